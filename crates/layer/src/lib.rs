@@ -1,0 +1,24 @@
+//! # surgetank-layer: how messages travel and are ordered
+//!
+//! Sans-IO machines. Nothing here owns a clock, a socket, a thread, a log or a source of chance:
+//! `now` and the random draws are handed in, outputs are appended to an outbox, and the caller
+//! (the lab's world, or a live driver) does what they ask.
+//!
+//! Read in this order; imports only go down the list's other way:
+//!
+//! 1. [`units`]: time, identifiers, hashes
+//! 2. [`message`]: the messages, under their FIX names
+//! 3. [`codec`]: their versioned binary form
+//! 4. [`machine`]: the shape that every machine has
+//! 5. the machines, which do not import each other: [`gossip`], [`queue`], [`sequencer`], [`consensus`]
+//! 6. [`node`]: their composition
+
+pub mod codec;
+pub mod consensus;
+pub mod gossip;
+pub mod machine;
+pub mod message;
+pub mod node;
+pub mod queue;
+pub mod sequencer;
+pub mod units;

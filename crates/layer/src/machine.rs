@@ -1,0 +1,61 @@
+//! The shape that every machine has: `step(now, input, draws, outbox)`.
+//!
+//! Rules: a machine never asks what time it is or for chance, never blocks, keeps only ordered
+//! maps, and does nothing but change its own state and append to the outbox. The same inputs at
+//! the same times with the same draws give the same outputs, on any machine, in any process.
+
+use crate::units::Ns;
+
+/// A named stream of random draws, owned by the caller.
+pub trait Draws {
+    /// The next 64 uniform bits.
+    fn next_u64(&mut self) -> u64;
+
+    /// Uniform on [0, 1) with 53 bits.
+    fn unit(&mut self) -> f64 {
+        (self.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+    }
+
+    /// Uniform on 0..n (n ≥ 1) by Lemire's multiply-shift; its bias is below n/2^64.
+    fn below(&mut self, n: u64) -> u64 {
+        ((u128::from(self.next_u64()) * u128::from(n)) >> 64) as u64
+    }
+
+    /// Exponential with mean 1.
+    fn exponential(&mut self) -> f64 {
+        -(1.0 - self.unit()).ln()
+    }
+
+    /// Standard normal, by Box–Muller (one of the pair is thrown away: streams stay aligned).
+    fn normal(&mut self) -> f64 {
+        let r = (2.0 * self.exponential()).sqrt();
+        r * (std::f64::consts::TAU * self.unit()).cos()
+    }
+
+    /// Fisher–Yates shuffle.
+    fn shuffle<T>(&mut self, items: &mut [T])
+    where
+        Self: Sized,
+    {
+        for i in (1..items.len()).rev() {
+            items.swap(i, self.below(i as u64 + 1) as usize);
+        }
+    }
+}
+
+/// A sans-IO machine.
+pub trait Machine {
+    /// What can happen to it.
+    type Input;
+    /// What it asks of its surroundings.
+    type Output;
+
+    /// Takes one input at time `now` and appends what follows from it to `outbox`.
+    fn step(
+        &mut self,
+        now: Ns,
+        input: Self::Input,
+        draws: &mut dyn Draws,
+        outbox: &mut Vec<Self::Output>,
+    );
+}

@@ -1,0 +1,344 @@
+//! The messages of a derivatives venue, under their FIX names where FIX has one.
+//!
+//! A message is immutable once created. [`Envelope`] is what the layer needs to carry one: it never
+//! looks into a [`Body`]. Consensus messages ([`Proposal`], [`Vote`]) travel by the same gossip.
+
+use std::sync::Arc;
+
+use crate::units::{AccountId, Digest, Height, MessageId, Ns, Price, Qty, Round};
+
+/// What a message is for; service times, priorities and measures are kept by class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Class {
+    /// Oracle price of a market.
+    PriceUpdate = 0,
+    /// A keeper's order to close an account out.
+    LiquidationOrder = 1,
+    /// FIX MsgType F.
+    OrderCancelRequest = 2,
+    /// FIX MsgType G.
+    OrderCancelReplaceRequest = 3,
+    /// FIX MsgType D.
+    NewOrderSingle = 4,
+    /// FIX MsgType 8.
+    ExecutionReport = 5,
+    /// A proposer's block.
+    Proposal = 6,
+    /// A validator's prevote or precommit.
+    Vote = 7,
+}
+
+impl Class {
+    /// Every class, in the order of its number.
+    pub const ALL: [Class; 8] = [
+        Class::PriceUpdate,
+        Class::LiquidationOrder,
+        Class::OrderCancelRequest,
+        Class::OrderCancelReplaceRequest,
+        Class::NewOrderSingle,
+        Class::ExecutionReport,
+        Class::Proposal,
+        Class::Vote,
+    ];
+
+    /// Whether the message belongs to consensus rather than to a client.
+    pub fn is_consensus(self) -> bool {
+        matches!(self, Class::Proposal | Class::Vote)
+    }
+}
+
+/// FIX Side (54).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Side {
+    /// Buy.
+    Buy = 1,
+    /// Sell.
+    Sell = 2,
+}
+
+impl Side {
+    /// +1 for a buy, −1 for a sell.
+    pub fn sign(self) -> i64 {
+        match self {
+            Side::Buy => 1,
+            Side::Sell => -1,
+        }
+    }
+
+    /// The other side.
+    pub fn opposite(self) -> Side {
+        match self {
+            Side::Buy => Side::Sell,
+            Side::Sell => Side::Buy,
+        }
+    }
+}
+
+/// FIX OrdType (40).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum OrdType {
+    /// Takes any price.
+    Market = 1,
+    /// Takes its own price or better.
+    Limit = 2,
+}
+
+/// FIX TimeInForce (59).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum TimeInForce {
+    /// Rests until cancelled.
+    GoodTillCancel = 1,
+    /// What does not match at once is cancelled.
+    ImmediateOrCancel = 3,
+}
+
+/// FIX NewOrderSingle (D).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NewOrderSingle {
+    /// ClOrdID (11), unique per account.
+    pub cl_ord_id: u64,
+    /// Index of the market.
+    pub symbol: u16,
+    /// Side (54).
+    pub side: Side,
+    /// OrdType (40).
+    pub ord_type: OrdType,
+    /// TimeInForce (59).
+    pub time_in_force: TimeInForce,
+    /// ExecInst (18) = 6: refused if it would match at once.
+    pub post_only: bool,
+    /// Refused or cut so that it only reduces the account's position.
+    pub reduce_only: bool,
+    /// Price (44) in ticks; ignored for market orders.
+    pub price: Price,
+    /// OrderQty (38) in lots.
+    pub order_qty: Qty,
+}
+
+/// FIX OrderCancelRequest (F).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OrderCancelRequest {
+    /// ClOrdID (11) of this request.
+    pub cl_ord_id: u64,
+    /// OrigClOrdID (41): the order to cancel.
+    pub orig_cl_ord_id: u64,
+    /// Index of the market.
+    pub symbol: u16,
+}
+
+/// FIX OrderCancelReplaceRequest (G).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OrderCancelReplaceRequest {
+    /// ClOrdID (11) of the replacing order.
+    pub cl_ord_id: u64,
+    /// OrigClOrdID (41): the order to replace.
+    pub orig_cl_ord_id: u64,
+    /// Index of the market.
+    pub symbol: u16,
+    /// New Price (44) in ticks.
+    pub price: Price,
+    /// New OrderQty (38) in lots.
+    pub order_qty: Qty,
+}
+
+/// An oracle's price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PriceUpdate {
+    /// Index of the market.
+    pub symbol: u16,
+    /// Price in ticks.
+    pub price: Price,
+    /// When the oracle saw this price.
+    pub observed_ns: Ns,
+}
+
+/// A keeper's order to close out an account that it believes to be below maintenance margin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LiquidationOrder {
+    /// Index of the market.
+    pub symbol: u16,
+    /// The account to close out.
+    pub target: AccountId,
+    /// Most lots to close; 0 = the whole position.
+    pub order_qty: Qty,
+    /// The price, in ticks, on which the keeper decided.
+    pub trigger_price: Price,
+}
+
+/// FIX ExecType (150), the subset in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ExecType {
+    /// 0: accepted.
+    New = 0,
+    /// F: partial fill or fill.
+    Trade = 1,
+    /// 4: cancelled.
+    Canceled = 4,
+    /// 5: replaced.
+    Replaced = 5,
+    /// 8: rejected.
+    Rejected = 8,
+}
+
+/// FIX ExecutionReport (8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ExecutionReport {
+    /// ClOrdID (11).
+    pub cl_ord_id: u64,
+    /// Index of the market.
+    pub symbol: u16,
+    /// ExecType (150).
+    pub exec_type: ExecType,
+    /// Side (54).
+    pub side: Side,
+    /// LastPx (31) in ticks; 0 without a fill.
+    pub last_px: Price,
+    /// LastQty (32) in lots; 0 without a fill.
+    pub last_qty: Qty,
+    /// LeavesQty (151) in lots.
+    pub leaves_qty: Qty,
+    /// Why it was rejected; 0 = was not. See `surgetank_market::book::Reject`.
+    pub ord_rej_reason: u8,
+}
+
+/// Tendermint's ⟨PROPOSAL, h, r, v, validRound⟩; `v` travels as its identifier `id(v)`, the block beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Proposal {
+    /// h
+    pub height: Height,
+    /// r
+    pub round: Round,
+    /// id(v)
+    pub value: Digest,
+    /// validRound; −1 in the paper is `None` here.
+    pub valid_round: Option<Round>,
+    /// Index of the proposing validator.
+    pub validator: u32,
+}
+
+/// Which of Tendermint's two votes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum VoteType {
+    /// ⟨PREVOTE, …⟩
+    Prevote = 1,
+    /// ⟨PRECOMMIT, …⟩
+    Precommit = 2,
+}
+
+/// Tendermint's ⟨PREVOTE | PRECOMMIT, h, r, id(v) | nil⟩.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Vote {
+    /// Prevote or precommit.
+    pub vote_type: VoteType,
+    /// h
+    pub height: Height,
+    /// r
+    pub round: Round,
+    /// id(v), or `None` for nil.
+    pub value: Option<Digest>,
+    /// Index of the voting validator.
+    pub validator: u32,
+}
+
+/// What a message says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Body {
+    /// Oracle price.
+    PriceUpdate(PriceUpdate),
+    /// Close an account out.
+    LiquidationOrder(LiquidationOrder),
+    /// Cancel an order.
+    OrderCancelRequest(OrderCancelRequest),
+    /// Replace an order.
+    OrderCancelReplaceRequest(OrderCancelReplaceRequest),
+    /// New order.
+    NewOrderSingle(NewOrderSingle),
+    /// What became of an order.
+    ExecutionReport(ExecutionReport),
+    /// A block is proposed.
+    Proposal(Proposal),
+    /// A vote on it.
+    Vote(Vote),
+}
+
+impl Body {
+    /// The class of this body.
+    pub fn class(&self) -> Class {
+        match self {
+            Body::PriceUpdate(_) => Class::PriceUpdate,
+            Body::LiquidationOrder(_) => Class::LiquidationOrder,
+            Body::OrderCancelRequest(_) => Class::OrderCancelRequest,
+            Body::OrderCancelReplaceRequest(_) => Class::OrderCancelReplaceRequest,
+            Body::NewOrderSingle(_) => Class::NewOrderSingle,
+            Body::ExecutionReport(_) => Class::ExecutionReport,
+            Body::Proposal(_) => Class::Proposal,
+            Body::Vote(_) => Class::Vote,
+        }
+    }
+}
+
+/// A message and who sent it when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Message {
+    /// Its number.
+    pub id: MessageId,
+    /// The sending account (for consensus messages: the validator).
+    pub account: AccountId,
+    /// When it was *meant* to be sent; delays are timed from here.
+    pub sent_ns: Ns,
+    /// What it says.
+    pub body: Body,
+}
+
+/// What the layer needs to know of a message in order to carry it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Envelope {
+    /// Its number.
+    pub id: MessageId,
+    /// Its class.
+    pub class: Class,
+    /// Its size on the wire.
+    pub size_bytes: u32,
+}
+
+/// One message's place in a block, and when it entered the queue of the node that put it there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The message.
+    pub envelope: Envelope,
+    /// When it entered the proposer's queue.
+    pub queued_ns: Ns,
+}
+
+/// An ordered batch of messages: a consensus block, or a sequencer's batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Its height (or batch number), from 1.
+    pub height: Height,
+    /// The node that made it.
+    pub proposer: u32,
+    /// When it was made.
+    pub proposed_ns: Ns,
+    /// Its messages, in order.
+    pub entries: Vec<Entry>,
+    /// Its place in the hash chain; serves as `id(v)`.
+    pub hash: Digest,
+}
+
+/// What travels beside an envelope: nothing for client messages (the layer does not look inside),
+/// the content for consensus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// A client's message; opaque here.
+    Opaque,
+    /// A vote.
+    Vote(Vote),
+    /// A proposal with its block.
+    Proposal(Proposal, Arc<Block>),
+}

@@ -1,0 +1,48 @@
+//! Time, identifiers and hashes. Plain integers, named, so that a signature reads like the paper.
+
+/// A point in time or a span, in nanoseconds since the start of the run.
+pub type Ns = u64;
+
+/// One millisecond in nanoseconds.
+pub const MS: Ns = 1_000_000;
+/// One second in nanoseconds.
+pub const SECOND: Ns = 1_000_000_000;
+/// "Not yet" or "never", where a stamp is wanted.
+pub const NEVER: Ns = Ns::MAX;
+
+/// Index of a node, dense from 0.
+pub type NodeId = u32;
+/// Index of a neighbour in a node's own list, dense from 0.
+pub type Peer = u32;
+/// Number of a message, dense from 0 in the order of creation.
+pub type MessageId = u32;
+/// Index of an account, dense from 0.
+pub type AccountId = u32;
+/// Height of a block or number of a batch. The first is 1.
+pub type Height = u64;
+/// Round within a height, from 0.
+pub type Round = u32;
+/// Voting weight.
+pub type Weight = u64;
+
+/// A price in ticks of its market.
+pub type Price = i64;
+/// A quantity in lots of its market.
+pub type Qty = i64;
+/// Money in quote quanta: one quantum = one tick × one lot, so `price * qty` is exact.
+pub type Money = i128;
+
+/// A BLAKE3 digest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Digest(pub [u8; 32]);
+
+impl std::fmt::Debug for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0[..4].iter().try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
+/// Whole nanoseconds of a span given in (non-negative, finite) seconds, rounded to nearest.
+pub fn ns(seconds: f64) -> Ns {
+    (seconds * SECOND as f64).round() as Ns
+}
