@@ -1,1 +1,6 @@
-//! Placeholder until its first commit.
+//! # surgetank-lab: what happens to messages
+//!
+//! A deterministic discrete-event world around the machines of `surgetank-layer`.
+//! Start at [`scenario`] (what is asked), then `world` (what happens), then `trace` (what is told).
+
+pub mod scenario;

@@ -1,0 +1,178 @@
+//! `[layer]`: how messages travel and are ordered.
+
+use serde::Deserialize;
+
+/// The messaging layer of every node.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layer {
+    /// How messages spread.
+    pub gossip: Gossip,
+    /// How they wait, before validation (ingress) and before ordering (mempool).
+    pub queue: Queue,
+    /// How long a node works on one.
+    pub service: Service,
+    /// Who orders them.
+    pub consensus: Consensus,
+}
+
+/// How messages spread from node to node.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Gossip {
+    /// The gateway sends straight to the sequencer, the sequencer straight to every node.
+    Direct {},
+    /// To every neighbour but the one it came from, after validation.
+    Flood {},
+    /// gossipsub v1.1.
+    Mesh {
+        /// D
+        d: u32,
+        /// D_low
+        d_lo: u32,
+        /// D_high
+        d_hi: u32,
+        /// D_lazy
+        d_lazy: u32,
+        /// Heartbeat interval.
+        heartbeat_ms: f64,
+        /// mcache_len
+        history_length: u32,
+        /// mcache_gossip
+        history_gossip: u32,
+        /// Own messages go to all peers, not only the mesh.
+        flood_publish: bool,
+    },
+}
+
+/// How messages wait.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Queue {
+    /// Who is served first.
+    pub rule: QueueRule,
+    /// Messages that may wait for validation at a node (the one in service not counted).
+    pub ingress_max: u32,
+    /// Messages that may wait for ordering at a node.
+    pub mempool_max: u32,
+    /// Classes of the high lane under `priority`: `price-update`, `liquidation-order`, `cancel`, `replace`, `order`.
+    pub high: Vec<ClassName>,
+}
+
+/// Who is served first.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum QueueRule {
+    /// First come, first served.
+    Fifo,
+    /// Two classes, non-preemptive, first come first served in each.
+    Priority,
+}
+
+/// A class of client messages, as scenarios name it.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClassName {
+    /// PriceUpdate
+    PriceUpdate,
+    /// LiquidationOrder
+    LiquidationOrder,
+    /// OrderCancelRequest
+    Cancel,
+    /// OrderCancelReplaceRequest
+    Replace,
+    /// NewOrderSingle
+    Order,
+}
+
+/// How long a node works on a message. Validation and execution have servers of their own.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// Validation servers (CPUs) per node.
+    pub servers: u32,
+    /// Mean validation time by class.
+    pub validation: ClassTimes,
+    /// Mean execution time by class.
+    pub execution: ClassTimes,
+    /// Distribution of both around their mean.
+    pub distribution: Distribution,
+}
+
+/// Mean times by class.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassTimes {
+    /// PriceUpdate
+    pub price_update_us: f64,
+    /// LiquidationOrder
+    pub liquidation_order_us: f64,
+    /// OrderCancelRequest
+    pub cancel_us: f64,
+    /// OrderCancelReplaceRequest
+    pub replace_us: f64,
+    /// NewOrderSingle
+    pub order_us: f64,
+    /// Proposal (per proposal; its messages are charged by their own class at execution)
+    pub proposal_us: f64,
+    /// Vote
+    pub vote_us: f64,
+}
+
+/// Distribution of a service time around its mean.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Distribution {
+    /// Always the mean (M/D/1).
+    Fixed {},
+    /// Exponential (M/M/1).
+    Exponential {},
+    /// Log-normal with this coefficient of variation.
+    Lognormal {
+        /// Standard deviation over mean.
+        cv: f64,
+    },
+    /// Two exponentials with balanced means and this coefficient of variation (≥ 1).
+    Hyperexponential {
+        /// Standard deviation over mean.
+        cv: f64,
+    },
+}
+
+/// Who orders messages.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Consensus {
+    /// Nobody: messages only spread (propagation studies).
+    None {},
+    /// One node orders, the others follow.
+    Single {
+        /// The sequencing node.
+        node: u32,
+        /// A batch closes after this long; 0 = at once.
+        window_ms: f64,
+        /// ... or at this many messages.
+        block_messages_max: u32,
+        /// ... or at this many bytes.
+        block_bytes_max: u32,
+    },
+    /// Tendermint (arXiv 1807.04938) among all nodes, equal weights.
+    Tendermint {
+        /// Wait after a decision before the next height.
+        timeout_commit_ms: f64,
+        /// timeoutPropose(0)
+        timeout_propose_ms: f64,
+        /// Growth per round.
+        timeout_propose_delta_ms: f64,
+        /// timeoutPrevote(0) and timeoutPrecommit(0)
+        timeout_vote_ms: f64,
+        /// Growth per round.
+        timeout_vote_delta_ms: f64,
+        /// Most messages in a block.
+        block_messages_max: u32,
+        /// Most bytes in a block.
+        block_bytes_max: u32,
+        /// A node without progress for this long sends its latest proposal and votes again.
+        rebroadcast_ms: f64,
+    },
+}

@@ -1,0 +1,123 @@
+//! `[market]`: what messages mean.
+
+use serde::Deserialize;
+
+/// One linear perpetual (BTC-USD in shape) and the accounts that hold it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Market {
+    /// Smallest price step.
+    pub tick_usd: f64,
+    /// Smallest quantity in coins.
+    pub lot: f64,
+    /// The outside (index) price.
+    pub price: Price,
+    /// How the venue marks positions.
+    pub mark: Mark,
+    /// Margin rules.
+    pub margin: Margin,
+    /// Positions at the start.
+    pub positions: Positions,
+}
+
+/// The outside (index) price.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// Where it comes from.
+    pub path: PricePath,
+    /// Step of the price process.
+    pub step_ms: f64,
+    /// Permanent move of the outside price, in basis points, per 1 M USD sold (or bought) by liquidations.
+    pub impact_bp_per_musd: f64,
+}
+
+/// Where the outside price comes from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum PricePath {
+    /// Geometric Brownian motion with Merton jumps.
+    Gbm {
+        /// Price at the start.
+        start_usd: f64,
+        /// σ per √year (365 days).
+        volatility: f64,
+        /// ν: drift of the log price per year.
+        drift: f64,
+        /// Mean number of jumps per day.
+        jumps_per_day: f64,
+        /// Mean log jump.
+        jump_mean: f64,
+        /// Standard deviation of the log jump.
+        jump_sd: f64,
+    },
+    /// Given points, log-linear between them, with a Brownian bridge of this volatility between each two.
+    Points {
+        /// Times.
+        at_s: Vec<f64>,
+        /// Prices at these times.
+        price_usd: Vec<f64>,
+        /// σ per √year of the bridge.
+        volatility: f64,
+    },
+    /// The tape's recorded prices.
+    Tape {},
+}
+
+/// How the venue marks positions.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mark {
+    /// The last oracle price executed.
+    Oracle,
+    /// Median of oracle, oracle + EMA(mid − oracle) and the book's mid (Hyperliquid's form).
+    Median,
+}
+
+/// Margin rules.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Margin {
+    /// Isolated or cross.
+    pub mode: MarginMode,
+    /// Initial margin as a share of notional (1/leverage limit).
+    pub initial: f64,
+    /// Maintenance margin as a share of notional.
+    pub maintenance: f64,
+    /// Fee on liquidated notional, to the insurance fund.
+    pub liquidation_fee_bp: f64,
+    /// Taker fee.
+    pub taker_fee_bp: f64,
+    /// Share of the position that one liquidation order closes.
+    pub liquidation_share: f64,
+    /// Insurance fund at the start.
+    pub insurance_usd: f64,
+    /// A liquidation is late when it executes later than this after the outside price crossed the account's threshold.
+    pub late_after_ms: f64,
+}
+
+/// Isolated or cross margin.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum MarginMode {
+    /// Each position has its own collateral.
+    Isolated,
+    /// One collateral for all.
+    Cross,
+}
+
+/// Positions at the start: as many long as short in quantity.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Positions {
+    /// Accounts with a leveraged long position; shorts of the same total are held at low leverage.
+    pub count: u32,
+    /// Mean notional (exponential).
+    pub notional_usd: f64,
+    /// Least leverage (uniform in 1/leverage between the two).
+    pub leverage_min: f64,
+    /// Most leverage.
+    pub leverage_max: f64,
+    /// Share of the leveraged accounts that are long.
+    pub long_share: f64,
+}

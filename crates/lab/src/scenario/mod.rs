@@ -1,0 +1,92 @@
+//! What is asked of the lab: the resolved scenario, as it crosses from Python.
+//!
+//! Python owns the reading of scenario files (TOML, presets, defaults, suggestions); it hands down
+//! JSON in which everything is spelt out. One word per section: the TOML table, the pydantic class
+//! and the file here have the same name. Unknown keys are refused on both sides.
+
+mod flow;
+mod layer;
+mod market;
+mod network;
+
+pub use flow::*;
+pub use layer::*;
+pub use market::*;
+pub use network::*;
+
+use serde::Deserialize;
+use surgetank_layer::units::{Ns, ns};
+
+/// A whole scenario. Sections stand in the order in which a message meets them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Name, part of the run's name.
+    pub name: String,
+    /// Length of the run during which flow arrives.
+    pub duration_s: f64,
+    /// Start of the measured window.
+    pub warmup_s: f64,
+    /// Extra time after the last arrival in which messages under way may finish.
+    pub drain_s: f64,
+    /// Messages arriving.
+    pub flow: Flow,
+    /// What the network does to packets.
+    pub network: Network,
+    /// How messages travel and are ordered.
+    pub layer: Layer,
+    /// What they mean; without it messages are opaque.
+    pub market: Option<Market>,
+    /// What goes wrong, when.
+    pub faults: Vec<Fault>,
+    /// What is recorded.
+    pub trace: Trace,
+}
+
+/// What is recorded.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trace {
+    /// Keep the first arrival at every node of every n-th client message; 0 keeps none.
+    pub receipts_every: u32,
+    /// Interval of the gauges (queue lengths, backlogs); 0 keeps none.
+    pub gauge_ms: f64,
+}
+
+impl Scenario {
+    /// Reads a scenario from JSON.
+    ///
+    /// # Errors
+    /// Names the key and what is wrong with it.
+    pub fn from_json(text: &str) -> Result<Scenario, String> {
+        let scenario: Scenario =
+            serde_json::from_str(text).map_err(|e| format!("scenario: {e}"))?;
+        if !(scenario.duration_s > 0.0 && scenario.duration_s.is_finite()) {
+            return Err("scenario: duration_s must be positive".into());
+        }
+        if scenario.network.nodes == 0 {
+            return Err("scenario: network.nodes must be at least 1".into());
+        }
+        Ok(scenario)
+    }
+
+    /// When arrivals stop.
+    pub fn flow_end_ns(&self) -> Ns {
+        ns(self.duration_s)
+    }
+
+    /// When the run ends.
+    pub fn end_ns(&self) -> Ns {
+        ns(self.duration_s + self.drain_s)
+    }
+}
+
+/// Milliseconds (as scenarios have them) in nanoseconds.
+pub fn ms(value: f64) -> Ns {
+    ns(value / 1e3)
+}
+
+/// Microseconds (as scenarios have them) in nanoseconds.
+pub fn us(value: f64) -> Ns {
+    ns(value / 1e6)
+}

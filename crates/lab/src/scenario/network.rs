@@ -1,0 +1,151 @@
+//! `[network]` and `[[faults]]`: what the network does to packets.
+
+use serde::Deserialize;
+
+/// Nodes, who is linked to whom, and what a link does.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// Number of nodes.
+    pub nodes: u32,
+    /// Who is linked to whom.
+    pub topology: Topology,
+    /// One-way delay between nodes.
+    pub delay: Delay,
+    /// Uplink of each node; 0 = unlimited.
+    pub uplink_mbps: f64,
+    /// Downlink of each node; 0 = unlimited.
+    pub downlink_mbps: f64,
+    /// Probability that a packet is lost.
+    pub loss: f64,
+    /// Messages waiting on one link beyond which more are dropped; 0 = unbounded.
+    pub outbound_queue_max: u32,
+    /// Make every copy of a message an event, even where only the first can matter.
+    pub every_copy: bool,
+}
+
+/// Who is linked to whom.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Topology {
+    /// Everybody with everybody.
+    Full {},
+    /// Every node has the same number of random links.
+    RandomRegular {
+        /// Links per node.
+        degree: u32,
+    },
+    /// Preferential attachment with m links per new node.
+    BarabasiAlbert {
+        /// m
+        degree: u32,
+    },
+    /// Full mesh inside a region, `bridges` links between each two regions.
+    Regions {
+        /// Links between each two regions.
+        bridges: u32,
+    },
+    /// Every node dials this many others at random (degree is at least that).
+    RandomDial {
+        /// Dials per node.
+        degree: u32,
+    },
+    /// A given list of undirected links.
+    Edges {
+        /// Pairs of nodes.
+        edges: Vec<(u32, u32)>,
+    },
+}
+
+/// One-way delay between nodes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Delay {
+    /// The same everywhere.
+    Fixed {
+        /// Delay.
+        delay_ms: f64,
+        /// Standard deviation of the normal jitter as a share of the delay.
+        jitter: f64,
+    },
+    /// Drawn once per ordered pair, uniformly; then per packet a uniform extra of at most `jitter` of it.
+    Uniform {
+        /// Least.
+        low_ms: f64,
+        /// Most.
+        high_ms: f64,
+        /// Most extra per packet as a share.
+        jitter: f64,
+    },
+    /// From a matrix between regions.
+    Regions {
+        /// Names of the regions.
+        names: Vec<String>,
+        /// One-way delay from region i to region j.
+        matrix_ms: Vec<Vec<f64>>,
+        /// Delay inside one region (replaces the diagonal).
+        intra_ms: f64,
+        /// Standard deviation of the normal jitter as a share of the delay.
+        jitter: f64,
+        /// Region index of each node.
+        placement: Vec<u32>,
+    },
+}
+
+/// Something that goes wrong between `at_s` and `at_s + duration_s`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// Begin.
+    pub at_s: f64,
+    /// Length.
+    pub duration_s: f64,
+    /// What.
+    pub what: FaultKind,
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum FaultKind {
+    /// Packets between different groups are lost. Nodes in no group form one more group.
+    Partition {
+        /// The groups.
+        groups: Vec<Vec<u32>>,
+    },
+    /// The nodes stop, lose what is in memory queues, and restart at the end from their executed state.
+    Crash {
+        /// Which.
+        nodes: Vec<u32>,
+    },
+    /// Validation and execution on these nodes take `factor` times as long.
+    Slow {
+        /// Which.
+        nodes: Vec<u32>,
+        /// Multiplier.
+        factor: f64,
+    },
+    /// Packets from or to these nodes (empty = all) are lost with this probability.
+    Loss {
+        /// Which.
+        nodes: Vec<u32>,
+        /// Probability.
+        probability: f64,
+    },
+    /// Packets from or to these nodes (empty = all) take longer.
+    Delay {
+        /// Which.
+        nodes: Vec<u32>,
+        /// Added to every delay.
+        extra_ms: f64,
+        /// Multiplies every delay first.
+        factor: f64,
+    },
+    /// One attacker floods the gateways with orders.
+    Spam {
+        /// Messages per second (Poisson).
+        rate_per_s: f64,
+        /// Gateways under attack (empty = all).
+        nodes: Vec<u32>,
+    },
+}
