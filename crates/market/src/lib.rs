@@ -1,1 +1,368 @@
-//! Placeholder until its first commit.
+//! surgetank-market: what messages mean. The execution environment of a venue of linear perpetuals.
+//!
+//! A [`Market`] is a pure function of the ordered messages it executes: no clock, no chance, no
+//! hash order, no floats. It knows messages, and not how they travelled. Prices are ticks,
+//! quantities lots, money quanta (tick × lot), so price × quantity is exact.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`config`] | what a venue sets, and the bounds of numbers |
+//! | [`book`] | resting orders in price–time order |
+//! | [`margin`] | accounts, positions, equity, requirements |
+//! | [`mark`] | the price at which margin is measured |
+//! | [`facts`] | what executing a message did |
+//! | `orders` | admission and matching of orders |
+//! | `liquidation` | close-outs, insurance fund, auto-deleveraging |
+//!
+//! Money is conserved: [`Market::total_money`] changes by deposits and by nothing else.
+
+pub mod book;
+pub mod config;
+pub mod facts;
+mod liquidation;
+pub mod margin;
+pub mod mark;
+mod orders;
+
+use std::fmt;
+
+use surgetank_layer::message::{Body, Message, PriceUpdate, Side};
+use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
+
+use crate::book::{Book, Resting};
+pub use crate::config::{Config, MONEY_MAX, MarginMode, PPM, PRICE_MAX, QTY_MAX, SymbolConfig};
+pub use crate::facts::{Bearer, CancelReason, Fact, Reject};
+use crate::margin::{Ledger, Position};
+use crate::mark::MarkPrice;
+pub use crate::mark::{HYPERLIQUID_EMA_NS, Mark};
+
+/// Best bid and best ask: price and the quantity resting there.
+pub type Best = (Option<(Price, Qty)>, Option<(Price, Qty)>);
+
+/// A venue's books, accounts and insurance fund.
+#[derive(Clone, Debug)]
+pub struct Market {
+    config: Config,
+    books: Vec<Book>,
+    ledger: Ledger,
+    mark_prices: Vec<MarkPrice>,
+    /// Price of the last trade.
+    last: Vec<Option<Price>>,
+    insurance: Money,
+    fees: Money,
+    /// Debt that nobody could be made to pay.
+    deficit: Money,
+    bad_debt: Money,
+    deposits: Money,
+}
+
+/// The positions opened at the start do not sum to zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Imbalance {
+    /// Market.
+    pub symbol: u16,
+    /// Sum of its positions.
+    pub sum: Qty,
+}
+
+impl fmt::Display for Imbalance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Imbalance { symbol, sum } = self;
+        write!(
+            f,
+            "market {symbol}: positions sum to {sum} lots, not 0; open {} more",
+            -sum
+        )
+    }
+}
+
+impl std::error::Error for Imbalance {}
+
+impl Market {
+    /// A venue with empty books, one market per entry of `config.symbols`, each at its price.
+    ///
+    /// # Panics
+    /// If the numbers of markets and prices differ, or one is out of bounds (see [`config`]).
+    pub fn new(config: Config, initial_price: &[Price]) -> Market {
+        assert_eq!(
+            config.symbols.len(),
+            initial_price.len(),
+            "one initial price per market"
+        );
+        for (rules, price) in config.symbols.iter().zip(initial_price) {
+            assert!(
+                (1..=PRICE_MAX).contains(price),
+                "initial price {price} out of bounds"
+            );
+            let SymbolConfig {
+                initial_margin_ppm,
+                maintenance_margin_ppm,
+                ..
+            } = *rules;
+            assert!(
+                maintenance_margin_ppm < PPM,
+                "maintenance margin must be below 100 %"
+            );
+            assert!(
+                initial_margin_ppm <= PPM,
+                "initial margin must not exceed 100 %"
+            );
+            assert!(
+                rules.taker_fee_ppm.max(rules.maker_fee_ppm) <= PPM,
+                "fee above 100 %"
+            );
+            assert!(
+                rules.worst_price_ppm.is_none_or(|w| w <= PPM),
+                "worst price above 100 %"
+            );
+        }
+        assert!(
+            (0..=MONEY_MAX).contains(&config.insurance),
+            "insurance fund out of bounds"
+        );
+        let marks = config.symbols.iter().zip(initial_price);
+        Market {
+            books: vec![Book::default(); config.symbols.len()],
+            ledger: Ledger::new(&config.symbols, initial_price),
+            mark_prices: marks
+                .map(|(s, &price)| MarkPrice::new(s.mark, price))
+                .collect(),
+            last: vec![None; config.symbols.len()],
+            insurance: config.insurance,
+            fees: 0,
+            deficit: 0,
+            bad_debt: 0,
+            deposits: 0,
+            config,
+        }
+    }
+
+    /// Opens an account or adds to its cash. The mode is fixed by the first deposit.
+    ///
+    /// # Panics
+    /// If cash is negative or all deposits exceed [`MONEY_MAX`].
+    pub fn deposit(&mut self, account: AccountId, cash: Money, mode: MarginMode) {
+        assert!(
+            cash >= 0,
+            "account {account}: a deposit of {cash} is negative"
+        );
+        self.deposits += cash;
+        assert!(
+            self.deposits + self.config.insurance <= MONEY_MAX,
+            "deposits exceed MONEY_MAX"
+        );
+        self.ledger.deposit(account, cash, mode);
+    }
+
+    /// Gives an account a position at the start, as if bought (sold, if negative) at this price.
+    /// Isolated: all cash that the account has at this point backs it, so that
+    /// leverage = notional / deposit.
+    ///
+    /// # Panics
+    /// If the account has no deposit, or quantity or price are out of bounds.
+    pub fn open(&mut self, account: AccountId, symbol: u16, qty: Qty, price: Price) {
+        let s = usize::from(symbol);
+        assert!(
+            self.ledger.knows(account),
+            "account {account}: deposit before you open"
+        );
+        assert!(
+            s < self.books.len(),
+            "account {account}: no market {symbol}"
+        );
+        assert!(
+            (1..=PRICE_MAX).contains(&price),
+            "account {account}: price out of bounds"
+        );
+        let held = self.ledger.position(account, s).qty;
+        let in_bounds = qty.checked_add(held).is_some_and(|q| q.abs() <= QTY_MAX);
+        assert!(in_bounds, "account {account}: quantity out of bounds");
+        self.ledger.trade(account, s, qty, price);
+        if self.ledger.position(account, s).qty == 0 {
+            self.ledger.release(account, s);
+        } else {
+            self.ledger.back(account, s, MONEY_MAX);
+        }
+    }
+
+    /// Whether the positions of every market sum to zero, as they must before the first message.
+    pub fn check_genesis(&self) -> Result<(), Imbalance> {
+        for symbol in 0..self.books.len() {
+            let sum: Money = self
+                .ledger
+                .positions(symbol)
+                .iter()
+                .map(|p| Money::from(p.qty))
+                .sum();
+            if sum != 0 {
+                return Err(Imbalance {
+                    symbol: symbol as u16,
+                    sum: sum as Qty,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Executes one message and appends what it did. Total: any message is taken, at worst with a
+    /// [`Fact::Rejected`]; execution reports and consensus messages mean nothing here.
+    pub fn execute(&mut self, now: Ns, message: &Message, facts: &mut Vec<Fact>) {
+        let account = message.account;
+        match &message.body {
+            Body::NewOrderSingle(order) => self.new_order(account, order, facts),
+            Body::OrderCancelRequest(cancel) => self.cancel(account, cancel, facts),
+            Body::OrderCancelReplaceRequest(replace) => self.replace(account, replace, facts),
+            Body::PriceUpdate(update) => self.price_update(now, account, update, facts),
+            Body::LiquidationOrder(order) => self.liquidate(account, order, facts),
+            Body::ExecutionReport(_) | Body::Proposal(_) | Body::Vote(_) => {}
+        }
+    }
+
+    fn price_update(
+        &mut self,
+        now: Ns,
+        account: AccountId,
+        u: &PriceUpdate,
+        facts: &mut Vec<Fact>,
+    ) {
+        let PriceUpdate {
+            symbol,
+            price,
+            observed_ns,
+        } = *u;
+        let s = usize::from(symbol);
+        let refused = |reason| Fact::Rejected {
+            account,
+            cl_ord_id: 0,
+            symbol,
+            reason,
+        };
+        if s >= self.books.len() {
+            return facts.push(refused(Reject::UnknownSymbol));
+        }
+        if !(1..=PRICE_MAX).contains(&price) {
+            return facts.push(refused(Reject::PriceOutOfBand));
+        }
+        let (bid, ask) = self.best(symbol);
+        let top = (bid.map(|b| b.0), ask.map(|a| a.0));
+        if !self.mark_prices[s].update(now, price, observed_ns, top, self.last[s]) {
+            return facts.push(refused(Reject::StalePrice));
+        }
+        facts.push(Fact::OraclePrice {
+            symbol,
+            price,
+            observed_ns,
+        });
+        let mark = self.mark_prices[s].mark();
+        self.ledger.set_mark(s, mark);
+        facts.push(Fact::Mark {
+            symbol,
+            price: mark,
+        });
+    }
+}
+
+/// Views. A market's index must be below the number of markets.
+impl Market {
+    /// The mark price.
+    pub fn mark(&self, symbol: u16) -> Price {
+        self.ledger.mark(usize::from(symbol))
+    }
+
+    /// The oracle price in force and when it was observed.
+    pub fn oracle(&self, symbol: u16) -> (Price, Ns) {
+        self.mark_prices[usize::from(symbol)].oracle()
+    }
+
+    /// Price of the last trade.
+    pub fn last(&self, symbol: u16) -> Option<Price> {
+        self.last[usize::from(symbol)]
+    }
+
+    /// Best bid and ask.
+    pub fn best(&self, symbol: u16) -> Best {
+        let book = self.book(symbol);
+        (book.best(Side::Buy), book.best(Side::Sell))
+    }
+
+    /// The book.
+    pub fn book(&self, symbol: u16) -> &Book {
+        &self.books[usize::from(symbol)]
+    }
+
+    /// An account's resting orders, by ClOrdID.
+    pub fn open_orders(&self, account: AccountId, symbol: u16) -> impl Iterator<Item = Resting> {
+        self.book(symbol).orders(account)
+    }
+
+    /// Signed position; 0 for an unknown account.
+    pub fn position(&self, account: AccountId, symbol: u16) -> Qty {
+        self.position_detail(account, symbol).qty
+    }
+
+    /// A position with its entry notional, isolated quote and open orders.
+    pub fn position_detail(&self, account: AccountId, symbol: u16) -> Position {
+        self.ledger.position(account, usize::from(symbol))
+    }
+
+    /// What an account is worth at the mark prices.
+    pub fn equity(&self, account: AccountId) -> Money {
+        self.ledger.equity(account)
+    }
+
+    /// Every open account, by number.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountId> {
+        self.ledger.accounts()
+    }
+
+    /// Whether the position may be liquidated with its market marked at this price: maintenance
+    /// requirement > equity, strictly. Other markets at their own marks.
+    pub fn liquidatable(&self, account: AccountId, symbol: u16, at_mark: Price) -> bool {
+        self.ledger
+            .liquidatable(account, usize::from(symbol), at_mark)
+    }
+
+    /// Appends every account liquidatable with the market marked at this price, by number: what a
+    /// keeper sees who has received that price. One pass over all accounts.
+    pub fn below_maintenance(&self, symbol: u16, at_mark: Price, out: &mut Vec<AccountId>) {
+        self.ledger
+            .below_maintenance(usize::from(symbol), at_mark, out);
+    }
+
+    /// The first whole price, on the way down for a long and up for a short, at which the position
+    /// is liquidatable. `None`: never, or no position.
+    pub fn liquidation_price(&self, account: AccountId, symbol: u16) -> Option<Price> {
+        self.ledger.liquidation_price(account, usize::from(symbol))
+    }
+
+    /// The insurance fund; never negative.
+    pub fn insurance(&self) -> Money {
+        self.insurance
+    }
+
+    /// Trading fees taken so far.
+    pub fn fees(&self) -> Money {
+        self.fees
+    }
+
+    /// Debt so far that neither insurance fund nor winners bore.
+    pub fn deficit(&self) -> Money {
+        self.deficit
+    }
+
+    /// All losses beyond collateral so far, whoever bore them.
+    pub fn bad_debt_total(&self) -> Money {
+        self.bad_debt
+    }
+
+    /// All deposits and the insurance fund at the start: what [`Market::total_money`] must equal.
+    pub fn paid_in(&self) -> Money {
+        self.deposits + self.config.insurance
+    }
+
+    /// All money there is: equity of all accounts, insurance fund and fees, less the deficit.
+    pub fn total_money(&self) -> Money {
+        let equity: Money = self.accounts().map(|account| self.equity(account)).sum();
+        equity + self.insurance + self.fees - self.deficit
+    }
+}

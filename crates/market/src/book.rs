@@ -1,0 +1,264 @@
+//! The price–time order book of one market: resting orders, and nothing of money.
+//!
+//! Rules: a better price goes first; within a price, the order that came to this price first. An
+//! order keeps its place only when it is made smaller at the same price. Live ClOrdIDs are unique
+//! per account and market.
+//!
+//! Theory of operation: levels in an ordered map by price, each a doubly linked list through a slab
+//! of nodes, so that a cancel is one lookup and a few writes; an ordered index from
+//! (account, ClOrdID) to the node. Who may match with whom is decided by the caller
+//! (`orders.rs`), who asks for the front order and fills it.
+//!
+//! Source: the continuous limit order book, e.g. NASDAQ Rule 4757 (price/time).
+//!
+//! Departures: none known.
+
+use std::collections::BTreeMap;
+
+use surgetank_layer::message::Side;
+use surgetank_layer::units::{AccountId, Money, Price, Qty};
+
+pub use crate::facts::Reject;
+
+/// A resting order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resting {
+    /// Owner.
+    pub account: AccountId,
+    /// ClOrdID.
+    pub cl_ord_id: u64,
+    /// Side.
+    pub side: Side,
+    /// Limit price.
+    pub price: Price,
+    /// Quantity still open; positive.
+    pub qty: Qty,
+    /// Never takes, not even when replaced.
+    pub post_only: bool,
+    /// Never increases its owner's position.
+    pub reduce_only: bool,
+}
+
+const NONE: u32 = u32::MAX;
+
+#[derive(Clone, Debug)]
+struct Node {
+    order: Resting,
+    prev: u32,
+    next: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Level {
+    head: u32,
+    tail: u32,
+    qty: Qty,
+}
+
+/// The book of one market.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    bids: BTreeMap<Price, Level>,
+    asks: BTreeMap<Price, Level>,
+    nodes: Vec<Node>,
+    free: Vec<u32>,
+    index: BTreeMap<(AccountId, u64), u32>,
+}
+
+impl Book {
+    /// Number of resting orders.
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether nothing rests.
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// Best price on a side and the quantity resting there.
+    pub fn best(&self, side: Side) -> Option<(Price, Qty)> {
+        self.best_level(side)
+            .map(|(price, level)| (price, level.qty))
+    }
+
+    /// The order that is next to trade on a side.
+    pub fn front(&self, side: Side) -> Option<Resting> {
+        self.best_level(side)
+            .map(|(_, level)| self.nodes[level.head as usize].order)
+    }
+
+    /// An account's live order.
+    pub fn get(&self, account: AccountId, cl_ord_id: u64) -> Option<Resting> {
+        self.index
+            .get(&(account, cl_ord_id))
+            .map(|&slot| self.nodes[slot as usize].order)
+    }
+
+    /// An account's live orders by ClOrdID.
+    pub fn orders(&self, account: AccountId) -> impl Iterator<Item = Resting> + '_ {
+        self.index
+            .range((account, 0)..=(account, u64::MAX))
+            .map(|(_, &slot)| self.nodes[slot as usize].order)
+    }
+
+    /// Price levels of a side, best first: price and resting quantity.
+    pub fn levels(&self, side: Side) -> impl Iterator<Item = (Price, Qty)> + '_ {
+        let (mut bids, mut asks) = (self.bids.iter().rev(), self.asks.iter());
+        std::iter::from_fn(move || match side {
+            Side::Buy => bids.next(),
+            Side::Sell => asks.next(),
+        })
+        .map(|(&price, level)| (price, level.qty))
+    }
+
+    /// Whether an incoming order of this side and price would match.
+    pub fn crosses(&self, side: Side, price: Price) -> bool {
+        self.best(side.opposite())
+            .is_some_and(|(best, _)| reaches(side, price, best))
+    }
+
+    /// What taking up to `qty` at once would trade: quantity and notional. `limit` as in an order.
+    pub fn sweep(&self, side: Side, qty: Qty, limit: Option<Price>) -> (Qty, Money) {
+        let (mut left, mut notional) = (qty, 0);
+        for (price, there) in self.levels(side.opposite()) {
+            if left == 0 || limit.is_some_and(|limit| !reaches(side, limit, price)) {
+                break;
+            }
+            let take = there.min(left);
+            left -= take;
+            notional += Money::from(take) * Money::from(price);
+        }
+        (qty - left, notional)
+    }
+
+    /// Adds an order behind all others of its price; false if its ClOrdID is alive already.
+    pub fn insert(&mut self, order: Resting) -> bool {
+        let key = (order.account, order.cl_ord_id);
+        if self.index.contains_key(&key) {
+            return false;
+        }
+        let level = match order.side {
+            Side::Buy => &mut self.bids,
+            Side::Sell => &mut self.asks,
+        }
+        .entry(order.price)
+        .or_insert(Level {
+            head: NONE,
+            tail: NONE,
+            qty: 0,
+        });
+        let node = Node {
+            order,
+            prev: level.tail,
+            next: NONE,
+        };
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.nodes[slot as usize] = node;
+                slot
+            }
+            None => {
+                self.nodes.push(node);
+                (self.nodes.len() - 1) as u32
+            }
+        };
+        match level.tail {
+            NONE => level.head = slot,
+            tail => self.nodes[tail as usize].next = slot,
+        }
+        level.tail = slot;
+        level.qty += order.qty;
+        self.index.insert(key, slot);
+        true
+    }
+
+    /// Takes an order out.
+    pub fn remove(&mut self, account: AccountId, cl_ord_id: u64) -> Option<Resting> {
+        let slot = self.index.remove(&(account, cl_ord_id))?;
+        let Node { order, prev, next } = self.nodes[slot as usize].clone();
+        let side = self.side_mut(order.side);
+        let level = side
+            .get_mut(&order.price)
+            .expect("a resting order has a level");
+        level.qty -= order.qty;
+        if prev == NONE {
+            level.head = next;
+        }
+        if next == NONE {
+            level.tail = prev;
+        }
+        if level.head == NONE {
+            side.remove(&order.price);
+        }
+        if prev != NONE {
+            self.nodes[prev as usize].next = next;
+        }
+        if next != NONE {
+            self.nodes[next as usize].prev = prev;
+        }
+        self.free.push(slot);
+        Some(order)
+    }
+
+    /// Trades `qty` (at most what is open) with the front order of a side; returns what is left of it.
+    pub fn fill_front(&mut self, side: Side, qty: Qty) -> Qty {
+        let Some(front) = self.front(side) else {
+            return 0;
+        };
+        if qty >= front.qty {
+            self.remove(front.account, front.cl_ord_id);
+            return 0;
+        }
+        self.shrink(
+            front.account,
+            front.cl_ord_id,
+            front.cl_ord_id,
+            front.qty - qty,
+        );
+        front.qty - qty
+    }
+
+    /// Makes an order smaller, under a new ClOrdID, in its place. The caller has checked that
+    /// `qty` is positive and not above what is open, and that the new ClOrdID is free.
+    pub fn shrink(&mut self, account: AccountId, cl_ord_id: u64, new_cl_ord_id: u64, qty: Qty) {
+        let Some(&slot) = self.index.get(&(account, cl_ord_id)) else {
+            return;
+        };
+        let order = &mut self.nodes[slot as usize].order;
+        let less = order.qty - qty;
+        order.qty = qty;
+        order.cl_ord_id = new_cl_ord_id;
+        let (side, price) = (order.side, order.price);
+        if let Some(level) = self.side_mut(side).get_mut(&price) {
+            level.qty -= less;
+        }
+        if new_cl_ord_id != cl_ord_id {
+            self.index.remove(&(account, cl_ord_id));
+            self.index.insert((account, new_cl_ord_id), slot);
+        }
+    }
+
+    fn best_level(&self, side: Side) -> Option<(Price, &Level)> {
+        match side {
+            Side::Buy => self.bids.last_key_value(),
+            Side::Sell => self.asks.first_key_value(),
+        }
+        .map(|(&price, level)| (price, level))
+    }
+
+    fn side_mut(&mut self, side: Side) -> &mut BTreeMap<Price, Level> {
+        match side {
+            Side::Buy => &mut self.bids,
+            Side::Sell => &mut self.asks,
+        }
+    }
+}
+
+/// Whether an order of this side with this limit takes that price.
+pub fn reaches(side: Side, limit: Price, price: Price) -> bool {
+    match side {
+        Side::Buy => limit >= price,
+        Side::Sell => limit <= price,
+    }
+}

@@ -1,0 +1,69 @@
+//! What a venue sets: margin, fees, mark and liquidation rules, all in integers.
+
+use surgetank_layer::units::{Money, Price, Qty};
+
+use crate::mark::Mark;
+
+/// One million: shares are in parts per million.
+pub const PPM: u32 = 1_000_000;
+/// Greatest price accepted, in ticks. With [`QTY_MAX`] it keeps all arithmetic inside `i128`.
+pub const PRICE_MAX: Price = 1 << 40;
+/// Greatest quantity of an order, and of a position with all its orders, in lots.
+pub const QTY_MAX: Qty = 1 << 40;
+/// Greatest sum of all deposits and the insurance fund, in quanta.
+pub const MONEY_MAX: Money = 1 << 96;
+
+/// Whether positions share their collateral.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarginMode {
+    /// Each position has its own collateral and can lose no more than that.
+    Isolated,
+    /// One collateral behind all positions.
+    Cross,
+}
+
+/// The rules of one market.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SymbolConfig {
+    /// Initial margin as a share of notional; the greatest leverage is its inverse.
+    pub initial_margin_ppm: u32,
+    /// Maintenance margin as a share of notional at the mark price.
+    pub maintenance_margin_ppm: u32,
+    /// Share of liquidated notional owed to the insurance fund, out of what is left to the account.
+    pub liquidation_fee_ppm: u32,
+    /// Taker fee on notional.
+    pub taker_fee_ppm: u32,
+    /// Maker fee on notional.
+    pub maker_fee_ppm: u32,
+    /// Share of the position that one liquidation order closes at most, rounded up to a lot.
+    pub liquidation_share_ppm: u32,
+    /// A liquidation takes no price worse than the mark price by more than this share.
+    pub worst_price_ppm: Option<u32>,
+    /// How positions are marked.
+    pub mark: Mark,
+}
+
+impl Default for SymbolConfig {
+    /// 40× with half of it for maintenance (Hyperliquid's ratio), no fees, whole positions at once.
+    fn default() -> SymbolConfig {
+        SymbolConfig {
+            initial_margin_ppm: 25_000,
+            maintenance_margin_ppm: 12_500,
+            liquidation_fee_ppm: 0,
+            taker_fee_ppm: 0,
+            maker_fee_ppm: 0,
+            liquidation_share_ppm: PPM,
+            worst_price_ppm: None,
+            mark: Mark::Oracle,
+        }
+    }
+}
+
+/// The rules of a venue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Its markets; a message's `symbol` is the index here.
+    pub symbols: Vec<SymbolConfig>,
+    /// Insurance fund at the start, in quanta.
+    pub insurance: Money,
+}

@@ -1,0 +1,419 @@
+//! Accounts, positions and the margin behind them.
+//!
+//! Rules: all money is integer quanta and a trade moves exactly price × quantity. Money is never
+//! made or lost by rounding: every division below either sets a requirement or splits an amount of
+//! which the rest stays where it was. Requirements are rounded up, per position.
+//!
+//! Theory of operation: as in dYdX v4, what an account has put in and what its trades have cost are
+//! one number, its *quote*; equity = quote + position × mark. A buy of q at p adds q to the position
+//! and takes p·q from the quote, a sell the reverse, so the sum of all quotes does not change and,
+//! positions summing to zero, neither does the sum of all equity, whatever the mark. Cross: the
+//! account's cash is the quote of all its positions. Isolated: each position has its own quote,
+//! filled from cash with the initial margin of what a trade adds (and its loss against the mark),
+//! and given back to cash when the position is flat; nothing is given back before.
+//!
+//! An account (isolated: a position) is liquidatable iff maintenance requirement > equity, strictly.
+//! An order is admitted iff equity covers the initial margin, at the mark price, of the larger of
+//! the two positions that it would have if all its buys, or all its sells, were filled, plus what
+//! this order would lose at once against the mark. Orders that only reduce are always admitted.
+//!
+//! Source: dYdX v4 `protocol/lib/margin/risk.go` (strict inequality, quote balance).
+//!
+//! Departures: initial margin does not grow with open interest. Resting orders are not checked
+//! again when they match.
+
+use surgetank_layer::message::Side;
+use surgetank_layer::units::{AccountId, Money, Price, Qty};
+
+use crate::config::{MarginMode, PPM, PRICE_MAX, QTY_MAX, SymbolConfig};
+use crate::facts::Reject;
+
+/// A position in one market and what is open around it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Signed quantity.
+    pub qty: Qty,
+    /// Signed entry notional of `qty`; ranks winners, is not money.
+    pub cost: Money,
+    /// Its own quote (isolated); 0 in cross mode.
+    pub quote: Money,
+    /// Sum of the account's resting buys.
+    pub open_buy: Qty,
+    /// Sum of the account's resting sells.
+    pub open_sell: Qty,
+}
+
+impl Position {
+    /// The larger of the two positions reached if all buys, or all sells, are filled.
+    fn exposure(&self) -> Qty {
+        (self.qty + self.open_buy)
+            .abs()
+            .max((self.qty - self.open_sell).abs())
+    }
+
+    fn value(&self, price: Price) -> Money {
+        Money::from(self.qty) * Money::from(price)
+    }
+
+    /// How much an order of this side can reduce.
+    pub fn reducible(&self, side: Side) -> Qty {
+        (-self.qty.saturating_mul(side.sign())).max(0)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Account {
+    mode: MarginMode,
+    cash: Money,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Rates {
+    initial_ppm: u32,
+    maintenance_ppm: u32,
+}
+
+/// All accounts and positions, and the marks they are measured at.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    accounts: Vec<Option<Account>>,
+    /// By market, then account.
+    positions: Vec<Vec<Position>>,
+    rates: Vec<Rates>,
+    marks: Vec<Price>,
+}
+
+impl Ledger {
+    /// No accounts, these markets at these marks.
+    pub fn new(symbols: &[SymbolConfig], marks: &[Price]) -> Ledger {
+        let rates = symbols.iter().map(|s| Rates {
+            initial_ppm: s.initial_margin_ppm,
+            maintenance_ppm: s.maintenance_margin_ppm,
+        });
+        Ledger {
+            accounts: Vec::new(),
+            positions: vec![Vec::new(); symbols.len()],
+            rates: rates.collect(),
+            marks: marks.to_vec(),
+        }
+    }
+
+    /// Adds cash; the first deposit opens the account and fixes its mode.
+    pub fn deposit(&mut self, account: AccountId, cash: Money, mode: MarginMode) {
+        let index = account as usize;
+        if index >= self.accounts.len() {
+            self.accounts.resize(index + 1, None);
+            for positions in &mut self.positions {
+                positions.resize(index + 1, Position::default());
+            }
+        }
+        self.accounts[index]
+            .get_or_insert(Account { mode, cash: 0 })
+            .cash += cash;
+    }
+
+    /// Whether the account has been opened.
+    pub fn knows(&self, account: AccountId) -> bool {
+        self.account(account).is_some()
+    }
+
+    /// Every open account, by number.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountId> + '_ {
+        (0..self.accounts.len() as u32).filter(|&account| self.knows(account))
+    }
+
+    /// A position; flat if there is none.
+    pub fn position(&self, account: AccountId, symbol: usize) -> Position {
+        let of_symbol = self.positions.get(symbol);
+        of_symbol
+            .and_then(|p| p.get(account as usize))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// Every account's position in a market, by account.
+    pub fn positions(&self, symbol: usize) -> &[Position] {
+        &self.positions[symbol]
+    }
+
+    /// The mark price in use.
+    pub fn mark(&self, symbol: usize) -> Price {
+        self.marks[symbol]
+    }
+
+    /// Sets the mark price.
+    pub fn set_mark(&mut self, symbol: usize, price: Price) {
+        self.marks[symbol] = price;
+    }
+
+    /// Cash that backs no isolated position; the whole quote in cross mode.
+    pub fn cash(&self, account: AccountId) -> Money {
+        self.account(account).map_or(0, |a| a.cash)
+    }
+
+    /// Everything the account is worth at the marks.
+    pub fn equity(&self, account: AccountId) -> Money {
+        self.cash(account)
+            + (0..self.positions.len())
+                .map(|s| self.position(account, s))
+                .zip(&self.marks)
+                .map(|(p, &mark)| p.quote + p.value(mark))
+                .sum::<Money>()
+    }
+
+    /// Equity and maintenance requirement of what backs this position (isolated: itself; cross: the
+    /// account), with this market at the price `at`.
+    pub fn risk(&self, account: AccountId, symbol: usize, at: Price) -> (Money, Money) {
+        let own = self.position(account, symbol);
+        let mut equity = own.quote + own.value(at);
+        let mut required = self.maintenance(symbol, own.qty, at);
+        if self.is_cross(account) {
+            equity += self.cash(account);
+            for other in (0..self.positions.len()).filter(|&s| s != symbol) {
+                let p = self.position(account, other);
+                equity += p.value(self.marks[other]);
+                required += self.maintenance(other, p.qty, self.marks[other]);
+            }
+        }
+        (equity, required)
+    }
+
+    /// Whether the position can be liquidated with its market at the price `at`.
+    pub fn liquidatable(&self, account: AccountId, symbol: usize, at: Price) -> bool {
+        if self.position(account, symbol).qty == 0 {
+            return false;
+        }
+        let (equity, required) = self.risk(account, symbol, at);
+        required > equity
+    }
+
+    /// Appends every account whose position is liquidatable with its market at the price `at`.
+    pub fn below_maintenance(&self, symbol: usize, at: Price, out: &mut Vec<AccountId>) {
+        let Some(positions) = self.positions.get(symbol) else {
+            return;
+        };
+        let open = positions.iter().zip(0..).filter(|(p, _)| p.qty != 0);
+        out.extend(
+            open.map(|(_, account)| account)
+                .filter(|&a| self.liquidatable(a, symbol, at)),
+        );
+    }
+
+    /// The first whole price, on the way down for a long and up for a short, at which the position
+    /// is liquidatable, the other markets standing still. `None`: never, or no position.
+    pub fn liquidation_price(&self, account: AccountId, symbol: usize) -> Option<Price> {
+        let qty = self.position(account, symbol).qty;
+        let (equity, required) = self.risk(account, symbol, 0);
+        // At price p: liquidatable iff (equity + qty·p − required)·10^6 < |qty|·p·maintenance_ppm.
+        let free = (equity - required) * Money::from(PPM);
+        let rate = Money::from(self.rates[symbol].maintenance_ppm);
+        let size = Money::from(qty.abs());
+        let price = if qty > 0 {
+            let slope = size * (Money::from(PPM) - rate);
+            (-(free.div_euclid(slope)) - 1).min(Money::from(PRICE_MAX))
+        } else if qty < 0 {
+            free.div_euclid(size * (Money::from(PPM) + rate)) + 1
+        } else {
+            return None;
+        };
+        if qty > 0 {
+            (price >= 1).then_some(price as Price)
+        } else {
+            (price <= Money::from(PRICE_MAX)).then_some(price.max(1) as Price)
+        }
+    }
+
+    /// The quote that would make this position worth exactly its share of equity: the account's
+    /// equity by maintenance requirement (dYdX v4's bankruptcy price), all of it if isolated.
+    /// Closing at bankruptcy means leaving the position for minus this amount.
+    pub fn own_quote(&self, account: AccountId, symbol: usize) -> Money {
+        let own = self.position(account, symbol);
+        if !self.is_cross(account) {
+            return own.quote;
+        }
+        let mut weights = (0, 0);
+        for (s, &mark) in self.marks.iter().enumerate() {
+            let qty = self.position(account, s).qty;
+            let rate = Money::from(self.rates[s].maintenance_ppm.max(1));
+            let weight = Money::from(qty.abs()) * Money::from(mark) * rate;
+            weights.1 += weight;
+            if s == symbol {
+                weights.0 = weight;
+            }
+        }
+        let bits = 128 - weights.1.leading_zeros();
+        let shift = bits.saturating_sub(60);
+        let share = split(self.equity(account), weights.0 >> shift, weights.1 >> shift);
+        share - own.value(self.marks[symbol])
+    }
+
+    /// Whether an order is admitted. `free` is what a replaced order of the same side gives back,
+    /// `loss` what the order would lose at once against the mark.
+    pub fn admit(
+        &self,
+        account: AccountId,
+        symbol: usize,
+        order: (Side, Qty),
+        free: Qty,
+        loss: Money,
+    ) -> Result<(), Reject> {
+        let (side, qty) = order;
+        let before = self.position(account, symbol);
+        let mut after = before;
+        let open = match side {
+            Side::Buy => &mut after.open_buy,
+            Side::Sell => &mut after.open_sell,
+        };
+        *open += qty - free;
+        if *open <= before.reducible(side) {
+            return Ok(());
+        }
+        let exposure = after.exposure();
+        if exposure > QTY_MAX {
+            return Err(Reject::OrderExceedsLimit);
+        }
+        let need = self.initial(symbol, exposure, self.marks[symbol]) + loss;
+        if need > self.available(account, symbol) {
+            return Err(Reject::InsufficientMargin);
+        }
+        Ok(())
+    }
+
+    /// Equity that may stand as initial margin in this market: all of it, less what positions and
+    /// orders in the other markets take up.
+    fn available(&self, account: AccountId, symbol: usize) -> Money {
+        let cross = self.is_cross(account);
+        let own = self.position(account, symbol);
+        let mut available = self.cash(account) + own.quote + own.value(self.marks[symbol]);
+        for other in (0..self.positions.len()).filter(|&s| s != symbol) {
+            let p = self.position(account, other);
+            let worth = p.quote + p.value(self.marks[other]);
+            let need = self.initial(other, p.exposure(), self.marks[other]);
+            available += if cross {
+                worth - need
+            } else {
+                (worth - need).min(0)
+            };
+        }
+        available
+    }
+
+    /// Books a trade of signed quantity. Does not give back a flat position's quote.
+    pub fn trade(&mut self, account: AccountId, symbol: usize, qty: Qty, price: Price) {
+        let held = self.position(account, symbol).qty;
+        if held.signum() * qty.signum() < 0 && qty.abs() > held.abs() {
+            self.trade(account, symbol, -held, price);
+            self.release(account, symbol);
+            return self.trade(account, symbol, qty + held, price);
+        }
+        let value = Money::from(qty) * Money::from(price);
+        if held.signum() * qty.signum() < 0 {
+            return self.close(account, symbol, qty, value);
+        }
+        self.pay(account, symbol, value);
+        let p = &mut self.positions[symbol][account as usize];
+        p.cost += value;
+        p.qty += qty;
+        if !self.is_cross(account) {
+            let mark = self.marks[symbol];
+            let loss = value - Money::from(qty) * Money::from(mark);
+            let need = self.initial(symbol, qty, mark) + loss.max(0);
+            self.back(account, symbol, need);
+        }
+    }
+
+    /// Takes part or all of a position off, paying `value` (negative: receiving) for it.
+    pub fn close(&mut self, account: AccountId, symbol: usize, qty: Qty, value: Money) {
+        self.pay(account, symbol, value);
+        let p = &mut self.positions[symbol][account as usize];
+        p.cost -= p.cost * Money::from(qty.abs()) / Money::from(p.qty.abs().max(1));
+        p.qty += qty;
+    }
+
+    /// Takes an amount from the quote behind a position (a negative amount: gives it).
+    pub fn pay(&mut self, account: AccountId, symbol: usize, amount: Money) {
+        match &mut self.accounts[account as usize] {
+            Some(a) if a.mode == MarginMode::Cross => a.cash -= amount,
+            _ => self.positions[symbol][account as usize].quote -= amount,
+        }
+    }
+
+    /// Moves cash, as far as it goes, behind an isolated position.
+    pub fn back(&mut self, account: AccountId, symbol: usize, amount: Money) {
+        if let Some(a) = &mut self.accounts[account as usize]
+            && a.mode == MarginMode::Isolated
+        {
+            let moved = amount.min(a.cash).max(0);
+            a.cash -= moved;
+            self.positions[symbol][account as usize].quote += moved;
+        }
+    }
+
+    /// Gives a flat position's quote back to cash.
+    pub fn release(&mut self, account: AccountId, symbol: usize) {
+        let p = &mut self.positions[symbol][account as usize];
+        if let Some(a) = &mut self.accounts[account as usize]
+            && p.qty == 0
+        {
+            a.cash += std::mem::take(&mut p.quote);
+        }
+    }
+
+    /// What an account without positions (isolated: without cash) owes; it is struck off here and
+    /// must be borne by somebody else.
+    pub fn strike_debt(&mut self, account: AccountId) -> Money {
+        if self.is_cross(account) && self.positions.iter().any(|p| p[account as usize].qty != 0) {
+            return 0;
+        }
+        match &mut self.accounts[account as usize] {
+            Some(a) if a.cash < 0 => -std::mem::take(&mut a.cash),
+            _ => 0,
+        }
+    }
+
+    /// Counts a resting order in (positive) or out (negative).
+    pub fn rest(&mut self, account: AccountId, symbol: usize, side: Side, qty: Qty) {
+        let p = &mut self.positions[symbol][account as usize];
+        match side {
+            Side::Buy => p.open_buy += qty,
+            Side::Sell => p.open_sell += qty,
+        }
+    }
+
+    /// Whether all positions of the account share its collateral.
+    pub fn is_cross(&self, account: AccountId) -> bool {
+        self.account(account)
+            .is_some_and(|a| a.mode == MarginMode::Cross)
+    }
+
+    fn account(&self, account: AccountId) -> Option<&Account> {
+        self.accounts.get(account as usize).and_then(Option::as_ref)
+    }
+
+    fn initial(&self, symbol: usize, qty: Qty, at: Price) -> Money {
+        share_up(qty, at, self.rates[symbol].initial_ppm)
+    }
+
+    fn maintenance(&self, symbol: usize, qty: Qty, at: Price) -> Money {
+        share_up(qty, at, self.rates[symbol].maintenance_ppm)
+    }
+}
+
+/// |qty| × price × ppm / 10^6, rounded up.
+pub fn share_up(qty: Qty, price: Price, ppm: u32) -> Money {
+    fraction_up(Money::from(qty.abs()) * Money::from(price), ppm)
+}
+
+/// amount × ppm / 10^6, rounded up; amount ≥ 0.
+pub fn fraction_up(amount: Money, ppm: u32) -> Money {
+    (amount * Money::from(ppm) + Money::from(PPM - 1)) / Money::from(PPM)
+}
+
+/// ⌊amount × part / whole⌋ for 0 ≤ part ≤ whole, without overflow.
+pub fn split(amount: Money, part: Money, whole: Money) -> Money {
+    if whole <= 0 {
+        return 0;
+    }
+    let (high, low) = (amount.div_euclid(whole), amount.rem_euclid(whole));
+    high * part + low * part / whole
+}

@@ -1,0 +1,401 @@
+//! Orders: what is admitted, and who trades with whom.
+//!
+//! Rules: an incoming order trades at the resting orders' prices, best first, until it is filled or
+//! its limit is reached; the rest rests (good till cancelled) or is cancelled (market,
+//! immediate-or-cancel). Post-only: refused if it would match at once. Reduce-only: cut on entry to
+//! the position it can reduce, and again whenever it is about to trade; refused or cancelled when
+//! there is nothing to reduce. Self-trade: the resting order is cancelled and the incoming one goes
+//! on. Replace: `order_qty` is the quantity to be open from now on; the place is kept only if the
+//! price is the same and the quantity not larger; otherwise the order enters anew, and may match.
+//! A refused replace leaves the original as it was. Flags and time in force carry over.
+//!
+//! Source: FIX 4.4 (D, F, G); self-trade as Binance's EXPIRE_MAKER.
+//!
+//! Departures: in FIX, OrderQty (38) of a replace includes what was already filled; here it does
+//! not, so that a maker states the size it wants to show (as in Hyperliquid's modify).
+
+use surgetank_layer::message::{
+    NewOrderSingle, OrdType, OrderCancelReplaceRequest, OrderCancelRequest, Side, TimeInForce,
+};
+use surgetank_layer::units::{AccountId, Money, Price, Qty};
+
+use crate::Market;
+use crate::book::{Resting, reaches};
+use crate::config::{PRICE_MAX, QTY_MAX};
+use crate::facts::{CancelReason, Fact, Reject};
+use crate::liquidation::Budget;
+use crate::margin::fraction_up;
+
+/// An order on its way through the book.
+pub(crate) struct Taker {
+    pub account: AccountId,
+    pub cl_ord_id: u64,
+    pub symbol: u16,
+    pub side: Side,
+    /// Worst price it takes; `None`: any.
+    pub limit: Option<Price>,
+    pub leaves: Qty,
+}
+
+impl Market {
+    pub(crate) fn new_order(
+        &mut self,
+        account: AccountId,
+        o: &NewOrderSingle,
+        facts: &mut Vec<Fact>,
+    ) {
+        let (symbol, cl_ord_id) = (o.symbol, o.cl_ord_id);
+        let qty = match self.check_new(account, o) {
+            Ok(qty) => qty,
+            Err(reason) => {
+                return facts.push(Fact::Rejected {
+                    account,
+                    cl_ord_id,
+                    symbol,
+                    reason,
+                });
+            }
+        };
+        facts.push(Fact::Accepted {
+            account,
+            cl_ord_id,
+            symbol,
+            side: o.side,
+            leaves: qty,
+        });
+        let limit = (o.ord_type == OrdType::Limit).then_some(o.price);
+        let order = Resting {
+            account,
+            cl_ord_id,
+            side: o.side,
+            price: o.price,
+            qty,
+            post_only: o.post_only,
+            reduce_only: o.reduce_only,
+        };
+        let rests = limit.is_some() && o.time_in_force == TimeInForce::GoodTillCancel;
+        self.enter(symbol, order, limit, rests, facts);
+    }
+
+    pub(crate) fn cancel(
+        &mut self,
+        account: AccountId,
+        c: &OrderCancelRequest,
+        facts: &mut Vec<Fact>,
+    ) {
+        let symbol = c.symbol;
+        let gone = match self.books.get(usize::from(symbol)) {
+            None => Err(Reject::UnknownSymbol),
+            Some(book) => book
+                .get(account, c.orig_cl_ord_id)
+                .ok_or(Reject::UnknownOrder),
+        };
+        match gone {
+            Ok(order) => self.take_out(symbol, order, CancelReason::Requested, facts),
+            Err(reason) => {
+                facts.push(Fact::Rejected {
+                    account,
+                    cl_ord_id: c.cl_ord_id,
+                    symbol,
+                    reason,
+                });
+            }
+        }
+    }
+
+    pub(crate) fn replace(
+        &mut self,
+        account: AccountId,
+        r: &OrderCancelReplaceRequest,
+        facts: &mut Vec<Fact>,
+    ) {
+        let (symbol, cl_ord_id) = (r.symbol, r.cl_ord_id);
+        let (old, new) = match self.check_replace(account, r) {
+            Ok(orders) => orders,
+            Err(reason) => {
+                return facts.push(Fact::Rejected {
+                    account,
+                    cl_ord_id,
+                    symbol,
+                    reason,
+                });
+            }
+        };
+        let kept_priority = new.price == old.price && new.qty <= old.qty;
+        facts.push(Fact::Replaced {
+            account,
+            cl_ord_id,
+            orig_cl_ord_id: old.cl_ord_id,
+            symbol,
+            was: old.qty,
+            leaves: new.qty,
+            kept_priority,
+        });
+        let book = &mut self.books[usize::from(symbol)];
+        if kept_priority {
+            book.shrink(account, old.cl_ord_id, cl_ord_id, new.qty);
+            self.ledger
+                .rest(account, usize::from(symbol), old.side, new.qty - old.qty);
+        } else {
+            book.remove(account, old.cl_ord_id);
+            self.ledger
+                .rest(account, usize::from(symbol), old.side, -old.qty);
+            self.enter(symbol, new, Some(new.price), true, facts);
+        }
+    }
+
+    fn check_new(&self, account: AccountId, o: &NewOrderSingle) -> Result<Qty, Reject> {
+        let symbol = usize::from(o.symbol);
+        let book = self.books.get(symbol).ok_or(Reject::UnknownSymbol)?;
+        if !self.ledger.knows(account) {
+            return Err(Reject::UnknownAccount);
+        }
+        let is_market = o.ord_type == OrdType::Market;
+        if o.post_only && (is_market || o.time_in_force == TimeInForce::ImmediateOrCancel) {
+            return Err(Reject::UnsupportedOrder);
+        }
+        check_bounds(if is_market { 1 } else { o.price }, o.order_qty)?;
+        if book.get(account, o.cl_ord_id).is_some() {
+            return Err(Reject::DuplicateOrder);
+        }
+        if o.post_only && book.crosses(o.side, o.price) {
+            return Err(Reject::PostOnlyWouldTake);
+        }
+        let limit = (!is_market).then_some(o.price);
+        let mut qty = o.order_qty;
+        if o.reduce_only {
+            qty = qty.min(self.ledger.position(account, symbol).reducible(o.side));
+            return if qty > 0 {
+                Ok(qty)
+            } else {
+                Err(Reject::ReduceOnlyWouldIncrease)
+            };
+        }
+        let loss = self.loss_at_once(symbol, o.side, qty, limit);
+        self.ledger.admit(account, symbol, (o.side, qty), 0, loss)?;
+        Ok(qty)
+    }
+
+    fn check_replace(
+        &self,
+        account: AccountId,
+        r: &OrderCancelReplaceRequest,
+    ) -> Result<(Resting, Resting), Reject> {
+        let symbol = usize::from(r.symbol);
+        let book = self.books.get(symbol).ok_or(Reject::UnknownSymbol)?;
+        let old = book
+            .get(account, r.orig_cl_ord_id)
+            .ok_or(Reject::UnknownOrder)?;
+        check_bounds(r.price, r.order_qty)?;
+        if r.cl_ord_id != r.orig_cl_ord_id && book.get(account, r.cl_ord_id).is_some() {
+            return Err(Reject::DuplicateOrder);
+        }
+        if old.post_only && book.crosses(old.side, r.price) {
+            return Err(Reject::PostOnlyWouldTake);
+        }
+        let mut new = Resting {
+            cl_ord_id: r.cl_ord_id,
+            price: r.price,
+            qty: r.order_qty,
+            ..old
+        };
+        if old.reduce_only {
+            new.qty = new
+                .qty
+                .min(self.ledger.position(account, symbol).reducible(old.side));
+            return if new.qty > 0 {
+                Ok((old, new))
+            } else {
+                Err(Reject::ReduceOnlyWouldIncrease)
+            };
+        }
+        if new.price != old.price || new.qty > old.qty {
+            let loss = self.loss_at_once(symbol, new.side, new.qty, Some(new.price));
+            self.ledger
+                .admit(account, symbol, (new.side, new.qty), old.qty, loss)?;
+        }
+        Ok((old, new))
+    }
+
+    /// What the part of an order that matches at once loses against the mark price, with its fee.
+    fn loss_at_once(&self, symbol: usize, side: Side, qty: Qty, limit: Option<Price>) -> Money {
+        if limit.is_some_and(|limit| !self.books[symbol].crosses(side, limit)) {
+            return 0;
+        }
+        let (taken, notional) = self.books[symbol].sweep(side, qty, limit);
+        let at_mark = Money::from(taken) * Money::from(self.ledger.mark(symbol));
+        let loss = (notional - at_mark) * Money::from(side.sign());
+        loss.max(0) + fraction_up(notional, self.config.symbols[symbol].taker_fee_ppm)
+    }
+
+    /// Matches an admitted order and rests or cancels what is left.
+    fn enter(
+        &mut self,
+        symbol: u16,
+        mut order: Resting,
+        limit: Option<Price>,
+        rests: bool,
+        facts: &mut Vec<Fact>,
+    ) {
+        let Resting {
+            account,
+            cl_ord_id,
+            side,
+            qty: leaves,
+            ..
+        } = order;
+        let mut taker = Taker {
+            account,
+            cl_ord_id,
+            symbol,
+            side,
+            limit,
+            leaves,
+        };
+        self.match_taker(&mut taker, None, facts);
+        order.qty = taker.leaves;
+        if order.qty == 0 {
+            return;
+        }
+        if rests {
+            self.books[usize::from(symbol)].insert(order);
+            self.ledger
+                .rest(account, usize::from(symbol), side, order.qty);
+        } else {
+            let reason = CancelReason::ImmediateOrCancel;
+            facts.push(Fact::Canceled {
+                account,
+                cl_ord_id,
+                symbol,
+                qty: order.qty,
+                reason,
+            });
+        }
+    }
+
+    /// Trades an incoming order with the book; in a liquidation no further than the budget goes.
+    pub(crate) fn match_taker(
+        &mut self,
+        taker: &mut Taker,
+        mut budget: Option<&mut Budget>,
+        facts: &mut Vec<Fact>,
+    ) {
+        let symbol = usize::from(taker.symbol);
+        while taker.leaves > 0 {
+            let Some(maker) = self.books[symbol].front(taker.side.opposite()) else {
+                return;
+            };
+            if taker
+                .limit
+                .is_some_and(|limit| !reaches(taker.side, limit, maker.price))
+            {
+                return;
+            }
+            if maker.account == taker.account {
+                self.take_out(taker.symbol, maker, CancelReason::SelfTrade, facts);
+                continue;
+            }
+            let mut open = maker.qty;
+            if maker.reduce_only {
+                let position = self.ledger.position(maker.account, symbol);
+                open = open.min(position.reducible(maker.side));
+                if open == 0 {
+                    self.take_out(taker.symbol, maker, CancelReason::ReduceOnly, facts);
+                    continue;
+                }
+            }
+            let mut qty = open.min(taker.leaves);
+            if let Some(budget) = budget.as_deref_mut() {
+                qty = budget.take(maker.price, qty);
+                if qty == 0 {
+                    return;
+                }
+            }
+            self.trade(taker, &maker, qty, budget.is_some(), facts);
+        }
+    }
+
+    fn trade(
+        &mut self,
+        taker: &mut Taker,
+        maker: &Resting,
+        qty: Qty,
+        liquidation: bool,
+        facts: &mut Vec<Fact>,
+    ) {
+        let symbol = usize::from(taker.symbol);
+        taker.leaves -= qty;
+        let maker_leaves = self.books[symbol].fill_front(maker.side, qty);
+        self.ledger.rest(maker.account, symbol, maker.side, -qty);
+        self.last[symbol] = Some(maker.price);
+        facts.push(Fact::Trade {
+            symbol: taker.symbol,
+            price: maker.price,
+            qty,
+            maker_account: maker.account,
+            maker_cl_ord_id: maker.cl_ord_id,
+            maker_leaves,
+            taker_account: taker.account,
+            taker_cl_ord_id: taker.cl_ord_id,
+            taker_leaves: taker.leaves,
+            taker_side: taker.side,
+            liquidation,
+        });
+        let notional = Money::from(qty) * Money::from(maker.price);
+        let (maker_fee_ppm, taker_fee_ppm) = {
+            let rules = &self.config.symbols[symbol];
+            (rules.maker_fee_ppm, rules.taker_fee_ppm)
+        };
+        self.ledger
+            .trade(maker.account, symbol, qty * maker.side.sign(), maker.price);
+        self.charge(maker.account, symbol, fraction_up(notional, maker_fee_ppm));
+        self.settle_flat(maker.account, taker.symbol, facts);
+        self.ledger
+            .trade(taker.account, symbol, qty * taker.side.sign(), maker.price);
+        if !liquidation {
+            self.charge(taker.account, symbol, fraction_up(notional, taker_fee_ppm));
+            self.settle_flat(taker.account, taker.symbol, facts);
+        }
+    }
+
+    fn charge(&mut self, account: AccountId, symbol: usize, fee: Money) {
+        self.ledger.pay(account, symbol, fee);
+        self.fees += fee;
+    }
+
+    /// Cancels a resting order on the market's own account.
+    pub(crate) fn take_out(
+        &mut self,
+        symbol: u16,
+        order: Resting,
+        reason: CancelReason,
+        facts: &mut Vec<Fact>,
+    ) {
+        let Resting {
+            account,
+            cl_ord_id,
+            side,
+            qty,
+            ..
+        } = order;
+        self.books[usize::from(symbol)].remove(account, cl_ord_id);
+        self.ledger.rest(account, usize::from(symbol), side, -qty);
+        facts.push(Fact::Canceled {
+            account,
+            cl_ord_id,
+            symbol,
+            qty,
+            reason,
+        });
+    }
+}
+
+fn check_bounds(price: Price, qty: Qty) -> Result<(), Reject> {
+    if !(1..=QTY_MAX).contains(&qty) {
+        return Err(Reject::IncorrectQuantity);
+    }
+    if !(1..=PRICE_MAX).contains(&price) {
+        return Err(Reject::PriceOutOfBand);
+    }
+    Ok(())
+}
