@@ -1,0 +1,353 @@
+//! Tendermint consensus: Algorithm 1 of the paper, line by line.
+//!
+//! Rules. Validators agree on one value per height, in rounds. A round has a proposer, a vote on
+//! its proposal (prevote) and a vote to commit to what was prevoted (precommit). A quorum is
+//! strictly more than 2/3 of the weight. A validator that precommits a value is *locked* on it and
+//! prevotes nothing else until a quorum of a later round prevoted otherwise.
+//!
+//! Theory of operation. Two quorums share more than 1/3 of the weight, hence an honest validator
+//! while less than 1/3 is faulty; the lock makes that validator carry a possible decision from
+//! round to round. So no two honest nodes decide differently, whatever the network does. Timeouts
+//! grow with the round, so once messages arrive in bounded time some round is long enough.
+//! Every `upon` of the paper is a method `line_NN` here (see `rules` and `expiry`), and
+//! [`Line`] counts what fired.
+//!
+//! Source: E. Buchman, J. Kwon, Z. Milosevic, "The latest gossip on BFT consensus",
+//! arXiv 1807.04938, Algorithm 1. Line numbers are the paper's.
+//!
+//! Departures:
+//! - Heights start at 1. −1 is `None`. `valid(v)` comes with each proposal, from the node.
+//! - `getValue()` (line 18) is asked of the node and answered by [`Input::Value`]; until then the
+//!   proposer too has a propose timeout, as in CometBFT, else an idle node would stall n ≤ 3.
+//! - Between a decision and the next round 0 passes a commit timeout (CometBFT's
+//!   `timeout_commit`): [`Step::Commit`]. Lines 49 and 55 still apply during it.
+//! - A follower (no validator index) runs lines 49 and 55 only, and schedules nothing.
+//! - The log is bounded (the paper's is not). Of a validator's different votes of one kind in one
+//!   round the first counts; another one counts for its value only once more than 1/3 of the
+//!   weight stands behind that value, so that at most two more are kept. Without that exception
+//!   an equivocator could hide a quorum from a node for ever; with it, re-broadcasting
+//!   [`Tendermint::known_messages`] heals it. Rounds from [`ROUNDS_BEHIND`] behind to
+//!   [`ROUNDS_AHEAD`] ahead are kept; of rounds further ahead only each validator's highest, for
+//!   line 55. Messages of the next height: [`NEXT_PER_VALIDATOR`] each. All else is dropped and
+//!   must be sent again.
+//! - Line 55 with rounds beyond the window: the highest round that f+1 reached or passed.
+
+mod electorate;
+mod expiry;
+mod line;
+mod relay;
+mod round_log;
+mod rules;
+mod tally;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::machine::{Draws, Machine};
+use crate::message::{Proposal, Vote};
+use crate::units::{Digest, Height, Ns, Round, Weight};
+
+use electorate::Electorate;
+pub use line::Line;
+use round_log::{Heard, RoundLog};
+
+/// How many past rounds of the current height are kept (besides the locked and valid rounds).
+pub const ROUNDS_BEHIND: Round = 64;
+/// How many future rounds of the current height are kept.
+pub const ROUNDS_AHEAD: Round = 64;
+/// How many messages of the next height are kept per validator.
+pub const NEXT_PER_VALIDATOR: usize = 8;
+
+/// How long each step waits: `init + round × delta`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// timeoutPropose of round 0.
+    pub propose_ns: Ns,
+    /// What timeoutPropose gains per round.
+    pub propose_delta_ns: Ns,
+    /// timeoutPrevote of round 0.
+    pub prevote_ns: Ns,
+    /// What timeoutPrevote gains per round.
+    pub prevote_delta_ns: Ns,
+    /// timeoutPrecommit of round 0.
+    pub precommit_ns: Ns,
+    /// What timeoutPrecommit gains per round.
+    pub precommit_delta_ns: Ns,
+    /// Between a decision and the next height.
+    pub commit_ns: Ns,
+}
+
+impl Timeouts {
+    /// The span of a step in a round.
+    pub fn span_ns(&self, step: Step, round: Round) -> Ns {
+        let (init, delta) = match step {
+            Step::Propose => (self.propose_ns, self.propose_delta_ns),
+            Step::Prevote => (self.prevote_ns, self.prevote_delta_ns),
+            Step::Precommit => (self.precommit_ns, self.precommit_delta_ns),
+            Step::Commit => (self.commit_ns, 0),
+        };
+        init.saturating_add(delta.saturating_mul(Ns::from(round)))
+    }
+}
+
+/// What a Tendermint machine is made from.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Index of this validator; `None` for a follower that only listens.
+    pub validator: Option<u32>,
+    /// Voting weight of each validator; at least one is positive.
+    pub weights: Vec<Weight>,
+    /// How long each step waits.
+    pub timeouts: Timeouts,
+}
+
+/// Where in a round the machine is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Step {
+    /// Waiting for the proposal.
+    Propose = 0,
+    /// Has prevoted.
+    Prevote = 1,
+    /// Has precommitted.
+    Precommit = 2,
+    /// The height before is decided (or nothing has started yet); round 0 has not begun.
+    Commit = 3,
+}
+
+impl Step {
+    /// The step's name in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::Propose => "propose",
+            Step::Prevote => "prevote",
+            Step::Precommit => "precommit",
+            Step::Commit => "commit",
+        }
+    }
+}
+
+/// A timeout that was asked for, and comes back when it expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timeout {
+    /// Which step it bounds.
+    pub step: Step,
+    /// The height it was asked in; for [`Step::Commit`], the height that is to begin.
+    pub height: Height,
+    /// The round it was asked in.
+    pub round: Round,
+}
+
+/// What can happen to the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Line 10. Messages heard earlier are kept.
+    Start,
+    /// The answer to [`Output::GetValue`].
+    Value {
+        /// As asked.
+        height: Height,
+        /// As asked.
+        round: Round,
+        /// id(v) of a new block.
+        value: Digest,
+    },
+    /// A proposal arrived, with its block.
+    Proposal {
+        /// The proposal.
+        proposal: Proposal,
+        /// valid(v). The same proposal may come again once the node knows better.
+        valid: bool,
+    },
+    /// A vote arrived.
+    Vote(Vote),
+    /// A scheduled timeout expired.
+    Timeout(Timeout),
+    /// The node has synced and verified this decided block: go on to the height after it.
+    CatchUp {
+        /// Height of the block.
+        height: Height,
+        /// Its id(v).
+        value: Digest,
+    },
+}
+
+/// What the machine asks of its node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Line 18: make a block and answer with [`Input::Value`].
+    GetValue {
+        /// The height of the block.
+        height: Height,
+        /// The round that asks.
+        round: Round,
+    },
+    /// Broadcast to all others; this machine has applied its own copy.
+    Propose(Proposal),
+    /// Broadcast to all others; this machine has applied its own copy.
+    Vote(Vote),
+    /// Hand [`Input::Timeout`] back after a while.
+    Schedule {
+        /// What to hand back.
+        timeout: Timeout,
+        /// After how long.
+        after_ns: Ns,
+    },
+    /// Line 51: the height is decided, for ever. Not said for [`Input::CatchUp`].
+    Decide {
+        /// Decided height; each is decided once, in order.
+        height: Height,
+        /// The round whose precommits decided it.
+        round: Round,
+        /// id(v).
+        value: Digest,
+    },
+    /// A validator contradicted itself. Said once per validator, height and round.
+    Equivocation {
+        /// Who.
+        validator: u32,
+        /// Where.
+        height: Height,
+        /// When.
+        round: Round,
+    },
+}
+
+/// A node's part in Tendermint.
+#[derive(Clone, Debug)]
+pub struct Tendermint {
+    me: Option<u32>,
+    electorate: Electorate,
+    timeouts: Timeouts,
+    started: bool,
+    /// h_p, round_p and step_p.
+    height: Height,
+    round: Round,
+    step: Step,
+    /// lockedRound_p and lockedValue_p.
+    locked: Option<(Round, Digest)>,
+    /// validRound_p and validValue_p.
+    valid: Option<(Round, Digest)>,
+    /// decision_p of the last height.
+    decided: Option<(Height, Digest)>,
+    /// The message log of the current height.
+    rounds: BTreeMap<Round, RoundLog>,
+    /// Rounds with news, for lines 49 and 55.
+    touched: BTreeSet<Round>,
+    /// Highest round of each validator heard beyond the window.
+    far: BTreeMap<u32, Round>,
+    /// Messages of the next height, by validator, in order of arrival.
+    next: BTreeMap<u32, Vec<Heard>>,
+    /// Messages kept for the current height, to be heard again.
+    replay: VecDeque<Heard>,
+    fired: [(Line, u64); Line::COUNT],
+}
+
+impl Tendermint {
+    /// A machine before its start, at height 1. Panics if no weight is positive, if the weights
+    /// overflow, or if the validator index is beyond them.
+    pub fn new(config: Config) -> Tendermint {
+        let electorate = Electorate::new(config.weights);
+        if let Some(me) = config.validator {
+            assert!(
+                (me as usize) < electorate.len(),
+                "consensus: validator {me} has no weight; give one weight per validator",
+            );
+        }
+        Tendermint {
+            me: config.validator,
+            electorate,
+            timeouts: config.timeouts,
+            started: false,
+            height: 1,
+            round: 0,
+            step: Step::Commit,
+            locked: None,
+            valid: None,
+            decided: None,
+            rounds: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            far: BTreeMap::new(),
+            next: BTreeMap::new(),
+            replay: VecDeque::new(),
+            fired: Line::ALL.map(|line| (line, 0)),
+        }
+    }
+
+    /// h_p: the height being decided. In [`Step::Commit`] it is the one about to begin.
+    pub fn height(&self) -> Height {
+        self.height
+    }
+
+    /// round_p.
+    pub fn round(&self) -> Round {
+        self.round
+    }
+
+    /// step_p.
+    pub fn step_now(&self) -> Step {
+        self.step
+    }
+
+    /// lockedRound_p and lockedValue_p.
+    pub fn locked(&self) -> Option<(Round, Digest)> {
+        self.locked
+    }
+
+    /// validRound_p and validValue_p.
+    pub fn valid(&self) -> Option<(Round, Digest)> {
+        self.valid
+    }
+
+    /// The last decided (or caught up) height and its value.
+    pub fn decided(&self) -> Option<(Height, Digest)> {
+        self.decided
+    }
+
+    /// Weighted round robin over height + round; for equal weights `(height + round) mod n`.
+    pub fn proposer(&self, height: Height, round: Round) -> u32 {
+        self.electorate.proposer(height, round)
+    }
+
+    /// How often each line of the paper fired, in the paper's order.
+    pub fn fired(&self) -> &[(Line, u64)] {
+        &self.fired
+    }
+
+    /// How often one line fired.
+    pub fn fired_at(&self, line: Line) -> u64 {
+        self.fired[line as usize].1
+    }
+
+    fn fire(&mut self, line: Line) {
+        self.fired[line as usize].1 += 1;
+    }
+
+    /// How many messages and votes are held, for a test of the bound.
+    pub fn held(&self) -> usize {
+        let next: usize = self.next.values().map(Vec::len).sum();
+        next + self.far.len() + self.rounds.values().map(RoundLog::held).sum::<usize>()
+    }
+}
+
+impl Machine for Tendermint {
+    type Input = Input;
+    type Output = Output;
+
+    fn step(&mut self, _now: Ns, input: Input, _draws: &mut dyn Draws, outbox: &mut Vec<Output>) {
+        match input {
+            Input::Start => self.line_10(outbox),
+            Input::Value {
+                height,
+                round,
+                value,
+            } => self.answer(height, round, value, outbox),
+            Input::Proposal { proposal, valid } => {
+                self.hear(Heard::Proposal(proposal, valid), outbox);
+            }
+            Input::Vote(vote) => self.hear(Heard::Vote(vote), outbox),
+            Input::Timeout(timeout) => self.expire(timeout, outbox),
+            Input::CatchUp { height, value } => self.catch_up(height, value, outbox),
+        }
+        self.settle(outbox);
+    }
+}

@@ -1,0 +1,83 @@
+//! What to send again. The paper assumes that a message one honest node has, all get in the end;
+//! over a lossy network that takes re-broadcast.
+
+use std::collections::BTreeSet;
+
+use super::Tendermint;
+use super::round_log::RoundLog;
+use crate::message::{Proposal, Vote, VoteType};
+use crate::units::{Digest, Round};
+
+const VOTE_TYPES: [VoteType; 2] = [VoteType::Prevote, VoteType::Precommit];
+
+impl Tendermint {
+    /// My proposal of the current round, and my votes that a peer at this height may still need:
+    /// both of the current and the previous round, and prevotes for values of older ones (for
+    /// line 28). Re-broadcasting these is enough while every validator is honest and alive.
+    pub fn own_messages(&self) -> (Option<Proposal>, Vec<Vote>) {
+        let Some(me) = self.me else {
+            return (None, Vec::new());
+        };
+        let now = self.rounds.get(&self.round);
+        let proposal = now.and_then(|log| log.proposals().find(|p| p.validator == me));
+        let mut votes = Vec::new();
+        for (&round, log) in self.rounds.range(..=self.round) {
+            for vote_type in VOTE_TYPES {
+                let Some(value) = log.tally(vote_type).first(me) else {
+                    continue;
+                };
+                let prevoted_value = vote_type == VoteType::Prevote && value.is_some();
+                if round.saturating_add(1) >= self.round || prevoted_value {
+                    votes.push(self.vote_of(vote_type, round, me, value));
+                }
+            }
+        }
+        (proposal, votes)
+    }
+
+    /// All proposals and votes known of the rounds that matter to a peer at this height: the
+    /// current, the previous, the valid round and the proposal's valid round. Re-broadcasting
+    /// these now and then is what makes progress certain when some validators lie, or died
+    /// after being heard by a few.
+    pub fn known_messages(&self) -> (Vec<Proposal>, Vec<Vote>) {
+        let proposal = self.rounds.get(&self.round).and_then(RoundLog::proposal);
+        let rounds: BTreeSet<Round> = [
+            Some(self.round),
+            self.round.checked_sub(1),
+            self.valid.map(|(round, _)| round),
+            proposal.and_then(|(proposal, _)| proposal.valid_round),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let (mut proposals, mut votes) = (Vec::new(), Vec::new());
+        for round in rounds {
+            let Some(log) = self.rounds.get(&round) else {
+                continue;
+            };
+            proposals.extend(log.proposals());
+            for vote_type in VOTE_TYPES {
+                for (who, value) in log.tally(vote_type).votes() {
+                    votes.push(self.vote_of(vote_type, round, who, value));
+                }
+            }
+        }
+        (proposals, votes)
+    }
+
+    fn vote_of(
+        &self,
+        vote_type: VoteType,
+        round: Round,
+        validator: u32,
+        value: Option<Digest>,
+    ) -> Vote {
+        Vote {
+            vote_type,
+            height: self.height,
+            round,
+            value,
+            validator,
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What was heard of one round.
+
+use std::collections::BTreeSet;
+
+use super::electorate::Electorate;
+use super::tally::{Counted, Tally};
+use crate::message::{Proposal, Vote, VoteType};
+use crate::units::{Digest, Height, Round, Weight};
+
+/// Different proposals of one round kept without asking; further ones only if f+1 voted for them.
+const PROPOSALS_MAX: usize = 4;
+
+/// A message from a validator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// A proposal and valid(v).
+    Proposal(Proposal, bool),
+    /// A vote.
+    Vote(Vote),
+}
+
+impl Heard {
+    pub(super) fn place(&self) -> (Height, Round, u32) {
+        match self {
+            Heard::Proposal(p, _) => (p.height, p.round, p.validator),
+            Heard::Vote(v) => (v.height, v.round, v.validator),
+        }
+    }
+}
+
+/// What a message changed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct News {
+    /// A rule may fire now that could not before.
+    pub(super) changed: bool,
+    /// The sender contradicted itself, for the first time in this round.
+    pub(super) equivocation: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct RoundLog {
+    /// In order of arrival; the first is what lines 22 and 28 answer.
+    proposals: Vec<(Proposal, bool)>,
+    pub(super) prevotes: Tally,
+    pub(super) precommits: Tally,
+    /// Who said anything in this round, and their weight.
+    spoke: Vec<bool>,
+    spoke_weight: Weight,
+    accused: BTreeSet<u32>,
+    /// "For the first time" of lines 34, 36 and 47.
+    pub(super) once_34: bool,
+    pub(super) once_36: bool,
+    pub(super) once_47: bool,
+}
+
+impl RoundLog {
+    pub(super) fn new(validators: usize) -> RoundLog {
+        RoundLog {
+            proposals: Vec::new(),
+            prevotes: Tally::new(validators),
+            precommits: Tally::new(validators),
+            spoke: vec![false; validators],
+            spoke_weight: 0,
+            accused: BTreeSet::new(),
+            once_34: false,
+            once_36: false,
+            once_47: false,
+        }
+    }
+
+    pub(super) fn hear(&mut self, electorate: &Electorate, heard: Heard) -> News {
+        let (_, _, validator) = heard.place();
+        if !self.spoke[validator as usize] {
+            self.spoke[validator as usize] = true;
+            self.spoke_weight += electorate.weight(validator);
+        }
+        let mut news = match heard {
+            Heard::Proposal(proposal, valid) => self.hear_proposal(electorate, proposal, valid),
+            Heard::Vote(vote) => {
+                match self
+                    .tally_mut(vote.vote_type)
+                    .count(electorate, validator, vote.value)
+                {
+                    Counted::New => News {
+                        changed: true,
+                        equivocation: false,
+                    },
+                    Counted::Known => News::default(),
+                    Counted::Contradicts { counts } => News {
+                        changed: counts,
+                        equivocation: true,
+                    },
+                }
+            }
+        };
+        news.equivocation = news.equivocation && self.accused.insert(validator);
+        news
+    }
+
+    fn hear_proposal(&mut self, electorate: &Electorate, new: Proposal, valid: bool) -> News {
+        if let Some((_, known)) = self.proposals.iter_mut().find(|(old, _)| *old == new) {
+            let changed = valid && !*known;
+            *known |= valid;
+            return News {
+                changed,
+                equivocation: false,
+            };
+        }
+        let equivocation = !self.proposals.is_empty();
+        let backed = |tally: &Tally| electorate.is_third(tally.weight_for(Some(new.value)));
+        let keep = self.proposals.len() < PROPOSALS_MAX
+            || (!self.proposals.iter().any(|(old, _)| old.value == new.value)
+                && (backed(&self.prevotes) || backed(&self.precommits)));
+        if keep {
+            self.proposals.push((new, valid));
+        }
+        News {
+            changed: keep,
+            equivocation,
+        }
+    }
+
+    pub(super) fn tally(&self, vote_type: VoteType) -> &Tally {
+        match vote_type {
+            VoteType::Prevote => &self.prevotes,
+            VoteType::Precommit => &self.precommits,
+        }
+    }
+
+    fn tally_mut(&mut self, vote_type: VoteType) -> &mut Tally {
+        match vote_type {
+            VoteType::Prevote => &mut self.prevotes,
+            VoteType::Precommit => &mut self.precommits,
+        }
+    }
+
+    /// The proposal that the round's prevote answers.
+    pub(super) fn proposal(&self) -> Option<(Proposal, bool)> {
+        self.proposals.first().copied()
+    }
+
+    pub(super) fn proposals(&self) -> impl Iterator<Item = Proposal> + '_ {
+        self.proposals.iter().map(|(proposal, _)| *proposal)
+    }
+
+    /// Whether the value was proposed in this round and is valid.
+    pub(super) fn has_valid(&self, value: Digest) -> bool {
+        self.proposals
+            .iter()
+            .any(|(proposal, valid)| *valid && proposal.value == value)
+    }
+
+    /// Whether the value was proposed in this round.
+    pub(super) fn has(&self, value: Digest) -> bool {
+        self.proposals
+            .iter()
+            .any(|(proposal, _)| proposal.value == value)
+    }
+
+    /// Weight of the validators that said anything in this round.
+    pub(super) fn spoke_weight(&self) -> Weight {
+        self.spoke_weight
+    }
+
+    pub(super) fn held(&self) -> usize {
+        self.proposals.len() + self.prevotes.votes().count() + self.precommits.votes().count()
+    }
+}
