@@ -1,0 +1,231 @@
+"""The trace: all facts of one run, in one set of tables, whoever produced them.
+
+Two producers (simulation, live run) write it; measures, verdict and report read it and cannot
+tell which it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import polars as pl
+
+from surgetank.errors import SurgetankError
+from surgetank.trace import frames, store
+from surgetank.trace.chain import CHUNK_ROWS, chain, combine
+from surgetank.trace.schema import (
+    CLASSES,
+    MARKET_KINDS,
+    OUTCOMES,
+    REASONS,
+    SCHEMA,
+    SOURCES,
+    STAGES,
+    Column,
+    check_table,
+    empty_table,
+)
+
+__all__ = [
+    "CHUNK_ROWS",
+    "CLASSES",
+    "MARKET_KINDS",
+    "OUTCOMES",
+    "REASONS",
+    "SCHEMA",
+    "SOURCES",
+    "STAGES",
+    "Column",
+    "Run",
+    "Trace",
+]
+
+_WINDOW = ("measured_from_ns", "flow_end_ns", "end_ns", "nodes")
+
+
+@dataclass(frozen=True)
+class Run:
+    """The name of a run: equal names give byte-identical traces."""
+
+    name: str
+    """Name of the scenario."""
+    seed: int
+    scenario_hash: str
+    build: str
+
+    def __str__(self) -> str:
+        return f"{self.name} seed={self.seed} scenario={self.scenario_hash} build={self.build}"
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """All facts of one run. Make it with `from_tables` or `load`, which check the tables."""
+
+    run: Run
+    tables: Mapping[str, pl.DataFrame] = field(repr=False)
+    stats: Mapping[str, Any] = field(repr=False)
+    complete: bool
+    """False if the run was stopped; what had been measured until then is here."""
+    scenario: Mapping[str, Any] = field(repr=False)
+    """The scenario in full, as it was run, with its limits."""
+
+    @classmethod
+    def from_tables(
+        cls,
+        tables: Mapping[str, Any],
+        *,
+        run: Run,
+        stats: Mapping[str, Any],
+        complete: bool = True,
+        scenario: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """A trace from data frames or Arrow tables (anything `polars.DataFrame` accepts).
+
+        A table that is not given is empty. `stats` must hold measured_from_ns, flow_end_ns,
+        end_ns and nodes.
+
+        Raises:
+            SurgetankError: a table or column breaks `SCHEMA`, or a number is missing in `stats`.
+        """
+        for name in tables:
+            if name not in SCHEMA:
+                check_table(name, pl.DataFrame())
+        for key in _WINDOW:
+            if key not in stats:
+                raise SurgetankError(
+                    f"{key} is missing", place="trace stats", mend="The producer must give it"
+                )
+        checked = {
+            name: check_table(name, _frame(tables[name])) if name in tables else empty_table(name)
+            for name in SCHEMA
+        }
+        return cls(run, checked, dict(stats), complete, dict(scenario or {}))
+
+    def __getitem__(self, table: str) -> pl.DataFrame:
+        return self.tables[table]
+
+    @cached_property
+    def chains(self) -> dict[str, list[str]]:
+        """Links of each table's BLAKE3 chain (see `surgetank.trace.chain`)."""
+        return {name: chain(name, table) for name, table in self.tables.items()}
+
+    @cached_property
+    def trace_hash(self) -> str:
+        """BLAKE3 (hex) over the run's name, the table names and the chains' final links."""
+        run = self.run
+        return combine((run.name, str(run.seed), run.scenario_hash, run.build), self.chains)
+
+    @property
+    def nodes(self) -> int:
+        """Number of nodes."""
+        return int(self.stats["nodes"])
+
+    @property
+    def measured_from_ns(self) -> int:
+        """Begin of the measured window."""
+        return int(self.stats["measured_from_ns"])
+
+    @property
+    def flow_end_ns(self) -> int:
+        """End of the measured window: no flow arrives after it."""
+        return int(self.stats["flow_end_ns"])
+
+    @property
+    def end_ns(self) -> int:
+        """End of the run."""
+        return int(self.stats["end_ns"])
+
+    @property
+    def orders(self) -> bool:
+        """Whether anybody orders messages; with `consensus.kind = none` they only spread."""
+        layer = self.scenario.get("layer") or {}
+        return bool((layer.get("consensus") or {}).get("kind") != "none")
+
+    def delays(self) -> pl.DataFrame:
+        """Client messages of the measured window with exact stage columns; `frames.delays`."""
+        return self._delays
+
+    def lag(self) -> pl.DataFrame:
+        """How far each node trailed the quorum at each height; see `frames.lag`."""
+        return self._lag
+
+    @cached_property
+    def _delays(self) -> pl.DataFrame:
+        return frames.delays(self.tables["messages"], self.measured_from_ns, self.flow_end_ns)
+
+    @cached_property
+    def _lag(self) -> pl.DataFrame:
+        return frames.lag(self.tables["executions"], self.nodes, self.end_ns)
+
+    def save(self, folder: str | Path) -> Path:
+        """Writes run.json and a Parquet file per table; returns the folder.
+
+        Raises:
+            SurgetankError: the folder cannot be written.
+        """
+        path = Path(folder)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            (path / store.RUN_FILE).unlink(missing_ok=True)
+            for name, table in self.tables.items():
+                store.write_table(path, name, table, str(self.run))
+            store.write_run(
+                path,
+                {
+                    "run": asdict(self.run),
+                    "complete": self.complete,
+                    "trace_hash": self.trace_hash,
+                    "chains": self.chains,
+                    "stats": dict(self.stats),
+                    "scenario": dict(self.scenario),
+                },
+            )
+        except OSError as error:
+            raise SurgetankError(
+                f"cannot be written ({error.strerror})",
+                place=str(path),
+                mend="Choose another folder",
+            ) from error
+        return path
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """The trace that `save` wrote, after checking every hash.
+
+        Raises:
+            SurgetankError: names the file that is missing, damaged or changed.
+        """
+        path = Path(folder)
+        content = store.read_run(path)
+        try:
+            run, chains = Run(**content["run"]), content["chains"]
+            tables = {name: store.read_table(path, name, str(run), chains[name]) for name in SCHEMA}
+            trace = cls.from_tables(
+                tables,
+                run=run,
+                stats=content["stats"],
+                complete=content["complete"],
+                scenario=content["scenario"],
+            )
+            # read_table has just verified every link.
+            trace.__dict__["chains"] = {name: chains[name] for name in SCHEMA}
+            matches = trace.trace_hash == content["trace_hash"]
+        except (KeyError, TypeError) as error:
+            raise SurgetankError(
+                f"lacks {error}", place=str(path / store.RUN_FILE), mend="Run the scenario again"
+            ) from error
+        if not matches:
+            raise SurgetankError(
+                "its trace_hash does not match its chains",
+                place=str(path / store.RUN_FILE),
+                mend="Run the scenario again",
+            )
+        return trace
+
+
+def _frame(table: Any) -> pl.DataFrame:
+    return table if isinstance(table, pl.DataFrame) else pl.DataFrame(table)

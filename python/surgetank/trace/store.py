@@ -1,0 +1,100 @@
+"""A trace on disk: `run.json` and one Parquet file per table."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+from blake3 import blake3
+
+from surgetank.errors import SurgetankError
+from surgetank.trace.chain import CHUNK_ROWS, chain
+from surgetank.trace.schema import check_table
+
+__all__ = ["RUN_FILE", "read_run", "read_table", "write_run", "write_table"]
+
+RUN_FILE: Final = "run.json"
+_RUN_KEY: Final = "surgetank.run"
+_MEND: Final = "Run the scenario again with the same seed; it gives the same trace"
+
+
+def write_table(folder: Path, name: str, table: pl.DataFrame, run_name: str) -> None:
+    """Writes `<name>.parquet`, the run's name in its metadata."""
+    table.write_parquet(
+        folder / f"{name}.parquet", compression="zstd", metadata={_RUN_KEY: run_name}
+    )
+
+
+def write_run(folder: Path, content: Mapping[str, Any]) -> None:
+    """Writes `run.json` with a seal (BLAKE3 of its content); last, and in one step."""
+    sealed = {**content, "seal": _seal(content)}
+    draft = folder / (RUN_FILE + ".part")
+    draft.write_text(
+        json.dumps(sealed, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    os.replace(draft, folder / RUN_FILE)
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """The content of `run.json`.
+
+    Raises:
+        SurgetankError: the file is missing, no JSON, or its seal does not match.
+    """
+    path = folder / RUN_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SurgetankError(
+            "is missing", place=str(path), mend="Name the folder that `surgetank run --out` wrote"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise SurgetankError("cannot be read", place=str(path), mend=_MEND) from error
+    if not isinstance(content, dict) or "seal" not in content:
+        raise SurgetankError("is not a run of surgetank", place=str(path), mend=_MEND)
+    if content.pop("seal") != _seal(content):
+        raise SurgetankError("was changed after it was written", place=str(path), mend=_MEND)
+    return content
+
+
+def read_table(folder: Path, name: str, run_name: str, links: list[str]) -> pl.DataFrame:
+    """A table whose rows match `links`.
+
+    Raises:
+        SurgetankError: the file is missing, damaged, of another run, or its rows do not match.
+    """
+    path = folder / f"{name}.parquet"
+    if not path.exists():
+        raise SurgetankError("is missing", place=str(path), mend=_MEND)
+    try:
+        owner = pl.read_parquet_metadata(path).get(_RUN_KEY)
+        table = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError, ValueError, RuntimeError) as error:
+        raise SurgetankError("is damaged", place=str(path), mend=_MEND) from error
+    if owner != run_name:
+        raise SurgetankError(
+            f"belongs to another run ({owner})", place=str(path), mend="Put back the right file"
+        )
+    table = check_table(name, table)
+    found = chain(name, table)
+    if found != links:
+        chunk = next(
+            (i for i, (a, b) in enumerate(zip(found, links, strict=False)) if a != b),
+            min(len(found), len(links)),
+        )
+        where = "its columns" if chunk == 0 else f"rows from {(chunk - 1) * CHUNK_ROWS} on"
+        raise SurgetankError(
+            f"was changed after it was written ({where} do not match {RUN_FILE})",
+            place=str(path),
+            mend=_MEND,
+        )
+    return table
+
+
+def _seal(content: Mapping[str, Any]) -> str:
+    plain = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return blake3(plain.encode()).hexdigest()
