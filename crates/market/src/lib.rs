@@ -56,22 +56,28 @@ pub struct Market {
     deposits: Money,
 }
 
-/// The positions opened at the start do not sum to zero.
+/// The positions opened at the start do not cancel out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Imbalance {
     /// Market.
     pub symbol: u16,
     /// Sum of its positions.
-    pub sum: Qty,
+    pub qty: Money,
+    /// Sum of their signed entry notionals.
+    pub notional: Money,
 }
 
 impl fmt::Display for Imbalance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Imbalance { symbol, sum } = self;
+        let Imbalance {
+            symbol,
+            qty,
+            notional,
+        } = self;
         write!(
             f,
-            "market {symbol}: positions sum to {sum} lots, not 0; open {} more",
-            -sum
+            "market {symbol}: opened positions sum to {qty} lots and {notional} quanta, not to 0; \
+             open the opposite at the same prices"
         )
     }
 }
@@ -185,19 +191,18 @@ impl Market {
         }
     }
 
-    /// Whether the positions of every market sum to zero, as they must before the first message.
+    /// Whether what was opened in each market cancels out, in quantity and in money, as it must
+    /// before the first message for money to be conserved.
     pub fn check_genesis(&self) -> Result<(), Imbalance> {
-        for symbol in 0..self.books.len() {
-            let sum: Money = self
-                .ledger
-                .positions(symbol)
-                .iter()
-                .map(|p| Money::from(p.qty))
-                .sum();
-            if sum != 0 {
+        for (symbol, s) in (0..self.books.len()).zip(0..) {
+            let positions = self.ledger.positions(symbol).iter();
+            let qty = positions.clone().map(|p| Money::from(p.qty)).sum();
+            let notional = positions.map(|p| p.cost).sum();
+            if (qty, notional) != (0, 0) {
                 return Err(Imbalance {
-                    symbol: symbol as u16,
-                    sum: sum as Qty,
+                    symbol: s,
+                    qty,
+                    notional,
                 });
             }
         }
@@ -264,6 +269,11 @@ impl Market {
 
 /// Views. A market's index must be below the number of markets.
 impl Market {
+    /// Number of markets.
+    pub fn symbols(&self) -> u16 {
+        self.books.len() as u16
+    }
+
     /// The mark price.
     pub fn mark(&self, symbol: u16) -> Price {
         self.ledger.mark(usize::from(symbol))

@@ -285,8 +285,11 @@ impl Market {
         let ppm = Money::from(PPM);
         let mut ranked = Vec::new();
         for (p, account) in self.ledger.positions(symbol).iter().zip(0..) {
+            if Money::from(p.qty.signum()) != -sign {
+                continue;
+            }
             let equity = self.ledger.risk(account, symbol, mark as Price).0;
-            if Money::from(p.qty.signum()) != -sign || equity <= 0 {
+            if equity <= 0 {
                 continue;
             }
             let value = Money::from(p.qty) * mark;

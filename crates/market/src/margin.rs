@@ -279,6 +279,26 @@ impl Ledger {
         Ok(())
     }
 
+    /// Whether `qty` more may be open on this side at all.
+    pub fn room(
+        &self,
+        account: AccountId,
+        symbol: usize,
+        side: Side,
+        qty: Qty,
+    ) -> Result<(), Reject> {
+        let p = self.position(account, symbol);
+        let open = match side {
+            Side::Buy => p.open_buy,
+            Side::Sell => p.open_sell,
+        };
+        if open + qty > QTY_MAX {
+            Err(Reject::OrderExceedsLimit)
+        } else {
+            Ok(())
+        }
+    }
+
     /// Equity that may stand as initial margin in this market: all of it, less what positions and
     /// orders in the other markets take up.
     fn available(&self, account: AccountId, symbol: usize) -> Money {

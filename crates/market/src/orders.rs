@@ -165,11 +165,10 @@ impl Market {
         let mut qty = o.order_qty;
         if o.reduce_only {
             qty = qty.min(self.ledger.position(account, symbol).reducible(o.side));
-            return if qty > 0 {
-                Ok(qty)
-            } else {
-                Err(Reject::ReduceOnlyWouldIncrease)
-            };
+            if qty == 0 {
+                return Err(Reject::ReduceOnlyWouldIncrease);
+            }
+            return self.ledger.room(account, symbol, o.side, qty).map(|()| qty);
         }
         let loss = self.loss_at_once(symbol, o.side, qty, limit);
         self.ledger.admit(account, symbol, (o.side, qty), 0, loss)?;
@@ -203,11 +202,12 @@ impl Market {
             new.qty = new
                 .qty
                 .min(self.ledger.position(account, symbol).reducible(old.side));
-            return if new.qty > 0 {
-                Ok((old, new))
-            } else {
-                Err(Reject::ReduceOnlyWouldIncrease)
-            };
+            if new.qty == 0 {
+                return Err(Reject::ReduceOnlyWouldIncrease);
+            }
+            self.ledger
+                .room(account, symbol, old.side, new.qty - old.qty)?;
+            return Ok((old, new));
         }
         if new.price != old.price || new.qty > old.qty {
             let loss = self.loss_at_once(symbol, new.side, new.qty, Some(new.price));
