@@ -1,0 +1,86 @@
+"""A measure: one number of a run, how sure it is, and what it says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+__all__ = ["Measure", "Measures"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number of a run."""
+
+    name: str
+    value: float | None
+    """None: nothing to measure it on. Infinite: too many messages never finished."""
+    unit: str
+    """`ms`, `s`, `1/s`, `1` (a share or ratio), `count`, `USD`, `bp`."""
+    low: float | None = None
+    """Lower end of the 95 % interval; None if the measure is a full count, not a sample."""
+    high: float | None = None
+    n: int = 0
+    """Observations behind it."""
+    what: str = ""
+    """One line for a reader."""
+    note: str = ""
+    """What a reader must know about this value."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, which knows no infinity: it becomes the text "inf"."""
+        return {
+            "name": self.name,
+            "value": _plain(self.value),
+            "unit": self.unit,
+            "low": _plain(self.low),
+            "high": _plain(self.high),
+            "n": self.n,
+            "what": self.what,
+            "note": self.note,
+        }
+
+
+class Measures(Mapping[str, Measure]):
+    """Measures by name, in the order in which a reader meets them."""
+
+    def __init__(self, measures: Iterable[Measure]) -> None:
+        self._by_name = {m.name: m for m in measures}
+
+    def __getitem__(self, name: str) -> Measure:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __repr__(self) -> str:
+        return f"Measures({len(self)}: {', '.join(self)})"
+
+    def value(self, name: str) -> float | None:
+        """The number alone."""
+        return self._by_name[name].value
+
+    def frame(self) -> pl.DataFrame:
+        """One row per measure: name, value, unit, low, high, n, what, note."""
+        fields = ("name", "value", "unit", "low", "high", "n", "what", "note")
+        dtypes = (pl.String, pl.Float64, pl.String, pl.Float64, pl.Float64, pl.Int64)
+        columns = {f: [getattr(m, f) for m in self._by_name.values()] for f in fields}
+        kinds = dict(zip(fields, (*dtypes, pl.String, pl.String), strict=True))
+        return pl.DataFrame(columns, schema=kinds)
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Plain values for JSON."""
+        return {name: m.to_dict() for name, m in self._by_name.items()}
+
+
+def _plain(value: float | None) -> float | str | None:
+    if value is None or math.isfinite(value):
+        return value
+    return "inf" if value > 0 else "-inf" if value < 0 else None
