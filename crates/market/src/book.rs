@@ -5,8 +5,8 @@
 //! per account and market.
 //!
 //! Theory of operation: levels in an ordered map by price, each a doubly linked list through a slab
-//! of nodes, so that a cancel is one lookup and a few writes; an ordered index from
-//! (account, ClOrdID) to the node. Who may match with whom is decided by the caller
+//! of nodes, so that a cancel is one lookup and a few writes; for each account (they are dense) an
+//! ordered index from ClOrdID to node. Who may match with whom is decided by the caller
 //! (`orders.rs`), who asks for the front order and fills it.
 //!
 //! Source: the continuous limit order book, e.g. NASDAQ Rule 4757 (price/time).
@@ -14,6 +14,7 @@
 //! Departures: none known.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use surgetank_layer::message::Side;
 use surgetank_layer::units::{AccountId, Money, Price, Qty};
@@ -62,18 +63,20 @@ pub struct Book {
     asks: BTreeMap<Price, Level>,
     nodes: Vec<Node>,
     free: Vec<u32>,
-    index: BTreeMap<(AccountId, u64), u32>,
+    /// By account: ClOrdID to node.
+    index: Vec<BTreeMap<u64, u32>>,
+    len: usize,
 }
 
 impl Book {
     /// Number of resting orders.
     pub fn len(&self) -> usize {
-        self.index.len()
+        self.len
     }
 
     /// Whether nothing rests.
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.len == 0
     }
 
     /// Best price on a side and the quantity resting there.
@@ -90,16 +93,14 @@ impl Book {
 
     /// An account's live order.
     pub fn get(&self, account: AccountId, cl_ord_id: u64) -> Option<Resting> {
-        self.index
-            .get(&(account, cl_ord_id))
-            .map(|&slot| self.nodes[slot as usize].order)
+        let slot = self.slot(account, cl_ord_id)?;
+        Some(self.nodes[slot as usize].order)
     }
 
     /// An account's live orders by ClOrdID.
     pub fn orders(&self, account: AccountId) -> impl Iterator<Item = Resting> + '_ {
-        self.index
-            .range((account, 0)..=(account, u64::MAX))
-            .map(|(_, &slot)| self.nodes[slot as usize].order)
+        let slots = self.index.get(account as usize).into_iter().flatten();
+        slots.map(|(_, &slot)| self.nodes[slot as usize].order)
     }
 
     /// Price levels of a side, best first: price and resting quantity.
@@ -133,11 +134,14 @@ impl Book {
     }
 
     /// Adds an order behind all others of its price; false if its ClOrdID is alive already.
-    pub fn insert(&mut self, order: Resting) -> bool {
-        let key = (order.account, order.cl_ord_id);
-        if self.index.contains_key(&key) {
-            return false;
+    pub(crate) fn insert(&mut self, order: Resting) -> bool {
+        let account = order.account as usize;
+        if account >= self.index.len() {
+            self.index.resize(account + 1, BTreeMap::new());
         }
+        let Entry::Vacant(index) = self.index[account].entry(order.cl_ord_id) else {
+            return false;
+        };
         let level = match order.side {
             Side::Buy => &mut self.bids,
             Side::Sell => &mut self.asks,
@@ -169,13 +173,15 @@ impl Book {
         }
         level.tail = slot;
         level.qty += order.qty;
-        self.index.insert(key, slot);
+        index.insert(slot);
+        self.len += 1;
         true
     }
 
     /// Takes an order out.
-    pub fn remove(&mut self, account: AccountId, cl_ord_id: u64) -> Option<Resting> {
-        let slot = self.index.remove(&(account, cl_ord_id))?;
+    pub(crate) fn remove(&mut self, account: AccountId, cl_ord_id: u64) -> Option<Resting> {
+        let slot = self.index.get_mut(account as usize)?.remove(&cl_ord_id)?;
+        self.len -= 1;
         let Node { order, prev, next } = self.nodes[slot as usize].clone();
         let side = self.side_mut(order.side);
         let level = side
@@ -202,41 +208,53 @@ impl Book {
     }
 
     /// Trades `qty` (at most what is open) with the front order of a side; returns what is left of it.
-    pub fn fill_front(&mut self, side: Side, qty: Qty) -> Qty {
-        let Some(front) = self.front(side) else {
+    pub(crate) fn fill_front(&mut self, side: Side, qty: Qty) -> Qty {
+        let Some((_, level)) = self.best_level(side) else {
             return 0;
         };
+        let slot = level.head;
+        let front = self.nodes[slot as usize].order;
         if qty >= front.qty {
             self.remove(front.account, front.cl_ord_id);
             return 0;
         }
-        self.shrink(
-            front.account,
-            front.cl_ord_id,
-            front.cl_ord_id,
-            front.qty - qty,
-        );
+        self.resize(slot, front.qty - qty);
         front.qty - qty
     }
 
     /// Makes an order smaller, under a new ClOrdID, in its place. The caller has checked that
     /// `qty` is positive and not above what is open, and that the new ClOrdID is free.
-    pub fn shrink(&mut self, account: AccountId, cl_ord_id: u64, new_cl_ord_id: u64, qty: Qty) {
-        let Some(&slot) = self.index.get(&(account, cl_ord_id)) else {
+    pub(crate) fn shrink(
+        &mut self,
+        account: AccountId,
+        cl_ord_id: u64,
+        new_cl_ord_id: u64,
+        qty: Qty,
+    ) {
+        let Some(slot) = self.slot(account, cl_ord_id) else {
             return;
         };
+        self.resize(slot, qty);
+        if new_cl_ord_id != cl_ord_id {
+            self.nodes[slot as usize].order.cl_ord_id = new_cl_ord_id;
+            let index = &mut self.index[account as usize];
+            index.remove(&cl_ord_id);
+            index.insert(new_cl_ord_id, slot);
+        }
+    }
+
+    fn resize(&mut self, slot: u32, qty: Qty) {
         let order = &mut self.nodes[slot as usize].order;
         let less = order.qty - qty;
         order.qty = qty;
-        order.cl_ord_id = new_cl_ord_id;
         let (side, price) = (order.side, order.price);
         if let Some(level) = self.side_mut(side).get_mut(&price) {
             level.qty -= less;
         }
-        if new_cl_ord_id != cl_ord_id {
-            self.index.remove(&(account, cl_ord_id));
-            self.index.insert((account, new_cl_ord_id), slot);
-        }
+    }
+
+    fn slot(&self, account: AccountId, cl_ord_id: u64) -> Option<u32> {
+        self.index.get(account as usize)?.get(&cl_ord_id).copied()
     }
 
     fn best_level(&self, side: Side) -> Option<(Price, &Level)> {

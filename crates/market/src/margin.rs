@@ -1,8 +1,9 @@
 //! Accounts, positions and the margin behind them.
 //!
 //! Rules: all money is integer quanta and a trade moves exactly price × quantity. Money is never
-//! made or lost by rounding: every division below either sets a requirement or splits an amount of
-//! which the rest stays where it was. Requirements are rounded up, per position.
+//! made or lost by rounding: every division below either moves collateral within an account or
+//! splits an amount of which the rest stays where it was. Requirements are kept in millionths of a
+//! quantum and compared without rounding; collateral moved and fees are rounded up.
 //!
 //! Theory of operation: as in dYdX v4, what an account has put in and what its trades have cost are
 //! one number, its *quote*; equity = quote + position × mark. A buy of q at p adds q to the position
@@ -161,8 +162,8 @@ impl Ledger {
                 .sum::<Money>()
     }
 
-    /// Equity and maintenance requirement of what backs this position (isolated: itself; cross: the
-    /// account), with this market at the price `at`.
+    /// Equity, and maintenance requirement in millionths, of what backs this position (isolated:
+    /// itself; cross: the account), with this market at the price `at`.
     pub fn risk(&self, account: AccountId, symbol: usize, at: Price) -> (Money, Money) {
         let own = self.position(account, symbol);
         let mut equity = own.quote + own.value(at);
@@ -184,7 +185,7 @@ impl Ledger {
             return false;
         }
         let (equity, required) = self.risk(account, symbol, at);
-        required > equity
+        required > equity * Money::from(PPM)
     }
 
     /// Appends every account whose position is liquidatable with its market at the price `at`.
@@ -204,8 +205,8 @@ impl Ledger {
     pub fn liquidation_price(&self, account: AccountId, symbol: usize) -> Option<Price> {
         let qty = self.position(account, symbol).qty;
         let (equity, required) = self.risk(account, symbol, 0);
-        // At price p: liquidatable iff (equity + qty·p − required)·10^6 < |qty|·p·maintenance_ppm.
-        let free = (equity - required) * Money::from(PPM);
+        // At price p: liquidatable iff free + qty·p·10^6 < |qty|·p·maintenance_ppm.
+        let free = equity * Money::from(PPM) - required;
         let rate = Money::from(self.rates[symbol].maintenance_ppm);
         let size = Money::from(qty.abs());
         let price = if qty > 0 {
@@ -272,7 +273,7 @@ impl Ledger {
         if exposure > QTY_MAX {
             return Err(Reject::OrderExceedsLimit);
         }
-        let need = self.initial(symbol, exposure, self.marks[symbol]) + loss;
+        let need = self.initial(symbol, exposure, self.marks[symbol]) + loss * Money::from(PPM);
         if need > self.available(account, symbol) {
             return Err(Reject::InsufficientMargin);
         }
@@ -299,15 +300,16 @@ impl Ledger {
         }
     }
 
-    /// Equity that may stand as initial margin in this market: all of it, less what positions and
-    /// orders in the other markets take up.
+    /// Equity, in millionths, that may stand as initial margin in this market: all of it, less what
+    /// positions and orders in the other markets take up.
     fn available(&self, account: AccountId, symbol: usize) -> Money {
         let cross = self.is_cross(account);
         let own = self.position(account, symbol);
-        let mut available = self.cash(account) + own.quote + own.value(self.marks[symbol]);
+        let equity = self.cash(account) + own.quote + own.value(self.marks[symbol]);
+        let mut available = equity * Money::from(PPM);
         for other in (0..self.positions.len()).filter(|&s| s != symbol) {
             let p = self.position(account, other);
-            let worth = p.quote + p.value(self.marks[other]);
+            let worth = (p.quote + p.value(self.marks[other])) * Money::from(PPM);
             let need = self.initial(other, p.exposure(), self.marks[other]);
             available += if cross {
                 worth - need
@@ -337,7 +339,8 @@ impl Ledger {
         if !self.is_cross(account) {
             let mark = self.marks[symbol];
             let loss = value - Money::from(qty) * Money::from(mark);
-            let need = self.initial(symbol, qty, mark) + loss.max(0);
+            let need = self.initial(symbol, qty, mark);
+            let need = (need + Money::from(PPM - 1)) / Money::from(PPM) + loss.max(0);
             self.back(account, symbol, need);
         }
     }
@@ -410,22 +413,27 @@ impl Ledger {
         self.accounts.get(account as usize).and_then(Option::as_ref)
     }
 
+    /// Initial margin in millionths.
     fn initial(&self, symbol: usize, qty: Qty, at: Price) -> Money {
-        share_up(qty, at, self.rates[symbol].initial_ppm)
+        margin(qty, at, self.rates[symbol].initial_ppm)
     }
 
+    /// Maintenance margin in millionths.
     fn maintenance(&self, symbol: usize, qty: Qty, at: Price) -> Money {
-        share_up(qty, at, self.rates[symbol].maintenance_ppm)
+        margin(qty, at, self.rates[symbol].maintenance_ppm)
     }
 }
 
-/// |qty| × price × ppm / 10^6, rounded up.
-pub fn share_up(qty: Qty, price: Price, ppm: u32) -> Money {
-    fraction_up(Money::from(qty.abs()) * Money::from(price), ppm)
+/// |qty| × price × ppm: a margin requirement in millionths of a quantum, exact.
+fn margin(qty: Qty, price: Price, ppm: u32) -> Money {
+    Money::from(qty.abs()) * Money::from(price) * Money::from(ppm)
 }
 
 /// amount × ppm / 10^6, rounded up; amount ≥ 0.
 pub fn fraction_up(amount: Money, ppm: u32) -> Money {
+    if ppm == 0 {
+        return 0;
+    }
     (amount * Money::from(ppm) + Money::from(PPM - 1)) / Money::from(PPM)
 }
 

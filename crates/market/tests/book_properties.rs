@@ -36,6 +36,9 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// Maker's account and ClOrdID, price, quantity.
+type Traded = (AccountId, u64, Price, Qty);
+
 #[derive(Clone, Copy, Debug)]
 struct Plain {
     account: AccountId,
@@ -65,7 +68,7 @@ impl Naive {
             .is_some_and(|i| (price - self.0[i].price) * side.sign() >= 0)
     }
 
-    fn enter(&mut self, mut o: Plain, any_price: bool, rests: bool) -> Vec<(u32, u64, Price, Qty)> {
+    fn enter(&mut self, mut o: Plain, any_price: bool, rests: bool) -> Vec<Traded> {
         let mut trades = Vec::new();
         while o.qty > 0 && (any_price || self.crosses(o.side, o.price)) {
             let Some(i) = self.best(o.side.opposite()) else {
@@ -107,12 +110,7 @@ impl Naive {
 }
 
 /// Sends one operation to both; returns the facts and what the naive book traded.
-fn both(
-    d: &mut Desk,
-    naive: &mut Naive,
-    id: u64,
-    op: &Op,
-) -> (Vec<Fact>, Vec<(u32, u64, i64, i64)>) {
+fn both(d: &mut Desk, naive: &mut Naive, id: u64, op: &Op) -> (Vec<Fact>, Vec<Traded>) {
     match *op {
         Op::New(account, order) => {
             let order = NewOrderSingle {

@@ -366,11 +366,17 @@ fn the_bounds_hold() {
     let mut audit = Audit::new(&d.market);
     for _ in 0..20_000 {
         let (account, mut body) = message(&d.market, d.now + 1, rng.bits());
-        let price = PRICE_MAX - (rng.bits() as i64 & PRICE_MAX - 1) / 8;
-        let qty = QTY_MAX - (rng.bits() as i64 & QTY_MAX - 1) / 2;
+        let price = PRICE_MAX - (rng.bits() as i64 & (PRICE_MAX - 1)) / 8;
+        let qty = QTY_MAX - (rng.bits() as i64 & (QTY_MAX - 1)) / 2;
         match &mut body {
             Body::NewOrderSingle(o) => (o.price, o.order_qty) = (price, qty),
-            Body::PriceUpdate(u) => u.price = if rng.bits() % 4 == 0 { 1 } else { price },
+            Body::PriceUpdate(u) => {
+                u.price = if rng.bits().is_multiple_of(4) {
+                    1
+                } else {
+                    price
+                }
+            }
             _ => {}
         }
         let facts = d.send(account, body);
