@@ -146,9 +146,6 @@ impl Single {
         if height > self.height {
             self.held.entry(height).or_insert((prev, hash));
         }
-        if self.held.len() > HELD_MAX {
-            self.held.pop_last();
-        }
     }
 
     /// Decides what is next, as far as it goes.
@@ -203,6 +200,9 @@ impl Machine for Single {
             Input::Batch { height, prev, hash } => {
                 self.hold(height, prev, hash);
                 self.drain(outbox);
+                if self.held.len() > HELD_MAX {
+                    self.held.pop_last();
+                }
                 self.ask(outbox);
             }
             Input::Head { height } => {

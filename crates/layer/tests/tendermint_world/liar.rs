@@ -23,6 +23,10 @@ pub struct Liar {
     style: Style,
     /// Which face each victim sees.
     faces: Vec<u64>,
+    /// Makes up one value for both faces, so that only votes differ.
+    one_value: bool,
+    /// Claims that the round before prevoted what it proposes.
+    claims: bool,
 }
 
 type Values = BTreeMap<Height, Vec<Digest>>;
@@ -40,6 +44,8 @@ impl Liar {
         Liar {
             style,
             faces: faces.collect(),
+            one_value: draws.below(2) == 0,
+            claims: draws.below(2) == 0,
         }
     }
 
@@ -55,7 +61,7 @@ impl Liar {
         match self.style {
             Style::Silent => Vec::new(),
             Style::Wild => wild(me, victim, values, draws),
-            Style::TwoFaced => two_faced(me, self.faces[to], victim, values),
+            Style::TwoFaced => self.two_faced(me, self.faces[to], victim, values),
         }
     }
 }
@@ -111,38 +117,41 @@ fn wild(me: u32, victim: &Tendermint, values: &Values, draws: &mut SplitMix) -> 
     lies
 }
 
-/// Each face sees a well-behaved validator that favours its own value: the face's own made-up
-/// value where a liar proposes, else what the honest proposer said to one face and nil to the other.
-fn two_faced(me: u32, face: u64, victim: &Tendermint, values: &Values) -> Vec<Msg> {
-    let (height, round) = (victim.height(), victim.round());
-    let mut made_up = SplitMix(height.wrapping_mul(1000) + face);
-    let mine = fresh_value(&mut made_up, height, true);
-    let mut lies = Vec::new();
-    let honest = values
-        .get(&height)
-        .and_then(|known| known.iter().rfind(|&&v| v != mine));
-    let value = if victim.proposer(height, round) == me {
-        let valid_round = None;
-        let proposal = Proposal {
-            height,
-            round,
-            value: mine,
-            valid_round,
-            validator: me,
+impl Liar {
+    /// Each face sees a well-behaved validator that favours its own value: the face's own made-up
+    /// value where a liar proposes, else what the honest proposer said to one face and nil to the other.
+    fn two_faced(&self, me: u32, face: u64, victim: &Tendermint, values: &Values) -> Vec<Msg> {
+        let (height, round) = (victim.height(), victim.round());
+        let shown = if self.one_value { 2 } else { face };
+        let mut made_up = SplitMix(height.wrapping_mul(1000) + shown);
+        let mine = fresh_value(&mut made_up, height, true);
+        let mut lies = Vec::new();
+        let honest = values
+            .get(&height)
+            .and_then(|known| known.iter().rfind(|&&v| v != mine));
+        let value = if victim.proposer(height, round) == me {
+            let valid_round = round.checked_sub(1).filter(|_| self.claims);
+            let proposal = Proposal {
+                height,
+                round,
+                value: mine,
+                valid_round,
+                validator: me,
+            };
+            lies.push(Msg::Proposal(proposal));
+            Some(mine)
+        } else if values
+            .get(&height)
+            .is_some_and(|known| known.contains(&mine))
+        {
+            Some(mine)
+        } else if face == 0 {
+            honest.copied()
+        } else {
+            None
         };
-        lies.push(Msg::Proposal(proposal));
-        Some(mine)
-    } else if values
-        .get(&height)
-        .is_some_and(|known| known.contains(&mine))
-    {
-        Some(mine)
-    } else if face == 0 {
-        honest.copied()
-    } else {
-        None
-    };
-    lies.push(vote(me, height, round, VoteType::Prevote, value));
-    lies.push(vote(me, height, round, VoteType::Precommit, value));
-    lies
+        lies.push(vote(me, height, round, VoteType::Prevote, value));
+        lies.push(vote(me, height, round, VoteType::Precommit, value));
+        lies
+    }
 }

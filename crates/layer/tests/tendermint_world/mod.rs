@@ -155,6 +155,8 @@ impl World {
             .collect();
         let lies = choose_liars(&mut draws, &weights, lying);
         let followers = draws.below(2) as usize;
+        // Alike at all: with unlike growths the gap between nodes can outgrow timeoutPropose.
+        let timeouts = random_timeouts(&mut draws);
         let mut nodes = Vec::new();
         let mut liars = Vec::new();
         for i in 0..validators + followers {
@@ -162,7 +164,7 @@ impl World {
             let config = Config {
                 validator: (i < validators).then_some(i as u32),
                 weights: weights.clone(),
-                timeouts: random_timeouts(&mut draws),
+                timeouts,
             };
             nodes.push((!lies).then(|| Tendermint::new(config)));
             liars.push(lies.then(|| Liar::new(&mut draws, validators + followers)));

@@ -57,7 +57,8 @@ pub const ROUNDS_AHEAD: Round = 64;
 /// How many messages of the next height are kept per validator.
 pub const NEXT_PER_VALIDATOR: usize = 8;
 
-/// How long each step waits: `init + round × delta`.
+/// How long each step waits: `init + round × delta`. Must be alike at all validators: safety does
+/// not need it, but with unlike growths nodes can drift apart faster than timeoutPropose grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// timeoutPropose of round 0.
