@@ -69,7 +69,8 @@ class KaplanMeier:
         """Share reached by each of `times`."""
         if bool((reached | np.isinf(values)).all()):
             self.times = ordered[: int(reached.sum())]
-            self.reached_share = np.arange(1, len(self.times) + 1) / max(1, self.n)
+            ranks = np.arange(1, len(self.times) + 1, dtype=np.float64)
+            self.reached_share = np.divide(ranks, max(1, self.n), dtype=np.float64)
             return
         self.times, counts = np.unique(values[reached], return_counts=True)
         at_risk = self.n - np.searchsorted(ordered, self.times, side="left")

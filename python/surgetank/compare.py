@@ -1,0 +1,135 @@
+"""Two runs side by side: what moved, by how much, and where equal runs part ways."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import polars as pl
+
+from surgetank.measure import Measure, Measures, measure
+from surgetank.trace import CHUNK_ROWS, Run, Trace
+
+__all__ = ["Comparison", "Difference", "Divergence", "compare"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One measure in both runs; a side is None if that run does not have it."""
+
+    name: str
+    unit: str
+    a: Measure | None
+    b: Measure | None
+
+    @property
+    def change(self) -> float | None:
+        """b less a; None if either is missing or infinite."""
+        if self.a is None or self.b is None or self.a.value is None or self.b.value is None:
+            return None
+        change = self.b.value - self.a.value
+        return change if math.isfinite(change) else None
+
+    @property
+    def overlap(self) -> bool | None:
+        """Whether the 95 % intervals overlap; None if either has none.
+
+        Apart means that the runs differ beyond their own noise. Overlapping proves nothing.
+        """
+        ends = [e for m in (self.a, self.b) if m is not None for e in (m.low, m.high)]
+        if len(ends) < 4 or any(e is None for e in ends):
+            return None
+        low_a, high_a, low_b, high_b = (float(e) for e in ends if e is not None)
+        return low_a <= high_b and low_b <= high_a
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The first place at which two runs of one name differ."""
+
+    table: str
+    first_row: int
+    """First and last row of the chunk whose hashes differ."""
+    last_row: int
+    row: int | None
+    column: str | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs side by side."""
+
+    a: Run
+    b: Run
+    same_name: bool
+    """Same scenario, seed and build: the traces should be byte-identical."""
+    same_trace: bool
+    """Every table is the same in every cell."""
+    differences: tuple[Difference, ...]
+    divergence: Divergence | None
+    """Only for runs of one name."""
+
+    def frame(self) -> pl.DataFrame:
+        """One row per measure: name, unit, a, b, change, overlap."""
+        columns = {
+            "name": [d.name for d in self.differences],
+            "unit": [d.unit for d in self.differences],
+            "a": [d.a.value if d.a else None for d in self.differences],
+            "b": [d.b.value if d.b else None for d in self.differences],
+            "change": [d.change for d in self.differences],
+            "overlap": [d.overlap for d in self.differences],
+        }
+        number, text = pl.Float64, pl.String
+        kinds = {"name": text, "unit": text, "a": number, "b": number, "change": number}
+        return pl.DataFrame(columns, schema={**kinds, "overlap": pl.Boolean})
+
+
+def compare(a: Trace, b: Trace, *, measures: tuple[Measures, Measures] | None = None) -> Comparison:
+    """Compares two runs; `measures` saves computing them again."""
+    of_a, of_b = measures or (measure(a), measure(b))
+    names = [*of_a, *(name for name in of_b if name not in of_a)]
+    differences = []
+    for name in names:
+        one, other = of_a.get(name), of_b.get(name)
+        known = one or other
+        if known is not None:
+            differences.append(Difference(name, known.unit, one, other))
+    same_name = a.run == b.run
+    divergence = _divergence(a, b) if same_name and a.trace_hash != b.trace_hash else None
+    return Comparison(a.run, b.run, same_name, a.chains == b.chains, tuple(differences), divergence)
+
+
+def _divergence(a: Trace, b: Trace) -> Divergence | None:
+    for table, links in a.chains.items():
+        others = b.chains[table]
+        if links == others:
+            continue
+        pairs = zip(links, others, strict=False)
+        chunk = next((i for i, (x, y) in enumerate(pairs) if x != y), min(len(links), len(others)))
+        first = (chunk - 1) * CHUNK_ROWS
+        one, other = (t[table].slice(first, CHUNK_ROWS) for t in (a, b))
+        last = first + max(one.height, other.height) - 1
+        row, column = _first_cell(one, other)
+        where = f"table {table}, rows {first} to {last}"
+        if row is None:
+            return Divergence(table, first, last, None, None, f"{where}: cells differ in bits only")
+        if column is None:
+            text = f"{where}: one run ends at row {first + row}, the other goes on"
+            return Divergence(table, first, last, first + row, None, text)
+        text = f"{where}: first at row {first + row}, {column}: {one[column][row]!r} against "
+        text += repr(other[column][row])
+        return Divergence(table, first, last, first + row, column, text)
+    return None
+
+
+def _first_cell(a: pl.DataFrame, b: pl.DataFrame) -> tuple[int | None, str | None]:
+    """Row and column of the first differing cell; the column is None if one frame ends there."""
+    shared = min(a.height, b.height)
+    best: tuple[int | None, str | None] = (shared if a.height != b.height else None, None)
+    for column in a.columns:
+        differs = a[column].head(shared).ne_missing(b[column].head(shared))
+        rows = differs.arg_true()
+        if len(rows) and (best[0] is None or int(rows[0]) < best[0]):
+            best = (int(rows[0]), column)
+    return best

@@ -1,0 +1,128 @@
+"""Whether a run did what was asked: faults, generator, conservation of money, safety, stages.
+
+Sampling tolerances are wide on purpose (5 standard errors): a run is called INVALID only when
+chance cannot explain it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from surgetank.measure.latency import stages
+from surgetank.trace import Trace
+
+__all__ = ["Check", "checks", "dispersion"]
+
+_SIGMAS: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of the run itself."""
+
+    name: str
+    ok: bool
+    measured: float | None
+    asked: float | None
+    text: str
+
+
+def checks(trace: Trace) -> list[Check]:
+    """All checks that the trace has the facts for."""
+    found = [*_faults(trace), *_background(trace)]
+    flags = {
+        "money_conserved": "money in equals money out at every step",
+        "safety": "no two nodes executed different blocks at one height",
+    }
+    for name, text in flags.items():
+        held = trace.stats.get(name)
+        if held is not None:
+            said = text if held else f"broken: {text}"
+            found.append(Check(name, bool(held), float(bool(held)), 1.0, said))
+    if trace.orders:
+        found.append(_stages(trace))
+    return found
+
+
+def _stages(trace: Trace) -> Check:
+    split = stages(trace)
+    total = sum(split.total_ns.values())
+    text = f"the stages of {split.executed} executed messages sum to their delay"
+    if not split.exact:
+        text = (
+            f"the stages sum to {total} ns, the delays to {split.delay_ns} ns; "
+            f"{split.unstamped} messages lack a stamp, {split.negative} have stamps out of order"
+        )
+    return Check("stages_exact", split.exact, float(total), float(split.delay_ns), text)
+
+
+def _faults(trace: Trace) -> Iterator[Check]:
+    for fault in trace["faults"].iter_rows(named=True):
+        name = f"fault {fault['index']} {fault['kind']}"
+        quantity, asked, measured = fault["quantity"], fault["asked"], fault["measured"]
+        if not fault["samples"] or measured is None or math.isnan(measured):
+            if trace.complete:
+                text = f"{quantity}: asked, but nothing passed it"
+                yield Check(name, False, None, asked, text)
+            continue
+        allowed = _tolerance(trace, fault)
+        ok = abs(measured - asked) <= allowed
+        text = (
+            f"{quantity}: measured {measured:.6g} on {fault['samples']} samples, asked {asked:.6g}"
+            f" (± {allowed:.3g})"
+        )
+        yield Check(name, ok, measured, asked, text)
+
+
+def _tolerance(trace: Trace, fault: Mapping[str, Any]) -> float:
+    quantity, asked, n = str(fault["quantity"]), float(fault["asked"]), int(fault["samples"])
+    if quantity in ("packets crossing", "events at dead nodes"):
+        return 0.0
+    if quantity.startswith("loss"):
+        return _SIGMAS * math.sqrt(max(asked * (1 - asked), 0.0) / n) + 1 / n
+    if quantity.startswith("spam"):
+        seconds = (min(int(fault["until_ns"]), trace.end_ns) - int(fault["at_ns"])) / 1e9
+        return (_SIGMAS * math.sqrt(asked * seconds) + 1) / seconds if seconds > 0 else 0.0
+    # A mean of n draws: its coefficient of variation is the scenario's, or at most about 1.
+    spread = 1.0
+    if quantity.startswith("service"):
+        service = (trace.scenario.get("layer") or {}).get("service") or {}
+        spread = max(1.0, float((service.get("distribution") or {}).get("cv", 1.0)))
+    return abs(asked) * (0.02 + _SIGMAS * spread / math.sqrt(n))
+
+
+def _background(trace: Trace) -> Iterator[Check]:
+    """Arrivals generated against the integral of the rate asked for."""
+    expected, found = trace.stats.get("expected_background"), trace.stats.get("background")
+    if expected is None or found is None or not trace.complete:
+        return
+    flow = trace.scenario.get("flow") or {}
+    allowed = _SIGMAS * math.sqrt(expected * dispersion(flow, expected)) + 2
+    text = f"background messages: {found} sent, {expected:.6g} expected (± {allowed:.3g})"
+    yield Check("background", abs(found - expected) <= allowed, float(found), expected, text)
+
+
+def dispersion(flow: Mapping[str, Any], expected: float) -> float:
+    """Upper bound on variance over mean of the number of background arrivals.
+
+    Poisson: 1. Hawkes: 1/(1 − n)² (Hawkes, Biometrika 58, 1971), multiplied like the rate by the
+    profile's factor. MMPP: 1 + 2·Var(λ)·Σ dwell / mean λ, with the correlation time bounded by one
+    whole cycle; never more than what the whole run in its fastest state would give.
+    """
+    arrivals = flow.get("arrivals") or {}
+    kind = arrivals.get("kind")
+    factor = max(1.0, float((flow.get("profile") or {}).get("factor", 1.0)))
+    if kind == "hawkes":
+        return factor / (1 - float(arrivals["branching"])) ** 2
+    if kind == "mmpp":
+        rates = [float(r) for r in arrivals["rates_per_s"]]
+        dwell = [float(d) for d in arrivals["dwell_s"]]
+        cycle = sum(dwell)
+        mean = sum(r * d for r, d in zip(rates, dwell, strict=True)) / cycle
+        variance = sum((r - mean) ** 2 * d for r, d in zip(rates, dwell, strict=True)) / cycle
+        bound = 1 + 2 * factor * variance * cycle / mean if mean else 1.0
+        return min(bound, 1 + expected * (max(rates) / mean) ** 2) if mean else 1.0
+    return 1.0

@@ -1,0 +1,183 @@
+"""From measures and limits to a verdict, with reasons.
+
+INVALID beats FAIL beats UNKNOWN beats PASS: a run that did not do what was asked says nothing about
+the layer, however good or bad its numbers; a limit broken is broken whatever else is unknown.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from surgetank.measure import Measure, Measures
+from surgetank.measure.statistics import samples_needed
+from surgetank.trace import Trace
+from surgetank.validity import Check, checks
+
+__all__ = ["EXIT_CODES", "NOT_LIMITS", "Reason", "Status", "Verdict", "judge"]
+
+
+class Status(StrEnum):
+    """What a run, or one reason, comes to."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INVALID = "INVALID"
+    UNKNOWN = "UNKNOWN"
+
+
+EXIT_CODES: Final[Mapping[Status, int]] = {
+    Status.PASS: 0,
+    Status.FAIL: 1,
+    Status.INVALID: 3,
+    Status.UNKNOWN: 4,
+}
+"""Exit code of the command line; 2 is wrong usage."""
+
+NOT_LIMITS: Final = frozenset({"lag_max_ms"})
+"""Keys of `limits` that define a measure and do not bound one."""
+
+_WORST: Final = (Status.INVALID, Status.FAIL, Status.UNKNOWN, Status.PASS)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One thing that was judged."""
+
+    name: str
+    """The limit (`delay_p99_ms_max`), or the check of the run (`money_conserved`)."""
+    measured: float | None
+    limit: float | None
+    status: Status
+    text: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether it held."""
+        return self.status is Status.PASS
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a run comes to, and why: checks of the run first, then one reason per limit."""
+
+    status: Status
+    reasons: tuple[Reason, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 PASS, 1 FAIL, 3 INVALID, 4 UNKNOWN."""
+        return EXIT_CODES[self.status]
+
+    @property
+    def broken(self) -> tuple[Reason, ...]:
+        """The reasons that did not hold."""
+        return tuple(r for r in self.reasons if not r.ok)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; an infinite number becomes the text "inf"."""
+        return {
+            "status": str(self.status),
+            "exit_code": self.exit_code,
+            "reasons": [
+                {
+                    "name": r.name,
+                    "measured": "inf" if r.measured == math.inf else r.measured,
+                    "limit": r.limit,
+                    "status": str(r.status),
+                    "text": r.text,
+                }
+                for r in self.reasons
+            ],
+        }
+
+
+def judge(measures: Measures, limits: Mapping[str, float | None], trace: Trace) -> Verdict:
+    """The verdict on a run.
+
+    A limit is the name of a measure with `_max` or `_min` behind it, or behind the part before its
+    first dot (`delay_p99_ms_max.cancel`); a measure whose name ends in `_max` needs no second one.
+    A limit of None is not set. A value beyond the limit FAILs, an infinite quantile included. The
+    limit is UNKNOWN if nothing was measured, or if a quantile has fewer observations than
+    `samples_needed`; unless even the near end of its interval is beyond the limit, which FAILs.
+    """
+    reasons = [_from_check(check) for check in checks(trace)]
+    if not trace.complete:
+        text = "the run was stopped before its end; its numbers cover a part of it"
+        reasons.append(Reason("complete", None, None, Status.UNKNOWN, text))
+    for name, limit in limits.items():
+        if limit is not None and name not in NOT_LIMITS:
+            reasons.append(_judge_limit(name, float(limit), measures))
+    found = {r.status for r in reasons}
+    status = next((s for s in _WORST if s in found), Status.PASS)
+    return Verdict(status, tuple(reasons))
+
+
+def _from_check(check: Check) -> Reason:
+    status = Status.PASS if check.ok else Status.INVALID
+    return Reason(check.name, check.measured, check.asked, status, check.text)
+
+
+def _judge_limit(name: str, limit: float, measures: Measures) -> Reason:
+    found = _resolve(name, measures)
+    if found is None:
+        near = difflib.get_close_matches(name, [f"{m}_max" for m in measures], n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        text = f"{name}: this run has no such measure{hint}"
+        return Reason(name, None, limit, Status.UNKNOWN, text)
+    m, least = found
+    if m.value is None or math.isnan(m.value):
+        text = f"{m.name} could not be measured: {m.note or 'no data'}"
+        return Reason(name, None, limit, Status.UNKNOWN, text)
+    sign = -1 if least else 1
+    broken = sign * (m.value - limit) > 0
+    near_end = m.high if least else m.low
+    surely = broken and near_end is not None and sign * (near_end - limit) > 0
+    text = f"{_said(m)} is {_relation(broken, least)} {limit:g}{_unit(m)}"
+    if not broken and m.low is not None and m.high is not None and m.low <= limit < m.high:
+        text += "; the limit lies inside the interval"
+    needed = _needed(m.name)
+    if m.n < needed and not surely:
+        text += f"; too few observations to tell ({m.n} of at least {needed})"
+        return Reason(name, m.value, limit, Status.UNKNOWN, text)
+    return Reason(name, m.value, limit, Status.FAIL if broken else Status.PASS, text)
+
+
+def _resolve(name: str, measures: Measures) -> tuple[Measure, bool] | None:
+    """The measure that a limit bounds, and whether it bounds it from below."""
+    head, dot, tail = name.partition(".")
+    for end, least in (("_max", False), ("_min", True)):
+        for stem in (
+            name.removesuffix(end) if name.endswith(end) else None,
+            head.removesuffix(end) + dot + tail if head.endswith(end) else None,
+        ):
+            if stem is not None and stem in measures:
+                return measures[stem], least
+    return (measures[name], False) if head.endswith("_max") and name in measures else None
+
+
+def _needed(name: str) -> int:
+    found = re.search(r"_p(\d+)_", name)
+    return samples_needed(int(found[1]) / 10 ** len(found[1])) if found else 0
+
+
+def _said(m: Measure) -> str:
+    text = f"{m.name} {m.value:.6g}{_unit(m)}"
+    if m.low is not None and m.high is not None:
+        text += f" (95% interval {m.low:.6g} to {m.high:.6g}, n = {m.n})"
+    return text
+
+
+def _unit(m: Measure) -> str:
+    return "" if m.unit in ("1", "count") else f" {m.unit}"
+
+
+def _relation(broken: bool, least: bool) -> str:
+    if broken:
+        return "below the least allowed" if least else "above the most allowed"
+    return "at least" if least else "at most"
