@@ -9,8 +9,8 @@
 //! while less than 1/3 is faulty; the lock makes that validator carry a possible decision from
 //! round to round. So no two honest nodes decide differently, whatever the network does. Timeouts
 //! grow with the round, so once messages arrive in bounded time some round is long enough.
-//! Every `upon` of the paper is a method `line_NN` here (see `rules` and `expiry`), and
-//! [`Line`] counts what fired.
+//! Every `upon` of the paper is a method `line_NN` (see `rules`; timeouts in `expiry`, the message
+//! log in `hearing`), and [`Line`] counts what fired.
 //!
 //! Source: E. Buchman, J. Kwon, Z. Milosevic, "The latest gossip on BFT consensus",
 //! arXiv 1807.04938, Algorithm 1. Line numbers are the paper's.
@@ -31,9 +31,12 @@
 //!   line 55. Messages of the next height: [`NEXT_PER_VALIDATOR`] each. All else is dropped and
 //!   must be sent again.
 //! - Line 55 with rounds beyond the window: the highest round that f+1 reached or passed.
+//! - Nothing is written down. A validator that restarts and votes again in a height in which it
+//!   had voted may contradict itself; let it follow until that height is decided.
 
 mod electorate;
 mod expiry;
+mod hearing;
 mod line;
 mod relay;
 mod round_log;
@@ -156,7 +159,8 @@ pub enum Input {
     Proposal {
         /// The proposal.
         proposal: Proposal,
-        /// valid(v). The same proposal may come again once the node knows better.
+        /// valid(v). The same proposal may come again once the node knows better: say `false` of
+        /// one of the next height that cannot be judged yet, and hand it in again upon `Decide`.
         valid: bool,
     },
     /// A vote arrived.

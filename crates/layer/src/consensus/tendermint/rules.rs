@@ -1,11 +1,9 @@
-//! Lines 10 to 56: hearing messages, and the `upon` rules. Timeouts (57 to 67) are in `expiry`.
+//! Lines 10 to 56: starting rounds, and the `upon` rules. Timeouts (57 to 67) are in `expiry`.
 
 use super::round_log::{Heard, RoundLog};
-use super::{
-    Line, NEXT_PER_VALIDATOR, Output, ROUNDS_AHEAD, ROUNDS_BEHIND, Step, Tendermint, Timeout,
-};
+use super::{Line, Output, Step, Tendermint, Timeout};
 use crate::message::{Proposal, Vote, VoteType};
-use crate::units::{Digest, Height, Round, Weight};
+use crate::units::{Digest, Height, Round};
 
 impl Tendermint {
     /// 10: upon start do StartRound(0).
@@ -111,94 +109,6 @@ impl Tendermint {
             timeout,
             after_ns: self.timeouts.span_ns(step, self.round),
         });
-    }
-
-    /// Puts a message into the log. The rules follow in `settle`.
-    pub(super) fn hear(&mut self, heard: Heard, outbox: &mut Vec<Output>) {
-        let (height, round, validator) = heard.place();
-        if validator as usize >= self.electorate.len() || height < self.height {
-            return;
-        }
-        if let Heard::Proposal(proposal, _) = heard {
-            let forged = self.proposer(height, round) != validator;
-            if forged
-                || proposal
-                    .valid_round
-                    .is_some_and(|valid_round| valid_round >= round)
-            {
-                return;
-            }
-        }
-        if height > self.height {
-            if height == self.height + 1 {
-                let kept = self.next.entry(validator).or_default();
-                if kept.len() < NEXT_PER_VALIDATOR && !kept.contains(&heard) {
-                    kept.push(heard);
-                }
-            }
-        } else if round > self.round.saturating_add(ROUNDS_AHEAD) {
-            self.hear_far(validator, round, outbox);
-        } else if self.keeps(round) {
-            let validators = self.electorate.len();
-            let log = self
-                .rounds
-                .entry(round)
-                .or_insert_with(|| RoundLog::new(validators));
-            let news = log.hear(&self.electorate, heard);
-            if news.equivocation {
-                outbox.push(Output::Equivocation {
-                    validator,
-                    height,
-                    round,
-                });
-            }
-            if news.changed {
-                self.touched.insert(round);
-            }
-        }
-    }
-
-    fn keeps(&self, round: Round) -> bool {
-        let held = |place: Option<(Round, Digest)>| place.is_some_and(|(r, _)| r == round);
-        round >= self.round.saturating_sub(ROUNDS_BEHIND) || held(self.locked) || held(self.valid)
-    }
-
-    fn forget_old_rounds(&mut self) {
-        let oldest = self.round.saturating_sub(ROUNDS_BEHIND);
-        if self
-            .rounds
-            .first_key_value()
-            .is_some_and(|(&round, _)| round < oldest)
-        {
-            let mut rounds = std::mem::take(&mut self.rounds);
-            rounds.retain(|&round, _| self.keeps(round));
-            self.rounds = rounds;
-        }
-    }
-
-    /// 55 for rounds beyond the window.
-    fn hear_far(&mut self, validator: u32, round: Round, outbox: &mut Vec<Output>) {
-        let highest = self.far.entry(validator).or_insert(round);
-        *highest = round.max(*highest);
-        if !self.started {
-            return;
-        }
-        let mut reached: Vec<(Round, Weight)> = self
-            .far
-            .iter()
-            .map(|(&who, &r)| (r, self.electorate.weight(who)))
-            .collect();
-        reached.sort_unstable_by(|a, b| b.cmp(a));
-        let mut weight = 0;
-        let target = reached.iter().find(|(_, w)| {
-            weight += w;
-            self.electorate.is_third(weight)
-        });
-        if let Some(&(round, _)) = target {
-            self.far.clear();
-            self.fire(Line::L55);
-            self.start_round(round, outbox);
-        }
     }
 
     /// Applies the rules until none fires and nothing is left to replay.
