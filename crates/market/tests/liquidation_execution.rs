@@ -262,6 +262,23 @@ fn winners_go_by_profit_times_leverage() {
 }
 
 #[test]
+fn a_winner_whom_it_would_ruin_is_passed_over() {
+    let mut d = desk(SymbolConfig::default(), 0);
+    // A late and thin short: first in rank, but 1,000 of equity against a haircut of 20 × 100.
+    for (account, cash, qty) in [(3, 600, -20), (4, 500_000, 20)] {
+        d.market.deposit(account, cash, MarginMode::Isolated);
+        d.market.open(account, 0, qty, 9_420);
+    }
+    d.price(9_400);
+    let facts = d.liquidate(LONG);
+    assert_eq!(outcome(&facts), (0, 100, 0, 9_500, 0));
+    assert_eq!(
+        (d.market.position(3, 0), d.market.position(SHORT, 0)),
+        (-20, 0)
+    );
+}
+
+#[test]
 fn a_cross_account_ends_at_zero_to_the_last_quantum() {
     let rules = |maintenance_margin_ppm| SymbolConfig {
         maintenance_margin_ppm,

@@ -123,6 +123,23 @@ fn an_isolated_position_takes_its_margin_from_cash_and_gives_it_back_flat() {
 }
 
 #[test]
+fn an_isolated_position_bought_above_the_mark_takes_its_loss_along() {
+    let mut d = desk(60_000, MarginMode::Isolated);
+    d.order(9, limit(1, Side::Sell, 10_500, 10));
+    d.order(0, market(1, Side::Buy, 10));
+    let p = d.market.position_detail(0, 0);
+    // 2.5 % of 100,000, and 10 × 500 lost at once.
+    assert_eq!((p.quote, p.cost), (2_500 + 5_000 - 105_000, 105_000));
+    d.order(9, limit(2, Side::Buy, 10_000, 4));
+    d.order(0, market(2, Side::Sell, 4));
+    assert_eq!(
+        d.market.position_detail(0, 0).cost,
+        63_000,
+        "what is left keeps its entry price"
+    );
+}
+
+#[test]
 fn liquidatable_is_strict() {
     let rules = SymbolConfig {
         maintenance_margin_ppm: 20_000,
