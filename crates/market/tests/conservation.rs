@@ -178,36 +178,41 @@ impl Audit {
         }
     }
 
+    fn trade(&mut self, fact: &Fact) -> &'static str {
+        let Fact::Trade {
+            symbol,
+            qty,
+            maker_account,
+            maker_cl_ord_id,
+            taker_account,
+            taker_cl_ord_id,
+            taker_side,
+            liquidation,
+            ..
+        } = *fact
+        else {
+            unreachable!()
+        };
+        let signed = qty * taker_side.sign();
+        let incoming = (taker_account, taker_cl_ord_id);
+        assert!(
+            liquidation || !self.post_only.contains(&incoming),
+            "post-only took"
+        );
+        let reduces = self.reduce_only.contains(&(maker_account, maker_cl_ord_id));
+        self.moves((maker_account, symbol), -signed, reduces);
+        let reduces = liquidation || self.reduce_only.contains(&incoming);
+        self.moves((taker_account, symbol), signed, reduces);
+        if liquidation {
+            "liquidation trade"
+        } else {
+            "trade"
+        }
+    }
+
     fn fact(&mut self, fact: &Fact) {
         let name = match *fact {
-            Fact::Trade {
-                symbol,
-                qty,
-                maker_account,
-                maker_cl_ord_id,
-                taker_account,
-                taker_cl_ord_id,
-                taker_side,
-                liquidation,
-                ..
-            } => {
-                let (maker, taker) = ((maker_account, symbol), (taker_account, symbol));
-                let signed = qty * taker_side.sign();
-                let incoming = (taker_account, taker_cl_ord_id);
-                assert!(
-                    liquidation || !self.post_only.contains(&incoming),
-                    "post-only took"
-                );
-                let reduces = self.reduce_only.contains(&(maker_account, maker_cl_ord_id));
-                self.moves(maker, -signed, reduces);
-                let reduces = liquidation || self.reduce_only.contains(&incoming);
-                self.moves(taker, signed, reduces);
-                if liquidation {
-                    "liquidation trade"
-                } else {
-                    "trade"
-                }
-            }
+            Fact::Trade { .. } => self.trade(fact),
             Fact::Deleveraged {
                 account,
                 against,
