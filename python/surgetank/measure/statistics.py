@@ -62,19 +62,20 @@ class KaplanMeier:
     def __init__(self, values: Floats, reached: Flags) -> None:
         self.n = len(values)
         self._values, self._reached = values, reached
-        ordered = np.sort(values)
+        ordered: Floats = np.sort(values)
         self.times: Floats
         """Times reached, ascending."""
         self.reached_share: Floats
         """Share reached by each of `times`."""
         if bool((reached | np.isinf(values)).all()):
             self.times = ordered[: int(reached.sum())]
-            ranks = np.arange(1, len(self.times) + 1, dtype=np.float64)
-            self.reached_share = np.divide(ranks, max(1, self.n), dtype=np.float64)
+            ranks = np.arange(1.0, len(self.times) + 1)
+            self.reached_share = np.asarray(ranks / max(1, self.n), dtype=np.float64)
             return
         self.times, counts = np.unique(values[reached], return_counts=True)
         at_risk = self.n - np.searchsorted(ordered, self.times, side="left")
-        self.reached_share = 1.0 - np.cumprod(1.0 - counts / at_risk)
+        left = np.cumprod(1.0 - counts / at_risk)
+        self.reached_share = np.asarray(1.0 - left, dtype=np.float64)
 
     def quantile(self, p: float) -> float:
         """The least time by which a share p had been reached; infinite if it never was."""

@@ -1,0 +1,65 @@
+"""Two runs side by side."""
+
+import polars as pl
+
+from surgetank.compare import compare
+from surgetank.measure import Measure, Measures
+from surgetank.testing import executed, make_trace
+from surgetank.trace import CHUNK_ROWS, Trace
+
+MS = 1_000_000
+
+
+def test_equal_runs() -> None:
+    rows = [executed(i, i, 10 * MS) for i in range(50)]
+    found = compare(make_trace({"messages": rows}), make_trace({"messages": rows}))
+    assert found.same_name and found.same_trace
+    assert found.divergence is None
+    assert all(d.change in (0, None) for d in found.differences)
+
+
+def test_measures_side_by_side() -> None:
+    slow, fast = (
+        make_trace({"messages": [executed(i, i, (d + i % 7) * MS) for i in range(500)]}, seed=d)
+        for d in (50, 10)
+    )
+    found = compare(fast, slow)
+    assert not found.same_name and not found.same_trace
+    assert found.divergence is None
+    (p50,) = (d for d in found.differences if d.name == "delay_p50_ms")
+    assert (p50.change, p50.overlap) == (40, False)
+    assert found.frame().filter(name="delay_p50_ms")["change"].item() == 40
+
+
+def test_a_measure_of_one_run_only() -> None:
+    a, b = Measures([Measure("x", 1.0, "ms", 0, 2)]), Measures([Measure("y", 1.0, "s")])
+    found = compare(make_trace(), make_trace(), measures=(a, b))
+    assert [(d.name, d.change, d.overlap) for d in found.differences] == [
+        ("x", None, None),
+        ("y", None, None),
+    ]
+
+
+def receipts(table: pl.DataFrame) -> Trace:
+    trace = make_trace()
+    return Trace.from_tables({"receipts": table}, run=trace.run, stats=trace.stats)
+
+
+def test_first_differing_cell() -> None:
+    n = CHUNK_ROWS + 100
+    table = pl.DataFrame({"message": range(n), "node": 0, "time_ns": 1})
+    at = CHUNK_ROWS + 7
+    other = table.with_columns(time_ns=pl.when(pl.col("message") >= at).then(2).otherwise(1))
+    found = compare(receipts(table), receipts(other)).divergence
+    assert found is not None
+    assert (found.table, found.first_row, found.last_row) == ("receipts", CHUNK_ROWS, n - 1)
+    assert (found.row, found.column) == (at, "time_ns")
+    assert "1 against 2" in found.text
+
+
+def test_one_run_ends_first() -> None:
+    table = pl.DataFrame({"message": range(10), "node": 0, "time_ns": 1})
+    for a, b in ((table, table.head(6)), (table.head(6), table)):
+        found = compare(receipts(a), receipts(b)).divergence
+        assert found is not None
+        assert (found.row, found.column) == (6, None)

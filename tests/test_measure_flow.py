@@ -1,0 +1,61 @@
+"""Throughput and propagation by hand."""
+
+import math
+
+import pytest
+
+from surgetank.measure import measure
+from surgetank.measure.propagation import spread
+from surgetank.testing import executed, make_trace, unfinished
+
+MS = 1_000_000
+S = 1000 * MS
+
+
+def test_goodput_counts_inside_the_window_only() -> None:
+    # Ten sent in 10 s; five executed inside, five only afterwards.
+    rows = [executed(i, i * S, 100 * MS if i < 5 else 10 * S) for i in range(10)]
+    found = measure(make_trace({"messages": rows}))
+    assert found["offered_per_s"].value == 1
+    assert found["throughput_per_s"].value == 0.5
+    assert found["goodput_ratio"].value == 0.5
+
+
+def test_shares() -> None:
+    rows = [unfinished(0, 0, 2), unfinished(1, 0, 3), unfinished(2, 0), executed(3, 0, 1)]
+    found = measure(make_trace({"messages": rows}))
+    assert (found["refused_share"].value, found["lost_share"].value) == (0.25, 0.25)
+
+
+def test_spread_by_hand() -> None:
+    # Ten nodes, the gateway is node 0; node k hears after 10·k ms. Half of the nodes is five:
+    # the gateway and nodes 1 to 4.
+    sent = [executed(0, 0, 6 * MS), executed(1, 0, 6 * MS)]
+    heard = [{"message": 0, "node": k, "time_ns": (2 + 10 * k) * MS} for k in range(10)]
+    heard += [{"message": 1, "node": k, "time_ns": (2 + 10 * k) * MS} for k in range(1, 6)]
+    trace = make_trace({"messages": sent, "receipts": heard}, nodes=10)
+    rows = spread(trace)
+    assert rows["propagation_p50_ns"].to_list() == [40 * MS, 40 * MS]
+    assert rows["propagation_full_ns"].to_list() == [90 * MS, None]
+    found = measure(trace)
+    assert found["propagation_p50_ms"].value == pytest.approx(40)
+    assert found["delivered_share"].value == 0.5
+    assert found["propagation_full_ms"].value == pytest.approx(90)
+    assert found["propagation_full_ms"].high == math.inf
+
+
+def test_a_single_node_has_it_at_once() -> None:
+    sent, heard = [executed(0, 0, 6)], [{"message": 0, "node": 0, "time_ns": 2}]
+    trace = make_trace({"messages": sent, "receipts": heard}, nodes=1)
+    assert measure(trace)["propagation_full_ms"].value == 0
+
+
+def test_duplicates_per_first_arrival() -> None:
+    trace = make_trace(stats={"duplicates": 30, "first_arrivals": 10})
+    assert measure(trace)["duplicates_per_message"].value == 3
+
+
+def test_json_and_frame() -> None:
+    found = measure(make_trace({"messages": [unfinished(0, 0, 2)]}))
+    assert found.to_dict()["delay_p99_ms"]["value"] == "inf"
+    assert found.frame().height == len(found)

@@ -1,0 +1,164 @@
+"""Verdicts: what passes, fails, is unknown or invalid, and which wins."""
+
+from typing import Any
+
+import pytest
+
+from surgetank.measure import Measure, Measures
+from surgetank.testing import executed, make_trace
+from surgetank.trace import Trace
+from surgetank.validity import dispersion
+from surgetank.verdict import Status, judge
+
+S = 1_000_000_000
+INF = float("inf")
+
+
+def p99(value: float | None, low: float | None = None, n: int = 1000, **more: Any) -> Measures:
+    return Measures([Measure("delay_p99_ms", value, "ms", low, value, n, **more)])
+
+
+def status(measures: Measures, **limits: float | None) -> Status:
+    return judge(measures, limits, make_trace()).status
+
+
+@pytest.mark.parametrize(
+    ("measures", "expected"),
+    [
+        (p99(5.0), Status.PASS),
+        (p99(10.0), Status.PASS),
+        (p99(10.1), Status.FAIL),
+        (p99(INF), Status.FAIL),
+        (p99(None), Status.UNKNOWN),
+        (p99(5.0, n=298), Status.UNKNOWN),
+        (p99(5.0, n=299), Status.PASS),
+        (p99(12.0, low=8.0, n=50), Status.UNKNOWN),
+        (p99(12.0, low=11.0, n=50), Status.FAIL),
+    ],
+)
+def test_one_limit(measures: Measures, expected: Status) -> None:
+    assert status(measures, delay_p99_ms_max=10) is expected
+
+
+def test_least_allowed() -> None:
+    ratio = Measures([Measure("goodput_ratio", 0.97, "1", 0.96, 0.98, 10)])
+    assert status(ratio, goodput_ratio_min=0.97) is Status.PASS
+    assert status(ratio, goodput_ratio_min=0.99) is Status.FAIL
+
+
+def test_names_of_limits() -> None:
+    found = Measures(
+        [
+            Measure("delay_p50_ms.cancel", 9.0, "ms", n=9),
+            Measure("desynchronised_share_max", 0.5, "1", n=9),
+            Measure("lag_max_ms", 5.0, "ms", n=9),
+        ]
+    )
+    assert status(found, **{"delay_p50_ms.cancel_max": 8}) is Status.FAIL
+    assert status(found, **{"delay_p50_ms_max.cancel": 8}) is Status.FAIL
+    assert status(found, desynchronised_share_max=0.4) is Status.FAIL
+    assert status(found, lag_max_ms_max=4) is Status.FAIL
+    assert status(found, lag_max_ms=4) is Status.PASS
+    assert status(found, delay_p50_ms_max=None) is Status.PASS
+    verdict = judge(found, {"desynchronized_share_max": 1}, make_trace())
+    assert verdict.status is Status.UNKNOWN
+    assert "desynchronised_share_max" in verdict.broken[0].text
+
+
+def test_the_reason_tells_both_numbers() -> None:
+    (reason,) = judge(p99(12.0, low=11.0), {"delay_p99_ms_max": 10}, make_trace()).broken
+    assert "12 ms" in reason.text and "above the most allowed 10 ms" in reason.text
+    assert (reason.measured, reason.limit, reason.ok) == (12.0, 10.0, False)
+
+
+def test_an_incomplete_run_is_unknown_but_a_broken_limit_stays_broken() -> None:
+    stopped = make_trace(complete=False)
+    assert judge(p99(5.0), {"delay_p99_ms_max": 10}, stopped).status is Status.UNKNOWN
+    assert judge(p99(50.0), {"delay_p99_ms_max": 10}, stopped).status is Status.FAIL
+
+
+@pytest.mark.parametrize("flag", ["money_conserved", "safety"])
+def test_a_broken_promise_is_invalid(flag: str) -> None:
+    trace = make_trace(stats={flag: False}, complete=False)
+    verdict = judge(p99(50.0), {"delay_p99_ms_max": 10}, trace)
+    assert (verdict.status, verdict.exit_code) == (Status.INVALID, 3)
+    assert judge(p99(5.0), {}, make_trace(stats={flag: True})).status is Status.PASS
+
+
+def test_stages_that_do_not_sum_are_invalid() -> None:
+    trace = make_trace({"messages": [executed(0, 0, 600, proposed_ns=None)]})
+    verdict = judge(p99(5.0), {}, trace)
+    assert verdict.status is Status.INVALID
+    assert verdict.broken[0].name == "stages_exact"
+
+
+def faulty(complete: bool = True, **cells: Any) -> Trace:
+    row = {"kind": "x", "at_ns": 0, "until_ns": 10 * S, "samples": 10_000, **cells}
+    return make_trace({"faults": [row]}, complete=complete)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "asked", "measured", "valid"),
+    [
+        ("loss share", 0.1, 0.11, True),
+        ("loss share", 0.1, 0.13, False),
+        ("loss share", 1.0, 0.99, False),
+        ("spam per s", 1000.0, 1040.0, True),
+        ("spam per s", 1000.0, 1100.0, False),
+        ("packets crossing", 0.0, 0.0, True),
+        ("packets crossing", 0.0, 1.0, False),
+        ("events at dead nodes", 0.0, 1.0, False),
+        ("service factor", 3.0, 3.1, True),
+        ("service factor", 3.0, 1.0, False),
+        ("added delay ms", 50.0, 51.0, True),
+        ("added delay ms", 50.0, 0.0, False),
+    ],
+)
+def test_faults_measured_against_asked(
+    quantity: str, asked: float, measured: float, valid: bool
+) -> None:
+    trace = faulty(quantity=quantity, asked=asked, measured=measured)
+    assert judge(p99(1.0), {}, trace).status is (Status.PASS if valid else Status.INVALID)
+
+
+def test_a_fault_that_nothing_met_is_invalid() -> None:
+    verdict = judge(p99(1.0), {}, faulty(samples=0))
+    assert verdict.status is Status.INVALID
+    assert "nothing passed it" in verdict.broken[0].text
+    assert judge(p99(1.0), {}, faulty(complete=False, samples=0)).status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "sent", "valid"),
+    [
+        ({"kind": "poisson"}, 10_400, True),
+        ({"kind": "poisson"}, 10_600, False),
+        ({"kind": "hawkes", "branching": 0.9}, 14_000, True),
+        ({"kind": "hawkes", "branching": 0.9}, 16_000, False),
+        ({"kind": "mmpp", "rates_per_s": [100.0, 1000.0], "dwell_s": [1.0, 1.0]}, 13_000, True),
+        ({"kind": "mmpp", "rates_per_s": [100.0, 1000.0], "dwell_s": [1.0, 1.0]}, 30_000, False),
+    ],
+)
+def test_background_against_what_was_asked(
+    arrivals: dict[str, Any], sent: int, valid: bool
+) -> None:
+    trace = make_trace(
+        stats={"expected_background": 10_000.0, "background": sent},
+        scenario={"flow": {"arrivals": arrivals}},
+    )
+    assert judge(p99(1.0), {}, trace).status is (Status.PASS if valid else Status.INVALID)
+
+
+def test_dispersion_of_known_processes() -> None:
+    assert dispersion({}, 1.0) == 1
+    hawkes = {"arrivals": {"kind": "hawkes", "branching": 0.9}}
+    assert dispersion(hawkes, 1.0) == pytest.approx(100)
+
+
+def test_exit_codes_and_json() -> None:
+    codes = {}
+    for measures in (p99(5.0), p99(50.0), p99(None)):
+        verdict = judge(measures, {"delay_p99_ms_max": 10}, make_trace())
+        codes[verdict.status] = verdict.exit_code
+        assert verdict.to_dict()["exit_code"] == verdict.exit_code
+    assert codes == {Status.PASS: 0, Status.FAIL: 1, Status.UNKNOWN: 4}
