@@ -59,3 +59,10 @@ def test_json_and_frame() -> None:
     found = measure(make_trace({"messages": [unfinished(0, 0, 2)]}))
     assert found.to_dict()["delay_p99_ms"]["value"] == "inf"
     assert found.frame().height == len(found)
+
+
+def test_a_stopped_run_is_measured_until_it_was_stopped() -> None:
+    rows = [executed(i, i * S, 100 * MS) for i in range(5)]
+    stopped = make_trace({"messages": rows}, end_ns=5 * S, complete=False)
+    assert stopped.flow_end_ns == 5 * S
+    assert measure(stopped)["offered_per_s"].value == 1

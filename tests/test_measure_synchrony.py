@@ -16,9 +16,10 @@ from surgetank.trace import Trace
 
 MS = 1_000_000
 S = 1000 * MS
+Times = dict[int, list[float | None]]
 
 
-def chain(times_s: dict[int, list[float | None]], **more: Any) -> Trace:
+def chain(times_s: Times, **more: Any) -> Trace:
     """Node → when it executed heights 1, 2, … (s)."""
     rows = [
         {"node": k, "height": h, "executed_ns": None if t is None else round(t * S)}
@@ -30,7 +31,7 @@ def chain(times_s: dict[int, list[float | None]], **more: Any) -> Trace:
 
 
 # Four nodes; the quorum is three. Node 3 executes heights 1 and 2 late: quorum at 1 s and 2 s.
-LATE = {0: [1.0, 2.0, 3.0], 1: [0.9, 2.0, 3.0], 2: [0.8, 1.9, 2.9], 3: [3.5, 4.0, 4.1]}
+LATE: Times = {0: [1.0, 2.0, 3.0], 1: [0.9, 2.0, 3.0], 2: [0.8, 1.9, 2.9], 3: [3.5, 4.0, 4.1]}
 
 
 def test_lag_by_hand() -> None:
@@ -58,7 +59,7 @@ def test_neighbouring_heights_make_one_span() -> None:
 
 
 def test_a_node_that_never_comes_back_lags_to_the_end() -> None:
-    times: dict[int, list[float | None]] = {k: [1.0, 2.0] for k in range(4)}
+    times: Times = {k: [1.0, 2.0] for k in range(4)}
     times[3] = [1.0, None]
     found = measure(chain(times), lag_max_ms=500)
     assert found["lag_max_ms"].value == 18_000
@@ -66,19 +67,19 @@ def test_a_node_that_never_comes_back_lags_to_the_end() -> None:
 
 
 def test_missing_rows_are_heights_never_executed() -> None:
-    times: dict[int, list[float | None]] = {k: [1.0, 2.0] for k in range(4)}
+    times: Times = {k: [1.0, 2.0] for k in range(4)}
     times[3] = [1.0]
     assert measure(chain(times), lag_max_ms=500)["lag_max_ms"].value == 18_000
 
 
 def test_a_skipped_height_is_done_with_the_next() -> None:
-    times: dict[int, list[float | None]] = {k: [1.0, 2.0, 3.0] for k in range(4)}
+    times: Times = {k: [1.0, 2.0, 3.0] for k in range(4)}
     times[3] = [1.0, None, 3.2]
     assert chain(times).lag().filter(node=3)["executed_ns"].to_list()[1] == round(3.2 * S)
 
 
 def test_a_standstill_is_not_a_lag() -> None:
-    times: dict[int, list[float | None]] = {k: [1.0, None] for k in range(3)}
+    times: Times = {k: [1.0, None] for k in range(3)}
     found = measure(chain(times), lag_max_ms=1)
     assert found["lag_max_ms"].value == 0
     assert found["desynchronised_share_max"].value == 0
@@ -86,7 +87,7 @@ def test_a_standstill_is_not_a_lag() -> None:
 
 def test_crashed_nodes_are_desynchronised_and_more_than_a_third_is_systemic() -> None:
     fault = {"kind": "crash", "nodes": "0,1", "at_ns": 5 * S, "until_ns": 7 * S}
-    steady: dict[int, list[float | None]] = {k: [1.0] for k in range(4)}
+    steady: Times = {k: [1.0] for k in range(4)}
     trace = chain(steady, tables={"faults": [fault]})
     found = measure(trace)
     assert found["desynchronised_node_seconds"].value == pytest.approx(4)
@@ -112,7 +113,7 @@ def test_crashes_from_gauges() -> None:
 
 def test_exactly_a_third_is_not_systemic() -> None:
     fault = {"kind": "crash", "nodes": "0", "at_ns": 5 * S, "until_ns": 7 * S}
-    steady: dict[int, list[float | None]] = {k: [1.0] for k in range(3)}
+    steady: Times = {k: [1.0] for k in range(3)}
     assert measure(chain(steady, tables={"faults": [fault]}))["systemic_desync_s"].value == 0
 
 

@@ -48,9 +48,8 @@ def test_every_cell_counts(table: str, column: str) -> None:
     spec = SCHEMA[table][column]
     for row in range(trace[table].height):
         old = trace[table][column][row]
-        values = ["z", ""] if spec.dtype == pl.String else [3, 0]
-        values = [v for v in values if v != old] + ([None] if spec.nullable else [])
-        for value in values:
+        values: list[Any] = ["z", ""] if spec.dtype == pl.String else [3, 0]
+        for value in [*values, *([None] if spec.nullable else [])]:
             if value != old:
                 assert with_cell(trace, table, row, column, value).trace_hash != trace.trace_hash
 

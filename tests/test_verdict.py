@@ -107,7 +107,7 @@ def faulty(complete: bool = True, **cells: Any) -> Trace:
         ("spam per s", 1000.0, 1100.0, False),
         ("packets crossing", 0.0, 0.0, True),
         ("packets crossing", 0.0, 1.0, False),
-        ("events at dead nodes", 0.0, 1.0, False),
+        ("events handled while down", 0.0, 1.0, False),
         ("service factor", 3.0, 3.1, True),
         ("service factor", 3.0, 1.0, False),
         ("added delay ms", 50.0, 51.0, True),

@@ -28,7 +28,8 @@ _KIND = {name: number for number, name in enumerate(MARKET_KINDS)}
 
 
 def due_episodes(trace: Trace) -> pl.DataFrame:
-    """One row per time that an account became due.
+    """One row per time that an account became due; its first liquidation order ends it, even one
+    that closes only a part.
 
     Columns: account (UInt32), due_ns, ended_ns (Int64, null = still due at the end of the run),
     how (`liquidated`, `recovered`, or null).

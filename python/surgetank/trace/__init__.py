@@ -131,8 +131,8 @@ class Trace:
 
     @property
     def flow_end_ns(self) -> int:
-        """End of the measured window: no flow arrives after it."""
-        return int(self.stats["flow_end_ns"])
+        """End of the measured window: no flow arrives after it, or the run was stopped there."""
+        return min(int(self.stats["flow_end_ns"]), self.end_ns)
 
     @property
     def end_ns(self) -> int:
