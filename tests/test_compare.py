@@ -57,6 +57,17 @@ def test_first_differing_cell() -> None:
     assert "1 against 2" in found.text
 
 
+def test_the_earliest_row_wins_over_the_first_column() -> None:
+    table = pl.DataFrame({"message": range(10), "node": 0, "time_ns": 1})
+    row = pl.col("message")
+    other = table.with_columns(
+        node=pl.when(row >= 5).then(1).otherwise(0), time_ns=pl.when(row >= 3).then(2).otherwise(1)
+    )
+    found = compare(receipts(table), receipts(other)).divergence
+    assert found is not None
+    assert (found.row, found.column) == (3, "time_ns")
+
+
 def test_one_run_ends_first() -> None:
     table = pl.DataFrame({"message": range(10), "node": 0, "time_ns": 1})
     for a, b in ((table, table.head(6)), (table.head(6), table)):

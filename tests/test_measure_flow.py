@@ -21,6 +21,12 @@ def test_goodput_counts_inside_the_window_only() -> None:
     assert found["goodput_ratio"].value == 0.5
 
 
+def test_a_backlog_from_the_warm_up_counts_as_done() -> None:
+    rows = [executed(0, 0, 3 * S), executed(1, 5 * S, 1 * S)]
+    found = measure(make_trace({"messages": rows}, measured_from_ns=2 * S))
+    assert (found["offered_per_s"].n, found["throughput_per_s"].n) == (1, 2)
+
+
 def test_shares() -> None:
     rows = [unfinished(0, 0, 2), unfinished(1, 0, 3), unfinished(2, 0), executed(3, 0, 1)]
     found = measure(make_trace({"messages": rows}))

@@ -106,8 +106,9 @@ def test_stages_sum_exactly(gaps: list[tuple[int, ...]]) -> None:
 
 
 @pytest.mark.parametrize("cells", [{"queued_ns": None}, {"queued_ns": 10**9}])
-def test_a_broken_stamp_is_not_exact(cells: dict[str, int | None]) -> None:
-    trace = make_trace({"messages": [executed(0, 0, 600), executed(1, 0, 600, **cells)]})
+@pytest.mark.parametrize("delay_ns", [0, 600])
+def test_a_broken_stamp_is_not_exact(cells: dict[str, int | None], delay_ns: int) -> None:
+    trace = make_trace({"messages": [executed(0, 0, 600), executed(1, 0, delay_ns, **cells)]})
     assert not stages(trace).exact
 
 

@@ -104,3 +104,7 @@ def test_cascades_are_near_in_time_and_of_one_side() -> None:
     trace = market(*((t, "liquidated", {"account": i, "qty": q}) for i, (t, q) in enumerate(times)))
     assert sorted(cascades(trace)["size"].to_list()) == [1, 2, 3]
     assert values(trace)["cascade_size_max"] == 3
+    # The other side in between does not bridge a gap.
+    sides = ((0, -1), (600, 1), (1200, -1))
+    trace = market(*((t, "liquidated", {"account": 1, "qty": q}) for t, q in sides))
+    assert values(trace)["cascade_size_max"] == 1

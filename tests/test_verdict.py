@@ -46,6 +46,14 @@ def test_least_allowed() -> None:
     assert status(ratio, goodput_ratio_min=0.99) is Status.FAIL
 
 
+def test_the_far_end_of_the_interval_does_not_make_it_sure() -> None:
+    def few(high: float) -> Measures:
+        return Measures([Measure("staleness_p99_ms", 5.0, "ms", 1.0, high, 20)])
+
+    assert status(few(20.0), staleness_p99_ms_min=10) is Status.UNKNOWN
+    assert status(few(9.0), staleness_p99_ms_min=10) is Status.FAIL
+
+
 def test_names_of_limits() -> None:
     found = Measures(
         [

@@ -53,17 +53,14 @@ def crashes(trace: Trace) -> Spans:
 
 def desynchronised_spans(trace: Trace, lag_max_ns: int) -> Spans:
     """node, from_ns, until_ns of desynchronisation; per node disjoint and in order."""
+    # From a height's own quorum on, whether or not the node still lacks an earlier one: its lag
+    # behind that one is the longer.
     lagging = (
         trace.lag()
         .filter(pl.col("quorum_ns").is_not_null())
-        .sort("node", "height")
         .select(
             "node",
-            # The height counts once the node has the one before it.
-            pl.max_horizontal(
-                pl.col("quorum_ns").cast(pl.Int64) + lag_max_ns,
-                pl.col("executed_ns").cast(pl.Int64).shift(1).over("node").fill_null(0),
-            ).alias("from_ns"),
+            (pl.col("quorum_ns").cast(pl.Int64) + lag_max_ns).alias("from_ns"),
             pl.col("executed_ns").fill_null(trace.end_ns).cast(pl.Int64).alias("until_ns"),
         )
     )
