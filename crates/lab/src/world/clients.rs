@@ -1,0 +1,177 @@
+//! Messages enter the venue and are confirmed: client links, gateways, refusals, retries.
+
+use surgetank_layer::codec;
+use surgetank_layer::gossip::Frame;
+use surgetank_layer::message::{Block, Body, Class, Message};
+use surgetank_layer::node::{Input, Packet};
+use surgetank_layer::units::{AccountId, MessageId, NodeId, Ns};
+
+use super::{Event, World};
+use crate::scenario::{self, ms};
+use crate::seed::{Seed, packet_bits};
+use crate::trace::{Outcome, Reason, Record, Source};
+
+/// A vote with its signature.
+pub const VOTE_BYTES: u32 = 170;
+/// A block without its messages.
+const BLOCK_BYTES: u32 = 400;
+/// A message's number in a gossip frame (gossipsub's default message id).
+const ID_BYTES: u32 = 40;
+
+/// What clients and their links are like.
+pub struct Clients {
+    fixed_ns: Ns,
+    jitter_ns: f64,
+    tries_max: u32,
+    backoff_ns: Ns,
+    overhead_bytes: u32,
+    key: u64,
+    serials: [u32; 7],
+}
+
+impl Clients {
+    pub(super) fn new(flow: &scenario::Flow, seed: &Seed) -> Clients {
+        Clients {
+            fixed_ns: ms(flow.client_link.fixed_ms),
+            jitter_ns: ms(flow.client_link.jitter_ms) as f64,
+            tries_max: flow.retry.tries_max,
+            backoff_ns: ms(flow.retry.backoff_ms),
+            overhead_bytes: flow.overhead_bytes,
+            key: seed.key("flow.client_link"),
+            serials: [0; 7],
+        }
+    }
+
+    /// One crossing of a client link. It depends on the message and the attempt alone.
+    fn crossing(&self, record: &Record, back: bool) -> Ns {
+        if self.jitter_ns == 0.0 {
+            return self.fixed_ns;
+        }
+        let number = u64::from(record.serial) << 12
+            | (record.source as u64) << 9
+            | u64::from(record.tries) << 1
+            | u64::from(back);
+        let unit = (packet_bits(self.key, number) >> 11) as f64 / (1u64 << 53) as f64;
+        self.fixed_ns + (-(1.0 - unit).ln() * self.jitter_ns) as Ns
+    }
+}
+
+impl World {
+    /// A client sends a message that it meant to send at `sent_ns`.
+    pub(super) fn send(
+        &mut self,
+        sent_ns: Ns,
+        account: AccountId,
+        gateway: NodeId,
+        source: Source,
+        body: Body,
+    ) -> MessageId {
+        let serial = self.clients.serials[source as usize];
+        self.clients.serials[source as usize] += 1;
+        let size_bytes = codec::encoded_len(&body) as u32 + self.clients.overhead_bytes;
+        let slot = self.records.len() as u32;
+        let envelope = self.carry(body.class(), size_bytes, slot, gateway);
+        let message = Message { id: envelope.id, account, sent_ns, body };
+        let record = Record::new(message, size_bytes, gateway, source, serial);
+        let reaches = sent_ns.max(self.now) + self.clients.crossing(&record, false);
+        self.records.push(record);
+        self.agenda.push(reaches, Event::Gateway(slot));
+        envelope.id
+    }
+
+    pub(super) fn reach_gateway(&mut self, slot: u32) {
+        let record = &mut self.records[slot as usize];
+        record.gateway_ns = self.now;
+        let (gateway, message) = (record.gateway, record.message.id);
+        let envelope = self.carried[message as usize].envelope;
+        let cell = message as usize * self.nodes.len() + gateway as usize;
+        if !self.up[gateway as usize] {
+            self.incidents.missed(gateway);
+            return self.turn_away(slot, Reason::GatewayDown);
+        }
+        self.arrivals[cell] = self.arrivals[cell].min(self.now);
+        self.step(gateway, Input::Client(envelope));
+    }
+
+    pub(super) fn admitted(&mut self, message: MessageId) {
+        let record = &mut self.records[self.carried[message as usize].slot as usize];
+        record.admitted_ns = self.now;
+    }
+
+    pub(super) fn refused(&mut self, node: NodeId, message: MessageId) {
+        let slot = self.carried[message as usize].slot;
+        let full = self.nodes[node as usize].mempool_len() >= self.mempool_max();
+        let reason = if full { Reason::MempoolFull } else { Reason::IngressFull };
+        self.turn_away(slot, reason);
+    }
+
+    fn mempool_max(&self) -> usize {
+        self.scenario.layer.queue.mempool_max as usize
+    }
+
+    /// A refusal: the client tries again later, or gives up.
+    fn turn_away(&mut self, slot: u32, reason: Reason) {
+        let record = &mut self.records[slot as usize];
+        record.reason = reason;
+        if u32::from(record.tries) >= self.clients.tries_max {
+            record.outcome = Outcome::Refused;
+            return;
+        }
+        record.tries += 1;
+        let backoff = self.clients.backoff_ns << (record.tries - 1).min(16);
+        let there_and_back =
+            self.clients.crossing(record, true) + self.clients.crossing(record, false);
+        self.agenda.push(self.now + backoff + there_and_back, Event::Gateway(slot));
+    }
+
+    /// A message's only packet was lost.
+    pub(super) fn lose(&mut self, message: MessageId) {
+        let record = &mut self.records[self.carried[message as usize].slot as usize];
+        (record.outcome, record.reason) = (Outcome::Lost, Reason::PacketLost);
+    }
+
+    /// The ExecutionReport goes back to the client.
+    pub(super) fn confirm(&mut self, slot: u32, node: NodeId) {
+        let record = &mut self.records[slot as usize];
+        let mut at = self.now;
+        if record.gateway != node {
+            at += self.links.delays.between(node, record.gateway);
+        }
+        record.confirmed_ns = at + self.clients.crossing(record, true);
+    }
+}
+
+/// Size of a gossip frame that is not a message.
+pub fn frame_bytes(frame: &Frame) -> u32 {
+    match frame {
+        Frame::Message(envelope) => envelope.size_bytes,
+        Frame::IHave(ids) | Frame::IWant(ids) => 40 + ID_BYTES * ids.len() as u32,
+        Frame::Graft | Frame::Prune => 40,
+    }
+}
+
+/// Size of a block.
+pub fn block_bytes(block: &Block) -> u32 {
+    BLOCK_BYTES + block.entries.iter().map(|entry| entry.envelope.size_bytes).sum::<u32>()
+}
+
+/// Size of a packet between any two nodes.
+pub fn packet_bytes(packet: &Packet) -> u32 {
+    match packet {
+        Packet::Forward(envelope) => envelope.size_bytes,
+        Packet::Batch(block) => block_bytes(block),
+        Packet::BlocksWanted(_) => 60,
+        Packet::Blocks(blocks) => blocks.iter().map(|block| block_bytes(block)).sum(),
+    }
+}
+
+/// Class number of a scenario's class name.
+pub fn class_of(name: scenario::ClassName) -> Class {
+    match name {
+        scenario::ClassName::PriceUpdate => Class::PriceUpdate,
+        scenario::ClassName::LiquidationOrder => Class::LiquidationOrder,
+        scenario::ClassName::Cancel => Class::OrderCancelRequest,
+        scenario::ClassName::Replace => Class::OrderCancelReplaceRequest,
+        scenario::ClassName::Order => Class::NewOrderSingle,
+    }
+}

@@ -1,0 +1,172 @@
+//! Links: what the network does to one packet.
+//!
+//! A packet's fate is decided when it is sent: it waits for the sender's uplink, then it is lost,
+//! or it arrives after the link's delay, its jitter and what active faults add. Draws come from
+//! the packet's own number, so that nothing that happens to one packet shifts another's.
+
+use std::collections::VecDeque;
+
+use surgetank_layer::units::{NodeId, Ns};
+
+use crate::network::{Delays, Fate, Faults, Graph};
+use crate::seed::packet_bits;
+
+/// Fixed-point bits of the time a byte takes.
+const FRACTION: u32 = 16;
+
+/// What passed over the links.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Packets sent.
+    pub transmissions: u64,
+    /// Packets lost on the way.
+    pub lost: u64,
+    /// Packets dropped because too many waited for the link.
+    pub dropped_outbound: u64,
+    /// Bytes sent.
+    pub bytes: u64,
+}
+
+/// All links of the network.
+pub struct Links {
+    /// Who is linked to whom.
+    pub graph: Graph,
+    /// How long it takes.
+    pub delays: Delays,
+    /// What is going wrong.
+    pub faults: Faults,
+    /// What passed.
+    pub counts: Counts,
+    uplink_free: Vec<Ns>,
+    downlink_free: Vec<Ns>,
+    uplink_byte: u64,
+    downlink_byte: u64,
+    loss_below: u64,
+    loss_key: u64,
+    jitter_key: u64,
+    outbound_max: usize,
+    outbound: Vec<VecDeque<Ns>>,
+}
+
+/// Constants of [`Links::new`].
+pub struct Options {
+    /// Uplink rate; 0 = unlimited.
+    pub uplink_mbps: f64,
+    /// Downlink rate; 0 = unlimited.
+    pub downlink_mbps: f64,
+    /// Probability of loss.
+    pub loss: f64,
+    /// Packets that may wait on one link; 0 = any number.
+    pub outbound_max: usize,
+    /// Keys of the draws for loss and jitter.
+    pub keys: [u64; 2],
+}
+
+impl Links {
+    /// Links at rest.
+    pub fn new(graph: Graph, delays: Delays, faults: Faults, options: &Options) -> Links {
+        let nodes = graph.nodes();
+        let queues = if options.outbound_max > 0 { graph.peers.len() } else { 0 };
+        Links {
+            uplink_free: vec![0; nodes],
+            downlink_free: vec![0; nodes],
+            uplink_byte: ns_per_byte(options.uplink_mbps),
+            downlink_byte: ns_per_byte(options.downlink_mbps),
+            loss_below: (options.loss.clamp(0.0, 1.0) * 2f64.powi(64)) as u64,
+            loss_key: options.keys[0],
+            jitter_key: options.keys[1],
+            outbound_max: options.outbound_max,
+            outbound: vec![VecDeque::new(); queues],
+            counts: Counts::default(),
+            graph,
+            delays,
+            faults,
+        }
+    }
+
+    /// Whether arrivals depend on each other at the receiver.
+    pub fn has_downlink(&self) -> bool {
+        self.downlink_byte > 0
+    }
+
+    /// How long a packet handed over now would wait for the uplink.
+    pub fn uplink_backlog(&self, node: NodeId, now: Ns) -> Ns {
+        self.uplink_free[node as usize].saturating_sub(now)
+    }
+
+    /// Sends over a link; when it arrives, or `None`.
+    #[inline]
+    pub fn send(&mut self, now: Ns, from: NodeId, link: usize, size: u32) -> Option<Ns> {
+        if self.outbound_max > 0 && !self.has_room(now, link) {
+            self.counts.dropped_outbound += 1;
+            return None;
+        }
+        let leaves = self.leave(now, from, size);
+        if self.outbound_max > 0 {
+            self.outbound[link].push_back(leaves);
+        }
+        let to = self.graph.peers[link];
+        self.travel(now, leaves, from, to, self.delays.link_ns[link])
+    }
+
+    /// Sends to a node that need not be a neighbour.
+    pub fn send_between(&mut self, now: Ns, from: NodeId, to: NodeId, size: u32) -> Option<Ns> {
+        let leaves = self.leave(now, from, size);
+        let delay = self.delays.between(from, to);
+        self.travel(now, leaves, from, to, delay)
+    }
+
+    /// The packet has come as far as the receiver's downlink; when it is through.
+    pub fn receive(&mut self, now: Ns, to: NodeId, size: u32) -> Ns {
+        let free = &mut self.downlink_free[to as usize];
+        *free = now.max(*free) + ((u64::from(size) * self.downlink_byte) >> FRACTION);
+        *free
+    }
+
+    #[inline]
+    fn leave(&mut self, now: Ns, from: NodeId, size: u32) -> Ns {
+        self.counts.transmissions += 1;
+        self.counts.bytes += u64::from(size);
+        if self.uplink_byte == 0 {
+            return now;
+        }
+        let free = &mut self.uplink_free[from as usize];
+        *free = now.max(*free) + ((u64::from(size) * self.uplink_byte) >> FRACTION);
+        *free
+    }
+
+    #[inline]
+    fn travel(&mut self, now: Ns, leaves: Ns, from: NodeId, to: NodeId, base: Ns) -> Option<Ns> {
+        let number = self.counts.transmissions;
+        if self.loss_below > 0 && packet_bits(self.loss_key, number) < self.loss_below {
+            self.counts.lost += 1;
+            return None;
+        }
+        let mut delay = base;
+        if self.delays.has_jitter() {
+            delay = self.delays.sample(base, packet_bits(self.jitter_key, number));
+        }
+        if self.faults.any_active() {
+            match self.faults.fate(now, from, to, delay, number) {
+                Fate::Delivered { after_ns } => delay = after_ns,
+                Fate::Lost => {
+                    self.counts.lost += 1;
+                    return None;
+                }
+            }
+        }
+        Some(leaves + delay)
+    }
+
+    fn has_room(&mut self, now: Ns, link: usize) -> bool {
+        let waiting = &mut self.outbound[link];
+        while waiting.front().is_some_and(|&leaves| leaves <= now) {
+            waiting.pop_front();
+        }
+        waiting.len() < self.outbound_max
+    }
+}
+
+fn ns_per_byte(mbps: f64) -> u64 {
+    if mbps > 0.0 { (8_000.0 / mbps * f64::from(1 << FRACTION)).round() as u64 } else { 0 }
+}

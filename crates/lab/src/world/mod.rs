@@ -1,0 +1,436 @@
+//! The world: nodes, links, clients and the market around one agenda.
+//!
+//! # Rules
+//! 1. Everything that happens is an event; between events nothing changes.
+//! 2. Machines are stepped, their outputs are interpreted here, and nowhere else.
+//! 3. Each part draws from its own named stream.
+//!
+//! # The shortcut
+//! Of the copies of a message that reach a node, only the first does anything, and its sender knows
+//! when it will arrive. So the earliest known arrival is kept per (message, node), and only what
+//! improves it becomes an event. The other copies still take their sender's uplink and are still
+//! counted. Where copies matter to each other (a downlink, a node that may be down when the first
+//! arrives), every copy is an event; `network.every_copy` asks for it, and a test shows that both
+//! give the same trace.
+//!
+//! Files: [`links`] (packets), [`clients`] (messages enter and are confirmed), [`actors`] (who sends
+//! them), [`exchange`] (the market executes them), [`incidents`] (faults, gauges), [`build`] (set-up).
+
+mod actors;
+mod build;
+mod clients;
+mod exchange;
+mod incidents;
+mod links;
+
+use std::sync::Arc;
+
+use surgetank_layer::gossip::Frame;
+use surgetank_layer::machine::Machine;
+use surgetank_layer::message::{Block, Class, Envelope, Payload};
+use surgetank_layer::node::{Input, Node, Output, Packet, Timer};
+use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
+
+use crate::agenda::Agenda;
+use crate::scenario::Scenario;
+use crate::seed::Stream;
+use crate::trace::{BlockRow, GaugeRow, Outcome, Reason, Record};
+
+pub use links::{Counts, Links};
+
+/// What can happen next. Small: the agenda copies it about.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// A copy of a message arrives over a link.
+    Arrive { link: u32, message: MessageId },
+    /// A copy of a message is through the receiver's downlink.
+    Through { link: u32, message: MessageId },
+    /// Something larger: see the slab.
+    Parcel(u32),
+    /// A node's timer.
+    Timer { slot: u32 },
+    /// A client's message reaches its gateway.
+    Gateway(u32),
+    /// The next background message is meant to be sent.
+    Background,
+    /// The next recorded message.
+    Replay,
+    /// The outside price steps.
+    Price,
+    /// Somebody outside acts.
+    Actor(actors::Wake),
+    /// Gauges are read.
+    Gauge,
+    /// A fault begins or ends.
+    Fault { index: u32, begins: bool },
+    /// The run ends.
+    End,
+}
+
+/// A packet that is too large for an event.
+enum Parcel {
+    /// A gossip frame other than a message, over a link.
+    Frame(u32, Frame),
+    /// A packet between any two nodes.
+    Packet { from: NodeId, to: NodeId, packet: Packet },
+}
+
+/// A message on the wire: what it is, and where its content is.
+#[derive(Clone, Copy)]
+struct Carried {
+    envelope: Envelope,
+    /// Index into `records` (client messages) or `payloads` (consensus).
+    slot: u32,
+}
+
+/// Things that wait under a number.
+struct Slab<T> {
+    items: Vec<Option<T>>,
+    free: Vec<u32>,
+}
+
+impl<T> Slab<T> {
+    fn new() -> Self {
+        Slab { items: Vec::new(), free: Vec::new() }
+    }
+
+    fn put(&mut self, item: T) -> u32 {
+        if let Some(slot) = self.free.pop() {
+            self.items[slot as usize] = Some(item);
+            return slot;
+        }
+        self.items.push(Some(item));
+        self.items.len() as u32 - 1
+    }
+
+    fn take(&mut self, slot: u32) -> Option<T> {
+        self.free.push(slot);
+        self.items[slot as usize].take()
+    }
+}
+
+/// The simulated world.
+pub struct World {
+    scenario: Scenario,
+    now: Ns,
+    done: bool,
+    events: u64,
+    agenda: Agenda<Event>,
+    parcels: Slab<Parcel>,
+    timers: Slab<(NodeId, u32, Timer)>,
+    nodes: Vec<Node>,
+    node_draws: Vec<Stream>,
+    up: Vec<bool>,
+    /// Counts a node's crashes: timers set before one do not go off after it.
+    epoch: Vec<u32>,
+    links: Links,
+    every_copy: bool,
+    carried: Vec<Carried>,
+    payloads: Vec<Payload>,
+    records: Vec<Record>,
+    /// First arrival of message m at node k, at m·n + k.
+    arrivals: Vec<Ns>,
+    outbox: Vec<Output>,
+    /// The one node that orders, if there is one.
+    leader: Option<NodeId>,
+    /// (decided, executed) per node and height.
+    executions: Vec<Vec<(Ns, Ns)>>,
+    blocks: Vec<BlockRow>,
+    gauges: Vec<GaugeRow>,
+    safety: bool,
+    equivocations: u64,
+    duplicates: u64,
+    first_arrivals: u64,
+    incidents: incidents::Incidents,
+    clients: clients::Clients,
+    actors: actors::Actors,
+    exchange: Option<exchange::Exchange>,
+}
+
+impl World {
+    /// Simulated time.
+    pub fn now(&self) -> Ns {
+        self.now
+    }
+
+    /// Events so far.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Client messages so far.
+    pub fn messages(&self) -> u64 {
+        self.records.len() as u64
+    }
+
+    /// Whether the run has ended.
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Lives through at most `events` events; false once the run has ended.
+    pub fn run(&mut self, events: u64) -> bool {
+        let until = self.events + events;
+        while !self.done && self.events < until {
+            let Some((at, event)) = self.agenda.pop() else {
+                self.done = true;
+                break;
+            };
+            self.now = at;
+            self.events += 1;
+            self.happen(event);
+        }
+        !self.done
+    }
+
+    #[inline]
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Arrive { link, message } => self.arrive(link, message),
+            Event::Through { link, message } => self.deliver(link, message),
+            Event::Timer { slot } => self.timer(slot),
+            Event::Gateway(record) => self.reach_gateway(record),
+            Event::Background => self.background(),
+            Event::Replay => self.replay(),
+            Event::Price => self.price_step(),
+            Event::Actor(wake) => self.act(wake),
+            Event::Parcel(slot) => self.parcel(slot),
+            Event::Gauge => self.gauge(),
+            Event::Fault { index, begins } => self.fault(index, begins),
+            Event::End => self.done = true,
+        }
+    }
+
+    /// A copy of a message is at the receiver's door.
+    #[inline]
+    fn arrive(&mut self, link: u32, message: MessageId) {
+        if self.links.has_downlink() {
+            let to = self.links.graph.peers[link as usize];
+            let size = self.carried[message as usize].envelope.size_bytes;
+            let through = self.links.receive(self.now, to, size);
+            return self.agenda.push(through, Event::Through { link, message });
+        }
+        self.deliver(link, message);
+    }
+
+    #[inline]
+    fn deliver(&mut self, link: u32, message: MessageId) {
+        let to = self.links.graph.peers[link as usize];
+        let cell = message as usize * self.nodes.len() + to as usize;
+        if self.every_copy {
+            if !self.up[to as usize] {
+                return self.incidents.missed(to);
+            }
+            if self.arrivals[cell] != NEVER {
+                self.duplicates += 1;
+                return;
+            }
+            self.arrivals[cell] = self.now;
+        } else if self.arrivals[cell] != self.now {
+            // An earlier copy was found after this one had been sent.
+            return;
+        }
+        self.first_arrivals += 1;
+        let carried = self.carried[message as usize];
+        let payload = if carried.envelope.class.is_consensus() {
+            self.payloads[carried.slot as usize].clone()
+        } else {
+            Payload::Opaque
+        };
+        let from = self.links.graph.reverse[link as usize] - self.links.graph.offsets[to as usize];
+        let frame = Frame::Message(carried.envelope);
+        self.step(to, Input::Receive { from, frame, payload });
+    }
+
+    fn parcel(&mut self, slot: u32) {
+        match self.parcels.take(slot) {
+            Some(Parcel::Frame(link, frame)) => {
+                let to = self.links.graph.peers[link as usize];
+                let offset = self.links.graph.offsets[to as usize];
+                let from = self.links.graph.reverse[link as usize] - offset;
+                self.step_if_up(to, Input::Receive { from, frame, payload: Payload::Opaque });
+            }
+            Some(Parcel::Packet { from, to, packet }) => {
+                self.step_if_up(to, Input::Packet { from, packet });
+            }
+            None => {}
+        }
+    }
+
+    fn timer(&mut self, slot: u32) {
+        let Some((node, epoch, timer)) = self.timers.take(slot) else { return };
+        if self.epoch[node as usize] == epoch {
+            self.step_if_up(node, Input::Timer(timer));
+        }
+    }
+
+    fn step_if_up(&mut self, node: NodeId, input: Input) {
+        if self.up[node as usize] {
+            self.step(node, input);
+        } else {
+            self.incidents.missed(node);
+        }
+    }
+
+    /// Steps a node and does what it asks.
+    #[inline]
+    fn step(&mut self, node: NodeId, input: Input) {
+        let mut outbox = std::mem::take(&mut self.outbox);
+        let index = node as usize;
+        self.nodes[index].step(self.now, input, &mut self.node_draws[index], &mut outbox);
+        for output in outbox.drain(..) {
+            self.interpret(node, output);
+        }
+        self.outbox = outbox;
+    }
+
+    #[inline]
+    fn interpret(&mut self, node: NodeId, output: Output) {
+        match output {
+            Output::Forward { envelope, except } => self.forward(node, envelope, except),
+            Output::After(span, timer) => {
+                self.incidents.observe_service(node, span, &timer);
+                let slot = self.timers.put((node, self.epoch[node as usize], timer));
+                self.agenda.push(self.now + span, Event::Timer { slot });
+            }
+            Output::Send { to, frame } => self.send_frame(node, to, frame),
+            Output::Packet { to, packet } => self.send_packet(node, to, packet),
+            Output::Publish(payload) => self.publish(node, payload),
+            Output::Admitted(message) => self.admitted(message),
+            Output::Refused(message, _) => self.refused(node, message),
+            Output::Decided(block, round) => self.decided(node, &block, round),
+            Output::Executed(block) => self.executed(node, &block),
+            Output::Equivocation(_) => self.equivocations += 1,
+        }
+    }
+
+    /// Sends a message to all neighbours but one.
+    #[inline]
+    fn forward(&mut self, node: NodeId, envelope: Envelope, except: Option<u32>) {
+        let first = self.links.graph.offsets[node as usize];
+        let last = self.links.graph.offsets[node as usize + 1];
+        let skip = except.map_or(u32::MAX, |peer| first + peer);
+        for link in (first..last).filter(|&link| link != skip) {
+            self.transmit(node, link, envelope);
+        }
+    }
+
+    /// Sends one copy of a message over one link.
+    #[inline]
+    fn transmit(&mut self, node: NodeId, link: u32, envelope: Envelope) {
+        let index = link as usize;
+        let Some(at) = self.links.send(self.now, node, index, envelope.size_bytes) else { return };
+        if !self.every_copy {
+            let to = self.links.graph.peers[index] as usize;
+            let cell = &mut self.arrivals[envelope.id as usize * self.nodes.len() + to];
+            if at >= *cell {
+                self.duplicates += 1;
+                return;
+            }
+            if *cell != NEVER {
+                self.duplicates += 1;
+            }
+            *cell = at;
+        }
+        self.agenda.push(at, Event::Arrive { link, message: envelope.id });
+    }
+
+    fn send_frame(&mut self, node: NodeId, to: u32, frame: Frame) {
+        let link = self.links.graph.offsets[node as usize] + to;
+        if let Frame::Message(envelope) = frame {
+            return self.transmit(node, link, envelope);
+        }
+        let size = clients::frame_bytes(&frame);
+        if let Some(at) = self.links.send(self.now, node, link as usize, size) {
+            let slot = self.parcels.put(Parcel::Frame(link, frame));
+            self.agenda.push(at, Event::Parcel(slot));
+        }
+    }
+
+    fn send_packet(&mut self, from: NodeId, to: NodeId, packet: Packet) {
+        let size = clients::packet_bytes(&packet);
+        match self.links.send_between(self.now, from, to, size) {
+            Some(at) => {
+                let slot = self.parcels.put(Parcel::Packet { from, to, packet });
+                self.agenda.push(at, Event::Parcel(slot));
+            }
+            None => {
+                if let Packet::Forward(envelope) = packet {
+                    self.lose(envelope.id);
+                }
+            }
+        }
+    }
+
+    /// Numbers a message of consensus and hands it back to be spread.
+    fn publish(&mut self, node: NodeId, payload: Payload) {
+        let (class, size_bytes) = match &payload {
+            Payload::Proposal(_, block) => (Class::Proposal, clients::block_bytes(block)),
+            _ => (Class::Vote, clients::VOTE_BYTES),
+        };
+        let slot = self.payloads.len() as u32;
+        self.payloads.push(payload.clone());
+        let envelope = self.carry(class, size_bytes, slot, node);
+        self.step(node, Input::Publish(envelope, payload));
+    }
+
+    /// Gives a message its number on the wire. Its origin has it from the start.
+    fn carry(&mut self, class: Class, size_bytes: u32, slot: u32, origin: NodeId) -> Envelope {
+        let id = self.carried.len() as MessageId;
+        let envelope = Envelope { id, class, size_bytes };
+        self.carried.push(Carried { envelope, slot });
+        self.arrivals.resize(self.arrivals.len() + self.nodes.len(), NEVER);
+        if class.is_consensus() {
+            self.arrivals[id as usize * self.nodes.len() + origin as usize] = self.now;
+        }
+        envelope
+    }
+
+    fn decided(&mut self, node: NodeId, block: &Arc<Block>, round: u32) {
+        let index = block.height as usize - 1;
+        debug_assert_eq!(self.executions[node as usize].len(), index);
+        self.executions[node as usize].push((self.now, NEVER));
+        match self.blocks.get(index) {
+            Some(row) => self.safety &= row.hash == block.hash.0,
+            None => self.blocks.push(BlockRow {
+                round,
+                proposer: block.proposer,
+                messages: block.entries.len() as u32,
+                size_bytes: block.entries.iter().map(|e| u64::from(e.envelope.size_bytes)).sum(),
+                proposed_ns: block.proposed_ns,
+                decided_ns: self.now,
+                hash: block.hash.0,
+            }),
+        }
+        let now = self.now;
+        for entry in &block.entries {
+            if let Some(record) = self.reported_by(node, entry.envelope.id) {
+                record.height = block.height;
+                record.queued_ns = entry.queued_ns;
+                record.proposed_ns = block.proposed_ns;
+                record.decided_ns = now;
+            }
+        }
+    }
+
+    fn executed(&mut self, node: NodeId, block: &Arc<Block>) {
+        let now = self.now;
+        self.executions[node as usize][block.height as usize - 1].1 = now;
+        for entry in &block.entries {
+            let Some(record) = self.reported_by(node, entry.envelope.id) else { continue };
+            record.executed_ns = now;
+            (record.outcome, record.reason) = (Outcome::Executed, Reason::None);
+            let slot = self.carried[entry.envelope.id as usize].slot;
+            self.confirm(slot, node);
+        }
+        if self.exchange.is_some() {
+            self.settle(node, block);
+        }
+    }
+
+    /// The record of a message that this node reports to its client.
+    fn reported_by(&mut self, node: NodeId, message: MessageId) -> Option<&mut Record> {
+        let record = &mut self.records[self.carried[message as usize].slot as usize];
+        (self.leader.unwrap_or(record.gateway) == node).then_some(record)
+    }
+}

@@ -1,0 +1,109 @@
+//! Decided blocks take effect, one after the other.
+
+use super::{Node, Orderer, Output, Timer};
+use crate::consensus::tendermint::{self, Step, Timeout};
+use crate::machine::Draws;
+use crate::message::Block;
+use crate::units::{Ns, Round};
+use std::sync::Arc;
+
+impl Node {
+    /// The next block is decided: note it, forget its messages, execute it when its turn comes.
+    pub(super) fn decide(
+        &mut self,
+        block: Arc<Block>,
+        round: Round,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        for entry in &block.entries {
+            self.included.insert(entry.envelope.id);
+            self.known.insert(entry.envelope.id);
+        }
+        if !block.entries.is_empty() && !self.mempool.is_empty() {
+            let included = &self.included;
+            let mut gone = 0;
+            self.mempool.retain(|waiting| {
+                let stays = !included.contains(waiting.item.id);
+                gone += if stays { 0 } else { u64::from(waiting.item.size_bytes) };
+                stays
+            });
+            self.mempool_bytes -= gone;
+        }
+        self.proposed.retain(|_, kept| kept.height > block.height);
+        self.chain.push(Arc::clone(&block));
+        out.push(Output::Decided(block, round));
+        self.execute_next(draws, out);
+    }
+
+    pub(super) fn execute_next(&mut self, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+        if self.executing {
+            return;
+        }
+        let Some(block) = self.chain.get(self.executed as usize) else { return };
+        let mut span = 0;
+        for entry in &block.entries {
+            span += self.service.execution(entry.envelope.class, self.slow, draws);
+        }
+        self.executing = true;
+        out.push(Output::After(span, Timer::Executed));
+    }
+
+    pub(super) fn executed(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+        self.executing = false;
+        let block = Arc::clone(&self.chain[self.executed as usize]);
+        self.executed += 1;
+        out.push(Output::Executed(block));
+        self.execute_next(draws, out);
+        self.end_height(now, draws, out);
+    }
+
+    /// `timeout_commit` starts when everything decided is executed.
+    fn end_height(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+        if self.executed < self.chain.len() as u64 {
+            return;
+        }
+        if let Some((after_ns, timeout)) = self.sync.held_commit.take() {
+            self.arm(now, timeout, after_ns, out);
+        }
+        if self.sync.behind(self.chain.len() as u64) {
+            self.ask_for_blocks(now, out);
+        }
+        let _ = draws;
+    }
+
+    pub(super) fn arm(&mut self, now: Ns, timeout: Timeout, after_ns: Ns, out: &mut Vec<Output>) {
+        let height = timeout.height;
+        self.armed.retain(|(at, armed)| *at > now && armed.height >= height);
+        self.armed.push((now + after_ns, timeout));
+        out.push(Output::After(after_ns, Timer::Consensus(timeout)));
+    }
+
+    /// A timeout that consensus asked for; that of a commit waits for execution.
+    pub(super) fn schedule(
+        &mut self,
+        now: Ns,
+        timeout: Timeout,
+        after_ns: Ns,
+        out: &mut Vec<Output>,
+    ) {
+        let unfinished = self.executed < self.chain.len() as u64;
+        if timeout.step == Step::Commit && unfinished {
+            self.sync.held_commit = Some((after_ns, timeout));
+        } else {
+            self.arm(now, timeout, after_ns, out);
+        }
+    }
+
+    pub(super) fn timeout(
+        &mut self,
+        now: Ns,
+        timeout: Timeout,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        if let Orderer::Tendermint { .. } = self.orderer {
+            self.consensus_step(now, tendermint::Input::Timeout(timeout), draws, out);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Messages arrive, wait, are validated, spread and enter the mempool.
+
+use super::{Node, Orderer, Output, Packet, Timer};
+use crate::gossip::{self, Frame};
+use crate::machine::{Draws, Machine};
+use crate::message::{Envelope, Payload};
+use crate::queue::Reason;
+use crate::units::{Ns, Peer};
+
+/// A client's message that is to be validated, and where it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// The message.
+    pub envelope: Envelope,
+    from: Peer,
+}
+
+/// Straight from a client.
+const CLIENT: Peer = Peer::MAX;
+/// From a gateway, straight to the sequencer.
+const GATEWAY: Peer = Peer::MAX - 1;
+
+impl Work {
+    pub(super) fn client(envelope: Envelope) -> Work {
+        Work { envelope, from: CLIENT }
+    }
+
+    pub(super) fn gateway(envelope: Envelope) -> Work {
+        Work { envelope, from: GATEWAY }
+    }
+}
+
+impl Node {
+    /// A message wants to be validated: at once, after a wait, or not at all.
+    pub(super) fn offer(
+        &mut self,
+        now: Ns,
+        work: Work,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        if self.serving < self.service.servers {
+            self.serve(now, work, draws, out);
+        } else if let Err((work, reason)) = self.ingress.push(now, work.envelope.class, work) {
+            self.refuse(work, reason, out);
+        }
+    }
+
+    fn serve(&mut self, now: Ns, work: Work, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+        let span = self.service.validation(work.envelope.class, self.slow, draws);
+        if span == 0 {
+            self.accept(now, work, draws, out);
+        } else {
+            self.serving += 1;
+            out.push(Output::After(span, Timer::Validated(work)));
+        }
+    }
+
+    pub(super) fn validated(
+        &mut self,
+        now: Ns,
+        work: Work,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        self.serving -= 1;
+        if let Some(next) = self.ingress.pop() {
+            self.serve(now, next.item, draws, out);
+        }
+        self.accept(now, work, draws, out);
+    }
+
+    /// A message has been found valid: pass it on, and queue it for ordering.
+    fn accept(&mut self, now: Ns, work: Work, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+        let envelope = work.envelope;
+        if work.from == CLIENT {
+            let leads = match &self.orderer {
+                Orderer::Single { leader, .. } => *leader == self.id,
+                _ => true,
+            };
+            // A gateway that orders must have room; any other only passes the message on.
+            if leads && self.orders() && self.mempool.is_full() {
+                return self.refuse(work, Reason::QueueFull, out);
+            }
+            out.push(Output::Admitted(envelope.id));
+        }
+        match (&self.gossip, &self.orderer) {
+            (Some(_), _) if work.from == CLIENT => {
+                self.gossip_step(now, gossip::Input::Publish(envelope), draws, out);
+            }
+            (Some(_), _) => {
+                let input = gossip::Input::Validated { envelope, from: work.from };
+                self.gossip_step(now, input, draws, out);
+            }
+            (None, Orderer::Single { leader, .. }) if *leader != self.id => {
+                out.push(Output::Packet { to: *leader, packet: Packet::Forward(envelope) });
+            }
+            (None, _) => {}
+        }
+        if self.orders() {
+            self.enqueue(now, work, draws, out);
+        }
+    }
+
+    /// Whether this node has a mempool.
+    fn orders(&self) -> bool {
+        match &self.orderer {
+            Orderer::None => false,
+            Orderer::Single { sequencer, .. } => sequencer.is_some(),
+            Orderer::Tendermint { .. } => true,
+        }
+    }
+
+    fn enqueue(&mut self, now: Ns, work: Work, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+        let envelope = work.envelope;
+        if self.known.contains(envelope.id) {
+            return;
+        }
+        if let Err((_, reason)) = self.mempool.push(now, envelope.class, envelope) {
+            return self.refuse(work, reason, out);
+        }
+        self.known.insert(envelope.id);
+        self.mempool_bytes += u64::from(envelope.size_bytes);
+        self.tell_sequencer(now, draws, out);
+    }
+
+    /// Says no where somebody listens: to the client at its gateway, and from the only sequencer.
+    fn refuse(&mut self, work: Work, reason: Reason, out: &mut Vec<Output>) {
+        let only_chance = matches!(self.orderer, Orderer::Single { .. }) && self.orders();
+        if work.from == CLIENT || only_chance {
+            out.push(Output::Refused(work.envelope.id, reason));
+        }
+    }
+
+    /// A neighbour's frame.
+    #[inline]
+    pub(super) fn receive(
+        &mut self,
+        now: Ns,
+        from: Peer,
+        frame: Frame,
+        payload: Payload,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(mut gossip) = self.gossip.take() else { return };
+        let mut outbox = std::mem::take(&mut self.gossip_out);
+        gossip.step(now, gossip::Input::Receive { from, frame }, draws, &mut outbox);
+        self.gossip = Some(gossip);
+        let mut payload = Some(payload);
+        for output in outbox.drain(..) {
+            match output {
+                gossip::Output::Validate { envelope, from } if envelope.class.is_consensus() => {
+                    if let Some(payload) = payload.take() {
+                        self.hear(envelope, payload, Some(from), draws, out);
+                    }
+                }
+                gossip::Output::Validate { envelope, from } => {
+                    self.offer(now, Work { envelope, from }, draws, out);
+                }
+                other => pass_on(other, now, out),
+            }
+        }
+        self.gossip_out = outbox;
+    }
+
+    /// One of this node's own messages of consensus has its number: spread it.
+    pub(super) fn publish(
+        &mut self,
+        now: Ns,
+        envelope: Envelope,
+        payload: Payload,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        debug_assert!(payload != Payload::Opaque);
+        self.gossip_step(now, gossip::Input::Publish(envelope), draws, out);
+    }
+
+    pub(super) fn gossip_step(
+        &mut self,
+        now: Ns,
+        input: gossip::Input,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(gossip) = &mut self.gossip else { return };
+        gossip.step(now, input, draws, &mut self.gossip_out);
+        for output in self.gossip_out.drain(..) {
+            pass_on(output, now, out);
+        }
+    }
+
+    /// A message of consensus waits for its own server.
+    fn hear(
+        &mut self,
+        envelope: Envelope,
+        payload: Payload,
+        from: Option<Peer>,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        self.hearing.push_back((envelope, payload, from));
+        if self.hearing.len() == 1 {
+            let span = self.service.validation(envelope.class, self.slow, draws);
+            out.push(Output::After(span, Timer::Heard));
+        }
+    }
+
+    pub(super) fn heard(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+        let Some((envelope, payload, from)) = self.hearing.pop_front() else { return };
+        if let Some((next, ..)) = self.hearing.front() {
+            let span = self.service.validation(next.class, self.slow, draws);
+            out.push(Output::After(span, Timer::Heard));
+        }
+        if let Some(from) = from {
+            self.gossip_step(now, gossip::Input::Validated { envelope, from }, draws, out);
+        }
+        self.consider(now, payload, draws, out);
+    }
+}
+
+#[inline]
+fn pass_on(output: gossip::Output, now: Ns, out: &mut Vec<Output>) {
+    out.push(match output {
+        gossip::Output::Forward { envelope, except } => Output::Forward { envelope, except },
+        gossip::Output::Send { to, frame } => Output::Send { to, frame },
+        gossip::Output::HeartbeatAt(at) => {
+            Output::After(at.saturating_sub(now), Timer::Heartbeat)
+        }
+        gossip::Output::Validate { .. } => return,
+    });
+}

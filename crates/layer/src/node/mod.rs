@@ -1,0 +1,366 @@
+//! A node: gossip, queues, a validation server, an orderer and an execution server, composed.
+//!
+//! # Rules
+//! 1. A client's message is validated once at every node that hears of it, before it is passed on.
+//! 2. Validation and execution are charged apart: each has its own servers.
+//! 3. Consensus messages have a validation server and a queue of their own, as they have a thread
+//!    of their own in CometBFT; they share the links with everything else.
+//! 4. A block's effects are visible when the whole block is executed. The next height starts only
+//!    then (CometBFT applies the block before it waits out `timeout_commit`).
+//! 5. A refusal is always said, with a reason.
+//!
+//! # Theory of operation
+//! ```text
+//! client ─┐                                   ┌─ mempool ── orderer ── execution ─→ facts
+//! peers ──┴→ ingress queue → validation ──────┤
+//! peers ───→ consensus queue → validation ────┴─ gossip ─→ peers
+//! ```
+//! One file per kind of input: [`intake`] (messages arrive and are validated), [`order`] (they
+//! become blocks), [`execute`] (blocks take effect), [`sync`] (a node that fell behind catches up).
+//!
+//! # Departures from CometBFT
+//! Blocks travel whole, not in parts. A block that is synced is trusted without its commit.
+
+mod execute;
+mod intake;
+mod order;
+mod service;
+mod sync;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::consensus::{single::Single, tendermint, tendermint::Tendermint};
+use crate::gossip::{self, Frame, Gossip, Seen};
+use crate::machine::{Draws, Machine};
+use crate::message::{Block, Envelope, Payload};
+use crate::queue::{self, Queue};
+use crate::sequencer::{self, Sequencer};
+use crate::units::{Digest, Height, MessageId, NodeId, Ns, Peer};
+
+pub use service::{Distribution, Service};
+
+/// What a node is made of.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// This node.
+    pub id: NodeId,
+    /// How many nodes there are.
+    pub nodes: u32,
+    /// How many neighbours this one has.
+    pub degree: u32,
+    /// How messages spread; `None` = straight to the sequencer.
+    pub gossip: Option<gossip::Config>,
+    /// Who is served first.
+    pub rule: queue::Rule,
+    /// Messages that may wait for validation.
+    pub ingress_max: usize,
+    /// Messages that may wait for ordering.
+    pub mempool_max: usize,
+    /// How long work takes.
+    pub service: Service,
+    /// Who orders.
+    pub ordering: Ordering,
+}
+
+/// Who orders messages.
+#[derive(Clone, Debug)]
+pub enum Ordering {
+    /// Nobody.
+    None,
+    /// One node.
+    Single {
+        /// Which.
+        node: NodeId,
+        /// How it makes batches.
+        sequencer: sequencer::Config,
+    },
+    /// All nodes.
+    Tendermint {
+        /// Validators, weights, timeouts.
+        tendermint: tendermint::Config,
+        /// Most messages in a block.
+        block_messages_max: u32,
+        /// Most bytes in a block.
+        block_bytes_max: u32,
+        /// Without progress for this long, say it again.
+        rebroadcast_ns: Ns,
+    },
+}
+
+/// What can happen to a node.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The run begins.
+    Start,
+    /// A client's message has arrived at this gateway.
+    Client(Envelope),
+    /// The number of a message that this node asked to publish.
+    Publish(Envelope, Payload),
+    /// A neighbour's frame has arrived.
+    Receive {
+        /// From which neighbour.
+        from: Peer,
+        /// What.
+        frame: Frame,
+        /// The content, for a message of consensus.
+        payload: Payload,
+    },
+    /// Another node's packet has arrived.
+    Packet {
+        /// From which node.
+        from: NodeId,
+        /// What.
+        packet: Packet,
+    },
+    /// A timer that this node set has gone off.
+    Timer(Timer),
+    /// From now on work takes this many times as long.
+    Slow(f64),
+    /// The node stops. What was queued in memory is lost; decided blocks and consensus state are on disk.
+    Crash,
+    /// The node starts again.
+    Restart,
+}
+
+/// What travels between two nodes that need not be neighbours.
+#[derive(Clone, Debug)]
+pub enum Packet {
+    /// A client's message on its way to the sequencer.
+    Forward(Envelope),
+    /// The sequencer's next batch.
+    Batch(Arc<Block>),
+    /// "Send me the blocks from this height on."
+    BlocksWanted(Height),
+    /// The answer.
+    Blocks(Vec<Arc<Block>>),
+}
+
+/// A node's own timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// A client message's validation ends.
+    Validated(intake::Work),
+    /// A consensus message's validation ends.
+    Heard,
+    /// Execution of the current block ends.
+    Executed,
+    /// gossipsub's heartbeat.
+    Heartbeat,
+    /// The sequencer's window ends.
+    Sequencer,
+    /// A timeout of consensus.
+    Consensus(tendermint::Timeout),
+    /// Time to look for progress.
+    Rebroadcast,
+}
+
+/// What a node asks of its surroundings, or tells them.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Send to all neighbours but one.
+    Forward {
+        /// What.
+        envelope: Envelope,
+        /// Not to this one.
+        except: Option<Peer>,
+    },
+    /// Send to one neighbour.
+    Send {
+        /// Which.
+        to: Peer,
+        /// What.
+        frame: Frame,
+    },
+    /// Send to a node that need not be a neighbour.
+    Packet {
+        /// Which.
+        to: NodeId,
+        /// What.
+        packet: Packet,
+    },
+    /// Number this message of consensus and hand it back as [`Input::Publish`].
+    Publish(Payload),
+    /// Call back after this long.
+    After(Ns, Timer),
+    /// A client's message was validated at this gateway.
+    Admitted(MessageId),
+    /// A message was turned away here.
+    Refused(MessageId, queue::Reason),
+    /// This node knows that the block is decided.
+    Decided(Arc<Block>, crate::units::Round),
+    /// This node has executed the block.
+    Executed(Arc<Block>),
+    /// A validator voted twice.
+    Equivocation(u32),
+}
+
+/// The composed machine.
+pub struct Node {
+    id: NodeId,
+    nodes: u32,
+    gossip: Option<Gossip>,
+    ingress: Queue<intake::Work>,
+    serving: u32,
+    hearing: VecDeque<(Envelope, Payload, Option<Peer>)>,
+    mempool: Queue<Envelope>,
+    mempool_bytes: u64,
+    /// Messages that are in a decided block, or in the mempool: not to be queued again.
+    known: Seen,
+    included: Seen,
+    service: Service,
+    slow: f64,
+    orderer: Orderer,
+    /// Decided blocks, from height 1.
+    chain: Vec<Arc<Block>>,
+    /// Proposed blocks of the current and the next height.
+    proposed: BTreeMap<Digest, Arc<Block>>,
+    executed: Height,
+    executing: bool,
+    sync: sync::State,
+    /// Timeouts of consensus that are still to go off, for a restart.
+    armed: Vec<(Ns, tendermint::Timeout)>,
+    gossip_out: Vec<gossip::Output>,
+}
+
+enum Orderer {
+    None,
+    Single { leader: NodeId, follower: Single, sequencer: Option<Sequencer> },
+    Tendermint { machine: Box<Tendermint>, block_messages_max: u32, block_bytes_max: u32, rebroadcast_ns: Ns },
+}
+
+impl Node {
+    /// A node at rest.
+    pub fn new(config: Config) -> Node {
+        let queue = |capacity| Queue::new(queue::Config { rule: config.rule, capacity });
+        let orderer = match config.ordering {
+            Ordering::None => Orderer::None,
+            Ordering::Single { node, sequencer } => Orderer::Single {
+                leader: node,
+                follower: Single::new(),
+                sequencer: (node == config.id).then(|| Sequencer::new(sequencer)),
+            },
+            Ordering::Tendermint { tendermint, block_messages_max, block_bytes_max, rebroadcast_ns } => {
+                let machine = Box::new(Tendermint::new(tendermint));
+                Orderer::Tendermint { machine, block_messages_max, block_bytes_max, rebroadcast_ns }
+            }
+        };
+        Node {
+            id: config.id,
+            nodes: config.nodes,
+            gossip: config.gossip.map(|gossip| Gossip::new(gossip, config.degree)),
+            ingress: queue(config.ingress_max),
+            serving: 0,
+            hearing: VecDeque::new(),
+            mempool: queue(config.mempool_max),
+            mempool_bytes: 0,
+            known: Seen::default(),
+            included: Seen::default(),
+            service: config.service,
+            slow: 1.0,
+            orderer,
+            chain: Vec::new(),
+            proposed: BTreeMap::new(),
+            executed: 0,
+            executing: false,
+            sync: sync::State::default(),
+            armed: Vec::new(),
+            gossip_out: Vec::new(),
+        }
+    }
+
+    /// Messages waiting for validation.
+    pub fn ingress_len(&self) -> usize {
+        self.ingress.len()
+    }
+
+    /// Messages waiting for ordering.
+    pub fn mempool_len(&self) -> usize {
+        self.mempool.len()
+    }
+
+    /// Messages decided and not yet executed.
+    pub fn execution_len(&self) -> usize {
+        self.chain[self.executed as usize..].iter().map(|b| b.entries.len()).sum()
+    }
+
+    /// Height of the last executed block.
+    pub fn executed_height(&self) -> Height {
+        self.executed
+    }
+
+    /// The decided block of a height.
+    pub fn block(&self, height: Height) -> Option<&Arc<Block>> {
+        self.chain.get((height as usize).checked_sub(1)?)
+    }
+
+    /// Which lines of Tendermint's Algorithm 1 have fired, and how often.
+    pub fn tendermint(&self) -> Option<&Tendermint> {
+        match &self.orderer {
+            Orderer::Tendermint { machine, .. } => Some(machine),
+            _ => None,
+        }
+    }
+
+    fn start(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+        self.gossip_step(now, gossip::Input::Start, draws, out);
+        if let Orderer::Tendermint { rebroadcast_ns, .. } = self.orderer {
+            out.push(Output::After(rebroadcast_ns, Timer::Rebroadcast));
+        }
+        self.consensus_step(now, tendermint::Input::Start, draws, out);
+    }
+
+    fn crash(&mut self) {
+        self.ingress.clear();
+        self.hearing.clear();
+        self.mempool.clear();
+        self.mempool_bytes = 0;
+        self.serving = 0;
+        self.executing = false;
+        // What was only in memory may come again.
+        self.known = self.included.clone();
+        self.sync = sync::State::default();
+    }
+
+    fn restart(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+        self.gossip_step(now, gossip::Input::Start, draws, out);
+        if let Orderer::Tendermint { rebroadcast_ns, .. } = self.orderer {
+            out.push(Output::After(rebroadcast_ns, Timer::Rebroadcast));
+        }
+        for (at, timeout) in &self.armed {
+            out.push(Output::After(at.saturating_sub(now), Timer::Consensus(*timeout)));
+        }
+        self.execute_next(draws, out);
+        self.ask_for_blocks(now, out);
+    }
+}
+
+impl Machine for Node {
+    type Input = Input;
+    type Output = Output;
+
+    #[inline]
+    fn step(&mut self, now: Ns, input: Input, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+        match input {
+            Input::Receive { from, frame, payload } => {
+                self.receive(now, from, frame, payload, draws, out);
+            }
+            Input::Client(envelope) => self.offer(now, intake::Work::client(envelope), draws, out),
+            Input::Publish(envelope, payload) => self.publish(now, envelope, payload, draws, out),
+            Input::Packet { from, packet } => self.packet(now, from, packet, draws, out),
+            Input::Timer(timer) => match timer {
+                Timer::Validated(work) => self.validated(now, work, draws, out),
+                Timer::Heard => self.heard(now, draws, out),
+                Timer::Executed => self.executed(now, draws, out),
+                Timer::Heartbeat => self.gossip_step(now, gossip::Input::Heartbeat, draws, out),
+                Timer::Sequencer => self.sequence(now, sequencer::Input::Timer, draws, out),
+                Timer::Consensus(timeout) => self.timeout(now, timeout, draws, out),
+                Timer::Rebroadcast => self.rebroadcast(now, out),
+            },
+            Input::Slow(factor) => self.slow = factor,
+            Input::Start => self.start(now, draws, out),
+            Input::Crash => self.crash(),
+            Input::Restart => self.restart(now, draws, out),
+        }
+    }
+}
