@@ -1,7 +1,7 @@
 //! Market makers: a ladder on both sides of the outside price, requoted when it has moved.
 
 use surgetank_layer::message::{
-    Body, Class, NewOrderSingle, OrdType, OrderCancelReplaceRequest, OrderCancelRequest, Side,
+    Body, NewOrderSingle, OrdType, OrderCancelReplaceRequest, OrderCancelRequest, Side,
     TimeInForce,
 };
 use surgetank_layer::units::{AccountId, Ns, Price, Qty, SECOND};
@@ -147,10 +147,5 @@ impl World {
                 quote.alive = false;
             }
         }
-    }
-
-    /// Whether a message is a maker's (for tests and gauges).
-    pub(in crate::world) fn is_quote(class: Class) -> bool {
-        matches!(class, Class::NewOrderSingle | Class::OrderCancelReplaceRequest)
     }
 }

@@ -1,0 +1,313 @@
+//! The market executes ordered messages; the outside price moves whether or not the venue keeps up.
+//!
+//! # Rules
+//! 1. The market is executed once, when the first node executes a block: it is a pure function of
+//!    the ordered messages, so every other node would find the same.
+//! 2. What accounts *should* experience is judged by the outside price: an account is due when the
+//!    outside price crosses its liquidation price, whatever the venue believes.
+//! 3. Liquidations press on the outside price by `impact_bp_per_musd`; this is where cascades begin.
+
+use surgetank_layer::message::{Block, Class};
+use surgetank_layer::units::{AccountId, Height, Money, NEVER, NodeId, Ns, Price, Qty};
+use surgetank_market::{CancelReason, Fact, Market};
+
+use super::{Event, World};
+use crate::price::OutsidePrice;
+use crate::scenario::ms;
+use crate::seed::Stream;
+use crate::trace::{MarketKind, MarketRow};
+
+/// The market, the outside price, and what is written down of both.
+pub struct Exchange {
+    pub(super) market: Market,
+    outside: OutsidePrice,
+    draws: Stream,
+    /// Outside price in ticks.
+    ticks: Price,
+    tick_usd: f64,
+    lot: f64,
+    step_ns: Ns,
+    impact_bp_per_musd: f64,
+    /// Height of the last block executed.
+    height: Height,
+    /// Mark price after each block.
+    marks: Vec<Price>,
+    /// Accounts with a position at the start: 0..watched are judged.
+    watched: AccountId,
+    /// When each became due; `NEVER` = is not.
+    due: Vec<Ns>,
+    insurance: Money,
+    money: Money,
+    pub(super) conserved: bool,
+    pub(super) rows: Vec<MarketRow>,
+    facts: Vec<Fact>,
+}
+
+/// What [`Exchange::new`] needs.
+pub(super) struct Opening {
+    pub market: Market,
+    pub outside: OutsidePrice,
+    pub draws: Stream,
+    pub ticks: Price,
+    pub watched: AccountId,
+}
+
+impl Exchange {
+    pub(super) fn new(opening: Opening, config: &crate::scenario::Market) -> Exchange {
+        let (insurance, money) = (opening.market.insurance(), opening.market.total_money());
+        Exchange {
+            market: opening.market,
+            outside: opening.outside,
+            draws: opening.draws,
+            ticks: opening.ticks,
+            tick_usd: config.tick_usd,
+            lot: config.lot,
+            step_ns: ms(config.price.step_ms).max(1),
+            impact_bp_per_musd: config.price.impact_bp_per_musd,
+            height: 0,
+            marks: vec![opening.ticks],
+            watched: opening.watched,
+            due: vec![NEVER; opening.watched as usize],
+            insurance,
+            money,
+            conserved: true,
+            rows: Vec::new(),
+            facts: Vec::new(),
+        }
+    }
+
+    /// The outside price in ticks.
+    pub fn outside_ticks(&self) -> Price {
+        self.ticks
+    }
+
+    /// What one quantum of money is worth.
+    pub fn quantum_usd(&self) -> f64 {
+        self.tick_usd * self.lot
+    }
+
+    /// A recorded price and quantity in ticks and lots.
+    pub fn ticks_and_lots(&self, usd: f64, coins: f64) -> (Price, Qty) {
+        let (price, qty) = (usd / self.tick_usd, coins / self.lot);
+        ((price.round() as Price).max(1), (qty.round() as Qty).max(1))
+    }
+
+    /// Outside price move over the last `window`, in percent.
+    pub fn move_pct(&self, window: Ns) -> f64 {
+        self.outside.move_pct(window)
+    }
+
+    /// The mark price as of a height.
+    pub fn mark_at(&self, height: u32) -> Price {
+        self.marks[(height as usize).min(self.marks.len() - 1)]
+    }
+
+    /// When an account became due; `NEVER` = it is not.
+    pub fn due_ns(&self, account: AccountId) -> Ns {
+        self.due.get(account as usize).copied().unwrap_or(NEVER)
+    }
+
+    /// Judged accounts below maintenance margin at this mark.
+    pub fn below_maintenance(&self, mark: Price) -> Vec<AccountId> {
+        let mut below = Vec::new();
+        self.market.below_maintenance(0, mark, &mut below);
+        below.retain(|&account| account < self.watched);
+        below
+    }
+
+    fn row(&mut self, row: MarketRow) {
+        self.rows.push(row);
+    }
+
+    /// The outside price moves one step; who is due now?
+    fn step(&mut self, now: Ns) {
+        let usd = self.outside.advance(now, &mut self.draws);
+        let ticks = ((usd / self.tick_usd).round() as Price).max(1);
+        if ticks == self.ticks && now > 0 {
+            return;
+        }
+        self.ticks = ticks;
+        self.row(MarketRow { price: ticks, ..MarketRow::new(now, MarketKind::Index) });
+        for account in 0..self.watched {
+            let due = self.market.liquidatable(account, 0, ticks);
+            let was = self.due[account as usize] != NEVER;
+            if due == was {
+                continue;
+            }
+            self.due[account as usize] = if due { now } else { NEVER };
+            let kind = if due { MarketKind::Due } else { MarketKind::Recovered };
+            // A closed account is neither due nor recovered.
+            if due || self.market.position(account, 0) != 0 {
+                let price = self.market.liquidation_price(account, 0).unwrap_or(0);
+                self.row(MarketRow { account, price, ..MarketRow::new(now, kind) });
+            }
+        }
+    }
+
+    fn fact(&mut self, now: Ns, message: u32, fact: Fact) {
+        let row = |kind| MarketRow { message, ..MarketRow::new(now, kind) };
+        match fact {
+            Fact::OraclePrice { price, observed_ns, .. } => {
+                self.row(MarketRow { price, ref_ns: observed_ns, ..row(MarketKind::Oracle) });
+            }
+            Fact::Mark { price, .. } => self.row(MarketRow { price, ..row(MarketKind::Mark) }),
+            Fact::Trade {
+                price, qty, maker_account, taker_account, taker_side, liquidation, ..
+            } => {
+                let kind =
+                    if liquidation { MarketKind::LiquidationTrade } else { MarketKind::Trade };
+                let (_, observed_ns) = self.market.oracle(0);
+                self.row(MarketRow {
+                    account: taker_account,
+                    other: maker_account,
+                    price,
+                    qty: qty * taker_side.sign(),
+                    amount: price.saturating_mul(qty),
+                    ref_ns: observed_ns,
+                    ..row(kind)
+                });
+                if liquidation {
+                    let musd = price as f64 * qty as f64 * self.quantum_usd() / 1e6;
+                    let sign = taker_side.sign() as f64;
+                    self.outside.shock(sign * musd * self.impact_bp_per_musd);
+                }
+            }
+            Fact::BadDebt { account, amount, borne_by, .. } => {
+                let (qty, amount) = (borne_by as Qty, clamp(amount));
+                self.row(MarketRow { account, qty, amount, ..row(MarketKind::BadDebt) });
+            }
+            Fact::Deleveraged { account, against, qty, price, haircut, .. } => {
+                let (other, amount) = (against, clamp(haircut));
+                let row = row(MarketKind::Deleveraged);
+                self.row(MarketRow { account, other, price, qty, amount, ..row });
+            }
+            Fact::NotLiquidatable { account, .. } => {
+                self.row(MarketRow { account, ..row(MarketKind::NotLiquidatable) });
+            }
+            Fact::Liquidated { .. } => self.liquidated(now, message, fact),
+            _ => {}
+        }
+    }
+
+    fn liquidated(&mut self, now: Ns, message: u32, fact: Fact) {
+        let Fact::Liquidated {
+            account,
+            keeper,
+            book_qty,
+            book_notional,
+            deleveraged_qty,
+            mark_price,
+            fee,
+            remaining,
+            ..
+        } = fact
+        else {
+            return;
+        };
+        let average = if book_qty > 0 {
+            clamp(book_notional / Money::from(book_qty))
+        } else {
+            mark_price
+        };
+        let ref_ns = self.due_ns(account);
+        self.row(MarketRow {
+            message,
+            account,
+            other: keeper,
+            price: average,
+            qty: book_qty + deleveraged_qty,
+            amount: clamp(fee),
+            ref_ns,
+            ..MarketRow::new(now, MarketKind::Liquidated)
+        });
+        if remaining == 0 && account < self.watched {
+            self.due[account as usize] = NEVER;
+        }
+    }
+}
+
+impl World {
+    /// The outside price steps, and everybody who watches it reacts.
+    pub(super) fn price_step(&mut self) {
+        let now = self.now;
+        let Some(exchange) = &mut self.exchange else { return };
+        exchange.step(now);
+        let step_ns = exchange.step_ns;
+        if now + step_ns < self.scenario.end_ns() {
+            self.agenda.push(now + step_ns, Event::Price);
+        }
+        self.alert_makers();
+        self.spread_panic(step_ns);
+    }
+
+    /// A node has executed a block: the market follows if it is the first, and clients there hear.
+    pub(super) fn settle(&mut self, node: NodeId, block: &Block) {
+        let Some(exchange) = &mut self.exchange else { return };
+        if block.height == exchange.height + 1 {
+            self.execute_market(block);
+        }
+        let has_price = block.entries.iter().any(|e| e.envelope.class == Class::PriceUpdate);
+        if has_price && self.leader.is_none_or(|leader| leader == node) {
+            if self.leader.is_some() {
+                // One executing node serves every gateway.
+                (0..self.nodes.len() as u32).for_each(|k| self.tell_keepers(k, block.height as u32));
+            } else {
+                self.tell_keepers(node, block.height as u32);
+            }
+        }
+    }
+
+    fn execute_market(&mut self, block: &Block) {
+        let now = self.now;
+        let Some(exchange) = &mut self.exchange else { return };
+        exchange.height = block.height;
+        let mut gone: Vec<(AccountId, u64)> = Vec::new();
+        for entry in &block.entries {
+            let slot = self.carried[entry.envelope.id as usize].slot;
+            let message = self.records[slot as usize].message;
+            let mut facts = std::mem::take(&mut exchange.facts);
+            exchange.market.execute(now, &message, &mut facts);
+            for fact in facts.drain(..) {
+                if let Some((account, cl_ord_id)) = order_gone(&fact) {
+                    gone.push((account, cl_ord_id));
+                }
+                exchange.fact(now, message.id, fact);
+            }
+            exchange.facts = facts;
+        }
+        let insurance = exchange.market.insurance();
+        if insurance != exchange.insurance {
+            exchange.insurance = insurance;
+            let amount = clamp(insurance);
+            exchange.row(MarketRow { amount, ..MarketRow::new(now, MarketKind::Insurance) });
+        }
+        exchange.conserved &= exchange.market.total_money() == exchange.money;
+        let mark = exchange.market.mark(0);
+        exchange.marks.push(mark);
+        let link = ms(self.scenario.flow.client_link.fixed_ms);
+        for (account, cl_ord_id) in gone {
+            self.tell_maker(account, cl_ord_id, now + link);
+        }
+    }
+}
+
+/// Whether a fact says that an order no longer rests.
+fn order_gone(fact: &Fact) -> Option<(AccountId, u64)> {
+    match *fact {
+        Fact::Trade { maker_account, maker_cl_ord_id, maker_leaves: 0, .. } => {
+            Some((maker_account, maker_cl_ord_id))
+        }
+        Fact::Trade { taker_account, taker_cl_ord_id, taker_leaves: 0, .. } => {
+            Some((taker_account, taker_cl_ord_id))
+        }
+        Fact::Rejected { account, cl_ord_id, .. } => Some((account, cl_ord_id)),
+        Fact::Canceled { account, cl_ord_id, reason, .. } if reason != CancelReason::Requested => {
+            Some((account, cl_ord_id))
+        }
+        _ => None,
+    }
+}
+
+fn clamp(money: Money) -> i64 {
+    money.clamp(Money::from(i64::MIN), Money::from(i64::MAX)) as i64
+}
