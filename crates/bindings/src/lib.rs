@@ -1,1 +1,100 @@
-//! Placeholder until its first commit.
+//! The door between Python and Rust: a scenario in, tables out. It decides nothing.
+// The attribute macros of PyO3 expand to unsafe code of their own.
+#![allow(unsafe_code, missing_docs)]
+
+mod columns;
+
+use std::time::Duration;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use surgetank_lab::flow::Tape;
+use surgetank_lab::scenario::Scenario;
+use surgetank_lab::trace::tables;
+use surgetank_lab::world::World;
+
+/// Events between two looks at the clock.
+const SLICE: u64 = 20_000;
+/// Wall time between two calls of `progress`.
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// Version and build of the compiled part.
+#[pyfunction]
+fn build() -> String {
+    format!("{}+{}", env!("CARGO_PKG_VERSION"), env!("SURGETANK_SOURCES"))
+}
+
+/// Runs a scenario. `progress(simulated_s, messages, events)` is called about ten times a second of
+/// wall time; when it returns False the run stops and what was measured so far is returned.
+#[pyfunction]
+#[pyo3(signature = (scenario_json, seed, tape=None, progress=None))]
+fn run<'py>(
+    py: Python<'py>,
+    scenario_json: &str,
+    seed: u64,
+    tape: Option<&Bound<'py, PyDict>>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let scenario = Scenario::from_json(scenario_json).map_err(PyValueError::new_err)?;
+    let tape = tape.map(read_tape).transpose()?;
+    let mut world =
+        py.detach(|| World::new(scenario, seed, tape)).map_err(PyValueError::new_err)?;
+    let mut stopped = false;
+    while !stopped && !world.is_done() {
+        py.detach(|| live(&mut world));
+        py.check_signals()?;
+        if let Some(progress) = &progress {
+            let seconds = world.now() as f64 / 1e9;
+            let goes_on = progress.call1(py, (seconds, world.messages(), world.events()))?;
+            stopped = !goes_on.is_truthy(py)?;
+        }
+    }
+    let result = PyDict::new(py);
+    let out = PyDict::new(py);
+    for table in py.detach(|| tables(&world)) {
+        let name = table.name;
+        out.set_item(name, columns::table(table)?)?;
+    }
+    result.set_item("tables", out)?;
+    result.set_item("stats", world.stats().to_string())?;
+    result.set_item("complete", world.is_done())?;
+    Ok(result)
+}
+
+/// Lives through events until it is time to show progress.
+#[expect(clippy::disallowed_methods, reason = "progress is shown by the wall clock; the run does not see it")]
+fn live(world: &mut World) {
+    let began = std::time::Instant::now();
+    while world.run(SLICE) && began.elapsed() < PROGRESS_EVERY {}
+}
+
+fn read_tape(tape: &Bound<'_, PyDict>) -> PyResult<Tape> {
+    fn field<'py, T>(tape: &Bound<'py, PyDict>, name: &str) -> PyResult<Vec<T>>
+    where
+        Vec<T>: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
+    {
+        match tape.get_item(name)? {
+            Some(values) => values.extract(),
+            None => Err(PyValueError::new_err(format!("tape: `{name}` is missing"))),
+        }
+    }
+    let tape = Tape {
+        prices_ns: field(tape, "prices_ns")?,
+        prices_usd: field(tape, "prices_usd")?,
+        messages_ns: field(tape, "messages_ns")?,
+        messages_class: field(tape, "messages_class")?,
+        messages_side: field(tape, "messages_side")?,
+        messages_usd: field(tape, "messages_usd")?,
+        messages_qty: field(tape, "messages_qty")?,
+        messages_key: field(tape, "messages_key")?,
+    };
+    tape.check().map_err(PyValueError::new_err)?;
+    Ok(tape)
+}
+
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(build, module)?)?;
+    module.add_function(wrap_pyfunction!(run, module)?)
+}

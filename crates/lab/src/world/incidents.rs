@@ -1,0 +1,151 @@
+//! Faults begin and end, gauges are read, and what was injected is measured back.
+
+use surgetank_layer::machine::Draws;
+use surgetank_layer::message::{Body, Class, NewOrderSingle, OrdType, Side, TimeInForce};
+use surgetank_layer::node::{Input, Service, Timer};
+use surgetank_layer::units::{NodeId, Ns};
+
+use super::actors::Wake;
+use super::{Event, World};
+use crate::scenario::{FaultKind, ms};
+use crate::trace::{GaugeRow, Source};
+
+/// What was seen of the faults that act on nodes and clients; links measure theirs themselves.
+pub struct Incidents {
+    service: Service,
+    /// Slow faults under way: (fault, node).
+    slow: Vec<(u32, NodeId)>,
+    /// Crashed: (fault, node).
+    down: Vec<(u32, NodeId)>,
+    /// Per fault: sum of what was measured, and how many samples.
+    pub(super) seen: Vec<(f64, u64)>,
+}
+
+impl Incidents {
+    pub(super) fn new(service: Service, faults: usize) -> Incidents {
+        Incidents { service, slow: Vec::new(), down: Vec::new(), seen: vec![(0.0, 0); faults] }
+    }
+
+    /// A node has begun to validate something: how much longer than usual does it take?
+    #[inline]
+    pub(super) fn observe_service(&mut self, node: NodeId, span: Ns, timer: &Timer) {
+        if self.slow.is_empty() {
+            return;
+        }
+        let Timer::Validated(work) = timer else { return };
+        let mean = self.service.validation_ns[work.envelope.class as usize];
+        for &(fault, slowed) in &self.slow {
+            if slowed == node && mean > 0 {
+                let (sum, samples) = &mut self.seen[fault as usize];
+                *sum += span as f64 / mean as f64;
+                *samples += 1;
+            }
+        }
+    }
+
+    /// Something came to a node that is down.
+    pub(super) fn missed(&mut self, node: NodeId) {
+        for &(fault, down) in &self.down {
+            if down == node {
+                self.seen[fault as usize].1 += 1;
+            }
+        }
+    }
+}
+
+impl World {
+    pub(super) fn fault(&mut self, index: u32, begins: bool) {
+        let what = self.scenario.faults[index as usize].what.clone();
+        self.links.faults.set_active(index as usize, begins);
+        match what {
+            FaultKind::Slow { nodes, .. } => {
+                for node in nodes {
+                    let factor = self.links.faults.service_factor(node);
+                    self.step(node, Input::Slow(factor));
+                    self.incidents.slow.retain(|&slow| slow != (index, node));
+                    if begins {
+                        self.incidents.slow.push((index, node));
+                    }
+                }
+            }
+            FaultKind::Crash { nodes } => nodes.iter().for_each(|&node| self.crash(index, node, begins)),
+            FaultKind::Spam { .. } if begins => self.next_spam(index),
+            _ => {}
+        }
+    }
+
+    fn crash(&mut self, fault: u32, node: NodeId, begins: bool) {
+        let was = self.up[node as usize];
+        self.incidents.down.retain(|&down| down != (fault, node));
+        if begins {
+            self.incidents.down.push((fault, node));
+        }
+        let up = !self.links.faults.is_down(node);
+        self.up[node as usize] = up;
+        if was && !up {
+            self.epoch[node as usize] += 1;
+            self.step(node, Input::Crash);
+        } else if !was && up {
+            self.step(node, Input::Restart);
+        }
+    }
+
+    /// The spammer's next order, while its fault lasts.
+    fn next_spam(&mut self, fault: u32) {
+        let entry = &self.scenario.faults[fault as usize];
+        let FaultKind::Spam { rate_per_s, .. } = entry.what else { return };
+        let gap = self.actors.spam_draws.exponential() / rate_per_s;
+        let at = self.now + ms(gap * 1e3);
+        if at < ms((entry.at_s + entry.duration_s) * 1e3) {
+            self.agenda.push(at, Event::Actor(Wake::Spam { fault }));
+        }
+    }
+
+    pub(super) fn spam(&mut self, fault: u32) {
+        let FaultKind::Spam { nodes, .. } = &self.scenario.faults[fault as usize].what else { return };
+        let draws = &mut self.actors.spam_draws;
+        let gateway = if nodes.is_empty() {
+            draws.below(self.nodes.len() as u64) as NodeId
+        } else {
+            nodes[draws.below(nodes.len() as u64) as usize]
+        };
+        // Far from the market: it costs the venue work and the spammer nothing.
+        let (order_qty, price) = self.size_and_price(10.0, Side::Buy, 0.5);
+        let cl_ord_id = self.incidents.seen[fault as usize].1 + 1 + (u64::from(fault) << 32);
+        let order = NewOrderSingle {
+            cl_ord_id,
+            symbol: 0,
+            side: Side::Buy,
+            ord_type: OrdType::Limit,
+            time_in_force: TimeInForce::GoodTillCancel,
+            post_only: false,
+            reduce_only: false,
+            price,
+            order_qty,
+        };
+        debug_assert_eq!(Body::NewOrderSingle(order).class(), Class::NewOrderSingle);
+        let account = self.actors.accounts.spammer();
+        self.send(self.now, account, gateway, Source::Spam, Body::NewOrderSingle(order));
+        self.incidents.seen[fault as usize].1 += 1;
+        self.next_spam(fault);
+    }
+
+    pub(super) fn gauge(&mut self) {
+        for (index, node) in self.nodes.iter().enumerate() {
+            self.gauges.push(GaugeRow {
+                time_ns: self.now,
+                node: index as NodeId,
+                ingress_len: node.ingress_len() as u32,
+                mempool_len: node.mempool_len() as u32,
+                execution_len: node.execution_len() as u32,
+                uplink_backlog_ns: self.links.uplink_backlog(index as NodeId, self.now),
+                height: node.executed_height() as u32,
+                up: u8::from(self.up[index]),
+            });
+        }
+        let next = self.now + ms(self.scenario.trace.gauge_ms);
+        if next < self.scenario.end_ns() {
+            self.agenda.push(next, Event::Gauge);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What a world tells about itself.
+
+use serde_json::{Value, json};
+use surgetank_layer::units::{MessageId, Ns};
+
+use super::World;
+use crate::network::FaultReport;
+use crate::scenario::{Delay, FaultKind, Scenario, ms};
+use crate::trace::{BlockRow, GaugeRow, MarketRow, Record};
+
+impl World {
+    /// The scenario it was built from.
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    /// Client messages.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// Blocks, from height 1.
+    pub fn blocks(&self) -> &[BlockRow] {
+        &self.blocks
+    }
+
+    /// Gauges.
+    pub fn gauges(&self) -> &[GaugeRow] {
+        &self.gauges
+    }
+
+    /// (decided, executed) per node and height.
+    pub fn executions(&self) -> &[Vec<(Ns, Ns)>] {
+        &self.executions
+    }
+
+    /// What happened in the market.
+    pub fn market_rows(&self) -> &[MarketRow] {
+        self.exchange.as_ref().map_or(&[], |exchange| &exchange.rows)
+    }
+
+    /// Keep the receipts of every n-th message.
+    pub fn receipts_every(&self) -> u32 {
+        self.scenario.trace.receipts_every
+    }
+
+    /// First arrival of a message at each node.
+    pub fn first_arrivals_of(&self, message: MessageId) -> &[Ns] {
+        let n = self.nodes.len();
+        &self.arrivals[message as usize * n..(message as usize + 1) * n]
+    }
+
+    /// Faults as asked and as measured.
+    pub fn fault_reports(&self) -> Vec<FaultReport> {
+        let faults = self.scenario.faults.iter().enumerate();
+        faults.map(|(index, fault)| self.fault_report(index, &fault.what, fault.duration_s)).collect()
+    }
+
+    fn fault_report(&self, index: usize, what: &FaultKind, duration_s: f64) -> FaultReport {
+        let (sum, samples) = self.incidents.seen[index];
+        let report = |kind, quantity, asked, measured: Option<f64>| FaultReport {
+            kind,
+            quantity,
+            asked,
+            measured,
+            samples,
+        };
+        match what {
+            FaultKind::Slow { factor, .. } => {
+                let mean = (samples > 0).then(|| sum / samples as f64);
+                report("slow", "service factor", *factor, mean)
+            }
+            FaultKind::Crash { .. } => {
+                // Everything that came to a crashed node was counted instead of handled.
+                let measured = (samples > 0).then_some(0.0);
+                report("crash", "events handled while down", 0.0, measured)
+            }
+            FaultKind::Spam { rate_per_s, .. } => {
+                let measured = Some(samples as f64 / duration_s);
+                report("spam", "spam per s", *rate_per_s, measured)
+            }
+            _ => self.links.faults.report(index),
+        }
+    }
+
+    /// Counts and constants of the run, as a JSON object.
+    pub fn stats(&self) -> Value {
+        let scenario = &self.scenario;
+        let counts = self.links.counts;
+        let market = scenario.market.as_ref();
+        let consensus = self.carried.iter().filter(|c| c.envelope.class.is_consensus()).count();
+        let regions: Vec<String> = match &scenario.network.delay {
+            Delay::Regions { names, placement, .. } => {
+                placement.iter().map(|&region| names[region as usize].clone()).collect()
+            }
+            _ => Vec::new(),
+        };
+        let refused = self.records.iter().filter(|r| r.outcome == crate::trace::Outcome::Refused);
+        let tick_usd = market.map_or(1.0, |m| m.tick_usd);
+        let lot = market.map_or(1.0, |m| m.lot);
+        let flow_until = self.now.min(scenario.flow_end_ns());
+        json!({
+            "events": self.events,
+            "transmissions": counts.transmissions,
+            "first_arrivals": self.first_arrivals,
+            "duplicates": self.duplicates,
+            "lost_packets": counts.lost,
+            "dropped_outbound": counts.dropped_outbound,
+            "bytes": counts.bytes,
+            "client_messages": self.records.len(),
+            "consensus_messages": consensus,
+            "refused": refused.count(),
+            "expected_background": if scenario.flow.replay_messages { Value::Null } else {
+                json!(self.actors.background.expected(flow_until))
+            },
+            "background": self.actors.background.sent,
+            "tick_usd": tick_usd,
+            "lot": lot,
+            "quantum_usd": tick_usd * lot,
+            "nodes": self.nodes.len(),
+            "measured_from_ns": ms(scenario.warmup_s * 1e3),
+            "flow_end_ns": scenario.flow_end_ns(),
+            "end_ns": self.now,
+            "consensus_lines": self.consensus_lines(),
+            "equivocations": self.equivocations,
+            "money_conserved": self.exchange.as_ref().is_none_or(|exchange| exchange.conserved),
+            "safety": self.safety,
+            "node_regions": regions,
+        })
+    }
+
+    /// How often each line of Tendermint's Algorithm 1 fired, over all nodes.
+    fn consensus_lines(&self) -> Value {
+        let mut lines = std::collections::BTreeMap::new();
+        for machine in self.nodes.iter().filter_map(|node| node.tendermint()) {
+            for (line, times) in machine.fired() {
+                *lines.entry(format!("{line:?}")).or_insert(0u64) += times;
+            }
+        }
+        json!(lines)
+    }
+}
