@@ -198,7 +198,7 @@ fn build_ordering(consensus: &Consensus, id: NodeId, nodes: u32) -> Ordering {
                 node,
                 sequencer: sequencer::Config {
                     batch_messages_max: block_messages_max,
-                    batch_bytes_max: block_bytes_max,
+                    batch_bytes_max: u64::from(block_bytes_max),
                     window_ns: ms(window_ms),
                 },
             }

@@ -159,7 +159,7 @@ pub fn block_bytes(block: &Block) -> u32 {
 pub fn packet_bytes(packet: &Packet) -> u32 {
     match packet {
         Packet::Forward(envelope) => envelope.size_bytes,
-        Packet::Batch(block) => block_bytes(block),
+        Packet::Batch(_, block) => block_bytes(block),
         Packet::BlocksWanted(_) => 60,
         Packet::Blocks(blocks) => blocks.iter().map(|block| block_bytes(block)).sum(),
     }

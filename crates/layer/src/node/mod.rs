@@ -30,7 +30,8 @@ mod sync;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::consensus::{single::Single, tendermint, tendermint::Tendermint};
+use crate::consensus::single::{self, Single};
+use crate::consensus::tendermint::{self, Tendermint};
 use crate::gossip::{self, Frame, Gossip, Seen};
 use crate::machine::{Draws, Machine};
 use crate::message::{Block, Envelope, Payload};
@@ -128,8 +129,8 @@ pub enum Input {
 pub enum Packet {
     /// A client's message on its way to the sequencer.
     Forward(Envelope),
-    /// The sequencer's next batch.
-    Batch(Arc<Block>),
+    /// The sequencer's next batch, and the hash of the one before.
+    Batch(Digest, Arc<Block>),
     /// "Send me the blocks from this height on."
     BlocksWanted(Height),
     /// The answer.
@@ -237,7 +238,7 @@ impl Node {
             Ordering::None => Orderer::None,
             Ordering::Single { node, sequencer } => Orderer::Single {
                 leader: node,
-                follower: Single::new(),
+                follower: Single::new(single::Config { node: config.id, orderer: node }),
                 sequencer: (node == config.id).then(|| Sequencer::new(sequencer)),
             },
             Ordering::Tendermint { tendermint, block_messages_max, block_bytes_max, rebroadcast_ns } => {

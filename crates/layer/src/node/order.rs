@@ -155,17 +155,17 @@ impl Node {
         }
     }
 
-    fn drain(&mut self, messages_max: u32, bytes_max: u32) -> Vec<Entry> {
+    fn drain(&mut self, messages_max: u32, bytes_max: u64) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut bytes = 0;
         while entries.len() < messages_max as usize {
             let Some(next) = self.mempool.iter().next() else { break };
-            let size = next.item.size_bytes;
+            let size = u64::from(next.item.size_bytes);
             if bytes + size > bytes_max && !entries.is_empty() {
                 break;
             }
             bytes += size;
-            self.mempool_bytes -= u64::from(size);
+            self.mempool_bytes -= size;
             let Some(taken) = self.mempool.pop() else { break };
             entries.push(Entry { envelope: taken.item, queued_ns: taken.queued_ns });
         }
@@ -179,27 +179,42 @@ impl Node {
         draws: &mut dyn Draws,
         out: &mut Vec<Output>,
     ) {
+        let prev = self.last_hash();
         for to in (0..self.nodes).filter(|&to| to != self.id) {
-            out.push(Output::Packet { to, packet: Packet::Batch(Arc::clone(&block)) });
+            out.push(Output::Packet { to, packet: Packet::Batch(prev, Arc::clone(&block)) });
         }
-        self.follow(now, block, draws, out);
+        let (height, hash) = (block.height, block.hash);
+        self.proposed.insert(hash, block);
+        self.follow(now, single::Input::Sealed { height, hash }, draws, out);
     }
 
-    /// A batch is here: its turn may have come, or something before it is missing.
-    pub(super) fn follow(
+    /// The orderer's batch is here.
+    pub(super) fn batch(
         &mut self,
         now: Ns,
+        prev: Digest,
         block: Arc<Block>,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        let (height, hash) = (block.height, block.hash);
+        if height > self.chain.len() as u64 {
+            self.proposed.insert(hash, block);
+        }
+        self.follow(now, single::Input::Batch { height, prev, hash }, draws, out);
+    }
+
+    /// A batch's turn may have come, or something before it is missing.
+    fn follow(
+        &mut self,
+        now: Ns,
+        input: single::Input,
         draws: &mut dyn Draws,
         out: &mut Vec<Output>,
     ) {
         let Orderer::Single { follower, leader, .. } = &mut self.orderer else { return };
         let leader = *leader;
         let mut outbox = Vec::new();
-        let input = single::Input::Batch { height: block.height, hash: block.hash };
-        if block.height > self.chain.len() as u64 {
-            self.proposed.insert(block.hash, block);
-        }
         follower.step(now, input, draws, &mut outbox);
         for output in outbox {
             match output {
@@ -212,6 +227,7 @@ impl Node {
                     self.sync.seen(self.chain.len() as u64 + 2, leader);
                     self.ask_for_blocks(now, out);
                 }
+                single::Output::Broken { .. } => {}
             }
         }
     }

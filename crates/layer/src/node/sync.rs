@@ -4,10 +4,13 @@ use super::{Node, Orderer, Output, Packet, Timer};
 use crate::consensus::tendermint::{self, Timeout};
 use crate::machine::Draws;
 use crate::message::Payload;
+use crate::sequencer::chain;
 use crate::units::{Height, MS, NodeId, Ns};
 
 /// Blocks sent in one answer.
 const BLOCKS_PER_ANSWER: usize = 16;
+/// Looks without progress after which everything known is said again.
+const STUCK: u32 = 4;
 /// A request without an answer is repeated after this long.
 const PATIENCE_NS: Ns = 500 * MS;
 
@@ -18,8 +21,9 @@ pub struct State {
     heard: Height,
     from: NodeId,
     asked_ns: Option<Ns>,
-    /// Decided blocks at the last look.
+    /// Decided blocks at the last look, and looks without progress since.
     last_look: Height,
+    stuck: u32,
     /// A commit timeout that waits for execution.
     pub(super) held_commit: Option<(Ns, Timeout)>,
 }
@@ -76,7 +80,7 @@ impl Node {
             Packet::Forward(envelope) => {
                 self.offer(now, super::intake::Work::gateway(envelope), draws, out);
             }
-            Packet::Batch(block) => self.follow(now, block, draws, out),
+            Packet::Batch(prev, block) => self.batch(now, prev, block, draws, out),
             Packet::BlocksWanted(height) => {
                 let start = (height.max(1) - 1) as usize;
                 let blocks: Vec<_> =
@@ -98,11 +102,16 @@ impl Node {
     ) {
         self.sync.asked_ns = None;
         for block in blocks {
+            let (height, value) = (block.height, block.hash);
+            let prev = self.last_hash();
+            if height != self.chain.len() as u64 + 1 || chain(&prev, height, &block.entries) != value {
+                continue;
+            }
             if let Orderer::Single { .. } = self.orderer {
-                self.follow(now, block, draws, out);
-            } else if block.height == self.chain.len() as u64 + 1 {
-                let input = tendermint::Input::CatchUp { height: block.height, value: block.hash };
-                self.proposed.insert(block.hash, block);
+                self.batch(now, prev, block, draws, out);
+            } else {
+                self.decide(block, 0, draws, out);
+                let input = tendermint::Input::CatchUp { height, value };
                 self.consensus_step(now, input, draws, out);
             }
         }
@@ -113,11 +122,16 @@ impl Node {
         let Orderer::Tendermint { machine, rebroadcast_ns, .. } = &self.orderer else { return };
         out.push(Output::After(*rebroadcast_ns, Timer::Rebroadcast));
         let decided = self.chain.len() as u64;
-        if decided == self.sync.last_look {
-            let (proposal, votes) = machine.own_messages();
-            if let Some(proposal) = proposal {
-                self.propose(proposal, out);
-            }
+        self.sync.stuck = if decided == self.sync.last_look { self.sync.stuck + 1 } else { 0 };
+        if self.sync.stuck > 0 {
+            // Own words mostly suffice; after a while, also what those say who may be gone.
+            let (proposals, votes) = if self.sync.stuck % STUCK == 0 {
+                machine.known_messages()
+            } else {
+                let (proposal, votes) = machine.own_messages();
+                (Vec::from_iter(proposal), votes)
+            };
+            proposals.into_iter().for_each(|proposal| self.propose(proposal, out));
             out.extend(votes.into_iter().map(|vote| Output::Publish(Payload::Vote(vote))));
         }
         self.sync.last_look = decided;
