@@ -16,7 +16,7 @@ use surgetank_lab::trace::{Column, Table};
 /// One table as an Arrow table of one batch.
 pub fn table(table: Table) -> PyResult<PyTable> {
     let columns: Vec<(&str, ArrayRef, bool)> =
-        table.columns.into_iter().map(|(name, column)| (name, array(&column), optional(&column))).collect();
+        table.columns.into_iter().map(|(name, column)| column_of(name, column)).collect();
     let fields: Vec<Field> = columns
         .iter()
         .map(|(name, array, optional)| Field::new(*name, array.data_type().clone(), *optional))
@@ -28,18 +28,23 @@ pub fn table(table: Table) -> PyResult<PyTable> {
     PyTable::try_new(vec![batch], schema).map_err(Into::into)
 }
 
+fn column_of(name: &str, column: Column) -> (&str, ArrayRef, bool) {
+    let optional = optional(&column);
+    (name, array(column), optional)
+}
+
 fn optional(column: &Column) -> bool {
     matches!(column, Column::OptionU32(_) | Column::OptionU64(_) | Column::OptionF64(_))
 }
 
-fn array(column: &Column) -> ArrayRef {
+fn array(column: Column) -> ArrayRef {
     match column {
-        Column::U8(values) => Arc::new(UInt8Array::from(values.clone())),
-        Column::U32(values) => Arc::new(UInt32Array::from(values.clone())),
-        Column::U64(values) => Arc::new(UInt64Array::from(values.clone())),
-        Column::I64(values) => Arc::new(Int64Array::from(values.clone())),
-        Column::F64(values) => Arc::new(Float64Array::from(values.clone())),
-        Column::Text(values) => Arc::new(StringArray::from(values.clone())),
+        Column::U8(values) => Arc::new(UInt8Array::from(values)),
+        Column::U32(values) => Arc::new(UInt32Array::from(values)),
+        Column::U64(values) => Arc::new(UInt64Array::from(values)),
+        Column::I64(values) => Arc::new(Int64Array::from(values)),
+        Column::F64(values) => Arc::new(Float64Array::from(values)),
+        Column::Text(values) => Arc::new(StringArray::from(values)),
         Column::OptionU32(values) => {
             let nulls = NullBuffer::from_iter(values.iter().map(|&v| v != u32::MAX));
             let values = values.iter().map(|&v| if v == u32::MAX { 0 } else { v }).collect();

@@ -233,7 +233,7 @@ enum Orderer {
 impl Node {
     /// A node at rest.
     pub fn new(config: Config) -> Node {
-        let queue = |capacity| Queue::new(queue::Config { rule: config.rule, capacity });
+        let bounds = |capacity| queue::Config { rule: config.rule, capacity };
         let orderer = match config.ordering {
             Ordering::None => Orderer::None,
             Ordering::Single { node, sequencer } => Orderer::Single {
@@ -250,10 +250,10 @@ impl Node {
             id: config.id,
             nodes: config.nodes,
             gossip: config.gossip.map(|gossip| Gossip::new(gossip, config.degree)),
-            ingress: queue(config.ingress_max),
+            ingress: Queue::new(bounds(config.ingress_max)),
             serving: 0,
             hearing: VecDeque::new(),
-            mempool: queue(config.mempool_max),
+            mempool: Queue::new(bounds(config.mempool_max)),
             mempool_bytes: 0,
             known: Seen::default(),
             included: Seen::default(),

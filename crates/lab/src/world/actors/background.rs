@@ -25,7 +25,6 @@ struct Sent {
     account: AccountId,
     cl_ord_id: u64,
     side: Side,
-    price: Price,
     qty: Qty,
 }
 
@@ -123,7 +122,7 @@ impl World {
             }
             let (price, order_qty) = self.shifted(old.side, distance, old.qty);
             let background = &mut self.actors.background;
-            background.recent[index] = Sent { cl_ord_id, price, ..old };
+            background.recent[index] = Sent { cl_ord_id, ..old };
             let replace =
                 OrderCancelReplaceRequest { cl_ord_id, orig_cl_ord_id, symbol: 0, price, order_qty };
             return (old.account, Body::OrderCancelReplaceRequest(replace));
@@ -131,7 +130,7 @@ impl World {
         // A cancel or replace before any order is a limit order.
         let kind = if kind >= 4 { 0 } else { kind };
         if kind <= 1 {
-            background.remember(Sent { account, cl_ord_id, side, price, qty });
+            background.remember(Sent { account, cl_ord_id, side, qty });
         }
         let ioc = kind == 3;
         let order = NewOrderSingle {
@@ -164,7 +163,7 @@ impl World {
     }
 
     /// Lots for a notional, and a limit price on the passive side of the outside price.
-    pub(super) fn size_and_price(&self, usd: f64, side: Side, distance: f64) -> (Qty, Price) {
+    pub(in crate::world) fn size_and_price(&self, usd: f64, side: Side, distance: f64) -> (Qty, Price) {
         let Some(exchange) = &self.exchange else { return (1, 1) };
         let middle = exchange.outside_ticks();
         let lots = (usd / (middle as f64 * exchange.quantum_usd())).round() as Qty;

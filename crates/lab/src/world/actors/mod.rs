@@ -57,7 +57,7 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    fn new(scenario: &Scenario) -> Accounts {
+    pub(super) fn new(scenario: &Scenario) -> Accounts {
         let leveraged = scenario.market.as_ref().map_or(0, |market| market.positions.count);
         Accounts {
             leveraged,

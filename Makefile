@@ -1,0 +1,69 @@
+# surgetank: two commands do everything: `make run` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock pyproject.toml
+OUT ?= runs/black-thursday
+
+.PHONY: help
+help: ## this text
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+.PHONY: need
+need:
+	@command -v $(PYTHON) >/dev/null || { echo "surgetank needs Python 3.11 or newer ('$(PYTHON)' was not found)"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "surgetank needs Python 3.11 or newer; set PYTHON=..."; exit 2; }
+	@command -v cargo >/dev/null || { echo "surgetank needs a Rust toolchain (cargo was not found); see rustup.rs"; exit 2; }
+
+$(VENV)/.ready: pyproject.toml | need
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+		print('\n'.join(p['dependencies'] + p['optional-dependencies']['dev']))" > $(VENV)/wanted.txt
+	$(BIN)/python -m pip install --quiet -r $(VENV)/wanted.txt
+	@touch $@
+
+$(VENV)/.built: $(VENV)/.ready $(SOURCES)
+	$(BIN)/maturin develop --release --quiet
+	@touch $@
+
+.PHONY: build
+build: $(VENV)/.built ## make .venv and build the package into it
+
+.PHONY: run
+run: build ## run the flagship scenario and say where its report is
+	@$(BIN)/surgetank run black-thursday --out $(OUT) --force; code=$$?; \
+		echo "The report: $(OUT)/report.html"; [ $$code -le 1 ] || exit $$code
+
+.PHONY: lint
+lint: build ## format, lints, types
+	cargo fmt --all --check
+	cargo clippy --quiet --workspace --all-targets -- -D warnings
+	$(BIN)/ruff format --check python tests benchmarks
+	$(BIN)/ruff check python tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest surgetank._core --ignore-disjoint-bases
+
+.PHONY: test
+test: lint ## build, lint, types, Rust and Python tests
+	cargo test --quiet --workspace --exclude surgetank-bindings
+	$(BIN)/python -m pytest -m "not soak"
+
+.PHONY: soak
+soak: build ## longer random worlds
+	SURGETANK_WORLDS=50000 cargo test --release --workspace --exclude surgetank-bindings
+	$(BIN)/python -m pytest -m soak
+
+.PHONY: bench
+bench: build ## the figures of the README, against their peers
+	$(BIN)/python benchmarks/simulator.py
+
+.PHONY: format
+format: $(VENV)/.ready ## format everything
+	cargo fmt --all
+	$(BIN)/ruff format python tests benchmarks
+	$(BIN)/ruff check --fix python tests benchmarks
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf $(VENV) target runs
