@@ -1,7 +1,13 @@
 //! # surgetank-lab: what happens to messages
 //!
 //! A deterministic discrete-event world around the machines of `surgetank-layer`.
-//! Start at [`scenario`] (what is asked), then `world` (what happens), then `trace` (what is told).
+//! Start at [`scenario`] (what is asked), then [`world`] (what happens), then [`trace`] (what is told).
 
 pub mod agenda;
+pub mod flow;
+pub mod network;
+pub mod price;
 pub mod scenario;
+pub mod seed;
+pub mod trace;
+pub mod world;

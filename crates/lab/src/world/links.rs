@@ -106,14 +106,14 @@ impl Links {
             self.outbound[link].push_back(leaves);
         }
         let to = self.graph.peers[link];
-        self.travel(now, leaves, from, to, self.delays.link_ns[link])
+        self.travel(leaves, from, to, self.delays.link_ns[link])
     }
 
     /// Sends to a node that need not be a neighbour.
     pub fn send_between(&mut self, now: Ns, from: NodeId, to: NodeId, size: u32) -> Option<Ns> {
         let leaves = self.leave(now, from, size);
         let delay = self.delays.between(from, to);
-        self.travel(now, leaves, from, to, delay)
+        self.travel(leaves, from, to, delay)
     }
 
     /// The packet has come as far as the receiver's downlink; when it is through.
@@ -136,7 +136,7 @@ impl Links {
     }
 
     #[inline]
-    fn travel(&mut self, now: Ns, leaves: Ns, from: NodeId, to: NodeId, base: Ns) -> Option<Ns> {
+    fn travel(&mut self, leaves: Ns, from: NodeId, to: NodeId, base: Ns) -> Option<Ns> {
         let number = self.counts.transmissions;
         if self.loss_below > 0 && packet_bits(self.loss_key, number) < self.loss_below {
             self.counts.lost += 1;
@@ -147,7 +147,7 @@ impl Links {
             delay = self.delays.sample(base, packet_bits(self.jitter_key, number));
         }
         if self.faults.any_active() {
-            match self.faults.fate(now, from, to, delay, number) {
+            match self.faults.fate(from, to, delay, number) {
                 Fate::Delivered { after_ns } => delay = after_ns,
                 Fate::Lost => {
                     self.counts.lost += 1;

@@ -1,0 +1,8 @@
+//! Messages arriving by themselves: [`arrivals`] by a process, [`tape`] from a recording.
+
+mod arrivals;
+mod profile;
+mod tape;
+
+pub use arrivals::ArrivalProcess;
+pub use tape::Tape;

@@ -1,0 +1,55 @@
+//! A tape: recorded prices and messages, on the run's clock.
+
+use surgetank_layer::units::Ns;
+
+/// What was recorded. The `messages_*` have equal lengths, and so have the `prices_*`.
+#[derive(Clone, Debug, Default)]
+pub struct Tape {
+    /// When each price was seen.
+    pub prices_ns: Vec<Ns>,
+    /// The prices.
+    pub prices_usd: Vec<f64>,
+    /// When each message was sent.
+    pub messages_ns: Vec<Ns>,
+    /// Its class number.
+    pub messages_class: Vec<u8>,
+    /// 1 buy, 2 sell, 0 neither.
+    pub messages_side: Vec<u8>,
+    /// Its price.
+    pub messages_usd: Vec<f64>,
+    /// Its quantity in coins.
+    pub messages_qty: Vec<f64>,
+    /// Which resting order it is about; 0 = none.
+    pub messages_key: Vec<u64>,
+}
+
+impl Tape {
+    /// Checks that columns have equal lengths, times do not go back and prices are positive.
+    ///
+    /// # Errors
+    /// Names the column and the index.
+    pub fn check(&self) -> Result<(), String> {
+        let lengths = [
+            ("prices_usd", self.prices_usd.len(), self.prices_ns.len()),
+            ("messages_class", self.messages_class.len(), self.messages_ns.len()),
+            ("messages_side", self.messages_side.len(), self.messages_ns.len()),
+            ("messages_usd", self.messages_usd.len(), self.messages_ns.len()),
+            ("messages_qty", self.messages_qty.len(), self.messages_ns.len()),
+            ("messages_key", self.messages_key.len(), self.messages_ns.len()),
+        ];
+        for (name, length, wanted) in lengths {
+            if length != wanted {
+                return Err(format!("tape: `{name}` has {length} entries where {wanted} are due"));
+            }
+        }
+        for (name, times) in [("prices_ns", &self.prices_ns), ("messages_ns", &self.messages_ns)] {
+            if let Some(at) = times.windows(2).position(|pair| pair[1] < pair[0]) {
+                return Err(format!("tape: `{name}` goes back in time at entry {}", at + 1));
+            }
+        }
+        match self.prices_usd.iter().position(|price| !(*price > 0.0 && price.is_finite())) {
+            Some(at) => Err(format!("tape: `prices_usd` is not positive at entry {at}")),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The outside (index) price: what the world outside the venue believes.
+//!
+//! # Theory of operation
+//! - **Gbm**: d(ln S) = ν dt + σ dW, stepped exactly, with Merton's jumps (compound Poisson).
+//! - **Points**: log-linear between the points, plus a Brownian bridge pinned at each point.
+//! - **Tape**: the last recorded price.
+//!
+//! On top of each lies the impact of the venue's own liquidations, a factor that stays.
+
+use std::collections::VecDeque;
+
+use surgetank_layer::machine::Draws;
+use surgetank_layer::units::{Ns, SECOND, ns};
+
+use crate::flow::Tape;
+use crate::scenario::{Price, PricePath};
+
+/// A year of 365 days, in seconds.
+const YEAR_S: f64 = 365.0 * 86_400.0;
+/// How far back moves can be asked for.
+const KEPT_NS: Ns = 60 * SECOND;
+
+/// The outside price and its recent past.
+pub struct OutsidePrice {
+    path: PricePath,
+    tape: Vec<(Ns, f64)>,
+    cursor: usize,
+    at: Ns,
+    /// ln of the process (Gbm), or the bridge's deviation from the line (Points).
+    log: f64,
+    /// ln of the impact of liquidations.
+    impact: f64,
+    recent: VecDeque<(Ns, f64)>,
+}
+
+impl OutsidePrice {
+    /// A price at its start.
+    ///
+    /// # Errors
+    /// If the path is the tape's and there is no tape, or it has no prices, or points are not in order.
+    pub fn new(config: &Price, tape: Option<&Tape>) -> Result<OutsidePrice, String> {
+        let mut prices = Vec::new();
+        let mut log = 0.0;
+        match &config.path {
+            PricePath::Gbm { start_usd, .. } => log = start_usd.ln(),
+            PricePath::Points { at_s, price_usd, .. } => {
+                if at_s.is_empty() || at_s.len() != price_usd.len() {
+                    return Err("market.price.path: as many `at_s` as `price_usd`, and at least one".into());
+                }
+                if at_s.windows(2).any(|pair| pair[1] <= pair[0]) {
+                    return Err("market.price.path: `at_s` must rise".into());
+                }
+            }
+            PricePath::Tape {} => {
+                let tape = tape.ok_or("market.price.path: kind `tape` needs a tape")?;
+                prices = tape.prices_ns.iter().copied().zip(tape.prices_usd.iter().copied()).collect();
+                if prices.is_empty() {
+                    return Err("market.price.path: the tape has no prices".into());
+                }
+            }
+        }
+        let path = config.path.clone();
+        Ok(OutsidePrice { path, tape: prices, cursor: 0, at: 0, log, impact: 0.0, recent: VecDeque::new() })
+    }
+
+    /// The price at `now`, in USD. Called with times that do not go back.
+    pub fn advance(&mut self, now: Ns, draws: &mut dyn Draws) -> f64 {
+        let elapsed = (now - self.at) as f64 / SECOND as f64;
+        let free = match self.path.clone() {
+            PricePath::Gbm { volatility, drift, jumps_per_day, jump_mean, jump_sd, .. } => {
+                let years = elapsed / YEAR_S;
+                if elapsed > 0.0 {
+                    self.log += drift * years + volatility * years.sqrt() * normal(draws);
+                    self.log += jumps(jumps_per_day * elapsed / 86_400.0, jump_mean, jump_sd, draws);
+                }
+                self.log.exp()
+            }
+            PricePath::Points { at_s, price_usd, volatility } => {
+                self.bridge(now, &at_s, &price_usd, volatility, draws)
+            }
+            PricePath::Tape {} => {
+                while self.cursor + 1 < self.tape.len() && self.tape[self.cursor + 1].0 <= now {
+                    self.cursor += 1;
+                }
+                self.tape[self.cursor].1
+            }
+        };
+        self.at = now;
+        let price = free * self.impact.exp();
+        self.recent.push_back((now, price));
+        while self.recent.len() > 1 && self.recent[1].0 + KEPT_NS <= now {
+            self.recent.pop_front();
+        }
+        price
+    }
+
+    /// Moves the price for good by this many basis points (liquidations press on the market).
+    pub fn shock(&mut self, bp: f64) {
+        self.impact += bp / 1e4;
+    }
+
+    /// How far the price has moved over the last `window` (at most a minute), in percent.
+    pub fn move_pct(&self, window: Ns) -> f64 {
+        let Some(&(now, price)) = self.recent.back() else { return 0.0 };
+        let then = now.saturating_sub(window);
+        let index = self.recent.partition_point(|&(at, _)| at <= then).saturating_sub(1);
+        100.0 * (price / self.recent[index].1 - 1.0)
+    }
+
+    /// The line through the points, and on it a Brownian bridge that is nil at each point.
+    fn bridge(
+        &mut self,
+        now: Ns,
+        at_s: &[f64],
+        price_usd: &[f64],
+        volatility: f64,
+        draws: &mut dyn Draws,
+    ) -> f64 {
+        let last = at_s.len() - 1;
+        let t = now as f64 / SECOND as f64;
+        let next = at_s.partition_point(|&point| point <= t);
+        if next == 0 || next > last {
+            return price_usd[next.min(last)];
+        }
+        let (from, until) = (at_s[next - 1], at_s[next]);
+        let began = ns(from).max(self.at);
+        if self.at < ns(from) {
+            self.log = 0.0;
+        }
+        let step = (now - began) as f64 / SECOND as f64;
+        let left = until - began as f64 / SECOND as f64;
+        if step > 0.0 && left > step {
+            // Bridge from (began, log) to (until, 0): mean shrinks, variance is step·(left−step)/left.
+            let variance = step * (left - step) / left / YEAR_S;
+            self.log = self.log * (left - step) / left + volatility * variance.sqrt() * normal(draws);
+        }
+        let share = (t - from) / (until - from);
+        let line = price_usd[next - 1].ln() * (1.0 - share) + price_usd[next].ln() * share;
+        (line + self.log).exp()
+    }
+}
+
+/// Sum of a Poisson number (of this mean) of normal jumps.
+fn jumps(mean: f64, jump_mean: f64, jump_sd: f64, draws: &mut dyn Draws) -> f64 {
+    let (mut sum, mut at) = (0.0, 0.0);
+    if mean <= 0.0 {
+        return 0.0;
+    }
+    loop {
+        at += exponential(draws);
+        if at >= mean {
+            return sum;
+        }
+        sum += jump_mean + jump_sd * normal(draws);
+    }
+}
+
+fn exponential(draws: &mut dyn Draws) -> f64 {
+    -(1.0 - draws.unit()).ln()
+}
+
+fn normal(draws: &mut dyn Draws) -> f64 {
+    (2.0 * exponential(draws)).sqrt() * (std::f64::consts::TAU * draws.unit()).cos()
+}
