@@ -1,0 +1,244 @@
+//! gossipsub v1.1: a random mesh of degree D carries messages, lazy gossip repairs it.
+//!
+//! # Rules
+//! 1. Messages go to mesh peers; a node keeps between D_lo and D_hi of them.
+//! 2. Membership is symmetric: GRAFT and PRUNE tell the other side.
+//! 3. At each heartbeat, D_lazy peers outside the mesh are told what was seen lately (IHAVE); what
+//!    they lack they ask for (IWANT) and get from the message cache.
+//! 4. Who was pruned, or pruned us, is not grafted until the backoff is over.
+//!
+//! # Source
+//! libp2p/specs, pubsub/gossipsub, gossipsub-v1.0.md and gossipsub-v1.1.md.
+//!
+//! # Departures from the specification
+//! One topic. No peer scoring, and therefore no opportunistic grafting, no D_score, no outbound quota
+//! (D_out), no explicit peers, no peer exchange. Fanout is not needed: every node subscribes. The
+//! first heartbeat comes after a random part of the interval, so nodes are not in step. Bounded
+//! outbound queues lie in the links.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::{Frame, Input, Output, Seen};
+use crate::machine::{Draws, Machine};
+use crate::message::Envelope;
+use crate::units::{MessageId, Ns, Peer, SECOND};
+
+/// Parameters, under the names of the specification.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeshConfig {
+    /// D: mesh peers wanted.
+    pub d: u32,
+    /// D_lo: fewer are too few.
+    pub d_lo: u32,
+    /// D_hi: more are too many.
+    pub d_hi: u32,
+    /// D_lazy: peers told by IHAVE.
+    pub d_lazy: u32,
+    /// Heartbeat interval.
+    pub heartbeat_ns: Ns,
+    /// mcache_len: windows in which a message can be asked for.
+    pub history_length: u32,
+    /// mcache_gossip: windows that are told of.
+    pub history_gossip: u32,
+    /// Own messages go to all peers, not only the mesh.
+    pub flood_publish: bool,
+    /// Time during which a pruned peer is not grafted.
+    pub prune_backoff_ns: Ns,
+    /// Most messages asked for between two heartbeats.
+    pub iwant_max: u32,
+}
+
+impl Default for MeshConfig {
+    /// The specification's defaults.
+    fn default() -> MeshConfig {
+        MeshConfig {
+            d: 6,
+            d_lo: 4,
+            d_hi: 12,
+            d_lazy: 6,
+            heartbeat_ns: SECOND,
+            history_length: 5,
+            history_gossip: 3,
+            flood_publish: false,
+            prune_backoff_ns: 60 * SECOND,
+            iwant_max: 5_000,
+        }
+    }
+}
+
+/// gossipsub of one node.
+#[derive(Clone, Debug)]
+pub struct Mesh {
+    config: MeshConfig,
+    degree: u32,
+    mesh: BTreeSet<Peer>,
+    /// Until when a peer is not grafted.
+    backoff: BTreeMap<Peer, Ns>,
+    seen: Seen,
+    /// Asked for with IWANT since the last heartbeat.
+    asked: BTreeSet<MessageId>,
+    /// The message cache: windows, newest first.
+    history: VecDeque<Vec<Envelope>>,
+    started: bool,
+}
+
+impl Mesh {
+    /// A node with so many neighbours, none of them grafted.
+    pub fn new(config: MeshConfig, degree: u32) -> Mesh {
+        Mesh {
+            config,
+            degree,
+            mesh: BTreeSet::new(),
+            backoff: BTreeMap::new(),
+            seen: Seen::default(),
+            asked: BTreeSet::new(),
+            history: VecDeque::from([Vec::new()]),
+            started: false,
+        }
+    }
+
+    /// Mesh peers, in order.
+    pub fn mesh(&self) -> impl Iterator<Item = Peer> {
+        self.mesh.iter().copied()
+    }
+
+    fn start(&mut self, now: Ns, draws: &mut dyn Draws, outbox: &mut Vec<Output>) {
+        if !self.started {
+            self.started = true;
+            self.graft(now, draws, outbox);
+        }
+        outbox.push(Output::HeartbeatAt(now + 1 + draws.below(self.config.heartbeat_ns.max(1))));
+    }
+
+    /// Up to `count` random neighbours that `fits` accepts.
+    fn sample(
+        &self,
+        count: usize,
+        draws: &mut dyn Draws,
+        fits: impl Fn(Peer) -> bool,
+    ) -> Vec<Peer> {
+        let mut peers: Vec<Peer> = (0..self.degree).filter(|&peer| fits(peer)).collect();
+        for i in 0..count.min(peers.len()) {
+            let j = i + draws.below((peers.len() - i) as u64) as usize;
+            peers.swap(i, j);
+        }
+        peers.truncate(count);
+        peers
+    }
+
+    /// Fills the mesh up to D.
+    fn graft(&mut self, now: Ns, draws: &mut dyn Draws, outbox: &mut Vec<Output>) {
+        let missing = (self.config.d as usize).saturating_sub(self.mesh.len());
+        let free = |peer| {
+            !self.mesh.contains(&peer) && self.backoff.get(&peer).is_none_or(|&until| until <= now)
+        };
+        for to in self.sample(missing, draws, free) {
+            self.mesh.insert(to);
+            outbox.push(Output::Send { to, frame: Frame::Graft });
+        }
+    }
+
+    fn prune(&mut self, now: Ns, to: Peer, outbox: &mut Vec<Output>) {
+        self.mesh.remove(&to);
+        self.backoff.insert(to, now + self.config.prune_backoff_ns);
+        outbox.push(Output::Send { to, frame: Frame::Prune });
+    }
+
+    fn heartbeat(&mut self, now: Ns, draws: &mut dyn Draws, outbox: &mut Vec<Output>) {
+        self.backoff.retain(|_, until| *until > now);
+        if self.mesh.len() < self.config.d_lo as usize {
+            self.graft(now, draws, outbox);
+        } else if self.mesh.len() > self.config.d_hi as usize {
+            let excess = self.mesh.len() - self.config.d as usize;
+            for to in self.sample(excess, draws, |peer| self.mesh.contains(&peer)) {
+                self.prune(now, to, outbox);
+            }
+        }
+        let told = self.config.history_gossip as usize;
+        let ids: Vec<MessageId> =
+            self.history.iter().take(told).flatten().map(|envelope| envelope.id).collect();
+        if !ids.is_empty() {
+            let lazy = self.config.d_lazy as usize;
+            for to in self.sample(lazy, draws, |peer| !self.mesh.contains(&peer)) {
+                outbox.push(Output::Send { to, frame: Frame::IHave(ids.clone()) });
+            }
+        }
+        self.asked.clear();
+        self.history.push_front(Vec::new());
+        self.history.truncate(self.config.history_length.max(1) as usize);
+        outbox.push(Output::HeartbeatAt(now + self.config.heartbeat_ns));
+    }
+
+    fn receive(&mut self, now: Ns, from: Peer, frame: Frame, outbox: &mut Vec<Output>) {
+        match frame {
+            Frame::Message(envelope) => {
+                if self.seen.insert(envelope.id) {
+                    outbox.push(Output::Validate { envelope, from });
+                }
+            }
+            Frame::Graft => {
+                let backing_off = self.backoff.get(&from).is_some_and(|&until| until > now);
+                let is_full = self.mesh.len() >= self.config.d_hi as usize;
+                if self.mesh.contains(&from) {
+                } else if backing_off || is_full {
+                    self.prune(now, from, outbox);
+                } else {
+                    self.mesh.insert(from);
+                }
+            }
+            Frame::Prune => {
+                self.mesh.remove(&from);
+                self.backoff.insert(from, now + self.config.prune_backoff_ns);
+            }
+            Frame::IHave(ids) => {
+                let left = (self.config.iwant_max as usize).saturating_sub(self.asked.len());
+                let wanted: Vec<MessageId> = ids
+                    .into_iter()
+                    .filter(|&id| !self.seen.contains(id) && !self.asked.contains(&id))
+                    .take(left)
+                    .collect();
+                if !wanted.is_empty() {
+                    self.asked.extend(&wanted);
+                    outbox.push(Output::Send { to: from, frame: Frame::IWant(wanted) });
+                }
+            }
+            Frame::IWant(ids) => {
+                let wanted: BTreeSet<MessageId> = ids.into_iter().collect();
+                for envelope in self.history.iter().flatten().filter(|e| wanted.contains(&e.id)) {
+                    let frame = Frame::Message(*envelope);
+                    outbox.push(Output::Send { to: from, frame });
+                }
+            }
+        }
+    }
+
+    fn relay(&mut self, envelope: Envelope, except: Option<Peer>, outbox: &mut Vec<Output>) {
+        self.history[0].push(envelope);
+        for &to in self.mesh.iter().filter(|&&peer| Some(peer) != except) {
+            outbox.push(Output::Send { to, frame: Frame::Message(envelope) });
+        }
+    }
+}
+
+impl Machine for Mesh {
+    type Input = Input;
+    type Output = Output;
+
+    fn step(&mut self, now: Ns, input: Input, draws: &mut dyn Draws, outbox: &mut Vec<Output>) {
+        match input {
+            Input::Start => self.start(now, draws, outbox),
+            Input::Heartbeat => self.heartbeat(now, draws, outbox),
+            Input::Receive { from, frame } => self.receive(now, from, frame, outbox),
+            Input::Validated { envelope, from } => self.relay(envelope, Some(from), outbox),
+            Input::Publish(envelope) => {
+                self.seen.insert(envelope.id);
+                if self.config.flood_publish {
+                    self.history[0].push(envelope);
+                    outbox.push(Output::Forward { envelope, except: None });
+                } else {
+                    self.relay(envelope, None, outbox);
+                }
+            }
+        }
+    }
+}
