@@ -25,7 +25,7 @@ pub fn table(table: Table) -> PyResult<PyTable> {
     let arrays = columns.into_iter().map(|(_, array, _)| array).collect();
     let error = |e: arrow_schema::ArrowError| PyValueError::new_err(e.to_string());
     let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(error)?;
-    PyTable::try_new(vec![batch], schema).map_err(Into::into)
+    PyTable::try_new(vec![batch], schema)
 }
 
 fn column_of(name: &str, column: Column) -> (&str, ArrayRef, bool) {

@@ -63,7 +63,10 @@ fn run<'py>(
 }
 
 /// Lives through events until it is time to show progress.
-#[expect(clippy::disallowed_methods, reason = "progress is shown by the wall clock; the run does not see it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "progress is shown by the wall clock; the run does not see it"
+)]
 fn live(world: &mut World) {
     let began = std::time::Instant::now();
     while world.run(SLICE) && began.elapsed() < PROGRESS_EVERY {}

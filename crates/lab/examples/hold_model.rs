@@ -39,5 +39,7 @@ fn main() {
         let Reverse((at, a, b)) = heap.pop().expect("the queue's length is fixed");
         heap.push(Reverse((at + gap(length + i), a, b)));
     });
-    println!("{{\"length\": {length}, \"radix_per_s\": {radix:.0}, \"binary_per_s\": {binary:.0}}}");
+    println!(
+        "{{\"length\": {length}, \"radix_per_s\": {radix:.0}, \"binary_per_s\": {binary:.0}}}"
+    );
 }

@@ -45,7 +45,9 @@ impl OutsidePrice {
             PricePath::Gbm { start_usd, .. } => log = start_usd.ln(),
             PricePath::Points { at_s, price_usd, .. } => {
                 if at_s.is_empty() || at_s.len() != price_usd.len() {
-                    return Err("market.price.path: as many `at_s` as `price_usd`, and at least one".into());
+                    return Err(
+                        "market.price.path: as many `at_s` as `price_usd`, and at least one".into(),
+                    );
                 }
                 if at_s.windows(2).any(|pair| pair[1] <= pair[0]) {
                     return Err("market.price.path: `at_s` must rise".into());
@@ -53,14 +55,23 @@ impl OutsidePrice {
             }
             PricePath::Tape {} => {
                 let tape = tape.ok_or("market.price.path: kind `tape` needs a tape")?;
-                prices = tape.prices_ns.iter().copied().zip(tape.prices_usd.iter().copied()).collect();
+                prices =
+                    tape.prices_ns.iter().copied().zip(tape.prices_usd.iter().copied()).collect();
                 if prices.is_empty() {
                     return Err("market.price.path: the tape has no prices".into());
                 }
             }
         }
         let path = config.path.clone();
-        Ok(OutsidePrice { path, tape: prices, cursor: 0, at: 0, log, impact: 0.0, recent: VecDeque::new() })
+        Ok(OutsidePrice {
+            path,
+            tape: prices,
+            cursor: 0,
+            at: 0,
+            log,
+            impact: 0.0,
+            recent: VecDeque::new(),
+        })
     }
 
     /// The price at `now`, in USD. Called with times that do not go back.
@@ -71,7 +82,8 @@ impl OutsidePrice {
                 let years = elapsed / YEAR_S;
                 if elapsed > 0.0 {
                     self.log += drift * years + volatility * years.sqrt() * normal(draws);
-                    self.log += jumps(jumps_per_day * elapsed / 86_400.0, jump_mean, jump_sd, draws);
+                    self.log +=
+                        jumps(jumps_per_day * elapsed / 86_400.0, jump_mean, jump_sd, draws);
                 }
                 self.log.exp()
             }
@@ -132,7 +144,8 @@ impl OutsidePrice {
         if step > 0.0 && left > step {
             // Bridge from (began, log) to (until, 0): mean shrinks, variance is step·(left−step)/left.
             let variance = step * (left - step) / left / YEAR_S;
-            self.log = self.log * (left - step) / left + volatility * variance.sqrt() * normal(draws);
+            self.log =
+                self.log * (left - step) / left + volatility * variance.sqrt() * normal(draws);
         }
         let share = (t - from) / (until - from);
         let line = price_usd[next - 1].ln() * (1.0 - share) + price_usd[next].ln() * share;

@@ -134,11 +134,7 @@ impl Sequencer {
         let after_close = self.closed_ns.map_or(0, |at| at.saturating_add(window_ns));
         let full = self.messages >= self.config.batch_messages_max
             || self.bytes >= self.config.batch_bytes_max;
-        let after_open = if full {
-            0
-        } else {
-            open_ns.saturating_add(window_ns)
-        };
+        let after_open = if full { 0 } else { open_ns.saturating_add(window_ns) };
         Some(after_open.max(after_close))
     }
 
@@ -150,11 +146,7 @@ impl Sequencer {
         if due_ns <= now {
             self.closing = true;
             self.armed_ns = None;
-            let Config {
-                batch_messages_max,
-                batch_bytes_max,
-                ..
-            } = self.config;
+            let Config { batch_messages_max, batch_bytes_max, .. } = self.config;
             outbox.push(Output::Close {
                 messages_max: batch_messages_max,
                 bytes_max: batch_bytes_max,
@@ -183,23 +175,14 @@ impl Sequencer {
             self.waiting(now, 0, 0);
             return;
         }
-        let bytes: u64 = entries
-            .iter()
-            .map(|e| u64::from(e.envelope.size_bytes))
-            .sum();
+        let bytes: u64 = entries.iter().map(|e| u64::from(e.envelope.size_bytes)).sum();
         let left = self.messages.saturating_sub(entries.len() as u32);
         self.waiting(now, left, self.bytes.saturating_sub(bytes));
         self.closed_ns = Some(now);
         self.height += 1;
         self.hash = chain(&self.hash, self.height, &entries);
         let (height, hash) = (self.height, self.hash);
-        let block = Block {
-            height,
-            proposer,
-            proposed_ns: now,
-            entries,
-            hash,
-        };
+        let block = Block { height, proposer, proposed_ns: now, entries, hash };
         outbox.push(Output::Sealed(Arc::new(block)));
     }
 }
@@ -228,9 +211,7 @@ pub fn chain(prev: &Digest, height: Height, entries: &[Entry]) -> Digest {
     bytes.extend_from_slice(&prev.0);
     bytes.extend_from_slice(&height.to_le_bytes());
     bytes.extend_from_slice(&(entries.len() as u64).to_le_bytes());
-    entries
-        .iter()
-        .for_each(|e| bytes.extend_from_slice(&e.envelope.id.to_le_bytes()));
+    entries.iter().for_each(|e| bytes.extend_from_slice(&e.envelope.id.to_le_bytes()));
     bytes.extend(entries.iter().map(|e| e.envelope.class as u8));
     hasher.update(&bytes);
     Digest(*hasher.finalize().as_bytes())
@@ -263,13 +244,9 @@ pub fn verify_chain<B: Borrow<Block>>(
     prev: &Digest,
     blocks: &[B],
 ) -> Result<Digest, BrokenChain> {
-    blocks
-        .iter()
-        .zip(height + 1..)
-        .try_fold(*prev, |prev, (block, height)| {
-            let block = block.borrow();
-            let whole =
-                block.height == height && block.hash == chain(&prev, height, &block.entries);
-            whole.then_some(block.hash).ok_or(BrokenChain { height })
-        })
+    blocks.iter().zip(height + 1..).try_fold(*prev, |prev, (block, height)| {
+        let block = block.borrow();
+        let whole = block.height == height && block.hash == chain(&prev, height, &block.entries);
+        whole.then_some(block.hash).ok_or(BrokenChain { height })
+    })
 }

@@ -19,14 +19,7 @@ impl Draws for NoDraws {
 
 fn entry(id: u32) -> Entry {
     let class = Class::NewOrderSingle;
-    Entry {
-        envelope: Envelope {
-            id,
-            class,
-            size_bytes: 100,
-        },
-        queued_ns: 0,
-    }
+    Entry { envelope: Envelope { id, class, size_bytes: 100 }, queued_ns: 0 }
 }
 
 /// A sequencer with a node around it that drains a queue of equal messages, oldest first.
@@ -38,18 +31,11 @@ struct Bench {
     blocks: Vec<Arc<Block>>,
 }
 
-const LIMIT: Output = Output::Close {
-    messages_max: 4,
-    bytes_max: 1000,
-};
+const LIMIT: Output = Output::Close { messages_max: 4, bytes_max: 1000 };
 
 impl Bench {
     fn new(window_ns: Ns) -> Bench {
-        let config = Config {
-            batch_messages_max: 4,
-            batch_bytes_max: 1000,
-            window_ns,
-        };
+        let config = Config { batch_messages_max: 4, batch_bytes_max: 1000, window_ns };
         Bench {
             sequencer: Sequencer::new(config),
             queue: Vec::new(),
@@ -71,13 +57,7 @@ impl Bench {
                 Output::Close { .. } => {
                     assert_eq!(output, LIMIT);
                     let entries = self.queue.drain(..self.queue.len().min(4)).collect();
-                    self.feed(
-                        now,
-                        Input::Seal {
-                            entries,
-                            proposer: 7,
-                        },
-                    );
+                    self.feed(now, Input::Seal { entries, proposer: 7 });
                 }
                 Output::Sealed(block) => self.blocks.push(block),
             }
@@ -89,13 +69,7 @@ impl Bench {
             self.queue.push(entry(self.next_id));
             self.next_id += 1;
             let waiting = self.queue.len() as u32;
-            self.feed(
-                now,
-                Input::Waiting {
-                    messages: waiting,
-                    bytes: 100 * u64::from(waiting),
-                },
-            );
+            self.feed(now, Input::Waiting { messages: waiting, bytes: 100 * u64::from(waiting) });
         }
     }
 
@@ -109,10 +83,7 @@ impl Bench {
     }
 
     fn sizes(&self) -> Vec<(Ns, usize)> {
-        self.blocks
-            .iter()
-            .map(|b| (b.proposed_ns, b.entries.len()))
-            .collect()
+        self.blocks.iter().map(|b| (b.proposed_ns, b.entries.len())).collect()
     }
 }
 
@@ -142,31 +113,16 @@ fn a_full_batch_closes_at_once_but_the_next_only_a_window_later() {
 
 #[test]
 fn bytes_fill_a_batch_too() {
-    let mut sequencer = Sequencer::new(Config {
-        batch_messages_max: 100,
-        batch_bytes_max: 250,
-        window_ns: 50,
-    });
+    let mut sequencer =
+        Sequencer::new(Config { batch_messages_max: 100, batch_bytes_max: 250, window_ns: 50 });
     let mut outbox = Vec::new();
-    let small = Input::Waiting {
-        messages: 2,
-        bytes: 249,
-    };
+    let small = Input::Waiting { messages: 2, bytes: 249 };
     sequencer.step(0, small, &mut NoDraws, &mut outbox);
     assert_eq!(outbox, [Output::Arm { at_ns: 50 }]);
     outbox.clear();
-    let full = Input::Waiting {
-        messages: 3,
-        bytes: 250,
-    };
+    let full = Input::Waiting { messages: 3, bytes: 250 };
     sequencer.step(0, full, &mut NoDraws, &mut outbox);
-    assert_eq!(
-        outbox,
-        [Output::Close {
-            messages_max: 100,
-            bytes_max: 250
-        }]
-    );
+    assert_eq!(outbox, [Output::Close { messages_max: 100, bytes_max: 250 }]);
 }
 
 #[test]
@@ -182,10 +138,7 @@ fn no_more_than_a_batch_per_window_leaves_whatever_comes() {
     }
     let sizes = bench.sizes();
     assert_eq!(sizes.len(), 20, "one each 50 ns from the fourth message on");
-    assert!(
-        sizes.windows(2).all(|pair| pair[1].0 - pair[0].0 >= 50),
-        "{sizes:?}"
-    );
+    assert!(sizes.windows(2).all(|pair| pair[1].0 - pair[0].0 >= 50), "{sizes:?}");
     assert!(sizes.iter().all(|&(_, size)| size == 4));
 }
 
@@ -195,13 +148,7 @@ fn without_a_window_every_message_closes_a_batch_and_a_backlog_several() {
     bench.arrive(10, 3);
     assert_eq!(bench.sizes(), [(10, 1); 3]);
     bench.queue = (100..110).map(entry).collect();
-    bench.feed(
-        20,
-        Input::Waiting {
-            messages: 10,
-            bytes: 1000,
-        },
-    );
+    bench.feed(20, Input::Waiting { messages: 10, bytes: 1000 });
     assert_eq!(bench.sizes()[3..], [(20, 4), (20, 4), (20, 2)]);
     assert!(bench.armed.is_empty());
 }
@@ -209,13 +156,7 @@ fn without_a_window_every_message_closes_a_batch_and_a_backlog_several() {
 #[test]
 fn a_queue_that_turns_out_empty_makes_no_batch() {
     let mut bench = Bench::new(0);
-    bench.feed(
-        10,
-        Input::Waiting {
-            messages: 3,
-            bytes: 300,
-        },
-    );
+    bench.feed(10, Input::Waiting { messages: 3, bytes: 300 });
     assert!(bench.blocks.is_empty());
     bench.feed(11, Input::Timer);
     assert_eq!(bench.sequencer.height(), 0);
@@ -242,10 +183,7 @@ fn a_whole_chain_verifies_and_a_broken_one_names_the_first_broken_height() {
     let whole: Vec<Block> = bench.blocks.iter().map(|block| (**block).clone()).collect();
     let zero = Digest::default();
     assert_eq!(verify_chain(0, &zero, &whole), Ok(bench.sequencer.hash()));
-    assert_eq!(
-        verify_chain(2, &whole[1].hash, &whole[2..]),
-        Ok(bench.sequencer.hash())
-    );
+    assert_eq!(verify_chain(2, &whole[1].hash, &whole[2..]), Ok(bench.sequencer.hash()));
     assert_eq!(verify_chain::<Block>(0, &zero, &[]), Ok(zero));
 
     let broken = |harm: &dyn Fn(&mut Vec<Block>)| {
@@ -253,10 +191,7 @@ fn a_whole_chain_verifies_and_a_broken_one_names_the_first_broken_height() {
         harm(&mut blocks);
         verify_chain(0, &zero, &blocks).unwrap_err()
     };
-    assert_eq!(
-        broken(&|b| b[3].entries[0].envelope.id = 99),
-        BrokenChain { height: 4 }
-    );
+    assert_eq!(broken(&|b| b[3].entries[0].envelope.id = 99), BrokenChain { height: 4 });
     assert_eq!(
         broken(&|b| b[1].entries[0].envelope.class = Class::Vote),
         BrokenChain { height: 2 }

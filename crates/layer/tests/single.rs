@@ -26,55 +26,28 @@ fn feed(machine: &mut Single, input: Input) -> Vec<Output> {
 
 /// The honest batch of a height arrives.
 fn batch(machine: &mut Single, height: Height) -> Vec<Output> {
-    feed(
-        machine,
-        Input::Batch {
-            height,
-            prev: hash(height - 1),
-            hash: hash(height),
-        },
-    )
+    feed(machine, Input::Batch { height, prev: hash(height - 1), hash: hash(height) })
 }
 
 fn decided(heights: std::ops::RangeInclusive<Height>) -> Vec<Output> {
-    heights
-        .map(|height| Output::Decide {
-            height,
-            hash: hash(height),
-        })
-        .collect()
+    heights.map(|height| Output::Decide { height, hash: hash(height) }).collect()
 }
 
 fn missing(from_height: Height, to_height: Height) -> Output {
-    Output::Missing {
-        from_height,
-        to_height,
-    }
+    Output::Missing { from_height, to_height }
 }
 
 fn follower() -> Single {
-    Single::new(Config {
-        node: 3,
-        orderer: 0,
-    })
+    Single::new(Config { node: 3, orderer: 0 })
 }
 
 #[test]
 fn only_the_orderer_decides_what_its_own_sequencer_seals() {
-    let mut orderer = Single::new(Config {
-        node: 0,
-        orderer: 0,
-    });
-    let sealed = Input::Sealed {
-        height: 1,
-        hash: hash(1),
-    };
+    let mut orderer = Single::new(Config { node: 0, orderer: 0 });
+    let sealed = Input::Sealed { height: 1, hash: hash(1) };
     assert_eq!(feed(&mut orderer, sealed), decided(1..=1));
     assert!(feed(&mut orderer, sealed).is_empty(), "once");
-    assert!(
-        batch(&mut orderer, 1).is_empty(),
-        "its own batch comes back"
-    );
+    assert!(batch(&mut orderer, 1).is_empty(), "its own batch comes back");
     assert!(feed(&mut follower(), sealed).is_empty());
 }
 
@@ -105,31 +78,17 @@ fn a_heartbeat_shows_a_lost_tail() {
     let mut machine = follower();
     batch(&mut machine, 1);
     assert!(feed(&mut machine, Input::Head { height: 1 }).is_empty());
-    assert_eq!(
-        feed(&mut machine, Input::Head { height: 3 }),
-        [missing(2, 3)]
-    );
+    assert_eq!(feed(&mut machine, Input::Head { height: 3 }), [missing(2, 3)]);
 }
 
 #[test]
 fn a_batch_that_does_not_link_is_not_taken() {
     let mut machine = follower();
     batch(&mut machine, 1);
-    let bad = Input::Batch {
-        height: 2,
-        prev: hash(9),
-        hash: hash(2),
-    };
-    assert_eq!(
-        feed(&mut machine, bad),
-        [Output::Broken { height: 2 }, missing(2, 2)]
-    );
+    let bad = Input::Batch { height: 2, prev: hash(9), hash: hash(2) };
+    assert_eq!(feed(&mut machine, bad), [Output::Broken { height: 2 }, missing(2, 2)]);
     assert_eq!(machine.height(), 1);
-    assert_eq!(
-        batch(&mut machine, 2),
-        decided(2..=2),
-        "the right one still can be"
-    );
+    assert_eq!(batch(&mut machine, 2), decided(2..=2), "the right one still can be");
 }
 
 #[test]
@@ -143,14 +102,7 @@ fn what_is_held_is_bounded_and_what_was_dropped_is_asked_for_again() {
     let first_dropped = HELD_MAX as Height + 2;
     let out = batch(&mut machine, 1);
     let (gap, decisions) = out.split_last().expect("outputs");
-    assert!(
-        decisions == decided(1..=first_dropped - 1),
-        "{} decisions",
-        decisions.len()
-    );
+    assert!(decisions == decided(1..=first_dropped - 1), "{} decisions", decisions.len());
     assert_eq!(*gap, missing(first_dropped, last));
-    assert_eq!(
-        feed(&mut machine, Input::Retry),
-        [missing(first_dropped, last)]
-    );
+    assert_eq!(feed(&mut machine, Input::Retry), [missing(first_dropped, last)]);
 }

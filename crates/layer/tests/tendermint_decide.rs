@@ -16,13 +16,7 @@ fn line_47_schedules_timeout_precommit_once_and_its_expiry_starts_the_next_round
     let out = rig.expire(Step::Precommit, 1, 0);
     assert_eq!(rig.at(), (1, 1, Step::Propose));
     assert_eq!(timeouts_in(&out), [(Step::Propose, 1, 1100)]);
-    assert_eq!(
-        (
-            rig.machine.fired_at(Line::L47),
-            rig.machine.fired_at(Line::L67)
-        ),
-        (1, 1)
-    );
+    assert_eq!((rig.machine.fired_at(Line::L47), rig.machine.fired_at(Line::L67)), (1, 1));
 }
 
 #[test]
@@ -37,15 +31,9 @@ fn timeouts_grow_with_the_round() {
         assert_eq!(timeouts_in(&out), [(Step::Prevote, round, 2000 + 200 * r)]);
         rig.expire(Step::Prevote, 1, round);
         let out = rig.votes(Precommit, 1, round, &[(0, A), (1, B)]);
-        assert_eq!(
-            timeouts_in(&out),
-            [(Step::Precommit, round, 3000 + 300 * r)]
-        );
+        assert_eq!(timeouts_in(&out), [(Step::Precommit, round, 3000 + 300 * r)]);
         let out = rig.expire(Step::Precommit, 1, round);
-        assert_eq!(
-            timeouts_in(&out),
-            [(Step::Propose, round + 1, 1000 + 100 * (r + 1))]
-        );
+        assert_eq!(timeouts_in(&out), [(Step::Propose, round + 1, 1000 + 100 * (r + 1))]);
     }
 }
 
@@ -57,14 +45,8 @@ fn line_49_decides_then_waits_for_the_commit_timeout() {
     assert_eq!(decisions_in(&out), [(1, 0, A)]);
     assert_eq!(rig.at(), (2, 0, Step::Commit));
     assert!(timeouts_in(&out).contains(&(Step::Commit, 0, 4000)));
-    assert!(
-        rig.vote(Precommit, 1, 0, 1, A).is_empty(),
-        "older heights are ignored"
-    );
-    assert!(
-        rig.propose(2, 0, B, None).is_empty(),
-        "heard, but round 0 has not begun"
-    );
+    assert!(rig.vote(Precommit, 1, 0, 1, A).is_empty(), "older heights are ignored");
+    assert!(rig.propose(2, 0, B, None).is_empty(), "heard, but round 0 has not begun");
     let out = rig.expire(Step::Commit, 2, 0);
     assert_eq!(rig.at(), (2, 0, Step::Prevote));
     assert_eq!(votes_in(&out), [(Prevote, 0, B)]);
@@ -96,23 +78,11 @@ fn two_thirds_of_the_precommits_do_not_decide() {
 fn line_50_an_invalid_value_is_not_decided_until_it_is_known_to_be_valid() {
     let mut rig = Rig::of_four(0);
     let value = A.unwrap();
-    let proposal = Proposal {
-        height: 1,
-        round: 0,
-        value,
-        valid_round: None,
-        validator: 1,
-    };
-    rig.feed(Input::Proposal {
-        proposal,
-        valid: false,
-    });
+    let proposal = Proposal { height: 1, round: 0, value, valid_round: None, validator: 1 };
+    rig.feed(Input::Proposal { proposal, valid: false });
     let out = rig.votes(Precommit, 1, 0, &[(1, A), (2, A), (3, A)]);
     assert!(decisions_in(&out).is_empty());
-    let out = rig.feed(Input::Proposal {
-        proposal,
-        valid: true,
-    });
+    let out = rig.feed(Input::Proposal { proposal, valid: true });
     assert_eq!(decisions_in(&out), [(1, 0, A)]);
 }
 
@@ -130,11 +100,7 @@ fn a_single_validator_decides_alone() {
     let mut rig = Rig::idle(&[1], Some(0));
     rig.feed(Input::Start);
     for height in 1..5 {
-        let out = rig.feed(Input::Value {
-            height,
-            round: 0,
-            value: A.unwrap(),
-        });
+        let out = rig.feed(Input::Value { height, round: 0, value: A.unwrap() });
         assert_eq!(decisions_in(&out), [(height, 0, A)]);
         rig.expire(Step::Commit, height + 1, 0);
     }
@@ -147,15 +113,9 @@ fn catching_up_goes_on_after_the_synced_height_without_deciding_it_again() {
     let out = rig.feed(Input::CatchUp { height: 5, value });
     assert!(decisions_in(&out).is_empty());
     assert_eq!(timeouts_in(&out), [(Step::Commit, 0, 4000)]);
-    assert_eq!(
-        (rig.at(), rig.machine.decided()),
-        ((6, 0, Step::Commit), Some((5, value)))
-    );
+    assert_eq!((rig.at(), rig.machine.decided()), ((6, 0, Step::Commit), Some((5, value))));
     assert_eq!(rig.machine.locked(), None);
-    assert!(
-        rig.feed(Input::CatchUp { height: 5, value }).is_empty(),
-        "it is done"
-    );
+    assert!(rig.feed(Input::CatchUp { height: 5, value }).is_empty(), "it is done");
     rig.expire(Step::Commit, 6, 0);
     assert_eq!(decisions_in(&rig.decide(6)), [(6, 0, A)]);
 }

@@ -25,20 +25,14 @@ fn locked_in_round_2() -> Rig {
     rig.expire(Step::Propose, 1, 1);
     rig.votes(Precommit, 1, 1, &[(1, NIL), (2, NIL), (3, NIL)]);
     rig.expire(Step::Precommit, 1, 1);
-    assert_eq!(
-        (rig.machine.round(), rig.machine.locked()),
-        (2, A.map(|a| (0, a)))
-    );
+    assert_eq!((rig.machine.round(), rig.machine.locked()), (2, A.map(|a| (0, a))));
     rig
 }
 
 #[test]
 fn line_30_a_later_quorum_unlocks() {
     let mut rig = locked_in_round_2();
-    assert!(
-        rig.propose(1, 2, B, Some(1)).is_empty(),
-        "without the prevotes of round 1 it waits"
-    );
+    assert!(rig.propose(1, 2, B, Some(1)).is_empty(), "without the prevotes of round 1 it waits");
     rig.votes(Prevote, 1, 1, &[(1, B), (2, B)]);
     let out = rig.vote(Prevote, 1, 1, 3, B);
     assert_eq!(votes_in(&out), [(Prevote, 2, B)]);
@@ -52,10 +46,7 @@ fn line_28_waits_until_timeout_propose_for_prevotes_that_never_come() {
     let mut rig = locked_in_round_2();
     rig.propose(1, 2, B, Some(1));
     rig.votes(Prevote, 1, 1, &[(1, B), (2, B)]);
-    assert_eq!(
-        votes_in(&rig.expire(Step::Propose, 1, 2)),
-        [(Prevote, 2, NIL)]
-    );
+    assert_eq!(votes_in(&rig.expire(Step::Propose, 1, 2)), [(Prevote, 2, NIL)]);
     assert_eq!(rig.machine.fired_at(Line::L28), 0);
 }
 
@@ -72,10 +63,7 @@ fn line_32_an_earlier_quorum_does_not_unlock() {
     rig.votes(Precommit, 1, 1, &[(1, NIL), (2, NIL)]);
     rig.expire(Step::Precommit, 1, 1);
     rig.votes(Prevote, 1, 0, &[(1, A), (2, A), (3, A)]);
-    assert_eq!(
-        votes_in(&rig.propose(1, 2, A, Some(0))),
-        [(Prevote, 2, NIL)]
-    );
+    assert_eq!(votes_in(&rig.propose(1, 2, A, Some(0))), [(Prevote, 2, NIL)]);
     assert_eq!(rig.machine.fired_at(Line::L32), 1);
     assert_eq!(rig.machine.locked(), B.map(|b| (1, b)));
 }

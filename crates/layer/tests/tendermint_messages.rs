@@ -14,11 +14,7 @@ fn line_55_skips_to_a_round_that_f_plus_1_are_in() {
     let mut rig = Rig::of_four(0);
     rig.vote(Prevote, 1, 5, 1, NIL);
     rig.vote(Precommit, 1, 5, 1, NIL);
-    assert_eq!(
-        rig.machine.round(),
-        0,
-        "one validator, however often it speaks, is not f+1"
-    );
+    assert_eq!(rig.machine.round(), 0, "one validator, however often it speaks, is not f+1");
     let out = rig.vote(Precommit, 1, 5, 2, NIL);
     assert_eq!(rig.at(), (1, 5, Step::Propose));
     assert_eq!(timeouts_in(&out), [(Step::Propose, 5, 1500)]);
@@ -40,11 +36,7 @@ fn rounds_beyond_the_window_still_pull_a_node_along() {
     rig.vote(Prevote, 1, far + 7, 1, A);
     assert_eq!(rig.machine.held(), 1);
     rig.vote(Prevote, 1, far, 2, A);
-    assert_eq!(
-        rig.at(),
-        (1, far, Step::Propose),
-        "both have reached this round"
-    );
+    assert_eq!(rig.at(), (1, far, Step::Propose), "both have reached this round");
 }
 
 #[test]
@@ -84,11 +76,7 @@ fn the_first_of_two_votes_counts_and_the_contradiction_is_told_once() {
     let out = rig.votes(Prevote, 1, 0, &[(1, A), (1, A), (1, NIL), (1, B)]);
     assert_eq!((accusations_in(&out), out.len()), (1, 1), "{out:?}");
     rig.vote(Precommit, 1, 0, 1, A);
-    assert_eq!(
-        accusations_in(&rig.vote(Precommit, 1, 0, 1, B)),
-        0,
-        "same height and round"
-    );
+    assert_eq!(accusations_in(&rig.vote(Precommit, 1, 0, 1, B)), 0, "same height and round");
     assert_eq!(rig.machine.locked(), None);
 }
 
@@ -120,11 +108,7 @@ fn what_is_held_is_bounded_whatever_two_liars_send() {
         }
     }
     let bound = 2 * (ROUNDS_AHEAD + 1) as usize + 4 + 1 + 2 * NEXT_PER_VALIDATOR;
-    assert!(
-        rig.machine.held() <= bound,
-        "{} held, at most {bound}",
-        rig.machine.held()
-    );
+    assert!(rig.machine.held() <= bound, "{} held, at most {bound}", rig.machine.held());
     assert_eq!(rig.at(), (1, 0, Step::Propose));
 }
 
@@ -135,11 +119,7 @@ fn old_rounds_are_forgotten_but_the_locked_one() {
     rig.vote(Prevote, 1, far, 1, NIL);
     rig.vote(Prevote, 1, far, 2, NIL);
     assert_eq!(rig.machine.round(), ROUNDS_BEHIND + 5);
-    assert_eq!(
-        rig.machine.held(),
-        1 + 3 + 3,
-        "round 0; far votes only pull"
-    );
+    assert_eq!(rig.machine.held(), 1 + 3 + 3, "round 0; far votes only pull");
     let out = rig.vote(Precommit, 1, 0, 1, A);
     assert_eq!(accusations_in(&out), 1, "round 0 is still known");
     assert!(rig.vote(Precommit, 1, 1, 1, A).is_empty());
@@ -149,11 +129,7 @@ fn old_rounds_are_forgotten_but_the_locked_one() {
 fn own_messages_are_what_a_peer_a_round_behind_needs() {
     let mut rig = Rig::of_four(1);
     let value = A.unwrap();
-    rig.feed(Input::Value {
-        height: 1,
-        round: 0,
-        value,
-    });
+    rig.feed(Input::Value { height: 1, round: 0, value });
     let (proposal, votes) = rig.machine.own_messages();
     assert_eq!((proposal.map(|p| p.value), votes.len()), (A, 1));
     rig.votes(Prevote, 1, 0, &[(0, A), (2, A)]);
@@ -163,24 +139,13 @@ fn own_messages_are_what_a_peer_a_round_behind_needs() {
     let said = |rig: &Rig| -> Vec<_> {
         let (proposal, votes) = rig.machine.own_messages();
         assert_eq!(proposal, None);
-        votes
-            .iter()
-            .map(|v| (v.vote_type, v.round, v.value))
-            .collect()
+        votes.iter().map(|v| (v.vote_type, v.round, v.value)).collect()
     };
     let old = [(Prevote, 0, A), (Precommit, 0, A)];
     assert_eq!(said(&rig), [old[0], old[1], (Prevote, 1, NIL)]);
     rig.votes(Precommit, 1, 1, &[(0, NIL), (2, NIL), (3, NIL)]);
     rig.expire(Step::Precommit, 1, 1);
-    assert_eq!(
-        said(&rig),
-        [old[0], (Prevote, 1, NIL)],
-        "prevotes for a value stay"
-    );
+    assert_eq!(said(&rig), [old[0], (Prevote, 1, NIL)], "prevotes for a value stay");
     let (proposals, votes) = rig.machine.known_messages();
-    assert_eq!(
-        (proposals.len(), votes.len()),
-        (1, 3 + 3 + 1 + 3),
-        "of everyone, three rounds"
-    );
+    assert_eq!((proposals.len(), votes.len()), (1, 3 + 3 + 1 + 3), "of everyone, three rounds");
 }

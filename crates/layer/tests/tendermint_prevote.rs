@@ -13,21 +13,9 @@ fn line_34_schedules_timeout_prevote_once_and_its_expiry_precommits_nil() {
     assert!(rig.vote(Prevote, 1, 0, 1, B).is_empty());
     let out = rig.vote(Prevote, 1, 0, 2, NIL);
     assert_eq!(timeouts_in(&out), [(Step::Prevote, 0, 2000)]);
-    assert!(
-        rig.vote(Prevote, 1, 0, 3, NIL).is_empty(),
-        "for the first time only"
-    );
-    assert_eq!(
-        votes_in(&rig.expire(Step::Prevote, 1, 0)),
-        [(Precommit, 0, NIL)]
-    );
-    assert_eq!(
-        (
-            rig.machine.fired_at(Line::L34),
-            rig.machine.fired_at(Line::L63)
-        ),
-        (1, 1)
-    );
+    assert!(rig.vote(Prevote, 1, 0, 3, NIL).is_empty(), "for the first time only");
+    assert_eq!(votes_in(&rig.expire(Step::Prevote, 1, 0)), [(Precommit, 0, NIL)]);
+    assert_eq!((rig.machine.fired_at(Line::L34), rig.machine.fired_at(Line::L63)), (1, 1));
     assert_eq!(rig.machine.locked(), None);
 }
 
@@ -59,17 +47,8 @@ fn after_precommitting_nil_a_late_quorum_makes_a_valid_value_but_no_lock() {
     rig.votes(Prevote, 1, 0, &[(1, NIL), (2, A)]);
     rig.expire(Step::Prevote, 1, 0);
     assert!(rig.vote(Prevote, 1, 0, 3, A).is_empty());
-    assert_eq!(
-        (rig.machine.valid(), rig.machine.locked()),
-        (A.map(|a| (0, a)), None)
-    );
-    assert_eq!(
-        (
-            rig.machine.fired_at(Line::L42),
-            rig.machine.fired_at(Line::L38)
-        ),
-        (1, 0)
-    );
+    assert_eq!((rig.machine.valid(), rig.machine.locked()), (A.map(|a| (0, a)), None));
+    assert_eq!((rig.machine.fired_at(Line::L42), rig.machine.fired_at(Line::L38)), (1, 0));
 }
 
 #[test]
@@ -83,11 +62,7 @@ fn line_44_precommits_nil_without_waiting() {
 
 #[test]
 fn a_quorum_is_strictly_more_than_two_thirds() {
-    for (weights, enough) in [
-        (vec![1, 1, 1], 3),
-        (vec![1; 4], 3),
-        (vec![2, 1, 1, 1, 1], 4),
-    ] {
+    for (weights, enough) in [(vec![1, 1, 1], 3), (vec![1; 4], 3), (vec![2, 1, 1, 1, 1], 4)] {
         let mut rig = Rig::idle(&weights, None);
         rig.feed(surgetank_layer::consensus::tendermint::Input::Start);
         rig.propose(1, 0, A, None);
@@ -95,11 +70,7 @@ fn a_quorum_is_strictly_more_than_two_thirds() {
         // From the last: the heaviest votes last.
         let deciding = (1..=voters)
             .find(|&n| !decisions_in(&rig.vote(Precommit, 1, 0, voters - n, A)).is_empty());
-        assert_eq!(
-            deciding,
-            Some(if weights[0] == 2 { 5 } else { enough }),
-            "{weights:?}"
-        );
+        assert_eq!(deciding, Some(if weights[0] == 2 { 5 } else { enough }), "{weights:?}");
     }
 }
 
@@ -110,9 +81,6 @@ fn a_repeated_vote_counts_once() {
     for _ in 0..5 {
         assert!(rig.vote(Prevote, 1, 0, 1, A).is_empty());
         assert!(rig.propose(1, 0, A, None).is_empty());
-        assert!(
-            rig.vote(Prevote, 1, 0, 0, A).is_empty(),
-            "its own vote comes back"
-        );
+        assert!(rig.vote(Prevote, 1, 0, 0, A).is_empty(), "its own vote comes back");
     }
 }

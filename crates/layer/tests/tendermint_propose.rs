@@ -10,20 +10,10 @@ use tendermint_rig::*;
 fn the_proposer_asks_for_a_value_proposes_it_and_prevotes_it() {
     let mut rig = Rig::idle(&[1; 4], Some(1));
     let start = rig.feed(Input::Start);
-    assert!(start.contains(&Output::GetValue {
-        height: 1,
-        round: 0
-    }));
-    let out = rig.feed(Input::Value {
-        height: 1,
-        round: 0,
-        value: A.unwrap(),
-    });
+    assert!(start.contains(&Output::GetValue { height: 1, round: 0 }));
+    let out = rig.feed(Input::Value { height: 1, round: 0, value: A.unwrap() });
     let proposal = proposals_in(&out)[0];
-    assert_eq!(
-        (proposal.height, proposal.round, proposal.valid_round),
-        (1, 0, None)
-    );
+    assert_eq!((proposal.height, proposal.round, proposal.valid_round), (1, 0, None));
     assert_eq!((proposal.validator, Some(proposal.value)), (1, A));
     assert_eq!(votes_in(&out), [(VoteType::Prevote, 0, A)]);
     assert_eq!(rig.at(), (1, 0, Step::Prevote));
@@ -53,25 +43,13 @@ fn a_timeout_out_of_date_does_nothing() {
 #[test]
 fn a_valid_proposal_is_prevoted_and_an_invalid_one_answered_by_nil() {
     let mut rig = Rig::of_four(0);
-    assert_eq!(
-        votes_in(&rig.propose(1, 0, A, None)),
-        [(VoteType::Prevote, 0, A)]
-    );
+    assert_eq!(votes_in(&rig.propose(1, 0, A, None)), [(VoteType::Prevote, 0, A)]);
     assert_eq!(rig.machine.fired_at(Line::L24), 1);
 
     let mut rig = Rig::of_four(0);
     let value = A.unwrap();
-    let proposal = Proposal {
-        height: 1,
-        round: 0,
-        value,
-        valid_round: None,
-        validator: 1,
-    };
-    let out = rig.feed(Input::Proposal {
-        proposal,
-        valid: false,
-    });
+    let proposal = Proposal { height: 1, round: 0, value, valid_round: None, validator: 1 };
+    let out = rig.feed(Input::Proposal { proposal, valid: false });
     assert_eq!(votes_in(&out), [(VoteType::Prevote, 0, NIL)]);
     assert_eq!(rig.machine.fired_at(Line::L26), 1);
 }
@@ -81,20 +59,8 @@ fn a_proposal_of_another_than_the_proposer_or_with_an_impossible_valid_round_is_
     let mut rig = Rig::of_four(0);
     let value = A.unwrap();
     for (validator, valid_round) in [(2, None), (1, Some(0)), (1, Some(7)), (9, None)] {
-        let proposal = Proposal {
-            height: 1,
-            round: 0,
-            value,
-            valid_round,
-            validator,
-        };
-        assert!(
-            rig.feed(Input::Proposal {
-                proposal,
-                valid: true
-            })
-            .is_empty()
-        );
+        let proposal = Proposal { height: 1, round: 0, value, valid_round, validator };
+        assert!(rig.feed(Input::Proposal { proposal, valid: true }).is_empty());
     }
     assert_eq!((rig.at(), rig.machine.held()), ((1, 0, Step::Propose), 0));
 }
@@ -103,40 +69,11 @@ fn a_proposal_of_another_than_the_proposer_or_with_an_impossible_valid_round_is_
 fn a_late_or_unasked_value_is_ignored() {
     let mut rig = Rig::of_four(1);
     let value = A.unwrap();
-    assert!(
-        rig.feed(Input::Value {
-            height: 1,
-            round: 4,
-            value
-        })
-        .is_empty()
-    );
-    assert!(
-        rig.feed(Input::Value {
-            height: 2,
-            round: 0,
-            value
-        })
-        .is_empty()
-    );
+    assert!(rig.feed(Input::Value { height: 1, round: 4, value }).is_empty());
+    assert!(rig.feed(Input::Value { height: 2, round: 0, value }).is_empty());
     rig.expire(Step::Propose, 1, 0);
-    assert!(
-        rig.feed(Input::Value {
-            height: 1,
-            round: 0,
-            value
-        })
-        .is_empty()
-    );
-    assert!(
-        Rig::of_four(0)
-            .feed(Input::Value {
-                height: 1,
-                round: 0,
-                value
-            })
-            .is_empty()
-    );
+    assert!(rig.feed(Input::Value { height: 1, round: 0, value }).is_empty());
+    assert!(Rig::of_four(0).feed(Input::Value { height: 1, round: 0, value }).is_empty());
 }
 
 #[test]
@@ -147,18 +84,9 @@ fn line_16_proposes_the_valid_value_again_with_its_round() {
     rig.votes(VoteType::Precommit, 1, 0, &[(0, NIL), (1, NIL)]);
     let out = rig.expire(Step::Precommit, 1, 0);
     let proposal = proposals_in(&out)[0];
-    assert_eq!(
-        (Some(proposal.value), proposal.valid_round, proposal.round),
-        (A, Some(0), 1)
-    );
+    assert_eq!((Some(proposal.value), proposal.valid_round, proposal.round), (A, Some(0), 1));
     assert_eq!(votes_in(&out), [(VoteType::Prevote, 1, A)]);
-    assert_eq!(
-        (
-            rig.machine.fired_at(Line::L16),
-            rig.machine.fired_at(Line::L18)
-        ),
-        (1, 0)
-    );
+    assert_eq!((rig.machine.fired_at(Line::L16), rig.machine.fired_at(Line::L18)), (1, 0));
 }
 
 #[test]
@@ -172,16 +100,11 @@ fn equal_weights_propose_in_turn_and_unequal_ones_by_their_share() {
     }
     let weights = [20, 0, 60, 30, 90];
     let rig = Rig::idle(&weights, None);
-    let turns: Vec<u32> = (0..20)
-        .map(|round| rig.machine.proposer(5, round))
-        .collect();
+    let turns: Vec<u32> = (0..20).map(|round| rig.machine.proposer(5, round)).collect();
     for (validator, weight) in (0u32..).zip(weights) {
         let mine = turns.iter().filter(|&&turn| turn == validator).count() as u64;
         assert_eq!(mine, weight / 10, "validator {validator} in {turns:?}");
     }
     let twice = |who: u32| turns.windows(2).any(|pair| pair == [who, who]);
-    assert!(
-        ![0, 2, 3].into_iter().any(twice),
-        "a light validator twice in a row: {turns:?}"
-    );
+    assert!(![0, 2, 3].into_iter().any(twice), "a light validator twice in a row: {turns:?}");
 }

@@ -12,9 +12,7 @@ use tendermint_world::{Lying, Outcome, World};
 const RARE: [u64; 1] = [19_581];
 
 fn number(name: &str) -> Option<u64> {
-    std::env::var(name)
-        .ok()
-        .map(|text| text.parse().expect("a whole number"))
+    std::env::var(name).ok().map(|text| text.parse().expect("a whole number"))
 }
 
 /// Names the seed when a machine panics inside the world.
@@ -33,18 +31,13 @@ fn all_agree(lying: Lying, worlds: u64) -> Vec<(Line, u64)> {
     let mut total: Vec<(Line, u64)> = Line::ALL.map(|line| (line, 0)).to_vec();
     let seeds: Vec<u64> = match number("SURGETANK_SEED") {
         Some(seed) => vec![seed],
-        None => (0..number("SURGETANK_WORLDS").unwrap_or(worlds))
-            .chain(RARE)
-            .collect(),
+        None => (0..number("SURGETANK_WORLDS").unwrap_or(worlds)).chain(RARE).collect(),
     };
     for seed in seeds {
         let _named = Named(seed);
         match World::new(seed, lying).run() {
             Outcome::Agreed(fired) => {
-                total
-                    .iter_mut()
-                    .zip(fired)
-                    .for_each(|(sum, (_, n))| sum.1 += n);
+                total.iter_mut().zip(fired).for_each(|(sum, (_, n))| sum.1 += n);
             }
             Outcome::Disagreed(what) => panic!("honest nodes disagree at {what}"),
             Outcome::Stuck(what) => panic!("stuck after the network healed: {what}"),
@@ -57,15 +50,8 @@ fn all_agree(lying: Lying, worlds: u64) -> Vec<(Line, u64)> {
 fn honest_nodes_agree_and_decide_although_a_minority_lies() {
     let fired = all_agree(Lying::BelowThird, 12_000);
     if number("SURGETANK_SEED").is_none() {
-        let silent: Vec<Line> = fired
-            .iter()
-            .filter(|(_, n)| *n == 0)
-            .map(|(l, _)| *l)
-            .collect();
-        assert!(
-            silent.is_empty(),
-            "the worlds never reach {silent:?}: {fired:?}"
-        );
+        let silent: Vec<Line> = fired.iter().filter(|(_, n)| *n == 0).map(|(l, _)| *l).collect();
+        assert!(silent.is_empty(), "the worlds never reach {silent:?}: {fired:?}");
     }
 }
 
@@ -77,25 +63,15 @@ fn honest_nodes_agree_and_decide_with_own_messages_alone() {
 /// The check above can fail: with more than a third lying, some world shows a disagreement.
 #[test]
 fn a_disagreement_is_found_once_more_than_a_third_lies() {
-    let disagrees = |seed: &u64| {
-        matches!(
-            World::new(*seed, Lying::AboveThird).run(),
-            Outcome::Disagreed(_)
-        )
-    };
+    let disagrees =
+        |seed: &u64| matches!(World::new(*seed, Lying::AboveThird).run(), Outcome::Disagreed(_));
     let found = (0..300).find(disagrees);
-    assert!(
-        found.is_some(),
-        "300 worlds with more than a third lying, and all agreed"
-    );
+    assert!(found.is_some(), "300 worlds with more than a third lying, and all agreed");
 }
 
 #[test]
 fn the_same_seed_is_the_same_world() {
     let run = |seed| format!("{:?}", World::new(seed, Lying::BelowThird).run());
     assert!((0..20).all(|seed| run(seed) == run(seed)));
-    assert!(
-        (1..20).any(|seed| run(seed) != run(0)),
-        "every seed gives the same world"
-    );
+    assert!((1..20).any(|seed| run(seed) != run(0)), "every seed gives the same world");
 }

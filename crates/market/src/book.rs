@@ -81,14 +81,12 @@ impl Book {
 
     /// Best price on a side and the quantity resting there.
     pub fn best(&self, side: Side) -> Option<(Price, Qty)> {
-        self.best_level(side)
-            .map(|(price, level)| (price, level.qty))
+        self.best_level(side).map(|(price, level)| (price, level.qty))
     }
 
     /// The order that is next to trade on a side.
     pub fn front(&self, side: Side) -> Option<Resting> {
-        self.best_level(side)
-            .map(|(_, level)| self.nodes[level.head as usize].order)
+        self.best_level(side).map(|(_, level)| self.nodes[level.head as usize].order)
     }
 
     /// An account's live order.
@@ -115,8 +113,7 @@ impl Book {
 
     /// Whether an incoming order of this side and price would match.
     pub fn crosses(&self, side: Side, price: Price) -> bool {
-        self.best(side.opposite())
-            .is_some_and(|(best, _)| reaches(side, price, best))
+        self.best(side.opposite()).is_some_and(|(best, _)| reaches(side, price, best))
     }
 
     /// What taking up to `qty` at once would trade: quantity and notional. `limit` as in an order.
@@ -147,16 +144,8 @@ impl Book {
             Side::Sell => &mut self.asks,
         }
         .entry(order.price)
-        .or_insert(Level {
-            head: NONE,
-            tail: NONE,
-            qty: 0,
-        });
-        let node = Node {
-            order,
-            prev: level.tail,
-            next: NONE,
-        };
+        .or_insert(Level { head: NONE, tail: NONE, qty: 0 });
+        let node = Node { order, prev: level.tail, next: NONE };
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.nodes[slot as usize] = node;
@@ -184,9 +173,7 @@ impl Book {
         self.len -= 1;
         let Node { order, prev, next } = self.nodes[slot as usize].clone();
         let side = self.side_mut(order.side);
-        let level = side
-            .get_mut(&order.price)
-            .expect("a resting order has a level");
+        let level = side.get_mut(&order.price).expect("a resting order has a level");
         level.qty -= order.qty;
         if prev == NONE {
             level.head = next;

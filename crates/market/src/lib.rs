@@ -69,11 +69,7 @@ pub struct Imbalance {
 
 impl fmt::Display for Imbalance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Imbalance {
-            symbol,
-            qty,
-            notional,
-        } = self;
+        let Imbalance { symbol, qty, notional } = self;
         write!(
             f,
             "market {symbol}: opened positions sum to {qty} lots and {notional} quanta, not to 0; \
@@ -90,49 +86,21 @@ impl Market {
     /// # Panics
     /// If the numbers of markets and prices differ, or one is out of bounds (see [`config`]).
     pub fn new(config: Config, initial_price: &[Price]) -> Market {
-        assert_eq!(
-            config.symbols.len(),
-            initial_price.len(),
-            "one initial price per market"
-        );
+        assert_eq!(config.symbols.len(), initial_price.len(), "one initial price per market");
         for (rules, price) in config.symbols.iter().zip(initial_price) {
-            assert!(
-                (1..=PRICE_MAX).contains(price),
-                "initial price {price} out of bounds"
-            );
-            let SymbolConfig {
-                initial_margin_ppm,
-                maintenance_margin_ppm,
-                ..
-            } = *rules;
-            assert!(
-                maintenance_margin_ppm < PPM,
-                "maintenance margin must be below 100 %"
-            );
-            assert!(
-                initial_margin_ppm <= PPM,
-                "initial margin must not exceed 100 %"
-            );
-            assert!(
-                rules.taker_fee_ppm.max(rules.maker_fee_ppm) <= PPM,
-                "fee above 100 %"
-            );
-            assert!(
-                rules.worst_price_ppm.is_none_or(|w| w <= PPM),
-                "worst price above 100 %"
-            );
+            assert!((1..=PRICE_MAX).contains(price), "initial price {price} out of bounds");
+            let SymbolConfig { initial_margin_ppm, maintenance_margin_ppm, .. } = *rules;
+            assert!(maintenance_margin_ppm < PPM, "maintenance margin must be below 100 %");
+            assert!(initial_margin_ppm <= PPM, "initial margin must not exceed 100 %");
+            assert!(rules.taker_fee_ppm.max(rules.maker_fee_ppm) <= PPM, "fee above 100 %");
+            assert!(rules.worst_price_ppm.is_none_or(|w| w <= PPM), "worst price above 100 %");
         }
-        assert!(
-            (0..=MONEY_MAX).contains(&config.insurance),
-            "insurance fund out of bounds"
-        );
+        assert!((0..=MONEY_MAX).contains(&config.insurance), "insurance fund out of bounds");
         let marks = config.symbols.iter().zip(initial_price);
         Market {
             books: vec![Book::default(); config.symbols.len()],
             ledger: Ledger::new(&config.symbols, initial_price),
-            mark_prices: marks
-                .map(|(s, &price)| MarkPrice::new(s.mark, price))
-                .collect(),
+            mark_prices: marks.map(|(s, &price)| MarkPrice::new(s.mark, price)).collect(),
             last: vec![None; config.symbols.len()],
             insurance: config.insurance,
             fees: 0,
@@ -148,15 +116,9 @@ impl Market {
     /// # Panics
     /// If cash is negative or all deposits exceed [`MONEY_MAX`].
     pub fn deposit(&mut self, account: AccountId, cash: Money, mode: MarginMode) {
-        assert!(
-            cash >= 0,
-            "account {account}: a deposit of {cash} is negative"
-        );
+        assert!(cash >= 0, "account {account}: a deposit of {cash} is negative");
         self.deposits += cash;
-        assert!(
-            self.deposits + self.config.insurance <= MONEY_MAX,
-            "deposits exceed MONEY_MAX"
-        );
+        assert!(self.deposits + self.config.insurance <= MONEY_MAX, "deposits exceed MONEY_MAX");
         self.ledger.deposit(account, cash, mode);
     }
 
@@ -168,18 +130,9 @@ impl Market {
     /// If the account has no deposit, or quantity or price are out of bounds.
     pub fn open(&mut self, account: AccountId, symbol: u16, qty: Qty, price: Price) {
         let s = usize::from(symbol);
-        assert!(
-            self.ledger.knows(account),
-            "account {account}: deposit before you open"
-        );
-        assert!(
-            s < self.books.len(),
-            "account {account}: no market {symbol}"
-        );
-        assert!(
-            (1..=PRICE_MAX).contains(&price),
-            "account {account}: price out of bounds"
-        );
+        assert!(self.ledger.knows(account), "account {account}: deposit before you open");
+        assert!(s < self.books.len(), "account {account}: no market {symbol}");
+        assert!((1..=PRICE_MAX).contains(&price), "account {account}: price out of bounds");
         let held = self.ledger.position(account, s).qty;
         let in_bounds = qty.checked_add(held).is_some_and(|q| q.abs() <= QTY_MAX);
         assert!(in_bounds, "account {account}: quantity out of bounds");
@@ -199,11 +152,7 @@ impl Market {
             let qty = positions.clone().map(|p| Money::from(p.qty)).sum();
             let notional = positions.map(|p| p.cost).sum();
             if (qty, notional) != (0, 0) {
-                return Err(Imbalance {
-                    symbol: s,
-                    qty,
-                    notional,
-                });
+                return Err(Imbalance { symbol: s, qty, notional });
             }
         }
         Ok(())
@@ -230,18 +179,9 @@ impl Market {
         u: &PriceUpdate,
         facts: &mut Vec<Fact>,
     ) {
-        let PriceUpdate {
-            symbol,
-            price,
-            observed_ns,
-        } = *u;
+        let PriceUpdate { symbol, price, observed_ns } = *u;
         let s = usize::from(symbol);
-        let refused = |reason| Fact::Rejected {
-            account,
-            cl_ord_id: 0,
-            symbol,
-            reason,
-        };
+        let refused = |reason| Fact::Rejected { account, cl_ord_id: 0, symbol, reason };
         if s >= self.books.len() {
             return facts.push(refused(Reject::UnknownSymbol));
         }
@@ -253,17 +193,10 @@ impl Market {
         if !self.mark_prices[s].update(now, price, observed_ns, top, self.last[s]) {
             return facts.push(refused(Reject::StalePrice));
         }
-        facts.push(Fact::OraclePrice {
-            symbol,
-            price,
-            observed_ns,
-        });
+        facts.push(Fact::OraclePrice { symbol, price, observed_ns });
         let mark = self.mark_prices[s].mark();
         self.ledger.set_mark(s, mark);
-        facts.push(Fact::Mark {
-            symbol,
-            price: mark,
-        });
+        facts.push(Fact::Mark { symbol, price: mark });
     }
 }
 
@@ -328,15 +261,13 @@ impl Market {
     /// Whether the position may be liquidated with its market marked at this price: maintenance
     /// requirement > equity, strictly. Other markets at their own marks.
     pub fn liquidatable(&self, account: AccountId, symbol: u16, at_mark: Price) -> bool {
-        self.ledger
-            .liquidatable(account, usize::from(symbol), at_mark)
+        self.ledger.liquidatable(account, usize::from(symbol), at_mark)
     }
 
     /// Appends every account liquidatable with the market marked at this price, by number: what a
     /// keeper sees who has received that price. One pass over all accounts.
     pub fn below_maintenance(&self, symbol: u16, at_mark: Price, out: &mut Vec<AccountId>) {
-        self.ledger
-            .below_maintenance(usize::from(symbol), at_mark, out);
+        self.ledger.below_maintenance(usize::from(symbol), at_mark, out);
     }
 
     /// The first whole price, on the way down for a long and up for a short, at which the position

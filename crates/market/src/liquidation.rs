@@ -57,14 +57,7 @@ impl Budget {
         let held = ledger.position(account, symbol).qty;
         let own = ledger.own_quote(account, symbol);
         let sign = Money::from(held.signum());
-        Budget {
-            sign,
-            own,
-            size: held.abs(),
-            insurance,
-            filled: 0,
-            notional: 0,
-        }
+        Budget { sign, own, size: held.abs(), insurance, filled: 0, notional: 0 }
     }
 
     /// What closing the first `qty` lots at the bankruptcy price adds to the quote.
@@ -115,12 +108,7 @@ impl Market {
     ) {
         let (account, symbol) = (o.target, o.symbol);
         let s = usize::from(symbol);
-        let refused = |reason| Fact::Rejected {
-            account: keeper,
-            cl_ord_id: 0,
-            symbol,
-            reason,
-        };
+        let refused = |reason| Fact::Rejected { account: keeper, cl_ord_id: 0, symbol, reason };
         if s >= self.books.len() {
             return facts.push(refused(Reject::UnknownSymbol));
         }
@@ -129,30 +117,15 @@ impl Market {
         }
         let mark_price = self.ledger.mark(s);
         if !self.ledger.liquidatable(account, s, mark_price) {
-            return facts.push(Fact::NotLiquidatable {
-                account,
-                keeper,
-                symbol,
-            });
+            return facts.push(Fact::NotLiquidatable { account, keeper, symbol });
         }
         self.cancel_all(account, symbol, facts);
         let want = self.liquidation_qty(account, s, o.order_qty);
         let mut budget = Budget::new(&self.ledger, account, s, self.insurance);
         let bankruptcy_price = budget.bankruptcy_price();
-        let side = if budget.sign > 0 {
-            Side::Sell
-        } else {
-            Side::Buy
-        };
+        let side = if budget.sign > 0 { Side::Sell } else { Side::Buy };
         let limit = self.worst_price(s, side);
-        let mut taker = Taker {
-            account,
-            cl_ord_id: 0,
-            symbol,
-            side,
-            limit,
-            leaves: want,
-        };
+        let mut taker = Taker { account, cl_ord_id: 0, symbol, side, limit, leaves: want };
         self.match_taker(&mut taker, Some(&mut budget), facts);
         let fee = self.settle_liquidation(account, symbol, &budget, facts);
         let mut deleveraged_qty = 0;
@@ -189,11 +162,7 @@ impl Market {
         let size = Money::from(self.ledger.position(account, symbol).qty.abs());
         let share = fraction_up(size, self.config.symbols[symbol].liquidation_share_ppm);
         let most = share.clamp(1, size) as Qty;
-        if order_qty > 0 {
-            most.min(order_qty)
-        } else {
-            most
-        }
+        if order_qty > 0 { most.min(order_qty) } else { most }
     }
 
     fn worst_price(&self, symbol: usize, side: Side) -> Option<Price> {
@@ -254,14 +223,7 @@ impl Market {
             let signed = qty * sign as Qty;
             self.ledger.close(account, s, -signed, -value);
             self.ledger.close(against, s, signed, value);
-            facts.push(Fact::Deleveraged {
-                account,
-                against,
-                symbol,
-                qty,
-                price,
-                haircut,
-            });
+            facts.push(Fact::Deleveraged { account, against, symbol, qty, price, haircut });
             self.settle_flat(against, symbol, facts);
             done += qty;
             borne += haircut;
@@ -269,12 +231,7 @@ impl Market {
         if borne > 0 {
             self.bad_debt += borne;
             let borne_by = Bearer::Deleveraged;
-            facts.push(Fact::BadDebt {
-                account,
-                symbol,
-                amount: borne,
-                borne_by,
-            });
+            facts.push(Fact::BadDebt { account, symbol, amount: borne, borne_by });
         }
         done
     }
@@ -327,25 +284,12 @@ impl Market {
         self.deficit += amount - drawn;
         if drawn > 0 {
             let borne_by = Bearer::Insurance;
-            facts.push(Fact::BadDebt {
-                account,
-                symbol,
-                amount: drawn,
-                borne_by,
-            });
-            facts.push(Fact::InsuranceDrawn {
-                amount: drawn,
-                remaining: self.insurance,
-            });
+            facts.push(Fact::BadDebt { account, symbol, amount: drawn, borne_by });
+            facts.push(Fact::InsuranceDrawn { amount: drawn, remaining: self.insurance });
         }
         if amount > drawn {
             let borne_by = Bearer::Venue;
-            facts.push(Fact::BadDebt {
-                account,
-                symbol,
-                amount: amount - drawn,
-                borne_by,
-            });
+            facts.push(Fact::BadDebt { account, symbol, amount: amount - drawn, borne_by });
         }
     }
 }

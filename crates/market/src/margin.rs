@@ -47,9 +47,7 @@ pub struct Position {
 impl Position {
     /// The larger of the two positions reached if all buys, or all sells, are filled.
     fn exposure(&self) -> Qty {
-        (self.qty + self.open_buy)
-            .abs()
-            .max((self.qty - self.open_sell).abs())
+        (self.qty + self.open_buy).abs().max((self.qty - self.open_sell).abs())
     }
 
     fn value(&self, price: Price) -> Money {
@@ -108,9 +106,7 @@ impl Ledger {
                 positions.resize(index + 1, Position::default());
             }
         }
-        self.accounts[index]
-            .get_or_insert(Account { mode, cash: 0 })
-            .cash += cash;
+        self.accounts[index].get_or_insert(Account { mode, cash: 0 }).cash += cash;
     }
 
     /// Whether the account has been opened.
@@ -126,10 +122,7 @@ impl Ledger {
     /// A position; flat if there is none.
     pub fn position(&self, account: AccountId, symbol: usize) -> Position {
         let of_symbol = self.positions.get(symbol);
-        of_symbol
-            .and_then(|p| p.get(account as usize))
-            .copied()
-            .unwrap_or_default()
+        of_symbol.and_then(|p| p.get(account as usize)).copied().unwrap_or_default()
     }
 
     /// Every account's position in a market, by account.
@@ -194,10 +187,7 @@ impl Ledger {
             return;
         };
         let open = positions.iter().zip(0..).filter(|(p, _)| p.qty != 0);
-        out.extend(
-            open.map(|(_, account)| account)
-                .filter(|&a| self.liquidatable(a, symbol, at)),
-        );
+        out.extend(open.map(|(_, account)| account).filter(|&a| self.liquidatable(a, symbol, at)));
     }
 
     /// The first whole price, on the way down for a long and up for a short, at which the position
@@ -293,11 +283,7 @@ impl Ledger {
             Side::Buy => p.open_buy,
             Side::Sell => p.open_sell,
         };
-        if open + qty > QTY_MAX {
-            Err(Reject::OrderExceedsLimit)
-        } else {
-            Ok(())
-        }
+        if open + qty > QTY_MAX { Err(Reject::OrderExceedsLimit) } else { Ok(()) }
     }
 
     /// Equity, in millionths, that may stand as initial margin in this market: all of it, less what
@@ -311,11 +297,7 @@ impl Ledger {
             let p = self.position(account, other);
             let worth = (p.quote + p.value(self.marks[other])) * Money::from(PPM);
             let need = self.initial(other, p.exposure(), self.marks[other]);
-            available += if cross {
-                worth - need
-            } else {
-                (worth - need).min(0)
-            };
+            available += if cross { worth - need } else { (worth - need).min(0) };
         }
         available
     }
@@ -405,8 +387,7 @@ impl Ledger {
 
     /// Whether all positions of the account share its collateral.
     pub fn is_cross(&self, account: AccountId) -> bool {
-        self.account(account)
-            .is_some_and(|a| a.mode == MarginMode::Cross)
+        self.account(account).is_some_and(|a| a.mode == MarginMode::Cross)
     }
 
     fn account(&self, account: AccountId) -> Option<&Account> {

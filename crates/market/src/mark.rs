@@ -53,14 +53,7 @@ impl MarkPrice {
     /// A market that opens at this price.
     pub fn new(rule: Mark, initial: Price) -> MarkPrice {
         let (observed_ns, updated_ns) = (0, 0);
-        MarkPrice {
-            rule,
-            oracle: initial,
-            observed_ns,
-            updated_ns,
-            premium: 0,
-            mark: initial,
-        }
+        MarkPrice { rule, oracle: initial, observed_ns, updated_ns, premium: 0, mark: initial }
     }
 
     /// The mark price.

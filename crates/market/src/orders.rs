@@ -48,21 +48,10 @@ impl Market {
         let qty = match self.check_new(account, o) {
             Ok(qty) => qty,
             Err(reason) => {
-                return facts.push(Fact::Rejected {
-                    account,
-                    cl_ord_id,
-                    symbol,
-                    reason,
-                });
+                return facts.push(Fact::Rejected { account, cl_ord_id, symbol, reason });
             }
         };
-        facts.push(Fact::Accepted {
-            account,
-            cl_ord_id,
-            symbol,
-            side: o.side,
-            leaves: qty,
-        });
+        facts.push(Fact::Accepted { account, cl_ord_id, symbol, side: o.side, leaves: qty });
         let limit = (o.ord_type == OrdType::Limit).then_some(o.price);
         let order = Resting {
             account,
@@ -86,19 +75,12 @@ impl Market {
         let symbol = c.symbol;
         let gone = match self.books.get(usize::from(symbol)) {
             None => Err(Reject::UnknownSymbol),
-            Some(book) => book
-                .get(account, c.orig_cl_ord_id)
-                .ok_or(Reject::UnknownOrder),
+            Some(book) => book.get(account, c.orig_cl_ord_id).ok_or(Reject::UnknownOrder),
         };
         match gone {
             Ok(order) => self.take_out(symbol, order, CancelReason::Requested, facts),
             Err(reason) => {
-                facts.push(Fact::Rejected {
-                    account,
-                    cl_ord_id: c.cl_ord_id,
-                    symbol,
-                    reason,
-                });
+                facts.push(Fact::Rejected { account, cl_ord_id: c.cl_ord_id, symbol, reason });
             }
         }
     }
@@ -113,12 +95,7 @@ impl Market {
         let (old, new) = match self.check_replace(account, r) {
             Ok(orders) => orders,
             Err(reason) => {
-                return facts.push(Fact::Rejected {
-                    account,
-                    cl_ord_id,
-                    symbol,
-                    reason,
-                });
+                return facts.push(Fact::Rejected { account, cl_ord_id, symbol, reason });
             }
         };
         let kept_priority = new.price == old.price && new.qty <= old.qty;
@@ -134,12 +111,10 @@ impl Market {
         let book = &mut self.books[usize::from(symbol)];
         if kept_priority {
             book.shrink(account, old.cl_ord_id, cl_ord_id, new.qty);
-            self.ledger
-                .rest(account, usize::from(symbol), old.side, new.qty - old.qty);
+            self.ledger.rest(account, usize::from(symbol), old.side, new.qty - old.qty);
         } else {
             book.remove(account, old.cl_ord_id);
-            self.ledger
-                .rest(account, usize::from(symbol), old.side, -old.qty);
+            self.ledger.rest(account, usize::from(symbol), old.side, -old.qty);
             self.enter(symbol, new, Some(new.price), true, facts);
         }
     }
@@ -182,9 +157,7 @@ impl Market {
     ) -> Result<(Resting, Resting), Reject> {
         let symbol = usize::from(r.symbol);
         let book = self.books.get(symbol).ok_or(Reject::UnknownSymbol)?;
-        let old = book
-            .get(account, r.orig_cl_ord_id)
-            .ok_or(Reject::UnknownOrder)?;
+        let old = book.get(account, r.orig_cl_ord_id).ok_or(Reject::UnknownOrder)?;
         check_bounds(r.price, r.order_qty)?;
         if r.cl_ord_id != r.orig_cl_ord_id && book.get(account, r.cl_ord_id).is_some() {
             return Err(Reject::DuplicateOrder);
@@ -192,27 +165,18 @@ impl Market {
         if old.post_only && book.crosses(old.side, r.price) {
             return Err(Reject::PostOnlyWouldTake);
         }
-        let mut new = Resting {
-            cl_ord_id: r.cl_ord_id,
-            price: r.price,
-            qty: r.order_qty,
-            ..old
-        };
+        let mut new = Resting { cl_ord_id: r.cl_ord_id, price: r.price, qty: r.order_qty, ..old };
         if old.reduce_only {
-            new.qty = new
-                .qty
-                .min(self.ledger.position(account, symbol).reducible(old.side));
+            new.qty = new.qty.min(self.ledger.position(account, symbol).reducible(old.side));
             if new.qty == 0 {
                 return Err(Reject::ReduceOnlyWouldIncrease);
             }
-            self.ledger
-                .room(account, symbol, old.side, new.qty - old.qty)?;
+            self.ledger.room(account, symbol, old.side, new.qty - old.qty)?;
             return Ok((old, new));
         }
         if new.price != old.price || new.qty > old.qty {
             let loss = self.loss_at_once(symbol, new.side, new.qty, Some(new.price));
-            self.ledger
-                .admit(account, symbol, (new.side, new.qty), old.qty, loss)?;
+            self.ledger.admit(account, symbol, (new.side, new.qty), old.qty, loss)?;
         }
         Ok((old, new))
     }
@@ -237,21 +201,8 @@ impl Market {
         rests: bool,
         facts: &mut Vec<Fact>,
     ) {
-        let Resting {
-            account,
-            cl_ord_id,
-            side,
-            qty: leaves,
-            ..
-        } = order;
-        let mut taker = Taker {
-            account,
-            cl_ord_id,
-            symbol,
-            side,
-            limit,
-            leaves,
-        };
+        let Resting { account, cl_ord_id, side, qty: leaves, .. } = order;
+        let mut taker = Taker { account, cl_ord_id, symbol, side, limit, leaves };
         self.match_taker(&mut taker, None, facts);
         order.qty = taker.leaves;
         if order.qty == 0 {
@@ -259,17 +210,10 @@ impl Market {
         }
         if rests {
             self.books[usize::from(symbol)].insert(order);
-            self.ledger
-                .rest(account, usize::from(symbol), side, order.qty);
+            self.ledger.rest(account, usize::from(symbol), side, order.qty);
         } else {
             let reason = CancelReason::ImmediateOrCancel;
-            facts.push(Fact::Canceled {
-                account,
-                cl_ord_id,
-                symbol,
-                qty: order.qty,
-                reason,
-            });
+            facts.push(Fact::Canceled { account, cl_ord_id, symbol, qty: order.qty, reason });
         }
     }
 
@@ -285,10 +229,7 @@ impl Market {
             let Some(maker) = self.books[symbol].front(taker.side.opposite()) else {
                 return;
             };
-            if taker
-                .limit
-                .is_some_and(|limit| !reaches(taker.side, limit, maker.price))
-            {
+            if taker.limit.is_some_and(|limit| !reaches(taker.side, limit, maker.price)) {
                 return;
             }
             if maker.account == taker.account {
@@ -346,12 +287,10 @@ impl Market {
             let rules = &self.config.symbols[symbol];
             (rules.maker_fee_ppm, rules.taker_fee_ppm)
         };
-        self.ledger
-            .trade(maker.account, symbol, qty * maker.side.sign(), maker.price);
+        self.ledger.trade(maker.account, symbol, qty * maker.side.sign(), maker.price);
         self.charge(maker.account, symbol, fraction_up(notional, maker_fee_ppm));
         self.settle_flat(maker.account, taker.symbol, facts);
-        self.ledger
-            .trade(taker.account, symbol, qty * taker.side.sign(), maker.price);
+        self.ledger.trade(taker.account, symbol, qty * taker.side.sign(), maker.price);
         if !liquidation {
             self.charge(taker.account, symbol, fraction_up(notional, taker_fee_ppm));
             self.settle_flat(taker.account, taker.symbol, facts);
@@ -371,22 +310,10 @@ impl Market {
         reason: CancelReason,
         facts: &mut Vec<Fact>,
     ) {
-        let Resting {
-            account,
-            cl_ord_id,
-            side,
-            qty,
-            ..
-        } = order;
+        let Resting { account, cl_ord_id, side, qty, .. } = order;
         self.books[usize::from(symbol)].remove(account, cl_ord_id);
         self.ledger.rest(account, usize::from(symbol), side, -qty);
-        facts.push(Fact::Canceled {
-            account,
-            cl_ord_id,
-            symbol,
-            qty,
-            reason,
-        });
+        facts.push(Fact::Canceled { account, cl_ord_id, symbol, qty, reason });
     }
 }
 

@@ -57,15 +57,11 @@ impl Naive {
     fn best(&self, side: Side) -> Option<usize> {
         // Of equal keys `max_by_key` gives the last, so look from the back: the first to come wins.
         let key = |i: &usize| self.0[*i].price * side.sign();
-        (0..self.0.len())
-            .rev()
-            .filter(|&i| self.0[i].side == side)
-            .max_by_key(key)
+        (0..self.0.len()).rev().filter(|&i| self.0[i].side == side).max_by_key(key)
     }
 
     fn crosses(&self, side: Side, price: Price) -> bool {
-        self.best(side.opposite())
-            .is_some_and(|i| (price - self.0[i].price) * side.sign() >= 0)
+        self.best(side.opposite()).is_some_and(|i| (price - self.0[i].price) * side.sign() >= 0)
     }
 
     fn enter(&mut self, mut o: Plain, any_price: bool, rests: bool) -> Vec<Traded> {
@@ -93,9 +89,7 @@ impl Naive {
     }
 
     fn find(&self, account: AccountId, id: u64) -> Option<usize> {
-        self.0
-            .iter()
-            .position(|o| o.account == account && o.id == id)
+        self.0.iter().position(|o| o.account == account && o.id == id)
     }
 
     fn levels(&self, side: Side) -> Vec<(Price, Qty)> {
@@ -103,9 +97,7 @@ impl Naive {
         for o in self.0.iter().filter(|o| o.side == side) {
             *sums.entry(-o.price * side.sign()).or_insert(0) += o.qty;
         }
-        sums.into_iter()
-            .map(|(key, qty)| (-key * side.sign(), qty))
-            .collect()
+        sums.into_iter().map(|(key, qty)| (-key * side.sign(), qty)).collect()
     }
 }
 
@@ -113,32 +105,16 @@ impl Naive {
 fn both(d: &mut Desk, naive: &mut Naive, id: u64, op: &Op) -> (Vec<Fact>, Vec<Traded>) {
     match *op {
         Op::New(account, order) => {
-            let order = NewOrderSingle {
-                cl_ord_id: id,
-                ..order
-            };
+            let order = NewOrderSingle { cl_ord_id: id, ..order };
             let facts = d.order(account, order);
-            let NewOrderSingle {
-                side,
-                price,
-                order_qty: qty,
-                post_only,
-                ..
-            } = order;
+            let NewOrderSingle { side, price, order_qty: qty, post_only, .. } = order;
             if post_only && naive.crosses(side, price) {
                 assert_eq!(reject(&facts), Some(Reject::PostOnlyWouldTake));
                 return (facts, vec![]);
             }
             let any_price = order.ord_type == OrdType::Market;
             let rests = !any_price && order.time_in_force == TimeInForce::GoodTillCancel;
-            let plain = Plain {
-                account,
-                id,
-                side,
-                price,
-                qty,
-                post_only,
-            };
+            let plain = Plain { account, id, side, price, qty, post_only };
             (facts, naive.enter(plain, any_price, rests))
         }
         Op::Cancel(account, back) => {
@@ -162,12 +138,7 @@ fn both(d: &mut Desk, naive: &mut Naive, id: u64, op: &Op) -> (Vec<Fact>, Vec<Tr
                 assert_eq!(reject(&facts), Some(Reject::PostOnlyWouldTake));
                 return (facts, vec![]);
             }
-            let new = Plain {
-                id,
-                price,
-                qty,
-                ..old
-            };
+            let new = Plain { id, price, qty, ..old };
             if price == old.price && qty <= old.qty {
                 naive.0[i] = new;
                 return (facts, vec![]);

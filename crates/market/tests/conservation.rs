@@ -29,17 +29,10 @@ fn venue(insurance: Money) -> Desk {
         worst_price_ppm: Some(100_000),
         ..SymbolConfig::default()
     };
-    let config = Config {
-        symbols: vec![first, second],
-        insurance,
-    };
+    let config = Config { symbols: vec![first, second], insurance };
     let mut market = Market::new(config, &PRICES);
     for account in 0..ACCOUNTS {
-        let mode = if account % 2 == 0 {
-            MarginMode::Cross
-        } else {
-            MarginMode::Isolated
-        };
+        let mode = if account % 2 == 0 { MarginMode::Cross } else { MarginMode::Isolated };
         let rich = account >= ACCOUNTS - 2;
         for (symbol, size) in [(0, 100), (1, 2_000)] {
             let cash = 40_001 * (1 + Money::from(account)) * if rich { 100 } else { 1 };
@@ -65,16 +58,8 @@ fn message(market: &Market, id: u64, bits: u64) -> (AccountId, Body) {
         0..=6 => Body::NewOrderSingle(NewOrderSingle {
             cl_ord_id: id,
             symbol,
-            side: if field(40, 2) == 0 {
-                Side::Buy
-            } else {
-                Side::Sell
-            },
-            ord_type: if field(41, 8) == 0 {
-                OrdType::Market
-            } else {
-                OrdType::Limit
-            },
+            side: if field(40, 2) == 0 { Side::Buy } else { Side::Sell },
+            ord_type: if field(41, 8) == 0 { OrdType::Market } else { OrdType::Limit },
             time_in_force: match field(44, 8) {
                 0 => TimeInForce::ImmediateOrCancel,
                 _ => TimeInForce::GoodTillCancel,
@@ -134,9 +119,7 @@ impl Audit {
     fn new(market: &Market) -> Audit {
         let mut audit = Audit::default();
         for (account, symbol) in market.accounts().flat_map(|a| [(a, 0), (a, 1)]) {
-            audit
-                .positions
-                .insert((account, symbol), market.position(account, symbol));
+            audit.positions.insert((account, symbol), market.position(account, symbol));
         }
         audit
     }
@@ -171,10 +154,7 @@ impl Audit {
         *position += qty;
         if only_reduces {
             let kept = before.signum() * position.signum() >= 0;
-            assert!(
-                kept && position.abs() < before.abs(),
-                "{key:?}: {before} → {position}"
-            );
+            assert!(kept && position.abs() < before.abs(), "{key:?}: {before} → {position}");
         }
     }
 
@@ -195,41 +175,25 @@ impl Audit {
         };
         let signed = qty * taker_side.sign();
         let incoming = (taker_account, taker_cl_ord_id);
-        assert!(
-            liquidation || !self.post_only.contains(&incoming),
-            "post-only took"
-        );
+        assert!(liquidation || !self.post_only.contains(&incoming), "post-only took");
         let reduces = self.reduce_only.contains(&(maker_account, maker_cl_ord_id));
         self.moves((maker_account, symbol), -signed, reduces);
         let reduces = liquidation || self.reduce_only.contains(&incoming);
         self.moves((taker_account, symbol), signed, reduces);
-        if liquidation {
-            "liquidation trade"
-        } else {
-            "trade"
-        }
+        if liquidation { "liquidation trade" } else { "trade" }
     }
 
     fn fact(&mut self, fact: &Fact) {
         let name = match *fact {
             Fact::Trade { .. } => self.trade(fact),
-            Fact::Deleveraged {
-                account,
-                against,
-                symbol,
-                qty,
-                haircut,
-                ..
-            } => {
+            Fact::Deleveraged { account, against, symbol, qty, haircut, .. } => {
                 let sign = self.positions[&(account, symbol)].signum();
                 self.moves((account, symbol), -sign * qty, true);
                 self.moves((against, symbol), sign * qty, true);
                 self.haircuts += haircut;
                 "deleveraged"
             }
-            Fact::BadDebt {
-                amount, borne_by, ..
-            } => {
+            Fact::BadDebt { amount, borne_by, .. } => {
                 assert!(amount > 0);
                 self.bad_debt += amount;
                 self.borne[borne_by as usize] += amount;
@@ -276,17 +240,11 @@ impl Audit {
                 let orders = market.open_orders(account, symbol);
                 orders.filter(|o| o.side == side).map(|o| o.qty).sum()
             };
-            assert_eq!(
-                (p.open_buy, p.open_sell),
-                (open(Side::Buy), open(Side::Sell))
-            );
+            assert_eq!((p.open_buy, p.open_sell), (open(Side::Buy), open(Side::Sell)));
         }
         for account in market.accounts() {
             let flat = (0..2).all(|s| market.position(account, s) == 0);
-            assert!(
-                !flat || market.equity(account) >= 0,
-                "account {account} is flat and owes"
-            );
+            assert!(!flat || market.equity(account) >= 0, "account {account} is flat and owes");
         }
         for symbol in 0..2 {
             if let (Some((bid, _)), Some((ask, _))) = market.best(symbol) {
@@ -346,22 +304,11 @@ proptest! {
 #[test]
 fn the_bounds_hold() {
     let mut rng = Rng(1);
-    let rules = SymbolConfig {
-        liquidation_fee_ppm: PPM,
-        taker_fee_ppm: PPM,
-        ..Default::default()
-    };
-    let config = Config {
-        symbols: vec![rules.clone(), rules],
-        insurance: MONEY_MAX / 4,
-    };
+    let rules = SymbolConfig { liquidation_fee_ppm: PPM, taker_fee_ppm: PPM, ..Default::default() };
+    let config = Config { symbols: vec![rules.clone(), rules], insurance: MONEY_MAX / 4 };
     let mut market = Market::new(config, &[PRICE_MAX / 2; 2]);
     for account in 0..ACCOUNTS {
-        let mode = if account % 2 == 0 {
-            MarginMode::Cross
-        } else {
-            MarginMode::Isolated
-        };
+        let mode = if account % 2 == 0 { MarginMode::Cross } else { MarginMode::Isolated };
         let cash = if account < 4 { MONEY_MAX / 8 } else { 1 << 75 };
         market.deposit(account, cash, mode);
         let sign = if account % 4 < 2 { 1 } else { -1 };
@@ -375,13 +322,7 @@ fn the_bounds_hold() {
         let qty = QTY_MAX - (rng.bits() as i64 & (QTY_MAX - 1)) / 2;
         match &mut body {
             Body::NewOrderSingle(o) => (o.price, o.order_qty) = (price, qty),
-            Body::PriceUpdate(u) => {
-                u.price = if rng.bits().is_multiple_of(4) {
-                    1
-                } else {
-                    price
-                }
-            }
+            Body::PriceUpdate(u) => u.price = if rng.bits().is_multiple_of(4) { 1 } else { price },
             _ => {}
         }
         let facts = d.send(account, body);

@@ -25,10 +25,7 @@ fn desk(rules: SymbolConfig, insurance: Money) -> Desk {
 }
 
 fn bid(d: &mut Desk, id: u64, price: Price, qty: Qty) {
-    assert_eq!(
-        reject(&d.order(MAKER, limit(id, Side::Buy, price, qty))),
-        None
-    );
+    assert_eq!(reject(&d.order(MAKER, limit(id, Side::Buy, price, qty))), None);
 }
 
 /// (closed on the book, deleveraged, fee, bankruptcy price, remaining) of the liquidation.
@@ -51,16 +48,9 @@ fn nothing_happens_above_the_markets_own_mark() {
     let mut d = desk(SymbolConfig::default(), 0);
     bid(&mut d, 1, 9_600, 100);
     d.price(9_621);
-    let expected = Fact::NotLiquidatable {
-        account: LONG,
-        keeper: 0,
-        symbol: 0,
-    };
+    let expected = Fact::NotLiquidatable { account: LONG, keeper: 0, symbol: 0 };
     assert_eq!(d.liquidate(LONG), [expected]);
-    assert!(matches!(
-        d.liquidate(77)[..],
-        [Fact::NotLiquidatable { account: 77, .. }]
-    ));
+    assert!(matches!(d.liquidate(77)[..], [Fact::NotLiquidatable { account: 77, .. }]));
     d.price(9_620);
     assert_eq!(outcome(&d.liquidate(LONG)), (100, 0, 0, 9_500, 0));
 }
@@ -68,21 +58,12 @@ fn nothing_happens_above_the_markets_own_mark() {
 #[test]
 fn the_fee_comes_out_of_what_is_left_and_the_rest_goes_back() {
     for (liquidation_fee_ppm, fee) in [(5_000, 4_800), (20_000, 10_000)] {
-        let mut d = desk(
-            SymbolConfig {
-                liquidation_fee_ppm,
-                ..Default::default()
-            },
-            0,
-        );
+        let mut d = desk(SymbolConfig { liquidation_fee_ppm, ..Default::default() }, 0);
         bid(&mut d, 1, 9_600, 100);
         d.price(9_600);
         let facts = d.liquidate(LONG);
         assert_eq!(outcome(&facts), (100, 0, fee, 9_500, 0));
-        assert_eq!(
-            (d.market.insurance(), d.market.equity(LONG)),
-            (fee, 10_000 - fee)
-        );
+        assert_eq!((d.market.insurance(), d.market.equity(LONG)), (fee, 10_000 - fee));
         assert_eq!(bad_debt(&facts), []);
     }
 }
@@ -96,15 +77,9 @@ fn the_insurance_fund_pays_what_the_fills_lack() {
     let facts = d.liquidate(LONG);
     // Half sold 20 above, half 120 below bankruptcy: 50·120 − 50·20 = 5,000.
     assert_eq!(bad_debt(&facts), [(5_000, Bearer::Insurance)]);
-    assert!(facts.contains(&Fact::InsuranceDrawn {
-        amount: 5_000,
-        remaining: 7_000
-    }));
+    assert!(facts.contains(&Fact::InsuranceDrawn { amount: 5_000, remaining: 7_000 }));
     assert_eq!(outcome(&facts), (100, 0, 0, 9_500, 0));
-    assert_eq!(
-        (d.market.equity(LONG), d.market.bad_debt_total()),
-        (0, 5_000)
-    );
+    assert_eq!((d.market.equity(LONG), d.market.bad_debt_total()), (0, 5_000));
 }
 
 #[test]
@@ -114,33 +89,15 @@ fn it_sells_no_further_than_the_insurance_fund_goes() {
     d.price(9_600);
     let facts = d.liquidate(LONG);
     assert_eq!(bad_debt(&facts), [(2_000, Bearer::Insurance)]);
-    assert_eq!(
-        outcome(&facts),
-        (40, 0, 0, 9_500, 60),
-        "solvent at the mark: the rest stays"
-    );
-    assert_eq!(
-        d.market.equity(LONG),
-        6_000,
-        "each lot took its share of equity along"
-    );
+    assert_eq!(outcome(&facts), (40, 0, 0, 9_500, 60), "solvent at the mark: the rest stays");
+    assert_eq!(d.market.equity(LONG), 6_000, "each lot took its share of equity along");
     d.price(9_400);
     let facts = d.liquidate(LONG);
-    assert_eq!(
-        outcome(&facts),
-        (0, 60, 0, 9_500, 0),
-        "insolvent: deleveraged"
-    );
+    assert_eq!(outcome(&facts), (0, 60, 0, 9_500, 0), "insolvent: deleveraged");
     assert_eq!(bad_debt(&facts), [(6_000, Bearer::Deleveraged)]);
     let (account, against) = (LONG, SHORT);
-    let expected = Fact::Deleveraged {
-        account,
-        against,
-        symbol: 0,
-        qty: 60,
-        price: 9_500,
-        haircut: 6_000,
-    };
+    let expected =
+        Fact::Deleveraged { account, against, symbol: 0, qty: 60, price: 9_500, haircut: 6_000 };
     assert!(facts.contains(&expected), "{facts:?}");
     assert_eq!((d.market.equity(LONG), d.market.deficit()), (0, 0));
     assert_eq!(d.market.equity(SHORT), 500_000 + 60 * 500 + 40 * 600);
@@ -152,18 +109,12 @@ fn an_empty_book_leaves_a_solvent_account_as_it_was() {
     d.price(9_600);
     let facts = d.liquidate(LONG);
     assert_eq!(outcome(&facts), (0, 0, 0, 9_500, 100));
-    assert_eq!(
-        (d.market.equity(LONG), d.market.insurance()),
-        (10_000, 1_000)
-    );
+    assert_eq!((d.market.equity(LONG), d.market.insurance()), (10_000, 1_000));
 }
 
 #[test]
 fn no_price_worse_than_configured() {
-    let rules = SymbolConfig {
-        worst_price_ppm: Some(10_000),
-        ..Default::default()
-    };
+    let rules = SymbolConfig { worst_price_ppm: Some(10_000), ..Default::default() };
     let mut d = desk(rules, 1_000_000);
     bid(&mut d, 1, 9_504, 30);
     bid(&mut d, 2, 9_503, 70);
@@ -173,37 +124,19 @@ fn no_price_worse_than_configured() {
 
 #[test]
 fn a_share_at_a_time() {
-    let rules = SymbolConfig {
-        liquidation_share_ppm: 201_000,
-        ..Default::default()
-    };
+    let rules = SymbolConfig { liquidation_share_ppm: 201_000, ..Default::default() };
     let mut d = desk(rules, 0);
     bid(&mut d, 1, 9_600, 100);
     d.price(9_600);
     assert_eq!(outcome(&d.liquidate(LONG)).0, 21, "20.1 rounds up");
     // Sold at the mark, the rest has more equity a lot: liquidatable again from 9,593 down.
-    assert!(matches!(
-        d.liquidate(LONG)[..],
-        [Fact::NotLiquidatable { .. }]
-    ));
+    assert!(matches!(d.liquidate(LONG)[..], [Fact::NotLiquidatable { .. }]));
     d.price(9_593);
     let order_qty = 5;
-    let body = LiquidationOrder {
-        symbol: 0,
-        target: LONG,
-        order_qty,
-        trigger_price: 9_600,
-    };
-    assert_eq!(
-        outcome(&d.send(MAKER, Body::LiquidationOrder(body))).0,
-        5,
-        "the keeper's limit"
-    );
+    let body = LiquidationOrder { symbol: 0, target: LONG, order_qty, trigger_price: 9_600 };
+    assert_eq!(outcome(&d.send(MAKER, Body::LiquidationOrder(body))).0, 5, "the keeper's limit");
     let order_qty = -1;
-    let facts = d.send(
-        MAKER,
-        Body::LiquidationOrder(LiquidationOrder { order_qty, ..body }),
-    );
+    let facts = d.send(MAKER, Body::LiquidationOrder(LiquidationOrder { order_qty, ..body }));
     assert!(reject(&facts).is_some());
 }
 
@@ -238,11 +171,7 @@ fn its_own_orders_go_first() {
 fn winners_go_by_profit_times_leverage() {
     // Shorts: 1 with little leverage, 2 with much, 3 with as little as 1 but more profit.
     let mut d = Desk::new(SymbolConfig::default(), 0, 10_000);
-    let open = [
-        (0, 50_000, 100, 10_000),
-        (1, 100_000, -20, 10_000),
-        (2, 20_000, -80, 10_000),
-    ];
+    let open = [(0, 50_000, 100, 10_000), (1, 100_000, -20, 10_000), (2, 20_000, -80, 10_000)];
     let more = [(3, 100_000, -20, 10_100), (4, 100_000, 20, 10_100)];
     for (account, cash, qty, price) in open.into_iter().chain(more) {
         d.market.deposit(account, cash, MarginMode::Isolated);
@@ -272,26 +201,15 @@ fn a_winner_whom_it_would_ruin_is_passed_over() {
     d.price(9_400);
     let facts = d.liquidate(LONG);
     assert_eq!(outcome(&facts), (0, 100, 0, 9_500, 0));
-    assert_eq!(
-        (d.market.position(3, 0), d.market.position(SHORT, 0)),
-        (-20, 0)
-    );
+    assert_eq!((d.market.position(3, 0), d.market.position(SHORT, 0)), (-20, 0));
 }
 
 #[test]
 fn a_cross_account_ends_at_zero_to_the_last_quantum() {
-    let rules = |maintenance_margin_ppm| SymbolConfig {
-        maintenance_margin_ppm,
-        ..SymbolConfig::default()
-    };
-    let config = Config {
-        symbols: vec![rules(12_500), rules(30_001)],
-        insurance: 0,
-    };
-    let mut d = Desk {
-        market: Market::new(config, &[10_000, 7_777]),
-        now: 0,
-    };
+    let rules =
+        |maintenance_margin_ppm| SymbolConfig { maintenance_margin_ppm, ..SymbolConfig::default() };
+    let config = Config { symbols: vec![rules(12_500), rules(30_001)], insurance: 0 };
+    let mut d = Desk { market: Market::new(config, &[10_000, 7_777]), now: 0 };
     d.market.deposit(LONG, 40_001, MarginMode::Cross);
     d.market.deposit(SHORT, RICH, MarginMode::Cross);
     for (symbol, qty, price) in [(0, 97, 10_000), (1, 53, 7_777)] {
@@ -299,25 +217,13 @@ fn a_cross_account_ends_at_zero_to_the_last_quantum() {
         d.market.open(SHORT, symbol, -qty, price);
     }
     for (symbol, price) in [(0, 9_313), (1, 7_333)] {
-        d.send(
-            9,
-            Body::PriceUpdate(PriceUpdate {
-                symbol,
-                price,
-                observed_ns: 0,
-            }),
-        );
+        d.send(9, Body::PriceUpdate(PriceUpdate { symbol, price, observed_ns: 0 }));
     }
     let debt = -d.market.equity(LONG);
     assert_eq!(debt, 97 * 687 + 53 * 444 - 40_001);
     let mut borne = 0;
     for symbol in [0, 1] {
-        let body = LiquidationOrder {
-            symbol,
-            target: LONG,
-            order_qty: 0,
-            trigger_price: 1,
-        };
+        let body = LiquidationOrder { symbol, target: LONG, order_qty: 0, trigger_price: 1 };
         borne += bad_debt(&d.send(9, Body::LiquidationOrder(body)))[0].0;
         assert_eq!(d.market.position(LONG, symbol), 0);
     }

@@ -23,25 +23,13 @@ fn an_order_needs_initial_margin_for_position_and_orders() {
     let too_much = Some(Reject::InsufficientMargin);
     assert_eq!(refused(&mut d, limit(1, Side::Buy, 10_000, 101)), too_much);
     assert_eq!(refused(&mut d, limit(1, Side::Buy, 10_000, 60)), None);
-    assert_eq!(
-        refused(&mut d, limit(2, Side::Buy, 9_000, 41)),
-        too_much,
-        "resting orders count"
-    );
-    assert_eq!(
-        refused(&mut d, limit(3, Side::Sell, 10_100, 100)),
-        None,
-        "sides do not add up"
-    );
+    assert_eq!(refused(&mut d, limit(2, Side::Buy, 9_000, 41)), too_much, "resting orders count");
+    assert_eq!(refused(&mut d, limit(3, Side::Sell, 10_100, 100)), None, "sides do not add up");
     assert_eq!(refused(&mut d, limit(4, Side::Sell, 10_100, 1)), too_much);
     d.cancel(0, 3);
     assert_eq!(refused(&mut d, limit(4, Side::Sell, 10_100, 1)), None);
     assert_eq!(reject(&d.replace(0, (1, 5), 10_000, 101)), too_much);
-    assert_eq!(
-        reject(&d.replace(0, (1, 5), 10_000, 100)),
-        None,
-        "frees the replaced order"
-    );
+    assert_eq!(reject(&d.replace(0, (1, 5), 10_000, 100)), None, "frees the replaced order");
 }
 
 #[test]
@@ -57,21 +45,8 @@ fn an_order_that_only_reduces_needs_none() {
     );
     assert_eq!(reject(&d.order(0, limit(3, Side::Sell, 9_900, 100))), None);
     let more = limit(4, Side::Sell, 9_900, 1);
-    assert_eq!(
-        reject(&d.order(0, more)),
-        Some(Reject::InsufficientMargin),
-        "would go short"
-    );
-    assert_eq!(
-        reject(&d.order(
-            0,
-            NewOrderSingle {
-                reduce_only: true,
-                ..more
-            }
-        )),
-        None
-    );
+    assert_eq!(reject(&d.order(0, more)), Some(Reject::InsufficientMargin), "would go short");
+    assert_eq!(reject(&d.order(0, NewOrderSingle { reduce_only: true, ..more })), None);
 }
 
 #[test]
@@ -88,11 +63,7 @@ fn what_an_order_loses_at_once_counts() {
 
 #[test]
 fn fees_are_rounded_up_and_kept() {
-    let rules = SymbolConfig {
-        taker_fee_ppm: 450,
-        maker_fee_ppm: 150,
-        ..Default::default()
-    };
+    let rules = SymbolConfig { taker_fee_ppm: 450, maker_fee_ppm: 150, ..Default::default() };
     let mut d = Desk::new(rules, 0, 10_001);
     d.market.deposit(0, 100_000, MarginMode::Cross);
     d.market.deposit(1, 100_000, MarginMode::Isolated);
@@ -113,11 +84,7 @@ fn an_isolated_position_takes_its_margin_from_cash_and_gives_it_back_flat() {
     d.price(10_100);
     d.order(9, limit(2, Side::Buy, 10_100, 200));
     d.order(0, market(2, Side::Sell, 40));
-    assert_eq!(
-        quote(&d),
-        25_000 - 1_000_000 + 404_000,
-        "nothing is given back before it is flat"
-    );
+    assert_eq!(quote(&d), 25_000 - 1_000_000 + 404_000, "nothing is given back before it is flat");
     d.order(0, market(3, Side::Sell, 60));
     assert_eq!((quote(&d), d.market.equity(0)), (0, 70_000));
 }
@@ -132,19 +99,12 @@ fn an_isolated_position_bought_above_the_mark_takes_its_loss_along() {
     assert_eq!((p.quote, p.cost), (2_500 + 5_000 - 105_000, 105_000));
     d.order(9, limit(2, Side::Buy, 10_000, 4));
     d.order(0, market(2, Side::Sell, 4));
-    assert_eq!(
-        d.market.position_detail(0, 0).cost,
-        63_000,
-        "what is left keeps its entry price"
-    );
+    assert_eq!(d.market.position_detail(0, 0).cost, 63_000, "what is left keeps its entry price");
 }
 
 #[test]
 fn liquidatable_is_strict() {
-    let rules = SymbolConfig {
-        maintenance_margin_ppm: 20_000,
-        ..Default::default()
-    };
+    let rules = SymbolConfig { maintenance_margin_ppm: 20_000, ..Default::default() };
     let mut d = Desk::new(rules, 0, 10_000);
     d.market.deposit(0, 49_400, MarginMode::Isolated);
     d.market.deposit(1, RICH, MarginMode::Isolated);
@@ -168,14 +128,8 @@ fn liquidatable_is_strict() {
 #[test]
 fn cross_shares_collateral_and_isolated_does_not() {
     let two = || {
-        let config = Config {
-            symbols: vec![SymbolConfig::default(); 2],
-            insurance: 0,
-        };
-        Desk {
-            market: Market::new(config, &[10_000, 10_000]),
-            now: 0,
-        }
+        let config = Config { symbols: vec![SymbolConfig::default(); 2], insurance: 0 };
+        Desk { market: Market::new(config, &[10_000, 10_000]), now: 0 }
     };
     for (mode, expected) in [(MarginMode::Cross, false), (MarginMode::Isolated, true)] {
         let mut d = two();

@@ -37,12 +37,7 @@ fn the_median_follows_the_average_premium() {
 
 #[test]
 fn one_wild_trade_or_quote_does_not_move_the_median() {
-    let mut mark = MarkPrice::new(
-        Mark::Median {
-            ema_ns: 150 * SECOND,
-        },
-        100,
-    );
+    let mut mark = MarkPrice::new(Mark::Median { ema_ns: 150 * SECOND }, 100);
     assert!(mark.update(1, 100, 0, (Some(99), Some(101)), Some(5_000)));
     assert_eq!(mark.mark(), 100);
     assert!(mark.update(2, 100, 0, (Some(4_000), Some(5_000)), Some(5_000)));
@@ -51,17 +46,8 @@ fn one_wild_trade_or_quote_does_not_move_the_median() {
 
 #[test]
 fn margin_is_measured_at_the_mark_and_not_at_the_oracle_price() {
-    let mark = Mark::Median {
-        ema_ns: 150 * SECOND,
-    };
-    let mut d = Desk::new(
-        SymbolConfig {
-            mark,
-            ..Default::default()
-        },
-        0,
-        10_000,
-    );
+    let mark = Mark::Median { ema_ns: 150 * SECOND };
+    let mut d = Desk::new(SymbolConfig { mark, ..Default::default() }, 0, 10_000);
     d.market.deposit(0, 50_000, MarginMode::Isolated);
     d.market.deposit(1, RICH, MarginMode::Cross);
     d.market.open(0, 0, 100, 10_000);
@@ -71,10 +57,7 @@ fn margin_is_measured_at_the_mark_and_not_at_the_oracle_price() {
     d.order(1, limit(2, Side::Sell, 9_901, 10));
     d.now = 50 * SECOND;
     let facts = d.price(9_600);
-    let expected = Fact::Mark {
-        symbol: 0,
-        price: 9_600 + 75,
-    };
+    let expected = Fact::Mark { symbol: 0, price: 9_600 + 75 };
     assert_eq!(facts[1], expected, "a quarter of the premium of 300");
     assert!(matches!(d.liquidate(0)[..], [Fact::NotLiquidatable { .. }]));
     assert!(d.market.liquidatable(0, 0, 9_600));
@@ -87,21 +70,11 @@ fn bad_prices_are_refused() {
     d.now = 5;
     d.price(101);
     let update = |d: &mut Desk, symbol, price, observed_ns| {
-        reject(&d.send(
-            3,
-            Body::PriceUpdate(PriceUpdate {
-                symbol,
-                price,
-                observed_ns,
-            }),
-        ))
+        reject(&d.send(3, Body::PriceUpdate(PriceUpdate { symbol, price, observed_ns })))
     };
     assert_eq!(update(&mut d, 0, 99, 4), Some(Reject::StalePrice));
     assert_eq!(update(&mut d, 0, 0, 9), Some(Reject::PriceOutOfBand));
-    assert_eq!(
-        update(&mut d, 0, Price::MAX, 9),
-        Some(Reject::PriceOutOfBand)
-    );
+    assert_eq!(update(&mut d, 0, Price::MAX, 9), Some(Reject::PriceOutOfBand));
     assert_eq!(update(&mut d, 1, 99, 9), Some(Reject::UnknownSymbol));
     assert_eq!((d.market.mark(0), d.market.oracle(0).0), (101, 101));
 }

@@ -46,10 +46,7 @@ fn triggered(m_ppm: u32, leverage: f64) -> (Market, Price) {
     d.market.deposit(1, RICH, MarginMode::Cross);
     d.market.open(0, 0, SIZE, START);
     d.market.open(1, 0, -SIZE, START);
-    let trigger = d
-        .market
-        .liquidation_price(0, 0)
-        .expect("a leveraged long has one");
+    let trigger = d.market.liquidation_price(0, 0).expect("a leveraged long has one");
     d.price(trigger);
     (d.market, trigger)
 }
@@ -59,10 +56,7 @@ fn debt(market: &Market, trigger: Price, log_return: f64) -> f64 {
     let mut market = market.clone();
     let bid = (trigger as f64 * log_return.exp() * (1.0 - SLIPPAGE)).round() as Price;
     let bodies = [
-        (
-            1,
-            Body::NewOrderSingle(limit(1, Side::Buy, bid.max(1), SIZE)),
-        ),
+        (1, Body::NewOrderSingle(limit(1, Side::Buy, bid.max(1), SIZE))),
         (
             2,
             Body::LiquidationOrder(LiquidationOrder {
@@ -75,12 +69,7 @@ fn debt(market: &Market, trigger: Price, log_return: f64) -> f64 {
     ];
     let mut facts = Vec::with_capacity(8);
     for (account, body) in bodies {
-        let message = Message {
-            id: 0,
-            account,
-            sent_ns: 0,
-            body,
-        };
+        let message = Message { id: 0, account, sent_ns: 0, body };
         market.execute(0, &message, &mut facts);
     }
     assert_eq!(market.position(0, 0), 0, "{facts:?}");
@@ -99,14 +88,7 @@ impl Diffusion {
     /// σ per √year, and either no drift of the price (ν = −σ²/2) or none of its logarithm.
     fn new(sigma: f64, martingale: bool) -> Diffusion {
         let sigma = sigma / YEAR_S.sqrt();
-        Diffusion {
-            sigma,
-            nu: if martingale {
-                -sigma * sigma / 2.0
-            } else {
-                0.0
-            },
-        }
+        Diffusion { sigma, nu: if martingale { -sigma * sigma / 2.0 } else { 0.0 } }
     }
 
     fn draw(&self, rng: &mut Rng, t: f64) -> f64 {
@@ -150,19 +132,12 @@ fn simulate(
     }
     let n = f64::from(n);
     let mean = sum / n;
-    (
-        f64::from(count) / n,
-        mean,
-        ((squares / n - mean * mean) / n).sqrt(),
-    )
+    (f64::from(count) / n, mean, ((squares / n - mean * mean) / n).sqrt())
 }
 
 fn agrees(p: f64, expected: f64, n: u32, what: &str) {
     let half = Z_999 * (expected * (1.0 - expected) / f64::from(n)).sqrt();
-    assert!(
-        (p - expected).abs() <= half,
-        "{what}: {p:.5}, expected {expected:.5} ± {half:.5}"
-    );
+    assert!((p - expected).abs() <= half, "{what}: {p:.5}, expected {expected:.5} ± {half:.5}");
 }
 
 const N: u32 = 150_000;
@@ -192,10 +167,7 @@ fn a_fixed_delay_at_any_leverage() {
         let (share, mean, error) =
             simulate(&triggered(M_PPM, leverage), N, || d.draw(&mut rng, 60.0));
         agrees(share, p, N, &format!("fixed, {leverage}×"));
-        assert!(
-            (mean - put).abs() <= Z_999 * error,
-            "{leverage}×: {mean:e} ± {error:e}, {put:e}"
-        );
+        assert!((mean - put).abs() <= Z_999 * error, "{leverage}×: {mean:e} ± {error:e}, {put:e}");
     }
 }
 
@@ -204,16 +176,10 @@ fn the_same_draws_ruin_the_same_accounts_at_any_leverage() {
     let d = Diffusion::new(5.0, true);
     let share = |leverage: f64| {
         let mut rng = Rng(4);
-        simulate(&triggered(M_PPM, leverage), 20_000, || {
-            d.draw(&mut rng, 60.0)
-        })
-        .0
+        simulate(&triggered(M_PPM, leverage), 20_000, || d.draw(&mut rng, 60.0)).0
     };
     let shares = [10.0, 20.0, 40.0].map(share);
-    assert!(
-        shares[0] > 0.05 && shares.iter().all(|&s| s == shares[0]),
-        "{shares:?}"
-    );
+    assert!(shares[0] > 0.05 && shares.iter().all(|&s| s == shares[0]), "{shares:?}");
 }
 
 #[test]
@@ -228,12 +194,7 @@ fn an_exponential_delay_at_any_leverage() {
                 d.draw(&mut rng, t)
             };
             let (share, ..) = simulate(&triggered(M_PPM, leverage), N, log_return);
-            agrees(
-                share,
-                p,
-                N,
-                &format!("exponential, {leverage}×, martingale {martingale}"),
-            );
+            agrees(share, p, N, &format!("exponential, {leverage}×, martingale {martingale}"));
         }
     }
 }
@@ -249,12 +210,7 @@ fn short_delays_make_debt_rare() {
         let t = 10.0 * rng.exponential();
         d.draw(&mut rng, t)
     });
-    agrees(
-        share,
-        d.exponential(strike(M_PPM), 10.0),
-        N,
-        "exponential 10 s",
-    );
+    agrees(share, d.exponential(strike(M_PPM), 10.0), N, "exponential 10 s");
 }
 
 /// Safe leverage κ/m*, m* = 1 − (1 − s)·exp(−σ√(D/2)·ln(1/2ε)): the market that allows exactly
@@ -265,13 +221,7 @@ fn at_safe_leverage_debt_is_as_rare_as_asked() {
     const EPSILON: f64 = 1e-5;
     const KAPPA: f64 = 0.5;
     let d = Diffusion::new(3.0, false);
-    let rows = [
-        (0.2, 131.0),
-        (1.0, 82.0),
-        (10.0, 34.0),
-        (60.0, 15.0),
-        (600.0, 5.0),
-    ];
+    let rows = [(0.2, 131.0), (1.0, 82.0), (10.0, 34.0), (60.0, 15.0), (600.0, 5.0)];
     for ((mean, published), seed) in rows.into_iter().zip(40..) {
         let distance = d.sigma * f64::sqrt(mean / 2.0) * (0.5 / EPSILON).ln();
         let m = 1.0 - (1.0 - SLIPPAGE) * (-distance).exp();
@@ -300,10 +250,7 @@ fn at_safe_leverage_debt_is_as_rare_as_asked() {
         // Whole ppm of margin move the target a little.
         let expected = d.exponential(strike(m_ppm), mean);
         assert!((expected / EPSILON - 1.0).abs() < 0.01);
-        assert!(
-            half < 0.1 * p && (p - expected).abs() <= half,
-            "{mean} s: {p:e} ± {half:e}"
-        );
+        assert!(half < 0.1 * p && (p - expected).abs() <= half, "{mean} s: {p:e} ± {half:e}");
     }
 }
 

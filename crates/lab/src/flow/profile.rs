@@ -12,10 +12,18 @@ impl Profile {
                 1.0 + share * (factor - 1.0)
             }
             Profile::Step { from_s, until_s, factor } => {
-                if (from_s..until_s).contains(&t) { factor } else { 1.0 }
+                if (from_s..until_s).contains(&t) {
+                    factor
+                } else {
+                    1.0
+                }
             }
             Profile::Spike { at_s, decay_s, factor } => {
-                if t < at_s { 1.0 } else { 1.0 + (factor - 1.0) * (-(t - at_s) / decay_s).exp() }
+                if t < at_s {
+                    1.0
+                } else {
+                    1.0 + (factor - 1.0) * (-(t - at_s) / decay_s).exp()
+                }
             }
         }
     }
@@ -26,10 +34,18 @@ impl Profile {
             Profile::Constant {} => 1.0,
             Profile::Ramp { factor, .. } => factor.max(self.at(t)),
             Profile::Step { until_s, factor, .. } => {
-                if t < until_s { factor.max(1.0) } else { 1.0 }
+                if t < until_s {
+                    factor.max(1.0)
+                } else {
+                    1.0
+                }
             }
             Profile::Spike { at_s, factor, .. } => {
-                if t < at_s { factor.max(1.0) } else { self.at(t).max(1.0) }
+                if t < at_s {
+                    factor.max(1.0)
+                } else {
+                    self.at(t).max(1.0)
+                }
             }
         }
     }

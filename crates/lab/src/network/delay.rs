@@ -41,7 +41,8 @@ impl Delays {
             | Delay::Uniform { jitter, .. }
             | Delay::Regions { jitter, .. } => *jitter,
         };
-        let mut delays = Delays { link_ns: Vec::new(), model: model.clone(), jitter, key: draws.next_u64() };
+        let mut delays =
+            Delays { link_ns: Vec::new(), model: model.clone(), jitter, key: draws.next_u64() };
         for node in 0..graph.nodes() {
             let links = graph.offsets[node] as usize..graph.offsets[node + 1] as usize;
             for &peer in &graph.peers[links] {

@@ -169,7 +169,9 @@ impl Faults {
     /// Active faults that concern a node.
     fn current(&self, node: NodeId) -> impl Iterator<Item = &Fault> {
         let active = self.faults.iter().zip(&self.active).zip(&self.members);
-        active.filter(move |((_, active), of)| **active && of[node as usize] > 0).map(|((f, _), _)| f)
+        active
+            .filter(move |((_, active), of)| **active && of[node as usize] > 0)
+            .map(|((f, _), _)| f)
     }
 
     /// What links saw of a fault. Faults of nodes and clients are measured where they act.

@@ -134,7 +134,8 @@ fn ordered(a: NodeId, b: NodeId) -> (NodeId, NodeId) {
 }
 
 fn full(nodes: &[NodeId]) -> Links {
-    let pairs = nodes.iter().enumerate().flat_map(|(i, &a)| nodes[..i].iter().map(move |&b| (b, a)));
+    let pairs =
+        nodes.iter().enumerate().flat_map(|(i, &a)| nodes[..i].iter().map(move |&b| (b, a)));
     pairs.map(|(a, b)| ordered(a, b)).collect()
 }
 
@@ -238,7 +239,11 @@ fn given(nodes: u32, edges: &[(NodeId, NodeId)]) -> Result<Links, String> {
     for (index, &(a, b)) in edges.iter().enumerate() {
         let place = format!("network.topology.edges[{index}]");
         if a.max(b) >= nodes {
-            return Err(format!("{place}: node {} is not there; nodes are 0..{}", a.max(b), nodes - 1));
+            return Err(format!(
+                "{place}: node {} is not there; nodes are 0..{}",
+                a.max(b),
+                nodes - 1
+            ));
         }
         if a == b {
             return Err(format!("{place}: node {a} is linked to itself"));

@@ -131,7 +131,13 @@ pub struct Record {
 
 impl Record {
     /// A message that is about to be sent.
-    pub fn new(message: Message, size_bytes: u32, gateway: NodeId, source: Source, serial: u32) -> Record {
+    pub fn new(
+        message: Message,
+        size_bytes: u32,
+        gateway: NodeId,
+        source: Source,
+        serial: u32,
+    ) -> Record {
         Record {
             message,
             size_bytes,

@@ -175,7 +175,14 @@ fn build_gossip(gossip: &Gossip) -> Option<gossip::Config> {
         Gossip::Direct {} => None,
         Gossip::Flood {} => Some(gossip::Config::Flood),
         Gossip::Mesh {
-            d, d_lo, d_hi, d_lazy, heartbeat_ms, history_length, history_gossip, flood_publish,
+            d,
+            d_lo,
+            d_hi,
+            d_lazy,
+            heartbeat_ms,
+            history_length,
+            history_gossip,
+            flood_publish,
         } => Some(gossip::Config::Mesh(gossip::MeshConfig {
             d,
             d_lo,
@@ -251,7 +258,12 @@ fn build_exchange(
     Ok(Some(Exchange::new(opening, config)))
 }
 
-fn open_market(config: &scenario::Market, accounts: &Accounts, ticks: Price, seed: &Seed) -> Market {
+fn open_market(
+    config: &scenario::Market,
+    accounts: &Accounts,
+    ticks: Price,
+    seed: &Seed,
+) -> Market {
     let margin = &config.margin;
     let ppm = |share: f64| (share * 1e6).round() as u32;
     let quanta = |usd: f64| (usd / (config.tick_usd * config.lot)).round() as Money;

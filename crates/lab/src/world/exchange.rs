@@ -34,6 +34,8 @@ pub struct Exchange {
     marks: Vec<Price>,
     /// Accounts with a position at the start: 0..watched are judged.
     watched: AccountId,
+    /// Side on which each was opened: liquidations and deleveraging only ever reduce.
+    signs: Vec<i64>,
     /// When each became due; `NEVER` = is not.
     due: Vec<Ns>,
     insurance: Money,
@@ -55,7 +57,9 @@ pub(super) struct Opening {
 impl Exchange {
     pub(super) fn new(opening: Opening, config: &crate::scenario::Market) -> Exchange {
         let (insurance, money) = (opening.market.insurance(), opening.market.total_money());
+        let signs = (0..opening.watched).map(|a| opening.market.position(a, 0).signum()).collect();
         Exchange {
+            signs,
             market: opening.market,
             outside: opening.outside,
             draws: opening.draws,
@@ -136,11 +140,8 @@ impl Exchange {
             }
             self.due[account as usize] = if due { now } else { NEVER };
             let kind = if due { MarketKind::Due } else { MarketKind::Recovered };
-            // A closed account is neither due nor recovered.
-            if due || self.market.position(account, 0) != 0 {
-                let price = self.market.liquidation_price(account, 0).unwrap_or(0);
-                self.row(MarketRow { account, price, ..MarketRow::new(now, kind) });
-            }
+            let price = self.market.liquidation_price(account, 0).unwrap_or(0);
+            self.row(MarketRow { account, price, ..MarketRow::new(now, kind) });
         }
     }
 
@@ -152,7 +153,13 @@ impl Exchange {
             }
             Fact::Mark { price, .. } => self.row(MarketRow { price, ..row(MarketKind::Mark) }),
             Fact::Trade {
-                price, qty, maker_account, taker_account, taker_side, liquidation, ..
+                price,
+                qty,
+                maker_account,
+                taker_account,
+                taker_side,
+                liquidation,
+                ..
             } => {
                 let kind =
                     if liquidation { MarketKind::LiquidationTrade } else { MarketKind::Trade };
@@ -204,18 +211,16 @@ impl Exchange {
         else {
             return;
         };
-        let average = if book_qty > 0 {
-            clamp(book_notional / Money::from(book_qty))
-        } else {
-            mark_price
-        };
+        let average =
+            if book_qty > 0 { clamp(book_notional / Money::from(book_qty)) } else { mark_price };
         let ref_ns = self.due_ns(account);
         self.row(MarketRow {
             message,
             account,
             other: keeper,
             price: average,
-            qty: book_qty + deleveraged_qty,
+            qty: -self.signs.get(account as usize).copied().unwrap_or(1)
+                * (book_qty + deleveraged_qty),
             amount: clamp(fee),
             ref_ns,
             ..MarketRow::new(now, MarketKind::Liquidated)
@@ -250,7 +255,8 @@ impl World {
         if has_price && self.leader.is_none_or(|leader| leader == node) {
             if self.leader.is_some() {
                 // One executing node serves every gateway.
-                (0..self.nodes.len() as u32).for_each(|k| self.tell_keepers(k, block.height as u32));
+                (0..self.nodes.len() as u32)
+                    .for_each(|k| self.tell_keepers(k, block.height as u32));
             } else {
                 self.tell_keepers(node, block.height as u32);
             }

@@ -68,7 +68,9 @@ impl World {
                     }
                 }
             }
-            FaultKind::Crash { nodes } => nodes.iter().for_each(|&node| self.crash(index, node, begins)),
+            FaultKind::Crash { nodes } => {
+                nodes.iter().for_each(|&node| self.crash(index, node, begins))
+            }
             FaultKind::Spam { .. } if begins => self.next_spam(index),
             _ => {}
         }
@@ -102,7 +104,9 @@ impl World {
     }
 
     pub(super) fn spam(&mut self, fault: u32) {
-        let FaultKind::Spam { nodes, .. } = &self.scenario.faults[fault as usize].what else { return };
+        let FaultKind::Spam { nodes, .. } = &self.scenario.faults[fault as usize].what else {
+            return;
+        };
         let draws = &mut self.actors.spam_draws;
         let gateway = if nodes.is_empty() {
             draws.below(self.nodes.len() as u64) as NodeId

@@ -53,10 +53,20 @@ impl World {
     /// Faults as asked and as measured.
     pub fn fault_reports(&self) -> Vec<FaultReport> {
         let faults = self.scenario.faults.iter().enumerate();
-        faults.map(|(index, fault)| self.fault_report(index, &fault.what, fault.duration_s)).collect()
+        faults
+            .map(|(index, fault)| {
+                self.fault_report(index, &fault.what, fault.at_s, fault.duration_s)
+            })
+            .collect()
     }
 
-    fn fault_report(&self, index: usize, what: &FaultKind, duration_s: f64) -> FaultReport {
+    fn fault_report(
+        &self,
+        index: usize,
+        what: &FaultKind,
+        at_s: f64,
+        duration_s: f64,
+    ) -> FaultReport {
         let (sum, samples) = self.incidents.seen[index];
         let report = |kind, quantity, asked, measured: Option<f64>| FaultReport {
             kind,
@@ -76,7 +86,9 @@ impl World {
                 report("crash", "events handled while down", 0.0, measured)
             }
             FaultKind::Spam { rate_per_s, .. } => {
-                let measured = Some(samples as f64 / duration_s);
+                // The run may end before the fault does.
+                let lasted = duration_s.min(self.now as f64 / 1e9 - at_s);
+                let measured = (lasted > 0.0).then(|| samples as f64 / lasted);
                 report("spam", "spam per s", *rate_per_s, measured)
             }
             _ => self.links.faults.report(index),

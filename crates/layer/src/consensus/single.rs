@@ -104,14 +104,7 @@ impl Single {
 
     /// A machine that goes on after a decided height.
     pub fn resume(config: Config, height: Height, hash: Digest) -> Single {
-        Single {
-            config,
-            height,
-            hash,
-            held: BTreeMap::new(),
-            head: height,
-            asked: None,
-        }
+        Single { config, height, hash, held: BTreeMap::new(), head: height, asked: None }
     }
 
     /// Whether this node orders.
@@ -152,9 +145,7 @@ impl Single {
     fn drain(&mut self, outbox: &mut Vec<Output>) {
         while let Some((prev, hash)) = self.held.remove(&(self.height + 1)) {
             if prev != self.hash {
-                outbox.push(Output::Broken {
-                    height: self.height + 1,
-                });
+                outbox.push(Output::Broken { height: self.height + 1 });
                 return;
             }
             self.decide(self.height + 1, hash, outbox);
@@ -163,10 +154,7 @@ impl Single {
 
     fn gap(&self) -> Option<(Height, Height)> {
         let from = self.height + 1;
-        let to = self
-            .held
-            .first_key_value()
-            .map_or(self.head, |(&first, _)| first - 1);
+        let to = self.held.first_key_value().map_or(self.head, |(&first, _)| first - 1);
         (from <= to).then_some((from, to))
     }
 
@@ -177,10 +165,7 @@ impl Single {
         if let Some((from_height, to_height)) = gap
             && self.asked.is_none_or(|(_, to)| to < to_height)
         {
-            outbox.push(Output::Missing {
-                from_height,
-                to_height,
-            });
+            outbox.push(Output::Missing { from_height, to_height });
             self.asked = gap;
         }
     }

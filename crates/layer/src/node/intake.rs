@@ -225,9 +225,7 @@ fn pass_on(output: gossip::Output, now: Ns, out: &mut Vec<Output>) {
     out.push(match output {
         gossip::Output::Forward { envelope, except } => Output::Forward { envelope, except },
         gossip::Output::Send { to, frame } => Output::Send { to, frame },
-        gossip::Output::HeartbeatAt(at) => {
-            Output::After(at.saturating_sub(now), Timer::Heartbeat)
-        }
+        gossip::Output::HeartbeatAt(at) => Output::After(at.saturating_sub(now), Timer::Heartbeat),
         gossip::Output::Validate { .. } => return,
     });
 }

@@ -226,8 +226,17 @@ pub struct Node {
 
 enum Orderer {
     None,
-    Single { leader: NodeId, follower: Single, sequencer: Option<Sequencer> },
-    Tendermint { machine: Box<Tendermint>, block_messages_max: u32, block_bytes_max: u32, rebroadcast_ns: Ns },
+    Single {
+        leader: NodeId,
+        follower: Single,
+        sequencer: Option<Box<Sequencer>>,
+    },
+    Tendermint {
+        machine: Box<Tendermint>,
+        block_messages_max: u32,
+        block_bytes_max: u32,
+        rebroadcast_ns: Ns,
+    },
 }
 
 impl Node {
@@ -239,9 +248,14 @@ impl Node {
             Ordering::Single { node, sequencer } => Orderer::Single {
                 leader: node,
                 follower: Single::new(single::Config { node: config.id, orderer: node }),
-                sequencer: (node == config.id).then(|| Sequencer::new(sequencer)),
+                sequencer: (node == config.id).then(|| Box::new(Sequencer::new(sequencer))),
             },
-            Ordering::Tendermint { tendermint, block_messages_max, block_bytes_max, rebroadcast_ns } => {
+            Ordering::Tendermint {
+                tendermint,
+                block_messages_max,
+                block_bytes_max,
+                rebroadcast_ns,
+            } => {
                 let machine = Box::new(Tendermint::new(tendermint));
                 Orderer::Tendermint { machine, block_messages_max, block_bytes_max, rebroadcast_ns }
             }

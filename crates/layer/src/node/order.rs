@@ -116,12 +116,7 @@ impl Node {
     }
 
     /// The sequencer learns that messages wait.
-    pub(super) fn tell_sequencer(
-        &mut self,
-        now: Ns,
-        draws: &mut dyn Draws,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn tell_sequencer(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         let messages = self.mempool.len() as u32;
         let input = sequencer::Input::Waiting { messages, bytes: self.mempool_bytes };
         self.sequence(now, input, draws, out);
@@ -172,13 +167,7 @@ impl Node {
         entries
     }
 
-    fn sealed(
-        &mut self,
-        now: Ns,
-        block: Arc<Block>,
-        draws: &mut dyn Draws,
-        out: &mut Vec<Output>,
-    ) {
+    fn sealed(&mut self, now: Ns, block: Arc<Block>, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         let prev = self.last_hash();
         for to in (0..self.nodes).filter(|&to| to != self.id) {
             out.push(Output::Packet { to, packet: Packet::Batch(prev, Arc::clone(&block)) });

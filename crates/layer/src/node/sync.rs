@@ -104,7 +104,9 @@ impl Node {
         for block in blocks {
             let (height, value) = (block.height, block.hash);
             let prev = self.last_hash();
-            if height != self.chain.len() as u64 + 1 || chain(&prev, height, &block.entries) != value {
+            if height != self.chain.len() as u64 + 1
+                || chain(&prev, height, &block.entries) != value
+            {
                 continue;
             }
             if let Orderer::Single { .. } = self.orderer {
@@ -125,7 +127,7 @@ impl Node {
         self.sync.stuck = if decided == self.sync.last_look { self.sync.stuck + 1 } else { 0 };
         if self.sync.stuck > 0 {
             // Own words mostly suffice; after a while, also what those say who may be gone.
-            let (proposals, votes) = if self.sync.stuck % STUCK == 0 {
+            let (proposals, votes) = if self.sync.stuck.is_multiple_of(STUCK) {
                 machine.known_messages()
             } else {
                 let (proposal, votes) = machine.own_messages();

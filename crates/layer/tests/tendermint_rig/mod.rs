@@ -41,15 +41,8 @@ pub const NIL: Option<Digest> = None;
 impl Rig {
     /// Not yet started.
     pub fn idle(weights: &[Weight], validator: Option<u32>) -> Rig {
-        let config = Config {
-            validator,
-            weights: weights.to_vec(),
-            timeouts: TIMEOUTS,
-        };
-        Rig {
-            machine: Tendermint::new(config),
-            validators: weights.len() as u32,
-        }
+        let config = Config { validator, weights: weights.to_vec(), timeouts: TIMEOUTS };
+        Rig { machine: Tendermint::new(config), validators: weights.len() as u32 }
     }
 
     /// One of four equals, started.
@@ -87,17 +80,8 @@ impl Rig {
     ) -> Vec<Output> {
         let validator = self.machine.proposer(height, round);
         let value = value.expect("nil is never proposed");
-        let proposal = Proposal {
-            height,
-            round,
-            value,
-            valid_round,
-            validator,
-        };
-        self.feed(Input::Proposal {
-            proposal,
-            valid: true,
-        })
+        let proposal = Proposal { height, round, value, valid_round, validator };
+        self.feed(Input::Proposal { proposal, valid: true })
     }
 
     pub fn vote(
@@ -108,13 +92,7 @@ impl Rig {
         validator: u32,
         value: Option<Digest>,
     ) -> Vec<Output> {
-        self.feed(Input::Vote(Vote {
-            vote_type,
-            height,
-            round,
-            value,
-            validator,
-        }))
+        self.feed(Input::Vote(Vote { vote_type, height, round, value, validator }))
     }
 
     /// Votes of others, one after the other; all that came out.
@@ -141,19 +119,11 @@ impl Rig {
     }
 
     pub fn expire(&mut self, step: Step, height: Height, round: Round) -> Vec<Output> {
-        self.feed(Input::Timeout(Timeout {
-            step,
-            height,
-            round,
-        }))
+        self.feed(Input::Timeout(Timeout { step, height, round }))
     }
 
     pub fn at(&self) -> (Height, Round, Step) {
-        (
-            self.machine.height(),
-            self.machine.round(),
-            self.machine.step_now(),
-        )
+        (self.machine.height(), self.machine.round(), self.machine.step_now())
     }
 }
 
@@ -187,11 +157,7 @@ pub fn proposals_in(outputs: &[Output]) -> Vec<Proposal> {
 /// The decisions among the outputs.
 pub fn decisions_in(outputs: &[Output]) -> Vec<(Height, Round, Option<Digest>)> {
     let decision = |output: &Output| match output {
-        Output::Decide {
-            height,
-            round,
-            value,
-        } => Some((*height, *round, Some(*value))),
+        Output::Decide { height, round, value } => Some((*height, *round, Some(*value))),
         _ => None,
     };
     outputs.iter().filter_map(decision).collect()
@@ -199,8 +165,5 @@ pub fn decisions_in(outputs: &[Output]) -> Vec<(Height, Round, Option<Digest>)> 
 
 /// How many accusations are among the outputs.
 pub fn accusations_in(outputs: &[Output]) -> usize {
-    outputs
-        .iter()
-        .filter(|output| matches!(output, Output::Equivocation { .. }))
-        .count()
+    outputs.iter().filter(|output| matches!(output, Output::Equivocation { .. })).count()
 }

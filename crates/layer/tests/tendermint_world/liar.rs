@@ -67,13 +67,7 @@ impl Liar {
 }
 
 fn vote(me: u32, height: Height, round: Round, of: VoteType, value: Option<Digest>) -> Msg {
-    Msg::Vote(Vote {
-        vote_type: of,
-        height,
-        round,
-        value,
-        validator: me,
-    })
+    Msg::Vote(Vote { vote_type: of, height, round, value, validator: me })
 }
 
 fn wild(me: u32, victim: &Tendermint, values: &Values, draws: &mut SplitMix) -> Vec<Msg> {
@@ -102,13 +96,7 @@ fn wild(me: u32, victim: &Tendermint, values: &Values, draws: &mut SplitMix) -> 
             0 => None,
             _ => (round > 0).then(|| draws.below(u64::from(round)) as Round),
         };
-        lies.push(Msg::Proposal(Proposal {
-            height,
-            round,
-            value,
-            valid_round,
-            validator: me,
-        }));
+        lies.push(Msg::Proposal(Proposal { height, round, value, valid_round, validator: me }));
     }
     lies.push(vote(me, height, round, VoteType::Prevote, pick(draws)));
     if draws.below(2) == 0 {
@@ -126,24 +114,13 @@ impl Liar {
         let mut made_up = SplitMix(height.wrapping_mul(1000) + shown);
         let mine = fresh_value(&mut made_up, height, true);
         let mut lies = Vec::new();
-        let honest = values
-            .get(&height)
-            .and_then(|known| known.iter().rfind(|&&v| v != mine));
+        let honest = values.get(&height).and_then(|known| known.iter().rfind(|&&v| v != mine));
         let value = if victim.proposer(height, round) == me {
             let valid_round = round.checked_sub(1).filter(|_| self.claims);
-            let proposal = Proposal {
-                height,
-                round,
-                value: mine,
-                valid_round,
-                validator: me,
-            };
+            let proposal = Proposal { height, round, value: mine, valid_round, validator: me };
             lies.push(Msg::Proposal(proposal));
             Some(mine)
-        } else if values
-            .get(&height)
-            .is_some_and(|known| known.contains(&mine))
-        {
+        } else if values.get(&height).is_some_and(|known| known.contains(&mine)) {
             Some(mine)
         } else if face == 0 {
             honest.copied()

@@ -66,11 +66,7 @@ impl Msg {
 
 enum Event {
     Start(usize),
-    Deliver {
-        to: usize,
-        from: usize,
-        messages: Rc<Vec<Msg>>,
-    },
+    Deliver { to: usize, from: usize, messages: Rc<Vec<Msg>> },
     Expire(usize, Timeout),
     Answer(usize, Height, Round),
     Sync(usize),
@@ -150,9 +146,8 @@ impl World {
             _ => [1, 2, 3, 4, 4, 4, 4, 5, 6, 7][draws.below(10) as usize],
         };
         let equal = draws.below(3) > 0;
-        let weights: Vec<Weight> = (0..validators)
-            .map(|_| if equal { 10 } else { 1 + draws.below(5) })
-            .collect();
+        let weights: Vec<Weight> =
+            (0..validators).map(|_| if equal { 10 } else { 1 + draws.below(5) }).collect();
         let lies = choose_liars(&mut draws, &weights, lying);
         let followers = draws.below(2) as usize;
         // Alike at all: with unlike growths the gap between nodes can outgrow timeoutPropose.
@@ -230,25 +225,17 @@ impl World {
             }
         }
         let places: Vec<_> = self.nodes.iter().flatten().map(place).collect();
-        Outcome::Stuck(format!(
-            "{} heights wanted, nodes at {places:?}",
-            self.heights
-        ))
+        Outcome::Stuck(format!("{} heights wanted, nodes at {places:?}", self.heights))
     }
 
     fn is_over(&self) -> bool {
-        self.nodes
-            .iter()
-            .flatten()
-            .all(|node| node.height() > self.heights)
+        self.nodes.iter().flatten().all(|node| node.height() > self.heights)
     }
 
     fn fired(&self) -> Vec<(Line, u64)> {
         let mut sum: Vec<(Line, u64)> = Line::ALL.map(|line| (line, 0)).to_vec();
         for node in self.nodes.iter().flatten() {
-            sum.iter_mut()
-                .zip(node.fired())
-                .for_each(|(total, (_, n))| total.1 += n);
+            sum.iter_mut().zip(node.fired()).for_each(|(total, (_, n))| total.1 += n);
         }
         sum
     }
@@ -259,14 +246,7 @@ impl World {
             Event::Expire(node, timeout) => self.feed(node, Input::Timeout(timeout)),
             Event::Answer(node, height, round) => {
                 let value = fresh_value(&mut self.draws, height, true);
-                self.feed(
-                    node,
-                    Input::Value {
-                        height,
-                        round,
-                        value,
-                    },
-                );
+                self.feed(node, Input::Value { height, round, value });
             }
             Event::Deliver { to, from, messages } => self.deliver(to, from, &messages),
             Event::Sync(node) => {
@@ -281,11 +261,7 @@ impl World {
             Event::Attack(node) => self.attack(node),
             Event::Partition => {
                 let parts = 1 + self.draws.below(3);
-                self.groups = self
-                    .groups
-                    .iter()
-                    .map(|_| self.draws.below(parts))
-                    .collect();
+                self.groups = self.groups.iter().map(|_| self.draws.below(parts)).collect();
                 if self.now < self.heal_ns {
                     let at = self.now + self.draws.below(200) * MS;
                     self.plan(at.min(self.heal_ns), Event::Partition);
@@ -315,44 +291,28 @@ impl World {
                 }
             }
             Output::Propose(proposal) => {
-                self.values
-                    .entry(proposal.height)
-                    .or_default()
-                    .push(proposal.value);
+                self.values.entry(proposal.height).or_default().push(proposal.value);
                 self.broadcast(node, vec![Msg::Proposal(proposal)]);
             }
             Output::Vote(vote) => {
                 let key = (vote.validator, vote.height, vote.round, vote.vote_type);
                 let first = *self.honest_votes.entry(key).or_insert(vote.value);
-                assert_eq!(
-                    first, vote.value,
-                    "an honest validator contradicted itself: {vote:?}"
-                );
+                assert_eq!(first, vote.value, "an honest validator contradicted itself: {vote:?}");
                 assert_eq!(vote.validator as usize, node, "voted for another: {vote:?}");
                 self.broadcast(node, vec![Msg::Vote(vote)]);
             }
             Output::Schedule { timeout, after_ns } => {
                 self.plan(self.now + after_ns, Event::Expire(node, timeout));
             }
-            Output::Decide {
-                height,
-                round,
-                value,
-            } => self.decide(node, height, round, value),
+            Output::Decide { height, round, value } => self.decide(node, height, round, value),
             Output::Equivocation { validator, .. } => {
-                assert!(
-                    self.liars[validator as usize].is_some(),
-                    "{validator} accused wrongly"
-                );
+                assert!(self.liars[validator as usize].is_some(), "{validator} accused wrongly");
             }
         }
     }
 
     fn decide(&mut self, node: usize, height: Height, round: Round, value: Digest) {
-        assert!(
-            is_valid(height, value),
-            "node {node} decided an invalid value at {height}"
-        );
+        assert!(is_valid(height, value), "node {node} decided an invalid value at {height}");
         let last = self.decided[node].last_key_value().map_or(0, |(&h, _)| h);
         assert_eq!(height, last + 1, "node {node} decided out of order");
         self.decided[node].insert(height, value);
@@ -385,14 +345,7 @@ impl World {
         for _ in 0..copies {
             let span = if healed { 5 * MS } else { self.delay_max_ns };
             let at = self.now + 1 + self.draws.below(span);
-            self.plan(
-                at,
-                Event::Deliver {
-                    to,
-                    from,
-                    messages: Rc::clone(&messages),
-                },
-            );
+            self.plan(at, Event::Deliver { to, from, messages: Rc::clone(&messages) });
         }
     }
 
@@ -419,11 +372,7 @@ impl World {
     fn tick(&mut self, node: usize) {
         let machine = self.nodes[node].as_ref().expect("honest");
         let (height, ticks) = self.idle_ticks[node];
-        let ticks = if height == machine.height() {
-            ticks + 1
-        } else {
-            0
-        };
+        let ticks = if height == machine.height() { ticks + 1 } else { 0 };
         self.idle_ticks[node] = (machine.height(), ticks);
         let lied_to = self.liars.iter().any(Option::is_some);
         let messages: Vec<Msg> = if lied_to && ticks % PATIENCE_TICKS == PATIENCE_TICKS - 1 {
@@ -451,10 +400,7 @@ impl World {
             let lies = liar.lies(node as u32, to, victim, known, &mut self.draws);
             for lie in &lies {
                 if let Msg::Proposal(proposal) = lie {
-                    self.values
-                        .entry(proposal.height)
-                        .or_default()
-                        .push(proposal.value);
+                    self.values.entry(proposal.height).or_default().push(proposal.value);
                 }
             }
             if !lies.is_empty() {

@@ -30,22 +30,13 @@ pub fn limit(cl_ord_id: u64, side: Side, price: Price, order_qty: Qty) -> NewOrd
 
 /// A market order.
 pub fn market(cl_ord_id: u64, side: Side, order_qty: Qty) -> NewOrderSingle {
-    NewOrderSingle {
-        ord_type: OrdType::Market,
-        ..limit(cl_ord_id, side, 0, order_qty)
-    }
+    NewOrderSingle { ord_type: OrdType::Market, ..limit(cl_ord_id, side, 0, order_qty) }
 }
 
 impl Desk {
     pub fn new(rules: SymbolConfig, insurance: Money, price: Price) -> Desk {
-        let config = Config {
-            symbols: vec![rules],
-            insurance,
-        };
-        Desk {
-            market: Market::new(config, &[price]),
-            now: 0,
-        }
+        let config = Config { symbols: vec![rules], insurance };
+        Desk { market: Market::new(config, &[price]), now: 0 }
     }
 
     /// One market at price 100, default rules, accounts 0..n with no end of cash.
@@ -59,23 +50,11 @@ impl Desk {
     pub fn send(&mut self, account: AccountId, body: Body) -> Vec<Fact> {
         let mut facts = Vec::new();
         self.now += 1;
-        let message = Message {
-            id: self.now as u32,
-            account,
-            sent_ns: self.now,
-            body,
-        };
+        let message = Message { id: self.now as u32, account, sent_ns: self.now, body };
         self.market.execute(self.now, &message, &mut facts);
-        assert_eq!(
-            self.market.total_money(),
-            self.market.paid_in(),
-            "{body:?}: {facts:?}"
-        );
+        assert_eq!(self.market.total_money(), self.market.paid_in(), "{body:?}: {facts:?}");
         for symbol in 0..self.market.symbols() {
-            let positions = self
-                .market
-                .accounts()
-                .map(|a| self.market.position(a, symbol));
+            let positions = self.market.accounts().map(|a| self.market.position(a, symbol));
             assert_eq!(positions.sum::<Qty>(), 0, "{body:?}: {facts:?}");
         }
         facts
@@ -86,11 +65,7 @@ impl Desk {
     }
 
     pub fn cancel(&mut self, account: AccountId, orig_cl_ord_id: u64) -> Vec<Fact> {
-        let body = OrderCancelRequest {
-            cl_ord_id: 900,
-            orig_cl_ord_id,
-            symbol: 0,
-        };
+        let body = OrderCancelRequest { cl_ord_id: 900, orig_cl_ord_id, symbol: 0 };
         self.send(account, Body::OrderCancelRequest(body))
     }
 
@@ -101,33 +76,19 @@ impl Desk {
         price: Price,
         order_qty: Qty,
     ) -> Vec<Fact> {
-        let body = OrderCancelReplaceRequest {
-            cl_ord_id,
-            orig_cl_ord_id,
-            symbol: 0,
-            price,
-            order_qty,
-        };
+        let body =
+            OrderCancelReplaceRequest { cl_ord_id, orig_cl_ord_id, symbol: 0, price, order_qty };
         self.send(account, Body::OrderCancelReplaceRequest(body))
     }
 
     pub fn price(&mut self, price: Price) -> Vec<Fact> {
-        let body = PriceUpdate {
-            symbol: 0,
-            price,
-            observed_ns: self.now,
-        };
+        let body = PriceUpdate { symbol: 0, price, observed_ns: self.now };
         self.send(0, Body::PriceUpdate(body))
     }
 
     pub fn liquidate(&mut self, target: AccountId) -> Vec<Fact> {
         let trigger_price = self.market.mark(0);
-        let body = LiquidationOrder {
-            symbol: 0,
-            target,
-            order_qty: 0,
-            trigger_price,
-        };
+        let body = LiquidationOrder { symbol: 0, target, order_qty: 0, trigger_price };
         self.send(0, Body::LiquidationOrder(body))
     }
 }
@@ -135,13 +96,9 @@ impl Desk {
 /// (maker's account, maker's ClOrdID, price, quantity) of every trade.
 pub fn trades(facts: &[Fact]) -> Vec<(AccountId, u64, Price, Qty)> {
     let trade = |fact: &Fact| match *fact {
-        Fact::Trade {
-            maker_account,
-            maker_cl_ord_id,
-            price,
-            qty,
-            ..
-        } => Some((maker_account, maker_cl_ord_id, price, qty)),
+        Fact::Trade { maker_account, maker_cl_ord_id, price, qty, .. } => {
+            Some((maker_account, maker_cl_ord_id, price, qty))
+        }
         _ => None,
     };
     facts.iter().filter_map(trade).collect()
@@ -158,12 +115,7 @@ pub fn reject(facts: &[Fact]) -> Option<Reject> {
 /// (ClOrdID, quantity, reason) of every cancel.
 pub fn canceled(facts: &[Fact]) -> Vec<(u64, Qty, CancelReason)> {
     let cancel = |fact: &Fact| match *fact {
-        Fact::Canceled {
-            cl_ord_id,
-            qty,
-            reason,
-            ..
-        } => Some((cl_ord_id, qty, reason)),
+        Fact::Canceled { cl_ord_id, qty, reason, .. } => Some((cl_ord_id, qty, reason)),
         _ => None,
     };
     facts.iter().filter_map(cancel).collect()
@@ -172,9 +124,7 @@ pub fn canceled(facts: &[Fact]) -> Vec<(u64, Qty, CancelReason)> {
 /// (amount, bearer) of every bad debt.
 pub fn bad_debt(facts: &[Fact]) -> Vec<(Money, Bearer)> {
     let debt = |fact: &Fact| match *fact {
-        Fact::BadDebt {
-            amount, borne_by, ..
-        } => Some((amount, borne_by)),
+        Fact::BadDebt { amount, borne_by, .. } => Some((amount, borne_by)),
         _ => None,
     };
     facts.iter().filter_map(debt).collect()

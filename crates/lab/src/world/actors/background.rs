@@ -123,8 +123,13 @@ impl World {
             let (price, order_qty) = self.shifted(old.side, distance, old.qty);
             let background = &mut self.actors.background;
             background.recent[index] = Sent { cl_ord_id, ..old };
-            let replace =
-                OrderCancelReplaceRequest { cl_ord_id, orig_cl_ord_id, symbol: 0, price, order_qty };
+            let replace = OrderCancelReplaceRequest {
+                cl_ord_id,
+                orig_cl_ord_id,
+                symbol: 0,
+                price,
+                order_qty,
+            };
             return (old.account, Body::OrderCancelReplaceRequest(replace));
         }
         // A cancel or replace before any order is a limit order.
@@ -163,7 +168,12 @@ impl World {
     }
 
     /// Lots for a notional, and a limit price on the passive side of the outside price.
-    pub(in crate::world) fn size_and_price(&self, usd: f64, side: Side, distance: f64) -> (Qty, Price) {
+    pub(in crate::world) fn size_and_price(
+        &self,
+        usd: f64,
+        side: Side,
+        distance: f64,
+    ) -> (Qty, Price) {
         let Some(exchange) = &self.exchange else { return (1, 1) };
         let middle = exchange.outside_ticks();
         let lots = (usd / (middle as f64 * exchange.quantum_usd())).round() as Qty;
@@ -220,7 +230,8 @@ impl World {
         let (sells, size) = (draws.unit() < 0.5, draws.exponential());
         let falling = self.exchange.as_ref().is_some_and(|e| e.move_pct(5 * SECOND) < 0.0);
         let side = if falling { Side::Sell } else { Side::Buy };
-        let (order_qty, price) = self.size_and_price(size * self.scenario.flow.mix.order_usd, side, 0.0);
+        let (order_qty, price) =
+            self.size_and_price(size * self.scenario.flow.mix.order_usd, side, 0.0);
         let cl_ord_id = self.actors.background.next_id();
         let body = if sells {
             Body::NewOrderSingle(NewOrderSingle {
@@ -257,14 +268,19 @@ impl World {
             background.tape_orders.insert(key, cl_ord_id)
         };
         let accounts = self.actors.accounts;
-        let account = accounts.background_from() + (key % u64::from(accounts.background.max(1))) as u32;
+        let account =
+            accounts.background_from() + (key % u64::from(accounts.background.max(1))) as u32;
         let (price, order_qty) = match &self.exchange {
             Some(exchange) => exchange.ticks_and_lots(usd, coins),
             None => (1, 1),
         };
         let orig_cl_ord_id = old.unwrap_or(0);
         let body = match class {
-            2 => Body::OrderCancelRequest(OrderCancelRequest { cl_ord_id, orig_cl_ord_id, symbol: 0 }),
+            2 => Body::OrderCancelRequest(OrderCancelRequest {
+                cl_ord_id,
+                orig_cl_ord_id,
+                symbol: 0,
+            }),
             3 if old.is_some() => Body::OrderCancelReplaceRequest(OrderCancelReplaceRequest {
                 cl_ord_id,
                 orig_cl_ord_id,

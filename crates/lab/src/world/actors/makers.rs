@@ -1,8 +1,7 @@
 //! Market makers: a ladder on both sides of the outside price, requoted when it has moved.
 
 use surgetank_layer::message::{
-    Body, NewOrderSingle, OrdType, OrderCancelReplaceRequest, OrderCancelRequest, Side,
-    TimeInForce,
+    Body, NewOrderSingle, OrdType, OrderCancelReplaceRequest, OrderCancelRequest, Side, TimeInForce,
 };
 use surgetank_layer::units::{AccountId, Ns, Price, Qty, SECOND};
 
@@ -67,7 +66,8 @@ impl World {
         let Some(exchange) = &self.exchange else { return };
         let config = self.scenario.flow.makers.clone();
         let centre = exchange.outside_ticks();
-        let size = config.level_usd * (1.0 - config.fear * exchange.move_pct(SECOND).abs()).max(0.0);
+        let size =
+            config.level_usd * (1.0 - config.fear * exchange.move_pct(SECOND).abs()).max(0.0);
         let account = self.actors.accounts.makers_from() + index;
         let (qty, _) = self.size_and_price(size, Side::Buy, 0.0);
         let qty = if size < config.level_usd * 0.01 { 0 } else { qty };

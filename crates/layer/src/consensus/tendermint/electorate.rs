@@ -18,14 +18,9 @@ pub(super) struct Electorate {
 
 impl Electorate {
     pub(super) fn new(weights: Vec<Weight>) -> Electorate {
-        let total = weights
-            .iter()
-            .try_fold(0u64, |sum, &weight| sum.checked_add(weight));
+        let total = weights.iter().try_fold(0u64, |sum, &weight| sum.checked_add(weight));
         let total = total.expect("consensus: the weights overflow 64 bits; scale them down");
-        assert!(
-            total > 0,
-            "consensus: no validator has weight; give at least one"
-        );
+        assert!(total > 0, "consensus: no validator has weight; give at least one");
         let divisor = weights.iter().fold(0, |a, &b| gcd(a, b));
         let turns: Vec<u64> = weights
             .iter()
@@ -35,11 +30,7 @@ impl Electorate {
             })
             .collect();
         let equal = weights.iter().all(|&weight| weight == weights[0]);
-        let stride = if equal {
-            1
-        } else {
-            golden_stride(total / divisor)
-        };
+        let stride = if equal { 1 } else { golden_stride(total / divisor) };
         Electorate {
             weights,
             turns,
@@ -86,7 +77,5 @@ fn gcd(a: u64, b: u64) -> u64 {
 /// The first number at or above n/φ that is coprime to n.
 fn golden_stride(n: u64) -> u64 {
     let near = (u128::from(n) * 618_033_988_749 / 1_000_000_000_000) as u64;
-    (near.max(1)..)
-        .find(|&stride| gcd(stride, n) == 1)
-        .expect("n + 1 is coprime to n")
+    (near.max(1)..).find(|&stride| gcd(stride, n) == 1).expect("n + 1 is coprime to n")
 }

@@ -13,11 +13,7 @@ impl Tendermint {
         }
         if let Heard::Proposal(proposal, _) = heard {
             let forged = self.proposer(height, round) != validator;
-            if forged
-                || proposal
-                    .valid_round
-                    .is_some_and(|valid_round| valid_round >= round)
-            {
+            if forged || proposal.valid_round.is_some_and(|valid_round| valid_round >= round) {
                 return;
             }
         }
@@ -32,17 +28,10 @@ impl Tendermint {
             self.hear_far(validator, round, outbox);
         } else if self.keeps(round) {
             let validators = self.electorate.len();
-            let log = self
-                .rounds
-                .entry(round)
-                .or_insert_with(|| RoundLog::new(validators));
+            let log = self.rounds.entry(round).or_insert_with(|| RoundLog::new(validators));
             let news = log.hear(&self.electorate, heard);
             if news.equivocation {
-                outbox.push(Output::Equivocation {
-                    validator,
-                    height,
-                    round,
-                });
+                outbox.push(Output::Equivocation { validator, height, round });
             }
             if news.changed {
                 self.touched.insert(round);
@@ -57,11 +46,7 @@ impl Tendermint {
 
     pub(super) fn forget_old_rounds(&mut self) {
         let oldest = self.round.saturating_sub(ROUNDS_BEHIND);
-        if self
-            .rounds
-            .first_key_value()
-            .is_some_and(|(&round, _)| round < oldest)
-        {
+        if self.rounds.first_key_value().is_some_and(|(&round, _)| round < oldest) {
             let mut rounds = std::mem::take(&mut self.rounds);
             rounds.retain(|&round, _| self.keeps(round));
             self.rounds = rounds;
@@ -75,11 +60,8 @@ impl Tendermint {
         if !self.started {
             return;
         }
-        let mut reached: Vec<(Round, Weight)> = self
-            .far
-            .iter()
-            .map(|(&who, &r)| (r, self.electorate.weight(who)))
-            .collect();
+        let mut reached: Vec<(Round, Weight)> =
+            self.far.iter().map(|(&who, &r)| (r, self.electorate.weight(who))).collect();
         reached.sort_unstable_by(|a, b| b.cmp(a));
         let mut weight = 0;
         let target = reached.iter().find(|(_, w)| {

@@ -341,11 +341,7 @@ impl Machine for Tendermint {
     fn step(&mut self, _now: Ns, input: Input, _draws: &mut dyn Draws, outbox: &mut Vec<Output>) {
         match input {
             Input::Start => self.line_10(outbox),
-            Input::Value {
-                height,
-                round,
-                value,
-            } => self.answer(height, round, value, outbox),
+            Input::Value { height, round, value } => self.answer(height, round, value, outbox),
             Input::Proposal { proposal, valid } => {
                 self.hear(Heard::Proposal(proposal, valid), outbox);
             }

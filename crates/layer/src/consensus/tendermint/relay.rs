@@ -72,12 +72,6 @@ impl Tendermint {
         validator: u32,
         value: Option<Digest>,
     ) -> Vote {
-        Vote {
-            vote_type,
-            height: self.height,
-            round,
-            value,
-            validator,
-        }
+        Vote { vote_type, height: self.height, round, value, validator }
     }
 }

@@ -77,19 +77,10 @@ impl RoundLog {
         let mut news = match heard {
             Heard::Proposal(proposal, valid) => self.hear_proposal(electorate, proposal, valid),
             Heard::Vote(vote) => {
-                match self
-                    .tally_mut(vote.vote_type)
-                    .count(electorate, validator, vote.value)
-                {
-                    Counted::New => News {
-                        changed: true,
-                        equivocation: false,
-                    },
+                match self.tally_mut(vote.vote_type).count(electorate, validator, vote.value) {
+                    Counted::New => News { changed: true, equivocation: false },
                     Counted::Known => News::default(),
-                    Counted::Contradicts { counts } => News {
-                        changed: counts,
-                        equivocation: true,
-                    },
+                    Counted::Contradicts { counts } => News { changed: counts, equivocation: true },
                 }
             }
         };
@@ -101,10 +92,7 @@ impl RoundLog {
         if let Some((_, known)) = self.proposals.iter_mut().find(|(old, _)| *old == new) {
             let changed = valid && !*known;
             *known |= valid;
-            return News {
-                changed,
-                equivocation: false,
-            };
+            return News { changed, equivocation: false };
         }
         let equivocation = !self.proposals.is_empty();
         let backed = |tally: &Tally| electorate.is_third(tally.weight_for(Some(new.value)));
@@ -114,10 +102,7 @@ impl RoundLog {
         if keep {
             self.proposals.push((new, valid));
         }
-        News {
-            changed: keep,
-            equivocation,
-        }
+        News { changed: keep, equivocation }
     }
 
     pub(super) fn tally(&self, vote_type: VoteType) -> &Tally {
@@ -145,16 +130,12 @@ impl RoundLog {
 
     /// Whether the value was proposed in this round and is valid.
     pub(super) fn has_valid(&self, value: Digest) -> bool {
-        self.proposals
-            .iter()
-            .any(|(proposal, valid)| *valid && proposal.value == value)
+        self.proposals.iter().any(|(proposal, valid)| *valid && proposal.value == value)
     }
 
     /// Whether the value was proposed in this round.
     pub(super) fn has(&self, value: Digest) -> bool {
-        self.proposals
-            .iter()
-            .any(|(proposal, _)| proposal.value == value)
+        self.proposals.iter().any(|(proposal, _)| proposal.value == value)
     }
 
     /// Weight of the validators that said anything in this round.

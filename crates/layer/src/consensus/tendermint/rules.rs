@@ -30,10 +30,7 @@ impl Tendermint {
             self.propose(value, Some(valid_round), outbox);
         } else {
             self.fire(Line::L18);
-            outbox.push(Output::GetValue {
-                height: self.height,
-                round,
-            });
+            outbox.push(Output::GetValue { height: self.height, round });
             self.schedule(Step::Propose, outbox);
         }
     }
@@ -49,10 +46,7 @@ impl Tendermint {
         let Some(me) = self.me else { return };
         let asked = self.started && (height, round) == (self.height, self.round);
         let waiting = self.step == Step::Propose && self.proposer(height, round) == me;
-        let proposed = self
-            .rounds
-            .get(&round)
-            .is_some_and(|log| log.proposal().is_some());
+        let proposed = self.rounds.get(&round).is_some_and(|log| log.proposal().is_some());
         if asked && waiting && !proposed {
             self.propose(value, None, outbox);
         }
@@ -63,26 +57,14 @@ impl Tendermint {
         self.fire(Line::L19);
         let validator = self.me.expect("only validators propose");
         let (height, round) = (self.height, self.round);
-        let proposal = Proposal {
-            height,
-            round,
-            value,
-            valid_round,
-            validator,
-        };
+        let proposal = Proposal { height, round, value, valid_round, validator };
         outbox.push(Output::Propose(proposal));
         self.hear(Heard::Proposal(proposal, true), outbox);
     }
 
     fn vote(&mut self, vote_type: VoteType, value: Option<Digest>, outbox: &mut Vec<Output>) {
         let validator = self.me.expect("only validators vote");
-        let vote = Vote {
-            vote_type,
-            height: self.height,
-            round: self.round,
-            value,
-            validator,
-        };
+        let vote = Vote { vote_type, height: self.height, round: self.round, value, validator };
         outbox.push(Output::Vote(vote));
         self.hear(Heard::Vote(vote), outbox);
     }
@@ -100,15 +82,9 @@ impl Tendermint {
     }
 
     pub(super) fn schedule(&self, step: Step, outbox: &mut Vec<Output>) {
-        let timeout = Timeout {
-            step,
-            height: self.height,
-            round: self.round,
-        };
-        outbox.push(Output::Schedule {
-            timeout,
-            after_ns: self.timeouts.span_ns(step, self.round),
-        });
+        let timeout = Timeout { step, height: self.height, round: self.round };
+        outbox
+            .push(Output::Schedule { timeout, after_ns: self.timeouts.span_ns(step, self.round) });
     }
 
     /// Applies the rules until none fires and nothing is left to replay.
@@ -141,9 +117,7 @@ impl Tendermint {
     }
 
     fn now_log(&mut self) -> &mut RoundLog {
-        self.rounds
-            .get_mut(&self.round)
-            .expect("checked by round_rules")
+        self.rounds.get_mut(&self.round).expect("checked by round_rules")
     }
 
     /// 22: upon ⟨PROPOSAL, h_p, round_p, v, −1⟩ from the proposer while step_p = propose.
@@ -156,11 +130,7 @@ impl Tendermint {
         }
         self.fire(Line::L22);
         // 23: valid(v) ∧ (lockedRound_p = −1 ∨ lockedValue_p = v)
-        if valid
-            && self
-                .locked
-                .is_none_or(|(_, locked)| locked == proposal.value)
-        {
+        if valid && self.locked.is_none_or(|(_, locked)| locked == proposal.value) {
             self.fire(Line::L24);
             self.prevote(Some(proposal.value), outbox);
         } else {
@@ -276,11 +246,7 @@ impl Tendermint {
         }
         // 51–54
         self.fire(Line::L51);
-        outbox.push(Output::Decide {
-            height: self.height,
-            round,
-            value,
-        });
+        outbox.push(Output::Decide { height: self.height, round, value });
         self.begin_height(self.height, value, outbox);
         true
     }

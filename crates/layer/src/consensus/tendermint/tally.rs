@@ -93,9 +93,7 @@ impl Tally {
 
     /// Every vote that counts: the first ones by validator, then the later ones.
     pub(super) fn votes(&self) -> impl Iterator<Item = (u32, Option<Digest>)> + '_ {
-        let first = (0u32..)
-            .zip(&self.first)
-            .filter_map(|(who, vote)| vote.map(|v| (who, v)));
+        let first = (0u32..).zip(&self.first).filter_map(|(who, vote)| vote.map(|v| (who, v)));
         first.chain(self.later.iter().copied())
     }
 }

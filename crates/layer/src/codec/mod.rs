@@ -1,0 +1,85 @@
+//! The versioned binary form of a [`Message`].
+//!
+//! # Layout, version 1, little-endian
+//! ```text
+//! version u8 = 1 | class u8 | id u32 | account u32 | sent_ns u64 | body, fixed by its class
+//! ```
+//! Fields stand in the order of their structs. Enumerations are their FIX numbers in a byte, flags a
+//! byte of 0 or 1, `Option` a byte of 0 or 1 and then the value (zeros where there is none).
+//!
+//! # Rules
+//! 1. One message, one encoding: whatever decodes encodes to the same bytes.
+//! 2. No bytes make it panic: what is not a message is refused, naming the field and its offset.
+
+mod read;
+mod write;
+
+use std::fmt;
+
+use crate::message::{Body, Message};
+
+pub use read::decode;
+
+/// The version written.
+pub const VERSION: u8 = 1;
+/// Bytes before the body.
+const HEADER: usize = 18;
+
+/// Why bytes are not a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodeError {
+    /// Offset of the field.
+    pub offset: usize,
+    /// Its name.
+    pub field: &'static str,
+    /// What is wrong.
+    pub kind: Malformed,
+}
+
+/// What can be wrong with a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// The bytes end here.
+    Truncated,
+    /// No such version.
+    UnknownVersion(u8),
+    /// The byte means nothing here.
+    UnknownValue(u8),
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let DecodeError { offset, field, kind } = self;
+        match kind {
+            Malformed::Truncated => write!(f, "byte {offset}: `{field}` is cut off"),
+            Malformed::UnknownVersion(version) => {
+                write!(f, "byte {offset}: version {version} is not known; this reads {VERSION}")
+            }
+            Malformed::UnknownValue(value) => {
+                write!(f, "byte {offset}: `{field}` has no value {value}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// Appends a message's encoding.
+pub fn encode(message: &Message, out: &mut Vec<u8>) {
+    write::message(message, out);
+}
+
+/// Length of the encoding of a message with this body.
+pub fn encoded_len(body: &Body) -> usize {
+    HEADER
+        + match body {
+            Body::PriceUpdate(_) => 2 + 8 + 8,
+            Body::LiquidationOrder(_) => 2 + 4 + 8 + 8,
+            Body::OrderCancelRequest(_) => 8 + 8 + 2,
+            Body::OrderCancelReplaceRequest(_) => 8 + 8 + 2 + 8 + 8,
+            Body::NewOrderSingle(_) => 8 + 2 + 5 + 8 + 8,
+            Body::ExecutionReport(_) => 8 + 2 + 2 + 8 + 8 + 8 + 1,
+            Body::Proposal(_) => 8 + 4 + 32 + 5 + 4,
+            Body::Vote(_) => 1 + 8 + 4 + 33 + 4,
+        }
+}
