@@ -67,11 +67,12 @@ def arrivals(scenario: st.Scenario, seed: int, after_s: float = 0.0) -> tuple[pl
     return frame, trace.stats
 
 
-def last_arrival_ns(frame: pl.DataFrame, nodes: int) -> pl.Series:
-    """Per message: when the last node had it. Every node must have it."""
+def last_arrival_ns(frame: pl.DataFrame, nodes: int, complete_min: float = 1.0) -> pl.Series:
+    """Per message: when the last node had it; never, for at most a share 1 − `complete_min`."""
     per_message = frame.group_by("message").agg(pl.len(), pl.col("delay_ns").max())
-    assert per_message["len"].min() == nodes
-    return per_message["delay_ns"]
+    complete = per_message["len"] == nodes
+    assert complete.mean() >= complete_min  # type: ignore[operator]
+    return per_message.select(pl.when(complete).then("delay_ns").otherwise(10**12)).to_series()
 
 
 FLOOD = {"kind": "flood"}
@@ -104,7 +105,9 @@ def test_maelstrom_hops(graph: Any, hops: int) -> None:
     assert last_arrival_ns(frame, 25).max() == hops * 100 * MS
 
 
+#: gossipsub v1.0: no backoff after PRUNE, every GRAFT accepted.
 MESH = {"kind": "mesh", "d": 6, "d_lo": 4, "d_hi": 12, "d_lazy": 6, "heartbeat_ms": 1000.0}
+MESH |= {"prune_backoff_ms": 0.0}
 
 
 @pytest.mark.parametrize(("m", "published_ms"), [(2, 304.4), (6, 204.6), (12, 203.6), (16, 204.4)])
@@ -125,7 +128,10 @@ def test_whiteblock_median(m: int, published_ms: float) -> None:
         accounts=95,
     )
     frame, _ = arrivals(scenario, seed=1, after_s=5.0)
-    median_ms = float(np.median(last_arrival_ns(frame, 95).to_numpy())) / MS
+    # v1.0 leaves a node of degree two without mesh for a heartbeat now and then, and tells nobody
+    # in the mesh what it missed: the published p99 of 2.1 s at m = 2 has the same cause.
+    last_ns = last_arrival_ns(frame, 95, complete_min=0.9)
+    median_ms = float(np.median(last_ns.to_numpy())) / MS
     assert median_ms == pytest.approx(published_ms, rel=0.025)
 
 

@@ -42,6 +42,8 @@ pub enum Gossip {
         history_gossip: u32,
         /// Own messages go to all peers, not only the mesh.
         flood_publish: bool,
+        /// Time during which a pruned peer is not grafted; 0 = gossipsub v1.0's rules.
+        prune_backoff_ms: f64,
     },
 }
 

@@ -183,6 +183,7 @@ fn build_gossip(gossip: &Gossip) -> Option<gossip::Config> {
             history_length,
             history_gossip,
             flood_publish,
+            prune_backoff_ms,
         } => Some(gossip::Config::Mesh(gossip::MeshConfig {
             d,
             d_lo,
@@ -192,6 +193,7 @@ fn build_gossip(gossip: &Gossip) -> Option<gossip::Config> {
             history_length,
             history_gossip,
             flood_publish,
+            prune_backoff_ns: ms(prune_backoff_ms),
             ..gossip::MeshConfig::default()
         })),
     }

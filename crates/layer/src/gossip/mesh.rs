@@ -12,9 +12,9 @@
 //!
 //! # Departures from the specification
 //! One topic. No peer scoring, and therefore no opportunistic grafting, no D_score, no outbound quota
-//! (D_out), no explicit peers, no peer exchange. Fanout is not needed: every node subscribes. The
-//! first heartbeat comes after a random part of the interval, so nodes are not in step. Bounded
-//! outbound queues lie in the links.
+//! (D_out), no explicit peers, no peer exchange. Fanout is not needed: every node subscribes. A node
+//! that joins grafts at its first heartbeat, which comes after a random part of the interval, so
+//! nodes are not in step. Bounded outbound queues lie in the links.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -42,7 +42,8 @@ pub struct MeshConfig {
     pub history_gossip: u32,
     /// Own messages go to all peers, not only the mesh.
     pub flood_publish: bool,
-    /// Time during which a pruned peer is not grafted.
+    /// Time during which a pruned peer is not grafted; 0 = v1.0's rules, which have no backoff
+    /// and accept every GRAFT.
     pub prune_backoff_ns: Ns,
     /// Most messages asked for between two heartbeats.
     pub iwant_max: u32,
@@ -79,7 +80,6 @@ pub struct Mesh {
     asked: BTreeSet<MessageId>,
     /// The message cache: windows, newest first.
     history: VecDeque<Vec<Envelope>>,
-    started: bool,
 }
 
 impl Mesh {
@@ -93,7 +93,6 @@ impl Mesh {
             seen: Seen::default(),
             asked: BTreeSet::new(),
             history: VecDeque::from([Vec::new()]),
-            started: false,
         }
     }
 
@@ -102,11 +101,8 @@ impl Mesh {
         self.mesh.iter().copied()
     }
 
-    fn start(&mut self, now: Ns, draws: &mut dyn Draws, outbox: &mut Vec<Output>) {
-        if !self.started {
-            self.started = true;
-            self.graft(now, draws, outbox);
-        }
+    /// The mesh is built at the first heartbeat.
+    fn start(&self, now: Ns, draws: &mut dyn Draws, outbox: &mut Vec<Output>) {
         outbox.push(Output::HeartbeatAt(now + 1 + draws.below(self.config.heartbeat_ns.max(1))));
     }
 
@@ -178,7 +174,8 @@ impl Mesh {
             }
             Frame::Graft => {
                 let backing_off = self.backoff.get(&from).is_some_and(|&until| until > now);
-                let is_full = self.mesh.len() >= self.config.d_hi as usize;
+                let is_full = self.mesh.len() >= self.config.d_hi as usize
+                    && self.config.prune_backoff_ns > 0;
                 if self.mesh.contains(&from) {
                 } else if backing_off || is_full {
                     self.prune(now, from, outbox);
