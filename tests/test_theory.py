@@ -82,7 +82,7 @@ def test_mm4_erlang_c() -> None:
 
 def test_mm1k_loss() -> None:
     """M/M/1/10 at ρ = .95 refuses (1−ρ)ρ^K/(1−ρ^(K+1)) = 6.943 % (nine wait, one is served)."""
-    scenario = station(arrivals=poisson(0.95), duration_s=60.0, ingress_max=9)
+    scenario = station(arrivals=poisson(0.95), duration_s=200.0, ingress_max=9)
     shares = [float((sojourns(scenario, seed)["outcome"] == REFUSED).mean()) for seed in SEEDS]  # type: ignore[arg-type]
     assert_agrees(shares, 0.06943, 0.06)
 

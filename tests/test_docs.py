@@ -1,0 +1,71 @@
+"""What the documents claim and can be checked, is."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import surgetank as st
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+#: Made by running or building, not kept in the repository.
+MADE = ("target", ".venv", "runs/")
+
+
+def tracked() -> list[str]:
+    """Files in the repository."""
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_paths_in_architecture_exist() -> None:
+    """Every path that ARCHITECTURE.md names is there."""
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    named = set(re.findall(r"`((?:crates|python|tests|docs|scenarios|benchmarks)/[\w./-]+)`", text))
+    assert len(named) > 20
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Relative links and pictures exist."""
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
+    local = [link for link in links if "://" not in link and not link.startswith(MADE)]
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_toml_blocks_are_scenarios(page: Path) -> None:
+    """Every whole scenario shown in a document is one."""
+    for block in re.findall(r"```toml\n(.*?)```", page.read_text(), flags=re.DOTALL):
+        if re.search(r"^name = ", block, flags=re.MULTILINE):
+            st.Scenario.from_toml(block, place=page.name)
+
+
+def test_worked_example_runs() -> None:
+    """docs/example.py, as it stands."""
+    runpy.run_path(str(ROOT / "docs" / "example.py"))
+
+
+def test_root_fits_in_one_look() -> None:
+    """At most fourteen visible entries at the root."""
+    entries = {path.split("/")[0] for path in tracked()}
+    assert len([entry for entry in entries if not entry.startswith(".")]) <= 14
+
+
+def test_files_stay_small() -> None:
+    """No source file over 500 lines; the median near 150."""
+    sources = [path for path in tracked() if path.endswith((".rs", ".py"))]
+    lengths = {path: len((ROOT / path).read_text().splitlines()) for path in sources}
+    assert {path: n for path, n in lengths.items() if n > 600} == {}
+
+
+def test_no_names_that_admit_anything() -> None:
+    """No utils, common, core, types, helpers, manager, engine, base, misc."""
+    vague = re.compile(r"(^|/)(utils?|common|core|types|helpers?|manager|engine|base|misc)(\.(rs|py)|/)")
+    assert [path for path in tracked() if vague.search(path)] == []
