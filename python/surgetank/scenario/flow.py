@@ -1,0 +1,205 @@
+"""`[flow]`: messages arriving."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from surgetank.scenario.section import Count, NonNegative, Positive, Section
+
+
+class NoArrivals(Section):
+    """Nothing arrives by itself."""
+
+    kind: Literal["none"] = "none"
+
+
+class Deterministic(Section):
+    """A message every 1/rate seconds."""
+
+    kind: Literal["deterministic"] = "deterministic"
+    rate_per_s: Positive = Field(description="messages per second")
+
+
+class Poisson(Section):
+    """Independent exponential gaps."""
+
+    kind: Literal["poisson"] = "poisson"
+    rate_per_s: Positive = Field(description="mean messages per second, λ")
+
+
+class Hawkes(Section):
+    """Self-exciting: intensity μ + Σ n·β·exp(−β(t−tᵢ)), mean rate μ/(1−n)."""
+
+    kind: Literal["hawkes"] = "hawkes"
+    rate_per_s: Positive = Field(description="mean messages per second, μ/(1−n)")
+    branching: float = Field(
+        ge=0, lt=1, description="branching ratio n: messages that one message causes, on average"
+    )
+    decay_per_s: Positive = Field(description="decay β of the excitation, per second")
+
+
+class Mmpp(Section):
+    """Markov-modulated Poisson: states follow each other cyclically."""
+
+    kind: Literal["mmpp"] = "mmpp"
+    rates_per_s: list[NonNegative] = Field(min_length=1, description="rate of each state")
+    dwell_s: list[Positive] = Field(min_length=1, description="mean stay in each state, seconds")
+
+    @model_validator(mode="after")
+    def _as_many(self) -> Self:
+        if len(self.rates_per_s) != len(self.dwell_s):
+            raise ValueError("`rates_per_s` and `dwell_s` must be equally long")
+        return self
+
+
+Arrivals = Annotated[
+    NoArrivals | Deterministic | Poisson | Hawkes | Mmpp, Field(discriminator="kind")
+]
+
+
+class Constant(Section):
+    """The rate as it is."""
+
+    kind: Literal["constant"] = "constant"
+
+
+class Window(Section):
+    """A multiplier between two times."""
+
+    from_s: NonNegative = Field(description="begin, seconds")
+    until_s: Positive = Field(description="end, seconds")
+    factor: NonNegative = Field(description="multiplier of the arrival rate")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.until_s <= self.from_s:
+            raise ValueError("`until_s` must be after `from_s`")
+        return self
+
+
+class Ramp(Window):
+    """From 1 linearly to `factor`, and `factor` from then on."""
+
+    kind: Literal["ramp"] = "ramp"
+
+
+class Step(Window):
+    """`factor` inside the window, 1 outside."""
+
+    kind: Literal["step"] = "step"
+
+
+class Spike(Section):
+    """Jumps to `factor` and decays back to 1."""
+
+    kind: Literal["spike"] = "spike"
+    at_s: NonNegative = Field(description="when it jumps, seconds")
+    decay_s: Positive = Field(description="time constant of the way back, seconds")
+    factor: Positive = Field(description="multiplier at the peak")
+
+
+Profile = Annotated[Constant | Ramp | Step | Spike, Field(discriminator="kind")]
+
+
+class Mix(Section):
+    """Which kinds the background messages are: relative weights."""
+
+    limit: NonNegative = Field(0.35, description="weight of resting limit orders")
+    post_only: NonNegative = Field(0.10, description="weight of post-only orders")
+    market: NonNegative = Field(0.05, description="weight of market orders")
+    ioc: NonNegative = Field(0.05, description="weight of immediate-or-cancel orders")
+    cancel: NonNegative = Field(0.30, description="weight of cancels")
+    replace: NonNegative = Field(0.15, description="weight of cancel-replaces")
+    order_usd: Positive = Field(5_000.0, description="mean notional of an order, USD")
+    distance_bp: NonNegative = Field(
+        20.0, description="mean distance of a limit price from the outside price, basis points"
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        weights = (self.limit, self.post_only, self.market, self.ioc, self.cancel, self.replace)
+        if sum(weights) <= 0:
+            raise ValueError("at least one weight must be positive")
+        return self
+
+
+class ClientLink(Section):
+    """Between a client and its gateway, one way."""
+
+    fixed_ms: NonNegative = Field(5.0, description="constant part of the delay, ms")
+    jitter_ms: NonNegative = Field(2.0, description="mean of the exponential part, ms")
+
+
+class Retry(Section):
+    """What clients do when refused."""
+
+    tries_max: int = Field(0, ge=0, le=100, description="times a refused message is sent again")
+    backoff_ms: Positive = Field(200.0, description="wait before the first, then doubled, ms")
+
+
+class Makers(Section):
+    """Market makers: a ladder around the outside price."""
+
+    count: Count = Field(0, description="how many")
+    levels: int = Field(5, ge=1, le=100, description="price levels per side")
+    half_spread_bp: Positive = Field(3.0, description="best level from the outside price, bp")
+    step_bp: NonNegative = Field(4.0, description="distance between levels, bp")
+    level_usd: Positive = Field(50_000.0, description="size of a level, USD")
+    requote_bp: Positive = Field(3.0, description="outside move that makes them requote, bp")
+    reaction_ms: NonNegative = Field(20.0, description="time from price to decision, ms")
+    fear: NonNegative = Field(
+        0.0, description="share of size withdrawn per 1 % of outside move in the last second"
+    )
+
+
+class Oracle(Section):
+    """Oracles take turns to send the outside price."""
+
+    count: Count = Field(0, description="how many; 0 = no price updates")
+    interval_ms: Positive = Field(1_000.0, description="between two price updates, ms")
+    observation_ms: NonNegative = Field(50.0, description="age of the price when sent, ms")
+
+
+class Keepers(Section):
+    """Keepers send liquidation orders on the price that they have received."""
+
+    count: Count = Field(0, description="how many; each watches its share of the accounts")
+    reaction_ms: NonNegative = Field(20.0, description="time from hearing a price to sending, ms")
+    orders_max: int = Field(50, ge=1, description="orders of one keeper per price heard")
+    resend_ms: NonNegative = Field(2_000.0, description="before an account is tried again, ms")
+
+
+class Panic(Section):
+    """Traders who react to a moving price: half sell out, half pull orders."""
+
+    rate_per_s_per_pct: NonNegative = Field(
+        0.0, description="extra messages per second for each 1 % of outside move"
+    )
+    window_s: float = Field(5.0, gt=0, le=60, description="look-back of the move, seconds")
+
+
+class Flow(Section):
+    """Everything that sends messages."""
+
+    accounts: int = Field(500, ge=1, le=10_000_000, description="background traders")
+    arrivals: Arrivals = Field(
+        default_factory=lambda: Poisson(rate_per_s=100.0), description="the background process"
+    )
+    profile: Profile = Field(
+        default_factory=Constant, description="multiplies the background rate over time"
+    )
+    mix: Mix = Field(default_factory=Mix, description="kinds of background messages")
+    overhead_bytes: Count = Field(
+        100, description="bytes on the wire beside the encoded message: signature and framing"
+    )
+    client_link: ClientLink = Field(default_factory=ClientLink, description="client to gateway")
+    retry: Retry = Field(default_factory=Retry, description="after a refusal")
+    makers: Makers = Field(default_factory=Makers, description="market makers")
+    oracle: Oracle = Field(default_factory=Oracle, description="price updates")
+    keepers: Keepers = Field(default_factory=Keepers, description="liquidation orders")
+    panic: Panic = Field(default_factory=Panic, description="reactions to the price")
+    replay_messages: bool = Field(
+        False, description="the tape's messages replace the background process (set by --tape)"
+    )

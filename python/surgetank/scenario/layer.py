@@ -1,0 +1,176 @@
+"""`[layer]`: how messages travel and are ordered."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from surgetank.scenario.section import NonNegative, Positive, Section
+
+
+class Direct(Section):
+    """The gateway sends straight to the sequencer, the sequencer to every node."""
+
+    kind: Literal["direct"] = "direct"
+
+
+class Flood(Section):
+    """To every neighbour but the one it came from, after validation (CometBFT's mempool)."""
+
+    kind: Literal["flood"] = "flood"
+
+
+class Mesh(Section):
+    """gossipsub v1.1, under the names of its specification."""
+
+    kind: Literal["mesh"] = "mesh"
+    d: int = Field(6, ge=1, description="D: mesh peers wanted")
+    d_lo: int = Field(4, ge=0, description="D_lo: fewer are too few")
+    d_hi: int = Field(12, ge=1, description="D_hi: more are too many")
+    d_lazy: int = Field(6, ge=0, description="D_lazy: peers told by IHAVE")
+    heartbeat_ms: Positive = Field(1_000.0, description="heartbeat interval, ms")
+    history_length: int = Field(5, ge=1, description="mcache_len: windows that can be asked for")
+    history_gossip: int = Field(3, ge=0, description="mcache_gossip: windows told of by IHAVE")
+    flood_publish: bool = Field(False, description="own messages go to all peers")
+    prune_backoff_ms: NonNegative = Field(
+        60_000.0, description="a pruned peer is not grafted for so long, ms; 0 = v1.0's rules"
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.d_lo <= self.d <= self.d_hi:
+            raise ValueError("`d_lo` ≤ `d` ≤ `d_hi` must hold")
+        return self
+
+
+Gossip = Annotated[Direct | Flood | Mesh, Field(discriminator="kind")]
+
+ClassName = Literal["price-update", "liquidation-order", "cancel", "replace", "order"]
+
+
+class Queue(Section):
+    """How messages wait, before validation (ingress) and before ordering (mempool)."""
+
+    rule: Literal["fifo", "priority"] = Field("fifo", description="who is served first")
+    ingress_max: int = Field(5_000, ge=0, description="messages that may wait for validation")
+    mempool_max: int = Field(10_000, ge=0, description="messages that may wait for ordering")
+    high: list[ClassName] = Field(
+        default_factory=list, description="classes of the high lane under `priority`"
+    )
+
+    @model_validator(mode="after")
+    def _has_lane(self) -> Self:
+        if self.rule == "priority" and not self.high:
+            raise ValueError("`rule` priority needs classes in `high`, such as `cancel`")
+        return self
+
+
+class ClassTimes(Section):
+    """Mean times by class."""
+
+    price_update_us: NonNegative = Field(100.0, description="PriceUpdate, µs")
+    liquidation_order_us: NonNegative = Field(100.0, description="LiquidationOrder, µs")
+    cancel_us: NonNegative = Field(100.0, description="OrderCancelRequest, µs")
+    replace_us: NonNegative = Field(100.0, description="OrderCancelReplaceRequest, µs")
+    order_us: NonNegative = Field(100.0, description="NewOrderSingle, µs")
+    proposal_us: NonNegative = Field(1_000.0, description="Proposal, µs (validation only)")
+    vote_us: NonNegative = Field(100.0, description="Vote, µs (validation only)")
+
+
+class Fixed(Section):
+    """Always the mean."""
+
+    kind: Literal["fixed"] = "fixed"
+
+
+class Exponential(Section):
+    """Exponential."""
+
+    kind: Literal["exponential"] = "exponential"
+
+
+class Lognormal(Section):
+    """Log-normal."""
+
+    kind: Literal["lognormal"] = "lognormal"
+    cv: Positive = Field(description="standard deviation over mean")
+
+
+class Hyperexponential(Section):
+    """Two exponentials with balanced means."""
+
+    kind: Literal["hyperexponential"] = "hyperexponential"
+    cv: float = Field(ge=1, le=1_000, description="standard deviation over mean, at least 1")
+
+
+Distribution = Annotated[
+    Fixed | Exponential | Lognormal | Hyperexponential, Field(discriminator="kind")
+]
+
+
+class Service(Section):
+    """How long a node works on a message. Validation and execution have servers of their own."""
+
+    servers: int = Field(1, ge=1, le=1_024, description="validation servers (CPUs) per node")
+    validation: ClassTimes = Field(
+        default_factory=ClassTimes, description="mean validation time by class"
+    )
+    execution: ClassTimes = Field(
+        default_factory=ClassTimes, description="mean execution time by class"
+    )
+    distribution: Distribution = Field(
+        default_factory=Fixed, description="distribution of both around their mean"
+    )
+
+
+class Nobody(Section):
+    """Nobody orders: messages only spread."""
+
+    kind: Literal["none"] = "none"
+
+
+class Single(Section):
+    """One node orders, the others follow."""
+
+    kind: Literal["single"] = "single"
+    node: int = Field(0, ge=0, description="the sequencing node")
+    window_ms: NonNegative = Field(10.0, description="a batch closes after this, ms; 0 = at once")
+    block_messages_max: int = Field(1_000, ge=1, description="... or at so many messages")
+    block_bytes_max: int = Field(4_000_000, ge=1_000, description="... or at so many bytes")
+
+
+class Tendermint(Section):
+    """Tendermint (arXiv 1807.04938) among all nodes, equal weights."""
+
+    kind: Literal["tendermint"] = "tendermint"
+    timeout_commit_ms: NonNegative = Field(500.0, description="wait after a decision, ms")
+    timeout_propose_ms: Positive = Field(1_000.0, description="timeoutPropose(0), ms")
+    timeout_propose_delta_ms: NonNegative = Field(500.0, description="growth per round, ms")
+    timeout_vote_ms: Positive = Field(
+        500.0, description="timeoutPrevote(0), timeoutPrecommit(0), ms"
+    )
+    timeout_vote_delta_ms: NonNegative = Field(500.0, description="growth per round, ms")
+    block_messages_max: int = Field(5_000, ge=1, description="most messages in a block")
+    block_bytes_max: int = Field(4_000_000, ge=1_000, description="most bytes in a block")
+    rebroadcast_ms: Positive = Field(
+        1_000.0, description="a node without progress for so long says its last words again, ms"
+    )
+
+
+Consensus = Annotated[Nobody | Single | Tendermint, Field(discriminator="kind")]
+
+
+class Layer(Section):
+    """The messaging layer of every node."""
+
+    gossip: Gossip = Field(default_factory=Flood, description="how messages spread")
+    queue: Queue = Field(default_factory=Queue, description="how messages wait")
+    service: Service = Field(default_factory=Service, description="how long work takes")
+    consensus: Consensus = Field(default_factory=Tendermint, description="who orders messages")
+
+    @model_validator(mode="after")
+    def _direct_needs_single(self) -> Self:
+        if isinstance(self.gossip, Direct) and not isinstance(self.consensus, Single):
+            raise ValueError("`gossip.kind` direct needs `consensus.kind` single")
+        return self

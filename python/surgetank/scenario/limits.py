@@ -1,0 +1,67 @@
+"""`[limits]`: the numbers allowed, and what "out of step" means."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict, Field
+
+from surgetank.scenario.layer import ClassName
+from surgetank.scenario.section import NonNegative, Section, Share
+
+
+class ClassLimits(Section):
+    """Limits on the delay of one class."""
+
+    delay_p50_ms_max: NonNegative | None = Field(None, description="median delay, ms")
+    delay_p99_ms_max: NonNegative | None = Field(None, description="99th percentile, ms")
+    delay_p999_ms_max: NonNegative | None = Field(None, description="99.9th percentile, ms")
+
+
+class Limits(Section):
+    """A measure's name with `_max` or `_min`; what is not given is not judged."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
+
+    lag_max_ms: NonNegative = Field(
+        1_000.0, description="a node further behind the quorum than this is desynchronised, ms"
+    )
+    delay_p50_ms_max: NonNegative | None = Field(None, description="median end-to-end delay, ms")
+    delay_p99_ms_max: NonNegative | None = Field(None, description="99th percentile, ms")
+    delay_p999_ms_max: NonNegative | None = Field(None, description="99.9th percentile, ms")
+    goodput_ratio_min: Share | None = Field(None, description="executed over offered")
+    throughput_per_s_min: NonNegative | None = Field(None, description="executed per second")
+    refused_share_max: Share | None = Field(None, description="refused for good over offered")
+    lost_share_max: Share | None = Field(None, description="lost over offered")
+    jitter_p99_min_ms_max: NonNegative | None = Field(None, description="p99 − min delay, ms")
+    jitter_sd_ms_max: NonNegative | None = Field(None, description="delay's deviation, ms")
+    jitter_rfc3550_ms_max: NonNegative | None = Field(None, description="RFC 3550 jitter, ms")
+    desynchronised_share_max: Share | None = Field(
+        None, description="weight out of step at once, at most"
+    )
+    systemic_desync_s_max: NonNegative | None = Field(
+        None, description="time with more than a third of the weight out of step, s"
+    )
+    lag_max_ms_max: NonNegative | None = Field(None, description="greatest lag of a node, ms")
+    block_interval_p50_ms_max: NonNegative | None = Field(None, description="median interval, ms")
+    rounds_mean_max: NonNegative | None = Field(None, description="mean rounds per height")
+    propagation_p99_ms_max: NonNegative | None = Field(None, description="to 99 % of nodes, ms")
+    staleness_p99_ms_max: NonNegative | None = Field(
+        None, description="age of the oracle price at execution, ms"
+    )
+    late_liquidations_max: NonNegative | None = Field(None, description="late liquidations")
+    late_share_max: Share | None = Field(None, description="late over all liquidations")
+    liquidation_delay_p99_ms_max: NonNegative | None = Field(None, description="due → done, ms")
+    bad_debt_usd_max: NonNegative | None = Field(None, description="bad debt, USD")
+    insurance_drawn_usd_max: NonNegative | None = Field(None, description="insurance used, USD")
+    deleveraged_usd_max: NonNegative | None = Field(None, description="deleveraged notional, USD")
+    unliquidated_max: NonNegative | None = Field(None, description="due and never closed")
+    by_class: dict[ClassName, ClassLimits] = Field(
+        default_factory=dict, alias="class", description="limits on one class's delay"
+    )
+
+    def as_mapping(self) -> dict[str, float]:
+        """Limit name → number, as `judge` takes them; a class stands behind a dot."""
+        given = self.model_dump(exclude={"by_class"}, exclude_none=True)
+        for name, limits in self.by_class.items():
+            for key, value in limits.model_dump(exclude_none=True).items():
+                given[f"{key}.{name}"] = value
+        return given

@@ -1,0 +1,45 @@
+"""Scenarios by name: those that come with the package, and files."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from surgetank.errors import SurgetankError
+from surgetank.scenario.whole import Scenario
+
+
+def _folder() -> Traversable:
+    return resources.files("surgetank") / "scenarios"
+
+
+def names() -> list[str]:
+    """Names of the scenarios that come with surgetank."""
+    found = (entry.name for entry in _folder().iterdir())
+    return sorted(name.removesuffix(".toml") for name in found if name.endswith(".toml"))
+
+
+def load(name_or_path: str | Path) -> Scenario:
+    """A scenario by its name (`black-thursday`) or from a file (`my-venue.toml`).
+
+    Raises:
+        SurgetankError: if there is none, or it is not a scenario.
+    """
+    text = str(name_or_path)
+    path = Path(name_or_path)
+    if path.suffix == ".toml" or path.is_file():
+        try:
+            return Scenario.from_toml(path.read_text(encoding="utf-8"), place=text)
+        except OSError as error:
+            reason = error.strerror or "cannot be read"
+            raise SurgetankError(reason, place=text, mend="Check the path") from None
+        except UnicodeDecodeError:
+            raise SurgetankError("not a text file", place=text, mend="Give a .toml file") from None
+    known = names()
+    if text not in known:
+        close = difflib.get_close_matches(text, known, n=1)
+        mend = f"Did you mean `{close[0]}`?" if close else f"There are: {', '.join(known)}"
+        raise SurgetankError("no scenario of this name", place=text, mend=mend)
+    return Scenario.from_toml((_folder() / f"{text}.toml").read_text(encoding="utf-8"), place=text)

@@ -1,0 +1,167 @@
+"""`[network]`: nodes, who is linked to whom, and what a link does."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from surgetank.scenario.section import NonNegative, Section, Share
+
+
+class Full(Section):
+    """Everybody with everybody."""
+
+    kind: Literal["full"] = "full"
+
+
+class RandomRegular(Section):
+    """Every node has the same number of random links."""
+
+    kind: Literal["random-regular"] = "random-regular"
+    degree: int = Field(ge=1, description="links per node")
+
+
+class BarabasiAlbert(Section):
+    """Preferential attachment."""
+
+    kind: Literal["barabasi-albert"] = "barabasi-albert"
+    degree: int = Field(ge=1, description="links of a new node, m")
+
+
+class Regions(Section):
+    """Full mesh inside a region, bridges between regions."""
+
+    kind: Literal["regions"] = "regions"
+    bridges: int = Field(2, ge=1, description="links between each two regions")
+
+
+class RandomDial(Section):
+    """Every node dials so many others."""
+
+    kind: Literal["random-dial"] = "random-dial"
+    degree: int = Field(ge=1, description="others that a node dials")
+
+
+class Edges(Section):
+    """Given links."""
+
+    kind: Literal["edges"] = "edges"
+    edges: list[tuple[int, int]] = Field(description="pairs of nodes, undirected")
+
+
+Topology = Annotated[
+    Full | RandomRegular | BarabasiAlbert | Regions | RandomDial | Edges,
+    Field(discriminator="kind"),
+]
+
+
+class FixedDelay(Section):
+    """The same on every link."""
+
+    kind: Literal["fixed"] = "fixed"
+    delay_ms: NonNegative = Field(20.0, description="one way, ms")
+    jitter: Share = Field(0.05, description="standard deviation of normal jitter over the delay")
+
+
+class UniformDelay(Section):
+    """Drawn once per ordered pair of nodes."""
+
+    kind: Literal["uniform"] = "uniform"
+    low_ms: NonNegative = Field(description="least one-way delay, ms")
+    high_ms: NonNegative = Field(description="most one-way delay, ms")
+    jitter: Share = Field(0.0, description="most extra per packet, uniform, over the delay")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.high_ms < self.low_ms:
+            raise ValueError("`high_ms` must not be below `low_ms`")
+        return self
+
+
+class RegionsDelay(Section):
+    """From a matrix between regions."""
+
+    kind: Literal["regions"] = "regions"
+    names: list[str] = Field(min_length=1, description="names of the regions")
+    matrix_ms: list[list[NonNegative]] = Field(description="one way from region i to j, ms")
+    intra_ms: NonNegative = Field(0.5, description="one way inside a region, ms")
+    jitter: Share = Field(0.05, description="standard deviation of normal jitter over the delay")
+    placement: list[int | str] = Field(
+        default_factory=list, description="region of each node; empty = one after the other"
+    )
+
+    @model_validator(mode="after")
+    def _square(self) -> Self:
+        due = len(self.names)
+        if len(self.matrix_ms) != due:
+            rows = len(self.matrix_ms)
+            raise ValueError(f"`matrix_ms` has {rows} rows for {due} regions; it must be square")
+        for i, row in enumerate(self.matrix_ms):
+            if len(row) != due:
+                raise ValueError(
+                    f"`matrix_ms[{i}]` has {len(row)} entries for {due} regions; it must be square"
+                )
+        for entry in self.placement:
+            known = entry in self.names if isinstance(entry, str) else 0 <= entry < due
+            if not known:
+                raise ValueError(f"`placement`: region {entry!r} is not there")
+        return self
+
+    def placed(self, nodes: int) -> list[int]:
+        """Region index of each node."""
+        if not self.placement:
+            return [node % len(self.names) for node in range(nodes)]
+        return [self.names.index(e) if isinstance(e, str) else e for e in self.placement]
+
+
+Delay = Annotated[FixedDelay | UniformDelay | RegionsDelay, Field(discriminator="kind")]
+
+
+class Network(Section):
+    """The venue's nodes and what lies between them."""
+
+    nodes: int = Field(7, ge=1, le=100_000, description="number of nodes")
+    topology: Topology = Field(default_factory=Full, description="who is linked to whom")
+    delay: Delay = Field(default_factory=FixedDelay, description="one-way delay between nodes")
+    uplink_mbps: NonNegative = Field(1_000.0, description="uplink of a node, Mbit/s; 0 = unlimited")
+    downlink_mbps: NonNegative = Field(0.0, description="downlink, Mbit/s; 0 = unlimited")
+    loss: Share = Field(0.0, description="probability that a packet is lost")
+    outbound_queue_max: int = Field(
+        0, ge=0, description="packets that may wait on one link before more are dropped; 0 = any"
+    )
+    every_copy: bool = Field(
+        False, description="make every copy of a message an event, even where only one can matter"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        topology, n = self.topology, self.nodes
+        if isinstance(topology, RandomRegular) and (
+            topology.degree >= n or n * topology.degree % 2
+        ):
+            raise ValueError(
+                f"`topology.degree` {topology.degree} does not fit {n} nodes: it must be below "
+                "their number, and the product even"
+            )
+        if isinstance(topology, BarabasiAlbert | RandomDial) and topology.degree >= n:
+            raise ValueError(f"`topology.degree` must be below the number of nodes, {n}")
+        if isinstance(topology, Edges):
+            for i, pair in enumerate(topology.edges):
+                if not all(0 <= node < n for node in pair):
+                    raise ValueError(f"`topology.edges[{i}]`: nodes are 0..{n - 1}, not {pair}")
+        if isinstance(topology, Regions) and not isinstance(self.delay, RegionsDelay):
+            raise ValueError("`topology.kind` regions needs `delay.kind` regions")
+        if isinstance(self.delay, RegionsDelay) and self.delay.placement:
+            if len(self.delay.placement) != n:
+                raise ValueError(
+                    f"`delay.placement` has {len(self.delay.placement)} entries for {n} nodes"
+                )
+        return self
+
+    def core(self) -> dict[str, Any]:
+        """As the core reads it: every node placed."""
+        data = self.model_dump(mode="json")
+        if isinstance(self.delay, RegionsDelay):
+            data["delay"]["placement"] = self.delay.placed(self.nodes)
+        return data

@@ -1,0 +1,173 @@
+"""A whole scenario: what is asked."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from typing import Any, Self
+
+from blake3 import blake3
+from pydantic import Field, ValidationError, model_validator
+
+from surgetank.errors import SurgetankError
+from surgetank.scenario import presets
+from surgetank.scenario.faults import Fault, named_nodes
+from surgetank.scenario.flow import Flow
+from surgetank.scenario.layer import Layer, Single
+from surgetank.scenario.limits import Limits
+from surgetank.scenario.market import Market
+from surgetank.scenario.network import Network
+from surgetank.scenario.problem import explain
+from surgetank.scenario.section import NonNegative, Positive, Section
+
+#: What a reader is told and a run does not depend on.
+PROSE = ("title", "event", "source", "description")
+
+
+class TraceOptions(Section):
+    """What is recorded."""
+
+    receipts_every: int = Field(
+        1, ge=0, description="keep first arrivals of every n-th client message; 0 = none"
+    )
+    gauge_ms: NonNegative = Field(250.0, description="interval of the gauges, ms; 0 = none")
+
+
+class Scenario(Section):
+    """What is asked: sections stand in the order in which a message meets them."""
+
+    name: str = Field(min_length=1, pattern=r"^[\w.-]+$", description="name of the scenario")
+    title: str = Field("", description="one line for a reader")
+    event: str = Field("", description="the real event that it follows, with figures")
+    source: str = Field("", description="where these figures come from")
+    description: str = Field("", description="what to look for")
+    seed: int = Field(7, ge=0, lt=2**64, description="seed, unless the command line gives one")
+    duration_s: Positive = Field(30.0, description="length during which flow arrives, seconds")
+    warmup_s: NonNegative = Field(3.0, description="start of the measured window, seconds")
+    drain_s: NonNegative = Field(10.0, description="extra time for messages under way, seconds")
+    flow: Flow = Field(default_factory=Flow, description="messages arriving")
+    network: Network = Field(default_factory=Network, description="nodes and links")
+    layer: Layer = Field(default_factory=Layer, description="how messages travel and are ordered")
+    market: Market | None = Field(None, description="what they mean; without it they are opaque")
+    faults: list[Fault] = Field(default_factory=list, description="what goes wrong, when")
+    limits: Limits = Field(default_factory=Limits, description="the numbers allowed")
+    trace: TraceOptions = Field(default_factory=TraceOptions, description="what is recorded")
+    tape_hash: str = Field("", description="content hash of the tape (set by --tape)")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand_presets(cls, data: Any) -> Any:
+        return presets.expand(data) if isinstance(data, Mapping) else data
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.warmup_s >= self.duration_s:
+            raise ValueError("`warmup_s` must be below `duration_s`, or nothing is measured")
+        last = self.network.nodes - 1
+        consensus = self.layer.consensus
+        if isinstance(consensus, Single) and consensus.node > last:
+            raise ValueError(
+                f"layer.consensus.node: node {consensus.node} is not there; the network has "
+                f"{self.network.nodes} nodes, 0..{last}"
+            )
+        for i, fault in enumerate(self.faults):
+            for key, node in named_nodes(fault):
+                if node > last:
+                    raise ValueError(
+                        f"faults[{i}].{key}: node {node} is not there; the network has "
+                        f"{self.network.nodes} nodes, 0..{last}"
+                    )
+            if fault.at_s >= self.duration_s + self.drain_s:
+                raise ValueError(f"faults[{i}].at_s: the run ends before this fault begins")
+        flow = self.flow
+        acting = {"makers": flow.makers.count, "keepers": flow.keepers.count}
+        acting["panic"] = int(flow.panic.rate_per_s_per_pct > 0)
+        for name, count in acting.items():
+            if count and self.market is None:
+                raise ValueError(f"flow.{name} needs a [market]")
+        return self
+
+    @classmethod
+    def from_toml(cls, text: str, place: str = "scenario") -> Scenario:
+        """Reads a scenario file's text.
+
+        Raises:
+            SurgetankError: naming the line or key, and the mend.
+        """
+        try:
+            data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise SurgetankError(f"not TOML: {error}", place=place) from None
+        return cls.build(data, place)
+
+    @classmethod
+    def build(cls, data: Mapping[str, Any], place: str = "") -> Scenario:
+        """As `model_validate`, with errors for people (SurgetankError)."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise explain(error, cls, place) from None
+
+    def with_values(self, values: Mapping[str, Any]) -> Scenario:
+        """A copy with other values, under dotted keys: `{"flow.arrivals.rate_per_s": 500}`.
+
+        Raises:
+            SurgetankError: naming the key.
+        """
+        data = self.model_dump(mode="json", by_alias=True)
+        for key, value in values.items():
+            _put(data, key, value)
+        return Scenario.build(data)
+
+    def to_core(self) -> str:
+        """Canonical JSON for the compiled core: everything spelt out, no prose."""
+        data = {
+            "name": self.name,
+            "duration_s": self.duration_s,
+            "warmup_s": self.warmup_s,
+            "drain_s": self.drain_s,
+            "flow": self.flow.model_dump(mode="json"),
+            "network": self.network.core(),
+            "layer": self.layer.model_dump(mode="json"),
+            "market": self.market and self.market.model_dump(mode="json"),
+            "faults": [fault.core() for fault in self.faults],
+            "trace": self.trace.model_dump(mode="json"),
+        }
+        return _canonical(data)
+
+    @property
+    def hash(self) -> str:
+        """BLAKE3 (hex) of what changes the trace or the verdict: not of prose, not of the seed."""
+        limits = _canonical(self.limits.as_mapping())
+        return blake3("\n".join([self.to_core(), limits, self.tape_hash]).encode()).hexdigest()
+
+
+def _canonical(data: Any) -> str:
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _put(data: dict[str, Any], key: str, value: Any) -> None:
+    *path, last = key.split(".")
+    table: Any = data
+    for depth, part in enumerate(path):
+        if isinstance(table, list):
+            index = int(part) if part.isdigit() else -1
+            if not 0 <= index < len(table):
+                place = ".".join(path[: depth + 1])
+                raise SurgetankError(f"there are {len(table)} entries", place=place)
+            table = table[index]
+            continue
+        if table.get(part) is None:
+            table[part] = {}
+        table = table[part]
+        if not isinstance(table, dict | list):
+            raise SurgetankError(
+                "this is a value, not a section", place=".".join(path[: depth + 1])
+            )
+    if isinstance(table, list):
+        raise SurgetankError("this is a list; give the whole list, or an index", place=key)
+    if last == "kind" and table.get("kind") != value:
+        # Another kind has other keys: start from its defaults.
+        table.clear()
+    table[last] = value
