@@ -1,0 +1,108 @@
+"""The whole way: scenario → trace → measures → verdict, and what is written of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from surgetank.errors import SurgetankError
+from surgetank.junit import write_junit
+from surgetank.measure import Measures, measure
+from surgetank.scenario import Scenario, load
+from surgetank.simulate import Progress, simulate, with_tape
+from surgetank.tape import Tape
+from surgetank.trace import Trace
+from surgetank.verdict import Verdict, judge
+
+__all__ = ["Result", "claim", "run"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run came to."""
+
+    scenario: Scenario
+    trace: Trace
+    measures: Measures
+    verdict: Verdict
+    out: Path | None
+    """The folder written, if any."""
+
+
+def run(
+    scenario: Scenario | str | Path,
+    *,
+    seed: int | None = None,
+    tape: Tape | None = None,
+    out: str | Path | None = None,
+    force: bool = False,
+    report: bool = False,
+    progress: Progress | None = None,
+) -> Result:
+    """Runs a scenario and judges it.
+
+    `out` is a folder for the trace, `verdict.json` and `junit.xml` (and `report.html` with
+    `report`); nothing is written without it. The name of the run is (seed, scenario hash, build);
+    the same name gives the same bytes.
+
+    Raises:
+        SurgetankError: if the scenario, the tape or the folder is not usable.
+    """
+    chosen = scenario if isinstance(scenario, Scenario) else load(scenario)
+    if tape is not None:
+        chosen = with_tape(chosen, tape)
+    folder = None if out is None else claim(Path(out), force=force)
+    trace = simulate(chosen, seed=seed, tape=tape, progress=progress)
+    measures = measure(trace)
+    verdict = judge(measures, chosen.limits.as_mapping(), trace)
+    if folder is not None:
+        write(folder, trace, measures, verdict, report=report)
+    return Result(chosen, trace, measures, verdict, folder)
+
+
+def write(
+    folder: Path, trace: Trace, measures: Measures, verdict: Verdict, *, report: bool
+) -> None:
+    """Writes all of a run into a folder that is there."""
+    trace.save(folder)
+    content = verdict.to_dict() | {"measures": measures.to_dict()}
+    (folder / "verdict.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_junit(verdict, trace.run, folder / "junit.xml")
+    if report:
+        from surgetank.report import write as write_report
+
+        write_report(trace, measures, verdict, folder / "report.html")
+
+
+def claim(folder: Path, *, force: bool) -> Path:
+    """An empty folder for a run, made before the run so that nothing is lost after it.
+
+    An earlier run's files are removed with `force`; anything else is never touched.
+
+    Raises:
+        SurgetankError: if the folder cannot be used.
+    """
+    place = str(folder)
+    try:
+        held = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+        if folder.exists() and not folder.is_dir():
+            raise SurgetankError("this is a file", place=place, mend="Give another --out")
+        if held and not force:
+            mend = "Give another --out, or --force to replace an earlier run"
+            raise SurgetankError("the folder is not empty", place=place, mend=mend)
+        if held and "run.json" not in held:
+            mend = "Give another --out; --force replaces only folders with a run.json"
+            raise SurgetankError("the folder holds something else than a run", place=place, mend=mend)
+        for name in held:
+            if name.endswith((".parquet", ".json", ".xml", ".html")):
+                (folder / name).unlink()
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        reason = (error.strerror or "cannot be written").lower()
+        mend = "Give another --out where you may write"
+        raise SurgetankError(reason, place=place, mend=mend) from None
+    return folder

@@ -1,0 +1,86 @@
+"""From a scenario to a trace: one crossing into the compiled core."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from types import ModuleType
+
+from surgetank.errors import SurgetankError
+from surgetank.scenario import Scenario
+from surgetank.tape import Tape
+from surgetank.trace import Run, Trace
+
+__all__ = ["Progress", "build", "simulate"]
+
+#: Called about ten times a second with simulated seconds, client messages and events so far;
+#: returning False stops the run.
+Progress = Callable[[float, int, int], bool]
+
+
+def _core() -> ModuleType:
+    try:
+        from surgetank import _core as core
+    except ImportError as error:
+        raise SurgetankError(
+            f"the compiled part is missing ({error})",
+            place="surgetank._core",
+            mend="Build it with `make build` or `pip install .`",
+        ) from None
+    return core
+
+
+def build() -> str:
+    """Version and build of the compiled part, the third part of a run's name."""
+    return str(_core().build())
+
+
+def simulate(
+    scenario: Scenario,
+    *,
+    seed: int | None = None,
+    tape: Tape | None = None,
+    progress: Progress | None = None,
+) -> Trace:
+    """Runs a scenario in the deterministic world.
+
+    With a tape, give the scenario as `with_tape` makes it. The trace of a run that `progress`
+    stopped is marked incomplete.
+
+    Raises:
+        SurgetankError: if the core cannot build the scenario.
+    """
+    chosen = scenario.seed if seed is None else seed
+    recorded = None if tape is None else tape.as_core()
+    try:
+        out = _core().run(scenario.to_core(), chosen, recorded, progress)
+    except ValueError as error:
+        raise SurgetankError(str(error), place=scenario.name) from None
+    name = Run(name=scenario.name, seed=chosen, scenario_hash=scenario.hash, build=build())
+    return Trace.from_tables(
+        out["tables"],
+        run=name,
+        stats=json.loads(out["stats"]),
+        complete=out["complete"],
+        scenario=scenario.model_dump(mode="json", by_alias=True),
+    )
+
+
+def with_tape(scenario: Scenario, tape: Tape) -> Scenario:
+    """The scenario on a tape: its prices outside, its messages (if any) for background flow.
+
+    The run is not longer than the tape.
+    """
+    seconds = min(scenario.duration_s, tape.seconds)
+    values: dict[str, object] = {
+        "tape_hash": tape.hash,
+        "duration_s": seconds,
+        "warmup_s": min(scenario.warmup_s, seconds / 4),
+        "flow.replay_messages": len(tape.messages_ns) > 0,
+    }
+    if scenario.market is not None:
+        values["market.price.path"] = {"kind": "tape"}
+    end = seconds + scenario.drain_s
+    kept = [f for f in scenario.faults if f.at_s < end]
+    values["faults"] = [fault.model_dump(mode="json") for fault in kept]
+    return scenario.with_values(values)
