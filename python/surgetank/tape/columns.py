@@ -1,0 +1,47 @@
+"""Columns of a tape while it is read."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from surgetank.errors import SurgetankError
+from surgetank.tape.lines import broken
+
+#: More would not fit into a run of sensible length.
+MESSAGES_MAX = 2_000_000
+
+
+class Columns:
+    """Grows line by line; times are the recording's own nanoseconds."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self.line = 0
+        self.now = 0
+        self.prices: list[tuple[int, float]] = []
+        self.messages: list[tuple[int, int, int, float, float, int]] = []
+
+    def tick(self, line: int, at: int) -> None:
+        """The clock of the recording moves on to this line's time."""
+        if self.count and at < self.now:
+            what = f"goes back in time, from {self.now} to {at} ns"
+            raise broken(self.path, line, what, "Sort the recording by time")
+        self.line, self.now, self.count = line, at, self.count + 1
+
+    def price(self, usd: float) -> None:
+        """A price at this time."""
+        if not (usd > 0 and math.isfinite(usd)):
+            raise broken(self.path, self.line, f"price {usd:g} is not positive", "Leave the line out")
+        self.prices.append((self.now, usd))
+
+    def message(self, number: int, side: int, usd: float, coins: float, key: int) -> None:
+        """A message at this time."""
+        if len(self.messages) == MESSAGES_MAX:
+            raise SurgetankError(
+                f"more than {MESSAGES_MAX:,} messages",
+                place=f"{self.path}:{self.line}",
+                mend="Take a part of it: --tape-start and --tape-seconds",
+            )
+        self.messages.append((self.now, number, side, usd, coins, key))

@@ -1,0 +1,49 @@
+"""Lines of a recording, with one clear error for a file that is not whole."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from surgetank.errors import SurgetankError
+
+__all__ = ["broken", "lines"]
+
+_GZIP = b"\x1f\x8b"
+
+
+def broken(path: Path, line: int, what: str, mend: str) -> SurgetankError:
+    """An error at a line (counted from 1)."""
+    return SurgetankError(what, place=f"{path}:{line}", mend=mend)
+
+
+def lines(path: Path) -> Iterator[tuple[int, str]]:
+    """(number from 1, text without its end) of every line; `.gz` files are unpacked.
+
+    Raises:
+        SurgetankError: if the file is not there, not what its name says, empty or cut off.
+    """
+    zipped = path.suffix == ".gz"
+    number = 0
+    try:
+        with path.open("rb") as file:
+            if zipped and file.read(2) != _GZIP:
+                raise SurgetankError("not a gzip file", place=str(path), mend="Unpack or rename it")
+        with gzip.open(path, "rb") if zipped else path.open("rb") as stream:
+            for raw in stream:
+                number += 1
+                if not raw.endswith(b"\n"):
+                    raise broken(path, number, "cut off in mid-line", "Record or copy it again")
+                yield number, raw.decode("utf-8").rstrip("\r\n")
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        what = "the gzip stream is damaged or ends here"
+        raise broken(path, number + 1, what, "Copy the file again") from None
+    except UnicodeDecodeError:
+        raise broken(path, number, "not text", "Give a recording") from None
+    except OSError as error:
+        reason = (error.strerror or "cannot be read").lower()
+        raise SurgetankError(reason, place=str(path), mend="Check the path") from None
+    if number == 0:
+        raise SurgetankError("the tape is empty", place=str(path), mend="Give a recording")

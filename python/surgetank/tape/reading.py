@@ -1,0 +1,61 @@
+"""From a file to a tape."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from surgetank.errors import SurgetankError
+from surgetank.tape import table, websocket
+from surgetank.tape.recording import Tape
+
+__all__ = ["read_tape"]
+
+
+def read_tape(
+    path: str | Path, *, speed: float = 1.0, start_s: float = 0.0, seconds: float | None = None
+) -> Tape:
+    """Reads a recording: a WebSocket capture (`.jsonl`), bars or trades (`.csv`), plain or `.gz`.
+
+    `start_s` and `seconds` choose a part of it, in recorded time; `speed` squeezes that: 600 plays
+    ten hours in a minute.
+
+    Raises:
+        SurgetankError: naming file and line, and the mend.
+    """
+    path = Path(path)
+    if not speed > 0:
+        raise SurgetankError("speed must be positive", place="--speed", mend="1 is as recorded")
+    name = path.name.removesuffix(".gz")
+    if name.endswith((".jsonl", ".json")):
+        kind, columns = "websocket", websocket.read(path)
+    elif name.endswith(".csv"):
+        kind, columns = "table", table.read(path)
+    else:
+        mend = "Give a .jsonl capture or a .csv of bars or trades, plain or .gz"
+        raise SurgetankError("not a kind of tape that is known", place=str(path), mend=mend)
+    prices = np.array(columns.prices, dtype=np.float64).reshape(-1, 2)
+    # Times do not fit into a float: they are kept apart.
+    prices_ns = np.array([at for at, _ in columns.prices], dtype=np.int64)
+    messages_ns = np.array([row[0] for row in columns.messages], dtype=np.int64)
+    messages = np.array([row[1:] for row in columns.messages], dtype=np.float64).reshape(-1, 5)
+    began = min(int(times[0]) for times in (prices_ns, messages_ns) if len(times))
+    first = began + int(start_s * 1e9)
+    last = np.iinfo(np.int64).max if seconds is None else first + int(seconds * 1e9)
+    seen = (prices_ns >= first) & (prices_ns < last)
+    sent = (messages_ns >= first) & (messages_ns < last)
+    if not seen.any():
+        mend = "Choose another --tape-start or --tape-seconds"
+        raise SurgetankError("no prices in this part of the tape", place=str(path), mend=mend)
+    return Tape(
+        kind=kind,
+        prices_ns=((prices_ns[seen] - first) / speed).astype(np.int64),
+        prices_usd=prices[seen, 1],
+        messages_ns=((messages_ns[sent] - first) / speed).astype(np.int64),
+        messages_class=messages[sent, 0].astype(np.int64),
+        messages_side=messages[sent, 1].astype(np.int64),
+        messages_usd=messages[sent, 2],
+        messages_qty=messages[sent, 3],
+        messages_key=messages[sent, 4].astype(np.int64),
+    )

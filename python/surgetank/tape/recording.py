@@ -1,0 +1,67 @@
+"""What a tape holds, whatever it was recorded from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from blake3 import blake3
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+__all__ = ["Floats", "Ints", "Tape"]
+
+
+@dataclass(frozen=True)
+class Tape:
+    """Prices and messages; times in nanoseconds from the tape's start, after `speed`.
+
+    `messages_*` are equally long (empty if the recording has none): class number (2 cancel, 3
+    replace, 4 order), side (1 buy, 2 sell), price in USD, quantity in coins, and the key of the
+    resting order that the message is about (0 = none: a market order).
+    """
+
+    kind: str
+    prices_ns: Ints
+    prices_usd: Floats
+    messages_ns: Ints
+    messages_class: Ints
+    messages_side: Ints
+    messages_usd: Floats
+    messages_qty: Floats
+    messages_key: Ints
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds of simulated time."""
+        ends = [int(times[-1]) for times in (self.prices_ns, self.messages_ns) if len(times)]
+        return max(ends) / 1e9
+
+    @property
+    def hash(self) -> str:
+        """BLAKE3 (hex) of everything on it: part of the run's scenario hash."""
+        digest = blake3(self.kind.encode())
+        for name, values in self.as_arrays().items():
+            digest.update(name.encode())
+            digest.update(values.tobytes())
+        return digest.hexdigest()
+
+    def as_arrays(self) -> dict[str, Ints | Floats]:
+        """The columns by name."""
+        return {
+            "prices_ns": self.prices_ns,
+            "prices_usd": self.prices_usd,
+            "messages_ns": self.messages_ns,
+            "messages_class": self.messages_class,
+            "messages_side": self.messages_side,
+            "messages_usd": self.messages_usd,
+            "messages_qty": self.messages_qty,
+            "messages_key": self.messages_key,
+        }
+
+    def as_core(self) -> dict[str, list[Any]]:
+        """The columns as the compiled core takes them."""
+        return {name: values.tolist() for name, values in self.as_arrays().items()}

@@ -1,0 +1,187 @@
+"""Scenarios: what is accepted, what is refused, and with which words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+import surgetank as st
+from surgetank.scenario import presets
+from surgetank.starter import STARTER
+
+ROOT = Path(__file__).resolve().parents[1]
+AWS_CSV = ROOT.parent / "shared/data/latency/cometbft_aws_latencies.csv"
+FAULT = {"at_s": 1.0, "duration_s": 1.0}
+DELAY = {"kind": "regions", "names": ["a", "b"], "matrix_ms": [[0, 1], [1, 0]]}
+
+
+@pytest.mark.parametrize("name", st.names())
+def test_named_scenarios_say_what_they_follow(name: str) -> None:
+    """Each names itself, a real event and a source, and judges something."""
+    scenario = st.load(name)
+    assert scenario.name == name
+    assert scenario.title and scenario.event and scenario.source
+    assert len(scenario.limits.as_mapping()) > 3
+
+
+def test_the_six_are_there() -> None:
+    """The references that the documents speak of."""
+    expected = {"black-thursday", "calm", "burst", "partition", "slow-proposer", "cancel-storm"}
+    assert expected <= set(st.names())
+
+
+def test_a_name_is_enough() -> None:
+    """Everything else has a default."""
+    assert st.Scenario.from_toml('name = "a"').network.nodes == 7
+
+
+BAD: list[tuple[dict[str, Any], str, str]] = [
+    ({"flow": {"arivals": {}}}, "flow.arivals", "Did you mean `arrivals`"),
+    ({"network": {"delay": {"kind": "fixed", "delay_s": 1}}}, "network.delay.delay_s", "`delay_ms`"),
+    ({"network": {"delay": DELAY | {"matrix_ms": [[0, 1]]}}}, "network.delay", "square"),
+    ({"network": {"delay": DELAY | {"matrix_ms": [[0], [1]]}}}, "network.delay", "square"),
+    ({"network": {"delay": DELAY | {"matrix_ms": [[0, -1], [1, 0]]}}}, "matrix_ms[0][1]", "0"),
+    ({"flow": {"arrivals": {"kind": "poisson", "rate_per_s": -5}}}, "rate_per_s", "greater"),
+    ({"flow": {"arrivals": {"kind": "poison"}}}, "flow.arrivals", "poisson"),
+    ({"flow": {"arrivals": {"kind": "hawkes", "rate_per_s": 1, "branching": 1, "decay_per_s": 1}}},
+     "flow.arrivals.branching", "less than 1"),
+    ({"network": {"nodes": 0}}, "network.nodes", "greater than or equal to 1"),
+    ({"network": {"loss": 1.5}}, "network.loss", "less than or equal to 1"),
+    ({"network": {"nodes": 5, "topology": {"kind": "random-regular", "degree": 3}}}, "network",
+     "even"),
+    ({"faults": [FAULT | {"kind": "partition", "groups": [[0], [31]]}]}, "faults[0].groups",
+     "node 31 is not there; the network has 7 nodes, 0..6"),
+    ({"faults": [FAULT | {"kind": "slow", "nodes": [1]}]}, "faults[0].factor", "missing"),
+    ({"faults": [{"kind": "crash", "at_s": 900, "duration_s": 1, "nodes": [1]}]},
+     "faults[0].at_s", "the run ends before"),
+    ({"layer": {"consensus": {"kind": "single", "node": 9}}}, "layer.consensus.node", "0..6"),
+    ({"layer": {"gossip": {"kind": "direct"}}}, "layer", "needs `consensus.kind` single"),
+    ({"layer": {"queue": {"rule": "priority"}}}, "layer.queue", "`high`"),
+    ({"flow": {"makers": {"count": 1}}}, "flow.makers", "needs a [market]"),
+    ({"market": {"margin": {"initial": 0.01, "maintenance": 0.02}}}, "market.margin", "below"),
+    ({"market": {"positions": {"leverage_max": 90}}}, "market", "margin.initial"),
+    ({"duration_s": 5.0, "warmup_s": 5.0}, "warmup_s", "below"),
+    ({"venue": "nyse"}, "venue", "dydx-v4, hyperliquid"),
+    ({"network": {"preset": "moon"}}, "network.preset", "aws-13"),
+    ({"limits": {"delay_p99_s_max": 1}}, "limits.delay_p99_s_max", "delay_p99_ms_max"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "place", "mend"), BAD, ids=[bad[1] for bad in BAD])
+def test_bad_input_gets_one_line(data: dict[str, Any], place: str, mend: str) -> None:
+    """The error names the key and the mend, and is one line."""
+    with pytest.raises(st.SurgetankError) as caught:
+        st.Scenario.build({"name": "bad"} | data, "bad.toml")
+    text = str(caught.value)
+    assert place in text
+    assert mend in text
+    assert "\n" not in text
+    assert caught.value.exit_code == 2
+
+
+def test_not_toml_and_not_there(tmp_path: Path) -> None:
+    """A broken file names its line, a missing one its path, a wrong name a right one."""
+    with pytest.raises(st.SurgetankError, match="line 2"):
+        st.Scenario.from_toml('name = "a"\nduration_s =\n')
+    with pytest.raises(st.SurgetankError, match=r"gone\.toml"):
+        st.load(tmp_path / "gone.toml")
+    with pytest.raises(st.SurgetankError, match="Did you mean `black-thursday`"):
+        st.load("black-thurday")
+
+
+def test_values_can_be_overridden() -> None:
+    """Dotted keys reach into tables and lists; another kind starts from its own defaults."""
+    calm = st.load("partition")
+    changed = calm.with_values(
+        {"flow.arrivals.rate_per_s": 5.0, "faults.0.at_s": 11.0, "layer.consensus.kind": "none"}
+    )
+    assert changed.to_core() != calm.to_core()
+    core = json.loads(changed.to_core())
+    assert core["flow"]["arrivals"]["rate_per_s"] == 5.0
+    assert core["faults"][0]["at_s"] == 11.0
+    assert core["layer"]["consensus"] == {"kind": "none"}
+    with pytest.raises(st.SurgetankError, match=r"flow\.arrivals\.rate_per_min"):
+        calm.with_values({"flow.arrivals.rate_per_min": 5.0})
+    with pytest.raises(st.SurgetankError, match="entries"):
+        calm.with_values({"faults.7.at_s": 1.0})
+
+
+def test_hash_is_of_what_matters() -> None:
+    """Prose and the seed do not change it; numbers, limits and the tape do."""
+    calm = st.load("calm")
+    same = calm.with_values({"title": "else", "event": "else", "seed": 99})
+    assert same.hash == calm.hash
+    for key, value in [
+        ("duration_s", 41.0),
+        ("limits.delay_p99_ms_max", 1.0),
+        ("tape_hash", "ab"),
+        ("network.uplink_mbps", 201.0),
+    ]:
+        assert calm.with_values({key: value}).hash != calm.hash
+
+
+@given(
+    rate=some.floats(0.01, 1e6),
+    nodes=some.integers(2, 60),
+    loss=some.floats(0, 1),
+    kind=some.sampled_from(["flood", "mesh"]),
+    at=some.floats(0, 30),
+)
+def test_round_trip(rate: float, nodes: int, loss: float, kind: str, at: float) -> None:
+    """What a scenario dumps, it reads again, to the same JSON and hash."""
+    scenario = st.Scenario.build(
+        {
+            "name": "x",
+            "flow": {"arrivals": {"kind": "poisson", "rate_per_s": rate}},
+            "network": {"nodes": nodes, "loss": loss},
+            "layer": {"gossip": {"kind": kind}},
+            "faults": [{"kind": "crash", "at_s": at, "duration_s": 1.0, "nodes": [nodes - 1]}],
+        }
+    )
+    again = st.Scenario.build(scenario.model_dump(mode="json", by_alias=True))
+    assert again.to_core() == scenario.to_core()
+    assert again.hash == scenario.hash
+
+
+def test_presets_lie_under_what_is_given() -> None:
+    """A venue's constants hold unless the scenario says otherwise."""
+    data = {"name": "v", "venue": "dydx-v4", "market": {"margin": {"maintenance": 0.01}}}
+    scenario = st.Scenario.build(data)
+    assert scenario.market is not None
+    assert scenario.market.margin.initial == 0.02
+    assert scenario.market.margin.maintenance == 0.01
+    assert st.Scenario.build({"name": "v", "venue": "dydx-v4"}).market is None
+
+
+def test_placement_by_name() -> None:
+    """Regions may be named; without a placement nodes go round."""
+    network = {"preset": "aws-13", "nodes": 2, "delay": {"placement": ["Tokyo", "Seoul"]}}
+    core = json.loads(st.Scenario.build({"name": "p", "network": network}).to_core())
+    assert core["network"]["delay"]["placement"] == [8, 11]
+    network = {"preset": "aws-13", "nodes": 15}
+    core = json.loads(st.Scenario.build({"name": "p", "network": network}).to_core())
+    assert core["network"]["delay"]["placement"] == [*range(13), 0, 1]
+
+
+@pytest.mark.skipif(not AWS_CSV.exists(), reason="the recorded data are not beside the project")
+def test_aws_matrix_is_the_recorded_one() -> None:
+    """Every figure carried over is as published."""
+    head, *rows = [line.split(",") for line in AWS_CSV.read_text().split()]
+    assert list(presets.ZONES) == head[1:]
+    assert presets.aws_matrix_ms() == [[float(cell) for cell in row[1:]] for row in rows]
+
+
+def test_schema_is_checked_in() -> None:
+    """docs/scenario.schema.json is what the models say (`surgetank schema` prints it)."""
+    text = (ROOT / "docs/scenario.schema.json").read_text()
+    assert json.loads(text) == st.Scenario.model_json_schema(by_alias=True)
+
+
+def test_starter_is_a_scenario() -> None:
+    """What `surgetank init` writes can be run."""
+    assert st.Scenario.from_toml(STARTER.replace("NAME", "mine")).name == "mine"
