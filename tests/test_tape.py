@@ -137,4 +137,4 @@ def test_flagship_on_recorded_messages() -> None:
     sent = messages.filter(messages["source"] == 6)
     due = tape.messages_ns[tape.messages_ns < result.trace.stats["flow_end_ns"]]
     assert sent["created_ns"].to_list() == due.tolist()
-    assert sent["class"].to_list()[:50] != [4] * 50
+    assert set(sent["class"]) == {2, 3, 4}

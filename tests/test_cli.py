@@ -1,0 +1,180 @@
+"""The command line, as a person or a CI system meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+TINY = """
+name = "tiny"
+duration_s = 4.0
+warmup_s = 1.0
+drain_s = 4.0
+[flow.arrivals]
+kind = "poisson"
+rate_per_s = 200.0
+[network]
+nodes = 4
+[limits]
+delay_p50_ms_max = {limit}
+"""
+
+
+def surgetank(
+    *arguments: str, cwd: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs the command in a process of its own."""
+    command = [sys.executable, "-c", "from surgetank.cli import main; main()", *arguments]
+    env = os.environ | {"COLUMNS": "200"} | environment
+    return subprocess.run(
+        command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """A folder with two scenarios: one that passes and one that fails."""
+    (tmp_path / "good.toml").write_text(TINY.format(limit=60_000.0))
+    (tmp_path / "bad.toml").write_text(TINY.format(limit=0.001))
+    return tmp_path
+
+
+def test_run_for_machines(here: Path) -> None:
+    """`--json` prints one object, and nothing else, on stdout."""
+    done = surgetank("run", "good.toml", "--json", "--no-report", "--seed", "3", cwd=here)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["verdict"] == "PASS"
+    assert told["complete"] is True
+    assert told["run"]["seed"] == 3
+    assert {"name", "seed", "scenario_hash", "build"} <= set(told["run"])
+    p50 = told["measures"]["delay_p50_ms"]
+    assert p50["unit"] == "ms" and p50["low"] <= p50["value"] <= p50["high"]
+    assert len(told["trace_hash"]) == 64
+    folder = here / told["out"]
+    kept = json.loads((folder / "run.json").read_text())
+    assert kept["trace_hash"] == told["trace_hash"]
+
+
+def test_exit_codes_and_junit(here: Path) -> None:
+    """0 PASS, 1 FAIL, 2 usage; JUnit counts the broken limit."""
+    done = surgetank("run", "bad.toml", "--no-report", "--junit", "ci/out.xml", cwd=here)
+    assert done.returncode == 1
+    assert "FAIL" in done.stdout and "Where the delay arose" in done.stdout
+    suite = ET.parse(here / "ci/out.xml").getroot()
+    assert len(suite.findall(".//failure")) == 1
+    assert surgetank("run", "good.toml", "--wrong", cwd=here).returncode == 2
+
+
+def test_invalid_and_unknown(here: Path) -> None:
+    """3: a fault that nothing passed by. 4: too few samples to tell."""
+    fault = '[[faults]]\nkind = "loss"\nat_s = 7.9\nduration_s = 0.05\nprobability = 0.5\n'
+    quiet = TINY.format(limit=1.0).replace('"poisson"', '"none"').replace("rate_per_s = 200.0", "")
+    quiet = quiet.replace("[network]", '[layer.consensus]\nkind = "none"\n[network]')
+    (here / "invalid.toml").write_text(quiet + fault)
+    (here / "unknown.toml").write_text(quiet)
+    assert surgetank("run", "invalid.toml", "--no-report", cwd=here).returncode == 3
+    assert surgetank("run", "unknown.toml", "--no-report", cwd=here).returncode == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "nothing"], "no scenario of this name"),
+        (["run", "gone.toml"], "gone.toml"),
+        (["run", "good.toml", "--set", "flow.arivals.x=1"], "Did you mean `arrivals`"),
+        (["run", "good.toml", "--set", "nonsense"], "KEY=VALUE"),
+        (["run", "good.toml", "--tape", "gone.csv"], "gone.csv"),
+        (["run", "good.toml", "--out", "good.toml"], "this is a file"),
+        (["run", "good.toml", "--out", "/proc/nowhere/run"], "/proc/nowhere/run"),
+        (["report", "nowhere"], "nowhere"),
+        (["compare", "nowhere", "nowhere"], "nowhere"),
+    ],
+)
+def test_mistakes_get_one_line(here: Path, arguments: list[str], said: str) -> None:
+    """Exit code 2, the place and the mend on stderr, no traceback."""
+    done = surgetank(*arguments, cwd=here)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_folder_in_use_is_kept(here: Path) -> None:
+    """Nothing is overwritten unasked; with --force only an earlier run is."""
+    once = surgetank("run", "good.toml", "--no-report", "--out", "a", cwd=here)
+    again = surgetank("run", "good.toml", "--no-report", "--out", "a", cwd=here)
+    assert (once.returncode, again.returncode) == (0, 2)
+    assert "--force" in again.stderr
+    assert surgetank("run", "good.toml", "--no-report", "--out", "a", "--force", cwd=here).returncode == 0
+    (here / "mine").mkdir()
+    (here / "mine" / "thesis.txt").write_text("years of work")
+    done = surgetank("run", "good.toml", "--out", "mine", "--force", cwd=here)
+    assert done.returncode == 2
+    assert (here / "mine" / "thesis.txt").read_text() == "years of work"
+
+
+def test_interrupt_keeps_what_was_measured(here: Path) -> None:
+    """Ctrl-C in mid-run: the trace so far is written and marked incomplete; UNKNOWN."""
+    text = TINY.format(limit=60_000.0).replace("duration_s = 4.0", "duration_s = 40000.0")
+    (here / "long.toml").write_text(text)
+    command = [sys.executable, "-c", "from surgetank.cli import main; main()", "run", "long.toml"]
+    command += ["--json", "--no-report", "--out", "long"]
+    process = subprocess.Popen(
+        command, cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not (here / "long").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(2.0)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    told = json.loads(out)
+    assert told["complete"] is False, err
+    assert told["verdict"] == "UNKNOWN"
+    assert process.returncode == 4
+    assert told["measures"]["delay_p50_ms"]["value"] > 0
+    assert json.loads((here / "long/run.json").read_text())["complete"] is False
+
+
+def test_report_and_compare(here: Path) -> None:
+    """A run can be drawn again, and two runs laid side by side."""
+    for seed in ("1", "2"):
+        surgetank("run", "good.toml", "--no-report", "--seed", seed, "--out", seed, cwd=here)
+    done = surgetank("report", "1", cwd=here)
+    assert done.returncode == 0, done.stderr
+    assert "<html" in (here / "1/report.html").read_text()[:2_000]
+    told = json.loads(surgetank("compare", "1", "2", "--json", cwd=here).stdout)
+    assert told["same_trace"] is False
+    assert told["differences"]["delay_p50_ms"]["change"] != 0
+    told = json.loads(surgetank("compare", "1", "1", "--json", cwd=here).stdout)
+    assert told["same_trace"] is True
+    assert "byte for byte" in surgetank("compare", "1", "1", cwd=here).stdout
+
+
+def test_scenarios_schema_init(here: Path) -> None:
+    """What there is, what it may say, and something to start from."""
+    told = json.loads(surgetank("scenarios", "--json", cwd=here).stdout)
+    assert "12–13 March 2020" in told["black-thursday"]["event"]
+    schema = json.loads(surgetank("schema", cwd=here).stdout)
+    assert "flow" in schema["properties"]
+    assert surgetank("init", "mine", cwd=here).returncode == 0
+    assert "name = \"mine\"" in (here / "mine.toml").read_text()
+    again = surgetank("init", "mine", cwd=here)
+    assert again.returncode == 2 and "already there" in again.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "report", "compare", "scenarios", "schema", "init"])
+def test_help_has_examples(here: Path, command: str) -> None:
+    """Every --help shows how."""
+    done = surgetank(command, "--help", cwd=here)
+    assert done.returncode == 0
+    assert f"surgetank {command}" in done.stdout
