@@ -69,3 +69,9 @@ def test_no_names_that_admit_anything() -> None:
     """No utils, common, core, types, helpers, manager, engine, base, misc."""
     vague = re.compile(r"(^|/)(utils?|common|core|types|helpers?|manager|engine|base|misc)(\.(rs|py)|/)")
     assert [path for path in tracked() if vague.search(path)] == []
+
+
+def test_scenario_reference_is_current() -> None:
+    """docs/scenario.md is what docs/reference.py writes."""
+    namespace = runpy.run_path(str(ROOT / "docs" / "reference.py"))
+    assert (ROOT / "docs/scenario.md").read_text() == namespace["page"]()
