@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,14 +44,14 @@ def simpy_mm1(customers: int, rho: float, seed: int) -> Speed:
     server = simpy.Resource(env, capacity=1)
     waits: list[float] = []
 
-    def customer() -> Iterator[Any]:
+    def customer() -> Generator[Any, Any, Any]:
         came = env.now
         with server.request() as request:
             yield request
             waits.append(env.now - came)
             yield env.timeout(draw.expovariate(1.0))
 
-    def source() -> Iterator[Any]:
+    def source() -> Generator[Any, Any, Any]:
         for _ in range(customers):
             yield env.timeout(draw.expovariate(rho))
             env.process(customer())
@@ -62,9 +62,7 @@ def simpy_mm1(customers: int, rho: float, seed: int) -> Speed:
     while env.peek() != float("inf"):
         env.step()
         events += 1
-    return Speed(
-        "SimPy", customers, events, time.perf_counter() - began, sum(waits) / len(waits)
-    )
+    return Speed("SimPy", customers, events, time.perf_counter() - began, sum(waits) / len(waits))
 
 
 def ciw_mm1(customers: int, rho: float, seed: int) -> Speed:
@@ -117,7 +115,7 @@ def simpy_flood(
             event = env.timeout(uplinks[node] + delay - env.now, (peer, node, message))
             event.callbacks.append(lambda event: arrive(*event.value))
 
-    def source() -> Iterator[Any]:
+    def source() -> Generator[Any, Any, Any]:
         for message in range(messages):
             yield env.timeout(1.0 / rate)
             arrive(message % nodes, -1, message)

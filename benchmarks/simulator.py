@@ -213,7 +213,9 @@ def measure(quick: bool) -> list[Row]:
         share = f"{every['events_per_s'] / limit['radix_per_s']:.0%} of it reached in events"
         share += f", {flood['per_s'] / limit['radix_per_s']:.0%} in transmissions"
         heap = f"std BinaryHeap {rate(limit['binary_per_s'])}"
-        row = Row(f"bare queue, {length:,} waiting", "hold model", heap, rate(limit["radix_per_s"]), share)
+        row = Row(
+            f"bare queue, {length:,} waiting", "hold model", heap, rate(limit["radix_per_s"]), share
+        )
         rows.append(row)
 
     base = alone(f"our-flood:1000:{4_000 // scale}:0")["seconds"]
@@ -221,11 +223,15 @@ def measure(quick: bool) -> list[Row]:
         run = alone(f"our-flood:1000:{times * 4_000 // scale}:0")
         work = f"{rate(run['per_s'])} transmissions"
         ratio = f"{run['seconds'] / base:.2f}× the time"
-        rows.append(Row(f"{times}× the messages", "surgetank", work, rate(run["events_per_s"]), ratio))
+        rows.append(
+            Row(f"{times}× the messages", "surgetank", work, rate(run["events_per_s"]), ratio)
+        )
     big = alone(f"our-flood:10000:{1_000 // scale}:0")
     work = f"{rate(big['per_s'])} transmissions, {big['first_arrivals']:,} receipts kept"
     memory = f"{big['peak_gib']:.2f} GiB peak"
-    rows.append(Row("10,000 nodes × 1,000 messages", "surgetank", work, rate(big["events_per_s"]), memory))
+    rows.append(
+        Row("10,000 nodes × 1,000 messages", "surgetank", work, rate(big["events_per_s"]), memory)
+    )
     return rows
 
 
@@ -248,7 +254,9 @@ def table(rows: list[Row]) -> str:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="a tenth of the work")
     parser.add_argument("--markdown", type=Path, help="also write the table to this file")
     parser.add_argument("--task", help=argparse.SUPPRESS)

@@ -38,7 +38,12 @@ print(means)
 
 # %%
 nodes = calm.network.nodes
-fault = {"kind": "partition", "at_s": 8.0, "duration_s": 5.0, "groups": [list(range(nodes // 3 + 1))]}
+fault = {
+    "kind": "partition",
+    "at_s": 8.0,
+    "duration_s": 5.0,
+    "groups": [list(range(nodes // 3 + 1))],
+}
 split = st.run(calm.with_values({"faults": [fault]}), seed=7)
 before = result.trace.tables["messages"].filter(pl.col("source") == 0)
 after = split.trace.tables["messages"].filter(pl.col("source") == 0)

@@ -28,9 +28,7 @@ delay_p50_ms_max = {limit}
 """
 
 
-def surgetank(
-    *arguments: str, cwd: Path, **environment: str
-) -> subprocess.CompletedProcess[str]:
+def surgetank(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs the command in a process of its own."""
     command = [sys.executable, "-c", "from surgetank.cli import main; main()", *arguments]
     env = os.environ | {"COLUMNS": "200"} | environment
@@ -114,7 +112,10 @@ def test_folder_in_use_is_kept(here: Path) -> None:
     again = surgetank("run", "good.toml", "--no-report", "--out", "a", cwd=here)
     assert (once.returncode, again.returncode) == (0, 2)
     assert "--force" in again.stderr
-    assert surgetank("run", "good.toml", "--no-report", "--out", "a", "--force", cwd=here).returncode == 0
+    assert (
+        surgetank("run", "good.toml", "--no-report", "--out", "a", "--force", cwd=here).returncode
+        == 0
+    )
     (here / "mine").mkdir()
     (here / "mine" / "thesis.txt").write_text("years of work")
     done = surgetank("run", "good.toml", "--out", "mine", "--force", cwd=here)
@@ -167,7 +168,7 @@ def test_scenarios_schema_init(here: Path) -> None:
     schema = json.loads(surgetank("schema", cwd=here).stdout)
     assert "flow" in schema["properties"]
     assert surgetank("init", "mine", cwd=here).returncode == 0
-    assert "name = \"mine\"" in (here / "mine.toml").read_text()
+    assert 'name = "mine"' in (here / "mine.toml").read_text()
     again = surgetank("init", "mine", cwd=here)
     assert again.returncode == 2 and "already there" in again.stderr
 

@@ -77,7 +77,7 @@ def test_a_fault_leaves_the_flow_alone() -> None:
 
 @pytest.mark.parametrize("gossip", ["flood", "mesh"])
 def test_the_shortcut_is_exact(gossip: str) -> None:
-    """Every copy an event, or only those that can be first: one trace, with jitter, loss, a split."""
+    """Every copy an event, or only those that can be first: one trace, jitter and loss included."""
     hashes = []
     for every_copy in (False, True):
         values = {"layer.gossip.kind": gossip, "network.loss": 0.02, "faults": FAULTS[::2]}

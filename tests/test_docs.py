@@ -67,7 +67,9 @@ def test_files_stay_small() -> None:
 
 def test_no_names_that_admit_anything() -> None:
     """No utils, common, core, types, helpers, manager, engine, base, misc."""
-    vague = re.compile(r"(^|/)(utils?|common|core|types|helpers?|manager|engine|base|misc)(\.(rs|py)|/)")
+    vague = re.compile(
+        r"(^|/)(utils?|common|core|types|helpers?|manager|engine|base|misc)(\.(rs|py)|/)"
+    )
     assert [path for path in tracked() if vague.search(path)] == []
 
 

@@ -1,4 +1,4 @@
-"""Propagation against published cases: Maelstrom (exact), Whiteblock and gerbil-simsub (tolerances).
+"""Propagation against published cases: Maelstrom exactly, Whiteblock and gerbil-simsub nearly.
 
 Sources: jepsen-io/maelstrom doc 03-broadcast; whiteblock/gossipsub-testing; vyzo/gerbil-simsub.
 """

@@ -42,7 +42,8 @@ def test_a_name_is_enough() -> None:
 
 BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"flow": {"arivals": {}}}, "flow.arivals", "Did you mean `arrivals`"),
-    ({"network": {"delay": {"kind": "fixed", "delay_s": 1}}}, "network.delay.delay_s", "`delay_ms`"),
+    ({"network": {"delay": {"kind": "fixed", "delay_s": 1}}}, "network.delay.delay_s",
+     "`delay_ms`"),
     ({"network": {"delay": DELAY | {"matrix_ms": [[0, 1]]}}}, "network.delay", "square"),
     ({"network": {"delay": DELAY | {"matrix_ms": [[0], [1]]}}}, "network.delay", "square"),
     ({"network": {"delay": DELAY | {"matrix_ms": [[0, -1], [1, 0]]}}}, "matrix_ms[0][1]", "0"),

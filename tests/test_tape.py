@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,13 +12,15 @@ import pytest
 import surgetank as st
 
 MARKET = Path(__file__).resolve().parents[2] / "shared/data/market"
-recorded = pytest.mark.skipif(not MARKET.exists(), reason="recorded data are not beside the project")
+recorded = pytest.mark.skipif(
+    not MARKET.exists(), reason="recorded data are not beside the project"
+)
 
 BARS = "timestamp,open,high,low,close,volume\n"
 BAR = "2021-12-31 23:0{}:00.000000,100.0,110.0,99.0,105.0,7.0\n"
 
 
-def capture(lines: Iterable[tuple[int, dict[str, object]]]) -> str:
+def capture(lines: Iterable[tuple[int, Mapping[str, object]]]) -> str:
     """Lines of a WebSocket capture."""
     return "".join(f"{at} {json.dumps({'stream': 's', 'data': data})}\n" for at, data in lines)
 
@@ -27,7 +29,7 @@ TICKER = {"e": "bookTicker", "b": "100.0", "a": "102.0"}
 DEPTH = {"e": "depthUpdate", "b": [["99.0", "1.0"], ["98.0", "2.0"]], "a": [["103.0", "1"]]}
 DEPTH_2 = {"e": "depthUpdate", "b": [["99.0", "3.0"], ["98.0", "0"], ["97.0", "0"]], "a": []}
 TRADE = {"e": "trade", "p": "100.5", "q": "0.25", "m": True}
-LINES = [(1000, TICKER), (2000, DEPTH), (3000, DEPTH_2), (4000, TRADE)]
+LINES: list[tuple[int, Mapping[str, object]]] = [(1000, TICKER), (2000, DEPTH), (3000, DEPTH_2), (4000, TRADE)]
 
 
 def write(path: Path, text: str) -> Path:
@@ -122,8 +124,8 @@ def test_flagship_on_recorded_bars() -> None:
     result = run_on(tape)
     market = result.trace["market"]
     index = market.filter(market["kind"] == 0)["price"] * result.trace.stats["tick_usd"]
-    assert index.min() >= tape.prices_usd.min() * 0.95  # type: ignore[operator]
-    assert index.max() <= tape.prices_usd.max() * 1.05  # type: ignore[operator]
+    assert index.min() >= tape.prices_usd.min() * 0.95
+    assert index.max() <= tape.prices_usd.max() * 1.05
     assert result.trace.stats["money_conserved"]
 
 

@@ -53,9 +53,7 @@ def test_mm1_through_the_sequencer() -> None:
 
 def test_md1_wait() -> None:
     """Wq = ρ/2(1−ρ) = 2 at ρ = .8 with a fixed service time."""
-    scenario = station(
-        arrivals=poisson(0.8), duration_s=60.0, distribution={"kind": "fixed"}
-    )
+    scenario = station(arrivals=poisson(0.8), duration_s=60.0, distribution={"kind": "fixed"})
     assert_agrees([mean - 1 for mean in mean_sojourns(scenario)], 2.0, 0.06)
 
 

@@ -1,8 +1,8 @@
 """surgetank: stress tests for the messaging layer of a derivatives venue.
 
-    >>> import surgetank as st
-    >>> st.run(st.load("calm"), seed=7).verdict.status  # doctest: +SKIP
-    <Status.PASS: 'PASS'>
+>>> import surgetank as st
+>>> st.run(st.load("calm"), seed=7).verdict.status  # doctest: +SKIP
+<Status.PASS: 'PASS'>
 """
 
 from importlib.metadata import PackageNotFoundError, version

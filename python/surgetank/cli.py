@@ -178,7 +178,9 @@ def report_command(
     trace = Trace.load(folder)
     measures = measure(trace)
     limits = Scenario.build(trace.scenario or {"name": trace.run.name}).limits.as_mapping()
-    path = write_report(trace, measures, judge(measures, limits, trace), out or folder / "report.html")
+    path = write_report(
+        trace, measures, judge(measures, limits, trace), out or folder / "report.html"
+    )
     _out.print(f"Written to {path}", soft_wrap=True, highlight=False)
 
 
@@ -244,7 +246,9 @@ def init_command(
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise SurgetankError("is already there", place=str(path), mend="Choose another name") from None
+        raise SurgetankError(
+            "is already there", place=str(path), mend="Choose another name"
+        ) from None
     except OSError as error:
         reason = (error.strerror or "cannot be written").lower()
         raise SurgetankError(reason, place=str(path), mend="Choose another place") from None

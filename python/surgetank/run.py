@@ -93,7 +93,9 @@ def claim(folder: Path, *, force: bool) -> Path:
             raise SurgetankError("the folder is not empty", place=place, mend=mend)
         if held and "run.json" not in held:
             mend = "Give another --out; --force replaces only folders with a run.json"
-            raise SurgetankError("the folder holds something else than a run", place=place, mend=mend)
+            raise SurgetankError(
+                "the folder holds something else than a run", place=place, mend=mend
+            )
         for name in held:
             if name.endswith((".parquet", ".json", ".xml", ".html")):
                 (folder / name).unlink()

@@ -1,6 +1,6 @@
 """The scenario that `surgetank init` writes."""
 
-STARTER = '''\
+STARTER = """\
 # A venue of your own. Every key: docs/scenario.md, or `surgetank schema`.
 name = "NAME"
 title = "My venue under a burst"
@@ -78,4 +78,4 @@ delay_p99_ms_max = 3000.0
 goodput_ratio_min = 0.95
 desynchronised_share_max = 0.333
 bad_debt_usd_max = 0.0
-'''
+"""

@@ -1,18 +1,18 @@
 """Named presets, each with its source. Keys given in the scenario override the preset's.
 
 - `[network] preset = "aws-13"`: one-way delays between 13 AWS zones, as CometBFT's end-to-end tests
-  emulate them (σ = delay/20, normal). Source: cometbft/cometbft, test/e2e/pkg/files/aws-latencies.csv,
-  Apache-2.0.
+  emulate them (σ = delay/20, normal). Source: cometbft/cometbft,
+  test/e2e/pkg/files/aws-latencies.csv, Apache-2.0.
 - `venue = "dydx-v4"`: dydxprotocol/v4-chain at 84d4664b (2026-03): genesis, daemon flags, CometBFT
   configuration. Large-cap tier: initial 2 %, maintenance .6 of it; liquidation fee at most 1.5 %;
   liquidation daemon every 1.6 s, price daemon every 3 s; TimeoutCommit 500 ms, TimeoutPropose 1 s;
   mempool of 100,000 messages. Not honoured yet: per-block liquidation limits, fillable price,
   OI-scaled initial margin, short-term order windows.
-- `venue = "hyperliquid"`: hyperliquid.gitbook.io (liquidations, oracle, L1 overview): maintenance is
-  half of initial margin (50×: 2 % and 1 %), oracle every 3 s, cancels before other actions, mark =
+- `venue = "hyperliquid"`: hyperliquid.gitbook.io (liquidations, oracle, L1 overview): maintenance
+  is half of initial margin (50×: 2 % and 1 %), oracle every 3 s, cancels before other actions, mark =
   median. Blocks of about 70 ms (Alchemy). HyperBFT is stood in for by one sequencer with such a
-  window: its votes are not modelled. Not honoured yet: 20 % first liquidations with a 30 s cooldown,
-  the backstop vault, post-only before takers.
+  window: its votes are not modelled. Not honoured yet: 20 % first liquidations with a 30 s
+  cooldown, the backstop vault, post-only before takers.
 """
 
 from __future__ import annotations

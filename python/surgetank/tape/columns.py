@@ -33,7 +33,9 @@ class Columns:
     def price(self, usd: float) -> None:
         """A price at this time."""
         if not (usd > 0 and math.isfinite(usd)):
-            raise broken(self.path, self.line, f"price {usd:g} is not positive", "Leave the line out")
+            raise broken(
+                self.path, self.line, f"price {usd:g} is not positive", "Leave the line out"
+            )
         self.prices.append((self.now, usd))
 
     def message(self, number: int, side: int, usd: float, coins: float, key: int) -> None:

@@ -20,8 +20,8 @@ ORDER = 4
 def read(path: Path) -> Columns:
     """Every bar or trade.
 
-    A bar gives four prices, a quarter of its length apart: open, then low and high in the order that
-    is nearer to the open first, then close. A trade gives a price and a market order.
+    A bar gives four prices, a quarter of its length apart: open, then low and high in the order
+    that is nearer to the open first, then close. A trade gives a price and a market order.
 
     Raises:
         SurgetankError: naming file and line.
@@ -43,13 +43,13 @@ def read(path: Path) -> Columns:
             mend = "Record it again, or leave the line out"
             raise broken(path, number, "a number or time that cannot be read", mend) from None
     if not columns.count:
-        raise SurgetankError("the tape has a head and no rows", place=str(path), mend="Give another")
+        raise SurgetankError(
+            "the tape has a head and no rows", place=str(path), mend="Give another"
+        )
     return columns
 
 
-def _reader(
-    path: Path, head: list[str]
-) -> tuple[Callable[[list[str], Columns, int], None], int]:
+def _reader(path: Path, head: list[str]) -> tuple[Callable[[list[str], Columns, int], None], int]:
     if head == BARS:
         return _bar, len(BARS)
     if head == TRADES:
