@@ -1,0 +1,71 @@
+"""The charts of a report, in the order in which a reader meets them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from surgetank.report.charts.delay import delay_charts, stage_charts
+from surgetank.report.charts.figure import Chart, Key
+from surgetank.report.charts.load import queue_charts, throughput_charts
+from surgetank.report.charts.money import (
+    debt_charts,
+    due_charts,
+    liquidation_charts,
+    price_charts,
+)
+from surgetank.report.charts.nodes import lag_charts, propagation_charts
+from surgetank.report.reading import Reading
+
+__all__ = ["Chart", "Group", "Key", "chart_groups"]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Charts under one heading."""
+
+    name: str
+    title: str
+    charts: tuple[Chart, ...]
+    empty: str
+    """What to say if there is nothing to draw."""
+
+
+def chart_groups(reading: Reading) -> list[Group]:
+    """All charts that the trace has the facts for; groups without charts say why."""
+    ordered = reading.trace.orders
+    none = "Nobody orders messages in this scenario; they only spread."
+    groups = [
+        Group(
+            "load",
+            "Load",
+            tuple(throughput_charts(reading)),
+            "No client message was sent.",
+        ),
+        Group(
+            "delay",
+            "Delay",
+            (*delay_charts(reading), *stage_charts(reading)),
+            "No message was executed." if ordered else none,
+        ),
+        Group(
+            "queues",
+            "Queues",
+            tuple(queue_charts(reading)),
+            "No gauges were kept (trace.gauge_ms).",
+        ),
+        Group(
+            "nodes",
+            "Nodes",
+            (*lag_charts(reading), *propagation_charts(reading)),
+            "No node executed anything, and no receipts were kept.",
+        ),
+    ]
+    if reading.market.height or reading.trace.scenario.get("market"):
+        charts = (
+            *price_charts(reading),
+            *due_charts(reading),
+            *debt_charts(reading),
+            *liquidation_charts(reading),
+        )
+        groups.append(Group("money", "Money", charts, "The market recorded nothing."))
+    return groups

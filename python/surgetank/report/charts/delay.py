@@ -1,0 +1,199 @@
+"""How long messages took, by class, and where the time went."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from surgetank.report.charts.figure import Chart, Line, line, log_ms_axis, plain, seconds
+from surgetank.report.reading import Reading
+from surgetank.report.wording import clock, milliseconds, share
+from surgetank.trace import CLASSES, STAGES
+
+__all__ = ["delay_charts", "stage_charts"]
+
+_DASH: Final = ("dot", "solid", "dash", "longdash", "dashdot")
+COMMUNICATION: Final = ("client_link", "propagation")
+
+
+def delay_charts(reading: Reading) -> list[Chart]:
+    """Median and p99 of the delay over time; nothing if no message was executed."""
+    done = reading.messages["delay_ns"].drop_nulls() / 1e6
+    if done.is_empty():
+        return []
+    series: list[tuple[str, str, dict[str, Any], pl.DataFrame]] = [
+        ("all messages", "@ink", {"width": 2.6}, reading.overall)
+    ]
+    for number in reading.classes:
+        style = {"dash": _DASH[number % len(_DASH)], "width": 1.6}
+        rows = reading.quantiles(number)
+        series.append((CLASSES[number], f"@{CLASSES[number]}", style, rows))
+    low = max(0.01, float(done.quantile(0.01) or 0.01) / 2)
+    limit = reading.limits.get("delay_p99_ms_max")
+    high = 1.8 * max(float(done.max() or 1), limit or 0)  # type: ignore[arg-type]
+    median = _quantile_chart(reading, "p50", series, (low, high), None)
+    return [median, _quantile_chart(reading, "p99", series, (low, high), limit)]
+
+
+def _quantile_chart(
+    reading: Reading,
+    which: str,
+    series: list[tuple[str, str, dict[str, Any], pl.DataFrame]],
+    span: tuple[float, float],
+    limit: float | None,
+) -> Chart:
+    data = [_quantile_line(reading, which, *entry) for entry in series]
+    never = reading.overall.filter(pl.col(which).is_infinite())
+    word = "median" if which == "p50" else "p99"
+    if never.height:
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": f"{word} of all: never",
+                "x": seconds(never["bin"] + reading.step_ns // 2),
+                "y": [span[1] * 0.93] * never.height,
+                "marker": {"symbol": "triangle-up", "size": 8, "color": "@bad"},
+                "hovertemplate": "not executed within the run<extra></extra>",
+            }
+        )
+    layout: dict[str, Any] = {"yaxis": log_ms_axis(*span)}
+    if limit is not None:
+        layout["limits"] = [{"y": limit, "text": f"limit {milliseconds(limit)}"}]
+    finite = reading.overall.filter(pl.col(which).is_finite())
+    top = finite.sort(which, descending=True)
+    summary = f"The {word} of all messages peaks at {milliseconds(top[which][0])} for those "
+    summary = (
+        f"{summary}sent at {clock(top['bin'][0])}." if top.height else "No bin has a finite value."
+    )
+    if never.height:
+        summary += f" Triangles: bins whose {word} message was never executed."
+    note = "" if which == "p50" else "In a bin with fewer than 100 messages p99 is the longest."
+    title = "Median delay" if which == "p50" else "p99 delay"
+    return Chart(
+        f"delay-{which}", f"{title} over time", summary, data, layout, half=True, note=note
+    )
+
+
+def _quantile_line(
+    reading: Reading, which: str, name: str, colour: str, style: dict[str, Any], rows: pl.DataFrame
+) -> Line:
+    middle = rows["bin"] + reading.step_ns // 2
+    return line(
+        name,
+        seconds(middle),
+        rows[which].to_list(),
+        colour,
+        customdata=[milliseconds(v) for v in rows[which]],
+        hovertemplate="%{customdata}",
+        **style,
+    )
+
+
+def stage_charts(reading: Reading) -> list[Chart]:
+    """Mean delay by stage, over time and by class; nothing if no message was executed."""
+    columns = [f"{stage}_ns" for stage in STAGES]
+    done = reading.messages.filter(pl.col("delay_ns").is_not_null()).drop_nulls(columns)
+    if done.is_empty():
+        return []
+    return [_over_time(reading, done), _by_class(done)]
+
+
+def _over_time(reading: Reading, done: pl.DataFrame) -> Chart:
+    means = done.group_by("bin").agg(pl.col(f"{s}_ns").mean() / 1e6 for s in STAGES).sort("bin")
+    grid = pl.DataFrame(
+        {
+            "bin": pl.int_range(
+                means["bin"].min(),
+                means["bin"].max() + 1,
+                reading.step_ns,  # type: ignore[operator, arg-type]
+                eager=True,
+            )
+        }
+    )
+    means = grid.join(means, on="bin", how="left").with_columns(
+        pl.col(f"{s}_ns").fill_null(0) for s in STAGES
+    )
+    x = seconds(means["bin"] + reading.step_ns // 2)
+    data = [
+        line(
+            _stage_name(stage),
+            x,
+            means[f"{stage}_ns"].to_list(),
+            f"@stage-{stage}",
+            width=0.8,
+            stackgroup="stages",
+            fillcolor=f"@stage-{stage}/80",
+            customdata=[milliseconds(v) for v in means[f"{stage}_ns"]],
+            hovertemplate="%{customdata}",
+        )
+        for stage in STAGES
+    ]
+    totals = {s: float(done[f"{s}_ns"].sum()) for s in STAGES}
+    worst = max(totals, key=lambda s: totals[s])
+    part = totals[worst] / max(1.0, sum(totals.values()))
+    summary = (
+        f"{_stage_name(worst).capitalize()} makes up {share(part)} of all delay. Blue and green: "
+        "communication and agreement; yellow: waiting for a block; orange and red: computation."
+    )
+    top = float(means.select(pl.sum_horizontal(f"{s}_ns" for s in STAGES)).to_series().max() or 1)  # type: ignore[arg-type]
+    return Chart(
+        "stages",
+        "Where the delay arose",
+        summary,
+        data,
+        {"yaxis": _ms_axis(top)},
+        height=340,
+        note="Means of executed messages by the time they were sent; the stages sum to the delay.",
+    )
+
+
+def _by_class(done: pl.DataFrame) -> Chart:
+    means = done.group_by("class").agg(pl.col(f"{s}_ns").mean() / 1e6 for s in STAGES)
+    means = means.filter(pl.col("class") < len(CLASSES)).sort("class", descending=True)
+    names = [CLASSES[n] for n in means["class"]]
+    data = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": _stage_name(stage),
+            "y": names,
+            "x": plain(means[f"{stage}_ns"]),
+            "marker": {"color": f"@stage-{stage}", "line": {"width": 0}},
+            "customdata": [milliseconds(v) for v in means[f"{stage}_ns"]],
+            "hovertemplate": "%{customdata}",
+        }
+        for stage in STAGES
+    ]
+    totals = means.select(pl.sum_horizontal(f"{s}_ns" for s in STAGES)).to_series()
+    slowest = names[int(np.argmax(totals.to_numpy()))]
+    longest = float(totals.max() or 1)  # type: ignore[arg-type]
+    layout = {"barmode": "stack", "xaxis": _ms_axis(longest), "bargap": 0.35, "hovermode": "y"}
+    return Chart(
+        "stages-class",
+        "The same by class of message",
+        f"Slowest on average: {slowest}, {milliseconds(longest)}.",
+        data,
+        layout,
+        time=False,
+        height=120 + 34 * len(names),
+    )
+
+
+def _stage_name(stage: str) -> str:
+    return stage.replace("_", " ")
+
+
+def _ms_axis(top: float) -> dict[str, Any]:
+    """A linear axis from 0 with ticks in words."""
+    step = 10 ** math.floor(math.log10(max(top, 1e-3)))
+    step = next(step * m for m in (0.2, 0.5, 1, 2) if top / (step * m) <= 6)
+    ticks = [round(k * step, 9) for k in range(math.ceil(top / step) + 1)]
+    return {
+        "tickvals": ticks,
+        "ticktext": [milliseconds(t) if t else "0" for t in ticks],
+        "range": [0, top * 1.06],
+    }

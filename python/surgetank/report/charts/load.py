@@ -1,0 +1,89 @@
+"""How much came, how much was done, how much waited."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from surgetank.report.charts.figure import Chart, line, seconds, thin
+from surgetank.report.reading import Reading
+from surgetank.report.wording import clock, number
+
+__all__ = ["queue_charts", "throughput_charts"]
+
+_QUEUES: Final = {
+    "ingress_len": ("ingress (before validation)", "@stage-admission"),
+    "mempool_len": ("mempool (before ordering)", "@stage-queueing"),
+    "execution_len": ("decided, not executed", "@stage-execution"),
+}
+
+
+def throughput_charts(reading: Reading) -> list[Chart]:
+    """Messages per second offered, executed and refused or lost."""
+    rows = reading.trace["messages"]
+    if rows.is_empty():
+        return []
+    step = reading.step_ns
+    edges = np.arange(0, reading.end_ns + step, step)
+    middle = (edges[:-1] + edges[1:]) / 2
+
+    def rate(times: pl.Series) -> list[float]:
+        # The last bin may be cut short by the end of the run.
+        widths = np.minimum(edges[1:], reading.end_ns) - edges[:-1]
+        counts = np.histogram(times.to_numpy(), edges)[0]
+        return [float(v) for v in counts / np.maximum(widths, 1) * 1e9]
+
+    offered = rate(rows["created_ns"])
+    failed = rate(rows.filter(pl.col("outcome").is_in([2, 3]))["created_ns"])
+    x, form = seconds(middle), "%{y:,.0f} /s"
+    data = [line("offered", x, offered, "@ink", width=1.6, hovertemplate=form)]
+    peak = int(np.argmax(offered))
+    summary = (
+        f"Offered load peaks at {number(round(offered[peak]))} messages/s at {clock(edges[peak])}"
+    )
+    if reading.trace.orders:
+        done = rate(rows.filter(pl.col("outcome") == 1)["executed_ns"].drop_nulls())
+        fill = {"fill": "tozeroy", "fillcolor": "@good/25"}
+        data.insert(0, line("executed", x, done, "@good", hovertemplate=form, **fill))
+        summary += f"; execution peaks at {number(round(max(done)))}/s"
+    if any(failed):
+        data.append(line("refused or lost", x, failed, "@bad", dash="dot", hovertemplate=form))
+        summary += ". Refused and lost messages count at the time they were sent"
+    layout = {"yaxis": {"rangemode": "tozero", "tickformat": ",.3~s"}}
+    return [Chart("throughput", "Offered and executed", f"{summary}.", data, layout)]
+
+
+def queue_charts(reading: Reading) -> list[Chart]:
+    """Lengths of the queues: the longest and the median over nodes that are up."""
+    rows = reading.trace["gauges"].filter(pl.col("up") == 1)
+    if rows.is_empty():
+        return []
+    found = (
+        rows.group_by("time_ns")
+        .agg(
+            *(pl.col(q).max().alias(f"{q}_max") for q in _QUEUES),
+            *(pl.col(q).median().alias(f"{q}_median") for q in _QUEUES),
+        )
+        .sort("time_ns")
+    )
+    data, peaks = [], []
+    for queue, (name, colour) in _QUEUES.items():
+        for which in ("max", "median"):
+            column = f"{queue}_{which}"
+            part = thin(found.select("time_ns", column), column, 1000)
+            style = {"dash": "dot", "width": 1.4} if which == "median" else {"width": 2}
+            values = part[column].to_list()
+            text = f"{name}, {'longest' if which == 'max' else 'median node'}"
+            form = "%{y:,.0f}"
+            data.append(
+                line(text, seconds(part["time_ns"]), values, colour, hovertemplate=form, **style)
+            )
+        top = found.sort(f"{queue}_max", descending=True).row(0, named=True)
+        if top[f"{queue}_max"]:
+            word = queue.removesuffix("_len")
+            peaks.append(f"{word} {top[f'{queue}_max']:,} at {clock(top['time_ns'])}")
+    summary = f"Longest queues: {'; '.join(peaks)}." if peaks else "No queue ever held a message."
+    layout = {"yaxis": {"rangemode": "tozero", "tickformat": ",.3~s"}}
+    return [Chart("queues", "Messages waiting", summary, data, layout, height=320)]

@@ -1,0 +1,199 @@
+"""What the delay cost: prices, liquidations, bad debt, the insurance fund."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from surgetank.report.charts.figure import Chart, Line, line, plain, seconds, thin
+from surgetank.report.reading import Reading
+from surgetank.report.wording import clock, milliseconds, share, usd
+
+__all__ = ["debt_charts", "due_charts", "liquidation_charts", "price_charts"]
+
+_MARKS_MAX: Final = 800
+
+
+def price_charts(reading: Reading) -> list[Chart]:
+    """Outside price, oracle price as executed, mark; liquidations as marks on them."""
+    data: list[Line] = []
+    styles: dict[str, tuple[str, str, dict[str, Any]]] = {
+        "index": ("outside price", "@ink", {"width": 2}),
+        "oracle": ("oracle, as executed", "@price-oracle", {"shape": "hv", "dash": "dash"}),
+        "mark": ("mark", "@price-mark", {"shape": "hv", "dash": "dot"}),
+    }
+    for kind, (name, colour, style) in styles.items():
+        rows = thin(reading.facts(kind).select("time_ns", "price"), "price")
+        if rows.height:
+            prices = (rows["price"] * reading.tick_usd).to_list()
+            x = seconds(rows["time_ns"])
+            data.append(line(name, x, prices, colour, hovertemplate="%{y:$,.2f}", **style))
+    if not data:
+        return []
+    late = reading.liquidated["late"]
+    data += _marks(reading, reading.liquidated.filter(~late), "liquidated in time", False)
+    data += _marks(reading, reading.liquidated.filter(late), "liquidated late", True)
+    outside = reading.facts("index")["price"]
+    summary = "Liquidations stand at the average price they got."
+    if outside.len() and outside[0]:
+        low = reading.facts("index").sort("price").row(0, named=True)
+        fall = 1 - low["price"] / outside[0]
+        summary = (
+            f"The outside price fell by {share(fall)} until {clock(low['time_ns'])}. {summary}"
+        )
+    note = ""
+    if reading.liquidated.height > 2 * _MARKS_MAX:
+        note = f"At most {_MARKS_MAX} liquidations of each kind are drawn, evenly picked."
+    layout = {"yaxis": {"tickprefix": "$", "tickformat": ",~r"}}
+    title = "Price and liquidations"
+    return [Chart("price", title, summary, data, layout, height=360, note=note)]
+
+
+def _marks(reading: Reading, rows: pl.DataFrame, name: str, late: bool) -> list[Line]:
+    if rows.is_empty():
+        return []
+    picked = rows.gather_every(max(1, -(-rows.height // _MARKS_MAX)))
+    colour = "@bad" if late else "@good"
+    return [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": f"{name} ({rows.height:,})",
+            "x": seconds(picked["time_ns"]),
+            "y": plain((picked["price"] * reading.tick_usd).to_list()),
+            "customdata": [
+                milliseconds(math.nan if d is None else d / 1e6) for d in picked["delay_ns"]
+            ],
+            "hovertemplate": "%{y:$,.2f}, %{customdata} after due",
+            "marker": {
+                "symbol": "diamond" if late else "circle-open",
+                "size": 7 if late else 6,
+                "color": f"{colour}/75" if late else colour,
+                "line": {"width": 0.5 if late else 1.3, "color": "@surface" if late else colour},
+            },
+        }
+    ]
+
+
+def debt_charts(reading: Reading) -> list[Chart]:
+    """Bad debt so far and the balance of the insurance fund."""
+    debt = reading.facts("bad-debt").select(
+        pl.col("time_ns").cast(pl.Int64),
+        (pl.col("amount").abs().cum_sum() * reading.quantum_usd).alias("usd"),
+    )
+    fund = reading.insurance
+    if debt.is_empty() and fund.is_empty():
+        return []
+    data = []
+    form = {"hovertemplate": "%{y:$,.0f}", "shape": "hv"}
+    if fund.height:
+        rows = thin(_held(fund, reading.end_ns), "usd")
+        x, y = seconds(rows["time_ns"]), rows["usd"].to_list()
+        data.append(line("insurance fund", x, y, "@insurance", width=2, dash="dash", **form))
+    total = 0.0
+    if debt.height:
+        total = float(debt["usd"][-1])
+        start = pl.DataFrame({"time_ns": [0], "usd": [0.0]})
+        rows = thin(_held(pl.concat([start, debt]), reading.end_ns), "usd")
+        fill = {"fill": "tozeroy", "fillcolor": "@bad/20"}
+        x, y = seconds(rows["time_ns"]), rows["usd"].to_list()
+        data.append(line("bad debt so far", x, y, "@bad", width=2.2, **form, **fill))
+    summary = f"Bad debt at the end: {usd(total)}."
+    if fund.height:
+        low = fund.sort("usd").row(0, named=True)
+        summary += f" The insurance fund was lowest at {clock(low['time_ns'])}: {usd(low['usd'])}."
+    layout = {"yaxis": {"tickprefix": "$", "tickformat": ",.3~s", "rangemode": "tozero"}}
+    return [Chart("debt", "Bad debt and the insurance fund", summary, data, layout)]
+
+
+def _held(rows: pl.DataFrame, end_ns: int) -> pl.DataFrame:
+    """The last value carried on to the end of the run."""
+    last = pl.DataFrame({"time_ns": [end_ns], "usd": [float(rows["usd"][-1])]})
+    return pl.concat([rows, last])
+
+
+def due_charts(reading: Reading) -> list[Chart]:
+    """Accounts that are due for liquidation and not yet closed."""
+    rows = reading.episodes
+    if rows.is_empty():
+        return []
+    end = rows["ended_ns"].fill_null(reading.end_ns + 1)
+    times = np.concatenate([rows["due_ns"].to_numpy(), end.to_numpy()])
+    change = np.repeat([1, -1], rows.height)
+    order = np.argsort(times, kind="stable")
+    steps = pl.DataFrame({"time_ns": times[order], "open": np.cumsum(change[order])})
+    steps = steps.filter(pl.col("time_ns") <= reading.end_ns)
+    top = steps.sort("open", descending=True).row(0, named=True)
+    steps = thin(steps, "open")
+    fill = {"fill": "tozeroy", "fillcolor": "@liquidation-order/20", "shape": "hv"}
+    data = [
+        line(
+            "due, not closed",
+            seconds(steps["time_ns"]),
+            steps["open"].to_list(),
+            "@liquidation-order",
+            hovertemplate="%{y:,} accounts",
+            showlegend=False,
+            **fill,
+        )
+    ]
+    summary = f"At most {top['open']:,} accounts at once, at {clock(top['time_ns'])}."
+    layout = {"yaxis": {"rangemode": "tozero", "tickformat": ",~d"}}
+    title = "Accounts under water, waiting to be closed"
+    return [Chart("due", title, summary, data, layout, height=220)]
+
+
+def liquidation_charts(reading: Reading) -> list[Chart]:
+    """Histogram of the time from due to liquidated, on a logarithmic axis."""
+    delay = reading.liquidated["delay_ns"].drop_nulls().to_numpy() / 1e6
+    if not len(delay):
+        return []
+    bound = None if reading.late_after_ns is None else reading.late_after_ns / 1e6
+    # A bin edge at the bound, so that no bar is half late.
+    anchor, width = math.log10(bound) if bound else 0.0, 0.1
+    logs = np.log10(np.maximum(delay, 0.01))
+    first = math.floor((float(logs.min()) - anchor) / width)
+    last = math.ceil((float(logs.max()) - anchor) / width + 1e-9)
+    edges = anchor + width * np.arange(first, max(last, first + 1) + 1)
+    counts = np.histogram(logs, edges)[0]
+    middle = (edges[:-1] + edges[1:]) / 2
+    late = middle > anchor if bound else np.zeros(len(middle), dtype=np.bool_)
+    data = []
+    for name, colour, chosen in (("in time", "@good", ~late), ("late", "@bad", late)):
+        if counts[chosen].sum():
+            spans = [
+                f"{milliseconds(10**a)} – {milliseconds(10**b)}"
+                for a, b in zip(edges[:-1][chosen], edges[1:][chosen], strict=True)
+            ]
+            data.append(
+                {
+                    "type": "bar",
+                    "name": f"{name} ({int(counts[chosen].sum()):,})",
+                    "x": plain(middle[chosen].tolist()),
+                    "y": counts[chosen].tolist(),
+                    "width": width * 0.9,
+                    "marker": {"color": colour},
+                    "customdata": spans,
+                    "hovertemplate": "%{y:,} in %{customdata}<extra></extra>",
+                }
+            )
+    powers = range(math.floor(edges[0]), math.ceil(edges[-1]) + 1)
+    layout: dict[str, Any] = {
+        "xaxis": {
+            "tickvals": list(powers),
+            "ticktext": [milliseconds(10.0**k) for k in powers],
+            "range": [float(edges[0]) - 0.1, float(edges[-1]) + 0.1],
+        },
+        "yaxis": {"rangemode": "tozero", "tickformat": ",~d"},
+        "hovermode": "closest",
+        "barmode": "overlay",
+    }
+    median = milliseconds(float(np.median(delay)))
+    summary = f"From the moment the outside price crossed to the close: median {median}."
+    still = int(reading.episodes["how"].null_count()) if reading.episodes.height else 0
+    note = f"{still:,} accounts were still due at the end and are not drawn." if still else ""
+    title = "How long liquidations took"
+    return [Chart("liquidations", title, summary, data, layout, time=False, note=note)]

@@ -1,0 +1,234 @@
+"""What the page says around the charts: verdict, reasons, key figures, faults, glossary."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+from surgetank.measure import Measure
+from surgetank.report.reading import Reading
+from surgetank.report.wording import interval, milliseconds, number, said, shown_unit, title, value
+from surgetank.verdict import Reason, Status
+
+__all__ = ["Bound", "FaultRow", "Tile", "faults", "figures", "glossary", "limitations", "reasons"]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A reason of the verdict, for a reader."""
+
+    title: str
+    name: str
+    measured: str
+    interval: str
+    limit: str
+    status: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A key figure."""
+
+    title: str
+    value: str
+    detail: str
+    status: str
+    """`fail`, `pass`, or empty where no limit bounds it."""
+
+
+@dataclass(frozen=True)
+class FaultRow:
+    """What a fault was asked to do and what was measured."""
+
+    letter: str
+    kind: str
+    span: str
+    nodes: str
+    quantity: str
+    asked: str
+    measured: str
+    samples: str
+
+
+def measure_of(reading: Reading, limit: str) -> tuple[Measure | None, str]:
+    """The measure that a limit bounds, and `at most` or `at least`."""
+    head, dot, tail = limit.partition(".")
+    for suffix, word in (("_max", "at most"), ("_min", "at least")):
+        for stem in (limit.removesuffix(suffix), head.removesuffix(suffix) + dot + tail):
+            if stem != limit and stem in reading.measures:
+                return reading.measures[stem], word
+    if limit in reading.measures and head.endswith("_max"):
+        return reading.measures[limit], "at most"
+    return None, "at least" if head.endswith("_min") else "at most"
+
+
+def reasons(reading: Reading) -> tuple[list[Bound], list[Bound]]:
+    """Limits judged, broken ones first; and checks of the run itself."""
+    limits, checks = [], []
+    for reason in reading.verdict.reasons:
+        if reason.name in reading.limits:
+            limits.append(_limit(reading, reason))
+        else:
+            checks.append(_check(reason))
+    return sorted(limits, key=_gravity), sorted(checks, key=_gravity)
+
+
+def _gravity(row: Bound) -> int:
+    return ["INVALID", "FAIL", "UNKNOWN", "PASS"].index(row.status)
+
+
+def _limit(reading: Reading, reason: Reason) -> Bound:
+    measure, word = measure_of(reading, reason.name)
+    unit = shown_unit(measure) if measure else _unit_of(reason.name)
+    bound = "" if reason.limit is None else f"{word} {value(reason.limit, unit)}"
+    measured = value(reason.measured, unit)
+    if measure is not None and reason.measured is not None:
+        measured = said(measure)
+    note = reason.text if reason.status is Status.UNKNOWN else (measure.note if measure else "")
+    if reason.status is not Status.UNKNOWN and "inside the interval" in reason.text:
+        note = "the limit lies inside the interval"
+    return Bound(
+        title(reason.name),
+        reason.name,
+        measured,
+        interval(measure) if measure else "",
+        bound,
+        str(reason.status),
+        note,
+    )
+
+
+def _unit_of(name: str) -> str:
+    head = name.partition(".")[0].removesuffix("_max").removesuffix("_min")
+    if head.endswith("_ms"):
+        return "ms"
+    if head.endswith("_usd"):
+        return "USD"
+    return "share" if "share" in head or "ratio" in head else ""
+
+
+def _check(reason: Reason) -> Bound:
+    return Bound(title(reason.name), reason.name, "", "", "", str(reason.status), reason.text)
+
+
+_TILES: Final = (
+    "delay_p99_ms",
+    "goodput_ratio",
+    "throughput_per_s",
+    "jitter_p99_min_ms",
+    "desynchronised_share_max",
+    "propagation_p99_ms",
+    "liquidation_delay_p99_ms",
+    "late_liquidations",
+    "bad_debt_usd",
+    "insurance_drawn_usd",
+)
+
+
+def figures(reading: Reading) -> list[Tile]:
+    """Key figures that were measured."""
+    judged = {}
+    for reason in reading.verdict.reasons:
+        measure, word = measure_of(reading, reason.name)
+        if measure is not None and reason.limit is not None:
+            judged[measure.name] = (reason, word, shown_unit(measure))
+    if "late_share" in judged:
+        judged["late_liquidations"] = judged["late_share"]
+    return [
+        _tile(reading, reading.measures[name], judged.get(name))
+        for name in _TILES
+        if name in reading.measures and reading.measures[name].value is not None
+    ]
+
+
+def _tile(reading: Reading, measure: Measure, judged: tuple[Reason, str, str] | None) -> Tile:
+    text, detail, status = said(measure), "", ""
+    if judged is not None:
+        reason, word, unit = judged
+        assert reason.limit is not None
+        detail = f"limit: {word} {value(reason.limit, unit)}"
+        status = {Status.FAIL: "fail", Status.PASS: "pass"}.get(reason.status, "")
+    elif interval(measure):
+        detail = f"95 %: {interval(measure)}"
+    head = title(measure.name)
+    if measure.name == "desynchronised_share_max" and measure.value is not None:
+        text = f"{round(measure.value * reading.trace.nodes)} of {reading.trace.nodes}"
+    if measure.name == "late_liquidations" and measure.n:
+        text = f"{text} of {measure.n:,}"
+    if measure.name == "goodput_ratio":
+        head = "Goodput"
+    return Tile(head, text, detail, status)
+
+
+def faults(reading: Reading) -> list[FaultRow]:
+    """One row per quantity measured on a fault."""
+    letters = {(s.kind, s.at_ns): s.letter for s in reading.stresses}
+    rows = []
+    for row in reading.trace["faults"].iter_rows(named=True):
+        measured = row["measured"]
+        rows.append(
+            FaultRow(
+                letters.get((row["kind"], row["at_ns"]), ""),
+                row["kind"],
+                f"{row['at_ns'] / 1e9:g} – {row['until_ns'] / 1e9:g} s",
+                row["nodes"].replace(",", ", ") or "all",
+                row["quantity"],
+                number(row["asked"]),
+                "nothing sampled" if measured is None or math.isnan(measured) else number(measured),
+                f"{row['samples']:,}",
+            )
+        )
+    return rows
+
+
+def glossary(reading: Reading) -> list[dict[str, str]]:
+    """Every measure with its value, interval, number of observations and meaning."""
+    return [
+        {
+            "name": m.name,
+            "title": title(m.name),
+            "value": said(m),
+            "interval": interval(m),
+            "n": f"{m.n:,}" if m.n else "",
+            "what": m.what,
+            "note": m.note,
+        }
+        for m in reading.measures.values()
+    ]
+
+
+def limitations(reading: Reading) -> list[str]:
+    """What a reader must not take from this report."""
+    found = [
+        "One run of one seed. An interval is about sampling inside this run; it does not say how "
+        "much another seed would differ. `surgetank search` runs many.",
+        "Delay counts from the time a client meant to send. Messages still under way at the end "
+        "count as longer than that (censored), refused and lost ones as infinite.",
+        f"Curves over time are in bins of {milliseconds(reading.step_ns / 1e6)}, by the time of "
+        "sending; stage means cover executed messages only.",
+        "Dense lines are thinned to first, last, least and greatest value of equal stretches; "
+        "nothing that was measured is smoothed away.",
+    ]
+    if reading.market.height:
+        found.append(
+            "Prices, traders and liquidators follow the rules of the scenario below; a real market "
+            "may react otherwise. A liquidation is due when the outside price crosses the account's "
+            "liquidation price."
+        )
+    return found
+
+
+def bands(reading: Reading) -> list[dict[str, Any]]:
+    """The stresses as the script shades them."""
+    return [
+        {
+            "letter": s.letter,
+            "label": s.label,
+            "from": s.at_ns / 1e9,
+            "until": s.until_ns / 1e9,
+            "kind": s.kind,
+        }
+        for s in reading.stresses
+    ]

@@ -1,0 +1,201 @@
+"""One reading of a trace, shared by the story and the charts: windows, bins, quantiles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from surgetank.measure import Measures, lag_max_ms_of
+from surgetank.measure.solvency import due_episodes
+from surgetank.measure.synchrony import desynchronised
+from surgetank.trace import CLASSES, MARKET_KINDS, Trace
+from surgetank.trace.frames import delays
+from surgetank.verdict import Verdict
+
+__all__ = ["KIND", "Reading", "Stress", "nice_step"]
+
+KIND = {name: number for number, name in enumerate(MARKET_KINDS)}
+_BINS = 140
+
+
+@dataclass(frozen=True)
+class Stress:
+    """Something that was done to the venue on purpose: a fault, or a surge of flow."""
+
+    letter: str
+    kind: str
+    label: str
+    at_ns: int
+    until_ns: int
+
+
+def nice_step(least: float) -> int:
+    """The least of 1, 2, 5 × 10^k that is not below."""
+    power = 10 ** int(np.floor(np.log10(max(least, 1))))
+    return int(next(m * power for m in (1, 2, 5, 10) if m * power >= least))
+
+
+class Reading:
+    """A trace with its measures and verdict, and what several parts of the report need of them."""
+
+    def __init__(self, trace: Trace, measures: Measures, verdict: Verdict) -> None:
+        self.trace = trace
+        self.measures = measures
+        self.verdict = verdict
+        self.end_ns = max(trace.end_ns, 1)
+        self.step_ns = nice_step(self.end_ns / _BINS)
+        limits: Mapping[str, Any] = trace.scenario.get("limits") or {}
+        self.limits = {k: float(v) for k, v in limits.items() if isinstance(v, int | float)}
+        self.lag_max_ns = int(lag_max_ms_of(trace.scenario) * 1e6)
+        margin = (trace.scenario.get("market") or {}).get("margin") or {}
+        late = margin.get("late_after_ms")
+        self.late_after_ns = None if late is None else int(float(late) * 1e6)
+        self.insurance_usd = float(margin.get("insurance_usd") or 0)
+
+    def value(self, name: str) -> float | None:
+        """A measure's value, or None if there is no such measure."""
+        return self.measures.value(name) if name in self.measures else None
+
+    @cached_property
+    def stresses(self) -> list[Stress]:
+        """Surge of flow and faults, in order of time, with a letter each."""
+        found = [*self._surge(), *self._faults()]
+        found.sort(key=lambda s: (s[2], s[3]))
+        return [
+            Stress(chr(65 + i) if i < 26 else str(i + 1), *stress) for i, stress in enumerate(found)
+        ]
+
+    def _surge(self) -> list[tuple[str, str, int, int]]:
+        profile = (self.trace.scenario.get("flow") or {}).get("profile") or {}
+        kind, factor = profile.get("kind"), float(profile.get("factor", 1))
+        if kind == "spike":
+            # Three time constants: what is left of the spike then is 5 %.
+            span = (profile["at_s"], profile["at_s"] + 3 * profile["decay_s"])
+        elif kind in ("step", "ramp"):
+            span = (profile["from_s"], profile["until_s"])
+        else:
+            return []
+        at, until = (min(int(float(s) * 1e9), self.end_ns) for s in span)
+        return [("surge", f"load × {factor:g}", at, until)] if at < until else []
+
+    def _faults(self) -> list[tuple[str, str, int, int]]:
+        rows = (
+            self.trace["faults"]
+            .group_by("index", "kind", "at_ns", "until_ns", "nodes", maintain_order=True)
+            .agg(pl.col("asked").first())
+        )
+        found = []
+        for row in rows.iter_rows(named=True):
+            count = len(row["nodes"].split(",")) if row["nodes"] else self.trace.nodes
+            whom = f"{count} node{'s' if count != 1 else ''}" if row["nodes"] else "all nodes"
+            until = min(row["until_ns"], self.end_ns)
+            found.append((row["kind"], f"{row['kind']}, {whom}", row["at_ns"], until))
+        return found
+
+    @property
+    def begin_ns(self) -> int | None:
+        """When the stress began, if there was any."""
+        return self.stresses[0].at_ns if self.stresses else None
+
+    def since_begin(self, ns: float) -> str:
+        """A moment in words, relative to the begin of the stress where there is one."""
+        if self.begin_ns is None or ns < self.begin_ns:
+            return f"at {ns / 1e9:.1f} s"
+        after = (ns - self.begin_ns) / 1e9
+        return f"at {ns / 1e9:.1f} s, {after:.1f} s after the stress began"
+
+    @cached_property
+    def messages(self) -> pl.DataFrame:
+        """`Trace.delays()` over the whole run, with a column `bin` (Int64, ns) of creation."""
+        rows = delays(self.trace["messages"], 0, self.end_ns)
+        return rows.with_columns(self.binned("created_ns"))
+
+    def binned(self, column: str, step_ns: int | None = None) -> pl.Expr:
+        """The begin of the bin that a time falls in, as `bin` (Int64)."""
+        step = step_ns or self.step_ns
+        return (pl.col(column).cast(pl.Int64) // step * step).alias("bin")
+
+    @cached_property
+    def classes(self) -> list[int]:
+        """Client classes that occur."""
+        return [n for n in sorted(self.messages["class"].unique()) if n < len(CLASSES)]
+
+    def quantiles(self, number: int | None = None) -> pl.DataFrame:
+        """Delay by time of creation: bin, p50, p99 (ms; inf = never within the run), n."""
+        rows = self.messages
+        if number is not None:
+            rows = rows.filter(pl.col("class") == number)
+        delay = (pl.col("delay_ns") / 1e6).fill_null(float("inf"))
+        return (
+            rows.group_by("bin")
+            .agg(
+                delay.quantile(0.5, "higher").alias("p50"),
+                delay.quantile(0.99, "higher").alias("p99"),
+                pl.len().alias("n"),
+            )
+            .sort("bin")
+        )
+
+    @cached_property
+    def overall(self) -> pl.DataFrame:
+        """`quantiles` of all classes together."""
+        return self.quantiles()
+
+    @cached_property
+    def desynchronised(self) -> pl.DataFrame:
+        """Number of nodes out of step over time, as steps (measured window and drain)."""
+        return desynchronised(self.trace, self.lag_max_ns)
+
+    @cached_property
+    def market(self) -> pl.DataFrame:
+        """The market's facts in order of time."""
+        return self.trace["market"].sort("time_ns", maintain_order=True)
+
+    def facts(self, *kinds: str) -> pl.DataFrame:
+        """The market's facts of these kinds."""
+        return self.market.filter(pl.col("kind").is_in([KIND[k] for k in kinds]))
+
+    @cached_property
+    def liquidated(self) -> pl.DataFrame:
+        """Liquidations: the market's columns, delay_ns (Int64, null if never due) and late."""
+        delay = pl.col("time_ns").cast(pl.Int64) - pl.col("ref_ns").cast(pl.Int64)
+        late = pl.lit(False) if self.late_after_ns is None else delay > self.late_after_ns
+        return self.facts("liquidated").with_columns(
+            delay.alias("delay_ns"), late.fill_null(False).alias("late")
+        )
+
+    @cached_property
+    def episodes(self) -> pl.DataFrame:
+        """Times that an account became due, and how that ended; see `due_episodes`."""
+        return due_episodes(self.trace)
+
+    @property
+    def tick_usd(self) -> float:
+        """USD per tick."""
+        return float(self.trace.stats.get("tick_usd") or 1)
+
+    @property
+    def quantum_usd(self) -> float:
+        """USD per quantum of money."""
+        return float(self.trace.stats.get("quantum_usd") or 1)
+
+    @cached_property
+    def insurance(self) -> pl.DataFrame:
+        """time_ns and usd (Float64): balance of the insurance fund after each change."""
+        start = pl.DataFrame({"time_ns": [0], "usd": [self.insurance_usd]})
+        usd = pl.col("amount") * self.quantum_usd
+        rows = self.facts("insurance").select(pl.col("time_ns").cast(pl.Int64), usd.alias("usd"))
+        return pl.concat([start, rows]) if self.insurance_usd else rows
+
+    @cached_property
+    def regions(self) -> list[str]:
+        """Name of each node's region; empty names if there are none."""
+        given = self.trace.stats.get("node_regions") or []
+        if len(given) == self.trace.nodes:
+            return [str(r) for r in given]
+        return [""] * self.trace.nodes

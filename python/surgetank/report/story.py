@@ -1,0 +1,214 @@
+"""What happened, in words: one sentence, and the moments that mattered."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import polars as pl
+
+from surgetank.report.reading import Reading, Stress
+from surgetank.report.wording import clock, milliseconds, share, usd
+from surgetank.verdict import Status
+
+__all__ = ["Moment", "moments", "sentence"]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One line of the timeline."""
+
+    at_ns: int
+    what: str
+    detail: str
+    tone: str
+    """`asked` (done on purpose), `bad`, `good` or `plain`."""
+
+    @property
+    def at(self) -> str:
+        """When, for a reader."""
+        return clock(self.at_ns)
+
+
+def sentence(reading: Reading) -> str:
+    """What the run comes to, in plain English."""
+    verdict = reading.verdict
+    if verdict.status is Status.INVALID:
+        broken = next(r for r in verdict.reasons if r.status is Status.INVALID)
+        return (
+            "The run did not do what was asked of it, so its numbers say nothing about the layer. "
+            f"First reason: {broken.text}."
+        )
+    if reading.messages.is_empty():
+        return "No client message was sent, so there is nothing to tell about the layer."
+    parts = [_delay(reading), _nodes(reading), _liquidations(reading), _money(reading)]
+    text = "; ".join(p for p in parts if p)
+    opening = ""
+    if verdict.status is Status.UNKNOWN:
+        opening = "Too little was observed to be sure. "
+    return f"{opening}{text[:1].upper()}{text[1:]}."
+
+
+def _delay(reading: Reading) -> str:
+    if not reading.trace.orders:
+        reach = reading.value("propagation_p99_ms")
+        if reach is None:
+            return "messages only spread; nobody ordered them"
+        return f"a message reached 99 % of the nodes within {milliseconds(reach)} in the median"
+    p99, limit = reading.value("delay_p99_ms"), reading.limits.get("delay_p99_ms_max")
+    bound = "" if limit is None else f" (limit {milliseconds(limit)})"
+    if p99 is None:
+        return "nothing was executed"
+    if math.isinf(p99):
+        rows = reading.trace.delays()
+        missing = rows["delay_ns"].null_count() / max(1, rows.height)
+        text = f"{share(missing)} of messages were never executed, so p99 delay has no end{bound}"
+    elif limit is not None and p99 <= limit:
+        return f"p99 delay stayed at {milliseconds(p99)}{bound}"
+    else:
+        text = f"p99 delay reached {milliseconds(p99)}{bound}"
+    breach = _first_breach(reading)
+    return f"{text}; it first passed the limit {reading.since_begin(breach)}" if breach else text
+
+
+def _nodes(reading: Reading) -> str:
+    most = reading.value("desynchronised_share_max")
+    if most is None:
+        return ""
+    count = round(most * reading.trace.nodes)
+    if not count:
+        return f"all {reading.trace.nodes} nodes stayed in step"
+    return f"{count} of {reading.trace.nodes} nodes fell out of step"
+
+
+def _liquidations(reading: Reading) -> str:
+    if reading.market.is_empty():
+        return ""
+    late, rows = reading.value("late_liquidations"), reading.liquidated
+    if reading.episodes.is_empty() and rows.is_empty():
+        return "no account became due for liquidation"
+    if not late:
+        few = "" if rows.height == 1 else "s"
+        return f"{rows.height:,} liquidation{few}, none late"
+    median = rows.filter("late")["delay_ns"].median()
+    tail = ""
+    if isinstance(median, int | float):
+        tail = f", half of them by more than {milliseconds(float(median) / 1e6)} after the price"
+    counted = reading.measures["late_liquidations"].n
+    return f"{int(late):,} of {counted:,} liquidations were late{tail}"
+
+
+def _money(reading: Reading) -> str:
+    debt = reading.value("bad_debt_usd")
+    if debt is None:
+        return ""
+    spent = _exhausted(reading)
+    fund = f", insurance exhausted at {clock(spent)}" if spent is not None else ""
+    return f"{usd(debt)} of bad debt{fund}" if debt else f"no bad debt{fund}"
+
+
+def moments(reading: Reading) -> list[Moment]:
+    """The moments that mattered, in order of time."""
+    found = [m for stress in reading.stresses for m in _asked(stress, reading)]
+    found += [*_flow(reading), *_synchrony(reading), *_solvency(reading)]
+    trace = reading.trace
+    if trace.flow_end_ns < trace.end_ns:
+        found.append(Moment(trace.flow_end_ns, "Flow ends", "messages under way finish", "plain"))
+    if not trace.complete:
+        found.append(Moment(trace.end_ns, "Run stopped before its end", "", "bad"))
+    return sorted(found, key=lambda m: m.at_ns)
+
+
+def _asked(stress: Stress, reading: Reading) -> list[Moment]:
+    head = f"{stress.label[:1].upper()}{stress.label[1:]}"
+    found = [Moment(stress.at_ns, f"{head} begins", f"stress {stress.letter}, as asked", "asked")]
+    if stress.kind != "surge" and stress.until_ns < reading.end_ns:
+        found.append(Moment(stress.until_ns, f"{head} ends", f"stress {stress.letter}", "asked"))
+    return found
+
+
+def _first_breach(reading: Reading) -> int | None:
+    limit = reading.limits.get("delay_p99_ms_max")
+    if limit is None or not reading.trace.orders:
+        return None
+    rows = _measured_bins(reading).filter(pl.col("p99") > limit)
+    return int(rows["bin"][0]) if rows.height else None
+
+
+def _measured_bins(reading: Reading) -> pl.DataFrame:
+    begin, end = reading.trace.measured_from_ns, reading.trace.flow_end_ns
+    return reading.overall.filter(pl.col("bin").is_between(begin, end, closed="left"))
+
+
+def _flow(reading: Reading) -> list[Moment]:
+    found: list[Moment] = []
+    limit, breach = reading.limits.get("delay_p99_ms_max"), _first_breach(reading)
+    if breach is not None and limit is not None:
+        detail = f"for messages sent in that {milliseconds(reading.step_ns / 1e6)}"
+        what = f"p99 delay passes {milliseconds(limit)}"
+        found.append(Moment(breach, what, detail, "bad"))
+        rows = _measured_bins(reading)
+        over = rows.filter(pl.col("p99") > limit)["bin"].max()
+        after = rows.filter(pl.col("bin") > over)
+        if after.height >= 3:
+            what = f"p99 delay back under {milliseconds(limit)}"
+            found.append(Moment(int(after["bin"][0]), what, "and stays there", "good"))
+    refused = reading.trace["messages"].filter(pl.col("outcome") == 2)
+    if refused.height:
+        first = refused.sort("created_ns")["created_ns"][0]
+        detail = f"{refused.height:,} in all"
+        found.append(Moment(int(first), "First message refused for good", detail, "bad"))
+    return found
+
+
+def _synchrony(reading: Reading) -> list[Moment]:
+    if reading.trace["executions"].is_empty():
+        return []
+    steps = reading.desynchronised
+    out = steps.filter(pl.col("nodes") > 0)
+    if out.is_empty():
+        return []
+    nodes = reading.trace.nodes
+    worst = steps.sort("nodes", descending=True, maintain_order=True).row(0, named=True)
+    lag = milliseconds(reading.lag_max_ns / 1e6)
+    found = [Moment(out["time_ns"][0], "First node out of step", f"lag beyond {lag}", "bad")]
+    if worst["time_ns"] != out["time_ns"][0]:
+        text = f"{worst['nodes']} of {nodes} nodes out of step"
+        found.append(Moment(worst["time_ns"], text, "the most at once", "bad"))
+    back = steps.filter(pl.col("time_ns") > out["time_ns"][-1])
+    if back.height:
+        found.append(Moment(back["time_ns"][0], "All nodes back in step", "", "good"))
+    return found
+
+
+def _solvency(reading: Reading) -> list[Moment]:
+    found: list[Moment] = []
+    rows, late = reading.liquidated, reading.liquidated.filter("late")
+    if reading.episodes.height:
+        detail = f"{reading.episodes.height:,} in all"
+        at = int(reading.episodes["due_ns"][0])
+        found.append(Moment(at, "First account due for liquidation", detail, "plain"))
+    if rows.height:
+        detail = f"{rows.height:,} in all"
+        found.append(Moment(int(rows["time_ns"][0]), "First liquidation", detail, "plain"))
+    if late.height:
+        detail = f"{milliseconds(late['delay_ns'][0] / 1e6)} after it was due"
+        found.append(Moment(int(late["time_ns"][0]), "First late liquidation", detail, "bad"))
+    debt = reading.facts("bad-debt")
+    if debt.height:
+        total = usd(float(debt["amount"].abs().sum()) * reading.quantum_usd)
+        found.append(Moment(int(debt["time_ns"][0]), "First bad debt", f"{total} in all", "bad"))
+    spent = _exhausted(reading)
+    if spent is not None:
+        detail = f"{usd(reading.insurance_usd)} at the start" if reading.insurance_usd else ""
+        found.append(Moment(spent, "Insurance fund exhausted", detail, "bad"))
+    against = reading.facts("deleveraged")
+    if against.height:
+        detail = f"{against.height:,} positions in all"
+        found.append(Moment(int(against["time_ns"][0]), "First deleveraging", detail, "bad"))
+    return found
+
+
+def _exhausted(reading: Reading) -> int | None:
+    changes = reading.insurance.filter((pl.col("usd") <= 0) & (pl.col("time_ns") > 0))
+    return int(changes["time_ns"][0]) if changes.height else None
