@@ -87,7 +87,7 @@ def ciw_mm1(customers: int, rho: float, seed: int) -> Speed:
 def simpy_flood(
     links: list[tuple[int, int]], delays_s: list[float], messages: int, rate: float, copy_s: float
 ) -> Speed:
-    """Flood over an undirected graph; the answer is the time of the last first arrival in seconds."""
+    """Flood over an undirected graph; the answer is when the last copy came first, s."""
     import simpy
 
     nodes = 1 + max(max(a, b) for a, b in links)

@@ -29,7 +29,8 @@ TICKER = {"e": "bookTicker", "b": "100.0", "a": "102.0"}
 DEPTH = {"e": "depthUpdate", "b": [["99.0", "1.0"], ["98.0", "2.0"]], "a": [["103.0", "1"]]}
 DEPTH_2 = {"e": "depthUpdate", "b": [["99.0", "3.0"], ["98.0", "0"], ["97.0", "0"]], "a": []}
 TRADE = {"e": "trade", "p": "100.5", "q": "0.25", "m": True}
-LINES: list[tuple[int, Mapping[str, object]]] = [(1000, TICKER), (2000, DEPTH), (3000, DEPTH_2), (4000, TRADE)]
+LINES: list[tuple[int, Mapping[str, object]]]
+LINES = [(1000, TICKER), (2000, DEPTH), (3000, DEPTH_2), (4000, TRADE)]
 
 
 def write(path: Path, text: str) -> Path:

@@ -152,11 +152,9 @@ class Network(Section):
                     raise ValueError(f"`topology.edges[{i}]`: nodes are 0..{n - 1}, not {pair}")
         if isinstance(topology, Regions) and not isinstance(self.delay, RegionsDelay):
             raise ValueError("`topology.kind` regions needs `delay.kind` regions")
-        if isinstance(self.delay, RegionsDelay) and self.delay.placement:
-            if len(self.delay.placement) != n:
-                raise ValueError(
-                    f"`delay.placement` has {len(self.delay.placement)} entries for {n} nodes"
-                )
+        placed = len(self.delay.placement) if isinstance(self.delay, RegionsDelay) else 0
+        if placed not in (0, n):
+            raise ValueError(f"`delay.placement` has {placed} entries for {n} nodes")
         return self
 
     def core(self) -> dict[str, Any]:
