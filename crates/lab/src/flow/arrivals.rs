@@ -1,12 +1,14 @@
 //! Arrival processes, simulated exactly.
 //!
 //! # Theory of operation
-//! - **Poisson** with a profile: thinning (Lewis and Shedler, *Naval Research Logistics* 26, 1979).
+//! - **Poisson** with a profile: thinning (Lewis and Shedler, *Naval Research Logistics* 26, 1979)
+//!   under a bound of the profile that holds for a while; where it ends, one begins anew, which
+//!   changes nothing because exponential gaps have no memory.
 //! - **Hawkes**, intensity λ(t) = μ·p(t) + Σ n·β·e^(−β(t−tᵢ)): Ogata's thinning (*IEEE Trans. Inf.
 //!   Theory* 27, 1981). Between events the excitation only falls, so its value now bounds it. The
 //!   profile p multiplies the base rate; what it excites follows. The history is empty at 0.
 //! - **MMPP**: competing exponentials of the next change of state and the next arrival, thinned by
-//!   the profile.
+//!   the profile. It starts in its stationary state.
 //! - **Deterministic**: the k-th message comes when the integrated rate reaches k.
 
 use surgetank_layer::machine::Draws;
@@ -36,39 +38,54 @@ impl ArrivalProcess {
         ArrivalProcess { kind, profile, excited: 0.0, at: 0.0, state: (usize::MAX, 0.0), count: 0 }
     }
 
-    /// The next arrival, not before `now`. `None` if none will ever come.
+    /// The next arrival, not before `now`; earlier ones are passed over. `None` if none will ever
+    /// come.
     pub fn next(&mut self, now: Ns, draws: &mut dyn Draws) -> Option<Ns> {
-        let now_s = now as f64 / SECOND as f64;
-        self.at = self.at.max(now_s);
-        let at = match self.kind.clone() {
+        loop {
+            self.at = self.following(draws)?;
+            let at = (self.at * SECOND as f64).round() as Ns;
+            if at >= now {
+                return Some(at);
+            }
+        }
+    }
+
+    fn following(&mut self, draws: &mut dyn Draws) -> Option<f64> {
+        match self.kind {
             Arrivals::None {} => None,
             Arrivals::Deterministic { rate_per_s } => self.deterministic(rate_per_s),
             Arrivals::Poisson { rate_per_s } => self.poisson(rate_per_s, draws),
             Arrivals::Hawkes { rate_per_s, branching, decay_per_s } => {
                 self.hawkes(rate_per_s * (1.0 - branching), branching, decay_per_s, draws)
             }
-            Arrivals::Mmpp { rates_per_s, dwell_s } => self.mmpp(&rates_per_s, &dwell_s, draws),
-        }?;
-        self.at = at;
-        Some(((at * SECOND as f64).round() as Ns).max(now))
+            Arrivals::Mmpp { .. } => self.mmpp(draws),
+        }
     }
 
-    /// ∫ of the mean rate between two times: how many arrivals to expect. For Hawkes the ramp-up
-    /// from an empty history is left out, and the profile is taken to act at once.
+    /// The mean number of arrivals between two times, over all runs from time 0.
     pub fn expected(&self, from: Ns, until: Ns) -> f64 {
-        let seconds = |at: Ns| at as f64 / SECOND as f64;
-        let span = self.profile.integral(seconds(until)) - self.profile.integral(seconds(from));
-        let rate = match &self.kind {
+        self.expected_until(until) - self.expected_until(from)
+    }
+
+    fn expected_until(&self, until: Ns) -> f64 {
+        let t = until as f64 / SECOND as f64;
+        let integral = self.profile.integral(t);
+        match &self.kind {
             Arrivals::None {} => 0.0,
-            Arrivals::Deterministic { rate_per_s }
-            | Arrivals::Poisson { rate_per_s }
-            | Arrivals::Hawkes { rate_per_s, .. } => *rate_per_s,
+            Arrivals::Deterministic { rate_per_s } | Arrivals::Poisson { rate_per_s } => {
+                rate_per_s * integral
+            }
+            // The mean rate m solves m = μp + ∫ nβe^(−β(t−s)) m(s) ds; integrated, with
+            // Λ = μ/(1−n), that is Λ·(∫p − n·∫ p(s) e^(−β(1−n)(t−s)) ds).
+            Arrivals::Hawkes { rate_per_s, branching, decay_per_s } => {
+                let felt = self.profile.felt(t, decay_per_s * (1.0 - branching));
+                rate_per_s * (integral - branching * felt)
+            }
             Arrivals::Mmpp { rates_per_s, dwell_s } => {
                 let weighted: f64 = rates_per_s.iter().zip(dwell_s).map(|(r, d)| r * d).sum();
-                weighted / dwell_s.iter().sum::<f64>()
+                weighted / dwell_s.iter().sum::<f64>() * integral
             }
-        };
-        rate * span
+        }
     }
 
     fn deterministic(&mut self, rate: f64) -> Option<f64> {
@@ -95,14 +112,15 @@ impl ArrivalProcess {
     fn poisson(&mut self, rate: f64, draws: &mut dyn Draws) -> Option<f64> {
         let mut t = self.at;
         loop {
-            let most = rate * self.profile.most_from(t);
-            if most <= 0.0 {
-                return None;
+            let (factor, until) = self.profile.bound(t);
+            let most = rate * factor;
+            let next = after(t, most, draws);
+            if next >= until {
+                t = ends(until)?;
+                continue;
             }
-            t += exponential(draws) / most;
-            if matches!(self.profile, Profile::Constant {})
-                || draws.unit() * most < rate * self.profile.at(t)
-            {
+            t = next;
+            if accepted(most, rate * self.profile.at(t), draws) {
                 return Some(t);
             }
         }
@@ -111,21 +129,27 @@ impl ArrivalProcess {
     fn hawkes(&mut self, mu: f64, n: f64, beta: f64, draws: &mut dyn Draws) -> Option<f64> {
         let mut t = self.at;
         loop {
-            let most = mu * self.profile.most_from(t) + self.excited;
-            if most <= 0.0 {
-                return None;
+            let (factor, until) = self.profile.bound(t);
+            let most = mu * factor + self.excited;
+            let next = after(t, most, draws);
+            self.excited *= (-beta * (next.min(until) - t)).exp();
+            if next >= until {
+                t = ends(until)?;
+                continue;
             }
-            let gap = exponential(draws) / most;
-            t += gap;
-            self.excited *= (-beta * gap).exp();
-            if draws.unit() * most < mu * self.profile.at(t) + self.excited {
+            t = next;
+            if accepted(most, mu * self.profile.at(t) + self.excited, draws) {
                 self.excited += n * beta;
                 return Some(t);
             }
         }
     }
 
-    fn mmpp(&mut self, rates: &[f64], dwell: &[f64], draws: &mut dyn Draws) -> Option<f64> {
+    fn mmpp(&mut self, draws: &mut dyn Draws) -> Option<f64> {
+        let Arrivals::Mmpp { rates_per_s: rates, dwell_s: dwell } = &self.kind else { return None };
+        if rates.iter().sum::<f64>() <= 0.0 {
+            return None;
+        }
         let mut t = self.at;
         if self.state.0 == usize::MAX {
             // Stationary start: a state weighs as much as time is spent in it.
@@ -138,24 +162,42 @@ impl ArrivalProcess {
             self.state = (first, t + exponential(draws) * dwell[first]);
         }
         loop {
-            let (state, ends) = self.state;
-            let most = rates[state] * self.profile.most_from(t);
-            let next = if most > 0.0 { t + exponential(draws) / most } else { f64::INFINITY };
-            if next >= ends {
-                let following = (state + 1) % rates.len();
-                t = ends;
-                self.state = (following, ends + exponential(draws) * dwell[following]);
-                if t > 1e9 {
-                    return None;
-                }
-                continue;
+            let (state, left) = self.state;
+            let (factor, until) = self.profile.bound(t);
+            if factor <= 0.0 {
+                ends(until)?;
             }
-            t = next;
-            if draws.unit() * most < rates[state] * self.profile.at(t) {
-                return Some(t);
+            let most = rates[state] * factor;
+            let next = after(t, most, draws);
+            if next < left.min(until) {
+                t = next;
+                if accepted(most, rates[state] * self.profile.at(t), draws) {
+                    return Some(t);
+                }
+            } else {
+                t = left.min(until);
+                if left <= until {
+                    let following = (state + 1) % rates.len();
+                    self.state = (following, left + exponential(draws) * dwell[following]);
+                }
             }
         }
     }
+}
+
+/// The next candidate after `t` at this rate; never, without a draw, at rate 0.
+fn after(t: f64, rate: f64, draws: &mut dyn Draws) -> f64 {
+    if rate > 0.0 { t + exponential(draws) / rate } else { f64::INFINITY }
+}
+
+/// Thinning: whether a candidate drawn at rate `most` is one at rate `rate`.
+fn accepted(most: f64, rate: f64, draws: &mut dyn Draws) -> bool {
+    rate >= most || draws.unit() * most < rate
+}
+
+/// When a bound ends, if it does.
+fn ends(until: f64) -> Option<f64> {
+    until.is_finite().then_some(until)
 }
 
 fn exponential(draws: &mut dyn Draws) -> f64 {

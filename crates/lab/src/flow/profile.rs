@@ -2,6 +2,9 @@
 
 use crate::scenario::Profile;
 
+/// A ramp is bounded in this many pieces.
+const RAMP_PIECES: f64 = 16.0;
+
 impl Profile {
     /// The multiplier at `t` seconds.
     pub fn at(&self, t: f64) -> f64 {
@@ -28,25 +31,30 @@ impl Profile {
         }
     }
 
-    /// The greatest multiplier from `t` on.
-    pub fn most_from(&self, t: f64) -> f64 {
+    /// A bound: the multiplier is at most the first number from `t` until the second, which lies
+    /// after `t` and is infinite if the bound lasts.
+    pub fn bound(&self, t: f64) -> (f64, f64) {
+        let lasting = f64::INFINITY;
         match *self {
-            Profile::Constant {} => 1.0,
-            Profile::Ramp { factor, .. } => factor.max(self.at(t)),
-            Profile::Step { until_s, factor, .. } => {
-                if t < until_s {
-                    factor.max(1.0)
+            Profile::Constant {} => (1.0, lasting),
+            Profile::Ramp { from_s, .. } | Profile::Step { from_s, .. } if t < from_s => {
+                (1.0, from_s)
+            }
+            Profile::Ramp { from_s, until_s, factor } => {
+                // In pieces, so that the bound stays near the slope.
+                let piece = until_s.min(t + (until_s - from_s) / RAMP_PIECES);
+                if t >= until_s {
+                    (factor, lasting)
+                } else if piece <= t {
+                    (factor.max(1.0), until_s)
                 } else {
-                    1.0
+                    (self.at(t).max(self.at(piece)), piece)
                 }
             }
-            Profile::Spike { at_s, factor, .. } => {
-                if t < at_s {
-                    factor.max(1.0)
-                } else {
-                    self.at(t).max(1.0)
-                }
-            }
+            Profile::Step { until_s, factor, .. } if t < until_s => (factor, until_s),
+            Profile::Step { .. } => (1.0, lasting),
+            Profile::Spike { at_s, .. } if t < at_s => (1.0, at_s),
+            Profile::Spike { .. } => (self.at(t).max(1.0), lasting),
         }
     }
 
@@ -68,4 +76,37 @@ impl Profile {
             }
         }
     }
+
+    /// ∫ from 0 to `t` of the multiplier at s times e^(−κ(t−s)): how much of it is still felt at
+    /// `t` by what forgets at rate κ > 0.
+    pub fn felt(&self, t: f64, kappa: f64) -> f64 {
+        let always = forgotten(t, kappa);
+        let more = match *self {
+            Profile::Constant {} => 0.0,
+            Profile::Ramp { from_s, until_s, factor } => {
+                let rising = t.clamp(from_s, until_s) - from_s;
+                let since = (t - until_s).max(0.0);
+                let slope = (factor - 1.0) / (until_s - from_s);
+                let risen = (rising - forgotten(rising, kappa)) / kappa;
+                slope * risen * (-kappa * since).exp() + (factor - 1.0) * forgotten(since, kappa)
+            }
+            Profile::Step { from_s, until_s, factor } => {
+                let inside = t.clamp(from_s, until_s) - from_s;
+                let since = (t - until_s).max(0.0);
+                (factor - 1.0) * forgotten(inside, kappa) * (-kappa * since).exp()
+            }
+            Profile::Spike { at_s, decay_s, factor } => {
+                // Two exponentials, folded.
+                let since = (t - at_s).max(0.0);
+                let (slower, apart) = (kappa.min(1.0 / decay_s), (kappa - 1.0 / decay_s).abs());
+                (factor - 1.0) * (-slower * since).exp() * forgotten(since, apart)
+            }
+        };
+        always + more
+    }
+}
+
+/// ∫ from 0 to `span` of e^(−rate·s).
+fn forgotten(span: f64, rate: f64) -> f64 {
+    if rate * span < 1e-12 { span } else { -(-rate * span).exp_m1() / rate }
 }
