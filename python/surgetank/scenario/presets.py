@@ -10,8 +10,8 @@
   OI-scaled initial margin, short-term order windows.
 - `venue = "hyperliquid"`: hyperliquid.gitbook.io (liquidations, oracle, L1 overview): maintenance
   is half of initial margin (50×: 2 % and 1 %), oracle every 3 s, cancels before other actions,
-  mark = median. Blocks of about 70 ms (Alchemy). HyperBFT is stood in for by one sequencer with such a
-  window: its votes are not modelled. Not honoured yet: 20 % first liquidations with a 30 s
+  mark = median. Blocks of about 70 ms (Alchemy). HyperBFT is stood in for by one sequencer with
+  such a window: its votes are not modelled. Not honoured yet: 20 % first liquidations with a 30 s
   cooldown, the backstop vault, post-only before takers.
 """
 
