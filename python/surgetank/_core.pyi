@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypedDict
 
+__all__ = ["build", "run"]
+
 class _Output(TypedDict):
     tables: dict[str, Any]
     stats: str

@@ -59,7 +59,7 @@ def render(trace: Trace, measures: Measures, verdict: Verdict) -> str:
         "bands": page.bands(reading),
         "charts": charts,
     }
-    return _template().render(
+    rendered: str = _template().render(
         trace=trace,
         run=trace.run,
         status=str(verdict.status),
@@ -83,6 +83,7 @@ def render(trace: Trace, measures: Measures, verdict: Verdict) -> str:
         script=_text("page.js"),
         plotly=_plotly(),
     )
+    return rendered
 
 
 def _asked_s(trace: Trace) -> float | None:

@@ -213,8 +213,8 @@ def limitations(reading: Reading) -> list[str]:
     ]
     if reading.market.height:
         found.append(
-            "Prices, traders and liquidators follow the rules of the scenario below; a real market "
-            "may react otherwise. A liquidation is due when the outside price crosses the account's "
+            "Prices, traders and liquidators follow the rules of the scenario below; a real "
+            "market may react otherwise. A liquidation is due when the outside price crosses the account's "
             "liquidation price."
         )
     return found

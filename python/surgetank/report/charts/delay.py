@@ -104,12 +104,13 @@ def stage_charts(reading: Reading) -> list[Chart]:
 
 def _over_time(reading: Reading, done: pl.DataFrame) -> Chart:
     means = done.group_by("bin").agg(pl.col(f"{s}_ns").mean() / 1e6 for s in STAGES).sort("bin")
+    bins: list[int] = means["bin"].to_list()
     grid = pl.DataFrame(
         {
             "bin": pl.int_range(
-                means["bin"].min(),
-                means["bin"].max() + 1,
-                reading.step_ns,  # type: ignore[operator, arg-type]
+                bins[0],
+                bins[-1] + 1,
+                reading.step_ns,
                 eager=True,
             )
         }

@@ -118,7 +118,8 @@ def thin(rows: pl.DataFrame, value: str, points_max: int = POINTS_MAX) -> pl.Dat
         )
     )
     picked = np.unique(kept.select("a", "b", "c", "d").to_numpy().ravel())
-    return rows[picked.tolist()]
+    chosen: pl.DataFrame = rows[picked.tolist()]
+    return chosen
 
 
 def log_ms_axis(low: float, high: float) -> dict[str, Any]:

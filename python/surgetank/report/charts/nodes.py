@@ -69,8 +69,8 @@ def _heat_map(reading: Reading) -> Chart:
     ]
     share_max = reading.value("desynchronised_share_max") or 0
     summary = (
-        f"One row per node, by region. At worst {round(share_max * nodes)} of {nodes} nodes trailed "
-        f"the quorum by more than {milliseconds(most / 1e6)} or were down."
+        f"One row per node, by region. At worst {round(share_max * nodes)} of {nodes} nodes "
+        f"trailed the quorum by more than {milliseconds(most / 1e6)} or were down."
     )
     ticks, labels = _region_ticks(order, regions)
     layout = {
@@ -156,7 +156,7 @@ def _out_of_step(reading: Reading) -> Chart:
         summary = f"More than a third of the nodes for {milliseconds(systemic * 1e3)} in all."
     layout: dict[str, Any] = {
         "yaxis": {
-            "range": [0, max(nodes * 0.5, int(steps["nodes"].max() or 0) * 1.15)],  # type: ignore[call-overload]
+            "range": [0, max(nodes * 0.5, max(steps["nodes"].to_list(), default=0) * 1.15)],
             "tickformat": "d",
         },
         "limits": [{"y": nodes / 3, "text": "a third: systemic"}],
