@@ -116,7 +116,7 @@ def _block_times(draw: np.random.Generator, faults: bool) -> Any:
     while now < END_S - 0.5:
         times.append(now)
         slow = faults and _SPLIT < now < _HEAL
-        now += float(draw.gamma(20, (1.1 if slow else 0.5) / 20))
+        now += float(draw.gamma(20, (0.75 if slow else 0.3) / 20))
     return np.array(times)
 
 
@@ -132,10 +132,10 @@ def _messages(draw: np.random.Generator, block_s: Any, faults: bool) -> pl.DataF
     queued = admitted + draw.gamma(3, 0.03, n)
     order = np.argsort(queued - np.where(kind <= 1, 0.4, 0), kind="stable")
     proposed, height = np.full(n, np.nan), np.zeros(n, dtype=np.int64)
-    room, k = 700, 0
+    room, k = 420, 0
     for i in order:
         while k < len(block_s) and (room == 0 or block_s[k] < queued[i]):
-            k, room = k + 1, 700
+            k, room = k + 1, 420
         if k == len(block_s):
             break
         proposed[i], height[i], room = block_s[k], k + 1, room - 1

@@ -59,7 +59,7 @@ def render(trace: Trace, measures: Measures, verdict: Verdict) -> str:
         "bands": page.bands(reading),
         "charts": charts,
     }
-    rendered: str = _template().render(
+    html: str = _template().render(
         trace=trace,
         run=trace.run,
         status=str(verdict.status),
@@ -83,7 +83,7 @@ def render(trace: Trace, measures: Measures, verdict: Verdict) -> str:
         script=_text("page.js"),
         plotly=_plotly(),
     )
-    return rendered
+    return html
 
 
 def _asked_s(trace: Trace) -> float | None:

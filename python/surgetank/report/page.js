@@ -90,7 +90,8 @@
   function layoutOf(chart) {
     const own = { ...chart.layout };
     const { limits = [], separators = [], bands } = own;
-    delete own.limits; delete own.separators; delete own.bands;
+    const { left } = own;
+    delete own.limits; delete own.left; delete own.separators; delete own.bands;
     const small = narrow();
     const shapes = limitShapes(limits);
     const annotations = limitLabels(limits, own.yaxis && own.yaxis.type === "log");
@@ -112,9 +113,11 @@
       ...own,
       xaxis: axis(xaxis),
       yaxis: axis({ nticks: 6, fixedrange: true, ...own.yaxis }),
+      ...(own.yaxis2 && { yaxis2: axis({ fixedrange: true, ...own.yaxis2 }) }),
+      ...(own.yaxis3 && { yaxis3: axis({ fixedrange: true, ...own.yaxis3 }) }),
       shapes, annotations,
       height: chart.height + (small ? 30 : 0), autosize: true,
-      margin: small ? { l: 58, r: 8, t: top, b: 34 } : { l: 92, r: 14, t: top, b: 34 },
+      margin: { l: left || (small ? 58 : chart.half ? 62 : 92), r: small ? 8 : 16, t: top, b: 34 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: "@soft" },
       hovermode: own.hovermode || "x unified",

@@ -8,7 +8,16 @@ from typing import Any, Final
 
 from surgetank.measure import Measure
 from surgetank.report.reading import Reading
-from surgetank.report.wording import interval, milliseconds, number, said, shown_unit, title, value
+from surgetank.report.wording import (
+    NBSP,
+    interval,
+    milliseconds,
+    number,
+    said,
+    shown_unit,
+    title,
+    value,
+)
 from surgetank.verdict import Reason, Status
 
 __all__ = ["Bound", "FaultRow", "Tile", "faults", "figures", "glossary", "limitations", "reasons"]
@@ -68,7 +77,7 @@ def reasons(reading: Reading) -> tuple[list[Bound], list[Bound]]:
     """Limits judged, broken ones first; and checks of the run itself."""
     limits, checks = [], []
     for reason in reading.verdict.reasons:
-        if reason.name in reading.limits:
+        if reason.name in reading.limits or measure_of(reading, reason.name)[0] is not None:
             limits.append(_limit(reading, reason))
         else:
             checks.append(_check(reason))
@@ -148,10 +157,10 @@ def _tile(reading: Reading, measure: Measure, judged: tuple[Reason, str, str] | 
     if judged is not None:
         reason, word, unit = judged
         assert reason.limit is not None
-        detail = f"limit: {word} {value(reason.limit, unit)}"
+        detail = f"{word} {value(reason.limit, unit)}".replace(" ", NBSP)
         status = {Status.FAIL: "fail", Status.PASS: "pass"}.get(reason.status, "")
     elif interval(measure):
-        detail = f"95 %: {interval(measure)}"
+        detail = f"95{NBSP}%: {interval(measure)}"
     head = title(measure.name)
     if measure.name == "desynchronised_share_max" and measure.value is not None:
         text = f"{round(measure.value * reading.trace.nodes)} of {reading.trace.nodes}"
@@ -213,9 +222,9 @@ def limitations(reading: Reading) -> list[str]:
     ]
     if reading.market.height:
         found.append(
-            "Prices, traders and liquidators follow the rules of the scenario below; a real "
-            "market may react otherwise. A liquidation is due when the outside price crosses the account's "
-            "liquidation price."
+            "Prices, traders and liquidators follow the rules of the scenario above; a real market "
+            "may react otherwise. A liquidation is due when the outside price crosses the "
+            "account's liquidation price."
         )
     return found
 

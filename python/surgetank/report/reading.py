@@ -13,6 +13,7 @@ import polars as pl
 from surgetank.measure import Measures, lag_max_ms_of
 from surgetank.measure.solvency import due_episodes
 from surgetank.measure.synchrony import desynchronised
+from surgetank.report.wording import clock, milliseconds, number, share
 from surgetank.trace import CLASSES, MARKET_KINDS, Trace
 from surgetank.trace.frames import delays
 from surgetank.verdict import Verdict
@@ -40,6 +41,17 @@ def nice_step(least: float) -> int:
     return int(next(m * power for m in (1, 2, 5, 10) if m * power >= least))
 
 
+def _extent(quantity: str, asked: float) -> str:
+    """How strong a fault was asked to be, where its quantity is one of strength."""
+    forms = {
+        "factor": f" × {asked:g}",
+        "loss": f" of {share(asked)}",
+        "delay": f" of {milliseconds(asked)}",
+        "spam": f" of {number(asked)}/s",
+    }
+    return next((form for word, form in forms.items() if word in quantity), "")
+
+
 class Reading:
     """A trace with its measures and verdict, and what several parts of the report need of them."""
 
@@ -51,6 +63,8 @@ class Reading:
         self.step_ns = nice_step(self.end_ns / _BINS)
         limits: Mapping[str, Any] = trace.scenario.get("limits") or {}
         self.limits = {k: float(v) for k, v in limits.items() if isinstance(v, int | float)}
+        for name, own in (limits.get("class") or {}).items():
+            self.limits |= {f"{k}.{name}": float(v) for k, v in own.items() if v is not None}
         self.lag_max_ns = int(lag_max_ms_of(trace.scenario) * 1e6)
         margin = (trace.scenario.get("market") or {}).get("margin") or {}
         late = margin.get("late_after_ms")
@@ -87,14 +101,15 @@ class Reading:
         rows = (
             self.trace["faults"]
             .group_by("index", "kind", "at_ns", "until_ns", "nodes", maintain_order=True)
-            .agg(pl.col("asked").first())
+            .agg(pl.col("asked").first(), pl.col("quantity").first())
         )
         found = []
         for row in rows.iter_rows(named=True):
             count = len(row["nodes"].split(",")) if row["nodes"] else self.trace.nodes
             whom = f"{count} node{'s' if count != 1 else ''}" if row["nodes"] else "all nodes"
             until = min(row["until_ns"], self.end_ns)
-            found.append((row["kind"], f"{row['kind']}, {whom}", row["at_ns"], until))
+            label = f"{row['kind']}{_extent(row['quantity'], row['asked'])}, {whom}"
+            found.append((row["kind"], label, row["at_ns"], until))
         return found
 
     @property
@@ -105,9 +120,8 @@ class Reading:
     def since_begin(self, ns: float) -> str:
         """A moment in words, relative to the begin of the stress where there is one."""
         if self.begin_ns is None or ns < self.begin_ns:
-            return f"at {ns / 1e9:.1f} s"
-        after = (ns - self.begin_ns) / 1e9
-        return f"at {ns / 1e9:.1f} s, {after:.1f} s after the stress began"
+            return f"at {clock(ns)}"
+        return f"at {clock(ns)}, {clock(ns - self.begin_ns)} after the stress began"
 
     @cached_property
     def messages(self) -> pl.DataFrame:
@@ -197,5 +211,5 @@ class Reading:
         """Name of each node's region; empty names if there are none."""
         given = self.trace.stats.get("node_regions") or []
         if len(given) == self.trace.nodes:
-            return [str(r) for r in given]
+            return [str(r).replace("_", " ") for r in given]
         return [""] * self.trace.nodes

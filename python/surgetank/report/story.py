@@ -62,7 +62,7 @@ def _delay(reading: Reading) -> str:
     if math.isinf(p99):
         rows = reading.trace.delays()
         missing = rows["delay_ns"].null_count() / max(1, rows.height)
-        text = f"{share(missing)} of messages were never executed, so p99 delay has no end{bound}"
+        text = f"{share(missing)} of messages were never executed, so p99 delay is unbounded{bound}"
     elif limit is not None and p99 <= limit:
         return f"p99 delay stayed at {milliseconds(p99)}{bound}"
     else:
@@ -93,7 +93,7 @@ def _liquidations(reading: Reading) -> str:
     median = rows.filter("late")["delay_ns"].median()
     tail = ""
     if isinstance(median, int | float):
-        tail = f", half of them by more than {milliseconds(float(median) / 1e6)} after the price"
+        tail = f", half of them more than {milliseconds(float(median) / 1e6)} after they were due"
     counted = reading.measures["late_liquidations"].n
     return f"{int(late):,} of {counted:,} liquidations were late{tail}"
 
@@ -120,8 +120,9 @@ def moments(reading: Reading) -> list[Moment]:
 
 
 def _asked(stress: Stress, reading: Reading) -> list[Moment]:
-    head = f"{stress.label[:1].upper()}{stress.label[1:]}"
-    found = [Moment(stress.at_ns, f"{head} begins", f"stress {stress.letter}, as asked", "asked")]
+    head = f"{stress.kind[:1].upper()}{stress.kind[1:]}"
+    detail = f"stress {stress.letter}: {stress.label}"
+    found = [Moment(stress.at_ns, f"{head} begins", detail, "asked")]
     if stress.kind != "surge" and stress.until_ns < reading.end_ns:
         found.append(Moment(stress.until_ns, f"{head} ends", f"stress {stress.letter}", "asked"))
     return found

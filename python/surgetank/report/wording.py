@@ -7,7 +7,22 @@ from typing import Final
 
 from surgetank.measure import Measure
 
-__all__ = ["clock", "interval", "milliseconds", "number", "said", "share", "title", "usd", "value"]
+__all__ = [
+    "NBSP",
+    "clock",
+    "interval",
+    "milliseconds",
+    "number",
+    "said",
+    "share",
+    "shown_unit",
+    "title",
+    "usd",
+    "value",
+]
+
+NBSP: Final = "\u00a0"
+"""Keeps a number and its unit on one line."""
 
 _TITLES: Final = {
     "delay_p50": "Median delay",
@@ -81,7 +96,11 @@ def number(x: float) -> str:
 
 
 def milliseconds(ms: float) -> str:
-    """A length of time given in ms: 850 µs, 340 ms, 1.2 s, 2 min 5 s."""
+    """A length of time given in ms: 850 µs, 340 ms, 1.2 s, 2 min 5 s; infinite: `never`."""
+    return _milliseconds(ms).replace(" ", NBSP)
+
+
+def _milliseconds(ms: float) -> str:
     if not math.isfinite(ms):
         return "never"
     size = abs(ms)
@@ -102,7 +121,7 @@ def milliseconds(ms: float) -> str:
 
 def clock(ns: float) -> str:
     """A moment of the run, in seconds since its start."""
-    return f"{ns / 1e9:.1f} s"
+    return f"{ns / 1e9:.1f}{NBSP}s"
 
 
 def usd(x: float) -> str:
@@ -110,11 +129,11 @@ def usd(x: float) -> str:
     if not math.isfinite(x):
         return "∞"
     size, sign = abs(x), "−" if x < 0 else ""
-    for bound, divisor, unit in ((999.5e6, 1e9, " B"), (999.5e3, 1e6, " M"), (9_999.5, 1e3, " k")):
+    for bound, divisor, unit in ((999.5e6, 1e9, "B"), (999.5e3, 1e6, "M"), (9_999.5, 1e3, "k")):
         if size >= bound:
             scaled = size / divisor
             digits = f"{scaled:.0f}" if scaled >= 99.95 else f"{scaled:.1f}".removesuffix(".0")
-            return f"{sign}${digits}{unit}"
+            return f"{sign}${digits}{NBSP}{unit}"
     return f"{sign}${size:,.0f}" if size >= 100 or size == int(size) else f"{sign}${size:.2f}"
 
 
@@ -124,14 +143,16 @@ def share(x: float) -> str:
         return "∞"
     percent = 100 * x
     if percent and abs(percent) < 0.1:
-        return f"{percent:.2g} %"
-    return f"{percent:.1f} %".replace(".0 %", " %")
+        return f"{percent:.2g}{NBSP}%"
+    return f"{percent:.1f}".removesuffix(".0") + f"{NBSP}%"
 
 
 def value(x: float | None, unit: str) -> str:
     """A number of a measure with its unit."""
     if x is None or math.isnan(x):
         return "not measured"
+    if math.isinf(x):
+        return number(x)
     if unit == "ms":
         return milliseconds(x)
     if unit == "s":
@@ -141,8 +162,8 @@ def value(x: float | None, unit: str) -> str:
     if unit == "share":
         return share(x)
     if unit == "1/s":
-        return f"{number(x)} /s"
-    return f"{number(x)} {unit}" if unit not in ("1", "count", "") else number(x)
+        return f"{number(x)}{NBSP}/s"
+    return f"{number(x)}{NBSP}{unit}" if unit not in ("1", "count", "") else number(x)
 
 
 def said(measure: Measure) -> str:

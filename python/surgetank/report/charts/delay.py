@@ -54,6 +54,7 @@ def _quantile_chart(
                 "type": "scatter",
                 "mode": "markers",
                 "name": f"{word} of all: never",
+                "showlegend": False,
                 "x": seconds(never["bin"] + reading.step_ns // 2),
                 "y": [span[1] * 0.93] * never.height,
                 "marker": {"symbol": "triangle-up", "size": 8, "color": "@bad"},
@@ -104,17 +105,9 @@ def stage_charts(reading: Reading) -> list[Chart]:
 
 def _over_time(reading: Reading, done: pl.DataFrame) -> Chart:
     means = done.group_by("bin").agg(pl.col(f"{s}_ns").mean() / 1e6 for s in STAGES).sort("bin")
-    bins: list[int] = means["bin"].to_list()
-    grid = pl.DataFrame(
-        {
-            "bin": pl.int_range(
-                bins[0],
-                bins[-1] + 1,
-                reading.step_ns,
-                eager=True,
-            )
-        }
-    )
+    first, last = int(means["bin"][0]), int(means["bin"][-1])
+    step = reading.step_ns
+    grid = pl.DataFrame({"bin": pl.int_range(first, last + 1, step, eager=True)})
     means = grid.join(means, on="bin", how="left").with_columns(
         pl.col(f"{s}_ns").fill_null(0) for s in STAGES
     )
@@ -172,7 +165,13 @@ def _by_class(done: pl.DataFrame) -> Chart:
     totals = means.select(pl.sum_horizontal(f"{s}_ns" for s in STAGES)).to_series()
     slowest = names[int(np.argmax(totals.to_numpy()))]
     longest = float(totals.max() or 1)  # type: ignore[arg-type]
-    layout = {"barmode": "stack", "xaxis": _ms_axis(longest), "bargap": 0.35, "hovermode": "y"}
+    layout = {
+        "barmode": "stack",
+        "xaxis": _ms_axis(longest),
+        "bargap": 0.35,
+        "hovermode": "y unified",
+        "left": 124,
+    }
     return Chart(
         "stages-class",
         "The same by class of message",

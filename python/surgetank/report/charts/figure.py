@@ -56,6 +56,7 @@ class Chart:
             "data": self.data,
             "layout": self.layout,
             "time": self.time,
+            "half": self.half,
             "height": self.height,
         }
 
@@ -117,18 +118,20 @@ def thin(rows: pl.DataFrame, value: str, points_max: int = POINTS_MAX) -> pl.Dat
             row.get(pl.col(value).arg_max()).alias("d"),
         )
     )
-    picked = np.unique(kept.select("a", "b", "c", "d").to_numpy().ravel())
-    chosen: pl.DataFrame = rows[picked.tolist()]
-    return chosen
+    picked: NDArray[np.int64] = np.unique(kept.select("a", "b", "c", "d").to_numpy().ravel())
+    thinned: pl.DataFrame = rows[picked.tolist()]
+    return thinned
 
 
 def log_ms_axis(low: float, high: float) -> dict[str, Any]:
     """A logarithmic axis of milliseconds, labelled 1 ms, 10 ms, 1 s …"""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    powers = range(first, last + 1)
+    # Few decades leave room for 2 and 5 between them.
+    between = (1, 2, 5) if math.log10(high / low) < 2.2 else (1,)
+    ticks = [m * 10.0**k for k in range(first, last + 1) for m in between]
     return {
         "type": "log",
         "range": [math.log10(low), math.log10(high)],
-        "tickvals": [10.0**k for k in powers],
-        "ticktext": [milliseconds(10.0**k) for k in powers],
+        "tickvals": ticks,
+        "ticktext": [milliseconds(t) for t in ticks],
     }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
-from surgetank.report.charts.figure import Chart, line, seconds, thin
-from surgetank.report.reading import Reading
+from surgetank.report.charts.figure import Chart, Line, line, seconds, thin
+from surgetank.report.reading import Reading, nice_step
 from surgetank.report.wording import clock, number
 
 __all__ = ["queue_charts", "throughput_charts"]
@@ -25,7 +25,7 @@ def throughput_charts(reading: Reading) -> list[Chart]:
     rows = reading.trace["messages"]
     if rows.is_empty():
         return []
-    step = reading.step_ns
+    step = _block_step(reading)
     edges = np.arange(0, reading.end_ns + step, step)
     middle = (edges[:-1] + edges[1:]) / 2
 
@@ -69,21 +69,48 @@ def queue_charts(reading: Reading) -> list[Chart]:
         .sort("time_ns")
     )
     data, peaks = [], []
-    for queue, (name, colour) in _QUEUES.items():
-        for which in ("max", "median"):
-            column = f"{queue}_{which}"
-            part = thin(found.select("time_ns", column), column, 1000)
-            style = {"dash": "dot", "width": 1.4} if which == "median" else {"width": 2}
-            values = part[column].to_list()
-            text = f"{name}, {'longest' if which == 'max' else 'median node'}"
-            form = "%{y:,.0f}"
-            data.append(
-                line(text, seconds(part["time_ns"]), values, colour, hovertemplate=form, **style)
-            )
+    # A panel each, one below the other: they differ by orders of magnitude.
+    layout: dict[str, Any] = {"hoversubplots": "axis"}
+    for i, (queue, (name, colour)) in enumerate(_QUEUES.items()):
+        number_ = "" if i == 0 else str(i + 1)
         top = found.sort(f"{queue}_max", descending=True).row(0, named=True)
+        highest = max(1, int(top[f"{queue}_max"]))
+        layout[f"yaxis{number_}"] = {
+            "domain": [1 - (i + 1) / 3 + 0.035, 1 - i / 3 - 0.035],
+            "range": [0, highest * 1.08],
+            "nticks": 4,
+            "tickformat": ",.3~s" if highest >= 10 else "d",
+        }
+        for which in ("max", "median"):
+            data.append(_queue_line(found, f"{queue}_{which}", name, colour, f"y{number_}"))
         if top[f"{queue}_max"]:
             word = queue.removesuffix("_len")
             peaks.append(f"{word} {top[f'{queue}_max']:,} at {clock(top['time_ns'])}")
+    layout["xaxis"] = {"anchor": "y3"}
     summary = f"Longest queues: {'; '.join(peaks)}." if peaks else "No queue ever held a message."
-    layout = {"yaxis": {"rangemode": "tozero", "tickformat": ",.3~s"}}
-    return [Chart("queues", "Messages waiting", summary, data, layout, height=320)]
+    summary += " Full line: the longest of all nodes; dotted: the median node."
+    return [Chart("queues", "Messages waiting", summary, data, layout, height=440)]
+
+
+def _queue_line(found: pl.DataFrame, column: str, name: str, colour: str, axis: str) -> Line:
+    median = column.endswith("median")
+    part = thin(found.select("time_ns", column), column, 1000)
+    style: dict[str, Any] = {"dash": "dot", "width": 1.4} if median else {"width": 2}
+    return line(
+        f"{name}, median" if median else name,
+        seconds(part["time_ns"]),
+        part[column].to_list(),
+        colour,
+        hovertemplate="%{y:,.0f}",
+        yaxis=axis,
+        showlegend=not median,
+        **style,
+    )
+
+
+def _block_step(reading: Reading) -> int:
+    """Bins that hold several blocks each; else executions come in teeth."""
+    gaps = reading.trace["blocks"]["decided_ns"].sort().cast(pl.Int64).diff().drop_nulls()
+    usual = gaps.median() if len(gaps) else None
+    least = 2.5 * usual if isinstance(usual, float) else 0.0
+    return nice_step(max(reading.step_ns, min(least, reading.end_ns / 30)))

@@ -121,8 +121,9 @@ def due_charts(reading: Reading) -> list[Chart]:
     if rows.is_empty():
         return []
     end = rows["ended_ns"].fill_null(reading.end_ns + 1)
-    times = np.concatenate([rows["due_ns"].to_numpy(), end.to_numpy()])
-    change = np.repeat([1, -1], rows.height)
+    ends = [0, reading.end_ns]
+    times = np.concatenate([rows["due_ns"].to_numpy(), end.to_numpy(), ends])
+    change = np.concatenate([np.repeat([1, -1], rows.height), [0, 0]])
     order = np.argsort(times, kind="stable")
     steps = pl.DataFrame({"time_ns": times[order], "open": np.cumsum(change[order])})
     steps = steps.filter(pl.col("time_ns") <= reading.end_ns)

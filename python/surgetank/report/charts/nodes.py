@@ -18,6 +18,7 @@ __all__ = ["lag_charts", "propagation_charts"]
 _CELLS_MAX: Final = 40_000
 _LEVELS: Final = ("lag-0", "lag-1", "lag-2", "lag-3", "lag-4", "lag-down")
 _MESSAGES_MAX: Final = 5_000
+_TOLD_MAX: Final = 10_000
 
 
 def lag_charts(reading: Reading) -> list[Chart]:
@@ -37,8 +38,8 @@ def _heat_map(reading: Reading) -> Chart:
     if rows.height:
         lag[rows["node"].to_numpy(), rows["time_ns"].to_numpy() // step] = rows["lag_ns"].to_numpy()
     most = reading.lag_max_ns
-    level = np.digitize(lag, [most / 10, most, 3 * most, 10 * most]).astype(np.int64)
-    # A lag of exactly the limit is still in step with the rule "exceeds".
+    # A lag of exactly lag_max is still in step.
+    level = np.digitize(lag, [most / 10, most, 3 * most, 10 * most], right=True).astype(np.int64)
     down = crashes(reading.trace)
     for node, begin, until in down.iter_rows():
         level[node, (times >= begin) & (times < until)] = 5
@@ -50,15 +51,7 @@ def _heat_map(reading: Reading) -> Chart:
             "x": seconds(times),
             "y": list(range(nodes)),
             "z": [level[k].tolist() for k in order],
-            "customdata": [
-                [
-                    f"{_node(k, regions)}: {_lag_said(level[k, i], lag[k, i])}"
-                    for i in range(len(times))
-                ]
-                for k in order
-            ]
-            if nodes * len(times) <= _CELLS_MAX // 4
-            else [[_node(k, regions)] * len(times) for k in order],
+            "customdata": _told(reading, order, level, lag),
             "hovertemplate": "%{x} s · %{customdata}<extra></extra>",
             "zmin": -0.5,
             "zmax": 5.5,
@@ -108,8 +101,20 @@ def _node(node: int, regions: list[str]) -> str:
     return f"node {node}, {regions[node]}" if regions[node] else f"node {node}"
 
 
-def _lag_said(level: int, lag_ns: float) -> str:
-    return "crashed" if level == 5 else milliseconds(lag_ns / 1e6) + " behind"
+def _told(
+    reading: Reading, order: list[int], level: NDArray[np.int64], lag: NDArray[np.float64]
+) -> list[list[str]]:
+    """What each cell says when pointed at; the lag itself only while that keeps the file small."""
+    names = [_node(k, reading.regions) for k in order]
+    if level.size > _TOLD_MAX:
+        return [[name] * level.shape[1] for name in names]
+    return [
+        [
+            f"{name}: " + ("crashed" if at == 5 else f"{milliseconds(ns / 1e6)} behind")
+            for at, ns in zip(level[k], lag[k], strict=True)
+        ]
+        for k, name in zip(order, names, strict=True)
+    ]
 
 
 def _steps() -> list[list[Any]]:
@@ -154,9 +159,10 @@ def _out_of_step(reading: Reading) -> Chart:
     summary = "Never more than a third of the nodes at once."
     if systemic:
         summary = f"More than a third of the nodes for {milliseconds(systemic * 1e3)} in all."
+    worst = round((reading.value("desynchronised_share_max") or 0) * nodes)
     layout: dict[str, Any] = {
         "yaxis": {
-            "range": [0, max(nodes * 0.5, max(steps["nodes"].to_list(), default=0) * 1.15)],
+            "range": [0, max(nodes * 0.5, worst * 1.15)],
             "tickformat": "d",
         },
         "limits": [{"y": nodes / 3, "text": "a third: systemic"}],
@@ -204,7 +210,8 @@ def propagation_charts(reading: Reading) -> list[Chart]:
         "hovermode": "closest",
     }
     title = "How fast a message reaches the nodes"
-    summary = f"Median time to 99 % of the nodes: {'; '.join(said)}. Band: 10 – 90 % of messages."
+    summary = f"Median time to 99 % of the nodes: {'; '.join(said)}."
+    summary += " Band: the middle 80\u00a0% of messages."
     return [Chart("propagation", title, summary, data, layout, time=False, height=320)]
 
 
