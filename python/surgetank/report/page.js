@@ -117,7 +117,7 @@
       ...(own.yaxis3 && { yaxis3: axis({ fixedrange: true, ...own.yaxis3 }) }),
       shapes, annotations,
       height: chart.height + (small ? 30 : 0), autosize: true,
-      margin: { l: left || (small ? 58 : chart.half ? 62 : 92), r: small ? 8 : 16, t: top, b: 34 },
+      margin: { l: left ? left[small ? 1 : 0] : (small ? 58 : chart.half ? 62 : 92), r: small ? 8 : 16, t: top, b: 34 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: "@soft" },
       hovermode: own.hovermode || "x unified",
@@ -149,7 +149,20 @@
     }
     element.style.height = layout.height + "px";
     await Plotly.react(element, coloured(chart.data, style), layout, config);
+    await fitLegend(element, chart);
     if (!element.linked && chart.time) link(element, chart);
+  }
+
+  // The estimate above corrected by what the legend really took.
+  async function fitLegend(element, chart) {
+    const legend = element.querySelector(".legend");
+    if (!legend) return;
+    const room = Math.ceil(legend.getBoundingClientRect().height) + 6;
+    const bottom = 34 + room, old = element.layout.margin.b;
+    if (Math.abs(old - bottom) < 4) return;
+    const height = element.layout.height + bottom - old;
+    element.style.height = height + "px";
+    await Plotly.relayout(element, { "margin.b": bottom, height });
   }
 
   // -- one range for all charts over time ----------------------------------------------------

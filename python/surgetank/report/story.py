@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 
@@ -12,6 +13,14 @@ from surgetank.report.wording import clock, milliseconds, share, usd
 from surgetank.verdict import Status
 
 __all__ = ["Moment", "moments", "sentence"]
+
+
+_HEADS: Final = {
+    "surge": "Surge of load",
+    "slow": "Slow-down",
+    "loss": "Packet loss",
+    "delay": "Extra delay",
+}
 
 
 @dataclass(frozen=True)
@@ -64,9 +73,9 @@ def _delay(reading: Reading) -> str:
         missing = rows["delay_ns"].null_count() / max(1, rows.height)
         text = f"{share(missing)} of messages were never executed, so p99 delay is unbounded{bound}"
     elif limit is not None and p99 <= limit:
-        return f"p99 delay stayed at {milliseconds(p99)}{bound}"
+        return f"the p99 delay stayed at {milliseconds(p99)}{bound}"
     else:
-        text = f"p99 delay reached {milliseconds(p99)}{bound}"
+        text = f"the p99 delay reached {milliseconds(p99)}{bound}"
     breach = _first_breach(reading)
     return f"{text}; it first passed the limit {reading.since_begin(breach)}" if breach else text
 
@@ -120,7 +129,7 @@ def moments(reading: Reading) -> list[Moment]:
 
 
 def _asked(stress: Stress, reading: Reading) -> list[Moment]:
-    head = f"{stress.kind[:1].upper()}{stress.kind[1:]}"
+    head = _HEADS.get(stress.kind, stress.kind.capitalize())
     detail = f"stress {stress.letter}: {stress.label}"
     found = [Moment(stress.at_ns, f"{head} begins", detail, "asked")]
     if stress.kind != "surge" and stress.until_ns < reading.end_ns:

@@ -72,7 +72,9 @@ def _quantile_chart(
     )
     if never.height:
         summary += f" Triangles: bins whose {word} message was never executed."
-    note = "" if which == "p50" else "In a bin with fewer than 100 messages p99 is the longest."
+    note = f"Bins of {milliseconds(reading.step_ns / 1e6)}, by the time of sending."
+    if which == "p99":
+        note = "In a bin with fewer than 100 messages p99 is the longest delay."
     title = "Median delay" if which == "p50" else "p99 delay"
     return Chart(
         f"delay-{which}", f"{title} over time", summary, data, layout, half=True, note=note
@@ -170,7 +172,7 @@ def _by_class(done: pl.DataFrame) -> Chart:
         "xaxis": _ms_axis(longest),
         "bargap": 0.35,
         "hovermode": "y unified",
-        "left": 124,
+        "left": [124, 112],
     }
     return Chart(
         "stages-class",

@@ -25,28 +25,20 @@ def throughput_charts(reading: Reading) -> list[Chart]:
     rows = reading.trace["messages"]
     if rows.is_empty():
         return []
-    step = _block_step(reading)
-    edges = np.arange(0, reading.end_ns + step, step)
-    middle = (edges[:-1] + edges[1:]) / 2
-
-    def rate(times: pl.Series) -> list[float]:
-        # The last bin may be cut short by the end of the run.
-        widths = np.minimum(edges[1:], reading.end_ns) - edges[:-1]
-        counts = np.histogram(times.to_numpy(), edges)[0]
-        return [float(v) for v in counts / np.maximum(widths, 1) * 1e9]
-
-    offered = rate(rows["created_ns"])
-    failed = rate(rows.filter(pl.col("outcome").is_in([2, 3]))["created_ns"])
-    x, form = seconds(middle), "%{y:,.0f} /s"
+    end, fine = reading.end_ns, reading.step_ns
+    x, offered = _rate(rows["created_ns"], fine, end)
+    failed = _rate(rows.filter(pl.col("outcome").is_in([2, 3]))["created_ns"], fine, end)[1]
+    form = "%{y:,.0f} /s"
     data = [line("offered", x, offered, "@ink", width=1.6, hovertemplate=form)]
     peak = int(np.argmax(offered))
     summary = (
-        f"Offered load peaks at {number(round(offered[peak]))} messages/s at {clock(edges[peak])}"
+        f"Offered load peaks at {number(round(offered[peak]))} messages/s at {clock(peak * fine)}"
     )
     if reading.trace.orders:
-        done = rate(rows.filter(pl.col("outcome") == 1)["executed_ns"].drop_nulls())
+        executed = rows.filter(pl.col("outcome") == 1)["executed_ns"].drop_nulls()
+        x_done, done = _rate(executed, _block_step(reading), end)
         fill = {"fill": "tozeroy", "fillcolor": "@good/25"}
-        data.insert(0, line("executed", x, done, "@good", hovertemplate=form, **fill))
+        data.insert(0, line("executed", x_done, done, "@good", hovertemplate=form, **fill))
         summary += f"; execution peaks at {number(round(max(done)))}/s"
     if any(failed):
         data.append(line("refused or lost", x, failed, "@bad", dash="dot", hovertemplate=form))
@@ -106,6 +98,14 @@ def _queue_line(found: pl.DataFrame, column: str, name: str, colour: str, axis: 
         showlegend=not median,
         **style,
     )
+
+
+def _rate(times: pl.Series, step: int, end: int) -> tuple[list[Any], list[float]]:
+    """Middles of bins (s) and events per second in them; the run's end may cut the last short."""
+    edges = np.arange(0, end + step, step)
+    widths = np.minimum(edges[1:], end) - edges[:-1]
+    rates = np.histogram(times.to_numpy(), edges)[0] / np.maximum(widths, 1) * 1e9
+    return seconds(edges[:-1] + widths / 2), [float(v) for v in rates]
 
 
 def _block_step(reading: Reading) -> int:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from surgetank.report.charts.figure import Chart, Line, line, plain, seconds, thin
+from surgetank.report.charts.figure import Chart, Line, line, log_ms_axis, plain, seconds, thin
 from surgetank.report.reading import Reading
 from surgetank.report.wording import clock, milliseconds, share, usd
 
@@ -34,7 +34,7 @@ def price_charts(reading: Reading) -> list[Chart]:
     if not data:
         return []
     late = reading.liquidated["late"]
-    data += _marks(reading, reading.liquidated.filter(~late), "liquidated in time", False)
+    data += _marks(reading, reading.liquidated.filter(~late), "liquidated, not late", False)
     data += _marks(reading, reading.liquidated.filter(late), "liquidated late", True)
     outside = reading.facts("index")["price"]
     summary = "Liquidations stand at the average price they got."
@@ -65,9 +65,10 @@ def _marks(reading: Reading, rows: pl.DataFrame, name: str, late: bool) -> list[
             "x": seconds(picked["time_ns"]),
             "y": plain((picked["price"] * reading.tick_usd).to_list()),
             "customdata": [
-                milliseconds(math.nan if d is None else d / 1e6) for d in picked["delay_ns"]
+                "" if d is None else f", {milliseconds(d / 1e6)} after due"
+                for d in picked["delay_ns"]
             ],
-            "hovertemplate": "%{y:$,.2f}, %{customdata} after due",
+            "hovertemplate": "%{y:$,.2f}%{customdata}",
             "marker": {
                 "symbol": "diamond" if late else "circle-open",
                 "size": 7 if late else 6,
@@ -181,11 +182,11 @@ def liquidation_charts(reading: Reading) -> list[Chart]:
                     "hovertemplate": "%{y:,} in %{customdata}<extra></extra>",
                 }
             )
-    powers = range(math.floor(edges[0]), math.ceil(edges[-1]) + 1)
+    scale = log_ms_axis(10 ** float(edges[0]), 10 ** float(edges[-1]))
     layout: dict[str, Any] = {
         "xaxis": {
-            "tickvals": list(powers),
-            "ticktext": [milliseconds(10.0**k) for k in powers],
+            "tickvals": [math.log10(t) for t in scale["tickvals"]],
+            "ticktext": scale["ticktext"],
             "range": [float(edges[0]) - 0.1, float(edges[-1]) + 0.1],
         },
         "yaxis": {"rangemode": "tozero", "tickformat": ",~d"},

@@ -70,6 +70,7 @@ def _heat_map(reading: Reading) -> Chart:
         "yaxis": {"tickvals": ticks, "ticktext": labels, "showgrid": False, "zeroline": False},
         "hovermode": "closest",
         "bands": "edges",
+        "left": [92, 82],
         "separators": _separators(order, regions),
     }
     return Chart(
@@ -201,11 +202,12 @@ def propagation_charts(reading: Reading) -> list[Chart]:
         )
         reach = middle[int(np.ceil(0.99 * trace.nodes)) - 1]
         said.append(f"{name} {milliseconds(reach) if np.isfinite(reach) else 'not reached'}")
-        spans += [v for v in (*low, *high) if np.isfinite(v) and v > 0]
+        # Where the second node has it: the first is the gateway, at once.
+        spans += [v for v in (middle[1] / 3, *middle[1:], *high) if np.isfinite(v) and v > 0]
     if not spans:
         return []
     layout = {
-        "xaxis": log_ms_axis(max(0.1, min(spans) * 0.8), max(spans) * 1.2),
+        "xaxis": log_ms_axis(max(0.01, min(spans)), max(spans) * 1.2),
         "yaxis": {"range": [0, 1.03], "tickformat": ".0%"},
         "hovermode": "closest",
     }
