@@ -42,6 +42,9 @@ impl OutsidePrice {
         let mut prices = Vec::new();
         let mut log = 0.0;
         match &config.path {
+            PricePath::Gbm { start_usd, .. } if !is_price(*start_usd) => {
+                return Err("market.price.path.start_usd: must be positive".into());
+            }
             PricePath::Gbm { start_usd, .. } => log = start_usd.ln(),
             PricePath::Points { at_s, price_usd, .. } => {
                 if at_s.is_empty() || at_s.len() != price_usd.len() {
@@ -49,8 +52,11 @@ impl OutsidePrice {
                         "market.price.path: as many `at_s` as `price_usd`, and at least one".into(),
                     );
                 }
-                if at_s.windows(2).any(|pair| pair[1] <= pair[0]) {
+                if !at_s.is_sorted_by(|a, b| a < b) {
                     return Err("market.price.path: `at_s` must rise".into());
+                }
+                if let Some(at) = price_usd.iter().position(|usd| !is_price(*usd)) {
+                    return Err(format!("market.price.path.price_usd[{at}]: must be positive"));
                 }
             }
             PricePath::Tape {} => {
@@ -77,8 +83,8 @@ impl OutsidePrice {
     /// The price at `now`, in USD. Called with times that do not go back.
     pub fn advance(&mut self, now: Ns, draws: &mut dyn Draws) -> f64 {
         let elapsed = (now - self.at) as f64 / SECOND as f64;
-        let free = match self.path.clone() {
-            PricePath::Gbm { volatility, drift, jumps_per_day, jump_mean, jump_sd, .. } => {
+        let free = match &self.path {
+            &PricePath::Gbm { volatility, drift, jumps_per_day, jump_mean, jump_sd, .. } => {
                 let years = elapsed / YEAR_S;
                 if elapsed > 0.0 {
                     self.log += drift * years + volatility * years.sqrt() * normal(draws);
@@ -88,7 +94,10 @@ impl OutsidePrice {
                 self.log.exp()
             }
             PricePath::Points { at_s, price_usd, volatility } => {
-                self.bridge(now, &at_s, &price_usd, volatility, draws)
+                let points = (at_s.as_slice(), price_usd.as_slice());
+                let (line, log) = bridge(points, *volatility, (self.at, self.log), now, draws);
+                self.log = log;
+                (line + log).exp()
             }
             PricePath::Tape {} => {
                 while self.cursor + 1 < self.tape.len() && self.tape[self.cursor + 1].0 <= now {
@@ -106,7 +115,8 @@ impl OutsidePrice {
         price
     }
 
-    /// Moves the price for good by this many basis points (liquidations press on the market).
+    /// Moves the price for good by this many basis points of its logarithm (liquidations press on
+    /// the market); it shows at the next step.
     pub fn shock(&mut self, bp: f64) {
         self.impact += bp / 1e4;
     }
@@ -118,39 +128,39 @@ impl OutsidePrice {
         let index = self.recent.partition_point(|&(at, _)| at <= then).saturating_sub(1);
         100.0 * (price / self.recent[index].1 - 1.0)
     }
+}
 
-    /// The line through the points, and on it a Brownian bridge that is nil at each point.
-    fn bridge(
-        &mut self,
-        now: Ns,
-        at_s: &[f64],
-        price_usd: &[f64],
-        volatility: f64,
-        draws: &mut dyn Draws,
-    ) -> f64 {
-        let last = at_s.len() - 1;
-        let t = now as f64 / SECOND as f64;
-        let next = at_s.partition_point(|&point| point <= t);
-        if next == 0 || next > last {
-            return price_usd[next.min(last)];
-        }
-        let (from, until) = (at_s[next - 1], at_s[next]);
-        let began = ns(from).max(self.at);
-        if self.at < ns(from) {
-            self.log = 0.0;
-        }
-        let step = (now - began) as f64 / SECOND as f64;
-        let left = until - began as f64 / SECOND as f64;
-        if step > 0.0 && left > step {
-            // Bridge from (began, log) to (until, 0): mean shrinks, variance is step·(left−step)/left.
-            let variance = step * (left - step) / left / YEAR_S;
-            self.log =
-                self.log * (left - step) / left + volatility * variance.sqrt() * normal(draws);
-        }
-        let share = (t - from) / (until - from);
-        let line = price_usd[next - 1].ln() * (1.0 - share) + price_usd[next].ln() * share;
-        (line + self.log).exp()
+/// Logarithms of the line through the points and of a Brownian bridge on it that is nil at each
+/// point, at `now`; `last` is when the bridge was last looked at and where it was.
+fn bridge(
+    (at_s, price_usd): (&[f64], &[f64]),
+    volatility: f64,
+    last: (Ns, f64),
+    now: Ns,
+    draws: &mut dyn Draws,
+) -> (f64, f64) {
+    let t = now as f64 / SECOND as f64;
+    let next = at_s.partition_point(|&point| point <= t);
+    if next == 0 || next == at_s.len() {
+        return (price_usd[next.saturating_sub(1)].ln(), 0.0);
     }
+    let (from, until) = (at_s[next - 1], at_s[next]);
+    let (began, was) = if last.0 < ns(from) { (ns(from), 0.0) } else { last };
+    let step = now.saturating_sub(began) as f64 / SECOND as f64;
+    let left = until - began as f64 / SECOND as f64;
+    let mut log = was;
+    if step > 0.0 {
+        // From (began, was) to (until, 0): the mean shrinks, the variance is step·rest/left.
+        let rest = (left - step).max(0.0);
+        let variance = step * rest / left / YEAR_S;
+        log = was * rest / left + volatility * variance.sqrt() * normal(draws);
+    }
+    let share = (t - from) / (until - from);
+    (price_usd[next - 1].ln() * (1.0 - share) + price_usd[next].ln() * share, log)
+}
+
+fn is_price(usd: f64) -> bool {
+    usd > 0.0 && usd.is_finite()
 }
 
 /// Sum of a Poisson number (of this mean) of normal jumps.

@@ -24,7 +24,8 @@ pub struct Tape {
 }
 
 impl Tape {
-    /// Checks that columns have equal lengths, times do not go back and prices are positive.
+    /// Checks that columns have equal lengths, times do not go back, prices are positive and
+    /// codes known.
     ///
     /// # Errors
     /// Names the column and the index.
@@ -47,9 +48,23 @@ impl Tape {
                 return Err(format!("tape: `{name}` goes back in time at entry {}", at + 1));
             }
         }
-        match self.prices_usd.iter().position(|price| !(*price > 0.0 && price.is_finite())) {
-            Some(at) => Err(format!("tape: `prices_usd` is not positive at entry {at}")),
-            None => Ok(()),
+        if let Some(at) = self.prices_usd.iter().position(|usd| !(*usd > 0.0 && usd.is_finite())) {
+            return Err(format!("tape: `prices_usd` is not positive at entry {at}"));
         }
+        let amounts = [("messages_usd", &self.messages_usd), ("messages_qty", &self.messages_qty)];
+        for (name, amounts) in amounts {
+            if let Some(at) = amounts.iter().position(|x| !(*x >= 0.0 && x.is_finite())) {
+                return Err(format!("tape: `{name}` is negative or no number at entry {at}"));
+            }
+        }
+        for (name, codes, most) in
+            [("messages_class", &self.messages_class, 4), ("messages_side", &self.messages_side, 2)]
+        {
+            if let Some(at) = codes.iter().position(|code| *code > most) {
+                let code = codes[at];
+                return Err(format!("tape: `{name}` is {code} at entry {at}; it is 0..{most}"));
+            }
+        }
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use surgetank_layer::units::{NodeId, Ns, ns};
 
-use crate::scenario::{Fault, FaultKind, ms};
+use crate::scenario::{Fault, FaultKind};
 use crate::seed::{packet_bits, unit};
 
 /// What the network does to one packet.
@@ -41,8 +41,27 @@ pub struct Faults {
     /// Group of each node, per fault (partitions) or whether it is concerned (others).
     members: Vec<Vec<u32>>,
     key: u64,
-    /// Per fault: sum of what was measured, and packets that came by.
-    seen: Vec<(f64, u64)>,
+    seen: Vec<Seen>,
+}
+
+/// What links saw of one fault: sums over the packets that came by.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    asked: f64,
+    measured: f64,
+    packets: u64,
+}
+
+impl Seen {
+    fn note(&mut self, asked: f64, measured: f64) {
+        self.asked += asked;
+        self.measured += measured;
+        self.packets += 1;
+    }
+
+    fn mean(&self, sum: f64) -> Option<f64> {
+        (self.packets > 0).then(|| sum / self.packets as f64)
+    }
 }
 
 impl Faults {
@@ -66,7 +85,17 @@ impl Faults {
                 FaultKind::Partition { groups } => {
                     for (group, list) in groups.iter().enumerate() {
                         named("groups", list)?;
-                        list.iter().for_each(|&node| of[node as usize] = group as u32 + 1);
+                        for &node in list {
+                            let before =
+                                std::mem::replace(&mut of[node as usize], group as u32 + 1);
+                            if before > 0 && before != group as u32 + 1 {
+                                return Err(format!(
+                                    "faults[{index}].groups: node {node} is in two groups, {} and \
+                                     {group}; leave it in one",
+                                    before - 1
+                                ));
+                            }
+                        }
                     }
                 }
                 FaultKind::Crash { nodes: list }
@@ -76,7 +105,10 @@ impl Faults {
                 | FaultKind::Spam { nodes: list, .. } => {
                     named("nodes", list)?;
                     list.iter().for_each(|&node| of[node as usize] = 1);
-                    if list.is_empty() {
+                    // Slow and Crash name their nodes; for the others, none means all.
+                    let named_only =
+                        matches!(fault.what, FaultKind::Slow { .. } | FaultKind::Crash { .. });
+                    if list.is_empty() && !named_only {
                         of.fill(1);
                     }
                 }
@@ -84,7 +116,7 @@ impl Faults {
             members.push(of);
         }
         let (faults, count) = (faults.to_vec(), faults.len());
-        let (active, seen) = (vec![false; count], vec![(0.0, 0); count]);
+        let (active, seen) = (vec![false; count], vec![Seen::default(); count]);
         Ok(Faults { faults, active, acting: 0, members, key, seen })
     }
 
@@ -92,8 +124,10 @@ impl Faults {
     pub fn boundaries(&self) -> Vec<(Ns, usize, bool)> {
         let mut all: Vec<(Ns, usize, bool)> = Vec::new();
         for (index, fault) in self.faults.iter().enumerate() {
-            all.push((ns(fault.at_s), index, true));
-            all.push((ns(fault.at_s + fault.duration_s), index, false));
+            // Never of no length: it would end before it begins, and last.
+            let begin = ns(fault.at_s);
+            all.push((begin, index, true));
+            all.push((ns(fault.at_s + fault.duration_s).max(begin + 1), index, false));
         }
         all.sort_by_key(|&(at, index, begins)| (at, begins, index));
         all
@@ -128,22 +162,23 @@ impl Faults {
             }
             let of = &self.members[index];
             let (a, b) = (of[from as usize], of[to as usize]);
-            let (sum, samples) = &mut self.seen[index];
+            let seen = &mut self.seen[index];
             match fault.what {
                 FaultKind::Partition { .. } if a != b => {
-                    (*sum, *samples, lost) = (*sum + 1.0, *samples + 1, true);
+                    lost = true;
+                    seen.note(1.0, 1.0);
                 }
                 FaultKind::Loss { probability, .. } if a.max(b) > 0 => {
                     let key = self.key.wrapping_add(index as u64);
                     let is_lost = unit(packet_bits(key, number)) < probability;
-                    (*sum, *samples) = (*sum + f64::from(u8::from(is_lost)), *samples + 1);
+                    seen.note(probability, f64::from(u8::from(is_lost)));
                     lost |= is_lost;
                 }
                 FaultKind::Delay { extra_ms, factor, .. } if a.max(b) > 0 => {
-                    let more = (after_ns as f64 * factor) as Ns + ms(extra_ms);
-                    // What was added beyond the factor's share.
-                    *sum += (more as f64 - after_ns as f64 * factor) / 1e6;
-                    *samples += 1;
+                    let wanted = after_ns as f64 * factor + extra_ms * 1e6;
+                    let more = (wanted.round() as Ns).max(1);
+                    let added = more as f64 - after_ns as f64;
+                    seen.note((wanted - after_ns as f64) / 1e6, added / 1e6);
                     after_ns = more;
                 }
                 _ => {}
@@ -176,16 +211,19 @@ impl Faults {
 
     /// What links saw of a fault. Faults of nodes and clients are measured where they act.
     pub fn report(&self, index: usize) -> FaultReport {
-        let (sum, samples) = self.seen[index];
-        let measured = (samples > 0).then(|| sum / samples as f64);
+        let seen = self.seen[index];
+        let measured = seen.mean(seen.measured);
         let (kind, quantity, asked) = match self.faults[index].what {
             FaultKind::Partition { .. } => ("partition", "loss share across", 1.0),
             FaultKind::Loss { probability, .. } => ("loss", "loss share", probability),
-            FaultKind::Delay { extra_ms, .. } => ("delay", "added delay ms", extra_ms),
+            // What a factor adds depends on the packets.
+            FaultKind::Delay { extra_ms, .. } => {
+                ("delay", "added delay ms", seen.mean(seen.asked).unwrap_or(extra_ms))
+            }
             FaultKind::Crash { .. } => ("crash", "events handled while down", 0.0),
             FaultKind::Slow { factor, .. } => ("slow", "service factor", factor),
             FaultKind::Spam { rate_per_s, .. } => ("spam", "spam per s", rate_per_s),
         };
-        FaultReport { kind, quantity, asked, measured, samples }
+        FaultReport { kind, quantity, asked, measured, samples: seen.packets }
     }
 }

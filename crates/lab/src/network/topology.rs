@@ -53,6 +53,13 @@ impl Graph {
                  take `random-regular` with a small degree"
             ));
         }
+        if let Some(regions) = regions.filter(|regions| regions.len() != nodes as usize) {
+            let is = regions.len();
+            return Err(format!("network.delay.placement: {is} entries where {nodes} are due"));
+        }
+        if let Topology::Full {} = topology {
+            return Ok(Graph::full(nodes));
+        }
         for _ in 0..TRIES {
             let graph = Graph::from_links(nodes, &draw(topology, nodes, regions, draws)?);
             if graph.is_connected() {
@@ -68,6 +75,21 @@ impl Graph {
     /// How many nodes there are.
     pub fn nodes(&self) -> usize {
         self.offsets.len() - 1
+    }
+
+    /// Everybody with everybody, without the detour over a set of links.
+    fn full(nodes: u32) -> Graph {
+        let degree = nodes - 1;
+        let others = |node: NodeId| (0..nodes).filter(move |&peer| peer != node);
+        let back = |(node, peer): (NodeId, NodeId)| peer * degree + node - u32::from(node > peer);
+        Graph {
+            offsets: (0..=nodes).map(|node| node * degree).collect(),
+            peers: (0..nodes).flat_map(others).collect(),
+            reverse: (0..nodes)
+                .flat_map(|node| others(node).map(move |peer| (node, peer)))
+                .map(back)
+                .collect(),
+        }
     }
 
     fn from_links(nodes: u32, links: &Links) -> Graph {
@@ -115,7 +137,7 @@ fn draw(
     draws: &mut Stream,
 ) -> Result<Links, String> {
     match topology {
-        Topology::Full {} => Ok(full(&(0..nodes).collect::<Vec<_>>())),
+        Topology::Full {} => Ok(complete(&(0..nodes).collect::<Vec<_>>())),
         Topology::RandomRegular { degree } => random_regular(nodes, *degree, draws),
         Topology::BarabasiAlbert { degree } => barabasi_albert(nodes, *degree, draws),
         Topology::RandomDial { degree } => random_dial(nodes, *degree, draws),
@@ -133,7 +155,7 @@ fn ordered(a: NodeId, b: NodeId) -> (NodeId, NodeId) {
     (a.min(b), a.max(b))
 }
 
-fn full(nodes: &[NodeId]) -> Links {
+fn complete(nodes: &[NodeId]) -> Links {
     let pairs =
         nodes.iter().enumerate().flat_map(|(i, &a)| nodes[..i].iter().map(move |&b| (b, a)));
     pairs.map(|(a, b)| ordered(a, b)).collect()
@@ -147,6 +169,12 @@ fn random_regular(nodes: u32, degree: u32, draws: &mut Stream) -> Result<Links, 
             "network.topology: no graph has {nodes} nodes of degree {degree} each; \
              the degree must be below the number of nodes and their product even"
         ));
+    }
+    if degree > (nodes - 1) / 2 {
+        // Dense graphs leave the dealing stuck; the links that are absent are a sparse one.
+        let absent = random_regular(nodes, nodes - 1 - degree, draws)?;
+        let all = complete(&(0..nodes).collect::<Vec<_>>());
+        return Ok(all.difference(&absent).copied().collect());
     }
     for _ in 0..TRIES {
         let mut stubs: Vec<NodeId> =
@@ -213,7 +241,8 @@ fn random_dial(nodes: u32, dials: u32, draws: &mut Stream) -> Result<Links, Stri
     Ok(links)
 }
 
-/// Full mesh inside each region, and a few random links between each two.
+/// Full mesh inside each region, and `bridges` distinct random links between each two (fewer only
+/// if there are not as many pairs).
 fn bridged(nodes: u32, regions: &[u32], bridges: u32, draws: &mut Stream) -> Links {
     let count = regions.iter().max().map_or(0, |most| most + 1);
     let of = |region: u32| -> Vec<NodeId> {
@@ -222,12 +251,14 @@ fn bridged(nodes: u32, regions: &[u32], bridges: u32, draws: &mut Stream) -> Lin
     let groups: Vec<Vec<NodeId>> = (0..count).map(of).filter(|group| !group.is_empty()).collect();
     let mut links = Links::new();
     for (i, group) in groups.iter().enumerate() {
-        links.extend(full(group));
+        links.extend(complete(group));
         for other in &groups[..i] {
-            for _ in 0..bridges {
+            let most = group.len() as u64 * other.len() as u64;
+            let mut wanted = most.min(u64::from(bridges));
+            while wanted > 0 {
                 let a = group[draws.below(group.len() as u64) as usize];
                 let b = other[draws.below(other.len() as u64) as usize];
-                links.insert(ordered(a, b));
+                wanted -= u64::from(links.insert(ordered(a, b)));
             }
         }
     }
