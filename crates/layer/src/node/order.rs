@@ -212,12 +212,13 @@ impl Node {
                         self.decide(block, 0, draws, out);
                     }
                 }
-                single::Output::Missing { .. } => {
-                    self.sync.seen(self.chain.len() as u64 + 2, leader);
-                    self.ask_for_blocks(now, out);
+                single::Output::Missing { to_height, .. } => {
+                    self.sync.seen(to_height + 1, leader);
                 }
                 single::Output::Broken { .. } => {}
             }
         }
+        // The follower says once what is missing; whether an answer came is seen here.
+        self.ask_for_blocks(now, out);
     }
 }
