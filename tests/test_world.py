@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import polars as pl
@@ -48,7 +49,7 @@ def check(trace: st.Trace) -> None:
     assert trace.stats["safety"]
     assert trace.stats["money_conserved"]
     done = trace["messages"].filter(pl.col("outcome") == 1)
-    for earlier, later in zip(STAMPS, STAMPS[1:], strict=False):
+    for earlier, later in itertools.pairwise(STAMPS):
         late = done.filter(pl.col(f"{later}_ns") < pl.col(f"{earlier}_ns"))
         assert late.is_empty(), f"{later} before {earlier}: {late}"
     twice = done.group_by("message").len().filter(pl.col("len") > 1)
