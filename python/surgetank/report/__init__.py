@@ -63,6 +63,7 @@ def render(trace: Trace, measures: Measures, verdict: Verdict) -> str:
         trace=trace,
         run=trace.run,
         status=str(verdict.status),
+        heading=trace.scenario.get("title") or trace.run.name,
         sentence=sentence(reading),
         limits=limits,
         checks=checks,

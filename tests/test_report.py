@@ -1,0 +1,294 @@
+"""The report in a real browser: it loads nothing, says its verdict, fits, and draws every chart."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import shutil
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from crash_day import crash_day
+from surgetank.measure import measure
+from surgetank.report import render, write
+from surgetank.report import wording as w
+from surgetank.report.scenario_text import toml
+from surgetank.testing import executed, make_trace, unfinished
+from surgetank.trace import Trace
+from surgetank.verdict import judge
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium; install it with `apt-get install chromium`"
+)
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+SECOND = 1_000_000_000
+ALL_CHARTS = {
+    *("throughput", "delay-p50", "delay-p99", "stages", "stages-class", "queues", "lag"),
+    *("desync", "propagation", "price", "due", "debt", "liquidations"),
+}
+
+
+def report(trace: Trace, folder: Path) -> Path:
+    measures = measure(trace)
+    limits = trace.scenario.get("limits") or {}
+    verdict = judge(measures, limits, trace)
+    return write(trace, measures, verdict, folder / "report.html")
+
+
+def html_of(trace: Trace) -> str:
+    measures = measure(trace)
+    return render(trace, measures, judge(measures, trace.scenario.get("limits") or {}, trace))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return report(crash_day(), tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield opened
+        opened.close()
+
+
+class Visit:
+    """A page that has drawn all its charts, and what it complained about."""
+
+    def __init__(self, browser: Browser, file: Path, width: int, scheme: Any = "light") -> None:
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
+        self.page: Page = context.new_page()
+        self.page.on("console", lambda m: self.said.append(f"{m.type}: {m.text}"))
+        self.page.on("pageerror", lambda e: self.said.append(str(e)))
+        self.page.on("request", lambda r: self.asked.append(r.url))
+        self.page.goto(file.as_uri())
+        self.drawn()
+
+    def drawn(self) -> None:
+        self.page.wait_for_selector("html[data-drawn]:not([data-drawn=''])", state="attached")
+
+    def charts(self) -> dict[str, int]:
+        """Chart → shapes drawn with data: lines, points, bars, images (heat maps)."""
+        found: dict[str, int] = self.page.evaluate(
+            """() => Object.fromEntries([...document.querySelectorAll('.plot')].map((d) => [
+                d.id.slice(2),
+                d.querySelectorAll('.cartesianlayer :is(.trace path[d], image)').length]))"""
+        )
+        return found
+
+    def overflow(self) -> int:
+        wide = "document.documentElement.scrollWidth - window.innerWidth"
+        return int(self.page.evaluate(wide))
+
+    def background(self) -> str:
+        return str(self.page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+    def close(self) -> None:
+        self.page.context.close()
+
+
+@pytest.fixture(scope="module")
+def desk(browser: Browser, whole: Path) -> Iterator[Visit]:
+    visit = Visit(browser, whole, 1280)
+    yield visit
+    visit.close()
+
+
+@pytest.fixture(scope="module")
+def phone(browser: Browser, whole: Path) -> Iterator[Visit]:
+    visit = Visit(browser, whole, 390, "dark")
+    yield visit
+    visit.close()
+
+
+@needs_chromium
+@pytest.mark.parametrize("device", ["desk", "phone"])
+def test_page_loads_nothing_fits_and_draws_every_chart(
+    device: str, request: pytest.FixtureRequest
+) -> None:
+    visit: Visit = request.getfixturevalue(device)
+    assert visit.said == []
+    assert [u for u in visit.asked if not u.startswith(("file:", "data:", "blob:"))] == []
+    assert visit.overflow() <= 0
+    word = visit.page.locator("#verdict-word")
+    box = word.bounding_box()
+    assert word.inner_text() == "FAIL" and box is not None and box["y"] + box["height"] < 844
+    charts = visit.charts()
+    assert set(charts) == ALL_CHARTS
+    assert all(charts.values()), charts
+    for summary in visit.page.locator("summary").all():
+        summary.click()
+    assert visit.overflow() <= 0
+
+
+@needs_chromium
+def test_zooming_one_chart_zooms_the_others(desk: Visit) -> None:
+    ends = "{'xaxis.range[0]': %s, 'xaxis.range[1]': %s}"
+    ranges = "['c-price', 'c-lag'].map((id) => document.getElementById(id).layout.xaxis.range)"
+    for begin, end in ((20, 30), (0, 70)):
+        desk.page.evaluate(f"Plotly.relayout('c-throughput', {ends % (begin, end)})")
+        desk.page.wait_for_timeout(400)
+        assert desk.page.evaluate(ranges) == [[begin, end], [begin, end]]
+
+
+@needs_chromium
+def test_theme_follows_the_system_and_the_button(desk: Visit, phone: Visit) -> None:
+    ink = "document.querySelector('#c-price .xtick text').style.fill"
+    light, light_ink = desk.background(), desk.page.evaluate(ink)
+    assert phone.background() != light, "the phone asks for dark"
+    desk.page.click("#theme")
+    desk.drawn()
+    assert desk.background() == phone.background()
+    assert desk.page.evaluate(ink) == phone.page.evaluate(ink) != light_ink
+    assert desk.said == []
+
+
+def partial_traces() -> dict[str, Trace]:
+    ordered = {"layer": {"consensus": {"kind": "none"}}}
+    messages = [executed(i, i * SECOND // 10, 20_000_000) for i in range(50)]
+    gossip = [
+        unfinished(i, i * SECOND, gateway_ns=i * SECOND, admitted_ns=i * SECOND + 1)
+        for i in range(9)
+    ]
+    spread = [
+        {"message": i, "node": k, "time_ns": i * SECOND + k * 9_000_000}
+        for i in range(9)
+        for k in range(3)
+    ]
+    return {
+        "stopped, no market": dataclasses.replace(crash_day(market=False), complete=False),
+        "no faults": crash_day(faults=False),
+        "messages only": make_trace({"messages": messages}),
+        "nothing executed": make_trace({"messages": [unfinished(i, i) for i in range(20)]}),
+        "spread only": make_trace({"messages": gossip, "receipts": spread}, scenario=ordered),
+        "nothing at all": make_trace(),
+    }
+
+
+@needs_chromium
+@pytest.mark.parametrize("name", list(partial_traces()))
+def test_partial_data_is_reported(browser: Browser, tmp_path: Path, name: str) -> None:
+    visit = Visit(browser, report(partial_traces()[name], tmp_path), 390)
+    assert visit.said == []
+    assert visit.overflow() <= 0
+    charts = visit.charts()
+    assert all(charts.values()), charts
+    text = visit.page.inner_text("main")
+    assert "None" not in text and "nan" not in text.lower().split()
+    expected = {
+        "stopped, no market": lambda: "price" not in charts and "Incomplete run" in text,
+        "no faults": lambda: "Faults, asked" not in text and "lag" in charts,
+        "messages only": lambda: "delay-p99" in charts and "lag" not in charts,
+        "nothing executed": lambda: "No message was executed." in text,
+        "spread only": lambda: set(charts) == {"throughput", "propagation"},
+        "nothing at all": lambda: not charts and "No client message was sent" in text,
+    }
+    assert expected[name](), text[:2000]
+    visit.close()
+
+
+def test_file_is_small_and_links_to_nothing(whole: Path) -> None:
+    html = whole.read_text(encoding="utf-8")
+    assert len(html) < 8_000_000
+    assert html.count("<script>") == 2
+    own = re.sub(r"<script.*?</script>", "", html, flags=re.S)
+    assert re.findall(r"\b(?:src|href)=(?![\"']?(?:data:|#))[^\s>]*", own) == []
+    assert "@import" not in own and "url(" not in own
+    assert "default-src 'none'" in own
+
+
+def test_names_from_a_scenario_are_escaped() -> None:
+    evil = "</script><script>alert(1)</script>"
+    trace = make_trace(
+        {"messages": [executed(1, 0, 5)], "faults": [{"kind": evil, "until_ns": 5 * SECOND}]},
+        name=evil,
+        scenario={"name": evil, "title": evil},
+    )
+    assert "<script>alert" not in html_of(trace)
+
+
+def test_long_tables_are_thinned() -> None:
+    marks = [{"time_ns": i * 1000, "kind": 0, "price": 100 + i % 7} for i in range(60_000)]
+    html = html_of(make_trace({"messages": [executed(1, 0, 5)], "market": marks}))
+    data = html.split('id="data">')[1].split("</script>")[0]
+    assert '"outside price"' in data and len(data) < 100_000
+
+
+def test_sentence_names_delay_nodes_lateness_and_money() -> None:
+    html = html_of(crash_day()).replace(w.NBSP, " ")
+    sentence = html.split('class="sentence">')[1].split("</p>")[0]
+    assert "6 of 21 nodes fell out of step" in sentence
+    assert re.search(r"\d+ of \d+ liquidations were late", sentence)
+    assert "of bad debt, insurance exhausted at" in sentence
+
+
+def test_scenario_survives_as_toml() -> None:
+    scenario = {
+        "name": 'a "quoted" \\ name\u007f',
+        "text": "two\nlines with ''' inside",
+        "plain": "two\nlines",
+        "none": None,
+        "flag": True,
+        "flow": {"rate": 1e-9, "many": [1, 2.5], "empty": [], "odd key": "x"},
+        "faults": [{"at_s": 1.0, "what": {"kind": "loss"}}, {"at_s": 2.0}],
+    }
+    wanted = {k: v for k, v in scenario.items() if v is not None}
+    assert tomllib.loads(toml(scenario)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        (w.milliseconds(0.0004), "< 1 µs"),
+        (w.milliseconds(0.25), "250 µs"),
+        (w.milliseconds(3.14), "3.1 ms"),
+        (w.milliseconds(340.2), "340 ms"),
+        (w.milliseconds(999.7), "1 s"),
+        (w.milliseconds(8123), "8.1 s"),
+        (w.milliseconds(125_000), "2 min 5 s"),
+        (w.milliseconds(math.inf), "never"),
+        (w.usd(0), "$0"),
+        (w.usd(950), "$950"),
+        (w.usd(12_400), "$12.4 k"),
+        (w.usd(-1_234_567), "−$1.2 M"),
+        (w.usd(999_999), "$1 M"),
+        (w.share(0.286), "28.6 %"),
+        (w.share(0.0001234), "0.012 %"),
+        (w.value(math.inf, "ms"), "∞"),
+        (w.value(None, "ms"), "not measured"),
+        (w.value(1234.5, "1/s"), "1,234 /s"),
+    ],
+)
+def test_numbers_are_said_as_people_say_them(said: str, wanted: str) -> None:
+    assert said.replace(w.NBSP, " ") == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("delay_p99_ms_max", "p99 delay"),
+        ("delay_p99_ms_max.cancel", "p99 delay · cancel"),
+        ("stage_mean_ms.client_link", "Mean stage delay · client link"),
+        ("desynchronised_share_max", "Nodes out of step at once"),
+        ("something_new", "Something new"),
+    ],
+)
+def test_titles(name: str, wanted: str) -> None:
+    assert w.title(name) == wanted
