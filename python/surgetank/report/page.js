@@ -191,7 +191,8 @@
     root.dataset.drawn = String(page.charts.length);
   }
   let queue = drawAll();
-  const redraw = () => { root.dataset.drawn = ""; queue = queue.then(drawAll); };
+  let printing = false;
+  const redraw = () => { if (printing) return; root.dataset.drawn = ""; queue = queue.then(drawAll); };
 
   button.addEventListener("click", () => {
     chosen = theme() === "dark" ? "light" : "dark";
@@ -211,14 +212,19 @@
 
   // Paper is white and everything on it is open.
   window.addEventListener("beforeprint", () => {
+    printing = true;
     applyTheme("light");
     document.querySelectorAll("details").forEach((d) => { d.dataset.was = d.open; d.open = true; });
     const style = getComputedStyle(root);
     for (const chart of page.charts) {
-      Plotly.react(plot(chart), coloured(chart.data, style), { ...coloured(layoutOf(chart), style), showlegend: plot(chart).layout.showlegend, height: plot(chart).layout.height, margin: plot(chart).layout.margin });
+      const now = plot(chart).layout;
+      // As wide as a sheet; a chart wider than that would be cut.
+      const sheet = { showlegend: now.showlegend, height: now.height, margin: now.margin, width: 640, autosize: false };
+      Plotly.react(plot(chart), coloured(chart.data, style), { ...coloured(layoutOf(chart), style), ...sheet });
     }
   });
   window.addEventListener("afterprint", () => {
+    printing = false;
     applyTheme(theme());
     document.querySelectorAll("details").forEach((d) => { d.open = d.dataset.was === "true"; });
     redraw();

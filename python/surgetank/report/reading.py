@@ -41,15 +41,15 @@ def nice_step(least: float) -> int:
     return int(next(m * power for m in (1, 2, 5, 10) if m * power >= least))
 
 
-def _extent(quantity: str, asked: float) -> str:
-    """How strong a fault was asked to be, where its quantity is one of strength."""
+def _extent(kind: str, asked: float) -> str:
+    """How strong a fault was asked to be, where that is a matter of degree."""
     forms = {
-        "factor": f" × {asked:g}",
+        "slow": f" × {asked:g}",
         "loss": f" of {share(asked)}",
         "delay": f" of {milliseconds(asked)}",
         "spam": f" of {number(asked)}/s",
     }
-    return next((form for word, form in forms.items() if word in quantity), "")
+    return forms.get(kind, "")
 
 
 class Reading:
@@ -101,14 +101,14 @@ class Reading:
         rows = (
             self.trace["faults"]
             .group_by("index", "kind", "at_ns", "until_ns", "nodes", maintain_order=True)
-            .agg(pl.col("asked").first(), pl.col("quantity").first())
+            .agg(pl.col("asked").first())
         )
         found = []
         for row in rows.iter_rows(named=True):
             count = len(row["nodes"].split(",")) if row["nodes"] else self.trace.nodes
             whom = f"{count} node{'s' if count != 1 else ''}" if row["nodes"] else "all nodes"
             until = min(row["until_ns"], self.end_ns)
-            label = f"{row['kind']}{_extent(row['quantity'], row['asked'])}, {whom}"
+            label = f"{row['kind']}{_extent(row['kind'], row['asked'])}, {whom}"
             found.append((row["kind"], label, row["at_ns"], until))
         return found
 
@@ -120,8 +120,8 @@ class Reading:
     def since_begin(self, ns: float) -> str:
         """A moment in words, relative to the begin of the stress where there is one."""
         if self.begin_ns is None or ns < self.begin_ns:
-            return f"at {clock(ns)}"
-        return f"at {clock(ns)}, {clock(ns - self.begin_ns)} after the stress began"
+            return clock(ns)
+        return f"{clock(ns)} ({clock(ns - self.begin_ns)} after the stress began)"
 
     @cached_property
     def messages(self) -> pl.DataFrame:

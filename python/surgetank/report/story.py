@@ -77,7 +77,9 @@ def _delay(reading: Reading) -> str:
     else:
         text = f"the p99 delay reached {milliseconds(p99)}{bound}"
     breach = _first_breach(reading)
-    return f"{text}; it first passed the limit {reading.since_begin(breach)}" if breach else text
+    if breach is None:
+        return text
+    return f"{text}, first passed by messages sent at {reading.since_begin(breach)}"
 
 
 def _nodes(reading: Reading) -> str:
