@@ -212,7 +212,7 @@ def limitations(reading: Reading) -> list[str]:
     """What a reader must not take from this report."""
     found = [
         "One run of one seed. An interval is about sampling inside this run; it does not say how "
-        "much another seed would differ. `surgetank search` runs many.",
+        "much another seed would differ.",
         "Delay counts from the time a client meant to send. Messages still under way at the end "
         "count as longer than that (censored), refused and lost ones as infinite.",
         f"Curves over time are in bins of {milliseconds(reading.step_ns / 1e6)}, by the time of "
