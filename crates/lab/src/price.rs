@@ -87,7 +87,7 @@ impl OutsidePrice {
             &PricePath::Gbm { volatility, drift, jumps_per_day, jump_mean, jump_sd, .. } => {
                 let years = elapsed / YEAR_S;
                 if elapsed > 0.0 {
-                    self.log += drift * years + volatility * years.sqrt() * normal(draws);
+                    self.log += drift * years + volatility * years.sqrt() * draws.normal();
                     self.log +=
                         jumps(jumps_per_day * elapsed / 86_400.0, jump_mean, jump_sd, draws);
                 }
@@ -153,7 +153,7 @@ fn bridge(
         // From (began, was) to (until, 0): the mean shrinks, the variance is step·rest/left.
         let rest = (left - step).max(0.0);
         let variance = step * rest / left / YEAR_S;
-        log = was * rest / left + volatility * variance.sqrt() * normal(draws);
+        log = was * rest / left + volatility * variance.sqrt() * draws.normal();
     }
     let share = (t - from) / (until - from);
     (price_usd[next - 1].ln() * (1.0 - share) + price_usd[next].ln() * share, log)
@@ -170,18 +170,10 @@ fn jumps(mean: f64, jump_mean: f64, jump_sd: f64, draws: &mut dyn Draws) -> f64 
         return 0.0;
     }
     loop {
-        at += exponential(draws);
+        at += draws.exponential();
         if at >= mean {
             return sum;
         }
-        sum += jump_mean + jump_sd * normal(draws);
+        sum += jump_mean + jump_sd * draws.normal();
     }
-}
-
-fn exponential(draws: &mut dyn Draws) -> f64 {
-    -(1.0 - draws.unit()).ln()
-}
-
-fn normal(draws: &mut dyn Draws) -> f64 {
-    (2.0 * exponential(draws)).sqrt() * (std::f64::consts::TAU * draws.unit()).cos()
 }

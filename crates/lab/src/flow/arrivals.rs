@@ -159,7 +159,7 @@ impl ArrivalProcess {
                 left < 0.0
             });
             let first = first.unwrap_or(0);
-            self.state = (first, t + exponential(draws) * dwell[first]);
+            self.state = (first, t + draws.exponential() * dwell[first]);
         }
         loop {
             let (state, left) = self.state;
@@ -178,7 +178,7 @@ impl ArrivalProcess {
                 t = left.min(until);
                 if left <= until {
                     let following = (state + 1) % rates.len();
-                    self.state = (following, left + exponential(draws) * dwell[following]);
+                    self.state = (following, left + draws.exponential() * dwell[following]);
                 }
             }
         }
@@ -187,7 +187,7 @@ impl ArrivalProcess {
 
 /// The next candidate after `t` at this rate; never, without a draw, at rate 0.
 fn after(t: f64, rate: f64, draws: &mut dyn Draws) -> f64 {
-    if rate > 0.0 { t + exponential(draws) / rate } else { f64::INFINITY }
+    if rate > 0.0 { t + draws.exponential() / rate } else { f64::INFINITY }
 }
 
 /// Thinning: whether a candidate drawn at rate `most` is one at rate `rate`.
@@ -198,8 +198,4 @@ fn accepted(most: f64, rate: f64, draws: &mut dyn Draws) -> bool {
 /// When a bound ends, if it does.
 fn ends(until: f64) -> Option<f64> {
     until.is_finite().then_some(until)
-}
-
-fn exponential(draws: &mut dyn Draws) -> f64 {
-    -(1.0 - draws.unit()).ln()
 }

@@ -55,27 +55,18 @@ impl Service {
         }
         let scale = match self.distribution {
             Distribution::Fixed => 1.0,
-            Distribution::Exponential => exponential(draws),
+            Distribution::Exponential => draws.exponential(),
             Distribution::Lognormal { cv } => {
                 let variance = (1.0 + cv * cv).ln();
-                (variance.sqrt() * normal(draws) - variance / 2.0).exp()
+                (variance.sqrt() * draws.normal() - variance / 2.0).exp()
             }
             Distribution::Hyperexponential { cv } => {
                 let squared = cv * cv;
                 let p = (1.0 + ((squared - 1.0) / (squared + 1.0)).max(0.0).sqrt()) / 2.0;
                 let branch = if draws.unit() < p { p } else { 1.0 - p };
-                exponential(draws) / (2.0 * branch)
+                draws.exponential() / (2.0 * branch)
             }
         };
         (mean as f64 * slow * scale).round() as Ns
     }
-}
-
-fn exponential(draws: &mut dyn Draws) -> f64 {
-    -(1.0 - draws.unit()).ln()
-}
-
-fn normal(draws: &mut dyn Draws) -> f64 {
-    let r = (2.0 * exponential(draws)).sqrt();
-    r * (std::f64::consts::TAU * draws.unit()).cos()
 }
