@@ -107,6 +107,7 @@ fn the_bridge_is_pinned_at_the_points() {
                 }
                 now = next;
                 let found = price.advance(now, &mut draws);
+                assert_eq!(price.advance(now, &mut draws), found, "looked at twice");
                 if now > 20 * SECOND && now < 50 * SECOND {
                     let share = (now as f64 / SECOND as f64 - 20.0) / 30.0;
                     apart = apart.max((found / (50.0 * (1.6f64).powf(share)) - 1.0).abs());
