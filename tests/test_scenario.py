@@ -76,6 +76,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"market": {"positions": {"leverage_max": 90}}}, "market", "margin.initial"),
     ({"duration_s": 5.0, "warmup_s": 5.0}, "warmup_s", "below"),
     ({"venue": "nyse"}, "venue", "dydx-v4, hyperliquid"),
+    ({"venue": ["dydx-v4"]}, "venue", "dydx-v4, hyperliquid"),
     ({"network": {"preset": "moon"}}, "network.preset", "aws-13"),
     ({"limits": {"delay_p99_s_max": 1}}, "limits.delay_p99_s_max", "delay_p99_ms_max"),
 ]  # fmt: skip
@@ -118,6 +119,24 @@ def test_values_can_be_overridden() -> None:
         calm.with_values({"flow.arrivals.rate_per_min": 5.0})
     with pytest.raises(st.SurgetankError, match="entries"):
         calm.with_values({"faults.7.at_s": 1.0})
+    one = calm.with_values({"market.price.path.price_usd.0": 60001.0})
+    assert json.loads(one.to_core())["market"]["price"]["path"]["price_usd"][0] == 60001.0
+
+
+def test_kinds_and_presets_go_first() -> None:
+    """Whatever the order given, a kind or a preset does not undo the values beside it."""
+    name_only = st.Scenario.build({"name": "a"})
+    hawkes = {"branching": 0.5, "decay_per_s": 1.0, "rate_per_s": 9.0, "kind": "hawkes"}
+    put = name_only.with_values({f"flow.arrivals.{key}": value for key, value in hawkes.items()})
+    assert put.flow.arrivals.model_dump() == hawkes
+    zones = name_only.with_values({"network.delay.intra_ms": 2.0, "network.preset": "aws-13"})
+    delay = zones.network.delay.model_dump()
+    assert (delay["kind"], delay["intra_ms"], len(delay["names"])) == ("regions", 2.0, 13)
+    dydx = st.load("calm").with_values({"venue": "dydx-v4"})
+    assert dydx.market is not None
+    assert dydx.market.margin.mode == "cross"
+    assert dydx.flow.oracle.count == 3
+    assert name_only.with_values({"venue": "dydx-v4"}).market is None
 
 
 def test_hash_is_of_what_matters() -> None:

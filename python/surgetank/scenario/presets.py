@@ -107,21 +107,20 @@ _VENUES: Final[Mapping[str, Mapping[str, Any]]] = {
 
 NETWORKS: Final = tuple(_networks())
 VENUES: Final = tuple(_VENUES)
+#: Keys of a scenario that name a preset.
+KEYS: Final = ("venue", "network.preset")
 
 
 def expand(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The scenario's data with `venue` and `network.preset` filled in.
+    """The scenario's data with `venue` and `network.preset` filled in under what it says itself.
 
     Raises:
         SurgetankError: if there is no such preset.
     """
     whole = dict(data)
-    venue = whole.pop("venue", None)
-    if venue is not None:
-        preset = _chosen(venue, _VENUES, "venue")
-        # A venue's rules do not make a market where the scenario has none.
-        wanted = {key: preset[key] for key in preset if key != "market" or "market" in whole}
-        whole = _under(wanted, whole)
+    if "venue" in whole:
+        venue = whole.pop("venue")
+        whole = _under(_of_venue(venue, whole), whole)
     network = whole.get("network")
     if isinstance(network, Mapping) and "preset" in network:
         own = {key: value for key, value in network.items() if key != "preset"}
@@ -130,8 +129,25 @@ def expand(data: Mapping[str, Any]) -> dict[str, Any]:
     return whole
 
 
+def over(data: Mapping[str, Any], key: str, name: Any) -> dict[str, Any]:
+    """A scenario in full with a preset put over it: `key` is `venue` or `network.preset`.
+
+    Raises:
+        SurgetankError: if there is no such preset.
+    """
+    if key == "venue":
+        return dict(_under(data, _of_venue(name, data)))
+    return dict(_under(data, {"network": _chosen(name, _networks(), key)}))
+
+
+def _of_venue(name: Any, data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A venue's rules; they do not make a market where the scenario has none."""
+    preset = _chosen(name, _VENUES, "venue")
+    return {key: preset[key] for key in preset if key != "market" or data.get("market") is not None}
+
+
 def _chosen(name: Any, known: Mapping[str, Mapping[str, Any]], place: str) -> Mapping[str, Any]:
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         mend = f"There are: {', '.join(sorted(known))}"
         raise SurgetankError(f"no preset {name!r}", place=place, mend=mend)
     return known[name]

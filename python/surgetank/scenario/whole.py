@@ -108,16 +108,26 @@ class Scenario(Section):
             return cls.model_validate(data)
         except ValidationError as error:
             raise explain(error, cls, place) from None
+        except SurgetankError as error:
+            where = f"{place}: {error.place}" if place else error.place
+            raise SurgetankError(error.message, place=where, mend=error.mend) from None
 
     def with_values(self, values: Mapping[str, Any]) -> Scenario:
         """A copy with other values, under dotted keys: `{"flow.arrivals.rate_per_s": 500}`.
+
+        A part of a key may be an index (`faults.0.at_s`). `venue` and `network.preset` put the
+        preset over the scenario, before the other values.
 
         Raises:
             SurgetankError: naming the key.
         """
         data = self.model_dump(mode="json", by_alias=True)
-        for key, value in values.items():
-            _put(data, key, value)
+        # A kind brings its own keys: presets and kinds go first, in whatever order they are given.
+        for key, value in sorted(values.items(), key=lambda item: _rank(item[0])):
+            if key in presets.KEYS:
+                data = presets.over(data, key, value)
+            else:
+                _put(data, key, value)
         return Scenario.build(data)
 
     def to_core(self) -> str:
@@ -147,16 +157,23 @@ def _canonical(data: Any) -> str:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
+def _rank(key: str) -> int:
+    return 0 if key in presets.KEYS else 1 if key.rpartition(".")[2] == "kind" else 2
+
+
+def _index(table: list[Any], part: str, place: str) -> int:
+    if part.isdecimal() and int(part) < len(table):
+        return int(part)
+    mend = f"Take an index in 0..{len(table) - 1}, or give the whole list" if table else ""
+    raise SurgetankError(f"there are {len(table)} entries", place=place, mend=mend)
+
+
 def _put(data: dict[str, Any], key: str, value: Any) -> None:
     *path, last = key.split(".")
     table: Any = data
     for depth, part in enumerate(path):
         if isinstance(table, list):
-            index = int(part) if part.isdigit() else -1
-            if not 0 <= index < len(table):
-                place = ".".join(path[: depth + 1])
-                raise SurgetankError(f"there are {len(table)} entries", place=place)
-            table = table[index]
+            table = table[_index(table, part, ".".join(path[: depth + 1]))]
             continue
         if table.get(part) is None:
             table[part] = {}
@@ -166,7 +183,8 @@ def _put(data: dict[str, Any], key: str, value: Any) -> None:
                 "this is a value, not a section", place=".".join(path[: depth + 1])
             )
     if isinstance(table, list):
-        raise SurgetankError("this is a list; give the whole list, or an index", place=key)
+        table[_index(table, last, key)] = value
+        return
     if last == "kind" and table.get("kind") != value:
         # Another kind has other keys: start from its defaults.
         table.clear()
