@@ -5,7 +5,13 @@
 //! 2. Membership is symmetric: GRAFT and PRUNE tell the other side.
 //! 3. At each heartbeat, D_lazy peers outside the mesh are told what was seen lately (IHAVE); what
 //!    they lack they ask for (IWANT) and get from the message cache.
-//! 4. Who was pruned, or pruned us, is not grafted until the backoff is over.
+//! 4. Who was pruned, or pruned us, is refused until the backoff is over, and grafted a heartbeat
+//!    after that: the other side counts from when PRUNE reached it.
+//!
+//! # Theory of operation
+//! Mesh links carry whole messages, so a message takes about log N / log D hops and each node gets
+//! between D/2 and D copies. All other links carry only numbers. What the mesh lost comes one
+//! heartbeat and a round trip later, if one of those who were told has it.
 //!
 //! # Source
 //! libp2p/specs, pubsub/gossipsub, gossipsub-v1.0.md and gossipsub-v1.1.md.
@@ -15,6 +21,14 @@
 //! (D_out), no explicit peers, no peer exchange. Fanout is not needed: every node subscribes. A node
 //! that joins grafts at its first heartbeat, which comes after a random part of the interval, so
 //! nodes are not in step. Bounded outbound queues lie in the links.
+//!
+//! - IHAVE goes to D_lazy peers as in v1.0, without v1.1's gossip factor (at least a quarter of all
+//!   peers): with more than 4 · D_lazy peers outside the mesh, repair is slower than it would be.
+//! - PRUNE carries no backoff: all nodes have the same.
+//! - IWANT is answered as often as it comes. What is asked for is limited per node
+//!   (`iwant_max`), not per peer; promises are not tracked.
+//! - A message counts as seen when it arrives, even if its node then has no room for it.
+//! - A node that restarts still has its mesh: connections outlive the crash.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -73,7 +87,7 @@ pub struct Mesh {
     config: MeshConfig,
     degree: u32,
     mesh: BTreeSet<Peer>,
-    /// Until when a peer is not grafted.
+    /// Until when a peer is refused. Those in here are not grafted.
     backoff: BTreeMap<Peer, Ns>,
     seen: Seen,
     /// Asked for with IWANT since the last heartbeat.
@@ -123,11 +137,9 @@ impl Mesh {
     }
 
     /// Fills the mesh up to D.
-    fn graft(&mut self, now: Ns, draws: &mut dyn Draws, outbox: &mut Vec<Output>) {
+    fn graft(&mut self, draws: &mut dyn Draws, outbox: &mut Vec<Output>) {
         let missing = (self.config.d as usize).saturating_sub(self.mesh.len());
-        let free = |peer| {
-            !self.mesh.contains(&peer) && self.backoff.get(&peer).is_none_or(|&until| until <= now)
-        };
+        let free = |peer| !self.mesh.contains(&peer) && !self.backoff.contains_key(&peer);
         for to in self.sample(missing, draws, free) {
             self.mesh.insert(to);
             outbox.push(Output::Send { to, frame: Frame::Graft });
@@ -141,9 +153,11 @@ impl Mesh {
     }
 
     fn heartbeat(&mut self, now: Ns, draws: &mut dyn Draws, outbox: &mut Vec<Output>) {
-        self.backoff.retain(|_, until| *until > now);
+        // The specification asks for some slack; v1.0 has nothing to wait for.
+        let slack = if self.config.prune_backoff_ns > 0 { self.config.heartbeat_ns } else { 0 };
+        self.backoff.retain(|_, until| until.saturating_add(slack) > now);
         if self.mesh.len() < self.config.d_lo as usize {
-            self.graft(now, draws, outbox);
+            self.graft(draws, outbox);
         } else if self.mesh.len() > self.config.d_hi as usize {
             let excess = self.mesh.len() - self.config.d as usize;
             for to in self.sample(excess, draws, |peer| self.mesh.contains(&peer)) {
@@ -191,11 +205,10 @@ impl Mesh {
                 let left = (self.config.iwant_max as usize).saturating_sub(self.asked.len());
                 let wanted: Vec<MessageId> = ids
                     .into_iter()
-                    .filter(|&id| !self.seen.contains(id) && !self.asked.contains(&id))
+                    .filter(|&id| !self.seen.contains(id) && self.asked.insert(id))
                     .take(left)
                     .collect();
                 if !wanted.is_empty() {
-                    self.asked.extend(&wanted);
                     outbox.push(Output::Send { to: from, frame: Frame::IWant(wanted) });
                 }
             }
