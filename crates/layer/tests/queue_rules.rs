@@ -82,3 +82,37 @@ proptest! {
         prop_assert!(queue.is_empty());
     }
 }
+
+#[test]
+fn every_class_takes_the_lane_that_the_mask_says() {
+    for high in 0..=u8::MAX {
+        let mut queue = Queue::new(Config { rule: Rule::Priority { high }, capacity: 8 });
+        for class in Class::ALL {
+            queue.push(0, class, class).expect("there is room");
+        }
+        let served: Vec<Class> = std::iter::from_fn(|| queue.pop()).map(|w| w.item).collect();
+        let (mut due, low): (Vec<Class>, Vec<Class>) =
+            Class::ALL.into_iter().partition(|&class| high & (1 << class as u8) != 0);
+        due.extend(low);
+        assert_eq!(served, due, "mask {high:#010b}");
+    }
+}
+
+#[test]
+fn a_cleared_queue_is_empty_and_has_all_its_room() {
+    for class in [Class::LiquidationOrder, Class::NewOrderSingle] {
+        let mut queue = Queue::new(Config { rule: Rule::Priority { high: HIGH }, capacity: 1 });
+        queue.push(0, class, 1).expect("there is room");
+        assert_eq!(queue.push(0, class, 2), Err((2, Reason::QueueFull)));
+        queue.clear();
+        assert!(queue.is_empty());
+        assert_eq!(queue.pop(), None);
+        queue.push(0, class, 3).expect("there is room");
+    }
+}
+
+/// Ten thousand nodes have two each.
+#[test]
+fn an_empty_queue_is_small() {
+    assert!(size_of::<Queue<u64>>() <= 96, "{} bytes", size_of::<Queue<u64>>());
+}
