@@ -11,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 import surgetank as st
+from crash_day import crash_day
 from surgetank.scenario import presets
+from surgetank.scenario.limits import Limits
 from surgetank.starter import STARTER
+from surgetank.verdict import NOT_LIMITS
 
 ROOT = Path(__file__).resolve().parents[1]
 AWS_CSV = ROOT.parent / "shared/data/latency/cometbft_aws_latencies.csv"
@@ -65,6 +68,29 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
      "even"),
     ({"faults": [FAULT | {"kind": "partition", "groups": [[0], [31]]}]}, "faults[0].groups",
      "node 31 is not there; the network has 7 nodes, 0..6"),
+    ({"faults": [FAULT | {"kind": "partition", "groups": [[0, 1], [2, 1]]}]}, "faults[0]",
+     "node 1 is in groups 0 and 1"),
+    ({"faults": [FAULT | {"nodes": [1]}]}, "faults[0]", "`kind` is missing. Take one of: part"),
+    ({"network": {"nodes": 4, "topology": {"kind": "random-regular", "degree": 4}}}, "network",
+     "below"),
+    ({"network": {"topology": {"kind": "edges", "edges": [[0, 1], [2, 2]]}}}, "edges[1]",
+     "linked to itself"),
+    ({"network": {"topology": {"kind": "edges", "edges": [[0, 1, 2]]}}},
+     "network.topology.edges[0]: ", "at most 2"),
+    ({"network": {"nodes": "7"}}, "network.nodes", "must be a number (it is '7')"),
+    ({"network": {"nodes": True}}, "network.nodes", "must be a number"),
+    ({"network": {"outbound_queue_max": 5_000_000_000}}, "outbound_queue_max", "4294967295"),
+    ({"layer": {"service": {"distribution": {"kind": "hyperexponential", "cv": 0.5}}}},
+     "layer.service.distribution.cv", "equal to 1"),
+    ({"layer": {"gossip": {"kind": "mesh", "history_gossip": 9}}}, "layer.gossip",
+     "`history_length`"),
+    ({"market": {"price": {"path": {"kind": "gbm", "start_usd": 1, "drift": float("inf")}}}},
+     "market.price.path.drift", "finite"),
+    ({"flow": {"keepers": {"count": 1}}}, "flow.keepers", "needs a [market]"),
+    ({"flow": {"panic": {"rate_per_s_per_pct": 1}}}, "flow.panic", "needs a [market]"),
+    ({"limits": {"class": {"cancell": {}}}}, "limits.class.cancell", "'cancel'"),
+    ({"duration_s": 1e12}, "duration_s", "1000000000"),
+    ({"flow": {"client_link": {"fixed_ms": 1e300}}}, "flow.client_link.fixed_ms", "beyond 1e+12"),
     ({"faults": [FAULT | {"kind": "slow", "nodes": [1]}]}, "faults[0].factor", "missing"),
     ({"faults": [{"kind": "crash", "at_s": 900, "duration_s": 1, "nodes": [1]}]},
      "faults[0].at_s", "the run ends before"),
@@ -82,7 +108,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("data", "place", "mend"), BAD, ids=[bad[1] for bad in BAD])
+@pytest.mark.parametrize(("data", "place", "mend"), BAD, ids=[f"{bad[1]} {bad[2]}" for bad in BAD])
 def test_bad_input_gets_one_line(data: dict[str, Any], place: str, mend: str) -> None:
     """The error names the key and the mend, and is one line."""
     with pytest.raises(st.SurgetankError) as caught:
@@ -184,6 +210,15 @@ def test_presets_lie_under_what_is_given() -> None:
     assert scenario.market.margin.initial == 0.02
     assert scenario.market.margin.maintenance == 0.01
     assert st.Scenario.build({"name": "v", "venue": "dydx-v4"}).market is None
+
+
+def test_every_limit_bounds_a_measure() -> None:
+    """No limit is spelt otherwise than the measure that it bounds."""
+    trace = crash_day()
+    fields = set(Limits.model_fields) - {"by_class"}
+    reasons = st.judge(st.measure(trace), dict.fromkeys(sorted(fields), 1.0), trace).reasons
+    assert {r.name for r in reasons} >= fields - NOT_LIMITS
+    assert [r.name for r in reasons if "no such measure" in r.text] == []
 
 
 def test_placement_by_name() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from surgetank.scenario.section import NonNegative, Positive, Section, Share
+from surgetank.scenario.section import Count, NonNegative, Positive, Section, Share
 
-Nodes = list[Annotated[int, Field(ge=0)]]
+Nodes = list[Count]
 
 
 class Timed(Section):
@@ -27,7 +27,20 @@ class Partition(Timed):
     """Packets between different groups are lost; nodes in no group form one more."""
 
     kind: Literal["partition"] = "partition"
-    groups: list[Nodes] = Field(min_length=1, description="the groups of nodes")
+    groups: list[Annotated[Nodes, Field(min_length=1)]] = Field(
+        min_length=1, description="the groups of nodes"
+    )
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        seen: dict[int, int] = {}
+        for i, group in enumerate(self.groups):
+            for node in group:
+                if seen.setdefault(node, i) != i:
+                    raise ValueError(
+                        f"`groups`: node {node} is in groups {seen[node]} and {i}; leave it in one"
+                    )
+        return self
 
 
 class Crash(Timed):

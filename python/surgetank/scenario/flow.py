@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from surgetank.scenario.section import Count, NonNegative, Positive, Section
+from surgetank.scenario.section import Count, NonNegative, Number, Positive, Section, Whole
 
 
 class NoArrivals(Section):
@@ -34,7 +34,7 @@ class Hawkes(Section):
 
     kind: Literal["hawkes"] = "hawkes"
     rate_per_s: Positive = Field(description="mean messages per second, μ/(1−n)")
-    branching: float = Field(
+    branching: Number = Field(
         ge=0, lt=1, description="branching ratio n: messages that one message causes, on average"
     )
     decay_per_s: Positive = Field(description="decay β of the excitation, per second")
@@ -135,15 +135,17 @@ class ClientLink(Section):
 class Retry(Section):
     """What clients do when refused."""
 
-    tries_max: int = Field(0, ge=0, le=100, description="times a refused message is sent again")
-    backoff_ms: Positive = Field(200.0, description="wait before the first, then doubled, ms")
+    tries_max: Whole = Field(0, ge=0, le=100, description="times a refused message is sent again")
+    backoff_ms: Positive = Field(
+        200.0, le=1e7, description="wait before the first, then doubled, ms"
+    )
 
 
 class Makers(Section):
     """Market makers: a ladder around the outside price."""
 
     count: Count = Field(0, description="how many")
-    levels: int = Field(5, ge=1, le=100, description="price levels per side")
+    levels: Whole = Field(5, ge=1, le=100, description="price levels per side")
     half_spread_bp: Positive = Field(3.0, description="best level from the outside price, bp")
     step_bp: NonNegative = Field(4.0, description="distance between levels, bp")
     level_usd: Positive = Field(50_000.0, description="size of a level, USD")
@@ -167,7 +169,7 @@ class Keepers(Section):
 
     count: Count = Field(0, description="how many; each watches its share of the accounts")
     reaction_ms: NonNegative = Field(20.0, description="time from hearing a price to sending, ms")
-    orders_max: int = Field(50, ge=1, description="orders of one keeper per price heard")
+    orders_max: Whole = Field(50, ge=1, description="orders of one keeper per price heard")
     resend_ms: NonNegative = Field(2_000.0, description="before an account is tried again, ms")
 
 
@@ -177,13 +179,13 @@ class Panic(Section):
     rate_per_s_per_pct: NonNegative = Field(
         0.0, description="extra messages per second for each 1 % of outside move"
     )
-    window_s: float = Field(5.0, gt=0, le=60, description="look-back of the move, seconds")
+    window_s: Number = Field(5.0, gt=0, le=60, description="look-back of the move, seconds")
 
 
 class Flow(Section):
     """Everything that sends messages."""
 
-    accounts: int = Field(500, ge=1, le=10_000_000, description="background traders")
+    accounts: Whole = Field(500, ge=1, le=10_000_000, description="background traders")
     arrivals: Arrivals = Field(
         default_factory=lambda: Poisson(rate_per_s=100.0), description="the background process"
     )

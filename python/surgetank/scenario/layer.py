@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from surgetank.scenario.section import NonNegative, Positive, Section
+from surgetank.scenario.section import NonNegative, Number, Positive, Section, Whole
 
 
 class Direct(Section):
@@ -25,13 +25,13 @@ class Mesh(Section):
     """gossipsub v1.1, under the names of its specification."""
 
     kind: Literal["mesh"] = "mesh"
-    d: int = Field(6, ge=1, description="D: mesh peers wanted")
-    d_lo: int = Field(4, ge=0, description="D_lo: fewer are too few")
-    d_hi: int = Field(12, ge=1, description="D_hi: more are too many")
-    d_lazy: int = Field(6, ge=0, description="D_lazy: peers told by IHAVE")
+    d: Whole = Field(6, ge=1, description="D: mesh peers wanted")
+    d_lo: Whole = Field(4, ge=0, description="D_lo: fewer are too few")
+    d_hi: Whole = Field(12, ge=1, description="D_hi: more are too many")
+    d_lazy: Whole = Field(6, ge=0, description="D_lazy: peers told by IHAVE")
     heartbeat_ms: Positive = Field(1_000.0, description="heartbeat interval, ms")
-    history_length: int = Field(5, ge=1, description="mcache_len: windows that can be asked for")
-    history_gossip: int = Field(3, ge=0, description="mcache_gossip: windows told of by IHAVE")
+    history_length: Whole = Field(5, ge=1, description="mcache_len: windows that can be asked for")
+    history_gossip: Whole = Field(3, ge=0, description="mcache_gossip: windows told of by IHAVE")
     flood_publish: bool = Field(False, description="own messages go to all peers")
     prune_backoff_ms: NonNegative = Field(
         60_000.0, description="a pruned peer is not grafted for so long, ms; 0 = v1.0's rules"
@@ -41,6 +41,8 @@ class Mesh(Section):
     def _in_order(self) -> Self:
         if not self.d_lo <= self.d <= self.d_hi:
             raise ValueError("`d_lo` ≤ `d` ≤ `d_hi` must hold")
+        if self.history_gossip > self.history_length:
+            raise ValueError("`history_gossip` must not be above `history_length`")
         return self
 
 
@@ -53,8 +55,8 @@ class Queue(Section):
     """How messages wait, before validation (ingress) and before ordering (mempool)."""
 
     rule: Literal["fifo", "priority"] = Field("fifo", description="who is served first")
-    ingress_max: int = Field(5_000, ge=0, description="messages that may wait for validation")
-    mempool_max: int = Field(10_000, ge=0, description="messages that may wait for ordering")
+    ingress_max: Whole = Field(5_000, ge=0, description="messages that may wait for validation")
+    mempool_max: Whole = Field(10_000, ge=0, description="messages that may wait for ordering")
     high: list[ClassName] = Field(
         default_factory=list, description="classes of the high lane under `priority`"
     )
@@ -101,7 +103,7 @@ class Hyperexponential(Section):
     """Two exponentials with balanced means."""
 
     kind: Literal["hyperexponential"] = "hyperexponential"
-    cv: float = Field(ge=1, le=1_000, description="standard deviation over mean, at least 1")
+    cv: Number = Field(ge=1, le=1_000, description="standard deviation over mean, at least 1")
 
 
 Distribution = Annotated[
@@ -112,7 +114,7 @@ Distribution = Annotated[
 class Service(Section):
     """How long a node works on a message. Validation and execution have servers of their own."""
 
-    servers: int = Field(1, ge=1, le=1_024, description="validation servers (CPUs) per node")
+    servers: Whole = Field(1, ge=1, le=1_024, description="validation servers (CPUs) per node")
     validation: ClassTimes = Field(
         default_factory=ClassTimes, description="mean validation time by class"
     )
@@ -134,10 +136,10 @@ class Single(Section):
     """One node orders, the others follow."""
 
     kind: Literal["single"] = "single"
-    node: int = Field(0, ge=0, description="the sequencing node")
+    node: Whole = Field(0, ge=0, description="the sequencing node")
     window_ms: NonNegative = Field(10.0, description="a batch closes after this, ms; 0 = at once")
-    block_messages_max: int = Field(1_000, ge=1, description="... or at so many messages")
-    block_bytes_max: int = Field(4_000_000, ge=1_000, description="... or at so many bytes")
+    block_messages_max: Whole = Field(1_000, ge=1, description="... or at so many messages")
+    block_bytes_max: Whole = Field(4_000_000, ge=1_000, description="... or at so many bytes")
 
 
 class Tendermint(Section):
@@ -151,8 +153,8 @@ class Tendermint(Section):
         500.0, description="timeoutPrevote(0), timeoutPrecommit(0), ms"
     )
     timeout_vote_delta_ms: NonNegative = Field(500.0, description="growth per round, ms")
-    block_messages_max: int = Field(5_000, ge=1, description="most messages in a block")
-    block_bytes_max: int = Field(4_000_000, ge=1_000, description="most bytes in a block")
+    block_messages_max: Whole = Field(5_000, ge=1, description="most messages in a block")
+    block_bytes_max: Whole = Field(4_000_000, ge=1_000, description="most bytes in a block")
     rebroadcast_ms: Positive = Field(
         1_000.0, description="a node without progress for so long says its last words again, ms"
     )

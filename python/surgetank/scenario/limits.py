@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ConfigDict, Field
 
 from surgetank.scenario.layer import ClassName
-from surgetank.scenario.section import NonNegative, Section, Share
+from surgetank.scenario.section import NonNegative, Number, Section, Share
 
 
 class ClassLimits(Section):
@@ -27,6 +27,7 @@ class Limits(Section):
     delay_p50_ms_max: NonNegative | None = Field(None, description="median end-to-end delay, ms")
     delay_p99_ms_max: NonNegative | None = Field(None, description="99th percentile, ms")
     delay_p999_ms_max: NonNegative | None = Field(None, description="99.9th percentile, ms")
+    delay_mean_ms_max: NonNegative | None = Field(None, description="mean end-to-end delay, ms")
     goodput_ratio_min: Share | None = Field(None, description="executed over offered")
     throughput_per_s_min: NonNegative | None = Field(None, description="executed per second")
     refused_share_max: Share | None = Field(None, description="refused for good over offered")
@@ -37,23 +38,44 @@ class Limits(Section):
     desynchronised_share_max: Share | None = Field(
         None, description="weight out of step at once, at most"
     )
+    desynchronised_node_seconds_max: NonNegative | None = Field(
+        None, description="time out of step, summed over nodes, s"
+    )
     systemic_desync_s_max: NonNegative | None = Field(
         None, description="time with more than a third of the weight out of step, s"
     )
     lag_max_ms_max: NonNegative | None = Field(None, description="greatest lag of a node, ms")
     block_interval_p50_ms_max: NonNegative | None = Field(None, description="median interval, ms")
     rounds_mean_max: NonNegative | None = Field(None, description="mean rounds per height")
+    propagation_p50_ms_max: NonNegative | None = Field(None, description="to 50 % of nodes, ms")
     propagation_p99_ms_max: NonNegative | None = Field(None, description="to 99 % of nodes, ms")
+    propagation_full_ms_max: NonNegative | None = Field(None, description="to every node, ms")
+    delivered_share_min: Share | None = Field(
+        None, description="messages that reached every node, over all"
+    )
+    duplicates_per_message_max: NonNegative | None = Field(
+        None, description="copies beyond the first, per first arrival"
+    )
+    staleness_p50_ms_max: NonNegative | None = Field(
+        None, description="median age of the oracle price at execution, ms"
+    )
     staleness_p99_ms_max: NonNegative | None = Field(
         None, description="age of the oracle price at execution, ms"
     )
     late_liquidations_max: NonNegative | None = Field(None, description="late liquidations")
     late_share_max: Share | None = Field(None, description="late over all liquidations")
+    liquidation_delay_p50_ms_max: NonNegative | None = Field(None, description="median, ms")
     liquidation_delay_p99_ms_max: NonNegative | None = Field(None, description="due → done, ms")
     bad_debt_usd_max: NonNegative | None = Field(None, description="bad debt, USD")
     insurance_drawn_usd_max: NonNegative | None = Field(None, description="insurance used, USD")
     deleveraged_usd_max: NonNegative | None = Field(None, description="deleveraged notional, USD")
     unliquidated_max: NonNegative | None = Field(None, description="due and never closed")
+    cascade_size_max: NonNegative | None = Field(
+        None, description="liquidations of one side, each shortly after the last"
+    )
+    slippage_bp_mean_max: Number | None = Field(
+        None, description="mean loss of liquidation trades against the outside price, bp"
+    )
     by_class: dict[ClassName, ClassLimits] = Field(
         default_factory=dict, alias="class", description="limits on one class's delay"
     )

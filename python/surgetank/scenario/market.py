@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from surgetank.scenario.section import NonNegative, Positive, Section, Share
+from surgetank.scenario.section import NonNegative, Number, Positive, Section, Share, Whole
 
 
 class Gbm(Section):
@@ -15,9 +15,9 @@ class Gbm(Section):
     kind: Literal["gbm"] = "gbm"
     start_usd: Positive = Field(description="price at the start, USD")
     volatility: NonNegative = Field(1.0, description="σ per √year")
-    drift: float = Field(0.0, description="ν, drift of the log price per year")
+    drift: Number = Field(0.0, description="ν, drift of the log price per year")
     jumps_per_day: NonNegative = Field(0.0, description="mean number of jumps a day")
-    jump_mean: float = Field(0.0, description="mean log jump")
+    jump_mean: Number = Field(0.0, description="mean log jump")
     jump_sd: NonNegative = Field(0.0, description="standard deviation of the log jump")
 
 
@@ -63,11 +63,11 @@ class Margin(Section):
     """Margin and liquidation."""
 
     mode: Literal["isolated", "cross"] = Field("isolated", description="what backs a position")
-    initial: float = Field(0.05, gt=0, le=1, description="initial margin over notional")
-    maintenance: float = Field(0.03, gt=0, lt=1, description="maintenance margin over notional")
+    initial: Number = Field(0.05, gt=0, le=1, description="initial margin over notional")
+    maintenance: Number = Field(0.03, gt=0, lt=1, description="maintenance margin over notional")
     liquidation_fee_bp: NonNegative = Field(0.0, description="fee to the insurance fund, bp")
     taker_fee_bp: NonNegative = Field(0.0, description="taker fee, bp")
-    liquidation_share: float = Field(
+    liquidation_share: Number = Field(
         1.0, gt=0, le=1, description="share of a position that one liquidation order closes"
     )
     insurance_usd: NonNegative = Field(1_000_000.0, description="insurance fund at the start, USD")
@@ -85,10 +85,10 @@ class Margin(Section):
 class Positions(Section):
     """Positions at the start; the other side is held unlevered by a tenth as many accounts."""
 
-    count: int = Field(500, ge=0, le=1_000_000, description="leveraged accounts")
+    count: Whole = Field(500, ge=0, le=1_000_000, description="leveraged accounts")
     notional_usd: Positive = Field(20_000.0, description="mean notional (exponential), USD")
-    leverage_min: float = Field(2.0, ge=1, description="least leverage")
-    leverage_max: float = Field(20.0, ge=1, description="most leverage")
+    leverage_min: Number = Field(2.0, ge=1, description="least leverage")
+    leverage_max: Number = Field(20.0, ge=1, description="most leverage")
     long_share: Share = Field(0.7, description="share of them that are long")
 
     @model_validator(mode="after")

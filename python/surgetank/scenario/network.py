@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from surgetank.scenario.section import NonNegative, Section, Share
+from surgetank.scenario.section import NonNegative, Section, Share, Whole
 
 
 class Full(Section):
@@ -19,35 +19,35 @@ class RandomRegular(Section):
     """Every node has the same number of random links."""
 
     kind: Literal["random-regular"] = "random-regular"
-    degree: int = Field(ge=1, description="links per node")
+    degree: Whole = Field(ge=1, description="links per node")
 
 
 class BarabasiAlbert(Section):
     """Preferential attachment."""
 
     kind: Literal["barabasi-albert"] = "barabasi-albert"
-    degree: int = Field(ge=1, description="links of a new node, m")
+    degree: Whole = Field(ge=1, description="links of a new node, m")
 
 
 class Regions(Section):
     """Full mesh inside a region, bridges between regions."""
 
     kind: Literal["regions"] = "regions"
-    bridges: int = Field(2, ge=1, description="links between each two regions")
+    bridges: Whole = Field(2, ge=1, description="links between each two regions")
 
 
 class RandomDial(Section):
     """Every node dials so many others."""
 
     kind: Literal["random-dial"] = "random-dial"
-    degree: int = Field(ge=1, description="others that a node dials")
+    degree: Whole = Field(ge=1, description="others that a node dials")
 
 
 class Edges(Section):
     """Given links."""
 
     kind: Literal["edges"] = "edges"
-    edges: list[tuple[int, int]] = Field(description="pairs of nodes, undirected")
+    edges: list[tuple[Whole, Whole]] = Field(description="pairs of nodes, undirected")
 
 
 Topology = Annotated[
@@ -121,13 +121,13 @@ Delay = Annotated[FixedDelay | UniformDelay | RegionsDelay, Field(discriminator=
 class Network(Section):
     """The venue's nodes and what lies between them."""
 
-    nodes: int = Field(7, ge=1, le=100_000, description="number of nodes")
+    nodes: Whole = Field(7, ge=1, le=100_000, description="number of nodes")
     topology: Topology = Field(default_factory=Full, description="who is linked to whom")
     delay: Delay = Field(default_factory=FixedDelay, description="one-way delay between nodes")
     uplink_mbps: NonNegative = Field(1_000.0, description="uplink of a node, Mbit/s; 0 = unlimited")
     downlink_mbps: NonNegative = Field(0.0, description="downlink, Mbit/s; 0 = unlimited")
     loss: Share = Field(0.0, description="probability that a packet is lost")
-    outbound_queue_max: int = Field(
+    outbound_queue_max: Whole = Field(
         0, ge=0, description="packets that may wait on one link before more are dropped; 0 = any"
     )
     every_copy: bool = Field(
@@ -150,6 +150,8 @@ class Network(Section):
             for i, pair in enumerate(topology.edges):
                 if not all(0 <= node < n for node in pair):
                     raise ValueError(f"`topology.edges[{i}]`: nodes are 0..{n - 1}, not {pair}")
+                if pair[0] == pair[1]:
+                    raise ValueError(f"`topology.edges[{i}]`: node {pair[0]} is linked to itself")
         if isinstance(topology, Regions) and not isinstance(self.delay, RegionsDelay):
             raise ValueError("`topology.kind` regions needs `delay.kind` regions")
         placed = len(self.delay.placement) if isinstance(self.delay, RegionsDelay) else 0

@@ -17,21 +17,22 @@ Place = tuple[int | str, ...]
 def explain(error: ValidationError, model: type[BaseModel], place: str = "") -> SurgetankError:
     """The first problem of a ValidationError for a person."""
     first = error.errors(include_url=False)[0]
-    path, siblings = _walk(model, first["loc"])
+    path, beside, inside = _walk(model, first["loc"])
     key = _dotted(path)
     where = f"{place}: {key}" if place and key else key or place
     kind = first["type"]
     if kind == "extra_forbidden":
         name = str(path[-1])
-        return SurgetankError("unknown key", place=where, mend=_suggest(name, siblings))
+        return SurgetankError("unknown key", place=where, mend=_suggest(name, keys_of(beside)))
     if kind == "missing":
         return SurgetankError("this key is missing", place=where, mend="Add it")
     if kind.startswith("union_tag"):
-        expected = first.get("ctx", {}).get("expected_tags", "")
-        return SurgetankError("no such `kind`", place=where, mend=f"Take one of {expected}")
+        kinds = [str(m.model_fields["kind"].default) for m in inside if "kind" in m.model_fields]
+        fault = "`kind` is missing" if kind == "union_tag_not_found" else "no such `kind`"
+        return SurgetankError(fault, place=where, mend=f"Take one of: {', '.join(kinds)}")
     message = first["msg"].removeprefix("Value error, ")
     got = first["input"]
-    shown = "" if isinstance(got, dict | list | BaseModel) else f" (it is {got!r})"
+    shown = "" if isinstance(got, dict | list | tuple | BaseModel) else f" (it is {got!r})"
     return SurgetankError(message[:1].lower() + message[1:] + shown, place=where)
 
 
@@ -66,28 +67,30 @@ def keys_of(models: Iterable[type[BaseModel]]) -> set[str]:
     return {info.alias or name for model in models for name, info in model.model_fields.items()}
 
 
-def _walk(model: type[BaseModel], loc: Place) -> tuple[Place, set[str]]:
-    """The path without the tags of unions, and the keys beside its last part."""
-    models: list[type[BaseModel]] = [model]
+def _walk(
+    model: type[BaseModel], loc: Place
+) -> tuple[Place, list[type[BaseModel]], list[type[BaseModel]]]:
+    """The path without the tags of unions; models beside its last part; models inside it."""
     path: list[int | str] = []
-    siblings = keys_of(models)
+    beside: list[type[BaseModel]] = [model]
+    inside = [model]
     for part in loc:
+        if part == "[key]":
+            continue
         if isinstance(part, int):
             path.append(part)
             continue
-        tagged = [
-            m for m in models if "kind" in m.model_fields and m.model_fields["kind"].default == part
-        ]
-        if tagged and part not in keys_of(models):
-            models, siblings = tagged, keys_of(tagged)
+        if len(inside) > 1:
+            # pydantic puts the chosen kind of a union after the key that holds it.
+            inside = [m for m in inside if m.model_fields["kind"].default == part]
             continue
         path.append(part)
-        siblings = keys_of(models)
+        beside = inside
         fields = [
             info
-            for m in models
+            for m in beside
             for name, info in m.model_fields.items()
             if part in (name, info.alias)
         ]
-        models = [inner for info in fields for inner in _models(info.annotation)] or models
-    return tuple(path), siblings
+        inside = [inner for info in fields for inner in _models(info.annotation)] or beside
+    return tuple(path), beside, inside

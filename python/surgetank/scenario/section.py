@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import math
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-__all__ = ["Count", "NonNegative", "Positive", "Section", "Share"]
+__all__ = ["Count", "NonNegative", "Number", "Positive", "Section", "Share", "Whole"]
 
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0, le=2**31)]
+#: Quantities beyond this are slips; as milliseconds they still fit the clock's 64 bits.
+MOST: Final = 1e12
+#: The core counts in 32 bits.
+COUNT_MAX: Final = 2**32 - 1
+
+
+def _number(value: Any) -> Any:
+    """Refuses what pydantic would read as a number and a TOML file does not call one."""
+    if isinstance(value, bool | str):
+        raise ValueError("must be a number")
+    if isinstance(value, int | float) and MOST < abs(value) < math.inf:
+        raise ValueError(f"must not be beyond {MOST:g}")
+    return value
+
+
+def _count(value: Any) -> Any:
+    if isinstance(value, int) and value > COUNT_MAX:
+        raise ValueError(f"must not be beyond {COUNT_MAX}")
+    return _number(value)
+
+
+Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_number)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_number)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_number)]
+Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_number)]
+Whole = Annotated[int, BeforeValidator(_count)]
+Count = Annotated[int, Field(ge=0, le=2**31), BeforeValidator(_count)]
 
 
 class Section(BaseModel):

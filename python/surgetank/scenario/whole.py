@@ -19,7 +19,7 @@ from surgetank.scenario.limits import Limits
 from surgetank.scenario.market import Market
 from surgetank.scenario.network import Network
 from surgetank.scenario.problem import explain
-from surgetank.scenario.section import NonNegative, Positive, Section
+from surgetank.scenario.section import NonNegative, Positive, Section, Whole
 
 #: What a reader is told and a run does not depend on.
 PROSE = ("title", "event", "source", "description")
@@ -28,7 +28,7 @@ PROSE = ("title", "event", "source", "description")
 class TraceOptions(Section):
     """What is recorded."""
 
-    receipts_every: int = Field(
+    receipts_every: Whole = Field(
         1, ge=0, description="keep first arrivals of every n-th client message; 0 = none"
     )
     gauge_ms: NonNegative = Field(250.0, description="interval of the gauges, ms; 0 = none")
@@ -43,9 +43,13 @@ class Scenario(Section):
     source: str = Field("", description="where these figures come from")
     description: str = Field("", description="what to look for")
     seed: int = Field(7, ge=0, lt=2**64, description="seed, unless the command line gives one")
-    duration_s: Positive = Field(30.0, description="length during which flow arrives, seconds")
+    duration_s: Positive = Field(
+        30.0, le=1e9, description="length during which flow arrives, seconds"
+    )
     warmup_s: NonNegative = Field(3.0, description="start of the measured window, seconds")
-    drain_s: NonNegative = Field(10.0, description="extra time for messages under way, seconds")
+    drain_s: NonNegative = Field(
+        10.0, le=1e9, description="extra time for messages under way, seconds"
+    )
     flow: Flow = Field(default_factory=Flow, description="messages arriving")
     network: Network = Field(default_factory=Network, description="nodes and links")
     layer: Layer = Field(default_factory=Layer, description="how messages travel and are ordered")
