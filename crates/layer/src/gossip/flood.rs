@@ -15,6 +15,10 @@
 //! # Departures
 //! CometBFT also leaves out peers from which further copies came before it was their turn to be
 //! sent to. Here only the first sender is left out, so a few more copies are sent.
+//!
+//! CometBFT looks for room before it looks whether a transaction was seen, so one that found the
+//! mempool full is taken from a later copy if there is room by then. Here the first copy is the only
+//! chance at this node; the lab relies on it (later copies need no event).
 
 use super::{Frame, Input, Output, Seen};
 use crate::machine::{Draws, Machine};
