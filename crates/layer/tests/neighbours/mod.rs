@@ -1,4 +1,5 @@
-//! A small network of gossip machines with one delay on every link; nodes accept every message.
+//! A small network of gossip machines; nodes accept every message. Every direction of every link has
+//! a delay of its own, so that the shortest way is not always the fastest.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -39,7 +40,12 @@ pub struct Net {
     pub sent: Vec<(usize, usize, Frame)>,
 }
 
+/// The shortest delay of a link; the longest is three times that.
 pub const DELAY: Ns = 10 * MS;
+
+fn delay(from: usize, to: usize) -> Ns {
+    DELAY + Split((from * 1_000 + to) as u64).below(2 * DELAY)
+}
 
 impl Net {
     pub fn new(config: &Config, links: Vec<Vec<usize>>, seed: u64) -> Net {
@@ -88,7 +94,7 @@ impl Net {
         self.sent.push((from, to, frame.clone()));
         if !(self.drops)(from, to, &frame) {
             let back = self.links[to].iter().position(|&n| n == from).expect("undirected");
-            self.put(self.now + DELAY, Event::Arrive(to, back as Peer, frame));
+            self.put(self.now + delay(from, to), Event::Arrive(to, back as Peer, frame));
         }
     }
 
