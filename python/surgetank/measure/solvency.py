@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from surgetank.measure.bad_debt import bad_debt
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import KaplanMeier, mean_interval, share_interval
 from surgetank.trace import MARKET_KINDS, Trace
@@ -113,6 +114,7 @@ def solvency(trace: Trace, late_after_ms: float | None) -> list[Measure]:
         *_staleness(trace),
         *_liquidations(trace, late_after_ms),
         *_money(trace),
+        *bad_debt(trace),
         _cascade(trace),
         _slippage(trace),
     ]

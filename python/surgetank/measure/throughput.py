@@ -21,6 +21,7 @@ _WHAT = {
     "offered_per_s": "client messages that clients meant to send per second",
     "throughput_per_s": "client messages executed per second",
     "goodput_ratio": "messages executed over messages offered, both inside the window",
+    "executed_share": "share of offered messages that were executed by the end of the run",
     "refused_share": "share of offered messages that were refused for good",
     "lost_share": "share of offered messages that were lost for good",
 }
@@ -28,10 +29,11 @@ _UNIT = {"offered_per_s": "1/s", "throughput_per_s": "1/s"}
 
 
 def throughput(trace: Trace) -> list[Measure]:
-    """offered_per_s, throughput_per_s, goodput_ratio, refused_share, lost_share.
+    """offered_per_s, throughput_per_s, goodput_ratio, executed_share, refused_share, lost_share.
 
     Goodput counts executions inside the window, whenever the message was sent: a backlog that is
-    only worked off after the flow has ended does not count as carried.
+    only worked off after the flow has ended does not count as carried. `executed_share` follows the
+    messages of the window to the end of the run, so bursts at the window's edges do not move it.
     """
     begin, end = trace.measured_from_ns, trace.flow_end_ns
     seconds = (end - begin) / 1e9
@@ -64,7 +66,10 @@ def throughput(trace: Trace) -> list[Measure]:
                 _WHAT["goodput_ratio"],
             )
         )
-    for name, outcome in (("refused_share", 2), ("lost_share", 3)):
+    outcomes = {"executed_share": 1, "refused_share": 2, "lost_share": 3}
+    if not trace.orders:
+        del outcomes["executed_share"]
+    for name, outcome in outcomes.items():
         share = share_interval(rows["outcome"].to_numpy() == outcome)
         found.append(Measure(name, share.value, "1", share.low, share.high, share.n, _WHAT[name]))
     return found

@@ -29,6 +29,9 @@ class Limits(Section):
     delay_p999_ms_max: NonNegative | None = Field(None, description="99.9th percentile, ms")
     delay_mean_ms_max: NonNegative | None = Field(None, description="mean end-to-end delay, ms")
     goodput_ratio_min: Share | None = Field(None, description="executed over offered")
+    executed_share_min: Share | None = Field(
+        None, description="offered messages executed by the end of the run"
+    )
     throughput_per_s_min: NonNegative | None = Field(None, description="executed per second")
     refused_share_max: Share | None = Field(None, description="refused for good over offered")
     lost_share_max: Share | None = Field(None, description="lost over offered")
@@ -67,6 +70,10 @@ class Limits(Section):
     liquidation_delay_p50_ms_max: NonNegative | None = Field(None, description="median, ms")
     liquidation_delay_p99_ms_max: NonNegative | None = Field(None, description="due → done, ms")
     bad_debt_usd_max: NonNegative | None = Field(None, description="bad debt, USD")
+    bad_debt_share_max: Share | None = Field(
+        None, description="share of close-outs that left a debt behind"
+    )
+    bad_debts_max: NonNegative | None = Field(None, description="close-outs with bad debt")
     insurance_drawn_usd_max: NonNegative | None = Field(None, description="insurance used, USD")
     deleveraged_usd_max: NonNegative | None = Field(None, description="deleveraged notional, USD")
     unliquidated_max: NonNegative | None = Field(None, description="due and never closed")

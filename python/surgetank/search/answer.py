@@ -1,0 +1,163 @@
+"""What a search came to, as it is printed, written, compared and drawn."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from surgetank.errors import SurgetankError
+from surgetank.search.shape import Level, Shape
+
+__all__ = ["EXIT_CODES", "Answer", "Remedy", "Used"]
+
+EXIT_CODES: Final[Mapping[str, int]] = {"FOUND": 0, "INVALID": 3, "UNKNOWN": 4}
+"""Exit code of `surgetank search` by status; 1 is a fall against the baseline, 2 wrong usage."""
+
+
+@dataclass(frozen=True)
+class Used:
+    """A resource in runs just past the line: its mean use, and in the unloaded or lowest level."""
+
+    resource: str
+    where: str
+    value: float
+    before: float
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """A change that was tried past the line."""
+
+    resource: str
+    text: str
+    values: Mapping[str, Any]
+    size: float
+    broke: int
+    runs: int
+    gain: float | None = None
+    """New estimate over old, less 1; only for the smallest change that restores."""
+    gain_low: float | None = None
+    gain_high: float | None = None
+
+    @property
+    def restores(self) -> bool:
+        """Whether most runs held with it."""
+        return 2 * self.broke < self.runs
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Where the line is, how sure that is, and what gave way first."""
+
+    find: str
+    status: str
+    """FOUND, UNKNOWN (the line was not pinned down: see `why`) or INVALID."""
+    estimate: float | None
+    unit: str
+    ci_low: float | None
+    ci_high: float | None
+    confidence: float
+    runs: int
+    gave_way: str
+    """The most saturated resource in runs past the line; empty if none stands out."""
+    key: str
+    breaks: str
+    """What breaks, in words."""
+    target: float
+    precision: float
+    why: str
+    scenario: str
+    scenario_hash: str
+    build: str
+    seed: int
+    messages: int
+    """Client messages simulated in all."""
+    width: float | None
+    """Distance over which the odds of breaking change by e, as a share of the estimate."""
+    dispersion: float
+    falling: bool
+    unloaded: Mapping[str, float] | None
+    """level, p99_ms, low_ms, high_ms."""
+    levels: tuple[Level, ...]
+    shape: Shape | None
+    used: tuple[Used, ...] = ()
+    remedies: tuple[Remedy, ...] = field(default=())
+
+    @property
+    def exit_code(self) -> int:
+        """0 FOUND, 3 INVALID, 4 UNKNOWN."""
+        return EXIT_CODES[self.status]
+
+    @property
+    def remedy(self) -> Remedy | None:
+        """The smallest change that restores, of those tried."""
+        return min((r for r in self.remedies if r.restores), key=lambda r: r.size, default=None)
+
+    def log_error(self) -> float | None:
+        """Standard error of ln(estimate), from the interval; None without one."""
+        if self.estimate is None or not self.ci_low or not self.ci_high or self.ci_low <= 0:
+            return None
+        return math.log(self.ci_high / self.ci_low) / (2 * 1.959964)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; NaN is null, infinity the text "inf"."""
+        content = asdict(self)
+        remedy = self.remedy
+        content["remedy"] = remedy and remedy.text
+        return dict(_plain(content))
+
+    def write(self, path: Path) -> None:
+        """Writes `search.json`."""
+        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
+        path.write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> Answer:
+        """Reads `search.json`, or the folder that holds it.
+
+        Raises:
+            SurgetankError: if there is no answer there.
+        """
+        file = path / "search.json" if path.is_dir() else path
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            content.pop("remedy")
+            content["levels"] = tuple(Level(**_numbers(x)) for x in content["levels"])
+            content["shape"] = content["shape"] and Shape(**_numbers(content["shape"]))
+            content["used"] = tuple(Used(**x) for x in content["used"])
+            content["remedies"] = tuple(Remedy(**x) for x in content["remedies"])
+            return cls(**content)
+        except OSError as error:
+            reason = (error.strerror or "cannot be read").lower()
+            raise SurgetankError(reason, place=str(file), mend="Give a search's folder") from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise SurgetankError(
+                "this is not the answer of a search",
+                place=str(file),
+                mend="Give a search.json that `surgetank search --out` wrote",
+            ) from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else "inf" if value > 0 else "-inf"
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def _numbers(content: Mapping[str, Any]) -> dict[str, Any]:
+    """null back to NaN, "inf" back to infinity."""
+    back = {None: math.nan, "inf": math.inf, "-inf": -math.inf}
+    return {
+        key: back.get(value, value)
+        if value is None or (isinstance(value, str) and value in back)
+        else value
+        for key, value in content.items()
+    }

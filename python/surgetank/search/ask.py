@@ -1,0 +1,262 @@
+"""A search from a question to an answer."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from surgetank.errors import SurgetankError
+from surgetank.scenario import Scenario, load
+from surgetank.search.answer import Answer, Remedy, Used
+from surgetank.search.find import Finding, Progress, Question, Search
+from surgetank.search.gave_way import named, past, ranking, remedies
+from surgetank.search.goal import Per, goal
+from surgetank.search.lever import Lever, lever
+from surgetank.search.pool import Journal, Pool, processes
+from surgetank.search.posterior import CONFIDENCE, fit
+from surgetank.search.shape import levels, shape
+from surgetank.simulate import build
+
+__all__ = ["search"]
+
+Watch = Callable[[Progress], None]
+
+#: Range of a search that is given none, as factors of the scenario's own value.
+_LOAD_RANGE: Final = (0.05, 256.0)
+_LEVERAGE_RANGE: Final = (1.25, 1_000.0)
+#: Precision of the short search that says what a remedy brings.
+_GAIN_PRECISION: Final = 0.1
+_GAIN_RUNS: Final = 60
+
+
+def search(
+    scenario: Scenario | str | Path,
+    find: str = "capacity",
+    *,
+    vary: str | None = None,
+    range: tuple[float, float] | None = None,
+    until: str | None = None,
+    degradation: float = 2.0,
+    budget: float = 0.01,
+    per: Per = "liquidation",
+    precision: float = 0.05,
+    runs_max: int = 200,
+    seed: int = 1,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    journal: Path | None = None,
+    try_remedies: bool = True,
+    watch: Watch | None = None,
+) -> Answer:
+    """Finds the line: the level of a quantity at which a limit breaks.
+
+    `find` is "capacity", "failure-threshold" or "safe-leverage"; with `until` (a limit of the
+    scenario, or "any") it is that limit's line along `vary` within `range` (good end first).
+    `budget` is the P(bad debt) of safe leverage, `per` liquidation or run. Replicates run in
+    `workers` processes (default: one per core) or on any `executor`; the answer does not depend on
+    which. `journal` keeps finished runs; a search given the same one goes on where it was.
+
+    Raises:
+        SurgetankError: naming what cannot be searched, and the mend.
+    """
+    chosen = scenario if isinstance(scenario, Scenario) else load(scenario)
+    question = _question(chosen, find, vary, range, until, degradation, budget, per)
+    question = replace(question, precision=precision, runs_max=runs_max, seed=seed)
+    _check(question)
+    known = Journal(journal)
+    if executor is not None:
+        given = executor
+        pool = Pool(lambda: given, known, can_revive=False)
+    else:
+        count = workers or os.cpu_count() or 1
+        pool = Pool(lambda: processes(count), known)
+    hunt = Search(question, pool, watch)
+    try:
+        hunt.go()
+        return _answer(hunt, try_remedies=try_remedies)
+    finally:
+        if executor is None:
+            pool.close()
+
+
+def _question(
+    scenario: Scenario,
+    find: str,
+    vary: str | None,
+    span: tuple[float, float] | None,
+    until: str | None,
+    degradation: float,
+    budget: float,
+    per: Per,
+) -> Question:
+    if until is not None:
+        limits = scenario.limits.as_mapping()
+        if until != "any" and until not in limits:
+            have = ", ".join(limits) or "none"
+            raise SurgetankError(
+                "the scenario sets no such limit",
+                place=f"--until {until}",
+                mend=f"It sets: {have}; or set it with --set limits.{until}=…",
+            )
+        aim = goal("limit", limit="" if until == "any" else until)
+    else:
+        aim = goal(find, degradation=degradation, budget=budget, per=per)
+    key = vary or ("leverage" if aim.find == "safe-leverage" else "load")
+    chosen = lever(scenario, key)
+    low, high = span or _default_range(chosen)
+    return Question(scenario, aim, chosen, low, high)
+
+
+def _default_range(chosen: Lever) -> tuple[float, float]:
+    if chosen.key == "load":
+        return chosen.own * _LOAD_RANGE[0], chosen.own * _LOAD_RANGE[1]
+    if chosen.key == "leverage":
+        return _LEVERAGE_RANGE
+    raise SurgetankError(
+        "which levels to try is not known", place=f"--vary {chosen.key}", mend="Give --range A:B"
+    )
+
+
+def _check(q: Question) -> None:
+    ends = (q.low, q.high)
+    if q.low == q.high or not all(map(math.isfinite, ends)):
+        raise SurgetankError("needs two different numbers", place="--range", mend="Give A:B")
+    if not 0 < q.precision < 1:
+        raise SurgetankError("must lie between 0 and 1", place="precision", mend="Try 0.05")
+    if q.runs_max < 16:
+        raise SurgetankError("is too few to tell anything", place="runs_max", mend="Allow 50")
+    if q.goal.find == "safe-leverage" and q.scenario.market is None:
+        raise SurgetankError(
+            "safe leverage needs a market", place=q.scenario.name, mend="Add a [market]"
+        )
+    for end in ends:
+        q.lever.at(q.scenario, q.lever.rounded(end))
+
+
+def _answer(hunt: Search, *, try_remedies: bool) -> Answer:
+    finding, q = hunt.finding, hunt.question
+    found = levels(finding.outcomes, q.goal, finding.unloaded_ms)
+    falling = q.high < q.low
+    estimate, low, high = _interval(finding)
+    used, tried = _what_gave_way(hunt, found=finding.status == "FOUND", try_remedies=try_remedies)
+    if tried and estimate is not None and estimate > 0:
+        tried = _with_gain(hunt, tried, estimate, (low, high))
+    post = finding.posterior
+    return Answer(
+        find=q.goal.find if q.goal.find != "limit" else q.goal.limit or "any",
+        status=finding.status,
+        estimate=estimate,
+        unit=q.lever.unit,
+        ci_low=low,
+        ci_high=high,
+        confidence=CONFIDENCE,
+        runs=hunt.pool.spent,
+        gave_way=named(used),
+        key=q.lever.key,
+        breaks=q.goal.said,
+        target=q.goal.target,
+        precision=q.precision,
+        why=finding.why,
+        scenario=q.scenario.name,
+        scenario_hash=q.scenario.hash,
+        build=build(),
+        seed=q.seed,
+        messages=hunt.pool.messages,
+        width=None if post is None else post.width,
+        dispersion=1.0 if post is None else post.dispersion,
+        falling=falling,
+        unloaded=_unloaded(finding),
+        levels=tuple(found),
+        shape=shape(found, q.lever.unit, falling=falling) if found else None,
+        used=tuple(used),
+        remedies=tuple(tried),
+    )
+
+
+def _unloaded(finding: Finding) -> dict[str, float] | None:
+    if math.isnan(finding.unloaded_ms):
+        return None
+    return {
+        "level": finding.unloaded_level,
+        "p99_ms": finding.unloaded_ms,
+        "low_ms": finding.unloaded_low_ms,
+        "high_ms": finding.unloaded_high_ms,
+    }
+
+
+def _interval(finding: Finding) -> tuple[float | None, float | None, float | None]:
+    """Estimate and ends; the error of the unloaded value, if any, is added in quadrature."""
+    post, q = finding.posterior, finding.question
+    if post is None or finding.status == "INVALID":
+        return None, None, None
+    middle, (left, right) = post.median, post.interval()
+    shifts = [0.0]
+    if not math.isnan(finding.unloaded_ms):
+        ends = q.u(q.low), q.u(q.high)
+        for base in (finding.unloaded_low_ms, finding.unloaded_high_ms):
+            shifts.append(fit(finding.trials(base), *ends, q.goal.target).median - middle)
+    down, up = max(-min(shifts), 0.0), max(*shifts, 0.0)
+    low = q.level(middle - math.hypot(middle - left, down))
+    high = q.level(middle + math.hypot(right - middle, up))
+    return q.level(middle), min(low, high), max(low, high)
+
+
+def _what_gave_way(
+    hunt: Search, *, found: bool, try_remedies: bool
+) -> tuple[list[Used], list[Remedy]]:
+    finding, q = hunt.finding, hunt.question
+    broken = [o for o in finding.outcomes if q.goal.broke(o, finding.unloaded_ms)]
+    held = [o for o in finding.outcomes if not q.goal.broke(o, finding.unloaded_ms)]
+    if not broken:
+        return [], []
+    # The runs that broke nearest to the line: farther out everything is full.
+    nearest = sorted(broken, key=lambda o: abs(q.u(o.level) - q.u(past(finding))))[:4]
+    lowest = sorted(finding.unloaded or held, key=lambda o: q.u(o.level))[:4]
+    used = ranking(nearest, lowest)
+    if not (try_remedies and found):
+        return used, []
+    return used, list(remedies(hunt, past(finding), used))
+
+
+def _with_gain(
+    hunt: Search, tried: list[Remedy], estimate: float, ends: tuple[float | None, float | None]
+) -> list[Remedy]:
+    """The smallest change that restores, with what it brings: a short search of its own.
+
+    Held against the same unloaded value, so that the line is the same one.
+    """
+    best = min((r for r in tried if r.restores), key=lambda r: r.size, default=None)
+    q = hunt.question
+    if best is None or None in ends:
+        return tried
+    changed = q.scenario.with_values(best.values)
+    span = (estimate / 4, estimate * 16) if q.low < q.high else (estimate * 4, estimate / 16)
+    question = replace(
+        q,
+        scenario=changed,
+        lever=replace(lever(changed, q.lever.key), own=estimate),
+        low=span[0],
+        high=span[1],
+        precision=_GAIN_PRECISION,
+        runs_max=hunt.pool.spent + _GAIN_RUNS,
+    )
+    other = Search(question, hunt.pool, hunt.watch)
+    other.finding.take_unloaded(hunt.finding)
+    after, low, high = _interval(other.go())
+    if after is None or low is None or high is None:
+        return tried
+    here = math.log(float(ends[1] or 1) / float(ends[0] or 1)) / 2
+    half = math.hypot(here, math.log(high / low) / 2)
+    ratio = after / estimate
+    gained = replace(
+        best,
+        gain=ratio - 1,
+        gain_low=ratio * math.exp(-half) - 1,
+        gain_high=ratio * math.exp(half) - 1,
+    )
+    return [gained if r is best else r for r in tried]

@@ -1,0 +1,41 @@
+"""At which level the next run is made.
+
+Run i is placed by the runs before i − LOOKAHEAD + 1, however many have finished by then. So up to
+LOOKAHEAD runs can be under way at once, and the levels, and with them the answer, do not depend on
+how many workers there are or who finishes first.
+
+Levels are quantiles of θ's posterior, taken in van der Corput's order, and moved in turn by ∓1.1/β:
+while θ is uncertain they spread over where it may be; once it is known better than the width of the
+transition they straddle it, at P ≈ .25 and .75 for a target of .5, which tells both θ and β (the
+D-optimal levels of a logistic are .18 and .82: Wu, JASA 80, 1985).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from surgetank.search.posterior import Posterior
+
+__all__ = ["LOOKAHEAD", "place"]
+
+LOOKAHEAD: Final = 8
+"""Runs that may be under way at once."""
+_OFFSET: Final = 1.1
+
+
+def place(posterior: Posterior, index: int, low: float, high: float) -> float:
+    """Level u of the refining run `index` (0, 1, …), inside [low, high]."""
+    u = posterior.quantile(0.025 + 0.95 * _van_der_corput(index + 1))
+    side = 1 if index % 2 else -1
+    left, right = posterior.interval()
+    return min(high, max(low, u + side * _OFFSET * min(posterior.width, right - left)))
+
+
+def _van_der_corput(n: int) -> float:
+    """The n-th number of van der Corput's sequence in base 2: n's digits mirrored at the point."""
+    value, weight = 0.0, 0.5
+    while n:
+        value += weight * (n % 2)
+        n //= 2
+        weight /= 2
+    return value

@@ -1,0 +1,348 @@
+"""The search itself: unloaded value, climb to the first break, then the posterior of the line.
+
+1. **Unloaded** (capacity only): p99 at a small load, pooled over seeds, with its own error.
+2. **Climb**: two seeds at each of two levels, doubling until a level breaks; one level beyond the
+   break is always seen, so that a response that falls again is noticed.
+3. **Refine**: one run at a time at the level that `design.place` names, until the interval is
+   narrow enough or the runs are spent.
+
+Every seed is drawn from the search's own, by phase and number, and every decision uses runs in the
+order in which they were asked for: the answer depends on neither workers nor timing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from blake3 import blake3
+
+from surgetank.scenario import Scenario
+from surgetank.search.design import LOOKAHEAD, place
+from surgetank.search.goal import Goal
+from surgetank.search.lever import Lever, is_ratio_scale, lever
+from surgetank.search.pool import Pool, Running
+from surgetank.search.posterior import Posterior, Trial, fit
+from surgetank.search.probe import Outcome, Task
+
+__all__ = ["Finding", "Progress", "Question", "Search"]
+
+_CLIMB_SEEDS: Final = 2
+_UNLOADED_SEEDS: Final = 8
+#: Refining runs before the first look at the width; counts need an idea of their dispersion.
+_REFINE_MIN: Final = 16
+_REFINE_MIN_COUNTS: Final = 24
+_EDGE_SEEDS: Final = 6
+#: Background messages that an unloaded run should have, so that its p99 means something.
+_UNLOADED_MESSAGES: Final = 4_000
+_LENGTHEN_MAX: Final = 20.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a scenario."""
+
+    scenario: Scenario
+    goal: Goal
+    lever: Lever
+    low: float
+    """The end of the range where all is well."""
+    high: float
+    """The other end; it may be the smaller number."""
+    precision: float = 0.05
+    """Half width of the interval over the estimate at which the search is content."""
+    runs_max: int = 200
+    seed: int = 1
+
+    def u(self, level: float) -> float:
+        """The level on the scale of the search: ln or plain, rising towards trouble."""
+        sign = 1.0 if self.high > self.low else -1.0
+        if is_ratio_scale(self.low, self.high):
+            return sign * math.log(level)
+        return sign * 4.0 * level / abs(self.high - self.low)
+
+    def level(self, u: float) -> float:
+        """The reverse of `u`, rounded to what can be asked for."""
+        sign = 1.0 if self.high > self.low else -1.0
+        if is_ratio_scale(self.low, self.high):
+            return self.lever.rounded(math.exp(sign * u))
+        return self.lever.rounded(sign * u * abs(self.high - self.low) / 4.0)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a search is."""
+
+    phase: str
+    runs: int
+    low: float | None
+    high: float | None
+    estimate: float | None
+    p_broken: float | None
+    """Share of the last runs that broke."""
+    share_left: float | None
+    """Rough share of the work that is left."""
+
+
+@dataclass
+class Finding:
+    """All that a search has seen."""
+
+    question: Question
+    unloaded_ms: float = math.nan
+    unloaded_low_ms: float = math.nan
+    unloaded_high_ms: float = math.nan
+    unloaded_level: float = math.nan
+    unloaded: list[Outcome] = field(default_factory=list)
+    climbed: list[Outcome] = field(default_factory=list)
+    refined: list[Outcome] = field(default_factory=list)
+    posterior: Posterior | None = None
+    status: str = "UNKNOWN"
+    why: str = ""
+    """Why the line was not found, or what a reader must know."""
+
+    def take_unloaded(self, other: Finding) -> None:
+        """Takes over the unloaded value of another search."""
+        self.unloaded_level, self.unloaded_ms = other.unloaded_level, other.unloaded_ms
+        self.unloaded_low_ms, self.unloaded_high_ms = other.unloaded_low_ms, other.unloaded_high_ms
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """Every run at a level of the range."""
+        return [*self.climbed, *self.refined]
+
+    def trials(self, unloaded_ms: float | None = None) -> list[Trial]:
+        """The runs as trials; another unloaded value shows what its error does."""
+        q, base = self.question, self.unloaded_ms if unloaded_ms is None else unloaded_ms
+        found = [q.goal.trial(o, q.u(o.level), base) for o in self.outcomes if not o.invalid]
+        return [t for t in found if not math.isnan(t.broken)]
+
+
+class Search:
+    """Answers a question with the runs of a pool."""
+
+    def __init__(
+        self, question: Question, pool: Pool, watch: Callable[[Progress], None] | None = None
+    ) -> None:
+        self.question, self.pool = question, pool
+        self.watch = watch
+        self.finding = Finding(question)
+        ends = question.u(question.low), question.u(question.high)
+        self._low, self._high = ends
+        self._trials: list[Trial] = []
+
+    def go(self) -> Finding:
+        """Searches until it is content; what was found so far is in `finding` at any time.
+
+        Raises:
+            SurgetankError: if the scenario cannot be run.
+        """
+        finding = self.finding
+        if self.question.goal.find == "capacity" and math.isnan(finding.unloaded_ms):
+            self._find_unloaded()
+        if not finding.why and self._climb():
+            self._refine()
+        self._judge()
+        return finding
+
+    def task(self, level: float, phase: str, number: int) -> Task:
+        """A run of this search: its seed follows from the search's seed, phase and number."""
+        q = self.question
+        return self.task_of(q.lever.at(q.scenario, level), level, phase, number)
+
+    def task_of(self, scenario: Scenario, level: float, phase: str, number: int) -> Task:
+        """As `task`, with a scenario that is already at the level."""
+        digest = blake3(f"{self.question.seed}/{phase}/{number}".encode()).digest(8)
+        return Task(scenario, level, int.from_bytes(digest) >> 1)
+
+    def _tell(self, phase: str) -> None:
+        if self.watch is None:
+            return
+        post, q = self.finding.posterior, self.question
+        low = high = middle = left = None
+        if post is not None:
+            a, b = sorted(q.level(u) for u in post.interval())
+            low, high, middle = a, b, q.level(post.median)
+            width = (high - low) / 2 / abs(middle) if middle else math.inf
+            left = 1 - min(1.0, (q.precision / width) ** 2) if width > 0 else 0.0
+        last = self._trials[-LOOKAHEAD:]
+        total = sum(t.trials for t in last)
+        share = sum(t.broken for t in last) / total if total else None
+        self.watch(Progress(phase, self.pool.spent, low, high, middle, share, left))
+
+    # 1. Unloaded
+
+    def _find_unloaded(self) -> None:
+        """p99 at the low end of the range: the geometric mean over seeds, and its error."""
+        q, finding = self.question, self.finding
+        level = finding.unloaded_level = q.lever.rounded(q.low)
+        idle = self._lengthened(q.lever.at(q.scenario, level))
+        finding.unloaded = self.pool.all(
+            [self.task_of(idle, level, "unloaded", i) for i in range(_UNLOADED_SEEDS)]
+        )
+        self._tell("unloaded")
+        if self._invalid(finding.unloaded):
+            return
+        values = np.array([o.value("delay_p99_ms") for o in finding.unloaded])
+        if not np.isfinite(values).all() or values.min() <= 0:
+            finding.why = (
+                f"p99 at the unloaded level {level:g} cannot be measured; lengthen the run"
+            )
+            return
+        logs = np.log(values)
+        error = float(logs.std(ddof=1)) / math.sqrt(len(logs))
+        middle = float(logs.mean())
+        finding.unloaded_ms = math.exp(middle)
+        finding.unloaded_low_ms = math.exp(middle - 1.96 * error)
+        finding.unloaded_high_ms = math.exp(middle + 1.96 * error)
+
+    def _lengthened(self, scenario: Scenario) -> Scenario:
+        """Long enough for a p99, if the load is what is varied."""
+        if self.question.lever.key != "load":
+            return scenario
+        wanted = scenario.warmup_s + _UNLOADED_MESSAGES / lever(scenario, "load").own
+        seconds = min(wanted, _LENGTHEN_MAX * scenario.duration_s)
+        if seconds <= scenario.duration_s:
+            return scenario
+        return scenario.with_values({"duration_s": round(seconds, 3)})
+
+    # 2. Climb
+
+    def _climb(self) -> bool:
+        """Levels by twos until one holds and the next breaks; False if there is no such pair."""
+        q = self.question
+        own = q.u(q.lever.own) if q.lever.own > 0 else self._low
+        start = min(max(own, self._low), self._high)
+        levels: dict[float, list[Outcome]] = {}
+        step = self._step()
+        self._visit(levels, [start, start + step])
+        while not self.finding.why:
+            held = [u for u in levels if not self._mostly_broken(levels[u])]
+            broke = [u for u in levels if self._mostly_broken(levels[u])]
+            if held and broke and max(levels) > min(broke):
+                return True
+            top, bottom = max(levels), min(levels)
+            if not broke and top >= self._high:
+                return self._edge(self._high, "the line was not reached")
+            if not held and bottom <= self._low:
+                return self._edge(self._low, "it breaks already at the low end of the range")
+            if held and broke:
+                if top >= self._high:
+                    return True
+                self._visit(levels, [top + step])
+            elif broke:
+                self._visit(levels, [bottom - step, bottom - 2 * step])
+            else:
+                self._visit(levels, [top + step, top + 2 * step])
+        return False
+
+    def _step(self) -> float:
+        q = self.question
+        if is_ratio_scale(q.low, q.high):
+            return min(math.log(2), (self._high - self._low) / 4)
+        return (self._high - self._low) / 8
+
+    def _visit(self, levels: dict[float, list[Outcome]], wanted: list[float]) -> None:
+        inside = [min(max(u, self._low), self._high) for u in wanted]
+        fresh = [u for u in dict.fromkeys(inside) if u not in levels]
+        tasks: list[Task] = []
+        for u in fresh:
+            first = len(self.finding.climbed) + len(tasks)
+            level = self.question.level(u)
+            tasks += [self.task(level, "climb", first + i) for i in range(_CLIMB_SEEDS)]
+        found = self.pool.all(tasks)
+        for i, u in enumerate(fresh):
+            levels[u] = found[i * _CLIMB_SEEDS : (i + 1) * _CLIMB_SEEDS]
+        self._add(found, self.finding.climbed, "climb")
+
+    def _edge(self, u: float, why: str) -> bool:
+        """The line is at or beyond an end: more seeds there, then say so."""
+        level = self.question.level(u)
+        first = len(self.finding.climbed)
+        tasks = [self.task(level, "climb", first + i) for i in range(_EDGE_SEEDS)]
+        self._add(self.pool.all(tasks), self.finding.climbed, "climb")
+        at = [t for t in self._trials if abs(t.u - u) < 1e-9]
+        share = sum(t.broken for t in at) / max(1.0, sum(t.trials for t in at))
+        target = self.question.goal.target
+        if (share > target) == (u == self._high):
+            return True  # it was close: the line may lie inside after all
+        self.finding.why = f"{why} ({level:g})"
+        return False
+
+    def _mostly_broken(self, outcomes: list[Outcome]) -> bool:
+        goal, base = self.question.goal, self.finding.unloaded_ms
+        trials = [goal.trial(o, 0.0, base) for o in outcomes]
+        total = sum(t.trials for t in trials)
+        return sum(t.broken for t in trials) > goal.target * total
+
+    # 3. Refine
+
+    def _refine(self) -> None:
+        q, finding = self.question, self.finding
+        pending: deque[Running] = deque()
+        finding.posterior = self._fit()
+        counts = q.goal.find == "safe-leverage" and q.goal.per == "liquidation"
+        least = _REFINE_MIN_COUNTS if counts else _REFINE_MIN
+        index = 0
+        try:
+            while not finding.why and self.pool.spent < q.runs_max:
+                u = place(finding.posterior, index, self._low, self._high)
+                pending.append(self.pool.submit(self.task(q.level(u), "refine", index)))
+                index += 1
+                if len(pending) < LOOKAHEAD:
+                    continue
+                self._add([pending.popleft().result()], finding.refined, "refine")
+                finding.posterior = self._fit()
+                if len(finding.refined) >= least and self._is_narrow(finding.posterior):
+                    return
+            while pending and not finding.why:
+                self._add([pending.popleft().result()], finding.refined, "refine")
+                finding.posterior = self._fit()
+        finally:
+            for running in pending:
+                running.drop()
+
+    def _fit(self) -> Posterior:
+        return fit(self._trials, self._low, self._high, self.question.goal.target)
+
+    def _is_narrow(self, posterior: Posterior) -> bool:
+        q = self.question
+        low, high = (q.level(u) for u in posterior.interval())
+        return abs(high - low) / 2 <= q.precision * abs(q.level(posterior.median))
+
+    def _add(self, found: list[Outcome], to: list[Outcome], phase: str) -> None:
+        to.extend(found)
+        if not self._invalid(found):
+            self._trials = self.finding.trials()
+        self._tell(phase)
+
+    def _invalid(self, found: list[Outcome]) -> bool:
+        bad = next((o for o in found if o.invalid), None)
+        if bad is None:
+            return False
+        self.finding.status = "INVALID"
+        self.finding.why = f"a run at {bad.level:g} (seed {bad.seed}): {bad.invalid[0]}"
+        return True
+
+    def _judge(self) -> None:
+        finding = self.finding
+        if finding.status == "INVALID":
+            return
+        if finding.posterior is None:
+            finding.why = finding.why or "the line was not found"
+            return
+        low, high = finding.posterior.interval()
+        edge = 0.02 * (self._high - self._low)
+        if low < self._low + edge or high > self._high - edge:
+            finding.why = "the interval reaches an end of the range; widen --range"
+        elif not self._is_narrow(finding.posterior):
+            finding.why = (
+                f"{self.pool.spent} runs were not enough for ± {self.question.precision:.0%}; "
+                "allow more with --runs-max"
+            )
+        else:
+            finding.status = "FOUND"

@@ -1,0 +1,98 @@
+"""What is looked for: when a run counts as broken, and how probable that may be.
+
+- Throughput capacity: the highest load whose p99 end-to-end delay stays within `degradation` of its
+  unloaded value and of whose messages 99 % are executed.
+- Failure threshold: the lowest load at which systemic desynchronisation is more likely than not.
+- Safe leverage: the highest initial leverage whose P(bad debt), per liquidation or per run, stays
+  below the budget.
+- A limit of the scenario: the level at which it is more likely than not to break.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from surgetank.errors import SurgetankError
+from surgetank.search.posterior import Trial
+from surgetank.search.probe import Outcome
+
+__all__ = ["FINDS", "Goal", "Per", "goal"]
+
+Per = Literal["liquidation", "run"]
+
+FINDS: Final = ("capacity", "failure-threshold", "safe-leverage")
+"""What can be found by name."""
+
+_GOODPUT_MIN: Final = 0.99
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What breaks, and the probability at which the line is drawn."""
+
+    find: str
+    target: float
+    """P(broken) on the line."""
+    limit: str = ""
+    """The limit that breaks, for `find` = "limit"; empty = any of them."""
+    degradation: float = 2.0
+    per: Per = "liquidation"
+
+    def trial(self, outcome: Outcome, u: float, unloaded_ms: float) -> Trial:
+        """How often it broke in this run: once of once, or bad debts of liquidations."""
+        if self.find == "safe-leverage" and self.per == "liquidation":
+            return Trial(u, outcome.value("bad_debts"), outcome.value("closed_out"))
+        return Trial(u, float(self.broke(outcome, unloaded_ms)), 1.0)
+
+    def broke(self, outcome: Outcome, unloaded_ms: float) -> bool:
+        """Whether the run is beyond the line."""
+        if self.find == "capacity":
+            delay = outcome.value("delay_p99_ms")
+            done = outcome.value("executed_share")
+            slow = math.isnan(delay) or delay > self.degradation * unloaded_ms
+            return slow or not done >= _GOODPUT_MIN
+        if self.find == "failure-threshold":
+            return outcome.value("systemic_desync_s") > 0
+        if self.find == "safe-leverage":
+            share = outcome.value("bad_debts") / max(outcome.value("closed_out"), 1.0)
+            return share > (0.0 if self.per == "run" else self.target)
+        if self.limit:
+            return self.limit in outcome.failed
+        return bool(outcome.failed)
+
+    @property
+    def said(self) -> str:
+        """What breaks, in words."""
+        if self.find == "capacity":
+            return f"p99 delay above {self.degradation:g} × unloaded, or goodput below 99 %"
+        if self.find == "failure-threshold":
+            return "systemic desynchronisation (more than a third of the weight out of step)"
+        if self.find == "safe-leverage":
+            return f"bad debt in more than {self.target:g} of {self.per}s"
+        return self.limit or "any limit of the scenario"
+
+
+def goal(
+    find: str,
+    *,
+    limit: str = "",
+    degradation: float = 2.0,
+    budget: float = 0.01,
+    per: Per = "liquidation",
+) -> Goal:
+    """A goal by its name.
+
+    Raises:
+        SurgetankError: if there is none of this name, or a number makes no sense.
+    """
+    if find not in (*FINDS, "limit"):
+        mend = f"Take one of: {', '.join(FINDS)}; or give --vary, --range and --until"
+        raise SurgetankError("nothing of this name can be found", place=find, mend=mend)
+    if not degradation > 1:
+        raise SurgetankError("must be above 1", place="degradation", mend="The default is 2")
+    if not 0 < budget < 0.5:
+        raise SurgetankError("must lie between 0 and 0.5", place="budget", mend="Try 0.01")
+    target = budget if find == "safe-leverage" else 0.5
+    return Goal(find, target, limit, degradation, per)

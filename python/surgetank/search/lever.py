@@ -1,0 +1,153 @@
+"""What is varied: load, leverage, or any numeric key of the scenario."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from surgetank.errors import SurgetankError
+from surgetank.scenario import Scenario
+
+__all__ = ["Lever", "is_ratio_scale", "lever"]
+
+
+@dataclass(frozen=True)
+class Lever:
+    """A quantity of a scenario that can be set."""
+
+    key: str
+    unit: str
+    own: float
+    """The scenario's own value."""
+    whole: bool
+    """Only whole numbers."""
+    values: Callable[[float], Mapping[str, Any]]
+    """Level → values for `Scenario.with_values`."""
+
+    def at(self, scenario: Scenario, level: float) -> Scenario:
+        """The scenario at this level.
+
+        Raises:
+            SurgetankError: if the scenario allows no such level.
+        """
+        return scenario.with_values(self.values(level))
+
+    def rounded(self, level: float) -> float:
+        """The nearest level that can be asked for: whole, or of six digits."""
+        return float(round(level)) if self.whole else float(f"{level:.6g}")
+
+
+def lever(scenario: Scenario, key: str) -> Lever:
+    """`load` (background messages/s), `leverage` (×), or a dotted key such as `network.nodes`.
+
+    Raises:
+        SurgetankError: if the scenario has no such number.
+    """
+    if key == "load":
+        return _load(scenario)
+    if key == "leverage":
+        return _leverage(scenario)
+    own = _number_at(scenario, key)
+    return Lever(
+        key, _unit(key), float(own), isinstance(own, int), lambda level: _put(key, own, level)
+    )
+
+
+def _put(key: str, own: float, level: float) -> Mapping[str, Any]:
+    return {key: round(level) if isinstance(own, int) else level}
+
+
+def _load(scenario: Scenario) -> Lever:
+    """The mean rate of background messages; the profile multiplies it as before."""
+    arrivals = scenario.flow.arrivals
+    if scenario.flow.replay_messages or arrivals.kind == "none":
+        raise SurgetankError(
+            "this scenario has no background process whose rate could be raised",
+            place="flow.arrivals",
+            mend="Set `flow.arrivals.kind`, or vary another key",
+        )
+    if arrivals.kind != "mmpp":
+        rate = arrivals.rate_per_s
+        return Lever("load", "1/s", rate, False, lambda x: {"flow.arrivals.rate_per_s": x})
+    cycle = sum(arrivals.dwell_s)
+    rates = arrivals.rates_per_s
+    mean = sum(r * d for r, d in zip(rates, arrivals.dwell_s, strict=True)) / cycle
+    if mean <= 0:
+        raise SurgetankError(
+            "all rates are nil", place="flow.arrivals.rates_per_s", mend="Raise one"
+        )
+    return Lever(
+        "load",
+        "1/s",
+        mean,
+        False,
+        lambda x: {"flow.arrivals.rates_per_s": [r * x / mean for r in rates]},
+    )
+
+
+def _leverage(scenario: Scenario) -> Lever:
+    """The highest initial leverage L: initial margin 1/L, maintenance κ/L with the venue's own κ.
+
+    Positions at the start keep their place below the highest leverage (at least 1).
+    """
+    market = scenario.market
+    if market is None:
+        raise SurgetankError(
+            "leverage needs a market", place=scenario.name, mend="Add a [market] to the scenario"
+        )
+    kappa = market.margin.maintenance / market.margin.initial
+    least = market.positions.leverage_min * market.margin.initial
+    most = market.positions.leverage_max * market.margin.initial
+
+    def values(level: float) -> Mapping[str, Any]:
+        return {
+            "market.margin.initial": 1 / level,
+            "market.margin.maintenance": kappa / level,
+            "market.positions.leverage_min": max(1.0, min(least * level, level)),
+            "market.positions.leverage_max": max(1.0, min(most * level, level)),
+        }
+
+    return Lever("leverage", "x", 1 / market.margin.initial, False, values)
+
+
+def _number_at(scenario: Scenario, key: str) -> float:
+    value: Any = scenario.model_dump(mode="json", by_alias=True)
+    for part in key.split("."):
+        if isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        elif isinstance(value, dict) and part in value:
+            value = value[part]
+        else:
+            raise SurgetankError(
+                "the scenario has no such key", place=key, mend="See `surgetank schema`"
+            )
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise SurgetankError("this is not a number", place=key, mend="Vary a numeric key")
+    return value
+
+
+#: Endings of keys and what they mean.
+_UNITS = {
+    "per_s": "1/s",
+    "ms": "ms",
+    "us": "µs",
+    "s": "s",
+    "mbps": "Mbit/s",
+    "usd": "USD",
+    "bp": "bp",
+    "bytes": "bytes",
+    "pct": "%",
+}
+
+
+def _unit(key: str) -> str:
+    last = key.rpartition(".")[2]
+    found = (unit for end, unit in _UNITS.items() if last == end or last.endswith(f"_{end}"))
+    return next(found, "1")
+
+
+def is_ratio_scale(low: float, high: float) -> bool:
+    """Whether levels between these two are better spaced by ratio than by difference."""
+    return min(low, high) > 0 and math.log(max(low, high) / min(low, high)) > math.log(1.5)

@@ -1,0 +1,227 @@
+"""Replicates in parallel: here, on any executor, or on a cluster; each is made once and kept.
+
+The journal is a file of JSON lines, one per finished run, named by seed and scenario hash. A search
+that starts again with it makes the same decisions and finds these runs already made.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, ParamSpec, TypeVar
+
+from surgetank.errors import SurgetankError
+from surgetank.search.probe import Outcome, Task, probe
+
+__all__ = ["Inline", "Journal", "Pool", "dask_executor", "processes"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Times that a pool whose worker died is made anew before the search gives up.
+_REVIVALS: Final = 5
+
+
+class Inline(Executor):
+    """Runs a task in this process, at once: for one worker, and for debugging."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """As `Executor.submit`."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def processes(workers: int) -> Executor:
+    """That many fresh processes; one worker is this process."""
+    if workers <= 1:
+        return Inline()
+    # Fork would copy the thread pools of polars in mid-use.
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+
+
+def dask_executor(address: str) -> Executor:
+    """The workers of a Dask scheduler; a task whose worker dies goes to another one.
+
+    Raises:
+        SurgetankError: if Dask is not installed, or nobody answers at the address.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise SurgetankError(
+            "Dask is not installed", place="--dask", mend="pip install 'surgetank[cluster]'"
+        ) from None
+    try:
+        client = Client(address, timeout="10s", set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise SurgetankError(
+            f"no Dask scheduler answers ({error})",
+            place=f"--dask {address}",
+            mend="Start one with `dask scheduler`, or correct the address",
+        ) from None
+    executor: Executor = client.get_executor(retries=3)
+    return executor
+
+
+class Journal:
+    """Finished runs by their key, on disk if there is a path."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._found: dict[str, Outcome] = {}
+        if path is not None and path.exists():
+            self._read(path)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def _read(self, path: Path) -> None:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        for number, line in enumerate(lines, start=1):
+            try:
+                outcome = Outcome.from_dict(json.loads(line))
+            except (ValueError, KeyError, TypeError):
+                if number == len(lines) and not line.endswith("\n"):
+                    break  # cut off in the middle of a line: that run is made again
+                raise SurgetankError(
+                    f"line {number} is not a finished run",
+                    place=str(path),
+                    mend="Remove the line, or start without --resume",
+                ) from None
+            self._found[outcome.key] = outcome
+        whole = [line for line in lines if line.endswith("\n")]
+        if len(whole) < len(lines):
+            path.write_text("".join(whole), encoding="utf-8")
+
+    def get(self, key: str) -> Outcome | None:
+        """A finished run."""
+        return self._found.get(key)
+
+    def add(self, outcome: Outcome) -> None:
+        """Keeps a run, on disk before anything is done with it."""
+        self._found[outcome.key] = outcome
+        if self._path is not None:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(outcome.to_dict(), allow_nan=False) + "\n")
+                file.flush()
+
+
+class Pool:
+    """Makes runs, in any number of processes, and hands them back in the order asked for."""
+
+    def __init__(
+        self, make: Callable[[], Executor], journal: Journal, *, can_revive: bool = True
+    ) -> None:
+        self._make, self._journal, self._can_revive = make, journal, can_revive
+        self._executor: Executor | None = None
+        self._revived = 0
+        self.spent = 0
+        """Runs asked for, found or made."""
+        self.messages = 0
+        """Client messages simulated in them."""
+
+    def submit(self, task: Task) -> Running:
+        """Begins a run, unless it has been made before."""
+        self.spent += 1
+        known = self._journal.get(task.key)
+        return Running(self, task, known, None if known else self._begin(task))
+
+    def all(self, tasks: Sequence[Task]) -> list[Outcome]:
+        """Makes these runs."""
+        running = [self.submit(task) for task in tasks]
+        return [run.result() for run in running]
+
+    def close(self) -> None:
+        """Ends the workers; runs not yet begun are dropped."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+            self._executor = None
+
+    def _begin(self, task: Task) -> Future[Outcome]:
+        for _ in range(_REVIVALS):
+            if self._executor is None:
+                with _one_thread_each():
+                    self._executor = self._make()
+                    return self._executor.submit(probe, task)
+            try:
+                with _one_thread_each():
+                    return self._executor.submit(probe, task)
+            except BrokenExecutor:
+                self._revive(self._executor)
+        raise _died()
+
+    def _finish(self, running: Running) -> Outcome:
+        while running.outcome is None:
+            executor, future = self._executor, running.future
+            if future is None:
+                running.future = self._begin(running.task)
+                continue
+            try:
+                running.outcome = future.result()
+                self._journal.add(running.outcome)
+            except BrokenExecutor:
+                if self._executor is executor and executor is not None:
+                    self._revive(executor)
+                running.future = None
+        self.messages += running.outcome.messages
+        return running.outcome
+
+    def _revive(self, broken: Executor) -> None:
+        """A worker died (out of memory, killed): its pool is of no more use."""
+        self._revived += 1
+        if not self._can_revive or self._revived > _REVIVALS:
+            raise _died()
+        broken.shutdown(wait=False, cancel_futures=True)
+        self._executor = None
+
+
+class Running:
+    """A run that has been begun."""
+
+    def __init__(
+        self, pool: Pool, task: Task, outcome: Outcome | None, future: Future[Outcome] | None
+    ) -> None:
+        self._pool, self.task, self.outcome, self.future = pool, task, outcome, future
+
+    def result(self) -> Outcome:
+        """What became of it, when it has ended.
+
+        Raises:
+            SurgetankError: if the scenario cannot be built, or workers keep dying.
+        """
+        return self._pool._finish(self)
+
+    def drop(self) -> None:
+        """It is not needed any more."""
+        if self.future is not None:
+            self.future.cancel()
+
+
+def _died() -> SurgetankError:
+    return SurgetankError(
+        "workers keep dying",
+        place="the pool of workers",
+        mend="Give them more memory or fewer --workers, and go on with --resume",
+        exit_code=3,
+    )
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Workers begun inside measure on one thread each: there are as many of them as cores."""
+    before = os.environ.get("POLARS_MAX_THREADS")
+    os.environ["POLARS_MAX_THREADS"] = before or "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["POLARS_MAX_THREADS"]

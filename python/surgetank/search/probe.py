@@ -1,0 +1,126 @@
+"""One replicate: a scenario and a seed in, the numbers a search needs out.
+
+`probe` runs in another process, perhaps on another machine, so it takes and gives plain values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from surgetank.measure import measure
+from surgetank.measure.saturation import saturation
+from surgetank.scenario import Scenario
+from surgetank.simulate import simulate
+from surgetank.verdict import Status, judge
+
+__all__ = ["Outcome", "Saturated", "Task", "probe"]
+
+#: Saturated resources kept of each run.
+_KEPT = 8
+
+
+@dataclass(frozen=True)
+class Task:
+    """A run to be made."""
+
+    scenario: Scenario
+    level: float
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """What names the run: its seed and all that changes its trace."""
+        return f"{self.seed}:{self.scenario.hash}"
+
+
+@dataclass(frozen=True)
+class Saturated:
+    """A resource and how much of it was used."""
+
+    resource: str
+    where: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of it."""
+
+    key: str
+    level: float
+    seed: int
+    messages: int
+    """Client messages simulated."""
+    values: Mapping[str, float | None]
+    """Every measure; infinite where a quantile was never reached."""
+    failed: tuple[str, ...]
+    """Limits of the scenario that broke."""
+    unknown: tuple[str, ...]
+    """Limits that could not be judged."""
+    invalid: tuple[str, ...]
+    """Why the run does not count, if so."""
+    saturated: tuple[Saturated, ...]
+    """Most saturated first."""
+
+    def value(self, name: str) -> float:
+        """A measure; NaN if the run had nothing to measure it on."""
+        found = self.values.get(name)
+        return math.nan if found is None else found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; infinity becomes the text "inf"."""
+        content = asdict(self)
+        content["values"] = {k: _plain(v) for k, v in self.values.items()}
+        return content
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Outcome:
+        """The reverse of `to_dict`."""
+        return cls(
+            key=str(content["key"]),
+            level=float(content["level"]),
+            seed=int(content["seed"]),
+            messages=int(content["messages"]),
+            values={k: None if v is None else float(v) for k, v in content["values"].items()},
+            failed=tuple(content["failed"]),
+            unknown=tuple(content["unknown"]),
+            invalid=tuple(content["invalid"]),
+            saturated=tuple(Saturated(**s) for s in content["saturated"]),
+        )
+
+
+def _plain(value: float | None) -> float | str | None:
+    if value is None or math.isnan(value):
+        return None
+    return value if math.isfinite(value) else "inf" if value > 0 else "-inf"
+
+
+def probe(task: Task) -> Outcome:
+    """Runs a task.
+
+    Raises:
+        SurgetankError: if the core cannot build the scenario.
+    """
+    trace = simulate(task.scenario, seed=task.seed)
+    measures = measure(trace)
+    verdict = judge(measures, task.scenario.limits.as_mapping(), trace)
+    limits = task.scenario.limits.as_mapping()
+    by_status: dict[Status, list[str]] = {status: [] for status in Status}
+    for reason in verdict.reasons:
+        text = reason.name if reason.name in limits else f"{reason.name}: {reason.text}"
+        by_status[reason.status].append(text)
+    ranked = saturation(trace)[:_KEPT]
+    return Outcome(
+        key=task.key,
+        level=task.level,
+        seed=task.seed,
+        messages=trace["messages"].height,
+        values={name: m.value for name, m in measures.items()},
+        failed=tuple(by_status[Status.FAIL]),
+        unknown=tuple(by_status[Status.UNKNOWN]),
+        invalid=tuple(by_status[Status.INVALID]),
+        saturated=tuple(Saturated(s.resource, s.where, s.value) for s in ranked),
+    )

@@ -1,0 +1,158 @@
+"""Whether the response rises as the search assumes, and whether throughput falls past its peak."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+from scipy import stats
+
+from surgetank.search.goal import Goal
+from surgetank.search.probe import Outcome
+
+__all__ = ["Level", "Shape", "levels", "shape"]
+
+#: A fall that chance alone would show this rarely is called one.
+_ALPHA: Final = 0.01
+#: A smaller fall of throughput is not worth the word.
+_FALL_MIN: Final = 0.05
+#: Runs at levels within this of each other are looked at together.
+_SAME: Final = 0.05
+
+
+@dataclass(frozen=True)
+class Level:
+    """The runs at (about) one level."""
+
+    level: float
+    runs: int
+    broken: float
+    trials: float
+    delay_p50_ms: float
+    delay_p99_ms: float
+    offered_per_s: float
+    throughput_per_s: float
+    throughput_sd: float
+
+    @property
+    def share(self) -> float:
+        """Share broken."""
+        return self.broken / self.trials if self.trials else math.nan
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the whole range looked like."""
+
+    monotone: bool
+    collapse: bool
+    peak_per_s: float
+    """Highest mean throughput of a level."""
+    peak_level: float
+    past_peak_per_s: float
+    """Mean throughput at the highest level tried."""
+    text: str
+    """For a reader; empty if there is nothing to say."""
+
+
+def levels(outcomes: Sequence[Outcome], goal: Goal, unloaded_ms: float) -> list[Level]:
+    """Valid runs grouped by level, ascending; a group spans at most 5 %."""
+    groups: list[list[Outcome]] = []
+    for outcome in sorted((o for o in outcomes if not o.invalid), key=lambda o: o.level):
+        if groups and outcome.level - groups[-1][0].level <= _SAME * abs(groups[-1][0].level):
+            groups[-1].append(outcome)
+        else:
+            groups.append([outcome])
+    return [_level(group, goal, unloaded_ms) for group in groups]
+
+
+def _level(group: list[Outcome], goal: Goal, unloaded_ms: float) -> Level:
+    trials = [goal.trial(o, 0.0, unloaded_ms) for o in group]
+    known = [t for t in trials if not math.isnan(t.broken)]
+    throughput = np.array([o.value("throughput_per_s") for o in group])
+    return Level(
+        level=float(np.mean([o.level for o in group])),
+        runs=len(group),
+        broken=sum(t.broken for t in known),
+        trials=sum(t.trials for t in known),
+        delay_p50_ms=_median(group, "delay_p50_ms"),
+        delay_p99_ms=_median(group, "delay_p99_ms"),
+        offered_per_s=_median(group, "offered_per_s"),
+        throughput_per_s=float(throughput.mean()),
+        throughput_sd=float(throughput.std(ddof=1)) if len(group) > 1 else math.nan,
+    )
+
+
+def _median(group: Sequence[Outcome], name: str) -> float:
+    return float(np.median([o.value(name) for o in group]))
+
+
+def shape(found: Sequence[Level], unit: str, *, falling: bool = False) -> Shape:
+    """Looks for a share broken that falls again, and for throughput that falls past its peak.
+
+    `falling`: trouble lies at the low end of the lever. Pairs of levels are compared by Fisher's
+    exact test (one-sided, Bonferroni over the pairs), throughput by Welch's t.
+    """
+    ordered = sorted(found, key=lambda x: x.level, reverse=falling)
+    again = _falls_again(ordered)
+    texts = []
+    if again is not None:
+        a, b = again
+        texts.append(
+            f"not monotone: {a.share:.0%} broke at {a.level:.4g} {unit}, but only {b.share:.0%} at "
+            f"{b.level:.4g} {unit}; the line given is the first crossing"
+        )
+    peak, last, fell = _collapse(ordered)
+    if fell:
+        texts.append(
+            f"throughput collapses: {peak.throughput_per_s:,.0f}/s at {peak.level:.4g} {unit}, "
+            f"{last.throughput_per_s:,.0f}/s at {last.level:.4g} {unit}"
+        )
+    return Shape(
+        monotone=again is None,
+        collapse=fell,
+        peak_per_s=peak.throughput_per_s if peak else math.nan,
+        peak_level=peak.level if peak else math.nan,
+        past_peak_per_s=last.throughput_per_s if last else math.nan,
+        text="; ".join(texts),
+    )
+
+
+def _falls_again(ordered: Sequence[Level]) -> tuple[Level, Level] | None:
+    # Counts of one run hang together; a run is one coin here.
+    coins = [(x, round(x.share * x.runs)) for x in ordered if x.trials]
+    pairs = [(a, b) for a, b in combinations(coins, 2) if a[0].share > b[0].share]
+    worst, least = None, 1.0
+    for (a, broke_a), (b, broke_b) in pairs:
+        table = [[broke_a, a.runs - broke_a], [broke_b, b.runs - broke_b]]
+        p = float(stats.fisher_exact(table, alternative="greater")[1])
+        if p < least:
+            worst, least = (a, b), p
+    return worst if least * max(1, len(pairs)) < _ALPHA else None
+
+
+def _collapse(ordered: Sequence[Level]) -> tuple[Level, Level, bool]:
+    """Peak, last level, and whether the last is lower beyond chance."""
+    known = [x for x in ordered if math.isfinite(x.throughput_per_s)]
+    if not known:
+        nothing = Level(math.nan, 0, 0, 0, *[math.nan] * 5)
+        return nothing, nothing, False
+    peak, last = max(known, key=lambda x: x.throughput_per_s), known[-1]
+    if peak is last or last.throughput_per_s > (1 - _FALL_MIN) * peak.throughput_per_s:
+        return peak, last, False
+    if not (math.isfinite(peak.throughput_sd) and math.isfinite(last.throughput_sd)):
+        return peak, last, False
+    test = stats.ttest_ind_from_stats(
+        peak.throughput_per_s,
+        max(peak.throughput_sd, 1e-9),
+        peak.runs,
+        last.throughput_per_s,
+        max(last.throughput_sd, 1e-9),
+        last.runs,
+        equal_var=False,
+    )
+    return peak, last, bool(test.pvalue < _ALPHA)
