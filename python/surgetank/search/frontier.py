@@ -1,0 +1,149 @@
+"""The frontier: safe leverage against load, for a venue and for its departures from theory."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from surgetank.errors import SurgetankError
+
+__all__ = ["Curve", "Frontier", "Point"]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of the figure: the scenario with some values changed."""
+
+    name: str
+    text: str
+    """For a reader."""
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Point:
+    """Safe leverage of one curve at one load."""
+
+    curve: str
+    load: float
+    """Background messages a second."""
+    estimate: float | None
+    ci_low: float | None
+    ci_high: float | None
+    status: str
+    """FOUND, UNKNOWN or INVALID, as of a search."""
+    why: str
+    runs: int
+    theory: float | None
+    """The closed form, for the curve on which its assumptions hold."""
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """Safe leverage against load."""
+
+    scenario: str
+    title: str
+    scenario_hash: str
+    build: str
+    seed: int
+    budget: float
+    per: str
+    confidence: float
+    capacity_per_s: float | None
+    """Service rate μ of the station that the closed form speaks of, if the scenario has one."""
+    theory: tuple[tuple[float, float], ...]
+    """(load, leverage) of the closed form, finely spaced; empty if it says nothing here."""
+    assumptions: tuple[tuple[str, bool], ...]
+    """What the closed form assumes, and whether the scenario keeps it."""
+    curves: tuple[Curve, ...]
+    points: tuple[Point, ...]
+    runs: int
+    messages: int
+
+    def of(self, curve: str) -> list[Point]:
+        """A curve's points by load."""
+        return sorted((p for p in self.points if p.curve == curve), key=lambda p: p.load)
+
+    def frame(self) -> pl.DataFrame:
+        """One row per curve and load: the table beside the figure."""
+        kinds = {
+            "curve": pl.String,
+            "load": pl.Float64,
+            "estimate": pl.Float64,
+            "ci_low": pl.Float64,
+            "ci_high": pl.Float64,
+            "theory": pl.Float64,
+            "status": pl.String,
+            "runs": pl.Int64,
+        }
+        rows = [{key: getattr(p, key) for key in kinds} for p in self.points]
+        return pl.DataFrame(rows, schema=kinds, orient="row").sort("curve", "load")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    def write(self, path: Path) -> None:
+        """Writes `frontier.json`."""
+        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
+        path.write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> Frontier:
+        """Reads `frontier.json`, or the folder that holds it.
+
+        Raises:
+            SurgetankError: if there is no frontier there.
+        """
+        file = path / "frontier.json" if path.is_dir() else path
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            content["curves"] = tuple(Curve(**c) for c in content["curves"])
+            content["points"] = tuple(Point(**p) for p in content["points"])
+            content["theory"] = tuple((x, y) for x, y in content["theory"])
+            content["assumptions"] = tuple((a, bool(b)) for a, b in content["assumptions"])
+            return cls(**content)
+        except OSError as error:
+            reason = (error.strerror or "cannot be read").lower()
+            raise SurgetankError(reason, place=str(file), mend="Give a frontier's folder") from None
+        except (ValueError, KeyError, TypeError):
+            raise SurgetankError(
+                "this is not a frontier",
+                place=str(file),
+                mend="Give a frontier.json that `surgetank frontier` wrote",
+            ) from None
+
+
+def safe_leverage(
+    kappa: float,
+    slippage: float,
+    volatility: float,
+    budget: float,
+    mu_per_s: float,
+    load_per_s: float,
+) -> float:
+    """L = κ/(s + σ·ln(1/2ε)/√(2(μ−λ))): safe leverage of an isolated position behind an M/M/1 queue.
+
+    κ maintenance over initial margin, s slippage and fee (share of price), σ per √year, ε P(bad
+    debt) per liquidation, μ and λ per second. Sojourn in M/M/1 is Exp(μ−λ); at an exponential time
+    the log price is Laplace, so P(S < (1−m)/(1−s)) = ½·exp(−|ln K|·√(2(μ−λ))/σ), to first order in
+    m and s. NaN at or beyond saturation.
+    """
+    if load_per_s >= mu_per_s:
+        return math.nan
+    sigma = volatility / math.sqrt(365 * 86_400)
+    margin = slippage + sigma * math.log(1 / (2 * budget)) / math.sqrt(2 * (mu_per_s - load_per_s))
+    return kappa / margin
+
+
+def spaced(low: float, high: float, count: int) -> Sequence[float]:
+    """Loads from low to high that thicken towards high, where leverage bends."""
+    top = high * 1.0
+    return [top - (top - low) * (1 - i / (count - 1)) ** 1.5 for i in range(count)]
