@@ -248,6 +248,16 @@ pub struct GaugeRow {
     pub execution_len: u32,
     /// How long a packet would wait for the uplink.
     pub uplink_backlog_ns: Ns,
+    /// How long the uplink has been sending, since the start of the run.
+    pub uplink_busy_ns: Ns,
+    /// How long the downlink has been receiving.
+    pub downlink_busy_ns: Ns,
+    /// How long the validation servers have worked, summed over them.
+    pub validation_busy_ns: Ns,
+    /// How long the server of consensus messages has worked.
+    pub consensus_busy_ns: Ns,
+    /// How long the execution server has worked.
+    pub execution_busy_ns: Ns,
     /// Executed height.
     pub height: u32,
     /// Whether the node is up.

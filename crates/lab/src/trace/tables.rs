@@ -1,6 +1,6 @@
 //! A finished (or interrupted) world, told as tables.
 
-use super::{Column, MarketRow, Record, Table};
+use super::{Column, GaugeRow, MarketRow, Record, Table};
 use crate::scenario::FaultKind;
 use crate::world::World;
 
@@ -112,6 +112,9 @@ fn executions(world: &World) -> Table {
 
 fn gauges(world: &World) -> Table {
     let rows = world.gauges();
+    fn busy(rows: &[GaugeRow], of: impl Fn(&GaugeRow) -> u64) -> Column {
+        Column::OptionU64(rows.iter().map(of).collect())
+    }
     let columns = vec![
         ("time_ns", Column::U64(rows.iter().map(|r| r.time_ns).collect())),
         ("node", Column::U32(rows.iter().map(|r| r.node).collect())),
@@ -121,6 +124,11 @@ fn gauges(world: &World) -> Table {
         ("uplink_backlog_ns", Column::U64(rows.iter().map(|r| r.uplink_backlog_ns).collect())),
         ("height", Column::U32(rows.iter().map(|r| r.height).collect())),
         ("up", Column::U8(rows.iter().map(|r| r.up).collect())),
+        ("uplink_busy_ns", busy(rows, |r| r.uplink_busy_ns)),
+        ("downlink_busy_ns", busy(rows, |r| r.downlink_busy_ns)),
+        ("validation_busy_ns", busy(rows, |r| r.validation_busy_ns)),
+        ("consensus_busy_ns", busy(rows, |r| r.consensus_busy_ns)),
+        ("execution_busy_ns", busy(rows, |r| r.execution_busy_ns)),
     ];
     Table { name: "gauges", columns }
 }

@@ -143,6 +143,11 @@ impl World {
                 mempool_len: node.mempool_len() as u32,
                 execution_len: node.execution_len() as u32,
                 uplink_backlog_ns: self.links.uplink_backlog(index as NodeId, self.now),
+                uplink_busy_ns: self.links.uplink_busy(index as NodeId, self.now),
+                downlink_busy_ns: self.links.downlink_busy(index as NodeId, self.now),
+                validation_busy_ns: node.validation_busy_ns(self.now),
+                consensus_busy_ns: node.consensus_busy_ns(self.now),
+                execution_busy_ns: node.execution_busy_ns(self.now),
                 height: node.executed_height() as u32,
                 up: u8::from(self.up[index]),
             });

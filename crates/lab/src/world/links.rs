@@ -27,6 +27,30 @@ pub struct Counts {
     pub bytes: u64,
 }
 
+/// One node's way out or in: packets pass one after the other.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lane {
+    /// When the last packet is through.
+    free: Ns,
+    /// Time that all packets so far take.
+    taken: Ns,
+}
+
+impl Lane {
+    /// A packet that takes this long; when it is through.
+    #[inline]
+    fn take(&mut self, now: Ns, span: Ns) -> Ns {
+        self.free = now.max(self.free) + span;
+        self.taken += span;
+        self.free
+    }
+
+    /// Time worked so far: what is still to pass passes without a pause.
+    fn busy(&self, now: Ns) -> Ns {
+        self.taken - self.free.saturating_sub(now)
+    }
+}
+
 /// All links of the network.
 pub struct Links {
     /// Who is linked to whom.
@@ -37,8 +61,8 @@ pub struct Links {
     pub faults: Faults,
     /// What passed.
     pub counts: Counts,
-    uplink_free: Vec<Ns>,
-    downlink_free: Vec<Ns>,
+    uplink: Vec<Lane>,
+    downlink: Vec<Lane>,
     uplink_byte: u64,
     downlink_byte: u64,
     loss_below: u64,
@@ -68,8 +92,8 @@ impl Links {
         let nodes = graph.nodes();
         let queues = if options.outbound_max > 0 { graph.peers.len() } else { 0 };
         Links {
-            uplink_free: vec![0; nodes],
-            downlink_free: vec![0; nodes],
+            uplink: vec![Lane::default(); nodes],
+            downlink: vec![Lane::default(); nodes],
             uplink_byte: ns_per_byte(options.uplink_mbps),
             downlink_byte: ns_per_byte(options.downlink_mbps),
             loss_below: (options.loss.clamp(0.0, 1.0) * 2f64.powi(64)) as u64,
@@ -91,7 +115,17 @@ impl Links {
 
     /// How long a packet handed over now would wait for the uplink.
     pub fn uplink_backlog(&self, node: NodeId, now: Ns) -> Ns {
-        self.uplink_free[node as usize].saturating_sub(now)
+        self.uplink[node as usize].free.saturating_sub(now)
+    }
+
+    /// How long the node's uplink has been sending.
+    pub fn uplink_busy(&self, node: NodeId, now: Ns) -> Ns {
+        self.uplink[node as usize].busy(now)
+    }
+
+    /// How long the node's downlink has been receiving.
+    pub fn downlink_busy(&self, node: NodeId, now: Ns) -> Ns {
+        self.downlink[node as usize].busy(now)
     }
 
     /// Sends over a link; when it arrives, or `None`.
@@ -118,9 +152,8 @@ impl Links {
 
     /// The packet has come as far as the receiver's downlink; when it is through.
     pub fn receive(&mut self, now: Ns, to: NodeId, size: u32) -> Ns {
-        let free = &mut self.downlink_free[to as usize];
-        *free = now.max(*free) + ((u64::from(size) * self.downlink_byte) >> FRACTION);
-        *free
+        let span = (u64::from(size) * self.downlink_byte) >> FRACTION;
+        self.downlink[to as usize].take(now, span)
     }
 
     #[inline]
@@ -130,9 +163,8 @@ impl Links {
         if self.uplink_byte == 0 {
             return now;
         }
-        let free = &mut self.uplink_free[from as usize];
-        *free = now.max(*free) + ((u64::from(size) * self.uplink_byte) >> FRACTION);
-        *free
+        let span = (u64::from(size) * self.uplink_byte) >> FRACTION;
+        self.uplink[from as usize].take(now, span)
     }
 
     #[inline]

@@ -11,6 +11,7 @@ impl Node {
     /// The next block is decided: note it, forget its messages, execute it when its turn comes.
     pub(super) fn decide(
         &mut self,
+        now: Ns,
         block: Arc<Block>,
         round: Round,
         draws: &mut dyn Draws,
@@ -33,10 +34,10 @@ impl Node {
         self.proposed.retain(|_, kept| kept.height > block.height);
         self.chain.push(Arc::clone(&block));
         out.push(Output::Decided(block, round));
-        self.execute_next(draws, out);
+        self.execute_next(now, draws, out);
     }
 
-    pub(super) fn execute_next(&mut self, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+    pub(super) fn execute_next(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         if self.executing {
             return;
         }
@@ -46,15 +47,17 @@ impl Node {
             span += self.service.execution(entry.envelope.class, self.slow, draws);
         }
         self.executing = true;
+        self.execution_busy.begin(now);
         out.push(Output::After(span, Timer::Executed));
     }
 
     pub(super) fn executed(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         self.executing = false;
+        self.execution_busy.end(now);
         let block = Arc::clone(&self.chain[self.executed as usize]);
         self.executed += 1;
         out.push(Output::Executed(block));
-        self.execute_next(draws, out);
+        self.execute_next(now, draws, out);
         self.end_height(now, draws, out);
     }
 

@@ -52,6 +52,7 @@ impl Node {
             self.accept(now, work, draws, out);
         } else {
             self.serving += 1;
+            self.validation_busy.begin(now);
             out.push(Output::After(span, Timer::Validated(work)));
         }
     }
@@ -64,6 +65,7 @@ impl Node {
         out: &mut Vec<Output>,
     ) {
         self.serving -= 1;
+        self.validation_busy.end(now);
         if let Some(next) = self.ingress.pop() {
             self.serve(now, next.item, draws, out);
         }
@@ -152,7 +154,7 @@ impl Node {
             match output {
                 gossip::Output::Validate { envelope, from } if envelope.class.is_consensus() => {
                     if let Some(payload) = payload.take() {
-                        self.hear(envelope, payload, Some(from), draws, out);
+                        self.hear(now, envelope, payload, Some(from), draws, out);
                     }
                 }
                 gossip::Output::Validate { envelope, from } => {
@@ -194,6 +196,7 @@ impl Node {
     /// A message of consensus waits for its own server.
     fn hear(
         &mut self,
+        now: Ns,
         envelope: Envelope,
         payload: Payload,
         from: Option<Peer>,
@@ -202,6 +205,7 @@ impl Node {
     ) {
         self.hearing.push_back((envelope, payload, from));
         if self.hearing.len() == 1 {
+            self.consensus_busy.begin(now);
             let span = self.service.validation(envelope.class, self.slow, draws);
             out.push(Output::After(span, Timer::Heard));
         }
@@ -212,6 +216,8 @@ impl Node {
         if let Some((next, ..)) = self.hearing.front() {
             let span = self.service.validation(next.class, self.slow, draws);
             out.push(Output::After(span, Timer::Heard));
+        } else {
+            self.consensus_busy.end(now);
         }
         if let Some(from) = from {
             self.gossip_step(now, gossip::Input::Validated { envelope, from }, draws, out);

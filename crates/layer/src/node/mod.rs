@@ -21,6 +21,7 @@
 //! # Departures from CometBFT
 //! Blocks travel whole, not in parts. A block that is synced is trusted without its commit.
 
+mod busy;
 mod execute;
 mod intake;
 mod order;
@@ -40,6 +41,8 @@ use crate::sequencer::{self, Sequencer};
 use crate::units::{Digest, Height, MessageId, NodeId, Ns, Peer};
 
 pub use service::{Distribution, Service};
+
+use busy::Busy;
 
 /// What a node is made of.
 #[derive(Clone, Debug)]
@@ -203,6 +206,9 @@ pub struct Node {
     gossip: Option<Gossip>,
     ingress: Queue<intake::Work>,
     serving: u32,
+    validation_busy: Busy,
+    consensus_busy: Busy,
+    execution_busy: Busy,
     hearing: VecDeque<(Envelope, Payload, Option<Peer>)>,
     mempool: Queue<Envelope>,
     mempool_bytes: u64,
@@ -266,6 +272,9 @@ impl Node {
             gossip: config.gossip.map(|gossip| Gossip::new(gossip, config.degree)),
             ingress: Queue::new(bounds(config.ingress_max)),
             serving: 0,
+            validation_busy: Busy::default(),
+            consensus_busy: Busy::default(),
+            execution_busy: Busy::default(),
             hearing: VecDeque::new(),
             mempool: Queue::new(bounds(config.mempool_max)),
             mempool_bytes: 0,
@@ -299,6 +308,21 @@ impl Node {
         self.chain[self.executed as usize..].iter().map(|b| b.entries.len()).sum()
     }
 
+    /// Time that the validation servers have worked, summed over them.
+    pub fn validation_busy_ns(&self, now: Ns) -> Ns {
+        self.validation_busy.total_ns(now)
+    }
+
+    /// Time that the server of consensus messages has worked.
+    pub fn consensus_busy_ns(&self, now: Ns) -> Ns {
+        self.consensus_busy.total_ns(now)
+    }
+
+    /// Time that the execution server has worked.
+    pub fn execution_busy_ns(&self, now: Ns) -> Ns {
+        self.execution_busy.total_ns(now)
+    }
+
     /// Height of the last executed block.
     pub fn executed_height(&self) -> Height {
         self.executed
@@ -325,7 +349,10 @@ impl Node {
         self.consensus_step(now, tendermint::Input::Start, draws, out);
     }
 
-    fn crash(&mut self) {
+    fn crash(&mut self, now: Ns) {
+        self.validation_busy.stop(now);
+        self.consensus_busy.stop(now);
+        self.execution_busy.stop(now);
         self.ingress.clear();
         self.hearing.clear();
         self.mempool.clear();
@@ -345,7 +372,7 @@ impl Node {
         for (at, timeout) in &self.armed {
             out.push(Output::After(at.saturating_sub(now), Timer::Consensus(*timeout)));
         }
-        self.execute_next(draws, out);
+        self.execute_next(now, draws, out);
         self.ask_for_blocks(now, out);
     }
 }
@@ -374,7 +401,7 @@ impl Machine for Node {
             },
             Input::Slow(factor) => self.slow = factor,
             Input::Start => self.start(now, draws, out),
-            Input::Crash => self.crash(),
+            Input::Crash => self.crash(now),
             Input::Restart => self.restart(now, draws, out),
         }
     }

@@ -79,7 +79,7 @@ impl Node {
                 }
                 tendermint::Output::Decide { round, value, .. } => {
                     if let Some(block) = self.proposed.remove(&value) {
-                        self.decide(block, round, draws, out);
+                        self.decide(now, block, round, draws, out);
                     }
                 }
                 tendermint::Output::Equivocation { validator, .. } => {
@@ -209,7 +209,7 @@ impl Node {
             match output {
                 single::Output::Decide { hash, .. } => {
                     if let Some(block) = self.proposed.remove(&hash) {
-                        self.decide(block, 0, draws, out);
+                        self.decide(now, block, 0, draws, out);
                     }
                 }
                 single::Output::Missing { to_height, .. } => {

@@ -112,7 +112,7 @@ impl Node {
             if let Orderer::Single { .. } = self.orderer {
                 self.batch(now, prev, block, draws, out);
             } else {
-                self.decide(block, 0, draws, out);
+                self.decide(now, block, 0, draws, out);
                 let input = tendermint::Input::CatchUp { height, value };
                 self.consensus_step(now, input, draws, out);
             }
