@@ -16,7 +16,7 @@ FLOORS = [
     {"tape"},
     {"trace"},
     {"simulate", "testing"},
-    {"measure"},
+    {"measure", "options"},
     {"validity"},
     {"verdict"},
     {"junit", "compare", "report"},

@@ -1,15 +1,23 @@
-"""The compiled core: a scenario in, tables out. Private; use `surgetank.simulate`."""
+"""The compiled core: a scenario in, tables out. Private; use `surgetank.simulate` and
+`surgetank.options`."""
 
 from collections.abc import Callable
 from typing import Any, TypedDict
 
-__all__ = ["build", "run"]
+__all__ = ["black76", "build", "run"]
 
 class _Output(TypedDict):
     tables: dict[str, Any]
     stats: str
     complete: bool
 
+def black76(
+    forward: list[float],
+    strike: list[float],
+    vol: list[float],
+    years: list[float],
+    call: list[bool],
+) -> dict[str, list[float]]: ...
 def build() -> str: ...
 def run(
     scenario_json: str,

@@ -11,14 +11,19 @@ from surgetank.scenario import Scenario
 from surgetank.tape import Tape
 from surgetank.trace import Run, Trace
 
-__all__ = ["Progress", "build", "simulate"]
+__all__ = ["Progress", "build", "compiled", "simulate"]
 
 #: Called about ten times a second with simulated seconds, client messages and events so far;
 #: returning False stops the run.
 Progress = Callable[[float, int, int], bool]
 
 
-def _core() -> ModuleType:
+def compiled() -> ModuleType:
+    """The compiled core.
+
+    Raises:
+        SurgetankError: if it has not been built.
+    """
     try:
         from surgetank import _core as core
     except ImportError as error:
@@ -32,7 +37,7 @@ def _core() -> ModuleType:
 
 def build() -> str:
     """Version and build of the compiled part, the third part of a run's name."""
-    return str(_core().build())
+    return str(compiled().build())
 
 
 def simulate(
@@ -53,7 +58,7 @@ def simulate(
     chosen = scenario.seed if seed is None else seed
     recorded = None if tape is None else tape.as_core()
     try:
-        out = _core().run(scenario.to_core(), chosen, recorded, progress)
+        out = compiled().run(scenario.to_core(), chosen, recorded, progress)
     except ValueError as error:
         raise SurgetankError(str(error), place=scenario.name) from None
     name = Run(name=scenario.name, seed=chosen, scenario_hash=scenario.hash, build=build())

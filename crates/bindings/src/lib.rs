@@ -3,6 +3,7 @@
 #![allow(unsafe_code, missing_docs)]
 
 mod columns;
+mod options;
 
 use std::time::Duration;
 
@@ -99,5 +100,6 @@ fn read_tape(tape: &Bound<'_, PyDict>) -> PyResult<Tape> {
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(build, module)?)?;
-    module.add_function(wrap_pyfunction!(run, module)?)
+    module.add_function(wrap_pyfunction!(run, module)?)?;
+    module.add_function(wrap_pyfunction!(options::black76, module)?)
 }

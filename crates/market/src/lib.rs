@@ -1,7 +1,7 @@
 //! surgetank-market: what messages mean. The execution environment of a venue of linear perpetuals.
 //!
 //! A [`Market`] is a pure function of the ordered messages it executes: no clock, no chance, no
-//! hash order, no floats. It knows messages, and not how they travelled. Prices are ticks,
+//! hash order, no floats outside [`options`]. It knows messages, and not how they travelled. Prices are ticks,
 //! quantities lots, money quanta (tick × lot), so price × quantity is exact.
 //!
 //! | module | holds |
@@ -11,6 +11,7 @@
 //! | [`margin`] | accounts, positions, equity, requirements |
 //! | [`mark`] | the price at which margin is measured |
 //! | [`facts`] | what executing a message did |
+//! | [`options`] | option contracts, their value, portfolio margin |
 //! | `orders` | admission and matching of orders |
 //! | `liquidation` | close-outs, insurance fund, auto-deleveraging |
 //!
@@ -22,6 +23,7 @@ pub mod facts;
 mod liquidation;
 pub mod margin;
 pub mod mark;
+pub mod options;
 mod orders;
 
 use std::fmt;

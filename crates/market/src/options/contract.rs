@@ -1,0 +1,38 @@
+//! One option contract, as a venue lists it.
+
+use surgetank_layer::units::{Ns, Price};
+
+use super::black76::Terms;
+
+/// Nanoseconds in a year of 365 days.
+pub const YEAR_NS: f64 = 365.0 * 86_400.0 * 1e9;
+
+/// A European option on one unit of the underlying, settled in cash at the oracle price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Contract {
+    /// When it expires.
+    pub expiry_ns: Ns,
+    /// Strike in ticks.
+    pub strike: Price,
+    /// Call, or put.
+    pub call: bool,
+}
+
+impl Contract {
+    /// Time left in years; 0 from expiry on.
+    pub fn years(&self, now: Ns) -> f64 {
+        self.expiry_ns.saturating_sub(now) as f64 / YEAR_NS
+    }
+
+    /// What it pays at expiry if the oracle price is `settlement`, in ticks: exact.
+    pub fn payoff(&self, settlement: Price) -> Price {
+        let above = settlement - self.strike;
+        if self.call { above.max(0) } else { (-above).max(0) }
+    }
+
+    /// How it is priced at this spot (in ticks, need not be whole), volatility and time.
+    pub fn terms(&self, spot: f64, vol: f64, now: Ns) -> Terms {
+        let (strike, years) = (self.strike as f64, self.years(now));
+        Terms { forward: spot, strike, vol, years, call: self.call }
+    }
+}
