@@ -19,6 +19,7 @@ FLOORS = [
     {"measure", "options"},
     {"validity"},
     {"verdict"},
+    {"search"},
     {"junit", "compare", "report"},
     {"run"},
     {"console"},

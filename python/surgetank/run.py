@@ -17,6 +17,9 @@ from surgetank.verdict import Verdict, judge
 
 __all__ = ["Result", "claim", "run"]
 
+#: Endings of the files that surgetank writes into a folder.
+_WRITTEN = (".parquet", ".json", ".jsonl", ".xml", ".html", ".svg", ".csv")
+
 
 @dataclass(frozen=True)
 class Result:
@@ -75,10 +78,11 @@ def write(
         write_report(trace, measures, verdict, folder / "report.html")
 
 
-def claim(folder: Path, *, force: bool) -> Path:
+def claim(folder: Path, *, force: bool, mark: str = "run.json") -> Path:
     """An empty folder for a run, made before the run so that nothing is lost after it.
 
-    An earlier run's files are removed with `force`; anything else is never touched.
+    An earlier run's files are removed with `force`; a folder without the file `mark` is never
+    touched.
 
     Raises:
         SurgetankError: if the folder cannot be used.
@@ -91,13 +95,11 @@ def claim(folder: Path, *, force: bool) -> Path:
         if held and not force:
             mend = "Give another --out, or --force to replace an earlier run"
             raise SurgetankError("the folder is not empty", place=place, mend=mend)
-        if held and "run.json" not in held:
-            mend = "Give another --out; --force replaces only folders with a run.json"
-            raise SurgetankError(
-                "the folder holds something else than a run", place=place, mend=mend
-            )
+        if held and mark not in held:
+            mend = f"Give another --out; --force replaces only folders with a {mark}"
+            raise SurgetankError("the folder holds something else", place=place, mend=mend)
         for name in held:
-            if name.endswith((".parquet", ".json", ".xml", ".html")):
+            if name.endswith(_WRITTEN):
                 (folder / name).unlink()
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"

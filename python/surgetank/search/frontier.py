@@ -129,11 +129,11 @@ def safe_leverage(
     mu_per_s: float,
     load_per_s: float,
 ) -> float:
-    """L = κ/(s + σ·ln(1/2ε)/√(2(μ−λ))): safe leverage of an isolated position behind an M/M/1 queue.
+    """L = κ/(s + σ·ln(1/2ε)/√(2(μ−λ))): safe leverage behind an M/M/1 queue.
 
-    κ maintenance over initial margin, s slippage and fee (share of price), σ per √year, ε P(bad
-    debt) per liquidation, μ and λ per second. Sojourn in M/M/1 is Exp(μ−λ); at an exponential time
-    the log price is Laplace, so P(S < (1−m)/(1−s)) = ½·exp(−|ln K|·√(2(μ−λ))/σ), to first order in
+    Isolated positions; κ maintenance over initial margin, s slippage and fee (share of price), σ
+    per √year, ε P(bad debt) per liquidation, μ and λ per second. Sojourn in M/M/1 is Exp(μ−λ); at
+    an exponential time the log price is Laplace, so P(S < (1−m)/(1−s)) = ½·exp(−|ln K|·√(2(μ−λ))/σ), to first order in
     m and s. NaN at or beyond saturation.
     """
     if load_per_s >= mu_per_s:

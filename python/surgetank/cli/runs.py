@@ -1,0 +1,144 @@
+"""`surgetank run` and `surgetank report`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from surgetank.cli.app import app, err, finite, overrides
+from surgetank.cli.app import out as out_
+from surgetank.console import Watch, show_result
+from surgetank.errors import SurgetankError
+from surgetank.measure import measure
+from surgetank.run import Result, claim, run, write
+from surgetank.scenario import Scenario, load
+from surgetank.simulate import with_tape
+from surgetank.tape import Tape, read_tape
+from surgetank.trace import Trace
+from surgetank.verdict import judge
+
+_RUN_EXAMPLES = """
+Examples:
+
+  surgetank run black-thursday
+
+  surgetank run my-venue.toml --seed 7 --out runs/first
+
+  surgetank run calm --set flow.arrivals.rate_per_s=900 --json
+
+  surgetank run black-thursday --tape bars.csv.gz --speed 600
+"""
+
+
+def _as_json(result: Result) -> str:
+    run_, verdict = result.trace.run, result.verdict
+    content = {
+        "verdict": str(verdict.status),
+        "reasons": verdict.to_dict()["reasons"],
+        "run": {
+            "name": run_.name,
+            "seed": run_.seed,
+            "scenario_hash": run_.scenario_hash,
+            "build": run_.build,
+        },
+        "trace_hash": result.trace.trace_hash,
+        "measures": {
+            name: {"value": m.value, "unit": m.unit, "low": m.low, "high": m.high, "n": m.n}
+            for name, m in result.measures.items()
+        },
+        "complete": result.trace.complete,
+        "out": None if result.out is None else str(result.out),
+    }
+    return json.dumps(finite(content), allow_nan=False)
+
+
+@app.command("run", epilog=_RUN_EXAMPLES)
+def run_command(
+    scenario: Annotated[str, typer.Argument(help="A scenario's name, or a .toml file.")],
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed; else the scenario's.")] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")
+    ] = None,
+    tape: Annotated[Path | None, typer.Option(help="Replay a recording.")] = None,
+    speed: Annotated[float, typer.Option(help="Squeeze the tape's time.")] = 1.0,
+    tape_start: Annotated[float, typer.Option(help="Skip seconds of recorded time.")] = 0.0,
+    tape_seconds: Annotated[
+        float | None, typer.Option(help="Take so many seconds of recorded time.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the run.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier run there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    junit: Annotated[Path | None, typer.Option(help="Also write JUnit XML here.")] = None,
+    report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Run a scenario: simulate the venue, judge it, write the trace and a report."""
+    chosen = load(scenario)
+    if values:
+        chosen = chosen.with_values(overrides(values))
+    recording: Tape | None = None
+    if tape is not None:
+        recording = read_tape(tape, speed=speed, start_s=tape_start, seconds=tape_seconds)
+        chosen = with_tape(chosen, recording)
+    used = chosen.seed if seed is None else seed
+    folder = out or Path("runs") / f"{chosen.name}-{used}-{chosen.hash[:8]}"
+    claim(folder, force=force)
+    length = chosen.duration_s + chosen.drain_s
+    with Watch(err, chosen.name, length, hidden=quiet or as_json) as watch:
+        _stop_on_interrupt(watch)
+        result = run(chosen, seed=seed, tape=recording, progress=watch)
+    write(folder, result.trace, result.measures, result.verdict, report=report)
+    result = Result(result.scenario, result.trace, result.measures, result.verdict, folder)
+    if junit is not None:
+        _copy(folder / "junit.xml", junit)
+    if as_json:
+        sys.stdout.write(_as_json(result) + "\n")
+    else:
+        show_result(out_, result)
+        where = folder / ("report.html" if report else "run.json")
+        out_.print(f"Written to {where}", soft_wrap=True, highlight=False)
+        if not result.trace.complete:
+            out_.print("Stopped before the end: what was measured so far is kept, and incomplete.")
+    raise typer.Exit(result.verdict.exit_code)
+
+
+def _stop_on_interrupt(watch: Watch) -> None:
+    """The first Ctrl-C ends the run and keeps it; the second ends the program."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        watch.interrupted = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, stop)
+
+
+def _copy(source: Path, target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())
+    except OSError as error:
+        reason = (error.strerror or "cannot be written").lower()
+        raise SurgetankError(reason, place=str(target), mend="Give another --junit") from None
+
+
+@app.command("report", epilog="Example:\n\n  surgetank report runs/black-thursday")
+def report_command(
+    folder: Annotated[Path, typer.Argument(help="A run's folder.")],
+    out: Annotated[Path | None, typer.Option(help="Where to; else report.html there.")] = None,
+) -> None:
+    """Draw a run's report again."""
+    from surgetank.report import write as write_report
+
+    trace = Trace.load(folder)
+    measures = measure(trace)
+    limits = Scenario.build(trace.scenario or {"name": trace.run.name}).limits.as_mapping()
+    path = write_report(
+        trace, measures, judge(measures, limits, trace), out or folder / "report.html"
+    )
+    out_.print(f"Written to {path}", soft_wrap=True, highlight=False)

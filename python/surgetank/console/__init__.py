@@ -1,0 +1,15 @@
+"""What a person sees in a terminal."""
+
+from surgetank.console.runs import COLOURS, Watch, number, show_comparison, show_result
+from surgetank.console.searches import SearchWatch, show_against, show_answer
+
+__all__ = [
+    "COLOURS",
+    "SearchWatch",
+    "Watch",
+    "number",
+    "show_against",
+    "show_answer",
+    "show_comparison",
+    "show_result",
+]

@@ -1,0 +1,178 @@
+"""What a person sees of a search in a terminal."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from surgetank.console.runs import number
+from surgetank.search import Answer, Progress
+from surgetank.search.against import Against
+
+__all__ = ["SearchWatch", "show_against", "show_answer"]
+
+STYLES = {"FOUND": "bold green", "INVALID": "bold magenta", "UNKNOWN": "bold yellow"}
+MARKS = {"FOUND": "✔", "INVALID": "⚠", "UNKNOWN": "?"}
+TITLES = {
+    "capacity": "Throughput capacity",
+    "failure-threshold": "Failure threshold",
+    "safe-leverage": "Safe leverage",
+}
+
+
+class SearchWatch:
+    """The bracket, the probability and the time left, on standard error."""
+
+    def __init__(self, console: Console, *, hidden: bool) -> None:
+        self._live = Live(Text(""), console=console, transient=True, auto_refresh=False)
+        self._hidden = hidden or not console.is_terminal
+        self._console = None if hidden else console
+        self._began = time.monotonic()
+        self._said = 0
+
+    def __enter__(self) -> Self:
+        if not self._hidden:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        if not self._hidden:
+            self._live.stop()
+
+    def __call__(self, seen: Progress) -> None:
+        """Shows how far it is; without a terminal a line every 20 runs."""
+        text = self.line(seen)
+        if not self._hidden:
+            self._live.update(Text(text), refresh=True)
+        elif self._console is not None and seen.runs >= self._said + 20:
+            self._said = seen.runs
+            self._console.print(text, highlight=False, soft_wrap=True)
+
+    def line(self, seen: Progress) -> str:
+        """Phase, runs, bracket, probability, time left."""
+        parts = [f"{seen.phase}: {seen.runs} runs"]
+        if seen.estimate is not None:
+            parts.append(f"{number(seen.estimate)} [{number(seen.low)} … {number(seen.high)}]")
+        if seen.p_broken is not None:
+            parts.append(f"P(broken) {seen.p_broken:.2g}")
+        if seen.share_left is not None and seen.share_left < 1:
+            elapsed = time.monotonic() - self._began
+            left = elapsed * seen.share_left / (1 - seen.share_left)
+            parts.append(f"about {left:,.0f} s left")
+        return " · ".join(parts)
+
+
+def headline(answer: Answer) -> str:
+    """The answer in one line."""
+    title = TITLES.get(answer.find, f"Level of {answer.key} at which {answer.find} breaks")
+    if answer.estimate is None:
+        return f"{title} of {answer.scenario}: not found"
+    unit = "×" if answer.unit == "x" else f" {answer.unit}" if answer.unit != "1" else ""
+    return (
+        f"{title} of {answer.scenario}: {_said(answer.estimate)}{unit} "
+        f"({answer.confidence:.0%} interval {_said(answer.ci_low)} to {_said(answer.ci_high)})"
+    )
+
+
+def _said(value: float | None) -> str:
+    """Four digits: an interval of a few percent must not vanish in rounding."""
+    return "–" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def show_answer(console: Console, answer: Answer) -> None:
+    """Where the line is, what gave way, what would mend it."""
+    status = Text(f" {MARKS[answer.status]} {answer.status} ", style=STYLES[answer.status])
+    console.print(status, headline(answer), highlight=False)
+    console.print(f"Breaks: {answer.breaks}", highlight=False)
+    if answer.why:
+        console.print(f"Note: {answer.why}", highlight=False)
+    if answer.shape and answer.shape.text:
+        console.print(f"[bold yellow]Note:[/bold yellow] {answer.shape.text}", highlight=False)
+    if answer.unloaded:
+        base = answer.unloaded
+        console.print(
+            f"Unloaded p99: {base['p99_ms']:.4g} ms ({base['low_ms']:.4g} to {base['high_ms']:.4g})"
+            f" at {base['level']:.4g} {answer.unit}",
+            highlight=False,
+        )
+    _show_used(console, answer)
+    _show_remedies(console, answer)
+    console.print(
+        f"[dim]{answer.runs} runs · {answer.messages:,} messages · seed {answer.seed} · scenario "
+        f"{answer.scenario_hash[:12]} · build {answer.build}[/dim]"
+    )
+
+
+def _show_used(console: Console, answer: Answer) -> None:
+    if not answer.used:
+        return
+    first = f"{answer.gave_way} first" if answer.gave_way else "nothing was full"
+    console.print(f"What gave way: {first}", highlight=False)
+    for used in answer.used[:6]:
+        bar = "█" * round(min(used.value, 1.0) * 30) or "▏"
+        console.print(
+            f"  {used.resource:22} {used.value:5.0%} [dim](unloaded {used.before:4.0%})[/dim] "
+            f"[cyan]{bar}[/cyan] [dim]{used.where}[/dim]",
+            highlight=False,
+        )
+
+
+def _show_remedies(console: Console, answer: Answer) -> None:
+    best = answer.remedy
+    if best is not None:
+        gain = ""
+        if best.gain is not None:
+            gain = f": {best.gain:+.0%} ({best.gain_low:+.0%} to {best.gain_high:+.0%})"
+        console.print(f"Smallest change that mends it: {best.text}{gain}", highlight=False)
+    elif answer.remedies:
+        console.print(f"None of {len(answer.remedies)} changes tried mends it", highlight=False)
+
+
+def show_against(console: Console, compared: Against, fall: float | None = None) -> None:
+    """Two answers side by side."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "a", "b"):
+        table.add_column(column, overflow="fold")
+    for name, a, b in _rows(compared):
+        table.add_row(name, a, b)
+    console.print(table)
+    if compared.comparable:
+        console.print(f"Not comparable: {compared.comparable}", highlight=False)
+        return
+    told = "apart" if compared.apart else "not told apart"
+    console.print(
+        f"b over a: {compared.ratio:.3f} (95 % interval {compared.ratio_low:.3f} to "
+        f"{compared.ratio_high:.3f}): {told}",
+        highlight=False,
+    )
+    p = compared.p_fell(fall) if fall is not None else None
+    if fall is not None and p is not None:
+        verdict = "[bold red]FELL[/bold red]" if p < 0.05 else "no significant fall"
+        console.print(f"Fall of more than {fall:.0%}: {verdict} (p = {p:.3g})", highlight=False)
+
+
+def _rows(compared: Against) -> list[tuple[str, str, str]]:
+    a, b = compared.a, compared.b
+    return [
+        ("scenario", f"{a.scenario} {a.scenario_hash[:8]}", f"{b.scenario} {b.scenario_hash[:8]}"),
+        ("build", a.build, b.build),
+        ("status", a.status, b.status),
+        (f"{b.find} ({b.unit})", _span(a), _span(b)),
+        ("gave way", a.gave_way or "–", b.gave_way or "–"),
+        ("runs", str(a.runs), str(b.runs)),
+    ]
+
+
+def _span(answer: Answer) -> str:
+    return f"{_said(answer.estimate)} ({_said(answer.ci_low)} … {_said(answer.ci_high)})"

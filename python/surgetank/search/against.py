@@ -1,0 +1,75 @@
+"""Two answers side by side: what moved, and whether that is more than chance."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from scipy import stats
+
+from surgetank.search.answer import Answer
+
+__all__ = ["Against", "against"]
+
+_Z: float = float(stats.norm.ppf(0.975))
+
+
+@dataclass(frozen=True)
+class Against:
+    """Answer b against answer a."""
+
+    a: Answer
+    b: Answer
+    ratio: float | None
+    """Estimate of b over that of a."""
+    ratio_low: float | None
+    ratio_high: float | None
+    comparable: str
+    """Why the two cannot be compared; empty if they can."""
+
+    @property
+    def apart(self) -> bool | None:
+        """Whether the 95 % interval of the ratio leaves out 1."""
+        if self.ratio_low is None or self.ratio_high is None:
+            return None
+        return not self.ratio_low <= 1 <= self.ratio_high
+
+    def p_fell(self, share: float) -> float | None:
+        """p-value of "b is not below a by more than `share`": one-sided z on ln(ratio)."""
+        errors = self.a.log_error(), self.b.log_error()
+        if self.ratio is None or errors[0] is None or errors[1] is None:
+            return None
+        error = math.hypot(errors[0], errors[1])
+        z = (math.log(self.ratio) - math.log1p(-share)) / max(error, 1e-12)
+        return float(stats.norm.cdf(z))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "find": self.b.find,
+            "unit": self.b.unit,
+            "a": self.a.estimate,
+            "b": self.b.estimate,
+            "ratio": self.ratio,
+            "ratio_low": self.ratio_low,
+            "ratio_high": self.ratio_high,
+            "apart": self.apart,
+            "gave_way_a": self.a.gave_way,
+            "gave_way_b": self.b.gave_way,
+            "comparable": self.comparable or None,
+        }
+
+
+def against(a: Answer, b: Answer) -> Against:
+    """Compares two answers; the ratio's interval takes their errors as independent."""
+    if (a.find, a.key) != (b.find, b.key):
+        why = f"one found {a.find} along {a.key}, the other {b.find} along {b.key}"
+        return Against(a, b, None, None, None, why)
+    errors = a.log_error(), b.log_error()
+    known = a.status != "INVALID" and b.status != "INVALID"
+    if not known or not a.estimate or not b.estimate or errors[0] is None or errors[1] is None:
+        return Against(a, b, None, None, None, "one of them has no estimate with an interval")
+    ratio = b.estimate / a.estimate
+    spread = math.exp(_Z * math.hypot(errors[0], errors[1]))
+    return Against(a, b, ratio, ratio / spread, ratio * spread, "")
