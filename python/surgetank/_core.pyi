@@ -4,7 +4,7 @@
 from collections.abc import Callable
 from typing import Any, TypedDict
 
-__all__ = ["black76", "build", "run"]
+__all__ = ["black76", "build", "portfolio_margin", "run"]
 
 class _Output(TypedDict):
     tables: dict[str, Any]
@@ -19,6 +19,16 @@ def black76(
     call: list[bool],
 ) -> dict[str, list[float]]: ...
 def build() -> str: ...
+def portfolio_margin(
+    rule: str,
+    spot: float,
+    perpetual: float,
+    strike: list[float],
+    vol: list[float],
+    years: list[float],
+    call: list[bool],
+    qty: list[float],
+) -> tuple[float, float]: ...
 def run(
     scenario_json: str,
     seed: int,

@@ -101,5 +101,6 @@ fn read_tape(tape: &Bound<'_, PyDict>) -> PyResult<Tape> {
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(build, module)?)?;
     module.add_function(wrap_pyfunction!(run, module)?)?;
-    module.add_function(wrap_pyfunction!(options::black76, module)?)
+    module.add_function(wrap_pyfunction!(options::black76, module)?)?;
+    module.add_function(wrap_pyfunction!(options::portfolio_margin, module)?)
 }

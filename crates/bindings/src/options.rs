@@ -4,6 +4,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use surgetank_market::options::black76::{Greeks, Terms};
+use surgetank_market::options::grid::{Grid, Rule};
 
 /// Price and Greeks of as many options as there are forwards; all lists equally long.
 #[pyfunction]
@@ -42,4 +43,43 @@ pub fn black76<'py>(
         out.set_item(name, found.iter().map(of).collect::<Vec<f64>>())?;
     }
     Ok(out)
+}
+
+/// (maintenance, initial) requirement of one portfolio; all lists equally long.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "a flat door: one list per column")]
+pub fn portfolio_margin(
+    rule: &str,
+    spot: f64,
+    perpetual: f64,
+    strike: Vec<f64>,
+    vol: Vec<f64>,
+    years: Vec<f64>,
+    call: Vec<bool>,
+    qty: Vec<f64>,
+) -> PyResult<(f64, f64)> {
+    let rule = match rule {
+        "deribit-pm" => Rule::DeribitPm,
+        "derive-pmrm" => Rule::DerivePmrm,
+        _ => return Err(PyValueError::new_err(format!("portfolio_margin: no rule `{rule}`"))),
+    };
+    let n = strike.len();
+    if [vol.len(), years.len(), call.len(), qty.len()].iter().any(|&len| len != n) {
+        return Err(PyValueError::new_err("portfolio_margin: the lists are not equally long"));
+    }
+    let terms = |i: usize| Terms {
+        forward: spot,
+        strike: strike[i],
+        vol: vol[i],
+        years: years[i],
+        call: call[i],
+    };
+    let mut legs: Vec<(Terms, f64)> = (0..n).map(|i| (terms(i), qty[i])).collect();
+    legs.sort_by(|(a, _), (b, _)| {
+        a.years.total_cmp(&b.years).then(a.strike.total_cmp(&b.strike)).then(a.call.cmp(&b.call))
+    });
+    let (options, held): (Vec<Terms>, Vec<f64>) = legs.into_iter().unzip();
+    let held: Vec<(usize, f64)> = held.into_iter().enumerate().collect();
+    let found = Grid::new(rule, spot, &options).requirement(perpetual, &held);
+    Ok((found.maintenance, found.initial))
 }

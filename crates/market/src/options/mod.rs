@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`black76`] | price and Greeks on a forward |
 //! | [`contract`] | a contract, and what it pays |
+//! | [`grid`] | portfolio margin: the worst of many scenarios |
 //!
 //! Floats are confined to this folder. All transcendental functions are those of `libm`, which is
 //! Rust and the same everywhere, so that the same bytes come out on any machine. A mark is rounded
@@ -11,3 +12,4 @@
 
 pub mod black76;
 pub mod contract;
+pub mod grid;
