@@ -19,6 +19,7 @@ __all__ = ["SearchWatch", "show_against", "show_answer"]
 
 STYLES = {"FOUND": "bold green", "INVALID": "bold magenta", "UNKNOWN": "bold yellow"}
 MARKS = {"FOUND": "✔", "INVALID": "⚠", "UNKNOWN": "?"}
+UNITS = {"load": " messages/s", "leverage": "×"}
 TITLES = {
     "capacity": "Throughput capacity",
     "failure-threshold": "Failure threshold",
@@ -78,7 +79,7 @@ def headline(answer: Answer) -> str:
     title = TITLES.get(answer.find, f"Level of {answer.key} at which {answer.find} breaks")
     if answer.estimate is None:
         return f"{title} of {answer.scenario}: not found"
-    unit = "×" if answer.unit == "x" else f" {answer.unit}" if answer.unit != "1" else ""
+    unit = UNITS.get(answer.key, "" if answer.unit == "1" else f" {answer.unit}")
     return (
         f"{title} of {answer.scenario}: {_said(answer.estimate)}{unit} "
         f"({answer.confidence:.0%} interval {_said(answer.ci_low)} to {_said(answer.ci_high)})"
@@ -93,7 +94,7 @@ def _said(value: float | None) -> str:
 def show_answer(console: Console, answer: Answer) -> None:
     """Where the line is, what gave way, what would mend it."""
     status = Text(f" {MARKS[answer.status]} {answer.status} ", style=STYLES[answer.status])
-    console.print(status, headline(answer), highlight=False)
+    console.print(status, headline(answer), highlight=False, soft_wrap=True)
     console.print(f"Breaks: {answer.breaks}", highlight=False)
     if answer.why:
         console.print(f"Note: {answer.why}", highlight=False)
@@ -110,7 +111,8 @@ def show_answer(console: Console, answer: Answer) -> None:
     _show_remedies(console, answer)
     console.print(
         f"[dim]{answer.runs} runs · {answer.messages:,} messages · seed {answer.seed} · scenario "
-        f"{answer.scenario_hash[:12]} · build {answer.build}[/dim]"
+        f"{answer.scenario_hash[:12]} · build {answer.build}[/dim]",
+        soft_wrap=True,
     )
 
 

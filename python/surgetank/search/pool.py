@@ -119,9 +119,15 @@ class Pool:
     """Makes runs, in any number of processes, and hands them back in the order asked for."""
 
     def __init__(
-        self, make: Callable[[], Executor], journal: Journal, *, can_revive: bool = True
+        self,
+        make: Callable[[], Executor],
+        journal: Journal,
+        *,
+        can_revive: bool = True,
+        work: Callable[[Task], Outcome] = probe,
     ) -> None:
         self._make, self._journal, self._can_revive = make, journal, can_revive
+        self._work = work
         self._executor: Executor | None = None
         self._revived = 0
         self.spent = 0
@@ -151,10 +157,10 @@ class Pool:
             if self._executor is None:
                 with _one_thread_each():
                     self._executor = self._make()
-                    return self._executor.submit(probe, task)
+                    return self._executor.submit(self._work, task)
             try:
                 with _one_thread_each():
-                    return self._executor.submit(probe, task)
+                    return self._executor.submit(self._work, task)
             except BrokenExecutor:
                 self._revive(self._executor)
         raise _died()

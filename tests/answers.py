@@ -1,0 +1,122 @@
+"""Searches with known answers: coins whose probability is a formula, and stations of queueing theory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any
+
+import numpy as np
+from scipy import optimize, stats
+from stations import station
+
+import surgetank as st
+from surgetank.search.find import Finding, Question, Search
+from surgetank.search.goal import goal
+from surgetank.search.lever import lever
+from surgetank.search.pool import Inline, Journal, Pool
+from surgetank.search.posterior import Trial, fit
+from surgetank.search.probe import Outcome, Task
+
+#: Service rate of `stations.station`, per second.
+MU = 1_000.0
+
+
+def queue(load: float, *, waiting_max: int = 1_000, duration_s: float = 20.0) -> st.Scenario:
+    """M/M/1/K with one sequencer: K = waiting_max + 1 messages in the system."""
+    return station(
+        arrivals={"kind": "poisson", "rate_per_s": load},
+        duration_s=duration_s,
+        ingress_max=waiting_max,
+        consensus={"kind": "single", "window_ms": 0.0},
+    )
+
+
+def capacity_of_queue(waiting_max: int, unloaded: float, degradation: float = 2.0) -> float:
+    """Highest λ with p99 of the accepted ≤ degradation × p99 at `unloaded`, and loss ≤ 1 %.
+
+    M/M/1/K: an accepted message meets j others with probability ∝ ρ^j, j < K, and then spends an
+    Erlang(j + 1, μ) time (Gross et al., Fundamentals of Queueing Theory, §2.4).
+    """
+    k = waiting_max + 1
+
+    def p99(load: float) -> float:
+        rho = load / MU
+        weight = rho ** np.arange(min(k, 2_000))
+        weight /= weight.sum()
+        shapes = np.arange(1, len(weight) + 1)
+
+        def over(t: float) -> float:
+            return float(weight @ stats.gamma.sf(t, shapes, scale=1 / MU)) - 0.01
+
+        return float(optimize.brentq(over, 1e-6, 1.0))
+
+    def loss(load: float) -> float:
+        rho = load / MU
+        return rho**k * (1 - rho) / (1 - rho ** (k + 1))
+
+    limit = degradation * p99(unloaded)
+    slow = optimize.brentq(lambda x: p99(x) - limit, unloaded, 0.999 * MU)
+    if loss(slow) <= 0.01:
+        return float(slow)
+    return float(optimize.brentq(lambda x: loss(x) - 0.01, unloaded, slow))
+
+
+def outcome(task: Task, **cells: Any) -> Outcome:
+    """A made-up run."""
+    said: dict[str, Any] = {
+        "messages": 100,
+        "values": {},
+        "failed": (),
+        "unknown": (),
+        "invalid": (),
+        "saturated": (),
+    }
+    return Outcome(key=task.key, level=task.level, seed=task.seed, **{**said, **cells})
+
+
+def coin(p_broken: Callable[[float], float]) -> Callable[[Task], Outcome]:
+    """Runs that break with a probability of the level; the seed decides."""
+
+    def work(task: Task) -> Outcome:
+        broke = np.random.default_rng(task.seed).random() < p_broken(task.level)
+        return outcome(task, values={"systemic_desync_s": float(broke), "throughput_per_s": 1.0})
+
+    return work
+
+
+def find_with(
+    work: Callable[[Task], Outcome],
+    *,
+    own: float = 100.0,
+    low: float = 10.0,
+    high: float = 10_000.0,
+    seed: int = 1,
+    executor: Callable[[], Executor] = Inline,
+    **options: Any,
+) -> Finding:
+    """A search for the failure threshold of made-up runs, along the load."""
+    scenario = queue(own)
+    question = Question(
+        scenario, goal("failure-threshold"), lever(scenario, "load"), low, high, seed=seed, **options
+    )
+    return Search(question, Pool(executor, Journal(), work=work)).go()
+
+
+def logistic(threshold: float, slope: float) -> Callable[[float], float]:
+    """P rises with ln(level), ½ at the threshold."""
+    return lambda level: 1 / (1 + math.exp(-slope * math.log(level / threshold)))
+
+
+__all__ = [
+    "MU",
+    "Trial",
+    "capacity_of_queue",
+    "coin",
+    "find_with",
+    "fit",
+    "logistic",
+    "outcome",
+    "queue",
+]
