@@ -12,6 +12,7 @@ from typing import Any, Final
 from surgetank.measure.latency import delays, jitter
 from surgetank.measure.measured import Measure, Measures
 from surgetank.measure.propagation import propagation
+from surgetank.measure.saturation import measures as saturation_measures
 from surgetank.measure.solvency import solvency
 from surgetank.measure.synchrony import blocks, synchrony
 from surgetank.measure.throughput import throughput
@@ -46,6 +47,7 @@ def measure(
             *ordering,
             *propagation(trace),
             *solvency(trace, late_after),
+            *saturation_measures(trace),
         ]
     )
 

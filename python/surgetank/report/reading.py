@@ -65,6 +65,8 @@ class Reading:
         self.limits = {k: float(v) for k, v in limits.items() if isinstance(v, int | float)}
         for name, own in (limits.get("class") or {}).items():
             self.limits |= {f"{k}.{name}": float(v) for k, v in own.items() if v is not None}
+        most = limits.get("saturation_max") or {}
+        self.limits |= {f"saturation_max.{k}": float(v) for k, v in most.items()}
         self.lag_max_ns = int(lag_max_ms_of(trace.scenario) * 1e6)
         margin = (trace.scenario.get("market") or {}).get("margin") or {}
         late = margin.get("late_after_ms")

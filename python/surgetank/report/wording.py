@@ -65,6 +65,7 @@ _TITLES: Final = {
     "deleveraged_usd": "Deleveraged notional",
     "cascade_size": "Largest cascade",
     "slippage_bp_mean": "Liquidation slippage, mean",
+    "saturation": "Saturation",
     "money_conserved": "Money conserved",
     "safety": "One order on all nodes",
     "stages_exact": "Stages sum to the delay",

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import ConfigDict, Field
 
 from surgetank.scenario.layer import ClassName
 from surgetank.scenario.section import NonNegative, Number, Section, Share
+
+ResourceName = Literal[
+    "uplink",
+    "downlink",
+    "validation",
+    "consensus-validation",
+    "execution",
+    "block-space",
+    "keepers",
+    "liquidation-limits",
+    "mempool",
+    "ingress-queue",
+    "consensus-timeouts",
+    "book-depth",
+    "insurance",
+    "faults",
+]
 
 
 class ClassLimits(Section):
@@ -83,13 +102,18 @@ class Limits(Section):
     slippage_bp_mean_max: Number | None = Field(
         None, description="mean loss of liquidation trades against the outside price, bp"
     )
+    saturation_max: dict[ResourceName, Share] = Field(
+        default_factory=dict, description="use of a resource in its busiest window, by resource"
+    )
     by_class: dict[ClassName, ClassLimits] = Field(
         default_factory=dict, alias="class", description="limits on one class's delay"
     )
 
     def as_mapping(self) -> dict[str, float]:
-        """Limit name → number, as `judge` takes them; a class stands behind a dot."""
-        given = self.model_dump(exclude={"by_class"}, exclude_none=True)
+        """Limit name → number, as `judge` takes them; a class or resource stands behind a dot."""
+        given = self.model_dump(exclude={"by_class", "saturation_max"}, exclude_none=True)
+        for resource, most in self.saturation_max.items():
+            given[f"saturation_max.{resource}"] = most
         for name, limits in self.by_class.items():
             for key, value in limits.model_dump(exclude_none=True).items():
                 given[f"{key}.{name}"] = value

@@ -1,0 +1,76 @@
+"""What was used up: every resource of the layer and the venue, the most saturated first.
+
+A resource's value is its use at the worst place in the busiest window (one second, or the median
+block interval where that is longer), from 0 to 1, where 1 is "cannot do more". Links and servers:
+busy time over time, exact. Queues, blocks: how full. What has no natural capacity has a stand-in
+that its function's docstring defines. Only what the trace has the facts for is there.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from surgetank.measure.measured import Measure
+from surgetank.measure.saturation.closing import (
+    book_depth,
+    insurance,
+    keepers,
+    liquidation_limits,
+)
+from surgetank.measure.saturation.found import FULL, RESOURCES, Saturation, rank
+from surgetank.measure.saturation.ordering import block_space, consensus_timeouts
+from surgetank.measure.saturation.stations import queues, servers
+from surgetank.measure.saturation.struck import faults
+from surgetank.trace import Trace
+
+__all__ = ["FULL", "RESOURCES", "Saturation", "measures", "rank", "saturation"]
+
+_PARTS: Final = (
+    servers,
+    queues,
+    block_space,
+    consensus_timeouts,
+    keepers,
+    liquidation_limits,
+    book_depth,
+    insurance,
+    faults,
+)
+
+_WHAT: Final = {
+    "uplink": "busiest uplink of a node, share of time in its busiest window",
+    "downlink": "busiest downlink of a node, share of time in its busiest window",
+    "validation": "busiest validation servers of a node, share of time",
+    "consensus-validation": "busiest server for consensus messages, share of time",
+    "execution": "busiest execution server, share of time",
+    "block-space": "how full blocks were in the busiest window",
+    "keepers": "orders that a keeper had to send on one price over the most it can",
+    "liquidation-limits": "share of liquidations that the venue's own limits put off",
+    "mempool": "how full a queue before ordering was; 1 = it refused",
+    "ingress-queue": "how full a queue before validation was; 1 = it refused",
+    "consensus-timeouts": "share of time for heights that took more than one round",
+    "book-depth": "share of liquidations that the book could not fill",
+    "insurance": "share of the insurance fund that was gone at its lowest",
+    "faults": "how much the worst fault took; 1 = enough to halt the layer",
+}
+
+
+def saturation(trace: Trace) -> list[Saturation]:
+    """Every resource that the trace tells of, the most saturated first; ties by RESOURCES."""
+    return sorted((found for part in _PARTS for found in part(trace)), key=rank)
+
+
+def measures(trace: Trace) -> list[Measure]:
+    """`saturation.<resource>`: the use of each, from 0 to 1, in the order of RESOURCES."""
+    found = sorted(saturation(trace), key=lambda s: RESOURCES.index(s.resource))
+    return [
+        Measure(
+            f"saturation.{s.resource}",
+            s.value,
+            "1",
+            n=1,
+            what=_WHAT[s.resource],
+            note=f"{s.where}: {s.what}",
+        )
+        for s in found
+    ]

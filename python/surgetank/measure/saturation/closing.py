@@ -1,0 +1,203 @@
+"""What liquidations meet: keepers, the venue's own limits, the book, the insurance fund."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from surgetank.measure.saturation.found import SECOND, Saturation, Setting, window_ns
+from surgetank.measure.solvency import due_episodes
+from surgetank.trace import MARKET_KINDS, Trace
+
+__all__ = ["book_depth", "insurance", "keepers", "liquidation_limits"]
+
+Ints = NDArray[np.int64]
+
+_KIND: Final = {name: number for number, name in enumerate(MARKET_KINDS)}
+
+
+def keepers(trace: Trace) -> Iterator[Saturation]:
+    """Orders that a keeper had to send on one price over `orders_max + 1`: 1 if somebody waited.
+
+    Those it had to send are those it sent, and, when it sent `orders_max`, also the accounts of its
+    share that were due by the price it had heard and had no order yet. Or, if that is more, the
+    share of due accounts that waited for `resend_ms` (for half of it at least) after their order
+    had been executed, or refused, and had not closed them.
+    """
+    setting, market = Setting(trace), trace["market"]
+    count, most = setting.number("flow.keepers.count"), setting.number("flow.keepers.orders_max")
+    if market.is_empty() or not count or not most:
+        return
+    sent = _sent(trace, int(count), setting.number("flow.keepers.resend_ms"))
+    if sent.is_empty():
+        yield Saturation("keepers", "keepers", 0.0, 0.0, 0.0, "no liquidation order was sent")
+        return
+    wakes = sent.group_by("keeper", "time_ns").agg(pl.len().alias("orders")).sort("time_ns")
+    wakes = wakes.with_columns(left=_left(trace, wakes, sent, int(count), most))
+    load = (pl.col("orders") + pl.col("left")) / (most + 1)
+    wakes = wakes.with_columns(load.clip(upper_bound=1.0).alias("use"))
+    worst = wakes.sort("use", "left", "time_ns", descending=[True, True, False]).row(0, named=True)
+    again = sent.filter(pl.col("waited")).select("account", "ref_ns").n_unique()
+    due = max(1, int((market["kind"] == _KIND["due"]).sum()))
+    value, where = float(worst["use"]), f"keeper {worst['keeper']}"
+    what = f"on one price it sent {worst['orders']} orders of at most {most:.0f}"
+    what += f", {worst['left']} more were due" if worst["left"] else ""
+    if again / due > value:
+        value, where = min(1.0, again / due), "keepers"
+        what = f"{again} of {due} due accounts waited for `resend_ms` to be tried again"
+    at_s = worst["time_ns"] / SECOND
+    yield Saturation("keepers", where, value, max(value, float(worst["use"])), at_s, what)
+
+
+def _sent(trace: Trace, count: int, resend_ms: float) -> pl.DataFrame:
+    """Liquidation orders: time_ns, account, ref_ns, keeper (each has its share of the accounts),
+    number (0 = the first since due), waited (for `resend_ms`, not for an order under way)."""
+    done = trace["messages"].select(
+        "message",
+        pl.when(pl.col("outcome") == 1)
+        .then("executed_ns")
+        .when(pl.col("outcome") >= 2)
+        .then("gateway_ns")
+        .cast(pl.Int64)
+        .alias("done_ns"),
+    )
+    since = pl.col("time_ns") - pl.col("done_ns").shift(1).over("account", "ref_ns")
+    return (
+        trace["market"]
+        .filter(pl.col("kind") == _KIND["liquidation-sent"])
+        .select(pl.col("time_ns").cast(pl.Int64), "message", "account", "ref_ns")
+        .join(done, on="message", how="left", maintain_order="left")
+        .with_columns(
+            (pl.col("account") % count).alias("keeper"),
+            pl.int_range(pl.len()).over("account", "ref_ns").alias("number"),
+            (since > resend_ms / 2 * 1e6).fill_null(False).alias("waited"),
+        )
+    )
+
+
+def _left(
+    trace: Trace, wakes: pl.DataFrame, sent: pl.DataFrame, count: int, most: float
+) -> pl.Series:
+    """Accounts that a keeper left for later, for each of its wakes."""
+    left = np.zeros(wakes.height, dtype=np.int64)
+    full = np.flatnonzero(wakes["orders"].to_numpy() >= most)
+    if not len(full):
+        return pl.Series("left", left)
+    first = sent.filter(pl.col("number") == 0).select(
+        "account", pl.col("ref_ns").cast(pl.Int64).alias("due_ns"), pl.col("time_ns").alias("sent")
+    )
+    owed = due_episodes(trace).join(first, on=["account", "due_ns"], how="left")
+    never = np.iinfo(np.int64).max
+    due, ended, sent_ns = (
+        owed[c].fill_null(never).to_numpy() for c in ("due_ns", "ended_ns", "sent")
+    )
+    keeper = owed["account"].to_numpy() % count
+    time, whose = (wakes[c].to_numpy() for c in ("time_ns", "keeper"))
+    heard = _heard(trace, time[full])
+    for at, until in zip(full, heard, strict=True):
+        waits = (due <= until) & (ended > time[at]) & (sent_ns > time[at]) & (keeper == whose[at])
+        left[at] = int(waits.sum())
+    return pl.Series("left", left)
+
+
+def _heard(trace: Trace, times: Ints) -> Ints:
+    """When the last price executed before each time had been observed."""
+    setting = Setting(trace)
+    if setting("flow.keepers.watch") == "outside":
+        return times
+    rows = trace["market"].filter(pl.col("kind") == _KIND["oracle"]).sort("time_ns")
+    if rows.is_empty():
+        return times
+    told, observed = (rows[c].cast(pl.Int64).to_numpy() for c in ("time_ns", "ref_ns"))
+    link_ms = setting.number("flow.keepers.reaction_ms") + setting.number(
+        "flow.client_link.fixed_ms"
+    )
+    at = np.searchsorted(told, times - int(link_ms * 1e6), side="right") - 1
+    return np.where(at >= 0, observed[np.maximum(at, 0)], 0)
+
+
+def liquidation_limits(trace: Trace) -> Iterator[Saturation]:
+    """Liquidations that the venue's own limits put off, over all attempted, in the busiest window.
+
+    From rows `liquidation-deferred`; nothing where the trace has none and no limits are set.
+    """
+    kind = _KIND.get("liquidation-deferred")
+    if kind is None:
+        return
+    done, put_off = (_times(trace, k) for k in (_KIND["liquidated"], kind))
+    if not len(put_off) and not Setting(trace)("market.margin.per_block"):
+        return
+    value, at = _share(put_off, np.sort(np.concatenate([done, put_off])), window_ns(trace))
+    whole = len(put_off) / max(1, len(put_off) + len(done))
+    what = f"{len(put_off):,} of {len(put_off) + len(done):,} liquidations were put off by limits"
+    yield Saturation("liquidation-limits", "venue", value, max(value, whole), at / SECOND, what)
+
+
+def book_depth(trace: Trace) -> Iterator[Saturation]:
+    """Liquidations that the book could not fill, over all, in the busiest window.
+
+    Not filled: something was deleveraged, nothing traded at all, or (where one order closes a whole
+    position) the same due account had to be liquidated again.
+    """
+    rows = trace["market"].filter(pl.col("kind") == _KIND["liquidated"]).sort("time_ns")
+    if rows.is_empty() or Setting(trace)("market.margin.close_out") == "oracle":
+        return
+    traded = (
+        trace["market"]
+        .filter((pl.col("kind") == _KIND["liquidation-trade"]) & pl.col("message").is_not_null())
+        .group_by("message")
+        .agg(pl.col("qty").abs().sum().alias("traded"))
+    )
+    whole = Setting(trace).number("market.margin.liquidation_share", 1.0) == 1.0
+    again = pl.int_range(pl.len(), 0, -1).over("account", "ref_ns") > 1
+    qty = pl.col("qty").abs()
+    short = rows.join(traded, on="message", how="left", maintain_order="left").filter(
+        (qty == 0)
+        | (qty > pl.col("traded").fill_null(0))
+        | (again & pl.col("ref_ns").is_not_null() & pl.lit(whole))
+    )
+    every = rows["time_ns"].cast(pl.Int64).to_numpy()
+    value, at = _share(short["time_ns"].cast(pl.Int64).to_numpy(), every, window_ns(trace))
+    what = f"{short.height:,} of {rows.height:,} liquidations were more than the book could fill"
+    share = short.height / rows.height
+    yield Saturation("book-depth", "book", value, max(value, share), at / SECOND, what)
+
+
+def insurance(trace: Trace) -> Iterator[Saturation]:
+    """The part of the insurance fund that was gone at its lowest; 1 if it never had anything and
+    somebody else had to bear a debt."""
+    start = Setting(trace)("market.margin.insurance_usd")
+    if start is None or trace["market"].is_empty():
+        return
+    quantum = float(trace.stats["quantum_usd"])
+    rows = trace["market"].filter(pl.col("kind") == _KIND["insurance"]).sort("amount", "time_ns")
+    debts = trace["market"].filter((pl.col("kind") == _KIND["bad-debt"]) & (pl.col("qty") > 0))
+    lowest, at = float(start), 0
+    if rows.height:
+        lowest, at = min(lowest, rows["amount"][0] * quantum), int(rows["time_ns"][0])
+    value = (start - lowest) / start if start else float(debts.height > 0)
+    what = f"of {start:,.0f} USD, {max(0.0, lowest):,.0f} USD were left at the least"
+    value = float(min(1.0, max(0.0, value)))
+    yield Saturation("insurance", "fund", value, value, at / SECOND if value else 0.0, what)
+
+
+def _times(trace: Trace, kind: int) -> Ints:
+    rows = trace["market"].filter(pl.col("kind") == kind)
+    return rows["time_ns"].cast(pl.Int64).sort().to_numpy()
+
+
+def _share(some: Ints, every: Ints, window: int) -> tuple[float, float]:
+    """Greatest share of `some` among `every` (both sorted, the one part of the other) in a window;
+    of equal ones that with most, then the first; and its begin."""
+    if not len(some):
+        return 0.0, 0.0
+    ends = some + window
+    parts = np.searchsorted(some, ends) - np.arange(len(some))
+    of = np.searchsorted(every, ends) - np.searchsorted(every, some)
+    share = parts / np.maximum(of, 1)
+    worst = int(np.lexsort((some, -parts, -share))[0])
+    return float(min(1.0, share[worst])), float(some[worst])

@@ -1,0 +1,87 @@
+"""What a saturated resource is: its name, its place, its use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from surgetank.trace import Trace
+
+__all__ = ["FULL", "RESOURCES", "SECOND", "Saturation", "Setting", "rank", "window_ns"]
+
+SECOND: Final = 1_000_000_000
+
+RESOURCES: Final = (
+    "uplink",
+    "downlink",
+    "validation",
+    "consensus-validation",
+    "execution",
+    "block-space",
+    "keepers",
+    "liquidation-limits",
+    "mempool",
+    "ingress-queue",
+    "consensus-timeouts",
+    "book-depth",
+    "insurance",
+    "faults",
+)
+"""Every resource, causes before what they cause: of several that are full, the first is named."""
+
+FULL: Final = 0.98
+"""From this use on a resource counts as full: a window's ends rarely meet a rush exactly."""
+
+
+@dataclass(frozen=True)
+class Saturation:
+    """The use of one resource at the worst place in the busiest window."""
+
+    resource: str
+    """One of RESOURCES."""
+    where: str
+    """`node 3`, `keeper 0`, `nodes 2, 5`, `blocks`, `book`, `fund`."""
+    value: float
+    """Use from 0 to 1, where 1 is "cannot do more"."""
+    peak: float
+    """Greatest use in the shortest stretch that the trace can tell."""
+    at_s: float
+    """When the busiest window began, seconds since the start of the run."""
+    what: str
+    """One line for a reader."""
+
+
+def rank(found: Saturation) -> tuple[float, int]:
+    """Sort key: most saturated first; of those that are FULL, causes before what they cause."""
+    value = 1.0 if found.value >= FULL else round(found.value, 3)
+    return (-value, RESOURCES.index(found.resource))
+
+
+class Setting:
+    """The scenario of a trace by dotted keys; what it does not say is None."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._scenario = trace.scenario
+
+    def __call__(self, key: str) -> Any:
+        value: Any = self._scenario
+        for part in key.split("."):
+            value = (value or {}).get(part)
+        return value
+
+    def number(self, key: str, otherwise: float = 0.0) -> float:
+        """A number, or `otherwise`."""
+        value = self(key)
+        return otherwise if value is None else float(value)
+
+
+def window_ns(trace: Trace) -> int:
+    """One second, or the median block interval where that is longer, at most the measured run."""
+    decided = trace["blocks"].sort("height")["decided_ns"].cast(pl.Int64)
+    gaps: NDArray[np.int64] = np.diff(decided.to_numpy())
+    interval = int(np.median(gaps)) if len(gaps) else 0
+    return max(1, min(max(SECOND, interval), trace.end_ns - trace.measured_from_ns))

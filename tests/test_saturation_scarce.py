@@ -1,0 +1,74 @@
+"""The proof: one thing is made scarce in a run, and it is named first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+import surgetank as st
+from surgetank.measure.saturation import FULL, saturation
+
+CLASSES = ("price_update", "liquidation_order", "cancel", "replace", "order")
+SHORT: dict[str, Any] = {"duration_s": 12.0, "warmup_s": 2.0, "drain_s": 3.0}
+FALL: dict[str, Any] = {
+    "market.price.path": {
+        "kind": "points",
+        "at_s": [0.0, 4.0, 6.0, 12.0],
+        "price_usd": [60_000.0, 60_000.0, 58_300.0, 58_200.0],
+    }
+}
+#: 60 ms for a proposal to be made, to travel and to be validated: too few between continents.
+HASTY = {
+    "layer.consensus.timeout_propose_ms": 60.0,
+    "layer.consensus.timeout_propose_delta_ms": 20.0,
+}
+
+
+def each(stage: str, us: float) -> dict[str, float]:
+    """The same service time for every class of client message."""
+    return {f"layer.service.{stage}.{name}_us": us for name in CLASSES}
+
+
+SCARCE: dict[str, Mapping[str, Any]] = {
+    "uplink": {"network.uplink_mbps": 5.0},
+    "downlink": {"network.downlink_mbps": 4.0},
+    "validation": each("validation", 4_000.0),
+    "consensus-validation": {"layer.service.validation.vote_us": 30_000.0},
+    "execution": each("execution", 5_000.0),
+    "block-space": {"layer.consensus.block_messages_max": 50},
+    "mempool": {"layer.queue.mempool_max": 60},
+    "ingress-queue": {"layer.queue.ingress_max": 0},
+    "consensus-timeouts": HASTY,
+    "keepers": FALL | {"flow.keepers.count": 1, "flow.keepers.orders_max": 1},
+    "book-depth": FALL | {"flow.makers.count": 0, "flow.mix.limit": 0.001, "flow.mix.post_only": 0},
+}
+
+
+def test_nothing_is_scarce_on_a_calm_day() -> None:
+    """The yardstick of the others: every resource is used to less than a third."""
+    trace = st.run(st.load("calm").with_values(SHORT | FALL)).trace
+    assert {s.resource: s.value for s in saturation(trace) if s.value > 1 / 3} == {}
+
+
+@pytest.mark.parametrize("resource", SCARCE)
+def test_what_is_scarce_comes_first(resource: str) -> None:
+    """And is full, or (time in failed rounds) near it."""
+    trace = st.run(st.load("calm").with_values({**SHORT, **SCARCE[resource]})).trace
+    ranked = saturation(trace)
+    assert ranked[0].resource == resource
+    assert ranked[0].value >= (0.75 if resource == "consensus-timeouts" else FULL)
+
+
+def test_a_few_bytes_are_as_scarce_as_a_few_messages() -> None:
+    values = SHORT | {"layer.consensus.block_bytes_max": 8_000}
+    assert saturation(st.run(st.load("calm").with_values(values)).trace)[0].resource == (
+        "block-space"
+    )
+
+
+def test_the_same_run_gives_the_same_ranking() -> None:
+    scenario = st.load("calm").with_values({**SHORT, **HASTY})
+    first, second = (saturation(st.run(scenario, seed=3).trace) for _ in range(2))
+    assert first == second
