@@ -5,14 +5,14 @@ mod numbers;
 use numbers::{Estimate, close};
 use surgetank_lab::flow::Tape;
 use surgetank_lab::price::OutsidePrice;
-use surgetank_lab::scenario::{Price, PricePath};
+use surgetank_lab::scenario::{Feed, Price, PricePath};
 use surgetank_lab::seed::{Seed, Stream};
 use surgetank_layer::units::{MS, Ns, SECOND};
 
 const DAY: Ns = 86_400 * SECOND;
 
 fn config(path: PricePath) -> Price {
-    Price { path, step_ms: 50.0, impact_bp_per_musd: 0.0 }
+    Price { path, step_ms: 50.0, impact_bp_per_musd: 0.0, feed: Feed::Messages }
 }
 
 fn price(path: PricePath) -> OutsidePrice {

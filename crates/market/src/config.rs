@@ -1,6 +1,6 @@
 //! What a venue sets: margin, fees, mark and liquidation rules, all in integers.
 
-use surgetank_layer::units::{Money, Price, Qty};
+use surgetank_layer::units::{AccountId, Money, Price, Qty};
 
 use crate::mark::Mark;
 
@@ -22,6 +22,21 @@ pub enum MarginMode {
     Cross,
 }
 
+/// Against whom a liquidation closes a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseOut {
+    /// The market's own book.
+    Book,
+    /// A liquidator who hedges outside the venue: all of it at once, at the mark price worsened by
+    /// this share, however the book looks.
+    Oracle {
+        /// Share of the mark price that the liquidator keeps, at most [`PPM`].
+        worse_ppm: u32,
+        /// The liquidator's account. It is never liquidated itself.
+        against: AccountId,
+    },
+}
+
 /// The rules of one market.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SymbolConfig {
@@ -41,6 +56,8 @@ pub struct SymbolConfig {
     pub worst_price_ppm: Option<u32>,
     /// How positions are marked.
     pub mark: Mark,
+    /// Against whom liquidations close.
+    pub close_out: CloseOut,
 }
 
 impl Default for SymbolConfig {
@@ -55,6 +72,7 @@ impl Default for SymbolConfig {
             liquidation_share_ppm: PPM,
             worst_price_ppm: None,
             mark: Mark::Oracle,
+            close_out: CloseOut::Book,
         }
     }
 }

@@ -32,7 +32,9 @@ use surgetank_layer::message::{Body, Message, PriceUpdate, Side};
 use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
 
 use crate::book::{Book, Resting};
-pub use crate::config::{Config, MONEY_MAX, MarginMode, PPM, PRICE_MAX, QTY_MAX, SymbolConfig};
+pub use crate::config::{
+    CloseOut, Config, MONEY_MAX, MarginMode, PPM, PRICE_MAX, QTY_MAX, SymbolConfig,
+};
 pub use crate::facts::{Bearer, CancelReason, Fact, Reject};
 use crate::margin::{Ledger, Position};
 use crate::mark::MarkPrice;
@@ -96,6 +98,9 @@ impl Market {
             assert!(initial_margin_ppm <= PPM, "initial margin must not exceed 100 %");
             assert!(rules.taker_fee_ppm.max(rules.maker_fee_ppm) <= PPM, "fee above 100 %");
             assert!(rules.worst_price_ppm.is_none_or(|w| w <= PPM), "worst price above 100 %");
+            if let CloseOut::Oracle { worse_ppm, .. } = rules.close_out {
+                assert!(worse_ppm <= PPM, "close-out price above 100 % from the mark");
+            }
         }
         assert!((0..=MONEY_MAX).contains(&config.insurance), "insurance fund out of bounds");
         let marks = config.symbols.iter().zip(initial_price);
@@ -172,6 +177,12 @@ impl Market {
             Body::LiquidationOrder(order) => self.liquidate(account, order, facts),
             Body::ExecutionReport(_) | Body::Proposal(_) | Body::Vote(_) => {}
         }
+    }
+
+    /// Takes an oracle price that came in the block itself and not by a message of its own, as
+    /// dYdX v4's vote extensions bring it.
+    pub fn block_price(&mut self, now: Ns, update: &PriceUpdate, facts: &mut Vec<Fact>) {
+        self.price_update(now, AccountId::MAX, update, facts);
     }
 
     fn price_update(

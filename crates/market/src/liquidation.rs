@@ -6,6 +6,8 @@
 //! 2. Up to `order_qty` and `liquidation_share_ppm` of the position is sold to (bought from) the
 //!    book, down to `worst_price_ppm` from the mark, and only as far as the insurance fund can
 //!    make up what the fills bring in below the bankruptcy price.
+//!    Where the market closes out at the oracle price ([`CloseOut::Oracle`]) there is no book and
+//!    no such limit: all of it goes to the liquidator, and the venue stands for what is lacking.
 //! 3. What they bring in above it pays the liquidation fee, at most all of it, to the insurance
 //!    fund; the rest is the account's. What they lack is bad debt, paid by the insurance fund.
 //! 4. If something is left unfilled and equity is negative at the mark, the rest is closed at the
@@ -24,7 +26,7 @@
 //! the insurance fund, and beyond it stands as the venue's deficit.
 //!
 //! Source: dYdX v4 `x/clob/keeper/liquidations.go` and `deleveraging.go` (steps 2–4, bankruptcy
-//! price, fee); Binance "Auto-Deleveraging (ADL)" for the rank.
+//! price, fee); GMX synthetics `LiquidationUtils` (closing at the oracle price); Binance "Auto-Deleveraging (ADL)" for the rank.
 //!
 //! Departures: dYdX deleverages against a pseudo-random opposite; its limits per block are not
 //! kept; its fillable price is here a plain distance from the mark. Binance and Hyperliquid let a
@@ -34,7 +36,7 @@ use surgetank_layer::message::{LiquidationOrder, Side};
 use surgetank_layer::units::{AccountId, Money, Price, Qty};
 
 use crate::Market;
-use crate::config::{PPM, PRICE_MAX};
+use crate::config::{CloseOut, PPM, PRICE_MAX};
 use crate::facts::{Bearer, CancelReason, Fact, Reject};
 use crate::margin::{Ledger, fraction_up, split};
 use crate::orders::Taker;
@@ -116,7 +118,7 @@ impl Market {
             return facts.push(refused(Reject::IncorrectQuantity));
         }
         let mark_price = self.ledger.mark(s);
-        if !self.ledger.liquidatable(account, s, mark_price) {
+        if self.is_liquidator(account, s) || !self.ledger.liquidatable(account, s, mark_price) {
             return facts.push(Fact::NotLiquidatable { account, keeper, symbol });
         }
         self.cancel_all(account, symbol, facts);
@@ -126,7 +128,12 @@ impl Market {
         let side = if budget.sign > 0 { Side::Sell } else { Side::Buy };
         let limit = self.worst_price(s, side);
         let mut taker = Taker { account, cl_ord_id: 0, symbol, side, limit, leaves: want };
-        self.match_taker(&mut taker, Some(&mut budget), facts);
+        match self.config.symbols[s].close_out {
+            CloseOut::Book => self.match_taker(&mut taker, Some(&mut budget), facts),
+            CloseOut::Oracle { worse_ppm, against } => {
+                self.fill_outside(&mut taker, &mut budget, (worse_ppm, against), facts);
+            }
+        }
         let fee = self.settle_liquidation(account, symbol, &budget, facts);
         let mut deleveraged_qty = 0;
         if taker.leaves > 0 && self.ledger.risk(account, s, mark_price).0 < 0 {
@@ -146,6 +153,49 @@ impl Market {
             fee,
             remaining: self.ledger.position(account, s).qty,
         });
+    }
+
+    fn is_liquidator(&self, account: AccountId, symbol: usize) -> bool {
+        match self.config.symbols[symbol].close_out {
+            CloseOut::Oracle { against, .. } => against == account,
+            CloseOut::Book => false,
+        }
+    }
+
+    /// Closes all of it against the liquidator, who hedges outside. Rounded in their favour.
+    fn fill_outside(
+        &mut self,
+        taker: &mut Taker,
+        budget: &mut Budget,
+        (worse_ppm, against): (u32, AccountId),
+        facts: &mut Vec<Fact>,
+    ) {
+        let (s, qty) = (usize::from(taker.symbol), taker.leaves);
+        if !self.ledger.knows(against) {
+            return;
+        }
+        let (mark, ppm) = (Money::from(self.ledger.mark(s)), Money::from(PPM));
+        let worse = (mark * Money::from(worse_ppm) + ppm - 1) / ppm;
+        let price = (mark - budget.sign * worse).clamp(1, Money::from(2 * PRICE_MAX)) as Price;
+        budget.filled += qty;
+        budget.notional += Money::from(price) * Money::from(qty);
+        taker.leaves = 0;
+        facts.push(Fact::Trade {
+            symbol: taker.symbol,
+            price,
+            qty,
+            maker_account: against,
+            maker_cl_ord_id: 0,
+            maker_leaves: 0,
+            taker_account: taker.account,
+            taker_cl_ord_id: taker.cl_ord_id,
+            taker_leaves: 0,
+            taker_side: taker.side,
+            liquidation: true,
+        });
+        let signed = qty * taker.side.sign();
+        self.ledger.trade(against, s, -signed, price);
+        self.ledger.trade(taker.account, s, signed, price);
     }
 
     fn cancel_all(&mut self, account: AccountId, symbol: u16, facts: &mut Vec<Fact>) {

@@ -171,6 +171,11 @@ class Keepers(Section):
     reaction_ms: NonNegative = Field(20.0, description="time from hearing a price to sending, ms")
     orders_max: Whole = Field(50, ge=1, description="orders of one keeper per price heard")
     resend_ms: NonNegative = Field(2_000.0, description="before an account is tried again, ms")
+    watch: Literal["venue", "outside"] = Field(
+        "venue",
+        description="the price they look at: the venue's mark as it reaches them, or the outside "
+        "price at each of its steps",
+    )
 
 
 class Panic(Section):

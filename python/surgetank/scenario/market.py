@@ -57,6 +57,10 @@ class Price(Section):
     impact_bp_per_musd: NonNegative = Field(
         0.0, description="lasting move per 1 M USD that liquidations trade, basis points"
     )
+    feed: Literal["messages", "block"] = Field(
+        "messages",
+        description="how the venue learns it: oracles' messages, or every block brings it",
+    )
 
 
 class Margin(Section):
@@ -69,6 +73,14 @@ class Margin(Section):
     taker_fee_bp: NonNegative = Field(0.0, description="taker fee, bp")
     liquidation_share: Number = Field(
         1.0, gt=0, le=1, description="share of a position that one liquidation order closes"
+    )
+    close_out: Literal["book", "oracle"] = Field(
+        "book",
+        description="where liquidations close: on the book, or in full at the mark against a "
+        "liquidator who hedges outside",
+    )
+    close_out_bp: Number = Field(
+        0.0, ge=0, lt=10_000, description="with `oracle`: how much worse than the mark, bp"
     )
     insurance_usd: NonNegative = Field(1_000_000.0, description="insurance fund at the start, USD")
     late_after_ms: NonNegative = Field(
@@ -90,6 +102,11 @@ class Positions(Section):
     leverage_min: Number = Field(2.0, ge=1, description="least leverage")
     leverage_max: Number = Field(20.0, ge=1, description="most leverage")
     long_share: Share = Field(0.7, description="share of them that are long")
+    buffer_min: Share = Field(
+        1.0,
+        description="equity above maintenance is a uniform share, from this to 1, of what a "
+        "position just opened has (as if the price had moved since)",
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -189,6 +189,18 @@ pub struct Keepers {
     pub orders_max: u32,
     /// Sends again for an account still under water after this long.
     pub resend_ms: f64,
+    /// Which price they look at.
+    pub watch: Watch,
+}
+
+/// Which price keepers look at.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Watch {
+    /// The venue's mark, as it reaches them over the client link.
+    Venue,
+    /// The outside price, at each of its steps.
+    Outside,
 }
 
 /// Traders who react to a falling (or rising) price.

@@ -30,6 +30,19 @@ pub struct Price {
     pub step_ms: f64,
     /// Permanent move of the outside price, in basis points, per 1 M USD sold (or bought) by liquidations.
     pub impact_bp_per_musd: f64,
+    /// How the venue learns it.
+    pub feed: Feed,
+}
+
+/// How the venue learns the outside price.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Feed {
+    /// By oracles' messages, which queue like any other.
+    Messages,
+    /// Every block brings the price of the moment at which it is executed (dYdX v4's vote
+    /// extensions, GMX's execution prices).
+    Block,
 }
 
 /// Where the outside price comes from.
@@ -92,8 +105,22 @@ pub struct Margin {
     pub liquidation_share: f64,
     /// Insurance fund at the start.
     pub insurance_usd: f64,
+    /// Against whom a liquidation closes.
+    pub close_out: CloseOut,
+    /// Under `oracle`: how much worse than the mark price it closes.
+    pub close_out_bp: f64,
     /// A liquidation is late when it executes later than this after the outside price crossed the account's threshold.
     pub late_after_ms: f64,
+}
+
+/// Against whom a liquidation closes.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum CloseOut {
+    /// The book.
+    Book,
+    /// A liquidator who hedges outside: in full, at the mark price less `close_out_bp`.
+    Oracle,
 }
 
 /// Isolated or cross margin.
@@ -120,4 +147,7 @@ pub struct Positions {
     pub leverage_max: f64,
     /// Share of the leveraged accounts that are long.
     pub long_share: f64,
+    /// Equity above the maintenance requirement is a uniform share, between this and 1, of what a
+    /// position just opened at its leverage has: as if the price had moved since.
+    pub buffer_min: f64,
 }

@@ -6,7 +6,9 @@ use surgetank_layer::machine::Draws;
 use surgetank_layer::node::{self, Input, Node, Ordering, Service};
 use surgetank_layer::units::{Money, NodeId, Ns, Price, Qty};
 use surgetank_layer::{queue, sequencer};
-use surgetank_market::{Config, HYPERLIQUID_EMA_NS, MarginMode, Mark, Market, SymbolConfig};
+use surgetank_market::{
+    CloseOut, Config, HYPERLIQUID_EMA_NS, MarginMode, Mark, Market, SymbolConfig,
+};
 
 use super::actors::{Accounts, Actors, Wake};
 use super::clients::{Clients, class_of};
@@ -279,6 +281,13 @@ fn open_market(
             scenario::Mark::Oracle => Mark::Oracle,
             scenario::Mark::Median => Mark::Median { ema_ns: HYPERLIQUID_EMA_NS },
         },
+        close_out: match margin.close_out {
+            scenario::CloseOut::Book => CloseOut::Book,
+            scenario::CloseOut::Oracle => CloseOut::Oracle {
+                worse_ppm: ppm(margin.close_out_bp / 1e4),
+                against: accounts.liquidator(),
+            },
+        },
         ..SymbolConfig::default()
     };
     let rules = Config { symbols: vec![symbol], insurance: quanta(margin.insurance_usd) };
@@ -288,6 +297,7 @@ fn open_market(
         scenario::MarginMode::Cross => MarginMode::Cross,
     };
     let mut draws = seed.stream("market.positions", 0);
+    let mut buffers = seed.stream("market.buffers", 0);
     let positions = &config.positions;
     let mut net: Qty = 0;
     for account in 0..accounts.leveraged {
@@ -297,7 +307,10 @@ fn open_market(
         let margin_share = share / positions.leverage_max + (1.0 - share) / positions.leverage_min;
         let long = draws.unit() < positions.long_share;
         let lots = (quanta(notional) / Money::from(ticks)).max(1) as Qty;
-        let cash = (lots as f64 * ticks as f64 * margin_share).ceil() as Money;
+        let buffer = positions.buffer_min + (1.0 - positions.buffer_min) * buffers.unit();
+        let backing = margin.maintenance + buffer * (margin_share - margin.maintenance);
+        let backing = if positions.buffer_min < 1.0 { backing } else { margin_share };
+        let cash = (lots as f64 * ticks as f64 * backing).ceil() as Money;
         market.deposit(account, cash, mode);
         market.open(account, 0, if long { lots } else { -lots }, ticks);
         net += if long { lots } else { -lots };
@@ -315,6 +328,10 @@ fn open_market(
     }
     for account in accounts.background_from()..accounts.count() {
         market.deposit(account, quanta(1e9), MarginMode::Cross);
+    }
+    if margin.close_out == scenario::CloseOut::Oracle {
+        // It hedges outside; this cash only has to be more than it can ever lose here.
+        market.deposit(accounts.liquidator(), quanta(1e12), MarginMode::Cross);
     }
     market
 }

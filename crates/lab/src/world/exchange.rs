@@ -5,15 +5,17 @@
 //!    the ordered messages, so every other node would find the same.
 //! 2. What accounts *should* experience is judged by the outside price: an account is due when the
 //!    outside price crosses its liquidation price, whatever the venue believes.
-//! 3. Liquidations press on the outside price by `impact_bp_per_musd`; this is where cascades begin.
+//! 3. Where the price travels in the block (`market.price.feed`), the outside price of the moment of
+//!    execution comes first in every block, as an oracle price observed then.
+//! 4. Liquidations press on the outside price by `impact_bp_per_musd`; this is where cascades begin.
 
-use surgetank_layer::message::{Block, Class};
+use surgetank_layer::message::{Block, Class, PriceUpdate};
 use surgetank_layer::units::{AccountId, Height, Money, NEVER, NodeId, Ns, Price, Qty};
 use surgetank_market::{CancelReason, Fact, Market};
 
 use super::{Event, World};
 use crate::price::OutsidePrice;
-use crate::scenario::ms;
+use crate::scenario::{Feed, ms};
 use crate::seed::Stream;
 use crate::trace::{MarketKind, MarketRow};
 
@@ -28,6 +30,7 @@ pub struct Exchange {
     lot: f64,
     step_ns: Ns,
     impact_bp_per_musd: f64,
+    feed: Feed,
     /// Height of the last block executed.
     height: Height,
     /// Mark price after each block.
@@ -68,6 +71,7 @@ impl Exchange {
             lot: config.lot,
             step_ns: ms(config.price.step_ms).max(1),
             impact_bp_per_musd: config.price.impact_bp_per_musd,
+            feed: config.price.feed,
             height: 0,
             marks: vec![opening.ticks],
             watched: opening.watched,
@@ -111,6 +115,11 @@ impl Exchange {
         self.due.get(account as usize).copied().unwrap_or(NEVER)
     }
 
+    /// Accounts that are due at the outside price of the last step.
+    pub fn due_accounts(&self) -> impl Iterator<Item = AccountId> + '_ {
+        (0..self.watched).filter(|&account| self.due[account as usize] != NEVER)
+    }
+
     /// Judged accounts below maintenance margin at this mark.
     pub fn below_maintenance(&self, mark: Price) -> Vec<AccountId> {
         let mut below = Vec::new();
@@ -143,6 +152,17 @@ impl Exchange {
             let price = self.market.liquidation_price(account, 0).unwrap_or(0);
             self.row(MarketRow { account, price, ..MarketRow::new(now, kind) });
         }
+    }
+
+    /// The block about to be executed brings the outside price of this moment.
+    fn take_block_price(&mut self, now: Ns) {
+        let mut facts = std::mem::take(&mut self.facts);
+        let update = PriceUpdate { symbol: 0, price: self.ticks, observed_ns: now };
+        self.market.block_price(now, &update, &mut facts);
+        for fact in facts.drain(..) {
+            self.fact(now, u32::MAX, fact);
+        }
+        self.facts = facts;
     }
 
     fn fact(&mut self, now: Ns, message: u32, fact: Fact) {
@@ -242,16 +262,19 @@ impl World {
             self.agenda.push(now + step_ns, Event::Price);
         }
         self.alert_makers();
+        self.alert_keepers();
         self.spread_panic(step_ns);
     }
 
     /// A node has executed a block: the market follows if it is the first, and clients there hear.
     pub(super) fn settle(&mut self, node: NodeId, block: &Block) {
-        let Some(exchange) = &mut self.exchange else { return };
+        let Some(exchange) = &self.exchange else { return };
+        let in_block = exchange.feed == Feed::Block;
         if block.height == exchange.height + 1 {
             self.execute_market(block);
         }
-        let has_price = block.entries.iter().any(|e| e.envelope.class == Class::PriceUpdate);
+        let has_price =
+            in_block || block.entries.iter().any(|e| e.envelope.class == Class::PriceUpdate);
         if has_price && self.leader.is_none_or(|leader| leader == node) {
             if self.leader.is_some() {
                 // One executing node serves every gateway.
@@ -268,6 +291,9 @@ impl World {
         let Some(exchange) = &mut self.exchange else { return };
         exchange.height = block.height;
         let mut gone: Vec<(AccountId, u64)> = Vec::new();
+        if exchange.feed == Feed::Block {
+            exchange.take_block_price(now);
+        }
         for entry in &block.entries {
             let slot = self.carried[entry.envelope.id as usize].slot;
             let message = self.records[slot as usize].message;

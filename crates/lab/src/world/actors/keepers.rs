@@ -1,10 +1,10 @@
-//! Keepers: they hear prices from the venue and send liquidation orders.
+//! Keepers: they hear prices from the venue, or see the outside price, and send liquidation orders.
 
 use surgetank_layer::message::{Body, LiquidationOrder};
-use surgetank_layer::units::{NEVER, NodeId, Ns};
+use surgetank_layer::units::{NEVER, NodeId, Ns, Price};
 
 use super::Accounts;
-use crate::scenario::ms;
+use crate::scenario::{Watch, ms};
 use crate::trace::{MarketKind, MarketRow, Source};
 use crate::world::actors::Wake;
 use crate::world::{Event, World};
@@ -13,11 +13,13 @@ use crate::world::{Event, World};
 pub struct Keepers {
     /// When a liquidation order for an account was last sent.
     sent_ns: Vec<Ns>,
+    /// Outside prices that made some keeper act.
+    seen: Vec<Price>,
 }
 
 impl Keepers {
     pub(super) fn new(accounts: &Accounts) -> Keepers {
-        Keepers { sent_ns: vec![NEVER; accounts.count() as usize] }
+        Keepers { sent_ns: vec![NEVER; accounts.count() as usize], seen: Vec::new() }
     }
 }
 
@@ -25,6 +27,9 @@ impl World {
     /// A node has executed a block with a new price: its keepers hear of it.
     pub(in crate::world) fn tell_keepers(&mut self, node: NodeId, height: u32) {
         let accounts = self.actors.accounts;
+        if self.scenario.flow.keepers.watch != Watch::Venue {
+            return;
+        }
         let reaction = ms(self.scenario.flow.keepers.reaction_ms)
             + ms(self.scenario.flow.client_link.fixed_ms);
         for keeper in 0..accounts.keepers {
@@ -35,11 +40,46 @@ impl World {
         }
     }
 
-    /// A keeper looks at its share of the accounts with the price that it has received.
-    pub(super) fn keep(&mut self, keeper: u32, height: u32) {
+    /// The outside price has stepped: keepers who watch it, and have somebody to close out, react.
+    pub(in crate::world) fn alert_keepers(&mut self) {
+        let config = &self.scenario.flow.keepers;
+        let Some(exchange) = &self.exchange else { return };
+        if config.watch != Watch::Outside || config.count == 0 {
+            return;
+        }
+        let (reaction, resend) = (ms(config.reaction_ms), ms(config.resend_ms));
+        let acts_ns = self.now + reaction;
+        let keepers = &mut self.actors.keepers;
+        let mut alerted = vec![false; config.count as usize];
+        for target in exchange.due_accounts() {
+            let sent = keepers.sent_ns[target as usize];
+            alerted[(target % config.count) as usize] |= sent == NEVER || acts_ns >= sent + resend;
+        }
+        let seen = keepers.seen.len() as u32;
+        for (keeper, _) in (0..).zip(alerted).filter(|&(_, alerted)| alerted) {
+            self.agenda.push(acts_ns, Event::Actor(Wake::Watcher { keeper, seen }));
+            if keepers.seen.len() as u32 == seen {
+                keepers.seen.push(exchange.outside_ticks());
+            }
+        }
+    }
+
+    /// A keeper has heard the mark of a block.
+    pub(super) fn hear(&mut self, keeper: u32, height: u32) {
+        if let Some(exchange) = &self.exchange {
+            self.keep(keeper, exchange.mark_at(height));
+        }
+    }
+
+    /// A keeper acts on an outside price that it has seen.
+    pub(super) fn see(&mut self, keeper: u32, seen: u32) {
+        self.keep(keeper, self.actors.keepers.seen[seen as usize]);
+    }
+
+    /// A keeper looks at its share of the accounts with a price that it knows.
+    fn keep(&mut self, keeper: u32, price: Price) {
         let config = self.scenario.flow.keepers.clone();
         let Some(exchange) = &mut self.exchange else { return };
-        let price = exchange.mark_at(height);
         let below = exchange.below_maintenance(price);
         let account = self.actors.accounts.keepers_from() + keeper;
         let (gateway, resend) = (self.gateway_of(account), ms(config.resend_ms));

@@ -4,8 +4,8 @@
 //! # Rules
 //! 1. Background messages draw from streams of their own, at the times of the arrival process;
 //!    nothing that happens to a message changes a later one.
-//! 2. Everybody else reacts: to the outside price ([`makers`], panic, oracles) or to what the venue
-//!    has told them ([`keepers`]), after the time that this takes.
+//! 2. Everybody else reacts: to the outside price ([`makers`], panic, oracles, [`keepers`] that watch
+//!    it) or to what the venue has told them ([`keepers`]), after the time that this takes.
 
 mod background;
 mod keepers;
@@ -33,6 +33,8 @@ pub enum Wake {
     Notice { slot: u32 },
     /// A keeper has heard a price.
     Keeper { keeper: u32, height: u32 },
+    /// A keeper has seen the outside price.
+    Watcher { keeper: u32, seen: u32 },
     /// A panicking trader sends.
     Panic,
     /// A spammer sends.
@@ -94,7 +96,12 @@ impl Accounts {
         self.oracles_from() + self.oracles
     }
 
-    /// How many there are.
+    /// Who takes positions over where liquidations close at the oracle price. Sends nothing.
+    pub fn liquidator(&self) -> AccountId {
+        self.spammer() + 1
+    }
+
+    /// How many can send.
     pub fn count(&self) -> u32 {
         self.spammer() + 1
     }
@@ -139,7 +146,8 @@ impl World {
             Wake::Oracle => self.oracle(),
             Wake::Maker { maker } => self.quote(maker),
             Wake::Notice { slot } => self.notice(slot),
-            Wake::Keeper { keeper, height } => self.keep(keeper, height),
+            Wake::Keeper { keeper, height } => self.hear(keeper, height),
+            Wake::Watcher { keeper, seen } => self.see(keeper, seen),
             Wake::Panic => self.panic(),
             Wake::Spam { fault } => self.spam(fault),
         }
