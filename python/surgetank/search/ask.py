@@ -22,7 +22,7 @@ from surgetank.search.posterior import CONFIDENCE, fit
 from surgetank.search.shape import levels, shape
 from surgetank.simulate import build
 
-__all__ = ["search"]
+__all__ = ["interval_of", "search"]
 
 Watch = Callable[[Progress], None]
 
@@ -142,7 +142,7 @@ def _answer(hunt: Search, *, try_remedies: bool) -> Answer:
     finding, q = hunt.finding, hunt.question
     found = levels(finding.outcomes, q.goal, finding.unloaded_ms)
     falling = q.high < q.low
-    estimate, low, high = _interval(finding)
+    estimate, low, high = interval_of(finding)
     used, tried = _what_gave_way(hunt, found=finding.status == "FOUND", try_remedies=try_remedies)
     if tried and estimate is not None and estimate > 0:
         tried = _with_gain(hunt, tried, estimate, (low, high))
@@ -189,7 +189,7 @@ def _unloaded(finding: Finding) -> dict[str, float] | None:
     }
 
 
-def _interval(finding: Finding) -> tuple[float | None, float | None, float | None]:
+def interval_of(finding: Finding) -> tuple[float | None, float | None, float | None]:
     """Estimate and ends; the error of the unloaded value, if any, is added in quadrature."""
     post, q = finding.posterior, finding.question
     if post is None or finding.status == "INVALID":
@@ -247,7 +247,7 @@ def _with_gain(
     )
     other = Search(question, hunt.pool, hunt.watch)
     other.finding.take_unloaded(hunt.finding)
-    after, low, high = _interval(other.go())
+    after, low, high = interval_of(other.go())
     if after is None or low is None or high is None:
         return tried
     here = math.log(float(ends[1] or 1) / float(ends[0] or 1)) / 2

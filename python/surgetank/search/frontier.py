@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -119,31 +118,3 @@ class Frontier:
                 place=str(file),
                 mend="Give a frontier.json that `surgetank frontier` wrote",
             ) from None
-
-
-def safe_leverage(
-    kappa: float,
-    slippage: float,
-    volatility: float,
-    budget: float,
-    mu_per_s: float,
-    load_per_s: float,
-) -> float:
-    """L = κ/(s + σ·ln(1/2ε)/√(2(μ−λ))): safe leverage behind an M/M/1 queue.
-
-    Isolated positions; κ maintenance over initial margin, s slippage and fee (share of price), σ
-    per √year, ε P(bad debt) per liquidation, μ and λ per second. Sojourn in M/M/1 is Exp(μ−λ); at
-    an exponential time the log price is Laplace, so P(S < (1−m)/(1−s)) = ½·exp(−|ln K|·√(2(μ−λ))/σ), to first order in
-    m and s. NaN at or beyond saturation.
-    """
-    if load_per_s >= mu_per_s:
-        return math.nan
-    sigma = volatility / math.sqrt(365 * 86_400)
-    margin = slippage + sigma * math.log(1 / (2 * budget)) / math.sqrt(2 * (mu_per_s - load_per_s))
-    return kappa / margin
-
-
-def spaced(low: float, high: float, count: int) -> Sequence[float]:
-    """Loads from low to high that thicken towards high, where leverage bends."""
-    top = high * 1.0
-    return [top - (top - low) * (1 - i / (count - 1)) ** 1.5 for i in range(count)]
