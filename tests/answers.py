@@ -1,4 +1,4 @@
-"""Searches with known answers: coins whose probability is a formula, and stations of queueing theory."""
+"""Searches with known answers: coins of a known probability, and stations of queueing theory."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 from scipy import optimize, stats
-from stations import station
 
 import surgetank as st
+from stations import station
 from surgetank.search.find import Finding, Question, Search
 from surgetank.search.goal import goal
 from surgetank.search.lever import lever
@@ -99,7 +99,13 @@ def find_with(
     """A search for the failure threshold of made-up runs, along the load."""
     scenario = queue(own)
     question = Question(
-        scenario, goal("failure-threshold"), lever(scenario, "load"), low, high, seed=seed, **options
+        scenario,
+        goal("failure-threshold"),
+        lever(scenario, "load"),
+        low,
+        high,
+        seed=seed,
+        **options,
     )
     return Search(question, Pool(executor, Journal(), work=work)).go()
 

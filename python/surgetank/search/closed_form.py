@@ -66,16 +66,23 @@ def assumptions(scenario: Scenario) -> list[tuple[str, bool]]:
     calm = path.kind == "gbm" and path.jumps_per_day == 0
     window = layer.consensus.kind == "single" and layer.consensus.window_ms == 0
     return [
-        ("one exponential server for all messages (M/M/1)", service_rate_per_s(scenario) is not None),
+        (
+            "one exponential server for all messages (M/M/1)",
+            service_rate_per_s(scenario) is not None,
+        ),
         ("Poisson arrivals at a constant rate", _is_poisson(scenario)),
         ("first come, first served", layer.queue.rule == "fifo"),
         ("each message is ordered by itself, without a batch window", window),
         ("outside price a geometric Brownian motion without jumps", calm),
         ("liquidations do not move the price", market.price.impact_bp_per_musd == 0),
-        ("keepers see the outside price and act at once", flow.keepers.watch == "outside"
-            and flow.keepers.reaction_ms == 0),
-        ("a liquidation fills at the outside price of the moment", margin.close_out == "oracle"
-            and market.price.feed == "block"),
+        (
+            "keepers see the outside price and act at once",
+            flow.keepers.watch == "outside" and flow.keepers.reaction_ms == 0,
+        ),
+        (
+            "a liquidation fills at the outside price of the moment",
+            margin.close_out == "oracle" and market.price.feed == "block",
+        ),
         ("isolated margin", margin.mode == "isolated"),
     ]
 

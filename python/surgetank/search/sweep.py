@@ -220,7 +220,9 @@ def _point(
     hunt = Search(question, pool, (lambda seen: watch(name, seen)) if watch else None)
     finding = hunt.go()
     estimate, low, high = interval_of(finding)
-    theory = _closed_form(plan, scenario, level) if all(ok for _, ok in assumptions(scenario)) else None
+    theory = (
+        _closed_form(plan, scenario, level) if all(ok for _, ok in assumptions(scenario)) else None
+    )
     return Point(
         curve.name,
         level,

@@ -1,0 +1,295 @@
+"""Searches: known answers, shapes that mislead, workers that die, runs that do not count."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import surgetank as st
+from answers import capacity_of_queue, coin, find_with, logistic, outcome, queue
+from surgetank.errors import SurgetankError
+from surgetank.search import Answer, Progress, search
+from surgetank.search.against import against
+from surgetank.search.pool import Inline, processes
+from surgetank.search.probe import Outcome, Task
+from surgetank.search.shape import levels, shape
+
+
+def ask(scenario: st.Scenario, **options: Any) -> Answer:
+    """A small search."""
+    given: dict[str, Any] = {"try_remedies": False, "workers": 2, "runs_max": 120}
+    return search(scenario, **(given | options))
+
+
+@pytest.mark.parametrize("waiting_max", [1_000, 4])
+def test_capacity_of_a_queue(waiting_max: int) -> None:
+    """M/M/1/K, where delay binds (large K) and where loss binds (small K): within 5 %."""
+    truth = capacity_of_queue(waiting_max, unloaded=20.0)
+    answer = ask(queue(300.0, waiting_max=waiting_max), range=(20.0, 4_000.0), seed=3)
+    assert answer.status == "FOUND"
+    assert answer.estimate == pytest.approx(truth, rel=0.05)
+    assert answer.ci_low is not None and answer.ci_high is not None
+    slack = 0.01 * truth  # one search in twenty may miss; by how much, hardly ever
+    assert answer.ci_low - slack <= truth <= answer.ci_high + slack
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("waiting_max", [1_000, 4])
+def test_capacity_covers_as_often_as_it_claims(waiting_max: int) -> None:
+    """The interval of the whole search, unloaded value and stopping rule included."""
+    searches, covered = 60, 0
+    truth = capacity_of_queue(waiting_max, unloaded=20.0)
+    for seed in range(searches):
+        answer = ask(queue(300.0, waiting_max=waiting_max), range=(20.0, 4_000.0), seed=seed)
+        assert answer.ci_low is not None and answer.ci_high is not None
+        covered += answer.ci_low <= truth <= answer.ci_high
+    print(f"K = {waiting_max + 1}: {covered} of {searches}")
+    assert covered >= stats.binom.ppf(0.001, searches, 0.95)
+
+
+def test_same_seed_same_answer_whatever_the_workers() -> None:
+    """Workers and timing move nothing; another seed does."""
+    scenario = queue(300.0, duration_s=5.0)
+    options: dict[str, Any] = {"range": (20.0, 4_000.0), "precision": 0.1}
+    one = ask(scenario, workers=1, **options)
+    assert ask(scenario, workers=3, **options) == one
+    assert ask(scenario, executor=Inline(), **options) == one
+    assert ask(scenario, workers=2, seed=9, **options).estimate != one.estimate
+
+
+def test_a_search_that_was_stopped_goes_on(tmp_path: Path) -> None:
+    """Finished runs are found again, a line cut off included; the answer is the same."""
+    journal = tmp_path / "runs.jsonl"
+    scenario = queue(300.0, duration_s=5.0)
+    options: dict[str, Any] = {"range": (20.0, 4_000.0), "precision": 0.1, "workers": 1}
+    whole = ask(scenario, **options)
+
+    def stop(seen: Progress) -> None:
+        if seen.runs >= 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ask(scenario, journal=journal, watch=stop, **options)
+    kept = journal.read_text().splitlines()
+    assert 10 < len(kept) < whole.runs
+    journal.write_text("\n".join(kept[:-1]) + "\n" + kept[-1][:50])
+    assert ask(scenario, journal=journal, **options) == whole
+    again = journal.read_text().splitlines()
+    assert again[: len(kept) - 1] == kept[:-1]
+    assert ask(scenario, journal=journal, **options) == whole
+    assert journal.read_text().splitlines() == again  # nothing was run a third time
+
+
+def test_a_spoilt_journal_is_named(tmp_path: Path) -> None:
+    """A line that is no run is not taken for one."""
+    journal = tmp_path / "runs.jsonl"
+    journal.write_text("{}\n")
+    with pytest.raises(SurgetankError, match=r"runs\.jsonl: line 1 is not a finished run"):
+        ask(queue(300.0), journal=journal)
+
+
+def _dies_once(task: Task) -> Outcome:
+    """The first worker that gets here is killed by the system."""
+    flag = Path(os.environ["SURGETANK_TEST_FLAG"])
+    if not flag.exists():
+        flag.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return coin(logistic(500.0, 30.0))(task)
+
+
+def test_a_worker_that_dies_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pool is made anew and its run again."""
+    monkeypatch.setenv("SURGETANK_TEST_FLAG", str(tmp_path / "died"))
+    survived = find_with(_dies_once, executor=lambda: processes(2))
+    assert (tmp_path / "died").exists()
+    calm = find_with(coin(logistic(500.0, 30.0)))
+    assert [o.level for o in survived.outcomes] == [o.level for o in calm.outcomes]
+
+
+def hump(level: float) -> float:
+    """Breaks between 400 and 900 and holds again beyond."""
+    return 0.97 if 400 < level < 900 else 0.02
+
+
+def collapsing(task: Task) -> Outcome:
+    """Carries up to 600/s, and less and less of more."""
+    carried = task.level if task.level < 600 else 600 * (600 / task.level)
+    noise = np.random.default_rng(task.seed).normal(0, 5)
+    values = {"systemic_desync_s": float(task.level > 600), "throughput_per_s": carried + noise}
+    return outcome(task, values=values)
+
+
+def test_a_response_that_falls_again_is_shown() -> None:
+    """The first crossing is the line, and a reader is told that it is not the only one."""
+    finding = find_with(coin(hump), own=150.0, precision=0.05)
+    found = shape(levels(finding.outcomes, finding.question.goal, math.nan), "1/s")
+    assert finding.posterior is not None
+    estimate = finding.question.level(finding.posterior.median)
+    assert estimate == pytest.approx(400, rel=0.1)
+    assert not found.monotone and "not monotone" in found.text
+
+
+def test_throughput_that_falls_past_its_peak_is_shown() -> None:
+    """Collapse is named with its two ends; a plateau is none."""
+    finding = find_with(collapsing)
+    found = shape(levels(finding.outcomes, finding.question.goal, math.nan), "1/s")
+    assert found.collapse and "collapses" in found.text
+    assert found.past_peak_per_s < 0.7 * found.peak_per_s
+    plateau = find_with(coin(logistic(500.0, 30.0)))
+    flat = shape(levels(plateau.outcomes, plateau.question.goal, math.nan), "1/s")
+    assert flat.monotone and not flat.collapse and flat.text == ""
+
+
+def test_a_run_that_does_not_count_makes_the_search_invalid() -> None:
+    """A generator that could not keep up says nothing about the layer."""
+
+    def late(task: Task) -> Outcome:
+        bad = ("background: 10 sent, 100 expected",) if task.level > 300 else ()
+        return outcome(task, values={"systemic_desync_s": 0.0}, invalid=bad)
+
+    finding = find_with(late)
+    assert finding.status == "INVALID"
+    assert "background: 10 sent" in finding.why
+
+
+@pytest.mark.parametrize(
+    ("p_broken", "said"),
+    [(lambda _: 0.0, "was not reached"), (lambda _: 1.0, "breaks already at the low end")],
+)
+def test_a_line_outside_the_range_is_not_guessed(
+    p_broken: Callable[[float], float], said: str
+) -> None:
+    """UNKNOWN, and why."""
+    finding = find_with(coin(p_broken))
+    assert finding.status == "UNKNOWN" and said in finding.why
+
+
+def test_too_few_runs_are_not_enough() -> None:
+    """The interval is given, and said to be too wide."""
+    finding = find_with(coin(logistic(500.0, 2.0)), runs_max=30)
+    assert finding.status == "UNKNOWN" and "--runs-max" in finding.why
+
+
+def test_trouble_at_the_low_end() -> None:
+    """A range given from high to low: more bandwidth is better."""
+    finding = find_with(coin(logistic(0.5, -30.0)), own=5.0, low=50.0, high=0.05)
+    assert finding.status == "FOUND" and finding.posterior is not None
+    assert finding.question.level(finding.posterior.median) == pytest.approx(0.5, rel=0.1)
+
+
+def test_a_limit_of_the_scenario_along_any_key() -> None:
+    """Whole numbers stay whole: how many validators until the votes take too long?"""
+    scenario = st.load("calm").with_values({"duration_s": 8.0, "warmup_s": 2.0})
+    answer = ask(
+        scenario.with_values({"limits.delay_p50_ms_max": 600.0}),
+        vary="layer.consensus.timeout_commit_ms",
+        range=(50.0, 2_000.0),
+        until="delay_p50_ms_max",
+        precision=0.1,
+    )
+    assert answer.status == "FOUND" and answer.unit == "ms" and answer.estimate is not None
+    assert 200 < answer.estimate < 1_000
+    nodes = search(
+        scenario,
+        vary="network.nodes",
+        range=(8, 16),
+        until="any",
+        runs_max=40,
+        workers=1,
+        try_remedies=False,
+    )
+    assert all(level.level == round(level.level) for level in nodes.levels)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"find": "throughput"}, "capacity, failure-threshold, safe-leverage"),
+        ({"until": "delay_p99_ms_max"}, "sets no such limit"),
+        ({"vary": "network.nodes"}, "--range"),
+        ({"vary": "network.nodez", "range": (1, 2)}, "no such key"),
+        ({"vary": "name", "range": (1, 2)}, "not a number"),
+        ({"range": (5.0, 5.0)}, "two different numbers"),
+        ({"range": (-5.0, 5.0)}, "rate_per_s"),
+        ({"find": "safe-leverage"}, "needs a market"),
+        ({"precision": 0.0}, "precision"),
+        ({"degradation": 1.0}, "degradation"),
+        ({"find": "safe-leverage", "budget": 0.7}, "budget"),
+        ({"runs_max": 3}, "runs_max"),
+    ],
+)
+def test_questions_that_make_no_sense(options: dict[str, Any], said: str) -> None:
+    """One clear error before anything is run."""
+    with pytest.raises(SurgetankError, match=said.replace("(", r"\(")):
+        ask(queue(300.0), **options)
+
+
+def answer_of(estimate: float, half: float, **cells: Any) -> Answer:
+    """A made-up answer with a symmetric interval in ln."""
+    given: dict[str, Any] = {
+        "find": "capacity",
+        "status": "FOUND",
+        "estimate": estimate,
+        "unit": "1/s",
+        "ci_low": estimate * math.exp(-half),
+        "ci_high": estimate * math.exp(half),
+        "confidence": 0.95,
+        "runs": 50,
+        "gave_way": "validation",
+        "key": "load",
+        "breaks": "p99",
+        "target": 0.5,
+        "precision": 0.05,
+        "why": "",
+        "scenario": "calm",
+        "scenario_hash": "0" * 64,
+        "build": "test",
+        "seed": 1,
+        "messages": 1,
+        "width": 0.02,
+        "dispersion": 1.0,
+        "falling": False,
+        "unloaded": None,
+        "levels": (),
+        "shape": None,
+    }
+    return Answer(**(given | cells))
+
+
+def test_a_fall_against_the_baseline() -> None:
+    """Significant only beyond the share allowed and beyond chance."""
+    before = answer_of(1_000.0, 0.03)
+    small = against(before, answer_of(960.0, 0.03))
+    large = against(before, answer_of(800.0, 0.03))
+    vague = against(before, answer_of(800.0, 0.5))
+    p = [x.p_fell(0.05) for x in (small, large, vague)]
+    assert p[0] is not None and p[0] > 0.5
+    assert p[1] is not None and p[1] < 0.001 and large.apart
+    assert p[2] is not None and p[2] > 0.05 and vague.apart is False
+    # By hand: ln(0.8/0.95) over √2 standard errors of 0.03/1.96.
+    z = math.log(0.8 / 0.95) / (math.sqrt(2) * 0.03 / stats.norm.ppf(0.975))
+    assert p[1] == pytest.approx(stats.norm.cdf(z), rel=1e-3)
+    other = against(before, answer_of(20.0, 0.03, find="safe-leverage", key="leverage"))
+    assert other.comparable and other.p_fell(0.05) is None
+
+
+def test_an_answer_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """With all its levels, NaN and infinity included."""
+    answer = ask(queue(300.0, duration_s=5.0), range=(20.0, 4_000.0), precision=0.1)
+    answer.write(tmp_path / "search.json")
+    told = json.loads((tmp_path / "search.json").read_text())
+    wanted = {"find", "estimate", "unit", "ci_low", "ci_high", "confidence", "runs", "gave_way"}
+    assert wanted <= set(told)
+    assert repr(Answer.read(tmp_path)) == repr(answer)
+    (tmp_path / "search.json").write_text("[]")
+    with pytest.raises(SurgetankError, match="not the answer of a search"):
+        Answer.read(tmp_path)
