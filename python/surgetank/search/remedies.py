@@ -1,0 +1,312 @@
+"""Changes of a scenario that could relieve a saturated resource, small ones before large ones.
+
+Nothing here says that a change helps: a search tries them. Each is a change of the scenario's own
+numbers, so it is valid for the scenario at hand; a ladder whose key the scenario does not have is
+empty.
+
+Size of a change: larger over smaller value, less one. Doubling a rate, halving a time and a second
+server beside the first are all of size 1. Of several numbers that change together by one factor
+that factor counts. From nought, the number itself. A change in kind (another rule, another gossip)
+has no ratio: it counts KIND.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from surgetank.errors import SurgetankError
+from surgetank.measure.saturation import Saturation
+from surgetank.scenario import Scenario
+
+__all__ = ["KIND", "Change", "candidates"]
+
+KIND: Final = 0.5
+"""Size of a change in kind."""
+
+_MORE: Final = (1.25, 1.5, 2.0, 4.0)
+#: Bounds that cost nothing but a line of configuration may be far off.
+_ROOM: Final = (*_MORE, 10.0)
+_LESS: Final = (0.8, 0.5, 0.25)
+_CLASSES: Final = ("price_update", "liquidation_order", "cancel", "replace", "order")
+_URGENT: Final = ("liquidation-order", "price-update", "cancel")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change that could relieve a resource."""
+
+    resource: str
+    text: str
+    """One line for a reader: `uplink 200 → 250 Mbit/s`."""
+    values: Mapping[str, object]
+    """As `Scenario.with_values` takes them."""
+    size: float
+    """How large it is; see the module."""
+
+
+def candidates(scenario: Scenario, ranked: Sequence[Saturation]) -> list[Change]:
+    """Changes for each resource in the ranking's order, each resource's from small to large.
+
+    A change that would relieve several resources stands at the first of them.
+    """
+    ask, found = _Asked(scenario), list[Change]()
+    seen: list[Mapping[str, object]] = []
+    for resource in dict.fromkeys(one.resource for one in ranked):
+        ladder = (replace(c, resource=resource) for c in _LADDERS[resource](ask))
+        for change in sorted(ladder, key=lambda c: (c.size, c.text)):
+            if change.values not in seen and _fits(scenario, change):
+                seen.append(change.values)
+                found.append(change)
+    return found
+
+
+def _fits(scenario: Scenario, change: Change) -> bool:
+    """Whether the scenario's other numbers allow it (a degree its nodes, a margin its other)."""
+    try:
+        scenario.with_values(change.values)
+    except SurgetankError:
+        return False
+    return True
+
+
+class _Asked:
+    """The scenario's numbers by dotted keys, and ladders of changes of them."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.data: dict[str, Any] = scenario.model_dump(mode="json", by_alias=True)
+
+    def __call__(self, key: str) -> Any:
+        value: Any = self.data
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        return value
+
+    def scaled(
+        self, name: str, keys: Sequence[str], factors: Iterable[float], unit: str = ""
+    ) -> Iterator[Change]:
+        """All of these keys times each factor, whole numbers rounded away from the old one."""
+        old = {key: self(key) for key in keys}
+        old = {key: value for key, value in old.items() if value}
+        for factor in factors if old else ():
+            new = {key: _times(value, factor) for key, value in old.items()}
+            changed = {key: value for key, value in new.items() if value != old[key]}
+            if not changed:
+                continue
+            first = next(iter(changed))
+            shown = f"{_said(old[first])} → {_said(changed[first])}{unit}"
+            text = f"{name} {shown}" if len(old) == 1 else f"{name} × {factor:g}"
+            yield Change("", text, changed, _size(old[first], changed[first]))
+
+    def counted(self, name: str, key: str, most: int = 1_000) -> Iterator[Change]:
+        """One more, twice and four times as many."""
+        old = self(key)
+        if old is None:
+            return
+        for new in dict.fromkeys((old + 1, 2 * old, 4 * old)):
+            if old < new <= most:
+                yield Change("", f"{name} {old} → {new}", {key: new}, _size(old, new))
+
+    def kind(self, text: str, values: Mapping[str, object]) -> Iterator[Change]:
+        """A change in kind."""
+        yield Change("", text, values, KIND)
+
+
+def _times(value: float, factor: float) -> float:
+    if isinstance(value, int):
+        return max(1, math.ceil(value * factor) if factor > 1 else math.floor(value * factor))
+    return float(f"{value * factor:.6g}")
+
+
+def _size(old: float, new: float) -> float:
+    low, high = sorted((float(old), float(new)))
+    return high if low <= 0 else high / low - 1
+
+
+def _said(value: float) -> str:
+    whole = float(value).is_integer()
+    return f"{value:,.0f}" if whole else f"{value:,.6g}"
+
+
+def _links(ask: _Asked, key: str, name: str) -> Iterator[Change]:
+    yield from ask.scaled(name, [key], _MORE, " Mbit/s")
+    if ask("layer.gossip.kind") == "direct":
+        return
+    degree = ask("network.topology.degree")
+    kind, nodes = ask("network.topology.kind"), ask("network.nodes")
+    if kind == "random-regular" and degree > 4:
+        fewer = degree - 2
+        text = f"links per node {degree} → {fewer}"
+        yield Change("", text, {"network.topology.degree": fewer}, _size(degree, fewer))
+    # A mesh of six only spares links where there are more.
+    most = {"full": nodes - 1, "random-regular": degree, "random-dial": 2 * (degree or 0)}
+    if ask("layer.gossip.kind") == "flood" and most.get(kind, 0) > 6:
+        yield from ask.kind("gossip: flood → mesh", {"layer.gossip.kind": "mesh"})
+
+
+def _uplink(ask: _Asked) -> Iterator[Change]:
+    return _links(ask, "network.uplink_mbps", "uplink")
+
+
+def _downlink(ask: _Asked) -> Iterator[Change]:
+    return _links(ask, "network.downlink_mbps", "downlink")
+
+
+def _service(ask: _Asked, stage: str, classes: Sequence[str], name: str) -> Iterator[Change]:
+    keys = [f"layer.service.{stage}.{one}_us" for one in classes]
+    return ask.scaled(name, keys, _LESS)
+
+
+def _urgent_first(ask: _Asked) -> Iterator[Change]:
+    """Liquidations, prices and cancels before everything else."""
+    high = ask("layer.queue.high") or []
+    if ask("layer.queue.rule") == "priority" and set(_URGENT) <= set(high):
+        return
+    lanes = [*high, *(name for name in _URGENT if name not in high)]
+    text = f"queues: first {', '.join(lanes)}"
+    yield from ask.kind(text, {"layer.queue.rule": "priority", "layer.queue.high": lanes})
+
+
+def _validation(ask: _Asked) -> Iterator[Change]:
+    yield from ask.counted("validation servers", "layer.service.servers", 1_024)
+    yield from _service(ask, "validation", _CLASSES, "validation times")
+    yield from _urgent_first(ask)
+
+
+def _consensus_validation(ask: _Asked) -> Iterator[Change]:
+    if ask("layer.consensus.kind") == "tendermint":
+        name = "validation of proposals and votes"
+        yield from _service(ask, "validation", ("proposal", "vote"), name)
+
+
+def _execution(ask: _Asked) -> Iterator[Change]:
+    return _service(ask, "execution", _CLASSES, "execution times")
+
+
+def _pace(ask: _Asked) -> Iterator[Change]:
+    """Blocks more often."""
+    yield from ask.scaled("timeout_commit", ["layer.consensus.timeout_commit_ms"], _LESS, " ms")
+    yield from ask.scaled("batch window", ["layer.consensus.window_ms"], _LESS, " ms")
+
+
+def _block_space(ask: _Asked) -> Iterator[Change]:
+    keys = ["layer.consensus.block_messages_max", "layer.consensus.block_bytes_max"]
+    yield from ask.scaled("block size (messages and bytes)", keys, _ROOM)
+    yield from _pace(ask)
+    yield from _urgent_first(ask)
+
+
+def _mempool(ask: _Asked) -> Iterator[Change]:
+    # Smaller: refusing early keeps the wait of what is let in short.
+    yield from ask.scaled("mempool", ["layer.queue.mempool_max"], (0.5, *_ROOM), " messages")
+    yield from _block_space(ask)
+
+
+def _ingress(ask: _Asked) -> Iterator[Change]:
+    key = "layer.queue.ingress_max"
+    if ask(key) == 0:
+        yield Change("", "ingress queue 0 → 100 messages", {key: 100}, _size(0, 100))
+    yield from ask.scaled("ingress queue", [key], (0.5, *_ROOM), " messages")
+    yield from _validation(ask)
+
+
+def _timeouts(ask: _Asked) -> Iterator[Change]:
+    keys = ["layer.consensus.timeout_propose_ms", "layer.consensus.timeout_vote_ms"]
+    if ask("layer.consensus.kind") != "tendermint":
+        return
+    yield from ask.scaled("timeout_propose", keys[:1], _MORE, " ms")
+    yield from ask.scaled("timeout_propose and timeout_vote", keys, _MORE)
+    wait = "layer.consensus.timeout_commit_ms"
+    yield from ask.scaled("timeout_commit", [wait], (1.5, 2.0), " ms")
+    yield from ask.scaled(
+        "block size (messages)", ["layer.consensus.block_messages_max"], (0.5,), " messages"
+    )
+
+
+def _keepers(ask: _Asked) -> Iterator[Change]:
+    yield from ask.counted("keepers", "flow.keepers.count")
+    yield from ask.scaled("orders of a keeper per price", ["flow.keepers.orders_max"], _ROOM)
+    yield from ask.scaled("resend after", ["flow.keepers.resend_ms"], _LESS, " ms")
+    yield from ask.scaled("reaction of keepers", ["flow.keepers.reaction_ms"], (0.5,), " ms")
+    if ask("flow.oracle.count"):
+        yield from ask.scaled("oracle interval", ["flow.oracle.interval_ms"], (0.5,), " ms")
+    if ask("flow.keepers.watch") == "venue":
+        yield from ask.kind("keepers watch the outside price", {"flow.keepers.watch": "outside"})
+
+
+def _limits(ask: _Asked) -> Iterator[Change]:
+    """The venue's limits per block, all by one factor; a share stays a share."""
+    place = "market.margin.per_block"
+    bounds = ask(place)
+    if not isinstance(bounds, Mapping):
+        return
+    numbers = {k: v for k, v in bounds.items() if _is_number(v) and v > 0}
+    for factor in (1.5, 2.0, 4.0):
+        new = {
+            f"{place}.{key}": min(1.0, _times(old, factor))
+            if _is_share(key)
+            else _times(old, factor)
+            for key, old in numbers.items()
+        }
+        if new:
+            yield Change("", f"liquidation limits per block × {factor:g}", new, factor - 1)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_share(key: str) -> bool:
+    return "share" in key
+
+
+def _book_depth(ask: _Asked) -> Iterator[Change]:
+    if ask("market") is None:
+        return
+    yield from ask.scaled("makers' fear", ["flow.makers.fear"], _LESS)
+    if ask("flow.makers.count"):
+        yield from ask.scaled("size of a maker's level", ["flow.makers.level_usd"], _MORE, " USD")
+        yield from ask.counted("maker levels", "flow.makers.levels", 100)
+    yield from ask.counted("makers", "flow.makers.count")
+    yield from ask.scaled("share closed at once", ["market.margin.liquidation_share"], _LESS)
+
+
+def _insurance(ask: _Asked) -> Iterator[Change]:
+    yield from ask.scaled("insurance fund", ["market.margin.insurance_usd"], _MORE, " USD")
+    # Closed out earlier, an account has more left to pay with.
+    yield from ask.scaled("maintenance margin", ["market.margin.maintenance"], (1.1, 1.25, 1.5))
+
+
+def _faults(ask: _Asked) -> Iterator[Change]:
+    """What bears the kinds of faults that strike this scenario."""
+    kinds = {fault["kind"] for fault in ask.data["faults"]}
+    if kinds & {"delay", "partition", "crash", "loss"}:
+        yield from _timeouts(ask)
+    if kinds & {"partition", "loss"} and ask("network.topology.kind") == "random-regular":
+        degree = ask("network.topology.degree")
+        for more in (degree + 2, 2 * degree):
+            text = f"links per node {degree} → {more}"
+            yield Change("", text, {"network.topology.degree": more}, _size(degree, more))
+    if kinds & {"slow", "spam"}:
+        yield from _validation(ask)
+        yield from _execution(ask)
+
+
+_LADDERS: Final[Mapping[str, Callable[[_Asked], Iterator[Change]]]] = {
+    "uplink": _uplink,
+    "downlink": _downlink,
+    "validation": _validation,
+    "consensus-validation": _consensus_validation,
+    "execution": _execution,
+    "block-space": _block_space,
+    "keepers": _keepers,
+    "liquidation-limits": _limits,
+    "mempool": _mempool,
+    "ingress-queue": _ingress,
+    "consensus-timeouts": _timeouts,
+    "book-depth": _book_depth,
+    "insurance": _insurance,
+    "faults": _faults,
+}
