@@ -31,17 +31,13 @@ pub fn black76<'py>(
         .map(|terms| terms.greeks())
         .collect();
     let out = PyDict::new(py);
-    let columns: [(&str, fn(&Greeks) -> f64); 6] = [
-        ("price", |g| g.price),
-        ("delta", |g| g.delta),
-        ("gamma", |g| g.gamma),
-        ("vega", |g| g.vega),
-        ("theta", |g| g.theta),
-        ("rho", |g| g.rho),
-    ];
-    for (name, of) in columns {
-        out.set_item(name, found.iter().map(of).collect::<Vec<f64>>())?;
-    }
+    let column = |of: fn(&Greeks) -> f64| found.iter().map(of).collect::<Vec<f64>>();
+    out.set_item("price", column(|g| g.price))?;
+    out.set_item("delta", column(|g| g.delta))?;
+    out.set_item("gamma", column(|g| g.gamma))?;
+    out.set_item("vega", column(|g| g.vega))?;
+    out.set_item("theta", column(|g| g.theta))?;
+    out.set_item("rho", column(|g| g.rho))?;
     Ok(out)
 }
 
