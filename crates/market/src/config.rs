@@ -20,6 +20,8 @@ pub enum MarginMode {
     Isolated,
     /// One collateral behind all positions.
     Cross,
+    /// One collateral behind all positions and options, required by a grid of scenarios.
+    Portfolio,
 }
 
 /// Against whom a liquidation closes a position.

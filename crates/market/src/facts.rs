@@ -194,6 +194,47 @@ pub enum Fact {
         /// Market.
         symbol: u16,
     },
+    /// A portfolio is for sale, and nobody takes it at this price yet.
+    AuctionOpen {
+        /// The account sold.
+        account: AccountId,
+        /// The keeper who asked.
+        keeper: AccountId,
+        /// Share of mark value asked.
+        price_ppm: u32,
+    },
+    /// A portfolio, or a share of it, was sold.
+    Auctioned {
+        /// The account sold.
+        account: AccountId,
+        /// The keeper who asked.
+        keeper: AccountId,
+        /// Who took it over.
+        liquidator: AccountId,
+        /// What the portfolio was worth at the marks: cash, perpetuals and options.
+        value: Money,
+        /// Share of mark value that was paid (of nothing, if it was worth less than nothing).
+        price_ppm: u32,
+        /// What the account lost to the liquidator by that.
+        discount: Money,
+        /// Lots of perpetuals and options that changed hands.
+        size: Qty,
+        /// Their delta, in lots of the perpetual, signed; rounded.
+        delta: Qty,
+        /// The price on which the keeper decided.
+        trigger_price: Price,
+        /// Mark price of the perpetual at execution.
+        mark_price: Price,
+        /// Whether nothing but cash is left.
+        closed: bool,
+    },
+    /// An option expired and was settled.
+    Expired {
+        /// Its number among the markets.
+        symbol: u16,
+        /// What it paid, in ticks.
+        payoff: Price,
+    },
     /// A loss beyond the collateral behind it.
     BadDebt {
         /// The account that could not pay.

@@ -26,6 +26,7 @@ pub mod mark;
 pub mod options;
 mod orders;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use surgetank_layer::message::{Body, Message, PriceUpdate, Side};
@@ -39,6 +40,7 @@ pub use crate::facts::{Bearer, CancelReason, Fact, Reject};
 use crate::margin::{Ledger, Position};
 use crate::mark::MarkPrice;
 pub use crate::mark::{HYPERLIQUID_EMA_NS, Mark};
+use crate::options::{Chain, Desk, Listing, Requirement};
 
 /// Best bid and best ask: price and the quantity resting there.
 pub type Best = (Option<(Price, Qty)>, Option<(Price, Qty)>);
@@ -58,6 +60,7 @@ pub struct Market {
     deficit: Money,
     bad_debt: Money,
     deposits: Money,
+    desk: Option<Desk>,
 }
 
 /// The positions opened at the start do not cancel out.
@@ -114,16 +117,34 @@ impl Market {
             deficit: 0,
             bad_debt: 0,
             deposits: 0,
+            desk: None,
             config,
         }
+    }
+
+    /// Lists options on market 0 at its mark. They are numbered after the markets, in order.
+    /// The liquidator needs a deposit of its own, in cross mode.
+    ///
+    /// # Panics
+    /// If a strike is out of bounds, the auction's price does not fall, or options are listed.
+    pub fn list(&mut self, listing: Listing) {
+        let Listing { contracts, vol, rule, auction, liquidator } = listing;
+        assert!(self.desk.is_none(), "options are listed already");
+        let falls = auction.knee_ppm <= auction.start_ppm && auction.start_ppm <= PPM;
+        assert!(falls, "an auction must start at most at mark value, and fall");
+        self.ledger.list(Chain::new(rule, vol, contracts, self.ledger.mark(0)));
+        self.desk = Some(Desk { auction, liquidator, auctions: BTreeMap::new() });
     }
 
     /// Opens an account or adds to its cash. The mode is fixed by the first deposit.
     ///
     /// # Panics
-    /// If cash is negative or all deposits exceed [`MONEY_MAX`].
+    /// If cash is negative or all deposits exceed [`MONEY_MAX`], or a portfolio account comes
+    /// before the options are listed.
     pub fn deposit(&mut self, account: AccountId, cash: Money, mode: MarginMode) {
         assert!(cash >= 0, "account {account}: a deposit of {cash} is negative");
+        let listed = self.desk.is_some() || mode != MarginMode::Portfolio;
+        assert!(listed, "account {account}: list options before a portfolio account is opened");
         self.deposits += cash;
         assert!(self.deposits + self.config.insurance <= MONEY_MAX, "deposits exceed MONEY_MAX");
         self.ledger.deposit(account, cash, mode);
@@ -138,8 +159,13 @@ impl Market {
     pub fn open(&mut self, account: AccountId, symbol: u16, qty: Qty, price: Price) {
         let s = usize::from(symbol);
         assert!(self.ledger.knows(account), "account {account}: deposit before you open");
-        assert!(s < self.books.len(), "account {account}: no market {symbol}");
-        assert!((1..=PRICE_MAX).contains(&price), "account {account}: price out of bounds");
+        assert!(s < self.ledger.symbols(), "account {account}: no market {symbol}");
+        let isolated = !self.ledger.is_cross(account);
+        assert!(s < self.books.len() || !isolated, "account {account}: options need cross margin");
+        assert!(
+            (i64::from(s < self.books.len())..=PRICE_MAX).contains(&price),
+            "account {account}: price out of bounds"
+        );
         let held = self.ledger.position(account, s).qty;
         let in_bounds = qty.checked_add(held).is_some_and(|q| q.abs() <= QTY_MAX);
         assert!(in_bounds, "account {account}: quantity out of bounds");
@@ -154,7 +180,7 @@ impl Market {
     /// Whether what was opened in each market cancels out, in quantity and in money, as it must
     /// before the first message for money to be conserved.
     pub fn check_genesis(&self) -> Result<(), Imbalance> {
-        for (symbol, s) in (0..self.books.len()).zip(0..) {
+        for (symbol, s) in (0..self.ledger.symbols()).zip(0..) {
             let positions = self.ledger.positions(symbol).iter();
             let qty = positions.clone().map(|p| Money::from(p.qty)).sum();
             let notional = positions.map(|p| p.cost).sum();
@@ -174,6 +200,9 @@ impl Market {
             Body::OrderCancelRequest(cancel) => self.cancel(account, cancel, facts),
             Body::OrderCancelReplaceRequest(replace) => self.replace(account, replace, facts),
             Body::PriceUpdate(update) => self.price_update(now, account, update, facts),
+            Body::LiquidationOrder(order) if self.ledger.is_portfolio(order.target) => {
+                self.auction(now, account, order, facts);
+            }
             Body::LiquidationOrder(order) => self.liquidate(account, order, facts),
             Body::ExecutionReport(_) | Body::Proposal(_) | Body::Vote(_) => {}
         }
@@ -210,6 +239,10 @@ impl Market {
         let mark = self.mark_prices[s].mark();
         self.ledger.set_mark(s, mark);
         facts.push(Fact::Mark { symbol, price: mark });
+        if symbol == 0 {
+            self.ledger.mark_options(now, price);
+            self.settle_expired(price, facts);
+        }
     }
 }
 
@@ -266,6 +299,17 @@ impl Market {
         self.ledger.equity(account)
     }
 
+    /// The options listed; the number of the first among the markets is [`Market::symbols`].
+    pub fn options(&self) -> Option<&Chain> {
+        self.ledger.chain()
+    }
+
+    /// What the grid requires of a portfolio at the marks, in quanta, not rounded.
+    pub fn requirement(&self, account: AccountId) -> Requirement {
+        let held = self.ledger.position(account, 0).qty;
+        self.ledger.portfolio(account, self.ledger.mark(0), None, held).1
+    }
+
     /// Every open account, by number.
     pub fn accounts(&self) -> impl Iterator<Item = AccountId> {
         self.ledger.accounts()
@@ -316,7 +360,6 @@ impl Market {
 
     /// All money there is: equity of all accounts, insurance fund and fees, less the deficit.
     pub fn total_money(&self) -> Money {
-        let equity: Money = self.accounts().map(|account| self.equity(account)).sum();
-        equity + self.insurance + self.fees - self.deficit
+        self.ledger.total() + self.insurance + self.fees - self.deficit
     }
 }

@@ -198,7 +198,7 @@ impl Market {
         self.ledger.trade(taker.account, s, signed, price);
     }
 
-    fn cancel_all(&mut self, account: AccountId, symbol: u16, facts: &mut Vec<Fact>) {
+    pub(crate) fn cancel_all(&mut self, account: AccountId, symbol: u16, facts: &mut Vec<Fact>) {
         let all = self.ledger.is_cross(account);
         for s in (0..self.books.len() as u16).filter(|&s| all || s == symbol) {
             let orders: Vec<_> = self.books[usize::from(s)].orders(account).collect();

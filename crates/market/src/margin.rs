@@ -18,6 +18,8 @@
 //! the two positions that it would have if all its buys, or all its sells, were filled, plus what
 //! this order would lose at once against the mark. Orders that only reduce are always admitted.
 //!
+//! Portfolio: as cross, with a requirement from a grid of scenarios (`options::portfolio`).
+//!
 //! Source: dYdX v4 `protocol/lib/margin/risk.go` (strict inequality, quote balance).
 //!
 //! Departures: initial margin does not grow with open interest. Resting orders are not checked
@@ -28,6 +30,7 @@ use surgetank_layer::units::{AccountId, Money, Price, Qty};
 
 use crate::config::{MarginMode, PPM, PRICE_MAX, QTY_MAX, SymbolConfig};
 use crate::facts::Reject;
+use crate::options::chain::Chain;
 
 /// A position in one market and what is open around it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,7 +53,7 @@ impl Position {
         (self.qty + self.open_buy).abs().max((self.qty - self.open_sell).abs())
     }
 
-    fn value(&self, price: Price) -> Money {
+    pub(crate) fn value(&self, price: Price) -> Money {
         Money::from(self.qty) * Money::from(price)
     }
 
@@ -67,19 +70,20 @@ struct Account {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Rates {
-    initial_ppm: u32,
-    maintenance_ppm: u32,
+pub(crate) struct Rates {
+    pub initial_ppm: u32,
+    pub maintenance_ppm: u32,
 }
 
 /// All accounts and positions, and the marks they are measured at.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     accounts: Vec<Option<Account>>,
-    /// By market, then account.
-    positions: Vec<Vec<Position>>,
-    rates: Vec<Rates>,
-    marks: Vec<Price>,
+    /// By market, then account; options follow the markets, and know only those who held them.
+    pub(crate) positions: Vec<Vec<Position>>,
+    pub(crate) rates: Vec<Rates>,
+    pub(crate) marks: Vec<Price>,
+    pub(crate) chain: Option<Chain>,
 }
 
 impl Ledger {
@@ -94,6 +98,7 @@ impl Ledger {
             positions: vec![Vec::new(); symbols.len()],
             rates: rates.collect(),
             marks: marks.to_vec(),
+            chain: None,
         }
     }
 
@@ -102,7 +107,8 @@ impl Ledger {
         let index = account as usize;
         if index >= self.accounts.len() {
             self.accounts.resize(index + 1, None);
-            for positions in &mut self.positions {
+            let markets = self.positions.len() - self.contracts().len();
+            for positions in &mut self.positions[..markets] {
                 positions.resize(index + 1, Position::default());
             }
         }
@@ -123,6 +129,14 @@ impl Ledger {
     pub fn position(&self, account: AccountId, symbol: usize) -> Position {
         let of_symbol = self.positions.get(symbol);
         of_symbol.and_then(|p| p.get(account as usize)).copied().unwrap_or_default()
+    }
+
+    fn position_mut(&mut self, account: AccountId, symbol: usize) -> &mut Position {
+        let (of_symbol, index) = (&mut self.positions[symbol], account as usize);
+        if index >= of_symbol.len() {
+            of_symbol.resize(index + 1, Position::default());
+        }
+        &mut of_symbol[index]
     }
 
     /// Every account's position in a market, by account.
@@ -155,9 +169,22 @@ impl Ledger {
                 .sum::<Money>()
     }
 
+    /// What all accounts are worth together.
+    pub fn total(&self) -> Money {
+        let cash = self.accounts.iter().flatten().map(|a| a.cash).sum::<Money>();
+        let of = |(positions, &mark): (&Vec<Position>, &Price)| -> Money {
+            positions.iter().map(|p| p.quote + p.value(mark)).sum()
+        };
+        cash + self.positions.iter().zip(&self.marks).map(of).sum::<Money>()
+    }
+
     /// Equity, and maintenance requirement in millionths, of what backs this position (isolated:
     /// itself; cross: the account), with this market at the price `at`.
     pub fn risk(&self, account: AccountId, symbol: usize, at: Price) -> (Money, Money) {
+        if self.is_portfolio(account) {
+            let spot = if symbol == 0 { at } else { self.marks[0] };
+            return self.portfolio_risk(account, spot, self.grid_at(spot).as_ref());
+        }
         let own = self.position(account, symbol);
         let mut equity = own.quote + own.value(at);
         let mut required = self.maintenance(symbol, own.qty, at);
@@ -174,7 +201,8 @@ impl Ledger {
 
     /// Whether the position can be liquidated with its market at the price `at`.
     pub fn liquidatable(&self, account: AccountId, symbol: usize, at: Price) -> bool {
-        if self.position(account, symbol).qty == 0 {
+        let portfolio = self.is_portfolio(account) && !self.is_flat(account);
+        if self.position(account, symbol).qty == 0 && !portfolio {
             return false;
         }
         let (equity, required) = self.risk(account, symbol, at);
@@ -186,14 +214,24 @@ impl Ledger {
         let Some(positions) = self.positions.get(symbol) else {
             return;
         };
+        let from = out.len();
         let open = positions.iter().zip(0..).filter(|(p, _)| p.qty != 0);
-        out.extend(open.map(|(_, account)| account).filter(|&a| self.liquidatable(a, symbol, at)));
+        let linear = open.map(|(_, account)| account).filter(|&a| !self.is_portfolio(a));
+        out.extend(linear.filter(|&account| self.liquidatable(account, symbol, at)));
+        if self.chain.is_some() {
+            self.portfolios_below(if symbol == 0 { at } else { self.marks[0] }, out);
+            out[from..].sort_unstable();
+        }
     }
 
     /// The first whole price, on the way down for a long and up for a short, at which the position
-    /// is liquidatable, the other markets standing still. `None`: never, or no position.
+    /// is liquidatable, the other markets standing still. `None`: never, or no position, or a
+    /// portfolio, which can have several such prices.
     pub fn liquidation_price(&self, account: AccountId, symbol: usize) -> Option<Price> {
         let qty = self.position(account, symbol).qty;
+        if self.is_portfolio(account) {
+            return None;
+        }
         let (equity, required) = self.risk(account, symbol, 0);
         // At price p: liquidatable iff free + qty·p·10^6 < |qty|·p·maintenance_ppm.
         let free = equity * Money::from(PPM) - required;
@@ -263,6 +301,10 @@ impl Ledger {
         if exposure > QTY_MAX {
             return Err(Reject::OrderExceedsLimit);
         }
+        if symbol == 0 && self.is_portfolio(account) {
+            let room = self.portfolio_room(account, after) - loss * Money::from(PPM);
+            return if room < 0 { Err(Reject::InsufficientMargin) } else { Ok(()) };
+        }
         let need = self.initial(symbol, exposure, self.marks[symbol]) + loss * Money::from(PPM);
         if need > self.available(account, symbol) {
             return Err(Reject::InsufficientMargin);
@@ -315,7 +357,7 @@ impl Ledger {
             return self.close(account, symbol, qty, value);
         }
         self.pay(account, symbol, value);
-        let p = &mut self.positions[symbol][account as usize];
+        let p = self.position_mut(account, symbol);
         p.cost += value;
         p.qty += qty;
         if !self.is_cross(account) {
@@ -330,7 +372,7 @@ impl Ledger {
     /// Takes part or all of a position off, paying `value` (negative: receiving) for it.
     pub fn close(&mut self, account: AccountId, symbol: usize, qty: Qty, value: Money) {
         self.pay(account, symbol, value);
-        let p = &mut self.positions[symbol][account as usize];
+        let p = self.position_mut(account, symbol);
         p.cost -= p.cost * Money::from(qty.abs()) / Money::from(p.qty.abs().max(1));
         p.qty += qty;
     }
@@ -338,8 +380,8 @@ impl Ledger {
     /// Takes an amount from the quote behind a position (a negative amount: gives it).
     pub fn pay(&mut self, account: AccountId, symbol: usize, amount: Money) {
         match &mut self.accounts[account as usize] {
-            Some(a) if a.mode == MarginMode::Cross => a.cash -= amount,
-            _ => self.positions[symbol][account as usize].quote -= amount,
+            Some(a) if a.mode != MarginMode::Isolated => a.cash -= amount,
+            _ => self.position_mut(account, symbol).quote -= amount,
         }
     }
 
@@ -350,7 +392,7 @@ impl Ledger {
         {
             let moved = amount.min(a.cash).max(0);
             a.cash -= moved;
-            self.positions[symbol][account as usize].quote += moved;
+            self.position_mut(account, symbol).quote += moved;
         }
     }
 
@@ -367,7 +409,7 @@ impl Ledger {
     /// What an account without positions (isolated: without cash) owes; it is struck off here and
     /// must be borne by somebody else.
     pub fn strike_debt(&mut self, account: AccountId) -> Money {
-        if self.is_cross(account) && self.positions.iter().any(|p| p[account as usize].qty != 0) {
+        if self.is_cross(account) && !self.is_flat(account) {
             return 0;
         }
         match &mut self.accounts[account as usize] {
@@ -378,7 +420,7 @@ impl Ledger {
 
     /// Counts a resting order in (positive) or out (negative).
     pub fn rest(&mut self, account: AccountId, symbol: usize, side: Side, qty: Qty) {
-        let p = &mut self.positions[symbol][account as usize];
+        let p = self.position_mut(account, symbol);
         match side {
             Side::Buy => p.open_buy += qty,
             Side::Sell => p.open_sell += qty,
@@ -387,7 +429,11 @@ impl Ledger {
 
     /// Whether all positions of the account share its collateral.
     pub fn is_cross(&self, account: AccountId) -> bool {
-        self.account(account).is_some_and(|a| a.mode == MarginMode::Cross)
+        self.mode(account).is_some_and(|mode| mode != MarginMode::Isolated)
+    }
+
+    pub(crate) fn mode(&self, account: AccountId) -> Option<MarginMode> {
+        self.account(account).map(|a| a.mode)
     }
 
     fn account(&self, account: AccountId) -> Option<&Account> {

@@ -1,0 +1,174 @@
+//! Accounts that hold options: what they are worth and what they must be worth.
+//!
+//! Rules: one cash is behind the perpetuals and the options of an account in portfolio mode. It is
+//! liquidatable iff the grid's maintenance requirement exceeds its equity, strictly; an order of
+//! its is admitted iff its equity covers the grid's initial requirement of the larger of the two
+//! positions that the order leads to. The perpetual on which the options are written is market 0;
+//! other markets keep their own rates.
+//!
+//! Theory of operation: to the ledger an option is a market without a book and without a rate of
+//! its own. Its mark times the position is part of equity like any other.
+
+use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
+
+use super::black76::Terms;
+use super::chain::{Chain, mark};
+use super::contract::Contract;
+use super::grid::{Grid, Requirement};
+use crate::config::{MarginMode, PPM};
+use crate::margin::{Ledger, Position, Rates};
+
+impl Ledger {
+    /// Lists options behind the markets that there are.
+    pub(crate) fn list(&mut self, chain: Chain) {
+        for contract in 0..chain.contracts().len() {
+            self.positions.push(Vec::new());
+            self.rates.push(Rates { initial_ppm: 0, maintenance_ppm: 0 });
+            self.marks.push(chain.mark(contract));
+        }
+        self.chain = Some(chain);
+    }
+
+    /// Number of markets and options.
+    pub fn symbols(&self) -> usize {
+        self.positions.len()
+    }
+
+    /// The listed options.
+    pub fn chain(&self) -> Option<&Chain> {
+        self.chain.as_ref()
+    }
+
+    pub(crate) fn contracts(&self) -> &[Contract] {
+        self.chain.as_ref().map_or(&[], Chain::contracts)
+    }
+
+    /// First option among the markets.
+    fn first(&self) -> usize {
+        self.symbols() - self.contracts().len()
+    }
+
+    /// Options are marked at this spot.
+    pub(crate) fn mark_options(&mut self, now: Ns, spot: Price) {
+        let first = self.first();
+        let Some(chain) = &mut self.chain else { return };
+        chain.update(now, spot);
+        for (contract, mark) in self.marks[first..].iter_mut().enumerate() {
+            *mark = chain.mark(contract);
+        }
+    }
+
+    pub(crate) fn expire(&mut self) -> Vec<usize> {
+        self.chain.as_mut().map(Chain::expire).unwrap_or_default()
+    }
+
+    /// Accounts with a position, by number.
+    pub(crate) fn holders(&self, symbol: usize) -> impl Iterator<Item = AccountId> {
+        self.positions[symbol].iter().zip(0..).filter(|(p, _)| p.qty != 0).map(|(_, a)| a)
+    }
+
+    /// Whether the account is margined as a portfolio.
+    pub fn is_portfolio(&self, account: AccountId) -> bool {
+        self.mode(account) == Some(MarginMode::Portfolio)
+    }
+
+    /// Whether the account holds nothing but cash.
+    pub fn is_flat(&self, account: AccountId) -> bool {
+        (0..self.symbols()).all(|s| self.position(account, s).qty == 0)
+    }
+
+    /// How much a position's value moves with spot, per lot: 1 for a perpetual.
+    pub(crate) fn delta(&self, symbol: usize, spot: Price) -> f64 {
+        match &self.chain {
+            Some(chain) if symbol >= self.first() => {
+                let terms: Terms = chain.terms(symbol - self.first(), spot);
+                terms.greeks().delta
+            }
+            _ => 1.0,
+        }
+    }
+
+    /// The grid for market 0 at this price; `None`: it is the one in force.
+    pub(crate) fn grid_at(&self, at: Price) -> Option<Grid> {
+        let chain = self.chain.as_ref()?;
+        (at != self.marks[0]).then(|| chain.grid_at(at))
+    }
+
+    /// Equity, and maintenance and initial requirement, of a portfolio with market 0 at this
+    /// price; `grid` as [`Ledger::grid_at`] has it. `perpetual` stands for the position there in
+    /// the requirement.
+    pub(crate) fn portfolio(
+        &self,
+        account: AccountId,
+        at: Price,
+        grid: Option<&Grid>,
+        perpetual: Qty,
+    ) -> (Money, Requirement) {
+        let first = self.first();
+        let mut equity = self.cash(account);
+        let mut linear = [0.0; 2];
+        for s in 0..first {
+            let p = self.position(account, s);
+            let price = if s == 0 { at } else { self.marks[s] };
+            equity += p.value(price);
+            if s > 0 {
+                let notional = p.value(price).abs() as f64 / f64::from(PPM);
+                linear[0] += notional * f64::from(self.rates[s].maintenance_ppm);
+                linear[1] += notional * f64::from(self.rates[s].initial_ppm);
+            }
+        }
+        let mut held = Vec::new();
+        for s in first..self.symbols() {
+            let p = self.position(account, s);
+            if p.qty != 0 {
+                let contract = s - first;
+                equity += p.value(grid.map_or(self.marks[s], |grid| mark(grid, contract)));
+                held.push((contract, p.qty as f64));
+            }
+        }
+        let in_force = self.chain.as_ref().map(Chain::grid);
+        let rule = grid.or(in_force).map(|grid| grid.requirement(perpetual as f64, &held));
+        let mut required = rule.unwrap_or_default();
+        required.maintenance += linear[0];
+        required.initial += linear[1];
+        (equity, required)
+    }
+
+    /// Equity and maintenance requirement in millionths, as [`Ledger::risk`] has them.
+    pub(crate) fn portfolio_risk(
+        &self,
+        account: AccountId,
+        at: Price,
+        grid: Option<&Grid>,
+    ) -> (Money, Money) {
+        let held = self.position(account, 0).qty;
+        let (equity, required) = self.portfolio(account, at, grid, held);
+        (equity, whole(required.maintenance) * Money::from(PPM))
+    }
+
+    /// Appends every portfolio liquidatable with market 0 at this price, by number.
+    pub(crate) fn portfolios_below(&self, at: Price, out: &mut Vec<AccountId>) {
+        let grid = self.grid_at(at);
+        for account in self.accounts().filter(|&a| self.is_portfolio(a)) {
+            let (equity, required) = self.portfolio_risk(account, at, grid.as_ref());
+            if required > equity * Money::from(PPM) && !self.is_flat(account) {
+                out.push(account);
+            }
+        }
+    }
+
+    /// Equity less the initial requirement if the position in market 0 were `exposed`, in
+    /// millionths.
+    pub(crate) fn portfolio_room(&self, account: AccountId, exposed: Position) -> Money {
+        let at = self.marks[0];
+        let need = |qty| self.portfolio(account, at, None, qty).1.initial;
+        let both = [exposed.qty + exposed.open_buy, exposed.qty - exposed.open_sell];
+        let worst = both.map(need).into_iter().fold(0.0, f64::max);
+        (self.equity(account) - whole(worst)) * Money::from(PPM)
+    }
+}
+
+/// Rounded up to a quantum, once.
+pub(crate) fn whole(quanta: f64) -> Money {
+    libm::ceil(quanta) as Money
+}
