@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-import shutil
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
 
+from chromium import Visit as Plain
+from chromium import needs_chromium
 from crash_day import crash_day
 from surgetank.measure import measure
 from surgetank.report import render, write
@@ -23,18 +24,6 @@ from surgetank.testing import executed, make_trace, unfinished
 from surgetank.trace import Trace
 from surgetank.verdict import judge
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium; install it with `apt-get install chromium`"
-)
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 SECOND = 1_000_000_000
 ALL_CHARTS = {
     *("throughput", "delay-p50", "delay-p99", "stages", "stages-class", "queues", "lag"),
@@ -59,30 +48,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return report(crash_day(), tmp_path_factory.mktemp("report"))
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield opened
-        opened.close()
-
-
-class Visit:
-    """A page that has drawn all its charts, and what it complained about."""
+class Visit(Plain):
+    """A report that has drawn all its charts."""
 
     def __init__(self, browser: Browser, file: Path, width: int, scheme: Any = "light") -> None:
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
-        self.page: Page = context.new_page()
-        self.page.on("console", lambda m: self.said.append(f"{m.type}: {m.text}"))
-        self.page.on("pageerror", lambda e: self.said.append(str(e)))
-        self.page.on("request", lambda r: self.asked.append(r.url))
-        self.page.goto(file.as_uri())
+        super().__init__(browser, file, width, scheme)
         self.drawn()
-
-    def drawn(self) -> None:
-        self.page.wait_for_selector("html[data-drawn]:not([data-drawn=''])", state="attached")
 
     def charts(self) -> dict[str, int]:
         """Chart → shapes drawn with data: lines, points, bars, images (heat maps)."""
@@ -92,16 +63,6 @@ class Visit:
                 d.querySelectorAll('.cartesianlayer :is(.trace path[d], image)').length]))"""
         )
         return found
-
-    def overflow(self) -> int:
-        wide = "document.documentElement.scrollWidth - window.innerWidth"
-        return int(self.page.evaluate(wide))
-
-    def background(self) -> str:
-        return str(self.page.evaluate("getComputedStyle(document.body).backgroundColor"))
-
-    def close(self) -> None:
-        self.page.context.close()
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +86,7 @@ def test_page_loads_nothing_fits_and_draws_every_chart(
 ) -> None:
     visit: Visit = request.getfixturevalue(device)
     assert visit.said == []
-    assert [u for u in visit.asked if not u.startswith(("file:", "data:", "blob:"))] == []
+    assert visit.loaded() == []
     assert visit.overflow() <= 0
     word = visit.page.locator("#verdict-word")
     box = word.bounding_box()

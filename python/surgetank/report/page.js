@@ -1,25 +1,9 @@
-"use strict";
 // Draws the charts from plain data, in the page's colours; follows theme, width and print.
 (() => {
   const root = document.documentElement;
   const page = JSON.parse(document.getElementById("data").textContent);
   const plot = (chart) => document.getElementById("c-" + chart.name);
   const narrow = () => window.innerWidth <= 640;
-
-  // -- theme ---------------------------------------------------------------------------------
-  const button = document.getElementById("theme");
-  const wanted = window.matchMedia("(prefers-color-scheme: dark)");
-  let chosen = null;
-  try { chosen = localStorage.getItem("surgetank-theme"); } catch (_) { /* file:// may forbid it */ }
-  const theme = () => chosen || (wanted.matches ? "dark" : "light");
-
-  function applyTheme(name) {
-    root.dataset.theme = name;
-    button.textContent = name === "dark" ? "Light" : "Dark";
-    button.setAttribute("aria-label", `Switch to ${name === "dark" ? "light" : "dark"} colours`);
-    button.setAttribute("aria-pressed", String(name === "dark"));
-  }
-  applyTheme(theme());
 
   // "@name" and "@name/40" become the style sheet's colour, at 40 % opacity.
   function colour(token, style) {
@@ -194,13 +178,7 @@
   let printing = false;
   const redraw = () => { if (printing) return; root.dataset.drawn = ""; queue = queue.then(drawAll); };
 
-  button.addEventListener("click", () => {
-    chosen = theme() === "dark" ? "light" : "dark";
-    try { localStorage.setItem("surgetank-theme", chosen); } catch (_) { /* see above */ }
-    applyTheme(chosen);
-    redraw();
-  });
-  wanted.addEventListener("change", () => { applyTheme(theme()); redraw(); });
+  document.addEventListener("themed", redraw);
 
   let width = window.innerWidth, timer = 0;
   window.addEventListener("resize", () => {
@@ -210,11 +188,9 @@
     timer = setTimeout(redraw, 150);
   });
 
-  // Paper is white and everything on it is open.
+  // The sheet has turned its theme to paper's before this.
   window.addEventListener("beforeprint", () => {
     printing = true;
-    applyTheme("light");
-    document.querySelectorAll("details").forEach((d) => { d.dataset.was = d.open; d.open = true; });
     const style = getComputedStyle(root);
     for (const chart of page.charts) {
       const now = plot(chart).layout;
@@ -225,21 +201,6 @@
   });
   window.addEventListener("afterprint", () => {
     printing = false;
-    applyTheme(theme());
-    document.querySelectorAll("details").forEach((d) => { d.open = d.dataset.was === "true"; });
     redraw();
   });
-
-  // -- copying -------------------------------------------------------------------------------
-  document.querySelectorAll("[data-copy]").forEach((b) => b.addEventListener("click", async () => {
-    const element = document.getElementById(b.dataset.copy);
-    try {
-      await navigator.clipboard.writeText(element.textContent);
-      b.textContent = "Copied";
-    } catch (_) {
-      getSelection().selectAllChildren(element);
-      b.textContent = "Selected";
-    }
-    setTimeout(() => { b.textContent = "Copy"; }, 1600);
-  }));
 })();

@@ -1,0 +1,245 @@
+"""What the page of a search says: the answer in a sentence, key figures, tables."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from surgetank.report.wording import NBSP, milliseconds, number, share, title, value
+from surgetank.search.answer import Answer, Remedy
+from surgetank.search.shape import Level
+
+__all__ = [
+    "Figure",
+    "Row",
+    "degradation",
+    "facts",
+    "gain",
+    "gave_way",
+    "heading",
+    "notes",
+    "reading",
+    "rows",
+    "said",
+    "sentence",
+    "story",
+    "tight",
+]
+
+_TITLES: Final = {
+    "capacity": "Throughput capacity",
+    "failure-threshold": "Failure threshold",
+    "safe-leverage": "Safe leverage",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A key figure."""
+
+    title: str
+    value: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A level, for the table."""
+
+    level: str
+    runs: str
+    broken: str
+    share: str
+    p50: str
+    p99: str
+    offered: str
+    throughput: str
+
+
+def tight(text: str) -> str:
+    """Keeps a percent sign with its number."""
+    return re.sub(" ?%", f"{NBSP}%", text)
+
+
+def digits(v: float) -> str:
+    """Four digits: an interval of a few percent must not vanish in rounding."""
+    return f"{v:,.0f}" if abs(v) >= 1000 else f"{v:.4g}"
+
+
+def said(answer: Answer, v: float | None, *, unit: bool = True) -> str:
+    """A level, with its unit."""
+    if v is None:
+        return "–"
+    if answer.unit == "x":
+        return f"{digits(v)}×"
+    word = "messages/s" if answer.key == "load" else answer.unit
+    return digits(v) if not unit or word in ("", "1") else f"{digits(v)}{NBSP}{word}"
+
+
+def heading(answer: Answer) -> str:
+    """What was looked for."""
+    if answer.find in _TITLES:
+        return _TITLES[answer.find]
+    what = "any limit" if answer.find == "any" else title(answer.find)
+    return f"The {answer.key} at which {what} breaks"
+
+
+def sentence(answer: Answer) -> str:
+    """The answer in one sentence, or why there is none."""
+    head = f"{heading(answer)} of {answer.scenario}"
+    if answer.status == "INVALID":
+        return f"{head}: no answer, because a run did not do what was asked: {answer.why}."
+    if answer.estimate is None:
+        return f"{head}: not found. {_capital(answer.why)}."
+    text = f"{said(answer, answer.estimate)} ({interval(answer)})"
+    if answer.status == "UNKNOWN":
+        return f"{head} was not pinned down. {_capital(answer.why)}. As far as it goes: {text}."
+    return f"{head}: {text}."
+
+
+def story(answer: Answer) -> str:
+    """What gave way first and what mends it; empty if neither is known."""
+    first = answer.gave_way.replace("-", " ")
+    text = f"What gave way first: {first}. " if first else ""
+    best = answer.remedy
+    if best is None:
+        tried = len(answer.remedies)
+        return f"{text}None of {tried} changes tried mends it." if tried else text.strip()
+    moved = f", which moves the line by {gain(best)}" if best.gain is not None else ""
+    return f"{text}Smallest change that mends it: {best.text}{moved}."
+
+
+def interval(answer: Answer) -> str:
+    """95 % interval 1,180 to 1,290."""
+    ends = (said(answer, v, unit=answer.unit == "x") for v in (answer.ci_low, answer.ci_high))
+    return tight(f"{answer.confidence:.0%} interval ") + " to ".join(ends)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def gave_way(answer: Answer) -> str:
+    """The resource that gave way first, in words; empty if none stands out."""
+    return _capital(answer.gave_way.replace("-", " "))
+
+
+def gain(remedy: Remedy) -> str:
+    """+38 % (30 % to 46 %)."""
+    if remedy.gain is None:
+        return ""
+    text = _signed(remedy.gain)
+    if remedy.gain_low is None or remedy.gain_high is None:
+        return text
+    return f"{text} ({_signed(remedy.gain_low)} to {_signed(remedy.gain_high)})"
+
+
+def _signed(x: float) -> str:
+    return tight(f"{x:+.0%}".replace("-", "−"))
+
+
+def facts(answer: Answer) -> list[Figure]:
+    """Key figures."""
+    found = []
+    if answer.estimate is not None:
+        name = tight(f"{answer.confidence:.0%} interval")
+        ends = f"{said(answer, answer.ci_low, unit=False)} – {said(answer, answer.ci_high)}"
+        found.append(Figure(heading(answer), said(answer, answer.estimate), f"{name}: {ends}"))
+    if answer.used:
+        first = next((u for u in answer.used if u.resource == answer.gave_way), None)
+        detail = "no resource was used to half"
+        if first is not None:
+            detail = f"{share(first.value)} used at {first.where}; unloaded {share(first.before)}"
+        found.append(Figure("What gave way first", gave_way(answer) or "Nothing was full", detail))
+    if answer.remedies:
+        best = answer.remedy
+        kept = f"{best.runs - best.broke} of {best.runs} runs held" if best else "see below"
+        if best is not None and best.gain is not None:
+            kept = f"the line moves by {gain(best)}"
+        none = f"None of {len(answer.remedies)} changes tried"
+        found.append(Figure("Smallest change that mends it", best.text if best else none, kept))
+    if answer.unloaded:
+        ends = " – ".join(milliseconds(answer.unloaded[k]) for k in ("low_ms", "high_ms"))
+        at = said(answer, answer.unloaded["level"])
+        p99 = milliseconds(answer.unloaded["p99_ms"])
+        found.append(Figure("Unloaded p99 delay", p99, f"{ends}, at {at}"))
+    if answer.shape is not None and answer.key == "load" and answer.shape.peak_per_s > 0:
+        peak = value(answer.shape.peak_per_s, "1/s")
+        at = said(answer, answer.shape.peak_level)
+        found.append(Figure("Highest throughput", peak, f"mean of the runs at {at}"))
+    detail = f"{number(answer.messages)} messages simulated"
+    found.append(Figure("Runs", f"{answer.runs:,}", detail))
+    return found
+
+
+def notes(answer: Answer) -> list[str]:
+    """What a reader must see before the figures."""
+    found = []
+    if answer.status == "INVALID":
+        found.append(
+            "INVALID: a run did not do what was asked, so the runs below say nothing about the "
+            "layer. They are shown for whoever looks for the cause."
+        )
+    if answer.shape is not None and answer.shape.text:
+        found.append(f"{_capital(tight(answer.shape.text))}.")
+    if answer.status == "FOUND" and answer.why:
+        found.append(f"{_capital(answer.why)}.")
+    return found
+
+
+def rows(answer: Answer) -> list[Row]:
+    """The table of levels."""
+    return [
+        Row(
+            said(answer, x.level),
+            f"{x.runs:,}",
+            f"{number(x.broken)} of {number(x.trials)}",
+            share(x.share) if x.trials else "not measured",
+            value(x.delay_p50_ms, "ms"),
+            value(x.delay_p99_ms, "ms"),
+            value(x.offered_per_s, "1/s"),
+            _throughput(x),
+        )
+        for x in answer.levels
+    ]
+
+
+def _throughput(x: Level) -> str:
+    text = value(x.throughput_per_s, "1/s")
+    return text if math.isnan(x.throughput_sd) else f"{text} ± {number(x.throughput_sd)}"
+
+
+def degradation(answer: Answer) -> float | None:
+    """How many times its unloaded value the p99 may be, if that is what breaks."""
+    found = re.search(r"above ([\d.]+) × unloaded", answer.breaks)
+    return float(found[1]) if found else None
+
+
+def reading(answer: Answer) -> list[str]:
+    """How to read the page, in plain words."""
+    counts = answer.find == "safe-leverage" and "liquidation" in answer.breaks
+    coin = (
+        "Of each run's liquidations some end in bad debt; liquidations of one run share a price "
+        f"path and are not independent (dispersion {answer.dispersion:.2g})."
+        if counts
+        else "Each run is one seed of the scenario at one level; it holds or it breaks."
+    )
+    found = [
+        f"{coin} The line is the level at which the probability of breaking is "
+        f"{share(answer.target)}.",
+        tight(f"The interval covers {answer.confidence:.0%}: it is about the seeds not tried. ")
+        + "It says nothing about how well the scenario stands for a real venue.",
+    ]
+    if answer.width is not None and answer.estimate is not None:
+        found.append(
+            f"How sharp the line is: over {share(answer.width)} of the level the odds of breaking "
+            "change by a factor of 2.7."
+        )
+    if answer.used:
+        found.append(
+            "What gave way is the resource used most in the runs that broke nearest to the line. "
+            "That is a hint, not a proof; the proof is a change that restores the runs."
+        )
+    return found

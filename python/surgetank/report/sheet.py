@@ -1,0 +1,74 @@
+"""What every page shares: templates, style and script, all of it inside the one file."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from surgetank.errors import SurgetankError
+
+__all__ = ["filled", "in_script", "plotly", "save", "text_of"]
+
+
+def filled(template: str, *, scripts: tuple[str, ...] = (), **content: Any) -> str:
+    """A template filled; `scripts` are files that follow the script of every page."""
+    script = Markup("\n").join(text_of(name) for name in ("sheet.js", *scripts))
+    style = text_of("style.css") + text_of("figure.css")
+    html: str = _environment().get_template(template).render(style=style, script=script, **content)
+    return html
+
+
+def save(html: str, path: str | Path) -> Path:
+    """Writes a page and returns its path.
+
+    Raises:
+        SurgetankError: the file cannot be written.
+    """
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise SurgetankError(
+            f"cannot be written ({error.strerror})", place=str(target), mend="Choose another path"
+        ) from error
+    return target
+
+
+def in_script(data: Any) -> Markup:
+    """JSON that may stand inside a script element."""
+    text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    for sign, escape in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
+        text = text.replace(sign, escape)
+    return Markup(text)
+
+
+@cache
+def text_of(name: str) -> Markup:
+    """A file beside this one."""
+    return Markup((resources.files(__package__) / name).read_text(encoding="utf-8"))
+
+
+@cache
+def plotly() -> Markup:
+    """plotly.js."""
+    source = resources.files("plotly") / "package_data" / "plotly.min.js"
+    # "</script" in a string of the library would end the element early.
+    return Markup(source.read_text(encoding="utf-8").replace("</script", "<\\/script"))
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FunctionLoader(lambda name: str(text_of(name))),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

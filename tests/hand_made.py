@@ -1,0 +1,181 @@
+"""Answers and frontiers made by hand, for the tests of their pages."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from surgetank.search.answer import Answer, Remedy, Used
+from surgetank.search.shape import Level, Shape
+
+
+def level(at: float, runs: int, broken: float, p99: float, done: float, **more: Any) -> Level:
+    """A level of which each run is a coin, unless `trials` are given."""
+    given: dict[str, Any] = {
+        "level": at,
+        "runs": runs,
+        "broken": broken,
+        "trials": runs,
+        "delay_p50_ms": p99 / 3,
+        "delay_p99_ms": p99,
+        "offered_per_s": at * 1.002,
+        "throughput_per_s": done,
+        "throughput_sd": 9.0 if runs > 1 else math.nan,
+    }
+    return Level(**(given | more))
+
+
+LEVELS = (
+    level(500, 2, 0, 61.0, 500),
+    level(1000, 2, 0, 74.0, 999),
+    level(1150, 6, 0, 88.0, 1149),
+    level(1190, 14, 3, 109.0, 1187),
+    level(1230, 22, 11, 121.0, 1220),
+    level(1270, 13, 9, 160.0, 1239),
+    level(1330, 5, 5, 410.0, 1251),
+    level(2000, 2, 2, 9400.0, 1180),
+    level(4000, 2, 2, math.inf, 760),
+)
+
+
+def found(**changes: Any) -> Answer:
+    """Throughput capacity with everything that a search can say."""
+    answer = Answer(
+        find="capacity",
+        status="FOUND",
+        estimate=1234.4,
+        unit="1/s",
+        ci_low=1181.2,
+        ci_high=1287.9,
+        confidence=0.95,
+        runs=94,
+        gave_way="uplink",
+        key="load",
+        breaks="p99 delay above 2 × unloaded, or goodput below 99 %",
+        target=0.5,
+        precision=0.05,
+        why="",
+        scenario="calm",
+        scenario_hash="9f3c1e7ab2",
+        build="0.1.0+abc",
+        seed=7,
+        messages=1_234_567,
+        width=0.031,
+        dispersion=1.0,
+        falling=False,
+        unloaded={"level": 50.0, "p99_ms": 58.2, "low_ms": 57.1, "high_ms": 59.4},
+        levels=LEVELS,
+        shape=Shape(True, False, 1251.0, 1330.0, 1251.0, ""),
+        used=(
+            Used("uplink", "node 4", 0.97, 0.04),
+            Used("validation", "node 4", 0.61, 0.03),
+            Used("mempool", "node 11", 0.22, 0.0),
+            Used("consensus-timeouts", "all nodes", 0.06, 0.01),
+        ),
+        remedies=(
+            Remedy("uplink", "uplink 100 → 125 Mbit/s", {"network.uplink_mbps": 125}, 0.25, 3, 4),
+            Remedy(
+                "uplink",
+                "uplink 100 → 150 Mbit/s",
+                {"network.uplink_mbps": 150},
+                0.5,
+                0,
+                4,
+                0.38,
+                0.3,
+                0.461,
+            ),
+            Remedy("validation", "one validation server more", {"layer.x": 2}, 1.0, 4, 4),
+        ),
+    )
+    return dataclasses.replace(answer, **changes)
+
+
+def folding() -> Answer:
+    """Not monotone, and throughput collapses."""
+    text = (
+        "not monotone: 100% broke at 1330 1/s, but only 0% at 2000 1/s; the line given is the "
+        "first crossing; throughput collapses: 1,251/s at 1330 1/s, 760/s at 4000 1/s"
+    )
+    return found(shape=Shape(False, True, 1251.0, 1330.0, 760.0, text))
+
+
+def safe() -> Answer:
+    """Safe leverage: counts of liquidations, no remedies."""
+    levels = tuple(
+        level(at, runs, bad, 80.0, 900, trials=n, offered_per_s=900.0)
+        for at, runs, bad, n in (
+            (10, 2, 0, 410),
+            (20, 2, 1, 520),
+            (24, 8, 17, 2410),
+            (27, 16, 51, 5105),
+            (30, 9, 40, 2900),
+            (40, 2, 30, 700),
+        )
+    )
+    return found(
+        find="safe-leverage",
+        key="leverage",
+        unit="x",
+        estimate=27.43,
+        ci_low=25.9,
+        ci_high=28.8,
+        target=0.01,
+        width=0.11,
+        dispersion=1.8,
+        breaks="bad debt in more than 0.01 of liquidations",
+        levels=levels,
+        unloaded=None,
+        gave_way="",
+        used=(Used("keepers", "keeper 0", 0.31, 0.1),),
+        remedies=(),
+        shape=Shape(True, False, 900.0, 30.0, 900.0, ""),
+    )
+
+
+def unknown() -> Answer:
+    """The line was not reached."""
+    return found(
+        status="UNKNOWN",
+        estimate=None,
+        ci_low=None,
+        ci_high=None,
+        why="the line was not reached (25600)",
+        width=None,
+        gave_way="",
+        used=(),
+        remedies=(),
+        levels=LEVELS[:3],
+    )
+
+
+def wide() -> Answer:
+    """Not pinned down, but with an estimate."""
+    why = "60 runs were not enough for ± 5%; allow more with --runs-max"
+    return found(status="UNKNOWN", why=why, ci_low=1010.0, ci_high=1502.0, runs=60)
+
+
+def invalid() -> Answer:
+    """A run did not do what was asked."""
+    return found(
+        status="INVALID",
+        estimate=None,
+        ci_low=None,
+        ci_high=None,
+        why="a run at 1230 (seed 12): background: 880/s measured, 1,230/s asked",
+        width=None,
+        used=(),
+        remedies=(),
+        gave_way="",
+    )
+
+
+ANSWERS = {
+    "found": found,
+    "folding": folding,
+    "safe": safe,
+    "unknown": unknown,
+    "wide": wide,
+    "invalid": invalid,
+}

@@ -1,0 +1,141 @@
+"""The page of a search in a real browser: it loads nothing, fits, and says the answer's numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from hand_made import ANSWERS, folding, found, invalid, safe, unknown, wide
+from chromium import Visit, needs_chromium
+from surgetank.report.line import render_search, sentence, write_search
+from surgetank.report.wording import NBSP
+
+PICTURES = {
+    "found": ["broken", "delay", "throughput", "used"],
+    "folding": ["broken", "delay", "throughput", "used"],
+    "safe": ["broken", "delay", "used"],
+    "unknown": ["broken", "delay", "throughput"],
+    "wide": ["broken", "delay", "throughput", "used"],
+    "invalid": ["broken", "delay", "throughput"],
+}
+
+
+def spaced(text: str) -> str:
+    return text.replace(NBSP, " ")
+
+
+@needs_chromium
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize("name", list(ANSWERS))
+def test_page_loads_nothing_fits_and_draws_its_figures(
+    browser: Browser, tmp_path: Path, name: str, width: int, scheme: str
+) -> None:
+    visit = Visit(browser, write_search(ANSWERS[name](), tmp_path / "a.html"), width, scheme)
+    assert visit.said == []
+    assert visit.loaded() == []
+    assert visit.overflow() <= 0
+    ids = "() => [...document.querySelectorAll('figure')].map((f) => f.id.slice(2))"
+    assert visit.page.evaluate(ids) == PICTURES[name]
+    # One of the two drawings is seen, and no word of it leaves the picture.
+    cut = visit.page.evaluate(
+        """() => [...document.querySelectorAll('figure')].flatMap((f) => {
+            const seen = [...f.querySelectorAll('svg.fig')].filter((s) => s.clientWidth > 0);
+            if (seen.length !== 1) return [f.id + ': ' + seen.length + ' drawings seen'];
+            const box = seen[0].getBoundingClientRect();
+            return [...seen[0].querySelectorAll('text')].filter((t) => {
+                const b = t.getBoundingClientRect();
+                return b.left < box.left - 1 || b.right > box.right + 1 || b.top < box.top - 1
+                    || b.bottom > box.bottom + 1;
+            }).map((t) => f.id + ': ' + t.textContent);
+        })"""
+    )
+    assert cut == []
+    word = visit.page.locator("#verdict-word")
+    box = word.bounding_box()
+    assert word.inner_text() == ANSWERS[name]().status
+    assert box is not None and box["y"] + box["height"] < 844
+    text = visit.page.inner_text("main")
+    assert not {"None", "nan", "inf"} & set(text.split())
+    visit.close()
+
+
+@needs_chromium
+def test_numbers_are_the_answer_s(browser: Browser, tmp_path: Path) -> None:
+    answer = found()
+    visit = Visit(browser, write_search(answer, tmp_path / "a.html"), 1280)
+    text = spaced(visit.page.inner_text("main"))
+    assert "Throughput capacity of calm: 1,234 messages/s (95 % interval 1,181 to 1,288)" in text
+    assert "What gave way first: uplink" in text
+    assert "uplink 100 → 150 Mbit/s, which moves the line by +38 % (+30 % to +46 %)" in text
+    rows = "() => [...document.querySelectorAll('.levels tbody tr')].map((r) => r.innerText)"
+    cells = [spaced(row).split("\t") for row in visit.page.evaluate(rows)]
+    assert [(c[1], c[2]) for c in cells] == [
+        (str(x.runs), f"{x.broken:g} of {x.trials:g}") for x in answer.levels
+    ]
+    for name in ("scenario_hash", "build", "seed", "runs"):
+        assert str(getattr(answer, name)) in text
+    assert "1,234,567" in text
+    visit.close()
+
+
+@needs_chromium
+def test_points_lie_where_their_numbers_are(browser: Browser, tmp_path: Path) -> None:
+    """More runs, larger points; a larger share, a higher point; the line where half breaks."""
+    visit = Visit(browser, write_search(found(), tmp_path / "a.html"), 1280)
+    points = visit.page.evaluate(
+        """() => [...document.querySelectorAll('#p-broken .wide circle')].map((c) => [
+            c.querySelector('title').textContent,
+            +c.getAttribute('cx'), +c.getAttribute('cy'), +c.getAttribute('r')])"""
+    )
+    said = {re.split(r"\s", point[0])[0]: point for point in points}
+    assert list(said) == ["1,230", "1,190", "1,270", "1,150", "1,330", "1,000", "2,000"]
+    assert [p[3] for p in points] == sorted((p[3] for p in points), reverse=True)
+    across = sorted(points, key=lambda p: p[1])
+    assert [p[0].split()[0] for p in across] == sorted(
+        said, key=lambda s: float(s.replace(",", ""))
+    )
+    target = "document.querySelector('#p-broken .wide line.target').getAttribute('y1')"
+    assert float(visit.page.evaluate(target)) == pytest.approx(said["1,230"][2], abs=0.2)
+    edge = "document.querySelector('#p-broken .wide line.edge').getAttribute('x1')"
+    assert said["1,230"][1] < float(visit.page.evaluate(edge)) < said["1,270"][1]
+    visit.close()
+
+
+def test_a_status_other_than_found_is_said_first() -> None:
+    assert "not found. The line was not reached (25600)" in sentence(unknown())
+    assert "was not pinned down. 60 runs were not enough" in sentence(wide())
+    assert "As far as it goes: 1,234" in sentence(wide())
+    assert "no answer, because a run did not do what was asked" in sentence(invalid())
+    assert "say nothing about the layer" in render_search(invalid())
+    assert "say nothing about the layer" not in render_search(found())
+
+
+def test_a_response_that_falls_again_is_told() -> None:
+    html = spaced(render_search(folding()))
+    assert "Not monotone: 100 % broke at 1330" in html
+    assert "Throughput collapses past its peak: 1,251/s, then 760/s." in html
+    assert ">collapse</text>" in html
+    assert ">collapse</text>" not in render_search(found())
+
+
+def test_leverage_is_said_as_a_multiple() -> None:
+    text = "Safe leverage of calm: 27.43× (95 % interval 25.9× to 28.8×)."
+    assert spaced(sentence(safe())) == text
+    assert "51 of 5,105" in spaced(render_search(safe()))
+
+
+def test_names_are_escaped() -> None:
+    evil = "</script><script>alert(1)</script>"
+    html = render_search(dataclasses.replace(found(), scenario=evil, why=evil, gave_way=evil))
+    assert "<script>alert" not in html
+
+
+def test_file_is_small_and_links_to_nothing() -> None:
+    html = render_search(found())
+    assert len(html) < 200_000
+    assert re.findall(r"\b(?:src|href)=(?![\"']?(?:data:|#))[^\s>]*", html) == []
+    assert "@import" not in html and "default-src 'none'" in html
