@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from hand_made import ANSWERS, folding, found, invalid, safe, unknown, wide
 from chromium import Visit, needs_chromium
+from hand_made import ANSWERS, folding, found, invalid, safe, unknown, wide
 from surgetank.report.line import render_search, sentence, write_search
 from surgetank.report.wording import NBSP
 
