@@ -8,27 +8,53 @@ from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import share_interval
 from surgetank.trace import MARKET_KINDS, Trace
 
-__all__ = ["bad_debt", "close_outs"]
+__all__ = ["bad_debt", "triggers"]
 
 _KIND = {name: number for number, name in enumerate(MARKET_KINDS)}
 
 
-def close_outs(trace: Trace) -> pl.DataFrame:
-    """One row per account that was liquidated, deleveraged or is due at the end of the run.
+def triggers(trace: Trace) -> pl.DataFrame:
+    """One row per liquidation triggered in the measured window.
 
-    Columns: account (UInt32), bad (Boolean). An account is bad if closing it cost more than its
-    collateral, or if it is still open and the outside price is beyond its bankruptcy price: what a
-    stopped layer never closed is not thereby solvent. Bankruptcy lies at P_liq·(1 ∓ m), for a
-    maintenance share m of one linear position (research: dYdX v4 `x/subaccounts`).
+    Columns: account (UInt32), due_ns (Int64), bad (Boolean). A liquidation is triggered when an
+    account has become due and a keeper has sent an order for it, or when it is due and still open
+    at the end. It is bad if closing the account cost more than its collateral, or if the account is
+    still open and the outside price is beyond its bankruptcy price: what a stopped layer never
+    closed is not thereby solvent. An order that finds the price recovered is a trigger without
+    harm. Bankruptcy lies at P_liq·(1 ∓ m), for a maintenance share m of one linear position.
     """
     index = pl.when(pl.col("kind") == _KIND["index"]).then(pl.col("price")).forward_fill()
-    rows = trace["market"].sort("time_ns", maintain_order=True).with_columns(index.alias("outside"))
-    ends = [_KIND[k] for k in ("liquidated", "deleveraged", "bad-debt")]
-    ended = rows.filter(pl.col("kind").is_in(ends))
-    closed = ended.filter(pl.col("kind") != _KIND["deleveraged"])
-    bad = closed.group_by("account").agg(bad=(pl.col("kind") == _KIND["bad-debt"]).any())
-    found = pl.concat([bad, _still_open(trace, rows)])
-    return found.group_by("account").agg(pl.col("bad").any()).sort("account")
+    rows = (
+        trace["market"]
+        .sort("time_ns", maintain_order=True)
+        .with_columns(index.alias("outside"), pl.col("time_ns").cast(pl.Int64))
+    )
+    sent = (
+        rows.filter((pl.col("kind") == _KIND["liquidation-sent"]) & pl.col("ref_ns").is_not_null())
+        .select("account", due_ns=pl.col("ref_ns").cast(pl.Int64))
+        .unique(maintain_order=True)
+    )
+    still = _still_open(trace, rows)
+    open_too = still.select("account", "due_ns")
+    found = pl.concat([sent, open_too]).unique(maintain_order=True).sort("due_ns")
+    debts = rows.filter(pl.col("kind") == _KIND["bad-debt"]).select("account", "time_ns").unique()
+    # A debt belongs to its account's last trigger before it.
+    debts = debts.sort("time_ns").join_asof(
+        found.with_columns(at_ns="due_ns"),
+        left_on="time_ns",
+        right_on="at_ns",
+        by="account",
+        check_sortedness=False,
+    )
+    bankrupt = still.filter("bad").select("account", "due_ns")
+    bad = pl.concat([debts.select("account", "due_ns").drop_nulls(), bankrupt]).unique()
+    return (
+        found.filter(pl.col("due_ns").is_between(trace.measured_from_ns, trace.flow_end_ns))
+        .join(
+            bad.with_columns(bad=True), on=["account", "due_ns"], how="left", maintain_order="left"
+        )
+        .with_columns(pl.col("bad").fill_null(False))
+    )
 
 
 def _still_open(trace: Trace, rows: pl.DataFrame) -> pl.DataFrame:
@@ -50,29 +76,25 @@ def _still_open(trace: Trace, rows: pl.DataFrame) -> pl.DataFrame:
         .then(now < pl.col("price") * (1 - share))
         .otherwise(now > pl.col("price") * (1 + share))
     )
-    return last.select("account", bad=bankrupt)
+    return last.select("account", due_ns="time_ns", bad=bankrupt)
 
 
 def bad_debt(trace: Trace) -> list[Measure]:
-    """closed_out, bad_debts, bad_debt_share."""
-    found = close_outs(trace)
+    """liquidations_triggered, bad_debts, bad_debt_share."""
+    found = triggers(trace)
     what = {
-        "closed_out": "accounts liquidated, or due and still open at the end",
-        "bad_debts": "of these, accounts whose losses exceeded their collateral",
-        "bad_debt_share": "share of accounts closed out that left a debt behind",
+        "liquidations_triggered": "times that an account had to be liquidated, in the window",
+        "bad_debts": "of these, how many left a debt behind",
+        "bad_debt_share": "share of liquidations triggered that left a debt behind",
     }
-    bad = found["bad"].fill_null(False).to_numpy()
+    bad = found["bad"].to_numpy()
     n, count = len(bad), int(bad.sum())
     head = [
-        Measure("closed_out", n, "count", n=n, what=what["closed_out"]),
-        Measure("bad_debts", count, "count", n=n, what=what["bad_debts"]),
+        Measure(name, value, "count", n=n, what=what[name])
+        for name, value in (("liquidations_triggered", n), ("bad_debts", count))
     ]
+    name = "bad_debt_share"
     if not n:
-        note = "no account was closed out"
-        return [*head, Measure("bad_debt_share", None, "1", what=what["bad_debt_share"], note=note)]
+        return [*head, Measure(name, None, "1", what=what[name], note="nothing was triggered")]
     share = share_interval(bad)
-    low, high = share.low, share.high
-    return [
-        *head,
-        Measure("bad_debt_share", share.value, "1", low, high, n, what["bad_debt_share"]),
-    ]
+    return [*head, Measure(name, share.value, "1", share.low, share.high, n, what[name])]

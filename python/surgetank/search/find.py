@@ -37,6 +37,8 @@ _UNLOADED_SEEDS: Final = 8
 _REFINE_MIN: Final = 16
 _REFINE_MIN_COUNTS: Final = 24
 _EDGE_SEEDS: Final = 6
+#: Looks in a row that must find the interval narrow: one may be luck.
+_NARROW_LOOKS: Final = 5
 #: Background messages that an unloaded run should have, so that its p99 means something.
 _UNLOADED_MESSAGES: Final = 4_000
 _LENGTHEN_MAX: Final = 20.0
@@ -287,7 +289,7 @@ class Search:
         finding.posterior = self._fit()
         counts = q.goal.find == "safe-leverage" and q.goal.per == "liquidation"
         least = _REFINE_MIN_COUNTS if counts else _REFINE_MIN
-        index = 0
+        index = narrow = 0
         try:
             while not finding.why and self.pool.spent < q.runs_max:
                 u = place(finding.posterior, index, self._low, self._high)
@@ -297,7 +299,8 @@ class Search:
                     continue
                 self._add([pending.popleft().result()], finding.refined, "refine")
                 finding.posterior = self._fit()
-                if len(finding.refined) >= least and self._is_narrow(finding.posterior):
+                narrow = narrow + 1 if self._is_narrow(finding.posterior) else 0
+                if len(finding.refined) >= least and narrow >= _NARROW_LOOKS:
                     return
             while pending and not finding.why:
                 self._add([pending.popleft().result()], finding.refined, "refine")

@@ -43,7 +43,7 @@ class Goal:
     def trial(self, outcome: Outcome, u: float, unloaded_ms: float) -> Trial:
         """How often it broke in this run: once of once, or bad debts of liquidations."""
         if self.find == "safe-leverage" and self.per == "liquidation":
-            return Trial(u, outcome.value("bad_debts"), outcome.value("closed_out"))
+            return Trial(u, outcome.value("bad_debts"), outcome.value("liquidations_triggered"))
         return Trial(u, float(self.broke(outcome, unloaded_ms)), 1.0)
 
     def broke(self, outcome: Outcome, unloaded_ms: float) -> bool:
@@ -56,7 +56,7 @@ class Goal:
         if self.find == "failure-threshold":
             return outcome.value("systemic_desync_s") > 0
         if self.find == "safe-leverage":
-            share = outcome.value("bad_debts") / max(outcome.value("closed_out"), 1.0)
+            share = outcome.value("bad_debts") / max(outcome.value("liquidations_triggered"), 1.0)
             return share > (0.0 if self.per == "run" else self.target)
         if self.limit:
             return self.limit in outcome.failed

@@ -2,9 +2,10 @@
 
 Theory of operation. Whether a limit breaks in a run at level x is a coin with P(x) that rises with
 x. Near the crossing P is taken as logistic in u = ln x (or x): logit P = logit t + β(u − θ), with
-P(θ) = t. Threshold θ and slope β get the posterior on a grid, uniform in θ and ln β before any
-run, as in the Ψ method (Kontsevich & Tyler, Vision Research 39, 1999) with the slope marginalised
-(Prins, Journal of Vision 13(7), 2013). It needs no asymptotics: runs that all hold below and all
+P(θ) = t. Threshold θ and slope β get the posterior on a grid, before any run uniform in θ and with
+density β^−½ in ln β (a gentle slope is a little likelier than a steep one, which errs towards wide
+intervals), as in the Ψ method (Kontsevich & Tyler, Vision Research 39, 1999) with the slope
+marginalised (Prins, Journal of Vision 13(7), 2013). It needs no asymptotics: runs that all hold below and all
 break above are no special case, and looking at it after every run does not spoil it.
 
 Counts (bad debts among n liquidations of a run) enter as binomial, with the log-likelihood divided
@@ -150,13 +151,13 @@ def _weigh(table: Floats, cells: tuple[Floats, Floats], target: float, phi: floa
         z = offset + slope * (u - theta)
         # k ln P + (n − k) ln(1 − P), without overflow.
         loglik[i] = (k * z - n * np.logaddexp(0.0, z)).sum(axis=0)
-    behind = (loglik.max() - loglik) / phi
+    behind = (loglik.max() - loglik) / phi + 0.5 * np.log(slopes)[:, None]
     if n.max(initial=0) > 1:
         # φ is itself an estimate: Student's t in place of the normal.
         nu = max(len(table) - 2, 1)
-        weight = (1 + 2 * behind / nu) ** (-(nu + 1) / 2)
+        weight = (1 + 2 * (behind - behind.min()) / nu) ** (-(nu + 1) / 2)
     else:
-        weight = np.exp(-behind)
+        weight = np.exp(behind.min() - behind)
     return np.asarray(weight / weight.sum(), dtype=np.float64)
 
 
