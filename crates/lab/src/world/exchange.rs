@@ -291,6 +291,7 @@ impl World {
         let Some(exchange) = &mut self.exchange else { return };
         exchange.height = block.height;
         let mut gone: Vec<(AccountId, u64)> = Vec::new();
+        let mut futile: Vec<AccountId> = Vec::new();
         if exchange.feed == Feed::Block {
             exchange.take_block_price(now);
         }
@@ -302,6 +303,9 @@ impl World {
             for fact in facts.drain(..) {
                 if let Some((account, cl_ord_id)) = order_gone(&fact) {
                     gone.push((account, cl_ord_id));
+                }
+                if let Fact::NotLiquidatable { account, .. } = fact {
+                    futile.push(account);
                 }
                 exchange.fact(now, message.id, fact);
             }
@@ -317,6 +321,7 @@ impl World {
         let mark = exchange.market.mark(0);
         exchange.marks.push(mark);
         let link = ms(self.scenario.flow.client_link.fixed_ms);
+        self.forget_orders(&futile);
         for (account, cl_ord_id) in gone {
             self.tell_maker(account, cl_ord_id, now + link);
         }

@@ -1,7 +1,7 @@
 //! Keepers: they hear prices from the venue, or see the outside price, and send liquidation orders.
 
 use surgetank_layer::message::{Body, LiquidationOrder};
-use surgetank_layer::units::{NEVER, NodeId, Ns, Price};
+use surgetank_layer::units::{AccountId, NEVER, NodeId, Ns, Price};
 
 use super::Accounts;
 use crate::scenario::{Watch, ms};
@@ -60,6 +60,16 @@ impl World {
             self.agenda.push(acts_ns, Event::Actor(Wake::Watcher { keeper, seen }));
             if keepers.seen.len() as u32 == seen {
                 keepers.seen.push(exchange.outside_ticks());
+            }
+        }
+    }
+
+    /// Orders for these accounts found nothing to liquidate: a keeper with eyes of its own may send
+    /// again as soon as one is due again. (One that goes by the venue's marks waits out `resend_ms`.)
+    pub(in crate::world) fn forget_orders(&mut self, accounts: &[AccountId]) {
+        if self.scenario.flow.keepers.watch == Watch::Outside {
+            for &account in accounts {
+                self.actors.keepers.sent_ns[account as usize] = NEVER;
             }
         }
     }
