@@ -51,6 +51,22 @@ class Visit:
         wide = "document.documentElement.scrollWidth - window.innerWidth"
         return int(self.page.evaluate(wide))
 
+    def cut_words(self) -> list[str]:
+        """Words that leave their drawing; and figures that do not show just one drawing."""
+        found: list[str] = self.page.evaluate(
+            """() => [...document.querySelectorAll('figure')].flatMap((f) => {
+                const seen = [...f.querySelectorAll('svg.fig')].filter((s) => s.clientWidth > 0);
+                if (seen.length !== 1) return [f.id + ': ' + seen.length + ' drawings seen'];
+                const box = seen[0].getBoundingClientRect();
+                return [...seen[0].querySelectorAll('text')].filter((t) => {
+                    const b = t.getBoundingClientRect();
+                    return b.left < box.left - 1 || b.right > box.right + 1
+                        || b.top < box.top - 1 || b.bottom > box.bottom + 1;
+                }).map((t) => f.id + ': ' + t.textContent);
+            })"""
+        )
+        return found
+
     def background(self) -> str:
         """The page's colour."""
         return str(self.page.evaluate("getComputedStyle(document.body).backgroundColor"))

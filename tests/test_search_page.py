@@ -40,20 +40,7 @@ def test_page_loads_nothing_fits_and_draws_its_figures(
     assert visit.overflow() <= 0
     ids = "() => [...document.querySelectorAll('figure')].map((f) => f.id.slice(2))"
     assert visit.page.evaluate(ids) == PICTURES[name]
-    # One of the two drawings is seen, and no word of it leaves the picture.
-    cut = visit.page.evaluate(
-        """() => [...document.querySelectorAll('figure')].flatMap((f) => {
-            const seen = [...f.querySelectorAll('svg.fig')].filter((s) => s.clientWidth > 0);
-            if (seen.length !== 1) return [f.id + ': ' + seen.length + ' drawings seen'];
-            const box = seen[0].getBoundingClientRect();
-            return [...seen[0].querySelectorAll('text')].filter((t) => {
-                const b = t.getBoundingClientRect();
-                return b.left < box.left - 1 || b.right > box.right + 1 || b.top < box.top - 1
-                    || b.bottom > box.bottom + 1;
-            }).map((t) => f.id + ': ' + t.textContent);
-        })"""
-    )
-    assert cut == []
+    assert visit.cut_words() == []
     word = visit.page.locator("#verdict-word")
     box = word.bounding_box()
     assert word.inner_text() == ANSWERS[name]().status

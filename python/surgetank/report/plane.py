@@ -167,13 +167,16 @@ class Plane:
         if self.y_scale.title:
             self.text(2, self.top - 12, self.y_scale.title, "title")
 
-    def svg(self, said: str, kind: str, inside: str = "") -> Markup:
-        """The figure; `said` is what it shows, in words."""
+    def svg(self, said: str, kind: str, inside: Markup | None = None, *, edge: int = 0) -> Markup:
+        """The figure; `said` is what it shows, in words; `edge` is left free around it."""
+        box = f"{-edge} {-edge} {self.width + 2 * edge} {self.height + 2 * edge}"
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="fig {kind}" role="img" '
-            f'viewBox="0 0 {self.width} {self.height}" aria-label="{escape(said)}">'
+            f'viewBox="{box}" aria-label="{escape(said)}">'
         )
-        return Markup(head + inside + "\n".join(self._parts) + "</svg>")
+        return (
+            Markup(head) + (inside or Markup()) + Markup("\n").join(self._parts) + Markup("</svg>")
+        )
 
 
 def _short(v: object) -> str:

@@ -1,0 +1,43 @@
+"""The page of a frontier: safe leverage against load, simulated and in closed form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from surgetank.report.frontier import words
+from surgetank.report.frontier.figure import drawing, frontier_svg
+from surgetank.report.sheet import filled, save
+from surgetank.search.frontier import Frontier
+
+__all__ = ["frontier_svg", "render_frontier", "write_frontier"]
+
+
+def write_frontier(frontier: Frontier, path: str | Path) -> Path:
+    """Writes the page of a frontier as one HTML file and returns its path.
+
+    Raises:
+        SurgetankError: the file cannot be written.
+    """
+    return save(render_frontier(frontier), path)
+
+
+def render_frontier(frontier: Frontier) -> str:
+    """The page of a frontier as HTML text."""
+    curves = [
+        (i % 8, c, [f"{key} = {value}" for key, value in c.values.items()])
+        for i, c in enumerate(frontier.curves)
+    ]
+    return filled(
+        "frontier.html.j2",
+        frontier=frontier,
+        status=words.status(frontier),
+        heading=f"Safe leverage of {frontier.scenario}",
+        sentence=words.sentence(frontier),
+        agreement=words.agreement(frontier) if frontier.theory else "",
+        missing=words.missing(frontier),
+        tiles=words.tiles(frontier),
+        drawing=drawing(frontier),
+        curves=curves,
+        rows=words.rows(frontier),
+        reading=words.reading(frontier),
+    )

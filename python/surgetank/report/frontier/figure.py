@@ -1,0 +1,280 @@
+"""The frontier as one SVG: simulated points with intervals, and the closed form.
+
+Safe leverage on a logarithmic scale against load. A point that was not pinned down is drawn open,
+at its estimate or at the bound that the search came to, and never left out.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final, Literal
+
+import numpy as np
+from markupsafe import Markup
+
+from surgetank.report.frontier.words import many, per_mille, said, times
+from surgetank.report.plane import Plane, Scale, spread
+from surgetank.report.sheet import text_of
+from surgetank.report.wording import NBSP, number
+from surgetank.search.frontier import Curve, Frontier, Point
+
+__all__ = ["Mark", "colour", "drawing", "frontier_svg", "mark"]
+
+_WIDE: Final = (1080, 600)
+_NARROW: Final = (350, 430)
+_COLOURS: Final = 8
+_LOWEST: Final = 1.0
+#: Room around the figure where it stands alone.
+_EDGE: Final = 14
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where a point is drawn."""
+
+    at: float | None
+    """Leverage; None if nothing is known of it."""
+    kind: Literal["found", "rough", "at least", "at most", "nothing"]
+
+
+def mark(point: Point) -> Mark:
+    """Where a point goes, and how sure it is."""
+    if point.status == "INVALID":
+        return Mark(None, "nothing")
+    if point.estimate is not None:
+        return Mark(point.estimate, "found" if point.status == "FOUND" else "rough")
+    bound = re.search(r"\(([\d.e+]+)\)$", point.why)
+    if bound is not None and "not reached" in point.why:
+        return Mark(float(bound[1]), "at least")
+    if bound is not None and "breaks already" in point.why:
+        return Mark(float(bound[1]), "at most")
+    return Mark(None, "nothing")
+
+
+def colour(index: int) -> int:
+    """The colour of a curve by its place."""
+    return index % _COLOURS
+
+
+def drawing(frontier: Frontier) -> tuple[Markup, Markup]:
+    """The figure, wide and narrow."""
+    told = _told(frontier)
+    return (
+        _plane(frontier, _WIDE).svg(told, "wide"),
+        _plane(frontier, _NARROW).svg(told, "narrow"),
+    )
+
+
+def frontier_svg(frontier: Frontier) -> str:
+    """The figure as a file of its own, light or dark as its reader is, for papers and documents."""
+    light, dark = (_palette(part) for part in _themes())
+    rules = re.sub(r"@media[^{]*\{[^{}]*\{[^{}]*\}\s*\}|/\*.*?\*/", "", text_of("figure.css"))
+    rules += ".fig .paper { fill: var(--surface); }\n"
+    ways = [
+        re.sub(r"var\(--([\w-]+)\)", lambda name: palette[name[1]], rules)  # noqa: B023
+        for palette in (light, dark)
+    ]
+    style = f"<style>{ways[0]}@media (prefers-color-scheme: dark) {{\n{ways[1]}}}</style>"
+    across, down = (v + 2 * _EDGE for v in _WIDE)
+    at = f'x="{-_EDGE}" y="{-_EDGE}" width="{across}" height="{down}"'
+    paper = f'<rect class="paper" {at} rx="8"/>'
+    told = _told(frontier)
+    inside = Markup("<title>{}</title>").format(told) + Markup(style + paper)
+    return str(_plane(frontier, _WIDE).svg(told, "alone", inside, edge=_EDGE))
+
+
+def _themes() -> list[str]:
+    found = re.search(r":root \{(.*?)\}.*?:root\[data-theme=.dark.\] \{(.*?)\}", _style(), re.S)
+    assert found is not None
+    return [found[1], found[2]]
+
+
+def _style() -> str:
+    return str(text_of("style.css"))
+
+
+def _palette(rules: str) -> dict[str, str]:
+    return dict(re.findall(r"--([\w-]+): (#\w+)", rules))
+
+
+def _told(frontier: Frontier) -> str:
+    name = frontier.title or frontier.scenario
+    return f"Safe leverage against load, {many(len(frontier.curves), 'curve')}: {name}"
+
+
+def _scales(frontier: Frontier, *, narrow: bool) -> tuple[Scale, Scale]:
+    loads = [p.load for p in frontier.points]
+    top = max(loads, default=1.0) * 1.05
+    if frontier.capacity_per_s is not None:
+        top = max(top, frontier.capacity_per_s * 1.02)
+    title = "load, background messages/s"
+    if frontier.capacity_per_s is not None:
+        title = "messages/s, share of capacity" if narrow else f"{title}, and share of capacity"
+    x = Scale(0.0, top, say=number, title=title)
+    # Bounds do not stretch the scale: beyond it they lie on its edge.
+    ends = [leverage for load, leverage in frontier.theory if load <= max(loads, default=0.0)]
+    for p in frontier.points:
+        if p.status != "INVALID" and p.estimate is not None:
+            ends += [v for v in (p.estimate, p.ci_low, p.ci_high) if v is not None and v > 0]
+    low, high = min(ends, default=1.0), max(ends, default=100.0)
+    title = "safe leverage" if narrow else f"safe leverage: at most {per_mille(frontier)}"
+    return x, Scale(max(low / 1.6, _LOWEST / 1.25), high * 1.35, True, times, title)
+
+
+def _plane(frontier: Frontier, size: tuple[int, int]) -> Plane:
+    narrow = size is _NARROW
+    names = [len(c.name) for c in frontier.curves]
+    room = min(int(max(names, default=4) * 7.6) + 28, 96 if narrow else 200)
+    x, y = _scales(frontier, narrow=narrow)
+    plane = Plane(size, x, y, (38, room, 70 if frontier.capacity_per_s else 52, 54))
+    plane.clipped("safe", lambda: _safe(plane, frontier, narrow=narrow))
+    plane.axes(4 if narrow else 8, 6 if narrow else 8, _utilisation(frontier))
+    _capacity(plane, frontier)
+    plane.clipped("theory", lambda: plane.line(frontier.theory, "theory", tip="closed form"))
+    for index, curve in enumerate(frontier.curves):
+        _curve(plane, frontier, curve, colour(index))
+    _name_curves(plane, frontier, room)
+    _name_theory(plane, frontier)
+    return plane
+
+
+def _utilisation(frontier: Frontier) -> Callable[[float], str] | None:
+    mu = frontier.capacity_per_s
+    return None if mu is None else lambda load: f"{load / mu:.0%}".replace("%", f"{NBSP}%")
+
+
+def _capacity(plane: Plane, frontier: Frontier) -> None:
+    mu = frontier.capacity_per_s
+    if mu is None:
+        return
+    at = plane.x(mu)
+    plane.put("line", "edge", x1=at, x2=at, y1=plane.top - 6, y2=plane.bottom)
+    plane.text(at - 6, plane.top - 6, f"capacity {number(mu)}/s", "note", "end")
+
+
+def _safe(plane: Plane, frontier: Frontier, *, narrow: bool) -> None:
+    """Below the lower end of every interval, load by load, while all are known."""
+    runs: list[list[tuple[float, float]]] = [[]]
+    for load in sorted({p.load for p in frontier.points}):
+        lows = [_surely(p) for p in frontier.points if p.load == load]
+        if any(low is None for low in lows):
+            runs.append([])
+            continue
+        runs[-1].append((load, min(low for low in lows if low is not None)))
+    floor = plane.y_scale.low
+    widest = max(runs, key=len)
+    for run in runs:
+        if len(run) > 1:
+            plane.line([(run[0][0], floor), *run, (run[-1][0], floor)], "safe", shut=True)
+    told = "safe on every curve" if len(frontier.curves) > 1 else "safe"
+    if len(widest) > 1 and plane.x(widest[-1][0]) - plane.x(widest[0][0]) > 8 * len(told):
+        plane.text(plane.x(widest[0][0]) + 10, plane.bottom - 12, told, "faint" if narrow else "")
+
+
+def _surely(point: Point) -> float | None:
+    where = mark(point)
+    if where.kind == "at least":
+        return where.at
+    return point.ci_low if where.kind == "found" else None
+
+
+def _curve(plane: Plane, frontier: Frontier, curve: Curve, c: int) -> None:
+    points = frontier.of(curve.name)
+    # Where the closed form holds, it is the line; a point of which only a bound is known breaks it.
+    if not (frontier.theory and all(p.theory is not None for p in points)):
+        for known, part in groupby(points, key=lambda p: mark(p).kind in ("found", "rough")):
+            if known:
+                plane.line([(p.load, p.estimate or 0.0) for p in part], f"curve s{c}")
+    for p in points:
+        _point(plane, frontier, p, c)
+
+
+def _point(plane: Plane, frontier: Frontier, p: Point, c: int) -> None:
+    where = mark(p)
+    tip = f"{p.curve} at {number(p.load)}/s: {said(p)}, {many(p.runs, 'run')}"
+    if p.theory is not None:
+        tip += f"; closed form {p.theory:.3g}×"
+    if where.at is None:
+        cross = f"M{plane.x(p.load) - 5:.1f},{plane.bottom - 14:.1f}l10,10m0,-10l-10,10"
+        plane.put("path", f"whisker s{c}", tip=f"{tip}; {p.why}", d=cross)
+        return
+    if where.kind in ("found", "rough") and p.ci_low and p.ci_high:
+        dash = "" if where.kind == "found" else " rough"
+        plane.line([(p.load, p.ci_low), (p.load, p.ci_high)], f"whisker s{c}{dash}")
+        for end in (p.ci_low, p.ci_high):
+            cap = f"M{plane.x(p.load) - 4:.1f},{plane.y(end):.1f}h8"
+            plane.put("path", f"whisker s{c}", d=cap)
+    if where.kind == "found":
+        plane.dot(p.load, where.at, 4.6, f"dot f{c}", tip)
+    elif where.kind == "rough":
+        plane.dot(p.load, where.at, 4.6, f"open s{c}", f"{tip}; {p.why}")
+    else:
+        up = 1 if where.kind == "at least" else -1
+        x, y = plane.x(p.load), _inside(plane, where.at, 14.0)
+        arrow = f"M{x - 6:.1f},{y:.1f}h12l-6,{-10 * up}Z"
+        plane.put("path", f"open s{c}", tip=f"{tip}; {p.why}", d=arrow)
+        bound = f"{'≥' if up == 1 else '≤'} {times(where.at)}"
+        plane.text(x, y + 14 * up + (4 if up == 1 else 0), bound, f"note f{c}", "middle")
+
+
+def _inside(plane: Plane, leverage: float, edge: float) -> float:
+    """Down, in pixels, but not beyond the ends of the scale."""
+    return min(max(plane.y(leverage), plane.top + edge), plane.bottom - edge)
+
+
+def _name_curves(plane: Plane, frontier: Frontier, room: int) -> None:
+    """Names beside the last points, led to where there is room for them."""
+    ends = []
+    for index, curve in enumerate(frontier.curves):
+        known = [(p, m.at) for p in frontier.of(curve.name) if (m := mark(p)).at is not None]
+        if known and known[-1][1] is not None:
+            p, y = known[-1]
+            ends.append((curve, colour(index), plane.x(p.load), _inside(plane, y or 1.0, 14.0)))
+    places = spread([e[3] for e in ends], 18, plane.top + 8, plane.bottom - 8)
+    long = int((room - 20) / 7.4)
+    for (curve, c, x, y), place in zip(ends, places, strict=True):
+        at = plane.right + 16
+        leader = f"M{x + 7:.1f},{y:.1f}L{plane.right + 2:.1f},{place:.1f}h{at - plane.right - 6}"
+        plane.put("path", "leader", d=leader)
+        name = curve.name if len(curve.name) <= long else curve.name[: long - 1] + "…"
+        plane.put("text", f"said f{c}", name, tip=curve.text, x=at, y=place + 4)
+
+
+def _name_theory(plane: Plane, frontier: Frontier) -> None:
+    inside = [(x, y) for x, y in frontier.theory if plane.y_scale.holds(y)]
+    if not inside:
+        return
+    # Above or below, wherever the other curves leave most room.
+    best, place, anchor = -math.inf, (0.0, 0.0), "start"
+    step = max(1, len(inside) // 40)
+    for x, y in inside[::step]:
+        across = plane.x(x)
+        # The line falls to the right: above it words begin, below it they end.
+        for side, down in (("start", plane.y(y) - 8), ("end", plane.y(y) + 18)):
+            far = across + (80 if side == "start" else -80)
+            if min(across, far) < plane.left or max(across, far) > plane.right - 60:
+                continue
+            near = _near(plane, frontier, (across, far))
+            room = min([40.0, *(abs(v - down + 4) for v in near)])
+            if room > best:
+                best, place, anchor = room, (across, down), side
+    if best > 0:
+        plane.text(*place, "closed form", "said", anchor)
+
+
+def _near(plane: Plane, frontier: Frontier, ends: tuple[float, float]) -> list[float]:
+    """How far down the other curves run, in pixels, between two places."""
+    found = []
+    for curve in frontier.curves:
+        points = [p for p in frontier.of(curve.name) if p.estimate is not None]
+        if frontier.theory and all(p.theory is not None for p in points):
+            continue
+        xs = [plane.x(p.load) for p in points]
+        ys = [plane.y(p.estimate) for p in points if p.estimate is not None]
+        if len(xs) > 1:
+            found += [float(np.interp(x, xs, ys)) for x in np.linspace(*ends, 6)]
+    return found
