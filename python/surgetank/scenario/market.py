@@ -115,8 +115,85 @@ class Positions(Section):
         return self
 
 
+class Auction(Section):
+    """How a portfolio below maintenance is sold: a Dutch auction (Derive's figures)."""
+
+    start: Share = Field(0.95, description="share of mark value asked at first")
+    knee: Share = Field(0.7, description="share asked after `fast_s`")
+    fast_s: NonNegative = Field(900.0, le=1e9, description="from `start` to `knee`, seconds")
+    slow_s: NonNegative = Field(43_200.0, le=1e9, description="from `knee` to nothing, seconds")
+    bid: Share = Field(
+        0.95, description="share at which liquidators buy; below `start` they wait for it"
+    )
+
+    @model_validator(mode="after")
+    def _falls(self) -> Self:
+        if self.knee > self.start:
+            raise ValueError("`knee` must not be above `start`: the price falls")
+        return self
+
+
+class Portfolios(Section):
+    """Accounts with options at the start; the other side is held by one that is not judged."""
+
+    count: Whole = Field(200, ge=0, le=100_000, description="portfolio accounts")
+    hold: Literal["short-strangles", "short-straddles", "short-puts"] = Field(
+        "short-strangles", description="what each has sold, strikes and expiry drawn from the lists"
+    )
+    notional_usd: Positive = Field(
+        50_000.0, description="mean notional of a leg (exponential), USD"
+    )
+    hedge: bool = Field(True, description="the perpetual hedges their delta at the start")
+    equity_min: Number = Field(
+        1.0, ge=0, description="least equity over initial requirement (uniform between the two)"
+    )
+    equity_max: Number = Field(2.0, ge=0, le=1e6, description="most equity over it")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.equity_max < self.equity_min:
+            raise ValueError("`equity_max` must not be below `equity_min`")
+        return self
+
+
+class Options(Section):
+    """European options, marked by Black-76 on the oracle price and margined as portfolios."""
+
+    expiry_days: list[Annotated[Positive, Field(le=10_000)]] = Field(
+        default=[7.0, 30.0],
+        min_length=1,
+        max_length=20,
+        description="expiries, days from the start",
+    )
+    strikes_pct: list[Annotated[Positive, Field(le=1_000)]] = Field(
+        default=[80.0, 90.0, 100.0, 110.0, 120.0],
+        min_length=1,
+        max_length=50,
+        description="strikes, % of the price at the start; a put and a call at each",
+    )
+    iv: Number = Field(0.6, gt=0, le=10, description="implied volatility at the start, per √year")
+    iv_beta: Number = Field(
+        0.01, ge=0, le=1, description="added to it for each 1 % that spot has fallen, per √year"
+    )
+    margin: Literal["deribit-pm", "derive-pmrm"] = Field(
+        "deribit-pm", description="what is required of a portfolio: the worst of whose scenarios"
+    )
+    auction: Auction = Field(default_factory=Auction, description="how portfolios are sold")
+    positions: Portfolios = Field(default_factory=Portfolios, description="who holds what at first")
+
+    @model_validator(mode="after")
+    def _strikes_fit(self) -> Self:
+        hold = self.positions.hold
+        below, above = (any(p < 100 for p in self.strikes_pct), max(self.strikes_pct) > 100)
+        if hold != "short-straddles" and not below:
+            raise ValueError(f"`{hold}` need a strike below 100 in `strikes_pct`")
+        if hold == "short-strangles" and not above:
+            raise ValueError(f"`{hold}` need a strike above 100 in `strikes_pct`")
+        return self
+
+
 class Market(Section):
-    """One linear perpetual and those who hold it."""
+    """One linear perpetual, options on it, and those who hold them."""
 
     tick_usd: Positive = Field(0.1, description="smallest price step, USD")
     lot: Positive = Field(0.001, description="smallest quantity, coins")
@@ -126,6 +203,7 @@ class Market(Section):
     )
     margin: Margin = Field(default_factory=Margin, description="margin and liquidation")
     positions: Positions = Field(default_factory=Positions, description="who holds what at first")
+    options: Options | None = Field(None, description="options on it; without it there are none")
 
     @model_validator(mode="after")
     def _leverage_allowed(self) -> Self:

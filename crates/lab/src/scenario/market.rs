@@ -18,6 +18,8 @@ pub struct Market {
     pub margin: Margin,
     /// Positions at the start.
     pub positions: Positions,
+    /// Options on it, and who holds them.
+    pub options: Option<Options>,
 }
 
 /// The outside (index) price.
@@ -150,4 +152,80 @@ pub struct Positions {
     /// Equity above the maintenance requirement is a uniform share, between this and 1, of what a
     /// position just opened at its leverage has: as if the price had moved since.
     pub buffer_min: f64,
+}
+
+/// European options on the perpetual's oracle price.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// Expiries, in days from the start.
+    pub expiry_days: Vec<f64>,
+    /// Strikes, in percent of the price at the start; a put and a call at each.
+    pub strikes_pct: Vec<f64>,
+    /// Implied volatility at the start, per √year.
+    pub iv: f64,
+    /// Volatility added for each 1 % that spot has fallen since the start, per √year.
+    pub iv_beta: f64,
+    /// What is required of a portfolio.
+    pub margin: PortfolioRule,
+    /// How a portfolio is sold.
+    pub auction: Auction,
+    /// Portfolios at the start.
+    pub positions: Portfolios,
+}
+
+/// Whose rule portfolios are margined by.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum PortfolioRule {
+    /// Deribit's portfolio margin.
+    DeribitPm,
+    /// Derive's PMRM.
+    DerivePmrm,
+}
+
+/// A Dutch auction: the price is a share of mark value.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auction {
+    /// Share asked at first.
+    pub start: f64,
+    /// Share asked after `fast_s`.
+    pub knee: f64,
+    /// How long the price falls from `start` to `knee`.
+    pub fast_s: f64,
+    /// How long it falls from `knee` to nothing.
+    pub slow_s: f64,
+    /// Share at which liquidators buy.
+    pub bid: f64,
+}
+
+/// What portfolios hold.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hold {
+    /// A put and a call sold, equally far down the list below and above the start.
+    ShortStrangles,
+    /// A put and a call sold at the strike nearest to the start.
+    ShortStraddles,
+    /// A put sold below the start.
+    ShortPuts,
+}
+
+/// Portfolios at the start; the other side is one account that is not judged.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Portfolios {
+    /// How many.
+    pub count: u32,
+    /// What they hold.
+    pub hold: Hold,
+    /// Mean notional of each leg (exponential).
+    pub notional_usd: f64,
+    /// Whether the perpetual hedges their delta at the start.
+    pub hedge: bool,
+    /// Least equity, as a multiple of the initial requirement (uniform between the two).
+    pub equity_min: f64,
+    /// Most equity.
+    pub equity_max: f64,
 }

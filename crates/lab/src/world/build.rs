@@ -15,7 +15,7 @@ use super::clients::{Clients, class_of};
 use super::exchange::{Exchange, Opening};
 use super::incidents::Incidents;
 use super::links::{Links, Options};
-use super::{Event, Slab, World};
+use super::{Event, Slab, World, portfolios};
 use crate::agenda::Agenda;
 use crate::flow::Tape;
 use crate::network::{Delays, Faults, Graph};
@@ -257,7 +257,7 @@ fn build_exchange(
     let accounts = Accounts::new(scenario);
     let market = open_market(config, &accounts, ticks, seed);
     market.check_genesis().map_err(|imbalance| format!("market.positions: {imbalance}"))?;
-    let watched = accounts.leveraged;
+    let watched = accounts.judged();
     let opening = Opening { market, outside, draws, ticks, watched };
     Ok(Some(Exchange::new(opening, config)))
 }
@@ -319,7 +319,7 @@ fn open_market(
     let hedgers = Qty::from(accounts.hedgers);
     for hedger in 0..accounts.hedgers {
         let lots = -net / hedgers - if hedger + 1 == accounts.hedgers { net % hedgers } else { 0 };
-        let account = accounts.leveraged + hedger;
+        let account = accounts.judged() + hedger;
         let cash = 2 * Money::from(lots.abs().max(1)) * Money::from(ticks);
         market.deposit(account, cash, mode);
         if lots != 0 {
@@ -329,7 +329,10 @@ fn open_market(
     for account in accounts.background_from()..accounts.count() {
         market.deposit(account, quanta(1e9), MarginMode::Cross);
     }
-    if margin.close_out == scenario::CloseOut::Oracle {
+    if let Some(options) = &config.options {
+        portfolios::open(&mut market, config, options, accounts, seed);
+    }
+    if margin.close_out == scenario::CloseOut::Oracle || config.options.is_some() {
         // It hedges outside; this cash only has to be more than it can ever lose here.
         market.deposit(accounts.liquidator(), quanta(1e12), MarginMode::Cross);
     }

@@ -141,8 +141,9 @@ impl Exchange {
         }
         self.ticks = ticks;
         self.row(MarketRow { price: ticks, ..MarketRow::new(now, MarketKind::Index) });
+        let mut below = self.below_maintenance(ticks).into_iter().peekable();
         for account in 0..self.watched {
-            let due = self.market.liquidatable(account, 0, ticks);
+            let due = below.next_if_eq(&account).is_some();
             let was = self.due[account as usize] != NEVER;
             if due == was {
                 continue;
@@ -212,6 +213,7 @@ impl Exchange {
                 self.row(MarketRow { account, ..row(MarketKind::NotLiquidatable) });
             }
             Fact::Liquidated { .. } => self.liquidated(now, message, fact),
+            Fact::Auctioned { .. } => self.auctioned(now, message, fact),
             _ => {}
         }
     }
@@ -246,6 +248,30 @@ impl Exchange {
             ..MarketRow::new(now, MarketKind::Liquidated)
         });
         if remaining == 0 && account < self.watched {
+            self.due[account as usize] = NEVER;
+        }
+    }
+
+    fn auctioned(&mut self, now: Ns, message: u32, fact: Fact) {
+        let Fact::Auctioned { account, keeper, discount, size, delta, mark_price, closed, .. } =
+            fact
+        else {
+            return;
+        };
+        self.row(MarketRow {
+            message,
+            account,
+            other: keeper,
+            price: mark_price,
+            qty: if delta > 0 { -size } else { size },
+            amount: clamp(discount),
+            ref_ns: self.due_ns(account),
+            ..MarketRow::new(now, MarketKind::Liquidated)
+        });
+        // The liquidator hedges outside what it has taken over.
+        let musd = mark_price as f64 * delta as f64 * self.quantum_usd() / 1e6;
+        self.outside.shock(-musd * self.impact_bp_per_musd);
+        if closed && account < self.watched {
             self.due[account as usize] = NEVER;
         }
     }

@@ -22,6 +22,7 @@ mod clients;
 mod exchange;
 mod incidents;
 mod links;
+mod portfolios;
 mod told;
 
 use std::sync::Arc;

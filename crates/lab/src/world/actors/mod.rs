@@ -46,7 +46,9 @@ pub enum Wake {
 pub struct Accounts {
     /// Leveraged positions: 0..leveraged.
     pub leveraged: u32,
-    /// Their counterparties.
+    /// Portfolios with options, after them.
+    pub portfolios: u32,
+    /// Counterparties of the leveraged positions.
     pub hedgers: u32,
     /// Background traders.
     pub background: u32,
@@ -60,9 +62,12 @@ pub struct Accounts {
 
 impl Accounts {
     pub(super) fn new(scenario: &Scenario) -> Accounts {
-        let leveraged = scenario.market.as_ref().map_or(0, |market| market.positions.count);
+        let market = scenario.market.as_ref();
+        let leveraged = market.map_or(0, |market| market.positions.count);
+        let options = market.and_then(|market| market.options.as_ref());
         Accounts {
             leveraged,
+            portfolios: options.map_or(0, |options| options.positions.count),
             hedgers: if leveraged > 0 { leveraged / 10 + 1 } else { 0 },
             background: scenario.flow.accounts,
             makers: scenario.flow.makers.count,
@@ -71,9 +76,14 @@ impl Accounts {
         }
     }
 
+    /// Accounts that are judged: 0..judged.
+    pub fn judged(&self) -> u32 {
+        self.leveraged + self.portfolios
+    }
+
     /// First background account.
     pub fn background_from(&self) -> AccountId {
-        self.leveraged + self.hedgers
+        self.judged() + self.hedgers
     }
 
     /// First maker.
@@ -96,9 +106,15 @@ impl Accounts {
         self.oracles_from() + self.oracles
     }
 
-    /// Who takes positions over where liquidations close at the oracle price. Sends nothing.
+    /// Who takes positions over where liquidations close at the oracle price, and portfolios.
+    /// Sends nothing.
     pub fn liquidator(&self) -> AccountId {
         self.spammer() + 1
+    }
+
+    /// Who holds the other side of the portfolios. Sends nothing.
+    pub fn writer(&self) -> AccountId {
+        self.spammer() + 2
     }
 
     /// How many can send.
