@@ -9,8 +9,7 @@ import pytest
 
 import surgetank as st
 from crash_day import crash_day
-from surgetank.measure.saturation import FULL, RESOURCES, Saturation, closing, saturation
-from surgetank.measure.saturation import rank as rank_of
+from surgetank.measure.saturation import FULL, RESOURCES, Saturation, closing, rank, saturation
 from surgetank.scenario.limits import ResourceName
 from surgetank.testing import executed, make_trace, unfinished
 from surgetank.trace import MARKET_KINDS, Trace
@@ -247,7 +246,7 @@ def test_causes_come_before_what_they_cause() -> None:
 
     given = [one("ingress-queue", 1.0), one("keepers", 0.9), one("validation", FULL)]
     given += [one("mempool", 0.95), one("uplink", 0.3)]
-    names = [s.resource for s in sorted(given, key=rank_of)]
+    names = [s.resource for s in sorted(given, key=lambda s: rank(s.resource, s.value))]
     assert names == ["validation", "ingress-queue", "mempool", "keepers", "uplink"]
 
 

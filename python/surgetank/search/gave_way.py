@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from surgetank.measure.saturation import Saturation
+from surgetank.measure.saturation import Saturation, rank
 from surgetank.scenario import Scenario
 from surgetank.search.answer import Remedy, Used
 from surgetank.search.find import Finding, Search
@@ -37,13 +37,13 @@ def past(finding: Finding) -> float:
 
 
 def ranking(broken: Sequence[Outcome], before: Sequence[Outcome]) -> list[Used]:
-    """Resources by their mean use in broken runs, the most used first."""
+    """Resources by their mean use in broken runs, the most used first (see `rank`)."""
     found = []
     for name in sorted({s.resource for o in broken for s in o.saturated}):
         value = _mean(broken, name)
         where = next(s.where for o in broken for s in o.saturated if s.resource == name)
         found.append(Used(name, where, value, _mean(before, name)))
-    return sorted(found, key=lambda used: (-round(used.value, 3), used.before, used.resource))
+    return sorted(found, key=lambda used: rank(used.resource, used.value))
 
 
 def _mean(outcomes: Sequence[Outcome], resource: str) -> float:

@@ -57,7 +57,8 @@ _WHAT: Final = {
 
 def saturation(trace: Trace) -> list[Saturation]:
     """Every resource that the trace tells of, the most saturated first; ties by RESOURCES."""
-    return sorted((found for part in _PARTS for found in part(trace)), key=rank)
+    found = (one for part in _PARTS for one in part(trace))
+    return sorted(found, key=lambda one: rank(one.resource, one.value))
 
 
 def measures(trace: Trace) -> list[Measure]:

@@ -55,10 +55,9 @@ class Saturation:
     """One line for a reader."""
 
 
-def rank(found: Saturation) -> tuple[float, int]:
+def rank(resource: str, value: float) -> tuple[float, int]:
     """Sort key: most saturated first; of those that are FULL, causes before what they cause."""
-    value = 1.0 if found.value >= FULL else round(found.value, 3)
-    return (-value, RESOURCES.index(found.resource))
+    return (-1.0 if value >= FULL else -round(value, 3), RESOURCES.index(resource))
 
 
 class Setting:
