@@ -254,9 +254,9 @@ def _name_theory(plane: Plane, frontier: Frontier) -> None:
     for x, y in inside[::step]:
         across = plane.x(x)
         # The line falls to the right: above it words begin, below it they end.
-        for side, down in (("start", plane.y(y) - 8), ("end", plane.y(y) + 18)):
+        for side, down in (("start", plane.y(y) - 13), ("end", plane.y(y) + 22)):
             far = across + (80 if side == "start" else -80)
-            if min(across, far) < plane.left or max(across, far) > plane.right - 60:
+            if min(across, far) < plane.left or max(across, far) > plane.right - 12:
                 continue
             near = _near(plane, frontier, (across, far))
             room = min([40.0, *(abs(v - down + 4) for v in near)])
