@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from surgetank.cli import comparing, runs, scenarios, searches
+from surgetank.cli import comparing, frontiers, runs, scenarios, searches
 from surgetank.cli.app import app, err
 from surgetank.errors import SurgetankError
 
-__all__ = ["app", "comparing", "main", "runs", "scenarios", "searches"]
+__all__ = ["app", "comparing", "frontiers", "main", "runs", "scenarios", "searches"]
 
 
 def main() -> None:

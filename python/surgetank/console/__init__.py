@@ -1,7 +1,7 @@
 """What a person sees in a terminal."""
 
 from surgetank.console.runs import COLOURS, Watch, number, show_comparison, show_result
-from surgetank.console.searches import SearchWatch, show_against, show_answer
+from surgetank.console.searches import SearchWatch, show_against, show_answer, show_frontier
 
 __all__ = [
     "COLOURS",
@@ -11,5 +11,6 @@ __all__ = [
     "show_against",
     "show_answer",
     "show_comparison",
+    "show_frontier",
     "show_result",
 ]

@@ -14,8 +14,9 @@ from rich.text import Text
 from surgetank.console.runs import number
 from surgetank.search import Answer, Progress
 from surgetank.search.against import Against
+from surgetank.search.frontier import Frontier, Point
 
-__all__ = ["SearchWatch", "show_against", "show_answer"]
+__all__ = ["SearchWatch", "show_against", "show_answer", "show_frontier"]
 
 STYLES = {"FOUND": "bold green", "INVALID": "bold magenta", "UNKNOWN": "bold yellow"}
 MARKS = {"FOUND": "✔", "INVALID": "⚠", "UNKNOWN": "?"}
@@ -51,9 +52,9 @@ class SearchWatch:
         if not self._hidden:
             self._live.stop()
 
-    def __call__(self, seen: Progress) -> None:
-        """Shows how far it is; without a terminal a line every 20 runs."""
-        text = self.line(seen)
+    def __call__(self, seen: Progress, of: str = "") -> None:
+        """Shows how far it is (`of` what); without a terminal a line every 20 runs."""
+        text = f"{of}: {self.line(seen)}" if of else self.line(seen)
         if not self._hidden:
             self._live.update(Text(text), refresh=True)
         elif self._console is not None and seen.runs >= self._said + 20:
@@ -162,6 +163,38 @@ def show_against(console: Console, compared: Against, fall: float | None = None)
     if fall is not None and p is not None:
         verdict = "[bold red]FELL[/bold red]" if p < 0.05 else "no significant fall"
         console.print(f"Fall of more than {fall:.0%}: {verdict} (p = {p:.3g})", highlight=False)
+
+
+def show_frontier(console: Console, found: Frontier) -> None:
+    """The table of safe leverage against load."""
+    console.print(
+        f"Safe leverage of {found.scenario}: P(bad debt) per {found.per} at most {found.budget:g}",
+        highlight=False,
+    )
+    table = Table(box=None, pad_edge=False)
+    table.add_column("messages/s", justify="right")
+    for curve in found.curves:
+        table.add_column(curve.name)
+    if found.theory:
+        table.add_column("closed form")
+    for load in sorted({p.load for p in found.points}):
+        cells = [
+            next(p for p in found.points if (p.curve, p.load) == (c.name, load))
+            for c in found.curves
+        ]
+        row = [f"{load:g}", *(_cell(p) for p in cells)]
+        if found.theory:
+            theory = next((p.theory for p in cells if p.theory is not None), None)
+            row.append("–" if theory is None else f"{theory:.3g}×")
+        table.add_row(*row)
+    console.print(table)
+
+
+def _cell(point: Point) -> str:
+    if point.estimate is None or point.ci_low is None or point.ci_high is None:
+        return f"{MARKS[point.status]} [dim]{point.why}[/dim]"
+    mark = "" if point.status == "FOUND" else f"{MARKS[point.status]} "
+    return f"{mark}{point.estimate:.3g}× [dim]({point.ci_low:.3g} … {point.ci_high:.3g})[/dim]"
 
 
 def _rows(compared: Against) -> list[tuple[str, str, str]]:

@@ -3,5 +3,17 @@
 from surgetank.search.answer import Answer, Remedy, Used
 from surgetank.search.ask import search
 from surgetank.search.find import Progress
+from surgetank.search.frontier import Curve, Frontier, Point
+from surgetank.search.sweep import frontier
 
-__all__ = ["Answer", "Progress", "Remedy", "Used", "search"]
+__all__ = [
+    "Answer",
+    "Curve",
+    "Frontier",
+    "Point",
+    "Progress",
+    "Remedy",
+    "Used",
+    "frontier",
+    "search",
+]

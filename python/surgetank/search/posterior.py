@@ -5,8 +5,8 @@ x. Near the crossing P is taken as logistic in u = ln x (or x): logit P = logit 
 P(θ) = t. Threshold θ and slope β get the posterior on a grid, before any run uniform in θ and with
 density β^−½ in ln β (a gentle slope is a little likelier than a steep one, which errs towards wide
 intervals), as in the Ψ method (Kontsevich & Tyler, Vision Research 39, 1999) with the slope
-marginalised (Prins, Journal of Vision 13(7), 2013). It needs no asymptotics: runs that all hold below and all
-break above are no special case, and looking at it after every run does not spoil it.
+marginalised (Prins, Journal of Vision 13(7), 2013). It needs no asymptotics: runs that all hold
+below and all break above are no special case, and looking at it after every run does not spoil it.
 
 Counts (bad debts among n liquidations of a run) enter as binomial, with the log-likelihood divided
 by their dispersion φ ≥ 1 (quasi-likelihood, Wedderburn, Biometrika 61, 1974): liquidations of one

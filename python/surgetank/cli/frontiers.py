@@ -1,0 +1,136 @@
+"""`surgetank frontier`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from surgetank.cli.app import app, err, finite, overrides
+from surgetank.cli.app import out as out_
+from surgetank.cli.placing import (
+    Budget,
+    Dask,
+    Force,
+    Json,
+    Out,
+    PerWhat,
+    Precision,
+    Quiet,
+    Resume,
+    ScenarioName,
+    Seed,
+    Values,
+    Workers,
+    chosen_of,
+    executor_of,
+    per_of,
+    placed,
+    span_of,
+    stopped,
+)
+from surgetank.console import SearchWatch, show_frontier
+from surgetank.errors import SurgetankError
+from surgetank.report.frontier import frontier_svg, write_frontier
+from surgetank.scenario import Scenario
+from surgetank.search import Curve, Frontier, frontier
+from surgetank.search.sweep import curves_of, loads_of
+
+_FRONTIER_EXAMPLES = """
+Examples:
+
+  surgetank frontier rollup-sequencer
+
+  surgetank frontier my-venue.toml --loads 50:2000 --points 5 --budget 0.001
+
+  surgetank frontier calm --curve "as it is" --curve "fast oracle: flow.oracle.interval_ms=100"
+"""
+
+
+@app.command("frontier", epilog=_FRONTIER_EXAMPLES)
+def frontier_command(
+    scenario: ScenarioName,
+    loads: Annotated[
+        str | None, typer.Option(metavar="A:B", help="Loads, background messages a second.")
+    ] = None,
+    points: Annotated[int, typer.Option(min=2, max=50, help="How many loads.")] = 6,
+    curve: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[: KEY=VALUE; …]", help="Curves; else those that apply."),
+    ] = None,
+    budget: Budget = 0.01,
+    per: PerWhat = "liquidation",
+    precision: Precision = 0.05,
+    runs_max: Annotated[int, typer.Option(min=16, help="Runs of one point at most.")] = 120,
+    seed: Seed = 1,
+    values: Values = None,
+    workers: Workers = None,
+    dask: Dask = None,
+    out: Out = None,
+    force: Force = False,
+    resume: Resume = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Safe leverage against load: one figure and one table."""
+    chosen = chosen_of(scenario, values)
+    levels = loads_of(chosen, None if loads is None else span_of(loads, "--loads"), points)
+    lines = [_curve(text, chosen) for text in curve] if curve else curves_of(chosen)
+    place = placed(
+        out or Path("runs") / f"frontier-{chosen.name}-{seed}-{chosen.hash[:8]}",
+        force=force,
+        resume=resume,
+    )
+    try:
+        with executor_of(dask) as executor, SearchWatch(err, hidden=quiet or as_json) as watch:
+            found = frontier(
+                chosen,
+                loads=levels,
+                curves=lines,
+                budget=budget,
+                per=per_of(per),
+                precision=precision,
+                runs_max=runs_max,
+                seed=seed,
+                workers=workers,
+                executor=executor,
+                journal=place.journal,
+                watch=lambda name, seen: watch(seen, name),
+            )
+    except KeyboardInterrupt:
+        stopped(place)
+    found.write(place.folder / "frontier.json")
+    found.frame().write_csv(place.folder / "frontier.csv")
+    (place.folder / "frontier.svg").write_text(frontier_svg(found), encoding="utf-8")
+    write_frontier(found, place.folder / "frontier.html")
+    if as_json:
+        content = found.to_dict() | {"out": str(place.folder)}
+        sys.stdout.write(json.dumps(finite(content), allow_nan=False) + "\n")
+    else:
+        show_frontier(out_, found)
+        out_.print(f"Written to {place.folder / 'frontier.html'}", soft_wrap=True, highlight=False)
+    raise typer.Exit(0 if all(p.status == "FOUND" for p in found.points) else _worst(found))
+
+
+def _worst(found: Frontier) -> int:
+    return 3 if any(p.status == "INVALID" for p in found.points) else 4
+
+
+def _curve(text: str, scenario: Scenario) -> Curve:
+    """`NAME` of a curve that applies by itself, or `NAME: KEY=VALUE; KEY=VALUE`."""
+    name, colon, rest = text.partition(":")
+    name = name.strip()
+    if not colon:
+        known = {c.name: c for c in curves_of(scenario)}
+        if name not in known:
+            raise SurgetankError(
+                "there is no such curve for this scenario",
+                place=f"--curve {name}",
+                mend=f"There are: {', '.join(known)}; or write NAME: KEY=VALUE; KEY=VALUE",
+            )
+        return known[name]
+    pairs = [pair.strip() for pair in rest.split(";") if pair.strip()]
+    return Curve(name, ", ".join(pairs), overrides(pairs))

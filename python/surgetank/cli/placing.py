@@ -1,0 +1,119 @@
+"""What `search` and `frontier` share: options, where they write, who does the work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from surgetank.cli.app import err, overrides
+from surgetank.errors import SurgetankError
+from surgetank.run import claim
+from surgetank.scenario import Scenario, load
+from surgetank.search.goal import Per
+from surgetank.search.pool import dask_executor
+
+JOURNAL = "runs.jsonl"
+
+ScenarioName = Annotated[str, typer.Argument(help="A scenario's name, or a .toml file.")]
+Values = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")
+]
+Budget = Annotated[float, typer.Option(help="P(bad debt) that safe leverage may have.")]
+PerWhat = Annotated[str, typer.Option(help="What the budget is per: liquidation or run.")]
+Precision = Annotated[
+    float, typer.Option(help="Half width of the interval, as a share of the estimate.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the search.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes; else one per core.")]
+Dask = Annotated[str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for the answer.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an earlier one there.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the runs kept there.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a search writes, and the runs it keeps."""
+
+    folder: Path
+    journal: Path
+
+
+def placed(folder: Path, *, force: bool, resume: bool) -> Place:
+    """The folder, made before the search so that nothing is lost after it."""
+    journal = folder / JOURNAL
+    if resume and folder.is_dir():
+        if not journal.exists():
+            raise SurgetankError(
+                "there is no search to go on with",
+                place=str(folder),
+                mend="Leave out --resume, or give the --out of the search that was stopped",
+            )
+        return Place(folder, journal)
+    try:
+        claim(folder, force=force, mark=JOURNAL)
+    except SurgetankError as error:
+        if journal.exists() and not force:
+            mend = "--resume goes on with its runs, --force starts anew, --out takes another place"
+            raise SurgetankError(
+                "an earlier search lies there", place=str(folder), mend=mend
+            ) from None
+        raise error
+    journal.touch()
+    return Place(folder, journal)
+
+
+def chosen_of(scenario: str, values: list[str] | None) -> Scenario:
+    chosen = load(scenario)
+    return chosen.with_values(overrides(values)) if values else chosen
+
+
+def span_of(text: str, flag: str) -> tuple[float, float]:
+    """A:B as two numbers."""
+    low, colon, high = text.partition(":")
+    try:
+        if not colon:
+            raise ValueError
+        return float(low), float(high)
+    except ValueError:
+        raise SurgetankError(
+            "not A:B", place=f"{flag} {text}", mend="Write two numbers, such as 100:5000"
+        ) from None
+
+
+def per_of(text: str) -> Per:
+    if text == "run":
+        return "run"
+    if text == "liquidation":
+        return "liquidation"
+    raise SurgetankError("no such unit", place=f"--per {text}", mend="liquidation or run")
+
+
+@contextmanager
+def executor_of(dask: str | None) -> Iterator[Executor | None]:
+    if dask is None:
+        yield None
+        return
+    executor = dask_executor(dask)
+    try:
+        yield executor
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+def stopped(place: Place) -> NoReturn:
+    """Says how to go on, and ends."""
+    err.print(
+        f"Stopped; finished runs are kept. Go on with: --resume --out {place.folder}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    raise typer.Exit(4)
