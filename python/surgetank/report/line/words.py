@@ -239,7 +239,8 @@ def reading(answer: Answer) -> list[str]:
         )
     if answer.used:
         found.append(
-            "What gave way is the resource used most in the runs that broke nearest to the line. "
-            "That is a hint, not a proof; the proof is a change that restores the runs."
+            "What gave way is the resource used most in the runs that broke nearest to the line; "
+            "of several that are full, the one that is known to fill the others. That is a hint; "
+            "the proof is a change that restores the runs."
         )
     return found
