@@ -181,7 +181,7 @@ impl Market {
     /// before the first message for money to be conserved.
     pub fn check_genesis(&self) -> Result<(), Imbalance> {
         for (symbol, s) in (0..self.ledger.symbols()).zip(0..) {
-            let positions = self.ledger.positions(symbol).iter();
+            let positions = self.accounts().map(|account| self.ledger.position(account, symbol));
             let qty = positions.clone().map(|p| Money::from(p.qty)).sum();
             let notional = positions.map(|p| p.cost).sum();
             if (qty, notional) != (0, 0) {
@@ -311,7 +311,7 @@ impl Market {
     }
 
     /// Every open account, by number.
-    pub fn accounts(&self) -> impl Iterator<Item = AccountId> {
+    pub fn accounts(&self) -> impl Iterator<Item = AccountId> + Clone {
         self.ledger.accounts()
     }
 

@@ -25,6 +25,8 @@
 //! Departures: initial margin does not grow with open interest. Resting orders are not checked
 //! again when they match.
 
+use std::collections::BTreeMap;
+
 use surgetank_layer::message::Side;
 use surgetank_layer::units::{AccountId, Money, Price, Qty};
 
@@ -79,10 +81,13 @@ pub(crate) struct Rates {
 #[derive(Clone, Debug)]
 pub struct Ledger {
     accounts: Vec<Option<Account>>,
-    /// By market, then account; options follow the markets, and know only those who held them.
+    /// By market, then account.
     pub(crate) positions: Vec<Vec<Position>>,
     pub(crate) rates: Vec<Rates>,
+    /// Of markets, then of options.
     pub(crate) marks: Vec<Price>,
+    /// Options by account, then by number, which rises.
+    pub(crate) held: BTreeMap<AccountId, Vec<(usize, Position)>>,
     pub(crate) chain: Option<Chain>,
 }
 
@@ -98,6 +103,7 @@ impl Ledger {
             positions: vec![Vec::new(); symbols.len()],
             rates: rates.collect(),
             marks: marks.to_vec(),
+            held: BTreeMap::new(),
             chain: None,
         }
     }
@@ -107,8 +113,7 @@ impl Ledger {
         let index = account as usize;
         if index >= self.accounts.len() {
             self.accounts.resize(index + 1, None);
-            let markets = self.positions.len() - self.contracts().len();
-            for positions in &mut self.positions[..markets] {
+            for positions in &mut self.positions {
                 positions.resize(index + 1, Position::default());
             }
         }
@@ -121,22 +126,29 @@ impl Ledger {
     }
 
     /// Every open account, by number.
-    pub fn accounts(&self) -> impl Iterator<Item = AccountId> + '_ {
+    pub fn accounts(&self) -> impl Iterator<Item = AccountId> + Clone + '_ {
         (0..self.accounts.len() as u32).filter(|&account| self.knows(account))
     }
 
     /// A position; flat if there is none.
     pub fn position(&self, account: AccountId, symbol: usize) -> Position {
-        let of_symbol = self.positions.get(symbol);
-        of_symbol.and_then(|p| p.get(account as usize)).copied().unwrap_or_default()
+        let Some(of_symbol) = self.positions.get(symbol) else {
+            let found = self.held(account).iter().find(|(option, _)| *option == symbol);
+            return found.map_or_else(Position::default, |(_, p)| *p);
+        };
+        of_symbol.get(account as usize).copied().unwrap_or_default()
     }
 
     fn position_mut(&mut self, account: AccountId, symbol: usize) -> &mut Position {
-        let (of_symbol, index) = (&mut self.positions[symbol], account as usize);
-        if index >= of_symbol.len() {
-            of_symbol.resize(index + 1, Position::default());
+        if symbol < self.positions.len() {
+            return &mut self.positions[symbol][account as usize];
         }
-        &mut of_symbol[index]
+        let held = self.held.entry(account).or_default();
+        let at = held.binary_search_by_key(&symbol, |(option, _)| *option).unwrap_or_else(|at| {
+            held.insert(at, (symbol, Position::default()));
+            at
+        });
+        &mut held[at].1
     }
 
     /// Every account's position in a market, by account.
@@ -161,12 +173,9 @@ impl Ledger {
 
     /// Everything the account is worth at the marks.
     pub fn equity(&self, account: AccountId) -> Money {
-        self.cash(account)
-            + (0..self.positions.len())
-                .map(|s| self.position(account, s))
-                .zip(&self.marks)
-                .map(|(p, &mark)| p.quote + p.value(mark))
-                .sum::<Money>()
+        let markets = (0..self.positions.len()).map(|s| (s, self.position(account, s)));
+        let worth = |(s, p): (usize, Position)| p.quote + p.value(self.marks[s]);
+        self.cash(account) + markets.map(worth).sum::<Money>() + self.options_value(account)
     }
 
     /// What all accounts are worth together.
@@ -175,7 +184,9 @@ impl Ledger {
         let of = |(positions, &mark): (&Vec<Position>, &Price)| -> Money {
             positions.iter().map(|p| p.quote + p.value(mark)).sum()
         };
-        cash + self.positions.iter().zip(&self.marks).map(of).sum::<Money>()
+        let options = self.held.keys().map(|&account| self.options_value(account));
+        cash + options.sum::<Money>()
+            + self.positions.iter().zip(&self.marks).map(of).sum::<Money>()
     }
 
     /// Equity, and maintenance requirement in millionths, of what backs this position (isolated:
@@ -189,7 +200,7 @@ impl Ledger {
         let mut equity = own.quote + own.value(at);
         let mut required = self.maintenance(symbol, own.qty, at);
         if self.is_cross(account) {
-            equity += self.cash(account);
+            equity += self.cash(account) + self.options_value(account);
             for other in (0..self.positions.len()).filter(|&s| s != symbol) {
                 let p = self.position(account, other);
                 equity += p.value(self.marks[other]);
@@ -261,7 +272,7 @@ impl Ledger {
             return own.quote;
         }
         let mut weights = (0, 0);
-        for (s, &mark) in self.marks.iter().enumerate() {
+        for (s, &mark) in self.marks[..self.positions.len()].iter().enumerate() {
             let qty = self.position(account, s).qty;
             let rate = Money::from(self.rates[s].maintenance_ppm.max(1));
             let weight = Money::from(qty.abs()) * Money::from(mark) * rate;
@@ -333,7 +344,8 @@ impl Ledger {
     fn available(&self, account: AccountId, symbol: usize) -> Money {
         let cross = self.is_cross(account);
         let own = self.position(account, symbol);
-        let equity = self.cash(account) + own.quote + own.value(self.marks[symbol]);
+        let worth = own.quote + own.value(self.marks[symbol]);
+        let equity = self.cash(account) + worth + self.options_value(account);
         let mut available = equity * Money::from(PPM);
         for other in (0..self.positions.len()).filter(|&s| s != symbol) {
             let p = self.position(account, other);
@@ -398,11 +410,12 @@ impl Ledger {
 
     /// Gives a flat position's quote back to cash.
     pub fn release(&mut self, account: AccountId, symbol: usize) {
-        let p = &mut self.positions[symbol][account as usize];
-        if let Some(a) = &mut self.accounts[account as usize]
-            && p.qty == 0
-        {
-            a.cash += std::mem::take(&mut p.quote);
+        let p = self.position_mut(account, symbol);
+        if p.qty == 0 {
+            let quote = std::mem::take(&mut p.quote);
+            if let Some(a) = &mut self.accounts[account as usize] {
+                a.cash += quote;
+            }
         }
     }
 

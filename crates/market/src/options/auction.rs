@@ -122,7 +122,8 @@ impl Market {
     fn pass_on(&mut self, from: AccountId, to: AccountId, share_ppm: u32) -> (Qty, Qty) {
         let spot = self.ledger.mark(0);
         let (mut size, mut delta) = (0, 0.0);
-        for s in 0..self.ledger.symbols() {
+        let options: Vec<usize> = self.ledger.held(from).iter().map(|(s, _)| *s).collect();
+        for s in (0..self.books.len()).chain(options) {
             let held = self.ledger.position(from, s).qty;
             let part = fraction_up(Money::from(held.abs()), share_ppm) as Qty * held.signum();
             if part == 0 {

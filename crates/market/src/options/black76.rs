@@ -67,11 +67,11 @@ impl Terms {
         self.vol.max(0.0) * libm::sqrt(self.years.max(0.0))
     }
 
-    /// The price.
-    pub fn price(&self) -> f64 {
+    /// What the option is worth beyond what it would pay now: the same for call and put.
+    pub fn time_value(&self) -> f64 {
         let s = self.spread();
         if s <= 0.0 {
-            return self.intrinsic();
+            return 0.0;
         }
         let (forward, strike) = (self.forward, self.strike);
         let d1 = libm::log(forward / strike) / s + 0.5 * s;
@@ -80,7 +80,12 @@ impl Terms {
         } else {
             strike * normal(s - d1) - forward * normal(-d1)
         };
-        out.clamp(0.0, forward.min(strike)) + self.intrinsic()
+        out.clamp(0.0, forward.min(strike))
+    }
+
+    /// The price.
+    pub fn price(&self) -> f64 {
+        self.time_value() + self.intrinsic()
     }
 
     /// The price and all sensitivities. At the kink (F = K without time or volatility) delta is

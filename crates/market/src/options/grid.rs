@@ -163,22 +163,32 @@ impl Grid {
         let scenarios = rule.scenarios();
         let mut shocked = Vec::with_capacity(options.len() * scenarios.len());
         let (mut expiries, mut expiry_of) = (Vec::new(), Vec::with_capacity(options.len()));
-        let mut last = f64::NAN;
+        let mut last: Option<&Terms> = None;
+        let (mut vols, mut time_values) = ([0.0; 3], [0.0; SCENARIOS_MAX]);
         for option in options {
-            if option.years != last {
-                last = option.years;
-                expiries.push(Expiry {
-                    discount: 0.95 * libm::exp(-0.12 * last),
-                    basis: 1.0 + 1.2 * last,
-                });
+            let same_expiry = last.is_some_and(|last| last.years == option.years);
+            let same_vol = same_expiry && last.is_some_and(|last| last.vol == option.vol);
+            let same_strike = same_vol && last.is_some_and(|last| last.strike == option.strike);
+            if !same_expiry {
+                let discount = 0.95 * libm::exp(-0.12 * option.years);
+                expiries.push(Expiry { discount, basis: 1.0 + 1.2 * option.years });
+            }
+            if !same_vol {
+                let years = option.years.max(f64::MIN_POSITIVE);
+                vols = [VolMove::Up, VolMove::Same, VolMove::Down]
+                    .map(|way| rule.moved(option.vol, years, way));
+            }
+            for (scenario, time_value) in scenarios.iter().zip(&mut time_values) {
+                let (forward, vol) = (spot * scenario.spot, vols[scenario.vol as usize]);
+                let then = Terms { forward, vol, ..*option };
+                // A call and a put of one strike differ by no more than what they pay now.
+                if !same_strike {
+                    *time_value = then.time_value();
+                }
+                shocked.push(*time_value + then.intrinsic());
             }
             expiry_of.push(expiries.len() - 1);
-            let vols = [VolMove::Up, VolMove::Same, VolMove::Down]
-                .map(|way| rule.moved(option.vol, option.years.max(f64::MIN_POSITIVE), way));
-            shocked.extend(scenarios.iter().map(|scenario| {
-                let (forward, vol) = (spot * scenario.spot, vols[scenario.vol as usize]);
-                Terms { forward, vol, ..*option }.price()
-            }));
+            last = Some(option);
         }
         Grid {
             rule,

@@ -16,22 +16,28 @@ use super::chain::{Chain, mark};
 use super::contract::Contract;
 use super::grid::{Grid, Requirement};
 use crate::config::{MarginMode, PPM};
-use crate::margin::{Ledger, Position, Rates};
+use crate::margin::{Ledger, Position};
 
 impl Ledger {
     /// Lists options behind the markets that there are.
     pub(crate) fn list(&mut self, chain: Chain) {
-        for contract in 0..chain.contracts().len() {
-            self.positions.push(Vec::new());
-            self.rates.push(Rates { initial_ppm: 0, maintenance_ppm: 0 });
-            self.marks.push(chain.mark(contract));
-        }
+        self.marks.extend((0..chain.contracts().len()).map(|contract| chain.mark(contract)));
         self.chain = Some(chain);
     }
 
     /// Number of markets and options.
     pub fn symbols(&self) -> usize {
-        self.positions.len()
+        self.marks.len()
+    }
+
+    /// An account's options, by number.
+    pub(crate) fn held(&self, account: AccountId) -> &[(usize, Position)] {
+        self.held.get(&account).map_or(&[], Vec::as_slice)
+    }
+
+    /// What an account's options are worth at their marks.
+    pub(crate) fn options_value(&self, account: AccountId) -> Money {
+        self.held(account).iter().map(|&(s, p)| p.quote + p.value(self.marks[s])).sum()
     }
 
     /// The listed options.
@@ -45,7 +51,7 @@ impl Ledger {
 
     /// First option among the markets.
     fn first(&self) -> usize {
-        self.symbols() - self.contracts().len()
+        self.positions.len()
     }
 
     /// Options are marked at this spot.
@@ -62,9 +68,10 @@ impl Ledger {
         self.chain.as_mut().map(Chain::expire).unwrap_or_default()
     }
 
-    /// Accounts with a position, by number.
-    pub(crate) fn holders(&self, symbol: usize) -> impl Iterator<Item = AccountId> {
-        self.positions[symbol].iter().zip(0..).filter(|(p, _)| p.qty != 0).map(|(_, a)| a)
+    /// Accounts with a position in an option, by number.
+    pub(crate) fn holders(&self, option: usize) -> impl Iterator<Item = AccountId> {
+        let held = self.held.keys().copied();
+        held.filter(move |&account| self.position(account, option).qty != 0)
     }
 
     /// Whether the account is margined as a portfolio.
@@ -74,7 +81,8 @@ impl Ledger {
 
     /// Whether the account holds nothing but cash.
     pub fn is_flat(&self, account: AccountId) -> bool {
-        (0..self.symbols()).all(|s| self.position(account, s).qty == 0)
+        (0..self.first()).all(|s| self.position(account, s).qty == 0)
+            && self.held(account).iter().all(|(_, p)| p.qty == 0)
     }
 
     /// How much a position's value moves with spot, per lot: 1 for a perpetual.
@@ -118,13 +126,10 @@ impl Ledger {
             }
         }
         let mut held = Vec::new();
-        for s in first..self.symbols() {
-            let p = self.position(account, s);
-            if p.qty != 0 {
-                let contract = s - first;
-                equity += p.value(grid.map_or(self.marks[s], |grid| mark(grid, contract)));
-                held.push((contract, p.qty as f64));
-            }
+        for &(s, p) in self.held(account).iter().filter(|(_, p)| p.qty != 0) {
+            let contract = s - first;
+            equity += p.value(grid.map_or(self.marks[s], |grid| mark(grid, contract)));
+            held.push((contract, p.qty as f64));
         }
         let in_force = self.chain.as_ref().map(Chain::grid);
         let rule = grid.or(in_force).map(|grid| grid.requirement(perpetual as f64, &held));
@@ -149,9 +154,9 @@ impl Ledger {
     /// Appends every portfolio liquidatable with market 0 at this price, by number.
     pub(crate) fn portfolios_below(&self, at: Price, out: &mut Vec<AccountId>) {
         let grid = self.grid_at(at);
-        for account in self.accounts().filter(|&a| self.is_portfolio(a)) {
+        for account in self.accounts().filter(|&a| self.is_portfolio(a) && !self.is_flat(a)) {
             let (equity, required) = self.portfolio_risk(account, at, grid.as_ref());
-            if required > equity * Money::from(PPM) && !self.is_flat(account) {
+            if required > equity * Money::from(PPM) {
                 out.push(account);
             }
         }
