@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Mapping
 from typing import Any
 
@@ -96,6 +97,33 @@ def test_what_is_not_there_is_not_changed() -> None:
     assert one(st.load("burst"), "consensus-validation") == []
     lanes = {"rule": "priority", "high": ["liquidation-order", "price-update", "cancel"]}
     assert all("layer.queue.rule" not in c.values for c in one(calm(layer__queue=lanes), "mempool"))
+
+
+class Limited:
+    """A scenario whose venue limits what a block liquidates, as far as `candidates` looks."""
+
+    def model_dump(self, **_: Any) -> dict[str, Any]:
+        per_block = {"position_share": 0.6, "account_usd": 1_000.0, "attempts": 50, "off": 0}
+        partial = {"share": 0.4, "cooldown_ms": 30_000.0}
+        return {"market": {"margin": {"per_block": per_block, "partial": partial}}}
+
+    def with_values(self, values: Mapping[str, object]) -> Limited:
+        assert all(key.startswith("market.margin.") for key in values)
+        return self
+
+
+def test_limits_of_the_venue_are_raised_together() -> None:
+    found = candidates(typing.cast(st.Scenario, Limited()), ranked("liquidation-limits"))
+    place = "market.margin.per_block."
+    twice = next(dict(c.values) for c in found if c.text == "liquidation limits per block × 2")
+    assert twice == {
+        f"{place}position_share": 1.0,
+        f"{place}account_usd": 2_000.0,
+        f"{place}attempts": 100,
+    }
+    shares = [c.values.get("market.margin.partial.share") for c in found]
+    assert [s for s in shares if s] == [0.6, 0.8]
+    assert [c.size for c in found if "cooldown" in c.text] == [0.25, 1.0, 3.0]
 
 
 def test_lanes_keep_what_was_urgent_before() -> None:

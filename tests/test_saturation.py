@@ -189,6 +189,15 @@ def test_book_depth_by_hand() -> None:
     assert (one.value, one.at_s) == (1.0, 1.1)
     fine = make_trace({"market": rows[:2]})
     assert found(fine)["book-depth"].value == 0
+    # Options are auctioned: of the accounts below, only 0 and 1 hold the perpetual.
+    options = {"market": {"positions": {"count": 2}, "options": {"iv": 0.8}}}
+    assert "1 of 2" in found(make_trace({"market": rows}, scenario=options))["book-depth"].what
+    # Where the venue itself closes in parts, coming again says nothing of the book.
+    in_parts = {"market": {"margin": {"per_block": {"attempts": 50}}}}
+    again = [{**r, "message": 9} for r in rows[:2]]
+    assert found(make_trace({"market": [*rows[:2], *again]}))["book-depth"].value > 0
+    parts = make_trace({"market": [*rows[:2], *again]}, scenario=in_parts)
+    assert found(parts)["book-depth"].value == 0
     oracle = make_trace({"market": rows}, scenario={"market": {"margin": {"close_out": "oracle"}}})
     assert "book-depth" not in found(oracle)
 

@@ -237,7 +237,12 @@ def _keepers(ask: _Asked) -> Iterator[Change]:
 
 
 def _limits(ask: _Asked) -> Iterator[Change]:
-    """The venue's limits per block, all by one factor; a share stays a share."""
+    """The venue's limits per block, all by one factor (a share stays a share); and how much of a
+    large position goes at first, and how long it rests after that."""
+    partial = "market.margin.partial"
+    shares = ask.scaled("share closed at first", [f"{partial}.share"], (1.5, 2.0, 4.0))
+    yield from (change for change in shares if _most(change) <= 1)
+    yield from ask.scaled("cooldown", [f"{partial}.cooldown_ms"], _LESS, " ms")
     place = "market.margin.per_block"
     bounds = ask(place)
     if not isinstance(bounds, Mapping):
@@ -252,6 +257,10 @@ def _limits(ask: _Asked) -> Iterator[Change]:
         }
         if new:
             yield Change("", f"liquidation limits per block × {factor:g}", new, factor - 1)
+
+
+def _most(change: Change) -> float:
+    return max(value for value in change.values.values() if isinstance(value, int | float))
 
 
 def _is_number(value: object) -> bool:

@@ -141,10 +141,14 @@ def book_depth(trace: Trace) -> Iterator[Saturation]:
     """Liquidations that the book could not fill, over all, in the busiest window.
 
     Not filled: something was deleveraged, nothing traded at all, or (where one order closes a whole
-    position) the same due account had to be liquidated again.
+    position) the same due account had to be liquidated again. Portfolios of options are auctioned
+    and never meet the book.
     """
+    setting = Setting(trace)
     rows = trace["market"].filter(pl.col("kind") == _KIND["liquidated"]).sort("time_ns")
-    if rows.is_empty() or Setting(trace)("market.margin.close_out") == "oracle":
+    if setting("market.options") is not None:
+        rows = rows.filter(pl.col("account") < int(setting.number("market.positions.count")))
+    if rows.is_empty() or setting("market.margin.close_out") == "oracle":
         return
     traded = (
         trace["market"]
@@ -152,7 +156,8 @@ def book_depth(trace: Trace) -> Iterator[Saturation]:
         .group_by("message")
         .agg(pl.col("qty").abs().sum().alias("traded"))
     )
-    whole = Setting(trace).number("market.margin.liquidation_share", 1.0) == 1.0
+    in_part = setting("market.margin.per_block") or setting("market.margin.partial")
+    whole = setting.number("market.margin.liquidation_share", 1.0) == 1.0 and not in_part
     again = pl.int_range(pl.len(), 0, -1).over("account", "ref_ns") > 1
     qty = pl.col("qty").abs()
     short = rows.join(traded, on="message", how="left", maintain_order="left").filter(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from surgetank.measure.saturation.found import SECOND, Saturation, Setting, window_ns
 from surgetank.trace import REASONS, Trace
@@ -35,26 +37,28 @@ def servers(trace: Trace) -> Iterator[Saturation]:
     node. Left out are links without a bound and stations that the layer does not have.
     """
     rows = _measured(trace)
-    steps = rows["time_ns"].unique().sort().diff().drop_nulls()
-    if steps.is_empty():
+    times = np.unique(rows["time_ns"].to_numpy())
+    if len(times) < 2:
         return
-    window, step = window_ns(trace), float(steps.median())  # type: ignore[arg-type]
-    readings = max(1, min(math.ceil(window / step), len(steps)))
-    there = [r for r in _BUSY if _is_there(r, trace, rows[_BUSY[r][0]])]
+    window, step = window_ns(trace), float(np.median(np.diff(times)))
+    readings = max(1, min(math.ceil(window / step), len(times) - 1))
     count = {"validation": Setting(trace).number("layer.service.servers", 1.0)}
-    for resource in there:
-        column, name = _BUSY[resource]
-        wide, short = (_uses(rows, column, k, count.get(resource, 1.0)) for k in (readings, 1))
-        worst = wide.sort("use", "node", descending=[True, False]).row(0, named=True)
-        own = short.filter((pl.col("node") == worst["node"]) & (pl.col("use") >= 0.95))
-        full_s = float(own["span"].sum()) / SECOND
-        what = f"the {name} of node {worst['node']} worked {worst['use']:.0%} of the time"
-        what += f" in the {worst['span'] / SECOND:.2g} s from {worst['from'] / SECOND:.1f} s"
+    for resource, (column, name) in _BUSY.items():
+        if not _is_there(resource, trace, rows[column]):
+            continue
+        known = rows.filter(pl.col(column).is_not_null())
+        wide, short = (_uses(known, column, k, count.get(resource, 1.0)) for k in (readings, 1))
+        if not len(wide.use):
+            continue
+        worst = int(np.argmax(np.round(wide.use, 9)))
+        node, span_s, at_s = wide.node[worst], wide.span[worst] / SECOND, wide.begin[worst] / SECOND
+        own = (short.node == node) & (short.use >= 0.95)
+        full_s = float(short.span[own].sum()) / SECOND
+        what = f"the {name} of node {node} worked {wide.use[worst]:.0%} of the time"
+        what += f" in the {span_s:.2g} s from {at_s:.1f} s"
         what += f"; {full_s:.1f} s of the run at 95 % or more" if full_s else ""
-        peak = float(short["use"].max())  # type: ignore[arg-type]
-        use = min(1.0, float(worst["use"]))
-        where, at_s = f"node {worst['node']}", worst["from"] / SECOND
-        yield Saturation(resource, where, use, max(use, min(1.0, peak)), at_s, what)
+        use, peak = (min(1.0, float(one.use.max())) for one in (wide, short))
+        yield Saturation(resource, f"node {node}", use, max(use, peak), float(at_s), what)
 
 
 def queues(trace: Trace) -> Iterator[Saturation]:
@@ -75,7 +79,8 @@ def queues(trace: Trace) -> Iterator[Saturation]:
             continue
         length, where, at_ns = 0, "all nodes", trace.measured_from_ns
         if rows.height:
-            longest = rows.sort(column, "time_ns", descending=[True, False]).row(0, named=True)
+            most = rows.filter(pl.col(column) == pl.col(column).max())
+            longest = most.sort("time_ns", "node").row(0, named=True)
             length, at_ns = int(longest[column]), int(longest["time_ns"])
             where = f"node {longest['node']}"
         fill = min(1.0, length / bound) if bound else 0.0
@@ -104,17 +109,22 @@ def _is_there(resource: str, trace: Trace, cells: pl.Series) -> bool:
     return trace.orders or resource != "execution"
 
 
-def _uses(rows: pl.DataFrame, column: str, readings: int, count: float) -> pl.DataFrame:
-    """node, from (ns), span (ns) and use between readings that many apart."""
-    span = pl.col("time_ns").diff(readings).over("node")
-    busy = pl.col(column).cast(pl.Int64).diff(readings).over("node")
-    found = rows.select(
-        "node",
-        (pl.col("time_ns") - span).alias("from"),
-        span.alias("span"),
-        (busy / (span * count)).alias("use"),
-    )
-    return found.filter(pl.col("use").is_not_null())
+class _Uses(NamedTuple):
+    """Use between pairs of readings of one node."""
+
+    node: NDArray[np.int64]
+    begin: NDArray[np.int64]
+    span: NDArray[np.int64]
+    use: NDArray[np.float64]
+
+
+def _uses(rows: pl.DataFrame, column: str, readings: int, count: float) -> _Uses:
+    """Between readings that many apart; times in ns."""
+    node, time, busy = (rows[c].cast(pl.Int64).to_numpy() for c in ("node", "time_ns", column))
+    same = node[readings:] == node[:-readings]
+    span = (time[readings:] - time[:-readings])[same]
+    use = (busy[readings:] - busy[:-readings])[same] / (span * count)
+    return _Uses(node[readings:][same], time[:-readings][same], span, use)
 
 
 def _place(trace: Trace, turned: pl.DataFrame) -> int:
