@@ -34,33 +34,22 @@ def queue(load: float, *, waiting_max: int = 1_000, duration_s: float = 20.0) ->
 
 
 def capacity_of_queue(waiting_max: int, unloaded: float, degradation: float = 2.0) -> float:
-    """Highest λ with p99 of the accepted ≤ degradation × p99 at `unloaded`, and loss ≤ 1 %.
+    """Highest λ with p99 ≤ degradation × p99 at `unloaded`, a refused message taking for ever.
 
-    M/M/1/K: an accepted message meets j others with probability ∝ ρ^j, j < K, and then spends an
-    Erlang(j + 1, μ) time (Gross et al., Fundamentals of Queueing Theory, §2.4).
+    M/M/1/K: an arrival meets j others with probability ∝ ρ^j, j ≤ K, is refused if j = K, and else
+    spends an Erlang(j + 1, μ) time (Gross et al., Fundamentals of Queueing Theory, §2.4). With 1 %
+    refused p99 is infinite, so that the bound on goodput never binds first.
     """
-    k = waiting_max + 1
+    shapes = np.arange(1, min(waiting_max + 1, 2_000) + 1)
 
-    def p99(load: float) -> float:
-        rho = load / MU
-        weight = rho ** np.arange(min(k, 2_000))
+    def late(load: float, limit_s: float) -> float:
+        """Share of arrivals that take longer than the limit, or for ever."""
+        weight = (load / MU) ** np.arange(len(shapes) + 1)
         weight /= weight.sum()
-        shapes = np.arange(1, len(weight) + 1)
+        return float(weight[:-1] @ stats.gamma.sf(limit_s, shapes, scale=1 / MU) + weight[-1])
 
-        def over(t: float) -> float:
-            return float(weight @ stats.gamma.sf(t, shapes, scale=1 / MU)) - 0.01
-
-        return float(optimize.brentq(over, 1e-6, 1.0))
-
-    def loss(load: float) -> float:
-        rho = load / MU
-        return rho**k * (1 - rho) / (1 - rho ** (k + 1))
-
-    limit = degradation * p99(unloaded)
-    slow = optimize.brentq(lambda x: p99(x) - limit, unloaded, 0.999 * MU)
-    if loss(slow) <= 0.01:
-        return float(slow)
-    return float(optimize.brentq(lambda x: loss(x) - 0.01, unloaded, slow))
+    limit_s = degradation * optimize.brentq(lambda t: late(unloaded, t) - 0.01, 1e-6, 1.0)
+    return float(optimize.brentq(lambda x: late(x, limit_s) - 0.01, unloaded, 0.999 * MU))
 
 
 def outcome(task: Task, **cells: Any) -> Outcome:

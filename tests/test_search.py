@@ -32,7 +32,7 @@ def ask(scenario: st.Scenario, **options: Any) -> Answer:
 
 @pytest.mark.parametrize("waiting_max", [1_000, 4])
 def test_capacity_of_a_queue(waiting_max: int) -> None:
-    """M/M/1/K, where delay binds (large K) and where loss binds (small K): within 5 %."""
+    """M/M/1/K, where delay alone binds (large K) and where loss helps (small K): within 5 %."""
     truth = capacity_of_queue(waiting_max, unloaded=20.0)
     answer = ask(queue(300.0, waiting_max=waiting_max), range=(20.0, 4_000.0), seed=3)
     assert answer.status == "FOUND"
