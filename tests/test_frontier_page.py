@@ -76,11 +76,14 @@ def test_every_point_is_drawn_and_lies_where_its_numbers_are(
     for p, (tip, _, _) in zip(whole.points, drawn, strict=True):
         assert p.estimate is not None and p.ci_low is not None
         assert tip.startswith(f"{p.curve} at {p.load:g}/s: {p.estimate:.3g}× ({p.ci_low:.3g}×")
-    by_load = sorted(zip(whole.points, drawn, strict=True), key=lambda both: both[0].load)
-    assert [d[1] for _, d in by_load] == sorted(d[1] for _, d in by_load)
-    by_leverage = sorted(
-        zip(whole.points, drawn, strict=True), key=lambda both: -(both[0].estimate or 0)
-    )
+    both = list(zip(whole.points, drawn, strict=True))
+    at = {p.load: d[1] for p, d in both if p.curve == "as it is"}
+    per_load = (at[19.0] - at[2.0]) / 17
+    for p, d in both:
+        assert at[p.load] == pytest.approx(at[2.0] + (p.load - 2) * per_load, abs=0.2)
+        assert d[1] == pytest.approx(at[p.load], abs=10), "a little aside of the others"
+    assert len({(d[1], d[2]) for _, d in both}) == len(both), "none hides another"
+    by_leverage = sorted(both, key=lambda pair: -(pair[0].estimate or 0))
     downs = [d[2] for _, d in by_leverage]
     assert downs == sorted(downs), "higher leverage lies higher"
     visit.close()
@@ -143,7 +146,7 @@ def test_points_not_found_are_drawn_open_at_their_bound() -> None:
     assert "≥ 2,000×" in html and "≤ 1.25×" in html
     assert html.count('class="open') == 2 * 3, "wide and narrow"
     assert 'data-status="INVALID"' in html
-    assert "4 of 30 points not found: the runs of one did not do what was asked." in html
+    assert "4 of 30 points not pinned down: the runs of one did not do what was asked." in html
     assert "cascade at 18/s: INVALID. A run at 9 (seed 3): loss." in html
     assert "✘" in html.split("What the closed form assumes")[1].split("</ul>")[0]
     assert 'class="open' not in render_frontier(frontier())

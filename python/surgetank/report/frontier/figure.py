@@ -136,7 +136,7 @@ def _plane(frontier: Frontier, size: tuple[int, int]) -> Plane:
     _capacity(plane, frontier)
     plane.clipped("theory", lambda: plane.line(frontier.theory, "theory", tip="closed form"))
     for index, curve in enumerate(frontier.curves):
-        _curve(plane, frontier, curve, colour(index))
+        _curve(plane, frontier, curve, index)
     _name_curves(plane, frontier, room)
     _name_theory(plane, frontier)
     return plane
@@ -182,43 +182,57 @@ def _surely(point: Point) -> float | None:
     return point.ci_low if where.kind == "found" else None
 
 
-def _curve(plane: Plane, frontier: Frontier, curve: Curve, c: int) -> None:
+def _curve(plane: Plane, frontier: Frontier, curve: Curve, index: int) -> None:
+    c = colour(index)
     points = frontier.of(curve.name)
     # Where the closed form holds, it is the line; a point of which only a bound is known breaks it.
     if not (frontier.theory and all(p.theory is not None for p in points)):
         for known, part in groupby(points, key=lambda p: mark(p).kind in ("found", "rough")):
             if known:
-                plane.line([(p.load, p.estimate or 0.0) for p in part], f"curve s{c}")
+                places = [
+                    f"{plane.x(p.load) + _aside(plane, index):.1f},{plane.y(p.estimate or 1.0):.1f}"
+                    for p in part
+                ]
+                plane.put("path", f"curve s{c}", d="M" + "L".join(places))
     for p in points:
-        _point(plane, frontier, p, c)
+        _point(plane, p, c, _aside(plane, index))
 
 
-def _point(plane: Plane, frontier: Frontier, p: Point, c: int) -> None:
+def _aside(plane: Plane, index: int) -> float:
+    """Pixels to the side, so that points of one load do not hide each other; the first has none."""
+    step = 4.5 if plane.width == _WIDE[0] else 2.5
+    return step * ((index + 1) // 2) * (1 if index % 2 else -1)
+
+
+def _point(plane: Plane, p: Point, c: int, aside: float) -> None:
     where = mark(p)
+    across = plane.x(p.load) + aside
     tip = f"{p.curve} at {number(p.load)}/s: {said(p)}, {many(p.runs, 'run')}"
     if p.theory is not None:
         tip += f"; closed form {p.theory:.3g}×"
     if where.at is None:
-        cross = f"M{plane.x(p.load) - 5:.1f},{plane.bottom - 14:.1f}l10,10m0,-10l-10,10"
+        cross = f"M{across - 5:.1f},{plane.bottom - 14:.1f}l10,10m0,-10l-10,10"
         plane.put("path", f"whisker s{c}", tip=f"{tip}; {p.why}", d=cross)
         return
     if where.kind in ("found", "rough") and p.ci_low and p.ci_high:
         dash = "" if where.kind == "found" else " rough"
-        plane.line([(p.load, p.ci_low), (p.load, p.ci_high)], f"whisker s{c}{dash}")
+        bar = f"M{across:.1f},{plane.y(p.ci_low):.1f}V{plane.y(p.ci_high):.1f}"
+        plane.put("path", f"whisker s{c}{dash}", d=bar)
         for end in (p.ci_low, p.ci_high):
-            cap = f"M{plane.x(p.load) - 4:.1f},{plane.y(end):.1f}h8"
+            cap = f"M{across - 4:.1f},{plane.y(end):.1f}h8"
             plane.put("path", f"whisker s{c}", d=cap)
     if where.kind == "found":
-        plane.dot(p.load, where.at, 4.6, f"dot f{c}", tip)
+        plane.put("circle", f"dot f{c}", tip=tip, cx=across, cy=plane.y(where.at), r=4.6)
     elif where.kind == "rough":
-        plane.dot(p.load, where.at, 4.6, f"open s{c}", f"{tip}; {p.why}")
+        tip = f"{tip}; {p.why}"
+        plane.put("circle", f"open s{c}", tip=tip, cx=across, cy=plane.y(where.at), r=4.6)
     else:
         up = 1 if where.kind == "at least" else -1
-        x, y = plane.x(p.load), _inside(plane, where.at, 14.0)
-        arrow = f"M{x - 6:.1f},{y:.1f}h12l-6,{-10 * up}Z"
+        y = _inside(plane, where.at, 14.0)
+        arrow = f"M{across - 6:.1f},{y:.1f}h12l-6,{-10 * up}Z"
         plane.put("path", f"open s{c}", tip=f"{tip}; {p.why}", d=arrow)
         bound = f"{'≥' if up == 1 else '≤'} {times(where.at)}"
-        plane.text(x, y + 14 * up + (4 if up == 1 else 0), bound, f"note f{c}", "middle")
+        plane.text(across, y + 14 * up + (4 if up == 1 else 0), bound, f"note f{c}", "middle")
 
 
 def _inside(plane: Plane, leverage: float, edge: float) -> float:

@@ -101,7 +101,7 @@ def _not_all(frontier: Frontier) -> str:
         return ""
     why = "the runs of one did not do what was asked" if status(frontier) == "INVALID" else ""
     total = many(len(frontier.points), "point")
-    return f"{count} of {total} not found{': ' if why else ''}{why}. "
+    return f"{count} of {total} not pinned down{': ' if why else ''}{why}. "
 
 
 def sentence(frontier: Frontier) -> str:
@@ -164,11 +164,12 @@ def tiles(frontier: Frontier) -> list[Tile]:
 
 def missing(frontier: Frontier) -> list[str]:
     """Points that were not found, and why."""
-    return [
-        f"{p.curve} at {number(p.load)}/s: {p.status}. {p.why[:1].upper()}{p.why[1:]}."
-        for p in frontier.points
-        if p.status != "FOUND"
-    ]
+    found: dict[str, list[str]] = {}
+    for p in frontier.points:
+        if p.status != "FOUND":
+            why = f"{p.status}. {p.why[:1].upper()}{p.why[1:]}."
+            found.setdefault(why, []).append(f"{p.curve} at {number(p.load)}/s")
+    return [f"{', '.join(points)}: {why}" for why, points in found.items()]
 
 
 def rows(frontier: Frontier) -> list[Row]:
