@@ -1,6 +1,6 @@
 //! What a venue sets: margin, fees, mark and liquidation rules, all in integers.
 
-use surgetank_layer::units::{AccountId, Money, Price, Qty};
+use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
 
 use crate::mark::Mark;
 
@@ -39,6 +39,54 @@ pub enum CloseOut {
     },
 }
 
+/// The worst price that a liquidation takes, as dYdX v4 has it: it moves away from the mark price
+/// as the account's equity falls short of its maintenance requirement, up to
+/// `spread_to_maintenance` times the maintenance margin where equity is nil.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fillable {
+    /// How fast it moves; at one the whole way from maintenance to bankruptcy is used.
+    pub bankruptcy_adjustment_ppm: u32,
+    /// Its greatest distance from the mark, in maintenance margins.
+    pub spread_to_maintenance_ppm: u32,
+}
+
+/// Large positions are liquidated in part first, as on Hyperliquid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partial {
+    /// Notional at the mark above which a position is large.
+    pub above: Money,
+    /// Share of it that goes at first, rounded up to a lot.
+    pub share_ppm: u32,
+    /// For so long after that, the account's positions go as a whole.
+    pub cooldown_ns: Ns,
+}
+
+/// A vault takes over what is nearly bankrupt, as on Hyperliquid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backstop {
+    /// Share of the maintenance requirement below which equity is too little for the book.
+    pub below_ppm: u32,
+    /// The vault's account, in cross mode. It is never liquidated itself.
+    pub vault: AccountId,
+}
+
+/// What a block may liquidate, as on dYdX v4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PerBlock {
+    /// Share of a position that goes in one block.
+    pub position_share_ppm: u32,
+    /// Notional of a position that may go in any case.
+    pub position_min: Money,
+    /// Notional that one account loses at most.
+    pub account_notional: Money,
+    /// What one account costs the insurance fund at most.
+    pub account_insurance: Money,
+    /// Liquidations tried.
+    pub attempts: u32,
+    /// Positions deleveraged.
+    pub deleveraging_attempts: u32,
+}
+
 /// The rules of one market.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SymbolConfig {
@@ -60,6 +108,12 @@ pub struct SymbolConfig {
     pub mark: Mark,
     /// Against whom liquidations close.
     pub close_out: CloseOut,
+    /// The worst price that a liquidation takes, by how bad the account stands.
+    pub fillable: Option<Fillable>,
+    /// Whether large positions go in part first.
+    pub partial: Option<Partial>,
+    /// Whether a vault takes over what is nearly bankrupt.
+    pub backstop: Option<Backstop>,
 }
 
 impl Default for SymbolConfig {
@@ -75,6 +129,9 @@ impl Default for SymbolConfig {
             worst_price_ppm: None,
             mark: Mark::Oracle,
             close_out: CloseOut::Book,
+            fillable: None,
+            partial: None,
+            backstop: None,
         }
     }
 }

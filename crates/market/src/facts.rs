@@ -50,6 +50,22 @@ pub enum CancelReason {
     Liquidation = 4,
 }
 
+/// Which limit put a liquidation off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Deferral {
+    /// The account was tried in this market in this block already.
+    Again = 0,
+    /// The account has lost as much notional in this block as it may.
+    AccountNotional = 1,
+    /// The account has cost the insurance fund as much in this block as it may.
+    InsuranceLost = 2,
+    /// As many liquidations were tried in this block as may be.
+    Attempts = 3,
+    /// As many positions were deleveraged in this block as may be.
+    DeleveragingAttempts = 4,
+}
+
 /// Who bears a loss beyond an account's collateral.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -60,6 +76,8 @@ pub enum Bearer {
     Deleveraged = 1,
     /// Nobody yet: it stands as the venue's deficit.
     Venue = 2,
+    /// The vault that took the position over.
+    Vault = 3,
 }
 
 /// One event. Prices in ticks, quantities in lots, money in quanta (tick × lot).
@@ -174,6 +192,8 @@ pub enum Fact {
         book_notional: Money,
         /// Quantity closed by auto-deleveraging.
         deleveraged_qty: Qty,
+        /// Quantity that the vault took over at the mark price.
+        taken_over_qty: Qty,
         /// The price on which the keeper decided.
         trigger_price: Price,
         /// Mark price at execution.
@@ -184,6 +204,42 @@ pub enum Fact {
         fee: Money,
         /// Signed position that is left.
         remaining: Qty,
+    },
+    /// A liquidation, or the deleveraging in it, was put off by a limit.
+    LiquidationDeferred {
+        /// The account named.
+        account: AccountId,
+        /// The keeper who asked.
+        keeper: AccountId,
+        /// Market.
+        symbol: u16,
+        /// Which limit.
+        reason: Deferral,
+    },
+    /// The vault took a position over at the mark price.
+    TakenOver {
+        /// The account closed out.
+        account: AccountId,
+        /// The vault.
+        vault: AccountId,
+        /// Market.
+        symbol: u16,
+        /// Signed quantity.
+        qty: Qty,
+        /// Mark price.
+        price: Price,
+        /// Equity that went with it, below zero if the vault made up for it; in cross mode all of
+        /// it, with the position that was liquidated.
+        margin: Money,
+    },
+    /// The mark has moved an account below maintenance margin; once, until it has recovered.
+    MarginCall {
+        /// The account.
+        account: AccountId,
+        /// Market.
+        symbol: u16,
+        /// Mark price.
+        mark_price: Price,
     },
     /// A liquidation order against an account that has enough margin (or no position).
     NotLiquidatable {

@@ -34,9 +34,11 @@ use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
 
 use crate::book::{Book, Resting};
 pub use crate::config::{
-    CloseOut, Config, MONEY_MAX, MarginMode, PPM, PRICE_MAX, QTY_MAX, SymbolConfig,
+    Backstop, CloseOut, Config, Fillable, MONEY_MAX, MarginMode, PPM, PRICE_MAX, Partial, PerBlock,
+    QTY_MAX, SymbolConfig,
 };
-pub use crate::facts::{Bearer, CancelReason, Fact, Reject};
+pub use crate::facts::{Bearer, CancelReason, Deferral, Fact, Reject};
+use crate::liquidation::Limits;
 use crate::margin::{Ledger, Position};
 use crate::mark::MarkPrice;
 pub use crate::mark::{HYPERLIQUID_EMA_NS, Mark};
@@ -60,6 +62,9 @@ pub struct Market {
     deficit: Money,
     bad_debt: Money,
     deposits: Money,
+    limits: Limits,
+    /// Accounts below maintenance at the mark, by market.
+    called: Vec<Vec<AccountId>>,
     desk: Option<Desk>,
 }
 
@@ -117,6 +122,8 @@ impl Market {
             deficit: 0,
             bad_debt: 0,
             deposits: 0,
+            limits: Limits::default(),
+            called: vec![Vec::new(); config.symbols.len()],
             desk: None,
             config,
         }
@@ -203,9 +210,23 @@ impl Market {
             Body::LiquidationOrder(order) if self.ledger.is_portfolio(order.target) => {
                 self.auction(now, account, order, facts);
             }
-            Body::LiquidationOrder(order) => self.liquidate(account, order, facts),
+            Body::LiquidationOrder(order) => self.liquidate(now, account, order, facts),
             Body::ExecutionReport(_) | Body::Proposal(_) | Body::Vote(_) => {}
         }
+    }
+
+    /// Sets what a block may liquidate; without it nothing is limited.
+    ///
+    /// # Panics
+    /// If the share is above 100 %.
+    pub fn limit(&mut self, rules: PerBlock) {
+        assert!(rules.position_share_ppm <= PPM, "share of a position above 100 %");
+        self.limits.set(rules);
+    }
+
+    /// A new block begins: what is limited per block is free again.
+    pub fn begin_block(&mut self) {
+        self.limits.begin_block();
     }
 
     /// Takes an oracle price that came in the block itself and not by a message of its own, as
@@ -237,12 +258,30 @@ impl Market {
         }
         facts.push(Fact::OraclePrice { symbol, price, observed_ns });
         let mark = self.mark_prices[s].mark();
+        let moved = mark != self.ledger.mark(s);
         self.ledger.set_mark(s, mark);
         facts.push(Fact::Mark { symbol, price: mark });
         if symbol == 0 {
             self.ledger.mark_options(now, price);
             self.settle_expired(price, facts);
         }
+        if moved {
+            self.margin_calls(symbol, mark, facts);
+        }
+    }
+}
+
+impl Market {
+    /// Calls every account that is below maintenance at this mark and was not at the last one.
+    fn margin_calls(&mut self, symbol: u16, mark_price: Price, facts: &mut Vec<Fact>) {
+        let s = usize::from(symbol);
+        let mut below = Vec::new();
+        self.ledger.below_maintenance(s, mark_price, &mut below);
+        below.retain(|&account| !self.is_venues(account, s));
+        let called = &self.called[s];
+        let fresh = below.iter().filter(|account| called.binary_search(account).is_err());
+        facts.extend(fresh.map(|&account| Fact::MarginCall { account, symbol, mark_price }));
+        self.called[s] = below;
     }
 }
 

@@ -459,7 +459,7 @@ impl Ledger {
     }
 
     /// Maintenance margin in millionths.
-    fn maintenance(&self, symbol: usize, qty: Qty, at: Price) -> Money {
+    pub(crate) fn maintenance(&self, symbol: usize, qty: Qty, at: Price) -> Money {
         margin(qty, at, self.rates[symbol].maintenance_ppm)
     }
 }

@@ -10,9 +10,47 @@ use surgetank_market::*;
 
 const ACCOUNTS: u32 = 8;
 const PRICES: [Price; 2] = [10_000, 333];
+/// The venue's own account in the last two of the rules below.
+const HOUSE: AccountId = ACCOUNTS;
+
+/// Rules of liquidation, as venues have them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rules {
+    Plain,
+    /// Limits per block and the fillable price (dYdX v4).
+    Limited,
+    /// Large positions in part, and a vault (Hyperliquid).
+    Vault,
+    /// Close-outs at the oracle price (GMX).
+    Outside,
+}
+
+const RULES: [Rules; 4] = [Rules::Plain, Rules::Limited, Rules::Vault, Rules::Outside];
+
+fn liquidation(rules: Rules, symbol: SymbolConfig) -> SymbolConfig {
+    match rules {
+        Rules::Plain => symbol,
+        Rules::Limited => SymbolConfig {
+            fillable: Some(Fillable {
+                bankruptcy_adjustment_ppm: 1_000_003,
+                spread_to_maintenance_ppm: 1_499_999,
+            }),
+            ..symbol
+        },
+        Rules::Vault => SymbolConfig {
+            partial: Some(Partial { above: 300_000, share_ppm: 200_003, cooldown_ns: 9 }),
+            backstop: Some(Backstop { below_ppm: 666_667, vault: HOUSE }),
+            ..symbol
+        },
+        Rules::Outside => {
+            let close_out = CloseOut::Oracle { worse_ppm: 2_003, against: HOUSE };
+            SymbolConfig { close_out, ..symbol }
+        }
+    }
+}
 
 /// Two markets with odd rates; even accounts cross, odd ones isolated, all but the last two poor.
-fn venue(insurance: Money) -> Desk {
+fn venue(insurance: Money, rules: Rules) -> Desk {
     let first = SymbolConfig {
         initial_margin_ppm: 25_003,
         maintenance_margin_ppm: 12_501,
@@ -29,7 +67,8 @@ fn venue(insurance: Money) -> Desk {
         worst_price_ppm: Some(100_000),
         ..SymbolConfig::default()
     };
-    let config = Config { symbols: vec![first, second], insurance };
+    let symbols = [first, second].map(|symbol| liquidation(rules, symbol)).to_vec();
+    let config = Config { symbols, insurance };
     let mut market = Market::new(config, &PRICES);
     for account in 0..ACCOUNTS {
         let mode = if account % 2 == 0 { MarginMode::Cross } else { MarginMode::Isolated };
@@ -41,6 +80,17 @@ fn venue(insurance: Money) -> Desk {
             market.open(account, symbol, sign * size, PRICES[usize::from(symbol)]);
         }
     }
+    if rules == Rules::Limited {
+        market.limit(PerBlock {
+            position_share_ppm: 100_003,
+            position_min: 70_001,
+            account_notional: 30_001,
+            account_insurance: 11,
+            attempts: 2,
+            deleveraging_attempts: 1,
+        });
+    }
+    market.deposit(HOUSE, 400_003, MarginMode::Cross);
     assert_eq!(market.check_genesis(), Ok(()));
     Desk { market, now: 0 }
 }
@@ -93,7 +143,7 @@ fn message(market: &Market, id: u64, bits: u64) -> (AccountId, Body) {
         }),
         _ => Body::LiquidationOrder(LiquidationOrder {
             symbol,
-            target: field(40, u64::from(ACCOUNTS)) as u32,
+            target: field(40, u64::from(ACCOUNTS + 1)) as u32,
             order_qty: if field(48, 4) == 0 { order_qty } else { 0 },
             trigger_price: mark,
         }),
@@ -110,7 +160,7 @@ struct Audit {
     positions: BTreeMap<(AccountId, u16), Qty>,
     bad_debt: Money,
     drawn: Money,
-    borne: [Money; 3],
+    borne: [Money; 4],
     haircuts: Money,
     seen: BTreeSet<&'static str>,
 }
@@ -197,7 +247,7 @@ impl Audit {
                 assert!(amount > 0);
                 self.bad_debt += amount;
                 self.borne[borne_by as usize] += amount;
-                ["insured", "deleveraged debt", "deficit"][borne_by as usize]
+                ["insured", "deleveraged debt", "deficit", "vault debt"][borne_by as usize]
             }
             Fact::InsuranceDrawn { amount, .. } => {
                 self.drawn += amount;
@@ -208,6 +258,19 @@ impl Audit {
                 (_, 0) => "liquidated",
                 _ => "liquidated in part",
             },
+            Fact::TakenOver { account, vault, symbol, qty, .. } => {
+                self.moves((account, symbol), -qty, true);
+                self.moves((vault, symbol), qty, false);
+                "taken over"
+            }
+            Fact::LiquidationDeferred { reason, .. } => match reason {
+                Deferral::Again => "again",
+                Deferral::AccountNotional => "account notional",
+                Deferral::InsuranceLost => "insurance lost",
+                Deferral::Attempts => "attempts",
+                Deferral::DeleveragingAttempts => "deleveraging attempts",
+            },
+            Fact::MarginCall { .. } => "margin call",
             Fact::NotLiquidatable { .. } => "not liquidatable",
             Fact::Replaced { .. } => "replaced",
             Fact::Canceled { reason, .. } => match reason {
@@ -242,7 +305,7 @@ impl Audit {
             };
             assert_eq!((p.open_buy, p.open_sell), (open(Side::Buy), open(Side::Sell)));
         }
-        for account in market.accounts() {
+        for account in market.accounts().filter(|&account| account != HOUSE) {
             let flat = (0..2).all(|s| market.position(account, s) == 0);
             assert!(!flat || market.equity(account) >= 0, "account {account} is flat and owes");
         }
@@ -254,10 +317,13 @@ impl Audit {
     }
 }
 
-fn run(insurance: Money, stream: impl Iterator<Item = u64>) -> Audit {
-    let mut d = venue(insurance);
+fn run(insurance: Money, rules: Rules, stream: impl Iterator<Item = u64>) -> Audit {
+    let mut d = venue(insurance, rules);
     let mut audit = Audit::new(&d.market);
     for bits in stream {
+        if bits.count_ones() < 28 {
+            d.market.begin_block();
+        }
         let (account, body) = message(&d.market, d.now + 1, bits);
         let facts = d.send(account, body);
         audit.order(account, &body, &facts);
@@ -273,17 +339,19 @@ proptest! {
     #[test]
     fn holds_after_every_message(
         insurance in prop_oneof![Just(0i128), 1..100_000i128],
+        rules in prop::sample::select(RULES.to_vec()),
         stream in prop::collection::vec(any::<u64>(), 1..400),
     ) {
-        run(insurance, stream.into_iter());
+        run(insurance, rules, stream.into_iter());
     }
 
     /// Any numbers at all: nothing panics, nothing is created.
     #[test]
     fn any_message_is_taken(
+        rules in prop::sample::select(RULES.to_vec()),
         raw in prop::collection::vec((any::<u64>(), any::<i64>(), any::<i64>(), 0..40u32), 1..60)
     ) {
-        let mut d = venue(50_000);
+        let mut d = venue(50_000, rules);
         for (bits, price, qty, shift) in raw {
             let (account, mut body) = message(&d.market, d.now + 1, bits);
             let (price, qty) = (price >> shift, qty >> shift);
@@ -337,9 +405,13 @@ fn the_bounds_hold() {
 #[test]
 fn the_streams_reach_every_corner() {
     let mut seen = BTreeSet::new();
-    for seed in 0..60 {
+    for seed in 0..120 {
         let mut rng = Rng(seed);
-        let audit = run(Money::from(seed % 3) * 20_000, (0..800).map(|_| rng.bits()));
+        let audit = run(
+            Money::from(seed % 3) * 20_000,
+            RULES[seed as usize % 4],
+            (0..800).map(|_| rng.bits()),
+        );
         seen.extend(audit.seen);
     }
     let wanted = [
@@ -363,6 +435,13 @@ fn the_streams_reach_every_corner() {
         "post-only refused",
         "stale",
         "rejected",
+        "taken over",
+        "vault debt",
+        "margin call",
+        "again",
+        "account notional",
+        "attempts",
+        "deleveraging attempts",
     ];
     let missing: Vec<_> = wanted.iter().filter(|name| !seen.contains(*name)).collect();
     assert!(missing.is_empty(), "never seen: {missing:?}");

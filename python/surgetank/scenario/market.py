@@ -63,6 +63,56 @@ class Price(Section):
     )
 
 
+class PerBlock(Section):
+    """What a block may liquidate; the defaults are dYdX v4's."""
+
+    position_share: Number = Field(0.1, gt=0, le=1, description="share of a position")
+    position_min_usd: NonNegative = Field(
+        1_000.0, description="notional of a position that may go in any case, USD"
+    )
+    account_usd: Positive = Field(100_000.0, description="notional of one account, USD")
+    account_insurance_usd: NonNegative = Field(
+        1_000_000.0, description="what one account may cost the insurance fund, USD"
+    )
+    attempts: Whole = Field(50, ge=1, description="liquidations tried")
+    deleveraging_attempts: Whole = Field(10, ge=0, description="positions deleveraged")
+
+
+class Fillable(Section):
+    """The worst price that a liquidation takes, as dYdX v4 has it: mark × (1 − `maintenance` ×
+    spread × lacking), lacking = `bankruptcy_adjustment` × (1 − equity / requirement) up to 1."""
+
+    bankruptcy_adjustment: Number = Field(
+        1.0, ge=1, le=1_000, description="how fast it leaves the mark as equity falls"
+    )
+    spread_to_maintenance: Number = Field(
+        1.5, gt=0, le=1_000, description="its greatest distance, in maintenance margins"
+    )
+
+
+class Partial(Section):
+    """Large positions go in part first; the defaults are Hyperliquid's."""
+
+    above_usd: NonNegative = Field(
+        100_000.0, description="notional above which a position is large, USD"
+    )
+    share: Number = Field(0.2, gt=0, le=1, description="share of it that goes at first")
+    cooldown_ms: NonNegative = Field(
+        30_000.0, description="for so long after that, the account's positions go whole, ms"
+    )
+
+
+class Backstop(Section):
+    """A vault takes position and margin over at the mark, past the book, as on Hyperliquid."""
+
+    below: Number = Field(
+        0.666667, gt=0, le=1, description="share of the maintenance requirement that is too little"
+    )
+    vault_usd: NonNegative = Field(
+        100_000_000.0, description="what the vault has at the start, USD"
+    )
+
+
 class Margin(Section):
     """Margin and liquidation."""
 
@@ -81,6 +131,18 @@ class Margin(Section):
     )
     close_out_bp: Number = Field(
         0.0, ge=0, lt=10_000, description="with `oracle`: how much worse than the mark, bp"
+    )
+    per_block: PerBlock | None = Field(
+        None, description="what a block may liquidate; absent: anything"
+    )
+    fillable: Fillable | None = Field(
+        None, description="worst price of a liquidation; absent: any that the fund can bear"
+    )
+    partial: Partial | None = Field(
+        None, description="large positions in part first; absent: whole at once"
+    )
+    backstop: Backstop | None = Field(
+        None, description="a vault for what is nearly bankrupt; absent: none"
     )
     insurance_usd: NonNegative = Field(1_000_000.0, description="insurance fund at the start, USD")
     late_after_ms: NonNegative = Field(

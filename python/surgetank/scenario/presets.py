@@ -6,13 +6,13 @@
 - `venue = "dydx-v4"`: dydxprotocol/v4-chain at 84d4664b (2026-03): genesis, daemon flags, CometBFT
   configuration. Large-cap tier: initial 2 %, maintenance .6 of it; liquidation fee at most 1.5 %;
   liquidation daemon every 1.6 s, price daemon every 3 s; TimeoutCommit 500 ms, TimeoutPropose 1 s;
-  mempool of 100,000 messages. Not honoured yet: per-block liquidation limits, fillable price,
-  OI-scaled initial margin, short-term order windows.
+  mempool of 100,000 messages; limits per block, fillable price. Not honoured yet: OI-scaled initial
+  margin, short-term order windows. Liquidations are keepers' messages, not the proposer's.
 - `venue = "hyperliquid"`: hyperliquid.gitbook.io (liquidations, oracle, L1 overview): maintenance
   is half of initial margin (50×: 2 % and 1 %), oracle every 3 s, cancels before other actions,
-  mark = median. Blocks of about 70 ms (Alchemy). HyperBFT is stood in for by one sequencer with
-  such a window: its votes are not modelled. Not honoured yet: 20 % first liquidations with a 30 s
-  cooldown, the backstop vault, post-only before takers.
+  mark = median; of positions above 100,000 USD 20 % first, then for 30 s all; a vault below 2/3 of
+  maintenance (its size is ours). Blocks of about 70 ms (Alchemy). HyperBFT is stood in for by one
+  sequencer with such a window: its votes are not modelled. Not honoured yet: post-only before takers.
 """
 
 from __future__ import annotations
@@ -88,6 +88,15 @@ _VENUES: Final[Mapping[str, Mapping[str, Any]]] = {
                 "initial": 0.02,
                 "maintenance": 0.012,
                 "liquidation_fee_bp": 150.0,
+                "fillable": {"bankruptcy_adjustment": 1.0, "spread_to_maintenance": 1.5},
+                "per_block": {
+                    "position_share": 0.1,
+                    "position_min_usd": 1_000.0,
+                    "account_usd": 100_000.0,
+                    "account_insurance_usd": 1_000_000.0,
+                    "attempts": 50,
+                    "deleveraging_attempts": 10,
+                },
             },
         },
     },
@@ -100,7 +109,13 @@ _VENUES: Final[Mapping[str, Mapping[str, Any]]] = {
         },
         "market": {
             "mark": "median",
-            "margin": {"mode": "cross", "initial": 0.02, "maintenance": 0.01},
+            "margin": {
+                "mode": "cross",
+                "initial": 0.02,
+                "maintenance": 0.01,
+                "partial": {"above_usd": 100_000.0, "share": 0.2, "cooldown_ms": 30_000.0},
+                "backstop": {"below": 0.666667, "vault_usd": 100_000_000.0},
+            },
         },
     },
 }

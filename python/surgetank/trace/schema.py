@@ -70,6 +70,8 @@ MARKET_KINDS: Final = (
     "not-liquidatable",
     "liquidation-trade",
     "recovered",
+    "liquidation-deferred",
+    "taken-over",
 )
 """Names of `market.kind`."""
 

@@ -111,8 +111,66 @@ pub struct Margin {
     pub close_out: CloseOut,
     /// Under `oracle`: how much worse than the mark price it closes.
     pub close_out_bp: f64,
+    /// What a block may liquidate; without it nothing is limited.
+    pub per_block: Option<PerBlock>,
+    /// The worst price that a liquidation takes, by how bad the account stands.
+    pub fillable: Option<Fillable>,
+    /// Whether large positions go in part first.
+    pub partial: Option<Partial>,
+    /// Whether a vault takes over what is nearly bankrupt.
+    pub backstop: Option<Backstop>,
     /// A liquidation is late when it executes later than this after the outside price crossed the account's threshold.
     pub late_after_ms: f64,
+}
+
+/// What a block may liquidate (dYdX v4).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PerBlock {
+    /// Share of a position.
+    pub position_share: f64,
+    /// Notional of a position that may go in any case.
+    pub position_min_usd: f64,
+    /// Notional of one account.
+    pub account_usd: f64,
+    /// What one account may cost the insurance fund.
+    pub account_insurance_usd: f64,
+    /// Liquidations tried.
+    pub attempts: u32,
+    /// Positions deleveraged.
+    pub deleveraging_attempts: u32,
+}
+
+/// The worst price that a liquidation takes (dYdX v4).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fillable {
+    /// How fast it moves away from the mark as equity falls.
+    pub bankruptcy_adjustment: f64,
+    /// Its greatest distance, in maintenance margins.
+    pub spread_to_maintenance: f64,
+}
+
+/// Large positions go in part first (Hyperliquid).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Partial {
+    /// Notional above which a position is large.
+    pub above_usd: f64,
+    /// Share of it that goes at first.
+    pub share: f64,
+    /// For so long after that, the account's positions go as a whole.
+    pub cooldown_ms: f64,
+}
+
+/// A vault takes over what is nearly bankrupt (Hyperliquid).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backstop {
+    /// Share of the maintenance requirement below which it takes over.
+    pub below: f64,
+    /// What the vault has at the start.
+    pub vault_usd: f64,
 }
 
 /// Against whom a liquidation closes.

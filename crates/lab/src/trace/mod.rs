@@ -183,7 +183,7 @@ pub enum MarketKind {
     Insurance = 8,
     /// A winner's position was closed against a bankrupt one.
     Deleveraged = 9,
-    /// An account fell below initial margin.
+    /// An account fell below maintenance margin at the venue's mark.
     MarginCall = 10,
     /// A liquidation order came too late or too early.
     NotLiquidatable = 11,
@@ -191,6 +191,10 @@ pub enum MarketKind {
     LiquidationTrade = 12,
     /// A due account is safe again.
     Recovered = 13,
+    /// A limit of the venue put a liquidation off.
+    LiquidationDeferred = 14,
+    /// The venue's vault took a position over.
+    TakenOver = 15,
 }
 
 /// One row of the market's table.

@@ -7,7 +7,8 @@ use surgetank_layer::node::{self, Input, Node, Ordering, Service};
 use surgetank_layer::units::{Money, NodeId, Ns, Price, Qty};
 use surgetank_layer::{queue, sequencer};
 use surgetank_market::{
-    CloseOut, Config, HYPERLIQUID_EMA_NS, MarginMode, Mark, Market, SymbolConfig,
+    Backstop, CloseOut, Config, Fillable, HYPERLIQUID_EMA_NS, MarginMode, Mark, Market, Partial,
+    PerBlock, SymbolConfig,
 };
 
 use super::actors::{Accounts, Actors, Wake};
@@ -288,10 +289,33 @@ fn open_market(
                 against: accounts.liquidator(),
             },
         },
+        fillable: margin.fillable.as_ref().map(|fillable| Fillable {
+            bankruptcy_adjustment_ppm: ppm(fillable.bankruptcy_adjustment),
+            spread_to_maintenance_ppm: ppm(fillable.spread_to_maintenance),
+        }),
+        partial: margin.partial.as_ref().map(|partial| Partial {
+            above: quanta(partial.above_usd),
+            share_ppm: ppm(partial.share),
+            cooldown_ns: ms(partial.cooldown_ms),
+        }),
+        backstop: margin
+            .backstop
+            .as_ref()
+            .map(|backstop| Backstop { below_ppm: ppm(backstop.below), vault: accounts.vault() }),
         ..SymbolConfig::default()
     };
     let rules = Config { symbols: vec![symbol], insurance: quanta(margin.insurance_usd) };
     let mut market = Market::new(rules, &[ticks]);
+    if let Some(limits) = &margin.per_block {
+        market.limit(PerBlock {
+            position_share_ppm: ppm(limits.position_share),
+            position_min: quanta(limits.position_min_usd),
+            account_notional: quanta(limits.account_usd),
+            account_insurance: quanta(limits.account_insurance_usd),
+            attempts: limits.attempts,
+            deleveraging_attempts: limits.deleveraging_attempts,
+        });
+    }
     let mode = match margin.mode {
         scenario::MarginMode::Isolated => MarginMode::Isolated,
         scenario::MarginMode::Cross => MarginMode::Cross,
@@ -335,6 +359,9 @@ fn open_market(
     if margin.close_out == scenario::CloseOut::Oracle || config.options.is_some() {
         // It hedges outside; this cash only has to be more than it can ever lose here.
         market.deposit(accounts.liquidator(), quanta(1e12), MarginMode::Cross);
+    }
+    if let Some(backstop) = &margin.backstop {
+        market.deposit(accounts.vault(), quanta(backstop.vault_usd), MarginMode::Cross);
     }
     market
 }

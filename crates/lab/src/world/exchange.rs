@@ -31,10 +31,16 @@ pub struct Exchange {
     step_ns: Ns,
     impact_bp_per_musd: f64,
     feed: Feed,
+    /// Whether the venue closes positions out in parts.
+    in_parts: bool,
     /// Height of the last block executed.
     height: Height,
     /// Mark price after each block.
     marks: Vec<Price>,
+    /// Whether a limit cut a liquidation off in each block.
+    cuts: Vec<bool>,
+    /// The block in which an account's last liquidation was cut off; 0 = none since it was sent.
+    cut: Vec<u32>,
     /// Accounts with a position at the start: 0..watched are judged.
     watched: AccountId,
     /// Side on which each was opened: liquidations and deleveraging only ever reduce.
@@ -72,8 +78,11 @@ impl Exchange {
             step_ns: ms(config.price.step_ms).max(1),
             impact_bp_per_musd: config.price.impact_bp_per_musd,
             feed: config.price.feed,
+            in_parts: config.margin.per_block.is_some() || config.margin.partial.is_some(),
             height: 0,
             marks: vec![opening.ticks],
+            cuts: vec![false],
+            cut: vec![0; opening.watched as usize],
             watched: opening.watched,
             due: vec![NEVER; opening.watched as usize],
             insurance,
@@ -113,6 +122,33 @@ impl Exchange {
     /// When an account became due; `NEVER` = it is not.
     pub fn due_ns(&self, account: AccountId) -> Ns {
         self.due.get(account as usize).copied().unwrap_or(NEVER)
+    }
+
+    /// Whether a limit cut the account's last liquidation off, in a block up to this height.
+    pub fn cut_off(&self, account: AccountId, height: u32) -> bool {
+        self.cut.get(account as usize).is_some_and(|&at| at != 0 && at <= height)
+    }
+
+    /// A keeper has sent again for the account.
+    pub fn sent_again(&mut self, account: AccountId) {
+        self.cut[account as usize] = 0;
+    }
+
+    /// Notes accounts whose liquidation a limit cut off in this block.
+    fn note_cut(&mut self, fact: &Fact) {
+        let account = match *fact {
+            Fact::LiquidationDeferred { account, .. } => account,
+            Fact::Liquidated { account, book_qty, deleveraged_qty, remaining, .. }
+                if self.in_parts && remaining != 0 && book_qty + deleveraged_qty > 0 =>
+            {
+                account
+            }
+            _ => return,
+        };
+        if let Some(cut) = self.cut.get_mut(account as usize) {
+            *cut = self.height as u32;
+            self.cuts[self.height as usize] = true;
+        }
     }
 
     /// Accounts that are due at the outside price of the last step.
@@ -212,6 +248,19 @@ impl Exchange {
             Fact::NotLiquidatable { account, .. } => {
                 self.row(MarketRow { account, ..row(MarketKind::NotLiquidatable) });
             }
+            Fact::LiquidationDeferred { account, keeper, reason, .. } => {
+                let (qty, ref_ns) = (reason as Qty, self.due_ns(account));
+                let row = row(MarketKind::LiquidationDeferred);
+                self.row(MarketRow { account, other: keeper, qty, ref_ns, ..row });
+            }
+            Fact::TakenOver { account, vault, price, qty, margin, .. } => {
+                let (other, amount) = (vault, clamp(margin));
+                let row = row(MarketKind::TakenOver);
+                self.row(MarketRow { account, other, price, qty, amount, ..row });
+            }
+            Fact::MarginCall { account, mark_price, .. } => {
+                self.row(MarketRow { account, price: mark_price, ..row(MarketKind::MarginCall) });
+            }
             Fact::Liquidated { .. } => self.liquidated(now, message, fact),
             Fact::Auctioned { .. } => self.auctioned(now, message, fact),
             _ => {}
@@ -225,6 +274,7 @@ impl Exchange {
             book_qty,
             book_notional,
             deleveraged_qty,
+            taken_over_qty,
             mark_price,
             fee,
             remaining,
@@ -242,7 +292,7 @@ impl Exchange {
             other: keeper,
             price: average,
             qty: -self.signs.get(account as usize).copied().unwrap_or(1)
-                * (book_qty + deleveraged_qty),
+                * (book_qty + deleveraged_qty + taken_over_qty),
             amount: clamp(fee),
             ref_ns,
             ..MarketRow::new(now, MarketKind::Liquidated)
@@ -301,13 +351,20 @@ impl World {
         }
         let has_price =
             in_block || block.entries.iter().any(|e| e.envelope.class == Class::PriceUpdate);
-        if has_price && self.leader.is_none_or(|leader| leader == node) {
-            if self.leader.is_some() {
-                // One executing node serves every gateway.
-                (0..self.nodes.len() as u32)
-                    .for_each(|k| self.tell_keepers(k, block.height as u32));
-            } else {
-                self.tell_keepers(node, block.height as u32);
+        if self.leader.is_some_and(|leader| leader != node) {
+            return;
+        }
+        let height = block.height as u32;
+        let cut = self.exchange.as_ref().is_some_and(|exchange| exchange.cuts[height as usize]);
+        // One executing node serves every gateway.
+        let served =
+            if self.leader.is_some() { 0..self.nodes.len() as u32 } else { node..node + 1 };
+        for gateway in served {
+            if has_price {
+                self.tell_keepers(gateway, height);
+            }
+            if cut {
+                self.tell_cut_off(gateway, height);
             }
         }
     }
@@ -316,6 +373,8 @@ impl World {
         let now = self.now;
         let Some(exchange) = &mut self.exchange else { return };
         exchange.height = block.height;
+        exchange.cuts.push(false);
+        exchange.market.begin_block();
         let mut gone: Vec<(AccountId, u64)> = Vec::new();
         let mut futile: Vec<AccountId> = Vec::new();
         if exchange.feed == Feed::Block {
@@ -333,6 +392,7 @@ impl World {
                 if let Fact::NotLiquidatable { account, .. } = fact {
                     futile.push(account);
                 }
+                exchange.note_cut(&fact);
                 exchange.fact(now, message.id, fact);
             }
             exchange.facts = facts;

@@ -53,7 +53,9 @@ impl World {
         let mut alerted = vec![false; config.count as usize];
         for target in exchange.due_accounts() {
             let sent = keepers.sent_ns[target as usize];
-            alerted[(target % config.count) as usize] |= sent == NEVER || acts_ns >= sent + resend;
+            let again = exchange.cut_off(target, u32::MAX);
+            alerted[(target % config.count) as usize] |=
+                sent == NEVER || acts_ns >= sent + resend || again;
         }
         let seen = keepers.seen.len() as u32;
         for (keeper, _) in (0..).zip(alerted).filter(|&(_, alerted)| alerted) {
@@ -77,17 +79,39 @@ impl World {
     /// A keeper has heard the mark of a block.
     pub(super) fn hear(&mut self, keeper: u32, height: u32) {
         if let Some(exchange) = &self.exchange {
-            self.keep(keeper, exchange.mark_at(height));
+            self.keep(keeper, exchange.mark_at(height), height, false);
         }
     }
 
     /// A keeper acts on an outside price that it has seen.
     pub(super) fn see(&mut self, keeper: u32, seen: u32) {
-        self.keep(keeper, self.actors.keepers.seen[seen as usize]);
+        self.keep(keeper, self.actors.keepers.seen[seen as usize], u32::MAX, false);
     }
 
-    /// A keeper looks at its share of the accounts with a price that it knows.
-    fn keep(&mut self, keeper: u32, price: Price) {
+    /// A node has executed a block in which a limit cut liquidations off: its keepers hear of it,
+    /// and go on at once, for those accounts are on their lists.
+    pub(in crate::world) fn tell_cut_off(&mut self, node: NodeId, height: u32) {
+        let accounts = self.actors.accounts;
+        let at = self.now + ms(self.scenario.flow.client_link.fixed_ms);
+        for keeper in 0..accounts.keepers {
+            if self.gateway_of(accounts.keepers_from() + keeper) == node {
+                self.agenda.push(at, Event::Actor(Wake::Again { keeper, height }));
+            }
+        }
+    }
+
+    pub(super) fn keep_on(&mut self, keeper: u32, height: u32) {
+        let Some(exchange) = &self.exchange else { return };
+        let price = match self.scenario.flow.keepers.watch {
+            Watch::Venue => exchange.mark_at(height),
+            Watch::Outside => exchange.outside_ticks(),
+        };
+        self.keep(keeper, price, height, true);
+    }
+
+    /// A keeper looks at its share of the accounts with a price that it knows, and sends again for
+    /// those that were cut off up to this height; `only` for those.
+    fn keep(&mut self, keeper: u32, price: Price, height: u32, only: bool) {
         let config = self.scenario.flow.keepers.clone();
         let Some(exchange) = &mut self.exchange else { return };
         let below = exchange.below_maintenance(price);
@@ -96,8 +120,10 @@ impl World {
         let mut orders = 0;
         for target in below {
             let sent = &mut self.actors.keepers.sent_ns[target as usize];
-            let recent = *sent != NEVER && self.now < *sent + resend;
-            if target % config.count != keeper || recent || orders == config.orders_max {
+            let again =
+                self.exchange.as_ref().is_some_and(|exchange| exchange.cut_off(target, height));
+            let waits = *sent != NEVER && self.now < *sent + resend || only;
+            if target % config.count != keeper || waits && !again || orders == config.orders_max {
                 continue;
             }
             *sent = self.now;
@@ -106,6 +132,7 @@ impl World {
             let body = Body::LiquidationOrder(order);
             let message = self.send(self.now, account, gateway, Source::Keeper, body);
             if let Some(exchange) = &mut self.exchange {
+                exchange.sent_again(target);
                 exchange.rows.push(MarketRow {
                     message,
                     account: target,

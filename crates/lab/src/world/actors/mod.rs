@@ -35,6 +35,8 @@ pub enum Wake {
     Keeper { keeper: u32, height: u32 },
     /// A keeper has seen the outside price.
     Watcher { keeper: u32, seen: u32 },
+    /// A keeper has heard that a limit cut its liquidation off.
+    Again { keeper: u32, height: u32 },
     /// A panicking trader sends.
     Panic,
     /// A spammer sends.
@@ -117,6 +119,11 @@ impl Accounts {
         self.spammer() + 2
     }
 
+    /// Who takes over what is nearly bankrupt, where the venue has such a vault. Sends nothing.
+    pub fn vault(&self) -> AccountId {
+        self.spammer() + 3
+    }
+
     /// How many can send.
     pub fn count(&self) -> u32 {
         self.spammer() + 1
@@ -163,6 +170,7 @@ impl World {
             Wake::Maker { maker } => self.quote(maker),
             Wake::Notice { slot } => self.notice(slot),
             Wake::Keeper { keeper, height } => self.hear(keeper, height),
+            Wake::Again { keeper, height } => self.keep_on(keeper, height),
             Wake::Watcher { keeper, seen } => self.see(keeper, seen),
             Wake::Panic => self.panic(),
             Wake::Spam { fault } => self.spam(fault),

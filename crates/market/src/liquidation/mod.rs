@@ -1,0 +1,270 @@
+//! Liquidation: closing out accounts below maintenance margin, and who bears what they cannot pay.
+//!
+//! Rules: a liquidation order against an account that is not liquidatable *at the market's own mark
+//! price when it executes* does nothing. Otherwise, in this order:
+//! 1. The account's resting orders go (isolated: in this market; cross: in all).
+//! 2. Up to `order_qty` and `liquidation_share_ppm` of the position is sold to (bought from) the
+//!    book, down to `worst_price_ppm` from the mark, and only as far as the insurance fund can
+//!    make up what the fills bring in below the bankruptcy price.
+//!    Where the market closes out at the oracle price ([`CloseOut::Oracle`]) there is no book and
+//!    no such limit: all of it goes to the liquidator, and the venue stands for what is lacking.
+//! 3. What they bring in above it pays the liquidation fee, at most all of it, to the insurance
+//!    fund; the rest is the account's. What they lack is bad debt, paid by the insurance fund.
+//! 4. If something is left unfilled and equity is negative at the mark, the rest is closed at the
+//!    bankruptcy price against winners (auto-deleveraging). If equity is not negative the rest
+//!    stays with the account, for the next liquidation order. The fund never holds a position.
+//!
+//! Settings change this: close-outs outside the book ([`CloseOut`]), the worst price by how bad the
+//! account stands ([`Fillable`]), limits per block (`limits`), large positions in parts
+//! ([`Partial`]) and a vault that takes over what is nearly bankrupt (`backstop`).
+//!
+//! Theory of operation: each lot carries its share of the equity behind the position, so a part of
+//! a position is settled as the whole would be. The bankruptcy price is where the position's share
+//! of equity is nil; in cross mode equity is shared out by maintenance requirement. Amounts are
+//! computed from the cumulative quantity, so the parts sum to the whole to the last quantum.
+//!
+//! A debt that arises without a liquidation (an account trades itself flat below zero) is borne by
+//! the insurance fund, and beyond it stands as the venue's deficit.
+//!
+//! Source: dYdX v4 `x/clob/keeper/liquidations.go` and `deleveraging.go` at 84d4664b (steps 2–4,
+//! bankruptcy price, fillable price, fee); Hyperliquid docs, "Liquidations".
+//!
+//! Departures: all of this happens when a keeper's order executes; dYdX's proposers put
+//! liquidations into blocks themselves, and Hyperliquid's execution starts them itself. The
+//! insurance fund stands for what one order brings in, not for each of its fills.
+
+mod backstop;
+mod budget;
+mod deleverage;
+mod limits;
+mod outside;
+
+use surgetank_layer::message::{LiquidationOrder, Side};
+use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
+
+use crate::Market;
+use crate::config::{CloseOut, Fillable, PPM, Partial};
+use crate::facts::{Bearer, CancelReason, Deferral, Fact, Reject};
+use crate::margin::{fraction_up, split};
+use crate::orders::Taker;
+pub(crate) use budget::Budget;
+pub(crate) use limits::Limits;
+
+impl Market {
+    pub(crate) fn liquidate(
+        &mut self,
+        now: Ns,
+        keeper: AccountId,
+        o: &LiquidationOrder,
+        facts: &mut Vec<Fact>,
+    ) {
+        let (account, symbol) = (o.target, o.symbol);
+        let s = usize::from(symbol);
+        let refused = |reason| Fact::Rejected { account: keeper, cl_ord_id: 0, symbol, reason };
+        if s >= self.books.len() {
+            return facts.push(refused(Reject::UnknownSymbol));
+        }
+        if o.order_qty < 0 {
+            return facts.push(refused(Reject::IncorrectQuantity));
+        }
+        let mark_price = self.ledger.mark(s);
+        if self.is_venues(account, s) || !self.ledger.liquidatable(account, s, mark_price) {
+            return facts.push(Fact::NotLiquidatable { account, keeper, symbol });
+        }
+        if let Err(reason) = self.limits.attempt(account, symbol) {
+            return facts.push(Fact::LiquidationDeferred { account, keeper, symbol, reason });
+        }
+        if let Some(vault) = self.taker_over(account, s) {
+            return self.take_over(vault, keeper, o, facts);
+        }
+        match self.liquidation_qty(now, account, s, o.order_qty) {
+            Ok(want) => self.close_out(now, keeper, o, want, facts),
+            Err(reason) => {
+                facts.push(Fact::LiquidationDeferred { account, keeper, symbol, reason });
+            }
+        }
+    }
+
+    /// Steps 1 to 4.
+    fn close_out(
+        &mut self,
+        now: Ns,
+        keeper: AccountId,
+        o: &LiquidationOrder,
+        want: Qty,
+        facts: &mut Vec<Fact>,
+    ) {
+        let (account, symbol, s) = (o.target, o.symbol, usize::from(o.symbol));
+        let mark_price = self.ledger.mark(s);
+        self.cancel_all(account, symbol, facts);
+        let size = self.ledger.position(account, s).qty.abs();
+        let fund = self.insurance.min(self.limits.insurance_left(account));
+        let mut budget = Budget::new(&self.ledger, account, s, fund);
+        let bankruptcy_price = budget.bankruptcy_price();
+        let side = if budget.sign > 0 { Side::Sell } else { Side::Buy };
+        let limit = self.worst_price(account, s, side);
+        let mut taker = Taker { account, cl_ord_id: 0, symbol, side, limit, leaves: want };
+        match self.config.symbols[s].close_out {
+            CloseOut::Book => self.match_taker(&mut taker, Some(&mut budget), facts),
+            CloseOut::Oracle { worse_ppm, against } => {
+                self.fill_outside(&mut taker, &mut budget, (worse_ppm, against), facts);
+            }
+        }
+        let before = self.insurance;
+        let fee = self.settle_liquidation(account, symbol, &budget, facts);
+        let notional = Money::from(budget.filled) * Money::from(mark_price);
+        self.limits.note(account, notional, before - self.insurance);
+        if want < size && budget.filled > 0 && self.config.symbols[s].partial.is_some() {
+            self.limits.partial(account, now);
+        }
+        let mut deleveraged_qty = 0;
+        let leaves = self.limits.deleveraged(taker.leaves, size, budget.filled);
+        if leaves > 0 && self.ledger.risk(account, s, mark_price).0 < 0 {
+            match self.limits.deleveraging() {
+                Ok(()) => deleveraged_qty = self.deleverage(account, symbol, leaves, facts),
+                Err(reason) => {
+                    facts.push(Fact::LiquidationDeferred { account, keeper, symbol, reason });
+                }
+            }
+        }
+        self.settle_flat(account, symbol, facts);
+        facts.push(Fact::Liquidated {
+            account,
+            keeper,
+            symbol,
+            book_qty: budget.filled,
+            book_notional: budget.notional,
+            deleveraged_qty,
+            taken_over_qty: 0,
+            trigger_price: o.trigger_price,
+            mark_price,
+            bankruptcy_price,
+            fee,
+            remaining: self.ledger.position(account, s).qty,
+        });
+    }
+
+    /// Whether the account is one with which the venue itself closes positions out.
+    pub(crate) fn is_venues(&self, account: AccountId, symbol: usize) -> bool {
+        let rules = &self.config.symbols[symbol];
+        matches!(rules.close_out, CloseOut::Oracle { against, .. } if against == account)
+            || rules.backstop.is_some_and(|backstop| backstop.vault == account)
+    }
+
+    pub(crate) fn cancel_all(&mut self, account: AccountId, symbol: u16, facts: &mut Vec<Fact>) {
+        let all = self.ledger.is_cross(account);
+        for s in (0..self.books.len() as u16).filter(|&s| all || s == symbol) {
+            let orders: Vec<_> = self.books[usize::from(s)].orders(account).collect();
+            for order in orders {
+                self.take_out(s, order, CancelReason::Liquidation, facts);
+            }
+        }
+    }
+
+    /// How much one order may close now.
+    fn liquidation_qty(
+        &self,
+        now: Ns,
+        account: AccountId,
+        symbol: usize,
+        order_qty: Qty,
+    ) -> Result<Qty, Deferral> {
+        let rules = &self.config.symbols[symbol];
+        let size = Money::from(self.ledger.position(account, symbol).qty.abs());
+        let mark = Money::from(self.ledger.mark(symbol));
+        let mut most = fraction_up(size, rules.liquidation_share_ppm);
+        if let Some(Partial { above, share_ppm, cooldown_ns }) = rules.partial
+            && size * mark > above
+            && !self.limits.cools(account, now, cooldown_ns)
+        {
+            most = most.min(fraction_up(size, share_ppm));
+        }
+        most = most.min(self.limits.size_max(account, size, mark)?);
+        let most = most.clamp(1, size) as Qty;
+        Ok(if order_qty > 0 { most.min(order_qty) } else { most })
+    }
+
+    /// The worst price that a liquidation takes.
+    fn worst_price(&self, account: AccountId, symbol: usize, side: Side) -> Option<Price> {
+        let rules = &self.config.symbols[symbol];
+        let (mark, ppm) = (Money::from(self.ledger.mark(symbol)), Money::from(PPM));
+        let fillable = rules.fillable.map(|f| self.fillable_ppm(account, symbol, f));
+        let plain = rules.worst_price_ppm.map(Money::from);
+        let worst = match (fillable, plain) {
+            (Some(a), Some(b)) => a.min(b),
+            (one, other) => one.or(other)?,
+        };
+        Some(match side {
+            // Both rounded towards the mark.
+            Side::Sell => ((mark * (ppm - worst) + ppm - 1).div_euclid(ppm)) as Price,
+            Side::Buy => (mark * (ppm + worst) / ppm) as Price,
+        })
+    }
+
+    /// How far dYdX v4's fillable price is from the mark: the further, the worse the account's
+    /// equity stands against its requirement. Rounded down; 100 % at most.
+    fn fillable_ppm(&self, account: AccountId, symbol: usize, fillable: Fillable) -> Money {
+        let Fillable { bankruptcy_adjustment_ppm, spread_to_maintenance_ppm } = fillable;
+        let (equity, required) = self.ledger.risk(account, symbol, self.ledger.mark(symbol));
+        let ppm = Money::from(PPM);
+        let lacking = (required - equity * ppm).clamp(0, required);
+        let shift = (128 - required.leading_zeros()).saturating_sub(60);
+        let rating = split(ppm, lacking >> shift, (required >> shift).max(1));
+        let rating = (rating * Money::from(bankruptcy_adjustment_ppm) / ppm).min(ppm);
+        let maintenance = Money::from(self.config.symbols[symbol].maintenance_margin_ppm);
+        let spread = maintenance * Money::from(spread_to_maintenance_ppm) / ppm;
+        (rating * spread / ppm).min(ppm)
+    }
+
+    /// Step 3; returns the fee.
+    fn settle_liquidation(
+        &mut self,
+        account: AccountId,
+        symbol: u16,
+        budget: &Budget,
+        facts: &mut Vec<Fact>,
+    ) -> Money {
+        let s = usize::from(symbol);
+        let surplus = budget.surplus(0, 0);
+        if surplus >= 0 {
+            let rate = self.config.symbols[s].liquidation_fee_ppm;
+            let fee = fraction_up(budget.notional, rate).min(surplus);
+            self.ledger.pay(account, s, fee);
+            self.insurance += fee;
+            return fee;
+        }
+        self.ledger.pay(account, s, surplus);
+        self.bear(account, symbol, -surplus, facts);
+        0
+    }
+
+    /// Gives a flat position's collateral back; a debt left behind by it is borne here.
+    pub(crate) fn settle_flat(&mut self, account: AccountId, symbol: u16, facts: &mut Vec<Fact>) {
+        let s = usize::from(symbol);
+        if self.ledger.position(account, s).qty != 0 {
+            return;
+        }
+        self.ledger.release(account, s);
+        let debt = self.ledger.strike_debt(account);
+        if debt > 0 {
+            self.bear(account, symbol, debt, facts);
+        }
+    }
+
+    /// Pays an account's debt out of the insurance fund, and beyond it as the venue's deficit.
+    fn bear(&mut self, account: AccountId, symbol: u16, amount: Money, facts: &mut Vec<Fact>) {
+        self.bad_debt += amount;
+        let drawn = amount.min(self.insurance);
+        self.insurance -= drawn;
+        self.deficit += amount - drawn;
+        if drawn > 0 {
+            let borne_by = Bearer::Insurance;
+            facts.push(Fact::BadDebt { account, symbol, amount: drawn, borne_by });
+            facts.push(Fact::InsuranceDrawn { amount: drawn, remaining: self.insurance });
+        }
+        if amount > drawn {
+            let borne_by = Bearer::Venue;
+            facts.push(Fact::BadDebt { account, symbol, amount: amount - drawn, borne_by });
+        }
+    }
+}
