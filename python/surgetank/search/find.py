@@ -2,7 +2,8 @@
 
 1. **Unloaded** (capacity only): p99 at a small load, pooled over seeds, with its own error.
 2. **Climb**: two seeds at each of two levels, doubling until a level breaks; one level beyond the
-   break is always seen, so that a response that falls again is noticed.
+   break is always seen, so that a response that falls again is noticed. Where it does, more seeds
+   make sure of it, and the line is the first crossing.
 3. **Refine**: one run at a time at the level that `design.place` names, until the interval is
    narrow enough or the runs are spent.
 
@@ -135,6 +136,8 @@ class Search:
         self.finding = Finding(question)
         ends = question.u(question.low), question.u(question.high)
         self._low, self._high = ends
+        self._top = self._high
+        """Levels beyond are not fitted: there the response falls again."""
         self._trials: list[Trial] = []
 
     def go(self) -> Finding:
@@ -226,6 +229,7 @@ class Search:
             held = [u for u in levels if not self._mostly_broken(levels[u])]
             broke = [u for u in levels if self._mostly_broken(levels[u])]
             if held and broke and max(levels) > min(broke):
+                self._look_beyond(levels, min(broke))
                 return True
             top, bottom = max(levels), min(levels)
             if not broke and top >= self._high:
@@ -241,6 +245,19 @@ class Search:
             else:
                 self._visit(levels, [top + step, top + 2 * step])
         return False
+
+    def _look_beyond(self, levels: dict[float, list[Outcome]], broken: float) -> None:
+        """A level beyond the first break that holds: more seeds at both, to tell it from chance."""
+        again = [u for u in levels if u > broken and not self._mostly_broken(levels[u])]
+        if not again:
+            return
+        for u in (broken, min(again)):
+            level, first = self.question.level(u), len(self.finding.climbed)
+            more = [self.task(level, "climb", first + i) for i in range(_EDGE_SEEDS)]
+            levels[u] = levels[u] + self.pool.all(more)
+            self._add(levels[u][-_EDGE_SEEDS:], self.finding.climbed, "climb")
+        if self._mostly_broken(levels[broken]) and not self._mostly_broken(levels[min(again)]):
+            self._top = (broken + min(again)) / 2
 
     def _step(self) -> float:
         q = self.question
@@ -292,7 +309,7 @@ class Search:
         index = narrow = 0
         try:
             while not finding.why and self.pool.spent < q.runs_max:
-                u = place(finding.posterior, index, self._low, self._high)
+                u = place(finding.posterior, index, self._low, self._top)
                 pending.append(self.pool.submit(self.task(q.level(u), "refine", index)))
                 index += 1
                 if len(pending) < LOOKAHEAD:
@@ -310,7 +327,8 @@ class Search:
                 running.drop()
 
     def _fit(self) -> Posterior:
-        return fit(self._trials, self._low, self._high, self.question.goal.target)
+        near = [t for t in self._trials if t.u <= self._top]
+        return fit(near, self._low, self._top, self.question.goal.target)
 
     def _is_narrow(self, posterior: Posterior) -> bool:
         q = self.question
@@ -340,7 +358,7 @@ class Search:
             return
         low, high = finding.posterior.interval()
         edge = 0.02 * (self._high - self._low)
-        if low < self._low + edge or high > self._high - edge:
+        if low < self._low + edge or high > self._top - edge:
             finding.why = "the interval reaches an end of the range; widen --range"
         elif not self._is_narrow(finding.posterior):
             finding.why = (
