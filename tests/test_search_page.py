@@ -63,6 +63,8 @@ def test_numbers_are_the_answer_s(browser: Browser, tmp_path: Path) -> None:
     assert [(c[1], c[2]) for c in cells] == [
         (str(x.runs), f"{x.broken:g} of {x.trials:g}") for x in answer.levels
     ]
+    assert [c[5] for c in cells][:2] == ["61 ms", "74 ms"] and cells[-1][5] == "∞"
+    assert "58.2 ms" in text and "57.1 ms – 59.4 ms, at 50 messages/s" in text
     for name in ("scenario_hash", "build", "seed", "runs"):
         assert str(getattr(answer, name)) in text
     assert "1,234,567" in text

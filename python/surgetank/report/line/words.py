@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from surgetank.report.wording import NBSP, milliseconds, number, share, title, value
+from surgetank.report.wording import NBSP, number, share, title, value
 from surgetank.search.answer import Answer, Remedy
 from surgetank.search.shape import Level
 
@@ -66,6 +66,11 @@ def tight(text: str) -> str:
 def digits(v: float) -> str:
     """Four digits: an interval of a few percent must not vanish in rounding."""
     return f"{v:,.0f}" if abs(v) >= 1000 else f"{v:.4g}"
+
+
+def delay(ms: float) -> str:
+    """A delay that must be told from twice itself: 1,030 ms rather than 1 s."""
+    return f"{digits(ms)}{NBSP}ms" if 1 <= ms < 10_000 else value(ms, "ms")
 
 
 def said(answer: Answer, v: float | None, *, unit: bool = True) -> str:
@@ -151,7 +156,7 @@ def facts(answer: Answer) -> list[Figure]:
         first = next((u for u in answer.used if u.resource == answer.gave_way), None)
         detail = "no resource was used to half"
         if first is not None:
-            detail = f"{share(first.value)} used at {first.where}; unloaded {share(first.before)}"
+            detail = f"{share(first.value)} used ({first.where}); unloaded {share(first.before)}"
         found.append(Figure("What gave way first", gave_way(answer) or "Nothing was full", detail))
     if answer.remedies:
         best = answer.remedy
@@ -161,9 +166,9 @@ def facts(answer: Answer) -> list[Figure]:
         none = f"None of {len(answer.remedies)} changes tried"
         found.append(Figure("Smallest change that mends it", best.text if best else none, kept))
     if answer.unloaded:
-        ends = " – ".join(milliseconds(answer.unloaded[k]) for k in ("low_ms", "high_ms"))
+        ends = " – ".join(delay(answer.unloaded[k]) for k in ("low_ms", "high_ms"))
         at = said(answer, answer.unloaded["level"])
-        p99 = milliseconds(answer.unloaded["p99_ms"])
+        p99 = delay(answer.unloaded["p99_ms"])
         found.append(Figure("Unloaded p99 delay", p99, f"{ends}, at {at}"))
     if answer.shape is not None and answer.key == "load" and answer.shape.peak_per_s > 0:
         peak = value(answer.shape.peak_per_s, "1/s")
@@ -197,8 +202,8 @@ def rows(answer: Answer) -> list[Row]:
             f"{x.runs:,}",
             f"{number(x.broken)} of {number(x.trials)}",
             share(x.share) if x.trials else "not measured",
-            value(x.delay_p50_ms, "ms"),
-            value(x.delay_p99_ms, "ms"),
+            delay(x.delay_p50_ms),
+            delay(x.delay_p99_ms),
             value(x.offered_per_s, "1/s"),
             _throughput(x),
         )
