@@ -64,6 +64,9 @@ pub enum Deferral {
     Attempts = 3,
     /// As many positions were deleveraged in this block as may be.
     DeleveragingAttempts = 4,
+    /// A portfolio is for sale, and nobody takes it at the auction's price yet. Keepers are told
+    /// by [`Fact::AuctionOpen`], not by [`Fact::LiquidationDeferred`]: to send at once is no use.
+    Auction = 5,
 }
 
 /// Who bears a loss beyond an account's collateral.

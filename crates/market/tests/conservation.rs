@@ -269,6 +269,7 @@ impl Audit {
                 Deferral::InsuranceLost => "insurance lost",
                 Deferral::Attempts => "attempts",
                 Deferral::DeleveragingAttempts => "deleveraging attempts",
+                Deferral::Auction => unreachable!("no portfolios here"),
             },
             Fact::MarginCall { .. } => "margin call",
             Fact::NotLiquidatable { .. } => "not liquidatable",

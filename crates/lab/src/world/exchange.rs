@@ -11,7 +11,7 @@
 
 use surgetank_layer::message::{Block, Class, PriceUpdate};
 use surgetank_layer::units::{AccountId, Height, Money, NEVER, NodeId, Ns, Price, Qty};
-use surgetank_market::{CancelReason, Fact, Market};
+use surgetank_market::{CancelReason, Deferral, Fact, Market};
 
 use super::{Event, World};
 use crate::price::OutsidePrice;
@@ -250,6 +250,11 @@ impl Exchange {
             }
             Fact::LiquidationDeferred { account, keeper, reason, .. } => {
                 let (qty, ref_ns) = (reason as Qty, self.due_ns(account));
+                let row = row(MarketKind::LiquidationDeferred);
+                self.row(MarketRow { account, other: keeper, qty, ref_ns, ..row });
+            }
+            Fact::AuctionOpen { account, keeper, .. } => {
+                let (qty, ref_ns) = (Deferral::Auction as Qty, self.due_ns(account));
                 let row = row(MarketKind::LiquidationDeferred);
                 self.row(MarketRow { account, other: keeper, qty, ref_ns, ..row });
             }

@@ -18,6 +18,8 @@ __all__ = ["book_depth", "insurance", "keepers", "liquidation_limits"]
 Ints = NDArray[np.int64]
 
 _KIND: Final = {name: number for number, name in enumerate(MARKET_KINDS)}
+#: Why a liquidation was deferred: a portfolio's auction asks more than is bid.
+_AUCTION: Final = 5
 
 
 def keepers(trace: Trace) -> Iterator[Saturation]:
@@ -123,12 +125,15 @@ def _heard(trace: Trace, times: Ints) -> Ints:
 def liquidation_limits(trace: Trace) -> Iterator[Saturation]:
     """Liquidations that the venue's own limits put off, over all attempted, in the busiest window.
 
-    From rows `liquidation-deferred`; nothing where the trace has none and no limits are set.
+    From rows `liquidation-deferred`; nothing where the trace has none and no limits are set. A
+    portfolio that waits for its auction's price to fall (qty 5) is not put off by a limit.
     """
     kind = _KIND.get("liquidation-deferred")
     if kind is None:
         return
-    done, put_off = (_times(trace, k) for k in (_KIND["liquidated"], kind))
+    done = _times(trace, _KIND["liquidated"])
+    waits = (pl.col("kind") == kind) & (pl.col("qty") != _AUCTION)
+    put_off = trace["market"].filter(waits)["time_ns"].cast(pl.Int64).sort().to_numpy()
     if not len(put_off) and not Setting(trace)("market.margin.per_block"):
         return
     value, at = _share(put_off, np.sort(np.concatenate([done, put_off])), window_ns(trace))
