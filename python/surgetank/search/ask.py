@@ -18,7 +18,7 @@ from surgetank.search.gave_way import named, past, ranking, remedies
 from surgetank.search.goal import Per, goal
 from surgetank.search.lever import Lever, lever
 from surgetank.search.pool import Journal, Pool, processes
-from surgetank.search.posterior import CONFIDENCE, fit
+from surgetank.search.posterior import CONFIDENCE
 from surgetank.search.shape import levels, shape
 from surgetank.simulate import build
 
@@ -197,9 +197,8 @@ def interval_of(finding: Finding) -> tuple[float | None, float | None, float | N
     middle, (left, right) = post.median, post.interval()
     shifts = [0.0]
     if not math.isnan(finding.unloaded_ms):
-        ends = q.u(q.low), q.u(q.high)
         for base in (finding.unloaded_low_ms, finding.unloaded_high_ms):
-            shifts.append(fit(finding.trials(base), *ends, q.goal.target).median - middle)
+            shifts.append(finding.fit(base).median - middle)
     down, up = max(-min(shifts), 0.0), max(*shifts, 0.0)
     low = q.level(middle - math.hypot(middle - left, down))
     high = q.level(middle + math.hypot(right - middle, up))

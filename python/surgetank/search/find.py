@@ -104,6 +104,8 @@ class Finding:
     climbed: list[Outcome] = field(default_factory=list)
     refined: list[Outcome] = field(default_factory=list)
     posterior: Posterior | None = None
+    top: float = math.inf
+    """Levels u beyond are not fitted: there the response falls again."""
     status: str = "UNKNOWN"
     why: str = ""
     """Why the line was not found, or what a reader must know."""
@@ -124,6 +126,12 @@ class Finding:
         found = [q.goal.trial(o, q.u(o.level), base) for o in self.outcomes if not o.invalid]
         return [t for t in found if not math.isnan(t.broken)]
 
+    def fit(self, unloaded_ms: float | None = None) -> Posterior:
+        """The posterior of the line, by the levels up to `top`."""
+        low, top = self.question.u(self.question.low), self.top
+        near = [t for t in self.trials(unloaded_ms) if t.u <= top]
+        return fit(near, low, top, self.question.goal.target)
+
 
 class Search:
     """Answers a question with the runs of a pool."""
@@ -136,8 +144,7 @@ class Search:
         self.finding = Finding(question)
         ends = question.u(question.low), question.u(question.high)
         self._low, self._high = ends
-        self._top = self._high
-        """Levels beyond are not fitted: there the response falls again."""
+        self.finding.top = self._high
         self._trials: list[Trial] = []
 
     def go(self) -> Finding:
@@ -257,7 +264,7 @@ class Search:
             levels[u] = levels[u] + self.pool.all(more)
             self._add(levels[u][-_EDGE_SEEDS:], self.finding.climbed, "climb")
         if self._mostly_broken(levels[broken]) and not self._mostly_broken(levels[min(again)]):
-            self._top = (broken + min(again)) / 2
+            self.finding.top = (broken + min(again)) / 2
 
     def _step(self) -> float:
         q = self.question
@@ -309,7 +316,7 @@ class Search:
         index = narrow = 0
         try:
             while not finding.why and self.pool.spent < q.runs_max:
-                u = place(finding.posterior, index, self._low, self._top)
+                u = place(finding.posterior, index, self._low, self.finding.top)
                 pending.append(self.pool.submit(self.task(q.level(u), "refine", index)))
                 index += 1
                 if len(pending) < LOOKAHEAD:
@@ -327,8 +334,7 @@ class Search:
                 running.drop()
 
     def _fit(self) -> Posterior:
-        near = [t for t in self._trials if t.u <= self._top]
-        return fit(near, self._low, self._top, self.question.goal.target)
+        return self.finding.fit()
 
     def _is_narrow(self, posterior: Posterior) -> bool:
         q = self.question
@@ -358,7 +364,7 @@ class Search:
             return
         low, high = finding.posterior.interval()
         edge = 0.02 * (self._high - self._low)
-        if low < self._low + edge or high > self._top - edge:
+        if low < self._low + edge or high > self.finding.top - edge:
             finding.why = "the interval reaches an end of the range; widen --range"
         elif not self._is_narrow(finding.posterior):
             finding.why = (

@@ -33,7 +33,7 @@ def past(finding: Finding) -> float:
         return q.high
     odds = math.log(_PAST / (1 - _PAST)) - math.log(q.goal.target / (1 - q.goal.target))
     u = max(post.median + min(odds, 2.2) * post.width, post.interval()[1])
-    return q.level(min(u, q.u(q.high)))
+    return q.level(min(u, finding.top))
 
 
 def ranking(broken: Sequence[Outcome], before: Sequence[Outcome]) -> list[Used]:

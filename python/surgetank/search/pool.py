@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -45,7 +46,13 @@ def processes(workers: int) -> Executor:
     if workers <= 1:
         return Inline()
     # Fork would copy the thread pools of polars in mid-use.
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts)
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C is for the search, which ends its workers; they need not say so too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def dask_executor(address: str) -> Executor:
