@@ -135,7 +135,7 @@ KEEPERS = {"flow": {"keepers": {"count": 2, "orders_max": 2, "resend_ms": 2_000.
 
 
 def test_keepers_by_hand() -> None:
-    due = [(1.0, "due", {"account": a}) for a in (0, 2, 4, 1)]
+    due = [(1.0, "due", {"account": a}) for a in (0, 2, 4, 1, 3)]
     sent = {"ref_ns": S}
     rows = market(
         *due,
@@ -147,7 +147,7 @@ def test_keepers_by_hand() -> None:
         (3.0, "liquidated", {"account": 4, "ref_ns": S}),
     )
     one = found(make_trace({"market": rows}, scenario=KEEPERS))["keepers"]
-    # Keeper 0 has accounts 0, 2, 4 and may send two orders: account 4 waits.
+    # Keeper 0 has accounts 0, 2, 4 and may send two orders: account 4 waits. 3 is the other's.
     assert (one.value, one.where, one.at_s) == (1.0, "keeper 0", 2.0)
     assert "1 more were due" in one.what
     # Not so if the price it had heard was from before account 4 was due.
