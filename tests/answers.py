@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 import surgetank as st
 from stations import station
@@ -101,7 +101,7 @@ def find_with(
 
 def logistic(threshold: float, slope: float) -> Callable[[float], float]:
     """P rises with ln(level), ½ at the threshold."""
-    return lambda level: 1 / (1 + math.exp(-slope * math.log(level / threshold)))
+    return lambda level: float(special.expit(slope * math.log(level / threshold)))
 
 
 __all__ = [

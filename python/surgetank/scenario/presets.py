@@ -12,7 +12,8 @@
   is half of initial margin (50×: 2 % and 1 %), oracle every 3 s, cancels before other actions,
   mark = median; of positions above 100,000 USD 20 % first, then for 30 s all; a vault below 2/3 of
   maintenance (its size is ours). Blocks of about 70 ms (Alchemy). HyperBFT is stood in for by one
-  sequencer with such a window: its votes are not modelled. Not honoured yet: post-only before takers.
+  sequencer with such a window: its votes are not modelled. Not honoured yet: post-only before
+  takers.
 """
 
 from __future__ import annotations

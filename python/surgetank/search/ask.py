@@ -167,7 +167,7 @@ def _answer(hunt: Search, *, try_remedies: bool) -> Answer:
         build=build(),
         seed=q.seed,
         messages=hunt.pool.messages,
-        width=None if post is None else post.width,
+        width=_width(finding),
         dispersion=1.0 if post is None else post.dispersion,
         falling=falling,
         unloaded=_unloaded(finding),
@@ -175,6 +175,16 @@ def _answer(hunt: Search, *, try_remedies: bool) -> Answer:
         shape=shape(found, q.lever.unit, falling=falling) if found else None,
         used=tuple(used),
         remedies=tuple(tried),
+    )
+
+
+def _width(finding: Finding) -> float | None:
+    post, q = finding.posterior, finding.question
+    if post is None:
+        return None
+    middle = q.level(post.median)
+    return abs(q.exact(post.median + post.width / 2) - q.exact(post.median - post.width / 2)) / abs(
+        middle or 1.0
     )
 
 
@@ -242,7 +252,7 @@ def _with_gain(
         low=span[0],
         high=span[1],
         precision=_GAIN_PRECISION,
-        runs_max=hunt.pool.spent + _GAIN_RUNS,
+        runs_max=_GAIN_RUNS,
     )
     other = Search(question, hunt.pool, hunt.watch)
     other.finding.take_unloaded(hunt.finding)

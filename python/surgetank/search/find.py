@@ -68,12 +68,16 @@ class Question:
             return sign * math.log(level)
         return sign * 4.0 * level / abs(self.high - self.low)
 
-    def level(self, u: float) -> float:
-        """The reverse of `u`, rounded to what can be asked for."""
+    def exact(self, u: float) -> float:
+        """The reverse of `u`."""
         sign = 1.0 if self.high > self.low else -1.0
         if is_ratio_scale(self.low, self.high):
-            return self.lever.rounded(math.exp(sign * u))
-        return self.lever.rounded(sign * u * abs(self.high - self.low) / 4.0)
+            return math.exp(sign * u)
+        return sign * u * abs(self.high - self.low) / 4.0
+
+    def level(self, u: float) -> float:
+        """The reverse of `u`, rounded to what can be asked for."""
+        return self.lever.rounded(self.exact(u))
 
 
 @dataclass(frozen=True)
@@ -140,12 +144,18 @@ class Search:
         self, question: Question, pool: Pool, watch: Callable[[Progress], None] | None = None
     ) -> None:
         self.question, self.pool = question, pool
+        self._before = pool.spent
         self.watch = watch
         self.finding = Finding(question)
         ends = question.u(question.low), question.u(question.high)
         self._low, self._high = ends
         self.finding.top = self._high
         self._trials: list[Trial] = []
+
+    @property
+    def spent(self) -> int:
+        """Runs of this search, of all that the pool has made."""
+        return self.pool.spent - self._before
 
     def go(self) -> Finding:
         """Searches until it is content; what was found so far is in `finding` at any time.
@@ -315,7 +325,7 @@ class Search:
         least = _REFINE_MIN_COUNTS if counts else _REFINE_MIN
         index = narrow = 0
         try:
-            while not finding.why and self.pool.spent < q.runs_max:
+            while not finding.why and self.spent < q.runs_max:
                 u = place(finding.posterior, index, self._low, self.finding.top)
                 pending.append(self.pool.submit(self.task(q.level(u), "refine", index)))
                 index += 1
@@ -368,7 +378,7 @@ class Search:
             finding.why = "the interval reaches an end of the range; widen --range"
         elif not self._is_narrow(finding.posterior):
             finding.why = (
-                f"{self.pool.spent} runs were not enough for ± {self.question.precision:.0%}; "
+                f"{self.spent} runs were not enough for ± {self.question.precision:.0%}; "
                 "allow more with --runs-max"
             )
         else:

@@ -213,7 +213,7 @@ def _point(
         replace(lever(scenario, "leverage"), own=max(start / 1.5, _LEVERAGES[0] * 1.01)),
         *_LEVERAGES,
         precision=plan.precision,
-        runs_max=spent + plan.runs_max,
+        runs_max=plan.runs_max,
         seed=plan.seed,
     )
     name = f"{curve.name} at {level:g}/s"
