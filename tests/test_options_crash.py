@@ -180,3 +180,30 @@ def test_the_reference_scenario_says_what_its_description_says() -> None:
     )
     assert owed[0] > 1_000.0 and owed[1] == 0.0
     assert late[0] > 100.0 and late[1] == 0.0
+
+
+def test_derives_rule_runs_too() -> None:
+    """It asks for more against a fall than Deribit's, so accounts sized by it hold out as long."""
+    values = {"market.options.margin": "derive-pmrm", "market.options.positions.hold": "short-puts"}
+    trace = st.simulate(st.Scenario.build(CRASH).with_values(values), seed=1)
+    assert trace.stats["money_conserved"]
+    assert rows(trace, "liquidated").height >= 50
+    assert rows(trace, "bad-debt").is_empty()
+
+
+def test_a_liquidator_who_hedges_presses_on_the_price() -> None:
+    """Sold puts pass on a long delta; it is sold outside."""
+    values = {"market.options.positions.hold": "short-puts", "market.price.impact_bp_per_musd": 200}
+    pressed = rows(st.simulate(st.Scenario.build(CRASH).with_values(values), seed=1), "index")
+    free = rows(crash(20.0, 1, "short-puts"), "index")
+    assert pressed["price"][0] == free["price"][0]
+    assert pressed["price"][-1] < 0.99 * free["price"][-1]
+
+
+def test_portfolios_sold_in_parts_are_tried_again() -> None:
+    """Half of what is left at each order, until the account recovers or nothing is left."""
+    values = {"market.margin.liquidation_share": 0.5, "flow.keepers.resend_ms": 500.0}
+    trace = st.simulate(st.Scenario.build(CRASH).with_values(values), seed=1)
+    times = rows(trace, "liquidated").group_by("account").len()
+    assert trace.stats["money_conserved"]
+    assert int(times["len"].max() or 0) > 1  # type: ignore[arg-type]
