@@ -138,6 +138,32 @@ fn liquidatable_as_soon_as_the_requirement_exceeds_equity() {
 }
 
 #[test]
+fn equity_equal_to_the_requirement_is_enough() {
+    for (short_of, due) in [(0, false), (1, true)] {
+        let mut market = venue(0, PPM, auction());
+        market.deposit(SELLER, 0, MarginMode::Portfolio);
+        let call = option(&market, 3, 110_000, true);
+        open(&mut market, SELLER, call, -7);
+        open(&mut market, SELLER, 0, 3);
+        let need = market.requirement(SELLER).maintenance.ceil() as Money;
+        market.deposit(SELLER, need - short_of, MarginMode::Portfolio);
+        assert_eq!(market.liquidatable(SELLER, 0, SPOT), due);
+    }
+}
+
+#[test]
+fn a_portfolio_is_called_once_until_it_recovers() {
+    let mut market = venue(0, PPM, auction());
+    sold_strangles(&mut market, 1.0);
+    let mut calls = |now, spot| {
+        let facts = price(&mut market, now, spot);
+        facts.iter().filter(|f| matches!(f, Fact::MarginCall { account: SELLER, .. })).count()
+    };
+    assert_eq!([(1, 99_000), (2, 85_000), (3, 84_000)].map(|(t, s)| calls(t, s)), [0, 1, 0]);
+    assert_eq!([(4, SPOT), (5, 85_000)].map(|(t, s)| calls(t, s)), [0, 1]);
+}
+
+#[test]
 fn a_solvent_portfolio_passes_whole_at_a_discount() {
     let mut market = venue(0, PPM, auction());
     sold_strangles(&mut market, 1.0);
