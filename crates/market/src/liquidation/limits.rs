@@ -12,7 +12,8 @@
 //! Source: dYdX v4 `x/clob` at 84d4664b: `LiquidationsConfig`, `MaxLiquidationAttemptsPerBlock`,
 //! `MaxDeleveragingAttemptsPerBlock`.
 //!
-//! Departures: notional is measured at the mark at which the order executes.
+//! Departures: notional is measured at the mark at which the order executes. dYdX takes the attempts
+//! in order of how far accounts are under water; here they come in the order of the keepers' messages.
 
 use std::collections::{BTreeMap, BTreeSet};
 
