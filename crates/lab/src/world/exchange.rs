@@ -9,6 +9,8 @@
 //!    execution comes first in every block, as an oracle price observed then.
 //! 4. Liquidations press on the outside price by `impact_bp_per_musd`; this is where cascades begin.
 
+use std::cmp::Ordering;
+
 use surgetank_layer::message::{Block, Class, PriceUpdate};
 use surgetank_layer::units::{AccountId, Height, Money, NEVER, NodeId, Ns, Price, Qty};
 use surgetank_market::{CancelReason, Deferral, Fact, Market};
@@ -47,6 +49,8 @@ pub struct Exchange {
     signs: Vec<i64>,
     /// When each became due; `NEVER` = is not.
     due: Vec<Ns>,
+    /// Prices, both ends included, at which the same accounts are due as now; `None` = unknown.
+    unmoved: Option<(Price, Price)>,
     insurance: Money,
     money: Money,
     pub(super) conserved: bool,
@@ -85,6 +89,7 @@ impl Exchange {
             cut: vec![0; opening.watched as usize],
             watched: opening.watched,
             due: vec![NEVER; opening.watched as usize],
+            unmoved: None,
             insurance,
             money,
             conserved: true,
@@ -177,6 +182,10 @@ impl Exchange {
         }
         self.ticks = ticks;
         self.row(MarketRow { price: ticks, ..MarketRow::new(now, MarketKind::Index) });
+        if self.unmoved.is_some_and(|(low, high)| (low..=high).contains(&ticks)) {
+            return;
+        }
+        self.unmoved = self.unmoved_around(ticks);
         let mut below = self.below_maintenance(ticks).into_iter().peekable();
         for account in 0..self.watched {
             let due = below.next_if_eq(&account).is_some();
@@ -191,6 +200,26 @@ impl Exchange {
         }
     }
 
+    /// The prices around this one between the liquidation prices of watched accounts. Portfolios of
+    /// options have none.
+    fn unmoved_around(&self, ticks: Price) -> Option<(Price, Price)> {
+        if self.market.options().is_some() {
+            return None;
+        }
+        let (mut low, mut high) = (Price::MIN, Price::MAX);
+        for account in 0..self.watched {
+            let Some(price) = self.market.liquidation_price(account, 0) else { continue };
+            // A long is due at its price and below, a short at its price and above.
+            match (self.market.position(account, 0) > 0, ticks.cmp(&price)) {
+                (true, Ordering::Greater) => low = low.max(price + 1),
+                (true, _) => high = high.min(price),
+                (false, Ordering::Less) => high = high.min(price - 1),
+                (false, _) => low = low.max(price),
+            }
+        }
+        Some((low, high))
+    }
+
     /// The block about to be executed brings the outside price of this moment.
     fn take_block_price(&mut self, now: Ns) {
         let mut facts = std::mem::take(&mut self.facts);
@@ -203,6 +232,18 @@ impl Exchange {
     }
 
     fn fact(&mut self, now: Ns, message: u32, fact: Fact) {
+        let moves_nobody = matches!(
+            fact,
+            Fact::OraclePrice { .. }
+                | Fact::Mark { .. }
+                | Fact::Accepted { .. }
+                | Fact::Canceled { .. }
+                | Fact::Rejected { .. }
+                | Fact::NotLiquidatable { .. }
+        );
+        if !moves_nobody {
+            self.unmoved = None;
+        }
         let row = |kind| MarketRow { message, ..MarketRow::new(now, kind) };
         match fact {
             Fact::OraclePrice { price, observed_ns, .. } => {
