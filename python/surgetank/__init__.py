@@ -12,6 +12,7 @@ from surgetank.errors import SurgetankError
 from surgetank.measure import Measure, Measures, measure
 from surgetank.run import Result, run
 from surgetank.scenario import Scenario, load, names
+from surgetank.search import Answer, Frontier, frontier, search
 from surgetank.simulate import simulate
 from surgetank.tape import Tape, read_tape
 from surgetank.trace import Run, Trace
@@ -23,7 +24,9 @@ except PackageNotFoundError:  # imported from a checkout that is not installed
     __version__ = "0+unknown"
 
 __all__ = [
+    "Answer",
     "Comparison",
+    "Frontier",
     "Measure",
     "Measures",
     "Reason",
@@ -37,11 +40,13 @@ __all__ = [
     "Verdict",
     "__version__",
     "compare",
+    "frontier",
     "judge",
     "load",
     "measure",
     "names",
     "read_tape",
     "run",
+    "search",
     "simulate",
 ]

@@ -6,8 +6,8 @@
 - `venue = "dydx-v4"`: dydxprotocol/v4-chain at 84d4664b (2026-03): genesis, daemon flags, CometBFT
   configuration. Large-cap tier: initial 2 %, maintenance .6 of it; liquidation fee at most 1.5 %;
   liquidation daemon every 1.6 s, price daemon every 3 s; TimeoutCommit 500 ms, TimeoutPropose 1 s;
-  mempool of 100,000 messages; limits per block, fillable price. (Initial margin that grows with open
-  interest does not apply to the large-cap tier.) Not honoured yet: short-term order windows.
+  mempool of 100,000 messages; limits per block, fillable price. (Initial margin that grows with
+  open interest does not apply to the large-cap tier.) Not honoured yet: short-term order windows.
   Liquidations are keepers' messages, not the proposer's.
 - `venue = "hyperliquid"`: hyperliquid.gitbook.io (liquidations, oracle, L1 overview): maintenance
   is half of initial margin (50×: 2 % and 1 %), oracle every 3 s, cancels before other actions,

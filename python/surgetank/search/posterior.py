@@ -154,7 +154,7 @@ def _weigh(table: Floats, cells: tuple[Floats, Floats], target: float, phi: floa
     behind = (loglik.max() - loglik) / phi + 0.5 * np.log(slopes)[:, None]
     if n.max(initial=0) > 1:
         # φ is itself an estimate: Student's t in place of the normal.
-        nu = max(len(table) - 2, 1)
+        nu = max(len(table) - 2, 6)
         weight = (1 + 2 * (behind - behind.min()) / nu) ** (-(nu + 1) / 2)
     else:
         weight = np.exp(behind.min() - behind)
