@@ -39,8 +39,8 @@ run: build ## run the flagship scenario and say where its report is
 lint: build ## format, lints, types
 	cargo fmt --all --check
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
-	$(BIN)/ruff format --check python tests benchmarks
-	$(BIN)/ruff check python tests benchmarks
+	$(BIN)/ruff format --check python tests benchmarks docs
+	$(BIN)/ruff check python tests benchmarks docs
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest surgetank._core --ignore-disjoint-bases
 
@@ -57,12 +57,13 @@ soak: build ## longer random worlds
 .PHONY: bench
 bench: build ## the figures of the README, against their peers
 	$(BIN)/python benchmarks/simulator.py
+	$(BIN)/python benchmarks/search.py
 
 .PHONY: format
 format: $(VENV)/.ready ## format everything
 	cargo fmt --all
-	$(BIN)/ruff format python tests benchmarks
-	$(BIN)/ruff check --fix python tests benchmarks
+	$(BIN)/ruff format python tests benchmarks docs
+	$(BIN)/ruff check --fix python tests benchmarks docs
 
 .PHONY: clean
 clean: ## remove what was built
