@@ -207,3 +207,18 @@ def test_portfolios_sold_in_parts_are_tried_again() -> None:
     times = rows(trace, "liquidated").group_by("account").len()
     assert trace.stats["money_conserved"]
     assert int(times["len"].max() or 0) > 1  # type: ignore[arg-type]
+
+
+def test_a_layer_that_stops_leaves_portfolios_under_water() -> None:
+    """What is never closed is not thereby solvent: it is due, open and worth less than nothing."""
+    values = {"market.price.path.price_usd": [194.0, 192.0, 60.0, 60.0]}
+    halt = [{"kind": "crash", "at_s": 1.5, "duration_s": 60.0, "nodes": [0]}]
+    scenario = st.Scenario.build(CRASH).with_values({**values, "faults": halt})
+    trace = st.simulate(scenario, seed=1)
+    assert rows(trace, "liquidated").is_empty() and rows(trace, "bad-debt").is_empty()
+    sunk = rows(trace, "underwater")
+    assert sunk["account"].n_unique() == 60
+    assert (sunk.group_by("account").last()["amount"] < 0).all()
+    assert st.measure(trace)["bad_debt_share"].value == 1.0
+    closed = crash(20.0, 1)
+    assert rows(closed, "underwater").is_empty()

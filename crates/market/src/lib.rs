@@ -343,6 +343,11 @@ impl Market {
         self.ledger.chain()
     }
 
+    /// What an account is worth with market 0 at this price and its options priced on that.
+    pub fn worth(&self, account: AccountId, at: Price) -> Money {
+        self.ledger.worth(account, at)
+    }
+
     /// What the grid requires of a portfolio at the marks, in quanta, not rounded.
     pub fn requirement(&self, account: AccountId) -> Requirement {
         let held = self.ledger.position(account, 0).qty;

@@ -21,7 +21,8 @@ def triggers(trace: Trace) -> pl.DataFrame:
     at the end. It is bad if closing the account cost more than its collateral, or if the account is
     still open and the outside price is beyond its bankruptcy price: what a stopped layer never
     closed is not thereby solvent. An order that finds the price recovered is a trigger without
-    harm. Bankruptcy lies at P_liq·(1 ∓ m), for a maintenance share m of one linear position.
+    harm. Bankruptcy lies at P_liq·(1 ∓ m), for a maintenance share m of one linear position; a
+    portfolio is bankrupt where the trace has it underwater.
     """
     index = pl.when(pl.col("kind") == _KIND["index"]).then(pl.col("price")).forward_fill()
     rows = (
@@ -66,13 +67,19 @@ def _still_open(trace: Trace, rows: pl.DataFrame) -> pl.DataFrame:
         rows.filter(pl.col("kind").is_in(ending) & pl.col("account").is_not_null())
         .group_by("account", maintain_order=True)
         .last()
-        .filter((pl.col("kind") == _KIND["due"]) & (pl.col("price") > 0))
+        .filter(pl.col("kind") == _KIND["due"])
     )
+    # A portfolio has no one liquidation price (0); the trace says when it is worth less than nothing.
+    worth = rows.filter(pl.col("kind") == _KIND["underwater"])
+    worth = worth.group_by("account", maintain_order=True).last()
+    sunk = worth.filter(pl.col("amount") < 0)["account"].implode()
     prices = rows.filter(pl.col("kind") == _KIND["index"])["price"]
     now = float(prices[-1]) if len(prices) else float("nan")
     long = pl.col("outside") <= pl.col("price")
     bankrupt = (
-        pl.when(long)
+        pl.when(pl.col("price") == 0)
+        .then(pl.col("account").is_in(sunk))
+        .when(long)
         .then(now < pl.col("price") * (1 - share))
         .otherwise(now > pl.col("price") * (1 + share))
     )

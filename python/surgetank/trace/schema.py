@@ -72,6 +72,7 @@ MARKET_KINDS: Final = (
     "recovered",
     "liquidation-deferred",
     "taken-over",
+    "underwater",
 )
 """Names of `market.kind`."""
 

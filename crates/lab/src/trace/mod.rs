@@ -195,6 +195,8 @@ pub enum MarketKind {
     LiquidationDeferred = 14,
     /// The venue's vault took a position over.
     TakenOver = 15,
+    /// The outside price took what a due portfolio is worth below nothing, or brought it back.
+    Underwater = 16,
 }
 
 /// One row of the market's table.

@@ -259,7 +259,8 @@ fn build_exchange(
     let market = open_market(config, &accounts, ticks, seed);
     market.check_genesis().map_err(|imbalance| format!("market.positions: {imbalance}"))?;
     let watched = accounts.judged();
-    let opening = Opening { market, outside, draws, ticks, watched };
+    let opening =
+        Opening { market, outside, draws, ticks, watched, portfolios_from: accounts.leveraged };
     Ok(Some(Exchange::new(opening, config)))
 }
 

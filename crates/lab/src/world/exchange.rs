@@ -10,6 +10,7 @@
 //! 4. Liquidations press on the outside price by `impact_bp_per_musd`; this is where cascades begin.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use surgetank_layer::message::{Block, Class, PriceUpdate};
 use surgetank_layer::units::{AccountId, Height, Money, NEVER, NodeId, Ns, Price, Qty};
@@ -51,6 +52,10 @@ pub struct Exchange {
     due: Vec<Ns>,
     /// Prices, both ends included, at which the same accounts are due as now; `None` = unknown.
     unmoved: Option<(Price, Price)>,
+    /// Due portfolios that are worth less than nothing at the outside price.
+    underwater: BTreeSet<AccountId>,
+    /// Portfolios begin here among the judged.
+    portfolios_from: AccountId,
     insurance: Money,
     money: Money,
     pub(super) conserved: bool,
@@ -65,6 +70,7 @@ pub(super) struct Opening {
     pub draws: Stream,
     pub ticks: Price,
     pub watched: AccountId,
+    pub portfolios_from: AccountId,
 }
 
 impl Exchange {
@@ -90,6 +96,8 @@ impl Exchange {
             watched: opening.watched,
             due: vec![NEVER; opening.watched as usize],
             unmoved: None,
+            underwater: BTreeSet::new(),
+            portfolios_from: opening.portfolios_from,
             insurance,
             money,
             conserved: true,
@@ -197,6 +205,27 @@ impl Exchange {
             let kind = if due { MarketKind::Due } else { MarketKind::Recovered };
             let price = self.market.liquidation_price(account, 0).unwrap_or(0);
             self.row(MarketRow { account, price, ..MarketRow::new(now, kind) });
+        }
+        self.sound_portfolios(now);
+    }
+
+    /// Which portfolios that are due could not pay if they were closed outside, at this price?
+    fn sound_portfolios(&mut self, now: Ns) {
+        for account in self.portfolios_from..self.watched {
+            let due = self.due[account as usize] != NEVER;
+            if !due && !self.underwater.contains(&account) {
+                continue;
+            }
+            let worth = self.market.worth(account, self.ticks);
+            let changed = if due && worth < 0 {
+                self.underwater.insert(account)
+            } else {
+                self.underwater.remove(&account)
+            };
+            if changed {
+                let row = MarketRow::new(now, MarketKind::Underwater);
+                self.row(MarketRow { account, amount: clamp(worth), ..row });
+            }
         }
     }
 

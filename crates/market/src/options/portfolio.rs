@@ -74,6 +74,18 @@ impl Ledger {
         held.filter(move |&account| self.position(account, option).qty != 0)
     }
 
+    /// Equity with market 0 at this price and options priced on it.
+    pub(crate) fn worth(&self, account: AccountId, at: Price) -> Money {
+        let mut worth = self.equity(account) - self.options_value(account);
+        worth += Money::from(self.position(account, 0).qty) * Money::from(at - self.marks[0]);
+        let Some(chain) = &self.chain else { return worth };
+        for &(s, p) in self.held(account) {
+            let price = libm::round(chain.terms(s - self.first(), at).price());
+            worth += p.quote + p.value(price as Price);
+        }
+        worth
+    }
+
     /// Whether the account is margined as a portfolio.
     pub fn is_portfolio(&self, account: AccountId) -> bool {
         self.mode(account) == Some(MarginMode::Portfolio)
