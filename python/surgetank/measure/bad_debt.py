@@ -69,7 +69,7 @@ def _still_open(trace: Trace, rows: pl.DataFrame) -> pl.DataFrame:
         .last()
         .filter(pl.col("kind") == _KIND["due"])
     )
-    # A portfolio has no one liquidation price (0); the trace says when it is worth less than nothing.
+    # A portfolio has no one liquidation price (0); the trace says when it is worth less than 0.
     worth = rows.filter(pl.col("kind") == _KIND["underwater"])
     worth = worth.group_by("account", maintain_order=True).last()
     sunk = worth.filter(pl.col("amount") < 0)["account"].implode()
