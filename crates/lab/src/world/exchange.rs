@@ -25,14 +25,14 @@ use crate::trace::{MarketKind, MarketRow};
 /// The market, the outside price, and what is written down of both.
 pub struct Exchange {
     pub(super) market: Market,
-    outside: OutsidePrice,
+    pub(super) outside: OutsidePrice,
     draws: Stream,
     /// Outside price in ticks.
-    ticks: Price,
+    pub(super) ticks: Price,
     tick_usd: f64,
     lot: f64,
     step_ns: Ns,
-    impact_bp_per_musd: f64,
+    pub(super) impact_bp_per_musd: f64,
     feed: Feed,
     /// Whether the venue closes positions out in parts.
     in_parts: bool,
@@ -45,17 +45,17 @@ pub struct Exchange {
     /// The block in which an account's last liquidation was cut off; 0 = none since it was sent.
     cut: Vec<u32>,
     /// Accounts with a position at the start: 0..watched are judged.
-    watched: AccountId,
+    pub(super) watched: AccountId,
     /// Side on which each was opened: liquidations and deleveraging only ever reduce.
     signs: Vec<i64>,
     /// When each became due; `NEVER` = is not.
-    due: Vec<Ns>,
+    pub(super) due: Vec<Ns>,
     /// Prices, both ends included, at which the same accounts are due as now; `None` = unknown.
     unmoved: Option<(Price, Price)>,
     /// Due portfolios that are worth less than nothing at the outside price.
-    underwater: BTreeSet<AccountId>,
+    pub(super) underwater: BTreeSet<AccountId>,
     /// Portfolios begin here among the judged.
-    portfolios_from: AccountId,
+    pub(super) portfolios_from: AccountId,
     insurance: Money,
     money: Money,
     pub(super) conserved: bool,
@@ -177,7 +177,7 @@ impl Exchange {
         below
     }
 
-    fn row(&mut self, row: MarketRow) {
+    pub(super) fn row(&mut self, row: MarketRow) {
         self.rows.push(row);
     }
 
@@ -207,26 +207,6 @@ impl Exchange {
             self.row(MarketRow { account, price, ..MarketRow::new(now, kind) });
         }
         self.sound_portfolios(now);
-    }
-
-    /// Which portfolios that are due could not pay if they were closed outside, at this price?
-    fn sound_portfolios(&mut self, now: Ns) {
-        for account in self.portfolios_from..self.watched {
-            let due = self.due[account as usize] != NEVER;
-            if !due && !self.underwater.contains(&account) {
-                continue;
-            }
-            let worth = self.market.worth(account, self.ticks);
-            let changed = if due && worth < 0 {
-                self.underwater.insert(account)
-            } else {
-                self.underwater.remove(&account)
-            };
-            if changed {
-                let row = MarketRow::new(now, MarketKind::Underwater);
-                self.row(MarketRow { account, amount: clamp(worth), ..row });
-            }
-        }
     }
 
     /// The prices around this one between the liquidation prices of watched accounts. Portfolios of
@@ -376,30 +356,6 @@ impl Exchange {
             self.due[account as usize] = NEVER;
         }
     }
-
-    fn auctioned(&mut self, now: Ns, message: u32, fact: Fact) {
-        let Fact::Auctioned { account, keeper, discount, size, delta, mark_price, closed, .. } =
-            fact
-        else {
-            return;
-        };
-        self.row(MarketRow {
-            message,
-            account,
-            other: keeper,
-            price: mark_price,
-            qty: if delta > 0 { -size } else { size },
-            amount: clamp(discount),
-            ref_ns: self.due_ns(account),
-            ..MarketRow::new(now, MarketKind::Liquidated)
-        });
-        // The liquidator hedges outside what it has taken over.
-        let musd = mark_price as f64 * delta as f64 * self.quantum_usd() / 1e6;
-        self.outside.shock(-musd * self.impact_bp_per_musd);
-        if closed && account < self.watched {
-            self.due[account as usize] = NEVER;
-        }
-    }
 }
 
 impl World {
@@ -506,6 +462,7 @@ fn order_gone(fact: &Fact) -> Option<(AccountId, u64)> {
     }
 }
 
-fn clamp(money: Money) -> i64 {
+/// As far as 64 bits go.
+pub(super) fn clamp(money: Money) -> i64 {
     money.clamp(Money::from(i64::MIN), Money::from(i64::MAX)) as i64
 }

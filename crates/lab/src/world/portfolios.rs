@@ -1,4 +1,4 @@
-//! Accounts with options at the start.
+//! Accounts with options: how they begin, and what is written down of them.
 //!
 //! # Rules
 //! 1. Everything is opened at its mark, so nobody begins with a gain: an account's equity is what
@@ -6,13 +6,15 @@
 //! 2. One rich account, who is not judged, holds the other side of all of it.
 
 use surgetank_layer::machine::Draws;
-use surgetank_layer::units::{AccountId, Money, Price, Qty};
+use surgetank_layer::units::{AccountId, Money, NEVER, Ns, Price, Qty};
 use surgetank_market::options::{Auction, Contract, ImpliedVol, Listing, Rule};
-use surgetank_market::{MarginMode, Market};
+use surgetank_market::{Fact, MarginMode, Market};
 
 use super::actors::Accounts;
+use super::exchange::{Exchange, clamp};
 use crate::scenario::{self, Hold, ms};
 use crate::seed::{Seed, Stream};
+use crate::trace::{MarketKind, MarketRow};
 
 /// What the accounts not judged pay in: more than they can lose.
 const DEEP_USD: f64 = 1e12;
@@ -122,4 +124,51 @@ fn legs(market: &Market, options: &scenario::Options, spot: Price, draws: &mut S
 fn delta(market: &Market, symbol: u16, spot: Price) -> f64 {
     let contract = usize::from(symbol - market.symbols());
     market.options().map_or(0.0, |chain| chain.terms(contract, spot).greeks().delta)
+}
+
+impl Exchange {
+    /// Which portfolios that are due could not pay if they were closed outside, at this price?
+    pub(super) fn sound_portfolios(&mut self, now: Ns) {
+        for account in self.portfolios_from..self.watched {
+            let due = self.due[account as usize] != NEVER;
+            if !due && !self.underwater.contains(&account) {
+                continue;
+            }
+            let worth = self.market.worth(account, self.ticks);
+            let changed = if due && worth < 0 {
+                self.underwater.insert(account)
+            } else {
+                self.underwater.remove(&account)
+            };
+            if changed {
+                let row = MarketRow::new(now, MarketKind::Underwater);
+                self.row(MarketRow { account, amount: clamp(worth), ..row });
+            }
+        }
+    }
+
+    /// A portfolio was sold.
+    pub(super) fn auctioned(&mut self, now: Ns, message: u32, fact: Fact) {
+        let Fact::Auctioned { account, keeper, discount, size, delta, mark_price, closed, .. } =
+            fact
+        else {
+            return;
+        };
+        self.row(MarketRow {
+            message,
+            account,
+            other: keeper,
+            price: mark_price,
+            qty: if delta > 0 { -size } else { size },
+            amount: clamp(discount),
+            ref_ns: self.due_ns(account),
+            ..MarketRow::new(now, MarketKind::Liquidated)
+        });
+        // The liquidator hedges outside what it has taken over.
+        let musd = mark_price as f64 * delta as f64 * self.quantum_usd() / 1e6;
+        self.outside.shock(-musd * self.impact_bp_per_musd);
+        if closed && account < self.watched {
+            self.due[account as usize] = NEVER;
+        }
+    }
 }
