@@ -21,6 +21,7 @@ from scipy import stats
 
 import surgetank as st
 from stations import times
+from surgetank.search.closed_form import safe_leverage
 from surgetank.simulate import simulate
 
 YEAR_S = 365 * 86_400.0
@@ -182,3 +183,57 @@ def test_positions_start_with_a_share_of_their_buffer() -> None:
         return rows.filter(pl.col("kind") == DUE)["account"].n_unique()
 
     assert due(0.0) > due(0.5) > due(1.0) > 0
+
+
+def quiet_venue(load: float) -> st.Scenario:
+    """The reference scenario with so few positions that their liquidations are no load."""
+    return st.load("rollup-sequencer").with_values(
+        {
+            "flow.arrivals.rate_per_s": load,
+            "market.price.step_ms": 2.0,
+            "market.positions.count": 24,
+            "duration_s": 160.0,
+        }
+    )
+
+
+def closed_form(load: float, budget: float) -> float:
+    """L_safe with the overshoot of a price that moves in steps of 2 ms."""
+    plain = safe_leverage(0.5, 0.002, 7.0, budget, 50.0, load)
+    overshoot = 0.5826 * 7.0 / math.sqrt(YEAR_S) * math.sqrt(0.002)
+    return 0.5 / (0.5 / plain + overshoot)
+
+
+def test_a_search_finds_the_closed_form() -> None:
+    """Within 5 %, through keepers, queue, sequencer and market."""
+    answer = st.search(
+        quiet_venue(35.0),
+        "safe-leverage",
+        budget=0.05,
+        range=(20.0, 1_000.0),
+        seed=2,
+        workers=2,
+        try_remedies=False,
+    )
+    assert answer.status == "FOUND"
+    assert answer.estimate == pytest.approx(closed_form(35.0, 0.05), rel=0.05)
+
+
+@pytest.mark.soak
+def test_safe_leverage_covers_as_often_as_it_claims() -> None:
+    """The interval against the closed form, over searches with other seeds."""
+    searches, covered, truth = 40, 0, closed_form(35.0, 0.05)
+    for seed in range(searches):
+        answer = st.search(
+            quiet_venue(35.0),
+            "safe-leverage",
+            budget=0.05,
+            range=(20.0, 1_000.0),
+            seed=100 + seed,
+            workers=2,
+            try_remedies=False,
+        )
+        assert answer.ci_low is not None and answer.ci_high is not None
+        covered += answer.ci_low <= truth <= answer.ci_high
+    print(f"{covered} of {searches}")
+    assert covered >= stats.binom.ppf(0.001, searches, 0.95)
