@@ -11,6 +11,11 @@ from surgetank.errors import SurgetankError
 __all__ = ["app", "comparing", "frontiers", "main", "runs", "scenarios", "searches"]
 
 
+#: As `--help` lists them: what one does first stands first.
+_ORDER = "run search frontier report compare scenarios schema init".split()
+app.registered_commands.sort(key=lambda command: _ORDER.index(command.name or ""))
+
+
 def main() -> None:
     """Entry point: an error that a person can mend is one line, not a traceback."""
     try:
