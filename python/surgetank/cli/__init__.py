@@ -12,7 +12,7 @@ __all__ = ["app", "comparing", "frontiers", "main", "runs", "scenarios", "search
 
 
 #: As `--help` lists them: what one does first stands first.
-_ORDER = "run search frontier report compare scenarios schema init".split()
+_ORDER = ["run", "search", "frontier", "report", "compare", "scenarios", "schema", "init"]
 app.registered_commands.sort(key=lambda command: _ORDER.index(command.name or ""))
 
 
