@@ -68,7 +68,7 @@ class SearchWatch:
             parts.append(f"{number(seen.estimate)} [{number(seen.low)} … {number(seen.high)}]")
         if seen.p_broken is not None:
             parts.append(f"P(broken) {seen.p_broken:.2g}")
-        if seen.share_left is not None and seen.share_left < 1:
+        if seen.share_left is not None and seen.share_left < 0.95:
             elapsed = time.monotonic() - self._began
             left = elapsed * seen.share_left / (1 - seen.share_left)
             parts.append(f"about {left:,.0f} s left")
