@@ -64,7 +64,7 @@ def frontier_command(
     budget: Budget = 0.01,
     per: PerWhat = "liquidation",
     precision: Precision = 0.05,
-    runs_max: Annotated[int, typer.Option(min=16, help="Runs of one point at most.")] = 120,
+    runs_max: Annotated[int, typer.Option(min=16, help="Runs of one point at most.")] = 160,
     seed: Seed = 1,
     values: Values = None,
     workers: Workers = None,

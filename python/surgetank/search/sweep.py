@@ -28,8 +28,8 @@ __all__ = ["AS_IS", "curves_of", "frontier", "loads_of"]
 AS_IS: Final = "as it is"
 
 _LEVERAGES: Final = (1.25, 2_000.0)
-_UTILISATIONS: Final = (0.1, 0.4, 0.65, 0.8, 0.9, 0.95)
-_FACTORS: Final = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
+_UTILISATIONS: Final = (0.2, 0.6, 0.8, 0.9, 0.95)
+_FACTORS: Final = (0.25, 0.5, 1.0, 1.5, 2.5)
 
 _DEPARTURES: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     (
@@ -43,11 +43,11 @@ _DEPARTURES: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ),
     (
         "jumps",
-        "the outside price also jumps, once a minute on average, by −0.3 % ± 0.3 %",
+        "the outside price also jumps, ten times a minute on average, by −0.05 % ± 0.1 %",
         {
-            "market.price.path.jumps_per_day": 1_440.0,
-            "market.price.path.jump_mean": -0.003,
-            "market.price.path.jump_sd": 0.003,
+            "market.price.path.jumps_per_day": 14_400.0,
+            "market.price.path.jump_mean": -0.0005,
+            "market.price.path.jump_sd": 0.001,
         },
     ),
     (
@@ -57,8 +57,8 @@ _DEPARTURES: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ),
     (
         "cascade",
-        "liquidations move the outside price: 40 bp per 1 M USD",
-        {"market.price.impact_bp_per_musd": 40.0},
+        "liquidations move the outside price: 200 bp per 1 M USD",
+        {"market.price.impact_bp_per_musd": 200.0},
     ),
 )
 
@@ -123,7 +123,7 @@ def frontier(
     budget: float = 0.01,
     per: Per = "liquidation",
     precision: float = 0.05,
-    runs_max: int = 120,
+    runs_max: int = 160,
     seed: int = 1,
     workers: int | None = None,
     executor: Executor | None = None,
