@@ -35,7 +35,7 @@ def cluster() -> Iterator[LocalCluster]:
 
 def test_a_worker_killed_in_mid_search_moves_nothing(cluster: LocalCluster) -> None:
     """The runs of the dead worker go to another; the answer is that of one process alone."""
-    scenario = queue(300.0, duration_s=5.0)
+    scenario = queue(300.0, duration_s=2.0)
     killed: list[int] = []
 
     def kill_one(seen: Progress) -> None:

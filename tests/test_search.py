@@ -58,8 +58,8 @@ def test_capacity_covers_as_often_as_it_claims(waiting_max: int) -> None:
 
 def test_same_seed_same_answer_whatever_the_workers() -> None:
     """Workers and timing move nothing; another seed does."""
-    scenario = queue(300.0, duration_s=5.0)
-    options: dict[str, Any] = {"range": (20.0, 4_000.0), "precision": 0.1}
+    scenario = queue(300.0, duration_s=2.0)
+    options: dict[str, Any] = {"range": (20.0, 4_000.0), "precision": 0.2}
     one = ask(scenario, workers=1, **options)
     assert ask(scenario, workers=3, **options) == one
     assert ask(scenario, executor=Inline(), **options) == one
@@ -69,8 +69,8 @@ def test_same_seed_same_answer_whatever_the_workers() -> None:
 def test_a_search_that_was_stopped_goes_on(tmp_path: Path) -> None:
     """Finished runs are found again, a line cut off included; the answer is the same."""
     journal = tmp_path / "runs.jsonl"
-    scenario = queue(300.0, duration_s=5.0)
-    options: dict[str, Any] = {"range": (20.0, 4_000.0), "precision": 0.1, "workers": 1}
+    scenario = queue(300.0, duration_s=2.0)
+    options: dict[str, Any] = {"range": (20.0, 4_000.0), "precision": 0.2, "workers": 1}
     whole = ask(scenario, **options)
 
     def stop(seen: Progress) -> None:
@@ -187,7 +187,7 @@ def test_trouble_at_the_low_end() -> None:
 
 
 def test_a_limit_of_the_scenario_along_any_key() -> None:
-    """Whole numbers stay whole: how many validators until the votes take too long?"""
+    """Half of the messages within 1.2 s: how long may a proposer wait?"""
     scenario = st.load("calm").with_values({"duration_s": 8.0, "warmup_s": 2.0})
     answer = ask(
         scenario.with_values({"limits.delay_p50_ms_max": 1_200.0}),
@@ -198,16 +198,21 @@ def test_a_limit_of_the_scenario_along_any_key() -> None:
     )
     assert answer.status == "FOUND" and answer.unit == "ms" and answer.estimate is not None
     assert 300 < answer.estimate < 1_500
-    nodes = search(
+
+
+def test_whole_numbers_stay_whole_and_trouble_may_lie_below() -> None:
+    """How short may the queue be until 5 % are refused? M/M/1/K at ρ = .9 says K = 11."""
+    scenario = queue(900.0, duration_s=10.0).with_values({"limits.refused_share_max": 0.05})
+    answer = ask(
         scenario,
-        vary="network.nodes",
-        range=(8, 16),
-        until="any",
-        runs_max=40,
-        workers=1,
-        try_remedies=False,
+        vary="layer.queue.ingress_max",
+        range=(60.0, 2.0),
+        until="refused_share_max",
+        precision=0.2,
     )
-    assert all(level.level == round(level.level) for level in nodes.levels)
+    assert all(level.level == round(level.level) for level in answer.levels)
+    assert answer.falling and answer.estimate is not None
+    assert 8 <= answer.estimate <= 11
 
 
 @pytest.mark.parametrize(
@@ -284,7 +289,7 @@ def test_a_fall_against_the_baseline() -> None:
 
 def test_an_answer_is_read_as_it_was_written(tmp_path: Path) -> None:
     """With all its levels, NaN and infinity included."""
-    answer = ask(queue(300.0, duration_s=5.0), range=(20.0, 4_000.0), precision=0.1)
+    answer = ask(queue(300.0, duration_s=2.0), range=(20.0, 4_000.0), precision=0.2)
     answer.write(tmp_path / "search.json")
     told = json.loads((tmp_path / "search.json").read_text())
     wanted = {"find", "estimate", "unit", "ci_low", "ci_high", "confidence", "runs", "gave_way"}
