@@ -109,8 +109,9 @@ def _grid(trials: Sequence[Trial], low: float, high: float, target: float) -> Po
     cells = _cells((low, high), _SLOPE_RANGE)
     weight, phi = _weigh(table, cells, target, 1.0), 1.0
     for _ in range(4):
-        found = _summary(weight, cells, phi, len(table))
-        was, phi = phi, _dispersion(table, found, target)
+        steepest, middle = np.unravel_index(int(weight.argmax()), weight.shape)
+        best = float(cells[0][middle]), float(cells[1][steepest])
+        was, phi = phi, _dispersion(table, best, target)
         widen = math.sqrt(phi / was)
         ends = _mass(weight.sum(axis=0), widen), _mass(weight.sum(axis=1), widen)
         if phi == was and all(
@@ -166,17 +167,25 @@ def _summary(weight: Floats, cells: tuple[Floats, Floats], phi: float, used: int
     return Posterior(cells[0], weight.sum(axis=0), width, phi, used)
 
 
-def _dispersion(table: Floats, found: Posterior, target: float) -> float:
-    """Pearson's χ²/(m − 2) of counts at the middle of the posterior; 1 for single coins."""
+def _dispersion(table: Floats, best: tuple[float, float], target: float) -> float:
+    """Pearson's χ²/(m − 2) of counts at the likeliest (θ, β); 1 for single coins.
+
+    At the likeliest and not at the mean: a wide posterior fits badly, which would widen it further.
+    """
     n = table[:, 2]
     m = len(n)
     if m < 4 or n.max(initial=0) <= 1:
         return 1.0
-    z = math.log(target / (1 - target)) + (table[:, 0] - found.median) / found.width
+    z = math.log(target / (1 - target)) + best[1] * (table[:, 0] - best[0])
     p = 1 / (1 + np.exp(-np.clip(z, -30, 30)))
-    chi = (table[:, 1] - n * p) ** 2 / np.maximum(n * p * (1 - p), 1e-12)
-    # A trial of almost no expected count says nothing of dispersion, and can say it very loudly.
-    heard = n * p >= 0.5
+    # Runs of little expected count are taken together: alone they say little, and that loudly.
+    order = np.argsort(table[:, 0])
+    expected, seen = (n * p)[order], table[:, 1][order]
+    variance = (n * p * (1 - p))[order]
+    group = np.minimum(np.floor(np.cumsum(expected)), max(expected.sum() - 1, 0)).astype(int)
+    e, k, v = (np.bincount(group, weights=x) for x in (expected, seen, variance))
+    heard = e > 0
     if heard.sum() < 4:
         return 1.0
-    return max(1.0, float(chi[heard].sum() / (heard.sum() - 2)))
+    chi = (k[heard] - e[heard]) ** 2 / np.maximum(v[heard], 1e-12)
+    return max(1.0, float(chi.sum() / (heard.sum() - 2)))
