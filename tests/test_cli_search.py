@@ -146,7 +146,8 @@ def test_a_frontier_in_four_forms(here: Path) -> None:
     done = surgetank(
         *["frontier", "rollup-sequencer", "--loads", "10:40", "--points", "2"],
         *["--curve", "as it is", "--curve", "slow keepers: flow.keepers.reaction_ms=500"],
-        *["--set", "duration_s=90", "--precision", "0.3", "--runs-max", "24", "--budget", "0.05"],
+        *["--set", "duration_s=90", "--set", "market.positions.count=100", "--budget", "0.1"],
+        *["--precision", "0.3", "--runs-max", "40"],
         *["--workers", "1", "--quiet", "--json", "--out", "f"],
         cwd=here,
     )
