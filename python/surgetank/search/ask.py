@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -17,7 +16,7 @@ from surgetank.search.find import Finding, Progress, Question, Search
 from surgetank.search.gave_way import named, past, ranking, remedies
 from surgetank.search.goal import Per, goal
 from surgetank.search.lever import Lever, lever
-from surgetank.search.pool import Journal, Pool, processes
+from surgetank.search.pool import pool_of
 from surgetank.search.posterior import CONFIDENCE
 from surgetank.search.shape import levels, shape
 from surgetank.simulate import build
@@ -68,20 +67,10 @@ def search(
     question = _question(chosen, find, vary, range, until, degradation, budget, per)
     question = replace(question, precision=precision, runs_max=runs_max, seed=seed)
     _check(question)
-    known = Journal(journal)
-    if executor is not None:
-        given = executor
-        pool = Pool(lambda: given, known, can_revive=False)
-    else:
-        count = workers or os.cpu_count() or 1
-        pool = Pool(lambda: processes(count), known)
-    hunt = Search(question, pool, watch)
-    try:
+    with pool_of(executor, workers, journal) as pool:
+        hunt = Search(question, pool, watch)
         hunt.go()
         return _answer(hunt, try_remedies=try_remedies)
-    finally:
-        if executor is None:
-            pool.close()
 
 
 def _question(

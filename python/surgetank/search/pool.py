@@ -19,7 +19,7 @@ from typing import Final, ParamSpec, TypeVar
 from surgetank.errors import SurgetankError
 from surgetank.search.probe import Outcome, Task, probe
 
-__all__ = ["Inline", "Journal", "Pool", "dask_executor", "processes"]
+__all__ = ["Inline", "Journal", "Pool", "dask_executor", "pool_of", "processes"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -195,6 +195,21 @@ class Pool:
             raise _died()
         broken.shutdown(wait=False, cancel_futures=True)
         self._executor = None
+
+
+@contextmanager
+def pool_of(executor: Executor | None, workers: int | None, journal: Path | None) -> Iterator[Pool]:
+    """A pool on an executor that is the caller's to close, or on processes that end with it."""
+    known = Journal(journal)
+    if executor is not None:
+        yield Pool(lambda: executor, known, can_revive=False)
+        return
+    count = workers or os.cpu_count() or 1
+    pool = Pool(lambda: processes(count), known)
+    try:
+        yield pool
+    finally:
+        pool.close()
 
 
 class Running:

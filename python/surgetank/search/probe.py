@@ -106,8 +106,8 @@ def probe(task: Task) -> Outcome:
     """
     trace = simulate(task.scenario, seed=task.seed)
     measures = measure(trace)
-    verdict = judge(measures, task.scenario.limits.as_mapping(), trace)
     limits = task.scenario.limits.as_mapping()
+    verdict = judge(measures, limits, trace)
     by_status: dict[Status, list[str]] = {status: [] for status in Status}
     for reason in verdict.reasons:
         text = reason.name if reason.name in limits else f"{reason.name}: {reason.text}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from surgetank.search.find import Progress, Question, Search
 from surgetank.search.frontier import Curve, Frontier, Point
 from surgetank.search.goal import Per, goal
 from surgetank.search.lever import lever
-from surgetank.search.pool import Journal, Pool, processes
+from surgetank.search.pool import Pool, pool_of
 from surgetank.search.posterior import CONFIDENCE
 from surgetank.simulate import build
 
@@ -142,18 +141,8 @@ def frontier(
     plan = _Plan(chosen, budget, per, precision, runs_max, seed)
     lines = list(curves) if curves is not None else curves_of(chosen)
     levels = sorted(loads) if loads is not None else loads_of(chosen)
-    known = Journal(journal)
-    if executor is None:
-        count = workers or os.cpu_count() or 1
-        pool = Pool(lambda: processes(count), known)
-    else:
-        given = executor
-        pool = Pool(lambda: given, known, can_revive=False)
-    try:
+    with pool_of(executor, workers, journal) as pool:
         points = [p for curve in lines for p in _sweep(plan, curve, levels, pool, watch)]
-    finally:
-        if executor is None:
-            pool.close()
     return Frontier(
         scenario=chosen.name,
         title=chosen.title,
@@ -243,7 +232,7 @@ def _closed_form(plan: _Plan, scenario: Scenario, level: float) -> float | None:
     margin = market.margin
     value = safe_leverage(
         margin.maintenance / margin.initial,
-        (margin.close_out_bp + margin.liquidation_fee_bp * 0) / 1e4,
+        margin.close_out_bp / 1e4,
         market.price.path.volatility,
         plan.budget,
         mu,
