@@ -11,6 +11,7 @@
 //! one is empty (Cobham, *Operations Research* 2, 1954). A full queue refuses any arrival, so the high
 //! lane has no reserved room.
 
+pub mod codel;
 mod lanes;
 
 use crate::machine::{Draws, Machine};
