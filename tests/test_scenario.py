@@ -96,7 +96,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
      "faults[0].at_s", "the run ends before"),
     ({"layer": {"consensus": {"kind": "single", "node": 9}}}, "layer.consensus.node", "0..6"),
     ({"layer": {"gossip": {"kind": "direct"}}}, "layer", "needs `consensus.kind` single"),
-    ({"layer": {"queue": {"rule": "priority"}}}, "layer.queue", "`high`"),
+    ({"layer": {"queue": {"rule": "priority", "high": []}}}, "layer.queue", "`high`"),
     ({"flow": {"makers": {"count": 1}}}, "flow.makers", "needs a [market]"),
     ({"market": {"margin": {"initial": 0.01, "maintenance": 0.02}}}, "market.margin", "below"),
     ({"market": {"positions": {"leverage_max": 90}}}, "market", "margin.initial"),

@@ -283,6 +283,17 @@ impl Body {
     }
 }
 
+impl NewOrderSingle {
+    /// What its envelope says of it.
+    pub fn flags(&self) -> u8 {
+        let immediate = self.ord_type == OrdType::Market
+            || self.time_in_force == TimeInForce::ImmediateOrCancel;
+        flags::POST_ONLY * u8::from(self.post_only)
+            | flags::IMMEDIATE * u8::from(immediate)
+            | flags::REDUCE_ONLY * u8::from(self.reduce_only)
+    }
+}
+
 /// A message and who sent it when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Message {
@@ -296,15 +307,59 @@ pub struct Message {
     pub body: Body,
 }
 
-/// What the layer needs to know of a message in order to carry it.
+/// What the layer needs to know of a message in order to carry it, queue it and order it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Envelope {
     /// Its number.
     pub id: MessageId,
     /// Its class.
     pub class: Class,
+    /// What else a queue may know of it: bits of [`flags`].
+    pub flags: u8,
     /// Its size on the wire.
     pub size_bytes: u32,
+    /// Who sent it (for consensus messages: the validator).
+    pub account: AccountId,
+    /// What its sender pays for being served earlier, in millionths of a USD.
+    pub fee_micros: u32,
+    /// It is void in blocks above this height; 0 = never.
+    pub expires: u32,
+}
+
+impl Envelope {
+    /// One that pays nothing, never expires and says nothing more of itself.
+    pub fn plain(id: MessageId, class: Class, size_bytes: u32, account: AccountId) -> Envelope {
+        Envelope { id, class, flags: 0, size_bytes, account, fee_micros: 0, expires: 0 }
+    }
+
+    /// Whether all of these flags are set.
+    #[inline]
+    pub fn has(&self, flags: u8) -> bool {
+        self.flags & flags == flags
+    }
+
+    /// Whether it takes risk out of the venue: never shed, never priced out.
+    #[inline]
+    pub fn reduces_risk(&self) -> bool {
+        matches!(
+            self.class,
+            Class::PriceUpdate | Class::LiquidationOrder | Class::OrderCancelRequest
+        ) || self.has(flags::REDUCE_ONLY)
+    }
+}
+
+/// Bits of [`Envelope::flags`].
+pub mod flags {
+    /// The order is refused if it would match at once.
+    pub const POST_ONLY: u8 = 1;
+    /// The order is a market order, or cancelled if it does not match at once.
+    pub const IMMEDIATE: u8 = 2;
+    /// The order only reduces a position.
+    pub const REDUCE_ONLY: u8 = 4;
+    /// The message came by the express lane.
+    pub const EXPRESS: u8 = 8;
+    /// Its content cannot be read before its place is fixed.
+    pub const SEALED: u8 = 16;
 }
 
 /// One message's place in a block, and when it entered the queue of the node that put it there.

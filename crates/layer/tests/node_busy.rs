@@ -44,7 +44,7 @@ fn step(node: &mut Node, now: Ns, input: Input) -> Vec<Timer> {
 }
 
 fn client(id: u32) -> Input {
-    Input::Client(Envelope { id, class: Class::NewOrderSingle, size_bytes: 100 })
+    Input::Client(Envelope::plain(id, Class::NewOrderSingle, 100, 0))
 }
 
 #[test]

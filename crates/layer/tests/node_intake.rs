@@ -32,7 +32,7 @@ fn config(id: NodeId, service: Service, ordering: Ordering) -> Config {
 }
 
 fn envelope(id: u32, class: Class) -> Envelope {
-    Envelope { id, class, size_bytes: 100 }
+    Envelope::plain(id, class, 100, 0)
 }
 
 fn step(node: &mut Node, now: Ns, input: Input) -> Vec<Output> {
@@ -56,7 +56,7 @@ fn admitted(out: &[Output]) -> Vec<u32> {
 
 fn refused(out: &[Output]) -> Vec<(u32, Reason)> {
     let refusal = |output: &Output| match output {
-        Output::Refused(id, reason) => Some((*id, *reason)),
+        Output::Refused { message, reason, .. } => Some((*message, *reason)),
         _ => None,
     };
     out.iter().filter_map(refusal).collect()

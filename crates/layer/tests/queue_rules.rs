@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 
 use proptest::prelude::*;
 use surgetank_layer::machine::{Draws, Machine};
-use surgetank_layer::message::Class;
+use surgetank_layer::message::{Class, Envelope, flags};
+use surgetank_layer::queue::codel::Codel;
 use surgetank_layer::queue::{Config, Input, Output, Queue, Reason, Rule};
+use surgetank_layer::units::MS;
 
 const HIGH: u8 = 1 << Class::OrderCancelRequest as u8 | 1 << Class::LiquidationOrder as u8;
 
@@ -17,31 +19,63 @@ impl Draws for NoDraws {
     }
 }
 
-fn is_high(rule: Rule, class: Class) -> bool {
-    rule != Rule::Fifo && matches!(class, Class::OrderCancelRequest | Class::LiquidationOrder)
+fn rules() -> Vec<Rule> {
+    let law = Codel::new(MS, 10 * MS);
+    vec![
+        Rule::Fifo,
+        Rule::Priority { high: HIGH },
+        Rule::Class,
+        Rule::Fee,
+        Rule::Lanes { weights: [3, 5, 4, 1, 2, 1, 1, 1] },
+        Rule::Drr { quantum_bytes: 150 },
+        Rule::Codel { law },
+        Rule::FqCodel { quantum_bytes: 150, law },
+    ]
+}
+
+fn of(class: Class) -> Envelope {
+    Envelope::plain(0, class, 100, 0)
+}
+
+/// A client's message of any kind.
+fn envelopes() -> impl Strategy<Value = Envelope> {
+    (0usize..5, 0u32..4, 0u32..3, 50u32..200, any::<bool>()).prop_map(
+        |(class, account, fee_micros, size_bytes, post)| Envelope {
+            fee_micros,
+            flags: if post && class == 4 { flags::POST_ONLY } else { 0 },
+            ..Envelope::plain(0, Class::ALL[class], size_bytes, account)
+        },
+    )
+}
+
+/// `Some` = push, `None` = pop; each step is a millisecond.
+fn steps() -> impl Strategy<Value = Vec<Option<Envelope>>> {
+    prop::collection::vec(prop::option::weighted(0.6, envelopes()), 0..200)
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// Against two plain lists: same service, refusal exactly when full, same view by `iter`.
     #[test]
-    fn agrees_with_two_lists(
+    fn fifo_and_priority_agree_with_two_lists(
         priority in any::<bool>(),
         capacity in 0usize..6,
-        steps in prop::collection::vec((any::<bool>(), 0usize..5), 0..200),
+        steps in steps(),
     ) {
         let rule = if priority { Rule::Priority { high: HIGH } } else { Rule::Fifo };
-        let mut queue = Queue::new(Config { rule, capacity });
+        let mut queue = Queue::new(&Config { rule, capacity });
         let (mut high, mut low) = (VecDeque::new(), VecDeque::new());
         let mut outbox = Vec::new();
-        for (number, (push, class)) in steps.into_iter().enumerate() {
+        for (number, step) in steps.into_iter().enumerate() {
             let now = number as u64;
-            if push {
-                let class = Class::ALL[class];
-                queue.step(now, Input::Push { class, item: number }, &mut NoDraws, &mut outbox);
+            if let Some(envelope) = step {
+                let input = Input::Push { envelope, item: number };
+                queue.step(now, input, &mut NoDraws, &mut outbox);
                 if high.len() + low.len() == capacity {
                     let reason = Reason::QueueFull;
                     prop_assert_eq!(outbox.pop(), Some(Output::Refused { item: number, reason }));
-                } else if is_high(rule, class) {
+                } else if priority && HIGH >> envelope.class as u8 & 1 == 1 {
                     high.push_back((number, now));
                 } else {
                     low.push_back((number, now));
@@ -65,32 +99,166 @@ proptest! {
         }
     }
 
+    /// Every rule: what was pushed is served once, or refused once with a reason; never more wait
+    /// than may; the same steps give the same service; what reduces risk is thrown away for nobody.
+    #[test]
+    fn nothing_is_lost_or_doubled(rule in prop::sample::select(rules()), capacity in 1usize..8,
+                                  steps in steps()) {
+        let by_fee = matches!(rule, Rule::Fee);
+        let mut queue = Queue::new(&Config { rule, capacity });
+        let mut twin = queue.clone();
+        let (mut outbox, mut other) = (Vec::new(), Vec::new());
+        let mut pushed = Vec::new();
+        let end = steps.len();
+        for (number, step) in steps.into_iter().chain(vec![None; capacity + 1]).enumerate() {
+            let now = number as u64 * MS;
+            let input = match step {
+                Some(envelope) => {
+                    pushed.push((number, envelope));
+                    Input::Push { envelope, item: number }
+                }
+                None => Input::Pop,
+            };
+            queue.step(now, input.clone(), &mut NoDraws, &mut outbox);
+            twin.step(now, input, &mut NoDraws, &mut other);
+            prop_assert!(queue.len() <= capacity);
+            prop_assert_eq!(queue.iter().count(), queue.len());
+        }
+        prop_assert_eq!(&outbox, &other, "{}", end);
+        prop_assert!(queue.is_empty());
+        let mut ends: Vec<usize> = Vec::new();
+        for output in outbox {
+            match output {
+                Output::Served(served) => ends.push(served.item),
+                Output::Refused { item, reason } => {
+                    let (_, envelope) = pushed.iter().find(|(n, _)| *n == item).expect("pushed");
+                    prop_assert!(reason == Reason::QueueFull || !envelope.reduces_risk() || by_fee, "{:?}", envelope);
+                    ends.push(item);
+                }
+                Output::Empty => {}
+            }
+        }
+        ends.sort_unstable();
+        let due: Vec<usize> = pushed.into_iter().map(|(number, _)| number).collect();
+        prop_assert_eq!(ends, due);
+    }
+
+    /// `iter` says what the pops then give, when nothing comes and nothing is shed.
+    #[test]
+    fn iter_foretells_the_pops(rule in prop::sample::select(rules()), steps in steps(),
+                               peeks in any::<bool>()) {
+        let mut queue = Queue::new(&Config { rule, capacity: 50 });
+        for (number, step) in steps.into_iter().enumerate() {
+            match step {
+                Some(envelope) => { let _ = queue.push(0, &envelope, number); }
+                None => { queue.pop(0); }
+            }
+        }
+        if peeks {
+            let first = queue.iter().next().map(|waiting| waiting.item);
+            prop_assert_eq!(queue.peek(0).map(|waiting| waiting.item), first);
+        }
+        let foretold: Vec<usize> = queue.iter().map(|waiting| waiting.item).collect();
+        let served: Vec<usize> =
+            std::iter::from_fn(|| queue.pop(0)).map(|waiting| waiting.item).collect();
+        prop_assert_eq!(served, foretold);
+    }
+
+    /// Under every rule but `fee` an account's messages of one kind are served in its order.
+    #[test]
+    fn an_accounts_own_order_is_kept(
+        rule in prop::sample::select(rules()),
+        items in prop::collection::vec(envelopes(), 0..40),
+    ) {
+        let by_fee = matches!(rule, Rule::Fee);
+        let mut queue = Queue::new(&Config { rule, capacity: 50 });
+        for (number, envelope) in items.iter().enumerate() {
+            queue.push(0, envelope, number).expect("there is room");
+        }
+        let served: Vec<usize> = std::iter::from_fn(|| queue.pop(0)).map(|w| w.item).collect();
+        for (rank, &a) in served.iter().enumerate() {
+            for &b in &served[rank + 1..] {
+                let kind = |n: usize| (items[n].account, items[n].class, items[n].flags);
+                let fees = by_fee && items[a].fee_micros != items[b].fee_micros;
+                prop_assert!(kind(a) != kind(b) || a < b || fees, "{} before {}", a, b);
+            }
+        }
+    }
+
     /// What is not kept is gone, and the others stay in order.
     #[test]
-    fn retain_keeps_order(items in prop::collection::vec(0usize..5, 0..50)) {
-        let rule = Rule::Priority { high: HIGH };
-        let mut queue = Queue::new(Config { rule, capacity: 100 });
-        for (number, class) in items.iter().enumerate() {
-            queue.push(0, Class::ALL[*class], number).expect("there is room");
+    fn retain_keeps_order(
+        rule in prop::sample::select(rules().into_iter().take(4).collect::<Vec<_>>()),
+        items in prop::collection::vec(envelopes(), 0..50),
+    ) {
+        let mut queue = Queue::new(&Config { rule, capacity: 100 });
+        for (number, envelope) in items.iter().enumerate() {
+            queue.push(0, envelope, number).expect("there is room");
         }
         let due: Vec<usize> =
             queue.iter().map(|waiting| waiting.item).filter(|item| item % 3 != 0).collect();
         queue.retain(|waiting| waiting.item % 3 != 0);
+        prop_assert_eq!(queue.len(), due.len());
         let served: Vec<usize> =
-            std::iter::from_fn(|| queue.pop()).map(|waiting| waiting.item).collect();
+            std::iter::from_fn(|| queue.pop(0)).map(|waiting| waiting.item).collect();
         prop_assert_eq!(served, due);
         prop_assert!(queue.is_empty());
+    }
+
+    /// Shreedhar & Varghese, Lemma 2: while two accounts stay busy, the bytes that each is served
+    /// differ by at most the quantum and twice the largest message.
+    #[test]
+    fn drr_shares_equally(sizes in prop::collection::vec(1u32..300, 60..120),
+                          quantum_bytes in 1u32..500) {
+        let mut queue = Queue::new(&Config { rule: Rule::Drr { quantum_bytes }, capacity: 1_000 });
+        let largest = u64::from(*sizes.iter().max().expect("some"));
+        for (number, &size) in sizes.iter().enumerate() {
+            // Three accounts; the third sends least.
+            let account = [0, 1, 0, 1, 2][number % 5];
+            let envelope = Envelope::plain(0, Class::NewOrderSingle, size, account);
+            queue.push(0, &envelope, envelope).expect("room");
+        }
+        let (mut left, mut served) = ([0usize; 3], [0u64; 3]);
+        queue.iter().for_each(|w| left[w.item.account as usize] += 1);
+        while let Some(next) = queue.pop(0) {
+            let account = next.item.account as usize;
+            served[account] += u64::from(next.item.size_bytes);
+            left[account] -= 1;
+            for (a, b) in [(0, 1), (0, 2), (1, 2)] {
+                if left[a] > 0 && left[b] > 0 {
+                    let bound = u64::from(quantum_bytes) + 2 * largest;
+                    prop_assert!(served[a].abs_diff(served[b]) <= bound, "{:?}", served);
+                }
+            }
+        }
+    }
+
+    /// While all lanes are busy, `Σ weights` services in a row hold each class exactly its weight.
+    #[test]
+    fn lanes_serve_by_weight(weights in prop::array::uniform5(1u8..6)) {
+        let [a, b, c, d, e] = weights;
+        let rule = Rule::Lanes { weights: [a, b, c, d, e, 1, 1, 1] };
+        let mut queue = Queue::new(&Config { rule, capacity: 1_000 });
+        let cycle: usize = weights.iter().map(|&w| usize::from(w)).sum();
+        for number in 0..100 {
+            queue.push(0, &of(Class::ALL[number % 5]), number % 5).expect("room");
+        }
+        for _ in 0..20 / weights.iter().max().expect("five") {
+            let mut served = [0u8; 5];
+            (0..cycle).for_each(|_| served[queue.pop(0).expect("busy").item] += 1);
+            prop_assert_eq!(served, weights);
+        }
     }
 }
 
 #[test]
 fn every_class_takes_the_lane_that_the_mask_says() {
     for high in 0..=u8::MAX {
-        let mut queue = Queue::new(Config { rule: Rule::Priority { high }, capacity: 8 });
+        let mut queue = Queue::new(&Config { rule: Rule::Priority { high }, capacity: 8 });
         for class in Class::ALL {
-            queue.push(0, class, class).expect("there is room");
+            queue.push(0, &of(class), class).expect("there is room");
         }
-        let served: Vec<Class> = std::iter::from_fn(|| queue.pop()).map(|w| w.item).collect();
+        let served: Vec<Class> = std::iter::from_fn(|| queue.pop(0)).map(|w| w.item).collect();
         let (mut due, low): (Vec<Class>, Vec<Class>) =
             Class::ALL.into_iter().partition(|&class| high & (1 << class as u8) != 0);
         due.extend(low);
@@ -99,20 +267,89 @@ fn every_class_takes_the_lane_that_the_mask_says() {
 }
 
 #[test]
+fn class_serves_makers_then_cancels_then_takers() {
+    let post = Envelope { flags: flags::POST_ONLY, ..of(Class::NewOrderSingle) };
+    let arrivals = [
+        ("taker", of(Class::NewOrderSingle)),
+        ("cancel", of(Class::OrderCancelRequest)),
+        ("post-only", post),
+        ("replace", of(Class::OrderCancelReplaceRequest)),
+        ("liquidation", of(Class::LiquidationOrder)),
+    ];
+    let mut queue = Queue::new(&Config { rule: Rule::Class, capacity: 5 });
+    for (name, envelope) in arrivals {
+        queue.push(0, &envelope, name).expect("room");
+    }
+    let order: Vec<&str> = queue.iter().map(|w| w.item).collect();
+    assert_eq!(order, ["post-only", "liquidation", "cancel", "taker", "replace"]);
+    // Full: a cancel pushes the newest of the last group out; a taker is refused.
+    assert_eq!(queue.push(0, &of(Class::OrderCancelRequest), "second"), Ok(Some("replace")));
+    let refused = queue.push(0, &of(Class::NewOrderSingle), "late");
+    assert_eq!(refused, Err(("late", Reason::QueueFull)));
+}
+
+#[test]
+fn the_dearest_first_and_the_cheapest_makes_room() {
+    let fee = |fee_micros| Envelope { fee_micros, ..of(Class::NewOrderSingle) };
+    let mut queue = Queue::new(&Config { rule: Rule::Fee, capacity: 3 });
+    for (name, micros) in [("a", 5), ("b", 9), ("c", 5)] {
+        queue.push(0, &fee(micros), name).expect("room");
+    }
+    assert_eq!(queue.push(0, &fee(5), "d"), Err(("d", Reason::QueueFull)));
+    assert_eq!(queue.push(0, &fee(6), "e"), Ok(Some("c")), "of the cheapest the newest goes");
+    let served: Vec<&str> = std::iter::from_fn(|| queue.pop(0)).map(|w| w.item).collect();
+    assert_eq!(served, ["b", "e", "a"]);
+}
+
+#[test]
+fn a_sparse_account_waits_for_nobodys_backlog() {
+    let law = Codel::new(MS, 10 * MS);
+    let mut queue =
+        Queue::new(&Config { rule: Rule::FqCodel { quantum_bytes: 100, law }, capacity: 100 });
+    let from = |account| Envelope::plain(0, Class::NewOrderSingle, 100, account);
+    (0..50).for_each(|n| assert_eq!(queue.push(0, &from(1), n), Ok(None)));
+    assert_eq!(queue.pop(0).map(|w| w.item), Some(0));
+    queue.push(0, &from(2), 99).expect("room");
+    assert_eq!(queue.pop(0).map(|w| w.item), Some(99));
+    assert_eq!(queue.pop(0).map(|w| w.item), Some(1));
+}
+
+#[test]
+fn codel_sheds_what_stands_but_never_cancels() {
+    let law = Codel::new(MS, 10 * MS);
+    let mut queue = Queue::new(&Config { rule: Rule::Codel { law }, capacity: 1_000 });
+    for number in 0..400u64 {
+        let cancel = number % 2 == 0;
+        let class = if cancel { Class::OrderCancelRequest } else { Class::NewOrderSingle };
+        queue.push(0, &of(class), number).expect("room");
+    }
+    let (mut shed, mut served) = (Vec::new(), Vec::new());
+    let mut now = 5 * MS;
+    while let Some(next) = queue.pop(now) {
+        served.push(next.item);
+        shed.extend(queue.shed());
+        now += MS;
+    }
+    assert!(!shed.is_empty());
+    assert!(shed.iter().all(|number| number % 2 == 1), "{shed:?}");
+    assert_eq!(served.len() + shed.len(), 400);
+}
+
+#[test]
 fn a_cleared_queue_is_empty_and_has_all_its_room() {
-    for class in [Class::LiquidationOrder, Class::NewOrderSingle] {
-        let mut queue = Queue::new(Config { rule: Rule::Priority { high: HIGH }, capacity: 1 });
-        queue.push(0, class, 1).expect("there is room");
-        assert_eq!(queue.push(0, class, 2), Err((2, Reason::QueueFull)));
+    for rule in rules() {
+        let mut queue = Queue::new(&Config { rule, capacity: 1 });
+        queue.push(0, &of(Class::NewOrderSingle), 1).expect("there is room");
+        assert!(queue.push(0, &of(Class::NewOrderSingle), 2).is_err());
         queue.clear();
         assert!(queue.is_empty());
-        assert_eq!(queue.pop(), None);
-        queue.push(0, class, 3).expect("there is room");
+        assert_eq!(queue.pop(0), None);
+        queue.push(0, &of(Class::NewOrderSingle), 3).expect("there is room");
     }
 }
 
 /// Ten thousand nodes have two each.
 #[test]
 fn an_empty_queue_is_small() {
-    assert!(size_of::<Queue<u64>>() <= 96, "{} bytes", size_of::<Queue<u64>>());
+    assert!(size_of::<Queue<u64>>() <= 112, "{} bytes", size_of::<Queue<u64>>());
 }

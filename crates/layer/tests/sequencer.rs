@@ -19,7 +19,7 @@ impl Draws for NoDraws {
 
 fn entry(id: u32) -> Entry {
     let class = Class::NewOrderSingle;
-    Entry { envelope: Envelope { id, class, size_bytes: 100 }, queued_ns: 0 }
+    Entry { envelope: Envelope::plain(id, class, 100, 0), queued_ns: 0 }
 }
 
 /// A sequencer with a node around it that drains a queue of equal messages, oldest first.

@@ -49,6 +49,13 @@ REASONS: Final = (
     "gateway down",
     "expired",
     "packet lost",
+    "shed",
+    "rate exceeded",
+    "fee too low",
+    "cancelled before",
+    "not revealed",
+    "undecryptable",
+    "throttled",
 )
 """Names of `messages.reason`."""
 
@@ -116,6 +123,8 @@ SCHEMA: Final[Mapping[str, Mapping[str, Column]]] = MappingProxyType(
             "tries": _U8,
             "source": _U8,
             "height": _U32_OR_NULL,
+            "position": _U32_OR_NULL,
+            "fee_micros": _U32,
             "created_ns": _U64,
             "gateway_ns": _U64_OR_NULL,
             "admitted_ns": _U64_OR_NULL,

@@ -59,9 +59,15 @@ pub struct Queue {
     pub mempool_max: u32,
     /// Classes of the high lane under `priority`: `price-update`, `liquidation-order`, `cancel`, `replace`, `order`.
     pub high: Vec<ClassName>,
+    /// Weights under `lanes`.
+    pub weights: Weights,
+    /// Bytes that an account may send per round under `drr` and `fq-codel`.
+    pub quantum_bytes: u32,
+    /// When `codel` and `fq-codel` shed.
+    pub codel: Codel,
 }
 
-/// Who is served first.
+/// Who is served first, or how a batch gets its order.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum QueueRule {
@@ -69,6 +75,46 @@ pub enum QueueRule {
     Fifo,
     /// Two classes, non-preemptive, first come first served in each.
     Priority,
+    /// Post-only orders, then cancels, then takers (Hyperliquid).
+    Class,
+    /// Highest fee first.
+    Fee,
+    /// Interleaved weighted round robin over classes (CometBFT ADR-118).
+    Lanes,
+    /// Deficit round robin by account.
+    Drr,
+    /// First come, first served; CoDel sheds.
+    Codel,
+    /// Deficit round robin by account; CoDel sheds in each.
+    FqCodel,
+    /// A class of the user's, handed to the run.
+    Custom,
+}
+
+/// Weights of classes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Weights {
+    /// PriceUpdate
+    pub price_update: u8,
+    /// LiquidationOrder
+    pub liquidation_order: u8,
+    /// OrderCancelRequest
+    pub cancel: u8,
+    /// OrderCancelReplaceRequest
+    pub replace: u8,
+    /// NewOrderSingle
+    pub order: u8,
+}
+
+/// CoDel's two constants.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Codel {
+    /// Sojourn that may stand.
+    pub target_ms: f64,
+    /// For how long more may stand before anything is shed.
+    pub interval_ms: f64,
 }
 
 /// A class of client messages, as scenarios name it.

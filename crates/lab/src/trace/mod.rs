@@ -70,6 +70,20 @@ pub enum Reason {
     Expired = 4,
     /// The packet was lost.
     PacketLost = 5,
+    /// It waited too long, or made room for another.
+    Shed = 6,
+    /// Its account had used its rate up.
+    RateExceeded = 7,
+    /// It offered less than the present price.
+    FeeTooLow = 8,
+    /// Its cancel came first.
+    CancelledBefore = 9,
+    /// Its sender did not reveal what it says.
+    NotRevealed = 10,
+    /// Too many keypers kept silent.
+    Undecryptable = 11,
+    /// Non-essential flow waits while the venue is under strain.
+    Throttled = 12,
 }
 
 /// Who sent it.
@@ -99,6 +113,8 @@ pub struct Record {
     pub message: Message,
     /// Bytes on the wire.
     pub size_bytes: u32,
+    /// What its sender offers to be served earlier, in millionths of a USD.
+    pub fee_micros: u32,
     /// Where it enters.
     pub gateway: NodeId,
     /// Who sent it.
@@ -113,6 +129,8 @@ pub struct Record {
     pub reason: Reason,
     /// The block that it is in; 0 = none.
     pub height: Height,
+    /// Its place in that block, from 0.
+    pub position: u32,
     /// Arrival at the gateway.
     pub gateway_ns: Ns,
     /// Validated there.
@@ -141,6 +159,7 @@ impl Record {
         Record {
             message,
             size_bytes,
+            fee_micros: 0,
             gateway,
             source,
             serial,
@@ -148,6 +167,7 @@ impl Record {
             outcome: Outcome::Pending,
             reason: Reason::None,
             height: 0,
+            position: u32::MAX,
             gateway_ns: NEVER,
             admitted_ns: NEVER,
             queued_ns: NEVER,

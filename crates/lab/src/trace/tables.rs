@@ -40,6 +40,8 @@ fn messages(world: &World) -> Table {
         ("tries", u8s(records, |r| r.tries)),
         ("source", u8s(records, |r| r.source as u8)),
         ("height", Column::OptionU32(records.iter().map(height).collect())),
+        ("position", Column::OptionU32(records.iter().map(|r| r.position).collect())),
+        ("fee_micros", u32s(records, |r| r.fee_micros)),
         ("created_ns", Column::U64(records.iter().map(|r| r.message.sent_ns).collect())),
         ("gateway_ns", stamps(records, |r| r.gateway_ns)),
         ("admitted_ns", stamps(records, |r| r.admitted_ns)),

@@ -21,7 +21,7 @@ use crate::agenda::Agenda;
 use crate::flow::Tape;
 use crate::network::{Delays, Faults, Graph};
 use crate::price::OutsidePrice;
-use crate::scenario::{self, Consensus, Delay, FaultKind, Gossip, Scenario, ms, us};
+use crate::scenario::{self, Consensus, Delay, FaultKind, Gossip, QueueRule, Scenario, ms, us};
 use crate::seed::Seed;
 
 impl World {
@@ -152,20 +152,37 @@ fn build_service(service: &scenario::Service) -> Service {
     }
 }
 
+fn build_rule(queue: &scenario::Queue) -> queue::Rule {
+    let quantum_bytes = queue.quantum_bytes;
+    let codel = &queue.codel;
+    let law = queue::codel::Codel::new(ms(codel.target_ms), ms(codel.interval_ms).max(1));
+    match queue.rule {
+        QueueRule::Fifo | QueueRule::Custom => queue::Rule::Fifo,
+        QueueRule::Priority => queue::Rule::Priority {
+            high: queue.high.iter().fold(0, |mask, &name| mask | 1 << class_of(name) as u8),
+        },
+        QueueRule::Class => queue::Rule::Class,
+        QueueRule::Fee => queue::Rule::Fee,
+        QueueRule::Lanes => {
+            let w = &queue.weights;
+            let weights =
+                [w.price_update, w.liquidation_order, w.cancel, w.replace, w.order, 1, 1, 1];
+            queue::Rule::Lanes { weights }
+        }
+        QueueRule::Drr => queue::Rule::Drr { quantum_bytes },
+        QueueRule::Codel => queue::Rule::Codel { law },
+        QueueRule::FqCodel => queue::Rule::FqCodel { quantum_bytes, law },
+    }
+}
+
 fn node_config(scenario: &Scenario, graph: &Graph, service: Service, id: NodeId) -> node::Config {
     let layer = &scenario.layer;
-    let rule = match layer.queue.rule {
-        scenario::QueueRule::Fifo => queue::Rule::Fifo,
-        scenario::QueueRule::Priority => queue::Rule::Priority {
-            high: layer.queue.high.iter().fold(0, |mask, &name| mask | 1 << class_of(name) as u8),
-        },
-    };
     node::Config {
         id,
         nodes: scenario.network.nodes,
         degree: graph.offsets[id as usize + 1] - graph.offsets[id as usize],
         gossip: build_gossip(&layer.gossip),
-        rule,
+        rule: build_rule(&layer.queue),
         ingress_max: layer.queue.ingress_max as usize,
         mempool_max: layer.queue.mempool_max as usize,
         service,

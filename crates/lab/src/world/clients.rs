@@ -2,8 +2,9 @@
 
 use surgetank_layer::codec;
 use surgetank_layer::gossip::Frame;
-use surgetank_layer::message::{Block, Body, Class, Message};
+use surgetank_layer::message::{Block, Body, Class, Envelope, Message};
 use surgetank_layer::node::{Input, Packet};
+use surgetank_layer::queue;
 use surgetank_layer::units::{AccountId, MessageId, NodeId, Ns};
 
 use super::{Event, World};
@@ -70,7 +71,7 @@ impl World {
         self.clients.serials[source as usize] += 1;
         let size_bytes = codec::encoded_len(&body) as u32 + self.clients.overhead_bytes;
         let slot = self.records.len() as u32;
-        let envelope = self.carry(body.class(), size_bytes, slot, gateway);
+        let envelope = self.carry(envelope_of(account, &body, size_bytes), slot, gateway);
         let message = Message { id: envelope.id, account, sent_ns, body };
         let record = Record::new(message, size_bytes, gateway, source, serial);
         let reaches = sent_ns.max(self.now) + self.clients.crossing(&record, false);
@@ -87,7 +88,7 @@ impl World {
         let cell = message as usize * self.nodes.len() + gateway as usize;
         if !self.up[gateway as usize] {
             self.incidents.missed(gateway);
-            return self.turn_away(slot, Reason::GatewayDown);
+            return self.turn_away(slot, Reason::GatewayDown, 0);
         }
         self.arrivals[cell] = self.arrivals[cell].min(self.now);
         self.step(gateway, Input::Client(envelope));
@@ -98,11 +99,33 @@ impl World {
         record.admitted_ns = self.now;
     }
 
-    pub(super) fn refused(&mut self, node: NodeId, message: MessageId) {
+    pub(super) fn refused(
+        &mut self,
+        node: NodeId,
+        message: MessageId,
+        reason: queue::Reason,
+        retry_after_ns: Ns,
+    ) {
         let slot = self.carried[message as usize].slot;
+        let gateway = self.records[slot as usize].gateway;
+        if node != gateway && self.leader != Some(node) {
+            // It still waits elsewhere.
+            return;
+        }
         let full = self.nodes[node as usize].mempool_len() >= self.mempool_max();
-        let reason = if full { Reason::MempoolFull } else { Reason::IngressFull };
-        self.turn_away(slot, reason);
+        let reason = match reason {
+            queue::Reason::QueueFull if full => Reason::MempoolFull,
+            queue::Reason::QueueFull => Reason::IngressFull,
+            queue::Reason::Shed => Reason::Shed,
+            queue::Reason::RateExceeded => Reason::RateExceeded,
+            queue::Reason::FeeTooLow => Reason::FeeTooLow,
+            queue::Reason::Expired => Reason::Expired,
+            queue::Reason::CancelledBefore => Reason::CancelledBefore,
+            queue::Reason::NotRevealed => Reason::NotRevealed,
+            queue::Reason::Undecryptable => Reason::Undecryptable,
+            queue::Reason::Throttled => Reason::Throttled,
+        };
+        self.turn_away(slot, reason, retry_after_ns);
     }
 
     fn mempool_max(&self) -> usize {
@@ -110,7 +133,7 @@ impl World {
     }
 
     /// A refusal: the client tries again later, or gives up.
-    fn turn_away(&mut self, slot: u32, reason: Reason) {
+    fn turn_away(&mut self, slot: u32, reason: Reason, retry_after_ns: Ns) {
         let record = &mut self.records[slot as usize];
         record.reason = reason;
         if u32::from(record.tries) >= self.clients.tries_max {
@@ -119,6 +142,7 @@ impl World {
         }
         record.tries += 1;
         let backoff = self.clients.backoff_ns << (record.tries - 1).min(16);
+        let backoff = backoff.max(retry_after_ns);
         let there_and_back =
             self.clients.crossing(record, true) + self.clients.crossing(record, false);
         self.agenda.push(self.now + backoff + there_and_back, Event::Gateway(slot));
@@ -139,6 +163,12 @@ impl World {
         }
         record.confirmed_ns = at + self.clients.crossing(record, true);
     }
+}
+
+/// What the layer may know of a client's message.
+fn envelope_of(account: AccountId, body: &Body, size_bytes: u32) -> Envelope {
+    let flags = if let Body::NewOrderSingle(order) = body { order.flags() } else { 0 };
+    Envelope { flags, ..Envelope::plain(0, body.class(), size_bytes, account) }
 }
 
 /// Size of a gossip frame that is not a message.

@@ -299,7 +299,9 @@ impl World {
             Output::Packet { to, packet } => self.send_packet(node, to, packet),
             Output::Publish(payload) => self.publish(node, payload),
             Output::Admitted(message) => self.admitted(message),
-            Output::Refused(message, _) => self.refused(node, message),
+            Output::Refused { message, reason, retry_after_ns } => {
+                self.refused(node, message, reason, retry_after_ns);
+            }
             Output::Decided(block, round) => self.decided(node, &block, round),
             Output::Executed(block) => self.executed(node, &block),
             Output::Equivocation(_) => self.equivocations += 1,
@@ -372,17 +374,17 @@ impl World {
         };
         let slot = self.payloads.len() as u32;
         self.payloads.push(payload.clone());
-        let envelope = self.carry(class, size_bytes, slot, node);
+        let envelope = self.carry(Envelope::plain(0, class, size_bytes, node), slot, node);
         self.step(node, Input::Publish(envelope, payload));
     }
 
     /// Gives a message its number on the wire. Its origin has it from the start.
-    fn carry(&mut self, class: Class, size_bytes: u32, slot: u32, origin: NodeId) -> Envelope {
+    fn carry(&mut self, envelope: Envelope, slot: u32, origin: NodeId) -> Envelope {
         let id = self.carried.len() as MessageId;
-        let envelope = Envelope { id, class, size_bytes };
+        let envelope = Envelope { id, ..envelope };
         self.carried.push(Carried { envelope, slot });
         self.arrivals.resize(self.arrivals.len() + self.nodes.len(), NEVER);
-        if class.is_consensus() {
+        if envelope.class.is_consensus() {
             self.arrivals[id as usize * self.nodes.len() + origin as usize] = self.now;
         }
         envelope
@@ -405,9 +407,10 @@ impl World {
             }),
         }
         let now = self.now;
-        for entry in &block.entries {
+        for (position, entry) in block.entries.iter().enumerate() {
             if let Some(record) = self.reported_by(node, entry.envelope.id) {
                 record.height = block.height;
+                record.position = position as u32;
                 record.queued_ns = entry.queued_ns;
                 record.proposed_ns = block.proposed_ns;
                 record.decided_ns = now;

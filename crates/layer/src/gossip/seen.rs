@@ -24,6 +24,13 @@ impl Seen {
         is_new
     }
 
+    /// Forgets a message.
+    pub fn remove(&mut self, id: MessageId) {
+        if let Some(word) = self.words.get_mut(id as usize / 64) {
+            *word &= !(1 << (id % 64));
+        }
+    }
+
     /// Whether a message was seen.
     #[inline]
     pub fn contains(&self, id: MessageId) -> bool {

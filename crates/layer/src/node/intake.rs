@@ -40,9 +40,12 @@ impl Node {
         out: &mut Vec<Output>,
     ) {
         if self.serving < self.service.servers {
-            self.serve(now, work, draws, out);
-        } else if let Err((work, reason)) = self.ingress.push(now, work.envelope.class, work) {
-            self.refuse(work, reason, out);
+            return self.serve(now, work, draws, out);
+        }
+        match self.ingress.push(now, &work.envelope, work) {
+            Ok(None) => {}
+            Ok(Some(displaced)) => self.refuse(displaced, Reason::Shed, out),
+            Err((work, reason)) => self.refuse(work, reason, out),
         }
     }
 
@@ -66,8 +69,11 @@ impl Node {
     ) {
         self.serving -= 1;
         self.validation_busy.end(now);
-        if let Some(next) = self.ingress.pop() {
+        if let Some(next) = self.ingress.pop(now) {
             self.serve(now, next.item, draws, out);
+        }
+        for shed in self.ingress.shed() {
+            self.refuse(shed, Reason::Shed, out);
         }
         self.accept(now, work, draws, out);
     }
@@ -118,19 +124,28 @@ impl Node {
         if self.known.contains(envelope.id) {
             return;
         }
-        if let Err((_, reason)) = self.mempool.push(now, envelope.class, envelope) {
-            return self.refuse(work, reason, out);
+        match self.mempool.push(now, &envelope, envelope) {
+            Ok(None) => {}
+            Ok(Some(displaced)) => self.forget(displaced, Reason::Shed, out),
+            Err((_, reason)) => return self.refuse(work, reason, out),
         }
         self.known.insert(envelope.id);
         self.mempool_bytes += u64::from(envelope.size_bytes);
         self.tell_sequencer(now, draws, out);
     }
 
+    /// A message that waited for ordering is thrown away.
+    pub(super) fn forget(&mut self, envelope: Envelope, reason: Reason, out: &mut Vec<Output>) {
+        self.mempool_bytes -= u64::from(envelope.size_bytes);
+        self.known.remove(envelope.id);
+        out.push(Output::Refused { message: envelope.id, reason, retry_after_ns: 0 });
+    }
+
     /// Says no where somebody listens: to the client at its gateway, and from the only sequencer.
     fn refuse(&mut self, work: Work, reason: Reason, out: &mut Vec<Output>) {
         let only_chance = matches!(self.orderer, Orderer::Single { .. }) && self.orders();
         if work.from == CLIENT || only_chance {
-            out.push(Output::Refused(work.envelope.id, reason));
+            out.push(Output::Refused { message: work.envelope.id, reason, retry_after_ns: 0 });
         }
     }
 

@@ -189,8 +189,15 @@ pub enum Output {
     After(Ns, Timer),
     /// A client's message was validated at this gateway.
     Admitted(MessageId),
-    /// A message was turned away here.
-    Refused(MessageId, queue::Reason),
+    /// A message was turned away here. Of a message that waits at several nodes, each says so.
+    Refused {
+        /// Which.
+        message: MessageId,
+        /// Why.
+        reason: queue::Reason,
+        /// Sending again earlier than this is in vain; 0 = no hint.
+        retry_after_ns: Ns,
+    },
     /// This node knows that the block is decided.
     Decided(Arc<Block>, crate::units::Round),
     /// This node has executed the block.
@@ -248,7 +255,7 @@ enum Orderer {
 impl Node {
     /// A node at rest.
     pub fn new(config: Config) -> Node {
-        let bounds = |capacity| queue::Config { rule: config.rule, capacity };
+        let bounds = |capacity| queue::Config { rule: config.rule.clone(), capacity };
         let orderer = match config.ordering {
             Ordering::None => Orderer::None,
             Ordering::Single { node, sequencer } => Orderer::Single {
@@ -270,13 +277,13 @@ impl Node {
             id: config.id,
             nodes: config.nodes,
             gossip: config.gossip.map(|gossip| Gossip::new(gossip, config.degree)),
-            ingress: Queue::new(bounds(config.ingress_max)),
+            ingress: Queue::new(&bounds(config.ingress_max)),
             serving: 0,
             validation_busy: Busy::default(),
             consensus_busy: Busy::default(),
             execution_busy: Busy::default(),
             hearing: VecDeque::new(),
-            mempool: Queue::new(bounds(config.mempool_max)),
+            mempool: Queue::new(&bounds(config.mempool_max)),
             mempool_bytes: 0,
             known: Seen::default(),
             included: Seen::default(),

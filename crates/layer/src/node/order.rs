@@ -6,6 +6,7 @@ use super::{Node, Orderer, Output, Packet, Timer};
 use crate::consensus::{single, tendermint};
 use crate::machine::{Draws, Machine};
 use crate::message::{Block, Entry, Payload, Proposal};
+use crate::queue::Reason;
 use crate::sequencer::{self, chain};
 use crate::units::{Digest, Height, Ns};
 
@@ -138,7 +139,7 @@ impl Node {
                     out.push(Output::After(at_ns.saturating_sub(now), Timer::Sequencer));
                 }
                 sequencer::Output::Close { messages_max, bytes_max } => {
-                    let entries = self.drain(messages_max, bytes_max);
+                    let entries = self.drain(now, messages_max, bytes_max, out);
                     let input = sequencer::Input::Seal { entries, proposer: self.id };
                     self.sequence(now, input, draws, out);
                     if !self.mempool.is_empty() {
@@ -150,19 +151,28 @@ impl Node {
         }
     }
 
-    fn drain(&mut self, messages_max: u32, bytes_max: u64) -> Vec<Entry> {
+    fn drain(
+        &mut self,
+        now: Ns,
+        messages_max: u32,
+        bytes_max: u64,
+        out: &mut Vec<Output>,
+    ) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut bytes = 0;
         while entries.len() < messages_max as usize {
-            let Some(next) = self.mempool.iter().next() else { break };
+            let Some(next) = self.mempool.peek(now) else { break };
             let size = u64::from(next.item.size_bytes);
             if bytes + size > bytes_max && !entries.is_empty() {
                 break;
             }
             bytes += size;
             self.mempool_bytes -= size;
-            let Some(taken) = self.mempool.pop() else { break };
+            let Some(taken) = self.mempool.pop(now) else { break };
             entries.push(Entry { envelope: taken.item, queued_ns: taken.queued_ns });
+        }
+        for shed in self.mempool.shed() {
+            self.forget(shed, Reason::Shed, out);
         }
         entries
     }

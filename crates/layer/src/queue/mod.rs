@@ -3,24 +3,46 @@
 //! # Rules
 //! 1. Nothing is lost: an item is served, or its refusal is said with a reason.
 //! 2. No more than `capacity` items wait.
-//! 3. Within a lane, first come, first served.
+//! 3. The same pushes and pops at the same times give the same service.
+//! 4. Under the rules that shed, what reduces risk ([`Envelope::reduces_risk`]) is never shed for
+//!    something that does not.
 //!
 //! # Theory of operation
-//! A rule chooses the lane that an arriving item joins and the lane that is served next. [`Rule::Fifo`]
-//! has one lane. [`Rule::Priority`] has two, served non-preemptively: the low lane only when the high
-//! one is empty (Cobham, *Operations Research* 2, 1954). A full queue refuses any arrival, so the high
-//! lane has no reserved room.
+//! Items lie in numbered places; a [`Discipline`] orders the places and knows nothing of the items.
+//! A full queue refuses an arrival, unless its discipline names somebody who makes room.
+//!
+//! | rule | served | promises | file |
+//! |---|---|---|---|
+//! | [`Rule::Fifo`] | first come first | order of arrival | [`strict`] |
+//! | [`Rule::Priority`] | high lane first (Cobham 1954) | order inside a lane | [`strict`] |
+//! | [`Rule::Class`] | post-only, cancels, takers (Hyperliquid) | order inside a group | [`strict`] |
+//! | [`Rule::Fee`] | highest fee first | order among equal fees | [`fee`] |
+//! | [`Rule::Lanes`] | interleaved weighted round robin (CometBFT ADR-118) | a share per class | [`weighted`] |
+//! | [`Rule::Drr`] | deficit round robin by account (Shreedhar & Varghese 1996) | a share per account | [`drr`] |
+//! | [`Rule::Codel`] | first come first, late ones shed (RFC 8289) | bounded sojourn | [`fq_codel`] |
+//! | [`Rule::FqCodel`] | both (RFC 8290) | both | [`fq_codel`] |
+//! | [`Rule::Custom`] | as its author says | what its author says | [`Discipline`] |
 
 pub mod codel;
-mod lanes;
+mod drr;
+mod fee;
+mod flows;
+mod fq_codel;
+mod places;
+mod strict;
+mod weighted;
+
+use std::fmt;
 
 use crate::machine::{Draws, Machine};
-use crate::message::Class;
+use crate::message::{Class, Envelope};
 use crate::units::Ns;
-use lanes::Lanes;
+
+pub use places::Place;
+use places::Places;
 
 /// Who is served first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Rule {
     /// First come, first served.
     Fifo,
@@ -29,10 +51,85 @@ pub enum Rule {
         /// Bit mask of the high lane's classes.
         high: u8,
     },
+    /// Three groups: what takes nothing from the book, then cancels, then the others.
+    Class,
+    /// Highest fee first.
+    Fee,
+    /// A lane per class, served in proportion to its weight.
+    Lanes {
+        /// Weight by class number; 0 counts as 1.
+        weights: [u8; 8],
+    },
+    /// A lane per account, equal shares of bytes.
+    Drr {
+        /// Bytes that an account may send per round, at least 1.
+        quantum_bytes: u32,
+    },
+    /// First come, first served; what waited too long for too long is shed.
+    Codel {
+        /// The law of control, at rest.
+        law: codel::Codel,
+    },
+    /// A lane per account, each with CoDel.
+    FqCodel {
+        /// Bytes that an account may send per round, at least 1.
+        quantum_bytes: u32,
+        /// The law of control, at rest.
+        law: codel::Codel,
+    },
+    /// Somebody else's.
+    Custom(Box<dyn Discipline>),
+}
+
+impl Rule {
+    /// The discipline of an empty queue under this rule.
+    fn discipline(&self) -> Box<dyn Discipline> {
+        match self {
+            Rule::Fifo => Box::new(strict::Strict::fifo()),
+            Rule::Priority { high } => Box::new(strict::Strict::priority(*high)),
+            Rule::Class => Box::new(strict::Strict::class()),
+            Rule::Fee => Box::new(fee::Fee::default()),
+            Rule::Lanes { weights } => Box::new(weighted::Weighted::new(*weights)),
+            Rule::Drr { quantum_bytes } => Box::new(drr::Drr::new(*quantum_bytes)),
+            Rule::Codel { law } => Box::new(fq_codel::FqCodel::single(*law)),
+            Rule::FqCodel { quantum_bytes, law } => {
+                Box::new(fq_codel::FqCodel::fair(*quantum_bytes, *law))
+            }
+            Rule::Custom(discipline) => discipline.fresh(),
+        }
+    }
+}
+
+/// Orders places. Implement this to bring a rule of your own.
+pub trait Discipline: fmt::Debug + Send + Sync {
+    /// An item is put into a place.
+    fn push(&mut self, now: Ns, place: Place, envelope: &Envelope);
+    /// The place to be served next; places of items that are thrown away go to `shed`.
+    fn pop(&mut self, now: Ns, shed: &mut Vec<Place>) -> Option<Place>;
+    /// The queue is full: whose item makes room for this one? `None` refuses the newcomer.
+    fn make_room(&mut self, newcomer: &Envelope) -> Option<Place> {
+        let _ = newcomer;
+        None
+    }
+    /// Forgets the places of which `stays` is false.
+    fn retain(&mut self, stays: &dyn Fn(Place) -> bool);
+    /// All places, in the order in which they would be served now if nothing more came and nothing
+    /// were shed.
+    fn order(&self) -> Vec<Place>;
+    /// The same discipline with nothing in it.
+    fn fresh(&self) -> Box<dyn Discipline>;
+    /// A copy, with everything in it.
+    fn copy(&self) -> Box<dyn Discipline>;
+}
+
+impl Clone for Box<dyn Discipline> {
+    fn clone(&self) -> Self {
+        self.copy()
+    }
 }
 
 /// What a queue is like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// Who is served first.
     pub rule: Rule,
@@ -57,6 +154,22 @@ pub struct Waiting<T> {
 pub enum Reason {
     /// As many as may wait do wait.
     QueueFull = 1,
+    /// It waited too long, or made room for somebody else.
+    Shed = 2,
+    /// Its account has used its rate up.
+    RateExceeded = 3,
+    /// It offers less than the present price.
+    FeeTooLow = 4,
+    /// Its last height has passed.
+    Expired = 5,
+    /// Its cancel came first.
+    CancelledBefore = 6,
+    /// Its sender did not reveal what it says.
+    NotRevealed = 7,
+    /// Too many keypers kept silent.
+    Undecryptable = 8,
+    /// Non-essential flow waits while the venue is under strain.
+    Throttled = 9,
 }
 
 /// What can happen to a queue.
@@ -64,8 +177,8 @@ pub enum Reason {
 pub enum Input<T> {
     /// An item arrives.
     Push {
-        /// Its class.
-        class: Class,
+        /// What the rule may know of it.
+        envelope: Envelope,
         /// It.
         item: T,
     },
@@ -78,7 +191,7 @@ pub enum Input<T> {
 pub enum Output<T> {
     /// This one is next.
     Served(Waiting<T>),
-    /// There is no room.
+    /// There is no room for it, or it was shed.
     Refused {
         /// For this one.
         item: T,
@@ -92,42 +205,80 @@ pub enum Output<T> {
 /// A bounded queue under a rule.
 #[derive(Clone, Debug)]
 pub struct Queue<T> {
-    config: Config,
-    lanes: Lanes<T>,
+    capacity: usize,
+    places: Places<Waiting<T>>,
+    discipline: Box<dyn Discipline>,
+    /// Looked at and not yet taken: it stays next.
+    next: Option<Place>,
+    shed: Vec<Place>,
 }
 
 impl<T> Queue<T> {
     /// An empty queue.
-    pub fn new(config: Config) -> Queue<T> {
-        Queue { config, lanes: Lanes::default() }
+    pub fn new(config: &Config) -> Queue<T> {
+        Queue {
+            capacity: config.capacity,
+            places: Places::default(),
+            discipline: config.rule.discipline(),
+            next: None,
+            shed: Vec::new(),
+        }
     }
 
-    /// Adds an item, or hands it back with the reason.
+    /// Adds an item. Gives back whoever made room for it, if somebody had to.
     ///
     /// # Errors
-    /// If the queue is full.
+    /// Hands the item back if the queue is full.
     #[inline]
-    pub fn push(&mut self, now: Ns, class: Class, item: T) -> Result<(), (T, Reason)> {
+    pub fn push(
+        &mut self,
+        now: Ns,
+        envelope: &Envelope,
+        item: T,
+    ) -> Result<Option<T>, (T, Reason)> {
+        let mut displaced = None;
         if self.is_full() {
-            return Err((item, Reason::QueueFull));
+            match self.discipline.make_room(envelope).filter(|_| self.capacity > 0) {
+                Some(place) => displaced = self.places.take(place).map(|waiting| waiting.item),
+                None => return Err((item, Reason::QueueFull)),
+            }
         }
-        let high = match self.config.rule {
-            Rule::Fifo => false,
-            Rule::Priority { high } => high >> class as u8 & 1 == 1,
-        };
-        self.lanes.push(high, Waiting { item, class, queued_ns: now });
-        Ok(())
+        let place = self.places.put(Waiting { item, class: envelope.class, queued_ns: now });
+        self.discipline.push(now, place, envelope);
+        Ok(displaced)
     }
 
-    /// Takes the next item under the rule.
+    /// Takes the next item under the rule. Look into [`Queue::shed`] afterwards.
     #[inline]
-    pub fn pop(&mut self) -> Option<Waiting<T>> {
-        self.lanes.pop()
+    pub fn pop(&mut self, now: Ns) -> Option<Waiting<T>> {
+        let place = match self.next.take() {
+            Some(place) => place,
+            None => self.discipline.pop(now, &mut self.shed)?,
+        };
+        self.places.take(place)
+    }
+
+    /// The item that the next pop gives. Whoever arrives in between comes after it.
+    pub fn peek(&mut self, now: Ns) -> Option<&Waiting<T>> {
+        if self.next.is_none() {
+            self.next = self.discipline.pop(now, &mut self.shed);
+        }
+        self.places.get(self.next?)
+    }
+
+    /// What the rule has thrown away since this was last asked.
+    #[inline]
+    pub fn shed(&mut self) -> Vec<T> {
+        if self.shed.is_empty() {
+            return Vec::new();
+        }
+        let places = std::mem::take(&mut self.shed);
+        places.into_iter().filter_map(|p| self.places.take(p)).map(|w| w.item).collect()
     }
 
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.lanes.len()
+        self.places.len() - self.shed.len()
     }
 
     /// Whether nothing waits.
@@ -135,24 +286,38 @@ impl<T> Queue<T> {
         self.len() == 0
     }
 
-    /// Whether the next arrival would be refused.
+    /// Whether the next arrival would be refused, unless somebody makes room.
     pub fn is_full(&self) -> bool {
-        self.len() >= self.config.capacity
+        self.len() >= self.capacity
+    }
+
+    /// Changes how many may wait. What already waits stays.
+    pub fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = capacity;
     }
 
     /// What waits, in the order in which it would be served if nothing more came.
     pub fn iter(&self) -> impl Iterator<Item = &Waiting<T>> {
-        self.lanes.iter()
+        let rest = self.discipline.order();
+        self.next.into_iter().chain(rest).filter_map(|place| self.places.get(place))
     }
 
     /// Keeps only what `stays` says.
-    pub fn retain(&mut self, stays: impl FnMut(&Waiting<T>) -> bool) {
-        self.lanes.retain(stays);
+    pub fn retain(&mut self, mut stays: impl FnMut(&Waiting<T>) -> bool) {
+        let gone = self.places.remove_if(|waiting| !stays(waiting));
+        if gone.is_empty() {
+            return;
+        }
+        self.next = self.next.filter(|place| gone.binary_search(place).is_err());
+        self.discipline.retain(&|place| gone.binary_search(&place).is_err());
     }
 
     /// Empties the queue.
     pub fn clear(&mut self) {
-        self.lanes.clear();
+        self.discipline = self.discipline.fresh();
+        self.places = Places::default();
+        self.next = None;
+        self.shed.clear();
     }
 }
 
@@ -162,12 +327,17 @@ impl<T> Machine for Queue<T> {
 
     fn step(&mut self, now: Ns, input: Input<T>, _: &mut dyn Draws, outbox: &mut Vec<Output<T>>) {
         match input {
-            Input::Push { class, item } => {
-                if let Err((item, reason)) = self.push(now, class, item) {
-                    outbox.push(Output::Refused { item, reason });
-                }
+            Input::Push { envelope, item } => match self.push(now, &envelope, item) {
+                Ok(None) => {}
+                Ok(Some(item)) => outbox.push(Output::Refused { item, reason: Reason::Shed }),
+                Err((item, reason)) => outbox.push(Output::Refused { item, reason }),
+            },
+            Input::Pop => {
+                let served = self.pop(now);
+                let shed = self.shed().into_iter();
+                outbox.extend(shed.map(|item| Output::Refused { item, reason: Reason::Shed }));
+                outbox.push(served.map_or(Output::Empty, Output::Served));
             }
-            Input::Pop => outbox.push(self.pop().map_or(Output::Empty, Output::Served)),
         }
     }
 }

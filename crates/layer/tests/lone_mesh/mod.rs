@@ -24,7 +24,7 @@ pub struct Lone {
 }
 
 pub fn envelope(id: MessageId) -> Envelope {
-    Envelope { id, class: Class::NewOrderSingle, size_bytes: 100 }
+    Envelope::plain(id, Class::NewOrderSingle, 100, 0)
 }
 
 impl Lone {

@@ -65,7 +65,7 @@ impl Net {
     }
 
     pub fn publish(&mut self, node: usize, id: MessageId) {
-        let envelope = Envelope { id, class: Class::NewOrderSingle, size_bytes: 100 };
+        let envelope = Envelope::plain(id, Class::NewOrderSingle, 100, 0);
         self.step(node, Input::Publish(envelope));
     }
 

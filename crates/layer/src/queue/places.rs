@@ -1,0 +1,57 @@
+//! Numbered places for what waits. A place is reused after its item has left.
+
+/// Number of a place.
+pub type Place = u32;
+
+#[derive(Clone, Debug)]
+pub(super) struct Places<T> {
+    items: Vec<Option<T>>,
+    free: Vec<Place>,
+}
+
+impl<T> Default for Places<T> {
+    fn default() -> Self {
+        Places { items: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<T> Places<T> {
+    #[inline]
+    pub(super) fn put(&mut self, item: T) -> Place {
+        if let Some(place) = self.free.pop() {
+            self.items[place as usize] = Some(item);
+            return place;
+        }
+        self.items.push(Some(item));
+        self.items.len() as Place - 1
+    }
+
+    #[inline]
+    pub(super) fn take(&mut self, place: Place) -> Option<T> {
+        let item = self.items.get_mut(place as usize)?.take()?;
+        self.free.push(place);
+        Some(item)
+    }
+
+    pub(super) fn get(&self, place: Place) -> Option<&T> {
+        self.items.get(place as usize)?.as_ref()
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.items.len() - self.free.len()
+    }
+
+    /// Takes out every item of which `goes` is true; gives their places, in rising order.
+    pub(super) fn remove_if(&mut self, mut goes: impl FnMut(&T) -> bool) -> Vec<Place> {
+        let mut gone = Vec::new();
+        for (place, item) in self.items.iter_mut().enumerate() {
+            if item.as_ref().is_some_and(&mut goes) {
+                *item = None;
+                gone.push(place as Place);
+            }
+        }
+        self.free.extend(&gone);
+        gone
+    }
+}

@@ -1,0 +1,97 @@
+//! A lane per class, served by interleaved weighted round robin (CometBFT ADR-118).
+//!
+//! In round r = 1 … the greatest weight, every lane of weight ≥ r that has something serves one, in
+//! the order of falling weight, then of class number; then round 1 again. So of `Σ weights` services
+//! in a row with all lanes busy, a lane gets exactly its weight, and waits for at most
+//! `Σ others' weights` services. First come, first served inside a lane.
+//!
+//! Round and position are kept from pop to pop; an empty lane is passed over.
+//! A full queue: the newest of the fullest lane per weight makes room for another lane's message,
+//! but never what reduces risk.
+
+use std::collections::VecDeque;
+
+use super::{Discipline, Place};
+use crate::message::{Class, Envelope};
+use crate::units::Ns;
+
+#[derive(Clone, Debug)]
+pub(super) struct Weighted {
+    weights: [u8; 8],
+    /// Class numbers by falling weight.
+    sequence: [u8; 8],
+    lanes: [VecDeque<Place>; 8],
+    round: u8,
+    /// Index into `sequence` of the lane that is looked at next.
+    at: usize,
+}
+
+impl Weighted {
+    pub(super) fn new(weights: [u8; 8]) -> Weighted {
+        let weights = weights.map(|weight| weight.max(1));
+        let mut sequence = [0, 1, 2, 3, 4, 5, 6, 7];
+        sequence.sort_by_key(|&class| (u8::MAX - weights[class as usize], class));
+        Weighted { weights, sequence, lanes: Default::default(), round: 1, at: 0 }
+    }
+
+    fn next(&mut self) -> Option<Place> {
+        let greatest = self.weights[self.sequence[0] as usize];
+        // One look at every lane in every round, and one more for the round begun in the middle.
+        for _ in 0..(usize::from(greatest) + 1) * self.sequence.len() {
+            let class = usize::from(self.sequence[self.at]);
+            let served = self.weights[class] >= self.round;
+            self.at += 1;
+            if self.at == self.sequence.len() || !served {
+                // Lanes after this one weigh less still.
+                self.at = 0;
+                self.round = if self.round >= greatest { 1 } else { self.round + 1 };
+            }
+            if let Some(place) = served.then(|| self.lanes[class].pop_front()).flatten() {
+                return Some(place);
+            }
+        }
+        None
+    }
+}
+
+impl Discipline for Weighted {
+    fn push(&mut self, _: Ns, place: Place, envelope: &Envelope) {
+        self.lanes[envelope.class as usize].push_back(place);
+    }
+
+    fn pop(&mut self, _: Ns, _: &mut Vec<Place>) -> Option<Place> {
+        if self.lanes.iter().all(VecDeque::is_empty) {
+            return None;
+        }
+        self.next()
+    }
+
+    fn make_room(&mut self, newcomer: &Envelope) -> Option<Place> {
+        let sheddable = [Class::OrderCancelReplaceRequest, Class::NewOrderSingle];
+        let load = |class: Class| {
+            self.lanes[class as usize].len() as u64 * 256 / u64::from(self.weights[class as usize])
+        };
+        let fullest = sheddable.into_iter().max_by_key(|&class| load(class))?;
+        if load(fullest) <= load(newcomer.class) && !newcomer.reduces_risk() {
+            return None;
+        }
+        self.lanes[fullest as usize].pop_back()
+    }
+
+    fn retain(&mut self, stays: &dyn Fn(Place) -> bool) {
+        self.lanes.iter_mut().for_each(|lane| lane.retain(|&place| stays(place)));
+    }
+
+    fn order(&self) -> Vec<Place> {
+        let mut copy = self.clone();
+        std::iter::from_fn(|| copy.pop(0, &mut Vec::new())).collect()
+    }
+
+    fn fresh(&self) -> Box<dyn Discipline> {
+        Box::new(Weighted::new(self.weights))
+    }
+
+    fn copy(&self) -> Box<dyn Discipline> {
+        Box::new(self.clone())
+    }
+}
