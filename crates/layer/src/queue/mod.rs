@@ -12,6 +12,7 @@
 //! lane has no reserved room.
 
 pub mod codel;
+pub mod express;
 mod lanes;
 
 use crate::machine::{Draws, Machine};
