@@ -25,6 +25,7 @@
 
 pub mod codel;
 mod drr;
+pub mod express;
 mod fee;
 mod flows;
 mod fq_codel;

@@ -1,0 +1,57 @@
+//! The controller's messages by number: in order, each once, not too far ahead.
+
+use std::collections::BTreeMap;
+
+use super::Refusal;
+use crate::units::MessageId;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sequence {
+    /// The next number in order.
+    next: u64,
+    /// What waits for a predecessor.
+    early: BTreeMap<u64, MessageId>,
+    /// What left: the last `future_max` of them.
+    left: BTreeMap<u64, MessageId>,
+}
+
+impl Sequence {
+    pub fn waiting(&self) -> usize {
+        self.early.len()
+    }
+
+    /// Takes a message in; what may leave now goes to `ready`.
+    pub fn put(
+        &mut self,
+        sequence: u64,
+        id: MessageId,
+        future_max: u64,
+        mut ready: impl FnMut(MessageId),
+    ) -> Result<(), Refusal> {
+        if sequence >= self.next.saturating_add(future_max) {
+            return Err(Refusal::TooFarAhead);
+        }
+        let known = self.left.get(&sequence).or_else(|| self.early.get(&sequence));
+        if known == Some(&id) {
+            return Ok(());
+        }
+        if known.is_some() || sequence < self.next {
+            return Err(Refusal::SequenceTaken);
+        }
+        self.early.insert(sequence, id);
+        while let Some(id) = self.early.remove(&self.next) {
+            self.left.insert(self.next, id);
+            self.next += 1;
+            ready(id);
+        }
+        while self.left.len() as u64 > future_max {
+            self.left.pop_first();
+        }
+        Ok(())
+    }
+
+    /// Begins again at 0; gives what still waited, in order.
+    pub fn restart(&mut self) -> impl Iterator<Item = MessageId> + use<> {
+        std::mem::take(self).early.into_values()
+    }
+}
