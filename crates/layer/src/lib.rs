@@ -10,7 +10,8 @@
 //! 2. [`message`]: the messages, under their FIX names
 //! 3. [`codec`]: their versioned binary form
 //! 4. [`machine`]: the shape that every machine has
-//! 5. the machines, which do not import each other: [`gossip`], [`queue`], [`sequencer`], [`consensus`]
+//! 5. the machines, which do not import each other: [`gossip`], [`queue`], [`sealed`],
+//!    [`sequencer`], [`consensus`]
 //! 6. [`node`]: their composition
 
 pub mod codec;
@@ -20,5 +21,6 @@ pub mod machine;
 pub mod message;
 pub mod node;
 pub mod queue;
+pub mod sealed;
 pub mod sequencer;
 pub mod units;

@@ -1,0 +1,357 @@
+//! The keypers of threshold encryption, as messages: t of n open a batch once it is sealed.
+//!
+//! # Rules
+//! 1. A sealed batch's key is made of the shares of any `threshold` of `keypers`. Each is asked
+//!    when the batch is sealed, and not before.
+//! 2. A share counts once, if it is valid and was asked for. A forged one is told by name, and its
+//!    keyper may still send a valid one.
+//! 3. With `threshold` valid shares the key is there. Batches open in their order: one whose key is
+//!    there waits for those sealed before it.
+//! 4. Without a key in `timeout_ns`, those who have not answered are asked again, `retries` times;
+//!    then the batch is skipped: its messages are void, and the next may open.
+//! 5. `threshold` keypers who collude read every message as it arrives. Nobody else can tell; the
+//!    lab's attacker is told by [`Output::ReadEarly`].
+//!
+//! # Theory of operation
+//! No curve arithmetic: whether a share is valid is handed in (`surgetank.keypers` in Python does
+//! the cryptography). How long a share takes, and whether it comes, is the caller's to say. Fewer
+//! than t honest and prompt keypers stop the lane; t dishonest ones make it transparent: the choice
+//! of t trades one for the other. At most `open_max` batches are under way.
+//!
+//! Source: Shutter's specification for Gnosis Chain (keypers, per-batch keys, skipping).
+//!
+//! Departures: the key is for a batch and not for each message's identity, so a message that misses
+//! its batch must be encrypted again: its content would be public with the batch's key.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use crate::machine::{Draws, Machine};
+use crate::units::{MessageId, Ns};
+
+/// Number of a batch; each sealed one has a higher number than the one before.
+pub type Batch = u64;
+/// Index of a keyper, dense from 0.
+pub type Keyper = u32;
+
+/// What the keypers are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How many there are (n).
+    pub keypers: u32,
+    /// How many open a batch (t).
+    pub threshold: u32,
+    /// How long an asking waits.
+    pub timeout_ns: Ns,
+    /// How often the silent are asked again; 0 skips a batch at once.
+    pub retries: u32,
+    /// Most batches under way.
+    pub open_max: usize,
+}
+
+/// What can happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// An encrypted message arrives for a batch that is not sealed yet.
+    Arrived {
+        /// The batch.
+        batch: Batch,
+        /// The message.
+        id: MessageId,
+    },
+    /// A batch is sealed.
+    Sealed {
+        /// It.
+        batch: Batch,
+    },
+    /// A share arrives.
+    Share {
+        /// For this batch.
+        batch: Batch,
+        /// From this keyper.
+        keyper: Keyper,
+        /// Whether it passes the check that anybody can make.
+        valid: bool,
+    },
+    /// A keyper joins (or leaves) those who read early.
+    Collude {
+        /// It.
+        keyper: Keyper,
+        /// Whether it joins.
+        joins: bool,
+    },
+    /// A time that was armed has come.
+    Timer,
+}
+
+/// Why something does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Refusal {
+    /// There is no keyper of this number.
+    UnknownKeyper = 1,
+    /// The batch is not sealed.
+    NotSealed = 2,
+    /// The batch has its key already, or was skipped.
+    TooLate = 3,
+    /// The share does not pass its check.
+    Forged = 4,
+    /// The keyper's share is there already.
+    Duplicate = 5,
+    /// The batch's number is not above the last one's.
+    OutOfOrder = 6,
+    /// As many batches as may be are under way.
+    TooManyOpen = 7,
+}
+
+/// What is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Hand [`Input::Timer`] in at this time. A time armed earlier may still be handed in.
+    Arm {
+        /// When.
+        at_ns: Ns,
+    },
+    /// Ask this keyper for its share.
+    Ask {
+        /// Of this batch.
+        batch: Batch,
+        /// It.
+        keyper: Keyper,
+    },
+    /// A share does not count.
+    ShareRefused {
+        /// For this batch.
+        batch: Batch,
+        /// From this keyper.
+        keyper: Keyper,
+        /// Why.
+        reason: Refusal,
+    },
+    /// A batch is not taken: its messages must go another way.
+    BatchRefused {
+        /// It.
+        batch: Batch,
+        /// Why.
+        reason: Refusal,
+    },
+    /// A batch's key is there.
+    Key {
+        /// The batch.
+        batch: Batch,
+        /// Whose shares made it.
+        by: Vec<Keyper>,
+        /// How long after the sealing.
+        after_ns: Ns,
+    },
+    /// A batch may be decrypted and executed.
+    Open {
+        /// It.
+        batch: Batch,
+    },
+    /// The key did not come in time; who has not answered is asked again.
+    Deferred {
+        /// The batch.
+        batch: Batch,
+        /// Who has not.
+        silent: Vec<Keyper>,
+    },
+    /// The key did not come: the batch's messages are void.
+    Skipped {
+        /// The batch.
+        batch: Batch,
+        /// Who has not answered.
+        silent: Vec<Keyper>,
+    },
+    /// As many keypers as are needed collude (or no longer do). For the attacker alone.
+    Collusion {
+        /// Whether they can read.
+        can_read: bool,
+    },
+    /// The colluding keypers have read this before its batch was sealed. For the attacker alone.
+    ReadEarly {
+        /// Its batch.
+        batch: Batch,
+        /// It.
+        id: MessageId,
+    },
+}
+
+#[derive(Clone, Debug)]
+struct Sealed {
+    batch: Batch,
+    sealed_ns: Ns,
+    due_ns: Ns,
+    retries: u32,
+    shares: BTreeSet<Keyper>,
+    has_key: bool,
+}
+
+/// The keypers, and the batches under way.
+#[derive(Clone, Debug)]
+pub struct Keypers {
+    config: Config,
+    /// By the order of sealing. Only the first may open.
+    open: VecDeque<Sealed>,
+    last: Option<Batch>,
+    colluding: BTreeSet<Keyper>,
+    armed_ns: Option<Ns>,
+}
+
+impl Keypers {
+    /// Keypers with nothing to do.
+    ///
+    /// # Panics
+    /// If the threshold is 0 or above the number of keypers.
+    pub fn new(config: Config) -> Keypers {
+        assert!(
+            (1..=config.keypers).contains(&config.threshold),
+            "keypers: threshold {} must be in 1..={}",
+            config.threshold,
+            config.keypers,
+        );
+        let open = VecDeque::new();
+        Keypers { config, open, last: None, colluding: BTreeSet::new(), armed_ns: None }
+    }
+
+    /// Whether enough keypers collude to read what is not sealed.
+    pub fn can_read_early(&self) -> bool {
+        self.colluding.len() >= self.config.threshold as usize
+    }
+
+    fn is_unsealed(&self, batch: Batch) -> bool {
+        self.last.is_none_or(|last| batch > last)
+    }
+
+    fn seal(&mut self, now: Ns, batch: Batch, outbox: &mut Vec<Output>) {
+        let reason = if !self.is_unsealed(batch) {
+            Some(Refusal::OutOfOrder)
+        } else if self.open.len() >= self.config.open_max {
+            Some(Refusal::TooManyOpen)
+        } else {
+            None
+        };
+        if let Some(reason) = reason {
+            return outbox.push(Output::BatchRefused { batch, reason });
+        }
+        self.last = Some(batch);
+        self.open.push_back(Sealed {
+            batch,
+            sealed_ns: now,
+            due_ns: now.saturating_add(self.config.timeout_ns),
+            retries: self.config.retries,
+            shares: BTreeSet::new(),
+            has_key: false,
+        });
+        outbox.extend((0..self.config.keypers).map(|keyper| Output::Ask { batch, keyper }));
+    }
+
+    fn share(
+        &mut self,
+        now: Ns,
+        (batch, keyper): (Batch, Keyper),
+        valid: bool,
+        outbox: &mut Vec<Output>,
+    ) -> Result<(), Refusal> {
+        if keyper >= self.config.keypers {
+            return Err(Refusal::UnknownKeyper);
+        }
+        if self.is_unsealed(batch) {
+            return Err(Refusal::NotSealed);
+        }
+        let sealed = self.open.iter_mut().find(|sealed| sealed.batch == batch);
+        let sealed = sealed.filter(|sealed| !sealed.has_key).ok_or(Refusal::TooLate)?;
+        if !valid {
+            return Err(Refusal::Forged);
+        }
+        if !sealed.shares.insert(keyper) {
+            return Err(Refusal::Duplicate);
+        }
+        if sealed.shares.len() == self.config.threshold as usize {
+            sealed.has_key = true;
+            let by = sealed.shares.iter().copied().collect();
+            outbox.push(Output::Key { batch, by, after_ns: now - sealed.sealed_ns });
+            self.open_in_order(outbox);
+        }
+        Ok(())
+    }
+
+    fn open_in_order(&mut self, outbox: &mut Vec<Output>) {
+        while self.open.front().is_some_and(|sealed| sealed.has_key) {
+            let sealed = self.open.pop_front();
+            outbox.extend(sealed.map(|sealed| Output::Open { batch: sealed.batch }));
+        }
+    }
+
+    /// Asks again, or gives up, where time has run out.
+    fn catch_up(&mut self, now: Ns, outbox: &mut Vec<Output>) {
+        let Config { keypers, timeout_ns, .. } = self.config;
+        for sealed in &mut self.open {
+            if sealed.has_key || sealed.due_ns > now || sealed.retries == 0 {
+                continue;
+            }
+            sealed.retries -= 1;
+            sealed.due_ns = now.saturating_add(timeout_ns);
+            let (batch, silent) = (sealed.batch, silent(keypers, sealed));
+            let asks = silent.clone().into_iter().map(|keyper| Output::Ask { batch, keyper });
+            outbox.push(Output::Deferred { batch, silent });
+            outbox.extend(asks);
+        }
+        let given_up = |sealed: &Sealed| !sealed.has_key && sealed.due_ns <= now;
+        for sealed in self.open.iter().filter(|sealed| given_up(sealed)) {
+            outbox.push(Output::Skipped { batch: sealed.batch, silent: silent(keypers, sealed) });
+        }
+        self.open.retain(|sealed| !given_up(sealed));
+        self.open_in_order(outbox);
+    }
+
+    fn collude(&mut self, keyper: Keyper, joins: bool, outbox: &mut Vec<Output>) {
+        let before = self.can_read_early();
+        if !joins {
+            self.colluding.remove(&keyper);
+        } else if keyper < self.config.keypers {
+            self.colluding.insert(keyper);
+        }
+        let can_read = self.can_read_early();
+        if can_read != before {
+            outbox.push(Output::Collusion { can_read });
+        }
+    }
+
+    fn arm(&mut self, outbox: &mut Vec<Output>) {
+        let due = self.open.iter().filter(|sealed| !sealed.has_key).map(|sealed| sealed.due_ns);
+        let due_ns = due.min();
+        if due_ns != self.armed_ns {
+            self.armed_ns = due_ns;
+            outbox.extend(due_ns.map(|at_ns| Output::Arm { at_ns }));
+        }
+    }
+}
+
+fn silent(keypers: u32, sealed: &Sealed) -> Vec<Keyper> {
+    (0..keypers).filter(|keyper| !sealed.shares.contains(keyper)).collect()
+}
+
+impl Machine for Keypers {
+    type Input = Input;
+    type Output = Output;
+
+    fn step(&mut self, now: Ns, input: Input, _: &mut dyn Draws, outbox: &mut Vec<Output>) {
+        self.catch_up(now, outbox);
+        match input {
+            Input::Arrived { batch, id } => {
+                if self.is_unsealed(batch) && self.can_read_early() {
+                    outbox.push(Output::ReadEarly { batch, id });
+                }
+            }
+            Input::Sealed { batch } => self.seal(now, batch, outbox),
+            Input::Share { batch, keyper, valid } => {
+                if let Err(reason) = self.share(now, (batch, keyper), valid, outbox) {
+                    outbox.push(Output::ShareRefused { batch, keyper, reason });
+                }
+            }
+            Input::Collude { keyper, joins } => self.collude(keyper, joins, outbox),
+            Input::Timer => {}
+        }
+        self.arm(outbox);
+    }
+}
