@@ -20,6 +20,7 @@ FLOORS = [
     {"validity"},
     {"verdict"},
     {"search"},
+    {"league"},
     {"junit", "compare", "report"},
     {"run"},
     {"console"},

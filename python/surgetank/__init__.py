@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from surgetank.compare import Comparison, compare
 from surgetank.errors import SurgetankError
+from surgetank.league import League, league
 from surgetank.measure import Measure, Measures, measure
 from surgetank.run import Result, run
 from surgetank.scenario import Scenario, load, names
@@ -27,6 +28,7 @@ __all__ = [
     "Answer",
     "Comparison",
     "Frontier",
+    "League",
     "Measure",
     "Measures",
     "Reason",
@@ -42,6 +44,7 @@ __all__ = [
     "compare",
     "frontier",
     "judge",
+    "league",
     "load",
     "measure",
     "names",

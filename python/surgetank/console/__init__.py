@@ -1,10 +1,12 @@
 """What a person sees in a terminal."""
 
+from surgetank.console.leagues import LeagueWatch, show_league
 from surgetank.console.runs import COLOURS, Watch, number, show_comparison, show_result
 from surgetank.console.searches import SearchWatch, show_against, show_answer, show_frontier
 
 __all__ = [
     "COLOURS",
+    "LeagueWatch",
     "SearchWatch",
     "Watch",
     "number",
@@ -12,5 +14,6 @@ __all__ = [
     "show_answer",
     "show_comparison",
     "show_frontier",
+    "show_league",
     "show_result",
 ]

@@ -1,0 +1,106 @@
+"""`surgetank compare SCENARIO --vary …`: a league."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import typer
+
+from surgetank.cli.app import err
+from surgetank.cli.app import out as out_
+from surgetank.cli.placing import Place, chosen_of, executor_of, placed, stopped
+from surgetank.console import LeagueWatch, show_league
+from surgetank.errors import SurgetankError
+from surgetank.league import League, league
+from surgetank.league.result import json_rows
+from surgetank.report.league import write_league
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of a league, None where they are not given."""
+
+    vary: list[str] | None
+    attack: str | None
+    seeds: int | None
+    seed: int | None
+    rank: str | None
+    search: str | None
+    search_attacks: bool | None
+    budget: float | None
+    precision: float | None
+    runs_max: int | None
+    set: list[str] | None
+    workers: int | None
+    dask: str | None
+    out: Path | None
+    force: bool | None
+    resume: bool | None
+
+    @property
+    def given(self) -> list[str]:
+        """Names of the options that were given."""
+        names = [f.name for f in fields(self) if getattr(self, f.name) is not None]
+        return [f"--{name.replace('_', '-')}" for name in names]
+
+
+def play(scenario: str, asked: Asked, *, as_json: bool, quiet: bool) -> None:
+    """Plays a league, writes it, and shows it."""
+    if Path(scenario).is_dir():
+        raise SurgetankError(
+            "this is a folder",
+            place=f"compare {scenario}",
+            mend=f"{asked.given[0]} asks for a scenario; to compare two folders, give both",
+        )
+    chosen = chosen_of(scenario, asked.set)
+    seed = chosen.seed if asked.seed is None else asked.seed
+    searches = [name.strip() for name in (asked.search or "").split(",") if name.strip()]
+    only = [n for n in ("search_attacks", "budget", "precision", "runs_max") if getattr(asked, n)]
+    if only and not searches:
+        flag = f"--{only[0].replace('_', '-')}"
+        raise SurgetankError(
+            "this is for searches", place=flag, mend="Add --search capacity, or leave it out"
+        )
+    place = placed(
+        asked.out or Path("runs") / f"league-{chosen.name}-{seed}-{chosen.hash[:8]}",
+        force=bool(asked.force),
+        resume=bool(asked.resume),
+    )
+    hidden = quiet or as_json
+    try:
+        with executor_of(asked.dask) as executor, LeagueWatch(err, hidden=hidden) as watch:
+            found = league(
+                chosen,
+                vary=asked.vary or (),
+                attacks=asked.attack,
+                seeds=3 if asked.seeds is None else asked.seeds,
+                seed=seed,
+                rank=asked.rank,
+                find=searches,
+                find_attacks=bool(asked.search_attacks),
+                budget=0.01 if asked.budget is None else asked.budget,
+                precision=0.1 if asked.precision is None else asked.precision,
+                runs_max=asked.runs_max or 100,
+                workers=asked.workers,
+                executor=executor,
+                journal=place.journal,
+                watch=watch,
+            )
+    except KeyboardInterrupt:
+        stopped(place)
+    _tell(found, place, as_json=as_json)
+    raise typer.Exit(found.exit_code)
+
+
+def _tell(found: League, place: Place, *, as_json: bool) -> None:
+    found.write(place.folder)
+    page = write_league(found, place.folder / "league.html")
+    if as_json:
+        for row in json_rows(found):
+            sys.stdout.write(json.dumps(row, allow_nan=False) + "\n")
+        return
+    show_league(out_, found)
+    out_.print(f"Written to {page}", soft_wrap=True, highlight=False)

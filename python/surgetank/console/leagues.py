@@ -1,0 +1,143 @@
+"""What a person sees of a league in a terminal."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from surgetank.console.searches import SearchWatch
+from surgetank.league import League, Seen
+from surgetank.league.shown import shown_of, unit_of
+from surgetank.report.league import words
+
+__all__ = ["LeagueWatch", "show_league"]
+
+#: Width of a measure's column, and of the columns before it.
+_COLUMN, _BEFORE = 17, 40
+
+
+class LeagueWatch:
+    """Runs done, then each search's bracket, on standard error."""
+
+    def __init__(self, console: Console, *, hidden: bool) -> None:
+        self._bar = Progress(
+            TextColumn("[bold]league"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} runs"),
+            TextColumn("{task.fields[what]}"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=hidden or not console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task("league", total=1, what="")
+        self._console = None if hidden or console.is_terminal else console
+        self._search = SearchWatch(console, hidden=hidden)
+        self._searching = False
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        if self._searching:
+            self._search.__exit__(kind, error, at)
+        else:
+            self._bar.stop()
+
+    def __call__(self, seen: Seen) -> None:
+        """Shows how far it is; without a terminal a line every 20 runs."""
+        if seen.search is not None:
+            if not self._searching:
+                # One live display at a time.
+                self._bar.stop()
+                self._search.__enter__()
+                self._searching = True
+            self._search(seen.search, seen.what)
+            return
+        self._bar.update(self._task, completed=seen.done, total=seen.of, what=seen.what)
+        if self._console is not None and (seen.done % 20 == 0 or seen.done == seen.of):
+            self._console.print(f"{seen.done} of {seen.of} runs", highlight=False)
+
+
+def show_league(console: Console, found: League) -> None:
+    """Who stands where, the table of rules × attacks, and what a reader must know."""
+    console.print(
+        f"[bold]League of {found.scenario}[/bold]: {len(found.entrants)} × "
+        f"{len(found.attacks)} attacks × {found.seeds} seeds, by {words.head(found.rank)} "
+        "in the worst case",
+        highlight=False,
+    )
+    console.print(words.sentence(found), highlight=False)
+    if words.undecided(found):
+        console.print(words.undecided(found), highlight=False)
+    _show_standings(console, found)
+    _show_cells(console, found)
+    for note in words.notes(found):
+        console.print(f"[bold yellow]Note:[/bold yellow] {note}", highlight=False)
+    console.print(
+        f"[dim]{found.runs} runs · {found.messages:,} messages · seeds {found.seed} to "
+        f"{found.seed + found.seeds - 1} · scenario {found.scenario_hash[:12]} · "
+        f"build {found.build}[/dim]",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _show_standings(console: Console, found: League) -> None:
+    rows = words.places(found)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("", justify="right")
+    table.add_column("who")
+    table.add_column(f"worst {shown_of(found.rank).short}")
+    if len(found.attacks) > 1:
+        table.add_column("under")
+    table.add_column("from the first")
+    finds = list(dict.fromkeys(x.find for x in found.lines))
+    for find in finds:
+        table.add_column(shown_of(find).short, overflow="fold")
+    for row in rows:
+        mark = " [bold magenta]⚠ INVALID[/bold magenta]" if row.invalid else ""
+        span = f" [dim]({row.ends})[/dim]" if row.ends else ""
+        cells = [row.place, f"{row.name}{mark}", f"{row.worst}{span}"]
+        cells += [row.attack] if len(found.attacks) > 1 else []
+        table.add_row(*cells, row.apart, *(text for _, text in row.others[-len(finds) :] if finds))
+    console.print(table, highlight=False)
+
+
+def _show_cells(console: Console, found: League) -> None:
+    """Entrants × attacks, as many measures as there is room for."""
+    room = max(3, (console.width - _BEFORE) // _COLUMN)
+    names = found.shown[:room]
+    table = Table(box=None, pad_edge=False, title="Mean over seeds, 95 % interval below")
+    table.title_justify = "left"
+    table.add_column("who", overflow="fold")
+    table.add_column("attack", overflow="fold")
+    for name in names:
+        table.add_column(shown_of(name).short, justify="right", overflow="fold")
+    for standing in found.standings:
+        entrant = standing.entrant.name
+        for i, attack in enumerate(found.attacks):
+            cells = []
+            for name in names:
+                e, unit = found.estimate(entrant, attack, name), unit_of(name)
+                span = words.ends(e, unit)
+                short = f", {e.n} of {found.seeds}" if 0 < e.n < found.seeds else ""
+                below = f"\n[dim]{span}{short}[/dim]" if span or short else ""
+                cells.append(f"{words.said(e.mean, unit)}{below}")
+            bad = any(m.entrant == entrant and m.attack == attack for m in found.invalid)
+            mark = " [bold magenta]⚠[/bold magenta]" if bad else ""
+            table.add_row("" if i else entrant, f"{attack}{mark}", *cells)
+    console.print(table, highlight=False)
+    more = len(found.shown) - len(names)
+    if more:
+        console.print(f"[dim]{more} more measures in league.html and league.csv[/dim]")

@@ -1,0 +1,266 @@
+"""Who takes part in a league: the scenario with each combination of the values varied."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any, Final
+
+from surgetank.errors import SurgetankError
+from surgetank.league.choices import choices, is_key
+from surgetank.scenario import Scenario
+from surgetank.search.lever import lever
+
+__all__ = ["ATTACK", "NONE", "RULE", "Entrant", "Vary", "attacked", "attacks_of", "entrants_of"]
+
+RULE: Final = "layer.queue.rule"
+ATTACK: Final = "attack.kind"
+NONE: Final = "none"
+"""The attack that is none."""
+
+Vary = str | Iterable[str] | Mapping[str, Sequence[Any]]
+
+#: What a value cannot do without, put beside it where the scenario does not say.
+_BESIDE: Final[Mapping[tuple[str, Any], Mapping[str, Any]]] = {
+    (RULE, "priority"): {"layer.queue.high": ["price-update", "liquidation-order", "cancel"]},
+}
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """One of those compared."""
+
+    name: str
+    rule: str
+    """Its queue rule, whether varied or not."""
+    values: Mapping[str, Any]
+    """The keys varied and their values here."""
+    beside: Mapping[str, Any]
+    """What was set beside them, because a value needs it and the scenario has none."""
+
+    def at(self, scenario: Scenario) -> Scenario:
+        """The scenario as this entrant plays it.
+
+        Raises:
+            SurgetankError: if the scenario does not allow these values.
+        """
+        values = dict(self.beside)
+        for key, value in self.values.items():
+            if key in ("load", "leverage"):
+                values |= lever(scenario, key).values(float(value))
+            else:
+                values[key] = value
+        return scenario.with_values(values)
+
+
+def entrants_of(scenario: Scenario, vary: Vary) -> tuple[list[Entrant], list[str]]:
+    """Every combination of the values varied; and what was left out, each with the reason.
+
+    Each value that was asked for must fit the scenario in some combination. Combinations that do
+    not fit are left out.
+
+    Raises:
+        SurgetankError: naming the key or value, and the mend.
+    """
+    axes = _axes(vary)
+    found: list[Entrant] = []
+    wrong: dict[str, tuple[Mapping[str, Any], SurgetankError]] = {}
+    for values in product(*(chosen for _, chosen, _ in axes)):
+        keyed = {key: value for (key, _, _), value in zip(axes, values, strict=True)}
+        name = _name(keyed)
+        entrant = Entrant(name, "", keyed, _beside(scenario, keyed))
+        try:
+            found.append(replace(entrant, rule=_rule(entrant.at(scenario))))
+        except SurgetankError as error:
+            wrong[name] = keyed, error
+    for key, chosen, asked in axes:
+        for value in chosen if asked else []:
+            if not any(e.values[key] == value for e in found):
+                raise _refused(key, value, wrong)
+    if not found:
+        key, chosen, _ = axes[0]
+        raise _refused(key, chosen[0], wrong)
+    names = [e.name for e in found]
+    twice = next((n for n in names if names.count(n) > 1), None)
+    if twice is not None:
+        raise SurgetankError("stands twice", place=f"--vary {twice}", mend="Give each value once")
+    return found, [f"{name}: {error}" for name, (_, error) in wrong.items()]
+
+
+def _refused(
+    key: str, value: Any, wrong: Mapping[str, tuple[Mapping[str, Any], SurgetankError]]
+) -> SurgetankError:
+    error = next(e for values, e in wrong.values() if values[key] == value)
+    return SurgetankError(
+        f"{error.place}: {error.message}" if error.place else error.message,
+        place=f"--vary {key}={_said(value)}",
+        mend=error.mend or "Set what it needs with --set, or leave the value out",
+    )
+
+
+def attacks_of(
+    scenario: Scenario, entrants: Sequence[Entrant], wanted: str | Sequence[str] | None
+) -> tuple[list[str], list[str]]:
+    """Kinds of attack by name; and those left out of `all`, each with the reason.
+
+    `all` is every kind of the scenario's model that fits it; None is none and the scenario's own.
+
+    Raises:
+        SurgetankError: if there is no such kind, or it does not fit the scenario.
+    """
+    known = [NONE, *(k for k in _attack_kinds() if k != NONE)]
+    if wanted is None:
+        own = _get(scenario.model_dump(mode="json", by_alias=True), ATTACK)
+        return ([NONE] if own in (None, NONE) else [NONE, str(own)]), []
+    asked = wanted.split(",") if isinstance(wanted, str) else list(wanted)
+    asked = list(dict.fromkeys(name.strip() for name in asked))
+    found, out = [], []
+    for name in known if asked == ["all"] else asked:
+        if name not in known:
+            raise SurgetankError(
+                "no such attack",
+                place=f"--attack {name}",
+                mend=f"There are: {', '.join(known)}; or all",
+            )
+        try:
+            for entrant in entrants:
+                attacked(entrant.at(scenario), name)
+            found.append(name)
+        except SurgetankError as error:
+            if asked != ["all"]:
+                raise
+            out.append(str(error))
+    return found, out
+
+
+def attacked(scenario: Scenario, kind: str) -> Scenario:
+    """The scenario under an attack; one of its own kind keeps its own keys.
+
+    Raises:
+        SurgetankError: if the scenario does not allow this attack.
+    """
+    own = _get(scenario.model_dump(mode="json", by_alias=True), ATTACK) or NONE
+    if kind == own or not is_key(ATTACK):
+        return scenario
+    try:
+        return scenario.with_values({ATTACK: kind})
+    except SurgetankError as error:
+        where = f"--attack {kind}: {error.place}"
+        raise SurgetankError(error.message, place=where, mend=error.mend) from None
+
+
+def _attack_kinds() -> list[str]:
+    return [str(kind) for kind in choices(ATTACK)] if is_key(ATTACK) else []
+
+
+def _axes(vary: Vary) -> list[tuple[str, list[Any], bool]]:
+    """Key, values, and whether the values were asked for."""
+    if isinstance(vary, Mapping):
+        pairs = [(str(key), list(values)) for key, values in vary.items()]
+    else:
+        texts = [vary] if isinstance(vary, str) else list(vary)
+        pairs = [_pair(text) for text in texts]
+    axes = []
+    for key, values in pairs:
+        if [k for k, _ in pairs].count(key) > 1:
+            raise SurgetankError(
+                "this key is varied twice", place=f"--vary {key}", mend="Give all its values once"
+            )
+        if key == ATTACK:
+            raise SurgetankError("attacks have an option", place=f"--vary {key}", mend="--attack")
+        if key in ("load", "leverage"):
+            values = [_level(key, value) for value in values]
+        known = [] if key in ("load", "leverage") else choices(key)
+        if not values and not known:
+            raise SurgetankError(
+                "which values to take is not known",
+                place=f"--vary {key}",
+                mend=f"List them: --vary {key}=A,B",
+            )
+        axes.append((key, values or known, bool(values)))
+    return axes
+
+
+def _level(key: str, value: Any) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+        return float(value)
+    raise SurgetankError("not a positive number", place=f"--vary {key}={value}", mend="Try 500")
+
+
+def _pair(text: str) -> tuple[str, list[Any]]:
+    """`KEY` or `KEY=v1,v2`; values are TOML, or text where that fails."""
+    key, equals, rest = text.partition("=")
+    if not key.strip() or (equals and not rest.strip()):
+        raise SurgetankError("not KEY or KEY=A,B", place=f"--vary {text}", mend="Write key=a,b")
+    return key.strip(), [_value(part.strip()) for part in _split(rest)] if equals else []
+
+
+def _split(text: str) -> list[str]:
+    """At commas that stand in no brackets or quotes."""
+    parts, depth, quoted = [""], 0, False
+    for sign in text:
+        quoted ^= sign == '"'
+        depth += 0 if quoted else (sign in "[{") - (sign in "]}")
+        if sign == "," and depth == 0 and not quoted:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return [part for part in parts if part.strip()]
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _name(values: Mapping[str, Any]) -> str:
+    """The rule by itself; other keys by their last part and value; `as it is` if nothing varies."""
+    if not values:
+        return "as it is"
+    parts = []
+    for key, value in values.items():
+        last = key.rpartition(".")[2]
+        bare = isinstance(value, str) and (key == RULE or len(values) == 1)
+        parts.append(str(value) if bare else f"{last} {_said(value)}")
+    return ", ".join(parts)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return "+".join(_said(v) for v in value) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _beside(scenario: Scenario, values: Mapping[str, Any]) -> dict[str, Any]:
+    data = scenario.model_dump(mode="json", by_alias=True)
+    found: dict[str, Any] = {}
+    for pair in values.items():
+        key, value = pair
+        if not isinstance(value, str):
+            continue
+        for other, needed in _BESIDE.get((key, value), {}).items():
+            if not _get(data, other) and other not in values and is_key(other):
+                found[other] = needed
+    return found
+
+
+def _rule(scenario: Scenario) -> str:
+    return str(_get(scenario.model_dump(mode="json", by_alias=True), RULE) or "")
+
+
+def _get(data: Any, key: str) -> Any:
+    """The value at a dotted key; None if there is none."""
+    for part in key.split("."):
+        if isinstance(data, list) and part.isdecimal() and int(part) < len(data):
+            data = data[int(part)]
+        elif isinstance(data, dict):
+            data = data.get(part)
+        else:
+            return None
+    return data

@@ -1,0 +1,358 @@
+"""A league: all its runs, what they come to, and who stands where."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from surgetank.errors import SurgetankError
+from surgetank.league.axes import NONE, Entrant
+from surgetank.league.estimate import NOTHING, Estimate, difference, mean
+from surgetank.league.shown import FINDS_SHOWN, SHOWN, rising, unit_of
+
+__all__ = ["League", "Line", "Made", "Standing", "json_rows"]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A run of the league."""
+
+    entrant: str
+    rule: str
+    attack: str
+    seed: int
+    messages: int
+    """Client messages simulated."""
+    values: Mapping[str, float | None]
+    """Every measure; None: nothing to measure it on."""
+    failed: tuple[str, ...]
+    """Limits of the scenario that broke."""
+    invalid: tuple[str, ...]
+    """Why the run does not count, if so."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a search found for an entrant."""
+
+    entrant: str
+    rule: str
+    attack: str
+    find: str
+    status: str
+    """FOUND, UNKNOWN or INVALID, as of a search."""
+    estimate: float | None
+    ci_low: float | None
+    ci_high: float | None
+    unit: str
+    why: str
+    """Why it was not found, if so."""
+    runs: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An entrant's place."""
+
+    place: int | None
+    """From 1; equal values share a place. None: its worst case is not known."""
+    entrant: Entrant
+    worst: Estimate
+    """Of the measure that ranks, under the attack where it is worst."""
+    attack: str
+    apart: bool | None
+    """Whether the paired interval tells it from the first; None for the first, or if unknown."""
+
+
+@dataclass(frozen=True)
+class League:
+    """Entrants × attacks × seeds, and what came of it."""
+
+    scenario: str
+    title: str
+    scenario_hash: str
+    build: str
+    seed: int
+    seeds: int
+    """Seeds are `seed`, `seed` + 1, …"""
+    rank: str
+    """The measure that ranks, by its worst case over attacks."""
+    confidence: float
+    keys: tuple[str, ...]
+    """What was varied."""
+    attacks: tuple[str, ...]
+    entrants: tuple[Entrant, ...]
+    made: tuple[Made, ...]
+    lines: tuple[Line, ...]
+    left_out: tuple[str, ...]
+    """Values and attacks that do not fit the scenario, with the reason."""
+    search_runs: int
+    """Runs spent on searches."""
+    messages: int
+    """Client messages simulated in all."""
+
+    @property
+    def runs(self) -> int:
+        """Runs made or found, searches included."""
+        return len(self.made) + self.search_runs
+
+    @property
+    def invalid(self) -> tuple[Made, ...]:
+        """Runs that do not count."""
+        return tuple(m for m in self.made if m.invalid)
+
+    @property
+    def exit_code(self) -> int:
+        """3 if any run or search is INVALID, else 0."""
+        return 3 if self.invalid or any(x.status == "INVALID" for x in self.lines) else 0
+
+    @cached_property
+    def measured(self) -> tuple[str, ...]:
+        """Names of measures that any run has a value of, in the order of a run's measures."""
+        names = dict.fromkeys(name for m in self.made for name in m.values)
+        found = {k for m in self.made for k, v in m.values.items() if v is not None}
+        return tuple(name for name in names if name in found)
+
+    @cached_property
+    def shown(self) -> tuple[str, ...]:
+        """Measures of the table: the one that ranks first, then those of `SHOWN` that there are."""
+        first = [] if self.rank in FINDS_SHOWN else [self.rank]
+        listed = [s.name for s in SHOWN if s.name in self.measured]
+        return tuple(dict.fromkeys([*first, *listed]))
+
+    def entrant(self, name: str) -> Entrant:
+        """One of the entrants."""
+        return next(e for e in self.entrants if e.name == name)
+
+    def values(self, entrant: str, attack: str, measure: str) -> list[float | None]:
+        """A measure by seed; None where the run does not count or had nothing to measure."""
+        by_seed = self._by_cell.get((entrant, attack), {})
+        cells = [by_seed.get(seed) for seed in range(self.seed, self.seed + self.seeds)]
+        return [None if m is None or m.invalid else m.values.get(measure) for m in cells]
+
+    def estimate(self, entrant: str, attack: str, measure: str) -> Estimate:
+        """Mean over seeds."""
+        return mean(self.values(entrant, attack, measure))
+
+    def change(self, entrant: str, attack: str, measure: str) -> Estimate:
+        """What the attack changes, seed by seed; nothing if no run was without attack."""
+        if NONE not in self.attacks or attack == NONE:
+            return NOTHING
+        calm = self.values(entrant, NONE, measure)
+        return difference(calm, self.values(entrant, attack, measure))
+
+    def line(self, entrant: str, attack: str, find: str) -> Line | None:
+        """What a search found, if there was one."""
+        key = (entrant, attack, find)
+        return next((x for x in self.lines if (x.entrant, x.attack, x.find) == key), None)
+
+    @cached_property
+    def standings(self) -> tuple[Standing, ...]:
+        """Entrants by their worst case over attacks, best first; those without one last."""
+        sign = -1.0 if rising(self.rank) else 1.0
+        found = []
+        for entrant in self.entrants:
+            cells = [(self._ranked(entrant.name, a), a) for a in self.attacks]
+            known = [(sign * e.mean, e, a) for e, a in cells if e.mean is not None]
+            found.append((entrant, max(known, key=lambda c: c[0], default=None)))
+        known_first = sorted(found, key=lambda f: math.inf if f[1] is None else f[1][0])
+        ordered = [f for f in known_first if f[1]] + [f for f in known_first if not f[1]]
+        standings: list[Standing] = []
+        for i, (entrant, worst) in enumerate(ordered):
+            if worst is None:
+                standings.append(Standing(None, entrant, NOTHING, "", None))
+                continue
+            _, estimate, attack = worst
+            before = standings[-1] if standings else None
+            tied = before is not None and before.worst.mean == estimate.mean
+            place = before.place if tied and before is not None else i + 1
+            apart = self._apart(standings[0], entrant.name, attack) if standings else None
+            standings.append(Standing(place, entrant, estimate, attack, apart))
+        return tuple(standings)
+
+    def _ranked(self, entrant: str, attack: str) -> Estimate:
+        if self.rank not in FINDS_SHOWN:
+            return self.estimate(entrant, attack, self.rank)
+        x = self.line(entrant, attack, self.rank)
+        return NOTHING if x is None else Estimate(x.estimate, x.ci_low, x.ci_high, x.runs)
+
+    def _apart(self, first: Standing, entrant: str, attack: str) -> bool | None:
+        """Whether an entrant differs from the first beyond chance, each in its own worst case."""
+        if self.rank in FINDS_SHOWN:
+            a, b = first.worst, self._ranked(entrant, attack)
+            if a.low is None or a.high is None or b.low is None or b.high is None:
+                return None
+            return a.high < b.low or b.high < a.low
+        one = self.values(first.entrant.name, first.attack, self.rank)
+        other = self.values(entrant, attack, self.rank)
+        return difference(one, other).apart
+
+    @cached_property
+    def _by_cell(self) -> dict[tuple[str, str], dict[int, Made]]:
+        found: dict[tuple[str, str], dict[int, Made]] = {}
+        for m in self.made:
+            found.setdefault((m.entrant, m.attack), {})[m.seed] = m
+        return found
+
+    @property
+    def rows(self) -> pl.DataFrame:
+        """One row a run: entrant, rule, attack, seed, the keys varied, messages, invalid, failed,
+        and every measure by its name (Float64; null: nothing to measure it on)."""
+        names = list(dict.fromkeys(name for m in self.made for name in m.values))
+        listed = [
+            {k: _cell(v) for k, v in row_of(self, m).items()} | {n: m.values.get(n) for n in names}
+            for m in self.made
+        ]
+        kinds: dict[str, Any] = dict.fromkeys(names, pl.Float64)
+        kinds |= {"seed": pl.UInt64, "messages": pl.Int64}
+        return pl.DataFrame(listed, schema_overrides=kinds, infer_schema_length=None)
+
+    def table(self, *measures: str) -> pl.DataFrame:
+        """One row per entrant × attack and measure, best entrant first: place, entrant, rule,
+        attack, measure, unit, mean, low, high, n, change, change_low, change_high (against attack
+        `none`, paired by seed), invalid (runs that do not count), status and why (of a search).
+
+        Without `measures`, those that are shown and what searches found.
+        """
+        wanted = measures or self.shown
+        found: list[dict[str, Any]] = []
+        for s in self.standings:
+            e = s.entrant
+            for attack in self.attacks:
+                who = {"place": s.place, "entrant": e.name, "rule": e.rule, "attack": attack}
+                bad = sum(1 for m in self._by_cell.get((e.name, attack), {}).values() if m.invalid)
+                for name in wanted:
+                    here = self.estimate(e.name, attack, name)
+                    d = self.change(e.name, attack, name)
+                    change = {"change": d.mean, "change_low": d.low, "change_high": d.high}
+                    cells = {"measure": name, "unit": unit_of(name)} | asdict(here) | change
+                    found.append(who | cells | {"invalid": bad, "status": None, "why": None})
+                for x in self.lines:
+                    if (x.entrant, x.attack) == (e.name, attack) and not measures:
+                        found.append(_line_cells(x) | who)
+        return pl.DataFrame(found, schema=_TABLE, orient="row")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; infinity is the text "inf"."""
+        content = asdict(self)
+        for key in ("made", "lines"):
+            content[key] = [_plain(item) for item in content[key]]
+        standings = [
+            {
+                "place": s.place,
+                "entrant": s.entrant.name,
+                "worst": _plain(asdict(s.worst)),
+                "attack": s.attack,
+                "apart": s.apart,
+            }
+            for s in self.standings
+        ]
+        return content | {"standings": standings, "table": _plain(self.table().to_dicts())}
+
+    def write(self, folder: Path) -> None:
+        """Writes `league.json`, `league.csv` (the table) and `rows.csv` (one row a run)."""
+        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
+        (folder / "league.json").write_text(text + "\n", encoding="utf-8")
+        self.table().write_csv(folder / "league.csv")
+        self.rows.write_csv(folder / "rows.csv")
+
+    @classmethod
+    def read(cls, path: Path) -> League:
+        """Reads `league.json`, or the folder that holds it.
+
+        Raises:
+            SurgetankError: if there is no league there.
+        """
+        file = path / "league.json" if path.is_dir() else path
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            del content["standings"], content["table"]
+            content["entrants"] = tuple(Entrant(**e) for e in content["entrants"])
+            content["made"] = tuple(_made(m) for m in content["made"])
+            content["lines"] = tuple(Line(**x) for x in content["lines"])
+            for key in ("keys", "attacks", "left_out"):
+                content[key] = tuple(content[key])
+            return cls(**content)
+        except OSError as error:
+            reason = (error.strerror or "cannot be read").lower()
+            raise SurgetankError(reason, place=str(file), mend="Give a league's folder") from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise SurgetankError(
+                "this is not a league",
+                place=str(file),
+                mend="Give a league.json that `surgetank compare --vary` wrote",
+            ) from None
+
+
+def row_of(league: League, made: Made) -> dict[str, Any]:
+    """What names a run, before its measures."""
+    return {
+        "entrant": made.entrant,
+        "rule": made.rule,
+        "attack": made.attack,
+        "seed": made.seed,
+        **league.entrant(made.entrant).values,
+        "messages": made.messages,
+        "invalid": "; ".join(made.invalid) or None,
+        "failed": list(made.failed),
+    }
+
+
+def json_rows(league: League) -> list[dict[str, Any]]:
+    """One plain row a run, then one a search; infinity is the text "inf"."""
+    runs = [_plain(row_of(league, m) | dict(m.values)) for m in league.made]
+    return runs + [_plain(asdict(x) | {"seed": league.seed}) for x in league.lines]
+
+
+_TABLE: dict[str, Any] = {
+    "place": pl.Int64,
+    "entrant": pl.String,
+    "rule": pl.String,
+    "attack": pl.String,
+    "measure": pl.String,
+    "unit": pl.String,
+    "mean": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "n": pl.Int64,
+    "change": pl.Float64,
+    "change_low": pl.Float64,
+    "change_high": pl.Float64,
+    "invalid": pl.Int64,
+    "status": pl.String,
+    "why": pl.String,
+}
+
+
+def _line_cells(x: Line) -> dict[str, Any]:
+    ends = {"mean": x.estimate, "low": x.ci_low, "high": x.ci_high, "n": x.runs}
+    told = {"measure": x.find, "unit": x.unit, "status": x.status, "why": x.why}
+    return dict.fromkeys(_TABLE) | ends | told
+
+
+def _cell(value: Any) -> Any:
+    """Lists as text: a table written as CSV knows none."""
+    return "; ".join(str(v) for v in value) if isinstance(value, list | tuple) else value
+
+
+def _made(content: Mapping[str, Any]) -> Made:
+    values = {k: None if v is None else float(v) for k, v in content["values"].items()}
+    lists = {key: tuple(content[key]) for key in ("failed", "invalid")}
+    return Made(**(dict(content) | lists | {"values": values}))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else "inf" if value > 0 else "-inf"
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value

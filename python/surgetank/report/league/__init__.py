@@ -1,0 +1,40 @@
+"""The page of a league: who stands first, and every rule under every attack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from surgetank.league import League
+from surgetank.report.league import words
+from surgetank.report.league.figure import maps
+from surgetank.report.sheet import filled, save
+
+__all__ = ["render_league", "write_league"]
+
+
+def write_league(league: League, path: str | Path) -> Path:
+    """Writes the page of a league as one HTML file and returns its path.
+
+    Raises:
+        SurgetankError: the file cannot be written.
+    """
+    return save(render_league(league), path)
+
+
+def render_league(league: League) -> str:
+    """The page of a league as HTML text."""
+    first = [s.entrant.name for s in league.standings if s.place == 1]
+    return filled(
+        "league.html.j2",
+        league=league,
+        status="INVALID" if league.exit_code else "FOUND" if first else "UNKNOWN",
+        word=", ".join(first[:2]) + (" …" if len(first) > 2 else "") if first else "No order",
+        sentence=words.sentence(league),
+        undecided=words.undecided(league),
+        notes=words.notes(league),
+        maps=maps(league),
+        places=words.places(league),
+        blocks=words.blocks(league),
+        ranks=words.head(league.rank),
+        reading=words.reading(league),
+    )

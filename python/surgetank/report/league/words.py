@@ -1,0 +1,263 @@
+"""What the page of a league, and the terminal, say in words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from surgetank.league import Estimate, League, Line
+from surgetank.league.shown import FINDS_SHOWN, rising, shown_of, unit_of
+from surgetank.report.wording import NBSP, number, title, value
+
+__all__ = [
+    "Block",
+    "Cell",
+    "Place",
+    "blocks",
+    "ends",
+    "found",
+    "head",
+    "notes",
+    "places",
+    "reading",
+    "said",
+    "sentence",
+    "settings",
+    "told",
+    "undecided",
+    "unsigned",
+]
+
+
+def said(x: float | None, unit: str) -> str:
+    """A value with its unit; a dash if there was nothing to measure."""
+    if x is None or math.isnan(x):
+        return "–"
+    if math.isinf(x):
+        return "∞" if x > 0 else "−∞"
+    if unit in ("x", "×"):
+        return f"{number(x)}×"
+    return value(x, unit)
+
+
+def ends(e: Estimate, unit: str) -> str:
+    """The interval, or nothing."""
+    if e.low is None or e.high is None or math.isinf(e.low) or math.isinf(e.high):
+        return ""
+    return f"{said(unsigned(e.low, unit), unit)} – {said(e.high, unit)}"
+
+
+def unsigned(low: float, unit: str) -> float:
+    """The lower end: times and shares are never below nought, whatever the formula says."""
+    return max(low, 0.0) if unit in ("ms", "s", "share", "1/s", "×") else low
+
+
+def told(e: Estimate, unit: str, seeds: int) -> str:
+    """A cell in one line: value, interval, and of how many runs if not of all."""
+    span = ends(e, unit)
+    text = said(e.mean, unit) + (f" ({span})" if span else "")
+    return text if e.n in (0, seeds) else f"{text}, {e.n} of {seeds} runs"
+
+
+def found(x: Line) -> str:
+    """What a search found, or why it did not."""
+    if x.estimate is None:
+        return f"{x.status}: {x.why}"
+    mark = "" if x.status == "FOUND" else f"{x.status} "
+    if x.ci_low is None or x.ci_high is None:
+        return f"{mark}{said(x.estimate, x.unit)}"
+    return f"{mark}{said(x.estimate, x.unit)} ({said(x.ci_low, x.unit)} – {said(x.ci_high, x.unit)})"
+
+
+def head(name: str) -> str:
+    """A measure's title."""
+    shown = shown_of(name)
+    return title(name) if shown.title == name else shown.title
+
+
+def _lower(text: str) -> str:
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def sentence(league: League) -> str:
+    """Who stands first, who last, and in what."""
+    ranked = [s for s in league.standings if s.place is not None]
+    what, unit = _lower(head(league.rank)), unit_of(league.rank)
+    if not ranked:
+        return f"Nobody can be ranked: no run had anything to measure {what} on."
+    first = [s.entrant.name for s in ranked if s.place == 1]
+    over = len(league.attacks) > 1
+    worst = "in the worst case " if over else ""
+    under = f" (under {ranked[0].attack})" if over else ""
+    text = (
+        f"{_listed(first)} {'stands' if len(first) == 1 else 'stand'} first: {worst}{what} is "
+        f"{said(ranked[0].worst.mean, unit)}{under}."
+    )
+    last = ranked[-1]
+    if last.place != 1:
+        under = f" (under {last.attack})" if over else ""
+        text += f" Of {last.entrant.name}, the last, it is {said(last.worst.mean, unit)}{under}."
+    return text
+
+
+def undecided(league: League) -> str:
+    """Who is not told apart from the first."""
+    near = [s.entrant.name for s in league.standings if s.apart is False]
+    if league.seeds < 2 and league.rank not in FINDS_SHOWN and len(league.entrants) > 1:
+        return "One seed tells nothing of chance: give more with --seeds."
+    if not near:
+        return ""
+    return f"Not told apart from the first by {league.seeds} seeds: {', '.join(near)}."
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A measure of an entrant under an attack."""
+
+    attack: str
+    value: str
+    ends: str
+    change: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """All measures of an entrant."""
+
+    name: str
+    settings: list[str]
+    rows: list[tuple[str, list[Cell]]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A row of the league table."""
+
+    place: str
+    name: str
+    settings: list[str]
+    worst: str
+    ends: str
+    attack: str
+    apart: str
+    others: list[tuple[str, str]]
+    """Short title and worst value of further measures, or what a search found."""
+    invalid: int
+
+
+def settings(league: League, name: str) -> list[str]:
+    """What an entrant sets, as `key = value`."""
+    e = league.entrant(name)
+    return [f"{key} = {v}" for key, v in (*e.values.items(), *e.beside.items())]
+
+
+#: Beside the measure that ranks.
+_BESIDE = ("delay_p99_ms.cancel", "executed_share", "attacker_gain_usd", "others_loss_usd")
+
+
+def places(league: League) -> list[Place]:
+    """The league table, by rank."""
+    names = [n for n in (*_BESIDE, "bad_debt_usd") if n in league.shown and n != league.rank]
+    unit = unit_of(league.rank)
+    rows = []
+    for s in league.standings:
+        others = [(shown_of(n).short, _worst(league, s.entrant.name, n)) for n in names]
+        for find in dict.fromkeys(x.find for x in league.lines):
+            lines = [x for x in league.lines if (x.entrant, x.find) == (s.entrant.name, find)]
+            texts = [
+                found(x) if len(lines) == 1 else f"{x.attack}: {found(x)}" for x in lines
+            ]
+            others.append((FINDS_SHOWN[find].short, "; ".join(texts)))
+        rows.append(
+            Place(
+                "–" if s.place is None else str(s.place),
+                s.entrant.name,
+                settings(league, s.entrant.name),
+                said(s.worst.mean, unit),
+                ends(s.worst, unit),
+                s.attack,
+                {True: "apart", False: "not told apart", None: ""}[s.apart],
+                others,
+                sum(m.entrant == s.entrant.name for m in league.invalid),
+            )
+        )
+    return rows
+
+
+def _worst(league: League, entrant: str, name: str) -> str:
+    means = [league.estimate(entrant, a, name).mean for a in league.attacks]
+    known = [m for m in means if m is not None]
+    if not known:
+        return "–"
+    return said(min(known) if rising(name) else max(known), unit_of(name))
+
+
+def blocks(league: League) -> list[Block]:
+    """Every measure shown, of every entrant, under every attack."""
+    found_blocks = []
+    for s in league.standings:
+        name = s.entrant.name
+        rows = [(head(m), [_cell(league, name, a, m) for a in league.attacks]) for m in league.shown]
+        found_blocks.append(Block(name, settings(league, name), rows))
+    return found_blocks
+
+
+def _cell(league: League, entrant: str, attack: str, name: str) -> Cell:
+    unit = unit_of(name)
+    e = league.estimate(entrant, attack, name)
+    d = league.change(entrant, attack, name)
+    change = ""
+    if d.mean is not None and d.apart:
+        sign = "+" if d.mean > 0 else ""
+        change = f"{sign}{said(d.mean, unit)} by the attack"
+    note = "" if e.n in (0, league.seeds) else f"{e.n} of {league.seeds} runs"
+    return Cell(attack, said(e.mean, unit), ends(e, unit), change, note)
+
+
+def notes(league: League) -> list[str]:
+    """What a reader must know: runs that do not count, lines not found, values left out."""
+    texts: dict[str, list[str]] = {}
+    for m in league.invalid:
+        texts.setdefault(f"INVALID, left out of the means: {m.invalid[0]}", []).append(
+            f"{m.entrant} under {m.attack} (seed {m.seed})"
+        )
+    for x in league.lines:
+        if x.status != "FOUND":
+            under = "" if x.attack == "none" else f" under {x.attack}"
+            what = f"{FINDS_SHOWN[x.find].title} of {x.entrant}{under}"
+            texts.setdefault(f"{x.status}: {x.why}", []).append(what)
+    found_notes = [f"{', '.join(who)}: {why}." for why, who in texts.items()]
+    return found_notes + [f"Left out, does not fit the scenario: {text}" for text in league.left_out]
+
+
+def reading(league: League) -> list[str]:
+    """How to read it, in plain words."""
+    better = "more" if rising(league.rank) else "less"
+    what = _lower(head(league.rank))
+    texts = [
+        f"The order is by {what}, {better} is better, in the worst case over the attacks played. "
+        "Another measure gives another order: --rank.",
+        f"Each number is a mean over {league.seeds}{NBSP}seeds, the same for all, with a "
+        f"{league.confidence:.0%} interval (Student’s t).".replace("%", f"{NBSP}%"),
+        "“Apart” compares an entrant with the first seed by seed, each under the attack that is "
+        "worst for it. What is not told apart may differ all the same; more seeds tell.",
+        "∞ means that more than the share in question was never executed. A dash means that "
+        "nothing was there to measure.",
+    ]
+    if len(league.attacks) > 1:
+        texts.append(
+            "A change “by the attack” is the difference from the same seed without attack; it is "
+            "given where its interval does not hold nought."
+        )
+    if len(league.entrants) > 2:
+        texts.append(
+            "The first of many owes something to luck. Before you choose it, play it again with "
+            "other seeds (--seed)."
+        )
+    return texts
+
