@@ -10,10 +10,11 @@
 //! 2. [`message`]: the messages, under their FIX names
 //! 3. [`codec`]: their versioned binary form
 //! 4. [`machine`]: the shape that every machine has
-//! 5. the machines, which do not import each other: [`gossip`], [`queue`], [`sealed`],
-//!    [`sequencer`], [`consensus`]
+//! 5. the machines, which do not import each other: [`gossip`], [`admission`], [`queue`],
+//!    [`sealed`], [`sequencer`], [`consensus`]
 //! 6. [`node`]: their composition
 
+pub mod admission;
 pub mod codec;
 pub mod consensus;
 pub mod gossip;

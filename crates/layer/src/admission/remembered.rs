@@ -1,0 +1,158 @@
+//! Expiry heights, and cancels that are remembered.
+//!
+//! # Rules
+//! 1. An order may be put into a batch up to and including its expiry height, and no order expires
+//!    more than `horizon` heights ahead.
+//! 2. A cancel holds for orders that come after it as well: it is remembered for `horizon` heights,
+//!    by when every order sent before it has expired.
+//! 3. At most `capacity` cancels are remembered. Beyond it, the account that holds most loses the
+//!    one of its lowest order number, and that is said.
+//!
+//! # Theory of operation
+//! A network may deliver "place, cancel" as "cancel, place". If the cancel then falls flat, the
+//! order survives against its owner's will. With rules 1 and 2 it cannot: expiry is the only final
+//! cancel, and memory up to it makes the early one final too. Order numbers are unique per account
+//! (FIX ClOrdID), so an order whose number was cancelled is never wanted.
+//!
+//! Rule 3 takes from the fattest, as FQ-CoDel does: nobody pushes out the cancels of an account that
+//! holds fewer.
+//!
+//! Source: dYdX v4's short-term orders (good-til-block, cancels kept until theirs); RFC 8290 for
+//! rule 3.
+//!
+//! # Departures
+//! - dYdX lets an order pass whose expiry is beyond the cancel's; here a number is cancelled once.
+//! - A replace that arrives before its order is not remembered: it is no cancel.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Reason, Refusal};
+use crate::units::{AccountId, Height, NEVER};
+
+/// What is remembered, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Most cancels remembered, at least 1.
+    pub capacity: usize,
+    /// Most heights that an order may be good for.
+    pub horizon: Height,
+}
+
+/// A cancel that had to make room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Whose.
+    pub account: AccountId,
+    /// Of which order.
+    pub order: u64,
+}
+
+/// Cancels that may have come before their orders.
+#[derive(Clone, Debug)]
+pub struct Remembered {
+    config: Config,
+    /// The last height at which each is needed.
+    cancels: BTreeMap<(AccountId, u64), Height>,
+    expiring: BTreeSet<(Height, AccountId, u64)>,
+    held: BTreeMap<AccountId, u32>,
+    fattest: BTreeSet<(u32, AccountId)>,
+}
+
+impl Remembered {
+    /// Nothing remembered.
+    ///
+    /// # Panics
+    /// If nothing may be remembered.
+    pub fn new(config: Config) -> Remembered {
+        assert!(config.capacity > 0, "remembered cancels: capacity must be at least 1");
+        Remembered {
+            config,
+            cancels: BTreeMap::new(),
+            expiring: BTreeSet::new(),
+            held: BTreeMap::new(),
+            fattest: BTreeSet::new(),
+        }
+    }
+
+    /// Whether an order that could go into the batch of `height` may still live.
+    ///
+    /// # Errors
+    /// A refusal if it has expired, expires too far ahead, or was cancelled before it came.
+    pub fn order(
+        &mut self,
+        height: Height,
+        account: AccountId,
+        order: u64,
+        expires: Height,
+    ) -> Result<(), Refusal> {
+        self.advance(height);
+        let refuse = |reason| Err(Refusal { reason, retry_after_ns: NEVER });
+        if expires < height {
+            refuse(Reason::Expired)
+        } else if expires - height > self.config.horizon {
+            refuse(Reason::ExpiryTooFar)
+        } else if self.cancels.contains_key(&(account, order)) {
+            refuse(Reason::CancelledBefore)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Remembers a cancel; gives the one that had to make room for it, if any.
+    pub fn cancel(&mut self, height: Height, account: AccountId, order: u64) -> Option<Forgotten> {
+        self.advance(height);
+        let until = height.saturating_add(self.config.horizon);
+        match self.cancels.insert((account, order), until) {
+            Some(before) => {
+                self.expiring.remove(&(before, account, order));
+            }
+            None => self.count(account, 1),
+        }
+        self.expiring.insert((until, account, order));
+        (self.cancels.len() > self.config.capacity).then(|| self.make_room())
+    }
+
+    /// How many are remembered.
+    pub fn len(&self) -> usize {
+        self.cancels.len()
+    }
+
+    /// Whether none is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.cancels.is_empty()
+    }
+
+    /// Forgets what is no longer needed at this height.
+    fn advance(&mut self, height: Height) {
+        while let Some(&(until, account, order)) = self.expiring.first()
+            && until < height
+        {
+            self.remove(account, order);
+        }
+    }
+
+    fn make_room(&mut self) -> Forgotten {
+        let &(_, account) = self.fattest.last().expect("more than one is remembered");
+        let mut own = self.cancels.range((account, 0)..);
+        let (&(account, order), _) = own.next().expect("the fattest holds one");
+        self.remove(account, order);
+        Forgotten { account, order }
+    }
+
+    fn remove(&mut self, account: AccountId, order: u64) {
+        if let Some(until) = self.cancels.remove(&(account, order)) {
+            self.expiring.remove(&(until, account, order));
+            self.count(account, -1);
+        }
+    }
+
+    fn count(&mut self, account: AccountId, change: i32) {
+        let before = self.held.remove(&account).unwrap_or(0);
+        self.fattest.remove(&(before, account));
+        let after = before.saturating_add_signed(change);
+        if after > 0 {
+            self.held.insert(account, after);
+            self.fattest.insert((after, account));
+        }
+    }
+}
