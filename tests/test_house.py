@@ -16,7 +16,7 @@ FLOORS = [
     {"tape"},
     {"trace"},
     {"simulate", "testing"},
-    {"measure", "options"},
+    {"keypers", "measure", "options"},
     {"validity"},
     {"verdict"},
     {"search"},
