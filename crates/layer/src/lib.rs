@@ -9,12 +9,14 @@
 //! 1. [`units`]: time, identifiers, hashes
 //! 2. [`message`]: the messages, under their FIX names
 //! 3. [`codec`]: their versioned binary form
-//! 4. [`machine`]: the shape that every machine has
-//! 5. the machines, which do not import each other: [`gossip`], [`admission`], [`queue`],
+//! 4. [`audit`]: Merkle trees, seeds and the journal of batches
+//! 5. [`machine`]: the shape that every machine has
+//! 6. the machines, which do not import each other: [`gossip`], [`admission`], [`queue`],
 //!    [`sealed`], [`sequencer`], [`consensus`]
-//! 6. [`node`]: their composition
+//! 7. [`node`]: their composition
 
 pub mod admission;
+pub mod audit;
 pub mod codec;
 pub mod consensus;
 pub mod gossip;

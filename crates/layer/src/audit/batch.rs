@@ -1,0 +1,368 @@
+//! One batch of a journal: its header, its sealed inputs, its published order, and their bytes.
+//!
+//! # Layout, version 1, little-endian
+//! ```text
+//! frame   "SGTB" | length u32 of what follows | header length u32 | header
+//!         | inputs u32, each: ticket (18 bytes) | length u32 | message
+//!         | checks u32, each: the first 8 bytes of an input's leaf
+//!         | order u32, each: index u32 of an input | carried u32, each: index u32 of an input
+//!         | hash (32 bytes)
+//! ticket  account u32 | class u8 | flags u8 | fee u32 | arrival_ns u64
+//! header  version u16 | height u64 | first_sequence u64 | sealed_ns u64
+//!         | inputs u32 | carried_in u32 | ordered u32 | carried_out u32
+//!         | reveal | seed | inputs_root | order_root | previous (32 bytes each)
+//!         | terms | terms_next | beacon (each: length u16 | bytes)
+//! ```
+//!
+//! # Rules
+//! 1. A leaf is `H(0x00 ‖ ticket ‖ message)`. `inputs_root` is over the inputs in order of arrival,
+//!    `order_root` over those that are published, in published order.
+//! 2. `hash = BLAKE3("surgetank batch 1" ‖ header)`; `previous` is the hash of the batch before, of
+//!    the journal's head for the first.
+//! 3. Inputs that find no room in the batch are *carried*: they are the first `carried_in` inputs
+//!    of the next one, in the same order.
+//! 4. `terms` is the rule with its parameters and limits; it was announced by the batch before as
+//!    `terms_next`, so that it cannot be chosen to suit the inputs.
+//!
+//! The checks prove nothing. They only let a reader say *which* message was altered.
+
+use super::merkle::{Blake3, Hash, Tree, TreeHash};
+use super::tagged;
+use crate::units::{Digest, Height, Ns};
+
+/// The version written.
+pub const VERSION: u16 = 1;
+/// What a frame begins with.
+pub const MAGIC: &[u8; 4] = b"SGTB";
+/// Bytes of a ticket.
+pub const TICKET_BYTES: usize = 18;
+/// Sets the hash of headers apart.
+const BATCH_TAG: &[u8] = b"surgetank batch 1";
+
+/// Flag of a ticket: refused if it would match at once.
+pub const POST_ONLY: u8 = 1;
+/// Flag of a ticket: never rests (immediate-or-cancel, or a market order).
+pub const IMMEDIATE: u8 = 1 << 1;
+/// Flag of a ticket: only reduces a position.
+pub const REDUCE_ONLY: u8 = 1 << 2;
+/// Flag of a ticket: came by the express lane.
+pub const EXPRESS: u8 = 1 << 3;
+
+/// What an ordering rule may know of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// The sending account.
+    pub account: u32,
+    /// Number of its class; see [`crate::message::Class`].
+    pub class: u8,
+    /// Bits [`POST_ONLY`], [`IMMEDIATE`], [`REDUCE_ONLY`], [`EXPRESS`].
+    pub flags: u8,
+    /// Fee that was bid.
+    pub fee: u32,
+    /// When it arrived.
+    pub arrival_ns: Ns,
+}
+
+impl Ticket {
+    /// Its bytes.
+    pub fn to_bytes(&self) -> [u8; TICKET_BYTES] {
+        let mut bytes = [0; TICKET_BYTES];
+        bytes[..4].copy_from_slice(&self.account.to_le_bytes());
+        bytes[4] = self.class;
+        bytes[5] = self.flags;
+        bytes[6..10].copy_from_slice(&self.fee.to_le_bytes());
+        bytes[10..].copy_from_slice(&self.arrival_ns.to_le_bytes());
+        bytes
+    }
+
+    /// The ticket of these bytes; every 18 bytes are one.
+    pub fn from_bytes(bytes: &[u8; TICKET_BYTES]) -> Ticket {
+        let [a, b, c, d, class, flags, e, f, g, h, arrival @ ..] = *bytes;
+        Ticket {
+            account: u32::from_le_bytes([a, b, c, d]),
+            class,
+            flags,
+            fee: u32::from_le_bytes([e, f, g, h]),
+            arrival_ns: u64::from_le_bytes(arrival),
+        }
+    }
+}
+
+/// The leaf of a sealed input.
+pub fn leaf(ticket: &Ticket, message: &[u8]) -> Hash {
+    const ROOM: usize = 256 - 1 - TICKET_BYTES;
+    if message.len() > ROOM {
+        return Blake3::leaf(&[&ticket.to_bytes(), message].concat());
+    }
+    let mut bytes = [0; 256];
+    bytes[1..=TICKET_BYTES].copy_from_slice(&ticket.to_bytes());
+    let end = 1 + TICKET_BYTES + message.len();
+    bytes[1 + TICKET_BYTES..end].copy_from_slice(message);
+    Blake3::hash(&bytes[..end])
+}
+
+/// What is hashed into the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Number of the batch, from 1.
+    pub height: Height,
+    /// Sequence number of its first published message, from 1 in the journal.
+    pub first_sequence: u64,
+    /// When its inputs were sealed.
+    pub sealed_ns: Ns,
+    /// Sealed inputs.
+    pub inputs: u32,
+    /// How many of them, the first ones, come from the batch before.
+    pub carried_in: u32,
+    /// Published messages.
+    pub ordered: u32,
+    /// Inputs left for the next batch.
+    pub carried_out: u32,
+    /// The secret of this batch; see [`super::seed`].
+    pub reveal: Hash,
+    /// What draws of the rule depend on.
+    pub seed: Hash,
+    /// Root over the sealed inputs.
+    pub inputs_root: Hash,
+    /// Root over the published order.
+    pub order_root: Hash,
+    /// Hash of the batch before.
+    pub previous: Digest,
+    /// Rule, parameters and limits.
+    pub terms: String,
+    /// The next batch's.
+    pub terms_next: String,
+    /// What others said about `inputs_root` after the sealing; may be empty.
+    pub beacon: Vec<u8>,
+}
+
+impl Header {
+    /// Its bytes.
+    ///
+    /// # Panics
+    /// If a text or the beacon is longer than 65,535 bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(256);
+        bytes.extend(VERSION.to_le_bytes());
+        for field in [self.height, self.first_sequence, self.sealed_ns] {
+            bytes.extend(field.to_le_bytes());
+        }
+        for field in [self.inputs, self.carried_in, self.ordered, self.carried_out] {
+            bytes.extend(field.to_le_bytes());
+        }
+        for field in [self.reveal, self.seed, self.inputs_root, self.order_root, self.previous.0] {
+            bytes.extend(field);
+        }
+        for field in [self.terms.as_bytes(), self.terms_next.as_bytes(), &self.beacon] {
+            let length = u16::try_from(field.len()).expect("terms and beacon under 64 KiB");
+            bytes.extend(length.to_le_bytes());
+            bytes.extend(field);
+        }
+        bytes
+    }
+
+    /// The batch's place in the chain.
+    pub fn hash(&self) -> Digest {
+        header_hash(&self.to_bytes())
+    }
+}
+
+/// The hash of a header's bytes.
+pub fn header_hash(header: &[u8]) -> Digest {
+    tagged(BATCH_TAG, &[header])
+}
+
+/// A batch as it stands in the file; nothing about it is certain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// What is hashed.
+    pub header: Header,
+    /// Inputs in order of arrival.
+    pub inputs: Vec<(Ticket, Vec<u8>)>,
+    /// The first 8 bytes of each input's leaf.
+    pub checks: Vec<[u8; 8]>,
+    /// Published order: indices of inputs.
+    pub order: Vec<u32>,
+    /// Indices of the inputs left over, ascending.
+    pub carried: Vec<u32>,
+    /// Hash of the header.
+    pub hash: Digest,
+}
+
+impl Batch {
+    /// Appends its frame, as it is.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut inputs = Vec::new();
+        for (ticket, message) in &self.inputs {
+            write_input(ticket, message, &mut inputs);
+        }
+        let parts = Parts {
+            header: &self.header.to_bytes(),
+            inputs: (self.inputs.len(), &inputs),
+            order: &self.order,
+            carried: &self.carried,
+            hash: &self.hash,
+        };
+        parts.write(self.checks.iter().copied(), out);
+    }
+
+    /// The leaf of input `index`.
+    pub fn leaf(&self, index: usize) -> Hash {
+        let (ticket, message) = &self.inputs[index];
+        leaf(ticket, message)
+    }
+}
+
+fn write_input(ticket: &Ticket, message: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&ticket.to_bytes());
+    out.extend_from_slice(&length(message.len()).to_le_bytes());
+    out.extend_from_slice(message);
+}
+
+fn length(n: usize) -> u32 {
+    u32::try_from(n).expect("a batch is under 4 GiB")
+}
+
+/// A frame's parts, as they are written.
+struct Parts<'a> {
+    header: &'a [u8],
+    inputs: (usize, &'a [u8]),
+    order: &'a [u32],
+    carried: &'a [u32],
+    hash: &'a Digest,
+}
+
+impl Parts<'_> {
+    fn write(&self, checks: impl ExactSizeIterator<Item = [u8; 8]>, out: &mut Vec<u8>) {
+        let (count, inputs) = self.inputs;
+        let numbers = 4 * (self.order.len() + self.carried.len() + 5);
+        let size = self.header.len() + inputs.len() + 8 * checks.len() + numbers + 32;
+        out.reserve(8 + size);
+        out.extend_from_slice(MAGIC);
+        let number = |n: usize, out: &mut Vec<u8>| out.extend(length(n).to_le_bytes());
+        number(size, out);
+        number(self.header.len(), out);
+        out.extend_from_slice(self.header);
+        number(count, out);
+        out.extend_from_slice(inputs);
+        number(checks.len(), out);
+        checks.for_each(|check| out.extend_from_slice(&check));
+        for indices in [self.order, self.carried] {
+            number(indices.len(), out);
+            indices.iter().for_each(|index| out.extend_from_slice(&index.to_le_bytes()));
+        }
+        out.extend_from_slice(&self.hash.0);
+    }
+}
+
+/// A batch that still takes inputs. Its buffers are used again for the next one.
+#[derive(Clone, Debug, Default)]
+pub struct Open {
+    bytes: Vec<u8>,
+    /// Where each input ends in `bytes`.
+    ends: Vec<usize>,
+    leaves: Vec<Hash>,
+    tree: Tree<Blake3>,
+    carried_in: u32,
+}
+
+impl Open {
+    /// Adds an input and returns its index.
+    #[inline]
+    pub fn push(&mut self, ticket: &Ticket, message: &[u8]) -> u32 {
+        let leaf = leaf(ticket, message);
+        self.push_leaf(ticket, message, leaf)
+    }
+
+    fn push_leaf(&mut self, ticket: &Ticket, message: &[u8], leaf: Hash) -> u32 {
+        write_input(ticket, message, &mut self.bytes);
+        self.ends.push(self.bytes.len());
+        self.leaves.push(leaf);
+        self.tree.push(leaf);
+        self.leaves.len() as u32 - 1
+    }
+
+    /// Inputs so far.
+    pub fn len(&self) -> usize {
+        self.leaves.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.leaves.is_empty()
+    }
+
+    /// How many came from the batch before.
+    pub fn carried_in(&self) -> u32 {
+        self.carried_in
+    }
+
+    /// Root over the inputs so far.
+    pub fn inputs_root(&self) -> Hash {
+        self.tree.root()
+    }
+
+    /// Input `index`.
+    pub fn input(&self, index: u32) -> (Ticket, &[u8]) {
+        let at = index as usize;
+        let start = if at == 0 { 0 } else { self.ends[at - 1] };
+        let bytes = &self.bytes[start..self.ends[at]];
+        let (ticket, message) = bytes.split_first_chunk().expect("an input begins with a ticket");
+        (Ticket::from_bytes(ticket), &message[4..])
+    }
+
+    /// Root over the inputs in this order.
+    pub fn order_root(&self, order: &[u32]) -> Hash {
+        let in_arrival_order = order.iter().zip(0..).all(|(index, at)| *index == at);
+        if in_arrival_order && order.len() == self.len() {
+            return self.inputs_root();
+        }
+        let mut tree = Tree::<Blake3>::default();
+        order.iter().for_each(|index| tree.push(self.leaves[*index as usize]));
+        tree.root()
+    }
+
+    /// The indices that `order` leaves out, ascending.
+    pub fn left_by(&self, order: &[u32]) -> Vec<u32> {
+        if order.len() == self.len() {
+            return Vec::new();
+        }
+        let mut served = vec![false; self.len()];
+        order.iter().for_each(|index| served[*index as usize] = true);
+        (0..self.len() as u32).filter(|index| !served[*index as usize]).collect()
+    }
+
+    /// Appends the frame of the sealed batch and returns its hash.
+    pub fn encode(
+        &self,
+        header: &Header,
+        order: &[u32],
+        carried: &[u32],
+        out: &mut Vec<u8>,
+    ) -> Digest {
+        let bytes = header.to_bytes();
+        let hash = header_hash(&bytes);
+        let inputs = (self.len(), &self.bytes[..]);
+        let parts = Parts { header: &bytes, inputs, order, carried, hash: &hash };
+        let check = |leaf: &Hash| *leaf.first_chunk().expect("a hash has 32 bytes");
+        parts.write(self.leaves.iter().map(check), out);
+        hash
+    }
+
+    /// Begins the next batch with the inputs that were carried.
+    pub fn begin_next(&mut self, carried: &[u32]) {
+        let last = std::mem::take(self);
+        for index in carried {
+            let (ticket, message) = last.input(*index);
+            self.push_leaf(&ticket, message, last.leaves[*index as usize]);
+        }
+        self.carried_in = carried.len() as u32;
+        if carried.is_empty() {
+            let Open { mut bytes, mut ends, mut leaves, .. } = last;
+            bytes.clear();
+            ends.clear();
+            leaves.clear();
+            *self = Open { bytes, ends, leaves, ..Open::default() };
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! The journal: a head, and then batches, each chained to the one before.
+//!
+//! # Layout, version 1, little-endian
+//! ```text
+//! "SGTJRNL\n" | version u16 | anchor (32 bytes) | terms (length u16 | bytes) | hash (32 bytes)
+//! | frames of batches
+//! ```
+//! `hash = BLAKE3("surgetank journal 1" ‖ what stands before it)`. The anchor is that of the chain of
+//! secrets ([`super::seed`]); `terms` are those of the first batch.
+//!
+//! [`Ledger`] makes what is appended; who appends it to a file is the caller. [`Reader`] reads it
+//! back and checks what can be checked without knowing any rule.
+
+use std::fmt;
+use std::io::{self, Read};
+
+use super::batch::{self, Batch, Header, Open, Ticket};
+use super::merkle::{Blake3, Hash, root};
+use super::seed::{self, Reveals};
+use super::tagged;
+use crate::units::{Digest, Height, Ns};
+
+/// What a journal begins with.
+pub const MAGIC: &[u8; 8] = b"SGTJRNL\n";
+/// Sets the hash of heads apart.
+const HEAD_TAG: &[u8] = b"surgetank journal 1";
+
+/// The writing end: what the next batch must continue.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    height: Height,
+    next_sequence: u64,
+    previous: Digest,
+    terms: String,
+    reveals: Reveals,
+}
+
+/// There is no secret left for another batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exhausted;
+
+impl fmt::Display for Exhausted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("every secret of this journal is revealed; begin a new journal")
+    }
+}
+
+/// A batch's secret and what follows from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// When the inputs were sealed.
+    pub sealed_ns: Ns,
+    /// Root over them.
+    pub inputs_root: Hash,
+    /// The secret.
+    pub reveal: Hash,
+    /// What others said after the sealing.
+    pub beacon: Vec<u8>,
+    /// The seed.
+    pub seed: Hash,
+}
+
+impl Ledger {
+    /// A new journal for at most `batches_max` batches, and its head.
+    ///
+    /// # Panics
+    /// If `terms` is longer than 65,535 bytes.
+    pub fn new(secret: &Hash, batches_max: usize, terms: &str) -> (Ledger, Vec<u8>) {
+        let reveals = Reveals::new(secret, batches_max);
+        let mut head = MAGIC.to_vec();
+        head.extend(batch::VERSION.to_le_bytes());
+        head.extend(reveals.anchor());
+        head.extend(u16::try_from(terms.len()).expect("terms under 64 KiB").to_le_bytes());
+        head.extend(terms.as_bytes());
+        let previous = tagged(HEAD_TAG, &[&head]);
+        head.extend(previous.0);
+        let terms = terms.to_owned();
+        (Ledger { height: 0, next_sequence: 1, previous, terms, reveals }, head)
+    }
+
+    /// The hash that whoever trusts this journal must know from elsewhere.
+    pub fn last_hash(&self) -> Digest {
+        self.previous
+    }
+
+    /// The height of the last batch.
+    pub fn height(&self) -> Height {
+        self.height
+    }
+
+    /// The sequence number that the next published message gets.
+    pub fn next_sequence(&self) -> u64 {
+        self.next_sequence
+    }
+
+    /// Seals the inputs: from here on they are fixed, and the seed is known.
+    ///
+    /// # Errors
+    /// If every secret is revealed.
+    pub fn seal(&mut self, now: Ns, open: &Open, beacon: &[u8]) -> Result<Sealed, Exhausted> {
+        let reveal = self.reveals.next().ok_or(Exhausted)?;
+        let inputs_root = open.inputs_root();
+        let seed = seed::seed(&reveal, &inputs_root, beacon);
+        Ok(Sealed { sealed_ns: now, inputs_root, reveal, beacon: beacon.to_vec(), seed })
+    }
+
+    /// Publishes an order of sealed inputs: appends the batch to `out`, and begins the next one with
+    /// what the order left out. `terms_next` are the terms of the next batch.
+    pub fn publish(
+        &mut self,
+        open: &mut Open,
+        sealed: Sealed,
+        order: &[u32],
+        terms_next: &str,
+        out: &mut Vec<u8>,
+    ) -> Header {
+        let carried = open.left_by(order);
+        let header = Header {
+            height: self.height + 1,
+            first_sequence: self.next_sequence,
+            sealed_ns: sealed.sealed_ns,
+            inputs: open.len() as u32,
+            carried_in: open.carried_in(),
+            ordered: order.len() as u32,
+            carried_out: carried.len() as u32,
+            reveal: sealed.reveal,
+            seed: sealed.seed,
+            inputs_root: sealed.inputs_root,
+            order_root: open.order_root(order),
+            previous: self.previous,
+            terms: std::mem::replace(&mut self.terms, terms_next.to_owned()),
+            terms_next: terms_next.to_owned(),
+            beacon: sealed.beacon,
+        };
+        self.previous = open.encode(&header, order, &carried, out);
+        self.height += 1;
+        self.next_sequence += order.len() as u64;
+        open.begin_next(&carried);
+        header
+    }
+}
+
+/// Why a journal cannot be read on.
+#[derive(Debug)]
+pub struct ReadError {
+    /// Offset of the byte at which it shows.
+    pub byte: u64,
+    /// Number of the batch in the file, from 1; 0 is the head.
+    pub batch: u64,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ReadError { byte, batch, what } = self;
+        match batch {
+            0 => write!(f, "byte {byte}, the journal's head: {what}"),
+            _ => write!(f, "byte {byte}, batch {batch}: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// The reading end. Each batch's hash, chain and roots are checked as it is read.
+#[derive(Debug)]
+pub struct Reader<R> {
+    source: R,
+    byte: u64,
+    batch: u64,
+    previous: Digest,
+    /// The head's anchor.
+    pub anchor: Hash,
+    /// The first batch's terms.
+    pub terms: String,
+    frame: Vec<u8>,
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads the head.
+    ///
+    /// # Errors
+    /// Names the byte at which this is not a journal's head.
+    pub fn new(source: R) -> Result<Reader<R>, ReadError> {
+        let (anchor, terms, frame) = ([0; 32], String::new(), Vec::new());
+        let previous = Digest([0; 32]);
+        let mut reader = Reader { source, byte: 0, batch: 0, previous, anchor, terms, frame };
+        let mut head = reader.take(44)?;
+        if &head[..8] != MAGIC {
+            return Err(reader.wrong(0, "does not begin as a journal does"));
+        }
+        let version = u16::from_le_bytes([head[8], head[9]]);
+        if version != batch::VERSION {
+            return Err(reader.wrong(8, &format!("version {version} is not known")));
+        }
+        reader.anchor.copy_from_slice(&head[10..42]);
+        head.extend(reader.take(u64::from(u16::from_le_bytes([head[42], head[43]])))?);
+        let stored = reader.take(32)?;
+        reader.previous = tagged(HEAD_TAG, &[&head]);
+        if stored != reader.previous.0 {
+            return Err(reader.wrong(10, "its hash is not that of its bytes"));
+        }
+        reader.terms = String::from_utf8(head.split_off(44))
+            .map_err(|_| reader.wrong(44, "`terms` is not text"))?;
+        Ok(reader)
+    }
+
+    /// The hash of what was read last.
+    pub fn last_hash(&self) -> Digest {
+        self.previous
+    }
+
+    /// The next batch, or `None` at the end of the file.
+    ///
+    /// # Errors
+    /// Names the byte and the batch at which the file is torn or altered.
+    pub fn next_batch(&mut self) -> Result<Option<Batch>, ReadError> {
+        self.batch += 1;
+        let mut prefix = [0; 8];
+        let got = self.fill(&mut prefix)?;
+        if got == 0 {
+            return Ok(None);
+        }
+        if got < 8 || &prefix[..4] != batch::MAGIC {
+            return Err(self.wrong(self.byte, "no frame of a batch begins here"));
+        }
+        let start = self.byte + 8;
+        self.byte = start;
+        let [.., a, b, c, d] = prefix;
+        let size = u64::from(u32::from_le_bytes([a, b, c, d]));
+        self.frame = self.take(size)?;
+        let batch = Fields { frame: &self.frame, at: 0 }
+            .batch()
+            .map_err(|(at, what)| self.wrong(start + at as u64, what))?;
+        self.check(&batch, start)?;
+        self.previous = batch.hash;
+        Ok(Some(batch))
+    }
+
+    fn check(&self, batch: &Batch, start: u64) -> Result<(), ReadError> {
+        let header = &batch.header;
+        let wrong = |what: &str| Err(self.wrong(start, what));
+        if header.hash() != batch.hash {
+            return wrong("the header's hash is not that of its bytes");
+        }
+        if header.previous != self.previous {
+            return wrong("the chain is broken: `previous` is not the hash of what stands before");
+        }
+        let leaves: Vec<Hash> = (0..batch.inputs.len()).map(|at| batch.leaf(at)).collect();
+        if root::<Blake3>(&leaves) != header.inputs_root {
+            return wrong("the inputs' root is not that of the inputs");
+        }
+        let ordered: Option<Vec<Hash>> =
+            batch.order.iter().map(|at| leaves.get(*at as usize).copied()).collect();
+        if ordered.is_none_or(|ordered| root::<Blake3>(&ordered) != header.order_root) {
+            return wrong("the order's root is not that of the order");
+        }
+        Ok(())
+    }
+
+    /// Fills `room` as far as the file goes.
+    fn fill(&mut self, room: &mut [u8]) -> Result<usize, ReadError> {
+        let mut got = 0;
+        while got < room.len() {
+            match self.source.read(&mut room[got..]) {
+                Ok(0) => break,
+                Ok(n) => got += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.wrong(self.byte, &error.to_string())),
+            }
+        }
+        Ok(got)
+    }
+
+    /// The next `size` bytes; what a length claims takes no memory before it is there.
+    fn take(&mut self, size: u64) -> Result<Vec<u8>, ReadError> {
+        let mut bytes = Vec::new();
+        let got = self.source.by_ref().take(size).read_to_end(&mut bytes);
+        got.map_err(|error| self.wrong(self.byte, &error.to_string()))?;
+        if (bytes.len() as u64) < size {
+            let end = self.byte + bytes.len() as u64;
+            return Err(self.wrong(end, "the file is torn off here"));
+        }
+        self.byte += size;
+        Ok(bytes)
+    }
+
+    fn wrong(&self, byte: u64, what: &str) -> ReadError {
+        ReadError { byte, batch: self.batch, what: what.to_owned() }
+    }
+}
+
+type Field<T> = Result<T, (usize, &'static str)>;
+
+/// Takes the fields of a frame one after the other.
+struct Fields<'a> {
+    frame: &'a [u8],
+    at: usize,
+}
+
+impl Fields<'_> {
+    fn slice(&mut self, size: usize) -> Field<&[u8]> {
+        let end = self.at.checked_add(size).filter(|end| *end <= self.frame.len());
+        let end = end.ok_or((self.at, "a field runs over the end of its frame"))?;
+        let slice = &self.frame[self.at..end];
+        self.at = end;
+        Ok(slice)
+    }
+
+    fn array<const N: usize>(&mut self) -> Field<[u8; N]> {
+        self.slice(N).map(|slice| *slice.first_chunk().expect("a slice of N bytes"))
+    }
+
+    fn u32(&mut self) -> Field<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Field<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    /// A count and as many `item`s.
+    fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Field<T>) -> Field<Vec<T>> {
+        let count = self.u32()?;
+        (0..count).map(|_| item(self)).collect()
+    }
+
+    fn short(&mut self) -> Field<Vec<u8>> {
+        let size = self.array().map(u16::from_le_bytes)?;
+        self.slice(size.into()).map(<[u8]>::to_vec)
+    }
+
+    fn text(&mut self) -> Field<String> {
+        let at = self.at;
+        String::from_utf8(self.short()?).map_err(|_| (at, "`terms` is not text"))
+    }
+
+    fn header(&mut self) -> Field<Header> {
+        if self.array().map(u16::from_le_bytes)? != batch::VERSION {
+            return Err((self.at - 2, "the batch's version is not known"));
+        }
+        Ok(Header {
+            height: self.u64()?,
+            first_sequence: self.u64()?,
+            sealed_ns: self.u64()?,
+            inputs: self.u32()?,
+            carried_in: self.u32()?,
+            ordered: self.u32()?,
+            carried_out: self.u32()?,
+            reveal: self.array()?,
+            seed: self.array()?,
+            inputs_root: self.array()?,
+            order_root: self.array()?,
+            previous: Digest(self.array()?),
+            terms: self.text()?,
+            terms_next: self.text()?,
+            beacon: self.short()?,
+        })
+    }
+
+    fn batch(&mut self) -> Field<Batch> {
+        let header_size = self.u32()? as usize;
+        let header_start = self.at;
+        let header = self.header()?;
+        if self.at - header_start != header_size {
+            return Err((header_start - 4, "the header is not as long as it says"));
+        }
+        let inputs = self.list(|fields| {
+            let ticket = Ticket::from_bytes(&fields.array()?);
+            let size = fields.u32()? as usize;
+            Ok((ticket, fields.slice(size)?.to_vec()))
+        })?;
+        let checks = self.list(Self::array)?;
+        let order = self.list(Self::u32)?;
+        let carried = self.list(Self::u32)?;
+        let hash = Digest(self.array()?);
+        if self.at != self.frame.len() {
+            return Err((self.at, "the frame is longer than its batch"));
+        }
+        Ok(Batch { header, inputs, checks, order, carried, hash })
+    }
+}
