@@ -1,1 +1,244 @@
-//! x
+//! # surgetank-verifier: does the published order follow from the sealed inputs?
+//!
+//! Reads a journal (its format, and what it proves and what not: `docs/journal.md`) and derives
+//! everything in it again: hashes, roots, seeds, and the order that the announced rule gives. It
+//! depends on a hash function and nothing else, shares no code with the sequencer, and is meant to
+//! be read in one sitting, in this order:
+//!
+//! 1. [`verify`] and `Verifier::batch`, below: what is checked of one batch, step by step
+//! 2. `order.rs`: the rules
+//! 3. `inputs.rs`: which message was altered, dropped, inserted
+//! 4. `report.rs`: the names of all that can be found
+//! 5. `read.rs`: the bytes
+//!
+//! ```
+//! let report = surgetank_verifier::verify(&b"not a journal"[..], |_| true).unwrap();
+//! assert_eq!(report.findings[0].kind.name(), "torn-file");
+//! ```
+
+mod inputs;
+mod order;
+mod read;
+mod report;
+
+use std::io::{self, Read};
+
+use read::{Batch, Frames};
+
+pub use report::{Finding, Kind, Report};
+
+/// A BLAKE3 hash.
+pub type Hash = [u8; 32];
+
+/// Findings kept; more are only counted.
+const FINDINGS_MAX: usize = 1000;
+
+/// Reads a journal to its end and derives all of it again. `goes_on(bytes)` is called after each
+/// batch with the bytes read so far; when it returns false, the reading stops.
+///
+/// # Errors
+/// Only if `source` cannot be read; whatever is wrong with the journal is a finding.
+pub fn verify(source: impl Read, mut goes_on: impl FnMut(u64) -> bool) -> io::Result<Report> {
+    let mut frames = Frames::new(source);
+    let mut verifier = Verifier::default();
+    match frames.head()? {
+        Err((byte, what)) => verifier.torn(byte, what),
+        Ok(head) => {
+            let hash = tagged(b"surgetank journal 1", &[&head.bytes]);
+            if hash != head.hash {
+                verifier.found(Kind::AlteredHead, None, "its hash is not that of its bytes");
+            }
+            (verifier.reveal, verifier.terms) = (head.anchor, head.terms);
+            verifier.accepted = [hash, head.hash];
+            loop {
+                verifier.start = frames.byte;
+                if !frames.next()? {
+                    break;
+                }
+                verifier.report.batches += 1;
+                match read::batch(&frames.frame) {
+                    Ok(batch) => verifier.batch(&batch),
+                    Err((at, what)) => {
+                        verifier.torn(verifier.start + at as u64, what);
+                        break;
+                    }
+                }
+                if !goes_on(frames.byte) {
+                    verifier.report.stopped = true;
+                    break;
+                }
+            }
+        }
+    }
+    verifier.report.bytes = frames.byte;
+    verifier.report.last_hash = verifier.accepted[0];
+    verifier.report.waiting = verifier.carried.len() as u64;
+    Ok(verifier.report)
+}
+
+/// What the next batch must continue.
+#[derive(Default)]
+struct Verifier {
+    report: Report,
+    /// Where the current batch begins.
+    start: u64,
+    /// The last batch's hash, as derived and as stored (if they differ, that was said already).
+    accepted: [Hash; 2],
+    height: u64,
+    sequence: u64,
+    reveal: Hash,
+    terms: Vec<u8>,
+    /// Leaves of what the last batch left over.
+    carried: Vec<Hash>,
+}
+
+impl Verifier {
+    fn batch(&mut self, batch: &Batch<'_>) {
+        let head = &batch.header;
+        // 1. The chain: this header follows that one, and nothing stands between.
+        let hash = tagged(b"surgetank batch 1", &[batch.header_bytes]);
+        if hash != batch.hash {
+            self.found(Kind::ForgedHash, None, "the hash is not that of the header");
+        }
+        if !self.accepted.contains(&head.previous) {
+            self.found(Kind::BrokenChain, None, "`previous` is not the hash of what stands before");
+        }
+        if [head.height, head.first_sequence]
+            != [self.height, self.sequence].map(|n| n.wrapping_add(1))
+        {
+            self.found(Kind::BrokenChain, None, "height or sequence number does not continue");
+        }
+        // 2. The seed: the secret was committed to, and the rest follows.
+        if tagged(b"surgetank reveal 1", &[&head.reveal]) != self.reveal {
+            self.found(Kind::WrongReveal, None, "the secret does not lead to the one before it");
+        }
+        let parts = [&head.reveal[..], &head.inputs_root, head.beacon];
+        if tagged(b"surgetank seed 1", &parts) != head.seed {
+            let what = "the seed does not follow from secret, inputs and beacon";
+            self.found(Kind::WrongSeed, None, what);
+        }
+        // 3. The terms: announced one batch ahead.
+        if head.terms != self.terms {
+            self.found(Kind::ChangedRule, None, "the terms are not those announced before");
+        }
+        // 4. The inputs: what was sealed is here, and begins with what was left over.
+        let leaves: Vec<Hash> = batch.inputs.iter().map(read::Input::leaf).collect();
+        let sealed = self.inputs(batch, &leaves);
+        // 5. The order: each input once, and where the rule puts it.
+        let partition = self.partition(batch);
+        if sealed && partition {
+            self.order(batch, &leaves);
+        }
+        self.accepted = [hash, batch.hash];
+        self.height = head.height;
+        self.sequence = head.first_sequence.wrapping_sub(1).wrapping_add(head.ordered.into());
+        self.reveal = head.reveal;
+        self.terms = head.terms_next.to_vec();
+        let carried = batch.carried.iter().filter_map(|index| leaves.get(*index as usize));
+        self.carried = carried.copied().collect();
+        self.report.messages += batch.order.len() as u64;
+    }
+
+    /// Whether every input is either published or carried, once, and none else is.
+    fn partition(&mut self, batch: &Batch<'_>) -> bool {
+        let before = self.report.findings_count;
+        let mut seen = vec![false; batch.inputs.len()];
+        for (list, indices) in [("order", &batch.order), ("carried", &batch.carried)] {
+            for (position, index) in indices.iter().enumerate() {
+                let kind = match seen.get_mut(*index as usize) {
+                    None => Kind::InsertedMessage,
+                    Some(seen) if *seen => Kind::DuplicatedMessage,
+                    Some(seen) => {
+                        *seen = true;
+                        continue;
+                    }
+                };
+                let what = format!("position in `{list}`: input {index}");
+                self.found(kind, Some(position), &what);
+            }
+        }
+        for (index, _) in seen.iter().enumerate().filter(|(_, seen)| !**seen) {
+            let what = "position in the inputs: neither published nor carried";
+            self.found(Kind::DroppedMessage, Some(index), what);
+        }
+        let ascending = batch.carried.windows(2).position(|pair| pair[0] > pair[1]);
+        if let Some(at) = ascending {
+            self.found(Kind::SwappedPair, Some(at), "position in `carried`: not as they arrived");
+        }
+        let sound = self.report.findings_count == before;
+        let counts = [batch.order.len(), batch.carried.len()];
+        if sound && counts != [batch.header.ordered as usize, batch.header.carried_out as usize] {
+            self.found(
+                Kind::WrongCount,
+                None,
+                "`ordered` or `carried_out` is not what stands here",
+            );
+        }
+        sound
+    }
+
+    /// Compares the published order with the one that the rule gives.
+    fn order(&mut self, batch: &Batch<'_>, leaves: &[Hash]) {
+        let published = batch.order.iter().map(|index| leaves[*index as usize]);
+        let root_holds = inputs::root(published) == batch.header.order_root;
+        let Some(terms) = order::Terms::parse(batch.header.terms) else {
+            let terms = String::from_utf8_lossy(batch.header.terms);
+            self.found(Kind::UnknownRule, None, &format!("`{terms}` is no rule known here"));
+            if !root_holds {
+                self.found(Kind::ForgedRoot, None, "`order_root` is not that of the order");
+            }
+            return;
+        };
+        let due = terms.order(&batch.inputs, &batch.header.seed);
+        let pairs = batch.order.iter().zip(&due).enumerate();
+        let wrong: Vec<usize> =
+            pairs.filter(|(_, (is, due))| is != due).map(|(at, _)| at).collect();
+        match wrong[..] {
+            [] if batch.order.len() != due.len() => {
+                let what = format!("{} published, {} due", batch.order.len(), due.len());
+                self.found(Kind::WrongCut, Some(batch.order.len().min(due.len())), &what);
+            }
+            [] if !root_holds => {
+                self.found(Kind::ForgedRoot, None, "`order_root` is not that of the order");
+            }
+            [] => {}
+            [a, b] if batch.order[a] == due[b] && batch.order[b] == due[a] => {
+                let what =
+                    format!("positions in the order: {a} and {b} stand in each other's places");
+                self.found(Kind::SwappedPair, Some(a), &what);
+            }
+            [first, ..] => {
+                let what = format!("position in the order: the first of {} wrong", wrong.len());
+                self.found(Kind::OutOfOrder, Some(first), &what);
+            }
+        }
+    }
+
+    fn torn(&mut self, byte: u64, what: &str) {
+        self.start = byte;
+        self.found(Kind::TornFile, None, what);
+    }
+
+    fn found(&mut self, kind: Kind, position: Option<usize>, what: &str) {
+        self.report.findings_count += 1;
+        if self.report.findings.len() < FINDINGS_MAX {
+            self.report.findings.push(Finding {
+                kind,
+                batch: self.report.batches,
+                position: position.map(|position| position as u64),
+                byte: self.start,
+                what: what.to_owned(),
+            });
+        }
+    }
+}
+
+/// BLAKE3 of a tag and then the parts.
+fn tagged(tag: &[u8], parts: &[&[u8]]) -> Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(tag);
+    parts.iter().for_each(|part| {
+        hasher.update(part);
+    });
+    *hasher.finalize().as_bytes()
+}
