@@ -6,8 +6,9 @@ use audit_rig::{
     RULES, Sealed, cut, found, inputs, join, journal, report, reseal, served, split, terms,
 };
 use proptest::prelude::*;
-use surgetank_layer::audit::batch::{Open, POST_ONLY, Ticket};
+use surgetank_layer::audit::batch::{Open, Ticket};
 use surgetank_layer::audit::journal::Ledger;
+use surgetank_layer::message::flags::POST_ONLY;
 use surgetank_verifier::Kind;
 
 /// A journal of one batch in which `inputs` are published in this order.

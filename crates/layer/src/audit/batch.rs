@@ -39,15 +39,6 @@ pub const TICKET_BYTES: usize = 18;
 /// Sets the hash of headers apart.
 const BATCH_TAG: &[u8] = b"surgetank batch 1";
 
-/// Flag of a ticket: refused if it would match at once.
-pub const POST_ONLY: u8 = 1;
-/// Flag of a ticket: never rests (immediate-or-cancel, or a market order).
-pub const IMMEDIATE: u8 = 1 << 1;
-/// Flag of a ticket: only reduces a position.
-pub const REDUCE_ONLY: u8 = 1 << 2;
-/// Flag of a ticket: came by the express lane.
-pub const EXPRESS: u8 = 1 << 3;
-
 /// What an ordering rule may know of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
@@ -55,9 +46,9 @@ pub struct Ticket {
     pub account: u32,
     /// Number of its class; see [`crate::message::Class`].
     pub class: u8,
-    /// Bits [`POST_ONLY`], [`IMMEDIATE`], [`REDUCE_ONLY`], [`EXPRESS`].
+    /// Bits of [`crate::message::flags`].
     pub flags: u8,
-    /// Fee that was bid.
+    /// Fee that was bid, in millionths of a USD.
     pub fee: u32,
     /// When it arrived.
     pub arrival_ns: Ns,

@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use surgetank_layer::audit::batch::{Batch, Open, POST_ONLY, Ticket, leaf};
+use surgetank_layer::audit::batch::{Batch, Open, Ticket, leaf};
 use surgetank_layer::audit::journal::{Ledger, Reader};
 use surgetank_layer::audit::merkle::{Blake3, Hash, root};
+use surgetank_layer::message::flags::POST_ONLY;
 use surgetank_verifier::{Kind, Report, verify};
 
 /// A message with its ticket.
