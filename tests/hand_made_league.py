@@ -27,7 +27,7 @@ LIQUIDATION = "delay_p99_ms.liquidation-order"
 
 def values(i: int, j: int, seed: int) -> dict[str, float | None]:
     """Measures of rule i under attack j; invented, with a little chance."""
-    luck = math.sin(12.9 * i + 78.2 * j + 37.7 * seed)
+    luck = math.sin(12.9 * i + 78.2 * j + 2.1 * seed)
     late = 90.0 * (1 + i % 5) * (1 + 0.4 * j) * (1 + 0.03 * luck)
     return {
         LIQUIDATION: math.inf if (i, j) == (0, 1) else late,

@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -14,7 +15,8 @@ from surgetank.cli.app import out as out_
 from surgetank.cli.placing import Place, chosen_of, executor_of, placed, stopped
 from surgetank.console import LeagueWatch, show_league
 from surgetank.errors import SurgetankError
-from surgetank.league import League, league
+from surgetank.league import Hunt, League, league
+from surgetank.league.play import plan_of
 from surgetank.league.result import json_rows
 from surgetank.report.league import write_league
 
@@ -58,12 +60,33 @@ def play(scenario: str, asked: Asked, *, as_json: bool, quiet: bool) -> None:
     chosen = chosen_of(scenario, asked.set)
     seed = chosen.seed if asked.seed is None else asked.seed
     searches = [name.strip() for name in (asked.search or "").split(",") if name.strip()]
-    only = [n for n in ("search_attacks", "budget", "precision", "runs_max") if getattr(asked, n)]
+    only = [
+        n
+        for n in ("search_attacks", "budget", "precision", "runs_max")
+        if getattr(asked, n) is not None
+    ]
     if only and not searches:
         flag = f"--{only[0].replace('_', '-')}"
         raise SurgetankError(
             "this is for searches", place=flag, mend="Add --search capacity, or leave it out"
         )
+    hunt = Hunt(
+        searches,
+        attacks=bool(asked.search_attacks),
+        budget=0.01 if asked.budget is None else asked.budget,
+        precision=0.1 if asked.precision is None else asked.precision,
+        runs_max=asked.runs_max or 100,
+    )
+    question: dict[str, Any] = {
+        "vary": asked.vary or (),
+        "attacks": asked.attack,
+        "seeds": 3 if asked.seeds is None else asked.seeds,
+        "seed": seed,
+        "rank": asked.rank,
+        "hunt": hunt,
+    }
+    # A question that makes no sense must not leave a folder behind.
+    plan_of(chosen, **question)
     place = placed(
         asked.out or Path("runs") / f"league-{chosen.name}-{seed}-{chosen.hash[:8]}",
         force=bool(asked.force),
@@ -74,16 +97,7 @@ def play(scenario: str, asked: Asked, *, as_json: bool, quiet: bool) -> None:
         with executor_of(asked.dask) as executor, LeagueWatch(err, hidden=hidden) as watch:
             found = league(
                 chosen,
-                vary=asked.vary or (),
-                attacks=asked.attack,
-                seeds=3 if asked.seeds is None else asked.seeds,
-                seed=seed,
-                rank=asked.rank,
-                find=searches,
-                find_attacks=bool(asked.search_attacks),
-                budget=0.01 if asked.budget is None else asked.budget,
-                precision=0.1 if asked.precision is None else asked.precision,
-                runs_max=asked.runs_max or 100,
+                **question,
                 workers=asked.workers,
                 executor=executor,
                 journal=place.journal,

@@ -72,9 +72,8 @@ class LeagueWatch:
 def show_league(console: Console, found: League) -> None:
     """Who stands where, the table of rules × attacks, and what a reader must know."""
     console.print(
-        f"[bold]League of {found.scenario}[/bold]: {len(found.entrants)} × "
-        f"{len(found.attacks)} attacks × {found.seeds} seeds, by {words.head(found.rank)} "
-        "in the worst case",
+        f"[bold]League of {found.scenario}[/bold]: "
+        f"{words.size(found)}, ranked by {shown_of(found.rank).short} in the worst case",
         highlight=False,
     )
     console.print(words.sentence(found), highlight=False)
@@ -82,6 +81,7 @@ def show_league(console: Console, found: League) -> None:
         console.print(words.undecided(found), highlight=False)
     _show_standings(console, found)
     _show_cells(console, found)
+    _show_sought(console, found)
     for note in words.notes(found):
         console.print(f"[bold yellow]Note:[/bold yellow] {note}", highlight=False)
     console.print(
@@ -102,15 +102,25 @@ def _show_standings(console: Console, found: League) -> None:
     if len(found.attacks) > 1:
         table.add_column("under")
     table.add_column("from the first")
-    finds = list(dict.fromkeys(x.find for x in found.lines))
-    for find in finds:
-        table.add_column(shown_of(find).short, overflow="fold")
     for row in rows:
         mark = " [bold magenta]⚠ INVALID[/bold magenta]" if row.invalid else ""
         span = f" [dim]({row.ends})[/dim]" if row.ends else ""
         cells = [row.place, f"{row.name}{mark}", f"{row.worst}{span}"]
         cells += [row.attack] if len(found.attacks) > 1 else []
-        table.add_row(*cells, row.apart, *(text for _, text in row.others[-len(finds) :] if finds))
+        table.add_row(*cells, row.apart)
+    console.print(table, highlight=False)
+
+
+def _show_sought(console: Console, found: League) -> None:
+    """What the searches found."""
+    rows = words.sought(found)
+    if not rows:
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("who", "attack", *(name for name, _ in rows[0].cells)):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(row.name, row.attack, *(text for _, text in row.cells))
     console.print(table, highlight=False)
 
 
@@ -140,4 +150,5 @@ def _show_cells(console: Console, found: League) -> None:
     console.print(table, highlight=False)
     more = len(found.shown) - len(names)
     if more:
-        console.print(f"[dim]{more} more measures in league.html and league.csv[/dim]")
+        what = "measure" if more == 1 else "measures"
+        console.print(f"[dim]{more} more {what} in league.html and league.csv[/dim]")

@@ -2,7 +2,7 @@
 
 from surgetank.league.axes import Entrant
 from surgetank.league.estimate import Estimate
-from surgetank.league.play import Seen, league
+from surgetank.league.play import Hunt, Seen, league
 from surgetank.league.result import League, Line, Made, Standing
 
-__all__ = ["Entrant", "Estimate", "League", "Line", "Made", "Seen", "Standing", "league"]
+__all__ = ["Entrant", "Estimate", "Hunt", "League", "Line", "Made", "Seen", "Standing", "league"]

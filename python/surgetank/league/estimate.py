@@ -62,6 +62,6 @@ def mean(values: Sequence[float | None]) -> Estimate:
 
 
 def difference(a: Sequence[float | None], b: Sequence[float | None]) -> Estimate:
-    """Mean of b less a over the seeds that have both; the same infinity in both is no difference."""
+    """Mean of b less a over the seeds that have both; two equal infinities do not differ."""
     pairs = [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None]
     return mean([0.0 if x == y else y - x for x, y in pairs])

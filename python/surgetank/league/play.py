@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,7 @@ from surgetank.league.axes import NONE, RULE, Entrant, Vary, attacked, attacks_o
 from surgetank.league.result import League, Line, Made
 from surgetank.league.shown import default_rank
 from surgetank.scenario import Scenario, load
-from surgetank.search import Progress, search
+from surgetank.search import Answer, Progress, search
 from surgetank.search.goal import FINDS, Per, goal
 from surgetank.search.lever import lever
 from surgetank.search.pool import Pool, Running, pool_of
@@ -24,7 +24,7 @@ from surgetank.search.posterior import CONFIDENCE
 from surgetank.search.probe import Outcome, Task
 from surgetank.simulate import build
 
-__all__ = ["Seen", "league"]
+__all__ = ["Hunt", "Plan", "Seen", "league", "plan_of"]
 
 #: Runs under way at once where the executor does not say how many workers it has.
 _AHEAD: Final = 256
@@ -47,15 +47,56 @@ Watch = Callable[[Seen], None]
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
+    """What is to be played."""
+
     scenario: Scenario
     entrants: list[Entrant]
     attacks: list[str]
     seeds: range
+    left_out: list[str]
 
     def cells(self) -> list[tuple[int, Entrant, str]]:
         """All runs; seed by seed, so that what is there when stopped is a smaller league."""
         return [(s, e, a) for s in self.seeds for e in self.entrants for a in self.attacks]
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """What is searched for, for each entrant."""
+
+    find: Sequence[str] = ()
+    """Some of `capacity`, `failure-threshold`, `safe-leverage`."""
+    attacks: bool = False
+    """Under each attack, not only without."""
+    budget: float = 0.01
+    per: Per = "liquidation"
+    precision: float = 0.1
+    runs_max: int = 100
+
+
+def plan_of(
+    scenario: Scenario,
+    *,
+    vary: Vary = RULE,
+    attacks: str | Sequence[str] | None = None,
+    seeds: int = 3,
+    seed: int | None = None,
+    rank: str | None = None,
+    hunt: Hunt | None = None,
+) -> Plan:
+    """What a league would play, before anything is run.
+
+    Raises:
+        SurgetankError: naming what cannot be compared, and the mend.
+    """
+    if not 1 <= seeds <= _SEEDS_MAX:
+        raise SurgetankError(f"must lie in 1..{_SEEDS_MAX}", place="--seeds", mend="Try 3")
+    first = scenario.seed if seed is None else seed
+    entrants, odd = entrants_of(scenario, vary)
+    names, unfit = attacks_of(scenario, entrants, attacks)
+    _check_hunt(scenario, hunt or Hunt(), rank)
+    return Plan(scenario, entrants, names, range(first, first + seeds), [*odd, *unfit])
 
 
 def league(
@@ -66,12 +107,7 @@ def league(
     seeds: int = 3,
     seed: int | None = None,
     rank: str | None = None,
-    find: Sequence[str] = (),
-    find_attacks: bool = False,
-    budget: float = 0.01,
-    per: Per = "liquidation",
-    precision: float = 0.1,
-    runs_max: int = 100,
+    hunt: Hunt | None = None,
     workers: int | None = None,
     executor: Executor | None = None,
     journal: Path | None = None,
@@ -83,79 +119,78 @@ def league(
     `KEY=A,B`, or maps keys to values; several keys make a grid. `attacks` are kinds of
     `attack.kind`, or "all"; by default none and the scenario's own. Each entrant meets each attack
     with `seeds` seeds from `seed` (default: the scenario's) on, the same for all. `rank` is a
-    measure, or something found; its worst case over attacks makes the order.
-
-    `find` names what is searched for each entrant ("capacity", "failure-threshold",
-    "safe-leverage"), without attack, or with `find_attacks` under each; `budget`, `per`,
-    `precision` and `runs_max` are those of `search`. Replicates run as in `search`.
+    measure, or something found; its worst case over attacks makes the order. `hunt` says what is
+    searched for besides. Replicates run as in `search`.
 
     Raises:
         SurgetankError: naming what cannot be compared, and the mend.
     """
     chosen = scenario if isinstance(scenario, Scenario) else load(scenario)
-    if not 1 <= seeds <= _SEEDS_MAX:
-        raise SurgetankError(f"must lie in 1..{_SEEDS_MAX}", place="--seeds", mend="Try 3")
-    first = chosen.seed if seed is None else seed
-    entrants, odd = entrants_of(chosen, vary)
-    names, unfit = attacks_of(chosen, entrants, attacks)
-    plan = _Plan(chosen, entrants, names, range(first, first + seeds))
-    _check_finds(chosen, find, budget, rank)
+    plan = plan_of(chosen, vary=vary, attacks=attacks, seeds=seeds, seed=seed, rank=rank, hunt=hunt)
     with pool_of(executor, workers, journal) as pool:
         made = _play(plan, pool, _ahead(executor, workers), rank, watch)
         messages = pool.messages
+    sought = hunt or Hunt()
     lines: list[Line] = []
-    for name in dict.fromkeys(find):
-        for entrant in entrants:
-            for attack in names if find_attacks else [NONE]:
-                what = f"{name} of {entrant.name}" + ("" if attack == NONE else f" under {attack}")
-                answer = search(
-                    attacked(entrant.at(chosen), attack),
-                    name,
-                    budget=budget,
-                    per=per,
-                    precision=precision,
-                    runs_max=runs_max,
-                    seed=first,
-                    workers=workers,
-                    executor=executor,
-                    journal=journal,
-                    try_remedies=False,
-                    watch=_telling(watch, len(made), what),
-                )
-                messages += answer.messages
-                lines.append(
-                    Line(
-                        entrant.name,
-                        entrant.rule,
-                        attack,
-                        name,
-                        answer.status,
-                        answer.estimate,
-                        answer.ci_low,
-                        answer.ci_high,
-                        answer.unit,
-                        answer.why,
-                        answer.runs,
-                    )
-                )
+    for what, scene, line in _sought(plan, sought):
+        answer = search(
+            scene,
+            line.find,
+            budget=sought.budget,
+            per=sought.per,
+            precision=sought.precision,
+            runs_max=sought.runs_max,
+            seed=plan.seeds[0],
+            workers=workers,
+            executor=executor,
+            journal=journal,
+            try_remedies=False,
+            watch=_telling(watch, len(made), what),
+        )
+        messages += answer.messages
+        lines.append(_line(line, answer))
     measured = {k for m in made for k, v in m.values.items() if v is not None}
     return League(
         scenario=chosen.name,
         title=chosen.title,
         scenario_hash=chosen.hash,
         build=build(),
-        seed=first,
+        seed=plan.seeds[0],
         seeds=seeds,
         rank=rank or default_rank(measured),
         confidence=CONFIDENCE,
-        keys=tuple(entrants[0].values),
-        attacks=tuple(names),
-        entrants=tuple(entrants),
+        keys=tuple(plan.entrants[0].values),
+        attacks=tuple(plan.attacks),
+        entrants=tuple(plan.entrants),
         made=tuple(made),
         lines=tuple(lines),
-        left_out=(*odd, *unfit),
+        left_out=tuple(plan.left_out),
         search_runs=sum(x.runs for x in lines),
         messages=messages,
+    )
+
+
+def _sought(plan: Plan, hunt: Hunt) -> Iterator[tuple[str, Scenario, Line]]:
+    """Every search: its name, its scenario, and the line yet without an answer."""
+    for find in dict.fromkeys(hunt.find):
+        for entrant in plan.entrants:
+            for attack in plan.attacks if hunt.attacks else [NONE]:
+                what = f"{find} of {entrant.name}" + ("" if attack == NONE else f" under {attack}")
+                scene = attacked(entrant.at(plan.scenario), attack)
+                empty = (None, None, None, "", "", 0)
+                yield what, scene, Line(entrant.name, entrant.rule, attack, find, "", *empty)
+
+
+def _line(line: Line, answer: Answer) -> Line:
+    return replace(
+        line,
+        status=answer.status,
+        estimate=answer.estimate,
+        ci_low=answer.ci_low,
+        ci_high=answer.ci_high,
+        unit=answer.unit,
+        why=answer.why,
+        runs=answer.runs,
     )
 
 
@@ -167,9 +202,7 @@ def _ahead(executor: Executor | None, workers: int | None) -> int:
     return 1 if count == 1 else 2 * count
 
 
-def _play(
-    plan: _Plan, pool: Pool, ahead: int, rank: str | None, watch: Watch | None
-) -> list[Made]:
+def _play(plan: Plan, pool: Pool, ahead: int, rank: str | None, watch: Watch | None) -> list[Made]:
     """Makes all runs, in the order of `cells`."""
     cells = plan.cells()
     variants = {
@@ -214,17 +247,19 @@ def _made(entrant: Entrant, attack: str, outcome: Outcome) -> Made:
     )
 
 
-def _check_finds(scenario: Scenario, find: Sequence[str], budget: float, rank: str | None) -> None:
+def _check_hunt(scenario: Scenario, hunt: Hunt, rank: str | None) -> None:
     """Before any run is made."""
-    for name in find:
+    for name in hunt.find:
         if name not in FINDS:
             mend = f"Take some of: {', '.join(FINDS)}"
             raise SurgetankError(
                 "nothing of this name can be found", place=f"--search {name}", mend=mend
             )
-        goal(name, budget=budget)
+        goal(name, budget=hunt.budget)
         lever(scenario, "leverage" if name == "safe-leverage" else "load")
-    if rank in FINDS and rank not in find:
+    if hunt.find and not 0 < hunt.precision < 1:
+        raise SurgetankError("must lie between 0 and 1", place="--precision", mend="Try 0.1")
+    if rank in FINDS and rank not in hunt.find:
         raise SurgetankError(
             "ranks by what is not searched for", place=f"--rank {rank}", mend=f"Add --search {rank}"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -152,6 +152,19 @@ class League:
         """What a search found, if there was one."""
         key = (entrant, attack, find)
         return next((x for x in self.lines if (x.entrant, x.attack, x.find) == key), None)
+
+    def leaders(self, attack: str, measure: str) -> tuple[str, ...]:
+        """The best under an attack and those not told apart from it, seed by seed; nobody if that
+        is everybody."""
+        sign = -1.0 if rising(measure) else 1.0
+        values = {e.name: self.values(e.name, attack, measure) for e in self.entrants}
+        means = {name: mean(v).mean for name, v in values.items()}
+        known = {name: sign * m for name, m in means.items() if m is not None}
+        if not known or math.isinf(min(known.values())):
+            return ()
+        best = min(known, key=lambda name: known[name])
+        near = [n for n in known if known[n] == known[best] or _close(values[best], values[n])]
+        return () if len(near) == len(known) else tuple(near)
 
     @cached_property
     def standings(self) -> tuple[Standing, ...]:
@@ -329,6 +342,10 @@ _TABLE: dict[str, Any] = {
     "status": pl.String,
     "why": pl.String,
 }
+
+
+def _close(a: Sequence[float | None], b: Sequence[float | None]) -> bool:
+    return difference(a, b).apart is False
 
 
 def _line_cells(x: Line) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from surgetank.league import League
+from surgetank.league.shown import shown_of
 from surgetank.report.league import words
 from surgetank.report.league.figure import maps
 from surgetank.report.sheet import filled, save
@@ -29,12 +30,15 @@ def render_league(league: League) -> str:
         league=league,
         status="INVALID" if league.exit_code else "FOUND" if first else "UNKNOWN",
         word=", ".join(first[:2]) + (" …" if len(first) > 2 else "") if first else "No order",
+        size=words.size(league),
         sentence=words.sentence(league),
         undecided=words.undecided(league),
         notes=words.notes(league),
         maps=maps(league),
         places=words.places(league),
+        sought=words.sought(league),
         blocks=words.blocks(league),
         ranks=words.head(league.rank),
+        short=shown_of(league.rank).short,
         reading=words.reading(league),
     )

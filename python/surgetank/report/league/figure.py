@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from markupsafe import Markup
 
@@ -25,10 +25,20 @@ _GAP: Final = 18
 #: Cells narrower than this go below.
 _LEAST: Final = 76
 _MOST: Final = 190
+#: Width of a map of which two stand side by side, while its cells are this wide.
+_HALF: Final = 520
+_ROOMY: Final = 104
 #: Letters of the figure are about this wide, in pixels.
 _LETTER: Final = 6.9
-#: A scale on which the worst is this much the best is read by ratios.
-_BY_RATIO: Final = 10.0
+_BOLD_LETTER: Final = 7.6
+_SMALL_LETTER: Final = 5.9
+#: Least span of a map from white to dark: a doubling of a time, 5 % in shares, a quarter of the
+#: largest value of anything else.
+_SPAN_RATIO: Final = math.log(2)
+_SPAN_SHARE: Final = 0.05
+_SPAN: Final = 0.25
+#: Where something is infinite, the worst finite value is this dark.
+_FINITE: Final = 0.8
 
 
 @dataclass(frozen=True)
@@ -45,8 +55,8 @@ class Map:
 
 def maps(league: League) -> list[Map]:
     """A map of each measure shown, the one that ranks first."""
-    full = len(league.attacks) > 3
     names = [e.entrant.name for e in league.standings]
+    full = _left(names, _HALF) + _ROOMY * len(league.attacks) > _HALF
     made = []
     for i, name in enumerate(league.shown):
         cells = {(e, a): league.estimate(e, a, name) for e in names for a in league.attacks}
@@ -54,7 +64,7 @@ def maps(league: League) -> list[Map]:
             continue
         title = words.head(name)
         better = "more" if rising(name) else "less"
-        sizes = (1080 if full else 520, 330)
+        sizes = (1080 if full else _HALF, 330)
         wide, narrow = (_map(league, name, cells, size) for size in sizes)
         said = f"{title}, {len(names)} × {len(league.attacks)} cells"
         made.append(
@@ -72,41 +82,44 @@ def maps(league: League) -> list[Map]:
     return made
 
 
-def shade(v: float | None, known: list[float], *, more_is_better: bool) -> float | None:
-    """How bad a value is among those known: 0 the best, 1 the worst; None if it is not known."""
+def shade(v: float | None, known: list[float], unit: str, *, more_is_better: bool) -> float | None:
+    """How bad a value is among those known: 0 the best, 1 the worst; None if it is not known.
+
+    Times by their ratio, all else by difference; if the best and the worst are close, the worst is
+    less than 1, so that noise does not look like a difference.
+    """
     if v is None or math.isnan(v):
         return None
     if math.isinf(v):
         return 1.0 if (v > 0) != more_is_better else 0.0
     finite = [x for x in known if math.isfinite(x)]
     low, high = min(finite), max(finite)
-    if high == low:
-        return 0.0
-    if low > 0 and high / low >= _BY_RATIO:
-        share = math.log(v / low) / math.log(high / low)
+    if unit == "ms" and low > 0:
+        share = math.log(v / low) / max(math.log(high / low), _SPAN_RATIO)
     else:
-        share = (v - low) / (high - low)
-    # With an infinite value on the map, the worst finite one is not the worst.
-    share *= 1.0 if len(finite) == len(known) else 0.8
-    return 1.0 - share if more_is_better else share
+        size = max(abs(low), abs(high))
+        span = _SPAN_SHARE if unit == "share" else size * _SPAN
+        share = (high - v if more_is_better else v - low) / (max(high - low, span) or 1.0)
+    return share * (1.0 if len(finite) == len(known) else _FINITE)
 
 
-def _map(
-    league: League, name: str, cells: dict[tuple[str, str], Estimate], width: int
-) -> Plane:
+def _map(league: League, name: str, cells: dict[tuple[str, str], Estimate], width: int) -> Plane:
     entrants = [s.entrant.name for s in league.standings]
-    left = int(min(max(len(e) for e in entrants) * _LETTER + 16, width * 0.36))
+    left = _left(entrants, width)
     columns = max(1, min(len(league.attacks), (width - left) // _LEAST))
     across = min((width - left) / columns, _MOST)
     blocks = [league.attacks[i : i + columns] for i in range(0, len(league.attacks), columns)]
     tall = len(blocks) * (_HEAD + _ROW * len(entrants) + _GAP) - _GAP + 4
     plane = Plane((width, tall), Scale(0, 1), Scale(0, 1), (0, 0, 0, 0))
     known = [e.mean for e in cells.values() if e.mean is not None]
+    unit = unit_of(name)
+    longest = max(len(words.ends(e, unit)) for e in cells.values())
+    whole = longest * _SMALL_LETTER < across - 9
     for b, attacks in enumerate(blocks):
         top = b * (_HEAD + _ROW * len(entrants) + _GAP)
         for j, attack in enumerate(attacks):
             middle = left + (j + 0.5) * across
-            lines = _broken(attack, int(across / _LETTER))
+            lines = _broken(attack, int(across / _BOLD_LETTER))
             for k, line in enumerate(lines):
                 down = top + _HEAD - 8 - 14 * (len(lines) - 1 - k)
                 plane.text(middle, down, line, "title", "middle")
@@ -115,8 +128,14 @@ def _map(
             _name(plane, entrant, left, y)
             for j, attack in enumerate(attacks):
                 box = (left + j * across + 1.5, y + 1.5, across - 3, _ROW - 3.0)
-                _cell(plane, league, name, (entrant, attack), cells, known, box)
+                _cell(plane, league, name, (entrant, attack), cells, known, box, whole=whole)
     return plane
+
+
+def _left(names: list[str], width: int) -> int:
+    """Room for the names of the rows."""
+    share = 0.36 if width >= _HALF else 0.24
+    return int(min(max(len(name) for name in names) * _LETTER + 16, width * share))
 
 
 def _name(plane: Plane, entrant: str, left: int, y: float) -> None:
@@ -145,37 +164,28 @@ def _cell(
     cells: dict[tuple[str, str], Estimate],
     known: list[float],
     box: tuple[float, float, float, float],
+    *,
+    whole: bool,
 ) -> None:
+    """One cell; its interval `whole`, or as ± where there is no room for both ends."""
     entrant, attack = who
     e, unit = cells[who], unit_of(name)
     x, y, width, height = box
     bad = sum(m.entrant == entrant and m.attack == attack for m in league.invalid)
     tip = f"{entrant} under {attack}: {words.told(e, unit, league.seeds)}"
     tip += f"; {bad} INVALID" if bad else ""
-    dark = shade(e.mean, known, more_is_better=rising(name))
-    place = {"x": x, "y": y, "width": width, "height": height, "rx": 4}
+    dark = shade(e.mean, known, unit, more_is_better=rising(name))
+    place: dict[str, Any] = {"x": x, "y": y, "width": width, "height": height, "rx": 4}
     plane.put("rect", "cell void" if dark is None else "cell", tip=tip, **place)
     if dark is not None and dark > 0:
         plane.put("rect", "heat", tip=tip, fill_opacity=f"{0.5 * dark:.3f}", **place)
-    if e.mean is not None and _best(cells, attack, e.mean, league, more_is_better=rising(name)):
+    if entrant in league.leaders(attack, name):
         plane.put("rect", "best", tip=tip, **place)
     text = words.said(e.mean, unit) + (" ⚠" if bad else "")
-    span = words.ends(e, unit) if len(words.ends(e, unit)) * 5.9 < width - 6 else ""
+    span = words.ends(e, unit)
+    if span and not whole and e.low is not None and e.high is not None:
+        span = f"± {words.said((e.high - e.low) / 2, unit)}"
     middle = x + width / 2
     plane.put("text", "value", text, x=middle, y=y + (19.0 if span else 27.0), text_anchor="middle")
     if span:
         plane.put("text", "ends", span, x=middle, y=y + 34.0, text_anchor="middle")
-
-
-def _best(
-    cells: dict[tuple[str, str], Estimate],
-    attack: str,
-    mean: float,
-    league: League,
-    *,
-    more_is_better: bool,
-) -> bool:
-    """Whether nothing in its column is better and something is worse."""
-    means = [e.mean for (_, a), e in cells.items() if a == attack and e.mean is not None]
-    best, worst = (max(means), min(means)) if more_is_better else (min(means), max(means))
-    return mean == best and best != worst and math.isfinite(mean)

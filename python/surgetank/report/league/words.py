@@ -13,7 +13,9 @@ __all__ = [
     "Block",
     "Cell",
     "Place",
+    "Sought",
     "blocks",
+    "changed",
     "ends",
     "found",
     "head",
@@ -23,6 +25,8 @@ __all__ = [
     "said",
     "sentence",
     "settings",
+    "size",
+    "sought",
     "told",
     "undecided",
     "unsigned",
@@ -37,7 +41,13 @@ def said(x: float | None, unit: str) -> str:
         return "∞" if x > 0 else "−∞"
     if unit in ("x", "×"):
         return f"{number(x)}×"
-    return value(x, unit)
+    return value(x, unit).replace("-", "−")
+
+
+def changed(x: float, unit: str) -> str:
+    """A difference, with its sign; of shares in percentage points."""
+    text = f"{number(100 * x)}{NBSP}points" if unit == "share" else said(x, unit)
+    return f"+{text}" if x > 0 else text
 
 
 def ends(e: Estimate, unit: str) -> str:
@@ -66,7 +76,9 @@ def found(x: Line) -> str:
     mark = "" if x.status == "FOUND" else f"{x.status} "
     if x.ci_low is None or x.ci_high is None:
         return f"{mark}{said(x.estimate, x.unit)}"
-    return f"{mark}{said(x.estimate, x.unit)} ({said(x.ci_low, x.unit)} – {said(x.ci_high, x.unit)})"
+    return (
+        f"{mark}{said(x.estimate, x.unit)} ({said(x.ci_low, x.unit)} – {said(x.ci_high, x.unit)})"
+    )
 
 
 def head(name: str) -> str:
@@ -104,6 +116,16 @@ def sentence(league: League) -> str:
     return text
 
 
+def size(league: League) -> str:
+    """How much was played: `4 entrants × 3 attacks × 1 seed`."""
+    counts = {
+        "entrant": len(league.entrants),
+        "attack": len(league.attacks),
+        "seed": league.seeds,
+    }
+    return " × ".join(f"{n}{NBSP}{word}{'' if n == 1 else 's'}" for word, n in counts.items())
+
+
 def undecided(league: League) -> str:
     """Who is not told apart from the first."""
     near = [s.entrant.name for s in league.standings if s.apart is False]
@@ -112,6 +134,10 @@ def undecided(league: League) -> str:
     if not near:
         return ""
     return f"Not told apart from the first by {league.seeds} seeds: {', '.join(near)}."
+
+
+#: Attacks side by side in a table.
+_ABREAST = 6
 
 
 @dataclass(frozen=True)
@@ -131,7 +157,18 @@ class Block:
 
     name: str
     settings: list[str]
-    rows: list[tuple[str, list[Cell]]]
+    parts: list[tuple[list[str], list[tuple[str, list[Cell]]]]]
+    """Attacks, and rows of a measure's title and its cells; many attacks make several tables."""
+
+
+@dataclass(frozen=True)
+class Sought:
+    """What the searches found for an entrant, under an attack."""
+
+    name: str
+    attack: str
+    cells: list[tuple[str, str]]
+    """Title, and what was found."""
 
 
 @dataclass(frozen=True)
@@ -140,13 +177,14 @@ class Place:
 
     place: str
     name: str
-    settings: list[str]
+    beside: list[str]
+    """What was set beside the values varied."""
     worst: str
     ends: str
     attack: str
     apart: str
     others: list[tuple[str, str]]
-    """Short title and worst value of further measures, or what a search found."""
+    """Short title and worst value of further measures."""
     invalid: int
 
 
@@ -167,17 +205,11 @@ def places(league: League) -> list[Place]:
     rows = []
     for s in league.standings:
         others = [(shown_of(n).short, _worst(league, s.entrant.name, n)) for n in names]
-        for find in dict.fromkeys(x.find for x in league.lines):
-            lines = [x for x in league.lines if (x.entrant, x.find) == (s.entrant.name, find)]
-            texts = [
-                found(x) if len(lines) == 1 else f"{x.attack}: {found(x)}" for x in lines
-            ]
-            others.append((FINDS_SHOWN[find].short, "; ".join(texts)))
         rows.append(
             Place(
                 "–" if s.place is None else str(s.place),
                 s.entrant.name,
-                settings(league, s.entrant.name),
+                [f"{key} = {v}" for key, v in s.entrant.beside.items()],
                 said(s.worst.mean, unit),
                 ends(s.worst, unit),
                 s.attack,
@@ -197,13 +229,33 @@ def _worst(league: League, entrant: str, name: str) -> str:
     return said(min(known) if rising(name) else max(known), unit_of(name))
 
 
+def sought(league: League) -> list[Sought]:
+    """The table of what the searches found, by rank."""
+    finds = list(dict.fromkeys(x.find for x in league.lines))
+    rows = []
+    for s in league.standings:
+        own = [x for x in league.lines if x.entrant == s.entrant.name]
+        for attack in dict.fromkeys(x.attack for x in own):
+            lines = {x.find: x for x in own if x.attack == attack}
+            cells = [(FINDS_SHOWN[f].title, found(lines[f])) for f in finds if f in lines]
+            rows.append(Sought(s.entrant.name, attack, cells))
+    return rows
+
+
 def blocks(league: League) -> list[Block]:
     """Every measure shown, of every entrant, under every attack."""
+    attacks = [league.attacks[i : i + _ABREAST] for i in range(0, len(league.attacks), _ABREAST)]
     found_blocks = []
     for s in league.standings:
         name = s.entrant.name
-        rows = [(head(m), [_cell(league, name, a, m) for a in league.attacks]) for m in league.shown]
-        found_blocks.append(Block(name, settings(league, name), rows))
+        parts = [
+            (
+                list(part),
+                [(head(m), [_cell(league, name, a, m) for a in part]) for m in league.shown],
+            )
+            for part in attacks
+        ]
+        found_blocks.append(Block(name, settings(league, name), parts))
     return found_blocks
 
 
@@ -213,8 +265,7 @@ def _cell(league: League, entrant: str, attack: str, name: str) -> Cell:
     d = league.change(entrant, attack, name)
     change = ""
     if d.mean is not None and d.apart:
-        sign = "+" if d.mean > 0 else ""
-        change = f"{sign}{said(d.mean, unit)} by the attack"
+        change = changed(d.mean, unit)
     note = "" if e.n in (0, league.seeds) else f"{e.n} of {league.seeds} runs"
     return Cell(attack, said(e.mean, unit), ends(e, unit), change, note)
 
@@ -232,7 +283,9 @@ def notes(league: League) -> list[str]:
             what = f"{FINDS_SHOWN[x.find].title} of {x.entrant}{under}"
             texts.setdefault(f"{x.status}: {x.why}", []).append(what)
     found_notes = [f"{', '.join(who)}: {why}." for why, who in texts.items()]
-    return found_notes + [f"Left out, does not fit the scenario: {text}" for text in league.left_out]
+    return found_notes + [
+        f"Left out, does not fit the scenario: {text}" for text in league.left_out
+    ]
 
 
 def reading(league: League) -> list[str]:
@@ -251,8 +304,8 @@ def reading(league: League) -> list[str]:
     ]
     if len(league.attacks) > 1:
         texts.append(
-            "A change “by the attack” is the difference from the same seed without attack; it is "
-            "given where its interval does not hold nought."
+            "A number with a sign is what the attack changed: the mean difference from the same "
+            "seed without attack, given where its interval does not hold nought."
         )
     if len(league.entrants) > 2:
         texts.append(
@@ -260,4 +313,3 @@ def reading(league: League) -> list[str]:
             "other seeds (--seed)."
         )
     return texts
-
