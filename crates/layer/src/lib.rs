@@ -19,6 +19,7 @@ pub mod admission;
 pub mod audit;
 pub mod codec;
 pub mod consensus;
+pub mod fair;
 pub mod gossip;
 pub mod machine;
 pub mod message;

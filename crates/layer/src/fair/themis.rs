@@ -1,0 +1,126 @@
+//! γ-batch-order-fairness after Themis: what one round of local orders says.
+//!
+//! # Rules
+//! Of `n` replicas at most `f` are faulty, and n(2γ − 1) > 4f; at γ = 1 that is n ≥ 4f + 1.
+//! 1. A message is *solid* if at least n − 2f lists hold it; else *shaded* if at least
+//!    ⌊n(1 − γ)⌋ + f + 1 do; else *blank*.
+//! 2. Between two that are not blank there is an edge in the heavier direction if its weight, the
+//!    number of lists that hold the one before the other, is at least ⌊n(1 − γ)⌋ + f + 1. Of equal
+//!    weights the smaller identifier comes first.
+//! 3. Strongly connected components are the batches, in topological order. Inside a batch the order
+//!    is a Hamiltonian path: each was seen before the next by enough lists, and nothing is promised
+//!    about any other pair of the batch.
+//!
+//! # Theory of operation
+//! If a share γ of the replicas saw a before b, at most ⌊n(1 − γ)⌋ + f lists can say otherwise, so no
+//! edge leads from b to a. A solid message has an edge to or from every other vertex, since the
+//! n − 2f lists that hold it say something about each pair, and half of them reach the bound. What is
+//! taken out of the graph must therefore be solid, or an edge may be missing; and it must have no
+//! predecessor that stays, or the predecessor comes too late. [`Extraction::Safe`] takes exactly that.
+//! The paper takes everything up to the last component with a solid message, which includes shaded
+//! ones before whom a blank message may belong that is not in the graph yet: the AUTIG authors' remark.
+//!
+//! # Source
+//! Kelkar, Deb, Long, Juels and Kannan, "Themis: Fast, Strong Order-Fairness in Byzantine Consensus",
+//! CCS 2023.
+//!
+//! # Departures
+//! All lists that are known are counted, not n − f of them; the bounds hold for any number of lists.
+//! A list is the prefix of a replica's order so far, so a silent replica has a short list.
+
+use super::graph::Graph;
+
+/// Most replicas that a rule can be for.
+pub const REPLICAS_MAX: u32 = 4096;
+
+/// How many replicas there are, how many may lie, and how many must agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    replicas: u32,
+    faulty: u32,
+    gamma_permille: u32,
+}
+
+impl Rule {
+    /// The rule for `replicas` of which at most `faulty` are faulty, at γ = `gamma_permille` / 1000.
+    ///
+    /// # Errors
+    /// If γ is not above ½ and at most 1, or n(2γ − 1) ≤ 4f, or there are too many replicas.
+    pub fn new(replicas: u32, faulty: u32, gamma_permille: u32) -> Result<Rule, String> {
+        if !(501..=1000).contains(&gamma_permille) {
+            return Err(format!("gamma is {gamma_permille}/1000; give one in 501 to 1000"));
+        }
+        if replicas == 0 || replicas > REPLICAS_MAX {
+            return Err(format!("{replicas} replicas; give one to {REPLICAS_MAX}"));
+        }
+        let room = u64::from(replicas) * u64::from(2 * gamma_permille - 1000);
+        if room <= 4000 * u64::from(faulty) {
+            let least = 4000 * u64::from(faulty) / u64::from(2 * gamma_permille - 1000) + 1;
+            return Err(format!(
+                "{replicas} replicas cannot order fairly with {faulty} faulty ones at gamma \
+                 {gamma_permille}/1000; give at least {least}, fewer faulty ones or a greater gamma"
+            ));
+        }
+        Ok(Rule { replicas, faulty, gamma_permille })
+    }
+
+    /// The rule with as many faulty replicas as it can bear at γ = 1.
+    ///
+    /// # Errors
+    /// As [`Rule::new`].
+    pub fn strictest(replicas: u32) -> Result<Rule, String> {
+        Rule::new(replicas, replicas.saturating_sub(1) / 4, 1000)
+    }
+
+    /// Number of replicas.
+    pub fn replicas(&self) -> u32 {
+        self.replicas
+    }
+
+    /// Number of replicas that may be faulty.
+    pub fn faulty(&self) -> u32 {
+        self.faulty
+    }
+
+    /// Least weight of an edge, and least number of lists that hold what is not blank.
+    pub fn edge_min(&self) -> u32 {
+        self.replicas * (1000 - self.gamma_permille) / 1000 + self.faulty + 1
+    }
+
+    /// Least number of lists that hold what is solid.
+    pub fn solid_min(&self) -> u32 {
+        self.replicas - 2 * self.faulty
+    }
+}
+
+/// What leaves the graph at the end of a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extraction {
+    /// Solid messages all of whose predecessors are solid. Keeps the promise; may wait longer.
+    Safe,
+    /// Everything up to the last component with a solid message, as the paper has it.
+    Paper,
+}
+
+/// The vertices that leave the graph, ascending.
+pub fn extracted(graph: &Graph, solid: &[bool], extraction: Extraction) -> Vec<usize> {
+    let with = |wanted: bool| (0..graph.len()).filter(move |&v| solid[v] == wanted);
+    match extraction {
+        Extraction::Safe => {
+            let stays = graph.reached(with(false));
+            (0..graph.len()).filter(|&v| !stays[v]).collect()
+        }
+        Extraction::Paper => {
+            // A solid vertex has an edge to or from every other. So what lies up to the last
+            // component with a solid one is what some solid one can be reached from.
+            let before = graph.reversed().reached(with(true));
+            (0..graph.len()).filter(|&v| before[v]).collect()
+        }
+    }
+}
+
+/// Batches of vertices of a graph with an edge between any two: components in topological order,
+/// each along a Hamiltonian path.
+pub fn batches(graph: &Graph) -> Vec<Vec<usize>> {
+    graph.components().iter().map(|component| graph.path(component)).collect()
+}
