@@ -13,7 +13,7 @@
 //! 5. [`machine`]: the shape that every machine has
 //! 6. the machines, which do not import each other: [`gossip`], [`admission`], [`queue`],
 //!    [`sealed`], [`sequencer`], [`consensus`]
-//! 7. [`node`]: their composition
+//! 7. their compositions: [`node`], and [`pipe`] for a buffer of records
 
 pub mod admission;
 pub mod audit;
@@ -24,6 +24,7 @@ pub mod gossip;
 pub mod machine;
 pub mod message;
 pub mod node;
+pub mod pipe;
 pub mod queue;
 pub mod sealed;
 pub mod sequencer;

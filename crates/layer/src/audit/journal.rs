@@ -93,6 +93,11 @@ impl Ledger {
         self.next_sequence
     }
 
+    /// How many more batches this journal can hold.
+    pub fn batches_left(&self) -> usize {
+        self.reveals.left()
+    }
+
     /// Seals the inputs: from here on they are fixed, and the seed is known.
     ///
     /// # Errors

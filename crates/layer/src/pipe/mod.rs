@@ -1,0 +1,290 @@
+//! A venue's intake in one call: authenticate, admit, order, seal, publish; a buffer of records in,
+//! batches of a journal out.
+//!
+//! # Rules
+//! 1. Every record is either sealed into a batch or refused with a reason.
+//! 2. A batch is sealed when `seal_messages` records came since the last one, or on
+//!    [`Pipe::flush`]. What finds no room under the batch's limits is carried into the next.
+//! 3. The order of a batch is that of a queue under the rule that is filled with the sealed inputs
+//!    in order of arrival, and emptied.
+//! 4. At most `capacity` inputs are open at a time, and `accounts_max` accounts are known.
+//!
+//! # Theory of operation
+//! One thread, no allocation per record. The queue is filled only after the sealing, because the
+//! seed may decide the order and must not be known before. A session's key is derived once and kept.
+//!
+//! # Source
+//! The parts' own: [`record`], [`crate::admission::bucket`], [`crate::queue`], [`crate::audit`].
+//!
+//! # Departures
+//! - The beacon is empty: a pipe has no keypers. [`crate::audit::seed`] says what that leaves open.
+//! - Whoever has a key may send any client's class; who may send prices is for the market.
+
+pub mod record;
+pub mod terms;
+
+use crate::admission::Kind;
+use crate::admission::bucket::Bucket;
+use crate::admission::limit::Limit;
+use crate::audit::batch::{Open, Ticket};
+use crate::audit::journal::Ledger;
+use crate::audit::merkle::Hash;
+use crate::message::{Class, Envelope, flags};
+use crate::queue::{self, Queue};
+use crate::units::{Digest, Height, Ns};
+use record::{Key, Record};
+use terms::Ordering;
+
+/// Flags that a client may set.
+const CLIENT_FLAGS: u8 = flags::POST_ONLY | flags::IMMEDIATE | flags::REDUCE_ONLY;
+
+/// What a pipe is like.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who is served first.
+    pub ordering: Ordering,
+    /// Most messages that a batch publishes, at least 1.
+    pub batch_messages_max: u32,
+    /// Most bytes of messages that a batch publishes.
+    pub batch_bytes_max: u64,
+    /// Records after which the inputs are sealed, at least 1.
+    pub seal_messages: u32,
+    /// Inputs that may be open, carried ones included.
+    pub capacity: u32,
+    /// Account numbers are below this.
+    pub accounts_max: u32,
+    /// Per account: orders, cancels, risk-reducing messages. Without, all are admitted.
+    pub limits: Option<[Limit; 3]>,
+    /// The venue's key.
+    pub key: Key,
+    /// Batches that this journal can hold.
+    pub batches_max: usize,
+}
+
+/// Why a record was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Reason {
+    /// Its account's number is too high.
+    UnknownAccount = 1,
+    /// Its class is not one that clients send.
+    UnknownClass = 2,
+    /// It sets a flag that clients do not set.
+    UnknownFlag = 3,
+    /// Its MAC is not that of its account.
+    WrongMac = 4,
+    /// Its number does not follow the account's last one.
+    Replayed = 5,
+    /// As many inputs are open as may be.
+    QueueFull = 6,
+    /// Its account's budget is used up.
+    RateExceeded = 7,
+    /// The journal has no room for another batch.
+    JournalFull = 8,
+}
+
+impl Reason {
+    /// Every reason, by number less one.
+    pub const ALL: [Reason; 8] = [
+        Reason::UnknownAccount,
+        Reason::UnknownClass,
+        Reason::UnknownFlag,
+        Reason::WrongMac,
+        Reason::Replayed,
+        Reason::QueueFull,
+        Reason::RateExceeded,
+        Reason::JournalFull,
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::UnknownAccount => "unknown-account",
+            Reason::UnknownClass => "unknown-class",
+            Reason::UnknownFlag => "unknown-flag",
+            Reason::WrongMac => "wrong-mac",
+            Reason::Replayed => "replayed",
+            Reason::QueueFull => "queue-full",
+            Reason::RateExceeded => "rate-exceeded",
+            Reason::JournalFull => "journal-full",
+        }
+    }
+}
+
+/// A record that was not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Its index in the buffer.
+    pub index: u32,
+    /// Why.
+    pub reason: Reason,
+    /// It may be let in after this long, if nothing else comes; 0 = no such hint.
+    pub retry_after_ns: Ns,
+}
+
+/// What is known of an account.
+#[derive(Clone, Debug)]
+struct Session {
+    key: Key,
+    last_number: u32,
+    buckets: Option<[Bucket; 3]>,
+}
+
+/// The intake of a venue.
+#[derive(Debug)]
+pub struct Pipe {
+    config: Config,
+    terms: String,
+    sessions: Vec<Option<Box<Session>>>,
+    ledger: Ledger,
+    open: Open,
+    /// Records since the last sealing.
+    arrived: u32,
+    last_ns: Ns,
+}
+
+impl Pipe {
+    /// An empty pipe and the head of its journal. `secret` must be drawn afresh for each journal.
+    pub fn new(config: Config, secret: &Hash) -> (Pipe, Vec<u8>) {
+        let terms = config.ordering.terms(config.batch_messages_max, config.batch_bytes_max);
+        let (ledger, head) = Ledger::new(secret, config.batches_max, &terms);
+        let (open, sessions) = (Open::default(), Vec::new());
+        (Pipe { config, terms, sessions, ledger, open, arrived: 0, last_ns: 0 }, head)
+    }
+
+    /// Takes the records of a buffer, in order. Appends what was refused, and the batches that were
+    /// filled by it. Bytes after the last whole record are not looked at.
+    pub fn push(&mut self, now: Ns, buffer: &[u8], refused: &mut Vec<Refused>, out: &mut Vec<u8>) {
+        self.last_ns = self.last_ns.max(now);
+        for (record, index) in Record::split(buffer).0.zip(0..) {
+            let ticket = record.ticket(self.last_ns);
+            if let Err((reason, retry_after_ns)) = self.admit(&record, &ticket) {
+                refused.push(Refused { index, reason, retry_after_ns });
+                continue;
+            }
+            self.open.push(&ticket, record.bytes());
+            self.arrived += 1;
+            if self.arrived >= self.config.seal_messages {
+                self.seal(out);
+            }
+        }
+    }
+
+    /// Seals and publishes what is open, if anything is. True if a batch was appended.
+    pub fn flush(&mut self, now: Ns, out: &mut Vec<u8>) -> bool {
+        self.last_ns = self.last_ns.max(now);
+        !self.open.is_empty() && self.seal(out)
+    }
+
+    /// Inputs that are not published yet.
+    pub fn waiting(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The last batch's number.
+    pub fn height(&self) -> Height {
+        self.ledger.height()
+    }
+
+    /// The last batch's hash.
+    pub fn last_hash(&self) -> Digest {
+        self.ledger.last_hash()
+    }
+
+    fn admit(&mut self, record: &Record<'_>, ticket: &Ticket) -> Result<(), (Reason, Ns)> {
+        if ticket.account >= self.config.accounts_max {
+            return Err((Reason::UnknownAccount, 0));
+        }
+        let class = Class::ALL.get(usize::from(ticket.class));
+        let reduces = ticket.flags & flags::REDUCE_ONLY != 0;
+        let kind = class.and_then(|class| Kind::of(*class, reduces));
+        let kind = kind.ok_or((Reason::UnknownClass, 0))?;
+        if ticket.flags & !CLIENT_FLAGS != 0 {
+            return Err((Reason::UnknownFlag, 0));
+        }
+        let waiting = self.open.len() as u64;
+        let session = session(&mut self.sessions, &self.config, ticket.account, self.last_ns);
+        if !record.is_from(&session.key) {
+            return Err((Reason::WrongMac, 0));
+        }
+        if record.number() <= session.last_number {
+            return Err((Reason::Replayed, 0));
+        }
+        if self.ledger.batches_left() == 0 {
+            return Err((Reason::JournalFull, 0));
+        }
+        if waiting >= u64::from(self.config.capacity) {
+            return Err((Reason::QueueFull, 0));
+        }
+        if let (Some(buckets), Some(limits)) = (&mut session.buckets, &self.config.limits) {
+            let of = kind as usize;
+            let taken = buckets[of].take(&limits[of], self.last_ns, 1);
+            taken.map_err(|retry_after_ns| (Reason::RateExceeded, retry_after_ns))?;
+        }
+        session.last_number = record.number();
+        Ok(())
+    }
+
+    /// Fixes the inputs, orders them, publishes. False if the journal is full.
+    fn seal(&mut self, out: &mut Vec<u8>) -> bool {
+        let Ok(sealed) = self.ledger.seal(self.last_ns, &self.open, &[]) else { return false };
+        let order = self.order(&sealed.seed);
+        self.ledger.publish(&mut self.open, sealed, &order, &self.terms, out);
+        self.arrived = 0;
+        true
+    }
+
+    /// What the queue serves of the sealed inputs, up to the limits.
+    fn order(&self, seed: &Hash) -> Vec<u32> {
+        let Config { ordering, batch_messages_max, batch_bytes_max, .. } = &self.config;
+        let count = self.open.len();
+        let rule = ordering.rule(seed);
+        let mut queue = Queue::new(&queue::Config { rule, capacity: count });
+        for index in 0..count as u32 {
+            let (ticket, message) = self.open.input(index);
+            let pushed = queue.push(0, &envelope(index, &ticket, message), index);
+            debug_assert!(matches!(pushed, Ok(None)), "there is room for every input");
+        }
+        let mut order = Vec::with_capacity(count.min(*batch_messages_max as usize));
+        let mut bytes = 0;
+        while let Some(next) = queue.pop(0) {
+            bytes += self.open.input(next.item).1.len() as u64;
+            let full = order.len() as u64 >= u64::from(*batch_messages_max);
+            if !order.is_empty() && (full || bytes > *batch_bytes_max) {
+                break;
+            }
+            order.push(next.item);
+        }
+        order
+    }
+}
+
+/// What a queue may know of an input.
+pub fn envelope(index: u32, ticket: &Ticket, message: &[u8]) -> Envelope {
+    let class = Class::ALL[usize::from(ticket.class & 7)];
+    Envelope {
+        flags: ticket.flags,
+        fee_micros: ticket.fee,
+        ..Envelope::plain(index, class, message.len() as u32, ticket.account)
+    }
+}
+
+fn session<'a>(
+    sessions: &'a mut Vec<Option<Box<Session>>>,
+    config: &Config,
+    account: u32,
+    now: Ns,
+) -> &'a mut Session {
+    let at = account as usize;
+    if sessions.len() <= at {
+        sessions.resize_with(at + 1, || None);
+    }
+    sessions[at].get_or_insert_with(|| {
+        let key = record::account_key(&config.key, account);
+        let buckets = config.limits.as_ref().map(|limits| {
+            let [orders, cancels, reducing] = limits;
+            [orders, cancels, reducing].map(|limit| Bucket::full(limit, now))
+        });
+        Box::new(Session { key, last_number: 0, buckets })
+    })
+}

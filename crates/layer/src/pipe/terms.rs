@@ -1,0 +1,161 @@
+//! The terms of a batch as text: a rule with its parameters, and the batch's limits.
+//!
+//! ```text
+//! fifo | priority high=6 | fee | class | lanes weights=8,8,4,2,1,1,1,1 | drr quantum=1500 | hash
+//! ```
+//! and then ` messages_max=4096 bytes_max=1048576`. Only rules that are a pure function of the sealed
+//! inputs can be checked by others, so only those have a text: no shedding, no rule of one's own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::audit::merkle::Hash;
+use crate::message::Envelope;
+use crate::queue::{Discipline, Place, Rule};
+use crate::units::{AccountId, Ns};
+
+/// A rule that others can check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ordering {
+    /// [`Rule::Fifo`].
+    Fifo,
+    /// [`Rule::Priority`].
+    Priority {
+        /// Bit mask of the high lane's classes.
+        high: u8,
+    },
+    /// [`Rule::Fee`].
+    Fee,
+    /// [`Rule::Class`].
+    Class,
+    /// [`Rule::Lanes`].
+    Lanes {
+        /// Weight by class number, each at least 1.
+        weights: [u8; 8],
+    },
+    /// [`Rule::Drr`].
+    Drr {
+        /// Bytes per account and round, at least 1.
+        quantum_bytes: u32,
+    },
+    /// Accounts by BLAKE3(seed ‖ account), first come first served in each.
+    Hash,
+}
+
+impl Ordering {
+    /// Reads a rule's text.
+    ///
+    /// # Errors
+    /// Says what the rules are.
+    pub fn parse(text: &str) -> Result<Ordering, String> {
+        Ordering::read(text).ok_or_else(|| {
+            format!(
+                "`{text}` is no rule that can be checked; use fifo, priority high=MASK, fee, class, \
+                 lanes weights=W0,…,W7 (1 to 255), drr quantum=BYTES or hash"
+            )
+        })
+    }
+
+    fn read(text: &str) -> Option<Ordering> {
+        let (name, parameter) =
+            text.split_once(' ').map_or((text, None), |(name, rest)| (name, rest.split_once('=')));
+        Some(match (name, parameter) {
+            ("fifo", None) => Ordering::Fifo,
+            ("fee", None) => Ordering::Fee,
+            ("class", None) => Ordering::Class,
+            ("hash", None) => Ordering::Hash,
+            ("priority", Some(("high", mask))) => Ordering::Priority { high: mask.parse().ok()? },
+            ("drr", Some(("quantum", bytes))) => {
+                let quantum_bytes = bytes.parse().ok().filter(|bytes| *bytes > 0)?;
+                Ordering::Drr { quantum_bytes }
+            }
+            ("lanes", Some(("weights", list))) => {
+                let weight = |word: &str| word.parse().ok().filter(|weight| *weight > 0);
+                let weights: Option<Vec<u8>> = list.split(',').map(weight).collect();
+                Ordering::Lanes { weights: weights?.try_into().ok()? }
+            }
+            _ => return None,
+        })
+        .filter(|rule| rule.to_string() == text)
+    }
+
+    /// With these limits, as a batch's terms.
+    pub fn terms(&self, messages_max: u32, bytes_max: u64) -> String {
+        format!("{self} messages_max={messages_max} bytes_max={bytes_max}")
+    }
+
+    /// The queue's rule; only [`Ordering::Hash`] uses the seed.
+    pub fn rule(&self, seed: &Hash) -> Rule {
+        match *self {
+            Ordering::Fifo => Rule::Fifo,
+            Ordering::Priority { high } => Rule::Priority { high },
+            Ordering::Fee => Rule::Fee,
+            Ordering::Class => Rule::Class,
+            Ordering::Lanes { weights } => Rule::Lanes { weights },
+            Ordering::Drr { quantum_bytes } => Rule::Drr { quantum_bytes },
+            Ordering::Hash => Rule::Custom(Box::new(ByHash::new(*seed))),
+        }
+    }
+}
+
+impl fmt::Display for Ordering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ordering::Fifo => f.write_str("fifo"),
+            Ordering::Priority { high } => write!(f, "priority high={high}"),
+            Ordering::Fee => f.write_str("fee"),
+            Ordering::Class => f.write_str("class"),
+            Ordering::Lanes { weights } => {
+                let weights = weights.map(|weight| weight.to_string());
+                write!(f, "lanes weights={}", weights.join(","))
+            }
+            Ordering::Drr { quantum_bytes } => write!(f, "drr quantum={quantum_bytes}"),
+            Ordering::Hash => f.write_str("hash"),
+        }
+    }
+}
+
+/// Accounts in an order that the seed draws.
+#[derive(Clone, Debug)]
+struct ByHash {
+    seed: Hash,
+    drawn: BTreeMap<AccountId, Hash>,
+    waiting: BTreeSet<(Hash, u64, Place)>,
+    arrivals: u64,
+}
+
+impl ByHash {
+    fn new(seed: Hash) -> ByHash {
+        ByHash { seed, drawn: BTreeMap::new(), waiting: BTreeSet::new(), arrivals: 0 }
+    }
+}
+
+impl Discipline for ByHash {
+    fn push(&mut self, _: Ns, place: Place, envelope: &Envelope) {
+        let account = envelope.account;
+        let draw = || *blake3::hash(&[&self.seed[..], &account.to_le_bytes()].concat()).as_bytes();
+        let drawn = *self.drawn.entry(account).or_insert_with(draw);
+        self.waiting.insert((drawn, self.arrivals, place));
+        self.arrivals += 1;
+    }
+
+    fn pop(&mut self, _: Ns, _: &mut Vec<Place>) -> Option<Place> {
+        self.waiting.pop_first().map(|(.., place)| place)
+    }
+
+    fn retain(&mut self, stays: &dyn Fn(Place) -> bool) {
+        self.waiting.retain(|(.., place)| stays(*place));
+    }
+
+    fn order(&self) -> Vec<Place> {
+        self.waiting.iter().map(|(.., place)| *place).collect()
+    }
+
+    fn fresh(&self) -> Box<dyn Discipline> {
+        Box::new(ByHash::new(self.seed))
+    }
+
+    fn copy(&self) -> Box<dyn Discipline> {
+        Box::new(self.clone())
+    }
+}
