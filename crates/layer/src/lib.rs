@@ -13,7 +13,8 @@
 //! 5. [`machine`]: the shape that every machine has
 //! 6. the machines, which do not import each other: [`gossip`], [`admission`], [`queue`],
 //!    [`sealed`], [`sequencer`], [`consensus`]
-//! 7. their compositions: [`node`], and [`pipe`] for a buffer of records
+//! 7. [`tuning`]: controllers of their settings
+//! 8. their compositions: [`node`], and [`pipe`] for a buffer of records
 
 pub mod admission;
 pub mod audit;
@@ -28,4 +29,5 @@ pub mod pipe;
 pub mod queue;
 pub mod sealed;
 pub mod sequencer;
+pub mod tuning;
 pub mod units;

@@ -8,6 +8,7 @@ use surgetank_layer::admission::price::{Price, Relief};
 use surgetank_layer::admission::remembered;
 use surgetank_layer::admission::{Kind, Reason, Refusal};
 use surgetank_layer::machine::{Draws, Machine};
+use surgetank_layer::message::{Class, Envelope, flags};
 use surgetank_layer::units::{MS, NEVER, SECOND};
 
 struct NoDraws;
@@ -40,7 +41,7 @@ fn gate() -> Gate {
 }
 
 fn place(order: u64) -> Ask {
-    let order = OrderNumber::Place { order, expires: 9 };
+    let order = OrderNumber::Place { order, expires: Some(9) };
     Ask { account: 1, kind: Kind::Order, order, fee: 100, cost: 1 }
 }
 
@@ -132,4 +133,21 @@ fn the_admission_limit_can_be_set_anew() {
     assert_eq!(answer(&mut gate, 0, place(1), load), refused(Reason::Busy, 0));
     gate.step(0, Input::Limit(21), &mut NoDraws, &mut Vec::new());
     assert_eq!(answer(&mut gate, 0, place(1), load), Output::Admitted);
+}
+
+#[test]
+fn an_ask_is_read_off_an_envelope() {
+    let plain = Envelope::plain(3, Class::NewOrderSingle, 128, 1);
+    let bid = Envelope { fee_micros: 100, expires: 9, ..plain };
+    assert_eq!(Ask::of(&bid, Some(4)), Some(place(4)));
+    let order = OrderNumber::Place { order: 4, expires: None };
+    assert_eq!(Ask::of(&plain, Some(4)), Some(Ask { order, fee: 0, ..place(4) }));
+    let reduce_only = Envelope { flags: flags::REDUCE_ONLY, fee_micros: 0, ..bid };
+    assert_eq!(Ask::of(&reduce_only, Some(4)), Some(reducing(4)));
+    let cancelling = Envelope { class: Class::OrderCancelRequest, ..plain };
+    assert_eq!(Ask::of(&cancelling, Some(4)), Some(cancel(4)));
+    let keeper = Envelope { class: Class::LiquidationOrder, ..plain };
+    let none = OrderNumber::None;
+    assert_eq!(Ask::of(&keeper, None), Some(Ask { order: none, ..reducing(0) }));
+    assert_eq!(Ask::of(&Envelope { class: Class::Vote, ..plain }, None), None);
 }

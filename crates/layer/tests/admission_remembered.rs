@@ -18,10 +18,18 @@ fn refused(reason: Reason) -> Result<(), Refusal> {
 #[test]
 fn an_order_is_good_to_its_expiry_height() {
     let mut remembered = Remembered::new(CONFIG);
-    assert_eq!(remembered.order(10, 1, 1, 10), Ok(()));
-    assert_eq!(remembered.order(11, 1, 1, 10), refused(Reason::Expired));
-    assert_eq!(remembered.order(10, 1, 1, 30), Ok(()));
-    assert_eq!(remembered.order(10, 1, 1, 31), refused(Reason::ExpiryTooFar));
+    assert_eq!(remembered.order(10, 1, 1, Some(10)), Ok(()));
+    assert_eq!(remembered.order(11, 1, 1, Some(10)), refused(Reason::Expired));
+    assert_eq!(remembered.order(10, 1, 1, Some(30)), Ok(()));
+    assert_eq!(remembered.order(10, 1, 1, Some(31)), refused(Reason::ExpiryTooFar));
+}
+
+#[test]
+fn an_order_that_never_expires_is_guarded_for_the_horizon_only() {
+    let mut remembered = Remembered::new(CONFIG);
+    remembered.cancel(10, 1, 77);
+    assert_eq!(remembered.order(30, 1, 77, None), refused(Reason::CancelledBefore));
+    assert_eq!(remembered.order(31, 1, 77, None), Ok(()));
 }
 
 /// The pitfall: "place, cancel" delivered as "cancel, place".
@@ -29,13 +37,13 @@ fn an_order_is_good_to_its_expiry_height() {
 fn a_cancel_that_overtakes_its_order_stops_it() {
     let mut remembered = Remembered::new(CONFIG);
     assert_eq!(remembered.cancel(10, 1, 77), None);
-    assert_eq!(remembered.order(10, 1, 77, 30), refused(Reason::CancelledBefore));
+    assert_eq!(remembered.order(10, 1, 77, Some(30)), refused(Reason::CancelledBefore));
     // Also when it comes again, and as late as it can be.
-    assert_eq!(remembered.order(30, 1, 77, 30), refused(Reason::CancelledBefore));
-    assert_eq!(remembered.order(31, 1, 77, 30), refused(Reason::Expired));
+    assert_eq!(remembered.order(30, 1, 77, Some(30)), refused(Reason::CancelledBefore));
+    assert_eq!(remembered.order(31, 1, 77, Some(30)), refused(Reason::Expired));
     // Not another order, nor another account's.
-    assert_eq!(remembered.order(31, 1, 78, 40), Ok(()));
-    assert_eq!(remembered.order(31, 2, 77, 40), Ok(()));
+    assert_eq!(remembered.order(31, 1, 78, Some(40)), Ok(()));
+    assert_eq!(remembered.order(31, 2, 77, Some(40)), Ok(()));
     assert!(remembered.is_empty(), "at height 31 no order from before height 10 can live");
 }
 
@@ -45,8 +53,8 @@ fn a_repeated_cancel_is_one_cancel_and_holds_longer() {
     remembered.cancel(10, 1, 77);
     remembered.cancel(20, 1, 77);
     assert_eq!(remembered.len(), 1);
-    assert_eq!(remembered.order(40, 1, 77, 40), refused(Reason::CancelledBefore));
-    assert_eq!(remembered.order(41, 1, 77, 41), Ok(()));
+    assert_eq!(remembered.order(40, 1, 77, Some(40)), refused(Reason::CancelledBefore));
+    assert_eq!(remembered.order(41, 1, 77, Some(41)), Ok(()));
 }
 
 #[test]
@@ -62,8 +70,8 @@ fn the_fattest_makes_room_and_it_is_said() {
     assert_eq!(remembered.cancel(1, 2, 6), Some(Forgotten { account: 2, order: 3 }));
     assert_eq!(remembered.cancel(1, 3, 1), Some(Forgotten { account: 2, order: 4 }));
     assert_eq!(remembered.len(), 5);
-    assert_eq!(remembered.order(1, 1, 7, 2), refused(Reason::CancelledBefore));
-    assert_eq!(remembered.order(1, 2, 4, 2), Ok(()));
+    assert_eq!(remembered.order(1, 1, 7, Some(2)), refused(Reason::CancelledBefore));
+    assert_eq!(remembered.order(1, 2, 4, Some(2)), Ok(()));
 }
 
 #[derive(Clone, Debug)]
@@ -111,7 +119,7 @@ proptest! {
                     prop_assert_eq!(remembered.len(), plain.len());
                 }
                 Step::Order { account, order, ahead } => {
-                    let told = remembered.order(height, account, order, height + ahead);
+                    let told = remembered.order(height, account, order, Some(height + ahead));
                     let expected = if ahead > horizon {
                         refused(Reason::ExpiryTooFar)
                     } else if plain.contains_key(&(account, order)) {
@@ -136,9 +144,9 @@ proptest! {
         let order_at = cancel_at + order_delay;
         remembered.cancel(cancel_at, 1, 5);
         for height in cancel_at..order_at {
-            prop_assert!(remembered.order(height, 2, 5, height).is_ok());
+            prop_assert!(remembered.order(height, 2, 5, Some(height)).is_ok());
         }
         let reason = if expires < order_at { Reason::Expired } else { Reason::CancelledBefore };
-        prop_assert_eq!(remembered.order(order_at, 1, 5, expires), refused(reason));
+        prop_assert_eq!(remembered.order(order_at, 1, 5, Some(expires)), refused(reason));
     }
 }

@@ -18,6 +18,7 @@ use super::price::{Price, Relief};
 use super::remembered::{self, Forgotten, Remembered};
 use super::{Kind, Reason, Refusal};
 use crate::machine::{Draws, Machine};
+use crate::message::{Class, Envelope, flags};
 use crate::units::{AccountId, Height, Ns};
 
 /// What a gate is like.
@@ -50,6 +51,22 @@ pub struct Ask {
     pub cost: u64,
 }
 
+impl Ask {
+    /// For a message of cost 1 that is about the order of this number, if it is about one; `None`
+    /// for what the venue itself sends.
+    pub fn of(envelope: &Envelope, order: Option<u64>) -> Option<Ask> {
+        let kind = Kind::of(envelope.class, envelope.has(flags::REDUCE_ONLY))?;
+        let expires = (envelope.expires > 0).then(|| Height::from(envelope.expires));
+        let order = match (order, envelope.class) {
+            (None, _) | (_, Class::PriceUpdate | Class::LiquidationOrder) => OrderNumber::None,
+            (Some(order), Class::OrderCancelRequest) => OrderNumber::Cancel { order },
+            (Some(order), _) => OrderNumber::Place { order, expires },
+        };
+        let fee = u64::from(envelope.fee_micros);
+        Some(Ask { account: envelope.account, kind, order, fee, cost: 1 })
+    }
+}
+
 /// What a message has to do with an order's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderNumber {
@@ -59,8 +76,8 @@ pub enum OrderNumber {
     Place {
         /// ClOrdID (11), or OrigClOrdID (41) of a replace.
         order: u64,
-        /// The last height whose batch may hold it.
-        expires: Height,
+        /// The last height whose batch may hold it; `None` if any may.
+        expires: Option<Height>,
     },
     /// It cancels the order.
     Cancel {

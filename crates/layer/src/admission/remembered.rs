@@ -2,7 +2,7 @@
 //!
 //! # Rules
 //! 1. An order may be put into a batch up to and including its expiry height, and no order expires
-//!    more than `horizon` heights ahead.
+//!    more than `horizon` heights ahead, unless it never does.
 //! 2. A cancel holds for orders that come after it as well: it is remembered for `horizon` heights,
 //!    by when every order sent before it has expired.
 //! 3. At most `capacity` cancels are remembered. Beyond it, the account that holds most loses the
@@ -12,7 +12,8 @@
 //! A network may deliver "place, cancel" as "cancel, place". If the cancel then falls flat, the
 //! order survives against its owner's will. With rules 1 and 2 it cannot: expiry is the only final
 //! cancel, and memory up to it makes the early one final too. Order numbers are unique per account
-//! (FIX ClOrdID), so an order whose number was cancelled is never wanted.
+//! (FIX ClOrdID), so an order whose number was cancelled is never wanted. For an order that never
+//! expires the cancel holds for `horizon` heights only: there is the gap that expiry closes.
 //!
 //! Rule 3 takes from the fattest, as FQ-CoDel does: nobody pushes out the cancels of an account that
 //! holds fewer.
@@ -74,7 +75,8 @@ impl Remembered {
         }
     }
 
-    /// Whether an order that could go into the batch of `height` may still live.
+    /// Whether an order that could go into the batch of `height` may still live; `expires` is
+    /// `None` if it never does by itself.
     ///
     /// # Errors
     /// A refusal if it has expired, expires too far ahead, or was cancelled before it came.
@@ -83,13 +85,14 @@ impl Remembered {
         height: Height,
         account: AccountId,
         order: u64,
-        expires: Height,
+        expires: Option<Height>,
     ) -> Result<(), Refusal> {
         self.advance(height);
         let refuse = |reason| Err(Refusal { reason, retry_after_ns: NEVER });
-        if expires < height {
+        let horizon = height.saturating_add(self.config.horizon);
+        if expires.is_some_and(|last| last < height) {
             refuse(Reason::Expired)
-        } else if expires - height > self.config.horizon {
+        } else if expires.is_some_and(|last| last > horizon) {
             refuse(Reason::ExpiryTooFar)
         } else if self.cancels.contains_key(&(account, order)) {
             refuse(Reason::CancelledBefore)
