@@ -32,7 +32,8 @@ impl Seed {
         digest.iter().take(8).fold(0, |key, &byte| key << 8 | u64::from(byte))
     }
 
-    fn digest(&self, name: &str, index: u64) -> [u8; 32] {
+    /// 32 bytes of this name and index.
+    pub fn digest(&self, name: &str, index: u64) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"surgetank stream");
         hasher.update(&self.0.to_le_bytes());

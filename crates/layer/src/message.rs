@@ -288,9 +288,10 @@ impl NewOrderSingle {
     pub fn flags(&self) -> u8 {
         let immediate = self.ord_type == OrdType::Market
             || self.time_in_force == TimeInForce::ImmediateOrCancel;
-        flags::POST_ONLY * u8::from(self.post_only)
-            | flags::IMMEDIATE * u8::from(immediate)
-            | flags::REDUCE_ONLY * u8::from(self.reduce_only)
+        let of = |flag: u8, is_set: bool| if is_set { flag } else { 0 };
+        of(flags::POST_ONLY, self.post_only)
+            | of(flags::IMMEDIATE, immediate)
+            | of(flags::REDUCE_ONLY, self.reduce_only)
     }
 }
 

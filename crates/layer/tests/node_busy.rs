@@ -3,7 +3,9 @@
 use surgetank_layer::gossip;
 use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::message::{Class, Envelope};
-use surgetank_layer::node::{Config, Distribution, Input, Node, Ordering, Output, Service, Timer};
+use surgetank_layer::node::{
+    Config, Distribution, Input, Node, Opening, Ordering, Output, Service, Timer,
+};
 use surgetank_layer::queue::Rule;
 use surgetank_layer::sequencer;
 use surgetank_layer::units::{MS, Ns};
@@ -33,6 +35,7 @@ fn node(servers: u32, ordering: Ordering) -> Node {
         mempool_max: 10,
         service,
         ordering,
+        opening: Opening::at_once(),
     })
 }
 

@@ -5,7 +5,7 @@ use surgetank_layer::gossip::{self, Frame};
 use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::message::{Class, Envelope, Payload};
 use surgetank_layer::node::{
-    Config, Distribution, Input, Node, Ordering, Output, Packet, Service, Timer,
+    Config, Distribution, Input, Node, Opening, Ordering, Output, Packet, Service, Timer,
 };
 use surgetank_layer::queue::{Reason, Rule};
 use surgetank_layer::sequencer;
@@ -28,7 +28,19 @@ fn config(id: NodeId, service: Service, ordering: Ordering) -> Config {
     let gossip = Some(gossip::Config::Flood);
     let rule = Rule::Fifo;
     let (ingress_max, mempool_max) = (2, 3);
-    Config { id, nodes: 2, degree: 1, gossip, rule, ingress_max, mempool_max, service, ordering }
+    let opening = Opening::at_once();
+    Config {
+        id,
+        nodes: 2,
+        degree: 1,
+        gossip,
+        rule,
+        ingress_max,
+        mempool_max,
+        service,
+        ordering,
+        opening,
+    }
 }
 
 fn envelope(id: u32, class: Class) -> Envelope {

@@ -187,6 +187,17 @@ class Panic(Section):
     window_s: Number = Field(5.0, gt=0, le=60, description="look-back of the move, seconds")
 
 
+class Fees(Section):
+    """What senders offer to be served earlier, where the rule or the price asks for it."""
+
+    background_usd: NonNegative = Field(
+        0.01, le=1_000, description="background traders, mean (exponential), USD"
+    )
+    maker_usd: NonNegative = Field(0.02, le=1_000, description="makers, USD")
+    keeper_usd: NonNegative = Field(0.5, le=1_000, description="keepers, USD")
+    oracle_usd: NonNegative = Field(0.5, le=1_000, description="oracles, USD")
+
+
 class Flow(Section):
     """Everything that sends messages."""
 
@@ -207,6 +218,7 @@ class Flow(Section):
     oracle: Oracle = Field(default_factory=Oracle, description="price updates")
     keepers: Keepers = Field(default_factory=Keepers, description="liquidation orders")
     panic: Panic = Field(default_factory=Panic, description="reactions to the price")
+    fees: Fees = Field(default_factory=Fees, description="offered to be served earlier")
     replay_messages: bool = Field(
         False, description="the tape's messages replace the background process (set by --tape)"
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from surgetank.scenario.queue import Queue
 from surgetank.scenario.section import NonNegative, Number, Positive, Section, Whole
 
 
@@ -47,56 +48,6 @@ class Mesh(Section):
 
 
 Gossip = Annotated[Direct | Flood | Mesh, Field(discriminator="kind")]
-
-Weight = Annotated[int, Field(ge=1, le=100)]
-
-ClassName = Literal["price-update", "liquidation-order", "cancel", "replace", "order"]
-
-
-#: What takes risk out of the venue.
-HIGH: tuple[ClassName, ...] = ("price-update", "liquidation-order", "cancel")
-
-
-class Weights(Section):
-    """Services of each class per round under `lanes`."""
-
-    price_update: Weight = Field(8, description="PriceUpdate")
-    liquidation_order: Weight = Field(8, description="LiquidationOrder")
-    cancel: Weight = Field(4, description="OrderCancelRequest")
-    replace: Weight = Field(2, description="OrderCancelReplaceRequest")
-    order: Weight = Field(1, description="NewOrderSingle")
-
-
-class Codel(Section):
-    """CoDel's two constants (RFC 8289)."""
-
-    target_ms: Positive = Field(5.0, description="a wait that may stand, ms")
-    interval_ms: Positive = Field(100.0, description="a longer one may stand for so long, ms")
-
-
-Rule = Literal["fifo", "priority", "class", "fee", "lanes", "drr", "codel", "fq-codel"]
-
-
-class Queue(Section):
-    """How messages wait, before validation (ingress) and before ordering (mempool)."""
-
-    rule: Rule = Field("fifo", description="who is served first")
-    ingress_max: Whole = Field(5_000, ge=0, description="messages that may wait for validation")
-    mempool_max: Whole = Field(10_000, ge=0, description="messages that may wait for ordering")
-    high: list[ClassName] = Field(
-        default_factory=lambda: list(HIGH), description="classes of the high lane under `priority`"
-    )
-    weights: Weights = Field(default_factory=Weights, description="services per round, `lanes`")
-    quantum_bytes: Whole = Field(
-        1_500, ge=1, le=1_000_000, description="bytes an account sends per round, `drr`, `fq-codel`"
-    )
-    codel: Codel = Field(default_factory=Codel, description="when `codel` and `fq-codel` shed")
-
-    @model_validator(mode="after")
-    def _has_lane(self) -> Self:
-        if self.rule == "priority" and not self.high:
-            raise ValueError("`rule` priority needs classes in `high`, such as `cancel`")
-        return self
 
 
 class ClassTimes(Section):

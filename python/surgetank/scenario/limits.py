@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from surgetank.scenario.layer import ClassName
+from surgetank.scenario.queue import ClassName
 from surgetank.scenario.section import NonNegative, Number, Section, Share
 
 ResourceName = Literal[

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from surgetank.errors import SurgetankError
 from surgetank.scenario import presets
+from surgetank.scenario.attack import Attack, Nothing
 from surgetank.scenario.faults import Fault, named_nodes
 from surgetank.scenario.flow import Flow
 from surgetank.scenario.layer import Layer, Single
@@ -55,6 +56,7 @@ class Scenario(Section):
     layer: Layer = Field(default_factory=Layer, description="how messages travel and are ordered")
     market: Market | None = Field(None, description="what they mean; without it they are opaque")
     faults: list[Fault] = Field(default_factory=list, description="what goes wrong, when")
+    attack: Attack = Field(default_factory=Nothing, description="who attacks, and how")
     limits: Limits = Field(default_factory=Limits, description="the numbers allowed")
     trace: TraceOptions = Field(default_factory=TraceOptions, description="what is recorded")
     tape_hash: str = Field("", description="content hash of the tape (set by --tape)")
@@ -84,6 +86,12 @@ class Scenario(Section):
                     )
             if fault.at_s >= self.duration_s + self.drain_s:
                 raise ValueError(f"faults[{i}].at_s: the run ends before this fault begins")
+        node = getattr(self.attack, "node", 0)
+        if node > last:
+            raise ValueError(
+                f"attack.node: node {node} is not there; the network has {self.network.nodes} "
+                f"nodes, 0..{last}"
+            )
         flow = self.flow
         acting = {"makers": flow.makers.count, "keepers": flow.keepers.count}
         acting["panic"] = int(flow.panic.rate_per_s_per_pct > 0)
@@ -146,6 +154,7 @@ class Scenario(Section):
             "layer": self.layer.model_dump(mode="json"),
             "market": self.market and self.market.model_dump(mode="json"),
             "faults": [fault.core() for fault in self.faults],
+            "attack": self.attack.core(),
             "trace": self.trace.model_dump(mode="json"),
         }
         return _canonical(data)

@@ -59,7 +59,7 @@ REASONS: Final = (
 )
 """Names of `messages.reason`."""
 
-SOURCES: Final = ("background", "maker", "oracle", "keeper", "panic", "spam", "tape")
+SOURCES: Final = ("background", "maker", "oracle", "keeper", "panic", "spam", "tape", "attacker")
 """Names of `messages.source`."""
 
 MARKET_KINDS: Final = (

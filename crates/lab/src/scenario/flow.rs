@@ -28,6 +28,8 @@ pub struct Flow {
     pub keepers: Keepers,
     /// Traders who react to a falling price.
     pub panic: Panic,
+    /// What senders offer to be served earlier.
+    pub fees: Fees,
     /// Whether background arrivals come from the tape's recorded messages instead of `arrivals`.
     pub replay_messages: bool,
 }
@@ -201,6 +203,20 @@ pub enum Watch {
     Venue,
     /// The outside price, at each of its steps.
     Outside,
+}
+
+/// What senders offer to be served earlier, where the rule or the price asks for it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fees {
+    /// Mean of background traders (exponential).
+    pub background_usd: f64,
+    /// Makers.
+    pub maker_usd: f64,
+    /// Keepers.
+    pub keeper_usd: f64,
+    /// Oracles.
+    pub oracle_usd: f64,
 }
 
 /// Traders who react to a falling (or rising) price.

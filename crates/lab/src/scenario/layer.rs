@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::Queue;
+
 /// The messaging layer of every node.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,76 +47,6 @@ pub enum Gossip {
         /// Time during which a pruned peer is not grafted; 0 = gossipsub v1.0's rules.
         prune_backoff_ms: f64,
     },
-}
-
-/// How messages wait.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Queue {
-    /// Who is served first.
-    pub rule: QueueRule,
-    /// Messages that may wait for validation at a node (the one in service not counted).
-    pub ingress_max: u32,
-    /// Messages that may wait for ordering at a node.
-    pub mempool_max: u32,
-    /// Classes of the high lane under `priority`: `price-update`, `liquidation-order`, `cancel`, `replace`, `order`.
-    pub high: Vec<ClassName>,
-    /// Weights under `lanes`.
-    pub weights: Weights,
-    /// Bytes that an account may send per round under `drr` and `fq-codel`.
-    pub quantum_bytes: u32,
-    /// When `codel` and `fq-codel` shed.
-    pub codel: Codel,
-}
-
-/// Who is served first, or how a batch gets its order.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub enum QueueRule {
-    /// First come, first served.
-    Fifo,
-    /// Two classes, non-preemptive, first come first served in each.
-    Priority,
-    /// Post-only orders, then cancels, then takers (Hyperliquid).
-    Class,
-    /// Highest fee first.
-    Fee,
-    /// Interleaved weighted round robin over classes (CometBFT ADR-118).
-    Lanes,
-    /// Deficit round robin by account.
-    Drr,
-    /// First come, first served; CoDel sheds.
-    Codel,
-    /// Deficit round robin by account; CoDel sheds in each.
-    FqCodel,
-    /// A class of the user's, handed to the run.
-    Custom,
-}
-
-/// Weights of classes.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Weights {
-    /// PriceUpdate
-    pub price_update: u8,
-    /// LiquidationOrder
-    pub liquidation_order: u8,
-    /// OrderCancelRequest
-    pub cancel: u8,
-    /// OrderCancelReplaceRequest
-    pub replace: u8,
-    /// NewOrderSingle
-    pub order: u8,
-}
-
-/// CoDel's two constants.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Codel {
-    /// Sojourn that may stand.
-    pub target_ms: f64,
-    /// For how long more may stand before anything is shed.
-    pub interval_ms: f64,
 }
 
 /// A class of client messages, as scenarios name it.

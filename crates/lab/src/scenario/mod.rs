@@ -4,15 +4,19 @@
 //! JSON in which everything is spelt out. One word per section: the TOML table, the pydantic class
 //! and the file here have the same name. Unknown keys are refused on both sides.
 
+mod attack;
 mod flow;
 mod layer;
 mod market;
 mod network;
+mod queue;
 
+pub use attack::*;
 pub use flow::*;
 pub use layer::*;
 pub use market::*;
 pub use network::*;
+pub use queue::*;
 
 use serde::Deserialize;
 use surgetank_layer::units::{Ns, ns};
@@ -39,6 +43,8 @@ pub struct Scenario {
     pub market: Option<Market>,
     /// What goes wrong, when.
     pub faults: Vec<Fault>,
+    /// Who attacks, and how.
+    pub attack: Attack,
     /// What is recorded.
     pub trace: Trace,
 }

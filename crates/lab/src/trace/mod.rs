@@ -104,6 +104,8 @@ pub enum Source {
     Spam = 5,
     /// The tape.
     Tape = 6,
+    /// The attacker of `[attack]`.
+    Attacker = 7,
 }
 
 /// A client's message and the stamps that every boundary left on it.
@@ -307,4 +309,15 @@ pub struct BlockRow {
     pub decided_ns: Ns,
     /// Its hash.
     pub hash: [u8; 32],
+}
+
+/// A round of the express lane that was sold.
+#[derive(Clone, Copy, Debug)]
+pub struct LaneRow {
+    /// Which.
+    pub round: u64,
+    /// To whom.
+    pub controller: u32,
+    /// For how much, in millionths of a USD.
+    pub price_micros: u64,
 }

@@ -7,13 +7,16 @@ use surgetank_layer::node::{Input, Packet};
 use surgetank_layer::queue;
 use surgetank_layer::units::{AccountId, MessageId, NodeId, Ns};
 
+use super::adversary::Adversary;
 use super::{Event, World};
-use crate::scenario::{self, ms};
-use crate::seed::{Seed, packet_bits};
+use crate::scenario::{self, Scenario, ms};
+use crate::seed::{Seed, packet_bits, unit};
 use crate::trace::{Outcome, Reason, Record, Source};
 
 /// A vote with its signature.
 pub const VOTE_BYTES: u32 = 170;
+/// A share of a key with its proof: two points of BLS12-381 and a header.
+const SHARE_BYTES: u32 = 200;
 /// A block without its messages.
 const BLOCK_BYTES: u32 = 400;
 /// A message's number in a gossip frame (gossipsub's default message id).
@@ -27,11 +30,16 @@ pub struct Clients {
     backoff_ns: Ns,
     overhead_bytes: u32,
     key: u64,
-    serials: [u32; 7],
+    fee_key: u64,
+    serials: [u32; 8],
+    fees: scenario::Fees,
+    /// The attacker's link, if it is not like the others'.
+    attacker_ns: Option<Ns>,
 }
 
 impl Clients {
-    pub(super) fn new(flow: &scenario::Flow, seed: &Seed) -> Clients {
+    pub(super) fn new(scenario: &Scenario, seed: &Seed) -> Clients {
+        let flow = &scenario.flow;
         Clients {
             fixed_ns: ms(flow.client_link.fixed_ms),
             jitter_ns: ms(flow.client_link.jitter_ms) as f64,
@@ -39,12 +47,18 @@ impl Clients {
             backoff_ns: ms(flow.retry.backoff_ms),
             overhead_bytes: flow.overhead_bytes,
             key: seed.key("flow.client_link"),
-            serials: [0; 7],
+            fee_key: seed.key("flow.fees"),
+            serials: [0; 8],
+            fees: flow.fees.clone(),
+            attacker_ns: Adversary::link_ns(&scenario.attack.what),
         }
     }
 
     /// One crossing of a client link. It depends on the message and the attempt alone.
     fn crossing(&self, record: &Record, back: bool) -> Ns {
+        if let (Source::Attacker, Some(link_ns)) = (record.source, self.attacker_ns) {
+            return link_ns;
+        }
         if self.jitter_ns == 0.0 {
             return self.fixed_ns;
         }
@@ -57,6 +71,29 @@ impl Clients {
     }
 }
 
+impl Clients {
+    /// What a message offers to be served earlier, in millionths of a USD.
+    fn fee(&self, source: Source, serial: u32) -> u32 {
+        let fees = &self.fees;
+        match source {
+            Source::Background | Source::Panic | Source::Tape => {
+                let number = u64::from(serial) << 3 | source as u64;
+                let unit = unit(packet_bits(self.fee_key, number));
+                micros(-(1.0 - unit).ln() * fees.background_usd)
+            }
+            Source::Maker => micros(fees.maker_usd),
+            Source::Keeper => micros(fees.keeper_usd),
+            Source::Oracle => micros(fees.oracle_usd),
+            Source::Spam | Source::Attacker => 0,
+        }
+    }
+}
+
+/// Millionths of a USD.
+pub fn micros(usd: f64) -> u32 {
+    (usd * 1e6).round() as u32
+}
+
 impl World {
     /// A client sends a message that it meant to send at `sent_ns`.
     pub(super) fn send(
@@ -67,13 +104,29 @@ impl World {
         source: Source,
         body: Body,
     ) -> MessageId {
+        let fee = self.clients.fee(source, self.clients.serials[source as usize]);
+        self.send_paying(sent_ns, account, gateway, source, body, fee)
+    }
+
+    /// The same, with the fee that it offers.
+    pub(super) fn send_paying(
+        &mut self,
+        sent_ns: Ns,
+        account: AccountId,
+        gateway: NodeId,
+        source: Source,
+        body: Body,
+        fee_micros: u32,
+    ) -> MessageId {
         let serial = self.clients.serials[source as usize];
         self.clients.serials[source as usize] += 1;
         let size_bytes = codec::encoded_len(&body) as u32 + self.clients.overhead_bytes;
         let slot = self.records.len() as u32;
-        let envelope = self.carry(envelope_of(account, &body, size_bytes), slot, gateway);
+        let envelope = envelope_of(account, &body, size_bytes);
+        let envelope = self.carry(Envelope { fee_micros, ..envelope }, slot, gateway);
         let message = Message { id: envelope.id, account, sent_ns, body };
-        let record = Record::new(message, size_bytes, gateway, source, serial);
+        let mut record = Record::new(message, size_bytes, gateway, source, serial);
+        record.fee_micros = fee_micros;
         let reaches = sent_ns.max(self.now) + self.clients.crossing(&record, false);
         self.records.push(record);
         self.agenda.push(reaches, Event::Gateway(slot));
@@ -90,8 +143,29 @@ impl World {
             self.incidents.missed(gateway);
             return self.turn_away(slot, Reason::GatewayDown, 0);
         }
+        let first = self.arrivals[cell] > self.now;
         self.arrivals[cell] = self.arrivals[cell].min(self.now);
-        self.step(gateway, Input::Client(envelope));
+        if first {
+            self.pass_by(gateway, message);
+        }
+        if self.lane.is_some() {
+            self.at_the_lane(slot, message);
+        } else {
+            self.step(gateway, Input::Client(envelope));
+        }
+    }
+
+    /// A message may enter its gateway.
+    pub(super) fn enter(&mut self, slot: u32) {
+        let record = &self.records[slot as usize];
+        let (gateway, message) = (record.gateway, record.message.id);
+        if self.up[gateway as usize] {
+            let envelope = self.carried[message as usize].envelope;
+            self.step(gateway, Input::Client(envelope));
+        } else {
+            self.incidents.missed(gateway);
+            self.turn_away(slot, Reason::GatewayDown, 0);
+        }
     }
 
     pub(super) fn admitted(&mut self, message: MessageId) {
@@ -133,7 +207,7 @@ impl World {
     }
 
     /// A refusal: the client tries again later, or gives up.
-    fn turn_away(&mut self, slot: u32, reason: Reason, retry_after_ns: Ns) {
+    pub(super) fn turn_away(&mut self, slot: u32, reason: Reason, retry_after_ns: Ns) {
         let record = &mut self.records[slot as usize];
         record.reason = reason;
         if u32::from(record.tries) >= self.clients.tries_max {
@@ -190,7 +264,8 @@ pub fn packet_bytes(packet: &Packet) -> u32 {
     match packet {
         Packet::Forward(envelope) => envelope.size_bytes,
         Packet::Batch(_, block) => block_bytes(block),
-        Packet::BlocksWanted(_) => 60,
+        Packet::BlocksWanted(_) | Packet::ShareWanted(_) => 60,
+        Packet::Share(_) => SHARE_BYTES,
         Packet::Blocks(blocks) => blocks.iter().map(|block| block_bytes(block)).sum(),
     }
 }

@@ -12,7 +12,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use surgetank_layer::message::{Block, Class, PriceUpdate};
+use surgetank_layer::message::{Block, Class, PriceUpdate, Side};
 use surgetank_layer::units::{AccountId, Height, Money, NEVER, NodeId, Ns, Price, Qty};
 use surgetank_market::{CancelReason, Deferral, Fact, Market};
 
@@ -109,6 +109,12 @@ impl Exchange {
     /// The outside price in ticks.
     pub fn outside_ticks(&self) -> Price {
         self.ticks
+    }
+
+    /// Best bid and ask of the venue's book.
+    pub fn touch(&self) -> (Option<Price>, Option<Price>) {
+        let best = |side| self.market.book(0).best(side).map(|(price, _)| price);
+        (best(Side::Buy), best(Side::Sell))
     }
 
     /// What one quantum of money is worth.
@@ -370,7 +376,17 @@ impl World {
         }
         self.alert_makers();
         self.alert_keepers();
+        self.race();
         self.spread_panic(step_ns);
+    }
+
+    /// Before a block is executed for the first time: who keeps silent?
+    pub(super) fn find_unrevealed(&mut self, block: &Block) {
+        let first = |exchange: &Exchange| block.height == exchange.height + 1;
+        if self.exchange.as_ref().is_some_and(first) {
+            let mut silent = self.unrevealed(block);
+            self.silent.append(&mut silent);
+        }
     }
 
     /// A node has executed a block: the market follows if it is the first, and clients there hear.
@@ -412,6 +428,9 @@ impl World {
             exchange.take_block_price(now);
         }
         for entry in &block.entries {
+            if self.silent.contains(&entry.envelope.id) {
+                continue;
+            }
             let slot = self.carried[entry.envelope.id as usize].slot;
             let message = self.records[slot as usize].message;
             let mut facts = std::mem::take(&mut exchange.facts);

@@ -14,17 +14,20 @@
 //! give the same trace.
 //!
 //! Files: [`links`] (packets), [`clients`] (messages enter and are confirmed), [`actors`] (who sends
-//! them), [`exchange`] (the market executes them), [`incidents`] (faults, gauges), [`build`] (set-up).
+//! them), [`adversary`] (who attacks), [`lane`] (who bought precedence), [`exchange`] (the market executes them), [`incidents`] (faults, gauges), [`build`] (set-up).
 
 mod actors;
+mod adversary;
 mod build;
 mod clients;
 mod exchange;
 mod incidents;
+mod lane;
 mod links;
 mod portfolios;
 mod told;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use surgetank_layer::gossip::Frame;
@@ -53,6 +56,10 @@ enum Event {
     Timer { slot: u32 },
     /// A client's message reaches its gateway.
     Gateway(u32),
+    /// A client's message that was held back may enter.
+    Enter(u32),
+    /// A time of the express lane has come.
+    Lane,
     /// The next background message is meant to be sent.
     Background,
     /// The next recorded message.
@@ -145,6 +152,10 @@ pub struct World {
     first_arrivals: u64,
     incidents: incidents::Incidents,
     clients: clients::Clients,
+    adversary: adversary::Adversary,
+    lane: Option<lane::Lane>,
+    /// Messages whose sender did not reveal them.
+    silent: BTreeSet<MessageId>,
     actors: actors::Actors,
     exchange: Option<exchange::Exchange>,
 }
@@ -192,6 +203,8 @@ impl World {
             Event::Through { link, message } => self.deliver(link, message),
             Event::Timer { slot } => self.timer(slot),
             Event::Gateway(record) => self.reach_gateway(record),
+            Event::Enter(record) => self.enter(record),
+            Event::Lane => self.lane_timer(),
             Event::Background => self.background(),
             Event::Replay => self.replay(),
             Event::Price => self.price_step(),
@@ -233,6 +246,7 @@ impl World {
             return;
         }
         self.first_arrivals += 1;
+        self.pass_by(to, message);
         let carried = self.carried[message as usize];
         let payload = if carried.envelope.class.is_consensus() {
             self.payloads[carried.slot as usize].clone()
@@ -253,6 +267,9 @@ impl World {
                 self.step_if_up(to, Input::Receive { from, frame, payload: Payload::Opaque });
             }
             Some(Parcel::Packet { from, to, packet }) => {
+                if let Packet::Forward(envelope) = &packet {
+                    self.pass_by(to, envelope.id);
+                }
                 self.step_if_up(to, Input::Packet { from, packet });
             }
             None => {}
@@ -407,10 +424,9 @@ impl World {
             }),
         }
         let now = self.now;
-        for (position, entry) in block.entries.iter().enumerate() {
+        for entry in &block.entries {
             if let Some(record) = self.reported_by(node, entry.envelope.id) {
                 record.height = block.height;
-                record.position = position as u32;
                 record.queued_ns = entry.queued_ns;
                 record.proposed_ns = block.proposed_ns;
                 record.decided_ns = now;
@@ -421,9 +437,14 @@ impl World {
     fn executed(&mut self, node: NodeId, block: &Arc<Block>) {
         let now = self.now;
         self.executions[node as usize][block.height as usize - 1].1 = now;
-        for entry in &block.entries {
+        self.find_unrevealed(block);
+        for (position, entry) in block.entries.iter().enumerate() {
+            if self.silent.contains(&entry.envelope.id) {
+                continue;
+            }
             let Some(record) = self.reported_by(node, entry.envelope.id) else { continue };
             record.executed_ns = now;
+            record.position = position as u32;
             (record.outcome, record.reason) = (Outcome::Executed, Reason::None);
             let slot = self.carried[entry.envelope.id as usize].slot;
             self.confirm(slot, node);

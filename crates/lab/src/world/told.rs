@@ -6,7 +6,7 @@ use surgetank_layer::units::{MessageId, Ns};
 use super::World;
 use crate::network::FaultReport;
 use crate::scenario::{Delay, FaultKind, Scenario, ms};
-use crate::trace::{BlockRow, GaugeRow, MarketRow, Record};
+use crate::trace::{BlockRow, GaugeRow, LaneRow, MarketRow, Record};
 
 impl World {
     /// The scenario it was built from.
@@ -138,7 +138,40 @@ impl World {
             "money_conserved": self.exchange.as_ref().is_none_or(|exchange| exchange.conserved),
             "safety": self.safety,
             "node_regions": regions,
+            "accounts": self.account_ranges(),
+            "attack": self.attack_told(),
+            "lane": self.lane_told(),
         })
+    }
+
+    /// Which accounts are whose: (first, how many).
+    fn account_ranges(&self) -> Value {
+        let a = self.actors.accounts;
+        json!({
+            "leveraged": [0, a.judged()],
+            "hedgers": [a.judged(), a.hedgers],
+            "background": [a.background_from(), a.background],
+            "makers": [a.makers_from(), a.makers],
+            "keepers": [a.keepers_from(), a.keepers],
+            "attackers": [a.attackers_from(), a.attackers],
+        })
+    }
+
+    /// What the attacker found and what it paid beside fees.
+    fn attack_told(&self) -> Value {
+        let bond_usd = self.scenario.layer.queue.sealed.bond_usd;
+        json!({
+            "found": self.adversary.found,
+            "withheld": self.adversary.withheld,
+            "bonds_usd": self.adversary.withheld as f64 * bond_usd,
+        })
+    }
+
+    /// The rounds of the express lane that were sold.
+    fn lane_told(&self) -> Value {
+        let rows = self.lane.as_ref().map_or(&[][..], |lane| &lane.rows);
+        let row = |row: &LaneRow| json!([row.round, row.controller, row.price_micros]);
+        json!(rows.iter().map(row).collect::<Vec<_>>())
     }
 
     /// How often each line of Tendermint's Algorithm 1 fired, over all nodes.

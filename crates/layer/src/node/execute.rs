@@ -4,7 +4,7 @@ use super::{Node, Orderer, Output, Timer};
 use crate::consensus::tendermint::{self, Step, Timeout};
 use crate::machine::Draws;
 use crate::message::Block;
-use crate::units::{Ns, Round};
+use crate::units::{Digest, Ns, Round};
 use std::sync::Arc;
 
 impl Node {
@@ -33,7 +33,9 @@ impl Node {
         }
         self.proposed.retain(|_, kept| kept.height > block.height);
         self.chain.push(Arc::clone(&block));
+        let height = block.height;
         out.push(Output::Decided(block, round));
+        self.seal(now, height, self.sync.behind(height), draws, out);
         self.execute_next(now, draws, out);
     }
 
@@ -42,7 +44,10 @@ impl Node {
             return;
         }
         let Some(block) = self.chain.get(self.executed as usize) else { return };
-        let mut span = 0;
+        if !self.opening.is_open(block.height) {
+            return;
+        }
+        let mut span = self.opening.work_ns(block);
         for entry in &block.entries {
             span += self.service.execution(entry.envelope.class, self.slow, draws);
         }
@@ -54,7 +59,12 @@ impl Node {
     pub(super) fn executed(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         self.executing = false;
         self.execution_busy.end(now);
-        let block = Arc::clone(&self.chain[self.executed as usize]);
+        let decided = &self.chain[self.executed as usize];
+        let prev = self
+            .executed
+            .checked_sub(1)
+            .map_or(Digest::default(), |below| self.chain[below as usize].hash);
+        let block = self.opening.in_order(decided, &prev);
         self.executed += 1;
         out.push(Output::Executed(block));
         self.execute_next(now, draws, out);

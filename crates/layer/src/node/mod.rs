@@ -12,11 +12,11 @@
 //! # Theory of operation
 //! ```text
 //! client ─┐                                   ┌─ mempool ── orderer ── execution ─→ facts
-//! peers ──┴→ ingress queue → validation ──────┤
+//! peers ──┴→ ingress queue → validation ──────┤                    (opening before it)
 //! peers ───→ consensus queue → validation ────┴─ gossip ─→ peers
 //! ```
 //! One file per kind of input: [`intake`] (messages arrive and are validated), [`order`] (they
-//! become blocks), [`execute`] (blocks take effect), [`sync`] (a node that fell behind catches up).
+//! become blocks), [`opening`] (blocks are opened), [`execute`] (they take effect), [`sync`] (a node that fell behind catches up).
 //!
 //! # Departures from CometBFT
 //! Blocks travel whole, not in parts. A block that is synced is trusted without its commit.
@@ -24,6 +24,8 @@
 mod busy;
 mod execute;
 mod intake;
+mod misdeeds;
+mod opening;
 mod order;
 mod service;
 mod sync;
@@ -40,6 +42,7 @@ use crate::queue::{self, Queue};
 use crate::sequencer::{self, Sequencer};
 use crate::units::{Digest, Height, MessageId, NodeId, Ns, Peer};
 
+pub use opening::{Opening, Places, Shares, place};
 pub use service::{Distribution, Service};
 
 use busy::Busy;
@@ -65,6 +68,8 @@ pub struct Config {
     pub service: Service,
     /// Who orders.
     pub ordering: Ordering,
+    /// What happens to a decided block before it is executed.
+    pub opening: Opening,
 }
 
 /// Who orders messages.
@@ -121,6 +126,22 @@ pub enum Input {
     Timer(Timer),
     /// From now on work takes this many times as long.
     Slow(f64),
+    /// From now on this node's shares of keys come so.
+    Keyper(Shares),
+    /// From now on this node leaves these classes (bits `1 << class as u8`) out of the blocks it makes.
+    Censor {
+        /// Which.
+        classes: u8,
+    },
+    /// In the blocks that this node makes, these two of its own stand around this message.
+    Surround {
+        /// Right before it.
+        front: MessageId,
+        /// It.
+        message: MessageId,
+        /// Right after it.
+        back: MessageId,
+    },
     /// The node stops. What was queued in memory is lost; decided blocks and consensus state are on disk.
     Crash,
     /// The node starts again.
@@ -138,6 +159,10 @@ pub enum Packet {
     BlocksWanted(Height),
     /// The answer.
     Blocks(Vec<Arc<Block>>),
+    /// The sender's share of a decided block's key.
+    Share(Height),
+    /// "Send me your share of this block's key."
+    ShareWanted(Height),
 }
 
 /// A node's own timers.
@@ -157,6 +182,12 @@ pub enum Timer {
     Consensus(tendermint::Timeout),
     /// Time to look for progress.
     Rebroadcast,
+    /// The reveals of the block of this height are in.
+    Revealed(Height),
+    /// This node's share of a key is made, for all others or for one.
+    ShareMade(Height, Option<NodeId>),
+    /// Time to ask for shares again.
+    SharesDue,
 }
 
 /// What a node asks of its surroundings, or tells them.
@@ -231,6 +262,8 @@ pub struct Node {
     proposed: BTreeMap<Digest, Arc<Block>>,
     executed: Height,
     executing: bool,
+    opening: opening::State,
+    misdeeds: misdeeds::Misdeeds,
     sync: sync::State,
     /// Timeouts of consensus that are still to go off, for a restart.
     armed: Vec<(Ns, tendermint::Timeout)>,
@@ -294,6 +327,8 @@ impl Node {
             proposed: BTreeMap::new(),
             executed: 0,
             executing: false,
+            opening: opening::State::new(config.opening),
+            misdeeds: misdeeds::Misdeeds::default(),
             sync: sync::State::default(),
             armed: Vec::new(),
             gossip_out: Vec::new(),
@@ -313,6 +348,11 @@ impl Node {
     /// Messages decided and not yet executed.
     pub fn execution_len(&self) -> usize {
         self.chain[self.executed as usize..].iter().map(|b| b.entries.len()).sum()
+    }
+
+    /// What happens to a decided block before it is executed.
+    pub fn opening(&self) -> &Opening {
+        self.opening.config()
     }
 
     /// Time that the validation servers have worked, summed over them.
@@ -366,6 +406,7 @@ impl Node {
         self.mempool_bytes = 0;
         self.serving = 0;
         self.executing = false;
+        self.opening.crash();
         // What was only in memory may come again.
         self.known = self.included.clone();
         self.sync = sync::State::default();
@@ -378,6 +419,9 @@ impl Node {
         }
         for (at, timeout) in &self.armed {
             out.push(Output::After(at.saturating_sub(now), Timer::Consensus(*timeout)));
+        }
+        for height in self.executed + 1..=self.chain.len() as Height {
+            self.seal(now, height, true, draws, out);
         }
         self.execute_next(now, draws, out);
         self.ask_for_blocks(now, out);
@@ -405,8 +449,16 @@ impl Machine for Node {
                 Timer::Sequencer => self.sequence(now, sequencer::Input::Timer, draws, out),
                 Timer::Consensus(timeout) => self.timeout(now, timeout, draws, out),
                 Timer::Rebroadcast => self.rebroadcast(now, out),
+                Timer::Revealed(height) => self.revealed(now, height, draws, out),
+                Timer::ShareMade(height, to) => self.share_made(now, height, to, draws, out),
+                Timer::SharesDue => self.shares_due(now, draws, out),
             },
             Input::Slow(factor) => self.slow = factor,
+            Input::Keyper(shares) => self.opening.keyper(shares),
+            Input::Censor { classes } => self.misdeeds.censored = classes,
+            Input::Surround { front, message, back } => {
+                self.misdeeds.surround(front, message, back);
+            }
             Input::Start => self.start(now, draws, out),
             Input::Crash => self.crash(now),
             Input::Restart => self.restart(now, draws, out),

@@ -50,7 +50,8 @@ impl Node {
         self.chain.len() as u64 + 1
     }
 
-    pub(super) fn last_hash(&self) -> Digest {
+    /// Hash of the last decided block; zero before the first.
+    pub fn last_hash(&self) -> Digest {
         self.chain.last().map_or(Digest::default(), |block| block.hash)
     }
 
@@ -102,9 +103,10 @@ impl Node {
             unreachable!("only consensus asks for values")
         };
         let mut bytes = 0;
-        let entries: Vec<Entry> = self
+        let mut entries: Vec<Entry> = self
             .mempool
             .iter()
+            .filter(|waiting| !self.misdeeds.leaves_out(&waiting.item))
             .take(block_messages_max as usize)
             .take_while(|waiting| {
                 bytes += waiting.item.size_bytes;
@@ -112,6 +114,7 @@ impl Node {
             })
             .map(|waiting| Entry { envelope: waiting.item, queued_ns: waiting.queued_ns })
             .collect();
+        self.misdeeds.rearrange(&mut entries);
         let hash = chain(&self.last_hash(), height, &entries);
         Arc::new(Block { height, proposer: self.id, proposed_ns: now, entries, hash })
     }
@@ -169,8 +172,13 @@ impl Node {
             bytes += size;
             self.mempool_bytes -= size;
             let Some(taken) = self.mempool.pop(now) else { break };
+            if self.misdeeds.leaves_out(&taken.item) {
+                // It is forgotten without a word.
+                continue;
+            }
             entries.push(Entry { envelope: taken.item, queued_ns: taken.queued_ns });
         }
+        self.misdeeds.rearrange(&mut entries);
         for shed in self.mempool.shed() {
             self.forget(shed, Reason::Shed, out);
         }

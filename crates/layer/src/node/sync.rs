@@ -90,6 +90,8 @@ impl Node {
                 }
             }
             Packet::Blocks(blocks) => self.synced(now, blocks, draws, out),
+            Packet::Share(height) => self.share(now, height, from, draws, out),
+            Packet::ShareWanted(height) => self.share_wanted(height, from, out),
         }
     }
 

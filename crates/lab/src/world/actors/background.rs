@@ -88,13 +88,20 @@ impl World {
     }
 
     pub(in crate::world) fn background(&mut self) {
+        let (account, body) = self.background_order();
+        self.actors.background.sent += 1;
+        if !self.halted() {
+            self.send(self.now, account, self.gateway_of(account), Source::Background, body);
+        }
+        self.next_background();
+    }
+
+    /// What some background trader sends.
+    pub(in crate::world) fn background_order(&mut self) -> (AccountId, Body) {
         let accounts = self.actors.accounts;
         let pick = self.actors.background.draws.below(u64::from(accounts.background.max(1)));
         let account = accounts.background_from() + pick as AccountId;
-        let (account, body) = self.background_body(account);
-        self.actors.background.sent += 1;
-        self.send(self.now, account, self.gateway_of(account), Source::Background, body);
-        self.next_background();
+        self.background_body(account)
     }
 
     /// What a background trader sends. The number of draws does not depend on what they are.

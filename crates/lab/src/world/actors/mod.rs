@@ -13,7 +13,7 @@ mod makers;
 
 use surgetank_layer::units::{AccountId, NodeId, Ns};
 
-use super::World;
+use super::{World, adversary};
 use crate::flow::{ArrivalProcess, Tape};
 use crate::scenario::Scenario;
 use crate::seed::{Seed, Stream};
@@ -41,6 +41,12 @@ pub enum Wake {
     Panic,
     /// A spammer sends.
     Spam { fault: u32 },
+    /// The attacker's turn.
+    Attack,
+    /// One of a stampeding crowd sends.
+    Herd,
+    /// Makers bid for the express lane.
+    Auction,
 }
 
 /// Which accounts are whose: dense ranges, in this order.
@@ -60,6 +66,8 @@ pub struct Accounts {
     pub keepers: u32,
     /// Oracles.
     pub oracles: u32,
+    /// The attacker's.
+    pub attackers: u32,
 }
 
 impl Accounts {
@@ -75,6 +83,7 @@ impl Accounts {
             makers: scenario.flow.makers.count,
             keepers: scenario.flow.keepers.count,
             oracles: scenario.flow.oracle.count,
+            attackers: adversary::accounts(scenario),
         }
     }
 
@@ -124,7 +133,12 @@ impl Accounts {
         self.spammer() + 3
     }
 
-    /// How many can send.
+    /// The attacker's first account.
+    pub fn attackers_from(&self) -> AccountId {
+        self.spammer() + 4
+    }
+
+    /// How many of the venue's own can send; the attacker's stand apart.
     pub fn count(&self) -> u32 {
         self.spammer() + 1
     }
@@ -174,6 +188,9 @@ impl World {
             Wake::Watcher { keeper, seen } => self.see(keeper, seen),
             Wake::Panic => self.panic(),
             Wake::Spam { fault } => self.spam(fault),
+            Wake::Attack => self.attack(),
+            Wake::Herd => self.herd(),
+            Wake::Auction => self.bid_for_lane(),
         }
     }
 

@@ -1,0 +1,135 @@
+//! `[layer.queue]`: how messages wait, and how a batch gets its order.
+
+use serde::Deserialize;
+
+use super::ClassName;
+
+/// How messages wait.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Queue {
+    /// Who is served first.
+    pub rule: QueueRule,
+    /// Messages that may wait for validation at a node (the one in service not counted).
+    pub ingress_max: u32,
+    /// Messages that may wait for ordering at a node.
+    pub mempool_max: u32,
+    /// Classes of the high lane under `priority`: `price-update`, `liquidation-order`, `cancel`, `replace`, `order`.
+    pub high: Vec<ClassName>,
+    /// Weights under `lanes`.
+    pub weights: Weights,
+    /// Bytes that an account may send per round under `drr` and `fq-codel`.
+    pub quantum_bytes: u32,
+    /// When `codel` and `fq-codel` shed.
+    pub codel: Codel,
+    /// The lane that is sold under `express`.
+    pub express: Express,
+    /// What `hash` draws the order with.
+    pub seed: SeedSource,
+    /// How `commit-reveal`, `threshold` and `hash` open a block.
+    pub sealed: Sealed,
+}
+
+/// Who is served first, or how a batch gets its order.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum QueueRule {
+    /// First come, first served.
+    Fifo,
+    /// Two classes, non-preemptive, first come first served in each.
+    Priority,
+    /// Post-only orders, then cancels, then takers (Hyperliquid).
+    Class,
+    /// Highest fee first.
+    Fee,
+    /// Interleaved weighted round robin over classes (CometBFT ADR-118).
+    Lanes,
+    /// Deficit round robin by account.
+    Drr,
+    /// First come, first served; CoDel sheds.
+    Codel,
+    /// Deficit round robin by account; CoDel sheds in each.
+    FqCodel,
+    /// First come, first served, and everybody but the round's highest bidder is held back.
+    Express,
+    /// First come, first served into blocks; each is executed as one call auction.
+    Auction,
+    /// First come, first served into blocks; the order inside is drawn.
+    Hash,
+    /// As `hash`; what a message says is revealed after its place is fixed.
+    CommitReveal,
+    /// As `hash`; blocks are encrypted until keypers open them.
+    Threshold,
+    /// A class of the user's, handed to the run.
+    Custom,
+}
+
+/// Weights of classes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Weights {
+    /// PriceUpdate
+    pub price_update: u8,
+    /// LiquidationOrder
+    pub liquidation_order: u8,
+    /// OrderCancelRequest
+    pub cancel: u8,
+    /// OrderCancelReplaceRequest
+    pub replace: u8,
+    /// NewOrderSingle
+    pub order: u8,
+}
+
+/// CoDel's two constants.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Codel {
+    /// Sojourn that may stand.
+    pub target_ms: f64,
+    /// For how long more may stand before anything is shed.
+    pub interval_ms: f64,
+}
+
+/// An express lane, sold by the round.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Express {
+    /// Length of a round.
+    pub round_s: f64,
+    /// The auction of a round closes this long before it begins.
+    pub closing_s: f64,
+    /// How long everybody else is held back.
+    pub advantage_ms: f64,
+    /// Least price of a round.
+    pub reserve_usd: f64,
+    /// What a round is worth to a maker, in the mean (exponential); makers bid what it is worth.
+    pub maker_value_usd: f64,
+}
+
+/// What the order of a block is drawn with.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum SeedSource {
+    /// The keypers' signature of the block: nobody knows it before.
+    Beacon,
+    /// The hash of the block before: everybody knows it before.
+    Previous,
+}
+
+/// How a block is opened.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sealed {
+    /// How long clients have to reveal under `commit-reveal`.
+    pub reveal_ms: f64,
+    /// What a commitment without a reveal costs.
+    pub bond_usd: f64,
+    /// Share of the nodes whose shares open a block.
+    pub threshold: f64,
+    /// Work to make a share.
+    pub share_us: f64,
+    /// Work to decrypt a message under `threshold`.
+    pub decrypt_us: f64,
+    /// Shares that are missing for so long are asked for again.
+    pub timeout_ms: f64,
+}

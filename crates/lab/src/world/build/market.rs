@@ -1,0 +1,139 @@
+//! The market with everybody's money and positions, from `[market]`.
+
+use surgetank_layer::machine::Draws;
+use surgetank_layer::units::{Money, Price, Qty};
+use surgetank_market::{
+    Backstop, CloseOut, Config, Fillable, HYPERLIQUID_EMA_NS, MarginMode, Mark, Market, Partial,
+    PerBlock, SymbolConfig,
+};
+
+use super::super::actors::Accounts;
+use super::super::exchange::{Exchange, Opening};
+use super::super::portfolios;
+use crate::flow::Tape;
+use crate::price::OutsidePrice;
+use crate::scenario::{self, Scenario, ms};
+use crate::seed::Seed;
+
+pub(super) fn build_exchange(
+    scenario: &Scenario,
+    tape: Option<&Tape>,
+    seed: &Seed,
+) -> Result<Option<Exchange>, String> {
+    let Some(config) = &scenario.market else { return Ok(None) };
+    let mut draws = seed.stream("market.price", 0);
+    let mut outside = OutsidePrice::new(&config.price, tape)?;
+    let start = outside.advance(0, &mut draws);
+    let ticks = ((start / config.tick_usd).round() as Price).max(1);
+    let accounts = Accounts::new(scenario);
+    let market = open_market(config, &accounts, ticks, seed);
+    market.check_genesis().map_err(|imbalance| format!("market.positions: {imbalance}"))?;
+    let watched = accounts.judged();
+    let opening =
+        Opening { market, outside, draws, ticks, watched, portfolios_from: accounts.leveraged };
+    Ok(Some(Exchange::new(opening, config)))
+}
+
+fn open_market(
+    config: &scenario::Market,
+    accounts: &Accounts,
+    ticks: Price,
+    seed: &Seed,
+) -> Market {
+    let margin = &config.margin;
+    let ppm = |share: f64| (share * 1e6).round() as u32;
+    let quanta = |usd: f64| (usd / (config.tick_usd * config.lot)).round() as Money;
+    let symbol = SymbolConfig {
+        initial_margin_ppm: ppm(margin.initial),
+        maintenance_margin_ppm: ppm(margin.maintenance),
+        liquidation_fee_ppm: ppm(margin.liquidation_fee_bp / 1e4),
+        taker_fee_ppm: ppm(margin.taker_fee_bp / 1e4),
+        liquidation_share_ppm: ppm(margin.liquidation_share),
+        mark: match config.mark {
+            scenario::Mark::Oracle => Mark::Oracle,
+            scenario::Mark::Median => Mark::Median { ema_ns: HYPERLIQUID_EMA_NS },
+        },
+        close_out: match margin.close_out {
+            scenario::CloseOut::Book => CloseOut::Book,
+            scenario::CloseOut::Oracle => CloseOut::Oracle {
+                worse_ppm: ppm(margin.close_out_bp / 1e4),
+                against: accounts.liquidator(),
+            },
+        },
+        fillable: margin.fillable.as_ref().map(|fillable| Fillable {
+            bankruptcy_adjustment_ppm: ppm(fillable.bankruptcy_adjustment),
+            spread_to_maintenance_ppm: ppm(fillable.spread_to_maintenance),
+        }),
+        partial: margin.partial.as_ref().map(|partial| Partial {
+            above: quanta(partial.above_usd),
+            share_ppm: ppm(partial.share),
+            cooldown_ns: ms(partial.cooldown_ms),
+        }),
+        backstop: margin
+            .backstop
+            .as_ref()
+            .map(|backstop| Backstop { below_ppm: ppm(backstop.below), vault: accounts.vault() }),
+        ..SymbolConfig::default()
+    };
+    let rules = Config { symbols: vec![symbol], insurance: quanta(margin.insurance_usd) };
+    let mut market = Market::new(rules, &[ticks]);
+    if let Some(limits) = &margin.per_block {
+        market.limit(PerBlock {
+            position_share_ppm: ppm(limits.position_share),
+            position_min: quanta(limits.position_min_usd),
+            account_notional: quanta(limits.account_usd),
+            account_insurance: quanta(limits.account_insurance_usd),
+            attempts: limits.attempts,
+            deleveraging_attempts: limits.deleveraging_attempts,
+        });
+    }
+    let mode = match margin.mode {
+        scenario::MarginMode::Isolated => MarginMode::Isolated,
+        scenario::MarginMode::Cross => MarginMode::Cross,
+    };
+    let mut draws = seed.stream("market.positions", 0);
+    let mut buffers = seed.stream("market.buffers", 0);
+    let positions = &config.positions;
+    let mut net: Qty = 0;
+    for account in 0..accounts.leveraged {
+        let notional = positions.notional_usd * draws.exponential();
+        // Uniform in the initial margin, between the two leverages.
+        let share = draws.unit();
+        let margin_share = share / positions.leverage_max + (1.0 - share) / positions.leverage_min;
+        let long = draws.unit() < positions.long_share;
+        let lots = (quanta(notional) / Money::from(ticks)).max(1) as Qty;
+        let buffer = positions.buffer_min + (1.0 - positions.buffer_min) * buffers.unit();
+        let backing = margin.maintenance + buffer * (margin_share - margin.maintenance);
+        let backing = if positions.buffer_min < 1.0 { backing } else { margin_share };
+        let cash = (lots as f64 * ticks as f64 * backing).ceil() as Money;
+        market.deposit(account, cash, mode);
+        market.open(account, 0, if long { lots } else { -lots }, ticks);
+        net += if long { lots } else { -lots };
+    }
+    // The other side, unlevered: what is left over goes to the last.
+    let hedgers = Qty::from(accounts.hedgers);
+    for hedger in 0..accounts.hedgers {
+        let lots = -net / hedgers - if hedger + 1 == accounts.hedgers { net % hedgers } else { 0 };
+        let account = accounts.judged() + hedger;
+        let cash = 2 * Money::from(lots.abs().max(1)) * Money::from(ticks);
+        market.deposit(account, cash, mode);
+        if lots != 0 {
+            market.open(account, 0, lots, ticks);
+        }
+    }
+    let attackers = accounts.attackers_from()..accounts.attackers_from() + accounts.attackers;
+    for account in (accounts.background_from()..accounts.count()).chain(attackers) {
+        market.deposit(account, quanta(1e9), MarginMode::Cross);
+    }
+    if let Some(options) = &config.options {
+        portfolios::open(&mut market, config, options, accounts, seed);
+    }
+    if margin.close_out == scenario::CloseOut::Oracle || config.options.is_some() {
+        // It hedges outside; this cash only has to be more than it can ever lose here.
+        market.deposit(accounts.liquidator(), quanta(1e12), MarginMode::Cross);
+    }
+    if let Some(backstop) = &margin.backstop {
+        market.deposit(accounts.vault(), quanta(backstop.vault_usd), MarginMode::Cross);
+    }
+    market
+}

@@ -1,0 +1,131 @@
+//! A world is set up from its scenario.
+//!
+//! Files: [`layer`] (nodes and their machines), [`market`] (accounts and positions).
+
+mod layer;
+mod market;
+
+use std::collections::BTreeSet;
+
+use surgetank_layer::node::{Input, Node};
+use surgetank_layer::units::{NodeId, Ns};
+
+use super::actors::{Actors, Wake};
+use super::adversary::Adversary;
+use super::clients::Clients;
+use super::incidents::Incidents;
+use super::lane::Lane;
+use super::links::{Links, Options};
+use super::{Event, Slab, World};
+use crate::agenda::Agenda;
+use crate::flow::Tape;
+use crate::network::{Delays, Faults, Graph};
+use crate::scenario::{Consensus, Delay, FaultKind, Scenario};
+use crate::seed::Seed;
+use layer::{build_service, node_config};
+use market::build_exchange;
+
+impl World {
+    /// Sets a world up; nothing has happened yet.
+    ///
+    /// # Errors
+    /// Says what in the scenario cannot be built.
+    pub fn new(scenario: Scenario, seed: u64, tape: Option<Tape>) -> Result<World, String> {
+        let seed = Seed::new(seed);
+        let links = build_links(&scenario, &seed)?;
+        let n = scenario.network.nodes as usize;
+        let service = build_service(&scenario.layer.service);
+        let nodes = (0..n as NodeId)
+            .map(|id| Node::new(node_config(&scenario, &links.graph, service.clone(), id, &seed)))
+            .collect();
+        let copies_matter = links.has_downlink()
+            || scenario.faults.iter().any(|f| matches!(f.what, FaultKind::Crash { .. }));
+        let exchange = build_exchange(&scenario, tape.as_ref(), &seed)?;
+        let replay_from = tape.as_ref().and_then(|tape| tape.messages_ns.first().copied());
+        let leader = match scenario.layer.consensus {
+            Consensus::Single { node, .. } => Some(node),
+            _ => None,
+        };
+        let mut world = World {
+            now: 0,
+            done: false,
+            events: 0,
+            agenda: Agenda::new(),
+            parcels: Slab::new(),
+            timers: Slab::new(),
+            nodes,
+            node_draws: (0..n as u64).map(|i| seed.stream("node", i)).collect(),
+            up: vec![true; n],
+            epoch: vec![0; n],
+            every_copy: scenario.network.every_copy || copies_matter,
+            links,
+            carried: Vec::new(),
+            payloads: Vec::new(),
+            records: Vec::new(),
+            arrivals: Vec::new(),
+            outbox: Vec::new(),
+            leader,
+            executions: vec![Vec::new(); n],
+            blocks: Vec::new(),
+            gauges: Vec::new(),
+            safety: true,
+            equivocations: 0,
+            duplicates: 0,
+            first_arrivals: 0,
+            incidents: Incidents::new(service, scenario.faults.len()),
+            clients: Clients::new(&scenario, &seed),
+            adversary: Adversary::new(&scenario, &seed),
+            lane: Lane::new(&scenario, &seed),
+            silent: BTreeSet::new(),
+            actors: Actors::new(&scenario, tape, &seed),
+            exchange,
+            scenario,
+        };
+        world.begin(replay_from);
+        Ok(world)
+    }
+
+    /// The first events.
+    fn begin(&mut self, replay_from: Option<Ns>) {
+        self.agenda.push(self.scenario.end_ns(), Event::End);
+        for (at, index, begins) in self.links.faults.boundaries() {
+            self.agenda.push(at, Event::Fault { index: index as u32, begins });
+        }
+        if self.exchange.is_some() {
+            self.agenda.push(0, Event::Price);
+        }
+        (0..self.nodes.len() as NodeId).for_each(|node| self.step(node, Input::Start));
+        if self.scenario.trace.gauge_ms > 0.0 {
+            self.agenda.push(0, Event::Gauge);
+        }
+        if self.scenario.flow.oracle.count > 0 {
+            self.agenda.push(0, Event::Actor(Wake::Oracle));
+        }
+        self.begin_lane();
+        self.begin_attack();
+        match replay_from.filter(|_| self.scenario.flow.replay_messages) {
+            Some(at) => self.agenda.push(at, Event::Replay),
+            None => self.next_background(),
+        }
+    }
+}
+
+fn build_links(scenario: &Scenario, seed: &Seed) -> Result<Links, String> {
+    let network = &scenario.network;
+    let regions = match &network.delay {
+        Delay::Regions { placement, .. } => Some(placement.as_slice()),
+        _ => None,
+    };
+    let mut draws = seed.stream("network.topology", 0);
+    let graph = Graph::build(&network.topology, network.nodes, regions, &mut draws)?;
+    let delays = Delays::new(&network.delay, &graph, &mut seed.stream("network.delay", 0))?;
+    let faults = Faults::new(&scenario.faults, network.nodes, seed.key("fault.loss"))?;
+    let options = Options {
+        uplink_mbps: network.uplink_mbps,
+        downlink_mbps: network.downlink_mbps,
+        loss: network.loss,
+        outbound_max: network.outbound_queue_max as usize,
+        keys: [seed.key("network.loss"), seed.key("network.jitter")],
+    };
+    Ok(Links::new(graph, delays, faults, &options))
+}

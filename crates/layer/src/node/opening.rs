@@ -1,0 +1,302 @@
+//! Between decision and execution: a block gets its final order, and is read for the first time.
+//!
+//! # Rules
+//! 1. What a block holds is fixed when it is decided. Everything here comes after.
+//! 2. Every node opens the same block into the same order: it is a function of the block and of a
+//!    seed, and of nothing that one node knows alone.
+//! 3. Blocks open in the order of their heights.
+//!
+//! # Theory of operation
+//! [`Places::Drawn`] draws an order over accounts: by BLAKE3 of seed and account, an account's own
+//! messages in the order of the block (after the decentralised Timeboost specification, with the
+//! seed fixed later). With keypers, the seed is their unique threshold signature of the block: the
+//! key here stands for it, and nobody has it before `threshold` shares have crossed the network.
+//! Without keypers the seed is the hash of the block before: public early, so it can be ground.
+//! `reveal_ns` leaves time for clients to reveal what they committed to. What is not revealed is the
+//! surroundings' to know (clients are not here): they leave the message out at execution.
+//!
+//! Source: Felten & Shoup's specification (order); Shutter's (keypers); `crate::sealed`.
+//!
+//! Departures: shares are messages without arithmetic, their work is `share_ns` and `decrypt_ns`. A
+//! batch is never skipped: nodes could disagree about that. Too few shares stop the chain instead.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Node, Output, Packet, Timer};
+use crate::machine::{Draws, Machine};
+use crate::message::{Block, Entry};
+use crate::sealed::keypers::{self, Keyper, Keypers};
+use crate::units::{AccountId, Digest, Height, NodeId, Ns};
+
+const ORDER_TAG: &[u8] = b"surgetank order 1";
+
+/// Which order a block is executed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Places {
+    /// As it stands in the block.
+    AsDecided,
+    /// Drawn over accounts.
+    Drawn,
+}
+
+/// What happens to a decided block before it is executed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// Which order it is executed in.
+    pub places: Places,
+    /// How long clients have to reveal; 0 = there is nothing to reveal.
+    pub reveal_ns: Ns,
+    /// Who holds shares of its key; `None` = nobody.
+    pub keypers: Option<keypers::Config>,
+    /// What the keypers' signature is made of. Equal on all nodes.
+    pub key: Digest,
+    /// Work to make a share.
+    pub share_ns: Ns,
+    /// Work to decrypt a message.
+    pub decrypt_ns: Ns,
+}
+
+impl Opening {
+    /// Blocks are executed as they are decided.
+    pub fn at_once() -> Opening {
+        Opening {
+            places: Places::AsDecided,
+            reveal_ns: 0,
+            keypers: None,
+            key: Digest::default(),
+            share_ns: 0,
+            decrypt_ns: 0,
+        }
+    }
+
+    /// Whether nobody can read a message before its place is fixed.
+    pub fn hides(&self) -> bool {
+        self.reveal_ns > 0 || self.decrypt_ns > 0
+    }
+
+    /// The seed of a block's order, given the hash of the block before.
+    pub fn seed(&self, block: &Block, prev: &Digest) -> Digest {
+        if self.keypers.is_none() && self.reveal_ns == 0 {
+            return *prev;
+        }
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(ORDER_TAG);
+        hasher.update(&self.key.0);
+        hasher.update(&block.hash.0);
+        Digest(*hasher.finalize().as_bytes())
+    }
+}
+
+/// An account's place under a seed: the lowest is first.
+pub fn place(seed: &Digest, account: AccountId) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&seed.0);
+    hasher.update(&account.to_le_bytes());
+    Digest(*hasher.finalize().as_bytes())
+}
+
+/// How a keyper's shares come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shares {
+    /// As soon as they are made.
+    Prompt,
+    /// So much later.
+    Late(Ns),
+    /// Not at all.
+    Never,
+}
+
+/// Which blocks are open.
+pub struct State {
+    config: Opening,
+    keypers: Option<Keypers>,
+    shares: Shares,
+    /// Shares that came before the block.
+    early: BTreeMap<Height, Vec<Keyper>>,
+    /// Highest open height. Heights open in order.
+    open: Height,
+    outbox: Vec<keypers::Output>,
+}
+
+impl State {
+    pub(super) fn new(config: Opening) -> State {
+        State {
+            keypers: config.keypers.map(Keypers::new),
+            config,
+            shares: Shares::Prompt,
+            early: BTreeMap::new(),
+            open: 0,
+            outbox: Vec::new(),
+        }
+    }
+
+    pub(super) fn config(&self) -> &Opening {
+        &self.config
+    }
+
+    pub(super) fn keyper(&mut self, shares: Shares) {
+        self.shares = shares;
+    }
+
+    /// What was in memory is lost; what was executed is on disk.
+    pub(super) fn crash(&mut self) {
+        self.keypers = self.config.keypers.map(Keypers::new);
+        self.early.clear();
+    }
+
+    pub(super) fn is_open(&self, height: Height) -> bool {
+        height <= self.open
+    }
+
+    /// Work to decrypt a block.
+    pub(super) fn work_ns(&self, block: &Block) -> Ns {
+        self.config.decrypt_ns * block.entries.len() as u64
+    }
+
+    /// The block in the order in which it is executed.
+    pub(super) fn in_order(&self, block: &Arc<Block>, prev: &Digest) -> Arc<Block> {
+        if self.config.places == Places::AsDecided {
+            return Arc::clone(block);
+        }
+        let seed = self.config.seed(block, prev);
+        let key = |entry: &Entry| place(&seed, entry.envelope.account);
+        let mut opened = Block::clone(block);
+        opened.entries.sort_by_cached_key(key);
+        Arc::new(opened)
+    }
+}
+
+impl Node {
+    /// A block is decided (or found again after a crash): what must happen before it is executed?
+    pub(super) fn seal(
+        &mut self,
+        now: Ns,
+        height: Height,
+        late: bool,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        if self.opening.keypers.is_some() {
+            self.keypers_step(now, keypers::Input::Sealed { batch: height }, draws, out);
+            if late {
+                // The others have said it before: ask.
+                self.ask_for_shares(height, out);
+            }
+            let me = self.opening.config.keypers.is_some_and(|config| self.id < config.keypers);
+            if me {
+                self.make_share(height, None, out);
+            }
+            for keyper in self.opening.early.remove(&height).unwrap_or_default() {
+                let input = keypers::Input::Share { batch: height, keyper, valid: true };
+                self.keypers_step(now, input, draws, out);
+            }
+        } else if self.opening.config.reveal_ns > 0 {
+            out.push(Output::After(self.opening.config.reveal_ns, Timer::Revealed(height)));
+        } else {
+            self.opening.open = height;
+        }
+    }
+
+    pub(super) fn revealed(
+        &mut self,
+        now: Ns,
+        height: Height,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        self.opening.open = self.opening.open.max(height);
+        self.execute_next(now, draws, out);
+    }
+
+    fn make_share(&mut self, height: Height, to: Option<NodeId>, out: &mut Vec<Output>) {
+        let extra = match self.opening.shares {
+            Shares::Prompt => 0,
+            Shares::Late(extra) => extra,
+            Shares::Never => return,
+        };
+        let span = self.opening.config.share_ns + extra;
+        out.push(Output::After(span, Timer::ShareMade(height, to)));
+    }
+
+    pub(super) fn share_made(
+        &mut self,
+        now: Ns,
+        height: Height,
+        to: Option<NodeId>,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        let id = self.id;
+        match to {
+            Some(to) => out.push(Output::Packet { to, packet: Packet::Share(height) }),
+            None => {
+                let others = (0..self.nodes).filter(|&to| to != id);
+                out.extend(others.map(|to| Output::Packet { to, packet: Packet::Share(height) }));
+                self.share(now, height, id, draws, out);
+            }
+        }
+    }
+
+    /// A keyper's share is here.
+    pub(super) fn share(
+        &mut self,
+        now: Ns,
+        height: Height,
+        from: NodeId,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        if height > self.chain.len() as Height {
+            self.opening.early.entry(height).or_default().push(from);
+            return;
+        }
+        let input = keypers::Input::Share { batch: height, keyper: from, valid: true };
+        self.keypers_step(now, input, draws, out);
+    }
+
+    /// Somebody has no share of ours.
+    pub(super) fn share_wanted(&mut self, height: Height, from: NodeId, out: &mut Vec<Output>) {
+        if height <= self.chain.len() as Height {
+            self.make_share(height, Some(from), out);
+        }
+    }
+
+    pub(super) fn shares_due(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+        self.keypers_step(now, keypers::Input::Timer, draws, out);
+    }
+
+    fn ask_for_shares(&self, height: Height, out: &mut Vec<Output>) {
+        let keypers = self.opening.config.keypers.map_or(0, |config| config.keypers);
+        let others = (0..keypers).filter(|&to| to != self.id);
+        out.extend(others.map(|to| Output::Packet { to, packet: Packet::ShareWanted(height) }));
+    }
+
+    fn keypers_step(
+        &mut self,
+        now: Ns,
+        input: keypers::Input,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(machine) = &mut self.opening.keypers else { return };
+        let mut outbox = std::mem::take(&mut self.opening.outbox);
+        machine.step(now, input, draws, &mut outbox);
+        let before = self.opening.open;
+        for output in outbox.drain(..) {
+            match output {
+                keypers::Output::Arm { at_ns } => {
+                    out.push(Output::After(at_ns.saturating_sub(now), Timer::SharesDue));
+                }
+                keypers::Output::Open { batch } => self.opening.open = batch,
+                keypers::Output::Deferred { batch, .. } => self.ask_for_shares(batch, out),
+                // Shares are pushed, so the first asking is left out.
+                _ => {}
+            }
+        }
+        self.opening.outbox = outbox;
+        if self.opening.open > before {
+            self.execute_next(now, draws, out);
+        }
+    }
+}

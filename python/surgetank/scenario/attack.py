@@ -1,0 +1,152 @@
+"""`[attack]`: who attacks, and how. Gains and losses are told in USD."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import Field
+
+from surgetank.scenario.queue import ClassName
+from surgetank.scenario.section import Count, NonNegative, Positive, Section, Whole
+
+
+class Lasting(Section):
+    """An attack lasts from `at_s` for `duration_s`."""
+
+    at_s: NonNegative = Field(0.0, description="begin, seconds")
+    duration_s: Positive = Field(1e9, description="length, seconds")
+
+    def core(self) -> dict[str, Any]:
+        """As the core reads it."""
+        data = self.model_dump(mode="json", by_alias=True)
+        return {"at_s": data.pop("at_s"), "duration_s": data.pop("duration_s"), "what": data}
+
+
+class Nothing(Lasting):
+    """Nobody attacks."""
+
+    kind: Literal["none"] = "none"
+
+
+class SpamAttack(Lasting):
+    """One account floods the gateways with post-only orders far from the market."""
+
+    kind: Literal["spam"] = "spam"
+    rate_per_s: Positive = Field(2_000.0, description="messages per second (Poisson)")
+
+
+class Sybil(Lasting):
+    """The same flood from many accounts."""
+
+    kind: Literal["sybil"] = "sybil"
+    rate_per_s: Positive = Field(2_000.0, description="messages per second, all in all")
+    accounts: Whole = Field(200, ge=1, le=100_000, description="how many accounts")
+
+
+class CancelStorm(Lasting):
+    """One account floods the gateways with cancels of orders that are not there."""
+
+    kind: Literal["cancel-storm"] = "cancel-storm"
+    rate_per_s: Positive = Field(2_000.0, description="messages per second (Poisson)")
+
+
+class Stampede(Lasting):
+    """Background traders stop for a while, then all send at once."""
+
+    kind: Literal["stampede"] = "stampede"
+    halt_s: Positive = Field(5.0, description="how long they wait, seconds")
+    messages: Whole = Field(5_000, ge=1, description="messages that come together")
+    within_ms: Positive = Field(500.0, description="... within so long, ms")
+
+
+class Reader(Lasting):
+    """Somebody who reads orders that are not yet executed."""
+
+    node: Count = Field(0, description="at which node")
+    least_usd: NonNegative = Field(5_000.0, description="smaller orders are left alone, USD")
+    size_usd: Positive = Field(20_000.0, description="what it trades per order found, USD")
+    fee_usd: NonNegative = Field(0.5, description="what it offers to be served first, USD")
+
+
+class Sandwich(Reader):
+    """A node reads market orders as they pass, and trades before and after them."""
+
+    kind: Literal["sandwich"] = "sandwich"
+
+
+class Insider(Reader):
+    """The same by whoever makes blocks at that node: its own orders stand where it likes."""
+
+    kind: Literal["insider"] = "insider"
+
+
+class Grind(Reader):
+    """As `sandwich`, choosing among many accounts the one whose drawn place comes first."""
+
+    kind: Literal["grind"] = "grind"
+    accounts: Whole = Field(50, ge=1, le=10_000, description="accounts to choose from")
+
+
+class Withhold(Lasting):
+    """Commits to a purchase and a sale, and reveals what pays."""
+
+    kind: Literal["withhold"] = "withhold"
+    rate_per_s: Positive = Field(2.0, description="pairs per second (Poisson)")
+    size_usd: Positive = Field(20_000.0, description="size of each order, USD")
+
+
+class Racer(Lasting):
+    """Somebody who takes the makers' stale quotes when the outside price has moved."""
+
+    move_bp: Positive = Field(5.0, description="acts on a move of so much, basis points")
+    size_usd: Positive = Field(50_000.0, description="what it takes each time, USD")
+    link_ms: NonNegative = Field(0.1, description="its own client link, one way, ms")
+    fee_usd: NonNegative = Field(0.0, description="what it offers to be served first, USD")
+    lane_usd: NonNegative = Field(
+        20.0, description="what a round of the express lane is worth to it, USD"
+    )
+
+
+class LatencyRace(Racer):
+    """Takes the makers' stale quotes when the outside price moves."""
+
+    kind: Literal["latency-race"] = "latency-race"
+
+
+class FeeJump(Racer):
+    """The same from afar, with a fee."""
+
+    kind: Literal["fee-jump"] = "fee-jump"
+    link_ms: NonNegative = Field(20.0, description="its own client link, one way, ms")
+    fee_usd: NonNegative = Field(1.0, description="what it offers to be served first, USD")
+    lane_usd: NonNegative = Field(
+        0.0, description="what a round of the express lane is worth to it, USD"
+    )
+
+
+class Censor(Lasting):
+    """A node leaves messages out of its blocks."""
+
+    kind: Literal["censor"] = "censor"
+    node: Count = Field(0, description="which node")
+    class_: ClassName = Field("liquidation-order", alias="class", description="of which class")
+
+
+Attack = Annotated[
+    Nothing
+    | SpamAttack
+    | Sybil
+    | CancelStorm
+    | Stampede
+    | Sandwich
+    | Insider
+    | Grind
+    | Withhold
+    | LatencyRace
+    | FeeJump
+    | Censor,
+    Field(discriminator="kind"),
+]
+ATTACKS: tuple[str, ...] = tuple(
+    str(one.model_fields["kind"].default) for one in get_args(get_args(Attack)[0])
+)

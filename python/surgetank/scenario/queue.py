@@ -1,0 +1,109 @@
+"""`[layer.queue]`: how messages wait, and how a batch gets its order."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import Field, model_validator
+
+from surgetank.scenario.section import NonNegative, Positive, Section, Share, Whole
+
+ClassName = Literal["price-update", "liquidation-order", "cancel", "replace", "order"]
+
+#: What takes risk out of the venue.
+HIGH: tuple[ClassName, ...] = ("price-update", "liquidation-order", "cancel")
+
+Weight = Annotated[int, Field(ge=1, le=100)]
+
+
+class Weights(Section):
+    """Services of each class per round under `lanes`."""
+
+    price_update: Weight = Field(8, description="PriceUpdate")
+    liquidation_order: Weight = Field(8, description="LiquidationOrder")
+    cancel: Weight = Field(4, description="OrderCancelRequest")
+    replace: Weight = Field(2, description="OrderCancelReplaceRequest")
+    order: Weight = Field(1, description="NewOrderSingle")
+
+
+class Codel(Section):
+    """CoDel's two constants (RFC 8289)."""
+
+    target_ms: Positive = Field(5.0, description="a wait that may stand, ms")
+    interval_ms: Positive = Field(100.0, description="a longer one may stand for so long, ms")
+
+
+class Express(Section):
+    """An express lane sold by the round (Timeboost; its rounds last 60 s)."""
+
+    round_s: Positive = Field(5.0, description="length of a round, seconds")
+    closing_s: NonNegative = Field(1.0, description="the auction closes so long before, seconds")
+    advantage_ms: NonNegative = Field(200.0, description="everybody else is held back, ms")
+    reserve_usd: NonNegative = Field(1.0, description="least price of a round, USD")
+    maker_value_usd: NonNegative = Field(
+        10.0, description="what a round is worth to a maker in the mean (exponential), USD"
+    )
+
+    @model_validator(mode="after")
+    def _closes_in_time(self) -> Self:
+        if self.closing_s >= self.round_s:
+            raise ValueError("`closing_s` must be below `round_s`")
+        return self
+
+
+class Sealed(Section):
+    """How a block is opened under `commit-reveal`, `threshold`, and `hash` with a beacon."""
+
+    reveal_ms: Positive = Field(250.0, description="clients have so long to reveal, ms")
+    bond_usd: NonNegative = Field(5.0, description="what a missing reveal costs, USD")
+    threshold: Share = Field(0.67, gt=0, description="share of the nodes that opens a block")
+    share_us: NonNegative = Field(5_000.0, description="work to make a share of a key, µs")
+    decrypt_us: Positive = Field(20.0, description="work to decrypt a message, µs")
+    timeout_ms: Positive = Field(1_000.0, description="before shares are asked for again, ms")
+
+
+Rule = Literal[
+    "fifo",
+    "priority",
+    "class",
+    "fee",
+    "lanes",
+    "drr",
+    "codel",
+    "fq-codel",
+    "express",
+    "auction",
+    "hash",
+    "commit-reveal",
+    "threshold",
+]
+RULES: tuple[str, ...] = get_args(Rule)
+
+
+class Queue(Section):
+    """How messages wait, before validation (ingress) and before ordering (mempool)."""
+
+    rule: Rule = Field("fifo", description="who is served first, or how a batch gets its order")
+    ingress_max: Whole = Field(5_000, ge=0, description="messages that may wait for validation")
+    mempool_max: Whole = Field(10_000, ge=0, description="messages that may wait for ordering")
+    high: list[ClassName] = Field(
+        default_factory=lambda: list(HIGH), description="classes of the high lane under `priority`"
+    )
+    weights: Weights = Field(default_factory=Weights, description="services per round, `lanes`")
+    quantum_bytes: Whole = Field(
+        1_500, ge=1, le=1_000_000, description="bytes an account sends per round, `drr`, `fq-codel`"
+    )
+    codel: Codel = Field(default_factory=Codel, description="when `codel` and `fq-codel` shed")
+    express: Express = Field(default_factory=Express, description="the lane sold under `express`")
+    seed: Literal["beacon", "previous"] = Field(
+        "beacon",
+        description="what `hash` draws with: the keypers' signature of the block, or the hash of "
+        "the block before (which can be ground)",
+    )
+    sealed: Sealed = Field(default_factory=Sealed, description="how a block is opened")
+
+    @model_validator(mode="after")
+    def _has_lane(self) -> Self:
+        if self.rule == "priority" and not self.high:
+            raise ValueError("`rule` priority needs classes in `high`, such as `cancel`")
+        return self
