@@ -47,12 +47,7 @@ def values(i: int, j: int, seed: int) -> dict[str, float | None]:
 
 def league(rules: int = 4, attacks: int = 4, seeds: int = 3, **changes: Any) -> League:
     """Rules × attacks × seeds, whole, without searches."""
-    entrants = tuple(
-        Entrant(rule, rule, {"layer.queue.rule": rule}, {"layer.queue.high": ["cancel"]})
-        if rule == "priority"
-        else Entrant(rule, rule, {"layer.queue.rule": rule}, {})
-        for rule in RULES[:rules]
-    )
+    entrants = tuple(Entrant(rule, rule, {"layer.queue.rule": rule}) for rule in RULES[:rules])
     made = tuple(
         Made(e.name, e.rule, attack, seed, 40_000 + i, values(i, j, seed), (), ())
         for seed in range(7, 7 + seeds)

@@ -22,11 +22,6 @@ NONE: Final = "none"
 
 Vary = str | Iterable[str] | Mapping[str, Sequence[Any]]
 
-#: What a value cannot do without, put beside it where the scenario does not say.
-_BESIDE: Final[Mapping[tuple[str, Any], Mapping[str, Any]]] = {
-    (RULE, "priority"): {"layer.queue.high": ["price-update", "liquidation-order", "cancel"]},
-}
-
 
 @dataclass(frozen=True)
 class Entrant:
@@ -37,8 +32,6 @@ class Entrant:
     """Its queue rule, whether varied or not."""
     values: Mapping[str, Any]
     """The keys varied and their values here."""
-    beside: Mapping[str, Any]
-    """What was set beside them, because a value needs it and the scenario has none."""
 
     def at(self, scenario: Scenario) -> Scenario:
         """The scenario as this entrant plays it.
@@ -46,7 +39,7 @@ class Entrant:
         Raises:
             SurgetankError: if the scenario does not allow these values.
         """
-        values = dict(self.beside)
+        values: dict[str, Any] = {}
         for key, value in self.values.items():
             if key in ("load", "leverage"):
                 values |= lever(scenario, key).values(float(value))
@@ -70,7 +63,7 @@ def entrants_of(scenario: Scenario, vary: Vary) -> tuple[list[Entrant], list[str
     for values in product(*(chosen for _, chosen, _ in axes)):
         keyed = {key: value for (key, _, _), value in zip(axes, values, strict=True)}
         name = _name(keyed)
-        entrant = Entrant(name, "", keyed, _beside(scenario, keyed))
+        entrant = Entrant(name, "", keyed)
         try:
             found.append(replace(entrant, rule=_rule(entrant.at(scenario))))
         except SurgetankError as error:
@@ -235,19 +228,6 @@ def _said(value: Any) -> str:
     if isinstance(value, list):
         return "+".join(_said(v) for v in value) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _beside(scenario: Scenario, values: Mapping[str, Any]) -> dict[str, Any]:
-    data = scenario.model_dump(mode="json", by_alias=True)
-    found: dict[str, Any] = {}
-    for pair in values.items():
-        key, value = pair
-        if not isinstance(value, str):
-            continue
-        for other, needed in _BESIDE.get((key, value), {}).items():
-            if not _get(data, other) and other not in values and is_key(other):
-                found[other] = needed
-    return found
 
 
 def _rule(scenario: Scenario) -> str:

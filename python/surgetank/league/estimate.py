@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from scipy import stats
 
@@ -57,7 +58,7 @@ def mean(values: Sequence[float | None]) -> Estimate:
     if n < 2:
         return Estimate(middle, *_NO, n)
     variance = math.fsum((v - middle) ** 2 for v in found) / (n - 1)
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * math.sqrt(variance / n)
+    half = _t(n - 1) * math.sqrt(variance / n)
     return Estimate(middle, middle - half, middle + half, n)
 
 
@@ -65,3 +66,8 @@ def difference(a: Sequence[float | None], b: Sequence[float | None]) -> Estimate
     """Mean of b less a over the seeds that have both; two equal infinities do not differ."""
     pairs = [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None]
     return mean([0.0 if x == y else y - x for x, y in pairs])
+
+
+@cache
+def _t(freedom: int) -> float:
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))

@@ -14,7 +14,7 @@ from typing import Final
 from surgetank.errors import SurgetankError
 from surgetank.league.axes import NONE, RULE, Entrant, Vary, attacked, attacks_of, entrants_of
 from surgetank.league.result import League, Line, Made
-from surgetank.league.shown import default_rank
+from surgetank.league.shown import SHOWN, default_rank
 from surgetank.scenario import Scenario, load
 from surgetank.search import Answer, Progress, search
 from surgetank.search.goal import FINDS, Per, goal
@@ -266,11 +266,11 @@ def _check_hunt(scenario: Scenario, hunt: Hunt, rank: str | None) -> None:
 
 
 def _check_rank(rank: str, outcome: Outcome) -> None:
-    """After the first run: its measures are those of all."""
-    if rank in FINDS or rank in outcome.values or rank.startswith("delay_p"):
+    """After the first run: its measures are those of all, but for classes that it did not meet."""
+    if rank in FINDS or rank in outcome.values or rank in {s.name for s in SHOWN}:
         return
     close = difflib.get_close_matches(rank, list(outcome.values), n=3)
-    mend = f"Did you mean {' or '.join(close)}?" if close else "See `measure` in rows.csv"
+    mend = f"Did you mean {' or '.join(close)}?" if close else "See rows.csv"
     raise SurgetankError("a run has no such measure", place=f"--rank {rank}", mend=mend)
 
 

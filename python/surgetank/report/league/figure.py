@@ -7,6 +7,7 @@ cells as a desk does.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ _LEAST: Final = 76
 _MOST: Final = 190
 #: Width of a map of which two stand side by side, while its cells are this wide.
 _HALF: Final = 520
+_FULL: Final = 1080
+_NARROW: Final = 330
 _ROOMY: Final = 104
 #: Letters of the figure are about this wide, in pixels.
 _LETTER: Final = 6.9
@@ -39,6 +42,10 @@ _SPAN_SHARE: Final = 0.05
 _SPAN: Final = 0.25
 #: Where something is infinite, the worst finite value is this dark.
 _FINITE: Final = 0.8
+#: Opacity of the worst cell; words on it must stay readable.
+_DARKEST: Final = 0.5
+#: A map has no axes.
+_NO_SCALE: Final = Scale(0, 1)
 
 
 @dataclass(frozen=True)
@@ -48,37 +55,56 @@ class Map:
     name: str
     title: str
     summary: str
-    note: str
     svgs: tuple[Markup, Markup]
     full: bool
 
 
+@dataclass(frozen=True)
+class _Content:
+    """What a map shows, however wide it is."""
+
+    league: League
+    name: str
+    unit: str
+    names: list[str]
+    cells: dict[tuple[str, str], Estimate]
+    known: list[float]
+    leaders: set[tuple[str, str]]
+    invalid: Counter[tuple[str, str]]
+
+
+def _content(league: League, name: str) -> _Content:
+    names = [s.entrant.name for s in league.standings]
+    cells = {(e, a): league.estimate(e, a, name) for e in names for a in league.attacks}
+    return _Content(
+        league,
+        name,
+        unit_of(name),
+        names,
+        cells,
+        [e.mean for e in cells.values() if e.mean is not None],
+        {(e, a) for a in league.attacks for e in league.leaders(a, name)},
+        Counter((m.entrant, m.attack) for m in league.invalid),
+    )
+
+
 def maps(league: League) -> list[Map]:
     """A map of each measure shown, the one that ranks first."""
-    names = [e.entrant.name for e in league.standings]
-    full = _left(names, _HALF) + _ROOMY * len(league.attacks) > _HALF
     made = []
     for i, name in enumerate(league.shown):
-        cells = {(e, a): league.estimate(e, a, name) for e in names for a in league.attacks}
-        if all(e.mean is None for e in cells.values()):
+        content = _content(league, name)
+        if not content.known:
             continue
+        full = _left(content.names, _HALF) + _ROOMY * len(league.attacks) > _HALF
         title = words.head(name)
-        better = "more" if rising(name) else "less"
-        sizes = (1080 if full else _HALF, 330)
-        wide, narrow = (_map(league, name, cells, size) for size in sizes)
-        said = f"{title}, {len(names)} × {len(league.attacks)} cells"
-        made.append(
-            Map(
-                f"map-{i}",
-                title,
-                f"Ranks the league. {better.capitalize()} is better."
-                if name == league.rank
-                else f"{better.capitalize()} is better.",
-                "",
-                (wide.svg(said, "wide"), narrow.svg(said, "narrow")),
-                full,
-            )
+        better = f"{'More' if rising(name) else 'Less'} is better."
+        said = f"{title}, {len(content.names)} × {len(league.attacks)} cells"
+        svgs = (
+            _map(content, _FULL if full else _HALF).svg(said, "wide"),
+            _map(content, _NARROW).svg(said, "narrow"),
         )
+        summary = f"Ranks the league. {better}" if name == league.rank else better
+        made.append(Map(f"map-{i}", title, summary, svgs, full))
     return made
 
 
@@ -103,32 +129,29 @@ def shade(v: float | None, known: list[float], unit: str, *, more_is_better: boo
     return share * (1.0 if len(finite) == len(known) else _FINITE)
 
 
-def _map(league: League, name: str, cells: dict[tuple[str, str], Estimate], width: int) -> Plane:
-    entrants = [s.entrant.name for s in league.standings]
-    left = _left(entrants, width)
-    columns = max(1, min(len(league.attacks), (width - left) // _LEAST))
+def _map(content: _Content, width: int) -> Plane:
+    names, attacks = content.names, content.league.attacks
+    left = _left(names, width)
+    columns = max(1, min(len(attacks), (width - left) // _LEAST))
     across = min((width - left) / columns, _MOST)
-    blocks = [league.attacks[i : i + columns] for i in range(0, len(league.attacks), columns)]
-    tall = len(blocks) * (_HEAD + _ROW * len(entrants) + _GAP) - _GAP + 4
-    plane = Plane((width, tall), Scale(0, 1), Scale(0, 1), (0, 0, 0, 0))
-    known = [e.mean for e in cells.values() if e.mean is not None]
-    unit = unit_of(name)
-    longest = max(len(words.ends(e, unit)) for e in cells.values())
+    blocks = [attacks[i : i + columns] for i in range(0, len(attacks), columns)]
+    deep = _HEAD + _ROW * len(names) + _GAP
+    plane = Plane((width, len(blocks) * deep - _GAP + 4), _NO_SCALE, _NO_SCALE, (0, 0, 0, 0))
+    longest = max(len(words.ends(e, content.unit)) for e in content.cells.values())
     whole = longest * _SMALL_LETTER < across - 9
-    for b, attacks in enumerate(blocks):
-        top = b * (_HEAD + _ROW * len(entrants) + _GAP)
-        for j, attack in enumerate(attacks):
-            middle = left + (j + 0.5) * across
+    for b, part in enumerate(blocks):
+        top = b * deep + _HEAD
+        for j, attack in enumerate(part):
             lines = _broken(attack, int(across / _BOLD_LETTER))
             for k, line in enumerate(lines):
-                down = top + _HEAD - 8 - 14 * (len(lines) - 1 - k)
-                plane.text(middle, down, line, "title", "middle")
-        for i, entrant in enumerate(entrants):
-            y = top + _HEAD + i * _ROW
+                down = top - 8 - 14 * (len(lines) - 1 - k)
+                plane.text(left + (j + 0.5) * across, down, line, "title", "middle")
+        for i, entrant in enumerate(names):
+            y = top + i * _ROW
             _name(plane, entrant, left, y)
-            for j, attack in enumerate(attacks):
+            for j, attack in enumerate(part):
                 box = (left + j * across + 1.5, y + 1.5, across - 3, _ROW - 3.0)
-                _cell(plane, league, name, (entrant, attack), cells, known, box, whole=whole)
+                _cell(plane, content, (entrant, attack), box, whole=whole)
     return plane
 
 
@@ -158,29 +181,24 @@ def _broken(text: str, letters: int) -> list[str]:
 
 def _cell(
     plane: Plane,
-    league: League,
-    name: str,
+    content: _Content,
     who: tuple[str, str],
-    cells: dict[tuple[str, str], Estimate],
-    known: list[float],
     box: tuple[float, float, float, float],
     *,
     whole: bool,
 ) -> None:
     """One cell; its interval `whole`, or as ± where there is no room for both ends."""
-    entrant, attack = who
-    e, unit = cells[who], unit_of(name)
+    e, unit, bad = content.cells[who], content.unit, content.invalid[who]
     x, y, width, height = box
-    bad = sum(m.entrant == entrant and m.attack == attack for m in league.invalid)
-    tip = f"{entrant} under {attack}: {words.told(e, unit, league.seeds)}"
+    tip = f"{who[0]} under {who[1]}: {words.told(e, unit, content.league.seeds)}"
     tip += f"; {bad} INVALID" if bad else ""
-    dark = shade(e.mean, known, unit, more_is_better=rising(name))
+    dark = shade(e.mean, content.known, unit, more_is_better=rising(content.name))
     place: dict[str, Any] = {"x": x, "y": y, "width": width, "height": height, "rx": 4}
     plane.put("rect", "cell void" if dark is None else "cell", tip=tip, **place)
     if dark is not None and dark > 0:
-        plane.put("rect", "heat", tip=tip, fill_opacity=f"{0.5 * dark:.3f}", **place)
-    if entrant in league.leaders(attack, name):
-        plane.put("rect", "best", tip=tip, **place)
+        plane.put("rect", "heat", fill_opacity=f"{_DARKEST * dark:.3f}", **place)
+    if who in content.leaders:
+        plane.put("rect", "best", **place)
     text = words.said(e.mean, unit) + (" ⚠" if bad else "")
     span = words.ends(e, unit)
     if span and not whole and e.low is not None and e.high is not None:

@@ -177,8 +177,6 @@ class Place:
 
     place: str
     name: str
-    beside: list[str]
-    """What was set beside the values varied."""
     worst: str
     ends: str
     attack: str
@@ -190,8 +188,7 @@ class Place:
 
 def settings(league: League, name: str) -> list[str]:
     """What an entrant sets, as `key = value`."""
-    e = league.entrant(name)
-    return [f"{key} = {v}" for key, v in (*e.values.items(), *e.beside.items())]
+    return [f"{key} = {v}" for key, v in league.entrant(name).values.items()]
 
 
 #: Beside the measure that ranks.
@@ -209,7 +206,6 @@ def places(league: League) -> list[Place]:
             Place(
                 "–" if s.place is None else str(s.place),
                 s.entrant.name,
-                [f"{key} = {v}" for key, v in s.entrant.beside.items()],
                 said(s.worst.mean, unit),
                 ends(s.worst, unit),
                 s.attack,
