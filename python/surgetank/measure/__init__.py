@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from surgetank.measure.attack import attack
 from surgetank.measure.latency import delays, jitter
 from surgetank.measure.measured import Measure, Measures
 from surgetank.measure.propagation import propagation
@@ -47,6 +48,7 @@ def measure(
             *ordering,
             *propagation(trace),
             *solvency(trace, late_after),
+            *attack(trace),
             *saturation_measures(trace),
         ]
     )

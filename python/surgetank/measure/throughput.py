@@ -14,6 +14,7 @@ from surgetank.measure.statistics import (
     share_interval,
 )
 from surgetank.trace import Trace
+from surgetank.trace.frames import ATTACKER
 
 __all__ = ["throughput"]
 
@@ -43,7 +44,11 @@ def throughput(trace: Trace) -> list[Measure]:
         return [Measure(k, None, _UNIT.get(k, "1"), what=w, note=note) for k, w in _WHAT.items()]
     offered = _slices(rows["created_ns"], begin, end)
     done = _slices(
-        trace["messages"].filter(pl.col("outcome") == 1)["executed_ns"].drop_nulls(), begin, end
+        trace["messages"]
+        .filter(pl.col("outcome") == 1, pl.col("source") != ATTACKER)["executed_ns"]
+        .drop_nulls(),
+        begin,
+        end,
     )
     found = []
     for name, counts in (("offered_per_s", offered), ("throughput_per_s", done)):

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import polars as pl
 
-from surgetank.trace.schema import STAGES
+from surgetank.trace.schema import SOURCES, STAGES
 
-__all__ = ["delays", "lag"]
+__all__ = ["ATTACKER", "delays", "lag"]
+
+ATTACKER = SOURCES.index("attacker")
+"""Number of the attacker among the sources of messages."""
 
 
 def delays(messages: pl.DataFrame, from_ns: int, until_ns: int) -> pl.DataFrame:
     """One row per client message created in [from_ns, until_ns], in order of creation.
+
+    An attacker's own messages are left out: a venue is judged by what the others get.
 
     Columns: message, class, account, gateway, source, outcome, created_ns, executed_ns (UInt64),
     delay_ns (Int64, executed − created, null if not executed) and one Int64 column `<stage>_ns`
@@ -24,7 +29,7 @@ def delays(messages: pl.DataFrame, from_ns: int, until_ns: int) -> pl.DataFrame:
 
     return (
         messages.lazy()
-        .filter(pl.col("created_ns").is_between(from_ns, until_ns))
+        .filter(pl.col("created_ns").is_between(from_ns, until_ns), pl.col("source") != ATTACKER)
         .select(
             "message",
             "class",

@@ -117,6 +117,13 @@ impl Exchange {
         (best(Side::Buy), best(Side::Sell))
     }
 
+    /// What watched accounts are worth less than nothing at the outside price.
+    pub fn uncovered_usd(&self) -> f64 {
+        let short = |account| (-self.market.worth(account, self.ticks)).max(0);
+        let sum: Money = (0..self.watched).map(short).sum();
+        sum as f64 * self.quantum_usd()
+    }
+
     /// What one quantum of money is worth.
     pub fn quantum_usd(&self) -> f64 {
         self.tick_usd * self.lot

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use surgetank_layer::units::{MessageId, Ns};
 
 use super::World;
+use super::exchange::Exchange;
 use crate::network::FaultReport;
 use crate::scenario::{Delay, FaultKind, Scenario, ms};
 use crate::trace::{BlockRow, GaugeRow, LaneRow, MarketRow, Record};
@@ -137,6 +138,7 @@ impl World {
             "equivocations": self.equivocations,
             "money_conserved": self.exchange.as_ref().is_none_or(|exchange| exchange.conserved),
             "safety": self.safety,
+            "uncovered_usd": self.exchange.as_ref().map_or(0.0, Exchange::uncovered_usd),
             "node_regions": regions,
             "accounts": self.account_ranges(),
             "attack": self.attack_told(),

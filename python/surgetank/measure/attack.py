@@ -1,0 +1,139 @@
+"""What an attacker gained and what the others lost, in money.
+
+Every trade is judged against the outside price of the moment at which it was executed: whoever
+bought below it or sold above it gained the difference, as if the position were closed outside at
+once. So a gain does not depend on where the price went afterwards, and over all accounts the
+differences sum to nought.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import polars as pl
+
+from surgetank.measure.measured import Measure
+from surgetank.trace import MARKET_KINDS, Trace
+from surgetank.trace.frames import ATTACKER
+
+__all__ = ["attack", "edges"]
+
+_KIND: Final = {name: number for number, name in enumerate(MARKET_KINDS)}
+_TRADES: Final = [_KIND["trade"], _KIND["liquidation-trade"]]
+_EDGES: Final = {
+    "makers_edge_usd": ("makers", "what makers gained by their trades against the outside price"),
+    "traders_edge_usd": (
+        "background",
+        "what background traders gained by their trades against the outside price",
+    ),
+    "leveraged_edge_usd": (
+        "leveraged",
+        "what leveraged accounts gained by their trades against the outside price",
+    ),
+}
+
+
+def edges(trace: Trace) -> pl.DataFrame:
+    """One row per account that traded: account (UInt32), edge_usd, taker_usd, trades (UInt32).
+
+    edge = Σ side · quantity · (outside price − trade price) at each trade's moment; taker_usd is
+    the notional that the account took from the book.
+    """
+    market = trace["market"].lazy().with_columns(pl.col("time_ns").cast(pl.Int64))
+    index = market.filter(pl.col("kind") == _KIND["index"]).select(
+        "time_ns", pl.col("price").alias("outside")
+    )
+    trades = (
+        market.filter(pl.col("kind").is_in(_TRADES))
+        .sort("time_ns", maintain_order=True)
+        .join_asof(index.sort("time_ns", maintain_order=True), on="time_ns")
+    )
+    edge = pl.col("qty").cast(pl.Float64) * (pl.col("outside") - pl.col("price"))
+    taken = (pl.col("qty").abs() * pl.col("price")).cast(pl.Float64)
+    quantum = float(trace.stats["quantum_usd"])
+    taker = trades.select("account", edge.alias("edge"), taken.alias("taken"))
+    maker = trades.select(
+        pl.col("other").alias("account"), (-edge).alias("edge"), pl.lit(0.0).alias("taken")
+    )
+    return (
+        pl.concat([taker, maker])
+        .drop_nulls("account")
+        .group_by("account")
+        .agg(
+            (pl.col("edge").sum() * quantum).alias("edge_usd"),
+            (pl.col("taken").sum() * quantum).alias("taker_usd"),
+            pl.len().alias("trades"),
+        )
+        .sort("account")
+        .collect()
+    )
+
+
+def attack(trace: Trace) -> list[Measure]:
+    """makers_, traders_, leveraged_edge_usd, uncovered_loss_usd, and of an attack its gain and cost.
+
+    `attacker_gain_usd` is its edge less taker fees, the fees of its messages (where the rule asks
+    for fees), bonds it forfeited and the price of the express lane. `others_loss_usd` is what its
+    trades took from the others, and all bad debt, booked or not. None without a market.
+    """
+    if trace["market"].is_empty() or "accounts" not in trace.stats:
+        return []
+    by_account = edges(trace)
+    ranges = trace.stats["accounts"]
+
+    def of(group: str) -> pl.DataFrame:
+        first, count = ranges[group]
+        return by_account.filter(pl.col("account").is_between(first, first + count, closed="left"))
+
+    found = []
+    for name, (group, what) in _EDGES.items():
+        rows = of(group)
+        value = float(rows["edge_usd"].sum())
+        found.append(Measure(name, value, "USD", n=int(rows["trades"].sum()), what=what))
+    uncovered = float(trace.stats["uncovered_usd"])
+    what = "what due accounts are worth less than nothing at the end, and nobody has booked"
+    found.append(Measure("uncovered_loss_usd", uncovered, "USD", n=1, what=what))
+    if (trace.scenario.get("attack") or {}).get("kind", "none") != "none":
+        found += _gain_and_loss(trace, of("attackers"), uncovered)
+    return found
+
+
+def _gain_and_loss(trace: Trace, rows: pl.DataFrame, uncovered: float) -> list[Measure]:
+    edge, trades = float(rows["edge_usd"].sum()), int(rows["trades"].sum())
+    margin: dict[str, Any] = trace.scenario["market"]["margin"]
+    taker_fees = float(rows["taker_usd"].sum()) * margin["taker_fee_bp"] / 1e4
+    costs = taker_fees + _message_fees(trace) + trace.stats["attack"]["bonds_usd"] + _lane(trace)
+    market = trace["market"]
+    booked = market.filter(pl.col("kind") == _KIND["bad-debt"])["amount"].sum()
+    debt = abs(float(booked)) * trace.stats["quantum_usd"] + uncovered
+    return [
+        Measure(
+            "attacker_gain_usd",
+            edge - costs,
+            "USD",
+            n=trades,
+            what="what the attacker gained by its trades, less all it paid",
+        ),
+        Measure("attacker_cost_usd", costs, "USD", n=trades, what="fees, bonds and lane it paid"),
+        Measure(
+            "others_loss_usd",
+            edge + debt,
+            "USD",
+            n=trades,
+            what="what the attacker's trades took from the others, and all bad debt",
+        ),
+    ]
+
+
+def _message_fees(trace: Trace) -> float:
+    """Fees of the attacker's executed messages, where the rule makes anybody pay."""
+    if trace.scenario["layer"]["queue"]["rule"] != "fee":
+        return 0.0
+    own = trace["messages"].filter(pl.col("source") == ATTACKER, pl.col("outcome") == 1)
+    return float(own["fee_micros"].sum()) / 1e6
+
+
+def _lane(trace: Trace) -> float:
+    first, count = trace.stats["accounts"]["attackers"]
+    paid = [price for _, who, price in trace.stats["lane"] if first <= who < first + count]
+    return sum(paid) / 1e6
