@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from surgetank.measure.fairness import fairness
 from surgetank.measure.latency import delays, jitter
 from surgetank.measure.measured import Measure, Measures
 from surgetank.measure.propagation import propagation
@@ -46,6 +47,7 @@ def measure(
             *(jitter(trace) if trace.orders else []),
             *ordering,
             *propagation(trace),
+            *(fairness(trace) if trace.orders else []),
             *solvency(trace, late_after),
             *saturation_measures(trace),
         ]
