@@ -20,8 +20,9 @@
 //! be fixed after the batch is sealed (`docs/sealed.md`), or it can be ground.
 //!
 //! The orders of the batch are put into the book, which is then crossed until the call has taken out
-//! what trades. Reduce-only orders take part with what they can reduce, and trade before their
-//! account's other orders; one with nothing left to reduce goes if it keeps the book crossed.
+//! what trades. Reduce-only orders take part with what they can reduce as the call begins, and trade
+//! before their account's other orders; one that had or has nothing to reduce goes if it keeps the
+//! book crossed.
 //!
 //! Source: Budish, Cramton & Shim, "The high-frequency trading arms race" (QJE 2015): uniform price,
 //! cancels first, time priority between batches and none inside.
@@ -301,7 +302,8 @@ impl Market {
         let first =
             batch.new.range(of_symbol.clone()).map(|(_, new)| (new.rank, new.message)).min();
         let Some((_, first)) = first else { return };
-        while let Some((price, bought, sold)) = self.matched(symbol, rationing, batch) {
+        let mut idle = Vec::new();
+        while let Some((price, bought, sold)) = self.matched(symbol, rationing, batch, &mut idle) {
             let gone = against_themselves(&bought, &sold);
             if gone.is_empty() {
                 self.trade_all(symbol, price, bought, sold, batch, facts);
@@ -320,22 +322,27 @@ impl Market {
                 facts.extend(scratch.drain(..).map(|fact| (new.message, fact)));
             }
         }
-        self.uncross(symbol, &mut scratch);
+        self.uncross(symbol, &idle, &mut scratch);
         facts.extend(scratch.into_iter().map(|fact| (first, fact)));
     }
 
-    /// The price of the call and what trades on either side.
+    /// The price of the call and what trades on either side; `idle` are the orders that can only
+    /// reduce and have nothing to.
     fn matched(
         &self,
         symbol: u16,
         rationing: Rationing,
         batch: &Batch,
+        idle: &mut Vec<Resting>,
     ) -> Option<(Price, Vec<Fill>, Vec<Fill>)> {
+        idle.clear();
         let (Some((bid, _)), Some((ask, _))) = self.best(symbol) else {
             return None;
         };
         let (buys, sells) =
             (self.parts(symbol, Side::Buy, ask, batch), self.parts(symbol, Side::Sell, bid, batch));
+        let spent = buys.iter().chain(&sells).filter(|part| part.open == 0);
+        idle.extend(spent.map(|part| part.order));
         let limits = |parts: &[Part]| -> Vec<(Price, Qty)> {
             parts.iter().map(|part| (part.order.price, part.open)).collect()
         };
@@ -433,8 +440,9 @@ impl Market {
         taker.new.map_or(0, |(_, message)| message)
     }
 
-    /// Takes out reduce-only orders that have nothing left to reduce and keep the book crossed.
-    fn uncross(&mut self, symbol: u16, facts: &mut Vec<Fact>) {
+    /// Takes out reduce-only orders that had (`idle`) or have nothing to reduce and keep the book
+    /// crossed.
+    fn uncross(&mut self, symbol: u16, idle: &[Resting], facts: &mut Vec<Fact>) {
         loop {
             let front = |side| self.book(symbol).front(side);
             let (Some(buy), Some(sell)) = (front(Side::Buy), front(Side::Sell)) else { return };
@@ -443,7 +451,8 @@ impl Market {
             }
             let spent = |order: &Resting| {
                 let position = self.ledger.position(order.account, usize::from(symbol));
-                order.reduce_only && position.reducible(order.side) == 0
+                let spent = order.reduce_only && position.reducible(order.side) == 0;
+                spent || idle.contains(order)
             };
             let Some(order) = [buy, sell].into_iter().find(spent) else {
                 debug_assert!(false, "the call left {buy:?} and {sell:?} crossed");
