@@ -111,6 +111,21 @@ impl Book {
         .map(|(&price, level)| (price, level.qty))
     }
 
+    /// Orders of a side in the order in which they trade: best price first, then time.
+    pub(crate) fn queue(&self, side: Side) -> impl Iterator<Item = Resting> + '_ {
+        let (mut bids, mut asks) = (self.bids.values().rev(), self.asks.values());
+        let levels = std::iter::from_fn(move || match side {
+            Side::Buy => bids.next(),
+            Side::Sell => asks.next(),
+        });
+        levels.flat_map(move |level| {
+            let some = |slot: u32| (slot != NONE).then_some(slot);
+            let next = move |&slot: &u32| some(self.nodes[slot as usize].next);
+            let slots = std::iter::successors(some(level.head), next);
+            slots.map(|slot| self.nodes[slot as usize].order)
+        })
+    }
+
     /// Whether an incoming order of this side and price would match.
     pub fn crosses(&self, side: Side, price: Price) -> bool {
         self.best(side.opposite()).is_some_and(|(best, _)| reaches(side, price, best))
@@ -199,14 +214,22 @@ impl Book {
         let Some((_, level)) = self.best_level(side) else {
             return 0;
         };
-        let slot = level.head;
-        let front = self.nodes[slot as usize].order;
-        if qty >= front.qty {
-            self.remove(front.account, front.cl_ord_id);
+        self.fill_slot(level.head, qty)
+    }
+
+    /// Trades `qty` (at most what is open) with any order; returns what is left of it.
+    pub(crate) fn fill(&mut self, account: AccountId, cl_ord_id: u64, qty: Qty) -> Qty {
+        self.slot(account, cl_ord_id).map_or(0, |slot| self.fill_slot(slot, qty))
+    }
+
+    fn fill_slot(&mut self, slot: u32, qty: Qty) -> Qty {
+        let order = self.nodes[slot as usize].order;
+        if qty >= order.qty {
+            self.remove(order.account, order.cl_ord_id);
             return 0;
         }
-        self.resize(slot, front.qty - qty);
-        front.qty - qty
+        self.resize(slot, order.qty - qty);
+        order.qty - qty
     }
 
     /// Makes an order smaller, under a new ClOrdID, in its place. The caller has checked that

@@ -7,6 +7,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`config`] | what a venue sets, and the bounds of numbers |
+//! | [`auction`] | a batch of orders at one price |
 //! | [`book`] | resting orders in price–time order |
 //! | [`margin`] | accounts, positions, equity, requirements |
 //! | [`mark`] | the price at which margin is measured |
@@ -17,6 +18,7 @@
 //!
 //! Money is conserved: [`Market::total_money`] changes by deposits and by nothing else.
 
+pub mod auction;
 pub mod book;
 pub mod config;
 pub mod facts;

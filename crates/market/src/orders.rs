@@ -119,7 +119,7 @@ impl Market {
         }
     }
 
-    fn check_new(&self, account: AccountId, o: &NewOrderSingle) -> Result<Qty, Reject> {
+    pub(crate) fn check_new(&self, account: AccountId, o: &NewOrderSingle) -> Result<Qty, Reject> {
         let symbol = usize::from(o.symbol);
         let book = self.books.get(symbol).ok_or(Reject::UnknownSymbol)?;
         if !self.ledger.knows(account) {
@@ -150,7 +150,7 @@ impl Market {
         Ok(qty)
     }
 
-    fn check_replace(
+    pub(crate) fn check_replace(
         &self,
         account: AccountId,
         r: &OrderCancelReplaceRequest,
@@ -282,18 +282,35 @@ impl Market {
             taker_side: taker.side,
             liquidation,
         });
-        let notional = Money::from(qty) * Money::from(maker.price);
+        let signed = qty * taker.side.sign();
+        let settled = (taker.account, !liquidation);
+        self.settle_trade(taker.symbol, maker.price, signed, maker.account, settled, facts);
+    }
+
+    /// Books a trade that was made, `qty` as the taker has it, with the fees of both sides. A
+    /// liquidation's taker is settled by the liquidation.
+    pub(crate) fn settle_trade(
+        &mut self,
+        symbol: u16,
+        price: Price,
+        qty: Qty,
+        maker: AccountId,
+        (taker, settles): (AccountId, bool),
+        facts: &mut Vec<Fact>,
+    ) {
+        let s = usize::from(symbol);
+        let notional = Money::from(qty.abs()) * Money::from(price);
         let (maker_fee_ppm, taker_fee_ppm) = {
-            let rules = &self.config.symbols[symbol];
+            let rules = &self.config.symbols[s];
             (rules.maker_fee_ppm, rules.taker_fee_ppm)
         };
-        self.ledger.trade(maker.account, symbol, qty * maker.side.sign(), maker.price);
-        self.charge(maker.account, symbol, fraction_up(notional, maker_fee_ppm));
-        self.settle_flat(maker.account, taker.symbol, facts);
-        self.ledger.trade(taker.account, symbol, qty * taker.side.sign(), maker.price);
-        if !liquidation {
-            self.charge(taker.account, symbol, fraction_up(notional, taker_fee_ppm));
-            self.settle_flat(taker.account, taker.symbol, facts);
+        self.ledger.trade(maker, s, -qty, price);
+        self.charge(maker, s, fraction_up(notional, maker_fee_ppm));
+        self.settle_flat(maker, symbol, facts);
+        self.ledger.trade(taker, s, qty, price);
+        if settles {
+            self.charge(taker, s, fraction_up(notional, taker_fee_ppm));
+            self.settle_flat(taker, symbol, facts);
         }
     }
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from surgetank.measure.attack import attack
+from surgetank.measure.fairness import fairness
 from surgetank.measure.latency import delays, jitter
 from surgetank.measure.measured import Measure, Measures
 from surgetank.measure.propagation import propagation
@@ -47,6 +48,7 @@ def measure(
             *(jitter(trace) if trace.orders else []),
             *ordering,
             *propagation(trace),
+            *(fairness(trace) if trace.orders else []),
             *solvency(trace, late_after),
             *attack(trace),
             *saturation_measures(trace),

@@ -70,7 +70,7 @@ def edges(trace: Trace) -> pl.DataFrame:
 
 
 def attack(trace: Trace) -> list[Measure]:
-    """makers_, traders_, leveraged_edge_usd, uncovered_loss_usd, and of an attack its gain and cost.
+    """Edges of makers, traders and leveraged accounts, uncovered losses, gain and cost of an attack.
 
     `attacker_gain_usd` is its edge less taker fees, the fees of its messages (where the rule asks
     for fees), bonds it forfeited and the price of the express lane. `others_loss_usd` is what its

@@ -51,6 +51,15 @@ _TITLES: Final = {
     "propagation_full": "Time to every node",
     "delivered_share": "Messages that reached every node",
     "duplicates_per_message": "Copies beyond the first",
+    "inversions_send": "Pairs executed against the order of sending",
+    "inversions_receive": "Pairs executed against the order of receipt",
+    "rank_error": "Places between receipt and execution",
+    "fairness_violations": "Violations of γ-batch-order-fairness",
+    "condorcet_cycle_rate": "Blocks with a Condorcet cycle",
+    "condorcet_share": "Messages in a Condorcet cycle",
+    "delay_gini": "Gini of the accounts' mean delays",
+    "account_share": "Block space of the largest account",
+    "block_share": "Block space",
     "staleness_p50": "Age of the oracle price, median",
     "staleness_p99": "Age of the oracle price, p99",
     "liquidations": "Liquidations",
@@ -174,7 +183,9 @@ def said(measure: Measure) -> str:
 
 def shown_unit(measure: Measure) -> str:
     """The unit, with `share` for what reads best as a percentage."""
-    if measure.unit == "1" and any(w in measure.name for w in ("share", "ratio")):
+    if measure.unit == "1" and any(
+        w in measure.name for w in ("share", "ratio", "inversions", "violations", "cycle_rate")
+    ):
         return "share"
     return measure.unit
 

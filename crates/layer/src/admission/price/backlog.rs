@@ -75,7 +75,6 @@ pub struct Backlog {
     /// One a window, in 1/10⁹ of a unit of work, as of `at_ns`.
     backlogs: Vec<u128>,
     at_ns: Ns,
-    published: u64,
 }
 
 impl Backlog {
@@ -91,13 +90,14 @@ impl Backlog {
              of at least 1",
         );
         let backlogs = vec![0; config.windows.len()];
-        let published = config.fee_min;
-        Backlog { config, backlogs, at_ns: 0, published }
+        Backlog { config, backlogs, at_ns: 0 }
     }
 
-    /// The fee in force now: the published one, or what the leak has made of it.
+    /// The fee in force now: the last published one, or what the leak has made of it.
     pub fn fee(&self, now: Ns) -> u64 {
-        self.published.min(self.fee_at(now))
+        let factor = exp_bips(self.exponent_bips(now), self.config.degree);
+        let fee = u128::from(self.config.fee_min) * u128::from(factor) / u128::from(ONE_BIPS);
+        u64::try_from(fee).unwrap_or(u64::MAX)
     }
 
     /// A batch of this much work is made: the fee from now on, to be published with it.
@@ -107,8 +107,7 @@ impl Backlog {
         let left = self.left_at(now);
         self.backlogs = left.map(|backlog| backlog.saturating_add(more)).collect();
         self.at_ns = now;
-        self.published = self.fee_at(now);
-        self.published
+        self.fee(now)
     }
 
     /// The exponent now, in basis points.
@@ -153,11 +152,5 @@ impl Backlog {
             .iter()
             .zip(&self.config.windows)
             .map(move |(b, w)| b.saturating_sub(leaked(w)))
-    }
-
-    fn fee_at(&self, now: Ns) -> u64 {
-        let factor = exp_bips(self.exponent_bips(now), self.config.degree);
-        let fee = u128::from(self.config.fee_min) * u128::from(factor) / u128::from(ONE_BIPS);
-        u64::try_from(fee).unwrap_or(u64::MAX)
     }
 }

@@ -1,0 +1,35 @@
+"""How fair the order was: against the order of sending and of receipt, and between accounts.
+
+Messages are the executed ones of the measured window; their order is that of execution (`height`,
+`position`). What each measure says and what not: docs/fairness.md.
+"""
+
+from __future__ import annotations
+
+from surgetank.measure.fairness.accounts import between_accounts
+from surgetank.measure.fairness.pairs import cycles, gamma_of, violations
+from surgetank.measure.fairness.ranks import against_receipt, against_sending
+from surgetank.measure.fairness.seen import Known, executed
+from surgetank.measure.measured import Measure
+from surgetank.trace import Trace
+
+__all__ = ["fairness"]
+
+
+def fairness(trace: Trace) -> list[Measure]:
+    """All measures of fairness.
+
+    inversions_send, inversions_receive and rank_error; fairness_violations, condorcet_cycle_rate
+    and condorcet_share (None where the nodes kept no receipts); delay_gini, account_share_max and
+    block_share.<class>. Pairs are counted on samples of bounded size, so that this takes some tens
+    of milliseconds however long the run.
+    """
+    rows = executed(trace)
+    known = Known(trace, rows)
+    return [
+        against_sending(rows),
+        *against_receipt(rows, known),
+        violations(known, gamma_of(trace.scenario)),
+        *cycles(known),
+        *between_accounts(rows),
+    ]

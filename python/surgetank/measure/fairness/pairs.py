@@ -1,0 +1,151 @@
+"""Pairs of messages that the nodes saw in one order: does the venue's order keep it, can any?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from surgetank.measure.fairness.seen import CELLS_MAX, Ints, Known, drawn
+from surgetank.measure.measured import Measure
+from surgetank.measure.statistics import Flags, Floats, ratio_interval, share_interval
+
+__all__ = ["circles", "cycles", "gamma_of", "violations", "votes"]
+
+WINDOW: Final = 128
+"""Messages that were received one after the other and of which all pairs are looked at."""
+
+WINDOWS_MAX: Final = 25
+BLOCKS_MAX: Final = 50
+_VOTES_MAX: Final = 5_000_000
+
+_VIOLATIONS = "share of pairs that {of} nodes saw in one order and the blocks have in the other"
+_CYCLES = {
+    "condorcet_cycle_rate": "share of blocks with messages that most nodes saw in a circle",
+    "condorcet_share": "share of messages in such a circle: no order of them keeps all majorities",
+}
+_NO_RECEIPTS = "no receipts were kept (trace.receipts_every)"
+_NOT_ALL = "messages do not reach most nodes, so they have no order of receipt"
+
+
+def gamma_of(scenario: Mapping[str, Any]) -> float:
+    """γ: the share of nodes that must have seen a pair in one order; 1 unless the scenario's rule
+    has its own (`layer.queue.gamma`)."""
+    given = ((scenario.get("layer") or {}).get("queue") or {}).get("gamma")
+    return float(given) if isinstance(given, int | float) else 1.0
+
+
+def votes(times: Ints) -> NDArray[np.int32]:
+    """How many nodes saw row a before row b: shape (rows, rows). Never is after everything."""
+    found = np.zeros((len(times), len(times)), dtype=np.int32)
+    for column in np.ascontiguousarray(times.T):
+        found += column[:, None] < column[None, :]
+    return found
+
+
+def circles(relations: Sequence[Flags]) -> list[Flags]:
+    """For each vertex of each directed graph, given as matrices, whether it lies on a circle.
+
+    On one through at least one other vertex: on a strongly connected component of more than one.
+    """
+    sizes = [len(relation) for relation in relations]
+    begins = np.concatenate(([0], np.cumsum(sizes)))
+    # All graphs as one with no edge between them: scipy is asked once.
+    edges = [np.argwhere(r) + begin for r, begin in zip(relations, begins, strict=False)]
+    tails, heads = np.concatenate([*edges, np.empty((0, 2), np.int64)]).T
+    whole = coo_array((np.ones(len(tails), np.int8), (tails, heads)), shape=(begins[-1],) * 2)
+    _, label = connected_components(whole, directed=True, connection="strong")
+    many: Flags = (np.bincount(label) > 1)[label]
+    return np.split(many, begins[1:-1])
+
+
+def violations(known: Known, gamma: float) -> Measure:
+    """fairness_violations: pairs that break γ-batch-order-fairness, a block being a batch.
+
+    Of the pairs of messages that at least a share γ of the nodes saw in one order, the share of
+    which the later one stands in an earlier block. Pairs come from windows of WINDOW messages
+    received one after the other, evenly spread over the run; the interval is from the windows.
+    """
+    of = "all" if gamma >= 1 else f"{100 * gamma:g}% of the"
+    name, what = "fairness_violations", _VIOLATIONS.format(of=of)
+    windows, times, note = _windows(known)
+    if not windows:
+        return Measure(name, None, "1", what=what, note=note)
+    # Rounded, as 0.9 * 10 need not be 9 in floats.
+    least = math.ceil(round(gamma * times[0].shape[1], 9))
+    broken, promised = [], []
+    for window, own in zip(windows, times, strict=True):
+        agreed, height = votes(own) >= least, known.height[window]
+        broken.append(int((agreed & (height[:, None] > height[None, :])).sum()))
+        promised.append(int(agreed.sum()))
+    if not sum(promised):
+        return Measure(name, None, "1", what=what, note="the nodes agreed on no pair")
+    counts = np.array(broken, np.float64), np.array(promised, np.float64)
+    return _ratio(name, *counts, what, note)
+
+
+def cycles(known: Known) -> list[Measure]:
+    """condorcet_cycle_rate and condorcet_share: where "most nodes saw a before b" is a circle.
+
+    The share of blocks with a circle, and of messages that lie on one. Of blocks with at least
+    three messages of which receipts were kept; of a larger block the first WINDOW received. A
+    strict majority of the nodes makes an edge.
+    """
+    times, note = _blocks(known)
+    if not times:
+        return [Measure(name, None, "1", what=what, note=note) for name, what in _CYCLES.items()]
+    found = circles([2 * votes(own) > own.shape[1] for own in times])
+    blocks = share_interval(np.array([own.any() for own in found], np.bool_))
+    counts = np.array([[own.sum(), len(own)] for own in found], np.float64)
+    rate, share = _CYCLES
+    return [
+        Measure(rate, blocks.value, "1", blocks.low, blocks.high, blocks.n, _CYCLES[rate], note),
+        _ratio(share, counts[:, 0], counts[:, 1], _CYCLES[share], note),
+    ]
+
+
+def _windows(known: Known) -> tuple[list[Ints], list[Ints], str]:
+    """Indices of some stretches, `Known.times` of each, and what to note."""
+    if not known.kept:
+        return [], [], _NO_RECEIPTS
+    cells = WINDOW * max(1, known.nodes)
+    fit = min(WINDOWS_MAX, _VOTES_MAX // (WINDOW * cells), CELLS_MAX // cells)
+    count = max(1, min(fit, len(known) // WINDOW))
+    begins = np.linspace(0, max(0, len(known) - WINDOW), count).astype(np.int64)
+    windows = [np.arange(b, min(b + WINDOW, len(known)), dtype=np.int64) for b in begins]
+    times = known.times(np.concatenate(windows))
+    if 2 * times.shape[1] <= known.nodes:
+        return [], [], _NOT_ALL
+    return windows, np.split(times, np.cumsum([len(w) for w in windows])[:-1]), known.note
+
+
+def _blocks(known: Known) -> tuple[list[Ints], str]:
+    """`Known.times` of the messages of some blocks, and what to note."""
+    if not known.kept:
+        return [], _NO_RECEIPTS
+    order = np.argsort(known.height, kind="stable")
+    begins = np.flatnonzero(np.diff(known.height[order], prepend=-1))
+    sizes = np.diff(begins, append=len(order))
+    begins, sizes = begins[sizes >= 3], np.minimum(sizes[sizes >= 3], WINDOW)
+    if not len(begins):
+        return [], "no block with three messages of which receipts were kept"
+    cells = float((sizes.astype(np.float64) ** 2).mean()) * known.nodes
+    chosen = drawn(len(begins), max(2, min(BLOCKS_MAX, int(_VOTES_MAX / cells))))
+    stretches = zip(begins[chosen], sizes[chosen], strict=True)
+    times = known.times(np.concatenate([order[b : b + size] for b, size in stretches]))
+    if 2 * times.shape[1] <= known.nodes:
+        return [], _NOT_ALL
+    return np.split(times, np.cumsum(sizes[chosen])[:-1]), known.note
+
+
+def _ratio(name: str, above: Floats, below: Floats, what: str, note: str) -> Measure:
+    found = ratio_interval(above, below)
+    if found.value == 0 or found.low is None or found.high is None:
+        # That nothing was found says nothing about the spread between slices.
+        return Measure(name, found.value, "1", n=found.n, what=what, note=note)
+    return Measure(name, found.value, "1", found.low, min(1.0, found.high), found.n, what, note)

@@ -1,0 +1,126 @@
+"""One order against another: how many pairs changed places, and by how many places."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from surgetank.measure.fairness.seen import CELLS_MAX, NEVER, Ints, Known, drawn
+from surgetank.measure.measured import Measure
+from surgetank.measure.statistics import Floats, mean_interval
+
+__all__ = ["against_receipt", "against_sending", "inversions"]
+
+RANKED_MAX: Final = 4096
+"""Most messages of which all pairs are counted."""
+
+_SEND, _RECEIVE, _ERROR = "inversions_send", "inversions_receive", "rank_error"
+_WHAT = {
+    _SEND: "share of pairs of messages executed against the order of sending",
+    _RECEIVE: "share of pairs of messages executed against the order of receipt",
+    _ERROR: "mean number of places between the orders of execution and of receipt",
+}
+_FEW = "fewer than two messages executed"
+
+
+def inversions(order: Ints) -> Ints:
+    """For each element of a permutation of 0 … n − 1, the inversions that it is part of.
+
+    Shape (n,). Bit by bit from the highest: within a group of equal higher bits, a set bit before
+    an unset one is an inversion (a wavelet tree's levels). O(n log n) up to 65,536.
+    """
+    n = len(order)
+    every: Ints = np.arange(n, dtype=np.int64)
+    greater_before: Ints = np.zeros(n, dtype=np.int64)
+    at = every
+    small = np.uint16 if n <= 1 << 16 else np.int64  # numpy sorts 16 bits by radix
+    for bit in reversed(range(max(1, n - 1).bit_length())):
+        values = order[at]
+        ones = (values >> bit) & 1
+        before = np.cumsum(ones) - ones
+        begins = np.diff(values >> (bit + 1), prepend=-1) != 0
+        first = np.maximum.accumulate(np.where(begins, every, 0))
+        greater_before[at] += np.where(ones == 0, before - before[first], 0)
+        at = at[np.argsort((values >> bit).astype(small), kind="stable")]
+    # Of the order[i] smaller elements i − greater_before[i] come before i, the rest after it.
+    after: Ints = order - every + greater_before
+    return greater_before + after
+
+
+def against_sending(rows: pl.DataFrame) -> Measure:
+    """inversions_send: Kendall's distance of execution from sending, as a share of all pairs."""
+    index = drawn(rows.height, RANKED_MAX)
+    if len(index) < 2:
+        return Measure(_SEND, None, "1", what=_WHAT[_SEND], note=_FEW)
+    order = _permutation(rows["created_ns"].to_numpy()[index])
+    return _kendall(_SEND, order, _of(len(index), rows.height))
+
+
+def against_receipt(rows: pl.DataFrame, known: Known) -> list[Measure]:
+    """inversions_receive and rank_error.
+
+    A message is received when half of the nodes have it; where most messages never get so far, or
+    no receipts were kept, when it reaches its gateway.
+    """
+    received, note = _received(rows, known)
+    if len(received) < 2:
+        units = {_RECEIVE: "1", _ERROR: "count"}
+        return [Measure(m, None, unit, what=_WHAT[m], note=_FEW) for m, unit in units.items()]
+    order = _permutation(received)
+    n = len(order)
+    # A sample's places lie further apart by as much as it is smaller.
+    moved: Floats = np.abs(order - np.arange(n)) * (rows.height / n)
+    error = mean_interval(moved)
+    low = None if error.low is None else max(0.0, error.low)
+    return [
+        _kendall(_RECEIVE, order, note),
+        Measure(_ERROR, error.value, "count", low, error.high, n, _WHAT[_ERROR], note),
+    ]
+
+
+def _received(rows: pl.DataFrame, known: Known) -> tuple[Ints, str]:
+    """When messages of a sample, in the order of execution, were received; and what to note."""
+    some = drawn(len(known), min(RANKED_MAX, CELLS_MAX // max(1, known.nodes)))
+    index = some[np.argsort(known.place[some])]
+    times = known.times(index)
+    half = (known.nodes + 1) // 2
+    if len(index) > 1 and times.shape[1] >= half:
+        median: Ints = np.partition(times, half - 1, axis=1)[:, half - 1]
+        reached = median[median != NEVER]
+        if 2 * len(reached) > len(index):
+            return reached, _of(len(reached), rows.height)
+    arrived = rows["gateway_ns"].drop_nulls().to_numpy()
+    index = drawn(len(arrived), RANKED_MAX)
+    why = "most messages do not reach half of the nodes" if known.kept else "no receipts were kept"
+    part = _of(len(index), rows.height)
+    return arrived[index], f"receipt is at the gateway: {why}" + (f"; {part}" if part else "")
+
+
+def _permutation(times: Ints) -> Ints:
+    """Place in the order of `times` of what was executed first, second, …; ties are in order."""
+    order = np.argsort(times, kind="stable")
+    places: Ints = np.empty(len(order), dtype=np.int64)
+    places[order] = np.arange(len(order))
+    return places
+
+
+def _kendall(name: str, order: Ints, note: str) -> Measure:
+    """Share of inverted pairs.
+
+    The interval is Hoeffding's for a U-statistic of degree 2 (Annals of Mathematical Statistics
+    19, 1948): twice the spread of the mean of each message's own share, from batches.
+    """
+    n = len(order)
+    own: Floats = inversions(order) / (n - 1)
+    mean = mean_interval(own)
+    low = high = None
+    if mean.low is not None and mean.high is not None:
+        half = mean.high - mean.low
+        low, high = max(0.0, mean.value - half), min(1.0, mean.value + half)
+    return Measure(name, mean.value, "1", low, high, n, _WHAT[name], note)
+
+
+def _of(part: int, whole: int) -> str:
+    return f"{part:,} of {whole:,} messages" if part < whole else ""
