@@ -49,7 +49,7 @@ fn terms_are_announced_one_batch_ahead() {
     let (mut ledger, mut file) = Ledger::new(&[1; 32], 2, "first");
     for next in ["second", "third"] {
         let mut open = Open::default();
-        let sealed = ledger.seal(0, &open, b"").unwrap();
+        let sealed = ledger.seal(0, &mut open, b"").unwrap();
         ledger.publish(&mut open, sealed, &[], next, &mut file);
     }
     let (_, batches) = split(&file);
@@ -60,7 +60,7 @@ fn terms_are_announced_one_batch_ahead() {
 #[test]
 fn a_ledger_out_of_secrets_says_so() {
     let (mut ledger, _) = Ledger::new(&[1; 32], 0, "fifo");
-    let error = ledger.seal(0, &Open::default(), b"").unwrap_err();
+    let error = ledger.seal(0, &mut Open::default(), b"").unwrap_err();
     assert!(error.to_string().contains("new journal"), "{error}");
 }
 
@@ -124,6 +124,7 @@ fn every_field_of_a_ticket_is_in_its_leaf() {
         (Ticket { arrival_ns: 0, ..ticket }, b"message"),
         (ticket, b"massage"),
         (ticket, b"message "),
+        (ticket, b"message\0"),
     ];
     for (other, message) in others {
         assert_ne!(leaf(&ticket, b"message"), leaf(&other, message), "{other:?}");

@@ -2,6 +2,7 @@
 //! and the RFC's recursive definitions.
 
 use proptest::prelude::*;
+use surgetank_layer::audit::many;
 use surgetank_layer::audit::merkle::{
     Blake3, Hash, Sha256, Tree, TreeHash, consistency, extends, includes, inclusion, root,
 };
@@ -125,11 +126,33 @@ fn a_node_does_not_pass_for_a_leaf() {
 }
 
 #[test]
-fn long_leaves_are_hashed_like_short_ones() {
-    for size in [0, 1, 254, 255, 256, 257, 5000] {
+fn the_hash_of_journals_fills_up_to_whole_blocks() {
+    for size in [0, 1, 63, 64, 65, 254, 255, 256, 257, 5000] {
         let data = vec![7; size];
+        let mut whole = data.clone();
+        whole.resize(size.next_multiple_of(64), 0);
+        assert_eq!(Blake3::hash(&data), *blake3::hash(&whole).as_bytes(), "{size}");
         assert_eq!(Blake3::leaf(&data), Blake3::hash(&[&[0], &data[..]].concat()), "{size}");
     }
+}
+
+#[test]
+fn many_at_once_give_what_one_by_one_gives() {
+    for count in 0..70 {
+        let leaves = leaves::<Blake3>(count);
+        assert_eq!(many::root(&mut leaves.clone()), root::<Blake3>(&leaves), "{count} leaves");
+    }
+    // Runs of equal and unequal lengths, short ones and such as are longer than the fast way takes.
+    let (mut bytes, mut ends, mut expected) = (Vec::new(), Vec::new(), Vec::new());
+    for i in 0..400usize {
+        let data = vec![i as u8; if i < 100 { 100 } else { i * i % 330 }];
+        bytes.extend(&data);
+        ends.push(bytes.len());
+        expected.push(Blake3::leaf(&data));
+    }
+    let mut found = expected[..3].to_vec();
+    many::leaves(&bytes, &ends, 3, &mut found);
+    assert_eq!(found, expected);
 }
 
 #[test]

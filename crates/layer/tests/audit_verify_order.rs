@@ -18,7 +18,7 @@ fn published(terms: &str, inputs: &[Sealed], order: impl Fn(&[u8; 32]) -> Vec<u3
     for (ticket, message) in inputs {
         open.push(ticket, message);
     }
-    let sealed = ledger.seal(0, &open, b"").unwrap();
+    let sealed = ledger.seal(0, &mut open, b"").unwrap();
     let order = order(&sealed.seed);
     ledger.publish(&mut open, sealed, &order, terms, &mut file);
     file

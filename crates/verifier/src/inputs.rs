@@ -1,6 +1,6 @@
 //! The sealed inputs: is what stands here what was sealed, and if not, where?
 
-use crate::read::Batch;
+use crate::read::{Batch, padded};
 use crate::{Hash, Kind, Verifier};
 
 /// Root of a Merkle tree over leaves (RFC 6962, section 2.1).
@@ -21,10 +21,7 @@ pub fn root(leaves: impl Iterator<Item = Hash>) -> Hash {
 }
 
 fn node(left: &Hash, right: &Hash) -> Hash {
-    let mut bytes = [1; 65];
-    bytes[1..33].copy_from_slice(left);
-    bytes[33..].copy_from_slice(right);
-    *blake3::hash(&bytes).as_bytes()
+    padded(1, [*left, *right].as_flattened())
 }
 
 impl Verifier {

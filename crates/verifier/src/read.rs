@@ -75,8 +75,8 @@ impl<R: Read> Frames<R> {
 
 /// A sealed input.
 pub struct Input<'a> {
-    /// Account, class, flags, fee and arrival, as they are hashed.
-    ticket: &'a [u8; 18],
+    /// All of it, as it stands in the file and is hashed.
+    bytes: &'a [u8],
     pub account: u32,
     pub class: u8,
     pub flags: u8,
@@ -86,21 +86,26 @@ pub struct Input<'a> {
 }
 
 impl Input<'_> {
-    /// H(0x00 ‖ ticket ‖ message).
+    /// H(0x00 ‖ input).
     pub fn leaf(&self) -> Hash {
-        let end = 19 + self.message.len();
-        let mut short = [0; 512];
-        let mut long = Vec::new();
-        let bytes = if end <= short.len() {
-            &mut short[..end]
-        } else {
-            long.resize(end, 0);
-            &mut long[..]
-        };
-        bytes[1..19].copy_from_slice(self.ticket);
-        bytes[19..].copy_from_slice(self.message);
-        *blake3::hash(bytes).as_bytes()
+        padded(0, self.bytes)
     }
+}
+
+/// The hash of trees: BLAKE3 of a byte and the data, filled up with zeros to whole blocks.
+pub fn padded(prefix: u8, data: &[u8]) -> Hash {
+    let (end, whole) = (1 + data.len(), (1 + data.len()).next_multiple_of(64));
+    let (mut short, mut long) = ([0; 512], Vec::new());
+    let bytes = match short.get_mut(..whole) {
+        Some(bytes) => bytes,
+        None => {
+            long.resize(whole, 0);
+            &mut long[..]
+        }
+    };
+    bytes[0] = prefix;
+    bytes[1..end].copy_from_slice(data);
+    *blake3::hash(bytes).as_bytes()
 }
 
 /// What of a header is checked.
@@ -182,13 +187,13 @@ fn header(bytes: &[u8]) -> Torn<Header<'_>> {
 }
 
 fn input<'a>(fields: &mut Fields<'a>) -> Torn<Input<'a>> {
-    let ticket: &[u8; 18] = fields.take(18)?.first_chunk().unwrap();
+    let start = fields.at;
+    let (account, [class, flags]) = (fields.u32()?, fields.array()?);
+    let (fee, arrival_ns) = (fields.u32()?, fields.u64()?);
     let size = fields.count()?;
     let message = fields.take(size)?;
-    let mut parts = Fields { bytes: ticket, at: 0 };
-    let (account, [class, flags]) = (parts.u32()?, parts.array()?);
-    let (fee, arrival_ns) = (parts.u32()?, parts.u64()?);
-    Ok(Input { ticket, account, class, flags, fee, arrival_ns, message })
+    let bytes = &fields.bytes[start..fields.at];
+    Ok(Input { bytes, account, class, flags, fee, arrival_ns, message })
 }
 
 /// Takes fields one after the other.

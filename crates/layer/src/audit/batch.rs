@@ -15,7 +15,8 @@
 //! ```
 //!
 //! # Rules
-//! 1. A leaf is `H(0x00 ‖ ticket ‖ message)`. `inputs_root` is over the inputs in order of arrival,
+//! 1. A leaf is `H(0x00 ‖ input)`, the input with its length as it stands here; H and the trees are
+//!    those of [`super::merkle`]. `inputs_root` is over the inputs in order of arrival,
 //!    `order_root` over those that are published, in published order.
 //! 2. `hash = BLAKE3("surgetank batch 1" ‖ header)`; `previous` is the hash of the batch before, of
 //!    the journal's head for the first.
@@ -26,8 +27,8 @@
 //!
 //! The checks prove nothing. They only let a reader say *which* message was altered.
 
-use super::merkle::{Blake3, Hash, Tree, TreeHash};
-use super::tagged;
+use super::merkle::{Blake3, Hash, TreeHash};
+use super::{many, tagged};
 use crate::units::{Digest, Height, Ns};
 
 /// The version written.
@@ -81,15 +82,9 @@ impl Ticket {
 
 /// The leaf of a sealed input.
 pub fn leaf(ticket: &Ticket, message: &[u8]) -> Hash {
-    const ROOM: usize = 256 - 1 - TICKET_BYTES;
-    if message.len() > ROOM {
-        return Blake3::leaf(&[&ticket.to_bytes(), message].concat());
-    }
-    let mut bytes = [0; 256];
-    bytes[1..=TICKET_BYTES].copy_from_slice(&ticket.to_bytes());
-    let end = 1 + TICKET_BYTES + message.len();
-    bytes[1 + TICKET_BYTES..end].copy_from_slice(message);
-    Blake3::hash(&bytes[..end])
+    let mut input = Vec::with_capacity(TICKET_BYTES + 4 + message.len());
+    write_input(ticket, message, &mut input);
+    Blake3::leaf(&input)
 }
 
 /// What is hashed into the chain.
@@ -252,35 +247,30 @@ pub struct Open {
     bytes: Vec<u8>,
     /// Where each input ends in `bytes`.
     ends: Vec<usize>,
+    /// Of the first inputs; the others' are made when they are asked for.
     leaves: Vec<Hash>,
-    tree: Tree<Blake3>,
     carried_in: u32,
+    /// Room for making trees.
+    level: Vec<Hash>,
 }
 
 impl Open {
     /// Adds an input and returns its index.
     #[inline]
     pub fn push(&mut self, ticket: &Ticket, message: &[u8]) -> u32 {
-        let leaf = leaf(ticket, message);
-        self.push_leaf(ticket, message, leaf)
-    }
-
-    fn push_leaf(&mut self, ticket: &Ticket, message: &[u8], leaf: Hash) -> u32 {
         write_input(ticket, message, &mut self.bytes);
         self.ends.push(self.bytes.len());
-        self.leaves.push(leaf);
-        self.tree.push(leaf);
-        self.leaves.len() as u32 - 1
+        self.ends.len() as u32 - 1
     }
 
     /// Inputs so far.
     pub fn len(&self) -> usize {
-        self.leaves.len()
+        self.ends.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.leaves.is_empty()
+        self.ends.is_empty()
     }
 
     /// How many came from the batch before.
@@ -288,12 +278,21 @@ impl Open {
         self.carried_in
     }
 
+    /// Makes the leaves that are missing, and gives all.
+    fn leaves(&mut self) -> &[Hash] {
+        many::leaves(&self.bytes, &self.ends, self.leaves.len(), &mut self.leaves);
+        &self.leaves
+    }
+
     /// Root over the inputs so far.
-    pub fn inputs_root(&self) -> Hash {
-        self.tree.root()
+    pub fn inputs_root(&mut self) -> Hash {
+        self.leaves();
+        self.level.clone_from(&self.leaves);
+        many::root(&mut self.level)
     }
 
     /// Input `index`.
+    #[inline]
     pub fn input(&self, index: u32) -> (Ticket, &[u8]) {
         let at = index as usize;
         let start = if at == 0 { 0 } else { self.ends[at - 1] };
@@ -303,14 +302,11 @@ impl Open {
     }
 
     /// Root over the inputs in this order.
-    pub fn order_root(&self, order: &[u32]) -> Hash {
-        let in_arrival_order = order.iter().zip(0..).all(|(index, at)| *index == at);
-        if in_arrival_order && order.len() == self.len() {
-            return self.inputs_root();
-        }
-        let mut tree = Tree::<Blake3>::default();
-        order.iter().for_each(|index| tree.push(self.leaves[*index as usize]));
-        tree.root()
+    pub fn order_root(&mut self, order: &[u32]) -> Hash {
+        self.leaves();
+        self.level.clear();
+        self.level.extend(order.iter().map(|index| self.leaves[*index as usize]));
+        many::root(&mut self.level)
     }
 
     /// The indices that `order` leaves out, ascending.
@@ -325,12 +321,13 @@ impl Open {
 
     /// Appends the frame of the sealed batch and returns its hash.
     pub fn encode(
-        &self,
+        &mut self,
         header: &Header,
         order: &[u32],
         carried: &[u32],
         out: &mut Vec<u8>,
     ) -> Digest {
+        self.leaves();
         let bytes = header.to_bytes();
         let hash = header_hash(&bytes);
         let inputs = (self.len(), &self.bytes[..]);
@@ -342,18 +339,15 @@ impl Open {
 
     /// Begins the next batch with the inputs that were carried.
     pub fn begin_next(&mut self, carried: &[u32]) {
-        let last = std::mem::take(self);
+        let mut kept = Vec::new();
         for index in carried {
-            let (ticket, message) = last.input(*index);
-            self.push_leaf(&ticket, message, last.leaves[*index as usize]);
+            let (ticket, message) = self.input(*index);
+            kept.push((ticket, message.to_vec()));
         }
+        self.bytes.clear();
+        self.ends.clear();
+        self.leaves.clear();
+        kept.iter().for_each(|(ticket, message)| _ = self.push(ticket, message));
         self.carried_in = carried.len() as u32;
-        if carried.is_empty() {
-            let Open { mut bytes, mut ends, mut leaves, .. } = last;
-            bytes.clear();
-            ends.clear();
-            leaves.clear();
-            *self = Open { bytes, ends, leaves, ..Open::default() };
-        }
     }
 }

@@ -102,7 +102,7 @@ impl Ledger {
     ///
     /// # Errors
     /// If every secret is revealed.
-    pub fn seal(&mut self, now: Ns, open: &Open, beacon: &[u8]) -> Result<Sealed, Exhausted> {
+    pub fn seal(&mut self, now: Ns, open: &mut Open, beacon: &[u8]) -> Result<Sealed, Exhausted> {
         let reveal = self.reveals.next().ok_or(Exhausted)?;
         let inputs_root = open.inputs_root();
         let seed = seed::seed(&reveal, &inputs_root, beacon);

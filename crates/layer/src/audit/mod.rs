@@ -6,12 +6,14 @@
 //! 2. [`seed`]: a chain of secrets committed to in advance, and the seed of a batch
 //! 3. [`batch`]: sealed inputs, published order and header of one batch, and their bytes
 //! 4. [`journal`]: the file that batches are appended to
+//! 5. [`many`]: the same trees, a batch at a time
 //!
 //! The format to the byte, what it proves and what it cannot, is in `docs/journal.md`. The crate
 //! `surgetank-verifier` checks a journal and shares no code with this folder.
 
 pub mod batch;
 pub mod journal;
+pub mod many;
 pub mod merkle;
 pub mod seed;
 

@@ -227,7 +227,8 @@ impl Pipe {
 
     /// Fixes the inputs, orders them, publishes. False if the journal is full.
     fn seal(&mut self, out: &mut Vec<u8>) -> bool {
-        let Ok(sealed) = self.ledger.seal(self.last_ns, &self.open, &[]) else { return false };
+        let sealed = self.ledger.seal(self.last_ns, &mut self.open, &[]);
+        let Ok(sealed) = sealed else { return false };
         let order = self.order(&sealed.seed);
         self.ledger.publish(&mut self.open, sealed, &order, &self.terms, out);
         self.arrived = 0;

@@ -157,7 +157,7 @@ pub fn journal(rule: &str, batches: u32, arriving: u32, limits: (u32, u32)) -> V
         for (ticket, message) in inputs(arriving, batch * arriving) {
             open.push(&ticket, &message);
         }
-        let sealed = ledger.seal(u64::from(batch), &open, b"beacon").unwrap();
+        let sealed = ledger.seal(u64::from(batch), &mut open, b"beacon").unwrap();
         let inputs: Vec<Sealed> = (0..open.len() as u32)
             .map(|index| open.input(index))
             .map(|(ticket, message)| (ticket, message.to_vec()))
