@@ -70,7 +70,7 @@ def edges(trace: Trace) -> pl.DataFrame:
 
 
 def attack(trace: Trace) -> list[Measure]:
-    """Edges of makers, traders and leveraged accounts, uncovered losses, gain and cost of an attack.
+    """Edges of makers, traders and leveraged accounts, uncovered loss; gain and cost of an attack.
 
     `attacker_gain_usd` is its edge less taker fees, the fees of its messages (where the rule asks
     for fees), bonds it forfeited and the price of the express lane. `others_loss_usd` is what its

@@ -12,11 +12,11 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use surgetank_layer::message::{Block, Class, PriceUpdate, Side};
-use surgetank_layer::units::{AccountId, Height, Money, NEVER, NodeId, Ns, Price, Qty};
-use surgetank_market::{CancelReason, Deferral, Fact, Market};
+use surgetank_layer::message::{Message, PriceUpdate, Side};
+use surgetank_layer::units::{AccountId, Digest, Height, MessageId, Money, NEVER, Ns, Price, Qty};
+use surgetank_market::auction::{Call, Rationing};
+use surgetank_market::{Deferral, Fact, Market};
 
-use super::{Event, World};
 use crate::price::OutsidePrice;
 use crate::scenario::{Feed, ms};
 use crate::seed::Stream;
@@ -31,17 +31,17 @@ pub struct Exchange {
     pub(super) ticks: Price,
     tick_usd: f64,
     lot: f64,
-    step_ns: Ns,
+    pub(super) step_ns: Ns,
     pub(super) impact_bp_per_musd: f64,
-    feed: Feed,
+    pub(super) feed: Feed,
     /// Whether the venue closes positions out in parts.
     in_parts: bool,
     /// Height of the last block executed.
-    height: Height,
+    pub(super) height: Height,
     /// Mark price after each block.
-    marks: Vec<Price>,
+    pub(super) marks: Vec<Price>,
     /// Whether a limit cut a liquidation off in each block.
-    cuts: Vec<bool>,
+    pub(super) cuts: Vec<bool>,
     /// The block in which an account's last liquidation was cut off; 0 = none since it was sent.
     cut: Vec<u32>,
     /// Accounts with a position at the start: 0..watched are judged.
@@ -56,11 +56,13 @@ pub struct Exchange {
     pub(super) underwater: BTreeSet<AccountId>,
     /// Portfolios begin here among the judged.
     pub(super) portfolios_from: AccountId,
-    insurance: Money,
-    money: Money,
+    pub(super) insurance: Money,
+    pub(super) money: Money,
     pub(super) conserved: bool,
     pub(super) rows: Vec<MarketRow>,
     facts: Vec<Fact>,
+    /// Whether a block is one call auction.
+    calls: bool,
 }
 
 /// What [`Exchange::new`] needs.
@@ -71,6 +73,7 @@ pub(super) struct Opening {
     pub ticks: Price,
     pub watched: AccountId,
     pub portfolios_from: AccountId,
+    pub calls: bool,
 }
 
 impl Exchange {
@@ -103,6 +106,7 @@ impl Exchange {
             conserved: true,
             rows: Vec::new(),
             facts: Vec::new(),
+            calls: opening.calls,
         }
     }
 
@@ -161,7 +165,7 @@ impl Exchange {
     }
 
     /// Notes accounts whose liquidation a limit cut off in this block.
-    fn note_cut(&mut self, fact: &Fact) {
+    pub(super) fn note_cut(&mut self, fact: &Fact) {
         let account = match *fact {
             Fact::LiquidationDeferred { account, .. } => account,
             Fact::Liquidated { account, book_qty, deleveraged_qty, remaining, .. }
@@ -195,7 +199,7 @@ impl Exchange {
     }
 
     /// The outside price moves one step; who is due now?
-    fn step(&mut self, now: Ns) {
+    pub(super) fn step(&mut self, now: Ns) {
         let usd = self.outside.advance(now, &mut self.draws);
         let ticks = ((usd / self.tick_usd).round() as Price).max(1);
         if ticks == self.ticks && now > 0 {
@@ -242,8 +246,29 @@ impl Exchange {
         Some((low, high))
     }
 
+    /// The market executes a block's messages: what follows from each.
+    pub(super) fn trade(
+        &mut self,
+        now: Ns,
+        messages: &[Message],
+        block: Digest,
+    ) -> Vec<(MessageId, Fact)> {
+        let mut told = Vec::new();
+        if self.calls {
+            // Who makes the block could grind this seed; what it decides is the last lot.
+            let call = Call { seed: block, rationing: Rationing::Random };
+            self.market.execute_batch(now, messages, call, &mut told);
+            return told;
+        }
+        for message in messages {
+            self.market.execute(now, message, &mut self.facts);
+            told.extend(self.facts.drain(..).map(|fact| (message.id, fact)));
+        }
+        told
+    }
+
     /// The block about to be executed brings the outside price of this moment.
-    fn take_block_price(&mut self, now: Ns) {
+    pub(super) fn take_block_price(&mut self, now: Ns) {
         let mut facts = std::mem::take(&mut self.facts);
         let update = PriceUpdate { symbol: 0, price: self.ticks, observed_ns: now };
         self.market.block_price(now, &update, &mut facts);
@@ -253,7 +278,7 @@ impl Exchange {
         self.facts = facts;
     }
 
-    fn fact(&mut self, now: Ns, message: u32, fact: Fact) {
+    pub(super) fn fact(&mut self, now: Ns, message: u32, fact: Fact) {
         let moves_nobody = matches!(
             fact,
             Fact::OraclePrice { .. }
@@ -368,123 +393,6 @@ impl Exchange {
         if remaining == 0 && account < self.watched {
             self.due[account as usize] = NEVER;
         }
-    }
-}
-
-impl World {
-    /// The outside price steps, and everybody who watches it reacts.
-    pub(super) fn price_step(&mut self) {
-        let now = self.now;
-        let Some(exchange) = &mut self.exchange else { return };
-        exchange.step(now);
-        let step_ns = exchange.step_ns;
-        if now + step_ns < self.scenario.end_ns() {
-            self.agenda.push(now + step_ns, Event::Price);
-        }
-        self.alert_makers();
-        self.alert_keepers();
-        self.race();
-        self.spread_panic(step_ns);
-    }
-
-    /// Before a block is executed for the first time: who keeps silent?
-    pub(super) fn find_unrevealed(&mut self, block: &Block) {
-        let first = |exchange: &Exchange| block.height == exchange.height + 1;
-        if self.exchange.as_ref().is_some_and(first) {
-            let mut silent = self.unrevealed(block);
-            self.silent.append(&mut silent);
-        }
-    }
-
-    /// A node has executed a block: the market follows if it is the first, and clients there hear.
-    pub(super) fn settle(&mut self, node: NodeId, block: &Block) {
-        let Some(exchange) = &self.exchange else { return };
-        let in_block = exchange.feed == Feed::Block;
-        if block.height == exchange.height + 1 {
-            self.execute_market(block);
-        }
-        let has_price =
-            in_block || block.entries.iter().any(|e| e.envelope.class == Class::PriceUpdate);
-        if self.leader.is_some_and(|leader| leader != node) {
-            return;
-        }
-        let height = block.height as u32;
-        let cut = self.exchange.as_ref().is_some_and(|exchange| exchange.cuts[height as usize]);
-        // One executing node serves every gateway.
-        let served =
-            if self.leader.is_some() { 0..self.nodes.len() as u32 } else { node..node + 1 };
-        for gateway in served {
-            if has_price {
-                self.tell_keepers(gateway, height);
-            }
-            if cut {
-                self.tell_cut_off(gateway, height);
-            }
-        }
-    }
-
-    fn execute_market(&mut self, block: &Block) {
-        let now = self.now;
-        let Some(exchange) = &mut self.exchange else { return };
-        exchange.height = block.height;
-        exchange.cuts.push(false);
-        exchange.market.begin_block();
-        let mut gone: Vec<(AccountId, u64)> = Vec::new();
-        let mut futile: Vec<AccountId> = Vec::new();
-        if exchange.feed == Feed::Block {
-            exchange.take_block_price(now);
-        }
-        for entry in &block.entries {
-            if self.silent.contains(&entry.envelope.id) {
-                continue;
-            }
-            let slot = self.carried[entry.envelope.id as usize].slot;
-            let message = self.records[slot as usize].message;
-            let mut facts = std::mem::take(&mut exchange.facts);
-            exchange.market.execute(now, &message, &mut facts);
-            for fact in facts.drain(..) {
-                if let Some((account, cl_ord_id)) = order_gone(&fact) {
-                    gone.push((account, cl_ord_id));
-                }
-                if let Fact::NotLiquidatable { account, .. } = fact {
-                    futile.push(account);
-                }
-                exchange.note_cut(&fact);
-                exchange.fact(now, message.id, fact);
-            }
-            exchange.facts = facts;
-        }
-        let insurance = exchange.market.insurance();
-        if insurance != exchange.insurance {
-            exchange.insurance = insurance;
-            let amount = clamp(insurance);
-            exchange.row(MarketRow { amount, ..MarketRow::new(now, MarketKind::Insurance) });
-        }
-        exchange.conserved &= exchange.market.total_money() == exchange.money;
-        let mark = exchange.market.mark(0);
-        exchange.marks.push(mark);
-        let link = ms(self.scenario.flow.client_link.fixed_ms);
-        self.forget_orders(&futile);
-        for (account, cl_ord_id) in gone {
-            self.tell_maker(account, cl_ord_id, now + link);
-        }
-    }
-}
-
-/// Whether a fact says that an order no longer rests.
-fn order_gone(fact: &Fact) -> Option<(AccountId, u64)> {
-    match *fact {
-        Fact::Trade { maker_account, maker_cl_ord_id, maker_leaves: 0, .. } => {
-            Some((maker_account, maker_cl_ord_id))
-        }
-        Fact::Trade { taker_account, taker_cl_ord_id, taker_leaves: 0, .. } => {
-            Some((taker_account, taker_cl_ord_id))
-        }
-        Fact::Rejected { account, cl_ord_id, .. } => Some((account, cl_ord_id)),
-        Fact::Canceled { account, cl_ord_id, reason, .. } if reason != CancelReason::Requested => {
-            Some((account, cl_ord_id))
-        }
-        _ => None,
     }
 }
 

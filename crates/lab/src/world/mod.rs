@@ -14,7 +14,7 @@
 //! give the same trace.
 //!
 //! Files: [`links`] (packets), [`clients`] (messages enter and are confirmed), [`actors`] (who sends
-//! them), [`adversary`] (who attacks), [`lane`] (who bought precedence), [`exchange`] (the market executes them), [`incidents`] (faults, gauges), [`build`] (set-up).
+//! them), [`adversary`] (who attacks), [`lane`] (who bought precedence), [`exchange`] and [`settle`] (the market executes them), [`incidents`] (faults, gauges), [`build`] (set-up).
 
 mod actors;
 mod adversary;
@@ -25,6 +25,7 @@ mod incidents;
 mod lane;
 mod links;
 mod portfolios;
+mod settle;
 mod told;
 
 use std::collections::BTreeSet;

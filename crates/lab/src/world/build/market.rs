@@ -29,8 +29,9 @@ pub(super) fn build_exchange(
     let market = open_market(config, &accounts, ticks, seed);
     market.check_genesis().map_err(|imbalance| format!("market.positions: {imbalance}"))?;
     let watched = accounts.judged();
-    let opening =
-        Opening { market, outside, draws, ticks, watched, portfolios_from: accounts.leveraged };
+    let calls = scenario.layer.queue.rule == scenario::QueueRule::Auction;
+    let portfolios_from = accounts.leveraged;
+    let opening = Opening { market, outside, draws, ticks, watched, portfolios_from, calls };
     Ok(Some(Exchange::new(opening, config)))
 }
 
