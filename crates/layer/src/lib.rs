@@ -12,7 +12,7 @@
 //! 4. [`audit`]: Merkle trees, seeds and the journal of batches
 //! 5. [`machine`]: the shape that every machine has
 //! 6. the machines, which do not import each other: [`gossip`], [`admission`], [`queue`],
-//!    [`sealed`], [`sequencer`], [`consensus`]
+//!    [`sealed`], [`fair`], [`sequencer`], [`consensus`]
 //! 7. [`tuning`]: controllers of their settings
 //! 8. their compositions: [`node`], and [`pipe`] for a buffer of records
 

@@ -121,7 +121,7 @@ fn places(rig: &Rig) -> Vec<usize> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     /// The definition: if a share γ of the replicas saw a before b, a is in no later batch than b.
     #[test]
@@ -133,6 +133,35 @@ proptest! {
                 let (own, other) = (place[a as usize], place[b as usize]);
                 prop_assert!(!case.before(a, b) || own <= other, "{a} {b} {:?}", rig.batches());
             }
+        }
+    }
+
+    /// With whole lists, batches are exactly what reaches each other by majorities: none larger.
+    #[test]
+    fn batches_are_no_larger_than_they_must_be(case in case()) {
+        let mut rig = Rig::new(Config::of(case.rule()));
+        let honest = case.group.1..case.group.0;
+        let lists: Vec<&[MessageId]> = honest.clone().map(|r| case.says(r)).collect();
+        honest.zip(&lists).for_each(|(r, list)| rig.report(r, list));
+        rig.close();
+        let place = |list: &[MessageId], m| list.iter().position(|&own| own == m).unwrap();
+        let wins = |a: MessageId, b: MessageId| {
+            let ahead = lists.iter().filter(|l| place(l, a) < place(l, b)).count();
+            2 * ahead > lists.len() || 2 * ahead == lists.len() && a < b
+        };
+        let all = 0..MESSAGES;
+        let mut to: Vec<Vec<bool>> =
+            all.clone().map(|a| all.clone().map(|b| a == b || wins(a, b)).collect()).collect();
+        let all = 0..MESSAGES as usize;
+        for (via, a) in all.clone().flat_map(|via| all.clone().map(move |a| (via, a))) {
+            for b in all.clone() {
+                to[a][b] |= to[a][via] && to[via][b];
+            }
+        }
+        let place = places(&rig);
+        for (a, b) in all.clone().flat_map(|a| all.clone().map(move |b| (a, b))) {
+            prop_assert_eq!(place[a] == place[b], to[a][b] && to[b][a]);
+            prop_assert!(place[a] >= place[b] || to[a][b]);
         }
     }
 

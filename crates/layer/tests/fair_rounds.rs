@@ -115,8 +115,8 @@ fn the_safe_extraction_waits_for_it() {
 
 #[test]
 fn the_paper_fills_missing_edges_later() {
-    // n = 5: 1 and 2 are shaded in two lists each, none of which holds both in an agreed order; 3 is
-    // solid and after both. Too few lists speak about 1 and 2 for an edge.
+    // 1 and 2 are shaded: four lists hold them, two in each order, which is too few for an edge. 3 is
+    // solid and after both.
     let rule = Rule::new(9, 2, 1000).unwrap();
     let mut rig = Rig::new(Config { extraction: Extraction::Paper, ..Config::of(rule) });
     assert_eq!((rule.edge_min(), rule.solid_min()), (3, 5));

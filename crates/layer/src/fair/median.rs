@@ -15,7 +15,8 @@
 //! F + 1 lists hold at least one honest member's, so nothing gets in that no honest member saw. The
 //! median of more than 2F clocks lies between two honest ones. The lot makes speed worthless within a
 //! round; it is as good as its seed, which must not be known to whoever can still add a message, and
-//! it favours whoever has many accounts.
+//! it favours whoever has many accounts. The median of a message's own times is safe from F liars only
+//! with 2F + 1 lists that hold it; it is in with F + 1.
 //!
 //! # Source
 //! Felten and Shoup, decentralized-timeboost-spec (OffchainLabs), README and inclusion.md.

@@ -47,7 +47,8 @@ pub struct Config {
     pub pending_max: usize,
     /// Rounds after which a message that stays shaded goes nevertheless.
     pub patience_rounds: u32,
-    /// Rounds for which a message that stays blank waits, and an ordered one is remembered.
+    /// Rounds for which a message that stays blank waits, and an ordered one is remembered. They
+    /// must take longer than a message takes to all replicas, or it may be dropped or ordered again.
     pub memory_rounds: u32,
 }
 
