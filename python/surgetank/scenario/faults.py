@@ -75,6 +75,15 @@ class DelaySurge(Timed):
     factor: Positive = Field(1.0, description="multiplies every delay first")
 
 
+class Keypers(Timed):
+    """Keypers on these nodes are late, silent, or in the attacker's pay."""
+
+    kind: Literal["keypers"] = "keypers"
+    nodes: Nodes = Field(min_length=1, description="which nodes")
+    conduct: Literal["late", "silent", "colluding"] = Field(description="what they do")
+    extra_ms: NonNegative = Field(500.0, description="how much later the late are, ms")
+
+
 class Spam(Timed):
     """One attacker floods gateways with orders far from the market."""
 
@@ -83,7 +92,9 @@ class Spam(Timed):
     rate_per_s: Positive = Field(description="messages per second (Poisson)")
 
 
-Fault = Annotated[Partition | Crash | Slow | Loss | DelaySurge | Spam, Field(discriminator="kind")]
+Fault = Annotated[
+    Partition | Crash | Slow | Loss | DelaySurge | Keypers | Spam, Field(discriminator="kind")
+]
 
 
 def named_nodes(fault: Fault) -> list[tuple[str, int]]:

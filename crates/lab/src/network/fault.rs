@@ -102,12 +102,17 @@ impl Faults {
                 | FaultKind::Slow { nodes: list, .. }
                 | FaultKind::Loss { nodes: list, .. }
                 | FaultKind::Delay { nodes: list, .. }
+                | FaultKind::Keypers { nodes: list, .. }
                 | FaultKind::Spam { nodes: list, .. } => {
                     named("nodes", list)?;
                     list.iter().for_each(|&node| of[node as usize] = 1);
-                    // Slow and Crash name their nodes; for the others, none means all.
-                    let named_only =
-                        matches!(fault.what, FaultKind::Slow { .. } | FaultKind::Crash { .. });
+                    // These name their nodes; for the others, none means all.
+                    let named_only = matches!(
+                        fault.what,
+                        FaultKind::Slow { .. }
+                            | FaultKind::Crash { .. }
+                            | FaultKind::Keypers { .. }
+                    );
                     if list.is_empty() && !named_only {
                         of.fill(1);
                     }
@@ -222,6 +227,7 @@ impl Faults {
             }
             FaultKind::Crash { .. } => ("crash", "events handled while down", 0.0),
             FaultKind::Slow { factor, .. } => ("slow", "service factor", factor),
+            FaultKind::Keypers { extra_ms, .. } => ("keypers", "added share ms", extra_ms),
             FaultKind::Spam { rate_per_s, .. } => ("spam", "spam per s", rate_per_s),
         };
         FaultReport { kind, quantity, asked, measured, samples: seen.packets }

@@ -141,6 +141,15 @@ pub enum FaultKind {
         /// Multiplies every delay first.
         factor: f64,
     },
+    /// Keypers on these nodes do not do as they should.
+    Keypers {
+        /// Which.
+        nodes: Vec<u32>,
+        /// What they do instead.
+        conduct: Conduct,
+        /// How much later the shares of the late are made.
+        extra_ms: f64,
+    },
     /// One attacker floods the gateways with orders.
     Spam {
         /// Messages per second (Poisson).
@@ -148,4 +157,16 @@ pub enum FaultKind {
         /// Gateways under attack (empty = all).
         nodes: Vec<u32>,
     },
+}
+
+/// What a keyper does instead of sending its share in time.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Conduct {
+    /// Sends it late.
+    Late,
+    /// Does not send it.
+    Silent,
+    /// Gives it to the attacker before the block is sealed.
+    Colluding,
 }

@@ -161,6 +161,7 @@ fn faults(world: &World) -> Table {
         | FaultKind::Slow { nodes, .. }
         | FaultKind::Loss { nodes, .. }
         | FaultKind::Delay { nodes, .. }
+        | FaultKind::Keypers { nodes, .. }
         | FaultKind::Spam { nodes, .. } => join(nodes),
     };
     let at = |seconds: f64| surgetank_layer::units::ns(seconds);

@@ -2,12 +2,12 @@
 
 use surgetank_layer::machine::Draws;
 use surgetank_layer::message::{Body, Class, NewOrderSingle, OrdType, Side, TimeInForce};
-use surgetank_layer::node::{Input, Service, Timer};
+use surgetank_layer::node::{Input, Service, Shares, Timer};
 use surgetank_layer::units::{NodeId, Ns};
 
 use super::actors::Wake;
 use super::{Event, World};
-use crate::scenario::{FaultKind, ms};
+use crate::scenario::{Conduct, FaultKind, Scenario, ms, us};
 use crate::trace::{GaugeRow, Source};
 
 /// What was seen of the faults that act on nodes and clients; links measure theirs themselves.
@@ -17,18 +17,34 @@ pub struct Incidents {
     slow: Vec<(u32, NodeId)>,
     /// Crashed: (fault, node).
     down: Vec<(u32, NodeId)>,
+    /// Keypers who do not do as they should: (fault, node, what they do).
+    keypers: Vec<(u32, NodeId, Conduct)>,
+    /// What an honest one takes to make a share.
+    share_ns: Ns,
     /// Per fault: sum of what was measured, and how many samples.
     pub(super) seen: Vec<(f64, u64)>,
 }
 
 impl Incidents {
-    pub(super) fn new(service: Service, faults: usize) -> Incidents {
-        Incidents { service, slow: Vec::new(), down: Vec::new(), seen: vec![(0.0, 0); faults] }
+    pub(super) fn new(service: Service, scenario: &Scenario) -> Incidents {
+        Incidents {
+            service,
+            slow: Vec::new(),
+            down: Vec::new(),
+            keypers: Vec::new(),
+            share_ns: us(scenario.layer.queue.sealed.share_us),
+            seen: vec![(0.0, 0); scenario.faults.len()],
+        }
     }
 
     /// A node has begun to validate something: how much longer than usual does it take?
     #[inline]
     pub(super) fn observe_service(&mut self, node: NodeId, span: Ns, timer: &Timer) {
+        if let (Timer::ShareMade(..), false) = (timer, self.keypers.is_empty()) {
+            let added = span.saturating_sub(self.share_ns) as f64 / 1e6;
+            self.observe_keyper(node, Conduct::Late, added, 1);
+            self.observe_keyper(node, Conduct::Silent, 1.0, 0);
+        }
         if self.slow.is_empty() {
             return;
         }
@@ -39,6 +55,16 @@ impl Incidents {
                 let (sum, samples) = &mut self.seen[fault as usize];
                 *sum += span as f64 / mean as f64;
                 *samples += 1;
+            }
+        }
+    }
+
+    /// What a misbehaving keyper did.
+    fn observe_keyper(&mut self, node: NodeId, conduct: Conduct, measured: f64, count: u64) {
+        for &(fault, at, what) in &self.keypers {
+            if (at, what) == (node, conduct) {
+                let (sum, samples) = &mut self.seen[fault as usize];
+                (*sum, *samples) = (*sum + measured, *samples + count);
             }
         }
     }
@@ -71,8 +97,44 @@ impl World {
             FaultKind::Crash { nodes } => {
                 nodes.iter().for_each(|&node| self.crash(index, node, begins))
             }
+            FaultKind::Keypers { nodes, conduct, extra_ms } => {
+                for node in nodes {
+                    self.corrupt(index, node, conduct, ms(extra_ms), begins);
+                }
+            }
             FaultKind::Spam { .. } if begins => self.next_spam(index),
             _ => {}
+        }
+    }
+
+    /// A keyper begins or ends to do as it should not.
+    fn corrupt(&mut self, fault: u32, node: NodeId, conduct: Conduct, extra: Ns, begins: bool) {
+        self.incidents.keypers.retain(|&(known, at, _)| (known, at) != (fault, node));
+        if begins {
+            self.incidents.keypers.push((fault, node, conduct));
+        }
+        let shares = match conduct {
+            Conduct::Late if begins => Shares::Late(extra),
+            Conduct::Silent if begins => Shares::Never,
+            Conduct::Colluding => {
+                if begins && self.nodes[node as usize].opening().keypers.is_some() {
+                    let (sum, samples) = &mut self.incidents.seen[fault as usize];
+                    (*sum, *samples) = (*sum + 1.0, *samples + 1);
+                }
+                let change = if begins { 1 } else { -1 };
+                let bought = &mut self.adversary.colluding;
+                *bought = bought.saturating_add_signed(change);
+                return;
+            }
+            Conduct::Late | Conduct::Silent => Shares::Prompt,
+        };
+        self.step(node, Input::Keyper(shares));
+    }
+
+    /// A node with a share to send has decided a block.
+    pub(super) fn observe_block(&mut self, node: NodeId) {
+        if self.nodes[node as usize].opening().keypers.is_some() {
+            self.incidents.observe_keyper(node, Conduct::Silent, 0.0, 1);
         }
     }
 

@@ -409,6 +409,7 @@ impl World {
     }
 
     fn decided(&mut self, node: NodeId, block: &Arc<Block>, round: u32) {
+        self.observe_block(node);
         let index = block.height as usize - 1;
         debug_assert_eq!(self.executions[node as usize].len(), index);
         self.executions[node as usize].push((self.now, NEVER));

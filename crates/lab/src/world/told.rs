@@ -6,7 +6,7 @@ use surgetank_layer::units::{MessageId, Ns};
 use super::World;
 use super::exchange::Exchange;
 use crate::network::FaultReport;
-use crate::scenario::{Delay, FaultKind, Scenario, ms};
+use crate::scenario::{Conduct, Delay, FaultKind, Scenario, ms};
 use crate::trace::{BlockRow, GaugeRow, LaneRow, MarketRow, Record};
 
 impl World {
@@ -85,6 +85,14 @@ impl World {
                 // Everything that came to a crashed node was counted instead of handled.
                 let measured = (samples > 0).then_some(0.0);
                 report("crash", "events handled while down", 0.0, measured)
+            }
+            FaultKind::Keypers { conduct, extra_ms, .. } => {
+                let mean = (samples > 0).then(|| sum / samples as f64);
+                match conduct {
+                    Conduct::Late => report("keypers", "added share ms", *extra_ms, mean),
+                    Conduct::Silent => report("keypers", "shares sent per block", 0.0, mean),
+                    Conduct::Colluding => report("keypers", "colluding share", 1.0, mean),
+                }
             }
             FaultKind::Spam { rate_per_s, .. } => {
                 // The run may end before the fault does.

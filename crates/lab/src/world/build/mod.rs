@@ -72,7 +72,7 @@ impl World {
             equivocations: 0,
             duplicates: 0,
             first_arrivals: 0,
-            incidents: Incidents::new(service, scenario.faults.len()),
+            incidents: Incidents::new(service, &scenario),
             clients: Clients::new(&scenario, &seed),
             adversary: Adversary::new(&scenario, &seed),
             lane: Lane::new(&scenario, &seed),
