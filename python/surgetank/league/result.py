@@ -173,10 +173,9 @@ class League:
         found = []
         for entrant in self.entrants:
             cells = [(self._ranked(entrant.name, a), a) for a in self.attacks]
-            known = [(sign * e.mean, e, a) for e, a in cells if e.mean is not None]
+            known = [((sign * e.mean, e.endless), e, a) for e, a in cells if e.mean is not None]
             found.append((entrant, max(known, key=lambda c: c[0], default=None)))
-        known_first = sorted(found, key=lambda f: math.inf if f[1] is None else f[1][0])
-        ordered = [f for f in known_first if f[1]] + [f for f in known_first if not f[1]]
+        ordered = sorted(found, key=lambda f: (0, f[1][0]) if f[1] else (1, (0.0, 0)))
         standings: list[Standing] = []
         for i, (entrant, worst) in enumerate(ordered):
             if worst is None:
@@ -184,7 +183,10 @@ class League:
                 continue
             _, estimate, attack = worst
             before = standings[-1] if standings else None
-            tied = before is not None and before.worst.mean == estimate.mean
+            tied = before is not None and (before.worst.mean, before.worst.endless) == (
+                estimate.mean,
+                estimate.endless,
+            )
             place = before.place if tied and before is not None else i + 1
             apart = self._apart(standings[0], entrant.name, attack) if standings else None
             standings.append(Standing(place, entrant, estimate, attack, apart))
@@ -229,8 +231,9 @@ class League:
 
     def table(self, *measures: str) -> pl.DataFrame:
         """One row per entrant × attack and measure, best entrant first: place, entrant, rule,
-        attack, measure, unit, mean, low, high, n, change, change_low, change_high (against attack
-        `none`, paired by seed), invalid (runs that do not count), status and why (of a search).
+        attack, measure, unit, mean, low, high, n, endless (runs where it was infinite), change,
+        change_low, change_high (against attack `none`, paired by seed), invalid (runs that do not
+        count), status and why (of a search).
 
         Without `measures`, those that are shown and what searches found.
         """
@@ -335,6 +338,7 @@ _TABLE: dict[str, Any] = {
     "low": pl.Float64,
     "high": pl.Float64,
     "n": pl.Int64,
+    "endless": pl.Int64,
     "change": pl.Float64,
     "change_low": pl.Float64,
     "change_high": pl.Float64,

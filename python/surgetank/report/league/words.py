@@ -29,7 +29,6 @@ __all__ = [
     "sought",
     "told",
     "undecided",
-    "unsigned",
 ]
 
 
@@ -51,15 +50,18 @@ def changed(x: float, unit: str) -> str:
 
 
 def ends(e: Estimate, unit: str) -> str:
-    """The interval, or nothing."""
+    """The interval; of an infinite mean, in how many runs it was; or nothing."""
+    if 0 < e.endless < e.n:
+        return f"in {e.endless} of {e.n} runs"
     if e.low is None or e.high is None or math.isinf(e.low) or math.isinf(e.high):
         return ""
-    return f"{said(unsigned(e.low, unit), unit)} – {said(e.high, unit)}"
-
-
-def unsigned(low: float, unit: str) -> float:
-    """The lower end: times and shares are never below nought, whatever the formula says."""
-    return max(low, 0.0) if unit in ("ms", "s", "share", "1/s", "×") else low
+    low, high = e.low, e.high
+    # Times and shares are never below nought, shares hardly above one, whatever the formula says.
+    if unit in ("ms", "s", "share", "1/s", "×"):
+        low = max(low, 0.0)
+    if unit == "share" and e.mean is not None:
+        high = min(high, max(1.0, e.mean))
+    return f"{said(low, unit)} – {said(high, unit)}"
 
 
 def told(e: Estimate, unit: str, seeds: int) -> str:
