@@ -146,10 +146,31 @@ def test_the_order_is_by_the_worst_case() -> None:
         (4, "fifo", "spam"),
     ]
     assert [s.apart for s in found.standings] == [None, True, True, True]
+    assert found.standings[-1].endless == ("spam",)
+    finite = found.standings[-1].finite
+    assert finite is not None and finite[0] == "cancel-storm"
     by_share = dataclasses.replace(found, rank="executed_share").standings
     worst = [s.worst.mean or 0 for s in by_share]
     assert worst == sorted(worst, reverse=True), "more is better"
     assert {s.attack for s in by_share} == {"cancel-storm"}
+
+
+def test_of_equal_worst_cases_the_next_worst_decides() -> None:
+    """All are endless under spam; what is left decides, and is told apart there."""
+    made = tuple(
+        dataclasses.replace(m, values=dict(m.values) | {LIQUIDATION: math.inf})
+        if m.attack == "spam"
+        else m
+        for m in league().made
+    )
+    found = dataclasses.replace(league(), made=made)
+    assert [s.entrant.name for s in found.standings] == ["fifo", "priority", "fee", "class"]
+    assert [(s.place, s.attack, s.apart) for s in found.standings] == [
+        (1, "spam", None),
+        (2, "spam", True),
+        (3, "spam", True),
+        (4, "spam", True),
+    ]
 
 
 def test_equal_values_share_a_place_and_nothing_has_none() -> None:
