@@ -109,10 +109,10 @@ def test_mean_and_paired_difference_are_student_s() -> None:
     found = mean(a)
     low, high = stats.t.interval(0.95, 3, loc=5.5, scale=stats.sem(a))
     assert (found.mean, found.n) == (5.5, 4)
-    assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
+    assert [found.low, found.high] == pytest.approx([low, high])
     paired = difference(a, b)
     test = stats.ttest_rel(b, a).confidence_interval(0.95)
-    assert (paired.low, paired.high) == (pytest.approx(test.low), pytest.approx(test.high))
+    assert [paired.low, paired.high] == pytest.approx([test.low, test.high])
     assert paired.apart is True
     assert found.low is not None and found.high is not None
     assert mean(b).mean is not None and found.low < 6.85 < found.high, "unpaired would not tell"
@@ -124,7 +124,7 @@ def test_means_of_what_is_not_there() -> None:
     assert mean([None, 2.0, 4.0]).n == 2 and mean([None, 2.0, 4.0]).mean == 3
     assert mean([1.0]) == Estimate(1.0, None, None, 1)
     assert mean([None, None]).mean is None and mean([math.nan]).mean is None
-    assert mean([1.0, inf, 2.0]) == Estimate(inf, None, None, 3)
+    assert mean([1.0, inf, 2.0]) == Estimate(inf, None, None, 3, endless=1)
     assert mean([inf, -inf]).mean is None
     assert difference([1.0, 2.0], [inf, inf]).apart is True
     assert difference([inf, 2.0], [inf, 2.0]).apart is False
@@ -146,10 +146,31 @@ def test_the_order_is_by_the_worst_case() -> None:
         (4, "fifo", "spam"),
     ]
     assert [s.apart for s in found.standings] == [None, True, True, True]
+    assert found.standings[-1].endless == ("spam",)
+    finite = found.standings[-1].finite
+    assert finite is not None and finite[0] == "cancel-storm"
     by_share = dataclasses.replace(found, rank="executed_share").standings
     worst = [s.worst.mean or 0 for s in by_share]
     assert worst == sorted(worst, reverse=True), "more is better"
     assert {s.attack for s in by_share} == {"cancel-storm"}
+
+
+def test_of_equal_worst_cases_the_next_worst_decides() -> None:
+    """All are endless under spam; what is left decides, and is told apart there."""
+    made = tuple(
+        dataclasses.replace(m, values=dict(m.values) | {LIQUIDATION: math.inf})
+        if m.attack == "spam"
+        else m
+        for m in league().made
+    )
+    found = dataclasses.replace(league(), made=made)
+    assert [s.entrant.name for s in found.standings] == ["fifo", "priority", "fee", "class"]
+    assert [(s.place, s.attack, s.apart) for s in found.standings] == [
+        (1, "spam", None),
+        (2, "spam", True),
+        (3, "spam", True),
+        (4, "spam", True),
+    ]
 
 
 def test_equal_values_share_a_place_and_nothing_has_none() -> None:

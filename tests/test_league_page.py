@@ -97,7 +97,7 @@ def test_the_table_is_the_order(browser: Browser, tmp_path: Path) -> None:
     assert [c[4] for c in cells] == ["", "apart", "apart", "apart"]
     text = spaced(visit.page.inner_text("main"))
     assert "priority stands first: in the worst case p99 delay of liquidation orders is" in text
-    assert "Of fifo, the last, it is ∞ (under spam)." in text
+    assert "Of fifo, the last, it is ∞ under spam, else 198 ms (under cancel-storm)." in text
     visit.close()
 
 

@@ -11,13 +11,16 @@ from rich.table import Table
 
 from surgetank.console.searches import SearchWatch
 from surgetank.league import League, Seen
-from surgetank.league.shown import shown_of, unit_of
+from surgetank.league.shown import FINDS_SHOWN, shown_of, unit_of
 from surgetank.report.league import words
 
 __all__ = ["LeagueWatch", "show_league"]
 
 #: Width of a measure's column, and of the columns before it.
 _COLUMN, _BEFORE = 17, 40
+_NARROW = 15
+#: More rows than this are for the page.
+_ROWS_MAX = 24
 
 
 class LeagueWatch:
@@ -80,6 +83,7 @@ def show_league(console: Console, found: League) -> None:
     if words.undecided(found):
         console.print(words.undecided(found), highlight=False)
     _show_standings(console, found)
+    _show_map(console, found)
     _show_cells(console, found)
     _show_sought(console, found)
     for note in words.notes(found):
@@ -102,13 +106,34 @@ def _show_standings(console: Console, found: League) -> None:
     if len(found.attacks) > 1:
         table.add_column("under")
     table.add_column("from the first")
+    for name, _ in rows[0].others:
+        table.add_column(name, justify="right")
     for row in rows:
         mark = " [bold magenta]⚠ INVALID[/bold magenta]" if row.invalid else ""
         span = f" [dim]({row.ends})[/dim]" if row.ends else ""
         cells = [row.place, f"{row.name}{mark}", f"{row.worst}{span}"]
         cells += [row.attack] if len(found.attacks) > 1 else []
-        table.add_row(*cells, row.apart)
+        table.add_row(*cells, row.apart, *(text for _, text in row.others))
     console.print(table, highlight=False)
+
+
+def _show_map(console: Console, found: League) -> None:
+    """Entrants × attacks in the measure that ranks, in as many parts as there is no room for."""
+    if len(found.attacks) < 2 or found.rank in FINDS_SHOWN:
+        return
+    unit = unit_of(found.rank)
+    room = max(2, (console.width - _BEFORE // 2) // _NARROW)
+    for i in range(0, len(found.attacks), room):
+        part = found.attacks[i : i + room]
+        table = Table(box=None, pad_edge=False)
+        table.add_column(shown_of(found.rank).short if i == 0 else "")
+        for attack in part:
+            table.add_column(attack, justify="right", overflow="fold")
+        for standing in found.standings:
+            name = standing.entrant.name
+            cells = [words.said(found.estimate(name, a, found.rank).mean, unit) for a in part]
+            table.add_row(name, *cells)
+        console.print(table, highlight=False)
 
 
 def _show_sought(console: Console, found: League) -> None:
@@ -125,7 +150,10 @@ def _show_sought(console: Console, found: League) -> None:
 
 
 def _show_cells(console: Console, found: League) -> None:
-    """Entrants × attacks, as many measures as there is room for."""
+    """Each entrant under each attack, as many measures as there is room for."""
+    if len(found.entrants) * len(found.attacks) > _ROWS_MAX:
+        console.print("[dim]Every measure with its interval: league.html and league.csv[/dim]")
+        return
     room = max(3, (console.width - _BEFORE) // _COLUMN)
     names = found.shown[:room]
     table = Table(box=None, pad_edge=False, title="Mean over seeds, 95 % interval below")

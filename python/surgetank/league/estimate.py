@@ -31,6 +31,8 @@ class Estimate:
     high: float | None
     n: int
     """Runs behind it."""
+    endless: int = 0
+    """Those of them in which it was infinite."""
 
     @property
     def apart(self) -> bool | None:
@@ -53,7 +55,9 @@ def mean(values: Sequence[float | None]) -> Estimate:
     if not all(map(math.isfinite, found)):
         ends = {v for v in found if math.isinf(v)}
         middle = ends.pop() if len(ends) == 1 else None
-        return Estimate(middle, *((middle, middle) if n > 1 and len(set(found)) == 1 else _NO), n)
+        endless = sum(map(math.isinf, found))
+        both = (middle, middle) if n > 1 and endless == n else _NO
+        return Estimate(middle, *both, n, endless)
     middle = math.fsum(found) / n
     if n < 2:
         return Estimate(middle, *_NO, n)

@@ -62,13 +62,34 @@ class Standing:
     """An entrant's place."""
 
     place: int | None
-    """From 1; equal values share a place. None: its worst case is not known."""
+    """From 1; equals share a place. None: nothing is known of it."""
     entrant: Entrant
-    worst: Estimate
-    """Of the measure that ranks, under the attack where it is worst."""
-    attack: str
+    cells: tuple[tuple[str, Estimate], ...]
+    """Attacks and the measure that ranks, worst first; of equal worst cases the next worst
+    decides, and so on (leximax)."""
     apart: bool | None
-    """Whether the paired interval tells it from the first; None for the first, or if unknown."""
+    """Whether the paired interval, at the first of `cells` that differs, tells it from the first;
+    None for the first, or if unknown."""
+
+    @property
+    def worst(self) -> Estimate:
+        """In the worst case."""
+        return self.cells[0][1] if self.cells else NOTHING
+
+    @property
+    def attack(self) -> str:
+        """The worst case."""
+        return self.cells[0][0] if self.cells else ""
+
+    @property
+    def endless(self) -> tuple[str, ...]:
+        """Attacks under which it is infinite."""
+        return tuple(attack for attack, e in self.cells if e.endless)
+
+    @property
+    def finite(self) -> tuple[str, Estimate] | None:
+        """The worst case that is finite."""
+        return next((cell for cell in self.cells if not cell[1].endless), None)
 
 
 @dataclass(frozen=True)
@@ -135,7 +156,7 @@ class League:
         """A measure by seed; None where the run does not count or had nothing to measure."""
         by_seed = self._by_cell.get((entrant, attack), {})
         cells = [by_seed.get(seed) for seed in range(self.seed, self.seed + self.seeds)]
-        return [None if m is None or m.invalid else m.values.get(measure) for m in cells]
+        return [None if m is None or m.invalid else _value(m, measure) for m in cells]
 
     def estimate(self, entrant: str, attack: str, measure: str) -> Estimate:
         """Mean over seeds."""
@@ -169,26 +190,26 @@ class League:
     @cached_property
     def standings(self) -> tuple[Standing, ...]:
         """Entrants by their worst case over attacks, best first; those without one last."""
-        sign = -1.0 if rising(self.rank) else 1.0
         found = []
         for entrant in self.entrants:
-            cells = [(self._ranked(entrant.name, a), a) for a in self.attacks]
-            known = [(sign * e.mean, e, a) for e, a in cells if e.mean is not None]
-            found.append((entrant, max(known, key=lambda c: c[0], default=None)))
-        known_first = sorted(found, key=lambda f: math.inf if f[1] is None else f[1][0])
-        ordered = [f for f in known_first if f[1]] + [f for f in known_first if not f[1]]
+            known = [(a, e) for a in self.attacks if (e := self._ranked(entrant.name, a)).n]
+            known = [(a, e) for a, e in known if e.mean is not None]
+            cells = tuple(sorted(known, key=lambda cell: self._badness(cell[1]), reverse=True))
+            found.append((entrant, cells, [self._badness(e) for _, e in cells]))
+        found.sort(key=lambda f: (not f[1], f[2]))
         standings: list[Standing] = []
-        for i, (entrant, worst) in enumerate(ordered):
-            if worst is None:
-                standings.append(Standing(None, entrant, NOTHING, "", None))
+        for i, (entrant, cells, bad) in enumerate(found):
+            if not cells:
+                standings.append(Standing(None, entrant, (), None))
                 continue
-            _, estimate, attack = worst
-            before = standings[-1] if standings else None
-            tied = before is not None and before.worst.mean == estimate.mean
-            place = before.place if tied and before is not None else i + 1
-            apart = self._apart(standings[0], entrant.name, attack) if standings else None
-            standings.append(Standing(place, entrant, estimate, attack, apart))
+            place = standings[-1].place if i and found[i - 1][2] == bad else i + 1
+            apart = self._apart(standings[0], entrant.name, cells) if standings else None
+            standings.append(Standing(place, entrant, cells, apart))
         return tuple(standings)
+
+    def _badness(self, e: Estimate) -> tuple[float, int]:
+        """Higher is worse; of infinite means, the one that was infinite in more runs."""
+        return (-1.0 if rising(self.rank) else 1.0) * (e.mean or 0.0), e.endless
 
     def _ranked(self, entrant: str, attack: str) -> Estimate:
         if self.rank not in FINDS_SHOWN:
@@ -196,16 +217,21 @@ class League:
         x = self.line(entrant, attack, self.rank)
         return NOTHING if x is None else Estimate(x.estimate, x.ci_low, x.ci_high, x.runs)
 
-    def _apart(self, first: Standing, entrant: str, attack: str) -> bool | None:
-        """Whether an entrant differs from the first beyond chance, each in its own worst case."""
+    def _apart(
+        self, first: Standing, entrant: str, cells: tuple[tuple[str, Estimate], ...]
+    ) -> bool | None:
+        """Whether an entrant differs from the first beyond chance, where they first differ."""
+        pairs = zip(first.cells, cells, strict=False)
+        here = next((p for p in pairs if self._badness(p[0][1]) != self._badness(p[1][1])), None)
+        if here is None:
+            return False
+        (attack, a), (other, b) = here
         if self.rank in FINDS_SHOWN:
-            a, b = first.worst, self._ranked(entrant, attack)
             if a.low is None or a.high is None or b.low is None or b.high is None:
                 return None
             return a.high < b.low or b.high < a.low
-        one = self.values(first.entrant.name, first.attack, self.rank)
-        other = self.values(entrant, attack, self.rank)
-        return difference(one, other).apart
+        one = self.values(first.entrant.name, attack, self.rank)
+        return difference(one, self.values(entrant, other, self.rank)).apart
 
     @cached_property
     def _by_cell(self) -> dict[tuple[str, str], dict[int, Made]]:
@@ -229,8 +255,9 @@ class League:
 
     def table(self, *measures: str) -> pl.DataFrame:
         """One row per entrant × attack and measure, best entrant first: place, entrant, rule,
-        attack, measure, unit, mean, low, high, n, change, change_low, change_high (against attack
-        `none`, paired by seed), invalid (runs that do not count), status and why (of a search).
+        attack, measure, unit, mean, low, high, n, endless (runs where it was infinite), change,
+        change_low, change_high (against attack `none`, paired by seed), invalid (runs that do not
+        count), status and why (of a search).
 
         Without `measures`, those that are shown and what searches found.
         """
@@ -261,8 +288,7 @@ class League:
             {
                 "place": s.place,
                 "entrant": s.entrant.name,
-                "worst": _plain(asdict(s.worst)),
-                "attack": s.attack,
+                "cells": [{"attack": a} | _plain(asdict(e)) for a, e in s.cells],
                 "apart": s.apart,
             }
             for s in self.standings
@@ -335,6 +361,7 @@ _TABLE: dict[str, Any] = {
     "low": pl.Float64,
     "high": pl.Float64,
     "n": pl.Int64,
+    "endless": pl.Int64,
     "change": pl.Float64,
     "change_low": pl.Float64,
     "change_high": pl.Float64,
@@ -342,6 +369,17 @@ _TABLE: dict[str, Any] = {
     "status": pl.String,
     "why": pl.String,
 }
+
+
+def _value(made: Made, measure: str) -> float | None:
+    """A measure; without attack the others lose what is bad debt anyway, so that what an attack
+    costs them is the difference."""
+    found = made.values.get(measure)
+    if found is None and measure == "others_loss_usd" and made.attack == NONE:
+        debts = [made.values.get(name) for name in ("bad_debt_usd", "uncovered_loss_usd")]
+        known = [debt for debt in debts if debt is not None]
+        return math.fsum(known) if len(known) == len(debts) else None
+    return found
 
 
 def _close(a: Sequence[float | None], b: Sequence[float | None]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from surgetank.league import Estimate, League, Line
+from surgetank.league import Estimate, League, Line, Standing
 from surgetank.league.shown import FINDS_SHOWN, rising, shown_of, unit_of
 from surgetank.report.wording import NBSP, number, title, value
 
@@ -29,7 +29,6 @@ __all__ = [
     "sought",
     "told",
     "undecided",
-    "unsigned",
 ]
 
 
@@ -51,15 +50,18 @@ def changed(x: float, unit: str) -> str:
 
 
 def ends(e: Estimate, unit: str) -> str:
-    """The interval, or nothing."""
+    """The interval; of an infinite mean, in how many runs it was; or nothing."""
+    if 0 < e.endless < e.n:
+        return f"in {e.endless} of {e.n} runs"
     if e.low is None or e.high is None or math.isinf(e.low) or math.isinf(e.high):
         return ""
-    return f"{said(unsigned(e.low, unit), unit)} – {said(e.high, unit)}"
-
-
-def unsigned(low: float, unit: str) -> float:
-    """The lower end: times and shares are never below nought, whatever the formula says."""
-    return max(low, 0.0) if unit in ("ms", "s", "share", "1/s", "×") else low
+    low, high = e.low, e.high
+    # Times and shares are never below nought, shares hardly above one, whatever the formula says.
+    if unit in ("ms", "s", "share", "1/s", "×"):
+        low = max(low, 0.0)
+    if unit == "share" and e.mean is not None:
+        high = min(high, max(1.0, e.mean))
+    return f"{said(low, unit)} – {said(high, unit)}"
 
 
 def told(e: Estimate, unit: str, seeds: int) -> str:
@@ -98,22 +100,31 @@ def _listed(names: list[str]) -> str:
 def sentence(league: League) -> str:
     """Who stands first, who last, and in what."""
     ranked = [s for s in league.standings if s.place is not None]
-    what, unit = _lower(head(league.rank)), unit_of(league.rank)
+    what = _lower(head(league.rank))
     if not ranked:
         return f"Nobody can be ranked: no run had anything to measure {what} on."
     first = [s.entrant.name for s in ranked if s.place == 1]
-    over = len(league.attacks) > 1
-    worst = "in the worst case " if over else ""
-    under = f" (under {ranked[0].attack})" if over else ""
+    worst = "in the worst case " if len(league.attacks) > 1 else ""
     text = (
         f"{_listed(first)} {'stands' if len(first) == 1 else 'stand'} first: {worst}{what} is "
-        f"{said(ranked[0].worst.mean, unit)}{under}."
+        f"{_case(league, ranked[0])}."
     )
     last = ranked[-1]
     if last.place != 1:
-        under = f" (under {last.attack})" if over else ""
-        text += f" Of {last.entrant.name}, the last, it is {said(last.worst.mean, unit)}{under}."
+        text += f" Of {last.entrant.name}, the last, it is {_case(league, last)}."
     return text
+
+
+def _case(league: League, s: Standing) -> str:
+    """The worst case; of an infinite one also the worst that is finite."""
+    unit = unit_of(league.rank)
+    if len(league.attacks) == 1:
+        return said(s.worst.mean, unit)
+    if not s.endless or s.finite is None:
+        return f"{said(s.worst.mean, unit)} (under {s.attack})"
+    attack, e = s.finite
+    under = f"under {s.attack}" if len(s.endless) == 1 else f"under {len(s.endless)} attacks"
+    return f"∞ {under}, else {said(e.mean, unit)} (under {attack})"
 
 
 def size(league: League) -> str:
@@ -207,14 +218,22 @@ def places(league: League) -> list[Place]:
                 "–" if s.place is None else str(s.place),
                 s.entrant.name,
                 said(s.worst.mean, unit),
-                ends(s.worst, unit),
-                s.attack,
+                _below(league, s),
+                s.attack if len(s.endless) < 2 else f"{s.attack}, {len(s.endless) - 1} more",
                 {True: "apart", False: "not told apart", None: ""}[s.apart],
                 others,
                 sum(m.entrant == s.entrant.name for m in league.invalid),
             )
         )
     return rows
+
+
+def _below(league: League, s: Standing) -> str:
+    """Beneath the worst case: its interval, or the worst case that is finite."""
+    unit = unit_of(league.rank)
+    if not s.endless or s.finite is None or len(league.attacks) == 1:
+        return ends(s.worst, unit)
+    return f"else {said(s.finite[1].mean, unit)}, {s.finite[0]}"
 
 
 def _worst(league: League, entrant: str, name: str) -> str:
@@ -290,11 +309,11 @@ def reading(league: League) -> list[str]:
     what = _lower(head(league.rank))
     texts = [
         f"The order is by {what}, {better} is better, in the worst case over the attacks played. "
-        "Another measure gives another order: --rank.",
+        "Of equal worst cases the next worst decides. Another measure gives another order: --rank.",
         f"Each number is a mean over {league.seeds}{NBSP}seeds, the same for all, with a "
         f"{league.confidence:.0%} interval (Student’s t).".replace("%", f"{NBSP}%"),
-        "“Apart” compares an entrant with the first seed by seed, each under the attack that is "
-        "worst for it. What is not told apart may differ all the same; more seeds tell.",
+        "“Apart” compares an entrant with the first, seed by seed, in the worst case in which they "
+        "differ. What is not told apart may differ all the same; more seeds tell.",
         "∞ means that more than the share in question was never executed. A dash means that "
         "nothing was there to measure.",
     ]
