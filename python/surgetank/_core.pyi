@@ -34,4 +34,5 @@ def run(
     seed: int,
     tape: dict[str, Any] | None = None,
     progress: Callable[[float, int, int], bool] | None = None,
+    plugins: dict[str, Callable[[], Any]] | None = None,
 ) -> _Output: ...

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Callable
 from types import ModuleType
 
 from surgetank.errors import SurgetankError
+from surgetank.plugins import QueueRule, is_plugin, load_plugin
 from surgetank.scenario import Scenario
 from surgetank.tape import Tape
 from surgetank.trace import Run, Trace
@@ -57,10 +59,18 @@ def simulate(
     """
     chosen = scenario.seed if seed is None else seed
     recorded = None if tape is None else tape.as_core()
+    rule = scenario.layer.queue.rule
+    plugins = {"rule": load_plugin(rule, QueueRule)} if is_plugin(rule) else {}
     try:
-        out = compiled().run(scenario.to_core(), chosen, recorded, progress)
+        out = compiled().run(scenario.to_core(), chosen, recorded, progress, plugins)
     except ValueError as error:
-        raise SurgetankError(str(error), place=scenario.name) from None
+        if not plugins:
+            raise SurgetankError(str(error), place=scenario.name) from None
+        raise _plugin_failed(scenario, error) from error
+    except Exception as error:
+        if not plugins:
+            raise
+        raise _plugin_failed(scenario, error) from error
     name = Run(name=scenario.name, seed=chosen, scenario_hash=scenario.hash, build=build())
     return Trace.from_tables(
         out["tables"],
@@ -69,6 +79,14 @@ def simulate(
         complete=out["complete"],
         scenario=scenario.model_dump(mode="json", by_alias=True),
     )
+
+
+def _plugin_failed(scenario: Scenario, error: Exception) -> SurgetankError:
+    """Where in the user's file it went wrong."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else scenario.layer.queue.rule
+    what = f"{scenario.layer.queue.rule} raised {type(error).__name__}: {error}"
+    return SurgetankError(what, place=where, mend="Mend the rule and run again")
 
 
 def with_tape(scenario: Scenario, tape: Tape) -> Scenario:

@@ -4,16 +4,18 @@
 
 mod columns;
 mod options;
+mod plugin;
 
 use std::time::Duration;
 
+use plugin::{Failure, PyRule};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use surgetank_lab::flow::Tape;
 use surgetank_lab::scenario::Scenario;
 use surgetank_lab::trace::tables;
-use surgetank_lab::world::World;
+use surgetank_lab::world::{Plugins, World};
 
 /// Events between two looks at the clock.
 const SLICE: u64 = 20_000;
@@ -28,23 +30,31 @@ fn build() -> String {
 
 /// Runs a scenario. `progress(simulated_s, messages, events)` is called about ten times a second of
 /// wall time; when it returns False the run stops and what was measured so far is returned.
+/// `plugins` holds factories of what the user brings: `rule`, a queue rule.
 #[pyfunction]
-#[pyo3(signature = (scenario_json, seed, tape=None, progress=None))]
+#[pyo3(signature = (scenario_json, seed, tape=None, progress=None, plugins=None))]
 fn run<'py>(
     py: Python<'py>,
     scenario_json: &str,
     seed: u64,
     tape: Option<&Bound<'py, PyDict>>,
     progress: Option<Py<PyAny>>,
+    plugins: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let scenario = Scenario::from_json(scenario_json).map_err(PyValueError::new_err)?;
     let tape = tape.map(read_tape).transpose()?;
-    let mut world =
-        py.detach(|| World::new(scenario, seed, tape)).map_err(PyValueError::new_err)?;
+    let failure = Failure::default();
+    let plugins = plugins_of(plugins, &failure)?;
+    let mut world = py
+        .detach(|| World::with_plugins(scenario, seed, tape, plugins))
+        .map_err(PyValueError::new_err)?;
     let mut stopped = false;
     while !stopped && !world.is_done() {
         py.detach(|| live(&mut world));
         py.check_signals()?;
+        if let Some(error) = failure.take() {
+            return Err(error);
+        }
         if let Some(progress) = &progress {
             let seconds = world.now() as f64 / 1e9;
             let goes_on = progress.call1(py, (seconds, world.messages(), world.events()))?;
@@ -61,6 +71,15 @@ fn run<'py>(
     result.set_item("stats", world.stats().to_string())?;
     result.set_item("complete", world.is_done())?;
     Ok(result)
+}
+
+fn plugins_of(given: Option<&Bound<'_, PyDict>>, failure: &Failure) -> PyResult<Plugins> {
+    let mut plugins = Plugins::default();
+    let Some(given) = given else { return Ok(plugins) };
+    if let Some(factory) = given.get_item("rule")? {
+        plugins.rule = Some(Box::new(PyRule::new(&factory, failure.clone())?));
+    }
+    Ok(plugins)
 }
 
 /// Lives through events until it is time to show progress.

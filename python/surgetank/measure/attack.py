@@ -136,4 +136,4 @@ def _message_fees(trace: Trace) -> float:
 def _lane(trace: Trace) -> float:
     first, count = trace.stats["accounts"]["attackers"]
     paid = [price for _, who, price in trace.stats["lane"] if first <= who < first + count]
-    return sum(paid) / 1e6
+    return float(sum(paid)) / 1e6

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from surgetank.plugins import QueueRule, digest, is_plugin
 from surgetank.scenario.queue import Queue
 from surgetank.scenario.section import NonNegative, Number, Positive, Section, Whole
 
@@ -152,6 +153,19 @@ class Layer(Section):
     queue: Queue = Field(default_factory=Queue, description="how messages wait")
     service: Service = Field(default_factory=Service, description="how long work takes")
     consensus: Consensus = Field(default_factory=Tendermint, description="who orders messages")
+
+    @property
+    def plugins(self) -> dict[str, str]:
+        """What the user brings: which part of the layer → digest of the source."""
+        rule = self.queue.rule
+        return {"rule": digest(rule, QueueRule)} if is_plugin(rule) else {}
+
+    def core(self) -> dict[str, Any]:
+        """As the core reads it."""
+        data = self.model_dump(mode="json")
+        if is_plugin(self.queue.rule):
+            data["queue"]["rule"] = "custom"
+        return data
 
     @model_validator(mode="after")
     def _direct_needs_single(self) -> Self:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from surgetank.plugins import is_plugin
 from surgetank.scenario.section import NonNegative, Positive, Section, Share, Whole
 
 ClassName = Literal["price-update", "liquidation-order", "cancel", "replace", "order"]
@@ -80,10 +82,22 @@ Rule = Literal[
 RULES: tuple[str, ...] = get_args(Rule)
 
 
+def _known(rule: str) -> str:
+    if rule in RULES or is_plugin(rule):
+        return rule
+    close = difflib.get_close_matches(rule, RULES, n=1)
+    mend = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(RULES)}"
+    raise ValueError(f"no such rule: {mend} (or a class of yours, `module:Class`)")
+
+
 class Queue(Section):
     """How messages wait, before validation (ingress) and before ordering (mempool)."""
 
-    rule: Rule = Field("fifo", description="who is served first, or how a batch gets its order")
+    rule: Annotated[Rule | str, AfterValidator(_known)] = Field(
+        "fifo",
+        description="who is served first, or how a batch gets its order; `module:Class` is a rule "
+        "of your own",
+    )
     ingress_max: Whole = Field(5_000, ge=0, description="messages that may wait for validation")
     mempool_max: Whole = Field(10_000, ge=0, description="messages that may wait for ordering")
     high: list[ClassName] = Field(

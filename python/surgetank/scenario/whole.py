@@ -151,7 +151,7 @@ class Scenario(Section):
             "drain_s": self.drain_s,
             "flow": self.flow.model_dump(mode="json"),
             "network": self.network.core(),
-            "layer": self.layer.model_dump(mode="json"),
+            "layer": self.layer.core(),
             "market": self.market and self.market.model_dump(mode="json"),
             "faults": [fault.core() for fault in self.faults],
             "attack": self.attack.core(),
@@ -163,7 +163,8 @@ class Scenario(Section):
     def hash(self) -> str:
         """BLAKE3 (hex) of what changes the trace or the verdict: not of prose, not of the seed."""
         limits = _canonical(self.limits.as_mapping())
-        return blake3("\n".join([self.to_core(), limits, self.tape_hash]).encode()).hexdigest()
+        parts = [self.to_core(), limits, self.tape_hash, *self.layer.plugins.values()]
+        return blake3("\n".join(parts).encode()).hexdigest()
 
 
 def _canonical(data: Any) -> str:

@@ -35,6 +35,7 @@ use surgetank_layer::gossip::Frame;
 use surgetank_layer::machine::Machine;
 use surgetank_layer::message::{Block, Class, Envelope, Payload};
 use surgetank_layer::node::{Input, Node, Output, Packet, Timer};
+use surgetank_layer::queue::Discipline;
 use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
 
 use crate::agenda::Agenda;
@@ -117,6 +118,13 @@ impl<T> Slab<T> {
         self.free.push(slot);
         self.items[slot as usize].take()
     }
+}
+
+/// What a user brings to a run.
+#[derive(Default)]
+pub struct Plugins {
+    /// The queue rule, where the scenario's is `custom`.
+    pub rule: Option<Box<dyn Discipline>>,
 }
 
 /// The simulated world.

@@ -7,6 +7,7 @@ use surgetank_layer::sealed::keypers;
 use surgetank_layer::units::{Digest, NodeId};
 use surgetank_layer::{queue, sequencer};
 
+use super::super::Plugins;
 use super::super::clients::class_of;
 use crate::network::Graph;
 use crate::scenario::{self, Consensus, Gossip, QueueRule, Scenario, SeedSource, ms, us};
@@ -68,18 +69,18 @@ fn build_opening(scenario: &Scenario, key: [u8; 32]) -> Opening {
     }
 }
 
-fn build_rule(queue: &scenario::Queue) -> queue::Rule {
+fn build_rule(queue: &scenario::Queue, plugins: &Plugins) -> queue::Rule {
     let quantum_bytes = queue.quantum_bytes;
     let codel = &queue.codel;
     let law = queue::codel::Codel::new(ms(codel.target_ms), ms(codel.interval_ms).max(1));
     match queue.rule {
         QueueRule::Fifo
-        | QueueRule::Custom
         | QueueRule::Express
         | QueueRule::Auction
         | QueueRule::Hash
         | QueueRule::CommitReveal
         | QueueRule::Threshold => queue::Rule::Fifo,
+        QueueRule::Custom => plugins.rule.clone().map_or(queue::Rule::Fifo, queue::Rule::Custom),
         QueueRule::Priority => queue::Rule::Priority {
             high: queue.high.iter().fold(0, |mask, &name| mask | 1 << class_of(name) as u8),
         },
@@ -103,6 +104,7 @@ pub(super) fn node_config(
     service: Service,
     id: NodeId,
     seed: &Seed,
+    plugins: &Plugins,
 ) -> node::Config {
     let layer = &scenario.layer;
     node::Config {
@@ -111,7 +113,7 @@ pub(super) fn node_config(
         degree: graph.offsets[id as usize + 1] - graph.offsets[id as usize],
         gossip: build_gossip(&layer.gossip),
         opening: build_opening(scenario, seed.digest("layer.beacon", 0)),
-        rule: build_rule(&layer.queue),
+        rule: build_rule(&layer.queue, plugins),
         ingress_max: layer.queue.ingress_max as usize,
         mempool_max: layer.queue.mempool_max as usize,
         service,

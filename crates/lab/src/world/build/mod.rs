@@ -16,7 +16,7 @@ use super::clients::Clients;
 use super::incidents::Incidents;
 use super::lane::Lane;
 use super::links::{Links, Options};
-use super::{Event, Slab, World};
+use super::{Event, Plugins, Slab, World};
 use crate::agenda::Agenda;
 use crate::flow::Tape;
 use crate::network::{Delays, Faults, Graph};
@@ -31,12 +31,34 @@ impl World {
     /// # Errors
     /// Says what in the scenario cannot be built.
     pub fn new(scenario: Scenario, seed: u64, tape: Option<Tape>) -> Result<World, String> {
+        World::with_plugins(scenario, seed, tape, Plugins::default())
+    }
+
+    /// The same, with what the user brings.
+    ///
+    /// # Errors
+    /// Says what in the scenario cannot be built.
+    pub fn with_plugins(
+        scenario: Scenario,
+        seed: u64,
+        tape: Option<Tape>,
+        plugins: Plugins,
+    ) -> Result<World, String> {
         let seed = Seed::new(seed);
         let links = build_links(&scenario, &seed)?;
         let n = scenario.network.nodes as usize;
         let service = build_service(&scenario.layer.service);
         let nodes = (0..n as NodeId)
-            .map(|id| Node::new(node_config(&scenario, &links.graph, service.clone(), id, &seed)))
+            .map(|id| {
+                Node::new(node_config(
+                    &scenario,
+                    &links.graph,
+                    service.clone(),
+                    id,
+                    &seed,
+                    &plugins,
+                ))
+            })
             .collect();
         let copies_matter = links.has_downlink()
             || scenario.faults.iter().any(|f| matches!(f.what, FaultKind::Crash { .. }));

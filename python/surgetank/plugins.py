@@ -1,0 +1,109 @@
+"""What a user brings to a run: a queue rule written in Python.
+
+A scenario names it by module and class, `rule = "my_rules:Lottery"`; the module is found as
+`import` finds it, and in the current directory. The class is made without arguments, twice for
+every node. It is asked per decision, so it is slower than the built-in rules: docs/plugins.md says
+how much.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from blake3 import blake3
+
+from surgetank.errors import SurgetankError
+
+__all__ = ["QueueRule", "Ticket", "digest", "is_plugin", "load_plugin"]
+
+
+class Ticket(Protocol):
+    """What a rule may know of a message."""
+
+    message: int
+    class_number: int
+    """Index into `surgetank.trace.CLASSES`."""
+    flags: int
+    """1 post-only, 2 immediate, 4 reduce-only, 8 express, 16 sealed."""
+    size_bytes: int
+    account: int
+    fee_micros: int
+    """Offered to be served earlier, in millionths of a USD."""
+    reduces_risk: bool
+
+
+class QueueRule:
+    """Orders places: every waiting message lies in a numbered place, which is free again after.
+
+    Override `push`, `pop` and `remove`. The same calls must give the same answers: draw from a
+    `random.Random(seed)` of your own, never from the clock.
+    """
+
+    def push(self, now_ns: int, place: int, ticket: Ticket) -> None:
+        """A message is put into a place."""
+        raise NotImplementedError
+
+    def pop(self, now_ns: int) -> int | None:
+        """The place to be served next; None if nothing waits."""
+        raise NotImplementedError
+
+    def remove(self, places: list[int]) -> None:
+        """Forgets these places: another node has put their messages into a block."""
+        raise NotImplementedError
+
+    def make_room(self, ticket: Ticket) -> int | None:
+        """The queue is full: the place of whoever makes room; None refuses the newcomer."""
+        return None
+
+    def order(self) -> list[int]:
+        """All places in order of service, if nothing more came. Inherited: pops a copy empty."""
+        twin, places = copy.deepcopy(self), []
+        while (place := twin.pop(0)) is not None:
+            places.append(place)
+        return places
+
+
+def is_plugin(name: str) -> bool:
+    """Whether a name is that of a class in a module, `module:Class`."""
+    module, _, cls = name.partition(":")
+    return bool(cls) and cls.isidentifier() and all(p.isidentifier() for p in module.split("."))
+
+
+def load_plugin(name: str, kind: type) -> Callable[[], Any]:
+    """The class of this name.
+
+    Raises:
+        SurgetankError: if there is none, or it is not a subclass of `kind`.
+    """
+    module_name, _, class_name = name.partition(":")
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        mend = f"Put {module_name}.py into the current directory, or install it"
+        raise SurgetankError(f"no module of this name ({error})", place=name, mend=mend) from None
+    finally:
+        sys.path.remove(here)
+    found = getattr(module, class_name, None)
+    if not (inspect.isclass(found) and issubclass(found, kind)):
+        subclasses = [
+            n for n, v in vars(module).items() if inspect.isclass(v) and issubclass(v, kind)
+        ]
+        own = ", ".join(n for n in subclasses if n != kind.__name__) or "none"
+        raise SurgetankError(
+            f"no {kind.__name__} of this name", place=name, mend=f"The module has: {own}"
+        )
+    return found
+
+
+def digest(name: str, kind: type) -> str:
+    """BLAKE3 (hex) of the file that the class stands in: part of a run's name."""
+    source = inspect.getsourcefile(load_plugin(name, kind))
+    return blake3(Path(source).read_bytes()).hexdigest() if source else name
