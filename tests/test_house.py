@@ -17,7 +17,7 @@ FLOORS = [
     {"tape"},
     {"trace"},
     {"simulate", "testing"},
-    {"keypers", "measure", "options"},
+    {"journal", "keypers", "measure", "options"},
     {"validity"},
     {"verdict"},
     {"search"},

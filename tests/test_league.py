@@ -17,7 +17,7 @@ import surgetank as st
 from hand_made_league import LIQUIDATION, league, with_invalid, with_lines
 from surgetank.cli import app
 from surgetank.errors import SurgetankError
-from surgetank.league.axes import attacks_of, entrants_of
+from surgetank.league.axes import attacked, attacks_of, entrants_of
 from surgetank.league.choices import choices
 from surgetank.league.estimate import Estimate, difference, mean
 from surgetank.league.result import League, json_rows
@@ -98,6 +98,25 @@ def test_values_that_do_not_fit() -> None:
     with pytest.raises(SurgetankError, match="no such attack"):
         attacks_of(blocks, found, "none,moonbeams")
     assert attacks_of(blocks, found, None) == (["none"], [])
+
+
+def test_attacks_come_from_the_model_and_keep_their_keys() -> None:
+    """`all` is every kind that fits; one of the scenario's own kind is left as it is set."""
+    own = small(**{"attack.kind": "spam", "attack.rate_per_s": 77.0})
+    entrants, _ = entrants_of(own, "layer.queue.rule=fifo")
+    assert attacks_of(own, entrants, None) == (["none", "spam"], [])
+    kinds, left = attacks_of(own, entrants, "all")
+    assert kinds[0] == "none" and {"spam", "sybil"} <= set(kinds) and left == []
+    assert set(kinds) == set(choices("attack.kind"))
+    set_by = {k: attacked(own, k).model_dump(mode="json")["attack"] for k in ("spam", "sybil")}
+    assert set_by["spam"]["rate_per_s"] == 77.0 != set_by["sybil"]["rate_per_s"]
+    assert attacked(own, "none").attack.kind == "none"
+    bare = st.Scenario.from_toml(SMALL)
+    both, _ = entrants_of(bare, "layer.queue.rule=fifo")
+    kinds, left = attacks_of(bare, both, "all")
+    assert set(kinds) | {text.split(":")[0].removeprefix("--attack ") for text in left} == set(
+        choices("attack.kind")
+    )
 
 
 # Means and differences
@@ -276,6 +295,29 @@ def test_a_real_league(tmp_path: Path) -> None:
     assert pl.read_csv(tmp_path / "rows.csv").height == 8
     with pytest.raises(SurgetankError, match="not a league"):
         League.read(journal)
+
+
+def test_a_real_attack_is_paired_with_its_calm() -> None:
+    """The others' loss to an attack is the difference from the same seed without it."""
+    found = st.league(
+        small(duration_s=6.0),
+        vary="layer.queue.rule=fifo",
+        attacks=["none", "latency-race"],
+        seeds=2,
+        workers=1,
+    )
+    assert found.rows["attack"].to_list() == ["none", "latency-race"] * 2
+    raced, calm = (
+        [m.values for m in found.made if m.attack == a] for a in ("latency-race", "none")
+    )
+    assert all(v["attacker_gain_usd"] is not None for v in raced)
+    lost = [
+        (r["others_loss_usd"] or 0) - (c["bad_debt_usd"] or 0) - (c["uncovered_loss_usd"] or 0)
+        for r, c in zip(raced, calm, strict=True)
+    ]
+    change = found.change("fifo", "latency-race", "others_loss_usd")
+    assert change.n == 2 and change.mean == pytest.approx(sum(lost) / 2)
+    assert "attacker_gain_usd" in found.shown
 
 
 def test_infinity_is_a_word_in_json() -> None:

@@ -1,16 +1,65 @@
-"""The compiled core: a scenario in, tables out. Private; use `surgetank.simulate` and
-`surgetank.options`."""
+"""The compiled core: a scenario in, tables out. Private; use `surgetank.simulate`,
+`surgetank.options` and `surgetank.journal`."""
 
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Any, TypedDict, final
 
-__all__ = ["black76", "build", "portfolio_margin", "run"]
+__all__ = [
+    "Pipe",
+    "account_key",
+    "black76",
+    "build",
+    "headers",
+    "log_consistency",
+    "log_root",
+    "portfolio_margin",
+    "prove",
+    "run",
+    "verify",
+    "write_record",
+]
 
 class _Output(TypedDict):
     tables: dict[str, Any]
     stats: str
     complete: bool
 
+class _Report(TypedDict):
+    batches: int
+    messages: int
+    waiting: int
+    bytes_read: int
+    last_hash: bytes
+    stopped: bool
+    findings_count: int
+    findings: list[tuple[str, int, int | None, int, str]]
+
+@final
+class Pipe:
+    head: bytes
+    waiting: int
+    height: int
+    last_hash: bytes
+    def __new__(
+        cls,
+        rule: str,
+        batch_messages_max: int,
+        key: bytes,
+        secret: bytes,
+        *,
+        batch_bytes_max: int = ...,
+        seal_messages: int | None = None,
+        capacity: int | None = None,
+        accounts_max: int = 65_536,
+        batches_max: int = 1_000_000,
+        limits: tuple[tuple[int, int], tuple[int, int], tuple[int, int]] | None = None,
+    ) -> Pipe: ...
+    def push(
+        self, now_ns: int, records: bytes | bytearray | memoryview
+    ) -> tuple[bytes, list[tuple[int, str, int]]]: ...
+    def flush(self, now_ns: int) -> bytes: ...
+
+def account_key(key: bytes, account: int) -> bytes: ...
 def black76(
     forward: list[float],
     strike: list[float],
@@ -19,6 +68,9 @@ def black76(
     call: list[bool],
 ) -> dict[str, list[float]]: ...
 def build() -> str: ...
+def headers(path: str) -> list[bytes]: ...
+def log_consistency(headers: list[bytes], old: int) -> list[bytes]: ...
+def log_root(headers: list[bytes]) -> bytes: ...
 def portfolio_margin(
     rule: str,
     spot: float,
@@ -29,6 +81,7 @@ def portfolio_margin(
     call: list[bool],
     qty: list[float],
 ) -> tuple[float, float]: ...
+def prove(path: str, message: bytes) -> tuple[bytes, int, bytes, list[bytes]] | None: ...
 def run(
     scenario_json: str,
     seed: int,
@@ -36,3 +89,13 @@ def run(
     progress: Callable[[float, int, int], bool] | None = None,
     plugins: dict[str, Callable[[], Any]] | None = None,
 ) -> _Output: ...
+def verify(path: str, progress: Callable[[int], bool] | None = None) -> _Report: ...
+def write_record(
+    key: bytes,
+    account: int,
+    class_number: int,
+    flags: int,
+    fee: int,
+    number: int,
+    body: bytes,
+) -> bytes: ...

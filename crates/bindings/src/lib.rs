@@ -4,6 +4,7 @@
 
 mod columns;
 mod options;
+mod pipe;
 mod plugin;
 
 use std::time::Duration;
@@ -121,5 +122,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(build, module)?)?;
     module.add_function(wrap_pyfunction!(run, module)?)?;
     module.add_function(wrap_pyfunction!(options::black76, module)?)?;
-    module.add_function(wrap_pyfunction!(options::portfolio_margin, module)?)
+    module.add_function(wrap_pyfunction!(options::portfolio_margin, module)?)?;
+    pipe::register(module)
 }

@@ -49,6 +49,15 @@ fn the_first_setting_is_inside_too() {
 }
 
 #[test]
+fn a_decision_out_of_order_changes_nothing() {
+    let (knob, why) = (Knob::LaneWeight(7), Why::Outside);
+    let decision = Decision { at_ns: 1, knob, from: 3, to: 4, why, on: 0, clamped: false };
+    let mut set = setting(20, 40, 9, 2);
+    assert!(!set.replay(&decision));
+    assert_eq!(set, setting(20, 40, 9, 2));
+}
+
+#[test]
 fn codes_are_places() {
     let codes = Knob::ALL.map(Knob::code);
     assert_eq!(codes, std::array::from_fn(|place| place as u8));

@@ -105,6 +105,16 @@ fn it_relaxes_to_rest_and_admission_comes_back_first() {
 }
 
 #[test]
+fn it_relaxes_one_step_per_interval() {
+    let mut bounded = start();
+    decide(&mut bounded, 0, SECOND);
+    assert!(!decide(&mut bounded, 100 * MS, SECOND).is_empty());
+    let relaxed: Vec<Ns> =
+        (101..500).filter(|&ms| !decide(&mut bounded, ms * MS, 0).is_empty()).collect();
+    assert_eq!(relaxed, [201, 301, 401]);
+}
+
+#[test]
 fn between_half_the_target_and_the_target_nothing_moves() {
     let mut bounded = start();
     decide(&mut bounded, 0, SECOND);

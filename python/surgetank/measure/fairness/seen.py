@@ -65,16 +65,24 @@ class Known:
         self._node = receipts["node"].to_numpy()
         self._time_ns = receipts["time_ns"].to_numpy()
         message = rows["message"].to_numpy()
-        from_, until = (np.searchsorted(self._message, message, side) for side in ("left", "right"))
+        changes = np.ones(len(self._message), np.bool_)
+        np.not_equal(self._message[1:], self._message[:-1], out=changes[1:])
+        begins = np.flatnonzero(changes)
+        counts = np.diff(begins, append=len(self._message))
+        ids = self._message[begins]
+        # A table by number of message: where its receipts begin, and how many there are.
+        table = np.zeros((2, 1 + max(ids.max(initial=0), message.max(initial=0))), np.int64)
+        table[:, ids] = begins, counts
+        from_, count = table[:, message]
         arrived = rows["gateway_ns"].fill_null(NEVER).to_numpy()
-        place = np.flatnonzero(until > from_)
+        place = np.flatnonzero(count)
         self.place: Ints = place[np.argsort(arrived[place], kind="stable")].astype(np.int64)
         """Row of `executed`. Shape (n,)."""
         self.height: Ints = rows["height"].fill_null(0).to_numpy()[self.place].astype(np.int64)
         self._gateway = rows["gateway"].to_numpy()[self.place]
         self._gateway_ns = arrived[self.place]
         self._from = from_[self.place]
-        self._count = (until - from_)[self.place]
+        self._count = count[self.place]
 
     def __len__(self) -> int:
         return len(self.place)

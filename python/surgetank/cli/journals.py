@@ -1,0 +1,92 @@
+"""`surgetank verify`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from surgetank.cli.app import app, err
+from surgetank.cli.app import out as out_
+from surgetank.errors import SurgetankError
+from surgetank.journal import Report, verify
+
+#: Findings that a person is shown; `--json` has more.
+_SHOWN = 20
+
+
+@app.command(
+    "verify",
+    epilog="Examples:\n\n  surgetank verify venue.journal\n\n"
+    "  surgetank verify venue.journal --json --expect $(cat published.hash)",
+)
+def verify_command(
+    journal: Annotated[Path, typer.Argument(help="A journal's file.")],
+    expect: Annotated[
+        str | None,
+        typer.Option(help="Hash of the last batch (hex), as you know it from elsewhere."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Check that a journal's published order follows from its sealed inputs under its rule.
+
+    Exit codes: 0 whole, 1 not, 2 usage (also: stopped).
+    """
+    report = _watched(journal, _digest(expect), hidden=as_json or not err.is_terminal)
+    if as_json:
+        sys.stdout.write(json.dumps(report.to_json()) + "\n")
+    else:
+        _show(journal, report)
+    if report.stopped:
+        raise typer.Exit(2)
+    raise typer.Exit(0 if report.whole else 1)
+
+
+def _digest(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        digest = bytes.fromhex(text)
+    except ValueError:
+        digest = b""
+    if len(digest) != 32:
+        raise SurgetankError(
+            "is no hash", place=f"--expect {text}", mend="Give 64 hexadecimal digits"
+        )
+    return digest
+
+
+def _watched(journal: Path, expect: bytes | None, *, hidden: bool) -> Report:
+    total = journal.stat().st_size if journal.is_file() else None
+    bar = Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        disable=hidden,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(journal.name, total=total)
+
+        def shown(done: int) -> bool:
+            bar.update(task, completed=done)
+            return True
+
+        return verify(journal, expect=expect, progress=shown)
+
+
+def _show(journal: Path, report: Report) -> None:
+    mark = "[bold green]✔ whole[/]" if report.whole else "[bold red]✘ not whole[/]"
+    counts = f"{report.batches:,} batches, {report.messages:,} messages published"
+    out_.print(f"{mark}  {journal}: {counts}, {report.waiting:,} waiting", highlight=False)
+    out_.print(f"  last hash {report.last_hash.hex()}", style="dim", highlight=False)
+    for finding in report.findings[:_SHOWN]:
+        out_.print(f"  {finding}", soft_wrap=True, highlight=False, markup=False)
+    if report.findings_count > _SHOWN:
+        out_.print(f"  … and {report.findings_count - _SHOWN:,} more; --json has the first 1,000")

@@ -1,0 +1,286 @@
+"""Journals: what a pipe writes is whole, whatever is done to it is found, and proofs hold."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from surgetank.errors import SurgetankError
+from surgetank.journal import Journal, Pipe, Proof, account_key, record, verify
+from test_cli import surgetank
+
+KEY = bytes(range(32))
+RULES = (
+    "fifo",
+    "priority high=6",
+    "fee",
+    "class",
+    "lanes weights=1,3,2,3,1,1,2,5",
+    "drr quantum=300",
+    "hash",
+)
+#: Every kind that docs/journal.md must name.
+KINDS = set(
+    """torn-file altered-head forged-hash broken-chain wrong-reveal wrong-seed unknown-rule
+changed-rule unknown-class arrival-backwards altered-message swapped-pair dropped-message
+inserted-message duplicated-message out-of-order wrong-cut forged-root missing-carried wrong-count
+altered-check other-end""".split()  # noqa: SIM905 - one a word reads better
+)
+
+
+def messages(count: int, first: int = 1) -> list[bytes]:
+    """Records of five accounts, of all kinds that clients send."""
+    return [
+        record(
+            account_key(KEY, n % 5),
+            n % 5,
+            n,
+            kind=n * 7 % 5,
+            flags=n % 2,
+            fee=n * 31 % 17,
+            body=f"message {n}".encode(),
+        )
+        for n in range(first, first + count)
+    ]
+
+
+def written(path: Path, rule: str = "fee", count: int = 40, **kw: Any) -> list[bytes]:
+    """A journal of batches of 8 with two carried each; gives what was pushed."""
+    sent = messages(count)
+    given: dict[str, Any] = {"seal_messages": 10, "capacity": 1000, "secret": bytes(32)} | kw
+    with Pipe(path, rule, 8, KEY, **given) as pipe:
+        assert pipe.push(b"".join(sent), now_ns=5) == []
+        while pipe.waiting:
+            pipe.flush(6)
+    return sent
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A journal of two small batches."""
+    path = tmp_path_factory.mktemp("journal") / "small.journal"
+    written(path, "hash", 3, seal_messages=2)
+    return path
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_what_a_pipe_writes_is_whole(rule: str, tmp_path: Path) -> None:
+    """Under every rule, with every message published once."""
+    path = tmp_path / "venue.journal"
+    sent = written(path, rule)
+    report = verify(path)
+    assert report.whole, report.findings
+    assert (report.messages, report.waiting) == (len(sent), 0)
+    assert report.bytes_read == path.stat().st_size
+    journal = Journal(path)
+    assert report.batches == len(journal.batches)
+    assert report.last_hash == journal.batches[-1].hash
+    assert [batch.carried_out for batch in journal.batches[:3]] == [2, 4, 6]
+    assert {batch.rule for batch in journal.batches} == {
+        f"{rule} messages_max=8 bytes_max={1 << 30}"
+    }
+
+
+def test_refusals_name_the_reason(tmp_path: Path) -> None:
+    """What was altered, replayed or comes too fast is refused, at its index."""
+    good, again, other = messages(3)
+    altered = bytearray(other)
+    altered[40] ^= 1
+    with Pipe(
+        tmp_path / "j", "fifo", 8, KEY, limits=((1, 1), (1, 1), (1, 1)), accounts_max=5
+    ) as pipe:
+        refused = pipe.push(memoryview(good + good + altered + again), now_ns=0)
+        assert [(r.index, r.reason) for r in refused] == [(1, "replayed"), (2, "wrong-mac")]
+        more = [record(account_key(KEY, 1), 1, n, kind=4) for n in (8, 9)]
+        [late] = [pipe.push(one, now_ns=0) for one in more][1]
+        assert (late.reason, late.retry_after_ns) == ("rate-exceeded", 1_000_000_000)
+        [unknown] = pipe.push(record(account_key(KEY, 5), 5, 1), now_ns=0)
+        assert unknown.reason == "unknown-account"
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(where=st.integers(0, 1 << 20), flip=st.integers(1, 255))
+def test_any_flipped_byte_is_found_and_named(small: Path, where: int, flip: int) -> None:
+    """Wherever it is, whatever it becomes."""
+    altered = bytearray(small.read_bytes())
+    altered[where % len(altered)] ^= flip
+    other = small.with_name("altered.journal")
+    other.write_bytes(altered)
+    report = verify(other)
+    assert not report.whole
+    assert {finding.kind for finding in report.findings} <= KINDS
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_cut_glued_and_shuffled_files_are_found(small: Path, data: st.DataObject) -> None:
+    """Any part taken out, doubled or moved, unless whole batches are missing at the end."""
+    whole = small.read_bytes()
+    start, end = sorted(data.draw(st.tuples(*[st.integers(0, len(whole))] * 2)))
+    part = whole[start:end]
+    to = data.draw(st.integers(0, len(whole) - len(part)))
+    rest = whole[:start] + whole[end:]
+    doubled = data.draw(st.booleans())
+    made = (whole if doubled else rest)[:to] + part + (whole if doubled else rest)[to:]
+    other = small.with_name("shuffled.journal")
+    other.write_bytes(made)
+    assert verify(other).whole == (made == whole)
+
+
+def test_missing_last_batches_are_found_by_who_knows_the_last_hash(tmp_path: Path) -> None:
+    """A journal's beginning is a journal: only a hash from elsewhere tells."""
+    path = tmp_path / "venue.journal"
+    written(path)
+    last = Journal(path).batches[-1]
+    whole = path.read_bytes()
+    start = whole.rindex(b"SGTB")
+    path.write_bytes(whole[:start])
+    assert verify(path).whole
+    [finding] = verify(path, expect=last.hash).findings
+    assert finding.kind == "other-end"
+    path.write_bytes(whole)
+    assert verify(path, expect=last.hash).whole
+
+
+def test_verification_can_be_stopped(tmp_path: Path) -> None:
+    """By the caller, and says so; what raises in between comes through."""
+    path = tmp_path / "venue.journal"
+    written(path)
+    assert verify(path, progress=lambda _: False).batches >= 1
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 8])
+def test_every_published_message_can_be_proved(size: int, tmp_path: Path) -> None:
+    """Its proof holds for its batch, and survives being handed on as text."""
+    path = tmp_path / "venue.journal"
+    sent = written(path, "class", 3 * size, seal_messages=size, batch_bytes_max=1 << 20)
+    journal = Journal(path)
+    roots = [batch.order_root for batch in journal.batches]
+    hashes = [batch.hash for batch in journal.batches]
+    sequences = set()
+    for message in sent:
+        proof = Proof.from_json(journal.prove(message).to_json())
+        assert proof == journal.prove(message)
+        assert [proof.check(root) for root in roots].count(True) == 1
+        assert [proof.check_hash(known) for known in hashes].count(True) == 1
+        sequences.add(proof.sequence)
+    assert sequences == set(range(1, len(sent) + 1))
+
+
+def test_a_proof_holds_for_nothing_else(tmp_path: Path) -> None:
+    """Another message, ticket, position or path, or one that is too short or long."""
+    path = tmp_path / "venue.journal"
+    sent = written(path)
+    proof = Journal(path).prove(sent[4])
+    root = proof.batch.order_root
+    assert proof.check(root)
+    assert not proof.check(bytes(32))
+    header, position, ticket, message, steps = (
+        proof.header,
+        proof.position,
+        proof.ticket,
+        proof.message,
+        proof.path,
+    )
+    forged = [
+        Proof(header, position, ticket, sent[5], steps),
+        Proof(header, position, ticket, message + b"\0", steps),
+        Proof(header, position, bytes(18), message, steps),
+        Proof(header, position, ticket[:17], message, steps),
+        Proof(header, position ^ 1, ticket, message, steps),
+        Proof(header, -1, ticket, message, steps),
+        Proof(header, position, ticket, message, steps[1:]),
+        Proof(header, position, ticket, message, (*steps, bytes(32))),
+    ]
+    assert not any(other.check(root) for other in forged)
+    with pytest.raises(SurgetankError, match="no such message"):
+        Journal(path).prove(b"never sent")
+    with pytest.raises(SurgetankError, match="is no proof"):
+        Proof.from_json("{}")
+
+
+def test_a_longer_journal_extends_a_shorter_one(tmp_path: Path) -> None:
+    """And no other: for every pair of sizes, the proof holds for just these roots."""
+    path = tmp_path / "venue.journal"
+    written(path, "fifo", 9, seal_messages=1, batch_bytes_max=1 << 20)
+    journal = Journal(path)
+    new = len(journal.batches)
+    roots = {size: journal.root(size) for size in range(1, new + 1)}
+    assert len(set(roots.values())) == new == 9
+    for old, other in itertools.product(range(1, new + 1), repeat=2):
+        assert journal.extends(old).check(roots[other], roots[new]) == (old == other)
+    with pytest.raises(SurgetankError, match="must be 1 to 9"):
+        journal.extends(10)
+
+
+def test_errors_name_the_place(tmp_path: Path) -> None:
+    """Files that are not there, are there already, or are no journals; settings that are none."""
+    path = tmp_path / "venue.journal"
+    with pytest.raises(SurgetankError, match="cannot be read"):
+        verify(path)
+    written(path)
+    with pytest.raises(SurgetankError, match="cannot be made"):
+        Pipe(path, "fifo", 8, KEY)
+    wrong: list[tuple[str, bytes, dict[str, Any]]] = [
+        ("lifo", KEY, {}),
+        ("fifo", b"short", {}),
+        ("fifo", KEY, {"seal_messages": 0}),
+        ("fifo", KEY, {"limits": ((0, 1), (1, 1), (1, 1))}),
+        ("fifo", KEY, {"accounts_max": -1}),
+        ("fifo", KEY, {"colour": "red"}),
+    ]
+    for rule, key, settings_ in wrong:
+        with pytest.raises(SurgetankError, match="Pipe"):
+            Pipe(tmp_path / "other", rule, 8, key, **settings_)
+    with (
+        Pipe(tmp_path / "third", "fifo", 8, KEY) as pipe,
+        pytest.raises(SurgetankError, match="no whole records"),
+    ):
+        pipe.push(bytes(100), now_ns=0)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(SurgetankError, match=r"byte \d+, batch \d+: .*torn"):
+        _ = Journal(path).batches
+
+
+def command(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`surgetank verify` of this file."""
+    return surgetank("verify", path.name, *arguments, cwd=path.parent)
+
+
+def test_the_command(tmp_path: Path) -> None:
+    """0 whole, 1 not, 2 usage; for people and for machines."""
+    path = tmp_path / "venue.journal"
+    written(path)
+    done = command(path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "✔ whole" in done.stdout and "40 messages published" in done.stdout
+    last = Journal(path).batches[-1].hash.hex()
+    assert last in done.stdout
+    assert command(path, "--expect", last).returncode == 0
+    assert command(path, "--expect", "00" * 32).returncode == 1
+    assert command(path, "--expect", "me").returncode == 2
+    altered = bytearray(path.read_bytes())
+    altered[-1] ^= 1
+    path.write_bytes(altered)
+    done = command(path)
+    assert done.returncode == 1
+    assert "✘ not whole" in done.stdout and "forged-hash: batch" in done.stdout
+    told = json.loads(command(path, "--json").stdout)
+    assert told["whole"] is False
+    assert told["findings"][0]["kind"] == "forged-hash"
+    done = command(tmp_path / "nowhere")
+    assert done.returncode == 2 and "nowhere: cannot be read" in done.stderr
+    assert "Examples:" in surgetank("verify", "--help", cwd=tmp_path).stdout
+
+
+def test_the_document_names_every_kind() -> None:
+    """docs/journal.md explains all that can be found."""
+    text = (Path(__file__).parents[1] / "docs" / "journal.md").read_text()
+    assert [kind for kind in KINDS if f"`{kind}`" not in text] == []
