@@ -24,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def ours(buffers: list[bytes], repeats: int) -> list[Row]:
     messages = sum(map(len, buffers)) // RECORD_BYTES
     rows = []
     for rule in RULES:
-        per_s = best(repeats, messages, lambda rule=rule: batch_call(buffers, rule))
+        per_s = best(repeats, messages, partial(batch_call, buffers, rule))
         rows.append(Row(f"pipe {rule.split()[0]}", "Python, batch call", per_s))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "journal"

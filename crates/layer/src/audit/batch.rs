@@ -301,6 +301,14 @@ impl Open {
         (Ticket::from_bytes(ticket), &message[4..])
     }
 
+    /// Bytes of the message of input `index`.
+    #[inline]
+    pub fn size_bytes(&self, index: u32) -> u64 {
+        let at = index as usize;
+        let start = if at == 0 { 0 } else { self.ends[at - 1] };
+        (self.ends[at] - start - TICKET_BYTES - 4) as u64
+    }
+
     /// Root over the inputs in this order.
     pub fn order_root(&mut self, order: &[u32]) -> Hash {
         self.leaves();

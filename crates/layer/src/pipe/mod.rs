@@ -249,7 +249,7 @@ impl Pipe {
         let mut order = Vec::with_capacity(count.min(*batch_messages_max as usize));
         let mut bytes = 0;
         while let Some(next) = queue.pop(0) {
-            bytes += self.open.input(next.item).1.len() as u64;
+            bytes += self.open.size_bytes(next.item);
             let full = order.len() as u64 >= u64::from(*batch_messages_max);
             if !order.is_empty() && (full || bytes > *batch_bytes_max) {
                 break;
