@@ -11,7 +11,21 @@ import typer
 
 from surgetank.cli.app import app, finite
 from surgetank.cli.app import out as out_
-from surgetank.cli.leagues import Asked, play
+from surgetank.cli.leagues import (
+    Asked,
+    Attack,
+    Find,
+    FirstSeed,
+    OwnBudget,
+    OwnPrecision,
+    Rank,
+    RunsMax,
+    SearchAttacks,
+    Seeds,
+    Vary,
+    play,
+)
+from surgetank.cli.placing import Dask, Force, Out, Quiet, Resume, Values, Workers
 from surgetank.compare import compare
 from surgetank.console import show_against, show_comparison
 from surgetank.errors import SurgetankError
@@ -46,58 +60,26 @@ def _is_search(place: Path) -> bool:
 def compare_command(
     a: Annotated[str, typer.Argument(help="A run's or a search's folder; or a scenario.")],
     b: Annotated[str | None, typer.Argument(help="Another folder.")] = None,
-    vary: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KEY[=A,B,…]",
-            help="Compare these values of a key of the scenario, by default all that the model "
-            "lists; `load` and `leverage` are keys too. Given again: a grid.",
-        ),
-    ] = None,
-    attack: Annotated[
-        str | None, typer.Option(metavar="A,B,…", help="Kinds of attack, or all; else none.")
-    ] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Seeds of each, 3 by default.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="First seed; else scenario's.")] = None,
-    rank: Annotated[
-        str | None, typer.Option(metavar="MEASURE", help="Ranks by its worst case over attacks.")
-    ] = None,
-    find: Annotated[
-        str | None,
-        typer.Option(
-            "--search",
-            metavar="A,B,…",
-            help="Also find each one's capacity, failure-threshold, safe-leverage.",
-        ),
-    ] = None,
-    search_attacks: Annotated[
-        bool, typer.Option("--search-attacks", help="… under each attack, not only without.")
-    ] = False,
-    budget: Annotated[
-        float | None, typer.Option(help="P(bad debt) of safe leverage, 0.01 by default.")
-    ] = None,
-    precision: Annotated[
-        float | None, typer.Option(help="Half width of a search's interval, 0.1 by default.")
-    ] = None,
-    runs_max: Annotated[
-        int | None, typer.Option(min=16, help="Runs of a search at most, 100 by default.")
-    ] = None,
-    values: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; else one per core.")
-    ] = None,
-    dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the league.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier one there.")] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the runs kept there.")
-    ] = False,
+    vary: Vary = None,
+    attack: Attack = None,
+    seeds: Seeds = None,
+    seed: FirstSeed = None,
+    rank: Rank = None,
+    find: Find = None,
+    search_attacks: SearchAttacks = False,
+    budget: OwnBudget = None,
+    precision: OwnPrecision = None,
+    runs_max: RunsMax = None,
+    values: Values = None,
+    workers: Workers = None,
+    dask: Dask = None,
+    out: Out = None,
+    force: Force = False,
+    resume: Resume = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object; of a league, one line a run.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Two runs or searches side by side; or, with --vary, a league of one scenario's settings."""
     asked = Asked(

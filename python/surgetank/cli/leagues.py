@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +19,44 @@ from surgetank.league import Hunt, League, league
 from surgetank.league.play import plan_of
 from surgetank.league.result import json_rows
 from surgetank.report.league import write_league
+
+# None where an option is not given: two folders take none of them.
+Vary = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY[=A,B,…]",
+        help="Compare these values of a key of the scenario, by default all that its model lists; "
+        "`load` and `leverage` are keys too. Given again: a grid.",
+    ),
+]
+Attack = Annotated[
+    str | None, typer.Option(metavar="A,B,…", help="Kinds of attack, or all; else none.")
+]
+Seeds = Annotated[int | None, typer.Option(min=1, help="Seeds of each, 3 by default.")]
+FirstSeed = Annotated[int | None, typer.Option(min=0, help="First seed; else the scenario's.")]
+Rank = Annotated[
+    str | None, typer.Option(metavar="MEASURE", help="Ranks by its worst case over attacks.")
+]
+Find = Annotated[
+    str | None,
+    typer.Option(
+        "--search",
+        metavar="A,B,…",
+        help="Also find each one's capacity, failure-threshold, safe-leverage.",
+    ),
+]
+SearchAttacks = Annotated[
+    bool, typer.Option("--search-attacks", help="… under each attack, not only without.")
+]
+OwnBudget = Annotated[
+    float | None, typer.Option(help="P(bad debt) of safe leverage, 0.01 by default.")
+]
+OwnPrecision = Annotated[
+    float | None, typer.Option(help="Half width of a search's interval, 0.1 by default.")
+]
+RunsMax = Annotated[
+    int | None, typer.Option(min=16, help="Runs of a search at most, 100 by default.")
+]
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ _MOST: Final = 190
 _HALF: Final = 520
 _FULL: Final = 1080
 _NARROW: Final = 330
-_ROOMY: Final = 104
+_ROOMY: Final = 100
 #: Letters of the figure are about this wide, in pixels.
 _LETTER: Final = 6.9
 _BOLD_LETTER: Final = 7.6
