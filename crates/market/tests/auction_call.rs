@@ -167,6 +167,22 @@ fn a_replaced_order_is_one_of_the_batch_unless_it_only_shrinks() {
 }
 
 #[test]
+fn an_immediate_order_that_is_replaced_in_its_batch_does_not_rest() {
+    // To less at its price, and to another price.
+    for (price, qty) in [(101, 4), (102, 10)] {
+        let mut d = Desk::rich(3);
+        let immediate = TimeInForce::ImmediateOrCancel;
+        let one = NewOrderSingle { time_in_force: immediate, ..limit(1, Side::Buy, 101, 10) };
+        let orders = [replace(0, (1, 2), price, qty), order(0, one), sell(1, 101, 3)];
+        let facts = batch(&mut d, RANDOM, &orders);
+        assert_eq!(traded(&facts), [(101, 3, 0, 1)]);
+        let gone = (2, qty - 3, CancelReason::ImmediateOrCancel);
+        assert_eq!(canceled(&plain(&facts)), [gone]);
+        assert!(d.market.book(0).is_empty());
+    }
+}
+
+#[test]
 fn liquidations_and_prices_go_first_and_meet_only_what_rested() {
     let mut d = Desk::new(SymbolConfig::default(), 0, 1_000);
     for (account, cash) in [(0, RICH), (1, 3_000), (2, RICH), (3, RICH)] {
@@ -212,7 +228,9 @@ fn at_random_each_is_first_as_often_as_the_other() {
     let first = |seed: u8| {
         let mut d = Desk::rich(3);
         let call = Call { seed: Digest([seed; 32]), ..RANDOM };
-        batch(&mut d, call, &[sell(0, 100, 5), sell(1, 100, 5), buy(2, 100, 5)]);
+        // ClOrdIDs are the accounts' own choice and must not count.
+        let low = order(1, limit(0, Side::Sell, 100, 5));
+        batch(&mut d, call, &[sell(0, 100, 5), low, buy(2, 100, 5)]);
         assert_eq!(positions(&d, 2..3), [5]);
         d.market.position(0, 0) == -5
     };

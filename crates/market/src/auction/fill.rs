@@ -47,14 +47,15 @@ pub(super) fn share_out(
     fills
 }
 
-/// Shares of `given` by size, rounded down; the lots left over go one each, by rank.
+/// Shares of `given` by size, rounded down; the lots left over go one each, by rank. They are fewer
+/// than the shares that were rounded.
 fn pro_rata(group: &[Part], wanted: Qty, given: Qty) -> impl Iterator<Item = Fill> + '_ {
     let floor =
         move |open: Qty| (i128::from(open) * i128::from(given) / i128::from(wanted.max(1))) as Qty;
     let mut odd = given - group.iter().map(|part| floor(part.open)).sum::<Qty>();
     group.iter().map(move |part| {
         let share = floor(part.open);
-        let extra = Qty::from(odd > 0 && share < part.open);
+        let extra = Qty::from(odd > 0);
         odd -= extra;
         (*part, share + extra)
     })
