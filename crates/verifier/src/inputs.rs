@@ -1,5 +1,7 @@
 //! The sealed inputs: is what stands here what was sealed, and if not, where?
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::read::{Batch, padded};
 use crate::{Hash, Kind, Verifier};
 
@@ -76,7 +78,9 @@ impl Verifier {
     fn differs(&mut self, found: &[[u8; 8]], checks: &[[u8; 8]], sealed: usize) {
         let what = "position in the inputs";
         let same = found.iter().zip(checks).take_while(|(found, check)| found == check).count();
-        let twice = |at: usize| found.iter().filter(|other| **other == found[at]).count() > 1;
+        let mut times = BTreeMap::new();
+        found.iter().for_each(|found| *times.entry(found).or_insert(0) += 1);
+        let twice = |at: usize| times[&found[at]] > 1;
         if found.len() > checks.len() {
             let kind = if twice(same) { Kind::DuplicatedMessage } else { Kind::InsertedMessage };
             return self.found(kind, Some(same), what);
@@ -98,16 +102,19 @@ impl Verifier {
                 let what = format!("positions in the inputs: {a} and {b}");
                 self.found(Kind::SwappedPair, Some(a), &what);
             }
-            _ => wrong.iter().for_each(|at| {
-                let kind = if twice(*at) {
-                    Kind::DuplicatedMessage
-                } else if checks.contains(&found[*at]) {
-                    Kind::SwappedPair
-                } else {
-                    Kind::AlteredMessage
-                };
-                self.found(kind, Some(*at), what);
-            }),
+            _ => {
+                let checks: BTreeSet<_> = checks.iter().collect();
+                wrong.iter().for_each(|at| {
+                    let kind = if twice(*at) {
+                        Kind::DuplicatedMessage
+                    } else if checks.contains(&found[*at]) {
+                        Kind::SwappedPair
+                    } else {
+                        Kind::AlteredMessage
+                    };
+                    self.found(kind, Some(*at), what);
+                });
+            }
         }
     }
 }
