@@ -138,7 +138,8 @@ impl Pipe {
             return Err(PyValueError::new_err(what));
         }
         let Pipe { pipe, refused, out, .. } = self;
-        (refused.clear(), out.clear());
+        refused.clear();
+        out.clear();
         py.detach(|| pipe.push(now_ns, buffer, refused, out));
         let told = refused.iter().map(|r| (r.index, r.reason.name(), r.retry_after_ns));
         Ok((PyBytes::new(py, out), told.collect()))
@@ -164,6 +165,7 @@ pub fn account_key<'py>(
 
 /// A client's record; `key` is the account's.
 #[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "the fields of a record")]
 pub fn write_record<'py>(
     py: Python<'py>,
     key: &[u8],
