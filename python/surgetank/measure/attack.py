@@ -93,9 +93,7 @@ def attack(trace: Trace) -> list[Measure]:
     uncovered = float(trace.stats["uncovered_usd"])
     what = "what due accounts are worth less than nothing at the end, and nobody has booked"
     found.append(Measure("uncovered_loss_usd", uncovered, "USD", n=1, what=what))
-    if (trace.scenario.get("attack") or {}).get("kind", "none") != "none":
-        found += _gain_and_loss(trace, of("attackers"), uncovered)
-    return found
+    return [*found, *_gain_and_loss(trace, of("attackers"), uncovered)]
 
 
 def _gain_and_loss(trace: Trace, rows: pl.DataFrame, uncovered: float) -> list[Measure]:
@@ -106,22 +104,20 @@ def _gain_and_loss(trace: Trace, rows: pl.DataFrame, uncovered: float) -> list[M
     market = trace["market"]
     booked = market.filter(pl.col("kind") == _KIND["bad-debt"])["amount"].sum()
     debt = abs(float(booked)) * trace.stats["quantum_usd"] + uncovered
+    loss = Measure(
+        "others_loss_usd",
+        edge + debt,
+        "USD",
+        n=trades,
+        what="what the attacker's trades took from the others, and all bad debt",
+    )
+    if (trace.scenario.get("attack") or {}).get("kind", "none") == "none":
+        return [loss]
+    what = "what the attacker gained by its trades, less all it paid"
     return [
-        Measure(
-            "attacker_gain_usd",
-            edge - costs,
-            "USD",
-            n=trades,
-            what="what the attacker gained by its trades, less all it paid",
-        ),
+        Measure("attacker_gain_usd", edge - costs, "USD", n=trades, what=what),
         Measure("attacker_cost_usd", costs, "USD", n=trades, what="fees, bonds and lane it paid"),
-        Measure(
-            "others_loss_usd",
-            edge + debt,
-            "USD",
-            n=trades,
-            what="what the attacker's trades took from the others, and all bad debt",
-        ),
+        loss,
     ]
 
 

@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use surgetank_layer::message::{Message, PriceUpdate, Side};
 use surgetank_layer::units::{AccountId, Digest, Height, MessageId, Money, NEVER, Ns, Price, Qty};
 use surgetank_market::auction::{Call, Rationing};
+use surgetank_market::book::Book;
 use surgetank_market::{Deferral, Fact, Market};
 
 use crate::price::OutsidePrice;
@@ -113,6 +114,11 @@ impl Exchange {
     /// The outside price in ticks.
     pub fn outside_ticks(&self) -> Price {
         self.ticks
+    }
+
+    /// The venue's book.
+    pub fn book(&self) -> &Book {
+        self.market.book(0)
     }
 
     /// Best bid and ask of the venue's book.

@@ -75,7 +75,7 @@ impl World {
     pub(super) fn bid_for_lane(&mut self) {
         let accounts = self.actors.accounts;
         let Some(lane) = &mut self.lane else { return };
-        let (round, next) = (lane.machine.round() + 1, self.now + lane.round_ns);
+        let (round, next) = (self.now / lane.round_ns + 1, self.now + lane.round_ns);
         let mut bids: Vec<(AccountId, f64)> = (0..accounts.makers)
             .map(|maker| {
                 (accounts.makers_from() + maker, lane.draws.exponential() * lane.maker_value_usd)

@@ -458,6 +458,7 @@ impl World {
             (record.outcome, record.reason) = (Outcome::Executed, Reason::None);
             let slot = self.carried[entry.envelope.id as usize].slot;
             self.confirm(slot, node);
+            self.after_victim(entry.envelope.id);
         }
         if self.exchange.is_some() {
             self.settle(node, block);

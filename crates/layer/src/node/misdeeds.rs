@@ -7,7 +7,7 @@
 use crate::message::{Entry, Envelope};
 use crate::units::MessageId;
 
-/// Triples kept at most: older ones are forgotten.
+/// Kept at most: older ones are forgotten.
 const KEPT: usize = 256;
 
 /// What this node does.
@@ -15,8 +15,8 @@ const KEPT: usize = 256;
 pub struct Misdeeds {
     /// Classes that it leaves out.
     pub(super) censored: u8,
-    /// (before, message, after).
-    around: Vec<[MessageId; 3]>,
+    /// Its own, and the message that they are to precede.
+    before: Vec<([MessageId; 2], MessageId)>,
 }
 
 impl Misdeeds {
@@ -24,28 +24,26 @@ impl Misdeeds {
         self.censored >> envelope.class as u8 & 1 == 1
     }
 
-    pub(super) fn surround(&mut self, front: MessageId, message: MessageId, back: MessageId) {
-        if self.around.len() == KEPT {
-            self.around.remove(0);
+    pub(super) fn put_before(&mut self, own: [MessageId; 2], message: MessageId) {
+        if self.before.len() == KEPT {
+            self.before.remove(0);
         }
-        self.around.push([front, message, back]);
+        self.before.push((own, message));
     }
 
-    /// Puts its own around the others', where all three are in the block.
+    /// Puts its own before the others', where all three are in the block.
     pub(super) fn rearrange(&self, entries: &mut Vec<Entry>) {
-        for &[front, message, back] in &self.around {
+        for &(own, message) in &self.before {
             let at = |entries: &[Entry], id| entries.iter().position(|e| e.envelope.id == id);
-            let (Some(_), Some(from), Some(_)) =
-                (at(entries, message), at(entries, front), at(entries, back))
-            else {
+            if [own[0], own[1], message].iter().any(|&id| at(entries, id).is_none()) {
                 continue;
-            };
-            let first = entries.remove(from);
-            let Some(from) = at(entries, back) else { continue };
-            let last = entries.remove(from);
-            let Some(middle) = at(entries, message) else { continue };
-            entries.insert(middle + 1, last);
-            entries.insert(middle, first);
+            }
+            for id in own {
+                let Some(from) = at(entries, id) else { continue };
+                let entry = entries.remove(from);
+                let Some(to) = at(entries, message) else { continue };
+                entries.insert(to, entry);
+            }
         }
     }
 }

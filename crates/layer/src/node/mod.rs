@@ -133,14 +133,12 @@ pub enum Input {
         /// Which.
         classes: u8,
     },
-    /// In the blocks that this node makes, these two of its own stand around this message.
-    Surround {
-        /// Right before it.
-        front: MessageId,
-        /// It.
+    /// In the blocks that this node makes, these two of its own stand right before this message.
+    PutBefore {
+        /// Its own, in order.
+        own: [MessageId; 2],
+        /// The other's.
         message: MessageId,
-        /// Right after it.
-        back: MessageId,
     },
     /// The node stops. What was queued in memory is lost; decided blocks and consensus state are on disk.
     Crash,
@@ -456,9 +454,7 @@ impl Machine for Node {
             Input::Slow(factor) => self.slow = factor,
             Input::Keyper(shares) => self.opening.keyper(shares),
             Input::Censor { classes } => self.misdeeds.censored = classes,
-            Input::Surround { front, message, back } => {
-                self.misdeeds.surround(front, message, back);
-            }
+            Input::PutBefore { own, message } => self.misdeeds.put_before(own, message),
             Input::Start => self.start(now, draws, out),
             Input::Crash => self.crash(now),
             Input::Restart => self.restart(now, draws, out),

@@ -8,7 +8,7 @@
 //!    price of that moment, less fees, bonds and the price of the lane.
 //! 3. It reads only what passes a place where it sits, and only if that can be read there.
 //!
-//! Files: [`floods`] (spam, sybil, cancel storm, stampede), [`reader`] (sandwich, insider, grinding),
+//! Files: [`floods`] (spam, sybil, cancel storm, stampede), [`reader`] (front-running: sandwich, insider, grinding),
 //! [`trader`] (stale quotes, withheld reveals).
 
 mod floods;
@@ -41,6 +41,8 @@ pub struct Adversary {
     pub found: u64,
     /// The two orders of a pair of which one is revealed: each names the other.
     pairs: BTreeMap<MessageId, MessageId>,
+    /// Its offers to victims that are not executed yet: victim → (account, ClOrdID).
+    offers: BTreeMap<MessageId, (AccountId, u64)>,
     /// Commitments that it did not reveal.
     pub withheld: u64,
     /// Keypers in its pay.
@@ -53,9 +55,12 @@ pub fn accounts(scenario: &Scenario) -> u32 {
         AttackKind::None {} | AttackKind::Stampede { .. } | AttackKind::Censor { .. } => 0,
         AttackKind::Spam { .. } | AttackKind::CancelStorm { .. } => 1,
         AttackKind::Sybil { accounts, .. } => accounts,
-        AttackKind::Grind { accounts, .. } => accounts.max(2),
-        AttackKind::LatencyRace(_) | AttackKind::FeeJump(_) => 1,
-        AttackKind::Sandwich(_) | AttackKind::Insider(_) | AttackKind::Withhold { .. } => 2,
+        AttackKind::Grind { accounts, .. } => accounts,
+        AttackKind::LatencyRace(_)
+        | AttackKind::FeeJump(_)
+        | AttackKind::Sandwich(_)
+        | AttackKind::Insider(_) => 1,
+        AttackKind::Withhold { .. } => 2,
     }
 }
 
@@ -71,6 +76,7 @@ impl Adversary {
             acted_ticks: 0,
             found: 0,
             pairs: BTreeMap::new(),
+            offers: BTreeMap::new(),
             withheld: 0,
             colluding: 0,
         }

@@ -1,0 +1,65 @@
+"""A small venue with makers and large market orders, for tests of rules and attacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import surgetank as st
+
+#: Market orders as large as three of the makers' levels.
+MIX = {"limit": 0.1, "post_only": 0.0, "market": 0.5, "ioc": 0.0, "cancel": 0.3, "replace": 0.1} | {
+    "order_usd": 20_000.0
+}
+MAKERS = {"count": 2, "levels": 6, "half_spread_bp": 2.0, "level_usd": 5_000.0} | {
+    "reaction_ms": 5.0
+}
+#: Some 0.2 % up or down, twice a second.
+PATH = {"kind": "gbm", "start_usd": 200.0, "volatility": 0.5} | {
+    "jumps_per_day": 200_000.0,
+    "jump_sd": 0.002,
+}
+
+def venue(**values: Any) -> st.Scenario:
+    """One sequencer, three followers, three makers, steady traders, a price that jumps about.
+
+    Dotted keys have `__` for the dot.
+    """
+    base = st.Scenario.build(
+        {
+            "name": "venue-under-attack",
+            "duration_s": 20.0,
+            "warmup_s": 1.0,
+            "drain_s": 3.0,
+            "flow": {
+                "accounts": 50,
+                "arrivals": {"kind": "poisson", "rate_per_s": 60.0},
+                "mix": MIX,
+                "client_link": {"fixed_ms": 5.0, "jitter_ms": 1.0},
+                "makers": MAKERS,
+                "oracle": {"count": 1, "interval_ms": 200.0},
+            },
+            "network": {"nodes": 4, "delay": {"kind": "fixed", "delay_ms": 10.0}},
+            "layer": {
+                "gossip": {"kind": "direct"},
+                "consensus": {"kind": "single", "window_ms": 50.0},
+            },
+            "market": {
+                "price": {"path": PATH},
+                "margin": {"taker_fee_bp": 0.0},
+            },
+        },
+        "venue",
+    )
+    return base.with_values({key.replace("__", "."): value for key, value in values.items()})
+
+
+def outcome(seed: int = 3, **values: Any) -> st.Result:
+    """One run."""
+    return st.run(venue(**values), seed=seed)
+
+
+def value(result: st.Result, name: str) -> float:
+    """A measure that must be there."""
+    found = result.measures[name].value
+    assert found is not None, name
+    return found
