@@ -72,10 +72,19 @@ proptest! {
             if let Some(envelope) = step {
                 let input = Input::Push { envelope, item: number };
                 queue.step(now, input, &mut NoDraws, &mut outbox);
-                if high.len() + low.len() == capacity {
+                let is_high = priority && HIGH >> envelope.class as u8 & 1 == 1;
+                let is_full = high.len() + low.len() == capacity;
+                if is_full && !(is_high && !low.is_empty()) {
                     let reason = Reason::QueueFull;
                     prop_assert_eq!(outbox.pop(), Some(Output::Refused { item: number, reason }));
-                } else if priority && HIGH >> envelope.class as u8 & 1 == 1 {
+                    continue;
+                }
+                if is_full {
+                    let (item, _) = low.pop_back().expect("somebody low waits");
+                    let reason = Reason::Shed;
+                    prop_assert_eq!(outbox.pop(), Some(Output::Refused { item, reason }));
+                }
+                if is_high {
                     high.push_back((number, now));
                 } else {
                     low.push_back((number, now));
@@ -100,7 +109,8 @@ proptest! {
     }
 
     /// Every rule: what was pushed is served once, or refused once with a reason; never more wait
-    /// than may; the same steps give the same service; what reduces risk is thrown away for nobody.
+    /// than may; the same steps give the same service; what reduces risk is thrown away for its like
+    /// only (under `fee`, for whoever pays more).
     #[test]
     fn nothing_is_lost_or_doubled(rule in prop::sample::select(rules()), capacity in 1usize..8,
                                   steps in steps()) {
@@ -108,39 +118,62 @@ proptest! {
         let mut queue = Queue::new(&Config { rule, capacity });
         let mut twin = queue.clone();
         let (mut outbox, mut other) = (Vec::new(), Vec::new());
-        let mut pushed = Vec::new();
-        let end = steps.len();
+        let mut pushed: Vec<Option<Envelope>> = Vec::new();
+        let mut ends: Vec<usize> = Vec::new();
         for (number, step) in steps.into_iter().chain(vec![None; capacity + 1]).enumerate() {
             let now = number as u64 * MS;
             let input = match step {
-                Some(envelope) => {
-                    pushed.push((number, envelope));
-                    Input::Push { envelope, item: number }
-                }
+                Some(envelope) => Input::Push { envelope, item: number },
                 None => Input::Pop,
             };
+            pushed.push(step);
             queue.step(now, input.clone(), &mut NoDraws, &mut outbox);
             twin.step(now, input, &mut NoDraws, &mut other);
+            prop_assert_eq!(&outbox, &other);
             prop_assert!(queue.len() <= capacity);
             prop_assert_eq!(queue.iter().count(), queue.len());
-        }
-        prop_assert_eq!(&outbox, &other, "{}", end);
-        prop_assert!(queue.is_empty());
-        let mut ends: Vec<usize> = Vec::new();
-        for output in outbox {
-            match output {
-                Output::Served(served) => ends.push(served.item),
-                Output::Refused { item, reason } => {
-                    let (_, envelope) = pushed.iter().find(|(n, _)| *n == item).expect("pushed");
-                    prop_assert!(reason == Reason::QueueFull || !envelope.reduces_risk() || by_fee, "{:?}", envelope);
-                    ends.push(item);
+            other.clear();
+            for output in outbox.drain(..) {
+                match output {
+                    Output::Served(served) => ends.push(served.item),
+                    Output::Refused { item, reason } => {
+                        let safe = pushed[item].is_some_and(|e| e.reduces_risk());
+                        let for_its_like = step.is_some_and(|e| e.reduces_risk());
+                        let fine = reason == Reason::QueueFull || !safe || for_its_like || by_fee;
+                        prop_assert!(fine, "{:?} made room for {:?}", pushed[item], step);
+                        ends.push(item);
+                    }
+                    Output::Empty => {}
                 }
-                Output::Empty => {}
             }
         }
+        prop_assert!(queue.is_empty());
         ends.sort_unstable();
-        let due: Vec<usize> = pushed.into_iter().map(|(number, _)| number).collect();
+        let due: Vec<usize> = (0..pushed.len()).filter(|&n| pushed[n].is_some()).collect();
         prop_assert_eq!(ends, due);
+    }
+
+    /// One account's storm of cancels in a full queue pushes out nobody else's under the rules that
+    /// keep accounts apart.
+    #[test]
+    fn a_storm_of_cancels_crowds_out_only_itself(own in 1u32..20, size_bytes in 50u32..200) {
+        let law = Codel::new(MS, 10 * MS);
+        for rule in [
+            Rule::Drr { quantum_bytes: 150 },
+            Rule::FqCodel { quantum_bytes: 150, law },
+        ] {
+            let mut queue = Queue::new(&Config { rule, capacity: 40 });
+            let cancel = |account| {
+                Envelope::plain(0, Class::OrderCancelRequest, size_bytes, account)
+            };
+            (0..40).for_each(|_| assert_eq!(queue.push(0, &cancel(0), 0), Ok(None)));
+            for _ in 0..own {
+                prop_assert_eq!(queue.push(0, &cancel(1), 1), Ok(Some(0)));
+            }
+            let refused = queue.push(0, &cancel(0), 0);
+            prop_assert_eq!(refused, Err((0, Reason::QueueFull)));
+            prop_assert_eq!(queue.iter().filter(|w| w.item == 1).count(), own as usize);
+        }
     }
 
     /// `iter` says what the pops then give, when nothing comes and nothing is shed.

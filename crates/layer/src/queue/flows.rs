@@ -30,6 +30,8 @@ pub(super) struct Flow<S> {
     pub(super) state: S,
     /// Bytes of what may be thrown away.
     loose_bytes: u64,
+    /// Bytes of what may not.
+    safe_bytes: u64,
 }
 
 /// All flows that have something waiting, or whose rule still counts on them.
@@ -37,6 +39,7 @@ pub(super) struct Flow<S> {
 pub(super) struct Flows<S> {
     pub(super) by_account: BTreeMap<AccountId, Flow<S>>,
     loose: BTreeSet<(u64, AccountId)>,
+    safe: BTreeSet<(u64, AccountId)>,
 }
 
 impl<S: Default> Flows<S> {
@@ -59,12 +62,8 @@ impl<S: Default> Flows<S> {
     pub(super) fn remove(&mut self, account: AccountId) {
         if let Some(flow) = self.by_account.remove(&account) {
             self.loose.remove(&(flow.loose_bytes, account));
+            self.safe.remove(&(flow.safe_bytes, account));
         }
-    }
-
-    /// Who has most that may be thrown away, and how many bytes.
-    pub(super) fn fattest(&self) -> Option<(u64, AccountId)> {
-        self.loose.last().copied()
     }
 
     /// What this account has that may be thrown away.
@@ -72,44 +71,63 @@ impl<S: Default> Flows<S> {
         self.by_account.get(&account).map_or(0, |flow| flow.loose_bytes)
     }
 
-    /// Takes the newest message of a flow that may be thrown away.
-    pub(super) fn pop_newest(&mut self, account: AccountId) -> Option<Entry> {
+    /// Takes the newest message of a flow of those that may be thrown away (or, if `safe`, of those
+    /// that reduce risk).
+    pub(super) fn pop_newest(&mut self, account: AccountId, safe: bool) -> Option<Entry> {
         let waiting = &mut self.by_account.get_mut(&account)?.waiting;
-        let index = waiting.iter().rposition(|entry| !entry.safe)?;
+        let index = waiting.iter().rposition(|entry| entry.safe == safe)?;
         let entry = waiting.remove(index)?;
-        self.weigh(account, -i64::from(entry.bytes), false);
+        self.weigh(account, -i64::from(entry.bytes), safe);
         Some(entry)
     }
 
     /// Forgets messages; flows stay, also empty ones.
     pub(super) fn retain(&mut self, stays: &dyn Fn(Place) -> bool) {
-        self.loose.clear();
+        let mut gone = Vec::new();
         for (&account, flow) in &mut self.by_account {
-            flow.waiting.retain(|entry| stays(entry.place));
-            let loose = flow.waiting.iter().filter(|entry| !entry.safe);
-            flow.loose_bytes = loose.map(|entry| u64::from(entry.bytes)).sum();
-            if flow.loose_bytes > 0 {
-                self.loose.insert((flow.loose_bytes, account));
-            }
+            flow.waiting.retain(|entry| {
+                let kept = stays(entry.place);
+                if !kept {
+                    gone.push((account, *entry));
+                }
+                kept
+            });
+        }
+        for (account, entry) in gone {
+            self.weigh(account, -i64::from(entry.bytes), entry.safe);
         }
     }
 
     fn weigh(&mut self, account: AccountId, bytes: i64, safe: bool) {
-        let Some(flow) = self.by_account.get_mut(&account).filter(|_| !safe) else { return };
-        self.loose.remove(&(flow.loose_bytes, account));
-        flow.loose_bytes = flow.loose_bytes.saturating_add_signed(bytes);
-        if flow.loose_bytes > 0 {
-            self.loose.insert((flow.loose_bytes, account));
+        let Some(flow) = self.by_account.get_mut(&account) else { return };
+        let (weight, ranks) = if safe {
+            (&mut flow.safe_bytes, &mut self.safe)
+        } else {
+            (&mut flow.loose_bytes, &mut self.loose)
+        };
+        ranks.remove(&(*weight, account));
+        *weight = weight.saturating_add_signed(bytes);
+        if *weight > 0 {
+            ranks.insert((*weight, account));
         }
     }
 
-    /// Whose message makes room for this one: the newest of the account that has most, unless that
-    /// is the newcomer's own.
+    /// Whose message makes room for this one: the newest of the account that has most of what may be
+    /// thrown away, unless that is the newcomer's own. If nobody has any, what reduces risk makes
+    /// room for its like, by the same rule: a storm of cancels crowds out nobody else's.
     pub(super) fn make_room(&mut self, newcomer: &Envelope) -> Option<Place> {
-        let (most, account) = self.fattest()?;
-        if most <= self.loose_bytes(newcomer.account) && !newcomer.reduces_risk() {
+        let safe = newcomer.reduces_risk();
+        if let Some(&(most, account)) = self.loose.last() {
+            if most <= self.loose_bytes(newcomer.account) && !safe {
+                return None;
+            }
+            return self.pop_newest(account, false).map(|entry| entry.place);
+        }
+        let &(most, account) = self.safe.last().filter(|_| safe)?;
+        let own = self.by_account.get(&newcomer.account).map_or(0, |flow| flow.safe_bytes);
+        if most <= own + u64::from(newcomer.size_bytes) {
             return None;
         }
-        self.pop_newest(account).map(|entry| entry.place)
+        self.pop_newest(account, true).map(|entry| entry.place)
     }
 }

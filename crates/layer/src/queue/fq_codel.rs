@@ -130,7 +130,7 @@ impl Discipline for FqCodel {
             return self.flows.make_room(newcomer);
         }
         // One queue: only what reduces risk pushes somebody out.
-        let loose = newcomer.reduces_risk().then(|| self.flows.pop_newest(0));
+        let loose = newcomer.reduces_risk().then(|| self.flows.pop_newest(0, false));
         loose.flatten().map(|entry| entry.place)
     }
 

@@ -5,8 +5,8 @@
 //! liquidations) · cancels · the rest. Post-only orders stand before cancels, so that "place, cancel"
 //! is not turned round for them; a taker's "place, cancel" is, which is why a node remembers cancels.
 //!
-//! A full queue: `fifo` and `priority` refuse any arrival. `class` lets the newest of the last group
-//! make room for anything of an earlier group.
+//! A full queue: `fifo` refuses any arrival. Under `priority` the newest of the low lane makes room for
+//! anything high, under `class` the newest of the last group for anything of an earlier group.
 
 use std::collections::VecDeque;
 
@@ -77,12 +77,13 @@ impl Discipline for Strict {
     }
 
     fn make_room(&mut self, newcomer: &Envelope) -> Option<Place> {
-        let own = match self.lane {
-            Lane::Group => group(newcomer),
-            Lane::Only | Lane::High(_) => return None,
+        // Only the last lane gives: in group 1 there are cancels.
+        let last = match self.lane {
+            Lane::Only => return None,
+            Lane::High(_) => 1,
+            Lane::Group => 2,
         };
-        // Group 1 is cancels: they are never thrown away.
-        (own < 2).then(|| self.lanes[2].pop_back())?
+        (self.lane_of(newcomer) < last).then(|| self.lanes[last].pop_back())?
     }
 
     fn retain(&mut self, stays: &dyn Fn(Place) -> bool) {

@@ -6,8 +6,9 @@
 //! `Σ others' weights` services. First come, first served inside a lane.
 //!
 //! Round and position are kept from pop to pop; an empty lane is passed over.
-//! A full queue: the newest of the fullest lane per weight makes room for another lane's message,
-//! but never what reduces risk.
+//! A full queue: the newest order or replace, of the lane that is fuller for its weight, makes room
+//! for another lane's message. If there is none, the newest of the fullest lane makes room for what
+//! reduces risk: a storm of cancels crowds out neither prices nor liquidations.
 
 use std::collections::VecDeque;
 
@@ -67,15 +68,17 @@ impl Discipline for Weighted {
     }
 
     fn make_room(&mut self, newcomer: &Envelope) -> Option<Place> {
-        let sheddable = [Class::OrderCancelReplaceRequest, Class::NewOrderSingle];
+        let loose = [Class::OrderCancelReplaceRequest, Class::NewOrderSingle];
         let load = |class: Class| {
             self.lanes[class as usize].len() as u64 * 256 / u64::from(self.weights[class as usize])
         };
-        let fullest = sheddable.into_iter().max_by_key(|&class| load(class))?;
-        if load(fullest) <= load(newcomer.class) && !newcomer.reduces_risk() {
-            return None;
+        let fullest = |of: &[Class]| of.iter().copied().max_by_key(|&class| load(class));
+        let first = fullest(&loose)?;
+        if load(first) > 0 && (newcomer.reduces_risk() || load(first) > load(newcomer.class)) {
+            return self.lanes[first as usize].pop_back();
         }
-        self.lanes[fullest as usize].pop_back()
+        let any = fullest(&Class::ALL).filter(|_| newcomer.reduces_risk())?;
+        (load(any) > load(newcomer.class)).then(|| self.lanes[any as usize].pop_back())?
     }
 
     fn retain(&mut self, stays: &dyn Fn(Place) -> bool) {
