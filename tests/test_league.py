@@ -312,7 +312,7 @@ def test_a_real_attack_is_paired_with_its_calm() -> None:
     )
     assert all(v["attacker_gain_usd"] is not None for v in raced)
     lost = [
-        (r["others_loss_usd"] or 0) - (c["bad_debt_usd"] or 0) - (c["uncovered_loss_usd"] or 0)
+        (r["others_loss_usd"] or 0) - (c["others_loss_usd"] or 0)
         for r, c in zip(raced, calm, strict=True)
     ]
     change = found.change("fifo", "latency-race", "others_loss_usd")

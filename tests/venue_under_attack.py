@@ -19,6 +19,7 @@ PATH = {"kind": "gbm", "start_usd": 200.0, "volatility": 0.5} | {
     "jump_sd": 0.002,
 }
 
+
 def venue(**values: Any) -> st.Scenario:
     """One sequencer, three followers, three makers, steady traders, a price that jumps about.
 

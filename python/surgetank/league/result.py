@@ -372,14 +372,7 @@ _TABLE: dict[str, Any] = {
 
 
 def _value(made: Made, measure: str) -> float | None:
-    """A measure; without attack the others lose what is bad debt anyway, so that what an attack
-    costs them is the difference."""
-    found = made.values.get(measure)
-    if found is None and measure == "others_loss_usd" and made.attack == NONE:
-        debts = [made.values.get(name) for name in ("bad_debt_usd", "uncovered_loss_usd")]
-        known = [debt for debt in debts if debt is not None]
-        return math.fsum(known) if len(known) == len(debts) else None
-    return found
+    return made.values.get(measure)
 
 
 def _close(a: Sequence[float | None], b: Sequence[float | None]) -> bool:
