@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from surgetank.cli import main
 from surgetank.errors import SurgetankError
 from surgetank.journal import Journal, Pipe, Proof, account_key, record, verify
-from test_cli import surgetank
 
 KEY = bytes(range(32))
+Command = Callable[..., tuple[int, str, str]]
 RULES = (
     "fifo",
     "priority high=6",
@@ -249,35 +251,52 @@ def test_errors_name_the_place(tmp_path: Path) -> None:
         _ = Journal(path).batches
 
 
-def command(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`surgetank verify` of this file."""
-    return surgetank("verify", path.name, *arguments, cwd=path.parent)
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """`surgetank verify …`: its exit code, and what it says on stdout and stderr."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["surgetank", "verify", *arguments])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        told = capsys.readouterr()
+        return int(exit_.value.code or 0), told.out, told.err
+
+    return run
 
 
-def test_the_command(tmp_path: Path) -> None:
-    """0 whole, 1 not, 2 usage; for people and for machines."""
+def test_the_command_for_people(tmp_path: Path, command: Command) -> None:
+    """0 whole, 1 not, 2 usage."""
     path = tmp_path / "venue.journal"
     written(path)
-    done = command(path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "✔ whole" in done.stdout and "40 messages published" in done.stdout
+    code, told, error = command(str(path))
+    assert (code, error) == (0, "")
+    assert "✔ whole" in told and "40 messages published" in told
     last = Journal(path).batches[-1].hash.hex()
-    assert last in done.stdout
-    assert command(path, "--expect", last).returncode == 0
-    assert command(path, "--expect", "00" * 32).returncode == 1
-    assert command(path, "--expect", "me").returncode == 2
+    assert last in told
+    assert command(str(path), "--expect", last)[0] == 0
+    assert command(str(path), "--expect", "00" * 32)[0] == 1
+    code, _, error = command(str(path), "--expect", "me")
+    assert code == 2 and "64 hexadecimal digits" in error
+    code, _, error = command(str(tmp_path / "nowhere"))
+    assert code == 2 and "cannot be read" in error
+    assert "Examples:" in command("--help")[1]
+
+
+def test_the_command_for_machines(tmp_path: Path, command: Command) -> None:
+    """`--json` prints one object, and nothing else, on stdout."""
+    path = tmp_path / "venue.journal"
+    written(path)
     altered = bytearray(path.read_bytes())
     altered[-1] ^= 1
     path.write_bytes(altered)
-    done = command(path)
-    assert done.returncode == 1
-    assert "✘ not whole" in done.stdout and "forged-hash: batch" in done.stdout
-    told = json.loads(command(path, "--json").stdout)
-    assert told["whole"] is False
-    assert told["findings"][0]["kind"] == "forged-hash"
-    done = command(tmp_path / "nowhere")
-    assert done.returncode == 2 and "nowhere: cannot be read" in done.stderr
-    assert "Examples:" in surgetank("verify", "--help", cwd=tmp_path).stdout
+    code, told, _ = command(str(path))
+    assert code == 1
+    assert "✘ not whole" in told and "forged-hash: batch" in told
+    code, told, error = command(str(path), "--json")
+    report = json.loads(told)
+    assert (code, error, report["whole"]) == (1, "", False)
+    assert report["findings"][0]["kind"] == "forged-hash"
 
 
 def test_the_document_names_every_kind() -> None:

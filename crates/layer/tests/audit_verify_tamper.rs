@@ -242,8 +242,16 @@ fn a_carried_message_that_does_not_come_back() {
     assert_eq!(cheated(gone)[0], (Kind::MissingCarried, 2, Some(0)));
     let behind = |batches: &mut Vec<Batch>| batches[1].inputs.swap(1, 5);
     assert!(cheated(behind).contains(&(Kind::MissingCarried, 2, Some(1))));
+    let denied = |batches: &mut Vec<Batch>| batches[1].header.carried_in -= 1;
+    assert_eq!(cheated(denied), [(Kind::MissingCarried, 2, Some(1))]);
     let claimed = |batches: &mut Vec<Batch>| batches[1].header.carried_in += 1;
     assert_eq!(cheated(claimed)[0], (Kind::InsertedMessage, 2, Some(2)));
+}
+
+#[test]
+fn carried_messages_that_change_places() {
+    let change = |batches: &mut Vec<Batch>| batches[0].carried.reverse();
+    assert_eq!(altered(change)[0], (Kind::SwappedPair, 1, Some(0)));
 }
 
 #[test]

@@ -79,3 +79,20 @@ proptest! {
         prop_assert_eq!(found(&file), []);
     }
 }
+
+#[test]
+fn the_drawn_order_keeps_its_word_when_somebody_leaves() {
+    let inputs = inputs(40, 0);
+    let rule = Ordering::Hash.rule(&[4; 32]);
+    let mut queue = Queue::new(&Config { rule, capacity: 40 });
+    for ((ticket, message), index) in inputs.iter().zip(0u32..) {
+        queue.push(0, &envelope(index, ticket, message), index).unwrap();
+    }
+    let gone = |index: u32| index.is_multiple_of(3) || inputs[index as usize].0.account == 2;
+    queue.retain(|waiting| !gone(waiting.item));
+    let mut expected = served("hash", &inputs, &[4; 32]);
+    expected.retain(|index| !gone(*index));
+    let seen: Vec<u32> = queue.iter().map(|waiting| waiting.item).collect();
+    let order: Vec<u32> = std::iter::from_fn(|| queue.pop(0)).map(|next| next.item).collect();
+    assert_eq!((&seen, &order), (&expected, &expected));
+}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from surgetank.cli.app import app, err
@@ -84,8 +85,10 @@ def _watched(journal: Path, expect: bytes | None, *, hidden: bool) -> Report:
 def _show(journal: Path, report: Report) -> None:
     mark = "[bold green]✔ whole[/]" if report.whole else "[bold red]✘ not whole[/]"
     counts = f"{report.batches:,} batches, {report.messages:,} messages published"
-    out_.print(f"{mark}  {journal}: {counts}, {report.waiting:,} waiting", highlight=False)
-    out_.print(f"  last hash {report.last_hash.hex()}", style="dim", highlight=False)
+    line = f"{mark}  {escape(str(journal))}: {counts}, {report.waiting:,} waiting"
+    out_.print(line, soft_wrap=True, highlight=False)
+    last = f"  last hash {report.last_hash.hex()}"
+    out_.print(last, style="dim", soft_wrap=True, highlight=False)
     for finding in report.findings[:_SHOWN]:
         out_.print(f"  {finding}", soft_wrap=True, highlight=False, markup=False)
     if report.findings_count > _SHOWN:

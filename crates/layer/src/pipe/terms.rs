@@ -6,7 +6,7 @@
 //! and then ` messages_max=4096 bytes_max=1048576`. Only rules that are a pure function of the sealed
 //! inputs can be checked by others, so only those have a text: no shedding, no rule of one's own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use crate::audit::merkle::Hash;
@@ -119,36 +119,53 @@ impl fmt::Display for Ordering {
 #[derive(Clone, Debug)]
 struct ByHash {
     seed: Hash,
-    drawn: BTreeMap<AccountId, Hash>,
-    waiting: BTreeSet<(Hash, u64, Place)>,
-    arrivals: u64,
+    /// What was drawn for each account, and what waits for it.
+    accounts: BTreeMap<AccountId, (Hash, VecDeque<Place>)>,
+    /// Those of them that have something waiting.
+    turns: BTreeSet<(Hash, AccountId)>,
 }
 
 impl ByHash {
     fn new(seed: Hash) -> ByHash {
-        ByHash { seed, drawn: BTreeMap::new(), waiting: BTreeSet::new(), arrivals: 0 }
+        ByHash { seed, accounts: BTreeMap::new(), turns: BTreeSet::new() }
     }
 }
 
 impl Discipline for ByHash {
     fn push(&mut self, _: Ns, place: Place, envelope: &Envelope) {
         let account = envelope.account;
-        let draw = || *blake3::hash(&[&self.seed[..], &account.to_le_bytes()].concat()).as_bytes();
-        let drawn = *self.drawn.entry(account).or_insert_with(draw);
-        self.waiting.insert((drawn, self.arrivals, place));
-        self.arrivals += 1;
+        let (drawn, waiting) = self.accounts.entry(account).or_insert_with(|| {
+            let draw = blake3::hash(&[&self.seed[..], &account.to_le_bytes()].concat());
+            (*draw.as_bytes(), VecDeque::new())
+        });
+        if waiting.is_empty() {
+            self.turns.insert((*drawn, account));
+        }
+        waiting.push_back(place);
     }
 
     fn pop(&mut self, _: Ns, _: &mut Vec<Place>) -> Option<Place> {
-        self.waiting.pop_first().map(|(.., place)| place)
+        let turn = *self.turns.first()?;
+        let (_, waiting) = self.accounts.get_mut(&turn.1)?;
+        let place = waiting.pop_front();
+        if waiting.is_empty() {
+            self.turns.remove(&turn);
+        }
+        place
     }
 
     fn retain(&mut self, stays: &dyn Fn(Place) -> bool) {
-        self.waiting.retain(|(.., place)| stays(*place));
+        for (account, (drawn, waiting)) in &mut self.accounts {
+            waiting.retain(|&place| stays(place));
+            if waiting.is_empty() {
+                self.turns.remove(&(*drawn, *account));
+            }
+        }
     }
 
     fn order(&self) -> Vec<Place> {
-        self.waiting.iter().map(|(.., place)| *place).collect()
+        let waiting = self.turns.iter().filter_map(|(_, account)| self.accounts.get(account));
+        waiting.flat_map(|(_, places)| places).copied().collect()
     }
 
     fn fresh(&self) -> Box<dyn Discipline> {
