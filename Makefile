@@ -58,7 +58,7 @@ soak: build ## longer random worlds
 bench: build ## the figures of the README, against their peers
 	$(BIN)/python benchmarks/simulator.py
 	$(BIN)/python benchmarks/search.py
-	$(BIN)/python benchmarks/queue.py
+	$(BIN)/python benchmarks/queues.py
 
 .PHONY: format
 format: $(VENV)/.ready ## format everything

@@ -1,6 +1,6 @@
 """How fast messages go through the pipe, beside its parts, its peers and its limit, in one run.
 
-    .venv/bin/python benchmarks/queue.py [--quick] [--json] [--markdown FILE]
+    .venv/bin/python benchmarks/queues.py [--quick] [--json] [--markdown FILE]
 
 One core; 128-byte messages of 1,000 accounts in all client classes; the best of some repetitions.
 
@@ -141,7 +141,7 @@ def peers(buffers: list[bytes], repeats: int) -> list[Row]:
             while heap:
                 heapq.heappop(heap)
 
-    # Type checkers take `queue` for this folder's queue.py.
+
     standard_queue = import_module("queue").PriorityQueue
 
     def with_queue() -> None:
