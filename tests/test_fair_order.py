@@ -80,7 +80,8 @@ def test_a_crashed_follower_holds_nobody_up(rule: str) -> None:
     rows = run.trace["messages"]
     elsewhere = rows.filter(rows["gateway"] != 3)
     assert elsewhere["executed_ns"].null_count() == 0
-    assert run.trace.stats["fair"]["failed"] == 0
+    # Only the very first round has no lists yet.
+    assert run.trace.stats["fair"]["failed"] == (1 if rule == "median" else 0)
 
 
 def test_the_rules_account_of_a_run() -> None:
