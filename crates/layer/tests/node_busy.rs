@@ -88,7 +88,7 @@ fn a_crash_ends_the_work() {
 fn execution_is_work_of_its_own() {
     let sequencer =
         sequencer::Config { window_ns: 0, batch_messages_max: 1, batch_bytes_max: 1_000_000 };
-    let mut node = node(1, Ordering::Single { node: 0, sequencer });
+    let mut node = node(1, Ordering::Single { node: 0, sequencer, fair: None });
     let validated = step(&mut node, 0, client(1))[0];
     let timers = step(&mut node, 5 * MS, Input::Timer(validated));
     let executed = *timers.iter().find(|timer| matches!(timer, Timer::Executed)).unwrap();

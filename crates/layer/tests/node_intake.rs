@@ -148,7 +148,7 @@ fn work_takes_longer_on_a_slow_node() {
 
 fn single(window_ns: Ns) -> Ordering {
     let sequencer = sequencer::Config { batch_messages_max: 2, batch_bytes_max: 1_000, window_ns };
-    Ordering::Single { node: 0, sequencer }
+    Ordering::Single { node: 0, sequencer, fair: None }
 }
 
 #[test]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from surgetank.plugins import QueueRule, digest, is_plugin
-from surgetank.scenario.queue import Queue
+from surgetank.scenario.queue import FAIR, Queue
 from surgetank.scenario.section import NonNegative, Number, Positive, Section, Whole
 
 
@@ -169,6 +169,12 @@ class Layer(Section):
 
     @model_validator(mode="after")
     def _direct_needs_single(self) -> Self:
+        fits = isinstance(self.consensus, Single) and not isinstance(self.gossip, Direct)
+        if self.queue.rule in FAIR and not fits:
+            raise ValueError(
+                f"`queue.rule` {self.queue.rule} needs `consensus.kind` single, whose node makes "
+                "the order, and `gossip.kind` flood or mesh, so that all nodes see messages"
+            )
         if isinstance(self.gossip, Direct) and not isinstance(self.consensus, Single):
             raise ValueError("`gossip.kind` direct needs `consensus.kind` single")
         return self

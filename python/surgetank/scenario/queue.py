@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from surgetank.plugins import is_plugin
-from surgetank.scenario.section import NonNegative, Positive, Section, Share, Whole
+from surgetank.scenario.section import NonNegative, Number, Positive, Section, Share, Whole
 
 ClassName = Literal["price-update", "liquidation-order", "cancel", "replace", "order"]
 
@@ -64,6 +64,30 @@ class Sealed(Section):
     timeout_ms: Positive = Field(1_000.0, description="before shares are asked for again, ms")
 
 
+class Fair(Section):
+    """How `themis` and `median` make one order of what all nodes saw, under a single sequencer."""
+
+    gamma: Number = Field(
+        1.0,
+        gt=0.5,
+        le=1,
+        description="γ of `themis`: who was seen first by this share of the nodes is not put into "
+        "a later batch; thousandths count",
+    )
+    faulty: Whole | None = Field(
+        None,
+        ge=0,
+        description="nodes that may lie or be silent; none given = the most that the rule bears, "
+        "n(2γ − 1) > 4f under `themis`, n > 3f under `median`",
+    )
+    report_ms: Positive = Field(
+        50.0, description="between two reports of a node, and two rounds of the leader, ms"
+    )
+    extraction: Literal["safe", "paper"] = Field(
+        "safe", description="what leaves a round of `themis`: see docs/fairness.md"
+    )
+
+
 Rule = Literal[
     "fifo",
     "priority",
@@ -78,8 +102,13 @@ Rule = Literal[
     "hash",
     "commit-reveal",
     "threshold",
+    "themis",
+    "median",
 ]
 RULES: tuple[str, ...] = get_args(Rule)
+
+#: Rules by which all nodes have a say in the order.
+FAIR: tuple[str, ...] = ("themis", "median")
 
 
 def _known(rule: str) -> str:
@@ -115,9 +144,31 @@ class Queue(Section):
         "the block before (which can be ground)",
     )
     sealed: Sealed = Field(default_factory=Sealed, description="how a block is opened")
+    fair: Fair = Field(default_factory=Fair, description="one order out of many")
 
     @model_validator(mode="after")
     def _has_lane(self) -> Self:
         if self.rule == "priority" and not self.high:
             raise ValueError("`rule` priority needs classes in `high`, such as `cancel`")
         return self
+
+    def check_faulty(self, nodes: int) -> None:
+        """Whether a fair order among so many nodes can bear as many faulty ones as asked.
+
+        Raises:
+            ValueError: if not.
+        """
+        faulty = self.fair.faulty or 0
+        if self.rule == "themis":
+            # In thousandths, as the core counts.
+            permille = round(self.fair.gamma * 1000)
+            room, taken, law = nodes * (2 * permille - 1000), 4000 * faulty, "n(2γ − 1) > 4f"
+        elif self.rule == "median":
+            room, taken, law = nodes, 3 * faulty, "n > 3f"
+        else:
+            return
+        if room <= taken:
+            raise ValueError(
+                f"layer.queue.fair.faulty: {nodes} nodes cannot order fairly if {faulty} are "
+                f"faulty: `{self.rule}` needs {law}. Give more nodes or fewer faulty ones"
+            )

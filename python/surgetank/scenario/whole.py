@@ -77,6 +77,7 @@ class Scenario(Section):
                 f"layer.consensus.node: node {consensus.node} is not there; the network has "
                 f"{self.network.nodes} nodes, 0..{last}"
             )
+        self.layer.queue.check_faulty(self.network.nodes)
         for i, fault in enumerate(self.faults):
             for key, node in named_nodes(fault):
                 if node > last:

@@ -28,6 +28,8 @@ pub struct Queue {
     pub seed: SeedSource,
     /// How `commit-reveal`, `threshold` and `hash` open a block.
     pub sealed: Sealed,
+    /// How `themis` and `median` make one order of many.
+    pub fair: Fair,
 }
 
 /// Who is served first, or how a batch gets its order.
@@ -60,6 +62,10 @@ pub enum QueueRule {
     CommitReveal,
     /// As `hash`; blocks are encrypted until keypers open them.
     Threshold,
+    /// In the order in which a share of the nodes saw them (Themis).
+    Themis,
+    /// By the median of the times at which the nodes saw them (decentralised Timeboost).
+    Median,
     /// A class of the user's, handed to the run.
     Custom,
 }
@@ -132,4 +138,28 @@ pub struct Sealed {
     pub decrypt_us: f64,
     /// Shares that are missing for so long are asked for again.
     pub timeout_ms: f64,
+}
+
+/// A fair order under a single sequencer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fair {
+    /// γ of `themis`.
+    pub gamma: f64,
+    /// Nodes that may be faulty; none given = as many as the rule can bear.
+    pub faulty: Option<u32>,
+    /// Between two reports of a node.
+    pub report_ms: f64,
+    /// What leaves the graph of `themis` at the end of a round.
+    pub extraction: Extraction,
+}
+
+/// What leaves the graph at the end of a round.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Extraction {
+    /// What enough nodes have reported, with nothing before it that may still come.
+    Safe,
+    /// Everything up to the last such message.
+    Paper,
 }

@@ -1,6 +1,7 @@
 //! What a world tells about itself.
 
 use serde_json::{Value, json};
+use surgetank_layer::node::{FairTally, Node};
 use surgetank_layer::units::{MessageId, Ns};
 
 use super::World;
@@ -151,6 +152,7 @@ impl World {
             "accounts": self.account_ranges(),
             "attack": self.attack_told(),
             "lane": self.lane_told(),
+            "fair": self.fair_told(),
         })
     }
 
@@ -174,6 +176,31 @@ impl World {
             "found": self.adversary.found,
             "withheld": self.adversary.withheld,
             "bonds_usd": self.adversary.withheld as f64 * bond_usd,
+        })
+    }
+
+    /// What the leader made of all nodes' orders; null if it did not ask them.
+    fn fair_told(&self) -> Value {
+        let told: Vec<FairTally> = self.nodes.iter().filter_map(Node::fair_tally).collect();
+        let Some(leader) = self.leader.and_then(|leader| told.get(leader as usize)) else {
+            return Value::Null;
+        };
+        let sum = |of: fn(&FairTally) -> u64| told.iter().map(of).sum::<u64>();
+        json!({
+            "rounds": leader.rounds,
+            "failed": leader.failed,
+            "ordered": leader.ordered,
+            "cycles": leader.cycles,
+            "in_cycles": leader.in_cycles,
+            "largest_cycle": leader.largest,
+            "forced_pairs": leader.forced_pairs,
+            "deferred": leader.deferred,
+            "overdue": leader.overdue,
+            "dropped": leader.dropped,
+            "passed_over": leader.passed_over,
+            "reports": sum(|tally| tally.reports),
+            "report_bytes": sum(|tally| tally.report_bytes),
+            "answers": leader.answers,
         })
     }
 

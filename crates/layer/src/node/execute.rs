@@ -31,6 +31,7 @@ impl Node {
             });
             self.mempool_bytes -= gone;
         }
+        self.fair.iter_mut().for_each(|fair| fair.decided(&block));
         self.proposed.retain(|_, kept| kept.height > block.height);
         self.chain.push(Arc::clone(&block));
         let height = block.height;

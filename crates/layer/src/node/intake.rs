@@ -87,7 +87,7 @@ impl Node {
                 _ => true,
             };
             // A gateway that orders must have room; any other only passes the message on.
-            if leads && self.orders() && self.mempool.is_full() {
+            if leads && self.orders() && self.is_full() {
                 return self.refuse(work, Reason::QueueFull, out);
             }
             out.push(Output::Admitted(envelope.id));
@@ -105,7 +105,9 @@ impl Node {
             }
             (None, _) => {}
         }
-        if self.orders() {
+        if self.fair.is_some() {
+            self.note(now, work, draws, out);
+        } else if self.orders() {
             self.enqueue(now, work, draws, out);
         }
     }
@@ -117,6 +119,11 @@ impl Node {
             Orderer::Single { sequencer, .. } => sequencer.is_some(),
             Orderer::Tendermint { .. } => true,
         }
+    }
+
+    /// Whether the next message that wants to be ordered here must be refused.
+    pub(super) fn is_full(&self) -> bool {
+        self.mempool_len() >= self.mempool.capacity()
     }
 
     fn enqueue(&mut self, now: Ns, work: Work, draws: &mut dyn Draws, out: &mut Vec<Output>) {
@@ -142,7 +149,8 @@ impl Node {
     }
 
     /// Says no where somebody listens: to the client at its gateway, and from the only sequencer.
-    fn refuse(&mut self, work: Work, reason: Reason, out: &mut Vec<Output>) {
+    pub(super) fn refuse(&mut self, work: Work, reason: Reason, out: &mut Vec<Output>) {
+        self.fair.iter_mut().for_each(|fair| fair.refuse(&work));
         let only_chance = matches!(self.orderer, Orderer::Single { .. }) && self.orders();
         if work.from == CLIENT || only_chance {
             out.push(Output::Refused { message: work.envelope.id, reason, retry_after_ns: 0 });

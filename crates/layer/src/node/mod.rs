@@ -16,13 +16,14 @@
 //! peers ───→ consensus queue → validation ────┴─ gossip ─→ peers
 //! ```
 //! One file per kind of input: [`intake`] (messages arrive and are validated), [`order`] (they
-//! become blocks), [`opening`] (blocks are opened), [`execute`] (they take effect), [`sync`] (a node that fell behind catches up).
+//! become blocks), [`fair`] (all nodes have a say in their order), [`opening`] (blocks are opened), [`execute`] (they take effect), [`sync`] (a node that fell behind catches up).
 //!
 //! # Departures from CometBFT
 //! Blocks travel whole, not in parts. A block that is synced is trusted without its commit.
 
 mod busy;
 mod execute;
+mod fair;
 mod intake;
 mod misdeeds;
 mod opening;
@@ -42,6 +43,7 @@ use crate::queue::{self, Queue};
 use crate::sequencer::{self, Sequencer};
 use crate::units::{Digest, Height, MessageId, NodeId, Ns, Peer};
 
+pub use fair::{Fair, Report, Rule as FairRule, Sight, Tally as FairTally};
 pub use opening::{Opening, Places, Shares, place};
 pub use service::{Distribution, Service};
 
@@ -83,6 +85,8 @@ pub enum Ordering {
         node: NodeId,
         /// How it makes batches.
         sequencer: sequencer::Config,
+        /// How it puts messages in order, if not as they come.
+        fair: Option<Fair>,
     },
     /// All nodes.
     Tendermint {
@@ -161,6 +165,15 @@ pub enum Packet {
     Share(Height),
     /// "Send me your share of this block's key."
     ShareWanted(Height),
+    /// In which order the sender saw messages.
+    Ordering(Report),
+    /// The answer to reports.
+    OrderingHeard {
+        /// Everything below this number has been heard.
+        next: u64,
+        /// Something above is missing: send it all again.
+        again: bool,
+    },
 }
 
 /// A node's own timers.
@@ -186,6 +199,8 @@ pub enum Timer {
     ShareMade(Height, Option<NodeId>),
     /// Time to ask for shares again.
     SharesDue,
+    /// Time to report the own order.
+    Report,
 }
 
 /// What a node asks of its surroundings, or tells them.
@@ -254,6 +269,7 @@ pub struct Node {
     service: Service,
     slow: f64,
     orderer: Orderer,
+    fair: Option<Box<fair::State>>,
     /// Decided blocks, from height 1.
     chain: Vec<Arc<Block>>,
     /// Proposed blocks of the current and the next height.
@@ -287,9 +303,15 @@ impl Node {
     /// A node at rest.
     pub fn new(config: Config) -> Node {
         let bounds = |capacity| queue::Config { rule: config.rule.clone(), capacity };
+        let fair = match &config.ordering {
+            Ordering::Single { node, fair: Some(fair), .. } => {
+                Some(Box::new(fair::State::new(fair, config.nodes, *node == config.id)))
+            }
+            _ => None,
+        };
         let orderer = match config.ordering {
             Ordering::None => Orderer::None,
-            Ordering::Single { node, sequencer } => Orderer::Single {
+            Ordering::Single { node, sequencer, .. } => Orderer::Single {
                 leader: node,
                 follower: Single::new(single::Config { node: config.id, orderer: node }),
                 sequencer: (node == config.id).then(|| Box::new(Sequencer::new(sequencer))),
@@ -321,6 +343,7 @@ impl Node {
             service: config.service,
             slow: 1.0,
             orderer,
+            fair,
             chain: Vec::new(),
             proposed: BTreeMap::new(),
             executed: 0,
@@ -340,7 +363,7 @@ impl Node {
 
     /// Messages waiting for ordering.
     pub fn mempool_len(&self) -> usize {
-        self.mempool.len()
+        self.mempool.len() + self.fair.as_ref().map_or(0, |fair| fair.len())
     }
 
     /// Messages decided and not yet executed.
@@ -392,6 +415,7 @@ impl Node {
             out.push(Output::After(rebroadcast_ns, Timer::Rebroadcast));
         }
         self.consensus_step(now, tendermint::Input::Start, draws, out);
+        self.fair.iter().for_each(|fair| fair.arm(out));
     }
 
     fn crash(&mut self, now: Ns) {
@@ -405,6 +429,7 @@ impl Node {
         self.serving = 0;
         self.executing = false;
         self.opening.crash();
+        self.fair.iter_mut().for_each(|fair| fair.crash());
         // What was only in memory may come again.
         self.known = self.included.clone();
         self.sync = sync::State::default();
@@ -423,6 +448,7 @@ impl Node {
         }
         self.execute_next(now, draws, out);
         self.ask_for_blocks(now, out);
+        self.fair.iter().for_each(|fair| fair.arm(out));
     }
 }
 
@@ -450,6 +476,7 @@ impl Machine for Node {
                 Timer::Revealed(height) => self.revealed(now, height, draws, out),
                 Timer::ShareMade(height, to) => self.share_made(now, height, to, draws, out),
                 Timer::SharesDue => self.shares_due(now, draws, out),
+                Timer::Report => self.report(now, draws, out),
             },
             Input::Slow(factor) => self.slow = factor,
             Input::Keyper(shares) => self.opening.keyper(shares),

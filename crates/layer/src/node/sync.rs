@@ -92,6 +92,8 @@ impl Node {
             Packet::Blocks(blocks) => self.synced(now, blocks, draws, out),
             Packet::Share(height) => self.share(now, height, from, draws, out),
             Packet::ShareWanted(height) => self.share_wanted(height, from, out),
+            Packet::Ordering(report) => self.reported(from, report),
+            Packet::OrderingHeard { next, again } => self.ordering_heard(next, again),
         }
     }
 

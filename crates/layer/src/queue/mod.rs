@@ -292,6 +292,11 @@ impl<T> Queue<T> {
         self.len() >= self.capacity
     }
 
+    /// How many may wait.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// Changes how many may wait. What already waits stays.
     pub fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity;

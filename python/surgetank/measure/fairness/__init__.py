@@ -9,6 +9,7 @@ from __future__ import annotations
 from surgetank.measure.fairness.accounts import between_accounts
 from surgetank.measure.fairness.pairs import cycles, gamma_of, violations
 from surgetank.measure.fairness.ranks import against_receipt, against_sending
+from surgetank.measure.fairness.rule import of_the_rule
 from surgetank.measure.fairness.seen import Known, executed
 from surgetank.measure.measured import Measure
 from surgetank.trace import Trace
@@ -21,7 +22,8 @@ def fairness(trace: Trace) -> list[Measure]:
 
     inversions_send, inversions_receive and rank_error; fairness_violations, condorcet_cycle_rate
     and condorcet_share (None where the nodes kept no receipts); delay_gini, account_share_max and
-    block_share.<class>. Pairs are counted on samples of bounded size, so that this takes some tens
+    block_share.<class>; fair_cycle_share, fair_unplaced_share and fair_forced_pairs of a fair
+    order. Pairs are counted on samples of bounded size, so that this takes some tens
     of milliseconds however long the run.
     """
     rows = executed(trace)
@@ -32,4 +34,5 @@ def fairness(trace: Trace) -> list[Measure]:
         violations(known, gamma_of(trace.scenario)),
         *cycles(known),
         *between_accounts(rows),
+        *of_the_rule(trace),
     ]

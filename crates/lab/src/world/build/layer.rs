@@ -2,13 +2,14 @@
 
 use surgetank_layer::consensus::tendermint;
 use surgetank_layer::gossip;
-use surgetank_layer::node::{self, Opening, Ordering, Places, Service};
+use surgetank_layer::node::{self, Fair, Opening, Ordering, Places, Service};
 use surgetank_layer::sealed::keypers;
 use surgetank_layer::units::{Digest, NodeId};
 use surgetank_layer::{queue, sequencer};
 
 use super::super::Plugins;
 use super::super::clients::class_of;
+use super::fair::build_fair;
 use crate::network::Graph;
 use crate::scenario::{self, Consensus, Gossip, QueueRule, Scenario, SeedSource, ms, us};
 use crate::seed::Seed;
@@ -79,7 +80,9 @@ fn build_rule(queue: &scenario::Queue, plugins: &Plugins) -> queue::Rule {
         | QueueRule::Auction
         | QueueRule::Hash
         | QueueRule::CommitReveal
-        | QueueRule::Threshold => queue::Rule::Fifo,
+        | QueueRule::Threshold
+        | QueueRule::Themis
+        | QueueRule::Median => queue::Rule::Fifo,
         QueueRule::Custom => plugins.rule.clone().map_or(queue::Rule::Fifo, queue::Rule::Custom),
         QueueRule::Priority => queue::Rule::Priority {
             high: queue.high.iter().fold(0, |mask, &name| mask | 1 << class_of(name) as u8),
@@ -105,9 +108,10 @@ pub(super) fn node_config(
     id: NodeId,
     seed: &Seed,
     plugins: &Plugins,
-) -> node::Config {
+) -> Result<node::Config, String> {
     let layer = &scenario.layer;
-    node::Config {
+    let fair = build_fair(scenario)?;
+    Ok(node::Config {
         id,
         nodes: scenario.network.nodes,
         degree: graph.offsets[id as usize + 1] - graph.offsets[id as usize],
@@ -117,8 +121,8 @@ pub(super) fn node_config(
         ingress_max: layer.queue.ingress_max as usize,
         mempool_max: layer.queue.mempool_max as usize,
         service,
-        ordering: build_ordering(&layer.consensus, id, scenario.network.nodes),
-    }
+        ordering: build_ordering(&layer.consensus, id, scenario.network.nodes, fair),
+    })
 }
 
 fn build_gossip(gossip: &Gossip) -> Option<gossip::Config> {
@@ -150,7 +154,7 @@ fn build_gossip(gossip: &Gossip) -> Option<gossip::Config> {
     }
 }
 
-fn build_ordering(consensus: &Consensus, id: NodeId, nodes: u32) -> Ordering {
+fn build_ordering(consensus: &Consensus, id: NodeId, nodes: u32, fair: Option<Fair>) -> Ordering {
     match *consensus {
         Consensus::None {} => Ordering::None,
         Consensus::Single { node, window_ms, block_messages_max, block_bytes_max } => {
@@ -161,6 +165,7 @@ fn build_ordering(consensus: &Consensus, id: NodeId, nodes: u32) -> Ordering {
                     batch_bytes_max: u64::from(block_bytes_max),
                     window_ns: ms(window_ms),
                 },
+                fair,
             }
         }
         Consensus::Tendermint {

@@ -1,7 +1,8 @@
 //! A world is set up from its scenario.
 //!
-//! Files: [`layer`] (nodes and their machines), [`market`] (accounts and positions).
+//! Files: [`fair`] (one order out of many), [`layer`] (nodes and their machines), [`market`] (accounts and positions).
 
+mod fair;
 mod layer;
 mod market;
 
@@ -50,16 +51,10 @@ impl World {
         let service = build_service(&scenario.layer.service);
         let nodes = (0..n as NodeId)
             .map(|id| {
-                Node::new(node_config(
-                    &scenario,
-                    &links.graph,
-                    service.clone(),
-                    id,
-                    &seed,
-                    &plugins,
-                ))
+                node_config(&scenario, &links.graph, service.clone(), id, &seed, &plugins)
+                    .map(Node::new)
             })
-            .collect();
+            .collect::<Result<_, _>>()?;
         let copies_matter = links.has_downlink()
             || scenario.faults.iter().any(|f| matches!(f.what, FaultKind::Crash { .. }));
         let exchange = build_exchange(&scenario, tape.as_ref(), &seed)?;

@@ -1,0 +1,45 @@
+//! A fair order under a single sequencer, from `[layer.queue.fair]`.
+
+use surgetank_layer::fair::{median, order, themis};
+use surgetank_layer::node::{Fair, FairRule};
+
+use crate::scenario::{Consensus, Extraction, Gossip, QueueRule, Scenario, ms};
+
+/// How the nodes make one order of many, if the rule is one that does.
+///
+/// # Errors
+/// If there is no single sequencer, or messages do not reach all nodes, or too many may be faulty.
+pub(super) fn build_fair(scenario: &Scenario) -> Result<Option<Fair>, String> {
+    let (layer, nodes) = (&scenario.layer, scenario.network.nodes);
+    let asked = &layer.queue.fair;
+    let rule = match layer.queue.rule {
+        QueueRule::Themis => {
+            let gamma_permille = (asked.gamma * 1e3).round() as u32;
+            let room = u64::from(nodes) * u64::from((2 * gamma_permille).saturating_sub(1000));
+            let most = (room.saturating_sub(1) / 4000) as u32;
+            let faulty = asked.faulty.unwrap_or(most);
+            let rule = themis::Rule::new(nodes, faulty, gamma_permille)?;
+            let extraction = match asked.extraction {
+                Extraction::Safe => themis::Extraction::Safe,
+                Extraction::Paper => themis::Extraction::Paper,
+            };
+            FairRule::Themis(order::Config { extraction, ..order::Config::of(rule) })
+        }
+        QueueRule::Median => {
+            let most = median::Config::of(nodes);
+            let faulty = asked.faulty.unwrap_or(most.faulty);
+            let within = median::Within::MedianTime;
+            let config = median::Config { faulty, within, ..most };
+            median::MedianOrder::new(config)?;
+            FairRule::Median(config)
+        }
+        _ => return Ok(None),
+    };
+    let single = matches!(layer.consensus, Consensus::Single { .. });
+    if !single || matches!(layer.gossip, Gossip::Direct {}) {
+        return Err("a fair order needs `consensus.kind` single, whose node makes the order, and \
+                    `gossip.kind` flood or mesh, so that all nodes see messages"
+            .into());
+    }
+    Ok(Some(Fair { rule, report_ns: ms(asked.report_ms).max(1) }))
+}

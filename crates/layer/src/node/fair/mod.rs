@@ -1,0 +1,258 @@
+//! A fair order under a single leader: all nodes say what they saw first, and the leader follows it.
+//!
+//! # Rules
+//! 1. Every node notes a client's message when it has found it valid, and reports what is new to the
+//!    leader every `report_ns`, in its own order (Themis), or all that is undecided with its times
+//!    (median). A report is a packet like any other: it takes uplink and delay, and can be lost.
+//! 2. Every `report_ns` the leader adds what it saw itself and closes a round of [`crate::fair`].
+//!    Only what that puts out goes into the mempool, in that order.
+//! 3. Everything goes in the end: what too few nodes report goes after the rules' patience, counted.
+//! 4. What a follower has reported and the leader has not confirmed is kept and sent again.
+//!
+//! # Theory of operation
+//! A node's entries are numbered, so that the leader sees a gap, and counts nothing twice and nothing
+//! out of order; it says up to where it has heard, and asks again for what is missing. A median list
+//! is whole each time and needs none of this. Files: [`log`] (a node's own order), [`judge`] (the
+//! leader's part).
+//!
+//! # Source
+//! `crate::fair`; the transport is a plain go-back-N.
+//!
+//! # Departures
+//! Reports are not signed and the leader is trusted to follow the rule: under Themis the others would
+//! check it. A leader that crashes loses what waits, as any single sequencer's queue does.
+
+mod judge;
+mod log;
+
+use super::{Node, Orderer, Output, Packet, Timer};
+use crate::fair::order::Ordered;
+use crate::fair::{median, order};
+use crate::machine::Draws;
+use crate::message::{Block, Envelope};
+use crate::queue::Reason;
+use crate::units::{NodeId, Ns};
+
+use super::intake::Work;
+use judge::Judge;
+use log::Log;
+
+pub use log::{Report, Sight};
+
+/// Which rule makes one order of many.
+#[derive(Clone, Copy, Debug)]
+pub enum Rule {
+    /// γ-batch-order-fairness.
+    Themis(order::Config),
+    /// The median of the times at which it was seen.
+    Median(median::Config),
+}
+
+/// How a fair order is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Fair {
+    /// By which rule.
+    pub rule: Rule,
+    /// Between two reports of a node, and between two rounds of the leader. At least 1.
+    pub report_ns: Ns,
+}
+
+/// What happened so far: at the leader, but for the reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Rounds closed.
+    pub rounds: u64,
+    /// Of these, without enough lists (median).
+    pub failed: u64,
+    /// Messages put in order.
+    pub ordered: u64,
+    /// Batches of more than one message.
+    pub cycles: u64,
+    /// Messages in such batches.
+    pub in_cycles: u64,
+    /// The largest batch.
+    pub largest: u64,
+    /// Pairs with too few votes, decided by the heavier side.
+    pub forced_pairs: u64,
+    /// Messages that were held back for a round, counted each round.
+    pub deferred: u64,
+    /// Messages that went because they had waited too long for more reports.
+    pub overdue: u64,
+    /// Messages that too few reported for too long: they went without a place.
+    pub dropped: u64,
+    /// Places whose message the leader did not have in time.
+    pub passed_over: u64,
+    /// Reports that this node sent.
+    pub reports: u64,
+    /// Their bytes.
+    pub report_bytes: u64,
+    /// Times that this node told another what it had heard.
+    pub answers: u64,
+}
+
+impl Tally {
+    fn count(&mut self, ordered: &Ordered) {
+        self.ordered += ordered.batches.iter().map(|batch| batch.len() as u64).sum::<u64>();
+        self.forced_pairs += u64::from(ordered.forced_pairs);
+        for len in ordered.cycles() {
+            self.cycles += 1;
+            self.in_cycles += len as u64;
+            self.largest = self.largest.max(len as u64);
+        }
+    }
+
+    fn sent(&mut self, report: &Report) {
+        self.reports += 1;
+        self.report_bytes += u64::from(report.size_bytes());
+    }
+}
+
+/// A node's part in it.
+pub struct State {
+    report_ns: Ns,
+    log: Log,
+    judge: Option<Judge>,
+    sent: Tally,
+}
+
+impl State {
+    pub(super) fn new(fair: &Fair, nodes: u32, leads: bool) -> State {
+        let log = match fair.rule {
+            Rule::Themis(_) => Log::prefix(),
+            Rule::Median(_) => Log::List(Default::default()),
+        };
+        let judge = leads.then(|| Judge::new(fair.rule, fair.report_ns, nodes));
+        State { report_ns: fair.report_ns, log, judge, sent: Tally::default() }
+    }
+
+    /// What is in a block need not be reported any more.
+    pub(super) fn decided(&mut self, block: &Block) {
+        block.entries.iter().for_each(|entry| self.log.decided(entry.envelope.id));
+    }
+
+    pub(super) fn crash(&mut self) {
+        self.log.crash();
+        if let Some(judge) = &mut self.judge {
+            judge.crash();
+        }
+    }
+
+    /// The leader has refused a message.
+    pub(super) fn refuse(&mut self, work: &Work) {
+        if let Some(judge) = &mut self.judge {
+            judge.refuse(work.envelope.id);
+        }
+    }
+
+    /// Messages that wait for their place.
+    pub(super) fn len(&self) -> usize {
+        self.judge.as_ref().map_or(0, Judge::len)
+    }
+
+    pub(super) fn arm(&self, out: &mut Vec<Output>) {
+        out.push(Output::After(self.report_ns, Timer::Report));
+    }
+}
+
+impl Node {
+    fn leader(&self) -> NodeId {
+        match self.orderer {
+            Orderer::Single { leader, .. } => leader,
+            _ => self.id,
+        }
+    }
+
+    /// What the fair order did so far, as far as this node knows it; `None` if there is none.
+    pub fn fair_tally(&self) -> Option<Tally> {
+        let fair = self.fair.as_ref()?;
+        let Tally { reports, report_bytes, answers, .. } = fair.sent;
+        let judged = fair.judge.as_ref().map_or(Tally::default(), |judge| judge.tally);
+        Some(Tally { reports, report_bytes, answers, ..judged })
+    }
+
+    /// A client's message is valid: note when it came; at the leader it waits for its place.
+    pub(super) fn note(
+        &mut self,
+        now: Ns,
+        work: Work,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        let envelope = work.envelope;
+        let full = self.is_full();
+        let Some(fair) = &mut self.fair else { return };
+        if let Some(judge) = &mut fair.judge {
+            if self.known.contains(envelope.id) || judge.holds(envelope.id) {
+                return;
+            }
+            if full {
+                return self.refuse(work, Reason::QueueFull, out);
+            }
+            judge.put(now, envelope);
+        }
+        if !self.included.contains(envelope.id) || matches!(fair.log, Log::Prefix { .. }) {
+            fair.log.note(envelope.id, now);
+        }
+        self.go_on(now, draws, out);
+    }
+
+    /// Time to report; at the leader, to close a round.
+    pub(super) fn report(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+        let (id, leader, seed) = (self.id, self.leader(), self.last_hash());
+        let Some(fair) = &mut self.fair else { return };
+        fair.arm(out);
+        let report = fair.log.report(now);
+        let Some(judge) = &mut fair.judge else {
+            fair.sent.sent(&report);
+            return out.push(Output::Packet { to: leader, packet: Packet::Ordering(report) });
+        };
+        judge.report(id, report);
+        judge.close(now, seed);
+        for (to, next, again) in judge.answers(now) {
+            if to == id {
+                fair.log.confirmed(next, again);
+            } else {
+                fair.sent.answers += 1;
+                out.push(Output::Packet { to, packet: Packet::OrderingHeard { next, again } });
+            }
+        }
+        self.go_on(now, draws, out);
+    }
+
+    /// Another node's report is here.
+    pub(super) fn reported(&mut self, from: NodeId, report: Report) {
+        if let Some(judge) = self.fair.as_mut().and_then(|fair| fair.judge.as_mut()) {
+            judge.report(from, report);
+        }
+    }
+
+    /// The leader says what it has heard.
+    pub(super) fn ordering_heard(&mut self, next: u64, again: bool) {
+        if let Some(fair) = &mut self.fair {
+            fair.log.confirmed(next, again);
+        }
+    }
+
+    /// Messages that have their place go into the mempool.
+    fn go_on(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+        let Some(judge) = self.fair.as_mut().and_then(|fair| fair.judge.as_mut()) else { return };
+        let ready: Vec<(Envelope, Ns)> = judge.ready(now, &self.known);
+        if ready.is_empty() {
+            return;
+        }
+        for (envelope, since) in ready {
+            match self.mempool.push(since, &envelope, envelope) {
+                Ok(displaced) => {
+                    self.known.insert(envelope.id);
+                    self.mempool_bytes += u64::from(envelope.size_bytes);
+                    displaced.into_iter().for_each(|shed| self.forget(shed, Reason::Shed, out));
+                }
+                Err((envelope, reason)) => {
+                    let message = envelope.id;
+                    out.push(Output::Refused { message, reason, retry_after_ns: 0 });
+                }
+            }
+        }
+        self.tell_sequencer(now, draws, out);
+    }
+}

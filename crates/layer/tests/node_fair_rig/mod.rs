@@ -1,0 +1,161 @@
+//! A few nodes under one leader, each of which sees messages when the test says so. Only packets
+//! travel, and the test says which are lost.
+
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+
+use surgetank_layer::gossip;
+use surgetank_layer::machine::{Draws, Machine};
+use surgetank_layer::message::{Class, Envelope};
+use surgetank_layer::node::{
+    Config, Distribution, Fair, FairRule, FairTally, Input, Node, Opening, Ordering, Output,
+    Packet, Service,
+};
+use surgetank_layer::queue::{Reason, Rule};
+use surgetank_layer::sequencer;
+use surgetank_layer::units::{MS, MessageId, NodeId, Ns};
+
+/// Between two reports.
+pub const REPORT: Ns = 50 * MS;
+/// How long a packet is under way.
+const DELAY: Ns = 7 * MS;
+
+struct NoDraws;
+
+impl Draws for NoDraws {
+    fn next_u64(&mut self) -> u64 {
+        unreachable!("fixed times and flooding draw nothing")
+    }
+}
+
+/// Whether a packet from a node, sent then, is lost.
+type Loses = Box<dyn FnMut(Ns, NodeId, &Packet) -> bool>;
+
+pub struct Rig {
+    pub nodes: Vec<Node>,
+    pub loses: Loses,
+    /// Everything that was turned away: (node, message, reason).
+    pub refused: Vec<(NodeId, MessageId, Reason)>,
+    now: Ns,
+    agenda: BTreeMap<(Ns, u64), (NodeId, u32, Input)>,
+    number: u64,
+    epochs: Vec<u32>,
+    down: Vec<bool>,
+}
+
+impl Rig {
+    pub fn new(count: u32, rule: FairRule, mempool_max: usize) -> Rig {
+        let nodes = (0..count).map(|id| Node::new(config(id, count, rule, mempool_max))).collect();
+        let mut rig = Rig {
+            nodes,
+            loses: Box::new(|_, _, _| false),
+            refused: Vec::new(),
+            now: 0,
+            agenda: BTreeMap::new(),
+            number: 0,
+            epochs: vec![0; count as usize],
+            down: vec![false; count as usize],
+        };
+        (0..count).for_each(|node| rig.at(0, node, Input::Start));
+        rig
+    }
+
+    fn push(&mut self, at: Ns, node: NodeId, epoch: u32, input: Input) {
+        self.agenda.insert((at, self.number), (node, epoch, input));
+        self.number += 1;
+    }
+
+    pub fn at(&mut self, at: Ns, node: NodeId, input: Input) {
+        self.push(at, node, u32::MAX, input);
+    }
+
+    /// The node sees these messages one millisecond apart.
+    pub fn sees(&mut self, from: Ns, node: NodeId, messages: &[MessageId]) {
+        for (place, &message) in (0..).zip(messages) {
+            let envelope = Envelope::plain(message, Class::NewOrderSingle, 100, 0);
+            self.at(from + place * MS, node, Input::Client(envelope));
+        }
+    }
+
+    pub fn run(&mut self, until: Ns) {
+        while let Some(entry) = self.agenda.first_entry().filter(|entry| entry.key().0 <= until) {
+            let ((now, _), (node, epoch, input)) = entry.remove_entry();
+            self.now = now;
+            let index = node as usize;
+            match &input {
+                Input::Crash => {
+                    self.epochs[index] += 1;
+                    self.down[index] = true;
+                }
+                Input::Restart => self.down[index] = false,
+                Input::Timer(_) if epoch != self.epochs[index] => continue,
+                _ if self.down[index] => continue,
+                _ => {}
+            }
+            let mut out = Vec::new();
+            self.nodes[index].step(now, input, &mut NoDraws, &mut out);
+            out.into_iter().for_each(|output| self.interpret(node, output));
+        }
+    }
+
+    fn interpret(&mut self, node: NodeId, output: Output) {
+        match output {
+            Output::After(span, timer) => {
+                let epoch = self.epochs[node as usize];
+                self.push(self.now + span, node, epoch, Input::Timer(timer));
+            }
+            Output::Packet { to, packet } if !(self.loses)(self.now, node, &packet) => {
+                self.at(self.now + DELAY, to, Input::Packet { from: node, packet });
+            }
+            Output::Refused { message, reason, .. } => self.refused.push((node, message, reason)),
+            _ => {}
+        }
+    }
+
+    /// What a node has decided, block by block.
+    pub fn blocks(&self, node: NodeId) -> Vec<Vec<MessageId>> {
+        let block = |height| self.nodes[node as usize].block(height);
+        let ids = |b: &std::sync::Arc<surgetank_layer::message::Block>| {
+            b.entries.iter().map(|e| e.envelope.id).collect()
+        };
+        (1..).map_while(block).map(ids).collect()
+    }
+
+    pub fn order(&self, node: NodeId) -> Vec<MessageId> {
+        self.blocks(node).concat()
+    }
+
+    pub fn tally(&self) -> FairTally {
+        self.nodes[0].fair_tally().expect("there is a fair order")
+    }
+}
+
+fn config(id: NodeId, nodes: u32, rule: FairRule, mempool_max: usize) -> Config {
+    let sequencer =
+        sequencer::Config { batch_messages_max: 100, batch_bytes_max: 100_000, window_ns: MS };
+    let fair = Some(Fair { rule, report_ns: REPORT });
+    let service = Service {
+        servers: 1,
+        validation_ns: [0; 8],
+        execution_ns: [0; 8],
+        distribution: Distribution::Fixed,
+    };
+    Config {
+        id,
+        nodes,
+        degree: nodes - 1,
+        gossip: Some(gossip::Config::Flood),
+        rule: Rule::Fifo,
+        ingress_max: 1_000,
+        mempool_max,
+        service,
+        ordering: Ordering::Single { node: 0, sequencer, fair },
+        opening: Opening::at_once(),
+    }
+}
+
+/// A report with something in it.
+pub fn is_report(packet: &Packet) -> bool {
+    matches!(packet, Packet::Ordering(report) if !report.seen.is_empty())
+}

@@ -1,0 +1,114 @@
+"""Fair orders in the world: nothing lost, nothing twice, in the order in which nodes saw it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+
+import surgetank as st
+from surgetank.errors import SurgetankError
+
+FAIR = ("themis", "median")
+
+BASE: dict[str, Any] = {
+    "name": "five",
+    "duration_s": 6.0,
+    "warmup_s": 1.0,
+    "drain_s": 5.0,
+    "flow": {"arrivals": {"kind": "poisson", "rate_per_s": 80.0}},
+    "network": {
+        "nodes": 5,
+        "topology": {"kind": "full"},
+        "delay": {"kind": "uniform", "low_ms": 5.0, "high_ms": 60.0},
+    },
+    "layer": {"consensus": {"kind": "single"}},
+    "trace": {"receipts_every": 1},
+}
+
+
+def small(rule: str, **values: object) -> st.Scenario:
+    """Five nodes that flood, one of which orders under the rule."""
+    return st.Scenario.build(BASE).with_values({"layer.queue.rule": rule} | values)
+
+
+@cache
+def of(rule: str) -> Any:
+    """A run under the rule."""
+    return st.run(small(rule), seed=11)
+
+
+@pytest.mark.parametrize("rule", FAIR)
+def test_every_message_is_executed_once(rule: str) -> None:
+    """Places (height, position) are all different, and nothing is without one."""
+    messages = of(rule).trace["messages"]
+    assert len(messages) > 200
+    assert messages["executed_ns"].null_count() == 0
+    assert not messages.select("height", "position").is_duplicated().any()
+
+
+@pytest.mark.parametrize("rule", FAIR)
+def test_the_order_is_nearer_to_that_of_receipt_than_the_sequencers_own(rule: str) -> None:
+    """First come, first served follows what one node saw; these, what all saw."""
+    fair, own = (of(r).measures["inversions_receive"].value for r in (rule, "fifo"))
+    assert fair <= own
+    assert of(rule).measures["fairness_violations"].value == 0.0
+
+
+@pytest.mark.parametrize("rule", FAIR)
+def test_same_seed_same_trace(rule: str) -> None:
+    """Reports, rounds and their losses are as deterministic as the rest."""
+    values = {"network.loss": 0.02}
+    one, two = (st.run(small(rule, **values), seed=3).trace.trace_hash for _ in range(2))
+    assert one == two
+
+
+@pytest.mark.parametrize("rule", FAIR)
+def test_lost_packets_lose_no_message(rule: str) -> None:
+    """Every copy may be lost with 2 %, reports too; floods are redundant, reports come again."""
+    run = st.run(small(rule, **{"network.loss": 0.02}), seed=4)
+    assert run.trace.stats["lost_packets"] > 100
+    assert run.trace["messages"]["executed_ns"].null_count() == 0
+
+
+@pytest.mark.parametrize("rule", FAIR)
+def test_a_crashed_follower_holds_nobody_up(rule: str) -> None:
+    """One of five may be faulty; what has its gateway elsewhere is executed all the same."""
+    crash = {"kind": "crash", "at_s": 2.0, "duration_s": 2.0, "nodes": [3]}
+    run = st.run(small(rule, faults=[crash]), seed=5)
+    rows = run.trace["messages"]
+    elsewhere = rows.filter(rows["gateway"] != 3)
+    assert elsewhere["executed_ns"].null_count() == 0
+    # Only the very first round has no lists yet.
+    assert run.trace.stats["fair"]["failed"] == (1 if rule == "median" else 0)
+
+
+def test_the_rules_account_of_a_run() -> None:
+    """Counts of rounds, messages and bytes fit together; other rules have none."""
+    run = of("themis")
+    told, messages = run.trace.stats["fair"], len(run.trace["messages"])
+    assert told["ordered"] == messages
+    assert told["rounds"] == pytest.approx(run.trace.end_ns / 50e6, abs=2)
+    followers = 4
+    # Every follower says every message once: 8 bytes each, and 40 a report.
+    told_bytes = 40 * told["reports"] + 8 * followers * messages
+    assert told["report_bytes"] == pytest.approx(told_bytes, rel=0.01)
+    assert run.measures["fair_unplaced_share"].value == 0.0
+    assert of("fifo").trace.stats["fair"] is None
+    assert "fair_cycle_share" not in of("fifo").measures
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"layer.consensus": {"kind": "tendermint"}}, "consensus.kind` single"),
+        ({"layer.gossip": {"kind": "direct"}}, "gossip.kind` flood or mesh"),
+        ({"layer.queue.fair.faulty": 2}, "4f"),
+        ({"layer.queue.fair.gamma": 0.5}, "gamma"),
+    ],
+)
+def test_what_does_not_fit_is_refused(values: dict[str, object], says: str) -> None:
+    """One clear error that names the mend."""
+    with pytest.raises(SurgetankError, match=says.replace(".", r"\.")):
+        small("themis", **values)
