@@ -19,13 +19,13 @@ import argparse
 import asyncio
 import heapq
 import json
+import queue
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 
 from simulator import ROOT, machine, rate
@@ -141,12 +141,9 @@ def peers(buffers: list[bytes], repeats: int) -> list[Row]:
             while heap:
                 heapq.heappop(heap)
 
-
-    standard_queue = import_module("queue").PriorityQueue
-
     def with_queue() -> None:
         for batch in batches:
-            waiting = standard_queue()
+            waiting: queue.PriorityQueue[tuple[int, int, bytes]] = queue.PriorityQueue()
             for item in batch:
                 waiting.put(item)
             for _ in batch:

@@ -1,6 +1,6 @@
 """Queue rules under ten times the load that a node can validate, and what a rule in Python costs.
 
-    python benchmarks/rules.py            # the tables of docs/queue.md and docs/plugins.md
+python benchmarks/rules.py            # the tables of docs/queue.md and docs/plugins.md
 """
 
 from __future__ import annotations
