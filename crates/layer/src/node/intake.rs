@@ -39,6 +39,7 @@ impl Node {
         draws: &mut dyn Draws,
         out: &mut Vec<Output>,
     ) {
+        self.note_arrival(now, work.envelope.id);
         if self.serving < self.service.servers {
             return self.serve(now, work, draws, out);
         }
@@ -113,7 +114,7 @@ impl Node {
     }
 
     /// Whether this node has a mempool.
-    fn orders(&self) -> bool {
+    pub(super) fn orders(&self) -> bool {
         match &self.orderer {
             Orderer::None => false,
             Orderer::Single { sequencer, .. } => sequencer.is_some(),
@@ -131,6 +132,11 @@ impl Node {
         if self.known.contains(envelope.id) {
             return;
         }
+        // Others' clients have asked at their own gateways; the only orderer answers for all.
+        let only = matches!(self.orderer, Orderer::Single { .. }) && work.from != CLIENT;
+        if let Some(retry_after_ns) = self.too_many(&envelope).filter(|_| only) {
+            return self.refuse_for(work, Reason::Throttled, retry_after_ns, out);
+        }
         match self.mempool.push(now, &envelope, envelope) {
             Ok(None) => {}
             Ok(Some(displaced)) => self.forget(displaced, Reason::Shed, out),
@@ -145,15 +151,27 @@ impl Node {
     pub(super) fn forget(&mut self, envelope: Envelope, reason: Reason, out: &mut Vec<Output>) {
         self.mempool_bytes -= u64::from(envelope.size_bytes);
         self.known.remove(envelope.id);
+        self.note_refusal(envelope.id);
         out.push(Output::Refused { message: envelope.id, reason, retry_after_ns: 0 });
     }
 
     /// Says no where somebody listens: to the client at its gateway, and from the only sequencer.
     pub(super) fn refuse(&mut self, work: Work, reason: Reason, out: &mut Vec<Output>) {
+        self.refuse_for(work, reason, 0, out);
+    }
+
+    fn refuse_for(
+        &mut self,
+        work: Work,
+        reason: Reason,
+        retry_after_ns: Ns,
+        out: &mut Vec<Output>,
+    ) {
         self.fair.iter_mut().for_each(|fair| fair.refuse(&work));
         let only_chance = matches!(self.orderer, Orderer::Single { .. }) && self.orders();
+        self.note_refusal(work.envelope.id);
         if work.from == CLIENT || only_chance {
-            out.push(Output::Refused { message: work.envelope.id, reason, retry_after_ns: 0 });
+            out.push(Output::Refused { message: work.envelope.id, reason, retry_after_ns });
         }
     }
 
