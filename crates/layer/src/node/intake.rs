@@ -39,6 +39,11 @@ impl Node {
         draws: &mut dyn Draws,
         out: &mut Vec<Output>,
     ) {
+        if work.from == GATEWAY
+            && let Some(retry_after_ns) = self.too_many(&work.envelope)
+        {
+            return self.refuse_for(work, Reason::Throttled, retry_after_ns, out);
+        }
         self.note_arrival(now, work.envelope.id);
         if self.serving < self.service.servers {
             return self.serve(now, work, draws, out);
@@ -127,14 +132,19 @@ impl Node {
         self.mempool_len() >= self.mempool.capacity()
     }
 
+    /// Whether one node orders for all.
+    fn is_only(&self) -> bool {
+        matches!(self.orderer, Orderer::Single { .. })
+    }
+
     fn enqueue(&mut self, now: Ns, work: Work, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         let envelope = work.envelope;
         if self.known.contains(envelope.id) {
             return;
         }
-        // Others' clients have asked at their own gateways; the only orderer answers for all.
-        let only = matches!(self.orderer, Orderer::Single { .. }) && work.from != CLIENT;
-        if let Some(retry_after_ns) = self.too_many(&envelope).filter(|_| only) {
+        // What came straight from a gateway was asked about before it was validated.
+        let here = work.from == CLIENT || work.from == GATEWAY;
+        if let Some(retry_after_ns) = self.too_many(&envelope).filter(|_| !here && self.is_only()) {
             return self.refuse_for(work, Reason::Throttled, retry_after_ns, out);
         }
         match self.mempool.push(now, &envelope, envelope) {
@@ -168,7 +178,7 @@ impl Node {
         out: &mut Vec<Output>,
     ) {
         self.fair.iter_mut().for_each(|fair| fair.refuse(&work));
-        let only_chance = matches!(self.orderer, Orderer::Single { .. }) && self.orders();
+        let only_chance = self.is_only() && self.orders();
         self.note_refusal(work.envelope.id);
         if work.from == CLIENT || only_chance {
             out.push(Output::Refused { message: work.envelope.id, reason, retry_after_ns });
