@@ -126,7 +126,10 @@ impl Node {
         let order = (envelope.order > 0).then_some(u64::from(envelope.order));
         let Some(ask) = Ask::of(envelope, order) else { return Ok(()) };
         let load = Load { height, ..Load::default() };
-        admission.gate.admit(now, &ask, &load).map_err(|no| (said(no.reason), no.retry_after_ns))?;
+        admission
+            .gate
+            .admit(now, &ask, &load)
+            .map_err(|no| (said(no.reason), no.retry_after_ns))?;
         let owed = admission.gate.owed(now, ask.kind);
         if owed > 0 {
             out.push(Output::Charged(envelope.id, owed));
