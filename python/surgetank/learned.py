@@ -34,7 +34,8 @@ _UNIT_NS: Final = 1e7
 class Learned(Controller):
     """LinUCB on moves; needs the extra `learn`.
 
-    Reward of a move: −ln(1 + p99 sojourn / 10 ms) − 2 · refused share, over the interval after it.
+    Rewards are negative and every model starts at zero: a move not tried yet looks good. Reward of
+    a move: −ln(1 + p99 sojourn / 10 ms) − 2 · refused share, over the interval after it.
     """
 
     def __init__(self, seed: int) -> None:
@@ -50,7 +51,7 @@ class Learned(Controller):
                 place='layer.tuning.controller = "learned"',
                 mend='Install it with pip install "surgetank[learn]"',
             ) from None
-        self._policy: Any = LinUCBDisjoint(alpha=1.0, beta=4.0, burn_in=1, seed=seed)
+        self._policy: Any = LinUCBDisjoint(alpha=1.0, beta=4.0, seed=seed)
         self._made: tuple[int, dict[str, float]] | None = None
 
     def control(self, observation: Observation) -> Wishes:

@@ -13,7 +13,7 @@ use surgetank_layer::units::{MS, NEVER, NodeId, Ns, SECOND};
 
 use super::super::Plugins;
 use super::super::clients::micros;
-use crate::scenario::{self, Consensus, Scenario, WorkUnit, ms};
+use crate::scenario::{self, Consensus, QueueRule, Scenario, WorkUnit, ms};
 use crate::seed::Seed;
 
 /// Rates are kept over this span, so that a thousandth of a message per second is a rate.
@@ -149,8 +149,9 @@ fn price(price: &scenario::FeeRule) -> (Price, Unit) {
 
 fn tuning(scenario: &Scenario, seed: &Seed, plugins: &Plugins, id: NodeId) -> node::Tuning {
     let asked = &scenario.layer.tuning;
-    let bounds = bounds(&asked.bounds);
-    let first = bounds.clamp(&first(scenario));
+    let first = first(scenario);
+    let bounds = bounds(scenario, &first);
+    let first = bounds.clamp(&first);
     let interval_ns = ms(asked.interval_ms).max(MS);
     if let Some(rows) = &plugins.decisions {
         // What consensus changes by itself (knobs from 11 on) it changes by itself again.
@@ -199,20 +200,21 @@ fn first(scenario: &Scenario) -> Setting {
     }
 }
 
-fn bounds(asked: &scenario::Bounds) -> Bounds {
-    let least = Setting {
-        batch_messages_max: asked.batch_least.max(1),
-        window_ns: ms(asked.window_least_ms),
-        admission_limit: asked.limit_least.max(1),
-        lane_weights: [asked.weight_least.max(1); 8],
+/// What does not apply has no room to move.
+fn bounds(scenario: &Scenario, first: &Setting) -> Bounds {
+    let asked = &scenario.layer.tuning.bounds;
+    let windows = matches!(scenario.layer.consensus, Consensus::Single { .. });
+    let lanes = scenario.layer.queue.rule == QueueRule::Lanes;
+    let setting = |batch: u32, window_ms: f64, limit: u32, weight: u8| Setting {
+        batch_messages_max: batch.max(1),
+        window_ns: if windows { ms(window_ms) } else { first.window_ns },
+        admission_limit: limit.max(1),
+        lane_weights: if lanes { [weight.max(1); 8] } else { first.lane_weights },
     };
-    let most = Setting {
-        batch_messages_max: asked.batch_most,
-        window_ns: ms(asked.window_most_ms),
-        admission_limit: asked.limit_most,
-        lane_weights: [asked.weight_most; 8],
-    };
-    Bounds::new(least, most)
+    Bounds::new(
+        setting(asked.batch_least, asked.window_least_ms, asked.limit_least, asked.weight_least),
+        setting(asked.batch_most, asked.window_most_ms, asked.limit_most, asked.weight_most),
+    )
 }
 
 fn adaptive(asked: &scenario::Strain) -> Strain {
