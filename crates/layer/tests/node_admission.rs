@@ -46,7 +46,7 @@ fn node(rule: Rule, ordering: Ordering) -> Node {
 
 fn single(window_ns: Ns, batch_messages_max: u32) -> Ordering {
     let sequencer = sequencer::Config { batch_messages_max, batch_bytes_max: 10_000, window_ns };
-    Ordering::Single { node: 0, sequencer }
+    Ordering::Single { node: 0, sequencer, fair: None }
 }
 
 fn admission(remember: bool) -> Admission {

@@ -65,7 +65,7 @@ impl Node {
 
     /// Messages that wait here for validation or for ordering.
     pub fn on_the_way(&self) -> u32 {
-        (self.ingress.len() + self.serving as usize + self.mempool.len()) as u32
+        (self.ingress.len() + self.serving as usize + self.mempool_len()) as u32
     }
 
     /// How long what waits here will take, by the mean times of an order: at the slower of
@@ -81,7 +81,7 @@ impl Node {
 
     fn work_ns(&self, order: usize) -> Ns {
         let waits = self.ingress.len() as u64 + u64::from(self.serving);
-        let decided = self.mempool.len() + self.execution_len();
+        let decided = self.mempool_len() + self.execution_len();
         let checks = waits * self.service.validation_ns[order] / u64::from(self.service.servers);
         let executes = (waits + decided as u64) * self.service.execution_ns[order];
         (checks.max(executes) as f64 * self.slow) as Ns

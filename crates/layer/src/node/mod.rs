@@ -26,6 +26,7 @@ mod busy;
 mod execute;
 mod fair;
 mod intake;
+mod life;
 mod misdeeds;
 mod opening;
 mod order;
@@ -46,8 +47,8 @@ use crate::queue::{self, Queue};
 use crate::sequencer::{self, Sequencer};
 use crate::units::{Digest, Height, MessageId, NodeId, Ns, Peer};
 
-pub use fair::{Fair, Report, Rule as FairRule, Sight, Tally as FairTally};
 pub use admit::{Admission, Unit};
+pub use fair::{Fair, Report, Rule as FairRule, Sight, Tally as FairTally};
 pub use opening::{Opening, Places, Shares, place};
 pub use service::{Distribution, Service};
 pub use strain::{Span, Strain};
@@ -425,50 +426,6 @@ impl Node {
             Orderer::Tendermint { machine, .. } => Some(machine),
             _ => None,
         }
-    }
-
-    fn start(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
-        self.gossip_step(now, gossip::Input::Start, draws, out);
-        self.begin_tuning(out);
-        if let Orderer::Tendermint { rebroadcast_ns, .. } = self.orderer {
-            out.push(Output::After(rebroadcast_ns, Timer::Rebroadcast));
-        }
-        self.consensus_step(now, tendermint::Input::Start, draws, out);
-        self.fair.iter().for_each(|fair| fair.arm(out));
-    }
-
-    fn crash(&mut self, now: Ns) {
-        self.validation_busy.stop(now);
-        self.consensus_busy.stop(now);
-        self.execution_busy.stop(now);
-        self.ingress.clear();
-        self.hearing.clear();
-        self.mempool.clear();
-        self.mempool_bytes = 0;
-        self.serving = 0;
-        self.executing = false;
-        self.opening.crash();
-        self.fair.iter_mut().for_each(|fair| fair.crash());
-        // What was only in memory may come again.
-        self.known = self.included.clone();
-        self.sync = sync::State::default();
-    }
-
-    fn restart(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
-        self.gossip_step(now, gossip::Input::Start, draws, out);
-        if let Orderer::Tendermint { rebroadcast_ns, .. } = self.orderer {
-            out.push(Output::After(rebroadcast_ns, Timer::Rebroadcast));
-        }
-        self.begin_tuning(out);
-        for (at, timeout) in &self.armed {
-            out.push(Output::After(at.saturating_sub(now), Timer::Consensus(*timeout)));
-        }
-        for height in self.executed + 1..=self.chain.len() as Height {
-            self.seal(now, height, true, draws, out);
-        }
-        self.execute_next(now, draws, out);
-        self.ask_for_blocks(now, out);
-        self.fair.iter().for_each(|fair| fair.arm(out));
     }
 }
 
