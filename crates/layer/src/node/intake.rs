@@ -111,6 +111,12 @@ impl Node {
             }
             (None, _) => {}
         }
+        // The only orderer answers for all. What came from a client or straight from its gateway
+        // was asked about before it was validated.
+        let late = work.from != CLIENT && work.from != GATEWAY && self.is_only() && self.orders();
+        if let Some(retry_after_ns) = self.too_many(&envelope).filter(|_| late) {
+            return self.refuse_for(work, Reason::Throttled, retry_after_ns, out);
+        }
         if self.fair.is_some() {
             self.note(now, work, draws, out);
         } else if self.orders() {
@@ -141,11 +147,6 @@ impl Node {
         let envelope = work.envelope;
         if self.known.contains(envelope.id) {
             return;
-        }
-        // What came straight from a gateway was asked about before it was validated.
-        let here = work.from == CLIENT || work.from == GATEWAY;
-        if let Some(retry_after_ns) = self.too_many(&envelope).filter(|_| !here && self.is_only()) {
-            return self.refuse_for(work, Reason::Throttled, retry_after_ns, out);
         }
         match self.mempool.push(now, &envelope, envelope) {
             Ok(None) => {}
