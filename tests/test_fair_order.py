@@ -56,6 +56,16 @@ def test_the_order_is_nearer_to_that_of_receipt_than_the_sequencers_own(rule: st
     assert of(rule).measures["fairness_violations"].value == 0.0
 
 
+def test_the_safe_extraction_waits_longer_and_breaks_no_promise() -> None:
+    """What may still have somebody before it stays for another round."""
+    safe = st.run(small("themis", **{"layer.queue.fair.extraction": "safe"}), seed=11)
+    told, paper = safe.trace.stats["fair"], of("themis").trace.stats["fair"]
+    assert told["ordered"] == paper["ordered"] and told["deferred"] > paper["deferred"]
+    assert safe.measures["fairness_violations"].value == 0.0
+    slower, quicker = (r.measures["delay_mean_ms"].value for r in (safe, of("themis")))
+    assert slower > quicker
+
+
 @pytest.mark.parametrize("rule", FAIR)
 def test_same_seed_same_trace(rule: str) -> None:
     """Reports, rounds and their losses are as deterministic as the rest."""

@@ -1,4 +1,4 @@
-"""What a user brings to a run: a queue rule written in Python.
+"""What a user brings to a run: a queue rule or a controller written in Python.
 
 A scenario names it by module and class, `rule = "my_rules:Lottery"`; the module is found as
 `import` finds it, and in the current directory. The class is made without arguments, twice for
@@ -14,13 +14,23 @@ import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 from blake3 import blake3
 
 from surgetank.errors import SurgetankError
 
-__all__ = ["QueueRule", "Ticket", "digest", "is_plugin", "load_plugin"]
+__all__ = [
+    "Controller",
+    "Observation",
+    "QueueRule",
+    "Setting",
+    "Ticket",
+    "Wishes",
+    "digest",
+    "is_plugin",
+    "load_plugin",
+]
 
 
 class Ticket(Protocol):
@@ -67,6 +77,64 @@ class QueueRule:
         while (place := twin.pop(0)) is not None:
             places.append(place)
         return places
+
+
+class Setting(Protocol):
+    """Numbers that can be tuned."""
+
+    batch_messages_max: int
+    window_ns: int
+    """How long a batch stays open; 0 under Tendermint."""
+    admission_limit: int
+    """Orders are refused while so many messages wait at the node."""
+    lane_weights: list[int]
+    """By class number, under the rule `lanes`."""
+
+
+class Observation(Protocol):
+    """What a node has seen since it last asked its controller."""
+
+    now_ns: int
+    served: int
+    """Messages that it put into blocks; the sojourns (arrival to block) are theirs."""
+    refused: int
+    sojourn_min_ns: int
+    sojourn_mean_ns: int
+    sojourn_p50_ns: int
+    sojourn_p99_ns: int
+    inflight: int
+    """Most messages that waited at once."""
+    backlog_ns: int
+    """How long the work that waits will take."""
+    now_set: Setting
+    least: Setting
+    most: Setting
+
+
+class Wishes(TypedDict, total=False):
+    """What to set; what is left out stays."""
+
+    batch_messages_max: int
+    window_ns: int
+    admission_limit: int
+    lane_weights: list[int]
+    on: int
+    """On what number it was decided: for the trace."""
+
+
+class Controller:
+    """Tunes a node that makes blocks. Made once for every such node, with a seed of its own.
+
+    Wishes are cut to the scenario's bounds. The same seed and observations must give the same
+    wishes.
+    """
+
+    def __init__(self, seed: int) -> None:
+        """`seed` follows from the run's seed and the node."""
+
+    def control(self, observation: Observation) -> Wishes:
+        """Asked every `layer.tuning.interval_ms`."""
+        raise NotImplementedError
 
 
 def is_plugin(name: str) -> bool:

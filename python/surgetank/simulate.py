@@ -6,9 +6,12 @@ import json
 import traceback
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
+
+import polars as pl
 
 from surgetank.errors import SurgetankError
-from surgetank.plugins import QueueRule, is_plugin, load_plugin
+from surgetank.plugins import Controller, QueueRule, is_plugin, load_plugin
 from surgetank.scenario import Scenario
 from surgetank.tape import Tape
 from surgetank.trace import Run, Trace
@@ -48,19 +51,20 @@ def simulate(
     seed: int | None = None,
     tape: Tape | None = None,
     progress: Progress | None = None,
+    decisions: pl.DataFrame | None = None,
 ) -> Trace:
     """Runs a scenario in the deterministic world.
 
     With a tape, give the scenario as `with_tape` makes it. The trace of a run that `progress`
-    stopped is marked incomplete.
+    stopped is marked incomplete. With the table `decisions` of an earlier run, these are set at
+    their times, and no controller is asked.
 
     Raises:
         SurgetankError: if the core cannot build the scenario.
     """
     chosen = scenario.seed if seed is None else seed
     recorded = None if tape is None else tape.as_core()
-    rule = scenario.layer.queue.rule
-    plugins = {"rule": load_plugin(rule, QueueRule)} if is_plugin(rule) else {}
+    plugins = _plugins(scenario, decisions)
     try:
         out = compiled().run(scenario.to_core(), chosen, recorded, progress, plugins)
     except ValueError as error:
@@ -81,12 +85,26 @@ def simulate(
     )
 
 
+def _plugins(scenario: Scenario, decisions: pl.DataFrame | None) -> dict[str, Any]:
+    rule, controller = scenario.layer.queue.rule, scenario.layer.tuning.plugin
+    plugins: dict[str, Any] = {}
+    if is_plugin(rule):
+        plugins["rule"] = load_plugin(rule, QueueRule)
+    if decisions is not None:
+        plugins["decisions"] = decisions.rows()
+    elif controller:
+        plugins["controller"] = load_plugin(controller, Controller)
+    return plugins
+
+
 def _plugin_failed(scenario: Scenario, error: Exception) -> SurgetankError:
     """Where in the user's file it went wrong."""
     frames = traceback.extract_tb(error.__traceback__)
-    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else scenario.layer.queue.rule
-    what = f"{scenario.layer.queue.rule} raised {type(error).__name__}: {error}"
-    return SurgetankError(what, place=where, mend="Mend the rule and run again")
+    rule, controller = scenario.layer.queue.rule, scenario.layer.tuning.plugin
+    names = " or ".join(([rule] if is_plugin(rule) else []) + ([controller] if controller else []))
+    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else names
+    what = f"{names} raised {type(error).__name__}: {error}"
+    return SurgetankError(what, place=where, mend="Mend it and run again")
 
 
 def with_tape(scenario: Scenario, tape: Tape) -> Scenario:

@@ -3,6 +3,7 @@
 #![allow(unsafe_code, missing_docs)]
 
 mod columns;
+mod control;
 mod options;
 mod pipe;
 mod plugin;
@@ -31,7 +32,8 @@ fn build() -> String {
 
 /// Runs a scenario. `progress(simulated_s, messages, events)` is called about ten times a second of
 /// wall time; when it returns False the run stops and what was measured so far is returned.
-/// `plugins` holds factories of what the user brings: `rule`, a queue rule.
+/// `plugins` holds factories of what the user brings: `rule`, a queue rule, and `controller`; and
+/// `decisions`, rows of an earlier run's table that are played instead of asking controllers.
 #[pyfunction]
 #[pyo3(signature = (scenario_json, seed, tape=None, progress=None, plugins=None))]
 fn run<'py>(
@@ -79,6 +81,12 @@ fn plugins_of(given: Option<&Bound<'_, PyDict>>, failure: &Failure) -> PyResult<
     let Some(given) = given else { return Ok(plugins) };
     if let Some(factory) = given.get_item("rule")? {
         plugins.rule = Some(Box::new(PyRule::new(&factory, failure.clone())?));
+    }
+    if let Some(factory) = given.get_item("controller")? {
+        plugins.controller = Some(control::factory(factory.unbind(), failure.clone()));
+    }
+    if let Some(rows) = given.get_item("decisions")? {
+        plugins.decisions = Some(control::decisions(&rows)?);
     }
     Ok(plugins)
 }

@@ -268,6 +268,16 @@ pub enum Body {
 }
 
 impl Body {
+    /// The number of the order that it is about, in 32 bits; 0 if it is about none.
+    pub fn order(&self) -> u32 {
+        match self {
+            Body::NewOrderSingle(new) => new.cl_ord_id as u32,
+            Body::OrderCancelRequest(cancel) => cancel.orig_cl_ord_id as u32,
+            Body::OrderCancelReplaceRequest(replace) => replace.orig_cl_ord_id as u32,
+            _ => 0,
+        }
+    }
+
     /// The class of this body.
     pub fn class(&self) -> Class {
         match self {
@@ -325,12 +335,15 @@ pub struct Envelope {
     pub fee_micros: u32,
     /// It is void in blocks above this height; 0 = never.
     pub expires: u32,
+    /// The order that it is (ClOrdID), replaces or cancels (OrigClOrdID), counted by its account in
+    /// 32 bits; 0 = it is about none.
+    pub order: u32,
 }
 
 impl Envelope {
     /// One that pays nothing, never expires and says nothing more of itself.
     pub fn plain(id: MessageId, class: Class, size_bytes: u32, account: AccountId) -> Envelope {
-        Envelope { id, class, flags: 0, size_bytes, account, fee_micros: 0, expires: 0 }
+        Envelope { id, class, flags: 0, size_bytes, account, fee_micros: 0, expires: 0, order: 0 }
     }
 
     /// Whether all of these flags are set.

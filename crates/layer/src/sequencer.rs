@@ -117,6 +117,17 @@ impl Sequencer {
         }
     }
 
+    /// From now on batches close at this many messages, or after this long.
+    pub fn tune(&mut self, batch_messages_max: u32, window_ns: Ns) {
+        self.config.batch_messages_max = batch_messages_max.max(1);
+        self.config.window_ns = window_ns;
+    }
+
+    /// Most messages in a batch and its window, as they are now.
+    pub fn tuned(&self) -> (u32, Ns) {
+        (self.config.batch_messages_max, self.config.window_ns)
+    }
+
     /// Height of the last batch; 0 before the first.
     pub fn height(&self) -> Height {
         self.height

@@ -122,11 +122,9 @@ def _gain_and_loss(trace: Trace, rows: pl.DataFrame, uncovered: float) -> list[M
 
 
 def _message_fees(trace: Trace) -> float:
-    """Fees of the attacker's executed messages, where the rule makes anybody pay."""
-    if trace.scenario["layer"]["queue"]["rule"] != "fee":
-        return 0.0
-    own = trace["messages"].filter(pl.col("source") == ATTACKER, pl.col("outcome") == 1)
-    return float(own["fee_micros"].sum()) / 1e6
+    """What the attacker paid for its executed messages: bids under rule `fee`, else the price."""
+    own = trace["messages"].filter(pl.col("source") == ATTACKER)
+    return float(own["paid_micros"].sum()) / 1e6
 
 
 def _lane(trace: Trace) -> float:

@@ -196,6 +196,10 @@ class Fees(Section):
     maker_usd: NonNegative = Field(0.02, le=1_000, description="makers, USD")
     keeper_usd: NonNegative = Field(0.5, le=1_000, description="keepers, USD")
     oracle_usd: NonNegative = Field(0.5, le=1_000, description="oracles, USD")
+    escalation: Number = Field(
+        1.25, ge=1, le=10, description="who bid too little and tries again bids so many times more"
+    )
+    max_usd: NonNegative = Field(1.0, le=1_000, description="... up to this, USD")
 
 
 class Flow(Section):

@@ -6,9 +6,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from surgetank.plugins import QueueRule, digest, is_plugin
+from surgetank.plugins import Controller, QueueRule, digest, is_plugin
+from surgetank.scenario.admission import Admission
 from surgetank.scenario.queue import FAIR, Queue
 from surgetank.scenario.section import NonNegative, Number, Positive, Section, Whole
+from surgetank.scenario.tuning import Strain, Tuning
 
 
 class Direct(Section):
@@ -141,6 +143,27 @@ class Tendermint(Section):
     rebroadcast_ms: Positive = Field(
         1_000.0, description="a node without progress for so long says its last words again, ms"
     )
+    adaptive: bool = Field(
+        False, description="block time and timeouts follow the strain, and what can wait waits"
+    )
+    strain: Strain = Field(default_factory=Strain, description="how far, if `adaptive`")
+
+    @model_validator(mode="after")
+    def _starts_inside(self) -> Self:
+        if not self.adaptive:
+            return self
+        for name, value in (
+            ("commit", self.timeout_commit_ms),
+            ("propose", self.timeout_propose_ms),
+            ("vote", self.timeout_vote_ms),
+        ):
+            least, most = (getattr(self.strain, f"{name}_{end}_ms") for end in ("least", "most"))
+            if not least <= value <= most:
+                raise ValueError(
+                    f"`timeout_{name}_ms` must be within `strain.{name}_least_ms` and "
+                    f"`strain.{name}_most_ms`, from which `adaptive` starts"
+                )
+        return self
 
 
 Consensus = Annotated[Nobody | Single | Tendermint, Field(discriminator="kind")]
@@ -150,21 +173,28 @@ class Layer(Section):
     """The messaging layer of every node."""
 
     gossip: Gossip = Field(default_factory=Flood, description="how messages spread")
+    admission: Admission = Field(default_factory=Admission, description="who is let in")
     queue: Queue = Field(default_factory=Queue, description="how messages wait")
+    tuning: Tuning = Field(
+        default_factory=Tuning, description="who sets batches, admission limit and lane weights"
+    )
     service: Service = Field(default_factory=Service, description="how long work takes")
     consensus: Consensus = Field(default_factory=Tendermint, description="who orders messages")
 
     @property
     def plugins(self) -> dict[str, str]:
         """What the user brings: which part of the layer → digest of the source."""
-        rule = self.queue.rule
-        return {"rule": digest(rule, QueueRule)} if is_plugin(rule) else {}
+        rule, controller = self.queue.rule, self.tuning.plugin
+        found = {"rule": digest(rule, QueueRule)} if is_plugin(rule) else {}
+        return found | ({"controller": digest(controller, Controller)} if controller else {})
 
     def core(self) -> dict[str, Any]:
         """As the core reads it."""
         data = self.model_dump(mode="json")
         if is_plugin(self.queue.rule):
             data["queue"]["rule"] = "custom"
+        if self.tuning.plugin:
+            data["tuning"]["controller"] = "custom"
         return data
 
     @model_validator(mode="after")

@@ -84,7 +84,9 @@ class Fair(Section):
         50.0, description="between two reports of a node, and two rounds of the leader, ms"
     )
     extraction: Literal["safe", "paper"] = Field(
-        "safe", description="what leaves a round of `themis`: see docs/fairness.md"
+        "paper",
+        description="what leaves a round of `themis`; `safe` keeps the promise to the letter and "
+        "stalls once cycles join into an endless chain: see docs/fairness.md",
     )
 
 

@@ -16,12 +16,14 @@ from surgetank.errors import SurgetankError
 
 __all__ = [
     "CLASSES",
+    "KNOBS",
     "MARKET_KINDS",
     "OUTCOMES",
     "REASONS",
     "SCHEMA",
     "SOURCES",
     "STAGES",
+    "WHYS",
     "Column",
     "check_table",
     "empty_table",
@@ -83,6 +85,30 @@ MARKET_KINDS: Final = (
 )
 """Names of `market.kind`."""
 
+KNOBS: Final = (
+    "batch_messages_max",
+    "window_ns",
+    "admission_limit",
+    *(f"weight of {name}" for name in CLASSES),
+    "timeout_commit_ns",
+    "timeout_propose_ns",
+    "timeout_vote_ns",
+    "throttle",
+)
+"""Names of `decisions.knob`."""
+
+WHYS: Final = (
+    "",
+    "bounds",
+    "sojourn above target",
+    "sojourn below target",
+    "gradient",
+    "outside",
+    "strain rises",
+    "strain falls",
+)
+"""Names of `decisions.why`."""
+
 STAGES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "client_link": ("created_ns", "gateway_ns"),
@@ -125,6 +151,7 @@ SCHEMA: Final[Mapping[str, Mapping[str, Column]]] = MappingProxyType(
             "height": _U32_OR_NULL,
             "position": _U32_OR_NULL,
             "fee_micros": _U32,
+            "paid_micros": _U32,
             "created_ns": _U64,
             "gateway_ns": _U64_OR_NULL,
             "admitted_ns": _U64_OR_NULL,
@@ -188,6 +215,16 @@ SCHEMA: Final[Mapping[str, Mapping[str, Column]]] = MappingProxyType(
             "asked": _F64,
             "measured": _F64_OR_NULL,
             "samples": _U64,
+        },
+        "decisions": {
+            "time_ns": _U64,
+            "node": _U32,
+            "knob": _U8,
+            "from": _U64,
+            "to": _U64,
+            "why": _U8,
+            "on": _U64,
+            "clamped": _U8,
         },
     }
 )

@@ -217,6 +217,10 @@ pub struct Fees {
     pub keeper_usd: f64,
     /// Oracles.
     pub oracle_usd: f64,
+    /// A bid that was too low is multiplied by this when the message is sent again.
+    pub escalation: f64,
+    /// Bids do not rise above this.
+    pub max_usd: f64,
 }
 
 /// Traders who react to a falling (or rising) price.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Queue;
+use super::{Admission, Queue, Strain, Tuning};
 
 /// The messaging layer of every node.
 #[derive(Clone, Debug, Deserialize)]
@@ -10,8 +10,12 @@ use super::Queue;
 pub struct Layer {
     /// How messages spread.
     pub gossip: Gossip,
+    /// Who is let in.
+    pub admission: Admission,
     /// How they wait, before validation (ingress) and before ordering (mempool).
     pub queue: Queue,
+    /// Who sets batch size, window, admission limit and lane weights.
+    pub tuning: Tuning,
     /// How long a node works on one.
     pub service: Service,
     /// Who orders them.
@@ -154,5 +158,9 @@ pub enum Consensus {
         block_bytes_max: u32,
         /// A node without progress for this long sends its latest proposal and votes again.
         rebroadcast_ms: f64,
+        /// Whether block time and timeouts follow the strain.
+        adaptive: bool,
+        /// How far, if they do.
+        strain: Strain,
     },
 }

@@ -4,19 +4,23 @@
 //! JSON in which everything is spelt out. One word per section: the TOML table, the pydantic class
 //! and the file here have the same name. Unknown keys are refused on both sides.
 
+mod admission;
 mod attack;
 mod flow;
 mod layer;
 mod market;
 mod network;
 mod queue;
+mod tuning;
 
+pub use admission::*;
 pub use attack::*;
 pub use flow::*;
 pub use layer::*;
 pub use market::*;
 pub use network::*;
 pub use queue::*;
+pub use tuning::*;
 
 use serde::Deserialize;
 use surgetank_layer::units::{Ns, ns};

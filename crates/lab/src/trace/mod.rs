@@ -4,6 +4,7 @@
 mod tables;
 
 use surgetank_layer::message::Message;
+use surgetank_layer::node::Change;
 use surgetank_layer::units::{Height, MessageId, NEVER, NodeId, Ns, Price};
 
 pub use tables::tables;
@@ -117,6 +118,8 @@ pub struct Record {
     pub size_bytes: u32,
     /// What its sender offers to be served earlier, in millionths of a USD.
     pub fee_micros: u32,
+    /// What it owes if it is executed, in millionths of a USD.
+    pub owed_micros: u32,
     /// Where it enters.
     pub gateway: NodeId,
     /// Who sent it.
@@ -162,6 +165,7 @@ impl Record {
             message,
             size_bytes,
             fee_micros: 0,
+            owed_micros: 0,
             gateway,
             source,
             serial,
@@ -320,4 +324,15 @@ pub struct LaneRow {
     pub controller: u32,
     /// For how much, in millionths of a USD.
     pub price_micros: u64,
+}
+
+/// A node's setting was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecisionRow {
+    /// When.
+    pub time_ns: Ns,
+    /// At which node.
+    pub node: NodeId,
+    /// What, why, from and to.
+    pub change: Change,
 }

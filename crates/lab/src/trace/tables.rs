@@ -1,6 +1,6 @@
 //! A finished (or interrupted) world, told as tables.
 
-use super::{Column, GaugeRow, MarketRow, Record, Table};
+use super::{Column, DecisionRow, GaugeRow, MarketRow, Outcome, Record, Table};
 use crate::scenario::FaultKind;
 use crate::world::World;
 
@@ -14,6 +14,7 @@ pub fn tables(world: &World) -> Vec<Table> {
         gauges(world),
         market(world.market_rows()),
         faults(world),
+        decisions(world.decisions()),
     ]
 }
 
@@ -42,6 +43,7 @@ fn messages(world: &World) -> Table {
         ("height", Column::OptionU32(records.iter().map(height).collect())),
         ("position", Column::OptionU32(records.iter().map(|r| r.position).collect())),
         ("fee_micros", u32s(records, |r| r.fee_micros)),
+        ("paid_micros", u32s(records, paid)),
         ("created_ns", Column::U64(records.iter().map(|r| r.message.sent_ns).collect())),
         ("gateway_ns", stamps(records, |r| r.gateway_ns)),
         ("admitted_ns", stamps(records, |r| r.admitted_ns)),
@@ -52,6 +54,10 @@ fn messages(world: &World) -> Table {
         ("confirmed_ns", stamps(records, |r| r.confirmed_ns)),
     ];
     Table { name: "messages", columns }
+}
+
+fn paid(record: &Record) -> u32 {
+    if record.outcome == Outcome::Executed { record.owed_micros } else { 0 }
 }
 
 fn receipts(world: &World) -> Table {
@@ -180,6 +186,20 @@ fn faults(world: &World) -> Table {
         ("samples", Column::U64(reports.iter().map(|r| r.samples).collect())),
     ];
     Table { name: "faults", columns }
+}
+
+fn decisions(rows: &[DecisionRow]) -> Table {
+    let columns = vec![
+        ("time_ns", Column::U64(rows.iter().map(|r| r.time_ns).collect())),
+        ("node", Column::U32(rows.iter().map(|r| r.node).collect())),
+        ("knob", Column::U8(rows.iter().map(|r| r.change.knob).collect())),
+        ("from", Column::U64(rows.iter().map(|r| r.change.from).collect())),
+        ("to", Column::U64(rows.iter().map(|r| r.change.to).collect())),
+        ("why", Column::U8(rows.iter().map(|r| r.change.why).collect())),
+        ("on", Column::U64(rows.iter().map(|r| r.change.on).collect())),
+        ("clamped", Column::U8(rows.iter().map(|r| u8::from(r.change.clamped)).collect())),
+    ];
+    Table { name: "decisions", columns }
 }
 
 fn join(nodes: &[u32]) -> String {

@@ -5,7 +5,7 @@ use surgetank_layer::gossip::Frame;
 use surgetank_layer::message::{Block, Body, Class, Envelope, Message};
 use surgetank_layer::node::{Input, Packet};
 use surgetank_layer::queue;
-use surgetank_layer::units::{AccountId, MessageId, NodeId, Ns};
+use surgetank_layer::units::{AccountId, MessageId, NEVER, NodeId, Ns};
 
 use super::adversary::Adversary;
 use super::{Event, World};
@@ -33,6 +33,8 @@ pub struct Clients {
     fee_key: u64,
     serials: [u32; 8],
     fees: scenario::Fees,
+    /// Rows of the market whose trades have been counted.
+    pub(super) paid_rows: usize,
     /// The attacker's link, if it is not like the others'.
     attacker_ns: Option<Ns>,
 }
@@ -50,6 +52,7 @@ impl Clients {
             fee_key: seed.key("flow.fees"),
             serials: [0; 8],
             fees: flow.fees.clone(),
+            paid_rows: 0,
             attacker_ns: Adversary::link_ns(&scenario.attack.what),
         }
     }
@@ -89,6 +92,17 @@ impl Clients {
     }
 }
 
+impl Clients {
+    /// What a message bids after its bid was too low; `None` if it bids as much as it will.
+    fn raised(&self, record: &Record) -> Option<u32> {
+        let most = micros(self.fees.max_usd);
+        let next = (f64::from(record.fee_micros) * self.fees.escalation).ceil() as u32;
+        // A bid of nothing grows by what a background trader offers in the mean.
+        let next = next.max(micros(self.fees.background_usd).min(most)).min(most);
+        (next > record.fee_micros).then_some(next)
+    }
+}
+
 /// Millionths of a USD.
 pub fn micros(usd: f64) -> u32 {
     (usd * 1e6).round() as u32
@@ -123,7 +137,8 @@ impl World {
         let size_bytes = codec::encoded_len(&body) as u32 + self.clients.overhead_bytes;
         let slot = self.records.len() as u32;
         let envelope = envelope_of(account, &body, size_bytes);
-        let envelope = self.carry(Envelope { fee_micros, ..envelope }, slot, gateway);
+        let expires = self.expiry(gateway, &body);
+        let envelope = self.carry(Envelope { fee_micros, expires, ..envelope }, slot, gateway);
         let message = Message { id: envelope.id, account, sent_ns, body };
         let mut record = Record::new(message, size_bytes, gateway, source, serial);
         record.fee_micros = fee_micros;
@@ -168,6 +183,22 @@ impl World {
         }
     }
 
+    /// The last height that may hold a message, as its client asks.
+    fn expiry(&self, gateway: NodeId, body: &Body) -> u32 {
+        let blocks = self.scenario.layer.admission.expires_blocks;
+        let order = matches!(body, Body::NewOrderSingle(_) | Body::OrderCancelReplaceRequest(_));
+        if blocks == 0 || !order {
+            return 0;
+        }
+        (self.nodes[gateway as usize].executed_height() as u32).saturating_add(blocks)
+    }
+
+    /// A message owes this if it is executed.
+    pub(super) fn charge(&mut self, message: MessageId, micros: u64) {
+        let record = &mut self.records[self.carried[message as usize].slot as usize];
+        record.owed_micros = u32::try_from(micros).unwrap_or(u32::MAX);
+    }
+
     pub(super) fn admitted(&mut self, message: MessageId) {
         let record = &mut self.records[self.carried[message as usize].slot as usize];
         record.admitted_ns = self.now;
@@ -210,13 +241,22 @@ impl World {
     pub(super) fn turn_away(&mut self, slot: u32, reason: Reason, retry_after_ns: Ns) {
         let record = &mut self.records[slot as usize];
         record.reason = reason;
-        if u32::from(record.tries) >= self.clients.tries_max {
+        let raised = if reason == Reason::FeeTooLow { self.clients.raised(record) } else { None };
+        let final_no = raised.is_none() && retry_after_ns == NEVER;
+        if u32::from(record.tries) >= self.clients.tries_max || final_no {
             record.outcome = Outcome::Refused;
             return;
         }
         record.tries += 1;
-        let backoff = self.clients.backoff_ns << (record.tries - 1).min(16);
-        let backoff = backoff.max(retry_after_ns);
+        let mut backoff = self.clients.backoff_ns << (record.tries - 1).min(16);
+        match raised {
+            // Who bids more need not wait for the price to fall.
+            Some(fee_micros) => {
+                record.fee_micros = fee_micros;
+                self.carried[record.message.id as usize].envelope.fee_micros = fee_micros;
+            }
+            None => backoff = backoff.max(retry_after_ns),
+        }
         let there_and_back =
             self.clients.crossing(record, true) + self.clients.crossing(record, false);
         self.agenda.push(self.now + backoff + there_and_back, Event::Gateway(slot));
@@ -242,7 +282,8 @@ impl World {
 /// What the layer may know of a client's message.
 fn envelope_of(account: AccountId, body: &Body, size_bytes: u32) -> Envelope {
     let flags = if let Body::NewOrderSingle(order) = body { order.flags() } else { 0 };
-    Envelope { flags, ..Envelope::plain(0, body.class(), size_bytes, account) }
+    let order = body.order();
+    Envelope { flags, order, ..Envelope::plain(0, body.class(), size_bytes, account) }
 }
 
 /// Size of a gossip frame that is not a message.

@@ -25,6 +25,7 @@ mod incidents;
 mod lane;
 mod links;
 mod portfolios;
+mod quotas;
 mod settle;
 mod told;
 
@@ -36,12 +37,13 @@ use surgetank_layer::machine::Machine;
 use surgetank_layer::message::{Block, Class, Envelope, Payload};
 use surgetank_layer::node::{Input, Node, Output, Packet, Timer};
 use surgetank_layer::queue::Discipline;
+use surgetank_layer::tuning::Controller;
 use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
 
 use crate::agenda::Agenda;
-use crate::scenario::Scenario;
+use crate::scenario::{QueueRule, Scenario};
 use crate::seed::Stream;
-use crate::trace::{BlockRow, GaugeRow, Outcome, Reason, Record};
+use crate::trace::{BlockRow, DecisionRow, GaugeRow, Outcome, Reason, Record};
 
 pub use links::{Counts, Links};
 
@@ -125,7 +127,14 @@ impl<T> Slab<T> {
 pub struct Plugins {
     /// The queue rule, where the scenario's is `custom`.
     pub rule: Option<Box<dyn Discipline>>,
+    /// Makes the controller of a node from a seed, where the scenario's is `custom`.
+    pub controller: Option<NewController>,
+    /// Decisions of an earlier run, to be played instead of any controller's.
+    pub decisions: Option<Vec<DecisionRow>>,
 }
+
+/// Makes a controller from a seed.
+pub type NewController = Box<dyn Fn(u64) -> Box<dyn Controller + Send + Sync> + Send + Sync>;
 
 /// The simulated world.
 pub struct World {
@@ -155,6 +164,7 @@ pub struct World {
     executions: Vec<Vec<(Ns, Ns)>>,
     blocks: Vec<BlockRow>,
     gauges: Vec<GaugeRow>,
+    decisions: Vec<DecisionRow>,
     safety: bool,
     equivocations: u64,
     duplicates: u64,
@@ -331,6 +341,10 @@ impl World {
             Output::Decided(block, round) => self.decided(node, &block, round),
             Output::Executed(block) => self.executed(node, &block),
             Output::Equivocation(_) => self.equivocations += 1,
+            Output::Charged(message, micros) => self.charge(message, micros),
+            Output::Changed(change) => {
+                self.decisions.push(DecisionRow { time_ns: self.now, node, change });
+            }
         }
     }
 
@@ -448,12 +462,16 @@ impl World {
         let now = self.now;
         self.executions[node as usize][block.height as usize - 1].1 = now;
         self.find_unrevealed(block);
+        let pays_bids = self.scenario.layer.queue.rule == QueueRule::Fee;
         for (position, entry) in block.entries.iter().enumerate() {
             if self.silent.contains(&entry.envelope.id) {
                 continue;
             }
             let Some(record) = self.reported_by(node, entry.envelope.id) else { continue };
             record.executed_ns = now;
+            if pays_bids {
+                record.owed_micros = record.fee_micros;
+            }
             record.position = position as u32;
             (record.outcome, record.reason) = (Outcome::Executed, Reason::None);
             let slot = self.carried[entry.envelope.id as usize].slot;
@@ -462,6 +480,7 @@ impl World {
         }
         if self.exchange.is_some() {
             self.settle(node, block);
+            self.pay_out_quotas();
         }
     }
 

@@ -8,7 +8,7 @@ use super::World;
 use super::exchange::Exchange;
 use crate::network::FaultReport;
 use crate::scenario::{Conduct, Delay, FaultKind, Scenario, ms};
-use crate::trace::{BlockRow, GaugeRow, LaneRow, MarketRow, Record};
+use crate::trace::{BlockRow, DecisionRow, GaugeRow, LaneRow, MarketRow, Record};
 
 impl World {
     /// The scenario it was built from.
@@ -29,6 +29,11 @@ impl World {
     /// Gauges.
     pub fn gauges(&self) -> &[GaugeRow] {
         &self.gauges
+    }
+
+    /// What controllers and consensus changed.
+    pub fn decisions(&self) -> &[DecisionRow] {
+        &self.decisions
     }
 
     /// (decided, executed) per node and height.

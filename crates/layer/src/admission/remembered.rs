@@ -115,6 +115,11 @@ impl Remembered {
         (self.cancels.len() > self.config.capacity).then(|| self.make_room())
     }
 
+    /// Whether the cancel of this order is remembered.
+    pub fn holds(&self, account: AccountId, order: u64) -> bool {
+        self.cancels.contains_key(&(account, order))
+    }
+
     /// How many are remembered.
     pub fn len(&self) -> usize {
         self.cancels.len()

@@ -39,6 +39,12 @@ impl Node {
         draws: &mut dyn Draws,
         out: &mut Vec<Output>,
     ) {
+        if work.from == GATEWAY
+            && let Some(retry_after_ns) = self.too_many(&work.envelope)
+        {
+            return self.refuse_for(work, Reason::Throttled, retry_after_ns, out);
+        }
+        self.note_arrival(now, work.envelope.id);
         if self.serving < self.service.servers {
             return self.serve(now, work, draws, out);
         }
@@ -105,6 +111,12 @@ impl Node {
             }
             (None, _) => {}
         }
+        // The only orderer answers for all. What came from a client or straight from its gateway
+        // was asked about before it was validated.
+        let late = work.from != CLIENT && work.from != GATEWAY && self.is_only() && self.orders();
+        if let Some(retry_after_ns) = self.too_many(&envelope).filter(|_| late) {
+            return self.refuse_for(work, Reason::Throttled, retry_after_ns, out);
+        }
         if self.fair.is_some() {
             self.note(now, work, draws, out);
         } else if self.orders() {
@@ -113,7 +125,7 @@ impl Node {
     }
 
     /// Whether this node has a mempool.
-    fn orders(&self) -> bool {
+    pub(super) fn orders(&self) -> bool {
         match &self.orderer {
             Orderer::None => false,
             Orderer::Single { sequencer, .. } => sequencer.is_some(),
@@ -124,6 +136,11 @@ impl Node {
     /// Whether the next message that wants to be ordered here must be refused.
     pub(super) fn is_full(&self) -> bool {
         self.mempool_len() >= self.mempool.capacity()
+    }
+
+    /// Whether one node orders for all.
+    fn is_only(&self) -> bool {
+        matches!(self.orderer, Orderer::Single { .. })
     }
 
     fn enqueue(&mut self, now: Ns, work: Work, draws: &mut dyn Draws, out: &mut Vec<Output>) {
@@ -145,15 +162,27 @@ impl Node {
     pub(super) fn forget(&mut self, envelope: Envelope, reason: Reason, out: &mut Vec<Output>) {
         self.mempool_bytes -= u64::from(envelope.size_bytes);
         self.known.remove(envelope.id);
+        self.note_refusal(envelope.id);
         out.push(Output::Refused { message: envelope.id, reason, retry_after_ns: 0 });
     }
 
     /// Says no where somebody listens: to the client at its gateway, and from the only sequencer.
     pub(super) fn refuse(&mut self, work: Work, reason: Reason, out: &mut Vec<Output>) {
+        self.refuse_for(work, reason, 0, out);
+    }
+
+    fn refuse_for(
+        &mut self,
+        work: Work,
+        reason: Reason,
+        retry_after_ns: Ns,
+        out: &mut Vec<Output>,
+    ) {
         self.fair.iter_mut().for_each(|fair| fair.refuse(&work));
-        let only_chance = matches!(self.orderer, Orderer::Single { .. }) && self.orders();
+        let only_chance = self.is_only() && self.orders();
+        self.note_refusal(work.envelope.id);
         if work.from == CLIENT || only_chance {
-            out.push(Output::Refused { message: work.envelope.id, reason, retry_after_ns: 0 });
+            out.push(Output::Refused { message: work.envelope.id, reason, retry_after_ns });
         }
     }
 

@@ -21,15 +21,19 @@
 //! # Departures from CometBFT
 //! Blocks travel whole, not in parts. A block that is synced is trusted without its commit.
 
+mod admit;
 mod busy;
 mod execute;
 mod fair;
 mod intake;
+mod life;
 mod misdeeds;
 mod opening;
 mod order;
 mod service;
+mod strain;
 mod sync;
+mod tune;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -43,9 +47,12 @@ use crate::queue::{self, Queue};
 use crate::sequencer::{self, Sequencer};
 use crate::units::{Digest, Height, MessageId, NodeId, Ns, Peer};
 
+pub use admit::{Admission, Unit};
 pub use fair::{Fair, Report, Rule as FairRule, Sight, Tally as FairTally};
 pub use opening::{Opening, Places, Shares, place};
 pub use service::{Distribution, Service};
+pub use strain::{Span, Strain};
+pub use tune::{Change, Tuning};
 
 use busy::Busy;
 
@@ -201,6 +208,8 @@ pub enum Timer {
     SharesDue,
     /// Time to report the own order.
     Report,
+    /// Time to look at what was seen and to tune.
+    Tune,
 }
 
 /// What a node asks of its surroundings, or tells them.
@@ -248,6 +257,10 @@ pub enum Output {
     Executed(Arc<Block>),
     /// A validator voted twice.
     Equivocation(u32),
+    /// A message let in here owes this fee, in millionths of a USD, if it is executed.
+    Charged(MessageId, u64),
+    /// A setting of this node was changed.
+    Changed(Change),
 }
 
 /// The composed machine.
@@ -282,6 +295,9 @@ pub struct Node {
     /// Timeouts of consensus that are still to go off, for a restart.
     armed: Vec<(Ns, tendermint::Timeout)>,
     gossip_out: Vec<gossip::Output>,
+    admission: Option<Box<admit::State>>,
+    tuning: Option<Box<tune::State>>,
+    strain: Option<Box<strain::State>>,
 }
 
 enum Orderer {
@@ -353,6 +369,9 @@ impl Node {
             sync: sync::State::default(),
             armed: Vec::new(),
             gossip_out: Vec::new(),
+            admission: None,
+            tuning: None,
+            strain: None,
         }
     }
 
@@ -408,48 +427,6 @@ impl Node {
             _ => None,
         }
     }
-
-    fn start(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
-        self.gossip_step(now, gossip::Input::Start, draws, out);
-        if let Orderer::Tendermint { rebroadcast_ns, .. } = self.orderer {
-            out.push(Output::After(rebroadcast_ns, Timer::Rebroadcast));
-        }
-        self.consensus_step(now, tendermint::Input::Start, draws, out);
-        self.fair.iter().for_each(|fair| fair.arm(out));
-    }
-
-    fn crash(&mut self, now: Ns) {
-        self.validation_busy.stop(now);
-        self.consensus_busy.stop(now);
-        self.execution_busy.stop(now);
-        self.ingress.clear();
-        self.hearing.clear();
-        self.mempool.clear();
-        self.mempool_bytes = 0;
-        self.serving = 0;
-        self.executing = false;
-        self.opening.crash();
-        self.fair.iter_mut().for_each(|fair| fair.crash());
-        // What was only in memory may come again.
-        self.known = self.included.clone();
-        self.sync = sync::State::default();
-    }
-
-    fn restart(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
-        self.gossip_step(now, gossip::Input::Start, draws, out);
-        if let Orderer::Tendermint { rebroadcast_ns, .. } = self.orderer {
-            out.push(Output::After(rebroadcast_ns, Timer::Rebroadcast));
-        }
-        for (at, timeout) in &self.armed {
-            out.push(Output::After(at.saturating_sub(now), Timer::Consensus(*timeout)));
-        }
-        for height in self.executed + 1..=self.chain.len() as Height {
-            self.seal(now, height, true, draws, out);
-        }
-        self.execute_next(now, draws, out);
-        self.ask_for_blocks(now, out);
-        self.fair.iter().for_each(|fair| fair.arm(out));
-    }
 }
 
 impl Machine for Node {
@@ -462,7 +439,7 @@ impl Machine for Node {
             Input::Receive { from, frame, payload } => {
                 self.receive(now, from, frame, payload, draws, out);
             }
-            Input::Client(envelope) => self.offer(now, intake::Work::client(envelope), draws, out),
+            Input::Client(envelope) => self.ask(now, envelope, draws, out),
             Input::Publish(envelope, payload) => self.publish(now, envelope, payload, draws, out),
             Input::Packet { from, packet } => self.packet(now, from, packet, draws, out),
             Input::Timer(timer) => match timer {
@@ -477,6 +454,7 @@ impl Machine for Node {
                 Timer::ShareMade(height, to) => self.share_made(now, height, to, draws, out),
                 Timer::SharesDue => self.shares_due(now, draws, out),
                 Timer::Report => self.report(now, draws, out),
+                Timer::Tune => self.tune_on(now, out),
             },
             Input::Slow(factor) => self.slow = factor,
             Input::Keyper(shares) => self.opening.keyper(shares),

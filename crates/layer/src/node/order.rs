@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Node, Orderer, Output, Packet, Timer};
+use super::{Node, Orderer, Output, Packet, Timer, admit};
 use crate::consensus::{single, tendermint};
 use crate::machine::{Draws, Machine};
 use crate::message::{Block, Entry, Payload, Proposal};
@@ -46,7 +46,7 @@ impl Node {
         names && follows
     }
 
-    fn next_height(&self) -> Height {
+    pub(super) fn next_height(&self) -> Height {
         self.chain.len() as u64 + 1
     }
 
@@ -103,10 +103,12 @@ impl Node {
             unreachable!("only consensus asks for values")
         };
         let mut bytes = 0;
+        let mut cancelled = admit::Cancelled::default();
         let mut entries: Vec<Entry> = self
             .mempool
             .iter()
             .filter(|waiting| !self.misdeeds.leaves_out(&waiting.item))
+            .filter(|waiting| self.is_void(height, &waiting.item, &mut cancelled).is_none())
             .take(block_messages_max as usize)
             .take_while(|waiting| {
                 bytes += waiting.item.size_bytes;
@@ -163,6 +165,7 @@ impl Node {
     ) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut bytes = 0;
+        let mut cancelled = admit::Cancelled::default();
         while entries.len() < messages_max as usize {
             let Some(next) = self.mempool.peek(now) else { break };
             let size = u64::from(next.item.size_bytes);
@@ -170,8 +173,13 @@ impl Node {
                 break;
             }
             bytes += size;
-            self.mempool_bytes -= size;
             let Some(taken) = self.mempool.pop(now) else { break };
+            if let Some(reason) = self.is_void(self.next_height(), &taken.item, &mut cancelled) {
+                bytes -= size;
+                self.forget(taken.item, reason, out);
+                continue;
+            }
+            self.mempool_bytes -= size;
             if self.misdeeds.leaves_out(&taken.item) {
                 // It is forgotten without a word.
                 continue;

@@ -117,6 +117,10 @@ pub trait Discipline: fmt::Debug + Send + Sync {
     /// All places, in the order in which they would be served now if nothing more came and nothing
     /// were shed.
     fn order(&self) -> Vec<Place>;
+    /// From now on classes have these weights; without effect where classes have none.
+    fn weigh(&mut self, weights: [u8; 8]) {
+        let _ = weights;
+    }
     /// The same discipline with nothing in it.
     fn fresh(&self) -> Box<dyn Discipline>;
     /// A copy, with everything in it.
@@ -290,6 +294,11 @@ impl<T> Queue<T> {
     /// Whether the next arrival would be refused, unless somebody makes room.
     pub fn is_full(&self) -> bool {
         self.len() >= self.capacity
+    }
+
+    /// Changes the weights of classes, where they have any.
+    pub fn weigh(&mut self, weights: [u8; 8]) {
+        self.discipline.weigh(weights);
     }
 
     /// How many may wait.

@@ -29,10 +29,19 @@ pub(super) struct Weighted {
 
 impl Weighted {
     pub(super) fn new(weights: [u8; 8]) -> Weighted {
+        let lanes = Default::default();
+        let mut weighted = Weighted { weights, sequence: [0; 8], lanes, round: 1, at: 0 };
+        weighted.set(weights);
+        weighted
+    }
+
+    /// A round of these weights begins.
+    fn set(&mut self, weights: [u8; 8]) {
         let weights = weights.map(|weight| weight.max(1));
         let mut sequence = [0, 1, 2, 3, 4, 5, 6, 7];
         sequence.sort_by_key(|&class| (u8::MAX - weights[class as usize], class));
-        Weighted { weights, sequence, lanes: Default::default(), round: 1, at: 0 }
+        (self.weights, self.sequence) = (weights, sequence);
+        (self.round, self.at) = (1, 0);
     }
 
     fn next(&mut self) -> Option<Place> {
@@ -88,6 +97,10 @@ impl Discipline for Weighted {
     fn order(&self) -> Vec<Place> {
         let mut copy = self.clone();
         std::iter::from_fn(|| copy.pop(0, &mut Vec::new())).collect()
+    }
+
+    fn weigh(&mut self, weights: [u8; 8]) {
+        self.set(weights);
     }
 
     fn fresh(&self) -> Box<dyn Discipline> {

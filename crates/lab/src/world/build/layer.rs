@@ -177,6 +177,7 @@ fn build_ordering(consensus: &Consensus, id: NodeId, nodes: u32, fair: Option<Fa
             block_messages_max,
             block_bytes_max,
             rebroadcast_ms,
+            ..
         } => Ordering::Tendermint {
             tendermint: tendermint::Config {
                 validator: Some(id),

@@ -2,6 +2,7 @@
 //!
 //! Files: [`fair`] (one order out of many), [`layer`] (nodes and their machines), [`market`] (accounts and positions).
 
+mod control;
 mod fair;
 mod layer;
 mod market;
@@ -49,12 +50,13 @@ impl World {
         let links = build_links(&scenario, &seed)?;
         let n = scenario.network.nodes as usize;
         let service = build_service(&scenario.layer.service);
-        let nodes = (0..n as NodeId)
+        let mut nodes: Vec<Node> = (0..n as NodeId)
             .map(|id| {
                 node_config(&scenario, &links.graph, service.clone(), id, &seed, &plugins)
                     .map(Node::new)
             })
             .collect::<Result<_, _>>()?;
+        control::put(&mut nodes, &scenario, &seed, &plugins);
         let copies_matter = links.has_downlink()
             || scenario.faults.iter().any(|f| matches!(f.what, FaultKind::Crash { .. }));
         let exchange = build_exchange(&scenario, tape.as_ref(), &seed)?;
@@ -85,6 +87,7 @@ impl World {
             executions: vec![Vec::new(); n],
             blocks: Vec::new(),
             gauges: Vec::new(),
+            decisions: Vec::new(),
             safety: true,
             equivocations: 0,
             duplicates: 0,

@@ -278,6 +278,16 @@ impl Tendermint {
         }
     }
 
+    /// How long each step waits.
+    pub fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+
+    /// Steps that begin from now on wait so long. Keep the growths alike: see [`Timeouts`].
+    pub fn set_timeouts(&mut self, timeouts: Timeouts) {
+        self.timeouts = timeouts;
+    }
+
     /// h_p: the height being decided. In [`Step::Commit`] it is the one about to begin.
     pub fn height(&self) -> Height {
         self.height

@@ -1,0 +1,132 @@
+//! Controllers written in Python, and decisions of earlier runs.
+
+use pyo3::exceptions::{PyKeyError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use surgetank_lab::trace::DecisionRow;
+use surgetank_lab::world::NewController;
+use surgetank_layer::node::Change;
+use surgetank_layer::tuning::bounded::Fixed;
+use surgetank_layer::tuning::{self, Bounds, Controller, Why, Wish};
+
+use crate::plugin::Failure;
+
+/// Numbers that can be tuned.
+#[pyclass(frozen, get_all)]
+#[derive(Clone)]
+pub struct Setting {
+    pub batch_messages_max: u32,
+    pub window_ns: u64,
+    pub admission_limit: u32,
+    pub lane_weights: Vec<u32>,
+}
+
+impl Setting {
+    fn of(setting: &tuning::Setting) -> Setting {
+        Setting {
+            batch_messages_max: setting.batch_messages_max,
+            window_ns: setting.window_ns,
+            admission_limit: setting.admission_limit,
+            lane_weights: setting.lane_weights.iter().map(|&weight| u32::from(weight)).collect(),
+        }
+    }
+}
+
+/// What a controller written in Python sees.
+#[pyclass(frozen, get_all)]
+pub struct Observation {
+    pub now_ns: u64,
+    pub served: u64,
+    pub refused: u64,
+    pub sojourn_min_ns: u64,
+    pub sojourn_mean_ns: u64,
+    pub sojourn_p50_ns: u64,
+    pub sojourn_p99_ns: u64,
+    pub inflight: u32,
+    pub backlog_ns: u64,
+    pub now_set: Setting,
+    pub least: Setting,
+    pub most: Setting,
+}
+
+/// A controller written in Python.
+struct PyController {
+    controller: Py<PyAny>,
+    failure: Failure,
+}
+
+impl Controller for PyController {
+    fn control(
+        &mut self,
+        seen: &tuning::Observation,
+        set: &tuning::Setting,
+        bounds: &Bounds,
+    ) -> Wish {
+        let observation = Observation {
+            now_ns: seen.now,
+            served: seen.served,
+            refused: seen.refused,
+            sojourn_min_ns: seen.sojourn_min_ns,
+            sojourn_mean_ns: seen.sojourn_mean_ns,
+            sojourn_p50_ns: seen.sojourn_p50_ns,
+            sojourn_p99_ns: seen.sojourn_p99_ns,
+            inflight: seen.inflight,
+            backlog_ns: seen.backlog_ns,
+            now_set: Setting::of(set),
+            least: Setting::of(bounds.least()),
+            most: Setting::of(bounds.most()),
+        };
+        let nothing = Wish { setting: *set, why: Why::Outside, on: 0 };
+        Python::attach(|py| {
+            let answer = self.controller.call_method1(py, "control", (observation,));
+            let wish = answer.and_then(|wishes| wish(wishes.bind(py), *set));
+            self.failure.keep(wish).unwrap_or(nothing)
+        })
+    }
+}
+
+/// The setting with what is wished for. `on` is what the controller says it acted on.
+fn wish(wishes: &Bound<'_, PyAny>, mut setting: tuning::Setting) -> PyResult<Wish> {
+    let mut on = 0;
+    let wishes = wishes.cast::<PyDict>().map_err(|_| {
+        PyTypeError::new_err("control() must return a dict of wishes, such as {\"window_ns\": 5}")
+    })?;
+    for (key, value) in wishes {
+        match key.extract::<String>()?.as_str() {
+            "batch_messages_max" => setting.batch_messages_max = value.extract()?,
+            "window_ns" => setting.window_ns = value.extract()?,
+            "admission_limit" => setting.admission_limit = value.extract()?,
+            "lane_weights" => setting.lane_weights = value.extract::<[u8; 8]>()?,
+            "on" => on = value.extract()?,
+            other => {
+                return Err(PyKeyError::new_err(format!(
+                    "control() wished for `{other}`; there are batch_messages_max, window_ns, \
+                     admission_limit, lane_weights and on"
+                )));
+            }
+        }
+    }
+    Ok(Wish { setting, why: Why::Outside, on })
+}
+
+/// Makes a node's controller by calling `factory(seed)`.
+pub fn factory(factory: Py<PyAny>, failure: Failure) -> NewController {
+    Box::new(move |seed| {
+        Python::attach(|py| match failure.keep(factory.call1(py, (seed,))) {
+            Some(controller) => Box::new(PyController { controller, failure: failure.clone() }),
+            None => Box::new(Fixed) as Box<dyn Controller + Send + Sync>,
+        })
+    })
+}
+
+/// Rows of the table `decisions`: time_ns, node, knob, from, to, why, on, clamped.
+pub fn decisions(rows: &Bound<'_, PyAny>) -> PyResult<Vec<DecisionRow>> {
+    type Row = (u64, u32, u8, u64, u64, u8, u64, u8);
+    let rows: Vec<Row> = rows.extract()?;
+    let row = |(time_ns, node, knob, from, to, why, on, clamped): Row| DecisionRow {
+        time_ns,
+        node,
+        change: Change { knob, from, to, why, on, clamped: clamped != 0 },
+    };
+    Ok(rows.into_iter().map(row).collect())
+}

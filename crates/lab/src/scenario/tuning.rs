@@ -1,0 +1,74 @@
+//! `[layer.tuning]`: who sets batch size, window, admission limit and lane weights; and how far
+//! adaptive consensus goes.
+
+use serde::Deserialize;
+
+/// A controller and its hard bounds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tuning {
+    /// Who decides.
+    pub controller: Controller,
+    /// The sojourn to stay below.
+    pub target_ms: f64,
+    /// Time between two decisions.
+    pub interval_ms: f64,
+    /// Where settings may go.
+    pub bounds: Bounds,
+}
+
+/// Who decides.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Controller {
+    /// Nobody.
+    None,
+    /// CoDel's law on the least sojourn.
+    Sojourn,
+    /// Netflix's Gradient2 on the admission limit.
+    Gradient2,
+    /// A class of the user's, handed to the run.
+    Custom,
+}
+
+/// Where settings may go.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Bounds {
+    /// Messages in a batch, at least.
+    pub batch_least: u32,
+    /// ... and at most.
+    pub batch_most: u32,
+    /// Window of a batch, at least.
+    pub window_least_ms: f64,
+    /// ... and at most.
+    pub window_most_ms: f64,
+    /// Admission limit, at least.
+    pub limit_least: u32,
+    /// ... and at most.
+    pub limit_most: u32,
+    /// Weight of a lane, at least.
+    pub weight_least: u8,
+    /// ... and at most.
+    pub weight_most: u8,
+}
+
+/// How far adaptive consensus goes.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Strain {
+    /// The wait after a decision, at least.
+    pub commit_least_ms: f64,
+    /// ... and at most.
+    pub commit_most_ms: f64,
+    /// timeoutPropose(0), at least.
+    pub propose_least_ms: f64,
+    /// ... and at most.
+    pub propose_most_ms: f64,
+    /// timeoutPrevote(0) and timeoutPrecommit(0), at least.
+    pub vote_least_ms: f64,
+    /// ... and at most.
+    pub vote_most_ms: f64,
+    /// Work that waits for so long throttles what is not essential; 0 = never.
+    pub throttle_ms: f64,
+}

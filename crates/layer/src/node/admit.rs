@@ -1,0 +1,241 @@
+//! Who is let in at a gateway, and what is void when its turn comes.
+//!
+//! A client's message asks the [`Gate`] before it waits for validation. Where cancels are
+//! remembered, every node also remembers those of decided blocks, and whoever makes a block leaves
+//! out what has expired or whose cancel stands before it: a place and its cancel that were swapped
+//! on the way, or by the queue's rule, do not leave the order alive.
+//!
+//! Departures. Where the order inside a block is drawn or auctioned after the block is made, a
+//! cancel only holds against orders of later blocks and those that stand after it when it is made.
+
+use std::collections::BTreeSet;
+
+use super::intake::Work;
+use super::{Node, Orderer, Output};
+use crate::admission::gate::{self, Ask, Gate, Load};
+use crate::admission::remembered::Remembered;
+use crate::admission::{self, Kind};
+use crate::machine::Draws;
+use crate::message::{Block, Class, Envelope, flags};
+use crate::queue::Reason;
+use crate::units::{AccountId, Height, Ns};
+
+/// What the price's targets count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Messages.
+    Messages,
+    /// Microseconds of mean execution time.
+    ServiceUs,
+}
+
+/// Who is let in at a node.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// At the door. Its own admission limit is left out: the node's is below.
+    pub gate: gate::Config,
+    /// What the price counts.
+    pub unit: Unit,
+    /// Most messages on their way at a node that orders; beyond it orders are refused.
+    pub limit: u32,
+    /// Whether messages have an expiry height.
+    pub expires: bool,
+}
+
+pub(super) struct State {
+    gate: Gate,
+    /// Cancels in decided blocks.
+    decided: Option<Remembered>,
+    unit: Unit,
+    pub(super) limit: u32,
+    expires: bool,
+}
+
+/// Cancels that stand earlier in a block that is being made.
+pub(super) type Cancelled = BTreeSet<(AccountId, u32)>;
+
+impl Node {
+    /// From now on clients are let in so.
+    pub fn admit(&mut self, admission: Admission) {
+        let Admission { gate, unit, limit, expires } = admission;
+        let decided = gate.remembered.map(Remembered::new);
+        let gate = Gate::new(gate::Config { admission_limit: u32::MAX, ..gate });
+        self.admission = Some(Box::new(State { gate, decided, unit, limit, expires }));
+    }
+
+    /// Messages that wait here for validation or for ordering.
+    pub fn on_the_way(&self) -> u32 {
+        (self.ingress.len() + self.serving as usize + self.mempool_len()) as u32
+    }
+
+    /// How long what waits here will take, by the mean times of an order: at the slower of
+    /// validation and execution.
+    pub fn backlog_ns(&self) -> Ns {
+        let order = Class::NewOrderSingle as usize;
+        let Orderer::Single { .. } = self.orderer else { return self.work_ns(order) };
+        let closes = self.tuned_batches().map_or(0, |(size, window_ns)| {
+            window_ns * (self.mempool.len() as u64).div_ceil(u64::from(size.max(1)))
+        });
+        self.work_ns(order).max(closes)
+    }
+
+    fn work_ns(&self, order: usize) -> Ns {
+        let waits = self.ingress.len() as u64 + u64::from(self.serving);
+        let decided = self.mempool_len() + self.execution_len();
+        let checks = waits * self.service.validation_ns[order] / u64::from(self.service.servers);
+        let executes = (waits + decided as u64) * self.service.execution_ns[order];
+        (checks.max(executes) as f64 * self.slow) as Ns
+    }
+
+    /// A client's message has arrived here.
+    pub(super) fn ask(
+        &mut self,
+        now: Ns,
+        envelope: Envelope,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        if let Err((reason, retry_after_ns)) = self.let_in(now, &envelope, out) {
+            self.note_refusal(envelope.id);
+            out.push(Output::Refused { message: envelope.id, reason, retry_after_ns });
+            return;
+        }
+        self.offer(now, Work::client(envelope), draws, out);
+    }
+
+    fn let_in(
+        &mut self,
+        now: Ns,
+        envelope: &Envelope,
+        out: &mut Vec<Output>,
+    ) -> Result<(), (Reason, Ns)> {
+        if let Some(retry_after_ns) = self.throttles(envelope, out) {
+            return Err((Reason::Throttled, retry_after_ns));
+        }
+        let height = self.next_height();
+        if envelope.expires > 0 && Height::from(envelope.expires) < height {
+            return Err((Reason::Expired, crate::units::NEVER));
+        }
+        // A node that follows an orderer has no say in how much is under way.
+        if self.orders()
+            && let Some(retry_after_ns) = self.too_many(envelope)
+        {
+            return Err((Reason::Throttled, retry_after_ns));
+        }
+        let Some(admission) = &mut self.admission else { return Ok(()) };
+        let order = (envelope.order > 0).then_some(u64::from(envelope.order));
+        let Some(ask) = Ask::of(envelope, order) else { return Ok(()) };
+        let load = Load { height, ..Load::default() };
+        admission
+            .gate
+            .admit(now, &ask, &load)
+            .map_err(|no| (said(no.reason), no.retry_after_ns))?;
+        let owed = admission.gate.owed(now, ask.kind);
+        if owed > 0 {
+            out.push(Output::Charged(envelope.id, owed));
+        }
+        Ok(())
+    }
+
+    /// Whether an order is one too many here; the hint when to come again.
+    pub(super) fn too_many(&self, envelope: &Envelope) -> Option<Ns> {
+        let limit = self.admission.as_ref().map_or(u32::MAX, |admission| admission.limit);
+        if limit == u32::MAX || !is_order(envelope) {
+            return None;
+        }
+        (self.on_the_way() >= limit).then(|| self.backlog_ns())
+    }
+
+    /// Why a waiting message may not go into the block of this height, after those `cancelled` in it.
+    pub(super) fn is_void(
+        &self,
+        height: Height,
+        envelope: &Envelope,
+        cancelled: &mut Cancelled,
+    ) -> Option<Reason> {
+        if envelope.expires > 0 && Height::from(envelope.expires) < height {
+            return Some(Reason::Expired);
+        }
+        let decided = self.admission.as_ref()?.decided.as_ref()?;
+        let key = (envelope.account, envelope.order);
+        match envelope.class {
+            Class::OrderCancelRequest => {
+                cancelled.insert(key);
+                None
+            }
+            Class::NewOrderSingle | Class::OrderCancelReplaceRequest => {
+                let held = cancelled.contains(&key) || decided.holds(key.0, u64::from(key.1));
+                held.then_some(Reason::CancelledBefore)
+            }
+            _ => None,
+        }
+    }
+
+    /// A block is decided: the price moves, cancels are remembered, and what is void goes.
+    pub(super) fn account_for(&mut self, now: Ns, block: &Block, out: &mut Vec<Output>) {
+        let service = &self.service;
+        if let Some(admission) = &mut self.admission {
+            let work = match admission.unit {
+                Unit::Messages => block.entries.len() as u64,
+                Unit::ServiceUs => {
+                    let of = |class: Class| service.execution_ns[class as usize] / 1_000;
+                    block.entries.iter().map(|entry| of(entry.envelope.class)).sum()
+                }
+            };
+            admission.gate.on_batch(now, work);
+            if let Some(decided) = &mut admission.decided {
+                let cancels = block.entries.iter().map(|entry| entry.envelope);
+                for cancel in cancels.filter(|e| e.class == Class::OrderCancelRequest) {
+                    decided.cancel(block.height, cancel.account, u64::from(cancel.order));
+                }
+            }
+        }
+        self.forget_void(out);
+    }
+
+    /// An account has earned requests by trading.
+    pub fn earn(&mut self, now: Ns, account: AccountId, requests: u64) {
+        if let Some(admission) = &mut self.admission {
+            admission.gate.earn(now, account, requests);
+        }
+    }
+
+    fn forget_void(&mut self, out: &mut Vec<Output>) {
+        if !self.admission.as_ref().is_some_and(|a| a.expires || a.decided.is_some()) {
+            return;
+        }
+        let height = self.next_height();
+        let waiting: Vec<(Envelope, Reason)> = self
+            .mempool
+            .iter()
+            .filter_map(|waiting| {
+                // What stands before what is for whoever makes the next block.
+                let reason = self.is_void(height, &waiting.item, &mut Cancelled::default())?;
+                Some((waiting.item, reason))
+            })
+            .collect();
+        if waiting.is_empty() {
+            return;
+        }
+        let gone: BTreeSet<_> = waiting.iter().map(|(envelope, _)| envelope.id).collect();
+        self.mempool.retain(|waiting| !gone.contains(&waiting.item.id));
+        for (envelope, reason) in waiting {
+            self.forget(envelope, reason, out);
+        }
+    }
+}
+
+/// Whether it adds work and may add risk.
+pub(super) fn is_order(envelope: &Envelope) -> bool {
+    Kind::of(envelope.class, envelope.has(flags::REDUCE_ONLY)) == Some(Kind::Order)
+}
+
+fn said(reason: admission::Reason) -> Reason {
+    match reason {
+        admission::Reason::RateExceeded => Reason::RateExceeded,
+        admission::Reason::FeeTooLow => Reason::FeeTooLow,
+        admission::Reason::Expired | admission::Reason::ExpiryTooFar => Reason::Expired,
+        admission::Reason::CancelledBefore => Reason::CancelledBefore,
+        admission::Reason::Busy => Reason::Throttled,
+    }
+}

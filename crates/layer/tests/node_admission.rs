@@ -1,0 +1,317 @@
+//! A node's gate: what is let in, what is void when its turn comes, what is tuned and throttled.
+
+use std::collections::VecDeque;
+
+use surgetank_layer::admission::price::{Price, Relief};
+use surgetank_layer::admission::{gate, remembered};
+use surgetank_layer::consensus::tendermint::{Config as Tendermint, Timeouts};
+use surgetank_layer::machine::{Draws, Machine};
+use surgetank_layer::message::{Class, Envelope, flags};
+use surgetank_layer::node::{
+    Admission, Change, Config, Distribution, Input, Node, Opening, Ordering, Output, Service, Span,
+    Strain, Timer, Tuning, Unit,
+};
+use surgetank_layer::queue::{Reason, Rule};
+use surgetank_layer::sequencer;
+use surgetank_layer::tuning::{Bounds, Controller, Observation, Setting, Why, Wish};
+use surgetank_layer::units::{MS, NEVER, Ns, SECOND};
+
+struct NoDraws;
+
+impl Draws for NoDraws {
+    fn next_u64(&mut self) -> u64 {
+        unreachable!("fixed times draw nothing")
+    }
+}
+
+fn node(rule: Rule, ordering: Ordering) -> Node {
+    Node::new(Config {
+        id: 0,
+        nodes: 1,
+        degree: 0,
+        gossip: None,
+        rule,
+        ingress_max: 100,
+        mempool_max: 100,
+        service: Service {
+            servers: 1,
+            validation_ns: [0; 8],
+            execution_ns: [MS; 8],
+            distribution: Distribution::Fixed,
+        },
+        ordering,
+        opening: Opening::at_once(),
+    })
+}
+
+fn single(window_ns: Ns, batch_messages_max: u32) -> Ordering {
+    let sequencer = sequencer::Config { batch_messages_max, batch_bytes_max: 10_000, window_ns };
+    Ordering::Single { node: 0, sequencer, fair: None }
+}
+
+fn admission(remember: bool) -> Admission {
+    let gate = gate::Config {
+        budgets: None,
+        price: Price::Fixed(0),
+        relief: Relief::Exempt,
+        remembered: remember.then_some(remembered::Config { capacity: 10, horizon: 20 }),
+        admission_limit: u32::MAX,
+    };
+    Admission { gate, unit: Unit::Messages, limit: u32::MAX, expires: true }
+}
+
+fn about(id: u32, class: Class, order: u32) -> Envelope {
+    Envelope { order, flags: flags::IMMEDIATE, ..Envelope::plain(id, class, 100, 1) }
+}
+
+fn step(node: &mut Node, now: Ns, input: Input) -> Vec<Output> {
+    let mut out = Vec::new();
+    node.step(now, input, &mut NoDraws, &mut out);
+    out
+}
+
+fn refused(out: &[Output]) -> Vec<(u32, Reason, Ns)> {
+    let refusal = |output: &Output| match output {
+        Output::Refused { message, reason, retry_after_ns } => {
+            Some((*message, *reason, *retry_after_ns))
+        }
+        _ => None,
+    };
+    out.iter().filter_map(refusal).collect()
+}
+
+/// Numbers of the messages in the first block of the sequencer, and what was refused for it.
+fn first_block(node: &mut Node, messages: &[Envelope]) -> (Vec<u32>, Vec<(u32, Reason)>) {
+    let mut said = Vec::new();
+    for &message in messages {
+        said.extend(refused(&step(node, 0, Input::Client(message))));
+    }
+    said.extend(refused(&step(node, 10 * MS, Input::Timer(Timer::Sequencer))));
+    let block = node.block(1).map(|block| block.entries.iter().map(|e| e.envelope.id).collect());
+    (block.unwrap_or_default(), said.into_iter().map(|(id, reason, _)| (id, reason)).collect())
+}
+
+const PLACE: Class = Class::NewOrderSingle;
+const CANCEL: Class = Class::OrderCancelRequest;
+
+#[test]
+fn under_class_the_cancel_overtakes_its_taker_and_the_order_survives() {
+    let mut venue = node(Rule::Class, single(10 * MS, 50));
+    let (block, said) = first_block(&mut venue, &[about(1, PLACE, 5), about(2, CANCEL, 5)]);
+    assert_eq!((block, said), (vec![2, 1], vec![]));
+}
+
+#[test]
+fn a_remembered_cancel_stops_the_taker_that_it_overtook() {
+    let mut venue = node(Rule::Class, single(10 * MS, 50));
+    venue.admit(admission(true));
+    let messages = [about(1, PLACE, 5), about(2, CANCEL, 5), about(3, PLACE, 6)];
+    let (block, said) = first_block(&mut venue, &messages);
+    assert_eq!((block, said), (vec![2, 3], vec![(1, Reason::CancelledBefore)]));
+}
+
+#[test]
+fn a_cancel_that_overtook_its_order_on_the_way_stops_it_at_the_gate() {
+    for (remember, blocks) in [(false, vec![2, 1]), (true, vec![2])] {
+        let mut venue = node(Rule::Fifo, single(10 * MS, 50));
+        venue.admit(admission(remember));
+        let (block, said) = first_block(&mut venue, &[about(2, CANCEL, 5), about(1, PLACE, 5)]);
+        assert_eq!(block, blocks);
+        assert_eq!(said.is_empty(), !remember);
+    }
+}
+
+#[test]
+fn a_cancel_of_another_account_stops_nothing() {
+    let mut venue = node(Rule::Class, single(10 * MS, 50));
+    venue.admit(admission(true));
+    let other = Envelope { account: 2, ..about(2, CANCEL, 5) };
+    assert_eq!(first_block(&mut venue, &[about(1, PLACE, 5), other]), (vec![2, 1], vec![]));
+}
+
+#[test]
+fn what_expires_while_it_waits_is_refused_and_said() {
+    let mut venue = node(Rule::Fifo, single(0, 1));
+    venue.admit(admission(false));
+    let good_for = |id, expires| Envelope { expires, ..about(id, PLACE, id) };
+    // The first makes block 1 at once.
+    step(&mut venue, 0, Input::Client(good_for(1, 9)));
+    let late = refused(&step(&mut venue, MS, Input::Client(good_for(2, 1))));
+    assert_eq!(late, [(2, Reason::Expired, NEVER)]);
+
+    let mut venue = node(Rule::Fifo, single(10 * MS, 1));
+    venue.admit(admission(false));
+    // One message a block: the first makes block 1 at once, the second block 2.
+    for (id, expires) in [(1, 1), (2, 2), (3, 2), (4, 3)] {
+        assert_eq!(refused(&step(&mut venue, 0, Input::Client(good_for(id, expires)))), []);
+    }
+    let said = refused(&step(&mut venue, 10 * MS, Input::Timer(Timer::Sequencer)));
+    assert_eq!(said, [(3, Reason::Expired, 0)]);
+    assert_eq!(venue.mempool_len(), 1);
+}
+
+#[test]
+fn the_admission_limit_stops_orders_and_nothing_else() {
+    let mut venue = node(Rule::Fifo, single(SECOND, 50));
+    venue.admit(Admission { limit: 2, ..admission(false) });
+    let reducing = Envelope { flags: flags::REDUCE_ONLY, ..about(4, PLACE, 4) };
+    let liquidation = about(6, Class::LiquidationOrder, 0);
+    for message in [about(1, PLACE, 1), about(2, PLACE, 2), reducing, about(5, CANCEL, 1)] {
+        assert_eq!(refused(&step(&mut venue, 0, Input::Client(message))), []);
+    }
+    let said = refused(&step(&mut venue, 0, Input::Client(about(3, PLACE, 3))));
+    // One batch of a second.
+    assert_eq!(said, [(3, Reason::Throttled, SECOND)]);
+    assert_eq!(refused(&step(&mut venue, 0, Input::Client(liquidation))), []);
+}
+
+#[test]
+fn who_bids_enough_owes_the_price_and_not_the_bid() {
+    let mut venue = node(Rule::Fifo, single(SECOND, 50));
+    let gate = gate::Config { price: Price::Fixed(5), ..admission(false).gate };
+    venue.admit(Admission { gate, ..admission(false) });
+    let bids = |id, class, fee_micros| Envelope { fee_micros, ..about(id, class, id) };
+    let said = refused(&step(&mut venue, 0, Input::Client(bids(1, PLACE, 4))));
+    assert_eq!(said, [(1, Reason::FeeTooLow, NEVER)]);
+    let charged = |out: Vec<Output>| {
+        out.iter().find_map(|o| if let Output::Charged(_, fee) = o { Some(*fee) } else { None })
+    };
+    assert_eq!(charged(step(&mut venue, 0, Input::Client(bids(2, PLACE, 9)))), Some(5));
+    assert_eq!(charged(step(&mut venue, 0, Input::Client(bids(3, CANCEL, 0)))), None);
+    assert_eq!(venue.mempool_len(), 2);
+}
+
+/// Wishes for the extremes in turn.
+struct Wild(bool);
+
+impl Controller for Wild {
+    fn control(&mut self, _: &Observation, set: &Setting, _: &Bounds) -> Wish {
+        self.0 = !self.0;
+        let all = if self.0 { u32::MAX } else { 0 };
+        let setting = Setting { batch_messages_max: all, admission_limit: all, ..*set };
+        Wish { setting, why: Why::Outside, on: u64::from(all) }
+    }
+}
+
+fn tuning(controller: Option<Box<Wild>>, played: VecDeque<(Ns, Change)>) -> Tuning {
+    let setting = |number| Setting {
+        batch_messages_max: number,
+        window_ns: MS,
+        admission_limit: number,
+        lane_weights: [1; 8],
+    };
+    Tuning {
+        controller: controller.map(|c| c as Box<dyn Controller + Send + Sync>),
+        played,
+        bounds: Bounds::new(setting(2), setting(8)),
+        first: setting(4),
+        interval_ns: 100 * MS,
+    }
+}
+
+fn changes(node: &mut Node) -> Vec<(Ns, Change)> {
+    let mut seen = Vec::new();
+    for look in 1..=6 {
+        let now = look * 100 * MS;
+        for output in step(node, now, Input::Timer(Timer::Tune)) {
+            if let Output::Changed(change) = output {
+                seen.push((now, change));
+            }
+        }
+    }
+    seen
+}
+
+#[test]
+fn whatever_a_controller_wishes_settings_stay_in_bounds_and_replay() {
+    let mut venue = node(Rule::Fifo, single(MS, 4));
+    venue.admit(admission(false));
+    venue.tune(tuning(Some(Box::new(Wild(false))), VecDeque::new()));
+    let made = changes(&mut venue);
+    assert_eq!(made.len(), 12);
+    assert!(made.iter().all(|(_, c)| (2..=8).contains(&c.to) && c.clamped && c.why == 5));
+    let mut again = node(Rule::Fifo, single(MS, 4));
+    again.admit(admission(false));
+    again.tune(tuning(None, made.iter().copied().collect()));
+    assert_eq!(changes(&mut again), made);
+}
+
+fn lone_validator() -> Node {
+    let timeouts = Timeouts {
+        propose_ns: SECOND,
+        propose_delta_ns: 0,
+        prevote_ns: SECOND,
+        prevote_delta_ns: 0,
+        precommit_ns: SECOND,
+        precommit_delta_ns: 0,
+        commit_ns: 400 * MS,
+    };
+    let tendermint = Tendermint { validator: Some(0), weights: vec![1], timeouts };
+    let (block_messages_max, block_bytes_max) = (2, 1_000);
+    let rebroadcast_ns = SECOND;
+    let mut node = node(
+        Rule::Fifo,
+        Ordering::Tendermint { tendermint, block_messages_max, block_bytes_max, rebroadcast_ns },
+    );
+    let span = |least, most| Span { least: least * MS, most: most * MS };
+    node.adapt(Strain {
+        commit: span(100, 400),
+        propose: span(200, 2_000),
+        vote: span(200, 2_000),
+        throttle_ns: 10 * MS,
+    });
+    node
+}
+
+#[test]
+fn under_strain_only_what_is_not_essential_waits() {
+    let mut venue = lone_validator();
+    // Execution takes 1 ms each: ten that wait are 10 ms of work.
+    for id in 0..10 {
+        let out = step(&mut venue, 0, Input::Client(about(id, PLACE, id + 1)));
+        assert_eq!(refused(&out), []);
+    }
+    let out = step(&mut venue, 0, Input::Client(about(10, PLACE, 11)));
+    assert_eq!(refused(&out), [(10, Reason::Throttled, 10 * MS)]);
+    assert!(matches!(out[0], Output::Changed(Change { knob: 14, from: 0, to: 1, why: 6, .. })));
+    let post_only = Envelope { flags: flags::POST_ONLY, ..about(11, PLACE, 12) };
+    let reducing = Envelope { flags: flags::REDUCE_ONLY, ..about(12, PLACE, 13) };
+    let essential = [
+        post_only,
+        reducing,
+        about(13, CANCEL, 1),
+        about(14, Class::LiquidationOrder, 0),
+        about(15, Class::PriceUpdate, 0),
+    ];
+    for message in essential {
+        assert_eq!(refused(&step(&mut venue, 0, Input::Client(message))), []);
+    }
+    assert_eq!(venue.mempool_len(), 15);
+}
+
+#[test]
+fn blocks_follow_faster_while_more_than_one_waits() {
+    let mut venue = lone_validator();
+    for id in 0..9 {
+        step(&mut venue, 0, Input::Client(about(id, PLACE, id + 1)));
+    }
+    let (mut now, mut due, mut waits) = (0, VecDeque::new(), Vec::new());
+    due.extend(step(&mut venue, 0, Input::Start));
+    let mut timers: Vec<(Ns, Timer)> = Vec::new();
+    while venue.executed_height() < 12 {
+        for output in due.drain(..) {
+            match output {
+                Output::After(_, Timer::Rebroadcast) => {}
+                Output::After(span, timer) => timers.push((now + span, timer)),
+                Output::Changed(Change { knob: 11, to, .. }) => waits.push(to / MS),
+                _ => {}
+            }
+        }
+        timers.sort_by_key(|(at, _)| *at);
+        let (at, timer) = timers.remove(0);
+        now = at;
+        due.extend(step(&mut venue, now, Input::Timer(timer)));
+    }
+    // Nine waited and two leave per block: 7, 5 and 3 are more than a block.
+    assert_eq!(waits, [300, 225, 168, 218, 268, 318, 368, 400]);
+}

@@ -1,0 +1,217 @@
+"""Controllers and adaptive consensus: real small runs under too much load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import surgetank as st
+from surgetank.errors import SurgetankError
+from surgetank.plugins import Controller, Observation, Wishes
+from surgetank.trace import CLASSES, KNOBS, REASONS
+
+SINGLE = {"kind": "single", "node": 0, "window_ms": 40.0, "block_messages_max": 20}
+TENDERMINT = {"kind": "tendermint", "timeout_commit_ms": 200.0, "block_messages_max": 50}
+BOUNDS = {"batch_least": 10, "batch_most": 80, "limit_least": 60, "limit_most": 400}
+ESSENTIAL = [CLASSES.index(name) for name in ("price-update", "liquidation-order", "cancel")]
+
+
+class Wild(Controller):
+    """Wishes for everything and nothing in turn."""
+
+    def __init__(self, seed: int) -> None:
+        self.turn = seed % 2
+
+    def control(self, observation: Observation) -> Wishes:
+        self.turn = 1 - self.turn
+        big = 10**9 * self.turn
+        return {"batch_messages_max": big, "admission_limit": big, "window_ns": big, "on": 3}
+
+
+class Wrong(Controller):
+    """Wishes for what there is not."""
+
+    def control(self, observation: Observation) -> Wishes:
+        return {"batch_size": 3}  # type: ignore[typeddict-unknown-key]
+
+
+def venue(controller: str = "none", **values: Any) -> st.Scenario:
+    """Three nodes; for three seconds three times more arrives than batches of 20 can take."""
+    data: dict[str, Any] = {
+        "name": "tuned",
+        "duration_s": 6.0,
+        "warmup_s": 0.5,
+        "drain_s": 4.0,
+        "flow": {
+            "accounts": 60,
+            "arrivals": {"kind": "poisson", "rate_per_s": 300.0},
+            "profile": {"kind": "step", "from_s": 1.0, "until_s": 4.0, "factor": 5.0},
+            "oracle": {"count": 1, "interval_ms": 200.0},
+        },
+        "network": {"nodes": 3, "delay": {"kind": "fixed", "delay_ms": 5.0}},
+        "layer": {
+            "consensus": SINGLE,
+            "gossip": {"kind": "direct"},
+            "tuning": {"controller": controller, "target_ms": 30.0, "bounds": BOUNDS},
+        },
+    }
+    layer = data["layer"] | values.pop("layer", {})
+    return st.Scenario.build(data | {"layer": layer} | values)
+
+
+def inside(trace: st.Trace) -> None:
+    """Every decision is within its bounds, and follows from the one before."""
+    spans = {
+        0: (BOUNDS["batch_least"], BOUNDS["batch_most"]),
+        1: (0, 200_000_000),
+        2: (BOUNDS["limit_least"], BOUNDS["limit_most"]),
+        **{knob: (1, 16) for knob in range(3, 11)},
+    }
+    last: dict[tuple[int, int], int] = {}
+    for row in trace["decisions"].rows(named=True):
+        least, most = spans[row["knob"]]
+        assert least <= row["to"] <= most
+        assert row["to"] != row["from"]
+        at = (row["node"], row["knob"])
+        assert last.setdefault(at, row["from"]) == row["from"]
+        last[at] = row["to"]
+
+
+CONTROLLERS = ["sojourn", "gradient2", "learned", "test_tuning:Wild"]
+
+
+@pytest.mark.parametrize("controller", CONTROLLERS)
+def test_decisions_stay_in_bounds_and_replay(controller: str) -> None:
+    scenario = venue(controller)
+    trace = st.simulate(scenario)
+    assert not trace["decisions"].is_empty()
+    inside(trace)
+    assert st.simulate(scenario).trace_hash == trace.trace_hash
+    # The decisions alone, without the controller, give the same facts.
+    played = st.simulate(scenario, decisions=trace["decisions"])
+    assert played.chains == trace.chains
+
+
+def test_a_decision_that_is_changed_changes_what_follows() -> None:
+    scenario = venue("sojourn")
+    trace = st.simulate(scenario)
+    smaller = trace["decisions"].with_columns(
+        pl.when(pl.col("knob") == 0).then(10).otherwise(pl.col("to")).cast(pl.UInt64).alias("to")
+    )
+    assert st.simulate(scenario, decisions=smaller).chains != trace.chains
+
+
+def test_under_tendermint_every_node_tunes_itself() -> None:
+    layer = {"consensus": TENDERMINT, "gossip": {"kind": "flood"}}
+    scenario = venue("sojourn", layer=layer)
+    trace = st.simulate(scenario)
+    assert set(trace["decisions"]["node"]) == {0, 1, 2}
+    assert set(trace["decisions"]["knob"]) <= {0, 2}
+    inside(trace)
+    assert st.simulate(scenario, decisions=trace["decisions"]).chains == trace.chains
+
+
+def test_larger_batches_come_before_refusals_and_shorten_the_wait() -> None:
+    fixed, tuned = st.simulate(venue()), st.simulate(venue("sojourn"))
+    first = tuned["decisions"].row(0, named=True)
+    assert KNOBS[first["knob"]] == "batch_messages_max"
+    waits = [
+        (t["messages"]["proposed_ns"] - t["messages"]["queued_ns"]).quantile(0.99)
+        for t in (fixed, tuned)
+    ]
+    assert waits[1] < waits[0] / 2  # type: ignore[operator]
+
+
+def test_lanes_are_weighted_as_decided() -> None:
+    layer = {"queue": {"rule": "lanes"}, "consensus": SINGLE}
+    trace = st.simulate(venue("sojourn", layer=layer))
+    changed = set(trace["decisions"]["knob"])
+    # Replaces and orders give way; price updates, liquidation orders and cancels do not.
+    assert changed & {6, 7} and not changed & {3, 4, 5}
+
+
+def test_the_admission_limit_spares_what_is_essential() -> None:
+    bounds = BOUNDS | {"batch_most": 20, "window_least_ms": 40.0}
+    tuning = {"controller": "sojourn", "target_ms": 30.0, "bounds": bounds}
+    trace = st.simulate(venue(layer={"consensus": SINGLE, "tuning": tuning}))
+    throttled = trace["messages"].filter(pl.col("reason") == REASONS.index("throttled"))
+    assert not throttled.is_empty()
+    assert throttled.filter(pl.col("class").is_in(ESSENTIAL)).is_empty()
+
+
+def strained(**keys: Any) -> st.Scenario:
+    strain = {"commit_least_ms": 50.0, "throttle_ms": 250.0} | keys
+    consensus = TENDERMINT | {"adaptive": True, "strain": strain}
+    times = {"order_us": 500.0, "cancel_us": 500.0, "replace_us": 500.0}
+    layer = {
+        "consensus": consensus,
+        "gossip": {"kind": "flood"},
+        "service": {"execution": times},
+        "tuning": {},
+    }
+    market = {"positions": {"count": 20}}
+    return venue(layer=layer, market=market)
+
+
+def test_adaptive_consensus_follows_the_strain_within_its_spans() -> None:
+    scenario = strained()
+    trace = st.simulate(scenario)
+    rows = trace["decisions"]
+    names = {KNOBS[knob] for knob in rows["knob"]}
+    assert {"timeout_commit_ns", "timeout_propose_ns", "throttle"} <= names
+    commit = rows.filter(pl.col("knob") == KNOBS.index("timeout_commit_ns"))
+    assert commit["to"].min() < 200e6  # type: ignore[operator]
+    assert commit["to"].is_between(50_000_000, 2_000_000_000).all()
+    for name in ("propose", "vote"):
+        to = rows.filter(pl.col("knob") == KNOBS.index(f"timeout_{name}_ns"))["to"]
+        assert to.is_between(200_000_000, 10_000_000_000).all()
+    assert trace.stats["safety"]
+    assert st.simulate(scenario).trace_hash == trace.trace_hash
+
+
+def test_throttling_never_touches_what_is_essential() -> None:
+    messages = st.simulate(strained(throttle_ms=50.0))["messages"]
+    throttled = messages.filter(pl.col("reason") == REASONS.index("throttled"))
+    assert not throttled.is_empty()
+    assert throttled.filter(pl.col("class").is_in(ESSENTIAL)).is_empty()
+    # Post-only orders pass too: of background orders one in five is.
+    assert not messages.filter(pl.col("outcome") == 1).is_empty()
+
+
+def test_without_throttling_nobody_is_throttled() -> None:
+    messages = st.simulate(strained(throttle_ms=0.0))["messages"]
+    assert messages.filter(pl.col("reason") == REASONS.index("throttled")).is_empty()
+
+
+def test_a_wish_for_what_there_is_not_names_file_and_mend() -> None:
+    with pytest.raises(SurgetankError, match="batch_size"):
+        st.simulate(venue("test_tuning:Wrong"))
+
+
+def test_what_a_controller_says_is_part_of_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = (
+        "from surgetank.plugins import Controller\n"
+        "class Still(Controller):\n"
+        "    def control(self, observation):\n"
+        "        return {}\n"
+    )
+    hashes = []
+    for text in (source, source + "# changed\n"):
+        (tmp_path / "still_house.py").write_text(text)
+        hashes.append(venue("still_house:Still").hash)
+    assert hashes[0] != hashes[1]
+
+
+def test_bounds_in_disorder_are_refused() -> None:
+    with pytest.raises(SurgetankError, match="batch_least"):
+        venue(layer={"tuning": {"bounds": {"batch_least": 9, "batch_most": 3}}})
+    with pytest.raises(SurgetankError, match="timeout_commit_ms"):
+        venue(layer={"consensus": {"kind": "tendermint", "adaptive": True, "timeout_commit_ms": 5}})
+    with pytest.raises(SurgetankError, match="gradient2"):
+        venue("gradient")
