@@ -1,6 +1,8 @@
 """Tuned queues against every fixed setting, over the lab's scenarios.
 
-    .venv/bin/python benchmarks/tuning.py [--seeds 3] [--jobs 2] [--json FILE] [SCENARIO ...]
+    .venv/bin/python -P benchmarks/tuning.py [--seeds 3] [--jobs 2] [--json FILE] [SCENARIO ...]
+
+-P, because benchmarks/queue.py would hide the standard library's `queue`.
 
 For each scenario: batch size (a quarter of, as, four times the scenario's) × admission limit (200,
 1,000, 5,000), fixed, nine in all; and each controller, started from the scenario's batch size and
@@ -24,6 +26,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -148,7 +151,9 @@ def table(rows: Iterable[Row]) -> list[str]:
     head = ["scenario", "setting", "loss", "against best fixed", "p99 s", "not executed, %"]
     head += ["debt, USD", "decisions"]
     out = ["| " + " | ".join(head) + " |", "|---|---|" + "---:|" * 6, *lines, ""]
-    said = [f"`{name}` beats every fixed setting on {n} of {len(names)}" for name, n in wins.items()]
+    said = [
+        f"`{name}` beats every fixed setting on {n} of {len(names)}" for name, n in wins.items()
+    ]
     return [*out, "; ".join(said) + "."]
 
 
@@ -171,10 +176,6 @@ def main() -> None:
     args = parser.parse_args()
     seeds = range(1, args.seeds + 1)
     tasks = [(n, s, seed) for n in args.scenarios for seed in seeds for s in settings(n)]
-    # The benchmark next to this one would hide the standard library's `queue`.
-    sys.path.remove(str(Path(__file__).parent))
-    from concurrent.futures import ThreadPoolExecutor
-
     rows = []
     with ThreadPoolExecutor(args.jobs) as pool:
         for row in pool.map(job, tasks):
