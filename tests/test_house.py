@@ -13,6 +13,7 @@ PACKAGE = Path(st.__file__).parent
 FLOORS = [
     {"errors"},
     {"plugins"},
+    {"learned"},
     {"scenario", "starter"},
     {"tape"},
     {"trace"},

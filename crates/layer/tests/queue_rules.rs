@@ -74,7 +74,7 @@ proptest! {
                 queue.step(now, input, &mut NoDraws, &mut outbox);
                 let is_high = priority && HIGH >> envelope.class as u8 & 1 == 1;
                 let is_full = high.len() + low.len() == capacity;
-                if is_full && !(is_high && !low.is_empty()) {
+                if is_full && (!is_high || low.is_empty()) {
                     let reason = Reason::QueueFull;
                     prop_assert_eq!(outbox.pop(), Some(Output::Refused { item: number, reason }));
                     continue;
