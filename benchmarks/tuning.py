@@ -154,7 +154,26 @@ def table(rows: Iterable[Row]) -> list[str]:
     said = [
         f"`{name}` beats every fixed setting on {n} of {len(names)}" for name, n in wins.items()
     ]
-    return [*out, "; ".join(said) + "."]
+    return [*out, "; ".join(said) + ".", "", *everywhere(rows)]
+
+
+def everywhere(rows: list[Row]) -> list[str]:
+    """Markdown: one setting in all scenarios, by its mean loss over that of the best fixed one."""
+    ratios: dict[str, list[float]] = {}
+    for name in dict.fromkeys(row.scenario for row in rows):
+        own = [row for row in rows if row.scenario == name]
+        order = list(dict.fromkeys(row.setting for row in own))
+        means = {s: fmean(row.loss for row in own if row.setting == s) for s in order}
+        best = min(loss for setting, loss in means.items() if setting not in CONTROLLERS)
+        for place, (setting, loss) in enumerate(means.items()):
+            label = setting
+            if setting not in CONTROLLERS:
+                size = ("1/4", "1", "4")[place // len(LIMITS)]
+                label = f"batch × {size}, limit {LIMITS[place % len(LIMITS)]:,}"
+            ratios.setdefault(label, []).append(loss / best if best else 1.0)
+    lines = ["| the same everywhere | mean loss over best fixed | worst |", "|---|---:|---:|"]
+    ranked = sorted(ratios.items(), key=lambda item: fmean(item[1]))
+    return lines + [f"| {label} | {fmean(r):.2f} | {max(r):.2f} |" for label, r in ranked]
 
 
 def line(name: str, setting: str, means: list[float], best: float) -> str:
