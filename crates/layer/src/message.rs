@@ -372,8 +372,6 @@ pub mod flags {
     pub const REDUCE_ONLY: u8 = 4;
     /// The message came by the express lane.
     pub const EXPRESS: u8 = 8;
-    /// Its content cannot be read before its place is fixed.
-    pub const SEALED: u8 = 16;
 }
 
 /// One message's place in a block, and when it entered the queue of the node that put it there.

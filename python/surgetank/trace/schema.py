@@ -56,7 +56,6 @@ REASONS: Final = (
     "fee too low",
     "cancelled before",
     "not revealed",
-    "undecryptable",
     "throttled",
 )
 """Names of `messages.reason`."""

@@ -81,10 +81,8 @@ pub enum Reason {
     CancelledBefore = 9,
     /// Its sender did not reveal what it says.
     NotRevealed = 10,
-    /// Too many keypers kept silent.
-    Undecryptable = 11,
     /// Non-essential flow waits while the venue is under strain.
-    Throttled = 12,
+    Throttled = 11,
 }
 
 /// Who sent it.

@@ -226,8 +226,6 @@ impl World {
             queue::Reason::FeeTooLow => Reason::FeeTooLow,
             queue::Reason::Expired => Reason::Expired,
             queue::Reason::CancelledBefore => Reason::CancelledBefore,
-            queue::Reason::NotRevealed => Reason::NotRevealed,
-            queue::Reason::Undecryptable => Reason::Undecryptable,
             queue::Reason::Throttled => Reason::Throttled,
         };
         self.turn_away(slot, reason, retry_after_ns);

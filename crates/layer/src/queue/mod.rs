@@ -169,12 +169,8 @@ pub enum Reason {
     Expired = 5,
     /// Its cancel came first.
     CancelledBefore = 6,
-    /// Its sender did not reveal what it says.
-    NotRevealed = 7,
-    /// Too many keypers kept silent.
-    Undecryptable = 8,
     /// Non-essential flow waits while the venue is under strain.
-    Throttled = 9,
+    Throttled = 7,
 }
 
 /// What can happen to a queue.
