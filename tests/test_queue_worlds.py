@@ -162,3 +162,38 @@ def test_a_rule_that_raises_stops_the_run_and_is_named(
     with pytest.raises(st.SurgetankError, match="Broken raised KeyError") as caught:
         outcome(duration_s=2.0, layer__queue__rule="broken_rule:Broken")
     assert "broken_rule.py:5" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("pop(self, now_ns): return 7_777", "gave place 7777, in which nothing waits"),
+        ("pop(self, now_ns): return None", "gave None while"),
+        ("pop(self, now_ns): return 'x'", "Wrong raised TypeError"),
+        ("pop(self, now_ns): raise KeyError(1)", "Wrong raised KeyError"),
+        ("make_room(self, ticket): return 7_777", "gave place 7777, in which nothing waits"),
+    ],
+)
+def test_a_rule_that_would_lose_messages_stops_the_run(
+    body: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A place in which nothing waits, or nothing while something waits: an error, no result."""
+    text = "from plugin_example import Lottery\n\nclass Wrong(Lottery):\n    def " + body
+    # Modules are imported once: a name for each.
+    name = f"wrong_rule_{len(body)}_{len(told)}"
+    (tmp_path / f"{name}.py").write_text(text + "\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "docs"))
+    full: dict[str, Any] = {"layer__queue__ingress_max": 3, "layer__queue__mempool_max": 3}
+    with pytest.raises(st.SurgetankError, match=told):
+        outcome(duration_s=2.0, layer__queue__rule=f"{name}:Wrong", **full)
+
+
+def test_a_module_that_cannot_be_imported_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistake in the user's file is one error, not a traceback."""
+    (tmp_path / "not_python_rule.py").write_text("x = = 1\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(st.SurgetankError, match="SyntaxError"):
+        outcome(duration_s=2.0, layer__queue__rule="not_python_rule:X")

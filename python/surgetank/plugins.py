@@ -73,10 +73,12 @@ class QueueRule:
 
     def order(self) -> list[int]:
         """All places in order of service, if nothing more came. Inherited: pops a copy empty."""
-        twin, places = copy.deepcopy(self), []
+        twin, places = copy.deepcopy(self), dict[int, None]()
         while (place := twin.pop(0)) is not None:
-            places.append(place)
-        return places
+            if place in places:
+                raise ValueError(f"queue rule: `pop` gave place {place} twice")
+            places[place] = None
+        return list(places)
 
 
 class Setting(Protocol):
@@ -157,6 +159,9 @@ def load_plugin(name: str, kind: type) -> Callable[[], Any]:
     except ImportError as error:
         mend = f"Put {module_name}.py into the current directory, or install it"
         raise SurgetankError(f"no module of this name ({error})", place=name, mend=mend) from None
+    except Exception as error:
+        what = f"importing {module_name} raised {type(error).__name__}: {error}"
+        raise SurgetankError(what, place=name, mend="Mend it and run again") from error
     finally:
         sys.path.remove(here)
     found = getattr(module, class_name, None)

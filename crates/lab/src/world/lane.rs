@@ -9,7 +9,6 @@ use surgetank_layer::queue::express::{Config, Express, Input, Output, Ticket};
 use surgetank_layer::units::{AccountId, MessageId, Money, Ns};
 
 use super::actors::Wake;
-use super::clients::micros;
 use super::{Event, World};
 use crate::scenario::{AttackKind, QueueRule, Scenario, ms};
 use crate::seed::{Seed, Stream};
@@ -39,7 +38,7 @@ impl Lane {
             closing_ns: ms(express.closing_s * 1e3),
             blackout_ns: 0,
             advantage_ns: ms(express.advantage_ms),
-            reserve: Money::from(micros(express.reserve_usd)),
+            reserve: money(express.reserve_usd),
             ..Config::default()
         };
         Some(Lane {
@@ -57,6 +56,11 @@ impl Lane {
         self.machine.step(now, input, &mut self.draws, &mut outbox);
         outbox
     }
+}
+
+/// Millionths of a USD. Bids are not bound to the 32 bits of a message's fee.
+fn money(usd: f64) -> Money {
+    (usd * 1e6).round() as Money
 }
 
 impl World {
@@ -87,7 +91,7 @@ impl World {
             bids.push((accounts.attackers_from(), racer.lane_usd));
         }
         for (bidder, usd) in bids.into_iter().filter(|&(_, usd)| usd > 0.0) {
-            let amount = Money::from(micros(usd));
+            let amount = money(usd);
             self.lane_step(Input::Bid { round, bidder, amount });
         }
         if self.flows(next) {
@@ -98,6 +102,7 @@ impl World {
     fn lane_step(&mut self, input: Input) {
         let now = self.now;
         let Some(lane) = &mut self.lane else { return };
+        let mut refused = None;
         for output in lane.ask(now, input) {
             match output {
                 Output::Arm { at_ns } => self.agenda.push(at_ns.max(now), Event::Lane),
@@ -111,13 +116,13 @@ impl World {
                     let slot = self.carried[id as usize].slot;
                     self.agenda.push(ready_ns.max(now), Event::Enter(slot));
                 }
-                Output::Refused { id, .. } => {
-                    let slot = self.carried[id as usize].slot;
-                    self.turn_away(slot, Reason::RateExceeded, 0);
-                    return;
-                }
+                // Only the message that was handed in: without gaps in the numbers none waits.
+                Output::Refused { id, .. } => refused = Some(self.carried[id as usize].slot),
                 _ => {}
             }
+        }
+        if let Some(slot) = refused {
+            self.turn_away(slot, Reason::RateExceeded, 0);
         }
     }
 

@@ -145,9 +145,11 @@ impl Node {
                 }
                 sequencer::Output::Close { messages_max, bytes_max } => {
                     let entries = self.drain(now, messages_max, bytes_max, out);
+                    // A rule that gives nothing now gives nothing when asked again at once.
+                    let gave = !entries.is_empty();
                     let input = sequencer::Input::Seal { entries, proposer: self.id };
                     self.sequence(now, input, draws, out);
-                    if !self.mempool.is_empty() {
+                    if gave && !self.mempool.is_empty() {
                         self.tell_sequencer(now, draws, out);
                     }
                 }
