@@ -248,3 +248,26 @@ def test_schema_is_checked_in() -> None:
 def test_starter_is_a_scenario() -> None:
     """What `surgetank init` writes can be run."""
     assert st.Scenario.from_toml(STARTER.replace("NAME", "mine")).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"attack.kind": "spam", "attack.at_s": 99.0}, "ends before this attack begins"),
+        ({"attack.kind": "sandwich", "attack.node": 99}, "node 99 is not there"),
+        ({"attack.kind": "spam", "attack.rate_per_s": 1e12}, "less than or equal to 1000000"),
+        ({"layer.queue.rule": "fifoo"}, "did you mean `fifo`"),
+    ],
+)
+def test_an_attack_that_could_not_act_is_refused(values: dict[str, Any], told: str) -> None:
+    """It would be told as one that gained nothing."""
+    with pytest.raises(st.SurgetankError, match=told):
+        st.load("burst").with_values(values)
+
+
+def test_keypers_fail_only_where_there_are_some() -> None:
+    """Under a rule without keys the fault would pass unnoticed."""
+    fault = {"kind": "keypers", "at_s": 1.0, "duration_s": 1.0, "nodes": [0], "conduct": "silent"}
+    sealed = st.load("burst").with_values({"layer.queue.rule": "threshold", "faults": [fault]})
+    with pytest.raises(st.SurgetankError, match="no keypers to fail"):
+        sealed.with_values({"layer.queue.rule": "fifo"})

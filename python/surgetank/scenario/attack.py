@@ -32,14 +32,14 @@ class SpamAttack(Lasting):
     """One account floods the gateways with post-only orders far from the market."""
 
     kind: Literal["spam"] = "spam"
-    rate_per_s: Positive = Field(2_000.0, description="messages per second (Poisson)")
+    rate_per_s: Positive = Field(2_000.0, le=1e6, description="messages per second (Poisson)")
 
 
 class Sybil(Lasting):
     """The same flood from many accounts."""
 
     kind: Literal["sybil"] = "sybil"
-    rate_per_s: Positive = Field(2_000.0, description="messages per second, all in all")
+    rate_per_s: Positive = Field(2_000.0, le=1e6, description="messages per second, all in all")
     accounts: Whole = Field(200, ge=1, le=100_000, description="how many accounts")
 
 
@@ -47,7 +47,7 @@ class CancelStorm(Lasting):
     """One account floods the gateways with cancels of orders that are not there."""
 
     kind: Literal["cancel-storm"] = "cancel-storm"
-    rate_per_s: Positive = Field(2_000.0, description="messages per second (Poisson)")
+    rate_per_s: Positive = Field(2_000.0, le=1e6, description="messages per second (Poisson)")
 
 
 class Stampede(Lasting):
@@ -55,7 +55,7 @@ class Stampede(Lasting):
 
     kind: Literal["stampede"] = "stampede"
     halt_s: Positive = Field(5.0, description="how long they wait, seconds")
-    messages: Whole = Field(5_000, ge=1, description="messages that come together")
+    messages: Whole = Field(5_000, ge=1, le=10_000_000, description="messages that come together")
     within_ms: Positive = Field(500.0, description="... within so long, ms")
 
 
@@ -65,7 +65,9 @@ class Reader(Lasting):
     node: Count = Field(0, description="at which node")
     least_usd: NonNegative = Field(5_000.0, description="smaller orders are left alone, USD")
     size_usd: Positive = Field(20_000.0, description="what it trades per order found, USD")
-    fee_usd: NonNegative = Field(0.5, description="what it offers to be served first, USD")
+    fee_usd: NonNegative = Field(
+        0.5, le=4_000, description="what it offers to be served first, USD"
+    )
 
 
 class Sandwich(Reader):
@@ -91,7 +93,7 @@ class Withhold(Lasting):
     """Commits to a purchase and a sale, and reveals what pays."""
 
     kind: Literal["withhold"] = "withhold"
-    rate_per_s: Positive = Field(2.0, description="pairs per second (Poisson)")
+    rate_per_s: Positive = Field(2.0, le=1e6, description="pairs per second (Poisson)")
     size_usd: Positive = Field(20_000.0, description="size of each order, USD")
 
 
@@ -101,7 +103,9 @@ class Racer(Lasting):
     move_bp: Positive = Field(5.0, description="acts on a move of so much, basis points")
     size_usd: Positive = Field(50_000.0, description="what it takes each time, USD")
     link_ms: NonNegative = Field(0.1, description="its own client link, one way, ms")
-    fee_usd: NonNegative = Field(0.0, description="what it offers to be served first, USD")
+    fee_usd: NonNegative = Field(
+        0.0, le=4_000, description="what it offers to be served first, USD"
+    )
     lane_usd: NonNegative = Field(
         20.0, description="what a round of the express lane is worth to it, USD"
     )
@@ -118,7 +122,9 @@ class FeeJump(Racer):
 
     kind: Literal["fee-jump"] = "fee-jump"
     link_ms: NonNegative = Field(20.0, description="its own client link, one way, ms")
-    fee_usd: NonNegative = Field(1.0, description="what it offers to be served first, USD")
+    fee_usd: NonNegative = Field(
+        1.0, le=4_000, description="what it offers to be served first, USD"
+    )
     lane_usd: NonNegative = Field(
         0.0, description="what a round of the express lane is worth to it, USD"
     )
@@ -150,3 +156,5 @@ Attack = Annotated[
 ATTACKS: tuple[str, ...] = tuple(
     str(one.model_fields["kind"].default) for one in get_args(get_args(Attack)[0])
 )
+#: Attacks that live by trading.
+TRADING = ("sandwich", "insider", "grind", "withhold", "latency-race", "fee-jump")

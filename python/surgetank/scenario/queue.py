@@ -148,6 +148,11 @@ class Queue(Section):
     sealed: Sealed = Field(default_factory=Sealed, description="how a block is opened")
     fair: Fair = Field(default_factory=Fair, description="one order out of many")
 
+    @property
+    def has_keypers(self) -> bool:
+        """Whether blocks wait for shares of a key."""
+        return self.rule == "threshold" or (self.rule == "hash" and self.seed == "beacon")
+
     @model_validator(mode="after")
     def _has_lane(self) -> Self:
         if self.rule == "priority" and not self.high:

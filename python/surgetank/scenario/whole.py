@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from surgetank.errors import SurgetankError
 from surgetank.scenario import presets
-from surgetank.scenario.attack import Attack, Nothing
+from surgetank.scenario.attack import TRADING, Attack, Nothing
 from surgetank.scenario.faults import Fault, named_nodes
 from surgetank.scenario.flow import Flow
 from surgetank.scenario.layer import Layer, Single
@@ -87,6 +87,13 @@ class Scenario(Section):
                     )
             if fault.at_s >= self.duration_s + self.drain_s:
                 raise ValueError(f"faults[{i}].at_s: the run ends before this fault begins")
+        self._attack_can_act()
+        keyless = not self.layer.queue.has_keypers
+        if keyless and any(fault.kind == "keypers" for fault in self.faults):
+            raise ValueError(
+                "faults: there are no keypers to fail; they open blocks under `layer.queue.rule` "
+                "threshold, and hash with `seed` beacon"
+            )
         node = getattr(self.attack, "node", 0)
         if node > last:
             raise ValueError(
@@ -100,6 +107,15 @@ class Scenario(Section):
             if count and self.market is None:
                 raise ValueError(f"flow.{name} needs a [market]")
         return self
+
+    def _attack_can_act(self) -> None:
+        """An attack that never acts would be told as one that gained nothing."""
+        if self.attack.kind == "none":
+            return
+        if self.attack.at_s >= self.duration_s:
+            raise ValueError("attack.at_s: the flow ends before this attack begins")
+        if self.attack.kind in TRADING and self.market is None:
+            raise ValueError(f"attack.kind {self.attack.kind} needs a [market] to trade on")
 
     @classmethod
     def from_toml(cls, text: str, place: str = "scenario") -> Scenario:

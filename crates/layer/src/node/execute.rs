@@ -72,11 +72,11 @@ impl Node {
         self.executed += 1;
         out.push(Output::Executed(block));
         self.execute_next(now, draws, out);
-        self.end_height(now, draws, out);
+        self.end_height(now, out);
     }
 
     /// `timeout_commit` starts when everything decided is executed.
-    fn end_height(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+    fn end_height(&mut self, now: Ns, out: &mut Vec<Output>) {
         if self.executed < self.chain.len() as u64 {
             return;
         }
@@ -86,7 +86,6 @@ impl Node {
         if self.sync.behind(self.chain.len() as u64) {
             self.ask_for_blocks(now, out);
         }
-        let _ = draws;
     }
 
     pub(super) fn arm(&mut self, now: Ns, timeout: Timeout, after_ns: Ns, out: &mut Vec<Output>) {

@@ -1,7 +1,7 @@
 //! What a maker of blocks can do that its protocol does not forbid (or that nobody checks).
 //!
 //! A queue's rule binds an honest maker only: leaving out and putting in front leave no trace in the
-//! block itself. Where order is drawn after the decision (`opening`), or checked against sealed
+//! block itself. Nobody can show that something was left out. Where order is drawn after the decision (`opening`), or checked against sealed
 //! inputs (`audit`), putting in front is in vain or found out.
 
 use crate::message::{Entry, Envelope};

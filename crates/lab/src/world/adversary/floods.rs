@@ -41,7 +41,7 @@ impl World {
             })
         };
         self.send_paying(self.now, account, gateway, Source::Attacker, body, 0);
-        let at = self.now + ms(gap * 1e3);
+        let at = self.now + ms(gap * 1e3).max(1);
         if at < self.adversary.until_ns {
             self.agenda.push(at, Event::Actor(Wake::Attack));
         }
