@@ -16,6 +16,7 @@ from surgetank.errors import SurgetankError
 from surgetank.league.axes import NONE, Entrant
 from surgetank.league.estimate import NOTHING, Estimate, difference, mean
 from surgetank.league.shown import FINDS_SHOWN, SHOWN, rising, unit_of
+from surgetank.measure.measured import plain
 
 __all__ = ["League", "Line", "Made", "Standing", "json_rows"]
 
@@ -283,17 +284,17 @@ class League:
         """Plain values for JSON; infinity is the text "inf"."""
         content = asdict(self)
         for key in ("made", "lines"):
-            content[key] = [_plain(item) for item in content[key]]
+            content[key] = [plain(item) for item in content[key]]
         standings = [
             {
                 "place": s.place,
                 "entrant": s.entrant.name,
-                "cells": [{"attack": a} | _plain(asdict(e)) for a, e in s.cells],
+                "cells": [{"attack": a} | plain(asdict(e)) for a, e in s.cells],
                 "apart": s.apart,
             }
             for s in self.standings
         ]
-        return content | {"standings": standings, "table": _plain(self.table().to_dicts())}
+        return content | {"standings": standings, "table": plain(self.table().to_dicts())}
 
     def write(self, folder: Path) -> None:
         """Writes `league.json`, `league.csv` (the table) and `rows.csv` (one row a run)."""
@@ -346,8 +347,8 @@ def row_of(league: League, made: Made) -> dict[str, Any]:
 
 def json_rows(league: League) -> list[dict[str, Any]]:
     """One plain row a run, then one a search; infinity is the text "inf"."""
-    runs = [_plain(row_of(league, m) | dict(m.values)) for m in league.made]
-    return runs + [_plain(asdict(x) | {"seed": league.seed}) for x in league.lines]
+    runs = [plain(row_of(league, m) | dict(m.values)) for m in league.made]
+    return runs + [plain(asdict(x) | {"seed": league.seed}) for x in league.lines]
 
 
 _TABLE: dict[str, Any] = {
@@ -394,13 +395,3 @@ def _made(content: Mapping[str, Any]) -> Made:
     values = {k: None if v is None else float(v) for k, v in content["values"].items()}
     lists = {key: tuple(content[key]) for key in ("failed", "invalid")}
     return Made(**(dict(content) | lists | {"values": values}))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else "inf" if value > 0 else "-inf"
-    if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return value

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-__all__ = ["Measure", "Measures"]
+__all__ = ["Measure", "Measures", "plain"]
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Measure:
         """Plain values for JSON, which knows no infinity: it becomes the text "inf"."""
         return {
             "name": self.name,
-            "value": _plain(self.value),
+            "value": plain(self.value),
             "unit": self.unit,
-            "low": _plain(self.low),
-            "high": _plain(self.high),
+            "low": plain(self.low),
+            "high": plain(self.high),
             "n": self.n,
             "what": self.what,
             "note": self.note,
@@ -80,7 +80,12 @@ class Measures(Mapping[str, Measure]):
         return {name: m.to_dict() for name, m in self._by_name.items()}
 
 
-def _plain(value: float | None) -> float | str | None:
-    if value is None or math.isfinite(value):
-        return value
-    return "inf" if value > 0 else "-inf" if value < 0 else None
+def plain(value: Any) -> Any:
+    """Values for JSON, which knows no infinity: it becomes the text "inf"; not a number, null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else "inf" if value > 0 else "-inf"
+    if isinstance(value, Mapping):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return value

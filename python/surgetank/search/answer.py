@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from surgetank.errors import SurgetankError
+from surgetank.measure.measured import plain
 from surgetank.search.shape import Level, Shape
 
 __all__ = ["EXIT_CODES", "Answer", "Remedy", "Used"]
@@ -108,7 +109,7 @@ class Answer:
         content = asdict(self)
         remedy = self.remedy
         content["remedy"] = remedy and remedy.text
-        return dict(_plain(content))
+        return dict(plain(content))
 
     def write(self, path: Path) -> None:
         """Writes `search.json`."""
@@ -140,16 +141,6 @@ class Answer:
                 place=str(file),
                 mend="Give a search.json that `surgetank search --out` wrote",
             ) from None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else "inf" if value > 0 else "-inf"
-    if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return value
 
 
 def _numbers(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from surgetank.measure import measure
+from surgetank.measure.measured import plain
 from surgetank.measure.saturation import saturation
 from surgetank.scenario import Scenario
 from surgetank.simulate import simulate
@@ -73,7 +74,7 @@ class Outcome:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; infinity becomes the text "inf"."""
         content = asdict(self)
-        content["values"] = {k: _plain(v) for k, v in self.values.items()}
+        content["values"] = {k: plain(v) for k, v in self.values.items()}
         return content
 
     @classmethod
@@ -90,12 +91,6 @@ class Outcome:
             invalid=tuple(content["invalid"]),
             saturated=tuple(Saturated(**s) for s in content["saturated"]),
         )
-
-
-def _plain(value: float | None) -> float | str | None:
-    if value is None or math.isnan(value):
-        return None
-    return value if math.isfinite(value) else "inf" if value > 0 else "-inf"
 
 
 def probe(task: Task) -> Outcome:
