@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
-from surgetank.plugins import is_plugin
-from surgetank.scenario.section import NonNegative, Number, Positive, Section, Share, Whole
+from surgetank.scenario.section import (
+    NonNegative,
+    Number,
+    Positive,
+    Section,
+    Share,
+    Whole,
+    known_or_plugin,
+)
 
 ClassName = Literal["price-update", "liquidation-order", "cancel", "replace", "order"]
 
@@ -113,18 +119,10 @@ RULES: tuple[str, ...] = get_args(Rule)
 FAIR: tuple[str, ...] = ("themis", "median")
 
 
-def _known(rule: str) -> str:
-    if rule in RULES or is_plugin(rule):
-        return rule
-    close = difflib.get_close_matches(rule, RULES, n=1)
-    mend = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(RULES)}"
-    raise ValueError(f"no such rule: {mend} (or a class of yours, `module:Class`)")
-
-
 class Queue(Section):
     """How messages wait, before validation (ingress) and before ordering (mempool)."""
 
-    rule: Annotated[Rule | str, AfterValidator(_known)] = Field(
+    rule: Annotated[Rule | str, AfterValidator(known_or_plugin("rule", RULES))] = Field(
         "fifo",
         description="who is served first, or how a batch gets its order; `module:Class` is a rule "
         "of your own",

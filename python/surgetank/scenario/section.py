@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-__all__ = ["Count", "NonNegative", "Number", "Positive", "Section", "Share", "Whole"]
+from surgetank.plugins import is_plugin
+
+__all__ = [
+    "Count",
+    "NonNegative",
+    "Number",
+    "Positive",
+    "Section",
+    "Share",
+    "Whole",
+    "known_or_plugin",
+]
 
 #: Quantities beyond this are slips; as milliseconds they still fit the clock's 64 bits.
 MOST: Final = 1e12
@@ -42,3 +55,16 @@ class Section(BaseModel):
     """A table of the scenario file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def known_or_plugin(what: str, names: Sequence[str]) -> Callable[[str], str]:
+    """A validator: one of these names, or a class of the user's, `module:Class`."""
+
+    def known(name: str) -> str:
+        if name in names or is_plugin(name):
+            return name
+        close = difflib.get_close_matches(name, names, n=1)
+        mend = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(names)}"
+        raise ValueError(f"no such {what}: {mend} (or a class of yours, `module:Class`)")
+
+    return known

@@ -3,13 +3,12 @@ adaptive consensus goes."""
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
 from surgetank.plugins import is_plugin
-from surgetank.scenario.section import NonNegative, Positive, Section, Whole
+from surgetank.scenario.section import NonNegative, Positive, Section, Whole, known_or_plugin
 
 BuiltIn = Literal["none", "sojourn", "gradient2", "learned"]
 CONTROLLERS: tuple[str, ...] = get_args(BuiltIn)
@@ -45,18 +44,12 @@ class Bounds(Section):
         return self
 
 
-def _known(name: str) -> str:
-    if name in CONTROLLERS or is_plugin(name):
-        return name
-    close = difflib.get_close_matches(name, CONTROLLERS, n=1)
-    mend = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(CONTROLLERS)}"
-    raise ValueError(f"no such controller: {mend} (or a class of yours, `module:Class`)")
-
-
 class Tuning(Section):
     """A controller of the node that makes blocks."""
 
-    controller: Annotated[BuiltIn | str, AfterValidator(_known)] = Field(
+    controller: Annotated[
+        BuiltIn | str, AfterValidator(known_or_plugin("controller", CONTROLLERS))
+    ] = Field(
         "none",
         description="who decides; `learned` needs the extra `learn`; `module:Class` is a "
         "controller of your own",
