@@ -161,8 +161,9 @@ def _service(ask: _Asked, stage: str, classes: Sequence[str], name: str) -> Iter
 
 def _urgent_first(ask: _Asked) -> Iterator[Change]:
     """Liquidations, prices and cancels before everything else."""
-    high = ask("layer.queue.high") or []
-    if ask("layer.queue.rule") == "priority" and set(_URGENT) <= set(high):
+    # Under another rule `high` is only its default, which says nothing.
+    high = ask("layer.queue.high") if ask("layer.queue.rule") == "priority" else []
+    if set(_URGENT) <= set(high):
         return
     lanes = [*high, *(name for name in _URGENT if name not in high)]
     text = f"queues: first {', '.join(lanes)}"
