@@ -1,0 +1,1 @@
+"""Live runs: the same scenario against something that runs."""

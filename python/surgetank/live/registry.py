@@ -1,0 +1,125 @@
+"""From `--target URL` to a target and, where surgetank starts it itself, its server.
+
+`nats:` starts a server of our own; `nats://127.0.0.1:4222` uses one that is there.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from dataclasses import replace
+from typing import Final, TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from surgetank.errors import SurgetankError
+from surgetank.live.server import Server
+from surgetank.live.target import Target, Where
+
+__all__ = ["SCHEMES", "parse", "server_class", "target_class"]
+
+_T = TypeVar("_T")
+
+#: Scheme → target, and the server that surgetank can start for it (both `module:Class`).
+SCHEMES: Final[dict[str, tuple[str, str | None]]] = {
+    "memory": ("surgetank.live.targets.memory:Memory", None),
+    "nats": ("surgetank.live.targets.nats:Nats", "surgetank.live.servers.nats:NatsServer"),
+    "jetstream": (
+        "surgetank.live.targets.jetstream:JetStream",
+        "surgetank.live.servers.nats:NatsServer",
+    ),
+    "redis": ("surgetank.live.targets.redis:RedisStream", "surgetank.live.servers.redis:Redis"),
+    "rabbitmq": (
+        "surgetank.live.targets.rabbitmq:QuorumQueue",
+        "surgetank.live.servers.rabbitmq:RabbitMQ",
+    ),
+    "kafka": ("surgetank.live.targets.kafka:Kafka", "surgetank.live.servers.kafka:KafkaBroker"),
+    "cometbft": (
+        "surgetank.live.targets.cometbft:CometBFT",
+        "surgetank.live.servers.cometbft:Localnet",
+    ),
+    "gossipsub": (
+        "surgetank.live.targets.gossipsub:Gossipsub",
+        "surgetank.live.servers.gossipsub:Mesh",
+    ),
+}
+
+
+def parse(url: str) -> Where:
+    """The parts of a target's URL.
+
+    Raises:
+        SurgetankError: it is not one.
+    """
+    scheme, colon, rest = url.partition(":")
+    if not colon:
+        raise _unknown(url, scheme)
+    if scheme not in SCHEMES:
+        # A class of the user's: module:Class?host=…&port=….
+        name, _, query = rest.partition("?")
+        if not (name.isidentifier() and scheme.replace(".", "_").isidentifier()):
+            raise _unknown(url, scheme)
+        options = dict(parse_qsl(query, keep_blank_values=True))
+        host, port = options.pop("host", "127.0.0.1"), options.pop("port", "0")
+        return Where(f"{scheme}:{name}", host, _port(url, port), options.pop("name", ""), options)
+    parts = urlsplit(url)
+    try:
+        host, number = parts.hostname or "", parts.port or 0
+    except ValueError as error:
+        raise SurgetankError(str(error), place=url, mend="Give host:port") from None
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    name = unquote(parts.path.strip("/"))
+    return replace(Where(scheme, host, number, name, options), addresses=_one(host, number))
+
+
+def _one(host: str, port: int) -> tuple[tuple[str, int], ...]:
+    return ((host, port),) if host else ()
+
+
+def _port(url: str, text: str) -> int:
+    if text.isdigit() and int(text) < 65_536:
+        return int(text)
+    raise SurgetankError(f"`port` {text} is not a port", place=url, mend="Give 0 to 65535")
+
+
+def _unknown(url: str, scheme: str) -> SurgetankError:
+    near = difflib.get_close_matches(scheme, SCHEMES, n=1)
+    hint = f"; did you mean {near[0]}:?" if near else ""
+    return SurgetankError(
+        f"is not a target{hint}",
+        place=f"--target {url}",
+        mend=f"Give one of {', '.join(f'{name}:' for name in SCHEMES)} with or without "
+        "//host:port, or module:Class of your own",
+    )
+
+
+def target_class(where: Where) -> type[Target]:
+    """The class of a target.
+
+    Raises:
+        SurgetankError: its module or class cannot be loaded.
+    """
+    path = SCHEMES[where.scheme][0] if where.scheme in SCHEMES else where.scheme
+    return _load(path, Target)  # type: ignore[type-abstract]
+
+
+def server_class(where: Where) -> type[Server] | None:
+    """The class of the server that surgetank can start for it."""
+    path = SCHEMES[where.scheme][1] if where.scheme in SCHEMES else None
+    return None if path is None else _load(path, Server)  # type: ignore[type-abstract]
+
+
+def _load(path: str, kind: type[_T]) -> type[_T]:
+    module, _, name = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except ImportError as error:
+        raise SurgetankError(
+            f"cannot be loaded ({error})",
+            place=path,
+            mend="Install it: pip install 'surgetank[live]' brings all clients",
+        ) from None
+    except AttributeError:
+        raise SurgetankError(f"has no class {name}", place=module, mend="Check the name") from None
+    if not (isinstance(found, type) and issubclass(found, kind)):
+        raise SurgetankError(f"is not a {kind.__name__}", place=path, mend="Inherit from it")
+    return found

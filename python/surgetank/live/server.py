@@ -1,0 +1,73 @@
+"""The contract of a server that surgetank starts itself: its processes, its folder, its ports.
+
+Whatever a server starts is in process groups of its own and ends with `stop`, also on Ctrl-C; it
+touches nothing that it did not start.
+"""
+
+from __future__ import annotations
+
+import abc
+import socket
+from pathlib import Path
+from typing import ClassVar
+
+from surgetank.live.target import Where
+
+__all__ = ["Server", "free_port"]
+
+
+class Server(abc.ABC):
+    """One or several processes on loopback, from binaries of this machine."""
+
+    name: ClassVar[str]
+
+    def __init__(self, folder: Path, where: Where) -> None:
+        """`folder` is for its data, logs and configuration; `where` has the options of the URL."""
+        self.folder = folder
+        self.where = where
+
+    @classmethod
+    @abc.abstractmethod
+    def missing(cls) -> str | None:
+        """None if its programs are here; else the command that installs them."""
+
+    @abc.abstractmethod
+    def start(self) -> Where:
+        """Starts it, waits until it answers, and says where.
+
+        Raises:
+            TargetError: it did not come up; the message ends with the last lines of its log.
+        """
+
+    @abc.abstractmethod
+    def stop(self) -> None:
+        """Ends all of its processes; safe to call twice."""
+
+    @property
+    @abc.abstractmethod
+    def pids(self) -> list[int]:
+        """Process ids by node, 0 for a node that is down."""
+
+    @abc.abstractmethod
+    def kill(self, node: int = 0) -> None:
+        """SIGKILL: the process has no chance to write anything. Returns when it is gone."""
+
+    @abc.abstractmethod
+    def restart(self, node: int = 0) -> None:
+        """Starts a killed node again on the same folder and port; returns when it answers."""
+
+    @property
+    def data(self) -> list[Path]:
+        """Folder of each node's durable data, for faults of the disk."""
+        return []
+
+    def version(self) -> str:
+        """Program and version, for the report."""
+        return self.name
+
+
+def free_port() -> int:
+    """A loopback port that nobody uses now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

@@ -1,0 +1,1 @@
+"""Servers that surgetank starts itself, a file each."""

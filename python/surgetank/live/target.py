@@ -1,0 +1,221 @@
+"""The contract of a target: a live system that carries messages.
+
+A target of your own is a class with `publish` and `subscribe`; give it to
+`surgetank run S --target my_venue:Gateway?host=127.0.0.1` as `module:Class`. docs/targets.md has a
+worked example of 40 lines.
+
+A target object lives in one process and one event loop. Publishing workers and the subscriber are
+processes of their own, each with its own object, unless `capabilities.in_process` says that only
+the same object sees what it published.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from surgetank.errors import SurgetankError
+from surgetank.live.wire import Numbers
+
+__all__ = [
+    "Batched",
+    "Capabilities",
+    "Clock",
+    "Disconnected",
+    "Outgoing",
+    "Refused",
+    "Sink",
+    "Target",
+    "TargetError",
+    "Where",
+]
+
+
+class TargetError(SurgetankError):
+    """The target cannot be used: not there, not ours, wrong version. Ends the run with exit code 3
+    if it happens during one, 2 before."""
+
+
+class Refused(Exception):
+    """The target said no to one message: an answer, not a failure."""
+
+    def __init__(self, reason: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+
+class Disconnected(Exception):
+    """The connection ended before the answer came; whether the message arrived is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A target's address and options, from `scheme://host:port/name?key=value`."""
+
+    scheme: str
+    host: str = ""
+    port: int = 0
+    name: str = ""
+    """The path without its slash: the stream, queue or topic that surgetank is to make. If it is
+    empty the driver gives each run a name of its own before any target object is made."""
+    options: Mapping[str, str] = ()  # type: ignore[assignment]
+    addresses: Sequence[tuple[str, int]] = ()
+    """All nodes' addresses, where there are several; the first is (host, port)."""
+
+    @property
+    def url(self) -> str:
+        """Host and port as clients write them."""
+        return f"{self.scheme}://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a target promises, so that a run is judged by that and no more."""
+
+    acks: tuple[str, ...] = ("none",)
+    """Levels of acknowledgement, weakest first, chosen by the option `ack`. `none`: `publish`
+    returns when the message is written."""
+    ack: str = "none"
+    """The level chosen."""
+    ordered: bool = True
+    """Messages of one publisher arrive in the order of sending."""
+    durable: bool = False
+    """An acknowledged message is meant to survive the server's death."""
+    redelivers: bool = False
+    """At least once: duplicates are allowed."""
+    in_process: bool = False
+    """Publish and subscribe work only on the same object."""
+    stamps: tuple[str, ...] = ()
+    """Stages beside delivery that it reports to the sink: `admitted`, `decided`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The target's clock against our monotonic clock, for stamps that it gives itself."""
+
+    offset_ns: int = 0
+    error_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to be sent."""
+
+    number: int
+    class_name: str
+    """One of `surgetank.trace.CLASSES`."""
+    account: int
+    payload: bytes
+    traceparent: str | None = None
+    """W3C trace context of a sampled message; put it into the protocol's own headers where there
+    are any (it is in the payload too)."""
+
+
+class Sink(Protocol):
+    """Where a target tells what became of messages. Times are `time.monotonic_ns()`."""
+
+    run: int
+    """Number of the run, for `wire.decode`."""
+
+    def acknowledged(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
+        """The target said yes, at the level of `capabilities.ack`."""
+
+    def refused(self, numbers: Numbers | Sequence[int], at_ns: int, reason: str) -> None:
+        """The target said no."""
+
+    def disconnected(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
+        """The connection ended before an answer."""
+
+    def delivered(
+        self,
+        numbers: Numbers | Sequence[int],
+        at_ns: int,
+        *,
+        node: int = 0,
+        decided_ns: int | None = None,
+        height: int | None = None,
+    ) -> None:
+        """A subscriber (`node`: which one) received these, in this order; with `decided_ns`, when
+        the target had put them in order, and with `height`, in which block."""
+
+
+class Target(abc.ABC):
+    """A live system under test, seen by one process."""
+
+    schemes: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, where: Where) -> None:
+        self.where = where
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it promises."""
+        return Capabilities()
+
+    async def open(self) -> None:  # noqa: B027
+        """Connects.
+
+        Raises:
+            TargetError: nobody answers, or what answers is not usable.
+        """
+
+    async def prepare(self) -> None:  # noqa: B027
+        """Makes the streams, queues or topics of this run; called once, before any other object of
+        the run is opened for publishing or subscribing. Never touches what it did not make.
+
+        Raises:
+            TargetError: something of that name is there already and is not ours.
+        """
+
+    async def dispose(self) -> None:  # noqa: B027
+        """Removes what `prepare` made; called once at the end, also after a failure."""
+
+    @abc.abstractmethod
+    async def publish(self, message: Outgoing) -> None:
+        """Sends one message and returns when it is acknowledged.
+
+        Raises:
+            Refused: the target said no.
+            Disconnected: the connection ended first.
+        """
+
+    @abc.abstractmethod
+    def subscribe(self) -> AsyncIterator[bytes]:
+        """Payloads as they are received, from the run's first on, until cancelled."""
+
+    def clock(self) -> Clock:
+        """Its clock against ours."""
+        return Clock()
+
+    async def close(self) -> None:  # noqa: B027
+        """Disconnects; must not wait for ever."""
+
+    async def stored(self) -> AsyncIterator[bytes]:
+        """Payloads that a durable target still holds, read back after a crash.
+
+        Raises:
+            TargetError: this target keeps nothing.
+        """
+        raise TargetError("keeps nothing that could be read back", place=self.where.scheme)
+        yield b""
+
+
+class Batched(Target):
+    """A target that takes many messages in one call: its frames are made before the run, and the
+    generator hands it whole slices when they are due. Fast targets inherit from this."""
+
+    @abc.abstractmethod
+    def frame(self, message: Outgoing) -> bytes:
+        """The message as it goes over the wire. Called for every message before the run starts."""
+
+    @abc.abstractmethod
+    def write(self, frames: memoryview, numbers: Numbers, sink: Sink) -> None:
+        """Sends frames that lie behind each other, in order; must not block. Acknowledgements go to
+        the sink when they come."""
+
+    @abc.abstractmethod
+    async def receive(self, sink: Sink) -> None:
+        """Receives until cancelled and tells the sink."""

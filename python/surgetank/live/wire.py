@@ -1,0 +1,80 @@
+"""What surgetank puts on the wire: text, so that it passes through every broker, with the number of
+the message in front.
+
+```text
+SGT1 | run, 8 hex digits | number, 8 hex digits | flag | [traceparent, 55 characters] | padding
+```
+The flag is `T` where a W3C traceparent follows, else `-`. Padding is dots. Whatever does not start
+like this, or is of another run, is a stranger's and is not counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["HEADER_BYTES", "MAGIC", "Numbers", "decode", "encode", "numbers_in", "traceparent_of"]
+
+MAGIC: Final = b"SGT1"
+HEADER_BYTES: Final = 21
+_TRACEPARENT_BYTES: Final = 55
+
+Numbers = npt.NDArray[np.int64]
+
+
+def encode(run: int, number: int, size_bytes: int, traceparent: str | None = None) -> bytes:
+    """A payload of `size_bytes`, or of as many as the header needs."""
+    if traceparent is None:
+        head = b"SGT1%08x%08x-" % (run, number)
+    else:
+        head = b"SGT1%08x%08xT%s" % (run, number, traceparent.encode("ascii"))
+    return head.ljust(size_bytes, b".")
+
+
+def decode(run: int, payload: bytes | bytearray | memoryview) -> int | None:
+    """The message's number; None for a stranger's payload."""
+    head = bytes(payload[:HEADER_BYTES])
+    if len(head) < HEADER_BYTES or head[:12] != b"SGT1%08x" % run:
+        return None
+    try:
+        return int(head[12:20], 16)
+    except ValueError:
+        return None
+
+
+def traceparent_of(payload: bytes | bytearray | memoryview) -> str | None:
+    """The W3C traceparent that a sampled payload carries."""
+    if bytes(payload[HEADER_BYTES - 1 : HEADER_BYTES]) != b"T":
+        return None
+    return bytes(payload[HEADER_BYTES : HEADER_BYTES + _TRACEPARENT_BYTES]).decode("ascii")
+
+
+def numbers_in(run: int, payloads: Iterable[bytes]) -> Numbers:
+    """Numbers of many payloads of this run, in order; strangers are left out."""
+    start = b"SGT1%08x" % run
+    heads = [p[12:20] for p in payloads if p[:12] == start]
+    return hex_numbers(b"".join(heads))
+
+
+def numbers_within(run: int, stream: bytes) -> Numbers:
+    """Numbers of all messages of this run that begin within a piece of a stream, in order.
+
+    For framings where a payload stands in the stream as it is. A header cut off at the end of the
+    piece is not found: hand it in again with the next piece.
+    """
+    return hex_numbers(b"".join(re.findall(b"SGT1%08x([0-9a-f]{8})[-T]" % run, stream)))
+
+
+#: Value of each hexadecimal digit's byte.
+_DIGIT: Final = np.zeros(256, dtype=np.int64)
+_DIGIT[np.frombuffer(b"0123456789abcdef", dtype=np.uint8)] = np.arange(16)
+_PLACE: Final = 16 ** np.arange(7, -1, -1, dtype=np.int64)
+
+
+def hex_numbers(digits: bytes) -> Numbers:
+    """Numbers of eight digits each, written without gaps."""
+    return _DIGIT[np.frombuffer(digits, dtype=np.uint8).reshape(-1, 8)] @ _PLACE
