@@ -21,7 +21,10 @@ _T = TypeVar("_T")
 
 #: Scheme → target, and the server that surgetank can start for it (both `module:Class`).
 SCHEMES: Final[dict[str, tuple[str, str | None]]] = {
-    "memory": ("surgetank.live.targets.memory:Memory", None),
+    "memory": (
+        "surgetank.live.targets.memory:Memory",
+        "surgetank.live.servers.memory:MemoryServer",
+    ),
     "nats": ("surgetank.live.targets.nats:Nats", "surgetank.live.servers.nats:NatsServer"),
     "jetstream": (
         "surgetank.live.targets.jetstream:JetStream",

@@ -17,7 +17,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["HEADER_BYTES", "MAGIC", "Numbers", "decode", "encode", "numbers_in", "traceparent_of"]
+__all__ = [
+    "HEADER_BYTES",
+    "MAGIC",
+    "Numbers",
+    "Scanner",
+    "decode",
+    "encode",
+    "numbers_in",
+    "traceparent_of",
+]
 
 MAGIC: Final = b"SGT1"
 HEADER_BYTES: Final = 21
@@ -60,13 +69,22 @@ def numbers_in(run: int, payloads: Iterable[bytes]) -> Numbers:
     return hex_numbers(b"".join(heads))
 
 
-def numbers_within(run: int, stream: bytes) -> Numbers:
-    """Numbers of all messages of this run that begin within a piece of a stream, in order.
+class Scanner:
+    """Numbers in a stream that comes in pieces, cut anywhere."""
 
-    For framings where a payload stands in the stream as it is. A header cut off at the end of the
-    piece is not found: hand it in again with the next piece.
-    """
-    return hex_numbers(b"".join(re.findall(b"SGT1%08x([0-9a-f]{8})[-T]" % run, stream)))
+    def __init__(self, run: int) -> None:
+        self._pattern = re.compile(b"SGT1%08x([0-9a-f]{8})[-T]" % run)
+        self._tail = b""
+
+    def feed(self, piece: bytes) -> Numbers:
+        """Numbers of the messages whose header ends in this piece, in order."""
+        data = self._tail + piece
+        digits, end = [], 0
+        for found in self._pattern.finditer(data):
+            digits.append(found[1])
+            end = found.end()
+        self._tail = data[max(end, len(data) - HEADER_BYTES + 1) :]
+        return hex_numbers(b"".join(digits))
 
 
 #: Value of each hexadecimal digit's byte.

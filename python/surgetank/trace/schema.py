@@ -57,6 +57,11 @@ REASONS: Final = (
     "cancelled before",
     "not revealed",
     "throttled",
+    "timed out",
+    "disconnected",
+    "target refused",
+    "not sent",
+    "acknowledged and lost",
 )
 """Names of `messages.reason`."""
 
@@ -161,6 +166,14 @@ SCHEMA: Final[Mapping[str, Mapping[str, Column]]] = MappingProxyType(
             "confirmed_ns": _U64_OR_NULL,
         },
         "receipts": {"message": _U32, "node": _U32, "time_ns": _U64},
+        # Of live runs: every arrival at a subscriber.
+        "deliveries": {
+            "message": _U32,
+            "node": _U32,
+            "time_ns": _U64,
+            "position": _U32,
+            "copy": _U32,
+        },
         "blocks": {
             "height": _U32,
             "round": _U32,

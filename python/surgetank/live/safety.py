@@ -1,0 +1,41 @@
+"""Load goes only to this machine, unless the user says that the system is theirs."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+from surgetank.errors import SurgetankError
+from surgetank.live.target import Where
+
+__all__ = ["check_owned"]
+
+
+def check_owned(where: Where, *, own_system: bool) -> None:
+    """Refuses addresses beyond loopback. A name is resolved, and all of its addresses count.
+
+    Raises:
+        SurgetankError: an address is not loopback and the user has not said that it is theirs, or a
+            name is not known.
+    """
+    for host in sorted({host for host, _ in where.addresses} | {where.host} - {""}):
+        for address in _addresses(host, where):
+            if not ipaddress.ip_address(address).is_loopback and not own_system:
+                also = "" if address == host else f" ({address})"
+                raise SurgetankError(
+                    f"{host}{also} is not this machine",
+                    place=f"--target {where.scheme}://{host}",
+                    mend="Add --i-own-this-system if you may put it under load",
+                )
+
+
+def _addresses(host: str, where: Where) -> set[str]:
+    try:
+        found = socket.getaddrinfo(host, where.port or None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise SurgetankError(
+            f"{host} is not known ({error})",
+            place=f"--target {where.scheme}://{host}",
+            mend="Check the host's name",
+        ) from None
+    return {str(entry[4][0]).partition("%")[0] for entry in found}
