@@ -1,12 +1,14 @@
 """What a person sees in a terminal."""
 
 from surgetank.console.leagues import LeagueWatch, show_league
+from surgetank.console.live import LiveWatch
 from surgetank.console.runs import COLOURS, Watch, number, show_comparison, show_result
 from surgetank.console.searches import SearchWatch, show_against, show_answer, show_frontier
 
 __all__ = [
     "COLOURS",
     "LeagueWatch",
+    "LiveWatch",
     "SearchWatch",
     "Watch",
     "number",
