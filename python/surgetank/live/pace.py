@@ -1,4 +1,4 @@
-"""Waking up on time: by a timer of the kernel where there is one; event loops count milliseconds."""
+"""Waking up on time: by a timer of the kernel where there is one; event loops count in ms."""
 
 from __future__ import annotations
 

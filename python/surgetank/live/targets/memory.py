@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from surgetank.live.target import (
     Batched,
@@ -108,9 +108,9 @@ class _Publisher(asyncio.Protocol):
         self._opening = loop.create_task(loop.create_connection(lambda: self, host, port))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(b"".join(self._early))
+        # Not isinstance: uvloop's transports are of no class of asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(b"".join(self._early))
 
     def write(self, frames: bytes, numbers: Numbers) -> None:
         if self._lost:
