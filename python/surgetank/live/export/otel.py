@@ -5,7 +5,7 @@ nothing. Two a message, in the trace that its payload and headers carried (`trac
 that spans of the target's own programs join them:
 
 - `publish`: intended send time to acknowledgement; event `sent` when it really left. An error where
-  the message was refused or lost.
+  the message was refused or lost; without an acknowledgement it ends when the message left.
 - `process`: intended send time to delivery, which is the delay that the run is judged by; event
   `decided` when the target had put it in order. Only where it was delivered.
 
@@ -66,8 +66,8 @@ def export(
     """Sends the spans of a share of a run's messages to a collector by OTLP over HTTP.
 
     Args:
-        messages: the trace's table `messages`.
-        run: number of the run on the wire.
+        messages: a live trace's table `messages`, whole: row i is message i on the wire.
+        run: number of the run on the wire (`Played.run`).
         start_unix_ns: wall-clock time of the trace's time 0.
         endpoint: the collector; without a path, OTLP's own (`/v1/traces`) is taken.
         share: of the messages, 0 to 1.
@@ -123,13 +123,10 @@ def spans(
     where: Where | None = None,
 ) -> Iterator[ReadableSpan]:
     """Spans of the sampled messages, by message; arguments as in `export`."""
-    if messages.is_empty():
-        return
-    highest = int(messages["message"].max()) + 1  # type: ignore[arg-type]
-    chosen = pl.DataFrame({"message": sampled(run, highest, share)})
-    rows = messages.join(chosen.cast({"message": messages.schema["message"]}), on="message")
+    chosen = sampled(run, messages.height, share)
     making = _Spans(run, start_unix_ns, where)
-    for row in rows.sort("message").iter_rows(named=True):
+    rows = messages[chosen].with_columns(number=pl.Series(chosen, dtype=pl.Int64))
+    for row in rows.iter_rows(named=True):
         yield from making.of(row)
 
 
@@ -149,7 +146,7 @@ class _Spans:
 
     def of(self, row: Mapping[str, Any]) -> Iterator[ReadableSpan]:
         """Of one message."""
-        publish = self._context(row["message"], "publish")
+        publish = self._context(row["number"], "publish")
         refused, lost = row["outcome"] == _REFUSED, row["outcome"] == _LOST
         status = Status(StatusCode.UNSET)
         error: dict[str, str] = {}
@@ -158,7 +155,7 @@ class _Spans:
             reason = REASONS[row["reason"]] if row["reason"] else ""
             status = Status(StatusCode.ERROR, reason or name)
             error = {"error.type": name}
-        ends = row["admitted_ns"] or row["gateway_ns"] or row["created_ns"]
+        ends = row["confirmed_ns"] or row["gateway_ns"] or row["created_ns"]
         yield self._span(
             row,
             publish,
@@ -169,12 +166,14 @@ class _Spans:
             error=error,
         )
         if row["executed_ns"] is not None:
+            # A target that does not say when it put messages in order has the delivery there.
+            decided = row["decided_ns"]
             yield self._span(
                 row,
-                self._context(row["message"], "process"),
+                self._context(row["number"], "process"),
                 ("process", "process", SpanKind.CONSUMER),
                 ends_ns=row["executed_ns"],
-                event=("decided", row["decided_ns"]),
+                event=("decided", decided if decided != row["executed_ns"] else None),
                 parent=publish,
             )
 
@@ -208,11 +207,11 @@ class _Spans:
                 **self.about,
                 "messaging.operation.name": name,
                 "messaging.operation.type": kind_of_operation,
-                "messaging.message.id": f"{self.run:08x}-{row['message']:08x}",
+                "messaging.message.id": f"{self.run:08x}-{row['number']:08x}",
                 "messaging.message.body.size": row["size_bytes"],
                 "surgetank.class": CLASSES[row["class"]],
                 "surgetank.account": row["account"],
-                "surgetank.number": row["message"],
+                "surgetank.number": row["number"],
                 "surgetank.outcome": OUTCOMES[row["outcome"]],
                 **(error or {}),
             },
