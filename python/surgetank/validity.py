@@ -32,7 +32,7 @@ class Check:
 
 def checks(trace: Trace) -> list[Check]:
     """All checks that the trace has the facts for."""
-    found = [*_faults(trace), *_background(trace)]
+    found = [*_faults(trace), *_background(trace), *_live(trace)]
     flags = {
         "money_conserved": "money in equals money out at every step",
         "safety": "no two nodes executed different blocks at one height",
@@ -103,6 +103,24 @@ def _background(trace: Trace) -> Iterator[Check]:
     allowed = _SIGMAS * math.sqrt(expected * dispersion(flow, expected)) + 2
     text = f"background messages: {found} sent, {expected:.6g} expected (± {allowed:.3g})"
     yield Check("background", abs(found - expected) <= allowed, float(found), expected, text)
+
+
+def _live(trace: Trace) -> Iterator[Check]:
+    """Whether the generator of a live run kept its schedule, and had the time to."""
+    live = trace.stats.get("live")
+    if live is None:
+        return
+    late, most = live["lateness_p99_ns"] / 1e6, live["lateness_p99_max_ns"] / 1e6
+    text = f"the generator was {late:.3g} ms behind its schedule at p99 (at most {most:g})"
+    if not live["sent"]:
+        text, late = "nothing was sent", math.inf
+    yield Check("schedule_kept", late <= most, late, most, text)
+    allowed = live["cpu_share_max"]
+    for name, share in sorted(live["cpu_share"].items()):
+        text = f"the {name} process used {share:.0%} of a core (at most {allowed:.0%})"
+        yield Check(f"cpu {name}", share <= allowed, share, allowed, text)
+    for text in live["mistakes"]:
+        yield Check("target_code", False, None, None, text)
 
 
 def dispersion(flow: Mapping[str, Any], expected: float) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from surgetank.measure.attack import attack
+from surgetank.measure.delivery import delivery
 from surgetank.measure.fairness import fairness
 from surgetank.measure.latency import delays, jitter
 from surgetank.measure.measured import Measure, Measures
@@ -45,6 +46,7 @@ def measure(
         [
             *delays(trace),
             *throughput(trace),
+            *delivery(trace),
             *(jitter(trace) if trace.orders else []),
             *ordering,
             *propagation(trace),

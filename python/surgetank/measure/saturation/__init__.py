@@ -57,7 +57,8 @@ _WHAT: Final = {
 
 def saturation(trace: Trace) -> list[Saturation]:
     """Every resource that the trace tells of, the most saturated first; ties by RESOURCES."""
-    found = (one for part in _PARTS for one in part(trace))
+    parts = _PARTS if "live" not in trace.stats else (servers, queues, faults)
+    found = (one for part in parts for one in part(trace))
     return sorted(found, key=lambda one: rank(one.resource, one.value))
 
 
