@@ -8,6 +8,8 @@ from pathlib import Path
 
 from surgetank.errors import SurgetankError
 from surgetank.junit import write_junit
+from surgetank.live import Options, Rig, Watch
+from surgetank.live.histogram import write_log
 from surgetank.measure import Measures, measure
 from surgetank.scenario import Scenario, load
 from surgetank.simulate import Progress, simulate, with_tape
@@ -18,7 +20,7 @@ from surgetank.verdict import Verdict, judge
 __all__ = ["Result", "claim", "run"]
 
 #: Endings of the files that surgetank writes into a folder.
-_WRITTEN = (".parquet", ".json", ".jsonl", ".xml", ".html", ".svg", ".csv")
+_WRITTEN = (".parquet", ".json", ".jsonl", ".xml", ".html", ".svg", ".csv", ".hlog")
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,18 @@ def run(
     force: bool = False,
     report: bool = False,
     progress: Progress | None = None,
+    target: str | None = None,
+    options: Options | None = None,
+    watch: Watch | None = None,
 ) -> Result:
     """Runs a scenario and judges it.
 
     `out` is a folder for the trace, `verdict.json` and `junit.xml` (and `report.html` with
     `report`); nothing is written without it. The name of the run is (seed, scenario hash, build);
     the same name gives the same bytes.
+
+    With `target`, a URL such as `nats:`, the scenario is played against that live system instead of
+    being simulated, as `options` say; `watch` is then called with readings. docs/targets.md.
 
     Raises:
         SurgetankError: if the scenario, the tape or the folder is not usable.
@@ -56,7 +64,11 @@ def run(
     if tape is not None:
         chosen = with_tape(chosen, tape)
     folder = None if out is None else claim(Path(out), force=force)
-    trace = simulate(chosen, seed=seed, tape=tape, progress=progress)
+    if target is None:
+        trace = simulate(chosen, seed=seed, tape=tape, progress=progress)
+    else:
+        with Rig(target, options) as rig:
+            trace = rig.run(chosen, seed=seed, tape=tape, watch=watch)
     measures = measure(trace)
     verdict = judge(measures, chosen.limits.as_mapping(), trace)
     if folder is not None:
@@ -72,6 +84,8 @@ def write(
     content = verdict.to_dict() | {"measures": measures.to_dict()}
     (folder / "verdict.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     write_junit(verdict, trace.run, folder / "junit.xml")
+    if "live" in trace.stats:
+        write_log(trace, folder / "delays.hlog")
     if report:
         from surgetank.report import write as write_report
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 
+from surgetank.cli import aiming
 from surgetank.cli.app import app, err, finite, overrides
 from surgetank.cli.app import out as out_
+from surgetank.cli.playing import Live, stop_on_interrupt
 from surgetank.console import Watch, show_result
 from surgetank.errors import SurgetankError
+from surgetank.live import Options
 from surgetank.measure import measure
 from surgetank.run import Result, claim, run, write
 from surgetank.scenario import Scenario, load
@@ -33,6 +34,8 @@ Examples:
   surgetank run calm --set flow.arrivals.rate_per_s=900 --json
 
   surgetank run black-thursday --tape bars.csv.gz --speed 600
+
+  surgetank run calm --target nats:        (a server of its own; nats://127.0.0.1:4222 is yours)
 """
 
 
@@ -77,8 +80,22 @@ def run_command(
     junit: Annotated[Path | None, typer.Option(help="Also write JUnit XML here.")] = None,
     report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    target: aiming.Target = None,
+    own_system: aiming.OwnSystem = False,
+    workers: aiming.Workers = aiming.DEFAULTS.workers,
+    rate_max: aiming.RateMax = aiming.DEFAULTS.rate_max_per_s,
+    seconds_max: aiming.SecondsMax = aiming.DEFAULTS.seconds_max,
+    messages_max: aiming.MessagesMax = aiming.DEFAULTS.messages_max,
+    inflight_max: aiming.InflightMax = aiming.DEFAULTS.inflight_max,
+    lateness_max: aiming.LatenessMax = aiming.DEFAULTS.lateness_p99_ms,
+    prometheus: aiming.PrometheusPort = None,
+    otel_endpoint: aiming.OtelEndpoint = None,
+    otel_sample: aiming.OtelSample = 0.001,
 ) -> None:
-    """Run a scenario: simulate the venue, judge it, write the trace and a report."""
+    """Run a scenario: simulate the venue, judge it, write the trace and a report.
+
+    With --target, play it against a live system instead.
+    """
     chosen = load(scenario)
     if values:
         chosen = chosen.with_values(overrides(values))
@@ -89,10 +106,25 @@ def run_command(
     used = chosen.seed if seed is None else seed
     folder = out or Path("runs") / f"{chosen.name}-{used}-{chosen.hash[:8]}"
     claim(folder, force=force)
-    length = chosen.duration_s + chosen.drain_s
-    with Watch(err, chosen.name, length, hidden=quiet or as_json) as watch:
-        _stop_on_interrupt(watch)
-        result = run(chosen, seed=seed, tape=recording, progress=watch)
+    hidden = quiet or as_json
+    if target is None:
+        length = chosen.duration_s + chosen.drain_s
+        with Watch(err, chosen.name, length, hidden=hidden) as watch:
+            stop_on_interrupt(watch)
+            result = run(chosen, seed=seed, tape=recording, progress=watch)
+    else:
+        options = Options(
+            workers=workers,
+            inflight_max=inflight_max,
+            own_system=own_system,
+            rate_max_per_s=rate_max,
+            seconds_max=seconds_max,
+            messages_max=messages_max,
+            lateness_p99_ms=lateness_max,
+            sample=otel_sample if otel_endpoint else 0.0,
+        )
+        played = Live(target, options, prometheus, otel_endpoint, hidden=hidden)
+        result = played.run(chosen, seed, recording)
     write(folder, result.trace, result.measures, result.verdict, report=report)
     result = Result(result.scenario, result.trace, result.measures, result.verdict, folder)
     if junit is not None:
@@ -106,16 +138,6 @@ def run_command(
         if not result.trace.complete:
             out_.print("Stopped before the end: what was measured so far is kept, and incomplete.")
     raise typer.Exit(result.verdict.exit_code)
-
-
-def _stop_on_interrupt(watch: Watch) -> None:
-    """The first Ctrl-C ends the run and keeps it; the second ends the program."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        watch.interrupted = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    signal.signal(signal.SIGINT, stop)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -246,6 +246,8 @@ def _stats(played: Played) -> dict[str, Any]:
                 t.get("subscriber", {}).get("strangers", 0) for t in played.told.values()
             ),
             "start_unix_ns": played.start_unix_ns,
+            "run": played.run,
+            "sample": played.options.sample,
             "classes": [CLASSES[c] for c in sorted(set(schedule.class_number.tolist()))],
         },
     }

@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar
 
 from surgetank.errors import SurgetankError
 from surgetank.live.crew import Crew
+from surgetank.live.export.traces import sampled, traceparent
 from surgetank.live.facts import Played, trace_of
 from surgetank.live.meter import Meter
 from surgetank.live.options import Options
@@ -226,12 +227,17 @@ class _Play:
             "run": self._number,
             "workers": workers,
             "inflight_max": options.inflight_max,
-            "traceparents": {},
+            "traceparents": self._traceparents(),
         }
         if not in_process:
             crew.add("subscriber", Job(worker=-1, subscribes=True, **common))
         for i in range(workers):
             crew.add(f"publisher-{i}", Job(worker=i, subscribes=in_process, **common))
+
+    def _traceparents(self) -> dict[int, str]:
+        share = self._rig.options.sample
+        numbers = sampled(self._number, len(self._schedule), share).tolist() if share else []
+        return {number: traceparent(self._number, number) for number in numbers}
 
     def _blocks(self) -> list[Any]:
         return []

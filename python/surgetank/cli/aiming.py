@@ -1,0 +1,85 @@
+"""Options of every command that takes `--target`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from surgetank.live import Options
+
+__all__ = [
+    "DEFAULTS",
+    "InflightMax",
+    "LatenessMax",
+    "MessagesMax",
+    "OtelEndpoint",
+    "OtelSample",
+    "OwnSystem",
+    "PrometheusPort",
+    "RateMax",
+    "SecondsMax",
+    "Target",
+    "Workers",
+]
+
+DEFAULTS: Final = Options()
+_PANEL: Final = "Live targets"
+
+Target = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Play it against a live system: nats:, redis://127.0.0.1:6379, my_module:Class, …",
+        rich_help_panel=_PANEL,
+    ),
+]
+OwnSystem = Annotated[
+    bool,
+    typer.Option(
+        "--i-own-this-system",
+        help="Allow a target that is not on this machine.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Workers = Annotated[
+    int, typer.Option(min=1, max=64, help="Sending processes.", rich_help_panel=_PANEL)
+]
+RateMax = Annotated[
+    float,
+    typer.Option(min=0, help="Refuse more messages in any one second.", rich_help_panel=_PANEL),
+]
+SecondsMax = Annotated[
+    float, typer.Option(min=0, help="Refuse a longer run.", rich_help_panel=_PANEL)
+]
+MessagesMax = Annotated[
+    int, typer.Option(min=1, help="Refuse more messages.", rich_help_panel=_PANEL)
+]
+InflightMax = Annotated[
+    int,
+    typer.Option(min=1, help="Unanswered messages per sending process.", rich_help_panel=_PANEL),
+]
+LatenessMax = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        help="INVALID if the generator was later than so many ms at p99.",
+        rich_help_panel=_PANEL,
+    ),
+]
+PrometheusPort = Annotated[
+    int | None,
+    typer.Option(min=0, max=65_535, help="Serve /metrics here meanwhile.", rich_help_panel=_PANEL),
+]
+OtelEndpoint = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="Send traces there by OTLP/HTTP afterwards.", rich_help_panel=_PANEL
+    ),
+]
+OtelSample = Annotated[
+    float,
+    typer.Option(
+        min=0, max=1, help="Share of messages that carry a trace.", rich_help_panel=_PANEL
+    ),
+]

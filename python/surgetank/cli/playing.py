@@ -1,0 +1,89 @@
+"""A live run as a command shows it: the terminal's view, what is exported, and Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+from types import FrameType
+from typing import Protocol
+
+from surgetank.cli.app import err
+from surgetank.console import LiveWatch
+from surgetank.live import Options, Snapshot, parse
+from surgetank.run import Result, run
+from surgetank.scenario import Scenario
+from surgetank.tape import Tape
+
+__all__ = ["Live", "stop_on_interrupt"]
+
+
+class _Interruptible(Protocol):
+    interrupted: bool
+
+
+def stop_on_interrupt(watch: _Interruptible) -> None:
+    """The first Ctrl-C ends the run and keeps it; the second ends the program."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        watch.interrupted = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, stop)
+
+
+class Live:
+    """A run against `target`, watched and exported."""
+
+    def __init__(
+        self,
+        target: str,
+        options: Options,
+        prometheus: int | None,
+        otel_endpoint: str | None,
+        *,
+        hidden: bool,
+    ) -> None:
+        self._target, self._options, self._hidden = target, options, hidden
+        self._port, self._endpoint = prometheus, otel_endpoint
+
+    def run(self, scenario: Scenario, seed: int | None, tape: Tape | None) -> Result:
+        """The whole way, to the verdict; writes nothing."""
+        with ExitStack() as stack:
+            view = stack.enter_context(LiveWatch(err, hidden=self._hidden))
+            watches: list[Callable[[Snapshot], bool]] = [view]
+            if self._port is not None:
+                from surgetank.live.export.prometheus import Prometheus
+
+                served = stack.enter_context(Prometheus(self._port))
+                err.print(f"Metrics at {served.url}", highlight=False, soft_wrap=True)
+                watches.append(served)
+            stop_on_interrupt(view)
+            result = run(
+                scenario,
+                seed=seed,
+                tape=tape,
+                target=self._target,
+                options=self._options,
+                watch=lambda seen: all([watch(seen) for watch in watches]),
+            )
+        if self._endpoint is not None:
+            self._trace(result, self._endpoint)
+        return result
+
+    def _trace(self, result: Result, endpoint: str) -> None:
+        from surgetank.live.export.otel import export
+
+        live = result.trace.stats["live"]
+        told = export(
+            result.trace["messages"],
+            live["run"],
+            live["start_unix_ns"],
+            endpoint,
+            live["sample"],
+            parse(self._target),
+        )
+        text = f"Sent {told.spans} spans to {endpoint}"
+        if told.failed:
+            text += f"; {told.failed} were not taken: {told.why}"
+        err.print(text, highlight=False, soft_wrap=True)
