@@ -166,7 +166,7 @@ class Deliveries:
         at_ns: int,
         *,
         node: int = 0,
-        decided_ns: int | None = None,
+        decided_ns: int | Numbers | None = None,
         height: int | None = None,
     ) -> None:
         """See `Sink`."""

@@ -135,11 +135,12 @@ class Sink(Protocol):
         at_ns: int,
         *,
         node: int = 0,
-        decided_ns: int | None = None,
+        decided_ns: int | Numbers | None = None,
         height: int | None = None,
     ) -> None:
         """A subscriber (`node`: which one) received these, in this order; with `decided_ns`, when
-        the target had put them in order, and with `height`, in which block."""
+        the target had put them in order (one time for all or one each), and with `height`, in which
+        block."""
 
 
 class Target(abc.ABC):

@@ -44,6 +44,7 @@ class Nats(Batched):
 
     schemes: ClassVar[tuple[str, ...]] = ("nats",)
     acks: ClassVar[tuple[str, ...]] = ("none", "pong")
+    ack_usual: ClassVar[str] = "none"
     options: ClassVar[tuple[str, ...]] = ("ack", "sync", "user", "password", "token")
 
     def __init__(self, where: Where) -> None:
@@ -56,7 +57,7 @@ class Nats(Batched):
                     place=f"{where.scheme}:",
                     mend=f"Give some of {', '.join(self.options)}",
                 )
-        self._ack = self._options.get("ack", self.acks[0])
+        self._ack = self._options.get("ack", self.ack_usual)
         if self._ack not in self.acks:
             raise TargetError(
                 f"has no acknowledgement `{self._ack}`",

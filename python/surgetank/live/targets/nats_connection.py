@@ -4,9 +4,9 @@ Why not nats-py: it makes one Python object and several calls for each message. 
 frames is one `send` system call, and a received piece is searched as a whole.
 
 Back-pressure: what the socket does not take waits in a queue of at most `pending_max` bytes, as
-views of the caller's frames, so nothing is copied. What does not fit any more is not taken, with the
-reason. When the connection ends, what waits is given up (its owner is told) and the connection is
-opened again, with growing pauses of at most half a second, until `close`.
+views of the caller's frames, so nothing is copied. What does not fit any more is not taken, and the
+reason is given. When the connection ends, what waits is given up (its owner is told) and the
+connection is opened again, with growing pauses of at most half a second, until `close`.
 """
 
 from __future__ import annotations

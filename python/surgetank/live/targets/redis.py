@@ -15,6 +15,8 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 import redis.asyncio as client
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import NoPermissionError, RedisError
 
 from surgetank.live.servers.redis import ACKS, ack_of
@@ -78,6 +80,8 @@ class RedisStream(Batched):
             port=self.where.port,
             socket_connect_timeout=CONNECT_S,
             decode_responses=False,
+            # Once: a pooled connection may be of a server that has been restarted since.
+            retry=Retry(NoBackoff(), 1),
         )
         try:
             had: dict[Any, Any] = await self._ask(self._control.config_get("append*"))

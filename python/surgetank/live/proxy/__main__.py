@@ -1,0 +1,83 @@
+"""The proxy's process: `python -m surgetank.live.proxy`.
+
+It is told what to do by lines of JSON on its standard input and answers each with one on its
+standard output; it ends when its input ends, so it never outlives who started it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+from surgetank.live.proxy.alarm import Alarms
+from surgetank.live.proxy.fate import Fate, Link
+from surgetank.live.proxy.listener import Listener
+
+
+class _Desk:
+    """Reads requests and does them."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._alarms = Alarms(loop)
+        self._links: dict[str, Listener] = {}
+
+    async def _begin(self, request: dict[str, Any]) -> dict[str, Any]:
+        ports = {}
+        for data in request["links"]:
+            data["to"] = tuple(data["to"])
+            listener = Listener(Link(**data), int(request["seed"]), self._alarms)
+            self._links[listener.link.name] = listener
+            ports[listener.link.name] = await listener.listen()
+        return {"ports": ports}
+
+    def _set(self, request: dict[str, Any]) -> dict[str, Any]:
+        fate = Fate.from_json(request["fate"])
+        for name in request["names"]:
+            self._links[name].set(fate)
+        return {"at_ns": time.monotonic_ns()}
+
+    async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Does what is asked."""
+        what = request["do"]
+        if what == "begin":
+            return await self._begin(request)
+        if what == "set":
+            return self._set(request)
+        if what == "reset":
+            return {"resets": sum(self._links[name].reset() for name in request["names"])}
+        if what == "readings":
+            return {"readings": [one.reading().to_json() for one in self._links.values()]}
+        raise ValueError(f"unknown request {what}")
+
+
+async def _serve() -> None:
+    loop = asyncio.get_running_loop()
+    requests = asyncio.StreamReader(limit=1 << 24)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(requests), sys.stdin)
+    desk = _Desk(loop)
+    while line := await requests.readline():
+        try:
+            answer = await desk.answer(json.loads(line))
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        os.write(1, json.dumps(answer).encode() + b"\n")
+
+
+def main() -> None:
+    """Runs until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(_serve())
+    else:
+        uvloop.run(_serve())
+
+
+if __name__ == "__main__":
+    main()

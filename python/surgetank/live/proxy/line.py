@@ -1,0 +1,110 @@
+"""One direction of a link: its fate, its draws, its wire, and what passed it.
+
+All connections of the link share it: bits of one wait behind bits of another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from surgetank.live.proxy.fate import SEGMENT_BYTES, Draws, Fate
+from surgetank.live.proxy.readings import Delays
+
+__all__ = ["Line", "Piece"]
+
+#: Held at most per connection and direction, as much as Linux's `tcp_rmem` allows by default.
+HELD_MAX_BYTES = 6 << 20
+#: Of a narrow link, at most so much time of waiting bytes.
+_WAITING_NS = 200_000_000
+#: Bytes of a narrow link leave in pieces of so much time.
+_PIECE_NS = 1_000_000
+
+
+@dataclass(slots=True)
+class Piece:
+    """Bytes on their way; without any, the end of the stream."""
+
+    data: bytes
+    arrived_ns: int
+    asked_ns: int
+    release_ns: int
+    epoch: int
+    waited: bool
+    """For the wire, behind others."""
+
+
+class Line:
+    """State of one direction."""
+
+    def __init__(self, name: str, seed: int) -> None:
+        self.fate = Fate()
+        self._draws = Draws(seed, name)
+        self._busy_until_ns = 0
+        self._passed_ns = 0
+        self.epoch = 0
+        self.begin(Fate())
+
+    def begin(self, fate: Fate) -> None:
+        """Another fate from now on; counts start anew."""
+        self.fate = fate
+        self.epoch += 1
+        self.delays = Delays()
+        self.asked_ns = 0
+        self.bytes = self.chunks = self.segments = self.segments_lost = 0
+        self.busy_bytes = self.busy_ns = 0
+        self._passed_ns = 0
+
+    @property
+    def held_max_bytes(self) -> int:
+        """Bytes of one connection beyond which its sender is held back."""
+        if not self.fate.bandwidth_mbps:
+            return HELD_MAX_BYTES
+        waiting_ns = _WAITING_NS + self.fate.delay_ms * 1e6
+        room = int(waiting_ns * self.fate.bandwidth_mbps / 8e3)
+        return max(1 << 16, min(room, HELD_MAX_BYTES))
+
+    def pieces(self, data: bytes, arrived_ns: int, not_before_ns: int) -> list[Piece]:
+        """What becomes of bytes that arrived: when they may leave, in order."""
+        fate = self.fate
+        extra_ns = self._draws.delay_ns(fate)
+        if fate.retransmit_p:
+            segments = -(-len(data) // SEGMENT_BYTES)
+            lost, resent_ns = self._draws.lost(fate, segments)
+            self.segments += segments
+            self.segments_lost += lost
+            extra_ns += resent_ns
+        if not fate.bandwidth_mbps:
+            release_ns = max(not_before_ns, arrived_ns + extra_ns)
+            return [Piece(data, arrived_ns, extra_ns, release_ns, self.epoch, False)]
+        ns_per_byte = 8e3 / fate.bandwidth_mbps
+        size = max(SEGMENT_BYTES, int(_PIECE_NS / ns_per_byte))
+        found = []
+        for start in range(0, len(data), size):
+            part = data[start : start + size]
+            waited = self._busy_until_ns > arrived_ns
+            done_ns = max(self._busy_until_ns, arrived_ns) + int(len(part) * ns_per_byte)
+            self._busy_until_ns = done_ns
+            asked_ns = done_ns - arrived_ns + extra_ns
+            not_before_ns = max(not_before_ns, arrived_ns + asked_ns)
+            found.append(Piece(part, arrived_ns, asked_ns, not_before_ns, self.epoch, waited))
+        return found
+
+    def passed(self, piece: Piece, now_ns: int, blocked: bool) -> None:
+        """A piece was written on. What waited for its receiver, or was asked for under an earlier
+        fate, says nothing of this link's delay."""
+        self.bytes += len(piece.data)
+        self.chunks += 1
+        before_ns, self._passed_ns = self._passed_ns, 0 if blocked else now_ns
+        if blocked or piece.epoch != self.epoch:
+            return
+        self.delays.note(now_ns - piece.arrived_ns)
+        self.asked_ns += piece.asked_ns
+        if piece.waited and before_ns:
+            self.busy_bytes += len(piece.data)
+            self.busy_ns += now_ns - before_ns
+
+    def straight(self, size: int, delay_ns: int) -> None:
+        """Bytes went straight through."""
+        self.bytes += size
+        self.chunks += 1
+        self.delays.note(delay_ns)

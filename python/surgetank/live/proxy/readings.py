@@ -1,0 +1,109 @@
+"""What passed a link, counted and timed chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Self
+
+__all__ = ["Delays", "Reading"]
+
+#: Bits kept of a value: a quantile is within 1/64 of the true one.
+_BITS: Final = 6
+
+
+class Delays:
+    """A log-linear histogram of nanoseconds, with an exact mean; bounded in size."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.sum_ns = 0
+        self._counts: dict[int, int] = {}
+
+    def note(self, value_ns: int) -> None:
+        """One more."""
+        self.n += 1
+        self.sum_ns += value_ns
+        shift = max(0, value_ns.bit_length() - _BITS)
+        key = (shift << _BITS) | (value_ns >> shift)
+        self._counts[key] = self._counts.get(key, 0) + 1
+
+    @classmethod
+    def together(cls, some: Iterable[Delays]) -> Self:
+        """All of several."""
+        whole = cls()
+        for one in some:
+            whole.n += one.n
+            whole.sum_ns += one.sum_ns
+            for key, count in one._counts.items():
+                whole._counts[key] = whole._counts.get(key, 0) + count
+        return whole
+
+    def quantile_ns(self, q: float) -> int:
+        """Upper edge of the cell that holds the quantile; 0 if there is nothing."""
+        left = q * self.n
+        for key in sorted(self._counts):
+            left -= self._counts[key]
+            if left <= 0:
+                shift = key >> _BITS
+                return ((key & ((1 << _BITS) - 1)) + 1 << shift) - 1
+        return 0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Of one link since its fate was last set, both directions together.
+
+    The delay of a chunk is from reading it from one socket to writing it to the other, so it has
+    what the proxy itself costs in it, and not what the kernel's buffers cost.
+    """
+
+    name: str
+    a: int
+    b: int
+    connections: int = 0
+    """Open now."""
+    opened: int = 0
+    refused: int = 0
+    resets: int = 0
+    chunks: int = 0
+    """Passed."""
+    bytes: int = 0
+    """Passed."""
+    held_bytes: int = 0
+    """Waiting now."""
+    delays: int = 0
+    """Chunks whose delay was measured."""
+    delay_asked_ms: float = 0.0
+    """Mean of what was asked for each chunk: delay, jitter, serialisation, retransmissions."""
+    delay_mean_ms: float = 0.0
+    delay_p50_ms: float = 0.0
+    delay_p99_ms: float = 0.0
+    segments: int = 0
+    """Drawn for loss."""
+    segments_lost: int = 0
+    busy_bytes: int = 0
+    """Passed right behind others that were waiting too."""
+    busy_s: float = 0.0
+    """How long that took: their quotient is the bandwidth as it was."""
+    by_direction: Mapping[str, int] = field(default_factory=dict)
+    """Bytes `up` (from a to b) and `down`."""
+
+    @property
+    def bandwidth_mbps(self) -> float | None:
+        """Measured while bytes waited for room; None where they never did."""
+        return self.busy_bytes * 8e-6 / self.busy_s if self.busy_s > 0 else None
+
+    @property
+    def loss_share(self) -> float | None:
+        """Segments lost of those drawn."""
+        return self.segments_lost / self.segments if self.segments else None
+
+    def to_json(self) -> dict[str, Any]:
+        """As it leaves the proxy's process."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Reading:
+        """As the proxy's process wrote it."""
+        return cls(**data)

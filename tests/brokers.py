@@ -1,0 +1,225 @@
+"""What every broker's target is asked to do, whatever the broker: used by `test_live_*.py`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from surgetank.live.registry import parse, server_class, target_class
+from surgetank.live.server import Server
+from surgetank.live.target import Batched, Disconnected, Outgoing, Refused, Target, Where
+from surgetank.live.wire import Numbers, decode, encode
+
+RUN = 0x5EED
+SIZE_BYTES = 100
+
+
+@dataclass
+class Heard:
+    """A sink that keeps what it is told."""
+
+    run: int = RUN
+    yes: list[int] = field(default_factory=list)
+    no: list[tuple[int, str]] = field(default_factory=list)
+    cut: list[int] = field(default_factory=list)
+    came: list[int] = field(default_factory=list)
+
+    def acknowledged(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
+        self.yes += [int(n) for n in numbers]
+
+    def refused(self, numbers: Numbers | Sequence[int], at_ns: int, reason: str) -> None:
+        self.no += [(int(n), reason) for n in numbers]
+
+    def disconnected(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
+        self.cut += [int(n) for n in numbers]
+
+    def delivered(
+        self,
+        numbers: Numbers | Sequence[int],
+        at_ns: int,
+        *,
+        node: int = 0,
+        decided_ns: int | None = None,
+        height: int | None = None,
+    ) -> None:
+        self.came += [int(n) for n in numbers]
+
+    @property
+    def answered(self) -> int:
+        return len(self.yes) + len(self.no) + len(self.cut)
+
+
+@contextmanager
+def started(url: str, folder: Path) -> Iterator[Server]:
+    """The URL's own server; skips the test, with the command that mends it, if it is not here."""
+    where = parse(url)
+    kind = server_class(where)
+    assert kind is not None
+    command = kind.missing()
+    if command is not None:
+        pytest.skip(f"no {kind.name} here: {command}")
+    server = kind(folder, where)
+    server.where = server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        assert server.pids == [0]
+
+
+def message(number: int) -> Outgoing:
+    return Outgoing(number, "order", 0, encode(RUN, number, SIZE_BYTES))
+
+
+def named(server: Server, name: str, **options: str) -> Where:
+    return replace(server.where, name=name, options={**dict(server.where.options), **options})
+
+
+@asynccontextmanager
+async def opened(where: Where, *, prepare: bool = False) -> AsyncIterator[Target]:
+    """A target object; `prepare` also makes and removes the run's queue."""
+    target = target_class(where)(where)
+    await target.open()
+    try:
+        if prepare:
+            await target.prepare()
+        try:
+            yield target
+        finally:
+            if prepare:
+                await target.dispose()
+    finally:
+        await target.close()
+
+
+async def until(check: Callable[[], bool], seconds: float = 20.0) -> bool:
+    end = time.monotonic() + seconds
+    while not check() and time.monotonic() < end:
+        await asyncio.sleep(0.01)
+    return check()
+
+
+def send(target: Target, numbers: Sequence[int], sink: Heard) -> list[asyncio.Task[None]]:
+    """Sends these at once."""
+    messages = [message(n) for n in numbers]
+    if isinstance(target, Batched):
+        frames = memoryview(b"".join(map(target.frame, messages)))
+        target.write(frames, np.array(numbers, dtype=np.int64), sink)
+        return []
+    return [asyncio.create_task(_publish(target, m, sink)) for m in messages]
+
+
+async def _publish(target: Target, one: Outgoing, sink: Heard) -> None:
+    try:
+        await target.publish(one)
+    except Refused as answer:
+        sink.refused([one.number], time.monotonic_ns(), answer.reason)
+    except Disconnected:
+        sink.disconnected([one.number], time.monotonic_ns())
+    else:
+        sink.acknowledged([one.number], time.monotonic_ns())
+
+
+async def flow(
+    target: Target, count: int, sink: Heard, *, first: int = 0, per_s: float = 500.0
+) -> None:
+    """Messages at a low rate, five at a time, and then their answers."""
+    waiting: list[asyncio.Task[None]] = []
+    for i in range(first, first + count, 5):
+        waiting += send(target, range(i, min(i + 5, first + count)), sink)
+        await asyncio.sleep(5 / per_s)
+    if target.capabilities.ack != "none":
+        assert await until(lambda: sink.answered >= count)
+    await asyncio.gather(*waiting)
+
+
+@asynccontextmanager
+async def listening(target: Target, sink: Heard) -> AsyncIterator[None]:
+    """Receives meanwhile."""
+    task = asyncio.create_task(_listen(target, sink))
+    try:
+        yield
+        if task.done():
+            task.result()
+    finally:
+        task.cancel()
+        await asyncio.wait([task], timeout=5)
+
+
+async def _listen(target: Target, sink: Heard) -> None:
+    if isinstance(target, Batched):
+        await target.receive(sink)
+        return
+    async for payload in target.subscribe():
+        number = decode(RUN, payload)
+        if number is not None:
+            sink.delivered([number], time.monotonic_ns())
+
+
+async def kept(target: Target) -> list[int]:
+    """Numbers that are still stored."""
+    numbers = [decode(RUN, payload) async for payload in target.stored()]
+    return [n for n in numbers if n is not None]
+
+
+def do(work: Coroutine[Any, Any, None], seconds: float = 60.0) -> None:
+    """Runs a test's coroutine, bounded."""
+    asyncio.run(asyncio.wait_for(work, seconds))
+
+
+async def end_to_end(where: Where, count: int = 300) -> None:
+    """All are acknowledged and all arrive once and in order, those before the subscriber too."""
+    sent, received = Heard(), Heard()
+    async with opened(where, prepare=True) as publisher, opened(where) as subscriber:
+        await flow(publisher, count // 3, sent)
+        async with listening(subscriber, received):
+            await flow(publisher, count - count // 3, sent, first=count // 3)
+            assert await until(lambda: len(received.came) >= count), len(received.came)
+            await asyncio.sleep(0.05)
+    acknowledged = [] if publisher.capabilities.ack == "none" else list(range(count))
+    assert sorted(sent.yes) == acknowledged
+    assert not sent.no and not sent.cut
+    assert received.came == list(range(count))
+
+
+async def killed_in_mid_flow(server: Server, where: Where) -> tuple[list[int], list[int]]:
+    """Numbers acknowledged before a kill -9 in mid-flow, and numbers stored after the restart.
+
+    Nobody reads meanwhile, so that nothing is taken away.
+    """
+    sent = Heard()
+    async with opened(where, prepare=True) as publisher:
+        before = server.pids
+        sending = asyncio.create_task(flow(publisher, 1000, sent, per_s=2000.0))
+        assert await until(lambda: len(sent.yes) >= 200)
+        await asyncio.to_thread(server.kill)
+        assert server.pids == [0]
+        await sending
+        assert sent.cut, "nothing was in flight or sent after the kill"
+        assert len(sent.yes) + len(sent.cut) + len(sent.no) == 1000
+        acknowledged = sorted(sent.yes)
+        await asyncio.to_thread(server.restart)
+        assert server.pids != before
+        stored = await kept(publisher)
+        # The same objects go on where they were.
+        assert await until_accepted(publisher, 2000)
+    return acknowledged, stored
+
+
+async def until_accepted(target: Target, first: int, tries: int = 400) -> bool:
+    """Sends one after the other until one is acknowledged: the target has connected again."""
+    for number in range(first, first + tries):
+        heard = Heard()
+        await flow(target, 1, heard, first=number)
+        if heard.yes:
+            return True
+        await asyncio.sleep(0.05)
+    return False
