@@ -14,14 +14,16 @@ from __future__ import annotations
 import abc
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from surgetank.errors import SurgetankError
 from surgetank.live.wire import Numbers
 
 __all__ = [
     "Batched",
+    "Block",
     "Capabilities",
+    "Chain",
     "Clock",
     "Disconnected",
     "Outgoing",
@@ -141,6 +143,34 @@ class Sink(Protocol):
         """A subscriber (`node`: which one) received these, in this order; with `decided_ns`, when
         the target had put them in order (one time for all or one each), and with `height`, in which
         block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of a chain. Times are `time.monotonic_ns()`."""
+
+    height: int
+    round: int
+    proposer: int
+    """Number of the node that proposed it."""
+    messages: int
+    """Of this run; a block may hold strangers' too."""
+    size_bytes: int
+    proposed_ns: int
+    decided_ns: int
+    hash: str
+    executed_ns: Mapping[int, int]
+    """Node → when that node told its subscribers that the block is committed and executed."""
+
+
+@runtime_checkable
+class Chain(Protocol):
+    """What a target that makes blocks can tell beside deliveries."""
+
+    async def blocks(self, run: int) -> list[Block]:
+        """Blocks since `open`, by height; asked of the subscribing object when the run is over and
+        `receive` was cancelled, for only that one has seen when blocks came."""
+        ...
 
 
 class Target(abc.ABC):

@@ -19,6 +19,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -131,7 +132,7 @@ class Localnet(Server):
             for process in self._processes:
                 process.start()
             for node in range(self.validators):
-                self._wait(node, lambda n=node: self._ready(n), "a block and all peers")
+                self._wait(node, partial(self._ready, node), "a block and all peers")
         except BaseException:
             self.stop()
             raise
