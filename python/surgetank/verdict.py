@@ -112,7 +112,7 @@ def judge(measures: Measures, limits: Mapping[str, float | None], trace: Trace) 
         reasons.append(Reason("complete", None, None, Status.UNKNOWN, text))
     for name, limit in limits.items():
         if limit is not None and name not in NOT_LIMITS:
-            reasons.append(_judge_limit(name, float(limit), measures))
+            reasons.append(_judge_limit(name, float(limit), measures, live="live" in trace.stats))
     found = {r.status for r in reasons}
     status = next((s for s in _WORST if s in found), Status.PASS)
     return Verdict(status, tuple(reasons))
@@ -123,8 +123,11 @@ def _from_check(check: Check) -> Reason:
     return Reason(check.name, check.measured, check.asked, status, check.text)
 
 
-def _judge_limit(name: str, limit: float, measures: Measures) -> Reason:
+def _judge_limit(name: str, limit: float, measures: Measures, *, live: bool) -> Reason:
     found = _resolve(name, measures)
+    if found is None and live:
+        text = f"{name}: a live target carries messages and has no market; simulate to judge it"
+        return Reason(name, None, limit, Status.UNKNOWN, text)
     if found is None:
         near = difflib.get_close_matches(name, [f"{m}_max" for m in measures], n=1)
         hint = f"; did you mean {near[0]}?" if near else ""

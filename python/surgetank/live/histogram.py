@@ -29,7 +29,6 @@ def histograms(trace: Trace) -> dict[str, HdrHistogram]:
         begin_ms = trace.stats["live"]["start_unix_ns"] // 1_000_000
         made.set_start_time_stamp(begin_ms + trace.measured_from_ns // 1_000_000)
         made.set_end_time_stamp(begin_ms + trace.flow_end_ns // 1_000_000)
-        made.set_tag(CLASSES[int(key)])
         found[CLASSES[int(key)]] = made
     return found
 
@@ -41,5 +40,6 @@ def write_log(trace: Trace, path: Path) -> None:
         log.output_comment(f"surgetank {trace.run}; delays from the intended send time, µs")
         log.output_log_format_version()
         log.output_legend()
-        for made in histograms(trace).values():
+        for name, made in histograms(trace).items():
+            file.write(f"Tag={name},")  # the library reads tags and does not write them
             log.output_interval_histogram(made, max_value_unit_ratio=1.0)
