@@ -191,7 +191,30 @@ def _deliveries(played: Played) -> pl.DataFrame:
 
 def _chain(played: Played) -> dict[str, pl.DataFrame]:
     """Tables of blocks, where the target makes blocks."""
-    return {}
+    seen = [block for block in played.blocks if block["decided_ns"] >= played.start_ns]
+    if not seen:
+        return {}
+
+    def since(time_ns: int) -> int:
+        return max(0, time_ns - played.start_ns)
+
+    columns = ("height", "round", "proposer", "messages", "size_bytes", "hash")
+    blocks = [
+        {name: block[name] for name in columns}
+        | {name: since(block[name]) for name in ("proposed_ns", "decided_ns")}
+        for block in seen
+    ]
+    executions = [
+        {
+            "height": block["height"],
+            "node": int(node),
+            "decided_ns": since(block["decided_ns"]),
+            "executed_ns": since(at),
+        }
+        for block in seen
+        for node, at in block["executed_ns"].items()
+    ]
+    return {"blocks": pl.DataFrame(blocks), "executions": pl.DataFrame(executions)}
 
 
 def _stats(played: Played) -> dict[str, Any]:

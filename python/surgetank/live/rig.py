@@ -21,6 +21,7 @@ from surgetank.live.export.traces import sampled, traceparent
 from surgetank.live.facts import Played, trace_of
 from surgetank.live.meter import Meter
 from surgetank.live.options import Options
+from surgetank.live.proxy import Link, Proxy
 from surgetank.live.recording import Recording, now_ns
 from surgetank.live.registry import parse, server_class, target_class
 from surgetank.live.safety import check_owned
@@ -48,10 +49,14 @@ class Rig:
         TargetError: it does not answer.
     """
 
-    def __init__(self, url: str, options: Options | None = None) -> None:
+    def __init__(self, url: str, options: Options | None = None, *, proxied: bool = False) -> None:
+        """With `proxied` all connections of clients, and those between nodes that surgetank starts,
+        go through a link proxy, so that faults of the network can be played."""
         self.url = url
         self.options = options or Options()
         self.server: Server | None = None
+        self.proxy = Proxy([]) if proxied else None
+        """The link proxy, if there is one: node −1 is the clients."""
         self.where = parse(url)
         self._loop = _Loop()
         self._folder = Path()
@@ -79,8 +84,34 @@ class Rig:
                 )
             (self._folder / "server").mkdir()
             self.server = kind(self._folder / "server", self.where)
+        if self.proxy is not None:
+            self.proxy.start()
+            self._between_nodes(self.proxy)
+        if self.server is not None:
             self.where = self.server.start()
+        if self.proxy is not None:
+            self._from_clients(self.proxy)
         self._loop.start()
+
+    def _between_nodes(self, proxy: Proxy) -> None:
+        links = self.server.links() if self.server is not None else {}
+        if not links or self.server is None:
+            return
+        proxy.add([Link(f"{a}-{b}", a, b, to) for (a, b), to in links.items()])
+        self.server.route({(a, b): proxy.address(f"{a}-{b}") for a, b in links})
+
+    def _from_clients(self, proxy: Proxy) -> None:
+        addresses = self.where.addresses
+        if not addresses:
+            raise SurgetankError(
+                "its clients cannot be led through a link proxy, which faults need",
+                place=f"--target {self.url}",
+                mend="Leave the faults out: --set faults=[]",
+            )
+        proxy.add([Link(f"clients-{b}", -1, b, to) for b, to in enumerate(addresses)])
+        through = tuple(proxy.address(f"clients-{b}") for b in range(len(addresses)))
+        host, port = through[0]
+        self.where = replace(self.where, host=host, port=port, addresses=through)
 
     def __exit__(
         self,
@@ -93,6 +124,8 @@ class Rig:
     def _end(self) -> None:
         if self.server is not None:
             self.server.stop()
+        if self.proxy is not None:
+            self.proxy.stop()
         self._loop.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -213,7 +246,9 @@ class _Play:
             start_unix_ns=wall,
             told=told,
             complete=whole,
-            blocks=self._blocks(),
+            blocks=[
+                b for one in told.values() for b in one.get("subscriber", {}).get("blocks", [])
+            ],
             faults=[],
             nodes=len(rig.server.pids) if rig.server else max(1, len(self._where.addresses)),
             run=self._number,
@@ -238,9 +273,6 @@ class _Play:
         share = self._rig.options.sample
         numbers = sampled(self._number, len(self._schedule), share).tolist() if share else []
         return {number: traceparent(self._number, number) for number in numbers}
-
-    def _blocks(self) -> list[Any]:
-        return []
 
 
 class _Loop:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -60,6 +61,13 @@ class Server(abc.ABC):
     def data(self) -> list[Path]:
         """Folder of each node's durable data, for faults of the disk."""
         return []
+
+    def links(self) -> dict[tuple[int, int], tuple[str, int]]:
+        """(a, b) → the address at which node a reaches node b; known before `start`."""
+        return {}
+
+    def route(self, addresses: Mapping[tuple[int, int], tuple[str, int]]) -> None:  # noqa: B027
+        """Has node a reach node b at another address (a link proxy's). Before `start`."""
 
     def version(self) -> str:
         """Program and version, for the report."""

@@ -26,7 +26,7 @@ from surgetank.live import wire
 from surgetank.live.generator import Generator
 from surgetank.live.recording import Deliveries, Recording, Sent
 from surgetank.live.registry import target_class
-from surgetank.live.target import Batched, Target, Where
+from surgetank.live.target import Batched, Chain, Target, Where
 
 __all__ = ["Job", "main", "run_loop"]
 
@@ -154,7 +154,13 @@ async def _subscribe(
     task.cancel()
     await asyncio.wait([task], timeout=2)
     sink.flush()
-    return {"cost": cost, "strangers": sink.strangers, "fault": fault}
+    blocks: list[dict[str, Any]] = []
+    if isinstance(target, Chain):
+        try:
+            blocks = [asdict(block) for block in await target.blocks(job.run)]
+        except (SurgetankError, OSError) as error:
+            fault = fault or f"blocks: {error}"
+    return {"cost": cost, "strangers": sink.strangers, "fault": fault, "blocks": blocks}
 
 
 async def _work(folder: Path, job: Job) -> int:

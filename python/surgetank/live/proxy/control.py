@@ -42,6 +42,19 @@ class Proxy:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
+    def add(self, links: Sequence[Link]) -> None:
+        """Listens on more ports, for links that are known later.
+
+        Raises:
+            SurgetankError: a name is there already.
+        """
+        for link in links:
+            if link.name in self.links:
+                raise SurgetankError("two links have this name", place=link.name, mend="Rename one")
+        told = self._ask(do="begin", links=[asdict(link) for link in links], seed=self._seed)
+        self.links |= {link.name: link for link in links}
+        self._ports |= told["ports"]
+
     def start(self) -> Self:
         """Listens on every link's port.
 
