@@ -64,7 +64,8 @@ class Api:
             TargetError: no answer, or no JetStream.
         """
         key = secrets.token_hex(4)
-        self._answers[key] = queue = asyncio.Queue()
+        queue: asyncio.Queue[Message] = asyncio.Queue()
+        self._answers[key] = queue
         try:
             data = json.dumps(body).encode() if body is not None else b""
             why = self._link.send(pub(f"$JS.API.{what}", data, f"{self._inbox}.{key}"))
@@ -107,7 +108,8 @@ class Api:
         body = {"stream_name": stream, "config": settings}
         made = await self.call(f"CONSUMER.CREATE.{stream}", body)
         name = made["name"]
-        self._answers["pull"] = queue = asyncio.Queue()
+        queue: asyncio.Queue[Message] = asyncio.Queue()
+        self._answers["pull"] = queue
         try:
             left = 1
             while left:
