@@ -45,9 +45,10 @@ lint: build ## format, lints, types
 	$(BIN)/python -m mypy.stubtest surgetank._core --ignore-disjoint-bases
 
 .PHONY: test
-test: lint ## build, lint, types, Rust and Python tests
+test: lint ## build, lint, types, Rust tests, live tests (by themselves), all others
 	cargo test --quiet --workspace --exclude surgetank-bindings
-	$(BIN)/python -m pytest -m "not soak"
+	$(BIN)/python -m pytest -m "live and not soak"
+	$(BIN)/python -m pytest -m "not live and not soak" -n auto
 
 .PHONY: soak
 soak: build ## longer random worlds

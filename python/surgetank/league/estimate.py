@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from scipy import stats
+from scipy import special
 
 from surgetank.search.posterior import CONFIDENCE
 
@@ -74,4 +74,4 @@ def difference(a: Sequence[float | None], b: Sequence[float | None]) -> Estimate
 
 @cache
 def _t(freedom: int) -> float:
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
+    return float(special.stdtrit(freedom, (1 + CONFIDENCE) / 2))

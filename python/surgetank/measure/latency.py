@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy.signal import lfilter
 
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import Floats, KaplanMeier, mean_interval
@@ -189,6 +188,8 @@ def jitter_rfc3550_ns(rows: pl.DataFrame) -> Floats:
     times of two messages that arrive one after the other. A stream is a gateway's messages in the
     order in which they were executed. Shape (rows,), ns, streams one after the other.
     """
+    from scipy.signal import lfilter  # takes long to import: not before it is needed
+
     done = rows.filter(pl.col("delay_ns").is_not_null()).sort("gateway", "executed_ns", "message")
     parts = []
     for _, stream in done.group_by("gateway", maintain_order=True):

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 __all__ = [
     "BATCHES",
@@ -31,7 +31,7 @@ BATCHES: Final = 25
 
 _LEVEL: Final = 0.95
 _TAIL: Final = (1 - _LEVEL) / 2
-_Z: Final = float(stats.norm.ppf(1 - _TAIL))
+_Z: Final = float(special.ndtri(1 - _TAIL))
 _SLACK: Final = 1e-9
 
 Floats = NDArray[np.float64]
@@ -92,6 +92,8 @@ class KaplanMeier:
         n is first reduced to the number of independent observations that would show the variance
         found between batches. An end beyond the largest observation is infinite.
         """
+        from scipy import stats  # takes half a second to import: not before it is needed
+
         value = self.quantile(p)
         below = (self._values <= value) & self._reached
         count = _independent(below.astype(np.float64), p)
@@ -157,7 +159,7 @@ def _batches(n: int) -> int:
 
 
 def _t(batches: int) -> float:
-    return float(stats.t.ppf(1 - _TAIL, batches - 1))
+    return float(special.stdtrit(batches - 1, 1 - _TAIL))
 
 
 def _means(values: Floats, batches: int) -> Floats:

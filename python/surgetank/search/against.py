@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from scipy import stats
+from scipy import special
 
 from surgetank.search.answer import Answer
 
 __all__ = ["Against", "against"]
 
-_Z: float = float(stats.norm.ppf(0.975))
+_Z: float = float(special.ndtri(0.975))
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Against:
             return None
         error = math.hypot(errors[0], errors[1])
         z = (math.log(self.ratio) - math.log1p(-share)) / max(error, 1e-12)
-        return float(stats.norm.cdf(z))
+        return float(special.ndtr(z))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

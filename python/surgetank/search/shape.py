@@ -9,7 +9,6 @@ from itertools import combinations
 from typing import Final
 
 import numpy as np
-from scipy import stats
 
 from surgetank.search.goal import Goal
 from surgetank.search.probe import Outcome
@@ -126,6 +125,10 @@ def _falls_again(ordered: Sequence[Level]) -> tuple[Level, Level] | None:
     # Counts of one run hang together; a run is one coin here.
     coins = [(x, round(x.share * x.runs)) for x in ordered if x.trials]
     pairs = [(a, b) for a, b in combinations(coins, 2) if a[0].share > b[0].share]
+    if not pairs:
+        return None
+    from scipy import stats  # takes half a second to import: not before it is needed
+
     worst, least = None, 1.0
     for (a, broke_a), (b, broke_b) in pairs:
         table = [[broke_a, a.runs - broke_a], [broke_b, b.runs - broke_b]]
@@ -146,6 +149,8 @@ def _collapse(ordered: Sequence[Level]) -> tuple[Level, Level, bool]:
         return peak, last, False
     if not (math.isfinite(peak.throughput_sd) and math.isfinite(last.throughput_sd)):
         return peak, last, False
+    from scipy import stats
+
     test = stats.ttest_ind_from_stats(
         peak.throughput_per_s,
         max(peak.throughput_sd, 1e-9),
