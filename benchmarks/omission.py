@@ -223,7 +223,7 @@ def by_time(seen: dict[str, Seen], told: str) -> str:
         for at, delay in zip(of.at_s[shown].tolist(), of.delay_ms[shown].tolist(), strict=True):
             plane.dot(at, delay, radius, f"dot {kind}", "")
     at, delay = (float(v[theirs.delay_ms.argmax()]) for v in (theirs.at_s, theirs.delay_ms))
-    plane.text(plane.x(at) - 10, plane.y(delay) + 4, "closed loop: one message", "said", "end")
+    plane.text(plane.x(at) + 10, plane.y(delay) - 4, "closed loop: one message", "said")
     many = f"open loop: {int((ours.delay_ms > 20).sum()):,} messages over 20 ms"
     plane.text(plane.x(began + most / 2e3) + 14, plane.y(most / 2), many, "said")
     return alone(plane, told)
