@@ -47,7 +47,7 @@ class Heard:
         at_ns: int,
         *,
         node: int = 0,
-        decided_ns: int | None = None,
+        decided_ns: int | Numbers | None = None,
         height: int | None = None,
     ) -> None:
         self.came += [int(n) for n in numbers]

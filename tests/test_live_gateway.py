@@ -151,3 +151,26 @@ def test_a_scenario_runs_against_it(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert said["refusals"] == {"price out of band": refused}
     assert refused == messages.height // 10
     assert trace["deliveries"].height == executed
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("import no_such_client\n", "No module named 'no_such_client'"),
+        ("class Other: ...\n", "has no class Mine"),
+        ("class Mine: ...\n", "is not a Target"),
+        ("1 / 0\n", "fails when it is imported (ZeroDivisionError"),
+        ("class Mine(\n", "fails when it is imported (SyntaxError"),
+    ],
+)
+def test_a_module_with_a_mistake_is_one_error(
+    text: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found in the current directory, and named."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "wrong_target", raising=False)
+    (tmp_path / "wrong_target.py").write_text(text)
+    with pytest.raises(st.SurgetankError) as error, Rig("wrong_target:Mine?port=1"):
+        pass
+    assert told in str(error.value)
+    assert "wrong_target" in error.value.place

@@ -60,8 +60,9 @@ def simulate(
     their times, and no controller is asked.
 
     Raises:
-        SurgetankError: if the core cannot build the scenario.
+        SurgetankError: if the core cannot build the scenario, or a fault is of real systems only.
     """
+    _can_happen_here(scenario)
     chosen = scenario.seed if seed is None else seed
     recorded = None if tape is None else tape.as_core()
     plugins = _plugins(scenario, decisions)
@@ -83,6 +84,16 @@ def simulate(
         complete=out["complete"],
         scenario=scenario.model_dump(mode="json", by_alias=True),
     )
+
+
+def _can_happen_here(scenario: Scenario) -> None:
+    for i, fault in enumerate(scenario.faults):
+        if fault.live_only:
+            raise SurgetankError(
+                f"this `{fault.kind}` can only happen to a real system",
+                place=f"{scenario.name}: faults[{i}]",
+                mend="Run it with --target URL, or take it out",
+            )
 
 
 def _plugins(scenario: Scenario, decisions: pl.DataFrame | None) -> dict[str, Any]:

@@ -66,7 +66,7 @@ maintenance = 0.01
 count = 500
 leverage_max = 40.0
 
-[[faults]]           # partition, crash, slow, loss, delay, keypers, spam
+[[faults]]           # partition, crash, slow, loss, delay, keypers, spam (live: more)
 kind = "slow"
 at_s = 15.0
 duration_s = 5.0

@@ -230,8 +230,9 @@ def _stats(played: Played) -> dict[str, Any]:
     }
     reasons: dict[str, int] = {}
     for told in played.told.values():
-        for text, count in told.get("publisher", {}).get("reasons", {}).items():
-            reasons[text] = reasons.get(text, 0) + count
+        for part in ("publisher", "subscriber"):
+            for text, count in told.get(part, {}).get("reasons", {}).items():
+                reasons[text] = reasons.get(text, 0) + count
     mistakes = [
         told[part]["fault"]
         for told in played.told.values()

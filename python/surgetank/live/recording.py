@@ -120,9 +120,8 @@ class Sent:
     def refused(self, numbers: Numbers | Sequence[int], at_ns: int, reason: str) -> None:
         """See `Sink`."""
         count = self._answer(numbers, at_ns, _REFUSED)
-        if count:
-            known = reason if reason in self.reasons or len(self.reasons) < 64 else "other"
-            self.reasons[known] = self.reasons.get(known, 0) + count
+        if count or not len(numbers):
+            _count(self.reasons, reason, count)
 
     def disconnected(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
         """See `Sink`."""
@@ -148,6 +147,8 @@ class Deliveries:
         self.run = run
         self.strangers = 0
         """Payloads that were not of this run."""
+        self.reasons: dict[str, int] = {}
+        """What the target complained of (with 0 messages each)."""
         self._file = (folder / "deliveries.bin").open("ab", buffering=0)
         self._rows: list[npt.NDArray[Any]] = []
 
@@ -155,7 +156,8 @@ class Deliveries:
         """Subscribing objects send nothing."""
 
     def refused(self, numbers: Numbers | Sequence[int], at_ns: int, reason: str) -> None:
-        """Subscribing objects send nothing."""
+        """Subscribing objects send nothing; a complaint is kept."""
+        _count(self.reasons, reason, 0)
 
     def disconnected(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
         """Subscribing objects send nothing."""
@@ -195,6 +197,11 @@ class Deliveries:
             raw = file.read()
         whole = len(raw) - len(raw) % DELIVERY.itemsize
         return np.frombuffer(raw[:whole], dtype=DELIVERY)
+
+
+def _count(reasons: dict[str, int], reason: str, count: int) -> None:
+    known = reason if reason in reasons or len(reasons) < 64 else "other"
+    reasons[known] = reasons.get(known, 0) + count
 
 
 def now_ns() -> int:

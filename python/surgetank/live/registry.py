@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -63,7 +65,9 @@ def parse(url: str) -> Where:
             raise _unknown(url, scheme)
         options = dict(parse_qsl(query, keep_blank_values=True))
         host, port = options.pop("host", "127.0.0.1"), options.pop("port", "0")
-        return Where(f"{scheme}:{name}", host, _port(url, port), options.pop("name", ""), options)
+        number = _port(url, port)
+        at = _one(host, number) if number else ()
+        return Where(f"{scheme}:{name}", host, number, options.pop("name", ""), options, at)
     parts = urlsplit(url)
     try:
         host, number = parts.hostname or "", parts.port or 0
@@ -113,16 +117,25 @@ def server_class(where: Where) -> type[Server] | None:
 
 def _load(path: str, kind: type[_T]) -> type[_T]:
     module, _, name = path.partition(":")
+    ours = module.startswith("surgetank.")
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
     try:
         found = getattr(importlib.import_module(module), name)
     except ImportError as error:
-        raise SurgetankError(
-            f"cannot be loaded ({error})",
-            place=path,
-            mend="Install it: pip install 'surgetank[live]' brings all clients",
-        ) from None
+        mend = "Install it: pip install 'surgetank[live]' brings all clients"
+        if not ours:
+            mend = f"Put {module}.py into the current directory, or install it"
+        raise SurgetankError(f"cannot be loaded ({error})", place=path, mend=mend) from None
     except AttributeError:
         raise SurgetankError(f"has no class {name}", place=module, mend="Check the name") from None
+    except Exception as error:
+        if ours:
+            raise
+        told = f"fails when it is imported ({type(error).__name__}: {error})"
+        raise SurgetankError(told, place=path, mend="Mend the module") from None
+    finally:
+        sys.path.remove(here)
     if not (isinstance(found, type) and issubclass(found, kind)):
         raise SurgetankError(f"is not a {kind.__name__}", place=path, mend="Inherit from it")
     return found

@@ -126,7 +126,8 @@ class Sink(Protocol):
         """The target said yes, at the level of `capabilities.ack`."""
 
     def refused(self, numbers: Numbers | Sequence[int], at_ns: int, reason: str) -> None:
-        """The target said no."""
+        """The target said no. No numbers: a complaint about no message in particular (a slow
+        consumer, a permission), kept with its words."""
 
     def disconnected(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
         """The connection ended before an answer."""

@@ -160,7 +160,13 @@ async def _subscribe(
             blocks = [asdict(block) for block in await target.blocks(job.run)]
         except (SurgetankError, OSError) as error:
             fault = fault or f"blocks: {error}"
-    return {"cost": cost, "strangers": sink.strangers, "fault": fault, "blocks": blocks}
+    return {
+        "cost": cost,
+        "strangers": sink.strangers,
+        "reasons": sink.reasons,
+        "fault": fault,
+        "blocks": blocks,
+    }
 
 
 async def _work(folder: Path, job: Job) -> int:

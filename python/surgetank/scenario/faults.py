@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 from surgetank.scenario.section import Count, NonNegative, Positive, Section, Share
 
 Nodes = list[Count]
+#: −1 = the clients.
+Peer = Annotated[int, Field(ge=-1, le=2**31)]
 
 
 class Timed(Section):
@@ -16,6 +18,11 @@ class Timed(Section):
 
     at_s: NonNegative = Field(description="begin, seconds")
     duration_s: Positive = Field(description="length, seconds")
+
+    @property
+    def live_only(self) -> bool:
+        """Whether it can only happen to a real system."""
+        return False
 
     def core(self) -> dict[str, Any]:
         """As the core reads it."""
@@ -27,9 +34,14 @@ class Partition(Timed):
     """Packets between different groups are lost; nodes in no group form one more."""
 
     kind: Literal["partition"] = "partition"
-    groups: list[Annotated[Nodes, Field(min_length=1)]] = Field(
-        min_length=1, description="the groups of nodes"
+    groups: list[Annotated[list[Peer], Field(min_length=1)]] = Field(
+        min_length=1, description="the groups of nodes; −1 = the clients (live runs only)"
     )
+
+    @property
+    def live_only(self) -> bool:
+        """In the simulator a partition is between nodes."""
+        return any(node < 0 for group in self.groups for node in group)
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -48,6 +60,21 @@ class Crash(Timed):
 
     kind: Literal["crash"] = "crash"
     nodes: Nodes = Field(min_length=1, description="which nodes")
+    power_loss: bool = Field(
+        False, description="lose what was not fsynced, too (live runs only, needs root)"
+    )
+
+    @property
+    def live_only(self) -> bool:
+        """The simulator has no disks."""
+        return self.power_loss
+
+    def core(self) -> dict[str, Any]:
+        """Without the key where it says nothing, so that scenarios keep their names."""
+        data = super().core()
+        if not self.power_loss:
+            del data["what"]["power_loss"]
+        return data
 
 
 class Slow(Timed):
@@ -92,8 +119,58 @@ class Spam(Timed):
     rate_per_s: Positive = Field(description="messages per second (Poisson)")
 
 
+class _Live(Timed):
+    """Of real systems only."""
+
+    @property
+    def live_only(self) -> bool:
+        """Yes."""
+        return True
+
+
+class Disconnect(_Live):
+    """Connections of these nodes are reset, and new ones refused. Live runs only."""
+
+    kind: Literal["disconnect"] = "disconnect"
+    nodes: Nodes = Field(default_factory=list, description="which nodes; empty = all")
+
+
+class Stall(_Live):
+    """Connections of these nodes stay, and nothing passes. Live runs only."""
+
+    kind: Literal["stall"] = "stall"
+    nodes: Nodes = Field(default_factory=list, description="which nodes; empty = all")
+
+
+class Bandwidth(_Live):
+    """Every link of these nodes is as narrow as this, each way. Live runs only."""
+
+    kind: Literal["bandwidth"] = "bandwidth"
+    nodes: Nodes = Field(default_factory=list, description="which nodes; empty = all")
+    mbps: Positive = Field(description="megabits per second")
+
+
+class DiskFull(_Live):
+    """The filesystem under these nodes' data is full. Live runs only, needs root."""
+
+    kind: Literal["disk-full"] = "disk-full"
+    nodes: Nodes = Field(default_factory=list, description="which nodes; empty = all")
+    free_bytes: Count = Field(0, description="what is left free")
+
+
 Fault = Annotated[
-    Partition | Crash | Slow | Loss | DelaySurge | Keypers | Spam, Field(discriminator="kind")
+    Partition
+    | Crash
+    | Slow
+    | Loss
+    | DelaySurge
+    | Keypers
+    | Spam
+    | Disconnect
+    | Stall
+    | Bandwidth
+    | DiskFull,
+    Field(discriminator="kind"),
 ]
 
 

@@ -15,6 +15,7 @@ Attributes follow OpenTelemetry's semantic conventions for messaging.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -103,7 +104,9 @@ class _Complaints(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """The first complaint of a batch has the cause; the rest says that it gave up."""
         if self.last == "not taken":
-            self.last = record.getMessage().splitlines()[0]
+            text = record.getMessage().splitlines()[0]
+            cause = re.search(r"\[Errno -?\d+\] [^'\")]+", text)
+            self.last = cause[0] if cause else text[:200]
 
     def __enter__(self) -> _Complaints:
         self._propagate, self._logger.propagate = self._logger.propagate, False

@@ -94,8 +94,13 @@ class Localnet(Server):
         self._app = options.get("app", _APPS[0])
         if self._app not in _APPS:
             raise TargetError(f"{self._app} is not one of {_APPS}", place="cometbft: app")
-        self._settings = {"timeout_commit_ms": "200"}
-        self._settings |= {key: options[key] for key in _SETTINGS if key in options}
+        self._changes: dict[tuple[str, str], str] = {}
+        for option, (places, write) in _SETTINGS.items():
+            if text := {"timeout_commit_ms": "200", **options}.get(option):
+                try:
+                    self._changes |= dict.fromkeys(places, write(text))
+                except ValueError as error:
+                    raise _wrong(option, text, error) from None
         ports = _ports(2 * self.validators)
         self.rpc: list[Address] = [("127.0.0.1", port) for port in ports[: self.validators]]
         """Where clients talk to each node."""
@@ -110,14 +115,14 @@ class Localnet(Server):
         return f"apt-get install golang-go && GOBIN={program().parent} go install {_MODULE}"
 
     def links(self) -> dict[tuple[int, int], Address]:
-        """(a, b) → the address at which node a dials node b. Each pair is there both ways, and only
-        one of the two connections lives, whichever came first: a fault must take both."""
+        """See `Server`. Each pair is there both ways, and only one of the two connections lives,
+        whichever came first: a fault must take both."""
         nodes = range(self.validators)
         return {(a, b): self._peer[b] for a in nodes for b in nodes if a != b}
 
     def route(self, addresses: Mapping[tuple[int, int], Address]) -> None:
-        """Has node a dial node b at another address, for instance a link proxy's. Before `start`.
-        Peers are never told of each other's own addresses, so nothing goes round it."""
+        """See `Server`. Peers are never told of each other's own addresses (no peer exchange), so
+        nothing goes round the proxy."""
         self._routes = dict(addresses)
 
     def start(self) -> Where:
@@ -212,15 +217,14 @@ class Localnet(Server):
         ids = [_node_id(binary, self._home(node)) for node in range(self.validators)]
         for node in range(self.validators):
             peers = [
-                f"{ids[b]}@{host}:{port}"
+                "{}@{}:{}".format(ids[b], *self._routes.get((a, b), at))
                 for (a, b), at in self.links().items()
                 if a == node
-                for host, port in [self._routes.get((a, b), at)]
             ]
             self._write_node(node, ",".join(peers))
 
     def _write_node(self, node: int, peers: str) -> None:
-        changes = {
+        changes = self._changes | {
             ("", "log_level"): '"error"',
             ("rpc", "laddr"): '"tcp://{}:{}"'.format(*self.rpc[node]),
             ("rpc", "max_request_batch_size"): "0",
@@ -228,13 +232,6 @@ class Localnet(Server):
             ("p2p", "persistent_peers"): f'"{peers}"',
             ("p2p", "pex"): "false",
         }
-        for option, text in self._settings.items():
-            places, write = _SETTINGS[option]
-            try:
-                value = write(text)
-            except ValueError as error:
-                raise TargetError(f"{text} is not {error}", place=f"cometbft: {option}") from None
-            changes |= dict.fromkeys(places, value)
         config = self._home(node) / "config" / "config.toml"
         config.write_text(_edited(config.read_text(), changes))
         if self._block_max_bytes:
@@ -292,7 +289,11 @@ def _option(options: Mapping[str, str], key: str, default: int, least: int, most
     try:
         return _number(options[key], least, most)
     except ValueError as error:
-        raise TargetError(f"{options[key]} is not {error}", place=f"cometbft: {key}") from None
+        raise _wrong(key, options[key], error) from None
+
+
+def _wrong(option: str, text: str, want: ValueError) -> TargetError:
+    return TargetError(f"{text} is not {want}", place=f"cometbft: option {option}")
 
 
 def _ports(n: int) -> list[int]:

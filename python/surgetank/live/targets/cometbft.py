@@ -14,8 +14,6 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, ClassVar, Final
 
-import numpy as np
-
 from surgetank.live.target import (
     Batched,
     Block,
@@ -29,6 +27,7 @@ from surgetank.live.target import (
     Where,
 )
 from surgetank.live.targets.cometbft_blocks import (
+    Content,
     Follower,
     block_of,
     content_of,
@@ -36,6 +35,7 @@ from surgetank.live.targets.cometbft_blocks import (
     wall_offset_ns,
 )
 from surgetank.live.targets.cometbft_rpc import Rpc, RpcError, broadcast_frame, learn
+from surgetank.live.targets.dealing import addressed, dealt
 from surgetank.live.wire import HEADER_BYTES, MAGIC, Numbers
 
 __all__ = ["CometBFT", "payload_of", "transaction_of"]
@@ -110,27 +110,16 @@ class CometBFT(Batched):
         self._keepers = [asyncio.create_task(_stay(rpc)) for rpc in self._rpcs]
 
     def frame(self, message: Outgoing) -> bytes:
-        """The node's number, the length, and the WebSocket frame. Only the frame goes over the
-        wire; `write` deals frames out by the rest."""
+        """A WebSocket frame, addressed to the account's node."""
         made = broadcast_frame(
             f"broadcast_tx_{self._ack}", message.number, transaction_of(message.payload)
         )
-        node = message.account % len(self._rpcs)
-        return bytes((node,)) + len(made).to_bytes(4) + made
+        return addressed(message.account % len(self._rpcs), made)
 
     def write(self, frames: memoryview, numbers: Numbers, sink: Sink) -> None:
         """See `Batched`. What is for a node that is down is told as disconnected."""
-        parts: list[list[memoryview]] = [[] for _ in self._rpcs]
-        whose = np.empty(len(numbers), dtype=np.int64)
-        at = 0
-        for i in range(len(numbers)):
-            node, n = frames[at], int.from_bytes(frames[at + 1 : at + 5])
-            parts[node].append(frames[at + 5 : at + 5 + n])
-            whose[i] = node
-            at += 5 + n
-        for node, part in enumerate(parts):
-            if part:
-                self._rpcs[node].broadcast(b"".join(part), numbers[whose == node], sink)
+        for node, (part, whose) in dealt(frames, numbers).items():
+            self._rpcs[node].broadcast(part, whose, sink)
 
     async def publish(self, message: Outgoing) -> None:
         """See `Target`. One call; the generator uses `write`."""
@@ -182,10 +171,9 @@ class CometBFT(Batched):
             metas = await self._ask("blockchain", minHeight=str(low), maxHeight=str(high))
             sizes = {int(m["header"]["height"]): int(m["block_size"]) for m in metas["block_metas"]}
             for height in range(low, high + 1):
-                answer, commit = await asyncio.gather(
-                    self._ask("block", height=str(height)), self._ask("commit", height=str(height))
-                )
-                content = content_of(answer, commit, run, offset)
+                content = None if self._follower is None else self._follower.content(height)
+                if content is None:
+                    content = await self._content(height, run, offset)
                 size = sizes.get(height, 0)
                 found.append(block_of(content, size, self._validators, self._follower))
         return found
@@ -208,6 +196,12 @@ class CometBFT(Batched):
         answer = await self._ask("block", height=str(height))
         made = (payload_of(each) for each in transactions_of(answer["block"]))
         return [payload for payload in made if payload is not None]
+
+    async def _content(self, height: int, run: int, offset_ns: int) -> Content:
+        answer, commit = await asyncio.gather(
+            self._ask("block", height=str(height)), self._ask("commit", height=str(height))
+        )
+        return content_of(answer, commit, run, offset_ns)
 
     async def _latest(self) -> int:
         heights = [0]

@@ -27,7 +27,6 @@ from surgetank.live.wire import Numbers, numbers_in
 __all__ = ["Content", "Follower", "content_of", "monotonic", "transactions_of"]
 
 _RETRY_S: Final = 0.2
-_KEPT: Final = 512
 
 
 def wall_offset_ns() -> int:
@@ -111,6 +110,11 @@ class Follower:
             node.rpc.on_event = self._listener(number, node)
             self._nodes.append(node)
 
+    def content(self, height: int) -> Content | None:
+        """What is in a block, if it was told."""
+        found = self._contents.get(height)
+        return found.result() if found is not None and _has_result(found) else None
+
     async def follow(self, sink: Sink) -> None:
         """Tells every block of every node, each node's in the order of heights, until cancelled."""
         try:
@@ -170,9 +174,6 @@ class Follower:
         """What is in a block; asked once, waits until some node answers."""
         if height not in self._contents:
             self._contents[height] = asyncio.get_running_loop().create_future()
-            for old in [h for h in self._contents if h < height - _KEPT]:
-                if self._contents[old].done():
-                    del self._contents[old]
             self._contents[height].set_result(await self._ask(height, first, run))
         return await asyncio.shield(self._contents[height])
 
@@ -191,6 +192,10 @@ class Follower:
             await asyncio.sleep(_RETRY_S)
 
 
+def _has_result(future: asyncio.Future[Content]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None
+
+
 def block_of(
     content: Content,
     size_bytes: int,
@@ -199,7 +204,8 @@ def block_of(
 ) -> Block:
     """A block with what a follower has seen of it; without one, `proposed_ns` is the header's time.
 
-    `validators`: address → number of the node; a proposer that is not there is −1.
+    `validators`: address → number of the node; an unknown proposer is one more
+    than there are.
     """
     executed: Mapping[int, int] = {}
     proposed = content.time_ns
@@ -211,7 +217,7 @@ def block_of(
     return Block(
         height=content.height,
         round=content.round,
-        proposer=validators.get(content.proposer, -1),
+        proposer=validators.get(content.proposer, len(validators)),
         messages=len(content.numbers),
         size_bytes=size_bytes,
         proposed_ns=min(proposed, decided),

@@ -88,6 +88,7 @@ class JetStream(Nats):
         self._waiting: set[int] = set()
         self._futures: dict[int, asyncio.Future[None]] = {}
         self._sequence = 0
+        self._hears = 0
 
     @property
     def capabilities(self) -> Capabilities:
@@ -226,6 +227,10 @@ class JetStream(Nats):
             self._futures.pop(message.number, None)
 
     def _blocks(self, blocks: bytes, at_ns: int) -> None:
+        if self._take is not None:
+            self._take(blocks, at_ns)
+        if not self._waiting and not self._futures:
+            return
         good = hex_numbers(b"".join(self._good.findall(blocks)))
         if len(good):
             self._answered(good, at_ns)
@@ -301,7 +306,8 @@ class JetStream(Nats):
         def take(blocks: bytes, at_ns: int) -> None:
             self._seen(blocks)
             for message in messages(blocks):
-                got.put_nowait(message.payload)
+                if message.subject == self.where.name:
+                    got.put_nowait(message.payload)
 
         consuming = asyncio.create_task(self._consume(take))
         try:
@@ -312,41 +318,51 @@ class JetStream(Nats):
 
     async def _consume(self, take: Any) -> None:
         """Keeps a consumer at work, over ends of the connection."""
-        self._link.on_blocks = take
-        self._link.keep(f"SUB {self._deliver} 1\r\n".encode())
+        self._take = take
         opened = 0
         while True:
             if self._link.up and self._link.opened != opened:
                 before = self._link.opened
                 with contextlib.suppress(TargetError, ApiError):
-                    await self._make_consumer()
+                    await self._make_consumer(before)
                     opened = before
             await asyncio.sleep(0.02)
 
-    async def _make_consumer(self) -> None:
-        name = self.where.name
-        settings: dict[str, Any] = {"deliver_subject": self._deliver, "deliver_policy": "all"}
+    async def _make_consumer(self, opened: int) -> None:
+        """For the `opened`-th connection. An ordered consumer is a new one with a subject of its
+        own, for the server may still have the old one and go on with it where it stood."""
+        stream = self.where.name
+        name = f"surgetank-{self._token}"
+        settings: dict[str, Any] = {"deliver_policy": "all"}
+        if self._explicit:
+            subject = self._deliver
+            settings |= {
+                "durable_name": name,
+                "ack_policy": "explicit",
+                "ack_wait": int(self._ack_wait_s * 1e9),
+                "max_ack_pending": _UNACKED_MAX,
+            }
+        else:
+            name, subject = f"{name}-{opened}", f"{self._deliver}.{opened}"
+            settings |= {
+                "name": name,
+                "ack_policy": "none",
+                "mem_storage": True,
+                "inactive_threshold": 5 * 10**9,
+            }
+        settings["deliver_subject"] = subject
+        if self._hears != opened:
+            self._link.send(f"SUB {subject} 1\r\n".encode(), control=True)
+            self._hears = opened
         async with Api(self.where) as api:
-            if self._explicit:
-                settings |= {
-                    "durable_name": f"surgetank-{self._token}",
-                    "ack_policy": "explicit",
-                    "ack_wait": int(self._ack_wait_s * 1e9),
-                    "max_ack_pending": _UNACKED_MAX,
-                }
-                what = f"CONSUMER.DURABLE.CREATE.{name}.surgetank-{self._token}"
-            else:
-                settings |= {"ack_policy": "none", "inactive_threshold": 5 * 10**9}
-                what = f"CONSUMER.CREATE.{name}"
-                if self._sequence:
-                    info = await api.info(name)
-                    # After a crash the stream may end before what we have seen.
-                    last = info["state"]["last_seq"] if info is not None else 0
-                    settings |= {
-                        "deliver_policy": "by_start_sequence",
-                        "opt_start_seq": min(self._sequence, last) + 1,
-                    }
-            await api.call(what, {"stream_name": name, "config": settings})
+            if self._sequence:
+                info = await api.info(stream)
+                # After a crash the stream may end before what we have seen.
+                last = info["state"]["last_seq"] if info is not None else 0
+                settings["deliver_policy"] = "by_start_sequence"
+                settings["opt_start_seq"] = min(self._sequence, last) + 1
+            body = {"stream_name": stream, "config": settings}
+            await api.call(f"CONSUMER.CREATE.{stream}.{name}", body)
 
     def _seen(self, blocks: bytes) -> None:
         """Acknowledges, or remembers how far the stream was read."""

@@ -14,7 +14,7 @@ import asyncio
 import re
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import ClassVar, Final
 
 import numpy as np
@@ -36,7 +36,6 @@ from surgetank.live.wire import Numbers, hex_numbers
 __all__ = ["Nats"]
 
 _NONE: Final[Numbers] = np.zeros(0, dtype=np.int64)
-_ANSWER_S: Final = 10.0
 
 
 class Nats(Batched):
@@ -69,6 +68,7 @@ class Nats(Batched):
         self._link = Connection(where, self._blocks, self._lost, self._complaint)
         self._sink: Sink | None = None
         self._unanswered: deque[Numbers | asyncio.Future[None]] = deque()
+        self._take: Callable[[bytes, int], None] | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -115,7 +115,13 @@ class Nats(Batched):
             await answer
 
     def _blocks(self, blocks: bytes, at_ns: int) -> None:
-        for _ in range(min(pongs(blocks), len(self._unanswered))):
+        if self._take is not None:
+            self._take(blocks, at_ns)
+        if self._unanswered:
+            self._ponged(min(pongs(blocks), len(self._unanswered)), at_ns)
+
+    def _ponged(self, count: int, at_ns: int) -> None:
+        for _ in range(count):
             answered = self._unanswered.popleft()
             if isinstance(answered, asyncio.Future):
                 if not answered.done():
@@ -152,7 +158,7 @@ class Nats(Batched):
             if len(numbers):
                 sink.delivered(numbers, at_ns)
 
-        self._link.on_blocks = take
+        self._take = take
         self._link.keep(b"SUB %b 1\r\n" % self.where.name.encode())
         await asyncio.Event().wait()
 
@@ -162,9 +168,10 @@ class Nats(Batched):
 
         def take(blocks: bytes, at_ns: int) -> None:
             for message in messages(blocks):
-                got.put_nowait(message.payload)
+                if message.subject == self.where.name:
+                    got.put_nowait(message.payload)
 
-        self._link.on_blocks = take
+        self._take = take
         self._link.keep(b"SUB %b 1\r\n" % self.where.name.encode())
         while True:
             yield await got.get()

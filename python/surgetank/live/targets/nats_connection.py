@@ -82,6 +82,8 @@ class Connection:
 
     def keep(self, line: bytes) -> None:
         """Sends a control line such as SUB, now and after each opening again."""
+        if line in self._hello:
+            return
         self._hello += line
         if self.up:
             self.send(line, control=True)
@@ -214,12 +216,13 @@ class Connection:
             return
         self._take(piece)
 
-    def _take(self, piece: bytes) -> None:
+    def _take(self, piece: bytes, last: bool = False) -> None:
         at_ns = time.monotonic_ns()
         blocks = self._cutter.feed(piece)
         if not blocks:
             return
-        if asked := pings(blocks):
+        asked = pings(blocks)
+        if asked and not last:
             self.send(b"PONG\r\n" * asked, control=True)
         if self.on_error is not None:
             for text in errors(blocks):
@@ -247,6 +250,13 @@ class Connection:
         self._loop.remove_writer(self._socket.fileno())
 
     def _lose(self, reason: str) -> None:
+        if self._socket is None or not self.up:
+            return
+        self.up = False
+        # Its last words may say why.
+        with contextlib.suppress(OSError):
+            while piece := self._socket.recv(_PIECE):
+                self._take(piece, last=True)
         unsent = [numbers for _, numbers in self._queue if numbers is not None]
         self._drop()
         if self.on_lost is not None:

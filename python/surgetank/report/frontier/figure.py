@@ -16,9 +16,9 @@ from typing import Final, Literal
 import numpy as np
 from markupsafe import Markup
 
+from surgetank.report.alone import alone
 from surgetank.report.frontier.words import many, per_mille, said, times
 from surgetank.report.plane import Plane, Scale, spread
-from surgetank.report.sheet import text_of
 from surgetank.report.wording import NBSP, number
 from surgetank.search.frontier import Curve, Frontier, Point
 
@@ -28,8 +28,6 @@ _WIDE: Final = (1080, 600)
 _NARROW: Final = (350, 430)
 _COLOURS: Final = 8
 _LOWEST: Final = 1.0
-#: Room around the figure where it stands alone.
-_EDGE: Final = 14
 
 
 @dataclass(frozen=True)
@@ -71,34 +69,7 @@ def drawing(frontier: Frontier) -> tuple[Markup, Markup]:
 
 def frontier_svg(frontier: Frontier) -> str:
     """The figure as a file of its own, light or dark as its reader is, for papers and documents."""
-    light, dark = (_palette(part) for part in _themes())
-    rules = re.sub(r"@media[^{]*\{[^{}]*\{[^{}]*\}\s*\}|/\*.*?\*/", "", text_of("figure.css"))
-    rules += ".fig .paper { fill: var(--surface); }\n"
-    ways = [
-        re.sub(r"var\(--([\w-]+)\)", lambda name: palette[name[1]], rules)  # noqa: B023
-        for palette in (light, dark)
-    ]
-    style = f"<style>{ways[0]}@media (prefers-color-scheme: dark) {{\n{ways[1]}}}</style>"
-    across, down = (v + 2 * _EDGE for v in _WIDE)
-    at = f'x="{-_EDGE}" y="{-_EDGE}" width="{across}" height="{down}"'
-    paper = f'<rect class="paper" {at} rx="8"/>'
-    told = _told(frontier)
-    inside = Markup("<title>{}</title>").format(told) + Markup(style + paper)
-    return str(_plane(frontier, _WIDE).svg(told, "alone", inside, edge=_EDGE))
-
-
-def _themes() -> list[str]:
-    found = re.search(r":root \{(.*?)\}.*?:root\[data-theme=.dark.\] \{(.*?)\}", _style(), re.S)
-    assert found is not None
-    return [found[1], found[2]]
-
-
-def _style() -> str:
-    return str(text_of("style.css"))
-
-
-def _palette(rules: str) -> dict[str, str]:
-    return dict(re.findall(r"--([\w-]+): (#\w+)", rules))
+    return alone(_plane(frontier, _WIDE), _told(frontier))
 
 
 def _told(frontier: Frontier) -> str:

@@ -1,0 +1,7 @@
+"""From a live target to a scenario that makes the simulator behave like it."""
+
+from surgetank.calibrate.calibration import Calibration
+from surgetank.calibrate.estimate import Arrived, Estimate
+from surgetank.calibrate.taking import calibrate
+
+__all__ = ["Arrived", "Calibration", "Estimate", "calibrate"]

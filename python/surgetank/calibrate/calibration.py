@@ -1,0 +1,79 @@
+"""What calibration came to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from surgetank.calibrate.estimate import Estimate
+from surgetank.calibrate.queueing import Light
+from surgetank.errors import SurgetankError
+from surgetank.measure.measured import plain
+from surgetank.scenario import Scenario
+from surgetank.scenario.text import toml
+
+__all__ = ["Calibration"]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A target's estimates, and the scenario that makes the simulator behave like it."""
+
+    target: str
+    version: str
+    kind: Literal["broker", "chain"]
+    estimates: tuple[Estimate, ...]
+    lights: tuple[Light, ...]
+    capacity_per_s: float
+    """Pace of the slowest stage: 1 over the service time."""
+    load_share: float
+    """Average load of the busiest play over `capacity_per_s`; the rule is at most 0.3."""
+    scenario: Scenario
+    notes: tuple[str, ...] = ()
+    """What a reader must know."""
+    fit: Mapping[str, float] = field(default_factory=dict)
+    """What was fitted, and how well it fits."""
+
+    def estimate(self, name: str) -> Estimate | None:
+        """An estimate by its name."""
+        return next((e for e in self.estimates if e.name == name), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        content = asdict(self) | {"scenario": self.scenario.model_dump(mode="json", by_alias=True)}
+        return dict(plain(content))
+
+    def toml(self) -> str:
+        """The scenario file; what was estimated stands in front of it, as comments."""
+        lines = [f"# Calibrated on {self.target} ({self.version}) by `surgetank calibrate`."]
+        for e in self.estimates:
+            between = "" if e.low is None else f" [{e.low:.4g}, {e.high:.4g}]"
+            lines.append(f"# {e.name}: {e.value:.4g}{between} {e.unit} (n = {e.n}); {e.what}")
+        for light in self.lights:
+            of = f"{light.share:.0%} of {self.capacity_per_s:.4g}/s"
+            delays = f"p50 {light.p50_ms:.4g} ms, p99 {light.p99_ms:.4g} ms (n = {light.n})"
+            lines.append(f"# at {light.rate_per_s:.4g}/s ({of}): {delays}")
+        lines += [f"# fitted: {name} = {value:.4g}" for name, value in self.fit.items()]
+        lines += [f"# {note}" for note in self.notes]
+        values = self.scenario.model_dump(mode="json", by_alias=True, exclude_defaults=False)
+        return "\n".join(lines) + "\n" + toml(values)
+
+    def write(self, path: Path) -> None:
+        """Writes the scenario file.
+
+        Raises:
+            SurgetankError: it cannot be written.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(self.toml(), encoding="utf-8")
+        except OSError as error:
+            reason = (error.strerror or "cannot be written").lower()
+            raise SurgetankError(reason, place=str(path), mend="Give another --out") from None
+
+    def as_json(self) -> str:
+        """One JSON object."""
+        return json.dumps(self.to_dict(), allow_nan=False)

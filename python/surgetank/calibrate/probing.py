@@ -1,0 +1,117 @@
+"""What is sent to a target so that it can be measured: single messages, trains, light loads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from surgetank.calibrate.estimate import Arrived
+
+__all__ = ["LOAD_SHARE_MAX", "Poisson", "Probe", "Train", "poisson", "singles", "trains"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+LOAD_SHARE_MAX: Final = 0.3
+"""Share of the target's capacity that calibration may use on average."""
+
+
+@dataclass(frozen=True)
+class Train:
+    """Messages `first` to `first + size`, all due at once."""
+
+    first: int
+    size: int
+    due_ns: int
+
+
+@dataclass(frozen=True)
+class Poisson:
+    """Messages `first` to `first + count`, at random times with a rate."""
+
+    first: int
+    count: int
+    rate_per_s: float
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Messages in order of time, and what each part is."""
+
+    due_ns: Ints
+    single: int = 0
+    """The first so many are single messages."""
+    trains: tuple[Train, ...] = ()
+    loads: tuple[Poisson, ...] = ()
+
+    def then(self, other: Probe, pause_s: float) -> Probe:
+        """Another one after this one; single messages can only stand in front."""
+        begin = (int(self.due_ns[-1]) if len(self.due_ns) else 0) + int(pause_s * 1e9)
+        n = len(self.due_ns)
+        moved = [Train(t.first + n, t.size, t.due_ns + begin) for t in other.trains]
+        later = [Poisson(p.first + n, p.count, p.rate_per_s) for p in other.loads]
+        return Probe(
+            np.concatenate([self.due_ns, other.due_ns + begin]),
+            self.single or other.single,
+            (*self.trains, *moved),
+            (*self.loads, *later),
+        )
+
+    def single_delays(self, first_ns: Ints) -> Floats:
+        """Delays (ns) of the single messages; infinite for those never delivered.
+
+        `first_ns` is when each message was first delivered, −1 for never.
+        """
+        return _delays(first_ns[: self.single], self.due_ns[: self.single])
+
+    def load_delays(self, load: Poisson, first_ns: Ints) -> Floats:
+        """Likewise of a light load, without its first tenth."""
+        part = slice(load.first + load.count // 10, load.first + load.count)
+        return _delays(first_ns[part], self.due_ns[part])
+
+    def arrived(self, first_ns: Ints, size: int | None = None) -> list[Arrived]:
+        """The trains that arrived in full, of one size or all."""
+        found = []
+        for train in self.trains:
+            at = first_ns[train.first : train.first + train.size]
+            if (size is None or train.size == size) and bool((at >= 0).all()):
+                found.append(Arrived(np.sort(at) - train.due_ns))
+        return found
+
+    @property
+    def mean_rate_per_s(self) -> float:
+        """Messages over time, from the first to the last."""
+        return len(self.due_ns) * 1e9 / max(1.0, float(self.due_ns[-1] - self.due_ns[0]))
+
+
+def _delays(first_ns: Ints, due_ns: Ints) -> Floats:
+    return np.where(first_ns >= 0, (first_ns - due_ns).astype(np.float64), np.inf)
+
+
+def singles(count: int, gap_s: float, seed: int = 1) -> Probe:
+    """Messages far apart, at gaps of 0.5 to 1.5 times the mean, so that they meet every phase of a
+    clock of the target's."""
+    gaps = np.random.default_rng(seed).uniform(0.5, 1.5, count) * gap_s * 1e9
+    return Probe(np.cumsum(gaps).astype(np.int64), single=count)
+
+
+def trains(sizes: Sequence[int], gaps_s: Sequence[float]) -> Probe:
+    """Trains one after the other; `gaps_s[i]` is the rest after train i."""
+    due, found, at, first = [], [], 0, 0
+    for size, gap_s in zip(sizes, gaps_s, strict=True):
+        due.append(np.full(size, at, dtype=np.int64))
+        found.append(Train(first, size, at))
+        first += size
+        at += int(gap_s * 1e9)
+    return Probe(np.concatenate(due), trains=tuple(found))
+
+
+def poisson(rate_per_s: float, seconds: float, seed: int = 1) -> Probe:
+    """Independent arrivals."""
+    count = max(1, round(rate_per_s * seconds))
+    at = np.sort(np.random.default_rng(seed).uniform(0, seconds, count)) * 1e9
+    return Probe(at.astype(np.int64), loads=(Poisson(0, count, rate_per_s),))

@@ -1,0 +1,130 @@
+"""A queue with one server, first in first out, and the link before it: fitted to light loads.
+
+The waiting time follows Lindley's recursion (Proc. Cambridge Phil. Soc. 48, 1952): with arrival
+aᵢ and service sᵢ, departure dᵢ = max(dᵢ₋₁, aᵢ) + sᵢ. It is what the simulator does with a single
+sequencer and a validation server, so a fit by it is a fit of the simulator, thousands of times
+cheaper. The mean service time is given (trains tell it); fitted are the variation of service and
+the link's fixed and exponential parts, to p50 and p99 of the light loads, by least squares of
+logarithms over a grid.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["CVS", "Light", "Queue", "fit", "services", "sojourn_ns"]
+
+Floats = npt.NDArray[np.float64]
+
+#: Coefficients of variation that are tried.
+CVS: Final = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 30.0, 50.0, 80.0, 120.0)
+_SAMPLES: Final = 60_000
+_JITTERS: Final = 36
+#: Weight of what the trains said of the variation against the quantiles.
+_TRAINS_WEIGHT: Final = 0.02
+
+
+@dataclass(frozen=True)
+class Light:
+    """Delays measured at a light load."""
+
+    rate_per_s: float
+    share: float
+    """Of the capacity that the trains told."""
+    p50_ms: float
+    p99_ms: float
+    p99_low_ms: float | None
+    p99_high_ms: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What was fitted."""
+
+    service_us: float
+    cv: float
+    fixed_ms: float
+    jitter_ms: float
+    misfit: float
+    """Greatest ratio, either way, between a fitted and a measured quantile."""
+
+    @property
+    def distribution(self) -> dict[str, float | str]:
+        """As `[layer.service] distribution` has it."""
+        if self.cv < 0.1:
+            return {"kind": "fixed"}
+        if self.cv < 1:
+            return {"kind": "lognormal", "cv": self.cv}
+        if self.cv == 1:
+            return {"kind": "exponential"}
+        return {"kind": "hyperexponential", "cv": self.cv}
+
+
+def services(mean_ns: float, cv: float, n: int, draws: np.random.Generator) -> Floats:
+    """Service times as the simulator draws them (`Queue.distribution`)."""
+    if cv < 0.1:
+        return np.full(n, mean_ns)
+    if cv < 1:
+        spread = math.log(1 + cv * cv)
+        return mean_ns * np.exp(math.sqrt(spread) * draws.standard_normal(n) - spread / 2)
+    if cv == 1:
+        return mean_ns * draws.standard_exponential(n)
+    p = (1 + math.sqrt((cv * cv - 1) / (cv * cv + 1))) / 2
+    branch = np.where(draws.random(n) < p, p, 1 - p)
+    scaled: Floats = mean_ns * draws.standard_exponential(n) / (2 * branch)
+    return scaled
+
+
+def sojourn_ns(arrival_ns: Floats, service_ns: Floats) -> Floats:
+    """Waiting and service of each message, in the order of arrival; shape as given."""
+    done = np.cumsum(service_ns)
+    idle: Floats = np.maximum.accumulate(arrival_ns - (done - service_ns))
+    result: Floats = idle + done - arrival_ns
+    return result
+
+
+def fit(service_us: float, lights: Sequence[Light], train_cv: float | None = None) -> Queue:
+    """The queue that comes nearest to the light loads."""
+    draws = np.random.default_rng(11)
+    unit = draws.standard_exponential(_SAMPLES)
+    highest = max(light.p99_ms for light in lights)
+    jitters = np.geomspace(highest / 300, highest / 3, _JITTERS)
+    best: tuple[float, Queue] | None = None
+    for cv in CVS:
+        sojourns = [_sojourn_ms(service_us, cv, light.rate_per_s) for light in lights]
+        prior = 0.0
+        if train_cv is not None:
+            prior = _TRAINS_WEIGHT * math.log((cv + 0.3) / (train_cv + 0.3)) ** 2
+        for jitter in jitters:
+            loss, fixed, misfit = _loss(sojourns, unit * jitter, lights)
+            if best is None or loss + prior < best[0]:
+                found = Queue(service_us, cv, fixed, float(jitter), misfit)
+                best = (loss + prior, found)
+    assert best is not None
+    return best[1]
+
+
+def _sojourn_ms(service_us: float, cv: float, rate_per_s: float) -> Floats:
+    draws = np.random.default_rng(5)
+    arrivals = np.cumsum(draws.standard_exponential(_SAMPLES)) * (1e9 / rate_per_s)
+    # The same message stays in its place whatever the load: neighbours differ by the queue alone.
+    return sojourn_ns(arrivals, services(service_us * 1e3, cv, _SAMPLES, draws)) / 1e6
+
+
+def _loss(
+    sojourns: Sequence[Floats], link: Floats, lights: Sequence[Light]
+) -> tuple[float, float, float]:
+    """Squared logarithms of the ratios, the fixed part that makes them least, and the worst."""
+    found = np.array([np.quantile(s + link, (0.5, 0.99)) for s in sojourns])
+    asked = np.array([(light.p50_ms, light.p99_ms) for light in lights])
+    room = float(asked.min())
+    fixed = max(0.0, min(room, float(np.mean(asked[:, 0] - found[:, 0]))))
+    logs = np.log((found + fixed) / asked)
+    return float((logs**2).sum()), fixed, float(np.exp(np.abs(logs).max()))

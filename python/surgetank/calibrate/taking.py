@@ -1,0 +1,337 @@
+"""The way from a live target to a calibration: what is played, in which order, and why.
+
+1. Single messages and short trains: the base delay, and a first bound on the service time.
+2. Trains long enough to keep the slowest stage busy for tens of milliseconds (of a chain: for a
+   block or two), rests between them, so that the average load stays below 30 %. Once more and
+   longer if batching made them faster than was thought.
+3. Random arrivals at 5 % and 25 % of the capacity that the trains told, in turn.
+
+Nothing here asks for more than 30 % on average; that it was so is checked afterwards.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from surgetank.calibrate import chain as chains
+from surgetank.calibrate import writing
+from surgetank.calibrate.calibration import Calibration
+from surgetank.calibrate.estimate import (
+    Arrived,
+    Estimate,
+    Floats,
+    Ints,
+    base_delays,
+    burst_ns,
+    service,
+    variation,
+)
+from surgetank.calibrate.probing import LOAD_SHARE_MAX, Probe, poisson, singles, trains
+from surgetank.calibrate.queueing import Light, fit
+from surgetank.errors import SurgetankError
+from surgetank.live import Played, Rig, Schedule
+from surgetank.measure.statistics import KaplanMeier
+from surgetank.scenario import Scenario
+
+__all__ = ["Told", "calibrate"]
+
+#: Told what is being done.
+Told = Callable[[str], None]
+
+_SIZE_BYTES: Final = 150
+_SHARES: Final = (0.05, 0.25)
+_LONG_S: Final = 0.08
+_LONG_MAX: Final = 60_000
+_LIGHT_MESSAGES: Final = 120_000
+#: A single message that takes longer than this waits for a block, or for something like it.
+_SLOW_MS: Final = 60.0
+
+
+def calibrate(
+    rig: Rig, scenario: Scenario | None = None, *, name: str = "", told: Told | None = None
+) -> Calibration:
+    """Measures the rig's target at low load and writes the scenario that behaves like it.
+
+    The flow, market and limits are those of `scenario`; without one, of plain orders at random
+    times. Its network, client links, queue, service times and consensus are what is calibrated.
+
+    Raises:
+        SurgetankError: the target lost single messages, or could not be measured.
+    """
+    return _Taking(rig, scenario, name, told or (lambda _: None)).all()
+
+
+class _Play:
+    """A probe and what became of it."""
+
+    def __init__(self, probe: Probe, played: Played) -> None:
+        self.probe, self.played = probe, played
+        self.first_ns: Ints = played.first_ns()
+        self.height = np.full(len(self.first_ns), -1, dtype=np.int64)
+        rows = played.deliveries
+        self.height[rows["number"]] = rows["height"]
+
+    def answered(self) -> list[Arrived]:
+        """Trains by when they were answered."""
+        return self.probe.arrived(self.played.sending.answered_ns)
+
+
+class _Taking:
+    def __init__(self, rig: Rig, scenario: Scenario | None, name: str, told: Told) -> None:
+        self._rig, self._scenario, self._told = rig, scenario, told
+        self._name = name or f"calibrated-{rig.where.scheme.replace(':', '-')}"
+        self._rates: list[float] = []
+        self._late_ms = 0.0
+
+    def all(self) -> Calibration:
+        """The whole way."""
+        first = self._play(
+            singles(240, 0.01).then(trains([10] * 5 + [100] * 5, [0.25] * 5 + [0.4] * 5), 0.3),
+            "single messages and short trains",
+        )
+        delays = first.probe.single_delays(first.first_ns)
+        self._check(delays)
+        base = base_delays(delays)
+        if (first.height >= 0).any() or base["p50"].value > _SLOW_MS:
+            return self._chain(first)
+        return self._broker(first, base)
+
+    def _play(self, probe: Probe, what: str) -> _Play:
+        seconds = float(probe.due_ns[-1]) / 1e9
+        self._told(f"{what}: {len(probe.due_ns):,} messages in {seconds:.1f} s")
+        schedule = Schedule.plain(probe.due_ns, size_bytes=_SIZE_BYTES, drain_s=30.0)
+        self._rates.append(probe.mean_rate_per_s)
+        played = self._rig.play(schedule, name="calibrate")
+        sent = played.sending.sent_ns
+        late_ns = (sent - schedule.due_ns)[sent >= 0]
+        if len(late_ns):
+            self._late_ms = max(self._late_ms, float(np.quantile(late_ns, 0.99)) / 1e6)
+        return _Play(probe, played)
+
+    def _check(self, delays: Floats) -> None:
+        lost = int((~np.isfinite(delays)).sum())
+        if lost > 0.01 * len(delays):
+            raise SurgetankError(
+                f"{lost} of {len(delays)} single messages never arrived",
+                place=f"--target {self._rig.url}",
+                mend="Look at the target; it cannot be calibrated like this",
+                exit_code=3,
+            )
+
+    # A broker
+
+    def _broker(self, first: _Play, base: dict[str, Estimate]) -> Calibration:
+        bound_us = _bound_us(first, base)
+        long, last = self._long_trains(bound_us)
+        found = service(long)
+        if found is None:
+            raise SurgetankError(
+                f"trains of {last:,} messages arrive in one piece: their dispersion tells nothing",
+                place=f"--target {self._rig.url}",
+                mend="Nothing; the target is faster than this machine can tell",
+                exit_code=4,
+            )
+        varied = variation(long)
+        capacity = 1e6 / found.value
+        lights = self._lights(capacity)
+        queue = fit(found.value, lights, None if varied is None else varied.value)
+        estimates = [*base.values(), *_bursts(first, base), found]
+        estimates += [varied] if varied is not None else []
+        estimates += _answers(first, "acknowledgement", base)
+        rate = self._scenario is None and max(1.0, 0.1 * capacity)
+        flow = self._scenario or writing.plain(self._name, float(f"{rate:.3g}"), 4.0)
+        told = {
+            "service_cv": queue.cv,
+            "client_link_fixed_ms": queue.fixed_ms,
+            "client_link_jitter_ms": queue.jitter_ms,
+            "worst_ratio": queue.misfit,
+        }
+        return self._result(
+            "broker", estimates, lights, capacity, writing.broker(flow, queue), told
+        )
+
+    def _long_trains(self, bound_us: float) -> tuple[list[Arrived], int]:
+        """Trains of about `_LONG_S`, made longer until they are."""
+        found: list[Arrived] = []
+        size = 100
+        for attempt in range(3):
+            size = int(np.clip(_LONG_S * 1e6 / bound_us, 100, _LONG_MAX))
+            gap_s = max(0.3, 1.2 * size * bound_us / 1e6 / LOAD_SHARE_MAX)
+            repeats = 10 if attempt or bound_us > 20 else 4
+            play = self._play(trains([size] * repeats, [gap_s] * repeats), f"trains of {size:,}")
+            found = play.probe.arrived(play.first_ns)
+            self._some(found, size)
+            took_us = float(np.median([t.last_ns for t in found])) / 1e3
+            enough = took_us > 0.5 * _LONG_S * 1e6 or size == _LONG_MAX
+            if enough and repeats == 10:
+                break
+            bound_us = took_us / size
+        return found, size
+
+    def _some(self, found: list[Arrived], size: int) -> None:
+        if not found:
+            raise SurgetankError(
+                f"no train of {size:,} messages arrived in full",
+                place=f"--target {self._rig.url}",
+                mend="Give the target room for bursts; it refuses or loses them",
+                exit_code=3,
+            )
+
+    def _lights(self, capacity: float) -> list[Light]:
+        """Random arrivals at light loads, in turn, twice, so that drift does not look like load."""
+        probe: Probe | None = None
+        for seed in range(2):
+            for share in _SHARES:
+                rate = share * capacity
+                seconds = float(np.clip(_LIGHT_MESSAGES / 2 / rate, 0.4, 2.0))
+                part = poisson(rate, seconds, seed + 1)
+                probe = part if probe is None else probe.then(part, max(0.3, seconds / 4))
+        assert probe is not None
+        play = self._play(probe, "light loads")
+        found = []
+        for share in _SHARES:
+            rate = share * capacity
+            parts = [p for p in probe.loads if math.isclose(p.rate_per_s, rate)]
+            delays = np.concatenate([probe.load_delays(p, play.first_ns) for p in parts])
+            found.append(_light(delays, rate, share))
+        return found
+
+    # A chain
+
+    def _chain(self, first: _Play) -> Calibration:
+        short = first.probe.arrived(first.first_ns)
+        bound_us = max(t.last_ns / len(t) for t in short if len(t) == 100) / 1e3 if short else 1e4
+        delay_s = float(np.median(first.probe.single_delays(first.first_ns))) / 1e9
+        gap_s = max(0.05, delay_s / 8)
+        sizes = [50, 200, 50, 200, 50, 200]
+        rest = [max(3 * delay_s, 1.2 * n * bound_us / 1e6 / LOAD_SHARE_MAX) for n in sizes]
+        early = self._play(
+            singles(150, gap_s).then(trains(sizes, rest), 3 * delay_s),
+            "single messages and trains for a chain",
+        )
+        slope = chains.per_message(early.probe.arrived(early.first_ns))
+        # Theil and Sen's slope between short trains is mostly blocks' rhythm: take its upper side.
+        step_us = max(50.0, slope.high if slope and slope.high else bound_us)
+        size = int(np.clip(max(2.0, 3 * delay_s) * 1e6 / step_us, 300, 20_000))
+        sizes = [size // 4, size, size // 2, size, size // 4, size // 2, size]
+        rest = [max(3 * delay_s, 1.1 * n * step_us / 1e6 / LOAD_SHARE_MAX) for n in sizes]
+        late = self._play(trains(sizes, rest), f"trains of up to {size:,}")
+        found = chains.per_message(late.probe.arrived(late.first_ns))
+        if found is None or found.value <= 0:
+            raise SurgetankError(
+                "longer trains did not take longer: the time per message cannot be told",
+                place=f"--target {self._rig.url}",
+                mend="Calibrate again on a quiet machine",
+                exit_code=4,
+            )
+        return self._chain_told(early, late, found, gap_s)
+
+    def _chain_told(self, early: _Play, late: _Play, found: Estimate, gap_s: float) -> Calibration:
+        delays = early.probe.single_delays(early.first_ns)
+        self._check(delays)
+        base = base_delays(delays)
+        part = slice(0, early.probe.single)
+        every = chains.interval(chains.heard(early.first_ns[part], early.height[part]))
+        interval_ms = every.value if every else 2 * base["p50"].value
+        checked = service(late.answered(), "validation", "dispersion of the answers to trains")
+        most, limited = chains.fullest(chains.heard(late.first_ns, late.height))
+        asked = chains.Chain(
+            nodes=max(1, late.played.nodes),
+            interval_ms=interval_ms,
+            delay_p50_ms=base["p50"].value,
+            service_us=found.value,
+            validation_us=min(found.value, checked.value) if checked else found.value / 10,
+            block_messages_max=most if limited else 100_000,
+            gap_s=gap_s,
+        )
+        capacity = 1e6 / found.value
+        flow = self._scenario or writing.plain(self._name, float(f"{0.1 * capacity:.3g}"), 20.0)
+        scenario, told = chains.fitted(flow, asked)
+        estimates = [*base.values(), found]
+        estimates += [e for e in (every, checked) if e is not None]
+        what = "most messages in a block" + ("; a limit" if limited else "; no limit was met")
+        fullest = Estimate(
+            "block_messages", float(most), None, None, "1", len(sizes_of(late)), what
+        )
+        return self._result("chain", [*estimates, fullest], [], capacity, scenario, dict(told))
+
+    def _result(
+        self,
+        kind: str,
+        estimates: list[Estimate],
+        lights: list[Light],
+        capacity: float,
+        scenario: Scenario,
+        told: dict[str, float],
+    ) -> Calibration:
+        share = max(self._rates) / capacity
+        notes = []
+        if share > LOAD_SHARE_MAX:
+            notes.append(f"a play used {share:.0%} of the capacity on average, more than the rule")
+        if self._late_ms > self._rig.options.lateness_p99_ms:
+            notes.append(
+                f"the generator was {self._late_ms:.3g} ms late at p99: something else was using "
+                "this machine; calibrate again when it is quiet"
+            )
+        server = self._rig.server
+        return Calibration(
+            target=self._rig.url,
+            version=server.version() if server else self._rig.where.url,
+            kind="chain" if kind == "chain" else "broker",
+            estimates=tuple(estimates),
+            lights=tuple(lights),
+            capacity_per_s=capacity,
+            load_share=share,
+            scenario=scenario,
+            notes=tuple(notes),
+            fit=told,
+        )
+
+
+def sizes_of(play: _Play) -> list[int]:
+    """Lengths of the trains of a play."""
+    return [t.size for t in play.probe.trains]
+
+
+def _bound_us(first: _Play, base: dict[str, Estimate]) -> float:
+    """At most so long does a message take, from trains of 100."""
+    whole = [t.last_ns for t in first.probe.arrived(first.first_ns, 100)]
+    if not whole:
+        return 1_000.0
+    over_ns = float(np.median(whole)) - base["min"].value * 1e6
+    return max(0.5, over_ns / 100 / 1e3)
+
+
+def _bursts(first: _Play, base: dict[str, Estimate]) -> list[Estimate]:
+    found = []
+    for size in (10, 100):
+        parts = first.probe.arrived(first.first_ns, size)
+        more = burst_ns(parts, base["p50"].value * 1e6)
+        if more is not None:
+            text = f"how much longer than a single message the last of {size} took, median"
+            found.append(Estimate(f"burst_{size}", more / 1e6, None, None, "ms", len(parts), text))
+    return found
+
+
+def _answers(first: _Play, name: str, base: dict[str, Estimate]) -> list[Estimate]:
+    """How long single messages waited for their answer, where the target gives one."""
+    played, probe = first.played, first.probe
+    answered = played.sending.answered_ns[: probe.single]
+    if played.capabilities.ack == "none" or not (answered >= 0).any():
+        return []
+    delays = probe.single_delays(played.sending.answered_ns)
+    e = base_delays(delays)["p50"]
+    what = "half of single messages were acknowledged within this"
+    return [Estimate(f"{name}_p50", e.value, e.low, e.high, "ms", e.n, what)]
+
+
+def _light(delays_ns: Floats, rate: float, share: float) -> Light:
+    known = KaplanMeier(delays_ns, np.isfinite(delays_ns))
+    p50, p99 = known.interval(0.5), known.interval(0.99)
+    low, high = (None if x is None else x / 1e6 for x in (p99.low, p99.high))
+    n = len(delays_ns)
+    return Light(rate, share, p50.value / 1e6, p99.value / 1e6, low, high, n)

@@ -1,0 +1,149 @@
+"""A RabbitMQ node of our own: its own name, folder, cookie and ports, and its own epmd.
+
+Erlang nodes find each other through a daemon, epmd, that usually is one for the machine and stays
+when the nodes have gone. Ours is another, on a port of its own, and ends with the node.
+
+Debian's `rabbitmq-server` on the path changes the user and writes under /var; the script below it
+is called instead. `-noinput` and `RABBITMQ_ALLOW_INPUT` make that script *become* the Erlang
+machine, so that its id is the server's.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar, Final
+
+from surgetank.live.server import Server, free_port
+from surgetank.live.servers.process import Process, wait_until
+from surgetank.live.target import TargetError, Where
+
+__all__ = ["RabbitMQ"]
+
+_LOOPBACK: Final = "127.0.0.1"
+_START_S: Final = 60.0
+_STOP_S: Final = 10.0
+_PLACES: Final = ("/usr/lib/rabbitmq/lib", "/usr/local/lib/rabbitmq/lib", "/opt/rabbitmq/lib")
+
+
+def _script() -> Path | None:
+    for place in _PLACES:
+        found = sorted(Path(place).glob("rabbitmq_server-*/sbin/rabbitmq-server"))
+        if found:
+            return found[-1]
+    return None
+
+
+class RabbitMQ(Server):
+    """One node of rabbitmq-server from Debian."""
+
+    name: ClassVar[str] = "rabbitmq"
+
+    def __init__(self, folder: Path, where: Where) -> None:
+        super().__init__(folder, where)
+        self.port = where.port or free_port()
+        self._epmd_port, self._node_port = free_port(), free_port()
+        self._epmd = Process(
+            [shutil.which("epmd") or "epmd", "-port", f"{self._epmd_port}", "-address", _LOOPBACK],
+            folder,
+            "epmd.log",
+        )
+        self._node = Process(
+            [str(_script() or "rabbitmq-server"), "-noinput"],
+            folder,
+            "rabbitmq.log",
+            self._environment(),
+        )
+
+    def _environment(self) -> dict[str, str]:
+        folder = self.folder
+        return {
+            "HOME": str(folder),
+            "ERL_EPMD_PORT": f"{self._epmd_port}",
+            "ERL_EPMD_ADDRESS": _LOOPBACK,
+            "RABBITMQ_NODENAME": f"surgetank-{self.port}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": _LOOPBACK,
+            "RABBITMQ_NODE_PORT": f"{self.port}",
+            "RABBITMQ_DIST_PORT": f"{self._node_port}",
+            "RABBITMQ_MNESIA_BASE": str(self.data[0]),
+            "RABBITMQ_LOG_BASE": str(folder),
+            "RABBITMQ_LOGS": "-",
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+            "RABBITMQ_ALLOW_INPUT": "1",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+                "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none"
+            ),
+        }
+
+    @classmethod
+    def missing(cls) -> str | None:
+        """Debian's command where it is not here."""
+        here = _script() is not None and shutil.which("erl") and shutil.which("epmd")
+        return None if here else "apt-get install rabbitmq-server"
+
+    def start(self) -> Where:
+        """Starts it, which takes five to fifteen seconds; see `Server.start`."""
+        self.data[0].mkdir(parents=True, exist_ok=True)
+        options = self.where.options or {}
+        (self.folder / "rabbitmq.conf").write_text(
+            "log.console.level = warning\n"
+            f"vm_memory_high_watermark.absolute = {options.get('memory', '1GB')}\n"
+            f"disk_free_limit.absolute = {options.get('disk_free', '50MB')}\n",
+            encoding="utf-8",
+        )
+        (self.folder / "enabled_plugins").write_text("[].\n", encoding="utf-8")
+        self.restart()
+        at = (_LOOPBACK, self.port)
+        return replace(self.where, host=at[0], port=at[1], addresses=(at,))
+
+    def stop(self) -> None:
+        """Asks the node to end, then kills it, and ends its epmd."""
+        self._node.stop(_STOP_S)
+        self._epmd.kill()
+
+    @property
+    def pids(self) -> list[int]:
+        """The Erlang machine's."""
+        return [self._node.pid]
+
+    def kill(self, node: int = 0) -> None:
+        """SIGKILL of the Erlang machine."""
+        self._node.kill()
+
+    def restart(self, node: int = 0) -> None:
+        """Starts it on its folder; returns when it speaks AMQP."""
+        try:
+            if not self._epmd.running:
+                self._epmd.start()
+                wait_until(self._named, _START_S, "an answer of epmd", self._epmd)
+            self._node.start()
+            wait_until(self._answers, _START_S, "an answer of rabbitmq-server", self._node)
+        except TargetError:
+            self.stop()
+            raise
+
+    def _named(self) -> bool:
+        with socket.create_connection((_LOOPBACK, self._epmd_port), 1.0):
+            return True
+
+    def _answers(self) -> bool:
+        with socket.create_connection((_LOOPBACK, self.port), 1.0) as link:
+            link.settimeout(2.0)
+            link.sendall(b"AMQP\x00\x00\x09\x01")
+            return link.recv(1) == b"\x01"
+
+    @property
+    def data(self) -> list[Path]:
+        """Where its queues' logs lie."""
+        return [self.folder / "data"]
+
+    def version(self) -> str:
+        """Such as `rabbitmq-server 3.10.8`."""
+        script = _script()
+        found = script.parent.parent.name.rpartition("-")[2] if script else ""
+        return f"rabbitmq-server {found}".strip()

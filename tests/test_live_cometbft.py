@@ -1,0 +1,280 @@
+"""CometBFT: a localnet of our own, and what can be said of it without one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from surgetank.live import Options, Rig
+from surgetank.live.facts import Played
+from surgetank.live.proxy import Fate, Link, Proxy
+from surgetank.live.registry import parse
+from surgetank.live.schedule import Schedule
+from surgetank.live.servers.cometbft import Localnet, _edited
+from surgetank.live.target import TargetError
+from surgetank.live.targets.cometbft import CometBFT, payload_of, transaction_of
+from surgetank.live.targets.cometbft_blocks import monotonic
+from surgetank.live.targets.websocket import WebSocket, text_frame
+from surgetank.live.watching import Snapshot
+from surgetank.live.wire import decode, encode
+from surgetank.scenario import Scenario
+
+pytestmark = pytest.mark.live
+
+FAST = "timeout_commit_ms=100&timeout_propose_ms=400&timeout_vote_ms=200"
+ACKNOWLEDGED, REFUSED, DISCONNECTED = 2, 3, 4
+
+
+def started(url: str) -> Iterator[Rig]:
+    if command := Localnet.missing():
+        pytest.skip(f"no cometbft here: {command}")
+    with Rig(url, Options(patience_s=30)) as rig:
+        yield rig
+
+
+@pytest.fixture(scope="module")
+def rig() -> Iterator[Rig]:
+    yield from started(f"cometbft:?{FAST}")
+
+
+def even(seconds: float, per_s: float = 200.0, drain_s: float = 2.0) -> Schedule:
+    due = np.arange(int(seconds * per_s)) * (1e9 / per_s)
+    return Schedule.plain(due.astype(np.int64), drain_s=drain_s)
+
+
+def net(rig: Rig) -> Localnet:
+    assert isinstance(rig.server, Localnet)
+    return rig.server
+
+
+def once(at_s: float, act: Callable[[], None]) -> Callable[[Snapshot], bool]:
+    """A watch that does something at a time of the run."""
+    left = [act]
+
+    def watch(snapshot: Snapshot) -> bool:
+        if left and snapshot.seconds >= at_s:
+            left.pop()()
+        return True
+
+    return watch
+
+
+def until(check: Callable[[], bool], seconds: float = 30.0) -> bool:
+    end = time.monotonic() + seconds
+    while not check() and time.monotonic() < end:
+        time.sleep(0.1)
+    return check()
+
+
+def delivered_by(played: Played, node: int) -> list[int]:
+    rows = played.deliveries
+    return [int(number) for number in rows["number"][rows["node"] == node]]
+
+
+def test_every_validator_executes_everything_once_and_in_one_order(rig: Rig) -> None:
+    played = rig.play(even(2.0, drain_s=1.5))
+    assert (played.sending.state == ACKNOWLEDGED).all()
+    first = delivered_by(played, 0)
+    assert sorted(first) == list(range(400))
+    assert all(delivered_by(played, node) == first for node in (1, 2, 3))
+    rows = played.deliveries
+    assert (rows["decided_ns"] <= rows["time_ns"]).all()
+    assert (np.diff(rows["height"][rows["node"] == 2]) >= 0).all()
+    # Decided after it was sent, up to the step of the validators' wall clock.
+    sent = played.sending.sent_ns[rows["number"]] + played.start_ns
+    assert (rows["decided_ns"] > sent - 1_000_000).all()
+
+
+def test_the_trace_has_blocks_and_who_executed_them(rig: Rig) -> None:
+    fields = {
+        "name": "chain",
+        "duration_s": 2.0,
+        "warmup_s": 0.0,
+        "drain_s": 2.0,
+        "flow": {"accounts": 16, "arrivals": {"kind": "poisson", "rate_per_s": 100.0}},
+    }
+    trace = rig.run(Scenario.model_validate(fields), seed=3)
+    blocks, executions = trace["blocks"].sort("height"), trace["executions"]
+    heights = blocks["height"].to_list()
+    assert len(heights) > 2
+    assert heights == list(range(heights[0], heights[-1] + 1))
+    executed = trace["messages"].filter(trace["messages"]["outcome"] == 1)
+    assert len(executed) > 50
+    assert blocks["messages"].sum() == len(executed)
+    assert set(blocks["proposer"].to_list()) <= {0, 1, 2, 3}
+    assert (blocks["proposed_ns"] <= blocks["decided_ns"]).all()
+    assert blocks["size_bytes"].min() > 0  # type: ignore[operator]
+    assert set(executions["node"].to_list()) == {0, 1, 2, 3}
+
+
+def test_one_validator_killed_the_chain_goes_on(rig: Rig) -> None:
+    played = rig.play(even(3.5, drain_s=0.5), watch=once(1.0, lambda: net(rig).kill(3)))
+    try:
+        state, account = played.sending.state, played.schedule.account
+        assert (state[account % 4 != 3] == ACKNOWLEDGED).all()
+        assert (state[account % 4 == 3] == DISCONNECTED).any()
+        late = (played.schedule.due_ns > 2_500_000_000) & (account % 4 != 3)
+        assert (played.first_ns()[late] >= 0).any()
+    finally:
+        net(rig).restart(3)
+    assert until(lambda: net(rig).height(3) >= net(rig).height(0))
+
+
+def test_two_killed_it_halts_and_goes_on_after_the_restart(rig: Rig) -> None:
+    def kill_two() -> None:
+        net(rig).kill(2)
+        net(rig).kill(3)
+
+    played = rig.play(even(3.0, drain_s=0.2), watch=once(0.5, kill_two))
+    halted = net(rig).height(0)
+    state, account = played.sending.state, played.schedule.account
+    late = (played.schedule.due_ns > 2_000_000_000) & (account % 4 < 2)
+    # Mempools take them; no block does.
+    assert (state[late] == ACKNOWLEDGED).all()
+    assert (played.first_ns()[late] < 0).all()
+    assert net(rig).pids[2:] == [0, 0]
+    net(rig).restart(2)
+    net(rig).restart(3)
+    assert until(lambda: net(rig).height(0) >= halted + 2)
+    # What was acknowledged by the two that lived was in their mempools all the time.
+    target = CometBFT(rig.where)
+
+    async def read_back() -> set[int | None]:
+        await target.open()
+        target._since_height = max(0, halted - 5)
+        found = {decode(played.run, payload) async for payload in target.stored()}
+        await target.close()
+        return found
+
+    wanted = {int(number) for number in np.flatnonzero(late)}
+    assert until(lambda: wanted <= asyncio.run(read_back()))
+
+
+def test_a_full_mempool_refuses_and_says_why() -> None:
+    for rig in started("cometbft:?validators=1&mempool_size=20&timeout_commit_ms=1500"):
+        played = rig.play(even(1.0, 300.0, drain_s=3.0))
+        state = played.sending.state
+        assert (state == REFUSED).sum() > 100
+        reasons = played.told["publisher-0"]["publisher"]["reasons"]
+        assert set(reasons) == {"mempool is full"}
+        assert (played.first_ns()[state == ACKNOWLEDGED] >= 0).all()
+        assert (played.first_ns()[state == REFUSED] < 0).all()
+
+
+def test_validators_talk_through_a_proxy_and_one_is_cut_off(tmp_path: Path) -> None:
+    if command := Localnet.missing():
+        pytest.skip(f"no cometbft here: {command}")
+    server = Localnet(tmp_path, parse(f"cometbft:?{FAST}"))
+    links = [Link(f"{a}-{b}", a, b, at) for (a, b), at in server.links().items()]
+    with Proxy(links) as proxy:
+        server.route({(link.a, link.b): proxy.address(link.name) for link in links})
+        try:
+            server.start()
+            mine = [link.name for link in links if 3 in (link.a, link.b)]
+            for name in mine:
+                proxy.set(name, Fate(cut="hang"))
+            time.sleep(0.5)
+            cut_at, others_at = server.height(3), server.height(0)
+            assert until(lambda: server.height(0) >= others_at + 3)
+            assert server.height(3) <= cut_at + 1
+            for name in mine:
+                proxy.set(name, Fate())
+            assert until(lambda: server.height(3) > others_at + 2)
+        finally:
+            server.stop()
+    assert server.pids == [0] * 4
+
+
+def test_wrong_options_are_named(tmp_path: Path) -> None:
+    with pytest.raises(TargetError, match=r"validators.*99 is not a number from 1 to 16"):
+        Localnet(tmp_path, parse("cometbft:?validators=99"))
+    with pytest.raises(TargetError, match=r"timeout_commit_ms.*soon"):
+        Localnet(tmp_path, parse("cometbft:?timeout_commit_ms=soon"))
+    with pytest.raises(TargetError, match="ack=commit"):
+        CometBFT(parse("cometbft://127.0.0.1:1?ack=commit"))
+
+
+def test_nobody_there_is_said_with_the_mend() -> None:
+    with pytest.raises(TargetError, match=r"no CometBFT node answers.*26657"):
+        asyncio.run(CometBFT(parse("cometbft://127.0.0.1:1")).open())
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(0, 300), st.booleans())
+def test_payloads_are_key_and_value_and_back(
+    run: int, number: int, size: int, traced: bool
+) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" if traced else None
+    payload = encode(run, number, size, trace)
+    transaction = transaction_of(payload)
+    key, value = transaction.split(b"=")  # exactly one, as the key-value store wants it
+    assert key
+    assert value
+    assert b":" not in transaction
+    assert payload_of(transaction) == payload
+    assert decode(run, transaction) == number
+
+
+def test_strangers_transactions_are_no_payloads() -> None:
+    assert payload_of(b"name=satoshi") is None
+    assert payload_of(b"SGT1 and no key in its place") is None
+
+
+def test_stamps_keep_their_nanoseconds() -> None:
+    assert monotonic("1970-01-01T00:00:02.000000003Z", 10) == 2_000_000_013
+    assert monotonic("1970-01-01T00:00:02.5Z", 0) == 2_500_000_000
+    assert monotonic("1970-01-01T00:00:02Z", 0) == 2_000_000_000
+
+
+def test_settings_are_changed_in_their_section_only() -> None:
+    text = "size = 1\n[mempool]\nsize = 2\n[rpc]\nsize = 3\n"
+    assert (
+        _edited(text, {("mempool", "size"): "9"})
+        == "size = 1\n[mempool]\nsize = 9\n[rpc]\nsize = 3\n"
+    )
+    with pytest.raises(TargetError, match="has no"):
+        _edited(text, {("mempool", "volume"): "9"})
+
+
+class _Wire(asyncio.Transport):
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.sent += bytes(data)
+
+
+@given(st.lists(st.binary(max_size=70_000), max_size=4), st.lists(st.integers(0, 80_000)))
+def test_messages_are_the_same_however_the_stream_is_cut(
+    texts: list[bytes], cuts: list[int]
+) -> None:
+    # A server's frame is a client's without the mask's bit and key.
+    stream = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+    for text in texts:
+        frame = bytearray(text_frame(text))
+        frame[1] &= 0x7F
+        key_at = {126: 4, 127: 10}.get(frame[1], 2)
+        del frame[key_at : key_at + 4]
+        stream += bytes((0x89, 2)) + b"hi" + bytes(frame)  # a ping in front of each
+    heard: list[bytes] = []
+
+    async def feed() -> bytes:
+        socket = WebSocket(lambda came, at: heard.extend(came), lambda: None)
+        wire = _Wire()
+        socket.connection_made(wire)
+        at = 0
+        for cut in sorted({min(cut, len(stream)) for cut in cuts} | {len(stream)}):
+            socket.data_received(stream[at:cut])
+            at = cut
+        return wire.sent
+
+    sent = asyncio.run(feed())
+    assert heard == texts
+    assert sent.count(bytes((0x8A, 0x82, 0, 0, 0, 0)) + b"hi") == len(texts)
