@@ -15,6 +15,7 @@ from surgetank.report.reading import Reading
 from surgetank.report.scenario_text import command, toml
 from surgetank.report.sheet import filled, in_script, plotly, save
 from surgetank.report.story import moments, sentence
+from surgetank.report.target import aimed
 from surgetank.report.wording import clock
 from surgetank.trace import Trace
 from surgetank.verdict import Verdict
@@ -59,6 +60,7 @@ def render(trace: Trace, measures: Measures, verdict: Verdict) -> str:
         stresses=reading.stresses,
         groups=groups,
         faults=page.faults(reading),
+        aimed=aimed(reading),
         glossary=page.glossary(reading),
         limitations=page.limitations(reading),
         command=command(trace),

@@ -220,6 +220,11 @@ def limitations(reading: Reading) -> list[str]:
         "Dense lines are thinned to first, last, least and greatest value of equal stretches; "
         "nothing that was measured is smoothed away.",
     ]
+    if "live" in reading.trace.stats:
+        found.append(
+            "Generator, clients and target shared this machine unless the target is elsewhere: what "
+            "the one used, the other had not. The market is not executed in a live run."
+        )
     if reading.market.height:
         found.append(
             "Prices, traders and liquidators follow the rules of the scenario above; a real market "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from surgetank.errors import SurgetankError
 from surgetank.scenario import load, names
 from surgetank.scenario.text import toml
@@ -24,4 +26,6 @@ def command(trace: Trace) -> str:
     except (SurgetankError, OSError):
         pass
     tape = " --tape RECORDING" if trace.scenario.get("tape_hash") else ""
-    return f"surgetank run {source} --seed {run.seed}{tape}"
+    live = trace.stats.get("live")
+    target = f" --target {shlex.quote(live['target'])}" if live else ""
+    return f"surgetank run {source} --seed {run.seed}{tape}{target}"

@@ -60,7 +60,9 @@ def chart_groups(reading: Reading) -> list[Group]:
             "No node executed anything, and no receipts were kept.",
         ),
     ]
-    if reading.market.height or reading.trace.scenario.get("market"):
+    if "live" in reading.trace.stats:
+        groups = [group for group in groups if group.charts]
+    elif reading.market.height or reading.trace.scenario.get("market"):
         charts = (
             *price_charts(reading),
             *due_charts(reading),
