@@ -67,7 +67,7 @@ def run(
     if target is None:
         trace = simulate(chosen, seed=seed, tape=tape, progress=progress)
     else:
-        with Rig(target, options) as rig:
+        with Rig(target, options, faults=chosen.faults) as rig:
             trace = rig.run(chosen, seed=seed, tape=tape, watch=watch)
     measures = measure(trace)
     verdict = judge(measures, chosen.limits.as_mapping(), trace)

@@ -10,6 +10,7 @@ from surgetank.live import Options
 
 __all__ = [
     "DEFAULTS",
+    "Cooldown",
     "InflightMax",
     "LatenessMax",
     "MessagesMax",
@@ -44,6 +45,14 @@ OwnSystem = Annotated[
 ]
 Workers = Annotated[
     int, typer.Option(min=1, max=64, help="Sending processes.", rich_help_panel=_PANEL)
+]
+Cooldown = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        help="Seconds between runs, at least; longer while messages are under way.",
+        rich_help_panel=_PANEL,
+    ),
 ]
 RateMax = Annotated[
     float,

@@ -23,13 +23,17 @@ class _Interruptible(Protocol):
 
 
 def stop_on_interrupt(watch: _Interruptible) -> None:
-    """The first Ctrl-C ends the run and keeps it; the second ends the program."""
+    """The first Ctrl-C ends the run and keeps it; the second ends the program. SIGTERM is the same:
+    whoever stops a job wants streams and queues removed too."""
+    which = (signal.SIGINT, signal.SIGTERM)
 
     def stop(number: int, frame: FrameType | None) -> None:
         watch.interrupted = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for each in which:
+            signal.signal(each, signal.default_int_handler)
 
-    signal.signal(signal.SIGINT, stop)
+    for each in which:
+        signal.signal(each, stop)
 
 
 class Live:

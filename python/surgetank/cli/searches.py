@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from surgetank.cli import aiming
 from surgetank.cli.app import app, err, finite
 from surgetank.cli.app import out as out_
 from surgetank.cli.placing import (
@@ -35,9 +38,12 @@ from surgetank.cli.placing import (
     stopped,
 )
 from surgetank.console import SearchWatch, show_against, show_answer
+from surgetank.live import Options, Rig
 from surgetank.report.line import write_search
+from surgetank.scenario import Scenario
 from surgetank.search import Answer, search
 from surgetank.search.against import Against, against
+from surgetank.search.live import LiveWork, expected_s
 
 _EXAMPLES = """
 Examples:
@@ -49,6 +55,8 @@ Examples:
   surgetank search black-thursday --find safe-leverage --budget 0.05
 
   surgetank search calm --vary network.uplink_mbps --range 200:5 --until delay_p99_ms_max
+
+  surgetank search calm --target nats: --set duration_s=5 --range 500:200000
 
   surgetank search calm --baseline main/search.json --fall 0.05 --json
 
@@ -90,14 +98,25 @@ def search_command(
     out: Out = None,
     force: Force = False,
     resume: Resume = False,
+    target: aiming.Target = None,
+    cooldown: aiming.Cooldown = 1.0,
+    own_system: aiming.OwnSystem = False,
+    rate_max: aiming.RateMax = aiming.DEFAULTS.rate_max_per_s,
+    lateness_max: aiming.LatenessMax = aiming.DEFAULTS.lateness_p99_ms,
     as_json: Json = False,
     report: Annotated[bool, typer.Option(help="Write search.html.")] = True,
     quiet: Quiet = False,
 ) -> None:
-    """Find the line: capacity, failure threshold, safe leverage, or any limit's."""
+    """Find the line: capacity, failure threshold, safe leverage, or any limit's.
+
+    With --target, by runs against a live system, one after the other (--workers and --dask do not
+    matter): give a scenario without reactions, and --set duration_s for the length of a run.
+    """
     chosen = chosen_of(scenario, values)
     before = None if baseline is None else Answer.read(baseline)
     label = re.sub(r"[^\w.-]", "-", f"{vary}-{until}" if until else find)
+    if target is not None:
+        label += "-" + re.sub(r"[^\w.-]+", "-", target).strip("-")
     place = placed(
         out or Path("runs") / f"{label}-{chosen.name}-{seed}-{chosen.hash[:8]}",
         force=force,
@@ -105,7 +124,13 @@ def search_command(
     )
     span = None if range_ is None else span_of(range_, "--range")
     try:
-        with executor_of(dask) as executor, SearchWatch(err, hidden=quiet or as_json) as watch:
+        with (
+            executor_of(dask) as executor,
+            _live_work(target, cooldown, own_system, rate_max, lateness_max) as live,
+            SearchWatch(err, hidden=quiet or as_json) as watch,
+        ):
+            if live is not None and not (quiet or as_json):
+                _say_time(chosen, cooldown)
             answer = search(
                 chosen,
                 find,
@@ -123,12 +148,36 @@ def search_command(
                 journal=place.journal,
                 try_remedies=remedies,
                 watch=watch,
+                live=live,
             )
     except KeyboardInterrupt:
         stopped(place)
     compared = None if before is None else against(before, answer)
     _tell_answer(answer, compared, fall, place, as_json=as_json, report=report)
     raise typer.Exit(_exit_code(answer, compared, fall))
+
+
+@contextmanager
+def _live_work(
+    target: str | None, cooldown: float, own_system: bool, rate_max: float, lateness_max: float
+) -> Iterator[LiveWork | None]:
+    """The target, up for as long as the search goes on; None without one."""
+    if target is None:
+        yield None
+        return
+    options = Options(own_system=own_system, rate_max_per_s=rate_max, lateness_p99_ms=lateness_max)
+    with Rig(target, options) as rig:
+        yield LiveWork(rig, cooldown_s=cooldown)
+
+
+def _say_time(scenario: Scenario, cooldown: float) -> None:
+    minutes = expected_s(scenario.duration_s, cooldown) / 60
+    err.print(
+        f"About {minutes:.0f} minutes, more where drain takes long: real runs take "
+        f"{scenario.duration_s:g} s each (--set duration_s=…).",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _exit_code(answer: Answer, compared: Against | None, fall: float) -> int:

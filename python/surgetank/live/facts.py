@@ -59,6 +59,8 @@ class Played:
     nodes: int
     run: int
     """The run's number on the wire."""
+    mistakes: Sequence[str] = ()
+    """What went wrong with the faults themselves."""
 
     def first_ns(self) -> Ints:
         """When each message was first delivered, since the start of the run; −1 for never."""
@@ -71,7 +73,7 @@ def trace_of(played: Played, scenario: Scenario, seed: int) -> Trace:
         {
             "messages": _messages(played),
             "deliveries": _deliveries(played),
-            "faults": pl.DataFrame(list(played.faults)) if played.faults else empty_table("faults"),
+            "faults": pl.DataFrame(list(played.faults), schema=empty_table("faults").schema),
             **_chain(played),
         },
         run=Run(scenario.name, seed, scenario.hash, f"{build()} on {played.version}"),
@@ -233,7 +235,7 @@ def _stats(played: Played) -> dict[str, Any]:
         for part in ("publisher", "subscriber"):
             for text, count in told.get(part, {}).get("reasons", {}).items():
                 reasons[text] = reasons.get(text, 0) + count
-    mistakes = [
+    mistakes = list(played.mistakes) + [
         told[part]["fault"]
         for told in played.told.values()
         for part in ("publisher", "subscriber")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -42,7 +43,8 @@ class Meter:
         self._first_ns = np.full(len(schedule), -1, dtype=np.int64)
         self._delivered = 0
         self._delays = {c: HdrHistogram(1, _HIGHEST_US, 3) for c in set(schedule.class_number)}
-        self.faults: tuple[str, ...] = ()
+        self.faults: Callable[[int], tuple[str, ...]] = lambda now: ()
+        """Those in force at a time, in words."""
         self.stopped = False
         """Whether who watches has asked to stop."""
 
@@ -134,7 +136,7 @@ class Meter:
             duplicates=max(0, sum(map(len, self._rows)) - self._delivered),
             lateness_p99_ms=self._lateness_ms(due),
             by_class=self._by_class(),
-            faults=self.faults,
+            faults=self.faults(now),
             done=done,
         )
 

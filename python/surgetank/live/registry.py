@@ -90,7 +90,7 @@ def _port(url: str, text: str) -> int:
 
 def _unknown(url: str, scheme: str) -> SurgetankError:
     near = difflib.get_close_matches(scheme, SCHEMES, n=1)
-    hint = f"; did you mean {near[0]}:?" if near else ""
+    hint = f" (did you mean {near[0]}:?)" if near else ""
     return SurgetankError(
         f"is not a target{hint}",
         place=f"--target {url}",

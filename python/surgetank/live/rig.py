@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from surgetank.errors import SurgetankError
 from surgetank.live.crew import Crew
 from surgetank.live.export.traces import sampled, traceparent
 from surgetank.live.facts import Played, trace_of
+from surgetank.live.faults import Disks, Faults, needs_proxy
 from surgetank.live.meter import Meter
 from surgetank.live.options import Options
 from surgetank.live.proxy import Link, Proxy
@@ -31,6 +32,7 @@ from surgetank.live.target import Target, Where
 from surgetank.live.watching import Watch
 from surgetank.live.worker import Job
 from surgetank.scenario import Scenario
+from surgetank.scenario.faults import Fault
 from surgetank.tape import Tape
 from surgetank.trace import Trace
 
@@ -49,15 +51,24 @@ class Rig:
         TargetError: it does not answer.
     """
 
-    def __init__(self, url: str, options: Options | None = None, *, proxied: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        options: Options | None = None,
+        *,
+        proxied: bool = False,
+        faults: Sequence[Fault] = (),
+    ) -> None:
         """With `proxied` all connections of clients, and those between nodes that surgetank starts,
-        go through a link proxy, so that faults of the network can be played."""
+        go through a link proxy, so that faults of the network can be played. `faults` are those
+        that runs will play: what they need is laid before the server starts."""
         self.url = url
         self.options = options or Options()
         self.server: Server | None = None
-        self.proxy = Proxy([]) if proxied else None
+        self.proxy = Proxy([]) if proxied or needs_proxy(faults) else None
         """The link proxy, if there is one: node −1 is the clients."""
         self.where = parse(url)
+        self._disks = Disks(faults)
         self._loop = _Loop()
         self._folder = Path()
 
@@ -84,6 +95,7 @@ class Rig:
                 )
             (self._folder / "server").mkdir()
             self.server = kind(self._folder / "server", self.where)
+            self._disks.lay(self.server, self._folder / "disks")
         if self.proxy is not None:
             self.proxy.start()
             self._between_nodes(self.proxy)
@@ -124,6 +136,7 @@ class Rig:
     def _end(self) -> None:
         if self.server is not None:
             self.server.stop()
+        self._disks.end()
         if self.proxy is not None:
             self.proxy.stop()
         self._loop.stop()
@@ -152,13 +165,15 @@ class Rig:
         self,
         schedule: Schedule,
         *,
-        faults: Any = (),
+        faults: Sequence[Fault] = (),
         name: str = "schedule",
         watch: Watch | None = None,
         options: Mapping[str, str] | None = None,
     ) -> Played:
         """Plays a schedule; `options` are added to the URL's for this run."""
         schedule.bounded(self.options)
+        direct = self.where.addresses if self.proxy is None else ()
+        playing = Faults(faults, self.server, self.proxy, self._disks, direct)
         number = secrets.randbits(32)
         where = self.where
         if options:
@@ -172,7 +187,8 @@ class Rig:
             self._loop.do(target.prepare())
             try:
                 play = _Play(self, schedule, where, number, folder, target)
-                return play.through(name, watch)
+                with playing:
+                    return play.through(name, watch, playing)
             finally:
                 self._loop.do(target.dispose(), patience_s=10)
         finally:
@@ -200,12 +216,13 @@ class _Play:
         self._rig, self._schedule, self._where = rig, schedule, where
         self._number, self._folder, self._target = number, folder, target
 
-    def through(self, name: str, watch: Watch | None) -> Played:
+    def through(self, name: str, watch: Watch | None, faults: Faults) -> Played:
         """All of it."""
         rig, schedule, options = self._rig, self._schedule, self._rig.options
         recording = Recording.create(self._folder, schedule)
         promises = self._target.capabilities
         meter = Meter(recording, schedule, rig.url, name, promises, watch)
+        meter.faults = faults.active
         with Crew(self._folder) as crew:
             self._engage(crew, promises.in_process)
             patience = time.monotonic() + options.patience_s
@@ -220,6 +237,7 @@ class _Play:
             wall = time.time_ns() + start - now_ns()
             meter.begin(start)
             crew.say(f"start {start}")
+            faults.begin(start)
             sent_by = (start + schedule.flow_end_ns) / 1e9 + options.patience_s
             whole = crew.wait("sent", sent_by, meter.tick, who="publishers")
             end = start + schedule.flow_end_ns + schedule.drain_ns
@@ -249,7 +267,8 @@ class _Play:
             blocks=[
                 b for one in told.values() for b in one.get("subscriber", {}).get("blocks", [])
             ],
-            faults=[],
+            faults=faults.end(),
+            mistakes=faults.errors,
             nodes=len(rig.server.pids) if rig.server else max(1, len(self._where.addresses)),
             run=self._number,
         )

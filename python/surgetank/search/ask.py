@@ -16,7 +16,8 @@ from surgetank.search.find import Finding, Progress, Question, Search
 from surgetank.search.gave_way import named, past, ranking, remedies
 from surgetank.search.goal import Per, goal
 from surgetank.search.lever import Lever, lever
-from surgetank.search.pool import pool_of
+from surgetank.search.live import THRIFT, LiveWork
+from surgetank.search.pool import Inline, Journal, Pool, pool_of
 from surgetank.search.posterior import CONFIDENCE
 from surgetank.search.shape import levels, shape
 from surgetank.simulate import build
@@ -51,6 +52,7 @@ def search(
     journal: Path | None = None,
     try_remedies: bool = True,
     watch: Watch | None = None,
+    live: LiveWork | None = None,
 ) -> Answer:
     """Finds the line: the level of a quantity at which a limit breaks.
 
@@ -58,7 +60,8 @@ def search(
     scenario, or "any") it is that limit's line along `vary` within `range` (good end first).
     `budget` is the P(bad debt) of safe leverage, `per` liquidation or run. Replicates run in
     `workers` processes (default: one per core) or on any `executor`; the answer does not depend on
-    which. `journal` keeps finished runs; a search given the same one goes on where it was.
+    which. `journal` keeps finished runs; a search given the same one goes on where it was. With
+    `live`, every run is one against a live target, one at a time, in this process.
 
     Raises:
         SurgetankError: naming what cannot be searched, and the mend.
@@ -67,10 +70,26 @@ def search(
     question = _question(chosen, find, vary, range, until, degradation, budget, per)
     question = replace(question, precision=precision, runs_max=runs_max, seed=seed)
     _check(question)
+    if live is not None:
+        return _live(question, live, journal, watch)
     with pool_of(executor, workers, journal) as pool:
         hunt = Search(question, pool, watch)
         hunt.go()
         return _answer(hunt, try_remedies=try_remedies)
+
+
+def _live(q: Question, live: LiveWork, journal: Path | None, watch: Watch | None) -> Answer:
+    """As `search`, with thrift: real runs take real time, and cannot be made side by side."""
+    question = replace(q, effort=THRIFT)
+    known = Journal(journal)
+    live.begin(question.lever.at(question.scenario, question.lever.rounded(question.low)), known)
+    pool = Pool(Inline, known, work=live)
+    hunt = Search(question, pool, watch)
+    hunt.go()
+    drifted = live.drift()
+    if drifted and hunt.finding.status != "INVALID":
+        hunt.finding.status, hunt.finding.why = "UNKNOWN", drifted
+    return replace(_answer(hunt, try_remedies=False), build=live.build)
 
 
 def _question(

@@ -30,19 +30,29 @@ from surgetank.search.pool import Pool, Running
 from surgetank.search.posterior import Posterior, Trial, fit
 from surgetank.search.probe import Outcome, Task
 
-__all__ = ["Finding", "Progress", "Question", "Search"]
+__all__ = ["Effort", "Finding", "Progress", "Question", "Search"]
 
 _CLIMB_SEEDS: Final = 2
-_UNLOADED_SEEDS: Final = 8
-#: Refining runs before the first look at the width; counts need an idea of their dispersion.
-_REFINE_MIN: Final = 16
 _REFINE_MIN_COUNTS: Final = 24
-_EDGE_SEEDS: Final = 6
-#: Looks in a row that must find the interval narrow: one may be luck.
-_NARROW_LOOKS: Final = 5
 #: Background messages that an unloaded run should have, so that its p99 means something.
 _UNLOADED_MESSAGES: Final = 4_000
 _LENGTHEN_MAX: Final = 20.0
+#: Levels tried between one that held and one that the generator could not make.
+_CEILING_LEVELS: Final = 3
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How many runs the parts of a search take; live runs cost real seconds."""
+
+    unloaded_seeds: int = 8
+    edge_seeds: int = 6
+    refine_min: int = 16
+    """Refining runs before the first look at the width; counts need an idea of their dispersion."""
+    narrow_looks: int = 5
+    """Looks in a row that must find the interval narrow: one may be luck."""
+    lookahead: int = LOOKAHEAD
+    """Runs that may be under way at once."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,7 @@ class Question:
     """Half width of the interval over the estimate at which the search is content."""
     runs_max: int = 200
     seed: int = 1
+    effort: Effort = Effort()
 
     def u(self, level: float) -> float:
         """The level on the scale of the search: ln or plain, rising towards trouble."""
@@ -204,10 +215,13 @@ class Search:
         level = finding.unloaded_level = q.lever.rounded(q.low)
         idle = self._lengthened(q.lever.at(q.scenario, level))
         finding.unloaded = self.pool.all(
-            [self.task_of(idle, level, "unloaded", i) for i in range(_UNLOADED_SEEDS)]
+            [self.task_of(idle, level, "unloaded", i) for i in range(q.effort.unloaded_seeds)]
         )
         self._tell("unloaded")
         if self._invalid(finding.unloaded):
+            return
+        if self._limited(finding.unloaded):
+            self._say_ceiling()
             return
         values = np.array([o.value("delay_p99_ms") for o in finding.unloaded])
         if not np.isfinite(values).all() or values.min() <= 0:
@@ -243,6 +257,8 @@ class Search:
         step = self._step()
         self._visit(levels, [start, start + step])
         while not self.finding.why:
+            if self._limited(self.finding.climbed):
+                return self._below_ceiling(levels)
             held = [u for u in levels if not self._mostly_broken(levels[u])]
             broke = [u for u in levels if self._mostly_broken(levels[u])]
             if held and broke and max(levels) > min(broke):
@@ -270,9 +286,10 @@ class Search:
             return
         for u in (broken, min(again)):
             level, first = self.question.level(u), len(self.finding.climbed)
-            more = [self.task(level, "climb", first + i) for i in range(_EDGE_SEEDS)]
+            seeds = self.question.effort.edge_seeds
+            more = [self.task(level, "climb", first + i) for i in range(seeds)]
             levels[u] = levels[u] + self.pool.all(more)
-            self._add(levels[u][-_EDGE_SEEDS:], self.finding.climbed, "climb")
+            self._add(levels[u][-seeds:], self.finding.climbed, "climb")
         if self._mostly_broken(levels[broken]) and not self._mostly_broken(levels[min(again)]):
             self.finding.top = (broken + min(again)) / 2
 
@@ -299,7 +316,8 @@ class Search:
         """The line is at or beyond an end: more seeds there, then say so."""
         level = self.question.level(u)
         first = len(self.finding.climbed)
-        tasks = [self.task(level, "climb", first + i) for i in range(_EDGE_SEEDS)]
+        seeds = self.question.effort.edge_seeds
+        tasks = [self.task(level, "climb", first + i) for i in range(seeds)]
         self._add(self.pool.all(tasks), self.finding.climbed, "climb")
         at = [t for t in self._trials if abs(t.u - u) < 1e-9]
         share = sum(t.broken for t in at) / max(1.0, sum(t.trials for t in at))
@@ -315,6 +333,42 @@ class Search:
         total = sum(t.trials for t in trials)
         return sum(t.broken for t in trials) > goal.target * total
 
+    # A live run's generator may be slower than its target
+
+    def _limited(self, found: list[Outcome]) -> bool:
+        """Whether the generator failed at a level below which nothing broke. Beyond a broken level
+        it does not matter: the line lies below."""
+        failed = [o.level for o in found if o.invalid]
+        if not failed:
+            return False
+        goal, base = self.question.goal, self.finding.unloaded_ms
+        valid = [o for o in self.finding.outcomes if not o.invalid]
+        return not any(o.level <= min(failed) and goal.broke(o, base) for o in valid)
+
+    def _below_ceiling(self, levels: dict[float, list[Outcome]]) -> bool:
+        """Closer and closer to the level that the generator cannot make; True if one broke."""
+        for _ in range(_CEILING_LEVELS):
+            failed = min(u for u, o in levels.items() if any(x.invalid for x in o))
+            held = [u for u in levels if u < failed and not self._mostly_broken(levels[u])]
+            if not held or self.finding.why:
+                break
+            self._visit(levels, [(max(held) + failed) / 2])
+            if not self._limited(self.finding.climbed):
+                return not self.finding.why
+        self._say_ceiling()
+        return False
+
+    def _say_ceiling(self) -> None:
+        q, base, finding = self.question, self.finding.unloaded_ms, self.finding
+        runs = finding.outcomes or finding.unloaded
+        bad = min((o for o in runs if o.invalid), key=lambda o: q.u(o.level))
+        below = [o.level for o in runs if not o.invalid and o.level < bad.level]
+        held = [x for x in below if not any(q.goal.broke(o, base) for o in runs if o.level == x)]
+        least = f"at least {max(held):g}" if held else "not even the lowest level could be made"
+        finding.why = finding.why or (
+            f"{least}: the generator could not go further (at {bad.level:g}: {bad.invalid[0]})"
+        )
+
     # 3. Refine
 
     def _refine(self) -> None:
@@ -322,19 +376,19 @@ class Search:
         pending: deque[Running] = deque()
         finding.posterior = self._fit()
         counts = q.goal.find == "safe-leverage" and q.goal.per == "liquidation"
-        least = _REFINE_MIN_COUNTS if counts else _REFINE_MIN
+        least = _REFINE_MIN_COUNTS if counts else q.effort.refine_min
         index = narrow = 0
         try:
             while not finding.why and self.spent < q.runs_max:
                 u = place(finding.posterior, index, self._low, self.finding.top)
                 pending.append(self.pool.submit(self.task(q.level(u), "refine", index)))
                 index += 1
-                if len(pending) < LOOKAHEAD:
+                if len(pending) < q.effort.lookahead:
                     continue
                 self._add([pending.popleft().result()], finding.refined, "refine")
                 finding.posterior = self._fit()
                 narrow = narrow + 1 if self._is_narrow(finding.posterior) else 0
-                if len(finding.refined) >= least and narrow >= _NARROW_LOOKS:
+                if len(finding.refined) >= least and narrow >= q.effort.narrow_looks:
                     return
             while pending and not finding.why:
                 self._add([pending.popleft().result()], finding.refined, "refine")
@@ -358,7 +412,7 @@ class Search:
         self._tell(phase)
 
     def _invalid(self, found: list[Outcome]) -> bool:
-        bad = next((o for o in found if o.invalid), None)
+        bad = next((o for o in found if o.invalid and not o.beyond_generator), None)
         if bad is None:
             return False
         self.finding.status = "INVALID"

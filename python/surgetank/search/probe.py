@@ -15,10 +15,13 @@ from surgetank.measure.measured import plain
 from surgetank.measure.saturation import saturation
 from surgetank.scenario import Scenario
 from surgetank.simulate import simulate
+from surgetank.trace import Trace
 from surgetank.verdict import Status, judge
 
-__all__ = ["Outcome", "Saturated", "Task", "probe"]
+__all__ = ["Outcome", "Saturated", "Task", "outcome_of", "probe"]
 
+#: Names of the checks of `validity` that speak of a live run's generator.
+_GENERATOR = ("schedule_kept", "cpu ")
 #: Saturated resources kept of each run.
 _KEPT = 8
 
@@ -66,6 +69,11 @@ class Outcome:
     saturated: tuple[Saturated, ...]
     """Most saturated first."""
 
+    @property
+    def beyond_generator(self) -> bool:
+        """Whether it is invalid only because a live run's generator could not make the load."""
+        return bool(self.invalid) and all(x.startswith(_GENERATOR) for x in self.invalid)
+
     def value(self, name: str) -> float:
         """A measure; NaN if the run had nothing to measure it on."""
         found = self.values.get(name)
@@ -99,7 +107,11 @@ def probe(task: Task) -> Outcome:
     Raises:
         SurgetankError: if the core cannot build the scenario.
     """
-    trace = simulate(task.scenario, seed=task.seed)
+    return outcome_of(task, simulate(task.scenario, seed=task.seed))
+
+
+def outcome_of(task: Task, trace: Trace) -> Outcome:
+    """What a search needs of a task's trace."""
     measures = measure(trace)
     limits = task.scenario.limits.as_mapping()
     verdict = judge(measures, limits, trace)

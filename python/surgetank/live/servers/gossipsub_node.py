@@ -1,7 +1,7 @@
 """One node of a gossipsub mesh: py-libp2p under trio, in a process of its own.
 
-It is spoken to over loopback, one line first: `PUB topic`, `SUB topic`, `JOIN topic`,
-`LEAVE topic` or `STAT topic`.
+It imports nothing of surgetank, so that it starts faster. It is spoken to over loopback, one line
+first: `PUB topic`, `SUB topic`, `JOIN topic`, `LEAVE topic` or `STAT topic`.
 
 - `PUB`: then payloads, each behind its length in 4 bytes. For each the node answers `A` (handed to
   its router) or `R` (it raised) and the payload's number (8 bytes as they are in the payload).
@@ -196,7 +196,7 @@ async def _line(stream: trio.SocketStream) -> str:
 
 
 def main() -> int:
-    """Entry point: `python -m surgetank.live.servers.gossipsub_node PLAN_FILE`."""
+    """Entry point: `python -P gossipsub_node.py PLAN_FILE`."""
     logging.basicConfig(level=logging.WARNING)
     node = Node(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
     trio.run(node.run)

@@ -83,6 +83,11 @@ class Nats(Batched):
         """Sends what waits, for at most two seconds, and disconnects."""
         await self._link.close()
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that wait for the socket."""
+        return self._link.pending_bytes
+
     # ---- publishing
 
     def frame(self, message: Outgoing) -> bytes:

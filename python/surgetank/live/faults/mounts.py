@@ -1,0 +1,210 @@
+"""Filesystems of our own under a server's data: small ones, and ones that lose power.
+
+A mount is kept by a small shell that waits on a pipe from us: when we end, however that happens,
+it unmounts. Mounting needs root (CAP_SYS_ADMIN); without it, `missing` says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Final
+
+from surgetank.errors import SurgetankError
+from surgetank.live.target import TargetError
+
+__all__ = ["PowerLossDisk", "SmallDisk", "mounting_missing"]
+
+_KEEPER: Final = """
+dir=$1; shift
+mount "$@" "$dir" || exit 1
+echo mounted
+read -r _
+cd /
+umount "$dir" 2>/dev/null || umount -l "$dir"
+"""
+_MOUNT_S: Final = 20.0
+_CAP_SYS_ADMIN: Final = 21
+#: Pages of tmpfs; what is asked of free space is kept within it.
+PAGE_BYTES: Final = 4096
+
+
+def mounting_missing(*programs: str) -> str | None:
+    """None if we may mount and these programs are here; else what is missing."""
+    capabilities = 0
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("CapEff:"):
+                capabilities = int(line.split()[1], 16)
+    if not capabilities >> _CAP_SYS_ADMIN & 1:
+        return "mounting a filesystem needs root; run it as root"
+    for program in ("mount", "umount", *programs):
+        if _program(program) is None:
+            return f"{program} is not here; apt-get install mount e2fsprogs"
+    return None
+
+
+def _program(name: str) -> str | None:
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+
+
+class _Mount:
+    """One mounted filesystem."""
+
+    def __init__(self, folder: Path, what: list[str]) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._keeper = subprocess.Popen(
+            ["sh", "-c", _KEEPER, "sh", str(folder), *what],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert self._keeper.stdout is not None and self._keeper.stderr is not None
+        if self._keeper.stdout.readline() != b"mounted\n":
+            said = self._keeper.stderr.read().decode("utf-8", "replace").strip()
+            self._keeper.wait()
+            raise TargetError(
+                f"cannot be mounted ({said or 'mount failed'})",
+                place=str(folder),
+                mend="Mounting needs root, and loop devices where power is to be lost",
+            )
+
+    def end(self) -> None:
+        """Unmounts; returns when it is gone. Safe to call twice."""
+        with contextlib.suppress(OSError, ValueError, subprocess.TimeoutExpired):
+            self._keeper.communicate(b"\n", timeout=_MOUNT_S)
+        until = time.monotonic() + _MOUNT_S
+        while os.path.ismount(self.folder) and time.monotonic() < until:
+            time.sleep(0.01)
+        if self._keeper.poll() is None:
+            self._keeper.kill()
+            self._keeper.wait()
+
+
+class SmallDisk:
+    """A tmpfs of a given size, which can be filled up."""
+
+    def __init__(self, folder: Path, size_bytes: int) -> None:
+        """Mounts it; what was in the folder is not seen while it is mounted.
+
+        Raises:
+            TargetError: it cannot be mounted.
+        """
+        self.folder = folder
+        self._ballast = folder / ".surgetank-ballast"
+        what = ["-t", "tmpfs", "-o", f"size={size_bytes},mode=0755", "surgetank"]
+        self._mount = _Mount(folder, what)
+
+    @property
+    def free_bytes(self) -> int:
+        """Left for the server."""
+        room = os.statvfs(self.folder)
+        return room.f_bavail * room.f_frsize
+
+    def fill(self, free_bytes: int) -> int:
+        """Leaves about so much; returns how much really."""
+        with self._ballast.open("wb") as ballast:
+            while True:
+                more = self.free_bytes - free_bytes
+                if more < PAGE_BYTES:
+                    return self.free_bytes
+                size = os.fstat(ballast.fileno()).st_size
+                try:
+                    os.posix_fallocate(ballast.fileno(), size, more // PAGE_BYTES * PAGE_BYTES)
+                except OSError:  # The server took it meanwhile.
+                    if more // 2 < PAGE_BYTES:
+                        return self.free_bytes
+
+    def clear(self) -> None:
+        """Takes the ballast away."""
+        self._ballast.unlink(missing_ok=True)
+
+    def end(self) -> None:
+        """Unmounts."""
+        self._mount.end()
+
+
+class PowerLossDisk:
+    """An ext4 on a loop image that can lose its power: what did not reach the image is gone.
+
+    The kernel keeps dirty pages of this filesystem to itself until fsync, until 30 s have passed
+    (`vm.dirty_expire_centisecs`) or until it needs the memory. So a copy of the image is what a
+    disk holds when power fails. The journal is committed only by fsync (`commit=300`), not every
+    5 s, so the loss is as bad as ext4 allows within the first half minute, not the luck of a timer.
+    """
+
+    def __init__(self, folder: Path, images: Path, size_bytes: int = 1 << 30) -> None:
+        """Makes and mounts it; `images` is a folder elsewhere for the image (sparse).
+
+        Raises:
+            TargetError: it cannot be made or mounted.
+        """
+        lack = mounting_missing("mkfs.ext4", "losetup")
+        if lack is not None:
+            raise TargetError(lack, place="power loss", mend="Leave power loss out")
+        images.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._image = images / f"{folder.name}-0.img"
+        self._lives = 0
+        with self._image.open("wb") as image:
+            image.truncate(size_bytes)
+        # No lazy initialisation: it would write in the background. Small journal: less to copy.
+        options = "lazy_itable_init=0,lazy_journal_init=0,nodiscard"
+        argv = [_program("mkfs.ext4") or "mkfs.ext4", "-q", "-F", "-E", options]
+        argv += ["-J", "size=16", "-N", "16384", "-m", "0", str(self._image)]
+        _done(argv)
+        self._mount = self._mounted()
+        # A server wants an empty folder.
+        shutil.rmtree(folder / "lost+found", ignore_errors=True)
+        self.sync()
+
+    def _mounted(self) -> _Mount:
+        return _Mount(self.folder, ["-o", "loop,commit=300", "-t", "ext4", str(self._image)])
+
+    def sync(self) -> None:
+        """Writes everything down, as if the past were long ago."""
+        handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            _syncfs(handle)
+        finally:
+            os.close(handle)
+
+    def lose_power(self) -> None:
+        """Goes back to what had reached the disk; the server must be dead by now.
+
+        Raises:
+            TargetError: what is left cannot be mounted.
+        """
+        self._lives += 1
+        left = self._image.with_name(f"{self.folder.name}-{self._lives}.img")
+        _done(["cp", "--sparse=always", "--reflink=auto", str(self._image), str(left)])
+        self._mount.end()  # Writes the rest to the old image, which nobody will see.
+        self._image.unlink()
+        self._image = left
+        self._mount = self._mounted()
+
+    def end(self) -> None:
+        """Unmounts."""
+        self._mount.end()
+        self._image.unlink(missing_ok=True)
+
+
+def _syncfs(handle: int) -> None:
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syncfs(handle) != 0:
+        error = ctypes.get_errno()
+        raise SurgetankError(os.strerror(error), place="syncfs", mend="Look at the disk")
+
+
+def _done(argv: list[str]) -> None:
+    made = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    if made.returncode != 0:
+        raise TargetError(f"failed: {made.stderr.strip()[-300:]}", place=Path(argv[0]).name)

@@ -1,0 +1,352 @@
+"""Faults done to real servers: played by the scenario's schedule, measured, and undone."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import surgetank as st
+from surgetank.errors import SurgetankError
+from surgetank.live import Options, Rig
+from surgetank.live.faults import Faults, needs_proxy
+from surgetank.live.faults.links import LinkFates, LinkFault, links_of, together
+from surgetank.live.faults.mounts import PowerLossDisk, SmallDisk, mounting_missing
+from surgetank.live.faults.nodes import SlowFault
+from surgetank.live.proxy import Fate, Link, Proxy
+from surgetank.live.servers.process import Process
+from surgetank.scenario import Scenario
+from surgetank.scenario.faults import Fault
+from surgetank.validity import checks
+
+pytestmark = pytest.mark.live
+
+_LACK = mounting_missing("mkfs.ext4", "losetup")
+needs_mounts = pytest.mark.skipif(_LACK is not None, reason=_LACK or "")
+
+#: The machine may be busy: no test asks whether the schedule was kept.
+_PATIENT = Options(lateness_p99_ms=5_000, cpu_share_max=10, patience_s=60)
+
+
+def scenario(faults: list[dict[str, Any]], duration_s: float, drain_s: float = 5.0) -> Scenario:
+    """A light flow of opaque messages."""
+    return Scenario.build(
+        {
+            "name": "live-faults",
+            "duration_s": duration_s,
+            "warmup_s": 0.1,
+            "drain_s": drain_s,
+            "network": {"nodes": 4},
+            "flow": {"arrivals": {"kind": "poisson", "rate_per_s": 200.0}},
+            "faults": faults,
+        }
+    )
+
+
+def faults_of(*faults: dict[str, Any]) -> list[Fault]:
+    """As a scenario has them."""
+    timed = [{"at_s": 0.1, "duration_s": 0.2} | fault for fault in faults]
+    return list(scenario(timed, 3).faults)
+
+
+def rows_of(table: pl.DataFrame, index: int) -> dict[str, dict[str, Any]]:
+    """Rows of one fault, by quantity."""
+    return {r["quantity"]: r for r in table.filter(pl.col("index") == index).to_dicts()}
+
+
+# ---- what can be asked of whom
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "disconnect"},
+        {"kind": "stall", "nodes": [0]},
+        {"kind": "bandwidth", "mbps": 1},
+        {"kind": "disk-full"},
+        {"kind": "crash", "nodes": [0], "power_loss": True},
+        {"kind": "partition", "groups": [[-1], [0]]},
+    ],
+)
+def test_the_simulator_refuses_what_only_happens_to_real_systems(fault: dict[str, Any]) -> None:
+    asked = scenario([{"at_s": 1, "duration_s": 1} | fault], 3)
+    with pytest.raises(SurgetankError, match=r"faults\[0\].*only happen to a real system"):
+        st.simulate(asked)
+
+
+def test_a_crash_without_power_loss_keeps_its_scenarios_name() -> None:
+    """The key that says nothing is not part of the hash."""
+    crash = {"kind": "crash", "nodes": [0], "at_s": 1, "duration_s": 1}
+    plain = scenario([crash], 3)
+    assert plain.hash == scenario([crash | {"power_loss": False}], 3).hash
+    assert "power_loss" not in plain.to_core()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"kind": "crash", "nodes": [0]}, "needs a server that surgetank started"),
+        ({"kind": "stall"}, "needs the link proxy"),
+    ],
+)
+def test_a_fault_that_cannot_be_played_is_refused_before_the_run(
+    fault: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(SurgetankError, match=said):
+        Faults(faults_of(fault), None, None)
+
+
+# ---- faults of links, without a server
+
+
+def test_faults_on_one_link_add_up() -> None:
+    one = Fate(delay_ms=5, bandwidth_mbps=10, retransmit_p=0.5)
+    other = Fate(delay_ms=7, bandwidth_mbps=3, retransmit_p=0.5, stall=True)
+    assert together([]) == Fate()
+    assert together([one, other]) == Fate(
+        delay_ms=12, bandwidth_mbps=3, retransmit_p=0.75, stall=True
+    )
+
+
+def _broker() -> Proxy:
+    return Proxy([Link("clients-0", -1, 0)])
+
+
+def _chain() -> Proxy:
+    between = [Link(f"{a}-{b}", a, b) for a in range(3) for b in range(3) if a != b]
+    return Proxy([*(Link(f"clients-{b}", -1, b) for b in range(3)), *between])
+
+
+@pytest.mark.parametrize(
+    ("proxy", "fault", "names"),
+    [
+        (_broker(), {"kind": "delay", "extra_ms": 1.0}, {"clients-0"}),
+        (_broker(), {"kind": "partition", "groups": [[-1], [0]]}, {"clients-0"}),
+        (_broker(), {"kind": "partition", "groups": [[-1]]}, {"clients-0"}),
+        (_chain(), {"kind": "delay", "nodes": [2]}, {"0-2", "2-0", "1-2", "2-1"}),
+        (_chain(), {"kind": "partition", "groups": [[0]]}, {"0-1", "1-0", "0-2", "2-0"}),
+        (
+            _chain(),
+            {"kind": "partition", "groups": [[0, -1], [1]]},
+            {"0-1", "1-0", "clients-1", "clients-2", "0-2", "2-0", "1-2", "2-1"},
+        ),
+    ],
+)
+def test_which_links_a_fault_is_on(proxy: Proxy, fault: dict[str, Any], names: set[str]) -> None:
+    assert set(links_of(faults_of(fault)[0], proxy)) == names
+
+
+def test_a_partition_that_cuts_nothing_is_refused() -> None:
+    partition = faults_of({"kind": "partition", "groups": [[0]]})[0]
+    with pytest.raises(SurgetankError, match=r"meets no link\. Name the clients as -1"):
+        links_of(partition, _broker())
+    factor = faults_of({"kind": "delay", "factor": 3.0})[0]
+    with pytest.raises(SurgetankError, match="Give `extra_ms`"):
+        LinkFault(0, factor, LinkFates(_broker()))
+
+
+def test_which_faults_need_the_proxy() -> None:
+    assert needs_proxy(faults_of({"kind": "delay", "extra_ms": 1.0}))
+    assert not needs_proxy(faults_of({"kind": "crash", "nodes": [0]}))
+
+
+# ---- faults of processes
+
+
+class _Sleeper:
+    """As much of a server as `slow` needs."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    @property
+    def pids(self) -> list[int]:
+        return [self._process.pid]
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_a_slow_process_has_its_part_of_the_time_and_is_let_go(tmp_path: Path) -> None:
+    process = Process(["sleep", "60"], tmp_path, "log")
+    process.start()
+    try:
+        slow = SlowFault(
+            faults_of({"kind": "slow", "nodes": [0], "factor": 4.0})[0], _Sleeper(process)
+        )  # type: ignore[arg-type]
+        slow.begin()
+        seen = set()
+        until = time.monotonic() + 5
+        while "T" not in seen and time.monotonic() < until:
+            seen.add(_state(process.pid))
+        time.sleep(0.3)
+        slow.end()
+        assert "T" in seen
+        row = slow.rows(1.0)[0]
+        assert row.measured is not None and row.samples > 0
+        assert row.measured >= 4.0 * 0.99
+        time.sleep(0.05)
+        assert _state(process.pid) == "S"
+    finally:
+        process.kill()
+
+
+# ---- disks
+
+
+@needs_mounts
+def test_power_loss_keeps_what_was_fsynced_and_forgets_the_rest(tmp_path: Path) -> None:
+    """Both directions: a disk that forgot nothing, or everything, would prove nothing."""
+    disk = PowerLossDisk(tmp_path / "data", tmp_path / "images", 64 << 20)
+    try:
+        for name, synced in (("kept", True), ("forgotten", False)):
+            with (tmp_path / "data" / name).open("wb") as file:
+                file.write(b"first" * 20_000)
+                file.flush()
+                if synced:
+                    os.fsync(file.fileno())
+        with (tmp_path / "data" / "kept").open("r+b") as file:
+            file.write(b"later" * 20_000)
+            file.flush()
+        assert (tmp_path / "data" / "forgotten").stat().st_size == 100_000
+        disk.lose_power()
+        left = {path.name: path.read_bytes() for path in (tmp_path / "data").iterdir()}
+        assert left["kept"] == b"first" * 20_000
+        assert left.get("forgotten", b"") == b""
+        (tmp_path / "data" / "again").write_bytes(b"x")
+        disk.sync()
+        disk.lose_power()
+        assert (tmp_path / "data" / "again").read_bytes() == b"x"
+    finally:
+        disk.end()
+    assert not os.path.ismount(tmp_path / "data")
+
+
+@needs_mounts
+def test_a_full_disk_is_full_and_then_is_not(tmp_path: Path) -> None:
+    disk = SmallDisk(tmp_path / "data", 8 << 20)
+    try:
+        assert disk.fill(100_000) <= 100_000 + 4096
+        with pytest.raises(OSError, match="No space left"):
+            (tmp_path / "data" / "big").write_bytes(b"x" * 200_000)
+        disk.clear()
+        (tmp_path / "data" / "big").write_bytes(b"x" * 200_000)
+    finally:
+        disk.end()
+
+
+@needs_mounts
+def test_a_mount_ends_with_who_made_it(tmp_path: Path) -> None:
+    """Also if that is killed: the keeper's pipe ends."""
+    script = (
+        "import sys; from pathlib import Path; from surgetank.live.faults.mounts import SmallDisk\n"
+        f"disk = SmallDisk(Path({str(tmp_path / 'data')!r}), 1 << 20); open('made', 'w').close()\n"
+        "sys.stdin.read()"
+    )
+    import subprocess
+    import sys
+
+    maker = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, cwd=tmp_path)
+    try:
+        _until(lambda: (tmp_path / "made").exists())
+        assert os.path.ismount(tmp_path / "data")
+    finally:
+        maker.send_signal(signal.SIGKILL)
+        maker.wait()
+        assert maker.stdin is not None
+        maker.stdin.close()
+    _until(lambda: not os.path.ismount(tmp_path / "data"))
+
+
+def _until(check: Any) -> None:
+    until = time.monotonic() + 60
+    while not check():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+# ---- a real server
+
+
+def test_faults_of_links_against_nats() -> None:
+    """One run, one fault after the other; each is in the trace as asked and as measured."""
+    asked = scenario(
+        [
+            {"kind": "delay", "at_s": 0.5, "duration_s": 0.8, "extra_ms": 15.0},
+            {"kind": "partition", "at_s": 1.5, "duration_s": 0.5, "groups": [[-1], [0]]},
+            {"kind": "stall", "at_s": 2.2, "duration_s": 0.4},
+            {"kind": "bandwidth", "at_s": 2.8, "duration_s": 0.6, "mbps": 0.3},
+            {"kind": "loss", "at_s": 3.6, "duration_s": 0.8, "probability": 0.05},
+            {"kind": "disconnect", "at_s": 4.6, "duration_s": 0.3},
+        ],
+        6,
+    )
+    seen: set[str] = set()
+
+    def watch(snapshot: Any) -> bool:
+        seen.update(snapshot.faults)
+        return True
+
+    with Rig("nats:", _PATIENT, faults=asked.faults) as rig:
+        trace = rig.run(asked, seed=7, watch=watch)
+    faults = trace["faults"]
+    assert faults["index"].unique().sort().to_list() == [0, 1, 2, 3, 4, 5]
+    delay = rows_of(faults, 0)["delay added ms"]
+    assert delay["asked"] == 15.0
+    assert delay["measured"] >= 15.0 and delay["samples"] > 50
+    for index, quantity in ((1, "bytes across"), (2, "bytes while stalled")):
+        row = rows_of(faults, index)[quantity]
+        assert (row["asked"], row["measured"]) == (0, 0)
+        assert row["samples"] > 0
+        lasted = rows_of(faults, index)["seconds in force"]
+        assert lasted["measured"] >= lasted["asked"] * 0.9
+    narrow = rows_of(faults, 3)["bandwidth Mbit/s"]
+    assert 0 < narrow["measured"] <= 0.3 * 1.05
+    lost = rows_of(faults, 4)["loss share of segments"]
+    sigma = math.sqrt(0.05 * 0.95 / lost["samples"])
+    assert lost["measured"] == pytest.approx(0.05, abs=5 * sigma + 1 / lost["samples"])
+    left = rows_of(faults, 5)["connections left"]
+    assert (left["measured"], left["samples"] > 0) == (0, True)
+    assert "partition clients | 0" in seen
+    # A partition loses nothing, it delays: what was sent in it arrives after it.
+    during = trace["messages"].filter(pl.col("created_ns").is_between(1_550_000_000, 1_900_000_000))
+    arrived = during["executed_ns"].drop_nulls()
+    assert len(arrived) == len(during) and int(arrived.min()) > 1_900_000_000  # type: ignore[arg-type]
+    zero = [c for c in checks(trace) if c.name.startswith(("fault 1", "fault 2", "fault 5"))]
+    assert [c.text for c in zero if not c.ok and "seconds" not in c.text] == []
+
+
+@needs_mounts
+def test_a_server_is_killed_slowed_and_its_disk_filled() -> None:
+    asked = scenario(
+        [
+            {"kind": "disk-full", "at_s": 0.5, "duration_s": 1.0, "free_bytes": 8192},
+            {"kind": "crash", "at_s": 2.0, "duration_s": 0.5, "nodes": [0]},
+            {"kind": "slow", "at_s": 4.0, "duration_s": 0.6, "nodes": [0], "factor": 2.0},
+        ],
+        5,
+    )
+    with Rig("jetstream:", _PATIENT, faults=asked.faults) as rig:
+        trace = rig.run(asked, seed=7)
+        assert rig.server is not None
+        store = rig.server.data[0]
+        assert os.path.ismount(store)
+    assert not os.path.ismount(store)
+    faults = trace["faults"]
+    full = rows_of(faults, 0)["free bytes"]
+    assert abs(full["measured"] - 8192) <= 65_536
+    down = rows_of(faults, 1)
+    assert down["connections while down"]["measured"] == 0
+    assert down["connections while down"]["samples"] > 0
+    assert down["down s, kill to answer"]["measured"] >= 0.5
+    assert rows_of(faults, 2)["service factor"]["measured"] >= 1.9
+    outcomes = trace["messages"]["outcome"].value_counts()
+    assert len(outcomes) >= 2  # Some arrived, and the full disk or the crash cost some.
+    assert trace.stats["live"]["mistakes"] == []
