@@ -222,8 +222,8 @@ def limitations(reading: Reading) -> list[str]:
     ]
     if "live" in reading.trace.stats:
         found.append(
-            "Generator, clients and target shared this machine unless the target is elsewhere: what "
-            "the one used, the other had not. The market is not executed in a live run."
+            "Generator and target share the machine unless the target is elsewhere: what the one "
+            "used, the other had not. The market is not executed in a live run."
         )
     if reading.market.height:
         found.append(
