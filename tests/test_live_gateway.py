@@ -49,6 +49,12 @@ def url(port: int) -> str:
     return f"docs.target_example:OrderGateway?port={port}"
 
 
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules are looked for in the current directory."""
+    monkeypatch.chdir(ROOT)
+
+
 def example(port: int) -> Target:
     """The target of docs/target_example.py."""
     where = parse(url(port))
@@ -133,9 +139,8 @@ def test_no_gateway_is_one_line() -> None:
             asyncio.run(hang_up())
 
 
-def test_a_scenario_runs_against_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scenario_runs_against_it(tmp_path: Path) -> None:
     """Through `Rig`, as `surgetank run --target` does: processes of their own, one trace."""
-    monkeypatch.chdir(ROOT)
     short = st.load("calm").with_values({"duration_s": 2.0, "warmup_s": 0.5, "drain_s": 3.0})
     with (
         gateway(tmp_path, "--reject-every", "10") as port,

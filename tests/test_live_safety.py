@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy as np
 import psutil
 import pytest
 
+from surgetank.cli import main
 from surgetank.errors import SurgetankError
 from surgetank.live import Options, Rig, Schedule, Snapshot, parse
 from surgetank.live.safety import check_owned
@@ -40,6 +42,7 @@ nodes = 1
 [layer.consensus]
 kind = "single"
 """
+ROOT = Path(__file__).resolve().parents[1]
 CLI = "import sys; from surgetank.cli import main; sys.argv[0] = 'surgetank'; sys.exit(main())"
 
 
@@ -275,8 +278,6 @@ def mute() -> Iterator[int]:
                 peer.sendall(b"220 mail.example ESMTP\r\n")
                 peer.close()
 
-        import threading
-
         thread = threading.Thread(target=serve)
         thread.start()
         yield server.getsockname()[1]
@@ -294,19 +295,41 @@ def mute() -> Iterator[int]:
         ("memory://127.0.0.1:{dead}", "nobody answers"),
         ("nats://127.0.0.1:{mute}", "127.0.0.1:{mute}"),
         ("redis://127.0.0.1:{mute}", "127.0.0.1:{mute}"),
-        ("memory:?service_us=slow", "service_us"),
+        ("docs.target_example:OrderGateway?port={mute}", "no gateway answers"),
+        ("memory:?service_us=slow", "`service_us` slow is not a number"),
+        ("memory:?service_us=nan", "`service_us` nan is not a number"),
+        ("memory:?capacity=-1", "`capacity` -1 is not a number"),
         ("memory:?servic_us=1", "did you mean service_us?"),
         ("nats:?sync=never", "`sync` never is not a duration"),
+        ("cometbft:?validator=4", "did you mean validators?"),
         ("no_such_module:Gateway", "Put no_such_module.py into the current directory"),
     ],
 )
-def test_an_error_is_one_line(target: str, told: str, mute: int, tmp_path: Path) -> None:
-    """Exit code 2 before a run; no traceback; and the folder is not left half made."""
+def test_an_error_is_one_line(
+    target: str,
+    told: str,
+    mute: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Exit code 2 before a run, and no traceback."""
     places = {"dead": free_port(), "mute": mute}
-    code, out, errors = Command(tmp_path, target.format(**places), seconds=1.0).end()
-    assert code == 2, out + errors
-    lines = [line for line in errors.splitlines() if "preparing" not in line]
-    assert len(lines) == 1, errors
-    assert lines[0].startswith("error: ")
-    assert told.format(**places) in lines[0]
+    (tmp_path / "small.toml").write_text(SMALL.format(seconds=1.0))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(ROOT)
+    asked = ["surgetank", "run", "small.toml", "--target", target.format(**places), "--no-report"]
+    monkeypatch.setattr(sys, "argv", asked)
+    handlers = {which: signal.getsignal(which) for which in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main()
+    finally:
+        for which, handler in handlers.items():
+            signal.signal(which, handler)
+    out, errors = capfd.readouterr()
+    assert ended.value.code == 2, out + errors
+    assert len(errors.splitlines()) == 1, errors
+    assert errors.startswith("error: ")
+    assert told.format(**places) in errors
     assert out == ""

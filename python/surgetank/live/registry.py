@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
@@ -17,7 +18,7 @@ from surgetank.errors import SurgetankError
 from surgetank.live.server import Server
 from surgetank.live.target import Target, Where
 
-__all__ = ["SCHEMES", "parse", "server_class", "target_class"]
+__all__ = ["SCHEMES", "check_options", "parse", "server_class", "target_class"]
 
 _T = TypeVar("_T")
 
@@ -107,6 +108,23 @@ def target_class(where: Where) -> type[Target]:
     """
     path = SCHEMES[where.scheme][0] if where.scheme in SCHEMES else where.scheme
     return _load(path, Target)  # type: ignore[type-abstract]
+
+
+def check_options(where: Where, known: Sequence[str] | None) -> None:
+    """Refuses options that the target does not know: misspelt, they would do nothing.
+
+    Raises:
+        SurgetankError: there is one.
+    """
+    for option in dict(where.options):
+        if known is not None and option not in known:
+            near = difflib.get_close_matches(option, known, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise SurgetankError(
+                f"has no option `{option}`{hint}",
+                place=f"--target {where.scheme}:",
+                mend=f"Give some of {', '.join(known)}",
+            )
 
 
 def server_class(where: Where) -> type[Server] | None:

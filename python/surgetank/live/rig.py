@@ -24,7 +24,7 @@ from surgetank.live.meter import Meter
 from surgetank.live.options import Options
 from surgetank.live.proxy import Link, Proxy
 from surgetank.live.recording import Recording, now_ns
-from surgetank.live.registry import parse, server_class, target_class
+from surgetank.live.registry import check_options, parse, server_class, target_class
 from surgetank.live.safety import check_owned
 from surgetank.live.schedule import Schedule
 from surgetank.live.server import Server
@@ -74,7 +74,7 @@ class Rig:
 
     def __enter__(self) -> Self:
         check_owned(self.where, own_system=self.options.own_system)
-        target_class(self.where)
+        check_options(self.where, target_class(self.where).options)
         self._folder = Path(tempfile.mkdtemp(prefix="surgetank-"))
         try:
             self._start()

@@ -178,6 +178,8 @@ class Target(abc.ABC):
     """A live system under test, seen by one process."""
 
     schemes: ClassVar[tuple[str, ...]] = ()
+    options: ClassVar[tuple[str, ...] | None] = None
+    """Options of the URL that it and its server know; any other is refused. None: not checked."""
 
     def __init__(self, where: Where) -> None:
         self.where = where

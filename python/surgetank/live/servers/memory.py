@@ -164,14 +164,19 @@ class MemoryServer(Server):
 
 def _options(where: Where) -> dict[str, float | str]:
     given = dict(where.options)
-    try:
-        found: dict[str, float | str] = {
-            "service_us": float(given.get("service_us", 0)),
-            "capacity": int(given.get("capacity", 1_000_000)),
-            "seed": int(given.get("seed", 1)),
-        }
-    except ValueError as error:
-        raise TargetError(str(error), place="--target memory:", mend="Give a number") from None
+    found: dict[str, float | str] = {}
+    for name, usual in (("service_us", 0.0), ("capacity", 1_000_000), ("seed", 1)):
+        text = given.get(name, str(usual))
+        try:
+            found[name] = value = type(usual)(text)
+        except ValueError:
+            value = -1
+        if not 0 <= value < float("inf"):
+            raise TargetError(
+                f"`{name}` {text} is not a number from 0 on",
+                place="--target memory:",
+                mend=f"Leave it out, or give such as {usual:g}",
+            )
     found["distribution"] = given.get("distribution", "fixed")
     if found["distribution"] not in ("fixed", "exponential"):
         raise TargetError(

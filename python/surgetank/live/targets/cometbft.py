@@ -67,6 +67,11 @@ class CometBFT(Batched):
     """
 
     schemes: ClassVar[tuple[str, ...]] = ("cometbft",)
+    options: ClassVar[tuple[str, ...]] = (
+        *("ack", "ports", "validators", "app", "block_max_bytes", "mempool_size", "recheck"),
+        *("timeout_commit_ms", "timeout_propose_ms", "timeout_vote_ms"),
+        *("gossip_sleep_ms", "flush_throttle_ms"),
+    )
 
     def __init__(self, where: Where) -> None:
         super().__init__(where)

@@ -45,6 +45,9 @@ class Gossipsub(Batched):
     """`gossipsub:?nodes=8`. A message is published by node `account` modulo the number of nodes."""
 
     schemes: ClassVar[tuple[str, ...]] = ("gossipsub",)
+    options: ClassVar[tuple[str, ...]] = (
+        *("nodes", "graph", "links", "seed", "d", "d_low", "d_high", "heartbeat_ms"),
+    )
 
     def __init__(self, where: Where) -> None:
         super().__init__(where)

@@ -24,6 +24,7 @@ class Memory(Batched):
     """One queue, first in first out, in another process's memory."""
 
     schemes: ClassVar = ("memory",)
+    options: ClassVar = ("service_us", "distribution", "capacity", "seed")
 
     @property
     def capabilities(self) -> Capabilities:

@@ -44,6 +44,10 @@ class QuorumQueue(Batched):
     """One quorum queue, written by the default exchange."""
 
     schemes: ClassVar[tuple[str, ...]] = ("rabbitmq",)
+    options: ClassVar[tuple[str, ...]] = (
+        *("ack", "prefetch", "max_length", "user", "vhost"),
+        *("memory", "disk_free"),  # of our own server
+    )
 
     def __init__(self, where: Where) -> None:
         super().__init__(where)

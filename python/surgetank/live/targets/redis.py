@@ -57,6 +57,7 @@ class RedisStream(Batched):
     """One stream, written by `XADD` and read by `XREAD`."""
 
     schemes: ClassVar[tuple[str, ...]] = ("redis",)
+    options: ClassVar[tuple[str, ...]] = ("ack", "maxmemory")
 
     def __init__(self, where: Where) -> None:
         super().__init__(where)
