@@ -37,7 +37,7 @@ class Answer:
         at_ns: int,
         *,
         node: int = 0,
-        decided_ns: int | None = None,
+        decided_ns: int | Numbers | None = None,
         height: int | None = None,
     ) -> None:
         """Nobody subscribes here."""

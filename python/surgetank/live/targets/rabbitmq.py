@@ -35,8 +35,11 @@ __all__ = ["QuorumQueue"]
 _ACKS: Final = ("none", "confirm")
 _UNSENT_BYTES_MAX: Final = 32 << 20
 _PREFETCH: Final = 2000
+#: How old a queue is to be before it is used. RabbitMQ 3.10 writes the names of its queues to disk
+#: up to three seconds late; a kill before that loses the queue with all that was confirmed.
+_SETTLE_S: Final = "4"
 _QUIET_S: Final = 0.3
-_RECOVERED_S: Final = 20.0
+_RECOVERED_S: Final = 30.0
 _NOT_FOUND: Final = 404
 
 
@@ -58,10 +61,11 @@ class QuorumQueue(Batched):
         self._prefetch = _positive(options.get("prefetch", str(_PREFETCH)), "prefetch")
         limit = options.get("max_length")
         self._length_max = None if limit is None else _positive(limit, "max_length")
+        self._settle_s = float(_positive(options.get("settle_s", _SETTLE_S), "settle_s", 0))
         # A password does not belong into a URL that reports repeat.
         secret = os.environ.get("SURGETANK_RABBITMQ_PASSWORD", "guest")
         self._login = (options.get("user", "guest"), secret, options.get("vhost", "/"))
-        self._publishing: _Publishing | None = None
+        self._publishing: Publishing | None = None
         self._made = False
 
     @property
@@ -73,7 +77,7 @@ class QuorumQueue(Batched):
 
     async def open(self) -> None:
         """Connects."""
-        self._publishing = _Publishing(self.where, *self._login, quiet=self._ack == "none")
+        self._publishing = Publishing(self.where, *self._login, quiet=self._ack == "none")
         try:
             await self._publishing.open()
         except (OSError, Closed, TimeoutError) as error:
@@ -81,7 +85,7 @@ class QuorumQueue(Batched):
 
     def _unusable(self, error: Exception) -> TargetError:
         return TargetError(
-            f"no usable RabbitMQ ({error or type(error).__name__})",
+            f"no usable RabbitMQ ({str(error) or type(error).__name__})",
             place=self.where.url,
             mend="Is it running, with this user and vhost?",
         )
@@ -105,6 +109,7 @@ class QuorumQueue(Batched):
         except (OSError, Closed, TimeoutError) as error:
             raise self._unusable(error) from None
         self._made = True
+        await asyncio.sleep(self._settle_s)
 
     async def dispose(self) -> None:
         """Deletes the queue, if this object made it."""
@@ -113,10 +118,10 @@ class QuorumQueue(Batched):
                 await self._manage(commands.Queue.Delete(queue=self.where.name))
             except (OSError, Closed, TimeoutError) as error:
                 raise TargetError(
-                    f"the queue could not be removed ({error or type(error).__name__})",
+                    f"the queue could not be removed ({str(error) or type(error).__name__})",
                     place=self.where.url,
                     mend=f"rabbitmqctl delete_queue {self.where.name}",
-                ) from None
+                ) from error
             self._made = False
 
     async def _manage(self, what: commands.Queue.Declare | commands.Queue.Delete) -> int:
@@ -164,7 +169,7 @@ class QuorumQueue(Batched):
     async def receive(self, sink: Sink) -> None:
         """Consumes until cancelled; connects again when the connection ends."""
         while True:
-            link = _Consuming(self.where, *self._login, sink=sink)
+            link = Consuming(self.where, *self._login, sink=sink)
             try:
                 await link.consume(self.where.name, self._prefetch)
                 await link.over.wait()
@@ -178,7 +183,7 @@ class QuorumQueue(Batched):
 
     async def subscribe(self) -> AsyncIterator[bytes]:
         """Payloads, acknowledged as they are handed out."""
-        link = _Consuming(self.where, *self._login)
+        link = Consuming(self.where, *self._login)
         await link.consume(self.where.name, self._prefetch)
         try:
             while True:
@@ -189,10 +194,8 @@ class QuorumQueue(Batched):
     async def stored(self) -> AsyncIterator[bytes]:
         """What is ready in the queue: taken without acknowledging and given back at the end."""
         try:
-            count = await self._recovered()
-            if count is None:
-                raise TargetError(f"no queue `{self.where.name}`", place=self.where.url)
-            link = _Consuming(self.where, *self._login, keeps=True)
+            count = await self._ready()
+            link = Consuming(self.where, *self._login, keeps=True)
             await link.consume(self.where.name, 0)
         except (OSError, Closed, TimeoutError) as error:
             raise self._unusable(error) from None
@@ -212,15 +215,22 @@ class QuorumQueue(Batched):
         finally:
             link.abort()
 
-    async def _recovered(self) -> int | None:
-        """The count, when the queue has a leader again after a restart."""
+    async def _ready(self) -> int:
+        """Messages that are ready, from the queue's leader: after a restart there is none for a
+        while, and the count in the answer to a declaration is 0 meanwhile."""
         until = time.monotonic() + _RECOVERED_S
         while True:
+            link = Link(self.where, *self._login)
             try:
-                return await self._count()
-            except (OSError, Closed, TimeoutError):
-                if time.monotonic() > until:
+                await link.connect()
+                got = await link.ask(commands.Basic.Get(queue=self.where.name))
+                return 1 + (got.message_count or 0) if isinstance(got, commands.Basic.GetOk) else 0
+            except (OSError, Closed, TimeoutError) as error:
+                gone = isinstance(error, Closed) and error.code == _NOT_FOUND
+                if gone or time.monotonic() > until:
                     raise
+            finally:
+                link.abort()
             await asyncio.sleep(AGAIN_S)
 
 
@@ -228,13 +238,13 @@ def _wrong(option: str, value: str, want: str) -> TargetError:
     return TargetError(f"no `{value}`", place=f"rabbitmq: {option}", mend=f"Give {want}")
 
 
-def _positive(text: str, option: str) -> int:
-    if not text.isdigit() or not 0 < int(text) < 1 << 16:
-        raise _wrong(option, text, "1 to 65535")
+def _positive(text: str, option: str, least: int = 1) -> int:
+    if not text.isdigit() or not least <= int(text) < 1 << 16:
+        raise _wrong(option, text, f"{least} to 65535")
     return int(text)
 
 
-class _Publishing(Link):
+class Publishing(Link):
     """The connection that publishes, made again when it ends."""
 
     def __init__(self, where: Where, user: str, password: str, vhost: str, quiet: bool) -> None:
@@ -338,7 +348,7 @@ def _by_sink(answers: list[tuple[int, Sink]]) -> list[tuple[Sink, list[int]]]:
     return groups
 
 
-class _Consuming(Link):
+class Consuming(Link):
     """The connection that consumes."""
 
     def __init__(

@@ -151,7 +151,7 @@ class RedisStream(Batched):
                     f"the stream could not be removed ({error})",
                     place=self.where.url,
                     mend=f"redis-cli -p {self.where.port} DEL {self.where.name}",
-                ) from None
+                ) from error
             self._made = False
 
     async def close(self) -> None:
