@@ -69,10 +69,12 @@ class Played:
 
 def trace_of(played: Played, scenario: Scenario, seed: int) -> Trace:
     """The trace of a live run of a scenario."""
+    deliveries = _deliveries(played)
     return Trace.from_tables(
         {
             "messages": _messages(played),
-            "deliveries": _deliveries(played),
+            "deliveries": deliveries,
+            "receipts": _receipts(played, deliveries),
             "faults": pl.DataFrame(list(played.faults), schema=empty_table("faults").schema),
             **_chain(played),
         },
@@ -99,6 +101,7 @@ def _first(played: Played) -> tuple[Ints, npt.NDArray[Any]]:
 def _messages(played: Played) -> pl.DataFrame:
     schedule, sending = played.schedule, played.sending
     n = len(schedule)
+    zero = np.zeros(n, dtype=np.int64)
     first, which = _first(played)
     delivered = first >= 0
     outcome, reason = _outcomes(played, delivered)
@@ -126,7 +129,7 @@ def _messages(played: Played) -> pl.DataFrame:
             "message": schedule.message,
             "class": schedule.class_number,
             "account": schedule.account,
-            "gateway": np.zeros(n, dtype=np.int64),
+            "gateway": schedule.account % played.nodes if played.capabilities.gossips else zero,
             "size_bytes": schedule.size_bytes,
             "outcome": outcome,
             "reason": reason,
@@ -189,6 +192,13 @@ def _deliveries(played: Played) -> pl.DataFrame:
         pl.int_range(pl.len()).over("node").alias("position"),
         pl.int_range(pl.len()).over("message", "node").alias("copy"),
     )
+
+
+def _receipts(played: Played, deliveries: pl.DataFrame) -> pl.DataFrame:
+    """When each node first had each message, where messages spread from node to node."""
+    if not played.capabilities.gossips:
+        return empty_table("receipts")
+    return deliveries.filter(pl.col("copy") == 0).select("message", "node", "time_ns")
 
 
 def _chain(played: Played) -> dict[str, pl.DataFrame]:

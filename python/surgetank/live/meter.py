@@ -42,6 +42,10 @@ class Meter:
         self._read = 0
         self._first_ns = np.full(len(schedule), -1, dtype=np.int64)
         self._delivered = 0
+        self._copies = promises.copies
+        self._seen: dict[int, npt.NDArray[np.bool_]] = {}
+        self._different = 0
+        """Deliveries that are no duplicates: each message once at each node."""
         self._delays = {c: HdrHistogram(1, _HIGHEST_US, 3) for c in set(schedule.class_number)}
         self.faults: Callable[[int], tuple[str, ...]] = lambda now: ()
         """Those in force at a time, in words."""
@@ -60,7 +64,8 @@ class Meter:
         counts = np.bincount(self._of.state, minlength=6)
         given_up = int(counts[3] + counts[4] + counts[5])
         open_ = int(counts[0]) + (int(counts[1]) if self._acknowledges else 0)
-        return open_ == 0 and self._delivered + given_up >= len(self._schedule)
+        whole = self._different >= self._copies * self._delivered
+        return whole and open_ == 0 and self._delivered + given_up >= len(self._schedule)
 
     def begin(self, start_ns: int) -> None:
         """The first message can be due from here on."""
@@ -100,6 +105,11 @@ class Meter:
         self._read += len(rows)
         known = rows[(rows["number"] >= 0) & (rows["number"] < len(self._schedule))]
         self._rows.append(known)
+        for node in np.unique(known["node"]).tolist():
+            seen = self._seen.setdefault(node, np.zeros(len(self._schedule), dtype=np.bool_))
+            numbers = np.unique(known["number"][known["node"] == node])
+            self._different += int((~seen[numbers]).sum())
+            seen[numbers] = True
         numbers, index = np.unique(known["number"], return_index=True)
         new = self._first_ns[numbers] < 0
         numbers, times = numbers[new], known["time_ns"][index[new]]
@@ -133,7 +143,7 @@ class Meter:
             refused=refused,
             lost=disconnected + not_sent,
             delivered=self._delivered,
-            duplicates=max(0, sum(map(len, self._rows)) - self._delivered),
+            duplicates=sum(map(len, self._rows)) - self._different,
             lateness_p99_ms=self._lateness_ms(due),
             by_class=self._by_class(),
             faults=self.faults(now),

@@ -92,6 +92,11 @@ class Capabilities:
     """Publish and subscribe work only on the same object."""
     stamps: tuple[str, ...] = ()
     """Stages beside delivery that it reports to the sink: `admitted`, `decided`."""
+    copies: int = 1
+    """So many nodes deliver each message, each once; the run waits for all of them."""
+    gossips: bool = False
+    """A message starts at node `account` modulo the number of nodes and spreads to the others, so
+    that its deliveries are receipts and its propagation can be measured."""
 
 
 @dataclass(frozen=True, slots=True)

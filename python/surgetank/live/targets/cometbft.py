@@ -92,7 +92,11 @@ class CometBFT(Batched):
         """Accounts keep their order, a publisher with several accounts does not: they go to
         different validators."""
         return Capabilities(
-            acks=_ACKS, ack=self._ack, ordered=len(self._addresses) == 1, stamps=("decided",)
+            acks=_ACKS,
+            ack=self._ack,
+            ordered=len(self._addresses) == 1,
+            stamps=("decided",),
+            copies=len(self._addresses),
         )
 
     async def open(self) -> None:

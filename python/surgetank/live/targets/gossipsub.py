@@ -59,7 +59,8 @@ class Gossipsub(Batched):
     def capabilities(self) -> Capabilities:
         """`node`: the publishing node has signed it and handed it to its router. That is no promise
         that anybody else ever has it."""
-        return Capabilities(acks=("node",), ack="node", ordered=False)
+        others = len(self._nodes) - 1
+        return Capabilities(acks=("node",), ack="node", ordered=False, copies=others, gossips=True)
 
     async def open(self) -> None:
         """Looks whether the nodes are there.
