@@ -14,7 +14,7 @@ import random
 import secrets
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -80,8 +80,10 @@ class Mesh(Server):
         return None if found else "pip install 'surgetank[live]'"
 
     def links(self) -> dict[tuple[int, int], Address]:
-        """See `Server`; a pair is dialled by its lower number."""
-        return {(a, b): self._peer[b] for a, b in self.graph}
+        """See `Server`. The lower number of a pair dials, and after a restart the one that was
+        restarted: the others may take a minute to see that a connection is dead."""
+        both = [*self.graph, *((b, a) for a, b in self.graph)]
+        return {(a, b): self._peer[b] for a, b in sorted(both)}
 
     def route(self, addresses: Mapping[tuple[int, int], Address]) -> None:
         """See `Server`."""
@@ -90,8 +92,7 @@ class Mesh(Server):
     def start(self) -> Where:
         self.folder.mkdir(parents=True, exist_ok=True)
         for node in range(self.nodes):
-            plan = self.folder / f"node{node}.json"
-            plan.write_text(json.dumps(self._plan(node)), encoding="utf-8")
+            plan = self._write_plan(node, [b for a, b in self.graph if a == node])
             # As a script, not a module: a node has no need of surgetank, whose import takes longer
             # than libp2p's; `-P` keeps this folder's names (redis, nats) out of its way.
             argv = [sys.executable, "-P", str(_NODE), str(plan)]
@@ -121,6 +122,7 @@ class Mesh(Server):
 
     def restart(self, node: int = 0) -> None:
         """It has forgotten its topics: `Gossipsub.receive` has it join again."""
+        self._write_plan(node, [b for a, b in self.links() if a == node])
         self._processes[node].start()
         self._wait(node, 1)
 
@@ -146,19 +148,18 @@ class Mesh(Server):
     def _degree(self, node: int) -> int:
         return sum(node in pair for pair in self.graph)
 
-    def _plan(self, node: int) -> dict[str, Any]:
+    def _write_plan(self, node: int, dials: Sequence[int]) -> Path:
         from libp2p.peer.id import ID
 
         from surgetank.live.servers.gossipsub_node import key_of
 
         peers = []
-        for a, b in self.graph:
-            if a == node:
-                host, port = self._routes.get((a, b), self._peer[b])
-                name = ID.from_pubkey(key_of(self._key, b).public_key).to_base58()
-                peers.append({"id": name, "address": f"/ip4/{host}/tcp/{port}/p2p/{name}"})
+        for b in dials:
+            host, port = self._routes.get((node, b), self._peer[b])
+            name = ID.from_pubkey(key_of(self._key, b).public_key).to_base58()
+            peers.append({"id": name, "address": f"/ip4/{host}/tcp/{port}/p2p/{name}"})
         chosen = {key: self._chosen[key] for key in ("d", "d_low", "d_high")}
-        return {
+        plan = {
             **chosen,
             "number": node,
             "seed": self._key,
@@ -167,6 +168,9 @@ class Mesh(Server):
             "control": self.control[node][1],
             "peers": peers,
         }
+        path = self.folder / f"node{node}.json"
+        path.write_text(json.dumps(plan), encoding="utf-8")
+        return path
 
 
 def ask(address: Address, line: str) -> dict[str, Any]:
