@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 import pytest
@@ -20,9 +20,10 @@ from surgetank.live.faults.links import LinkFates, LinkFault, links_of, together
 from surgetank.live.faults.mounts import PowerLossDisk, SmallDisk, mounting_missing
 from surgetank.live.faults.nodes import SlowFault
 from surgetank.live.proxy import Fate, Link, Proxy
+from surgetank.live.server import Server
 from surgetank.live.servers.process import Process
 from surgetank.scenario import Scenario
-from surgetank.scenario.faults import Fault
+from surgetank.scenario.faults import Fault, Slow
 from surgetank.validity import checks
 
 pytestmark = pytest.mark.live
@@ -178,9 +179,8 @@ def test_a_slow_process_has_its_part_of_the_time_and_is_let_go(tmp_path: Path) -
     process = Process(["sleep", "60"], tmp_path, "log")
     process.start()
     try:
-        slow = SlowFault(
-            faults_of({"kind": "slow", "nodes": [0], "factor": 4.0})[0], _Sleeper(process)
-        )  # type: ignore[arg-type]
+        asked = Slow(kind="slow", at_s=0, duration_s=1, nodes=[0], factor=4.0)
+        slow = SlowFault(asked, cast(Server, _Sleeper(process)))
         slow.begin()
         seen = set()
         until = time.monotonic() + 5

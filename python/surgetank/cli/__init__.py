@@ -4,15 +4,36 @@ from __future__ import annotations
 
 import sys
 
-from surgetank.cli import comparing, frontiers, journals, runs, scenarios, searches
+from surgetank.cli import comparing, crashes, frontiers, journals, runs, scenarios, searches
 from surgetank.cli.app import app, err
 from surgetank.errors import SurgetankError
 
-__all__ = ["app", "comparing", "frontiers", "journals", "main", "runs", "scenarios", "searches"]
+__all__ = [
+    "app",
+    "comparing",
+    "crashes",
+    "frontiers",
+    "journals",
+    "main",
+    "runs",
+    "scenarios",
+    "searches",
+]
 
 
 #: As `--help` lists them: what one does first stands first.
-_ORDER = ["run", "search", "frontier", "report", "compare", "verify", "scenarios", "schema", "init"]
+_ORDER = [
+    "run",
+    "search",
+    "frontier",
+    "report",
+    "compare",
+    "crash",
+    "verify",
+    "scenarios",
+    "schema",
+    "init",
+]
 app.registered_commands.sort(key=lambda command: _ORDER.index(command.name or ""))
 
 

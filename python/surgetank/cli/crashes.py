@@ -1,0 +1,109 @@
+"""`surgetank crash`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from surgetank.cli.app import app, err
+from surgetank.cli.app import out as out_
+from surgetank.errors import SurgetankError
+from surgetank.live.crash import Outcome, crash
+
+_EXAMPLES = """
+Examples:
+
+  surgetank crash --target jetstream:
+
+  surgetank crash --target redis: --ack everysec --messages 5000 --json
+"""
+
+
+@app.command("crash", epilog=_EXAMPLES)
+def crash_command(
+    target: Annotated[str, typer.Option(help="What to kill: jetstream:, redis:, rabbitmq:, …")],
+    ack: Annotated[str, typer.Option(help="One level of acknowledgement, or all.")] = "all",
+    messages: Annotated[int, typer.Option(help="Messages at each level.")] = 2_000,
+    rate: Annotated[float, typer.Option(help="Messages per second.")] = 1_000.0,
+    power_loss: Annotated[
+        bool | None,
+        typer.Option(
+            "--power-loss/--no-power-loss",
+            help="Lose what was not fsynced, too (needs root); by default where that is possible.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Also write the JSON here.")] = None,
+) -> None:
+    """Kill a broker in mid-flow and count what it had acknowledged and no longer has."""
+
+    def told(text: str) -> None:
+        if not as_json:
+            err.print(text, highlight=False)
+
+    found = crash(
+        target, ack=ack, messages=messages, rate_per_s=rate, power_loss=power_loss, told=told
+    )
+    broken = any(outcome.broken for outcome in found)
+    content: dict[str, Any] = {
+        "target": target,
+        "verdict": "FAIL" if broken else "PASS",
+        "outcomes": [outcome.to_dict() for outcome in found],
+    }
+    text = json.dumps(content) + "\n"
+    if out is not None:
+        _write(out, text)
+    if as_json:
+        sys.stdout.write(text)
+    else:
+        _show(target, found)
+    raise typer.Exit(int(broken))
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        reason = (error.strerror or "cannot be written").lower()
+        raise SurgetankError(reason, place=str(path), mend="Give another --out") from None
+
+
+def _show(target: str, found: Sequence[Outcome]) -> None:
+    table = Table(title=f"What {target} had acknowledged, and what was left", title_justify="left")
+    for head in ("level", "event", "meant to survive"):
+        table.add_column(head)
+    for head in ("sent", "acknowledged", "… and missing", "unacknowledged, there", "duplicates"):
+        table.add_column(head, justify="right")
+    table.add_column("restart s", justify="right")
+    for one in found:
+        missing = f"{one.missing:,}"
+        if one.broken:
+            missing = f"[bold red]{missing}[/]"
+        table.add_row(
+            one.level,
+            one.event,
+            "yes" if one.durable else "no",
+            f"{one.sent:,}",
+            f"{one.acknowledged:,}",
+            missing,
+            f"{one.unacknowledged_there:,}",
+            f"{one.duplicates:,}",
+            f"{one.restart_s:.2f}",
+        )
+    out_.print(table)
+    for one in found:
+        if one.missing_numbers:
+            shown = ", ".join(str(number) for number in one.missing_numbers)
+            more = ", …" if one.missing > len(one.missing_numbers) else ""
+            kind = "FAIL" if one.broken else "as promised"
+            text = f"{kind}: {one.level}, {one.event}: acknowledged and missing: {shown}{more}"
+            out_.print(text, highlight=False, soft_wrap=True)
+        if one.note:
+            out_.print(f"{one.level}, {one.event}: {one.note}", highlight=False, soft_wrap=True)
