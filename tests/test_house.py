@@ -24,7 +24,7 @@ FLOORS = [
     {"verdict"},
     {"calibrate"},
     {"search"},
-    {"league"},
+    {"league", "predict"},
     {"junit", "compare", "report"},
     {"run"},
     {"console"},

@@ -37,6 +37,11 @@ class Calibration:
     fit: Mapping[str, float] = field(default_factory=dict)
     """What was fitted, and how well it fits."""
 
+    @property
+    def invalid(self) -> str:
+        """Why it does not count, if so."""
+        return next((note for note in self.notes if note.startswith("INVALID")), "")
+
     def estimate(self, name: str) -> Estimate | None:
         """An estimate by its name."""
         return next((e for e in self.estimates if e.name == name), None)

@@ -8,8 +8,8 @@ its first message to its last, so that its messages leave at the pace of that st
 dispersion is the service time, batching included (packet trains: Jain and Routhier, IEEE JSAC 4(6),
 1986; dispersion and capacity: Dovrolis, Ramanathan and Moore, IEEE/ACM ToN 12(6), 2004). With
 arrivals read in batches, what came with the first reading is left out at both ends: (last − first
-reading) / (n − messages of the first reading). It holds where the train is much longer than a reading and
-than the base delay; short trains tell what a burst waits for beside that.
+reading) / (n − messages of the first reading). It holds where the train is much longer than a
+reading and than the base delay; short trains tell what a burst waits for beside that.
 
 **Variation of service**: the time of k neighbours in a train has the variance k·b²·c² if service
 times are independent, with mean b and coefficient of variation c. Trains are cut into segments of

@@ -26,8 +26,8 @@ Floats = npt.NDArray[np.float64]
 CVS: Final = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 30.0, 50.0, 80.0, 120.0)
 _SAMPLES: Final = 60_000
 _JITTERS: Final = 36
-#: Weight of what the trains said of the variation against the quantiles.
-_TRAINS_WEIGHT: Final = 0.02
+#: How far the fitted variation may lie from the interval that the trains gave, as a factor.
+_TRAINS_SLACK: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -90,25 +90,35 @@ def sojourn_ns(arrival_ns: Floats, service_ns: Floats) -> Floats:
     return result
 
 
-def fit(service_us: float, lights: Sequence[Light], train_cv: float | None = None) -> Queue:
-    """The queue that comes nearest to the light loads."""
+def fit(
+    service_us: float, lights: Sequence[Light], train_cv: tuple[float, float] | None = None
+) -> Queue:
+    """The queue that comes nearest to the light loads.
+
+    `train_cv` is the interval of the variation of service that trains gave: it bounds the search,
+    as at a light load a slow wake-up of the sender looks like a slow service.
+    """
     draws = np.random.default_rng(11)
     unit = draws.standard_exponential(_SAMPLES)
     highest = max(light.p99_ms for light in lights)
     jitters = np.geomspace(highest / 300, highest / 3, _JITTERS)
     best: tuple[float, Queue] | None = None
-    for cv in CVS:
+    for cv in _near(train_cv):
         sojourns = [_sojourn_ms(service_us, cv, light.rate_per_s) for light in lights]
-        prior = 0.0
-        if train_cv is not None:
-            prior = _TRAINS_WEIGHT * math.log((cv + 0.3) / (train_cv + 0.3)) ** 2
         for jitter in jitters:
             loss, fixed, misfit = _loss(sojourns, unit * jitter, lights)
-            if best is None or loss + prior < best[0]:
-                found = Queue(service_us, cv, fixed, float(jitter), misfit)
-                best = (loss + prior, found)
+            if best is None or loss < best[0]:
+                best = (loss, Queue(service_us, cv, fixed, float(jitter), misfit))
     assert best is not None
     return best[1]
+
+
+def _near(train_cv: tuple[float, float] | None) -> list[float]:
+    if train_cv is None:
+        return list(CVS)
+    low, high = train_cv[0] / _TRAINS_SLACK, train_cv[1] * _TRAINS_SLACK
+    inside = [cv for cv in CVS if low <= cv <= high]
+    return inside or [min(CVS, key=lambda cv: abs(cv - (train_cv[0] + train_cv[1]) / 2))]
 
 
 def _sojourn_ms(service_us: float, cv: float, rate_per_s: float) -> Floats:

@@ -47,6 +47,7 @@ _SHARES: Final = (0.05, 0.25)
 _LONG_S: Final = 0.08
 _LONG_MAX: Final = 60_000
 _LIGHT_MESSAGES: Final = 120_000
+_TURNS: Final = 5
 #: A single message that takes longer than this waits for a block, or for something like it.
 _SLOW_MS: Final = 60.0
 
@@ -138,7 +139,7 @@ class _Taking:
         varied = variation(long)
         capacity = 1e6 / found.value
         lights = self._lights(capacity)
-        queue = fit(found.value, lights, None if varied is None else varied.value)
+        queue = fit(found.value, lights, _ends(varied))
         estimates = [*base.values(), *_bursts(first, base), found]
         estimates += [varied] if varied is not None else []
         estimates += _answers(first, "acknowledgement", base)
@@ -182,12 +183,15 @@ class _Taking:
             )
 
     def _lights(self, capacity: float) -> list[Light]:
-        """Random arrivals at light loads, in turn, twice, so that drift does not look like load."""
+        """Random arrivals at light loads, in turn, so that drift does not look like load.
+
+        Quantiles are medians over the turns: one disturbance from outside does not make them.
+        """
         probe: Probe | None = None
-        for seed in range(2):
+        for seed in range(_TURNS):
             for share in _SHARES:
                 rate = share * capacity
-                seconds = float(np.clip(_LIGHT_MESSAGES / 2 / rate, 0.4, 2.0))
+                seconds = float(np.clip(_LIGHT_MESSAGES / _TURNS / rate, 0.25, 1.2))
                 part = poisson(rate, seconds, seed + 1)
                 probe = part if probe is None else probe.then(part, max(0.3, seconds / 4))
         assert probe is not None
@@ -196,7 +200,7 @@ class _Taking:
         for share in _SHARES:
             rate = share * capacity
             parts = [p for p in probe.loads if math.isclose(p.rate_per_s, rate)]
-            delays = np.concatenate([probe.load_delays(p, play.first_ns) for p in parts])
+            delays = [probe.load_delays(p, play.first_ns) for p in parts]
             found.append(_light(delays, rate, share))
         return found
 
@@ -274,8 +278,8 @@ class _Taking:
             notes.append(f"a play used {share:.0%} of the capacity on average, more than the rule")
         if self._late_ms > self._rig.options.lateness_p99_ms:
             notes.append(
-                f"the generator was {self._late_ms:.3g} ms late at p99: something else was using "
-                "this machine; calibrate again when it is quiet"
+                f"INVALID: the generator was {self._late_ms:.3g} ms late at p99; something else was "
+                "using this machine, and its noise is in these numbers"
             )
         server = self._rig.server
         return Calibration(
@@ -329,9 +333,16 @@ def _answers(first: _Play, name: str, base: dict[str, Estimate]) -> list[Estimat
     return [Estimate(f"{name}_p50", e.value, e.low, e.high, "ms", e.n, what)]
 
 
-def _light(delays_ns: Floats, rate: float, share: float) -> Light:
-    known = KaplanMeier(delays_ns, np.isfinite(delays_ns))
-    p50, p99 = known.interval(0.5), known.interval(0.99)
-    low, high = (None if x is None else x / 1e6 for x in (p99.low, p99.high))
-    n = len(delays_ns)
-    return Light(rate, share, p50.value / 1e6, p99.value / 1e6, low, high, n)
+def _light(turns: list[Floats], rate: float, share: float) -> Light:
+    """Medians over turns; the interval of p99 is that of all delays together."""
+    p50, p99 = (float(np.median([np.quantile(t, q) for t in turns])) / 1e6 for q in (0.5, 0.99))
+    delays = np.concatenate(turns)
+    ends = KaplanMeier(delays, np.isfinite(delays)).interval(0.99)
+    low, high = (None if x is None else x / 1e6 for x in (ends.low, ends.high))
+    return Light(rate, share, p50, p99, low, high, len(delays))
+
+
+def _ends(varied: Estimate | None) -> tuple[float, float] | None:
+    if varied is None:
+        return None
+    return varied.low or varied.value, varied.high or varied.value
