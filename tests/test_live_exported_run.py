@@ -1,0 +1,44 @@
+"""A whole run, told to Prometheus while it goes on and to a collector afterwards."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from collecting import at, collector, said, scrape
+from live_command import Command
+from surgetank.live.export.traces import sampled, traceparent
+from surgetank.trace import Trace
+
+pytestmark = pytest.mark.live
+
+
+def test_a_run_is_exported(tmp_path: Path) -> None:
+    """Scraped in its middle; the spans are those of the messages that carried the headers."""
+    options = ["--prometheus", "0", "--otel-sample", "0.1", "--otel-endpoint"]
+    with collector() as got:
+        command = Command(tmp_path, "memory:", *options, got.url, seconds=4.0)
+        command.in_the_middle()
+        url = re.search(r"http://127\.0\.0\.1:\d+/metrics", "".join(command.said))
+        assert url is not None
+        samples = scrape(url[0])
+        code, out, errors = command.end()
+    of = {"target": "memory:", "scenario": "small"}
+    assert samples[at("surgetank_due_total", **of)] > 100
+    assert samples[at("surgetank_delivered_total", **of)] > 100
+    assert samples[at("surgetank_running", **of)] == 1
+    assert code in (0, 3), out + errors
+    trace = Trace.load(command.out)
+    live, messages = trace.stats["live"], trace["messages"]
+    numbers = sampled(live["run"], messages.height, 0.1).tolist()
+    published = [span for span in got.spans if span.name.startswith("publish")]
+    assert [said(span)["surgetank.number"] for span in published] == numbers
+    for span, number in zip(published, numbers, strict=True):
+        _, trace_id, span_id, _ = traceparent(live["run"], number).split("-")
+        assert (span.trace_id.hex(), span.span_id.hex()) == (trace_id, span_id)
+        due = live["start_unix_ns"] + messages["created_ns"][number]
+        assert span.start_time_unix_nano == due
+    assert f"Sent {len(got.spans)} spans" in errors
+    assert len(got.spans) == 2 * len(numbers), "all were delivered"
