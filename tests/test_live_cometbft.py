@@ -148,7 +148,6 @@ def test_two_killed_it_halts_and_goes_on_after_the_restart(rig: Rig) -> None:
 
     async def read_back() -> set[int | None]:
         await target.open()
-        target._since_height = max(0, halted - 5)
         found = {decode(played.run, payload) async for payload in target.stored()}
         await target.close()
         return found

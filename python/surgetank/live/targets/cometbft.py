@@ -165,8 +165,10 @@ class CometBFT(Batched):
             await asyncio.sleep(0.1)
 
     async def stored(self) -> AsyncIterator[bytes]:
-        """Payloads of all blocks since this object was opened."""
-        for height in range(self._since_height + 1, await self._latest() + 1):
+        """Payloads of all blocks that the first node that answers still has."""
+        status = await self._ask("status")
+        first = int(status["sync_info"]["earliest_block_height"])
+        for height in range(max(1, first), int(status["sync_info"]["latest_block_height"]) + 1):
             for payload in await self._payloads(height):
                 yield payload
 
