@@ -43,8 +43,11 @@ def reading(seconds: float, *, rate: float = 1_000.0, stalled_from: float = 9e9)
 
 
 def recorded(until_s: float = 10.0, **how: float) -> list[Snapshot]:
-    """Four readings a second, the first before the run."""
-    return [reading(-0.25 + 0.25 * k, **how) for k in range(int(until_s * 4) + 2)]
+    """Four readings a second."""
+    return [reading(0.25 * k, **how) for k in range(int(until_s * 4) + 1)]
+
+
+PREPARING = [reading(-1.0)] * 3
 
 
 def rendered(readings: Sequence[Snapshot], width: int = 120) -> str:
@@ -60,8 +63,10 @@ def test_rates_are_differences_over_a_second() -> None:
     readings = recorded(8.0, stalled_from=5.0)
     assert per_s(readings, "due") == pytest.approx(1_000)
     assert per_s(readings, "delivered") == pytest.approx(0)
-    assert per_s(readings[:22], "delivered") == pytest.approx(1_000)
+    assert per_s(readings[:21], "delivered") == pytest.approx(1_000)
     assert per_s(readings[:1], "due") is None
+    assert per_s(readings[1:3], "due") == pytest.approx(1_000), "from the start where that is near"
+    assert per_s(readings[20:22], "due") == pytest.approx(1_000), "but not where it is far"
 
 
 def test_sparkline_keeps_peaks() -> None:
@@ -114,7 +119,7 @@ def test_a_line_a_second_without_a_terminal() -> None:
     """Whatever the readings' rate; once while preparing, and the last one."""
     console = Console(file=io.StringIO(), width=80)
     with LiveWatch(console, hidden=False) as watch:
-        assert all(watch(seen) for seen in recorded(10.0, stalled_from=5.0))
+        assert all(watch(seen) for seen in PREPARING + recorded(10.0, stalled_from=5.0))
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
     assert lines[0] == "calm → nats: · preparing"
@@ -128,7 +133,7 @@ def test_another_run_begins_anew() -> None:
     """A search shows many runs through one watch."""
     console = Console(file=io.StringIO(), width=80)
     watch = LiveWatch(console, hidden=False)
-    for seen in [*recorded(3.0), *recorded(3.0, rate=10.0)]:
+    for seen in [*PREPARING, *recorded(3.0), *PREPARING, *recorded(3.0, rate=10.0)]:
         watch(seen)
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue().count("preparing") == 2

@@ -37,8 +37,11 @@ def per_s(readings: Sequence[Snapshot], count: str, at: int = -1) -> float | Non
     end_s = last.seconds - WINDOW_S
     before = bisect_right(readings, end_s, hi=place, key=lambda reading: reading.seconds)
     first = readings[max(before - 1, 0)]
-    seconds = last.seconds - first.seconds
-    return (getattr(last, count) - getattr(first, count)) / seconds if seconds > 0 else None
+    seconds, counted = first.seconds, getattr(first, count)
+    if before == 0 and end_s < 0:
+        seconds, counted = 0.0, 0  # The run itself is not a second old.
+    passed = last.seconds - seconds
+    return (getattr(last, count) - counted) / passed if passed > 0 else None
 
 
 def sparkline(values: Sequence[float], width: int = SPARK) -> str:
@@ -187,8 +190,10 @@ class LiveWatch:
         """Shows a reading; False asks the run to stop."""
         if self._readings and seen.seconds < self._readings[-1].seconds:
             # Another run through the same watch.
-            self._readings.clear()
             self._said_s = -math.inf
+            self._readings.clear()
+        elif self._readings and self._readings[-1].seconds < 0:
+            self._readings.clear()  # Preparing is no part of the curves.
         self._readings.append(seen)
         if self._live is not None:
             self._live.update(view(list(self._readings)), refresh=True)

@@ -145,9 +145,10 @@ class Trace:
 
     @property
     def orders(self) -> bool:
-        """Whether anybody orders messages; with `consensus.kind = none` they only spread."""
+        """Whether anybody orders messages; with `consensus.kind = none` they only spread. A live
+        target delivers, and that is an order, whatever the scenario would simulate."""
         layer = self.scenario.get("layer") or {}
-        return bool((layer.get("consensus") or {}).get("kind") != "none")
+        return "live" in self.stats or bool((layer.get("consensus") or {}).get("kind") != "none")
 
     def delays(self) -> pl.DataFrame:
         """Client messages of the measured window with exact stage columns; `frames.delays`."""
