@@ -199,20 +199,35 @@ async def killed_in_mid_flow(server: Server, where: Where) -> tuple[list[int], l
     sent = Heard()
     async with opened(where, prepare=True) as publisher:
         before = server.pids
-        sending = asyncio.create_task(flow(publisher, 1000, sent, per_s=2000.0))
+        killed = asyncio.Event()
+        sending = asyncio.create_task(_past(publisher, killed, sent))
         assert await until(lambda: len(sent.yes) >= 200)
         await asyncio.to_thread(server.kill)
         assert server.pids == [0]
-        await sending
+        killed.set()
+        count = await sending
         assert sent.cut, "nothing was in flight or sent after the kill"
-        assert len(sent.yes) + len(sent.cut) + len(sent.no) == 1000
+        assert len(sent.yes) + len(sent.cut) + len(sent.no) == count
         acknowledged = sorted(sent.yes)
         await asyncio.to_thread(server.restart)
         assert server.pids != before
         stored = await kept(publisher)
         # The same objects go on where they were.
-        assert await until_accepted(publisher, 2000)
+        assert await until_accepted(publisher, count)
     return acknowledged, stored
+
+
+async def _past(target: Target, killed: asyncio.Event, sink: Heard) -> int:
+    """Messages at a low rate, however long the kill takes, and two hundred more; how many."""
+    waiting: list[asyncio.Task[None]] = []
+    count, more = 0, 200
+    while more > 0 and count < 20_000:
+        waiting += send(target, range(count, count + 5), sink)
+        await asyncio.sleep(5 / 2000)
+        count, more = count + 5, more - 5 if killed.is_set() else more
+    assert await until(lambda: sink.answered >= count)
+    await asyncio.gather(*waiting)
+    return count
 
 
 async def until_accepted(target: Target, first: int, tries: int = 400) -> bool:

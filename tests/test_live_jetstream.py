@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 
 import brokers
 from brokers import RUN, Heard, do, flow, kept, killed_in_mid_flow, named, opened, started, until
+from surgetank.live import Options, Rig, Schedule, Snapshot
+from surgetank.live.recording import STATES
 from surgetank.live.server import Server
 from surgetank.live.servers.nats import NatsServer
 from surgetank.live.target import Disconnected, Outgoing, Refused, TargetError, Where
@@ -262,3 +265,29 @@ def test_positions_in_reply_subjects() -> None:
         "$JS.ACK.hub.acc.s.c.1.20.3.1700000000000000000.5.x",
     ):
         assert (sequence_of(reply), pending_of(reply)) == (20, 5)
+
+
+def test_a_whole_run_with_a_kill_says_what_became_of_each_message() -> None:
+    """The server is killed in mid-run and comes back; what it had acknowledged is delivered."""
+    killed: list[int] = []
+
+    with Rig("jetstream:", Options(inflight_max=10_000)) as rig:
+
+        def watch(seen: Snapshot) -> bool:
+            if seen.sent >= 300 and not killed:
+                assert rig.server is not None
+                killed.append(seen.sent)
+                rig.server.kill()
+                time.sleep(0.2)
+                rig.server.restart()
+            return True
+
+        schedule = Schedule.plain(np.arange(900, dtype=np.int64) * 2_500_000, drain_s=5.0)
+        played = rig.play(schedule, watch=watch)
+    assert killed and played.complete
+    states = [STATES[s] for s in played.sending.state.tolist()]
+    assert {"acknowledged", "disconnected"} <= set(states) <= {*STATES[2:5]}
+    assert states[-1] == "acknowledged"  # connected again by itself
+    delivered = set(np.flatnonzero(played.first_ns() >= 0).tolist())
+    assert {n for n, state in enumerate(states) if state == "acknowledged"} <= delivered
+    assert played.version.startswith("nats-server v")

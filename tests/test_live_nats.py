@@ -175,7 +175,7 @@ def test_a_kill_in_mid_flow_is_told_and_survived(server: Server) -> None:
             opened(where) as subscriber,
             brokers.listening(subscriber, received),
         ):
-            sending = asyncio.create_task(flow(publisher, 600, sent, per_s=1000))
+            sending = asyncio.create_task(flow(publisher, 600, sent, per_s=300))
             assert await until(lambda: len(sent.yes) >= 100)
             await asyncio.to_thread(server.kill)
             await asyncio.sleep(0.05)
