@@ -11,7 +11,8 @@ A NATS server of our own is stopped (SIGSTOP) for a while in the middle of a run
 - closed loop, corrected: the second client's numbers with those filled in that it did not send, by
   HdrHistogram's rule for an expected interval.
 
-`--pictures` draws docs/pictures/coordinated-omission.svg and coordinated-omission-time.svg.
+`--pictures` draws docs/pictures/coordinated-omission.svg and coordinated-omission-time.svg and puts
+the table into docs/coordinated-omission.md; not where the generator itself was late.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import asyncio
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -42,7 +44,7 @@ from surgetank.live.pace import Timer
 from surgetank.report.alone import alone
 from surgetank.report.plane import Plane, Scale
 
-PICTURES: Final = Path(__file__).resolve().parents[1] / "docs/pictures"
+DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
 QUANTILES: Final = (0.5, 0.99, 0.999, 1.0)
 NAMES: Final = ("open loop", "closed loop", "closed loop, corrected")
 
@@ -260,12 +262,21 @@ def main() -> None:
     else:
         print(f"{told}; the generator itself late by {late_ms:.2f} ms at p99\n\n{table(rows)}")
         print(f"\n{machine()}")
+    if late_ms > Options().lateness_p99_ms:
+        raise SystemExit("INVALID: this machine had other work, and the schedule was not kept")
     if asked.pictures:
-        for name, drawn in (
-            ("", by_quantile(seen, told)),
-            ("-time", by_time(seen, told)),
-        ):
-            (PICTURES / f"coordinated-omission{name}.svg").write_text(drawn, encoding="utf-8")
+        publish(seen, rows, told)
+
+
+def publish(seen: dict[str, Seen], rows: list[Row], told: str) -> None:
+    """Into the documents."""
+    for name, drawn in (("", by_quantile(seen, told)), ("-time", by_time(seen, told))):
+        picture = DOCS / f"pictures/coordinated-omission{name}.svg"
+        picture.write_text(drawn, encoding="utf-8")
+    page = DOCS / "coordinated-omission.md"
+    old = re.compile(r"^\| client \|.*?(?=\n\n)", re.M | re.S)
+    text = old.sub(table(rows), page.read_text(encoding="utf-8"), count=1)
+    page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
