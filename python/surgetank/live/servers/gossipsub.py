@@ -100,6 +100,11 @@ class Mesh(Server):
         try:
             for process in self._processes:
                 process.start()
+            # Dialled when all listen: py-libp2p is slow to try again.
+            for node in range(self.nodes):
+                self._wait(node, 0)
+            for address in self.control:
+                ask(address, "DIAL -")
             for node in range(self.nodes):
                 self._wait(node, self._degree(node))
         except BaseException:
@@ -124,6 +129,8 @@ class Mesh(Server):
         """It has forgotten its topics: `Gossipsub.receive` has it join again."""
         self._write_plan(node, [b for a, b in self.links() if a == node])
         self._processes[node].start()
+        self._wait(node, 0)
+        ask(self.control[node], "DIAL -")
         self._wait(node, 1)
 
     def pause(self, node: int = 0) -> None:

@@ -1,13 +1,13 @@
 """One node of a gossipsub mesh: py-libp2p under trio, in a process of its own.
 
 It imports nothing of surgetank, so that it starts faster. It is spoken to over loopback, one line
-first: `PUB topic`, `SUB topic`, `JOIN topic`, `LEAVE topic` or `STAT topic`.
+first: `PUB topic`, `SUB topic`, `JOIN topic`, `LEAVE topic`, `STAT topic` or `DIAL -`.
 
 - `PUB`: then payloads, each behind its length in 4 bytes. For each the node answers `A` (handed to
   its router) or `R` (it raised) and the payload's number (8 bytes as they are in the payload).
 - `SUB`: the node sends each message of another node when it has first received it: length of the
   payload in 4 bytes, `time.monotonic_ns()` in 8, payload.
-- `JOIN`, `LEAVE`, `STAT`: answered by a line of JSON.
+- `JOIN`, `LEAVE`, `STAT`, `DIAL` (connect to the peers of the plan): answered by a line of JSON.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from multiaddr import Multiaddr
 __all__ = ["Node", "key_of", "main"]
 
 _RETRY_S: Final = 0.5
+_DIAL_S: Final = 20.0
 _QUEUED_MAX: Final = 100_000
 _LINE_MAX: Final = 1_024
 _PAYLOAD_MAX: Final = 1 << 20
@@ -77,6 +78,7 @@ class Node:
         )
         self._pubsub = Pubsub(self._host, self._router)
         self._topics: dict[str, _Topic] = {}
+        self._dialled = False
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -89,8 +91,6 @@ class Node:
         ):
             self._nursery = nursery
             await self._pubsub.wait_until_ready()
-            for peer in self._plan["peers"]:
-                nursery.start_soon(self._keep, PeerInfo(_id(peer), [Multiaddr(peer["address"])]))
             await trio.serve_tcp(self._serve, self._plan["control"], host="127.0.0.1")
 
     async def _keep(self, peer: PeerInfo) -> None:
@@ -100,7 +100,7 @@ class Node:
                 # The peer may have told us other addresses; those would go round a proxy.
                 self._host.get_peerstore().clear_addrs(peer.peer_id)
                 try:
-                    with trio.move_on_after(5):
+                    with trio.move_on_after(_DIAL_S):
                         await self._host.connect(peer)
                 except Exception as error:  # it is down; whatever the library raises then
                     logging.info("no %s: %r", peer.peer_id, error)
@@ -114,7 +114,12 @@ class Node:
             elif word == "SUB":
                 await self._tell(topic, stream)
             else:
-                if word == "JOIN" and topic not in self._topics:
+                if word == "DIAL" and not self._dialled:
+                    self._dialled = True
+                    for peer in self._plan["peers"]:
+                        at = PeerInfo(_id(peer), [Multiaddr(peer["address"])])
+                        self._nursery.start_soon(self._keep, at)
+                elif word == "JOIN" and topic not in self._topics:
                     self._topics[topic] = _Topic()
                     self._nursery.start_soon(self._read, topic, self._topics[topic])
                 elif word == "LEAVE" and topic in self._topics:
