@@ -126,7 +126,7 @@ def search_command(
     try:
         with (
             executor_of(dask) as executor,
-            _live_work(target, cooldown, own_system, rate_max, lateness_max) as live,
+            _live_work(target, chosen, cooldown, own_system, rate_max, lateness_max) as live,
             SearchWatch(err, hidden=quiet or as_json) as watch,
         ):
             if live is not None and not (quiet or as_json):
@@ -159,14 +159,19 @@ def search_command(
 
 @contextmanager
 def _live_work(
-    target: str | None, cooldown: float, own_system: bool, rate_max: float, lateness_max: float
+    target: str | None,
+    scenario: Scenario,
+    cooldown: float,
+    own_system: bool,
+    rate_max: float,
+    lateness_max: float,
 ) -> Iterator[LiveWork | None]:
     """The target, up for as long as the search goes on; None without one."""
     if target is None:
         yield None
         return
     options = Options(own_system=own_system, rate_max_per_s=rate_max, lateness_p99_ms=lateness_max)
-    with Rig(target, options) as rig:
+    with Rig(target, options, faults=scenario.faults) as rig:
         yield LiveWork(rig, cooldown_s=cooldown)
 
 
