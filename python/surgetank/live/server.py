@@ -7,6 +7,7 @@ touches nothing that it did not start.
 from __future__ import annotations
 
 import abc
+import contextlib
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import ClassVar
 
 from surgetank.live.target import Where
 
-__all__ = ["Server", "free_port"]
+__all__ = ["Server", "free_port", "free_ports"]
 
 
 class Server(abc.ABC):
@@ -79,3 +80,12 @@ def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def free_ports(n: int) -> list[int]:
+    """`n` different loopback ports that nobody uses now."""
+    with contextlib.ExitStack() as held:
+        found = [held.enter_context(socket.socket()) for _ in range(n)]
+        for each in found:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in found]

@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from surgetank.live.server import Server, free_port
+from surgetank.live.server import Server, free_ports
 from surgetank.live.servers.process import Process, wait_until
 from surgetank.live.target import TargetError, Where
 
@@ -101,7 +101,7 @@ class Localnet(Server):
                     self._changes |= dict.fromkeys(places, write(text))
                 except ValueError as error:
                     raise _wrong(option, text, error) from None
-        ports = _ports(2 * self.validators)
+        ports = free_ports(2 * self.validators)
         self.rpc: list[Address] = [("127.0.0.1", port) for port in ports[: self.validators]]
         """Where clients talk to each node."""
         self._peer: list[Address] = [("127.0.0.1", port) for port in ports[self.validators :]]
@@ -294,14 +294,6 @@ def _option(options: Mapping[str, str], key: str, default: int, least: int, most
 
 def _wrong(option: str, text: str, want: ValueError) -> TargetError:
     return TargetError(f"{text} is not {want}", place=f"cometbft: option {option}")
-
-
-def _ports(n: int) -> list[int]:
-    """`n` different free ports."""
-    found: set[int] = set()
-    while len(found) < n:
-        found.add(free_port())
-    return sorted(found)
 
 
 def _node_id(binary: Path, home: Path) -> str:

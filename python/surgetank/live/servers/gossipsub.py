@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from surgetank.live.server import Server, free_port
+from surgetank.live.server import Server, free_ports
 from surgetank.live.servers.process import Process, wait_until
 from surgetank.live.target import TargetError, Where
 
@@ -67,7 +67,7 @@ class Mesh(Server):
             raise _wrong("links", str(links), f"cannot be had by each of {n} nodes")
         self.graph = regular_graph(n, links, self._chosen["seed"])
         """Pairs (a, b) with a < b; a dials b."""
-        ports = [free_port() for _ in range(2 * n)]
+        ports = free_ports(2 * n)
         self.control: list[Address] = [("127.0.0.1", port) for port in ports[:n]]
         self._peer: list[Address] = [("127.0.0.1", port) for port in ports[n:]]
         self._key = secrets.token_hex(8)
@@ -193,7 +193,10 @@ def ask(address: Address, line: str) -> dict[str, Any]:
             said = answer.readline()
     if not said:
         raise ConnectionResetError("no answer")
-    found: dict[str, Any] = json.loads(said)
+    try:
+        found: dict[str, Any] = json.loads(said)
+    except ValueError:
+        raise ConnectionResetError("something else listens there") from None
     return found
 
 
