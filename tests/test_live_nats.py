@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import brokers
 from brokers import RUN, Heard, do, flow, named, opened, started, until, until_accepted
+from surgetank.live.registry import parse
 from surgetank.live.server import Server
 from surgetank.live.servers.nats import NatsServer
 from surgetank.live.target import Disconnected, Outgoing, TargetError, Where
@@ -219,6 +220,12 @@ def test_wrong_options_and_names_are_said() -> None:
     ):
         with pytest.raises(TargetError, match=words):
             Nats(Where("nats", "127.0.0.1", 1, name, options))
+
+
+def test_a_host_alone_means_the_usual_port() -> None:
+    where = parse("nats://127.0.0.1/mine?ack=pong")
+    assert (where.port, where.name, where.addresses) == (4222, "mine", (("127.0.0.1", 4222),))
+    assert parse("nats:").port == 0
 
 
 def test_nobody_there_is_one_clear_error() -> None:

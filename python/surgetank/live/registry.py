@@ -49,6 +49,16 @@ SCHEMES: Final[dict[str, tuple[str, str | None]]] = {
     ),
 }
 
+#: Where servers listen if the URL names a host and no port.
+_PORTS: Final = {
+    "nats": 4222,
+    "jetstream": 4222,
+    "redis": 6379,
+    "rabbitmq": 5672,
+    "kafka": 9092,
+    "cometbft": 26657,
+}
+
 
 def parse(url: str) -> Where:
     """The parts of a target's URL.
@@ -71,7 +81,8 @@ def parse(url: str) -> Where:
         return Where(f"{scheme}:{name}", host, number, options.pop("name", ""), options, at)
     parts = urlsplit(url)
     try:
-        host, number = parts.hostname or "", parts.port or 0
+        host = parts.hostname or ""
+        number = parts.port or (_PORTS.get(scheme, 0) if host else 0)
     except ValueError as error:
         raise SurgetankError(str(error), place=url, mend="Give host:port") from None
     options = dict(parse_qsl(parts.query, keep_blank_values=True))

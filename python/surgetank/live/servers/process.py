@@ -1,9 +1,10 @@
 """Keeping a server's process: in a session of its own, ended by its id, gone when we are gone.
 
 Whatever is started here gets SIGKILL when the process that started it dies, however that happens
-(Linux's parent-death signal). It is bound to the starting *thread*, so all starts happen on one
-thread that lives as long as the interpreter. It reaches the process itself, not its children: give
-an `argv` that becomes the server, not a script that waits for it.
+(Linux's parent-death signal; elsewhere only `atexit` ends it). The signal is bound to the starting
+*thread*, so all starts happen on one thread that lives as long as the interpreter. It reaches the
+process itself, not its children: give an `argv` that becomes the server, not a script that waits
+for it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import ctypes
 import os
 import signal
 import subprocess
+import sys
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -76,7 +78,8 @@ class Process:
         parent = os.getpid()
 
         def bind_to_parent() -> None:
-            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if sys.platform == "linux":
+                _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             if os.getppid() != parent:
                 os._exit(127)  # The parent died before the signal was set.
 

@@ -107,9 +107,8 @@ class Connection:
             if sent == len(data):
                 return None
         elif not control and self.pending_bytes + len(data) > self._pending_max:
-            return (
-                f"no room: {self.pending_bytes >> 20} MiB wait for a server that reads too slowly"
-            )
+            # The same words each time: reasons are counted.
+            return f"no room: {self._pending_max >> 20} MiB wait for a server that reads too slowly"
         self._queue.append((memoryview(data)[sent:], numbers))
         self.pending_bytes += len(data) - sent
         if not self._writing:
