@@ -11,6 +11,7 @@ from typing import Any, Literal
 from surgetank.calibrate.estimate import Estimate
 from surgetank.calibrate.queueing import Light
 from surgetank.errors import SurgetankError
+from surgetank.live import Options
 from surgetank.measure.measured import plain
 from surgetank.scenario import Scenario
 from surgetank.scenario.text import toml
@@ -36,6 +37,12 @@ class Calibration:
     """What a reader must know."""
     fit: Mapping[str, float] = field(default_factory=dict)
     """What was fitted, and how well it fits."""
+
+    def late_ms_max(self, options: Options) -> float:
+        """How late a generator may be: as the options say, or a twentieth of the base delay; a
+        chain that keeps all cores busy makes it later than a broker's delays would bear."""
+        base = self.estimate("base_delay_p50")
+        return max(options.lateness_p99_ms, 0.0 if base is None else base.value / 20)
 
     @property
     def invalid(self) -> str:

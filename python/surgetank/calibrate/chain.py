@@ -26,7 +26,7 @@ from surgetank.measure import measure
 from surgetank.scenario import Scenario
 from surgetank.simulate import simulate
 
-__all__ = ["Chain", "Heard", "fitted", "fullest", "heard", "interval", "per_message"]
+__all__ = ["Chain", "Heard", "fitted", "fullest", "heard", "in_full_us", "interval", "per_message"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -104,6 +104,17 @@ def fullest(blocks: Heard) -> tuple[int, bool]:
     full = blocks.messages >= 0.98 * most
     pairs = full[:-1] & full[1:] & (np.diff(blocks.height) == 1)
     return most, bool(pairs.any()) and most > 50
+
+
+def in_full_us(blocks: Heard, interval_ms: float) -> float:
+    """What each message adds to the interval after a full block, µs; at least nothing."""
+    most = int(blocks.messages.max())
+    full = blocks.messages >= 0.98 * most
+    after = full[:-1] & (np.diff(blocks.height) == 1)
+    spans = np.diff(blocks.time_ns)[after]
+    if not len(spans):
+        return 0.0
+    return max(0.0, (float(np.median(spans)) / 1e6 - interval_ms) * 1e3 / most)
 
 
 @dataclass(frozen=True)

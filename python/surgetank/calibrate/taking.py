@@ -48,6 +48,9 @@ _LONG_S: Final = 0.08
 _LONG_MAX: Final = 60_000
 _LIGHT_MESSAGES: Final = 120_000
 _TURNS: Final = 5
+#: Trains of a chain last about so many delays of a single message.
+_BLOCKS: Final = 5.0
+_LONGER_MAX: Final = 3
 #: A single message that takes longer than this waits for a block, or for something like it.
 _SLOW_MS: Final = 60.0
 
@@ -217,14 +220,24 @@ class _Taking:
             singles(150, gap_s).then(trains(sizes, rest), 3 * delay_s),
             "single messages and trains for a chain",
         )
-        slope = chains.per_message(early.probe.arrived(early.first_ns))
-        # Theil and Sen's slope between short trains is mostly blocks' rhythm: take its upper side.
+        trains_seen = early.probe.arrived(early.first_ns)
+        slope = chains.per_message(trains_seen)
+        # The slope between short trains is mostly the rhythm of blocks: take its upper side.
         step_us = max(50.0, slope.high if slope and slope.high else bound_us)
-        size = int(np.clip(max(2.0, 3 * delay_s) * 1e6 / step_us, 300, 20_000))
-        sizes = [size // 4, size, size // 2, size, size // 4, size // 2, size]
-        rest = [max(3 * delay_s, 1.1 * n * step_us / 1e6 / LOAD_SHARE_MAX) for n in sizes]
-        late = self._play(trains(sizes, rest), f"trains of up to {size:,}")
-        found = chains.per_message(late.probe.arrived(late.first_ns))
+        late = early
+        for _ in range(_LONGER_MAX):
+            size = int(np.clip(_BLOCKS * delay_s * 1e6 / step_us, 300, 30_000))
+            sizes = [size // 2, size, size // 4, size, size // 2, size]
+            rest = [max(3 * delay_s, 1.1 * n * step_us / 1e6 / LOAD_SHARE_MAX) for n in sizes]
+            late = self._play(trains(sizes, rest), f"trains of up to {size:,}")
+            longest = late.probe.arrived(late.first_ns, size)
+            self._some(longest, size)
+            trains_seen += late.probe.arrived(late.first_ns)
+            took_s = float(np.median([t.last_ns for t in longest])) / 1e9
+            step_us = max(5.0, (took_s - delay_s / 2) * 1e6 / size)
+            if took_s > _BLOCKS * delay_s / 2 or size == 30_000:
+                break
+        found = chains.per_message(trains_seen)
         if found is None or found.value <= 0:
             raise SurgetankError(
                 "longer trains did not take longer: the time per message cannot be told",
@@ -242,12 +255,14 @@ class _Taking:
         every = chains.interval(chains.heard(early.first_ns[part], early.height[part]))
         interval_ms = every.value if every else 2 * base["p50"].value
         checked = service(late.answered(), "validation", "dispersion of the answers to trains")
-        most, limited = chains.fullest(chains.heard(late.first_ns, late.height))
+        blocks = chains.heard(late.first_ns, late.height)
+        most, limited = chains.fullest(blocks)
+        each_us = chains.in_full_us(blocks, interval_ms) if limited else found.value
         asked = chains.Chain(
             nodes=max(1, late.played.nodes),
             interval_ms=interval_ms,
             delay_p50_ms=base["p50"].value,
-            service_us=found.value,
+            service_us=each_us,
             validation_us=min(found.value, checked.value) if checked else found.value / 10,
             block_messages_max=most if limited else 100_000,
             gap_s=gap_s,
@@ -276,10 +291,11 @@ class _Taking:
         notes = []
         if share > LOAD_SHARE_MAX:
             notes.append(f"a play used {share:.0%} of the capacity on average, more than the rule")
-        if self._late_ms > self._rig.options.lateness_p99_ms:
+        base = next(e.value for e in estimates if e.name == "base_delay_p50")
+        if self._late_ms > max(self._rig.options.lateness_p99_ms, base / 20):
             notes.append(
-                f"INVALID: the generator was {self._late_ms:.3g} ms late at p99; something else was "
-                "using this machine, and its noise is in these numbers"
+                f"INVALID: the generator was {self._late_ms:.3g} ms late at p99; something else "
+                "used this machine, and its noise is in these numbers"
             )
         server = self._rig.server
         return Calibration(

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import sys
 
-from surgetank.cli import comparing, crashes, frontiers, journals, runs, scenarios, searches
+from surgetank.cli import (
+    calibrations,
+    comparing,
+    crashes,
+    frontiers,
+    journals,
+    runs,
+    scenarios,
+    searches,
+)
 from surgetank.cli.app import app, err
 from surgetank.errors import SurgetankError
 
 __all__ = [
     "app",
+    "calibrations",
     "comparing",
     "crashes",
     "frontiers",
@@ -26,6 +36,7 @@ _ORDER = [
     "run",
     "search",
     "frontier",
+    "calibrate",
     "report",
     "compare",
     "crash",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -43,7 +44,7 @@ Work = Callable[[Task], Outcome]
 _LADDER: Final = (0.25, 0.5, 0.7, 0.85, 1.0, 1.15, 1.3, 1.6, 2.0)
 _HALF_RUNS: Final = 3
 _UNLOADED_SHARE: Final = 0.05
-_UNLOADED_RUNS: Final = 3
+_UNLOADED_RUNS: Final = 2
 _UNLOADED_MESSAGES: Final = 4_000
 _MESSAGES_MAX: Final = 200_000
 _SIMULATED_MAX: Final = 60_000
@@ -71,6 +72,7 @@ def compare(
     chain = calibration.kind == "chain"
     length = seconds or (12.0 if chain else 3.0)
     live = work or LiveWork(rig, cooldown_s=cooldown_s)
+    rig.options = replace(rig.options, lateness_p99_ms=calibration.late_ms_max(rig.options))
     return _Comparison(calibration, live, length, degradation, told or (lambda _: None)).all()
 
 
@@ -130,7 +132,7 @@ class _Comparison:
     def _at(self, rate: float, messages: int, *, unloaded: bool = False) -> Scenario:
         least = 0.4 if self._of.kind == "broker" else self._length
         wanted = max(self._length, _UNLOADED_MESSAGES / rate) if unloaded else self._length
-        seconds = max(least, min(wanted, 2 * self._length, messages / rate))
+        seconds = max(least, min(wanted, 1.7 * self._length, messages / rate))
         return self._of.scenario.with_values(
             {
                 "flow.arrivals": {"kind": "poisson", "rate_per_s": rate},
@@ -177,8 +179,8 @@ class _Comparison:
         ends = (found.ci_low, found.ci_high)
         return (
             Claim("capacity", "1/s", estimate, *ends, capacity, low, high, CAPACITY_OFF_MAX, why),
-            _at_half("p99", half.predicted.p99_ms, usable and usable.p99_ms),
-            _at_half("p50", half.predicted.p50_ms, usable and usable.p50_ms),
+            _at_half("p99", half.predicted.p99_ms, usable.p99_ms if usable else None),
+            _at_half("p50", half.predicted.p50_ms, usable.p50_ms if usable else None),
             Claim("knee", "1/s", knees[0], None, None, knees[1], None, None, None),
         )
 

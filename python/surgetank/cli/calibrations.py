@@ -1,0 +1,125 @@
+"""`surgetank calibrate`."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from surgetank.calibrate import Calibration, calibrate
+from surgetank.cli import aiming
+from surgetank.cli.app import app, err, finite
+from surgetank.cli.app import out as out_
+from surgetank.errors import SurgetankError
+from surgetank.live import Options, Rig
+from surgetank.predict import Prediction, compare
+from surgetank.report.prediction import prediction_svg, write_prediction
+from surgetank.scenario import load
+
+_EXAMPLES = """
+Examples:
+
+  surgetank calibrate --target nats:
+
+  surgetank calibrate --target redis: --out my-redis.toml --check
+
+  surgetank calibrate --target nats://127.0.0.1:4222 --scenario calm --json
+
+Exit codes: 0 calibrated (with --check: the prediction held) · 1 --check: it missed · 2 usage ·
+3 INVALID · 4 UNKNOWN.
+"""
+#: A calibration of minutes need not end because processes start slowly.
+_PATIENCE_S = 90.0
+_EXIT = {"HIT": 0, "MISS": 1, "UNKNOWN": 4}
+
+
+@app.command("calibrate", epilog=_EXAMPLES)
+def calibrate_command(
+    target: aiming.Target = None,
+    scenario: Annotated[
+        str | None, typer.Option(help="Whose flow, market and limits; else plain orders.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The scenario file to write.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Then predict loads, run them, compare.")
+    ] = False,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.5, help="--check: length of a live run.")
+    ] = None,
+    own_system: aiming.OwnSystem = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Measure a target at low load and write the scenario that behaves like it."""
+    if target is None:
+        raise SurgetankError("is missing", place="--target", mend="Give one, such as nats:")
+    slug = re.sub(r"[^\w.-]+", "-", target).strip("-")
+    file = out or Path(f"calibrated-{slug}.toml")
+    pages = [file.with_suffix(end) for end in (".html", ".svg", ".json")] if check else []
+    _free([file, *pages], force=force)
+    flow = None if scenario is None else load(scenario)
+
+    def told(text: str) -> None:
+        if not (quiet or as_json):
+            err.print(text, highlight=False, soft_wrap=True)
+
+    found: Prediction | None = None
+    with Rig(target, Options(own_system=own_system, patience_s=_PATIENCE_S)) as rig:
+        calibration = calibrate(rig, flow, name=file.stem, told=told)
+        calibration.write(file)
+        if check:
+            found = compare(rig, calibration, seconds=seconds, told=told)
+    if found is not None:
+        found.write(file.with_suffix(".json"))
+        file.with_suffix(".svg").write_text(prediction_svg(found), encoding="utf-8")
+        write_prediction(found, file.with_suffix(".html"))
+    _tell(calibration, found, file, as_json=as_json)
+    if calibration.invalid:
+        raise typer.Exit(3)
+    raise typer.Exit(0 if found is None else _EXIT[found.status])
+
+
+def _free(files: list[Path], *, force: bool) -> None:
+    there = next((f for f in files if f.exists()), None)
+    if there is not None and not force:
+        raise SurgetankError("is there already", place=str(there), mend="Give --out or --force")
+
+
+def _tell(c: Calibration, found: Prediction | None, file: Path, *, as_json: bool) -> None:
+    if as_json:
+        content = (c if found is None else found).to_dict() | {"out": str(file)}
+        sys.stdout.write(json.dumps(finite(content), allow_nan=False) + "\n")
+        return
+    table = Table(title=f"{c.target}: {c.version}", title_justify="left")
+    for name in ("estimate", "value", "95 % interval", "what it is"):
+        table.add_column(name, justify="right" if name in ("value", "95 % interval") else "left")
+    for e in c.estimates:
+        between = "" if e.low is None or e.high is None else f"{e.low:.4g} to {e.high:.4g}"
+        unit = "" if e.unit == "1" else f" {e.unit}"
+        table.add_row(e.name, f"{e.value:.4g}{unit}", between, e.what)
+    out_.print(table)
+    if found is not None:
+        _tell_claims(found)
+    for note in c.notes:
+        out_.print(note, soft_wrap=True, highlight=False)
+    out_.print(f"Written to {file}", soft_wrap=True, highlight=False)
+
+
+def _tell_claims(found: Prediction) -> None:
+    table = Table(title="Predicted and measured", title_justify="left")
+    for name in ("number", "predicted", "measured", "off", "result"):
+        table.add_column(name, justify="left" if name in ("number", "result") else "right")
+    for c in found.claims:
+        values = ["—" if x is None else f"{x:.4g} {c.unit}" for x in (c.predicted, c.measured)]
+        if c.why and c.measured is not None:
+            values[1] = f"≥ {values[1]}"
+        off = "—" if c.off is None else f"{c.off:+.0%}"
+        status = "told" if c.off_max is None else c.status
+        table.add_row(c.name, *values, off, f"{status} ({c.why})" if c.why else status)
+    out_.print(table)

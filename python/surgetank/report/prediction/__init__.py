@@ -1,0 +1,111 @@
+"""The page of a prediction: what the calibrated simulator said beside what the target did."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from surgetank.predict import Claim, Prediction, Row, Side
+from surgetank.report.prediction.figure import drawing, prediction_svg
+from surgetank.report.sheet import filled, save
+from surgetank.report.wording import milliseconds, number
+
+__all__ = ["prediction_svg", "render_prediction", "write_prediction"]
+
+_SIGNS = {"HIT": "PASS", "MISS": "FAIL", "UNKNOWN": "UNKNOWN"}
+
+
+def write_prediction(found: Prediction, path: str | Path) -> Path:
+    """Writes the page as one HTML file and returns its path.
+
+    Raises:
+        SurgetankError: the file cannot be written.
+    """
+    return save(render_prediction(found), path)
+
+
+def render_prediction(found: Prediction) -> str:
+    """The page as HTML text."""
+    return filled(
+        "prediction.html.j2",
+        found=found,
+        status=_SIGNS[found.status],
+        sentence=_sentence(found),
+        claims=[_claim(c) for c in found.claims],
+        rows=[_row(r, found) for r in found.rows],
+        estimates=[_estimate(e) for e in found.calibration.estimates],
+        lights=[
+            (number(x.rate_per_s), f"{x.share:.0%}", milliseconds(x.p50_ms), milliseconds(x.p99_ms))
+            for x in found.calibration.lights
+        ],
+        fit=[(name, f"{value:.4g}") for name, value in found.calibration.fit.items()],
+        drawing=drawing(found),
+        scenario=found.calibration.toml(),
+    )
+
+
+def _sentence(found: Prediction) -> str:
+    capacity = found.claims[0]
+    if capacity.predicted is None:
+        return "The simulator has no capacity to predict."
+    text = f"Predicted to carry {number(capacity.predicted)} messages/s"
+    if capacity.measured is None:
+        return f"{text}; the capacity could not be measured: {capacity.why}."
+    if capacity.why:
+        return f"{text}; it carried at least {number(capacity.measured)} ({capacity.why})."
+    return f"{text}; it carried {number(capacity.measured)} ({_percent(capacity.off)})."
+
+
+def _percent(off: float | None) -> str:
+    return "" if off is None else f"{off:+.0%} off".replace("-", "−")
+
+
+def _shown(value: float | None, unit: str) -> str:
+    if value is None or math.isnan(value):
+        return "not known"
+    return milliseconds(value) if unit == "ms" else f"{number(value)}/s"
+
+
+def _claim(c: Claim) -> dict[str, Any]:
+    between = ""
+    if c.measured_low is not None and c.measured_high is not None:
+        between = f"between {_shown(c.measured_low, c.unit)} and {_shown(c.measured_high, c.unit)}"
+    bound = "at least " if c.why and c.measured is not None else ""
+    return {
+        "name": c.name,
+        "predicted": _shown(c.predicted, c.unit),
+        "measured": bound + _shown(c.measured, c.unit),
+        "between": between or c.why,
+        "off": _percent(c.off) or "—",
+        "allowed": "not judged" if c.off_max is None else f"± {c.off_max:.0%}",
+        "sign": _SIGNS[c.status],
+        "status": "told" if c.off_max is None else c.status.lower(),
+    }
+
+
+def _row(row: Row, found: Prediction) -> dict[str, Any]:
+    return {
+        "rate": number(row.rate_per_s),
+        "predicted": _side(row.predicted, found.predicted_unloaded_ms, found.degradation),
+        "measured": row.measured
+        and _side(row.measured, found.measured_unloaded_ms, found.degradation),
+        "off_p50": _percent(row.off_p50) or "—",
+        "off_p99": _percent(row.off_p99) or "—",
+    }
+
+
+def _side(side: Side, unloaded_ms: float, degradation: float) -> dict[str, str]:
+    held = "broke" if side.broke(unloaded_ms, degradation) else "held"
+    return {
+        "p50": _shown(side.p50_ms, "ms"),
+        "p99": _shown(side.p99_ms, "ms"),
+        "held": "generator's limit" if side.invalid else held,
+        "why": side.invalid,
+    }
+
+
+def _estimate(e: Any) -> tuple[str, str, str, str]:
+    between = "" if e.low is None or e.high is None else f"{e.low:.4g} to {e.high:.4g}"
+    unit = "" if e.unit == "1" else f" {e.unit}"
+    return e.name.replace("_", " "), f"{e.value:.4g}{unit}", between, e.what

@@ -1,0 +1,116 @@
+"""Delay against load on both sides: predicted as lines, measured as points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+from markupsafe import Markup
+
+from surgetank.predict import Prediction, Row, Side
+from surgetank.report.alone import alone
+from surgetank.report.plane import Plane, Scale
+from surgetank.report.wording import milliseconds, number
+
+__all__ = ["drawing", "prediction_svg"]
+
+_WIDE: Final = (1080, 560)
+_NARROW: Final = (350, 420)
+_QUANTILES: Final[tuple[tuple[str, int, Callable[[Side], float]], ...]] = (
+    ("p99", 0, lambda side: side.p99_ms),
+    ("p50", 1, lambda side: side.p50_ms),
+)
+
+
+def drawing(found: Prediction) -> tuple[Markup, Markup]:
+    """The figure, wide and narrow."""
+    return (
+        _plane(found, _WIDE).svg(_told(found), "wide"),
+        _plane(found, _NARROW).svg(_told(found), "narrow"),
+    )
+
+
+def prediction_svg(found: Prediction) -> str:
+    """The figure as a file of its own, light or dark as its reader is."""
+    return alone(_plane(found, _WIDE), _told(found))
+
+
+def _told(found: Prediction) -> str:
+    return f"Delay against load of {found.calibration.target}, predicted and measured"
+
+
+def _scales(found: Prediction) -> tuple[Scale, Scale]:
+    rates = [r.rate_per_s for r in found.rows]
+    sides = [s for r in found.rows for s in (r.predicted, r.measured) if s is not None]
+    delays = [v for s in sides for v in (s.p50_ms, s.p99_ms) if math.isfinite(v) and v > 0]
+    # What is far past the line is cut off, so that the rest can be read.
+    top = min(max(delays, default=1.0), 40 * found.degradation * found.measured_unloaded_ms)
+    x = Scale(min(rates) / 1.2, max(rates) * 1.2, True, number, "load, messages/s")
+    y = Scale(min(delays, default=0.1) / 1.5, top * 1.5, True, milliseconds, "delay")
+    return x, y
+
+
+def _plane(found: Prediction, size: tuple[int, int]) -> Plane:
+    plane = Plane(size, *_scales(found), (38, 22, 52, 70))
+    plane.axes(4 if size is _NARROW else 8, 6)
+    plane.clipped("lines", lambda: _lines(plane, found))
+    _capacities(plane, found)
+    plane.clipped("points", lambda: _points(plane, found))
+    _legend(plane, narrow=size is _NARROW)
+    return plane
+
+
+def _lines(plane: Plane, found: Prediction) -> None:
+    for name, colour, of in _QUANTILES:
+        points = [(r.rate_per_s, of(r.predicted)) for r in found.rows]
+        points = [(x, y) for x, y in points if math.isfinite(y) and y > 0]
+        places = "L".join(f"{plane.x(x):.1f},{plane.y(y):.1f}" for x, y in points)
+        if len(points) > 1:
+            plane.put("path", f"curve s{colour}", tip=f"{name}, predicted", d=f"M{places}")
+
+
+def _points(plane: Plane, found: Prediction) -> None:
+    for row in found.rows:
+        if row.measured is None:
+            continue
+        for name, colour, of in _QUANTILES:
+            at = of(row.measured)
+            if math.isfinite(at) and at > 0:
+                kind = f"open s{colour}" if row.measured.invalid else f"dot f{colour}"
+                plane.dot(row.rate_per_s, at, 4.6, kind, _tip(name, row, at))
+
+
+def _tip(name: str, row: Row, at: float) -> str:
+    text = f"{name} at {number(row.rate_per_s)}/s, measured: {milliseconds(at)}"
+    invalid = row.measured.invalid if row.measured else ""
+    return f"{text}; INVALID: {invalid}" if invalid else text
+
+
+def _capacities(plane: Plane, found: Prediction) -> None:
+    claim = next(c for c in found.claims if c.name == "capacity")
+    bound = "≥ " if claim.why else ""
+    sides = (
+        ("predicted", claim.predicted, "guide", ""),
+        ("measured", claim.measured, "edge", bound),
+    )
+    for i, (name, at, kind, sign) in enumerate(sides):
+        if at is None or not plane.x_scale.holds(at):
+            continue
+        x = plane.x(at)
+        plane.put("line", kind, x1=x, x2=x, y1=plane.top, y2=plane.bottom)
+        text = f"{name} capacity {sign}{number(at)}/s"
+        anchor = "end" if x > (plane.left + plane.right) / 2 else "start"
+        plane.text(
+            x + (-5 if anchor == "end" else 5), plane.top + 14 + 17 * i, text, "note", anchor
+        )
+
+
+def _legend(plane: Plane, *, narrow: bool) -> None:
+    x, y = plane.left + 10.0, plane.bottom - 34.0
+    for i, (name, colour, _) in enumerate(_QUANTILES):
+        down = y + 18 * i
+        plane.put("path", f"curve s{colour}", d=f"M{x:.1f},{down:.1f}h22")
+        plane.put("circle", f"dot f{colour}", cx=x + 34, cy=down, r=4.6)
+        words = "predicted, measured" if narrow else "line: predicted; points: measured"
+        plane.text(x + 46, down + 4, f"{name} ({words})", "note")

@@ -1,0 +1,265 @@
+"""Calibration against known truths: queues of numpy's, and the simulator itself."""
+
+from __future__ import annotations
+
+import tomllib
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from surgetank.calibrate import Arrived, calibrate, chain
+from surgetank.calibrate.estimate import (
+    Ints,
+    base_delays,
+    bootstrap,
+    burst_ns,
+    dispersion_ns,
+    service,
+    variation,
+)
+from surgetank.calibrate.probing import poisson, singles, trains
+from surgetank.calibrate.queueing import Light, Queue, fit, services, sojourn_ns
+from surgetank.calibrate.writing import broker, plain
+from surgetank.errors import SurgetankError
+from surgetank.live import Capabilities, Options, Schedule
+from surgetank.live.recording import DELIVERY
+from surgetank.measure import measure
+from surgetank.scenario import Scenario
+from surgetank.simulate import simulate
+
+
+def train(n: int, mean_ns: float, cv: float, reading_ns: float, seed: int) -> Arrived:
+    """n services back to back, arrivals read at multiples of `reading_ns`."""
+    draws = np.random.default_rng(seed)
+    at = 1e6 + np.cumsum(services(mean_ns, cv, n, draws))
+    return Arrived((np.ceil(at / reading_ns) * reading_ns).astype(np.int64))
+
+
+@pytest.mark.parametrize(
+    ("mean_ns", "cv", "reading_ns", "n"),
+    [(50e3, 0.0, 2e5, 2_000), (50e3, 1.0, 2e5, 2_000), (4e3, 3.0, 5e5, 20_000)],
+)
+def test_trains_tell_service_time_and_variation(
+    mean_ns: float, cv: float, reading_ns: float, n: int
+) -> None:
+    """Both come back whatever the readings; the interval is honest about the mean."""
+    found = [train(n, mean_ns, cv, reading_ns, seed) for seed in range(12)]
+    mean, varied = service(found), variation(found)
+    assert mean is not None
+    assert varied is not None
+    assert mean.value == pytest.approx(mean_ns / 1e3, rel=0.03)
+    assert mean.low is not None
+    assert mean.high is not None
+    assert mean.low * 0.99 <= mean_ns / 1e3 <= mean.high * 1.01
+    assert varied.value == pytest.approx(cv, rel=0.25, abs=0.1)
+
+
+def test_a_train_read_at_once_tells_nothing() -> None:
+    """No dispersion is not a service time of nil."""
+    at_once = Arrived(np.full(100, 5_000, dtype=np.int64))
+    assert dispersion_ns(at_once) is None
+    assert service([at_once] * 5) is None
+    assert variation([at_once] * 5) is None
+    assert burst_ns([at_once], 1_000.0) == 4_000.0
+    assert bootstrap(3, lambda index: 1.0) == (None, None)
+
+
+def test_base_delays_count_what_was_lost() -> None:
+    """A lost message has an infinite delay; the quantiles know it, the mean leaves it out."""
+    delays = np.concatenate([np.linspace(1e6, 2e6, 300), [np.inf] * 6])
+    found = base_delays(delays)
+    assert found["min"].value == pytest.approx(1.0)
+    assert found["p50"].value == pytest.approx(1.51, abs=0.02)
+    assert found["p99"].value == np.inf
+    with pytest.raises(ValueError, match="no delays"):
+        base_delays(np.empty(0))
+
+
+def test_lindley_is_the_simulators_queue() -> None:
+    """The fit's own queue and the simulator agree on M/M/1 and on rare long services."""
+    for cv in (1.0, 3.0):
+        asked = Queue(100.0, cv, 0.0, 0.0, 1.0)
+        scenario = broker(plain("q", 5_000.0, 12.0), asked)
+        found = simulate(scenario, seed=4).delays()["delay_ns"].to_numpy().astype(np.float64)
+        draws = np.random.default_rng(1)
+        arrivals = np.cumsum(draws.standard_exponential(60_000)) * (1e9 / 5_000)
+        other = sojourn_ns(arrivals, services(1e5, cv, 60_000, draws))
+        for q in (0.5, 0.9, 0.99):
+            assert np.quantile(found, q) == pytest.approx(np.quantile(other, q), rel=0.25)
+
+
+def test_light_loads_give_link_and_variation_back() -> None:
+    """From p50 and p99 at 5 % and 25 %."""
+    draws = np.random.default_rng(2)
+    lights = []
+    for share in (0.05, 0.25):
+        arrivals = np.cumsum(draws.standard_exponential(80_000)) * (50e3 / share)
+        delay = sojourn_ns(arrivals, services(50e3, 1.0, 80_000, draws)) / 1e6
+        delay += 0.4 + draws.exponential(0.1, 80_000)
+        p50, p99 = np.quantile(delay, (0.5, 0.99))
+        lights.append(Light(share / 50e-6, share, p50, p99, None, None, 80_000))
+    queue = fit(50.0, lights)
+    assert queue.misfit < 1.05
+    assert queue.fixed_ms == pytest.approx(0.4, abs=0.05)
+    assert queue.jitter_ms == pytest.approx(0.1, rel=0.3)
+    assert 0.5 <= queue.cv <= 1.5
+    # What trains said bounds the variation.
+    assert fit(50.0, lights, (5.9, 6.1)).cv >= 2
+
+
+class SimulatedRig:
+    """A rig whose target is the simulator: what calibration finds must be what it was given."""
+
+    url = "simulated:"
+    server = None
+    options = Options()
+    where = SimpleNamespace(scheme="simulated", url="simulated:", addresses=())
+
+    def __init__(self, scenario: Scenario, nodes: int = 1) -> None:
+        self.scenario, self.nodes, self.played = scenario, nodes, 0
+
+    def play(self, schedule: Schedule, **_: Any) -> Any:
+        """The schedule as a tape would play it: Lindley's queue, or blocks at a fixed rhythm."""
+        self.played += 1
+        first, height = self.times(schedule.due_ns)
+        rows = np.zeros(len(first), dtype=DELIVERY)
+        rows["number"], rows["height"], rows["time_ns"] = np.arange(len(first)), height, first
+        sending = SimpleNamespace(sent_ns=schedule.due_ns, answered_ns=first)
+        return SimpleNamespace(
+            schedule=schedule,
+            sending=sending,
+            deliveries=rows,
+            capabilities=Capabilities(),
+            nodes=self.nodes,
+            first_ns=lambda: first,
+        )
+
+    def times(self, due_ns: Ints) -> tuple[Ints, Ints]:
+        """Delivery and height."""
+        draws = np.random.default_rng(self.played)
+        link = 4e5 + draws.exponential(1e5, len(due_ns))
+        order = np.argsort(due_ns + link)
+        arrival = (due_ns + link)[order]
+        out = np.empty(len(due_ns))
+        out[order] = arrival + sojourn_ns(arrival, services(50e3, 1.0, len(due_ns), draws))
+        return out.astype(np.int64), np.full(len(due_ns), -1)
+
+
+class BlocksRig(SimulatedRig):
+    """Blocks every 500 ms and 1 ms more for each of their messages, at most 400 of them."""
+
+    def times(self, due_ns: Ints) -> tuple[Ints, Ints]:
+        """Delivery and height."""
+        first = np.zeros(len(due_ns), dtype=np.int64)
+        height = np.zeros(len(due_ns), dtype=np.int64)
+        at, i, h = 0.0, 0, 0
+        while i < len(due_ns):
+            j = min(int(np.searchsorted(due_ns, at, side="right")), i + 400)
+            at += 500e6 + 1e6 * (j - i)
+            h += 1
+            first[i:j], height[i:j] = at, h
+            i = j
+        return first, height
+
+
+def test_a_known_queue_is_found_again_and_written() -> None:
+    """All the way: service 50 µs, exponential, link 0.4 ms + 0.1 ms; the file says the same."""
+    told: list[str] = []
+    rig: Any = SimulatedRig(plain("any", 10.0, 1.0))
+    found = calibrate(rig, told=told.append)
+    assert found.kind == "broker"
+    assert found.capacity_per_s == pytest.approx(20_000, rel=0.05)
+    assert found.load_share <= 0.3
+    assert found.invalid == ""
+    link = found.scenario.flow.client_link
+    assert link.fixed_ms == pytest.approx(0.4, abs=0.06)
+    assert found.scenario.layer.service.validation.order_us == pytest.approx(50, rel=0.05)
+    assert len(told) >= 3
+    again = Scenario.from_toml(found.toml())
+    assert again.hash == found.scenario.hash
+    assert tomllib.loads(found.toml())["network"]["nodes"] == 1
+    assert found.estimate("service") is not None
+    assert found.to_dict()["kind"] == "broker"
+
+
+def test_the_scenario_given_keeps_its_flow_and_limits() -> None:
+    """Only what calibration measures is replaced."""
+    given = plain("mine", 77.0, 3.0).with_values({"limits.delay_p99_ms_max": 9.0})
+    rig: Any = SimulatedRig(given)
+    found = calibrate(rig, given).scenario
+    assert found.flow.arrivals == given.flow.arrivals
+    assert found.limits == given.limits
+    assert found.layer.consensus.kind == "single"
+
+
+def test_a_chains_rhythm_is_found_again() -> None:
+    """Interval, time per message and block limit; the simulator's single messages agree."""
+    rig: Any = BlocksRig(plain("any", 10.0, 1.0), nodes=4)
+    found = calibrate(rig)
+    assert found.kind == "chain"
+    every, each = found.estimate("block_interval"), found.estimate("service")
+    assert every is not None
+    assert each is not None
+    assert every.value == pytest.approx(502, rel=0.03)
+    assert 1_000 <= each.value <= 2_600  # 500 ms of each block of 400 are its messages' too
+    most = found.estimate("block_messages")
+    assert most is not None
+    assert most.value == 400
+    assert found.scenario.network.nodes == 4
+    consensus = found.scenario.layer.consensus
+    assert consensus.kind == "tendermint"
+    assert consensus.block_messages_max == 400
+    assert found.fit["block_interval_ms"] == pytest.approx(every.value, rel=0.1)
+
+
+def test_blocks_are_told_from_deliveries() -> None:
+    """Empty blocks count as intervals; one full block is no limit, two in a row are."""
+    first = np.array([10, 10, 30, 60, 60, -1])
+    height = np.array([1, 1, 3, 6, 6, -1])
+    blocks = chain.heard(first * 1_000_000, height)
+    assert blocks.messages.tolist() == [2, 1, 2]
+    every = chain.interval(blocks)
+    assert every is not None
+    assert every.value == pytest.approx(10.0)
+    once = chain.Heard(np.array([1, 2]), np.array([0, 1]), np.array([400, 100]))
+    twice = chain.Heard(np.array([1, 2]), np.array([0, 1]), np.array([400, 398]))
+    assert chain.fullest(once) == (400, False)
+    assert chain.fullest(twice) == (400, True)
+
+
+def test_lost_single_messages_end_calibration() -> None:
+    """A target that loses messages at no load has no capacity to speak of."""
+
+    class Losing(SimulatedRig):
+        def times(self, due_ns: Ints) -> tuple[Ints, Ints]:
+            first, height = super().times(due_ns)
+            first[::7] = -1
+            return first, height
+
+    rig: Any = Losing(plain("any", 10.0, 1.0))
+    with pytest.raises(SurgetankError, match="never arrived"):
+        calibrate(rig)
+
+
+def test_probes_stay_in_place_when_they_follow_each_other() -> None:
+    """Parts keep their messages and times."""
+    probe = singles(10, 0.01).then(trains([5, 7], [0.1, 0.2]), 0.5).then(poisson(100, 1.0), 1.0)
+    assert probe.single == 10
+    assert [t.size for t in probe.trains] == [5, 7]
+    for t in probe.trains:
+        assert (probe.due_ns[t.first : t.first + t.size] == t.due_ns).all()
+    load = probe.loads[0]
+    assert load.first + load.count == len(probe.due_ns)
+    assert (np.diff(probe.due_ns) >= 0).all()
+
+
+def test_the_simulated_queue_has_the_measures_of_its_scenario() -> None:
+    """A broker scenario is one node without consensus messages; every message is executed."""
+    trace = simulate(broker(plain("q", 2_000.0, 3.0), Queue(50.0, 0.0, 0.5, 0.1, 1.0)), seed=1)
+    found = measure(trace)
+    assert found["executed_share"].value == 1.0
+    assert found["delay_p50_ms"].value == pytest.approx(0.63, abs=0.05)
+    assert trace["messages"].filter(pl.col("outcome") != 1).is_empty()
