@@ -28,10 +28,12 @@ CLI = "import sys; from surgetank.cli import main; sys.argv[0] = 'surgetank'; sy
 class Command:
     """`surgetank run small --target …`, in a process group of its own, as from a shell."""
 
-    def __init__(self, folder: Path, target: str, *more: str, seconds: float = 30.0) -> None:
+    def __init__(
+        self, folder: Path, target: str, *more: str, seconds: float = 30.0, faults: str = ""
+    ) -> None:
         self.temporary = folder / "tmp"
         self.temporary.mkdir(exist_ok=True)
-        (folder / "small.toml").write_text(SMALL.format(seconds=seconds))
+        (folder / "small.toml").write_text(SMALL.format(seconds=seconds) + faults)
         self.out = folder / "out"
         asked = ["run", "small.toml", "--target", target, "--out", str(self.out), "--no-report"]
         path = os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path if entry)
@@ -47,12 +49,12 @@ class Command:
         )
         self.said: list[str] = []
 
-    def in_the_middle(self) -> list[psutil.Process]:
-        """Waits until messages have been delivered; all processes that there are then."""
+    def in_the_middle(self, told: str = "1/") -> list[psutil.Process]:
+        """Waits for a line with these words; all processes that there are then."""
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.said.append(line)
-            if line.startswith("1/"):
+            if told in line:
                 return list(psutil.Process(self.process.pid).children(recursive=True))
         raise AssertionError(f"never came to the middle: {''.join(self.said)}")
 

@@ -163,6 +163,34 @@ def test_ctrl_c_keeps_the_run_and_leaves_no_process(target: str, tmp_path: Path)
     assert trace["deliveries"].height > 0
 
 
+FAULTS = """
+[[faults]]
+kind = "stall"
+at_s = 1.0
+duration_s = 25.0
+nodes = [0]
+[[faults]]
+kind = "{kind}"
+at_s = 1.0
+duration_s = 25.0
+nodes = [0]
+"""
+
+
+@pytest.mark.parametrize("kind", ["slow", "crash"])
+def test_ctrl_c_amid_faults_leaves_no_process(kind: str, tmp_path: Path) -> None:
+    """A stopped server, a dead one, a proxy that holds everything back."""
+    faults = FAULTS.format(kind=kind) + ("factor = 5.0\n" if kind == "slow" else "")
+    command = Command(tmp_path, "nats:", faults=faults)
+    processes = command.in_the_middle(f"{kind} on")
+    command.process.send_signal(signal.SIGINT)
+    code, out, errors = command.end()
+    assert code in (3, 4), out + errors
+    assert "Traceback" not in errors
+    assert alive(processes) == []
+    assert list(command.temporary.iterdir()) == []
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
 def test_a_foreign_server_is_left_as_it_was(
     how: signal.Signals, foreign: int, tmp_path: Path
