@@ -19,11 +19,14 @@ from surgetank.live.faults import Faults, needs_proxy
 from surgetank.live.faults.links import LinkFates, LinkFault, links_of, together
 from surgetank.live.faults.mounts import PowerLossDisk, SmallDisk, mounting_missing
 from surgetank.live.faults.nodes import SlowFault
+from surgetank.live.faults.row import Row
 from surgetank.live.proxy import Fate, Link, Proxy
 from surgetank.live.server import Server
 from surgetank.live.servers.process import Process
 from surgetank.scenario import Scenario
 from surgetank.scenario.faults import Fault, Slow
+from surgetank.trace import Run, Trace
+from surgetank.trace.schema import empty_table
 from surgetank.validity import checks
 
 pytestmark = pytest.mark.live
@@ -101,6 +104,36 @@ def test_a_fault_that_cannot_be_played_is_refused_before_the_run(
 ) -> None:
     with pytest.raises(SurgetankError, match=said):
         Faults(faults_of(fault), None, None)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "asked", "measured", "ok"),
+    [
+        ("delay added ms", 20.0, 21.2, True),
+        ("delay added ms", 20.0, 23.0, False),
+        ("bytes across", 0.0, 1.0, False),
+        ("seconds in force", 2.0, 2.2, True),
+        ("seconds in force", 2.0, 1.0, False),
+        ("down s, kill to answer", 1.0, 9.0, True),
+        ("down s, kill to answer", 1.0, 0.5, False),
+        ("free bytes", 0.0, 4096.0, True),
+        ("free bytes", 0.0, 1e6, False),
+        ("bandwidth Mbit/s", 10.0, 9.8, True),
+        ("bandwidth Mbit/s", 10.0, 12.0, False),
+        ("bandwidth Mbit/s, not reached", 10.0, 0.1, True),
+        ("connections left", 0.0, 1.0, False),
+    ],
+)
+def test_a_fault_that_was_not_done_as_asked_is_found(
+    quantity: str, asked: float, measured: float, ok: bool
+) -> None:
+    row = Row(quantity, asked, measured, 100).to_dict(0, "stall", 0, 10**9, "0")
+    faults = pl.DataFrame([row], schema=empty_table("faults").schema)
+    name = Run("x", 1, "", "")
+    stats = {"measured_from_ns": 0, "flow_end_ns": 10**9, "end_ns": 10**9, "nodes": 1}
+    trace = Trace.from_tables({"faults": faults}, run=name, stats=stats)
+    found = [check for check in checks(trace) if check.name == "fault 0 stall"]
+    assert [check.ok for check in found] == [ok]
 
 
 # ---- faults of links, without a server

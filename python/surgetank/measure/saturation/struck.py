@@ -18,7 +18,8 @@ def faults(trace: Trace) -> Iterator[Saturation]:
     How many: the share of nodes that it strikes over one third, at most 1 (more than a third is
     what no quorum survives). How much: 1 for a partition or crash; 1 − 1/factor for slow nodes; the
     probability of loss; extra/(extra + timeout_propose) for delays (1 s where there is none). Spam:
-    its share of the messages of its time.
+    its share of the messages of its time. A narrow bandwidth is not ranked: what it takes shows in
+    the delays.
     """
     every = [_one(trace, row) for row in trace["faults"].unique("index").iter_rows(named=True)]
     if every:
@@ -29,8 +30,11 @@ def _one(trace: Trace, row: dict[str, object]) -> Saturation:
     kind, text, index = str(row["kind"]), str(row["nodes"]), int(str(row["index"]))
     nodes, asked = max(1, trace.nodes), float(str(row["asked"]))
     groups = [group.split(",") for group in text.split("|") if group]
-    named = [int(k) for group in groups for k in group]
-    if kind == "partition":
+    named = [int(k) for group in groups for k in group if k != "-1"]
+    clients = [group for group in groups if "-1" in group]
+    if clients:
+        struck = nodes - (len(clients[0]) - 1)  # Live: these nodes' clients are gone.
+    elif kind == "partition":
         rest = trace.nodes - len(named)
         struck = nodes - max([rest, *(len(group) for group in groups)])
     else:
@@ -41,6 +45,7 @@ def _one(trace: Trace, row: dict[str, object]) -> Saturation:
         "slow": 1 - 1 / asked if asked > 1 else 0.0,
         "loss": asked,
         "delay": asked / (asked + patience_ms) if asked > 0 else 0.0,
+        "bandwidth": 0.0,
     }.get(kind, 1.0)
     value = _spam(trace, row) if kind == "spam" else extent * taken
     where = "all nodes" if not named else f"nodes {', '.join(str(k) for k in sorted(named))}"
