@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+import surgetank as st
+from surgetank.live import Options, Rig
 from surgetank.live.registry import parse, server_class, target_class
 from surgetank.live.server import Server
 from surgetank.live.target import Batched, Disconnected, Outgoing, Refused, Target, Where
 from surgetank.live.wire import Numbers, decode, encode
+from surgetank.measure import measure
 
 RUN = 0x5EED
 SIZE_BYTES = 100
@@ -239,3 +242,22 @@ async def until_accepted(target: Target, first: int, tries: int = 400) -> bool:
             return True
         await asyncio.sleep(0.05)
     return False
+
+
+def played(server: Server, **options: str) -> None:
+    """A scenario by the rig's own processes, two publishing: all arrives once."""
+    query = "&".join(f"{key}={value}" for key, value in options.items())
+    url = f"{server.where.scheme}://127.0.0.1:{server.where.port}?{query}"
+    scenario = st.load("calm").with_values(
+        {"duration_s": 2.0, "warmup_s": 0.5, "drain_s": 5.0, "faults": []}
+    )
+    with Rig(url, Options(workers=2)) as rig:
+        trace = rig.run(scenario, seed=7)
+    rows = trace["messages"]
+    assert len(rows) > 50
+    assert (rows["outcome"] == 1).all()
+    assert rows["confirmed_ns"].null_count() == 0
+    assert len(trace["deliveries"]) == len(rows)
+    values = measure(trace)
+    for name in ("duplicates_share", "acknowledged_lost_count"):
+        assert values[name].value == 0

@@ -51,6 +51,10 @@ def test_at_every_level_all_arrives(server: Server, ack: str) -> None:
     do(brokers.end_to_end(named(server, f"level-{ack}", ack=ack)))
 
 
+def test_a_scenario_runs_end_to_end(server: Server) -> None:
+    brokers.played(server)
+
+
 def test_a_stranger_of_the_same_name_is_refused_and_untouched(server: Server) -> None:
     async def run() -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=f"127.0.0.1:{server.where.port}")

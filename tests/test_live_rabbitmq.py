@@ -48,6 +48,10 @@ def test_without_confirmations_all_arrives_too(server: Server) -> None:
     do(brokers.end_to_end(named(server, "unanswered", ack="none")))
 
 
+def test_a_scenario_runs_end_to_end(server: Server) -> None:
+    brokers.played(server, settle_s="0")
+
+
 def test_a_stranger_of_the_same_name_is_refused_and_untouched(server: Server) -> None:
     async def run() -> None:
         stranger = Link(server.where, "guest", "guest", "/")

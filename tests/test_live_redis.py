@@ -43,6 +43,10 @@ def test_without_waiting_for_answers_all_arrives_too(server: Server) -> None:
     do(brokers.end_to_end(named(server, "unanswered", ack="none")))
 
 
+def test_a_scenario_runs_end_to_end(server: Server) -> None:
+    brokers.played(server, ack="always")
+
+
 def test_a_stranger_of_the_same_name_is_refused_and_untouched(server: Server) -> None:
     command(server, "XADD", "theirs", "1-1", "p", "precious")
 

@@ -48,7 +48,7 @@ class QuorumQueue(Batched):
 
     schemes: ClassVar[tuple[str, ...]] = ("rabbitmq",)
     options: ClassVar[tuple[str, ...]] = (
-        *("ack", "prefetch", "max_length", "user", "vhost"),
+        *("ack", "prefetch", "max_length", "settle_s", "user", "vhost"),
         *("memory", "disk_free"),  # of our own server
     )
 
