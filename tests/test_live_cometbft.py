@@ -108,6 +108,9 @@ def test_the_trace_has_blocks_and_who_executed_them(rig: Rig) -> None:
     executed = trace["messages"].filter(trace["messages"]["outcome"] == 1)
     assert len(executed) > 50
     assert blocks["messages"].sum() == len(executed)
+    # A message waits in mempools until its block is proposed, and then for the votes.
+    assert (executed["queued_ns"] < executed["proposed_ns"]).mean() > 0.5  # type: ignore[operator]
+    assert (executed["proposed_ns"] < executed["decided_ns"]).mean() > 0.5  # type: ignore[operator]
     assert set(blocks["proposer"].to_list()) <= {0, 1, 2, 3}
     assert (blocks["proposed_ns"] <= blocks["decided_ns"]).all()
     assert blocks["size_bytes"].min() > 0  # type: ignore[operator]

@@ -3,8 +3,8 @@
 The stamps of a message: created = when it was due; gateway = when the generator handed it over, so
 that the generator's own lateness is the stage `client_link`; admitted and queued = the same, or
 when the target said that it was let in; proposed and decided = when the target had put it in order,
-or, where it does not say, when it was delivered; executed = its first delivery. `confirmed_ns` is
-when it was acknowledged.
+or, where it does not say, when it was delivered; executed = its first delivery. With blocks,
+proposed = when its block was. `confirmed_ns` is when it was acknowledged.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _messages(played: Played) -> pl.DataFrame:
         "gateway_ns": gateway,
         "admitted_ns": gateway,
         "queued_ns": gateway,
-        "proposed_ns": decided,
+        "proposed_ns": _proposed(played, height, gateway, decided),
         "decided_ns": decided,
         "executed_ns": executed,
         "confirmed_ns": np.where(sending.state == 2, sending.answered_ns, -1),
@@ -151,6 +151,18 @@ def _decided(played: Played, which: Ints, gateway: Ints, executed: Ints) -> Ints
     told[known] = played.deliveries["decided_ns"][which[known]]
     told = np.where(told >= 0, told - played.start_ns, executed)
     return np.clip(told, gateway, executed)
+
+
+def _proposed(played: Played, height: Ints, gateway: Ints, decided: Ints) -> Ints:
+    """When each message's block was proposed; decided where there are no blocks."""
+    if not played.blocks:
+        return decided
+    heights = np.array([block["height"] for block in played.blocks], dtype=np.int64)
+    times = np.array([block["proposed_ns"] for block in played.blocks], dtype=np.int64)
+    at = np.minimum(np.searchsorted(heights, height), len(heights) - 1)
+    known = (decided >= 0) & (heights[at] == height)
+    told = np.clip(times[at] - played.start_ns, gateway, np.maximum(decided, gateway))
+    return np.where(known, told, decided)
 
 
 def _or_null(values: Ints) -> pl.Series:
