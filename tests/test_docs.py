@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import surgetank as st
+from surgetank.live import SCHEMES
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -45,6 +46,14 @@ def test_toml_blocks_are_scenarios(page: Path) -> None:
     for block in re.findall(r"```toml\n(.*?)```", page.read_text(), flags=re.DOTALL):
         if re.search(r"^name = ", block, flags=re.MULTILINE):
             st.Scenario.from_toml(block, place=page.name)
+
+
+def test_every_target_has_a_page() -> None:
+    """docs/targets.md names each, and links to where its limits are said."""
+    text = (ROOT / "docs/targets.md").read_text()
+    assert [scheme for scheme in SCHEMES if f"`{scheme}:`" not in text] == []
+    pages = {path.name for path in ROOT.glob("docs/target-*.md")}
+    assert pages == set(re.findall(r"\]\((target-[\w]+\.md)\)", text))
 
 
 def test_worked_example_runs() -> None:
