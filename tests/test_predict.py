@@ -1,0 +1,136 @@
+"""Predictions judged: a right model holds, a wrong one misses, a bound decides nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from surgetank.calibrate import Calibration
+from surgetank.calibrate.queueing import Queue
+from surgetank.calibrate.writing import broker, plain
+from surgetank.live import Options
+from surgetank.predict import Claim, Prediction, Side, compare
+from surgetank.predict.prediction import capacity_of, knee_of
+from surgetank.report.prediction import prediction_svg, render_prediction
+from surgetank.search.probe import Outcome, Task, probe
+
+
+def calibration(service_us: float) -> Calibration:
+    """A broker of so many µs a message, exponential."""
+    queue = Queue(service_us, 1.0, 1.0, 0.3, 1.0)
+    scenario = broker(plain("known", 100.0, 2.0), queue)
+    return Calibration("fake:", "1", "broker", (), (), 1e6 / service_us, 0.2, scenario)
+
+
+class Truth:
+    """A target of 500 µs a message; beyond `limit_per_s` its generator is late."""
+
+    def __init__(self, limit_per_s: float = math.inf) -> None:
+        self.scenario = calibration(500.0).scenario
+        self.limit_per_s = limit_per_s
+
+    def __call__(self, task: Task) -> Outcome:
+        """A run, at the load and of the length of the task."""
+        asked = task.scenario
+        truth = self.scenario.with_values(
+            {
+                "flow.arrivals": asked.flow.arrivals.model_dump(mode="json"),
+                "duration_s": asked.duration_s,
+                "warmup_s": asked.warmup_s,
+            }
+        )
+        made = probe(Task(truth, task.level, task.seed + 77))
+        late = ("schedule_kept: late",) if task.level > self.limit_per_s else ()
+        return replace(made, invalid=late)
+
+
+def judged(service_us: float, truth: Truth) -> Prediction:
+    """The comparison of a calibration with a truth."""
+    rig: Any = SimpleNamespace(options=Options())
+    return compare(rig, calibration(service_us), seconds=6.0, work=truth)
+
+
+@pytest.fixture(scope="module")
+def right() -> Prediction:
+    """The model is the truth."""
+    return judged(500.0, Truth())
+
+
+def test_a_right_model_holds(right: Prediction) -> None:
+    """Capacity and p99 at half load, and every load in between."""
+    capacity, p99 = right.claims[0], right.claims[1]
+    assert capacity.status == "HIT", capacity
+    assert p99.status == "HIT", p99
+    assert right.status == "HIT"
+    assert capacity.measured_low is not None
+    assert capacity.measured is not None
+    assert capacity.measured_high is not None
+    assert capacity.measured_low < capacity.measured < capacity.measured_high
+    assert any(r.measured is None for r in right.rows) or right.rows[-1].measured is not None
+
+
+def test_a_wrong_model_misses() -> None:
+    """Service times taken for half of what they are."""
+    found = judged(250.0, Truth())
+    assert found.claims[0].status == "MISS"
+    assert found.status == "MISS"
+
+
+def test_a_generator_that_gives_up_decides_nothing() -> None:
+    """Only a bound is known, and the claim says so."""
+    found = judged(500.0, Truth(limit_per_s=900.0))
+    capacity = found.claims[0]
+    assert capacity.status == "UNKNOWN"
+    assert "generator" in capacity.why
+    assert capacity.measured is not None
+    assert capacity.measured <= 900
+
+
+def test_a_prediction_below_a_bound_is_a_miss() -> None:
+    """What was carried cannot be beyond the capacity."""
+    bound = Claim("capacity", "1/s", 50.0, None, None, 100.0, 100.0, None, 0.25, "nothing broke")
+    assert bound.status == "MISS"
+    assert replace(bound, predicted=300.0).status == "UNKNOWN"
+
+
+def test_capacity_lies_between_two_loads() -> None:
+    """One slow level between two that held is chance; two in a row are the line."""
+    sides = [
+        (100.0 * i, Side(1, 1.0, p99, 100.0 * i, 1.0)) for i, p99 in enumerate((1, 9, 1.5, 4, 9), 1)
+    ]
+    estimate, low, high, why = capacity_of(sides, 1.0, 2.0)
+    assert (low, high, why) == (300.0, 400.0, "")
+    assert estimate is not None
+    assert 300 < estimate < 400
+    lost = [(100.0, Side(1, 1, 1, 100, 1.0)), (200.0, Side(1, 1, 1, 150, 0.8))]
+    assert capacity_of(lost, 1.0, 2.0)[0] == pytest.approx(141.4, rel=0.01)
+    assert capacity_of(lost[1:], 1.0, 2.0)[3] == "it breaks at the lowest load"
+    assert capacity_of(lost[:1], 1.0, 2.0)[3] == "nothing broke"
+
+
+def test_the_knee_has_the_most_power() -> None:
+    """M/M/1: power is highest at half load."""
+    sides = [(x, Side(1, 1 / (1 - x), 1, x, 1.0)) for x in (0.1, 0.3, 0.5, 0.7, 0.9)]
+    assert knee_of(sides) == 0.5
+
+
+def test_the_page_and_the_file_show_hits_and_misses(right: Prediction, tmp_path: Path) -> None:
+    """Nothing is left out, and the JSON is JSON."""
+    missed = replace(right.claims[0], predicted=9e9)
+    page = render_prediction(replace(right, claims=(missed, *right.claims[1:])))
+    assert "MISSED" in page
+    assert ">hit<" in page
+    assert ">miss<" in page
+    assert prediction_svg(right).startswith("<svg")
+    right.write(tmp_path / "prediction.json")
+    told = json.loads((tmp_path / "prediction.json").read_text())
+    assert told["status"] == "HIT"
+    assert {c["name"] for c in told["claims"]} >= {"capacity", "p99 at half load"}
+    assert len(told["rows"]) == len(right.rows)
+    (tmp_path / "page.html").write_text(render_prediction(right), encoding="utf-8")
