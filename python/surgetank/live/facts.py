@@ -10,7 +10,7 @@ proposed = when its block was. `confirmed_ns` is when it was acknowledged.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -61,6 +61,8 @@ class Played:
     """The run's number on the wire."""
     mistakes: Sequence[str] = ()
     """What went wrong with the faults themselves."""
+    cpu_share: Mapping[str, float] = field(default_factory=dict)
+    """Of a core, of processes of ours beside publishers and subscriber."""
 
     def first_ns(self) -> Ints:
         """When each message was first delivered, since the start of the run; −1 for never."""
@@ -286,7 +288,7 @@ def _stats(played: Played) -> dict[str, Any]:
             "lateness_p99_ns": float(p99),
             "lateness_max_ns": float(most),
             "lateness_p99_max_ns": played.options.lateness_p99_ms * 1e6,
-            "cpu_share": costs,
+            "cpu_share": costs | dict(played.cpu_share),
             "cpu_share_max": played.options.cpu_share_max,
             "refusals": reasons,
             "mistakes": mistakes,

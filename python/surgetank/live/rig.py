@@ -223,6 +223,7 @@ class _Play:
         promises = self._target.capabilities
         meter = Meter(recording, schedule, rig.url, name, promises, watch)
         meter.faults = faults.active
+        shares: dict[str, float] = {}
         with Crew(self._folder) as crew:
             self._engage(crew, promises.in_process)
             patience = time.monotonic() + options.patience_s
@@ -238,6 +239,7 @@ class _Play:
             meter.begin(start)
             crew.say(f"start {start}")
             faults.begin(start)
+            cpu_s = rig.proxy.cpu_s() if rig.proxy is not None else 0.0
             sent_by = (start + schedule.flow_end_ns) / 1e9 + options.patience_s
             whole = crew.wait("sent", sent_by, meter.tick, who="publishers")
             end = start + schedule.flow_end_ns + schedule.drain_ns
@@ -246,6 +248,9 @@ class _Play:
                 while whole and now_ns() < end and not meter.settled:
                     whole = crew.idle(min(0.25, (end - now_ns()) / 1e9), meter.tick)
             ended = now_ns()
+            if rig.proxy is not None:
+                share = (rig.proxy.cpu_s() - cpu_s) / max(1e-3, (ended - start) / 1e9)
+                shares = {"link proxy": share}
             crew.say("stop")
             with contextlib.suppress(SurgetankError):
                 crew.wait("end", time.monotonic() + 5, lambda: True)
@@ -269,6 +274,7 @@ class _Play:
             ],
             faults=faults.end(),
             mistakes=faults.errors,
+            cpu_share=shares,
             nodes=len(rig.server.pids) if rig.server else max(1, len(self._where.addresses)),
             run=self._number,
         )

@@ -50,6 +50,8 @@ class _Desk:
             return self._set(request)
         if what == "reset":
             return {"resets": sum(self._links[name].reset() for name in request["names"])}
+        if what == "cost":
+            return {"cpu_s": time.process_time()}
         if what == "readings":
             return {"readings": [one.reading().to_json() for one in self._links.values()]}
         raise ValueError(f"unknown request {what}")

@@ -143,6 +143,10 @@ class Proxy:
         found = [Reading.from_json(data) for data in self._ask(do="readings")["readings"]]
         return {reading.name: reading for reading in found}
 
+    def cpu_s(self) -> float:
+        """CPU time that its process has used: one that needs a whole core delays what passes."""
+        return float(self._ask(do="cost")["cpu_s"])
+
     def _named(self, names: str | Iterable[str] | None) -> list[str]:
         if names is None:
             return list(self.links)
