@@ -22,7 +22,7 @@ from surgetank.live.target import Disconnected, Outgoing, TargetError, Where
 from surgetank.live.targets.nats import Nats
 from surgetank.live.targets.nats_connection import Connection
 from surgetank.live.targets.nats_protocol import Cutter, errors, messages, pings, pongs, pub
-from surgetank.live.wire import encode, hex_numbers, traceparent_of
+from surgetank.live.wire import Finder, encode, hex_numbers, traceparent_of
 
 pytestmark = pytest.mark.live
 
@@ -86,6 +86,28 @@ def test_cuts_anywhere_change_nothing(blocks: list[tuple[object, bytes]], cuts: 
     assert [e for p in pieces for e in errors(p)] == ["Slow Consumer"] * names.count("-ERR")
     found = [m.payload for p in pieces for m in messages(p)]
     assert len(found) == len([n for n in names if n == "-" or isinstance(n, int)])
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=60),
+            st.builds(lambda n: encode(RUN, n, 30), NUMBERS),
+            st.builds(lambda n: encode(RUN, n, 90, PARENT), NUMBERS),
+            st.builds(lambda n: encode(RUN + 1, n, 30), NUMBERS),
+            st.builds(lambda n, k: encode(RUN, n, 21)[:k], NUMBERS, st.integers(1, 21)),
+            st.just(b"SGT1%08xTTTTTTTT-" % RUN),
+            st.just(b"SGT1%08x0000000fX" % RUN),
+        ),
+        max_size=40,
+    )
+)
+def test_large_pieces_are_searched_like_small_ones(parts: list[bytes]) -> None:
+    """Two ways of looking, one answer: whatever else stands in the piece."""
+    piece = b"".join(parts)
+    for whole in (piece, b"T" * 9_000 + piece + b"T"):
+        expected = re.findall(b"SGT1%08x([0-9a-f]{8})[-T]" % RUN, whole)
+        assert Finder(RUN).numbers(whole).tolist() == [int(found, 16) for found in expected]
 
 
 def test_a_payload_that_looks_like_a_message_does_not_stop_the_stream() -> None:

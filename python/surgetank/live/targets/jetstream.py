@@ -42,7 +42,7 @@ from surgetank.live.target import (
 from surgetank.live.targets.jetstream_api import Api, ApiError, sequence_of
 from surgetank.live.targets.nats import Nats
 from surgetank.live.targets.nats_protocol import messages, pub
-from surgetank.live.wire import Numbers, hex_numbers
+from surgetank.live.wire import Finder, Numbers, hex_numbers
 
 __all__ = ["JetStream"]
 
@@ -281,13 +281,13 @@ class JetStream(Nats):
     async def receive(self, sink: Sink) -> None:
         """A push consumer's messages, with the stream's own time stamps as `decided_ns`."""
         self._sink = sink
-        ours = re.compile(b"SGT1%08x([0-9a-f]{8})[-T]" % sink.run)
+        ours = Finder(sink.run)
         stamp = re.compile(rb"MSG [^ \r\n]+ 1 \$JS\.ACK\.[^ \r\n]+?\.(\d{19})\.\d+ ")
         ahead_ns = time.time_ns() - time.monotonic_ns()
 
         def take(blocks: bytes, at_ns: int) -> None:
             self._seen(blocks)
-            numbers = hex_numbers(b"".join(ours.findall(blocks)))
+            numbers = ours.numbers(blocks)
             if not len(numbers):
                 return
             times = stamp.findall(blocks) if self._same_clock else []

@@ -11,7 +11,6 @@ sink as a refusal of no message, with the server's words.
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -31,7 +30,7 @@ from surgetank.live.target import (
 )
 from surgetank.live.targets.nats_connection import Connection
 from surgetank.live.targets.nats_protocol import messages, pongs, pub
-from surgetank.live.wire import Numbers, hex_numbers
+from surgetank.live.wire import Finder, Numbers
 
 __all__ = ["Nats"]
 
@@ -156,10 +155,10 @@ class Nats(Batched):
         """Tells the sink, with one time stamp for each piece received."""
         self._sink = sink
 
-        ours = re.compile(b"SGT1%08x([0-9a-f]{8})[-T]" % sink.run)
+        ours = Finder(sink.run)
 
         def take(blocks: bytes, at_ns: int) -> None:
-            numbers = hex_numbers(b"".join(ours.findall(blocks)))
+            numbers = ours.numbers(blocks)
             if len(numbers):
                 sink.delivered(numbers, at_ns)
 

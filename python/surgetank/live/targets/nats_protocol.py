@@ -84,19 +84,23 @@ def _complete(data: bytes) -> int:
     return end
 
 
+# One letter is looked for first, some fifty times faster than a word: surgetank's payloads have
+# neither, so that it is nearly always absent.
+
+
 def pings(blocks: bytes) -> int:
     """PINGs among complete blocks; each wants a PONG."""
-    return len(_PING.findall(blocks)) if b"PING\r\n" in blocks else 0
+    return len(_PING.findall(blocks)) if b"P" in blocks and b"PING\r\n" in blocks else 0
 
 
 def pongs(blocks: bytes) -> int:
     """PONGs among complete blocks."""
-    return len(_PONG.findall(blocks)) if b"PONG\r\n" in blocks else 0
+    return len(_PONG.findall(blocks)) if b"P" in blocks and b"PONG\r\n" in blocks else 0
 
 
 def errors(blocks: bytes) -> list[str]:
     """What the server complained of."""
-    if b"-ERR " not in blocks:
+    if b"R" not in blocks or b"-ERR " not in blocks:
         return []
     return [found.decode("utf-8", "replace") for found in _ERROR.findall(blocks)]
 
