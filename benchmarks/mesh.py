@@ -15,11 +15,13 @@ from typing import Any
 from surgetank import simulate
 from surgetank.live import Options, Rig
 from surgetank.live.proxy import Fate
+from surgetank.live.servers.gossipsub import Mesh
+from surgetank.live.watching import Snapshot
 from surgetank.measure.propagation import propagation
 from surgetank.scenario import Scenario
 from surgetank.trace import Trace
 
-D, D_LOW, D_HIGH = 3, 2, 4
+D, D_LOW, D_HIGH = 3, 3, 6
 CLASSES = ("price_update", "liquidation_order", "cancel", "replace", "order")
 
 
@@ -62,13 +64,21 @@ def compare(nodes: int, delay_ms: float, rate_per_s: float, seconds: float) -> d
         assert rig.proxy is not None
         links = rig.proxy.between(range(nodes), range(nodes))
         rig.proxy.set(links, Fate(delay_ms=delay_ms))
-        trace = rig.run(plan, seed=7)
+        degrees: list[int] = []
+
+        def look(snapshot: Snapshot) -> bool:
+            if snapshot.seconds > 1 and not degrees and isinstance(rig.server, Mesh):
+                degrees.extend(rig.server.mesh_degrees())
+            return True
+
+        trace = rig.run(plan, seed=7, watch=look)
         live = measured(trace)
         read = [rig.proxy.readings()[name] for name in links]
     return {
         "nodes": nodes,
         "delay_ms": delay_ms,
         "added_ms": sum(r.delay_mean_ms * r.delays for r in read) / sum(r.delays for r in read),
+        "mesh_degrees": sorted(degrees),
         "lab": lab,
         "live": live,
     }
@@ -89,6 +99,7 @@ def main() -> None:
         return
     print(f"{'added':>10}  {'measure':<22}{'lab':>10}{'live':>10}")
     for row in found:
+        print(f"mesh peers of the live nodes: {row['mesh_degrees']}")
         for name, lab in row["lab"].items():
             live = row["live"].get(name)
             cells = ("—" if x is None else f"{x:.3g}" for x in (lab, live))

@@ -7,6 +7,7 @@ defaults of its specification.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import json
@@ -111,7 +112,8 @@ class Mesh(Server):
             self.stop()
             raise
         host, port = self.control[0]
-        options = {**self.where.options, "d": str(self._chosen["d"])}
+        told = {key: str(self._chosen[key]) for key in ("d_low", "heartbeat_ms")}
+        options = {**self.where.options, **told}
         return replace(self.where, host=host, port=port, options=options, addresses=self.control)
 
     def stop(self) -> None:
@@ -140,6 +142,14 @@ class Mesh(Server):
     def resume(self, node: int = 0) -> None:
         """SIGCONT."""
         self._processes[node].resume()
+
+    def mesh_degrees(self) -> list[int]:
+        """Mesh peers of each node that answers, in the topic of the run that goes on."""
+        found = []
+        for address in self.control:
+            with contextlib.suppress(OSError):
+                found += ask(address, "STAT -")["topics"].values()
+        return found
 
     def version(self) -> str:
         libp2p = importlib.metadata.version("libp2p")

@@ -136,6 +136,7 @@ class Node:
             "mesh": len(self._router.mesh.get(topic, ())),
             "knows": len(self._pubsub.peer_topics.get(topic, ())),
             "missed": 0 if found is None else found.missed,
+            "topics": {name: len(self._router.mesh.get(name, ())) for name in self._topics},
         }
 
     async def _publish(self, topic: str, stream: trio.SocketStream) -> None:

@@ -34,6 +34,7 @@ __all__ = ["Gossipsub", "Receipts"]
 _RETRY_S: Final = 0.25
 _ANSWER_S: Final = 5.0
 _MESH_S: Final = 30.0
+_HEARTBEATS: Final = 10
 _ANSWER_BYTES: Final = 9
 _HEAD_BYTES: Final = 12
 _WAITING_MAX_BYTES: Final = 8_000_000
@@ -52,7 +53,9 @@ class Gossipsub(Batched):
     def __init__(self, where: Where) -> None:
         super().__init__(where)
         self._nodes: list[Address] = list(where.addresses)
-        self._degree = int(dict(where.options).get("d", "6"))
+        options = dict(where.options)
+        self._d_low = int(options.get("d_low", "4"))
+        self._patience_s = _HEARTBEATS * int(options.get("heartbeat_ms", "1000")) / 1e3
         self._publishers: dict[int, _Publisher] = {}
 
     @property
@@ -72,20 +75,23 @@ class Gossipsub(Batched):
             await self._ask(address, "STAT -")
 
     async def prepare(self) -> None:
-        """Has all nodes join the run's topic, and waits until every one has a mesh.
+        """Has all nodes join the run's topic, and waits until every one has `d_low` mesh peers, or,
+        after ten heartbeats, any.
 
         Raises:
             TargetError: the mesh does not form.
         """
         for address in self._nodes:
             await self._ask(address, f"JOIN {self.where.name}")
-        wanted = min(self._degree, len(self._nodes) - 1, 2)
-        until = time.monotonic() + _MESH_S
+        began = time.monotonic()
         while True:
             states = [await self._ask(each, f"STAT {self.where.name}") for each in self._nodes]
-            if all(s["mesh"] >= min(wanted, s["peers"]) and s["mesh"] > 0 for s in states):
+            waited = time.monotonic() - began
+            # Full nodes may prune a graft, and then nobody tries again for a minute.
+            least = self._d_low if waited < self._patience_s else 1
+            if all(state["mesh"] >= max(1, min(least, state["peers"])) for state in states):
                 return
-            if time.monotonic() > until:
+            if waited > _MESH_S:
                 meshes = [state["mesh"] for state in states]
                 raise TargetError(f"no mesh within {_MESH_S:g} s: {meshes}", place="gossipsub")
             await asyncio.sleep(0.1)
