@@ -348,7 +348,7 @@ def test_faults_of_links_against_nats() -> None:
     left = rows_of(faults, 5)["connections left"]
     assert (left["measured"], left["samples"] > 0) == (0, True)
     assert "partition clients | 0" in seen
-    assert 0 < trace.stats["live"]["cpu_share"]["link proxy"]
+    assert trace.stats["live"]["cpu_share"]["link proxy"] > 0
     # A partition loses nothing, it delays: what was sent in it arrives after it.
     during = trace["messages"].filter(pl.col("created_ns").is_between(1_550_000_000, 1_900_000_000))
     arrived = during["executed_ns"].drop_nulls()

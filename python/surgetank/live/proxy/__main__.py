@@ -14,7 +14,7 @@ import sys
 import time
 from typing import Any
 
-from surgetank.live.proxy.alarm import Alarms
+from surgetank.live.alarms import Alarms
 from surgetank.live.proxy.fate import Fate, Link
 from surgetank.live.proxy.listener import Listener
 

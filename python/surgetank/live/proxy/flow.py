@@ -9,7 +9,7 @@ import time
 from collections import deque
 from typing import Protocol, cast
 
-from surgetank.live.proxy.alarm import Alarms
+from surgetank.live.alarms import Alarms
 from surgetank.live.proxy.line import Line, Piece
 
 __all__ = ["Flow", "Half", "reset"]
