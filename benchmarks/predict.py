@@ -1,16 +1,17 @@
 """Prediction and measurement for real targets: docs/calibrate.md and its figures.
 
-    python benchmarks/predict.py [--out docs/predictions] [nats: redis: cometbft:]
+    python benchmarks/predict.py [--docs] [--out runs/predictions] [nats: redis: cometbft:]
 
 Every target is calibrated at low load, then predicted, then run. A target whose programs are not
 here is left out and said so. Takes about two minutes a target on two quiet cores. Misses stay in
-the table.
+the table. With --docs, the table and the figures of docs/calibrate.md are replaced.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -72,13 +73,35 @@ def row(claim: Claim) -> str:
     return " | ".join((predicted, measured, off, allowed, result))
 
 
+def publish(found: dict[str, Prediction | str]) -> None:
+    """Table and figures into docs/."""
+    docs = Path(__file__).parents[1] / "docs"
+    parts = [table(found)]
+    for target, prediction in found.items():
+        if isinstance(prediction, str):
+            continue
+        name = f"prediction-{target.partition(':')[0]}.svg"
+        (docs / "pictures" / name).write_text(prediction_svg(prediction), encoding="utf-8")
+        said = f"`{target}` is {prediction.calibration.version}, calibrated at no more than "
+        said += f"{prediction.calibration.load_share:.0%} of its capacity."
+        notes = "".join(f" Note: {note}." for note in prediction.notes)
+        picture = f"![{target} predicted and measured](pictures/{name})"
+        parts.append(f"{said}{notes}\n\n{picture}\n")
+    page = docs / "calibrate.md"
+    text = "<!-- predictions -->\n" + "\n".join(parts) + "<!-- /predictions -->"
+    old = page.read_text(encoding="utf-8")
+    mark = r"<!-- predictions -->.*<!-- /predictions -->"
+    page.write_text(re.sub(mark, lambda _: text, old, flags=re.S), encoding="utf-8")
+
+
 def main() -> int:
     """Runs all targets asked for; 0 if every one was run, whatever came out."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("targets", nargs="*", default=TARGETS)
-    parser.add_argument("--out", type=Path, default=Path("docs/predictions"))
+    parser.add_argument("--out", type=Path, default=Path("runs/predictions"))
+    parser.add_argument("--docs", action="store_true", help="replace what docs/calibrate.md shows")
     asked = parser.parse_args()
     found: dict[str, Prediction | str] = {}
     for target in asked.targets:
@@ -92,6 +115,8 @@ def main() -> int:
     text = table(found)
     (asked.out).mkdir(parents=True, exist_ok=True)
     (asked.out / "table.md").write_text(text, encoding="utf-8")
+    if asked.docs:
+        publish(found)
     summary = {
         t: p if isinstance(p, str) else {"status": p.status, "seconds": p.seconds, "notes": p.notes}
         for t, p in found.items()

@@ -17,7 +17,15 @@ import surgetank as st
 from surgetank.live import Options, Rig
 from surgetank.live.registry import parse, server_class, target_class
 from surgetank.live.server import Server
-from surgetank.live.target import Batched, Disconnected, Outgoing, Refused, Target, Where
+from surgetank.live.target import (
+    Batched,
+    Disconnected,
+    Outgoing,
+    Refused,
+    Target,
+    TargetError,
+    Where,
+)
 from surgetank.live.wire import Numbers, decode, encode
 from surgetank.measure import measure
 
@@ -70,7 +78,12 @@ def started(url: str, folder: Path) -> Iterator[Server]:
     if command is not None:
         pytest.skip(f"no {kind.name} here: {command}")
     server = kind(folder, where)
-    server.where = server.start()
+    try:
+        server.where = server.start()
+    except TargetError as error:
+        if "could not fetch" in error.message:
+            pytest.skip(str(error))
+        raise
     try:
         yield server
     finally:

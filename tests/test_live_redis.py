@@ -104,6 +104,25 @@ def test_after_a_kill_everything_acknowledged_is_stored(server: Server) -> None:
     do(run())
 
 
+def test_a_reader_goes_on_after_a_kill_and_hears_nothing_twice(server: Server) -> None:
+    async def run() -> None:
+        where, sent, received = named(server, "goes-on"), Heard(), Heard()
+        async with (
+            opened(where, prepare=True) as target,
+            opened(where) as subscriber,
+            brokers.listening(subscriber, received),
+        ):
+            await flow(target, 100, sent)
+            assert await until(lambda: len(received.came) == 100)
+            server.kill()
+            server.restart()
+            assert await brokers.until_accepted(target, 200)
+            assert await until(lambda: received.came[-1] >= 200)
+        assert len(set(received.came)) == len(received.came)
+
+    do(run())
+
+
 def test_a_level_that_the_server_does_not_have_is_refused(server: Server) -> None:
     async def run() -> None:
         async with opened(named(server, "x", ack="everysec")):
@@ -176,6 +195,29 @@ def test_answers_are_matched_wherever_the_stream_is_cut(oks: list[bool], cuts: l
         link.data_received(piece)
     assert heard.yes == [i for i, ok in enumerate(oks) if ok]
     assert [n for n, _ in heard.no] == [i for i, ok in enumerate(oks) if not ok]
+
+
+@given(st.integers(1, 400))
+def test_an_answer_cut_off_is_asked_for_again_and_told_once(cut: int) -> None:
+    heard, asked = Heard(), []
+
+    class Link(_Link):
+        def write(self, data: bytes) -> None:
+            asked.append(data)
+
+    reading = Reading(b"s", heard)
+    stream = b"*1\r\n*2\r\n$1\r\ns\r\n*3\r\n"
+    for i in range(3):
+        head = b"*2\r\n$15\r\n1700000000000-%d\r\n*2\r\n$1\r\np\r\n$40\r\n" % i
+        stream += head + encode(heard.run, i, 40) + b"\r\n"
+    reading.connection_made(Link())  # type: ignore[arg-type]
+    reading.data_received(stream[: min(cut, len(stream))])
+    reading.connection_lost(None)
+    reading.connection_made(Link())  # type: ignore[arg-type]
+    assert asked[1] == asked[0]
+    reading.data_received(stream + b"+PONG\r\n")
+    assert heard.came == [0, 1, 2]
+    assert b"1700000000000-2" in asked[2]
 
 
 @given(CUTS)

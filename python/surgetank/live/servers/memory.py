@@ -152,7 +152,7 @@ class MemoryServer(Server):
         argv = [sys.executable, "-m", "surgetank.live.servers.memory", str(self._port)]
         self._process = Process([*argv, json.dumps(self._options)], self.folder, "memory.log")
         self._process.start()
-        wait_until(self._answers, 10, "the memory server answers")
+        wait_until(self._answers, 30, "the memory server answers")
 
     def _answers(self) -> bool:
         import socket

@@ -1,8 +1,7 @@
 """Kafka: one topic of one partition, Produce and Fetch spoken directly.
 
 aiokafka makes and removes the topic and packs the batches. Its producer is not used: it sends a
-failed batch again by itself, which would show as the broker's duplicates and losses, and costs more
-for one message than the broker.
+failed batch again by itself, which would show as the broker's duplicates and losses.
 """
 
 from __future__ import annotations
@@ -38,6 +37,7 @@ class Kafka(Batched):
     """One topic with one partition."""
 
     schemes: ClassVar[tuple[str, ...]] = ("kafka",)
+    options: ClassVar[tuple[str, ...]] = ("ack", "max_message_bytes")
 
     def __init__(self, where: Where) -> None:
         super().__init__(where)

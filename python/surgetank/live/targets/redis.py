@@ -1,9 +1,9 @@
 """Redis Streams: `XADD` written as it stands in the protocol, `XREAD BLOCK` to receive.
 
-The client library is left out of the way of messages: frames are made before the run, replies are
-counted off against the numbers in the order of sending (Redis answers a connection in order), and
-numbers are found in what arrives without taking it apart. Both would otherwise cost the generator
-more than the server.
+The client library is left out of the way of messages, so that its cost per message is not in the
+generator: frames are made before the run, replies are counted off against the numbers in the order
+of sending (Redis answers a connection in order), and numbers are found in what arrives without
+taking it apart.
 """
 
 from __future__ import annotations

@@ -156,6 +156,11 @@ class Reading(asyncio.Protocol):
         self._sink = sink
         self._scanner = Scanner(sink.run)
         self._last = b"0-0"
+        """The last id of the last whole answer: after a cut it is asked again from there."""
+        self._newest = self._last
+        self._since: list[int] = []
+        """Numbers delivered from an answer that is not whole yet."""
+        self._known: frozenset[int] = frozenset()
         self._rest = b""
         self._begun = False
         self.ended = asyncio.Event()
@@ -165,6 +170,7 @@ class Reading(asyncio.Protocol):
         self._link = cast(asyncio.Transport, transport)
         self.ended.clear()
         self.error = ""
+        self._known |= frozenset(self._since)
         self._ask()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -173,6 +179,7 @@ class Reading(asyncio.Protocol):
     def _ask(self) -> None:
         self._scanner = Scanner(self._sink.run)
         self._rest = b""
+        self._since = []
         self._begun = False
         read = (b"XREAD", b"COUNT", b"%d" % READ, b"BLOCK", b"0", b"STREAMS", self._name)
         self._link.write(command(*read, self._last) + b"PING\r\n")
@@ -185,12 +192,16 @@ class Reading(asyncio.Protocol):
             return
         self._begun = True
         numbers = self._scanner.feed(data)
+        if self._known:
+            numbers = numbers[[number not in self._known for number in numbers.tolist()]]
         if len(numbers):
+            self._since += numbers.tolist()
             self._sink.delivered(numbers, at_ns)
         seen = self._rest + data
         for found in _ID.finditer(seen, max(0, seen.rfind(_FIELD) - _ID_BYTES_MAX)):
-            self._last = found[1]
+            self._newest = found[1]
         if seen.endswith(_END):
+            self._last, self._known = self._newest, frozenset()
             self._ask()
         else:
             self._rest = seen[-_ID_BYTES_MAX:]

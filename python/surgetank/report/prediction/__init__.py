@@ -54,11 +54,11 @@ def _sentence(found: Prediction) -> str:
         return f"{text}; the capacity could not be measured: {capacity.why}."
     if capacity.why:
         return f"{text}; it carried at least {number(capacity.measured)} ({capacity.why})."
-    return f"{text}; it carried {number(capacity.measured)} ({_percent(capacity.off)})."
+    return f"{text}; it carried {number(capacity.measured)} ({_share(capacity.off)})."
 
 
-def _percent(off: float | None) -> str:
-    return "" if off is None else f"{off:+.0%} off".replace("-", "−")
+def _share(off: float | None) -> str:
+    return "—" if off is None else f"{off:+.0%}".replace("-", "−")
 
 
 def _shown(value: float | None, unit: str) -> str:
@@ -77,7 +77,7 @@ def _claim(c: Claim) -> dict[str, Any]:
         "predicted": _shown(c.predicted, c.unit),
         "measured": bound + _shown(c.measured, c.unit),
         "between": between or c.why,
-        "off": _percent(c.off) or "—",
+        "off": _share(c.off),
         "allowed": "not judged" if c.off_max is None else f"± {c.off_max:.0%}",
         "sign": _SIGNS[c.status],
         "status": "told" if c.off_max is None else c.status.lower(),
@@ -90,8 +90,8 @@ def _row(row: Row, found: Prediction) -> dict[str, Any]:
         "predicted": _side(row.predicted, found.predicted_unloaded_ms, found.degradation),
         "measured": row.measured
         and _side(row.measured, found.measured_unloaded_ms, found.degradation),
-        "off_p50": _percent(row.off_p50) or "—",
-        "off_p99": _percent(row.off_p99) or "—",
+        "off_p50": _share(row.off_p50),
+        "off_p99": _share(row.off_p99),
     }
 
 

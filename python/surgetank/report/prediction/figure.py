@@ -101,13 +101,13 @@ def _capacities(plane: Plane, found: Prediction) -> None:
         plane.put("line", kind, x1=x, x2=x, y1=plane.top, y2=plane.bottom)
         text = f"{name} capacity {sign}{number(at)}/s"
         anchor = "end" if x > (plane.left + plane.right) / 2 else "start"
-        plane.text(
-            x + (-5 if anchor == "end" else 5), plane.top + 14 + 17 * i, text, "note", anchor
-        )
+        # Lower on a phone, where the legend is as wide as the figure.
+        down = plane.top + (14 if plane.width == _WIDE[0] else 58) + 17 * i
+        plane.text(x + (-5 if anchor == "end" else 5), down, text, "note", anchor)
 
 
 def _legend(plane: Plane, *, narrow: bool) -> None:
-    x, y = plane.left + 10.0, plane.bottom - 34.0
+    x, y = plane.left + 10.0, plane.top + 12.0
     for i, (name, colour, _) in enumerate(_QUANTILES):
         down = y + 18 * i
         plane.put("path", f"curve s{colour}", d=f"M{x:.1f},{down:.1f}h22")
