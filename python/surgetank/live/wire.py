@@ -70,24 +70,6 @@ def numbers_in(run: int, payloads: Iterable[bytes]) -> Numbers:
     return hex_numbers(b"".join(heads))
 
 
-class Scanner:
-    """Numbers in a stream that comes in pieces, cut anywhere."""
-
-    def __init__(self, run: int) -> None:
-        self._pattern = re.compile(b"SGT1%08x([0-9a-f]{8})[-T]" % run)
-        self._tail = b""
-
-    def feed(self, piece: bytes) -> Numbers:
-        """Numbers of the messages whose header ends in this piece, in order."""
-        data = self._tail + piece
-        digits, end = [], 0
-        for found in self._pattern.finditer(data):
-            digits.append(found[1])
-            end = found.end()
-        self._tail = data[max(end, len(data) - HEADER_BYTES + 1) :]
-        return hex_numbers(b"".join(digits))
-
-
 class Finder:
     """Numbers of all messages of a run whose header is whole within a piece, in order."""
 
@@ -110,6 +92,21 @@ class Finder:
         if not (good.all() and _IS_DIGIT[np.frombuffer(digits, dtype=np.uint8)].all()):
             return hex_numbers(b"".join(self._pattern.findall(piece)))
         return hex_numbers(digits)
+
+
+class Scanner:
+    """Numbers in a stream that comes in pieces, cut anywhere."""
+
+    def __init__(self, run: int) -> None:
+        self._finder = Finder(run)
+        self._tail = b""
+
+    def feed(self, piece: bytes) -> Numbers:
+        """Numbers of the messages whose header ends in this piece, in order."""
+        data = self._tail + piece
+        # One byte short of a header, so nothing is found twice.
+        self._tail = data[1 - HEADER_BYTES :]
+        return self._finder.numbers(data)
 
 
 def _at_each(kind: str, piece: bytes, count: int, offset: int = 0) -> npt.NDArray[Any]:
