@@ -60,6 +60,10 @@ bench: build ## the figures of the README, against their peers
 	$(BIN)/python benchmarks/simulator.py
 	$(BIN)/python benchmarks/search.py
 	$(BIN)/python benchmarks/queues.py
+	$(BIN)/python benchmarks/live.py
+	$(BIN)/python benchmarks/predict.py
+	$(BIN)/python benchmarks/omission.py
+	$(BIN)/python benchmarks/proxy.py
 
 .PHONY: format
 format: $(VENV)/.ready ## format everything

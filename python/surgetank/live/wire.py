@@ -25,6 +25,7 @@ __all__ = [
     "Scanner",
     "decode",
     "encode",
+    "hex_numbers",
     "numbers_in",
     "traceparent_of",
 ]
