@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -190,11 +191,20 @@ class Rig:
                 with playing:
                     return play.through(name, watch, playing)
             finally:
-                self._loop.do(target.dispose(), patience_s=10)
+                self._dispose(target)
         finally:
             with contextlib.suppress(Exception):
                 self._loop.do(target.close(), patience_s=3)
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _dispose(self, target: Target) -> None:
+        """Removes what the run made; that it cannot be removed must not hide what happened."""
+        try:
+            self._loop.do(target.dispose(), patience_s=10)
+        except Exception as error:
+            if self.server is None:  # a server of our own ends with all that it holds
+                text = f"{self.url}: what this run made there could not be removed ({error})"
+                warnings.warn(text, stacklevel=2)
 
     def do(self, work: Coroutine[Any, Any, _T], patience_s: float = 60) -> _T:
         """Runs a coroutine in the driver's event loop."""

@@ -12,9 +12,12 @@ the same object sees what it published.
 from __future__ import annotations
 
 import abc
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
+
+import numpy as np
 
 from surgetank.errors import SurgetankError
 from surgetank.live.wire import Numbers
@@ -242,6 +245,39 @@ class Target(abc.ABC):
         yield b""
 
 
+class _Answer:
+    """A future for one message: a result when it is acknowledged, else the exception."""
+
+    run = 0
+
+    def __init__(self) -> None:
+        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def acknowledged(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
+        """Yes."""
+        self.future.set_result(None)
+
+    def refused(self, numbers: Numbers | Sequence[int], at_ns: int, reason: str) -> None:
+        """No."""
+        self.future.set_exception(Refused(reason))
+
+    def disconnected(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
+        """No answer."""
+        self.future.set_exception(Disconnected())
+
+    def delivered(
+        self,
+        numbers: Numbers | Sequence[int],
+        at_ns: int,
+        *,
+        node: int = 0,
+        decided_ns: int | Numbers | None = None,
+        height: int | None = None,
+    ) -> None:
+        """Nobody subscribes here."""
+        raise NotImplementedError
+
+
 class Batched(Target):
     """A target that takes many messages in one call: its frames are made before the run, and the
     generator hands it whole slices when they are due. Fast targets inherit from this."""
@@ -254,6 +290,14 @@ class Batched(Target):
     def write(self, frames: memoryview, numbers: Numbers, sink: Sink) -> None:
         """Sends frames that lie behind each other, in order; must not block. Acknowledgements go to
         the sink when they come."""
+
+    async def publish(self, message: Outgoing) -> None:
+        """One message by `write`; waits for its answer if there is one to come."""
+        answer = _Answer()
+        numbers = np.array([message.number], dtype=np.int64)
+        self.write(memoryview(self.frame(message)), numbers, answer)
+        if self.capabilities.ack != "none" or answer.future.done():
+            await answer.future
 
     @abc.abstractmethod
     async def receive(self, sink: Sink) -> None:

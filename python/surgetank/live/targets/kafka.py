@@ -12,12 +12,10 @@ import time
 from collections.abc import AsyncIterator
 from typing import ClassVar, Final
 
-import numpy as np
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, for_code
 
 from surgetank.live.target import Batched, Capabilities, Outgoing, Sink, TargetError, Where
-from surgetank.live.targets.answer import Answer
 from surgetank.live.targets.records import BATCH_BYTES_MAX, Fetching, Producing, framed
 from surgetank.live.wire import Numbers
 
@@ -182,14 +180,6 @@ class Kafka(Batched):
             sink.disconnected(numbers, time.monotonic_ns())
         else:
             self._producing.write(frames, numbers, sink)
-
-    async def publish(self, message: Outgoing) -> None:
-        """Sends one and waits for its answer; with `ack=none` not even that."""
-        answer = Answer()
-        numbers = np.array([message.number], dtype=np.int64)
-        self.write(memoryview(self.frame(message)), numbers, answer)
-        if self._ack != "none" or answer.future.done():
-            await answer.future
 
     @contextlib.asynccontextmanager
     async def _fetching(self) -> AsyncIterator[Fetching]:

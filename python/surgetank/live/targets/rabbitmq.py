@@ -15,7 +15,6 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar, Final
 
-import numpy as np
 from pamqp import commands
 
 from surgetank.live.target import (
@@ -27,7 +26,6 @@ from surgetank.live.target import (
     Where,
 )
 from surgetank.live.targets.amqp import AGAIN_S, Closed, Link, method, publication
-from surgetank.live.targets.answer import Answer
 from surgetank.live.wire import Numbers, decode, numbers_in
 
 __all__ = ["QuorumQueue"]
@@ -160,14 +158,6 @@ class QuorumQueue(Batched):
         """Sends; see `Batched.write`."""
         assert self._publishing is not None
         self._publishing.write(frames, numbers, sink)
-
-    async def publish(self, message: Outgoing) -> None:
-        """Sends one and waits for its confirmation; with `ack=none` not even that."""
-        answer = Answer()
-        numbers = np.array([message.number], dtype=np.int64)
-        self.write(memoryview(self.frame(message)), numbers, answer)
-        if self._ack != "none" or answer.future.done():
-            await answer.future
 
     async def receive(self, sink: Sink) -> None:
         """Consumes until cancelled; connects again when the connection ends."""

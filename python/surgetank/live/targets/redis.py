@@ -13,7 +13,6 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar, Final
 
-import numpy as np
 import redis.asyncio as client
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -28,7 +27,6 @@ from surgetank.live.target import (
     TargetError,
     Where,
 )
-from surgetank.live.targets.answer import Answer
 from surgetank.live.targets.resp import (
     AGAIN_S,
     CONNECT_S,
@@ -173,14 +171,6 @@ class RedisStream(Batched):
         """Sends; see `Batched.write`."""
         assert self._publishing is not None
         self._publishing.write(frames, numbers, sink)
-
-    async def publish(self, message: Outgoing) -> None:
-        """Sends one and waits for its answer; with `ack=none` not even that."""
-        answer = Answer()
-        numbers = np.array([message.number], dtype=np.int64)
-        self.write(memoryview(self.frame(message)), numbers, answer)
-        if self._ack != "none" or answer.future.done():
-            await answer.future
 
     async def receive(self, sink: Sink) -> None:
         """Reads until cancelled; connects again when the connection ends."""
