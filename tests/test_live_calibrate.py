@@ -19,12 +19,13 @@ from surgetank.scenario import Scenario, load
 from surgetank.simulate import simulate
 
 pytestmark = pytest.mark.live
+_NATS = ["calibrate", "--target", "nats:", "--quick"]
 
 
 def test_the_reference_servers_service_time_is_found() -> None:
     """200 µs a message: the trains see it through a noisy machine; the scenario runs."""
     with Rig("memory:?service_us=200", Options(patience_s=90)) as rig:
-        found = calibrate(rig)
+        found = calibrate(rig, quick=True)
     each = found.estimate("service")
     assert each is not None
     assert each.value == pytest.approx(200, rel=0.15)
@@ -37,7 +38,7 @@ def test_the_reference_servers_service_time_is_found() -> None:
 def test_nats_is_calibrated_by_the_command(tmp_path: Path) -> None:
     """A file that `surgetank run` takes, and what it rests on."""
     file = tmp_path / "nats.toml"
-    run = CliRunner().invoke(app, ["calibrate", "--target", "nats:", "--out", str(file), "--json"])
+    run = CliRunner().invoke(app, [*_NATS, "--out", str(file), "--json"])
     code = getattr(run.exception, "exit_code", run.exit_code)
     assert code in (0, 3, 4), run.output  # INVALID or UNKNOWN on a busy machine
     if code == 4:
@@ -47,5 +48,5 @@ def test_nats_is_calibrated_by_the_command(tmp_path: Path) -> None:
     assert told["kind"] == "broker"
     assert told["capacity_per_s"] > 10_000
     assert load(file).layer.consensus.kind == "single"
-    again = CliRunner().invoke(app, ["calibrate", "--target", "nats:", "--out", str(file)])
+    again = CliRunner().invoke(app, [*_NATS, "--out", str(file)])
     assert "is there already" in str(again.exception)

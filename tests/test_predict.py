@@ -92,6 +92,14 @@ def test_a_generator_that_gives_up_decides_nothing() -> None:
     assert capacity.measured <= 900
 
 
+def test_a_disturbed_calibration_decides_nothing(right: Prediction) -> None:
+    """However well the numbers agree."""
+    disturbed = replace(right.calibration, notes=("INVALID: the generator was late",))
+    found = replace(right, calibration=disturbed, notes=disturbed.notes)
+    assert found.status == "INVALID"
+    assert "INVALID" in render_prediction(found)
+
+
 def test_a_prediction_below_a_bound_is_a_miss() -> None:
     """What was carried cannot be beyond the capacity."""
     bound = Claim("capacity", "1/s", 50.0, None, None, 100.0, 100.0, None, 0.25, "nothing broke")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -47,7 +48,6 @@ _SHARES: Final = (0.05, 0.25)
 _LONG_S: Final = 0.08
 _LONG_MAX: Final = 60_000
 _LIGHT_MESSAGES: Final = 120_000
-_TURNS: Final = 5
 #: Trains of a chain last about so many delays of a single message.
 _BLOCKS: Final = 5.0
 _LONGER_MAX: Final = 3
@@ -56,17 +56,39 @@ _SLOW_MS: Final = 60.0
 
 
 def calibrate(
-    rig: Rig, scenario: Scenario | None = None, *, name: str = "", told: Told | None = None
+    rig: Rig,
+    scenario: Scenario | None = None,
+    *,
+    name: str = "",
+    quick: bool = False,
+    told: Told | None = None,
 ) -> Calibration:
     """Measures the rig's target at low load and writes the scenario that behaves like it.
 
     The flow, market and limits are those of `scenario`; without one, of plain orders at random
     times. Its network, client links, queue, service times and consensus are what is calibrated.
+    `quick` sends about a third of the messages: wider intervals, for a first look and for tests.
 
     Raises:
         SurgetankError: the target lost single messages, or could not be measured.
     """
-    return _Taking(rig, scenario, name, told or (lambda _: None)).all()
+    return _Taking(rig, scenario, name, _QUICK if quick else _FULL, told or (lambda _: None)).all()
+
+
+@dataclass(frozen=True)
+class _Much:
+    """How much is sent."""
+
+    singles: int
+    short: int
+    """Trains of 10, and of 100."""
+    long: int
+    turns: int
+    """Of the light loads."""
+
+
+_FULL: Final = _Much(240, 5, 10, 5)
+_QUICK: Final = _Much(100, 2, 5, 2)
 
 
 class _Play:
@@ -85,7 +107,10 @@ class _Play:
 
 
 class _Taking:
-    def __init__(self, rig: Rig, scenario: Scenario | None, name: str, told: Told) -> None:
+    def __init__(
+        self, rig: Rig, scenario: Scenario | None, name: str, much: _Much, told: Told
+    ) -> None:
+        self._much = much
         self._rig, self._scenario, self._told = rig, scenario, told
         self._name = name or f"calibrated-{rig.where.scheme.replace(':', '-')}"
         self._rates: list[float] = []
@@ -93,8 +118,11 @@ class _Taking:
 
     def all(self) -> Calibration:
         """The whole way."""
+        much = self._much
+        k = much.short
+        short = [10] * k + [100] * k
         first = self._play(
-            singles(240, 0.01).then(trains([10] * 5 + [100] * 5, [0.25] * 5 + [0.4] * 5), 0.3),
+            singles(much.singles, 0.01).then(trains(short, [0.25] * k + [0.4] * k), 0.3),
             "single messages and short trains",
         )
         delays = first.probe.single_delays(first.first_ns)
@@ -165,13 +193,13 @@ class _Taking:
         for attempt in range(3):
             size = int(np.clip(_LONG_S * 1e6 / bound_us, 100, _LONG_MAX))
             gap_s = max(0.3, 1.2 * size * bound_us / 1e6 / LOAD_SHARE_MAX)
-            repeats = 10 if attempt or bound_us > 20 else 4
+            repeats = self._much.long if attempt or bound_us > 20 else 4
             play = self._play(trains([size] * repeats, [gap_s] * repeats), f"trains of {size:,}")
             found = play.probe.arrived(play.first_ns)
             self._some(found, size)
             took_us = float(np.median([t.last_ns for t in found])) / 1e3
             enough = took_us > 0.5 * _LONG_S * 1e6 or size == _LONG_MAX
-            if enough and repeats == 10:
+            if enough and repeats == self._much.long:
                 break
             bound_us = took_us / size
         return found, size
@@ -191,10 +219,10 @@ class _Taking:
         Quantiles are medians over the turns: one disturbance from outside does not make them.
         """
         probe: Probe | None = None
-        for seed in range(_TURNS):
+        for seed in range(self._much.turns):
             for share in _SHARES:
                 rate = share * capacity
-                seconds = float(np.clip(_LIGHT_MESSAGES / _TURNS / rate, 0.25, 1.2))
+                seconds = float(np.clip(_LIGHT_MESSAGES / 5 / rate, 0.25, 1.2))
                 part = poisson(rate, seconds, seed + 1)
                 probe = part if probe is None else probe.then(part, max(0.3, seconds / 4))
         assert probe is not None

@@ -35,7 +35,7 @@ Exit codes: 0 calibrated (with --check: the prediction held) · 1 --check: it mi
 """
 #: A calibration of minutes need not end because processes start slowly.
 _PATIENCE_S = 90.0
-_EXIT = {"HIT": 0, "MISS": 1, "UNKNOWN": 4}
+_EXIT = {"HIT": 0, "MISS": 1, "INVALID": 3, "UNKNOWN": 4}
 
 
 @app.command("calibrate", epilog=_EXAMPLES)
@@ -47,6 +47,9 @@ def calibrate_command(
     out: Annotated[Path | None, typer.Option(help="The scenario file to write.")] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Then predict loads, run them, compare.")
+    ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A third of the messages; wider intervals.")
     ] = False,
     seconds: Annotated[
         float | None, typer.Option(min=0.5, help="--check: length of a live run.")
@@ -71,7 +74,7 @@ def calibrate_command(
 
     found: Prediction | None = None
     with Rig(target, Options(own_system=own_system, patience_s=_PATIENCE_S)) as rig:
-        calibration = calibrate(rig, flow, name=file.stem, told=told)
+        calibration = calibrate(rig, flow, name=file.stem, quick=quick, told=told)
         calibration.write(file)
         if check:
             found = compare(rig, calibration, seconds=seconds, told=told)

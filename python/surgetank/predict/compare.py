@@ -168,6 +168,10 @@ class _Comparison:
     def _claims(self, found: Answer, rows: Sequence[Row], base_ms: float) -> tuple[Claim, ...]:
         seen = [(r.rate_per_s, r.measured) for r in rows[1:] if r.measured is not None]
         capacity, low, high, why = capacity_of(seen, base_ms, self._degradation)
+        unloaded = rows[0].measured
+        if unloaded is not None and unloaded.invalid:
+            # What the line is held against is not known; then neither is the line.
+            capacity, low, high, why = None, None, None, "the unloaded delay could not be measured"
         half = rows[1 + _LADDER.index(0.5)]
         usable = half.measured if half.measured and not half.measured.invalid else None
         same = [r for r in rows[1:] if r.measured is not None and not r.measured.invalid]

@@ -116,7 +116,10 @@ class Prediction:
 
     @property
     def status(self) -> str:
-        """HIT if all that was judged holds, MISS if something does not, else UNKNOWN."""
+        """HIT if all that was judged holds, MISS if something does not, else UNKNOWN; INVALID if
+        the calibration was disturbed."""
+        if self.calibration.invalid:
+            return "INVALID"
         found = {c.status for c in self.claims if c.off_max is not None}
         return "MISS" if "MISS" in found else "UNKNOWN" if "UNKNOWN" in found else "HIT"
 

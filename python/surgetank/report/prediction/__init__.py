@@ -13,7 +13,7 @@ from surgetank.report.wording import milliseconds, number
 
 __all__ = ["prediction_svg", "render_prediction", "write_prediction"]
 
-_SIGNS = {"HIT": "PASS", "MISS": "FAIL", "UNKNOWN": "UNKNOWN"}
+_SIGNS = {"HIT": "PASS", "MISS": "FAIL", "UNKNOWN": "UNKNOWN", "INVALID": "INVALID"}
 
 
 def write_prediction(found: Prediction, path: str | Path) -> Path:
