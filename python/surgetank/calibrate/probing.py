@@ -84,8 +84,11 @@ class Probe:
 
     @property
     def mean_rate_per_s(self) -> float:
-        """Messages over time, from the first to the last."""
-        return len(self.due_ns) * 1e9 / max(1.0, float(self.due_ns[-1] - self.due_ns[0]))
+        """Messages over time, up to the last due time and without what is due then: that is
+        followed by a rest too."""
+        last = self.due_ns[-1]
+        before = int(np.searchsorted(self.due_ns, last, side="left"))
+        return before * 1e9 / max(1.0, float(last - self.due_ns[0]))
 
 
 def _delays(first_ns: Ints, due_ns: Ints) -> Floats:
