@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from surgetank.errors import SurgetankError
 from surgetank.live import Options, Rig
 from surgetank.live.facts import Played
 from surgetank.live.proxy import Fate, Link, Proxy
@@ -221,6 +222,14 @@ def test_payloads_are_key_and_value_and_back(
     assert b":" not in transaction
     assert payload_of(transaction) == payload
     assert decode(run, transaction) == number
+
+
+def test_further_ports_are_further_nodes() -> None:
+    where = parse("cometbft://127.0.0.1:26657?ports=26660,26657")
+    assert where.addresses == (("127.0.0.1", 26657), ("127.0.0.1", 26660))
+    assert CometBFT(where).capabilities.copies == 2
+    with pytest.raises(SurgetankError, match="not a port"):
+        parse("cometbft://127.0.0.1:26657?ports=26660,many")
 
 
 def test_strangers_transactions_are_no_payloads() -> None:

@@ -61,7 +61,7 @@ _PORTS: Final = {
 
 
 def parse(url: str) -> Where:
-    """The parts of a target's URL.
+    """The parts of a target's URL. The option `ports` names further nodes on the same host.
 
     Raises:
         SurgetankError: it is not one.
@@ -77,7 +77,7 @@ def parse(url: str) -> Where:
         options = dict(parse_qsl(query, keep_blank_values=True))
         host, port = options.pop("host", "127.0.0.1"), options.pop("port", "0")
         number = _port(url, port)
-        at = _one(host, number) if number else ()
+        at = ((host, number),) if number else ()
         return Where(f"{scheme}:{name}", host, number, options.pop("name", ""), options, at)
     parts = urlsplit(url)
     try:
@@ -87,11 +87,10 @@ def parse(url: str) -> Where:
         raise SurgetankError(str(error), place=url, mend="Give host:port") from None
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     name = unquote(parts.path.strip("/"))
-    return replace(Where(scheme, host, number, name, options), addresses=_one(host, number))
-
-
-def _one(host: str, port: int) -> tuple[tuple[str, int], ...]:
-    return ((host, port),) if host else ()
+    further = [_port(url, text) for text in options.get("ports", "").split(",") if text]
+    ports = dict.fromkeys([number, *further]) if host else ()
+    where = Where(scheme, host, number, name, options)
+    return replace(where, addresses=tuple((host, port) for port in ports))
 
 
 def _port(url: str, text: str) -> int:

