@@ -1,4 +1,8 @@
-"""A search by real runs: the reference server with a known capacity."""
+"""Runs of a search against a real server, the reference server with a known capacity.
+
+A whole search takes minutes; what it decides by is here: a level that holds, one beyond capacity,
+the cool-down between them, and what is kept. `test_search_live.py` has the decisions.
+"""
 
 from __future__ import annotations
 
@@ -8,27 +12,30 @@ import pytest
 
 from surgetank.calibrate.writing import plain
 from surgetank.live import Options, Rig
-from surgetank.search import search
+from surgetank.search.goal import goal
+from surgetank.search.lever import lever
 from surgetank.search.live import LiveWork
+from surgetank.search.pool import Inline, Journal, Pool
+from surgetank.search.probe import Task
 
 pytestmark = pytest.mark.live
 
 
-def test_a_known_capacity_is_not_overstated(tmp_path: Path) -> None:
-    """10 ms a message: beyond 100/s nothing can hold, whatever else the machine does."""
-    scenario = plain("tiny", 40.0, 2.0).with_values({"drain_s": 3.0})
-    journal = tmp_path / "runs.jsonl"
-    with Rig("memory:?service_us=10000", Options(patience_s=90, lateness_p99_ms=200)) as rig:
+def test_levels_around_a_known_capacity(tmp_path: Path) -> None:
+    """10 ms a message: 40/s holds; 400/s cannot, whatever else the machine does."""
+    scenario = plain("tiny", 40.0, 1.0).with_values({"drain_s": 1.0})
+    load, aim = lever(scenario, "load"), goal("capacity")
+    journal = Journal(tmp_path / "runs.jsonl")
+    with Rig("memory:?service_us=10000", Options(patience_s=90, lateness_p99_ms=500)) as rig:
         live = LiveWork(rig, cooldown_s=0.1, reference_every=20)
-        answer = search(
-            scenario, range=(40, 320), precision=0.5, runs_max=16, live=live, journal=journal
-        )
-    assert answer.status in ("FOUND", "UNKNOWN")
-    assert answer.build.startswith("live: memory")
-    if answer.estimate is not None:
-        assert answer.estimate < 130
-    broken = [x for x in answer.levels if x.level > 150]
-    assert all(x.share == 1.0 for x in broken)
-    lines = journal.read_text().splitlines()
-    assert any('"reference:0:' in line for line in lines)
-    assert len(lines) >= answer.runs
+        live.begin(load.at(scenario, 40.0), journal)
+        pool = Pool(Inline, journal, work=live)
+        slow, fast = pool.all([Task(load.at(scenario, x), x, 1) for x in (400.0, 40.0)])
+        assert live.build == "live: memory"
+    assert aim.broke(slow, unloaded_ms=1e9)  # not by delay: too few are delivered in time
+    assert fast.value("executed_share") == 1.0
+    assert fast.value("delay_p99_ms") < slow.value("delay_p99_ms")
+    assert len(live.references) == 1
+    again = Journal(tmp_path / "runs.jsonl")
+    assert len(again) == 4  # the target, the reference, two runs
+    assert again.get(slow.key) == slow
