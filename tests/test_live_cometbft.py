@@ -119,7 +119,7 @@ def test_the_trace_has_blocks_and_who_executed_them(rig: Rig) -> None:
 
 
 def test_one_validator_killed_the_chain_goes_on(rig: Rig) -> None:
-    played = rig.play(even(3.5, drain_s=0.5), watch=once(1.0, lambda: net(rig).kill(3)))
+    played = rig.play(even(3.5, drain_s=9.0), watch=once(1.0, lambda: net(rig).kill(3)))
     try:
         state, account = played.sending.state, played.schedule.account
         assert (state[account % 4 != 3] == ACKNOWLEDGED).all()
