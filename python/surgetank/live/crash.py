@@ -31,6 +31,7 @@ from surgetank.live.target import (
     Disconnected,
     Outgoing,
     Refused,
+    Sink,
     Target,
     TargetError,
     Where,
@@ -193,7 +194,7 @@ def _one(url: str, level: str, event: str, messages: int, rate_per_s: float) -> 
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class _Tally:
+class _Tally(Sink):
     """A sink that remembers who was answered what."""
 
     def __init__(self, run: int, messages: int) -> None:
@@ -214,17 +215,6 @@ class _Tally:
     def disconnected(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
         """Sink."""
         self.over[np.asarray(numbers, dtype=np.int64)] = True
-
-    def delivered(
-        self,
-        numbers: Numbers | Sequence[int],
-        at_ns: int,
-        *,
-        node: int = 0,
-        decided_ns: Numbers | int | None = None,
-        height: int | None = None,
-    ) -> None:
-        """Sink; nobody subscribes here."""
 
     @property
     def open(self) -> int:

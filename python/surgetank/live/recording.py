@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from surgetank.live.schedule import Schedule
+from surgetank.live.target import Sink
 from surgetank.live.wire import Numbers
 
 __all__ = ["DELIVERY", "STATES", "Deliveries", "Recording", "Sending", "Sent", "now_ns"]
@@ -90,7 +91,7 @@ class Sending:
         )
 
 
-class Sent:
+class Sent(Sink):
     """The sink of a publishing process."""
 
     def __init__(self, recording: Recording, run: int) -> None:
@@ -127,9 +128,6 @@ class Sent:
         """See `Sink`."""
         self._answer(numbers, at_ns, _DISCONNECTED)
 
-    def delivered(self, numbers: Numbers | Sequence[int], at_ns: int, **_: Any) -> None:
-        """Publishing objects receive nothing."""
-
     def _answer(self, numbers: Numbers | Sequence[int], at_ns: int, state: int) -> int:
         """The first answer counts; returns how many were first."""
         index = np.asarray(numbers, dtype=np.int64)
@@ -140,7 +138,7 @@ class Sent:
         return len(first)
 
 
-class Deliveries:
+class Deliveries(Sink):
     """The sink of a subscribing process: appends to a file."""
 
     def __init__(self, folder: Path, run: int) -> None:
@@ -152,15 +150,9 @@ class Deliveries:
         self._file = (folder / "deliveries.bin").open("ab", buffering=0)
         self._rows: list[npt.NDArray[Any]] = []
 
-    def acknowledged(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
-        """Subscribing objects send nothing."""
-
     def refused(self, numbers: Numbers | Sequence[int], at_ns: int, reason: str) -> None:
         """Subscribing objects send nothing; a complaint is kept."""
         _count(self.reasons, reason, 0)
-
-    def disconnected(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
-        """Subscribing objects send nothing."""
 
     def delivered(
         self,

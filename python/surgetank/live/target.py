@@ -125,20 +125,24 @@ class Outgoing:
 
 
 class Sink(Protocol):
-    """Where a target tells what became of messages. Times are `time.monotonic_ns()`."""
+    """Where a target tells what became of messages; what a sink leaves out, it does not need. Times
+    are `time.monotonic_ns()`."""
 
     run: int
     """Number of the run, for `wire.decode`."""
 
     def acknowledged(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
         """The target said yes, at the level of `capabilities.ack`."""
+        return
 
     def refused(self, numbers: Numbers | Sequence[int], at_ns: int, reason: str) -> None:
         """The target said no. No numbers: a complaint about no message in particular (a slow
         consumer, a permission), kept with its words."""
+        return
 
     def disconnected(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
         """The connection ended before an answer."""
+        return
 
     def delivered(
         self,
@@ -152,6 +156,7 @@ class Sink(Protocol):
         """A subscriber (`node`: which one) received these, in this order; with `decided_ns`, when
         the target had put them in order (one time for all or one each), and with `height`, in which
         block."""
+        return
 
 
 @dataclass(frozen=True, slots=True)
