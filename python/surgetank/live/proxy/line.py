@@ -5,6 +5,7 @@ All connections of the link share it: bits of one wait behind bits of another.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from surgetank.live.proxy.fate import SEGMENT_BYTES, Draws, Fate
@@ -29,7 +30,9 @@ class Piece:
     asked_ns: int
     release_ns: int
     epoch: int
-    waited: bool
+    wire_ns: int = 0
+    """How long a narrow wire has it: until `release_ns`."""
+    waited: bool = False
     """For the wire, behind others."""
 
 
@@ -52,7 +55,8 @@ class Line:
         self.asked_ns = 0
         self.bytes = self.chunks = self.segments = self.segments_lost = 0
         self.busy_bytes = self.busy_ns = 0
-        self._passed_ns = 0
+        self._busy_to_ns = 0
+        self._alone = (0, 0)
 
     @property
     def held_max_bytes(self) -> int:
@@ -75,18 +79,21 @@ class Line:
             extra_ns += resent_ns
         if not fate.bandwidth_mbps:
             release_ns = max(not_before_ns, arrived_ns + extra_ns)
-            return [Piece(data, arrived_ns, extra_ns, release_ns, self.epoch, False)]
+            return [Piece(data, arrived_ns, extra_ns, release_ns, self.epoch)]
         ns_per_byte = 8e3 / fate.bandwidth_mbps
         size = max(SEGMENT_BYTES, int(_PIECE_NS / ns_per_byte))
         found = []
         for start in range(0, len(data), size):
             part = data[start : start + size]
             waited = self._busy_until_ns > arrived_ns
-            done_ns = max(self._busy_until_ns, arrived_ns) + int(len(part) * ns_per_byte)
+            wire_ns = math.ceil(len(part) * ns_per_byte)
+            done_ns = max(self._busy_until_ns, arrived_ns) + wire_ns
             self._busy_until_ns = done_ns
             asked_ns = done_ns - arrived_ns + extra_ns
             not_before_ns = max(not_before_ns, arrived_ns + asked_ns)
-            found.append(Piece(part, arrived_ns, asked_ns, not_before_ns, self.epoch, waited))
+            found.append(
+                Piece(part, arrived_ns, asked_ns, not_before_ns, self.epoch, wire_ns, waited)
+            )
         return found
 
     def passed(self, piece: Piece, now_ns: int, blocked: bool) -> None:
@@ -94,14 +101,26 @@ class Line:
         fate, says nothing of this link's delay."""
         self.bytes += len(piece.data)
         self.chunks += 1
-        before_ns, self._passed_ns = self._passed_ns, 0 if blocked else now_ns
         if blocked or piece.epoch != self.epoch:
             return
         self.delays.note(now_ns - piece.arrived_ns)
         self.asked_ns += piece.asked_ns
-        if piece.waited and before_ns:
-            self.busy_bytes += len(piece.data)
-            self.busy_ns += now_ns - before_ns
+        if piece.wire_ns:
+            self._busy(piece, now_ns)
+
+    def _busy(self, piece: Piece, now_ns: int) -> None:
+        """Counts the wire's busy time, from when the first byte of a queue gets it: counted from
+        when the piece before left, a piece that left late would make the next look fast. A piece
+        that met nobody counts when another waits behind it."""
+        begun_ns = piece.release_ns - piece.wire_ns
+        alone, self._alone = self._alone, (0, 0)
+        if piece.waited:
+            taken_ns = now_ns - max(begun_ns, self._busy_to_ns)
+            self.busy_bytes += alone[0] + len(piece.data)
+            self.busy_ns += alone[1] + taken_ns
+        else:
+            self._alone = (len(piece.data), now_ns - begun_ns)
+        self._busy_to_ns = now_ns
 
     def straight(self, size: int, delay_ns: int) -> None:
         """Bytes went straight through."""

@@ -83,9 +83,9 @@ class Reading:
     """Drawn for loss."""
     segments_lost: int = 0
     busy_bytes: int = 0
-    """Passed right behind others that were waiting too."""
+    """Passed in queues of two pieces or more."""
     busy_s: float = 0.0
-    """How long that took: their quotient is the bandwidth as it was."""
+    """How long the wire took for them: their quotient is the bandwidth as it was."""
     by_direction: Mapping[str, int] = field(default_factory=dict)
     """Bytes `up` (from a to b) and `down`."""
 
