@@ -47,7 +47,7 @@ lint: build ## format, lints, types
 .PHONY: test
 test: lint ## build, lint, types, Rust tests, live tests (by themselves), all others
 	cargo test --quiet --workspace --exclude surgetank-bindings
-	$(BIN)/python -m pytest -m "live and not soak" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "live and not soak" -n 2 --dist loadfile --reruns 1 --timeout 900
 	$(BIN)/python -m pytest -m "not live and not soak" -n auto
 
 .PHONY: soak

@@ -30,6 +30,7 @@ import numpy as np
 from live_peers import SIZE_BYTES, alone, locust
 from simulator import machine, rate
 from surgetank.live import Options, Outgoing, Played, Rig, Schedule
+from surgetank.live.target import Sink
 from surgetank.live.targets.nats import Nats
 from surgetank.live.wire import Numbers, encode
 
@@ -165,7 +166,7 @@ async def closed_loop(rig: Rig, seconds: float) -> float:
     return per_s
 
 
-class _Counting:
+class _Counting(Sink):
     """A sink that counts answers."""
 
     run = 1
@@ -179,9 +180,6 @@ class _Counting:
 
     def disconnected(self, numbers: object, at_ns: int) -> None:
         raise SystemExit("the server has gone")
-
-    def delivered(self, numbers: object, at_ns: int, **_: object) -> None:
-        """Nothing is received."""
 
 
 def with_locust(seconds: float, top: float) -> Row:

@@ -42,6 +42,7 @@ class Heard:
     no: list[tuple[int, str]] = field(default_factory=list)
     cut: list[int] = field(default_factory=list)
     came: list[int] = field(default_factory=list)
+    listening: asyncio.Event = field(default_factory=asyncio.Event)
 
     def acknowledged(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
         self.yes += [int(n) for n in numbers]
@@ -51,6 +52,9 @@ class Heard:
 
     def disconnected(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
         self.cut += [int(n) for n in numbers]
+
+    def subscribed(self) -> None:
+        self.listening.set()
 
     def delivered(
         self,
@@ -160,9 +164,11 @@ async def flow(
 
 @asynccontextmanager
 async def listening(target: Target, sink: Heard) -> AsyncIterator[None]:
-    """Receives meanwhile."""
+    """Receives meanwhile, everything from here on."""
     task = asyncio.create_task(_listen(target, sink))
     try:
+        if isinstance(target, Batched):
+            await asyncio.wait_for(sink.listening.wait(), 20)
         yield
         if task.done():
             task.result()

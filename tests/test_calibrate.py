@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from surgetank.calibrate import Arrived, calibrate, chain
+from surgetank.calibrate.cores import Busy, shared, steady
 from surgetank.calibrate.estimate import (
     Ints,
     base_delays,
@@ -114,7 +117,7 @@ class SimulatedRig:
     """A rig whose target is the simulator: what calibration finds must be what it was given."""
 
     url = "simulated:"
-    server = None
+    server: Any = None
     options = Options()
     where = SimpleNamespace(scheme="simulated", url="simulated:", addresses=())
 
@@ -213,6 +216,90 @@ def test_a_chains_rhythm_is_found_again() -> None:
     assert consensus.kind == "tendermint"
     assert consensus.block_messages_max == 400
     assert found.fit["block_interval_ms"] == pytest.approx(every.value, rel=0.1)
+
+
+class SharedCoresRig(BlocksRig):
+    """The same blocks, from nodes that together need 2.5 ms of a core for each message."""
+
+    server: Any = SimpleNamespace(version=lambda: "simulated")
+
+    def __init__(self, scenario: Scenario, nodes: int, cores: int) -> None:
+        super().__init__(scenario, nodes)
+        self.cores, self.rates = cores, [0.0]
+
+    def play(self, schedule: Schedule, **_: Any) -> Any:
+        """Cores busy: a tenth for empty blocks, and what the messages cost."""
+        played = super().play(schedule)
+        played.start_ns, played.end_ns = 0, int(schedule.flow_end_ns)
+        self.rates.append(len(schedule) * 1e9 / played.end_ns)
+        played.cores_busy = 0.1 + 2.5e-3 * self.rates[-1]
+        return played
+
+
+def test_cores_that_all_share_bound_a_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A train of such a chain is faster than a steady flow, which the cores end at 360/s."""
+    monkeypatch.setattr("surgetank.calibrate.taking.cores_here", lambda: 1)
+    rig: Any = SharedCoresRig(plain("any", 10.0, 1.0), nodes=4, cores=1)
+    found = calibrate(rig)
+    shared = found.estimate("shared_cores")
+    assert shared is not None
+    assert shared.value == pytest.approx(2_500 / 0.9, rel=0.02)
+    assert found.capacity_per_s == pytest.approx(360, rel=0.02)
+    assert found.scenario.layer.service.validation.order_us == shared.value
+    # Once it is known what it can carry, no play asks for more than the rule allows.
+    assert max(rig.rates[3:]) <= 0.3 * 360 * 1.01
+
+
+@given(
+    idle=st.floats(0, 1), each_ms=st.floats(0.05, 5), bend=st.floats(0.6, 1), hint=st.floats(0.1, 3)
+)
+def test_the_end_of_the_cores_is_found_from_light_loads(
+    idle: float, each_ms: float, bend: float, hint: float
+) -> None:
+    """Where batching bends the costs, too; and no look takes more than 30 % of the cores."""
+    cores = 4
+
+    def busy(rate: float) -> Busy:
+        return Busy(rate, idle + (rate * each_ms / 1e3) ** bend)
+
+    true_end = (cores - idle) ** (1 / bend) / each_ms * 1e3
+    played: list[float] = []
+
+    def play(rate: float) -> Busy:
+        played.append(rate)
+        return busy(rate)
+
+    readings = steady(play, hint * true_end, cores)
+    assert readings is not None
+    assert max(played) <= 0.31 * true_end
+    found = shared(*readings, cores)
+    assert found is not None
+    # What few messages cost the idle chain is not known to it.
+    assert found.value == pytest.approx(1e6 / true_end, rel=0.01 if bend > 0.95 else 0.15)
+
+
+def test_the_interval_of_the_end_covers_readings_that_scatter() -> None:
+    draws, covered = np.random.default_rng(1), 0
+    rates = [100.0, 200.0, 400.0] * 2
+    for _ in range(60):
+        cores = 0.3 + 1.2e-2 * np.asarray(rates) ** 0.65 + draws.normal(0, 0.01, 6)
+        readings = [Busy(r, float(c)) for r, c in zip(rates, cores, strict=True)]
+        found = shared(Busy(0.1, 0.3), readings, 2)
+        assert found is not None and found.low is not None and found.high is not None
+        covered += found.low <= 1e6 / (1.7 / 1.2e-2) ** (1 / 0.65) <= found.high
+    assert covered >= 35  # Six readings: a percentile bootstrap is too narrow.
+
+
+def test_cores_of_another_machine_are_not_known() -> None:
+    assert steady(lambda rate: None, 100.0, 2) is None
+    idle = Busy(0.1, 1.0)
+    assert shared(idle, [Busy(100, 1.1), Busy(200, 0.9)], 2) is None
+    assert shared(idle, [Busy(100, 1.1), Busy(101, 1.1)], 2) is None
+
+
+def test_of_a_train_only_the_first_can_be_late() -> None:
+    probe = singles(3, 0.01).then(trains([4, 2], [0.1, 0.1]), 0.1)
+    assert probe.scheduled.tolist() == [True] * 4 + [False] * 3 + [True, False]
 
 
 def test_blocks_are_told_from_deliveries() -> None:

@@ -20,9 +20,9 @@ from surgetank.live.faults.links import LinkFates, LinkFault, links_of, together
 from surgetank.live.faults.mounts import PowerLossDisk, SmallDisk, mounting_missing
 from surgetank.live.faults.nodes import SlowFault
 from surgetank.live.faults.row import Row
+from surgetank.live.process import Process
 from surgetank.live.proxy import Fate, Link, Proxy
 from surgetank.live.server import Server
-from surgetank.live.servers.process import Process
 from surgetank.scenario import Scenario
 from surgetank.scenario.faults import Fault, Slow
 from surgetank.trace import Run, Trace
@@ -197,11 +197,9 @@ class _Sleeper:
     """As much of a server as `slow` needs."""
 
     def __init__(self, process: Process) -> None:
-        self._process = process
+        self.processes = [process]
 
-    @property
-    def pids(self) -> list[int]:
-        return [self._process.pid]
+    pause, resume = Server.pause, Server.resume
 
 
 def _state(pid: int) -> str:

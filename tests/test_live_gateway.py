@@ -13,9 +13,9 @@ import pytest
 
 import surgetank as st
 from surgetank.live import Disconnected, Options, Outgoing, Refused, Rig, TargetError, parse, wire
+from surgetank.live.process import Process, wait_until
 from surgetank.live.registry import target_class
 from surgetank.live.server import free_port
-from surgetank.live.servers.process import Process, wait_until
 from surgetank.live.target import Target
 from surgetank.trace import OUTCOMES
 
@@ -105,7 +105,7 @@ async def exchange(port: int, messages: int) -> tuple[list[int], dict[int, str],
 def test_the_example_speaks_to_the_gateway(tmp_path: Path) -> None:
     """Accepted and delivered in order; rejected with the gateway's own words."""
     with gateway(tmp_path, "--reject-every", "10") as port:
-        accepted, rejected, delivered = asyncio.run(exchange(port, 200))
+        accepted, rejected, delivered = asyncio.run(asyncio.wait_for(exchange(port, 200), 60))
     assert rejected == dict.fromkeys(range(9, 200, 10), "price out of band")
     assert delivered == sorted(accepted) == [n for n in range(200) if n not in rejected]
 
@@ -113,7 +113,7 @@ def test_the_example_speaks_to_the_gateway(tmp_path: Path) -> None:
 def test_a_session_that_ends_leaves_nobody_waiting(tmp_path: Path) -> None:
     """Whether the rest arrived is not known, and that is what is said."""
     with gateway(tmp_path, "--stop-after", "50") as port:
-        accepted, rejected, delivered = asyncio.run(exchange(port, 200))
+        accepted, rejected, delivered = asyncio.run(asyncio.wait_for(exchange(port, 200), 60))
     assert len(accepted) + len(rejected) == 200
     assert set(rejected.values()) == {"disconnected"}
     assert set(accepted) <= set(delivered) <= set(range(50))

@@ -19,7 +19,7 @@ from hdrh.log import HistogramLogReader
 import surgetank as st
 from surgetank.live import Options, Played, Rig, Schedule, Snapshot, trace_of
 from surgetank.live.histogram import write_log
-from surgetank.live.recording import STATES
+from surgetank.live.recording import STATES, Recording, Sent
 from surgetank.measure import measure
 from surgetank.trace import CLASSES, REASONS
 from surgetank.validity import checks
@@ -32,7 +32,7 @@ SERVICE_MS = 2.0
 
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
-    with Rig("memory:?service_us=2000", Options(lateness_p99_ms=200)) as found:
+    with Rig("memory:?service_us=2000", Options(lateness_p99_ms=5_000)) as found:
         yield found
 
 
@@ -224,6 +224,23 @@ def test_stopping_keeps_what_was_measured(rig: Rig) -> None:
     assert (trace["messages"]["outcome"] == 3).sum() == 0
     status = judge(measure(trace), {"goodput_ratio_min": 0.1}, trace)
     assert "complete" in {r.name for r in status.broken}
+
+
+def test_what_is_open_at_the_end_was_not_cut_off(tmp_path: Path) -> None:
+    """Closing the connections is our own doing."""
+    recording = Recording.create(tmp_path, poisson(100, 0.2))
+    sink, numbers = Sent(recording, run=1), np.arange(4)
+    sink.sent(numbers, 1)
+    sink.disconnected(numbers[:1], 2)
+    sink.acknowledged(numbers[1:2], 2)
+    sink.ended = True
+    sink.disconnected(numbers, 3)
+    assert [STATES[s] for s in recording.kept().state[:4]] == [
+        "disconnected",
+        "acknowledged",
+        "sent",
+        "sent",
+    ]
 
 
 def test_the_hdr_log_has_every_class(calm: st.Trace, tmp_path: Path) -> None:

@@ -144,7 +144,6 @@ def test_all_that_is_sent_arrives_once_and_in_order(server: Server) -> None:
             opened(where) as subscriber,
             brokers.listening(subscriber, received),
         ):
-            await asyncio.sleep(0.1)
             await flow(publisher, 300, sent)
             assert await until(lambda: len(received.came) >= 300)
         assert received.came == list(range(300))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from surgetank.live.servers.process import Process, wait_until
+from surgetank.live.process import Process, wait_until
 from surgetank.live.target import TargetError
 
 
@@ -67,7 +67,7 @@ def test_error_ends_with_the_log(tmp_path: Path) -> None:
 def test_dies_with_the_one_who_started_it(tmp_path: Path) -> None:
     script = (
         "import sys, time, pathlib, threading\n"
-        "from surgetank.live.servers.process import Process\n"
+        "from surgetank.live.process import Process\n"
         "p = Process(['sleep', '60'], pathlib.Path(sys.argv[1]), 'log')\n"
         # Started on a thread that ends at once: that must not end the process.
         "t = threading.Thread(target=p.start); t.start(); t.join(); time.sleep(0.2)\n"

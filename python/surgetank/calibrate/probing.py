@@ -83,6 +83,15 @@ class Probe:
         return found
 
     @property
+    def scheduled(self) -> npt.NDArray[np.bool_]:
+        """Messages whose own due time matters; shape (n,). Of a train it is only the first one's:
+        the others cannot be sent at the same instant."""
+        found = np.ones(len(self.due_ns), dtype=np.bool_)
+        for train in self.trains:
+            found[train.first + 1 : train.first + train.size] = False
+        return found
+
+    @property
     def mean_rate_per_s(self) -> float:
         """Messages over time, up to the last due time and without what is due then: that is
         followed by a rest too."""

@@ -1,10 +1,11 @@
 """The way from a live target to a calibration: what is played, in which order, and why.
 
 1. Single messages and short trains: the base delay, and a first bound on the service time.
-2. Trains long enough to keep the slowest stage busy for tens of milliseconds (of a chain: for a
+2. Of a chain whose nodes are on this machine: steady loads, and how many cores they keep busy.
+3. Trains long enough to keep the slowest stage busy for tens of milliseconds (of a chain: for a
    block or two), rests between them, so that the average load stays below 30 %. Once more and
    longer if batching made them faster than was thought.
-3. Random arrivals at 5 % and 25 % of the capacity that the trains told, in turn.
+4. Of a broker: random arrivals at 5 % and 25 % of the capacity that the trains told, in turn.
 
 Nothing here asks for more than 30 % on average; that it was so is checked afterwards.
 """
@@ -14,13 +15,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
 from surgetank.calibrate import chain as chains
 from surgetank.calibrate import writing
-from surgetank.calibrate.calibration import Calibration
+from surgetank.calibrate.calibration import Calibration, late_ms_max
+from surgetank.calibrate.cores import Busy, cores_here, shared, steady
 from surgetank.calibrate.estimate import (
     Arrived,
     Estimate,
@@ -85,10 +87,12 @@ class _Much:
     long: int
     turns: int
     """Of the light loads."""
+    steady_s: float
+    """Of each steady load of a chain."""
 
 
-_FULL: Final = _Much(240, 5, 10, 5)
-_QUICK: Final = _Much(100, 2, 5, 2)
+_FULL: Final = _Much(240, 5, 10, 5, 8.0)
+_QUICK: Final = _Much(100, 2, 5, 2, 4.0)
 
 
 class _Play:
@@ -139,7 +143,7 @@ class _Taking:
         self._rates.append(probe.mean_rate_per_s)
         played = self._rig.play(schedule, name="calibrate")
         sent = played.sending.sent_ns
-        late_ns = (sent - schedule.due_ns)[sent >= 0]
+        late_ns = (sent - schedule.due_ns)[(sent >= 0) & probe.scheduled]
         if len(late_ns):
             self._late_ms = max(self._late_ms, float(np.quantile(late_ns, 0.99)) / 1e6)
         return _Play(probe, played)
@@ -252,6 +256,8 @@ class _Taking:
         slope = chains.per_message(trains_seen)
         # The slope between short trains is mostly the rhythm of blocks: take its upper side.
         step_us = max(50.0, slope.high if slope and slope.high else bound_us)
+        cores = self._cores(1e6 / step_us)
+        step_us = max(step_us, cores.value if cores else 0.0)
         late = early
         for _ in range(_LONGER_MAX):
             size = int(np.clip(_BLOCKS * delay_s * 1e6 / step_us, 300, 30_000))
@@ -265,7 +271,7 @@ class _Taking:
                 break  # the target refuses so long a burst: the longest that it took must do
             self._some(longest, size)
             took_s = float(np.median([t.last_ns for t in longest])) / 1e9
-            step_us = max(5.0, (took_s - delay_s / 2) * 1e6 / size)
+            step_us = max(5.0, (took_s - delay_s / 2) * 1e6 / size, cores.value if cores else 0)
             if took_s > _BLOCKS * delay_s / 2 or size == 30_000:
                 break
         found = chains.per_message(trains_seen)
@@ -276,9 +282,25 @@ class _Taking:
                 mend="Calibrate again on a quiet machine",
                 exit_code=4,
             )
-        return self._chain_told(early, late, found, gap_s)
+        return self._chain_told(early, late, found, cores, gap_s)
 
-    def _chain_told(self, early: _Play, late: _Play, found: Estimate, gap_s: float) -> Calibration:
+    def _cores(self, hint_per_s: float) -> Estimate | None:
+        """What a message costs cores that all share; None where they are not of this machine."""
+
+        def play(rate: float) -> Busy | None:
+            probe = poisson(rate, self._much.steady_s)
+            one = self._play(probe, f"a steady load of {rate:,.0f}/s").played
+            busy, seconds = one.cores_busy, (one.end_ns - one.start_ns) / 1e9
+            return None if busy is None else Busy(len(probe.due_ns) / seconds, busy)
+
+        if self._rig.server is None:
+            return None
+        found = steady(play, hint_per_s, cores_here())
+        return shared(*found, cores_here()) if found else None
+
+    def _chain_told(
+        self, early: _Play, late: _Play, found: Estimate, cores: Estimate | None, gap_s: float
+    ) -> Calibration:
         delays = early.probe.single_delays(early.first_ns)
         self._check(delays)
         base = base_delays(delays)
@@ -289,20 +311,22 @@ class _Taking:
         blocks = chains.heard(late.first_ns, late.height)
         most, limited = chains.fullest(blocks)
         each_us = chains.in_full_us(blocks, interval_ms) if limited else found.value
+        # Of the two that bound it: what answers wait for, and what the cores bear.
+        validation_us = min(found.value, checked.value) if checked else found.value / 10
         asked = chains.Chain(
             nodes=max(1, late.played.nodes),
             interval_ms=interval_ms,
             delay_p50_ms=base["p50"].value,
             service_us=each_us,
-            validation_us=min(found.value, checked.value) if checked else found.value / 10,
+            validation_us=max(validation_us, cores.value if cores else 0.0),
             block_messages_max=most if limited else 100_000,
             gap_s=gap_s,
         )
-        capacity = 1e6 / found.value
+        capacity = 1e6 / max(found.value, cores.value if cores else 0.0)
         flow = self._scenario or writing.plain(self._name, float(f"{0.1 * capacity:.3g}"), 20.0)
         scenario, told = chains.fitted(flow, asked)
         estimates = [*base.values(), found]
-        estimates += [e for e in (every, checked) if e is not None]
+        estimates += [e for e in (every, checked, cores) if e is not None]
         what = "most messages in a block" + ("; a limit" if limited else "; no limit was met")
         fullest = Estimate(
             "block_messages", float(most), None, None, "1", len(sizes_of(late)), what
@@ -311,7 +335,7 @@ class _Taking:
 
     def _result(
         self,
-        kind: str,
+        kind: Literal["broker", "chain"],
         estimates: list[Estimate],
         lights: list[Light],
         capacity: float,
@@ -323,7 +347,7 @@ class _Taking:
         if share > LOAD_SHARE_MAX:
             notes.append(f"a play used {share:.0%} of the capacity on average, more than the rule")
         base = next(e.value for e in estimates if e.name == "base_delay_p50")
-        if self._late_ms > max(self._rig.options.lateness_p99_ms, base / 20):
+        if self._late_ms > late_ms_max(kind, base, self._rig.options):
             notes.append(
                 f"INVALID: the generator was {self._late_ms:.3g} ms late at p99; something else "
                 "used this machine, and its noise is in these numbers"
@@ -332,7 +356,7 @@ class _Taking:
         return Calibration(
             target=self._rig.url,
             version=server.version() if server else self._rig.where.url,
-            kind="chain" if kind == "chain" else "broker",
+            kind=kind,
             estimates=tuple(estimates),
             lights=tuple(lights),
             capacity_per_s=capacity,

@@ -20,7 +20,7 @@ from surgetank.measure import measure
 from surgetank.run import Result, claim, run, write
 from surgetank.scenario import Scenario, load
 from surgetank.simulate import with_tape
-from surgetank.tape import Tape, read_tape
+from surgetank.tape import read_tape
 from surgetank.trace import Trace
 from surgetank.verdict import judge
 
@@ -99,7 +99,7 @@ def run_command(
     chosen = load(scenario)
     if values:
         chosen = chosen.with_values(overrides(values))
-    recording: Tape | None = None
+    recording = None
     if tape is not None:
         recording = read_tape(tape, speed=speed, start_s=tape_start, seconds=tape_seconds)
         chosen = with_tape(chosen, recording)
@@ -108,8 +108,7 @@ def run_command(
     claim(folder, force=force)
     hidden = quiet or as_json
     if target is None:
-        length = chosen.duration_s + chosen.drain_s
-        with Watch(err, chosen.name, length, hidden=hidden) as watch:
+        with Watch(err, chosen.name, chosen.duration_s + chosen.drain_s, hidden=hidden) as watch:
             stop_on_interrupt(watch)
             result = run(chosen, seed=seed, tape=recording, progress=watch)
     else:
@@ -132,12 +131,15 @@ def run_command(
     if as_json:
         sys.stdout.write(_as_json(result) + "\n")
     else:
-        show_result(out_, result)
-        where = folder / ("report.html" if report else "run.json")
-        out_.print(f"Written to {where}", soft_wrap=True, highlight=False)
-        if not result.trace.complete:
-            out_.print("Stopped before the end: what was measured so far is kept, and incomplete.")
+        _show(result, folder / ("report.html" if report else "run.json"))
     raise typer.Exit(result.verdict.exit_code)
+
+
+def _show(result: Result, where: Path) -> None:
+    show_result(out_, result)
+    out_.print(f"Written to {where}", soft_wrap=True, highlight=False)
+    if not result.trace.complete:
+        out_.print("Stopped before the end: what was measured so far is kept, and incomplete.")
 
 
 def _copy(source: Path, target: Path) -> None:

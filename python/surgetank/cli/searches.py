@@ -64,37 +64,41 @@ Exit codes: 0 found · 1 fell against the baseline · 2 usage · 3 INVALID · 4 
 """
 
 
+Find = Annotated[str, typer.Option(help="capacity, failure-threshold or safe-leverage.")]
+Vary = Annotated[str | None, typer.Option(metavar="KEY", help="What is varied.")]
+Range = Annotated[
+    str | None, typer.Option("--range", metavar="A:B", help="Levels, good end first.")
+]
+Until = Annotated[
+    str | None, typer.Option(metavar="LIMIT", help="A limit of the scenario, or `any`.")
+]
+Degradation = Annotated[float, typer.Option(help="Capacity: p99 over its unloaded value.")]
+RunsMax = Annotated[int, typer.Option(min=16, help="Runs to spend at most.")]
+Baseline = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="An earlier search.json to hold against.")
+]
+Fall = Annotated[float, typer.Option(min=0, max=0.99, help="Share by which it may fall below it.")]
+
+
 @app.command("search", epilog=_EXAMPLES)
 def search_command(
     scenario: ScenarioName,
-    find: Annotated[
-        str, typer.Option(help="capacity, failure-threshold or safe-leverage.")
-    ] = "capacity",
-    vary: Annotated[str | None, typer.Option(metavar="KEY", help="What is varied.")] = None,
-    range_: Annotated[
-        str | None, typer.Option("--range", metavar="A:B", help="Levels, good end first.")
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option(metavar="LIMIT", help="A limit of the scenario, or `any`.")
-    ] = None,
-    degradation: Annotated[
-        float, typer.Option(help="Capacity: p99 over its unloaded value.")
-    ] = 2.0,
+    find: Find = "capacity",
+    vary: Vary = None,
+    range_: Range = None,
+    until: Until = None,
+    degradation: Degradation = 2.0,
     budget: Budget = 0.01,
     per: PerWhat = "liquidation",
     precision: Precision = 0.05,
-    runs_max: Annotated[int, typer.Option(min=16, help="Runs to spend at most.")] = 200,
+    runs_max: RunsMax = 200,
     seed: Seed = 1,
     values: Values = None,
     workers: Workers = None,
     dask: Dask = None,
     remedies: Annotated[bool, typer.Option(help="Try what would mend it.")] = True,
-    baseline: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="An earlier search.json to hold against.")
-    ] = None,
-    fall: Annotated[
-        float, typer.Option(min=0, max=0.99, help="Share by which it may fall below it.")
-    ] = 0.05,
+    baseline: Baseline = None,
+    fall: Fall = 0.05,
     out: Out = None,
     force: Force = False,
     resume: Resume = False,
@@ -114,28 +118,22 @@ def search_command(
     """
     chosen = chosen_of(scenario, values)
     before = None if baseline is None else Answer.read(baseline)
-    label = re.sub(r"[^\w.-]", "-", f"{vary}-{until}" if until else find)
-    if target is not None:
-        label += "-" + re.sub(r"[^\w.-]+", "-", target).strip("-")
-    place = placed(
-        out or Path("runs") / f"{label}-{chosen.name}-{seed}-{chosen.hash[:8]}",
-        force=force,
-        resume=resume,
-    )
-    span = None if range_ is None else span_of(range_, "--range")
+    label = _label(f"{vary}-{until}" if until else find, target)
+    folder = out or Path("runs") / f"{label}-{chosen.name}-{seed}-{chosen.hash[:8]}"
+    place = placed(folder, force=force, resume=resume)
+    hidden = quiet or as_json
+    options = Options(own_system=own_system, rate_max_per_s=rate_max, lateness_p99_ms=lateness_max)
     try:
         with (
             executor_of(dask) as executor,
-            _live_work(target, chosen, cooldown, own_system, rate_max, lateness_max) as live,
-            SearchWatch(err, hidden=quiet or as_json) as watch,
+            _live_work(target, chosen, cooldown, options, hidden=hidden) as live,
+            SearchWatch(err, hidden=hidden) as watch,
         ):
-            if live is not None and not (quiet or as_json):
-                _say_time(chosen, cooldown)
             answer = search(
                 chosen,
                 find,
                 vary=vary,
-                range=span,
+                range=None if range_ is None else span_of(range_, "--range"),
                 until=until,
                 degradation=degradation,
                 budget=budget,
@@ -157,20 +155,26 @@ def search_command(
     raise typer.Exit(_exit_code(answer, compared, fall))
 
 
+def _label(what: str, target: str | None) -> str:
+    live = "" if target is None else "-" + re.sub(r"[^\w.-]+", "-", target).strip("-")
+    return re.sub(r"[^\w.-]", "-", what) + live
+
+
 @contextmanager
 def _live_work(
     target: str | None,
     scenario: Scenario,
     cooldown: float,
-    own_system: bool,
-    rate_max: float,
-    lateness_max: float,
+    options: Options,
+    *,
+    hidden: bool,
 ) -> Iterator[LiveWork | None]:
     """The target, up for as long as the search goes on; None without one."""
     if target is None:
         yield None
         return
-    options = Options(own_system=own_system, rate_max_per_s=rate_max, lateness_p99_ms=lateness_max)
+    if not hidden:
+        _say_time(scenario, cooldown)
     with Rig(target, options, faults=scenario.faults) as rig:
         yield LiveWork(rig, cooldown_s=cooldown)
 

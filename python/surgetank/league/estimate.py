@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from scipy import special
-
 from surgetank.search.posterior import CONFIDENCE
 
 __all__ = ["NOTHING", "Estimate", "difference", "mean"]
@@ -74,4 +72,6 @@ def difference(a: Sequence[float | None], b: Sequence[float | None]) -> Estimate
 
 @cache
 def _t(freedom: int) -> float:
+    from scipy import special  # slow to import
+
     return float(special.stdtrit(freedom, (1 + CONFIDENCE) / 2))

@@ -63,10 +63,28 @@ class Played:
     """What went wrong with the faults themselves."""
     cpu_share: Mapping[str, float] = field(default_factory=dict)
     """Of a core, of processes of ours beside publishers and subscriber."""
+    server_cores: float | None = None
+    """How many cores the server kept busy; None where that cannot be seen."""
 
     def first_ns(self) -> Ints:
         """When each message was first delivered, since the start of the run; −1 for never."""
         return _first(self)[0]
+
+    @property
+    def cores_busy(self) -> float | None:
+        """By clients, link proxy and server together; None where the server's cannot be seen."""
+        if self.server_cores is None:
+            return None
+        return self.server_cores + sum((self.client_shares() | dict(self.cpu_share)).values())
+
+    def client_shares(self) -> dict[str, float]:
+        """Of a core, by process that publishes or subscribes."""
+        return {
+            name: told[part]["cost"]["cpu_s"] / max(told[part]["cost"]["wall_s"], 1e-3)
+            for name, told in self.told.items()
+            for part in ("publisher", "subscriber")
+            if part in told
+        }
 
 
 def trace_of(played: Played, scenario: Scenario, seed: int) -> Trace:
@@ -248,12 +266,6 @@ def _stats(played: Played) -> dict[str, Any]:
     sent = sending.sent_ns >= 0
     late = np.maximum(sending.sent_ns - schedule.due_ns, 0)[sent]
     end = max(played.end_ns - played.start_ns, schedule.flow_end_ns if played.complete else 1)
-    costs = {
-        name: told[part]["cost"]["cpu_s"] / max(told[part]["cost"]["wall_s"], 1e-3)
-        for name, told in played.told.items()
-        for part in ("publisher", "subscriber")
-        if part in told
-    }
     reasons: dict[str, int] = {}
     for told in played.told.values():
         for part in ("publisher", "subscriber"):
@@ -288,8 +300,9 @@ def _stats(played: Played) -> dict[str, Any]:
             "lateness_p99_ns": float(p99),
             "lateness_max_ns": float(most),
             "lateness_p99_max_ns": played.options.lateness_p99_ms * 1e6,
-            "cpu_share": costs | dict(played.cpu_share),
+            "cpu_share": played.client_shares() | dict(played.cpu_share),
             "cpu_share_max": played.options.cpu_share_max,
+            "server_cores": played.server_cores,
             "refusals": reasons,
             "mistakes": mistakes,
             "strangers": sum(

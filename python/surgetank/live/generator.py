@@ -134,9 +134,13 @@ class Generator:
             self._sink.acknowledged(number, time.monotonic_ns())
 
     async def answered(self, until_ns: int, stop: asyncio.Event) -> None:
-        """Waits for answers until a time; what has none by then is given up."""
+        """Waits for answers until a time."""
         while time.monotonic_ns() < until_ns and self._sink.open > 0 and not stop.is_set():
             await asyncio.sleep(0.02)
+
+    async def end(self) -> None:
+        """What has no answer by now is given up."""
+        self._sink.ended = True
         for task in list(self._tasks):
             task.cancel()
         if self._tasks:

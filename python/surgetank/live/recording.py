@@ -6,6 +6,7 @@ was written is there even if the writer is killed.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -102,6 +103,8 @@ class Sent(Sink):
         """Messages sent and not answered."""
         self.fault = ""
         """The first mistake that the target's own code made, if any."""
+        self.ended = False
+        """Nobody waits any more: the connections that close now are closed by us."""
         self._of = recording
 
     def sent(self, numbers: Numbers, at_ns: int) -> None:
@@ -126,7 +129,8 @@ class Sent(Sink):
 
     def disconnected(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
         """See `Sink`."""
-        self._answer(numbers, at_ns, _DISCONNECTED)
+        if not self.ended:
+            self._answer(numbers, at_ns, _DISCONNECTED)
 
     def _answer(self, numbers: Numbers | Sequence[int], at_ns: int, state: int) -> int:
         """The first answer counts; returns how many were first."""
@@ -147,12 +151,17 @@ class Deliveries(Sink):
         """Payloads that were not of this run."""
         self.reasons: dict[str, int] = {}
         """What the target complained of (with 0 messages each)."""
+        self.listening = asyncio.Event()
         self._file = (folder / "deliveries.bin").open("ab", buffering=0)
         self._rows: list[npt.NDArray[Any]] = []
 
     def refused(self, numbers: Numbers | Sequence[int], at_ns: int, reason: str) -> None:
         """Subscribing objects send nothing; a complaint is kept."""
         _count(self.reasons, reason, 0)
+
+    def subscribed(self) -> None:
+        """See `Sink`."""
+        self.listening.set()
 
     def delivered(
         self,

@@ -233,7 +233,6 @@ class _Play:
         promises = self._target.capabilities
         meter = Meter(recording, schedule, rig.url, name, promises, watch)
         meter.faults = faults.active
-        shares: dict[str, float] = {}
         with Crew(self._folder) as crew:
             self._engage(crew, promises.in_process)
             patience = time.monotonic() + options.patience_s
@@ -249,7 +248,7 @@ class _Play:
             meter.begin(start)
             crew.say(f"start {start}")
             faults.begin(start)
-            cpu_s = rig.proxy.cpu_s() if rig.proxy is not None else 0.0
+            used = _Used(rig)
             sent_by = (start + schedule.flow_end_ns) / 1e9 + options.patience_s
             whole = crew.wait("sent", sent_by, meter.tick, who="publishers")
             end = start + schedule.flow_end_ns + schedule.drain_ns
@@ -258,9 +257,7 @@ class _Play:
                 while whole and now_ns() < end and not meter.settled:
                     whole = crew.idle(min(0.25, (end - now_ns()) / 1e9), meter.tick)
             ended = now_ns()
-            if rig.proxy is not None:
-                share = (rig.proxy.cpu_s() - cpu_s) / max(1e-3, (ended - start) / 1e9)
-                shares = {"link proxy": share}
+            used.read(max(1e-3, (ended - start) / 1e9))
             crew.say("stop")
             with contextlib.suppress(SurgetankError):
                 crew.wait("end", time.monotonic() + 5, lambda: True)
@@ -284,7 +281,8 @@ class _Play:
             ],
             faults=faults.end(),
             mistakes=faults.errors,
-            cpu_share=shares,
+            cpu_share={} if used.proxy is None else {"link proxy": used.proxy},
+            server_cores=used.server,
             nodes=len(rig.server.pids) if rig.server else max(1, len(self._where.addresses)),
             run=self._number,
         )
@@ -308,6 +306,33 @@ class _Play:
         share = self._rig.options.sample
         numbers = sampled(self._number, len(self._schedule), share).tolist() if share else []
         return {number: traceparent(self._number, number) for number in numbers}
+
+
+class _Used:
+    """How much of a core the link proxy and the server use, from here to `read`."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+        self.proxy: float | None = None
+        self.server: float | None = None
+        """None where it is not ours, or a process of it was killed meanwhile."""
+        self._pids = rig.server.pids if rig.server is not None else []
+        self._proxy_s, self._server_s = self._now()
+
+    def _now(self) -> tuple[float, float]:
+        proxy, server = self._rig.proxy, self._rig.server
+        return (
+            proxy.cpu_s() if proxy is not None else 0.0,
+            server.cpu_s() if server is not None else 0.0,
+        )
+
+    def read(self, seconds: float) -> None:
+        """Until now."""
+        proxy_s, server_s = self._now()
+        if self._rig.proxy is not None:
+            self.proxy = (proxy_s - self._proxy_s) / seconds
+        if self._rig.server is not None and self._rig.server.pids == self._pids:
+            self.server = (server_s - self._server_s) / seconds
 
 
 class _Loop:

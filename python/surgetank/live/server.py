@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from surgetank.live.process import Process
 from surgetank.live.target import Where
 
 __all__ = ["Server", "free_port", "free_ports"]
@@ -22,11 +23,15 @@ class Server(abc.ABC):
     """One or several processes on loopback, from binaries of this machine."""
 
     name: ClassVar[str]
+    stop_s: ClassVar[float] = 5.0
+    """How long it may take to end by itself; 0 = it is killed at once."""
 
     def __init__(self, folder: Path, where: Where) -> None:
         """`folder` is for its data, logs and configuration; `where` has the options of the URL."""
         self.folder = folder
         self.where = where
+        self.processes: list[Process] = []
+        """By node, of each the one that holds its data."""
 
     @classmethod
     @abc.abstractmethod
@@ -42,21 +47,37 @@ class Server(abc.ABC):
         """
 
     @abc.abstractmethod
-    def stop(self) -> None:
-        """Ends all of its processes; safe to call twice."""
-
-    @property
-    @abc.abstractmethod
-    def pids(self) -> list[int]:
-        """Process ids by node, 0 for a node that is down."""
-
-    @abc.abstractmethod
-    def kill(self, node: int = 0) -> None:
-        """SIGKILL: the process has no chance to write anything. Returns when it is gone."""
-
-    @abc.abstractmethod
     def restart(self, node: int = 0) -> None:
         """Starts a killed node again on the same folder and port; returns when it answers."""
+
+    def stop(self) -> None:
+        """Ends all of its processes; safe to call twice."""
+        for process in self.processes:
+            if self.stop_s:
+                process.stop(self.stop_s)
+            else:
+                process.kill()
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids by node, 0 for a node that is down."""
+        return [process.pid for process in self.processes]
+
+    def kill(self, node: int = 0) -> None:
+        """SIGKILL: the process has no chance to write anything. Returns when it is gone."""
+        self.processes[node].kill()
+
+    def pause(self, node: int = 0) -> None:
+        """SIGSTOP: it keeps its connections and does nothing."""
+        self.processes[node].pause()
+
+    def resume(self, node: int = 0) -> None:
+        """SIGCONT."""
+        self.processes[node].resume()
+
+    def cpu_s(self) -> float:
+        """Seconds of a core that its living processes have used."""
+        return sum(process.cpu_s() for process in self.processes)
 
     @property
     def data(self) -> list[Path]:

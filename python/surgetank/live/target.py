@@ -144,6 +144,10 @@ class Sink(Protocol):
         """The connection ended before an answer."""
         return
 
+    def subscribed(self) -> None:
+        """From now on everything that is published will be delivered."""
+        return
+
     def delivered(
         self,
         numbers: Numbers | Sequence[int],
@@ -250,7 +254,7 @@ class Target(abc.ABC):
         yield b""
 
 
-class _Answer:
+class _Answer(Sink):
     """A future for one message: a result when it is acknowledged, else the exception."""
 
     run = 0
@@ -269,18 +273,6 @@ class _Answer:
     def disconnected(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
         """No answer."""
         self.future.set_exception(Disconnected())
-
-    def delivered(
-        self,
-        numbers: Numbers | Sequence[int],
-        at_ns: int,
-        *,
-        node: int = 0,
-        decided_ns: int | Numbers | None = None,
-        height: int | None = None,
-    ) -> None:
-        """Nobody subscribes here."""
-        raise NotImplementedError
 
 
 class Batched(Target):
@@ -306,4 +298,5 @@ class Batched(Target):
 
     @abc.abstractmethod
     async def receive(self, sink: Sink) -> None:
-        """Receives until cancelled and tells the sink."""
+        """Receives until cancelled and tells the sink, first that it has `subscribed`: the run does
+        not start before."""

@@ -116,6 +116,7 @@ async def _publish(job: Job, folder: Path, target: Target, orders: _Orders) -> d
     _say(sent=True)
     if not orders.stop.is_set():
         await generator.answered(await orders.drain, orders.stop)
+    await generator.end()
     return {"cost": asdict(generator.cost), "reasons": sink.reasons, "fault": sink.fault}
 
 
@@ -141,7 +142,12 @@ async def _subscribe(
             fault = f"subscribe: {type(error).__name__}: {error}"
 
     task = asyncio.create_task(receive())
-    await asyncio.sleep(0.1)  # subscribed before the first message is sent
+    if isinstance(target, Batched):
+        listening = asyncio.create_task(sink.listening.wait())
+        await asyncio.wait([task, listening], return_when=asyncio.FIRST_COMPLETED)
+        listening.cancel()
+    else:
+        await asyncio.sleep(0.1)  # an iterator cannot say that it has subscribed
     if ready:
         _say(ready=True)
     start = await orders.start

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 __all__ = [
     "BATCHES",
@@ -31,7 +31,7 @@ BATCHES: Final = 25
 
 _LEVEL: Final = 0.95
 _TAIL: Final = (1 - _LEVEL) / 2
-_Z: Final = float(special.ndtri(1 - _TAIL))
+_Z: Final = NormalDist().inv_cdf(1 - _TAIL)
 _SLACK: Final = 1e-9
 
 Floats = NDArray[np.float64]
@@ -159,6 +159,8 @@ def _batches(n: int) -> int:
 
 
 def _t(batches: int) -> float:
+    from scipy import special  # slow to import
+
     return float(special.stdtrit(batches - 1, 1 - _TAIL))
 
 

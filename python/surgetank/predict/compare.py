@@ -40,11 +40,11 @@ __all__ = ["compare"]
 Told = Callable[[str], None]
 Work = Callable[[Task], Outcome]
 
-#: Loads of the ladder over the predicted capacity; half load in three runs.
+#: Loads of the ladder over the predicted capacity.
 _LADDER: Final = (0.25, 0.5, 0.7, 0.85, 1.0, 1.15, 1.3, 1.6, 2.0)
-_HALF_RUNS: Final = 3
+#: Live runs of each, for their medians: a stall of the machine makes the p99 of one run.
+_RUNS: Final = 3
 _UNLOADED_SHARE: Final = 0.05
-_UNLOADED_RUNS: Final = 2
 _UNLOADED_MESSAGES: Final = 4_000
 _MESSAGES_MAX: Final = 200_000
 _SIMULATED_MAX: Final = 60_000
@@ -98,7 +98,7 @@ class _Comparison:
         rates = [float(f"{x * found.estimate:.4g}") for x in _LADDER]
         predicted = {rate: self._simulated(rate) for rate in rates}
         base = self._simulated(low, unloaded=True)
-        measured_base = self._measured(low, _UNLOADED_RUNS, unloaded=True)
+        measured_base = self._measured(low, unloaded=True)
         measured = self._climbed(rates, measured_base)
         rows = tuple(Row(rate, predicted[rate], measured.get(rate)) for rate in rates)
         first = Row(low, base, measured_base)
@@ -148,17 +148,17 @@ class _Comparison:
         runs = _SIMULATED_RUNS * (2 if unloaded else 1)
         return _side([probe(Task(scenario, rate, seed + 1)) for seed in range(runs)])
 
-    def _measured(self, rate: float, runs: int, *, unloaded: bool = False) -> Side:
+    def _measured(self, rate: float, *, unloaded: bool = False) -> Side:
         scenario = self._at(rate, _MESSAGES_MAX, unloaded=unloaded)
-        self._told(f"live: {rate:,.0f}/s, {runs} × {scenario.duration_s:g} s")
-        return _side([self._live(Task(scenario, rate, seed + 1)) for seed in range(runs)])
+        self._told(f"live: {rate:,.0f}/s, {_RUNS} × {scenario.duration_s:g} s")
+        return _side([self._live(Task(scenario, rate, seed + 1)) for seed in range(_RUNS)])
 
     def _climbed(self, rates: Sequence[float], base: Side) -> dict[float, Side]:
         """Upwards until two loads in a row broke, or the generator gave up."""
         found: dict[float, Side] = {}
         broken = 0
         for share, rate in zip(_LADDER, rates, strict=True):
-            side = self._measured(rate, _HALF_RUNS if share == 0.5 else 1)
+            side = self._measured(rate)
             found[rate] = side
             broken = broken + 1 if side.broke(base.p99_ms, self._degradation) else 0
             if (broken >= 2 and share >= 0.7) or side.invalid:

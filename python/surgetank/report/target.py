@@ -63,9 +63,10 @@ def aimed(reading: Reading) -> Aimed | None:
     workers = live["workers"]
     sender = f"{late} late at p99, {most} at most; {workers} sending "
     sender += f"process{'' if workers == 1 else 'es'}, the busiest at {busiest:.0%} of a core"
+    cores = live.get("server_cores")
     facts = (
         ("Target", live["target"]),
-        ("Server", live["version"]),
+        ("Server", live["version"] + ("" if cores is None else f", kept {cores:.2g} cores busy")),
         ("Acknowledgement", live["ack"]),
         ("It promises", ", ".join(promises) or "nothing"),
         ("Sent", f"{live['sent']:,} of {live['scheduled']:,} scheduled"),

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
-
-from scipy import special
 
 from surgetank.search.answer import Answer
 
 __all__ = ["Against", "against"]
 
-_Z: float = float(special.ndtri(0.975))
+_Z: float = NormalDist().inv_cdf(0.975)
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Against:
             return None
         error = math.hypot(errors[0], errors[1])
         z = (math.log(self.ratio) - math.log1p(-share)) / max(error, 1e-12)
-        return float(special.ndtr(z))
+        return NormalDist().cdf(z)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

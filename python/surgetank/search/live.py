@@ -19,7 +19,6 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from scipy import stats
 
 from surgetank.errors import SurgetankError
 from surgetank.live import Rig, Schedule
@@ -176,6 +175,8 @@ def drifted(references: list[Outcome]) -> str:
         return "the reference level held at first and does not any more: the target changed"
     if not np.isfinite(p99).all():
         return ""
+    from scipy import stats  # slow to import
+
     test = stats.kendalltau(np.arange(len(p99)), p99)
     first, last = float(np.median(p99[:third])), float(np.median(p99[-third:]))
     ratio = last / first if first > 0 else math.inf

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import socket
 import threading
 import time
@@ -110,7 +108,7 @@ class SlowFault:
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join(5)
-        self._signal(signal.SIGCONT)
+        self._each(self._server.resume)
 
     def _turns(self) -> None:
         run_s = max(_RUN_LEAST_S, _TURN_S * self._share)
@@ -120,27 +118,19 @@ class SlowFault:
             if rest_s <= 0:
                 continue
             stopped_ns = time.monotonic_ns()
-            self._signal(signal.SIGSTOP)
+            self._each(self._server.pause)
             # As much as the time before was, however long that really was.
             time.sleep((stopped_ns - went_ns) / 1e9 * (1 / self._share - 1))
-            self._signal(signal.SIGCONT)
+            self._each(self._server.resume)
             now_ns = time.monotonic_ns()
             self._ran_s += (stopped_ns - went_ns) / 1e9
             self._stopped_s += (now_ns - stopped_ns) / 1e9
             self._count += 1
             went_ns = now_ns
 
-    def _signal(self, which: signal.Signals) -> None:
-        pids = self._server.pids
+    def _each(self, act: Callable[[int], None]) -> None:
         for node in self._nodes:
-            pid = pids[node] if node < len(pids) else 0
-            if pid > 0:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    # A server's processes are a group of their own.
-                    if os.getpgid(pid) == pid:
-                        os.killpg(pid, which)
-                    else:
-                        os.kill(pid, which)
+            act(node)
 
     def rows(self, asked_s: float) -> list[Row]:
         """What was measured, from when the signals were sent."""

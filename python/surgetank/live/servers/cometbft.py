@@ -23,8 +23,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from surgetank.live.process import Process, wait_until
 from surgetank.live.server import Server, free_ports
-from surgetank.live.servers.process import Process, wait_until
 from surgetank.live.target import TargetError, Where
 
 __all__ = ["VERSION", "Localnet"]
@@ -79,6 +79,7 @@ class Localnet(Server):
     """`cometbft:?validators=4`. Node i is validator i."""
 
     name: ClassVar[str] = "cometbft"
+    stop_s: ClassVar[float] = 0.0
     OPTIONS: ClassVar[tuple[str, ...]] = (*_OTHERS, *_SETTINGS)
 
     def __init__(self, folder: Path, where: Where) -> None:
@@ -106,7 +107,6 @@ class Localnet(Server):
         """Where clients talk to each node."""
         self._peer: list[Address] = [("127.0.0.1", port) for port in ports[self.validators :]]
         self._routes: Mapping[tuple[int, int], Address] = {}
-        self._processes: list[Process] = []
 
     @classmethod
     def missing(cls) -> str | None:
@@ -130,9 +130,9 @@ class Localnet(Server):
         for node in range(self.validators):
             home = self._home(node)
             argv = [str(binary), "start", "--home", str(home), f"--proxy_app={self._app}"]
-            self._processes.append(Process(argv, self.folder, f"node{node}.log"))
+            self.processes.append(Process(argv, self.folder, f"node{node}.log"))
         try:
-            for process in self._processes:
+            for process in self.processes:
                 process.start()
             for node in range(self.validators):
                 self._wait(node, partial(self._ready, node), "a block and all peers")
@@ -143,28 +143,9 @@ class Localnet(Server):
         options = {**self.where.options, "validators": str(self.validators)}
         return replace(self.where, host=host, port=port, options=options, addresses=self.rpc)
 
-    def stop(self) -> None:
-        for process in self._processes:
-            process.kill()
-
-    @property
-    def pids(self) -> list[int]:
-        return [process.pid for process in self._processes]
-
-    def kill(self, node: int = 0) -> None:
-        self._processes[node].kill()
-
     def restart(self, node: int = 0) -> None:
-        self._processes[node].start()
+        self.processes[node].start()
         self._wait(node, lambda: bool(self.status(node)), "an answer")
-
-    def pause(self, node: int = 0) -> None:
-        """SIGSTOP: it keeps its connections and does nothing."""
-        self._processes[node].pause()
-
-    def resume(self, node: int = 0) -> None:
-        """SIGCONT."""
-        self._processes[node].resume()
 
     @property
     def data(self) -> list[Path]:
@@ -201,7 +182,7 @@ class Localnet(Server):
         return peers >= self.validators - 1 and self.height(node) >= 1
 
     def _wait(self, node: int, check: Callable[[], bool], what: str) -> None:
-        wait_until(check, _START_S, f"{what} of validator {node}", self._processes[node])
+        wait_until(check, _START_S, f"{what} of validator {node}", self.processes[node])
 
     def _home(self, node: int) -> Path:
         return self.folder / f"node{node}"

@@ -21,8 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from surgetank.live.process import Process, wait_until
 from surgetank.live.server import Server, free_ports
-from surgetank.live.servers.process import Process, wait_until
 from surgetank.live.target import TargetError, Where
 
 __all__ = ["Mesh", "ask", "regular_graph"]
@@ -49,6 +49,7 @@ class Mesh(Server):
     """`gossipsub:?nodes=8`."""
 
     name: ClassVar[str] = "gossipsub"
+    stop_s: ClassVar[float] = 0.0
 
     def __init__(self, folder: Path, where: Where) -> None:
         """Chooses ports and the graph, so that `links` is known before `start`.
@@ -73,7 +74,6 @@ class Mesh(Server):
         self._peer: list[Address] = [("127.0.0.1", port) for port in ports[n:]]
         self._key = secrets.token_hex(8)
         self._routes: Mapping[tuple[int, int], Address] = {}
-        self._processes: list[Process] = []
 
     @classmethod
     def missing(cls) -> str | None:
@@ -97,9 +97,9 @@ class Mesh(Server):
             # As a script, not a module: a node has no need of surgetank, whose import takes longer
             # than libp2p's; `-P` keeps this folder's names (redis, nats) out of its way.
             argv = [sys.executable, "-P", str(_NODE), str(plan)]
-            self._processes.append(Process(argv, self.folder, f"node{node}.log"))
+            self.processes.append(Process(argv, self.folder, f"node{node}.log"))
         try:
-            for process in self._processes:
+            for process in self.processes:
                 process.start()
             # Dialled when all listen: py-libp2p is slow to try again.
             for node in range(self.nodes):
@@ -116,32 +116,13 @@ class Mesh(Server):
         options = {**self.where.options, **told}
         return replace(self.where, host=host, port=port, options=options, addresses=self.control)
 
-    def stop(self) -> None:
-        for process in self._processes:
-            process.kill()
-
-    @property
-    def pids(self) -> list[int]:
-        return [process.pid for process in self._processes]
-
-    def kill(self, node: int = 0) -> None:
-        self._processes[node].kill()
-
     def restart(self, node: int = 0) -> None:
         """It has forgotten its topics: `Gossipsub.receive` has it join again."""
         self._write_plan(node, [b for a, b in self.links() if a == node])
-        self._processes[node].start()
+        self.processes[node].start()
         self._wait(node, 0)
         ask(self.control[node], "DIAL -")
         self._wait(node, 1)
-
-    def pause(self, node: int = 0) -> None:
-        """SIGSTOP: it keeps its connections and does nothing."""
-        self._processes[node].pause()
-
-    def resume(self, node: int = 0) -> None:
-        """SIGCONT."""
-        self._processes[node].resume()
 
     def mesh_degrees(self) -> list[int]:
         """Mesh peers of each node that answers, in the topic of the run that goes on."""
@@ -157,7 +138,7 @@ class Mesh(Server):
 
     def _wait(self, node: int, peers: int) -> None:
         what = f"{peers} connections of node {node}"
-        wait_until(partial(self._connected, node, peers), _START_S, what, self._processes[node])
+        wait_until(partial(self._connected, node, peers), _START_S, what, self.processes[node])
 
     def _connected(self, node: int, peers: int) -> bool:
         return int(ask(self.control[node], "STAT -")["peers"]) >= peers

@@ -5,8 +5,8 @@ first: `PUB topic`, `SUB topic`, `JOIN topic`, `LEAVE topic`, `STAT topic` or `D
 
 - `PUB`: then payloads, each behind its length in 4 bytes. For each the node answers `A` (handed to
   its router) or `R` (it raised) and the payload's number (8 bytes as they are in the payload).
-- `SUB`: the node sends each message of another node when it has first received it: length of the
-  payload in 4 bytes, `time.monotonic_ns()` in 8, payload.
+- `SUB`: the node sends an empty payload when it listens, then each message of another node when it
+  has first received it: length of the payload in 4 bytes, `time.monotonic_ns()` in 8, payload.
 - `JOIN`, `LEAVE`, `STAT`, `DIAL` (connect to the peers of the plan): answered by a line of JSON.
 """
 
@@ -178,6 +178,7 @@ class Node:
             return
         send, receive = trio.open_memory_channel[bytes](_QUEUED_MAX)
         listeners = self._topics[topic].listeners
+        send.send_nowait(bytes(4) + time.monotonic_ns().to_bytes(8))
         listeners.append(send)
         try:
             async for told in receive:

@@ -20,8 +20,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Final
 
+from surgetank.live.process import Process, wait_until
 from surgetank.live.server import Server, free_port
-from surgetank.live.servers.process import Process, wait_until
 from surgetank.live.target import TargetError, Where
 
 __all__ = ["VERSION", "KafkaBroker", "jars"]
@@ -31,7 +31,6 @@ _SCALA: Final = "2.13"
 _FETCH_S: Final = 600.0
 _FORMAT_S: Final = 60.0
 _START_S: Final = 60.0
-_STOP_S: Final = 10.0
 _LOOPBACK: Final = "127.0.0.1"
 _POM: Final = """<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -113,13 +112,15 @@ class KafkaBroker(Server):
     """One Kafka node."""
 
     name: ClassVar[str] = "kafka"
+    stop_s: ClassVar[float] = 10.0
 
     def __init__(self, folder: Path, where: Where) -> None:
         super().__init__(folder, where)
         self.port = where.port or free_port()
         self._controller = free_port()
         self._settings = folder / "server.properties"
-        self._process = Process(self._java("kafka.Kafka", str(self._settings)), folder, "kafka.log")
+        argv = self._java("kafka.Kafka", str(self._settings))
+        self.processes = [Process(argv, folder, "kafka.log")]
 
     def _java(self, main: str, *arguments: str) -> list[str]:
         return [
@@ -167,24 +168,11 @@ class KafkaBroker(Server):
                 place="kafka:",
             )
 
-    def stop(self) -> None:
-        """Asks it to end, then kills it."""
-        self._process.stop(_STOP_S)
-
-    @property
-    def pids(self) -> list[int]:
-        """The Java machine's."""
-        return [self._process.pid]
-
-    def kill(self, node: int = 0) -> None:
-        """SIGKILL."""
-        self._process.kill()
-
     def restart(self, node: int = 0) -> None:
         """Starts it on its folder; returns when it answers as a broker."""
-        self._process.start()
+        self.processes[0].start()
         try:
-            wait_until(self._answers, _START_S, "an answer of Kafka", self._process)
+            wait_until(self._answers, _START_S, "an answer of Kafka", self.processes[0])
         except TargetError:
             self.stop()
             raise

@@ -13,9 +13,9 @@ for each. A subscriber is sent the payloads in the same form.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import random
+import socket
 import sys
 import time
 from collections import deque
@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Final
 
 from surgetank.live.pace import Timer
+from surgetank.live.process import Process, wait_until
 from surgetank.live.server import Server, free_port
-from surgetank.live.servers.process import Process, wait_until
 from surgetank.live.target import TargetError, Where
 
 __all__ = ["Broker", "MemoryServer", "main"]
@@ -116,9 +116,10 @@ class MemoryServer(Server):
 
     def __init__(self, folder: Path, where: Where) -> None:
         super().__init__(folder, where)
-        self._process: Process | None = None
         self._port = free_port()
-        self._options = _options(where)
+        argv = [sys.executable, "-m", "surgetank.live.servers.memory", str(self._port)]
+        argv.append(json.dumps(_options(where)))
+        self.processes = [Process(argv, folder, "memory.log")]
 
     @classmethod
     def missing(cls) -> str | None:
@@ -132,34 +133,14 @@ class MemoryServer(Server):
         old = self.where
         return Where(old.scheme, *at, old.name, old.options, (at,))
 
-    def stop(self) -> None:
-        """See `Server`."""
-        if self._process is not None:
-            self._process.stop()
-
-    @property
-    def pids(self) -> list[int]:
-        """See `Server`."""
-        return [self._process.pid if self._process is not None else 0]
-
-    def kill(self, node: int = 0) -> None:
-        """See `Server`."""
-        if self._process is not None:
-            self._process.kill()
-
     def restart(self, node: int = 0) -> None:
         """See `Server`."""
-        argv = [sys.executable, "-m", "surgetank.live.servers.memory", str(self._port)]
-        self._process = Process([*argv, json.dumps(self._options)], self.folder, "memory.log")
-        self._process.start()
-        wait_until(self._answers, 30, "the memory server answers")
+        self.processes[0].start()
+        wait_until(self._answers, 30, "an answer of the memory server", self.processes[0])
 
     def _answers(self) -> bool:
-        import socket
-
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
+        with socket.create_connection(("127.0.0.1", self._port), 1):
             return True
-        return False
 
 
 def _options(where: Where) -> dict[str, float | str]:

@@ -17,8 +17,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import ClassVar, Final
 
+from surgetank.live.process import Process, wait_until
 from surgetank.live.server import Server, free_port
-from surgetank.live.servers.process import Process, wait_until
 from surgetank.live.target import TargetError, Where
 
 __all__ = ["NatsServer"]
@@ -46,8 +46,10 @@ class NatsServer(Server):
                 place=f"{where.scheme}:",
                 mend="Give always or such as 100ms, 2s, 2m",
             )
-        self.port = 0
-        self._process: Process | None = None
+        self.port = free_port()
+        self._settings = folder / "nats.conf"
+        argv = [str(_program() or self.name), "-c", str(self._settings)]
+        self.processes = [Process(argv, folder, "nats.log")]
 
     @classmethod
     def missing(cls) -> str | None:
@@ -60,18 +62,12 @@ class NatsServer(Server):
         Raises:
             TargetError: it did not come up; with the end of its log.
         """
-        program = _program()
-        if program is None:
-            raise TargetError("is not here", place=self.name, mend=f"Run {self.missing()}")
-        if self._process is not None:
-            raise TargetError("runs already", place=self.name, mend="Stop it first")
+        if (mend := self.missing()) is not None:
+            raise TargetError("is not here", place=self.name, mend=f"Run {mend}")
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
-        path = self.folder / "nats.conf"
-        path.write_text(self._configuration(), encoding="utf-8")
-        self._process = Process([str(program), "-c", str(path)], self.folder, "nats.log")
+        self._settings.write_text(self._configuration(), encoding="utf-8")
         try:
-            self._up()
+            self.restart()
         except BaseException:
             self.stop()
             raise
@@ -100,44 +96,14 @@ class NatsServer(Server):
             "}\n"
         )
 
-    def _up(self) -> None:
-        assert self._process is not None
-        self._process.start()
-        wait_until(self._answers, _START_S, f"NATS on port {self.port}", self._process)
-
     def _answers(self) -> bool:
         with socket.create_connection(("127.0.0.1", self.port), timeout=1) as asked:
             return b'"jetstream":true' in asked.recv(4096)
 
-    def stop(self) -> None:
-        """Ends it."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
-
-    @property
-    def pids(self) -> list[int]:
-        """One; 0 while it is down."""
-        return [self._process.pid if self._process is not None else 0]
-
-    @property
-    def processes(self) -> list[Process]:
-        """One, for faults that pause it."""
-        return [self._process] if self._process is not None else []
-
-    def kill(self, node: int = 0) -> None:
-        """SIGKILL."""
-        self._started(node).kill()
-
     def restart(self, node: int = 0) -> None:
         """On the same port and store; returns when JetStream has recovered."""
-        if not self._started(node).running:
-            self._up()
-
-    def _started(self, node: int) -> Process:
-        if self._process is None or node != 0:
-            raise TargetError(f"has no node {node} that runs", place=self.name)
-        return self._process
+        self.processes[0].start()
+        wait_until(self._answers, _START_S, f"NATS on port {self.port}", self.processes[0])
 
     @property
     def data(self) -> list[Path]:

@@ -16,15 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Final
 
+from surgetank.live.process import Process, wait_until
 from surgetank.live.server import Server, free_port
-from surgetank.live.servers.process import Process, wait_until
 from surgetank.live.target import TargetError, Where
 
 __all__ = ["RabbitMQ"]
 
 _LOOPBACK: Final = "127.0.0.1"
 _START_S: Final = 60.0
-_STOP_S: Final = 10.0
 _PLACES: Final = ("/usr/lib/rabbitmq/lib", "/usr/local/lib/rabbitmq/lib", "/opt/rabbitmq/lib")
 
 
@@ -40,6 +39,7 @@ class RabbitMQ(Server):
     """One node of rabbitmq-server from Debian."""
 
     name: ClassVar[str] = "rabbitmq"
+    stop_s: ClassVar[float] = 10.0
 
     def __init__(self, folder: Path, where: Where) -> None:
         super().__init__(folder, where)
@@ -50,12 +50,8 @@ class RabbitMQ(Server):
             folder,
             "epmd.log",
         )
-        self._node = Process(
-            [str(_script() or "rabbitmq-server"), "-noinput"],
-            folder,
-            "rabbitmq.log",
-            self._environment(),
-        )
+        argv = [str(_script() or "rabbitmq-server"), "-noinput"]
+        self.processes = [Process(argv, folder, "rabbitmq.log", self._environment())]
 
     def _environment(self) -> dict[str, str]:
         folder = self.folder
@@ -103,17 +99,8 @@ class RabbitMQ(Server):
 
     def stop(self) -> None:
         """Asks the node to end, then kills it, and ends its epmd."""
-        self._node.stop(_STOP_S)
+        super().stop()
         self._epmd.kill()
-
-    @property
-    def pids(self) -> list[int]:
-        """The Erlang machine's."""
-        return [self._node.pid]
-
-    def kill(self, node: int = 0) -> None:
-        """SIGKILL of the Erlang machine."""
-        self._node.kill()
 
     def restart(self, node: int = 0) -> None:
         """Starts it on its folder; returns when it speaks AMQP."""
@@ -121,8 +108,8 @@ class RabbitMQ(Server):
             if not self._epmd.running:
                 self._epmd.start()
                 wait_until(self._named, _START_S, "an answer of epmd", self._epmd)
-            self._node.start()
-            wait_until(self._answers, _START_S, "an answer of rabbitmq-server", self._node)
+            self.processes[0].start()
+            wait_until(self._answers, _START_S, "an answer of rabbitmq-server", self.processes[0])
         except TargetError:
             self.stop()
             raise

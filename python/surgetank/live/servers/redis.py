@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Final
 
+from surgetank.live.process import Process, wait_until
 from surgetank.live.server import Server, free_port
-from surgetank.live.servers.process import Process, wait_until
 from surgetank.live.target import TargetError, Where
 
 __all__ = ["ACKS", "Redis", "ack_of"]
@@ -51,11 +51,8 @@ class Redis(Server):
     def __init__(self, folder: Path, where: Where) -> None:
         super().__init__(folder, where)
         self.port = where.port or free_port()
-        self._process = Process(
-            [shutil.which("redis-server") or "redis-server", str(folder / "redis.conf")],
-            folder,
-            "redis.log",
-        )
+        argv = [shutil.which("redis-server") or "redis-server", str(folder / "redis.conf")]
+        self.processes = [Process(argv, folder, "redis.log")]
 
     @classmethod
     def missing(cls) -> str | None:
@@ -86,24 +83,11 @@ class Redis(Server):
             lines += [f"maxmemory {self.where.options['maxmemory']}", "maxmemory-policy noeviction"]
         return "\n".join(lines) + "\n"
 
-    def stop(self) -> None:
-        """Asks it to end, then kills it."""
-        self._process.stop()
-
-    @property
-    def pids(self) -> list[int]:
-        """One process."""
-        return [self._process.pid]
-
-    def kill(self, node: int = 0) -> None:
-        """SIGKILL."""
-        self._process.kill()
-
     def restart(self, node: int = 0) -> None:
         """Starts it on its folder; returns when its log is loaded and it answers."""
-        self._process.start()
+        self.processes[0].start()
         try:
-            wait_until(self._answers, _START_S, "an answer of redis-server", self._process)
+            wait_until(self._answers, _START_S, "an answer of redis-server", self.processes[0])
         except TargetError:
             self.stop()
             raise
@@ -122,7 +106,7 @@ class Redis(Server):
         """Such as `redis-server 7.0.15`."""
         with contextlib.suppress(OSError, subprocess.SubprocessError, IndexError):
             said = subprocess.run(
-                [self._process.argv[0], "--version"], capture_output=True, text=True, timeout=10
+                [self.processes[0].argv[0], "--version"], capture_output=True, text=True, timeout=10
             ).stdout
             return f"redis-server {said.split('v=')[1].split()[0]}"
         return "redis-server"

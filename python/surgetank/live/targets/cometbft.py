@@ -145,7 +145,7 @@ class CometBFT(Batched):
 
     async def receive(self, sink: Sink) -> None:
         """Follows the blocks of every node."""
-        self._follower = Follower(self._addresses, self._since_height)
+        self._follower = Follower(self._addresses, self._since_height, len(self._validators))
         await self._follower.follow(sink)
 
     async def subscribe(self) -> AsyncIterator[bytes]:

@@ -15,7 +15,7 @@ import contextlib
 import time
 from base64 import b64decode
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -96,9 +96,10 @@ class _Node:
 class Follower:
     """All nodes of a chain, seen from one process."""
 
-    def __init__(self, addresses: Sequence[tuple[str, int]], since_height: int) -> None:
-        """Blocks after `since_height` are told."""
+    def __init__(self, addresses: Sequence[tuple[str, int]], since_height: int, alive: int) -> None:
+        """Blocks after `since_height` are told; `alive` nodes can be followed from the start."""
         self.since_height = since_height
+        self._alive = alive
         self.executed_ns: dict[int, dict[int, int]] = {}
         """Height → node → when it told it."""
         self.proposed_ns: dict[tuple[int, int], int] = {}
@@ -117,10 +118,17 @@ class Follower:
 
     async def follow(self, sink: Sink) -> None:
         """Tells every block of every node, each node's in the order of heights, until cancelled."""
+        following: set[int] = set()
+
+        def follows(number: int) -> None:
+            following.add(number)
+            if len(following) == self._alive:
+                sink.subscribed()
+
         try:
             async with asyncio.TaskGroup() as tasks:
                 for number, node in enumerate(self._nodes):
-                    tasks.create_task(self._keep(number, node))
+                    tasks.create_task(self._keep(number, node, follows))
                     tasks.create_task(self._tell(number, node, sink))
         finally:
             for node in self._nodes:
@@ -143,7 +151,7 @@ class Follower:
             node.told = each
         node.news.set()
 
-    async def _keep(self, number: int, node: _Node) -> None:
+    async def _keep(self, number: int, node: _Node, follows: Callable[[int], None]) -> None:
         """Stays connected, whatever happens to the node."""
         while True:
             with contextlib.suppress(OSError, RpcError, TargetError):
@@ -153,6 +161,7 @@ class Follower:
                 status = await node.rpc.call("status")
                 height = int(status["sync_info"]["latest_block_height"])
                 self._seen(number, node, height, time.monotonic_ns())
+                follows(number)
                 await node.rpc.lost.wait()
             node.rpc.close()
             await asyncio.sleep(_RETRY_S)

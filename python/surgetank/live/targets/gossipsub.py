@@ -135,23 +135,26 @@ class Gossipsub(Batched):
 
     async def receive(self, sink: Sink) -> None:
         """All nodes' receipts."""
+        heard: set[int] = set()
         async with asyncio.TaskGroup() as tasks:
             for node in range(len(self._nodes)):
-                tasks.create_task(self._follow(node, sink))
+                tasks.create_task(self._follow(node, sink, heard))
 
     async def subscribe(self) -> AsyncIterator[bytes]:
         """The receipts of the first node."""
         receipts = Receipts()
         async for piece in self._pieces(0):
             for _, payload in receipts.feed(piece):
-                yield payload
+                if payload:
+                    yield payload
 
     async def close(self) -> None:
         """See `Target`."""
         for publisher in self._publishers.values():
             publisher.close()
 
-    async def _follow(self, node: int, sink: Sink) -> None:
+    async def _follow(self, node: int, sink: Sink, heard: set[int]) -> None:
+        """Receipts of one node; `heard`: those that have begun."""
         while True:
             receipts = Receipts()
             with contextlib.suppress(OSError, TargetError):
@@ -159,6 +162,10 @@ class Gossipsub(Batched):
                 await self._ask(self._nodes[node], f"JOIN {self.where.name}")
                 async for piece in self._pieces(node):
                     for at_ns, payload in receipts.feed(piece):
+                        if not payload:
+                            heard.add(node)
+                            if len(heard) == len(self._nodes):
+                                sink.subscribed()
                         number = decode(sink.run, payload)
                         if number is not None:
                             sink.delivered((number,), at_ns, node=node)

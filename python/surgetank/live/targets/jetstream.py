@@ -297,6 +297,7 @@ class JetStream(Nats):
             else:
                 sink.delivered(numbers, at_ns)
 
+        sink.subscribed()  # The stream keeps what is published before there is a consumer.
         await self._consume(take)
 
     async def subscribe(self) -> AsyncIterator[bytes]:

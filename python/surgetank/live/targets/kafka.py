@@ -195,6 +195,7 @@ class Kafka(Batched):
     async def receive(self, sink: Sink) -> None:
         """Fetches until cancelled; connects again when the connection ends."""
         offset = 0
+        sink.subscribed()  # It reads from the topic's first record on.
         while True:
             with contextlib.suppress(OSError, TimeoutError):
                 async with self._fetching() as link:

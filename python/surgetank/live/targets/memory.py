@@ -70,6 +70,8 @@ class Memory(Batched):
         reader, writer = await asyncio.open_connection(self.where.host, self.where.port)
         writer.write(b"SUB\n")
         try:
+            await reader.readexactly(4)  # an empty payload: subscribed
+            sink.subscribed()
             while piece := await reader.read(1 << 18):
                 at = time.monotonic_ns()
                 numbers = scanner.feed(piece)

@@ -11,6 +11,7 @@ sink as a refusal of no message, with the server's words.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -113,10 +114,15 @@ class Nats(Batched):
         if why is not None:
             raise Refused(why) if self._link.up else Disconnected(why)
         if self._ack == "pong":
-            answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._unanswered.append(answer)
-            self._link.send(b"PING\r\n", control=True)
-            await answer
+            await self._pong()
+
+    async def _pong(self) -> None:
+        """Returns when the server has read everything that was sent before."""
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if (why := self._link.send(b"PING\r\n", control=True)) is not None:
+            raise Disconnected(why)
+        self._unanswered.append(answer)
+        await answer
 
     def _blocks(self, blocks: bytes, at_ns: int) -> None:
         if self._take is not None:
@@ -164,6 +170,9 @@ class Nats(Batched):
 
         self._take = take
         self._link.keep(b"SUB %b 1\r\n" % self.where.name.encode())
+        with contextlib.suppress(Disconnected):  # It subscribes again when it is opened again.
+            await self._pong()
+        sink.subscribed()
         await asyncio.Event().wait()
 
     async def subscribe(self) -> AsyncIterator[bytes]:

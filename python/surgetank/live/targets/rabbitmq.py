@@ -161,6 +161,7 @@ class QuorumQueue(Batched):
 
     async def receive(self, sink: Sink) -> None:
         """Consumes until cancelled; connects again when the connection ends."""
+        sink.subscribed()  # The queue keeps what is published before there is a consumer.
         while True:
             link = Consuming(self.where, *self._login, sink=sink)
             try:

@@ -175,6 +175,7 @@ class RedisStream(Batched):
     async def receive(self, sink: Sink) -> None:
         """Reads until cancelled; connects again when the connection ends."""
         reading = Reading(self._name, sink)
+        sink.subscribed()  # It reads from the stream's first entry on.
         loop = asyncio.get_running_loop()
         while True:
             with contextlib.suppress(OSError):

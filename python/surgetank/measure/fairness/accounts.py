@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
 import polars as pl
-from scipy import special
 
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import Floats, Interval
@@ -15,7 +15,7 @@ from surgetank.trace import CLASSES
 
 __all__ = ["between_accounts", "gini"]
 
-_Z: Final = float(special.ndtri(0.975))
+_Z: Final = NormalDist().inv_cdf(0.975)
 _JACKKNIFE_MIN: Final = 10
 
 _GINI = "Gini coefficient of the accounts' mean delays: 0 = all wait alike"

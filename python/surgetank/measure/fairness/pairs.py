@@ -8,8 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from surgetank.measure.fairness.seen import CELLS_MAX, Ints, Known, drawn
 from surgetank.measure.measured import Measure
@@ -59,6 +57,9 @@ def circles(relations: Sequence[Flags]) -> list[Flags]:
     # All graphs as one with no edge between them: scipy is asked once.
     edges = [np.argwhere(r) + begin for r, begin in zip(relations, begins, strict=False)]
     tails, heads = np.concatenate([*edges, np.empty((0, 2), np.int64)]).T
+    from scipy.sparse import coo_array  # slow to import
+    from scipy.sparse.csgraph import connected_components
+
     whole = coo_array((np.ones(len(tails), np.int8), (tails, heads)), shape=(begins[-1],) * 2)
     _, label = connected_components(whole, directed=True, connection="strong")
     many: Flags = (np.bincount(label) > 1)[label]

@@ -23,6 +23,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 from surgetank.live.target import TargetError
 
 __all__ = ["Process", "wait_until"]
@@ -133,6 +135,17 @@ class Process:
     def resume(self) -> None:
         """SIGCONT."""
         self._signal(signal.SIGCONT)
+
+    def cpu_s(self) -> float:
+        """Seconds of a core that it and its children have used; 0 when it is down."""
+        if not self.running:
+            return 0.0
+        try:
+            leader = psutil.Process(self.pid)
+            times = [each.cpu_times() for each in (leader, *leader.children(recursive=True))]
+        except psutil.Error:
+            return 0.0
+        return float(sum(each.user + each.system for each in times))
 
     def tail(self, lines: int = 12) -> str:
         """The last lines of its log."""
