@@ -256,7 +256,7 @@ def test_cores_that_all_share_bound_a_chain(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_end_of_the_cores_is_found_from_light_loads(
     idle: float, each_ms: float, bend: float, hint: float
 ) -> None:
-    """Where batching bends the costs, too; and no look takes more than 30 % of the cores."""
+    """Exact where costs are linear; never too far, where batching bends them."""
     cores = 4
 
     def busy(rate: float) -> Busy:
@@ -272,29 +272,28 @@ def test_the_end_of_the_cores_is_found_from_light_loads(
     readings = steady(play, hint * true_end, cores)
     assert readings is not None
     assert max(played) <= 0.31 * true_end
-    found = shared(*readings, cores)
+    found = shared(readings, cores)
     assert found is not None
-    # What few messages cost the idle chain is not known to it.
-    assert found.value == pytest.approx(1e6 / true_end, rel=0.01 if bend > 0.95 else 0.15)
+    assert found.value >= 1e6 / true_end * 0.999
+    if bend == 1:
+        assert found.value == pytest.approx(1e6 / true_end)
 
 
 def test_the_interval_of_the_end_covers_readings_that_scatter() -> None:
     draws, covered = np.random.default_rng(1), 0
-    rates = [100.0, 200.0, 400.0] * 2
-    for _ in range(60):
-        cores = 0.3 + 1.2e-2 * np.asarray(rates) ** 0.65 + draws.normal(0, 0.01, 6)
-        readings = [Busy(r, float(c)) for r, c in zip(rates, cores, strict=True)]
-        found = shared(Busy(0.1, 0.3), readings, 2)
+    rates = np.asarray([200.0, 400.0] * 3)
+    for _ in range(100):
+        cores = 0.3 + 1.2e-3 * rates + draws.normal(0, 0.01, 6)
+        found = shared([Busy(r, float(c)) for r, c in zip(rates, cores, strict=True)], 2)
         assert found is not None and found.low is not None and found.high is not None
-        covered += found.low <= 1e6 / (1.7 / 1.2e-2) ** (1 / 0.65) <= found.high
-    assert covered >= 35  # Six readings: a percentile bootstrap is too narrow.
+        covered += found.low <= 1e6 / (1.7 / 1.2e-3) <= found.high
+    assert covered >= 88
 
 
 def test_cores_of_another_machine_are_not_known() -> None:
     assert steady(lambda rate: None, 100.0, 2) is None
-    idle = Busy(0.1, 1.0)
-    assert shared(idle, [Busy(100, 1.1), Busy(200, 0.9)], 2) is None
-    assert shared(idle, [Busy(100, 1.1), Busy(101, 1.1)], 2) is None
+    assert shared([Busy(100, 1.1), Busy(200, 0.9)], 2) is None
+    assert shared([Busy(100, 1.1), Busy(100, 1.1)], 2) is None
 
 
 def test_of_a_train_only_the_first_can_be_late() -> None:

@@ -2,9 +2,9 @@
 
 A chain on one machine has no stage that a train could keep busy by itself: every node checks,
 gossips and executes every message on the same cores that also make the blocks and feed them. How
-many cores are busy is measured at light, steady loads λ. Batching makes each further message
-cheaper, so what messages take of the cores is fitted as a·λᵇ, by least squares of logarithms; where
-that and the idle chain's part fill all cores, they end.
+many cores are busy is measured at two light, steady loads; the secant through them, drawn on to all
+cores, says where they end. Batching makes each further message cheaper, so the true end is rather
+further; a law with a bend (a·λᵇ through three loads) was tried and went beyond it as often.
 """
 
 from __future__ import annotations
@@ -16,16 +16,14 @@ from typing import Final
 
 import numpy as np
 
-from surgetank.calibrate.estimate import Estimate, Ints, bootstrap
+from surgetank.calibrate.estimate import Estimate
 from surgetank.calibrate.probing import LOAD_SHARE_MAX
 
 __all__ = ["Busy", "cores_here", "shared", "steady"]
 
 _LOOKS_MAX: Final = 6
-#: The last load, its half and its quarter are played in turn, so often.
-_TURNS: Final = 2
-#: Of b. Half would be: nothing costs anything but waking up; above 1, waiting messages cost too.
-_POWERS: Final = (0.5, 1.5)
+#: The last load and its half are played in turn, so often.
+_TURNS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -43,8 +41,8 @@ def cores_here() -> int:
 
 def steady(
     play: Callable[[float], Busy | None], hint_per_s: float, cores: int
-) -> tuple[Busy, Sequence[Busy]] | None:
-    """The idle chain, and readings up to where messages take 30 % of the cores that it leaves.
+) -> Sequence[Busy] | None:
+    """Readings where messages take about 15 and 30 % of the cores that the idle chain leaves.
 
     `play` plays a rate; None where nodes' cores cannot be seen. `hint_per_s` is what trains say
     that the chain can carry: the first look is at 8 % of it; from there upwards, at most fourfold.
@@ -62,28 +60,36 @@ def steady(
         if rate < 1.3 * last.rate_per_s:
             break
         last = play(rate)
-    found = [play(part * rate) for _ in range(_TURNS) for part in (0.25, 0.5, 1.0)]
-    return idle, [one for one in found if one is not None]
+    found = [play(part * rate) for _ in range(_TURNS) for part in (0.5, 1.0)]
+    return [one for one in found if one is not None]
 
 
-def shared(idle: Busy, readings: Sequence[Busy], cores: int) -> Estimate | None:
-    """Time per message at which all cores are busy, µs; None if more load did not cost more."""
+def shared(readings: Sequence[Busy], cores: int) -> Estimate | None:
+    """Time per message at which all cores are busy, µs; None if more load did not cost more.
+
+    With means y₁ and y₂ of the cores busy at the lower and the upper load, x apart, the end is at
+    E = x₂ + (C − y₂) x / (y₂ − y₁); its interval is by the delta method, with the readings' scatter
+    about the two means and Student's t.
+    """
     rate = np.asarray([r.rate_per_s for r in readings])
-    more = np.asarray([r.cores - idle.cores for r in readings])
-    left = cores - idle.cores
-    if left <= 0 or len(readings) < 2 or (more <= 0).any():
+    busy = np.asarray([r.cores for r in readings])
+    upper = rate > (rate.min() + rate.max()) / 2
+    if upper.all() or not upper.any():
         return None
-
-    def each_us(index: Ints) -> float:
-        x, y = np.log(rate[index]), np.log(more[index])
-        if np.ptp(x) < 0.1:
-            return float("nan")
-        b = float(np.clip(np.polyfit(x, y, 1)[0], *_POWERS))
-        return 1e6 / float(np.exp(x.mean() + (np.log(left) - y.mean()) / b))
-
-    value = each_us(np.arange(len(readings)))
-    if not np.isfinite(value):
+    (x1, y1), (x2, y2) = ((rate[u].mean(), busy[u].mean()) for u in (~upper, upper))
+    if y2 <= y1:
         return None
-    low, high = bootstrap(len(readings), each_us)
+    left = max(0.0, cores - y2)
+    end = float(x2 + left * (x2 - x1) / (y2 - y1))
+    low = high = None
+    if (freedom := len(readings) - 2) > 0:
+        from scipy import special  # slow to import
+
+        scatter = np.sum((busy - np.where(upper, y2, y1)) ** 2) / freedom
+        by_y1 = left * (x2 - x1) / (y2 - y1) ** 2
+        by_y2 = by_y1 + (x2 - x1) / (y2 - y1)
+        spread = scatter * (by_y1**2 / (~upper).sum() + by_y2**2 / upper.sum())
+        half = float(special.stdtrit(freedom, 0.975) * np.sqrt(spread))
+        low, high = 1e6 / (end + half), 1e6 / max(end - half, float(x2))
     text = f"time per message with all {cores} cores busy, drawn on from light loads"
-    return Estimate("shared_cores", value, low, high, "µs", len(readings), text)
+    return Estimate("shared_cores", 1e6 / end, low, high, "µs", len(readings), text)

@@ -295,8 +295,8 @@ class _Taking:
 
         if self._rig.server is None:
             return None
-        found = steady(play, hint_per_s, cores_here())
-        return shared(*found, cores_here()) if found else None
+        readings = steady(play, hint_per_s, cores_here())
+        return shared(readings, cores_here()) if readings else None
 
     def _chain_told(
         self, early: _Play, late: _Play, found: Estimate, cores: Estimate | None, gap_s: float
