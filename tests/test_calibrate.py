@@ -232,7 +232,8 @@ class SharedCoresRig(BlocksRig):
         played = super().play(schedule)
         played.start_ns, played.end_ns = 0, int(schedule.flow_end_ns)
         self.rates.append(len(schedule) * 1e9 / played.end_ns)
-        played.cores_busy = 0.1 + 2.5e-3 * self.rates[-1]
+        read_s = played.end_ns / 1e9 + self.options.lead_s
+        played.cores_busy = 0.1 + 2.5e-3 * len(schedule) / read_s
         return played
 
 
@@ -251,7 +252,10 @@ def test_cores_that_all_share_bound_a_chain(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @given(
-    idle=st.floats(0, 1), each_ms=st.floats(0.05, 5), bend=st.floats(0.6, 1), hint=st.floats(0.1, 3)
+    idle=st.floats(0, 1),
+    each_ms=st.floats(0.05, 5),
+    bend=st.floats(0.6, 1),
+    hint=st.floats(0.1, 14),
 )
 def test_the_end_of_the_cores_is_found_from_light_loads(
     idle: float, each_ms: float, bend: float, hint: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,10 @@ def test_a_run_is_exported(tmp_path: Path) -> None:
         assert url is not None
         due = at("surgetank_due_total", target="memory:", scenario="small")
         samples = scrape(url[0])
+        until = time.monotonic() + 20
         while samples.get(due, 0) <= 100:  # Told to the terminal first.
+            assert time.monotonic() < until
+            time.sleep(0.02)
             samples = scrape(url[0])
         code, out, errors = command.end()
     of = {"target": "memory:", "scenario": "small"}

@@ -259,17 +259,19 @@ def test_serialisation_is_in_order_and_at_the_rate() -> None:
 @given(
     arrivals=st.lists(st.tuples(st.integers(0, 9_000_000), st.integers(1, 9_000)), min_size=2),
     late=st.lists(st.integers(0, 30_000_000), min_size=1),
+    more=st.sampled_from([{}, {"jitter_ms": 5}, {"retransmit_p": 0.05}, {"delay_ms": 3}]),
 )
 def test_a_proxy_that_is_late_does_not_make_its_link_look_wide(
-    arrivals: list[tuple[int, int]], late: list[int]
+    arrivals: list[tuple[int, int]], late: list[int], more: dict[str, float]
 ) -> None:
-    """However late each piece leaves, in order."""
+    """However late each piece leaves, in order, and whatever else holds it up."""
     line = Line("x", 1)
-    line.begin(Fate(bandwidth_mbps=8))
-    now_ns = last_ns = 0
+    line.begin(Fate(bandwidth_mbps=8, **more))  # type: ignore[arg-type]
+    now_ns = last_ns = due_ns = 0
     for index, (gap_ns, size) in enumerate(arrivals):
         now_ns += gap_ns
-        pieces = line.pieces(b"x" * size, now_ns, 0)
+        pieces = line.pieces(b"x" * size, now_ns, due_ns)
+        due_ns = pieces[-1].release_ns
         for piece in pieces:
             last_ns = max(last_ns, piece.release_ns + late[index % len(late)])
             line.passed(piece, last_ns, blocked=False)

@@ -45,10 +45,11 @@ def steady(
     """Readings where messages take about 15 and 30 % of the cores that the idle chain leaves.
 
     `play` plays a rate; None where nodes' cores cannot be seen. `hint_per_s` is what trains say
-    that the chain can carry: the first look is at 8 % of it; from there upwards, at most fourfold.
-    With batching, 30 % of the cores is less than 30 % of the load at which they end.
+    that the chain can carry, which may be far too much: the first look is at 2 % of it; from there
+    upwards, at most fourfold. With batching, 30 % of the cores is less than 30 % of the load at which
+    they end.
     """
-    idle, last = play(2e-4 * hint_per_s), play(0.08 * hint_per_s)
+    idle, last = play(2e-4 * hint_per_s), play(0.02 * hint_per_s)
     if idle is None:
         return None
     for _ in range(_LOOKS_MAX):

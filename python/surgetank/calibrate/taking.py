@@ -291,6 +291,7 @@ class _Taking:
             probe = poisson(rate, self._much.steady_s)
             one = self._play(probe, f"a steady load of {rate:,.0f}/s").played
             busy, seconds = one.cores_busy, (one.end_ns - one.start_ns) / 1e9
+            seconds += self._rig.options.lead_s  # in which cores are read already
             return None if busy is None else Busy(len(probe.due_ns) / seconds, busy)
 
         if self._rig.server is None:

@@ -121,7 +121,7 @@ def search_command(
     label = _label(f"{vary}-{until}" if until else find, target)
     folder = out or Path("runs") / f"{label}-{chosen.name}-{seed}-{chosen.hash[:8]}"
     place = placed(folder, force=force, resume=resume)
-    hidden = quiet or as_json
+    hidden, span = quiet or as_json, None if range_ is None else span_of(range_, "--range")
     options = Options(own_system=own_system, rate_max_per_s=rate_max, lateness_p99_ms=lateness_max)
     try:
         with (
@@ -133,7 +133,7 @@ def search_command(
                 chosen,
                 find,
                 vary=vary,
-                range=None if range_ is None else span_of(range_, "--range"),
+                range=span,
                 until=until,
                 degradation=degradation,
                 budget=budget,
@@ -173,9 +173,9 @@ def _live_work(
     if target is None:
         yield None
         return
-    if not hidden:
-        _say_time(scenario, cooldown)
     with Rig(target, options, faults=scenario.faults) as rig:
+        if not hidden:
+            _say_time(scenario, cooldown)
         yield LiveWork(rig, cooldown_s=cooldown)
 
 

@@ -136,16 +136,19 @@ class Process:
         """SIGCONT."""
         self._signal(signal.SIGCONT)
 
-    def cpu_s(self) -> float:
-        """Seconds of a core that it and its children have used; 0 when it is down."""
-        if not self.running:
-            return 0.0
+    def cpu_s(self) -> float | None:
+        """Seconds of a core that it and its children have used; None when it is down."""
         try:
-            leader = psutil.Process(self.pid)
-            times = [each.cpu_times() for each in (leader, *leader.children(recursive=True))]
-        except psutil.Error:
-            return 0.0
-        return float(sum(each.user + each.system for each in times))
+            leader = psutil.Process(self.pid or -1)
+            own = leader.cpu_times()
+            found = own.user + own.system + own.children_user + own.children_system
+            for child in leader.children(recursive=True):
+                with contextlib.suppress(psutil.Error):  # it has just ended
+                    times = child.cpu_times()
+                    found += times.user + times.system
+        except (psutil.Error, ValueError):
+            return None
+        return float(found)
 
     def tail(self, lines: int = 12) -> str:
         """The last lines of its log."""

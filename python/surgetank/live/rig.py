@@ -257,7 +257,7 @@ class _Play:
                 while whole and now_ns() < end and not meter.settled:
                     whole = crew.idle(min(0.25, (end - now_ns()) / 1e9), meter.tick)
             ended = now_ns()
-            used.read(max(1e-3, (ended - start) / 1e9))
+            used.read()
             crew.say("stop")
             with contextlib.suppress(SurgetankError):
                 crew.wait("end", time.monotonic() + 5, lambda: True)
@@ -315,24 +315,27 @@ class _Used:
         self._rig = rig
         self.proxy: float | None = None
         self.server: float | None = None
-        """None where it is not ours, or a process of it was killed meanwhile."""
-        self._pids = rig.server.pids if rig.server is not None else []
-        self._proxy_s, self._server_s = self._now()
+        """None where it is not ours, or a process of it was down."""
+        self._before = self._now()
 
-    def _now(self) -> tuple[float, float]:
+    def _now(self) -> tuple[float, float | None, list[int], float | None]:
         proxy, server = self._rig.proxy, self._rig.server
         return (
-            proxy.cpu_s() if proxy is not None else 0.0,
-            server.cpu_s() if server is not None else 0.0,
+            time.monotonic(),
+            None if proxy is None else proxy.cpu_s(),
+            [] if server is None else server.pids,
+            None if server is None else server.cpu_s(),
         )
 
-    def read(self, seconds: float) -> None:
+    def read(self) -> None:
         """Until now."""
-        proxy_s, server_s = self._now()
-        if self._rig.proxy is not None:
-            self.proxy = (proxy_s - self._proxy_s) / seconds
-        if self._rig.server is not None and self._rig.server.pids == self._pids:
-            self.server = (server_s - self._server_s) / seconds
+        began, proxy_before, pids_before, server_before = self._before
+        ended, proxy, pids, server = self._now()
+        seconds = max(1e-3, ended - began)
+        if proxy is not None and proxy_before is not None:
+            self.proxy = (proxy - proxy_before) / seconds
+        if server is not None and server_before is not None and pids == pids_before:
+            self.server = (server - server_before) / seconds
 
 
 class _Loop:

@@ -75,9 +75,10 @@ class Server(abc.ABC):
         """SIGCONT."""
         self.processes[node].resume()
 
-    def cpu_s(self) -> float:
-        """Seconds of a core that its living processes have used."""
-        return sum(process.cpu_s() for process in self.processes)
+    def cpu_s(self) -> float | None:
+        """Seconds of a core that its processes have used; None if one is down."""
+        used = [process.cpu_s() for process in self.processes]
+        return None if None in used else sum(each for each in used if each is not None)
 
     @property
     def data(self) -> list[Path]:

@@ -84,6 +84,8 @@ class _Orders:
         self.start: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.drain: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.stop = asyncio.Event()
+        self.listening = asyncio.Event()
+        """Set when this process hears what is published, if it subscribes at all."""
 
     async def listen(self) -> None:
         reader = asyncio.StreamReader()
@@ -111,6 +113,8 @@ async def _publish(job: Job, folder: Path, target: Target, orders: _Orders) -> d
     gc.collect()
     gc.freeze()
     gc.disable()  # a collection in mid-run would be a stall of our own making
+    if job.subscribes:
+        await orders.listening.wait()
     _say(ready=True)
     await generator.play(await orders.start, orders.stop)
     _say(sent=True)
@@ -143,11 +147,13 @@ async def _subscribe(
 
     task = asyncio.create_task(receive())
     if isinstance(target, Batched):
-        listening = asyncio.create_task(sink.listening.wait())
-        await asyncio.wait([task, listening], return_when=asyncio.FIRST_COMPLETED)
-        listening.cancel()
+        ends = [asyncio.create_task(event.wait()) for event in (sink.listening, orders.stop)]
+        await asyncio.wait([task, *ends], return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
     else:
         await asyncio.sleep(0.1)  # an iterator cannot say that it has subscribed
+    orders.listening.set()
     if ready:
         _say(ready=True)
     start = await orders.start

@@ -31,7 +31,9 @@ class Piece:
     release_ns: int
     epoch: int
     wire_ns: int = 0
-    """How long a narrow wire has it: until `release_ns`."""
+    """How long a narrow wire has it."""
+    off_wire_ns: int = 0
+    """When it has left the wire; jitter and retransmissions hold it up for longer."""
     waited: bool = False
     """For the wire, behind others."""
 
@@ -43,7 +45,6 @@ class Line:
         self.fate = Fate()
         self._draws = Draws(seed, name)
         self._busy_until_ns = 0
-        self._passed_ns = 0
         self.epoch = 0
         self.begin(Fate())
 
@@ -91,9 +92,8 @@ class Line:
             self._busy_until_ns = done_ns
             asked_ns = done_ns - arrived_ns + extra_ns
             not_before_ns = max(not_before_ns, arrived_ns + asked_ns)
-            found.append(
-                Piece(part, arrived_ns, asked_ns, not_before_ns, self.epoch, wire_ns, waited)
-            )
+            at = (arrived_ns, asked_ns, not_before_ns)
+            found.append(Piece(part, *at, self.epoch, wire_ns, done_ns, waited))
         return found
 
     def passed(self, piece: Piece, now_ns: int, blocked: bool) -> None:
@@ -109,18 +109,20 @@ class Line:
             self._busy(piece, now_ns)
 
     def _busy(self, piece: Piece, now_ns: int) -> None:
-        """Counts the wire's busy time, from when the first byte of a queue gets it: counted from
-        when the piece before left, a piece that left late would make the next look fast. A piece
-        that met nobody counts when another waits behind it."""
-        begun_ns = piece.release_ns - piece.wire_ns
+        """Counts the wire's busy time on its own clock: a piece has it from when its turn comes
+        until it is off, and for as long as it was passed on too late. So a piece that left late
+        does not make the next one look fast, nor does one that was held up for other reasons. A
+        piece that met nobody counts when another waits behind it."""
+        begun_ns = piece.off_wire_ns - piece.wire_ns
+        end_ns = piece.off_wire_ns + now_ns - piece.release_ns
         alone, self._alone = self._alone, (0, 0)
         if piece.waited:
-            taken_ns = now_ns - max(begun_ns, self._busy_to_ns)
             self.busy_bytes += alone[0] + len(piece.data)
-            self.busy_ns += alone[1] + taken_ns
+            self.busy_ns += alone[1] + max(0, end_ns - max(begun_ns, self._busy_to_ns))
+            self._busy_to_ns = max(self._busy_to_ns, end_ns)
         else:
-            self._alone = (len(piece.data), now_ns - begun_ns)
-        self._busy_to_ns = now_ns
+            self._alone = (len(piece.data), end_ns - begun_ns)
+            self._busy_to_ns = end_ns
 
     def straight(self, size: int, delay_ns: int) -> None:
         """Bytes went straight through."""

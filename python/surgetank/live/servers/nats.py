@@ -64,6 +64,8 @@ class NatsServer(Server):
         """
         if (mend := self.missing()) is not None:
             raise TargetError("is not here", place=self.name, mend=f"Run {mend}")
+        if self.processes[0].running:
+            raise TargetError("runs already", place=self.name, mend="Stop it first")
         self.folder.mkdir(parents=True, exist_ok=True)
         self._settings.write_text(self._configuration(), encoding="utf-8")
         try:
@@ -102,7 +104,8 @@ class NatsServer(Server):
 
     def restart(self, node: int = 0) -> None:
         """On the same port and store; returns when JetStream has recovered."""
-        self.processes[0].start()
+        if not self.processes[0].running:
+            self.processes[0].start()
         wait_until(self._answers, _START_S, f"NATS on port {self.port}", self.processes[0])
 
     @property

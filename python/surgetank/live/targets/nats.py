@@ -116,6 +116,14 @@ class Nats(Batched):
         if self._ack == "pong":
             await self._pong()
 
+    async def _heard(self) -> None:
+        """Returns when the server has read what is kept, over ends of the connection."""
+        while True:
+            with contextlib.suppress(Disconnected):
+                await self._pong()
+                return
+            await asyncio.sleep(0.05)
+
     async def _pong(self) -> None:
         """Returns when the server has read everything that was sent before."""
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -170,8 +178,7 @@ class Nats(Batched):
 
         self._take = take
         self._link.keep(b"SUB %b 1\r\n" % self.where.name.encode())
-        with contextlib.suppress(Disconnected):  # It subscribes again when it is opened again.
-            await self._pong()
+        await self._heard()
         sink.subscribed()
         await asyncio.Event().wait()
 
