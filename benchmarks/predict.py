@@ -4,7 +4,8 @@
 
 Every target is calibrated at low load, then predicted, then run. A target whose programs are not
 here is left out and said so. Takes three minutes a broker and twelve for the chain, on two quiet
-cores. Misses stay in the table. With --docs, the table and the figures of docs/calibrate.md are replaced.
+cores. Misses stay in the table. With --docs, the table and the figures of docs/calibrate.md are
+replaced.
 """
 
 from __future__ import annotations

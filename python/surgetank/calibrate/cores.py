@@ -46,8 +46,8 @@ def steady(
 
     `play` plays a rate; None where nodes' cores cannot be seen. `hint_per_s` is what trains say
     that the chain can carry, which may be far too much: the first look is at 2 % of it; from there
-    upwards, at most fourfold. With batching, 30 % of the cores is less than 30 % of the load at which
-    they end.
+    upwards, at most fourfold. With batching, 30 % of the cores is less than 30 % of the load at
+    which they end.
     """
     idle, last = play(2e-4 * hint_per_s), play(0.02 * hint_per_s)
     if idle is None:
