@@ -16,13 +16,7 @@ from surgetank.measure.measured import plain
 from surgetank.scenario import Scenario
 from surgetank.scenario.text import toml
 
-__all__ = ["Calibration", "late_ms_max"]
-
-
-def late_ms_max(kind: str, base_ms: float, options: Options) -> float:
-    """How late a generator may be at p99: as the options say, or a twentieth of the base delay; a
-    tenth of a chain's, whose nodes keep all cores busy, and whose delays bear it."""
-    return max(options.lateness_p99_ms, base_ms / (10 if kind == "chain" else 20))
+__all__ = ["Calibration"]
 
 
 @dataclass(frozen=True)
@@ -45,9 +39,11 @@ class Calibration:
     """What was fitted, and how well it fits."""
 
     def late_ms_max(self, options: Options) -> float:
-        """See the function of this name."""
+        """How late a generator may be at p99: as the options say, or a twentieth of the base delay;
+        a tenth of a chain's, whose nodes keep all cores busy, and whose delays bear it."""
         base = self.estimate("base_delay_p50")
-        return late_ms_max(self.kind, 0.0 if base is None else base.value, options)
+        part = 10 if self.kind == "chain" else 20
+        return max(options.lateness_p99_ms, 0.0 if base is None else base.value / part)
 
     @property
     def invalid(self) -> str:

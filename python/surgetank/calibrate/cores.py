@@ -18,6 +18,7 @@ import numpy as np
 
 from surgetank.calibrate.estimate import Estimate
 from surgetank.calibrate.probing import LOAD_SHARE_MAX
+from surgetank.measure.statistics import student_t
 
 __all__ = ["Busy", "cores_here", "shared", "steady"]
 
@@ -84,13 +85,11 @@ def shared(readings: Sequence[Busy], cores: int) -> Estimate | None:
     end = float(x2 + left * (x2 - x1) / (y2 - y1))
     low = high = None
     if (freedom := len(readings) - 2) > 0:
-        from scipy import special  # slow to import
-
         scatter = np.sum((busy - np.where(upper, y2, y1)) ** 2) / freedom
         by_y1 = left * (x2 - x1) / (y2 - y1) ** 2
         by_y2 = by_y1 + (x2 - x1) / (y2 - y1)
         spread = scatter * (by_y1**2 / (~upper).sum() + by_y2**2 / upper.sum())
-        half = float(special.stdtrit(freedom, 0.975) * np.sqrt(spread))
+        half = student_t(freedom) * float(np.sqrt(spread))
         low, high = 1e6 / (end + half), 1e6 / max(end - half, float(x2))
     text = f"time per message with all {cores} cores busy, drawn on from light loads"
     return Estimate("shared_cores", 1e6 / end, low, high, "µs", len(readings), text)

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 
 from surgetank.calibrate import chain as chains
 from surgetank.calibrate import writing
-from surgetank.calibrate.calibration import Calibration, late_ms_max
+from surgetank.calibrate.calibration import Calibration
 from surgetank.calibrate.cores import Busy, cores_here, shared, steady
 from surgetank.calibrate.estimate import (
     Arrived,
@@ -257,7 +257,9 @@ class _Taking:
         # The slope between short trains is mostly the rhythm of blocks: take its upper side.
         step_us = max(50.0, slope.high if slope and slope.high else bound_us)
         cores = self._cores(1e6 / step_us)
-        step_us = max(step_us, cores.value if cores else 0.0)
+        # No message can take less than what it costs the cores.
+        least_us = max(5.0, cores.value if cores else 0.0)
+        step_us = max(step_us, least_us)
         late = early
         for _ in range(_LONGER_MAX):
             size = int(np.clip(_BLOCKS * delay_s * 1e6 / step_us, 300, 30_000))
@@ -271,7 +273,7 @@ class _Taking:
                 break  # the target refuses so long a burst: the longest that it took must do
             self._some(longest, size)
             took_s = float(np.median([t.last_ns for t in longest])) / 1e9
-            step_us = max(5.0, (took_s - delay_s / 2) * 1e6 / size, cores.value if cores else 0)
+            step_us = max(least_us, (took_s - delay_s / 2) * 1e6 / size)
             if took_s > _BLOCKS * delay_s / 2 or size == 30_000:
                 break
         found = chains.per_message(trains_seen)
@@ -312,6 +314,7 @@ class _Taking:
         blocks = chains.heard(late.first_ns, late.height)
         most, limited = chains.fullest(blocks)
         each_us = chains.in_full_us(blocks, interval_ms) if limited else found.value
+        cores_us = cores.value if cores else 0.0
         # Of the two that bound it: what answers wait for, and what the cores bear.
         validation_us = min(found.value, checked.value) if checked else found.value / 10
         asked = chains.Chain(
@@ -319,11 +322,11 @@ class _Taking:
             interval_ms=interval_ms,
             delay_p50_ms=base["p50"].value,
             service_us=each_us,
-            validation_us=max(validation_us, cores.value if cores else 0.0),
+            validation_us=max(validation_us, cores_us),
             block_messages_max=most if limited else 100_000,
             gap_s=gap_s,
         )
-        capacity = 1e6 / max(found.value, cores.value if cores else 0.0)
+        capacity = 1e6 / max(found.value, cores_us)
         flow = self._scenario or writing.plain(self._name, float(f"{0.1 * capacity:.3g}"), 20.0)
         scenario, told = chains.fitted(flow, asked)
         estimates = [*base.values(), found]
@@ -347,14 +350,8 @@ class _Taking:
         notes = []
         if share > LOAD_SHARE_MAX:
             notes.append(f"a play used {share:.0%} of the capacity on average, more than the rule")
-        base = next(e.value for e in estimates if e.name == "base_delay_p50")
-        if self._late_ms > late_ms_max(kind, base, self._rig.options):
-            notes.append(
-                f"INVALID: the generator was {self._late_ms:.3g} ms late at p99; something else "
-                "used this machine, and its noise is in these numbers"
-            )
         server = self._rig.server
-        return Calibration(
+        found = Calibration(
             target=self._rig.url,
             version=server.version() if server else self._rig.where.url,
             kind=kind,
@@ -366,6 +363,13 @@ class _Taking:
             notes=tuple(notes),
             fit=told,
         )
+        if self._late_ms <= found.late_ms_max(self._rig.options):
+            return found
+        invalid = (
+            f"INVALID: the generator was {self._late_ms:.3g} ms late at p99; something else "
+            "used this machine, and its noise is in these numbers"
+        )
+        return replace(found, notes=(*found.notes, invalid))
 
 
 def sizes_of(play: _Play) -> list[int]:

@@ -121,7 +121,8 @@ def search_command(
     label = _label(f"{vary}-{until}" if until else find, target)
     folder = out or Path("runs") / f"{label}-{chosen.name}-{seed}-{chosen.hash[:8]}"
     place = placed(folder, force=force, resume=resume)
-    hidden, span = quiet or as_json, None if range_ is None else span_of(range_, "--range")
+    span = None if range_ is None else span_of(range_, "--range")
+    hidden = quiet or as_json
     options = Options(own_system=own_system, rate_max_per_s=rate_max, lateness_p99_ms=lateness_max)
     try:
         with (

@@ -11,9 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
-from surgetank.search.posterior import CONFIDENCE
+from surgetank.measure.statistics import student_t
 
 __all__ = ["NOTHING", "Estimate", "difference", "mean"]
 
@@ -60,7 +59,7 @@ def mean(values: Sequence[float | None]) -> Estimate:
     if n < 2:
         return Estimate(middle, *_NO, n)
     variance = math.fsum((v - middle) ** 2 for v in found) / (n - 1)
-    half = _t(n - 1) * math.sqrt(variance / n)
+    half = student_t(n - 1) * math.sqrt(variance / n)
     return Estimate(middle, middle - half, middle + half, n)
 
 
@@ -68,10 +67,3 @@ def difference(a: Sequence[float | None], b: Sequence[float | None]) -> Estimate
     """Mean of b less a over the seeds that have both; two equal infinities do not differ."""
     pairs = [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None]
     return mean([0.0 if x == y else y - x for x, y in pairs])
-
-
-@cache
-def _t(freedom: int) -> float:
-    from scipy import special  # slow to import
-
-    return float(special.stdtrit(freedom, (1 + CONFIDENCE) / 2))

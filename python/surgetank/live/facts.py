@@ -75,16 +75,17 @@ class Played:
         """By clients, link proxy and server together; None where the server's cannot be seen."""
         if self.server_cores is None:
             return None
-        return self.server_cores + sum((self.client_shares() | dict(self.cpu_share)).values())
+        return self.server_cores + sum(self.shares().values())
 
-    def client_shares(self) -> dict[str, float]:
-        """Of a core, by process that publishes or subscribes."""
-        return {
+    def shares(self) -> dict[str, float]:
+        """Of a core, by process of ours."""
+        clients = {
             name: told[part]["cost"]["cpu_s"] / max(told[part]["cost"]["wall_s"], 1e-3)
             for name, told in self.told.items()
             for part in ("publisher", "subscriber")
             if part in told
         }
+        return clients | dict(self.cpu_share)
 
 
 def trace_of(played: Played, scenario: Scenario, seed: int) -> Trace:
@@ -300,7 +301,7 @@ def _stats(played: Played) -> dict[str, Any]:
             "lateness_p99_ns": float(p99),
             "lateness_max_ns": float(most),
             "lateness_p99_max_ns": played.options.lateness_p99_ms * 1e6,
-            "cpu_share": played.client_shares() | dict(played.cpu_share),
+            "cpu_share": played.shares(),
             "cpu_share_max": played.options.cpu_share_max,
             "server_cores": played.server_cores,
             "refusals": reasons,

@@ -138,15 +138,17 @@ class Process:
 
     def cpu_s(self) -> float | None:
         """Seconds of a core that it and its children have used; None when it is down."""
+        if not (pid := self.pid):
+            return None
         try:
-            leader = psutil.Process(self.pid or -1)
+            leader = psutil.Process(pid)
             own = leader.cpu_times()
             found = own.user + own.system + own.children_user + own.children_system
             for child in leader.children(recursive=True):
                 with contextlib.suppress(psutil.Error):  # it has just ended
                     times = child.cpu_times()
                     found += times.user + times.system
-        except (psutil.Error, ValueError):
+        except psutil.Error:
             return None
         return float(found)
 

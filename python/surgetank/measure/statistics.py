@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from statistics import NormalDist
 from typing import Final
 
@@ -24,6 +25,7 @@ __all__ = [
     "ratio_interval",
     "samples_needed",
     "share_interval",
+    "student_t",
 ]
 
 BATCHES: Final = 25
@@ -120,7 +122,7 @@ def mean_interval(values: Floats) -> Interval:
     batches = _batches(n)
     if batches < 2:
         return Interval(value, None, None, n)
-    half = _t(batches) * math.sqrt(float(_means(values, batches).var(ddof=1)) / batches)
+    half = student_t(batches - 1) * math.sqrt(float(_means(values, batches).var(ddof=1)) / batches)
     return Interval(value, value - half, value + half, n)
 
 
@@ -150,7 +152,7 @@ def ratio_interval(above: Floats, below: Floats) -> Interval:
         return Interval(value, None, None, int(total))
     rest = above - value * below
     error = math.sqrt(float((rest**2).sum()) / (slices * (slices - 1))) / (total / slices)
-    half = _t(slices) * error
+    half = student_t(slices - 1) * error
     return Interval(value, max(0.0, value - half), value + half, int(total))
 
 
@@ -158,10 +160,12 @@ def _batches(n: int) -> int:
     return min(BATCHES, n // 2) if n >= 20 else 0
 
 
-def _t(batches: int) -> float:
+@cache
+def student_t(freedom: int) -> float:
+    """Student's t of a two-sided 95 % interval."""
     from scipy import special  # slow to import
 
-    return float(special.stdtrit(batches - 1, 1 - _TAIL))
+    return float(special.stdtrit(freedom, 1 - _TAIL))
 
 
 def _means(values: Floats, batches: int) -> Floats:
@@ -177,7 +181,7 @@ def _independent(flags: Floats, p: float) -> int:
     batches = _batches(n)
     if batches < 2 or not 0 < p < 1:
         return max(1, n)
-    found = float(_means(flags, batches).var(ddof=1)) / batches * (_t(batches) / _Z) ** 2
+    found = float(_means(flags, batches).var(ddof=1)) / batches * (student_t(batches - 1) / _Z) ** 2
     if found <= p * (1 - p) / n:
         return n
     return max(1, int(p * (1 - p) / found))
