@@ -7,6 +7,8 @@ use surgetank_layer::node::{Input, Packet};
 use surgetank_layer::queue;
 use surgetank_layer::units::{AccountId, MessageId, NEVER, NodeId, Ns};
 
+use std::collections::BTreeMap;
+
 use super::adversary::Adversary;
 use super::{Event, World};
 use crate::scenario::{self, Scenario, ms};
@@ -22,6 +24,13 @@ const BLOCK_BYTES: u32 = 400;
 /// A message's number in a gossip frame (gossipsub's default message id).
 const ID_BYTES: u32 = 40;
 
+/// When one attempt of a message reached its gateway, and when it was let in there.
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    gateway_ns: Ns,
+    admitted_ns: Ns,
+}
+
 /// What clients and their links are like.
 pub struct Clients {
     fixed_ns: Ns,
@@ -32,6 +41,8 @@ pub struct Clients {
     key: u64,
     fee_key: u64,
     serials: [u32; 8],
+    /// Earlier attempts of messages that were let in, refused later and sent again.
+    earlier: BTreeMap<u32, Vec<Attempt>>,
     fees: scenario::Fees,
     /// Rows of the market whose trades have been counted.
     pub(super) paid_rows: usize,
@@ -51,6 +62,7 @@ impl Clients {
             key: seed.key("flow.client_link"),
             fee_key: seed.key("flow.fees"),
             serials: [0; 8],
+            earlier: BTreeMap::new(),
             fees: flow.fees.clone(),
             paid_rows: 0,
             attacker_ns: Adversary::link_ns(&scenario.attack.what),
@@ -71,6 +83,36 @@ impl Clients {
             | u64::from(back);
         let unit = (packet_bits(self.key, number) >> 11) as f64 / (1u64 << 53) as f64;
         self.fixed_ns + (-(1.0 - unit).ln() * self.jitter_ns) as Ns
+    }
+}
+
+impl Clients {
+    /// A message is at its gateway, perhaps again. What an earlier attempt left is kept if that
+    /// attempt was let in: a node that got a copy of it may still propose it.
+    fn attempt(&mut self, slot: u32, record: &mut Record, now: Ns) {
+        let Record { gateway_ns, admitted_ns, .. } = *record;
+        if admitted_ns != NEVER {
+            self.earlier.entry(slot).or_default().push(Attempt { gateway_ns, admitted_ns });
+        }
+        (record.gateway_ns, record.admitted_ns) = (now, NEVER);
+    }
+
+    /// The copy in a block had reached its proposer by `by_ns`: the stamps at the gateway become
+    /// those of the last attempt that had been let in by then.
+    pub(super) fn stem_from(&mut self, slot: u32, record: &mut Record, by_ns: Ns) {
+        let Some(earlier) = self.earlier.remove(&slot) else { return };
+        if record.admitted_ns <= by_ns {
+            return;
+        }
+        if let Some(attempt) = earlier.iter().rfind(|attempt| attempt.admitted_ns <= by_ns) {
+            (record.gateway_ns, record.admitted_ns) = (attempt.gateway_ns, attempt.admitted_ns);
+        }
+    }
+
+    /// Whether a client that sends again had the report before it did.
+    fn had_report(&self, record: &Record, now: Ns) -> bool {
+        record.outcome == Outcome::Executed
+            && record.confirmed_ns.saturating_add(self.crossing(record, false)) <= now
     }
 }
 
@@ -150,7 +192,13 @@ impl World {
 
     pub(super) fn reach_gateway(&mut self, slot: u32) {
         let record = &mut self.records[slot as usize];
-        record.gateway_ns = self.now;
+        if self.clients.had_report(record, self.now) {
+            return;
+        }
+        // What is in a block keeps its stamps; a copy that comes later is still work.
+        if record.decided_ns == NEVER {
+            self.clients.attempt(slot, record, self.now);
+        }
         let (gateway, message) = (record.gateway, record.message.id);
         let envelope = self.carried[message as usize].envelope;
         let cell = message as usize * self.nodes.len() + gateway as usize;
@@ -201,7 +249,9 @@ impl World {
 
     pub(super) fn admitted(&mut self, message: MessageId) {
         let record = &mut self.records[self.carried[message as usize].slot as usize];
-        record.admitted_ns = self.now;
+        if record.decided_ns == NEVER {
+            record.admitted_ns = self.now;
+        }
     }
 
     pub(super) fn refused(
@@ -238,6 +288,10 @@ impl World {
     /// A refusal: the client tries again later, or gives up.
     pub(super) fn turn_away(&mut self, slot: u32, reason: Reason, retry_after_ns: Ns) {
         let record = &mut self.records[slot as usize];
+        if record.decided_ns != NEVER {
+            // A copy of it is in a block: refusing another one changes nothing.
+            return;
+        }
         record.reason = reason;
         let raised = if reason == Reason::FeeTooLow { self.clients.raised(record) } else { None };
         let final_no = raised.is_none() && retry_after_ns == NEVER;

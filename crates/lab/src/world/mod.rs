@@ -447,14 +447,23 @@ impl World {
                 hash: block.hash.0,
             }),
         }
-        let now = self.now;
         for entry in &block.entries {
-            if let Some(record) = self.reported_by(node, entry.envelope.id) {
-                record.height = block.height;
-                record.queued_ns = entry.queued_ns;
-                record.proposed_ns = block.proposed_ns;
-                record.decided_ns = now;
+            let message = entry.envelope.id;
+            let slot = self.carried[message as usize].slot;
+            let record = &mut self.records[slot as usize];
+            if self.leader.unwrap_or(record.gateway) != node {
+                continue;
             }
+            let mut by_ns = entry.queued_ns;
+            if block.proposer != record.gateway {
+                let at = message as usize * self.nodes.len() + block.proposer as usize;
+                by_ns = by_ns.min(self.arrivals[at]);
+            }
+            self.clients.stem_from(slot, record, by_ns);
+            record.height = block.height;
+            record.queued_ns = entry.queued_ns;
+            record.proposed_ns = block.proposed_ns;
+            record.decided_ns = self.now;
         }
     }
 
@@ -470,7 +479,7 @@ impl World {
             let Some(record) = self.reported_by(node, entry.envelope.id) else { continue };
             record.executed_ns = now;
             if pays_bids {
-                record.owed_micros = record.fee_micros;
+                record.owed_micros = entry.envelope.fee_micros;
             }
             record.position = position as u32;
             (record.outcome, record.reason) = (Outcome::Executed, Reason::None);
