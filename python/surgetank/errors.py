@@ -1,6 +1,43 @@
-"""The one exception a person meets: what is wrong, where, and how to mend it."""
+"""What a person meets when something goes wrong: what, where, and how to mend it."""
 
 from __future__ import annotations
+
+import errno
+import unicodedata
+from typing import Final
+
+__all__ = ["EXIT_BROKE", "EXIT_MACHINE", "EXIT_USAGE", "CoreError", "SurgetankError", "printable"]
+
+#: Something a person can mend in what was asked.
+EXIT_USAGE: Final = 2
+#: surgetank itself failed: a defect, never a verdict. EX_SOFTWARE of sysexits(3).
+EXIT_BROKE: Final = 70
+#: The machine could not: disk full, no memory, too many open files. EX_IOERR of sysexits(3).
+EXIT_MACHINE: Final = 74
+
+_REMEDIES: Final = {
+    errno.ENOSPC: "Free space there, or write elsewhere",
+    errno.EDQUOT: "Free space there, or write elsewhere",
+    errno.EMFILE: "Raise the limit (`ulimit -n 1024`)",
+    errno.ENFILE: "Close programs that hold many files",
+    errno.ENOMEM: "Ask for less at once, or use a machine with more memory",
+    errno.EROFS: "Write elsewhere",
+    errno.EACCES: "Give a place that you may use",
+    errno.EPERM: "Give a place that you may use",
+}
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    """The text with a space for whatever would act on a terminal: control and formatting
+    characters, and line ends unless `lines` are allowed."""
+    if text.isprintable():
+        return text
+    kept = "\n\t" if lines else ""
+    return "".join(char if char in kept or _is_shown(char) else " " for char in text)
+
+
+def _is_shown(char: str) -> bool:
+    return unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 class SurgetankError(Exception):
@@ -11,7 +48,7 @@ class SurgetankError(Exception):
     """
 
     def __init__(
-        self, message: str, *, place: str = "", mend: str = "", exit_code: int = 2
+        self, message: str, *, place: str = "", mend: str = "", exit_code: int = EXIT_USAGE
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -21,4 +58,19 @@ class SurgetankError(Exception):
 
     def __str__(self) -> str:
         head = f"{self.place}: {self.message}" if self.place else self.message
-        return f"{head}. {self.mend}" if self.mend else head
+        return printable(f"{head}. {self.mend}" if self.mend else head)
+
+    @classmethod
+    def of_machine(cls, error: OSError | MemoryError) -> SurgetankError:
+        """What the operating system refused, and its usual remedy."""
+        if isinstance(error, MemoryError):
+            mend = _REMEDIES[errno.ENOMEM]
+            return cls("not enough memory", mend=mend, exit_code=EXIT_MACHINE)
+        reason = (error.strerror or str(error) or type(error).__name__).lower()
+        mend = _REMEDIES.get(error.errno or 0, "")
+        place = "" if error.filename is None else str(error.filename)
+        return cls(reason, place=place, mend=mend, exit_code=EXIT_MACHINE)
+
+
+class CoreError(Exception):
+    """The compiled core failed: a defect of surgetank, not of what was asked."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from surgetank.errors import SurgetankError
+from surgetank.errors import CoreError, SurgetankError
 from surgetank.plugins import Controller, QueueRule, is_plugin, load_plugin
 from surgetank.scenario import Scenario
 from surgetank.tape import Tape
@@ -60,10 +60,15 @@ def simulate(
     their times, and no controller is asked.
 
     Raises:
-        SurgetankError: if the core cannot build the scenario, or a fault is of real systems only.
+        SurgetankError: if the core cannot build the scenario, a fault is of real systems only, or
+            the seed does not fit into 64 bits.
+        CoreError: if the core panics.
     """
     _can_happen_here(scenario)
     chosen = scenario.seed if seed is None else seed
+    if not 0 <= chosen < 2**64:
+        mend = "Give a whole number from 0 to 2**64 - 1"
+        raise SurgetankError(f"{chosen} is not a seed", place="seed", mend=mend)
     recorded = None if tape is None else tape.as_core()
     plugins = _plugins(scenario, decisions)
     try:
@@ -76,6 +81,11 @@ def simulate(
         if not plugins:
             raise
         raise _plugin_failed(scenario, error) from error
+    except BaseException as error:
+        if type(error).__module__ != "pyo3_runtime":
+            raise
+        # A panic is no Exception, and no process could send it to another.
+        raise CoreError(f"scenario {scenario.name}, seed {chosen}: {error}") from None
     name = Run(name=scenario.name, seed=chosen, scenario_hash=scenario.hash, build=build())
     return Trace.from_tables(
         out["tables"],

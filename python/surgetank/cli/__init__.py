@@ -14,8 +14,8 @@ from surgetank.cli import (
     scenarios,
     searches,
 )
-from surgetank.cli.app import app, err
-from surgetank.errors import SurgetankError
+from surgetank.cli.app import app
+from surgetank.cli.ending import ended
 
 __all__ = [
     "app",
@@ -49,9 +49,6 @@ app.registered_commands.sort(key=lambda command: _ORDER.index(command.name or ""
 
 
 def main() -> None:
-    """Entry point: an error that a person can mend is one line, not a traceback."""
-    try:
-        app()
-    except SurgetankError as error:
-        err.print(f"[bold red]error:[/bold red] {error}", soft_wrap=True, highlight=False)
-        sys.exit(error.exit_code)
+    """Entry point. However a command ends, it ends with a documented exit code and, on an error,
+    one line."""
+    sys.exit(ended(app))

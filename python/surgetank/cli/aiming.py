@@ -1,11 +1,13 @@
-"""Options of every command that takes `--target`."""
+"""Options that go with `--target` or with `--tape`, in every command that takes these."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from surgetank.errors import SurgetankError
 from surgetank.live import Options
 
 __all__ = [
@@ -20,12 +22,18 @@ __all__ = [
     "PrometheusPort",
     "RateMax",
     "SecondsMax",
+    "Speed",
+    "Tape",
+    "TapeSeconds",
+    "TapeStart",
     "Target",
     "Workers",
+    "refuse_idle",
 ]
 
 DEFAULTS: Final = Options()
 _PANEL: Final = "Live targets"
+_TAPES: Final = "Tapes"
 
 Target = Annotated[
     str | None,
@@ -92,3 +100,35 @@ OtelSample = Annotated[
         min=0, max=1, help="Share of messages that carry a trace.", rich_help_panel=_PANEL
     ),
 ]
+
+Tape = Annotated[
+    Path | None, typer.Option(help="Replay a recording: docs/tapes.md.", rich_help_panel=_TAPES)
+]
+Speed = Annotated[float, typer.Option(help="Squeeze the tape's time.", rich_help_panel=_TAPES)]
+TapeStart = Annotated[
+    float, typer.Option(help="Skip seconds of recorded time.", rich_help_panel=_TAPES)
+]
+TapeSeconds = Annotated[
+    float | None,
+    typer.Option(help="Take so many seconds of recorded time.", rich_help_panel=_TAPES),
+]
+
+
+def refuse_idle(context: typer.Context) -> None:
+    """An option that would do nothing is a slip: those of a panel need the panel's own flag.
+
+    Raises:
+        SurgetankError: `--speed` without `--tape`, `--rate-max` without `--target`, and so on.
+    """
+    for panel, head, value in ((_PANEL, "target", "URL"), (_TAPES, "tape", "FILE")):
+        own = [p for p in context.command.params if getattr(p, "rich_help_panel", None) == panel]
+        if context.params.get(head) is not None:
+            continue
+        for option in own:
+            source = context.get_parameter_source(option.name or "")
+            if source is not None and source.name == "COMMANDLINE":
+                raise SurgetankError(
+                    f"does nothing without --{head}",
+                    place=option.opts[0],
+                    mend=f"Add --{head} {value}, or leave it out",
+                )

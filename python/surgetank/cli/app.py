@@ -3,25 +3,67 @@
 from __future__ import annotations
 
 import math
+import sys
 import tomllib
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from typer.core import TyperGroup
 
+from surgetank.console import Terminal
 from surgetank.errors import SurgetankError
 
-__all__ = ["app", "err", "finite", "out", "overrides"]
+__all__ = ["SEED_MAX", "Left", "app", "err", "finite", "out", "overrides"]
+
+SEED_MAX = 2**64 - 1
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"surgetank {version('surgetank')}\n")
+        raise typer.Exit
+
+
+class _Group(TyperGroup):
+    """Lets two ends pass that Typer would give exit codes of its own, one of them that of FAIL."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, BrokenPipeError) as error:
+            raise Left(error) from None
+
+
+class Left(Exception):
+    """Ctrl-C, or whoever read the output has gone."""
+
+    def __init__(self, how: BaseException) -> None:
+        super().__init__(how)
+        self.how = how
+
 
 app = typer.Typer(
+    cls=_Group,
     help="Stress tests for the messaging layer of a derivatives venue.",
-    epilog="Exit codes: 0 PASS · 1 FAIL · 2 usage · 3 INVALID · 4 UNKNOWN (also: stopped).",
+    epilog="Exit codes: 0 PASS · 1 FAIL · 2 usage · 3 INVALID · 4 UNKNOWN (also: stopped) · "
+    "70 surgetank itself failed · 74 the machine could not (disk full, no memory, …).",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-err = Console(stderr=True, emoji=False)
-out = Console(emoji=False)
+err = Terminal(stderr=True)
+out = Terminal()
+
+
+@app.callback()
+def _surgetank(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_tell_version, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
 
 
 def overrides(values: list[str]) -> dict[str, Any]:

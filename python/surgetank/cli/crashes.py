@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from surgetank.cli.app import app, err
 from surgetank.cli.app import out as out_
@@ -83,9 +84,7 @@ def _show(target: str, found: Sequence[Outcome]) -> None:
         table.add_column(head, justify="right")
     table.add_column("restart s", justify="right")
     for one in found:
-        missing = f"{one.missing:,}"
-        if one.broken:
-            missing = f"[bold red]{missing}[/]"
+        missing = Text(f"{one.missing:,}", style="bold red" if one.broken else "")
         table.add_row(
             one.level,
             one.event,

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from surgetank.cli.app import app, err
 from surgetank.cli.app import out as out_
-from surgetank.errors import SurgetankError
+from surgetank.errors import SurgetankError, printable
 from surgetank.journal import Report, verify
 
 #: Findings that a person is shown; `--json` has more.
@@ -64,7 +64,7 @@ def _digest(text: str | None) -> bytes | None:
 def _watched(journal: Path, expect: bytes | None, *, hidden: bool) -> Report:
     total = journal.stat().st_size if journal.is_file() else None
     bar = Progress(
-        TextColumn("[bold]{task.description}"),
+        TextColumn("{task.description}", style="bold", markup=False),
         BarColumn(),
         DownloadColumn(),
         TimeRemainingColumn(),
@@ -83,13 +83,13 @@ def _watched(journal: Path, expect: bytes | None, *, hidden: bool) -> Report:
 
 
 def _show(journal: Path, report: Report) -> None:
-    mark = "[bold green]✔ whole[/]" if report.whole else "[bold red]✘ not whole[/]"
+    mark = ("✔ whole", "bold green") if report.whole else ("✘ not whole", "bold red")
     counts = f"{report.batches:,} batches, {report.messages:,} messages published"
-    line = f"{mark}  {escape(str(journal))}: {counts}, {report.waiting:,} waiting"
-    out_.print(line, soft_wrap=True, highlight=False)
+    said = printable(f"  {journal}: {counts}, {report.waiting:,} waiting")
+    out_.print(Text.assemble(mark, said), soft_wrap=True)
     last = f"  last hash {report.last_hash.hex()}"
     out_.print(last, style="dim", soft_wrap=True, highlight=False)
     for finding in report.findings[:_SHOWN]:
-        out_.print(f"  {finding}", soft_wrap=True, highlight=False, markup=False)
+        out_.print(f"  {finding}", soft_wrap=True, highlight=False)
     if report.findings_count > _SHOWN:
         out_.print(f"  … and {report.findings_count - _SHOWN:,} more; --json has the first 1,000")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from surgetank.cli.app import err
+from surgetank.cli.app import SEED_MAX, err
 from surgetank.cli.app import out as out_
 from surgetank.cli.placing import Place, chosen_of, executor_of, placed, stopped
 from surgetank.console import LeagueWatch, show_league
@@ -33,7 +33,9 @@ Attack = Annotated[
     str | None, typer.Option(metavar="A,B,…", help="Kinds of attack, or all; else none.")
 ]
 Seeds = Annotated[int | None, typer.Option(min=1, help="Seeds of each, 3 by default.")]
-FirstSeed = Annotated[int | None, typer.Option(min=0, help="First seed; else the scenario's.")]
+FirstSeed = Annotated[
+    int | None, typer.Option(min=0, max=SEED_MAX, help="First seed; else the scenario's.")
+]
 Rank = Annotated[
     str | None, typer.Option(metavar="MEASURE", help="Ranks by its worst case over attacks.")
 ]

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from surgetank.cli.app import err, overrides
+from surgetank.cli.app import SEED_MAX, err, overrides
 from surgetank.errors import SurgetankError
 from surgetank.run import claim
 from surgetank.scenario import Scenario, load
@@ -29,7 +29,7 @@ PerWhat = Annotated[str, typer.Option(help="What the budget is per: liquidation 
 Precision = Annotated[
     float, typer.Option(help="Half width of the interval, as a share of the estimate.")
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the search.")]
+Seed = Annotated[int, typer.Option(min=0, max=SEED_MAX, help="Seed of the search.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes; else one per core.")]
 Dask = Annotated[str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for the answer.")]

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from surgetank.cli import aiming
-from surgetank.cli.app import app, err, finite, overrides
+from surgetank.cli.app import SEED_MAX, app, err, finite, overrides
 from surgetank.cli.app import out as out_
 from surgetank.cli.playing import Live, stop_on_interrupt
 from surgetank.console import Watch, show_result
@@ -63,17 +63,18 @@ def _as_json(result: Result) -> str:
 
 @app.command("run", epilog=_RUN_EXAMPLES)
 def run_command(
+    context: typer.Context,
     scenario: Annotated[str, typer.Argument(help="A scenario's name, or a .toml file.")],
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed; else the scenario's.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=SEED_MAX, help="Seed; else the scenario's.")
+    ] = None,
     values: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")
     ] = None,
-    tape: Annotated[Path | None, typer.Option(help="Replay a recording.")] = None,
-    speed: Annotated[float, typer.Option(help="Squeeze the tape's time.")] = 1.0,
-    tape_start: Annotated[float, typer.Option(help="Skip seconds of recorded time.")] = 0.0,
-    tape_seconds: Annotated[
-        float | None, typer.Option(help="Take so many seconds of recorded time.")
-    ] = None,
+    tape: aiming.Tape = None,
+    speed: aiming.Speed = 1.0,
+    tape_start: aiming.TapeStart = 0.0,
+    tape_seconds: aiming.TapeSeconds = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the run.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier run there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
@@ -96,6 +97,7 @@ def run_command(
 
     With --target, play it against a live system instead.
     """
+    aiming.refuse_idle(context)
     chosen = load(scenario)
     if values:
         chosen = chosen.with_values(overrides(values))

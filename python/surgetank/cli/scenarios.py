@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from surgetank.cli.app import app
 from surgetank.cli.app import out as out_
@@ -27,7 +28,7 @@ def scenarios_command(
         sys.stdout.write(json.dumps(rows) + "\n")
         return
     for scenario in found:
-        out_.print(f"[bold]{scenario.name}[/bold]  {scenario.title}", highlight=False)
+        out_.print(Text.assemble((scenario.name, "bold"), f"  {scenario.title}"))
         out_.print(f"  {' '.join(scenario.event.split())}", style="dim", highlight=False)
 
 

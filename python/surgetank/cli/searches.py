@@ -82,6 +82,7 @@ Fall = Annotated[float, typer.Option(min=0, max=0.99, help="Share by which it ma
 
 @app.command("search", epilog=_EXAMPLES)
 def search_command(
+    context: typer.Context,
     scenario: ScenarioName,
     find: Find = "capacity",
     vary: Vary = None,
@@ -116,6 +117,7 @@ def search_command(
     With --target, by runs against a live system, one after the other (--workers and --dask do not
     matter): give a scenario without reactions, and --set duration_s for the length of a run.
     """
+    aiming.refuse_idle(context)
     chosen = chosen_of(scenario, values)
     before = None if baseline is None else Answer.read(baseline)
     label = _label(f"{vary}-{until}" if until else find, target)

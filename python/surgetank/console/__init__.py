@@ -4,12 +4,14 @@ from surgetank.console.leagues import LeagueWatch, show_league
 from surgetank.console.live import LiveWatch
 from surgetank.console.runs import COLOURS, Watch, number, show_comparison, show_result
 from surgetank.console.searches import SearchWatch, show_against, show_answer, show_frontier
+from surgetank.console.terminal import Terminal
 
 __all__ = [
     "COLOURS",
     "LeagueWatch",
     "LiveWatch",
     "SearchWatch",
+    "Terminal",
     "Watch",
     "number",
     "show_against",

@@ -8,8 +8,10 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from surgetank.console.searches import SearchWatch
+from surgetank.console.terminal import dim
 from surgetank.league import League, Seen
 from surgetank.league.shown import FINDS_SHOWN, shown_of, unit_of
 from surgetank.report.league import words
@@ -75,8 +77,10 @@ class LeagueWatch:
 def show_league(console: Console, found: League) -> None:
     """Who stands where, the table of rules × attacks, and what a reader must know."""
     console.print(
-        f"[bold]League of {found.scenario}[/bold]: "
-        f"{words.size(found)}, ranked by {shown_of(found.rank).short} in the worst case",
+        Text.assemble(
+            (f"League of {found.scenario}", "bold"),
+            f": {words.size(found)}, ranked by {shown_of(found.rank).short} in the worst case",
+        ),
         highlight=False,
     )
     console.print(words.sentence(found), highlight=False)
@@ -87,11 +91,12 @@ def show_league(console: Console, found: League) -> None:
     _show_cells(console, found)
     _show_sought(console, found)
     for note in words.notes(found):
-        console.print(f"[bold yellow]Note:[/bold yellow] {note}", highlight=False)
+        console.print(Text.assemble(("Note:", "bold yellow"), f" {note}"))
     console.print(
-        f"[dim]{found.runs} runs · {found.messages:,} messages · seeds {found.seed} to "
+        f"{found.runs} runs · {found.messages:,} messages · seeds {found.seed} to "
         f"{found.seed + found.seeds - 1} · scenario {found.scenario_hash[:12]} · "
-        f"build {found.build}[/dim]",
+        f"build {found.build}",
+        style="dim",
         soft_wrap=True,
         highlight=False,
     )
@@ -109,9 +114,13 @@ def _show_standings(console: Console, found: League) -> None:
     for name, _ in rows[0].others:
         table.add_column(name, justify="right")
     for row in rows:
-        mark = " [bold magenta]⚠ INVALID[/bold magenta]" if row.invalid else ""
-        span = f" [dim]({row.ends})[/dim]" if row.ends else ""
-        cells = [row.place, f"{row.name}{mark}", f"{row.worst}{span}"]
+        mark = " ⚠ INVALID" if row.invalid else ""
+        span = f" ({row.ends})" if row.ends else ""
+        cells: list[str | Text] = [
+            row.place,
+            Text.assemble(row.name, (mark, "bold magenta")),
+            Text.assemble(row.worst, (span, "dim")),
+        ]
         cells += [row.attack] if len(found.attacks) > 1 else []
         table.add_row(*cells, row.apart, *(text for _, text in row.others))
     console.print(table, highlight=False)
@@ -152,7 +161,7 @@ def _show_sought(console: Console, found: League) -> None:
 def _show_cells(console: Console, found: League) -> None:
     """Each entrant under each attack, as many measures as there is room for."""
     if len(found.entrants) * len(found.attacks) > _ROWS_MAX:
-        console.print("[dim]Every measure with its interval: league.html and league.csv[/dim]")
+        console.print(dim("Every measure with its interval: league.html and league.csv"))
         return
     room = max(3, (console.width - _BEFORE) // _COLUMN)
     names = found.shown[:room]
@@ -170,13 +179,13 @@ def _show_cells(console: Console, found: League) -> None:
                 e, unit = found.estimate(entrant, attack, name), unit_of(name)
                 span = words.ends(e, unit)
                 short = f", {e.n} of {found.seeds}" if 0 < e.n < found.seeds else ""
-                below = f"\n[dim]{span}{short}[/dim]" if span or short else ""
-                cells.append(f"{words.said(e.mean, unit)}{below}")
+                below = f"\n{span}{short}" if span or short else ""
+                cells.append(Text.assemble(words.said(e.mean, unit), (below, "dim")))
             bad = any(m.entrant == entrant and m.attack == attack for m in found.invalid)
-            mark = " [bold magenta]⚠[/bold magenta]" if bad else ""
-            table.add_row("" if i else entrant, f"{attack}{mark}", *cells)
+            mark = (" ⚠" if bad else "", "bold magenta")
+            table.add_row("" if i else entrant, Text.assemble(attack, mark), *cells)
     console.print(table, highlight=False)
     more = len(found.shown) - len(names)
     if more:
         what = "measure" if more == 1 else "measures"
-        console.print(f"[dim]{more} more {what} in league.html and league.csv[/dim]")
+        console.print(dim(f"{more} more {what} in league.html and league.csv"))

@@ -13,6 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from surgetank.compare import Comparison
+from surgetank.console.terminal import dim
+from surgetank.errors import printable
 from surgetank.measure import Measure
 from surgetank.run import Result
 from surgetank.trace import STAGES
@@ -45,7 +47,7 @@ class Watch:
     def __init__(self, console: Console, name: str, seconds: float, *, hidden: bool) -> None:
         self.interrupted = False
         self._bar = Progress(
-            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.description}", style="bold"),
             BarColumn(),
             TextColumn("{task.completed:.1f}/{task.total:.0f} s simulated"),
             TextColumn("{task.fields[messages]}"),
@@ -81,7 +83,7 @@ def show_result(console: Console, result: Result) -> None:
     """The verdict, its reasons, and where the delay arose."""
     verdict, run = result.verdict, result.trace.run
     status = Text(f" {MARKS[verdict.status]} {verdict.status} ", style=COLOURS[verdict.status])
-    console.print(status, Text(result.scenario.title or run.name), sep=" ")
+    console.print(status, Text(printable(result.scenario.title or run.name)), sep=" ")
     table = Table(box=None, pad_edge=False, show_edge=False)
     for column in ("", "what", "measured", "limit"):
         table.add_column(column, overflow="fold")
@@ -95,8 +97,10 @@ def show_result(console: Console, result: Result) -> None:
             console.print(mark, reason.text, sep=" ", highlight=False)
     _show_stages(console, result)
     console.print(
-        f"[dim]run {run.name} · seed {run.seed} · scenario {run.scenario_hash[:12]} · "
-        f"build {run.build} · trace {result.trace.trace_hash[:12]}[/dim]"
+        dim(
+            f"run {run.name} · seed {run.seed} · scenario {run.scenario_hash[:12]} · "
+            f"build {run.build} · trace {result.trace.trace_hash[:12]}"
+        )
     )
 
 
@@ -109,16 +113,17 @@ def _show_stages(console: Console, result: Result) -> None:
     for stage, value in means.items():
         share = (value or 0.0) / total
         bar = "█" * round(share * 40) or "▏"
-        console.print(f"  {stage:12} {number(value, 'ms'):>12} {share:5.0%} [cyan]{bar}[/cyan]")
+        line = f"  {stage:12} {number(value, 'ms'):>12} {share:5.0%} "
+        console.print(Text.assemble(line, (bar, "cyan")))
 
 
-def _with_interval(measure: Measure | None) -> str:
+def _with_interval(measure: Measure | None) -> Text:
     if measure is None:
-        return "–"
+        return Text("–")
     shown = number(measure.value, measure.unit)
     if measure.low is None or measure.high is None:
-        return shown
-    return f"{shown} [dim]({number(measure.low)} … {number(measure.high)})[/dim]"
+        return Text(shown)
+    return Text.assemble(shown, (f" ({number(measure.low)} … {number(measure.high)})", "dim"))
 
 
 def show_comparison(console: Console, comparison: Comparison) -> None:
@@ -128,14 +133,14 @@ def show_comparison(console: Console, comparison: Comparison) -> None:
         table.add_column(column, overflow="fold")
     for difference in comparison.differences:
         overlap = difference.overlap
-        told = "" if overlap is None else "overlap" if overlap else "[bold]apart[/bold]"
+        told = "" if overlap is None else "overlap" if overlap else "apart"
         change = difference.change
         table.add_row(
             difference.name,
             _with_interval(difference.a),
             _with_interval(difference.b),
             "" if not change else f"{change:+.3g}",
-            told,
+            Text(told, style="bold" if told == "apart" else ""),
         )
     console.print(table)
     if comparison.same_trace:

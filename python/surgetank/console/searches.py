@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from surgetank.console.runs import number
+from surgetank.console.terminal import dim
 from surgetank.search import Answer, Progress
 from surgetank.search.against import Against
 from surgetank.search.frontier import Frontier, Point
@@ -100,7 +101,7 @@ def show_answer(console: Console, answer: Answer) -> None:
     if answer.why:
         console.print(f"Note: {answer.why}", highlight=False)
     if answer.shape and answer.shape.text:
-        console.print(f"[bold yellow]Note:[/bold yellow] {answer.shape.text}", highlight=False)
+        console.print(Text.assemble(("Note:", "bold yellow"), f" {answer.shape.text}"))
     if answer.unloaded:
         base = answer.unloaded
         console.print(
@@ -111,8 +112,10 @@ def show_answer(console: Console, answer: Answer) -> None:
     _show_used(console, answer)
     _show_remedies(console, answer)
     console.print(
-        f"[dim]{answer.runs} runs · {answer.messages:,} messages · seed {answer.seed} · scenario "
-        f"{answer.scenario_hash[:12]} · build {answer.build}[/dim]",
+        dim(
+            f"{answer.runs} runs · {answer.messages:,} messages · seed {answer.seed} · scenario "
+            f"{answer.scenario_hash[:12]} · build {answer.build}"
+        ),
         soft_wrap=True,
     )
 
@@ -125,9 +128,12 @@ def _show_used(console: Console, answer: Answer) -> None:
     for used in answer.used[:6]:
         bar = "█" * round(min(used.value, 1.0) * 30) or "▏"
         console.print(
-            f"  {used.resource:22} {used.value:5.0%} [dim](unloaded {used.before:4.0%})[/dim] "
-            f"[cyan]{bar}[/cyan] [dim]{used.where}[/dim]",
-            highlight=False,
+            Text.assemble(
+                f"  {used.resource:22} {used.value:5.0%} ",
+                (f"(unloaded {used.before:4.0%}) ", "dim"),
+                (bar, "cyan"),
+                (f" {used.where}", "dim"),
+            )
         )
 
 
@@ -161,8 +167,9 @@ def show_against(console: Console, compared: Against, fall: float | None = None)
     )
     p = compared.p_fell(fall) if fall is not None else None
     if fall is not None and p is not None:
-        verdict = "[bold red]FELL[/bold red]" if p < 0.05 else "no significant fall"
-        console.print(f"Fall of more than {fall:.0%}: {verdict} (p = {p:.3g})", highlight=False)
+        verdict = ("FELL", "bold red") if p < 0.05 else "no significant fall"
+        text = Text.assemble(f"Fall of more than {fall:.0%}: ", verdict, f" (p = {p:.3g})")
+        console.print(text)
 
 
 def show_frontier(console: Console, found: Frontier) -> None:
@@ -182,7 +189,7 @@ def show_frontier(console: Console, found: Frontier) -> None:
             next(p for p in found.points if (p.curve, p.load) == (c.name, load))
             for c in found.curves
         ]
-        row = [f"{load:g}", *(_cell(p) for p in cells)]
+        row: list[str | Text] = [f"{load:g}", *(_cell(p) for p in cells)]
         if found.theory:
             theory = next((p.theory for p in cells if p.theory is not None), None)
             row.append("–" if theory is None else f"{theory:.3g}×")
@@ -190,11 +197,12 @@ def show_frontier(console: Console, found: Frontier) -> None:
     console.print(table)
 
 
-def _cell(point: Point) -> str:
+def _cell(point: Point) -> Text:
     if point.estimate is None or point.ci_low is None or point.ci_high is None:
-        return f"{MARKS[point.status]} [dim]{point.why}[/dim]"
+        return Text.assemble(f"{MARKS[point.status]} ", (point.why, "dim"))
     mark = "" if point.status == "FOUND" else f"{MARKS[point.status]} "
-    return f"{mark}{point.estimate:.3g}× [dim]({point.ci_low:.3g} … {point.ci_high:.3g})[/dim]"
+    ends = f" ({point.ci_low:.3g} … {point.ci_high:.3g})"
+    return Text.assemble(f"{mark}{point.estimate:.3g}×", (ends, "dim"))
 
 
 def _rows(compared: Against) -> list[tuple[str, str, str]]:

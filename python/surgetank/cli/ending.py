@@ -1,0 +1,138 @@
+"""How the program ends: every way out has an exit code of its own, and an error is one line."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import platform
+import shlex
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from typing import Final
+
+from rich.text import Text
+
+from surgetank.cli.app import Left, err
+from surgetank.errors import EXIT_BROKE, SurgetankError, printable
+from surgetank.verdict import EXIT_CODES, Status
+
+__all__ = ["ended"]
+
+#: What a terminal without Unicode shows instead; all else becomes a question mark.
+_PLAIN: Final = {
+    "✔": "+",
+    "✘": "X",
+    "⚠": "!",
+    "█": "#",
+    "▏": "|",
+    "…": "...",
+    "–": "-",
+    "—": "-",
+    "·": "-",
+    "→": "->",
+    "∞": "inf",
+    "≥": ">=",
+    "≤": "<=",
+    "×": "x",
+    "±": "+-",
+    "µ": "u",
+    "‘": "'",
+    "’": "'",
+    "\xa0": " ",
+}
+_STOPPED: Final = EXIT_CODES[Status.UNKNOWN]
+#: What a shell reports of a program that SIGPIPE ended: whoever read our output has gone.
+_NOBODY_READS: Final = 141
+
+
+def ended(command: Callable[[], object]) -> int:
+    """Runs it and returns the exit code."""
+    _write_any_text()
+    try:
+        return _left(command)
+    except KeyboardInterrupt:
+        _say("Stopped.")
+        return _STOPPED
+    except SurgetankError as error:
+        return _refused(error)
+    except BrokenPipeError:
+        return _nobody_reads()
+    except (OSError, MemoryError) as error:
+        return _refused(SurgetankError.of_machine(error))
+    except BaseException as error:  # A panic of the core is no Exception.
+        return _broke(error)
+
+
+def _left(command: Callable[[], object]) -> int:
+    code = 0
+    try:
+        command()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0
+    except Left as left:
+        raise left.how from None
+    # Here, where a reader that has gone is no crash.
+    sys.stdout.flush()
+    return code
+
+
+def _write_any_text() -> None:
+    """Whatever the terminal's encoding is, no character ends the program."""
+    codecs.register_error("surgetank-plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="surgetank-plain")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(char, "?") for char in text), error.end
+
+
+def _say(text: str) -> None:
+    err.print(Text(text), soft_wrap=True, highlight=False)
+
+
+def _refused(error: SurgetankError) -> int:
+    line = Text.assemble(("error:", "bold red"), f" {error}")
+    err.print(line, soft_wrap=True, highlight=False)
+    return error.exit_code
+
+
+def _nobody_reads() -> int:
+    # Python flushes standard output at its end, which would fail once more.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return _NOBODY_READS
+
+
+def _broke(error: BaseException) -> int:
+    what = printable(f"{type(error).__name__}: {error}")
+    line = Text.assemble(("error:", "bold red"), f" surgetank itself failed ({what}). ")
+    line.append(f"This is a defect, not a verdict; please report it with {_kept(error)}")
+    err.print(line, soft_wrap=True, highlight=False)
+    return EXIT_BROKE
+
+
+def _kept(error: BaseException) -> str:
+    """Where the traceback is; the traceback itself where no file can be written."""
+    text = "".join(
+        (
+            f"command: {shlex.join(sys.argv)}\n",
+            f"Python {platform.python_version()} on {platform.platform()}\n\n",
+            *traceback.format_exception(error),
+        )
+    )
+    for folder in (None, os.curdir):
+        try:
+            number, path = tempfile.mkstemp(prefix="surgetank-", suffix=".txt", dir=folder)
+            with open(number, "w", encoding="utf-8", errors="replace") as file:
+                file.write(text)
+        except OSError:
+            continue
+        return path
+    return printable(text)

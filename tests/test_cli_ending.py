@@ -1,0 +1,151 @@
+"""However a command ends: an exit code that is documented, and an error of one line."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import pickle
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import surgetank as st
+from surgetank.cli.app import app
+from surgetank.cli.ending import ended
+from surgetank.errors import CoreError
+from test_cli import TINY, here, surgetank
+
+__all__ = ["here"]
+
+
+class PanicException(BaseException):
+    """As pyo3 raises it: no Exception, and of a module that nobody can import."""
+
+
+PanicException.__module__ = "pyo3_runtime"
+
+
+def raising(error: BaseException) -> Callable[[], object]:
+    """A command that ends so."""
+
+    def command() -> object:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("x"), PanicException("x"), CoreError("x")])
+def test_a_crash_has_an_exit_code_of_its_own(
+    error: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """70 and never 1, which would read as FAIL; one line; the traceback in the file it names."""
+    assert ended(raising(error)) == 70
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "Traceback" not in told and type(error).__name__ in told
+    found = re.search(r"\S+/surgetank-\S+\.txt", told)
+    assert found is not None
+    kept = Path(found[0])
+    assert "Traceback" in kept.read_text() and "raise error" in kept.read_text()
+    kept.unlink()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.ENOMEM])
+def test_what_the_machine_refuses_is_told_with_a_remedy(
+    number: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """74: neither a defect nor a verdict."""
+    assert ended(raising(OSError(number, os.strerror(number), "runs/a"))) == 74
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and os.strerror(number).lower() in told and "runs/a: " in told
+
+
+def test_a_panic_reaches_other_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker of a search must be able to send it home."""
+
+    def run(*_: object) -> None:
+        raise PanicException("the book is on fire")
+
+    simulating = importlib.import_module("surgetank.simulate")
+    monkeypatch.setattr(simulating, "compiled", lambda: SimpleNamespace(run=run))
+    with pytest.raises(CoreError, match="seed 7: the book is on fire") as caught:
+        st.simulate(st.load("calm"))
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+@pytest.mark.parametrize("seed", [2**64, -1])
+def test_seeds_that_do_not_fit_are_wrong_usage(
+    seed: int, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not an overflow: by the terminal as by the library."""
+    with pytest.raises(st.SurgetankError, match="is not a seed"):
+        st.simulate(st.load("calm"), seed=seed)
+    command = ["run", str(here / "good.toml"), "--seed", str(seed), "--out", str(here / "x")]
+    assert ended(lambda: app(command)) == 2
+    assert not (here / "x").exists()
+
+
+def test_ctrl_c_and_a_reader_that_has_gone() -> None:
+    """Typer gives the second FAIL's exit code."""
+    assert ended(raising(KeyboardInterrupt())) == 4
+    command = f"{sys.executable} -c 'from surgetank.cli import main; main()' schema"
+    script = f"set -o pipefail; {command} | true"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_terminals_without_unicode(here: Path) -> None:
+    """A character that cannot be shown does not end the program, and marks stay apart."""
+    asked = ["run", "bad.toml", "--no-report", "--set", "duration_s=1", "--set", "warmup_s=0"]
+    done = surgetank(*asked, cwd=here, PYTHONIOENCODING="ascii")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert "X FAIL" in done.stdout and "?" not in done.stdout
+
+
+def test_what_a_stranger_wrote_is_shown_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Markup in names and texts is text; control characters do not reach the terminal."""
+    monkeypatch.chdir(tmp_path)
+    assert ended(lambda: app(["run", "[/x].toml"])) == 2
+    assert "[/x].toml" in capsys.readouterr().err
+    title = 'title = "a \\u001b]0;owned\\u0007 [/bold] venue"\n'
+    text = TINY.format(limit=60_000.0).replace("4.0", "0.5").replace("warmup_s = 1.0", "warmup_s=0")
+    (tmp_path / "odd.toml").write_text(text.replace('name = "tiny"', f'name = "tiny"\n{title}'))
+    assert ended(lambda: app(["run", "odd.toml", "--no-report", "--out", "[/out]"])) in (0, 1, 4)
+    shown = capsys.readouterr().out
+    assert "[/bold] venue" in shown and "\x1b" not in shown and "\x07" not in shown
+    assert "Written to [/out]/run.json" in shown
+    assert ended(lambda: app(["run", "a\x1b[2Jb.toml"])) == 2
+    assert "\x1b" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "needs"),
+    [
+        (["--speed", "-5"], "--tape"),
+        (["--tape-start", "3"], "--tape"),
+        (["--prometheus", "9000"], "--target"),
+        (["--workers", "2"], "--target"),
+        (["--rate-max", "10"], "--target"),
+        (["--i-own-this-system"], "--target"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    options: list[str], needs: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is a slip, and the run would not be what was meant."""
+    assert ended(lambda: app(["run", "calm", *options])) == 2
+    told = capsys.readouterr().err
+    assert options[0] in told and f"nothing without {needs}" in told
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """Which one is this?"""
+    assert ended(lambda: app(["--version"])) == 0
+    assert capsys.readouterr().out == f"surgetank {st.__version__}\n"
