@@ -7,10 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
+from typer.testing import CliRunner
 
+from surgetank.cli import app
+from surgetank.errors import SurgetankError
 from test_cli import surgetank
 
 SMALL = """
@@ -111,6 +116,80 @@ def test_an_interrupted_search_goes_on(here: Path) -> None:
     done = surgetank("search", "small.toml", *QUICK, "--out", "s", "--resume", cwd=here)
     assert done.returncode == 0, done.stderr
     assert journal.read_text().splitlines()[: len(kept)] == kept
+
+
+SLOW = [*UNTIL, "--precision", "0.01", "--set", "duration_s=30", "--workers", "2", "--out", "s"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_the_search(here: Path, how: signal.Signals) -> None:
+    """Politely or not: none of its processes is left behind, and finished runs are kept."""
+    command = [sys.executable, "-c", "from surgetank.cli import main; main()", "search"]
+    with subprocess.Popen(
+        [*command, "small.toml", *SLOW], cwd=here, stderr=subprocess.PIPE, text=True
+    ) as process:
+        journal = here / "s" / "runs.jsonl"
+        _until(lambda: journal.exists() and bool(journal.read_text()))
+        born = psutil.Process(process.pid).children(recursive=True)
+        assert len(born) >= 2, "two workers"
+        process.send_signal(how)
+        _, said = process.communicate(timeout=120)
+    if how is signal.SIGTERM:
+        assert process.returncode == 4 and "--resume --out s" in said, said
+    _, alive = psutil.wait_procs(born, timeout=5)
+    assert not alive
+    assert journal.read_text().endswith("\n")
+
+
+def _until(seen: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if seen():
+            return
+        time.sleep(0.1)
+    pytest.fail("it never came")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--find", "speed"],
+        ["--until", "delay_p50_ms_max"],
+        ["--baseline", "small.toml"],
+        ["--target", "moon:"],
+        ["--target", "redis://127.0.0.1:9"],
+        ["--per", "day"],
+    ],
+)
+def test_a_mistyped_command_leaves_nothing(
+    here: Path, wrong: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a folder that blocks the corrected command, nor, with --force, a hole where an
+    earlier answer lay."""
+    monkeypatch.chdir(here)
+    command = ["search", "small.toml", "--workers", "1", *wrong, "--out", "s"]
+    assert isinstance(CliRunner().invoke(app, command).exception, SurgetankError)
+    assert not (here / "s").exists()
+    (here / "s").mkdir()
+    for name in ("runs.jsonl", "search.json"):
+        (here / "s" / name).write_text("{}\n")
+    again = CliRunner().invoke(app, [*command, "--force"])
+    assert isinstance(again.exception, SurgetankError)
+    assert {p.name for p in (here / "s").iterdir()} == {"runs.jsonl", "search.json"}
+
+
+@pytest.mark.parametrize("command", ["search", "compare", "frontier"])
+def test_an_error_before_the_first_run_leaves_nothing(
+    here: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that only shows when the runs begin: this fault can only happen to a real system."""
+    monkeypatch.chdir(here)
+    fault = 'faults=[{kind="partition",at_s=1.0,duration_s=1.0,groups=[[-1],[0]]}]'
+    more = {"search": QUICK, "compare": ["--vary", "layer.queue.rule=fifo"], "frontier": []}
+    name = "rollup-sequencer" if command == "frontier" else "small.toml"
+    arguments = [command, name, *more[command], "--set", fault, "--out", "s", "--workers", "1"]
+    found = CliRunner().invoke(app, arguments).exception
+    assert isinstance(found, SurgetankError) and "real system" in str(found), found
+    assert not (here / "s").exists()
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,20 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from distributed import Client, LocalCluster
+from typer.testing import CliRunner
 
 from answers import queue
+from surgetank.cli import app
 from surgetank.errors import SurgetankError
+from surgetank.league import League
 from surgetank.search import Progress, search
 from surgetank.search.pool import dask_executor
+from test_cli_search import SMALL
 
 OPTIONS: dict[str, Any] = {
     "range": (20.0, 4_000.0),
@@ -45,19 +50,33 @@ def test_a_worker_killed_in_mid_search_moves_nothing(cluster: LocalCluster) -> N
             killed.append(next(iter(pids.values())))
             os.kill(killed[0], signal.SIGKILL)
 
-    executor = dask_executor(cluster.scheduler_address)
-    try:
+    with dask_executor(cluster.scheduler_address) as executor:
         answer = search(scenario, executor=executor, watch=kill_one, **OPTIONS)
-    finally:
-        executor.shutdown(wait=False)
     assert killed
     assert answer == search(scenario, workers=1, **OPTIONS)
     assert answer.status == "FOUND"
 
 
+def test_the_command_keeps_its_answer(
+    cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the last run too: the workers are let go without losing what they found."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.toml").write_text(SMALL)
+    asked = ["--vary", "layer.queue.rule=fifo,priority", "--seeds", "1", "--quiet", "--out", "l"]
+    done = CliRunner().invoke(
+        app, ["compare", "small.toml", *asked, "--dask", cluster.scheduler_address]
+    )
+    assert done.exit_code == 0, done.exception
+    assert len(League.read(tmp_path / "l").made) == 2
+
+
 def test_nobody_at_the_address() -> None:
     """One error, and no thread left waiting."""
     before = threading.active_count()
-    with pytest.raises(SurgetankError, match="no Dask scheduler answers"):
-        dask_executor("tcp://127.0.0.1:9")
+    with (
+        pytest.raises(SurgetankError, match="no Dask scheduler answers"),
+        dask_executor("tcp://127.0.0.1:9"),
+    ):
+        pass
     assert threading.active_count() <= before + 2

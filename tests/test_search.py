@@ -20,7 +20,7 @@ from surgetank.errors import SurgetankError
 from surgetank.search import Answer, Progress, search
 from surgetank.search.against import against
 from surgetank.search.pool import Inline, processes
-from surgetank.search.probe import Outcome, Task
+from surgetank.search.probe import Crashed, Outcome, Task, probe
 from surgetank.search.shape import levels, shape
 
 
@@ -95,6 +95,36 @@ def test_a_spoilt_journal_is_named(tmp_path: Path) -> None:
     journal.write_text("{}\n")
     with pytest.raises(SurgetankError, match=r"runs\.jsonl: line 1 is not a finished run"):
         ask(queue(300.0), journal=journal)
+
+
+def test_a_journal_that_is_not_text_is_named(tmp_path: Path) -> None:
+    """As is one that something else was written over."""
+    journal = tmp_path / "runs.jsonl"
+    journal.write_bytes(b"\xff\xfe\x00{}\n")
+    with pytest.raises(SurgetankError, match=r"runs\.jsonl: line 1 is not a finished run"):
+        ask(queue(300.0), journal=journal)
+
+
+class Panic(BaseException):
+    """Like a panic of the core: no Exception, and of a module that nobody can import."""
+
+    __module__ = "nowhere"
+
+
+def _panics(task: Task) -> Outcome:
+    def simulate(*_: Any, **__: Any) -> None:
+        raise Panic("quantity out of bounds")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(probe.__globals__, "simulate", simulate)
+        return probe(task)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_cause_of_a_failure_crosses_between_processes(workers: int) -> None:
+    """What went wrong and in which run, not that it could not be pickled."""
+    with pytest.raises(Crashed, match=r"station at level .*seed .*Panic: quantity out of bounds"):
+        find_with(_panics, executor=lambda: processes(workers))
 
 
 def _dies_once(task: Task) -> Outcome:

@@ -31,12 +31,14 @@ from surgetank.cli.placing import (
     placed,
     span_of,
     stopped,
+    terminable,
 )
 from surgetank.console import SearchWatch, show_frontier
 from surgetank.errors import SurgetankError
 from surgetank.report.frontier import frontier_svg, write_frontier
 from surgetank.scenario import Scenario
 from surgetank.search import Curve, Frontier, frontier
+from surgetank.search.goal import goal
 from surgetank.search.sweep import curves_of, loads_of
 
 _FRONTIER_EXAMPLES = """
@@ -79,29 +81,32 @@ def frontier_command(
     chosen = chosen_of(scenario, values)
     levels = loads_of(chosen, None if loads is None else span_of(loads, "--loads"), points)
     lines = [_curve(text, chosen) for text in curve] if curve else curves_of(chosen)
-    place = placed(
-        out or Path("runs") / f"frontier-{chosen.name}-{seed}-{chosen.hash[:8]}",
-        force=force,
-        resume=resume,
-    )
-    try:
-        with executor_of(dask) as executor, SearchWatch(err, hidden=quiet or as_json) as watch:
-            found = frontier(
-                chosen,
-                loads=levels,
-                curves=lines,
-                budget=budget,
-                per=per_of(per),
-                precision=precision,
-                runs_max=runs_max,
-                seed=seed,
-                workers=workers,
-                executor=executor,
-                journal=place.journal,
-                watch=lambda name, seen: watch(seen, name),
-            )
-    except KeyboardInterrupt:
-        stopped(place)
+    unit = per_of(per)
+    goal("safe-leverage", budget=budget, per=unit)
+    folder = out or Path("runs") / f"frontier-{chosen.name}-{seed}-{chosen.hash[:8]}"
+    with (
+        terminable(),
+        executor_of(dask) as executor,
+        placed(folder, force=force, resume=resume) as place,
+    ):
+        try:
+            with SearchWatch(err, hidden=quiet or as_json) as watch:
+                found = frontier(
+                    chosen,
+                    loads=levels,
+                    curves=lines,
+                    budget=budget,
+                    per=unit,
+                    precision=precision,
+                    runs_max=runs_max,
+                    seed=seed,
+                    workers=workers,
+                    executor=executor,
+                    journal=place.journal,
+                    watch=lambda name, seen: watch(seen, name),
+                )
+        except KeyboardInterrupt:
+            stopped(place)
     found.write(place.folder / "frontier.json")
     found.frame().write_csv(place.folder / "frontier.csv")
     (place.folder / "frontier.svg").write_text(frontier_svg(found), encoding="utf-8")

@@ -12,7 +12,14 @@ import typer
 
 from surgetank.cli.app import SEED_MAX, err
 from surgetank.cli.app import out as out_
-from surgetank.cli.placing import Place, chosen_of, executor_of, placed, stopped
+from surgetank.cli.placing import (
+    Place,
+    chosen_of,
+    executor_of,
+    placed,
+    stopped,
+    terminable,
+)
 from surgetank.console import LeagueWatch, show_league
 from surgetank.errors import SurgetankError
 from surgetank.league import Hunt, League, league
@@ -127,24 +134,24 @@ def play(scenario: str, asked: Asked, *, as_json: bool, quiet: bool) -> None:
     }
     # A question that makes no sense must not leave a folder behind.
     plan_of(chosen, **question)
-    place = placed(
-        asked.out or Path("runs") / f"league-{chosen.name}-{seed}-{chosen.hash[:8]}",
-        force=bool(asked.force),
-        resume=bool(asked.resume),
-    )
-    hidden = quiet or as_json
-    try:
-        with executor_of(asked.dask) as executor, LeagueWatch(err, hidden=hidden) as watch:
-            found = league(
-                chosen,
-                **question,
-                workers=asked.workers,
-                executor=executor,
-                journal=place.journal,
-                watch=watch,
-            )
-    except KeyboardInterrupt:
-        stopped(place)
+    folder = asked.out or Path("runs") / f"league-{chosen.name}-{seed}-{chosen.hash[:8]}"
+    with (
+        terminable(),
+        executor_of(asked.dask) as executor,
+        placed(folder, force=bool(asked.force), resume=bool(asked.resume)) as place,
+    ):
+        try:
+            with LeagueWatch(err, hidden=quiet or as_json) as watch:
+                found = league(
+                    chosen,
+                    **question,
+                    workers=asked.workers,
+                    executor=executor,
+                    journal=place.journal,
+                    watch=watch,
+                )
+        except KeyboardInterrupt:
+            stopped(place)
     _tell(found, place, as_json=as_json)
     raise typer.Exit(found.exit_code)
 

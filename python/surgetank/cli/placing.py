@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -47,8 +49,24 @@ class Place:
     journal: Path
 
 
-def placed(folder: Path, *, force: bool, resume: bool) -> Place:
-    """The folder, made before the search so that nothing is lost after it."""
+@contextmanager
+def placed(folder: Path, *, force: bool, resume: bool) -> Iterator[Place]:
+    """The folder, made before the search so that nothing is lost after it. If an error ends the
+    search before any run has been kept, a folder made here goes again: it holds nothing, and would
+    block the corrected command."""
+    place, fresh = _claimed(folder, force=force, resume=resume)
+    try:
+        yield place
+    except SurgetankError:
+        if fresh and not place.journal.stat().st_size:
+            place.journal.unlink()
+            if not any(folder.iterdir()):
+                folder.rmdir()
+        raise
+
+
+def _claimed(folder: Path, *, force: bool, resume: bool) -> tuple[Place, bool]:
+    """The place, and whether its journal is new."""
     journal = folder / JOURNAL
     if resume and folder.is_dir():
         if not journal.exists():
@@ -57,7 +75,7 @@ def placed(folder: Path, *, force: bool, resume: bool) -> Place:
                 place=str(folder),
                 mend="Leave out --resume, or give the --out of the search that was stopped",
             )
-        return Place(folder, journal)
+        return Place(folder, journal), False
     try:
         claim(folder, force=force, mark=JOURNAL)
     except SurgetankError as error:
@@ -68,7 +86,7 @@ def placed(folder: Path, *, force: bool, resume: bool) -> Place:
             ) from None
         raise error
     journal.touch()
-    return Place(folder, journal)
+    return Place(folder, journal), True
 
 
 def chosen_of(scenario: str, values: list[str] | None) -> Scenario:
@@ -99,14 +117,26 @@ def per_of(text: str) -> Per:
 
 @contextmanager
 def executor_of(dask: str | None) -> Iterator[Executor | None]:
+    """The workers of a Dask scheduler, or None: processes of this machine."""
     if dask is None:
         yield None
         return
-    executor = dask_executor(dask)
-    try:
+    with dask_executor(dask) as executor:
         yield executor
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """A polite end (SIGTERM) is taken as Ctrl-C: workers end, finished runs are kept."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
     finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+        signal.signal(signal.SIGTERM, before)
 
 
 def stopped(place: Place) -> NoReturn:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -36,6 +36,7 @@ from surgetank.cli.placing import (
     placed,
     span_of,
     stopped,
+    terminable,
 )
 from surgetank.console import SearchWatch, show_against, show_answer
 from surgetank.live import Options, Rig
@@ -43,6 +44,7 @@ from surgetank.report.line import write_search
 from surgetank.scenario import Scenario
 from surgetank.search import Answer, search
 from surgetank.search.against import Against, against
+from surgetank.search.ask import question_of
 from surgetank.search.live import LiveWork, expected_s
 
 _EXAMPLES = """
@@ -120,39 +122,44 @@ def search_command(
     aiming.refuse_idle(context)
     chosen = chosen_of(scenario, values)
     before = None if baseline is None else Answer.read(baseline)
+    asked: dict[str, Any] = {
+        "vary": vary,
+        "range": None if range_ is None else span_of(range_, "--range"),
+        "until": until,
+        "degradation": degradation,
+        "budget": budget,
+        "per": per_of(per),
+        "precision": precision,
+        "runs_max": runs_max,
+        "seed": seed,
+    }
+    # A question that makes no sense must neither leave a folder nor replace one.
+    question_of(chosen, find, **asked)
     label = _label(f"{vary}-{until}" if until else find, target)
     folder = out or Path("runs") / f"{label}-{chosen.name}-{seed}-{chosen.hash[:8]}"
-    place = placed(folder, force=force, resume=resume)
-    span = None if range_ is None else span_of(range_, "--range")
     hidden = quiet or as_json
     options = Options(own_system=own_system, rate_max_per_s=rate_max, lateness_p99_ms=lateness_max)
-    try:
-        with (
-            executor_of(dask) as executor,
-            _live_work(target, chosen, cooldown, options, hidden=hidden) as live,
-            SearchWatch(err, hidden=hidden) as watch,
-        ):
-            answer = search(
-                chosen,
-                find,
-                vary=vary,
-                range=span,
-                until=until,
-                degradation=degradation,
-                budget=budget,
-                per=per_of(per),
-                precision=precision,
-                runs_max=runs_max,
-                seed=seed,
-                workers=workers,
-                executor=executor,
-                journal=place.journal,
-                try_remedies=remedies,
-                watch=watch,
-                live=live,
-            )
-    except KeyboardInterrupt:
-        stopped(place)
+    with (
+        terminable(),
+        executor_of(dask) as executor,
+        _live_work(target, chosen, cooldown, options, hidden=hidden) as live,
+        placed(folder, force=force, resume=resume) as place,
+    ):
+        try:
+            with SearchWatch(err, hidden=hidden) as watch:
+                answer = search(
+                    chosen,
+                    find,
+                    **asked,
+                    workers=workers,
+                    executor=executor,
+                    journal=place.journal,
+                    try_remedies=remedies,
+                    watch=watch,
+                    live=live,
+                )
+        except KeyboardInterrupt:
+            stopped(place)
     compared = None if before is None else against(before, answer)
     _tell_answer(answer, compared, fall, place, as_json=as_json, report=report)
     raise typer.Exit(_exit_code(answer, compared, fall))
@@ -179,7 +186,9 @@ def _live_work(
     with Rig(target, options, faults=scenario.faults) as rig:
         if not hidden:
             _say_time(scenario, cooldown)
-        yield LiveWork(rig, cooldown_s=cooldown)
+        live = LiveWork(rig, cooldown_s=cooldown)
+        live.reach()  # a wrong address is told before a folder is made or replaced
+        yield live
 
 
 def _say_time(scenario: Scenario, cooldown: float) -> None:

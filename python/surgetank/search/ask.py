@@ -22,7 +22,7 @@ from surgetank.search.posterior import CONFIDENCE
 from surgetank.search.shape import levels, shape
 from surgetank.simulate import build
 
-__all__ = ["interval_of", "search"]
+__all__ = ["interval_of", "question_of", "search"]
 
 Watch = Callable[[Progress], None]
 
@@ -67,9 +67,19 @@ def search(
         SurgetankError: naming what cannot be searched, and the mend.
     """
     chosen = scenario if isinstance(scenario, Scenario) else load(scenario)
-    question = _question(chosen, find, vary, range, until, degradation, budget, per)
-    question = replace(question, precision=precision, runs_max=runs_max, seed=seed)
-    _check(question)
+    question = question_of(
+        chosen,
+        find,
+        vary=vary,
+        range=range,
+        until=until,
+        degradation=degradation,
+        budget=budget,
+        per=per,
+        precision=precision,
+        runs_max=runs_max,
+        seed=seed,
+    )
     if live is not None:
         return _live(question, live, journal, watch)
     with pool_of(executor, workers, journal) as pool:
@@ -92,16 +102,25 @@ def _live(q: Question, live: LiveWork, journal: Path | None, watch: Watch | None
     return replace(_answer(hunt, try_remedies=False), build=live.build)
 
 
-def _question(
+def question_of(
     scenario: Scenario,
-    find: str,
-    vary: str | None,
-    span: tuple[float, float] | None,
-    until: str | None,
-    degradation: float,
-    budget: float,
-    per: Per,
+    find: str = "capacity",
+    *,
+    vary: str | None = None,
+    range: tuple[float, float] | None = None,
+    until: str | None = None,
+    degradation: float = 2.0,
+    budget: float = 0.01,
+    per: Per = "liquidation",
+    precision: float = 0.05,
+    runs_max: int = 200,
+    seed: int = 1,
 ) -> Question:
+    """What `search` would look for, before anything is run.
+
+    Raises:
+        SurgetankError: naming what cannot be searched, and the mend.
+    """
     if until is not None:
         limits = scenario.limits.as_mapping()
         if until != "any" and until not in limits:
@@ -116,8 +135,12 @@ def _question(
         aim = goal(find, degradation=degradation, budget=budget, per=per)
     key = vary or ("leverage" if aim.find == "safe-leverage" else "load")
     chosen = lever(scenario, key)
-    low, high = span or _default_range(chosen)
-    return Question(scenario, aim, chosen, low, high)
+    low, high = range or _default_range(chosen)
+    question = Question(
+        scenario, aim, chosen, low, high, precision=precision, runs_max=runs_max, seed=seed
+    )
+    _check(question)
+    return question
 
 
 def _default_range(chosen: Lever) -> tuple[float, float]:

@@ -89,8 +89,6 @@ class LiveWork:
                 place=f"--target {self.rig.url}",
                 mend="Give another --out, or no --resume",
             )
-        if before is None:
-            journal.add(Outcome(_TARGET, 0.0, 0, 0, {}, (self.rig.url,), (), (), ()))
         while known := journal.get(self._name(len(self.references))):
             self.references.append(known)
 
@@ -124,20 +122,31 @@ class LiveWork:
         assert self._reference is not None
         index = len(self.references)
         made = self._run(Task(self._reference, 0.0, 1_000_000 + index))
+        if self._journal.get(_TARGET) is None:  # with the first run kept: without one, no journal
+            self._journal.add(Outcome(_TARGET, 0.0, 0, 0, {}, (self.rig.url,), (), (), ()))
         kept = replace(made, key=self._name(index))
         self._journal.add(kept)
         self.references.append(kept)
+
+    def reach(self) -> float:
+        """Median delay of single messages while nothing else is under way, ms; measured once.
+
+        Raises:
+            SurgetankError: nobody answers.
+        """
+        if self._calm_ms is None:
+            self._calm_ms = self._single_ms()
+        return self._calm_ms
 
     def _cool(self) -> None:
         """Waits until the last run is over for the target too."""
         if self._ended_s is not None:
             self._sleep(max(0.0, self._ended_s + self._cooldown_s - time.monotonic()))
-        if self._calm_ms is None:
-            self._calm_ms = self._single_ms()
+        calm_ms = self.reach()
         if not self._left_behind:
             return
         until = time.monotonic() + _CALM_WITHIN_S
-        while self._single_ms() > _CALM_RATIO * self._calm_ms and time.monotonic() < until:
+        while self._single_ms() > _CALM_RATIO * calm_ms and time.monotonic() < until:
             self._sleep(self._cooldown_s)
         self._left_behind = False
 

@@ -10,16 +10,18 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
 from surgetank.errors import SurgetankError
 from surgetank.search.probe import Outcome, Task, probe
 
-__all__ = ["Inline", "Journal", "Pool", "dask_executor", "pool_of", "processes"]
+__all__ = ["Inline", "Journal", "Pool", "Processes", "dask_executor", "pool_of", "processes"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,22 +43,45 @@ class Inline(Executor):
         return future
 
 
+class Processes(ProcessPoolExecutor):
+    """Fresh processes that end when this one does, however it ends.
+
+    Each worker waits on a pipe whose other end only this process holds: closed, or closed by the
+    kernel when this process dies (`kill -9` included), the worker exits at once, also in mid-run.
+    """
+
+    def __init__(self, workers: int) -> None:
+        # Fork would copy the thread pools of polars in mid-use.
+        context = multiprocessing.get_context("spawn")
+        other_end, self._lifeline = context.Pipe(duplex=False)
+        super().__init__(workers, mp_context=context, initializer=_attend, initargs=(other_end,))
+
+    def kill(self) -> None:
+        """Ends the workers now; what they were doing is lost."""
+        self._lifeline.close()
+        self.shutdown(wait=True, cancel_futures=True)
+
+
 def processes(workers: int) -> Executor:
     """That many fresh processes; one worker is this process."""
-    if workers <= 1:
-        return Inline()
-    # Fork would copy the thread pools of polars in mid-use.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts)
+    return Inline() if workers <= 1 else Processes(workers)
 
 
-def _leave_interrupts() -> None:
-    """Ctrl-C is for the search, which ends its workers; they need not say so too."""
+def _attend(lifeline: Connection) -> None:
+    """In a worker: ends with the search, and leaves Ctrl-C to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
 
 
-def dask_executor(address: str) -> Executor:
-    """The workers of a Dask scheduler; a task whose worker dies goes to another one.
+def _end_with(lifeline: Connection) -> None:
+    lifeline.poll(None)  # nothing is ever sent: it returns when the other end is closed
+    os._exit(1)
+
+
+@contextmanager
+def dask_executor(address: str) -> Iterator[Executor]:
+    """The workers of a Dask scheduler; a task whose worker dies goes to another one. At the end,
+    tasks not yet done are cancelled and the connection is closed.
 
     Raises:
         SurgetankError: if Dask is not installed, or nobody answers at the address.
@@ -75,8 +100,12 @@ def dask_executor(address: str) -> Executor:
             place=f"--dask {address}",
             mend="Start one with `dask scheduler`, or correct the address",
         ) from None
-    executor: Executor = client.get_executor(retries=3)
-    return executor
+    with client:
+        executor: Executor = client.get_executor(retries=3)
+        try:
+            yield executor
+        finally:
+            executor.shutdown(wait=False)  # Dask's own: cancels, and knows no `cancel_futures`
 
 
 class Journal:
@@ -92,12 +121,12 @@ class Journal:
         return len(self._found)
 
     def _read(self, path: Path) -> None:
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = path.read_bytes().splitlines(keepends=True)
         for number, line in enumerate(lines, start=1):
             try:
-                outcome = Outcome.from_dict(json.loads(line))
-            except (ValueError, KeyError, TypeError):
-                if number == len(lines) and not line.endswith("\n"):
+                outcome = Outcome.from_dict(json.loads(line.decode()))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                if number == len(lines) and not line.endswith(b"\n"):
                     break  # cut off in the middle of a line: that run is made again
                 raise SurgetankError(
                     f"line {number} is not a finished run",
@@ -105,9 +134,9 @@ class Journal:
                     mend="Remove the line, or start without --resume",
                 ) from None
             self._found[outcome.key] = outcome
-        whole = [line for line in lines if line.endswith("\n")]
+        whole = [line for line in lines if line.endswith(b"\n")]
         if len(whole) < len(lines):
-            path.write_text("".join(whole), encoding="utf-8")
+            path.write_bytes(b"".join(whole))
 
     def get(self, key: str) -> Outcome | None:
         """A finished run."""
@@ -153,11 +182,13 @@ class Pool:
         running = [self.submit(task) for task in tasks]
         return [run.result() for run in running]
 
-    def close(self) -> None:
-        """Ends the workers; runs not yet begun are dropped."""
-        if self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=True)
-            self._executor = None
+    def close(self, *, at_once: bool = False) -> None:
+        """Ends the workers; runs not yet begun are dropped, and `at_once` those under way too."""
+        executor, self._executor = self._executor, None
+        if at_once and isinstance(executor, Processes):
+            executor.kill()
+        elif executor is not None:
+            executor.shutdown(wait=True, cancel_futures=True)
 
     def _begin(self, task: Task) -> Future[Outcome]:
         for _ in range(_REVIVALS):
@@ -208,8 +239,10 @@ def pool_of(executor: Executor | None, workers: int | None, journal: Path | None
     pool = Pool(lambda: processes(count), known)
     try:
         yield pool
-    finally:
-        pool.close()
+    except BaseException:
+        pool.close(at_once=True)
+        raise
+    pool.close()
 
 
 class Running:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from surgetank.errors import SurgetankError
 from surgetank.measure import measure
 from surgetank.measure.measured import plain
 from surgetank.measure.saturation import saturation
@@ -18,7 +19,7 @@ from surgetank.simulate import simulate
 from surgetank.trace import Trace
 from surgetank.verdict import Status, judge
 
-__all__ = ["Outcome", "Saturated", "Task", "outcome_of", "probe"]
+__all__ = ["Crashed", "Outcome", "Saturated", "Task", "outcome_of", "probe"]
 
 #: Names of the checks of `validity` that speak of a live run's generator.
 _GENERATOR = ("schedule_kept", "cpu ")
@@ -101,13 +102,29 @@ class Outcome:
         )
 
 
+class Crashed(RuntimeError):
+    """A run ended with an error that is nobody's input: a defect of surgetank, named by its run.
+
+    Unlike some of its causes (a panic of the core among them) it can cross between processes.
+    """
+
+
 def probe(task: Task) -> Outcome:
     """Runs a task.
 
     Raises:
         SurgetankError: if the core cannot build the scenario.
+        Crashed: if the run ended with any other error.
     """
-    return outcome_of(task, simulate(task.scenario, seed=task.seed))
+    try:
+        return outcome_of(task, simulate(task.scenario, seed=task.seed))
+    except (SurgetankError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of the core is no Exception
+        raise Crashed(
+            f"{task.scenario.name} at level {task.level:g}, seed {task.seed}, "
+            f"scenario {task.scenario.hash[:12]}: {type(error).__name__}: {error}"
+        ) from error
 
 
 def outcome_of(task: Task, trace: Trace) -> Outcome:
