@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from surgetank.measure import Measures, measure
-from surgetank.measure.solvency import cascades, due_episodes
+from surgetank.measure.solvency import due_episodes
 from surgetank.testing import make_trace
 from surgetank.trace import MARKET_KINDS, Trace
 
@@ -84,27 +84,3 @@ def test_staleness_counts_from_observation() -> None:
     found = measure(trace)["staleness_p50_ms"]
     assert (found.value, found.n) == (3, 3)
     assert measure(trace)["staleness_p99_ms"].value == 23
-
-
-def test_slippage_is_a_loss_on_either_side() -> None:
-    trace = market(
-        (1, "index", {"price": 10_000}),
-        (2, "liquidation-trade", {"price": 9_990, "qty": -10}),
-        (3, "index", {"price": 20_000}),
-        (4, "liquidation-trade", {"price": 20_040, "qty": 10}),
-        (5, "trade", {"price": 1, "qty": 10}),
-    )
-    weight = (9_990, 20_040)
-    expected = (10 * weight[0] + 20 * weight[1]) / sum(weight)
-    assert values(trace)["slippage_bp_mean"] == pytest.approx(expected)
-
-
-def test_cascades_are_near_in_time_and_of_one_side() -> None:
-    times = [(0, -1), (900, -1), (950, 1), (1800, -1), (2900, -1), (2950, -1)]
-    trace = market(*((t, "liquidated", {"account": i, "qty": q}) for i, (t, q) in enumerate(times)))
-    assert sorted(cascades(trace)["size"].to_list()) == [1, 2, 3]
-    assert values(trace)["cascade_size_max"] == 3
-    # The other side in between does not bridge a gap.
-    sides = ((0, -1), (600, 1), (1200, -1))
-    trace = market(*((t, "liquidated", {"account": 1, "qty": q}) for t, q in sides))
-    assert values(trace)["cascade_size_max"] == 1

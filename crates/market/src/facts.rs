@@ -243,6 +243,11 @@ pub enum Fact {
         symbol: u16,
         /// Mark price.
         mark_price: Price,
+        /// The price at which the account comes below maintenance margin: of all between the last
+        /// mark and this one the first, where it lies between them. `None`: the mark did not do it.
+        trigger_price: Option<Price>,
+        /// Whether it comes below at this price and lower ones (as a long does), or higher ones.
+        falling: bool,
     },
     /// A liquidation order against an account that has enough margin (or no position).
     NotLiquidatable {

@@ -260,30 +260,60 @@ impl Market {
         }
         facts.push(Fact::OraclePrice { symbol, price, observed_ns });
         let mark = self.mark_prices[s].mark();
-        let moved = mark != self.ledger.mark(s);
+        let was = self.ledger.mark(s);
         self.ledger.set_mark(s, mark);
         facts.push(Fact::Mark { symbol, price: mark });
         if symbol == 0 {
             self.ledger.mark_options(now, price);
             self.settle_expired(price, facts);
         }
-        if moved {
-            self.margin_calls(symbol, mark, facts);
+        if mark != was {
+            self.margin_calls(symbol, was, mark, facts);
         }
     }
 }
 
 impl Market {
     /// Calls every account that is below maintenance at this mark and was not at the last one.
-    fn margin_calls(&mut self, symbol: u16, mark_price: Price, facts: &mut Vec<Fact>) {
+    fn margin_calls(&mut self, symbol: u16, was: Price, mark_price: Price, facts: &mut Vec<Fact>) {
         let s = usize::from(symbol);
         let mut below = Vec::new();
         self.ledger.below_maintenance(s, mark_price, &mut below);
         below.retain(|&account| !self.is_venues(account, s));
         let called = &self.called[s];
         let fresh = below.iter().filter(|account| called.binary_search(account).is_err());
-        facts.extend(fresh.map(|&account| Fact::MarginCall { account, symbol, mark_price }));
+        facts.extend(fresh.map(|&account| {
+            let (trigger_price, falling) = self.trigger(account, symbol, was, mark_price);
+            Fact::MarginCall { account, symbol, mark_price, trigger_price, falling }
+        }));
         self.called[s] = below;
+    }
+
+    /// Where between two marks an account came below maintenance margin, and in which direction.
+    fn trigger(
+        &self,
+        account: AccountId,
+        symbol: u16,
+        was: Price,
+        is: Price,
+    ) -> (Option<Price>, bool) {
+        if let Some(price) = self.liquidation_price(account, symbol) {
+            return (Some(price), self.position(account, symbol) > 0);
+        }
+        // A portfolio may have several such prices: bisect for one that this move crossed.
+        if self.liquidatable(account, symbol, was) {
+            return (None, is < was);
+        }
+        let (mut sound, mut below) = (was, is);
+        while (sound - below).abs() > 1 {
+            let middle = below + (sound - below) / 2;
+            if self.liquidatable(account, symbol, middle) {
+                below = middle;
+            } else {
+                sound = middle;
+            }
+        }
+        (Some(below), is < was)
     }
 }
 

@@ -15,14 +15,13 @@ import numpy as np
 import polars as pl
 
 from surgetank.measure.bad_debt import bad_debt
+from surgetank.measure.cascades import cascade_measures
 from surgetank.measure.measured import Measure
-from surgetank.measure.statistics import KaplanMeier, mean_interval, share_interval
+from surgetank.measure.shortfall import shortfall
+from surgetank.measure.statistics import KaplanMeier, share_interval
 from surgetank.trace import MARKET_KINDS, Trace
 
-__all__ = ["CASCADE_GAP_MS", "cascades", "due_episodes", "solvency", "staleness"]
-
-CASCADE_GAP_MS = 1000
-"""Liquidations of one side of the market at most this far apart belong to one cascade."""
+__all__ = ["due_episodes", "solvency", "staleness"]
 
 _MS = 1e6
 _KIND = {name: number for number, name in enumerate(MARKET_KINDS)}
@@ -81,31 +80,6 @@ def staleness(trace: Trace) -> pl.DataFrame:
     )
 
 
-def cascades(trace: Trace) -> pl.DataFrame:
-    """Chains of liquidations: side (Int64: sign of qty), from_ns, until_ns, size, qty (lots).
-
-    A chain is a run of liquidations of the same side of the market, each at most CASCADE_GAP_MS
-    after the one before. Nearness in time is all that is asked: the trace does not say which
-    liquidation moved the price that made another due.
-    """
-    gap = pl.col("time_ns").cast(pl.Int64).diff().over("side").fill_null(0)
-    return (
-        _in_order(trace)
-        .filter(pl.col("kind") == _KIND["liquidated"])
-        .with_columns(pl.col("qty").sign().alias("side"))
-        .with_columns((gap > CASCADE_GAP_MS * _MS).cast(pl.UInt32).alias("new"))
-        .with_columns(pl.col("new").cum_sum().over("side").alias("chain"))
-        .group_by("side", "chain", maintain_order=True)
-        .agg(
-            pl.col("time_ns").min().alias("from_ns"),
-            pl.col("time_ns").max().alias("until_ns"),
-            pl.len().alias("size"),
-            pl.col("qty").abs().sum(),
-        )
-        .drop("chain")
-    )
-
-
 def solvency(trace: Trace, late_after_ms: float | None) -> list[Measure]:
     """All measures of money and of lateness; none if the scenario has no market."""
     if trace["market"].is_empty():
@@ -115,8 +89,8 @@ def solvency(trace: Trace, late_after_ms: float | None) -> list[Measure]:
         *_liquidations(trace, late_after_ms),
         *_money(trace),
         *bad_debt(trace),
-        _cascade(trace),
-        _slippage(trace),
+        *cascade_measures(trace),
+        *shortfall(trace),
     ]
 
 
@@ -229,37 +203,6 @@ def _money(trace: Trace) -> list[Measure]:
             what="notional closed against the will of traders on the winning side",
         ),
     ]
-
-
-def _cascade(trace: Trace) -> Measure:
-    chains = cascades(trace)
-    largest = int(chains["size"].max() or 0) if chains.height else 0  # type: ignore[arg-type]
-    return Measure(
-        "cascade_size_max",
-        largest,
-        "count",
-        n=chains.height,
-        what=f"most liquidations of one side, each within {CASCADE_GAP_MS / 1000:g} s of the last",
-    )
-
-
-def _slippage(trace: Trace) -> Measure:
-    name, what = "slippage_bp_mean", "liquidation trades against the outside price; + is a loss"
-    outside = pl.when(pl.col("kind") == _KIND["index"]).then(pl.col("price")).forward_fill()
-    rows = (
-        _in_order(trace)
-        .with_columns(outside.alias("outside"))
-        .filter((pl.col("kind") == _KIND["liquidation-trade"]) & pl.col("outside").is_not_null())
-    )
-    if rows.is_empty():
-        return Measure(name, None, "bp", what=what, note="no liquidation traded")
-    price, fair = (rows[c].to_numpy().astype(np.float64) for c in ("price", "outside"))
-    slip = np.sign(rows["qty"].to_numpy()) * (price - fair) / fair * 1e4
-    weight = np.abs(rows["qty"].to_numpy()) * price
-    whole = float((slip * weight).sum() / weight.sum())
-    interval = mean_interval(slip * weight / weight.mean())
-    note = "weighted by notional"
-    return Measure(name, whole, "bp", interval.low, interval.high, rows.height, what, note)
 
 
 def _in_order(trace: Trace) -> pl.DataFrame:

@@ -96,11 +96,30 @@ class Limits(Section):
     insurance_drawn_usd_max: NonNegative | None = Field(None, description="insurance used, USD")
     deleveraged_usd_max: NonNegative | None = Field(None, description="deleveraged notional, USD")
     unliquidated_max: NonNegative | None = Field(None, description="due and never closed")
+    branching_ratio_max: NonNegative | None = Field(
+        None, description="liquidations made due by one, in the mean"
+    )
     cascade_size_max: NonNegative | None = Field(
-        None, description="liquidations of one side, each shortly after the last"
+        None, description="liquidations in the largest cascade, each made due by another"
+    )
+    cascade_generations_max: NonNegative | None = Field(
+        None, description="longest chain of liquidations that made each other due"
+    )
+    shortfall_bp_mean_max: Number | None = Field(
+        None,
+        description="mean cost of orders that took, against the middle of the book when they were "
+        "to be sent, bp",
+    )
+    failed_trades_share_max: Share | None = Field(
+        None, description="orders to trade at once that traded nothing"
     )
     slippage_bp_mean_max: Number | None = Field(
-        None, description="mean loss of liquidation trades against the outside price, bp"
+        None,
+        description="mean loss of liquidation trades against the middle of the book when the "
+        "account became due, bp",
+    )
+    mispricing_bp_mean_max: NonNegative | None = Field(
+        None, description="mean distance of trades from the outside price at execution, bp"
     )
     saturation_max: dict[ResourceName, Share] = Field(
         default_factory=dict, description="use of a resource in its busiest window, by resource"

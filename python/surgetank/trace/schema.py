@@ -86,6 +86,8 @@ MARKET_KINDS: Final = (
     "liquidation-deferred",
     "taken-over",
     "underwater",
+    "touch",
+    "order-sent",
 )
 """Names of `market.kind`."""
 

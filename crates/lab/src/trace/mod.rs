@@ -221,6 +221,10 @@ pub enum MarketKind {
     TakenOver = 15,
     /// The outside price took what a due portfolio is worth below nothing, or brought it back.
     Underwater = 16,
+    /// The book's best prices after a block.
+    Touch = 17,
+    /// An order that must trade at once was sent.
+    OrderSent = 18,
 }
 
 /// One row of the market's table.

@@ -184,6 +184,9 @@ impl World {
         let message = Message { id: envelope.id, account, sent_ns, body };
         let mut record = Record::new(message, size_bytes, gateway, source, serial);
         record.fee_micros = fee_micros;
+        if let Some(exchange) = &mut self.exchange {
+            exchange.note_sent(&message);
+        }
         let reaches = sent_ns.max(self.now) + self.clients.crossing(&record, false);
         self.records.push(record);
         self.agenda.push(reaches, Event::Gateway(slot));

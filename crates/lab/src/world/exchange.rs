@@ -18,6 +18,7 @@ use surgetank_market::auction::{Call, Rationing};
 use surgetank_market::book::Book;
 use surgetank_market::{Deferral, Fact, Market};
 
+use super::pressure::Pressure;
 use crate::price::OutsidePrice;
 use crate::scenario::{Feed, ms};
 use crate::seed::Stream;
@@ -27,6 +28,9 @@ use crate::trace::{MarketKind, MarketRow};
 pub struct Exchange {
     pub(super) market: Market,
     pub(super) outside: OutsidePrice,
+    /// Best bid and ask as last written down; 0 = none.
+    pub(super) touched: (Price, Price),
+    pressure: Pressure,
     draws: Stream,
     /// Outside price in ticks.
     pub(super) ticks: Price,
@@ -85,6 +89,8 @@ impl Exchange {
             signs,
             market: opening.market,
             outside: opening.outside,
+            touched: (0, 0),
+            pressure: Pressure::default(),
             draws: opening.draws,
             ticks: opening.ticks,
             tick_usd: config.tick_usd,
@@ -207,6 +213,7 @@ impl Exchange {
     /// The outside price moves one step; who is due now?
     pub(super) fn step(&mut self, now: Ns) {
         let usd = self.outside.advance(now, &mut self.draws);
+        self.pressure.stepped(now);
         let ticks = ((usd / self.tick_usd).round() as Price).max(1);
         if ticks == self.ticks && now > 0 {
             return;
@@ -300,6 +307,7 @@ impl Exchange {
         let row = |kind| MarketRow { message, ..MarketRow::new(now, kind) };
         match fact {
             Fact::OraclePrice { price, observed_ns, .. } => {
+                self.pressure.marked(observed_ns);
                 self.row(MarketRow { price, ref_ns: observed_ns, ..row(MarketKind::Oracle) });
             }
             Fact::Mark { price, .. } => self.row(MarketRow { price, ..row(MarketKind::Mark) }),
@@ -326,8 +334,7 @@ impl Exchange {
                 });
                 if liquidation {
                     let musd = price as f64 * qty as f64 * self.quantum_usd() / 1e6;
-                    let sign = taker_side.sign() as f64;
-                    self.outside.shock(sign * musd * self.impact_bp_per_musd);
+                    self.press(now, taker_account, taker_side.sign() as f64 * musd);
                 }
             }
             Fact::BadDebt { account, amount, borne_by, .. } => {
@@ -357,13 +364,29 @@ impl Exchange {
                 let row = row(MarketKind::TakenOver);
                 self.row(MarketRow { account, other, price, qty, amount, ..row });
             }
-            Fact::MarginCall { account, mark_price, .. } => {
-                self.row(MarketRow { account, price: mark_price, ..row(MarketKind::MarginCall) });
+            Fact::MarginCall { account, mark_price, trigger_price, falling, .. } => {
+                let cause = trigger_price
+                    .and_then(|trigger| self.pressure.cause(mark_price, trigger, falling));
+                self.row(MarketRow {
+                    account,
+                    other: cause.map_or(u32::MAX, |cause| cause.account),
+                    price: mark_price,
+                    amount: trigger_price.unwrap_or(0),
+                    ref_ns: cause.map_or(NEVER, |cause| cause.executed_ns),
+                    ..row(MarketKind::MarginCall)
+                });
             }
             Fact::Liquidated { .. } => self.liquidated(now, message, fact),
             Fact::Auctioned { .. } => self.auctioned(now, message, fact),
             _ => {}
         }
+    }
+
+    /// A liquidation of this account presses on the outside price, by millions of USD bought.
+    pub(super) fn press(&mut self, now: Ns, account: AccountId, musd: f64) {
+        let bp = musd * self.impact_bp_per_musd;
+        self.outside.shock(bp);
+        self.pressure.press(now, account, bp / 1e4);
     }
 
     fn liquidated(&mut self, now: Ns, message: u32, fact: Fact) {

@@ -18,6 +18,7 @@
 
 mod actors;
 mod adversary;
+mod benchmark;
 mod build;
 mod clients;
 mod exchange;
@@ -25,6 +26,7 @@ mod incidents;
 mod lane;
 mod links;
 mod portfolios;
+mod pressure;
 mod quotas;
 mod settle;
 mod told;

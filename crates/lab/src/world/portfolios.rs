@@ -166,7 +166,7 @@ impl Exchange {
         });
         // The liquidator hedges outside what it has taken over.
         let musd = mark_price as f64 * delta as f64 * self.quantum_usd() / 1e6;
-        self.outside.shock(-musd * self.impact_bp_per_musd);
+        self.press(now, account, -musd);
         if closed && account < self.watched {
             self.due[account as usize] = NEVER;
         }

@@ -95,6 +95,7 @@ impl World {
             let amount = clamp(insurance);
             exchange.row(MarketRow { amount, ..MarketRow::new(now, MarketKind::Insurance) });
         }
+        exchange.note_touch(now);
         exchange.conserved &= exchange.market.total_money() == exchange.money;
         let mark = exchange.market.mark(0);
         exchange.marks.push(mark);

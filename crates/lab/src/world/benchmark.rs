@@ -1,0 +1,39 @@
+//! What a trade is measured against: the book's best prices, and who asked to trade when.
+//!
+//! # Rules
+//! 1. After each block the best bid and ask are written down where they changed; 0 is an empty side.
+//! 2. An order that must trade at once or not at all is written down at its intended send time.
+
+use surgetank_layer::message::{Body, Message, OrdType, TimeInForce};
+
+use super::exchange::Exchange;
+use crate::trace::{MarketKind, MarketRow};
+use surgetank_layer::units::Ns;
+
+impl Exchange {
+    /// A block has been executed.
+    pub(super) fn note_touch(&mut self, now: Ns) {
+        let (bid, ask) = self.touch();
+        let touch = (bid.unwrap_or(0), ask.unwrap_or(0));
+        if touch != self.touched {
+            self.touched = touch;
+            let (price, amount) = touch;
+            self.row(MarketRow { price, amount, ..MarketRow::new(now, MarketKind::Touch) });
+        }
+    }
+
+    /// Somebody sends a message.
+    pub(super) fn note_sent(&mut self, message: &Message) {
+        let Body::NewOrderSingle(order) = &message.body else { return };
+        let market = order.ord_type == OrdType::Market;
+        if market || order.time_in_force == TimeInForce::ImmediateOrCancel {
+            self.row(MarketRow {
+                message: message.id,
+                account: message.account,
+                price: if market { 0 } else { order.price },
+                qty: order.order_qty * order.side.sign(),
+                ..MarketRow::new(message.sent_ns, MarketKind::OrderSent)
+            });
+        }
+    }
+}

@@ -1,0 +1,119 @@
+"""Cascades: liquidations that were made due by other liquidations.
+
+A liquidation begins when the venue's mark moves an account below maintenance margin and ends with
+the orders that close it. Its cause is the liquidation whose fills moved the mark through its
+trigger (`crates/lab/src/world/pressure.rs`); it has none if the mark had been through the trigger
+without any liquidation's pressure. One cause each, so causes make trees. A cascade is a tree of
+two or more; without price impact there is none.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from surgetank.measure.measured import Measure
+from surgetank.measure.statistics import ratio_interval
+from surgetank.trace import MARKET_KINDS, Trace
+
+__all__ = ["cascade_measures", "causes"]
+
+_KIND: Final = {name: number for number, name in enumerate(MARKET_KINDS)}
+
+
+def causes(trace: Trace) -> pl.DataFrame:
+    """One row per liquidation, in the order in which they began to be executed.
+
+    Columns: account (UInt32); called_ns (UInt64; null: not by a move of the mark); executed_ns
+    (UInt64), of its first order that closed anything; cause (Int64: row of the liquidation that
+    made it due, null = none); generation (Int64, 0 = no cause); cascade (Int64: row of the first
+    of its tree).
+    """
+    rows = trace["market"].sort("time_ns", maintain_order=True).with_row_index("at")
+    calls = rows.filter(pl.col("kind") == _KIND["margin-call"]).select(
+        "account", "at", called_ns="time_ns", call="at", by="other", by_ns="ref_ns"
+    )
+    orders = (
+        rows.filter((pl.col("kind") == _KIND["liquidated"]) & (pl.col("qty") != 0))
+        .select("account", "at", executed_ns="time_ns")
+        .join_asof(calls, on="at", by="account", check_sortedness=False)
+    )
+    begun = orders.group_by("account", "call", maintain_order=True).first().sort("at")
+    begun = begun.with_columns(row=pl.int_range(pl.len(), dtype=pl.Int64))
+    row_of = {(a, c): r for a, c, r in begun.select("account", "call", "row").iter_rows()}
+    executed = {
+        (account, at_ns): row_of[account, call]
+        for account, at_ns, call in orders.select("account", "executed_ns", "call").iter_rows()
+    }
+    cause = [executed.get(key) for key in begun.select("by", "by_ns").iter_rows()]
+    generation, first = [0] * len(cause), list(range(len(cause)))
+    for row, parent in enumerate(cause):
+        # A cause was executed before what it caused was called.
+        if parent is not None:
+            generation[row], first[row] = generation[parent] + 1, first[parent]
+    return begun.select("account", "called_ns", "executed_ns").with_columns(
+        pl.Series("cause", cause, dtype=pl.Int64),
+        pl.Series("generation", generation, dtype=pl.Int64),
+        pl.Series("cascade", first, dtype=pl.Int64),
+    )
+
+
+def cascade_measures(trace: Trace) -> list[Measure]:
+    """Branching ratio, and number, size and depth of cascades.
+
+    The branching ratio is children per liquidation, which in finite trees is the share of
+    liquidations that have a cause (Harris, *The Theory of Branching Processes*, 1963: towards 1
+    cascades become as large as there are accounts). Its interval takes trees as independent.
+    """
+    found = causes(trace)
+    trees = found.group_by("cascade", maintain_order=True).agg(
+        size=pl.len(), caused=pl.col("cause").count(), deepest=pl.col("generation").max()
+    )
+    cascades = trees.filter(pl.col("size") > 1)
+    note = _note(trace)
+    branching = Measure(
+        "branching_ratio", None, "1", what="liquidations made due by one, in the mean", note=note
+    )
+    if found.height:
+        above, below = (trees[c].to_numpy().astype(np.float64) for c in ("caused", "size"))
+        ratio = ratio_interval(above, below)
+        high = None if ratio.high is None else min(1.0, ratio.high)
+        branching = Measure(
+            "branching_ratio", ratio.value, "1", ratio.low, high, ratio.n, branching.what, note
+        )
+
+    def most(column: str) -> float:
+        return float(cascades[column].max() or 0) if cascades.height else 0.0  # type: ignore[arg-type]
+
+    return [
+        branching,
+        Measure(
+            "cascades",
+            float(cascades.height),
+            "count",
+            n=found.height,
+            what="liquidations that no other caused and that made others due",
+        ),
+        Measure(
+            "cascade_size_max",
+            most("size"),
+            "count",
+            n=cascades.height,
+            what="liquidations in the largest cascade, its first among them",
+        ),
+        Measure(
+            "cascade_generations_max",
+            most("deepest"),
+            "count",
+            n=cascades.height,
+            what="longest chain of causes",
+        ),
+    ]
+
+
+def _note(trace: Trace) -> str:
+    if (trace.scenario.get("market") or {}).get("mark") == "median":
+        return "what liquidations did to the mark through the venue's own book is not counted"
+    return ""

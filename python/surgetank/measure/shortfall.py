@@ -1,0 +1,263 @@
+"""What trading cost against the price of the moment at which it was meant to happen.
+
+Implementation shortfall (Perold, "The implementation shortfall: paper versus reality", *Journal of
+Portfolio Management* 14(3), 1988): side · (price traded − benchmark), the benchmark being the
+middle of the venue's own book at the intended send time. It is the sum of
+
+- *delay*: what the middle of the book moved until the block that executed the order, and
+- *execution*: what the fill was worse than the middle at that moment.
+
+What did not trade is no part of it and is counted apart (*failed trades*), with the move of the
+outside price that it missed until the end of the run (*opportunity cost*).
+
+Against the outside price at execution, as this measure once was, quotes that stand still while the
+outside falls let every seller "gain" what their makers lose: a stalled venue looked like a good
+one. Against the venue's own book a trade with quotes that stood still costs half the spread and
+the depth it took. How far trades were from the outside price is measured without a sign
+(`mispricing_bp_mean`): whoever gained it, somebody else lost it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from surgetank.measure.measured import Measure
+from surgetank.measure.statistics import Interval, mean_interval, share_interval
+from surgetank.trace import MARKET_KINDS, SOURCES, Trace
+
+__all__ = ["intents", "shortfall", "traded"]
+
+_KIND: Final = {name: number for number, name in enumerate(MARKET_KINDS)}
+_TRADES: Final = [_KIND["trade"], _KIND["liquidation-trade"]]
+_ATTACKERS: Final = [SOURCES.index("spam"), SOURCES.index("attacker")]
+_EXECUTED: Final = 1
+
+
+def traded(trace: Trace) -> pl.DataFrame:
+    """One row per incoming order that traded, attackers' left out, in the order of execution.
+
+    Columns: message (UInt32); liquidation (Boolean); sent_ns (Int64: when it was meant to be sent;
+    of a liquidation when the account became due, or else when its order was sent); executed_ns
+    (Int64); side (Int8, 1 buys); qty (Int64, lots > 0); price (Float64, mean, ticks); benchmark and
+    at_execution (Float64, ticks: the middle of the book at sent_ns, and before the block that
+    executed it; the mark while a side of the book is empty); weight (Float64, benchmark · qty).
+    """
+    rows = _in_order(trace)
+    due = rows.filter(pl.col("kind") == _KIND["liquidated"]).select(
+        "message", "account", due_ns="ref_ns"
+    )
+    sent = trace["messages"].select("message", "source", created_ns=_int("created_ns"))
+    found = (
+        rows.filter(pl.col("kind").is_in(_TRADES) & (pl.col("qty") != 0))
+        .with_columns(liquidation=pl.col("kind") == _KIND["liquidation-trade"])
+        .group_by("message", "account", "liquidation", maintain_order=True)
+        .agg(
+            executed_ns=pl.col("time_ns").first(),
+            side=pl.col("qty").first().sign().cast(pl.Int8),
+            qty=pl.col("qty").abs().sum(),
+            paid=(pl.col("qty").abs() * pl.col("price")).sum(),
+        )
+        .join(sent, on="message", how="left")
+        .filter(pl.col("source").is_null() | ~pl.col("source").is_in(_ATTACKERS))
+        .join(due, on=["message", "account"], how="left", maintain_order="left")
+        .with_columns(
+            sent_ns=pl.coalesce(_int("due_ns"), "created_ns", "executed_ns"),
+            price=pl.col("paid") / pl.col("qty"),
+        )
+    )
+    found = _at(found, _book(trace), "sent_ns", "benchmark", before=False)
+    found = _at(found, _book(trace), "executed_ns", "at_execution", before=True)
+    return found.select(
+        "message", "liquidation", "sent_ns", "executed_ns", "side", "qty", "price", "benchmark",
+        "at_execution", weight=pl.col("benchmark") * pl.col("qty"),
+    ).filter(pl.col("benchmark").is_not_null() & pl.col("at_execution").is_not_null())  # fmt: skip
+
+
+def intents(trace: Trace) -> pl.DataFrame:
+    """One row per order of the measured window that had to trade at once, attackers' left out.
+
+    Columns: message (UInt32), sent_ns (Int64), side (Int8), asked and filled (Int64, lots), outcome
+    (UInt8, as in `messages`), missed_bp (Float64: what the outside price moved against its side
+    from sending to the end of the run).
+    """
+    rows = _in_order(trace)
+    filled = (
+        rows.filter(pl.col("kind") == _KIND["trade"])
+        .group_by("message")
+        .agg(filled=pl.col("qty").abs().sum())
+    )
+    sent = trace["messages"].select("message", "source", "outcome")
+    outside = rows.filter(pl.col("kind") == _KIND["index"]).select(
+        "time_ns", middle=pl.col("price").cast(pl.Float64)
+    )
+    last = float(outside["middle"][-1]) if outside.height else float("nan")
+    found = (
+        rows.filter(
+            (pl.col("kind") == _KIND["order-sent"])
+            & (pl.col("time_ns") >= trace.measured_from_ns)
+            & (pl.col("time_ns") < trace.flow_end_ns)
+        )
+        .select(
+            "message",
+            sent_ns="time_ns",
+            side=pl.col("qty").sign().cast(pl.Int8),
+            asked=pl.col("qty").abs(),
+        )
+        .join(sent, on="message", how="left", maintain_order="left")
+        .filter(pl.col("source").is_null() | ~pl.col("source").is_in(_ATTACKERS))
+        .join(filled, on="message", how="left", maintain_order="left")
+        .with_columns(pl.col("filled").fill_null(0), pl.col("outcome").fill_null(0))
+    )
+    return _at(found, outside, "sent_ns", "then", before=False).select(
+        "message", "sent_ns", "side", "asked", "filled", "outcome",
+        missed_bp=pl.col("side") * (last - pl.col("then")) / pl.col("then") * 1e4,
+    )  # fmt: skip
+
+
+def shortfall(trace: Trace) -> list[Measure]:
+    """Cost of trading by orders and by liquidations, failed trades, and mispricing.
+
+    Orders count by the measured window; liquidations, as all money, over the whole run.
+    """
+    rows = traded(trace)
+    window = pl.col("sent_ns").is_between(trace.measured_from_ns, trace.flow_end_ns, closed="left")
+    orders = rows.filter(~pl.col("liquidation") & window)
+    whole = pl.col("price") - pl.col("benchmark")
+    delay = pl.col("at_execution") - pl.col("benchmark")
+    execution = pl.col("price") - pl.col("at_execution")
+    against = "against the middle of the book when they were to be sent; + is a loss"
+    return [
+        _cost("shortfall_bp_mean", orders, whole, f"orders that took, {against}"),
+        _cost("shortfall_delay_bp_mean", orders, delay, "what the book moved away while they went"),
+        _cost("shortfall_execution_bp_mean", orders, execution, "what they paid beyond its middle"),
+        *_failed(intents(trace)),
+        _cost(
+            "slippage_bp_mean",
+            rows.filter("liquidation"),
+            whole,
+            "liquidation trades against the middle of the book when the account became due; "
+            "+ is a loss",
+        ),
+        _mispricing(trace),
+    ]  # fmt: skip
+
+
+def _cost(name: str, rows: pl.DataFrame, move: pl.Expr, what: str) -> Measure:
+    if rows.is_empty():
+        return Measure(name, None, "bp", what=what, note="none traded")
+    bp = rows.select((pl.col("side") * move / pl.col("benchmark") * 1e4).alias("bp"))["bp"]
+    mean = _weighted(bp.to_numpy(), rows["weight"].to_numpy())
+    return Measure(name, mean.value, "bp", mean.low, mean.high, mean.n, what, _BY_NOTIONAL)
+
+
+def _failed(rows: pl.DataFrame) -> list[Measure]:
+    name, what = "failed_trades_share", "orders to trade at once that traded nothing"
+    missed, missed_what = (
+        "opportunity_bp_mean",
+        "what the outside price moved, until the end, against orders for what they did not get",
+    )
+    if rows.is_empty():
+        note = "nobody asked to trade at once"
+        return [
+            Measure(name, None, "1", what=what, note=note),
+            Measure(missed, None, "bp", what=missed_what, note=note),
+        ]
+    nothing = (rows["filled"] == 0).to_numpy()
+    share = share_interval(nothing)
+    executed = int((nothing & (rows["outcome"] == _EXECUTED).to_numpy()).sum())
+    note = (
+        f"{executed} found no price or were refused by the market, "
+        f"{int(nothing.sum()) - executed} never reached it"
+    )
+    left = (rows["asked"] - rows["filled"]).to_numpy().astype(np.float64)
+    open_still = (left > 0) & rows["missed_bp"].is_finite().fill_null(False).to_numpy()
+    found = [Measure(name, share.value, "1", share.low, share.high, share.n, what, note)]
+    if not open_still.any():
+        return [*found, Measure(missed, None, "bp", what=missed_what, note="all were filled")]
+    mean = _weighted(rows["missed_bp"].to_numpy()[open_still], left[open_still])
+    note = "weighted by lots"
+    return [
+        *found,
+        Measure(missed, mean.value, "bp", mean.low, mean.high, mean.n, missed_what, note),
+    ]
+
+
+def _mispricing(trace: Trace) -> Measure:
+    name = "mispricing_bp_mean"
+    what = "distance of trades from the outside price at execution, whoever gained it"
+    outside = pl.when(pl.col("kind") == _KIND["index"]).then(pl.col("price")).forward_fill()
+    rows = (
+        _in_order(trace)
+        .with_columns(outside=outside)
+        .filter(
+            pl.col("kind").is_in(_TRADES)
+            & pl.col("outside").is_not_null()
+            & (pl.col("time_ns") >= trace.measured_from_ns)
+        )
+    )
+    if rows.is_empty():
+        return Measure(name, None, "bp", what=what, note="nothing traded")
+    price, fair = (rows[c].to_numpy().astype(np.float64) for c in ("price", "outside"))
+    mean = _weighted(np.abs(price - fair) / fair * 1e4, np.abs(rows["qty"].to_numpy()) * fair)
+    return Measure(name, mean.value, "bp", mean.low, mean.high, mean.n, what, _BY_NOTIONAL)
+
+
+_BY_NOTIONAL: Final = "weighted by notional"
+
+
+def _weighted(
+    values: np.ndarray[tuple[int], np.dtype[np.float64]],
+    weights: np.ndarray[tuple[int], np.dtype[np.float64]],
+) -> Interval:
+    return mean_interval(values * weights / weights.mean())
+
+
+def _book(trace: Trace) -> pl.DataFrame:
+    """time_ns, middle: of the book while it has two sides, else the mark, else the outside price;
+    a row per change."""
+    kind, price, ask = pl.col("kind"), pl.col("price"), pl.col("amount")
+    two_sided = (price > 0) & (ask > 0)
+    nan = pl.lit(float("nan"))
+    touch = pl.when(kind == _KIND["touch"]).then(
+        pl.when(two_sided).then((price + ask) / 2).otherwise(nan)
+    )
+    held = [
+        touch.forward_fill().fill_nan(None),
+        *(
+            pl.when(kind == _KIND[name]).then(price.cast(pl.Float64)).forward_fill()
+            for name in ("mark", "index")
+        ),
+    ]
+    return (
+        _in_order(trace)
+        .with_columns(middle=pl.coalesce(held))
+        .filter(kind.is_in([_KIND[name] for name in ("touch", "mark", "index")]))
+        .select("time_ns", "middle")
+    )
+
+
+def _at(
+    rows: pl.DataFrame, series: pl.DataFrame, when: str, name: str, *, before: bool
+) -> pl.DataFrame:
+    """`rows`, in their order, with the value of a series at `when` (`before`: just before it)."""
+    column = series.columns[-1]
+    there = series.select(_until="time_ns", **{name: pl.col(column)})
+    return (
+        rows.with_row_index("_row")
+        .with_columns(_until=pl.col(when) - int(before))
+        .sort("_until")
+        .join_asof(there, on="_until")
+        .sort("_row")
+        .drop("_row", "_until")
+    )
+
+
+def _int(name: str) -> pl.Expr:
+    return pl.col(name).cast(pl.Int64)
+
+
+def _in_order(trace: Trace) -> pl.DataFrame:
+    return trace["market"].with_columns(_int("time_ns")).sort("time_ns", maintain_order=True)
