@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from surgetank.measure.attack import attack
+from surgetank.measure.backlog import backlog
 from surgetank.measure.delivery import delivery
 from surgetank.measure.fairness import fairness
 from surgetank.measure.latency import delays, jitter
@@ -46,6 +47,7 @@ def measure(
         [
             *delays(trace),
             *throughput(trace),
+            *(backlog(trace) if trace.orders else []),
             *delivery(trace),
             *(jitter(trace) if trace.orders else []),
             *ordering,

@@ -35,6 +35,7 @@ _TITLES: Final = {
     "offered_per_s": "Offered load",
     "throughput_per_s": "Throughput",
     "goodput_ratio": "Goodput (executed / offered)",
+    "backlog_growth": "Growth of the backlog",
     "refused_share": "Refused messages",
     "lost_share": "Lost messages",
     "jitter_p99_min": "Jitter, p99 − min",

@@ -1,0 +1,62 @@
+"""Growth of the backlog against the fluid limit, and against stalls that are not growth."""
+
+from __future__ import annotations
+
+from statistics import mean
+
+import pytest
+
+from surgetank.calibrate.queueing import Queue
+from surgetank.calibrate.writing import broker, plain
+from surgetank.measure import Measure, measure
+from surgetank.scenario import Scenario
+from surgetank.simulate import simulate
+
+_SEEDS = range(1, 9)
+
+
+def queue(rate_per_s: float, cv: float = 1.0) -> Scenario:
+    """One server of 500 µs a message, μ = 2,000/s, for 6 s."""
+    return broker(plain("known", rate_per_s, 6.0), Queue(500.0, cv, 1.0, 0.3, 1.0))
+
+
+def grown(scenario: Scenario, seed: int) -> Measure:
+    """The measure of a run."""
+    return measure(simulate(scenario, seed=seed))["backlog_growth"]
+
+
+@pytest.mark.parametrize("load", [1.15, 1.3, 1.7])
+def test_in_overload_the_slope_is_that_of_the_fluid_limit(load: float) -> None:
+    """λ/μ − 1, as the mean over the seeds."""
+    found = [grown(queue(2_000 * load), seed).value or 0.0 for seed in _SEEDS]
+    assert mean(found) == pytest.approx(load - 1, rel=0.15)
+
+
+@pytest.mark.parametrize("load", [0.3, 0.7])
+def test_below_capacity_nothing_grows(load: float) -> None:
+    """Whatever the seed."""
+    for seed in _SEEDS:
+        value = grown(queue(2_000 * load), seed).value
+        assert value is not None
+        assert abs(value) < 0.01
+
+
+def test_a_stall_is_not_growth() -> None:
+    """A node that stops for 0.4 s of 6 s has a p99 of hundreds of milliseconds and no growth."""
+    stalled = queue(600.0).with_values(
+        {"faults": [{"kind": "stall", "at_s": 4.0, "for_s": 0.4, "nodes": [0]}]}
+    )
+    for seed in _SEEDS:
+        found = measure(simulate(stalled, seed=seed))
+        p99, growth = found["delay_p99_ms"].value, found["backlog_growth"].value
+        assert p99 is not None
+        assert growth is not None
+        assert p99 > 100
+        assert abs(growth) < 0.01
+
+
+def test_too_few_messages_have_no_slope() -> None:
+    """It is said, not guessed."""
+    found = grown(queue(0.5), 1)
+    assert found.value is None
+    assert found.note
