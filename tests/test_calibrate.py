@@ -25,6 +25,7 @@ from surgetank.calibrate.estimate import (
 )
 from surgetank.calibrate.probing import poisson, singles, trains
 from surgetank.calibrate.queueing import Light, Queue, fit, services, sojourn_ns
+from surgetank.calibrate.spread import LIVE_RUNS, joined, of_rounds
 from surgetank.calibrate.writing import broker, plain
 from surgetank.errors import SurgetankError
 from surgetank.live import Capabilities, Options, Schedule
@@ -111,6 +112,34 @@ def test_light_loads_give_link_and_variation_back() -> None:
     assert 0.5 <= queue.cv <= 1.5
     # What trains said bounds the variation.
     assert fit(50.0, lights, (5.9, 6.1)).cv >= 2
+
+
+@pytest.mark.parametrize("rounds", [3, 4, 7])
+def test_the_interval_of_rounds_covers_a_further_median(rounds: int) -> None:
+    """In 95 % of 4,000 draws, within what chance allows; and far less often if it were half."""
+    draws = np.random.default_rng()
+    told = np.exp(0.3 * draws.standard_normal((4_000, rounds)))
+    later = np.median(np.exp(0.3 * draws.standard_normal((4_000, LIVE_RUNS))), axis=1)
+    inside = half = 0
+    for values, measured in zip(told, later, strict=True):
+        ends = of_rounds(values.tolist())
+        assert ends is not None
+        off = measured / float(np.median(values))
+        inside += ends[0] <= off <= ends[1]
+        half += ends[0] ** 0.5 <= off <= ends[1] ** 0.5
+    assert inside / 4_000 == pytest.approx(0.95, abs=0.02)
+    assert half / 4_000 < 0.9
+
+
+def test_rounds_that_tell_nothing_have_no_interval() -> None:
+    """Too few, or one that never ended."""
+    assert of_rounds([1.0, 1.0]) is None
+    assert of_rounds([1.0, 1.1, np.inf]) is None
+    assert joined([None, None]) is None
+    wide, other = (0.5, 2.0), (0.5, 2.0)
+    both = joined([wide, None, other])
+    assert both is not None
+    assert both[1] == pytest.approx(2.0 ** np.sqrt(2))
 
 
 class SimulatedRig:

@@ -42,7 +42,7 @@ def test_below_capacity_nothing_grows(load: float) -> None:
 
 
 def test_a_stall_is_not_growth() -> None:
-    """A node that a single message keeps for 0.4 s of 6 s has a p99 of hundreds of milliseconds and no growth."""
+    """A message that takes 0.4 s, in 6 s: a p99 of hundreds of milliseconds and no growth."""
     fault = {"kind": "slow", "at_s": 4.0, "duration_s": 0.4, "nodes": [0], "factor": 800.0}
     stalled = queue(600.0).with_values({"faults": [fault]})
     for seed in _SEEDS:

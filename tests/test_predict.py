@@ -15,8 +15,8 @@ from surgetank.calibrate import Calibration
 from surgetank.calibrate.queueing import Queue
 from surgetank.calibrate.writing import broker, plain
 from surgetank.live import Options
-from surgetank.predict import Claim, Prediction, Side, compare
-from surgetank.predict.prediction import capacity_of, knee_of
+from surgetank.predict import Claim, Line, Prediction, Side, compare
+from surgetank.predict.line import capacity_of, knee_of
 from surgetank.report.prediction import prediction_svg, render_prediction
 from surgetank.search.probe import Outcome, Task, probe
 
@@ -71,7 +71,7 @@ def test_a_right_model_holds(right: Prediction) -> None:
     assert capacity.measured_low is not None
     assert capacity.measured is not None
     assert capacity.measured_high is not None
-    assert capacity.measured_low < capacity.measured < capacity.measured_high
+    assert capacity.measured_low <= capacity.measured <= capacity.measured_high
     assert any(r.measured is None for r in right.rows) or right.rows[-1].measured is not None
 
 
@@ -107,19 +107,54 @@ def test_a_prediction_below_a_bound_is_a_miss() -> None:
     assert replace(bound, predicted=300.0).status == "UNKNOWN"
 
 
+def test_what_is_too_unsure_is_no_claim() -> None:
+    """Neither a hit nor a miss, however near or far it came; the interval covers or does not."""
+    sure = Claim("capacity", "1/s", 100.0, 80.0, 120.0, 110.0, 100.0, 120.0, 0.25)
+    assert (sure.status, sure.covered) == ("HIT", True)
+    assert replace(sure, measured=130.0).covered is False
+    assert replace(sure, measured=10.0).status == "MISS"
+    for ends in ((70.0, 110.0), (90.0, 130.0)):
+        wide = replace(sure, predicted_low=ends[0], predicted_high=ends[1])
+        assert wide.status == "NO CLAIM"
+        assert replace(wide, measured=10.0).status == "NO CLAIM"
+
+
+def test_a_broker_is_beyond_its_capacity_when_its_backlog_grows() -> None:
+    """Not when the operating system makes its p99 a hundred times longer."""
+    line = Line("sustained", 0.3, 0.6)
+    assert not line.broke(Side(3, 0.4, 60.0, 100.0, 1.0, 0.001))
+    assert line.broke(Side(3, 0.4, 0.6, 100.0, 1.0, 0.05))
+    assert line.broke(Side(3, 0.4, 0.6, 100.0, 0.98, 0.0))
+    assert line.broke(Side(3, 251.0, 300.0, 100.0, 1.0, 0.0))
+    assert line.broke(Side(3, math.nan, 300.0, 100.0, 1.0, 0.0))
+    degraded = Line("degraded", 0.3, 0.6)
+    assert degraded.broke(Side(3, 0.4, 60.0, 100.0, 1.0, 0.0))
+    assert not degraded.broke(Side(3, 0.4, 1.1, 100.0, 1.0, 0.5))
+
+
+def test_a_sustained_capacity_is_what_an_overloaded_server_delivers() -> None:
+    """And lies between the loads that held and broke."""
+    line = Line("sustained", 1.0, 2.0)
+    held, broke = Side(3, 1, 2, 900, 1.0, 0.0), Side(3, 90, 99, 1_000.0, 1.0, 0.2)
+    assert capacity_of([(900.0, held), (1_200.0, broke)], line) == (1_000.0, 900.0, 1_200.0, "")
+    slow = replace(broke, throughput_per_s=500.0)
+    assert capacity_of([(900.0, held), (1_200.0, slow)], line)[0] == 900.0
+
+
 def test_capacity_lies_between_two_loads() -> None:
     """One slow level between two that held is chance; two in a row are the line."""
+    line = Line("degraded", 0.5, 1.0)
     sides = [
         (100.0 * i, Side(1, 1.0, p99, 100.0 * i, 1.0)) for i, p99 in enumerate((1, 9, 1.5, 4, 9), 1)
     ]
-    estimate, low, high, why = capacity_of(sides, 1.0, 2.0)
+    estimate, low, high, why = capacity_of(sides, line)
     assert (low, high, why) == (300.0, 400.0, "")
     assert estimate is not None
     assert 300 < estimate < 400
     lost = [(100.0, Side(1, 1, 1, 100, 1.0)), (200.0, Side(1, 1, 1, 150, 0.8))]
-    assert capacity_of(lost, 1.0, 2.0)[0] == pytest.approx(141.4, rel=0.01)
-    assert capacity_of(lost[1:], 1.0, 2.0)[3] == "it breaks at the lowest load"
-    assert capacity_of(lost[:1], 1.0, 2.0)[3] == "nothing broke"
+    assert capacity_of(lost, line)[0] == pytest.approx(141.4, rel=0.01)
+    assert capacity_of(lost[1:], line)[3] == "it breaks at the lowest load"
+    assert capacity_of(lost[:1], line)[3] == "nothing broke"
 
 
 def test_the_knee_has_the_most_power() -> None:
@@ -130,7 +165,7 @@ def test_the_knee_has_the_most_power() -> None:
 
 def test_the_page_and_the_file_show_hits_and_misses(right: Prediction, tmp_path: Path) -> None:
     """Nothing is left out, and the JSON is JSON."""
-    missed = replace(right.claims[0], predicted=9e9)
+    missed = replace(right.claims[0], predicted=9e9, predicted_low=None)
     page = render_prediction(replace(right, claims=(missed, *right.claims[1:])))
     assert "MISSED" in page
     assert ">hit<" in page

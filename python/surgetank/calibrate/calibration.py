@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from surgetank.calibrate.estimate import Estimate
 from surgetank.calibrate.queueing import Light
+from surgetank.calibrate.spread import Spread
 from surgetank.errors import SurgetankError
 from surgetank.live import Options
 from surgetank.measure.measured import plain
@@ -37,6 +38,9 @@ class Calibration:
     """What a reader must know."""
     fit: Mapping[str, float] = field(default_factory=dict)
     """What was fitted, and how well it fits."""
+    spread: Mapping[str, Spread] = field(default_factory=dict)
+    """How far predictions may be off by chance: "capacity" and "p99_at_half" → the factors of the
+    prediction between which a measurement lies in 95 %."""
 
     def late_ms_max(self, options: Options) -> float:
         """How late a generator may be at p99: as the options say, or a twentieth of the base delay;

@@ -20,11 +20,11 @@ from surgetank.calibrate.estimate import Estimate
 from surgetank.calibrate.probing import LOAD_SHARE_MAX
 from surgetank.measure.statistics import student_t
 
-__all__ = ["Busy", "cores_here", "shared", "steady"]
+__all__ = ["TURNS", "Busy", "cores_here", "shared", "steady"]
 
 _LOOKS_MAX: Final = 6
 #: The last load and its half are played in turn, so often.
-_TURNS: Final = 3
+TURNS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def steady(
         if rate < 1.3 * last.rate_per_s:
             break
         last = play(rate)
-    found = [play(part * rate) for _ in range(_TURNS) for part in (0.5, 1.0)]
+    found = [play(part * rate) for _ in range(TURNS) for part in (0.5, 1.0)]
     return [one for one in found if one is not None]
 
 

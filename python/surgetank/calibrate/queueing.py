@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CVS", "Light", "Queue", "fit", "services", "sojourn_ns"]
+__all__ = ["CVS", "Light", "Queue", "fit", "p99_ms", "services", "sojourn_ns"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -91,20 +91,25 @@ def sojourn_ns(arrival_ns: Floats, service_ns: Floats) -> Floats:
 
 
 def fit(
-    service_us: float, lights: Sequence[Light], train_cv: tuple[float, float] | None = None
+    service_us: float,
+    lights: Sequence[Light],
+    train_cv: tuple[float, float] | None = None,
+    *,
+    samples: int = _SAMPLES,
 ) -> Queue:
     """The queue that comes nearest to the light loads.
 
     `train_cv` is the interval of the variation of service that trains gave: it bounds the search,
-    as at a light load a slow wake-up of the sender looks like a slow service.
+    as at a light load a slow wake-up of the sender looks like a slow service. `samples` messages
+    are played at each load.
     """
     draws = np.random.default_rng(11)
-    unit = draws.standard_exponential(_SAMPLES)
+    unit = draws.standard_exponential(samples)
     highest = max(light.p99_ms for light in lights)
     jitters = np.geomspace(highest / 300, highest / 3, _JITTERS)
     best: tuple[float, Queue] | None = None
     for cv in _near(train_cv):
-        sojourns = [_sojourn_ms(service_us, cv, light.rate_per_s) for light in lights]
+        sojourns = [_sojourn_ms(service_us, cv, x.rate_per_s, samples) for x in lights]
         for jitter in jitters:
             loss, fixed, misfit = _loss(sojourns, unit * jitter, lights)
             if best is None or loss < best[0]:
@@ -121,11 +126,18 @@ def _near(train_cv: tuple[float, float] | None) -> list[float]:
     return inside or [min(CVS, key=lambda cv: abs(cv - (train_cv[0] + train_cv[1]) / 2))]
 
 
-def _sojourn_ms(service_us: float, cv: float, rate_per_s: float) -> Floats:
+def p99_ms(queue: Queue, rate_per_s: float) -> float:
+    """p99 of the delay through link and queue at a load, ms."""
+    link = queue.jitter_ms * np.random.default_rng(11).standard_exponential(_SAMPLES)
+    sojourn = _sojourn_ms(queue.service_us, queue.cv, rate_per_s, _SAMPLES)
+    return queue.fixed_ms + float(np.quantile(sojourn + link, 0.99))
+
+
+def _sojourn_ms(service_us: float, cv: float, rate_per_s: float, samples: int) -> Floats:
     draws = np.random.default_rng(5)
-    arrivals = np.cumsum(draws.standard_exponential(_SAMPLES)) * (1e9 / rate_per_s)
+    arrivals = np.cumsum(draws.standard_exponential(samples)) * (1e9 / rate_per_s)
     # The same message stays in its place whatever the load: neighbours differ by the queue alone.
-    return sojourn_ns(arrivals, services(service_us * 1e3, cv, _SAMPLES, draws)) / 1e6
+    return sojourn_ns(arrivals, services(service_us * 1e3, cv, samples, draws)) / 1e6
 
 
 def _loss(

@@ -5,14 +5,15 @@
 3. Trains long enough to keep the slowest stage busy for tens of milliseconds (of a chain: for a
    block or two), rests between them, so that the average load stays below 30 %. Once more and
    longer if batching made them faster than was thought.
-4. Of a broker: random arrivals at 5 % and 25 % of the capacity that the trains told, in turn.
+4. Of a broker: rounds of trains and of random arrivals at 5 % and 25 % of the capacity that the
+   trains told, each round an answer of its own, so that the answers' scatter is known.
 
 Nothing here asks for more than 30 % on average; that it was so is checked afterwards.
 """
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -22,7 +23,7 @@ import numpy as np
 from surgetank.calibrate import chain as chains
 from surgetank.calibrate import writing
 from surgetank.calibrate.calibration import Calibration
-from surgetank.calibrate.cores import Busy, cores_here, shared, steady
+from surgetank.calibrate.cores import TURNS, Busy, cores_here, shared, steady
 from surgetank.calibrate.estimate import (
     Arrived,
     Estimate,
@@ -35,9 +36,10 @@ from surgetank.calibrate.estimate import (
 )
 from surgetank.calibrate.probing import LOAD_SHARE_MAX, Probe, poisson, singles, trains
 from surgetank.calibrate.queueing import Light, fit
+from surgetank.calibrate.rounds import Round, heard, lights_of, probe_of, spread_of
+from surgetank.calibrate.spread import Spread, of_chain
 from surgetank.errors import SurgetankError
 from surgetank.live import Played, Rig, Schedule
-from surgetank.measure.statistics import KaplanMeier
 from surgetank.scenario import Scenario
 
 __all__ = ["Told", "calibrate"]
@@ -46,10 +48,9 @@ __all__ = ["Told", "calibrate"]
 Told = Callable[[str], None]
 
 _SIZE_BYTES: Final = 150
-_SHARES: Final = (0.05, 0.25)
-_LONG_S: Final = 0.08
+#: A train keeps the target busy for so long, many times what a process may wait for a core.
+_LONG_S: Final = 0.25
 _LONG_MAX: Final = 60_000
-_LIGHT_MESSAGES: Final = 120_000
 #: Trains of a chain last about so many delays of a single message.
 _BLOCKS: Final = 5.0
 _LONGER_MAX: Final = 3
@@ -84,15 +85,14 @@ class _Much:
     singles: int
     short: int
     """Trains of 10, and of 100."""
-    long: int
-    turns: int
-    """Of the light loads."""
+    rounds: int
+    """Of a broker."""
     steady_s: float
     """Of each steady load of a chain."""
 
 
-_FULL: Final = _Much(240, 5, 10, 5, 8.0)
-_QUICK: Final = _Much(100, 2, 5, 2, 4.0)
+_FULL: Final = _Much(240, 5, 7, 8.0)
+_QUICK: Final = _Much(100, 2, 4, 4.0)
 
 
 class _Play:
@@ -119,6 +119,8 @@ class _Taking:
         self._name = name or f"calibrated-{rig.where.scheme.replace(':', '-')}"
         self._rates: list[float] = []
         self._late_ms = 0.0
+        self._beside_s = 0.0
+        """What the last play took beside its schedule: to start processes, and to drain."""
 
     def all(self) -> Calibration:
         """The whole way."""
@@ -141,7 +143,9 @@ class _Taking:
         self._told(f"{what}: {len(probe.due_ns):,} messages in {seconds:.1f} s")
         schedule = Schedule.plain(probe.due_ns, size_bytes=_SIZE_BYTES, drain_s=30.0)
         self._rates.append(probe.mean_rate_per_s)
+        began = time.monotonic()
         played = self._rig.play(schedule, name="calibrate")
+        self._beside_s = max(0.0, time.monotonic() - began - seconds)
         sent = played.sending.sent_ns
         late_ns = (sent - schedule.due_ns)[(sent >= 0) & probe.scheduled]
         if len(late_ns):
@@ -161,20 +165,27 @@ class _Taking:
     # A broker
 
     def _broker(self, first: _Play, base: dict[str, Estimate]) -> Calibration:
-        bound_us = _bound_us(first, base)
-        long, last = self._long_trains(bound_us)
+        size, pace_us = self._long_enough(_bound_us(first, base))
+        each_s = probe_of(size, pace_us, 1e6 / pace_us, 1).due_ns[-1] / 1e9 + self._beside_s
+        self._told(f"{self._much.rounds} rounds follow, about {self._much.rounds * each_s:.0f} s")
+        rounds = [self._round(size, pace_us, i) for i in range(self._much.rounds)]
+        long = [train for one in rounds for train in one.trains]
+        self._some(long, size)
         found = service(long)
         if found is None:
             raise SurgetankError(
-                f"trains of {last:,} messages arrive in one piece: their dispersion tells nothing",
+                f"trains of {size:,} messages arrive in one piece: their dispersion tells nothing",
                 place=f"--target {self._rig.url}",
                 mend="Nothing; the target is faster than this machine can tell",
                 exit_code=4,
             )
         varied = variation(long)
+        # The light loads were placed by the first look at the pace.
+        lights = lights_of(rounds, 1e6 / pace_us)
         capacity = 1e6 / found.value
-        lights = self._lights(capacity)
+        lights = [replace(x, share=x.rate_per_s / capacity) for x in lights]
         queue = fit(found.value, lights, _ends(varied))
+        spread = spread_of(rounds, 1e6 / pace_us, _ends(varied))
         estimates = [*base.values(), *_bursts(first, base), found]
         estimates += [varied] if varied is not None else []
         estimates += _answers(first, "acknowledgement", base)
@@ -187,26 +198,34 @@ class _Taking:
             "worst_ratio": queue.misfit,
         }
         return self._result(
-            "broker", estimates, lights, capacity, writing.broker(flow, queue), told
+            "broker", estimates, lights, capacity, writing.broker(flow, queue), told, spread
         )
 
-    def _long_trains(self, bound_us: float) -> tuple[list[Arrived], int]:
-        """Trains of about `_LONG_S`, made longer until they are."""
-        found: list[Arrived] = []
-        size = 100
-        for attempt in range(3):
-            size = int(np.clip(_LONG_S * 1e6 / bound_us, 100, _LONG_MAX))
+    def _long_enough(self, bound_us: float) -> tuple[int, float]:
+        """How many messages keep the slowest stage busy for `_LONG_S`, and their pace, µs.
+
+        Half as many where the target does not take so long a burst whole.
+        """
+        most = _LONG_MAX
+        while True:
+            size = int(np.clip(_LONG_S * 1e6 / bound_us, 100, most))
             gap_s = max(0.3, 1.2 * size * bound_us / 1e6 / LOAD_SHARE_MAX)
-            repeats = self._much.long if attempt or bound_us > 20 else 4
-            play = self._play(trains([size] * repeats, [gap_s] * repeats), f"trains of {size:,}")
+            play = self._play(trains([size] * 2, [gap_s] * 2), f"trains of {size:,}")
             found = play.probe.arrived(play.first_ns)
+            if len(found) < 2 and size > 1_000:
+                most = size // 2
+                continue
             self._some(found, size)
-            took_us = float(np.median([t.last_ns for t in found])) / 1e3
-            enough = took_us > 0.5 * _LONG_S * 1e6 or size == _LONG_MAX
-            if enough and repeats == self._much.long:
-                break
-            bound_us = took_us / size
-        return found, size
+            pace = service(found)
+            found_us = pace.value if pace else float(np.median([t.last_ns for t in found])) / size
+            if size == most or size * found_us > 0.5 * _LONG_S * 1e6:
+                return size, found_us
+            bound_us = min(found_us, bound_us / 2)
+
+    def _round(self, size: int, pace_us: float, number: int) -> Round:
+        probe = probe_of(size, pace_us, 1e6 / pace_us, number + 1)
+        what = f"round {number + 1} of {self._much.rounds}, trains of {size:,} and light loads"
+        return heard(probe, self._play(probe, what).first_ns)
 
     def _some(self, found: list[Arrived], size: int) -> None:
         if not found:
@@ -217,28 +236,6 @@ class _Taking:
                 exit_code=3,
             )
 
-    def _lights(self, capacity: float) -> list[Light]:
-        """Random arrivals at light loads, in turn, so that drift does not look like load.
-
-        Quantiles are medians over the turns: one disturbance from outside does not make them.
-        """
-        probe: Probe | None = None
-        for seed in range(self._much.turns):
-            for share in _SHARES:
-                rate = share * capacity
-                seconds = float(np.clip(_LIGHT_MESSAGES / 5 / rate, 0.25, 1.2))
-                part = poisson(rate, seconds, seed + 1)
-                probe = part if probe is None else probe.then(part, max(0.3, seconds / 4))
-        assert probe is not None
-        play = self._play(probe, "light loads")
-        found = []
-        for share in _SHARES:
-            rate = share * capacity
-            parts = [p for p in probe.loads if math.isclose(p.rate_per_s, rate)]
-            delays = [probe.load_delays(p, play.first_ns) for p in parts]
-            found.append(_light(delays, rate, share))
-        return found
-
     # A chain
 
     def _chain(self, first: _Play) -> Calibration:
@@ -246,6 +243,7 @@ class _Taking:
         bound_us = max(t.last_ns / len(t) for t in short if len(t) == 100) / 1e3 if short else 1e4
         delay_s = float(np.median(first.probe.single_delays(first.first_ns))) / 1e9
         gap_s = max(0.05, delay_s / 8)
+        self._told(f"a chain: about {_chain_s(self._much, delay_s, gap_s) / 60:.0f} min follow")
         sizes = [50, 200, 50, 200, 50, 200]
         rest = [max(3 * delay_s, 1.2 * n * bound_us / 1e6 / LOAD_SHARE_MAX) for n in sizes]
         early = self._play(
@@ -335,7 +333,10 @@ class _Taking:
         fullest = Estimate(
             "block_messages", float(most), None, None, "1", len(sizes_of(late)), what
         )
-        return self._result("chain", [*estimates, fullest], [], capacity, scenario, dict(told))
+        spread = of_chain(cores if cores_us > found.value else found, base["p99"])
+        return self._result(
+            "chain", [*estimates, fullest], [], capacity, scenario, dict(told), spread
+        )
 
     def _result(
         self,
@@ -345,6 +346,7 @@ class _Taking:
         capacity: float,
         scenario: Scenario,
         told: dict[str, float],
+        spread: dict[str, Spread],
     ) -> Calibration:
         share = max(self._rates) / capacity
         notes = []
@@ -362,6 +364,7 @@ class _Taking:
             scenario=scenario,
             notes=tuple(notes),
             fit=told,
+            spread=spread,
         )
         if self._late_ms <= found.late_ms_max(self._rig.options):
             return found
@@ -370,6 +373,12 @@ class _Taking:
             "used this machine, and its noise is in these numbers"
         )
         return replace(found, notes=(*found.notes, invalid))
+
+
+def _chain_s(much: _Much, delay_s: float, gap_s: float) -> float:
+    """About how long the rest of a chain's calibration takes: singles, steady loads, trains."""
+    loads = 2 + 2 + 2 * TURNS  # idle and first look, two steps up, then in turn
+    return 150 * gap_s + loads * (much.steady_s + 5) + 2 * 6 * _BLOCKS * delay_s / LOAD_SHARE_MAX
 
 
 def sizes_of(play: _Play) -> list[int]:
@@ -407,15 +416,6 @@ def _answers(first: _Play, name: str, base: dict[str, Estimate]) -> list[Estimat
     e = base_delays(delays)["p50"]
     what = "half of single messages were acknowledged within this"
     return [Estimate(f"{name}_p50", e.value, e.low, e.high, "ms", e.n, what)]
-
-
-def _light(turns: list[Floats], rate: float, share: float) -> Light:
-    """Medians over turns; the interval of p99 is that of all delays together."""
-    p50, p99 = (float(np.median([np.quantile(t, q) for t in turns])) / 1e6 for q in (0.5, 0.99))
-    delays = np.concatenate(turns)
-    ends = KaplanMeier(delays, np.isfinite(delays)).interval(0.99)
-    low, high = (None if x is None else x / 1e6 for x in (ends.low, ends.high))
-    return Light(rate, share, p50, p99, low, high, len(delays))
 
 
 def _ends(varied: Estimate | None) -> tuple[float, float] | None:

@@ -31,11 +31,13 @@ Examples:
   surgetank calibrate --target nats://127.0.0.1:4222 --scenario calm --json
 
 Exit codes: 0 calibrated (with --check: the prediction held) · 1 --check: it missed · 2 usage ·
-3 INVALID · 4 UNKNOWN.
+3 INVALID · 4 UNKNOWN, or too unsure to claim anything.
+
+Takes about a minute for a broker and three to ten for a chain; with --check three times as long.
 """
 #: A calibration of minutes need not end because processes start slowly.
 _PATIENCE_S = 90.0
-_EXIT = {"HIT": 0, "MISS": 1, "INVALID": 3, "UNKNOWN": 4}
+_EXIT = {"HIT": 0, "MISS": 1, "INVALID": 3, "NO CLAIM": 4, "UNKNOWN": 4}
 
 
 @app.command("calibrate", epilog=_EXAMPLES)
@@ -116,13 +118,18 @@ def _tell(c: Calibration, found: Prediction | None, file: Path, *, as_json: bool
 
 def _tell_claims(found: Prediction) -> None:
     table = Table(title="Predicted and measured", title_justify="left")
-    for name in ("number", "predicted", "measured", "off", "result"):
+    for name in ("number", "predicted", "95 % interval", "measured", "off", "result"):
         table.add_column(name, justify="left" if name in ("number", "result") else "right")
     for c in found.claims:
         values = ["—" if x is None else f"{x:.4g} {c.unit}" for x in (c.predicted, c.measured)]
         if c.why and c.measured is not None:
             values[1] = f"≥ {values[1]}"
+        ends = (c.predicted_low, c.predicted_high)
+        between = "—" if None in ends else "{:.4g} to {:.4g}".format(*ends)
         off = "—" if c.off is None else f"{c.off:+.0%}"
         status = "told" if c.off_max is None else c.status
-        table.add_row(c.name, *values, off, f"{status} ({c.why})" if c.why else status)
+        result = f"{status} ({c.why})" if c.why else status
+        table.add_row(c.name, values[0], between, values[1], off, result)
     out_.print(table)
+    text = f"Capacity is {found.measured_line.definition}."
+    out_.print(text, soft_wrap=True, highlight=False)

@@ -2,9 +2,9 @@
 
 A first-in-first-out server of rate μ that is offered λ > μ falls behind by 1 − μ/λ of what comes,
 and a message sent at t waits (λ/μ − 1)·t (fluid limit; Kleinrock, Queueing Systems II, 1976, §2.7).
-The slope of delay over the time of sending is therefore λ/μ − 1 in overload and 0 below it, whatever
-the delay itself: unlike a quantile of the delay, it does not depend on how the operating system
-schedules a process.
+The slope of delay over the time of sending is therefore λ/μ − 1 in overload and 0 below it,
+whatever the delay itself: unlike a quantile of the delay, it does not depend on how the operating
+system schedules a process.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def backlog(trace: Trace) -> list[Measure]:
 
     The slope is Theil and Sen's (Sen, JASA 63, 1968), the median of the slopes between all pairs of
     slices, with its 95 % interval: a stall that touches fewer than 29 % of the slices cannot make
-    it. A message that was never executed counts with its age at the end of the run, so a backlog that
-    the run's end cuts off gives a lower bound.
+    it. A message that was never executed counts with its age at the end of the run, so a backlog
+    that the run's end cuts off gives a lower bound.
     """
     begin, end = trace.measured_from_ns, trace.flow_end_ns
     rows = trace.delays()

@@ -1,10 +1,8 @@
 """The same loads, simulated with the calibrated scenario and run against the target.
 
-The prediction is finished before the first loaded run is made. Capacity is defined as in `search`:
-the highest load whose p99 is at most `degradation` times its unloaded value and of whose messages
-99 % are delivered. The simulated one is searched for; the measured one lies between two loads of
-the ladder, which is the same for both sides. A load's live runs have the messages of its simulated
-runs: same seeds, same times.
+The prediction is finished before the first loaded run is made. Both sides run the same ladder of
+loads, and what a capacity is (`line.py`) is the same for both; a load's live runs have the messages
+of its simulated runs: same seeds, same times. A chain's simulated capacity is searched for.
 """
 
 from __future__ import annotations
@@ -18,20 +16,13 @@ from typing import Final
 import numpy as np
 
 from surgetank.calibrate import Calibration
+from surgetank.calibrate.spread import LIVE_RUNS, Spread, joined
 from surgetank.errors import SurgetankError
 from surgetank.live import Rig
-from surgetank.predict.prediction import (
-    CAPACITY_OFF_MAX,
-    P99_OFF_MAX,
-    Claim,
-    Prediction,
-    Row,
-    Side,
-    capacity_of,
-    knee_of,
-)
+from surgetank.predict.line import Line, Side, capacity_of, knee_of
+from surgetank.predict.prediction import CAPACITY_OFF_MAX, P99_OFF_MAX, Claim, Prediction, Row
 from surgetank.scenario import Scenario
-from surgetank.search import Answer, search
+from surgetank.search import search
 from surgetank.search.live import LiveWork
 from surgetank.search.probe import Outcome, Task, probe
 
@@ -39,11 +30,12 @@ __all__ = ["compare"]
 
 Told = Callable[[str], None]
 Work = Callable[[Task], Outcome]
+_Ends = tuple[float | None, float | None]
 
-#: Loads of the ladder over the predicted capacity.
-_LADDER: Final = (0.25, 0.5, 0.7, 0.85, 1.0, 1.15, 1.3, 1.6, 2.0)
-#: Live runs of each, for their medians: a stall of the machine makes the p99 of one run.
-_RUNS: Final = 3
+#: Loads of the ladder over the capacity that calibration told.
+_LADDER: Final = (0.25, 0.5, 0.7, 0.85, 1.0, 1.15, 1.3, 1.6, 2.0, 2.6, 3.4)
+#: What a live run takes beside its schedule, s, about.
+_BESIDE_S: Final = 3.0
 _UNLOADED_SHARE: Final = 0.05
 _UNLOADED_MESSAGES: Final = 4_000
 _MESSAGES_MAX: Final = 200_000
@@ -86,41 +78,50 @@ class _Comparison:
 
     def all(self) -> Prediction:
         """The whole way."""
-        found = self._searched()
-        if found.estimate is None or found.unloaded is None:
-            raise SurgetankError(
-                f"the simulator finds no capacity ({found.why})",
-                place=self._of.scenario.name,
-                mend="Look at the calibrated scenario: `surgetank search` it",
-                exit_code=4,
-            )
-        low = float(f"{_UNLOADED_SHARE * found.estimate:.4g}")
-        rates = [float(f"{x * found.estimate:.4g}") for x in _LADDER]
-        predicted = {rate: self._simulated(rate) for rate in rates}
+        predicted_at, ends = self._told_capacity()
+        low = float(f"{_UNLOADED_SHARE * predicted_at:.4g}")
+        rates = [float(f"{x * predicted_at:.4g}") for x in _LADDER]
+        self._told(f"simulating {1 + len(rates)} loads")
         base = self._simulated(low, unloaded=True)
-        measured_base = self._measured(low, unloaded=True)
-        measured = self._climbed(rates, measured_base)
-        rows = tuple(Row(rate, predicted[rate], measured.get(rate)) for rate in rates)
-        first = Row(low, base, measured_base)
-        claims = self._claims(found, (first, *rows), measured_base.p99_ms)
+        predicted = {rate: self._simulated(rate) for rate in rates}
+        lines = [self._line(base)]
+        if self._of.kind == "broker":
+            found, *_ = capacity_of(list(predicted.items()), lines[0])
+            predicted_at = predicted_at if found is None else found
+            ends = _around(predicted_at, self._of.spread.get("capacity"))
+        runs = LIVE_RUNS * (1 + len(rates))
+        most_s = runs * (self._length + _BESIDE_S)
+        self._told(f"live: at most {runs} runs, {most_s / 60:.0f} min; fewer once it breaks")
+        measured_base = self._measured(low, "unloaded", unloaded=True)
+        lines.append(self._line(measured_base))
+        measured = self._climbed(rates, lines[1])
+        rows = (
+            Row(low, base, measured_base),
+            *(Row(rate, predicted[rate], measured.get(rate)) for rate in rates),
+        )
         return Prediction(
             calibration=self._of,
-            degradation=self._degradation,
-            predicted_unloaded_ms=base.p99_ms,
-            measured_unloaded_ms=measured_base.p99_ms,
+            predicted_line=lines[0],
+            measured_line=lines[1],
             unloaded_per_s=low,
-            rows=(first, *rows),
-            claims=claims,
+            rows=rows,
+            claims=self._claims(predicted_at, ends, rows, lines[1]),
             seconds=time.monotonic() - self._began,
             notes=self._of.notes,
         )
 
-    def _searched(self) -> Answer:
+    def _line(self, base: Side) -> Line:
+        kind: Final = "degraded" if self._of.kind == "chain" else "sustained"
+        return Line(kind, base.p50_ms, base.p99_ms, self._degradation)
+
+    def _told_capacity(self) -> tuple[float, _Ends]:
+        """What the ladder is laid around: of a chain the simulated capacity."""
         capacity = self._of.capacity_per_s
+        if self._of.kind == "broker":
+            return capacity, (None, None)
         self._told("simulating: search for the capacity")
-        scenario = self._at(0.5 * capacity, _SIMULATED_MAX)
-        return search(
-            scenario,
+        found = search(
+            self._at(0.5 * capacity, _SIMULATED_MAX),
             range=(_UNLOADED_SHARE * capacity, 3.0 * capacity),
             degradation=self._degradation,
             precision=0.08,
@@ -128,6 +129,18 @@ class _Comparison:
             workers=2,
             try_remedies=False,
         )
+        if found.estimate is None or found.unloaded is None:
+            raise SurgetankError(
+                f"the simulator finds no capacity ({found.why})",
+                place=self._of.scenario.name,
+                mend="Look at the calibrated scenario: `surgetank search` it",
+                exit_code=4,
+            )
+        by_search = None
+        if found.ci_low and found.ci_high:
+            by_search = found.ci_low / found.estimate, found.ci_high / found.estimate
+        both = joined([by_search, self._of.spread.get("capacity")])
+        return found.estimate, _around(found.estimate, both)
 
     def _at(self, rate: float, messages: int, *, unloaded: bool = False) -> Scenario:
         least = 0.4 if self._of.kind == "broker" else self._length
@@ -148,53 +161,62 @@ class _Comparison:
         runs = _SIMULATED_RUNS * (2 if unloaded else 1)
         return _side([probe(Task(scenario, rate, seed + 1)) for seed in range(runs)])
 
-    def _measured(self, rate: float, *, unloaded: bool = False) -> Side:
+    def _measured(self, rate: float, what: str, *, unloaded: bool = False) -> Side:
         scenario = self._at(rate, _MESSAGES_MAX, unloaded=unloaded)
-        self._told(f"live: {rate:,.0f}/s, {_RUNS} × {scenario.duration_s:g} s")
-        return _side([self._live(Task(scenario, rate, seed + 1)) for seed in range(_RUNS)])
+        self._told(f"live, {what}: {rate:,.0f}/s, {LIVE_RUNS} × {scenario.duration_s:g} s")
+        return _side([self._live(Task(scenario, rate, i + 1)) for i in range(LIVE_RUNS)])
 
-    def _climbed(self, rates: Sequence[float], base: Side) -> dict[float, Side]:
+    def _climbed(self, rates: Sequence[float], line: Line) -> dict[float, Side]:
         """Upwards until two loads in a row broke, or the generator gave up."""
         found: dict[float, Side] = {}
         broken = 0
-        for share, rate in zip(_LADDER, rates, strict=True):
-            side = self._measured(rate)
+        for i, (share, rate) in enumerate(zip(_LADDER, rates, strict=True)):
+            side = self._measured(rate, f"load {i + 1} of at most {len(rates)}")
             found[rate] = side
-            broken = broken + 1 if side.broke(base.p99_ms, self._degradation) else 0
+            broken = broken + 1 if line.broke(side) else 0
             if (broken >= 2 and share >= 0.7) or side.invalid:
                 break
         return found
 
-    def _claims(self, found: Answer, rows: Sequence[Row], base_ms: float) -> tuple[Claim, ...]:
+    def _claims(
+        self, predicted_at: float, ends: _Ends, rows: Sequence[Row], line: Line
+    ) -> tuple[Claim, ...]:
         seen = [(r.rate_per_s, r.measured) for r in rows[1:] if r.measured is not None]
-        capacity, low, high, why = capacity_of(seen, base_ms, self._degradation)
+        capacity, low, high, why = capacity_of(seen, line)
         unloaded = rows[0].measured
         if unloaded is not None and unloaded.invalid:
             # What the line is held against is not known; then neither is the line.
             capacity, low, high, why = None, None, None, "the unloaded delay could not be measured"
         half = rows[1 + _LADDER.index(0.5)]
-        usable = half.measured if half.measured and not half.measured.invalid else None
         same = [r for r in rows[1:] if r.measured is not None and not r.measured.invalid]
         knees = (
             knee_of([(r.rate_per_s, r.predicted) for r in same]),
             knee_of([(r.rate_per_s, r.measured) for r in same if r.measured is not None]),
         )
-        estimate = found.estimate
-        ends = (found.ci_low, found.ci_high)
+        spread = self._of.spread.get("p99_at_half")
         return (
-            Claim("capacity", "1/s", estimate, *ends, capacity, low, high, CAPACITY_OFF_MAX, why),
-            _at_half("p99", half.predicted.p99_ms, usable.p99_ms if usable else None),
-            _at_half("p50", half.predicted.p50_ms, usable.p50_ms if usable else None),
+            Claim(
+                "capacity", "1/s", predicted_at, *ends, capacity, low, high, CAPACITY_OFF_MAX, why
+            ),
+            _at_half("p99", half, lambda side: side.p99_ms, P99_OFF_MAX, spread),
+            _at_half("p50", half, lambda side: side.p50_ms, None, None),
             Claim("knee", "1/s", knees[0], None, None, knees[1], None, None, None),
         )
 
 
-def _at_half(name: str, predicted: float, measured: float | None) -> Claim:
-    known = measured if measured is not None and math.isfinite(measured) else None
-    judged = P99_OFF_MAX if name == "p99" else None
+def _at_half(
+    name: str, row: Row, of: Callable[[Side], float], off_max: float | None, spread: Spread | None
+) -> Claim:
+    side = row.measured
+    known = None if side is None or side.invalid or not math.isfinite(of(side)) else of(side)
+    value = of(row.predicted) if math.isfinite(of(row.predicted)) else None
+    ends = (None, None) if value is None else _around(value, spread)
     why = "" if known is not None else "the load could not be measured"
-    value = predicted if math.isfinite(predicted) else None
-    return Claim(f"{name} at half load", "ms", value, None, None, known, None, None, judged, why)
+    return Claim(f"{name} at half load", "ms", value, *ends, known, None, None, off_max, why)
+
+
+def _around(value: float, spread: Spread | None) -> _Ends:
+    return (None, None) if spread is None else (value * spread[0], value * spread[1])
 
 
 def _side(outcomes: Sequence[Outcome]) -> Side:
@@ -211,5 +233,6 @@ def _side(outcomes: Sequence[Outcome]) -> Side:
         p99_ms=middle("delay_p99_ms"),
         throughput_per_s=middle("throughput_per_s"),
         executed_share=middle("executed_share"),
+        growth=middle("backlog_growth"),
         invalid="" if valid else outcomes[0].invalid[0],
     )

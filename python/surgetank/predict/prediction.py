@@ -4,37 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from surgetank.calibrate import Calibration
 from surgetank.measure.measured import plain
+from surgetank.predict.line import Line, Side
 
-__all__ = ["Claim", "Prediction", "Row", "Side", "capacity_of", "knee_of"]
+__all__ = ["Claim", "Prediction", "Row"]
 
 #: How far a prediction may be off.
 CAPACITY_OFF_MAX: Final = 0.25
 P99_OFF_MAX: Final = 0.5
-
-
-@dataclass(frozen=True)
-class Side:
-    """One side at one load: medians over its runs."""
-
-    runs: int
-    p50_ms: float
-    p99_ms: float
-    throughput_per_s: float
-    executed_share: float
-    invalid: str = ""
-    """Why it says nothing, if so: the generator could not make the load."""
-
-    def broke(self, unloaded_ms: float, degradation: float) -> bool:
-        """Whether it is beyond the line of the capacity."""
-        slow = math.isnan(self.p99_ms) or self.p99_ms > degradation * unloaded_ms
-        return slow or not self.executed_share >= 0.99
 
 
 @dataclass(frozen=True)
@@ -89,8 +72,31 @@ class Claim:
         return self.predicted / self.measured - 1
 
     @property
+    def claimed(self) -> bool:
+        """Whether the prediction is sure enough to be one: its interval lies within what it may be
+        off, or it has none (a number that is told)."""
+        if self.off_max is None or self.predicted is None:
+            return False
+        if self.predicted_low is None or self.predicted_high is None:
+            return True
+        least, most = self.predicted * (1 - self.off_max), self.predicted * (1 + self.off_max)
+        return least <= self.predicted_low and self.predicted_high <= most
+
+    @property
+    def covered(self) -> bool | None:
+        """Whether the prediction's interval holds what was measured; None if either is not known,
+        or only a bound."""
+        ends = (self.predicted_low, self.predicted_high)
+        if self.measured is None or self.why or ends[0] is None or ends[1] is None:
+            return None
+        return ends[0] <= self.measured <= ends[1]
+
+    @property
     def status(self) -> str:
-        """HIT, MISS, or UNKNOWN: not measured, or only a bound is known."""
+        """HIT, MISS, NO CLAIM (the prediction's interval is wider than what it may be off), or
+        UNKNOWN: not measured, or only a bound is known."""
+        if self.off_max is not None and self.predicted is not None and not self.claimed:
+            return "NO CLAIM"
         if self.off_max is None or self.off is None:
             return "UNKNOWN"
         if self.why:
@@ -104,9 +110,9 @@ class Prediction:
     """The whole comparison."""
 
     calibration: Calibration
-    degradation: float
-    predicted_unloaded_ms: float
-    measured_unloaded_ms: float
+    predicted_line: Line
+    measured_line: Line
+    """By the same definition, held against each side's own unloaded delay."""
     unloaded_per_s: float
     rows: tuple[Row, ...]
     claims: tuple[Claim, ...]
@@ -116,19 +122,24 @@ class Prediction:
 
     @property
     def status(self) -> str:
-        """HIT if all that was judged holds, MISS if something does not, else UNKNOWN; INVALID if
-        the calibration was disturbed."""
+        """MISS if a claim does not hold; HIT if one does and none is undecided; NO CLAIM if nothing
+        was sure enough; else UNKNOWN. INVALID if the calibration was disturbed."""
         if self.calibration.invalid:
             return "INVALID"
         found = {c.status for c in self.claims if c.off_max is not None}
-        return "MISS" if "MISS" in found else "UNKNOWN" if "UNKNOWN" in found else "HIT"
+        order = ("MISS", "UNKNOWN", "HIT", "NO CLAIM")
+        return next((status for status in order if status in found), "UNKNOWN")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         content = asdict(self) | {
             "status": self.status,
             "calibration": self.calibration.to_dict(),
-            "claims": [asdict(c) | {"off": c.off, "status": c.status} for c in self.claims],
+            "capacity_is": self.measured_line.definition,
+            "claims": [
+                asdict(c) | {"off": c.off, "status": c.status, "covered": c.covered}
+                for c in self.claims
+            ],
         }
         return dict(plain(content))
 
@@ -136,41 +147,3 @@ class Prediction:
         """Writes `prediction.json`."""
         text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
         path.write_text(text + "\n", encoding="utf-8")
-
-
-def capacity_of(
-    sides: Sequence[tuple[float, Side]], unloaded_ms: float, degradation: float
-) -> tuple[float | None, float | None, float | None, str]:
-    """Capacity between the last load that held and the first of two in a row that broke.
-
-    (estimate, low, high, why): interpolated in the logarithms of load and p99, or halfway where the
-    break is not one of p99. With `why`, the estimate is a lower bound: the generator gave up, or
-    nothing broke.
-    """
-    ordered = sorted(sides, key=lambda x: x[0])
-    valid = [(rate, s) for rate, s in ordered if not s.invalid]
-    limit = next((rate for rate, s in ordered if s.invalid), None)
-    broken = [s.broke(unloaded_ms, degradation) for _, s in valid]
-    first = next(
-        (i for i, b in enumerate(broken) if b and (i + 1 == len(broken) or broken[i + 1])), None
-    )
-    if first is None or (limit is not None and not valid):
-        if not valid:
-            return None, None, None, "the generator could not make any load"
-        why = "nothing broke" if limit is None else "the generator could not go further"
-        return valid[-1][0], valid[-1][0], None, why
-    if first == 0:
-        return None, None, valid[0][0], "it breaks at the lowest load"
-    (low, held), (high, broke) = valid[first - 1], valid[first]
-    share = 0.5
-    line = degradation * unloaded_ms
-    if held.p99_ms < line < broke.p99_ms < math.inf:
-        share = math.log(line / held.p99_ms) / math.log(broke.p99_ms / held.p99_ms)
-    return low * (high / low) ** share, low, high, ""
-
-
-def knee_of(sides: Sequence[tuple[float, Side]]) -> float | None:
-    """The load with the highest power, throughput over median delay (Kleinrock, ICC 1979)."""
-    known = [(r, s) for r, s in sides if not s.invalid and s.p50_ms > 0]
-    finite = [(r, s.throughput_per_s / s.p50_ms) for r, s in known if math.isfinite(s.p50_ms)]
-    return max(finite, key=lambda x: x[1])[0] if finite else None

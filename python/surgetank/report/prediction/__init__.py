@@ -6,14 +6,20 @@ import math
 from pathlib import Path
 from typing import Any
 
-from surgetank.predict import Claim, Prediction, Row, Side
+from surgetank.predict import Claim, Line, Prediction, Row, Side
 from surgetank.report.prediction.figure import drawing, prediction_svg
 from surgetank.report.sheet import filled, save
 from surgetank.report.wording import milliseconds, number
 
 __all__ = ["prediction_svg", "render_prediction", "write_prediction"]
 
-_SIGNS = {"HIT": "PASS", "MISS": "FAIL", "UNKNOWN": "UNKNOWN", "INVALID": "INVALID"}
+_SIGNS = {
+    "HIT": "PASS",
+    "MISS": "FAIL",
+    "NO CLAIM": "UNKNOWN",
+    "UNKNOWN": "UNKNOWN",
+    "INVALID": "INVALID",
+}
 
 
 def write_prediction(found: Prediction, path: str | Path) -> Path:
@@ -50,6 +56,8 @@ def _sentence(found: Prediction) -> str:
     if capacity.predicted is None:
         return "The simulator has no capacity to predict."
     text = f"Predicted to carry {number(capacity.predicted)} messages/s"
+    if capacity.status == "NO CLAIM":
+        text += ", but too unsure of it to claim it"
     if capacity.measured is None:
         return f"{text}; the capacity could not be measured: {capacity.why}."
     if capacity.why:
@@ -69,12 +77,16 @@ def _shown(value: float | None, unit: str) -> str:
 
 def _claim(c: Claim) -> dict[str, Any]:
     between = ""
+    sure = ""
+    if c.predicted_low is not None and c.predicted_high is not None:
+        sure = f"{_shown(c.predicted_low, c.unit)} to {_shown(c.predicted_high, c.unit)}"
     if c.measured_low is not None and c.measured_high is not None:
         between = f"between {_shown(c.measured_low, c.unit)} and {_shown(c.measured_high, c.unit)}"
     bound = "at least " if c.why and c.measured is not None else ""
     return {
         "name": c.name,
         "predicted": _shown(c.predicted, c.unit),
+        "sure": sure or "—",
         "measured": bound + _shown(c.measured, c.unit),
         "between": between or c.why,
         "off": _share(c.off),
@@ -87,16 +99,15 @@ def _claim(c: Claim) -> dict[str, Any]:
 def _row(row: Row, found: Prediction) -> dict[str, Any]:
     return {
         "rate": number(row.rate_per_s),
-        "predicted": _side(row.predicted, found.predicted_unloaded_ms, found.degradation),
-        "measured": row.measured
-        and _side(row.measured, found.measured_unloaded_ms, found.degradation),
+        "predicted": _side(row.predicted, found.predicted_line),
+        "measured": row.measured and _side(row.measured, found.measured_line),
         "off_p50": _share(row.off_p50),
         "off_p99": _share(row.off_p99),
     }
 
 
-def _side(side: Side, unloaded_ms: float, degradation: float) -> dict[str, str]:
-    held = "broke" if side.broke(unloaded_ms, degradation) else "held"
+def _side(side: Side, line: Line) -> dict[str, str]:
+    held = "broke" if line.broke(side) else "held"
     return {
         "p50": _shown(side.p50_ms, "ms"),
         "p99": _shown(side.p99_ms, "ms"),

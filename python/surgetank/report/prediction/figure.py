@@ -9,6 +9,7 @@ from typing import Final
 from markupsafe import Markup
 
 from surgetank.predict import Prediction, Row, Side
+from surgetank.predict.line import SOJOURN_MAX_MS
 from surgetank.report.alone import alone
 from surgetank.report.plane import Plane, Scale
 from surgetank.report.wording import milliseconds, number
@@ -45,10 +46,18 @@ def _scales(found: Prediction) -> tuple[Scale, Scale]:
     sides = [s for r in found.rows for s in (r.predicted, r.measured) if s is not None]
     delays = [v for s in sides for v in (s.p50_ms, s.p99_ms) if math.isfinite(v) and v > 0]
     # What is far past the line is cut off, so that the rest can be read.
-    top = min(max(delays, default=1.0), 40 * found.degradation * found.measured_unloaded_ms)
+    top = min(max(delays, default=1.0), _top(found))
     x = Scale(min(rates) / 1.2, max(rates) * 1.2, True, number, "load, messages/s")
     y = Scale(min(delays, default=0.1) / 1.5, top * 1.5, True, milliseconds, "delay")
     return x, y
+
+
+def _top(found: Prediction) -> float:
+    """Highest delay shown, ms: some way past the line."""
+    line = found.measured_line
+    if line.kind == "sustained":
+        return 10 * (line.unloaded_p50_ms + SOJOURN_MAX_MS)
+    return 40 * line.degradation * line.unloaded_p99_ms
 
 
 def _plane(found: Prediction, size: tuple[int, int]) -> Plane:

@@ -1,0 +1,113 @@
+"""What a load must not do, so that the system carries it: the line of a capacity, by kind.
+
+A broker's delay without load is a fraction of a millisecond and made by the operating system as
+much as by the broker: a line at twice its p99 moves by a factor between two looks at the same
+broker. What a broker can carry is therefore what it can *sustain*: no more than 1 % lost, the
+backlog not growing by more than 3 % of the time (`measure/backlog.py`), the median delay at most
+the unloaded one and a stated allowance. A chain's delay is made by its blocks, hundreds of
+milliseconds; there the line is as in `search`, a multiple of the unloaded p99.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+__all__ = ["GROWTH_MAX", "SOJOURN_MAX_MS", "Line", "Side", "capacity_of", "knee_of"]
+
+#: A backlog that grows by more than this, in seconds per second, is sustained: λ > 1.03 μ.
+GROWTH_MAX: Final = 0.03
+#: How much longer than unloaded the median message may take: 3 s of a load of 1.08 μ.
+SOJOURN_MAX_MS: Final = 250.0
+_DELIVERED_MIN: Final = 0.99
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side, simulated or live, at one load: medians over its runs."""
+
+    runs: int
+    p50_ms: float
+    p99_ms: float
+    throughput_per_s: float
+    executed_share: float
+    growth: float = 0.0
+    """Of the backlog, s/s."""
+    invalid: str = ""
+    """Why it says nothing, if so: the generator could not make the load."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """The line of one side's capacity."""
+
+    kind: Literal["sustained", "degraded"]
+    unloaded_p50_ms: float
+    unloaded_p99_ms: float
+    degradation: float = 2.0
+    """Of a "degraded" line: the multiple of the unloaded p99."""
+
+    def broke(self, side: Side) -> bool:
+        """Whether a side is beyond the line."""
+        if not side.executed_share >= _DELIVERED_MIN:
+            return True
+        if self.kind == "degraded":
+            return not side.p99_ms <= self.degradation * self.unloaded_p99_ms
+        slow = not side.p50_ms <= self.unloaded_p50_ms + SOJOURN_MAX_MS
+        return slow or side.growth > GROWTH_MAX
+
+    @property
+    def definition(self) -> str:
+        """For people."""
+        if self.kind == "degraded":
+            return (
+                f"the highest load with p99 at most {self.degradation:g} times its unloaded value "
+                f"and {_DELIVERED_MIN:.0%} delivered"
+            )
+        return (
+            f"the highest load whose backlog grows by at most {GROWTH_MAX:.0%} of the time, with "
+            f"{_DELIVERED_MIN:.0%} delivered and a median delay within {SOJOURN_MAX_MS:g} ms of "
+            "the unloaded one"
+        )
+
+
+def capacity_of(
+    sides: Sequence[tuple[float, Side]], line: Line
+) -> tuple[float | None, float | None, float | None, str]:
+    """Capacity between the last load that held and the first of two in a row that broke.
+
+    (estimate, low, high, why). On a "sustained" line the estimate is what was delivered at the
+    load that broke, as a server that is always busy delivers μ; on a "degraded" line it is
+    interpolated in the logarithms of load and p99, or halfway where it is not p99 that broke.
+    With `why`, the estimate is a lower bound: the generator gave up, or nothing broke.
+    """
+    ordered = sorted(sides, key=lambda x: x[0])
+    valid = [(rate, s) for rate, s in ordered if not s.invalid]
+    limit = next((rate for rate, s in ordered if s.invalid), None)
+    broken = [line.broke(s) for _, s in valid]
+    first = next(
+        (i for i, b in enumerate(broken) if b and (i + 1 == len(broken) or broken[i + 1])), None
+    )
+    if not valid:
+        return None, None, None, "the generator could not make any load"
+    if first is None:
+        why = "nothing broke" if limit is None else "the generator could not go further"
+        return valid[-1][0], valid[-1][0], None, why
+    if first == 0:
+        return None, None, valid[0][0], "it breaks at the lowest load"
+    (low, held), (high, broke) = valid[first - 1], valid[first]
+    if line.kind == "sustained":
+        return min(high, max(low, broke.throughput_per_s)), low, high, ""
+    share, at = 0.5, line.degradation * line.unloaded_p99_ms
+    if held.p99_ms < at < broke.p99_ms < math.inf:
+        share = math.log(at / held.p99_ms) / math.log(broke.p99_ms / held.p99_ms)
+    return low * (high / low) ** share, low, high, ""
+
+
+def knee_of(sides: Sequence[tuple[float, Side]]) -> float | None:
+    """The load with the highest power, throughput over median delay (Kleinrock, ICC 1979)."""
+    known = [(r, s) for r, s in sides if not s.invalid and s.p50_ms > 0]
+    finite = [(r, s.throughput_per_s / s.p50_ms) for r, s in known if math.isfinite(s.p50_ms)]
+    return max(finite, key=lambda x: x[1])[0] if finite else None
