@@ -1,11 +1,13 @@
 """Verdicts: what passes, fails, is unknown or invalid, and which wins."""
 
+import dataclasses
 from typing import Any
 
 import pytest
 
-from surgetank.measure import Measure, Measures
-from surgetank.testing import executed, make_trace
+import surgetank as st
+from surgetank.measure import Measure, Measures, measure
+from surgetank.testing import executed, make_trace, unfinished
 from surgetank.trace import Trace
 from surgetank.validity import dispersion
 from surgetank.verdict import Status, judge
@@ -79,15 +81,56 @@ def test_the_reason_tells_both_numbers() -> None:
     assert (reason.measured, reason.limit, reason.ok) == (12.0, 10.0, False)
 
 
-def test_an_incomplete_run_is_unknown_but_a_broken_limit_stays_broken() -> None:
-    stopped = make_trace(complete=False)
-    assert judge(p99(5.0), {"delay_p99_ms_max": 10}, stopped).status is Status.UNKNOWN
-    assert judge(p99(50.0), {"delay_p99_ms_max": 10}, stopped).status is Status.FAIL
+def stopped_at(seconds: float, delay_ms: int) -> Trace:
+    """Every message takes `delay_ms`; those that were still under way when it stopped did not."""
+    end, delay = int(seconds * S), delay_ms * 1_000_000
+    rows = [
+        executed(i, at, delay) if at + delay <= end else unfinished(i, at)
+        for i, at in enumerate(range(0, end, S // 100))
+    ]
+    return make_trace(
+        {"messages": rows},
+        complete=False,
+        measured_from_ns=S,
+        end_ns=end,
+        flow_end_ns=60 * S,
+        scenario={"drain_s": 5.0},
+    )
+
+
+@pytest.mark.parametrize("seconds", [3.0, 8.0, 20.0])
+def test_a_stopped_run_is_not_failed_by_what_was_under_way(seconds: float) -> None:
+    """Half a second each is what they all take; cut off, the last half second looks lost."""
+    limits = {"goodput_ratio_min": 0.99, "executed_share_min": 0.99, "delay_p99_ms_max": 600}
+    trace = stopped_at(seconds, 500)
+    verdict = judge(measure(trace), limits, trace)
+    assert verdict.status is Status.UNKNOWN
+    whole = dataclasses.replace(trace, complete=True)
+    assert judge(measure(whole), limits, whole).status is Status.FAIL
+    kept = [r for r in verdict.broken if r.name != "complete"]
+    assert kept and all("5 s to finish" in r.text for r in kept)
+
+
+def test_a_stopped_run_fails_by_what_had_the_time() -> None:
+    """A limit that old messages break stays broken."""
+    trace = stopped_at(20.0, 900)
+    verdict = judge(measure(trace), {"delay_p99_ms_max": 600}, trace)
+    assert verdict.status is Status.FAIL
+    assert judge(measure(trace), {"delay_p99_ms_max": 1000}, trace).status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize("seconds", [6.4, 14.3, 20.2])
+def test_a_healthy_venue_stopped_midway_is_unknown(seconds: float) -> None:
+    """`calm` holds all its limits; wherever it is stopped, it does not FAIL."""
+    calm = st.load("calm")
+    trace = st.simulate(calm, progress=lambda now_s, *_: now_s < seconds)
+    assert not trace.complete and trace.end_ns < 1.5 * seconds * S
+    assert judge(measure(trace), calm.limits.as_mapping(), trace).status is Status.UNKNOWN
 
 
 @pytest.mark.parametrize("flag", ["money_conserved", "safety"])
 def test_a_broken_promise_is_invalid(flag: str) -> None:
-    trace = make_trace(stats={flag: False}, complete=False)
+    trace = make_trace(stats={flag: False})
     verdict = judge(p99(50.0), {"delay_p99_ms_max": 10}, trace)
     assert (verdict.status, verdict.exit_code) == (Status.INVALID, 3)
     assert judge(p99(5.0), {}, make_trace(stats={flag: True})).status is Status.PASS

@@ -6,6 +6,7 @@ the layer, however good or bad its numbers; a limit broken is broken whatever el
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import math
 import re
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from surgetank.measure import Measure, Measures
+from surgetank.measure import Measure, Measures, measure
 from surgetank.measure.statistics import samples_needed
 from surgetank.trace import Trace
 from surgetank.validity import Check, checks
@@ -41,6 +42,9 @@ EXIT_CODES: Final[Mapping[Status, int]] = {
 
 NOT_LIMITS: Final = frozenset({"lag_max_ms"})
 """Keys of `limits` that define a measure and do not bound one."""
+
+#: What messages under way may take where the scenario does not say: the default of `drain_s`.
+_DRAIN_S: Final = 10.0
 
 _WORST: Final = (Status.INVALID, Status.FAIL, Status.UNKNOWN, Status.PASS)
 
@@ -105,6 +109,10 @@ def judge(measures: Measures, limits: Mapping[str, float | None], trace: Trace) 
     A limit of None is not set. A value beyond the limit FAILs, an infinite quantile included. The
     limit is UNKNOWN if nothing was measured, or if a quantile has fewer observations than
     `samples_needed`; unless even the near end of its interval is beyond the limit, which FAILs.
+
+    Of a run that was stopped, messages under way are no failure: a limit FAILs only if it is broken
+    by the messages that had the scenario's `drain_s` to finish, too, and surely so where there is
+    an interval.
     """
     reasons = [_from_check(check) for check in checks(trace)]
     if not trace.complete:
@@ -113,9 +121,38 @@ def judge(measures: Measures, limits: Mapping[str, float | None], trace: Trace) 
     for name, limit in limits.items():
         if limit is not None and name not in NOT_LIMITS:
             reasons.append(_judge_limit(name, float(limit), measures, live="live" in trace.stats))
+    if not trace.complete:
+        reasons = _with_time_to_finish(reasons, trace)
     found = {r.status for r in reasons}
     status = next((s for s in _WORST if s in found), Status.PASS)
     return Verdict(status, tuple(reasons))
+
+
+def _with_time_to_finish(reasons: list[Reason], trace: Trace) -> list[Reason]:
+    """What FAILs in a stopped run, judged anew on the messages that had the time to finish."""
+    if all(reason.status is not Status.FAIL for reason in reasons):
+        return reasons
+    drain_s = float(trace.scenario.get("drain_s", _DRAIN_S))
+    until_ns = min(trace.flow_end_ns, trace.end_ns - round(drain_s * 1e9))
+    old: Measures | None = None
+    if until_ns > trace.measured_from_ns:
+        old = measure(dataclasses.replace(trace, stats={**trace.stats, "flow_end_ns": until_ns}))
+    return [_of_the_old(r, old, drain_s) if r.status is Status.FAIL else r for r in reasons]
+
+
+def _of_the_old(reason: Reason, old: Measures | None, drain_s: float) -> Reason:
+    found = None if old is None else _resolve(reason.name, old)
+    if found is not None and reason.limit is not None:
+        m, least = found
+        sure = [m.value] if m.low is None or m.high is None else [m.value, m.low, m.high]
+        if all(x is not None and _beyond(x, reason.limit, least) for x in sure):
+            return reason
+    text = f"{reason.text}; not told by the messages that had {drain_s:g} s to finish"
+    return dataclasses.replace(reason, status=Status.UNKNOWN, text=text)
+
+
+def _beyond(value: float, limit: float, least: bool) -> bool:
+    return value < limit if least else value > limit
 
 
 def _from_check(check: Check) -> Reason:
@@ -137,10 +174,9 @@ def _judge_limit(name: str, limit: float, measures: Measures, *, live: bool) -> 
     if m.value is None or math.isnan(m.value):
         text = f"{m.name} could not be measured: {m.note or 'no data'}"
         return Reason(name, None, limit, Status.UNKNOWN, text)
-    sign = -1 if least else 1
-    broken = sign * (m.value - limit) > 0
+    broken = _beyond(m.value, limit, least)
     near_end = m.high if least else m.low
-    surely = broken and near_end is not None and sign * (near_end - limit) > 0
+    surely = broken and near_end is not None and _beyond(near_end, limit, least)
     text = f"{_said(m)} is {_relation(broken, least)} {limit:g}{_unit(m)}"
     if not broken and m.low is not None and m.high is not None and m.low <= limit < m.high:
         text += "; the limit lies inside the interval"
