@@ -107,8 +107,8 @@ def test_a_stopped_run_is_not_failed_by_what_was_under_way(seconds: float) -> No
     assert verdict.status is Status.UNKNOWN
     whole = dataclasses.replace(trace, complete=True)
     assert judge(measure(whole), limits, whole).status is Status.FAIL
-    kept = [r for r in verdict.broken if r.name != "complete"]
-    assert kept and all("5 s to finish" in r.text for r in kept)
+    (share,) = (r for r in verdict.reasons if r.name == "executed_share_min")
+    assert "5 s to finish" in share.text
 
 
 def test_a_stopped_run_fails_by_what_had_the_time() -> None:
@@ -122,9 +122,9 @@ def test_a_stopped_run_fails_by_what_had_the_time() -> None:
 @pytest.mark.parametrize("seconds", [6.4, 14.3, 20.2])
 def test_a_healthy_venue_stopped_midway_is_unknown(seconds: float) -> None:
     """`calm` holds all its limits; wherever it is stopped, it does not FAIL."""
-    calm = st.load("calm")
+    calm = st.load("calm").with_values({"duration_s": 400.0})
     trace = st.simulate(calm, progress=lambda now_s, *_: now_s < seconds)
-    assert not trace.complete and trace.end_ns < 1.5 * seconds * S
+    assert not trace.complete
     assert judge(measure(trace), calm.limits.as_mapping(), trace).status is Status.UNKNOWN
 
 
