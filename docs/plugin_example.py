@@ -1,6 +1,7 @@
 """A queue rule of one's own: a lottery among accounts, in which cancels need no luck.
 
-Run it from this directory: `surgetank run burst --set layer.queue.rule=plugin_example:Lottery`.
+Run it from this directory:
+`surgetank run burst --set layer.queue.rule=plugin_example:Lottery --allow-code`.
 """
 
 from __future__ import annotations

@@ -13,10 +13,27 @@ from typer.core import TyperGroup
 
 from surgetank.console import Terminal
 from surgetank.errors import SurgetankError
+from surgetank.plugins import allow_code, code_refused
 
-__all__ = ["SEED_MAX", "Left", "app", "err", "finite", "out", "overrides"]
+__all__ = ["SEED_MAX", "AllowCode", "Left", "app", "err", "finite", "out", "overrides"]
 
 SEED_MAX = 2**64 - 1
+
+
+def _allow_code(asked: bool) -> bool:
+    if asked:
+        allow_code()
+    return asked
+
+
+AllowCode = Annotated[
+    bool,
+    typer.Option(
+        "--allow-code",
+        callback=_allow_code,
+        help="Let the scenario bring classes of its own (module:Class): it runs their code.",
+    ),
+]
 
 
 def _tell_version(asked: bool) -> None:
@@ -30,7 +47,8 @@ class _Group(TyperGroup):
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         try:
-            return super().invoke(ctx)
+            with code_refused():
+                return super().invoke(ctx)
         except (KeyboardInterrupt, BrokenPipeError) as error:
             raise Left(error) from None
 

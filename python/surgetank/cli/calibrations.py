@@ -13,7 +13,7 @@ from rich.table import Table
 
 from surgetank.calibrate import Calibration, calibrate
 from surgetank.cli import aiming
-from surgetank.cli.app import app, err, finite
+from surgetank.cli.app import AllowCode, app, err, finite
 from surgetank.cli.app import out as out_
 from surgetank.errors import SurgetankError
 from surgetank.live import Options, Rig
@@ -46,6 +46,7 @@ def calibrate_command(
     scenario: Annotated[
         str | None, typer.Option(help="Whose flow, market and limits; else plain orders.")
     ] = None,
+    allow_code: AllowCode = False,
     out: Annotated[Path | None, typer.Option(help="The scenario file to write.")] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Then predict loads, run them, compare.")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from surgetank.cli.app import app, finite
+from surgetank.cli.app import AllowCode, app, finite
 from surgetank.cli.app import out as out_
 from surgetank.cli.leagues import (
     Asked,
@@ -71,6 +71,7 @@ def compare_command(
     precision: OwnPrecision = None,
     runs_max: RunsMax = None,
     values: Values = None,
+    allow_code: AllowCode = False,
     workers: Workers = None,
     dask: Dask = None,
     out: Out = None,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from surgetank.cli.app import app, err, finite, overrides
+from surgetank.cli.app import AllowCode, app, err, finite, overrides
 from surgetank.cli.app import out as out_
 from surgetank.cli.placing import (
     Budget,
@@ -69,6 +69,7 @@ def frontier_command(
     runs_max: Annotated[int, typer.Option(min=16, help="Runs of one point at most.")] = 160,
     seed: Seed = 1,
     values: Values = None,
+    allow_code: AllowCode = False,
     workers: Workers = None,
     dask: Dask = None,
     out: Out = None,

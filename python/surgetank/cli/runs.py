@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from surgetank.cli import aiming
-from surgetank.cli.app import SEED_MAX, app, err, finite, overrides
+from surgetank.cli.app import SEED_MAX, AllowCode, app, err, finite, overrides
 from surgetank.cli.app import out as out_
 from surgetank.cli.playing import Live, stop_on_interrupt
 from surgetank.console import Watch, show_result
@@ -75,6 +75,7 @@ def run_command(
     speed: aiming.Speed = 1.0,
     tape_start: aiming.TapeStart = 0.0,
     tape_seconds: aiming.TapeSeconds = None,
+    allow_code: AllowCode = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the run.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier run there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
@@ -106,7 +107,8 @@ def run_command(
         recording = read_tape(tape, speed=speed, start_s=tape_start, seconds=tape_seconds)
         chosen = with_tape(chosen, recording)
     used = chosen.seed if seed is None else seed
-    folder = out or Path("runs") / f"{chosen.name}-{used}-{chosen.hash[:8]}"
+    named = f"{chosen.name}-{used}-{chosen.hash[:8]}"
+    folder = out or Path("runs") / named
     claim(folder, force=force)
     hidden = quiet or as_json
     if target is None:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from surgetank.cli import aiming
-from surgetank.cli.app import app, err, finite
+from surgetank.cli.app import AllowCode, app, err, finite
 from surgetank.cli.app import out as out_
 from surgetank.cli.placing import (
     Budget,
@@ -97,6 +97,7 @@ def search_command(
     runs_max: RunsMax = 200,
     seed: Seed = 1,
     values: Values = None,
+    allow_code: AllowCode = False,
     workers: Workers = None,
     dask: Dask = None,
     remedies: Annotated[bool, typer.Option(help="Try what would mend it.")] = True,

@@ -30,15 +30,16 @@ class Member:
         path = folder / f"{name}.json"
         job.write(path)
         self._log = folder / f"{name}.log"
-        here = os.pathsep.join(entry for entry in ("", *sys.path) if entry or entry == "")
+        # As our own path, and without the current directory in front of it (-P).
+        known = os.pathsep.join(entry for entry in sys.path if entry)
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "surgetank.live.worker", str(folder), str(path)],
+                [sys.executable, "-P", "-m", "surgetank.live.worker", str(folder), str(path)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
-                env={**os.environ, "PYTHONPATH": here, "OMP_NUM_THREADS": "1"},
+                env={**os.environ, "PYTHONPATH": known, "OMP_NUM_THREADS": "1"},
             )
         self._rest = b""
 

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from surgetank.errors import SurgetankError
 from surgetank.live.server import Server
 from surgetank.live.target import Target, Where
+from surgetank.plugins import import_of_user
 
 __all__ = ["SCHEMES", "check_options", "parse", "server_class", "target_class"]
 
@@ -146,10 +145,10 @@ def server_class(where: Where) -> type[Server] | None:
 def _load(path: str, kind: type[_T]) -> type[_T]:
     module, _, name = path.partition(":")
     ours = module.startswith("surgetank.")
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
     try:
-        found = getattr(importlib.import_module(module), name)
+        # A `redis.py` that lies in the current directory is not the client.
+        load = importlib.import_module if ours else import_of_user
+        found = getattr(load(module), name)
     except ImportError as error:
         mend = "Install it: pip install 'surgetank[live]' brings all clients"
         if not ours:
@@ -162,8 +161,6 @@ def _load(path: str, kind: type[_T]) -> type[_T]:
             raise
         told = f"fails when it is imported ({type(error).__name__}: {error})"
         raise SurgetankError(told, place=path, mend="Mend the module") from None
-    finally:
-        sys.path.remove(here)
     if not (isinstance(found, type) and issubclass(found, kind)):
         raise SurgetankError(f"is not a {kind.__name__}", place=path, mend="Inherit from it")
     return found

@@ -62,7 +62,7 @@ class Proxy:
             SurgetankError: the process did not come up, or a port is taken.
         """
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "surgetank.live.proxy"],
+            [sys.executable, "-P", "-m", "surgetank.live.proxy"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,

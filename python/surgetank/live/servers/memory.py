@@ -117,7 +117,7 @@ class MemoryServer(Server):
     def __init__(self, folder: Path, where: Where) -> None:
         super().__init__(folder, where)
         self._port = free_port()
-        argv = [sys.executable, "-m", "surgetank.live.servers.memory", str(self._port)]
+        argv = [sys.executable, "-P", "-m", "surgetank.live.servers.memory", str(self._port)]
         argv.append(json.dumps(_options(where)))
         self.processes = [Process(argv, folder, "memory.log")]
 
