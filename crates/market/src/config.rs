@@ -1,7 +1,9 @@
 //! What a venue sets: margin, fees, mark and liquidation rules, all in integers.
 
+use surgetank_layer::message::Side;
 use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
 
+use crate::book::reaches;
 use crate::mark::Mark;
 
 /// One million: shares are in parts per million.
@@ -22,6 +24,58 @@ pub enum MarginMode {
     Cross,
     /// One collateral behind all positions and options, required by a grid of scenarios.
     Portfolio,
+}
+
+/// What keeps orders near the mark price; distances are shares of it, `None` = no limit.
+///
+/// Source: Paradex docs, "Price bands" (aggressive orders only, market orders take up to the band);
+/// Binance USD-M `exchangeInfo` (`marketTakeBound`, `PERCENT_PRICE` on both sides).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Protection {
+    /// A market order takes nothing worse than the mark by more than this.
+    pub slippage_ppm: Option<u32>,
+    /// A limit order that would buy above the mark, or sell below it, by more than this is refused;
+    /// a market order takes nothing beyond it either.
+    pub band_ppm: Option<u32>,
+    /// A limit order that would buy below the mark, or sell above it, by more than this is refused.
+    pub far_ppm: Option<u32>,
+    /// With an oracle price older than this, only orders that reduce a position are admitted.
+    pub reduce_only_after_ns: Option<Ns>,
+}
+
+impl Protection {
+    /// The worst price that a market order of this side takes at this mark; `None`: any.
+    pub fn worst(&self, mark: Price, side: Side) -> Option<Price> {
+        let ppm = match (self.slippage_ppm, self.band_ppm) {
+            (Some(slippage), Some(band)) => slippage.min(band),
+            (one, other) => one.or(other)?,
+        };
+        Some(worse(mark, side, Money::from(ppm)))
+    }
+
+    /// Whether a limit order of this side and price is near enough to this mark.
+    pub fn admits(&self, mark: Price, side: Side, price: Price) -> bool {
+        let taking = self.band_ppm.is_none_or(|ppm| {
+            let limit = worse(mark, side, Money::from(ppm));
+            reaches(side, limit, price)
+        });
+        let resting = self.far_ppm.is_none_or(|ppm| {
+            let limit = worse(mark, side.opposite(), Money::from(ppm));
+            reaches(side.opposite(), limit, price)
+        });
+        taking && resting
+    }
+}
+
+/// The mark price made worse by a share for whoever trades on this side, rounded towards the mark;
+/// at least one tick.
+pub(crate) fn worse(mark: Price, side: Side, ppm: Money) -> Price {
+    let (mark, whole) = (Money::from(mark), Money::from(PPM));
+    let price = match side {
+        Side::Sell => (mark * (whole - ppm) + whole - 1).div_euclid(whole),
+        Side::Buy => mark * (whole + ppm) / whole,
+    };
+    price.clamp(1, Money::from(PRICE_MAX)) as Price
 }
 
 /// Against whom a liquidation closes a position.
@@ -104,6 +158,8 @@ pub struct SymbolConfig {
     pub liquidation_share_ppm: u32,
     /// A liquidation takes no price worse than the mark price by more than this share.
     pub worst_price_ppm: Option<u32>,
+    /// What keeps orders near the mark.
+    pub protection: Protection,
     /// How positions are marked.
     pub mark: Mark,
     /// Against whom liquidations close.
@@ -127,6 +183,7 @@ impl Default for SymbolConfig {
             maker_fee_ppm: 0,
             liquidation_share_ppm: PPM,
             worst_price_ppm: None,
+            protection: Protection::default(),
             mark: Mark::Oracle,
             close_out: CloseOut::Book,
             fillable: None,

@@ -22,7 +22,7 @@ pub enum Reject {
     IncorrectQuantity = 13,
     /// 15: the account never made a deposit.
     UnknownAccount = 15,
-    /// 16: a price outside 1..=[`crate::PRICE_MAX`].
+    /// 16: a price outside 1..=[`crate::PRICE_MAX`], or outside the market's bands.
     PriceOutOfBand = 16,
     /// 100: equity does not cover the initial margin of position and orders.
     InsufficientMargin = 100,
@@ -32,6 +32,8 @@ pub enum Reject {
     ReduceOnlyWouldIncrease = 102,
     /// 103: an oracle price observed earlier than the one in force.
     StalePrice = 103,
+    /// 104: the oracle price is too old for orders that do not reduce a position.
+    OnlyReducing = 104,
 }
 
 /// Why the rest of an accepted order left the market without a fill.
@@ -197,6 +199,8 @@ pub enum Fact {
         deleveraged_qty: Qty,
         /// Quantity that the vault took over at the mark price.
         taken_over_qty: Qty,
+        /// Signed position before.
+        held: Qty,
         /// The price on which the keeper decided.
         trigger_price: Price,
         /// Mark price at execution.

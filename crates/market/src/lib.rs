@@ -37,7 +37,7 @@ use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
 use crate::book::{Book, Resting};
 pub use crate::config::{
     Backstop, CloseOut, Config, Fillable, MONEY_MAX, MarginMode, PPM, PRICE_MAX, Partial, PerBlock,
-    QTY_MAX, SymbolConfig,
+    Protection, QTY_MAX, SymbolConfig,
 };
 pub use crate::facts::{Bearer, CancelReason, Deferral, Fact, Reject};
 use crate::liquidation::Limits;
@@ -60,6 +60,8 @@ pub struct Market {
     last: Vec<Option<Price>>,
     insurance: Money,
     fees: Money,
+    /// Trading fees by account.
+    paid: Vec<Money>,
     /// Debt that nobody could be made to pay.
     deficit: Money,
     bad_debt: Money,
@@ -121,6 +123,7 @@ impl Market {
             last: vec![None; config.symbols.len()],
             insurance: config.insurance,
             fees: 0,
+            paid: Vec::new(),
             deficit: 0,
             bad_debt: 0,
             deposits: 0,
@@ -205,9 +208,9 @@ impl Market {
     pub fn execute(&mut self, now: Ns, message: &Message, facts: &mut Vec<Fact>) {
         let account = message.account;
         match &message.body {
-            Body::NewOrderSingle(order) => self.new_order(account, order, facts),
+            Body::NewOrderSingle(order) => self.new_order(now, account, order, facts),
             Body::OrderCancelRequest(cancel) => self.cancel(account, cancel, facts),
-            Body::OrderCancelReplaceRequest(replace) => self.replace(account, replace, facts),
+            Body::OrderCancelReplaceRequest(replace) => self.replace(now, account, replace, facts),
             Body::PriceUpdate(update) => self.price_update(now, account, update, facts),
             Body::LiquidationOrder(order) if self.ledger.is_portfolio(order.target) => {
                 self.auction(now, account, order, facts);
@@ -417,6 +420,11 @@ impl Market {
     /// Trading fees taken so far.
     pub fn fees(&self) -> Money {
         self.fees
+    }
+
+    /// Trading fees that an account has paid so far.
+    pub fn fees_paid(&self, account: AccountId) -> Money {
+        self.paid.get(account as usize).copied().unwrap_or(0)
     }
 
     /// Debt so far that neither insurance fund nor winners bore.

@@ -4,7 +4,9 @@
 //! its limit is reached; the rest rests (good till cancelled) or is cancelled (market,
 //! immediate-or-cancel). Post-only: refused if it would match at once. Reduce-only: cut on entry to
 //! the position it can reduce, and again whenever it is about to trade; refused or cancelled when
-//! there is nothing to reduce. Self-trade: the resting order is cancelled and the incoming one goes
+//! there is nothing to reduce. Bands: a limit order too far from the mark is refused, a market order
+//! takes nothing beyond its slippage limit, and with too old an oracle price only orders that reduce
+//! are admitted ([`Protection`](crate::Protection)). Self-trade: the resting order is cancelled and the incoming one goes
 //! on. Replace: `order_qty` is the quantity to be open from now on; the place is kept only if the
 //! price is the same and the quantity not larger; otherwise the order enters anew, and may match.
 //! A refused replace leaves the original as it was. Flags and time in force carry over.
@@ -12,12 +14,14 @@
 //! Source: FIX 4.4 (D, F, G); self-trade as Binance's EXPIRE_MAKER.
 //!
 //! Departures: in FIX, OrderQty (38) of a replace includes what was already filled; here it does
-//! not, so that a maker states the size it wants to show (as in Hyperliquid's modify).
+//! not, so that a maker states the size it wants to show (as in Hyperliquid's modify). Slippage limits
+//! hold against the mark at execution; on dYdX and Hyperliquid the client states its worst price, by
+//! what it saw when it sent.
 
 use surgetank_layer::message::{
     NewOrderSingle, OrdType, OrderCancelReplaceRequest, OrderCancelRequest, Side, TimeInForce,
 };
-use surgetank_layer::units::{AccountId, Money, Price, Qty};
+use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
 
 use crate::Market;
 use crate::book::{Resting, reaches};
@@ -40,19 +44,20 @@ pub(crate) struct Taker {
 impl Market {
     pub(crate) fn new_order(
         &mut self,
+        now: Ns,
         account: AccountId,
         o: &NewOrderSingle,
         facts: &mut Vec<Fact>,
     ) {
         let (symbol, cl_ord_id) = (o.symbol, o.cl_ord_id);
-        let qty = match self.check_new(account, o) {
+        let qty = match self.check_new(now, account, o) {
             Ok(qty) => qty,
             Err(reason) => {
                 return facts.push(Fact::Rejected { account, cl_ord_id, symbol, reason });
             }
         };
         facts.push(Fact::Accepted { account, cl_ord_id, symbol, side: o.side, leaves: qty });
-        let limit = (o.ord_type == OrdType::Limit).then_some(o.price);
+        let limit = self.limit_of(o);
         let order = Resting {
             account,
             cl_ord_id,
@@ -62,7 +67,7 @@ impl Market {
             post_only: o.post_only,
             reduce_only: o.reduce_only,
         };
-        let rests = limit.is_some() && o.time_in_force == TimeInForce::GoodTillCancel;
+        let rests = o.ord_type == OrdType::Limit && o.time_in_force == TimeInForce::GoodTillCancel;
         self.enter(symbol, order, limit, rests, facts);
     }
 
@@ -87,12 +92,13 @@ impl Market {
 
     pub(crate) fn replace(
         &mut self,
+        now: Ns,
         account: AccountId,
         r: &OrderCancelReplaceRequest,
         facts: &mut Vec<Fact>,
     ) {
         let (symbol, cl_ord_id) = (r.symbol, r.cl_ord_id);
-        let (old, new) = match self.check_replace(account, r) {
+        let (old, new) = match self.check_replace(now, account, r) {
             Ok(orders) => orders,
             Err(reason) => {
                 return facts.push(Fact::Rejected { account, cl_ord_id, symbol, reason });
@@ -119,7 +125,23 @@ impl Market {
         }
     }
 
-    pub(crate) fn check_new(&self, account: AccountId, o: &NewOrderSingle) -> Result<Qty, Reject> {
+    /// The worst price that an order takes; `None`: any.
+    pub(crate) fn limit_of(&self, o: &NewOrderSingle) -> Option<Price> {
+        match o.ord_type {
+            OrdType::Limit => Some(o.price),
+            OrdType::Market => {
+                let s = usize::from(o.symbol);
+                self.config.symbols[s].protection.worst(self.ledger.mark(s), o.side)
+            }
+        }
+    }
+
+    pub(crate) fn check_new(
+        &self,
+        now: Ns,
+        account: AccountId,
+        o: &NewOrderSingle,
+    ) -> Result<Qty, Reject> {
         let symbol = usize::from(o.symbol);
         let book = self.books.get(symbol).ok_or(Reject::UnknownSymbol)?;
         if !self.ledger.knows(account) {
@@ -133,10 +155,13 @@ impl Market {
         if book.get(account, o.cl_ord_id).is_some() {
             return Err(Reject::DuplicateOrder);
         }
+        if !is_market {
+            self.check_band(symbol, o.side, o.price)?;
+        }
         if o.post_only && book.crosses(o.side, o.price) {
             return Err(Reject::PostOnlyWouldTake);
         }
-        let limit = (!is_market).then_some(o.price);
+        let limit = self.limit_of(o);
         let mut qty = o.order_qty;
         if o.reduce_only {
             qty = qty.min(self.ledger.position(account, symbol).reducible(o.side));
@@ -145,6 +170,7 @@ impl Market {
             }
             return self.ledger.room(account, symbol, o.side, qty).map(|()| qty);
         }
+        self.check_reducing(now, account, symbol, (o.side, qty), 0)?;
         let loss = self.loss_at_once(symbol, o.side, qty, limit);
         self.ledger.admit(account, symbol, (o.side, qty), 0, loss)?;
         Ok(qty)
@@ -152,6 +178,7 @@ impl Market {
 
     pub(crate) fn check_replace(
         &self,
+        now: Ns,
         account: AccountId,
         r: &OrderCancelReplaceRequest,
     ) -> Result<(Resting, Resting), Reject> {
@@ -162,6 +189,7 @@ impl Market {
         if r.cl_ord_id != r.orig_cl_ord_id && book.get(account, r.cl_ord_id).is_some() {
             return Err(Reject::DuplicateOrder);
         }
+        self.check_band(symbol, old.side, r.price)?;
         if old.post_only && book.crosses(old.side, r.price) {
             return Err(Reject::PostOnlyWouldTake);
         }
@@ -175,10 +203,43 @@ impl Market {
             return Ok((old, new));
         }
         if new.price != old.price || new.qty > old.qty {
+            self.check_reducing(now, account, symbol, (new.side, new.qty), old.qty)?;
             let loss = self.loss_at_once(symbol, new.side, new.qty, Some(new.price));
             self.ledger.admit(account, symbol, (new.side, new.qty), old.qty, loss)?;
         }
         Ok((old, new))
+    }
+
+    fn check_band(&self, symbol: usize, side: Side, price: Price) -> Result<(), Reject> {
+        let near =
+            self.config.symbols[symbol].protection.admits(self.ledger.mark(symbol), side, price);
+        if near { Ok(()) } else { Err(Reject::PriceOutOfBand) }
+    }
+
+    /// With too old an oracle price, whether the order with all others of its side only reduces;
+    /// `free` is what a replaced order gives back.
+    fn check_reducing(
+        &self,
+        now: Ns,
+        account: AccountId,
+        symbol: usize,
+        (side, qty): (Side, Qty),
+        free: Qty,
+    ) -> Result<(), Reject> {
+        let Some(after) = self.config.symbols[symbol].protection.reduce_only_after_ns else {
+            return Ok(());
+        };
+        let (_, observed) = self.mark_prices[symbol].oracle();
+        if now.saturating_sub(observed) <= after {
+            return Ok(());
+        }
+        let position = self.ledger.position(account, symbol);
+        let open = match side {
+            Side::Buy => position.open_buy,
+            Side::Sell => position.open_sell,
+        };
+        let reduces = open + qty - free <= position.reducible(side);
+        if reduces { Ok(()) } else { Err(Reject::OnlyReducing) }
     }
 
     /// What the part of an order that matches at once loses against the mark price, with its fee.
@@ -317,6 +378,11 @@ impl Market {
     fn charge(&mut self, account: AccountId, symbol: usize, fee: Money) {
         self.ledger.pay(account, symbol, fee);
         self.fees += fee;
+        let index = account as usize;
+        if index >= self.paid.len() {
+            self.paid.resize(index + 1, 0);
+        }
+        self.paid[index] += fee;
     }
 
     /// Cancels a resting order on the market's own account.

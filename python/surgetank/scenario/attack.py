@@ -15,11 +15,17 @@ class Lasting(Section):
 
     at_s: NonNegative = Field(0.0, description="begin, seconds")
     duration_s: Positive = Field(1e9, description="length, seconds")
+    capital_usd: NonNegative = Field(
+        1_000_000.0,
+        le=1e12,
+        description="what the attacker's accounts have at the start, together, USD",
+    )
 
     def core(self) -> dict[str, Any]:
         """As the core reads it."""
         data = self.model_dump(mode="json", by_alias=True)
-        return {"at_s": data.pop("at_s"), "duration_s": data.pop("duration_s"), "what": data}
+        own = {key: data.pop(key) for key in ("at_s", "duration_s", "capital_usd")}
+        return own | {"what": data}
 
 
 class Nothing(Lasting):

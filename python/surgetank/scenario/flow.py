@@ -142,7 +142,7 @@ class Retry(Section):
 
 
 class Makers(Section):
-    """Market makers: a ladder around the outside price."""
+    """Market makers: a ladder around the outside price, with inventory and capital of their own."""
 
     count: Count = Field(0, description="how many")
     levels: Whole = Field(5, ge=1, le=100, description="price levels per side")
@@ -153,6 +153,32 @@ class Makers(Section):
     reaction_ms: NonNegative = Field(20.0, description="time from price to decision, ms")
     fear: NonNegative = Field(
         0.0, description="share of size withdrawn per 1 % of outside move in the last second"
+    )
+    post_only: bool = Field(True, description="whether they never take")
+    requote: Literal["cancel-new", "replace"] = Field(
+        "cancel-new",
+        description="how they move a quote: cancel and a new order, or one cancel-replace",
+    )
+    capital_usd: Positive = Field(1_000_000.0, description="what each has at the start, USD")
+    loss_max: Number = Field(
+        0.5, gt=0, le=1, description="share of its capital after whose loss a maker stops for good"
+    )
+    inventory_usd: Positive = Field(
+        500_000.0, description="position beyond which a maker quotes only what reduces it, USD"
+    )
+    skew_bp: NonNegative = Field(
+        2.0, description="shift of both sides against a full inventory, in proportion to it, bp"
+    )
+    widen: NonNegative = Field(
+        0.5, description="added to the half spread, per bp of outside move in the last second"
+    )
+    pull_pct: NonNegative = Field(
+        1.0, description="pull all quotes on such a move in the last second, %; 0 = never"
+    )
+    stale_ms: NonNegative = Field(
+        5_000.0,
+        description="pull all quotes when the venue has left them without an answer so long, ms; "
+        "0 = never",
     )
 
 

@@ -113,6 +113,34 @@ class Backstop(Section):
     )
 
 
+class Protection(Section):
+    """What keeps trades near the mark price, where the order executes; 0 limits nothing."""
+
+    slippage_bp: Number = Field(
+        500.0,
+        ge=0,
+        le=10_000,
+        description="a market order takes no price further from the mark than this, bp",
+    )
+    band_bp: Number = Field(
+        0.0,
+        ge=0,
+        le=10_000,
+        description="limit orders that would buy higher above or sell deeper below the mark are "
+        "refused, bp; market orders take nothing beyond it",
+    )
+    far_bp: Number = Field(
+        0.0,
+        ge=0,
+        le=10_000,
+        description="limit orders that would buy deeper below or sell higher above the mark are "
+        "refused, bp",
+    )
+    reduce_only_after_ms: NonNegative = Field(
+        0.0, description="with an older oracle price only orders that reduce are admitted, ms"
+    )
+
+
 class Margin(Section):
     """Margin and liquidation."""
 
@@ -121,6 +149,7 @@ class Margin(Section):
     maintenance: Number = Field(0.03, gt=0, lt=1, description="maintenance margin over notional")
     liquidation_fee_bp: NonNegative = Field(0.0, description="fee to the insurance fund, bp")
     taker_fee_bp: NonNegative = Field(0.0, description="taker fee, bp")
+    maker_fee_bp: NonNegative = Field(0.0, description="maker fee, bp")
     liquidation_share: Number = Field(
         1.0, gt=0, le=1, description="share of a position that one liquidation order closes"
     )
@@ -264,6 +293,9 @@ class Market(Section):
         "oracle", description="how positions are marked: last oracle price, or Hyperliquid's median"
     )
     margin: Margin = Field(default_factory=Margin, description="margin and liquidation")
+    protection: Protection = Field(
+        default_factory=Protection, description="what keeps trades near the mark"
+    )
     positions: Positions = Field(default_factory=Positions, description="who holds what at first")
     options: Options | None = Field(None, description="options on it; without it there are none")
 

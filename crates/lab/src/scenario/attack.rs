@@ -12,6 +12,8 @@ pub struct Attack {
     pub at_s: f64,
     /// Length.
     pub duration_s: f64,
+    /// What the attacker's accounts have at the start, together.
+    pub capital_usd: f64,
     /// How.
     pub what: AttackKind,
 }

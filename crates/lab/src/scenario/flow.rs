@@ -165,6 +165,34 @@ pub struct Makers {
     pub reaction_ms: f64,
     /// Share of size withdrawn per 1 % of outside price move over the last second (0 = never).
     pub fear: f64,
+    /// Never take.
+    pub post_only: bool,
+    /// How they move a quote.
+    pub requote: Requote,
+    /// What each has at the start.
+    pub capital_usd: f64,
+    /// Share of its capital after whose loss a maker stops for good.
+    pub loss_max: f64,
+    /// Position beyond which a maker quotes only what reduces it.
+    pub inventory_usd: f64,
+    /// Shift of both sides against a full inventory, in proportion to it.
+    pub skew_bp: f64,
+    /// Added to the half spread, per basis point of outside move in the last second.
+    pub widen: f64,
+    /// Pull all quotes on such a move in the last second (0 = never).
+    pub pull_pct: f64,
+    /// Pull all quotes when the venue has left them without an answer so long (0 = never).
+    pub stale_ms: f64,
+}
+
+/// How makers move a quote.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Requote {
+    /// A cancel and a new order.
+    CancelNew,
+    /// One cancel-replace.
+    Replace,
 }
 
 /// Oracles.

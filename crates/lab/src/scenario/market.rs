@@ -16,6 +16,8 @@ pub struct Market {
     pub mark: Mark,
     /// Margin rules.
     pub margin: Margin,
+    /// What keeps trades near the mark.
+    pub protection: Protection,
     /// Positions at the start.
     pub positions: Positions,
     /// Options on it, and who holds them.
@@ -103,6 +105,8 @@ pub struct Margin {
     pub liquidation_fee_bp: f64,
     /// Taker fee.
     pub taker_fee_bp: f64,
+    /// Maker fee.
+    pub maker_fee_bp: f64,
     /// Share of the position that one liquidation order closes.
     pub liquidation_share: f64,
     /// Insurance fund at the start.
@@ -121,6 +125,20 @@ pub struct Margin {
     pub backstop: Option<Backstop>,
     /// A liquidation is late when it executes later than this after the outside price crossed the account's threshold.
     pub late_after_ms: f64,
+}
+
+/// What keeps trades near the mark price; 0 = no limit.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Protection {
+    /// A market order takes no price further from the mark.
+    pub slippage_bp: f64,
+    /// Limit orders that would buy higher above, or sell deeper below, are refused.
+    pub band_bp: f64,
+    /// Limit orders that would buy deeper below, or sell higher above, are refused.
+    pub far_bp: f64,
+    /// With an older oracle price only orders that reduce are admitted.
+    pub reduce_only_after_ms: f64,
 }
 
 /// What a block may liquidate (dYdX v4).

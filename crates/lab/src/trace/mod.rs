@@ -151,6 +151,11 @@ pub struct Record {
 }
 
 impl Record {
+    /// What its sender paid for it, in millionths of a USD: nothing unless it was executed.
+    pub fn paid_micros(&self) -> u32 {
+        if self.outcome == Outcome::Executed { self.owed_micros } else { 0 }
+    }
+
     /// A message that is about to be sent.
     pub fn new(
         message: Message,

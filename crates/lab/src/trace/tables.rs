@@ -1,6 +1,6 @@
 //! A finished (or interrupted) world, told as tables.
 
-use super::{Column, DecisionRow, GaugeRow, MarketRow, Outcome, Record, Table};
+use super::{Column, DecisionRow, GaugeRow, MarketRow, Record, Table};
 use crate::scenario::FaultKind;
 use crate::world::World;
 
@@ -43,7 +43,7 @@ fn messages(world: &World) -> Table {
         ("height", Column::OptionU32(records.iter().map(height).collect())),
         ("position", Column::OptionU32(records.iter().map(|r| r.position).collect())),
         ("fee_micros", u32s(records, |r| r.fee_micros)),
-        ("paid_micros", u32s(records, paid)),
+        ("paid_micros", u32s(records, Record::paid_micros)),
         ("created_ns", Column::U64(records.iter().map(|r| r.message.sent_ns).collect())),
         ("gateway_ns", stamps(records, |r| r.gateway_ns)),
         ("admitted_ns", stamps(records, |r| r.admitted_ns)),
@@ -54,10 +54,6 @@ fn messages(world: &World) -> Table {
         ("confirmed_ns", stamps(records, |r| r.confirmed_ns)),
     ];
     Table { name: "messages", columns }
-}
-
-fn paid(record: &Record) -> u32 {
-    if record.outcome == Outcome::Executed { record.owed_micros } else { 0 }
 }
 
 fn receipts(world: &World) -> Table {

@@ -18,6 +18,8 @@ use surgetank_market::auction::{Call, Rationing};
 use surgetank_market::book::Book;
 use surgetank_market::{Deferral, Fact, Market};
 
+use super::actors::Accounts;
+use super::ledger::Ledger;
 use super::pressure::Pressure;
 use crate::price::OutsidePrice;
 use crate::scenario::{Feed, ms};
@@ -49,18 +51,18 @@ pub struct Exchange {
     pub(super) cuts: Vec<bool>,
     /// The block in which an account's last liquidation was cut off; 0 = none since it was sent.
     cut: Vec<u32>,
-    /// Accounts with a position at the start: 0..watched are judged.
-    pub(super) watched: AccountId,
-    /// Side on which each was opened: liquidations and deleveraging only ever reduce.
-    signs: Vec<i64>,
-    /// When each became due; `NEVER` = is not.
+    /// Whose accounts are whose.
+    pub(super) accounts: Accounts,
+    /// Accounts that are watched and may be liquidated, rising.
+    watched: Vec<AccountId>,
+    /// When each account became due; `NEVER` = is not.
     pub(super) due: Vec<Ns>,
     /// Prices, both ends included, at which the same accounts are due as now; `None` = unknown.
     unmoved: Option<(Price, Price)>,
     /// Due portfolios that are worth less than nothing at the outside price.
     pub(super) underwater: BTreeSet<AccountId>,
-    /// Portfolios begin here among the judged.
-    pub(super) portfolios_from: AccountId,
+    /// Where money went.
+    pub(super) ledger: Ledger,
     pub(super) insurance: Money,
     pub(super) money: Money,
     pub(super) conserved: bool,
@@ -76,17 +78,16 @@ pub(super) struct Opening {
     pub outside: OutsidePrice,
     pub draws: Stream,
     pub ticks: Price,
-    pub watched: AccountId,
-    pub portfolios_from: AccountId,
+    pub accounts: Accounts,
     pub calls: bool,
 }
 
 impl Exchange {
     pub(super) fn new(opening: Opening, config: &crate::scenario::Market) -> Exchange {
         let (insurance, money) = (opening.market.insurance(), opening.market.total_money());
-        let signs = (0..opening.watched).map(|a| opening.market.position(a, 0).signum()).collect();
+        let every = opening.accounts.end() as usize;
         Exchange {
-            signs,
+            ledger: Ledger::new(&opening.market, opening.ticks, &opening.accounts),
             market: opening.market,
             outside: opening.outside,
             touched: (0, 0),
@@ -102,12 +103,12 @@ impl Exchange {
             height: 0,
             marks: vec![opening.ticks],
             cuts: vec![false],
-            cut: vec![0; opening.watched as usize],
-            watched: opening.watched,
-            due: vec![NEVER; opening.watched as usize],
+            cut: vec![0; every],
+            watched: opening.accounts.watched().collect(),
+            accounts: opening.accounts,
+            due: vec![NEVER; every],
             unmoved: None,
             underwater: BTreeSet::new(),
-            portfolios_from: opening.portfolios_from,
             insurance,
             money,
             conserved: true,
@@ -136,7 +137,7 @@ impl Exchange {
     /// What watched accounts are worth less than nothing at the outside price.
     pub fn uncovered_usd(&self) -> f64 {
         let short = |account| (-self.market.worth(account, self.ticks)).max(0);
-        let sum: Money = (0..self.watched).map(short).sum();
+        let sum: Money = self.watched.iter().copied().map(short).sum();
         sum as f64 * self.quantum_usd()
     }
 
@@ -195,14 +196,15 @@ impl Exchange {
 
     /// Accounts that are due at the outside price of the last step.
     pub fn due_accounts(&self) -> impl Iterator<Item = AccountId> + '_ {
-        (0..self.watched).filter(|&account| self.due[account as usize] != NEVER)
+        let due = |account: &AccountId| self.due[*account as usize] != NEVER;
+        self.watched.iter().copied().filter(due)
     }
 
     /// Judged accounts below maintenance margin at this mark.
     pub fn below_maintenance(&self, mark: Price) -> Vec<AccountId> {
         let mut below = Vec::new();
         self.market.below_maintenance(0, mark, &mut below);
-        below.retain(|&account| account < self.watched);
+        below.retain(|account| self.watched.binary_search(account).is_ok());
         below
     }
 
@@ -225,7 +227,8 @@ impl Exchange {
         }
         self.unmoved = self.unmoved_around(ticks);
         let mut below = self.below_maintenance(ticks).into_iter().peekable();
-        for account in 0..self.watched {
+        for at in 0..self.watched.len() {
+            let account = self.watched[at];
             let due = below.next_if_eq(&account).is_some();
             let was = self.due[account as usize] != NEVER;
             if due == was {
@@ -246,7 +249,7 @@ impl Exchange {
             return None;
         }
         let (mut low, mut high) = (Price::MIN, Price::MAX);
-        for account in 0..self.watched {
+        for &account in &self.watched {
             let Some(price) = self.market.liquidation_price(account, 0) else { continue };
             // A long is due at its price and below, a short at its price and above.
             match (self.market.position(account, 0) > 0, ticks.cmp(&price)) {
@@ -304,6 +307,7 @@ impl Exchange {
         if !moves_nobody {
             self.unmoved = None;
         }
+        self.ledger.note(&fact, self.ticks);
         let row = |kind| MarketRow { message, ..MarketRow::new(now, kind) };
         match fact {
             Fact::OraclePrice { price, observed_ns, .. } => {
@@ -397,6 +401,7 @@ impl Exchange {
             book_notional,
             deleveraged_qty,
             taken_over_qty,
+            held,
             mark_price,
             fee,
             remaining,
@@ -413,14 +418,15 @@ impl Exchange {
             account,
             other: keeper,
             price: average,
-            qty: -self.signs.get(account as usize).copied().unwrap_or(1)
-                * (book_qty + deleveraged_qty + taken_over_qty),
+            qty: -held.signum() * (book_qty + deleveraged_qty + taken_over_qty),
             amount: clamp(fee),
             ref_ns,
             ..MarketRow::new(now, MarketKind::Liquidated)
         });
-        if remaining == 0 && account < self.watched {
-            self.due[account as usize] = NEVER;
+        if remaining == 0
+            && let Some(due) = self.due.get_mut(account as usize)
+        {
+            *due = NEVER;
         }
     }
 }

@@ -24,6 +24,7 @@ mod clients;
 mod exchange;
 mod incidents;
 mod lane;
+mod ledger;
 mod links;
 mod portfolios;
 mod pressure;

@@ -129,7 +129,7 @@ fn delta(market: &Market, symbol: u16, spot: Price) -> f64 {
 impl Exchange {
     /// Which portfolios that are due could not pay if they were closed outside, at this price?
     pub(super) fn sound_portfolios(&mut self, now: Ns) {
-        for account in self.portfolios_from..self.watched {
+        for account in self.accounts.leveraged..self.accounts.judged() {
             let due = self.due[account as usize] != NEVER;
             if !due && !self.underwater.contains(&account) {
                 continue;
@@ -167,7 +167,7 @@ impl Exchange {
         // The liquidator hedges outside what it has taken over.
         let musd = mark_price as f64 * delta as f64 * self.quantum_usd() / 1e6;
         self.press(now, account, -musd);
-        if closed && account < self.watched {
+        if closed && account < self.accounts.judged() {
             self.due[account as usize] = NEVER;
         }
     }

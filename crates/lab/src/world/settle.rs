@@ -2,11 +2,11 @@
 
 use surgetank_layer::message::{Block, Class, Message};
 use surgetank_layer::units::{AccountId, NodeId};
-use surgetank_market::{CancelReason, Fact};
+use surgetank_market::Fact;
 
 use super::exchange::{Exchange, clamp};
 use super::{Event, World};
-use crate::scenario::{Feed, ms};
+use crate::scenario::Feed;
 use crate::trace::{MarketKind, MarketRow};
 
 impl World {
@@ -67,7 +67,7 @@ impl World {
         exchange.height = block.height;
         exchange.cuts.push(false);
         exchange.market.begin_block();
-        let mut gone: Vec<(AccountId, u64)> = Vec::new();
+        let mut facts = Vec::new();
         let mut futile: Vec<AccountId> = Vec::new();
         if exchange.feed == Feed::Block {
             exchange.take_block_price(now);
@@ -80,9 +80,7 @@ impl World {
             .map(|id| self.records[self.carried[id as usize].slot as usize].message)
             .collect();
         for (message, fact) in exchange.trade(now, &told, block.hash) {
-            if let Some((account, cl_ord_id)) = order_gone(&fact) {
-                gone.push((account, cl_ord_id));
-            }
+            facts.push(fact);
             if let Fact::NotLiquidatable { account, .. } = fact {
                 futile.push(account);
             }
@@ -99,27 +97,7 @@ impl World {
         exchange.conserved &= exchange.market.total_money() == exchange.money;
         let mark = exchange.market.mark(0);
         exchange.marks.push(mark);
-        let link = ms(self.scenario.flow.client_link.fixed_ms);
         self.forget_orders(&futile);
-        for (account, cl_ord_id) in gone {
-            self.tell_maker(account, cl_ord_id, now + link);
-        }
-    }
-}
-
-/// Whether a fact says that an order no longer rests.
-fn order_gone(fact: &Fact) -> Option<(AccountId, u64)> {
-    match *fact {
-        Fact::Trade { maker_account, maker_cl_ord_id, maker_leaves: 0, .. } => {
-            Some((maker_account, maker_cl_ord_id))
-        }
-        Fact::Trade { taker_account, taker_cl_ord_id, taker_leaves: 0, .. } => {
-            Some((taker_account, taker_cl_ord_id))
-        }
-        Fact::Rejected { account, cl_ord_id, .. } => Some((account, cl_ord_id)),
-        Fact::Canceled { account, cl_ord_id, reason, .. } if reason != CancelReason::Requested => {
-            Some((account, cl_ord_id))
-        }
-        _ => None,
+        self.tell_makers(&told, &facts);
     }
 }

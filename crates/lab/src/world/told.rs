@@ -156,6 +156,8 @@ impl World {
             "node_regions": regions,
             "accounts": self.account_ranges(),
             "attack": self.attack_told(),
+            "ledger": self.ledger_told(),
+            "makers_broke": self.actors.makers.broke(),
             "lane": self.lane_told(),
             "fair": self.fair_told(),
         })
@@ -176,12 +178,16 @@ impl World {
 
     /// What the attacker found and what it paid beside fees.
     fn attack_told(&self) -> Value {
-        let bond_usd = self.scenario.layer.queue.sealed.bond_usd;
         json!({
             "found": self.adversary.found,
             "withheld": self.adversary.withheld,
-            "bonds_usd": self.adversary.withheld as f64 * bond_usd,
+            "bonds_usd": self.bonds_usd(),
         })
+    }
+
+    /// What the attacker forfeited for what it did not reveal.
+    pub(super) fn bonds_usd(&self) -> f64 {
+        self.adversary.withheld as f64 * self.scenario.layer.queue.sealed.bond_usd
     }
 
     /// What the leader made of all nodes' orders; null if it did not ask them.

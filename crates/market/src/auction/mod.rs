@@ -152,7 +152,7 @@ impl Market {
         replaces.sort_by_key(|(rank, _)| *rank);
         self.change(now, &mut batch, &mut cancels, &mut replaces, facts);
         for ((rank, message), order) in new {
-            self.admit_new(&mut batch, rank, message, order);
+            self.admit_new(now, &mut batch, rank, message, order);
             batch.tell(message.id, facts);
         }
         for (symbol, order) in batch.outside.take().into_iter().flatten() {
@@ -195,7 +195,7 @@ impl Market {
             let Body::OrderCancelReplaceRequest(r) = &message.body else { return false };
             let known = self.stands((r.symbol, message.account, r.orig_cl_ord_id));
             if known {
-                self.replace_new(batch, *rank, message, r);
+                self.replace_new(now, batch, *rank, message, r);
                 batch.tell(message.id, facts);
             }
             !known
@@ -209,10 +209,18 @@ impl Market {
     }
 
     /// Admits a new order, as if the batch had no other.
-    fn admit_new(&mut self, batch: &mut Batch, rank: Rank, message: &Message, o: &NewOrderSingle) {
+    fn admit_new(
+        &mut self,
+        now: Ns,
+        batch: &mut Batch,
+        rank: Rank,
+        message: &Message,
+        o: &NewOrderSingle,
+    ) {
         let (account, symbol, cl_ord_id, side) = (message.account, o.symbol, o.cl_ord_id, o.side);
         let twice = batch.new.contains_key(&(symbol, account, cl_ord_id));
-        let admitted = if twice { Err(Reject::DuplicateOrder) } else { self.check_new(account, o) };
+        let admitted =
+            if twice { Err(Reject::DuplicateOrder) } else { self.check_new(now, account, o) };
         let qty = match admitted {
             Ok(qty) => qty,
             Err(reason) => {
@@ -221,12 +229,11 @@ impl Market {
             }
         };
         batch.scratch.push(Fact::Accepted { account, cl_ord_id, symbol, side, leaves: qty });
-        let price = match (o.ord_type, side) {
-            (OrdType::Limit, _) => o.price,
-            // Any price.
-            (OrdType::Market, Side::Buy) => PRICE_MAX,
-            (OrdType::Market, Side::Sell) => 1,
+        let any = match side {
+            Side::Buy => PRICE_MAX,
+            Side::Sell => 1,
         };
+        let price = self.limit_of(o).unwrap_or(any);
         let (post_only, reduce_only) = (o.post_only, o.reduce_only);
         let order = Resting { account, cl_ord_id, side, price, qty, post_only, reduce_only };
         let rests = o.ord_type == OrdType::Limit && o.time_in_force == TimeInForce::GoodTillCancel;
@@ -236,6 +243,7 @@ impl Market {
     /// Replaces a standing order; if it loses its place, by one of this batch.
     fn replace_new(
         &mut self,
+        now: Ns,
         batch: &mut Batch,
         rank: Rank,
         message: &Message,
@@ -246,7 +254,7 @@ impl Market {
             ((symbol, account, r.orig_cl_ord_id), (symbol, account, cl_ord_id));
         let twice = old_key != new_key && batch.new.contains_key(&new_key);
         let checked =
-            if twice { Err(Reject::DuplicateOrder) } else { self.check_replace(account, r) };
+            if twice { Err(Reject::DuplicateOrder) } else { self.check_replace(now, account, r) };
         let (old, new) = match checked {
             Ok(orders) => orders,
             Err(reason) => {

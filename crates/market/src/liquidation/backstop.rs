@@ -55,6 +55,7 @@ impl Market {
         let bankruptcy_price = Budget::new(&self.ledger, account, s, 0).bankruptcy_price();
         let equity = self.ledger.risk(account, s, self.ledger.mark(s)).0;
         let all = self.ledger.is_cross(account);
+        let held = self.ledger.position(account, s).qty;
         let mut taken_over_qty = 0;
         for other in (0..self.ledger.symbols()).filter(|&other| all || other == s) {
             let (qty, price) = (self.ledger.position(account, other).qty, self.ledger.mark(other));
@@ -85,6 +86,7 @@ impl Market {
             book_notional: 0,
             deleveraged_qty: 0,
             taken_over_qty,
+            held,
             trigger_price: o.trigger_price,
             mark_price: self.ledger.mark(s),
             bankruptcy_price,

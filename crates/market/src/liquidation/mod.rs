@@ -43,7 +43,7 @@ use surgetank_layer::message::{LiquidationOrder, Side};
 use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
 
 use crate::Market;
-use crate::config::{CloseOut, Fillable, PPM, Partial};
+use crate::config::{CloseOut, Fillable, PPM, Partial, worse};
 use crate::facts::{Bearer, CancelReason, Deferral, Fact, Reject};
 use crate::margin::{fraction_up, split};
 use crate::orders::Taker;
@@ -97,7 +97,8 @@ impl Market {
         let (account, symbol, s) = (o.target, o.symbol, usize::from(o.symbol));
         let mark_price = self.ledger.mark(s);
         self.cancel_all(account, symbol, facts);
-        let size = self.ledger.position(account, s).qty.abs();
+        let held = self.ledger.position(account, s).qty;
+        let size = held.abs();
         let fund = self.insurance.min(self.limits.insurance_left(account));
         let mut budget = Budget::new(&self.ledger, account, s, fund);
         let bankruptcy_price = budget.bankruptcy_price();
@@ -136,6 +137,7 @@ impl Market {
             book_notional: budget.notional,
             deleveraged_qty,
             taken_over_qty: 0,
+            held,
             trigger_price: o.trigger_price,
             mark_price,
             bankruptcy_price,
@@ -187,18 +189,13 @@ impl Market {
     /// The worst price that a liquidation takes.
     fn worst_price(&self, account: AccountId, symbol: usize, side: Side) -> Option<Price> {
         let rules = &self.config.symbols[symbol];
-        let (mark, ppm) = (Money::from(self.ledger.mark(symbol)), Money::from(PPM));
         let fillable = rules.fillable.map(|f| self.fillable_ppm(account, symbol, f));
         let plain = rules.worst_price_ppm.map(Money::from);
         let worst = match (fillable, plain) {
             (Some(a), Some(b)) => a.min(b),
             (one, other) => one.or(other)?,
         };
-        Some(match side {
-            // Both rounded towards the mark.
-            Side::Sell => ((mark * (ppm - worst) + ppm - 1).div_euclid(ppm)) as Price,
-            Side::Buy => (mark * (ppm + worst) / ppm) as Price,
-        })
+        Some(worse(self.ledger.mark(symbol), side, worst))
     }
 
     /// How far dYdX v4's fillable price is from the mark: the further, the worse the account's

@@ -19,7 +19,7 @@ pub struct Keepers {
 
 impl Keepers {
     pub(super) fn new(accounts: &Accounts) -> Keepers {
-        Keepers { sent_ns: vec![NEVER; accounts.count() as usize], seen: Vec::new() }
+        Keepers { sent_ns: vec![NEVER; accounts.end() as usize], seen: Vec::new() }
     }
 }
 

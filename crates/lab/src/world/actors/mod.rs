@@ -11,6 +11,8 @@ mod background;
 mod keepers;
 mod makers;
 
+use std::ops::Range;
+
 use surgetank_layer::units::{AccountId, NodeId, Ns};
 
 use super::{World, adversary};
@@ -29,7 +31,7 @@ pub enum Wake {
     Oracle,
     /// A maker has seen the outside price.
     Maker { maker: u32 },
-    /// A maker hears what became of an order.
+    /// A maker hears what became of its orders in a block.
     Notice { slot: u32 },
     /// A keeper has heard a price.
     Keeper { keeper: u32, height: u32 },
@@ -136,6 +138,27 @@ impl Accounts {
     /// The attacker's first account.
     pub fn attackers_from(&self) -> AccountId {
         self.spammer() + 4
+    }
+
+    /// The attacker's accounts.
+    pub fn attacking(&self) -> Range<AccountId> {
+        self.attackers_from()..self.attackers_from() + self.attackers
+    }
+
+    /// Which maker an account is.
+    pub fn maker(&self, account: AccountId) -> Option<u32> {
+        account.checked_sub(self.makers_from()).filter(|&maker| maker < self.makers)
+    }
+
+    /// Accounts that keepers watch and may liquidate: positions and portfolios, makers, the
+    /// attacker's. Rising.
+    pub fn watched(&self) -> impl Iterator<Item = AccountId> + use<> {
+        (0..self.judged()).chain(self.makers_from()..self.keepers_from()).chain(self.attacking())
+    }
+
+    /// Above every account.
+    pub fn end(&self) -> AccountId {
+        self.attackers_from() + self.attackers
     }
 
     /// How many of the venue's own can send; the attacker's stand apart.

@@ -4,7 +4,7 @@ use surgetank_layer::machine::Draws;
 use surgetank_layer::units::{Money, Price, Qty};
 use surgetank_market::{
     Backstop, CloseOut, Config, Fillable, HYPERLIQUID_EMA_NS, MarginMode, Mark, Market, Partial,
-    PerBlock, SymbolConfig,
+    PerBlock, Protection, SymbolConfig,
 };
 
 use super::super::actors::Accounts;
@@ -26,16 +26,27 @@ pub(super) fn build_exchange(
     let start = outside.advance(0, &mut draws);
     let ticks = ((start / config.tick_usd).round() as Price).max(1);
     let accounts = Accounts::new(scenario);
-    let market = open_market(config, &accounts, ticks, seed);
+    let market = open_market(scenario, config, &accounts, ticks, seed);
     market.check_genesis().map_err(|imbalance| format!("market.positions: {imbalance}"))?;
-    let watched = accounts.judged();
     let calls = scenario.layer.queue.rule == scenario::QueueRule::Auction;
-    let portfolios_from = accounts.leveraged;
-    let opening = Opening { market, outside, draws, ticks, watched, portfolios_from, calls };
+    let opening = Opening { market, outside, draws, ticks, accounts, calls };
     Ok(Some(Exchange::new(opening, config)))
 }
 
+/// As the market takes it; 0 in the scenario means no limit.
+fn protection(asked: &scenario::Protection) -> Protection {
+    let ppm = |bp: f64| (bp > 0.0).then(|| (bp * 1e2).round() as u32);
+    let after_ms = asked.reduce_only_after_ms;
+    Protection {
+        slippage_ppm: ppm(asked.slippage_bp),
+        band_ppm: ppm(asked.band_bp),
+        far_ppm: ppm(asked.far_bp),
+        reduce_only_after_ns: (after_ms > 0.0).then(|| ms(after_ms)),
+    }
+}
+
 fn open_market(
+    scenario: &Scenario,
     config: &scenario::Market,
     accounts: &Accounts,
     ticks: Price,
@@ -49,7 +60,9 @@ fn open_market(
         maintenance_margin_ppm: ppm(margin.maintenance),
         liquidation_fee_ppm: ppm(margin.liquidation_fee_bp / 1e4),
         taker_fee_ppm: ppm(margin.taker_fee_bp / 1e4),
+        maker_fee_ppm: ppm(margin.maker_fee_bp / 1e4),
         liquidation_share_ppm: ppm(margin.liquidation_share),
+        protection: protection(&config.protection),
         mark: match config.mark {
             scenario::Mark::Oracle => Mark::Oracle,
             scenario::Mark::Median => Mark::Median { ema_ns: HYPERLIQUID_EMA_NS },
@@ -122,9 +135,14 @@ fn open_market(
             market.open(account, 0, lots, ticks);
         }
     }
-    let attackers = accounts.attackers_from()..accounts.attackers_from() + accounts.attackers;
-    for account in (accounts.background_from()..accounts.count()).chain(attackers) {
-        market.deposit(account, quanta(1e9), MarginMode::Cross);
+    let maker_usd = scenario.flow.makers.capital_usd;
+    for account in accounts.background_from()..accounts.count() {
+        let usd = if accounts.maker(account).is_some() { maker_usd } else { 1e9 };
+        market.deposit(account, quanta(usd), MarginMode::Cross);
+    }
+    let attacker_usd = scenario.attack.capital_usd / f64::from(accounts.attackers.max(1));
+    for account in accounts.attacking() {
+        market.deposit(account, quanta(attacker_usd), MarginMode::Cross);
     }
     if let Some(options) = &config.options {
         portfolios::open(&mut market, config, options, accounts, seed);

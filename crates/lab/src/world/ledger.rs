@@ -1,0 +1,229 @@
+//! Where money went: what each group gained or lost, and by what, in whole quanta.
+//!
+//! # Rules
+//! 1. An account's *total* is what it is worth at the end less what it was worth at the start, both
+//!    at the outside price of the moment, less what it paid beside the market: fees of messages,
+//!    forfeited bonds, the express lane.
+//! 2. The total has four parts. *Edge*: each trade against the outside price of its moment. *Fees*:
+//!    of trades, liquidations and messages. *Relief*: debts that others bore for it; for a winner
+//!    who was deleveraged, what that cost it, which stands under `socialised` instead. *Held*: the
+//!    rest, which is what its positions made as the outside price moved.
+//! 3. The insurance fund, what was socialised (deleveraged winners, and debt that nobody bore) and
+//!    the venue are groups like the others. So every column sums to zero, to the last quantum.
+//!
+//! The groups of accounts: `attacker`, `makers`, `takers` (background traders), `liquidated` (were
+//! liquidated at least once), `holders` (positions at the start, never liquidated), `operators`
+//! (keepers and oracles) and `backstop` (the vault and the liquidator who hedges outside).
+
+use serde_json::{Value, json};
+use surgetank_layer::units::{AccountId, Money, Price};
+use surgetank_market::{Bearer, Fact, Market};
+
+use super::World;
+use super::actors::Accounts;
+use super::exchange::clamp;
+use crate::trace::Source;
+
+/// Who gains or loses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Group {
+    Attacker,
+    Makers,
+    Takers,
+    Holders,
+    Liquidated,
+    Operators,
+    Backstop,
+    Insurance,
+    Socialised,
+    Venue,
+}
+
+/// Their names in the trace, by number.
+const NAMES: [&str; 10] = [
+    "attacker",
+    "makers",
+    "takers",
+    "holders",
+    "liquidated",
+    "operators",
+    "backstop",
+    "insurance",
+    "socialised",
+    "venue",
+];
+
+/// One line of the ledger, in quanta; a gain is positive.
+#[derive(Clone, Copy, Debug, Default)]
+struct Line {
+    edge: Money,
+    fees: Money,
+    relief: Money,
+    total: Money,
+}
+
+/// What is noted as it happens.
+pub struct Ledger {
+    accounts: Accounts,
+    /// Worth at the start, by account.
+    opening: Vec<Money>,
+    edge: Vec<Money>,
+    relief: Vec<Money>,
+    liquidation_fees: Vec<Money>,
+    liquidated: Vec<bool>,
+    insurance: Money,
+    /// Debts that the insurance fund bore.
+    insured: Money,
+    /// What winners lost when they were deleveraged.
+    haircuts: Vec<Money>,
+}
+
+impl Ledger {
+    pub(super) fn new(market: &Market, ticks: Price, accounts: &Accounts) -> Ledger {
+        let count = accounts.end() as usize;
+        let worth = |account| market.worth(account, ticks);
+        Ledger {
+            accounts: *accounts,
+            opening: (0..accounts.end()).map(worth).collect(),
+            edge: vec![0; count],
+            relief: vec![0; count],
+            liquidation_fees: vec![0; count],
+            liquidated: vec![false; count],
+            insurance: market.insurance(),
+            insured: 0,
+            haircuts: vec![0; count],
+        }
+    }
+
+    /// Notes what a fact moved, with the outside price at `ticks`.
+    pub(super) fn note(&mut self, fact: &Fact, ticks: Price) {
+        match *fact {
+            Fact::Trade { price, qty, maker_account, taker_account, taker_side, .. } => {
+                let signed = Money::from(qty * taker_side.sign());
+                let edge = signed * (Money::from(ticks) - Money::from(price));
+                self.edge[taker_account as usize] += edge;
+                self.edge[maker_account as usize] -= edge;
+            }
+            Fact::Liquidated { account, fee, .. } => {
+                self.liquidation_fees[account as usize] += fee;
+                self.liquidated[account as usize] = true;
+            }
+            Fact::Auctioned { account, .. } => self.liquidated[account as usize] = true,
+            Fact::Deleveraged { against, haircut, .. } => {
+                self.haircuts[against as usize] += haircut;
+            }
+            Fact::BadDebt { account, amount, borne_by, .. } => match borne_by {
+                Bearer::Insurance => {
+                    self.relief[account as usize] += amount;
+                    self.insured += amount;
+                }
+                Bearer::Venue => self.relief[account as usize] += amount,
+                // Of winners: noted one by one. The vault's is in what it took over.
+                Bearer::Deleveraged | Bearer::Vault => {}
+            },
+            _ => {}
+        }
+    }
+
+    fn group(&self, account: AccountId) -> Group {
+        let a = &self.accounts;
+        if a.attacking().contains(&account) || account == a.spammer() {
+            Group::Attacker
+        } else if a.maker(account).is_some() {
+            Group::Makers
+        } else if account < a.background_from() || account == a.writer() {
+            let liquidated = self.liquidated[account as usize];
+            if liquidated { Group::Liquidated } else { Group::Holders }
+        } else if account < a.makers_from() {
+            Group::Takers
+        } else if account < a.spammer() {
+            Group::Operators
+        } else {
+            Group::Backstop
+        }
+    }
+
+    /// The lines by group, without what was paid beside the market.
+    fn lines(&self, market: &Market, ticks: Price) -> [Line; NAMES.len()] {
+        let mut lines = [Line::default(); NAMES.len()];
+        for account in 0..self.accounts.end() {
+            let i = account as usize;
+            let line = &mut lines[self.group(account) as usize];
+            line.edge += self.edge[i];
+            line.fees -= market.fees_paid(account) + self.liquidation_fees[i];
+            line.relief += self.relief[i] + self.haircuts[i];
+            line.total += market.worth(account, ticks) - self.opening[i] + self.haircuts[i];
+        }
+        let liquidation_fees: Money = self.liquidation_fees.iter().sum();
+        let insurance = &mut lines[Group::Insurance as usize];
+        insurance.fees = liquidation_fees;
+        insurance.relief = -self.insured;
+        insurance.total = market.insurance() - self.insurance;
+        let socialised = &mut lines[Group::Socialised as usize];
+        socialised.relief = -market.deficit() - self.haircuts.iter().sum::<Money>();
+        socialised.total = socialised.relief;
+        let venue = &mut lines[Group::Venue as usize];
+        venue.fees = market.fees();
+        venue.total = market.fees();
+        lines
+    }
+}
+
+impl World {
+    /// The ledger by group, in quanta: edge, fees, relief, held and total. Every column sums to zero.
+    pub(super) fn ledger_told(&self) -> Value {
+        let Some(exchange) = &self.exchange else { return json!([]) };
+        let mut lines = exchange.ledger.lines(&exchange.market, exchange.outside_ticks());
+        let micros_per_quantum = exchange.quantum_usd() * 1e6;
+        for (group, micros) in self.paid_beside() {
+            let paid = (micros as f64 / micros_per_quantum).round() as Money;
+            for (group, sign) in [(group, -1), (Group::Venue, 1)] {
+                let line = &mut lines[group as usize];
+                line.fees += sign * paid;
+                line.total += sign * paid;
+            }
+        }
+        let row = |(name, line): (&str, &Line)| {
+            let held = line.total - line.edge - line.fees - line.relief;
+            json!({
+                "group": name,
+                "edge": clamp(line.edge),
+                "fees": clamp(line.fees),
+                "relief": clamp(line.relief),
+                "held": clamp(held),
+                "total": clamp(line.total),
+            })
+        };
+        NAMES.into_iter().zip(&lines).map(row).collect()
+    }
+
+    /// Fees of messages, bonds and the express lane, in millionths of a USD, and who paid them.
+    fn paid_beside(&self) -> [(Group, u64); 4] {
+        let (mut attacker, mut makers, mut takers, mut operators) = (0, 0, 0, 0);
+        for record in &self.records {
+            let paid = u64::from(record.paid_micros());
+            match record.source {
+                Source::Attacker | Source::Spam => attacker += paid,
+                Source::Maker => makers += paid,
+                Source::Keeper | Source::Oracle => operators += paid,
+                Source::Background | Source::Panic | Source::Tape => takers += paid,
+            }
+        }
+        let accounts = self.actors.accounts;
+        for row in self.lane.as_ref().map_or(&[][..], |lane| &lane.rows) {
+            let paid = row.price_micros;
+            if accounts.attacking().contains(&row.controller) {
+                attacker += paid;
+            } else {
+                makers += paid;
+            }
+        }
+        attacker += (self.bonds_usd() * 1e6).round() as u64;
+        [
+            (Group::Attacker, attacker),
+            (Group::Makers, makers),
+            (Group::Takers, takers),
+            (Group::Operators, operators),
+        ]
+    }
+}
