@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from surgetank.measure.latency import stages
+from surgetank.measure.ledger import COLUMNS, ledger
 from surgetank.trace import Trace
 
 __all__ = ["Check", "checks", "dispersion"]
@@ -42,9 +43,21 @@ def checks(trace: Trace) -> list[Check]:
         if held is not None:
             said = text if held else f"broken: {text}"
             found.append(Check(name, bool(held), float(bool(held)), 1.0, said))
+    found += _ledger(trace)
     if trace.orders:
         found.append(_stages(trace))
     return found
+
+
+def _ledger(trace: Trace) -> Iterator[Check]:
+    """Whether what some groups gained, others lost, to the last quantum; in every column."""
+    rows = ledger(trace)
+    if rows.is_empty():
+        return
+    sums = {column: sum(rows[column].to_list()) for column in COLUMNS}
+    wrong = [f"{column} sums to {total} quanta" for column, total in sums.items() if total]
+    text = "; ".join(wrong) or "gains and losses of all groups sum to zero, to the last quantum"
+    yield Check("ledger_balanced", not wrong, float(sums["total"]), 0.0, text)
 
 
 def _stages(trace: Trace) -> Check:

@@ -57,6 +57,7 @@ fn venue(insurance: Money, rules: Rules) -> Desk {
         liquidation_fee_ppm: 7_001,
         taker_fee_ppm: 451,
         maker_fee_ppm: 149,
+        protection: Protection { slippage_ppm: Some(60_007), ..Protection::default() },
         mark: Mark::Median { ema_ns: 20 },
         ..SymbolConfig::default()
     };
@@ -65,6 +66,12 @@ fn venue(insurance: Money, rules: Rules) -> Desk {
         initial_margin_ppm: 50_021,
         liquidation_share_ppm: 333_333,
         worst_price_ppm: Some(100_000),
+        protection: Protection {
+            band_ppm: Some(80_003),
+            far_ppm: Some(400_009),
+            reduce_only_after_ns: Some(40),
+            ..Protection::default()
+        },
         ..SymbolConfig::default()
     };
     let symbols = [first, second].map(|symbol| liquidation(rules, symbol)).to_vec();

@@ -14,6 +14,7 @@ from surgetank.measure.backlog import backlog
 from surgetank.measure.delivery import delivery
 from surgetank.measure.fairness import fairness
 from surgetank.measure.latency import delays, jitter
+from surgetank.measure.ledger import ledger_measures
 from surgetank.measure.measured import Measure, Measures
 from surgetank.measure.propagation import propagation
 from surgetank.measure.saturation import measures as saturation_measures
@@ -55,6 +56,7 @@ def measure(
             *(fairness(trace) if trace.orders else []),
             *solvency(trace, late_after),
             *attack(trace),
+            *ledger_measures(trace),
             *saturation_measures(trace),
         ]
     )

@@ -8,13 +8,13 @@ differences sum to nought.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
+from surgetank.measure.ledger import ledger
 from surgetank.measure.measured import Measure
 from surgetank.trace import MARKET_KINDS, Trace
-from surgetank.trace.frames import ATTACKER
 
 __all__ = ["attack", "edges"]
 
@@ -72,9 +72,11 @@ def edges(trace: Trace) -> pl.DataFrame:
 def attack(trace: Trace) -> list[Measure]:
     """Edges of makers, traders and leveraged accounts, uncovered loss; gain and cost of an attack.
 
-    `attacker_gain_usd` is its edge less taker fees, the fees of its messages (where the rule asks
-    for fees), bonds it forfeited and the price of the express lane. `others_loss_usd` is what its
-    trades took from the others, and all bad debt, booked or not. None without a market.
+    `attacker_gain_usd` is its edge less `attacker_cost_usd`: fees of its trades, of its messages
+    (where the rule asks for fees) and of its liquidations, bonds it forfeited and the price of the
+    express lane. What its positions made as the outside price moved is no gain of the attack; it
+    stands in the ledger (`surgetank.measure.ledger`). `others_loss_usd` is what its trades took
+    from the others, and all bad debt, booked or not. None without a market.
     """
     if trace["market"].is_empty() or "accounts" not in trace.stats:
         return []
@@ -98,9 +100,8 @@ def attack(trace: Trace) -> list[Measure]:
 
 def _gain_and_loss(trace: Trace, rows: pl.DataFrame, uncovered: float) -> list[Measure]:
     edge, trades = float(rows["edge_usd"].sum()), int(rows["trades"].sum())
-    margin: dict[str, Any] = trace.scenario["market"]["margin"]
-    taker_fees = float(rows["taker_usd"].sum()) * margin["taker_fee_bp"] / 1e4
-    costs = taker_fees + _message_fees(trace) + trace.stats["attack"]["bonds_usd"] + _lane(trace)
+    line = ledger(trace).row(by_predicate=pl.col("group") == "attacker", named=True)
+    costs = -line["fees"] * float(trace.stats["quantum_usd"])
     market = trace["market"]
     booked = market.filter(pl.col("kind") == _KIND["bad-debt"])["amount"].sum()
     debt = abs(float(booked)) * trace.stats["quantum_usd"] + uncovered
@@ -117,17 +118,12 @@ def _gain_and_loss(trace: Trace, rows: pl.DataFrame, uncovered: float) -> list[M
     return [
         Measure("attacker_gain_usd", edge - costs, "USD", n=trades, what=what),
         Measure("attacker_cost_usd", costs, "USD", n=trades, what="fees, bonds and lane it paid"),
+        Measure(
+            "attacker_capital_usd",
+            float(trace.scenario["attack"]["capital_usd"]),
+            "USD",
+            n=1,
+            what="what it had at the start",
+        ),
         loss,
     ]
-
-
-def _message_fees(trace: Trace) -> float:
-    """What the attacker paid for its executed messages: bids under rule `fee`, else the price."""
-    own = trace["messages"].filter(pl.col("source") == ATTACKER)
-    return float(own["paid_micros"].sum()) / 1e6
-
-
-def _lane(trace: Trace) -> float:
-    first, count = trace.stats["accounts"]["attackers"]
-    paid = [price for _, who, price in trace.stats["lane"] if first <= who < first + count]
-    return float(sum(paid)) / 1e6

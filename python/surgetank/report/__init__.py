@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from surgetank.measure import Measures
+from surgetank.measure.ledger import COLUMNS
 from surgetank.report import page
 from surgetank.report.charts import chart_groups
 from surgetank.report.reading import Reading
@@ -56,6 +57,8 @@ def render(trace: Trace, measures: Measures, verdict: Verdict) -> str:
         limits=limits,
         checks=checks,
         tiles=page.figures(reading),
+        money=page.money(reading),
+        money_heads=COLUMNS,
         moments=moments(reading),
         stresses=reading.stresses,
         groups=groups,

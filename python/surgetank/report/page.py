@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from surgetank.measure import Measure
+from surgetank.measure.ledger import COLUMNS, GROUPS, ledger
 from surgetank.report.reading import Reading
 from surgetank.report.wording import (
     NBSP,
@@ -16,11 +17,23 @@ from surgetank.report.wording import (
     said,
     shown_unit,
     title,
+    usd,
     value,
 )
 from surgetank.verdict import Reason, Status
 
-__all__ = ["Bound", "FaultRow", "Tile", "faults", "figures", "glossary", "limitations", "reasons"]
+__all__ = [
+    "Bound",
+    "FaultRow",
+    "LedgerRow",
+    "Tile",
+    "faults",
+    "figures",
+    "glossary",
+    "limitations",
+    "money",
+    "reasons",
+]
 
 
 @dataclass(frozen=True)
@@ -133,6 +146,8 @@ _TILES: Final = (
     "late_liquidations",
     "bad_debt_usd",
     "insurance_drawn_usd",
+    "attacker_gain_usd",
+    "attacker_cost_usd",
 )
 
 
@@ -169,6 +184,29 @@ def _tile(reading: Reading, measure: Measure, judged: tuple[Reason, str, str] | 
     if measure.name == "goodput_ratio":
         head = "Goodput"
     return Tile(head, text, detail, status)
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """What a group gained or lost, and by what."""
+
+    group: str
+    who: str
+    cells: list[str]
+
+
+def money(reading: Reading) -> list[LedgerRow]:
+    """The ledger, in USD; groups that nothing happened to are left out."""
+    rows = ledger(reading.trace).iter_rows(named=True)
+    return [
+        LedgerRow(
+            row["group"].capitalize(),
+            GROUPS[row["group"]],
+            [usd(row[column] * reading.quantum_usd) for column in COLUMNS],
+        )
+        for row in rows
+        if any(row[column] for column in COLUMNS)
+    ]
 
 
 def faults(reading: Reading) -> list[FaultRow]:

@@ -1,0 +1,62 @@
+"""Who gained and who lost, by group, in whole quanta of money: every column sums to zero.
+
+The lab keeps the books (`crates/lab/src/world/ledger.rs`) and writes them into the trace's stats;
+here they become a table and measures. A live trace has none.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from surgetank.measure.measured import Measure
+from surgetank.trace import Trace
+
+__all__ = ["COLUMNS", "GROUPS", "ledger", "ledger_measures"]
+
+COLUMNS: Final[dict[str, str]] = {
+    "edge": "trades against the outside price of their moment",
+    "fees": "of trades, liquidations, messages, bonds and the express lane",
+    "relief": "debts that others bore",
+    "held": "what positions made as the outside price moved",
+    "total": "sum of the four: worth at the end less worth at the start",
+}
+GROUPS: Final[dict[str, str]] = {
+    "attacker": "the attacker's accounts",
+    "makers": "market makers",
+    "takers": "background traders",
+    "holders": "positions at the start that were never liquidated",
+    "liquidated": "accounts liquidated at least once",
+    "operators": "keepers and oracles",
+    "backstop": "the vault, and the liquidator who hedges outside",
+    "insurance": "the insurance fund",
+    "socialised": "deleveraged winners, and debt that nobody bore",
+    "venue": "fees that the venue took",
+}
+
+
+def ledger(trace: Trace) -> pl.DataFrame:
+    """One row per group: group (String) and edge, fees, relief, held, total (Int64, quanta).
+
+    A gain is positive. In each row the first four sum to the total; each column sums to zero.
+    Empty if the trace has no ledger (no market, or a live run).
+    """
+    schema = {"group": pl.String} | dict.fromkeys(COLUMNS, pl.Int64)
+    return pl.DataFrame(trace.stats.get("ledger") or [], schema=schema)
+
+
+def ledger_measures(trace: Trace) -> list[Measure]:
+    """`ledger_usd.<group>`: each group's total, in USD; none without a ledger."""
+    rows = ledger(trace)
+    quantum = float(trace.stats.get("quantum_usd", 1.0))
+    return [
+        Measure(
+            f"ledger_usd.{row['group']}",
+            row["total"] * quantum,
+            "USD",
+            n=1,
+            what=f"what {GROUPS[row['group']]} gained (+) or lost (−), all in all",
+        )
+        for row in rows.iter_rows(named=True)
+    ]
