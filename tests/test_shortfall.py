@@ -149,7 +149,9 @@ def venue(execution_us: float) -> st.Scenario:
                 | {"cancel": 0.5, "replace": 0.1, "order_usd": 2_000.0},
                 "client_link": {"fixed_ms": 5.0, "jitter_ms": 1.0},
                 "makers": {"count": 3, "levels": 4, "half_spread_bp": 4.0, "level_usd": 60_000.0}
-                | {"requote_bp": 5.0},
+                | {"requote_bp": 5.0}
+                # They quote whatever happens: where makers pull, trades fail instead.
+                | {"pull_pct": 0.0, "stale_ms": 0.0, "widen": 0.0},
                 "oracle": {"count": 1, "interval_ms": 200.0},
                 "keepers": {"count": 2, "reaction_ms": 5.0, "watch": "outside"},
             },
