@@ -185,3 +185,29 @@ def test_swarm(world: dict[str, Any]) -> None:
     result = st.run(scenario, seed=world["seed"])
     check(result.trace)
     assert result.trace.complete
+
+
+def test_slow_faults_on_one_node_multiply_and_are_measured_each() -> None:
+    """Where two overlap, each is its span over what the other leaves. Before, both were INVALID."""
+    slow = {"kind": "slow", "nodes": [3], "at_s": 2.0, "duration_s": 6.0, "factor": 3.0}
+    faults = [slow, slow | {"at_s": 4.0, "factor": 5.0}, slow | {"nodes": [3, 4], "factor": 0.5}]
+    trace = st.simulate(venue(faults=faults), seed=1)
+    rows = trace["faults"]
+    assert rows["samples"].min() > 100  # type: ignore[operator]
+    for row in rows.iter_rows(named=True):
+        assert row["measured"] == pytest.approx(row["asked"], rel=0.01)
+
+
+@pytest.mark.parametrize("kind", ["fault", "spam", "sybil", "cancel-storm"])
+def test_a_flood_slower_than_the_run_sends_at_most_one(kind: str) -> None:
+    """At 1e-300 messages a second the gap is longer than any clock. Before, the clock wrapped, and
+    millions came."""
+    rate = {"rate_per_s": 1e-300}
+    if kind == "fault":
+        spam = {"kind": "spam", "at_s": 1.0, "duration_s": 5.0} | rate
+        trace = st.simulate(venue(faults=[spam]), seed=1)
+        source = 5
+    else:
+        trace = st.simulate(venue(attack={"kind": kind} | rate), seed=1)
+        source = 7
+    assert trace["messages"].filter(pl.col("source") == source).height <= 1

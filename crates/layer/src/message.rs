@@ -398,6 +398,26 @@ pub struct Block {
     pub hash: Digest,
 }
 
+/// What a message of consensus states, without the block beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Statement {
+    /// A vote.
+    Vote(Vote),
+    /// A proposal.
+    Proposal(Proposal),
+}
+
+impl Payload {
+    /// What it states; `None` of a client's message.
+    pub fn statement(&self) -> Option<Statement> {
+        match self {
+            Payload::Opaque => None,
+            Payload::Vote(vote) => Some(Statement::Vote(*vote)),
+            Payload::Proposal(proposal, _) => Some(Statement::Proposal(*proposal)),
+        }
+    }
+}
+
 /// What travels beside an envelope: nothing for client messages (the layer does not look inside),
 /// the content for consensus.
 #[derive(Clone, Debug, PartialEq, Eq)]

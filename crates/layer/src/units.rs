@@ -42,7 +42,11 @@ impl std::fmt::Debug for Digest {
     }
 }
 
-/// Whole nanoseconds of a span given in (non-negative, finite) seconds, rounded to nearest.
+/// The longest span that [`ns`] gives, 36 years: a few of them can be added to any time of a run.
+pub const LONGEST: Ns = 1 << 60;
+
+/// Whole nanoseconds of a span given in (non-negative) seconds, rounded to nearest; at most
+/// [`LONGEST`].
 pub fn ns(seconds: f64) -> Ns {
-    (seconds * SECOND as f64).round() as Ns
+    ((seconds * SECOND as f64).round() as Ns).min(LONGEST)
 }

@@ -77,6 +77,11 @@ impl Graph {
         self.offsets.len() - 1
     }
 
+    /// The directed links out of a node.
+    pub fn links_of(&self, node: NodeId) -> std::ops::Range<usize> {
+        self.offsets[node as usize] as usize..self.offsets[node as usize + 1] as usize
+    }
+
     /// Everybody with everybody, without the detour over a set of links.
     fn full(nodes: u32) -> Graph {
         let degree = nodes - 1;

@@ -13,8 +13,8 @@ use crate::trace::{GaugeRow, Source};
 /// What was seen of the faults that act on nodes and clients; links measure theirs themselves.
 pub struct Incidents {
     service: Service,
-    /// Slow faults under way: (fault, node).
-    slow: Vec<(u32, NodeId)>,
+    /// Slow faults under way: (fault, node, factor).
+    slow: Vec<(u32, NodeId, f64)>,
     /// Crashed: (fault, node).
     down: Vec<(u32, NodeId)>,
     /// Keypers who do not do as they should: (fault, node, what they do).
@@ -50,10 +50,12 @@ impl Incidents {
         }
         let Timer::Validated(work) = timer else { return };
         let mean = self.service.validation_ns[work.envelope.class as usize];
-        for &(fault, slowed) in &self.slow {
+        // Faults on one node multiply: each is measured against what the others leave.
+        let product: f64 = self.slow.iter().filter(|s| s.1 == node).map(|s| s.2).product();
+        for &(fault, slowed, factor) in &self.slow {
             if slowed == node && mean > 0 {
                 let (sum, samples) = &mut self.seen[fault as usize];
-                *sum += span as f64 / mean as f64;
+                *sum += span as f64 / mean as f64 / (product / factor);
                 *samples += 1;
             }
         }
@@ -84,13 +86,13 @@ impl World {
         let what = self.scenario.faults[index as usize].what.clone();
         self.links.faults.set_active(index as usize, begins);
         match what {
-            FaultKind::Slow { nodes, .. } => {
+            FaultKind::Slow { nodes, factor: own } => {
                 for node in nodes {
                     let factor = self.links.faults.service_factor(node);
                     self.step(node, Input::Slow(factor));
-                    self.incidents.slow.retain(|&slow| slow != (index, node));
+                    self.incidents.slow.retain(|&(fault, at, _)| (fault, at) != (index, node));
                     if begins {
-                        self.incidents.slow.push((index, node));
+                        self.incidents.slow.push((index, node, own));
                     }
                 }
             }

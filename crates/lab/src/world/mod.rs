@@ -14,7 +14,7 @@
 //! give the same trace.
 //!
 //! Files: [`links`] (packets), [`clients`] (messages enter and are confirmed), [`actors`] (who sends
-//! them), [`adversary`] (who attacks), [`lane`] (who bought precedence), [`exchange`] and [`settle`] (the market executes them), [`incidents`] (faults, gauges), [`build`] (set-up).
+//! them), [`adversary`] (who attacks), [`lane`] (who bought precedence), [`said`] (consensus), [`exchange`] and [`settle`] (the market executes them), [`incidents`] (faults, gauges), [`build`] (set-up).
 
 mod actors;
 mod adversary;
@@ -29,6 +29,7 @@ mod links;
 mod portfolios;
 mod pressure;
 mod quotas;
+mod said;
 mod settle;
 mod told;
 
@@ -37,7 +38,7 @@ use std::sync::Arc;
 
 use surgetank_layer::gossip::Frame;
 use surgetank_layer::machine::Machine;
-use surgetank_layer::message::{Block, Class, Envelope, Payload};
+use surgetank_layer::message::{Block, Envelope, Payload};
 use surgetank_layer::node::{Input, Node, Output, Packet, Timer};
 use surgetank_layer::queue::Discipline;
 use surgetank_layer::tuning::Controller;
@@ -97,6 +98,8 @@ struct Carried {
     envelope: Envelope,
     /// Index into `records` (client messages) or `payloads` (consensus).
     slot: u32,
+    /// It was said before: it goes to those who lack it.
+    again: bool,
 }
 
 /// Things that wait under a number.
@@ -178,6 +181,7 @@ pub struct World {
     lane: Option<lane::Lane>,
     /// Messages whose sender did not reveal them.
     silent: BTreeSet<MessageId>,
+    said: said::Said,
     actors: actors::Actors,
     exchange: Option<exchange::Exchange>,
 }
@@ -245,6 +249,9 @@ impl World {
             let to = self.links.graph.peers[link as usize];
             let size = self.carried[message as usize].envelope.size_bytes;
             let through = self.links.receive(self.now, to, size);
+            if self.carried[message as usize].envelope.class.is_consensus() {
+                self.note_copy(message, to, through);
+            }
             return self.agenda.push(through, Event::Through { link, message });
         }
         self.deliver(link, message);
@@ -336,7 +343,8 @@ impl World {
             }
             Output::Send { to, frame } => self.send_frame(node, to, frame),
             Output::Packet { to, packet } => self.send_packet(node, to, packet),
-            Output::Publish(payload) => self.publish(node, payload),
+            Output::Publish(payload) => self.publish(node, payload, false),
+            Output::PublishAgain(payload) => self.publish_again(node, payload),
             Output::Admitted(message) => self.admitted(message),
             Output::Refused { message, reason, retry_after_ns } => {
                 self.refused(node, message, reason, retry_after_ns);
@@ -366,10 +374,17 @@ impl World {
     #[inline]
     fn transmit(&mut self, node: NodeId, link: u32, envelope: Envelope) {
         let index = link as usize;
+        let to = self.links.graph.peers[index];
+        let consensus = envelope.class.is_consensus();
+        if consensus && self.is_known(envelope.id, to) {
+            return;
+        }
         let Some(at) = self.links.send(self.now, node, index, envelope.size_bytes) else { return };
+        if consensus {
+            self.note_copy(envelope.id, to, at);
+        }
         if !self.every_copy {
-            let to = self.links.graph.peers[index] as usize;
-            let cell = &mut self.arrivals[envelope.id as usize * self.nodes.len() + to];
+            let cell = &mut self.arrivals[envelope.id as usize * self.nodes.len() + to as usize];
             if at >= *cell {
                 self.duplicates += 1;
                 return;
@@ -409,23 +424,11 @@ impl World {
         }
     }
 
-    /// Numbers a message of consensus and hands it back to be spread.
-    fn publish(&mut self, node: NodeId, payload: Payload) {
-        let (class, size_bytes) = match &payload {
-            Payload::Proposal(_, block) => (Class::Proposal, clients::block_bytes(block)),
-            _ => (Class::Vote, clients::VOTE_BYTES),
-        };
-        let slot = self.payloads.len() as u32;
-        self.payloads.push(payload.clone());
-        let envelope = self.carry(Envelope::plain(0, class, size_bytes, node), slot, node);
-        self.step(node, Input::Publish(envelope, payload));
-    }
-
     /// Gives a message its number on the wire. Its origin has it from the start.
     fn carry(&mut self, envelope: Envelope, slot: u32, origin: NodeId) -> Envelope {
         let id = self.carried.len() as MessageId;
         let envelope = Envelope { id, ..envelope };
-        self.carried.push(Carried { envelope, slot });
+        self.carried.push(Carried { envelope, slot, again: false });
         self.arrivals.resize(self.arrivals.len() + self.nodes.len(), NEVER);
         if envelope.class.is_consensus() {
             self.arrivals[id as usize * self.nodes.len() + origin as usize] = self.now;

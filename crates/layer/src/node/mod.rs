@@ -31,6 +31,7 @@ mod misdeeds;
 mod opening;
 mod order;
 mod service;
+mod smoothed;
 mod strain;
 mod sync;
 mod tune;
@@ -238,6 +239,8 @@ pub enum Output {
     },
     /// Number this message of consensus and hand it back as [`Input::Publish`].
     Publish(Payload),
+    /// The same, of what may have been lost: it goes to neighbours that lack it.
+    PublishAgain(Payload),
     /// Call back after this long.
     After(Ns, Timer),
     /// A client's message was validated at this gateway.

@@ -19,6 +19,7 @@
 //! # Departures
 //! - A height's time is from its beginning here to its decision here: more than a proposal takes.
 
+use super::smoothed::Smoothed;
 use super::{Node, Orderer, Output, admit, tune::Change};
 use crate::message::{Envelope, flags};
 use crate::units::{Ns, Round};
@@ -54,27 +55,14 @@ pub(super) struct State {
     config: Strain,
     rest_ns: Ns,
     began_ns: Ns,
-    /// Smoothed time of a height and its mean deviation, in ns · 8 and ns · 4.
-    smooth_8: Option<(u64, u64)>,
+    /// What a height takes.
+    height: Smoothed,
     throttling: bool,
 }
 
 impl State {
     pub(super) fn height_begins(&mut self, now: Ns) {
         self.began_ns = now;
-    }
-
-    /// Feeds the smoothed time and gives what a timeout should be.
-    fn sample(&mut self, took_ns: Ns) -> Ns {
-        let (mean_8, deviation_4) = match self.smooth_8 {
-            None => (took_ns * 8, took_ns * 2),
-            Some((mean_8, deviation_4)) => {
-                let gap = took_ns.abs_diff(mean_8 / 8);
-                (mean_8 - mean_8 / 8 + took_ns, deviation_4 - deviation_4 / 4 + gap)
-            }
-        };
-        self.smooth_8 = Some((mean_8, deviation_4));
-        mean_8 / 8 + deviation_4
     }
 }
 
@@ -83,7 +71,8 @@ impl Node {
     pub fn adapt(&mut self, config: Strain) {
         let Orderer::Tendermint { machine, .. } = &self.orderer else { return };
         let rest_ns = machine.timeouts().commit_ns;
-        let state = State { config, rest_ns, began_ns: 0, smooth_8: None, throttling: false };
+        let state =
+            State { config, rest_ns, began_ns: 0, height: Smoothed::default(), throttling: false };
         self.strain = Some(Box::new(state));
     }
 
@@ -98,7 +87,7 @@ impl Node {
         let mut timeouts = machine.timeouts();
         let took_ns = now.saturating_sub(strain.began_ns);
         let (aims, on) = if round == 0 {
-            ([strain.sample(took_ns); 2], took_ns)
+            ([strain.height.sample(took_ns); 2], took_ns)
         } else {
             ([timeouts.propose_ns * 2, timeouts.prevote_ns * 2], u64::from(round))
         };

@@ -1,26 +1,42 @@
 //! A node that fell behind catches up; a node without progress says its last words again.
+//!
+//! A request is repeated when no answer came within what answers take (RFC 6298's timeout, with its
+//! back-off; an answer to a repeated request is no sample: Karn & Partridge 1987). So a venue whose
+//! links or disks are slow does not answer the same question many times.
 
+use std::sync::Arc;
+
+use super::smoothed::Smoothed;
 use super::{Node, Orderer, Output, Packet, Timer};
 use crate::consensus::tendermint::{self, Timeout};
 use crate::machine::Draws;
-use crate::message::Payload;
+use crate::message::{Payload, Proposal, Statement};
 use crate::sequencer::chain;
-use crate::units::{Height, MS, NodeId, Ns};
+use crate::units::{Height, NodeId, Ns, SECOND};
 
 /// Blocks sent in one answer.
 const BLOCKS_PER_ANSWER: usize = 16;
 /// Looks without progress after which everything known is said again.
 const STUCK: u32 = 4;
-/// A request without an answer is repeated after this long.
-const PATIENCE_NS: Ns = 500 * MS;
+/// How long an answer may take before any was seen (RFC 6298, 2.1).
+const FIRST_PATIENCE_NS: Ns = SECOND;
+/// Doublings of the patience, at most.
+const DOUBLINGS_MAX: u32 = 6;
 
 /// What a node knows of others' progress and its own.
-#[derive(Default)]
 pub struct State {
     /// Highest height heard of in consensus, and from whom.
     heard: Height,
     from: NodeId,
     asked_ns: Option<Ns>,
+    /// The first block asked for.
+    asked: Height,
+    /// What answers take, how long to wait for one, and how often that was doubled since.
+    answers: Smoothed,
+    patience_ns: Ns,
+    doublings: u32,
+    /// Whether the present request is a repetition.
+    repeated: bool,
     /// Decided blocks at the last look, and looks without progress since.
     last_look: Height,
     stuck: u32,
@@ -28,7 +44,45 @@ pub struct State {
     pub(super) held_commit: Option<(Ns, Timeout)>,
 }
 
+impl Default for State {
+    fn default() -> State {
+        State {
+            heard: 0,
+            from: 0,
+            asked_ns: None,
+            asked: 0,
+            answers: Smoothed::default(),
+            patience_ns: FIRST_PATIENCE_NS,
+            doublings: 0,
+            repeated: false,
+            last_look: 0,
+            stuck: 0,
+            held_commit: None,
+        }
+    }
+}
+
 impl State {
+    /// Whether to ask (again) now.
+    fn asks(&mut self, now: Ns) -> bool {
+        if let Some(asked_ns) = self.asked_ns {
+            if now < asked_ns.saturating_add(self.patience_ns << self.doublings) {
+                return false;
+            }
+            self.doublings = (self.doublings + 1).min(DOUBLINGS_MAX);
+        }
+        self.repeated = self.asked_ns.replace(now).is_some();
+        true
+    }
+
+    /// An answer is here.
+    fn answered(&mut self, now: Ns) {
+        if let (Some(asked_ns), false) = (self.asked_ns.take(), self.repeated) {
+            self.patience_ns = self.answers.sample(now - asked_ns);
+            self.doublings = 0;
+        }
+    }
+
     /// Somebody works on `height`: it has decided everything below.
     pub(super) fn seen(&mut self, height: Height, from: NodeId) {
         if height > self.heard {
@@ -59,9 +113,8 @@ impl Node {
 
     pub(super) fn ask_for_blocks(&mut self, now: Ns, out: &mut Vec<Output>) {
         let decided = self.chain.len() as u64;
-        let waiting = self.sync.asked_ns.is_some_and(|asked| now < asked + PATIENCE_NS);
-        if self.sync.behind(decided) && !waiting {
-            self.sync.asked_ns = Some(now);
+        if self.sync.behind(decided) && self.sync.asks(now) {
+            self.sync.asked = decided + 1;
             let packet = Packet::BlocksWanted(decided + 1);
             out.push(Output::Packet { to: self.sync.from, packet });
         }
@@ -100,11 +153,15 @@ impl Node {
     fn synced(
         &mut self,
         now: Ns,
-        blocks: Vec<std::sync::Arc<crate::message::Block>>,
+        blocks: Vec<Arc<crate::message::Block>>,
         draws: &mut dyn Draws,
         out: &mut Vec<Output>,
     ) {
-        self.sync.asked_ns = None;
+        // Answers to a request that was repeated, and answered before, begin lower.
+        if blocks.first().is_none_or(|first| first.height != self.sync.asked) {
+            return;
+        }
+        self.sync.answered(now);
         for block in blocks {
             let (height, value) = (block.height, block.hash);
             let prev = self.last_hash();
@@ -124,6 +181,19 @@ impl Node {
         self.ask_for_blocks(now, out);
     }
 
+    fn propose_again(&self, proposal: Proposal, out: &mut Vec<Output>) {
+        if let Some(block) = self.proposed.get(&proposal.value) {
+            out.push(Output::PublishAgain(Payload::Proposal(proposal, Arc::clone(block))));
+        }
+    }
+
+    /// Whether a message of consensus would be news here: neither known nor waiting to be heard.
+    pub fn lacks(&self, statement: &Statement) -> bool {
+        let Orderer::Tendermint { machine, .. } = &self.orderer else { return false };
+        let waits = || self.hearing.iter().any(|(_, said, _)| said.statement() == Some(*statement));
+        machine.lacks(statement) && !waits()
+    }
+
     pub(super) fn rebroadcast(&mut self, now: Ns, out: &mut Vec<Output>) {
         let Orderer::Tendermint { machine, rebroadcast_ns, .. } = &self.orderer else { return };
         out.push(Output::After(*rebroadcast_ns, Timer::Rebroadcast));
@@ -137,8 +207,8 @@ impl Node {
                 let (proposal, votes) = machine.own_messages();
                 (Vec::from_iter(proposal), votes)
             };
-            proposals.into_iter().for_each(|proposal| self.propose(proposal, out));
-            out.extend(votes.into_iter().map(|vote| Output::Publish(Payload::Vote(vote))));
+            proposals.into_iter().for_each(|proposal| self.propose_again(proposal, out));
+            out.extend(votes.into_iter().map(|vote| Output::PublishAgain(Payload::Vote(vote))));
         }
         self.sync.last_look = decided;
         self.ask_for_blocks(now, out);

@@ -97,6 +97,7 @@ impl World {
             adversary: Adversary::new(&scenario, &seed),
             lane: Lane::new(&scenario, &seed),
             silent: BTreeSet::new(),
+            said: Default::default(),
             actors: Actors::new(&scenario, tape, &seed),
             exchange,
             scenario,

@@ -39,7 +39,7 @@ impl Tendermint {
         }
     }
 
-    fn keeps(&self, round: Round) -> bool {
+    pub(super) fn keeps(&self, round: Round) -> bool {
         let held = |place: Option<(Round, Digest)>| place.is_some_and(|(r, _)| r == round);
         round >= self.round.saturating_sub(ROUNDS_BEHIND) || held(self.locked) || held(self.valid)
     }

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Tendermint;
-use super::round_log::RoundLog;
-use crate::message::{Proposal, Vote, VoteType};
+use super::round_log::{Heard, RoundLog};
+use super::{NEXT_PER_VALIDATOR, ROUNDS_AHEAD, Tendermint};
+use crate::message::{Proposal, Statement, Vote, VoteType};
 use crate::units::{Digest, Round};
 
 const VOTE_TYPES: [VoteType; 2] = [VoteType::Prevote, VoteType::Precommit];
@@ -63,6 +63,34 @@ impl Tendermint {
             }
         }
         (proposals, votes)
+    }
+
+    /// Whether a message would be news here: what it states is not known, and would be kept. A
+    /// peer need not be sent anything else (CometBFT's peers tell each other by NewRoundStep and
+    /// HasVote).
+    pub fn lacks(&self, statement: &Statement) -> bool {
+        let heard = match *statement {
+            Statement::Vote(vote) => Heard::Vote(vote),
+            Statement::Proposal(proposal) => Heard::Proposal(proposal, true),
+        };
+        let (height, round, validator) = heard.place();
+        if validator as usize >= self.electorate.len() {
+            return false;
+        }
+        if height == self.height + 1 {
+            let kept = self.next.get(&validator);
+            return kept.is_none_or(|kept| {
+                kept.len() < NEXT_PER_VALIDATOR && !kept.iter().any(|old| old.same_as(&heard))
+            });
+        }
+        if height != self.height {
+            return false;
+        }
+        if round > self.round.saturating_add(ROUNDS_AHEAD) {
+            return self.far.get(&validator).is_none_or(|&highest| highest < round);
+        }
+        let log = self.rounds.get(&round);
+        self.keeps(round) && log.is_none_or(|log| log.lacks(&self.electorate, &heard))
     }
 
     fn vote_of(

@@ -28,6 +28,17 @@ impl Heard {
     }
 }
 
+impl Heard {
+    /// Whether both state the same, whatever is thought of it.
+    pub(super) fn same_as(&self, other: &Heard) -> bool {
+        match (self, other) {
+            (Heard::Proposal(one, _), Heard::Proposal(two, _)) => one == two,
+            (Heard::Vote(one), Heard::Vote(two)) => one == two,
+            _ => false,
+        }
+    }
+}
+
 /// What a message changed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct News {
@@ -95,14 +106,31 @@ impl RoundLog {
             return News { changed, equivocation: false };
         }
         let equivocation = !self.proposals.is_empty();
-        let backed = |tally: &Tally| electorate.is_third(tally.weight_for(Some(new.value)));
-        let keep = self.proposals.len() < PROPOSALS_MAX
-            || (!self.proposals.iter().any(|(old, _)| old.value == new.value)
-                && (backed(&self.prevotes) || backed(&self.precommits)));
+        let keep = self.keeps(electorate, &new);
         if keep {
             self.proposals.push((new, valid));
         }
         News { changed: keep, equivocation }
+    }
+
+    /// Whether `hear` would keep it.
+    pub(super) fn lacks(&self, electorate: &Electorate, heard: &Heard) -> bool {
+        match heard {
+            Heard::Proposal(proposal, _) => {
+                !self.proposals.iter().any(|(old, _)| old == proposal)
+                    && self.keeps(electorate, proposal)
+            }
+            Heard::Vote(vote) => {
+                self.tally(vote.vote_type).lacks(electorate, vote.validator, vote.value)
+            }
+        }
+    }
+
+    fn keeps(&self, electorate: &Electorate, new: &Proposal) -> bool {
+        let backed = |tally: &Tally| electorate.is_third(tally.weight_for(Some(new.value)));
+        self.proposals.len() < PROPOSALS_MAX
+            || (!self.proposals.iter().any(|(old, _)| old.value == new.value)
+                && (backed(&self.prevotes) || backed(&self.precommits)))
     }
 
     pub(super) fn tally(&self, vote_type: VoteType) -> &Tally {

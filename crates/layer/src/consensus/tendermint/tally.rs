@@ -71,6 +71,23 @@ impl Tally {
         counted
     }
 
+    /// Whether `count` would count it.
+    pub(super) fn lacks(
+        &self,
+        electorate: &Electorate,
+        validator: u32,
+        value: Option<Digest>,
+    ) -> bool {
+        match self.first[validator as usize] {
+            None => true,
+            Some(first) if first == value => false,
+            Some(_) => {
+                !self.later.contains(&(validator, value))
+                    && electorate.is_third(self.weight_for(value))
+            }
+        }
+    }
+
     /// Weight of all validators that voted.
     pub(super) fn any(&self) -> Weight {
         self.any
