@@ -32,7 +32,7 @@ import numpy as np
 from scipy import stats
 
 import surgetank as st
-from surgetank.search.ask import interval_of
+from surgetank.search.gain import interval_of
 from surgetank.search.find import Finding, Question, Search
 from surgetank.search.goal import goal
 from surgetank.search.lever import lever

@@ -52,7 +52,7 @@ def found(**changes: Any) -> Answer:
         ci_high=1287.9,
         confidence=0.95,
         runs=94,
-        gave_way="uplink",
+        most_used="uplink",
         key="load",
         breaks="p99 delay above 2 × unloaded, or goodput below 99 %",
         target=0.5,
@@ -76,9 +76,11 @@ def found(**changes: Any) -> Answer:
             Used("consensus-timeouts", "all nodes", 0.06, 0.01),
         ),
         remedies=(
-            Remedy("uplink", "uplink 100 → 125 Mbit/s", {"network.uplink_mbps": 125}, 0.25, 3, 4),
             Remedy(
-                "uplink",
+                ("uplink",), "uplink 100 → 125 Mbit/s", {"network.uplink_mbps": 125}, 0.25, 3, 4
+            ),
+            Remedy(
+                ("uplink",),
                 "uplink 100 → 150 Mbit/s",
                 {"network.uplink_mbps": 150},
                 0.5,
@@ -88,7 +90,7 @@ def found(**changes: Any) -> Answer:
                 0.3,
                 0.461,
             ),
-            Remedy("validation", "one validation server more", {"layer.x": 2}, 1.0, 4, 4),
+            Remedy(("validation",), "one validation server more", {"layer.x": 2}, 1.0, 4, 4),
         ),
     )
     return dataclasses.replace(answer, **changes)
@@ -129,7 +131,7 @@ def safe() -> Answer:
         breaks="bad debt in more than 0.01 of liquidations",
         levels=levels,
         unloaded=None,
-        gave_way="",
+        most_used="",
         used=(Used("keepers", "keeper 0", 0.31, 0.1),),
         remedies=(),
         shape=Shape(True, False, 900.0, 30.0, 900.0, ""),
@@ -145,7 +147,7 @@ def unknown() -> Answer:
         ci_high=None,
         why="the line was not reached (25600)",
         width=None,
-        gave_way="",
+        most_used="",
         used=(),
         remedies=(),
         levels=LEVELS[:3],
@@ -169,7 +171,7 @@ def invalid() -> Answer:
         width=None,
         used=(),
         remedies=(),
-        gave_way="",
+        most_used="",
     )
 
 

@@ -67,7 +67,7 @@ def test_a_search_its_baseline_and_a_fall(here: Path) -> None:
     done = surgetank("search", "small.toml", *QUICK, "--json", "--out", "a", cwd=here)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    wanted = {"find", "estimate", "unit", "ci_low", "ci_high", "confidence", "runs", "gave_way"}
+    wanted = {"find", "estimate", "unit", "ci_low", "ci_high", "confidence", "runs", "most_used"}
     assert wanted <= set(told)
     assert told["find"] == "delay_p99_ms_max" and told["unit"] == "1/s"
     assert told["ci_low"] <= told["estimate"] <= told["ci_high"]

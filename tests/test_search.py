@@ -279,7 +279,7 @@ def answer_of(estimate: float, half: float, **cells: Any) -> Answer:
         "ci_high": estimate * math.exp(half),
         "confidence": 0.95,
         "runs": 50,
-        "gave_way": "validation",
+        "most_used": "validation",
         "key": "load",
         "breaks": "p99",
         "target": 0.5,
@@ -322,7 +322,7 @@ def test_an_answer_is_read_as_it_was_written(tmp_path: Path) -> None:
     answer = ask(queue(300.0, duration_s=2.0), range=(20.0, 4_000.0), precision=0.2)
     answer.write(tmp_path / "search.json")
     told = json.loads((tmp_path / "search.json").read_text())
-    wanted = {"find", "estimate", "unit", "ci_low", "ci_high", "confidence", "runs", "gave_way"}
+    wanted = {"find", "estimate", "unit", "ci_low", "ci_high", "confidence", "runs", "most_used"}
     assert wanted <= set(told)
     assert repr(Answer.read(tmp_path)) == repr(answer)
     (tmp_path / "search.json").write_text("[]")

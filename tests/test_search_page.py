@@ -56,8 +56,8 @@ def test_numbers_are_the_answer_s(browser: Browser, tmp_path: Path) -> None:
     visit = Visit(browser, write_search(answer, tmp_path / "a.html"), 1280)
     text = spaced(visit.page.inner_text("main"))
     assert "Throughput capacity of calm: 1,234 messages/s (95 % interval 1,181 to 1,288)" in text
-    assert "What gave way first: uplink" in text
-    assert "uplink 100 → 150 Mbit/s, which moves the line by +38 % (+30 % to +46 %)" in text
+    assert "Bottleneck: uplink. Smallest change that moves it" in text
+    assert "uplink 100 → 150 Mbit/s, by +38 % (+30 % to +46 %)." in text
     rows = "() => [...document.querySelectorAll('.levels tbody tr')].map((r) => r.innerText)"
     cells = [spaced(row).split("\t") for row in visit.page.evaluate(rows)]
     assert [(c[1], c[2]) for c in cells] == [
@@ -119,7 +119,7 @@ def test_leverage_is_said_as_a_multiple() -> None:
 
 def test_names_are_escaped() -> None:
     evil = "</script><script>alert(1)</script>"
-    html = render_search(dataclasses.replace(found(), scenario=evil, why=evil, gave_way=evil))
+    html = render_search(dataclasses.replace(found(), scenario=evil, why=evil, most_used=evil))
     assert "<script>alert" not in html
 
 

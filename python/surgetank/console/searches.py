@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import deque
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -13,8 +15,10 @@ from rich.text import Text
 
 from surgetank.console.runs import number
 from surgetank.console.terminal import dim
+from surgetank.report.line import words
 from surgetank.search import Answer, Progress
 from surgetank.search.against import Against
+from surgetank.search.find import Phase
 from surgetank.search.frontier import Frontier, Point
 
 __all__ = ["SearchWatch", "show_against", "show_answer", "show_frontier"]
@@ -29,6 +33,18 @@ TITLES = {
 }
 
 
+PHASES: Final[Mapping[Phase, str]] = {
+    "unloaded": "unloaded value",
+    "climb": "climb to the first break",
+    "refine": "narrowing the interval",
+    "remedies": "trying remedies",
+    "gain": "measuring the gain of",
+}
+
+#: Reports behind the pace that is shown.
+_RECENT: Final = 20
+
+
 class SearchWatch:
     """The bracket, the probability and the time left, on standard error."""
 
@@ -36,8 +52,9 @@ class SearchWatch:
         self._live = Live(Text(""), console=console, transient=True, auto_refresh=False)
         self._hidden = hidden or not console.is_terminal
         self._console = None if hidden else console
-        self._began = time.monotonic()
         self._said = 0
+        self._phase = ""
+        self._seen: deque[tuple[float, int]] = deque(maxlen=_RECENT)
 
     def __enter__(self) -> Self:
         if not self._hidden:
@@ -54,26 +71,42 @@ class SearchWatch:
             self._live.stop()
 
     def __call__(self, seen: Progress, of: str = "") -> None:
-        """Shows how far it is (`of` what); without a terminal a line every 20 runs."""
+        """Shows how far it is (`of` what); without a terminal a line for each phase and every 20
+        runs."""
+        self._seen.append((time.monotonic(), seen.runs))
         text = f"{of}: {self.line(seen)}" if of else self.line(seen)
         if not self._hidden:
             self._live.update(Text(text), refresh=True)
-        elif self._console is not None and seen.runs >= self._said + 20:
-            self._said = seen.runs
-            self._console.print(text, highlight=False, soft_wrap=True)
+        elif self._console is not None:
+            phase = f"{of}{seen.phase}{seen.what}"
+            if phase != self._phase or seen.runs >= self._said + 20:
+                self._said, self._phase = seen.runs, phase
+                self._console.print(text, highlight=False, soft_wrap=True)
 
     def line(self, seen: Progress) -> str:
-        """Phase, runs, bracket, probability, time left."""
-        parts = [f"{seen.phase}: {seen.runs} runs"]
+        """Phase, runs, bracket, probability, what is left of the phase, what follows."""
+        what = f" {seen.what}" if seen.what else ""
+        parts = [f"{PHASES[seen.phase]}{what}: {seen.runs} runs"]
         if seen.estimate is not None:
             parts.append(f"{number(seen.estimate)} [{number(seen.low)} … {number(seen.high)}]")
         if seen.p_broken is not None:
             parts.append(f"P(broken) {seen.p_broken:.2g}")
-        if seen.share_left is not None and seen.share_left < 0.95:
-            elapsed = time.monotonic() - self._began
-            left = elapsed * seen.share_left / (1 - seen.share_left)
-            parts.append(f"about {left:,.0f} s left")
+        if seen.runs_left is not None:
+            most = "at most" if seen.phase == "remedies" else "about"
+            parts.append(f"{most} {seen.runs_left} more in this phase{self._time(seen.runs_left)}")
+        if seen.then:
+            parts.append(f"then: {PHASES[seen.then]}")
         return " · ".join(parts)
+
+    def _time(self, runs: int) -> str:
+        """How long so many runs take at the pace of the last ones; nothing while that is unknown
+        (runs kept from before take no time)."""
+        if not self._seen:
+            return ""
+        (since, before), (now, done) = self._seen[0], self._seen[-1]
+        if done <= before or now - since < 1:
+            return ""
+        return f", {max(1.0, runs * (now - since) / (done - before)):,.0f} s"
 
 
 def headline(answer: Answer) -> str:
@@ -94,7 +127,7 @@ def _said(value: float | None) -> str:
 
 
 def show_answer(console: Console, answer: Answer) -> None:
-    """Where the line is, what gave way, what would mend it."""
+    """Where the line is, bottleneck, what would mend it."""
     status = Text(f" {MARKS[answer.status]} {answer.status} ", style=STYLES[answer.status])
     console.print(status, headline(answer), highlight=False, soft_wrap=True)
     console.print(f"Breaks: {answer.breaks}", highlight=False)
@@ -123,8 +156,8 @@ def show_answer(console: Console, answer: Answer) -> None:
 def _show_used(console: Console, answer: Answer) -> None:
     if not answer.used:
         return
-    first = f"{answer.gave_way} first" if answer.gave_way else "nothing was full"
-    console.print(f"What gave way: {first}", highlight=False)
+    said = words.bottleneck(answer) or "Nothing was full past the line."
+    console.print(said, highlight=False)
     for used in answer.used[:6]:
         bar = "█" * round(min(used.value, 1.0) * 30) or "▏"
         console.print(
@@ -138,14 +171,8 @@ def _show_used(console: Console, answer: Answer) -> None:
 
 
 def _show_remedies(console: Console, answer: Answer) -> None:
-    best = answer.remedy
-    if best is not None:
-        gain = ""
-        if best.gain is not None:
-            gain = f": {best.gain:+.0%} ({best.gain_low:+.0%} to {best.gain_high:+.0%})"
-        console.print(f"Smallest change that mends it: {best.text}{gain}", highlight=False)
-    elif answer.remedies:
-        console.print(f"None of {len(answer.remedies)} changes tried mends it", highlight=False)
+    if answer.remedies:
+        console.print(words.mends(answer), highlight=False)
 
 
 def show_against(console: Console, compared: Against, fall: float | None = None) -> None:
@@ -212,7 +239,8 @@ def _rows(compared: Against) -> list[tuple[str, str, str]]:
         ("build", a.build, b.build),
         ("status", a.status, b.status),
         (f"{b.find} ({b.unit})", _span(a), _span(b)),
-        ("gave way", a.gave_way or "–", b.gave_way or "–"),
+        ("bottleneck", " + ".join(a.bottleneck) or "–", " + ".join(b.bottleneck) or "–"),
+        ("most used", a.most_used or "–", b.most_used or "–"),
         ("runs", str(a.runs), str(b.runs)),
     ]
 

@@ -54,8 +54,10 @@ class Against:
             "ratio_low": self.ratio_low,
             "ratio_high": self.ratio_high,
             "apart": self.apart,
-            "gave_way_a": self.a.gave_way,
-            "gave_way_b": self.b.gave_way,
+            "most_used_a": self.a.most_used,
+            "most_used_b": self.b.most_used,
+            "bottleneck_a": self.a.bottleneck,
+            "bottleneck_b": self.b.bottleneck,
             "comparable": self.comparable or None,
         }
 

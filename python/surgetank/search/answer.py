@@ -31,16 +31,18 @@ class Used:
 
 @dataclass(frozen=True)
 class Remedy:
-    """A change that was tried past the line."""
+    """A change, or two together, tried past the line."""
 
-    resource: str
+    resources: tuple[str, ...]
+    """What it relieves; `queue-order` where it only changes who is served first."""
     text: str
     values: Mapping[str, Any]
     size: float
     broke: int
     runs: int
     gain: float | None = None
-    """New estimate over old, less 1; only for the smallest change that restores."""
+    """How much farther the line lies with it, as a share; of changes that restore. None with a
+    lower end: the changed scenario did not break as far as it was searched."""
     gain_low: float | None = None
     gain_high: float | None = None
 
@@ -49,10 +51,15 @@ class Remedy:
         """Whether most runs held with it."""
         return 2 * self.broke < self.runs
 
+    @property
+    def helps(self) -> bool:
+        """Whether it restores and the 95 % interval of its gain excludes nought."""
+        return self.restores and self.gain_low is not None and self.gain_low > 0
+
 
 @dataclass(frozen=True)
 class Answer:
-    """Where the line is, how sure that is, and what gave way first."""
+    """Where the line is, how sure that is, and what it hangs on."""
 
     find: str
     status: str
@@ -63,8 +70,8 @@ class Answer:
     ci_high: float | None
     confidence: float
     runs: int
-    gave_way: str
-    """The most saturated resource in runs past the line; empty if none stands out."""
+    most_used: str
+    """The resource used most in runs past the line; empty if none was used to half."""
     key: str
     breaks: str
     """What breaks, in words."""
@@ -95,8 +102,21 @@ class Answer:
 
     @property
     def remedy(self) -> Remedy | None:
-        """The smallest change that restores, of those tried."""
-        return min((r for r in self.remedies if r.restores), key=lambda r: r.size, default=None)
+        """The smallest change that helps, of those tried."""
+        return min((r for r in self.remedies if r.helps), key=lambda r: r.size, default=None)
+
+    @property
+    def bottleneck(self) -> tuple[str, ...]:
+        """Resources whose relief moves the line: one each, or two that only help together; empty
+        if none is known. The most used resource need not be among them."""
+        known = {used.resource for used in self.used}
+        found = sorted((r for r in self.remedies if r.helps), key=lambda r: r.size)
+        return tuple(dict.fromkeys(x for r in found for x in r.resources if x in known))
+
+    @property
+    def pairs_tried(self) -> int:
+        """Pairs of changes tried, after no single one helped."""
+        return sum(len(r.resources) > 1 for r in self.remedies)
 
     def log_error(self) -> float | None:
         """Standard error of ln(estimate), from the interval; None without one."""
@@ -109,6 +129,9 @@ class Answer:
         content = asdict(self)
         remedy = self.remedy
         content["remedy"] = remedy and remedy.text
+        content["bottleneck"] = self.bottleneck
+        for told, r in zip(content["remedies"], self.remedies, strict=True):
+            told["helps"] = r.helps
         return dict(plain(content))
 
     def write(self, path: Path) -> None:
@@ -126,11 +149,11 @@ class Answer:
         file = path / "search.json" if path.is_dir() else path
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
-            content.pop("remedy")
+            del content["remedy"], content["bottleneck"]
             content["levels"] = tuple(Level(**_numbers(x)) for x in content["levels"])
             content["shape"] = content["shape"] and Shape(**_numbers(content["shape"]))
             content["used"] = tuple(Used(**x) for x in content["used"])
-            content["remedies"] = tuple(Remedy(**x) for x in content["remedies"])
+            content["remedies"] = tuple(_remedy(x) for x in content["remedies"])
             return cls(**content)
         except OSError as error:
             reason = (error.strerror or "cannot be read").lower()
@@ -141,6 +164,11 @@ class Answer:
                 place=str(file),
                 mend="Give a search.json that `surgetank search --out` wrote",
             ) from None
+
+
+def _remedy(content: dict[str, Any]) -> Remedy:
+    del content["helps"]
+    return Remedy(**(content | {"resources": tuple(content["resources"])}))
 
 
 def _numbers(content: Mapping[str, Any]) -> dict[str, Any]:

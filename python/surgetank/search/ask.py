@@ -12,8 +12,9 @@ from typing import Final
 from surgetank.errors import SurgetankError
 from surgetank.scenario import Scenario, load
 from surgetank.search.answer import Answer, Remedy, Used
-from surgetank.search.find import Finding, Progress, Question, Search
-from surgetank.search.gave_way import named, past, ranking, remedies
+from surgetank.search.bottleneck import named, past, ranking, remedies
+from surgetank.search.find import Finding, Phase, Progress, Question, Search
+from surgetank.search.gain import interval_of, line_of
 from surgetank.search.goal import Per, goal
 from surgetank.search.lever import Lever, lever
 from surgetank.search.live import THRIFT, LiveWork
@@ -22,16 +23,13 @@ from surgetank.search.posterior import CONFIDENCE
 from surgetank.search.shape import levels, shape
 from surgetank.simulate import build
 
-__all__ = ["interval_of", "question_of", "search"]
+__all__ = ["question_of", "search"]
 
 Watch = Callable[[Progress], None]
 
 #: Range of a search that is given none, as factors of the scenario's own value.
 _LOAD_RANGE: Final = (0.05, 256.0)
 _LEVERAGE_RANGE: Final = (1.25, 1_000.0)
-#: Precision of the short search that says what a remedy brings.
-_GAIN_PRECISION: Final = 0.1
-_GAIN_RUNS: Final = 60
 
 
 def search(
@@ -83,7 +81,7 @@ def search(
     if live is not None:
         return _live(question, live, journal, watch)
     with pool_of(executor, workers, journal) as pool:
-        hunt = Search(question, pool, watch)
+        hunt = Search(question, pool, _labelled(watch, "remedies" if try_remedies else None))
         hunt.go()
         return _answer(hunt, try_remedies=try_remedies)
 
@@ -174,9 +172,7 @@ def _answer(hunt: Search, *, try_remedies: bool) -> Answer:
     found = levels(finding.outcomes, q.goal, finding.unloaded_ms)
     falling = q.high < q.low
     estimate, low, high = interval_of(finding)
-    used, tried = _what_gave_way(hunt, found=finding.status == "FOUND", try_remedies=try_remedies)
-    if tried and estimate is not None and estimate > 0:
-        tried = _with_gain(hunt, tried, estimate, (low, high))
+    used, tried = _bottleneck(hunt, try_remedies=try_remedies)
     post = finding.posterior
     return Answer(
         find=q.goal.find if q.goal.find != "limit" else q.goal.limit or "any",
@@ -187,7 +183,7 @@ def _answer(hunt: Search, *, try_remedies: bool) -> Answer:
         ci_high=high,
         confidence=CONFIDENCE,
         runs=hunt.pool.spent,
-        gave_way=named(used),
+        most_used=named(used),
         key=q.lever.key,
         breaks=q.goal.said,
         target=q.goal.target,
@@ -230,25 +226,7 @@ def _unloaded(finding: Finding) -> dict[str, float] | None:
     }
 
 
-def interval_of(finding: Finding) -> tuple[float | None, float | None, float | None]:
-    """Estimate and ends; the error of the unloaded value, if any, is added in quadrature."""
-    post, q = finding.posterior, finding.question
-    if post is None or finding.status == "INVALID":
-        return None, None, None
-    middle, (left, right) = post.median, post.interval()
-    shifts = [0.0]
-    if not math.isnan(finding.unloaded_ms):
-        for base in (finding.unloaded_low_ms, finding.unloaded_high_ms):
-            shifts.append(finding.fit(base).median - middle)
-    down, up = max(-min(shifts), 0.0), max(*shifts, 0.0)
-    low = q.level(middle - math.hypot(middle - left, down))
-    high = q.level(middle + math.hypot(right - middle, up))
-    return q.level(middle), min(low, high), max(low, high)
-
-
-def _what_gave_way(
-    hunt: Search, *, found: bool, try_remedies: bool
-) -> tuple[list[Used], list[Remedy]]:
+def _bottleneck(hunt: Search, *, try_remedies: bool) -> tuple[list[Used], list[Remedy]]:
     finding, q = hunt.finding, hunt.question
     broken = [o for o in finding.outcomes if q.goal.broke(o, finding.unloaded_ms)]
     held = [o for o in finding.outcomes if not q.goal.broke(o, finding.unloaded_ms)]
@@ -258,45 +236,16 @@ def _what_gave_way(
     nearest = sorted(broken, key=lambda o: abs(q.u(o.level) - q.u(past(finding))))[:4]
     lowest = sorted(finding.unloaded or held, key=lambda o: q.u(o.level))[:4]
     used = ranking(nearest, lowest)
-    if not (try_remedies and found):
+    line = line_of(finding)
+    if not try_remedies or finding.status != "FOUND" or line is None:
         return used, []
-    return used, list(remedies(hunt, past(finding), used))
+    return used, remedies(hunt, line, used)
 
 
-def _with_gain(
-    hunt: Search, tried: list[Remedy], estimate: float, ends: tuple[float | None, float | None]
-) -> list[Remedy]:
-    """The smallest change that restores, with what it brings: a short search of its own.
-
-    Held against the same unloaded value, so that the line is the same one.
-    """
-    best = min((r for r in tried if r.restores), key=lambda r: r.size, default=None)
-    q = hunt.question
-    if best is None or None in ends:
-        return tried
-    changed = q.scenario.with_values(best.values)
-    span = (estimate / 4, estimate * 16) if q.low < q.high else (estimate * 4, estimate / 16)
-    question = replace(
-        q,
-        scenario=changed,
-        lever=replace(lever(changed, q.lever.key), own=estimate),
-        low=span[0],
-        high=span[1],
-        precision=_GAIN_PRECISION,
-        runs_max=_GAIN_RUNS,
+def _labelled(watch: Watch | None, then: Phase | None) -> Watch | None:
+    """Says of each phase before the remedies what is still to come."""
+    if watch is None or then is None:
+        return watch
+    return lambda seen: watch(
+        seen if seen.phase in ("remedies", "gain") else replace(seen, then=then)
     )
-    other = Search(question, hunt.pool, hunt.watch)
-    other.finding.take_unloaded(hunt.finding)
-    after, low, high = interval_of(other.go())
-    if after is None or low is None or high is None:
-        return tried
-    here = math.log(float(ends[1] or 1) / float(ends[0] or 1)) / 2
-    half = math.hypot(here, math.log(high / low) / 2)
-    ratio = after / estimate
-    gained = replace(
-        best,
-        gain=ratio - 1,
-        gain_low=ratio * math.exp(-half) - 1,
-        gain_high=ratio * math.exp(half) - 1,
-    )
-    return [gained if r is best else r for r in tried]

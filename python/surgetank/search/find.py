@@ -17,7 +17,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from blake3 import blake3
@@ -91,19 +91,27 @@ class Question:
         return self.lever.rounded(self.exact(u))
 
 
+Phase = Literal["unloaded", "climb", "refine", "remedies", "gain"]
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a search is."""
 
-    phase: str
+    phase: Phase
     runs: int
+    """Runs made so far, in all phases."""
     low: float | None
     high: float | None
     estimate: float | None
     p_broken: float | None
     """Share of the last runs that broke."""
-    share_left: float | None
-    """Rough share of the work that is left."""
+    runs_left: int | None
+    """Runs that this phase will still take, roughly; None if nobody can tell."""
+    what: str = ""
+    """The change at hand, of a phase that tries changes."""
+    then: Phase | None = None
+    """The phase that follows this search, if one does."""
 
 
 @dataclass
@@ -124,6 +132,8 @@ class Finding:
     status: str = "UNKNOWN"
     why: str = ""
     """Why the line was not found, or what a reader must know."""
+    edge: Literal["", "low", "high"] = ""
+    """The end of the range beyond which the line lies, if so."""
 
     def take_unloaded(self, other: Finding) -> None:
         """Takes over the unloaded value of another search."""
@@ -162,6 +172,7 @@ class Search:
         self._low, self._high = ends
         self.finding.top = self._high
         self._trials: list[Trial] = []
+        self._narrow = 0  # looks in a row at an interval narrow enough
 
     @property
     def spent(self) -> int:
@@ -192,26 +203,45 @@ class Search:
         digest = blake3(f"{self.question.seed}/{phase}/{number}".encode()).digest(8)
         return Task(scenario, level, int.from_bytes(digest) >> 1)
 
-    def _tell(self, phase: str) -> None:
+    def _tell(self, phase: Phase) -> None:
         if self.watch is None:
             return
         post, q = self.finding.posterior, self.question
-        low = high = middle = left = None
+        low = high = middle = None
         if post is not None:
-            a, b = sorted(q.level(u) for u in post.interval())
-            low, high, middle = a, b, q.level(post.median)
-            width = (high - low) / 2 / abs(middle) if middle else math.inf
-            left = 1 - min(1.0, (q.precision / width) ** 2) if width > 0 else 0.0
+            low, high = sorted(q.level(u) for u in post.interval())
+            middle = q.level(post.median)
         last = self._trials[-LOOKAHEAD:]
         total = sum(t.trials for t in last)
         share = sum(t.broken for t in last) / total if total else None
+        left = self._refining_left() if phase == "refine" else None
+        if phase == "unloaded":
+            left = q.effort.unloaded_seeds - self.spent
         self.watch(Progress(phase, self.pool.spent, low, high, middle, share, left))
+
+    def _refining_left(self) -> int:
+        """Runs until the interval is narrow: its width falls as 1/√n; never none before the end."""
+        q, post, done = self.question, self.finding.posterior, len(self.finding.refined)
+        least = max(self._refine_min - done, q.effort.narrow_looks - self._narrow, 1)
+        if post is not None and not self._is_narrow(post):
+            low, high = (q.level(u) for u in post.interval())
+            width = abs(high - low) / 2 / max(abs(q.level(post.median)), 1e-300)
+            needed = (done + 1) * (width / q.precision) ** 2
+            least = max(least, math.ceil(min(needed, 1e9)) - done + q.effort.narrow_looks)
+        return max(1, min(least, q.runs_max - self.spent))
+
+    @property
+    def _refine_min(self) -> int:
+        goal = self.question.goal
+        counts = goal.find == "safe-leverage" and goal.per == "liquidation"
+        return _REFINE_MIN_COUNTS if counts else self.question.effort.refine_min
 
     # 1. Unloaded
 
     def _find_unloaded(self) -> None:
         """p99 at the low end of the range: the geometric mean over seeds, and its error."""
         q, finding = self.question, self.finding
+        self._tell("unloaded")
         level = finding.unloaded_level = q.lever.rounded(q.low)
         idle = self._lengthened(q.lever.at(q.scenario, level))
         finding.unloaded = self.pool.all(
@@ -325,6 +355,7 @@ class Search:
         if (share > target) == (u == self._high):
             return True  # it was close: the line may lie inside after all
         self.finding.why = f"{why} ({level:g})"
+        self.finding.edge = "high" if u == self._high else "low"
         return False
 
     def _mostly_broken(self, outcomes: list[Outcome]) -> bool:
@@ -375,9 +406,7 @@ class Search:
         q, finding = self.question, self.finding
         pending: deque[Running] = deque()
         finding.posterior = self._fit()
-        counts = q.goal.find == "safe-leverage" and q.goal.per == "liquidation"
-        least = _REFINE_MIN_COUNTS if counts else q.effort.refine_min
-        index = narrow = 0
+        index = 0
         try:
             while not finding.why and self.spent < q.runs_max:
                 u = place(finding.posterior, index, self._low, self.finding.top)
@@ -385,17 +414,20 @@ class Search:
                 index += 1
                 if len(pending) < q.effort.lookahead:
                     continue
-                self._add([pending.popleft().result()], finding.refined, "refine")
-                finding.posterior = self._fit()
-                narrow = narrow + 1 if self._is_narrow(finding.posterior) else 0
-                if len(finding.refined) >= least and narrow >= q.effort.narrow_looks:
+                self._take(pending.popleft())
+                enough = len(finding.refined) >= self._refine_min
+                if enough and self._narrow >= q.effort.narrow_looks:
                     return
             while pending and not finding.why:
-                self._add([pending.popleft().result()], finding.refined, "refine")
-                finding.posterior = self._fit()
+                self._take(pending.popleft())
         finally:
             for running in pending:
                 running.drop()
+
+    def _take(self, running: Running) -> None:
+        self._add([running.result()], self.finding.refined, "refine")
+        self.finding.posterior = self._fit()
+        self._narrow = self._narrow + 1 if self._is_narrow(self.finding.posterior) else 0
 
     def _fit(self) -> Posterior:
         return self.finding.fit()
@@ -405,7 +437,7 @@ class Search:
         low, high = (q.level(u) for u in posterior.interval())
         return abs(high - low) / 2 <= q.precision * abs(q.level(posterior.median))
 
-    def _add(self, found: list[Outcome], to: list[Outcome], phase: str) -> None:
+    def _add(self, found: list[Outcome], to: list[Outcome], phase: Phase) -> None:
         to.extend(found)
         if not self._invalid(found):
             self._trials = self.finding.trials()

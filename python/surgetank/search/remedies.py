@@ -21,10 +21,13 @@ from surgetank.errors import SurgetankError
 from surgetank.measure.saturation import Saturation
 from surgetank.scenario import Scenario
 
-__all__ = ["KIND", "Change", "candidates"]
+__all__ = ["KIND", "QUEUE_ORDER", "Change", "candidates"]
 
 KIND: Final = 0.5
 """Size of a change in kind."""
+
+QUEUE_ORDER: Final = "queue-order"
+"""What a change touches that relieves no resource: who is served first."""
 
 _MORE: Final = (1.25, 1.5, 2.0, 4.0)
 #: Bounds that cost nothing but a line of configuration may be far off.
@@ -39,6 +42,7 @@ class Change:
     """A change that could relieve a resource."""
 
     resource: str
+    """What it relieves: in the ladder of a mempool, larger blocks relieve block space."""
     text: str
     """One line for a reader: `uplink 200 → 250 Mbit/s`."""
     values: Mapping[str, object]
@@ -55,7 +59,7 @@ def candidates(scenario: Scenario, ranked: Sequence[Saturation]) -> list[Change]
     ask, found = _Asked(scenario), list[Change]()
     seen: list[Mapping[str, object]] = []
     for resource in dict.fromkeys(one.resource for one in ranked):
-        ladder = (replace(c, resource=resource) for c in _LADDERS[resource](ask))
+        ladder = (replace(c, resource=c.resource or resource) for c in _LADDERS[resource](ask))
         for change in sorted(ladder, key=lambda c: (c.size, c.text)):
             if change.values not in seen and _fits(scenario, change):
                 seen.append(change.values)
@@ -130,6 +134,11 @@ def _said(value: float) -> str:
     return f"{value:,.0f}" if whole else f"{value:,.6g}"
 
 
+def _of(resource: str, changes: Iterable[Change]) -> Iterator[Change]:
+    """Changes in one resource's ladder that relieve another."""
+    return (replace(change, resource=change.resource or resource) for change in changes)
+
+
 def _links(ask: _Asked, key: str, name: str) -> Iterator[Change]:
     yield from ask.scaled(name, [key], _MORE, " Mbit/s")
     if ask("layer.gossip.kind") == "direct":
@@ -167,7 +176,8 @@ def _urgent_first(ask: _Asked) -> Iterator[Change]:
         return
     lanes = [*high, *(name for name in _URGENT if name not in high)]
     text = f"queues: first {', '.join(lanes)}"
-    yield from ask.kind(text, {"layer.queue.rule": "priority", "layer.queue.high": lanes})
+    values = {"layer.queue.rule": "priority", "layer.queue.high": lanes}
+    yield from _of(QUEUE_ORDER, ask.kind(text, values))
 
 
 def _validation(ask: _Asked) -> Iterator[Change]:
@@ -202,7 +212,7 @@ def _block_space(ask: _Asked) -> Iterator[Change]:
 def _mempool(ask: _Asked) -> Iterator[Change]:
     # Smaller: refusing early keeps the wait of what is let in short.
     yield from ask.scaled("mempool", ["layer.queue.mempool_max"], (0.5, *_ROOM), " messages")
-    yield from _block_space(ask)
+    yield from _of("block-space", _block_space(ask))
 
 
 def _ingress(ask: _Asked) -> Iterator[Change]:
@@ -210,7 +220,7 @@ def _ingress(ask: _Asked) -> Iterator[Change]:
     if ask(key) == 0:
         yield Change("", "ingress queue 0 → 100 messages", {key: 100}, _size(0, 100))
     yield from ask.scaled("ingress queue", [key], (0.5, *_ROOM), " messages")
-    yield from _validation(ask)
+    yield from _of("validation", _validation(ask))
 
 
 def _timeouts(ask: _Asked) -> Iterator[Change]:
@@ -293,15 +303,15 @@ def _faults(ask: _Asked) -> Iterator[Change]:
     """What bears the kinds of faults that strike this scenario."""
     kinds = {fault["kind"] for fault in ask.data["faults"]}
     if kinds & {"delay", "partition", "crash", "loss"}:
-        yield from _timeouts(ask)
+        yield from _of("consensus-timeouts", _timeouts(ask))
     if kinds & {"partition", "loss"} and ask("network.topology.kind") == "random-regular":
         degree = ask("network.topology.degree")
         for more in (degree + 2, 2 * degree):
             text = f"links per node {degree} → {more}"
             yield Change("", text, {"network.topology.degree": more}, _size(degree, more))
     if kinds & {"slow", "spam"}:
-        yield from _validation(ask)
-        yield from _execution(ask)
+        yield from _of("validation", _validation(ask))
+        yield from _of("execution", _execution(ask))
 
 
 _LADDERS: Final[Mapping[str, Callable[[_Asked], Iterator[Change]]]] = {

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from surgetank.errors import SurgetankError
 from surgetank.scenario import Scenario, load
-from surgetank.search.ask import interval_of
 from surgetank.search.closed_form import assumptions, safe_leverage, service_rate_per_s
 from surgetank.search.find import Progress, Question, Search
 from surgetank.search.frontier import Curve, Frontier, Point
+from surgetank.search.gain import interval_of
 from surgetank.search.goal import Per, goal
 from surgetank.search.lever import lever
 from surgetank.search.pool import Pool, pool_of

@@ -1,4 +1,4 @@
-"""The page of a search: where the line is, how sure that is, what gave way, what would mend it."""
+"""The page of a search: where the line is, how sure that is, bottleneck, what would mend it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ def render_search(answer: Answer) -> str:
         facts=words.facts(answer),
         pictures=pictures(answer),
         rows=words.rows(answer),
-        remedies=[(r, words.gain(r)) for r in answer.remedies],
+        remedies=[
+            (r, " + ".join(map(words.spoken, r.resources)), words.gain(r), words.outcome(r))
+            for r in answer.remedies
+        ],
         best=answer.remedy,
         reading=words.reading(answer),
     )

@@ -275,12 +275,12 @@ def _used(answer: Answer) -> Picture | None:
         for i, u in enumerate(used):
             top = plane.top + 8 + i * step
             tip = f"{u.resource} at {u.where}: {share(u.value)}, unloaded {share(u.before)}"
-            kind = "f1" if u.resource == answer.gave_way else "f0"
+            kind = "f1" if u.resource == answer.most_used else "f0"
             long = plane.x(max(u.value, 0.0)) - plane.left
             plane.put("rect", kind, tip=tip, x=plane.left, y=top, width=long, height=16, rx=2)
             at = plane.x(u.before)
             plane.put("line", "before", x1=at, x2=at, y1=top - 3, y2=top + 19)
-            name = "said" if u.resource == answer.gave_way else ""
+            name = "said" if u.resource == answer.most_used else ""
             plane.text(plane.left - 10, top + 13, u.resource, name, "end")
             plane.text(plane.left + long + 7, top + 13, share(u.value), f"note {name}".strip())
         return plane

@@ -14,12 +14,14 @@ from surgetank.search.shape import Level
 __all__ = [
     "Figure",
     "Row",
+    "bottleneck",
     "degradation",
     "facts",
     "gain",
-    "gave_way",
     "heading",
+    "mends",
     "notes",
+    "outcome",
     "reading",
     "rows",
     "said",
@@ -105,15 +107,47 @@ def sentence(answer: Answer) -> str:
 
 
 def story(answer: Answer) -> str:
-    """What gave way first and what mends it; empty if neither is known."""
-    first = answer.gave_way.replace("-", " ")
-    text = f"What gave way first: {first}. " if first else ""
+    """Bottleneck, most used resource, and what moves the line; empty if nothing is known."""
+    return " ".join(text for text in (bottleneck(answer), mends(answer)) if text)
+
+
+def bottleneck(answer: Answer) -> str:
+    """What the line hangs on, and what was only full; empty if neither is known."""
+    most, found = spoken(answer.most_used), [spoken(x) for x in answer.bottleneck]
+    if not found:
+        if not most:
+            return ""
+        tried = any(answer.most_used in r.resources for r in answer.remedies)
+        why = "relieving it was tried and did not move the line" if tried else "no relief was tried"
+        return f"Most used: {most}; {why}, so it is not called the bottleneck."
+    pair = answer.pairs_tried > 0
+    text = f"Bottleneck: {' and '.join(found)}{', only together' if pair else ''}."
+    if not most or answer.most_used in answer.bottleneck:
+        return text
+    return f"{text} Most used was {most}, whose relief alone did not move the line."
+
+
+def mends(answer: Answer) -> str:
+    """The smallest change that moves the line, or that none does; empty if none was tried."""
     best = answer.remedy
-    if best is None:
-        tried = len(answer.remedies)
-        return f"{text}None of {tried} changes tried mends it." if tried else text.strip()
-    moved = f", which moves the line by {gain(best)}" if best.gain is not None else ""
-    return f"{text}Smallest change that mends it: {best.text}{moved}."
+    if best is not None:
+        return f"Smallest change that moves it: {best.text}, by {gain(best)}."
+    if not answer.remedies:
+        return ""
+    return f"{none_helps(answer)}."
+
+
+def none_helps(answer: Answer) -> str:
+    """How much was tried in vain."""
+    pairs = answer.pairs_tried
+    single = len(answer.remedies) - pairs
+    text = f"None of {single} single changes tried moves it beyond chance"
+    return f"{text}, nor any of {pairs} pairs" if pairs else f"{text}; there was no pair to try"
+
+
+def spoken(resource: str) -> str:
+    """A resource in words."""
+    return resource.replace("-", " ")
 
 
 def interval(answer: Answer) -> str:
@@ -126,19 +160,26 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def gave_way(answer: Answer) -> str:
-    """The resource that gave way first, in words; empty if none stands out."""
-    return _capital(answer.gave_way.replace("-", " "))
-
-
 def gain(remedy: Remedy) -> str:
-    """+38 % (30 % to 46 %)."""
+    """+38 % (+30 % to +46 %); at least +1,400 % where the end of the range was reached."""
     if remedy.gain is None:
-        return ""
+        if remedy.gain_low is not None:
+            return f"at least {_signed(remedy.gain_low)}"
+        return f"at most {_signed(remedy.gain_high)}" if remedy.gain_high is not None else ""
     text = _signed(remedy.gain)
     if remedy.gain_low is None or remedy.gain_high is None:
         return text
     return f"{text} ({_signed(remedy.gain_low)} to {_signed(remedy.gain_high)})"
+
+
+def outcome(remedy: Remedy) -> str:
+    """What became of a change that was tried."""
+    if not remedy.restores:
+        return "does not restore"
+    if remedy.helps:
+        return "moves the line"
+    known = remedy.gain is not None or remedy.gain_high is not None
+    return "restores, no gain beyond chance" if known else "restores, gain not measurable"
 
 
 def _signed(x: float) -> str:
@@ -153,18 +194,17 @@ def facts(answer: Answer) -> list[Figure]:
         ends = f"{said(answer, answer.ci_low, unit=False)} – {said(answer, answer.ci_high)}"
         found.append(Figure(heading(answer), said(answer, answer.estimate), f"{name}: {ends}"))
     if answer.used:
-        first = next((u for u in answer.used if u.resource == answer.gave_way), None)
+        first = next((u for u in answer.used if u.resource == answer.most_used), None)
         detail = "no resource was used to half"
         if first is not None:
             detail = f"{share(first.value)} used ({first.where}); unloaded {share(first.before)}"
-        found.append(Figure("What gave way first", gave_way(answer) or "Nothing was full", detail))
+        most = _capital(spoken(answer.most_used)) or "Nothing was full"
+        found.append(Figure("Most used past the line", most, detail))
     if answer.remedies:
         best = answer.remedy
-        kept = f"{best.runs - best.broke} of {best.runs} runs held" if best else "see below"
-        if best is not None and best.gain is not None:
-            kept = f"the line moves by {gain(best)}"
-        none = f"None of {len(answer.remedies)} changes tried"
-        found.append(Figure("Smallest change that mends it", best.text if best else none, kept))
+        named = _capital(" and ".join(spoken(x) for x in answer.bottleneck))
+        moved = f"{best.text}: {gain(best)}" if best else none_helps(answer)
+        found.append(Figure("Bottleneck", named or ("Not a resource" if best else "None"), moved))
     if answer.unloaded:
         ends = " – ".join(delay(answer.unloaded[k]) for k in ("low_ms", "high_ms"))
         at = said(answer, answer.unloaded["level"])
@@ -244,8 +284,9 @@ def reading(answer: Answer) -> list[str]:
         )
     if answer.used:
         found.append(
-            "What gave way is the resource used most in the runs that broke nearest to the line; "
-            "of several that are full, the one that is known to fill the others. That is a hint; "
-            "the proof is a change that restores the runs."
+            "Most used is the resource used most in the runs that broke nearest to the line; of "
+            "several that are full, the one that is known to fill the others. The bottleneck is "
+            "what moves the line when it is relieved: the interval of the gain excludes nought. "
+            "The two need not be the same."
         )
     return found

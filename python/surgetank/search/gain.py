@@ -1,0 +1,112 @@
+"""How far a change moves the line: a short search of the changed scenario."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from surgetank.errors import SurgetankError
+from surgetank.search.answer import Remedy
+from surgetank.search.find import Finding, Progress, Search
+from surgetank.search.lever import lever
+
+__all__ = ["Line", "gained", "interval_of", "line_of"]
+
+_PRECISION: Final = 0.1
+_RUNS: Final = 60
+#: How far the search for the changed line goes, in the direction of trouble and against it.
+_FARTHER, _NEARER = 16.0, 4.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """Where the line is."""
+
+    estimate: float
+    low: float
+    high: float
+
+    @property
+    def half(self) -> float:
+        """Half width of the interval on the scale of ln."""
+        return math.log(self.high / self.low) / 2
+
+
+def line_of(finding: Finding) -> Line | None:
+    """The line, if it was found at a positive level."""
+    estimate, low, high = interval_of(finding)
+    if estimate is None or low is None or high is None or not 0 < low <= estimate <= high:
+        return None
+    return Line(estimate, low, high)
+
+
+def interval_of(finding: Finding) -> tuple[float | None, float | None, float | None]:
+    """Estimate and ends; the error of the unloaded value, if any, is added in quadrature."""
+    post, q = finding.posterior, finding.question
+    if post is None or finding.status == "INVALID":
+        return None, None, None
+    middle, (left, right) = post.median, post.interval()
+    shifts = [0.0]
+    if not math.isnan(finding.unloaded_ms):
+        for base in (finding.unloaded_low_ms, finding.unloaded_high_ms):
+            shifts.append(finding.fit(base).median - middle)
+    down, up = max(-min(shifts), 0.0), max(*shifts, 0.0)
+    low = q.level(middle - math.hypot(middle - left, down))
+    high = q.level(middle + math.hypot(right - middle, up))
+    return q.level(middle), min(low, high), max(low, high)
+
+
+def gained(search: Search, line: Line, remedy: Remedy) -> Remedy:
+    """The remedy with its gain: how much farther the line lies, as a share, and its 95 % interval.
+
+    Held against the same unloaded value, so that the line is the same one. The errors of the two
+    lines are taken as independent and added in quadrature on the scale of ln. Where the changed
+    scenario does not break up to the end of what was searched, only the gain's lower end is known.
+    """
+    q = search.question
+    falling = q.high < q.low
+    ends = (1 / _NEARER, _FARTHER) if not falling else (_NEARER, 1 / _FARTHER)
+    try:
+        changed = q.scenario.with_values(remedy.values)
+        own = replace(lever(changed, q.lever.key), own=line.estimate)
+        for end in ends:
+            own.at(changed, own.rounded(line.estimate * end))
+    except SurgetankError:
+        return remedy  # no room around the line to search in: the gain stays unknown
+    question = replace(
+        q,
+        scenario=changed,
+        lever=own,
+        low=line.estimate * ends[0],
+        high=line.estimate * ends[1],
+        precision=_PRECISION,
+        runs_max=_RUNS,
+    )
+    other = Search(question, search.pool, _telling(search.watch, remedy.text))
+    other.finding.take_unloaded(search.finding)
+    finding = other.go()
+    if finding.edge == "high":
+        return replace(remedy, gain_low=_FARTHER * math.exp(-line.half) - 1)
+    if finding.edge == "low":
+        return replace(remedy, gain_high=math.exp(line.half) / _NEARER - 1)
+    after = line_of(finding)
+    if after is None:
+        return remedy
+    half = math.hypot(line.half, after.half)
+    ratio = line.estimate / after.estimate if falling else after.estimate / line.estimate
+    return replace(
+        remedy,
+        gain=ratio - 1,
+        gain_low=ratio * math.exp(-half) - 1,
+        gain_high=ratio * math.exp(half) - 1,
+    )
+
+
+def _telling(
+    watch: Callable[[Progress], None] | None, text: str
+) -> Callable[[Progress], None] | None:
+    if watch is None:
+        return None
+    return lambda seen: watch(replace(seen, phase="gain", what=text))
