@@ -11,7 +11,7 @@ import pytest
 import surgetank as st
 from surgetank.errors import SurgetankError
 from surgetank.trace.frames import ATTACKER
-from venue_under_attack import value
+from venue_under_attack import outcome, value
 
 FAIR = ("themis", "median")
 
@@ -103,8 +103,8 @@ def test_the_rules_account_of_a_run() -> None:
     assert told["ordered"] == messages
     assert told["rounds"] == pytest.approx(run.trace.end_ns / 50e6, abs=2)
     followers = 4
-    # Every follower says every message once: 8 bytes each, and 40 a report.
-    told_bytes = 40 * told["reports"] + 8 * followers * messages
+    # Every follower says every message once: 8 bytes each, and 136 a report (64 signature, 32 chain).
+    told_bytes = 136 * told["reports"] + 8 * followers * messages
     assert told["report_bytes"] == pytest.approx(told_bytes, rel=0.01)
     assert run.measures["fair_unplaced_share"].value == 0.0
     assert of("fifo").trace.stats["fair"] is None
@@ -141,3 +141,38 @@ def test_a_front_runner_on_the_network_comes_too_late() -> None:
     both = own.join(victims, on="created_ns")
     assert both.height > 10
     assert (both["own"] > both["place"]).all()
+
+
+LOSS = {"kind": "loss", "at_s": 0.0, "duration_s": 11.0, "probability": 0.02}
+DOWN = {"kind": "crash", "at_s": 3.0, "duration_s": 2.0}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"faults": [LOSS]},
+        {"faults": [DOWN | {"nodes": [3]}]},
+        {"faults": [DOWN | {"nodes": [0]}]},
+        {"layer.queue.mempool_max": 20},
+        {"layer.queue.fair.extraction": "safe"},
+    ],
+    ids=["calm", "loss", "follower down", "leader down", "full", "safe"],
+)
+def test_an_honest_leaders_order_is_what_the_signed_reports_say(values: dict[str, object]) -> None:
+    """A follower makes the order again and finds nothing, whatever goes wrong besides."""
+    for seed in range(1, 4):
+        measures = st.run(small("themis", **values), seed=seed).measures
+        assert measures["fair_order_breaks"].value == 0
+        assert measures["fair_order_breaks"].n > 100
+        assert measures["fair_forged_reports"].value == 0
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_a_leader_that_puts_its_own_first_is_found_out(seed: int) -> None:
+    """And one that only reads from the network is not accused."""
+    values = {"network__nodes": 5, "layer__gossip__kind": "flood", "duration_s": 8.0}
+    for kind, found in (("insider", True), ("sandwich", False)):
+        run = outcome(seed, **values, layer__queue__rule="themis", attack__kind=kind)
+        assert run.trace.stats["attack"]["found"] > 0
+        assert (value(run, "fair_order_breaks") > 0) == found

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::fair::report::Ground;
 use crate::units::{AccountId, Digest, Height, MessageId, Ns, Price, Qty, Round};
 
 /// What a message is for; service times, priorities and measures are kept by class.
@@ -396,6 +397,9 @@ pub struct Block {
     pub entries: Vec<Entry>,
     /// Its place in the hash chain; serves as `id(v)`.
     pub hash: Digest,
+    /// What the order of its messages rests on, if they are in a fair order: signed reports, which
+    /// the chain need not commit to.
+    pub grounds: Vec<Ground>,
 }
 
 /// What a message of consensus states, without the block beside it.

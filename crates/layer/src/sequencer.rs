@@ -193,7 +193,8 @@ impl Sequencer {
         self.height += 1;
         self.hash = chain(&self.hash, self.height, &entries);
         let (height, hash) = (self.height, self.hash);
-        let block = Block { height, proposer, proposed_ns: now, entries, hash };
+        let block =
+            Block { height, proposer, proposed_ns: now, entries, hash, grounds: Vec::new() };
         outbox.push(Output::Sealed(Arc::new(block)));
     }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use surgetank_layer::fair::median::{self, Within};
 use surgetank_layer::fair::order;
 use surgetank_layer::fair::themis;
-use surgetank_layer::node::{FairRule, Input, Packet};
+use surgetank_layer::node::{FairRule, FairTally, Input, Packet, Report};
 use surgetank_layer::queue::Reason;
 use surgetank_layer::units::{MS, MessageId, NodeId, SECOND};
 
@@ -185,12 +185,13 @@ fn a_round_of_the_median_needs_enough_lists() {
 
 #[test]
 fn a_report_costs_eight_bytes_a_message_and_a_list_sixteen() {
-    for (rule, each) in [(themis(5, 1), 8), (by_median(5), 16)] {
+    // Header, numbers and clock 40, signature 64, and where it is chained the digest before it 32.
+    for (rule, bare, each) in [(themis(5, 1), 136, 8), (by_median(5), 104, 16)] {
         let mut rig = Rig::new(5, rule, 1_000);
         (0..5).for_each(|node| rig.sees(MS, node, &[1, 2, 3]));
         rig.run(REPORT);
         let told = rig.nodes[2].fair_tally().expect("there is a fair order");
-        assert_eq!((told.reports, told.report_bytes), (1, 40 + 3 * each));
+        assert_eq!((told.reports, told.report_bytes), (1, bare + 3 * each));
     }
 }
 
@@ -237,6 +238,9 @@ proptest! {
         rig.run(SECOND);
         let found = rig.order(0);
         prop_assert_eq!(found.len(), MESSAGES as usize);
+        let told: Vec<_> = rig.nodes.iter().filter_map(|node| node.fair_tally()).collect();
+        let wrong = |t: &FairTally| t.unsigned + t.rewritten + t.breaks + t.forged;
+        prop_assert_eq!(told.iter().map(wrong).sum::<u64>(), 0, "nobody forged anything");
         // Inside a batch nothing is promised; without one, the promise is about places.
         let place = |of: &[MessageId], m| of.iter().position(|&x| x == m);
         let first = |a, b| orders.iter().all(|own| place(own, a) < place(own, b));
@@ -260,7 +264,7 @@ fn reports_that_overtake_each_other_are_put_in_order() {
     rig.loses = Box::new(|now, from, packet| is_report(packet) && from == 1 && now == REPORT);
     rig.run(REPORT);
     let seen = vec![surgetank_layer::node::Sight { message: 1, seen_ns: MS }];
-    let report = surgetank_layer::node::Report { clock_ns: REPORT, seen, ..Default::default() };
+    let report = Report { author: 1, clock_ns: REPORT, seen, ..Report::default() }.signed();
     rig.at(2 * REPORT + 20 * MS, 0, Input::Packet { from: 1, packet: Packet::Ordering(report) });
     rig.run(4 * REPORT);
     assert_eq!(rig.order(0), [1, 2]);

@@ -61,6 +61,8 @@ _TITLES: Final = {
     "fair_cycle_share": "Messages in a cycle of the fair order",
     "fair_unplaced_share": "Messages without a place in the fair order",
     "fair_forced_pairs": "Pairs that the fair order forced",
+    "fair_order_breaks": "Messages against the signed reports",
+    "fair_forged_reports": "Forged reports",
     "delay_gini": "Gini of the accounts' mean delays",
     "account_share": "Block space of the largest account",
     "block_share": "Block space",

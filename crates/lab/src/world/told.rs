@@ -212,6 +212,10 @@ impl World {
             "reports": sum(|tally| tally.reports),
             "report_bytes": sum(|tally| tally.report_bytes),
             "answers": leader.answers,
+            "unsigned": leader.unsigned,
+            "rewritten": leader.rewritten,
+            "order_breaks": sum(|tally| tally.breaks),
+            "forged_grounds": sum(|tally| tally.forged),
         })
     }
 

@@ -48,8 +48,9 @@ use crate::queue::{self, Queue};
 use crate::sequencer::{self, Sequencer};
 use crate::units::{Digest, Height, MessageId, NodeId, Ns, Peer};
 
+pub use crate::fair::report::{Report, Sight};
 pub use admit::{Admission, Unit};
-pub use fair::{Fair, Report, Rule as FairRule, Sight, Tally as FairTally};
+pub use fair::{Fair, Rule as FairRule, Tally as FairTally};
 pub use opening::{Opening, Places, Shares, place};
 pub use service::{Distribution, Service};
 pub use strain::{Span, Strain};
@@ -324,7 +325,7 @@ impl Node {
         let bounds = |capacity| queue::Config { rule: config.rule.clone(), capacity };
         let fair = match &config.ordering {
             Ordering::Single { node, fair: Some(fair), .. } => {
-                Some(Box::new(fair::State::new(fair, config.nodes, *node == config.id)))
+                Some(Box::new(fair::State::new(fair, config.nodes, config.id, *node)))
             }
             _ => None,
         };

@@ -118,7 +118,8 @@ impl Node {
             .collect();
         self.misdeeds.rearrange(&mut entries);
         let hash = chain(&self.last_hash(), height, &entries);
-        Arc::new(Block { height, proposer: self.id, proposed_ns: now, entries, hash })
+        let (proposer, grounds) = (self.id, Vec::new());
+        Arc::new(Block { height, proposer, proposed_ns: now, entries, hash, grounds })
     }
 
     /// The sequencer learns that messages wait.
@@ -197,6 +198,8 @@ impl Node {
 
     fn sealed(&mut self, now: Ns, block: Arc<Block>, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         let prev = self.last_hash();
+        let grounds = self.fair.as_mut().map_or_else(Vec::new, |fair| fair.grounds());
+        let block = Arc::new(Block { grounds, ..Arc::unwrap_or_clone(block) });
         for to in (0..self.nodes).filter(|&to| to != self.id) {
             out.push(Output::Packet { to, packet: Packet::Batch(prev, Arc::clone(&block)) });
         }

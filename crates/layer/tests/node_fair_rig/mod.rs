@@ -31,10 +31,13 @@ impl Draws for NoDraws {
 
 /// Whether a packet from a node, sent then, is lost.
 type Loses = Box<dyn FnMut(Ns, NodeId, &Packet) -> bool>;
+/// What a node, or whoever sits on its link, makes of a packet before it goes.
+type Forges = Box<dyn FnMut(Ns, NodeId, &mut Packet)>;
 
 pub struct Rig {
     pub nodes: Vec<Node>,
     pub loses: Loses,
+    pub forges: Forges,
     /// Everything that was turned away: (node, message, reason).
     pub refused: Vec<(NodeId, MessageId, Reason)>,
     now: Ns,
@@ -50,6 +53,7 @@ impl Rig {
         let mut rig = Rig {
             nodes,
             loses: Box::new(|_, _, _| false),
+            forges: Box::new(|_, _, _| ()),
             refused: Vec::new(),
             now: 0,
             agenda: BTreeMap::new(),
@@ -105,7 +109,8 @@ impl Rig {
                 let epoch = self.epochs[node as usize];
                 self.push(self.now + span, node, epoch, Input::Timer(timer));
             }
-            Output::Packet { to, packet } if !(self.loses)(self.now, node, &packet) => {
+            Output::Packet { to, mut packet } if !(self.loses)(self.now, node, &packet) => {
+                (self.forges)(self.now, node, &mut packet);
                 self.at(self.now + DELAY, to, Input::Packet { from: node, packet });
             }
             Output::Refused { message, reason, .. } => self.refused.push((node, message, reason)),

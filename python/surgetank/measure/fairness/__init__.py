@@ -22,9 +22,9 @@ def fairness(trace: Trace) -> list[Measure]:
 
     inversions_send, inversions_receive and rank_error; fairness_violations, condorcet_cycle_rate
     and condorcet_share (None where the nodes kept no receipts); delay_gini, account_share_max and
-    block_share.<class>; fair_cycle_share, fair_unplaced_share and fair_forced_pairs of a fair
-    order. Pairs are counted on samples of bounded size, so that this takes some tens
-    of milliseconds however long the run.
+    block_share.<class>; fair_cycle_share, fair_unplaced_share, fair_forced_pairs,
+    fair_order_breaks and fair_forged_reports of a fair order. Pairs are counted on samples of
+    bounded size, so that this takes some tens of milliseconds however long the run.
     """
     rows = executed(trace)
     known = Known(trace, rows)

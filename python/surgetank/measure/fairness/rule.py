@@ -18,7 +18,8 @@ _SHARES = {
 
 
 def of_the_rule(trace: Trace) -> list[Measure]:
-    """fair_cycle_share, fair_unplaced_share and fair_forced_pairs; none without a fair order."""
+    """fair_cycle_share, fair_unplaced_share, fair_forced_pairs, fair_order_breaks and
+    fair_forged_reports; none without a fair order."""
     told = trace.stats.get("fair")
     if not told:
         return []
@@ -40,7 +41,31 @@ def of_the_rule(trace: Trace) -> list[Measure]:
         for name, (part, whole) in parts.items()
     ]
     what = "pairs with too few votes in time, decided by the heavier side"
-    return [*shares, Measure("fair_forced_pairs", told["forced_pairs"], "count", n=1, what=what)]
+    forged = told["unsigned"] + told["rewritten"]
+    return [
+        *shares,
+        Measure("fair_forced_pairs", told["forced_pairs"], "count", n=1, what=what),
+        Measure(
+            "fair_order_breaks",
+            told["order_breaks"],
+            "count",
+            n=ordered,
+            what="messages that the leader's blocks have against the signed reports",
+            note="" if _is_checked(trace) else "only the order of `themis` is checked",
+        ),
+        Measure(
+            "fair_forged_reports",
+            forged,
+            "count",
+            n=told["reports"],
+            what="reports that were not signed, or that rewrote what was stated before",
+        ),
+    ]
+
+
+def _is_checked(trace: Trace) -> bool:
+    rule = ((trace.scenario.get("layer") or {}).get("queue") or {}).get("rule")
+    return bool(rule == "themis")
 
 
 def _largest(told: dict[str, int]) -> int:

@@ -4,13 +4,17 @@
 //! once the rule has put it out. It goes on when it has both, in the order of places. A place whose
 //! content does not come is passed over after [`PATIENCE_ROUNDS`], at once if the leader itself has
 //! refused it; should the content come later, it goes as it comes.
+//!
+//! Reports that their author has not signed are thrown away, and an author who rewrites what it has
+//! stated is heard no more. What the order rests on is kept for those who check it (`check`).
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
-use super::log::{Report, Sight};
 use super::{Rule, Tally};
 use crate::fair::median::{self, MedianOrder};
 use crate::fair::order::{self, FairOrder};
+use crate::fair::report::{Ground, Report, Sight, chained};
 use crate::gossip::Seen;
 use crate::machine::{Draws, Machine};
 use crate::message::Envelope;
@@ -37,8 +41,12 @@ enum Order {
 struct Reporter {
     /// Number of the entry that is due; unknown after a crash.
     next: Option<u64>,
+    /// Digest before that entry; unknown where entries are missing.
+    head: Option<Digest>,
+    /// Whether it has rewritten its order: what it says counts no more.
+    rewrote: bool,
     /// Reports beyond a gap, or for which there was no room.
-    held: BTreeMap<u64, Vec<Sight>>,
+    held: BTreeMap<u64, Report>,
     asked_ns: Option<Ns>,
     /// Last confirmed.
     told: u64,
@@ -61,6 +69,8 @@ pub struct Judge {
     passed: Seen,
     /// Turned away by the leader itself.
     refused: Seen,
+    /// What the order rests on, since it was last handed out.
+    grounds: Vec<Ground>,
     pub(super) tally: Tally,
 }
 
@@ -85,7 +95,8 @@ fn machine_of(rule: &Rule) -> Order {
 
 impl Judge {
     pub(super) fn new(rule: Rule, report_ns: Ns, nodes: u32) -> Judge {
-        let start = Reporter { next: Some(0), ..Reporter::default() };
+        let head = Some(Digest::default());
+        let start = Reporter { next: Some(0), head, ..Reporter::default() };
         Judge {
             machine: machine_of(&rule),
             rule,
@@ -95,6 +106,7 @@ impl Judge {
             places: VecDeque::new(),
             passed: Seen::default(),
             refused: Seen::default(),
+            grounds: Vec::new(),
             tally: Tally::default(),
         }
     }
@@ -105,6 +117,18 @@ impl Judge {
         self.reporters.fill(Reporter::default());
         self.waiting.clear();
         self.places.clear();
+        self.grounds = vec![Ground::Restarted];
+    }
+
+    /// What the order rests on, since this was last asked.
+    pub(super) fn grounds(&mut self) -> Vec<Ground> {
+        std::mem::take(&mut self.grounds)
+    }
+
+    /// Places given out since this was last asked, for one who has no content to give them to.
+    pub(super) fn places(&mut self) -> impl Iterator<Item = MessageId> {
+        self.grounds.clear();
+        std::mem::take(&mut self.places).into_iter().map(|(message, _)| message)
     }
 
     /// Messages that wait for their place.
@@ -126,6 +150,7 @@ impl Judge {
         self.refused.remove(envelope.id);
         if self.passed.contains(envelope.id) {
             self.places.push_back((envelope.id, now));
+            self.grounds.push(Ground::Late(envelope.id));
         }
         self.waiting.insert(envelope.id, (envelope, now));
     }
@@ -133,18 +158,34 @@ impl Judge {
     /// What a node tells about its order.
     pub(super) fn report(&mut self, from: NodeId, report: Report) {
         let Some(reporter) = self.reporters.get_mut(from as usize) else { return };
+        if report.author != from || !report.is_signed() {
+            self.tally.unsigned += 1;
+            return;
+        }
         if report.timed {
             if reporter.list.as_ref().is_none_or(|(old, _)| old.clock_ns < report.clock_ns) {
                 reporter.list = Some((report, 0));
             }
             return;
         }
+        if reporter.rewrote {
+            return;
+        }
         let next = reporter.next.get_or_insert(report.oldest);
-        *next = (*next).max(report.oldest);
+        if report.oldest > *next {
+            // It has lost what it had not told.
+            (*next, reporter.head) = (report.oldest, None);
+        }
+        if !report.seen.is_empty() {
+            self.grounds.push(Ground::Heard(report.clone()));
+        }
         if reporter.held.len() < HELD_MAX {
-            let held = reporter.held.entry(report.first).or_default();
-            if held.len() < report.seen.len() {
-                *held = report.seen;
+            match reporter.held.entry(report.first) {
+                Entry::Vacant(place) => _ = place.insert(report),
+                Entry::Occupied(mut held) if held.get().seen.len() < report.seen.len() => {
+                    held.insert(report);
+                }
+                Entry::Occupied(_) => {}
             }
         }
         self.take(from);
@@ -159,17 +200,34 @@ impl Judge {
             if *entry.key() > *next {
                 return;
             }
-            let (first, seen) = entry.remove_entry();
-            let fresh = seen.iter().skip((*next - first) as usize);
-            let messages: Vec<MessageId> = fresh.map(|sight| sight.message).collect();
+            let (first, mut report) = entry.remove_entry();
+            let known = (*next - first) as usize;
+            if known > report.seen.len() {
+                continue;
+            }
+            let digest = report.digest_at(known);
+            if reporter.head.is_some_and(|head| head != digest) {
+                self.tally.rewritten += 1;
+                reporter.rewrote = true;
+                reporter.held.clear();
+                return;
+            }
+            let fresh: Vec<Sight> = report.seen.drain(known..).collect();
+            let messages: Vec<MessageId> = fresh.iter().map(|sight| sight.message).collect();
             let mut outbox = Vec::new();
-            *next += messages.len() as u64;
             machine.step(0, order::Input::Report { from, messages }, &mut NoDraws, &mut outbox);
-            if let Some(order::Output::Refused { messages, .. }) = outbox.pop() {
+            let left = match outbox.pop() {
+                Some(order::Output::Refused { messages, .. }) => messages.len(),
+                _ => 0,
+            };
+            let (taken, rest) = fresh.split_at(fresh.len() - left);
+            let head = taken.iter().fold(digest, |digest, sight| chained(digest, sight.message));
+            *next += taken.len() as u64;
+            reporter.head = Some(head);
+            if left > 0 {
                 // They wait here until there is room.
-                *next -= messages.len() as u64;
-                let sight = |message| Sight { message, seen_ns: 0 };
-                reporter.held.insert(*next, messages.into_iter().map(sight).collect());
+                let rest = Report { first: *next, before: head, seen: rest.to_vec(), ..report };
+                reporter.held.insert(*next, rest);
                 return;
             }
         }
@@ -178,6 +236,7 @@ impl Judge {
     /// The round ends.
     pub(super) fn close(&mut self, now: Ns, seed: Digest) {
         (0..self.reporters.len() as NodeId).for_each(|from| self.take(from));
+        self.grounds.push(Ground::Closed);
         self.tally.rounds += 1;
         match self.rule {
             Rule::Themis(_) => self.close_themis(now),
@@ -253,6 +312,7 @@ impl Judge {
                     break;
                 }
                 self.passed.insert(message);
+                self.grounds.push(Ground::Passed(message));
                 self.tally.passed_over += 1;
             }
             self.places.pop_front();

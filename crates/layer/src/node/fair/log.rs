@@ -7,55 +7,24 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::units::{MessageId, Ns};
+use crate::fair::report::{Report, Sight, chained};
+use crate::units::{Digest, MessageId, NodeId, Ns};
 
 /// Most entries of a report: more follow with the next.
 pub const REPORT_MAX: usize = 4096;
 /// Most entries that are kept for a leader that does not answer.
 const KEPT_MAX: usize = 65_536;
-/// A report without its entries: header, numbers, clock.
-const REPORT_BYTES: u32 = 40;
-
-/// A message as a node saw it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sight {
-    /// The message.
-    pub message: MessageId,
-    /// When this node had found it valid.
-    pub seen_ns: Ns,
-}
-
-/// What a node tells the leader about the order in which it saw messages.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// The node's clock.
-    pub clock_ns: Ns,
-    /// Number of the oldest entry that the node still has: below it there is nothing to ask for.
-    pub oldest: u64,
-    /// Number of the first entry here.
-    pub first: u64,
-    /// In the order in which it saw them.
-    pub seen: Vec<Sight>,
-    /// Whether the times are sent along.
-    pub timed: bool,
-}
-
-impl Report {
-    /// Its size on the wire: 40 bytes, and 8 a message, or 16 with its time.
-    pub fn size_bytes(&self) -> u32 {
-        REPORT_BYTES + self.seen.len() as u32 * if self.timed { 16 } else { 8 }
-    }
-}
-
 /// One node's own order.
 #[derive(Clone, Debug)]
 pub enum Log {
     /// For Themis.
     Prefix {
-        /// What the leader has not confirmed.
-        kept: VecDeque<Sight>,
+        /// What the leader has not confirmed, each with the digest after it.
+        kept: VecDeque<(Sight, Digest)>,
         /// Number of the first of them.
         oldest: u64,
+        /// Digest before it.
+        before: Digest,
         /// Number of the first that has not been sent.
         unsent: u64,
     },
@@ -65,19 +34,22 @@ pub enum Log {
 
 impl Log {
     pub(super) fn prefix() -> Log {
-        Log::Prefix { kept: VecDeque::new(), oldest: 0, unsent: 0 }
+        Log::Prefix { kept: VecDeque::new(), oldest: 0, before: Digest::default(), unsent: 0 }
     }
 
     /// The node has seen a message.
     pub(super) fn note(&mut self, message: MessageId, seen_ns: Ns) {
         match self {
-            Log::Prefix { kept, oldest, unsent } => {
-                if kept.len() == KEPT_MAX {
-                    kept.pop_front();
+            Log::Prefix { kept, oldest, before, unsent } => {
+                if kept.len() == KEPT_MAX
+                    && let Some((_, after)) = kept.pop_front()
+                {
+                    *before = after;
                     *oldest += 1;
                     *unsent = (*unsent).max(*oldest);
                 }
-                kept.push_back(Sight { message, seen_ns });
+                let last = kept.back().map_or(*before, |&(_, after)| after);
+                kept.push_back((Sight { message, seen_ns }, chained(last, message)));
             }
             Log::List(waiting) => {
                 waiting.entry(message).or_insert(seen_ns);
@@ -92,39 +64,47 @@ impl Log {
         }
     }
 
-    /// What is to be said now.
-    pub(super) fn report(&mut self, now: Ns) -> Report {
-        match self {
-            Log::Prefix { kept, oldest, unsent } => {
-                let first = *unsent;
-                let begin = (first - *oldest) as usize;
-                let seen: Vec<Sight> = kept.iter().skip(begin).take(REPORT_MAX).copied().collect();
+    /// What is to be said now, signed.
+    pub(super) fn report(&mut self, author: NodeId, now: Ns) -> Report {
+        let report = match self {
+            Log::Prefix { kept, oldest, before, unsent } => {
+                let (first, oldest) = (*unsent, *oldest);
+                let begin = (first - oldest) as usize;
+                let before = begin.checked_sub(1).map_or(*before, |last| kept[last].1);
+                let fresh = kept.iter().skip(begin).take(REPORT_MAX);
+                let seen: Vec<Sight> = fresh.map(|&(sight, _)| sight).collect();
                 *unsent += seen.len() as u64;
-                Report { clock_ns: now, oldest: *oldest, first, seen, timed: false }
+                let (clock_ns, timed) = (now, false);
+                Report { author, clock_ns, oldest, first, before, seen, timed, ..Report::default() }
             }
             Log::List(waiting) => {
                 let sight = |(&message, &seen_ns): (&MessageId, &Ns)| Sight { message, seen_ns };
                 let mut seen: Vec<Sight> = waiting.iter().map(sight).collect();
                 seen.sort_unstable_by_key(|sight| (sight.seen_ns, sight.message));
                 seen.truncate(REPORT_MAX);
-                Report { clock_ns: now, oldest: 0, first: 0, seen, timed: true }
+                Report { author, clock_ns: now, seen, timed: true, ..Report::default() }
             }
-        }
+        };
+        report.signed()
     }
 
     /// The leader has everything below `next`; it wants the rest again if it lacks something.
     pub(super) fn confirmed(&mut self, next: u64, again: bool) {
-        let Log::Prefix { kept, oldest, unsent } = self else { return };
-        while *oldest < next && kept.pop_front().is_some() {
+        let Log::Prefix { kept, oldest, before, unsent } = self else { return };
+        while *oldest < next
+            && let Some((_, after)) = kept.pop_front()
+        {
+            *before = after;
             *oldest += 1;
         }
         *unsent = if again { *oldest } else { (*unsent).max(*oldest) };
     }
 
-    /// What was in memory is lost; numbers go on.
+    /// What was in memory is lost; numbers and digests, which are on disk, go on.
     pub(super) fn crash(&mut self) {
         match self {
-            Log::Prefix { kept, oldest, unsent } => {
+            Log::Prefix { kept, oldest, before, unsent } => {
+                *before = kept.back().map_or(*before, |&(_, after)| after);
                 *oldest += kept.len() as u64;
                 *unsent = *oldest;
                 kept.clear();

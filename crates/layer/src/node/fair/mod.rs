@@ -8,25 +8,30 @@
 //!    Only what that puts out goes into the mempool, in that order.
 //! 3. Everything goes in the end: what too few nodes report goes after the rules' patience, counted.
 //! 4. What a follower has reported and the leader has not confirmed is kept and sent again.
+//! 5. Reports are signed and chained ([`crate::fair::report`]). Under Themis a block carries those that
+//!    its order rests on, and a follower makes the order again and counts where the block breaks it.
 //!
 //! # Theory of operation
 //! A node's entries are numbered, so that the leader sees a gap, and counts nothing twice and nothing
 //! out of order; it says up to where it has heard, and asks again for what is missing. A median list
 //! is whole each time and needs none of this. Files: [`log`] (a node's own order), [`judge`] (the
-//! leader's part).
+//! leader's part), [`check`] (a follower's).
 //!
 //! # Source
 //! `crate::fair`; the transport is a plain go-back-N.
 //!
 //! # Departures
-//! Reports are not signed and the leader is trusted to follow the rule: under Themis the others would
-//! check it. A leader that crashes loses what waits, as any single sequencer's queue does.
+//! One follower checks, since all would find the same; what it finds is counted and nothing follows
+//! from it, where a deployment would replace the leader. The order by median time is signed and not
+//! checked. A leader that crashes loses what waits, as any single sequencer's queue does.
 
+mod check;
 mod judge;
 mod log;
 
 use super::{Node, Orderer, Output, Packet, Timer};
 use crate::fair::order::Ordered;
+use crate::fair::report::{Ground, Report};
 use crate::fair::{median, order};
 use crate::machine::Draws;
 use crate::message::{Block, Envelope};
@@ -34,10 +39,9 @@ use crate::queue::Reason;
 use crate::units::{NodeId, Ns};
 
 use super::intake::Work;
+use check::Check;
 use judge::Judge;
 use log::Log;
-
-pub use log::{Report, Sight};
 
 /// Which rule makes one order of many.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +92,14 @@ pub struct Tally {
     pub report_bytes: u64,
     /// Times that this node told another what it had heard.
     pub answers: u64,
+    /// Reports that their author had not signed.
+    pub unsigned: u64,
+    /// Nodes that rewrote what they had stated.
+    pub rewritten: u64,
+    /// At the follower that checks: messages that the leader's blocks have against the order.
+    pub breaks: u64,
+    /// At the same: forged reports in blocks.
+    pub forged: u64,
 }
 
 impl Tally {
@@ -112,21 +124,35 @@ pub struct State {
     report_ns: Ns,
     log: Log,
     judge: Option<Judge>,
+    check: Option<Box<Check>>,
     sent: Tally,
 }
 
 impl State {
-    pub(super) fn new(fair: &Fair, nodes: u32, leads: bool) -> State {
+    pub(super) fn new(fair: &Fair, nodes: u32, id: NodeId, leader: NodeId) -> State {
         let log = match fair.rule {
             Rule::Themis(_) => Log::prefix(),
             Rule::Median(_) => Log::List(Default::default()),
         };
-        let judge = leads.then(|| Judge::new(fair.rule, fair.report_ns, nodes));
-        State { report_ns: fair.report_ns, log, judge, sent: Tally::default() }
+        let judge = (id == leader).then(|| Judge::new(fair.rule, fair.report_ns, nodes));
+        let checks = id != leader && id == (leader + 1) % nodes;
+        let check = (checks && matches!(fair.rule, Rule::Themis(_)))
+            .then(|| Box::new(Check::new(fair.rule, fair.report_ns, nodes)));
+        State { report_ns: fair.report_ns, log, judge, check, sent: Tally::default() }
     }
 
-    /// What is in a block need not be reported any more.
+    /// What the leader's order rests on, since the last block.
+    pub(super) fn grounds(&mut self) -> Vec<Ground> {
+        let grounds = self.judge.as_mut().map_or_else(Vec::new, Judge::grounds);
+        // Only Themis is checked.
+        if matches!(self.log, Log::Prefix { .. }) { grounds } else { Vec::new() }
+    }
+
+    /// A block is decided, in the order of heights: what is in it need not be reported any more.
     pub(super) fn decided(&mut self, block: &Block) {
+        if let Some(check) = &mut self.check {
+            check.block(block);
+        }
         block.entries.iter().for_each(|entry| self.log.decided(entry.envelope.id));
     }
 
@@ -167,7 +193,9 @@ impl Node {
         let fair = self.fair.as_ref()?;
         let Tally { reports, report_bytes, answers, .. } = fair.sent;
         let judged = fair.judge.as_ref().map_or(Tally::default(), |judge| judge.tally);
-        Some(Tally { reports, report_bytes, answers, ..judged })
+        let (breaks, forged) =
+            fair.check.as_ref().map_or((0, 0), |check| (check.breaks, check.forged()));
+        Some(Tally { reports, report_bytes, answers, breaks, forged, ..judged })
     }
 
     /// A client's message is valid: note when it came; at the leader it waits for its place.
@@ -201,7 +229,7 @@ impl Node {
         let (id, leader, seed) = (self.id, self.leader(), self.last_hash());
         let Some(fair) = &mut self.fair else { return };
         fair.arm(out);
-        let report = fair.log.report(now);
+        let report = fair.log.report(id, now);
         let Some(judge) = &mut fair.judge else {
             fair.sent.sent(&report);
             return out.push(Output::Packet { to: leader, packet: Packet::Ordering(report) });

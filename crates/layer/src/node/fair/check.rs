@@ -1,0 +1,86 @@
+//! A follower's part: whether the leader's blocks are in the order that the signed reports make.
+//!
+//! # Rules
+//! 1. A block carries what its order rests on ([`Ground`]): the reports as they were heard, and when
+//!    rounds were closed. Whoever repeats that has every message's place.
+//! 2. In a block and from block to block places must rise. A message before whom one with an earlier
+//!    place is executed later, or one that has no place, is a *break*: with the signed reports
+//!    and the leader's chain of blocks anybody can show it.
+//! 3. A report that its author has not signed, or that contradicts what it signed before, is a forgery.
+//!
+//! # Theory of operation
+//! The leader cannot invent reports, nor change one. What it can do is not to listen to a node (then
+//! the order rests on fewer lists, and the rule's bounds hold for any number), to choose when rounds
+//! end, and to say that it lacks a message: that is said openly, and counted.
+
+use std::collections::BTreeMap;
+
+use super::Rule;
+use super::judge::Judge;
+use crate::fair::report::Ground;
+use crate::message::Block;
+use crate::units::{Digest, MessageId, Ns};
+
+/// Makes the order again and compares.
+#[derive(Clone, Debug)]
+pub struct Check {
+    judge: Judge,
+    rounds: Ns,
+    /// Places of what is not yet executed.
+    places: BTreeMap<MessageId, u64>,
+    next: u64,
+    /// Greatest place executed.
+    executed: Option<u64>,
+    /// Messages executed against the order.
+    pub(super) breaks: u64,
+}
+
+impl Check {
+    pub(super) fn new(rule: Rule, report_ns: Ns, nodes: u32) -> Check {
+        Check {
+            judge: Judge::new(rule, report_ns, nodes),
+            rounds: 0,
+            places: BTreeMap::new(),
+            next: 0,
+            executed: None,
+            breaks: 0,
+        }
+    }
+
+    /// Reports in blocks that were forged.
+    pub(super) fn forged(&self) -> u64 {
+        self.judge.tally.unsigned + self.judge.tally.rewritten
+    }
+
+    /// The next block is decided.
+    pub(super) fn block(&mut self, block: &Block) {
+        block.grounds.iter().for_each(|ground| self.repeat(ground));
+        for entry in &block.entries {
+            let place = self.places.remove(&entry.envelope.id);
+            if place.is_none() || place < self.executed {
+                self.breaks += 1;
+            }
+            self.executed = self.executed.max(place);
+        }
+    }
+
+    fn repeat(&mut self, ground: &Ground) {
+        match ground {
+            Ground::Heard(report) => self.judge.report(report.author, report.clone()),
+            Ground::Closed => {
+                self.rounds += 1;
+                self.judge.close(self.rounds, Digest::default());
+            }
+            Ground::Passed(message) => _ = self.places.remove(message),
+            Ground::Late(message) => self.place(*message),
+            Ground::Restarted => self.judge.crash(),
+        }
+        let placed: Vec<MessageId> = self.judge.places().collect();
+        placed.into_iter().for_each(|message| self.place(message));
+    }
+
+    fn place(&mut self, message: MessageId) {
+        self.places.insert(message, self.next);
+        self.next += 1;
+    }
+}
