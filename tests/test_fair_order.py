@@ -103,7 +103,7 @@ def test_the_rules_account_of_a_run() -> None:
     assert told["ordered"] == messages
     assert told["rounds"] == pytest.approx(run.trace.end_ns / 50e6, abs=2)
     followers = 4
-    # Every follower says every message once: 8 bytes each, and 136 a report (64 signature, 32 chain).
+    # Every follower says every message once: 8 bytes each; a report 136 (64 signature, 32 chain).
     told_bytes = 136 * told["reports"] + 8 * followers * messages
     assert told["report_bytes"] == pytest.approx(told_bytes, rel=0.01)
     assert run.measures["fair_unplaced_share"].value == 0.0
