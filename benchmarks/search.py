@@ -32,8 +32,8 @@ import numpy as np
 from scipy import stats
 
 import surgetank as st
-from surgetank.search.gain import interval_of
 from surgetank.search.find import Finding, Question, Search
+from surgetank.search.gain import interval_of
 from surgetank.search.goal import goal
 from surgetank.search.lever import lever
 from surgetank.search.pool import Inline, Journal, Pool, processes

@@ -155,15 +155,16 @@ def test_means_of_what_is_not_there() -> None:
 
 def test_the_order_is_by_the_worst_case() -> None:
     """fifo is best without attack, and last for what spam does to it."""
-    found = league()
+    found = league(seeds=12)
     calm = {e.name: found.estimate(e.name, "none", LIQUIDATION).mean or 0 for e in found.entrants}
     assert min(calm, key=lambda name: calm[name]) == "fifo"
-    assert [(s.place, s.entrant.name, s.attack) for s in found.standings] == [
-        (1, "priority", "cancel-storm"),
-        (2, "fee", "cancel-storm"),
-        (3, "class", "cancel-storm"),
-        (4, "fifo", "spam"),
+    assert [(s.place, s.place_to, s.entrant.name, s.attack) for s in found.standings] == [
+        (1, 1, "priority", "cancel-storm"),
+        (2, 2, "fee", "cancel-storm"),
+        (3, 3, "class", "cancel-storm"),
+        (4, 4, "fifo", "spam"),
     ]
+    assert found.winner == "priority" and found.seeds_needed is None
     assert [s.apart for s in found.standings] == [None, True, True, True]
     assert found.standings[-1].endless == ("spam",)
     finite = found.standings[-1].finite
@@ -172,6 +173,18 @@ def test_the_order_is_by_the_worst_case() -> None:
     worst = [s.worst.mean or 0 for s in by_share]
     assert worst == sorted(worst, reverse=True), "more is better"
     assert {s.attack for s in by_share} == {"cancel-storm"}
+
+
+def test_infinity_in_three_seeds_of_three_tells_nobody_apart() -> None:
+    """It may be one seed in two: 2 · ½³ = ¼. How many seeds would tell is said."""
+    found = league(seeds=3)
+    fifo = next(s for s in found.standings if s.entrant.name == "fifo")
+    assert (fifo.place, fifo.place_to) == (1, 4)
+    both = league(rules=2, seeds=3)
+    assert both.pairs["fifo", "priority"].p == 0.25
+    assert both.winner is None and set(both.contenders) == {"fifo", "priority"}
+    assert both.seeds_needed is not None and 6 <= both.seeds_needed <= 20
+    assert league(rules=2, seeds=both.seeds_needed).winner == "priority"
 
 
 def test_of_equal_worst_cases_the_next_worst_decides() -> None:
@@ -184,19 +197,21 @@ def test_of_equal_worst_cases_the_next_worst_decides() -> None:
     )
     found = dataclasses.replace(league(), made=made)
     assert [s.entrant.name for s in found.standings] == ["fifo", "priority", "fee", "class"]
-    assert [(s.place, s.attack, s.apart) for s in found.standings] == [
-        (1, "spam", None),
-        (2, "spam", True),
-        (3, "spam", True),
-        (4, "spam", True),
+    assert [(s.place, s.place_to, s.attack) for s in found.standings] == [
+        (1, 1, "spam"),
+        (2, 2, "spam"),
+        (3, 3, "spam"),
+        (4, 4, "spam"),
     ]
 
 
-def test_equal_values_share_a_place_and_nothing_has_none() -> None:
-    """Two without bad debt are both first; who has no value stands below the others."""
-    by_debt = dataclasses.replace(league(), rank="bad_debt_usd").standings
-    assert [s.place for s in by_debt] == [1, 1, 3, 4]
-    assert by_debt[1].apart is False
+def test_equal_values_share_ranks_and_nothing_has_none() -> None:
+    """Two without bad debt may both be first; who has no value stands below the others."""
+    debts = dataclasses.replace(league(seeds=6), rank="bad_debt_usd")
+    by_debt = debts.standings
+    assert [(s.place, s.place_to) for s in by_debt] == [(1, 2), (1, 2), (3, 4), (3, 4)]
+    assert by_debt[1].apart is False and debts.winner is None
+    assert debts.seeds_needed is None, "no number of seeds tells equals apart"
     made = tuple(
         dataclasses.replace(m, values=dict(m.values) | {LIQUIDATION: None})
         if m.entrant == "priority"
@@ -206,6 +221,13 @@ def test_equal_values_share_a_place_and_nothing_has_none() -> None:
     without = dataclasses.replace(league(), made=made).standings
     assert (without[-1].entrant.name, without[-1].place) == ("priority", None)
     assert without[0].place == 1
+
+
+def test_one_seed_has_no_winner() -> None:
+    """Whatever it shows."""
+    alone = league(seeds=1)
+    assert alone.winner is None and len(alone.contenders) == 4 and alone.seeds_needed is None
+    assert {(s.place, s.place_to) for s in alone.standings} == {(1, 4)}
 
 
 def test_what_the_attack_changes_is_paired_by_seed() -> None:
@@ -235,11 +257,11 @@ def test_invalid_runs_do_not_count_and_are_shown() -> None:
 def test_lines_of_searches_rank_and_stay_unknown() -> None:
     """A search without an estimate gives no place."""
     found = dataclasses.replace(with_lines(), rank="capacity")
-    assert [(s.place, s.entrant.name) for s in found.standings] == [
-        (1, "priority"),
-        (2, "fifo"),
-        (None, "fee"),
-        (None, "class"),
+    assert [(s.place, s.place_to, s.entrant.name) for s in found.standings] == [
+        (1, 1, "priority"),
+        (2, 2, "fifo"),
+        (None, None, "fee"),
+        (None, None, "class"),
     ]
     rows = found.table().filter(pl.col("measure") == "capacity")
     assert rows.filter(entrant="fee")["status"].item() == "UNKNOWN"
@@ -250,7 +272,7 @@ def test_leaders_are_those_not_told_apart() -> None:
     """Nobody leads where all are alike."""
     assert league().leaders("none", LIQUIDATION) == ("fifo",)
     assert league().leaders("spam", "delay_p99_ms.order") == ()
-    assert set(league().leaders("sybil", "bad_debt_usd")) == {"priority", "class"}
+    assert set(league(seeds=12).leaders("sybil", "bad_debt_usd")) == {"priority", "class"}
 
 
 # Runs

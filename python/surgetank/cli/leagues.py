@@ -39,7 +39,7 @@ Vary = Annotated[
 Attack = Annotated[
     str | None, typer.Option(metavar="A,B,…", help="Kinds of attack, or all; else none.")
 ]
-Seeds = Annotated[int | None, typer.Option(min=1, help="Seeds of each, 3 by default.")]
+Seeds = Annotated[int | None, typer.Option(min=1, help="Seeds of each, 5 by default.")]
 FirstSeed = Annotated[
     int | None, typer.Option(min=0, max=SEED_MAX, help="First seed; else the scenario's.")
 ]
@@ -127,7 +127,7 @@ def play(scenario: str, asked: Asked, *, as_json: bool, quiet: bool) -> None:
     question: dict[str, Any] = {
         "vary": asked.vary or (),
         "attacks": asked.attack,
-        "seeds": 3 if asked.seeds is None else asked.seeds,
+        "seeds": 5 if asked.seeds is None else asked.seeds,
         "seed": seed,
         "rank": asked.rank,
         "hunt": hunt,

@@ -80,7 +80,7 @@ def plan_of(
     *,
     vary: Vary = RULE,
     attacks: str | Sequence[str] | None = None,
-    seeds: int = 3,
+    seeds: int = 5,
     seed: int | None = None,
     rank: str | None = None,
     hunt: Hunt | None = None,
@@ -91,7 +91,7 @@ def plan_of(
         SurgetankError: naming what cannot be compared, and the mend.
     """
     if not 1 <= seeds <= _SEEDS_MAX:
-        raise SurgetankError(f"must lie in 1..{_SEEDS_MAX}", place="--seeds", mend="Try 3")
+        raise SurgetankError(f"must lie in 1..{_SEEDS_MAX}", place="--seeds", mend="Try 5")
     first = scenario.seed if seed is None else seed
     entrants, odd = entrants_of(scenario, vary)
     names, unfit = attacks_of(scenario, entrants, attacks)
@@ -104,7 +104,7 @@ def league(
     *,
     vary: Vary = RULE,
     attacks: str | Sequence[str] | None = None,
-    seeds: int = 3,
+    seeds: int = 5,
     seed: int | None = None,
     rank: str | None = None,
     hunt: Hunt | None = None,

@@ -7,18 +7,23 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
-from typing import Any
+from statistics import NormalDist
+from typing import Any, Final
 
 import polars as pl
 
 from surgetank.errors import SurgetankError
 from surgetank.league.axes import NONE, Entrant
 from surgetank.league.estimate import NOTHING, Estimate, difference, mean
+from surgetank.league.ranks import Pair, pair_of, ranks_of
 from surgetank.league.shown import FINDS_SHOWN, SHOWN, rising, unit_of
 from surgetank.measure.measured import plain
 
 __all__ = ["League", "Line", "Made", "Standing", "json_rows"]
+
+_Z: Final = NormalDist().inv_cdf(0.975)
 
 
 @dataclass(frozen=True)
@@ -63,14 +68,16 @@ class Standing:
     """An entrant's place."""
 
     place: int | None
-    """From 1; equals share a place. None: nothing is known of it."""
+    """The best rank that it may have: 1 and one for each entrant told apart as better. None:
+    nothing is known of it."""
+    place_to: int | None
+    """The worst rank that it may have: that of the last entrant not told apart as worse."""
     entrant: Entrant
     cells: tuple[tuple[str, Estimate], ...]
     """Attacks and the measure that ranks, worst first; of equal worst cases the next worst
     decides, and so on (leximax)."""
     apart: bool | None
-    """Whether the paired interval, at the first of `cells` that differs, tells it from the first;
-    None for the first, or if unknown."""
+    """Whether it is told apart from the first of the table; None for the first itself."""
 
     @property
     def worst(self) -> Estimate:
@@ -176,37 +183,121 @@ class League:
         return next((x for x in self.lines if (x.entrant, x.attack, x.find) == key), None)
 
     def leaders(self, attack: str, measure: str) -> tuple[str, ...]:
-        """The best under an attack and those not told apart from it, seed by seed; nobody if that
-        is everybody."""
-        sign = -1.0 if rising(measure) else 1.0
+        """Those under an attack than whom nobody is told apart as better, all pairs of them taken
+        into account; nobody if that is everybody."""
         values = {e.name: self.values(e.name, attack, measure) for e in self.entrants}
-        means = {name: mean(v).mean for name, v in values.items()}
-        known = {name: sign * m for name, m in means.items() if m is not None}
-        if not known or math.isinf(min(known.values())):
+        sign = -1.0 if rising(measure) else 1.0
+        means = {name: sign * m for name, v in values.items() if (m := mean(v).mean) is not None}
+        if not means or math.isinf(min(means.values())):
             return ()
-        best = min(known, key=lambda name: known[name])
-        near = [n for n in known if known[n] == known[best] or _close(values[best], values[n])]
-        return () if len(near) == len(known) else tuple(near)
+        pairs = {
+            (a, b): pair_of([sign * d for d in _differences(values[a], values[b])])
+            for a, b in combinations(means, 2)
+        }
+        best = ranks_of(list(means), pairs).best
+        near = tuple(name for name in means if best[name] == 1)
+        return () if len(near) == len(means) else near
+
+    @cached_property
+    def pairs(self) -> dict[tuple[str, str], Pair]:
+        """Every two entrants that can be ranked, compared seed by seed in their worst cases."""
+        known = [
+            e.name
+            for e in self.entrants
+            if any(self._ranked(e.name, a).mean is not None for a in self.attacks)
+        ]
+        compared = self._by_search if self.rank in FINDS_SHOWN else self._by_seed
+        return {(a, b): compared(a, b) for a, b in combinations(known, 2)}
 
     @cached_property
     def standings(self) -> tuple[Standing, ...]:
-        """Entrants by their worst case over attacks, best first; those without one last."""
+        """Entrants by the ranks that they may have, then by their worst case over attacks, best
+        first; those without one last."""
         found = []
         for entrant in self.entrants:
             known = [(a, e) for a in self.attacks if (e := self._ranked(entrant.name, a)).n]
             known = [(a, e) for a, e in known if e.mean is not None]
             cells = tuple(sorted(known, key=lambda cell: self._badness(cell[1]), reverse=True))
-            found.append((entrant, cells, [self._badness(e) for _, e in cells]))
-        found.sort(key=lambda f: (not f[1], f[2]))
-        standings: list[Standing] = []
-        for i, (entrant, cells, bad) in enumerate(found):
+            found.append((entrant, cells))
+        names = [entrant.name for entrant, cells in found if cells]
+        ranks = ranks_of(names, self.pairs)
+
+        def order(one: tuple[Entrant, tuple[tuple[str, Estimate], ...]]) -> Any:
+            entrant, cells = one
             if not cells:
-                standings.append(Standing(None, entrant, (), None))
+                return (True, 0, [])
+            middle = ranks.best[entrant.name] + ranks.worst[entrant.name]
+            return (False, middle, [self._badness(e) for _, e in cells])
+
+        standings: list[Standing] = []
+        for entrant, cells in sorted(found, key=order):
+            if not cells:
+                standings.append(Standing(None, None, entrant, (), None))
                 continue
-            place = standings[-1].place if i and found[i - 1][2] == bad else i + 1
-            apart = self._apart(standings[0], entrant.name, cells) if standings else None
-            standings.append(Standing(place, entrant, cells, apart))
+            name = entrant.name
+            first = standings[0].entrant.name if standings else None
+            apart = None if first is None else ranks.told(first, name)
+            place = ranks.best[name], ranks.worst[name]
+            standings.append(Standing(*place, entrant, cells, apart))
         return tuple(standings)
+
+    @property
+    def winner(self) -> str | None:
+        """The entrant told apart as better than every other, if there is one."""
+        first = self.standings[0]
+        return first.entrant.name if first.place_to == 1 else None
+
+    @property
+    def contenders(self) -> tuple[str, ...]:
+        """Those than whom nobody is told apart as better."""
+        return tuple(s.entrant.name for s in self.standings if s.place == 1)
+
+    @cached_property
+    def seeds_needed(self) -> int | None:
+        """Seeds that would tell the first of the table from every other contender with probability
+        0.8 each, if the differences are what they seem; None with a winner, of searches, or if
+        1,000 would not do."""
+        if self.winner or self.rank in FINDS_SHOWN or len(self.contenders) < 2:
+            return None
+        first, *others = self.contenders
+        needed = []
+        for other in others:
+            pair = self.pairs.get((first, other)) or self.pairs[other, first]
+            needed.append(pair.seeds_needed(len(self.pairs)))
+        known = [n for n in needed if n is not None]
+        return max(known) if len(known) == len(needed) else None
+
+    def _by_seed(self, a: str, b: str) -> Pair:
+        """In each seed the worst case of one against that of the other, over the attacks that both
+        have values of; of equal ones the next worst, and so on."""
+        sign = -1.0 if rising(self.rank) else 1.0
+        cells = [(self.values(a, x, self.rank), self.values(b, x, self.rank)) for x in self.attacks]
+        found = []
+        for i in range(self.seeds):
+            both = [(x[i], y[i]) for x, y in cells]
+            one = sorted(
+                (sign * x for x, y in both if x is not None and y is not None), reverse=True
+            )
+            two = sorted(
+                (sign * y for x, y in both if x is not None and y is not None), reverse=True
+            )
+            if one:
+                parts = (y - x for x, y in zip(one, two, strict=True) if x != y)
+                found.append(next(parts, 0.0))
+        return pair_of(found)
+
+    def _by_search(self, a: str, b: str) -> Pair:
+        """The lines of two, on the scale of ln, their errors taken as independent."""
+        lines = ([self._ranked(name, x) for x in self.attacks] for name in (a, b))
+        one, two = (max((e for e in x if e.mean is not None), key=self._badness) for x in lines)
+        ends = (one.low, one.high, two.low, two.high, one.mean, two.mean)
+        if any(x is None or x <= 0 for x in ends):
+            return Pair((), 1.0, 0)
+        al, ah, bl, bh, am, bm = (math.log(x) for x in ends if x is not None)
+        error = math.hypot(ah - al, bh - bl) / (2 * _Z)
+        z = (bm - am) / error if error else 0.0
+        worse = z < 0 if rising(self.rank) else z > 0
+        return Pair((), 2 * NormalDist().cdf(-abs(z)), 1 if worse else -1)
 
     def _badness(self, e: Estimate) -> tuple[float, int]:
         """Higher is worse; of infinite means, the one that was infinite in more runs."""
@@ -217,22 +308,6 @@ class League:
             return self.estimate(entrant, attack, self.rank)
         x = self.line(entrant, attack, self.rank)
         return NOTHING if x is None else Estimate(x.estimate, x.ci_low, x.ci_high, x.runs)
-
-    def _apart(
-        self, first: Standing, entrant: str, cells: tuple[tuple[str, Estimate], ...]
-    ) -> bool | None:
-        """Whether an entrant differs from the first beyond chance, where they first differ."""
-        pairs = zip(first.cells, cells, strict=False)
-        here = next((p for p in pairs if self._badness(p[0][1]) != self._badness(p[1][1])), None)
-        if here is None:
-            return False
-        (attack, a), (other, b) = here
-        if self.rank in FINDS_SHOWN:
-            if a.low is None or a.high is None or b.low is None or b.high is None:
-                return None
-            return a.high < b.low or b.high < a.low
-        one = self.values(first.entrant.name, attack, self.rank)
-        return difference(one, self.values(entrant, other, self.rank)).apart
 
     @cached_property
     def _by_cell(self) -> dict[tuple[str, str], dict[int, Made]]:
@@ -255,10 +330,10 @@ class League:
         return pl.DataFrame(listed, schema_overrides=kinds, infer_schema_length=None)
 
     def table(self, *measures: str) -> pl.DataFrame:
-        """One row per entrant × attack and measure, best entrant first: place, entrant, rule,
-        attack, measure, unit, mean, low, high, n, endless (runs where it was infinite), change,
-        change_low, change_high (against attack `none`, paired by seed), invalid (runs that do not
-        count), status and why (of a search).
+        """One row per entrant × attack and measure, best entrant first: place, place_to, entrant,
+        rule, attack, measure, unit, mean, low, high, n, endless (runs where it was infinite),
+        change, change_low, change_high (against attack `none`, paired by seed), invalid (runs that
+        do not count), status and why (of a search).
 
         Without `measures`, those that are shown and what searches found.
         """
@@ -267,7 +342,13 @@ class League:
         for s in self.standings:
             e = s.entrant
             for attack in self.attacks:
-                who = {"place": s.place, "entrant": e.name, "rule": e.rule, "attack": attack}
+                who = {
+                    "place": s.place,
+                    "place_to": s.place_to,
+                    "entrant": e.name,
+                    "rule": e.rule,
+                    "attack": attack,
+                }
                 bad = sum(1 for m in self._by_cell.get((e.name, attack), {}).values() if m.invalid)
                 for name in wanted:
                     here = self.estimate(e.name, attack, name)
@@ -288,13 +369,15 @@ class League:
         standings = [
             {
                 "place": s.place,
+                "place_to": s.place_to,
                 "entrant": s.entrant.name,
                 "cells": [{"attack": a} | plain(asdict(e)) for a, e in s.cells],
                 "apart": s.apart,
             }
             for s in self.standings
         ]
-        return content | {"standings": standings, "table": plain(self.table().to_dicts())}
+        said = {"winner": self.winner, "seeds_needed": self.seeds_needed}
+        return content | said | {"standings": standings, "table": plain(self.table().to_dicts())}
 
     def write(self, folder: Path) -> None:
         """Writes `league.json`, `league.csv` (the table) and `rows.csv` (one row a run)."""
@@ -313,7 +396,8 @@ class League:
         file = path / "league.json" if path.is_dir() else path
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
-            del content["standings"], content["table"]
+            for derived in ("winner", "seeds_needed", "standings", "table"):
+                del content[derived]
             content["entrants"] = tuple(Entrant(**e) for e in content["entrants"])
             content["made"] = tuple(_made(m) for m in content["made"])
             content["lines"] = tuple(Line(**x) for x in content["lines"])
@@ -353,6 +437,7 @@ def json_rows(league: League) -> list[dict[str, Any]]:
 
 _TABLE: dict[str, Any] = {
     "place": pl.Int64,
+    "place_to": pl.Int64,
     "entrant": pl.String,
     "rule": pl.String,
     "attack": pl.String,
@@ -376,8 +461,10 @@ def _value(made: Made, measure: str) -> float | None:
     return made.values.get(measure)
 
 
-def _close(a: Sequence[float | None], b: Sequence[float | None]) -> bool:
-    return difference(a, b).apart is False
+def _differences(a: Sequence[float | None], b: Sequence[float | None]) -> list[float]:
+    """b less a by seed, where both are; equal infinities do not differ."""
+    both = [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None]
+    return [0.0 if x == y else y - x for x, y in both]
 
 
 def _line_cells(x: Line) -> dict[str, Any]:

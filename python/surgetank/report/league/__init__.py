@@ -24,12 +24,12 @@ def write_league(league: League, path: str | Path) -> Path:
 
 def render_league(league: League) -> str:
     """The page of a league as HTML text."""
-    first = [s.entrant.name for s in league.standings if s.place == 1]
+    ranked = bool(league.contenders)
     return filled(
         "league.html.j2",
         league=league,
-        status="INVALID" if league.exit_code else "FOUND" if first else "UNKNOWN",
-        word=", ".join(first[:2]) + (" …" if len(first) > 2 else "") if first else "No order",
+        status="INVALID" if league.exit_code else "FOUND" if league.winner else "UNKNOWN",
+        word=league.winner or ("No winner" if ranked else "No order"),
         size=words.size(league),
         sentence=words.sentence(league),
         undecided=words.undecided(league),

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from surgetank.league import Estimate, League, Line, Standing
+from surgetank.league.ranks import ALPHA
 from surgetank.league.shown import FINDS_SHOWN, rising, shown_of, unit_of
 from surgetank.report.wording import NBSP, number, title, value
 
@@ -98,17 +99,24 @@ def _listed(names: list[str]) -> str:
 
 
 def sentence(league: League) -> str:
-    """Who stands first, who last, and in what."""
+    """Who wins, or among whom it is open, who is last, and in what."""
     ranked = [s for s in league.standings if s.place is not None]
     what = _lower(head(league.rank))
     if not ranked:
         return f"Nobody can be ranked: no run had anything to measure {what} on."
-    first = [s.entrant.name for s in ranked if s.place == 1]
     worst = "in the worst case " if len(league.attacks) > 1 else ""
-    text = (
-        f"{_listed(first)} {'stands' if len(first) == 1 else 'stand'} first: {worst}{what} is "
-        f"{_case(league, ranked[0])}."
-    )
+    case = f"{worst}{what} is {_case(league, ranked[0])}"
+    first = league.contenders
+    if league.winner is not None:
+        beaten = "is told apart from all others" if len(ranked) > 1 else "has nobody beside it"
+        text = f"{league.winner} stands first and {beaten}: {case}."
+    elif len(first) == len(ranked):
+        text = f"No winner: the {len(ranked)} entrants cannot be told apart. Of {first[0]} {case}."
+    else:
+        text = (
+            f"No winner: {_listed(list(first))} cannot be told apart, and nobody is better. "
+            f"Of {first[0]} {case}."
+        )
     last = ranked[-1]
     if last.place != 1:
         text += f" Of {last.entrant.name}, the last, it is {_case(league, last)}."
@@ -138,13 +146,21 @@ def size(league: League) -> str:
 
 
 def undecided(league: League) -> str:
-    """Who is not told apart from the first."""
-    near = [s.entrant.name for s in league.standings if s.apart is False]
-    if league.seeds < 2 and league.rank not in FINDS_SHOWN and len(league.entrants) > 1:
-        return "One seed tells nothing of chance: give more with --seeds."
-    if not near:
+    """How many seeds would make a winner; empty if there is one."""
+    if league.winner is not None or len(league.contenders) < 2:
         return ""
-    return f"Not told apart from the first by {league.seeds} seeds: {', '.join(near)}."
+    if league.rank in FINDS_SHOWN:
+        return "Narrower searches (--precision, --runs-max) may tell them apart."
+    if league.seeds < 2:
+        return "One seed tells nothing of chance: give more with --seeds."
+    first, *others = league.contenders
+    needed = league.seeds_needed
+    if needed is None:
+        return f"1,000 seeds would not tell {first} from all the others: take them as equal."
+    return (
+        f"About {needed:,} seeds would tell {first} from {_listed(others)}, if the differences are "
+        f"what {league.seeds} seeds show: --seeds {needed}."
+    )
 
 
 #: Attacks side by side in a table.
@@ -195,6 +211,8 @@ class Place:
     others: list[tuple[str, str]]
     """Short title and worst value of further measures."""
     invalid: int
+    contends: bool
+    """Whether nobody is told apart as better."""
 
 
 def settings(league: League, name: str) -> list[str]:
@@ -215,7 +233,7 @@ def places(league: League) -> list[Place]:
         others = [(shown_of(n).short, _worst(league, s.entrant.name, n)) for n in names]
         rows.append(
             Place(
-                "–" if s.place is None else str(s.place),
+                _place(s),
                 s.entrant.name,
                 said(s.worst.mean, unit),
                 _below(league, s),
@@ -223,9 +241,17 @@ def places(league: League) -> list[Place]:
                 {True: "apart", False: "not told apart", None: ""}[s.apart],
                 others,
                 sum(m.entrant == s.entrant.name for m in league.invalid),
+                s.place == 1,
             )
         )
     return rows
+
+
+def _place(s: Standing) -> str:
+    """The ranks that it may have: 1, or 1–3."""
+    if s.place is None:
+        return "–"
+    return str(s.place) if s.place == s.place_to else f"{s.place}–{s.place_to}"
 
 
 def _below(league: League, s: Standing) -> str:
@@ -312,8 +338,10 @@ def reading(league: League) -> list[str]:
         "Of equal worst cases the next worst decides. Another measure gives another order: --rank.",
         f"Each number is a mean over {league.seeds}{NBSP}seeds, the same for all, with a "
         f"{league.confidence:.0%} interval (Student’s t).".replace("%", f"{NBSP}%"),
-        "“Apart” compares an entrant with the first, seed by seed, in the worst case in which they "
-        "differ. What is not told apart may differ all the same; more seeds tell.",
+        "A place such as 2–4 holds the ranks that are left open: one place for each entrant told "
+        "apart as better, up to all not told apart as worse. Every two entrants are compared seed "
+        "by seed in their worst cases, all pairs corrected together (Holm), so that the chance "
+        f"that luck tells any two apart is {ALPHA:.0%}.".replace("%", f"{NBSP}%"),
         "∞ means that more than the share in question was never executed. A dash means that "
         "nothing was there to measure.",
     ]
@@ -321,10 +349,5 @@ def reading(league: League) -> list[str]:
         texts.append(
             "A number with a sign is what the attack changed: the mean difference from the same "
             "seed without attack, given where its interval does not hold nought."
-        )
-    if len(league.entrants) > 2:
-        texts.append(
-            "The first of many owes something to luck. Before you choose it, play it again with "
-            "other seeds (--seed)."
         )
     return texts
