@@ -24,7 +24,7 @@ FLOORS = [
     {"verdict"},
     {"calibrate"},
     {"search"},
-    {"league", "predict"},
+    {"explain", "league", "predict"},
     {"junit", "compare", "report"},
     {"run"},
     {"console"},

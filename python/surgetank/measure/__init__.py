@@ -21,6 +21,7 @@ from surgetank.measure.saturation import measures as saturation_measures
 from surgetank.measure.solvency import solvency
 from surgetank.measure.synchrony import blocks, synchrony
 from surgetank.measure.throughput import throughput
+from surgetank.measure.waiting import waiting
 from surgetank.trace import Trace
 
 __all__ = ["LAG_MAX_MS", "Measure", "Measures", "lag_max_ms_of", "measure"]
@@ -47,6 +48,7 @@ def measure(
     return Measures(
         [
             *delays(trace),
+            *waiting(trace, late_after),
             *throughput(trace),
             *(backlog(trace) if trace.orders else []),
             *delivery(trace),

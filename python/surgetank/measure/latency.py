@@ -124,18 +124,6 @@ def _stage_measures(trace: Trace, rows: pl.DataFrame) -> list[Measure]:
         values = done[f"{stage}_ns"].to_numpy().astype(np.float64) / _MS
         q = KaplanMeier(values, np.ones(n, dtype=np.bool_)).interval(0.99)
         found.append(Measure(name, q.value, "ms", q.low, q.high, n, what, note))
-    total = sum(int(done[f"{s}_ns"].sum()) for s in STAGES)
-    own = sum(int(done[f"{s}_ns"].sum()) for s in ("admission", "execution"))
-    found.append(
-        Measure(
-            "computation_share",
-            own / total if total else None,
-            "1",
-            n=n,
-            what="share of the mean delay spent in admission and execution, waiting included",
-            note=note,
-        )
-    )
     return found
 
 

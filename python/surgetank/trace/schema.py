@@ -23,6 +23,7 @@ __all__ = [
     "SCHEMA",
     "SOURCES",
     "STAGES",
+    "WAITS",
     "WHYS",
     "Column",
     "check_table",
@@ -129,6 +130,27 @@ STAGES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 exactly to executed − created."""
 
 
+WAITS: Final = (
+    "client_link",
+    "distance",
+    "bandwidth",
+    "validation_own",
+    "validation_others",
+    "consensus",
+    "execution_own",
+    "execution_others",
+    "timers",
+    "block_space",
+    "admission",
+    "loss",
+    "rules",
+    "faults",
+    "other",
+)
+"""What a message can wait for: column `<name>_ns` of the table `waits`, docs/attribution.md. They
+sum exactly to executed − created."""
+
+
 @dataclass(frozen=True)
 class Column:
     """One column: its type and whether a cell may be null."""
@@ -167,6 +189,8 @@ SCHEMA: Final[Mapping[str, Mapping[str, Column]]] = MappingProxyType(
             "executed_ns": _U64_OR_NULL,
             "confirmed_ns": _U64_OR_NULL,
         },
+        # Of simulated runs: what every executed message waited for.
+        "waits": {"message": _U32, **{f"{name}_ns": _U64 for name in WAITS}},
         "receipts": {"message": _U32, "node": _U32, "time_ns": _U64},
         # Of live runs: every arrival at a subscriber.
         "deliveries": {

@@ -1,12 +1,14 @@
 //! All facts of a run, as tables of plain columns. No floats but where the outside world is one,
 //! no wall clock: the same run gives the same bytes.
 
+mod resource;
 mod tables;
 
 use surgetank_layer::message::Message;
 use surgetank_layer::node::Change;
 use surgetank_layer::units::{Height, MessageId, NEVER, NodeId, Ns, Price};
 
+pub use resource::{Charges, RESOURCES, Resource, WaitRow};
 pub use tables::tables;
 
 /// One column; `None` of an optional column is the type's greatest value.

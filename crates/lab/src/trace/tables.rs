@@ -1,6 +1,6 @@
 //! A finished (or interrupted) world, told as tables.
 
-use super::{Column, DecisionRow, GaugeRow, MarketRow, Record, Table};
+use super::{Column, DecisionRow, GaugeRow, MarketRow, Record, Resource, Table, WaitRow};
 use crate::scenario::FaultKind;
 use crate::world::World;
 
@@ -8,6 +8,7 @@ use crate::world::World;
 pub fn tables(world: &World) -> Vec<Table> {
     vec![
         messages(world),
+        waits(world.waits()),
         receipts(world),
         blocks(world),
         executions(world),
@@ -54,6 +55,15 @@ fn messages(world: &World) -> Table {
         ("confirmed_ns", stamps(records, |r| r.confirmed_ns)),
     ];
     Table { name: "messages", columns }
+}
+
+fn waits(rows: &[WaitRow]) -> Table {
+    let mut columns = vec![("message", Column::U32(rows.iter().map(|r| r.message).collect()))];
+    columns.extend(Resource::ALL.iter().map(|&resource| {
+        let spans = rows.iter().map(|row| row.charges.get(resource)).collect();
+        (resource.column(), Column::U64(spans))
+    }));
+    Table { name: "waits", columns }
 }
 
 fn receipts(world: &World) -> Table {

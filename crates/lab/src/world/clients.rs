@@ -205,6 +205,7 @@ impl World {
         let (gateway, message) = (record.gateway, record.message.id);
         let envelope = self.carried[message as usize].envelope;
         let cell = message as usize * self.nodes.len() + gateway as usize;
+        self.waits.iter_mut().for_each(|waits| waits.reaches(self.now, message));
         if !self.up[gateway as usize] {
             self.incidents.missed(gateway);
             return self.turn_away(slot, Reason::GatewayDown, 0);
@@ -217,6 +218,7 @@ impl World {
         if self.lane.is_some() {
             self.at_the_lane(slot, message);
         } else {
+            self.waits.iter_mut().for_each(|waits| waits.enters(self.now, message));
             self.step(gateway, Input::Client(envelope));
         }
     }
@@ -226,6 +228,7 @@ impl World {
         let record = &self.records[slot as usize];
         let (gateway, message) = (record.gateway, record.message.id);
         if self.up[gateway as usize] {
+            self.waits.iter_mut().for_each(|waits| waits.enters(self.now, message));
             let envelope = self.carried[message as usize].envelope;
             self.step(gateway, Input::Client(envelope));
         } else {
@@ -294,6 +297,9 @@ impl World {
         if record.decided_ns != NEVER {
             // A copy of it is in a block: refusing another one changes nothing.
             return;
+        }
+        if let Some(waits) = &mut self.waits {
+            waits.turned_away(self.now, record.message.id, reason);
         }
         record.reason = reason;
         let raised = if reason == Reason::FeeTooLow { self.clients.raised(record) } else { None };

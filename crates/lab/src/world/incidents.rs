@@ -84,6 +84,7 @@ impl Incidents {
 impl World {
     pub(super) fn fault(&mut self, index: u32, begins: bool) {
         let what = self.scenario.faults[index as usize].what.clone();
+        self.waits.iter_mut().for_each(|waits| waits.nothing());
         self.links.faults.set_active(index as usize, begins);
         match what {
             FaultKind::Slow { nodes, factor: own } => {
@@ -150,8 +151,10 @@ impl World {
         self.up[node as usize] = up;
         if was && !up {
             self.epoch[node as usize] += 1;
+            self.waits.iter_mut().for_each(|waits| waits.crashes(self.now, node));
             self.step(node, Input::Crash);
         } else if !was && up {
+            self.waits.iter_mut().for_each(|waits| waits.restarts(self.now, node));
             self.step(node, Input::Restart);
         }
     }

@@ -27,6 +27,17 @@ pub struct Counts {
     pub bytes: u64,
 }
 
+/// A packet that was sent and will arrive.
+#[derive(Clone, Copy, Debug)]
+pub struct Flight {
+    /// When it is through its sender's uplink.
+    pub leaves: Ns,
+    /// When it arrives.
+    pub at: Ns,
+    /// How much of its way active faults added.
+    pub extra: Ns,
+}
+
 /// One node's way out or in: packets pass one after the other.
 #[derive(Clone, Copy, Debug, Default)]
 struct Lane {
@@ -130,7 +141,7 @@ impl Links {
 
     /// Sends over a link; when it arrives, or `None`.
     #[inline]
-    pub fn send(&mut self, now: Ns, from: NodeId, link: usize, size: u32) -> Option<Ns> {
+    pub fn send(&mut self, now: Ns, from: NodeId, link: usize, size: u32) -> Option<Flight> {
         if self.outbound_max > 0 && !self.has_room(now, link) {
             self.counts.dropped_outbound += 1;
             return None;
@@ -144,7 +155,7 @@ impl Links {
     }
 
     /// Sends to a node that need not be a neighbour.
-    pub fn send_between(&mut self, now: Ns, from: NodeId, to: NodeId, size: u32) -> Option<Ns> {
+    pub fn send_between(&mut self, now: Ns, from: NodeId, to: NodeId, size: u32) -> Option<Flight> {
         let leaves = self.leave(now, from, size);
         let delay = self.delays.between(from, to);
         self.travel(leaves, from, to, delay)
@@ -168,7 +179,7 @@ impl Links {
     }
 
     #[inline]
-    fn travel(&mut self, leaves: Ns, from: NodeId, to: NodeId, base: Ns) -> Option<Ns> {
+    fn travel(&mut self, leaves: Ns, from: NodeId, to: NodeId, base: Ns) -> Option<Flight> {
         let number = self.counts.transmissions;
         if self.loss_below > 0 && packet_bits(self.loss_key, number) < self.loss_below {
             self.counts.lost += 1;
@@ -178,16 +189,20 @@ impl Links {
         if self.delays.has_jitter() {
             delay = self.delays.sample(base, packet_bits(self.jitter_key, number));
         }
+        let mut extra = 0;
         if self.faults.any_active() {
             match self.faults.fate(from, to, delay, number) {
-                Fate::Delivered { after_ns } => delay = after_ns,
+                Fate::Delivered { after_ns } => {
+                    extra = after_ns.saturating_sub(delay);
+                    delay = after_ns;
+                }
                 Fate::Lost => {
                     self.counts.lost += 1;
                     return None;
                 }
             }
         }
-        Some(leaves + delay)
+        Some(Flight { leaves, at: leaves + delay, extra })
     }
 
     fn has_room(&mut self, now: Ns, link: usize) -> bool {

@@ -14,7 +14,7 @@
 //! give the same trace.
 //!
 //! Files: [`links`] (packets), [`clients`] (messages enter and are confirmed), [`actors`] (who sends
-//! them), [`adversary`] (who attacks), [`lane`] (who bought precedence), [`said`] (consensus), [`exchange`] and [`settle`] (the market executes them), [`incidents`] (faults, gauges), [`build`] (set-up).
+//! them), [`adversary`] (who attacks), [`lane`] (who bought precedence), [`said`] (consensus), [`exchange`] and [`settle`] (the market executes them), [`incidents`] (faults, gauges), [`waits`] (what messages waited for), [`build`] (set-up).
 
 mod actors;
 mod adversary;
@@ -32,6 +32,7 @@ mod quotas;
 mod said;
 mod settle;
 mod told;
+mod waits;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -89,7 +90,7 @@ enum Parcel {
     /// A gossip frame other than a message, over a link.
     Frame(u32, Frame),
     /// A packet between any two nodes.
-    Packet { from: NodeId, to: NodeId, packet: Packet },
+    Packet { from: NodeId, to: NodeId, packet: Packet, sent: waits::Id },
 }
 
 /// A message on the wire: what it is, and where its content is.
@@ -150,7 +151,7 @@ pub struct World {
     events: u64,
     agenda: Agenda<Event>,
     parcels: Slab<Parcel>,
-    timers: Slab<(NodeId, u32, Timer)>,
+    timers: Slab<(NodeId, u32, Timer, waits::Id)>,
     nodes: Vec<Node>,
     node_draws: Vec<Stream>,
     up: Vec<bool>,
@@ -184,6 +185,8 @@ pub struct World {
     said: said::Said,
     actors: actors::Actors,
     exchange: Option<exchange::Exchange>,
+    /// What messages waited for; where nobody orders, nothing is executed.
+    waits: Option<Box<waits::Waits>>,
 }
 
 impl World {
@@ -277,7 +280,15 @@ impl World {
         self.first_arrivals += 1;
         self.pass_by(to, message);
         let carried = self.carried[message as usize];
-        let payload = if carried.envelope.class.is_consensus() {
+        let is_consensus = carried.envelope.class.is_consensus();
+        if let Some(waits) = &mut self.waits {
+            if is_consensus {
+                waits.hears(self.now, to, message);
+            } else {
+                waits.gets(self.now, to, message);
+            }
+        }
+        let payload = if is_consensus {
             self.payloads[carried.slot as usize].clone()
         } else {
             Payload::Opaque
@@ -290,14 +301,18 @@ impl World {
     fn parcel(&mut self, slot: u32) {
         match self.parcels.take(slot) {
             Some(Parcel::Frame(link, frame)) => {
+                self.waits.iter_mut().for_each(|waits| waits.nothing());
                 let to = self.links.graph.peers[link as usize];
                 let offset = self.links.graph.offsets[to as usize];
                 let from = self.links.graph.reverse[link as usize] - offset;
                 self.step_if_up(to, Input::Receive { from, frame, payload: Payload::Opaque });
             }
-            Some(Parcel::Packet { from, to, packet }) => {
+            Some(Parcel::Packet { from, to, packet, sent }) => {
                 if let Packet::Forward(envelope) = &packet {
                     self.pass_by(to, envelope.id);
+                }
+                if let Some(waits) = &mut self.waits {
+                    waits.packet_arrives(sent, matches!(packet, Packet::Blocks(_)));
                 }
                 self.step_if_up(to, Input::Packet { from, packet });
             }
@@ -306,8 +321,12 @@ impl World {
     }
 
     fn timer(&mut self, slot: u32) {
-        let Some((node, epoch, timer)) = self.timers.take(slot) else { return };
+        let Some((node, epoch, timer, armed)) = self.timers.take(slot) else { return };
         if self.epoch[node as usize] == epoch {
+            let awaited = self.awaited(&timer, node);
+            if let Some(waits) = &mut self.waits {
+                waits.goes_off(self.now, node, &timer, armed, awaited);
+            }
             self.step_if_up(node, Input::Timer(timer));
         }
     }
@@ -330,6 +349,11 @@ impl World {
             self.interpret(node, output);
         }
         self.outbox = outbox;
+        if let Some(waits) = &mut self.waits
+            && self.nodes[index].opening().delays()
+        {
+            waits.opens(self.now, node, self.nodes[index].opened_height());
+        }
     }
 
     #[inline]
@@ -338,7 +362,9 @@ impl World {
             Output::Forward { envelope, except } => self.forward(node, envelope, except),
             Output::After(span, timer) => {
                 self.incidents.observe_service(node, span, &timer);
-                let slot = self.timers.put((node, self.epoch[node as usize], timer));
+                let waits = self.waits.as_mut();
+                let armed = waits.map_or(0, |waits| waits.armed(self.now, node, span, &timer));
+                let slot = self.timers.put((node, self.epoch[node as usize], timer, armed));
                 self.agenda.push(self.now + span, Event::Timer { slot });
             }
             Output::Send { to, frame } => self.send_frame(node, to, frame),
@@ -379,7 +405,9 @@ impl World {
         if consensus && self.is_known(envelope.id, to) {
             return;
         }
-        let Some(at) = self.links.send(self.now, node, index, envelope.size_bytes) else { return };
+        let sent = self.links.send(self.now, node, index, envelope.size_bytes);
+        let Some(flight) = sent else { return };
+        let at = flight.at;
         if consensus {
             self.note_copy(envelope.id, to, at);
         }
@@ -394,6 +422,9 @@ impl World {
             }
             *cell = at;
         }
+        if let Some(waits) = &mut self.waits {
+            waits.sends(self.now, node, to, envelope.id, &flight);
+        }
         self.agenda.push(at, Event::Arrive { link, message: envelope.id });
     }
 
@@ -403,18 +434,26 @@ impl World {
             return self.transmit(node, link, envelope);
         }
         let size = clients::frame_bytes(&frame);
-        if let Some(at) = self.links.send(self.now, node, link as usize, size) {
+        if let Some(flight) = self.links.send(self.now, node, link as usize, size) {
             let slot = self.parcels.put(Parcel::Frame(link, frame));
-            self.agenda.push(at, Event::Parcel(slot));
+            self.agenda.push(flight.at, Event::Parcel(slot));
         }
     }
 
     fn send_packet(&mut self, from: NodeId, to: NodeId, packet: Packet) {
         let size = clients::packet_bytes(&packet);
         match self.links.send_between(self.now, from, to, size) {
-            Some(at) => {
-                let slot = self.parcels.put(Parcel::Packet { from, to, packet });
-                self.agenda.push(at, Event::Parcel(slot));
+            Some(flight) => {
+                let now = self.now;
+                let sent = self.waits.as_mut().map_or(0, |waits| match &packet {
+                    Packet::Forward(envelope) => {
+                        waits.forwards(now, from, to, envelope.id, &flight);
+                        0
+                    }
+                    _ => waits.packet_leaves(now, &flight),
+                });
+                let slot = self.parcels.put(Parcel::Packet { from, to, packet, sent });
+                self.agenda.push(flight.at, Event::Parcel(slot));
             }
             None => {
                 if let Packet::Forward(envelope) = packet {
@@ -429,6 +468,7 @@ impl World {
         let id = self.carried.len() as MessageId;
         let envelope = Envelope { id, ..envelope };
         self.carried.push(Carried { envelope, slot, again: false });
+        self.waits.iter_mut().for_each(|waits| waits.carried(id));
         self.arrivals.resize(self.arrivals.len() + self.nodes.len(), NEVER);
         if envelope.class.is_consensus() {
             self.arrivals[id as usize * self.nodes.len() + origin as usize] = self.now;
@@ -438,6 +478,9 @@ impl World {
 
     fn decided(&mut self, node: NodeId, block: &Arc<Block>, round: u32) {
         self.observe_block(node);
+        if let Some(waits) = &mut self.waits {
+            waits.decides(self.now, node, block, &self.nodes[node as usize]);
+        }
         let index = block.height as usize - 1;
         debug_assert_eq!(self.executions[node as usize].len(), index);
         self.executions[node as usize].push((self.now, NEVER));
@@ -477,6 +520,7 @@ impl World {
         let now = self.now;
         self.executions[node as usize][block.height as usize - 1].1 = now;
         self.find_unrevealed(block);
+        self.waits.iter_mut().for_each(|waits| waits.reports(now, block.proposed_ns));
         let pays_bids = self.scenario.layer.queue.rule == QueueRule::Fee;
         for (position, entry) in block.entries.iter().enumerate() {
             if self.silent.contains(&entry.envelope.id) {
@@ -490,6 +534,10 @@ impl World {
             record.position = position as u32;
             (record.outcome, record.reason) = (Outcome::Executed, Reason::None);
             let slot = self.carried[entry.envelope.id as usize].slot;
+            if let Some(waits) = &mut self.waits {
+                let record = &self.records[slot as usize];
+                waits.done(now, record, block.height, block.proposer);
+            }
             self.confirm(slot, node);
             self.after_victim(entry.envelope.id);
         }

@@ -56,6 +56,9 @@ impl World {
             _ => (Class::Vote, clients::VOTE_BYTES),
         };
         let slot = self.payloads.len() as u32;
+        if let Some(waits) = &mut self.waits {
+            waits.publishes(self.now, node, &payload, again, &self.nodes[node as usize]);
+        }
         self.payloads.push(payload.clone());
         let envelope = self.carry(Envelope::plain(0, class, size_bytes, node), slot, node);
         self.carried[envelope.id as usize].again = again;

@@ -8,7 +8,7 @@ use super::World;
 use super::exchange::Exchange;
 use crate::network::FaultReport;
 use crate::scenario::{Conduct, Delay, FaultKind, Scenario, ms};
-use crate::trace::{BlockRow, DecisionRow, GaugeRow, LaneRow, MarketRow, Record};
+use crate::trace::{BlockRow, DecisionRow, GaugeRow, LaneRow, MarketRow, Record, WaitRow};
 
 impl World {
     /// The scenario it was built from.
@@ -34,6 +34,11 @@ impl World {
     /// What controllers and consensus changed.
     pub fn decisions(&self) -> &[DecisionRow] {
         &self.decisions
+    }
+
+    /// What executed messages waited for.
+    pub fn waits(&self) -> &[WaitRow] {
+        self.waits.as_ref().map_or(&[], |waits| &waits.rows)
     }
 
     /// (decided, executed) per node and height.

@@ -389,6 +389,17 @@ impl Node {
         self.mempool.len() + self.fair.as_ref().map_or(0, |fair| fair.len())
     }
 
+    /// Classes of which messages wait here that are not in this block of its own: bits `1 << class`.
+    pub fn left_out_of(&self, block: &Block) -> u8 {
+        let mut more = [0i64; 8];
+        self.mempool.unordered().for_each(|waiting| more[waiting.item.class as usize] += 1);
+        // Consensus leaves messages in the queue until they are decided.
+        if matches!(self.orderer, Orderer::Tendermint { .. }) {
+            block.entries.iter().for_each(|entry| more[entry.envelope.class as usize] -= 1);
+        }
+        more.iter().enumerate().filter(|(_, count)| **count > 0).map(|(class, _)| 1 << class).sum()
+    }
+
     /// Messages decided and not yet executed.
     pub fn execution_len(&self) -> usize {
         self.chain[self.executed as usize..].iter().map(|b| b.entries.len()).sum()
@@ -412,6 +423,11 @@ impl Node {
     /// Time that the execution server has worked.
     pub fn execution_busy_ns(&self, now: Ns) -> Ns {
         self.execution_busy.total_ns(now)
+    }
+
+    /// Height up to which decided blocks are open to be executed.
+    pub fn opened_height(&self) -> Height {
+        self.opening.open().min(self.chain.len() as Height)
     }
 
     /// Height of the last executed block.

@@ -75,6 +75,11 @@ impl Opening {
         self.reveal_ns > 0 || self.decrypt_ns > 0
     }
 
+    /// Whether time passes between a block's decision and its opening.
+    pub fn delays(&self) -> bool {
+        self.reveal_ns > 0 || self.keypers.is_some()
+    }
+
     /// The seed of a block's order, given the hash of the block before.
     pub fn seed(&self, block: &Block, prev: &Digest) -> Digest {
         if self.keypers.is_none() && self.reveal_ns == 0 {
@@ -147,6 +152,10 @@ impl State {
 
     pub(super) fn is_open(&self, height: Height) -> bool {
         height <= self.open
+    }
+
+    pub(super) fn open(&self) -> Height {
+        self.open
     }
 
     /// Work to decrypt a block.

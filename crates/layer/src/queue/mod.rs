@@ -313,6 +313,11 @@ impl<T> Queue<T> {
         self.next.into_iter().chain(rest).filter_map(|place| self.places.get(place))
     }
 
+    /// What waits, in no order.
+    pub fn unordered(&self) -> impl Iterator<Item = &Waiting<T>> {
+        self.places.iter()
+    }
+
     /// Keeps only what `stays` says.
     pub fn retain(&mut self, mut stays: impl FnMut(&Waiting<T>) -> bool) {
         let gone = self.places.remove_if(|waiting| !stays(waiting));

@@ -37,6 +37,10 @@ impl<T> Places<T> {
         self.items.get(place as usize)?.as_ref()
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.items.iter().flatten()
+    }
+
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.items.len() - self.free.len()

@@ -18,11 +18,12 @@ use super::clients::Clients;
 use super::incidents::Incidents;
 use super::lane::Lane;
 use super::links::{Links, Options};
+use super::waits::Waits;
 use super::{Event, Plugins, Slab, World};
 use crate::agenda::Agenda;
 use crate::flow::Tape;
 use crate::network::{Delays, Faults, Graph};
-use crate::scenario::{Consensus, Delay, FaultKind, Scenario};
+use crate::scenario::{Consensus, Delay, FaultKind, QueueRule, Scenario};
 use crate::seed::Seed;
 use layer::{build_service, node_config};
 use market::build_exchange;
@@ -96,6 +97,7 @@ impl World {
             clients: Clients::new(&scenario, &seed),
             adversary: Adversary::new(&scenario, &seed),
             lane: Lane::new(&scenario, &seed),
+            waits: build_waits(&scenario),
             silent: BTreeSet::new(),
             said: Default::default(),
             actors: Actors::new(&scenario, tape, &seed),
@@ -129,6 +131,16 @@ impl World {
             None => self.next_background(),
         }
     }
+}
+
+fn build_waits(scenario: &Scenario) -> Option<Box<Waits>> {
+    let single = match scenario.layer.consensus {
+        Consensus::None {} => return None,
+        Consensus::Single { .. } => true,
+        Consensus::Tendermint { .. } => false,
+    };
+    let fair = matches!(scenario.layer.queue.rule, QueueRule::Themis | QueueRule::Median);
+    Some(Box::new(Waits::new(scenario.network.nodes as usize, single, fair, &scenario.faults)))
 }
 
 fn build_links(scenario: &Scenario, seed: &Seed) -> Result<Links, String> {

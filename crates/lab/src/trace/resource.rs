@@ -1,0 +1,143 @@
+//! What a message can wait for.
+
+use surgetank_layer::units::Ns;
+
+macro_rules! resources {
+    ($($(#[$doc:meta])* $name:ident = $column:literal,)*) => {
+        /// What a message's time is charged to.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Resource { $($(#[$doc])* $name,)* }
+
+        impl Resource {
+            /// All, in the order of the trace's columns.
+            pub const ALL: &[Resource] = &[$(Resource::$name),*];
+
+            /// Its column in the trace.
+            pub fn column(self) -> &'static str {
+                match self { $(Resource::$name => $column,)* }
+            }
+        }
+    };
+}
+
+resources! {
+    /// The way from the client to its gateway.
+    ClientLink = "client_link_ns",
+    /// The way between nodes.
+    Distance = "distance_ns",
+    /// Waiting for a node's uplink or downlink, and passing through it.
+    Bandwidth = "bandwidth_ns",
+    /// Its own validation, at every node on its way.
+    ValidationOwn = "validation_own_ns",
+    /// Validation of other messages before it.
+    ValidationOthers = "validation_others_ns",
+    /// Validation of proposals and votes.
+    Consensus = "consensus_ns",
+    /// Execution of the block that carries it.
+    ExecutionOwn = "execution_own_ns",
+    /// Execution of blocks before that.
+    ExecutionOthers = "execution_others_ns",
+    /// Timers of the protocol: the wait between blocks, a batch's window, timeouts of rounds.
+    Timers = "timers_ns",
+    /// Room in blocks, while others fill them.
+    BlockSpace = "block_space_ns",
+    /// Being let in: refused and tried again.
+    Admission = "admission_ns",
+    /// Lost packets, until they are said again.
+    Loss = "loss_ns",
+    /// Rules of the venue that hold messages back: reveals, shares of keys, lanes, fair order.
+    Rules = "rules_ns",
+    /// A fault: something down, cut off, or delayed on purpose.
+    Faults = "faults_ns",
+    /// Not found out.
+    Other = "other_ns",
+}
+
+/// How many resources there are.
+pub const RESOURCES: usize = Resource::ALL.len();
+
+/// Nanoseconds by resource.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Charges([Ns; RESOURCES]);
+
+impl Charges {
+    /// Charges more to a resource.
+    #[inline]
+    pub fn add(&mut self, resource: Resource, span: Ns) {
+        self.0[resource as usize] += span;
+    }
+
+    /// What is charged to a resource.
+    pub fn get(&self, resource: Resource) -> Ns {
+        self.0[resource as usize]
+    }
+
+    /// Charges all of another's.
+    pub fn join(&mut self, other: &Charges) {
+        self.0.iter_mut().zip(other.0).for_each(|(mine, more)| *mine += more);
+    }
+
+    /// What came after an earlier state of the same sums.
+    pub fn since(&self, earlier: &Charges) -> Charges {
+        let mut rest = *self;
+        rest.0.iter_mut().zip(earlier.0).for_each(|(mine, before)| *mine -= before);
+        rest
+    }
+
+    /// Moves what is charged to one resource to another.
+    pub fn shift(&mut self, from: Resource, to: Resource) {
+        let span = std::mem::take(&mut self.0[from as usize]);
+        self.add(to, span);
+    }
+
+    /// All of it.
+    pub fn sum(&self) -> Ns {
+        self.0.iter().sum()
+    }
+
+    /// The same proportions with this sum; whole nanoseconds, exactly.
+    pub fn scaled_to(&self, sum: Ns) -> Charges {
+        let (whole, mut scaled) = (self.sum(), Charges::default());
+        if whole == 0 {
+            scaled.add(Resource::Other, sum);
+            return scaled;
+        }
+        let (mut before, mut given) = (0u128, 0);
+        for (part, cell) in self.0.iter().zip(&mut scaled.0) {
+            before += u128::from(*part);
+            let up_to = (before * u128::from(sum) / u128::from(whole)) as Ns;
+            *cell = up_to - given;
+            given = up_to;
+        }
+        scaled
+    }
+}
+
+/// What one executed message waited for, from its creation to its execution.
+#[derive(Clone, Copy, Debug)]
+pub struct WaitRow {
+    /// Which message.
+    pub message: u32,
+    /// What its time is charged to.
+    pub charges: Charges,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proportions_are_kept_and_no_nanosecond_is_lost() {
+        let mut charges = Charges::default();
+        charges.add(Resource::Timers, 300);
+        charges.add(Resource::Distance, 200);
+        charges.add(Resource::ExecutionOthers, 100);
+        for sum in [0, 1, 7, 599, 600, 601, 10_000_000_007] {
+            let scaled = charges.scaled_to(sum);
+            assert_eq!(scaled.sum(), sum);
+            assert!(scaled.get(Resource::Timers).abs_diff(sum / 2) <= 1);
+            assert!(scaled.get(Resource::ExecutionOthers).abs_diff(sum / 6) <= 1);
+        }
+    }
+}

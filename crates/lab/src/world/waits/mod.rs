@@ -1,0 +1,392 @@
+//! What every message waited for: each nanosecond from its creation to its execution, charged to a
+//! resource.
+//!
+//! # Rules
+//! 1. What happens has one cause: the event in which it happens. Time between a cause and its effect
+//!    is a [`segments::Segment`] and was spent on one resource.
+//! 2. Where something waits in a queue, it is charged what the queue's server did meanwhile. Before
+//!    that its own way goes on, not that of whoever stood before it.
+//! 3. A message's way is: client link and tries, hop by hop with validation at every node to the one
+//!    that made its block ([`own`]); the wait for that block ([`cycles`]); then the way that led from
+//!    the proposal to the execution at the node that reports it (segments).
+//! 4. Work that a fault makes slower is charged to the fault and to the work ([`calamities`]).
+//! 5. The charges of a message sum to executed − created exactly. What cannot be explained is
+//!    [`Resource::Other`], not hidden.
+//!
+//! # Theory of operation
+//! Only what orders messages is kept as segments: votes, proposals, timers, blocks. Clients' messages
+//! are far more; of these only the first arrival at each node is noted, until they are executed.
+
+mod calamities;
+mod cycles;
+mod own;
+mod segments;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use surgetank_layer::consensus::tendermint::{Step, Timeout};
+use surgetank_layer::message::{Block, Payload};
+use surgetank_layer::node::{Node, Timer};
+use surgetank_layer::units::{Digest, Height, MessageId, NEVER, NodeId, Ns};
+
+use super::World;
+use super::links::Flight;
+use crate::scenario::Fault;
+use crate::trace::{Charges, Resource, WaitRow};
+use calamities::Calamities;
+use cycles::{Cycles, LeftOut, Proposal};
+use own::Way;
+pub use segments::Id;
+use segments::{NONE, Segment, Segments};
+
+/// A message of consensus that waits to be heard, or has been.
+#[derive(Clone, Copy)]
+struct Hearing {
+    message: MessageId,
+    got: Ns,
+    arrival: Id,
+}
+
+/// What one node is at.
+struct Station {
+    /// Messages of consensus that wait for its server, in order.
+    hearing: VecDeque<Hearing>,
+    /// How each height was decided here, from height 1.
+    decided: Vec<(Ns, Id)>,
+    /// When a height was opened here and why, if that is later than its decision.
+    opened: BTreeMap<Height, (Ns, Id)>,
+    /// Height of the last executed block.
+    executed: Height,
+    /// When the block that is being executed came to be executed.
+    begun: Ns,
+    /// Since when it has executed without a pause.
+    busy_since: Ns,
+    /// When it last decided by itself, not by catching up.
+    in_step: Ns,
+    /// When it last had something to say of its own, and why.
+    spoke: (Ns, Id),
+    /// When it crashed and when it came back, last.
+    down: (Ns, Ns),
+}
+
+/// What waits for what.
+pub struct Waits {
+    nodes: usize,
+    single: bool,
+    fair: bool,
+    calamities: Calamities,
+    /// The cause of what happens now.
+    cause: Id,
+    /// Blocks that came by catching up are being read.
+    catching_up: bool,
+    segments: Segments,
+    stations: Vec<Station>,
+    ways: Vec<Option<Box<Way>>>,
+    /// Why a block was proposed, and whether it left messages out.
+    proposals: BTreeMap<Digest, (Id, LeftOut)>,
+    /// How a height was first decided, anywhere.
+    first_decided: Vec<(Ns, Id)>,
+    cycles: Cycles,
+    /// Charges from proposal to execution, for the block that is being reported.
+    tail: Charges,
+    /// What every executed message waited for, in order of execution.
+    pub rows: Vec<WaitRow>,
+}
+
+impl Waits {
+    /// Nothing has happened yet. `single` = one node orders; `fair` = under a fair order.
+    pub fn new(nodes: usize, single: bool, fair: bool, faults: &[Fault]) -> Waits {
+        let station = || Station {
+            hearing: VecDeque::new(),
+            decided: Vec::new(),
+            opened: BTreeMap::new(),
+            executed: 0,
+            begun: 0,
+            busy_since: 0,
+            in_step: 0,
+            spoke: (0, NONE),
+            down: (NEVER, NEVER),
+        };
+        // A sequencer that was told nothing waits for its window; consensus is never idle.
+        let idle = if single { Resource::Timers } else { Resource::Other };
+        Waits {
+            nodes,
+            single,
+            fair,
+            calamities: Calamities::new(faults),
+            cause: NONE,
+            catching_up: false,
+            segments: Segments::new(),
+            stations: (0..nodes).map(|_| station()).collect(),
+            ways: Vec::new(),
+            proposals: BTreeMap::new(),
+            first_decided: Vec::new(),
+            cycles: Cycles::new(idle),
+            tail: Charges::default(),
+            rows: Vec::new(),
+        }
+    }
+
+    fn segment(&mut self, parent: Id, resource: Resource, begin: Ns, end: Ns) -> Id {
+        self.segments.add(Segment { parent, resource, begin, end })
+    }
+
+    /// Work of a node, part of which may be a fault's.
+    fn work(&mut self, parent: Id, resource: Resource, node: NodeId, begin: Ns, end: Ns) -> Id {
+        self.work_since(parent, resource, node, begin, begin, end)
+    }
+
+    /// The same, of a server that has been at work since a time before it.
+    fn work_since(
+        &mut self,
+        parent: Id,
+        resource: Resource,
+        node: NodeId,
+        since: Ns,
+        begin: Ns,
+        end: Ns,
+    ) -> Id {
+        let span = end.saturating_sub(begin);
+        let usual = end - self.calamities.slowness(node, since, end, span);
+        let slow = self.segment(parent, Resource::Faults, begin, begin + (end - usual));
+        self.segment(slow, resource, begin + (end - usual), end)
+    }
+
+    /// What something that was lost in this time is charged to.
+    fn lost(&self, since: Ns, until: Ns) -> Resource {
+        let struck = self.calamities.strike(since, until, None);
+        if struck { Resource::Faults } else { Resource::Loss }
+    }
+
+    /// A packet's way: uplink, distance, and what a fault added.
+    fn flight(&mut self, parent: Id, sent: Ns, flight: &Flight) -> Id {
+        let Flight { at, leaves, extra } = *flight;
+        let up = self.segment(parent, Resource::Bandwidth, sent, leaves);
+        let due = at.saturating_sub(extra);
+        let along = self.segment(up, Resource::Distance, leaves, due);
+        self.segment(along, Resource::Faults, due, at)
+    }
+
+    /// What happens now was caused by nothing that is kept: a client, a gauge, the outside.
+    pub fn nothing(&mut self) {
+        (self.cause, self.catching_up) = (NONE, false);
+    }
+
+    /// A message has its number.
+    pub fn carried(&mut self, message: MessageId) {
+        debug_assert_eq!(self.ways.len(), message as usize);
+        self.ways.push(Some(Box::new(Way::new(self.nodes))));
+    }
+
+    /// The first copy of a message of consensus is at a node.
+    pub fn hears(&mut self, now: Ns, node: NodeId, message: MessageId) {
+        self.nothing();
+        let Some(way) = &self.ways[message as usize] else { return };
+        let cell = way.cells[node as usize];
+        let flight = Flight { at: cell.at, leaves: cell.leaves, extra: cell.extra };
+        let arrival = self.flight(cell.before, cell.sent, &flight);
+        let back = self.stations[node as usize].down.1;
+        // An earlier copy may have been missed while the node was down.
+        let missed = back != NEVER && cell.at < back;
+        let resource = if missed { Resource::Faults } else { Resource::Bandwidth };
+        let arrival = self.segment(arrival, resource, cell.at, now);
+        self.stations[node as usize].hearing.push_back(Hearing { message, got: now, arrival });
+        self.cause = arrival;
+    }
+
+    /// A node's timer was set: the segment to hand back when it goes off.
+    pub fn armed(&mut self, now: Ns, node: NodeId, span: Ns, timer: &Timer) -> Id {
+        let resource = match timer {
+            Timer::Consensus(_) | Timer::Sequencer => Resource::Timers,
+            Timer::Revealed(_) | Timer::ShareMade(..) | Timer::SharesDue | Timer::Report => {
+                Resource::Rules
+            }
+            Timer::Executed => {
+                self.stations[node as usize].begun = now;
+                return NONE;
+            }
+            Timer::Validated(work) => {
+                if let Some(way) = &mut self.ways[work.envelope.id as usize] {
+                    let cell = &mut way.cells[node as usize];
+                    (cell.begun, cell.done) = (now, now + span);
+                }
+                return NONE;
+            }
+            Timer::Heard | Timer::Rebroadcast | Timer::Heartbeat | Timer::Tune => return NONE,
+        };
+        self.segment(self.cause, resource, now, now + span)
+    }
+
+    /// A node's timer goes off. `awaited` = who proposes in the round that it bounds.
+    pub fn goes_off(
+        &mut self,
+        now: Ns,
+        node: NodeId,
+        timer: &Timer,
+        armed: Id,
+        awaited: Option<NodeId>,
+    ) {
+        self.nothing();
+        self.cause = match timer {
+            Timer::Heard => self.heard(now, node),
+            Timer::Executed => self.executes(now, node),
+            Timer::Rebroadcast => {
+                let (since, why) = self.stations[node as usize].spoke;
+                self.segment(why, self.lost(since, now), since, now)
+            }
+            // A round's timeout is not waited out unless a proposal does not come.
+            Timer::Consensus(Timeout { step, .. }) if *step != Step::Commit && armed != NONE => {
+                self.waited_out(now, armed, awaited)
+            }
+            _ => armed,
+        };
+    }
+
+    /// A round's time is up. It waited for its proposer: for what kept that one, if anything did.
+    fn waited_out(&mut self, now: Ns, armed: Id, awaited: Option<NodeId>) -> Id {
+        let Some(proposer) = awaited else { return armed };
+        let Segment { parent, begin, .. } = self.segments.get(armed);
+        let station = &self.stations[proposer as usize];
+        if (station.executed as usize) < station.decided.len() {
+            let since = station.busy_since;
+            return self.work_since(parent, Resource::ExecutionOthers, proposer, since, begin, now);
+        }
+        if self.calamities.strike(begin, now, awaited) {
+            return self.segment(parent, Resource::Faults, begin, now);
+        }
+        armed
+    }
+
+    fn heard(&mut self, now: Ns, node: NodeId) -> Id {
+        let Some(first) = self.stations[node as usize].hearing.pop_front() else { return NONE };
+        let heard = self.work(first.arrival, Resource::Consensus, node, first.got, now);
+        if let Some(way) = &mut self.ways[first.message as usize] {
+            way.cells[node as usize].heard = heard;
+            way.heard += 1;
+            // Its sender has it from the start; nobody is left who could be sent it.
+            if way.heard + 1 >= self.nodes {
+                self.ways[first.message as usize] = None;
+            }
+        }
+        heard
+    }
+
+    /// The next block is executed: it waited for blocks before it, then for its own work.
+    fn executes(&mut self, now: Ns, node: NodeId) -> Id {
+        let station = &mut self.stations[node as usize];
+        station.executed += 1;
+        let height = station.executed;
+        let decided = station.decided[height as usize - 1];
+        let (ready, why) = station.opened.remove(&height).unwrap_or(decided);
+        let (begun, (crashed, back)) = (station.begun, station.down);
+        if ready >= begun {
+            station.busy_since = begun;
+        }
+        let since = station.busy_since;
+        let mut parent = why;
+        let mut from = ready;
+        if ready <= crashed && back <= begun {
+            parent = self.work(parent, Resource::ExecutionOthers, node, ready, crashed);
+            parent = self.segment(parent, Resource::Faults, crashed, back);
+            from = back;
+        }
+        parent = self.work_since(parent, Resource::ExecutionOthers, node, since, from, begun);
+        self.work(parent, Resource::ExecutionOwn, node, begun, now)
+    }
+
+    /// A packet leaves: the segment to hand back when it arrives.
+    pub fn packet_leaves(&mut self, now: Ns, flight: &Flight) -> Id {
+        self.flight(self.cause, now, flight)
+    }
+
+    /// A packet arrives.
+    pub fn packet_arrives(&mut self, sent: Id, catching_up: bool) {
+        (self.cause, self.catching_up) = (sent, catching_up);
+    }
+
+    /// A node has something to say: why, and, of a new block, whether it left messages out.
+    pub fn publishes(&mut self, now: Ns, node: NodeId, payload: &Payload, again: bool, at: &Node) {
+        if !again {
+            self.stations[node as usize].spoke = (now, self.cause);
+        }
+        if let Payload::Proposal(_, block) = payload
+            && block.proposer == node
+            && block.proposed_ns == now
+        {
+            let left_out = at.left_out_of(block);
+            self.proposals.entry(block.hash).or_insert((self.cause, left_out));
+        }
+    }
+
+    /// A node knows that the next block is decided.
+    pub fn decides(&mut self, now: Ns, node: NodeId, block: &Arc<Block>, at: &Node) {
+        let index = block.height as usize - 1;
+        if self.catching_up
+            && let Some(&(first, why)) = self.first_decided.get(index)
+        {
+            let since = self.stations[node as usize].in_step.min(first);
+            self.cause = self.segment(why, self.lost(since, now), first, now);
+        } else {
+            self.stations[node as usize].in_step = now;
+        }
+        self.stations[node as usize].decided.push((now, self.cause));
+        self.stations[node as usize].spoke = (now, self.cause);
+        if index < self.first_decided.len() {
+            return;
+        }
+        self.first_decided.push((now, self.cause));
+        let (why, left_out) = match self.proposals.remove(&block.hash) {
+            Some(proposal) => proposal,
+            // A sequencer seals and decides at once.
+            None if block.proposed_ns == now => (self.cause, at.left_out_of(block)),
+            None => (NONE, 0),
+        };
+        let proposed = block.proposed_ns.max(self.cycles.last());
+        let (charges, _) = self.segments.charge(why, self.cycles.last(), proposed);
+        let proposer = block.proposer;
+        self.cycles.add(Proposal { at: proposed, proposer, left_out }, charges);
+    }
+
+    /// A node has opened blocks up to here.
+    pub fn opens(&mut self, now: Ns, node: NodeId, height: Height) {
+        let cause = self.cause;
+        let station = &mut self.stations[node as usize];
+        for below in station.executed + 1..=height {
+            station.opened.entry(below).or_insert((now, cause));
+        }
+    }
+
+    /// A node stops.
+    pub fn crashes(&mut self, now: Ns, node: NodeId) {
+        self.nothing();
+        let station = &mut self.stations[node as usize];
+        station.hearing.clear();
+        station.down = (now, NEVER);
+    }
+
+    /// A node starts again.
+    pub fn restarts(&mut self, now: Ns, node: NodeId) {
+        self.nothing();
+        let station = &mut self.stations[node as usize];
+        station.down.1 = now;
+        let (since, why) = station.spoke;
+        self.cause = self.segment(why, Resource::Faults, since, now);
+    }
+
+    /// A node reports a block: what led from its proposal to here.
+    pub fn reports(&mut self, now: Ns, proposed: Ns) {
+        let (charges, unknown) = self.segments.charge(self.cause, proposed, now);
+        self.tail = charges;
+        self.tail.add(Resource::Other, unknown);
+    }
+}
+
+impl World {
+    /// Who proposes in the round whose timer this is.
+    pub(super) fn awaited(&self, timer: &Timer, node: NodeId) -> Option<NodeId> {
+        let Timer::Consensus(Timeout { height, round, .. }) = timer else { return None };
+        let machine = self.nodes[node as usize].tendermint()?;
+        Some(machine.proposer(*height, *round))
+    }
+}

@@ -1,0 +1,262 @@
+//! A message's own way: from its client to the node that made its block.
+
+use surgetank_layer::message::Class;
+use surgetank_layer::units::{Height, MessageId, NEVER, NodeId, Ns};
+
+use super::Waits;
+use super::segments::{Id, NONE};
+use crate::trace::{Charges, Reason, Record, Resource, WaitRow};
+use crate::world::links::Flight;
+
+/// The first arrival of a message at a node.
+#[derive(Clone, Copy)]
+pub struct Cell {
+    /// When it was sent, left its sender's uplink, arrived, and was through the downlink.
+    pub sent: Ns,
+    pub leaves: Ns,
+    pub at: Ns,
+    pub got: Ns,
+    /// What a fault added.
+    pub extra: Ns,
+    /// Of a message of consensus, why it was sent; of a client's, by which node.
+    pub before: u32,
+    /// Of a message of consensus, when it was heard here.
+    pub heard: Id,
+    /// Validation of a client's message.
+    pub begun: Ns,
+    pub done: Ns,
+}
+
+const NOWHERE: Cell = Cell {
+    sent: NEVER,
+    leaves: NEVER,
+    at: NEVER,
+    got: NEVER,
+    extra: 0,
+    before: u32::MAX,
+    heard: NONE,
+    begun: NEVER,
+    done: NEVER,
+};
+
+/// An attempt to enter the venue.
+struct Attempt {
+    /// At the gateway.
+    reached: Ns,
+    /// Let in to be validated.
+    entered: Ns,
+    /// When and why it was sent away.
+    refused: Option<(Ns, Reason)>,
+}
+
+/// Where a message went.
+pub struct Way {
+    pub cells: Box<[Cell]>,
+    /// Nodes that heard it, if it is of consensus.
+    pub heard: usize,
+    attempts: Vec<Attempt>,
+}
+
+impl Way {
+    /// Nowhere yet.
+    pub fn new(nodes: usize) -> Way {
+        Way { cells: vec![NOWHERE; nodes].into(), heard: 0, attempts: Vec::new() }
+    }
+
+    /// A client's message has tried to enter before it is sent anywhere.
+    fn is_of_consensus(&self) -> bool {
+        self.attempts.is_empty()
+    }
+}
+
+/// Charges a way backwards: each part down to its begin, never below the creation.
+struct Backwards<'a> {
+    waits: &'a Waits,
+    class: Class,
+    charges: Charges,
+    at: Ns,
+    created: Ns,
+}
+
+impl Backwards<'_> {
+    /// This part was spent on a resource, but for what passed while blocks were crowded.
+    fn to(&mut self, begin: Ns, resource: Resource) {
+        let begin = begin.clamp(self.created, self.at);
+        let crowd = self.waits.cycles.crowd(begin, self.at, self.class);
+        self.charges.add(resource, self.at - begin - crowd.sum());
+        self.charges.join(&crowd);
+        self.at = begin;
+    }
+
+    /// This part was work of a node, which a fault may have made slower.
+    fn work(&mut self, begin: Ns, resource: Resource, node: NodeId) {
+        let span = self.at.saturating_sub(begin.max(self.created));
+        let slowness = self.waits.calamities.slowness(node, begin, self.at, span);
+        self.to(self.at - slowness, Resource::Faults);
+        self.to(begin, resource);
+    }
+}
+
+impl Waits {
+    /// A copy of a message will be at a node at that time; earlier than any other so far.
+    pub fn sends(
+        &mut self,
+        now: Ns,
+        from: NodeId,
+        to: NodeId,
+        message: MessageId,
+        flight: &Flight,
+    ) {
+        let Some(way) = &mut self.ways[message as usize] else { return };
+        if flight.at >= way.cells[to as usize].at {
+            return;
+        }
+        let mut before = from;
+        if way.is_of_consensus() {
+            let heard = way.cells[from as usize].heard;
+            before = if self.cause == NONE { heard } else { self.cause };
+            if before != NONE && self.segments.end(before) < now {
+                // It was asked for again.
+                before = self.segment(before, Resource::Loss, self.segments.end(before), now);
+            }
+        }
+        let Some(way) = &mut self.ways[message as usize] else { return };
+        let Flight { at, leaves, extra } = *flight;
+        let cell = &mut way.cells[to as usize];
+        *cell = Cell { sent: now, leaves, at, got: at, extra, before, ..*cell };
+    }
+
+    /// A message that is forwarded to the sequencer: it may come this way more than once.
+    pub fn forwards(
+        &mut self,
+        now: Ns,
+        from: NodeId,
+        to: NodeId,
+        message: MessageId,
+        flight: &Flight,
+    ) {
+        let Some(way) = &mut self.ways[message as usize] else { return };
+        let Flight { at, leaves, extra } = *flight;
+        way.cells[to as usize] =
+            Cell { sent: now, leaves, at, got: at, extra, before: from, ..NOWHERE };
+    }
+
+    /// A client's message is at its gateway.
+    pub fn reaches(&mut self, now: Ns, message: MessageId) {
+        if let Some(way) = &mut self.ways[message as usize] {
+            way.attempts.push(Attempt { reached: now, entered: NEVER, refused: None });
+        }
+    }
+
+    /// The first copy is through a node's downlink.
+    pub fn gets(&mut self, now: Ns, node: NodeId, message: MessageId) {
+        if let Some(way) = &mut self.ways[message as usize] {
+            way.cells[node as usize].got = now;
+        }
+    }
+
+    /// It is handed to its gateway.
+    pub fn enters(&mut self, now: Ns, message: MessageId) {
+        self.nothing();
+        if let Some(way) = &mut self.ways[message as usize]
+            && let Some(attempt) = way.attempts.last_mut()
+        {
+            attempt.entered = now;
+        }
+    }
+
+    /// It is sent away.
+    pub fn turned_away(&mut self, now: Ns, message: MessageId, reason: Reason) {
+        if let Some(way) = &mut self.ways[message as usize]
+            && let Some(attempt) = way.attempts.last_mut()
+        {
+            attempt.refused = Some((now, reason));
+        }
+    }
+
+    /// A message of the block that is being reported is executed: what it waited for.
+    pub fn done(&mut self, now: Ns, record: &Record, height: Height, proposer: NodeId) {
+        let message = record.message.id;
+        let Some(way) = self.ways[message as usize].take() else { return };
+        let created = record.message.sent_ns;
+        let (class, proposed) = (record.message.body.class(), now - self.tail.sum());
+        // Of a proposer that did not have it when it made an earlier block.
+        let missed = |at: Ns, node: NodeId| {
+            let without = way.cells[node as usize].got > at && node != record.gateway;
+            (without && self.calamities.strike(created, at, None)).then_some(Resource::Faults)
+        };
+        let missed = (!self.single).then_some(&missed as &dyn Fn(Ns, NodeId) -> Option<Resource>);
+        let ready = record.queued_ns.clamp(created, proposed);
+        let wait = self.cycles.wait(ready, height, class, missed);
+        let mut charges = self.tail;
+        charges.join(&wait);
+        let at = proposed - wait.sum();
+        let mut back = Backwards { waits: self, class, charges, at, created };
+        back.nodes(&way, proposer, record.gateway);
+        back.attempts(&way);
+        back.to(created, Resource::ClientLink);
+        let charges = back.charges;
+        self.rows.push(WaitRow { message, charges });
+    }
+}
+
+impl Backwards<'_> {
+    /// From the proposer's queue back to the gateway, hop by hop.
+    fn nodes(&mut self, way: &Way, proposer: NodeId, gateway: NodeId) {
+        let entered = entered(way, self.at);
+        let mut node = proposer;
+        let mut held = if self.waits.fair { Resource::Rules } else { Resource::Loss };
+        for _ in 0..self.waits.nodes {
+            let cell = &way.cells[node as usize];
+            if cell.done <= self.at {
+                self.to(cell.done, held);
+            }
+            self.work(cell.begun.min(self.at), Resource::ValidationOwn, node);
+            if node == gateway {
+                break;
+            }
+            if cell.at == NEVER {
+                return self.to(entered, Resource::Other);
+            }
+            self.work(cell.got, Resource::ValidationOthers, node);
+            self.to(cell.at, Resource::Bandwidth);
+            self.to(cell.at.saturating_sub(cell.extra), Resource::Faults);
+            self.to(cell.leaves, Resource::Distance);
+            self.to(cell.sent, Resource::Bandwidth);
+            (held, node) = (Resource::Loss, cell.before);
+        }
+        self.work(entered, Resource::ValidationOthers, gateway);
+    }
+
+    /// From the attempt that got in back to the first.
+    fn attempts(&mut self, way: &Way) {
+        for attempt in way.attempts.iter().rev() {
+            if attempt.reached > self.at {
+                continue;
+            }
+            if let Some((refused, reason)) = attempt.refused.filter(|(at, _)| *at <= self.at) {
+                // Before it was validated, or by the sequencer, after all of that.
+                self.to(attempt.entered.min(refused), turned_away_by(reason));
+            }
+            self.to(attempt.reached, Resource::Rules);
+        }
+    }
+}
+
+/// When the attempt began that got in before this time.
+fn entered(way: &Way, before: Ns) -> Ns {
+    let found = way.attempts.iter().rev().find(|attempt| attempt.entered <= before);
+    found.map_or(0, |attempt| attempt.entered)
+}
+
+/// What the time from a refusal to the next attempt is charged to: what was too full, if something
+/// was. (A full queue of messages to be ordered is crowded blocks, charged as such before this.)
+fn turned_away_by(reason: Reason) -> Resource {
+    match reason {
+        Reason::MempoolFull | Reason::Shed => Resource::BlockSpace,
+        Reason::IngressFull => Resource::ValidationOthers,
+        Reason::GatewayDown => Resource::Faults,
+        Reason::PacketLost => Resource::Loss,
+        _ => Resource::Admission,
+    }
+}

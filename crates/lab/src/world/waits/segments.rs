@@ -1,0 +1,75 @@
+//! What made what happen: a segment of time, what it was spent on, and the segment before it.
+
+use surgetank_layer::units::Ns;
+
+use crate::trace::{Charges, Resource};
+
+/// Number of a segment; [`NONE`] is before everything.
+pub type Id = u32;
+
+/// No segment.
+pub const NONE: Id = 0;
+
+/// A stretch of time that had to pass before something else could begin.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment {
+    /// What had to happen before it.
+    pub parent: Id,
+    /// What the time was spent on.
+    pub resource: Resource,
+    /// When it began.
+    pub begin: Ns,
+    /// When it ended.
+    pub end: Ns,
+}
+
+/// All segments of a run. A segment's parent has a smaller number.
+#[derive(Debug)]
+pub struct Segments(Vec<Segment>);
+
+impl Segments {
+    /// None but the one before everything.
+    pub fn new() -> Segments {
+        let nothing = Segment { parent: NONE, resource: Resource::Other, begin: 0, end: 0 };
+        Segments(vec![nothing])
+    }
+
+    /// Adds a segment; one without length is its parent.
+    pub fn add(&mut self, segment: Segment) -> Id {
+        if segment.end <= segment.begin {
+            return segment.parent;
+        }
+        self.0.push(segment);
+        self.0.len() as Id - 1
+    }
+
+    /// When a segment ended; 0 for none.
+    pub fn end(&self, id: Id) -> Ns {
+        self.0[id as usize].end
+    }
+
+    /// A segment.
+    pub fn get(&self, id: Id) -> Segment {
+        self.0[id as usize]
+    }
+
+    /// Charges the time from `since` to `until` along the way that ends with this segment. Gives
+    /// the charges, and the time before the way begins, which is charged to nothing.
+    pub fn charge(&self, mut id: Id, since: Ns, until: Ns) -> (Charges, Ns) {
+        let (mut charges, mut left, last) = (Charges::default(), until, id);
+        while id != NONE && left > since {
+            let segment = &self.0[id as usize];
+            let end = segment.end.clamp(since, left);
+            charges.add(Resource::Other, left - end);
+            let begin = segment.begin.clamp(since, end);
+            // Of executions only the last is that of the block itself.
+            let resource = match segment.resource {
+                Resource::ExecutionOwn if id != last => Resource::ExecutionOthers,
+                resource => resource,
+            };
+            charges.add(resource, end - begin);
+            (left, id) = (begin, segment.parent);
+        }
+        (charges, left - since)
+    }
+}

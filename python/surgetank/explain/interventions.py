@@ -1,0 +1,161 @@
+"""A resource made free, or twice as slow: what an intervention changes in a scenario.
+
+Each intervention scales the scenario's own numbers by one factor: 0 makes the resource free, 2
+makes it twice as slow (half as large, where it is a capacity). What stays: the flow, the seed and
+every other number. A resource of which the scenario has nothing has no intervention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from surgetank.scenario import Scenario
+
+__all__ = ["FREE", "INTERVENTIONS", "SLOWER", "changed"]
+
+FREE: Final = 0.0
+SLOWER: Final = 2.0
+
+_Changes = Iterator[tuple[str, object]]
+_CLIENTS: Final = ("price_update", "liquidation_order", "cancel", "replace", "order")
+#: No block reaches these.
+_MESSAGES_ANY, _BYTES_ANY = 10_000_000, 1_000_000_000
+
+
+class _Asked:
+    """The scenario's numbers by dotted keys."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.data: dict[str, Any] = scenario.model_dump(mode="json", by_alias=True)
+
+    def __call__(self, key: str) -> Any:
+        value: Any = self.data
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        return value
+
+    def times(self, factor: float, *keys: str) -> _Changes:
+        """These numbers times the factor, where they are not nought."""
+        for key in keys:
+            if self(key):
+                yield key, self(key) * factor
+
+
+def _validation(ask: _Asked, factor: float) -> _Changes:
+    yield from ask.times(factor, *(f"layer.service.validation.{c}_us" for c in _CLIENTS))
+
+
+def _execution(ask: _Asked, factor: float) -> _Changes:
+    yield from ask.times(factor, *(f"layer.service.execution.{c}_us" for c in _CLIENTS))
+
+
+def _consensus(ask: _Asked, factor: float) -> _Changes:
+    if ask("layer.consensus.kind") == "tendermint":
+        keys = ("proposal_us", "vote_us")
+        yield from ask.times(factor, *(f"layer.service.validation.{key}" for key in keys))
+
+
+def _computation(ask: _Asked, factor: float) -> _Changes:
+    for part in (_validation, _execution, _consensus):
+        yield from part(ask, factor)
+
+
+def _bandwidth(ask: _Asked, factor: float) -> _Changes:
+    for key in ("network.uplink_mbps", "network.downlink_mbps"):
+        if ask(key):
+            # 0 is unlimited.
+            yield key, ask(key) / factor if factor else 0.0
+
+
+def _distance(ask: _Asked, factor: float) -> _Changes:
+    if ask("network.nodes") == 1:
+        return
+    place = "network.delay"
+    yield from ask.times(factor, *(f"{place}.{key}" for key in ("delay_ms", "intra_ms")))
+    # The greater first: at no time may low be above high.
+    keys = ("high_ms", "low_ms") if factor > 1 else ("low_ms", "high_ms")
+    yield from ask.times(factor, *(f"{place}.{key}" for key in keys))
+    matrix = ask(f"{place}.matrix_ms")
+    if matrix:
+        yield f"{place}.matrix_ms", [[cell * factor for cell in row] for row in matrix]
+
+
+def _client_link(ask: _Asked, factor: float) -> _Changes:
+    keys = ("fixed_ms", "jitter_ms")
+    yield from ask.times(factor, *(f"flow.client_link.{key}" for key in keys))
+
+
+def _timers(ask: _Asked, factor: float) -> _Changes:
+    """The wait after a decision, the batch's window. Timeouts of rounds only strike with faults."""
+    keys = {"tendermint": "timeout_commit_ms", "single": "window_ms"}
+    key = keys.get(str(ask("layer.consensus.kind")))
+    if key:
+        yield from ask.times(factor, f"layer.consensus.{key}")
+
+
+def _block_space(ask: _Asked, factor: float) -> _Changes:
+    bounds = {"block_messages_max": _MESSAGES_ANY, "block_bytes_max": _BYTES_ANY}
+    for key, any_ in bounds.items():
+        old = ask(f"layer.consensus.{key}")
+        if old:
+            yield f"layer.consensus.{key}", max(1, int(old / factor)) if factor else any_
+
+
+def _admission(ask: _Asked, factor: float) -> _Changes:
+    """Retries at once, or after twice as long."""
+    yield from ask.times(factor, "flow.retry.backoff_ms")
+
+
+def _loss(ask: _Asked, factor: float) -> _Changes:
+    loss = ask("network.loss")
+    if loss:
+        yield "network.loss", min(1.0, loss * factor)
+
+
+def _rules(ask: _Asked, factor: float) -> _Changes:
+    """What sealed messages and the express lane hold back."""
+    rule = ask("layer.queue.rule")
+    if rule == "express":
+        yield from ask.times(factor, "layer.queue.express.advantage_ms")
+    elif rule == "commit-reveal":
+        # It must be positive.
+        yield from ask.times(max(factor, 1e-6), "layer.queue.sealed.reveal_ms")
+    elif rule == "threshold":
+        yield from ask.times(factor, "layer.queue.sealed.share_us")
+
+
+def _faults(ask: _Asked, factor: float) -> _Changes:
+    """Without them; there is no fault that is twice a crash, so only lengths double."""
+    faults = ask.data["faults"]
+    if faults and not factor:
+        yield "faults", []
+    elif faults:
+        longer = [fault | {"duration_s": fault["duration_s"] * factor} for fault in faults]
+        yield "faults", longer
+
+
+INTERVENTIONS: Final[Mapping[str, Callable[[_Asked, float], _Changes]]] = MappingProxyType(
+    {
+        "computation": _computation,
+        "validation": _validation,
+        "execution": _execution,
+        "consensus": _consensus,
+        "bandwidth": _bandwidth,
+        "distance": _distance,
+        "client_link": _client_link,
+        "timers": _timers,
+        "block_space": _block_space,
+        "admission": _admission,
+        "loss": _loss,
+        "rules": _rules,
+        "faults": _faults,
+    }
+)
+"""Resource → how its numbers scale. `computation` is validation, execution and consensus."""
+
+
+def changed(scenario: Scenario, resource: str, factor: float) -> dict[str, object]:
+    """What to hand to `Scenario.with_values`; empty if the scenario has nothing of the resource."""
+    return dict(INTERVENTIONS[resource](_Asked(scenario), factor))

@@ -1,0 +1,121 @@
+"""What messages waited for: each nanosecond of their delay, charged to a resource.
+
+Stages say where a message was; this says what kept it there (docs/attribution.md). The charges are
+made where the facts are, in the simulation, and sum exactly to the delay. Live runs have none.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from surgetank.measure.measured import Measure
+from surgetank.trace import CLASSES, MARKET_KINDS, WAITS, Trace
+
+__all__ = ["COMPUTATION", "by_class", "shares", "waiting", "waits"]
+
+COMPUTATION: Final = (
+    "validation_own",
+    "validation_others",
+    "consensus",
+    "execution_own",
+    "execution_others",
+)
+"""The processors."""
+
+_MS = 1e6
+_WHAT: Final = {
+    "client_link": "the way from client to gateway",
+    "distance": "the way between nodes",
+    "bandwidth": "nodes' uplinks and downlinks",
+    "validation_own": "their own validation",
+    "validation_others": "the validation of other messages",
+    "consensus": "the validation of proposals and votes",
+    "execution_own": "the execution of their own block",
+    "execution_others": "the execution of earlier blocks",
+    "timers": "timers of the protocol",
+    "block_space": "room in blocks that others filled",
+    "admission": "being let in",
+    "loss": "lost packets to be repeated",
+    "rules": "rules of the venue that hold messages back",
+    "faults": "faults",
+    "other": "what was not found out",
+}
+
+
+def waits(trace: Trace) -> pl.DataFrame:
+    """One row per executed message of the measured window, an attacker's own left out.
+
+    Columns: message, class, delay_ns (Int64), and per resource `<name>_ns` (UInt64); these sum to
+    delay_ns. Empty if the producer did not charge (a live run).
+    """
+    done = trace.delays().select("message", "class", "delay_ns").drop_nulls("delay_ns")
+    return done.join(trace["waits"], on="message")
+
+
+def shares(rows: pl.DataFrame) -> dict[str, float]:
+    """Resource → its share of the delay of rows of `waits`; empty if there is no delay."""
+    total = int(rows["delay_ns"].sum())
+    return {name: int(rows[f"{name}_ns"].sum()) / total for name in WAITS} if total else {}
+
+
+def by_class(trace: Trace) -> dict[str, dict[str, float]]:
+    """Class → shares, for classes of which messages were executed."""
+    rows = waits(trace)
+    found = {name: shares(rows.filter(pl.col("class") == n)) for n, name in enumerate(CLASSES)}
+    return {name: parts for name, parts in found.items() if parts}
+
+
+def waiting(trace: Trace, late_after_ms: float | None) -> list[Measure]:
+    """wait_share.<resource>, wait_mean_ms.<resource> and computation_share of all messages, and
+    late_wait_share.<resource> of liquidation orders that closed an account late.
+
+    A share is of the summed delay of executed messages; the shares sum to 1 and the means to
+    delay_mean_ms. Nothing, if the producer did not charge.
+    """
+    if trace["waits"].is_empty():
+        return []
+    rows = waits(trace)
+    n, parts = rows.height, shares(rows)
+    note = "executed messages only" if n else "no message was executed in the window"
+    found = []
+    for name in WAITS:
+        what = f"share of the delay spent waiting for {_WHAT[name]}"
+        found.append(Measure(f"wait_share.{name}", parts.get(name), "1", n=n, what=what, note=note))
+    for name in WAITS:
+        what = f"mean time waiting for {_WHAT[name]}; these sum to delay_mean_ms"
+        mean = int(rows[f"{name}_ns"].sum()) / n / _MS if n else None
+        found.append(Measure(f"wait_mean_ms.{name}", mean, "ms", n=n, what=what, note=note))
+    own = sum(parts[name] for name in COMPUTATION) if parts else None
+    what = "share of the delay spent waiting for processors: validation, execution, consensus"
+    found.append(Measure("computation_share", own, "1", n=n, what=what, note=note))
+    return found + _late(trace, rows, late_after_ms)
+
+
+def _late(trace: Trace, rows: pl.DataFrame, late_after_ms: float | None) -> list[Measure]:
+    if late_after_ms is None:
+        return []
+    late = (
+        trace["market"]
+        .filter(
+            pl.col("kind") == MARKET_KINDS.index("liquidated"),
+            (pl.col("time_ns") - pl.col("ref_ns")) > late_after_ms * _MS,
+        )
+        .select("message")
+        .drop_nulls()
+        .unique()
+    )
+    mine = rows.join(late, on="message", how="semi")
+    parts = shares(mine)
+    return [
+        Measure(
+            f"late_wait_share.{name}",
+            share,
+            "1",
+            n=mine.height,
+            what=f"share of late liquidation orders' delay spent waiting for {_WHAT[name]}",
+            note="from the order's sending; what passed before that is the keeper's",
+        )
+        for name, share in parts.items()
+    ]

@@ -1,0 +1,134 @@
+"""What messages waited for: exact sums, and charges where the answer is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+import surgetank as st
+from surgetank.measure.waiting import COMPUTATION, waits
+from surgetank.trace import WAITS, Trace
+
+SINGLE = {"kind": "single", "node": 0, "window_ms": 20.0}
+TENDERMINT = {"kind": "tendermint", "timeout_commit_ms": 200.0}
+
+
+def venue(**values: Any) -> st.Scenario:
+    """Seven nodes without a market, six seconds; dotted keys are put over it."""
+    data: dict[str, Any] = {
+        "name": "venue",
+        "duration_s": 6.0,
+        "warmup_s": 0.0,
+        "drain_s": 14.0,
+        "flow": {"arrivals": {"kind": "poisson", "rate_per_s": 120.0}},
+        "network": {"nodes": 7, "delay": {"kind": "fixed", "delay_ms": 20.0}},
+        "layer": {"consensus": TENDERMINT},
+    }
+    dotted = {key.replace("__", "."): value for key, value in values.items()}
+    return st.Scenario.build(data).with_values(dotted)
+
+
+def charged(scenario: st.Scenario, seed: int = 1) -> tuple[Trace, dict[str, float]]:
+    """The run, and the share of each resource."""
+    trace = st.simulate(scenario, seed=seed)
+    measures = st.measure(trace)
+    return trace, {name: measures.value(f"wait_share.{name}") or 0.0 for name in WAITS}
+
+
+def fault(kind: str, **more: Any) -> dict[str, Any]:
+    """A fault in the middle of the run."""
+    return {"kind": kind, "at_s": 2.0, "duration_s": 2.0, **more}
+
+
+WORLDS: dict[str, dict[str, Any]] = {
+    "consensus": {},
+    "a sequencer": {"layer.consensus": SINGLE},
+    "a mesh that loses": {"layer.gossip.kind": "mesh", "network.loss": 0.03},
+    "narrow links": {"network.uplink_mbps": 2.0, "network.downlink_mbps": 2.0},
+    "full blocks": {"layer.consensus.block_messages_max": 20},
+    "a full mempool": {
+        "layer.consensus.block_messages_max": 20,
+        "layer.queue.mempool_max": 40,
+        "flow.retry.tries_max": 5,
+    },
+    "a crash": {"faults": [fault("crash", nodes=[1, 2])]},
+    "a cut": {"faults": [fault("partition", groups=[[0, 1, 2]])]},
+    "slow nodes": {"faults": [fault("slow", nodes=[0, 1], factor=20.0)]},
+    "late packets": {"faults": [fault("delay", nodes=[3], extra_ms=500.0)]},
+    "rates": {
+        "layer.admission.policy": "rates",
+        "layer.admission.orders": {"per_s": 2.0, "burst": 1},
+        "flow.accounts": 20,
+        "flow.retry.tries_max": 5,
+    },
+    "commit and reveal": {"layer.queue.rule": "commit-reveal"},
+    "keypers": {"layer.queue.rule": "threshold"},
+    "an express lane": {"layer.queue.rule": "express"},
+    "a fair order": {"layer.queue.rule": "themis", "layer.consensus": SINGLE},
+    "priority": {"layer.queue.rule": "priority", "layer.consensus.block_messages_max": 20},
+}
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_every_nanosecond_is_charged_once(name: str) -> None:
+    """The charges of each executed message sum to its delay, and what is charged to nothing known
+    is less than a hundredth of it all."""
+    trace = st.simulate(venue().with_values(WORLDS[name]), seed=1)
+    done = trace["messages"].filter(pl.col("outcome") == 1)
+    rows = done.join(trace["waits"], on="message")
+    assert rows.height == done.height == trace["waits"].height > 100
+    sums = rows.select(pl.sum_horizontal(f"{wait}_ns" for wait in WAITS)).to_series()
+    delay = rows["executed_ns"] - rows["created_ns"]
+    assert (sums == delay).all()
+    assert rows["other_ns"].sum() <= delay.sum() // 100
+
+
+def test_shares_sum_to_one_and_means_to_the_mean() -> None:
+    trace, shares = charged(venue())
+    measures = st.measure(trace)
+    assert sum(shares.values()) == pytest.approx(1)
+    means = [measures.value(f"wait_mean_ms.{name}") or 0.0 for name in WAITS]
+    assert sum(means) == pytest.approx(measures.value("delay_mean_ms"))
+    own = sum(shares[name] for name in COMPUTATION)
+    assert measures.value("computation_share") == pytest.approx(own)
+    assert waits(trace).height == measures["delay_mean_ms"].n
+
+
+def test_an_overloaded_server_is_what_messages_waited_for() -> None:
+    """M/M/1 at 90 %: everything is validation, and the most of it that of others."""
+    values = {
+        "network.nodes": 1,
+        "layer.gossip.kind": "direct",
+        "layer.consensus": {"kind": "single", "window_ms": 0.0},
+        "layer.service.distribution": {"kind": "exponential"},
+        "flow.client_link": {"fixed_ms": 0.0, "jitter_ms": 0.0},
+    }
+    kinds = ("price_update", "liquidation_order", "cancel", "replace", "order")
+    values |= {f"layer.service.validation.{kind}_us": 7_500.0 for kind in kinds}
+    values |= {f"layer.service.execution.{kind}_us": 0.0 for kind in kinds}
+    _, shares = charged(venue().with_values(values))
+    assert shares["validation_own"] + shares["validation_others"] == pytest.approx(1)
+    assert shares["validation_others"] > shares["validation_own"] > 0.03
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_charges_fall_on_what_was_made_scarce(seed: int) -> None:
+    """Of one venue, with one resource made scarce at a time: that one's share is the largest."""
+    scarce: dict[str, dict[str, Any]] = {
+        "distance": {"network.delay.delay_ms": 200.0},
+        "timers": {"layer.consensus.timeout_commit_ms": 3_000.0},
+        "block_space": {"layer.consensus.block_messages_max": 20},
+        "consensus": {"layer.service.validation.vote_us": 40_000.0},
+        "bandwidth": {"network.uplink_mbps": 0.5},
+        "client_link": {"flow.client_link.fixed_ms": 3_000.0},
+        "faults": {"faults": [fault("partition", groups=[[0, 1, 2]])]},
+        "rules": {
+            "layer.queue.rule": "commit-reveal",
+            "layer.queue.sealed.reveal_ms": 2_000.0,
+        },
+    }
+    for name, values in scarce.items():
+        _, shares = charged(venue().with_values(values), seed)
+        assert max(shares, key=lambda wait: shares[wait]) == name, (name, shares)
