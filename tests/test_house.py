@@ -12,6 +12,7 @@ PACKAGE = Path(st.__file__).parent
 #: Lower floors first; a module imports only from floors below its own (or its own package).
 FLOORS = [
     {"errors"},
+    {"folder"},
     {"plugins"},
     {"learned"},
     {"scenario", "starter"},

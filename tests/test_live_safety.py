@@ -6,6 +6,7 @@ import asyncio
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -21,9 +22,12 @@ from live_command import SMALL, Command
 from surgetank.cli import main
 from surgetank.errors import SurgetankError
 from surgetank.live import Options, Rig, Schedule, Snapshot, parse
-from surgetank.live.safety import check_owned
+from surgetank.live.safety import owned
 from surgetank.live.server import free_port
 from surgetank.live.servers.nats import NatsServer
+from surgetank.live.servers.rabbitmq import RabbitMQ
+from surgetank.live.servers.redis import Redis
+from surgetank.live.workplace import Workplace
 from surgetank.trace import Trace
 
 pytestmark = pytest.mark.live
@@ -51,9 +55,9 @@ def test_other_machines_are_refused(host: str) -> None:
     """Documentation addresses: nobody's."""
     where = parse(f"nats://{host}:4222")
     with pytest.raises(SurgetankError, match="is not this machine") as error:
-        check_owned(where, own_system=False)
+        owned(where, own_system=False)
     assert "--i-own-this-system" in error.value.mend
-    check_owned(where, own_system=True)
+    owned(where, own_system=True)
     with pytest.raises(SurgetankError, match="is not this machine"), Rig(f"nats://{host}:4222"):
         pass
 
@@ -61,30 +65,59 @@ def test_other_machines_are_refused(host: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "localhost", "[::1]"])
 def test_this_machine_is_allowed(host: str) -> None:
     """Loopback, by number and by name."""
-    check_owned(parse(f"nats://{host}:4222"), own_system=False)
+    owned(parse(f"nats://{host}:4222"), own_system=False)
 
 
 def test_a_class_of_the_users_is_held_to_the_same() -> None:
     """Its host is an option of the URL."""
     url = "docs.target_example:OrderGateway?host=192.0.2.1&port=80"
     with pytest.raises(SurgetankError, match="is not this machine"):
-        check_owned(parse(url), own_system=False)
+        owned(parse(url), own_system=False)
 
 
 def test_a_name_is_what_it_resolves_to(monkeypatch: pytest.MonkeyPatch) -> None:
     """All of its addresses count, whatever the name looks like."""
     where = parse("nats://localhost.example:4222")
     resolves_to(monkeypatch, "127.0.0.1")
-    check_owned(where, own_system=False)
+    owned(where, own_system=False)
     resolves_to(monkeypatch, "127.0.0.1", "192.0.2.7")
     with pytest.raises(SurgetankError, match=r"localhost\.example \(192\.0\.2\.7\) is not this"):
-        check_owned(where, own_system=False)
+        owned(where, own_system=False)
+
+
+def test_the_address_that_was_looked_at_is_the_one_connected_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A name that is resolved again may answer otherwise (DNS rebinding)."""
+    resolves_to(monkeypatch, "127.0.0.1")
+    where = owned(parse("nats://rebound.example:4222?ports=4223"), own_system=False)
+    assert where.host == "127.0.0.1"
+    assert list(where.addresses) == [("127.0.0.1", 4222), ("127.0.0.1", 4223)]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis:?maxmemory=64mb%0Abind%200.0.0.0",
+        "redis:?maxmemory=64mb%20bind",
+        "rabbitmq:?memory=1GB%0Alisteners.tcp.1=0.0.0.0:5672",
+        "rabbitmq:?disk_free=50MB%20x",
+        "nats:///orders%0Aport:%201",
+    ],
+)
+def test_options_do_not_write_configuration(url: str, tmp_path: Path) -> None:
+    """A value that would end its line, or is no size, is refused before a server is made."""
+    with pytest.raises(SurgetankError) as error:
+        where = parse(url)
+        server = (Redis if where.scheme == "redis" else RabbitMQ)(tmp_path, where)
+        server.configuration()
+    assert "is not" in error.value.message
 
 
 def test_a_name_that_nobody_knows_is_one_error() -> None:
     """`.invalid` never resolves (RFC 6761)."""
     with pytest.raises(SurgetankError, match="is not known"):
-        check_owned(parse("nats://nowhere.invalid:4222"), own_system=False)
+        owned(parse("nats://nowhere.invalid:4222"), own_system=False)
 
 
 @pytest.mark.parametrize(
@@ -230,13 +263,27 @@ def test_an_impatient_second_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
     assert alive(processes) == []
 
 
-def test_a_killed_driver_leaves_no_process(tmp_path: Path) -> None:
-    """SIGKILL: it could not clean up, and its processes end all the same."""
+def test_a_killed_driver_leaves_no_process_and_its_folder_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGKILL: it could not clean up, and its processes end all the same. Of the folders that lie
+    there the next run removes those that nobody holds."""
     command = Command(tmp_path, "nats:")
     processes = command.in_the_middle()
+    monkeypatch.setattr(tempfile, "tempdir", str(command.temporary))
+    (command.temporary / "surgetank-of-somebody").mkdir()
+    (held,) = command.temporary.glob("surgetank-*/lock")
+    running = Workplace()
+    assert held.exists()
     command.process.kill()
     assert alive(processes) == []
     command.end()
+    assert held.exists()
+    last = Workplace()
+    assert not held.parent.exists() and running.folder.exists()
+    running.remove()
+    last.remove()
+    assert [path.name for path in command.temporary.iterdir()] == ["surgetank-of-somebody"]
 
 
 @pytest.fixture(scope="module")

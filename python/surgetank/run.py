@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from surgetank.errors import SurgetankError
+from surgetank.folder import claimed
 from surgetank.junit import write_junit
 from surgetank.live import Options, Rig, Watch
 from surgetank.live.histogram import write_log
@@ -17,10 +18,7 @@ from surgetank.tape import Tape
 from surgetank.trace import Trace
 from surgetank.verdict import Verdict, judge
 
-__all__ = ["Result", "claim", "run"]
-
-#: Endings of the files that surgetank writes into a folder.
-_WRITTEN = (".parquet", ".json", ".jsonl", ".xml", ".html", ".svg", ".csv", ".hlog")
+__all__ = ["Result", "run", "write"]
 
 
 @dataclass(frozen=True)
@@ -63,16 +61,16 @@ def run(
     chosen = scenario if isinstance(scenario, Scenario) else load(scenario)
     if tape is not None:
         chosen = with_tape(chosen, tape)
-    folder = None if out is None else claim(Path(out), force=force)
-    if target is None:
-        trace = simulate(chosen, seed=seed, tape=tape, progress=progress)
-    else:
-        with Rig(target, options, faults=chosen.faults) as rig:
-            trace = rig.run(chosen, seed=seed, tape=tape, watch=watch)
-    measures = measure(trace)
-    verdict = judge(measures, chosen.limits.as_mapping(), trace)
-    if folder is not None:
-        write(folder, trace, measures, verdict, report=report)
+    with nullcontext() if out is None else claimed(Path(out), force=force) as folder:
+        if target is None:
+            trace = simulate(chosen, seed=seed, tape=tape, progress=progress)
+        else:
+            with Rig(target, options, faults=chosen.faults) as rig:
+                trace = rig.run(chosen, seed=seed, tape=tape, watch=watch)
+        measures = measure(trace)
+        verdict = judge(measures, chosen.limits.as_mapping(), trace)
+        if folder is not None:
+            write(folder, trace, measures, verdict, report=report)
     return Result(chosen, trace, measures, verdict, folder)
 
 
@@ -90,37 +88,3 @@ def write(
         from surgetank.report import write as write_report
 
         write_report(trace, measures, verdict, folder / "report.html")
-
-
-def claim(folder: Path, *, force: bool, mark: str = "run.json") -> Path:
-    """An empty folder for a run, made before the run so that nothing is lost after it.
-
-    An earlier run's files are removed with `force`; a folder without the file `mark` is never
-    touched.
-
-    Raises:
-        SurgetankError: if the folder cannot be used.
-    """
-    place = str(folder)
-    try:
-        held = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
-        if folder.exists() and not folder.is_dir():
-            raise SurgetankError("this is a file", place=place, mend="Give another --out")
-        if held and not force:
-            mend = "Give another --out, or --force to replace an earlier run"
-            raise SurgetankError("the folder is not empty", place=place, mend=mend)
-        if held and mark not in held:
-            mend = f"Give another --out; --force replaces only folders with a {mark}"
-            raise SurgetankError("the folder holds something else", place=place, mend=mend)
-        for name in held:
-            if name.endswith(_WRITTEN):
-                (folder / name).unlink()
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        reason = (error.strerror or "cannot be written").lower()
-        mend = "Give another --out where you may write"
-        raise SurgetankError(reason, place=place, mend=mend) from None
-    return folder

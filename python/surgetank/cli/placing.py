@@ -15,7 +15,7 @@ import typer
 
 from surgetank.cli.app import SEED_MAX, err, overrides
 from surgetank.errors import SurgetankError
-from surgetank.run import claim
+from surgetank.folder import alone_in, claimed
 from surgetank.scenario import Scenario, load
 from surgetank.search.goal import Per
 from surgetank.search.pool import dask_executor
@@ -54,39 +54,28 @@ def placed(folder: Path, *, force: bool, resume: bool) -> Iterator[Place]:
     """The folder, made before the search so that nothing is lost after it. If an error ends the
     search before any run has been kept, a folder made here goes again: it holds nothing, and would
     block the corrected command."""
-    place, fresh = _claimed(folder, force=force, resume=resume)
-    try:
-        yield place
-    except SurgetankError:
-        if fresh and not place.journal.stat().st_size:
-            place.journal.unlink()
-            if not any(folder.iterdir()):
-                folder.rmdir()
-        raise
-
-
-def _claimed(folder: Path, *, force: bool, resume: bool) -> tuple[Place, bool]:
-    """The place, and whether its journal is new."""
-    journal = folder / JOURNAL
+    place = Place(folder, folder / JOURNAL)
     if resume and folder.is_dir():
-        if not journal.exists():
+        if not place.journal.exists():
             raise SurgetankError(
                 "there is no search to go on with",
                 place=str(folder),
                 mend="Leave out --resume, or give the --out of the search that was stopped",
             )
-        return Place(folder, journal), False
-    try:
-        claim(folder, force=force, mark=JOURNAL)
-    except SurgetankError as error:
-        if journal.exists() and not force:
-            mend = "--resume goes on with its runs, --force starts anew, --out takes another place"
-            raise SurgetankError(
-                "an earlier search lies there", place=str(folder), mend=mend
-            ) from None
-        raise error
-    journal.touch()
-    return Place(folder, journal), True
+        with alone_in(folder):
+            yield place
+        return
+    if place.journal.exists() and not force:
+        mend = "--resume goes on with its runs, --force starts anew, --out takes another place"
+        raise SurgetankError("an earlier search lies there", place=str(folder), mend=mend)
+    with claimed(folder, force=force, mark=JOURNAL):
+        place.journal.touch()
+        try:
+            yield place
+        except SurgetankError:
+            if not place.journal.stat().st_size:
+                place.journal.unlink()
+            raise
 
 
 def chosen_of(scenario: str, values: list[str] | None) -> Scenario:

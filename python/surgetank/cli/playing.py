@@ -1,4 +1,4 @@
-"""A live run as a command shows it: the terminal's view, what is exported, and Ctrl-C."""
+"""A run as a command shows it: the terminal's view, what is exported, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from types import FrameType
 from typing import Protocol
 
 from surgetank.cli.app import err
-from surgetank.console import LiveWatch
+from surgetank.console import LiveWatch, Watch
 from surgetank.live import Options, Snapshot, parse
 from surgetank.run import Result, run
 from surgetank.scenario import Scenario
 from surgetank.tape import Tape
 
-__all__ = ["Live", "stop_on_interrupt"]
+__all__ = ["Live", "Simulated", "stop_on_interrupt"]
 
 
 class _Interruptible(Protocol):
@@ -34,6 +34,20 @@ def stop_on_interrupt(watch: _Interruptible) -> None:
 
     for each in which:
         signal.signal(each, stop)
+
+
+class Simulated:
+    """A run in the lab, watched."""
+
+    def __init__(self, *, hidden: bool) -> None:
+        self._hidden = hidden
+
+    def run(self, scenario: Scenario, seed: int | None, tape: Tape | None) -> Result:
+        """The whole way, to the verdict; writes nothing."""
+        seconds = scenario.duration_s + scenario.drain_s
+        with Watch(err, scenario.name, seconds, hidden=self._hidden) as watch:
+            stop_on_interrupt(watch)
+            return run(scenario, seed=seed, tape=tape, progress=watch)
 
 
 class Live:

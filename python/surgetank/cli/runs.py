@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from surgetank.cli import aiming
-from surgetank.cli.app import SEED_MAX, AllowCode, app, err, finite, overrides
+from surgetank.cli.app import SEED_MAX, AllowCode, app, finite, overrides
 from surgetank.cli.app import out as out_
-from surgetank.cli.playing import Live, stop_on_interrupt
-from surgetank.console import Watch, show_result
+from surgetank.cli.playing import Live, Simulated
+from surgetank.console import show_result
 from surgetank.errors import SurgetankError
+from surgetank.folder import claimed
 from surgetank.live import Options
 from surgetank.measure import measure
-from surgetank.run import Result, claim, run, write
+from surgetank.run import Result, write
 from surgetank.scenario import Scenario, load
 from surgetank.simulate import with_tape
 from surgetank.tape import read_tape
@@ -109,13 +111,9 @@ def run_command(
     used = chosen.seed if seed is None else seed
     named = f"{chosen.name}-{used}-{chosen.hash[:8]}"
     folder = out or Path("runs") / named
-    claim(folder, force=force)
     hidden = quiet or as_json
-    if target is None:
-        with Watch(err, chosen.name, chosen.duration_s + chosen.drain_s, hidden=hidden) as watch:
-            stop_on_interrupt(watch)
-            result = run(chosen, seed=seed, tape=recording, progress=watch)
-    else:
+    live = None
+    if target is not None:
         options = Options(
             workers=workers,
             inflight_max=inflight_max,
@@ -126,10 +124,12 @@ def run_command(
             lateness_p99_ms=lateness_max,
             sample=otel_sample if otel_endpoint else 0.0,
         )
-        played = Live(target, options, prometheus, otel_endpoint, hidden=hidden)
-        result = played.run(chosen, seed, recording)
-    write(folder, result.trace, result.measures, result.verdict, report=report)
-    result = Result(result.scenario, result.trace, result.measures, result.verdict, folder)
+        live = Live(target, options, prometheus, otel_endpoint, hidden=hidden)
+    with claimed(folder, force=force):
+        made = live or Simulated(hidden=hidden)
+        result = made.run(chosen, seed, recording)
+        write(folder, result.trace, result.measures, result.verdict, report=report)
+    result = replace(result, out=folder)
     if junit is not None:
         _copy(folder / "junit.xml", junit)
     if as_json:

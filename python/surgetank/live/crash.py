@@ -11,12 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -37,6 +34,7 @@ from surgetank.live.target import (
     Where,
 )
 from surgetank.live.wire import Numbers, decode, encode
+from surgetank.live.workplace import Workplace
 
 __all__ = ["EVENTS", "Outcome", "crash", "levels_of"]
 
@@ -174,7 +172,8 @@ def _one(url: str, level: str, event: str, messages: int, rate_per_s: float) -> 
     where = replace(where, name=name, options={**dict(where.options), "ack": level})
     kind = server_class(where)
     assert kind is not None
-    folder = Path(tempfile.mkdtemp(prefix="surgetank-crash-"))
+    place = Workplace()
+    folder = place.folder
     (folder / "server").mkdir()
     server = kind(folder / "server", where)
     disks: list[PowerLossDisk] = []
@@ -191,7 +190,7 @@ def _one(url: str, level: str, event: str, messages: int, rate_per_s: float) -> 
         server.stop()
         for disk in disks:
             disk.end()
-        shutil.rmtree(folder, ignore_errors=True)
+        place.remove()
 
 
 class _Tally(Sink):

@@ -86,6 +86,11 @@ def parse(url: str) -> Where:
         raise SurgetankError(str(error), place=url, mend="Give host:port") from None
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     name = unquote(parts.path.strip("/"))
+    for text in (host, name, *options, *options.values()):
+        # It may end up in a line of a server's configuration.
+        if not text.isprintable():
+            mend = "Leave line ends and control characters out"
+            raise SurgetankError(f"{text!r} is not one line", place=url, mend=mend)
     further = [_port(url, text) for text in options.get("ports", "").split(",") if text]
     ports = dict.fromkeys([number, *further]) if host else ()
     where = Where(scheme, host, number, name, options)

@@ -26,12 +26,13 @@ from surgetank.live.options import Options
 from surgetank.live.proxy import Link, Proxy
 from surgetank.live.recording import Recording, now_ns
 from surgetank.live.registry import check_options, parse, server_class, target_class
-from surgetank.live.safety import check_owned
+from surgetank.live.safety import owned
 from surgetank.live.schedule import Schedule
 from surgetank.live.server import Server
 from surgetank.live.target import Target, Where
 from surgetank.live.watching import Watch
 from surgetank.live.worker import Job
+from surgetank.live.workplace import Workplace
 from surgetank.scenario import Scenario
 from surgetank.scenario.faults import Fault
 from surgetank.tape import Tape
@@ -71,12 +72,12 @@ class Rig:
         self.where = parse(url)
         self._disks = Disks(faults)
         self._loop = _Loop()
-        self._folder = Path()
+        self._place: Workplace | None = None
 
     def __enter__(self) -> Self:
-        check_owned(self.where, own_system=self.options.own_system)
+        self.where = owned(self.where, own_system=self.options.own_system)
         check_options(self.where, target_class(self.where).options)
-        self._folder = Path(tempfile.mkdtemp(prefix="surgetank-"))
+        self._place = Workplace()
         try:
             self._start()
         except BaseException:
@@ -126,6 +127,11 @@ class Rig:
         host, port = through[0]
         self.where = replace(self.where, host=host, port=port, addresses=through)
 
+    @property
+    def _folder(self) -> Path:
+        assert self._place is not None
+        return self._place.folder
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -141,7 +147,8 @@ class Rig:
         if self.proxy is not None:
             self.proxy.stop()
         self._loop.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._place is not None:
+            self._place.remove()
 
     def run(
         self,

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from dataclasses import replace
 
 from surgetank.errors import SurgetankError
 from surgetank.live.target import Where
 
-__all__ = ["check_owned"]
+__all__ = ["owned"]
 
 
-def check_owned(where: Where, *, own_system: bool) -> None:
+def owned(where: Where, *, own_system: bool) -> Where:
     """Refuses addresses beyond loopback. A name is resolved, and all of its addresses count.
+
+    What comes back has the address that was looked at in place of the name: a name that is resolved
+    once more might answer otherwise. What the user calls theirs keeps its name.
 
     Raises:
         SurgetankError: an address is not loopback and the user has not said that it is theirs, or a
             name is not known.
     """
+    numbers = {"": ""}
     for host in sorted({host for host, _ in where.addresses} | {where.host} - {""}):
-        for address in _addresses(host, where):
+        found = _addresses(host, where)
+        numbers[host] = min(found, key=lambda text: (":" in text, text))
+        for address in sorted(found):
             if not ipaddress.ip_address(address).is_loopback and not own_system:
                 also = "" if address == host else f" ({address})"
                 raise SurgetankError(
@@ -27,6 +34,10 @@ def check_owned(where: Where, *, own_system: bool) -> None:
                     place=f"--target {where.scheme}://{host}",
                     mend="Add --i-own-this-system if you may put it under load",
                 )
+    if own_system:
+        return where
+    addresses = tuple((numbers[host], port) for host, port in where.addresses)
+    return replace(where, host=numbers[where.host], addresses=addresses)
 
 
 def _addresses(host: str, where: Where) -> set[str]:

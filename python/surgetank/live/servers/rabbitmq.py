@@ -10,6 +10,7 @@ machine, so that its id is the server's.
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 from dataclasses import replace
@@ -17,13 +18,14 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from surgetank.live.process import Process, wait_until
-from surgetank.live.server import Server, free_port
+from surgetank.live.server import Server, free_port, sized
 from surgetank.live.target import TargetError, Where
 
 __all__ = ["RabbitMQ"]
 
 _LOOPBACK: Final = "127.0.0.1"
 _START_S: Final = 60.0
+_SIZE: Final = re.compile(r"\d{1,15}([kMGTP](i?B)?)?")
 _PLACES: Final = ("/usr/lib/rabbitmq/lib", "/usr/local/lib/rabbitmq/lib", "/opt/rabbitmq/lib")
 
 
@@ -85,17 +87,25 @@ class RabbitMQ(Server):
     def start(self) -> Where:
         """Starts it, which takes five to fifteen seconds; see `Server.start`."""
         self.data[0].mkdir(parents=True, exist_ok=True)
-        options = self.where.options or {}
-        (self.folder / "rabbitmq.conf").write_text(
-            "log.console.level = warning\n"
-            f"vm_memory_high_watermark.absolute = {options.get('memory', '1GB')}\n"
-            f"disk_free_limit.absolute = {options.get('disk_free', '50MB')}\n",
-            encoding="utf-8",
-        )
+        (self.folder / "rabbitmq.conf").write_text(self.configuration(), encoding="utf-8")
         (self.folder / "enabled_plugins").write_text("[].\n", encoding="utf-8")
         self.restart()
         at = (_LOOPBACK, self.port)
         return replace(self.where, host=at[0], port=at[1], addresses=(at,))
+
+    def configuration(self) -> str:
+        """The text of rabbitmq.conf.
+
+        Raises:
+            TargetError: an option has a value that it cannot have.
+        """
+        memory = sized(self.where, "memory", _SIZE, "1GB")
+        disk_free = sized(self.where, "disk_free", _SIZE, "50MB")
+        return (
+            "log.console.level = warning\n"
+            f"vm_memory_high_watermark.absolute = {memory}\n"
+            f"disk_free_limit.absolute = {disk_free}\n"
+        )
 
     def stop(self) -> None:
         """Asks the node to end, then kills it, and ends its epmd."""

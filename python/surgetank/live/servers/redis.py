@@ -8,6 +8,7 @@ what does not fit. Snapshots (RDB) are off.
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from surgetank.live.process import Process, wait_until
-from surgetank.live.server import Server, free_port
+from surgetank.live.server import Server, free_port, sized
 from surgetank.live.target import TargetError, Where
 
 __all__ = ["ACKS", "Redis", "ack_of"]
@@ -29,6 +30,7 @@ ACKS: Final[dict[str, tuple[str, str]]] = {
     "always": ("yes", "always"),
 }
 _START_S: Final = 20.0
+_SIZE: Final = re.compile(r"\d{1,15}([kmg]b?|b)?", re.IGNORECASE)
 
 
 def ack_of(where: Where) -> str:
@@ -62,12 +64,17 @@ class Redis(Server):
     def start(self) -> Where:
         """Starts it; see `Server.start`."""
         self.data[0].mkdir(parents=True, exist_ok=True)
-        (self.folder / "redis.conf").write_text(self._configuration(), encoding="utf-8")
+        (self.folder / "redis.conf").write_text(self.configuration(), encoding="utf-8")
         self.restart()
         at = ("127.0.0.1", self.port)
         return replace(self.where, host=at[0], port=at[1], addresses=(at,))
 
-    def _configuration(self) -> str:
+    def configuration(self) -> str:
+        """The text of redis.conf.
+
+        Raises:
+            TargetError: an option has a value that it cannot have.
+        """
         only, sync = ACKS[ack_of(self.where)]
         lines = [
             "bind 127.0.0.1",
@@ -80,7 +87,8 @@ class Redis(Server):
             f"appendfsync {sync}",
         ]
         if self.where.options and "maxmemory" in self.where.options:
-            lines += [f"maxmemory {self.where.options['maxmemory']}", "maxmemory-policy noeviction"]
+            most = sized(self.where, "maxmemory", _SIZE, "64mb")
+            lines += [f"maxmemory {most}", "maxmemory-policy noeviction"]
         return "\n".join(lines) + "\n"
 
     def restart(self, node: int = 0) -> None:

@@ -1,0 +1,96 @@
+"""The folder that a run or a search writes into: claimed before the work, and by one only."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from surgetank.errors import SurgetankError
+
+__all__ = ["alone_in", "claimed"]
+
+#: Endings of the files that surgetank writes into a folder.
+_WRITTEN: Final = (".parquet", ".json", ".jsonl", ".xml", ".html", ".svg", ".csv", ".hlog")
+
+
+@contextmanager
+def claimed(folder: Path, *, force: bool, mark: str = "run.json") -> Iterator[Path]:
+    """An empty folder for a run, made before the run so that nothing is lost after it, and ours
+    alone meanwhile.
+
+    An earlier run's files are removed with `force`; a folder without the file `mark` is never
+    touched. A folder made here goes again if an error leaves it empty.
+
+    Raises:
+        SurgetankError: if the folder cannot be used, or another run writes there.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise SurgetankError("this is a file", place=str(folder), mend="Give another --out")
+    made = not folder.exists()
+    with alone_in(folder):
+        try:
+            _emptied(folder, force=force, mark=mark)
+            yield folder
+        except SurgetankError:
+            if made:
+                with suppress(OSError):
+                    folder.rmdir()
+            raise
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Nobody else writes there meanwhile. The kernel ends that with the process, however it ends.
+
+    Raises:
+        SurgetankError: another run writes there, or the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise _unusable(folder, error) from None
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        # Some network file systems have no locks: then nobody is refused.
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            os.close(held)
+            mend = "Give another --out, or wait for it to end"
+            raise SurgetankError(
+                "another run writes there now", place=str(folder), mend=mend
+            ) from None
+    try:
+        yield
+    finally:
+        os.close(held)
+
+
+def _emptied(folder: Path, *, force: bool, mark: str) -> None:
+    place = str(folder)
+    try:
+        held = sorted(entry.name for entry in folder.iterdir())
+        if held and not force:
+            mend = "Give another --out, or --force to replace an earlier run"
+            raise SurgetankError("the folder is not empty", place=place, mend=mend)
+        if held and mark not in held:
+            mend = f"Give another --out; --force replaces only folders with a {mark}"
+            raise SurgetankError("the folder holds something else", place=place, mend=mend)
+        for name in held:
+            if name.endswith(_WRITTEN):
+                (folder / name).unlink()
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise _unusable(folder, error) from None
+
+
+def _unusable(folder: Path, error: OSError) -> SurgetankError:
+    reason = (error.strerror or "cannot be written").lower()
+    return SurgetankError(reason, place=str(folder), mend="Give another --out where you may write")

@@ -1,0 +1,64 @@
+"""A live run's folder: it goes when the run ends, and if the program was killed, with the next."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+from typing import IO, Final
+
+__all__ = ["Workplace"]
+
+_PREFIX: Final = "surgetank-"
+_LOCK: Final = "lock"
+
+
+class Workplace:
+    """A folder of our own under the system's temporary one.
+
+    Whoever made it holds a lock in it, which the kernel releases however the process ends. So what
+    is found unlocked was left by a process that was killed, and is removed.
+
+    Raises:
+        OSError: there is no place for temporary files.
+    """
+
+    def __init__(self) -> None:
+        root = Path(tempfile.gettempdir())
+        _sweep(root)
+        # Under another name until it is locked: nobody sweeps it in between.
+        draft = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}", dir=root))
+        self._lock = _locked(draft / _LOCK)
+        self.folder = draft.rename(root / f"{_PREFIX}{secrets.token_hex(6)}")
+
+    def remove(self) -> None:
+        """Safe to call twice."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._lock is not None:
+            self._lock.close()
+
+
+def _locked(path: Path) -> IO[bytes] | None:
+    """The file, open and locked; None if another process holds it."""
+    file = path.open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file
+
+
+def _sweep(root: Path) -> None:
+    for folder in root.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            lock = folder / _LOCK
+            if folder.is_symlink() or folder.stat().st_uid != os.getuid() or not lock.is_file():
+                continue
+            if (held := _locked(lock)) is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                held.close()
