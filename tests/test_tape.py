@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import html
 import json
+import tracemalloc
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -65,8 +68,66 @@ def test_bars(tmp_path: Path) -> None:
     assert part.hash != tape.hash
 
 
+TIME = 1_640_991_660  # 2021-12-31 23:01:00 UTC
+TABLES = [
+    (f"timestamp,price\n{TIME},100\n{TIME + 2},101.5\n", [100.0, 101.5], [], 2e9),
+    (f"Time,Price\n{TIME}.25,100\n{TIME}.75,101\n", [100.0, 101.0], [], 0.5e9),
+    ("date,px\n2021-12-31T23:01:00+00:00,7\n2022-01-01 00:01:00,8\n", [7.0, 8.0], [], 3600e9),
+    (f'"ts","price"\n"{TIME}000","100"\n"{TIME}005","99"\n', [100.0, 99.0], [], 5e6),
+    (
+        f"timestamp_ms,size_btc,price,type,is_maker_ask\n{TIME}000,2,10,x,1\n{TIME}001,3,9,x,0\n",
+        [10.0, 9.0],
+        [(1, 2.0), (2, 3.0)],
+        1e6,
+    ),
+    (
+        f"id,price,qty,time,is_buyer_maker\n1,10,2,{TIME}000,true\n2,9,3,{TIME}001,False\n",
+        [10.0, 9.0],
+        [(2, 2.0), (1, 3.0)],
+        1e6,
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "prices", "sent", "last_ns"), TABLES)
+def test_tables_of_others(
+    tmp_path: Path, text: str, prices: list[float], sent: list[tuple[int, float]], last_ns: float
+) -> None:
+    """Columns are found by the names that exchanges and data vendors give them."""
+    tape = st.read_tape(write(tmp_path / "a.csv", text))
+    assert tape.prices_usd.tolist() == prices
+    assert tape.prices_ns.tolist() == [0, last_ns]
+    assert list(zip(tape.messages_side, tape.messages_qty, strict=True)) == sent
+
+
+@recorded
+def test_liquidation_trades() -> None:
+    """The recorded liquidations of a venue: 50 trades in 141.7 s, each a market order."""
+    tape = st.read_tape(MARKET / "lighter_btcperp_20251210_liquidation_trades.csv")
+    assert len(tape.messages_ns) == len(tape.prices_ns) == 50
+    assert tape.seconds == pytest.approx(141.7, abs=0.1)
+    assert (tape.messages_usd * tape.messages_qty).sum() == pytest.approx(562_000, rel=0.01)
+
+
+def test_a_bar_is_as_long_as_the_time_to_the_next(tmp_path: Path) -> None:
+    """Five-minute bars, one of them missing: prices 75 seconds apart."""
+    rows = "".join(f"2022-01-01 00:{m:02}:00,100,110,99,105,1\n" for m in (0, 10, 15))
+    tape = st.read_tape(write(tmp_path / "five.csv", BARS + rows))
+    quarters = [0, 75, 150, 225]
+    assert tape.prices_ns.tolist() == [(m * 60 + q) * 10**9 for m in (0, 10, 15) for q in quarters]
+
+
 GOOD = capture(LINES)
+DEEP = "1 " + "[" * 200_000 + "]" * 200_000 + "\n"
+SNAPSHOT = {"lastUpdateId": 1, "bids": [["1", "1"]], "asks": []}
 BAD = [
+    ("int64.csv", f"timestamp_ns,price\n{10**30},1\n", ":2", "64 bits"),
+    ("int64.jsonl", capture([(2**63, TICKER)]), ":1", "64 bits"),
+    ("nan.csv", "timestamp,price\nnan,1\n", ":2", "cannot be read"),
+    ("absurd.csv", "timestamp,price\n1,1e308\n", ":2", "beyond 1e-09 to 1e+09 USD"),
+    ("forms.csv", "when,what\n1,2\n", ":1", "unknown columns"),
+    ("deep.jsonl", DEEP, ":1", "not a line of a capture"),
+    ("snapshot.jsonl", f"1 {json.dumps(SNAPSHOT)}\n", "", "no price in this recording"),
     ("cut.jsonl", GOOD[:-20], ":4", "cut off in mid-line"),
     ("order.jsonl", capture([(2000, TICKER), (1000, TICKER)]), ":2", "back in time"),
     ("order.csv", BARS + BAR.format(2) + BAR.format(1), ":3", "back in time"),
@@ -109,6 +170,56 @@ def test_not_gzip_truncated_gzip_and_not_there(tmp_path: Path) -> None:
         st.read_tape(cut)
     with pytest.raises(st.SurgetankError, match=r"gone\.csv"):
         st.read_tape(tmp_path / "gone.csv")
+
+
+def test_one_huge_line_is_not_unpacked(tmp_path: Path) -> None:
+    """A gzip of 300 kB that holds a line of 300 MB: refused, and never held in memory."""
+    bomb = tmp_path / "bomb.jsonl.gz"
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    with bomb.open("wb") as file:
+        for _ in range(300):
+            file.write(packer.compress(b" " * 1_000_000))
+        file.write(packer.flush())
+    tracemalloc.start()
+    with pytest.raises(st.SurgetankError, match="a line of more than"):
+        st.read_tape(bomb)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 60_000_000
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"speed": float("nan")},
+        {"speed": -5.0},
+        {"speed": 1e-300},
+        {"start_s": float("nan")},
+        {"start_s": 1e300},
+        {"start_s": -1.0},
+        {"seconds": float("inf")},
+        {"seconds": 0.0},
+    ],
+)
+def test_parts_that_make_no_sense(tmp_path: Path, part: dict[str, float]) -> None:
+    """Named by the option, with a remedy."""
+    path = write(tmp_path / "a.csv", BARS + BAR.format(1))
+    with pytest.raises(st.SurgetankError) as caught:
+        st.read_tape(path, **part)
+    assert caught.value.mend
+
+
+def test_the_report_is_of_the_recording(tmp_path: Path) -> None:
+    """Its name and hash, the command that plays it again, and not the scenario's own event."""
+    path = write(tmp_path / "my bars.csv", BARS + BAR.format(1) + BAR.format(2))
+    tape = st.read_tape(path, speed=40.0)
+    scenario = st.load("black-thursday")
+    result = st.run(scenario, seed=1, tape=tape, out=tmp_path / "run", report=True)
+    page = html.unescape((tmp_path / "run" / "report.html").read_text())
+    assert tape.hash in page and "my bars.csv" in page
+    assert f"--seed 1 --tape '{path}' --speed 40" in page
+    assert scenario.event.split(".")[0] not in page and scenario.event
+    assert result.scenario.hash != scenario.hash
 
 
 def run_on(tape: st.Tape, **values: object) -> st.Result:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable
+from pathlib import PurePath
 from types import ModuleType
 from typing import Any
 
@@ -135,7 +136,13 @@ def with_tape(scenario: Scenario, tape: Tape) -> Scenario:
     """
     seconds = min(scenario.duration_s, tape.seconds)
     values: dict[str, object] = {
+        # The scenario's own event is not what is played.
+        "title": f"{scenario.name} on a recording: {PurePath(tape.file).name or 'unnamed'}",
+        "event": f"A recording: {tape.file or 'unnamed'}, {tape.seconds:g} s of it"
+        + (f" at {tape.speed:g} times its speed." if tape.speed != 1 else "."),
+        "source": f"{tape.kind} tape, BLAKE3 {tape.hash}",
         "tape_hash": tape.hash,
+        "tape_options": tape.options,
         "duration_s": seconds,
         "warmup_s": min(scenario.warmup_s, seconds / 4),
         "flow.replay_messages": len(tape.messages_ns) > 0,

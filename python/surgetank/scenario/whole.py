@@ -60,6 +60,9 @@ class Scenario(Section):
     limits: Limits = Field(default_factory=Limits, description="the numbers allowed")
     trace: TraceOptions = Field(default_factory=TraceOptions, description="what is recorded")
     tape_hash: str = Field("", description="content hash of the tape (set by --tape)")
+    tape_options: list[str] = Field(
+        default_factory=list, description="how the tape was read (set by --tape)"
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Final
 
 from surgetank.errors import SurgetankError
 from surgetank.tape.lines import broken
 
 #: More would not fit into a run of sensible length.
 MESSAGES_MAX = 2_000_000
+#: Half of what 64 bits hold, so that differences fit too.
+_TIME_MAX_NS: Final = 2**62
+#: Beyond these no coin has been; the core counts prices in ticks of 64 bits.
+_USD_MIN: Final = 1e-9
+_USD_MAX: Final = 1e9
 
 
 class Columns:
@@ -25,6 +31,9 @@ class Columns:
 
     def tick(self, line: int, at: int) -> None:
         """The clock of the recording moves on to this line's time."""
+        if abs(at) > _TIME_MAX_NS:
+            what = f"the time {str(at)[:24]} ns does not fit into 64 bits"
+            raise broken(self.path, line, what, "Give nanoseconds since 1970")
         if self.count and at < self.now:
             what = f"goes back in time, from {self.now} to {at} ns"
             raise broken(self.path, line, what, "Sort the recording by time")
@@ -36,6 +45,9 @@ class Columns:
             raise broken(
                 self.path, self.line, f"price {usd:g} is not positive", "Leave the line out"
             )
+        if not _USD_MIN <= usd <= _USD_MAX:
+            what = f"price {usd:g} is beyond {_USD_MIN:g} to {_USD_MAX:g} USD"
+            raise broken(self.path, self.line, what, "Leave the line out, or take another unit")
         self.prices.append((self.now, usd))
 
     def message(self, number: int, side: int, usd: float, coins: float, key: int) -> None:

@@ -12,6 +12,8 @@ from surgetank.errors import SurgetankError
 __all__ = ["broken", "lines"]
 
 _GZIP = b"\x1f\x8b"
+#: A whole book of 5,000 levels is a tenth of it. What a zip bomb unpacks to is not read further.
+_LINE_MAX = 4 << 20
 
 
 def broken(path: Path, line: int, what: str, mend: str) -> SurgetankError:
@@ -32,8 +34,11 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
             if zipped and file.read(2) != _GZIP:
                 raise SurgetankError("not a gzip file", place=str(path), mend="Unpack or rename it")
         with gzip.open(path, "rb") if zipped else path.open("rb") as stream:
-            for raw in stream:
+            while raw := stream.readline(_LINE_MAX + 1):
                 number += 1
+                if len(raw) > _LINE_MAX:
+                    what = f"a line of more than {_LINE_MAX:,} bytes"
+                    raise broken(path, number, what, "Give a recording with a message a line")
                 if not raw.endswith(b"\n"):
                     raise broken(path, number, "cut off in mid-line", "Record or copy it again")
                 yield number, raw.decode("utf-8").rstrip("\r\n")

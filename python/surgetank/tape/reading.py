@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -12,11 +14,15 @@ from surgetank.tape.recording import Tape
 
 __all__ = ["read_tape"]
 
+#: As the scenario's `duration_s` allows; its nanoseconds fit into 64 bits.
+_LONGEST_S: Final = 1e9
+
 
 def read_tape(
     path: str | Path, *, speed: float = 1.0, start_s: float = 0.0, seconds: float | None = None
 ) -> Tape:
-    """Reads a recording: a WebSocket capture (`.jsonl`), bars or trades (`.csv`), plain or `.gz`.
+    """Reads a recording: a WebSocket capture (`.jsonl`), bars, trades or prices (`.csv`), plain or
+    `.gz`; docs/tapes.md.
 
     `start_s` and `seconds` choose a part of it, in recorded time; `speed` squeezes that: 600 plays
     ten hours in a minute.
@@ -25,21 +31,26 @@ def read_tape(
         SurgetankError: naming file and line, and the mend.
     """
     path = Path(path)
-    if not speed > 0:
-        raise SurgetankError("speed must be positive", place="--speed", mend="1 is as recorded")
+    _check("--speed", speed, above=0.0, mend="1 is as recorded")
+    _check("--tape-start", start_s, above=-1e-9, mend="0 is the first line")
+    if seconds is not None:
+        _check("--tape-seconds", seconds, above=0.0, mend="Leave it out to take all")
     name = path.name.removesuffix(".gz")
     if name.endswith((".jsonl", ".json")):
         kind, columns = "websocket", websocket.read(path)
     elif name.endswith(".csv"):
         kind, columns = "table", table.read(path)
     else:
-        mend = "Give a .jsonl capture or a .csv of bars or trades, plain or .gz"
+        mend = "Give a .jsonl capture or a .csv of bars, trades or prices, plain or .gz"
         raise SurgetankError("not a kind of tape that is known", place=str(path), mend=mend)
     prices = np.array(columns.prices, dtype=np.float64).reshape(-1, 2)
     # Times do not fit into a float: they are kept apart.
     prices_ns = np.array([at for at, _ in columns.prices], dtype=np.int64)
     messages_ns = np.array([row[0] for row in columns.messages], dtype=np.int64)
     messages = np.array([row[1:] for row in columns.messages], dtype=np.float64).reshape(-1, 5)
+    if not len(prices_ns):
+        mend = "Give one with trades, bars or best bids and offers"
+        raise SurgetankError("there is no price in this recording", place=str(path), mend=mend)
     began = min(int(times[0]) for times in (prices_ns, messages_ns) if len(times))
     first = began + int(start_s * 1e9)
     last = np.iinfo(np.int64).max if seconds is None else first + int(seconds * 1e9)
@@ -48,7 +59,15 @@ def read_tape(
     if not seen.any():
         mend = "Choose another --tape-start or --tape-seconds"
         raise SurgetankError("no prices in this part of the tape", place=str(path), mend=mend)
+    last_ns = max(int(times[-1]) for times in (prices_ns, messages_ns[sent]) if len(times)) - first
+    if last_ns / speed > _LONGEST_S * 1e9:
+        mend = "Raise --speed, or take a part with --tape-seconds"
+        raise SurgetankError("the tape is longer than a run can be", place=str(path), mend=mend)
     return Tape(
+        file=str(path),
+        speed=speed,
+        start_s=start_s,
+        part_s=seconds,
         kind=kind,
         prices_ns=((prices_ns[seen] - first) / speed).astype(np.int64),
         prices_usd=prices[seen, 1],
@@ -59,3 +78,9 @@ def read_tape(
         messages_qty=messages[sent, 3],
         messages_key=messages[sent, 4].astype(np.int64),
     )
+
+
+def _check(flag: str, value: float, *, above: float, mend: str) -> None:
+    if not (math.isfinite(value) and above < value <= _LONGEST_S):
+        what = f"{value:g} is not a positive number up to {_LONGEST_S:g}"
+        raise SurgetankError(what, place=flag, mend=mend)

@@ -33,6 +33,24 @@ class Tape:
     messages_usd: Floats
     messages_qty: Floats
     messages_key: Ints
+    file: str = ""
+    """Where it was read from, and below as what: for whoever wants to play it again."""
+    speed: float = 1.0
+    start_s: float = 0.0
+    part_s: float | None = None
+
+    @property
+    def options(self) -> list[str]:
+        """The command line's options that read it."""
+        found = ["--tape", self.file or "RECORDING"]
+        for flag, value, usual in (
+            ("--speed", self.speed, 1.0),
+            ("--tape-start", self.start_s, 0.0),
+            ("--tape-seconds", self.part_s, None),
+        ):
+            if value != usual:
+                found += [flag, f"{value:g}"]
+        return found
 
     @property
     def seconds(self) -> float:

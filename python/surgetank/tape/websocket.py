@@ -36,13 +36,13 @@ def read(path: Path) -> Columns:
         try:
             line = json.loads(payload)
             at, data = int(stamp), line if "lastUpdateId" in line else line["data"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             mend = "A line is `<local ns> <json with data>`"
             raise broken(path, number, "not a line of a capture", mend) from None
         columns.tick(number, at)
         try:
             _take(data, columns, levels, alive)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError):
             what = f"a {data.get('e', 'message') if isinstance(data, dict) else 'message'}"
             mend = "Record it again, or leave the line out"
             raise broken(path, number, f"{what} that cannot be read", mend) from None
