@@ -11,7 +11,7 @@ from surgetank.folder import claimed
 from surgetank.junit import write_junit
 from surgetank.live import Options, Rig, Watch
 from surgetank.live.histogram import write_log
-from surgetank.measure import Measures, measure
+from surgetank.measure import Measures, failures, measure
 from surgetank.scenario import Scenario, load
 from surgetank.simulate import Progress, simulate, with_tape
 from surgetank.tape import Tape
@@ -79,7 +79,10 @@ def write(
 ) -> None:
     """Writes all of a run into a folder that is there."""
     trace.save(folder)
-    content = verdict.to_dict() | {"measures": measures.to_dict()}
+    content = verdict.to_dict() | {
+        "failures": [failure.to_dict() for failure in failures(trace)],
+        "measures": measures.to_dict(),
+    }
     (folder / "verdict.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     write_junit(verdict, trace.run, folder / "junit.xml")
     if "live" in trace.stats:

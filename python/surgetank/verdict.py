@@ -40,7 +40,7 @@ EXIT_CODES: Final[Mapping[Status, int]] = {
 }
 """Exit code of the command line; 2 is wrong usage."""
 
-NOT_LIMITS: Final = frozenset({"lag_max_ms"})
+NOT_LIMITS: Final = frozenset({"lag_max_ms", "stale_after_ms"})
 """Keys of `limits` that define a measure and do not bound one."""
 
 #: What messages under way may take where the scenario does not say: the default of `drain_s`.

@@ -131,6 +131,8 @@ def show_answer(console: Console, answer: Answer) -> None:
     status = Text(f" {MARKS[answer.status]} {answer.status} ", style=STYLES[answer.status])
     console.print(status, headline(answer), highlight=False, soft_wrap=True)
     console.print(f"Breaks: {answer.breaks}", highlight=False)
+    if how := words.failed(answer):
+        console.print(how, highlight=False)
     if answer.why:
         console.print(f"Note: {answer.why}", highlight=False)
     if answer.shape and answer.shape.text:

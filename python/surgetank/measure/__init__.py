@@ -19,15 +19,28 @@ from surgetank.measure.measured import Measure, Measures
 from surgetank.measure.propagation import propagation
 from surgetank.measure.saturation import measures as saturation_measures
 from surgetank.measure.solvency import solvency
-from surgetank.measure.synchrony import blocks, synchrony
+from surgetank.measure.synchrony import Bounds, Failure, FailureKind, Synchrony, blocks, synchrony
 from surgetank.measure.throughput import throughput
 from surgetank.measure.waiting import waiting
 from surgetank.trace import Trace
 
-__all__ = ["LAG_MAX_MS", "Measure", "Measures", "lag_max_ms_of", "measure"]
+__all__ = [
+    "LAG_MAX_MS",
+    "STALE_AFTER_MS",
+    "Failure",
+    "FailureKind",
+    "Measure",
+    "Measures",
+    "failures",
+    "measure",
+    "synchrony_of",
+]
 
 LAG_MAX_MS: Final = 1000.0
-"""A node that trails the quorum by more is desynchronised, unless the scenario says otherwise."""
+"""A node that trails the first by more is out of step, unless the scenario says otherwise."""
+
+STALE_AFTER_MS: Final = 3000.0
+"""A state that lacks news for longer is stale, unless the scenario says otherwise."""
 
 
 def measure(
@@ -38,13 +51,10 @@ def measure(
     `lag_max_ms` and `late_after_ms` default to the scenario's (`limits.lag_max_ms`, else
     LAG_MAX_MS; `market.margin.late_after_ms`).
     """
-    scenario = trace.scenario
-    lag_max = lag_max_ms_of(scenario) if lag_max_ms is None else lag_max_ms
     late_after = late_after_ms
     if late_after is None:
-        margin = (scenario.get("market") or {}).get("margin") or {}
+        margin = (trace.scenario.get("market") or {}).get("margin") or {}
         late_after = margin.get("late_after_ms")
-    ordering = [*synchrony(trace, lag_max), *blocks(trace)] if trace.orders else []
     return Measures(
         [
             *delays(trace),
@@ -53,7 +63,8 @@ def measure(
             *(backlog(trace) if trace.orders else []),
             *delivery(trace),
             *(jitter(trace) if trace.orders else []),
-            *ordering,
+            *synchrony(synchrony_of(trace, lag_max_ms=lag_max_ms)),
+            *(blocks(trace) if trace.orders else []),
             *propagation(trace),
             *(fairness(trace) if trace.orders else []),
             *solvency(trace, late_after),
@@ -64,7 +75,15 @@ def measure(
     )
 
 
-def lag_max_ms_of(scenario: Mapping[str, Any]) -> float:
-    """The lag beyond which a node of this scenario counts as desynchronised, in ms."""
-    limits = scenario.get("limits") or {}
-    return float(limits.get("lag_max_ms", LAG_MAX_MS))
+def synchrony_of(trace: Trace, *, lag_max_ms: float | None = None) -> Synchrony:
+    """Who was out of step, when and why, by the scenario's `limits.lag_max_ms` and
+    `limits.stale_after_ms` (else LAG_MAX_MS, STALE_AFTER_MS)."""
+    limits: Mapping[str, Any] = trace.scenario.get("limits") or {}
+    lag_max = limits.get("lag_max_ms", LAG_MAX_MS) if lag_max_ms is None else lag_max_ms
+    stale_after = limits.get("stale_after_ms", STALE_AFTER_MS)
+    return Synchrony(trace, Bounds(int(float(lag_max) * 1e6), int(float(stale_after) * 1e6)))
+
+
+def failures(trace: Trace) -> list[Failure]:
+    """How the venue failed, in the order in which it did; empty if it held."""
+    return synchrony_of(trace).failures

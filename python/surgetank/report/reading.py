@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from surgetank.measure import Measures, lag_max_ms_of
+from surgetank.measure import Measures, synchrony_of
 from surgetank.measure.solvency import due_episodes
-from surgetank.measure.synchrony import desynchronised
+from surgetank.measure.synchrony import Synchrony
 from surgetank.report.wording import clock, milliseconds, number, share
 from surgetank.trace import CLASSES, MARKET_KINDS, Trace
 from surgetank.trace.frames import delays
@@ -67,7 +67,8 @@ class Reading:
             self.limits |= {f"{k}.{name}": float(v) for k, v in own.items() if v is not None}
         most = limits.get("saturation_max") or {}
         self.limits |= {f"saturation_max.{k}": float(v) for k, v in most.items()}
-        self.lag_max_ns = int(lag_max_ms_of(trace.scenario) * 1e6)
+        self.synchrony: Synchrony = synchrony_of(trace)
+        self.lag_max_ns = self.synchrony.bounds.lag_max_ns
         margin = (trace.scenario.get("market") or {}).get("margin") or {}
         late = margin.get("late_after_ms")
         self.late_after_ns = None if late is None else int(float(late) * 1e6)
@@ -161,11 +162,6 @@ class Reading:
     def overall(self) -> pl.DataFrame:
         """`quantiles` of all classes together."""
         return self.quantiles()
-
-    @cached_property
-    def desynchronised(self) -> pl.DataFrame:
-        """Number of nodes out of step over time, as steps (measured window and drain)."""
-        return desynchronised(self.trace, self.lag_max_ns)
 
     @cached_property
     def market(self) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from typing import Final
 
 import polars as pl
 
+from surgetank.measure import FailureKind
 from surgetank.report.reading import Reading, Stress
 from surgetank.report.wording import clock, milliseconds, share, usd
 from surgetank.verdict import Status
@@ -20,6 +21,14 @@ _HEADS: Final = {
     "slow": "Slow-down",
     "loss": "Packet loss",
     "delay": "Extra delay",
+}
+
+_FAILS: Final = {
+    FailureKind.TRAILING: "Fault budget used up by nodes that trail",
+    FailureKind.DOWN: "Fault budget used up by nodes that are down",
+    FailureKind.CUT_OFF: "Fault budget used up by nodes that are cut off",
+    FailureKind.STANDSTILL: "Standstill: nobody executes what waits",
+    FailureKind.STALE: "The executed state is stale",
 }
 
 
@@ -86,10 +95,26 @@ def _nodes(reading: Reading) -> str:
     most = reading.value("desynchronised_share_max")
     if most is None:
         return ""
-    count = round(most * reading.trace.nodes)
+    nodes = reading.trace.nodes
+    still = sum(b - a for a, b in reading.synchrony.standstills) / 1e6
+    if still:
+        return f"nobody executed anything for {milliseconds(still)}, beyond what is allowed"
+    count = round(most * nodes)
+    text, link = f"{count} of {nodes} nodes fell out of step", ", and "
     if not count:
-        return f"all {reading.trace.nodes} nodes stayed in step"
-    return f"{count} of {reading.trace.nodes} nodes fell out of step"
+        text, link = f"all {nodes} nodes stayed in step" if nodes > 1 else "", ", but "
+    return link.join(part for part in (text, _stale(reading)) if part)
+
+
+def _stale(reading: Reading) -> str:
+    """In step with each other, and yet behind the world."""
+    stale = reading.synchrony.stale
+    if not stale:
+        return ""
+    names = ", ".join(name.replace("-", " ") for name in stale)
+    after = milliseconds(reading.synchrony.bounds.stale_after_ns / 1e6)
+    span = milliseconds(reading.synchrony.stale_s() * 1e3)
+    return f"the executed state was stale for {span}: it lacked news over {after} old ({names})"
 
 
 def _liquidations(reading: Reading) -> str:
@@ -174,16 +199,18 @@ def _flow(reading: Reading) -> list[Moment]:
 
 
 def _synchrony(reading: Reading) -> list[Moment]:
-    if reading.trace["executions"].is_empty():
-        return []
-    steps = reading.desynchronised
+    found = [
+        Moment(f.first_ns, _FAILS[f.kind], f"{milliseconds(f.total_s * 1e3)} in all", "bad")
+        for f in reading.synchrony.failures
+    ]
+    steps = reading.synchrony.steps
     out = steps.filter(pl.col("nodes") > 0)
     if out.is_empty():
-        return []
+        return found
     nodes = reading.trace.nodes
     worst = steps.sort("nodes", descending=True, maintain_order=True).row(0, named=True)
     lag = milliseconds(reading.lag_max_ns / 1e6)
-    found = [Moment(out["time_ns"][0], "First node out of step", f"lag beyond {lag}", "bad")]
+    found.append(Moment(out["time_ns"][0], "First node out of step", f"lag beyond {lag}", "bad"))
     if worst["time_ns"] != out["time_ns"][0]:
         text = f"{worst['nodes']} of {nodes} nodes out of step"
         found.append(Moment(worst["time_ns"], text, "the most at once", "bad"))

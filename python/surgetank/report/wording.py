@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from surgetank.measure import Measure
+from surgetank.measure import FailureKind, Measure
 
 __all__ = [
+    "FAILURES",
     "NBSP",
     "clock",
     "interval",
@@ -23,6 +24,15 @@ __all__ = [
 
 NBSP: Final = "\u00a0"
 """Keeps a number and its unit on one line."""
+
+FAILURES: Final = {
+    FailureKind.TRAILING: "nodes trailed the first",
+    FailureKind.DOWN: "nodes were down",
+    FailureKind.CUT_OFF: "nodes were cut off from a quorum",
+    FailureKind.STANDSTILL: "nobody executed anything",
+    FailureKind.STALE: "the executed state was stale",
+}
+"""What happened, by kind of failure."""
 
 _TITLES: Final = {
     "delay_p50": "Median delay",
@@ -46,7 +56,15 @@ _TITLES: Final = {
     "jitter_rfc3550": "Jitter, RFC 3550",
     "desynchronised_share": "Nodes out of step at once",
     "desynchronised_node_seconds": "Node-seconds out of step",
-    "systemic_desync": "Time with > 1/3 out of step",
+    "fault_budget_left": "Fault budget left, at worst",
+    "half_budget": "Time with half of the fault budget used up",
+    "systemic_desync": "Time with all of the fault budget used up",
+    "standstill": "Time at a standstill",
+    "stale": "Time in which the state was stale",
+    "state_age_p50": "Time the state lacks news, median",
+    "state_age_p99": "Time the state lacks news, p99",
+    "view_divergence_share": "Divergence of view",
+    "view_lag_max": "Longest time a node lacked a known message",
     "lag_max": "Longest lag of a node",
     "block_interval_p50": "Median block interval",
     "rounds_mean": "Rounds per block",

@@ -33,6 +33,12 @@ class ClassLimits(Section):
     delay_p50_ms_max: NonNegative | None = Field(None, description="median delay, ms")
     delay_p99_ms_max: NonNegative | None = Field(None, description="99th percentile, ms")
     delay_p999_ms_max: NonNegative | None = Field(None, description="99.9th percentile, ms")
+    state_age_p50_ms_max: NonNegative | None = Field(
+        None, description="how long the executed state lacks news of the class, median, ms"
+    )
+    state_age_p99_ms_max: NonNegative | None = Field(
+        None, description="how long the executed state lacks news of the class, p99, ms"
+    )
 
 
 class Limits(Section):
@@ -41,7 +47,10 @@ class Limits(Section):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
 
     lag_max_ms: NonNegative = Field(
-        1_000.0, description="a node further behind the quorum than this is desynchronised, ms"
+        1_000.0, description="a node further behind the first one than this is out of step, ms"
+    )
+    stale_after_ms: NonNegative = Field(
+        3_000.0, description="an executed state that lacks news for longer than this is stale, ms"
     )
     delay_p50_ms_max: NonNegative | None = Field(None, description="median end-to-end delay, ms")
     delay_p99_ms_max: NonNegative | None = Field(None, description="99th percentile, ms")
@@ -64,7 +73,25 @@ class Limits(Section):
         None, description="time out of step, summed over nodes, s"
     )
     systemic_desync_s_max: NonNegative | None = Field(
-        None, description="time with more than a third of the weight out of step, s"
+        None, description="time with all of the fault budget (a third) used up, s"
+    )
+    half_budget_s_max: NonNegative | None = Field(
+        None, description="time with half of the fault budget used up, s"
+    )
+    fault_budget_left_min: Number | None = Field(
+        None, description="a third less the weight out of step, at least"
+    )
+    standstill_s_max: NonNegative | None = Field(
+        None, description="time in which nobody executed anything though messages waited, s"
+    )
+    stale_s_max: NonNegative | None = Field(
+        None, description="time in which the executed state was stale in some class, s"
+    )
+    view_divergence_share_max: Share | None = Field(
+        None, description="known messages not yet executed that a node lacks, over all nodes"
+    )
+    view_lag_max_ms_max: NonNegative | None = Field(
+        None, description="longest that a node lacked a message that another knew, ms"
     )
     lag_max_ms_max: NonNegative | None = Field(None, description="greatest lag of a node, ms")
     block_interval_p50_ms_max: NonNegative | None = Field(None, description="median interval, ms")

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from surgetank.errors import SurgetankError
+from surgetank.measure import FailureKind
 from surgetank.measure.measured import plain
 from surgetank.search.shape import Level, Shape
 
-__all__ = ["EXIT_CODES", "Answer", "Remedy", "Used"]
+__all__ = ["EXIT_CODES", "Answer", "Failed", "Remedy", "Used"]
 
 EXIT_CODES: Final[Mapping[str, int]] = {"FOUND": 0, "INVALID": 3, "UNKNOWN": 4}
 """Exit code of `surgetank search` by status; 1 is a fall against the baseline, 2 wrong usage."""
@@ -27,6 +28,19 @@ class Used:
     where: str
     value: float
     before: float
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A kind of failure in the runs that broke nearest to the line."""
+
+    kind: FailureKind
+    first: int
+    """Runs in which the venue failed so first."""
+    seen: int
+    """Runs in which it failed so at all."""
+    runs: int
+    """Runs looked at."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,8 @@ class Answer:
     shape: Shape | None
     used: tuple[Used, ...] = ()
     remedies: tuple[Remedy, ...] = field(default=())
+    failures: tuple[Failed, ...] = ()
+    """Of a failure threshold: how the venue failed, what most often came first first."""
 
     @property
     def exit_code(self) -> int:
@@ -154,6 +170,9 @@ class Answer:
             content["shape"] = content["shape"] and Shape(**_numbers(content["shape"]))
             content["used"] = tuple(Used(**x) for x in content["used"])
             content["remedies"] = tuple(_remedy(x) for x in content["remedies"])
+            content["failures"] = tuple(
+                Failed(**(x | {"kind": FailureKind(x["kind"])})) for x in content["failures"]
+            )
             return cls(**content)
         except OSError as error:
             reason = (error.strerror or "cannot be read").lower()

@@ -11,8 +11,9 @@ from typing import Final
 
 from surgetank.errors import SurgetankError
 from surgetank.scenario import Scenario, load
-from surgetank.search.answer import Answer, Remedy, Used
+from surgetank.search.answer import Answer, Failed, Remedy, Used
 from surgetank.search.bottleneck import named, past, ranking, remedies
+from surgetank.search.failed import NEAREST, failed
 from surgetank.search.find import Finding, Phase, Progress, Question, Search
 from surgetank.search.gain import interval_of, line_of
 from surgetank.search.goal import Per, goal
@@ -202,7 +203,16 @@ def _answer(hunt: Search, *, try_remedies: bool) -> Answer:
         shape=shape(found, q.lever.unit, falling=falling) if found else None,
         used=tuple(used),
         remedies=tuple(tried),
+        failures=_failures(finding),
     )
+
+
+def _failures(finding: Finding) -> tuple[Failed, ...]:
+    q = finding.question
+    if q.goal.find != "failure-threshold" or finding.status == "INVALID":
+        return ()
+    broken = [o for o in finding.outcomes if q.goal.broke(o, finding.unloaded_ms)]
+    return failed(sorted(broken, key=lambda o: abs(q.u(o.level) - q.u(past(finding))))[:NEAREST])
 
 
 def _width(finding: Finding) -> float | None:

@@ -2,7 +2,8 @@
 
 - Throughput capacity: the highest load whose p99 end-to-end delay stays within `degradation` of its
   unloaded value and of whose messages 99 % are executed.
-- Failure threshold: the lowest load at which systemic desynchronisation is more likely than not.
+- Failure threshold: the lowest load at which the venue fails more likely than not: its fault budget
+  is used up, it stands still, or its executed state is stale (`surgetank.measure.FailureKind`).
 - Safe leverage: the highest initial leverage whose P(bad debt), per liquidation or per run, stays
   below the budget.
 - A limit of the scenario: the level at which it is more likely than not to break.
@@ -54,7 +55,7 @@ class Goal:
             slow = math.isnan(delay) or delay > self.degradation * unloaded_ms
             return slow or not done >= _GOODPUT_MIN
         if self.find == "failure-threshold":
-            return outcome.value("systemic_desync_s") > 0
+            return bool(outcome.failures)
         if self.find == "safe-leverage":
             share = outcome.value("bad_debts") / max(outcome.value("liquidations_triggered"), 1.0)
             return share > (0.0 if self.per == "run" else self.target)
@@ -68,7 +69,7 @@ class Goal:
         if self.find == "capacity":
             return f"p99 delay above {self.degradation:g} × unloaded, or goodput below 99 %"
         if self.find == "failure-threshold":
-            return "systemic desynchronisation (more than a third of the weight out of step)"
+            return "a third of the weight out of step, a standstill, or a stale executed state"
         if self.find == "safe-leverage":
             return f"bad debt in more than {self.target:g} of {self.per}s"
         return self.limit or "any limit of the scenario"

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from surgetank.errors import SurgetankError
-from surgetank.measure import measure
+from surgetank.measure import FailureKind, failures, measure
 from surgetank.measure.measured import plain
 from surgetank.measure.saturation import saturation
 from surgetank.scenario import Scenario
@@ -69,6 +69,8 @@ class Outcome:
     """Why the run does not count, if so."""
     saturated: tuple[Saturated, ...]
     """Most saturated first."""
+    failures: tuple[FailureKind, ...] = ()
+    """How the venue failed, what came first first; empty if it held."""
 
     @property
     def beyond_generator(self) -> bool:
@@ -99,6 +101,7 @@ class Outcome:
             unknown=tuple(content["unknown"]),
             invalid=tuple(content["invalid"]),
             saturated=tuple(Saturated(**s) for s in content["saturated"]),
+            failures=tuple(FailureKind(k) for k in content["failures"]),
         )
 
 
@@ -147,4 +150,5 @@ def outcome_of(task: Task, trace: Trace) -> Outcome:
         unknown=tuple(by_status[Status.UNKNOWN]),
         invalid=tuple(by_status[Status.INVALID]),
         saturated=tuple(Saturated(s.resource, s.where, s.value) for s in ranked),
+        failures=tuple(failure.kind for failure in failures(trace)),
     )

@@ -157,7 +157,7 @@ class Trace:
         return self._delays
 
     def lag(self) -> pl.DataFrame:
-        """How far each node trailed the quorum at each height; see `frames.lag`."""
+        """When each node and the first node executed each height; see `frames.lag`."""
         return self._lag
 
     @cached_property
@@ -166,7 +166,7 @@ class Trace:
 
     @cached_property
     def _lag(self) -> pl.DataFrame:
-        return frames.lag(self.tables["executions"], self.nodes, self.end_ns)
+        return frames.lag(self.tables["executions"], self.nodes)
 
     def save(self, folder: str | Path) -> Path:
         """Writes run.json and a Parquet file per table; returns the folder.

@@ -47,19 +47,17 @@ def delays(messages: pl.DataFrame, from_ns: int, until_ns: int) -> pl.DataFrame:
     )
 
 
-def lag(executions: pl.DataFrame, nodes: int, end_ns: int) -> pl.DataFrame:
-    """One row per height and node: how far the node trailed the quorum at that height.
+def lag(executions: pl.DataFrame, nodes: int) -> pl.DataFrame:
+    """One row per height and node: when the node, and when the first node, had executed it.
 
-    Columns: height, node (UInt32), quorum_ns (UInt64: when more than 2/3 of the nodes had executed
-    the height; null = never), executed_ns (UInt64: when the node had executed it or a later one;
-    null = not within the run), lag_ns (Int64: the node's greatest lag at this height,
-    executed − quorum, at least 0; until the end of the run if it never executed it).
+    Columns: height, node (UInt32), first_ns (UInt64: when the first node had executed the height or
+    a later one; null = none did), executed_ns (UInt64: when this node had; null = not within the
+    run).
     """
     heights = executions.select(pl.col("height").unique().sort())
     grid = heights.join(
         pl.DataFrame({"node": pl.Series(range(nodes), dtype=pl.UInt32)}), how="cross"
     )
-    needed = 2 * nodes // 3 + 1
     return (
         grid.lazy()
         .join(
@@ -76,23 +74,8 @@ def lag(executions: pl.DataFrame, nodes: int, end_ns: int) -> pl.DataFrame:
             .over("node")
             .replace(2**64 - 1, None)
         )
-        .with_columns(
-            pl.col("executed_ns")
-            .sort(nulls_last=True)
-            .get(needed - 1, null_on_oob=True)
-            .over("height")
-            .alias("quorum_ns")
-        )
-        .with_columns(
-            (
-                pl.col("executed_ns").fill_null(end_ns).cast(pl.Int64)
-                - pl.col("quorum_ns").cast(pl.Int64)
-            )
-            .clip(lower_bound=0)
-            .fill_null(0)
-            .alias("lag_ns")
-        )
-        .select("height", "node", "quorum_ns", "executed_ns", "lag_ns")
+        .with_columns(pl.col("executed_ns").min().over("height").alias("first_ns"))
+        .select("height", "node", "first_ns", "executed_ns")
         .sort("height", "node")
         .collect()
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from surgetank.report.charts.budget import budget_charts
 from surgetank.report.charts.delay import delay_charts, stage_charts
 from surgetank.report.charts.figure import Chart, Key
 from surgetank.report.charts.load import queue_charts, throughput_charts
@@ -56,7 +57,7 @@ def chart_groups(reading: Reading) -> list[Group]:
         Group(
             "nodes",
             "Nodes",
-            (*lag_charts(reading), *propagation_charts(reading)),
+            (*lag_charts(reading), *budget_charts(reading), *propagation_charts(reading)),
             "No node executed anything, and no receipts were kept.",
         ),
     ]

@@ -1,4 +1,4 @@
-"""Which nodes trailed the quorum, and how fast messages reached them."""
+"""Which nodes trailed the first, and how fast messages reached them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,8 @@ _TOLD_MAX: Final = 10_000
 
 
 def lag_charts(reading: Reading) -> list[Chart]:
-    """Each node's lag over time, and the number of nodes out of step."""
-    if reading.trace["executions"].is_empty():
-        return []
-    return [_heat_map(reading), _out_of_step(reading)]
+    """Each node's lag over time, where blocks are executed."""
+    return [] if reading.trace["executions"].is_empty() else [_heat_map(reading)]
 
 
 def _heat_map(reading: Reading) -> Chart:
@@ -62,8 +60,9 @@ def _heat_map(reading: Reading) -> Chart:
     ]
     share_max = reading.value("desynchronised_share_max") or 0
     summary = (
-        f"One row per node, by region. At worst {round(share_max * nodes)} of {nodes} nodes "
-        f"trailed the quorum by more than {milliseconds(most / 1e6)} or were down."
+        f"One row per node, by region. At worst {round(share_max * nodes)} of {nodes} nodes were "
+        f"out of step: more than {milliseconds(most / 1e6)} behind, cut off, down or at a "
+        "standstill."
     )
     ticks, labels = _region_ticks(order, regions)
     layout = {
@@ -75,7 +74,7 @@ def _heat_map(reading: Reading) -> Chart:
     }
     return Chart(
         "lag",
-        "Lag of each node behind the quorum",
+        "Lag of each node behind the first one",
         summary,
         data,
         layout,
@@ -139,36 +138,6 @@ def _region_ticks(order: list[int], regions: list[str]) -> tuple[list[float], li
 
 def _separators(order: list[int], regions: list[str]) -> list[float]:
     return [i - 0.5 for i in range(1, len(order)) if regions[order[i]] != regions[order[i - 1]]]
-
-
-def _out_of_step(reading: Reading) -> Chart:
-    steps, nodes = reading.desynchronised, reading.trace.nodes
-    fill = {"fill": "tozeroy", "fillcolor": "@bad/20", "shape": "hv"}
-    form = "%{y} of " + f"{nodes} nodes"
-    data = [
-        line(
-            "out of step",
-            seconds(steps["time_ns"]),
-            steps["nodes"].to_list(),
-            "@bad",
-            hovertemplate=form,
-            showlegend=False,
-            **fill,
-        )
-    ]
-    systemic = reading.value("systemic_desync_s") or 0
-    summary = "Never more than a third of the nodes at once."
-    if systemic:
-        summary = f"More than a third of the nodes for {milliseconds(systemic * 1e3)} in all."
-    worst = round((reading.value("desynchronised_share_max") or 0) * nodes)
-    layout: dict[str, Any] = {
-        "yaxis": {
-            "range": [0, max(nodes * 0.5, worst * 1.15)],
-            "tickformat": "d",
-        },
-        "limits": [{"y": nodes / 3, "text": "a third: systemic"}],
-    }
-    return Chart("desync", "Nodes out of step", summary, data, layout, height=220)
 
 
 def propagation_charts(reading: Reading) -> list[Chart]:

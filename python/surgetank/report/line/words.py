@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from surgetank.report.wording import NBSP, number, share, title, value
+from surgetank.report.wording import FAILURES, NBSP, number, share, title, value
 from surgetank.search.answer import Answer, Remedy
 from surgetank.search.shape import Level
 
@@ -17,6 +17,7 @@ __all__ = [
     "bottleneck",
     "degradation",
     "facts",
+    "failed",
     "gain",
     "heading",
     "mends",
@@ -107,8 +108,10 @@ def sentence(answer: Answer) -> str:
 
 
 def story(answer: Answer) -> str:
-    """Bottleneck, most used resource, and what moves the line; empty if nothing is known."""
-    return " ".join(text for text in (bottleneck(answer), mends(answer)) if text)
+    """How it failed, bottleneck, most used resource, and what moves the line; empty if nothing is
+    known."""
+    parts = (failed(answer), bottleneck(answer), mends(answer))
+    return " ".join(text for text in parts if text)
 
 
 def bottleneck(answer: Answer) -> str:
@@ -148,6 +151,14 @@ def none_helps(answer: Answer) -> str:
 def spoken(resource: str) -> str:
     """A resource in words."""
     return resource.replace("-", " ")
+
+
+def failed(answer: Answer) -> str:
+    """How the venue failed just past a failure threshold; empty for other lines."""
+    if not answer.failures:
+        return ""
+    parts = [f"{FAILURES[f.kind]} ({f.kind}: {f.seen} of {f.runs} runs)" for f in answer.failures]
+    return f"How it failed, the most frequent first cause first: {'; '.join(parts)}."
 
 
 def interval(answer: Answer) -> str:
@@ -193,6 +204,10 @@ def facts(answer: Answer) -> list[Figure]:
         name = tight(f"{answer.confidence:.0%} interval")
         ends = f"{said(answer, answer.ci_low, unit=False)} – {said(answer, answer.ci_high)}"
         found.append(Figure(heading(answer), said(answer, answer.estimate), f"{name}: {ends}"))
+    if answer.failures:
+        worst = answer.failures[0]
+        detail = f"came first in {worst.first} of the {worst.runs} runs that broke nearest"
+        found.append(Figure("Kind of failure", _capital(worst.kind.replace("-", " ")), detail))
     if answer.used:
         first = next((u for u in answer.used if u.resource == answer.most_used), None)
         detail = "no resource was used to half"

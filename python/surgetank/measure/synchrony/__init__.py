@@ -1,0 +1,28 @@
+"""Which nodes fall out of step, why, and how old the venue's state is.
+
+Desynchronisation is defined by what it costs a venue (docs/concepts.md, decision 10): a node that
+**trails** serves old prices; one that is **down** or **cut off** serves none and does not vote; at
+a **standstill** everybody's state is old; where **views diverge**, an order that one gateway knows
+is unknown to another; a **stale** state lacks what happened outside, however well the nodes agree.
+"""
+
+from surgetank.measure.synchrony.apart import crashes, cut_off
+from surgetank.measure.synchrony.behind import lag_series, trailing
+from surgetank.measure.synchrony.blocks import blocks
+from surgetank.measure.synchrony.budget import BUDGET, Bounds, Synchrony
+from surgetank.measure.synchrony.kinds import Failure, FailureKind
+from surgetank.measure.synchrony.measures import synchrony
+
+__all__ = [
+    "BUDGET",
+    "Bounds",
+    "Failure",
+    "FailureKind",
+    "Synchrony",
+    "blocks",
+    "crashes",
+    "cut_off",
+    "lag_series",
+    "synchrony",
+    "trailing",
+]

@@ -1,0 +1,97 @@
+"""Which nodes were down, and which were cut off from the rest."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from surgetank.measure.synchrony.news import NEVER, Ints, news
+from surgetank.measure.synchrony.spans import Spans, held, spans
+from surgetank.measure.synchrony.view import known
+from surgetank.trace import Trace
+
+__all__ = ["crashes", "cut_off"]
+
+
+def crashes(trace: Trace) -> Spans:
+    """node, from_ns, until_ns of every crash.
+
+    From the injected faults where there are any (exact), else from the gauges, where a crash lasts
+    from the first sample that finds the node down to the first that finds it up.
+    """
+    injected = trace["faults"].filter(pl.col("kind") == "crash")
+    rows: list[tuple[int, int, int]] = []
+    for begin, until, text in injected.select("at_ns", "until_ns", "nodes").iter_rows():
+        nodes = [int(k) for k in text.split(",")] if text else range(trace.nodes)
+        rows += [(k, min(begin, trace.end_ns), min(until, trace.end_ns)) for k in nodes]
+    if not rows:
+        changed = (
+            trace["gauges"]
+            .sort("node", "time_ns")
+            .with_columns(before=pl.col("up").shift(1, fill_value=1).over("node"))
+            .filter(pl.col("up") != pl.col("before"))
+            .with_columns(until=pl.col("time_ns").shift(-1).over("node").fill_null(trace.end_ns))
+            .filter(pl.col("up") == 0)
+        )
+        rows = list(changed.select("node", "time_ns", "until").iter_rows())
+    return spans(rows)
+
+
+def cut_off(trace: Trace, lag_max_ns: int) -> Spans:
+    """When each node had been without a quorum for longer than lag_max_ns.
+
+    By an injected partition: its side has at most two thirds of the weight, or, where a single node
+    sequences, not that node. Where no blocks are executed and messages only spread, also by the
+    receipts: it hears at most two thirds of the weight, itself included.
+    """
+    found = [_partitioned(trace, lag_max_ns)]
+    if trace["executions"].is_empty() and trace["receipts"].height:
+        found.append(_unhearing(trace, lag_max_ns))
+    return pl.concat(found)
+
+
+def _partitioned(trace: Trace, lag_max_ns: int) -> Spans:
+    consensus = (trace.scenario.get("layer") or {}).get("consensus") or {}
+    sequencer = consensus.get("node") if consensus.get("kind") == "single" else None
+    rows = []
+    cuts = trace["faults"].filter(pl.col("kind") == "partition").unique("index")
+    for begin, until, text in cuts.select("at_ns", "until_ns", "nodes").iter_rows():
+        named = [{int(k) for k in group.split(",")} for group in text.split("|") if group]
+        rest = set(range(trace.nodes)).difference(*named)
+        for side in [*named, rest]:
+            # −1 are the clients of a live run.
+            members = {k for k in side if 0 <= k < trace.nodes}
+            reaches = sequencer in members if sequencer is not None else _quorum(members, trace)
+            if not reaches:
+                rows += [(k, begin + lag_max_ns, min(until, trace.end_ns)) for k in members]
+    return spans(rows)
+
+
+def _quorum(members: set[int], trace: Trace) -> bool:
+    return 3 * len(members) > 2 * trace.nodes
+
+
+def _unhearing(trace: Trace, lag_max_ns: int) -> Spans:
+    """From the receipts: when a node did not hear nodes with a third of the weight or more."""
+    nodes = trace.nodes
+    silent: list[tuple[int, int, int]] = []  # listener × nodes + speaker
+    rows = known(trace)
+    origin = rows.gateway
+    for speaker in np.unique(origin):
+        of = origin == speaker
+        for listener in range(nodes):
+            if listener == speaker:
+                continue
+            pair = news(rows.known_ns[of], rows.had_ns[of, listener])
+            begins, ends = pair.spans(lag_max_ns, trace.end_ns)
+            name = listener * nodes + int(speaker)
+            silent += [(name, int(a), int(b)) for a, b in zip(begins, ends, strict=True)]
+    pairs = spans(silent)
+    times: Ints = np.unique(
+        np.concatenate([pairs["from_ns"].to_numpy(), pairs["until_ns"].to_numpy(), [0, NEVER]])
+    )
+    deaf = held(pairs, nodes * nodes, times).reshape(nodes, nodes, -1).sum(axis=1)
+    apart = 3 * deaf >= nodes
+    return spans(
+        (int(k), int(times[i]), int(times[i + 1])) for k, i in zip(*np.nonzero(apart), strict=True)
+    )

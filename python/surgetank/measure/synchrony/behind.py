@@ -1,0 +1,52 @@
+"""Which nodes' executed state is behind the first node's, by how much and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+
+from surgetank.measure.synchrony.news import NEVER, Ints, News
+from surgetank.measure.synchrony.spans import Spans, spans
+from surgetank.trace import Trace
+
+__all__ = ["lag_series", "longest_ns", "trailing"]
+
+
+def _nodes(trace: Trace) -> Iterator[tuple[int, News]]:
+    """Each node and the blocks as news: up when the first node executed them."""
+    rows = trace.lag().filter(pl.col("first_ns").is_not_null()).sort("node", "height")
+    for (node,), own in rows.group_by("node", maintain_order=True):
+        had = own["executed_ns"].fill_null(NEVER).cast(pl.Int64).to_numpy()
+        yield int(str(node)), News(own["first_ns"].cast(pl.Int64).to_numpy(), had)
+
+
+def trailing(trace: Trace, lag_max_ns: int) -> Spans:
+    """When each node trailed the first by more than lag_max_ns; disjoint, in order."""
+    return spans(
+        (node, int(begin), int(until))
+        for node, blocks in _nodes(trace)
+        for begin, until in zip(*blocks.spans(lag_max_ns, trace.end_ns), strict=True)
+    )
+
+
+def longest_ns(trace: Trace) -> int:
+    """The longest that any node trailed, from the begin of the measured window on."""
+    window = (trace.measured_from_ns, trace.end_ns)
+    return max((blocks.longest_ns(*window) for _, blocks in _nodes(trace)), default=0)
+
+
+def lag_series(trace: Trace, step_ns: int) -> pl.DataFrame:
+    """Lag of each node every step_ns, for drawing: time_ns, lag_ns (Int64), node (UInt32)."""
+    times: Ints = np.arange(0, trace.end_ns + 1, step_ns, dtype=np.int64)
+    parts = []
+    for node, blocks in _nodes(trace):
+        # An end marker: after the last height there is nothing to trail.
+        up = np.append(blocks.up_ns, NEVER)
+        lacked = np.searchsorted(blocks.had_ns, times, side="right")
+        behind = np.maximum(times - up[lacked], 0)
+        parts.append({"time_ns": times, "node": np.full(len(times), node), "lag_ns": behind})
+    kinds = {"time_ns": pl.Int64, "node": pl.UInt32, "lag_ns": pl.Int64}
+    none: dict[str, Ints] = {name: np.array([], dtype=np.int64) for name in kinds}
+    return pl.concat([pl.DataFrame(part, schema=kinds) for part in parts or [none]])

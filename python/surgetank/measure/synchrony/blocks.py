@@ -1,0 +1,43 @@
+"""The rhythm of blocks."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from surgetank.measure.measured import Measure
+from surgetank.measure.statistics import KaplanMeier, mean_interval
+from surgetank.trace import Trace
+
+__all__ = ["blocks"]
+
+_MS: Final = 1e6
+
+
+def blocks(trace: Trace) -> list[Measure]:
+    """block_interval_p50_ms (between first decisions of neighbours) and rounds_mean (1 = first)."""
+    what = {
+        "block_interval_p50_ms": "half of the blocks were decided at most this long after the last",
+        "rounds_mean": "rounds that a height took to decide; 1 is the least",
+    }
+    rows = (
+        trace["blocks"]
+        .sort("height")
+        .with_columns(gap=pl.col("decided_ns").cast(pl.Int64).diff())
+        .filter(pl.col("decided_ns").is_between(trace.measured_from_ns, trace.flow_end_ns))
+    )
+    gaps = rows["gap"].drop_nulls().to_numpy().astype(np.float64) / _MS
+    if not len(gaps):
+        note = "fewer than two blocks in the window"
+        return [
+            Measure(
+                "block_interval_p50_ms", None, "ms", what=what["block_interval_p50_ms"], note=note
+            ),
+            Measure("rounds_mean", None, "1", what=what["rounds_mean"], note=note),
+        ]
+    gap = KaplanMeier(gaps, np.ones(len(gaps), dtype=np.bool_)).interval(0.5)
+    rounds = mean_interval(rows["round"].to_numpy().astype(np.float64) + 1)
+    found = (("block_interval_p50_ms", "ms", gap), ("rounds_mean", "1", rounds))
+    return [Measure(k, v.value, u, v.low, v.high, v.n, what[k]) for k, u, v in found]

@@ -1,0 +1,183 @@
+"""How much of the weight is out of step over time, and what is left of the fault budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from surgetank.measure.synchrony import behind, state, view
+from surgetank.measure.synchrony.apart import crashes, cut_off
+from surgetank.measure.synchrony.kinds import Failure, FailureKind
+from surgetank.measure.synchrony.news import Ints, News
+from surgetank.measure.synchrony.spans import Spans, held
+from surgetank.trace import CLASSES, Trace
+
+__all__ = ["BUDGET", "Bounds", "Synchrony"]
+
+BUDGET: Final = 1 / 3
+"""Byzantine agreement bears faults below this share of the weight (Pease, Shostak and Lamport,
+"Reaching agreement in the presence of faults", J. ACM 27(2), 1980)."""
+
+_KINDS: Final = (FailureKind.DOWN, FailureKind.CUT_OFF, FailureKind.TRAILING)
+"""Why a node is out of step; where several hold, the first is its kind."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """From where on a delay is counted as out of step."""
+
+    lag_max_ns: int
+    stale_after_ns: int
+
+
+class Synchrony:
+    """Who was out of step, when and why, in one run; everything from the events, not sampled.
+
+    A node is out of step while it is down, cut off or trailing; at a standstill all are. From the
+    begin of the measured window to the end of the run, drain included: a node that a surge left
+    behind is behind until it has caught up.
+    """
+
+    def __init__(self, trace: Trace, bounds: Bounds) -> None:
+        self.trace, self.bounds = trace, bounds
+
+    @cached_property
+    def by_kind(self) -> dict[FailureKind, Spans]:
+        """node, from_ns, until_ns by kind; a node may be in several at once."""
+        most = self.bounds.lag_max_ns
+        return {
+            FailureKind.DOWN: crashes(self.trace),
+            FailureKind.CUT_OFF: cut_off(self.trace, most),
+            FailureKind.TRAILING: behind.trailing(self.trace, most),
+        }
+
+    @cached_property
+    def standstills(self) -> list[tuple[int, int]]:
+        """Begin and end of each; none where nobody orders messages."""
+        if not self.trace.orders:
+            return []
+        return state.standstills(self.trace, self.bounds.lag_max_ns)
+
+    @cached_property
+    def _times(self) -> Ints:
+        begin, end = self.trace.measured_from_ns, self.trace.end_ns
+        marks = [np.array([begin, end]), np.array(self.standstills, dtype=np.int64).ravel()]
+        for found in self.by_kind.values():
+            marks += [found["from_ns"].to_numpy(), found["until_ns"].to_numpy()]
+        return np.unique(np.clip(np.concatenate(marks).astype(np.int64), begin, end))
+
+    @cached_property
+    def _still(self) -> NDArray[np.bool_]:
+        begun = self._times[:-1]
+        found = np.zeros(len(begun), dtype=np.bool_)
+        for a, b in self.standstills:
+            found |= (begun >= a) & (begun < b)
+        return found
+
+    @cached_property
+    def steps(self) -> pl.DataFrame:
+        """Over time, in steps: a row holds from its time to the next row's.
+
+        Columns: time_ns (Int64), down, cut_off, trailing (Int64: nodes, each counted once),
+        standstill (Boolean), nodes (Int64: out of step; all at a standstill), share (Float64, of
+        equal weights), budget_left (Float64: 1/3 less the share). The last row is the run's end.
+        """
+        n = self.trace.nodes
+        out = np.zeros((n, len(self._times) - 1), dtype=np.bool_)
+        columns: dict[str, NDArray[np.int64] | NDArray[np.bool_]] = {}
+        for kind in _KINDS:
+            here = held(self.by_kind[kind], n, self._times) & ~out
+            out |= here
+            columns[kind.replace("-", "_")] = here.sum(axis=0)
+        nodes = np.where(self._still, n, out.sum(axis=0))
+        rows = pl.DataFrame({"time_ns": self._times[:-1], **columns})
+        rows = rows.with_columns(standstill=self._still, nodes=nodes)
+        end = rows.tail(1).with_columns(time_ns=pl.lit(self.trace.end_ns, dtype=pl.Int64))
+        share = pl.col("nodes") / n
+        return pl.concat([rows, end]).with_columns(share=share, budget_left=BUDGET - share)
+
+    @cached_property
+    def _lengths(self) -> NDArray[np.float64]:
+        return np.diff(self._times) / 1e9
+
+    def used_s(self, part: float = 1.0) -> float:
+        """Seconds in which at least this part of the fault budget was used up."""
+        count = self.steps["nodes"].to_numpy()[:-1]
+        return float(self._lengths[3 * count >= part * self.trace.nodes].sum())
+
+    def node_seconds(self) -> float:
+        """Seconds out of step, summed over the nodes."""
+        return float((self._lengths * self.steps["nodes"].to_numpy()[:-1]).sum())
+
+    @cached_property
+    def known(self) -> view.Known:
+        """Messages in view, of those whose receipts were kept."""
+        return view.known(self.trace)
+
+    # What the executed state lacked
+
+    @cached_property
+    def ages(self) -> dict[str, News]:
+        """Class → its messages as news, in the order of the class numbers; empty where nobody
+        orders messages."""
+        found = dict(state.classes(self.trace)) if self.trace.orders else {}
+        return {name: found[name] for name in CLASSES if name in found}
+
+    @cached_property
+    def stale(self) -> dict[str, list[tuple[int, int]]]:
+        """Class → when the executed state lacked news of it for longer than stale_after_ns.
+
+        Only classes that bring news regularly, and only while flow arrives: a class that nobody
+        sends any more is not stale.
+        """
+        begin, end, most = self._flow
+        found = {}
+        for name, lacked in self.ages.items():
+            if state.is_regular(lacked, most, begin, end):
+                ends = zip(*lacked.spans(most, end), strict=True)
+                found[name] = [(max(int(a), begin), int(b)) for a, b in ends if b > begin]
+        return {name: rows for name, rows in found.items() if rows}
+
+    @property
+    def _flow(self) -> tuple[int, int, int]:
+        trace = self.trace
+        return trace.measured_from_ns, trace.flow_end_ns, self.bounds.stale_after_ns
+
+    def stale_s(self) -> float:
+        """Seconds in which the state was stale in at least one class."""
+        total, last = 0, 0
+        for begin, until in sorted(row for rows in self.stale.values() for row in rows):
+            total += max(0, until - max(begin, last))
+            last = max(last, until)
+        return total / 1e9
+
+    # How the venue failed
+
+    @cached_property
+    def failures(self) -> list[Failure]:
+        """Kinds of failure, in the order in which they began; empty if the venue held.
+
+        While the fault budget is used up, the kind is the one that most nodes are in; a standstill
+        is one whatever the nodes are in.
+        """
+        steps = self.steps.head(-1).with_columns(length=pl.Series(self._lengths))
+        used = steps.filter(3 * pl.col("nodes") >= self.trace.nodes)
+        names = [kind.replace("-", "_") for kind in _KINDS]
+        most = pl.concat_list(names).list.arg_max()
+        found = [self._failure(FailureKind.STANDSTILL, used.filter("standstill"))]
+        rest = used.filter(~pl.col("standstill")).with_columns(most=most)
+        found += [self._failure(k, rest.filter(pl.col("most") == i)) for i, k in enumerate(_KINDS)]
+        if self.stale:
+            first = min(rows[0][0] for rows in self.stale.values())
+            found.append(Failure(FailureKind.STALE, first, self.stale_s()))
+        return sorted((f for f in found if f is not None), key=lambda f: f.first_ns)
+
+    def _failure(self, kind: FailureKind, rows: pl.DataFrame) -> Failure | None:
+        if rows.is_empty():
+            return None
+        return Failure(kind, int(rows["time_ns"][0]), float(rows["length"].sum()))

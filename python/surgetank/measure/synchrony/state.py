@@ -1,0 +1,98 @@
+"""The venue's most recent executed state: what the first node had executed, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from surgetank.measure.synchrony.news import NEVER, Ints, News, news
+from surgetank.trace import CLASSES, OUTCOMES, Trace
+from surgetank.trace.frames import ATTACKER
+
+__all__ = ["classes", "expected_ns", "is_regular", "standstills"]
+
+_GONE: Final = [OUTCOMES.index("refused"), OUTCOMES.index("lost")]
+
+_REGULAR: Final = 10
+"""A class brings news regularly if it has at least so many messages per allowed age."""
+
+
+def _messages(trace: Trace) -> pl.DataFrame:
+    """class, outcome, created_ns, done_ns (NEVER if no node executed it), in order of creation."""
+    done = (
+        trace["executions"]
+        .group_by("height")
+        .agg(pl.col("executed_ns").min().cast(pl.Int64).alias("block_ns"))
+    )
+    executed = pl.when(pl.col("outcome") == OUTCOMES.index("executed")).then(
+        pl.coalesce("block_ns", pl.col("executed_ns").cast(pl.Int64))
+    )
+    return (
+        trace["messages"]
+        .filter(pl.col("source") != ATTACKER)
+        .join(done, on="height", how="left")
+        .select(
+            "class",
+            "outcome",
+            pl.col("created_ns").cast(pl.Int64),
+            executed.fill_null(NEVER).alias("done_ns"),
+        )
+        .sort("created_ns")
+    )
+
+
+def classes(trace: Trace) -> Iterator[tuple[str, News]]:
+    """Each class that clients sent, and its messages as news: up when they were created, had when
+    the first node had executed them. A refused message is news that the state never gets."""
+    for (number,), rows in _messages(trace).group_by("class", maintain_order=True):
+        name = CLASSES[int(str(number))]
+        yield name, news(rows["created_ns"].to_numpy(), rows["done_ns"].to_numpy())
+
+
+def is_regular(found: News, stale_after_ns: int, from_ns: int, until_ns: int) -> bool:
+    """Whether a class has enough messages in a window for its silence to mean something."""
+    inside = (found.up_ns >= from_ns) & (found.up_ns < until_ns)
+    return int(inside.sum()) * stale_after_ns >= _REGULAR * (until_ns - from_ns)
+
+
+def _progress(trace: Trace, done_ns: Ints) -> Ints:
+    """When the first node executed something: a block, or a message where there are no blocks."""
+    times = trace.lag()["first_ns"].drop_nulls().cast(pl.Int64).to_numpy()
+    if trace["executions"].is_empty():
+        times = done_ns[done_ns < NEVER]
+    return np.unique(times).astype(np.int64)
+
+
+def expected_ns(trace: Trace, progress: Ints) -> int:
+    """The expected interval: the median between two times at which somebody made progress, and,
+    where proposers take turns, one proposer who does not answer: the protocol is made for that."""
+    median = int(np.median(np.diff(progress))) if len(progress) > 1 else 0
+    consensus = (trace.scenario.get("layer") or {}).get("consensus") or {}
+    if trace["blocks"].is_empty() or consensus.get("kind") != "tendermint":
+        return median
+    return median + int(float(consensus.get("timeout_propose_ms", 0)) * 1e6)
+
+
+def standstills(trace: Trace, lag_max_ns: int) -> list[tuple[int, int]]:
+    """Times in which nobody made progress though messages waited, for longer than lag_max_ns
+    beyond the expected interval.
+
+    The clock starts when the last progress was made, or when a message began to wait after it.
+    A message waits from its creation until the first node has executed it; one that was refused or
+    lost does not wait. Once flow has ended no clock starts: what is left then may be out of reach.
+    """
+    rows = _messages(trace).filter(~pl.col("outcome").is_in(_GONE)).sort("done_ns")
+    created, done = rows["created_ns"].to_numpy(), rows["done_ns"].to_numpy()
+    progress = _progress(trace, done)
+    allowed = expected_ns(trace, progress) + lag_max_ns
+    # Of the messages not executed by a time, the one that was created first.
+    oldest = np.append(np.minimum.accumulate(created[::-1])[::-1], NEVER)
+    begin = np.append(0, progress)
+    until = np.append(progress, trace.end_ns)
+    waiting = oldest[np.searchsorted(done, begin, side="right")]
+    since = np.maximum(begin, waiting)
+    kept = (since + allowed < until) & (since < trace.flow_end_ns)
+    return [(int(a) + allowed, int(b)) for a, b in zip(since[kept], until[kept], strict=True)]

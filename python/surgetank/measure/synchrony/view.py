@@ -1,0 +1,93 @@
+"""What nodes know and nobody has ordered yet: by how much their views differ.
+
+A message is **in view** from its first receipt by a node until the first node has executed it, or
+to the end of the run. Messages that were refused or lost are left out: nobody will order them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from surgetank.measure.synchrony.news import NEVER, Ints
+from surgetank.trace import OUTCOMES, Trace
+
+__all__ = ["Known", "divergence", "divergence_series", "known", "longest_apart_ns"]
+
+_GONE = [OUTCOMES.index("refused"), OUTCOMES.index("lost")]
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """Messages in view, one row each."""
+
+    gateway: Ints
+    known_ns: Ints
+    """First receipt by any node."""
+    done_ns: Ints
+    """First execution by any node; the end of the run if there was none."""
+    had_ns: Ints
+    """Messages × nodes: receipt by each node; NEVER if there was none."""
+
+    @property
+    def lacking_ns(self) -> Ints:
+        """Messages × nodes: how long the node lacked the message while it was in view."""
+        until = np.minimum(self.had_ns, self.done_ns[:, None])
+        return np.maximum(until - self.known_ns[:, None], 0)
+
+
+def known(trace: Trace) -> Known:
+    """The messages of which receipts were kept, in the order of their first receipt."""
+    received = trace["receipts"]
+    first = received.group_by("message").agg(pl.col("time_ns").min().alias("known_ns"))
+    done = trace["executions"].group_by("height").agg(pl.col("executed_ns").min().alias("done_ns"))
+    rows = (
+        trace["messages"]
+        .filter(~pl.col("outcome").is_in(_GONE))
+        .select("message", "gateway", "height")
+        .join(first, on="message")
+        .join(done, on="height", how="left")
+        .with_columns(pl.col("done_ns").fill_null(trace.end_ns))
+        .sort("known_ns", "message")
+        .with_row_index("row")
+    )
+    had = np.full((rows.height, trace.nodes), NEVER, dtype=np.int64)
+    seen = received.join(rows.select("message", "row"), on="message")
+    had[seen["row"].to_numpy(), seen["node"].to_numpy()] = seen["time_ns"].cast(pl.Int64)
+    known_ns = rows["known_ns"].cast(pl.Int64).to_numpy()
+    # A block may bring a message before its own copy comes.
+    done_ns = np.maximum(rows["done_ns"].cast(pl.Int64).to_numpy(), known_ns)
+    return Known(rows["gateway"].cast(pl.Int64).to_numpy(), known_ns, done_ns, had)
+
+
+def divergence(rows: Known, nodes: int) -> float | None:
+    """The share of (message in view, node) pairs in which the node lacks it, over all time.
+
+    Nodes that are split into groups of a and b, with messages let in evenly, lack 2ab/n² of them.
+    """
+    total = nodes * float((rows.done_ns - rows.known_ns).sum())
+    return float(rows.lacking_ns.sum()) / total if total else None
+
+
+def longest_apart_ns(rows: Known) -> int:
+    """The longest that a node lacked a message in view."""
+    return int(rows.lacking_ns.max(initial=0))
+
+
+def divergence_series(rows: Known, times: Ints) -> tuple[Ints, np.ndarray]:
+    """At each time: messages in view, and the share of pairs in which the node lacks one (NaN if
+    none is in view)."""
+
+    def count(begin: Ints, until: Ints) -> Ints:
+        begun = np.searchsorted(np.sort(begin), times, side="right")
+        ended: Ints = begun - np.searchsorted(np.sort(until), times, side="right")
+        return ended
+
+    nodes = rows.had_ns.shape[1]
+    inside = count(rows.known_ns, rows.done_ns)
+    begin = np.repeat(rows.known_ns, nodes)
+    lacking = count(begin, begin + rows.lacking_ns.ravel())
+    share = np.divide(lacking, nodes * inside, out=np.full(len(times), np.nan), where=inside > 0)
+    return inside, share
