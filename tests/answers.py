@@ -12,6 +12,7 @@ from scipy import optimize, special, stats
 
 import surgetank as st
 from stations import station
+from surgetank.measure import FailureKind
 from surgetank.search.find import Finding, Question, Search
 from surgetank.search.goal import goal
 from surgetank.search.lever import lever
@@ -70,7 +71,8 @@ def coin(p_broken: Callable[[float], float]) -> Callable[[Task], Outcome]:
 
     def work(task: Task) -> Outcome:
         broke = np.random.default_rng(task.seed).random() < p_broken(task.level)
-        return outcome(task, values={"systemic_desync_s": float(broke), "throughput_per_s": 1.0})
+        how = (FailureKind.TRAILING,) if broke else ()
+        return outcome(task, failures=how, values={"throughput_per_s": 1.0})
 
     return work
 

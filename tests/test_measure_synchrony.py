@@ -185,17 +185,16 @@ def test_who_hears_no_quorum_is_cut_off_where_messages_only_spread() -> None:
 
 
 def test_a_stale_state_lacks_what_was_created() -> None:
-    # Ten messages a second; those of 4 s and later are executed 4 s late.
-    rows = [
-        executed(i, i * 100 * MS, 100 * MS if i < 40 else 4 * S, height=None) for i in range(100)
-    ]
+    # Ten messages a second, executed after 0.1 s, from 4 s on 2 s later for each second: at a time
+    # t the state holds what was created up to 4 s + (t − 4 s) / 3.
+    late = [max(0, i * 100 * MS - 4 * S) for i in range(100)]
+    rows = [executed(i, i * 100 * MS, 100 * MS + 2 * late[i]) for i in range(100)]
     trace = make_trace({"messages": rows}, nodes=1)
     found = measure(trace)
-    # Nothing to speak of until 4 s, then rising to 4 s at 8 s: 1 s at half time.
-    assert found["state_age_p50_ms.order"].value == pytest.approx(1000, abs=1)
-    assert found["state_age_p99_ms.order"].value == pytest.approx(4000, abs=10)
-    # From 3 s after the message of 4 s to the end of the flow.
-    assert found["stale_s"].value == pytest.approx(10 - 7)
+    assert found["state_age_p50_ms.order"].value == pytest.approx(1000 * 2 / 3, abs=150)
+    assert found["state_age_p99_ms.order"].value == pytest.approx(6000 * 2 / 3, abs=200)
+    # Older than 3 s from 8.5 s to the end of the flow.
+    assert found["stale_s"].value == pytest.approx(1.5, abs=0.3)
     assert [f.kind for f in failures(trace)] == [FailureKind.STALE]
 
 

@@ -27,7 +27,7 @@ from surgetank.verdict import judge
 SECOND = 1_000_000_000
 ALL_CHARTS = {
     *("throughput", "delay-p50", "delay-p99", "stages", "stages-class", "queues", "lag"),
-    *("desync", "propagation", "price", "due", "debt", "liquidations"),
+    *("budget", "propagation", "price", "due", "debt", "liquidations"),
 }
 
 
@@ -158,7 +158,7 @@ def test_partial_data_is_reported(browser: Browser, tmp_path: Path, name: str) -
         "no faults": lambda: "Faults, asked" not in text and "lag" in charts,
         "messages only": lambda: "delay-p99" in charts and "lag" not in charts,
         "nothing executed": lambda: "No message was executed." in text,
-        "spread only": lambda: set(charts) == {"throughput", "propagation"},
+        "spread only": lambda: set(charts) == {"throughput", "budget", "propagation"},
         "nothing at all": lambda: not charts and "No client message was sent" in text,
     }
     assert expected[name](), text[:2000]

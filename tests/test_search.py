@@ -17,6 +17,7 @@ from scipy import stats
 import surgetank as st
 from answers import capacity_of_queue, coin, find_with, logistic, outcome, queue
 from surgetank.errors import SurgetankError
+from surgetank.measure import FailureKind
 from surgetank.search import Answer, Progress, search
 from surgetank.search.against import against
 from surgetank.search.pool import Inline, processes
@@ -154,8 +155,8 @@ def collapsing(task: Task) -> Outcome:
     """Carries up to 600/s, and less and less of more."""
     carried = task.level if task.level < 600 else 600 * (600 / task.level)
     noise = np.random.default_rng(task.seed).normal(0, 5)
-    values = {"systemic_desync_s": float(task.level > 600), "throughput_per_s": carried + noise}
-    return outcome(task, values=values)
+    how = (FailureKind.STALE,) if task.level > 600 else ()
+    return outcome(task, failures=how, values={"throughput_per_s": carried + noise})
 
 
 def test_a_response_that_falls_again_is_shown() -> None:
@@ -184,7 +185,7 @@ def test_a_run_that_does_not_count_makes_the_search_invalid() -> None:
 
     def late(task: Task) -> Outcome:
         bad = ("background: 10 sent, 100 expected",) if task.level > 300 else ()
-        return outcome(task, values={"systemic_desync_s": 0.0}, invalid=bad)
+        return outcome(task, invalid=bad)
 
     finding = find_with(late)
     assert finding.status == "INVALID"

@@ -27,7 +27,7 @@ def _nodes(found: Synchrony) -> list[Measure]:
     if not trace.orders and trace["receipts"].is_empty():
         return []
     if _nothing_seen(found):
-        note = "the target does not tell what its nodes have"
+        note = "nothing tells what each node has"
         return [Measure(name, None, unit, note=note) for name, unit in _UNSEEN.items()]
     share = float(found.steps["share"].to_numpy().max())
     still = sum(b - max(a, trace.measured_from_ns) for a, b in found.standstills) / 1e9
@@ -54,10 +54,11 @@ def _nodes(found: Synchrony) -> list[Measure]:
 
 
 def _nothing_seen(found: Synchrony) -> bool:
-    """Whether a live target shows messages only: there nobody can be seen to trail."""
+    """Whether nodes cannot be told apart: no messages, or a live target that shows nothing else."""
     trace = found.trace
     seen = trace["executions"].height or trace["receipts"].height
-    return "live" in trace.stats and not seen
+    blank = "live" in trace.stats or trace["messages"].is_empty()
+    return blank and not (seen or trace["faults"].height)
 
 
 def _view(found: Synchrony) -> list[Measure]:

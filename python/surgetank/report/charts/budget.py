@@ -20,7 +20,7 @@ _FORM: Final = "%{y:.1%} left"
 def budget_charts(reading: Reading) -> list[Chart]:
     """What is left of the fault budget, with the lines of half and all of it used up."""
     trace = reading.trace
-    if "fault_budget_left" not in reading.measures or trace.nodes < 2:
+    if reading.value("fault_budget_left") is None or trace.nodes < 2:
         return []
     return [_budget(reading)]
 
