@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from surgetank.errors import SurgetankError
 from surgetank.live import Options, Rig
-from surgetank.live.facts import Played
+from surgetank.live.facts import Played, trace_of
 from surgetank.live.proxy import Fate, Link, Proxy
 from surgetank.live.registry import parse
 from surgetank.live.schedule import Schedule
@@ -25,6 +25,7 @@ from surgetank.live.targets.cometbft_blocks import monotonic
 from surgetank.live.targets.websocket import WebSocket, text_frame
 from surgetank.live.watching import Snapshot
 from surgetank.live.wire import decode, encode
+from surgetank.measure import FailureKind, measure, synchrony_of
 from surgetank.scenario import Scenario
 
 pytestmark = pytest.mark.live
@@ -116,6 +117,10 @@ def test_the_trace_has_blocks_and_who_executed_them(rig: Rig) -> None:
     assert (blocks["proposed_ns"] <= blocks["decided_ns"]).all()
     assert blocks["size_bytes"].min() > 0  # type: ignore[operator]
     assert set(executions["node"].to_list()) == {0, 1, 2, 3}
+    found = measure(trace)
+    assert (found.value("lag_max_ms") or 0) > 0
+    assert found.value("fault_budget_left") is not None
+    assert (found.value("state_age_p99_ms.order") or 0) > 0
 
 
 def test_one_validator_killed_the_chain_goes_on(rig: Rig) -> None:
@@ -131,6 +136,21 @@ def test_one_validator_killed_the_chain_goes_on(rig: Rig) -> None:
     assert until(lambda: net(rig).height(3) >= net(rig).height(0))
 
 
+def stands_still(played: Played) -> None:
+    """From the heights alone; nothing in the trace says that anybody was killed."""
+    fields = {
+        "name": "halted",
+        "layer": {"consensus": {"kind": "tendermint", "timeout_propose_ms": 400.0}},
+        "limits": {"lag_max_ms": 300.0},
+    }
+    trace = trace_of(played, Scenario.model_validate(fields), 1)
+    found = synchrony_of(trace)
+    assert FailureKind.STANDSTILL in [failure.kind for failure in found.failures]
+    begin, until = found.standstills[-1]
+    assert begin > 500_000_000 and until == trace.end_ns
+    assert measure(trace).value("fault_budget_left") == pytest.approx(1 / 3 - 1)
+
+
 def test_two_killed_it_halts_and_goes_on_after_the_restart(rig: Rig) -> None:
     def kill_two() -> None:
         net(rig).kill(2)
@@ -138,6 +158,7 @@ def test_two_killed_it_halts_and_goes_on_after_the_restart(rig: Rig) -> None:
 
     played = rig.play(even(3.0, drain_s=0.2), watch=once(0.5, kill_two))
     halted = net(rig).height(0)
+    stands_still(played)
     state, account = played.sending.state, played.schedule.account
     late = (played.schedule.due_ns > 2_000_000_000) & (account % 4 < 2)
     # Mempools take them; no block does.

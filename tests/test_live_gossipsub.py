@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,8 +23,11 @@ from surgetank.live.target import TargetError, Where
 from surgetank.live.targets.dealing import addressed, dealt
 from surgetank.live.targets.gossipsub import Gossipsub, Receipts
 from surgetank.live.watching import Snapshot
+from surgetank.measure import measure
 from surgetank.measure.propagation import spread
+from surgetank.measure.synchrony import cut_off
 from surgetank.scenario import Scenario
+from surgetank.trace.schema import empty_table
 
 pytestmark = pytest.mark.live
 
@@ -107,6 +112,31 @@ def test_a_killed_node_is_missed_and_joins_again(rig: Rig) -> None:
     assert until(lambda: ask(mesh(rig).control[3], "STAT -")["peers"] == NODES - 1)
     again = rig.play(even(1.0))
     assert (again.deliveries["node"] == 3).sum() == (again.schedule.account % NODES != 3).sum()
+
+
+def test_a_node_that_is_cut_off_is_seen_in_the_receipts() -> None:
+    if command := Mesh.missing():
+        pytest.skip(f"no libp2p here: {command}")
+    fields = {
+        "name": "cut",
+        "duration_s": 9.0,
+        "warmup_s": 0.0,
+        "drain_s": 4.0,
+        "flow": {"accounts": 16, "arrivals": {"kind": "poisson", "rate_per_s": 16.0}},
+        "faults": [{"kind": "partition", "at_s": 2.0, "duration_s": 5.0, "groups": [[3]]}],
+    }
+    asked = Scenario.model_validate(fields)
+    url = f"gossipsub:?nodes={NODES}&heartbeat_ms=300"
+    with Rig(url, Options(patience_s=40), faults=asked.faults) as rig:
+        trace = rig.run(asked, seed=5)
+    # What was injected is taken away: the receipts alone must tell.
+    blind = dataclasses.replace(trace, tables={**trace.tables, "faults": empty_table("faults")})
+    found = cut_off(blind, 1_500_000_000)
+    apart = found.filter(pl.col("until_ns") - pl.col("from_ns") > 2_000_000_000)
+    assert set(apart["node"]) == {3}
+    assert apart["from_ns"].min() > 2_000_000_000  # type: ignore[operator]
+    share = measure(blind).value("view_divergence_share")
+    assert share is not None and share > 0
 
 
 def test_wrong_options_are_named(tmp_path: Path) -> None:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import polars as pl
 
-from surgetank.trace.schema import SOURCES, STAGES
+from surgetank.trace.schema import OUTCOMES, REASONS, SOURCES, STAGES
 
-__all__ = ["ATTACKER", "delays", "lag"]
+__all__ = ["ATTACKER", "delays", "lag", "waits"]
 
 ATTACKER = SOURCES.index("attacker")
 """Number of the attacker among the sources of messages."""
+
+
+def waits() -> pl.Expr:
+    """Of a row of `messages`: whether it waited until it was executed, or to the end of the run.
+
+    Not so one that was refused or lost on the way; a live client that timed out did wait, and so
+    did one whose message was acknowledged and never came.
+    """
+    executed, pending = (OUTCOMES.index(name) for name in ("executed", "pending"))
+    waited = [REASONS.index(name) for name in ("timed out", "acknowledged and lost")]
+    return pl.col("outcome").is_in([executed, pending]) | pl.col("reason").is_in(waited)
 
 
 def delays(messages: pl.DataFrame, from_ns: int, until_ns: int) -> pl.DataFrame:

@@ -10,18 +10,16 @@ import polars as pl
 
 from surgetank.measure.synchrony.news import NEVER, Ints, News, news
 from surgetank.trace import CLASSES, OUTCOMES, Trace
-from surgetank.trace.frames import ATTACKER
+from surgetank.trace.frames import ATTACKER, waits
 
 __all__ = ["classes", "expected_ns", "is_regular", "standstills"]
-
-_GONE: Final = [OUTCOMES.index("refused"), OUTCOMES.index("lost")]
 
 _REGULAR: Final = 10
 """A class brings news regularly if it has at least so many messages per allowed age."""
 
 
 def _messages(trace: Trace) -> pl.DataFrame:
-    """class, outcome, created_ns, done_ns (NEVER if no node executed it), in order of creation."""
+    """class, waits, created_ns, done_ns (NEVER if no node executed it), in order of creation."""
     done = (
         trace["executions"]
         .group_by("height")
@@ -36,7 +34,7 @@ def _messages(trace: Trace) -> pl.DataFrame:
         .join(done, on="height", how="left")
         .select(
             "class",
-            "outcome",
+            waits().alias("waits"),
             pl.col("created_ns").cast(pl.Int64),
             executed.fill_null(NEVER).alias("done_ns"),
         )
@@ -84,7 +82,7 @@ def standstills(trace: Trace, lag_max_ns: int) -> list[tuple[int, int]]:
     A message waits from its creation until the first node has executed it; one that was refused or
     lost does not wait. Once flow has ended no clock starts: what is left then may be out of reach.
     """
-    rows = _messages(trace).filter(~pl.col("outcome").is_in(_GONE)).sort("done_ns")
+    rows = _messages(trace).filter("waits").sort("done_ns")
     created, done = rows["created_ns"].to_numpy(), rows["done_ns"].to_numpy()
     progress = _progress(trace, done)
     allowed = expected_ns(trace, progress) + lag_max_ns

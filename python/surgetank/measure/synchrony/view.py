@@ -12,11 +12,10 @@ import numpy as np
 import polars as pl
 
 from surgetank.measure.synchrony.news import NEVER, Ints
-from surgetank.trace import OUTCOMES, Trace
+from surgetank.trace import Trace
+from surgetank.trace.frames import waits
 
 __all__ = ["Known", "divergence", "divergence_series", "known", "longest_apart_ns"]
-
-_GONE = [OUTCOMES.index("refused"), OUTCOMES.index("lost")]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +24,7 @@ class Known:
 
     gateway: Ints
     known_ns: Ints
-    """First receipt by any node."""
+    """When the first node had it."""
     done_ns: Ints
     """First execution by any node; the end of the run if there was none."""
     had_ns: Ints
@@ -39,15 +38,24 @@ class Known:
 
 
 def known(trace: Trace) -> Known:
-    """The messages of which receipts were kept, in the order of their first receipt."""
+    """The messages of which receipts were kept, in the order in which a first node had them.
+
+    Its gateway has a message from when it let it in, whether or not that is among the receipts.
+    """
     received = trace["receipts"]
-    first = received.group_by("message").agg(pl.col("time_ns").min().alias("known_ns"))
+    first = received.group_by("message").agg(pl.col("time_ns").min().alias("first_ns"))
     done = trace["executions"].group_by("height").agg(pl.col("executed_ns").min().alias("done_ns"))
     rows = (
         trace["messages"]
-        .filter(~pl.col("outcome").is_in(_GONE))
-        .select("message", "gateway", "height")
+        .filter(waits())
         .join(first, on="message")
+        .select(
+            "message",
+            "gateway",
+            "height",
+            pl.min_horizontal("first_ns", "admitted_ns").alias("known_ns"),
+            pl.col("admitted_ns").fill_null(NEVER).cast(pl.Int64).alias("admitted_ns"),
+        )
         .join(done, on="height", how="left")
         .with_columns(pl.col("done_ns").fill_null(trace.end_ns))
         .sort("known_ns", "message")
@@ -56,10 +64,13 @@ def known(trace: Trace) -> Known:
     had = np.full((rows.height, trace.nodes), NEVER, dtype=np.int64)
     seen = received.join(rows.select("message", "row"), on="message")
     had[seen["row"].to_numpy(), seen["node"].to_numpy()] = seen["time_ns"].cast(pl.Int64)
+    gateway = rows["gateway"].cast(pl.Int64).to_numpy()
+    own = (np.arange(rows.height), gateway)
+    had[own] = np.minimum(had[own], rows["admitted_ns"].to_numpy())
     known_ns = rows["known_ns"].cast(pl.Int64).to_numpy()
     # A block may bring a message before its own copy comes.
     done_ns = np.maximum(rows["done_ns"].cast(pl.Int64).to_numpy(), known_ns)
-    return Known(rows["gateway"].cast(pl.Int64).to_numpy(), known_ns, done_ns, had)
+    return Known(gateway, known_ns, done_ns, had)
 
 
 def divergence(rows: Known, nodes: int) -> float | None:
