@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import polars as pl
+import pytest
 
 import surgetank as st
 from surgetank.measure.attack import edges
+from surgetank.measure.ledger import ledger
+from surgetank.measure.statistics import student_t
 from surgetank.scenario.attack import ATTACKS
+from surgetank.simulate import simulate
 from surgetank.trace.frames import ATTACKER
-from venue_under_attack import outcome, value
+from venue_under_attack import outcome, value, venue
 
 
 def front_run(result: st.Result) -> float:
@@ -138,3 +143,52 @@ def test_a_short_link_and_a_fee_buy_the_stale_quotes() -> None:
         own = trace["messages"].filter(pl.col("source") == ATTACKER, pl.col("outcome") == 1)
         place[rule] = float(own["position"].to_numpy().mean())
     assert place["fee"] < 0.5 * place["fifo"]
+
+
+def gains(kind: str, **values: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """What the attacker's trades gained less all fees it paid, in quanta, over eight seeds."""
+    asked: dict[str, Any] = {"duration_s": 10.0, "attack__kind": kind, **values}
+    lines = [
+        ledger(simulate(venue(**asked, attack__rate_per_s=3_000.0), seed=seed)).row(
+            by_predicate=pl.col("group") == "attacker", named=True
+        )
+        for seed in range(101, 109)
+    ]
+    return np.array([line["edge"] + line["fees"] for line in lines])
+
+
+def interval(sample: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[float, float]:
+    """95 % of the mean (Student's t)."""
+    half = student_t(len(sample) - 1) * sample.std(ddof=1) / len(sample) ** 0.5
+    return float(sample.mean() - half), float(sample.mean() + half)
+
+
+@pytest.mark.parametrize("kind", ["spam", "sybil"])
+def test_floods_of_half_price_bids_gain_nothing_where_market_orders_have_a_limit(kind: str) -> None:
+    """Eight seeds. Positive control: without slippage limits the emptied book sells into the bids."""
+    assert interval(gains(kind))[1] <= 0
+    assert interval(gains(kind, market__protection__slippage_bp=0.0))[0] > 0
+
+
+def test_a_band_keeps_such_bids_out_of_the_book() -> None:
+    """Binance refuses what is further from the mark than 5 %, on either side."""
+    asked: dict[str, Any] = {"duration_s": 4.0, "attack__kind": "spam", "attack__rate_per_s": 500.0}
+    free = venue(**asked, market__protection__slippage_bp=0.0)
+    trace = simulate(free.with_values({"market.protection.far_bp": 500.0}), seed=1)
+    assert ledger(trace).row(by_predicate=pl.col("group") == "attacker", named=True)["edge"] == 0
+    first, _ = trace.stats["accounts"]["attackers"]
+    assert trace["market"].filter(pl.col("other") == first).is_empty()
+
+
+def test_an_attacker_trades_no_more_than_its_capital_allows() -> None:
+    """5 % of initial margin: twenty times its capital at most; nothing without capital."""
+    quantum = 1.0
+    for capital, most in ((0.0, 0.0), (1_000.0, 21_000.0)):
+        result = outcome(duration_s=5.0, attack__kind="latency-race", attack__capital_usd=capital,
+                         attack__size_usd=5_000.0)  # fmt: skip
+        first, _ = result.trace.stats["accounts"]["attackers"]
+        quantum = result.trace.stats["quantum_usd"]
+        own = result.trace["market"].filter(pl.col("kind") == 3, pl.col("account") == first)
+        held = (own["qty"].cum_sum() * own["price"]).abs().max() if own.height else 0
+        assert float(str(held)) * quantum <= most
+        assert (own.height > 0) == (capital > 0)

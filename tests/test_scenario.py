@@ -101,8 +101,8 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"market": {"margin": {"initial": 0.01, "maintenance": 0.02}}}, "market.margin", "below"),
     ({"market": {"positions": {"leverage_max": 90}}}, "market", "margin.initial"),
     ({"duration_s": 5.0, "warmup_s": 5.0}, "warmup_s", "below"),
-    ({"venue": "nyse"}, "venue", "dydx-v4, hyperliquid"),
-    ({"venue": ["dydx-v4"]}, "venue", "dydx-v4, hyperliquid"),
+    ({"venue": "nyse"}, "venue", "binance, deribit, dydx-v4, hyperliquid"),
+    ({"venue": ["dydx-v4"]}, "venue", "binance, deribit, dydx-v4, hyperliquid"),
     ({"network": {"preset": "moon"}}, "network.preset", "aws-13"),
     ({"limits": {"delay_p99_s_max": 1}}, "limits.delay_p99_s_max", "delay_p99_ms_max"),
 ]  # fmt: skip

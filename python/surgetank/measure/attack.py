@@ -16,10 +16,18 @@ from surgetank.measure.ledger import ledger
 from surgetank.measure.measured import Measure
 from surgetank.trace import MARKET_KINDS, Trace
 
-__all__ = ["attack", "edges"]
+__all__ = ["attack", "edges", "pockets"]
 
 _KIND: Final = {name: number for number, name in enumerate(MARKET_KINDS)}
 _TRADES: Final = [_KIND["trade"], _KIND["liquidation-trade"]]
+#: Who can be on the other side of an attacker's trade, and their range in the trace's stats.
+_POCKETS: Final = {
+    "makers": "makers",
+    "takers": "background",
+    "positions": "leveraged",
+    "hedgers": "hedgers",
+    "itself": "attackers",
+}
 _EDGES: Final = {
     "makers_edge_usd": ("makers", "what makers gained by their trades against the outside price"),
     "traders_edge_usd": (
@@ -39,15 +47,7 @@ def edges(trace: Trace) -> pl.DataFrame:
     edge = Σ side · quantity · (outside price − trade price) at each trade's moment; taker_usd is
     the notional that the account took from the book.
     """
-    market = trace["market"].lazy().with_columns(pl.col("time_ns").cast(pl.Int64))
-    index = market.filter(pl.col("kind") == _KIND["index"]).select(
-        "time_ns", pl.col("price").alias("outside")
-    )
-    trades = (
-        market.filter(pl.col("kind").is_in(_TRADES))
-        .sort("time_ns", maintain_order=True)
-        .join_asof(index.sort("time_ns", maintain_order=True), on="time_ns")
-    )
+    trades = _with_outside(trace)
     edge = pl.col("qty").cast(pl.Float64) * (pl.col("outside") - pl.col("price"))
     taken = (pl.col("qty").abs() * pl.col("price")).cast(pl.Float64)
     quantum = float(trace.stats["quantum_usd"])
@@ -67,6 +67,47 @@ def edges(trace: Trace) -> pl.DataFrame:
         .sort("account")
         .collect()
     )
+
+
+def pockets(trace: Trace) -> pl.DataFrame:
+    """Out of whose pocket the attacker's edge came: group (String) and edge (Int64, quanta).
+
+    Each of the attacker's trades against the outside price of its moment, by who was on its other
+    side; what the group lost is positive. Sums exactly to the attacker's edge in the ledger, unless
+    it traded with itself, which moves nothing.
+    """
+    rows = _with_outside(trace)
+    signed = pl.col("qty") * (pl.col("outside") - pl.col("price"))
+    both = pl.concat(
+        [
+            rows.select("account", pl.col("other").alias("against"), signed.alias("edge")),
+            rows.select(pl.col("other").alias("account"), against="account", edge=-signed),
+        ]
+    )
+    first, count = trace.stats["accounts"]["attackers"]
+    own = both.filter(pl.col("account").is_between(first, first + count, closed="left"))
+    group = pl.lit("others")
+    for name, told in _POCKETS.items():
+        first, count = trace.stats["accounts"][told]
+        inside = pl.col("against").is_between(first, first + count, closed="left")
+        group = pl.when(inside).then(pl.lit(name)).otherwise(group)
+    return (
+        own.with_columns(group=group)
+        .group_by("group")
+        .agg(pl.col("edge").sum().cast(pl.Int64))
+        .sort("group")
+        .collect()
+    )
+
+
+def _with_outside(trace: Trace) -> pl.LazyFrame:
+    """Every trade with the outside price of its moment in `outside`."""
+    market = trace["market"].lazy().with_columns(pl.col("time_ns").cast(pl.Int64))
+    index = market.filter(pl.col("kind") == _KIND["index"]).select(
+        "time_ns", pl.col("price").alias("outside")
+    )
+    trades = market.filter(pl.col("kind").is_in(_TRADES)).sort("time_ns", maintain_order=True)
+    return trades.join_asof(index.sort("time_ns", maintain_order=True), on="time_ns")
 
 
 def attack(trace: Trace) -> list[Measure]:
@@ -118,6 +159,7 @@ def _gain_and_loss(trace: Trace, rows: pl.DataFrame, uncovered: float) -> list[M
     return [
         Measure("attacker_gain_usd", edge - costs, "USD", n=trades, what=what),
         Measure("attacker_cost_usd", costs, "USD", n=trades, what="fees, bonds and lane it paid"),
+        *_from_pockets(trace),
         Measure(
             "attacker_capital_usd",
             float(trace.scenario["attack"]["capital_usd"]),
@@ -126,4 +168,19 @@ def _gain_and_loss(trace: Trace, rows: pl.DataFrame, uncovered: float) -> list[M
             what="what it had at the start",
         ),
         loss,
+    ]
+
+
+def _from_pockets(trace: Trace) -> list[Measure]:
+    found = dict(pockets(trace).iter_rows())
+    quantum = float(trace.stats["quantum_usd"])
+    return [
+        Measure(
+            f"attacker_from_usd.{name}",
+            found.get(name, 0) * quantum,
+            "USD",
+            n=1,
+            what=f"what the attacker's trades took from {name}, against the outside price",
+        )
+        for name in ("makers", "takers", "positions")
     ]

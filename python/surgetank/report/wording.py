@@ -124,6 +124,7 @@ _TITLES: Final = {
     "target_code": "The target's own code",
     "attacker_gain_usd": "Attacker's gain",
     "attacker_cost_usd": "Attacker's costs",
+    "attacker_from_usd": "Attacker took from",
     "attacker_capital_usd": "Attacker's capital",
     "ledger_usd": "Gained or lost",
     "ledger_balanced": "Gains and losses balance",

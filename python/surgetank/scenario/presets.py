@@ -8,13 +8,27 @@
   liquidation daemon every 1.6 s, price daemon every 3 s; TimeoutCommit 500 ms, TimeoutPropose 1 s;
   mempool of 100,000 messages; limits per block, fillable price. (Initial margin that grows with
   open interest does not apply to the large-cap tier.) Not honoured yet: short-term order windows.
-  Liquidations are keepers' messages, not the proposer's.
+  Liquidations are keepers' messages, not the proposer's. Market orders are immediate-or-cancel with
+  a worst price 5 % away (MARKET_ORDER_MAX_SLIPPAGE of the front end, dydxprotocol/v4-web); the
+  chain has no price bands. A short-term order is replaced by another of its client id: makers
+  replace.
 - `venue = "hyperliquid"`: hyperliquid.gitbook.io (liquidations, oracle, L1 overview): maintenance
   is half of initial margin (50×: 2 % and 1 %), oracle every 3 s, cancels before other actions,
   mark = median; of positions above 100,000 USD 20 % first, then for 30 s all; a vault below 2/3 of
   maintenance (its size is ours). Blocks of about 70 ms (Alchemy). HyperBFT is stood in for by one
-  sequencer with such a window: its votes are not modelled. Not honoured yet: post-only before
-  takers.
+  sequencer with such a window: its votes are not modelled. Inside a block: what takes nothing, then
+  cancels, then the rest (rule `class`). Market orders are immediate-or-cancel 5 % away
+  (DEFAULT_SLIPPAGE, hyperliquid-dex/hyperliquid-python-sdk); "Order price cannot be more than 80 %
+  away from the reference price" (its error, as clients quote it). Makers cancel and post, as that
+  order rewards.
+- `venue = "binance"`: Binance USD-M futures, `GET /fapi/v1/exchangeInfo` of BTCUSDT:
+  `marketTakeBound` .05 (a market order's greatest distance from the mark), filter `PERCENT_PRICE`
+  multiplierUp 1.05 and multiplierDown .95, against the mark, on both sides. One sequencer; its
+  times and margin are the scenario's own.
+- `venue = "deribit"`: insights.deribit.com, "Trading bandwidths & limits": nothing trades beyond
+  the mark ± 1.5 % (BTC perpetual, at the time of writing). Makers replace (its API's `edit`). One
+  sequencer; its times and margin are the scenario's own. Deribit moves a price beyond the limit to
+  the limit, where the band here refuses the order.
 """
 
 from __future__ import annotations
@@ -73,6 +87,7 @@ _VENUES: Final[Mapping[str, Mapping[str, Any]]] = {
         "flow": {
             "oracle": {"interval_ms": 3_000.0},
             "keepers": {"reaction_ms": 1_600.0},
+            "makers": {"requote": "replace"},
         },
         "layer": {
             "gossip": {"kind": "flood"},
@@ -85,6 +100,7 @@ _VENUES: Final[Mapping[str, Mapping[str, Any]]] = {
         },
         "market": {
             "mark": "oracle",
+            "protection": {"slippage_bp": 500.0},
             "margin": {
                 "mode": "cross",
                 "initial": 0.02,
@@ -103,14 +119,15 @@ _VENUES: Final[Mapping[str, Mapping[str, Any]]] = {
         },
     },
     "hyperliquid": {
-        "flow": {"oracle": {"interval_ms": 3_000.0}},
+        "flow": {"oracle": {"interval_ms": 3_000.0}, "makers": {"requote": "cancel-new"}},
         "layer": {
             "gossip": {"kind": "direct"},
-            "queue": {"rule": "priority", "high": ["cancel"]},
+            "queue": {"rule": "class"},
             "consensus": {"kind": "single", "window_ms": 70.0},
         },
         "market": {
             "mark": "median",
+            "protection": {"slippage_bp": 500.0, "band_bp": 8_000.0, "far_bp": 8_000.0},
             "margin": {
                 "mode": "cross",
                 "initial": 0.02,
@@ -119,6 +136,15 @@ _VENUES: Final[Mapping[str, Mapping[str, Any]]] = {
                 "backstop": {"below": 0.666667, "vault_usd": 100_000_000.0},
             },
         },
+    },
+    "binance": {
+        "layer": {"gossip": {"kind": "direct"}, "consensus": {"kind": "single"}},
+        "market": {"protection": {"slippage_bp": 500.0, "band_bp": 500.0, "far_bp": 500.0}},
+    },
+    "deribit": {
+        "flow": {"makers": {"requote": "replace"}},
+        "layer": {"gossip": {"kind": "direct"}, "consensus": {"kind": "single"}},
+        "market": {"protection": {"slippage_bp": 150.0, "band_bp": 150.0}},
     },
 }
 

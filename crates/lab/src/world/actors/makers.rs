@@ -4,10 +4,11 @@
 //! 1. A maker requotes when the outside price has moved by `requote_bp` since it last quoted, or when
 //!    it has heard that one of its orders traded or was refused. Orders that stand where they should
 //!    are left alone.
+//!    What it decides on is the outside price of `reaction_ms` ago.
 //! 2. It knows its orders, position and equity as the venue reports them: one report for each block
 //!    in which something became of its orders, a client link later.
-//! 3. Both sides move against its position (`skew_bp`), and the side that would increase a full one
-//!    is not quoted. The spread widens with the last second's move of the outside price (`widen`),
+//! 3. Both sides move against its position (`skew_bp`), and no more is quoted on a side than the
+//!    position may still grow (`inventory_usd`). The spread widens with the last second's move of the outside price (`widen`),
 //!    and size falls with it (`fear`).
 //! 4. It pulls all quotes while that move is `pull_pct` or more, and while a message of its own has
 //!    been without an answer for `stale_ms`: what it knows of its position is old. After as long
@@ -34,7 +35,6 @@ use surgetank_market::{CancelReason, Fact, Reject};
 use crate::scenario::{self, Requote, ms};
 use crate::trace::Source;
 use crate::world::actors::Wake;
-use crate::world::exchange::Exchange;
 use crate::world::{Event, World};
 
 /// One order of a ladder. ClOrdIDs of a maker count up from 1.
@@ -53,6 +53,8 @@ struct Maker {
     centre: Price,
     /// Whether a decision is on its way.
     deciding: bool,
+    /// Outside price on which it will decide, in ticks.
+    seen: Price,
     /// Whether something became of its orders since the last quote.
     disturbed: bool,
     /// Whether it has stopped for good.
@@ -97,6 +99,7 @@ impl Makers {
         let maker = Maker {
             centre: 0,
             deciding: false,
+            seen: 0,
             disturbed: false,
             broke: false,
             next_id: 0,
@@ -142,7 +145,7 @@ impl World {
             let stale = maker.is_stale(at, stale_ns);
             let reason = moved || maker.disturbed || stale || !quoting;
             if live && !maker.deciding && !maker.broke && reason {
-                maker.deciding = true;
+                (maker.deciding, maker.seen) = (true, outside);
                 let wake = Wake::Maker { maker: index as u32 };
                 self.agenda.push(at, Event::Actor(wake));
             }
@@ -154,7 +157,7 @@ impl World {
         let Some(exchange) = &self.exchange else { return };
         let config = &self.scenario.flow.makers;
         let maker = &mut self.actors.makers.makers[index as usize];
-        let outside = exchange.outside_ticks();
+        let seen = maker.seen;
         maker.deciding = false;
         let stale_ns = ms(config.stale_ms);
         let stale = maker.is_stale(self.now, stale_ns);
@@ -166,8 +169,8 @@ impl World {
             // As long again without news: what was sent is taken for lost.
             maker.unanswered.clear();
         }
-        (maker.centre, maker.disturbed) = (outside, false);
-        let value_usd = maker.position as f64 * outside as f64 * exchange.quantum_usd();
+        (maker.centre, maker.disturbed) = (seen, false);
+        let value_usd = maker.position as f64 * seen as f64 * exchange.quantum_usd();
         let left_usd = (1.0 - config.loss_max) * config.capital_usd;
         maker.broke |= maker.cash_usd + value_usd <= left_usd;
         let moved_pct = exchange.move_pct(SECOND).abs();
@@ -175,7 +178,7 @@ impl World {
         let ladder = if maker.broke || pulls || stale && quoting {
             vec![(0, 0); maker.quotes.len()]
         } else {
-            ladder(config, exchange, moved_pct, value_usd)
+            ladder(config, (seen as f64, exchange.quantum_usd()), moved_pct, value_usd)
         };
         self.bring_in_line(index, &ladder);
     }
@@ -336,28 +339,32 @@ fn becomes(fact: &Fact) -> [Option<(AccountId, Became)>; 2] {
     }
 }
 
-/// The orders that a maker with this position wants, buys then sells.
+/// The orders that a maker with a position of this value wants around a price of `seen` ticks, buys
+/// then sells.
 fn ladder(
     config: &scenario::Makers,
-    exchange: &Exchange,
+    (seen, quantum_usd): (f64, f64),
     moved_pct: f64,
     value_usd: f64,
 ) -> Ladder {
-    let outside = exchange.outside_ticks() as f64;
     let full = (value_usd / config.inventory_usd).clamp(-1.0, 1.0);
     let half_bp = config.half_spread_bp + config.widen * moved_pct * 1e2;
     let level_usd = config.level_usd * (1.0 - config.fear * moved_pct).max(0.0);
+    let lots = |usd: f64| (usd / (seen * quantum_usd)).round() as Qty;
+    let level_lots = if level_usd < config.level_usd * 0.01 { 0 } else { lots(level_usd).max(1) };
     let mut wanted = Vec::with_capacity(2 * config.levels as usize);
     for side in [Side::Buy, Side::Sell] {
         let sign = side.sign() as f64;
-        let open = full * sign < 1.0 && level_usd >= config.level_usd * 0.01;
-        let lots = (level_usd / (outside * exchange.quantum_usd())).round().max(1.0) as Qty;
+        // What this side may still trade before the position is full.
+        let mut room = lots(config.inventory_usd - sign * value_usd).max(0);
         for level in 0..config.levels {
             // Away from the middle, and against the position.
             let bp = half_bp + config.step_bp * f64::from(level) + sign * full * config.skew_bp;
-            let away = (outside * bp / 1e4).ceil().max(1.0);
-            let price = ((outside - sign * away) as Price).max(1);
-            wanted.push(if open { (price, lots) } else { (0, 0) });
+            let away = (seen * bp / 1e4).ceil().max(1.0);
+            let price = ((seen - sign * away) as Price).max(1);
+            let qty = level_lots.min(room);
+            room -= qty;
+            wanted.push(if qty > 0 { (price, qty) } else { (0, 0) });
         }
     }
     wanted
