@@ -165,7 +165,7 @@ def interval(sample: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[float, float]
 
 @pytest.mark.parametrize("kind", ["spam", "sybil"])
 def test_floods_of_half_price_bids_gain_nothing_where_market_orders_have_a_limit(kind: str) -> None:
-    """Eight seeds. Positive control: without slippage limits the emptied book sells into the bids."""
+    """Eight seeds. Positive control: without limits the emptied book sells into the bids."""
     assert interval(gains(kind))[1] <= 0
     assert interval(gains(kind, market__protection__slippage_bp=0.0))[0] > 0
 

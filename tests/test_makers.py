@@ -55,7 +55,7 @@ def messages(trace: Trace, *classes: int) -> pl.DataFrame:
 def test_they_never_take_unless_told_to() -> None:
     # Others' limit orders are left behind by the price, for makers to run into.
     mix = {"limit": 0.8, "post_only": 0.0, "market": 0.1, "ioc": 0.0, "cancel": 0.1, "replace": 0.0}
-    slow = {"flow__mix": mix | {"order_usd": 5_000.0, "distance_bp": 5.0}}
+    slow: dict[str, Any] = {"flow__mix": mix | {"order_usd": 5_000.0, "distance_bp": 5.0}}
     for requote in ("cancel-new", "replace"):
         posting = played(**slow, flow__makers__requote=requote)
         taking = played(**slow, flow__makers__requote=requote, flow__makers__post_only=False)
