@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
+import os
+import resource
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from blake3 import blake3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -33,7 +38,7 @@ KINDS = set(
     """torn-file altered-head forged-hash broken-chain wrong-reveal wrong-seed unknown-rule
 changed-rule unknown-class arrival-backwards altered-message swapped-pair dropped-message
 inserted-message duplicated-message out-of-order wrong-cut forged-root missing-carried wrong-count
-altered-check other-end""".split()  # noqa: SIM905 - one a word reads better
+altered-check wrong-time other-end""".split()  # noqa: SIM905 - one a word reads better
 )
 
 
@@ -303,3 +308,86 @@ def test_the_document_names_every_kind() -> None:
     """docs/journal.md explains all that can be found."""
     text = (Path(__file__).parents[1] / "docs" / "journal.md").read_text()
     assert [kind for kind in KINDS if f"`{kind}`" not in text] == []
+
+
+def test_threads_share_a_pipe(tmp_path: Path) -> None:
+    """Before, 54 of 80 pushes from four threads failed ("Already borrowed"), and frames stood out
+    of order."""
+    path = tmp_path / "venue.journal"
+    refused: list[Any] = []
+
+    def push(pipe: Pipe, account: int) -> None:
+        for n in range(1, 41):
+            one = record(account_key(KEY, account), account, n, kind=4)
+            refused.extend(pipe.push(one, now_ns=n))
+
+    with Pipe(path, "fifo", 8, KEY, seal_messages=5, capacity=10_000) as pipe:
+        with ThreadPoolExecutor(8) as pool:
+            done = [pool.submit(push, pipe, account) for account in range(8)]
+        [one.result() for one in done]
+        while pipe.waiting:
+            pipe.flush(99)
+    report = verify(path)
+    assert (refused, report.findings, report.messages) == ([], (), 320)
+
+
+def test_a_full_disk_ends_a_pipe_and_tears_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first failure stays; what was published before is whole. Before, the pipe went on taking
+    records, and the file was torn."""
+    path = tmp_path / "venue.journal"
+    sent = messages(200)
+    really, room = os.write, [2_000]
+
+    def write(file: int, data: Any) -> int:
+        """A disk with so much room: a short write, and then none."""
+        if not room[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        took = really(file, data[: room[0]])
+        room[0] -= took
+        return took
+
+    with Pipe(path, "fifo", 8, KEY, seal_messages=4) as pipe:
+        monkeypatch.setattr(os, "write", write)
+        with pytest.raises(SurgetankError, match="No space left") as first:
+            pipe.push(b"".join(sent), now_ns=5)
+        monkeypatch.undo()
+        for again in (lambda: pipe.push(sent[0], now_ns=6), lambda: pipe.flush(7)):
+            with pytest.raises(SurgetankError) as later:
+                again()
+            assert later.value is first.value
+    report = verify(path)
+    assert report.whole and report.bytes_read == path.stat().st_size
+
+
+def test_a_forged_record_costs_no_memory(tmp_path: Path) -> None:
+    """Before, one record in the name of account 4,294,967,293 asked for 34 GB before its MAC was
+    looked at."""
+    high = 2**32 - 3
+    most = 256 << 20
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with Pipe(tmp_path / "j", "fifo", 8, KEY, accounts_max=2**32 - 1) as pipe:
+        forged = record(bytes(32), high, 1)
+        assert [r.reason for r in pipe.push(forged, now_ns=0)] == ["wrong-mac"]
+        genuine = record(account_key(KEY, high), high, 1)
+        assert pipe.push(genuine, now_ns=0) == []
+        assert [r.reason for r in pipe.push(genuine, now_ns=0)] == ["replayed"]
+    grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    assert grown < most
+
+
+@pytest.mark.parametrize("sealed_ns", [0, 2**64 - 1])
+def test_a_false_time_of_sealing_is_found(sealed_ns: int, tmp_path: Path) -> None:
+    """Rehashed, so that every hash fits; before, nobody looked at it."""
+    path = tmp_path / "one.journal"
+    written(path, "fifo", 8, seal_messages=8)
+    content = bytearray(path.read_bytes())
+    header = Journal(path).batches[0].header
+    at = bytes(content).index(header)
+    # After version, height and first sequence number.
+    content[at + 18 : at + 26] = sealed_ns.to_bytes(8, "little")
+    changed = bytes(content[at : at + len(header)])
+    content[-32:] = blake3(b"surgetank batch 1" + changed).digest()
+    path.write_bytes(content)
+    assert [finding.kind for finding in verify(path).findings] == ["wrong-time"]

@@ -2,7 +2,7 @@
 `surgetank.options` and `surgetank.journal`."""
 
 from collections.abc import Callable
-from typing import Any, TypedDict, final
+from typing import Any, NotRequired, TypedDict, final
 
 __all__ = [
     "Pipe",
@@ -14,6 +14,7 @@ __all__ = [
     "log_root",
     "portfolio_margin",
     "prove",
+    "published",
     "run",
     "verify",
     "write_record",
@@ -23,6 +24,7 @@ class _Output(TypedDict):
     tables: dict[str, Any]
     stats: str
     complete: bool
+    journal: NotRequired[bytes]
 
 class _Report(TypedDict):
     batches: int
@@ -82,12 +84,14 @@ def portfolio_margin(
     qty: list[float],
 ) -> tuple[float, float]: ...
 def prove(path: str, message: bytes) -> tuple[bytes, int, bytes, list[bytes]] | None: ...
+def published(path: str) -> list[tuple[int, int, int, int, int, int, int, bytes]]: ...
 def run(
     scenario_json: str,
     seed: int,
     tape: dict[str, Any] | None = None,
     progress: Callable[[float, int, int], bool] | None = None,
     plugins: dict[str, Callable[[], Any]] | None = None,
+    journal: bool = False,
 ) -> _Output: ...
 def verify(path: str, progress: Callable[[int], bool] | None = None) -> _Report: ...
 def write_record(

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final
 
+import polars as pl
 from blake3 import blake3
 
 from surgetank.errors import SurgetankError
+from surgetank.pipe import Pipe, Refusal, account_key, record
 from surgetank.simulate import compiled
 
 __all__ = [
@@ -53,6 +54,17 @@ _FIXED = (
     "order_root",
     "previous",
 )
+
+_PUBLISHED: Final = {
+    "height": pl.UInt64,
+    "sequence": pl.UInt64,
+    "account": pl.UInt32,
+    "class": pl.UInt8,
+    "flags": pl.UInt8,
+    "fee": pl.UInt32,
+    "arrival_ns": pl.UInt64,
+    "message": pl.Binary,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +328,18 @@ class Journal:
         headers = self._read(lambda core: core.headers(os.fspath(self.path)))
         return tuple(Batch.from_header(header) for header in headers)
 
+    def published(self) -> pl.DataFrame:
+        """Every published message, in order.
+
+        Columns: height, sequence (UInt64), account (UInt32), class, flags (UInt8), fee (UInt32,
+        millionths of a USD), arrival_ns (UInt64), message (Binary).
+
+        Raises:
+            SurgetankError: if the file is torn or altered; names byte and batch.
+        """
+        rows = self._read(lambda core: core.published(os.fspath(self.path)))
+        return pl.DataFrame(rows, schema=_PUBLISHED, orient="row")
+
     def prove(self, message: bytes) -> Proof:
         """Proves where a message stands in the published order (the first, if it is there twice).
 
@@ -351,114 +375,3 @@ class Journal:
             raise SurgetankError(
                 str(error), place="journal", mend="`surgetank verify` says more"
             ) from None
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A record that was not let in: its index in the buffer, why, and when to try again (0: no
-    hint)."""
-
-    index: int
-    reason: str
-    retry_after_ns: int
-
-
-class Pipe:
-    """A venue's intake that writes a journal: MAC check, admission, order, Merkle batch, chain.
-
-    `rule` is one that a verifier can check: `fifo`, `priority high=MASK`, `fee`, `class`,
-    `lanes weights=W0,…,W7`, `drr quantum=BYTES` or `hash`. `key` (32 bytes) is the venue's; each
-    account's is derived from it (`account_key`). `limits` are (burst, per second) of an account's
-    orders, cancels and risk-reducing messages.
-
-    Raises:
-        SurgetankError: if the file is already there, or a setting is not one.
-    """
-
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        rule: str,
-        batch_messages_max: int,
-        key: bytes,
-        *,
-        secret: bytes | None = None,
-        **settings: Any,
-    ) -> None:
-        try:
-            secret = os.urandom(32) if secret is None else secret
-            self._pipe = compiled().Pipe(rule, batch_messages_max, key, secret, **settings)
-        except (ValueError, OverflowError, TypeError) as error:
-            raise SurgetankError(str(error), place="Pipe") from None
-        try:
-            self._file = open(path, "xb")  # noqa: SIM115 - closed by close()
-        except OSError as error:
-            raise SurgetankError(
-                f"cannot be made ({error.strerror})", place=str(path), mend="Choose another place"
-            ) from None
-        self._file.write(self._pipe.head)
-
-    def push(self, records: bytes | bytearray | memoryview, now_ns: int) -> list[Refusal]:
-        """Takes a buffer of whole 128-byte records; writes the batches that it filled.
-
-        Raises:
-            SurgetankError: if the buffer's length is not a multiple of 128.
-        """
-        try:
-            frames, refused = self._pipe.push(now_ns, records)
-        except ValueError as error:
-            raise SurgetankError(str(error), place="Pipe.push") from None
-        self._file.write(frames)
-        return [Refusal(*one) for one in refused]
-
-    def flush(self, now_ns: int) -> None:
-        """Seals and publishes what waits; what finds no room goes on waiting."""
-        self._file.write(self._pipe.flush(now_ns))
-
-    @property
-    def waiting(self) -> int:
-        """Inputs that are not published yet."""
-        return int(self._pipe.waiting)
-
-    @property
-    def last_hash(self) -> bytes:
-        """Hash of the last batch: what others should know."""
-        return bytes(self._pipe.last_hash)
-
-    def close(self) -> None:
-        """Closes the file; what waits is not published."""
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-def account_key(key: bytes, account: int) -> bytes:
-    """The key of an account's session, under the venue's key (32 bytes each)."""
-    return bytes(compiled().account_key(key, account))
-
-
-def record(
-    key: bytes,
-    account: int,
-    number: int,
-    *,
-    kind: int = 4,
-    flags: int = 0,
-    fee: int = 0,
-    body: bytes = b"",
-) -> bytes:
-    """What a client sends: 128 bytes with its MAC. `key` is the account's.
-
-    `number` grows from 1 within an account; `kind` is the class's number (4 = new order,
-    2 = cancel); `fee` is in millionths of a USD; `body` has at most 96 bytes.
-    """
-    return bytes(compiled().write_record(key, account, kind, flags, fee, number, body))

@@ -18,7 +18,7 @@ from surgetank.tape import Tape
 from surgetank.trace import Trace
 from surgetank.verdict import Verdict, judge
 
-__all__ = ["Result", "run", "write"]
+__all__ = ["Result", "can_journal", "run", "write"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ def run(
     target: str | None = None,
     options: Options | None = None,
     watch: Watch | None = None,
+    journal: Path | None = None,
 ) -> Result:
     """Runs a scenario and judges it.
 
@@ -55,15 +56,19 @@ def run(
     With `target`, a URL such as `nats:`, the scenario is played against that live system instead of
     being simulated, as `options` say; `watch` is then called with readings. docs/targets.md.
 
+    `journal` is a file for the simulated venue's journal. docs/journal.md.
+
     Raises:
         SurgetankError: if the scenario, the tape or the folder is not usable.
     """
     chosen = scenario if isinstance(scenario, Scenario) else load(scenario)
     if tape is not None:
         chosen = with_tape(chosen, tape)
+    if journal is not None:
+        can_journal(journal, target)
     with nullcontext() if out is None else claimed(Path(out), force=force) as folder:
         if target is None:
-            trace = simulate(chosen, seed=seed, tape=tape, progress=progress)
+            trace = simulate(chosen, seed=seed, tape=tape, progress=progress, journal=journal)
         else:
             with Rig(target, options, faults=chosen.faults) as rig:
                 trace = rig.run(chosen, seed=seed, tape=tape, watch=watch)
@@ -72,6 +77,16 @@ def run(
         if folder is not None:
             write(folder, trace, measures, verdict, report=report)
     return Result(chosen, trace, measures, verdict, folder)
+
+
+def can_journal(journal: Path, target: str | None) -> None:
+    """Before the run, so that nothing is lost after it."""
+    if target is not None:
+        mend = "Leave --journal out: a live system keeps a log of its own"
+        raise SurgetankError("only a simulated venue writes one", place="--journal", mend=mend)
+    if journal.exists() or not journal.parent.is_dir():
+        what = "is already there" if journal.exists() else "lies in a folder that is not there"
+        raise SurgetankError(what, place=str(journal), mend="Give another --journal")
 
 
 def write(

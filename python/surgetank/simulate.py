@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from types import ModuleType
 from typing import Any
 
@@ -53,12 +53,14 @@ def simulate(
     tape: Tape | None = None,
     progress: Progress | None = None,
     decisions: pl.DataFrame | None = None,
+    journal: Path | None = None,
 ) -> Trace:
     """Runs a scenario in the deterministic world.
 
     With a tape, give the scenario as `with_tape` makes it. The trace of a run that `progress`
     stopped is marked incomplete. With the table `decisions` of an earlier run, these are set at
-    their times, and no controller is asked.
+    their times, and no controller is asked. The executed blocks are written to the file `journal`,
+    which must not exist (docs/journal.md).
 
     Raises:
         SurgetankError: if the core cannot build the scenario, a fault is of real systems only, or
@@ -73,7 +75,8 @@ def simulate(
     recorded = None if tape is None else tape.as_core()
     plugins = _plugins(scenario, decisions)
     try:
-        out = compiled().run(scenario.to_core(), chosen, recorded, progress, plugins)
+        keeps = journal is not None
+        out = compiled().run(scenario.to_core(), chosen, recorded, progress, plugins, keeps)
     except ValueError as error:
         if not plugins:
             raise SurgetankError(str(error), place=scenario.name) from None
@@ -87,6 +90,8 @@ def simulate(
             raise
         # A panic is no Exception, and no process could send it to another.
         raise CoreError(f"scenario {scenario.name}, seed {chosen}: {error}") from None
+    if journal is not None:
+        _keep(journal, out["journal"])
     name = Run(name=scenario.name, seed=chosen, scenario_hash=scenario.hash, build=build())
     return Trace.from_tables(
         out["tables"],
@@ -95,6 +100,15 @@ def simulate(
         complete=out["complete"],
         scenario=scenario.model_dump(mode="json", by_alias=True),
     )
+
+
+def _keep(journal: Path, content: bytes) -> None:
+    try:
+        with journal.open("xb") as file:
+            file.write(content)
+    except OSError as error:
+        reason = f"cannot be written ({error.strerror})"
+        raise SurgetankError(reason, place=str(journal), mend="Give another --journal") from None
 
 
 def _can_happen_here(scenario: Scenario) -> None:

@@ -13,7 +13,7 @@ use std::time::Duration;
 use plugin::{Failure, PyRule};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytes, PyDict};
 use surgetank_lab::flow::Tape;
 use surgetank_lab::scenario::Scenario;
 use surgetank_lab::trace::tables;
@@ -33,9 +33,10 @@ fn build() -> String {
 /// Runs a scenario. `progress(simulated_s, messages, events)` is called about ten times a second of
 /// wall time; when it returns False the run stops and what was measured so far is returned.
 /// `plugins` holds factories of what the user brings: `rule`, a queue rule, and `controller`; and
-/// `decisions`, rows of an earlier run's table that are played instead of asking controllers.
+/// `decisions`, rows of an earlier run's table that are played instead of asking controllers. With
+/// `journal`, the executed blocks come as a journal, too.
 #[pyfunction]
-#[pyo3(signature = (scenario_json, seed, tape=None, progress=None, plugins=None))]
+#[pyo3(signature = (scenario_json, seed, tape=None, progress=None, plugins=None, journal=false))]
 fn run<'py>(
     py: Python<'py>,
     scenario_json: &str,
@@ -43,6 +44,7 @@ fn run<'py>(
     tape: Option<&Bound<'py, PyDict>>,
     progress: Option<Py<PyAny>>,
     plugins: Option<&Bound<'py, PyDict>>,
+    journal: bool,
 ) -> PyResult<Bound<'py, PyDict>> {
     let scenario = Scenario::from_json(scenario_json).map_err(PyValueError::new_err)?;
     let tape = tape.map(read_tape).transpose()?;
@@ -71,6 +73,10 @@ fn run<'py>(
         out.set_item(name, columns::table(table)?)?;
     }
     result.set_item("tables", out)?;
+    if journal {
+        let bytes = py.detach(|| world.journal());
+        result.set_item("journal", PyBytes::new(py, &bytes))?;
+    }
     result.set_item("stats", world.stats().to_string())?;
     result.set_item("complete", world.is_done())?;
     Ok(result)

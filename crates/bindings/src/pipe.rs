@@ -285,6 +285,26 @@ pub fn prove<'py>(py: Python<'py>, path: &str, message: &[u8]) -> PyResult<Optio
     }))
 }
 
+/// Height, sequence number, account, class, flags, fee, arrival, message.
+type Published<'py> = (u64, u64, u32, u8, u8, u32, u64, Bound<'py, PyBytes>);
+
+/// Every published message of a journal, in order.
+#[pyfunction]
+pub fn published<'py>(py: Python<'py>, path: &str) -> PyResult<Vec<Published<'py>>> {
+    let mut found = Vec::new();
+    seek(path, |batch| {
+        for (&index, sequence) in batch.order.iter().zip(batch.header.first_sequence..) {
+            let (ticket, message) = &batch.inputs[index as usize];
+            let Ticket { account, class, flags, fee, arrival_ns } = *ticket;
+            let message = PyBytes::new(py, message);
+            let height = batch.header.height;
+            found.push((height, sequence, account, class, flags, fee, arrival_ns, message));
+        }
+        None::<()>
+    })?;
+    Ok(found)
+}
+
 fn batch_leaves(headers: &[Vec<u8>]) -> Vec<Hash> {
     headers.iter().map(|header| Blake3::leaf(&header_hash(header).0)).collect()
 }
@@ -314,6 +334,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(write_record, module)?)?;
     module.add_function(wrap_pyfunction!(verify, module)?)?;
     module.add_function(wrap_pyfunction!(headers, module)?)?;
+    module.add_function(wrap_pyfunction!(published, module)?)?;
     module.add_function(wrap_pyfunction!(prove, module)?)?;
     module.add_function(wrap_pyfunction!(log_root, module)?)?;
     module.add_function(wrap_pyfunction!(log_consistency, module)?)

@@ -18,7 +18,8 @@ fn published(terms: &str, inputs: &[Sealed], order: impl Fn(&[u8; 32]) -> Vec<u3
     for (ticket, message) in inputs {
         open.push(ticket, message);
     }
-    let sealed = ledger.seal(0, &mut open, b"").unwrap();
+    let sealed_ns = inputs.iter().map(|(ticket, _)| ticket.arrival_ns).max().unwrap_or(0);
+    let sealed = ledger.seal(sealed_ns, &mut open, b"").unwrap();
     let order = order(&sealed.seed);
     ledger.publish(&mut open, sealed, &order, terms, &mut file);
     file

@@ -363,3 +363,22 @@ proptest! {
         prop_assert_eq!(report(&file).whole(), file == sound);
     }
 }
+
+/// Before, any time passed: nothing but the header's hash knew of it.
+#[test]
+fn a_time_of_sealing_that_cannot_be() {
+    let at = |batch: usize, sealed_ns: u64| {
+        let found = cheated(move |batches| batches[batch].header.sealed_ns = sealed_ns);
+        found.into_iter().map(|(kind, batch, _)| (kind, batch)).collect::<Vec<_>>()
+    };
+    // Before its inputs came, or before the batch before it.
+    for batch in 0..3 {
+        assert_eq!(at(batch, 0), [(Kind::WrongTime, batch as u64 + 1)], "batch {batch}");
+    }
+    // Later than any clock, also where nothing follows.
+    assert_eq!(at(2, u64::MAX), [(Kind::WrongTime, 3)]);
+    // Later than the next one.
+    let before_the_last = at(1, u64::MAX);
+    assert!(before_the_last.contains(&(Kind::WrongTime, 2)), "{before_the_last:?}");
+    assert_eq!(at(0, i64::MAX as u64), [(Kind::WrongTime, 2)]);
+}

@@ -30,6 +30,9 @@ pub use report::{Finding, Kind, Report};
 /// A BLAKE3 hash.
 pub type Hash = [u8; 32];
 
+/// Nanoseconds that no clock has reached: the year 2262, for one that counts from 1970.
+const CLOCK_MAX: u64 = i64::MAX as u64;
+
 /// Findings kept; more are only counted.
 const FINDINGS_MAX: usize = 1000;
 
@@ -86,6 +89,7 @@ struct Verifier {
     accepted: [Hash; 2],
     height: u64,
     sequence: u64,
+    sealed_ns: u64,
     reveal: Hash,
     terms: Vec<u8>,
     /// Leaves of what the last batch left over.
@@ -121,16 +125,26 @@ impl Verifier {
         if head.terms != self.terms {
             self.found(Kind::ChangedRule, None, "the terms are not those announced before");
         }
-        // 4. The inputs: what was sealed is here, and begins with what was left over.
+        // 4. The time: nothing is sealed before it is there, and batches follow each other.
+        let arrived = batch.inputs.iter().map(|input| input.arrival_ns).max().unwrap_or(0);
+        if !(self.sealed_ns.max(arrived)..=CLOCK_MAX).contains(&head.sealed_ns) {
+            let what = format!(
+                "sealed at {}; the batch before at {}, the last input came at {arrived}",
+                head.sealed_ns, self.sealed_ns
+            );
+            self.found(Kind::WrongTime, None, &what);
+        }
+        // 5. The inputs: what was sealed is here, and begins with what was left over.
         let leaves: Vec<Hash> = batch.inputs.iter().map(read::Input::leaf).collect();
         let sealed = self.inputs(batch, &leaves);
-        // 5. The order: each input once, and where the rule puts it.
+        // 6. The order: each input once, and where the rule puts it.
         let partition = self.partition(batch);
         if sealed && partition {
             self.order(batch, &leaves);
         }
         self.accepted = [hash, batch.hash];
         self.height = head.height;
+        self.sealed_ns = head.sealed_ns.min(CLOCK_MAX);
         self.sequence = head.first_sequence.wrapping_sub(1).wrapping_add(head.ordered.into());
         self.reveal = head.reveal;
         self.terms = head.terms_next.to_vec();

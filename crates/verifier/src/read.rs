@@ -112,6 +112,7 @@ pub fn padded(prefix: u8, data: &[u8]) -> Hash {
 pub struct Header<'a> {
     pub height: u64,
     pub first_sequence: u64,
+    pub sealed_ns: u64,
     pub inputs: u32,
     pub carried_in: u32,
     pub ordered: u32,
@@ -166,10 +167,11 @@ fn header(bytes: &[u8]) -> Torn<Header<'_>> {
         return Err((0, "the batch's version is not known"));
     }
     let (height, first_sequence) = (fields.u64()?, fields.u64()?);
-    let _sealed_ns = fields.u64()?;
+    let sealed_ns = fields.u64()?;
     let header = Header {
         height,
         first_sequence,
+        sealed_ns,
         inputs: fields.u32()?,
         carried_in: fields.u32()?,
         ordered: fields.u32()?,

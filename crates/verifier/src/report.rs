@@ -49,6 +49,8 @@ pub enum Kind {
     WrongCount,
     /// A check is not that of its message, which itself is sound.
     AlteredCheck,
+    /// Sealed before an input arrived or before the batch before it was, or later than any clock.
+    WrongTime,
 }
 
 impl Kind {
@@ -76,6 +78,7 @@ impl Kind {
             Kind::MissingCarried => "missing-carried",
             Kind::WrongCount => "wrong-count",
             Kind::AlteredCheck => "altered-check",
+            Kind::WrongTime => "wrong-time",
         }
     }
 }

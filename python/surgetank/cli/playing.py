@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
@@ -39,15 +40,15 @@ def stop_on_interrupt(watch: _Interruptible) -> None:
 class Simulated:
     """A run in the lab, watched."""
 
-    def __init__(self, *, hidden: bool) -> None:
-        self._hidden = hidden
+    def __init__(self, *, hidden: bool, journal: Path | None = None) -> None:
+        self._hidden, self._journal = hidden, journal
 
     def run(self, scenario: Scenario, seed: int | None, tape: Tape | None) -> Result:
         """The whole way, to the verdict; writes nothing."""
         seconds = scenario.duration_s + scenario.drain_s
         with Watch(err, scenario.name, seconds, hidden=self._hidden) as watch:
             stop_on_interrupt(watch)
-            return run(scenario, seed=seed, tape=tape, progress=watch)
+            return run(scenario, seed=seed, tape=tape, progress=watch, journal=self._journal)
 
 
 class Live:

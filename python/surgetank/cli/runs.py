@@ -19,7 +19,7 @@ from surgetank.errors import SurgetankError
 from surgetank.folder import claimed
 from surgetank.live import Options
 from surgetank.measure import measure
-from surgetank.run import Result, write
+from surgetank.run import Result, can_journal, write
 from surgetank.scenario import Scenario, load
 from surgetank.simulate import with_tape
 from surgetank.tape import read_tape
@@ -81,6 +81,9 @@ def run_command(
     out: Annotated[Path | None, typer.Option(help="Folder for the run.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier run there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    journal: Annotated[
+        Path | None, typer.Option(help="Also write the venue's journal here (`verify` reads it).")
+    ] = None,
     junit: Annotated[Path | None, typer.Option(help="Also write JUnit XML here.")] = None,
     report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
@@ -111,6 +114,8 @@ def run_command(
     used = chosen.seed if seed is None else seed
     named = f"{chosen.name}-{used}-{chosen.hash[:8]}"
     folder = out or Path("runs") / named
+    if journal is not None:
+        can_journal(journal, target)
     hidden = quiet or as_json
     live = None
     if target is not None:
@@ -126,7 +131,7 @@ def run_command(
         )
         live = Live(target, options, prometheus, otel_endpoint, hidden=hidden)
     with claimed(folder, force=force):
-        made = live or Simulated(hidden=hidden)
+        made = live or Simulated(hidden=hidden, journal=journal)
         result = made.run(chosen, seed, recording)
         write(folder, result.trace, result.measures, result.verdict, report=report)
     result = replace(result, out=folder)

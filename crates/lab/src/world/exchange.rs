@@ -16,7 +16,7 @@ use surgetank_layer::message::{Message, PriceUpdate, Side};
 use surgetank_layer::units::{AccountId, Digest, Height, MessageId, Money, NEVER, Ns, Price, Qty};
 use surgetank_market::auction::{Call, Rationing};
 use surgetank_market::book::Book;
-use surgetank_market::{Deferral, Fact, Market};
+use surgetank_market::{Deferral, Fact, Market, PRICE_MAX};
 
 use super::actors::Accounts;
 use super::ledger::Ledger;
@@ -216,7 +216,7 @@ impl Exchange {
     pub(super) fn step(&mut self, now: Ns) {
         let usd = self.outside.advance(now, &mut self.draws);
         self.pressure.stepped(now);
-        let ticks = ((usd / self.tick_usd).round() as Price).max(1);
+        let ticks = ((usd / self.tick_usd).round() as Price).clamp(1, PRICE_MAX);
         if ticks == self.ticks && now > 0 {
             return;
         }

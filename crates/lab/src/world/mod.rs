@@ -23,6 +23,7 @@ mod build;
 mod clients;
 mod exchange;
 mod incidents;
+mod journal;
 mod lane;
 mod ledger;
 mod links;
@@ -183,6 +184,7 @@ pub struct World {
     /// Messages whose sender did not reveal them.
     silent: BTreeSet<MessageId>,
     said: said::Said,
+    executed_blocks: journal::Executed,
     actors: actors::Actors,
     exchange: Option<exchange::Exchange>,
     /// What messages waited for; where nobody orders, nothing is executed.
@@ -519,6 +521,7 @@ impl World {
     fn executed(&mut self, node: NodeId, block: &Arc<Block>) {
         let now = self.now;
         self.executions[node as usize][block.height as usize - 1].1 = now;
+        self.executed_blocks.note(block);
         self.find_unrevealed(block);
         self.waits.iter_mut().for_each(|waits| waits.reports(now, block.proposed_ns));
         let pays_bids = self.scenario.layer.queue.rule == QueueRule::Fee;

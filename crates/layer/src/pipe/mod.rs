@@ -21,10 +21,10 @@
 //! - Whoever has a key may send any client's class; who may send prices is for the market.
 
 pub mod record;
+mod sessions;
 pub mod terms;
 
 use crate::admission::Kind;
-use crate::admission::bucket::Bucket;
 use crate::admission::limit::Limit;
 use crate::audit::batch::{Open, Ticket};
 use crate::audit::journal::Ledger;
@@ -33,6 +33,7 @@ use crate::message::{Class, Envelope, flags};
 use crate::queue::{self, Queue};
 use crate::units::{Digest, Height, Ns};
 use record::{Key, Record};
+use sessions::Sessions;
 use terms::Ordering;
 
 /// Flags that a client may set.
@@ -122,20 +123,12 @@ pub struct Refused {
     pub retry_after_ns: Ns,
 }
 
-/// What is known of an account.
-#[derive(Clone, Debug)]
-struct Session {
-    key: Key,
-    last_number: u32,
-    buckets: Option<[Bucket; 3]>,
-}
-
 /// The intake of a venue.
 #[derive(Debug)]
 pub struct Pipe {
     config: Config,
     terms: String,
-    sessions: Vec<Option<Box<Session>>>,
+    sessions: Sessions,
     ledger: Ledger,
     open: Open,
     /// Records since the last sealing.
@@ -148,7 +141,7 @@ impl Pipe {
     pub fn new(config: Config, secret: &Hash) -> (Pipe, Vec<u8>) {
         let terms = config.ordering.terms(config.batch_messages_max, config.batch_bytes_max);
         let (ledger, head) = Ledger::new(secret, config.batches_max, &terms);
-        let (open, sessions) = (Open::default(), Vec::new());
+        let (open, sessions) = (Open::default(), Sessions::default());
         (Pipe { config, terms, sessions, ledger, open, arrived: 0, last_ns: 0 }, head)
     }
 
@@ -203,10 +196,8 @@ impl Pipe {
             return Err((Reason::UnknownFlag, 0));
         }
         let waiting = self.open.len() as u64;
-        let session = session(&mut self.sessions, &self.config, ticket.account, self.last_ns);
-        if !record.is_from(&session.key) {
-            return Err((Reason::WrongMac, 0));
-        }
+        let session = self.sessions.of(record, &self.config, ticket.account, self.last_ns);
+        let session = session.ok_or((Reason::WrongMac, 0))?;
         if record.number() <= session.last_number {
             return Err((Reason::Replayed, 0));
         }
@@ -268,24 +259,4 @@ pub fn envelope(index: u32, ticket: &Ticket, message: &[u8]) -> Envelope {
         fee_micros: ticket.fee,
         ..Envelope::plain(index, class, message.len() as u32, ticket.account)
     }
-}
-
-fn session<'a>(
-    sessions: &'a mut Vec<Option<Box<Session>>>,
-    config: &Config,
-    account: u32,
-    now: Ns,
-) -> &'a mut Session {
-    let at = account as usize;
-    if sessions.len() <= at {
-        sessions.resize_with(at + 1, || None);
-    }
-    sessions[at].get_or_insert_with(|| {
-        let key = record::account_key(&config.key, account);
-        let buckets = config.limits.as_ref().map(|limits| {
-            let [orders, cancels, reducing] = limits;
-            [orders, cancels, reducing].map(|limit| Bucket::full(limit, now))
-        });
-        Box::new(Session { key, last_number: 0, buckets })
-    })
 }

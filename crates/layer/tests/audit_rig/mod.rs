@@ -148,6 +148,9 @@ pub fn cut(order: &[u32], inputs: &[Sealed], messages_max: u32, bytes_max: u32) 
     cut
 }
 
+/// A batch is sealed this long after the one before: later than its last input comes.
+const SEALED_EVERY_NS: u64 = 1_000_000;
+
 /// The journal of an honest sequencer: `batches` batches of `arriving` new inputs each.
 pub fn journal(rule: &str, batches: u32, arriving: u32, limits: (u32, u32)) -> Vec<u8> {
     let terms = terms(rule, limits.0, limits.1);
@@ -157,7 +160,8 @@ pub fn journal(rule: &str, batches: u32, arriving: u32, limits: (u32, u32)) -> V
         for (ticket, message) in inputs(arriving, batch * arriving) {
             open.push(&ticket, &message);
         }
-        let sealed = ledger.seal(u64::from(batch), &mut open, b"beacon").unwrap();
+        let sealed =
+            ledger.seal(u64::from(batch + 1) * SEALED_EVERY_NS, &mut open, b"beacon").unwrap();
         let inputs: Vec<Sealed> = (0..open.len() as u32)
             .map(|index| open.input(index))
             .map(|(ticket, message)| (ticket, message.to_vec()))

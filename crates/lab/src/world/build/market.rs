@@ -10,6 +10,7 @@ use surgetank_market::{
 use super::super::actors::Accounts;
 use super::super::exchange::{Exchange, Opening};
 use super::super::portfolios;
+use super::bounds;
 use crate::flow::Tape;
 use crate::price::OutsidePrice;
 use crate::scenario::{self, Scenario, ms};
@@ -26,6 +27,7 @@ pub(super) fn build_exchange(
     let start = outside.advance(0, &mut draws);
     let ticks = ((start / config.tick_usd).round() as Price).max(1);
     let accounts = Accounts::new(scenario);
+    bounds::check(config, tape, start, &accounts)?;
     let market = open_market(scenario, config, &accounts, ticks, seed);
     market.check_genesis().map_err(|imbalance| format!("market.positions: {imbalance}"))?;
     let calls = scenario.layer.queue.rule == scenario::QueueRule::Auction;

@@ -2,6 +2,7 @@
 //!
 //! Files: [`fair`] (one order out of many), [`layer`] (nodes and their machines), [`market`] (accounts and positions).
 
+mod bounds;
 mod control;
 mod fair;
 mod layer;
@@ -16,6 +17,7 @@ use super::actors::{Actors, Wake};
 use super::adversary::Adversary;
 use super::clients::Clients;
 use super::incidents::Incidents;
+use super::journal::Executed;
 use super::lane::Lane;
 use super::links::{Links, Options};
 use super::waits::Waits;
@@ -100,6 +102,7 @@ impl World {
             waits: build_waits(&scenario),
             silent: BTreeSet::new(),
             said: Default::default(),
+            executed_blocks: Executed::new(seed.digest("journal", 0)),
             actors: Actors::new(&scenario, tape, &seed),
             exchange,
             scenario,

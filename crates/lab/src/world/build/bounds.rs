@@ -1,0 +1,79 @@
+//! Whether prices and amounts fit the integers that the market counts in. Everything that the
+//! market would refuse by a panic is refused here, by the key that has to change.
+
+use surgetank_market::{MONEY_MAX, PRICE_MAX, QTY_MAX};
+
+use super::super::actors::Accounts;
+use crate::flow::Tape;
+use crate::scenario::{Market, PricePath};
+
+/// Times its mean: no exponential draw of a run is larger (e⁻⁶⁰ = 10⁻²⁶).
+const LARGEST_DRAW: f64 = 60.0;
+/// What accounts that are not watched have at the start, USD each at most.
+const DEEP_USD: f64 = 1e12;
+
+/// # Errors
+/// Names the key and what to change.
+pub(super) fn check(
+    config: &Market,
+    tape: Option<&Tape>,
+    start_usd: f64,
+    accounts: &Accounts,
+) -> Result<(), String> {
+    prices(config, tape)?;
+    let ticks = (start_usd / config.tick_usd).round().max(1.0);
+    let (quantum_usd, positions) = (config.tick_usd * config.lot, &config.positions);
+    let held = |key: &str, usd: f64, count: u32| {
+        let lots = usd / quantum_usd / ticks * (LARGEST_DRAW + f64::from(count));
+        if lots.is_finite() && lots <= QTY_MAX as f64 {
+            return Ok(());
+        }
+        Err(format!(
+            "{key}: positions of {usd:e} USD are up to {lots:.3e} lots of market.lot = {:e}, and \
+             the market counts {:.3e} of them; make the lot larger",
+            config.lot, QTY_MAX as f64
+        ))
+    };
+    held("market.positions.notional_usd", positions.notional_usd, positions.count)?;
+    if let Some(options) = &config.options {
+        let key = "market.options.positions.notional_usd";
+        held(key, options.positions.notional_usd, options.positions.count)?;
+    }
+    let vault_usd = config.margin.backstop.as_ref().map_or(0.0, |backstop| backstop.vault_usd);
+    let all_usd = config.margin.insurance_usd
+        + vault_usd
+        + DEEP_USD * (8.0 + f64::from(accounts.count()) / 1e3)
+        + positions.notional_usd * LARGEST_DRAW * 4.0 * f64::from(positions.count + 1);
+    let quanta = all_usd / quantum_usd;
+    if quanta.is_finite() && quanta <= MONEY_MAX as f64 {
+        return Ok(());
+    }
+    Err(format!(
+        "market.lot: at {:e} coins and market.tick_usd = {:e}, accounts and insurance fund hold \
+         {quanta:.3e} times the smallest amount, and the market counts {:.3e}; make the lot or the \
+         tick larger",
+        config.lot, config.tick_usd, MONEY_MAX as f64
+    ))
+}
+
+/// Prices that are known before the run.
+fn prices(config: &Market, tape: Option<&Tape>) -> Result<(), String> {
+    let (key, usd) = match &config.price.path {
+        PricePath::Gbm { start_usd, .. } => ("market.price.path.start_usd", *start_usd),
+        PricePath::Points { price_usd, .. } => ("market.price.path.price_usd", highest(price_usd)),
+        PricePath::Tape {} => ("the tape's prices", tape.map_or(1.0, |t| highest(&t.prices_usd))),
+    };
+    let ticks = usd / config.tick_usd;
+    if ticks.is_finite() && ticks <= PRICE_MAX as f64 {
+        return Ok(());
+    }
+    Err(format!(
+        "{key}: {usd:e} USD are {ticks:.3e} ticks of market.tick_usd = {:e}, and the market counts \
+         {:.3e} of them; make the tick larger",
+        config.tick_usd, PRICE_MAX as f64
+    ))
+}
+
+fn highest(prices: &[f64]) -> f64 {
+    prices.iter().copied().fold(0.0, f64::max)
+}
