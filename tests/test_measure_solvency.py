@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import polars as pl
 import pytest
 
+import random_worlds
 from surgetank.measure import Measures, measure
-from surgetank.measure.solvency import due_episodes
+from surgetank.measure.liquidations import due_episodes, executed_orders, reconciled
+from surgetank.simulate import simulate
 from surgetank.testing import make_trace
 from surgetank.trace import MARKET_KINDS, Trace
 
@@ -38,7 +41,7 @@ def test_episodes_by_hand() -> None:
         (520, "deleveraged", {"account": 1, "other": 9, "price": 10_000, "qty": 20}),
         end_ns=1000 * MS,
     )
-    assert due_episodes(trace).rows() == [
+    assert due_episodes(trace).drop("sent").rows() == [
         (1, 100 * MS, 400 * MS, "liquidated"),
         (2, 150 * MS, 200 * MS, "recovered"),
         (3, 160 * MS, None, None),
@@ -84,3 +87,61 @@ def test_staleness_counts_from_observation() -> None:
     found = measure(trace)["staleness_p50_ms"]
     assert (found.value, found.n) == (3, 3)
     assert measure(trace)["staleness_p99_ms"].value == 23
+
+
+def test_one_account_of_liquidations_by_hand() -> None:
+    """Orders are the first of a due account, further parts of it, or of one not due outside; what
+    was due was closed, recovered, or is owed."""
+    trace = market(
+        (100, "due", {"account": 1}),
+        (100, "due", {"account": 2}),
+        (100, "due", {"account": 3}),
+        (110, "liquidation-sent", {"account": 2, "ref_ns": 100 * MS}),
+        (150, "liquidated", {"account": 1, "ref_ns": 100 * MS, "qty": -5}),
+        (160, "liquidated", {"account": 1, "ref_ns": 100 * MS, "qty": -5}),
+        (170, "liquidated", {"account": 7, "qty": -5}),
+        (180, "recovered", {"account": 2}),
+        (190, "recovered", {"account": 3}),
+        (200, "due", {"account": 4}),
+        (500, "liquidated", {"account": 4, "ref_ns": 200 * MS, "qty": -5}),
+        (600, "due", {"account": 5}),
+        end_ns=1000 * MS,
+    )
+    timings = executed_orders(trace, 100)["timing"].to_list()
+    assert timings == ["in time", "further part", "not due outside", "late"]
+    found = values(trace, late_after_ms=100)
+    names = ["due", "due_liquidated", "due_recovered", "unliquidated"]
+    assert [found[name] for name in names] == [5, 2, 2, 1]
+    names = ["liquidations", "liquidations_parts", "liquidations_not_due", "late_liquidations"]
+    assert [found[name] for name in names] == [4, 1, 1, 2]
+    # Account 3 recovered before any keeper acted.
+    assert found["liquidations_triggered"] == 4
+    assert reconciled(trace, 100) == (
+        "5 times due: 2 closed, 2 recovered, 1 still due. 4 orders executed: 2 the first of a due "
+        "account, 1 further parts, 1 due at the venue's mark only."
+    )
+
+
+def test_the_numbers_of_liquidations_sum_in_every_run() -> None:
+    """Whatever the margin mode, the limits and the faults. (436 due, 385 liquidated, 384 triggered
+    and 356 late of 367 stood in one report, with 29 not late in one chart and 11 in another.)"""
+    with_due = 0
+    for number in range(120):
+        scenario = random_worlds.world(number)
+        if scenario.market is None:
+            continue
+        trace = simulate(scenario)
+        found = {name: m.value or 0.0 for name, m in measure(trace).items()}
+        closed, owed = found["due_liquidated"], found["unliquidated"]
+        assert found["due"] == closed + found["due_recovered"] + owed
+        beside = found["liquidations_parts"] + found["liquidations_not_due"]
+        assert found["liquidations"] == closed + beside, number
+        episodes = due_episodes(trace)
+        window = pl.col("due_ns").is_between(trace.measured_from_ns, trace.flow_end_ns)
+        untouched = (pl.col("how") == "recovered") & ~pl.col("sent")
+        triggered = episodes.filter(window & ~untouched.fill_null(False)).height
+        assert found["liquidations_triggered"] == triggered
+        timings = executed_orders(trace, 2_000)["timing"]
+        assert (timings == "late").sum() + (timings == "in time").sum() == closed
+        with_due += found["due"] > 0
+    assert with_due > 30

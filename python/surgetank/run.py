@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from surgetank.errors import SurgetankError
 from surgetank.folder import claimed
 from surgetank.junit import write_junit
 from surgetank.live import Options, Rig, Watch

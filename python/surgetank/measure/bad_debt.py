@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from surgetank.measure.liquidations import due_episodes
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import share_interval
 from surgetank.trace import MARKET_KINDS, Trace
@@ -17,12 +18,12 @@ def triggers(trace: Trace) -> pl.DataFrame:
     """One row per liquidation triggered in the measured window.
 
     Columns: account (UInt32), due_ns (Int64), bad (Boolean). A liquidation is triggered when an
-    account has become due and a keeper has sent an order for it, or when it is due and still open
-    at the end. It is bad if closing the account cost more than its collateral, or if the account is
-    still open and the outside price is beyond its bankruptcy price: what a stopped layer never
-    closed is not thereby solvent. An order that finds the price recovered is a trigger without
-    harm. Bankruptcy lies at P_liq·(1 ∓ m), for a maintenance share m of one linear position; a
-    portfolio is bankrupt where the trace has it underwater.
+    account has become due and did not recover before any keeper sent an order for it. It is bad if
+    closing the account cost more than its collateral, or if the account is still open and the
+    outside price is beyond its bankruptcy price: what a stopped layer never closed is not thereby
+    solvent. An order that finds the price recovered is a trigger without harm. Bankruptcy lies at
+    P_liq·(1 ∓ m), for a maintenance share m of one linear position; a portfolio is bankrupt where
+    the trace has it underwater.
     """
     index = pl.when(pl.col("kind") == _KIND["index"]).then(pl.col("price")).forward_fill()
     rows = (
@@ -30,14 +31,11 @@ def triggers(trace: Trace) -> pl.DataFrame:
         .sort("time_ns", maintain_order=True)
         .with_columns(index.alias("outside"), pl.col("time_ns").cast(pl.Int64))
     )
-    sent = (
-        rows.filter((pl.col("kind") == _KIND["liquidation-sent"]) & pl.col("ref_ns").is_not_null())
-        .select("account", due_ns=pl.col("ref_ns").cast(pl.Int64))
-        .unique(maintain_order=True)
-    )
     still = _still_open(trace, rows)
-    open_too = still.select("account", "due_ns")
-    found = pl.concat([sent, open_too]).unique(maintain_order=True).sort("due_ns")
+    episodes = due_episodes(trace)
+    touched = pl.col("sent") | pl.col("how").eq_missing(pl.lit("recovered")).not_()
+    found = episodes.filter(touched).select("account", "due_ns").unique(maintain_order=True)
+    found = found.sort("due_ns", maintain_order=True)
     debts = rows.filter(pl.col("kind") == _KIND["bad-debt"]).select("account", "time_ns").unique()
     # A debt belongs to its account's last trigger before it.
     debts = debts.sort("time_ns").join_asof(

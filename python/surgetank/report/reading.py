@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from surgetank.measure import Measures, synchrony_of
-from surgetank.measure.solvency import due_episodes
+from surgetank.measure.liquidations import due_episodes, executed_orders, reconciled
 from surgetank.measure.synchrony import Synchrony
 from surgetank.report.wording import clock, milliseconds, number, share
 from surgetank.trace import CLASSES, MARKET_KINDS, Trace
@@ -174,12 +174,17 @@ class Reading:
 
     @cached_property
     def liquidated(self) -> pl.DataFrame:
-        """Liquidations: the market's columns, delay_ns (Int64, null if never due) and late."""
-        delay = pl.col("time_ns").cast(pl.Int64) - pl.col("ref_ns").cast(pl.Int64)
-        late = pl.lit(False) if self.late_after_ns is None else delay > self.late_after_ns
-        return self.facts("liquidated").with_columns(
-            delay.alias("delay_ns"), late.fill_null(False).alias("late")
-        )
+        """Liquidation orders executed; see `executed_orders`."""
+        return executed_orders(self.trace, self._late_after_ms)
+
+    @cached_property
+    def reconciled(self) -> str:
+        """How the numbers of liquidations make one account."""
+        return reconciled(self.trace, self._late_after_ms)
+
+    @property
+    def _late_after_ms(self) -> float | None:
+        return None if self.late_after_ns is None else self.late_after_ns / 1e6
 
     @cached_property
     def episodes(self) -> pl.DataFrame:

@@ -126,7 +126,7 @@ def _liquidations(reading: Reading) -> str:
     if not late:
         few = "" if rows.height == 1 else "s"
         return f"{rows.height:,} liquidation{few}, none late"
-    median = rows.filter("late")["delay_ns"].median()
+    median = rows.filter(pl.col("timing") == "late")["delay_ns"].median()
     tail = ""
     if isinstance(median, int | float):
         tail = f", half of them more than {milliseconds(float(median) / 1e6)} after they were due"
@@ -222,7 +222,8 @@ def _synchrony(reading: Reading) -> list[Moment]:
 
 def _solvency(reading: Reading) -> list[Moment]:
     found: list[Moment] = []
-    rows, late = reading.liquidated, reading.liquidated.filter("late")
+    rows = reading.liquidated
+    late = rows.filter(pl.col("timing") == "late")
     if reading.episodes.height:
         detail = f"{reading.episodes.height:,} in all"
         at = int(reading.episodes["due_ns"][0])

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from surgetank.measure.liquidations import due_episodes
 from surgetank.measure.saturation.found import SECOND, Saturation, Setting, window_ns
-from surgetank.measure.solvency import due_episodes
 from surgetank.trace import MARKET_KINDS, Trace
 
 __all__ = ["book_depth", "insurance", "keepers", "liquidation_limits"]

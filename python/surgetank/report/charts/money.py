@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from surgetank.measure.liquidations import TIMINGS
 from surgetank.report.charts.figure import Chart, Line, line, log_ms_axis, plain, seconds, thin
 from surgetank.report.reading import Reading
 from surgetank.report.wording import clock, milliseconds, share, usd
@@ -33,9 +34,10 @@ def price_charts(reading: Reading) -> list[Chart]:
             data.append(line(name, x, prices, colour, hovertemplate="%{y:$,.2f}", **style))
     if not data:
         return []
-    late = reading.liquidated["late"]
-    data += _marks(reading, reading.liquidated.filter(~late), "liquidated, not late", False)
-    data += _marks(reading, reading.liquidated.filter(late), "liquidated late", True)
+    orders = reading.liquidated
+    for timing in TIMINGS:
+        rows = orders.filter(pl.col("timing") == timing)
+        data += _marks(reading, rows, f"liquidated, {timing}", timing == "late")
     outside = reading.facts("index")["price"]
     summary = "Liquidations stand at the average price they got."
     if outside.len() and outside[0]:
@@ -150,16 +152,17 @@ def due_charts(reading: Reading) -> list[Chart]:
 
 def liquidation_charts(reading: Reading) -> list[Chart]:
     """Histogram of the time from due to liquidated, on a logarithmic axis."""
-    delay = reading.liquidated["delay_ns"].drop_nulls().to_numpy() / 1e6
+    first = reading.liquidated.filter(pl.col("timing").is_in(["in time", "late"]))
+    delay = first["delay_ns"].to_numpy() / 1e6
     if not len(delay):
         return []
     bound = None if reading.late_after_ns is None else reading.late_after_ns / 1e6
     # A bin edge at the bound, so that no bar is half late.
     anchor, width = math.log10(bound) if bound else 0.0, 0.1
     logs = np.log10(np.maximum(delay, 0.01))
-    first = math.floor((float(logs.min()) - anchor) / width)
+    lowest = math.floor((float(logs.min()) - anchor) / width)
     last = math.ceil((float(logs.max()) - anchor) / width + 1e-9)
-    edges = anchor + width * np.arange(first, max(last, first + 1) + 1)
+    edges = anchor + width * np.arange(lowest, max(last, lowest + 1) + 1)
     counts = np.histogram(logs, edges)[0]
     middle = (edges[:-1] + edges[1:]) / 2
     late = middle > anchor if bound else np.zeros(len(middle), dtype=np.bool_)
@@ -195,7 +198,6 @@ def liquidation_charts(reading: Reading) -> list[Chart]:
     }
     median = milliseconds(float(np.median(delay)))
     summary = f"From the moment the outside price crossed to the close: median {median}."
-    still = int(reading.episodes["how"].null_count()) if reading.episodes.height else 0
-    note = f"{still:,} accounts were still due at the end and are not drawn." if still else ""
+    note = f"Drawn is the first order of each due account. {reading.reconciled}"
     title = "How long liquidations took"
     return [Chart("liquidations", title, summary, data, layout, time=False, note=note)]

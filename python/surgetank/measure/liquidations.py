@@ -1,0 +1,204 @@
+"""Liquidations: one account of them, for every measure and chart.
+
+An account is due when the outside price crosses its liquidation price. The episode ends when the
+venue closes something of it, or when the outside price makes it safe again (then the delay is
+censored: nobody knows how long it would have taken). So
+
+    due                 = due_liquidated + due_recovered + unliquidated
+    late + in time      = due_liquidated + unliquidated
+    liquidations        = due_liquidated + liquidations_parts + liquidations_not_due
+    due (in the window) = liquidations_triggered + recovered before any keeper acted
+
+where liquidations are orders executed: the first of an episode, further parts of it, and those of
+accounts that were due at the venue's mark and not at the outside price.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from surgetank.measure.measured import Measure
+from surgetank.measure.statistics import KaplanMeier, share_interval
+from surgetank.trace import MARKET_KINDS, Trace
+
+__all__ = ["TIMINGS", "due_episodes", "executed_orders", "liquidation_measures", "reconciled"]
+
+_MS: Final = 1e6
+_KIND: Final = {name: number for number, name in enumerate(MARKET_KINDS)}
+
+TIMINGS: Final = ("in time", "late", "further part", "not due outside")
+"""What `executed_orders` says of an order."""
+
+
+def due_episodes(trace: Trace) -> pl.DataFrame:
+    """One row per time that an account became due; its first liquidation order ends it, even one
+    that closes only a part.
+
+    Columns: account (UInt32), due_ns, ended_ns (Int64, null = still due at the end of the run),
+    how (`liquidated`: closed or deleveraged by the venue, `recovered`, or null), sent (Boolean: a
+    keeper sent an order for it while it was due).
+    """
+    closing = [_KIND["liquidated"], _KIND["deleveraged"]]
+    sent = _in_order(trace).filter(pl.col("kind") == _KIND["liquidation-sent"])
+    sent = sent.select("account", due_ns=pl.col("ref_ns").cast(pl.Int64), sent=True)
+    ending = pl.col("kind") != _KIND["due"]
+    time = pl.col("time_ns").cast(pl.Int64)
+    return (
+        _in_order(trace)
+        .filter(pl.col("kind").is_in([_KIND["due"], _KIND["recovered"], *closing]))
+        .with_columns(
+            pl.when(ending).then(time).backward_fill().over("account").alias("ended_ns"),
+            pl.when(ending).then(pl.col("kind")).backward_fill().over("account").alias("end"),
+        )
+        .filter(pl.col("kind") == _KIND["due"])
+        .select(
+            "account",
+            time.alias("due_ns"),
+            "ended_ns",
+            pl.when(pl.col("end").is_in(closing))
+            .then(pl.lit("liquidated"))
+            .when(pl.col("end") == _KIND["recovered"])
+            .then(pl.lit("recovered"))
+            .alias("how"),
+        )
+        .join(
+            sent.drop_nulls().unique(), on=["account", "due_ns"], how="left", maintain_order="left"
+        )
+        .with_columns(pl.col("sent").fill_null(False))
+    )
+
+
+def executed_orders(trace: Trace, late_after_ms: float | None) -> pl.DataFrame:
+    """Liquidation orders that were executed: the market's columns, and
+
+    delay_ns (Int64, from due to executed; null if the account was not due), timing (one of
+    `TIMINGS`; without a bound none is late).
+    """
+    delay = pl.col("time_ns").cast(pl.Int64) - pl.col("ref_ns").cast(pl.Int64)
+    bound = np.inf if late_after_ms is None else late_after_ms * _MS
+    timing = (
+        pl.when(pl.col("ref_ns").is_null())
+        .then(pl.lit("not due outside"))
+        .when(pl.int_range(pl.len()).over("account", "ref_ns") > 0)
+        .then(pl.lit("further part"))
+        .when(delay > bound)
+        .then(pl.lit("late"))
+        .otherwise(pl.lit("in time"))
+    )
+    rows = _in_order(trace).filter(pl.col("kind") == _KIND["liquidated"])
+    return rows.with_columns(delay.alias("delay_ns"), timing.alias("timing"))
+
+
+def reconciled(trace: Trace, late_after_ms: float | None) -> str:
+    """How the numbers of liquidations make one account, in a sentence; empty if none was due."""
+    rows = due_episodes(trace)
+    if rows.is_empty():
+        return ""
+    how = dict(rows.group_by(pl.col("how").fill_null("still due")).len().iter_rows())
+    orders = dict(executed_orders(trace, late_after_ms).group_by("timing").len().iter_rows())
+    parts, early = orders.get("further part", 0), orders.get("not due outside", 0)
+    closed = how.get("liquidated", 0)
+    first = orders.get("late", 0) + orders.get("in time", 0)
+    text = (
+        f"{rows.height:,} times due: {closed:,} closed, {how.get('recovered', 0):,} recovered, "
+        f"{how.get('still due', 0):,} still due. {first + parts + early:,} orders executed: "
+        f"{first:,} the first of a due account"
+    )
+    text += f", {parts:,} further parts" if parts else ""
+    return text + (f", {early:,} due at the venue's mark only" if early else "") + "."
+
+
+def _orders(trace: Trace, late_after_ms: float | None) -> list[Measure]:
+    timing = executed_orders(trace, late_after_ms)["timing"]
+    n = timing.len()
+    what = {
+        "liquidations": "liquidation orders executed",
+        "liquidations_parts": "of these, further parts of a due account",
+        "liquidations_not_due": "of these, of accounts due at the venue's mark only",
+    }
+    counts = [n, (timing == "further part").sum(), (timing == "not due outside").sum()]
+    return [
+        Measure(name, int(count), "count", n=n, what=what[name])
+        for name, count in zip(what, counts, strict=True)
+    ]
+
+
+def liquidation_measures(trace: Trace, late_after_ms: float | None) -> list[Measure]:
+    """How many accounts became due, what became of them, and how late."""
+    rows = due_episodes(trace)
+    liquidated = rows["how"].eq_missing(pl.Series(["liquidated"])).to_numpy()
+    open_still = rows["how"].is_null().to_numpy()
+    length = (
+        (rows["ended_ns"].fill_null(trace.end_ns) - rows["due_ns"]).to_numpy().astype(np.float64)
+    )
+    found = _orders(trace, late_after_ms)
+    found += [
+        Measure("due", rows.height, "count", n=rows.height, what="times an account became due"),
+        Measure(
+            "due_liquidated",
+            int(liquidated.sum()),
+            "count",
+            n=rows.height,
+            what="of these, closed by the venue, in part or whole",
+        ),
+        Measure(
+            "due_recovered",
+            int((rows["how"] == "recovered").sum()),
+            "count",
+            n=rows.height,
+            what="of these, safe again before anything was closed",
+        ),
+        Measure(
+            "unliquidated",
+            int(open_still.sum()),
+            "count",
+            n=rows.height,
+            what="due, and at the end of the run neither closed nor safe again",
+        ),
+    ]
+    found += _lateness(length / _MS, liquidated, open_still, late_after_ms)
+    for name, p in (("liquidation_delay_p50_ms", 0.5), ("liquidation_delay_p99_ms", 0.99)):
+        what = f"{p:.0%} of due accounts were liquidated at most this long after the price crossed"
+        if not rows.height:
+            found.append(Measure(name, None, "ms", what=what, note="no account became due"))
+            continue
+        q = KaplanMeier(length / _MS, liquidated).interval(p)
+        censored = rows.height - int(liquidated.sum())
+        note = f"{censored} of {rows.height} recovered or still due (censored)" if censored else ""
+        found.append(Measure(name, q.value, "ms", q.low, q.high, q.n, what, note))
+    return found
+
+
+def _lateness(
+    length_ms: np.ndarray[Any, np.dtype[np.float64]],
+    liquidated: np.ndarray[Any, np.dtype[np.bool_]],
+    open_still: np.ndarray[Any, np.dtype[np.bool_]],
+    late_after_ms: float | None,
+) -> list[Measure]:
+    what = (
+        f"liquidations later than {late_after_ms:g} ms after due, or still owed for longer"
+        if late_after_ms is not None
+        else "late liquidations"
+    )
+    share_what = "late ones among accounts liquidated or still due"
+    counted = liquidated | open_still
+    if late_after_ms is None or not counted.any():
+        note = "late_after_ms is not set" if late_after_ms is None else "no account became due"
+        count = None if late_after_ms is None else 0.0
+        return [
+            Measure("late_liquidations", count, "count", what=what, note=note),
+            Measure("late_share", None, "1", what=share_what, note=note),
+        ]
+    late = (length_ms > late_after_ms)[counted]
+    share = share_interval(late)
+    return [
+        Measure("late_liquidations", float(late.sum()), "count", n=share.n, what=what),
+        Measure("late_share", share.value, "1", share.low, share.high, share.n, share_what),
+    ]
+
+
+def _in_order(trace: Trace) -> pl.DataFrame:
+    return trace["market"].sort("time_ns", maintain_order=True)
