@@ -179,7 +179,8 @@ def _attack(draw: random.Random, nodes: int) -> dict[str, Any]:
 def _market(draw: random.Random) -> dict[str, Any]:
     crash = {"kind": "points", "at_s": [0.0, 0.8, 1.2, 2.0], "price_usd": [100.0, 99, 85, 92]}
     calm = {"kind": "gbm", "start_usd": 50_000.0, "volatility": 1.0}
-    book, oracle = {"close_out": "book"}, {"close_out": "oracle", "close_out_bp": 50.0}
+    book: dict[str, Any] = {"close_out": "book"}
+    oracle: dict[str, Any] = {"close_out": "oracle", "close_out_bp": 50.0}
     margin: dict[str, Any] = {
         "mode": draw.choice(["isolated", "cross"]),
         "taker_fee_bp": draw.choice([0.0, 5.0]),

@@ -19,7 +19,7 @@ FLOORS = [
     {"tape"},
     {"trace"},
     {"simulate", "testing"},
-    {"live"},
+    {"live", "pipe"},
     {"journal", "keypers", "measure", "options"},
     {"validity"},
     {"verdict"},
