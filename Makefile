@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock pyproject.toml
 OUT ?= runs/black-thursday
+# What tests were skipped, over both runs of pytest.
+SKIPPED := $(CURDIR)/$(VENV)/skipped.txt
+LOWEST := .venv-lowest
 
 .PHONY: help
 help: ## this text
@@ -47,8 +50,19 @@ lint: build ## format, lints, types
 .PHONY: test
 test: lint ## build, lint, types, Rust tests, live tests (by themselves), all others
 	cargo test --quiet --workspace --exclude surgetank-bindings
-	$(BIN)/python -m pytest -m "live and not soak" -n 2 --dist loadfile --reruns 1 --timeout 900
-	$(BIN)/python -m pytest -m "not live and not soak" -n auto
+	@rm -f $(SKIPPED)
+	SURGETANK_SKIPPED=$(SKIPPED) $(BIN)/python -m pytest -m "live and not soak" -n 2 --dist loadfile --reruns 1 --timeout 900
+	SURGETANK_SKIPPED=$(SKIPPED) $(BIN)/python -m pytest -m "not live and not soak" -n auto
+	@! test -s $(SKIPPED) || { echo "Not tested here, in both runs:"; cat $(SKIPPED); }
+
+.PHONY: lowest
+lowest: $(VENV)/.built ## the oldest libraries that pyproject.toml allows, in .venv-lowest: they must do
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+		print('\n'.join(d.replace('>=', '==').split(',')[0] for d in p['dependencies']))" > $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/python -m pip install --quiet --requirement $(LOWEST)/lowest.txt pytest hypothesis playwright
+	cd tests && PYTHONPATH=../python ../$(LOWEST)/bin/python -m pytest -p no:cacheprovider test_cli.py test_cli_ending.py test_tape.py test_report.py -m "not live and not soak"
 
 .PHONY: soak
 soak: build ## longer random worlds

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -15,10 +19,40 @@ settings.register_profile("surgetank", deadline=None, derandomize=True)
 settings.load_profile("surgetank")
 
 
-@pytest.fixture(scope="session")
+#: A file that collects what several runs of pytest skipped; `make test` shows it at its end.
+SKIPPED = os.environ.get("SURGETANK_SKIPPED")
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all pages."""
+    """One browser for a file's pages. It ends with the file: Playwright keeps an event loop running
+    on this thread, in which no other test of this process could run one."""
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_loop_left_running() -> None:
+    """Whatever file leaves an event loop running breaks the next one of this process."""
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        asyncio.get_running_loop()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was skipped, and what to do about it: a reason names the command that installs it."""
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple)
+    )
+    if not reasons:
+        return
+    rows = [f"{count:4} skipped: {reason}" for reason, count in reasons.most_common()]
+    terminalreporter.section("not tested here")
+    for row in rows:
+        terminalreporter.write_line(row)
+    if SKIPPED:
+        with Path(SKIPPED).open("a", encoding="utf-8") as file:
+            file.writelines(f"{row}\n" for row in rows)

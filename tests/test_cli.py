@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -67,6 +68,8 @@ def test_exit_codes_and_junit(here: Path) -> None:
     done = surgetank("run", "bad.toml", "--no-report", "--junit", "ci/out.xml", cwd=here)
     assert done.returncode == 1
     assert "FAIL" in done.stdout and "Where the delay arose" in done.stdout
+    assert re.search(r"delay_p50_ms_max +[\d.,]+ ms +0.001 ms", done.stdout)
+    assert re.search(r"stages_exact +held", done.stdout)
     suite = ET.parse(here / "ci/out.xml").getroot()
     assert len(suite.findall(".//failure")) == 1
     assert surgetank("run", "good.toml", "--wrong", cwd=here).returncode == 2

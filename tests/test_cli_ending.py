@@ -149,3 +149,68 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     """Which one is this?"""
     assert ended(lambda: app(["--version"])) == 0
     assert capsys.readouterr().out == f"surgetank {st.__version__}\n"
+
+
+DEEP = "x = " + "[" * 100_000 + "]" * 100_000
+CRUEL = [
+    ("digits.toml", "seed = " + "9" * 5_000, "not TOML"),
+    ("deep.toml", DEEP, "nested too deeply"),
+    ("pipe.toml", None, "is not a file"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "what"), CRUEL, ids=[c[0] for c in CRUEL])
+def test_scenarios_that_cannot_be_read(
+    name: str, text: str | None, what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line each; a named pipe is not waited for."""
+    path = tmp_path / name
+    if text is None:
+        os.mkfifo(path)
+    else:
+        path.write_text(text)
+    assert ended(lambda: app(["run", str(path)])) == 2
+    told = capsys.readouterr().err
+    assert what in told and told.count("\n") == 1
+
+
+@pytest.mark.parametrize("value", ["9" * 5_000, DEEP.removeprefix("x = ")])
+def test_values_that_cannot_be_read(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same after --set."""
+    assert ended(lambda: app(["run", "calm", "--set", f"seed={value}"])) == 2
+    assert "--set seed: is too long" in capsys.readouterr().err
+
+
+def limited(limit: str, *asked: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """The command under a limit of the shell's `ulimit`."""
+    program = f"{sys.executable} -c 'from surgetank.cli import main; main()'"
+    script = f"ulimit {limit}; exec {program} {' '.join(asked)}"
+    full = os.environ | env
+    return subprocess.run(
+        ["bash", "-c", script], cwd=cwd, env=full, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_a_full_disk_and_too_many_files(here: Path) -> None:
+    """What the machine refuses is told as that, wherever it happens: in polars, in processes, in
+    the search for a temporary folder."""
+    short = ["run", "good.toml", "--no-report", "--set", "duration_s=1", "--set", "warmup_s=0"]
+    done = limited("-f 8", *short, "--out", "full", cwd=here)
+    assert (done.returncode, "File too large" in done.stderr) == (74, True), done.stderr
+    done = limited("-n 24", *short, "--target", "memory:", cwd=here)
+    assert (done.returncode, "too many open files" in done.stderr.lower()) == (74, True)
+    assert "Traceback" not in done.stderr
+
+
+def test_no_place_for_temporary_files(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Said with the variable that gives one."""
+
+    def nowhere() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.gettempdir", nowhere)
+    asked = ["run", "calm", "--target", "memory:", "--out", str(tmp_path / "x")]
+    assert ended(lambda: app(asked)) == 74
+    assert "TMPDIR" in capsys.readouterr().err

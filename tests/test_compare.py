@@ -1,8 +1,12 @@
 """Two runs side by side."""
 
+import io
+import re
+
 import polars as pl
 
 from surgetank.compare import compare
+from surgetank.console import Terminal, show_comparison
 from surgetank.measure import Measure, Measures
 from surgetank.testing import executed, make_trace
 from surgetank.trace import CHUNK_ROWS, Trace
@@ -29,6 +33,28 @@ def test_measures_side_by_side() -> None:
     (p50,) = (d for d in found.differences if d.name == "delay_p50_ms")
     assert (p50.change, p50.overlap) == (40, False)
     assert found.frame().filter(name="delay_p50_ms")["change"].item() == 40
+
+
+def test_the_table_fits_a_terminal() -> None:
+    """At 80 columns no line or number is broken; what is the same is left out."""
+    slow, fast = (
+        make_trace(
+            {"messages": [executed(i, i, (d + i % 7) * MS) for i in range(500)]},
+            seed=d,
+        )
+        for d in (123_456, 10)
+    )
+    found = compare(fast, slow)
+    shown = {}
+    for whole in (False, True):
+        console = Terminal(file=io.StringIO(), width=80)
+        show_comparison(console, found, whole=whole)
+        assert isinstance(console.file, io.StringIO)
+        shown[whole] = console.file.getvalue()
+        assert all(len(line) <= 80 for line in shown[whole].splitlines())
+        assert len(shown[whole].splitlines()) <= len(found.differences) + 3
+    assert re.search(r"delay_p50_ms +13 +123,459 +\+\S+% +apart", shown[False])
+    assert "executed_share" in shown[True] and "executed_share" not in shown[False]
 
 
 def test_a_measure_of_one_run_only() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("py_arkworks_bls12381")
+pytest.importorskip("py_arkworks_bls12381", reason="no keypers; install them with `make build`")
 
 from py_arkworks_bls12381 import G1Point, G2Point, Scalar
 

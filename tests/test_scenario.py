@@ -103,6 +103,10 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"duration_s": 5.0, "warmup_s": 5.0}, "warmup_s", "below"),
     ({"venue": "nyse"}, "venue", "binance, deribit, dydx-v4, hyperliquid"),
     ({"venue": ["dydx-v4"]}, "venue", "binance, deribit, dydx-v4, hyperliquid"),
+    ({"flow": {"arrivals": {"kind": "poisson", "rate_per_sec": 5}}},
+     "flow.arrivals.rate_per_sec: unknown key", "`rate_per_s`"),
+    ({"venue": "hyperliquid", "layer": {"consensus": {"kind": "tendermint"}}}, "layer",
+     'kind = "single" in [layer.consensus]'),
     ({"network": {"preset": "moon"}}, "network.preset", "aws-13"),
     ({"limits": {"delay_p99_s_max": 1}}, "limits.delay_p99_s_max", "delay_p99_ms_max"),
 ]  # fmt: skip

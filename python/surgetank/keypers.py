@@ -33,7 +33,7 @@ except ImportError:
     raise SurgetankError(
         "threshold encryption needs `py-arkworks-bls12381`",
         place="surgetank.keypers",
-        mend="Install `surgetank[threshold]`",
+        mend="pip install '.[threshold]' in the source of surgetank",
     ) from None
 
 __all__ = ["BatchKey", "Beacon", "Committee", "Dealing", "Keyper", "Share", "deal", "set_up"]

@@ -49,7 +49,7 @@ class Learned(Controller):
             raise SurgetankError(
                 "this controller needs river",
                 place='layer.tuning.controller = "learned"',
-                mend='Install it with pip install "surgetank[learn]"',
+                mend="pip install '.[learn]' in the source of surgetank",
             ) from None
         self._policy: Any = LinUCBDisjoint(alpha=1.0, beta=4.0, seed=seed)
         self._made: tuple[int, dict[str, float]] | None = None

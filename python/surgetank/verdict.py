@@ -59,6 +59,10 @@ class Reason:
     limit: float | None
     status: Status
     text: str
+    unit: str = ""
+    """Of both numbers."""
+    of_run: bool = False
+    """A check of the run itself, and no limit: its numbers say how it was made."""
 
     @property
     def ok(self) -> bool:
@@ -157,7 +161,7 @@ def _beyond(value: float, limit: float, least: bool) -> bool:
 
 def _from_check(check: Check) -> Reason:
     status = Status.PASS if check.ok else Status.INVALID
-    return Reason(check.name, check.measured, check.asked, status, check.text)
+    return Reason(check.name, check.measured, check.asked, status, check.text, of_run=True)
 
 
 def _judge_limit(name: str, limit: float, measures: Measures, *, live: bool) -> Reason:
@@ -173,7 +177,7 @@ def _judge_limit(name: str, limit: float, measures: Measures, *, live: bool) -> 
     m, least = found
     if m.value is None or math.isnan(m.value):
         text = f"{m.name} could not be measured: {m.note or 'no data'}"
-        return Reason(name, None, limit, Status.UNKNOWN, text)
+        return Reason(name, None, limit, Status.UNKNOWN, text, m.unit)
     broken = _beyond(m.value, limit, least)
     near_end = m.high if least else m.low
     surely = broken and near_end is not None and _beyond(near_end, limit, least)
@@ -183,8 +187,9 @@ def _judge_limit(name: str, limit: float, measures: Measures, *, live: bool) -> 
     needed = _needed(m.name)
     if m.n < needed and not surely:
         text += f"; too few observations to tell ({m.n} of at least {needed})"
-        return Reason(name, m.value, limit, Status.UNKNOWN, text)
-    return Reason(name, m.value, limit, Status.FAIL if broken else Status.PASS, text)
+        return Reason(name, m.value, limit, Status.UNKNOWN, text, m.unit)
+    status = Status.FAIL if broken else Status.PASS
+    return Reason(name, m.value, limit, status, text, m.unit)
 
 
 def _resolve(name: str, measures: Measures) -> tuple[Measure, bool] | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import sys
 import tomllib
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+import surgetank
 from surgetank.console import Terminal
 from surgetank.errors import SurgetankError
 from surgetank.plugins import allow_code, code_refused
@@ -38,7 +38,7 @@ AllowCode = Annotated[
 
 def _tell_version(asked: bool) -> None:
     if asked:
-        sys.stdout.write(f"surgetank {version('surgetank')}\n")
+        sys.stdout.write(f"surgetank {surgetank.__version__}\n")
         raise typer.Exit
 
 
@@ -95,6 +95,11 @@ def overrides(values: list[str]) -> dict[str, Any]:
             found[key.strip()] = tomllib.loads(f"x = {value}")["x"]
         except tomllib.TOMLDecodeError:
             found[key.strip()] = value
+        except (ValueError, RecursionError):
+            mend = "Give a shorter value"
+            raise SurgetankError(
+                "is too long or nested too deeply", place=f"--set {key}", mend=mend
+            ) from None
     return found
 
 

@@ -80,6 +80,9 @@ def compare_command(
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object; of a league, one line a run.")
     ] = False,
+    whole: Annotated[
+        bool, typer.Option("--all", help="Of two runs: also classes, and what is the same.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Two runs or searches side by side; or, with --vary, a league of one scenario's settings."""
@@ -116,10 +119,10 @@ def compare_command(
             place=f"compare {a} {b}",
             mend=f"Leave out {' '.join(asked.given)}, or give one scenario and --vary KEY",
         )
-    _two(Path(a), Path(b), as_json=as_json)
+    _two(Path(a), Path(b), as_json=as_json, whole=whole)
 
 
-def _two(a: Path, b: Path, *, as_json: bool) -> None:
+def _two(a: Path, b: Path, *, as_json: bool, whole: bool) -> None:
     """Two folders."""
     if _is_search(a) and _is_search(b):
         compared = against(Answer.read(a), Answer.read(b))
@@ -130,7 +133,7 @@ def _two(a: Path, b: Path, *, as_json: bool) -> None:
         return
     comparison = compare(Trace.load(a), Trace.load(b))
     if not as_json:
-        show_comparison(out_, comparison)
+        show_comparison(out_, comparison, whole=whole)
         return
     content = {
         "same_name": comparison.same_name,

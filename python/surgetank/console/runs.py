@@ -12,10 +12,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from surgetank.compare import Comparison
+from surgetank.compare import Comparison, Difference
 from surgetank.console.terminal import dim
 from surgetank.errors import printable
-from surgetank.measure import Measure
 from surgetank.run import Result
 from surgetank.trace import STAGES
 from surgetank.verdict import Status
@@ -38,7 +37,7 @@ def number(value: float | None, unit: str = "") -> str:
     if math.isinf(value):
         return "∞"
     shown = f"{value:,.0f}" if abs(value) >= 1_000 or value == int(value) else f"{value:.3g}"
-    return f"{shown} {unit}".rstrip() if unit not in ("", "1") else shown
+    return f"{shown} {unit}".rstrip() if unit not in ("", "1", "count") else shown
 
 
 class Watch:
@@ -85,11 +84,16 @@ def show_result(console: Console, result: Result) -> None:
     status = Text(f" {MARKS[verdict.status]} {verdict.status} ", style=COLOURS[verdict.status])
     console.print(status, Text(printable(result.scenario.title or run.name)), sep=" ")
     table = Table(box=None, pad_edge=False, show_edge=False)
-    for column in ("", "what", "measured", "limit"):
-        table.add_column(column, overflow="fold")
+    table.add_column("")
+    table.add_column("what", overflow="fold")
+    for column in ("measured", "limit"):
+        table.add_column(column, justify="right", no_wrap=True)
     for reason in verdict.reasons:
         mark = Text(MARKS[reason.status], style=COLOURS[reason.status])
-        table.add_row(mark, reason.name, number(reason.measured), number(reason.limit))
+        numbers = [number(x, reason.unit) for x in (reason.measured, reason.limit)]
+        if reason.of_run:
+            numbers = ["held" if reason.ok else "not held", ""]
+        table.add_row(mark, reason.name, *numbers)
     console.print(table)
     for reason in verdict.reasons:
         if reason.status is not Status.PASS:
@@ -117,33 +121,47 @@ def _show_stages(console: Console, result: Result) -> None:
         console.print(Text.assemble(line, (bar, "cyan")))
 
 
-def _with_interval(measure: Measure | None) -> Text:
-    if measure is None:
-        return Text("–")
-    shown = number(measure.value, measure.unit)
-    if measure.low is None or measure.high is None:
-        return Text(shown)
-    return Text.assemble(shown, (f" ({number(measure.low)} … {number(measure.high)})", "dim"))
-
-
-def show_comparison(console: Console, comparison: Comparison) -> None:
-    """Two runs side by side."""
+def show_comparison(console: Console, comparison: Comparison, *, whole: bool = False) -> None:
+    """Two runs side by side: what differs, and with `whole` every class of message and what is the
+    same. Names end in their units; values are without."""
     table = Table(box=None, pad_edge=False)
-    for column in ("measure", "a", "b", "change", "intervals"):
-        table.add_column(column, overflow="fold")
+    table.add_column("measure", no_wrap=True, max_width=34)
+    for column in ("a", "b", "change"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("intervals", no_wrap=True)
+    left_out = 0
     for difference in comparison.differences:
+        if not whole and not _differs(difference):
+            left_out += 1
+            continue
         overlap = difference.overlap
         told = "" if overlap is None else "overlap" if overlap else "apart"
-        change = difference.change
         table.add_row(
             difference.name,
-            _with_interval(difference.a),
-            _with_interval(difference.b),
-            "" if not change else f"{change:+.3g}",
+            *(number(m.value if m else None) for m in (difference.a, difference.b)),
+            _change(difference),
             Text(told, style="bold" if told == "apart" else ""),
         )
-    console.print(table)
+    if table.row_count:
+        console.print(table)
+    if left_out:
+        console.print(dim(f"{left_out} more are the same, or of one class: --all, or --json"))
     if comparison.same_trace:
         console.print("The traces are identical, byte for byte.")
     elif comparison.divergence is not None:
-        console.print(f"One name, two traces: {comparison.divergence.text}")
+        console.print(f"One name, two traces: {comparison.divergence.text}", soft_wrap=True)
+
+
+def _differs(difference: Difference) -> bool:
+    """Of the whole run, and not the same in both; of one class, only where intervals part."""
+    if "." in difference.name:
+        return difference.overlap is False
+    a, b = (m.value if m else None for m in (difference.a, difference.b))
+    return a != b and not (a is None and b is None)
+
+
+def _change(difference: Difference) -> str:
+    change, a = difference.change, difference.a
+    if not change or a is None or a.value is None:
+        return ""
+    return f"{change / abs(a.value):+.1%}" if a.value else f"{change:+.3g}"

@@ -155,6 +155,6 @@ class Crew:
                 raise TargetError(
                     f"the {member.name} process ended ({last[0]})",
                     place="live run",
-                    mend="Is this target's client installed? pip install 'surgetank[live]'",
+                    mend="Is its client here? pip install '.[live]' in the source of surgetank",
                     exit_code=3,
                 )

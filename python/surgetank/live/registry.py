@@ -155,7 +155,7 @@ def _load(path: str, kind: type[_T]) -> type[_T]:
         load = importlib.import_module if ours else import_of_user
         found = getattr(load(module), name)
     except ImportError as error:
-        mend = "Install it: pip install 'surgetank[live]' brings all clients"
+        mend = "pip install '.[live]' in the source of surgetank brings all clients"
         if not ours:
             mend = f"Put {module}.py into the current directory, or install it"
         raise SurgetankError(f"cannot be loaded ({error})", place=path, mend=mend) from None

@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import IO, Final
 
+from surgetank.errors import EXIT_MACHINE, SurgetankError
+
 __all__ = ["Workplace"]
 
 _PREFIX: Final = "surgetank-"
@@ -24,11 +26,18 @@ class Workplace:
     is found unlocked was left by a process that was killed, and is removed.
 
     Raises:
-        OSError: there is no place for temporary files.
+        SurgetankError: there is no place for temporary files.
     """
 
     def __init__(self) -> None:
-        root = Path(tempfile.gettempdir())
+        try:
+            root = Path(tempfile.gettempdir())
+        except FileNotFoundError:
+            raise SurgetankError(
+                "there is no place for temporary files",
+                mend="Set TMPDIR to a folder that you may write",
+                exit_code=EXIT_MACHINE,
+            ) from None
         _sweep(root)
         # Under another name until it is locked: nobody sweeps it in between.
         draft = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}", dir=root))

@@ -206,5 +206,9 @@ class Layer(Section):
                 "the order, and `gossip.kind` flood or mesh, so that all nodes see messages"
             )
         if isinstance(self.gossip, Direct) and not isinstance(self.consensus, Single):
-            raise ValueError("`gossip.kind` direct needs `consensus.kind` single")
+            raise ValueError(
+                '`gossip.kind` direct (which `venue = "hyperliquid"` brings) needs '
+                '`consensus.kind` single: write kind = "single" in [layer.consensus] in place of '
+                'what stands there, or kind = "flood" in [layer.gossip]'
+            )
         return self

@@ -30,6 +30,9 @@ def load(name_or_path: str | Path) -> Scenario:
     text = str(name_or_path)
     path = Path(name_or_path)
     if path.suffix == ".toml" or path.is_file():
+        if path.exists() and not path.is_file():
+            # A pipe would be waited for, for ever.
+            raise SurgetankError("is not a file", place=text, mend="Give a .toml file")
         try:
             return Scenario.from_toml(path.read_text(encoding="utf-8"), place=text)
         except OSError as error:

@@ -16,7 +16,8 @@ Place = tuple[int | str, ...]
 
 def explain(error: ValidationError, model: type[BaseModel], place: str = "") -> SurgetankError:
     """The first problem of a ValidationError for a person."""
-    first = error.errors(include_url=False)[0]
+    errors = error.errors(include_url=False)
+    first = _slip(errors, errors[0])
     path, beside, inside = _walk(model, first["loc"])
     key = _dotted(path)
     where = f"{place}: {key}" if place and key else key or place
@@ -34,6 +35,23 @@ def explain(error: ValidationError, model: type[BaseModel], place: str = "") -> 
     got = first["input"]
     shown = "" if isinstance(got, dict | list | tuple | BaseModel) else f" (it is {got!r})"
     return SurgetankError(message[:1].lower() + message[1:] + shown, place=where)
+
+
+def _slip(errors: list[Any], first: Any) -> Any:
+    """Of a key that is missing and one that is unknown beside it, the latter, if it is the former
+    misspelt: that is what was written."""
+    if first["type"] != "missing":
+        return first
+    *table, name = first["loc"]
+    beside = {
+        str(e["loc"][-1]): e
+        for e in errors
+        if e["type"] == "extra_forbidden" and list(e["loc"][:-1]) == table
+    }
+    close = difflib.get_close_matches(str(name), beside, n=1, cutoff=0.5)
+    stem = [key for key in beside if key.rsplit("_", 1)[0] == str(name).rsplit("_", 1)[0]]
+    found = [*stem, *close]
+    return beside[found[0]] if found else first
 
 
 def _dotted(path: Place) -> str:

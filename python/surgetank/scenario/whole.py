@@ -129,8 +129,11 @@ class Scenario(Section):
         """
         try:
             data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except ValueError as error:  # Also of a number with more digits than Python reads.
             raise SurgetankError(f"not TOML: {error}", place=place) from None
+        except RecursionError:
+            mend = "Write it flat"
+            raise SurgetankError("nested too deeply", place=place, mend=mend) from None
         return cls.build(data, place)
 
     @classmethod

@@ -90,7 +90,9 @@ def dask_executor(address: str) -> Iterator[Executor]:
         from distributed import Client
     except ImportError:
         raise SurgetankError(
-            "Dask is not installed", place="--dask", mend="pip install 'surgetank[cluster]'"
+            "Dask is not installed",
+            place="--dask",
+            mend="pip install '.[cluster]' in the source of surgetank",
         ) from None
     try:
         client = Client(address, timeout="10s", set_as_default=False)

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import polars as pl
 
-from surgetank.errors import SurgetankError
+from surgetank.errors import EXIT_MACHINE, SurgetankError
 from surgetank.trace import frames, store
 from surgetank.trace.chain import CHUNK_ROWS, chain, combine
 from surgetank.trace.schema import (
@@ -195,7 +195,8 @@ class Trace:
             raise SurgetankError(
                 f"cannot be written ({error.strerror})",
                 place=str(path),
-                mend="Choose another folder",
+                mend="Free space there, or choose another folder",
+                exit_code=EXIT_MACHINE,
             ) from error
         return path
 

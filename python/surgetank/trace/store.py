@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -23,10 +25,18 @@ _MEND: Final = "Run the scenario again with the same seed; it gives the same tra
 
 
 def write_table(folder: Path, name: str, table: pl.DataFrame, run_name: str) -> None:
-    """Writes `<name>.parquet`, the run's name in its metadata."""
-    table.write_parquet(
-        folder / f"{name}.parquet", compression="zstd", metadata={_RUN_KEY: run_name}
-    )
+    """Writes `<name>.parquet`, the run's name in its metadata.
+
+    Raises:
+        OSError: it cannot be written, whatever polars makes of that.
+    """
+    path = folder / f"{name}.parquet"
+    try:
+        table.write_parquet(path, compression="zstd", metadata={_RUN_KEY: run_name})
+    except pl.exceptions.PolarsError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        code = int(number[1]) if number else errno.EIO
+        raise OSError(code, os.strerror(code), str(path)) from None
 
 
 def write_run(folder: Path, content: Mapping[str, Any]) -> None:

@@ -78,7 +78,7 @@ class Mesh(Server):
     @classmethod
     def missing(cls) -> str | None:
         found = importlib.util.find_spec("libp2p")
-        return None if found else "pip install 'surgetank[live]'"
+        return None if found else "pip install '.[live]' in the source of surgetank"
 
     def links(self) -> dict[tuple[int, int], Address]:
         """See `Server`. The lower number of a pair dials, and after a restart the one that was
