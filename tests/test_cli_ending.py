@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import os
 import pickle
 import re
@@ -149,6 +150,31 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     """Which one is this?"""
     assert ended(lambda: app(["--version"])) == 0
     assert capsys.readouterr().out == f"surgetank {st.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("run black", ["black-thursday"]),
+        ("search mine", ["mine.toml"]),
+        ("search calm --find s", ["safe-leverage"]),
+    ],
+)
+def test_completion(
+    words: str, found: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scenarios, files here, and what a search can find."""
+    (tmp_path / "mine.toml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    typed = words.split()
+    monkeypatch.setenv("_SURGETANK_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", f"surgetank {words}")
+    monkeypatch.setenv("COMP_CWORD", str(len(typed)))
+    told = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", told)
+    with pytest.raises(SystemExit):
+        app(prog_name="surgetank")
+    assert told.getvalue().split() == found
 
 
 DEEP = "x = " + "[" * 100_000 + "]" * 100_000

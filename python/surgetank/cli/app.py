@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import tomllib
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,8 +15,19 @@ import surgetank
 from surgetank.console import Terminal
 from surgetank.errors import SurgetankError
 from surgetank.plugins import allow_code, code_refused
+from surgetank.scenario import names
 
-__all__ = ["SEED_MAX", "AllowCode", "Left", "app", "err", "finite", "out", "overrides"]
+__all__ = [
+    "SEED_MAX",
+    "AllowCode",
+    "Left",
+    "ScenarioName",
+    "app",
+    "err",
+    "finite",
+    "out",
+    "overrides",
+]
 
 SEED_MAX = 2**64 - 1
 
@@ -33,6 +45,18 @@ AllowCode = Annotated[
         callback=_allow_code,
         help="Let the scenario bring classes of its own (module:Class): it runs their code.",
     ),
+]
+
+
+def _scenarios(incomplete: str) -> list[str]:
+    """For the shell: scenarios that come with surgetank, and files here."""
+    files = (path.name for path in Path.cwd().glob("*.toml"))
+    return [name for name in (*names(), *sorted(files)) if name.startswith(incomplete)]
+
+
+ScenarioName = Annotated[
+    str,
+    typer.Argument(help="A scenario's name, or a .toml file.", autocompletion=_scenarios),
 ]
 
 

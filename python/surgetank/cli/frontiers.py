@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from surgetank.cli.app import AllowCode, app, err, finite, overrides
+from surgetank.cli.app import AllowCode, ScenarioName, app, err, finite, overrides
 from surgetank.cli.app import out as out_
 from surgetank.cli.placing import (
     Budget,
@@ -21,7 +21,6 @@ from surgetank.cli.placing import (
     Precision,
     Quiet,
     Resume,
-    ScenarioName,
     Seed,
     Values,
     Workers,

@@ -22,7 +22,6 @@ from surgetank.search.pool import dask_executor
 
 JOURNAL = "runs.jsonl"
 
-ScenarioName = Annotated[str, typer.Argument(help="A scenario's name, or a .toml file.")]
 Values = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")
 ]

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from surgetank.cli import aiming
-from surgetank.cli.app import SEED_MAX, AllowCode, app, finite, overrides
+from surgetank.cli.app import SEED_MAX, AllowCode, ScenarioName, app, finite, overrides
 from surgetank.cli.app import out as out_
 from surgetank.cli.playing import Live, Simulated
 from surgetank.console import show_result
@@ -66,7 +66,7 @@ def _as_json(result: Result) -> str:
 @app.command("run", epilog=_RUN_EXAMPLES)
 def run_command(
     context: typer.Context,
-    scenario: Annotated[str, typer.Argument(help="A scenario's name, or a .toml file.")],
+    scenario: ScenarioName,
     seed: Annotated[
         int | None, typer.Option(min=0, max=SEED_MAX, help="Seed; else the scenario's.")
     ] = None,

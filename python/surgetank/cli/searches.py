@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from surgetank.cli import aiming
-from surgetank.cli.app import AllowCode, app, err, finite
+from surgetank.cli.app import AllowCode, ScenarioName, app, err, finite
 from surgetank.cli.app import out as out_
 from surgetank.cli.placing import (
     Budget,
@@ -26,7 +26,6 @@ from surgetank.cli.placing import (
     Precision,
     Quiet,
     Resume,
-    ScenarioName,
     Seed,
     Values,
     Workers,
@@ -45,6 +44,7 @@ from surgetank.scenario import Scenario
 from surgetank.search import Answer, search
 from surgetank.search.against import Against, against
 from surgetank.search.ask import question_of
+from surgetank.search.goal import FINDS
 from surgetank.search.live import LiveWork, expected_s
 
 _EXAMPLES = """
@@ -66,7 +66,14 @@ Exit codes: 0 found · 1 fell against the baseline · 2 usage · 3 INVALID · 4 
 """
 
 
-Find = Annotated[str, typer.Option(help="capacity, failure-threshold or safe-leverage.")]
+def _finds(incomplete: str) -> list[str]:
+    return [name for name in FINDS if name.startswith(incomplete)]
+
+
+Find = Annotated[
+    str,
+    typer.Option(help="capacity, failure-threshold or safe-leverage.", autocompletion=_finds),
+]
 Vary = Annotated[str | None, typer.Option(metavar="KEY", help="What is varied.")]
 Range = Annotated[
     str | None, typer.Option("--range", metavar="A:B", help="Levels, good end first.")
