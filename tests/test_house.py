@@ -25,7 +25,7 @@ FLOORS = [
     {"verdict"},
     {"calibrate"},
     {"search"},
-    {"explain", "league", "predict"},
+    {"attacker", "explain", "league", "predict"},
     {"junit", "compare", "report"},
     {"run"},
     {"console"},

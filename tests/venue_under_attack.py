@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
+
 import surgetank as st
+from surgetank.trace.frames import ATTACKER
 
 #: Market orders as large as three of the makers' levels.
 MIX = {"limit": 0.1, "post_only": 0.0, "market": 0.5, "ioc": 0.0, "cancel": 0.3, "replace": 0.1} | {
@@ -64,3 +67,24 @@ def value(result: st.Result, name: str) -> float:
     found = result.measures[name].value
     assert found is not None, name
     return found
+
+
+def victims_of(trace: st.Trace) -> pl.DataFrame:
+    """What a reader at node 0 sent on reading an order: own, front (its place), victim, at (the
+    victim's); a place is null where it was not executed. Receipts of all messages must be kept."""
+    messages = trace["messages"]
+    place = pl.col("height").cast(pl.Int64) * 1_000_000 + pl.col("position").cast(pl.Int64)
+    rows = messages.with_columns(place=place).select(
+        "message", "class", "source", "created_ns", "place"
+    )
+    own = rows.filter((pl.col("source") == ATTACKER) & (pl.col("class") == 4)).sort("message")
+    fronts = own.group_by("created_ns", maintain_order=True).first()
+    read = (
+        trace["receipts"].filter(pl.col("node") == 0).select(victim="message", created_ns="time_ns")
+    )
+    victims = rows.filter((pl.col("class") == 4) & (pl.col("source") != ATTACKER))
+    return (
+        fronts.select("created_ns", own="message", front="place")
+        .join(read, on="created_ns")
+        .join(victims.select(victim="message", at="place"), on="victim")
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from surgetank.cli import (
+    attacking,
     calibrations,
     comparing,
     crashes,
@@ -19,6 +20,7 @@ from surgetank.cli.ending import ended
 
 __all__ = [
     "app",
+    "attacking",
     "calibrations",
     "comparing",
     "crashes",
@@ -39,6 +41,7 @@ _ORDER = [
     "calibrate",
     "report",
     "compare",
+    "attack",
     "crash",
     "verify",
     "scenarios",

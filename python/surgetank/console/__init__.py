@@ -1,5 +1,6 @@
 """What a person sees in a terminal."""
 
+from surgetank.console.attacks import AttackWatch, show_response
 from surgetank.console.leagues import LeagueWatch, show_league
 from surgetank.console.live import LiveWatch
 from surgetank.console.runs import COLOURS, Watch, number, show_comparison, show_result
@@ -8,6 +9,7 @@ from surgetank.console.terminal import Terminal
 
 __all__ = [
     "COLOURS",
+    "AttackWatch",
     "LeagueWatch",
     "LiveWatch",
     "SearchWatch",
@@ -19,5 +21,6 @@ __all__ = [
     "show_comparison",
     "show_frontier",
     "show_league",
+    "show_response",
     "show_result",
 ]

@@ -1,0 +1,128 @@
+"""The best of many noisy strategies, with few runs.
+
+Successive halving (Karnin, Koren and Somekh, "Almost optimal exploration in multi-armed bandits",
+ICML 2013): all strategies meet the same few seeds, the better ones go on and meet more. Then the
+survivors' neighbourhood is searched the same way. Since all meet the same seeds, differences hang
+less on luck than values do; but the best of many still looks better than it is, so its gain is
+measured on seeds that it was not chosen on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from surgetank.attacker.strategies import Strategy, near
+
+__all__ = ["Effort", "Estimate", "Evaluate", "estimate", "race"]
+
+Evaluate = Callable[[Sequence[tuple[Strategy, int]]], Sequence[float]]
+"""Gains of strategies on seeds; NaN where a run does not count."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is spent on one kind of attack."""
+
+    candidates: int = 12
+    """Strategies drawn at first."""
+    seeds: int = 2
+    """Seeds of a round; survivors of a round keep theirs and meet as many more."""
+    keep: int = 3
+    """One in so many goes on."""
+    neighbours: int = 4
+    """Drawn around each of the best two, twice, closer the second time."""
+
+    @property
+    def search_seeds(self) -> int:
+        """Seeds that strategies are chosen on, at most."""
+        return self.seeds * (self._rounds(self.candidates) + 2)
+
+    def _rounds(self, count: int) -> int:
+        return max(1, math.ceil(math.log(max(count, 2)) / math.log(self.keep)))
+
+
+def race(
+    first: Sequence[Strategy], evaluate: Evaluate, seeds: Sequence[int], effort: Effort, draw: int
+) -> tuple[Strategy, float]:
+    """The best strategy found and its mean gain on the seeds it was chosen on: too good, by luck.
+
+    `seeds` are those of the search, `effort.search_seeds` at least; `draw` seeds the neighbours.
+    """
+    met: dict[Strategy, list[float]] = {strategy: [] for strategy in first}
+    used = 0
+
+    def meet(strategies: Sequence[Strategy], until: int) -> None:
+        """Each meets those of the first `until` seeds that it has not met."""
+        asked = [(s, seed) for s in strategies for seed in seeds[len(met[s]) : until]]
+        for (strategy, _), gain in zip(asked, evaluate(asked), strict=True):
+            met[strategy].append(gain)
+
+    alive = list(first)
+    while True:
+        used += effort.seeds
+        meet(alive, used)
+        alive = _best(met, alive, math.ceil(len(alive) / effort.keep))
+        if len(alive) <= 2 or used + 3 * effort.seeds > len(seeds):
+            break
+    alive = alive[:2]
+    for turn, radius in enumerate((0.15, 0.05)):
+        fresh = [
+            other
+            for number, strategy in enumerate(alive)
+            for other in near(strategy, effort.neighbours, radius, draw + 10 * turn + number)
+            if other not in met
+        ]
+        met |= {strategy: [] for strategy in fresh}
+        used = min(len(seeds), used + effort.seeds)
+        meet([*alive, *fresh], used)
+        alive = _best(met, [*alive, *fresh], 2)
+    return alive[0], _mean(met[alive[0]])
+
+
+def _best(
+    met: dict[Strategy, list[float]], strategies: Sequence[Strategy], count: int
+) -> list[Strategy]:
+    return sorted(strategies, key=lambda s: -_mean(met[s]))[:count]
+
+
+def _mean(gains: Sequence[float]) -> float:
+    counted = [gain for gain in gains if not math.isnan(gain)]
+    return sum(counted) / len(counted) if counted else -math.inf
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with its interval."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def pays(self) -> bool | None:
+        """Whether the mean is above nought; None: too few seeds to tell."""
+        if self.low > 0:
+            return True
+        return False if self.high <= 0 else None
+
+
+def estimate(gains: Sequence[float], among: int) -> Estimate:
+    """The mean of runs that count, with Student's interval of level 1 − 0.05 / `among`.
+
+    Of `among` such intervals all hold together in 95 % (Bonferroni's inequality).
+    """
+    counted = np.array([gain for gain in gains if not math.isnan(gain)])
+    n = len(counted)
+    if n < 2:
+        mean = float(counted.mean()) if n else math.nan
+        return Estimate(mean, -math.inf, math.inf, n)
+    mean = float(counted.mean())
+    error = float(counted.std(ddof=1)) / math.sqrt(n)
+    half = float(stats.t.ppf(1 - 0.025 / among, n - 1)) * error
+    return Estimate(mean, mean - half, mean + half, n)

@@ -1,0 +1,221 @@
+"""Plays the strategies against a scenario and says what the best of each kind gains."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from surgetank.attacker.race import Effort, Estimate, estimate, race
+from surgetank.attacker.strategies import KINDS, Strategy, drawn
+from surgetank.errors import SurgetankError
+from surgetank.measure.measured import plain
+from surgetank.scenario import Scenario
+from surgetank.search.pool import processes
+from surgetank.search.probe import Task, probe
+from surgetank.verdict import Status
+
+__all__ = ["GAIN", "BestResponse", "Response", "best_response"]
+
+GAIN: Final = "attacker_gain_usd"
+
+Watch = Callable[[str, int, int], None]
+"""Kind of attack at hand, its number among those that are searched (from 0), and their count."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """The best strategy of one kind of attack."""
+
+    kind: str
+    strategy: Strategy
+    gain: Estimate
+    """On fresh seeds."""
+    searched_usd: float
+    """Its mean gain on the seeds that it was chosen on: too good, by luck."""
+
+    @property
+    def pays(self) -> bool | None:
+        """None: too few seeds to tell."""
+        return self.gain.pays
+
+
+@dataclass(frozen=True)
+class BestResponse:
+    """What attackers who choose can gain."""
+
+    scenario: str
+    responses: tuple[Response, ...]
+    """By gain, the greatest first."""
+    search_seeds: range
+    fresh_seeds: range
+    runs: int
+    left_out: tuple[str, ...] = field(default=())
+    """Kinds that the scenario does not allow, and why."""
+
+    @property
+    def status(self) -> Status:
+        """FAIL: some strategy pays; PASS: the best of every kind does not; else UNKNOWN."""
+        paying = [response.pays for response in self.responses]
+        if any(pays is True for pays in paying):
+            return Status.FAIL
+        return Status.PASS if all(pays is False for pays in paying) else Status.UNKNOWN
+
+    @property
+    def gain_usd(self) -> float:
+        """Of the best response: 0 if none is known to pay, for nobody has to attack."""
+        return max((r.gain.mean for r in self.responses if r.pays), default=0.0)
+
+    @property
+    def seeds_to_tell(self) -> int | None:
+        """Fresh seeds after which an interval as it is now would exclude 0 for each kind that is
+        still open; None if nothing is open, or the mean is 0."""
+        needed = [
+            r.gain.n * ((r.gain.high - r.gain.mean) / r.gain.mean) ** 2
+            for r in self.responses
+            if r.pays is None and r.gain.mean and math.isfinite(r.gain.high)
+        ]
+        return math.ceil(max(needed)) if needed else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        rows = [
+            {
+                "kind": r.kind,
+                "pays": r.pays,
+                "gain_usd": asdict(r.gain),
+                "searched_usd": r.searched_usd,
+                "attack": {"kind": r.kind, **r.strategy.values},
+            }
+            for r in self.responses
+        ]
+        found: dict[str, Any] = plain(
+            {
+                "scenario": self.scenario,
+                "status": self.status.value,
+                "gain_usd": self.gain_usd,
+                "responses": rows,
+                "search_seeds": list(self.search_seeds),
+                "fresh_seeds": list(self.fresh_seeds),
+                "seeds_to_tell": self.seeds_to_tell,
+                "runs": self.runs,
+                "left_out": list(self.left_out),
+            }
+        )
+        return found
+
+
+def best_response(
+    scenario: Scenario,
+    *,
+    kinds: Sequence[str] = KINDS,
+    budget_usd: float = 1_000_000.0,
+    effort: Effort | None = None,
+    fresh: int = 8,
+    seed: int = 1,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    watch: Watch | None = None,
+) -> BestResponse:
+    """The best strategy of each kind of attack, within a budget, and what it gains on fresh seeds.
+
+    Gain: `attacker_gain_usd`. `budget_usd` bounds the capital of the attacker's accounts. The
+    search uses the seeds from `seed` on, the estimate the `fresh` ones after them.
+
+    Raises:
+        SurgetankError: an unknown kind, no kind that the scenario allows, no market, or a number
+            that makes no sense.
+    """
+    effort = effort or Effort()
+    _check(scenario, kinds, fresh, budget_usd)
+    search_seeds = range(seed, seed + effort.search_seeds)
+    fresh_seeds = range(search_seeds.stop, search_seeds.stop + fresh)
+    fit, left_out = _fit(scenario, kinds, budget_usd)
+    runs = 0
+    own = None if executor else processes(workers or os.cpu_count() or 1)
+    pool = executor or own
+    assert pool is not None
+    try:
+
+        def played(asked: Sequence[tuple[Strategy, int]], kind: str) -> list[float]:
+            nonlocal runs
+            tasks = [Task(s.applied(scenario), 0.0, number) for s, number in asked]
+            gains = []
+            for future in [pool.submit(_gain, task) for task in tasks]:
+                gains.append(future.result())
+                runs += 1
+            return gains
+
+        found = []
+        for number, kind in enumerate(fit):
+            if watch:
+                watch(kind, number, len(fit))
+            first = drawn(kind, effort.candidates, budget_usd, seed + number)
+            best, searched = race(
+                first,
+                lambda asked, kind=kind: played(asked, kind),  # type: ignore[misc]
+                search_seeds,
+                effort,
+                seed + 1_000 * number,
+            )
+            gains = played([(best, s) for s in fresh_seeds], kind)
+            found.append(Response(kind, best, estimate(gains, len(fit)), searched))
+    finally:
+        if own is not None:
+            own.shutdown(wait=True, cancel_futures=isinstance(own, ProcessPoolExecutor))
+    found.sort(key=lambda r: -r.gain.mean if not math.isnan(r.gain.mean) else math.inf)
+    return BestResponse(
+        scenario.name, tuple(found), search_seeds, fresh_seeds, runs, tuple(left_out)
+    )
+
+
+def _gain(task: Task) -> float:
+    """What the attacker gained in a run; NaN if the run does not count."""
+    outcome = probe(task)
+    return math.nan if outcome.invalid else outcome.value(GAIN)
+
+
+def _check(scenario: Scenario, kinds: Sequence[str], fresh: int, budget_usd: float) -> None:
+    if scenario.market is None:
+        raise SurgetankError(
+            "has no market, so nobody can gain", place=scenario.name, mend="Add [market]"
+        )
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown or not kinds:
+        raise SurgetankError(
+            "no such attack that trades" if unknown else "no attack is named",
+            place=f"--kinds {','.join(unknown)}",
+            mend=f"Choose among {', '.join(KINDS)}",
+        )
+    if fresh < 2:
+        raise SurgetankError(
+            "one seed has no interval", place=f"--fresh {fresh}", mend="Give 8 or more"
+        )
+    if not 0 < budget_usd <= 1e12:
+        raise SurgetankError(
+            "must lie in (0, 1e12]", place=f"--budget-usd {budget_usd:g}", mend="Try 1000000"
+        )
+
+
+def _fit(
+    scenario: Scenario, kinds: Sequence[str], budget_usd: float
+) -> tuple[list[str], list[str]]:
+    """Kinds that the scenario allows, and why it does not allow the others."""
+    fit, unfit = [], []
+    for kind in dict.fromkeys(kinds):
+        try:
+            drawn(kind, 1, budget_usd, 0)[0].applied(scenario)
+        except SurgetankError as error:
+            unfit.append(f"{kind}: {error}")
+        else:
+            fit.append(kind)
+    if not fit:
+        raise SurgetankError(
+            f"none of these attacks goes with it ({'; '.join(unfit)})",
+            place=scenario.name,
+            mend="Choose other --kinds",
+        )
+    return fit, unfit

@@ -1,0 +1,114 @@
+"""What an attacker can choose: a kind of attack, its settings, and the capital behind it.
+
+A strategy is a point of the unit cube, one coordinate a setting, so that all kinds are searched
+alike. Ranges span what the models allow and what costs the attacker anything between nothing and
+its whole budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import qmc
+
+from surgetank.scenario import Scenario
+
+__all__ = ["KINDS", "SETTINGS", "Setting", "Strategy", "drawn", "near"]
+
+Point = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A key of `[attack]` and between what it is chosen."""
+
+    key: str
+    low: float
+    high: float
+    log: bool = True
+    whole: bool = False
+
+    def value(self, at: float) -> float | int:
+        """The value at a coordinate from 0 to 1."""
+        if self.log:
+            value = self.low * (self.high / self.low) ** at
+        else:
+            value = self.low + (self.high - self.low) * at
+        return round(value) if self.whole else float(value)
+
+
+_RATE: Final = Setting("rate_per_s", 20.0, 5_000.0)
+_SIZE: Final = Setting("size_usd", 200.0, 200_000.0)
+_FEE: Final = Setting("fee_usd", 0.01, 100.0)
+_READS: Final = (Setting("least_usd", 100.0, 50_000.0), _SIZE, _FEE)
+_RACES: Final = (Setting("move_bp", 0.5, 50.0), _SIZE, _FEE)
+
+SETTINGS: Final[Mapping[str, tuple[Setting, ...]]] = MappingProxyType(
+    {
+        "spam": (_RATE,),
+        "sybil": (_RATE, Setting("accounts", 2, 1_000, whole=True)),
+        "cancel-storm": (_RATE,),
+        "sandwich": _READS,
+        "insider": _READS,
+        "grind": (*_READS, Setting("accounts", 2, 200, whole=True)),
+        "withhold": (Setting("rate_per_s", 0.1, 50.0), _SIZE),
+        "latency-race": (*_RACES, Setting("lane_usd", 0.1, 500.0)),
+        "fee-jump": _RACES,
+    }
+)
+"""Kind of attack → what is chosen of it, beside the capital. Kinds whose attacker does not trade
+(`stampede`, `censor`) cannot gain and are left out; where it sits and how short its link is are
+given by the scenario, for no money buys them there."""
+
+KINDS: Final = tuple(SETTINGS)
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A kind of attack with its settings."""
+
+    kind: str
+    at: tuple[float, ...]
+    """Coordinates of its settings, and last of its capital, from 0 to 1."""
+    budget_usd: float
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The settings, as keys of `[attack]`."""
+        settings = (*SETTINGS[self.kind], Setting("capital_usd", 0.001, 1.0))
+        values: dict[str, Any] = {
+            s.key: s.value(at) for s, at in zip(settings, self.at, strict=True)
+        }
+        values["capital_usd"] *= self.budget_usd
+        return values
+
+    def applied(self, scenario: Scenario) -> Scenario:
+        """The scenario under this attack; what the scenario's own attack of this kind says and is
+        not chosen here (node, link, begin) stays.
+
+        Raises:
+            SurgetankError: the scenario does not go with such an attack.
+        """
+        own = scenario.attack.model_dump(mode="json", by_alias=True)
+        given = own if own["kind"] == self.kind else {"kind": self.kind}
+        return scenario.with_values({"attack": given | self.values})
+
+
+def drawn(kind: str, count: int, budget_usd: float, seed: int) -> list[Strategy]:
+    """`count` strategies of a kind, spread evenly (a Latin hypercube; McKay, Beckman and Conover,
+    Technometrics 21(2), 1979)."""
+    sampler = qmc.LatinHypercube(len(SETTINGS[kind]) + 1, rng=np.random.default_rng(seed))
+    return [Strategy(kind, tuple(map(float, at)), budget_usd) for at in sampler.random(count)]
+
+
+def near(strategy: Strategy, count: int, radius: float, seed: int) -> list[Strategy]:
+    """`count` strategies around one: normal steps of this standard deviation, cut to the cube."""
+    rng = np.random.default_rng(seed)
+    steps = rng.normal(0.0, radius, size=(count, len(strategy.at)))
+    at: Point = np.clip(np.asarray(strategy.at) + steps, 0.0, 1.0)
+    return [Strategy(strategy.kind, tuple(map(float, row)), strategy.budget_usd) for row in at]

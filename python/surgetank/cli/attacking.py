@@ -1,0 +1,95 @@
+"""`surgetank attack`: the attacker's best response."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from surgetank.attacker import KINDS, best_response
+from surgetank.attacker.race import Effort
+from surgetank.cli.app import app, err
+from surgetank.cli.app import out as out_
+from surgetank.cli.placing import (
+    Dask,
+    Json,
+    Quiet,
+    ScenarioName,
+    Seed,
+    Values,
+    Workers,
+    chosen_of,
+    executor_of,
+    terminable,
+)
+from surgetank.console import AttackWatch, show_response
+from surgetank.verdict import EXIT_CODES, Status
+
+_EXAMPLES = """
+Examples:
+
+  surgetank attack black-thursday
+
+  surgetank attack calm --kinds sandwich,insider --set layer.queue.rule=hash
+
+  surgetank attack my-venue.toml --budget-usd 50000 --candidates 24 --fresh 16 --json
+
+Each kind of attack is searched for the settings and the capital that pay most; the best of each is
+then played on seeds that it was not chosen on, and has an interval.
+
+Exit codes: 0 none pays · 1 one pays · 2 usage · 4 UNKNOWN: more seeds are needed to tell.
+"""
+
+Kinds = Annotated[
+    str | None, typer.Option(metavar="A,B,…", help=f"Attacks, else all: {', '.join(KINDS)}.")
+]
+Capital = Annotated[float, typer.Option("--budget-usd", help="Capital that it may use at most.")]
+Candidates = Annotated[
+    int, typer.Option(min=2, max=10_000, help="Strategies of each kind that are drawn at first.")
+]
+Fresh = Annotated[
+    int, typer.Option(min=2, max=10_000, help="Seeds on which the best of each kind is measured.")
+]
+
+
+@app.command("attack", epilog=_EXAMPLES)
+def attack_command(
+    scenario: ScenarioName,
+    kinds: Kinds = None,
+    budget_usd: Capital = 1_000_000.0,
+    candidates: Candidates = 12,
+    fresh: Fresh = 8,
+    seed: Seed = 1,
+    values: Values = None,
+    workers: Workers = None,
+    dask: Dask = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Does any attack pay? Searches each for its best strategy, and says what that gains."""
+    chosen = chosen_of(scenario, values)
+    named = KINDS if kinds is None else [k.strip() for k in kinds.split(",") if k.strip()]
+    with terminable(), executor_of(dask) as executor:
+        try:
+            with AttackWatch(err, hidden=quiet or as_json) as watch:
+                found = best_response(
+                    chosen,
+                    kinds=named,
+                    budget_usd=budget_usd,
+                    effort=Effort(candidates=candidates),
+                    fresh=fresh,
+                    seed=seed,
+                    workers=workers,
+                    executor=executor,
+                    watch=watch,
+                )
+        except KeyboardInterrupt:
+            err.print("Stopped: nothing was found.")
+            raise typer.Exit(EXIT_CODES[Status.UNKNOWN]) from None
+    if as_json:
+        sys.stdout.write(json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n")
+    else:
+        show_response(found, out_)
+    raise typer.Exit(EXIT_CODES[found.status])

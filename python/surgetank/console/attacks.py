@@ -1,0 +1,97 @@
+"""What a person sees of a search for attacks that pay."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Final, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from surgetank.attacker import BestResponse, Response
+from surgetank.report.wording import usd
+from surgetank.verdict import Status
+
+__all__ = ["AttackWatch", "show_response"]
+
+_PAYS: Final = {True: "pays", False: "does not pay", None: "cannot be told"}
+_STYLE: Final = {True: "red", False: "green", None: "yellow"}
+
+
+class AttackWatch:
+    """Kinds of attack searched, on standard error."""
+
+    def __init__(self, console: Console, *, hidden: bool) -> None:
+        self._bar = Progress(
+            TextColumn("[bold]attacks"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[what]}"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=hidden or not console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task("attacks", total=1, what="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self, kind: str, number: int, of: int) -> None:
+        self._bar.update(self._task, completed=number, total=of, what=kind)
+
+
+def show_response(found: BestResponse, console: Console) -> None:
+    """The best strategy of each kind, and what it comes to."""
+    table = Table(box=None, pad_edge=False)
+    for name, justify in (("attack", "left"), ("gain of its best strategy", "right")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    table.add_column("interval", justify="right", no_wrap=True)
+    table.add_column("")
+    table.add_column("settings", overflow="fold")
+    for row in found.responses:
+        table.add_row(
+            row.kind,
+            usd(row.gain.mean),
+            f"{usd(row.gain.low)} – {usd(row.gain.high)}",
+            Text(_PAYS[row.pays], style=_STYLE[row.pays]),
+            _settings(row),
+        )
+    console.print(table)
+    for reason in found.left_out:
+        console.print(Text(f"left out: {reason}", style="dim"))
+    console.print(Text(_sentence(found), style="bold"))
+    console.print(
+        Text(
+            f"{found.runs:,} runs; strategies chosen on seeds {found.search_seeds[0]}–"
+            f"{found.search_seeds[-1]}, gains measured on {found.fresh_seeds[0]}–"
+            f"{found.fresh_seeds[-1]}; all intervals hold together in 95 %.",
+            style="dim",
+        )
+    )
+
+
+def _settings(row: Response) -> str:
+    return " ".join(f"{key}={value:.3g}" for key, value in row.strategy.values.items())
+
+
+def _sentence(found: BestResponse) -> str:
+    if found.status is Status.FAIL:
+        best = next(row for row in found.responses if row.pays)
+        return f"An attacker who chooses gains {usd(found.gain_usd)} a run, by {best.kind}."
+    if found.status is Status.PASS:
+        return "None of these attacks pays, whatever its settings: the best response is none."
+    needed = found.seeds_to_tell
+    more = "" if needed is None else f"; about {needed:,} fresh seeds would (--fresh {needed})"
+    return f"Whether an attack pays cannot be told from these seeds{more}."
