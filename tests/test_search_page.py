@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,10 @@ from playwright.sync_api import Browser
 
 from chromium import Visit, needs_chromium
 from hand_made import ANSWERS, folding, found, invalid, safe, unknown, wide
+from surgetank.measure import FailureKind
 from surgetank.report.line import render_search, sentence, write_search
 from surgetank.report.wording import NBSP
+from surgetank.search.answer import Answer, Failed
 
 PICTURES = {
     "found": ["broken", "delay", "throughput", "used"],
@@ -115,6 +119,23 @@ def test_leverage_is_said_as_a_multiple() -> None:
     text = "Safe leverage of calm: 27.43× (95 % interval 25.9× to 28.8×)."
     assert spaced(sentence(safe())) == text
     assert "51 of 5,105" in spaced(render_search(safe()))
+
+
+def test_the_kind_of_failure_is_told(tmp_path: Path) -> None:
+    """On the page, in the terminal's words and in search.json, which reads back the same."""
+    kinds = (
+        Failed(FailureKind.STANDSTILL, first=11, seen=14, runs=20),
+        Failed(FailureKind.STALE, first=9, seen=20, runs=20),
+    )
+    answer = found(find="failure-threshold", failures=kinds)
+    page = spaced(unescape(render_search(answer)))
+    assert "nobody executed anything (standstill: 14 of 20 runs)" in page
+    assert "came first in 11 of the 20 runs" in page
+    assert page.index("standstill: 14") < page.index("stale: 20")
+    answer.write(tmp_path / "search.json")
+    assert Answer.read(tmp_path).failures == kinds
+    assert json.loads((tmp_path / "search.json").read_text())["failures"][0]["kind"] == "standstill"
+    assert "How it failed" not in render_search(found())
 
 
 def test_names_are_escaped() -> None:

@@ -3,6 +3,8 @@ positive control: it misses what these tests are about."""
 
 from __future__ import annotations
 
+from html import unescape
+
 import numpy as np
 import polars as pl
 import pytest
@@ -11,7 +13,10 @@ import surgetank as st
 from surgetank.measure import FailureKind, Measures, failures, measure, synchrony_of
 from surgetank.measure.synchrony import lag_series
 from surgetank.measure.synchrony.view import divergence_series
+from surgetank.report import render
+from surgetank.report.wording import NBSP
 from surgetank.trace import Trace
+from surgetank.verdict import judge
 from synchrony_worlds import NODES, SINGLE, crash, cut, slow, venue
 
 SEEDS = (1, 2, 3)
@@ -146,6 +151,9 @@ def test_overload_of_equal_machines_is_in_step_but_stale(seed: int) -> None:
     age = found.value("state_age_p99_ms.order")
     assert age is not None and age > 5_000
     assert (found.value("stale_s") or 0) > 5
+    page = unescape(render(trace, found, judge(found, {}, trace))).replace(NBSP, " ")
+    assert "all 7 nodes stayed in step, but the executed state was stale for" in page
+    assert "The executed state is stale" in page
 
 
 @pytest.mark.parametrize("seed", SEEDS)
