@@ -15,6 +15,7 @@ from rich.text import Text
 from surgetank.compare import Comparison, Difference
 from surgetank.console.terminal import dim
 from surgetank.errors import printable
+from surgetank.measure import failures
 from surgetank.run import Result
 from surgetank.trace import STAGES
 from surgetank.verdict import Status
@@ -99,6 +100,9 @@ def show_result(console: Console, result: Result) -> None:
         if reason.status is not Status.PASS:
             mark = Text(MARKS[reason.status], style=COLOURS[reason.status])
             console.print(mark, reason.text, sep=" ", highlight=False)
+    for failure in failures(result.trace):
+        since = f"{failure.total_s:.3g} s in all, first at {failure.first_ns / 1e9:.1f} s"
+        console.print(f"Failed: {failure.kind} ({since})", highlight=False)
     _show_stages(console, result)
     console.print(
         dim(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from surgetank.measure.synchrony.news import NEVER, Ints, news
-from surgetank.measure.synchrony.spans import Spans, held, spans
+from surgetank.measure.synchrony.news import Ints, news
+from surgetank.measure.synchrony.spans import Spans, spans
 from surgetank.measure.synchrony.view import known
 from surgetank.trace import Trace
 
@@ -73,25 +73,20 @@ def _quorum(members: set[int], trace: Trace) -> bool:
 
 def _unhearing(trace: Trace, lag_max_ns: int) -> Spans:
     """From the receipts: when a node did not hear nodes with a third of the weight or more."""
-    nodes = trace.nodes
-    silent: list[tuple[int, int, int]] = []  # listener × nodes + speaker
     rows = known(trace)
-    origin = rows.gateway
-    for speaker in np.unique(origin):
-        of = origin == speaker
-        for listener in range(nodes):
-            if listener == speaker:
-                continue
-            pair = news(rows.known_ns[of], rows.had_ns[of, listener])
-            begins, ends = pair.spans(lag_max_ns, trace.end_ns)
-            name = listener * nodes + int(speaker)
-            silent += [(name, int(a), int(b)) for a, b in zip(begins, ends, strict=True)]
-    pairs = spans(silent)
-    times: Ints = np.unique(
-        np.concatenate([pairs["from_ns"].to_numpy(), pairs["until_ns"].to_numpy(), [0, NEVER]])
-    )
-    deaf = held(pairs, nodes * nodes, times).reshape(nodes, nodes, -1).sum(axis=1)
-    apart = 3 * deaf >= nodes
-    return spans(
-        (int(k), int(times[i]), int(times[i + 1])) for k, i in zip(*np.nonzero(apart), strict=True)
-    )
+    speakers = [(int(k), rows.gateway == k) for k in np.unique(rows.gateway)]
+    found: list[tuple[int, int, int]] = []
+    for listener in range(trace.nodes):
+        silent = [
+            news(rows.known_ns[of], rows.had_ns[of, listener]).spans(lag_max_ns, trace.end_ns)
+            for speaker, of in speakers
+            if speaker != listener
+        ]
+        begins = np.sort(np.concatenate([np.array([], dtype=np.int64), *(a for a, _ in silent)]))
+        ends = np.sort(np.concatenate([np.array([], dtype=np.int64), *(b for _, b in silent)]))
+        times: Ints = np.unique(np.concatenate([begins, ends]))
+        begun = np.searchsorted(begins, times, side="right")
+        deaf = 3 * (begun - np.searchsorted(ends, times, side="right")) >= trace.nodes
+        pieces = zip(times[:-1][deaf[:-1]], times[1:][deaf[:-1]], strict=True)
+        found += [(listener, int(a), int(b)) for a, b in pieces]
+    return spans(found)

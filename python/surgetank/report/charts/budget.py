@@ -1,4 +1,4 @@
-"""The fault budget over time, and what the executed state lacked."""
+"""The fault budget over time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from surgetank.measure import FailureKind
 from surgetank.measure.synchrony import BUDGET
 from surgetank.report.charts.figure import Chart, Line, line, seconds
 from surgetank.report.reading import Reading
@@ -27,25 +26,17 @@ def budget_charts(reading: Reading) -> list[Chart]:
 
 def _budget(reading: Reading) -> Chart:
     steps = reading.synchrony.steps
-    times, left = seconds(steps["time_ns"]), steps["budget_left"].to_list()
+    times, left = seconds(steps["time_ns"]), steps["budget_left"].to_numpy()
+    more: dict[str, Any] = {"shape": "hv", "hovertemplate": _FORM}
     data: list[Line] = [
-        line(
-            "fault budget left",
-            times,
-            left,
-            "@ink",
-            shape="hv",
-            hovertemplate=_FORM,
-            showlegend=False,
-        )
+        line("fault budget left", times, left.tolist(), "@ink", showlegend=False, **more)
     ]
-    for kind, colour in ((FailureKind.STANDSTILL, "@bad"),):
-        still = np.where(steps["standstill"].to_numpy(), left, np.nan)
-        if not np.isnan(still).all():
-            more: dict[str, Any] = {"shape": "hv", "width": 4, "hoverinfo": "skip"}
-            data.append(line(str(kind), times, still.tolist(), colour, **more))
+    still = steps["standstill"].to_numpy()
+    if still.any():
+        at = np.where(still, left, np.nan).tolist()
+        data.append(line("standstill", times, at, "@bad", width=4, **more))
     layout = {
-        "yaxis": {"range": [min(-0.05, min(left) * 1.1), 0.4], "tickformat": ".0%"},
+        "yaxis": {"range": [min(-0.05, float(left.min()) * 1.1), 0.4], "tickformat": ".0%"},
         "limits": [
             {"y": 0.0, "text": "all used up: systemic"},
             {"y": BUDGET / 2, "text": "half used up"},
