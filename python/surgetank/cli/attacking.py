@@ -10,13 +10,12 @@ import typer
 
 from surgetank.attacker import KINDS, best_response
 from surgetank.attacker.race import Effort
-from surgetank.cli.app import app, err
+from surgetank.cli.app import ScenarioName, app, err
 from surgetank.cli.app import out as out_
 from surgetank.cli.placing import (
     Dask,
     Json,
     Quiet,
-    ScenarioName,
     Seed,
     Values,
     Workers,
