@@ -52,7 +52,7 @@ Examples:
 
   surgetank search calm
 
-  surgetank search calm --find failure-threshold --range 200:20000
+  surgetank search rollup-sequencer --find failure-threshold
 
   surgetank search black-thursday --find safe-leverage --budget 0.05
 
