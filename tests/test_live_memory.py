@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import signal
@@ -17,10 +18,12 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
 import surgetank as st
+from surgetank.junit import junit_xml
 from surgetank.live import Options, Played, Rig, Schedule, Snapshot, trace_of
 from surgetank.live.histogram import write_log
 from surgetank.live.recording import STATES, Recording, Sent
 from surgetank.measure import measure
+from surgetank.report import render
 from surgetank.trace import CLASSES, REASONS
 from surgetank.validity import checks
 from surgetank.verdict import Status, judge
@@ -88,8 +91,35 @@ def test_a_live_trace_is_kept_and_judged_like_any_other(calm: st.Trace, tmp_path
     verdict = judge(measure(calm), limits, calm)
     by_name = {reason.name: reason for reason in verdict.reasons}
     assert by_name["delay_p99_ms_max"].status is Status.PASS
-    assert by_name["bad_debt_usd_max"].status is Status.UNKNOWN
-    assert "has no market" in by_name["bad_debt_usd_max"].text
+    assert "bad_debt_usd_max" not in by_name
+    _limits_that_cannot_be_measured(calm, limits)
+
+
+def _limits_that_cannot_be_measured(calm: st.Trace, limits: dict[str, float]) -> None:
+    """Left out and named; with `limits.unmeasured` they count; alone they are no PASS; one that is
+    misspelt, or broken, is not hidden by it."""
+    verdict = judge(measure(calm), limits, calm)
+    assert verdict.status is Status.PASS and verdict.exit_code == 0
+    assert [r.name for r in verdict.left_out] == ["bad_debt_usd_max"]
+    assert "no facts" in verdict.left_out[0].text
+    assert verdict.to_dict()["left_out"][0]["name"] == "bad_debt_usd_max"
+    assert 'skipped="1"' in junit_xml(verdict, calm.run)
+    assert "Not judged" in render(calm, measure(calm), verdict)
+    scenario = {**calm.scenario, "limits": {**calm.scenario["limits"], "unmeasured": "unknown"}}
+    strict = dataclasses.replace(calm, scenario=scenario)
+    assert judge(measure(calm), limits, strict).status is Status.UNKNOWN
+    alone = judge(measure(calm), {"bad_debt_usd_max": 0.0}, calm)
+    assert alone.status is Status.UNKNOWN and alone.exit_code == 4
+    assert judge(measure(calm), limits | {"delay_p99_ms_max": 1e-9}, calm).status is Status.FAIL
+    own = judge(measure(calm), st.load("calm").limits.as_mapping(), calm)
+    assert {r.name for r in own.left_out} == {
+        "bad_debt_usd_max",
+        "desynchronised_share_max",
+        "late_liquidations_max",
+    }
+    assert own.status is Status.PASS, "a broker can pass what it can be held to"
+    misspelt = judge(measure(calm), limits | {"bad_dept_usd_max": 0.0}, calm)
+    assert misspelt.status is Status.UNKNOWN and len(misspelt.left_out) == 1
 
 
 def test_delays_are_those_of_the_queue(rig: Rig) -> None:

@@ -16,12 +16,13 @@ _FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 
 def junit_xml(verdict: Verdict, run: Run) -> str:
-    """FAIL is a failure, INVALID an error, UNKNOWN skipped; the run's name is in the properties."""
+    """FAIL is a failure, INVALID an error, UNKNOWN and limits left out are skipped; the run's name
+    is in the properties."""
     count = {tag: 0 for tag in _ELEMENT.values()}
-    for reason in verdict.broken:
+    for reason in (*verdict.broken, *verdict.left_out):
         count[_ELEMENT[reason.status]] += 1
     totals = {
-        "tests": str(len(verdict.reasons)),
+        "tests": str(len(verdict.reasons) + len(verdict.left_out)),
         "failures": str(count["failure"]),
         "errors": str(count["error"]),
         "skipped": str(count["skipped"]),
@@ -38,7 +39,7 @@ def junit_xml(verdict: Verdict, run: Run) -> str:
     }
     for name, value in named.items():
         ET.SubElement(properties, "property", {"name": name, "value": _clean(value)})
-    for reason in verdict.reasons:
+    for reason in (*verdict.reasons, *verdict.left_out):
         case = ET.SubElement(
             suite,
             "testcase",

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from surgetank.measure import Measure, Measures, measure
 from surgetank.measure.statistics import samples_needed
+from surgetank.scenario.limits import Limits
 from surgetank.trace import Trace
 from surgetank.validity import Check, checks
 
@@ -40,8 +41,8 @@ EXIT_CODES: Final[Mapping[Status, int]] = {
 }
 """Exit code of the command line; 2 is wrong usage."""
 
-NOT_LIMITS: Final = frozenset({"lag_max_ms", "stale_after_ms"})
-"""Keys of `limits` that define a measure and do not bound one."""
+NOT_LIMITS: Final = frozenset({"lag_max_ms", "stale_after_ms", "unmeasured"})
+"""Keys of `limits` that bound no measure."""
 
 #: What messages under way may take where the scenario does not say: the default of `drain_s`.
 _DRAIN_S: Final = 10.0
@@ -69,6 +70,12 @@ class Reason:
         """Whether it held."""
         return self.status is Status.PASS
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; an infinite number becomes the text "inf"."""
+        measured = "inf" if self.measured == math.inf else self.measured
+        told = {"name": self.name, "measured": measured, "limit": self.limit}
+        return told | {"status": str(self.status), "text": self.text}
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -76,6 +83,9 @@ class Verdict:
 
     status: Status
     reasons: tuple[Reason, ...]
+    left_out: tuple[Reason, ...] = ()
+    """Limits that were not judged: a live target has no facts for them. UNKNOWN each, and without
+    weight in the status."""
 
     @property
     def exit_code(self) -> int:
@@ -92,16 +102,8 @@ class Verdict:
         return {
             "status": str(self.status),
             "exit_code": self.exit_code,
-            "reasons": [
-                {
-                    "name": r.name,
-                    "measured": "inf" if r.measured == math.inf else r.measured,
-                    "limit": r.limit,
-                    "status": str(r.status),
-                    "text": r.text,
-                }
-                for r in self.reasons
-            ],
+            "reasons": [r.to_dict() for r in self.reasons],
+            "left_out": [r.to_dict() for r in self.left_out],
         }
 
 
@@ -114,6 +116,9 @@ def judge(measures: Measures, limits: Mapping[str, float | None], trace: Trace) 
     limit is UNKNOWN if nothing was measured, or if a quantile has fewer observations than
     `samples_needed`; unless even the near end of its interval is beyond the limit, which FAILs.
 
+    Of a live run, limits without a measure are left out and named, unless the scenario's
+    `limits.unmeasured` is `unknown`; if that leaves no limit, the verdict is UNKNOWN.
+
     Of a run that was stopped, messages under way are no failure: a limit FAILs only if it is broken
     by the messages that had the scenario's `drain_s` to finish, too, and surely so where there is
     an interval.
@@ -122,14 +127,37 @@ def judge(measures: Measures, limits: Mapping[str, float | None], trace: Trace) 
     if not trace.complete:
         text = "the run was stopped before its end; its numbers cover a part of it"
         reasons.append(Reason("complete", None, None, Status.UNKNOWN, text))
-    for name, limit in limits.items():
-        if limit is not None and name not in NOT_LIMITS:
-            reasons.append(_judge_limit(name, float(limit), measures, live="live" in trace.stats))
+    asked = {k: float(v) for k, v in limits.items() if v is not None and k not in NOT_LIMITS}
+    live = "live" in trace.stats
+    reasons += [_judge_limit(name, limit, measures, live=live) for name, limit in asked.items()]
     if not trace.complete:
         reasons = _with_time_to_finish(reasons, trace)
+    left_out = _left_out(reasons, asked, measures, trace)
+    reasons = [reason for reason in reasons if reason not in left_out]
     found = {r.status for r in reasons}
     status = next((s for s in _WORST if s in found), Status.PASS)
-    return Verdict(status, tuple(reasons))
+    if left_out and status is Status.PASS and not any(r.name in asked for r in reasons):
+        status = Status.UNKNOWN  # nothing that was asked for could be judged
+    return Verdict(status, tuple(reasons), left_out)
+
+
+def _left_out(
+    reasons: list[Reason], asked: Mapping[str, float], measures: Measures, trace: Trace
+) -> tuple[Reason, ...]:
+    """Limits of a live run that no live target can be held to, unless they were insisted on."""
+    limits = trace.scenario.get("limits") or {}
+    if "live" not in trace.stats or limits.get("unmeasured") == "unknown":
+        return ()
+    return tuple(
+        r
+        for r in reasons
+        if r.name in asked and _is_limit(r.name) and _resolve(r.name, measures) is None
+    )
+
+
+def _is_limit(name: str) -> bool:
+    """Whether a scenario may set this limit: one that is misspelt is not left out in silence."""
+    return name.partition(".")[0] in Limits.model_fields
 
 
 def _with_time_to_finish(reasons: list[Reason], trace: Trace) -> list[Reason]:
@@ -166,8 +194,8 @@ def _from_check(check: Check) -> Reason:
 
 def _judge_limit(name: str, limit: float, measures: Measures, *, live: bool) -> Reason:
     found = _resolve(name, measures)
-    if found is None and live:
-        text = f"{name}: a live target carries messages and has no market; simulate to judge it"
+    if found is None and live and _is_limit(name):
+        text = f"{name}: a live target has no facts to measure this; simulate to judge it"
         return Reason(name, None, limit, Status.UNKNOWN, text)
     if found is None:
         near = difflib.get_close_matches(name, [f"{m}_max" for m in measures], n=1)

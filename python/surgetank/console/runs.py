@@ -103,6 +103,8 @@ def show_result(console: Console, result: Result) -> None:
     for failure in failures(result.trace):
         since = f"{failure.total_s:.3g} s in all, first at {failure.first_ns / 1e9:.1f} s"
         console.print(f"Failed: {failure.kind} ({since})", highlight=False)
+    for reason in verdict.left_out:
+        console.print(dim(f"not judged: {reason.text}"))
     _show_stages(console, result)
     console.print(
         dim(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import polars as pl
 
@@ -9,9 +11,10 @@ from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import (
     BATCHES,
     Floats,
+    Interval,
     mean_interval,
-    ratio_interval,
     share_interval,
+    student_t,
 )
 from surgetank.trace import Trace
 from surgetank.trace.frames import ATTACKER
@@ -21,7 +24,7 @@ __all__ = ["throughput"]
 _WHAT = {
     "offered_per_s": "client messages that clients meant to send per second",
     "throughput_per_s": "client messages executed per second",
-    "goodput_ratio": "messages executed over messages offered, both inside the window",
+    "goodput_ratio": "share of the messages offered in the window that the venue carried in it",
     "executed_share": "share of offered messages that were executed by the end of the run",
     "refused_share": "share of offered messages that were refused for good",
     "lost_share": "share of offered messages that were lost for good",
@@ -32,9 +35,10 @@ _UNIT = {"offered_per_s": "1/s", "throughput_per_s": "1/s"}
 def throughput(trace: Trace) -> list[Measure]:
     """offered_per_s, throughput_per_s, goodput_ratio, executed_share, refused_share, lost_share.
 
-    Goodput counts executions inside the window, whenever the message was sent: a backlog that is
-    only worked off after the flow has ended does not count as carried. `executed_share` follows the
-    messages of the window to the end of the run, so bursts at the window's edges do not move it.
+    Goodput is 1 less what was refused, lost, or added to the backlog, each over what was offered in
+    the window (see `_goodput`): a backlog that is only worked off after the flow has ended does not
+    count as carried. `executed_share` follows the messages of the window to the end of the run, so
+    bursts at the window's edges do not move it.
     """
     begin, end = trace.measured_from_ns, trace.flow_end_ns
     seconds = (end - begin) / 1e9
@@ -59,17 +63,10 @@ def throughput(trace: Trace) -> list[Measure]:
         n = int(counts.sum())
         found.append(Measure(name, n / seconds, "1/s", low, rate.high, n, _WHAT[name]))
     if trace.orders:
-        ratio = ratio_interval(done, offered)
+        ratio = _goodput(trace, offered, begin, end)
+        what = _WHAT["goodput_ratio"]
         found.append(
-            Measure(
-                "goodput_ratio",
-                ratio.value,
-                "1",
-                ratio.low,
-                ratio.high,
-                ratio.n,
-                _WHAT["goodput_ratio"],
-            )
+            Measure("goodput_ratio", ratio.value, "1", ratio.low, ratio.high, ratio.n, what)
         )
     outcomes = {"executed_share": 1, "refused_share": 2, "lost_share": 3}
     if not trace.orders:
@@ -78,6 +75,47 @@ def throughput(trace: Trace) -> list[Measure]:
         share = share_interval(rows["outcome"].to_numpy() == outcome)
         found.append(Measure(name, share.value, "1", share.low, share.high, share.n, _WHAT[name]))
     return found
+
+
+def _goodput(trace: Trace, offered: Floats, begin: int, end: int) -> Interval:
+    """1 − (refused + lost + growth of the backlog)/offered, within 0 and 1, with a 95 % interval.
+
+    Refusals and losses count in the slice in which their message was sent, so that bursts cancel in
+    the ratio (Cochran, Sampling Techniques, 3rd ed., 1977, §6.3). The backlog is what was sent and
+    will be executed or is still under way; its growth over the window is a difference of two
+    numbers, whose error follows from how the backlog moves. If it wanders (a server that is always
+    busy), its steps are added up, neighbours that move together included. If it returns again and
+    again, steps cancel, and the error is that of two levels; √6 instead of √2 standard deviations,
+    so that for a random walk, of which the standard deviation is √(slices/6) steps on average, both
+    errors are equal and taking the smaller one claims nothing.
+    """
+    sent = trace["messages"].filter(pl.col("source") != ATTACKER)
+    refused = pl.col("outcome").is_in([2, 3])
+    missing = _slices(sent.filter(refused)["created_ns"], begin, end)
+    carried = sent.filter(~refused)
+    edges = np.linspace(begin, end, BATCHES + 1)
+    edges[-1] += 1  # the window includes its end
+    created = np.sort(carried["created_ns"].to_numpy())
+    executed = np.sort(carried["executed_ns"].drop_nulls().to_numpy())
+    backlog = (np.searchsorted(created, edges) - np.searchsorted(executed, edges)).astype(float)
+    total = float(offered.sum())
+    grown = np.diff(backlog)
+    value = 1 - float(missing.sum() + grown.sum()) / total
+    wanders = _error(missing + grown, offered)
+    returns = math.hypot(
+        _error(missing, offered), math.sqrt(6) * float(backlog.std(ddof=1)) / total
+    )
+    half = student_t(BATCHES - 1) * min(wanders, returns)
+    low, middle, high = (min(1.0, max(0.0, x)) for x in (value - half, value, value + half))
+    return Interval(middle, low, high, int(total))
+
+
+def _error(above: Floats, below: Floats) -> float:
+    """Standard error of Σ above / Σ below over slices, neighbours that move together included."""
+    rest = above - float(above.sum()) / float(below.sum()) * below
+    together = max(0.0, float((rest[1:] * rest[:-1]).sum()))
+    squares = float((rest**2).sum()) + 2 * together
+    return math.sqrt(squares * len(rest) / (len(rest) - 1)) / float(below.sum())
 
 
 def _slices(times: pl.Series, begin: int, end: int) -> Floats:

@@ -89,7 +89,7 @@ def measure_of(reading: Reading, limit: str) -> tuple[Measure | None, str]:
 def reasons(reading: Reading) -> tuple[list[Bound], list[Bound]]:
     """Limits judged, broken ones first; and checks of the run itself."""
     limits, checks = [], []
-    for reason in reading.verdict.reasons:
+    for reason in (*reading.verdict.reasons, *reading.verdict.left_out):
         if reason.name in reading.limits or measure_of(reading, reason.name)[0] is not None:
             limits.append(_limit(reading, reason))
         else:

@@ -10,7 +10,7 @@ import polars as pl
 
 from surgetank.measure import FailureKind
 from surgetank.report.reading import Reading, Stress
-from surgetank.report.wording import clock, milliseconds, share, usd
+from surgetank.report.wording import clock, milliseconds, share, title, usd
 from surgetank.verdict import Status
 
 __all__ = ["Moment", "moments", "sentence"]
@@ -64,7 +64,11 @@ def sentence(reading: Reading) -> str:
     opening = ""
     if verdict.status is Status.UNKNOWN:
         opening = "Too little was observed to be sure. "
-    return f"{opening}{text[:1].upper()}{text[1:]}."
+    closing = ""
+    if verdict.left_out:
+        names = ", ".join(title(reason.name) for reason in verdict.left_out)
+        closing = f" Not judged, because a live target has no facts for it: {names}."
+    return f"{opening}{text[:1].upper()}{text[1:]}.{closing}"
 
 
 def _delay(reading: Reading) -> str:

@@ -46,6 +46,11 @@ class Limits(Section):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
 
+    unmeasured: Literal["left-out", "unknown"] = Field(
+        "left-out",
+        description="a limit whose measure a live target has no facts for (bad debt, say) is named "
+        "and left out of the verdict, or makes it UNKNOWN",
+    )
     lag_max_ms: NonNegative = Field(
         1_000.0, description="a node further behind the first one than this is out of step, ms"
     )
@@ -157,7 +162,9 @@ class Limits(Section):
 
     def as_mapping(self) -> dict[str, float]:
         """Limit name → number, as `judge` takes them; a class or resource stands behind a dot."""
-        given = self.model_dump(exclude={"by_class", "saturation_max"}, exclude_none=True)
+        given = self.model_dump(
+            exclude={"by_class", "saturation_max", "unmeasured"}, exclude_none=True
+        )
         for resource, most in self.saturation_max.items():
             given[f"saturation_max.{resource}"] = most
         for name, limits in self.by_class.items():

@@ -187,6 +187,8 @@ class Scenario(Section):
         """BLAKE3 (hex) of what changes the trace or the verdict: not of prose, not of the seed."""
         limits = _canonical(self.limits.as_mapping())
         parts = [self.to_core(), limits, self.tape_hash, *self.layer.plugins.values()]
+        if self.limits.unmeasured != "left-out":
+            parts.append(self.limits.unmeasured)
         return blake3("\n".join(parts).encode()).hexdigest()
 
 
