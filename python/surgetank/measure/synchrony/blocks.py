@@ -18,6 +18,8 @@ _MS: Final = 1e6
 
 def blocks(trace: Trace) -> list[Measure]:
     """block_interval_p50_ms (between first decisions of neighbours) and rounds_mean (1 = first)."""
+    if "live" in trace.stats and trace["blocks"].is_empty():
+        return []  # this target shows none
     what = {
         "block_interval_p50_ms": "half of the blocks were decided at most this long after the last",
         "rounds_mean": "rounds that a height took to decide; 1 is the least",

@@ -27,6 +27,8 @@ def _nodes(found: Synchrony) -> list[Measure]:
     if not trace.orders and trace["receipts"].is_empty():
         return []
     if _nothing_seen(found):
+        if "live" in trace.stats:
+            return []  # no facts at all, so no measure: another thing than one without a value
         note = "nothing tells what each node has"
         return [Measure(name, None, unit, note=note) for name, unit in _UNSEEN.items()]
     share = float(found.steps["share"].to_numpy().max())
