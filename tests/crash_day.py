@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from surgetank.trace import SCHEMA, Run, Trace
+from surgetank.trace import SCHEMA, STAGES, Run, Trace
 
 SECOND = 1_000_000_000
 NODES, END_S, FLOW_END_S, FROM_S = 21, 70.0, 60.0, 5.0
@@ -67,6 +67,7 @@ def crash_day(seed: int = 7, *, market: bool = True, faults: bool = True) -> Tra
     messages = _messages(draw, block_s, faults)
     tables = {
         "messages": messages,
+        "waits": _waits(messages),
         "receipts": _receipts(draw, messages, faults),
         "blocks": _blocks(draw, block_s, messages),
         "executions": _executions(draw, block_s, faults),
@@ -170,6 +171,23 @@ def _messages(draw: np.random.Generator, block_s: Any, faults: bool) -> pl.DataF
             "confirmed_ns": stamp(executed + 0.02),
         },
     )
+
+
+def _waits(messages: pl.DataFrame) -> pl.DataFrame:
+    """As if each stage had one cause, and waiting for a block two."""
+    done = messages.filter(pl.col("outcome") == 1)
+    span = {stage: done[end] - done[begin] for stage, (begin, end) in STAGES.items()}
+    columns = {
+        "message": done["message"],
+        "client_link_ns": span["client_link"],
+        "validation_others_ns": span["admission"],
+        "bandwidth_ns": span["propagation"],
+        "timers_ns": span["queueing"] // 2,
+        "block_space_ns": span["queueing"] - span["queueing"] // 2,
+        "distance_ns": span["ordering"],
+        "execution_own_ns": span["execution"],
+    }
+    return frame("waits", columns)
 
 
 def _receipts(draw: np.random.Generator, messages: pl.DataFrame, faults: bool) -> pl.DataFrame:

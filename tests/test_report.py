@@ -26,8 +26,8 @@ from surgetank.verdict import judge
 
 SECOND = 1_000_000_000
 ALL_CHARTS = {
-    *("throughput", "delay-p50", "delay-p99", "stages", "stages-class", "queues", "lag"),
-    *("budget", "propagation", "price", "due", "debt", "liquidations"),
+    *("throughput", "delay-p50", "delay-p99", "stages", "stages-class", "waits"),
+    *("queues", "lag", "budget", "propagation", "price", "due", "debt", "liquidations"),
 }
 
 

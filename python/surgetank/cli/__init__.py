@@ -9,6 +9,7 @@ from surgetank.cli import (
     calibrations,
     comparing,
     crashes,
+    explaining,
     frontiers,
     journals,
     runs,
@@ -24,6 +25,7 @@ __all__ = [
     "calibrations",
     "comparing",
     "crashes",
+    "explaining",
     "frontiers",
     "journals",
     "main",
@@ -37,6 +39,7 @@ __all__ = [
 _ORDER = [
     "run",
     "search",
+    "explain",
     "frontier",
     "calibrate",
     "report",

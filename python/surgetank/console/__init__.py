@@ -1,6 +1,7 @@
 """What a person sees in a terminal."""
 
 from surgetank.console.attacks import AttackWatch, show_response
+from surgetank.console.explaining import ExplainWatch, show_explanation
 from surgetank.console.leagues import LeagueWatch, show_league
 from surgetank.console.live import LiveWatch
 from surgetank.console.runs import COLOURS, Watch, number, show_comparison, show_result
@@ -10,6 +11,7 @@ from surgetank.console.terminal import Terminal
 __all__ = [
     "COLOURS",
     "AttackWatch",
+    "ExplainWatch",
     "LeagueWatch",
     "LiveWatch",
     "SearchWatch",
@@ -19,6 +21,7 @@ __all__ = [
     "show_against",
     "show_answer",
     "show_comparison",
+    "show_explanation",
     "show_frontier",
     "show_league",
     "show_response",

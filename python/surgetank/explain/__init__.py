@@ -1,0 +1,53 @@
+"""What to buy: each resource of a scenario made free or faster, seed by seed.
+
+A share says what messages waited for; what taking it away gains, only doing so tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from surgetank.explain.answer import Explanation, told
+from surgetank.explain.interventions import FASTER, FREE
+from surgetank.explain.paired import begin, effects, observe
+from surgetank.scenario import Scenario
+from surgetank.search.pool import pool_of
+from surgetank.simulate import build
+
+__all__ = ["Explanation", "explain"]
+
+
+def explain(
+    scenario: Scenario,
+    *,
+    seed: int | None = None,
+    seeds: int = 5,
+    by: str = "mean",
+    free: bool = False,
+    workers: int | None = None,
+    journal: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Explanation:
+    """Makes every resource twice as fast in turn (with `free`, also free) and says which to buy.
+
+    `seed` is the first of `seeds` seeds, the same for every intervention; `by` is the delay that
+    decides, `mean` or `p99`. `progress` is called with runs done and to do. Finished runs are kept
+    in `journal`, and found there again.
+
+    Raises:
+        SurgetankError: if the core cannot build the scenario.
+    """
+    first = scenario.seed if seed is None else seed
+    numbers: Sequence[int] = range(first, first + seeds)
+    factors = (FASTER, FREE) if free else (FASTER,)
+    with pool_of(None, workers, journal, observe) as pool:
+        base, tried = begin(pool, scenario, numbers, factors)
+        running = [*base, *(run for one in tried for run in one.runs)]
+        for done, run in enumerate(running):
+            if progress is not None:
+                progress(done, len(running))
+            run.result()
+        found = tuple(effects(base, tried))
+        before = [run.result() for run in base]
+    return told(scenario, build(), tuple(numbers), by, before, found)

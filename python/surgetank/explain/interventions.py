@@ -1,8 +1,8 @@
-"""A resource made free, or twice as slow: what an intervention changes in a scenario.
+"""A resource made free, faster or slower: what an intervention changes in a scenario.
 
-Each intervention scales the scenario's own numbers by one factor: 0 makes the resource free, 2
-makes it twice as slow (half as large, where it is a capacity). What stays: the flow, the seed and
-every other number. A resource of which the scenario has nothing has no intervention.
+Each intervention scales the scenario's own numbers by one factor: 0 makes the resource free, 0.5
+twice as fast, 2 twice as slow (a capacity is then half as large). What stays: the flow, the seed
+and every other number. A resource of which the scenario has nothing has no intervention.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from surgetank.scenario import Scenario
 
-__all__ = ["FREE", "INTERVENTIONS", "SLOWER", "changed"]
+__all__ = ["FASTER", "FREE", "INTERVENTIONS", "SLOWER", "changed"]
 
 FREE: Final = 0.0
+FASTER: Final = 0.5
 SLOWER: Final = 2.0
 
 _Changes = Iterator[tuple[str, object]]
@@ -105,7 +106,8 @@ def _block_space(ask: _Asked, factor: float) -> _Changes:
 
 def _admission(ask: _Asked, factor: float) -> _Changes:
     """Retries at once, or after twice as long."""
-    yield from ask.times(factor, "flow.retry.backoff_ms")
+    # It must be positive.
+    yield from ask.times(max(factor, 1e-6), "flow.retry.backoff_ms")
 
 
 def _loss(ask: _Asked, factor: float) -> _Changes:

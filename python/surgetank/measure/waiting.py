@@ -13,7 +13,7 @@ import polars as pl
 from surgetank.measure.measured import Measure
 from surgetank.trace import CLASSES, MARKET_KINDS, WAITS, Trace
 
-__all__ = ["COMPUTATION", "by_class", "shares", "waiting", "waits"]
+__all__ = ["COMPUTATION", "by_class", "late", "shares", "waiting", "waits"]
 
 COMPUTATION: Final = (
     "validation_own",
@@ -93,29 +93,27 @@ def waiting(trace: Trace, late_after_ms: float | None) -> list[Measure]:
     return found + _late(trace, rows, late_after_ms)
 
 
-def _late(trace: Trace, rows: pl.DataFrame, late_after_ms: float | None) -> list[Measure]:
+def late(trace: Trace, rows: pl.DataFrame, late_after_ms: float | None) -> pl.DataFrame:
+    """Of rows of `waits`, those of liquidation orders that closed an account late."""
     if late_after_ms is None:
-        return []
-    late = (
-        trace["market"]
-        .filter(
-            pl.col("kind") == MARKET_KINDS.index("liquidated"),
-            (pl.col("time_ns") - pl.col("ref_ns")) > late_after_ms * _MS,
-        )
-        .select("message")
-        .drop_nulls()
-        .unique()
+        return rows.clear()
+    closed = trace["market"].filter(
+        pl.col("kind") == MARKET_KINDS.index("liquidated"),
+        (pl.col("time_ns") - pl.col("ref_ns")) > late_after_ms * _MS,
     )
-    mine = rows.join(late, on="message", how="semi")
-    parts = shares(mine)
+    return rows.join(closed.select("message").drop_nulls().unique(), on="message", how="semi")
+
+
+def _late(trace: Trace, rows: pl.DataFrame, late_after_ms: float | None) -> list[Measure]:
+    mine = late(trace, rows, late_after_ms)
     return [
         Measure(
             f"late_wait_share.{name}",
-            share,
+            part,
             "1",
             n=mine.height,
             what=f"share of late liquidation orders' delay spent waiting for {_WHAT[name]}",
             note="from the order's sending; what passed before that is the keeper's",
         )
-        for name, share in parts.items()
+        for name, part in shares(mine).items()
     ]

@@ -231,14 +231,19 @@ class Pool:
 
 
 @contextmanager
-def pool_of(executor: Executor | None, workers: int | None, journal: Path | None) -> Iterator[Pool]:
+def pool_of(
+    executor: Executor | None,
+    workers: int | None,
+    journal: Path | None,
+    work: Callable[[Task], Outcome] = probe,
+) -> Iterator[Pool]:
     """A pool on an executor that is the caller's to close, or on processes that end with it."""
     known = Journal(journal)
     if executor is not None:
-        yield Pool(lambda: executor, known, can_revive=False)
+        yield Pool(lambda: executor, known, can_revive=False, work=work)
         return
     count = workers or os.cpu_count() or 1
-    pool = Pool(lambda: processes(count), known)
+    pool = Pool(lambda: processes(count), known, work=work)
     try:
         yield pool
     except BaseException:

@@ -15,6 +15,7 @@ from surgetank.report.charts.money import (
     price_charts,
 )
 from surgetank.report.charts.nodes import lag_charts, propagation_charts
+from surgetank.report.charts.waiting import waiting_charts
 from surgetank.report.reading import Reading
 
 __all__ = ["Chart", "Group", "Key", "chart_groups"]
@@ -45,7 +46,7 @@ def chart_groups(reading: Reading) -> list[Group]:
         Group(
             "delay",
             "Delay",
-            (*delay_charts(reading), *stage_charts(reading)),
+            (*delay_charts(reading), *waiting_charts(reading), *stage_charts(reading)),
             "No message was executed." if ordered else none,
         ),
         Group(

@@ -13,7 +13,7 @@ from surgetank.report.reading import Reading
 from surgetank.report.wording import clock, milliseconds, share
 from surgetank.trace import CLASSES, STAGES
 
-__all__ = ["delay_charts", "stage_charts"]
+__all__ = ["delay_charts", "ms_axis", "stage_charts"]
 
 _DASH: Final = ("dot", "solid", "dash", "longdash", "dashdot")
 COMMUNICATION: Final = ("client_link", "propagation")
@@ -141,7 +141,7 @@ def _over_time(reading: Reading, done: pl.DataFrame) -> Chart:
         "Where the delay arose",
         summary,
         data,
-        {"yaxis": _ms_axis(top)},
+        {"yaxis": ms_axis(top)},
         height=340,
         note="Means of executed messages by the time they were sent; the stages sum to the delay.",
     )
@@ -169,7 +169,7 @@ def _by_class(done: pl.DataFrame) -> Chart:
     longest = float(totals.max() or 1)  # type: ignore[arg-type]
     layout = {
         "barmode": "stack",
-        "xaxis": _ms_axis(longest),
+        "xaxis": ms_axis(longest),
         "bargap": 0.35,
         "hovermode": "y unified",
         "left": [124, 112],
@@ -189,7 +189,7 @@ def _stage_name(stage: str) -> str:
     return stage.replace("_", " ")
 
 
-def _ms_axis(top: float) -> dict[str, Any]:
+def ms_axis(top: float) -> dict[str, Any]:
     """A linear axis from 0 with ticks in words."""
     step = 10 ** math.floor(math.log10(max(top, 1e-3)))
     step = next(step * m for m in (0.2, 0.5, 1, 2) if top / (step * m) <= 6)

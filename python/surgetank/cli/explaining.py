@@ -1,0 +1,97 @@
+"""`surgetank explain`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from surgetank.cli.app import app, err, finite, overrides
+from surgetank.cli.app import out as out_
+from surgetank.cli.placing import Json, Quiet, Values, Workers, terminable
+from surgetank.console import ExplainWatch, show_explanation
+from surgetank.errors import SurgetankError
+from surgetank.explain import explain
+from surgetank.explain.paired import DELAYS
+from surgetank.scenario import Scenario, load
+from surgetank.trace.store import RUN_FILE, read_run
+
+_EXAMPLES = """
+Examples:
+
+  surgetank explain runs/black-thursday-7-0c1d2e3f
+
+  surgetank explain black-thursday --by p99 --seeds 10
+
+  surgetank explain my-venue.toml --free --json
+
+Exit codes: 0 something to buy · 2 usage · 3 INVALID · 4 nothing is sure to help, or stopped.
+"""
+
+
+@app.command("explain", epilog=_EXAMPLES)
+def explain_command(
+    run: Annotated[str, typer.Argument(help="A run's folder; or a scenario's name or file.")],
+    seeds: Annotated[int, typer.Option(min=2, help="Seeds, from the run's own on.")] = 5,
+    by: Annotated[str, typer.Option(help="The delay that decides: mean or p99.")] = "mean",
+    free: Annotated[bool, typer.Option("--free", help="Also make each resource free.")] = False,
+    values: Values = None,
+    workers: Workers = None,
+    kept: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep finished runs here, and go on.")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say what to buy: make each resource twice as fast, with the same seeds, and compare."""
+    if by not in DELAYS:
+        raise SurgetankError("no such delay", place=f"--by {by}", mend="mean or p99")
+    scenario, seed = _asked(run)
+    if values:
+        scenario = scenario.with_values(overrides(values))
+    try:
+        with terminable(), ExplainWatch(err, hidden=quiet or as_json) as watch:
+            found = explain(
+                scenario,
+                seed=seed,
+                seeds=seeds,
+                by=by,
+                free=free,
+                workers=workers,
+                journal=kept,
+                progress=watch,
+            )
+    except KeyboardInterrupt:
+        err.print("Stopped." if kept is None else f"Stopped. Go on with: --kept {kept}")
+        raise typer.Exit(4) from None
+    if as_json:
+        sys.stdout.write(json.dumps(finite(found.to_dict()), allow_nan=False) + "\n")
+    else:
+        show_explanation(out_, found)
+    raise typer.Exit(3 if found.invalid else 0 if found.best else 4)
+
+
+def _asked(run: str) -> tuple[Scenario, int]:
+    """The scenario of a run's folder and its seed, or a scenario and its own."""
+    folder = Path(run)
+    if not folder.is_dir():
+        scenario = load(run)
+        return scenario, scenario.seed
+    content = read_run(folder)
+    where = str(folder / RUN_FILE)
+    if "live" in content["stats"]:
+        raise SurgetankError(
+            "this run was of a live system, of which nothing can be made free",
+            place=where,
+            mend="Explain the scenario, or a `surgetank calibrate` of the system",
+        )
+    if content["scenario"].get("tape_hash"):
+        raise SurgetankError(
+            "this run replayed a tape, which is not kept with it",
+            place=where,
+            mend="Explain the scenario without the tape",
+        )
+    return Scenario.build(content["scenario"], where), int(content["run"]["seed"])

@@ -1,0 +1,93 @@
+"""What a person sees of an explanation in a terminal."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from surgetank.console.terminal import dim
+from surgetank.explain import Explanation
+from surgetank.explain.interventions import FASTER, FREE
+from surgetank.explain.paired import Effect, Gain
+from surgetank.report.wording import share
+
+__all__ = ["ExplainWatch", "show_explanation"]
+
+#: Rows whose share and whose gains are all below this are left out.
+_SHOWN = 0.005
+
+
+class ExplainWatch:
+    """Runs done and the time left, on standard error."""
+
+    def __init__(self, console: Console, *, hidden: bool) -> None:
+        self._bar = Progress(
+            TextColumn("[bold]explain"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} runs"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=hidden or not console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task("explain", total=1)
+        self._console = None if hidden or console.is_terminal else console
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Shows how far it is; without a terminal a line every 20 runs."""
+        self._bar.update(self._task, completed=done, total=total)
+        if self._console is not None and done % 20 == 0:
+            self._console.print(f"explain: {done} of {total} runs")
+
+
+def show_explanation(console: Console, found: Explanation) -> None:
+    """The sentence, then what is charged beside what is gained."""
+    console.print(Text(found.sentence, style="bold"))
+    table = Table(box=None, pad_edge=False)
+    table.add_column("resource")
+    for title in ("charged", "twice as fast: mean", "p99", "free: mean", "p99"):
+        table.add_column(title, justify="right")
+    by = {(effect.resource, effect.factor): effect for effect in found.effects}
+    for resource in dict.fromkeys(effect.resource for effect in found.effects):
+        pair = [by.get((resource, factor)) for factor in (FASTER, FREE)]
+        if any(effect is not None and _matters(effect) for effect in pair):
+            known = next(effect for effect in pair if effect is not None)
+            cells = [_said(effect, of) for effect in pair for of in ("mean", "p99")]
+            table.add_row(resource.replace("_", " "), share(known.share), *cells)
+    console.print(table)
+    seeds = f"seeds {found.seeds[0]} to {found.seeds[-1]}, paired"
+    console.print(dim(f"Change of the delay, with 95 % intervals that hold at once; {seeds}."))
+    for reason in found.invalid:
+        console.print(Text(f"INVALID: {reason}", style="magenta"))
+
+
+def _matters(effect: Effect) -> bool:
+    gains = [abs(gain.value) for gain in effect.gains.values() if gain is not None]
+    return max([effect.share, *gains]) >= _SHOWN
+
+
+def _said(effect: Effect | None, of: str) -> str:
+    gain = None if effect is None else effect.gains[of]
+    return "" if gain is None else _change(gain)
+
+
+def _change(gain: Gain) -> str:
+    text = f"{-gain.value:+.0%} ({-gain.high:+.0%} to {-gain.low:+.0%})"
+    return text.replace("-", "−")

@@ -1,0 +1,154 @@
+"""What an explanation says: shares, gains, and one sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from surgetank.explain.interventions import FASTER
+from surgetank.explain.paired import Effect, Gain
+from surgetank.measure.measured import plain
+from surgetank.scenario import Scenario
+from surgetank.search.probe import Outcome
+from surgetank.trace import WAITS
+
+__all__ = ["BOUGHT", "Explanation", "told"]
+
+BOUGHT: Final[Mapping[str, str]] = {
+    "computation": "machines twice as fast",
+    "validation": "validation of messages twice as fast",
+    "execution": "execution twice as fast",
+    "consensus": "validation of proposals and votes twice as fast",
+    "bandwidth": "twice the bandwidth",
+    "distance": "nodes at half the distance from each other",
+    "client_link": "clients at half the distance from their gateways",
+    "timers": "half the wait between blocks",
+    "block_space": "blocks twice as large",
+    "admission": "half the wait before a retry",
+    "loss": "half the packet loss",
+    "rules": "half the time that the venue's rule holds messages back",
+    "faults": "faults that end in half the time",
+}
+"""Resource → what making it twice as fast is called."""
+
+#: A part of the machine is named alone if it brings this much of what the whole machine brings.
+_MOST: Final = 0.8
+_PARTS: Final = ("validation", "execution", "consensus")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What messages of a scenario waited for, and what taking it away gains."""
+
+    scenario: str
+    scenario_hash: str
+    build: str
+    seeds: tuple[int, ...]
+    by: str
+    """The delay that decides: `mean` or `p99`."""
+    shares: Mapping[str, float]
+    """Resource of the table `waits` → share of the delay, mean over seeds."""
+    effects: tuple[Effect, ...]
+    best: Effect | None
+    """What to buy; None if no interval excludes zero."""
+    invalid: tuple[str, ...]
+    """Why runs of the scenario do not count, if so."""
+
+    @property
+    def sentence(self) -> str:
+        """What to buy, in one sentence."""
+        if self.best is None:
+            whose = f"{len(self.seeds)} seed" + ("s" if len(self.seeds) > 1 else "")
+            return (
+                f"Nothing to buy: of {self._tried} changes, none is sure to shorten the {self.by} "
+                f"delay over {whose}."
+            )
+        gain = self.best.gains[self.by]
+        assert gain is not None
+        other = "p99" if self.by == "mean" else "mean"
+        also = self.best.gains[other]
+        aside = "" if also is None else f", and {_percent(also)} off the {other}"
+        return (
+            f"Buy {BOUGHT[self.best.resource]}: it takes {_percent(gain)} off the {self.by} delay"
+            f"{aside}."
+        )
+
+    @property
+    def _tried(self) -> int:
+        return sum(effect.factor == FASTER for effect in self.effects)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; a gain that is not known is null."""
+        best = None if self.best is None else self.best.resource
+        rows = [
+            {
+                "resource": effect.resource,
+                "factor": effect.factor,
+                "share": effect.share,
+                "goodput_change": effect.goodput_change,
+                **{of: _gain(gain) for of, gain in effect.gains.items()},
+            }
+            for effect in self.effects
+        ]
+        content = {
+            "scenario": self.scenario,
+            "scenario_hash": self.scenario_hash,
+            "build": self.build,
+            "seeds": list(self.seeds),
+            "by": self.by,
+            "buy": best,
+            "sentence": self.sentence,
+            "shares": dict(self.shares),
+            "effects": rows,
+            "invalid": list(self.invalid),
+        }
+        found: dict[str, Any] = plain(content)
+        return found
+
+
+def told(
+    scenario: Scenario,
+    build: str,
+    seeds: tuple[int, ...],
+    by: str,
+    before: Sequence[Outcome],
+    effects: tuple[Effect, ...],
+) -> Explanation:
+    """The explanation of these effects; the surest, largest gain is what to buy."""
+    shares = {n: float(np.mean([o.value(f"wait_share.{n}") for o in before])) for n in WAITS}
+    invalid = tuple(dict.fromkeys(reason for outcome in before for reason in outcome.invalid))
+    best = _best([effect for effect in effects if effect.factor == FASTER], by)
+    ranked = tuple(sorted(effects, key=lambda effect: -effect.share))
+    return Explanation(
+        scenario.name, scenario.hash, build, seeds, by, shares, ranked, best, invalid
+    )
+
+
+def _best(effects: Sequence[Effect], by: str) -> Effect | None:
+    """The largest gain whose interval lies above zero. What executes less is no gain."""
+    sure = [e for e in effects if (g := e.gains[by]) and g.low > 0 and e.goodput_change > -0.01]
+    if not sure:
+        return None
+
+    def size(effect: Effect) -> float:
+        gain = effect.gains[by]
+        return gain.value if gain else -math.inf
+
+    best = max(sure, key=size)
+    if best.resource != "computation":
+        return best
+    parts = [effect for effect in sure if effect.resource in _PARTS]
+    part = max(parts, key=size, default=best)
+    return part if size(part) >= _MOST * size(best) else best
+
+
+def _gain(gain: Gain | None) -> dict[str, float] | None:
+    return None if gain is None else {"value": gain.value, "low": gain.low, "high": gain.high}
+
+
+def _percent(gain: Gain) -> str:
+    return f"{gain.value:.0%} ({gain.low:.0%} to {gain.high:.0%})".replace("-", "−")

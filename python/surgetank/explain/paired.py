@@ -1,0 +1,171 @@
+"""What an intervention changes, seed by seed: the same scenario, the same seeds, one thing changed.
+
+Of each seed the logarithm of the changed run's delay over the unchanged run's is taken; the gain is
+what the mean of these says, with Student's interval. Where several interventions are compared, the
+interval of each is widened so that all of them hold at once (Bonferroni).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy import stats
+
+from surgetank.errors import SurgetankError
+from surgetank.explain.interventions import INTERVENTIONS, changed
+from surgetank.measure import Measures
+from surgetank.measure.latency import delays
+from surgetank.measure.throughput import throughput
+from surgetank.measure.waiting import waiting
+from surgetank.scenario import Scenario
+from surgetank.search.pool import Pool, Running
+from surgetank.search.probe import Outcome, Task
+from surgetank.simulate import simulate
+from surgetank.verdict import Status, judge
+
+__all__ = ["DELAYS", "Effect", "Gain", "Tried", "begin", "effects", "gain", "observe", "share"]
+
+DELAYS: Final = {"mean": "delay_mean_ms", "p99": "delay_p99_ms"}
+#: Resource of an intervention → what is charged to it in `wait_share.<name>`.
+_CHARGED: Final[Mapping[str, tuple[str, ...]]] = {
+    "validation": ("validation_own", "validation_others"),
+    "execution": ("execution_own", "execution_others"),
+    "computation": (
+        "validation_own",
+        "validation_others",
+        "execution_own",
+        "execution_others",
+        "consensus",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much of a delay an intervention takes away: a share, negative if it adds."""
+
+    value: float
+    low: float
+    """Ends of the interval; NaN with a single seed."""
+    high: float
+
+    @property
+    def sure(self) -> bool:
+        """Whether the interval excludes zero."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One intervention beside what its resource is charged."""
+
+    resource: str
+    factor: float
+    """The resource's numbers times this: 0 = free, 0.5 = twice as fast, 2 = twice as slow."""
+    share: float
+    """Share of the delay charged to the resource, mean over seeds."""
+    gains: Mapping[str, Gain | None]
+    """Of `mean` and `p99`; None if some run has no such delay."""
+    goodput_change: float
+    """Executed over offered messages, after less before: delays are of executed messages only."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """An intervention whose runs have been begun."""
+
+    resource: str
+    factor: float
+    runs: Sequence[Running]
+
+
+def observe(task: Task) -> Outcome:
+    """Runs a task and measures what an explanation needs: delays, waits and goodput.
+
+    Raises:
+        SurgetankError: if the core cannot build the scenario.
+    """
+    trace = simulate(task.scenario, seed=task.seed)
+    measures = Measures([*delays(trace), *waiting(trace, None), *throughput(trace)])
+    reasons = judge(measures, {}, trace).reasons
+    return Outcome(
+        key=task.key,
+        level=task.level,
+        seed=task.seed,
+        messages=trace["messages"].height,
+        values={name: m.value for name, m in measures.items()},
+        failed=(),
+        unknown=(),
+        invalid=tuple(f"{r.name}: {r.text}" for r in reasons if r.status is Status.INVALID),
+        saturated=(),
+    )
+
+
+def begin(
+    pool: Pool, scenario: Scenario, seeds: Sequence[int], factors: Sequence[float]
+) -> tuple[list[Running], list[Tried]]:
+    """Begins the runs of the scenario as it is, and of every intervention that it allows."""
+    base = [pool.submit(Task(scenario, 0.0, seed)) for seed in seeds]
+    tried = []
+    for resource in INTERVENTIONS:
+        for factor in factors:
+            values = changed(scenario, resource, factor)
+            if not values:
+                continue
+            try:
+                other = scenario.with_values(values)
+            except SurgetankError:
+                continue  # the scenario's other numbers do not allow it
+            runs = [pool.submit(Task(other, factor, seed)) for seed in seeds]
+            tried.append(Tried(resource, factor, runs))
+    return base, tried
+
+
+def effects(base: Sequence[Running], tried: Sequence[Tried]) -> Iterator[Effect]:
+    """The effect of each intervention, as its runs end."""
+    before = [run.result() for run in base]
+    for one in tried:
+        after = [run.result() for run in one.runs]
+        gains = {
+            name: gain(_values(before, key), _values(after, key), len(tried))
+            for name, key in DELAYS.items()
+        }
+        change = _mean(after, "goodput_ratio") - _mean(before, "goodput_ratio")
+        yield Effect(one.resource, one.factor, share(before, one.resource), gains, change)
+
+
+def share(outcomes: Sequence[Outcome], resource: str) -> float:
+    """Share of the delay charged to what an intervention changes, mean over runs."""
+    names = _CHARGED.get(resource, (resource,))
+    found = [sum(o.value(f"wait_share.{name}") for name in names) for o in outcomes]
+    return float(np.mean(found))
+
+
+def gain(before: Sequence[float], after: Sequence[float], compared: int = 1) -> Gain | None:
+    """The share taken away, 1 − geometric mean of after/before, with its 95 % interval; None if a
+    delay is missing, infinite or nought."""
+    if any(not math.isfinite(x) or x < 0 for x in (*before, *after)):
+        return None
+    if min(before) == 0:
+        return None
+    # A delay that is gone altogether counts as a nanosecond.
+    ratios = np.log([max(b, 1e-6) / a for a, b in zip(before, after, strict=True)])
+    middle, n = float(np.mean(ratios)), len(ratios)
+    if n < 2:
+        return Gain(1 - math.exp(middle), math.nan, math.nan)
+    error = float(np.std(ratios, ddof=1)) / math.sqrt(n)
+    half = float(stats.t.ppf(1 - 0.025 / compared, n - 1)) * error
+    low, high = (1 - math.exp(middle + sign * half) for sign in (1, -1))
+    return Gain(1 - math.exp(middle), low, high)
+
+
+def _mean(outcomes: Sequence[Outcome], key: str) -> float:
+    return float(np.mean(_values(outcomes, key)))
+
+
+def _values(outcomes: Sequence[Outcome], key: str) -> list[float]:
+    return [outcome.value(key) for outcome in outcomes]

@@ -1,0 +1,83 @@
+"""What messages waited for, by class."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import polars as pl
+
+from surgetank.measure.waiting import COMPUTATION, late, shares, waits
+from surgetank.report.charts.delay import ms_axis
+from surgetank.report.charts.figure import Chart
+from surgetank.report.reading import Reading
+from surgetank.report.wording import milliseconds, share
+from surgetank.trace import CLASSES, WAITS
+
+__all__ = ["waiting_charts"]
+
+#: Resources whose share is below this in every row are left out of the legend.
+_SHOWN: Final = 0.0005
+_ALL: Final = "all messages"
+
+
+def waiting_charts(reading: Reading) -> list[Chart]:
+    """Mean delay by what it was spent waiting for, a bar per class; nothing without charges."""
+    rows = waits(reading.trace)
+    if rows.is_empty() or not int(rows["delay_ns"].sum()):
+        return []
+    bars = {_ALL: rows}
+    for number, name in enumerate(CLASSES):
+        bars[name] = rows.filter(pl.col("class") == number)
+    margin = (reading.trace.scenario.get("market") or {}).get("margin") or {}
+    bars["late liquidations"] = late(reading.trace, rows, margin.get("late_after_ms"))
+    bars = {name: bar for name, bar in reversed(bars.items()) if bar.height}
+    means = {
+        name: {wait: int(bar[f"{wait}_ns"].sum()) / bar.height / 1e6 for wait in WAITS}
+        for name, bar in bars.items()
+    }
+    parts = {name: shares(bar) for name, bar in bars.items()}
+    shown = [w for w in WAITS if any(part.get(w, 0) >= _SHOWN for part in parts.values())]
+    data = [_bar(wait, means, parts) for wait in shown]
+    longest = max(sum(mean.values()) for mean in means.values())
+    layout: dict[str, Any] = {
+        "barmode": "stack",
+        "xaxis": ms_axis(longest),
+        "bargap": 0.35,
+        "hovermode": "y unified",
+        "left": [124, 112],
+    }
+    return [
+        Chart(
+            "waits",
+            "What messages waited for",
+            _summary(parts[_ALL]),
+            data,
+            layout,
+            time=False,
+            height=150 + 34 * len(bars),
+            note="Every nanosecond of an executed message's delay is charged to one resource; "
+            "docs/attribution.md. What a change gains, `surgetank explain` tells.",
+        )
+    ]
+
+
+def _bar(
+    wait: str, means: dict[str, dict[str, float]], parts: dict[str, dict[str, float]]
+) -> dict[str, Any]:
+    said = [f"{milliseconds(means[name][wait])}, {share(parts[name][wait])}" for name in means]
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "name": wait.replace("_", " "),
+        "y": list(means),
+        "x": [mean[wait] for mean in means.values()],
+        "marker": {"color": f"@wait-{wait}", "line": {"width": 0}},
+        "customdata": said,
+        "hovertemplate": "%{customdata}",
+    }
+
+
+def _summary(parts: dict[str, float]) -> str:
+    most = max(parts, key=lambda wait: parts[wait])
+    own, first = sum(parts[wait] for wait in COMPUTATION), most.replace("_", " ")
+    return f"Most for {first}: {share(parts[most])} of all delay. Processors in all: {share(own)}."

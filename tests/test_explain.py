@@ -1,0 +1,178 @@
+"""Interventions: what is charged must be what taking it away gains, and `explain` must say so."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import surgetank as st
+from surgetank.cli import app
+from surgetank.explain import explain
+from surgetank.explain.interventions import FREE, INTERVENTIONS, SLOWER, changed
+from surgetank.explain.paired import Effect, begin, effects, gain, observe, share
+from surgetank.search.pool import Inline, Journal, Pool
+from surgetank.search.probe import Outcome, Task
+
+PROCESSORS = ("validation", "execution", "consensus")
+
+
+def venue(name: str, **values: object) -> st.Scenario:
+    """A shipped scenario, shorter; the warm-up goes with it."""
+    return st.load(name).with_values({"duration_s": 20.0, "warmup_s": 3.0, **values})
+
+
+def run(scenario: st.Scenario, seed: int = 1) -> Outcome:
+    """One run's numbers."""
+    return observe(Task(scenario, 0.0, seed))
+
+
+def interventions(scenario: st.Scenario, seeds: int) -> list[Effect]:
+    """All of them, free and twice as slow."""
+    pool = Pool(Inline, Journal(), work=observe)
+    return list(effects(*begin(pool, scenario, range(1, seeds + 1), (FREE, SLOWER))))
+
+
+@pytest.mark.parametrize("name", ["slow-proposer", "burst"])
+def test_shares_rank_resources_as_interventions_do(name: str) -> None:
+    """Of two seeds: of the three that are charged most, none gains surely less than the next, no
+    other gains surely more than the first, free helps, and twice as slow does not."""
+    # The faults of slow-proposer begin at 10 s and last to the end.
+    found = interventions(venue(name, duration_s=15.0, drain_s=8.0), 2)
+    free = [e for e in found if e.factor == FREE and e.resource != "computation"]
+    slower = {e.resource: e.gains["mean"] for e in found if e.factor == SLOWER}
+    ranked = sorted(free, key=lambda e: -e.share)
+    gains = [e.gains["mean"] for e in ranked]
+    top = [gain for gain in gains[:3] if gain is not None]
+    assert len(top) == 3
+    assert all(above.high > below.low for above, below in itertools.pairwise(top)), ranked[:3]
+    assert all(gain is None or gain.low < top[0].high for gain in gains[3:])
+    for effect, less in zip(ranked[:3], top, strict=True):
+        if effect.share >= 0.05:
+            more = slower[effect.resource]
+            assert less.value > 0, effect
+            assert effect.resource == "faults" or more is None or more.value < 0, effect
+
+
+def test_without_overload_a_share_is_what_its_removal_gains() -> None:
+    """On calm, nothing waits for room: within six points of a hundred, resource by resource."""
+    for effect in interventions(venue("calm"), 1):
+        if effect.factor == FREE:
+            found = effect.gains["mean"]
+            assert found is not None
+            assert found.value == pytest.approx(effect.share, abs=0.06), effect.resource
+
+
+def test_computation_is_charged_where_its_removal_gains_most() -> None:
+    """The crash that was measured first: free computation takes most of the delay away, and of all
+    that can be bought, computation is charged the most. Execution alone free: it is charged less
+    than before. (`computation_share` once rose from .15 to .41.)"""
+    crash = st.load("black-thursday").with_values({"duration_s": 45.0})
+    before = run(crash, 7)
+    without = run(crash.with_values(changed(crash, "computation", FREE)), 7)
+    assert without.value("delay_mean_ms") < 0.4 * before.value("delay_mean_ms")
+    shares = {name: share([before], name) for name in INTERVENTIONS if name not in PROCESSORS}
+    top = sorted(shares, key=lambda name: -shares[name])[:2]
+    assert "computation" in top, shares
+    faster = run(crash.with_values(changed(crash, "execution", FREE)), 7)
+    assert faster.value("computation_share") < before.value("computation_share")
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_slow_validation_of_proposals_is_charged_to_processors(seed: int) -> None:
+    """50 × slower: the share rises. (It once fell: the time was the stage "ordering".)"""
+    calm = venue("calm")
+    slow = calm.with_values({"layer.service.validation.proposal_us": 100_000.0})
+    before, after = run(calm, seed), run(slow, seed)
+    assert after.value("computation_share") > before.value("computation_share") + 0.1
+    # A longer wait between blocks is the timer's; blocks hold more and execute for longer.
+    timed = run(calm.with_values({"layer.consensus.timeout_commit_ms": 900.0}), seed)
+    assert timed.value("wait_share.timers") > before.value("wait_share.timers") + 0.1
+    assert timed.value("computation_share") < before.value("computation_share") + 0.03
+
+
+def test_gain_by_hand() -> None:
+    # Halved in every run: half is gained, and surely.
+    found = gain([100.0, 200.0, 400.0], [50.0, 100.0, 200.0])
+    assert found is not None
+    assert (found.value, found.low, found.high) == pytest.approx((0.5, 0.5, 0.5))
+    assert found.sure
+    # ln 2 up and down: nothing gained; the interval is t(.975, 1) · ln 2 wide on either side.
+    found = gain([100.0, 100.0], [200.0, 50.0])
+    assert found is not None and found.value == pytest.approx(0.0) and not found.sure
+    assert math.log(1 - found.low) == pytest.approx(12.7062 * math.log(2), rel=1e-4)
+    assert gain([100.0], [math.inf]) is None
+
+
+def test_every_intervention_undoes_itself() -> None:
+    """Free, then as it was, is as it was; a resource that is not there has no intervention."""
+    scenario = st.load("black-thursday")
+    for name in INTERVENTIONS:
+        assert scenario.with_values(changed(scenario, name, 1.0)).hash == scenario.hash, name
+    assert changed(scenario, "loss", FREE) == {} == changed(scenario, "rules", FREE)
+
+
+def test_says_what_to_buy() -> None:
+    found = explain(venue("calm"), seed=1, seeds=3, workers=1)
+    assert found.best is not None and found.best.resource == "distance"
+    assert found.sentence.startswith("Buy nodes at half the distance from each other: it takes ")
+    assert sum(found.shares.values()) == pytest.approx(1)
+
+
+def test_nothing_to_buy_is_said() -> None:
+    """One machine that takes no time, and clients beside it: what is left is not for sale."""
+    idle = st.Scenario.build(
+        {
+            "name": "idle",
+            "duration_s": 10.0,
+            "warmup_s": 1.0,
+            "drain_s": 1.0,
+            "flow": {
+                "arrivals": {"kind": "poisson", "rate_per_s": 20.0},
+                "client_link": {"fixed_ms": 0.0, "jitter_ms": 0.0},
+            },
+            "network": {"nodes": 1, "delay": {"kind": "fixed", "delay_ms": 0.0}},
+            "layer": {
+                "gossip": {"kind": "direct"},
+                "consensus": {"kind": "single", "window_ms": 0.0},
+                "service": {"distribution": {"kind": "exponential"}},
+            },
+        }
+    )
+    kinds = ("price_update", "liquidation_order", "cancel", "replace", "order")
+    slow = {f"layer.service.validation.{kind}_us": 20_000.0 for kind in kinds}
+    slow |= {f"layer.service.execution.{kind}_us": 0.0 for kind in kinds}
+    found = explain(idle.with_values(slow), seeds=3, seed=1, workers=1)
+    # All there is is validation: it and the machine gain the same, and the part is named.
+    assert found.best is not None and found.best.resource == "validation"
+    found = explain(idle.with_values(dict.fromkeys(slow, 0.0)), seeds=3, seed=1, workers=1)
+    assert found.best is None
+    assert found.sentence.startswith("Nothing to buy")
+
+
+def test_command(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    short = ["--set", "duration_s=8", "--set", "warmup_s=1", "--set", "drain_s=4"]
+    runner = CliRunner()
+    runner.invoke(
+        app, ["run", "calm", *short, "--seed", "7", "--out", str(out), "--no-report", "-q"]
+    )
+    kept = tmp_path / "kept.jsonl"
+    asked = ["explain", str(out), "--seeds", "2", "--json", "--workers", "1", "--kept", str(kept)]
+    result = runner.invoke(app, asked)
+    assert result.exit_code in (0, 4), result.output
+    told = json.loads(result.stdout)
+    assert told["seeds"] == [7, 8] and told["scenario"] == "calm"
+    assert {row["resource"] for row in told["effects"]} >= {"distance", "timers", "execution"}
+    # Nothing is run twice, and the answer is the same.
+    lines = kept.read_text().count("\n")
+    assert json.loads(runner.invoke(app, asked).stdout) == told
+    assert kept.read_text().count("\n") == lines
+    shown = runner.invoke(app, [*asked[:4], "--workers", "1", "--kept", str(kept)])
+    assert "charged" in shown.output and told["sentence"].split(":")[0] in shown.output
+    wrong = runner.invoke(app, ["explain", "calm", "--by", "median"])
+    assert wrong.exit_code != 0
