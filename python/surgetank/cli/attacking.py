@@ -10,7 +10,7 @@ import typer
 
 from surgetank.attacker import KINDS, best_response
 from surgetank.attacker.race import Effort
-from surgetank.cli.app import ScenarioName, app, err
+from surgetank.cli.app import AllowCode, ScenarioName, app, err
 from surgetank.cli.app import out as out_
 from surgetank.cli.placing import (
     Dask,
@@ -62,6 +62,7 @@ def attack_command(
     fresh: Fresh = 8,
     seed: Seed = 1,
     values: Values = None,
+    allow_code: AllowCode = False,
     workers: Workers = None,
     dask: Dask = None,
     as_json: Json = False,
