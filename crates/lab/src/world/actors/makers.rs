@@ -8,7 +8,7 @@
 //! 2. It knows its orders, position and equity as the venue reports them: one report for each block
 //!    in which something became of its orders, a client link later.
 //! 3. Both sides move against its position (`skew_bp`), and no more is quoted on a side than the
-//!    position may still grow (`inventory_usd`). The spread widens with the last second's move of the outside price (`widen`),
+//!    position may still grow (`inventory_usd`), orders counted in whose end it has not heard of. The spread widens with the last second's move of the outside price (`widen`),
 //!    and size falls with it (`fear`).
 //! 4. It pulls all quotes while that move is `pull_pct` or more, and while a message of its own has
 //!    been without an answer for `stale_ms`: what it knows of its position is old. After as long
@@ -30,7 +30,7 @@ use surgetank_layer::message::{
     TimeInForce,
 };
 use surgetank_layer::units::{AccountId, Ns, Price, Qty, SECOND};
-use surgetank_market::{CancelReason, Fact, Reject};
+use surgetank_market::{Fact, Reject};
 
 use crate::scenario::{self, Requote, ms};
 use crate::trace::Source;
@@ -64,6 +64,8 @@ struct Maker {
     quotes: Vec<Quote>,
     /// Replaces that were sent: the ClOrdID of each, and of what it replaces.
     replaces: BTreeMap<u64, u64>,
+    /// Orders that may trade: sent, and not known to be gone. What each may buy (sell: below zero).
+    open: BTreeMap<u64, Qty>,
     /// When its messages without an answer were sent.
     unanswered: VecDeque<Ns>,
     /// When it last sent.
@@ -105,6 +107,7 @@ impl Makers {
             next_id: 0,
             quotes: vec![Quote::default(); 2 * config.levels as usize],
             replaces: BTreeMap::new(),
+            open: BTreeMap::new(),
             unanswered: VecDeque::new(),
             sent_ns: 0,
             position: 0,
@@ -120,6 +123,15 @@ impl Makers {
 }
 
 impl Maker {
+    /// What orders that its ladder no longer holds may still buy and sell: cancelled or replaced, but
+    /// the venue has not said so yet.
+    fn open_beside_quotes(&self) -> (Qty, Qty) {
+        let quoted =
+            |id: &u64| self.quotes.iter().any(|quote| quote.alive && quote.cl_ord_id == *id);
+        let open = self.open.iter().filter(|(id, _)| !quoted(id)).map(|(_, &qty)| qty);
+        open.fold((0, 0), |(buys, sells), qty| (buys + qty.max(0), sells - qty.min(0)))
+    }
+
     /// Whether a message has been without an answer for too long.
     fn is_stale(&self, now: Ns, stale_ns: Ns) -> bool {
         stale_ns > 0 && self.unanswered.front().is_some_and(|&sent| now >= sent + stale_ns)
@@ -168,6 +180,7 @@ impl World {
             }
             // As long again without news: what was sent is taken for lost.
             maker.unanswered.clear();
+            maker.open.clear();
         }
         (maker.centre, maker.disturbed) = (seen, false);
         let value_usd = maker.position as f64 * seen as f64 * exchange.quantum_usd();
@@ -178,7 +191,8 @@ impl World {
         let ladder = if maker.broke || pulls || stale && quoting {
             vec![(0, 0); maker.quotes.len()]
         } else {
-            ladder(config, (seen as f64, exchange.quantum_usd()), moved_pct, value_usd)
+            let held = (maker.position, maker.open_beside_quotes());
+            ladder(config, (seen as f64, exchange.quantum_usd()), moved_pct, held)
         };
         self.bring_in_line(index, &ladder);
     }
@@ -213,6 +227,7 @@ impl World {
                 bodies.push(resting(cl_ord_id, side, post_only, price, qty));
             }
             maker.quotes[at] = Quote { cl_ord_id, price, qty, alive: true };
+            maker.open.insert(cl_ord_id, if at < ladder.len() / 2 { qty } else { -qty });
         }
         self.send_as_maker(index, bodies);
     }
@@ -276,6 +291,9 @@ impl World {
                 bodies.push(cancel(maker.next_id, old));
             }
         }
+        for cl_ord_id in notice.gone.iter().chain(notice.refused.iter().map(|(id, _)| id)) {
+            maker.open.remove(cl_ord_id);
+        }
         let refused = notice.refused.iter().map(|(cl_ord_id, _)| cl_ord_id);
         for cl_ord_id in notice.gone.iter().chain(refused) {
             maker.replaces.remove(cl_ord_id);
@@ -330,8 +348,11 @@ fn becomes(fact: &Fact) -> [Option<(AccountId, Became)>; 2] {
             let old_rests = reason != Reject::UnknownOrder;
             [Some((account, Became::Refused(cl_ord_id, old_rests))), None]
         }
-        Fact::Canceled { account, cl_ord_id, reason, .. } if reason != CancelReason::Requested => {
+        Fact::Canceled { account, cl_ord_id, .. } => {
             [Some((account, Became::Gone(cl_ord_id))), None]
+        }
+        Fact::Replaced { account, orig_cl_ord_id, .. } => {
+            [Some((account, Became::Gone(orig_cl_ord_id))), None]
         }
         Fact::Deleveraged { against, .. } => [Some((against, Became::Traded)), None],
         Fact::TakenOver { account, .. } => [Some((account, Became::Traded)), None],
@@ -339,14 +360,15 @@ fn becomes(fact: &Fact) -> [Option<(AccountId, Became)>; 2] {
     }
 }
 
-/// The orders that a maker with a position of this value wants around a price of `seen` ticks, buys
-/// then sells.
+/// The orders that a maker wants around a price of `seen` ticks, buys then sells. It has a position,
+/// and orders on their way out that may still buy and sell so much.
 fn ladder(
     config: &scenario::Makers,
     (seen, quantum_usd): (f64, f64),
     moved_pct: f64,
-    value_usd: f64,
+    (position, (buys, sells)): (Qty, (Qty, Qty)),
 ) -> Ladder {
+    let value_usd = position as f64 * seen * quantum_usd;
     let full = (value_usd / config.inventory_usd).clamp(-1.0, 1.0);
     let half_bp = config.half_spread_bp + config.widen * moved_pct * 1e2;
     let level_usd = config.level_usd * (1.0 - config.fear * moved_pct).max(0.0);
@@ -356,13 +378,14 @@ fn ladder(
     for side in [Side::Buy, Side::Sell] {
         let sign = side.sign() as f64;
         // What this side may still trade before the position is full.
-        let mut room = lots(config.inventory_usd - sign * value_usd).max(0);
+        let on_the_way = if side == Side::Buy { buys } else { sells };
+        let mut room = lots(config.inventory_usd) - side.sign() * position - on_the_way;
         for level in 0..config.levels {
             // Away from the middle, and against the position.
             let bp = half_bp + config.step_bp * f64::from(level) + sign * full * config.skew_bp;
             let away = (seen * bp / 1e4).ceil().max(1.0);
             let price = ((seen - sign * away) as Price).max(1);
-            let qty = level_lots.min(room);
+            let qty = level_lots.min(room).max(0);
             room -= qty;
             wanted.push(if qty > 0 { (price, qty) } else { (0, 0) });
         }
