@@ -151,7 +151,7 @@ def venue(execution_us: float) -> st.Scenario:
                 "makers": {"count": 3, "levels": 4, "half_spread_bp": 4.0, "level_usd": 60_000.0}
                 | {"requote_bp": 5.0}
                 # They quote whatever happens: where makers pull, trades fail instead.
-                | {"pull_pct": 0.0, "stale_ms": 0.0, "widen": 0.0},
+                | {"pull_pct": 0.0, "stale_ms": 0.0, "widen": 0.0, "inventory_usd": 1e9},
                 "oracle": {"count": 1, "interval_ms": 200.0},
                 "keepers": {"count": 2, "reaction_ms": 5.0, "watch": "outside"},
             },
