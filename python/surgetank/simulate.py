@@ -14,6 +14,7 @@ import polars as pl
 from surgetank.errors import CoreError, SurgetankError
 from surgetank.plugins import Controller, QueueRule, is_plugin, load_plugin
 from surgetank.scenario import Scenario
+from surgetank.scenario.size import refuse_too_large
 from surgetank.tape import Tape
 from surgetank.trace import Run, Trace
 
@@ -68,6 +69,7 @@ def simulate(
         CoreError: if the core panics.
     """
     _can_happen_here(scenario)
+    refuse_too_large(scenario)
     chosen = scenario.seed if seed is None else seed
     if not 0 <= chosen < 2**64:
         mend = "Give a whole number from 0 to 2**64 - 1"

@@ -20,7 +20,7 @@ use surgetank_lab::trace::tables;
 use surgetank_lab::world::{Plugins, World};
 
 /// Events between two looks at the clock.
-const SLICE: u64 = 20_000;
+const SLICE: u64 = 1_000;
 /// Wall time between two calls of `progress`.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 

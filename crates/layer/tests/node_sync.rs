@@ -82,8 +82,14 @@ fn empty_chain(blocks: usize) -> Vec<Arc<Block>> {
     let mut made: Vec<Arc<Block>> = Vec::new();
     for height in 1..=blocks as Height {
         let prev = made.last().map_or(Digest::default(), |block| block.hash);
-        let (entries, hash) = (Vec::new(), chain(&prev, height, &[]));
-        made.push(Arc::new(Block { height, proposer: 1, proposed_ns: 0, entries, hash }));
+        made.push(Arc::new(Block {
+            height,
+            proposer: 1,
+            proposed_ns: 0,
+            entries: Vec::new(),
+            hash: chain(&prev, height, &[]),
+            grounds: Vec::new(),
+        }));
     }
     made
 }

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from surgetank.scenario.section import Count, NonNegative, Positive, Section, Share
+from surgetank.scenario.section import Count, Integer, NonNegative, Positive, Section, Share
 
 Nodes = list[Count]
 #: −1 = the clients.
-Peer = Annotated[int, Field(ge=-1, le=2**31)]
+Peer = Annotated[Integer, Field(ge=-1, le=2**31)]
 
 
 class Timed(Section):

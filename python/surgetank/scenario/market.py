@@ -14,7 +14,7 @@ class Gbm(Section):
 
     kind: Literal["gbm"] = "gbm"
     start_usd: Positive = Field(description="price at the start, USD")
-    volatility: NonNegative = Field(1.0, description="σ per √year")
+    volatility: NonNegative = Field(1.0, le=1_000, description="σ per √year")
     drift: Number = Field(0.0, description="ν, drift of the log price per year")
     jumps_per_day: NonNegative = Field(0.0, description="mean number of jumps a day")
     jump_mean: Number = Field(0.0, description="mean log jump")
@@ -27,7 +27,7 @@ class Points(Section):
     kind: Literal["points"] = "points"
     at_s: list[NonNegative] = Field(min_length=1, description="times, seconds, rising")
     price_usd: list[Positive] = Field(min_length=1, description="prices at these times, USD")
-    volatility: NonNegative = Field(0.0, description="σ per √year of the bridge")
+    volatility: NonNegative = Field(0.0, le=1_000, description="σ per √year of the bridge")
 
     @model_validator(mode="after")
     def _fit(self) -> Self:
@@ -147,9 +147,11 @@ class Margin(Section):
     mode: Literal["isolated", "cross"] = Field("isolated", description="what backs a position")
     initial: Number = Field(0.05, gt=0, le=1, description="initial margin over notional")
     maintenance: Number = Field(0.03, gt=0, lt=1, description="maintenance margin over notional")
-    liquidation_fee_bp: NonNegative = Field(0.0, description="fee to the insurance fund, bp")
-    taker_fee_bp: NonNegative = Field(0.0, description="taker fee, bp")
-    maker_fee_bp: NonNegative = Field(0.0, description="maker fee, bp")
+    liquidation_fee_bp: NonNegative = Field(
+        0.0, le=10_000, description="fee to the insurance fund, bp"
+    )
+    taker_fee_bp: NonNegative = Field(0.0, le=10_000, description="taker fee, bp")
+    maker_fee_bp: NonNegative = Field(0.0, le=10_000, description="maker fee, bp")
     liquidation_share: Number = Field(
         1.0, gt=0, le=1, description="share of a position that one liquidation order closes"
     )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from surgetank.scenario.section import (
+    Integer,
     NonNegative,
     Number,
     Positive,
@@ -21,7 +22,7 @@ ClassName = Literal["price-update", "liquidation-order", "cancel", "replace", "o
 #: What takes risk out of the venue.
 HIGH: tuple[ClassName, ...] = ("price-update", "liquidation-order", "cancel")
 
-Weight = Annotated[int, Field(ge=1, le=100)]
+Weight = Annotated[Integer, Field(ge=1, le=100)]
 
 
 class Weights(Section):

@@ -13,6 +13,7 @@ from surgetank.plugins import is_plugin
 
 __all__ = [
     "Count",
+    "Integer",
     "NonNegative",
     "Number",
     "Positive",
@@ -38,11 +39,20 @@ def _number(value: Any) -> Any:
 
 
 def _count(value: Any) -> Any:
-    if isinstance(value, int) and value > COUNT_MAX:
+    if isinstance(value, int | float) and value > COUNT_MAX:
         raise ValueError(f"must not be beyond {COUNT_MAX}")
     return _number(value)
 
 
+def _integer(value: Any) -> Any:
+    """As `_number`, without its bound."""
+    if isinstance(value, bool | str):
+        raise ValueError("must be a number")
+    return value
+
+
+#: An integer in bounds of its own.
+Integer = Annotated[int, BeforeValidator(_integer)]
 Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_number)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_number)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_number)]

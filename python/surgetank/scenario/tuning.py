@@ -8,7 +8,14 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from surgetank.plugins import is_plugin
-from surgetank.scenario.section import NonNegative, Positive, Section, Whole, known_or_plugin
+from surgetank.scenario.section import (
+    Integer,
+    NonNegative,
+    Positive,
+    Section,
+    Whole,
+    known_or_plugin,
+)
 
 BuiltIn = Literal["none", "sojourn", "gradient2", "learned"]
 CONTROLLERS: tuple[str, ...] = get_args(BuiltIn)
@@ -16,7 +23,7 @@ CONTROLLERS: tuple[str, ...] = get_args(BuiltIn)
 #: The class behind the name `learned`.
 LEARNED = "surgetank.learned:Learned"
 
-Weight = Annotated[int, Field(ge=1, le=100)]
+Weight = Annotated[Integer, Field(ge=1, le=100)]
 
 
 class Bounds(Section):

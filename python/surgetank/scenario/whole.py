@@ -20,7 +20,7 @@ from surgetank.scenario.limits import Limits
 from surgetank.scenario.market import Market
 from surgetank.scenario.network import Network
 from surgetank.scenario.problem import explain
-from surgetank.scenario.section import NonNegative, Positive, Section, Whole
+from surgetank.scenario.section import Integer, NonNegative, Positive, Section, Whole
 
 #: What a reader is told and a run does not depend on.
 PROSE = ("title", "event", "source", "description")
@@ -43,7 +43,7 @@ class Scenario(Section):
     event: str = Field("", description="the real event that it follows, with figures")
     source: str = Field("", description="where these figures come from")
     description: str = Field("", description="what to look for")
-    seed: int = Field(7, ge=0, lt=2**64, description="seed, unless the command line gives one")
+    seed: Integer = Field(7, ge=0, lt=2**64, description="seed, unless the command line gives one")
     duration_s: Positive = Field(
         30.0, le=1e9, description="length during which flow arrives, seconds"
     )
