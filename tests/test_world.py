@@ -211,3 +211,17 @@ def test_a_flood_slower_than_the_run_sends_at_most_one(kind: str) -> None:
         trace = st.simulate(venue(attack={"kind": kind} | rate), seed=1)
         source = 7
     assert trace["messages"].filter(pl.col("source") == source).height <= 1
+
+
+def test_keyper_faults_on_one_node_add_up() -> None:
+    """A late keyper's fault that ends leaves a silent one silent. Before, it sent shares, and the
+    run was INVALID."""
+    layer = {"consensus": TENDERMINT, "queue": {"rule": "threshold"}}
+    silent = {"kind": "keypers", "nodes": [2], "conduct": "silent", "at_s": 2.0, "duration_s": 8.0}
+    late = silent | {"conduct": "late", "extra_ms": 50.0, "duration_s": 2.0}
+    later = late | {"nodes": [4], "extra_ms": 30.0}
+    twice = [later, later | {"extra_ms": 20.0, "at_s": 3.0}]
+    trace = st.simulate(venue(layer=layer, faults=[silent, late, *twice]), seed=1)
+    measured = trace["faults"]["measured"].to_list()
+    assert measured[0] == 0
+    assert measured[2:] == [pytest.approx(30.0), pytest.approx(20.0)]

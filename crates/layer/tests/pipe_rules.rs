@@ -71,7 +71,8 @@ proptest! {
         for (ticket, message) in &inputs {
             open.push(ticket, message);
         }
-        let sealed = ledger.seal(0, &mut open, b"").unwrap();
+        let last_ns = inputs.iter().map(|(ticket, _)| ticket.arrival_ns).max().unwrap_or(0);
+        let sealed = ledger.seal(last_ns, &mut open, b"").unwrap();
         let order = emptied(ordering, &inputs, &sealed.seed);
         prop_assert_eq!(&order, &served(&ordering.to_string(), &inputs, &sealed.seed));
         let order = cut(&order, &inputs, limits.0, limits.1);

@@ -17,12 +17,22 @@ pub struct Incidents {
     slow: Vec<(u32, NodeId, f64)>,
     /// Crashed: (fault, node).
     down: Vec<(u32, NodeId)>,
-    /// Keypers who do not do as they should: (fault, node, what they do).
-    keypers: Vec<(u32, NodeId, Conduct)>,
+    /// Keypers who do not do as they should.
+    keypers: Vec<Corrupt>,
     /// What an honest one takes to make a share.
     share_ns: Ns,
     /// Per fault: sum of what was measured, and how many samples.
     pub(super) seen: Vec<(f64, u64)>,
+}
+
+/// A keyper who does not do as it should.
+#[derive(Clone, Copy)]
+struct Corrupt {
+    fault: u32,
+    node: NodeId,
+    conduct: Conduct,
+    /// How much later, if late.
+    extra: Ns,
 }
 
 impl Incidents {
@@ -61,13 +71,15 @@ impl Incidents {
         }
     }
 
-    /// What a misbehaving keyper did.
+    /// What a misbehaving keyper did; of several late ones, what the others leave.
     fn observe_keyper(&mut self, node: NodeId, conduct: Conduct, measured: f64, count: u64) {
-        for &(fault, at, what) in &self.keypers {
-            if (at, what) == (node, conduct) {
-                let (sum, samples) = &mut self.seen[fault as usize];
-                (*sum, *samples) = (*sum + measured, *samples + count);
-            }
+        let same = |known: &&Corrupt| (known.node, known.conduct) == (node, conduct);
+        let all: Ns = self.keypers.iter().filter(same).map(|known| known.extra).sum();
+        for known in self.keypers.iter().filter(same) {
+            let others =
+                if conduct == Conduct::Late { (all - known.extra) as f64 / 1e6 } else { 0.0 };
+            let (sum, samples) = &mut self.seen[known.fault as usize];
+            (*sum, *samples) = (*sum + measured - others, *samples + count);
         }
     }
 
@@ -110,26 +122,31 @@ impl World {
         }
     }
 
-    /// A keyper begins or ends to do as it should not.
+    /// A keyper begins or ends to do as it should not. Faults on one keyper add up: silent, or late
+    /// by the sum.
     fn corrupt(&mut self, fault: u32, node: NodeId, conduct: Conduct, extra: Ns, begins: bool) {
-        self.incidents.keypers.retain(|&(known, at, _)| (known, at) != (fault, node));
+        let keypers = &mut self.incidents.keypers;
+        keypers.retain(|known| (known.fault, known.node) != (fault, node));
         if begins {
-            self.incidents.keypers.push((fault, node, conduct));
+            keypers.push(Corrupt { fault, node, conduct, extra });
         }
-        let shares = match conduct {
-            Conduct::Late if begins => Shares::Late(extra),
-            Conduct::Silent if begins => Shares::Never,
-            Conduct::Colluding => {
-                if begins && self.nodes[node as usize].opening().keypers.is_some() {
-                    let (sum, samples) = &mut self.incidents.seen[fault as usize];
-                    (*sum, *samples) = (*sum + 1.0, *samples + 1);
-                }
-                let change = if begins { 1 } else { -1 };
-                let bought = &mut self.adversary.colluding;
-                *bought = bought.saturating_add_signed(change);
-                return;
+        if conduct == Conduct::Colluding {
+            if begins && self.nodes[node as usize].opening().keypers.is_some() {
+                let (sum, samples) = &mut self.incidents.seen[fault as usize];
+                (*sum, *samples) = (*sum + 1.0, *samples + 1);
             }
-            Conduct::Late | Conduct::Silent => Shares::Prompt,
+            let change = if begins { 1 } else { -1 };
+            let bought = &mut self.adversary.colluding;
+            *bought = bought.saturating_add_signed(change);
+            return;
+        }
+        let here = self.incidents.keypers.iter().filter(|known| known.node == node);
+        let silent = here.clone().any(|known| known.conduct == Conduct::Silent);
+        let late = here.filter(|known| known.conduct == Conduct::Late).map(|known| known.extra);
+        let shares = match late.sum() {
+            _ if silent => Shares::Never,
+            0 => Shares::Prompt,
+            extra => Shares::Late(extra),
         };
         self.step(node, Input::Keyper(shares));
     }
