@@ -1,6 +1,7 @@
 //! The gate: checks in a row, each refusal with its reason and hint, nothing spent on a refusal.
 
 use surgetank_layer::admission::budgets::{self, Cancels, Policy, Reducing};
+use surgetank_layer::admission::criticality::Criticality;
 use surgetank_layer::admission::gate::{Ask, Config, Gate, Input, Load, OrderNumber, Output};
 use surgetank_layer::admission::limit::Limit;
 use surgetank_layer::admission::price::backlog::{self, Backlog, Window};
@@ -42,15 +43,17 @@ fn gate() -> Gate {
 
 fn place(order: u64) -> Ask {
     let order = OrderNumber::Place { order, expires: Some(9) };
-    Ask { account: 1, kind: Kind::Order, order, fee: 100, cost: 1 }
+    let criticality = Criticality::Immediate;
+    Ask { account: 1, kind: Kind::Order, criticality, order, fee: 100, cost: 1 }
 }
 
 fn cancel(order: u64) -> Ask {
-    Ask { kind: Kind::Cancel, order: OrderNumber::Cancel { order }, fee: 0, ..place(order) }
+    let order = OrderNumber::Cancel { order };
+    Ask { kind: Kind::Cancel, criticality: Criticality::Reducing, order, fee: 0, ..place(0) }
 }
 
 fn reducing(order: u64) -> Ask {
-    Ask { kind: Kind::Reducing, fee: 0, ..place(order) }
+    Ask { kind: Kind::Reducing, criticality: Criticality::Reducing, fee: 0, ..place(order) }
 }
 
 const CALM: Load = Load { height: 5, inflight: 0, backlog_ns: 0 };
@@ -137,7 +140,8 @@ fn the_admission_limit_can_be_set_anew() {
 
 #[test]
 fn an_ask_is_read_off_an_envelope() {
-    let plain = Envelope::plain(3, Class::NewOrderSingle, 128, 1);
+    let plain =
+        Envelope { flags: flags::IMMEDIATE, ..Envelope::plain(3, Class::NewOrderSingle, 128, 1) };
     let bid = Envelope { fee_micros: 100, expires: 9, ..plain };
     assert_eq!(Ask::of(&bid, Some(4)), Some(place(4)));
     let order = OrderNumber::Place { order: 4, expires: None };

@@ -254,12 +254,7 @@ fn lone_validator() -> Node {
         Ordering::Tendermint { tendermint, block_messages_max, block_bytes_max, rebroadcast_ns },
     );
     let span = |least, most| Span { least: least * MS, most: most * MS };
-    node.adapt(Strain {
-        commit: span(100, 400),
-        propose: span(200, 2_000),
-        vote: span(200, 2_000),
-        throttle_ns: 10 * MS,
-    });
+    node.adapt(Strain { commit: span(100, 400), propose: span(200, 2_000), throttle_ns: 10 * MS });
     node
 }
 

@@ -284,6 +284,34 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Who is said to stand before a newcomer is served before it: exactly under strict rules, within
+    /// the rounding of one turn of every lane under weighted ones.
+    #[test]
+    fn who_stands_before_a_newcomer_is_known(
+        waiting in prop::collection::vec(envelopes(), 0..60),
+        newcomer in envelopes(),
+    ) {
+        for (rule, slack) in [
+            (Rule::Fifo, 0),
+            (Rule::Priority { high: HIGH }, 0),
+            (Rule::Class, 0),
+            (Rule::Lanes { weights: [3, 5, 4, 1, 2, 1, 1, 1] }, 18),
+        ] {
+            let mut queue = Queue::new(&Config { rule, capacity: 100 });
+            for (number, envelope) in waiting.iter().enumerate() {
+                queue.push(0, envelope, number).expect("there is room");
+            }
+            let said = queue.ahead(&newcomer);
+            queue.push(0, &newcomer, usize::MAX).expect("there is room");
+            let before = queue.iter().position(|w| w.item == usize::MAX).expect("it waits");
+            prop_assert!(before.abs_diff(said) <= slack, "{before} before, {said} said");
+        }
+    }
+}
+
 #[test]
 fn every_class_takes_the_lane_that_the_mask_says() {
     for high in 0..=u8::MAX {

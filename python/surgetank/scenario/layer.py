@@ -155,7 +155,6 @@ class Tendermint(Section):
         for name, value in (
             ("commit", self.timeout_commit_ms),
             ("propose", self.timeout_propose_ms),
-            ("vote", self.timeout_vote_ms),
         ):
             least, most = (getattr(self.strain, f"{name}_{end}_ms") for end in ("least", "most"))
             if not least <= value <= most:

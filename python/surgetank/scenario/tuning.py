@@ -80,12 +80,8 @@ class Strain(Section):
     commit_most_ms: Positive = Field(2_000.0, description="... and at most, ms")
     propose_least_ms: Positive = Field(200.0, description="timeoutPropose(0), at least, ms")
     propose_most_ms: Positive = Field(10_000.0, description="... and at most, ms")
-    vote_least_ms: Positive = Field(
-        200.0, description="timeoutPrevote(0), timeoutPrecommit(0), at least, ms"
-    )
-    vote_most_ms: Positive = Field(10_000.0, description="... and at most, ms")
     throttle_ms: NonNegative = Field(
-        500.0, description="work that waits so long throttles what is not essential, ms; 0 = never"
+        500.0, description="work that waits so long throttles by criticality, ms; 0 = never"
     )
 
     @model_validator(mode="after")
@@ -93,7 +89,6 @@ class Strain(Section):
         for name, least, most in (
             ("commit", self.commit_least_ms, self.commit_most_ms),
             ("propose", self.propose_least_ms, self.propose_most_ms),
-            ("vote", self.vote_least_ms, self.vote_most_ms),
         ):
             if least > most:
                 raise ValueError(f"`{name}_least_ms` must not be above `{name}_most_ms`")

@@ -65,10 +65,6 @@ pub struct Strain {
     pub propose_least_ms: f64,
     /// ... and at most.
     pub propose_most_ms: f64,
-    /// timeoutPrevote(0) and timeoutPrecommit(0), at least.
-    pub vote_least_ms: f64,
-    /// ... and at most.
-    pub vote_most_ms: f64,
-    /// Work that waits for so long throttles what is not essential; 0 = never.
+    /// Work that waits for so long throttles by criticality; 0 = never.
     pub throttle_ms: f64,
 }

@@ -4,7 +4,8 @@
 //! 1. A message is let in if every check lets it; the first that does not gives the refusal.
 //! 2. Checks that spend come last: what is refused has spent nothing.
 //! 3. A cancel that is let in is remembered. One that is refused is not, and its sender is told.
-//! 4. The admission limit stops orders only; cancels and risk-reducing messages pass it.
+//! 4. The admission limit throttles by [`Criticality`]: what reduces risk passes it, and quotes and
+//!    orders that may rest pass it for longer than those that take at once.
 //!
 //! Theory of operation. Each check is its own machine and may be left out. What the venue itself
 //! sends (reports, consensus) is not for the gate: [`Kind::of`] gives `None` for it.
@@ -14,6 +15,7 @@
 //! Departures: the checks of one node. Clients who send to several gates have several budgets.
 
 use super::budgets::{self, Budgets};
+use super::criticality::Criticality;
 use super::price::{Price, Relief};
 use super::remembered::{self, Forgotten, Remembered};
 use super::{Kind, Reason, Refusal};
@@ -32,7 +34,7 @@ pub struct Config {
     pub relief: Relief,
     /// Expiry and remembered cancels; without, neither is checked.
     pub remembered: Option<remembered::Config>,
-    /// Orders are refused when this many messages are on their way.
+    /// Orders that take at once are refused when this many messages are on their way.
     pub admission_limit: u32,
 }
 
@@ -43,6 +45,8 @@ pub struct Ask {
     pub account: AccountId,
     /// Which budget it draws on.
     pub kind: Kind,
+    /// Which load throttles it.
+    pub criticality: Criticality,
     /// What to do about its order number.
     pub order: OrderNumber,
     /// The most it will pay.
@@ -56,6 +60,7 @@ impl Ask {
     /// for what the venue itself sends.
     pub fn of(envelope: &Envelope, order: Option<u64>) -> Option<Ask> {
         let kind = Kind::of(envelope.class, envelope.has(flags::REDUCE_ONLY))?;
+        let criticality = Criticality::of(envelope)?;
         let expires = (envelope.expires > 0).then(|| Height::from(envelope.expires));
         let order = match (order, envelope.class) {
             (None, _) | (_, Class::PriceUpdate | Class::LiquidationOrder) => OrderNumber::None,
@@ -63,7 +68,7 @@ impl Ask {
             (Some(order), _) => OrderNumber::Place { order, expires },
         };
         let fee = u64::from(envelope.fee_micros);
-        Some(Ask { account: envelope.account, kind, order, fee, cost: 1 })
+        Some(Ask { account: envelope.account, kind, criticality, order, fee, cost: 1 })
     }
 }
 
@@ -164,7 +169,7 @@ impl Gate {
         {
             remembered.order(load.height, account, order, expires)?;
         }
-        if kind == Kind::Order && load.inflight >= self.admission_limit {
+        if ask.criticality.throttled(load.inflight.into(), self.admission_limit.into()) {
             return Err(Refusal { reason: Reason::Busy, retry_after_ns: load.backlog_ns });
         }
         if ask.fee < self.relief.owed(self.price.fee(now), kind) {

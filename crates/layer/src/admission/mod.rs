@@ -4,13 +4,15 @@
 //! 1. Whatever is not let in is refused, with a reason and a hint when to try again.
 //! 2. A refused message has spent nothing.
 //! 3. Cancels and risk-reducing messages have budgets of their own.
-//! 4. Memory is bounded, whoever sends.
+//! 4. What load throttles it throttles by criticality, the least critical first.
+//! 5. Memory is bounded, whoever sends.
 //!
 //! Read in this order: [`limit`], [`bucket`] and [`gcra`] (two forms of one rule), [`budgets`] (per
-//! account), [`price`], [`remembered`], and [`gate`], which puts them in a row.
+//! account), [`price`], [`remembered`], [`gate`], which puts them in a row, and [`criticality`].
 
 pub mod bucket;
 pub mod budgets;
+pub mod criticality;
 pub mod gate;
 pub mod gcra;
 pub mod limit;

@@ -12,11 +12,12 @@ use std::collections::BTreeSet;
 
 use super::intake::Work;
 use super::{Node, Orderer, Output};
+use crate::admission;
+use crate::admission::criticality::Criticality;
 use crate::admission::gate::{self, Ask, Gate, Load};
 use crate::admission::remembered::Remembered;
-use crate::admission::{self, Kind};
 use crate::machine::Draws;
-use crate::message::{Block, Class, Envelope, flags};
+use crate::message::{Block, Class, Envelope};
 use crate::queue::Reason;
 use crate::units::{AccountId, Height, Ns};
 
@@ -36,7 +37,8 @@ pub struct Admission {
     pub gate: gate::Config,
     /// What the price counts.
     pub unit: Unit,
-    /// Most messages on their way at a node that orders; beyond it orders are refused.
+    /// Most messages on their way at a node that orders; beyond it orders that take at once are
+    /// refused, beyond multiples of it others ([`Criticality::throttled`]).
     pub limit: u32,
     /// Whether messages have an expiry height.
     pub expires: bool,
@@ -82,9 +84,24 @@ impl Node {
     fn work_ns(&self, order: usize) -> Ns {
         let waits = self.ingress.len() as u64 + u64::from(self.serving);
         let decided = self.mempool_len() + self.execution_len();
-        let checks = waits * self.service.validation_ns[order] / u64::from(self.service.servers);
-        let executes = (waits + decided as u64) * self.service.execution_ns[order];
-        (checks.max(executes) as f64 * self.slow) as Ns
+        self.takes_ns(waits, waits + decided as u64, order)
+    }
+
+    /// How long what stands before a newcomer that reduces risk will take. Under a rule that serves
+    /// such messages first it is short however much waits behind them. Blocks that are decided do not
+    /// count: what is refused now makes none of them shorter.
+    pub fn ahead_of_reducing_ns(&self) -> Ns {
+        let newcomer = reducing();
+        let waits = self.ingress.ahead(&newcomer) as u64 + u64::from(self.serving);
+        let orders = self.mempool.ahead(&newcomer) as u64;
+        self.takes_ns(waits, waits + orders, Class::NewOrderSingle as usize)
+    }
+
+    /// So many checks and executions, one beside the other.
+    fn takes_ns(&self, checks: u64, executions: u64, class: usize) -> Ns {
+        let checks = checks * self.service.validation_ns[class] / u64::from(self.service.servers);
+        let executions = executions * self.service.execution_ns[class];
+        (checks.max(executions) as f64 * self.slow) as Ns
     }
 
     /// A client's message has arrived here.
@@ -137,13 +154,15 @@ impl Node {
         Ok(())
     }
 
-    /// Whether an order is one too many here; the hint when to come again.
+    /// Whether a message is one too many here; the hint when to come again.
     pub(super) fn too_many(&self, envelope: &Envelope) -> Option<Ns> {
         let limit = self.admission.as_ref().map_or(u32::MAX, |admission| admission.limit);
-        if limit == u32::MAX || !is_order(envelope) {
+        if limit == u32::MAX {
             return None;
         }
-        (self.on_the_way() >= limit).then(|| self.backlog_ns())
+        let waiting = u64::from(self.on_the_way());
+        let throttled = Criticality::of(envelope)?.throttled(waiting, u64::from(limit));
+        throttled.then(|| self.backlog_ns())
     }
 
     /// Why a waiting message may not go into the block of this height, after those `cancelled` in it.
@@ -225,9 +244,9 @@ impl Node {
     }
 }
 
-/// Whether it adds work and may add risk.
-pub(super) fn is_order(envelope: &Envelope) -> bool {
-    Kind::of(envelope.class, envelope.has(flags::REDUCE_ONLY)) == Some(Kind::Order)
+/// Some newcomer that reduces risk.
+pub(super) fn reducing() -> Envelope {
+    Envelope::plain(0, Class::LiquidationOrder, 0, 0)
 }
 
 fn said(reason: admission::Reason) -> Reason {

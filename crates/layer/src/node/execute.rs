@@ -37,7 +37,7 @@ impl Node {
         let height = block.height;
         self.account_for(now, &block, out);
         self.observe(&block);
-        self.strain_on(now, round, out);
+        self.strain_on(round, out);
         out.push(Output::Decided(block, round));
         self.seal(now, height, self.sync.behind(height), draws, out);
         self.execute_next(now, draws, out);
@@ -118,9 +118,6 @@ impl Node {
         draws: &mut dyn Draws,
         out: &mut Vec<Output>,
     ) {
-        if let (Some(strain), Step::Commit) = (&mut self.strain, timeout.step) {
-            strain.height_begins(now);
-        }
         if let Orderer::Tendermint { .. } = self.orderer {
             self.consensus_step(now, tendermint::Input::Timeout(timeout), draws, out);
         }

@@ -22,7 +22,7 @@ use crate::units::{MessageId, Ns};
 /// A change of a node's setting: a fact for the trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// What: [`Knob::code`], or 11 timeout_commit, 12 timeout_propose, 13 timeout_vote, 14 throttle.
+    /// What: [`Knob::code`], or 11 timeout_commit, 12 timeout_propose, 14 throttle.
     pub knob: u8,
     /// From which number.
     pub from: u64,

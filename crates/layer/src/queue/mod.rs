@@ -117,6 +117,11 @@ pub trait Discipline: fmt::Debug + Send + Sync {
     /// All places, in the order in which they would be served now if nothing more came and nothing
     /// were shed.
     fn order(&self) -> Vec<Place>;
+    /// How many of those that wait would be served before this newcomer; `None` if all of them.
+    fn ahead(&self, newcomer: &Envelope) -> Option<usize> {
+        let _ = newcomer;
+        None
+    }
     /// From now on classes have these weights; without effect where classes have none.
     fn weigh(&mut self, weights: [u8; 8]) {
         let _ = weights;
@@ -280,6 +285,13 @@ impl<T> Queue<T> {
     /// How many wait.
     pub fn len(&self) -> usize {
         self.places.len() - self.shed.len()
+    }
+
+    /// How many would be served before this newcomer, if nothing more came: under rules that cannot
+    /// say, all that wait.
+    pub fn ahead(&self, newcomer: &Envelope) -> usize {
+        let next = usize::from(self.next.is_some());
+        self.discipline.ahead(newcomer).map_or(self.len(), |ahead| ahead + next)
     }
 
     /// Whether nothing waits.

@@ -86,6 +86,10 @@ impl Discipline for Strict {
         (self.lane_of(newcomer) < last).then(|| self.lanes[last].pop_back())?
     }
 
+    fn ahead(&self, newcomer: &Envelope) -> Option<usize> {
+        Some(self.lanes[..=self.lane_of(newcomer)].iter().map(VecDeque::len).sum())
+    }
+
     fn retain(&mut self, stays: &dyn Fn(Place) -> bool) {
         self.lanes.iter_mut().for_each(|lane| lane.retain(|&place| stays(place)));
     }

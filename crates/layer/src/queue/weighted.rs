@@ -90,6 +90,18 @@ impl Discipline for Weighted {
         (load(any) > load(newcomer.class)).then(|| self.lanes[any as usize].pop_back())?
     }
 
+    /// Those of its own lane, and of each other what that serves meanwhile in proportion.
+    fn ahead(&self, newcomer: &Envelope) -> Option<usize> {
+        let own = newcomer.class as usize;
+        let turns = self.lanes[own].len() + 1;
+        let share = |class: usize| {
+            let meanwhile = turns * usize::from(self.weights[class]);
+            self.lanes[class].len().min(meanwhile.div_ceil(usize::from(self.weights[own])))
+        };
+        let others = (0..self.lanes.len()).filter(|&class| class != own).map(share);
+        Some(self.lanes[own].len() + others.sum::<usize>())
+    }
+
     fn retain(&mut self, stays: &dyn Fn(Place) -> bool) {
         self.lanes.iter_mut().for_each(|lane| lane.retain(|&place| stays(place)));
     }

@@ -222,7 +222,6 @@ fn adaptive(asked: &scenario::Strain) -> Strain {
     Strain {
         commit: span(asked.commit_least_ms, asked.commit_most_ms),
         propose: span(asked.propose_least_ms, asked.propose_most_ms),
-        vote: span(asked.vote_least_ms, asked.vote_most_ms),
         throttle_ns: ms(asked.throttle_ms),
     }
 }
