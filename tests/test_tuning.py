@@ -66,7 +66,7 @@ def inside(trace: st.Trace) -> None:
     """Every decision is within its bounds, and follows from the one before."""
     spans = {
         0: (BOUNDS["batch_least"], BOUNDS["batch_most"]),
-        1: (0, 200_000_000),
+        1: (0, 1_000_000_000),
         2: (BOUNDS["limit_least"], BOUNDS["limit_most"]),
         **{knob: (1, 16) for knob in range(3, 11)},
     }
@@ -109,7 +109,7 @@ def test_under_tendermint_every_node_tunes_itself() -> None:
     scenario = venue("sojourn", layer=layer)
     trace = st.simulate(scenario)
     assert set(trace["decisions"]["node"]) == {0, 1, 2}
-    assert set(trace["decisions"]["knob"]) <= {0, 2}
+    assert set(trace["decisions"]["knob"]) <= {0, 1, 2}
     inside(trace)
     assert st.simulate(scenario, decisions=trace["decisions"]).chains == trace.chains
 

@@ -93,7 +93,7 @@ class Setting(Protocol):
 
     batch_messages_max: int
     window_ns: int
-    """How long a batch stays open; 0 under Tendermint."""
+    """How long a batch stays open; under Tendermint, the wait after a decision."""
     admission_limit: int
     """Orders are refused while so many messages wait at the node."""
     lane_weights: list[int]
@@ -115,6 +115,19 @@ class Observation(Protocol):
     """Most messages that waited at once."""
     backlog_ns: int
     """How long the work that waits will take."""
+    reducing_served: int
+    """How many of the served reduce risk; the next two are theirs."""
+    reducing_min_ns: int
+    reducing_p99_ns: int
+    ahead_ns: int
+    """How long what stands before a newcomer that reduces risk will take."""
+    block_interval_ns: int
+    """Smoothed time between decided blocks; 0 under a single sequencer."""
+    waiting: list[int]
+    """How many wait for a block, by class number."""
+    refused_by_class: list[int]
+    volatility_ppm: int
+    """Realised volatility of the mark, millionths per √s; 178 is 100 % a year."""
     now_set: Setting
     least: Setting
     most: Setting

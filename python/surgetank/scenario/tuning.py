@@ -31,8 +31,11 @@ class Bounds(Section):
 
     batch_least: Whole = Field(50, ge=1, description="messages in a batch, at least")
     batch_most: Whole = Field(5_000, ge=1, description="... and at most")
-    window_least_ms: NonNegative = Field(0.0, description="window of a batch, at least, ms")
-    window_most_ms: NonNegative = Field(200.0, description="... and at most, ms")
+    window_least_ms: NonNegative = Field(
+        0.0,
+        description="window of a batch, or wait after a decision of consensus, at least, ms",
+    )
+    window_most_ms: NonNegative = Field(1_000.0, description="... and at most, ms")
     limit_least: Whole = Field(100, ge=1, description="admission limit, at least")
     limit_most: Whole = Field(20_000, ge=1, description="... and at most")
     weight_least: Weight = Field(1, description="weight of a lane, at least")

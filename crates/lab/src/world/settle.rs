@@ -41,6 +41,9 @@ impl World {
         if block.height == exchange.height + 1 {
             self.execute_market(block);
         }
+        if let Some(exchange) = &self.exchange {
+            self.nodes[node as usize].see_mark(self.now, exchange.mark_at(block.height as u32));
+        }
         let has_price =
             in_block || block.entries.iter().any(|e| e.envelope.class == Class::PriceUpdate);
         if self.leader.is_some_and(|leader| leader != node) {

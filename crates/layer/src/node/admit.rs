@@ -113,7 +113,7 @@ impl Node {
         out: &mut Vec<Output>,
     ) {
         if let Err((reason, retry_after_ns)) = self.let_in(now, &envelope, out) {
-            self.note_refusal(envelope.id);
+            self.note_refusal(&envelope);
             out.push(Output::Refused { message: envelope.id, reason, retry_after_ns });
             return;
         }

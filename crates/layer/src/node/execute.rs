@@ -36,7 +36,7 @@ impl Node {
         self.chain.push(Arc::clone(&block));
         let height = block.height;
         self.account_for(now, &block, out);
-        self.observe(&block);
+        self.observe(now, &block);
         self.strain_on(round, out);
         out.push(Output::Decided(block, round));
         self.seal(now, height, self.sync.behind(height), draws, out);

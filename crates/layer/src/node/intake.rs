@@ -162,7 +162,7 @@ impl Node {
     pub(super) fn forget(&mut self, envelope: Envelope, reason: Reason, out: &mut Vec<Output>) {
         self.mempool_bytes -= u64::from(envelope.size_bytes);
         self.known.remove(envelope.id);
-        self.note_refusal(envelope.id);
+        self.note_refusal(&envelope);
         out.push(Output::Refused { message: envelope.id, reason, retry_after_ns: 0 });
     }
 
@@ -180,7 +180,7 @@ impl Node {
     ) {
         self.fair.iter_mut().for_each(|fair| fair.refuse(&work));
         let only_chance = self.is_only() && self.orders();
-        self.note_refusal(work.envelope.id);
+        self.note_refusal(&work.envelope);
         if work.from == CLIENT || only_chance {
             out.push(Output::Refused { message: work.envelope.id, reason, retry_after_ns });
         }

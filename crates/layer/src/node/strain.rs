@@ -104,7 +104,10 @@ impl Node {
         } else {
             wait_ns
         };
-        change(COMMIT, &mut timeouts.commit_ns, aim, commit, waiting, out);
+        // The wait after a decision is a controller's, where there is one.
+        if self.tuning.is_none() {
+            change(COMMIT, &mut timeouts.commit_ns, aim, commit, waiting, out);
+        }
         machine.set_timeouts(timeouts);
         self.look_at_backlog(out);
     }

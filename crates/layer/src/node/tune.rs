@@ -4,8 +4,8 @@
 //! blocks, from their arrival here to their block. It is asked through
 //! [`Bounded`](crate::tuning::bounded::Bounded), and every change is told as [`Output::Changed`].
 //!
-//! Theory of operation. A node that orders sets the size of the batches it makes (and, where it is
-//! the only one, their window), its admission limit, and the weights of its lanes.
+//! Theory of operation. A node that orders sets the size of the batches it makes, their window (where
+//! nodes agree on blocks: its wait after a decision), its admission limit, and the weights of its lanes.
 //!
 //! Departures. The wait begins at this node, not at the gateway: nodes have no common clock.
 
@@ -13,11 +13,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use super::{Node, Orderer, Output, Timer};
-use crate::message::Block;
+use crate::admission::criticality::Criticality;
+use crate::consensus::tendermint::Timeouts;
+use crate::message::{Block, Envelope};
 use crate::tuning::bounded::Bounded;
 use crate::tuning::observe::Observer;
-use crate::tuning::{Bounds, Controller, Knob, Setting};
-use crate::units::{MessageId, Ns};
+use crate::tuning::volatility::Volatility;
+use crate::tuning::{Bounds, Controller, Knob, Observation, Setting};
+use crate::units::{MessageId, Ns, Price};
 
 /// A change of a node's setting: a fact for the trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +65,13 @@ pub(super) struct State {
     setting: Setting,
     interval_ns: Ns,
     observer: Observer,
+    /// Of what reduces risk alone.
+    reducing: Observer,
+    refused_by_class: [u64; 8],
+    volatility: Volatility,
+    /// When the last block was decided, and the smoothed time between blocks.
+    decided_ns: Option<Ns>,
+    block_interval_ns: Ns,
     arrived: BTreeMap<MessageId, Ns>,
 }
 
@@ -71,14 +81,18 @@ impl Node {
         let Tuning { controller, played, bounds, first, interval_ns } = tuning;
         let setting = bounds.clamp(&first);
         let controller = controller.map(|controller| Bounded::new(controller, bounds, &first));
-        let (observer, arrived) = (Observer::default(), BTreeMap::new());
         self.tuning = Some(Box::new(State {
             controller,
             played,
             setting,
             interval_ns: interval_ns.max(1),
-            observer,
-            arrived,
+            observer: Observer::default(),
+            reducing: Observer::default(),
+            refused_by_class: [0; 8],
+            volatility: Volatility::default(),
+            decided_ns: None,
+            block_interval_ns: 0,
+            arrived: BTreeMap::new(),
         }));
         self.set(&setting);
     }
@@ -86,7 +100,8 @@ impl Node {
     pub(super) fn begin_tuning(&mut self, out: &mut Vec<Output>) {
         if let Some(tuning) = &mut self.tuning {
             tuning.arrived.clear();
-            tuning.observer = Observer::default();
+            (tuning.observer, tuning.reducing) = (Observer::default(), Observer::default());
+            tuning.decided_ns = None;
             out.push(Output::After(tuning.interval_ns, Timer::Tune));
         }
     }
@@ -107,23 +122,42 @@ impl Node {
     }
 
     #[inline]
-    pub(super) fn note_refusal(&mut self, message: MessageId) {
+    pub(super) fn note_refusal(&mut self, refused: &Envelope) {
         if let Some(tuning) = &mut self.tuning {
-            tuning.arrived.remove(&message);
+            tuning.arrived.remove(&refused.id);
             tuning.observer.refused();
+            tuning.refused_by_class[refused.class as usize] += 1;
+        }
+    }
+
+    /// The mark after a block that this node has executed, in ticks: what its market tells it.
+    pub fn see_mark(&mut self, now: Ns, mark: Price) {
+        if let Some(tuning) = &mut self.tuning {
+            tuning.volatility.mark(now, mark);
         }
     }
 
     /// A block is decided.
-    pub(super) fn observe(&mut self, block: &Block) {
+    pub(super) fn observe(&mut self, now: Ns, block: &Block) {
         let waiting = self.on_the_way();
+        let agrees = matches!(self.orderer, Orderer::Tendermint { .. });
         let Some(tuning) = &mut self.tuning else { return };
         tuning.observer.inflight(waiting);
+        if let Some(last_ns) = tuning.decided_ns.replace(now).filter(|_| agrees) {
+            let (took_ns, mean_ns) = (now - last_ns, tuning.block_interval_ns);
+            let first = mean_ns == 0;
+            tuning.block_interval_ns =
+                if first { took_ns } else { mean_ns - mean_ns / 8 + took_ns / 8 };
+        }
         for entry in &block.entries {
             let arrived = tuning.arrived.remove(&entry.envelope.id);
             if block.proposer == self.id {
                 let since = arrived.unwrap_or(entry.queued_ns);
-                tuning.observer.served(block.proposed_ns.saturating_sub(since));
+                let sojourn_ns = block.proposed_ns.saturating_sub(since);
+                tuning.observer.served(sojourn_ns);
+                if Criticality::of(&entry.envelope) == Some(Criticality::Reducing) {
+                    tuning.reducing.served(sojourn_ns);
+                }
             }
         }
     }
@@ -131,9 +165,23 @@ impl Node {
     /// Time to look.
     pub(super) fn tune_on(&mut self, now: Ns, out: &mut Vec<Output>) {
         let (inflight, backlog_ns) = (self.on_the_way(), self.backlog_ns());
+        let ahead_ns = self.ahead_of_reducing_ns();
+        let mut waiting = [0; 8];
+        self.mempool.iter().for_each(|waits| waiting[waits.class as usize] += 1);
         let Some(tuning) = &mut self.tuning else { return };
         out.push(Output::After(tuning.interval_ns, Timer::Tune));
-        let seen = tuning.observer.close(now, inflight, backlog_ns);
+        let reducing = tuning.reducing.close(now, 0, 0);
+        let seen = Observation {
+            reducing_served: reducing.served,
+            reducing_min_ns: reducing.sojourn_min_ns,
+            reducing_p99_ns: reducing.sojourn_p99_ns,
+            ahead_ns,
+            block_interval_ns: tuning.block_interval_ns,
+            waiting,
+            refused_by_class: std::mem::take(&mut tuning.refused_by_class),
+            volatility_ppm: tuning.volatility.ppm(now),
+            ..tuning.observer.close(now, inflight, backlog_ns)
+        };
         let before = tuning.setting;
         match &mut tuning.controller {
             Some(controller) => {
@@ -172,8 +220,10 @@ impl Node {
             Orderer::Single { sequencer: Some(sequencer), .. } => {
                 sequencer.tune(setting.batch_messages_max, setting.window_ns);
             }
-            Orderer::Tendermint { block_messages_max, .. } => {
+            Orderer::Tendermint { machine, block_messages_max, .. } => {
                 *block_messages_max = setting.batch_messages_max;
+                let timeouts = machine.timeouts();
+                machine.set_timeouts(Timeouts { commit_ns: setting.window_ns, ..timeouts });
             }
             Orderer::Single { .. } | Orderer::None => {}
         }

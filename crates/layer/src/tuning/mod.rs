@@ -8,13 +8,14 @@
 //!
 //! Floats are allowed in here, and only + − × ÷ and √ of them, which are exact by IEEE 754.
 //!
-//! Read in this order: this file, [`observe`], [`bounded`], then the controllers [`sojourn`] and
+//! Read in this order: this file, [`observe`], [`volatility`], [`bounded`], then the controllers [`sojourn`] and
 //! [`gradient2`].
 
 pub mod bounded;
 pub mod gradient2;
 pub mod observe;
 pub mod sojourn;
+pub mod volatility;
 
 use crate::units::Ns;
 
@@ -39,15 +40,31 @@ pub struct Observation {
     pub inflight: u32,
     /// How long the work that waits at the end will take.
     pub backlog_ns: Ns,
+    /// How many of the served reduce risk; the next two are theirs.
+    pub reducing_served: u64,
+    /// Least sojourn.
+    pub reducing_min_ns: Ns,
+    /// 99th percentile of the sojourns.
+    pub reducing_p99_ns: Ns,
+    /// How long what stands before a newcomer that reduces risk will take.
+    pub ahead_ns: Ns,
+    /// Smoothed time between decided blocks, where nodes agree on them; 0 under a sequencer.
+    pub block_interval_ns: Ns,
+    /// How many wait for a block at the end, by class number.
+    pub waiting: [u32; 8],
+    /// How many were refused or shed, by class number.
+    pub refused_by_class: [u64; 8],
+    /// Realised volatility of the mark, millionths per √s ([`volatility`]).
+    pub volatility_ppm: u64,
 }
 
 impl Observation {
-    /// What a message cannot get round: the least sojourn, or the backlog if none got through.
+    /// What a message that reduces risk cannot get round: the least sojourn beyond the time that a
+    /// block takes, or what stands before a newcomer if none got through.
     pub fn standing_ns(&self) -> Ns {
-        match (self.served, self.inflight) {
-            (0, 0) => 0,
-            (0, _) => self.backlog_ns,
-            _ => self.sojourn_min_ns,
+        match self.reducing_served {
+            0 => self.ahead_ns,
+            _ => self.reducing_min_ns.saturating_sub(self.block_interval_ns),
         }
     }
 }
@@ -57,7 +74,7 @@ impl Observation {
 pub struct Setting {
     /// Most messages in a batch.
     pub batch_messages_max: u32,
-    /// How long a batch stays open.
+    /// How long a batch stays open; where nodes agree on blocks, the wait after a decision.
     pub window_ns: Ns,
     /// Most orders on their way.
     pub admission_limit: u32,

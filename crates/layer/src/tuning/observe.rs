@@ -2,7 +2,7 @@
 //!
 //! Rules. Counts, least, mean and most are of all messages of the span. Percentiles are nearest-rank
 //! ones, of all messages while they are at most [`SAMPLES_MAX`], else of every 2nd, 4th, …: memory is
-//! bounded, and no draw decides what is kept.
+//! bounded, and no draw decides what is kept. What a queue cannot tell is left at 0.
 //!
 //! Source: the nearest-rank method. Departures: none.
 
@@ -89,6 +89,7 @@ impl Observer {
             sojourn_p99_ns: rank(99),
             inflight: self.inflight,
             backlog_ns,
+            ..Observation::default()
         };
         let mut samples = std::mem::take(&mut self.samples);
         samples.clear();

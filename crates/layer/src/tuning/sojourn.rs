@@ -1,4 +1,4 @@
-//! Keeps what messages cannot get round waiting below a target, by CoDel's control law.
+//! Keeps what messages that reduce risk cannot get round waiting below a target, by CoDel's law.
 //!
 //! # Rules
 //! 1. If the standing sojourn stays at target or above for an interval, tighten one step; while it
@@ -13,6 +13,11 @@
 //! The least sojourn of a span tells a standing queue from a burst, and CoDel's spacing finds the
 //! needed strength by trying ever harder. Where CoDel drops a packet, this turns the knobs by one
 //! step. Between half the target and the target nothing moves, so that the two do not fight.
+//!
+//! Only what reduces risk is looked at, and only beyond the time that a block takes. Where the queue's
+//! rule serves it first nothing is tightened, however long others wait: larger blocks would only make
+//! it wait longer for the one that is being executed, and orders that are refused are also the other
+//! side of a liquidation's trade. And no knob here makes agreement on a block faster.
 //!
 //! Source: RFC 8289 for the law ([`Codel`]); the steps are this project's own.
 //!

@@ -187,7 +187,9 @@ fn first(scenario: &Scenario) -> Setting {
         Consensus::Single { block_messages_max, window_ms, .. } => {
             (block_messages_max, ms(window_ms))
         }
-        Consensus::Tendermint { block_messages_max, .. } => (block_messages_max, 0),
+        Consensus::Tendermint { block_messages_max, timeout_commit_ms, .. } => {
+            (block_messages_max, ms(timeout_commit_ms))
+        }
         Consensus::None {} => (1, 0),
     };
     let w = &layer.queue.weights;
@@ -203,7 +205,7 @@ fn first(scenario: &Scenario) -> Setting {
 /// What does not apply has no room to move.
 fn bounds(scenario: &Scenario, first: &Setting) -> Bounds {
     let asked = &scenario.layer.tuning.bounds;
-    let windows = matches!(scenario.layer.consensus, Consensus::Single { .. });
+    let windows = !matches!(scenario.layer.consensus, Consensus::None {});
     let lanes = scenario.layer.queue.rule == QueueRule::Lanes;
     let setting = |batch: u32, window_ms: f64, limit: u32, weight: u8| Setting {
         batch_messages_max: batch.max(1),
