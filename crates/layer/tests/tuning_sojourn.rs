@@ -136,7 +136,8 @@ fn a_stall_counts_as_what_stands_before_a_newcomer() {
     let stalled = Observation { ahead_ns: SECOND, ..Observation::default() };
     assert_eq!(stalled.standing_ns(), SECOND);
     assert_eq!(Observation { ahead_ns: 0, backlog_ns: SECOND, ..stalled }.standing_ns(), 0);
-    assert_eq!(Observation { reducing_served: 1, reducing_min_ns: 3, ..stalled }.standing_ns(), 3);
-    let agreed = Observation { block_interval_ns: 400 * MS, ..stalled };
-    assert_eq!(agreed.standing_ns(), 600 * MS);
+    let served = Observation { reducing_served: 1, reducing_min_ns: SECOND / 2, ..stalled };
+    assert_eq!(served.standing_ns(), SECOND / 2);
+    let agreed = Observation { block_interval_ns: 400 * MS, ..served };
+    assert_eq!(agreed.standing_ns(), 100 * MS);
 }
