@@ -14,7 +14,7 @@ FLOORS = [
     {"errors"},
     {"folder"},
     {"plugins"},
-    {"learned"},
+    {"policy"},
     {"scenario", "starter"},
     {"tape"},
     {"trace"},

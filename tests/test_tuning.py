@@ -80,7 +80,7 @@ def inside(trace: st.Trace) -> None:
         last[at] = row["to"]
 
 
-CONTROLLERS = ["sojourn", "gradient2", "learned", "test_tuning:Wild"]
+CONTROLLERS = ["sojourn", "gradient2", "policy", "test_tuning:Wild"]
 
 
 @pytest.mark.parametrize("controller", CONTROLLERS)

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, TypedDict
+from typing import Any, ClassVar, Protocol, TypedDict
 
 from blake3 import blake3
 
@@ -151,6 +151,9 @@ class Controller:
     wishes.
     """
 
+    files: ClassVar[tuple[Path, ...]] = ()
+    """Files beside its source that it reads: a part of the run's name, as the source is."""
+
     def __init__(self, seed: int) -> None:
         """`seed` follows from the run's seed and the node."""
 
@@ -234,6 +237,11 @@ def load_plugin(name: str, kind: type) -> Callable[[], Any]:
 
 
 def digest(name: str, kind: type) -> str:
-    """BLAKE3 (hex) of the file that the class stands in: part of a run's name."""
-    source = inspect.getsourcefile(load_plugin(name, kind))
-    return blake3(Path(source).read_bytes()).hexdigest() if source else name
+    """BLAKE3 (hex) of the file that the class stands in and of those that it reads: part of a run's
+    name."""
+    found: Any = load_plugin(name, kind)
+    source = inspect.getsourcefile(found)
+    if not source:
+        return name
+    parts = [Path(source), *getattr(found, "files", ())]
+    return blake3(b"".join(path.read_bytes() for path in parts)).hexdigest()

@@ -19,6 +19,7 @@ fn counts_extremes_mean_and_nearest_ranks() {
         sojourn_p99_ns: 198,
         inflight: 17,
         backlog_ns: 5,
+        ..Observation::default()
     };
     assert_eq!(observer.close(9, 12, 5), expected);
     // The next span begins from nothing.

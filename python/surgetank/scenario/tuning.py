@@ -17,11 +17,11 @@ from surgetank.scenario.section import (
     known_or_plugin,
 )
 
-BuiltIn = Literal["none", "sojourn", "gradient2", "learned"]
+BuiltIn = Literal["none", "sojourn", "gradient2", "policy"]
 CONTROLLERS: tuple[str, ...] = get_args(BuiltIn)
 
-#: The class behind the name `learned`.
-LEARNED = "surgetank.learned:Learned"
+#: The class behind the name `policy`.
+POLICY = "surgetank.policy:Policy"
 
 Weight = Annotated[Integer, Field(ge=1, le=100)]
 
@@ -61,8 +61,8 @@ class Tuning(Section):
         BuiltIn | str, AfterValidator(known_or_plugin("controller", CONTROLLERS))
     ] = Field(
         "none",
-        description="who decides; `learned` needs the extra `learn`; `module:Class` is a "
-        "controller of your own",
+        description="who decides; `policy` weighs lanes, so give it the rule `lanes`; "
+        "`module:Class` is a controller of your own",
     )
     target_ms: Positive = Field(50.0, description="sojourn to stay below, ms (`sojourn`)")
     interval_ms: Positive = Field(100.0, ge=1, description="between two decisions, ms")
@@ -71,8 +71,8 @@ class Tuning(Section):
     @property
     def plugin(self) -> str:
         """`module:Class` of a controller that is written in Python; else nothing."""
-        if self.controller == "learned":
-            return LEARNED
+        if self.controller == "policy":
+            return POLICY
         return self.controller if is_plugin(self.controller) else ""
 
 

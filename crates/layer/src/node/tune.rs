@@ -166,8 +166,7 @@ impl Node {
     pub(super) fn tune_on(&mut self, now: Ns, out: &mut Vec<Output>) {
         let (inflight, backlog_ns) = (self.on_the_way(), self.backlog_ns());
         let ahead_ns = self.ahead_of_reducing_ns();
-        let mut waiting = [0; 8];
-        self.mempool.iter().for_each(|waits| waiting[waits.class as usize] += 1);
+        let waiting = self.mempool.by_class();
         let Some(tuning) = &mut self.tuning else { return };
         out.push(Output::After(tuning.interval_ns, Timer::Tune));
         let reducing = tuning.reducing.close(now, 0, 0);

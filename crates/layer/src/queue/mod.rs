@@ -287,6 +287,13 @@ impl<T> Queue<T> {
         self.places.len() - self.shed.len()
     }
 
+    /// How many wait, by class number; what is shed and not yet told counts.
+    pub fn by_class(&self) -> [u32; 8] {
+        let mut waiting = [0; 8];
+        self.places.iter().for_each(|waits| waiting[waits.class as usize] += 1);
+        waiting
+    }
+
     /// How many would be served before this newcomer, if nothing more came: under rules that cannot
     /// say, all that wait.
     pub fn ahead(&self, newcomer: &Envelope) -> usize {

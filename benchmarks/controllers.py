@@ -1,0 +1,415 @@
+"""The controller `policy`, and the others, against the best fixed configuration in hindsight.
+
+    .venv/bin/python benchmarks/controllers.py train [--seed 1] [--rounds 6] [--out POLICY.json]
+    .venv/bin/python benchmarks/controllers.py run FILE.jsonl [--seeds 10] [--minutes 30] [--jobs 2]
+    .venv/bin/python benchmarks/controllers.py table FILE.jsonl
+
+`run` appends a line per run and leaves out what stands in the file already: it can be stopped and
+started again; runs of another build or scenario are made anew. Seed by seed over everything, so
+that what is there after any time is balanced.
+
+Declared before any run. Scenarios: the shipped ones, and days 1–20 of `day`, which nothing was
+designed on (`train` uses days 1001 and up). Fixed configurations: FIXED below, in each scenario.
+The best in hindsight is the one of the least mean bad debt over all seeds; among those within 1 USD
+of it, the one of the least mean liquidation p99. Per scenario the bad debt and the liquidation p99
+of a controller are compared with that configuration's, paired by seed: sign-flip permutation test,
+two sides, exact up to 12 seeds, corrected over all comparisons of a controller (Holm 1979).
+
+Bad debt: losses beyond margin, and what is not covered at the end, USD. Liquidation p99: from the
+moment an account is due by the outside price until it is liquidated, safe again, or the run ends;
+nearest rank; 0 if nothing was due. Beside them: the share of clients' messages executed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import product
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from scipy.optimize import differential_evolution
+
+import surgetank as st
+from surgetank import policy
+from surgetank.measure.solvency import due_episodes
+from surgetank.simulate import build
+from surgetank.trace import MARKET_KINDS
+
+RULE: Final = "layer.queue.rule"
+LIMIT: Final = "layer.admission.limit"
+#: Fixed configurations: keys to values; batch and window are factors on the scenario's own.
+FIXED: Final[dict[str, dict[str, Any]]] = {
+    "fifo": {RULE: "fifo"},
+    "priority": {RULE: "priority"},
+    "class": {RULE: "class"},
+    "lanes": {RULE: "lanes"},
+    "fifo, limit 1,000": {RULE: "fifo", LIMIT: 1_000},
+    "priority, limit 1,000": {RULE: "priority", LIMIT: 1_000},
+    "priority, batch × 1/4": {RULE: "priority", "batch": 0.25},
+    "priority, window × 1/2": {RULE: "priority", "window": 0.5},
+}
+CONTROLLED: Final[dict[str, dict[str, Any]]] = {
+    "policy": {RULE: "lanes", "layer.tuning.controller": "policy"},
+    "sojourn": {"layer.tuning.controller": "sojourn"},
+    "priority + sojourn": {RULE: "priority", "layer.tuning.controller": "sojourn"},
+    "adaptive": {"layer.consensus.adaptive": True},
+}
+DAYS: Final = range(1, 21)
+TRAINING: Final = range(1_001, 1_009)
+
+
+def day(number: int) -> st.Scenario:
+    """A random venue and a random fall: everything that is drawn is drawn here."""
+    draws = np.random.default_rng([10, number])
+    single = bool(draws.random() < 0.5)
+    nodes = int(draws.integers(4, 8))
+    service_us = float(draws.choice([200.0, 400.0, 800.0]))
+    rate = float(draws.uniform(0.2, 0.9) / (service_us * 1e-6))
+    fall, long_s = float(draws.uniform(0.0, 0.12)), float(draws.uniform(4.0, 12.0))
+    start = 10_000.0
+    low = start * (1 - fall)
+    execution = service_us * float(draws.uniform(0.3, 1.0))
+    consensus: dict[str, Any] = {"kind": "tendermint", "timeout_commit_ms": 200.0}
+    if single:
+        consensus = {"kind": "single", "node": 0, "window_ms": 20.0}
+    size = int(draws.choice([100, 400, 1_600]))
+    times = ("price_update", "liquidation_order", "cancel", "replace", "order")
+    fault = draws.random()
+    nodes_hit = [int(n) for n in draws.permutation(nodes)[: nodes // 3]]
+    faults: list[dict[str, Any]] = []
+    if fault < 0.25:
+        slow = {"kind": "slow", "at_s": 7.0, "duration_s": 6.0, "nodes": nodes_hit}
+        faults = [slow | {"factor": float(draws.uniform(2.0, 6.0))}]
+    elif fault < 0.5 and not single:
+        faults = [{"kind": "partition", "at_s": 7.0, "duration_s": 4.0, "groups": [nodes_hit]}]
+    return st.Scenario.build({
+        "name": f"day-{number}",
+        "duration_s": 22.0,
+        "warmup_s": 2.0,
+        "drain_s": 8.0,
+        "flow": {
+            "accounts": 200,
+            "arrivals": {
+                "kind": "hawkes",
+                "rate_per_s": rate / 2,
+                "branching": float(draws.uniform(0.2, 0.8)),
+                "decay_per_s": 5.0,
+            },
+            "profile": {
+                "kind": "spike",
+                "at_s": 6.0,
+                "decay_s": 5.0,
+                "factor": float(draws.uniform(1.0, 6.0)),
+            },
+            "makers": {"count": int(draws.integers(2, 7)), "levels": 3},
+            "oracle": {"count": 2, "interval_ms": 500.0},
+            "keepers": {"count": 3},
+            "panic": {"rate_per_s_per_pct": float(draws.uniform(0.0, 100.0))},
+            "retry": {"tries_max": 2, "backoff_ms": 300.0},
+        },
+        "network": {
+            "nodes": nodes,
+            "delay": {"kind": "fixed", "delay_ms": float(draws.choice([5.0, 40.0, 80.0]))},
+        },
+        "layer": {
+            "gossip": {"kind": "direct" if single else "flood"},
+            "service": {
+                "validation": {f"{name}_us": service_us for name in times},
+                "execution": {f"{name}_us": execution for name in times},
+            },
+            "consensus": consensus | {"block_messages_max": size},
+        },
+        "market": {
+            "tick_usd": 0.1,
+            "lot": 0.001,
+            "price": {
+                "impact_bp_per_musd": float(draws.choice([0.0, 3.0])),
+                "path": {
+                    "kind": "points",
+                    "at_s": [0.0, 6.0, 6.0 + long_s, 22.0],
+                    "price_usd": [start, start, low, low * 1.01],
+                    "volatility": float(draws.uniform(0.5, 2.5)),
+                },
+            },
+            "margin": {"initial": 0.01, "maintenance": 0.006, "insurance_usd": 20_000.0},
+            "positions": {
+                "count": 300,
+                "notional_usd": 20_000.0,
+                "leverage_min": 3.0,
+                "leverage_max": float(draws.uniform(20.0, 80.0)),
+            },
+        },
+        "faults": faults,
+        "trace": {"receipts_every": 0},
+    })  # fmt: skip
+
+
+def scenario_of(name: str) -> st.Scenario:
+    """A shipped scenario, or a day."""
+    return day(int(name.removeprefix("day-"))) if name.startswith("day-") else st.load(name)
+
+
+def configured(scenario: st.Scenario, how: dict[str, Any]) -> st.Scenario:
+    """The scenario under a configuration; controllers stay within a quarter and four times."""
+    consensus: Any = scenario.layer.consensus
+    key = "window_ms" if consensus.kind == "single" else "timeout_commit_ms"
+    values = {k: v for k, v in how.items() if "." in k}
+    size, window_ms = consensus.block_messages_max, getattr(consensus, key)
+    if "batch" in how:
+        values["layer.consensus.block_messages_max"] = max(1, round(size * how["batch"]))
+    if "window" in how:
+        values[f"layer.consensus.{key}"] = window_ms * how["window"]
+    if "layer.consensus.adaptive" in how and consensus.kind == "single":
+        values.pop("layer.consensus.adaptive")
+    if "layer.tuning.controller" in how:
+        bounds = {
+            "batch_least": max(1, size // 4),
+            "batch_most": 4 * size,
+            "window_least_ms": window_ms / 4,
+            "window_most_ms": 4 * window_ms,
+            "limit_least": 50,
+            "limit_most": 1_000_000,
+            "weight_most": 100,
+        }
+        values |= {f"layer.tuning.bounds.{k}": v for k, v in bounds.items()}
+    return scenario.with_values(values)
+
+
+def measured(trace: st.Trace) -> dict[str, float]:
+    """Bad debt, liquidation p99 and the share executed of a run."""
+    debts = trace["market"].filter(pl.col("kind") == MARKET_KINDS.index("bad-debt"))["amount"]
+    debt = abs(float(debts.sum())) * trace.stats["quantum_usd"] + trace.stats["uncovered_usd"]
+    due = due_episodes(trace)
+    waits = due.select(pl.col("ended_ns").fill_null(trace.end_ns) - pl.col("due_ns"))
+    p99 = waits.to_series().quantile(0.99, "nearest") if waits.height else 0
+    clients = trace["messages"].filter(pl.col("class") < 5)
+    done = float((clients["outcome"] == 1).mean() or 0.0)  # type: ignore[arg-type]
+    return {"debt_usd": debt, "p99_s": float(p99 or 0) / 1e9, "executed": done}
+
+
+def job(task: tuple[str, str, int], numbers: policy.Numbers | None = None) -> dict[str, Any]:
+    """A run of (scenario, configuration, seed)."""
+    name, label, seed = task
+    policy.Policy.numbers = numbers
+    scenario = configured(scenario_of(name), (FIXED | CONTROLLED)[label])
+    trace = st.simulate(scenario, seed=seed)
+    key = {"scenario": name, "label": label, "seed": seed, "hash": scenario.hash}
+    return key | {"build": trace.run.build} | measured(trace)
+
+
+#: Range of each learned number: least, most, whether it is whole.
+SPACE: Final = {
+    "volatility_ppm": (100.0, 2_000.0, False),
+    "wait_ms": (20.0, 2_000.0, False),
+    "batch_factor": (0.25, 2.0, False),
+    "window_factor": (0.25, 2.0, False),
+    "limit_batches": (0.5, 50.0, False),
+    "replace_weight": (1.0, 8.0, True),
+    "calm_looks": (5.0, 100.0, True),
+}
+
+
+def numbers_of(point: Any) -> policy.Numbers:
+    """Numbers from a point of the search, which is logarithmic in each."""
+    values = {
+        name: round(float(np.exp(x))) if whole else round(float(np.exp(x)), 4)
+        for (name, (_, _, whole)), x in zip(SPACE.items(), point, strict=True)
+    }
+    return policy.Numbers(**values)  # type: ignore[arg-type]
+
+
+def loss(points: Any, reference: dict[tuple[str, int], dict[str, float]], pool: Any) -> Any:
+    """Mean over training runs of ln((debt + 100) / best) + ln((p99 + 0.1) / best) at each point."""
+    points = np.atleast_2d(np.asarray(points).T)
+    tasks = [(name, "policy", seed) for name, seed in reference]
+    found = []
+    for point in points:
+        rows = list(pool.map(partial(job, numbers=numbers_of(point)), tasks))
+        ratios = [
+            np.log((row["debt_usd"] + 100) / (best["debt_usd"] + 100))
+            + np.log((row["p99_s"] + 0.1) / (best["p99_s"] + 0.1))
+            for row, best in zip(rows, reference.values(), strict=True)
+        ]
+        found.append(fmean(ratios))
+        print(f"{found[-1]:+.4f}", numbers_of(point), file=sys.stderr, flush=True)
+    return np.array(found)
+
+
+def train(seed: int, rounds: int, out: Path, jobs: int) -> None:
+    """Differential evolution (Storn & Price 1997) over training days."""
+    names = [f"day-{number}" for number in TRAINING]
+    with ProcessPoolExecutor(jobs) as pool:
+        tasks = [(name, label, 1) for name, label in product(names, FIXED)]
+        rows = list(pool.map(job, tasks))
+        reference = {}
+        for name in names:
+            own = [row for row in rows if row["scenario"] == name]
+            reference[name, 1] = min(own, key=lambda row: (round(row["debt_usd"]), row["p99_s"]))
+        best = differential_evolution(
+            loss,
+            [(np.log(least), np.log(most)) for least, most, _ in SPACE.values()],
+            args=(reference, pool),
+            maxiter=rounds,
+            popsize=2,
+            rng=seed,
+            polish=False,
+            vectorized=True,
+            updating="deferred",
+        )
+    command = f"benchmarks/controllers.py train --seed {seed} --rounds {rounds}"
+    told = {"command": command, "loss": round(float(best.fun), 4)}
+    out.write_text(json.dumps(told | {"numbers": vars(numbers_of(best.x))}, indent=2) + "\n")
+
+
+def tasks_of(seeds: int) -> Iterator[tuple[str, str, int]]:
+    """Seed by seed, all scenarios under all configurations."""
+    names = [*(f"day-{number}" for number in DAYS), *shipped()]
+    for seed, name, label in product(range(1, seeds + 1), names, FIXED | CONTROLLED):
+        yield name, label, seed
+
+
+def shipped() -> list[str]:
+    """Names of the shipped scenarios that have a market."""
+    folder = Path(st.__file__).parent / "scenarios"
+    names = sorted(path.stem for path in folder.glob("*.toml"))
+    return [name for name in names if st.load(name).market is not None]
+
+
+def run(path: Path, seeds: int, minutes: float, jobs: int) -> None:
+    """Makes what is missing, until the time is up."""
+    known = {(r["scenario"], r["label"], r["seed"], r["hash"], r["build"]) for r in rows_of(path)}
+    until, made_by = time.monotonic() + 60 * minutes, build()
+    todo = []
+    for name, label, seed in tasks_of(seeds):
+        scenario = configured(scenario_of(name), (FIXED | CONTROLLED)[label])
+        if (name, label, seed, scenario.hash, made_by) not in known:
+            todo.append((name, label, seed))
+    with ProcessPoolExecutor(jobs) as pool, path.open("a") as file:
+        for start in range(0, len(todo), 8 * jobs):
+            if time.monotonic() > until:
+                break
+            for row in pool.map(job, todo[start : start + 8 * jobs]):
+                file.write(json.dumps(row) + "\n")
+            file.flush()
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """Lines of the file, if there is one."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def p_value(differences: list[float]) -> float:
+    """Two-sided p of a mean of 0, by flipping signs: all of them up to 12 pairs."""
+    values = np.array([d for d in differences if d])
+    if not len(values) or len(values) > 12:
+        return 1.0
+    flips = np.array(list(product((-1, 1), repeat=len(values))))
+    sums = np.abs(flips @ values)
+    return float(np.mean(sums >= abs(values.sum()) - 1e-9))
+
+
+def holm(ps: list[float]) -> list[float]:
+    """Adjusted p-values (Holm 1979)."""
+    order, worst = sorted(range(len(ps)), key=lambda i: ps[i]), 0.0
+    adjusted = [0.0] * len(ps)
+    for rank, index in enumerate(order):
+        worst = max(worst, min(1.0, (len(ps) - rank) * ps[index]))
+        adjusted[index] = worst
+    return adjusted
+
+
+def table(path: Path) -> list[str]:
+    """Markdown: per controller and scenario, and the counts."""
+    runs: dict[str, dict[str, dict[int, dict[str, Any]]]] = defaultdict(lambda: defaultdict(dict))
+    for row in rows_of(path):
+        runs[row["scenario"]][row["label"]][row["seed"]] = row
+    lines = []
+    for controller in CONTROLLED:
+        found = [one for name, own in runs.items() if (one := compared(name, own, controller))]
+        adjusted = holm([p for one in found for p in one["p"]])
+        lines += [f"\n### {controller}\n", HEAD, "|---|---|---:|---:|---:|---:|---:|---|"]
+        worse = better = 0
+        for place, one in enumerate(found):
+            said = [
+                ("worse" if d > 0 else "better") if p < 0.05 else ""
+                for d, p in zip(one["d"], adjusted[2 * place : 2 * place + 2], strict=True)
+            ]
+            worse += "worse" in said
+            better += "better" in said and "worse" not in said
+            marks = ", ".join(
+                f"{what} {s}" for what, s in zip(("debt", "p99"), said, strict=True) if s
+            )
+            lines.append(one["line"] + f" {marks or '–'} |")
+        lines.append(f"\nWorse in {worse}, better in {better} of {len(found)} scenarios.")
+    return lines
+
+
+HEAD: Final = (
+    "| scenario | best fixed | n | debt fixed, USD | debt, USD | p99 fixed, s | p99, s | verdict |"
+)
+
+
+def compared(
+    name: str, own: dict[str, dict[int, dict[str, Any]]], controller: str
+) -> dict[str, Any] | None:
+    """A controller beside the best fixed configuration, over the seeds that all have."""
+    seeds = set.intersection(*(set(own[label]) for label in (*FIXED, controller)))
+    if not seeds:
+        return None
+
+    def mean(label: str, key: str) -> float:
+        return fmean(own[label][seed][key] for seed in seeds)
+
+    least = min(mean(label, "debt_usd") for label in FIXED)
+    near = [label for label in FIXED if mean(label, "debt_usd") <= least + 1]
+    best = min(near, key=lambda label: mean(label, "p99_s"))
+    differences = [
+        [own[controller][seed][key] - own[best][seed][key] for seed in sorted(seeds)]
+        for key in ("debt_usd", "p99_s")
+    ]
+    cells = [f"{mean(label, 'debt_usd'):,.0f}" for label in (best, controller)]
+    cells += [f"{mean(label, 'p99_s'):.2f}" for label in (best, controller)]
+    return {
+        "p": [p_value(d) for d in differences],
+        "d": [fmean(d) for d in differences],
+        "line": f"| {name} | {best} | {len(seeds)} | " + " | ".join(cells) + " |",
+    }
+
+
+def main() -> None:
+    """What is asked for."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
+    commands = parser.add_subparsers(dest="command", required=True)
+    training = commands.add_parser("train")
+    training.add_argument("--seed", type=int, default=1)
+    training.add_argument("--rounds", type=int, default=6)
+    training.add_argument("--out", type=Path, default=policy.NUMBERS)
+    running = commands.add_parser("run")
+    running.add_argument("--seeds", type=int, default=10)
+    running.add_argument("--minutes", type=float, default=30.0)
+    for one in (running, commands.add_parser("table")):
+        one.add_argument("file", type=Path)
+    for one in (training, running):
+        one.add_argument("--jobs", type=int, default=2)
+    args = parser.parse_args()
+    if args.command == "train":
+        train(args.seed, args.rounds, args.out, args.jobs)
+    elif args.command == "run":
+        run(args.file, args.seeds, args.minutes, args.jobs)
+    else:
+        print("\n".join(table(args.file)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""The controller `policy`: one law for weights, admission, batch and block time, with numbers that
+were learned offline.
+
+Its numbers stand in policy.json beside this file, with the command that finds them again. At rest
+it serves what reduces risk first and leaves everything else as the scenario sets it. It raises an
+alarm by two signs: the realised volatility of the mark, and how long what reduces risk waits beyond
+the time of a block. The alarm rises at once and falls by itself; batch and block time move with it,
+on a logarithmic scale, between rest and what was learned. Orders are refused only while what reduces
+risk waits too long: orders that are refused are also the other side of a liquidation's trade.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from surgetank.plugins import Controller, Observation, Setting, Wishes
+
+__all__ = ["NUMBERS", "Numbers", "Policy", "lane_weights"]
+
+#: Where the learned numbers are.
+NUMBERS: Final = Path(__file__).with_suffix(".json")
+
+_FIRST: Final = 100
+_STEPS: Final = 16
+#: The 16th root of 4.
+_STEP: Final = math.sqrt(math.sqrt(math.sqrt(2.0)))
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What was learned."""
+
+    volatility_ppm: float
+    """Volatility at which the alarm begins, millionths per √s; it is full at four times that."""
+    wait_ms: float
+    """Wait of what reduces risk at which the alarm begins; it is full at four times that."""
+    batch_factor: float
+    """Batch size under full alarm, over that at rest."""
+    window_factor: float
+    """Window, or wait after a decision, under full alarm, over that at rest."""
+    limit_batches: float
+    """Admission limit while what reduces risk waits too long, in batches at rest."""
+    replace_weight: int
+    """Weight of replaces; orders have 2, what reduces risk has 100."""
+    calm_looks: int
+    """Looks in which the alarm falls to 1/e."""
+
+    @classmethod
+    def load(cls, path: Path = NUMBERS) -> Numbers:
+        """The numbers in a file.
+
+        Raises:
+            OSError, ValueError, TypeError: if the file is not there or not one of these.
+        """
+        return cls(**json.loads(path.read_text())["numbers"])
+
+
+def lane_weights(replace_weight: int) -> list[int]:
+    """Weights by class: price updates, liquidation orders and cancels first."""
+    return [_FIRST, _FIRST, _FIRST, replace_weight, 2, 1, 1, 1]
+
+
+class Policy(Controller):
+    """Sets everything from the state that it sees; keeps nothing but the alarm and the rest."""
+
+    files = (NUMBERS,)
+    numbers: Numbers | None = None
+
+    def __init__(self, seed: int) -> None:
+        """The seed is not used: nothing is drawn."""
+        self._learned = self.numbers or Numbers.load()
+        self._rest: Setting | None = None
+        self._alarm = 0.0
+
+    def control(self, observation: Observation) -> Wishes:
+        """The wishes for what is seen; on: the alarm in thousandths."""
+        seen, learned = observation, self._learned
+        rest = self._rest = self._rest or seen.now_set
+        wait_ms = _waits_ns(seen) / 1e6
+        alarm = max(
+            _above(seen.volatility_ppm, learned.volatility_ppm), _above(wait_ms, learned.wait_ms)
+        )
+        fading = 1.0 - 1.0 / max(1, learned.calm_looks)
+        self._alarm = max(alarm, self._alarm * fading)
+        limit = seen.most.admission_limit
+        if wait_ms > learned.wait_ms:
+            limit = round(learned.limit_batches * rest.batch_messages_max)
+        return {
+            "batch_messages_max": round(
+                rest.batch_messages_max * _power(learned.batch_factor, self._alarm)
+            ),
+            "window_ns": round(rest.window_ns * _power(learned.window_factor, self._alarm)),
+            "admission_limit": limit,
+            "lane_weights": lane_weights(learned.replace_weight),
+            "on": round(1000 * self._alarm),
+        }
+
+
+def _waits_ns(seen: Observation) -> int:
+    """What a message that reduces risk cannot get round, beyond the time of a block."""
+    if seen.reducing_served:
+        return max(0, seen.reducing_min_ns - seen.block_interval_ns)
+    return seen.ahead_ns
+
+
+def _above(value: float, begins: float) -> float:
+    """0 up to where it begins, 1 from four times that on, in sixteenths, logarithmic between."""
+    steps, threshold = 0, begins
+    while steps < _STEPS and value > threshold:
+        steps, threshold = steps + 1, threshold * _STEP
+    return steps / _STEPS
+
+
+def _power(factor: float, alarm: float) -> float:
+    """The factor to the power of the alarm, in sixteenths: by roots and products alone, which are
+    the same on every machine."""
+    root = math.sqrt(math.sqrt(math.sqrt(math.sqrt(factor))))
+    return math.prod([root] * round(alarm * _STEPS))
