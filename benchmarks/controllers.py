@@ -41,7 +41,7 @@ from scipy.optimize import differential_evolution
 
 import surgetank as st
 from surgetank import policy
-from surgetank.measure.solvency import due_episodes
+from surgetank.measure.liquidations import due_episodes
 from surgetank.simulate import build
 from surgetank.trace import MARKET_KINDS
 
