@@ -5,8 +5,8 @@ Its numbers stand in policy.json beside this file, with the command that finds t
 it serves what reduces risk first and leaves everything else as the scenario sets it. It raises an
 alarm by two signs: the realised volatility of the mark, and how long what reduces risk waits beyond
 the time of a block. The alarm rises at once and falls by itself; batch and block time move with it,
-on a logarithmic scale, between rest and what was learned. Orders are refused only while what reduces
-risk waits too long: orders that are refused are also the other side of a liquidation's trade.
+on a logarithmic scale, between rest and what was learned. Orders are refused only while what
+reduces risk waits too long: they are also the other side of a liquidation's trade.
 """
 
 from __future__ import annotations
