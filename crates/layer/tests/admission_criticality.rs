@@ -196,11 +196,11 @@ fn check(mut venue: Venue, traffic: &[(usize, u64)]) -> Result<[usize; 4], Strin
         if criticality == Criticality::Reducing {
             return Err(format!("{:?} was throttled", KINDS[kind]));
         }
-        for lesser in 0..KINDS.len() {
+        for (lesser, kind_of_probe) in KINDS.iter().enumerate() {
             id += 1;
             let probe = message(id, lesser);
             if Criticality::of(&probe) > Some(criticality) && !venue.throttled(probe) {
-                return Err(format!("{:?} was throttled before {:?}", KINDS[kind], KINDS[lesser]));
+                return Err(format!("{:?} was throttled before {:?}", KINDS[kind], kind_of_probe));
             }
         }
     }
