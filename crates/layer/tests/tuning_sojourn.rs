@@ -1,7 +1,6 @@
 //! The sojourn controller: when it steps, what a step does, and that it comes to rest.
 
 use surgetank_layer::tuning::bounded::Bounded;
-use surgetank_layer::tuning::observe::Observer;
 use surgetank_layer::tuning::sojourn::{Config, Sojourn};
 use surgetank_layer::tuning::{Bounds, Decision, Knob, Observation, Setting, Why};
 use surgetank_layer::units::{MS, Ns, SECOND};
