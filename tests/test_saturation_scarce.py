@@ -32,10 +32,10 @@ def each(stage: str, us: float) -> dict[str, float]:
 
 
 SCARCE: dict[str, Mapping[str, Any]] = {
-    "uplink": {"network.uplink_mbps": 5.0},
+    "uplink": {"network.uplink_mbps": 4.0},
     "downlink": {"network.downlink_mbps": 4.0},
     "validation": each("validation", 4_000.0),
-    "consensus-validation": {"layer.service.validation.vote_us": 30_000.0},
+    "consensus-validation": {"layer.service.validation.vote_us": 45_000.0},
     "execution": each("execution", 5_000.0),
     "block-space": {"layer.consensus.block_messages_max": 50},
     "mempool": {"layer.queue.mempool_max": 60},

@@ -90,12 +90,14 @@ def _left(
     if not len(full):
         return pl.Series("left", left)
     first = sent.filter(pl.col("number") == 0).select(
-        "account", pl.col("ref_ns").cast(pl.Int64).alias("due_ns"), pl.col("time_ns").alias("sent")
+        "account",
+        pl.col("ref_ns").cast(pl.Int64).alias("due_ns"),
+        pl.col("time_ns").alias("sent_ns"),
     )
     owed = due_episodes(trace).join(first, on=["account", "due_ns"], how="left")
     never = np.iinfo(np.int64).max
     due, ended, sent_ns = (
-        owed[c].fill_null(never).to_numpy() for c in ("due_ns", "ended_ns", "sent")
+        owed[c].fill_null(never).to_numpy() for c in ("due_ns", "ended_ns", "sent_ns")
     )
     keeper = owed["account"].to_numpy() % count
     time, whose = (wakes[c].to_numpy() for c in ("time_ns", "keeper"))
