@@ -19,6 +19,14 @@ BOUNDS = {"batch_least": 10, "batch_most": 80, "limit_least": 60, "limit_most": 
 ESSENTIAL = [CLASSES.index(name) for name in ("price-update", "liquidation-order", "cancel")]
 
 
+class Sees(Controller):
+    """Writes down what it sees, as the reason for a limit that it moves for that."""
+
+    def control(self, observation: Observation) -> Wishes:
+        moved = 100 if observation.now_set.admission_limit != 100 else 200
+        return {"admission_limit": moved, "on": observation.volatility_ppm}
+
+
 class Wild(Controller):
     """Wishes for everything and nothing in turn."""
 
@@ -123,6 +131,42 @@ def test_larger_batches_come_before_refusals_and_shorten_the_wait() -> None:
         for t in (fixed, tuned)
     ]
     assert waits[1] < waits[0] / 2  # type: ignore[operator]
+
+
+def falling(by: float, controller: str) -> st.Scenario:
+    """The venue without its overload, while the price falls from second 2 to 4."""
+    low = 60_000.0 * (1 - by)
+    path = {
+        "kind": "points",
+        "at_s": [0.0, 2.0, 4.0, 6.0],
+        "price_usd": [60_000.0, 60_000.0, low, low],
+        "volatility": 0.1,
+    }
+    market = {"positions": {"count": 10}, "price": {"path": path}}
+    layer = {"consensus": SINGLE, "queue": {"rule": "class"}}
+    layer["tuning"] = {"controller": controller, "bounds": BOUNDS}
+    return venue(layer=layer, market=market, flow={"oracle": {"count": 1, "interval_ms": 200.0}})
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_controllers_see_volatility(seed: int) -> None:
+    seen = {}
+    for by in (0.0, 0.1):
+        rows = st.simulate(falling(by, "test_tuning:Sees"), seed=seed)["decisions"]
+        during = rows.filter(pl.col("time_ns").is_between(3 * 10**9, 4 * 10**9))
+        seen[by] = float(during["on"].max())  # type: ignore[arg-type]
+    # Steps of 1 % every 200 ms: up to √(10⁻⁴ / 0.2 s) = 22,361 ppm, once forgetting has settled.
+    assert seen[0.0] < 200
+    assert 8_000 < seen[0.1] < 22_400
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_policy_leaves_a_quiet_venue_alone_and_acts_on_volatility(seed: int) -> None:
+    assert st.simulate(falling(0.0, "policy"), seed=seed)["decisions"].is_empty()
+    rows = st.simulate(falling(0.1, "policy"), seed=seed)["decisions"]
+    first = rows.row(0, named=True)
+    assert 2 * 10**9 <= first["time_ns"] <= 4 * 10**9
+    assert first["on"] > 0
 
 
 def test_lanes_are_weighted_as_decided() -> None:

@@ -1,8 +1,9 @@
 """The controller `policy`: one law for weights, admission, batch and block time, with numbers that
 were learned offline.
 
-Its numbers stand in policy.json beside this file, with the command that finds them again. At rest
-it serves what reduces risk first and leaves everything else as the scenario sets it. It raises an
+Its numbers stand in policy.json beside this file, with the command that finds them again. Under
+the rule `class` or `priority` it leaves everything at rest as the scenario sets it; under `lanes`
+its weights serve what reduces risk first. It raises an
 alarm by two signs: the realised volatility of the mark, and how long what reduces risk waits beyond
 the time of a block. The alarm rises at once and falls by itself; batch and block time move with it,
 on a logarithmic scale, between rest and what was learned. Orders are refused only while what

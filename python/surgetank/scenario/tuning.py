@@ -61,7 +61,7 @@ class Tuning(Section):
         BuiltIn | str, AfterValidator(known_or_plugin("controller", CONTROLLERS))
     ] = Field(
         "none",
-        description="who decides; `policy` weighs lanes, so give it the rule `lanes`; "
+        description="who decides; `policy` was found under the rule `class`; "
         "`module:Class` is a controller of your own",
     )
     target_ms: Positive = Field(50.0, description="sojourn to stay below, ms (`sojourn`)")
