@@ -76,6 +76,8 @@ def test_a_panic_reaches_other_processes(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(simulating, "compiled", lambda: SimpleNamespace(run=run))
     with pytest.raises(CoreError, match="seed 7: the book is on fire") as caught:
         st.simulate(st.load("calm"))
+    # Dask's pickling sends what an exception arose from, too.
+    assert caught.value.__context__ is None
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 

@@ -56,7 +56,7 @@ def test_stop_asks_first_then_kills(tmp_path: Path) -> None:
 def test_error_ends_with_the_log(tmp_path: Path) -> None:
     process = Process(["/bin/sh", "-c", "echo no room; exit 1"], tmp_path, "log")
     process.start()
-    with pytest.raises(TargetError, match="no answer: it has ended; its log ends:\nno room"):
+    with pytest.raises(TargetError, match="no answer: it has ended; its log ends: no room"):
         wait_until(lambda: False, 30, "answer", process)
     with pytest.raises(TargetError, match="answer did not come within"):
         wait_until(lambda: False, 0.05, "answer")

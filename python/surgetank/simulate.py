@@ -76,6 +76,7 @@ def simulate(
         raise SurgetankError(f"{chosen} is not a seed", place="seed", mend=mend)
     recorded = None if tape is None else tape.as_core()
     plugins = _plugins(scenario, decisions)
+    panic = ""
     try:
         keeps = journal is not None
         out = compiled().run(scenario.to_core(), chosen, recorded, progress, plugins, keeps)
@@ -90,8 +91,10 @@ def simulate(
     except BaseException as error:
         if type(error).__module__ != "pyo3_runtime":
             raise
-        # A panic is no Exception, and no process could send it to another.
-        raise CoreError(f"scenario {scenario.name}, seed {chosen}: {error}") from None
+        panic = f"scenario {scenario.name}, seed {chosen}: {error}"
+    if panic:
+        # Outside of `except`: no process could send a panic, not even as context, to another.
+        raise CoreError(panic)
     if journal is not None:
         _keep(journal, out["journal"])
     name = Run(name=scenario.name, seed=chosen, scenario_hash=scenario.hash, build=build())
