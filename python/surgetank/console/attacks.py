@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from surgetank.attacker import BestResponse, Response
+from surgetank.console.bar import Bar
 from surgetank.report.wording import usd
 from surgetank.verdict import Status
 
@@ -20,33 +20,18 @@ _PAYS: Final = {True: "pays", False: "does not pay", None: "cannot be told"}
 _STYLE: Final = {True: "red", False: "green", None: "yellow"}
 
 
-class AttackWatch:
+class AttackWatch(Bar):
     """Kinds of attack searched, on standard error."""
 
     def __init__(self, console: Console, *, hidden: bool) -> None:
-        self._bar = Progress(
-            TextColumn("[bold]attacks"),
-            BarColumn(),
+        super().__init__(
+            console,
+            "attacks",
             TextColumn("{task.completed:.0f}/{task.total:.0f}"),
             TextColumn("{task.fields[what]}"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=hidden or not console.is_terminal,
-            transient=True,
+            hidden=hidden or not console.is_terminal,
+            what="",
         )
-        self._task = self._bar.add_task("attacks", total=1, what="")
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
 
     def __call__(self, kind: str, number: int, of: int) -> None:
         self._bar.update(self._task, completed=number, total=of, what=kind)

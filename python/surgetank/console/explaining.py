@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
-
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from surgetank.console.bar import Bar
 from surgetank.console.terminal import dim
 from surgetank.explain import Explanation
 from surgetank.explain.interventions import FASTER, FREE
@@ -22,33 +20,17 @@ __all__ = ["ExplainWatch", "show_explanation"]
 _SHOWN = 0.005
 
 
-class ExplainWatch:
+class ExplainWatch(Bar):
     """Runs done and the time left, on standard error."""
 
     def __init__(self, console: Console, *, hidden: bool) -> None:
-        self._bar = Progress(
-            TextColumn("[bold]explain"),
-            BarColumn(),
+        super().__init__(
+            console,
+            "explain",
             TextColumn("{task.completed:.0f}/{task.total:.0f} runs"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=hidden or not console.is_terminal,
-            transient=True,
+            hidden=hidden or not console.is_terminal,
         )
-        self._task = self._bar.add_task("explain", total=1)
         self._console = None if hidden or console.is_terminal else console
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
 
     def __call__(self, done: int, total: int) -> None:
         """Shows how far it is; without a terminal a line every 20 runs."""

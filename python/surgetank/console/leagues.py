@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from surgetank.console.bar import Bar
 from surgetank.console.searches import SearchWatch
 from surgetank.console.terminal import dim
 from surgetank.league import League, Seen
@@ -25,28 +25,21 @@ _NARROW = 15
 _ROWS_MAX = 24
 
 
-class LeagueWatch:
+class LeagueWatch(Bar):
     """Runs done, then each search's bracket, on standard error."""
 
     def __init__(self, console: Console, *, hidden: bool) -> None:
-        self._bar = Progress(
-            TextColumn("[bold]league"),
-            BarColumn(),
+        super().__init__(
+            console,
+            "league",
             TextColumn("{task.completed:.0f}/{task.total:.0f} runs"),
             TextColumn("{task.fields[what]}"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=hidden or not console.is_terminal,
-            transient=True,
+            hidden=hidden or not console.is_terminal,
+            what="",
         )
-        self._task = self._bar.add_task("league", total=1, what="")
         self._console = None if hidden or console.is_terminal else console
         self._search = SearchWatch(console, hidden=hidden)
         self._searching = False
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
 
     def __exit__(
         self,
@@ -57,7 +50,7 @@ class LeagueWatch:
         if self._searching:
             self._search.__exit__(kind, error, at)
         else:
-            self._bar.stop()
+            super().__exit__(kind, error, at)
 
     def __call__(self, seen: Seen) -> None:
         """Shows how far it is; without a terminal a line every 20 runs."""

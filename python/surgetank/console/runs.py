@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from surgetank.compare import Comparison, Difference
+from surgetank.console.bar import Bar
 from surgetank.console.terminal import dim
 from surgetank.errors import printable
 from surgetank.measure import failures
@@ -41,35 +40,21 @@ def number(value: float | None, unit: str = "") -> str:
     return f"{shown} {unit}".rstrip() if unit not in ("", "1", "count") else shown
 
 
-class Watch:
+class Watch(Bar):
     """A progress bar on standard error; stops the run when interrupted."""
 
     def __init__(self, console: Console, name: str, seconds: float, *, hidden: bool) -> None:
         self.interrupted = False
-        self._bar = Progress(
-            TextColumn("{task.description}", style="bold"),
-            BarColumn(),
+        super().__init__(
+            console,
+            name,
             TextColumn("{task.completed:.1f}/{task.total:.0f} s simulated"),
             TextColumn("{task.fields[messages]}"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=hidden,
-            transient=True,
+            total=seconds,
+            hidden=hidden,
+            messages="",
         )
-        self._task = self._bar.add_task(name, total=seconds, messages="")
         self._began = time.monotonic()
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
 
     def __call__(self, simulated_s: float, messages: int, events: int) -> bool:
         """Shows how far the run is; False asks it to stop."""
