@@ -64,6 +64,8 @@ class Reason:
     """Of both numbers."""
     of_run: bool = False
     """A check of the run itself, and no limit: its numbers say how it was made."""
+    inside: bool = False
+    """The limit held, and lies inside the measure's interval."""
 
     @property
     def ok(self) -> bool:
@@ -210,14 +212,15 @@ def _judge_limit(name: str, limit: float, measures: Measures, *, live: bool) -> 
     near_end = m.high if least else m.low
     surely = broken and near_end is not None and _beyond(near_end, limit, least)
     text = f"{_said(m)} is {_relation(broken, least)} {limit:g}{_unit(m)}"
-    if not broken and m.low is not None and m.high is not None and m.low <= limit < m.high:
+    inside = not broken and m.low is not None and m.high is not None and m.low <= limit < m.high
+    if inside:
         text += "; the limit lies inside the interval"
     needed = _needed(m.name)
     if m.n < needed and not surely:
         text += f"; too few observations to tell ({m.n} of at least {needed})"
-        return Reason(name, m.value, limit, Status.UNKNOWN, text, m.unit)
+        return Reason(name, m.value, limit, Status.UNKNOWN, text, m.unit, inside=inside)
     status = Status.FAIL if broken else Status.PASS
-    return Reason(name, m.value, limit, status, text, m.unit)
+    return Reason(name, m.value, limit, status, text, m.unit, inside=inside)
 
 
 def _resolve(name: str, measures: Measures) -> tuple[Measure, bool] | None:

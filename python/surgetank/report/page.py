@@ -109,7 +109,7 @@ def _limit(reading: Reading, reason: Reason) -> Bound:
     if measure is not None and reason.measured is not None:
         measured = said(measure)
     note = reason.text if reason.status is Status.UNKNOWN else (measure.note if measure else "")
-    if reason.status is not Status.UNKNOWN and "inside the interval" in reason.text:
+    if reason.status is not Status.UNKNOWN and reason.inside:
         note = "the limit lies inside the interval"
     return Bound(
         title(reason.name),
