@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from surgetank.scenario import Scenario
+from surgetank.scenario.dotted import value_at
 
 __all__ = ["FASTER", "FREE", "INTERVENTIONS", "SLOWER", "changed"]
 
@@ -32,10 +33,7 @@ class _Asked:
         self.data: dict[str, Any] = scenario.model_dump(mode="json", by_alias=True)
 
     def __call__(self, key: str) -> Any:
-        value: Any = self.data
-        for part in key.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        return value
+        return value_at(self.data, key)
 
     def times(self, factor: float, *keys: str) -> _Changes:
         """These numbers times the factor, where they are not nought."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 from surgetank.errors import SurgetankError
 from surgetank.league.choices import choices, is_key
 from surgetank.scenario import Scenario
+from surgetank.scenario.dotted import value_at
 from surgetank.search.lever import lever
 
 __all__ = ["ATTACK", "NONE", "RULE", "Entrant", "Vary", "attacked", "attacks_of", "entrants_of"]
@@ -105,7 +106,7 @@ def attacks_of(
     """
     known = [NONE, *(k for k in _attack_kinds() if k != NONE)]
     if wanted is None:
-        own = _get(scenario.model_dump(mode="json", by_alias=True), ATTACK)
+        own = value_at(scenario.model_dump(mode="json", by_alias=True), ATTACK)
         return ([NONE] if own in (None, NONE) else [NONE, str(own)]), []
     asked = wanted.split(",") if isinstance(wanted, str) else list(wanted)
     asked = list(dict.fromkeys(name.strip() for name in asked))
@@ -134,7 +135,7 @@ def attacked(scenario: Scenario, kind: str) -> Scenario:
     Raises:
         SurgetankError: if the scenario does not allow this attack.
     """
-    own = _get(scenario.model_dump(mode="json", by_alias=True), ATTACK) or NONE
+    own = value_at(scenario.model_dump(mode="json", by_alias=True), ATTACK) or NONE
     if kind == own or not is_key(ATTACK):
         return scenario
     try:
@@ -231,16 +232,4 @@ def _said(value: Any) -> str:
 
 
 def _rule(scenario: Scenario) -> str:
-    return str(_get(scenario.model_dump(mode="json", by_alias=True), RULE) or "")
-
-
-def _get(data: Any, key: str) -> Any:
-    """The value at a dotted key; None if there is none."""
-    for part in key.split("."):
-        if isinstance(data, list) and part.isdecimal() and int(part) < len(data):
-            data = data[int(part)]
-        elif isinstance(data, dict):
-            data = data.get(part)
-        else:
-            return None
-    return data
+    return str(value_at(scenario.model_dump(mode="json", by_alias=True), RULE) or "")

@@ -20,6 +20,7 @@ from typing import Any, Final
 from surgetank.errors import SurgetankError
 from surgetank.measure.saturation import Saturation
 from surgetank.scenario import Scenario
+from surgetank.scenario.dotted import value_at
 
 __all__ = ["KIND", "QUEUE_ORDER", "Change", "candidates"]
 
@@ -83,10 +84,7 @@ class _Asked:
         self.data: dict[str, Any] = scenario.model_dump(mode="json", by_alias=True)
 
     def __call__(self, key: str) -> Any:
-        value: Any = self.data
-        for part in key.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        return value
+        return value_at(self.data, key)
 
     def scaled(
         self, name: str, keys: Sequence[str], factors: Iterable[float], unit: str = ""

@@ -100,7 +100,7 @@ pub struct Fault {
     pub at_s: f64,
     /// Length.
     pub duration_s: f64,
-    /// What.
+    /// What goes wrong, and with which nodes.
     pub what: FaultKind,
 }
 
@@ -115,26 +115,26 @@ pub enum FaultKind {
     },
     /// The nodes stop, lose what is in memory queues, and restart at the end from their executed state.
     Crash {
-        /// Which.
+        /// Numbers of the nodes.
         nodes: Vec<u32>,
     },
     /// Validation and execution on these nodes take `factor` times as long.
     Slow {
-        /// Which.
+        /// Numbers of the nodes.
         nodes: Vec<u32>,
         /// Multiplier.
         factor: f64,
     },
     /// Packets from or to these nodes (empty = all) are lost with this probability.
     Loss {
-        /// Which.
+        /// Numbers of the nodes.
         nodes: Vec<u32>,
         /// Probability.
         probability: f64,
     },
     /// Packets from or to these nodes (empty = all) take longer.
     Delay {
-        /// Which.
+        /// Numbers of the nodes.
         nodes: Vec<u32>,
         /// Added to every delay.
         extra_ms: f64,
@@ -143,7 +143,7 @@ pub enum FaultKind {
     },
     /// Keypers on these nodes do not do as they should.
     Keypers {
-        /// Which.
+        /// Numbers of the nodes.
         nodes: Vec<u32>,
         /// What they do instead.
         conduct: Conduct,

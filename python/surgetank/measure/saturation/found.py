@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from surgetank.scenario.dotted import value_at
 from surgetank.trace import Trace
 
 __all__ = ["FULL", "RESOURCES", "SECOND", "Saturation", "Setting", "rank", "window_ns"]
@@ -67,10 +68,7 @@ class Setting:
         self._scenario = trace.scenario
 
     def __call__(self, key: str) -> Any:
-        value: Any = self._scenario
-        for part in key.split("."):
-            value = (value or {}).get(part)
-        return value
+        return value_at(self._scenario, key)
 
     def number(self, key: str, otherwise: float = 0.0) -> float:
         """A number, or `otherwise`."""
