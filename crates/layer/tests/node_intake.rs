@@ -19,6 +19,19 @@ impl Draws for NoDraws {
     }
 }
 
+/// Exponential spans of zero, save each `n`th, of ln 2 times the mean.
+struct Zeros {
+    n: u64,
+    drawn: u64,
+}
+
+impl Draws for Zeros {
+    fn next_u64(&mut self) -> u64 {
+        self.drawn += 1;
+        if self.drawn % self.n == 1 { 1 << 63 } else { 0 }
+    }
+}
+
 fn service(validation_ns: Ns, servers: u32) -> Service {
     let distribution = Distribution::Fixed;
     Service { servers, validation_ns: [validation_ns; 8], execution_ns: [MS; 8], distribution }
@@ -89,6 +102,41 @@ fn a_client_message_is_validated_then_admitted_and_spread() {
             |o| matches!(o, Output::Forward { envelope, except: None } if *envelope == message)
         )
     );
+}
+
+#[test]
+fn a_validation_that_takes_no_time_leaves_no_server_idle() {
+    // Spans round to whole nanoseconds, so that a fast node's are sometimes zero. With one of six
+    // not zero, and no further arrival to wake the servers, all that wait must still be served.
+    for servers in [1, 2, 3] {
+        let distribution = Distribution::Exponential;
+        let service = Service { distribution, ..service(10, servers) };
+        let config =
+            Config { ingress_max: 100, mempool_max: 100, ..config(0, service, Ordering::None) };
+        let mut node = Node::new(config);
+        let mut draws = Zeros { n: 6, drawn: 0 };
+        let mut said = Vec::new();
+        let mut out = Vec::new();
+        let mut wake = Vec::new();
+        for id in 0..30 {
+            node.step(0, Input::Client(envelope(id, Class::NewOrderSingle)), &mut draws, &mut out);
+            said.extend(admitted(&out));
+            wake.extend(timers(&std::mem::take(&mut out)));
+        }
+        assert!(node.ingress_len() > 10, "the rest waits");
+        let mut now = 0;
+        while !wake.is_empty() {
+            let (span, timer) = wake.remove(0);
+            now += span;
+            node.step(now, Input::Timer(timer), &mut draws, &mut out);
+            said.extend(admitted(&out));
+            wake.extend(timers(&std::mem::take(&mut out)));
+        }
+        assert_eq!((node.ingress_len(), said.len()), (0, 30), "{servers} servers");
+        if servers == 1 {
+            assert_eq!(said, (0..30).collect::<Vec<_>>(), "first in, first out");
+        }
+    }
 }
 
 #[test]

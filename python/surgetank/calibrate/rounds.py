@@ -7,7 +7,6 @@ the prediction's (`spread.py`).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,18 +15,23 @@ import numpy as np
 
 from surgetank.calibrate.estimate import Arrived, Floats, Ints, service
 from surgetank.calibrate.probing import LOAD_SHARE_MAX, Probe, poisson, trains
-from surgetank.calibrate.queueing import Light, Queue, fit, p99_ms
-from surgetank.calibrate.spread import Spread, of_rounds
+from surgetank.calibrate.queueing import Grid, Light
+from surgetank.calibrate.spread import Spread, of_fit, of_rounds
 from surgetank.measure.statistics import KaplanMeier
 
 __all__ = ["SHARES", "Round", "heard", "lights_of", "probe_of", "spread_of"]
 
-#: Light loads, as shares of the capacity that trains told.
-SHARES: Final = (0.05, 0.25)
+#: Light loads, as shares of the capacity that trains told. Waiting grows as ρ/(1 − ρ), so the
+#: farther they lie apart, the less is left to guess at half load.
+SHARES: Final = (0.05, 0.3)
 _TRAINS: Final = 3
-_LIGHT_MESSAGES: Final = 24_000
-#: The round's own fits need not be as fine as the one that is published.
-_SAMPLES: Final = 12_000
+#: A stall of the operating system comes some times a second: p99 needs seconds of it.
+_LIGHT_S: Final = (1.0, 3.0)
+_LIGHT_MESSAGES: Final = 100_000
+_QUANTILES: Final = (0.5, 0.99)
+_RESAMPLES: Final = 400
+#: How the answers scatter needs fewer messages than the answer.
+_SAMPLES: Final = 40_000
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ def probe_of(size: int, bound_us: float, capacity: float, seed: int) -> Probe:
     probe = trains([size] * _TRAINS, [gap_s] * _TRAINS)
     for share in SHARES:
         rate = share * capacity
-        seconds = float(np.clip(_LIGHT_MESSAGES / rate, 0.25, 1.2))
+        seconds = float(np.clip(_LIGHT_MESSAGES / rate, *_LIGHT_S))
         probe = probe.then(poisson(rate, seconds, seed), gap_s)
     return probe
 
@@ -62,10 +66,7 @@ def lights_of(rounds: Sequence[Round], capacity: float) -> list[Light]:
     found = []
     for i, share in enumerate(SHARES):
         turns = [r.delays[i] for r in rounds]
-        p50, p99 = (
-            float(np.median([np.quantile(t, q, method="lower") for t in turns])) / 1e6
-            for q in (0.5, 0.99)
-        )
+        p50, p99 = (float(x) for x in np.median([_quantiles_ms(t) for t in turns], axis=0))
         delays = np.concatenate(turns)
         ends = KaplanMeier(delays, np.isfinite(delays)).interval(0.99)
         low, high = (None if x is None else x / 1e6 for x in (ends.low, ends.high))
@@ -73,19 +74,29 @@ def lights_of(rounds: Sequence[Round], capacity: float) -> list[Light]:
     return found
 
 
-def spread_of(
-    rounds: Sequence[Round], capacity: float, train_cv: tuple[float, float] | None
-) -> dict[str, Spread]:
-    """Factors of the predicted capacity, and of p99 at half of it, between which it may lie."""
-    paces, p99s = [], []
-    for one in rounds:
-        pace = service(one.trains)
-        if pace is None:
-            continue
-        paces.append(1e6 / pace.value)
-        lights = lights_of([one], capacity)
-        if all(math.isfinite(light.p99_ms) for light in lights):
-            queue: Queue = fit(pace.value, lights, train_cv, samples=_SAMPLES)
-            p99s.append(p99_ms(queue, 0.5 * capacity))
-    found = {"capacity": of_rounds(paces), "p99_at_half": of_rounds(p99s)}
+def _quantiles_ms(delays: Floats) -> list[float]:
+    return [float(np.quantile(delays, q, method="lower")) / 1e6 for q in _QUANTILES]
+
+
+def spread_of(rounds: Sequence[Round], capacity: float, service_us: float) -> dict[str, Spread]:
+    """Factors of the predicted capacity, and of p99 at half of it, between which it may lie.
+
+    `capacity` is what the light loads were placed by, per second; `service_us` the time that the
+    fit is made with. How far p99 at half load repeats is the deviation of the fit over resampled
+    rounds (Efron and Tibshirani, 1993), and of what is measured that of the rounds' own p99 at the
+    higher load: a live run there meets as many stalls as a round did.
+    """
+    paces = [1e6 / pace.value for pace in (service(r.trains) for r in rounds) if pace is not None]
+    found = {"capacity": of_rounds(paces), "p99_at_half": None}
+    heard_ms = np.array([[_quantiles_ms(delays) for delays in one.delays] for one in rounds])
+    if len(rounds) >= 3 and bool(np.isfinite(heard_ms).all()):
+        rates = [share * capacity for share in SHARES]
+        asked = [*rates, 0.5e6 / service_us]
+        grid = Grid(service_us, asked, float(heard_ms.max()), samples=_SAMPLES)
+        draws = np.random.default_rng(1)
+        halves = [
+            grid.nearest(np.median(heard_ms[picked], axis=0))[1][-1, 1]
+            for picked in draws.integers(0, len(rounds), (_RESAMPLES, len(rounds)))
+        ]
+        found["p99_at_half"] = of_fit(np.asarray(halves), heard_ms[:, -1, 1])
     return {name: ends for name, ends in found.items() if ends is not None}

@@ -1,7 +1,7 @@
 """How far a prediction may be off by chance: the calibration's own repeatability.
 
-A broker is calibrated in rounds, each a whole small calibration: trains, light loads, a fit. The
-rounds' answers scatter by all that a round is subject to, the operating system's noise included.
+A broker is calibrated in rounds of trains and light loads. The rounds' answers scatter by all that
+a round is subject to, the operating system's noise included.
 The interval is the one in which a *further measurement* lies, not the one of the mean: with the
 rounds' standard deviation s of the logarithms, centre ± t·s·√(v_k + v_m), where v_n is the variance
 of the median of n normal observations (David and Nagaraja, Order Statistics, 3rd ed., 2003, §2.3,
@@ -16,10 +16,10 @@ from typing import Final
 
 import numpy as np
 
-from surgetank.calibrate.estimate import Estimate
+from surgetank.calibrate.estimate import Estimate, Floats
 from surgetank.measure.statistics import student_t
 
-__all__ = ["LIVE_RUNS", "Spread", "joined", "of_chain", "of_estimate", "of_rounds"]
+__all__ = ["LIVE_RUNS", "Spread", "joined", "of_chain", "of_estimate", "of_fit", "of_rounds"]
 
 #: Low and high end of a prediction, as factors of it.
 Spread = tuple[float, float]
@@ -39,6 +39,16 @@ def of_rounds(values: Sequence[float]) -> Spread | None:
     k = len(known)
     variance = _MEDIAN.get(k, math.pi / 2 / k) + _MEDIAN[LIVE_RUNS]
     half = student_t(k - 1) * float(np.log(known).std(ddof=1)) * math.sqrt(variance)
+    return math.exp(-half), math.exp(half)
+
+
+def of_fit(resampled: Floats, rounds: Floats) -> Spread:
+    """The factors between which a median of `LIVE_RUNS` live runs lies in 95 % around a fit:
+    `resampled` are its answers over resampled rounds, `rounds` what single rounds showed of the
+    like; all positive."""
+    fitted = float(np.log(resampled).std(ddof=1))
+    live = float(np.log(rounds).std(ddof=1))
+    half = student_t(len(rounds) - 1) * math.hypot(fitted, live * math.sqrt(_MEDIAN[LIVE_RUNS]))
     return math.exp(-half), math.exp(half)
 
 

@@ -5,7 +5,7 @@
 3. Trains long enough to keep the slowest stage busy for tens of milliseconds (of a chain: for a
    block or two), rests between them, so that the average load stays below 30 %. Once more and
    longer if batching made them faster than was thought.
-4. Of a broker: rounds of trains and of random arrivals at 5 % and 25 % of the capacity that the
+4. Of a broker: rounds of trains and of random arrivals at 5 % and 30 % of the capacity that the
    trains told, each round an answer of its own, so that the answers' scatter is known.
 
 Nothing here asks for more than 30 % on average; that it was so is checked afterwards.
@@ -49,8 +49,8 @@ Told = Callable[[str], None]
 
 _SIZE_BYTES: Final = 150
 #: A train keeps the target busy for so long, many times what a process may wait for a core.
-_LONG_S: Final = 0.25
-_LONG_MAX: Final = 60_000
+_LONG_S: Final = 0.5
+_LONG_MAX: Final = 150_000
 #: Trains of a chain last about so many delays of a single message.
 _BLOCKS: Final = 5.0
 _LONGER_MAX: Final = 3
@@ -184,8 +184,8 @@ class _Taking:
         lights = lights_of(rounds, 1e6 / pace_us)
         capacity = 1e6 / found.value
         lights = [replace(x, share=x.rate_per_s / capacity) for x in lights]
-        queue = fit(found.value, lights, _ends(varied))
-        spread = spread_of(rounds, 1e6 / pace_us, _ends(varied))
+        queue = fit(found.value, lights)
+        spread = spread_of(rounds, 1e6 / pace_us, found.value)
         estimates = [*base.values(), *_bursts(first, base), found]
         estimates += [varied] if varied is not None else []
         estimates += _answers(first, "acknowledgement", base)
@@ -416,9 +416,3 @@ def _answers(first: _Play, name: str, base: dict[str, Estimate]) -> list[Estimat
     e = base_delays(delays)["p50"]
     what = "half of single messages were acknowledged within this"
     return [Estimate(f"{name}_p50", e.value, e.low, e.high, "ms", e.n, what)]
-
-
-def _ends(varied: Estimate | None) -> tuple[float, float] | None:
-    if varied is None:
-        return None
-    return varied.low or varied.value, varied.high or varied.value

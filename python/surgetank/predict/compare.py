@@ -32,15 +32,16 @@ Told = Callable[[str], None]
 Work = Callable[[Task], Outcome]
 _Ends = tuple[float | None, float | None]
 
-#: Loads of the ladder over the capacity that calibration told.
-_LADDER: Final = (0.25, 0.5, 0.7, 0.85, 1.0, 1.15, 1.3, 1.6, 2.0, 2.6, 3.4)
+#: Loads of the ladder over the capacity that calibration told; the first is run live only where
+#: the second broke.
+_LADDER: Final = (0.25, 0.5, 0.75, 0.9, 1.05, 1.25, 1.6, 2.2, 3.0)
 #: What a live run takes beside its schedule, s, about.
 _BESIDE_S: Final = 3.0
 _UNLOADED_SHARE: Final = 0.05
 _UNLOADED_MESSAGES: Final = 4_000
-_MESSAGES_MAX: Final = 200_000
-_SIMULATED_MAX: Final = 60_000
-_SIMULATED_RUNS: Final = 2
+_MESSAGES_MAX: Final = 400_000
+_SIMULATED_MAX: Final = 150_000
+_SIMULATED_RUNS: Final = 3
 
 
 def compare(
@@ -167,15 +168,19 @@ class _Comparison:
         return _side([self._live(Task(scenario, rate, i + 1)) for i in range(LIVE_RUNS)])
 
     def _climbed(self, rates: Sequence[float], line: Line) -> dict[float, Side]:
-        """Upwards until two loads in a row broke, or the generator gave up."""
+        """Upwards until two loads in a row broke, or the generator gave up; the lowest load last,
+        where the one above it did not hold."""
         found: dict[float, Side] = {}
         broken = 0
-        for i, (share, rate) in enumerate(zip(_LADDER, rates, strict=True)):
+        for i, rate in enumerate(rates[1:]):
             side = self._measured(rate, f"load {i + 1} of at most {len(rates)}")
             found[rate] = side
             broken = broken + 1 if line.broke(side) else 0
-            if (broken >= 2 and share >= 0.7) or side.invalid:
+            if broken >= 2 or side.invalid:
                 break
+        first = found[rates[1]]
+        if first.invalid or line.broke(first):
+            found[rates[0]] = self._measured(rates[0], "half as much")
         return found
 
     def _claims(

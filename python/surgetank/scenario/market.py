@@ -136,6 +136,13 @@ class Protection(Section):
         description="limit orders that would buy deeper below or sell higher above the mark are "
         "refused, bp",
     )
+    liquidation_bp: Number = Field(
+        500.0,
+        ge=0,
+        le=10_000,
+        description="a liquidation takes no price further from the mark than this, bp; what it "
+        "finds no taker for stays with the account, or goes to winners once that is bankrupt",
+    )
     reduce_only_after_ms: NonNegative = Field(
         0.0, description="with an older oracle price only orders that reduce are admitted, ms"
     )

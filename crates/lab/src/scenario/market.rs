@@ -137,6 +137,8 @@ pub struct Protection {
     pub band_bp: f64,
     /// Limit orders that would buy deeper below, or sell higher above, are refused.
     pub far_bp: f64,
+    /// A liquidation takes no price further from the mark.
+    pub liquidation_bp: f64,
     /// With an older oracle price only orders that reduce are admitted.
     pub reduce_only_after_ms: f64,
 }

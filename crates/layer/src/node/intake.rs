@@ -56,27 +56,42 @@ impl Node {
     }
 
     fn serve(&mut self, now: Ns, work: Work, draws: &mut dyn Draws, out: &mut Vec<Output>) {
-        let span = self.service.validation(work.envelope.class, self.slow, draws);
-        if span == 0 {
-            self.accept(now, work, draws, out);
-        } else {
-            self.serving += 1;
-            self.validation_busy.begin(now);
-            out.push(Output::After(span, Timer::Validated(work)));
+        if let Some(valid) = self.begin(now, work, draws, out) {
+            self.accept(now, valid, draws, out);
         }
     }
 
-    pub(super) fn validated(
+    /// A server takes a message; given back if its validation takes no time.
+    fn begin(
         &mut self,
         now: Ns,
         work: Work,
         draws: &mut dyn Draws,
         out: &mut Vec<Output>,
+    ) -> Option<Work> {
+        let span = self.service.validation(work.envelope.class, self.slow, draws);
+        if span == 0 {
+            return Some(work);
+        }
+        self.serving += 1;
+        self.validation_busy.begin(now);
+        out.push(Output::After(span, Timer::Validated(work)));
+        None
+    }
+
+    pub(super) fn validated(
+        &mut self,
+        now: Ns,
+        mut work: Work,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
     ) {
         self.serving -= 1;
         self.validation_busy.end(now);
-        if let Some(next) = self.ingress.pop(now) {
-            self.serve(now, next.item, draws, out);
+        // A random span can be zero: the server that is free then takes the one after it.
+        while let Some(next) = self.ingress.pop(now) {
+            let Some(valid) = self.begin(now, next.item, draws, out) else { break };
+            self.accept(now, std::mem::replace(&mut work, valid), draws, out);
         }
         for shed in self.ingress.shed() {
             self.refuse(shed, Reason::Shed, out);

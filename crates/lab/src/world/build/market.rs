@@ -35,14 +35,17 @@ pub(super) fn build_exchange(
     Ok(Some(Exchange::new(opening, config)))
 }
 
-/// As the market takes it; 0 in the scenario means no limit.
+/// A distance from the mark; 0 in the scenario means no limit.
+fn limit_ppm(bp: f64) -> Option<u32> {
+    (bp > 0.0).then(|| (bp * 1e2).round() as u32)
+}
+
 fn protection(asked: &scenario::Protection) -> Protection {
-    let ppm = |bp: f64| (bp > 0.0).then(|| (bp * 1e2).round() as u32);
     let after_ms = asked.reduce_only_after_ms;
     Protection {
-        slippage_ppm: ppm(asked.slippage_bp),
-        band_ppm: ppm(asked.band_bp),
-        far_ppm: ppm(asked.far_bp),
+        slippage_ppm: limit_ppm(asked.slippage_bp),
+        band_ppm: limit_ppm(asked.band_bp),
+        far_ppm: limit_ppm(asked.far_bp),
         reduce_only_after_ns: (after_ms > 0.0).then(|| ms(after_ms)),
     }
 }
@@ -64,6 +67,7 @@ fn open_market(
         taker_fee_ppm: ppm(margin.taker_fee_bp / 1e4),
         maker_fee_ppm: ppm(margin.maker_fee_bp / 1e4),
         liquidation_share_ppm: ppm(margin.liquidation_share),
+        worst_price_ppm: limit_ppm(config.protection.liquidation_bp),
         protection: protection(&config.protection),
         mark: match config.mark {
             scenario::Mark::Oracle => Mark::Oracle,
