@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from surgetank.errors import SurgetankError
 from surgetank.testing import executed, make_trace, unfinished
-from surgetank.trace import CHUNK_ROWS, SCHEMA, Trace
+from surgetank.trace import CHUNK_ROWS, SCHEMA, Trace, store
 
 
 def full_trace() -> Trace:
@@ -64,6 +64,25 @@ def test_text_cannot_slip_across_cells() -> None:
 def test_the_name_of_the_run_counts() -> None:
     assert make_trace(seed=1).trace_hash != make_trace(seed=2).trace_hash
     assert make_trace(seed=1).chains == make_trace(seed=2).chains
+
+
+def test_stats_and_completeness_count() -> None:
+    """A run that did not conserve money cannot pass for one that did under the same hash."""
+    trace = make_trace(stats={"money_conserved": False})
+    for stats, complete in (({**trace.stats, "money_conserved": True}, True), (trace.stats, False)):
+        other = Trace.from_tables(trace.tables, run=trace.run, stats=stats, complete=complete)
+        assert other.trace_hash != trace.trace_hash
+        assert other.chains == trace.chains
+
+
+def test_changed_stats_are_found_under_a_new_seal(tmp_path: Path) -> None:
+    """The seal has no key: whoever changes a number can seal anew. The trace hash tells."""
+    make_trace(stats={"money_conserved": False}).save(tmp_path)
+    content = store.read_run(tmp_path)
+    content["stats"]["money_conserved"] = True
+    store.write_run(tmp_path, content)
+    with pytest.raises(SurgetankError, match=r"trace_hash does not match"):
+        Trace.load(tmp_path)
 
 
 def test_one_link_per_chunk_and_a_shared_beginning() -> None:

@@ -10,7 +10,7 @@
   open interest does not apply to the large-cap tier.) Not honoured yet: short-term order windows.
   Liquidations are keepers' messages, not the proposer's. Market orders are immediate-or-cancel with
   a worst price 5 % away (MARKET_ORDER_MAX_SLIPPAGE of the front end, dydxprotocol/v4-web); the
-  chain has no price bands. A short-term order is replaced by another of its client id: makers
+  chain has no price bands, and liquidations stop at the fillable price. A short-term order is replaced by another of its client id: makers
   replace.
 - `venue = "hyperliquid"`: hyperliquid.gitbook.io (liquidations, oracle, L1 overview): maintenance
   is half of initial margin (50×: 2 % and 1 %), oracle every 3 s, cancels before other actions,
@@ -19,11 +19,13 @@
   sequencer with such a window: its votes are not modelled. Inside a block: what takes nothing, then
   cancels, then the rest (rule `class`). Market orders are immediate-or-cancel 5 % away
   (DEFAULT_SLIPPAGE, hyperliquid-dex/hyperliquid-python-sdk); "Order price cannot be more than 80 %
-  away from the reference price" (its error, as clients quote it). Makers cancel and post, as that
+  away from the reference price" (its error, as clients quote it), liquidations included, which go
+  to the book as market orders. Makers cancel and post, as that
   order rewards.
 - `venue = "binance"`: Binance USD-M futures, `GET /fapi/v1/exchangeInfo` of BTCUSDT:
   `marketTakeBound` .05 (a market order's greatest distance from the mark), filter `PERCENT_PRICE`
-  multiplierUp 1.05 and multiplierDown .95, against the mark, on both sides. One sequencer; its
+  multiplierUp 1.05 and multiplierDown .95, against the mark, on both sides. Liquidations are
+  immediate-or-cancel limit orders (its help pages), here within the same 5 %. One sequencer; its
   times and margin are the scenario's own.
 - `venue = "deribit"`: insights.deribit.com, "Trading bandwidths & limits": nothing trades beyond
   the mark ± 1.5 % (BTC perpetual, at the time of writing). Makers replace (its API's `edit`). One
@@ -100,7 +102,7 @@ _VENUES: Final[Mapping[str, Mapping[str, Any]]] = {
         },
         "market": {
             "mark": "oracle",
-            "protection": {"slippage_bp": 500.0},
+            "protection": {"slippage_bp": 500.0, "liquidation_bp": 0.0},
             "margin": {
                 "mode": "cross",
                 "initial": 0.02,
@@ -127,7 +129,12 @@ _VENUES: Final[Mapping[str, Mapping[str, Any]]] = {
         },
         "market": {
             "mark": "median",
-            "protection": {"slippage_bp": 500.0, "band_bp": 8_000.0, "far_bp": 8_000.0},
+            "protection": {
+                "slippage_bp": 500.0,
+                "band_bp": 8_000.0,
+                "far_bp": 8_000.0,
+                "liquidation_bp": 8_000.0,
+            },
             "margin": {
                 "mode": "cross",
                 "initial": 0.02,
@@ -139,12 +146,19 @@ _VENUES: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "binance": {
         "layer": {"gossip": {"kind": "direct"}, "consensus": {"kind": "single"}},
-        "market": {"protection": {"slippage_bp": 500.0, "band_bp": 500.0, "far_bp": 500.0}},
+        "market": {
+            "protection": {
+                "slippage_bp": 500.0,
+                "band_bp": 500.0,
+                "far_bp": 500.0,
+                "liquidation_bp": 500.0,
+            }
+        },
     },
     "deribit": {
         "flow": {"makers": {"requote": "replace"}},
         "layer": {"gossip": {"kind": "direct"}, "consensus": {"kind": "single"}},
-        "market": {"protection": {"slippage_bp": 150.0, "band_bp": 150.0}},
+        "market": {"protection": {"slippage_bp": 150.0, "band_bp": 150.0, "liquidation_bp": 150.0}},
     },
 }
 

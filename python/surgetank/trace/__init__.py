@@ -121,9 +121,11 @@ class Trace:
 
     @cached_property
     def trace_hash(self) -> str:
-        """BLAKE3 (hex) over the run's name, the table names and the chains' final links."""
+        """BLAKE3 (hex) over the run's name and stats, whether it is complete, the table names and
+        the chains' final links."""
         run = self.run
-        return combine((run.name, str(run.seed), run.scenario_hash, run.build), self.chains)
+        name = (run.name, str(run.seed), run.scenario_hash, run.build)
+        return combine(name, self.chains, {**self.stats, "complete": self.complete})
 
     @property
     def nodes(self) -> int:
@@ -228,7 +230,7 @@ class Trace:
             ) from error
         if not matches:
             raise SurgetankError(
-                "its trace_hash does not match its chains",
+                "its trace_hash does not match its chains and stats",
                 place=str(path / store.RUN_FILE),
                 mend="Run the scenario again",
             )

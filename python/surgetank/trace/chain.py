@@ -4,13 +4,15 @@ Theory of operation: the first link commits to the table's name and columns. Eac
 rows gives the next link: BLAKE3(previous link, number of rows, columns). A column is its validity
 bytes (only where the schema allows null), then its values little-endian with 0 in place of null;
 text is its byte lengths (u32), then its UTF-8. Two runs that part ways share their links up to the
-chunk in which they do, so the chunk is found without the rows.
+chunk in which they do, so the chunk is found without the rows. The hash of the whole also commits
+to the run's name and to its stats, as JSON with sorted keys: a verdict rests on them too.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -23,7 +25,7 @@ __all__ = ["CHUNK_ROWS", "chain", "combine"]
 CHUNK_ROWS: Final = 65_536
 """Rows per link."""
 
-_VERSION: Final = b"surgetank trace 1\0"
+_VERSION: Final = b"surgetank trace 2\0"
 
 
 def chain(name: str, table: pl.DataFrame) -> list[str]:
@@ -44,11 +46,16 @@ def chain(name: str, table: pl.DataFrame) -> list[str]:
     return links
 
 
-def combine(run: Iterable[str], chains: Mapping[str, list[str]]) -> str:
-    """The trace hash: BLAKE3 over the parts of the run's name, the table names and final links."""
+def combine(
+    run: Iterable[str], chains: Mapping[str, list[str]], stats: Mapping[str, Any]
+) -> str:
+    """The trace hash: BLAKE3 over the parts of the run's name, its stats, the table names and
+    final links."""
     digest = blake3(_VERSION)
     for part in run:
         digest.update(part.encode() + b"\0")
+    told = json.dumps(stats, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    digest.update(len(told).to_bytes(8, "little") + told)
     for name, links in chains.items():
         digest.update(name.encode() + b"\0" + bytes.fromhex(links[-1]))
     return digest.hexdigest()
