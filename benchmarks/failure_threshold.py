@@ -7,6 +7,7 @@ Prints the table of docs/failure-threshold.md. Takes half an hour on two cores f
 
 from __future__ import annotations
 
+import statistics
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ SCENARIOS = ("calm", "black-thursday", "slow-proposer", "rollup-sequencer")
 LEVELS, SEEDS = 8, 5
 #: The sweep goes from 1/SPREAD to SPREAD times what the search found.
 SPREAD = 2.0
+#: What `limits.stale_after_ms` might be as well, s.
+TOLERANCES = (2.0, 3.0, 5.0, 10.0)
 #: Seeds that no search draws.
 FIRST_SEED = 9_000
 
@@ -53,6 +56,27 @@ def kinds(runs: Sequence[Outcome]) -> str:
     return ", ".join(f"{kind} {n}" for kind, n in first.most_common()) or "–"
 
 
+def oldest_ms(run: Outcome) -> float:
+    """The oldest that the executed state ever was, in any class that is judged."""
+    ages = [v for name, v in run.values.items() if name.startswith("state_age_max_ms.")]
+    return max((age for age in ages if age is not None), default=0.0)
+
+
+def tolerated(rows: Sequence[tuple[float, list[Outcome]]]) -> str:
+    """Between which loads most runs begin to be stale, at each tolerance."""
+    found = []
+    for after_s in TOLERANCES:
+        stale = [
+            2 * sum(oldest_ms(o) > 1e3 * after_s for o in runs) > len(runs) for _, runs in rows
+        ]
+        loads = [f"{level:.4g}" for level, _ in rows]
+        first = stale.index(True) if True in stale else len(rows)
+        low = loads[first - 1] if first else f"below {loads[0]}"
+        high = loads[first] if first < len(rows) else "more"
+        found.append(f"{after_s:g} s: {low} to {high}")
+    return "; ".join(found)
+
+
 def main(names: Sequence[str]) -> None:
     """Both ways, scenario by scenario."""
     for name in names:
@@ -78,7 +102,10 @@ def main(names: Sequence[str]) -> None:
         print("|---|" + "---|" * len(rows))
         counts = [f"{sum(bool(o.failures) for o in runs)} of {SEEDS}" for _, runs in rows]
         print("| failed | " + " | ".join(counts) + " |")
-        print("| first kind | " + " | ".join(kinds(runs) for _, runs in rows) + " |", flush=True)
+        print("| first kind | " + " | ".join(kinds(runs) for _, runs in rows) + " |")
+        ages = [f"{statistics.median(oldest_ms(o) for o in runs) / 1e3:.3g}" for _, runs in rows]
+        print("| oldest state, s, median | " + " | ".join(ages) + " |")
+        print(f"\nStale, were `stale_after_ms` so much: {tolerated(rows)}.", flush=True)
 
 
 if __name__ == "__main__":

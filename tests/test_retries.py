@@ -74,3 +74,18 @@ def test_a_copy_that_comes_after_the_block_changes_nothing() -> None:
     done = messages.filter(pl.col("outcome") == 1)
     assert done.filter(pl.col("reason") != 0).is_empty()
     assert done.filter(pl.col("paid_micros") > pl.col("fee_micros")).is_empty()
+
+
+def test_what_the_only_orderer_refused_reaches_it_again_under_gossip() -> None:
+    """Its first copies have passed every node, which drop a second; all in the end find room."""
+    values: dict[str, Any] = {
+        "layer.gossip": {"kind": "flood"},
+        "layer.consensus": {"kind": "single", "window_ms": 20.0},
+        "layer.queue.mempool_max": 20,
+        "flow.retry.tries_max": 8,
+    }
+    trace = st.simulate(full("fifo", "none").with_values(values), seed=1)
+    again = trace["messages"].filter(pl.col("tries") > 0)
+    assert again.height > 20, "the scenario must make clients send again"
+    assert (again["outcome"] == 1).mean() > 0.9
+    assert all(check.ok for check in checks(trace))

@@ -217,6 +217,18 @@ fn the_sequencer_seals_what_waits_and_tells_the_others() {
 }
 
 #[test]
+fn what_is_sent_again_goes_straight_to_the_only_orderer() {
+    let mut gateway = Node::new(config(1, service(0, 1), single(0)));
+    let message = envelope(1, Class::NewOrderSingle);
+    let first = step(&mut gateway, 0, Input::Client(message));
+    assert!(first.iter().any(|o| matches!(o, Output::Forward { .. })), "flooded: {first:?}");
+    let again = step(&mut gateway, SECOND, Input::Client(message));
+    let forwarded = Output::Packet { to: 0, packet: Packet::Forward(message) };
+    assert!(again.contains(&forwarded), "{again:?}");
+    assert!(!again.iter().any(|o| matches!(o, Output::Forward { .. })), "others would drop it");
+}
+
+#[test]
 fn a_full_mempool_refuses_with_a_reason() {
     let mut node = Node::new(config(0, service(0, 1), single(SECOND)));
     let said: Vec<_> = (0..5)

@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from surgetank.attacker.strategies import Strategy, near
 
@@ -117,6 +116,8 @@ def estimate(gains: Sequence[float], among: int) -> Estimate:
 
     Of `among` such intervals all hold together in 95 % (Bonferroni's inequality).
     """
+    from scipy import stats  # slow to import
+
     counted = np.array([gain for gain in gains if not math.isnan(gain)])
     n = len(counted)
     if n < 2:

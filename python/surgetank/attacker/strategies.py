@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from surgetank.scenario import Scenario
 
@@ -102,6 +101,8 @@ class Strategy:
 def drawn(kind: str, count: int, budget_usd: float, seed: int) -> list[Strategy]:
     """`count` strategies of a kind, spread evenly (a Latin hypercube; McKay, Beckman and Conover,
     Technometrics 21(2), 1979)."""
+    from scipy.stats import qmc  # slow to import
+
     sampler = qmc.LatinHypercube(len(SETTINGS[kind]) + 1, rng=np.random.default_rng(seed))
     return [Strategy(kind, tuple(map(float, at)), budget_usd) for at in sampler.random(count)]
 

@@ -22,7 +22,7 @@ LOAD_SHARE_MAX: Final = 0.3
 
 @dataclass(frozen=True)
 class Train:
-    """Messages `first` to `first + size`, all due at once."""
+    """Messages `first` to `first + size`, all due at once or as `trains` spreads them."""
 
     first: int
     size: int
@@ -93,11 +93,14 @@ class Probe:
 
     @property
     def mean_rate_per_s(self) -> float:
-        """Messages over time, up to the last due time and without what is due then: that is
-        followed by a rest too."""
-        last = self.due_ns[-1]
-        before = int(np.searchsorted(self.due_ns, last, side="left"))
-        return before * 1e9 / max(1.0, float(last - self.due_ns[0]))
+        """Messages over time, up to the last due time, or to the last train if it ends with one:
+        that is followed by a rest too."""
+        last = self.trains[-1] if self.trains else None
+        if last is not None and last.first + last.size == len(self.due_ns):
+            before, end_ns = last.first, last.due_ns
+        else:
+            before, end_ns = len(self.due_ns) - 1, int(self.due_ns[-1])
+        return before * 1e9 / max(1.0, float(end_ns - int(self.due_ns[0])))
 
 
 def _delays(first_ns: Ints, due_ns: Ints) -> Floats:
@@ -111,14 +114,16 @@ def singles(count: int, gap_s: float, seed: int = 1) -> Probe:
     return Probe(np.cumsum(gaps).astype(np.int64), single=count)
 
 
-def trains(sizes: Sequence[int], gaps_s: Sequence[float]) -> Probe:
-    """Trains one after the other; `gaps_s[i]` is the rest after train i."""
+def trains(sizes: Sequence[int], gaps_s: Sequence[float], apart_us: float = 0.0) -> Probe:
+    """Trains one after the other; `gaps_s[i]` is the rest after the last message of train i is
+    due. The messages of a train are due at once, or at equal distances of `apart_us`."""
     due, found, at, first = [], [], 0, 0
     for size, gap_s in zip(sizes, gaps_s, strict=True):
-        due.append(np.full(size, at, dtype=np.int64))
+        steps = (np.arange(size) * (apart_us * 1e3)).astype(np.int64)
+        due.append(at + steps)
         found.append(Train(first, size, at))
         first += size
-        at += int(gap_s * 1e9)
+        at += int(steps[-1]) + int(gap_s * 1e9)
     return Probe(np.concatenate(due), trains=tuple(found))
 
 

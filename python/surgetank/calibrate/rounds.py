@@ -19,14 +19,15 @@ from surgetank.calibrate.queueing import Grid, Light
 from surgetank.calibrate.spread import Spread, of_fit, of_rounds
 from surgetank.measure.statistics import KaplanMeier
 
-__all__ = ["SHARES", "Round", "heard", "lights_of", "probe_of", "spread_of"]
+__all__ = ["SHARES", "Round", "heard", "lights_of", "overload", "probe_of", "spread_of"]
 
 #: Light loads, as shares of the capacity that trains told. Waiting grows as ρ/(1 − ρ), so the
 #: farther they lie apart, the less is left to guess at half load.
 SHARES: Final = (0.05, 0.3)
 _TRAINS: Final = 3
+_OVERLOAD: Final = 1.3
 #: A stall of the operating system comes some times a second: p99 needs seconds of it.
-_LIGHT_S: Final = (1.0, 3.0)
+_LIGHT_S: Final = (2.0, 3.0)
 _LIGHT_MESSAGES: Final = 100_000
 _QUANTILES: Final = (0.5, 0.99)
 _RESAMPLES: Final = 400
@@ -43,10 +44,22 @@ class Round:
     """Delays (ns) of each light load of `SHARES`; infinite = lost."""
 
 
-def probe_of(size: int, bound_us: float, capacity: float, seed: int) -> Probe:
+def overload(size: int, pace_us: float, count: int) -> Probe:
+    """Trains of `size` whose messages come `_OVERLOAD` times as fast as one per `pace_us`, with
+    rests as the rule asks.
+
+    They keep the slowest stage busy, as a burst does, but sender, target and receiver are at work
+    side by side on the cores they share, as in a steady flow; a burst's sender is done before the
+    others begin.
+    """
+    gap_s = max(0.3, 1.2 * size * pace_us / 1e6 / LOAD_SHARE_MAX)
+    return trains([size] * count, [gap_s] * count, pace_us / _OVERLOAD)
+
+
+def probe_of(size: int, pace_us: float, capacity: float, seed: int) -> Probe:
     """Trains of `size`, then random arrivals at the light loads, with rests as the rule asks."""
-    gap_s = max(0.3, 1.2 * size * bound_us / 1e6 / LOAD_SHARE_MAX)
-    probe = trains([size] * _TRAINS, [gap_s] * _TRAINS)
+    probe = overload(size, pace_us, _TRAINS)
+    gap_s = max(0.3, 1.2 * size * pace_us / 1e6 / LOAD_SHARE_MAX)
     for share in SHARES:
         rate = share * capacity
         seconds = float(np.clip(_LIGHT_MESSAGES / rate, *_LIGHT_S))

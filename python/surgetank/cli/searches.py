@@ -71,8 +71,11 @@ def _finds(incomplete: str) -> list[str]:
 
 
 Find = Annotated[
-    str,
-    typer.Option(help="capacity, failure-threshold or safe-leverage.", autocompletion=_finds),
+    str | None,
+    typer.Option(
+        help="capacity, failure-threshold or safe-leverage; default capacity.",
+        autocompletion=_finds,
+    ),
 ]
 Vary = Annotated[str | None, typer.Option(metavar="KEY", help="What is varied.")]
 Range = Annotated[
@@ -93,7 +96,7 @@ Fall = Annotated[float, typer.Option(min=0, max=0.99, help="Share by which it ma
 def search_command(
     context: typer.Context,
     scenario: ScenarioName,
-    find: Find = "capacity",
+    find: Find = None,
     vary: Vary = None,
     range_: Range = None,
     until: Until = None,
@@ -143,7 +146,7 @@ def search_command(
     }
     # A question that makes no sense must neither leave a folder nor replace one.
     question_of(chosen, find, **asked)
-    label = _label(f"{vary}-{until}" if until else find, target)
+    label = _label(f"{vary or 'load'}-{until}" if until else find or FINDS[0], target)
     folder = out or Path("runs") / f"{label}-{chosen.name}-{seed}-{chosen.hash[:8]}"
     hidden = quiet or as_json
     options = Options(own_system=own_system, rate_max_per_s=rate_max, lateness_p99_ms=lateness_max)

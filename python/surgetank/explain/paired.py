@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import stats
 
 from surgetank.errors import SurgetankError
 from surgetank.explain.interventions import INTERVENTIONS, changed
@@ -148,6 +147,8 @@ def share(outcomes: Sequence[Outcome], resource: str) -> float:
 def gain(before: Sequence[float], after: Sequence[float], compared: int = 1) -> Gain | None:
     """The share taken away, 1 − geometric mean of after/before, with its 95 % interval; None if a
     delay is missing, infinite or nought."""
+    from scipy import stats  # slow to import
+
     if any(not math.isfinite(x) or x < 0 for x in (*before, *after)):
         return None
     if min(before) == 0:

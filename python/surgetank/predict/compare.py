@@ -39,7 +39,7 @@ _LADDER: Final = (0.25, 0.5, 0.75, 0.9, 1.05, 1.25, 1.6, 2.2, 3.0)
 _BESIDE_S: Final = 3.0
 _UNLOADED_SHARE: Final = 0.05
 _UNLOADED_MESSAGES: Final = 4_000
-_MESSAGES_MAX: Final = 400_000
+_MESSAGES_MAX: Final = 500_000
 _SIMULATED_MAX: Final = 60_000
 _SIMULATED_RUNS: Final = 2
 #: At half load, where p99 is foretold.

@@ -10,7 +10,8 @@
   open interest does not apply to the large-cap tier.) Not honoured yet: short-term order windows.
   Liquidations are keepers' messages, not the proposer's. Market orders are immediate-or-cancel with
   a worst price 5 % away (MARKET_ORDER_MAX_SLIPPAGE of the front end, dydxprotocol/v4-web); the
-  chain has no price bands, and liquidations stop at the fillable price. A short-term order is replaced by another of its client id: makers
+  chain has no price bands, and liquidations stop at the fillable price. A short-term order is
+  replaced by another of its client id: makers
   replace.
 - `venue = "hyperliquid"`: hyperliquid.gitbook.io (liquidations, oracle, L1 overview): maintenance
   is half of initial margin (50×: 2 % and 1 %), oracle every 3 s, cancels before other actions,

@@ -16,7 +16,7 @@ from surgetank.search.bottleneck import named, past, ranking, remedies
 from surgetank.search.failed import NEAREST, failed
 from surgetank.search.find import Finding, Phase, Progress, Question, Search
 from surgetank.search.gain import interval_of, line_of
-from surgetank.search.goal import Per, goal
+from surgetank.search.goal import FINDS, Per, goal
 from surgetank.search.lever import Lever, lever
 from surgetank.search.live import THRIFT, LiveWork
 from surgetank.search.pool import Inline, Journal, Pool, pool_of
@@ -35,7 +35,7 @@ _LEVERAGE_RANGE: Final = (1.25, 1_000.0)
 
 def search(
     scenario: Scenario | str | Path,
-    find: str = "capacity",
+    find: str | None = None,
     *,
     vary: str | None = None,
     range: tuple[float, float] | None = None,
@@ -55,8 +55,9 @@ def search(
 ) -> Answer:
     """Finds the line: the level of a quantity at which a limit breaks.
 
-    `find` is "capacity", "failure-threshold" or "safe-leverage"; with `until` (a limit of the
-    scenario, or "any") it is that limit's line along `vary` within `range` (good end first).
+    `find` is "capacity" (unless said otherwise), "failure-threshold" or "safe-leverage"; with
+    `until` (a limit of the scenario, or "any") in its place it is that limit's line. What is varied
+    is `vary`, within `range` (good end first).
     `budget` is the P(bad debt) of safe leverage, `per` liquidation or run. Replicates run in
     `workers` processes (default: one per core) or on any `executor`; the answer does not depend on
     which. `journal` keeps finished runs; a search given the same one goes on where it was. With
@@ -103,7 +104,7 @@ def _live(q: Question, live: LiveWork, journal: Path | None, watch: Watch | None
 
 def question_of(
     scenario: Scenario,
-    find: str = "capacity",
+    find: str | None = None,
     *,
     vary: str | None = None,
     range: tuple[float, float] | None = None,
@@ -121,6 +122,12 @@ def question_of(
         SurgetankError: naming what cannot be searched, and the mend.
     """
     if until is not None:
+        if find is not None:
+            raise SurgetankError(
+                "one line at a time",
+                place=f"--find {find} --until {until}",
+                mend="Leave one of the two out",
+            )
         limits = scenario.limits.as_mapping()
         if until != "any" and until not in limits:
             have = ", ".join(limits) or "none"
@@ -131,7 +138,7 @@ def question_of(
             )
         aim = goal("limit", limit="" if until == "any" else until)
     else:
-        aim = goal(find, degradation=degradation, budget=budget, per=per)
+        aim = goal(find or FINDS[0], degradation=degradation, budget=budget, per=per)
     key = vary or ("leverage" if aim.find == "safe-leverage" else "load")
     chosen = lever(scenario, key)
     low, high = range or _default_range(chosen)

@@ -46,9 +46,7 @@ def chain(name: str, table: pl.DataFrame) -> list[str]:
     return links
 
 
-def combine(
-    run: Iterable[str], chains: Mapping[str, list[str]], stats: Mapping[str, Any]
-) -> str:
+def combine(run: Iterable[str], chains: Mapping[str, list[str]], stats: Mapping[str, Any]) -> str:
     """The trace hash: BLAKE3 over the parts of the run's name, its stats, the table names and
     final links."""
     digest = blake3(_VERSION)

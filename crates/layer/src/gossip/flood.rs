@@ -22,12 +22,18 @@
 
 use super::{Frame, Input, Output, Seen};
 use crate::machine::{Draws, Machine};
-use crate::units::Ns;
+use crate::units::{MessageId, Ns};
 
 /// Flooding.
 #[derive(Clone, Debug, Default)]
 pub struct Flood {
     seen: Seen,
+}
+
+impl Flood {
+    pub(super) fn has_seen(&self, id: MessageId) -> bool {
+        self.seen.contains(id)
+    }
 }
 
 impl Machine for Flood {

@@ -110,6 +110,10 @@ impl Mesh {
         }
     }
 
+    pub(super) fn has_seen(&self, id: MessageId) -> bool {
+        self.seen.contains(id)
+    }
+
     /// Mesh peers, in order.
     pub fn mesh(&self) -> impl Iterator<Item = Peer> {
         self.mesh.iter().copied()

@@ -110,6 +110,14 @@ impl Gossip {
             Config::Mesh(config) => Gossip::Mesh(Box::new(Mesh::new(config, degree))),
         }
     }
+
+    /// Whether a copy of the message has been here: another one would be dropped.
+    pub fn has_seen(&self, id: MessageId) -> bool {
+        match self {
+            Gossip::Flood(flood) => flood.has_seen(id),
+            Gossip::Mesh(mesh) => mesh.has_seen(id),
+        }
+    }
 }
 
 impl Machine for Gossip {

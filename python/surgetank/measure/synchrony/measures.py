@@ -91,4 +91,7 @@ def _state(found: Synchrony) -> list[Measure]:
             what = f"the executed state lacked {name} news for at most this long, {word} over time"
             age = lacked.quantile_ns(q, begin, end) / _MS
             rows.append(Measure(f"state_age_{word}_ms.{name}", age, "ms", n=n, what=what))
+        what = f"the longest that the executed state lacked {name} news"
+        longest = lacked.longest_ns(begin, end) / _MS
+        rows.append(Measure(f"state_age_max_ms.{name}", longest, "ms", n=n, what=what))
     return rows
