@@ -72,6 +72,15 @@ def test_they_cancel_and_place_or_replace() -> None:
     assert messages(one, CANCEL).height < 0.2 * messages(one, REPLACE).height
 
 
+def most_at_once(trace: Trace) -> float:
+    """The most that one message took from one maker, USD."""
+    rows = makers_trades(trace, "other").with_columns(
+        usd=pl.col("qty").abs() * pl.col("price") * trace.stats["quantum_usd"]
+    )
+    found = rows.group_by("message", "other").agg(pl.col("usd").sum())["usd"].to_numpy()
+    return float(found.max())
+
+
 def test_no_quote_is_forgotten_in_the_book() -> None:
     """A replace refused because it would take leaves the old order: it is cancelled, not orphaned.
 
@@ -81,11 +90,23 @@ def test_no_quote_is_forgotten_in_the_book() -> None:
     levels, level_usd = 6, 5_000.0
     for requote in ("cancel-new", "replace"):
         trace = played(flow__makers__requote=requote, flow__makers__reaction_ms=100.0)
-        rows = makers_trades(trace, "other").with_columns(
-            usd=pl.col("qty").abs() * pl.col("price") * trace.stats["quantum_usd"]
-        )
-        most = rows.group_by("message", "other").agg(pl.col("usd").sum())["usd"].to_numpy().max()
-        assert 0 < most <= 1.05 * levels * level_usd
+        assert 0 < most_at_once(trace) <= 1.05 * levels * level_usd
+
+
+def test_a_cancel_that_overtook_its_order_is_sent_again() -> None:
+    """On a link with much jitter, before a queue that serves cancels first, many cancels find
+    nothing; their orders come later, and would rest unattended."""
+    late: dict[str, Any] = {
+        "layer__queue__rule": "class",
+        "flow__client_link__jitter_ms": 60.0,
+        "flow__mix": MIX | {"order_usd": 500_000.0},
+        "flow__makers__pull_pct": 0.0,
+    }
+    for seed in SEEDS:
+        trace = played(seed, **late)
+        assert messages(trace, CANCEL).height > 100
+        # What is on its way still counts: an order, its cancel, and the cancel sent again.
+        assert 0 < most_at_once(trace) <= 2.5 * 6 * 5_000.0
 
 
 def inventories(trace: Trace) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -149,3 +149,9 @@ def test_file_is_small_and_links_to_nothing() -> None:
     assert len(html) < 200_000
     assert re.findall(r"\b(?:src|href)=(?![\"']?(?:data:|#))[^\s>]*", html) == []
     assert "@import" not in html and "default-src 'none'" in html
+
+
+def test_without_gauges_it_says_that_no_change_was_tried() -> None:
+    blind = dataclasses.replace(found(), used=(), remedies=(), most_used="")
+    assert "so no change was tried" in spaced(render_search(blind))
+    assert "so no change was tried" not in spaced(render_search(found()))

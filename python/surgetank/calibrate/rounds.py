@@ -24,7 +24,7 @@ __all__ = ["SHARES", "Round", "heard", "lights_of", "overload", "probe_of", "spr
 #: Light loads, as shares of the capacity that trains told. Waiting grows as ρ/(1 − ρ), so the
 #: farther they lie apart, the less is left to guess at half load.
 SHARES: Final = (0.05, 0.3)
-_TRAINS: Final = 3
+_TRAINS: Final = 2
 _OVERLOAD: Final = 1.3
 #: A stall of the operating system comes some times a second: p99 needs seconds of it.
 _LIGHT_S: Final = (2.0, 3.0)

@@ -48,9 +48,12 @@ __all__ = ["Told", "calibrate"]
 Told = Callable[[str], None]
 
 _SIZE_BYTES: Final = 150
-#: A train keeps the target busy for so long, many times what a process may wait for a core.
-_LONG_S: Final = 0.5
-_LONG_MAX: Final = 150_000
+#: A burst keeps the target busy for so long, many times what a process may wait for a core.
+_BURST_S: Final = 0.25
+_BURST_MAX: Final = 60_000
+#: A train, so long that buffers, caches and garbage are as in a steady flow.
+_LONG_S: Final = 1.0
+_LONG_MAX: Final = 300_000
 #: Trains of a chain last about so many delays of a single message.
 _BLOCKS: Final = 5.0
 _LONGER_MAX: Final = 3
@@ -167,7 +170,8 @@ class _Taking:
     # A broker
 
     def _broker(self, first: _Play, base: dict[str, Estimate]) -> Calibration:
-        size, burst_us = self._long_enough(_bound_us(first, base))
+        burst_us = self._burst_us(_bound_us(first, base))
+        size = int(np.clip(_LONG_S * 1e6 / burst_us, 100, _LONG_MAX))
         pace_us = self._sustained(size, burst_us)
         each_s = probe_of(size, pace_us, 1e6 / pace_us, 1).due_ns[-1] / 1e9 + self._beside_s
         self._told(f"{self._much.rounds} rounds follow, about {self._much.rounds * each_s:.0f} s")
@@ -204,16 +208,16 @@ class _Taking:
             "broker", estimates, lights, capacity, writing.broker(flow, queue), told, spread
         )
 
-    def _long_enough(self, bound_us: float) -> tuple[int, float]:
-        """How many messages keep the slowest stage busy for `_LONG_S`, and their pace, µs.
+    def _burst_us(self, bound_us: float) -> float:
+        """The pace of a burst that keeps the slowest stage busy for `_BURST_S`, µs.
 
         Half as many where the target does not take so long a burst whole.
         """
-        most = _LONG_MAX
+        most = _BURST_MAX
         while True:
-            size = int(np.clip(_LONG_S * 1e6 / bound_us, 100, most))
+            size = int(np.clip(_BURST_S * 1e6 / bound_us, 100, most))
             gap_s = max(0.3, 1.2 * size * bound_us / 1e6 / LOAD_SHARE_MAX)
-            play = self._play(trains([size] * 2, [gap_s] * 2), f"trains of {size:,}")
+            play = self._play(trains([size] * 2, [gap_s] * 2), f"bursts of {size:,}")
             found = play.probe.arrived(play.first_ns)
             if len(found) < 2 and size > 1_000:
                 most = size // 2
@@ -221,8 +225,8 @@ class _Taking:
             self._some(found, size)
             pace = service(found)
             found_us = pace.value if pace else float(np.median([t.last_ns for t in found])) / size
-            if size == most or size * found_us > 0.5 * _LONG_S * 1e6:
-                return size, found_us
+            if size == most or size * found_us > 0.5 * _BURST_S * 1e6:
+                return found_us
             bound_us = min(found_us, bound_us / 2)
 
     def _sustained(self, size: int, burst_us: float) -> float:

@@ -173,8 +173,8 @@ def _show_used(console: Console, answer: Answer) -> None:
 
 
 def _show_remedies(console: Console, answer: Answer) -> None:
-    if answer.remedies:
-        console.print(words.mends(answer), highlight=False)
+    if told := words.mends(answer):
+        console.print(told, highlight=False)
 
 
 def show_against(console: Console, compared: Against, fall: float | None = None) -> None:

@@ -94,15 +94,17 @@ class _Comparison:
             found, *_ = capacity_of(list(predicted.items()), lines[0])
             predicted_at = predicted_at if found is None else found
             ends = _around(predicted_at, self._of.spread.get("capacity"))
-        runs = LIVE_RUNS * (1 + len(rates))
+        runs = LIVE_RUNS * (2 + len(rates))
         most_s = runs * (self._length + _BESIDE_S)
         self._told(f"live: at most {runs} runs, {most_s / 60:.0f} min; fewer once it breaks")
         measured_base = self._measured(low, "unloaded", unloaded=True)
         lines.append(self._line(measured_base))
         measured = self._climbed(rates, lines[1])
+        for rate in sorted(set(measured) - set(rates)):
+            predicted[rate] = self._simulated(rate)
         rows = (
             Row(low, base, measured_base),
-            *(Row(rate, predicted[rate], measured.get(rate)) for rate in rates),
+            *(Row(rate, predicted[rate], measured.get(rate)) for rate in sorted(predicted)),
         )
         return Prediction(
             calibration=self._of,
@@ -173,8 +175,8 @@ class _Comparison:
         return _side([self._live(Task(scenario, rate, i + 1)) for i in range(LIVE_RUNS)])
 
     def _climbed(self, rates: Sequence[float], line: Line) -> dict[float, Side]:
-        """Upwards until two loads in a row broke, or the generator gave up; the lowest load last,
-        where the one above it did not hold."""
+        """Upwards until two loads in a row broke, or the generator gave up; the lowest load where
+        the one above it did not hold; at last, what lies between those that held and broke."""
         found: dict[float, Side] = {}
         broken = 0
         for i, rate in enumerate(rates[1:]):
@@ -186,6 +188,10 @@ class _Comparison:
         first = found[rates[1]]
         if first.invalid or line.broke(first):
             found[rates[0]] = self._measured(rates[0], "half as much")
+        _, low, high, why = capacity_of(list(found.items()), line)
+        if low is not None and high is not None and not why:
+            middle = float(f"{math.sqrt(low * high):.4g}")
+            found[middle] = self._measured(middle, "between what held and what broke")
         return found
 
     def _claims(
@@ -197,7 +203,7 @@ class _Comparison:
         if unloaded is not None and unloaded.invalid:
             # What the line is held against is not known; then neither is the line.
             capacity, low, high, why = None, None, None, "the unloaded delay could not be measured"
-        half = rows[1 + _LADDER.index(0.5)]
+        half = next(r for r in rows[1:] if r.rate_per_s == self._half)
         same = [r for r in rows[1:] if r.measured is not None and not r.measured.invalid]
         knees = (
             knee_of([(r.rate_per_s, r.predicted) for r in same]),

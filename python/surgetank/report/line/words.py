@@ -131,13 +131,19 @@ def bottleneck(answer: Answer) -> str:
 
 
 def mends(answer: Answer) -> str:
-    """The smallest change that moves the line, or that none does; empty if none was tried."""
+    """The smallest change that moves the line, that none does, or that nothing is known of what
+    was used; empty if none was tried."""
     best = answer.remedy
     if best is not None:
         return f"Smallest change that moves it: {best.text}, by {gain(best)}."
-    if not answer.remedies:
+    if answer.remedies:
+        return f"{none_helps(answer)}."
+    if answer.used or answer.status != "FOUND":
         return ""
-    return f"{none_helps(answer)}."
+    return (
+        "What was used past the line is not known (a live target, or trace.gauge_ms = 0), so no "
+        "change was tried."
+    )
 
 
 def none_helps(answer: Answer) -> str:

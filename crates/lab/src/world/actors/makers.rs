@@ -17,13 +17,15 @@
 //!
 //! A quote moves by a cancel and a new order, all cancels first, as where a queue serves cancels and
 //! post-only orders before those that take (Hyperliquid); or by one cancel-replace. A refused replace
-//! leaves the old order in the book, at the old price: the maker cancels it when it hears so.
+//! leaves the old order in the book, at the old price: the maker cancels it when it hears so. A
+//! cancel that overtook its order on the way found nothing: it is sent again when the venue accepts
+//! the order after all.
 //!
 //! Source: Avellaneda & Stoikov, "High-frequency trading in a limit order book" (Quantitative
 //! Finance 8, 2008) for the shift of both quotes in proportion to inventory, and the spread's growth
 //! with volatility; the coefficients are the scenario's, not the paper's optimum.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use surgetank_layer::message::{
     Body, Message, NewOrderSingle, OrdType, OrderCancelReplaceRequest, OrderCancelRequest, Side,
@@ -64,6 +66,10 @@ struct Maker {
     quotes: Vec<Quote>,
     /// Replaces that were sent: the ClOrdID of each, and of what it replaces.
     replaces: BTreeMap<u64, u64>,
+    /// Cancels that were sent: the ClOrdID of each, and of what it cancels.
+    cancels: BTreeMap<u64, u64>,
+    /// Orders that the venue did not know yet when their end came; still on their way.
+    overtaken: BTreeSet<u64>,
     /// Orders that may trade: sent, and not known to be gone. What each may buy (sell: below zero).
     open: BTreeMap<u64, Qty>,
     /// When its messages without an answer were sent.
@@ -80,6 +86,8 @@ struct Maker {
 #[derive(Clone, Default)]
 pub struct Notice {
     maker: u32,
+    /// Orders let into the book.
+    accepted: Vec<u64>,
     /// Orders that no longer rest.
     gone: Vec<u64>,
     /// Messages refused; whether a replaced order still rests.
@@ -107,6 +115,8 @@ impl Makers {
             next_id: 0,
             quotes: vec![Quote::default(); 2 * config.levels as usize],
             replaces: BTreeMap::new(),
+            cancels: BTreeMap::new(),
+            overtaken: BTreeSet::new(),
             open: BTreeMap::new(),
             unanswered: VecDeque::new(),
             sent_ns: 0,
@@ -130,6 +140,36 @@ impl Maker {
             |id: &u64| self.quotes.iter().any(|quote| quote.alive && quote.cl_ord_id == *id);
         let open = self.open.iter().filter(|(id, _)| !quoted(id)).map(|(_, &qty)| qty);
         open.fold((0, 0), |(buys, sells), qty| (buys + qty.max(0), sells - qty.min(0)))
+    }
+
+    fn cancel(&mut self, orig_cl_ord_id: u64) -> Body {
+        self.next_id += 1;
+        self.cancels.insert(self.next_id, orig_cl_ord_id);
+        cancel(self.next_id, orig_cl_ord_id)
+    }
+
+    /// Cancels for orders that rest although the maker had asked for their end.
+    fn ends_again(&mut self, notice: &Notice) -> Vec<Body> {
+        let mut bodies = Vec::new();
+        for &(cl_ord_id, old_rests) in &notice.refused {
+            let replaced = self.replaces.remove(&cl_ord_id);
+            let Some(old) = replaced.or_else(|| self.cancels.remove(&cl_ord_id)) else { continue };
+            if old_rests && replaced.is_some() {
+                bodies.push(self.cancel(old));
+            } else if !old_rests && self.open.contains_key(&old) {
+                self.overtaken.insert(old);
+            }
+        }
+        for gone in &notice.gone {
+            self.overtaken.remove(gone);
+            self.cancels.retain(|_, orig| orig != gone);
+        }
+        for accepted in &notice.accepted {
+            if self.overtaken.remove(accepted) {
+                bodies.push(self.cancel(*accepted));
+            }
+        }
+        bodies
     }
 
     /// Whether a message has been without an answer for too long.
@@ -181,6 +221,8 @@ impl World {
             // As long again without news: what was sent is taken for lost.
             maker.unanswered.clear();
             maker.open.clear();
+            maker.cancels.clear();
+            maker.overtaken.clear();
         }
         (maker.centre, maker.disturbed) = (seen, false);
         let value_usd = maker.position as f64 * seen as f64 * exchange.quantum_usd();
@@ -206,8 +248,7 @@ impl World {
             let quote = maker.quotes[at];
             let stands = (quote.price, quote.qty) == (price, qty);
             if quote.alive && !stands && !(replaces && qty > 0) {
-                maker.next_id += 1;
-                bodies.push(cancel(maker.next_id, quote.cl_ord_id));
+                bodies.push(maker.cancel(quote.cl_ord_id));
                 maker.quotes[at].alive = false;
             }
         }
@@ -284,13 +325,7 @@ impl World {
         while maker.unanswered.front().is_some_and(|&sent| sent <= notice.answered_ns) {
             maker.unanswered.pop_front();
         }
-        let mut bodies = Vec::new();
-        for (cl_ord_id, old_rests) in &notice.refused {
-            if let Some(old) = maker.replaces.remove(cl_ord_id).filter(|_| *old_rests) {
-                maker.next_id += 1;
-                bodies.push(cancel(maker.next_id, old));
-            }
-        }
+        let bodies = maker.ends_again(&notice);
         for cl_ord_id in notice.gone.iter().chain(notice.refused.iter().map(|(id, _)| id)) {
             maker.open.remove(cl_ord_id);
         }
@@ -314,6 +349,8 @@ enum Became {
     Gone(u64),
     /// It was refused; whether the order that it was to replace still rests.
     Refused(u64, bool),
+    /// It was let into the book.
+    Accepted(u64),
     /// Its owner's position changed.
     Traded,
 }
@@ -323,6 +360,7 @@ impl Notice {
         match what {
             Became::Gone(cl_ord_id) => self.gone.push(cl_ord_id),
             Became::Refused(cl_ord_id, old_rests) => self.refused.push((cl_ord_id, old_rests)),
+            Became::Accepted(cl_ord_id) => self.accepted.push(cl_ord_id),
             Became::Traded => {}
         }
     }
@@ -351,9 +389,13 @@ fn becomes(fact: &Fact) -> [Option<(AccountId, Became)>; 2] {
         Fact::Canceled { account, cl_ord_id, .. } => {
             [Some((account, Became::Gone(cl_ord_id))), None]
         }
-        Fact::Replaced { account, orig_cl_ord_id, .. } => {
-            [Some((account, Became::Gone(orig_cl_ord_id))), None]
+        Fact::Accepted { account, cl_ord_id, .. } => {
+            [Some((account, Became::Accepted(cl_ord_id))), None]
         }
+        Fact::Replaced { account, cl_ord_id, orig_cl_ord_id, .. } => [
+            Some((account, Became::Gone(orig_cl_ord_id))),
+            Some((account, Became::Accepted(cl_ord_id))),
+        ],
         Fact::Deleveraged { against, .. } => [Some((against, Became::Traded)), None],
         Fact::TakenOver { account, .. } => [Some((account, Became::Traded)), None],
         _ => [None, None],
