@@ -171,8 +171,7 @@ class _Taking:
 
     def _broker(self, first: _Play, base: dict[str, Estimate]) -> Calibration:
         burst_us = self._burst_us(_bound_us(first, base))
-        size = int(np.clip(_LONG_S * 1e6 / burst_us, 100, _LONG_MAX))
-        pace_us = self._sustained(size, burst_us)
+        size, pace_us = self._sustained(burst_us)
         each_s = probe_of(size, pace_us, 1e6 / pace_us, 1).due_ns[-1] / 1e9 + self._beside_s
         self._told(f"{self._much.rounds} rounds follow, about {self._much.rounds * each_s:.0f} s")
         rounds = [self._round(size, pace_us, i) for i in range(self._much.rounds)]
@@ -229,14 +228,19 @@ class _Taking:
                 return found_us
             bound_us = min(found_us, bound_us / 2)
 
-    def _sustained(self, size: int, burst_us: float) -> float:
-        """The pace of messages that come a little faster than a burst of them was served, µs."""
-        probe = overload(size, burst_us, 2)
-        play = self._play(probe, f"trains of {size:,}, one message after the other")
-        found = play.probe.arrived(play.first_ns)
-        self._some(found, size)
-        pace = service(found)
-        return pace.value if pace else burst_us
+    def _sustained(self, burst_us: float) -> tuple[int, float]:
+        """How many messages, a little faster than a burst of them was served, keep the slowest
+        stage busy for `_LONG_S`, and their pace, µs. Half as many where not all arrive."""
+        size = int(np.clip(_LONG_S * 1e6 / burst_us, 100, _LONG_MAX))
+        while True:
+            probe = overload(size, burst_us, 2)
+            play = self._play(probe, f"trains of {size:,}, one message after the other")
+            found = play.probe.arrived(play.first_ns)
+            if len(found) == 2 or size <= 1_000:
+                self._some(found, size)
+                pace = service(found)
+                return size, pace.value if pace else burst_us
+            size //= 2
 
     def _round(self, size: int, pace_us: float, number: int) -> Round:
         probe = probe_of(size, pace_us, 1e6 / pace_us, number + 1)
