@@ -120,7 +120,7 @@ def held_out(pool: Pool, count: int, seeds: int) -> None:
         try:
             found = list(effects(*begin(pool, drawn(number), range(1, 1 + seeds), (FREE,))))
         except SurgetankError as error:
-            print(f"| {number} | {error.what} | | |")
+            print(f"| {number} | {error} | | |")
             continue
         # Computation is the sum of others.
         pairs = {e.resource: (e.share, _mean_gain(e)) for e in found if e.resource != "computation"}

@@ -54,7 +54,8 @@ def found(**changes: Any) -> Answer:
         runs=94,
         most_used="uplink",
         key="load",
-        breaks="p99 delay above 2 × unloaded, or goodput below 99 %",
+        breaks="p99 delay above 2 × unloaded, or fewer than 99 % executed",
+        degradation=2.0,
         target=0.5,
         precision=0.05,
         why="",
@@ -129,6 +130,7 @@ def safe() -> Answer:
         width=0.11,
         dispersion=1.8,
         breaks="bad debt in more than 0.01 of liquidations",
+        per="liquidation",
         levels=levels,
         unloaded=None,
         most_used="",
@@ -197,8 +199,8 @@ FEW = "120 runs were not enough for ± 5%; allow more with --runs-max"
 LOW = "it breaks already at the low end of the range (1.25)"
 HIGH = "the line was not reached (2000)"
 HOLES: dict[tuple[str, float], dict[str, Any]] = {
-    ("bursts", 19.0): LOST | {"status": "UNKNOWN", "why": LOW},
-    ("priority", 2.0): LOST | {"status": "UNKNOWN", "why": HIGH},
+    ("bursts", 19.0): LOST | {"status": "UNKNOWN", "why": LOW, "beyond": "below", "tried": 1.25},
+    ("priority", 2.0): LOST | {"status": "UNKNOWN", "why": HIGH, "beyond": "above", "tried": 2_000.0},
     ("jumps", 8.0): {"status": "UNKNOWN", "why": FEW, "ci_low": 40.0, "ci_high": 180.0},
     ("cascade", 18.0): LOST | {"status": "INVALID", "why": "a run at 9 (seed 3): loss"},
 }

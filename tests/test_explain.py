@@ -119,7 +119,7 @@ def test_every_intervention_undoes_itself() -> None:
 def test_says_what_to_buy() -> None:
     found = explain(venue("calm"), seed=1, seeds=3, workers=1)
     assert found.best is not None and found.best.resource == "distance"
-    assert found.sentence.startswith("Buy nodes at half the distance from each other: it takes ")
+    assert found.sentence.startswith("Bring nodes to half the distance from each other: it takes ")
     assert sum(found.shares.values()) == pytest.approx(1)
 
 

@@ -72,7 +72,7 @@ def test_a_right_model_holds(right: Prediction) -> None:
     assert capacity.measured is not None
     assert capacity.measured_high is not None
     assert capacity.measured_low <= capacity.measured <= capacity.measured_high
-    assert any(r.measured is None for r in right.rows) or right.rows[-1].measured is not None
+    assert any(right.measured_line.broke(r.measured) for r in right.rows if r.measured)
 
 
 def test_a_wrong_model_misses() -> None:
@@ -94,8 +94,8 @@ def test_a_generator_that_gives_up_decides_nothing() -> None:
 
 def test_a_disturbed_calibration_decides_nothing(right: Prediction) -> None:
     """However well the numbers agree."""
-    disturbed = replace(right.calibration, notes=("INVALID: the generator was late",))
-    found = replace(right, calibration=disturbed, notes=disturbed.notes)
+    disturbed = replace(right.calibration, invalid="the generator was late")
+    found = replace(right, calibration=disturbed, notes=disturbed.remarks)
     assert found.status == "INVALID"
     assert "INVALID" in render_prediction(found)
 
@@ -105,6 +105,13 @@ def test_a_prediction_below_a_bound_is_a_miss() -> None:
     bound = Claim("capacity", "1/s", 50.0, None, None, 100.0, 100.0, None, 0.25, "nothing broke")
     assert bound.status == "MISS"
     assert replace(bound, predicted=300.0).status == "UNKNOWN"
+
+
+def test_a_prediction_above_a_bound_is_a_miss() -> None:
+    """Even the lowest load that was tried broke."""
+    bound = Claim("capacity", "1/s", 400.0, None, None, None, None, 100.0, 0.25, "breaks at once")
+    assert bound.status == "MISS"
+    assert replace(bound, predicted=110.0).status == "UNKNOWN"
 
 
 def test_what_is_too_unsure_is_no_claim() -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -14,8 +13,8 @@ from surgetank.attacker.strategies import KINDS, Strategy, drawn
 from surgetank.errors import SurgetankError
 from surgetank.measure.measured import plain
 from surgetank.scenario import Scenario
-from surgetank.search.pool import processes
-from surgetank.search.probe import Task, probe
+from surgetank.search.pool import Pool, pool_of
+from surgetank.search.probe import Outcome, Task
 from surgetank.verdict import Status
 
 __all__ = ["GAIN", "BestResponse", "Response", "best_response"]
@@ -55,10 +54,15 @@ class BestResponse:
     runs: int
     left_out: tuple[str, ...] = field(default=())
     """Kinds that the scenario does not allow, and why."""
+    invalid: tuple[str, ...] = field(default=())
+    """Fresh runs that do not count, and why."""
 
     @property
     def status(self) -> Status:
-        """FAIL: some strategy pays; PASS: the best of every kind does not; else UNKNOWN."""
+        """INVALID if a fresh run does not count. FAIL: some strategy pays; PASS: the best of every
+        kind does not; else UNKNOWN."""
+        if self.invalid:
+            return Status.INVALID
         paying = [response.pays for response in self.responses]
         if any(pays is True for pays in paying):
             return Status.FAIL
@@ -103,6 +107,7 @@ class BestResponse:
                 "seeds_to_tell": self.seeds_to_tell,
                 "runs": self.runs,
                 "left_out": list(self.left_out),
+                "invalid": list(self.invalid),
             }
         )
         return found
@@ -134,47 +139,43 @@ def best_response(
     search_seeds = range(seed, seed + effort.search_seeds)
     fresh_seeds = range(search_seeds.stop, search_seeds.stop + fresh)
     fit, left_out = _fit(scenario, kinds, budget_usd)
-    runs = 0
-    own = None if executor else processes(workers or os.cpu_count() or 1)
-    pool = executor or own
-    assert pool is not None
-    try:
+    found, invalid = [], []
+    with pool_of(executor, workers, None) as pool:
 
-        def played(asked: Sequence[tuple[Strategy, int]], kind: str) -> list[float]:
-            nonlocal runs
-            tasks = [Task(s.applied(scenario), 0.0, number) for s, number in asked]
-            gains = []
-            for future in [pool.submit(_gain, task) for task in tasks]:
-                gains.append(future.result())
-                runs += 1
-            return gains
+        def gains_of(asked: Sequence[tuple[Strategy, int]]) -> list[float]:
+            return [_gain(outcome) for outcome in _played(pool, scenario, asked)]
 
-        found = []
         for number, kind in enumerate(fit):
             if watch:
                 watch(kind, number, len(fit))
             first = drawn(kind, effort.candidates, budget_usd, seed + number)
-            best, searched = race(
-                first,
-                lambda asked, kind=kind: played(asked, kind),  # type: ignore[misc]
-                search_seeds,
-                effort,
-                seed + 1_000 * number,
-            )
-            gains = played([(best, s) for s in fresh_seeds], kind)
-            found.append(Response(kind, best, estimate(gains, len(fit)), searched))
-    finally:
-        if own is not None:
-            own.shutdown(wait=True, cancel_futures=isinstance(own, ProcessPoolExecutor))
+            draw = seed + 1_000 * number
+            best, searched = race(first, gains_of, search_seeds, effort, draw)
+            outcomes = _played(pool, scenario, [(best, s) for s in fresh_seeds])
+            invalid += [f"{kind}, seed {o.seed}: {o.invalid[0]}" for o in outcomes if o.invalid]
+            told = estimate([_gain(outcome) for outcome in outcomes], len(fit))
+            found.append(Response(kind, best, told, searched))
+        runs = pool.spent
     found.sort(key=lambda r: -r.gain.mean if not math.isnan(r.gain.mean) else math.inf)
     return BestResponse(
-        scenario.name, tuple(found), search_seeds, fresh_seeds, runs, tuple(left_out)
+        scenario.name,
+        tuple(found),
+        search_seeds,
+        fresh_seeds,
+        runs,
+        tuple(left_out),
+        tuple(invalid),
     )
 
 
-def _gain(task: Task) -> float:
+def _played(
+    pool: Pool, scenario: Scenario, asked: Sequence[tuple[Strategy, int]]
+) -> list[Outcome]:
+    return pool.all([Task(s.applied(scenario), 0.0, number) for s, number in asked])
+
+
+def _gain(outcome: Outcome) -> float:
     """What the attacker gained in a run; NaN if the run does not count."""
-    outcome = probe(task)
     return math.nan if outcome.invalid else outcome.value(GAIN)
 
 

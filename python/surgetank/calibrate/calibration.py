@@ -35,6 +35,8 @@ class Calibration:
     """Average load of the busiest play over `capacity_per_s`; the rule is at most 0.3."""
     scenario: Scenario
     notes: tuple[str, ...] = ()
+    invalid: str = ""
+    """Why it does not count, if so."""
     """What a reader must know."""
     fit: Mapping[str, float] = field(default_factory=dict)
     """What was fitted, and how well it fits."""
@@ -50,9 +52,9 @@ class Calibration:
         return max(options.lateness_p99_ms, 0.0 if base is None else base.value / part)
 
     @property
-    def invalid(self) -> str:
-        """Why it does not count, if so."""
-        return next((note for note in self.notes if note.startswith("INVALID")), "")
+    def remarks(self) -> tuple[str, ...]:
+        """Notes for people, why it does not count among them."""
+        return (*self.notes, f"INVALID: {self.invalid}") if self.invalid else self.notes
 
     def estimate(self, name: str) -> Estimate | None:
         """An estimate by its name."""
@@ -74,7 +76,7 @@ class Calibration:
             delays = f"p50 {light.p50_ms:.4g} ms, p99 {light.p99_ms:.4g} ms (n = {light.n})"
             lines.append(f"# at {light.rate_per_s:.4g}/s ({of}): {delays}")
         lines += [f"# fitted: {name} = {value:.4g}" for name, value in self.fit.items()]
-        lines += [f"# {note}" for note in self.notes]
+        lines += [f"# {note}" for note in self.remarks]
         values = self.scenario.model_dump(mode="json", by_alias=True, exclude_defaults=False)
         return "\n".join(lines) + "\n" + toml(values)
 

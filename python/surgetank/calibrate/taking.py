@@ -391,10 +391,10 @@ class _Taking:
         if late_ms <= found.late_ms_max(self._rig.options):
             return found
         invalid = (
-            f"INVALID: the generator was {late_ms:.3g} ms late at p99; something else "
+            f"the generator was {late_ms:.3g} ms late at p99; something else "
             "used this machine, and its noise is in these numbers"
         )
-        return replace(found, notes=(*found.notes, invalid))
+        return replace(found, invalid=invalid)
 
 
 def _chain_s(much: _Much, delay_s: float, gap_s: float) -> float:

@@ -112,7 +112,7 @@ def _tell(c: Calibration, found: Prediction | None, file: Path, *, as_json: bool
     out_.print(table)
     if found is not None:
         _tell_claims(found)
-    for note in c.notes:
+    for note in c.remarks:
         out_.print(note, soft_wrap=True, highlight=False)
     out_.print(f"Written to {file}", soft_wrap=True, highlight=False)
 

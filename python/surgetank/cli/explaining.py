@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from surgetank.cli.app import app, err, finite, overrides
+from surgetank.cli.app import AllowCode, app, err, finite, overrides
 from surgetank.cli.app import out as out_
 from surgetank.cli.placing import Json, Quiet, Values, Workers, terminable
 from surgetank.console import ExplainWatch, show_explanation
@@ -39,6 +39,7 @@ def explain_command(
     by: Annotated[str, typer.Option(help="The delay that decides: mean or p99.")] = "mean",
     free: Annotated[bool, typer.Option("--free", help="Also make each resource free.")] = False,
     values: Values = None,
+    allow_code: AllowCode = False,
     workers: Workers = None,
     kept: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keep finished runs here, and go on.")

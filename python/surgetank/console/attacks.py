@@ -56,6 +56,8 @@ def show_response(found: BestResponse, console: Console) -> None:
     console.print(table)
     for reason in found.left_out:
         console.print(Text(f"left out: {reason}", style="dim"))
+    for reason in found.invalid:
+        console.print(Text(f"INVALID: {reason}", style="red"))
     console.print(Text(_sentence(found), style="bold"))
     console.print(
         Text(
@@ -72,6 +74,8 @@ def _settings(row: Response) -> str:
 
 
 def _sentence(found: BestResponse) -> str:
+    if found.status is Status.INVALID:
+        return f"{len(found.invalid)} runs did not do what was asked; what they gained is not known."
     if found.status is Status.FAIL:
         best = next(row for row in found.responses if row.pays)
         return f"An attacker who chooses gains {usd(found.gain_usd)} a run, by {best.kind}."

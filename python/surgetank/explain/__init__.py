@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from surgetank.explain.answer import Explanation, told
+from surgetank.explain.answer import Explanation, explanation_of
 from surgetank.explain.interventions import FASTER, FREE
 from surgetank.explain.paired import begin, effects, observe
 from surgetank.scenario import Scenario
@@ -50,4 +50,4 @@ def explain(
             run.result()
         found = tuple(effects(base, tried))
         before = [run.result() for run in base]
-    return told(scenario, build(), tuple(numbers), by, before, found)
+    return explanation_of(scenario, build(), tuple(numbers), by, before, found)

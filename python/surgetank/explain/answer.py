@@ -16,24 +16,23 @@ from surgetank.scenario import Scenario
 from surgetank.search.probe import Outcome
 from surgetank.trace import WAITS
 
-__all__ = ["BOUGHT", "Explanation", "told"]
+__all__ = ["ADVICE", "Explanation", "explanation_of"]
 
-BOUGHT: Final[Mapping[str, str]] = {
-    "computation": "machines twice as fast",
-    "validation": "validation of messages twice as fast",
-    "execution": "execution twice as fast",
-    "consensus": "validation of proposals and votes twice as fast",
-    "bandwidth": "twice the bandwidth",
-    "distance": "nodes at half the distance from each other",
-    "client_link": "clients at half the distance from their gateways",
-    "timers": "half the wait between blocks",
-    "block_space": "blocks twice as large",
-    "admission": "half the wait before a retry",
-    "loss": "half the packet loss",
-    "rules": "half the time that the venue's rule holds messages back",
-    "faults": "faults that end in half the time",
+ADVICE: Final[Mapping[str, str]] = {
+    "computation": "Buy machines twice as fast",
+    "validation": "Make validation of messages twice as fast",
+    "execution": "Make execution twice as fast",
+    "consensus": "Make validation of proposals and votes twice as fast",
+    "bandwidth": "Buy twice the bandwidth",
+    "distance": "Bring nodes to half the distance from each other",
+    "client_link": "Bring clients to half the distance from their gateways",
+    "timers": "Halve the wait between blocks",
+    "block_space": "Make blocks twice as large",
+    "admission": "Halve the wait before a retry",
+    "loss": "Halve the packet loss",
+    "rules": "Halve the time that the venue's rule holds messages back",
 }
-"""Resource → what making it twice as fast is called."""
+"""Resource → how to make it twice as fast. Faults have none: nobody sells shorter ones."""
 
 #: A part of the machine is named alone if it brings this much of what the whole machine brings.
 _MOST: Final = 0.8
@@ -54,7 +53,7 @@ class Explanation:
     """Resource of the table `waits` → share of the delay, mean over seeds."""
     effects: tuple[Effect, ...]
     best: Effect | None
-    """What to buy; None if no interval excludes zero."""
+    """What to buy; None if no interval of what can be bought excludes zero."""
     invalid: tuple[str, ...]
     """Why runs of the scenario do not count, if so."""
 
@@ -73,7 +72,7 @@ class Explanation:
         also = self.best.gains[other]
         aside = "" if also is None else f", and {_percent(also)} off the {other}"
         return (
-            f"Buy {BOUGHT[self.best.resource]}: it takes {_percent(gain)} off the {self.by} delay"
+            f"{ADVICE[self.best.resource]}: it takes {_percent(gain)} off the {self.by} delay"
             f"{aside}."
         )
 
@@ -110,7 +109,7 @@ class Explanation:
         return found
 
 
-def told(
+def explanation_of(
     scenario: Scenario,
     build: str,
     seeds: tuple[int, ...],
@@ -129,8 +128,10 @@ def told(
 
 
 def _best(effects: Sequence[Effect], by: str) -> Effect | None:
-    """The largest gain whose interval lies above zero. What executes less is no gain."""
-    sure = [e for e in effects if (g := e.gains[by]) and g.low > 0 and e.goodput_change > -0.01]
+    """The largest gain of what can be bought whose interval lies above zero. What executes less is
+    no gain."""
+    sold = [e for e in effects if e.resource in ADVICE]
+    sure = [e for e in sold if (g := e.gains[by]) and g.low > 0 and e.goodput_change > -0.01]
     if not sure:
         return None
 

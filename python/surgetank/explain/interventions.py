@@ -104,6 +104,8 @@ def _block_space(ask: _Asked, factor: float) -> _Changes:
 
 def _admission(ask: _Asked, factor: float) -> _Changes:
     """Retries at once, or after twice as long."""
+    if not ask("flow.retry.tries_max"):
+        return
     # It must be positive.
     yield from ask.times(max(factor, 1e-6), "flow.retry.backoff_ms")
 

@@ -114,7 +114,7 @@ class _Comparison:
             rows=rows,
             claims=self._claims(predicted_at, ends, rows, lines[1]),
             seconds=time.monotonic() - self._began,
-            notes=self._of.notes,
+            notes=self._of.remarks,
         )
 
     def _line(self, base: Side) -> Line:

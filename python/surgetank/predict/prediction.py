@@ -97,6 +97,12 @@ class Claim:
         UNKNOWN: not measured, or only a bound is known."""
         if self.off_max is not None and self.predicted is not None and not self.claimed:
             return "NO CLAIM"
+        if self.off_max is not None and self.measured is None and self.measured_high is not None:
+            # An upper bound: even the lowest load that was tried broke.
+            beyond = self.predicted is not None and self.predicted > self.measured_high * (
+                1 + self.off_max
+            )
+            return "MISS" if beyond else "UNKNOWN"
         if self.off_max is None or self.off is None:
             return "UNKNOWN"
         if self.why:

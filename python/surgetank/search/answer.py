@@ -110,6 +110,10 @@ class Answer:
     remedies: tuple[Remedy, ...] = field(default=())
     failures: tuple[Failed, ...] = ()
     """Of a failure threshold: how the venue failed, what most often came first first."""
+    degradation: float | None = None
+    """Of a capacity: how many times its unloaded value the p99 may be."""
+    per: str = ""
+    """Of safe leverage: what the budget of bad debt is counted over, `liquidation` or `run`."""
 
     @property
     def exit_code(self) -> int:

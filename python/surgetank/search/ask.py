@@ -211,6 +211,8 @@ def _answer(hunt: Search, *, try_remedies: bool) -> Answer:
         used=tuple(used),
         remedies=tuple(tried),
         failures=_failures(finding),
+        degradation=q.goal.degradation if q.goal.find == "capacity" else None,
+        per=q.goal.per if q.goal.find == "safe-leverage" else "",
     )
 
 

@@ -134,6 +134,8 @@ class Finding:
     """Why the line was not found, or what a reader must know."""
     edge: Literal["", "low", "high"] = ""
     """The end of the range beyond which the line lies, if so."""
+    edge_level: float | None = None
+    """Its level."""
 
     def take_unloaded(self, other: Finding) -> None:
         """Takes over the unloaded value of another search."""
@@ -356,6 +358,7 @@ class Search:
             return True  # it was close: the line may lie inside after all
         self.finding.why = f"{why} ({level:g})"
         self.finding.edge = "high" if u == self._high else "low"
+        self.finding.edge_level = level
         return False
 
     def _mostly_broken(self, outcomes: list[Outcome]) -> bool:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -41,6 +41,10 @@ class Point:
     runs: int
     theory: float | None
     """The closed form, for the curve on which its assumptions hold."""
+    beyond: Literal["", "above", "below"] = ""
+    """Where no line was found: on which side of `tried` it lies, if that is known."""
+    tried: float | None = None
+    """The end of the levels that were tried."""
 
 
 @dataclass(frozen=True)

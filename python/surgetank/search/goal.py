@@ -67,7 +67,7 @@ class Goal:
     def said(self) -> str:
         """What breaks, in words."""
         if self.find == "capacity":
-            return f"p99 delay above {self.degradation:g} × unloaded, or goodput below 99 %"
+            return f"p99 delay above {self.degradation:g} × unloaded, or fewer than 99 % executed"
         if self.find == "failure-threshold":
             return "a third of the weight out of step, a standstill, or a stale executed state"
         if self.find == "safe-leverage":

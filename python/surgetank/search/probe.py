@@ -15,7 +15,7 @@ from surgetank.measure import FailureKind, failures, measure
 from surgetank.measure.measured import plain
 from surgetank.measure.saturation import saturation
 from surgetank.scenario import Scenario
-from surgetank.simulate import simulate
+from surgetank.simulate import build, simulate
 from surgetank.trace import Trace
 from surgetank.verdict import Status, judge
 
@@ -37,8 +37,8 @@ class Task:
 
     @property
     def key(self) -> str:
-        """What names the run: its seed and all that changes its trace."""
-        return f"{self.seed}:{self.scenario.hash}"
+        """What names the run: its seed, and all that changes its trace."""
+        return f"{self.seed}:{self.scenario.hash}:{build()}"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ at its estimate or at the bound that the search came to, and never left out.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
@@ -45,11 +44,8 @@ def mark(point: Point) -> Mark:
         return Mark(None, "nothing")
     if point.estimate is not None:
         return Mark(point.estimate, "found" if point.status == "FOUND" else "rough")
-    bound = re.search(r"\(([\d.e+]+)\)$", point.why)
-    if bound is not None and "not reached" in point.why:
-        return Mark(float(bound[1]), "at least")
-    if bound is not None and "breaks already" in point.why:
-        return Mark(float(bound[1]), "at most")
+    if point.beyond:
+        return Mark(point.tried, "at least" if point.beyond == "above" else "at most")
     return Mark(None, "nothing")
 
 

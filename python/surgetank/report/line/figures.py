@@ -9,7 +9,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from surgetank.report.line.words import degradation, said, tight
+from surgetank.report.line.words import said, tight
 from surgetank.report.plane import Plane, Scale
 from surgetank.report.wording import milliseconds, number, share, value
 from surgetank.search.answer import Answer
@@ -142,7 +142,7 @@ def _delay(answer: Answer) -> Picture | None:
     if len(shown) < 2 or not finite:
         return None
     base = answer.unloaded["p99_ms"] if answer.unloaded else None
-    factor = degradation(answer)
+    factor = answer.degradation
     bounds = [] if base is None else [base, base * (factor or 1)]
     low, high = min(finite + bounds) / 1.3, max(finite + bounds) * 1.5
     y = Scale(low, high, log=True, say=milliseconds, title="delay")

@@ -15,7 +15,6 @@ __all__ = [
     "Figure",
     "Row",
     "bottleneck",
-    "degradation",
     "facts",
     "failed",
     "gain",
@@ -277,15 +276,9 @@ def _throughput(x: Level) -> str:
     return text if math.isnan(x.throughput_sd) else f"{text} ± {number(x.throughput_sd)}"
 
 
-def degradation(answer: Answer) -> float | None:
-    """How many times its unloaded value the p99 may be, if that is what breaks."""
-    found = re.search(r"above ([\d.]+) × unloaded", answer.breaks)
-    return float(found[1]) if found else None
-
-
 def reading(answer: Answer) -> list[str]:
     """How to read the page, in plain words."""
-    counts = answer.find == "safe-leverage" and "liquidation" in answer.breaks
+    counts = answer.per == "liquidation"
     coin = (
         "Of each run's liquidations some end in bad debt; liquidations of one run share a price "
         f"path and are not independent (dispersion {answer.dispersion:.2g})."
