@@ -166,7 +166,8 @@ def test_rounds_that_tell_nothing_have_no_interval() -> None:
     assert of_rounds([1.0, 1.1, np.inf]) is None
     assert joined([None, None]) is None
     wide, other = (0.5, 2.0), (0.5, 2.0)
-    both = joined([wide, None, other])
+    assert joined([wide, None]) is None
+    both = joined([wide, other])
     assert both is not None
     assert both[1] == pytest.approx(2.0 ** np.sqrt(2))
 

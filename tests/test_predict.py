@@ -102,16 +102,18 @@ def test_a_disturbed_calibration_decides_nothing(right: Prediction) -> None:
 
 def test_a_prediction_below_a_bound_is_a_miss() -> None:
     """What was carried cannot be beyond the capacity."""
-    bound = Claim("capacity", "1/s", 50.0, None, None, 100.0, 100.0, None, 0.25, "nothing broke")
+    bound = Claim("capacity", "1/s", 50.0, 45.0, 55.0, 100.0, 100.0, None, 0.25, "nothing broke")
     assert bound.status == "MISS"
-    assert replace(bound, predicted=300.0).status == "UNKNOWN"
+    above = replace(bound, predicted=300.0, predicted_low=290.0, predicted_high=310.0)
+    assert above.status == "UNKNOWN"
 
 
 def test_a_prediction_above_a_bound_is_a_miss() -> None:
     """Even the lowest load that was tried broke."""
-    bound = Claim("capacity", "1/s", 400.0, None, None, None, None, 100.0, 0.25, "breaks at once")
+    bound = Claim("capacity", "1/s", 400.0, 390.0, 410.0, None, None, 100.0, 0.25, "breaks at once")
     assert bound.status == "MISS"
-    assert replace(bound, predicted=110.0).status == "UNKNOWN"
+    near = replace(bound, predicted=110.0, predicted_low=105.0, predicted_high=115.0)
+    assert near.status == "UNKNOWN"
 
 
 def test_what_is_too_unsure_is_no_claim() -> None:
@@ -120,7 +122,7 @@ def test_what_is_too_unsure_is_no_claim() -> None:
     assert (sure.status, sure.covered) == ("HIT", True)
     assert replace(sure, measured=130.0).covered is False
     assert replace(sure, measured=10.0).status == "MISS"
-    for ends in ((70.0, 110.0), (90.0, 130.0)):
+    for ends in ((70.0, 110.0), (90.0, 130.0), (None, None)):
         wide = replace(sure, predicted_low=ends[0], predicted_high=ends[1])
         assert wide.status == "NO CLAIM"
         assert replace(wide, measured=10.0).status == "NO CLAIM"

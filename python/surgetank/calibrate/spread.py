@@ -70,9 +70,10 @@ def of_chain(step: Estimate | None, single_p99: Estimate) -> dict[str, Spread]:
 
 
 def joined(parts: Sequence[Spread | None]) -> Spread | None:
-    """Independent causes together: half-widths of logarithms add in squares, each side apart."""
+    """Independent causes together: half-widths of logarithms add in squares, each side apart. None
+    if one of them is not known."""
     known = [p for p in parts if p is not None]
-    if not known:
+    if not known or len(known) < len(parts):
         return None
     down, up = (math.sqrt(sum(math.log(p[i]) ** 2 for p in known)) for i in (0, 1))
     return math.exp(-down), math.exp(up)

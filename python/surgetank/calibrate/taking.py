@@ -54,6 +54,8 @@ _BURST_MAX: Final = 60_000
 #: A train, so long that buffers, caches and garbage are as in a steady flow.
 _LONG_S: Final = 1.0
 _LONG_MAX: Final = 300_000
+#: Single messages of a chain: p99 has an interval from 370 on.
+_SINGLES: Final = 450
 #: Trains of a chain last about so many delays of a single message.
 _BLOCKS: Final = 5.0
 _LONGER_MAX: Final = 3
@@ -267,7 +269,7 @@ class _Taking:
         sizes = [50, 200, 50, 200, 50, 200]
         rest = [max(3 * delay_s, 1.2 * n * bound_us / 1e6 / LOAD_SHARE_MAX) for n in sizes]
         early = self._play(
-            singles(150, gap_s).then(trains(sizes, rest), 3 * delay_s),
+            singles(_SINGLES, gap_s).then(trains(sizes, rest), 3 * delay_s),
             "single messages and trains for a chain",
         )
         trains_seen = early.probe.arrived(early.first_ns)
@@ -400,7 +402,7 @@ class _Taking:
 def _chain_s(much: _Much, delay_s: float, gap_s: float) -> float:
     """About how long the rest of a chain's calibration takes: singles, steady loads, trains."""
     loads = 2 + 2 + 2 * TURNS  # idle and first look, two steps up, then in turn
-    return 150 * gap_s + loads * (much.steady_s + 5) + 2 * 6 * _BLOCKS * delay_s / LOAD_SHARE_MAX
+    return _SINGLES * gap_s + loads * (much.steady_s + 5) + 2 * 6 * _BLOCKS * delay_s / LOAD_SHARE_MAX
 
 
 def sizes_of(play: _Play) -> list[int]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from surgetank.explain.interventions import FASTER
-from surgetank.explain.paired import Effect, Gain
+from surgetank.explain.paired import DELAYS, Effect, Gain
 from surgetank.measure.measured import plain
 from surgetank.scenario import Scenario
 from surgetank.search.probe import Outcome
@@ -56,10 +56,17 @@ class Explanation:
     """What to buy; None if no interval of what can be bought excludes zero."""
     invalid: tuple[str, ...]
     """Why runs of the scenario do not count, if so."""
+    endless: int = 0
+    """Seeds in which the deciding delay is infinite: too many messages never executed."""
 
     @property
     def sentence(self) -> str:
         """What to buy, in one sentence."""
+        if self.best is None and self.endless:
+            return (
+                f"Cannot be told by the {self.by} delay: in {self.endless} of {len(self.seeds)} "
+                "seeds it is infinite, as too many messages were never executed. Ask --by mean."
+            )
         if self.best is None:
             whose = f"{len(self.seeds)} seed" + ("s" if len(self.seeds) > 1 else "")
             return (
@@ -104,6 +111,7 @@ class Explanation:
             "shares": dict(self.shares),
             "effects": rows,
             "invalid": list(self.invalid),
+            "endless": self.endless,
         }
         found: dict[str, Any] = plain(content)
         return found
@@ -122,8 +130,9 @@ def explanation_of(
     invalid = tuple(dict.fromkeys(reason for outcome in before for reason in outcome.invalid))
     best = _best([effect for effect in effects if effect.factor == FASTER], by)
     ranked = tuple(sorted(effects, key=lambda effect: -effect.share))
+    endless = sum(math.isinf(outcome.value(DELAYS[by])) for outcome in before)
     return Explanation(
-        scenario.name, scenario.hash, build, seeds, by, shares, ranked, best, invalid
+        scenario.name, scenario.hash, build, seeds, by, shares, ranked, best, invalid, endless
     )
 
 

@@ -129,6 +129,8 @@ def effects(base: Sequence[Running], tried: Sequence[Tried]) -> Iterator[Effect]
     before = [run.result() for run in base]
     for one in tried:
         after = [run.result() for run in one.runs]
+        if any(outcome.invalid for outcome in after):
+            continue  # what a run that does not count changes is not known
         gains = {
             name: gain(_values(before, key), _values(after, key), len(tried))
             for name, key in DELAYS.items()

@@ -19,6 +19,7 @@ class Shown:
 
 
 SHOWN: Final = (
+    Shown("liquidation_delay_p99_ms", "p99 from due to liquidated", "due to liquidated p99"),
     Shown("delay_p99_ms.liquidation-order", "p99 delay of liquidation orders", "liquidation p99"),
     Shown("delay_p99_ms.cancel", "p99 delay of cancels", "cancel p99"),
     Shown("delay_p99_ms.order", "p99 delay of new orders", "order p99"),
@@ -58,7 +59,8 @@ _RISING: Final = (
 )
 
 #: By which a league is ranked unless it is told otherwise: the first that any run has.
-_RANKS: Final = ("delay_p99_ms.liquidation-order", "delay_p99_ms.cancel", "delay_p99_ms")
+#: From due, and not from when a keeper sent: a rule that holds prices back makes keepers send late.
+_RANKS: Final = ("liquidation_delay_p99_ms", "delay_p99_ms.cancel", "delay_p99_ms")
 
 _UNITS: Final = (("_per_s", "1/s"), ("_usd", "USD"), ("_ms", "ms"), ("_bp", "bp"), ("_s", "s"))
 _SHARES: Final = ("share", "ratio", "rate", "inversions", "violations")

@@ -113,11 +113,12 @@ def _with_outside(trace: Trace) -> pl.LazyFrame:
 def attack(trace: Trace) -> list[Measure]:
     """Edges of makers, traders and leveraged accounts, uncovered loss; gain and cost of an attack.
 
-    `attacker_gain_usd` is its edge less `attacker_cost_usd`: fees of its trades, of its messages
+    `others_loss_usd` is what the attacker took: its edge, and its debts that others bore.
+    `attacker_gain_usd` is that less `attacker_cost_usd`: fees of its trades, of its messages
     (where the rule asks for fees) and of its liquidations, bonds it forfeited and the price of the
     express lane. What its positions made as the outside price moved is no gain of the attack; it
-    stands in the ledger (`surgetank.measure.ledger`). `others_loss_usd` is what its trades took
-    from the others, and all bad debt, booked or not. None without a market.
+    stands in the ledger (`surgetank.measure.ledger`). Bad debt among the others is no loss of
+    theirs as a whole and stands by itself (`bad_debt_usd`). None without a market.
     """
     if trace["market"].is_empty() or "accounts" not in trace.stats:
         return []
@@ -136,28 +137,22 @@ def attack(trace: Trace) -> list[Measure]:
     uncovered = float(trace.stats["uncovered_usd"])
     what = "what due accounts are worth less than nothing at the end, and nobody has booked"
     found.append(Measure("uncovered_loss_usd", uncovered, "USD", n=1, what=what))
-    return [*found, *_gain_and_loss(trace, of("attackers"), uncovered)]
+    return [*found, *_gain_and_loss(trace, of("attackers"))]
 
 
-def _gain_and_loss(trace: Trace, rows: pl.DataFrame, uncovered: float) -> list[Measure]:
+def _gain_and_loss(trace: Trace, rows: pl.DataFrame) -> list[Measure]:
     edge, trades = float(rows["edge_usd"].sum()), int(rows["trades"].sum())
     line = ledger(trace).row(by_predicate=pl.col("group") == "attacker", named=True)
-    costs = -line["fees"] * float(trace.stats["quantum_usd"])
-    market = trace["market"]
-    booked = market.filter(pl.col("kind") == _KIND["bad-debt"])["amount"].sum()
-    debt = abs(float(booked)) * trace.stats["quantum_usd"] + uncovered
-    loss = Measure(
-        "others_loss_usd",
-        edge + debt,
-        "USD",
-        n=trades,
-        what="what the attacker's trades took from the others, and all bad debt",
-    )
+    quantum = float(trace.stats["quantum_usd"])
+    costs, relief = -line["fees"] * quantum, line["relief"] * quantum
+    taken = edge + relief
+    what = "what the attacker's trades took from the others, and its debts that they bore"
+    loss = Measure("others_loss_usd", taken, "USD", n=trades, what=what)
     if (trace.scenario.get("attack") or {}).get("kind", "none") == "none":
         return [loss]
-    what = "what the attacker gained by its trades, less all it paid"
+    what = "what the attacker gained by its trades and by not paying its debts, less all it paid"
     return [
-        Measure("attacker_gain_usd", edge - costs, "USD", n=trades, what=what),
+        Measure("attacker_gain_usd", taken - costs, "USD", n=trades, what=what),
         Measure("attacker_cost_usd", costs, "USD", n=trades, what="fees, bonds and lane it paid"),
         *_from_pockets(trace),
         Measure(

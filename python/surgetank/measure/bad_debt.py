@@ -57,10 +57,11 @@ def triggers(trace: Trace) -> pl.DataFrame:
 
 
 def _still_open(trace: Trace, rows: pl.DataFrame) -> pl.DataFrame:
-    """Accounts whose last word is that they are due, and whether they are bankrupt outside."""
+    """Accounts that became due and were neither closed whole nor safe again, and whether they are
+    bankrupt outside."""
     margin = (trace.scenario.get("market") or {}).get("margin") or {}
     share = float(margin.get("maintenance", 0.0))
-    ending = [_KIND[k] for k in ("due", "recovered", "liquidated", "deleveraged")]
+    ending = [_KIND[k] for k in ("due", "recovered", "closed")]
     last = (
         rows.filter(pl.col("kind").is_in(ending) & pl.col("account").is_not_null())
         .group_by("account", maintain_order=True)

@@ -80,8 +80,10 @@ def cascade_measures(trace: Trace) -> list[Measure]:
         above, below = (trees[c].to_numpy().astype(np.float64) for c in ("caused", "size"))
         ratio = ratio_interval(above, below)
         high = None if ratio.high is None else min(1.0, ratio.high)
+        # Trees that are all alike tell nothing of how others would differ.
+        low, high = (None, None) if ratio.low == ratio.high else (ratio.low, high)
         branching = Measure(
-            "branching_ratio", ratio.value, "1", ratio.low, high, ratio.n, branching.what, note
+            "branching_ratio", ratio.value, "1", low, high, ratio.n, branching.what, note
         )
 
     def most(column: str) -> float:

@@ -9,8 +9,9 @@ censored: nobody knows how long it would have taken). So
     liquidations        = due_liquidated + liquidations_parts + liquidations_not_due
     due (in the window) = liquidations_triggered + recovered before any keeper acted
 
-where liquidations are orders executed: the first of an episode, further parts of it, and those of
-accounts that were due at the venue's mark and not at the outside price.
+where liquidations are orders executed that closed something: the first of an episode, further parts
+of it, and those of accounts that were due at the venue's mark and not at the outside price. An
+order that found nobody to trade with (`liquidations_empty`) ends nothing.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ __all__ = ["TIMINGS", "due_episodes", "executed_orders", "liquidation_measures",
 _MS: Final = 1e6
 _KIND: Final = {name: number for number, name in enumerate(MARKET_KINDS)}
 
-TIMINGS: Final = ("in time", "late", "further part", "not due outside")
+TIMINGS: Final = ("in time", "late", "further part", "not due outside", "found nobody")
 """What `executed_orders` says of an order."""
 
 
 def due_episodes(trace: Trace) -> pl.DataFrame:
-    """One row per time that an account became due; its first liquidation order ends it, even one
-    that closes only a part.
+    """One row per time that an account became due; the first liquidation order that closes some of
+    it ends it.
 
     Columns: account (UInt32), due_ns, ended_ns (Int64, null = still due at the end of the run),
     how (`liquidated`: closed or deleveraged by the venue, `recovered`, or null), sent (Boolean: a
@@ -48,7 +49,10 @@ def due_episodes(trace: Trace) -> pl.DataFrame:
     time = pl.col("time_ns").cast(pl.Int64)
     return (
         _in_order(trace)
-        .filter(pl.col("kind").is_in([_KIND["due"], _KIND["recovered"], *closing]))
+        .filter(
+            pl.col("kind").is_in([_KIND["due"], _KIND["recovered"], _KIND["deleveraged"]])
+            | ((pl.col("kind") == _KIND["liquidated"]) & (pl.col("qty") != 0))
+        )
         .with_columns(
             pl.when(ending).then(time).backward_fill().over("account").alias("ended_ns"),
             pl.when(ending).then(pl.col("kind")).backward_fill().over("account").alias("end"),
@@ -79,10 +83,13 @@ def executed_orders(trace: Trace, late_after_ms: float | None) -> pl.DataFrame:
     """
     delay = pl.col("time_ns").cast(pl.Int64) - pl.col("ref_ns").cast(pl.Int64)
     bound = np.inf if late_after_ms is None else late_after_ms * _MS
+    closes = pl.col("qty") != 0
     timing = (
-        pl.when(pl.col("ref_ns").is_null())
+        pl.when(~closes)
+        .then(pl.lit("found nobody"))
+        .when(pl.col("ref_ns").is_null())
         .then(pl.lit("not due outside"))
-        .when(pl.int_range(pl.len()).over("account", "ref_ns") > 0)
+        .when(closes.cum_sum().over("account", "ref_ns") > 1)
         .then(pl.lit("further part"))
         .when(delay > bound)
         .then(pl.lit("late"))
@@ -100,6 +107,7 @@ def reconciled(trace: Trace, late_after_ms: float | None) -> str:
     how = dict(rows.group_by(pl.col("how").fill_null("still due")).len().iter_rows())
     orders = dict(executed_orders(trace, late_after_ms).group_by("timing").len().iter_rows())
     parts, early = orders.get("further part", 0), orders.get("not due outside", 0)
+    empty = orders.get("found nobody", 0)
     closed = how.get("liquidated", 0)
     first = orders.get("late", 0) + orders.get("in time", 0)
     text = (
@@ -108,18 +116,21 @@ def reconciled(trace: Trace, late_after_ms: float | None) -> str:
         f"{first:,} the first of a due account"
     )
     text += f", {parts:,} further parts" if parts else ""
-    return text + (f", {early:,} due at the venue's mark only" if early else "") + "."
+    text += f", {early:,} due at the venue's mark only" if early else ""
+    return text + (f". {empty:,} more found nobody to trade with." if empty else ".")
 
 
 def _orders(trace: Trace, late_after_ms: float | None) -> list[Measure]:
     timing = executed_orders(trace, late_after_ms)["timing"]
-    n = timing.len()
+    empty = int((timing == "found nobody").sum())
+    n = timing.len() - empty
     what = {
-        "liquidations": "liquidation orders executed",
+        "liquidations": "liquidation orders that closed something",
         "liquidations_parts": "of these, further parts of a due account",
         "liquidations_not_due": "of these, of accounts due at the venue's mark only",
+        "liquidations_empty": "liquidation orders executed that found nobody to trade with",
     }
-    counts = [n, (timing == "further part").sum(), (timing == "not due outside").sum()]
+    counts = [n, (timing == "further part").sum(), (timing == "not due outside").sum(), empty]
     return [
         Measure(name, int(count), "count", n=n, what=what[name])
         for name, count in zip(what, counts, strict=True)

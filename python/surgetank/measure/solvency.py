@@ -5,7 +5,6 @@ Money counts over the whole run, from its first moment to its last.
 
 from __future__ import annotations
 
-from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -21,6 +20,8 @@ from surgetank.trace import MARKET_KINDS, Trace
 __all__ = ["solvency", "staleness"]
 
 _MS = 1e6
+#: `qty` of a bad debt that the insurance fund bears (docs/trace.md).
+_BY_INSURANCE = 0
 _KIND = {name: number for number, name in enumerate(MARKET_KINDS)}
 
 
@@ -79,11 +80,7 @@ def _money(trace: Trace) -> list[Measure]:
     notional = float(trace.stats["tick_usd"]) * float(trace.stats["lot"])
     rows = _in_order(trace)
     debt = rows.filter(pl.col("kind") == _KIND["bad-debt"])["amount"].abs()
-    balance = rows.filter(pl.col("kind") == _KIND["insurance"])["amount"].to_list()
-    margin = (trace.scenario.get("market") or {}).get("margin") or {}
-    if "insurance_usd" in margin:
-        balance = [round(float(margin["insurance_usd"]) / quantum), *balance]
-    drawn = sum(max(0, a - b) for a, b in pairwise(balance))
+    drawn = rows.filter(pl.col("kind") == _KIND["bad-debt"], pl.col("qty") == _BY_INSURANCE)
     closed = rows.filter(pl.col("kind") == _KIND["deleveraged"])
     deleveraged = sum(p * abs(q) for p, q in closed.select("price", "qty").iter_rows())
     return [
@@ -96,9 +93,9 @@ def _money(trace: Trace) -> list[Measure]:
         ),
         Measure(
             "insurance_drawn_usd",
-            drawn * quantum,
+            abs(int(drawn["amount"].sum())) * quantum,
             "USD",
-            n=len(balance),
+            n=drawn.height,
             what="paid out by the insurance fund, what it earned not set off",
         ),
         Measure(

@@ -10,8 +10,9 @@ from typing import Final
 
 import polars as pl
 
+from surgetank.measure.liquidations import executed_orders
 from surgetank.measure.measured import Measure
-from surgetank.trace import CLASSES, MARKET_KINDS, WAITS, Trace
+from surgetank.trace import CLASSES, WAITS, Trace
 
 __all__ = ["COMPUTATION", "by_class", "late", "shares", "waiting", "waits"]
 
@@ -94,13 +95,11 @@ def waiting(trace: Trace, late_after_ms: float | None) -> list[Measure]:
 
 
 def late(trace: Trace, rows: pl.DataFrame, late_after_ms: float | None) -> pl.DataFrame:
-    """Of rows of `waits`, those of liquidation orders that closed an account late."""
+    """Of rows of `waits`, those of liquidation orders that were the first to close some of a due
+    account, and late."""
     if late_after_ms is None:
         return rows.clear()
-    closed = trace["market"].filter(
-        pl.col("kind") == MARKET_KINDS.index("liquidated"),
-        (pl.col("time_ns") - pl.col("ref_ns")) > late_after_ms * _MS,
-    )
+    closed = executed_orders(trace, late_after_ms).filter(pl.col("timing") == "late")
     return rows.join(closed.select("message").drop_nulls().unique(), on="message", how="semi")
 
 

@@ -98,6 +98,8 @@ def capacity_of(
     if first == 0:
         return None, None, valid[0][0], "it breaks at the lowest load"
     (low, held), (high, broke) = valid[first - 1], valid[first]
+    if first + 1 == len(valid) and limit is not None and limit > high:
+        return low, low, None, "one load broke, and the generator could not go further"
     if line.kind == "sustained":
         return min(high, max(low, broke.throughput_per_s)), low, high, ""
     share, at = 0.5, line.degradation * line.unloaded_p99_ms

@@ -73,12 +73,12 @@ class Claim:
 
     @property
     def claimed(self) -> bool:
-        """Whether the prediction is sure enough to be one: its interval lies within what it may be
-        off, or it has none (a number that is told)."""
+        """Whether the prediction is sure enough to be one: its interval is known, and lies within
+        what it may be off."""
         if self.off_max is None or self.predicted is None:
             return False
         if self.predicted_low is None or self.predicted_high is None:
-            return True
+            return False
         least, most = self.predicted * (1 - self.off_max), self.predicted * (1 + self.off_max)
         return least <= self.predicted_low and self.predicted_high <= most
 

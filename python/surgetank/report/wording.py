@@ -91,6 +91,7 @@ _TITLES: Final = {
     "staleness_p99": "Age of the oracle price, p99",
     "liquidations": "Liquidations",
     "liquidations_parts": "Liquidations, further parts",
+    "liquidations_empty": "Liquidation orders that found nobody",
     "liquidations_not_due": "Liquidations of accounts not due outside",
     "due": "Accounts that became due",
     "due_liquidated": "Due and liquidated",

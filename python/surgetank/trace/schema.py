@@ -89,6 +89,7 @@ MARKET_KINDS: Final = (
     "underwater",
     "touch",
     "order-sent",
+    "closed",
 )
 """Names of `market.kind`."""
 

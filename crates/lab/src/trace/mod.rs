@@ -232,6 +232,8 @@ pub enum MarketKind {
     Touch = 17,
     /// An order that must trade at once was sent.
     OrderSent = 18,
+    /// Nothing is left of what was liquidated.
+    Closed = 19,
 }
 
 /// One row of the market's table.

@@ -168,7 +168,7 @@ impl Exchange {
         let musd = mark_price as f64 * delta as f64 * self.quantum_usd() / 1e6;
         self.press(now, account, -musd);
         if closed && account < self.accounts.judged() {
-            self.due[account as usize] = NEVER;
+            self.closed(now, message, account);
         }
     }
 }

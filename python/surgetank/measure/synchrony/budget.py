@@ -132,13 +132,13 @@ class Synchrony:
     def stale(self) -> dict[str, list[tuple[int, int]]]:
         """Class → when the executed state lacked news of it for longer than stale_after_ns.
 
-        Only classes that bring news regularly, and only while flow arrives: a class that nobody
-        sends any more is not stale.
+        Only price updates, which come at fixed intervals, and classes that bring news regularly;
+        and only while flow arrives: a class that nobody sends any more is not stale.
         """
         begin, end, most = self._flow
         found = {}
         for name, lacked in self.ages.items():
-            if state.is_regular(lacked, most, begin, end):
+            if name == "price-update" or state.is_regular(lacked, most, begin, end):
                 ends = zip(*lacked.spans(most, end), strict=True)
                 found[name] = [(max(int(a), begin), int(b)) for a, b in ends if b > begin]
         return {name: rows for name, rows in found.items() if rows}

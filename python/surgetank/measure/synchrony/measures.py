@@ -32,7 +32,8 @@ def _nodes(found: Synchrony) -> list[Measure]:
         note = "nothing tells what each node has"
         return [Measure(name, None, unit, note=note) for name, unit in _UNSEEN.items()]
     share = float(found.steps["share"].to_numpy().max())
-    still = sum(b - max(a, trace.measured_from_ns) for a, b in found.standstills) / 1e9
+    begin = trace.measured_from_ns
+    still = sum(max(0, b - max(a, begin)) for a, b in found.standstills) / 1e9
     rows = [
         ("desynchronised_share_max", share, "1", "most weight out of step at once"),
         ("desynchronised_node_seconds", found.node_seconds(), "s", "time out of step, over nodes"),
@@ -41,7 +42,7 @@ def _nodes(found: Synchrony) -> list[Measure]:
         ("systemic_desync_s", found.used_s(), "s", "time with all of the fault budget used up"),
         (
             "standstill_s",
-            max(still, 0.0),
+            still,
             "s",
             f"time in which nobody executed anything for over {most:g} ms beyond the expected "
             "interval, though messages waited",
