@@ -39,10 +39,10 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 from scipy.optimize import differential_evolution
-from scipy.stats import ttest_1samp
 
 import surgetank as st
 from surgetank import policy
+from surgetank.league.ranks import holm, pair_of
 from surgetank.measure.liquidations import due_episodes
 from surgetank.simulate import build
 from surgetank.trace import MARKET_KINDS
@@ -310,23 +310,6 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def p_value(differences: list[float]) -> float:
-    """Two-sided p of a mean of 0 (paired t)."""
-    if len(differences) < 2 or len(set(differences)) == 1:
-        return 0.0 if len(differences) > 1 and differences[0] else 1.0
-    return float(ttest_1samp(differences, 0.0).pvalue)
-
-
-def holm(ps: list[float]) -> list[float]:
-    """Adjusted p-values (Holm 1979)."""
-    order, worst = sorted(range(len(ps)), key=lambda i: ps[i]), 0.0
-    adjusted = [0.0] * len(ps)
-    for rank, index in enumerate(order):
-        worst = max(worst, min(1.0, (len(ps) - rank) * ps[index]))
-        adjusted[index] = worst
-    return adjusted
-
-
 def table(path: Path) -> list[str]:
     """Markdown: per controller and scenario, and the counts."""
     runs: dict[str, dict[str, dict[int, dict[str, Any]]]] = defaultdict(lambda: defaultdict(dict))
@@ -379,7 +362,7 @@ def compared(
     cells = [f"{mean(label, 'debt_usd'):,.0f}" for label in (best, controller)]
     cells += [f"{mean(label, 'p99_s'):.2f}" for label in (best, controller)]
     return {
-        "p": [p_value(d) for d in differences],
+        "p": [pair_of(d).p for d in differences],
         "d": [fmean(d) for d in differences],
         "line": f"| {name} | {best} | {len(seeds)} | " + " | ".join(cells) + " |",
     }

@@ -200,7 +200,8 @@ LOW = "it breaks already at the low end of the range (1.25)"
 HIGH = "the line was not reached (2000)"
 HOLES: dict[tuple[str, float], dict[str, Any]] = {
     ("bursts", 19.0): LOST | {"status": "UNKNOWN", "why": LOW, "beyond": "below", "tried": 1.25},
-    ("priority", 2.0): LOST | {"status": "UNKNOWN", "why": HIGH, "beyond": "above", "tried": 2_000.0},
+    ("priority", 2.0): LOST
+    | {"status": "UNKNOWN", "why": HIGH, "beyond": "above", "tried": 2_000.0},
     ("jumps", 8.0): {"status": "UNKNOWN", "why": FEW, "ci_low": 40.0, "ci_high": 180.0},
     ("cascade", 18.0): LOST | {"status": "INVALID", "why": "a run at 9 (seed 3): loss"},
 }

@@ -316,7 +316,7 @@ def test_a_fall_against_the_baseline() -> None:
     z = math.log(0.8 / 0.95) / (math.sqrt(2) * 0.03 / stats.norm.ppf(0.975))
     assert p[1] == pytest.approx(stats.norm.cdf(z), rel=1e-3)
     other = against(before, answer_of(20.0, 0.03, find="safe-leverage", key="leverage"))
-    assert other.comparable and other.p_fell(0.05) is None
+    assert other.incomparable and other.p_fell(0.05) is None
 
 
 def test_an_answer_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -248,7 +248,6 @@ def test_throttling_never_touches_what_is_essential() -> None:
     throttled = messages.filter(pl.col("reason") == REASONS.index("throttled"))
     assert not throttled.is_empty()
     assert throttled.filter(pl.col("class").is_in(ESSENTIAL)).is_empty()
-    # Post-only orders pass too: of background orders one in five is.
     assert not messages.filter(pl.col("outcome") == 1).is_empty()
 
 

@@ -24,7 +24,7 @@ PATH = {"kind": "gbm", "start_usd": 200.0, "volatility": 0.5} | {
 
 
 def venue(**values: Any) -> st.Scenario:
-    """One sequencer, three followers, three makers, steady traders, a price that jumps about.
+    """One sequencer, three followers, two makers, steady traders, a price that jumps about.
 
     Dotted keys have `__` for the dot.
     """

@@ -1,4 +1,4 @@
-"""The whole way: scenario → trace → measures → verdict, and what is written of it."""
+"""One run: scenario → trace → measures → verdict, and what is written of it."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ impl Kind {
 /// Something is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What.
+    /// What happened.
     pub kind: Kind,
     /// In which batch of the file, from 1; 0 is the head.
     pub batch: u64,

@@ -168,9 +168,7 @@ def best_response(
     )
 
 
-def _played(
-    pool: Pool, scenario: Scenario, asked: Sequence[tuple[Strategy, int]]
-) -> list[Outcome]:
+def _played(pool: Pool, scenario: Scenario, asked: Sequence[tuple[Strategy, int]]) -> list[Outcome]:
     return pool.all([Task(s.applied(scenario), 0.0, number) for s, number in asked])
 
 

@@ -2,8 +2,8 @@
 
 1. Single messages and short trains: the base delay, and a first bound on the service time.
 2. Of a chain whose nodes are on this machine: steady loads, and how many cores they keep busy.
-3. Trains long enough to keep the slowest stage busy for tens of milliseconds (of a chain: for a
-   block or two), rests between them, so that the average load stays below 30 %. Once more and
+3. Trains long enough to keep the slowest stage busy for about a second (of a chain: for a block
+   or two), rests between them, so that the average load stays below 30 %. Once more and
    longer if batching made them faster than was thought.
 4. Of a broker: rounds of trains and of random arrivals at 5 % and 30 % of the capacity that the
    trains told, each round an answer of its own, so that the answers' scatter is known.
@@ -129,7 +129,7 @@ class _Taking:
         """What the last play took beside its schedule: to start processes, and to drain."""
 
     def all(self) -> Calibration:
-        """The whole way."""
+        """Plays all probes and fits the scenario."""
         much = self._much
         k = much.short
         short = [10] * k + [100] * k
@@ -196,7 +196,7 @@ class _Taking:
         spread = spread_of(rounds, 1e6 / pace_us, found.value)
         estimates = [*base.values(), *_bursts(first, base), found]
         estimates += [varied] if varied is not None else []
-        estimates += _answers(first, "acknowledgement", base)
+        estimates += _answers(first, "acknowledgement")
         rate = self._scenario is None and max(1.0, 0.1 * capacity)
         flow = self._scenario or writing.plain(self._name, float(f"{rate:.3g}"), 4.0)
         told = {
@@ -402,7 +402,9 @@ class _Taking:
 def _chain_s(much: _Much, delay_s: float, gap_s: float) -> float:
     """About how long the rest of a chain's calibration takes: singles, steady loads, trains."""
     loads = 2 + 2 + 2 * TURNS  # idle and first look, two steps up, then in turn
-    return _SINGLES * gap_s + loads * (much.steady_s + 5) + 2 * 6 * _BLOCKS * delay_s / LOAD_SHARE_MAX
+    return (
+        _SINGLES * gap_s + loads * (much.steady_s + 5) + 2 * 6 * _BLOCKS * delay_s / LOAD_SHARE_MAX
+    )
 
 
 def sizes_of(play: _Play) -> list[int]:
@@ -430,7 +432,7 @@ def _bursts(first: _Play, base: dict[str, Estimate]) -> list[Estimate]:
     return found
 
 
-def _answers(first: _Play, name: str, base: dict[str, Estimate]) -> list[Estimate]:
+def _answers(first: _Play, name: str) -> list[Estimate]:
     """How long single messages waited for their answer, where the target gives one."""
     played, probe = first.played, first.probe
     answered = played.sending.answered_ns[: probe.single]

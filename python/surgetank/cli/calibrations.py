@@ -33,7 +33,8 @@ Examples:
 Exit codes: 0 calibrated (with --check: the prediction held) · 1 --check: it missed · 2 usage ·
 3 INVALID · 4 UNKNOWN, or too unsure to claim anything.
 
-Takes about a minute for a broker and three to ten for a chain; with --check three times as long.
+Takes about two minutes for a broker and three to ten for a chain; with --check three times as
+long.
 """
 #: A calibration of minutes need not end because processes start slowly.
 _PATIENCE_S = 90.0

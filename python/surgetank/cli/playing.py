@@ -44,7 +44,7 @@ class Simulated:
         self._hidden, self._journal = hidden, journal
 
     def run(self, scenario: Scenario, seed: int | None, tape: Tape | None) -> Result:
-        """The whole way, to the verdict; writes nothing."""
+        """Runs the scenario and judges it; writes nothing."""
         seconds = scenario.duration_s + scenario.drain_s
         with Watch(err, scenario.name, seconds, hidden=self._hidden) as watch:
             stop_on_interrupt(watch)
@@ -67,7 +67,7 @@ class Live:
         self._port, self._endpoint = prometheus, otel_endpoint
 
     def run(self, scenario: Scenario, seed: int | None, tape: Tape | None) -> Result:
-        """The whole way, to the verdict; writes nothing."""
+        """Runs the scenario and judges it; writes nothing."""
         with ExitStack() as stack:
             view = stack.enter_context(LiveWatch(err, hidden=self._hidden))
             watches: list[Callable[[Snapshot], bool]] = [view]

@@ -214,7 +214,7 @@ def _say_time(scenario: Scenario, cooldown: float) -> None:
 
 def _exit_code(answer: Answer, compared: Against | None, fall: float) -> int:
     if compared is not None and answer.status != "INVALID":
-        if compared.comparable:
+        if compared.incomparable:
             return 4
         p = compared.p_fell(fall)
         if p is not None and p < 0.05:

@@ -75,7 +75,9 @@ def _settings(row: Response) -> str:
 
 def _sentence(found: BestResponse) -> str:
     if found.status is Status.INVALID:
-        return f"{len(found.invalid)} runs did not do what was asked; what they gained is not known."
+        return (
+            f"{len(found.invalid)} runs did not do what was asked; what they gained is not known."
+        )
     if found.status is Status.FAIL:
         best = next(row for row in found.responses if row.pays)
         return f"An attacker who chooses gains {usd(found.gain_usd)} a run, by {best.kind}."

@@ -53,6 +53,8 @@ def show_explanation(console: Console, found: Explanation) -> None:
             known = next(effect for effect in pair if effect is not None)
             cells = [_said(effect, of) for effect in pair for of in ("mean", "p99")]
             table.add_row(resource.replace("_", " "), share(known.share), *cells)
+    for name in found.untried:
+        table.add_row(name.replace("_", " "), share(found.shares[name]), "no change to try")
     console.print(table)
     seeds = f"seeds {found.seeds[0]} to {found.seeds[-1]}, paired"
     console.print(dim(f"Change of the delay, with 95 % intervals that hold at once; {seeds}."))

@@ -185,8 +185,8 @@ def show_against(console: Console, compared: Against, fall: float | None = None)
     for name, a, b in _rows(compared):
         table.add_row(name, a, b)
     console.print(table)
-    if compared.comparable:
-        console.print(f"Not comparable: {compared.comparable}", highlight=False)
+    if compared.incomparable:
+        console.print(f"Not comparable: {compared.incomparable}", highlight=False)
         return
     told = "apart" if compared.apart else "not told apart"
     console.print(

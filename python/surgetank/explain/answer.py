@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from surgetank.explain.interventions import FASTER
-from surgetank.explain.paired import DELAYS, Effect, Gain
+from surgetank.explain.paired import DELAYS, Effect, Gain, charged
 from surgetank.measure.measured import plain
 from surgetank.scenario import Scenario
 from surgetank.search.probe import Outcome
@@ -37,6 +37,7 @@ ADVICE: Final[Mapping[str, str]] = {
 #: A part of the machine is named alone if it brings this much of what the whole machine brings.
 _MOST: Final = 0.8
 _PARTS: Final = ("validation", "execution", "consensus")
+_TOLD: Final = 0.02
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,13 @@ class Explanation:
         )
 
     @property
+    def untried(self) -> tuple[str, ...]:
+        """What is charged a fiftieth and more, and has no intervention in this scenario."""
+        tried = {name for effect in self.effects for name in charged(effect.resource)}
+        kept = [n for n, x in self.shares.items() if x >= _TOLD and n not in tried]
+        return tuple(sorted(kept, key=lambda name: -self.shares[name]))
+
+    @property
     def _tried(self) -> int:
         return sum(effect.factor == FASTER for effect in self.effects)
 
@@ -109,6 +117,7 @@ class Explanation:
             "buy": best,
             "sentence": self.sentence,
             "shares": dict(self.shares),
+            "untried": list(self.untried),
             "effects": rows,
             "invalid": list(self.invalid),
             "endless": self.endless,

@@ -126,6 +126,9 @@ def _rules(ask: _Asked, factor: float) -> _Changes:
         yield from ask.times(max(factor, 1e-6), "layer.queue.sealed.reveal_ms")
     elif rule == "threshold":
         yield from ask.times(factor, "layer.queue.sealed.share_us")
+    elif rule in ("themis", "median"):
+        # It must be positive.
+        yield from ask.times(max(factor, 1e-6), "layer.queue.fair.report_ms")
 
 
 def _faults(ask: _Asked, factor: float) -> _Changes:

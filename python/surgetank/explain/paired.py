@@ -26,7 +26,18 @@ from surgetank.search.probe import Outcome, Task
 from surgetank.simulate import simulate
 from surgetank.verdict import Status, judge
 
-__all__ = ["DELAYS", "Effect", "Gain", "Tried", "begin", "effects", "gain", "observe", "share"]
+__all__ = [
+    "DELAYS",
+    "Effect",
+    "Gain",
+    "Tried",
+    "begin",
+    "charged",
+    "effects",
+    "gain",
+    "observe",
+    "share",
+]
 
 DELAYS: Final = {"mean": "delay_mean_ms", "p99": "delay_p99_ms"}
 #: Resource of an intervention → what is charged to it in `wait_share.<name>`.
@@ -139,9 +150,14 @@ def effects(base: Sequence[Running], tried: Sequence[Tried]) -> Iterator[Effect]
         yield Effect(one.resource, one.factor, share(before, one.resource), gains, change)
 
 
+def charged(resource: str) -> tuple[str, ...]:
+    """Resources of the table `waits` that an intervention on this one changes."""
+    return _CHARGED.get(resource, (resource,))
+
+
 def share(outcomes: Sequence[Outcome], resource: str) -> float:
     """Share of the delay charged to what an intervention changes, mean over runs."""
-    names = _CHARGED.get(resource, (resource,))
+    names = charged(resource)
     found = [sum(o.value(f"wait_share.{name}") for name in names) for o in outcomes]
     return float(np.mean(found))
 

@@ -79,7 +79,7 @@ class Sending:
     sent_ns: npt.NDArray[np.int64]
     """From `time.monotonic_ns()`; −1 for never."""
     answered_ns: npt.NDArray[np.int64]
-    """Likewise."""
+    """When the acknowledgement came, on the same clock; −1 for never."""
     state: npt.NDArray[np.int64]
     """Index into `STATES`."""
 

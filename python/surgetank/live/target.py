@@ -263,11 +263,11 @@ class _Answer(Sink):
         self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def acknowledged(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
-        """Yes."""
+        """The message was acknowledged."""
         self.future.set_result(None)
 
     def refused(self, numbers: Numbers | Sequence[int], at_ns: int, reason: str) -> None:
-        """No."""
+        """The message was refused."""
         self.future.set_exception(Refused(reason))
 
     def disconnected(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:

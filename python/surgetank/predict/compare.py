@@ -81,7 +81,7 @@ class _Comparison:
         self._half = math.nan
 
     def all(self) -> Prediction:
-        """The whole way."""
+        """Predicts, measures and compares."""
         predicted_at, ends = self._told_capacity()
         low = float(f"{_UNLOADED_SHARE * predicted_at:.4g}")
         rates = [float(f"{x * predicted_at:.4g}") for x in _LADDER]

@@ -3,7 +3,7 @@
 A broker's delay without load is a fraction of a millisecond and made by the operating system as
 much as by the broker: a line at twice its p99 moves by a factor between two looks at the same
 broker. What a broker can carry is therefore what it can *sustain*: no more than 1 % lost, the
-backlog not growing by more than 3 % of the time (`measure/backlog.py`), the median delay at most
+delay not growing by more than 0.03 s per second of flow (`measure/backlog.py`), the median delay at most
 the unloaded one and a stated allowance. A chain's delay is made by its blocks, hundreds of
 milliseconds; there the line is as in `search`, a multiple of the unloaded p99.
 """
@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 __all__ = ["GROWTH_MAX", "SOJOURN_MAX_MS", "Line", "Side", "capacity_of", "knee_of"]
 
-#: A backlog that grows by more than this, in seconds per second, is sustained: λ > 1.03 μ.
+#: A load is sustained while delay grows by at most this, seconds per second of flow: λ ≤ 1.03 μ.
 GROWTH_MAX: Final = 0.03
 #: How much longer than unloaded the median message may take: 3 s of a load of 1.08 μ.
 SOJOURN_MAX_MS: Final = 250.0
@@ -67,7 +67,7 @@ class Line:
                 f"and {_DELIVERED_MIN:.0%} delivered"
             )
         return (
-            f"the highest load whose backlog grows by at most {GROWTH_MAX:.0%} of the time, with "
+            f"the highest load whose delay grows by at most {GROWTH_MAX:g} s per s of flow, with "
             f"{_DELIVERED_MIN:.0%} delivered and a median delay within {SOJOURN_MAX_MS:g} ms of "
             "the unloaded one"
         )

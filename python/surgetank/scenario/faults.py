@@ -124,7 +124,7 @@ class _Live(Timed):
 
     @property
     def live_only(self) -> bool:
-        """Yes."""
+        """Whether only a live run can have this fault: always."""
         return True
 
 

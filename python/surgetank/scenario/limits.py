@@ -61,7 +61,9 @@ class Limits(Section):
     delay_p99_ms_max: NonNegative | None = Field(None, description="99th percentile, ms")
     delay_p999_ms_max: NonNegative | None = Field(None, description="99.9th percentile, ms")
     delay_mean_ms_max: NonNegative | None = Field(None, description="mean end-to-end delay, ms")
-    goodput_ratio_min: Share | None = Field(None, description="executed over offered")
+    goodput_ratio_min: Share | None = Field(
+        None, description="1 less what was refused, lost or added to the backlog, over offered"
+    )
     executed_share_min: Share | None = Field(
         None, description="offered messages executed by the end of the run"
     )

@@ -24,7 +24,7 @@ class Against:
     """Estimate of b over that of a."""
     ratio_low: float | None
     ratio_high: float | None
-    comparable: str
+    incomparable: str
     """Why the two cannot be compared; empty if they can."""
 
     @property
@@ -58,7 +58,7 @@ class Against:
             "most_used_b": self.b.most_used,
             "bottleneck_a": self.a.bottleneck,
             "bottleneck_b": self.b.bottleneck,
-            "comparable": self.comparable or None,
+            "incomparable": self.incomparable or None,
         }
 
 

@@ -26,7 +26,7 @@ Per = Literal["liquidation", "run"]
 FINDS: Final = ("capacity", "failure-threshold", "safe-leverage")
 """What can be found by name."""
 
-_GOODPUT_MIN: Final = 0.99
+_EXECUTED_MIN: Final = 0.99
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Goal:
             delay = outcome.value("delay_p99_ms")
             done = outcome.value("executed_share")
             slow = math.isnan(delay) or delay > self.degradation * unloaded_ms
-            return slow or not done >= _GOODPUT_MIN
+            return slow or not done >= _EXECUTED_MIN
         if self.find == "failure-threshold":
             return bool(outcome.failures)
         if self.find == "safe-leverage":

@@ -42,7 +42,7 @@ _CALM_RATIO: Final = 3.0
 _REFERENCES_MIN: Final = 5
 _DRIFT_P: Final = 0.01
 _DRIFT_RATIO: Final = 1.25
-_GOODPUT_MIN: Final = 0.99
+_EXECUTED_MIN: Final = 0.99
 #: Key under which a journal keeps what its runs were made on.
 _TARGET: Final = "target"
 
@@ -179,7 +179,7 @@ def drifted(references: list[Outcome]) -> str:
         return ""
     third = max(2, len(valid) // 3)
     p99 = np.array([o.value("delay_p99_ms") for o in valid])
-    good = np.array([o.value("executed_share") >= _GOODPUT_MIN for o in valid])
+    good = np.array([o.value("executed_share") >= _EXECUTED_MIN for o in valid])
     if good[:third].all() and not good[-third:].any():
         return "the reference level held at first and does not any more: the target changed"
     if not np.isfinite(p99).all():

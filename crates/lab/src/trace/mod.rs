@@ -241,7 +241,7 @@ pub enum MarketKind {
 pub struct MarketRow {
     /// When.
     pub time_ns: Ns,
-    /// What.
+    /// What happened.
     pub kind: MarketKind,
     /// By which message; `u32::MAX` = none.
     pub message: MessageId,
@@ -329,7 +329,7 @@ pub struct BlockRow {
 /// A round of the express lane that was sold.
 #[derive(Clone, Copy, Debug)]
 pub struct LaneRow {
-    /// Which.
+    /// Number of the round.
     pub round: u64,
     /// To whom.
     pub controller: u32,

@@ -10,7 +10,7 @@
 //! Theory of operation. Each check is its own machine and may be left out. What the venue itself
 //! sends (reports, consensus) is not for the gate: [`Kind::of`] gives `None` for it.
 //!
-//! Source: the parts' own; rule 4 is the reserved share of the venues named in [`budgets`].
+//! Source: the parts' own; for rule 4 see [`super::criticality`].
 //!
 //! Departures: the checks of one node. Clients who send to several gates have several budgets.
 
@@ -114,7 +114,7 @@ pub enum Input {
     },
     /// An account has earned requests by trading.
     Earned {
-        /// Which.
+        /// The account.
         account: AccountId,
         /// How many.
         requests: u64,

@@ -51,12 +51,12 @@ pub enum Input {
     Receive {
         /// From which neighbour.
         from: Peer,
-        /// What.
+        /// The frame.
         frame: Frame,
     },
     /// A received message is valid.
     Validated {
-        /// Which.
+        /// The message.
         envelope: Envelope,
         /// From which neighbour it first came.
         from: Peer,
@@ -84,9 +84,9 @@ pub enum Output {
     },
     /// Send to one neighbour.
     Send {
-        /// Which.
+        /// The receiver.
         to: Peer,
-        /// What.
+        /// The frame.
         frame: Frame,
     },
     /// Wake this machine at that time.

@@ -90,7 +90,7 @@ pub enum Ordering {
     None,
     /// One node.
     Single {
-        /// Which.
+        /// The node that orders.
         node: NodeId,
         /// How it makes batches.
         sequencer: sequencer::Config,
@@ -123,7 +123,7 @@ pub enum Input {
     Receive {
         /// From which neighbour.
         from: Peer,
-        /// What.
+        /// The frame.
         frame: Frame,
         /// The content, for a message of consensus.
         payload: Payload,
@@ -132,7 +132,7 @@ pub enum Input {
     Packet {
         /// From which node.
         from: NodeId,
-        /// What.
+        /// The packet.
         packet: Packet,
     },
     /// A timer that this node set has gone off.
@@ -143,7 +143,7 @@ pub enum Input {
     Keyper(Shares),
     /// From now on this node leaves these classes (bits `1 << class as u8`) out of the blocks it makes.
     Censor {
-        /// Which.
+        /// The classes, a bit each.
         classes: u8,
     },
     /// In the blocks that this node makes, these two of its own stand right before this message.
@@ -219,23 +219,23 @@ pub enum Timer {
 pub enum Output {
     /// Send to all neighbours but one.
     Forward {
-        /// What.
+        /// The message.
         envelope: Envelope,
         /// Not to this one.
         except: Option<Peer>,
     },
     /// Send to one neighbour.
     Send {
-        /// Which.
+        /// The receiver.
         to: Peer,
-        /// What.
+        /// The frame.
         frame: Frame,
     },
     /// Send to a node that need not be a neighbour.
     Packet {
-        /// Which.
+        /// The receiver.
         to: NodeId,
-        /// What.
+        /// The packet.
         packet: Packet,
     },
     /// Number this message of consensus and hand it back as [`Input::Publish`].
@@ -248,7 +248,7 @@ pub enum Output {
     Admitted(MessageId),
     /// A message was turned away here. Of a message that waits at several nodes, each says so.
     Refused {
-        /// Which.
+        /// The message's number.
         message: MessageId,
         /// Why.
         reason: queue::Reason,

@@ -227,7 +227,7 @@ pub enum Why {
 pub struct Decision {
     /// When.
     pub at_ns: Ns,
-    /// What.
+    /// The setting.
     pub knob: Knob,
     /// From which number.
     pub from: u64,

@@ -44,7 +44,7 @@ class CrashFault:
         self._prober = threading.Thread(target=self._probe, daemon=True)
 
     def begin(self) -> None:
-        """Kills."""
+        """Ends the processes at once."""
         for node in self._nodes:
             self._server.kill(node)
             self._killed_ns[node] = time.monotonic_ns()

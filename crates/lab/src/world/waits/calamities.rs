@@ -4,13 +4,15 @@ use surgetank_layer::units::{NodeId, Ns, ns};
 
 use crate::scenario::{Fault, FaultKind};
 
-/// A fault that can hold agreement up.
+/// A fault that can hold messages up.
 struct Calamity {
     begin: Ns,
     end: Ns,
     /// Whom it strikes; nobody named is everybody.
     nodes: Vec<NodeId>,
     slows: f64,
+    /// Whether it loses packets.
+    loses: bool,
 }
 
 /// All of a run's.
@@ -20,17 +22,19 @@ impl Calamities {
     /// Those of a scenario.
     pub fn new(faults: &[Fault]) -> Calamities {
         let of = |fault: &Fault| {
-            let (nodes, slows) = match &fault.what {
-                FaultKind::Slow { nodes, factor } => (nodes.clone(), *factor),
-                FaultKind::Crash { nodes }
-                | FaultKind::Loss { nodes, .. }
-                | FaultKind::Delay { nodes, .. } => (nodes.clone(), 1.0),
+            let (nodes, slows, loses) = match &fault.what {
+                FaultKind::Slow { factor, .. } if *factor <= 1.0 => return None,
+                FaultKind::Slow { nodes, factor } => (nodes.clone(), *factor, false),
+                FaultKind::Delay { nodes, .. } => (nodes.clone(), 1.0, false),
+                FaultKind::Crash { nodes } | FaultKind::Loss { nodes, .. } => {
+                    (nodes.clone(), 1.0, true)
+                }
                 // Both sides of a cut lack the other.
-                FaultKind::Partition { .. } => (Vec::new(), 1.0),
+                FaultKind::Partition { .. } => (Vec::new(), 1.0, true),
                 FaultKind::Keypers { .. } | FaultKind::Spam { .. } => return None,
             };
             let end = ns(fault.at_s + fault.duration_s);
-            Some(Calamity { begin: ns(fault.at_s), end, nodes, slows })
+            Some(Calamity { begin: ns(fault.at_s), end, nodes, slows, loses })
         };
         Calamities(faults.iter().filter_map(of).collect())
     }
@@ -39,11 +43,16 @@ impl Calamities {
         self.0.iter().filter(move |fault| fault.begin < until && fault.end > since)
     }
 
-    /// Whether a fault was under way in this time: at this node, or at any.
-    pub fn strike(&self, since: Ns, until: Ns, node: Option<NodeId>) -> bool {
+    /// Whether a fault of one of these nodes, or of all, was under way in this time.
+    pub fn strike(&self, since: Ns, until: Ns, nodes: &[NodeId]) -> bool {
         self.between(since, until).any(|fault| {
-            node.is_none_or(|node| fault.nodes.is_empty() || fault.nodes.contains(&node))
+            fault.nodes.is_empty() || nodes.iter().any(|node| fault.nodes.contains(node))
         })
+    }
+
+    /// Whether a fault that loses packets was under way in this time.
+    pub fn lose(&self, since: Ns, until: Ns) -> bool {
+        self.between(since, until).any(|fault| fault.loses)
     }
 
     /// Of a span that a node was at work, or something waited for that work, the part that is

@@ -155,8 +155,7 @@ impl Waits {
 
     /// What something that was lost in this time is charged to.
     fn lost(&self, since: Ns, until: Ns) -> Resource {
-        let struck = self.calamities.strike(since, until, None);
-        if struck { Resource::Faults } else { Resource::Loss }
+        if self.calamities.lose(since, until) { Resource::Faults } else { Resource::Loss }
     }
 
     /// A packet's way: uplink, distance, and what a fault added.
@@ -252,7 +251,7 @@ impl Waits {
             let since = station.busy_since;
             return self.work_since(parent, Resource::ExecutionOthers, proposer, since, begin, now);
         }
-        if self.calamities.strike(begin, now, awaited) {
+        if self.calamities.strike(begin, now, &[proposer]) {
             return self.segment(parent, Resource::Faults, begin, now);
         }
         armed

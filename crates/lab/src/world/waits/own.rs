@@ -183,7 +183,8 @@ impl Waits {
         // Of a proposer that did not have it when it made an earlier block.
         let missed = |at: Ns, node: NodeId| {
             let without = way.cells[node as usize].got > at && node != record.gateway;
-            (without && self.calamities.strike(created, at, None)).then_some(Resource::Faults)
+            let struck = || self.calamities.strike(created, at, &[node, record.gateway]);
+            (without && struck()).then_some(Resource::Faults)
         };
         let missed = (!self.single).then_some(&missed as &dyn Fn(Ns, NodeId) -> Option<Resource>);
         let ready = record.queued_ns.clamp(created, proposed);
