@@ -62,16 +62,17 @@ def test_episodes_by_hand() -> None:
 
 
 def test_money() -> None:
+    """A fund that pays out and earns as much within a block has still paid."""
     trace = market(
-        (1, "insurance", {"amount": 9_000_000}),
-        (2, "insurance", {"amount": 9_500_000}),
-        (3, "insurance", {"amount": 7_500_000}),
-        (4, "bad-debt", {"account": 1, "amount": 3_000_000}),
+        (4, "bad-debt", {"account": 1, "amount": 2_500_000, "qty": 0}),
+        (4, "bad-debt", {"account": 1, "amount": 500_000, "qty": 0}),
+        (5, "bad-debt", {"account": 1, "amount": 1_000_000, "qty": 1}),
+        (5, "insurance", {"amount": 10_000_000}),
         scenario={"market": {"margin": {"insurance_usd": 10.0, "late_after_ms": 5.0}}},
     )
     found = values(trace)
-    assert found["insurance_drawn_usd"] == pytest.approx(1 + 2)
-    assert found["bad_debt_usd"] == pytest.approx(3)
+    assert found["insurance_drawn_usd"] == pytest.approx(3)
+    assert found["bad_debt_usd"] == pytest.approx(4)
     assert found["late_liquidations"] == 0
 
 
@@ -120,6 +121,34 @@ def test_one_account_of_liquidations_by_hand() -> None:
         "5 times due: 2 closed, 2 recovered, 1 still due. 4 orders executed: 2 the first of a due "
         "account, 1 further parts, 1 due at the venue's mark only."
     )
+
+
+def test_an_order_that_finds_nobody_liquidates_nothing() -> None:
+    """The account stays due until something of it is closed; closed in part and then bankrupt, it
+    is a bad debt."""
+    trace = market(
+        (100, "index", {"price": 10_000}),
+        (100, "due", {"account": 1, "price": 10_000}),
+        (100, "due", {"account": 2, "price": 10_000}),
+        (110, "liquidation-sent", {"account": 1, "ref_ns": 100 * MS}),
+        (110, "liquidation-sent", {"account": 2, "ref_ns": 100 * MS}),
+        (150, "liquidated", {"account": 1, "ref_ns": 100 * MS, "qty": 0}),
+        (160, "liquidated", {"account": 2, "ref_ns": 100 * MS, "qty": -5}),
+        (400, "liquidated", {"account": 1, "ref_ns": 100 * MS, "qty": -5}),
+        (400, "closed", {"account": 1, "ref_ns": 100 * MS}),
+        (500, "index", {"price": 5_000}),
+        scenario={"market": {"margin": {"maintenance": 0.01, "late_after_ms": 100.0}}},
+        end_ns=1000 * MS,
+    )
+    assert due_episodes(trace).select("account", "ended_ns").rows() == [
+        (1, 400 * MS),
+        (2, 160 * MS),
+    ]
+    found = values(trace, late_after_ms=100)
+    assert (found["liquidations"], found["liquidations_empty"]) == (2, 1)
+    assert found["late_liquidations"] == 1
+    assert found["bad_debts"] == 1, "account 2 was closed in part, and is worth less than nothing"
+    assert "1 more found nobody" in reconciled(trace, 100)
 
 
 def test_the_numbers_of_liquidations_sum_in_every_run() -> None:

@@ -204,6 +204,31 @@ def test_a_class_that_is_seldom_sent_is_not_stale() -> None:
     assert measure(make_trace({"messages": rows}, nodes=1))["stale_s"].value == 0
 
 
+def test_oracle_prices_are_judged_however_seldom_they_come() -> None:
+    """Once a second; from 4 s on none gets through while orders do. At a looser tolerance no less is
+    stale, whatever the rate."""
+    rows = [executed(i, i * 100 * MS, 100 * MS) for i in range(100)]
+    starved = [
+        executed(100 + i, i * S, 100 * MS, **{"class": 0})
+        if i < 4
+        else unfinished(100 + i, i * S, **{"class": 0})
+        for i in range(10)
+    ]
+    trace = make_trace({"messages": [*rows, *starved]}, nodes=1)
+    assert measure(trace)["stale_s"].value == pytest.approx(3, abs=0.2)
+    assert [f.kind for f in failures(trace)] == [FailureKind.STALE]
+
+
+def test_a_standstill_before_the_window_does_not_shorten_one_in_it() -> None:
+    times: Times = {k: [1.0, 1.5, 2.0, 6.0, 6.5, 7.0, 9.0] for k in range(3)}
+    waiting = [executed(1, 2 * S, 4 * S, height=4), executed(2, 7 * S, 2 * S, height=7)]
+    trace = chain(times, tables={"messages": waiting}, measured_from_ns=7 * S)
+    spans = synchrony_of(trace).standstills
+    assert [a < 7 * S for a, _ in spans] == [True, False]
+    inside = (spans[1][1] - spans[1][0]) / S
+    assert measure(trace)["standstill_s"].value == pytest.approx(inside)
+
+
 TIMES = some.lists(
     some.tuples(some.integers(0, 50), some.one_of(some.integers(0, 30), some.none())), max_size=12
 )

@@ -44,16 +44,16 @@ class Round:
     """Delays (ns) of each light load of `SHARES`; infinite = lost."""
 
 
-def overload(size: int, pace_us: float, count: int) -> Probe:
+def overload(size: int, pace_us: float, count: int, rest: float = 1.0) -> Probe:
     """Trains of `size` whose messages come `_OVERLOAD` times as fast as one per `pace_us`, with
-    rests as the rule asks.
+    rests as the rule asks, times `rest`.
 
     They keep the slowest stage busy, as a burst does, but sender, target and receiver are at work
     side by side on the cores they share, as in a steady flow; a burst's sender is done before the
     others begin.
     """
     gap_s = max(0.3, 1.2 * size * pace_us / 1e6 / LOAD_SHARE_MAX)
-    return trains([size] * count, [gap_s] * count, pace_us / _OVERLOAD)
+    return trains([size] * count, [rest * gap_s] * count, pace_us / _OVERLOAD)
 
 
 def probe_of(size: int, pace_us: float, capacity: float, seed: int) -> Probe:

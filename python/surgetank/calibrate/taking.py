@@ -235,7 +235,7 @@ class _Taking:
         stage busy for `_LONG_S`, and their pace, µs. Half as many where not all arrive."""
         size = int(np.clip(_LONG_S * 1e6 / burst_us, 100, _LONG_MAX))
         while True:
-            probe = overload(size, burst_us, 2)
+            probe = overload(size, burst_us, 2, rest=2.0)  # how much slower is not known yet
             play = self._play(probe, f"trains of {size:,}, one message after the other")
             found = play.probe.arrived(play.first_ns)
             if len(found) == 2 or size <= 1_000:

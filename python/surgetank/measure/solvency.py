@@ -5,7 +5,6 @@ Money counts over the whole run, from its first moment to its last.
 
 from __future__ import annotations
 
-
 import numpy as np
 import polars as pl
 

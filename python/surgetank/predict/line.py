@@ -3,8 +3,8 @@
 A broker's delay without load is a fraction of a millisecond and made by the operating system as
 much as by the broker: a line at twice its p99 moves by a factor between two looks at the same
 broker. What a broker can carry is therefore what it can *sustain*: no more than 1 % lost, the
-delay not growing by more than 0.03 s per second of flow (`measure/backlog.py`), the median delay at most
-the unloaded one and a stated allowance. A chain's delay is made by its blocks, hundreds of
+delay not growing by more than 0.03 s per second of flow (`measure/backlog.py`), the median delay
+at most the unloaded one and a stated allowance. A chain's delay is made by its blocks, hundreds of
 milliseconds; there the line is as in `search`, a multiple of the unloaded p99.
 """
 
