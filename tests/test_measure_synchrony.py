@@ -205,8 +205,7 @@ def test_a_class_that_is_seldom_sent_is_not_stale() -> None:
 
 
 def test_oracle_prices_are_judged_however_seldom_they_come() -> None:
-    """Once a second; from 4 s on none gets through while orders do. At a looser tolerance no less is
-    stale, whatever the rate."""
+    """Once a second; from 4 s on none gets through, while orders do."""
     rows = [executed(i, i * 100 * MS, 100 * MS) for i in range(100)]
     starved = [
         executed(100 + i, i * S, 100 * MS, **{"class": 0})

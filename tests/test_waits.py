@@ -132,3 +132,24 @@ def test_charges_fall_on_what_was_made_scarce(seed: int) -> None:
     for name, values in scarce.items():
         _, shares = charged(venue().with_values(values), seed)
         assert max(shares, key=lambda wait: shares[wait]) == name, (name, shares)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_fault_that_changes_nothing_is_charged_nothing(seed: int) -> None:
+    """Machines that a fault makes no slower; and a slow machine beside links that lose packets of
+    themselves, where the repeats are the links'."""
+    whole = {"at_s": 0.0, "duration_s": 20.0}
+    idle = fault("slow", nodes=[3], factor=1.0) | whole
+    trace, shares = charged(venue(network__delay={"kind": "fixed", "delay_ms": 80.0}), seed)
+    same, beside = charged(
+        venue(network__delay={"kind": "fixed", "delay_ms": 80.0}).with_values({"faults": [idle]}),
+        seed,
+    )
+    assert same["messages"]["executed_ns"].equals(trace["messages"]["executed_ns"])
+    assert shares["faults"] == beside["faults"] == 0
+    lossy = WORLDS["a mesh that loses"]
+    _, alone = charged(venue().with_values(lossy), seed)
+    slow = fault("slow", nodes=[6], factor=1.5) | whole
+    _, both = charged(venue().with_values(lossy | {"faults": [slow]}), seed)
+    assert alone["loss"] > 0.01
+    assert both["loss"] > 0.5 * alone["loss"]
