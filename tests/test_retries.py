@@ -87,5 +87,5 @@ def test_what_the_only_orderer_refused_reaches_it_again_under_gossip() -> None:
     trace = st.simulate(full("fifo", "none").with_values(values), seed=1)
     again = trace["messages"].filter(pl.col("tries") > 0)
     assert again.height > 20, "the scenario must make clients send again"
-    assert (again["outcome"] == 1).mean() > 0.9
+    assert (again["outcome"] == 1).sum() > 0.9 * again.height
     assert all(check.ok for check in checks(trace))

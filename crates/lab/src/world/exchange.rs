@@ -431,12 +431,7 @@ impl Exchange {
     /// Nothing is left of a position, or of a portfolio, that was liquidated.
     pub(super) fn closed(&mut self, now: Ns, message: u32, account: AccountId) {
         let ref_ns = self.due_ns(account);
-        self.row(MarketRow {
-            message,
-            account,
-            ref_ns,
-            ..MarketRow::new(now, MarketKind::Closed)
-        });
+        self.row(MarketRow { message, account, ref_ns, ..MarketRow::new(now, MarketKind::Closed) });
         if let Some(due) = self.due.get_mut(account as usize) {
             *due = NEVER;
         }

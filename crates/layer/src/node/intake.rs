@@ -113,7 +113,8 @@ impl Node {
             }
             out.push(Output::Admitted(envelope.id));
         }
-        let again = work.from == CLIENT && self.gossip.as_ref().is_some_and(|g| g.has_seen(envelope.id));
+        let again =
+            work.from == CLIENT && self.gossip.as_ref().is_some_and(|g| g.has_seen(envelope.id));
         match (&self.gossip, &self.orderer) {
             // The only orderer refused it, and everybody on the way would drop another copy.
             (Some(_), Orderer::Single { leader, .. }) if again && *leader != self.id => {
