@@ -93,7 +93,6 @@ fn open_market(
             .backstop
             .as_ref()
             .map(|backstop| Backstop { below_ppm: ppm(backstop.below), vault: accounts.vault() }),
-        ..SymbolConfig::default()
     };
     let rules = Config { symbols: vec![symbol], insurance: quanta(margin.insurance_usd) };
     let mut market = Market::new(rules, &[ticks]);
