@@ -290,7 +290,9 @@ class SharedCoresRig(BlocksRig):
         """Cores busy: a tenth for empty blocks, and what the messages cost."""
         played = super().play(schedule)
         played.start_ns, played.end_ns = 0, int(schedule.flow_end_ns)
-        self.rates.append(len(schedule) * 1e9 / played.end_ns)
+        # What is due last is followed by a rest too.
+        before = int((schedule.due_ns < schedule.due_ns[-1]).sum())
+        self.rates.append(before * 1e9 / played.end_ns)
         read_s = played.end_ns / 1e9 + self.options.lead_s
         played.cores_busy = 0.1 + 2.5e-3 * len(schedule) / read_s
         return played

@@ -25,7 +25,8 @@ def calibration(service_us: float) -> Calibration:
     """A broker of so many µs a message, exponential."""
     queue = Queue(service_us, 1.0, 1.0, 0.3, 1.0)
     scenario = broker(plain("known", 100.0, 2.0), queue)
-    return Calibration("fake:", "1", "broker", (), (), 1e6 / service_us, 0.2, scenario)
+    sure = {"capacity": (0.9, 1.1), "p99_at_half": (0.8, 1.25)}
+    return Calibration("fake:", "1", "broker", (), (), 1e6 / service_us, 0.2, scenario, spread=sure)
 
 
 class Truth:
@@ -174,7 +175,7 @@ def test_the_knee_has_the_most_power() -> None:
 
 def test_the_page_and_the_file_show_hits_and_misses(right: Prediction, tmp_path: Path) -> None:
     """Nothing is left out, and the JSON is JSON."""
-    missed = replace(right.claims[0], predicted=9e9, predicted_low=None)
+    missed = replace(right.claims[0], predicted=9e9, predicted_low=9e9, predicted_high=9e9)
     page = render_prediction(replace(right, claims=(missed, *right.claims[1:])))
     assert "MISSED" in page
     assert ">hit<" in page

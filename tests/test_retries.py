@@ -80,7 +80,7 @@ def test_what_the_only_orderer_refused_reaches_it_again_under_gossip() -> None:
     """Its first copies have passed every node, which drop a second; all in the end find room."""
     values: dict[str, Any] = {
         "layer.gossip": {"kind": "flood"},
-        "layer.consensus": {"kind": "single", "window_ms": 20.0},
+        "layer.consensus": {"kind": "single", "window_ms": 80.0},
         "layer.queue.mempool_max": 20,
         "flow.retry.tries_max": 8,
     }

@@ -31,10 +31,10 @@ def thin(venue: str, **values: Any) -> st.Scenario:
         "flow": {
             "arrivals": {"kind": "poisson", "rate_per_s": 150.0},
             "mix": {"limit": 0.7, "market": 0.3, "post_only": 0.0, "ioc": 0.0}
-            | {"cancel": 0.0, "replace": 0.0, "order_usd": 20_000.0, "distance_bp": 500.0},
+            | {"cancel": 0.0, "replace": 0.0, "order_usd": 20_000.0, "distance_bp": 1_500.0},
             "client_link": {"fixed_ms": 5.0, "jitter_ms": 1.0},
-            "keepers": {"reaction_ms": 10.0},
-            "oracle": {"interval_ms": 500.0},
+            "keepers": {"count": 2, "reaction_ms": 10.0},
+            "oracle": {"count": 3, "interval_ms": 500.0},
         },
         "network": {"nodes": 4, "delay": {"kind": "fixed", "delay_ms": 10.0}},
         "market": {

@@ -151,5 +151,5 @@ def test_a_fault_that_changes_nothing_is_charged_nothing(seed: int) -> None:
     _, alone = charged(venue().with_values(lossy), seed)
     slow = fault("slow", nodes=[6], factor=1.5) | whole
     _, both = charged(venue().with_values(lossy | {"faults": [slow]}), seed)
-    assert alone["loss"] > 0.01
-    assert both["loss"] > 0.5 * alone["loss"]
+    assert alone["loss"] > 0.002
+    assert both["loss"] == pytest.approx(alone["loss"], rel=0.1)
