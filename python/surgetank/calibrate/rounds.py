@@ -56,13 +56,14 @@ def overload(size: int, pace_us: float, count: int, rest: float = 1.0) -> Probe:
     return trains([size] * count, [rest * gap_s] * count, pace_us / _OVERLOAD)
 
 
-def probe_of(size: int, pace_us: float, capacity: float, seed: int) -> Probe:
-    """Trains of `size`, then random arrivals at the light loads, with rests as the rule asks."""
+def probe_of(size: int, pace_us: float, seed: int, light: float = 1.0) -> Probe:
+    """Trains of `size`, then random arrivals at the light loads, with rests as the rule asks; the
+    light loads are `light` times as long as usual."""
     probe = overload(size, pace_us, _TRAINS)
     gap_s = max(0.3, 1.2 * size * pace_us / 1e6 / LOAD_SHARE_MAX)
     for share in SHARES:
-        rate = share * capacity
-        seconds = float(np.clip(_LIGHT_MESSAGES / rate, *_LIGHT_S))
+        rate = share * 1e6 / pace_us
+        seconds = light * float(np.clip(_LIGHT_MESSAGES / rate, *_LIGHT_S))
         probe = probe.then(poisson(rate, seconds, seed), gap_s)
     return probe
 

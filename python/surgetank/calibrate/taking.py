@@ -51,11 +51,7 @@ _SIZE_BYTES: Final = 150
 #: A burst keeps the target busy for so long, many times what a process may wait for a core.
 _BURST_S: Final = 0.25
 _BURST_MAX: Final = 60_000
-#: A train, so long that buffers, caches and garbage are as in a steady flow.
-_LONG_S: Final = 1.0
 _LONG_MAX: Final = 300_000
-#: Single messages of a chain: p99 has an interval from 370 on.
-_SINGLES: Final = 450
 #: Trains of a chain last about so many delays of a single message.
 _BLOCKS: Final = 5.0
 _LONGER_MAX: Final = 3
@@ -94,10 +90,17 @@ class _Much:
     """Of a broker."""
     steady_s: float
     """Of each steady load of a chain."""
+    train_s: float
+    """So long a train keeps a broker busy; buffers, caches and garbage are then as in a steady
+    flow."""
+    light: float
+    """Length of a broker's light loads, as a share of the usual one."""
+    chain_singles: int
+    """Single messages of a chain: p99 has an interval from 370 on."""
 
 
-_FULL: Final = _Much(240, 5, 7, 8.0)
-_QUICK: Final = _Much(100, 2, 4, 4.0)
+_FULL: Final = _Much(240, 5, 7, 8.0, 1.0, 1.0, 450)
+_QUICK: Final = _Much(100, 2, 4, 4.0, 0.3, 0.3, 150)
 
 
 class _Play:
@@ -174,7 +177,7 @@ class _Taking:
     def _broker(self, first: _Play, base: dict[str, Estimate]) -> Calibration:
         burst_us = self._burst_us(_bound_us(first, base))
         size, pace_us = self._sustained(burst_us)
-        each_s = probe_of(size, pace_us, 1e6 / pace_us, 1).due_ns[-1] / 1e9 + self._beside_s
+        each_s = probe_of(size, pace_us, 1, self._much.light).due_ns[-1] / 1e9 + self._beside_s
         self._told(f"{self._much.rounds} rounds follow, about {self._much.rounds * each_s:.0f} s")
         rounds = [self._round(size, pace_us, i) for i in range(self._much.rounds)]
         long = [train for one in rounds for train in one.trains]
@@ -232,8 +235,8 @@ class _Taking:
 
     def _sustained(self, burst_us: float) -> tuple[int, float]:
         """How many messages, a little faster than a burst of them was served, keep the slowest
-        stage busy for `_LONG_S`, and their pace, µs. Half as many where not all arrive."""
-        size = int(np.clip(_LONG_S * 1e6 / burst_us, 100, _LONG_MAX))
+        stage busy for `train_s`, and their pace, µs. Half as many where not all arrive."""
+        size = int(np.clip(self._much.train_s * 1e6 / burst_us, 100, _LONG_MAX))
         while True:
             probe = overload(size, burst_us, 2, rest=2.0)  # how much slower is not known yet
             play = self._play(probe, f"trains of {size:,}, one message after the other")
@@ -245,7 +248,7 @@ class _Taking:
             size //= 2
 
     def _round(self, size: int, pace_us: float, number: int) -> Round:
-        probe = probe_of(size, pace_us, 1e6 / pace_us, number + 1)
+        probe = probe_of(size, pace_us, number + 1, self._much.light)
         what = f"round {number + 1} of {self._much.rounds}, trains of {size:,} and light loads"
         return heard(probe, self._play(probe, what, "round").first_ns)
 
@@ -269,7 +272,7 @@ class _Taking:
         sizes = [50, 200, 50, 200, 50, 200]
         rest = [max(3 * delay_s, 1.2 * n * bound_us / 1e6 / LOAD_SHARE_MAX) for n in sizes]
         early = self._play(
-            singles(_SINGLES, gap_s).then(trains(sizes, rest), 3 * delay_s),
+            singles(self._much.chain_singles, gap_s).then(trains(sizes, rest), 3 * delay_s),
             "single messages and trains for a chain",
         )
         trains_seen = early.probe.arrived(early.first_ns)
@@ -403,7 +406,9 @@ def _chain_s(much: _Much, delay_s: float, gap_s: float) -> float:
     """About how long the rest of a chain's calibration takes: singles, steady loads, trains."""
     loads = 2 + 2 + 2 * TURNS  # idle and first look, two steps up, then in turn
     return (
-        _SINGLES * gap_s + loads * (much.steady_s + 5) + 2 * 6 * _BLOCKS * delay_s / LOAD_SHARE_MAX
+        much.chain_singles * gap_s
+        + loads * (much.steady_s + 5)
+        + 2 * 6 * _BLOCKS * delay_s / LOAD_SHARE_MAX
     )
 
 
