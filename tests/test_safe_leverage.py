@@ -205,20 +205,21 @@ def closed_form(load: float, budget: float) -> float:
 
 
 def test_a_search_finds_the_closed_form() -> None:
-    """Within 5 %, through keepers, queue, sequencer and market. (One seed in twenty may miss.)"""
+    """Within 10 %, through keepers, queue, sequencer and market; how often its interval covers is
+    the soak's."""
     answer = st.search(
         quiet_venue(35.0),
         "safe-leverage",
         budget=0.05,
         range=(20.0, 1_000.0),
         seed=5,
-        precision=0.04,
-        runs_max=400,
+        precision=0.08,
+        runs_max=200,
         workers=2,
         try_remedies=False,
     )
     assert answer.status == "FOUND"
-    assert answer.estimate == pytest.approx(closed_form(35.0, 0.05), rel=0.05)
+    assert answer.estimate == pytest.approx(closed_form(35.0, 0.05), rel=0.1)
 
 
 @pytest.mark.soak
