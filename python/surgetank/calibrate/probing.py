@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from surgetank.calibrate.estimate import Arrived
 
-__all__ = ["LOAD_SHARE_MAX", "Poisson", "Probe", "Train", "poisson", "singles", "trains"]
+__all__ = ["LOAD_SHARE_MAX", "Poisson", "Probe", "Train", "poisson", "rest_s", "singles", "trains"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -125,6 +125,12 @@ def trains(sizes: Sequence[int], gaps_s: Sequence[float], apart_us: float = 0.0)
         first += size
         at += int(steps[-1]) + int(gap_s * 1e9)
     return Probe(np.concatenate(due), trains=tuple(found))
+
+
+def rest_s(size: int, pace_us: float) -> float:
+    """Rest after a train of `size` served at one message per `pace_us`, s: so long that the load
+    stays below `LOAD_SHARE_MAX` on average."""
+    return max(0.3, 1.2 * size * pace_us / 1e6 / LOAD_SHARE_MAX)
 
 
 def poisson(rate_per_s: float, seconds: float, seed: int = 1) -> Probe:

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CVS", "Grid", "Light", "Queue", "fit", "services", "sojourn_ns"]
+__all__ = ["CVS", "QUANTILES", "Grid", "Light", "Queue", "fit", "services", "sojourn_ns"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,7 +26,8 @@ Floats = npt.NDArray[np.float64]
 CVS: Final = (0.0, 0.25, 0.5, 1.0, *(1.3 * (7 / 6) ** i for i in range(28)))
 _SAMPLES: Final = 100_000
 _JITTERS: Final = 24
-_QUANTILES: Final = (0.5, 0.99)
+#: Quantiles of the delay that are fitted.
+QUANTILES: Final = (0.5, 0.99)
 
 
 @dataclass(frozen=True)
@@ -105,13 +106,13 @@ class Grid:
         self.service_us = service_us
         self._jitters = np.geomspace(highest_ms / 300, highest_ms / 3, _JITTERS)
         unit = np.random.default_rng(11).standard_exponential(samples)
-        shape = (len(CVS), _JITTERS, len(rates_per_s), len(_QUANTILES))
+        shape = (len(CVS), _JITTERS, len(rates_per_s), len(QUANTILES))
         self._found_ms: Floats = np.empty(shape)
         for i, cv in enumerate(CVS):
             for k, rate in enumerate(rates_per_s):
                 sojourn = _sojourn_ms(service_us, cv, rate, samples)
                 for j, jitter in enumerate(self._jitters):
-                    self._found_ms[i, j, k] = np.quantile(sojourn + unit * jitter, _QUANTILES)
+                    self._found_ms[i, j, k] = np.quantile(sojourn + unit * jitter, QUANTILES)
 
     def nearest(self, asked_ms: Floats) -> tuple[Queue, Floats]:
         """The queue whose quantiles come nearest to p50 and p99 at the first rates, by least

@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 
 from surgetank.calibrate.estimate import Arrived, Floats, Ints, service
-from surgetank.calibrate.probing import LOAD_SHARE_MAX, Probe, poisson, trains
-from surgetank.calibrate.queueing import Grid, Light
+from surgetank.calibrate.probing import Probe, poisson, rest_s, trains
+from surgetank.calibrate.queueing import QUANTILES, Grid, Light
 from surgetank.calibrate.spread import Spread, of_fit, of_rounds
 from surgetank.measure.statistics import KaplanMeier
 
@@ -29,7 +29,6 @@ _OVERLOAD: Final = 1.3
 #: A stall of the operating system comes some times a second: p99 needs seconds of it.
 _LIGHT_S: Final = (2.0, 3.0)
 _LIGHT_MESSAGES: Final = 100_000
-_QUANTILES: Final = (0.5, 0.99)
 _RESAMPLES: Final = 400
 #: How the answers scatter needs fewer messages than the answer.
 _SAMPLES: Final = 40_000
@@ -52,19 +51,17 @@ def overload(size: int, pace_us: float, count: int, rest: float = 1.0) -> Probe:
     side by side on the cores they share, as in a steady flow; a burst's sender is done before the
     others begin.
     """
-    gap_s = max(0.3, 1.2 * size * pace_us / 1e6 / LOAD_SHARE_MAX)
-    return trains([size] * count, [rest * gap_s] * count, pace_us / _OVERLOAD)
+    return trains([size] * count, [rest * rest_s(size, pace_us)] * count, pace_us / _OVERLOAD)
 
 
 def probe_of(size: int, pace_us: float, seed: int, light: float = 1.0) -> Probe:
     """Trains of `size`, then random arrivals at the light loads, with rests as the rule asks; the
     light loads are `light` times as long as usual."""
     probe = overload(size, pace_us, _TRAINS)
-    gap_s = max(0.3, 1.2 * size * pace_us / 1e6 / LOAD_SHARE_MAX)
     for share in SHARES:
         rate = share * 1e6 / pace_us
         seconds = light * float(np.clip(_LIGHT_MESSAGES / rate, *_LIGHT_S))
-        probe = probe.then(poisson(rate, seconds, seed), gap_s)
+        probe = probe.then(poisson(rate, seconds, seed), rest_s(size, pace_us))
     return probe
 
 
@@ -89,7 +86,7 @@ def lights_of(rounds: Sequence[Round], capacity: float) -> list[Light]:
 
 
 def _quantiles_ms(delays: Floats) -> list[float]:
-    return [float(np.quantile(delays, q, method="lower")) / 1e6 for q in _QUANTILES]
+    return [float(np.quantile(delays, q, method="lower")) / 1e6 for q in QUANTILES]
 
 
 def spread_of(rounds: Sequence[Round], capacity: float, service_us: float) -> dict[str, Spread]:

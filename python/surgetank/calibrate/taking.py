@@ -34,7 +34,7 @@ from surgetank.calibrate.estimate import (
     service,
     variation,
 )
-from surgetank.calibrate.probing import LOAD_SHARE_MAX, Probe, poisson, singles, trains
+from surgetank.calibrate.probing import LOAD_SHARE_MAX, Probe, poisson, rest_s, singles, trains
 from surgetank.calibrate.queueing import Light, fit
 from surgetank.calibrate.rounds import Round, heard, lights_of, overload, probe_of, spread_of
 from surgetank.calibrate.spread import Spread, of_chain
@@ -220,8 +220,8 @@ class _Taking:
         most = _BURST_MAX
         while True:
             size = int(np.clip(_BURST_S * 1e6 / bound_us, 100, most))
-            gap_s = max(0.3, 1.2 * size * bound_us / 1e6 / LOAD_SHARE_MAX)
-            play = self._play(trains([size] * 2, [gap_s] * 2), f"bursts of {size:,}")
+            rests = [rest_s(size, bound_us)] * 2
+            play = self._play(trains([size] * 2, rests), f"bursts of {size:,}")
             found = play.probe.arrived(play.first_ns)
             if len(found) < 2 and size > 1_000:
                 most = size // 2

@@ -130,7 +130,7 @@ pub struct Record {
     pub tries: u8,
     /// What became of it.
     pub outcome: Outcome,
-    /// Why.
+    /// Why it was refused or lost, if so.
     pub reason: Reason,
     /// The block that it is in; 0 = none.
     pub height: Height,

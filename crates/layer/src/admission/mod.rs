@@ -43,7 +43,7 @@ pub enum Reason {
 /// An explicit no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Why.
+    /// What the message ran into.
     pub reason: Reason,
     /// The same message may be let in after this long, if nothing else comes;
     /// [`NEVER`](crate::units::NEVER) if it will not be.

@@ -42,7 +42,7 @@ pub struct Config {
 /// A cancel that had to make room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forgotten {
-    /// Whose.
+    /// Account that had sent it.
     pub account: AccountId,
     /// Of which order.
     pub order: u64,

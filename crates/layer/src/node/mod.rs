@@ -250,7 +250,7 @@ pub enum Output {
     Refused {
         /// The message's number.
         message: MessageId,
-        /// Why.
+        /// What it ran into.
         reason: queue::Reason,
         /// Sending again earlier than this is in vain; 0 = no hint.
         retry_after_ns: Ns,

@@ -117,7 +117,7 @@ impl Reason {
 pub struct Refused {
     /// Its index in the buffer.
     pub index: u32,
-    /// Why.
+    /// What it ran into.
     pub reason: Reason,
     /// It may be let in after this long, if nothing else comes; 0 = no such hint.
     pub retry_after_ns: Ns,

@@ -129,7 +129,7 @@ pub enum Input {
     Bid {
         /// The round that it is for.
         round: LaneRound,
-        /// Whose.
+        /// Account that bids.
         bidder: AccountId,
         /// How much.
         amount: Money,
