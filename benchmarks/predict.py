@@ -5,7 +5,7 @@
 Each repetition starts the target anew, calibrates it at low load, predicts, and then runs it. A
 repetition that lies in --out is not made again, so a run that was cut off goes on where it ended;
 targets are taken in turn, so that a busy quarter of an hour does not fall on one of them. A target
-whose programs are not here is left out and said so. About five minutes a broker and fifteen a
+whose programs are not here is left out and said so. About six minutes a broker and eight a
 chain, each repetition, on two quiet cores. Misses stay in the tables. With --docs, the tables and
 figures of docs/calibrate.md are replaced.
 """
@@ -49,7 +49,7 @@ def one(target: str, number: int, out: Path) -> Found:
         return dict(json.loads(file.read_text(encoding="utf-8")))
     began = time.monotonic()
     try:
-        with Rig(target, Options(patience_s=90)) as rig:
+        with Rig(target, Options(patience_s=90, rate_max_per_s=4e6)) as rig:
             calibration = calibrate(rig, name=f"calibrated-{name}", told=say)
             found = compare(rig, calibration, told=say)
     except SurgetankError as error:

@@ -27,7 +27,7 @@ from surgetank.calibrate.estimate import (
 from surgetank.calibrate.probing import poisson, singles, trains
 from surgetank.calibrate.queueing import Grid, Light, Queue, fit, services, sojourn_ns
 from surgetank.calibrate.rounds import SHARES, Round, lights_of, spread_of
-from surgetank.calibrate.spread import LIVE_RUNS, joined, of_rounds
+from surgetank.calibrate.spread import HALF_RUNS, LIVE_RUNS, joined, of_rounds
 from surgetank.calibrate.writing import broker, plain
 from surgetank.errors import SurgetankError
 from surgetank.live import Capabilities, Options, Schedule
@@ -136,7 +136,7 @@ def test_p99_at_half_load_is_foretold_and_its_interval_covers() -> None:
         asked = np.array([(x.p50_ms, x.p99_ms) for x in lights])
         told = grid.nearest(asked)[1][-1, 1]
         low, high = spread_of(rounds, 1e6 / mean_us, mean_us)["p99_at_half"]
-        later = np.median([np.quantile(delays(0.5), 0.99) for _ in range(LIVE_RUNS)]) / 1e6
+        later = np.median([np.quantile(delays(0.5), 0.99) for _ in range(HALF_RUNS)]) / 1e6
         covered += low <= later / told <= high
         widths.append(high)
     assert covered >= 3  # of 5 at 95 %: fewer once in 860 tries

@@ -24,7 +24,7 @@ __all__ = ["TURNS", "Busy", "cores_here", "shared", "steady"]
 
 _LOOKS_MAX: Final = 6
 #: The last load and its half are played in turn, so often.
-TURNS: Final = 3
+TURNS: Final = 5
 
 
 @dataclass(frozen=True)

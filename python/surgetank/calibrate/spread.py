@@ -5,7 +5,7 @@ a round is subject to, the operating system's noise included.
 The interval is the one in which a *further measurement* lies, not the one of the mean: with the
 rounds' standard deviation s of the logarithms, centre ± t·s·√(v_k + v_m), where v_n is the variance
 of the median of n normal observations (David and Nagaraja, Order Statistics, 3rd ed., 2003, §2.3,
-by Monte Carlo of 10⁶), k the rounds and m = 3 the live runs whose median is predicted.
+by Monte Carlo of 10⁶), k the rounds and m the live runs whose median is predicted.
 """
 
 from __future__ import annotations
@@ -19,13 +19,24 @@ import numpy as np
 from surgetank.calibrate.estimate import Estimate, Floats
 from surgetank.measure.statistics import student_t
 
-__all__ = ["LIVE_RUNS", "Spread", "joined", "of_chain", "of_estimate", "of_fit", "of_rounds"]
+__all__ = [
+    "HALF_RUNS",
+    "LIVE_RUNS",
+    "Spread",
+    "joined",
+    "of_chain",
+    "of_estimate",
+    "of_fit",
+    "of_rounds",
+]
 
 #: Low and high end of a prediction, as factors of it.
 Spread = tuple[float, float]
 
 #: Live runs of each load, of which the median is taken.
 LIVE_RUNS: Final = 3
+#: Likewise at half of a broker's capacity, where p99 is judged.
+HALF_RUNS: Final = 5
 #: Variance of the median of n standard normal observations.
 _MEDIAN: Final = {1: 1.0, 2: 0.5, 3: 0.449, 4: 0.298, 5: 0.287, 6: 0.215, 7: 0.210}
 
@@ -43,12 +54,12 @@ def of_rounds(values: Sequence[float]) -> Spread | None:
 
 
 def of_fit(resampled: Floats, rounds: Floats) -> Spread:
-    """The factors between which a median of `LIVE_RUNS` live runs lies in 95 % around a fit:
+    """The factors between which a median of `HALF_RUNS` live runs lies in 95 % around a fit:
     `resampled` are its answers over resampled rounds, `rounds` what single rounds showed of the
     like; all positive."""
     fitted = float(np.log(resampled).std(ddof=1))
     live = float(np.log(rounds).std(ddof=1))
-    half = student_t(len(rounds) - 1) * math.hypot(fitted, live * math.sqrt(_MEDIAN[LIVE_RUNS]))
+    half = student_t(len(rounds) - 1) * math.hypot(fitted, live * math.sqrt(_MEDIAN[HALF_RUNS]))
     return math.exp(-half), math.exp(half)
 
 

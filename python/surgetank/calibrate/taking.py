@@ -51,7 +51,7 @@ _SIZE_BYTES: Final = 150
 #: A burst keeps the target busy for so long, many times what a process may wait for a core.
 _BURST_S: Final = 0.25
 _BURST_MAX: Final = 60_000
-_LONG_MAX: Final = 300_000
+_LONG_MAX: Final = 1_000_000
 #: Trains of a chain last about so many delays of a single message.
 _BLOCKS: Final = 5.0
 _LONGER_MAX: Final = 3
@@ -236,7 +236,8 @@ class _Taking:
     def _sustained(self, burst_us: float) -> tuple[int, float]:
         """How many messages, a little faster than a burst of them was served, keep the slowest
         stage busy for `train_s`, and their pace, µs. Half as many where not all arrive."""
-        size = int(np.clip(self._much.train_s * 1e6 / burst_us, 100, _LONG_MAX))
+        most = min(_LONG_MAX, self._rig.options.rate_max_per_s)
+        size = int(np.clip(self._much.train_s * 1e6 / burst_us, 100, most))
         while True:
             probe = overload(size, burst_us, 2, rest=2.0)  # how much slower is not known yet
             play = self._play(probe, f"trains of {size:,}, one message after the other")
