@@ -47,7 +47,7 @@ _SIMULATED_RUNS: Final = 2
 #: At half load, where p99 is foretold; a broker's live runs there are as long as the light loads
 #: of a calibration's rounds, so that both meet as many stalls.
 _HALF_MAX: Final = 150_000
-_HALF_LIVE_MAX: Final = 1_500_000
+_HALF_LIVE_MAX: Final = 1_000_000
 _HALF_LENGTHS: Final = 2.0
 
 
