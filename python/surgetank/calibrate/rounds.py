@@ -19,13 +19,14 @@ from surgetank.calibrate.queueing import QUANTILES, Grid, Light
 from surgetank.calibrate.spread import Spread, of_fit, of_rounds
 from surgetank.measure.statistics import KaplanMeier
 
-__all__ = ["SHARES", "Round", "heard", "lights_of", "overload", "probe_of", "spread_of"]
+__all__ = ["OVERLOAD", "SHARES", "Round", "heard", "lights_of", "overload", "probe_of", "spread_of"]
 
+#: Messages of a train come so many times as fast as they are served.
+OVERLOAD: Final = 1.3
 #: Light loads, as shares of the capacity that trains told. Waiting grows as ρ/(1 − ρ), so the
 #: farther they lie apart, the less is left to guess at half load.
 SHARES: Final = (0.05, 0.3)
 _TRAINS: Final = 2
-_OVERLOAD: Final = 1.3
 #: A stall of the operating system comes some times a second: p99 needs seconds of it.
 _LIGHT_S: Final = (3.0, 6.0)
 _LIGHT_MESSAGES: Final = 200_000
@@ -44,14 +45,14 @@ class Round:
 
 
 def overload(size: int, pace_us: float, count: int, rest: float = 1.0) -> Probe:
-    """Trains of `size` whose messages come `_OVERLOAD` times as fast as one per `pace_us`, with
+    """Trains of `size` whose messages come `OVERLOAD` times as fast as one per `pace_us`, with
     rests as the rule asks, times `rest`.
 
     They keep the slowest stage busy, as a burst does, but sender, target and receiver are at work
     side by side on the cores they share, as in a steady flow; a burst's sender is done before the
     others begin.
     """
-    return trains([size] * count, [rest * rest_s(size, pace_us)] * count, pace_us / _OVERLOAD)
+    return trains([size] * count, [rest * rest_s(size, pace_us)] * count, pace_us / OVERLOAD)
 
 
 def probe_of(size: int, pace_us: float, seed: int, light: float = 1.0) -> Probe:

@@ -36,7 +36,15 @@ from surgetank.calibrate.estimate import (
 )
 from surgetank.calibrate.probing import LOAD_SHARE_MAX, Probe, poisson, rest_s, singles, trains
 from surgetank.calibrate.queueing import Light, fit
-from surgetank.calibrate.rounds import Round, heard, lights_of, overload, probe_of, spread_of
+from surgetank.calibrate.rounds import (
+    OVERLOAD,
+    Round,
+    heard,
+    lights_of,
+    overload,
+    probe_of,
+    spread_of,
+)
 from surgetank.calibrate.spread import Spread, of_chain
 from surgetank.errors import SurgetankError
 from surgetank.live import Played, Rig, Schedule
@@ -176,7 +184,7 @@ class _Taking:
 
     def _broker(self, first: _Play, base: dict[str, Estimate]) -> Calibration:
         burst_us = self._burst_us(_bound_us(first, base))
-        size, pace_us = self._sustained(burst_us)
+        size, pace_us = self._sustained(burst_us, self._longest(first))
         each_s = probe_of(size, pace_us, 1, self._much.light).due_ns[-1] / 1e9 + self._beside_s
         self._told(f"{self._much.rounds} rounds follow, about {self._much.rounds * each_s:.0f} s")
         rounds = [self._round(size, pace_us, i) for i in range(self._much.rounds)]
@@ -233,10 +241,18 @@ class _Taking:
                 return found_us
             bound_us = min(found_us, bound_us / 2)
 
-    def _sustained(self, burst_us: float) -> tuple[int, float]:
+    def _longest(self, first: _Play) -> float:
+        """How long a train may be: no more messages than may be sent in a second, and, where they
+        are acknowledged, no more behind than may be in flight."""
+        options = self._rig.options
+        most = min(_LONG_MAX, options.rate_max_per_s)
+        if first.played.capabilities.ack == "none":
+            return most
+        return min(most, 0.8 * options.inflight_max / (1 - 1 / OVERLOAD))
+
+    def _sustained(self, burst_us: float, most: float) -> tuple[int, float]:
         """How many messages, a little faster than a burst of them was served, keep the slowest
         stage busy for `train_s`, and their pace, µs. Half as many where not all arrive."""
-        most = min(_LONG_MAX, self._rig.options.rate_max_per_s)
         size = int(np.clip(self._much.train_s * 1e6 / burst_us, 100, most))
         while True:
             probe = overload(size, burst_us, 2, rest=2.0)  # how much slower is not known yet
