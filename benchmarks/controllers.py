@@ -45,7 +45,7 @@ from surgetank import policy
 from surgetank.league.ranks import holm, pair_of
 from surgetank.measure.liquidations import due_episodes
 from surgetank.simulate import build
-from surgetank.trace import MARKET_KINDS
+from surgetank.trace import MARKET_KIND
 
 RULE: Final = "layer.queue.rule"
 LIMIT: Final = "layer.admission.limit"
@@ -189,7 +189,7 @@ def configured(scenario: st.Scenario, how: dict[str, Any]) -> st.Scenario:
 
 def measured(trace: st.Trace) -> dict[str, float]:
     """Bad debt, liquidation p99 and the share executed of a run."""
-    debts = trace["market"].filter(pl.col("kind") == MARKET_KINDS.index("bad-debt"))["amount"]
+    debts = trace["market"].filter(pl.col("kind") == MARKET_KIND["bad-debt"])["amount"]
     debt = abs(float(debts.sum())) * trace.stats["quantum_usd"] + trace.stats["uncovered_usd"]
     due = due_episodes(trace)
     waits = due.select(pl.col("ended_ns").fill_null(trace.end_ns) - pl.col("due_ns"))
