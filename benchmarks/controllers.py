@@ -213,6 +213,8 @@ def job(task: tuple[str, str, int], numbers: policy.Numbers | None = None) -> di
 SPACE: Final = {
     "volatility_ppm": (100.0, 2_000.0, False),
     "wait_ms": (20.0, 2_000.0, False),
+    "rest_batch_factor": (0.25, 2.0, False),
+    "rest_window_factor": (0.25, 1.0, False),
     "batch_factor": (0.25, 2.0, False),
     "window_factor": (0.25, 2.0, False),
     "limit_batches": (0.5, 50.0, False),
