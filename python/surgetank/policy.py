@@ -5,8 +5,9 @@ Its numbers stand in policy.json beside this file, with the command that finds t
 batch and block time at rest to multiples of what the scenario sets, and raises an
 alarm by two signs: the realised volatility of the mark, and how long what reduces risk waits beyond
 the time of a block. The alarm rises at once and falls by itself; batch and block time move with it,
-on a logarithmic scale, between what was learned for rest and for alarm. Under `lanes` its weights
-serve what reduces risk first. Orders are refused only while what
+on a logarithmic scale, between what was learned for rest and for alarm. A batch is never smaller
+than a learned share of what waits: small batches are quick where all fits into them, and lose
+capacity where they are full. Under `lanes` its weights serve what reduces risk first. Orders are refused only while what
 reduces risk waits too long: they are also the other side of a liquidation's trade.
 """
 
@@ -47,6 +48,8 @@ class Numbers:
     """Batch size under full alarm, over that at rest."""
     window_factor: float
     """Window, or wait after a decision, under full alarm, over that at rest."""
+    waiting_share: float
+    """Batch size at least, over the number of messages that wait."""
     limit_batches: float
     """Admission limit while what reduces risk waits too long, in batches of the scenario."""
     replace_weight: int
@@ -97,7 +100,9 @@ class Policy(Controller):
         batch = learned.rest_batch_factor * _power(learned.batch_factor, self._alarm)
         window = learned.rest_window_factor * _power(learned.window_factor, self._alarm)
         return {
-            "batch_messages_max": round(rest.batch_messages_max * batch),
+            "batch_messages_max": round(
+                max(rest.batch_messages_max * batch, learned.waiting_share * sum(seen.waiting))
+            ),
             "window_ns": round(rest.window_ns * window),
             "admission_limit": limit,
             "lane_weights": lane_weights(learned.replace_weight),
