@@ -27,7 +27,7 @@ SHARES: Final = (0.05, 0.3)
 _TRAINS: Final = 2
 _OVERLOAD: Final = 1.3
 #: A stall of the operating system comes some times a second: p99 needs seconds of it.
-_LIGHT_S: Final = (4.0, 6.0)
+_LIGHT_S: Final = (3.0, 6.0)
 _LIGHT_MESSAGES: Final = 200_000
 _RESAMPLES: Final = 400
 #: How the answers scatter needs fewer messages than the answer.
