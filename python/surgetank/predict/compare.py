@@ -209,7 +209,7 @@ class _Comparison:
             side = self._measured(rate, f"load {i + 1} of at most {len(rates)}")
             found[rate] = side
             broken = broken + 1 if line.broke(side) else 0
-            if broken >= 2 or side.invalid:
+            if broken >= 2 or not line.tells(side):
                 break
         first = found[rates[1]]
         if first.invalid or line.broke(first):
@@ -277,4 +277,5 @@ def _side(outcomes: Sequence[Outcome]) -> Side:
         executed_share=middle("executed_share"),
         growth=middle("backlog_growth"),
         invalid="" if valid else outcomes[0].invalid[0],
+        beyond_generator=not valid and all(o.beyond_generator for o in outcomes),
     )

@@ -36,7 +36,9 @@ class Side:
     growth: float = 0.0
     """Of the backlog, s/s."""
     invalid: str = ""
-    """Why it says nothing, if so: the generator could not make the load."""
+    """Why it says nothing of its load, if so."""
+    beyond_generator: bool = False
+    """Because the generator could not make the load, and for nothing else."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,18 @@ class Line:
     degradation: float = 2.0
     """Of a "degraded" line: the multiple of the unloaded p99."""
 
+    def tells(self, side: Side) -> bool:
+        """Whether a side says where the line is. One whose generator fell behind was loaded less
+        than was meant, so that it still tells what it lost: with the full load it would have."""
+        return not side.invalid or (side.beyond_generator and self.lost(side))
+
+    def lost(self, side: Side) -> bool:
+        """Whether too little was delivered."""
+        return not side.executed_share >= _DELIVERED_MIN
+
     def broke(self, side: Side) -> bool:
         """Whether a side is beyond the line."""
-        if not side.executed_share >= _DELIVERED_MIN:
+        if self.lost(side):
             return True
         if self.kind == "degraded":
             return not side.p99_ms <= self.degradation * self.unloaded_p99_ms
@@ -84,8 +95,8 @@ def capacity_of(
     With `why`, the estimate is a lower bound: the generator gave up, or nothing broke.
     """
     ordered = sorted(sides, key=lambda x: x[0])
-    valid = [(rate, s) for rate, s in ordered if not s.invalid]
-    limit = next((rate for rate, s in ordered if s.invalid), None)
+    valid = [(rate, s) for rate, s in ordered if line.tells(s)]
+    limit = next((rate for rate, s in ordered if not line.tells(s)), None)
     broken = [line.broke(s) for _, s in valid]
     first = next(
         (i for i, b in enumerate(broken) if b and (i + 1 == len(broken) or broken[i + 1])), None
