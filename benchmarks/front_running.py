@@ -23,12 +23,11 @@ from scipy import stats
 
 from surgetank.measure import measure
 from surgetank.simulate import simulate
-from surgetank.trace import MARKET_KINDS
+from surgetank.trace import MARKET_KIND
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from venue_under_attack import venue, victims_of
 
-KIND: Final = {name: number for number, name in enumerate(MARKET_KINDS)}
 FIVE: Final = {"network__nodes": 5, "layer__gossip__kind": "flood", "trace__receipts_every": 1}
 QUIET: Final = {
     "market__price__path": {"kind": "gbm", "start_usd": 200.0, "volatility": 1e-6},
@@ -56,14 +55,14 @@ def one(task: tuple[str, str, int]) -> dict[str, Any]:
     case, kind, seed = task
     trace = simulate(venue(**FIVE, **CASES[case], attack__kind=kind), seed=seed)
     measures, pairs = measure(trace), victims_of(trace)
-    outside = pl.when(pl.col("kind") == KIND["index"]).then(pl.col("price")).forward_fill()
+    outside = pl.when(pl.col("kind") == MARKET_KIND["index"]).then(pl.col("price")).forward_fill()
     edge = pl.col("qty") * (outside - pl.col("price")) * float(trace.stats["quantum_usd"])
     first, count = trace.stats["accounts"]["attackers"]
     trades = (
         trace["market"]
         .sort("time_ns", maintain_order=True)
         .with_columns(edge=edge)
-        .filter(pl.col("kind") == KIND["trade"])
+        .filter(pl.col("kind") == MARKET_KIND["trade"])
     )
     takes = trades.filter(pl.col("account").is_between(first, first + count, closed="left"))
     makes = trades.filter(pl.col("other").is_between(first, first + count, closed="left"))

@@ -12,10 +12,9 @@ import surgetank as st
 from surgetank.measure.cascades import cascade_measures, causes
 from surgetank.simulate import simulate
 from surgetank.testing import make_trace
-from surgetank.trace import MARKET_KINDS, Trace
+from surgetank.trace import MARKET_KIND, Trace
 
 MS = 1_000_000
-KIND = {name: number for number, name in enumerate(MARKET_KINDS)}
 STEP_NS = 50 * MS
 FALL = 0.06
 START_USD = 50_000.0
@@ -63,7 +62,7 @@ def venue(impact: float) -> st.Scenario:
 
 
 def rows(trace: Trace, *kinds: str) -> pl.DataFrame:
-    return trace["market"].filter(pl.col("kind").is_in([KIND[kind] for kind in kinds]))
+    return trace["market"].filter(pl.col("kind").is_in([MARKET_KIND[kind] for kind in kinds]))
 
 
 def values(trace: Trace) -> dict[str, float | None]:
@@ -75,10 +74,10 @@ def test_a_tree_by_hand() -> None:
     def call(t: int, account: int, by: int | None = None, at: int | None = None) -> dict[str, Any]:
         ref_ns = None if at is None else at * MS
         cells = {"account": account, "other": by, "ref_ns": ref_ns}
-        return {"time_ns": t * MS, "kind": KIND["margin-call"], **cells}
+        return {"time_ns": t * MS, "kind": MARKET_KIND["margin-call"], **cells}
 
     def done(t: int, account: int, qty: int = -5) -> dict[str, Any]:
-        kind = KIND["liquidated"]
+        kind = MARKET_KIND["liquidated"]
         return {"time_ns": t * MS, "kind": kind, "account": account, "qty": qty}
 
     market = [
@@ -108,7 +107,14 @@ def test_a_tree_by_hand() -> None:
 
 def test_an_account_called_again_is_liquidated_again() -> None:
     market = [
-        {"time_ns": t * MS, "kind": KIND[kind], "account": 1, "qty": -1, "other": by, "ref_ns": at}
+        {
+            "time_ns": t * MS,
+            "kind": MARKET_KIND[kind],
+            "account": 1,
+            "qty": -1,
+            "other": by,
+            "ref_ns": at,
+        }
         for t, kind, by, at in (
             (10, "margin-call", None, None),
             (11, "liquidated", None, 10 * MS),

@@ -11,11 +11,10 @@ from hypothesis import strategies as some
 from surgetank.measure.attack import pockets
 from surgetank.measure.ledger import COLUMNS, GROUPS, ledger
 from surgetank.simulate import simulate
-from surgetank.trace import MARKET_KINDS, Trace
+from surgetank.trace import MARKET_KIND, Trace
 from surgetank.validity import checks
 from venue_under_attack import venue
 
-KIND = {name: number for number, name in enumerate(MARKET_KINDS)}
 #: A fall of a tenth in four seconds, on a venue with keepers and leveraged positions.
 CRASH: dict[str, Any] = {
     "market__price__path": {"kind": "points", "at_s": [0.0, 1.0, 5.0]}
@@ -32,7 +31,9 @@ def lines(trace: Trace) -> dict[str, dict[str, int]]:
 
 
 def trades(trace: Trace) -> pl.DataFrame:
-    return trace["market"].filter(pl.col("kind").is_in([KIND["trade"], KIND["liquidation-trade"]]))
+    return trace["market"].filter(
+        pl.col("kind").is_in([MARKET_KIND["trade"], MARKET_KIND["liquidation-trade"]])
+    )
 
 
 def assert_balanced(trace: Trace) -> None:
@@ -95,11 +96,11 @@ def test_edges_and_fees_are_those_of_the_trades() -> None:
     taken = pockets(trace)
     assert taken.height >= 2
     assert taken["edge"].sum() == told["attacker"]["edge"] != 0
-    ordinary = trades(trace).filter(pl.col("kind") == KIND["trade"])
+    ordinary = trades(trace).filter(pl.col("kind") == MARKET_KIND["trade"])
     notionals = ordinary.select(pl.col("qty").abs() * pl.col("price")).to_series().to_list()
     # The taker's fee of each trade, rounded up to a quantum.
     assert told["venue"]["fees"] == sum(-(-n * round(fee_bp * 100) // 1_000_000) for n in notionals)
-    fees = trace["market"].filter(pl.col("kind") == KIND["liquidated"])["amount"].sum()
+    fees = trace["market"].filter(pl.col("kind") == MARKET_KIND["liquidated"])["amount"].sum()
     assert told["insurance"]["fees"] == fees > 0
 
 
@@ -107,7 +108,7 @@ def test_bad_debt_is_somebodys_loss() -> None:
     """What the insurance fund and others bore is what the trace calls bad debt."""
     dry = simulate(venue(**CRASH | {"market__margin__insurance_usd": 0.0}), seed=3)
     told = lines(dry)
-    debt = dry["market"].filter(pl.col("kind") == KIND["bad-debt"])["amount"].sum()
+    debt = dry["market"].filter(pl.col("kind") == MARKET_KIND["bad-debt"])["amount"].sum()
     assert debt > 0
     assert told["insurance"]["relief"] + told["socialised"]["relief"] == -debt
 
@@ -139,7 +140,7 @@ def test_an_attacker_can_lose_its_capital_and_no_more() -> None:
         seed=1,
     )
     first, _ = trace.stats["accounts"]["attackers"]
-    liquidated = trace["market"].filter(pl.col("kind") == KIND["liquidated"])
+    liquidated = trace["market"].filter(pl.col("kind") == MARKET_KIND["liquidated"])
     assert first in liquidated["account"].to_list()
     total = lines(trace)["attacker"]["total"] * trace.stats["quantum_usd"]
     assert -capital - 1e-6 <= total < -0.5 * capital

@@ -10,10 +10,9 @@ import polars as pl
 from surgetank.measure.attack import pockets
 from surgetank.measure.statistics import student_t
 from surgetank.simulate import simulate
-from surgetank.trace import MARKET_KINDS, Trace
+from surgetank.trace import MARKET_KIND, Trace
 from venue_under_attack import MIX, venue
 
-KIND = {name: number for number, name in enumerate(MARKET_KINDS)}
 CANCEL, REPLACE, ORDER = 2, 3, 4
 #: Rises by a hundredth a second: whoever sells into it loses.
 RISE: dict[str, Any] = {
@@ -43,7 +42,7 @@ def makers_trades(trace: Trace, column: str) -> pl.DataFrame:
     """Trades with a maker as taker (`account`) or resting (`other`)."""
     first, count = trace.stats["accounts"]["makers"]
     return trace["market"].filter(
-        (pl.col("kind") == KIND["trade"])
+        (pl.col("kind") == MARKET_KIND["trade"])
         & pl.col(column).is_between(first, first + count, closed="left")
     )
 

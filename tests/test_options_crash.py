@@ -9,9 +9,8 @@ import polars as pl
 import pytest
 
 import surgetank as st
-from surgetank.trace import MARKET_KINDS
+from surgetank.trace import MARKET_KIND
 
-KIND = {name: number for number, name in enumerate(MARKET_KINDS)}
 SEEDS = range(1, 6)
 CRASH: dict[str, Any] = {
     "name": "options-only",
@@ -58,7 +57,7 @@ def crash(delay_ms: float, seed: int, hold: str = "short-strangles") -> st.Trace
 
 def rows(trace: st.Trace, kind: str) -> pl.DataFrame:
     """Rows of one kind, in order."""
-    return trace["market"].filter(pl.col("kind") == KIND[kind])
+    return trace["market"].filter(pl.col("kind") == MARKET_KIND[kind])
 
 
 def test_portfolios_go_through_the_layer() -> None:

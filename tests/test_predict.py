@@ -48,7 +48,7 @@ class Truth:
         )
         made = probe(Task(truth, task.level, task.seed + 77))
         late = ("schedule_kept: late",) if task.level > self.limit_per_s else ()
-        return replace(made, invalid=late)
+        return replace(made, invalid=late, beyond_generator=bool(late))
 
 
 def judged(service_us: float, truth: Truth) -> Prediction:

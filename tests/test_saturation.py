@@ -12,11 +12,10 @@ from crash_day import crash_day
 from surgetank.measure.saturation import FULL, RESOURCES, Saturation, closing, rank, saturation
 from surgetank.scenario.limits import ResourceName
 from surgetank.testing import executed, make_trace, unfinished
-from surgetank.trace import MARKET_KINDS, Trace
+from surgetank.trace import MARKET_KIND, Trace
 
 MS = 1_000_000
 S = 1_000 * MS
-KIND = {name: number for number, name in enumerate(MARKET_KINDS)}
 TENDERMINT = {"kind": "tendermint", "block_messages_max": 100, "block_bytes_max": 10_000}
 
 
@@ -34,7 +33,9 @@ def gauges(busy_ms: dict[int, list[int]], column: str, step_ms: int = 500) -> li
 
 
 def market(*rows: tuple[float, str, dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{"time_ns": round(t * S), "kind": KIND[kind], **cells} for t, kind, cells in rows]
+    return [
+        {"time_ns": round(t * S), "kind": MARKET_KIND[kind], **cells} for t, kind, cells in rows
+    ]
 
 
 def test_names_are_the_same_everywhere() -> None:
@@ -151,7 +152,7 @@ def test_keepers_by_hand() -> None:
     assert (one.value, one.where, one.at_s) == (1.0, "keeper 0", 2.0)
     assert "1 more were due" in one.what
     # Not so if the price it had heard was from before account 4 was due.
-    early = [r | {"ref_ns": S // 2} if r["kind"] == KIND["oracle"] else r for r in rows]
+    early = [r | {"ref_ns": S // 2} if r["kind"] == MARKET_KIND["oracle"] else r for r in rows]
     two = found(make_trace({"market": early}, scenario=KEEPERS))["keepers"]
     assert two.value == pytest.approx(2 / 3)
 

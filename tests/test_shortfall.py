@@ -14,16 +14,15 @@ from surgetank.measure import measure
 from surgetank.measure.shortfall import shortfall, traded
 from surgetank.simulate import simulate
 from surgetank.testing import executed, make_trace, unfinished
-from surgetank.trace import MARKET_KINDS, Trace
+from surgetank.trace import MARKET_KIND, Trace
 
 MS = 1_000_000
-KIND = {name: number for number, name in enumerate(MARKET_KINDS)}
 
 
 def market(
     *facts: tuple[int, str, dict[str, Any]], messages: list[Any] | None = None, **more: Any
 ) -> Trace:
-    rows = [{"time_ns": t * MS, "kind": KIND[kind], **cells} for t, kind, cells in facts]
+    rows = [{"time_ns": t * MS, "kind": MARKET_KIND[kind], **cells} for t, kind, cells in facts]
     return make_trace({"market": rows, "messages": messages or []}, **more)
 
 
@@ -183,12 +182,12 @@ def played(execution_us: float, seed: int) -> Trace:
 
 def against_the_outside_price(trace: Trace) -> float:
     """The old definition: liquidation trades against the outside price when they executed."""
-    outside = pl.when(pl.col("kind") == KIND["index"]).then(pl.col("price")).forward_fill()
+    outside = pl.when(pl.col("kind") == MARKET_KIND["index"]).then(pl.col("price")).forward_fill()
     rows = (
         trace["market"]
         .sort("time_ns", maintain_order=True)
         .with_columns(outside=outside)
-        .filter(pl.col("kind") == KIND["liquidation-trade"])
+        .filter(pl.col("kind") == MARKET_KIND["liquidation-trade"])
     )
     slip = rows["qty"].sign() * (rows["price"] - rows["outside"]) / rows["outside"] * 1e4
     weight = (rows["qty"].abs() * rows["price"]).to_numpy().astype(np.float64)

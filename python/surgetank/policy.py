@@ -1,12 +1,13 @@
 """The controller `policy`: one law for weights, admission, batch and block time, with numbers that
 were learned offline.
 
-Its numbers stand in policy.json beside this file, with the command that finds them again. Under
-the rule `class` or `priority` it leaves everything at rest as the scenario sets it; under `lanes`
-its weights serve what reduces risk first. It raises an
+Its numbers stand in policy.json beside this file, with the command that finds them again. It sets
+batch and block time at rest to multiples of what the scenario sets, and raises an
 alarm by two signs: the realised volatility of the mark, and how long what reduces risk waits beyond
 the time of a block. The alarm rises at once and falls by itself; batch and block time move with it,
-on a logarithmic scale, between rest and what was learned. Orders are refused only while what
+on a logarithmic scale, between what was learned for rest and for alarm. A batch is never smaller
+than a learned share of what waits: small batches are quick where all fits into them, and lose
+capacity where they are full. Under `lanes` its weights serve what reduces risk first. Orders are refused only while what
 reduces risk waits too long: they are also the other side of a liquidation's trade.
 """
 
@@ -39,12 +40,18 @@ class Numbers:
     """Volatility at which the alarm begins, millionths per √s; it is full at four times that."""
     wait_ms: float
     """Wait of what reduces risk at which the alarm begins; it is full at four times that."""
+    rest_batch_factor: float
+    """Batch size at rest, over the scenario's."""
+    rest_window_factor: float
+    """Window, or wait after a decision, at rest, over the scenario's."""
     batch_factor: float
     """Batch size under full alarm, over that at rest."""
     window_factor: float
     """Window, or wait after a decision, under full alarm, over that at rest."""
+    waiting_share: float
+    """Batch size at least, over the number of messages that wait."""
     limit_batches: float
-    """Admission limit while what reduces risk waits too long, in batches at rest."""
+    """Admission limit while what reduces risk waits too long, in batches of the scenario."""
     replace_weight: int
     """Weight of replaces; orders have 2, what reduces risk has 100."""
     calm_looks: int
@@ -90,11 +97,13 @@ class Policy(Controller):
         limit = seen.most.admission_limit
         if wait_ms > learned.wait_ms:
             limit = round(learned.limit_batches * rest.batch_messages_max)
+        batch = learned.rest_batch_factor * _power(learned.batch_factor, self._alarm)
+        window = learned.rest_window_factor * _power(learned.window_factor, self._alarm)
         return {
             "batch_messages_max": round(
-                rest.batch_messages_max * _power(learned.batch_factor, self._alarm)
+                max(rest.batch_messages_max * batch, learned.waiting_share * sum(seen.waiting))
             ),
-            "window_ns": round(rest.window_ns * _power(learned.window_factor, self._alarm)),
+            "window_ns": round(rest.window_ns * window),
             "admission_limit": limit,
             "lane_weights": lane_weights(learned.replace_weight),
             "on": round(1000 * self._alarm),

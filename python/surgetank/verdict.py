@@ -64,6 +64,8 @@ class Reason:
     """Of both numbers."""
     of_run: bool = False
     """A check of the run itself, and no limit: its numbers say how it was made."""
+    of_generator: bool = False
+    """Of those: whether a live run's own generator could make the load."""
     inside: bool = False
     """The limit held, and lies inside the measure's interval."""
 
@@ -191,7 +193,15 @@ def _beyond(value: float, limit: float, least: bool) -> bool:
 
 def _from_check(check: Check) -> Reason:
     status = Status.PASS if check.ok else Status.INVALID
-    return Reason(check.name, check.measured, check.asked, status, check.text, of_run=True)
+    return Reason(
+        check.name,
+        check.measured,
+        check.asked,
+        status,
+        check.text,
+        of_run=True,
+        of_generator=check.of_generator,
+    )
 
 
 def _judge_limit(name: str, limit: float, measures: Measures, *, live: bool) -> Reason:

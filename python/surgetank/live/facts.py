@@ -18,12 +18,12 @@ import numpy.typing as npt
 import polars as pl
 
 from surgetank.live.options import Options
-from surgetank.live.recording import Sending
+from surgetank.live.recording import STATES, Sending
 from surgetank.live.schedule import Schedule
 from surgetank.live.target import Capabilities
 from surgetank.scenario import Scenario
 from surgetank.simulate import build
-from surgetank.trace import CLASSES, REASONS, Run, Trace
+from surgetank.trace import CLASSES, OUTCOME, REASONS, Run, Trace
 from surgetank.trace.schema import empty_table
 
 __all__ = ["Played", "trace_of"]
@@ -31,7 +31,6 @@ __all__ = ["Played", "trace_of"]
 Ints = npt.NDArray[np.int64]
 
 _REASON: Final = {name: REASONS.index(name) for name in REASONS}
-_EXECUTED, _REFUSED, _LOST = 1, 2, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,15 +196,16 @@ def _outcomes(played: Played, delivered: npt.NDArray[np.bool_]) -> tuple[Ints, I
     outcome, reason = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     acknowledges = played.capabilities.ack != "none"
     rows = (
-        (state == 1, _LOST, "timed out" if acknowledges else "packet lost"),
-        (state == 2, _LOST, "acknowledged and lost"),
-        (state == 3, _REFUSED, "target refused"),
-        (state == 4, _LOST, "disconnected"),
-        (state == 5, _LOST, "not sent"),
+        ("sent", "lost", "timed out" if acknowledges else "packet lost"),
+        ("acknowledged", "lost", "acknowledged and lost"),
+        ("refused", "refused", "target refused"),
+        ("disconnected", "lost", "disconnected"),
+        ("not sent", "lost", "not sent"),
     )
-    for which, what, why in rows:
-        outcome[which], reason[which] = what, _REASON[why]
-    outcome[delivered], reason[delivered] = _EXECUTED, 0
+    for name, what, why in rows:
+        which = state == STATES.index(name)
+        outcome[which], reason[which] = OUTCOME[what], _REASON[why]
+    outcome[delivered], reason[delivered] = OUTCOME["executed"], 0
     if not played.complete:
         # Nobody waited for these: what became of them is not known.
         outcome[~delivered & (state <= 2)], reason[~delivered & (state <= 2)] = 0, 0

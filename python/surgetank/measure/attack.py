@@ -14,12 +14,11 @@ import polars as pl
 
 from surgetank.measure.ledger import ledger
 from surgetank.measure.measured import Measure
-from surgetank.trace import MARKET_KINDS, Trace
+from surgetank.trace import MARKET_KIND, Trace
 
 __all__ = ["attack", "edges", "pockets"]
 
-_KIND: Final = {name: number for number, name in enumerate(MARKET_KINDS)}
-_TRADES: Final = [_KIND["trade"], _KIND["liquidation-trade"]]
+_TRADES: Final = [MARKET_KIND["trade"], MARKET_KIND["liquidation-trade"]]
 #: Who can be on the other side of an attacker's trade, and their range in the trace's stats.
 _POCKETS: Final = {
     "makers": "makers",
@@ -103,7 +102,7 @@ def pockets(trace: Trace) -> pl.DataFrame:
 def _with_outside(trace: Trace) -> pl.LazyFrame:
     """Every trade with the outside price of its moment in `outside`."""
     market = trace["market"].lazy().with_columns(pl.col("time_ns").cast(pl.Int64))
-    index = market.filter(pl.col("kind") == _KIND["index"]).select(
+    index = market.filter(pl.col("kind") == MARKET_KIND["index"]).select(
         "time_ns", pl.col("price").alias("outside")
     )
     trades = market.filter(pl.col("kind").is_in(_TRADES)).sort("time_ns", maintain_order=True)

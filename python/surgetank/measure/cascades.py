@@ -9,18 +9,14 @@ two or more; without price impact there is none.
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 import polars as pl
 
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import ratio_interval
-from surgetank.trace import MARKET_KINDS, Trace
+from surgetank.trace import MARKET_KIND, Trace
 
 __all__ = ["cascade_measures", "causes"]
-
-_KIND: Final = {name: number for number, name in enumerate(MARKET_KINDS)}
 
 
 def causes(trace: Trace) -> pl.DataFrame:
@@ -32,11 +28,11 @@ def causes(trace: Trace) -> pl.DataFrame:
     of its tree).
     """
     rows = trace["market"].sort("time_ns", maintain_order=True).with_row_index("at")
-    calls = rows.filter(pl.col("kind") == _KIND["margin-call"]).select(
+    calls = rows.filter(pl.col("kind") == MARKET_KIND["margin-call"]).select(
         "account", "at", called_ns="time_ns", call="at", by="other", by_ns="ref_ns"
     )
     orders = (
-        rows.filter((pl.col("kind") == _KIND["liquidated"]) & (pl.col("qty") != 0))
+        rows.filter((pl.col("kind") == MARKET_KIND["liquidated"]) & (pl.col("qty") != 0))
         .select("account", "at", executed_ns="time_ns")
         .join_asof(calls, on="at", by="account", check_sortedness=False)
     )

@@ -14,7 +14,7 @@ import polars as pl
 
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import Floats, KaplanMeier, mean_interval
-from surgetank.trace import CLASSES, STAGES, Trace
+from surgetank.trace import CLASSES, OUTCOME, STAGES, Trace
 
 __all__ = ["Stages", "delay_distribution", "delays", "jitter", "jitter_rfc3550_ns", "stages"]
 
@@ -68,7 +68,7 @@ def delay_distribution(rows: pl.DataFrame, end_ns: int) -> KaplanMeier:
     """Distribution of delays (ns) of rows of `Trace.delays()`."""
     reached = rows["delay_ns"].is_not_null().to_numpy()
     censored = end_ns - rows["created_ns"].to_numpy().astype(np.float64)
-    unfinished = np.where(rows["outcome"].to_numpy() == 0, censored, np.inf)
+    unfinished = np.where(rows["outcome"].to_numpy() == OUTCOME["pending"], censored, np.inf)
     delay = rows["delay_ns"].fill_null(0).to_numpy().astype(np.float64)
     return KaplanMeier(np.where(reached, delay, unfinished), reached)
 

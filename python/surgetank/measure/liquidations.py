@@ -23,12 +23,11 @@ import polars as pl
 
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import KaplanMeier, share_interval
-from surgetank.trace import MARKET_KINDS, Trace
+from surgetank.trace import MARKET_KIND, Trace
 
 __all__ = ["TIMINGS", "due_episodes", "executed_orders", "liquidation_measures", "reconciled"]
 
 _MS: Final = 1e6
-_KIND: Final = {name: number for number, name in enumerate(MARKET_KINDS)}
 
 TIMINGS: Final = ("in time", "late", "further part", "not due outside", "found nobody")
 """What `executed_orders` says of an order."""
@@ -42,29 +41,31 @@ def due_episodes(trace: Trace) -> pl.DataFrame:
     how (`liquidated`: closed or deleveraged by the venue, `recovered`, or null), sent (Boolean: a
     keeper sent an order for it while it was due).
     """
-    closing = [_KIND["liquidated"], _KIND["deleveraged"]]
-    sent = _in_order(trace).filter(pl.col("kind") == _KIND["liquidation-sent"])
+    closing = [MARKET_KIND["liquidated"], MARKET_KIND["deleveraged"]]
+    sent = _in_order(trace).filter(pl.col("kind") == MARKET_KIND["liquidation-sent"])
     sent = sent.select("account", due_ns=pl.col("ref_ns").cast(pl.Int64), sent=True)
-    ending = pl.col("kind") != _KIND["due"]
+    ending = pl.col("kind") != MARKET_KIND["due"]
     time = pl.col("time_ns").cast(pl.Int64)
     return (
         _in_order(trace)
         .filter(
-            pl.col("kind").is_in([_KIND["due"], _KIND["recovered"], _KIND["deleveraged"]])
-            | ((pl.col("kind") == _KIND["liquidated"]) & (pl.col("qty") != 0))
+            pl.col("kind").is_in(
+                [MARKET_KIND["due"], MARKET_KIND["recovered"], MARKET_KIND["deleveraged"]]
+            )
+            | ((pl.col("kind") == MARKET_KIND["liquidated"]) & (pl.col("qty") != 0))
         )
         .with_columns(
             pl.when(ending).then(time).backward_fill().over("account").alias("ended_ns"),
             pl.when(ending).then(pl.col("kind")).backward_fill().over("account").alias("end"),
         )
-        .filter(pl.col("kind") == _KIND["due"])
+        .filter(pl.col("kind") == MARKET_KIND["due"])
         .select(
             "account",
             time.alias("due_ns"),
             "ended_ns",
             pl.when(pl.col("end").is_in(closing))
             .then(pl.lit("liquidated"))
-            .when(pl.col("end") == _KIND["recovered"])
+            .when(pl.col("end") == MARKET_KIND["recovered"])
             .then(pl.lit("recovered"))
             .alias("how"),
         )
@@ -95,7 +96,7 @@ def executed_orders(trace: Trace, late_after_ms: float | None) -> pl.DataFrame:
         .then(pl.lit("late"))
         .otherwise(pl.lit("in time"))
     )
-    rows = _in_order(trace).filter(pl.col("kind") == _KIND["liquidated"])
+    rows = _in_order(trace).filter(pl.col("kind") == MARKET_KIND["liquidated"])
     return rows.with_columns(delay.alias("delay_ns"), timing.alias("timing"))
 
 

@@ -16,7 +16,7 @@ from surgetank.measure.statistics import (
     share_interval,
     student_t,
 )
-from surgetank.trace import Trace
+from surgetank.trace import OUTCOME, Trace
 from surgetank.trace.frames import ATTACKER
 
 __all__ = ["throughput"]
@@ -49,7 +49,9 @@ def throughput(trace: Trace) -> list[Measure]:
     offered = _slices(rows["created_ns"], begin, end)
     done = _slices(
         trace["messages"]
-        .filter(pl.col("outcome") == 1, pl.col("source") != ATTACKER)["executed_ns"]
+        .filter(pl.col("outcome") == OUTCOME["executed"], pl.col("source") != ATTACKER)[
+            "executed_ns"
+        ]
         .drop_nulls(),
         begin,
         end,
@@ -68,11 +70,11 @@ def throughput(trace: Trace) -> list[Measure]:
         found.append(
             Measure("goodput_ratio", ratio.value, "1", ratio.low, ratio.high, ratio.n, what)
         )
-    outcomes = {"executed_share": 1, "refused_share": 2, "lost_share": 3}
-    if not trace.orders:
-        del outcomes["executed_share"]
-    for name, outcome in outcomes.items():
-        share = share_interval(rows["outcome"].to_numpy() == outcome)
+    for outcome in ("executed", "refused", "lost"):
+        name = f"{outcome}_share"
+        if outcome == "executed" and not trace.orders:
+            continue
+        share = share_interval(rows["outcome"].to_numpy() == OUTCOME[outcome])
         found.append(Measure(name, share.value, "1", share.low, share.high, share.n, _WHAT[name]))
     return found
 
@@ -90,7 +92,7 @@ def _goodput(trace: Trace, offered: Floats, begin: int, end: int) -> Interval:
     errors are equal and taking the smaller one claims nothing.
     """
     sent = trace["messages"].filter(pl.col("source") != ATTACKER)
-    refused = pl.col("outcome").is_in([2, 3])
+    refused = pl.col("outcome").is_in([OUTCOME["refused"], OUTCOME["lost"]])
     missing = _slices(sent.filter(refused)["created_ns"], begin, end)
     carried = sent.filter(~refused)
     edges = np.linspace(begin, end, BATCHES + 1)

@@ -14,13 +14,12 @@ from surgetank.measure import Measures, synchrony_of
 from surgetank.measure.liquidations import due_episodes, executed_orders, reconciled
 from surgetank.measure.synchrony import Synchrony
 from surgetank.report.wording import clock, milliseconds, number, share
-from surgetank.trace import CLASSES, MARKET_KINDS, Trace
+from surgetank.trace import CLASSES, MARKET_KIND, Trace
 from surgetank.trace.frames import delays
 from surgetank.verdict import Verdict
 
-__all__ = ["KIND", "Reading", "Stress", "nice_step"]
+__all__ = ["Reading", "Stress", "nice_step"]
 
-KIND = {name: number for number, name in enumerate(MARKET_KINDS)}
 _BINS = 140
 
 
@@ -170,7 +169,7 @@ class Reading:
 
     def facts(self, *kinds: str) -> pl.DataFrame:
         """The market's facts of these kinds."""
-        return self.market.filter(pl.col("kind").is_in([KIND[k] for k in kinds]))
+        return self.market.filter(pl.col("kind").is_in([MARKET_KIND[k] for k in kinds]))
 
     @cached_property
     def liquidated(self) -> pl.DataFrame:

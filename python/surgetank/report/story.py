@@ -11,6 +11,7 @@ import polars as pl
 from surgetank.measure import FailureKind
 from surgetank.report.reading import Reading, Stress
 from surgetank.report.wording import clock, milliseconds, share, title, usd
+from surgetank.trace import OUTCOME
 from surgetank.verdict import Status
 
 __all__ = ["Moment", "moments", "sentence"]
@@ -194,7 +195,7 @@ def _flow(reading: Reading) -> list[Moment]:
         if after.height >= 3:
             what = f"p99 delay back under {milliseconds(limit)}"
             found.append(Moment(int(after["bin"][0]), what, "and stays there", "good"))
-    refused = reading.trace["messages"].filter(pl.col("outcome") == 2)
+    refused = reading.trace["messages"].filter(pl.col("outcome") == OUTCOME["refused"])
     if refused.height:
         first = refused.sort("created_ns")["created_ns"][0]
         detail = f"{refused.height:,} in all"

@@ -26,7 +26,7 @@ from surgetank.scenario import Scenario
 from surgetank.search.find import Effort
 from surgetank.search.pool import Journal
 from surgetank.search.probe import Outcome, Task, outcome_of
-from surgetank.trace import Trace
+from surgetank.trace import OUTCOME, Trace
 
 __all__ = ["THRIFT", "LiveWork", "drifted", "expected_s"]
 
@@ -165,7 +165,8 @@ class LiveWork:
 
 def _left_behind(trace: Trace) -> bool:
     """Whether messages may still be under way: some neither arrived nor were refused."""
-    return bool(trace["messages"].filter(pl.col("outcome").is_in([0, 3])).height)
+    open_ends = [OUTCOME["pending"], OUTCOME["lost"]]
+    return bool(trace["messages"].filter(pl.col("outcome").is_in(open_ends)).height)
 
 
 def drifted(references: list[Outcome]) -> str:

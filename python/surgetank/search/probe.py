@@ -21,8 +21,6 @@ from surgetank.verdict import Status, judge
 
 __all__ = ["Crashed", "Outcome", "Saturated", "Task", "outcome_of", "probe"]
 
-#: Names of the checks of `validity` that speak of a live run's generator.
-_GENERATOR = ("schedule_kept", "cpu ")
 #: Saturated resources kept of each run.
 _KEPT = 8
 
@@ -71,11 +69,8 @@ class Outcome:
     """Most saturated first."""
     failures: tuple[FailureKind, ...] = ()
     """How the venue failed, what came first first; empty if it held."""
-
-    @property
-    def beyond_generator(self) -> bool:
-        """Whether it is invalid only because a live run's generator could not make the load."""
-        return bool(self.invalid) and all(x.startswith(_GENERATOR) for x in self.invalid)
+    beyond_generator: bool = False
+    """It is invalid only because a live run's generator could not make the load."""
 
     def value(self, name: str) -> float:
         """A measure; NaN if the run had nothing to measure it on."""
@@ -102,6 +97,7 @@ class Outcome:
             invalid=tuple(content["invalid"]),
             saturated=tuple(Saturated(**s) for s in content["saturated"]),
             failures=tuple(FailureKind(k) for k in content["failures"]),
+            beyond_generator=bool(content["beyond_generator"]),
         )
 
 
@@ -139,6 +135,7 @@ def outcome_of(task: Task, trace: Trace) -> Outcome:
     for reason in verdict.reasons:
         text = reason.name if reason.name in limits else f"{reason.name}: {reason.text}"
         by_status[reason.status].append(text)
+    invalid = [r for r in verdict.reasons if r.status is Status.INVALID]
     ranked = saturation(trace)[:_KEPT]
     return Outcome(
         key=task.key,
@@ -151,4 +148,5 @@ def outcome_of(task: Task, trace: Trace) -> Outcome:
         invalid=tuple(by_status[Status.INVALID]),
         saturated=tuple(Saturated(s.resource, s.where, s.value) for s in ranked),
         failures=tuple(failure.kind for failure in failures(trace)),
+        beyond_generator=bool(invalid) and all(r.of_generator for r in invalid),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from surgetank.trace.schema import OUTCOMES, REASONS, SOURCES, STAGES
+from surgetank.trace.schema import OUTCOME, REASONS, SOURCES, STAGES
 
 __all__ = ["ATTACKER", "delays", "lag", "waits"]
 
@@ -18,7 +18,7 @@ def waits() -> pl.Expr:
     Not so one that was refused or lost on the way; a live client that timed out did wait, and so
     did one whose message was acknowledged and never came.
     """
-    executed, pending = (OUTCOMES.index(name) for name in ("executed", "pending"))
+    executed, pending = OUTCOME["executed"], OUTCOME["pending"]
     waited = [REASONS.index(name) for name in ("timed out", "acknowledged and lost")]
     return pl.col("outcome").is_in([executed, pending]) | pl.col("reason").is_in(waited)
 
@@ -33,7 +33,7 @@ def delays(messages: pl.DataFrame, from_ns: int, until_ns: int) -> pl.DataFrame:
     per stage (null unless executed). The stages are differences of neighbouring stamps, so that
     they sum to delay_ns in whole nanoseconds; a stage with a stamp missing is null.
     """
-    done = pl.col("executed_ns").is_not_null() & (pl.col("outcome") == 1)
+    done = pl.col("executed_ns").is_not_null() & (pl.col("outcome") == OUTCOME["executed"])
 
     def span(begin: str, end: str) -> pl.Expr:
         return pl.when(done).then(pl.col(end).cast(pl.Int64) - pl.col(begin).cast(pl.Int64))

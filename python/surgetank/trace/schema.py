@@ -17,7 +17,9 @@ from surgetank.errors import SurgetankError
 __all__ = [
     "CLASSES",
     "KNOBS",
+    "MARKET_KIND",
     "MARKET_KINDS",
+    "OUTCOME",
     "OUTCOMES",
     "REASONS",
     "SCHEMA",
@@ -44,6 +46,9 @@ CLASSES: Final = (
 
 OUTCOMES: Final = ("pending", "executed", "refused", "lost")
 """Names of `messages.outcome`."""
+
+OUTCOME: Final = MappingProxyType({name: number for number, name in enumerate(OUTCOMES)})
+"""Number of each outcome."""
 
 REASONS: Final = (
     "none",
@@ -92,6 +97,9 @@ MARKET_KINDS: Final = (
     "closed",
 )
 """Names of `market.kind`."""
+
+MARKET_KIND: Final = MappingProxyType({name: number for number, name in enumerate(MARKET_KINDS)})
+"""Number of each kind."""
 
 KNOBS: Final = (
     "batch_messages_max",

@@ -32,7 +32,7 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 
 from surgetank.live.export.traces import sampled, span_id, trace_id
 from surgetank.live.target import Where
-from surgetank.trace import CLASSES, OUTCOMES, REASONS
+from surgetank.trace import CLASSES, OUTCOME, OUTCOMES, REASONS
 
 __all__ = ["Exported", "export", "spans"]
 
@@ -40,7 +40,7 @@ __all__ = ["Exported", "export", "spans"]
 BATCH: Final = 512
 TIMEOUT_S: Final = 3.0
 
-_REFUSED, _LOST = OUTCOMES.index("refused"), OUTCOMES.index("lost")
+_REFUSED, _LOST = OUTCOME["refused"], OUTCOME["lost"]
 _SCOPE: Final = InstrumentationScope("surgetank")
 
 

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from surgetank.measure.saturation.found import SECOND, Saturation, Setting, window_ns
-from surgetank.trace import REASONS, Trace
+from surgetank.trace import OUTCOME, REASONS, Trace
 
 __all__ = ["queues", "servers"]
 
@@ -68,7 +68,8 @@ def queues(trace: Trace) -> Iterator[Saturation]:
     """
     rows, setting = _measured(trace), Setting(trace)
     refused = trace["messages"].filter(
-        (pl.col("outcome") != 1) & (pl.col("gateway_ns") >= trace.measured_from_ns)
+        (pl.col("outcome") != OUTCOME["executed"])
+        & (pl.col("gateway_ns") >= trace.measured_from_ns)
     )
     for resource, (column, key, reason) in _QUEUES.items():
         bound = setting(f"layer.queue.{key}")

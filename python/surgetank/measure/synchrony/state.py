@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from surgetank.measure.synchrony.news import NEVER, Ints, News, news
-from surgetank.trace import CLASSES, OUTCOMES, Trace
+from surgetank.trace import CLASSES, OUTCOME, Trace
 from surgetank.trace.frames import ATTACKER, waits
 
 __all__ = ["classes", "expected_ns", "is_regular", "standstills"]
@@ -25,7 +25,7 @@ def _messages(trace: Trace) -> pl.DataFrame:
         .group_by("height")
         .agg(pl.col("executed_ns").min().cast(pl.Int64).alias("block_ns"))
     )
-    executed = pl.when(pl.col("outcome") == OUTCOMES.index("executed")).then(
+    executed = pl.when(pl.col("outcome") == OUTCOME["executed"]).then(
         pl.coalesce("block_ns", pl.col("executed_ns").cast(pl.Int64))
     )
     return (
