@@ -3,16 +3,18 @@
     python benchmarks/predict.py [--repeat 5] [--docs] [--out runs/predictions] [nats: redis: …]
 
 Each repetition starts the target anew, calibrates it at low load, predicts, and then runs it. A
-repetition that lies in --out is not made again, so a run that was cut off goes on where it ended;
-targets are taken in turn, so that a busy quarter of an hour does not fall on one of them. A target
-whose programs are not here is left out and said so. About six minutes a broker and eight a
+repetition that lies in --out, or in docs/predictions.jsonl by the same method (the same code of
+calibration, prediction and live runs), is not made again, so a run that was cut off goes on where
+it ended; targets are taken in turn, so that a busy quarter of an hour does not fall on one of them.
+A target whose programs are not here is left out and said so. About six minutes a broker and eight a
 chain, each repetition, on two quiet cores. Misses stay in the tables. With --docs, the tables and
-figures of docs/calibrate.md are replaced.
+figures of docs/calibrate.md and all repetitions in docs/predictions.jsonl are replaced.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import re
@@ -23,6 +25,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import surgetank
 from surgetank.calibrate import calibrate
 from surgetank.errors import SurgetankError
 from surgetank.live import Options, Rig
@@ -36,6 +39,39 @@ JUDGED = ("capacity", "p99 at half load")
 Found = Mapping[str, Any] | str
 
 
+DOCS = Path(__file__).parents[1] / "docs"
+KEPT = DOCS / "predictions.jsonl"
+
+
+def method() -> str:
+    """Names the code that predicts and measures: 12 digits of its digest."""
+    package = Path(surgetank.__file__).parent
+    parts = [p for name in ("calibrate", "predict", "live") for p in (package / name).rglob("*.py")]
+    return hashlib.sha256(b"".join(p.read_bytes() for p in sorted(parts))).hexdigest()[:12]
+
+
+def kept(target: str, number: int) -> Found | None:
+    """A repetition by the same method in docs/predictions.jsonl, if there is one."""
+    lines = KEPT.read_text(encoding="utf-8").splitlines() if KEPT.exists() else []
+    for line in map(json.loads, lines):
+        if (line["target"], line["number"], line["method"]) == (target, number, method()):
+            return dict(line["found"])
+    return None
+
+
+def keep(all_found: Mapping[str, Sequence[Found]]) -> None:
+    """Writes all repetitions that were made, without their scenarios."""
+    lines = []
+    for target, repeats in all_found.items():
+        for number, found in enumerate(repeats, 1):
+            if isinstance(found, str):
+                continue
+            fitted = {k: v for k, v in found["calibration"].items() if k != "scenario"}
+            line = {"target": target, "number": number, "method": method()}
+            lines.append(json.dumps(line | {"found": {**found, "calibration": fitted}}) + "\n")
+    KEPT.write_text("".join(lines), encoding="utf-8")
+
+
 def say(text: str) -> None:
     """Progress on standard error."""
     sys.stderr.write(f"  {text}\n")
@@ -47,6 +83,9 @@ def one(target: str, number: int, out: Path) -> Found:
     file = out / f"{name}.json"
     if file.exists():
         return dict(json.loads(file.read_text(encoding="utf-8")))
+    before = kept(target, number)
+    if before is not None:
+        return before
     began = time.monotonic()
     try:
         with Rig(target, Options(patience_s=90, rate_max_per_s=4e6)) as rig:
@@ -123,20 +162,22 @@ def disturbed(all_found: Mapping[str, Sequence[Found]]) -> str:
 
 def publish(all_found: Mapping[str, Sequence[Found]], out: Path) -> None:
     """Table and the first repetition's figures into docs/."""
-    docs = Path(__file__).parents[1] / "docs"
+    keep(all_found)
     parts = [table(all_found), disturbed(all_found)]
     for target, repeats in all_found.items():
         number = next((i + 1 for i, r in enumerate(repeats) if not isinstance(r, str)), None)
         if number is None:
             continue
         scheme = target.partition(":")[0]
-        svg = (out / f"{scheme}-{number}.svg").read_text(encoding="utf-8")
-        (docs / "pictures" / f"prediction-{scheme}.svg").write_text(svg, encoding="utf-8")
+        drawn = out / f"{scheme}-{number}.svg"
+        if drawn.exists():
+            svg = drawn.read_text(encoding="utf-8")
+            (DOCS / "pictures" / f"prediction-{scheme}.svg").write_text(svg, encoding="utf-8")
         first = dict(repeats[number - 1])  # type: ignore[arg-type]
         said = f"`{target}` is {first['calibration']['version']}; the figure is of one repetition."
         picture = f"![{target} predicted and measured](pictures/prediction-{scheme}.svg)"
         parts.append(f"{said}\n\n{picture}\n")
-    page = docs / "calibrate.md"
+    page = DOCS / "calibrate.md"
     text = "<!-- predictions -->\n" + "\n".join(parts) + "<!-- /predictions -->"
     old = page.read_text(encoding="utf-8")
     mark = r"<!-- predictions -->.*<!-- /predictions -->"

@@ -2,13 +2,13 @@
 were learned offline.
 
 Its numbers stand in policy.json beside this file, with the command that finds them again. It sets
-batch and block time at rest to multiples of what the scenario sets, and raises an
-alarm by two signs: the realised volatility of the mark, and how long what reduces risk waits beyond
-the time of a block. The alarm rises at once and falls by itself; batch and block time move with it,
-on a logarithmic scale, between what was learned for rest and for alarm. A batch is never smaller
-than a learned share of what waits: small batches are quick where all fits into them, and lose
-capacity where they are full. Under `lanes` its weights serve what reduces risk first. Orders are refused only while what
-reduces risk waits too long: they are also the other side of a liquidation's trade.
+batch and block time at rest to multiples of what the scenario sets, and raises an alarm by two
+signs: the realised volatility of the mark, and how long what reduces risk waits beyond the time of
+a block. The alarm rises at once and falls by itself; batch and block time move with it, on a
+logarithmic scale, between what was learned for rest and for alarm. A batch is never smaller than a
+learned share of what waits: small batches are quick where all fits into them, and lose capacity
+where they are full. Under `lanes` its weights serve what reduces risk first. Orders are refused
+only while what reduces risk waits too long: they are also the other side of a liquidation's trade.
 """
 
 from __future__ import annotations
@@ -49,7 +49,10 @@ class Numbers:
     window_factor: float
     """Window, or wait after a decision, under full alarm, over that at rest."""
     waiting_share: float
-    """Batch size at least, over the number of messages that wait."""
+    """Batch size at least, over the number of messages that wait, at rest."""
+    waiting_factor: float
+    """That share under full alarm, over that at rest: in a crash full batches hold back what does
+    not reduce risk."""
     limit_batches: float
     """Admission limit while what reduces risk waits too long, in batches of the scenario."""
     replace_weight: int
@@ -99,9 +102,10 @@ class Policy(Controller):
             limit = round(learned.limit_batches * rest.batch_messages_max)
         batch = learned.rest_batch_factor * _power(learned.batch_factor, self._alarm)
         window = learned.rest_window_factor * _power(learned.window_factor, self._alarm)
+        share = learned.waiting_share * _power(learned.waiting_factor, self._alarm)
         return {
             "batch_messages_max": round(
-                max(rest.batch_messages_max * batch, learned.waiting_share * sum(seen.waiting))
+                max(rest.batch_messages_max * batch, share * sum(seen.waiting))
             ),
             "window_ns": round(rest.window_ns * window),
             "admission_limit": limit,
