@@ -96,6 +96,13 @@ def test_slow_validation_of_proposals_is_charged_to_processors(seed: int) -> Non
     assert timed.value("computation_share") < before.value("computation_share") + 0.03
 
 
+@pytest.mark.parametrize("resource", ["validation", "computation"])
+def test_a_machine_made_free_has_nothing_to_slow(resource: str) -> None:
+    """The fault of black-thursday is measured by the validation of clients' messages."""
+    short = venue("black-thursday", duration_s=24.0, drain_s=4.0)
+    assert run(short.with_values(changed(short, resource, FREE))).invalid == ()
+
+
 def test_gain_by_hand() -> None:
     # Halved in every run: half is gained, and surely.
     found = gain([100.0, 200.0, 400.0], [50.0, 100.0, 200.0])
