@@ -1,6 +1,7 @@
-"""Queue rules under ten times the load that a node can validate, and what a rule in Python costs.
+"""Queue rules under ten times the load that a node can validate, what a rule in Python costs, and
+what a fair order costs: the tables of docs/queue.md, docs/plugins.md and docs/fairness.md.
 
-python benchmarks/rules.py            # the tables of docs/queue.md and docs/plugins.md
+    python benchmarks/rules.py [overload | plugin | fair]
 """
 
 from __future__ import annotations
@@ -83,15 +84,63 @@ def plugin() -> None:
         print(f"| `{rule}` | {max(speeds):,.0f} | {max(speeds) / best:.0%} |", flush=True)
 
 
+def fair() -> None:
+    """Delay, order and bytes of `themis` and `median` on 13 nodes around the world."""
+    base = st.Scenario.build({
+        "name": "fair",
+        "duration_s": 30.0,
+        "warmup_s": 3.0,
+        "drain_s": 10.0,
+        "flow": {"arrivals": {"kind": "poisson", "rate_per_s": 200.0}},
+        "network": {
+            "nodes": 13,
+            "preset": "aws-13",
+            "topology": {"kind": "random-regular", "degree": 6},
+        },
+        "layer": {
+            "gossip": {"kind": "flood"},
+            "consensus": {"kind": "single", "window_ms": 10.0},
+        },
+        "trace": {"receipts_every": 1},
+    })  # fmt: skip
+    print(
+        "| rule | report | p50 delay | p99 delay | `inversions_receive` | in cycles | "
+        "report bytes a message | of all bytes |\n|---|---|---|---|---|---|---|---|"
+    )
+    key = "layer.queue.fair"
+    for name, rule, report_ms, values in (
+        ("`fifo`", "fifo", 0, {}),
+        *(("`themis`", "themis", ms, {}) for ms in (10, 50, 200)),
+        ("`themis`, safe", "themis", 50, {f"{key}.extraction": "safe"}),
+        *(("`median`", "median", ms, {}) for ms in (10, 50, 200)),
+    ):
+        asked: dict[str, Any] = {"layer.queue.rule": rule, **values}
+        if report_ms:
+            asked[f"{key}.report_ms"] = float(report_ms)
+        result = st.run(base.with_values(asked), seed=1)
+        measured, told = result.measures, result.trace.stats
+        cells = [f"{measured[f'delay_{q}_ms'].value:.0f} ms" for q in ("p50", "p99")]
+        cells.append(f"{measured['inversions_receive'].value:.2%}")
+        cycles = measured["fair_cycle_share"].value if rule == "themis" else None
+        cells.append("" if cycles is None else f"{cycles:.0%}")
+        bytes_ = told["fair"]["report_bytes"] if told["fair"] else 0
+        cells.append(f"{bytes_ / result.trace['messages'].height:,.0f}" if bytes_ else "")
+        cells.append(f"{bytes_ / told['bytes']:.1%}" if bytes_ else "")
+        report = f"{report_ms} ms" if report_ms else ""
+        print(f"| {name} | {report} | " + " | ".join(cells) + " |", flush=True)
+
+
 def main() -> None:
     """Prints what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("overload", "plugin"), default=None)
+    parser.add_argument("what", nargs="?", choices=("overload", "plugin", "fair"), default=None)
     what = parser.parse_args().what
     if what in (None, "overload"):
         overload()
     if what in (None, "plugin"):
         plugin()
+    if what in (None, "fair"):
+        fair()
 
 
 if __name__ == "__main__":
