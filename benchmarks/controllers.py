@@ -329,62 +329,96 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def table(path: Path) -> list[str]:
-    """Markdown: per controller and scenario, and the counts."""
-    runs: dict[str, dict[str, dict[int, dict[str, Any]]]] = defaultdict(lambda: defaultdict(dict))
-    for row in rows_of(path):
-        runs[row["scenario"]][row["label"]][row["seed"]] = row
-    lines = []
-    for controller in CONTROLLED:
-        found = [one for name, own in runs.items() if (one := compared(name, own, controller))]
-        adjusted = holm([p for one in found for p in one["p"]])
-        lines += [f"\n### {controller}\n", HEAD, "|---|---|---:|---:|---:|---:|---:|---|"]
-        worse = better = 0
-        for place, one in enumerate(found):
-            said = [
-                ("worse" if d > 0 else "better") if p < 0.05 else ""
-                for d, p in zip(one["d"], adjusted[2 * place : 2 * place + 2], strict=True)
-            ]
-            worse += "worse" in said
-            better += "better" in said and "worse" not in said
-            marks = ", ".join(
-                f"{what} {s}" for what, s in zip(("debt", "p99"), said, strict=True) if s
-            )
-            lines.append(one["line"] + f" {marks or '–'} |")
-        lines.append(f"\nWorse in {worse}, better in {better} of {len(found)} scenarios.")
-    return lines
-
-
+Runs = dict[str, dict[str, dict[int, dict[str, Any]]]]
+"""By scenario, label and seed."""
+KEYS: Final = ("debt_usd", "p99_s")
 HEAD: Final = (
     "| scenario | best fixed | n | debt fixed, USD | debt, USD | p99 fixed, s | p99, s | verdict |"
 )
 
 
-def compared(
-    name: str, own: dict[str, dict[int, dict[str, Any]]], controller: str
-) -> dict[str, Any] | None:
-    """A controller beside the best fixed configuration, over the seeds that all have."""
-    seeds = set.intersection(*(set(own[label]) for label in (*FIXED, controller)))
-    if not seeds:
-        return None
+def table(path: Path) -> list[str]:
+    """Markdown: per controller, beside the best fixed configuration of each scenario, and beside
+    each fixed configuration everywhere."""
+    runs: Runs = defaultdict(lambda: defaultdict(dict))
+    for row in rows_of(path):
+        runs[row["scenario"]][row["label"]][row["seed"]] = row
+    lines = []
+    for controller in CONTROLLED:
+        seeds = {name: shared(own, controller) for name, own in runs.items()}
+        kept = {name: own for name, own in runs.items() if seeds[name]}
+        if not kept:
+            continue
+        lines += [f"\n### {controller}\n", HEAD, "|---|---|---:|---:|---:|---:|---:|---|"]
+        best = {name: best_fixed(own, seeds[name]) for name, own in kept.items()}
+        said = verdicts([less(own, seeds[n], controller, best[n]) for n, own in kept.items()])
+        for (name, own), words in zip(kept.items(), said, strict=True):
+            cells = [
+                f"{mean(own, label, key, seeds[name]):,.{digits}f}"
+                for key, digits in zip(KEYS, (0, 2), strict=True)
+                for label in (best[name], controller)
+            ]
+            marks = [f"{what} {w}" for what, w in zip(("debt", "p99"), words, strict=True) if w]
+            told = [name, best[name], str(len(seeds[name])), *cells, ", ".join(marks) or "–"]
+            lines.append("| " + " | ".join(told) + " |")
+        lines.append(f"\n{counted(said)}\n")
+        lines += ["| fixed everywhere | worse in | better in |", "|---|---:|---:|"]
+        for label in FIXED:
+            said = verdicts([less(own, seeds[n], controller, label) for n, own in kept.items()])
+            lines.append(f"| {label} | {worse(said)} | {better(said)} |")
+    return lines
 
-    def mean(label: str, key: str) -> float:
-        return fmean(own[label][seed][key] for seed in seeds)
 
-    least = min(mean(label, "debt_usd") for label in FIXED)
-    near = [label for label in FIXED if mean(label, "debt_usd") <= least + 1]
-    best = min(near, key=lambda label: mean(label, "p99_s"))
-    differences = [
-        [own[controller][seed][key] - own[best][seed][key] for seed in sorted(seeds)]
-        for key in ("debt_usd", "p99_s")
+def shared(own: dict[str, dict[int, dict[str, Any]]], controller: str) -> list[int]:
+    """Seeds that the controller and all fixed configurations have."""
+    return sorted(set.intersection(*(set(own[label]) for label in (*FIXED, controller))))
+
+
+def mean(
+    own: dict[str, dict[int, dict[str, Any]]], label: str, key: str, seeds: list[int]
+) -> float:
+    """Over seeds."""
+    return fmean(own[label][seed][key] for seed in seeds)
+
+
+def best_fixed(own: dict[str, dict[int, dict[str, Any]]], seeds: list[int]) -> str:
+    """The best configuration in hindsight."""
+    least = min(mean(own, label, "debt_usd", seeds) for label in FIXED)
+    near = [label for label in FIXED if mean(own, label, "debt_usd", seeds) <= least + 1]
+    return min(near, key=lambda label: mean(own, label, "p99_s", seeds))
+
+
+def less(
+    own: dict[str, dict[int, dict[str, Any]]], seeds: list[int], controller: str, label: str
+) -> list[list[float]]:
+    """Debt and p99 of the controller less those of a fixed configuration, by seed."""
+    return [[own[controller][s][key] - own[label][s][key] for s in seeds] for key in KEYS]
+
+
+def verdicts(differences: list[list[list[float]]]) -> list[tuple[str, str]]:
+    """Of each scenario's debt and p99: "worse", "better", or "" where chance could make it; Holm's
+    correction over all."""
+    adjusted = holm([pair_of(d).p for pair in differences for d in pair])
+    words = [
+        ("worse" if fmean(d) > 0 else "better") if p < 0.05 else ""
+        for d, p in zip((d for pair in differences for d in pair), adjusted, strict=True)
     ]
-    cells = [f"{mean(label, 'debt_usd'):,.0f}" for label in (best, controller)]
-    cells += [f"{mean(label, 'p99_s'):.2f}" for label in (best, controller)]
-    return {
-        "p": [pair_of(d).p for d in differences],
-        "d": [fmean(d) for d in differences],
-        "line": f"| {name} | {best} | {len(seeds)} | " + " | ".join(cells) + " |",
-    }
+    return list(zip(words[::2], words[1::2], strict=True))
+
+
+def worse(said: list[tuple[str, str]]) -> int:
+    """Scenarios in which something is worse."""
+    return sum("worse" in words for words in said)
+
+
+def better(said: list[tuple[str, str]]) -> int:
+    """Scenarios in which something is better and nothing worse."""
+    return sum("better" in words and "worse" not in words for words in said)
+
+
+def counted(said: list[tuple[str, str]]) -> str:
+    """In how many scenarios."""
+    return f"Worse in {worse(said)}, better in {better(said)} of {len(said)} scenarios."
 
 
 def main() -> None:

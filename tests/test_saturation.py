@@ -9,7 +9,7 @@ import pytest
 
 import surgetank as st
 from crash_day import crash_day
-from surgetank.measure.saturation import FULL, RESOURCES, Saturation, closing, rank, saturation
+from surgetank.measure.saturation import FULL, RESOURCES, Saturation, rank, saturation
 from surgetank.scenario.limits import ResourceName
 from surgetank.testing import executed, make_trace, unfinished
 from surgetank.trace import MARKET_KIND, Trace
@@ -213,10 +213,8 @@ def test_insurance_by_hand() -> None:
     assert found(make_trace({"market": debt}, scenario=none))["insurance"].value == 1
 
 
-def test_limits_of_the_venue(monkeypatch: pytest.MonkeyPatch) -> None:
-    if "liquidation-deferred" not in closing._KIND:
-        monkeypatch.setitem(closing._KIND, "liquidation-deferred", 99)
-    number = closing._KIND["liquidation-deferred"]
+def test_limits_of_the_venue() -> None:
+    number = MARKET_KIND["liquidation-deferred"]
     rows = market(
         (1.0, "liquidated", {"account": 0}),
         (5.0, "liquidated", {"account": 1}),
