@@ -12,6 +12,7 @@ Prices that move in steps trigger late, by .5826·σ·√step on average (Broadi
 from __future__ import annotations
 
 import math
+import secrets
 from functools import cache
 
 import numpy as np
@@ -205,21 +206,21 @@ def closed_form(load: float, budget: float) -> float:
 
 
 def test_a_search_finds_the_closed_form() -> None:
-    """Within 10 %, through keepers, queue, sequencer and market; how often its interval covers is
-    the soak's."""
+    """Through keepers, queue, sequencer and market, whatever the seed: within 15 %, nearly four
+    standard deviations at this precision; how often its interval covers is the soak's."""
     answer = st.search(
         quiet_venue(35.0),
         "safe-leverage",
         budget=0.05,
         range=(20.0, 1_000.0),
-        seed=5,
+        seed=secrets.randbits(32),
         precision=0.08,
         runs_max=200,
         workers=2,
         try_remedies=False,
     )
     assert answer.status == "FOUND"
-    assert answer.estimate == pytest.approx(closed_form(35.0, 0.05), rel=0.1)
+    assert answer.estimate == pytest.approx(closed_form(35.0, 0.05), rel=0.15), answer.seed
 
 
 @pytest.mark.soak
