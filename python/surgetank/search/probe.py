@@ -97,7 +97,7 @@ class Outcome:
             invalid=tuple(content["invalid"]),
             saturated=tuple(Saturated(**s) for s in content["saturated"]),
             failures=tuple(FailureKind(k) for k in content["failures"]),
-            beyond_generator=bool(content["beyond_generator"]),
+            beyond_generator=bool(content.get("beyond_generator", False)),
         )
 
 
