@@ -1,6 +1,6 @@
 """The controller `policy`, and the others, against the best fixed configuration in hindsight.
 
-    .venv/bin/python benchmarks/controllers.py train [--seed 1] [--rounds 6] [--out POLICY.json]
+    .venv/bin/python benchmarks/controllers.py train [--rule class] [--rounds 8] [--out POLICY.json]
     .venv/bin/python benchmarks/controllers.py run FILE.jsonl [--seeds 10] [--minutes 30] [--jobs 2]
     .venv/bin/python benchmarks/controllers.py table FILE.jsonl
 
@@ -17,6 +17,9 @@ of a controller are compared with that configuration's, paired by seed: t-test, 
 over all comparisons of a controller (Holm 1979). A permutation test of ten pairs gives no p below
 2/1024, which no correction over 56 comparisons would ever let through.
 
+Beside that, declared after days 21–40 had been run: the controller against each fixed configuration
+in all scenarios; and `policy` with parts of it taken away (ABLATED), to tell what its parts do.
+
 Bad debt: losses beyond margin, and what is not covered at the end, USD. Liquidation p99: from the
 moment an account is due by the outside price until it is liquidated, safe again, or the run ends;
 nearest rank; 0 if nothing was due. Beside them: the share of clients' messages executed.
@@ -31,6 +34,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -42,11 +46,12 @@ import polars as pl
 from scipy.optimize import differential_evolution
 
 import surgetank as st
+from days import day
 from surgetank import policy
 from surgetank.league.ranks import holm, pair_of
 from surgetank.measure.liquidations import due_episodes
 from surgetank.simulate import build
-from surgetank.trace import MARKET_KIND
+from surgetank.trace import MARKET_KIND, OUTCOME
 
 RULE: Final = "layer.queue.rule"
 LIMIT: Final = "layer.admission.limit"
@@ -66,6 +71,13 @@ CONTROLLED: Final[dict[str, dict[str, Any]]] = {
     "sojourn": {"layer.tuning.controller": "sojourn"},
     "adaptive": {"layer.consensus.adaptive": True},
 }
+#: `policy` with something taken away: numbers of its own in place of the learned ones. At its rest
+#: settings alone it is a fixed configuration under `class`.
+ABLATED: Final[dict[str, dict[str, float]]] = {
+    "policy, no alarm": {"volatility_ppm": 1e12, "wait_ms": 1e12},
+    "policy, no floor": {"waiting_share": 0.0},
+    "policy, neither": {"volatility_ppm": 1e12, "wait_ms": 1e12, "waiting_share": 0.0},
+}
 DAYS: Final = range(21, 41)
 #: Of days 1001–1040 those on which an account became due.
 TRAINING: Final = tuple(
@@ -73,95 +85,14 @@ TRAINING: Final = tuple(
 )
 
 
-def day(number: int) -> st.Scenario:
-    """A random venue and a random fall: everything that is drawn is drawn here."""
-    draws = np.random.default_rng([10, number])
-    single = bool(draws.random() < 0.5)
-    nodes = int(draws.integers(4, 8))
-    service_us = float(draws.choice([200.0, 400.0, 800.0]))
-    rate = float(draws.uniform(0.2, 0.9) / (service_us * 1e-6))
-    fall, long_s = float(draws.uniform(0.0, 0.12)), float(draws.uniform(4.0, 12.0))
-    start = 10_000.0
-    low = start * (1 - fall)
-    execution = service_us * float(draws.uniform(0.3, 1.0))
-    consensus: dict[str, Any] = {"kind": "tendermint", "timeout_commit_ms": 200.0}
-    if single:
-        consensus = {"kind": "single", "node": 0, "window_ms": 20.0}
-    size = int(draws.choice([100, 400, 1_600]))
-    times = ("price_update", "liquidation_order", "cancel", "replace", "order")
-    fault = draws.random()
-    nodes_hit = [int(n) for n in draws.permutation(nodes)[: nodes // 3]]
-    faults: list[dict[str, Any]] = []
-    if fault < 0.25:
-        slow = {"kind": "slow", "at_s": 7.0, "duration_s": 6.0, "nodes": nodes_hit}
-        faults = [slow | {"factor": float(draws.uniform(2.0, 6.0))}]
-    elif fault < 0.5 and not single:
-        faults = [{"kind": "partition", "at_s": 7.0, "duration_s": 4.0, "groups": [nodes_hit]}]
-    return st.Scenario.build({
-        "name": f"day-{number}",
-        "duration_s": 22.0,
-        "warmup_s": 2.0,
-        "drain_s": 8.0,
-        "flow": {
-            "accounts": 200,
-            "arrivals": {
-                "kind": "hawkes",
-                "rate_per_s": rate / 2,
-                "branching": float(draws.uniform(0.2, 0.8)),
-                "decay_per_s": 5.0,
-            },
-            "profile": {
-                "kind": "spike",
-                "at_s": 6.0,
-                "decay_s": 5.0,
-                "factor": float(draws.uniform(1.0, 6.0)),
-            },
-            "makers": {"count": int(draws.integers(2, 7)), "levels": 3},
-            "oracle": {"count": 2, "interval_ms": 500.0},
-            "keepers": {"count": 3},
-            "panic": {"rate_per_s_per_pct": float(draws.uniform(0.0, 100.0))},
-            "retry": {"tries_max": 2, "backoff_ms": 300.0},
-        },
-        "network": {
-            "nodes": nodes,
-            "delay": {"kind": "fixed", "delay_ms": float(draws.choice([5.0, 40.0, 80.0]))},
-        },
-        "layer": {
-            "gossip": {"kind": "direct" if single else "flood"},
-            "service": {
-                "validation": {f"{name}_us": service_us for name in times},
-                "execution": {f"{name}_us": execution for name in times},
-            },
-            "consensus": consensus | {"block_messages_max": size},
-        },
-        "market": {
-            "tick_usd": 0.1,
-            "lot": 0.001,
-            "price": {
-                "impact_bp_per_musd": float(draws.choice([0.0, 3.0])),
-                "path": {
-                    "kind": "points",
-                    "at_s": [0.0, 6.0, 6.0 + long_s, 22.0],
-                    "price_usd": [start, start, low, low * 1.01],
-                    "volatility": float(draws.uniform(0.5, 2.5)),
-                },
-            },
-            "margin": {"initial": 0.01, "maintenance": 0.006, "insurance_usd": 20_000.0},
-            "positions": {
-                "count": 300,
-                "notional_usd": 20_000.0,
-                "leverage_min": 3.0,
-                "leverage_max": float(draws.uniform(20.0, 80.0)),
-            },
-        },
-        "faults": faults,
-        "trace": {"receipts_every": 0},
-    })  # fmt: skip
-
-
 def scenario_of(name: str) -> st.Scenario:
     """A shipped scenario, or a day."""
     return day(int(name.removeprefix("day-"))) if name.startswith("day-") else st.load(name)
+
+
+def how_of(label: str) -> dict[str, Any]:
+    """Keys and values of a configuration."""
+    return CONTROLLED["policy"] if label in ABLATED else (FIXED | CONTROLLED)[label]
 
 
 def configured(scenario: st.Scenario, how: dict[str, Any]) -> st.Scenario:
@@ -198,7 +129,7 @@ def measured(trace: st.Trace) -> dict[str, float]:
     waits = due.select(pl.col("ended_ns").fill_null(trace.end_ns) - pl.col("due_ns"))
     p99 = waits.to_series().quantile(0.99, "nearest") if waits.height else 0
     clients = trace["messages"].filter(pl.col("class") < 5)
-    done = float((clients["outcome"] == 1).mean() or 0.0)  # type: ignore[arg-type]
+    done = float((clients["outcome"] == OUTCOME["executed"]).mean() or 0.0)  # type: ignore[arg-type]
     return {"debt_usd": debt, "p99_s": float(p99 or 0) / 1e9, "executed": done}
 
 
@@ -207,8 +138,10 @@ def job(
 ) -> dict[str, Any]:
     """A run of (scenario, configuration, seed), with these numbers and under this rule if given."""
     name, label, seed = task
+    if label in ABLATED:
+        numbers = replace(policy.Numbers.load(), **ABLATED[label])  # type: ignore[arg-type]
     policy.Policy.numbers = numbers
-    how = (FIXED | CONTROLLED)[label]
+    how = how_of(label)
     scenario = configured(scenario_of(name), how | {RULE: rule} if rule else how)
     trace = st.simulate(scenario, seed=seed)
     key = {"scenario": name, "label": label, "seed": seed, "hash": scenario.hash}
@@ -312,7 +245,7 @@ def run(path: Path, seeds: int, minutes: float, jobs: int, controllers: list[str
     until, made_by = time.monotonic() + 60 * minutes, build()
     todo = []
     for name, label, seed in tasks_of(seeds, controllers):
-        scenario = configured(scenario_of(name), (FIXED | CONTROLLED)[label])
+        scenario = configured(scenario_of(name), how_of(label))
         if (name, label, seed, scenario.hash, made_by) not in known:
             todo.append((name, label, seed))
     with ProcessPoolExecutor(jobs) as pool, path.open("a") as file:
@@ -329,75 +262,93 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-Runs = dict[str, dict[str, dict[int, dict[str, Any]]]]
-"""By scenario, label and seed."""
+BySeed = dict[str, dict[int, dict[str, Any]]]
+"""Rows of one scenario by label and seed."""
+Verdicts = list[tuple[str, str]]
+"""Of each scenario's debt and p99: "worse", "better" or "" (not told apart)."""
 KEYS: Final = ("debt_usd", "p99_s")
+SHOWN: Final = {"debt_usd": ",.0f", "p99_s": ".2f", "executed": ".0%"}
 HEAD: Final = (
-    "| scenario | best fixed | n | debt fixed, USD | debt, USD | p99 fixed, s | p99, s | verdict |"
+    "| scenario | best fixed | n | debt fixed, USD | debt, USD | p99 fixed, s | p99, s "
+    "| executed fixed | executed | verdict |\n|---|---|---:|---:|---:|---:|---:|---:|---:|---|"
 )
 
 
 def table(path: Path) -> list[str]:
-    """Markdown: per controller, beside the best fixed configuration of each scenario, and beside
-    each fixed configuration everywhere."""
-    runs: Runs = defaultdict(lambda: defaultdict(dict))
-    for row in rows_of(path):
-        runs[row["scenario"]][row["label"]][row["seed"]] = row
+    """Markdown: per controller, beside the best fixed configuration of each scenario and beside
+    each fixed configuration everywhere; `policy` beside itself with parts taken away."""
+    runs = current(rows_of(path))
     lines = []
     for controller in CONTROLLED:
         seeds = {name: shared(own, controller) for name, own in runs.items()}
         kept = {name: own for name, own in runs.items() if seeds[name]}
         if not kept:
             continue
-        lines += [f"\n### {controller}\n", HEAD, "|---|---|---:|---:|---:|---:|---:|---|"]
         best = {name: best_fixed(own, seeds[name]) for name, own in kept.items()}
-        said = verdicts([less(own, seeds[n], controller, best[n]) for n, own in kept.items()])
+        said = verdicts([by_seed(own, seeds[n], controller, best[n]) for n, own in kept.items()])
+        lines += [f"\n### {controller}\n", HEAD]
         for (name, own), words in zip(kept.items(), said, strict=True):
             cells = [
-                f"{mean(own, label, key, seeds[name]):,.{digits}f}"
-                for key, digits in zip(KEYS, (0, 2), strict=True)
+                format(mean(own, label, key, seeds[name]), shape)
+                for key, shape in SHOWN.items()
                 for label in (best[name], controller)
             ]
             marks = [f"{what} {w}" for what, w in zip(("debt", "p99"), words, strict=True) if w]
-            told = [name, best[name], str(len(seeds[name])), *cells, ", ".join(marks) or "–"]
-            lines.append("| " + " | ".join(told) + " |")
-        lines.append(f"\n{counted(said)}\n")
-        lines += ["| fixed everywhere | worse in | better in |", "|---|---:|---:|"]
-        for label in FIXED:
-            said = verdicts([less(own, seeds[n], controller, label) for n, own in kept.items()])
-            lines.append(f"| {label} | {worse(said)} | {better(said)} |")
+            row = [name, best[name], str(len(seeds[name])), *cells, ", ".join(marks) or "–"]
+            lines.append("| " + " | ".join(row) + " |")
+        lines += [f"\n{summary(said)} {by_means(kept, seeds, controller, best)}\n"]
+        others = [*FIXED, *(ABLATED if controller == "policy" else ())]
+        lines += ["| against, everywhere | worse in | better in |", "|---|---:|---:|"]
+        for label in others:
+            both = {n: sorted(set(own[label]) & set(own[controller])) for n, own in kept.items()}
+            if all(both.values()):
+                said = verdicts(
+                    [by_seed(own, both[n], controller, label) for n, own in kept.items()]
+                )
+                lines.append(f"| {label} | {worse(said)} | {better(said)} |")
     return lines
 
 
-def shared(own: dict[str, dict[int, dict[str, Any]]], controller: str) -> list[int]:
+def current(rows: list[dict[str, Any]]) -> dict[str, BySeed]:
+    """By scenario: rows of this build, of the scenarios and configurations as they are now."""
+    made_by, wanted = build(), {}
+    for name, label, _ in tasks_of(1, [*CONTROLLED, *ABLATED]):
+        scenario = scenario_of(name)
+        if label == "adaptive" and scenario.layer.consensus.kind == "single":
+            continue  # there is no consensus to adapt
+        wanted[name, label] = configured(scenario, how_of(label)).hash
+    found: dict[str, BySeed] = defaultdict(lambda: defaultdict(dict))
+    for row in rows:
+        key = row["scenario"], row["label"]
+        if row["build"] == made_by and row["hash"] == wanted.get(key):
+            found[key[0]][key[1]][row["seed"]] = row
+    return found
+
+
+def shared(own: BySeed, controller: str) -> list[int]:
     """Seeds that the controller and all fixed configurations have."""
     return sorted(set.intersection(*(set(own[label]) for label in (*FIXED, controller))))
 
 
-def mean(
-    own: dict[str, dict[int, dict[str, Any]]], label: str, key: str, seeds: list[int]
-) -> float:
-    """Over seeds."""
+def mean(own: BySeed, label: str, key: str, seeds: list[int]) -> float:
+    """Mean of a measured number over seeds, in its own unit."""
     return fmean(own[label][seed][key] for seed in seeds)
 
 
-def best_fixed(own: dict[str, dict[int, dict[str, Any]]], seeds: list[int]) -> str:
+def best_fixed(own: BySeed, seeds: list[int]) -> str:
     """The best configuration in hindsight."""
     least = min(mean(own, label, "debt_usd", seeds) for label in FIXED)
     near = [label for label in FIXED if mean(own, label, "debt_usd", seeds) <= least + 1]
     return min(near, key=lambda label: mean(own, label, "p99_s", seeds))
 
 
-def less(
-    own: dict[str, dict[int, dict[str, Any]]], seeds: list[int], controller: str, label: str
-) -> list[list[float]]:
-    """Debt and p99 of the controller less those of a fixed configuration, by seed."""
-    return [[own[controller][s][key] - own[label][s][key] for s in seeds] for key in KEYS]
+def by_seed(own: BySeed, seeds: list[int], one: str, other: str) -> list[list[float]]:
+    """Debt (USD) and p99 (s) of one configuration less those of another; a list of seeds each."""
+    return [[own[one][s][key] - own[other][s][key] for s in seeds] for key in KEYS]
 
 
-def verdicts(differences: list[list[list[float]]]) -> list[tuple[str, str]]:
-    """Of each scenario's debt and p99: "worse", "better", or "" where chance could make it; Holm's
-    correction over all."""
+def verdicts(differences: list[list[list[float]]]) -> Verdicts:
+    """Paired t-tests of each scenario's debt and p99, Holm's correction over all of them."""
     adjusted = holm([pair_of(d).p for pair in differences for d in pair])
     words = [
         ("worse" if fmean(d) > 0 else "better") if p < 0.05 else ""
@@ -406,19 +357,36 @@ def verdicts(differences: list[list[list[float]]]) -> list[tuple[str, str]]:
     return list(zip(words[::2], words[1::2], strict=True))
 
 
-def worse(said: list[tuple[str, str]]) -> int:
-    """Scenarios in which something is worse."""
+def worse(said: Verdicts) -> int:
+    """Scenarios in which debt or p99 is worse."""
     return sum("worse" in words for words in said)
 
 
-def better(said: list[tuple[str, str]]) -> int:
-    """Scenarios in which something is better and nothing worse."""
+def better(said: Verdicts) -> int:
+    """Scenarios in which debt or p99 is better and neither worse."""
     return sum("better" in words and "worse" not in words for words in said)
 
 
-def counted(said: list[tuple[str, str]]) -> str:
-    """In how many scenarios."""
+def summary(said: Verdicts) -> str:
+    """Significant differences, in words."""
     return f"Worse in {worse(said)}, better in {better(said)} of {len(said)} scenarios."
+
+
+def by_means(
+    runs: dict[str, BySeed], seeds: dict[str, list[int]], controller: str, best: dict[str, str]
+) -> str:
+    """How often the means differ at all: debt by more than a dollar, p99 by more than 2 %."""
+    count = {"debt higher": 0, "debt lower": 0, "p99 higher": 0, "p99 lower": 0}
+    for name, own in runs.items():
+        debt, p99 = (
+            [mean(own, label, key, seeds[name]) for label in (controller, best[name])]
+            for key in KEYS
+        )
+        count["debt higher"] += debt[0] > debt[1] + 1
+        count["debt lower"] += debt[0] < debt[1] - 1
+        count["p99 higher"] += p99[0] > 1.02 * p99[1]
+        count["p99 lower"] += p99[0] < 0.98 * p99[1]
+    return "By their means: " + ", ".join(f"{k} in {n}" for k, n in count.items()) + "."
 
 
 def main() -> None:
@@ -434,7 +402,7 @@ def main() -> None:
     running = commands.add_parser("run")
     running.add_argument("--seeds", type=int, default=10)
     running.add_argument("--minutes", type=float, default=30.0)
-    running.add_argument("--controllers", default=",".join(CONTROLLED))
+    running.add_argument("--controllers", default=";".join([*CONTROLLED, *ABLATED]))
     for one in (running, commands.add_parser("table")):
         one.add_argument("file", type=Path)
     for one in (training, running):
@@ -443,7 +411,7 @@ def main() -> None:
     if args.command == "train":
         train(args.seed, args.rounds, args.rule, args.out, args.jobs)
     elif args.command == "run":
-        run(args.file, args.seeds, args.minutes, args.jobs, args.controllers.split(","))
+        run(args.file, args.seeds, args.minutes, args.jobs, args.controllers.split(";"))
     else:
         print("\n".join(table(args.file)))
 

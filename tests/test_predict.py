@@ -163,11 +163,11 @@ def test_capacity_lies_between_two_loads() -> None:
     assert 300 < estimate < 400
     lost = [(100.0, Side(1, 1, 1, 100, 1.0)), (200.0, Side(1, 1, 1, 150, 0.8))]
     assert capacity_of(lost, line)[0] == pytest.approx(141.4, rel=0.01)
-    late = replace(lost[1][1], invalid="late", beyond_generator=True)
+    late = replace(lost[1][1], invalid="late", sent_late=True)
     assert capacity_of([*lost, (250.0, late)], line)[3] == ""
     kept = replace(late, executed_share=1.0)
     assert "could not go further" in capacity_of([*lost, (250.0, kept)], line)[3]
-    unsafe = replace(late, beyond_generator=False)
+    unsafe = replace(late, sent_late=False)
     assert "could not go further" in capacity_of([*lost, (250.0, unsafe)], line)[3]
     assert capacity_of(lost[1:], line)[3] == "it breaks at the lowest load"
     assert capacity_of(lost[:1], line)[3] == "nothing broke"

@@ -5,10 +5,11 @@ Its numbers stand in policy.json beside this file, with the command that finds t
 batch and block time at rest to multiples of what the scenario sets, and raises an alarm by two
 signs: the realised volatility of the mark, and how long what reduces risk waits beyond the time of
 a block. The alarm rises at once and falls by itself; batch and block time move with it, on a
-logarithmic scale, between what was learned for rest and for alarm. A batch is never smaller than a
-learned share of what waits: small batches are quick where all fits into them, and lose capacity
-where they are full. Under `lanes` its weights serve what reduces risk first. Orders are refused
-only while what reduces risk waits too long: they are also the other side of a liquidation's trade.
+logarithmic scale, between what was learned for rest and for alarm. A batch holds at least a learned
+share of what waits, less of it under alarm: small batches are quick where all fits into them, and
+lose capacity where they are full. Under `lanes` its weights serve what reduces risk first. Orders
+are refused only while what reduces risk waits too long: they are also the other side of a
+liquidation's trade.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def lane_weights(replace_weight: int) -> list[int]:
 
 
 class Policy(Controller):
-    """Sets everything from the state that it sees; keeps nothing but the alarm and the rest."""
+    """Sets everything from what it sees; keeps the alarm and the setting that it found first."""
 
     files = (NUMBERS,)
     numbers: Numbers | None = None
@@ -84,30 +85,30 @@ class Policy(Controller):
     def __init__(self, seed: int) -> None:
         """The seed is not used: nothing is drawn."""
         self._learned = self.numbers or Numbers.load()
-        self._rest: Setting | None = None
+        self._first: Setting | None = None
         self._alarm = 0.0
 
     def control(self, observation: Observation) -> Wishes:
         """The wishes for what is seen; on: the alarm in thousandths."""
         seen, learned = observation, self._learned
-        rest = self._rest = self._rest or seen.now_set
+        first = self._first = self._first or seen.now_set
         wait_ms = _waits_ns(seen) / 1e6
         alarm = max(
             _above(seen.volatility_ppm, learned.volatility_ppm), _above(wait_ms, learned.wait_ms)
         )
         fading = 1.0 - 1.0 / max(1, learned.calm_looks)
         self._alarm = max(alarm, self._alarm * fading)
-        limit = seen.most.admission_limit
+        limit = first.admission_limit
         if wait_ms > learned.wait_ms:
-            limit = round(learned.limit_batches * rest.batch_messages_max)
+            limit = round(learned.limit_batches * first.batch_messages_max)
         batch = learned.rest_batch_factor * _power(learned.batch_factor, self._alarm)
         window = learned.rest_window_factor * _power(learned.window_factor, self._alarm)
         share = learned.waiting_share * _power(learned.waiting_factor, self._alarm)
         return {
             "batch_messages_max": round(
-                max(rest.batch_messages_max * batch, share * sum(seen.waiting))
+                max(first.batch_messages_max * batch, share * sum(seen.waiting))
             ),
-            "window_ns": round(rest.window_ns * window),
+            "window_ns": round(first.window_ns * window),
             "admission_limit": limit,
             "lane_weights": lane_weights(learned.replace_weight),
             "on": round(1000 * self._alarm),

@@ -19,7 +19,17 @@ from surgetank.calibrate.queueing import QUANTILES, Grid, Light
 from surgetank.calibrate.spread import Spread, of_fit, of_rounds
 from surgetank.measure.statistics import KaplanMeier
 
-__all__ = ["OVERLOAD", "SHARES", "Round", "heard", "lights_of", "overload", "probe_of", "spread_of"]
+__all__ = [
+    "OVERLOAD",
+    "SHARES",
+    "Round",
+    "heard",
+    "light_s",
+    "lights_of",
+    "overload",
+    "probe_of",
+    "spread_of",
+]
 
 #: Messages of a train come so many times as fast as they are served.
 OVERLOAD: Final = 1.3
@@ -55,14 +65,18 @@ def overload(size: int, pace_us: float, count: int, rest: float = 1.0) -> Probe:
     return trains([size] * count, [rest * rest_s(size, pace_us)] * count, pace_us / OVERLOAD)
 
 
+def light_s(rate_per_s: float) -> float:
+    """Length of a light load, s."""
+    return float(np.clip(_LIGHT_MESSAGES / rate_per_s, *_LIGHT_S))
+
+
 def probe_of(size: int, pace_us: float, seed: int, light: float = 1.0) -> Probe:
     """Trains of `size`, then random arrivals at the light loads, with rests as the rule asks; the
     light loads are `light` times as long as usual."""
     probe = overload(size, pace_us, _TRAINS)
     for share in SHARES:
         rate = share * 1e6 / pace_us
-        seconds = light * float(np.clip(_LIGHT_MESSAGES / rate, *_LIGHT_S))
-        probe = probe.then(poisson(rate, seconds, seed), rest_s(size, pace_us))
+        probe = probe.then(poisson(rate, light * light_s(rate), seed), rest_s(size, pace_us))
     return probe
 
 

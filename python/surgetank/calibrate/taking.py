@@ -60,6 +60,8 @@ _SIZE_BYTES: Final = 150
 _BURST_S: Final = 0.25
 _BURST_MAX: Final = 60_000
 _LONG_MAX: Final = 1_000_000
+#: Of what may be in flight, a train may have so much behind: its pace is not known well before.
+_OF_INFLIGHT: Final = 0.8
 #: Trains of a chain last about so many delays of a single message.
 _BLOCKS: Final = 5.0
 _LONGER_MAX: Final = 3
@@ -248,7 +250,7 @@ class _Taking:
         most = min(_LONG_MAX, options.rate_max_per_s)
         if first.played.capabilities.ack == "none":
             return most
-        return min(most, 0.8 * options.inflight_max / (1 - 1 / OVERLOAD))
+        return min(most, _OF_INFLIGHT * options.inflight_max / (1 - 1 / OVERLOAD))
 
     def _sustained(self, burst_us: float, most: float) -> tuple[int, float]:
         """How many messages, a little faster than a burst of them was served, keep the slowest

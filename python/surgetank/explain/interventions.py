@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from surgetank.scenario import Scenario
 from surgetank.scenario.dotted import value_at
+from surgetank.trace import CLIENT_CLASSES
 
 __all__ = ["FASTER", "FREE", "INTERVENTIONS", "SLOWER", "changed"]
 
@@ -21,7 +22,7 @@ FASTER: Final = 0.5
 SLOWER: Final = 2.0
 
 _Changes = Iterator[tuple[str, object]]
-_CLIENTS: Final = ("price_update", "liquidation_order", "cancel", "replace", "order")
+_CLIENTS: Final = tuple(name.replace("-", "_") for name in CLIENT_CLASSES)
 #: No block reaches these.
 _MESSAGES_ANY, _BYTES_ANY = 10_000_000, 1_000_000_000
 

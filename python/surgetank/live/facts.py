@@ -208,7 +208,9 @@ def _outcomes(played: Played, delivered: npt.NDArray[np.bool_]) -> tuple[Ints, I
     outcome[delivered], reason[delivered] = OUTCOME["executed"], 0
     if not played.complete:
         # Nobody waited for these: what became of them is not known.
-        outcome[~delivered & (state <= 2)], reason[~delivered & (state <= 2)] = 0, 0
+        open_ends = [STATES.index(name) for name in ("waiting", "sent", "acknowledged")]
+        unknown = ~delivered & np.isin(state, open_ends)
+        outcome[unknown], reason[unknown] = OUTCOME["pending"], _REASON["none"]
     return outcome, reason
 
 

@@ -1,8 +1,8 @@
 """The same loads, simulated with the calibrated scenario and run against the target.
 
 The prediction is finished before the first loaded run is made. Both sides run the same ladder of
-loads, and what a capacity is (`line.py`) is the same for both; a load's live runs have the messages
-of its simulated runs: same seeds, same times. A chain's simulated capacity is searched for.
+loads, and what a capacity is (`line.py`) is the same for both; live runs have the arrivals of the
+same process as the simulated ones, and are longer. A chain's simulated capacity is searched for.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from surgetank.calibrate import Calibration
+from surgetank.calibrate.rounds import SHARES, light_s
 from surgetank.calibrate.spread import HALF_RUNS, LIVE_RUNS, Spread, joined
 from surgetank.errors import SurgetankError
 from surgetank.live import Rig
@@ -44,11 +45,10 @@ _MESSAGES_MAX: Final = 1_000_000
 _SIMULATED_MAX: Final = 60_000
 _SIMULATED_LEAST_S: Final = 0.2
 _SIMULATED_RUNS: Final = 2
-#: At half load, where p99 is foretold; a broker's live runs there are as long as the light loads
-#: of a calibration's rounds, so that both meet as many stalls.
+#: Simulated at half load, where p99 is foretold.
 _HALF_MAX: Final = 150_000
-_HALF_LIVE_MAX: Final = 1_000_000
-_HALF_LENGTHS: Final = 2.0
+#: Of what may be sent in a second: the load, with its bursts.
+_OF_RATE_MAX: Final = 0.9
 
 
 def compare(
@@ -108,7 +108,7 @@ class _Comparison:
             predicted_at = predicted_at if found is None else found
             ends = _around(predicted_at, self._of.spread.get("capacity"))
         runs = LIVE_RUNS * (1 + len(rates)) + HALF_RUNS
-        most_s = runs * (self._length + _BESIDE_S)
+        most_s = runs * (self._length + _BESIDE_S)  # a few of them longer
         self._told(f"live: at most {runs} runs, {most_s / 60:.0f} min; fewer once it breaks")
         measured_base = self._measured(low, "unloaded", unloaded=True)
         lines.append(self._line(measured_base))
@@ -193,9 +193,11 @@ class _Comparison:
         if unloaded:
             wanted_s = self._unloaded_s(rate)
         elif rate == self._half and self._of.kind == "broker":
-            runs, messages, wanted_s = HALF_RUNS, _HALF_LIVE_MAX, _HALF_LENGTHS * self._length
-        if rate > 0.9 * self._rate_max:  # no more in any second than may be sent
-            messages = min(messages, int(0.9 * self._rate_max))
+            # As long as the light loads of a calibration's rounds: both meet as many stalls.
+            runs, wanted_s = HALF_RUNS, light_s(SHARES[-1] * self._of.capacity_per_s)
+            messages = int(rate * wanted_s)
+        if rate > _OF_RATE_MAX * self._rate_max:
+            messages = min(messages, int(_OF_RATE_MAX * self._rate_max))
         scenario = self._at(rate, messages, wanted_s)
         self._told(f"live, {what}: {rate:,.0f}/s, {runs} × {scenario.duration_s:g} s")
         return _side([self._live(Task(scenario, rate, i + 1)) for i in range(runs)])
@@ -277,5 +279,5 @@ def _side(outcomes: Sequence[Outcome]) -> Side:
         executed_share=middle("executed_share"),
         growth=middle("backlog_growth"),
         invalid="" if valid else outcomes[0].invalid[0],
-        beyond_generator=not valid and all(o.beyond_generator for o in outcomes),
+        sent_late=not valid and all(o.sent_late for o in outcomes),
     )

@@ -37,8 +37,8 @@ class Side:
     """Of the backlog, s/s."""
     invalid: str = ""
     """Why it says nothing of its load, if so."""
-    beyond_generator: bool = False
-    """Because the generator could not make the load, and for nothing else."""
+    sent_late: bool = False
+    """Because its sender was behind its schedule, and for nothing else; all was sent."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Line:
     """Of a "degraded" line: the multiple of the unloaded p99."""
 
     def tells(self, side: Side) -> bool:
-        """Whether a side says where the line is. One whose generator fell behind was loaded less
-        than was meant, so that it still tells what it lost: with the full load it would have."""
-        return not side.invalid or (side.beyond_generator and self.lost(side))
+        """Whether a side says where the line is. One whose sender was late was loaded no more than
+        was meant on the whole, so that what it lost still tells."""
+        return not side.invalid or (side.sent_late and self.lost(side))
 
     def lost(self, side: Side) -> bool:
         """Whether too little was delivered."""

@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import polars as pl
+
 from surgetank.errors import SurgetankError
 from surgetank.measure import FailureKind, failures, measure
 from surgetank.measure.measured import plain
 from surgetank.measure.saturation import saturation
 from surgetank.scenario import Scenario
 from surgetank.simulate import build, simulate
-from surgetank.trace import Trace
+from surgetank.trace import REASONS, Trace
+from surgetank.validity import SCHEDULE_KEPT
 from surgetank.verdict import Status, judge
 
 __all__ = ["Crashed", "Outcome", "Saturated", "Task", "outcome_of", "probe"]
@@ -71,6 +74,8 @@ class Outcome:
     """How the venue failed, what came first first; empty if it held."""
     beyond_generator: bool = False
     """It is invalid only because a live run's generator could not make the load."""
+    sent_late: bool = False
+    """It is invalid only because the sender was behind its schedule; it sent every message."""
 
     def value(self, name: str) -> float:
         """A measure; NaN if the run had nothing to measure it on."""
@@ -97,7 +102,8 @@ class Outcome:
             invalid=tuple(content["invalid"]),
             saturated=tuple(Saturated(**s) for s in content["saturated"]),
             failures=tuple(FailureKind(k) for k in content["failures"]),
-            beyond_generator=bool(content.get("beyond_generator", False)),
+            beyond_generator=bool(content["beyond_generator"]),
+            sent_late=bool(content["sent_late"]),
         )
 
 
@@ -126,6 +132,12 @@ def probe(task: Task) -> Outcome:
         ) from error
 
 
+def _sent_all(trace: Trace) -> bool:
+    """Whether there was room in flight for every message of a live run."""
+    unsent = pl.col("reason") == REASONS.index("not sent")
+    return trace["messages"].filter(unsent).is_empty()
+
+
 def outcome_of(task: Task, trace: Trace) -> Outcome:
     """What a search needs of a task's trace."""
     measures = measure(trace)
@@ -149,4 +161,5 @@ def outcome_of(task: Task, trace: Trace) -> Outcome:
         saturated=tuple(Saturated(s.resource, s.where, s.value) for s in ranked),
         failures=tuple(failure.kind for failure in failures(trace)),
         beyond_generator=bool(invalid) and all(r.of_generator for r in invalid),
+        sent_late=[r.name for r in invalid] == [SCHEDULE_KEPT] and _sent_all(trace),
     )

@@ -19,6 +19,7 @@ from surgetank.trace import frames, store
 from surgetank.trace.chain import CHUNK_ROWS, chain, combine
 from surgetank.trace.schema import (
     CLASSES,
+    CLIENT_CLASSES,
     KNOBS,
     MARKET_KIND,
     MARKET_KINDS,
@@ -38,6 +39,7 @@ from surgetank.trace.schema import (
 __all__ = [
     "CHUNK_ROWS",
     "CLASSES",
+    "CLIENT_CLASSES",
     "KNOBS",
     "MARKET_KIND",
     "MARKET_KINDS",

@@ -16,6 +16,7 @@ from surgetank.errors import SurgetankError
 
 __all__ = [
     "CLASSES",
+    "CLIENT_CLASSES",
     "KNOBS",
     "MARKET_KIND",
     "MARKET_KINDS",
@@ -43,6 +44,9 @@ CLASSES: Final = (
     "vote",
 )
 """Names of the class numbers in `messages.class`."""
+
+CLIENT_CLASSES: Final = CLASSES[:5]
+"""Those of what clients send."""
 
 OUTCOMES: Final = ("pending", "executed", "refused", "lost")
 """Names of `messages.outcome`."""

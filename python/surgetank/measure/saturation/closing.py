@@ -126,12 +126,10 @@ def _heard(trace: Trace, times: Ints) -> Ints:
 def liquidation_limits(trace: Trace) -> Iterator[Saturation]:
     """Liquidations that the venue's own limits put off, over all attempted, in the busiest window.
 
-    From rows `liquidation-deferred`; nothing where the trace has none and no limits are set. A
+    From rows `liquidation-deferred`; nothing where there are none and no limits are set. A
     portfolio that waits for its auction's price to fall (qty 5) is not put off by a limit.
     """
-    kind = MARKET_KIND.get("liquidation-deferred")
-    if kind is None:
-        return
+    kind = MARKET_KIND["liquidation-deferred"]
     done = _times(trace, MARKET_KIND["liquidated"])
     waits = (pl.col("kind") == kind) & (pl.col("qty") != _AUCTION)
     put_off = trace["market"].filter(waits)["time_ns"].cast(pl.Int64).sort().to_numpy()
