@@ -4,7 +4,7 @@ Each resource in turn is made free, and twice as slow, with the same seeds; the 
 p99 delay stands beside the share of the delay that is charged to it. The table of
 docs/attribution.md:
 
-    python benchmarks/attribution.py --seeds 2 --out docs/attribution-table.md
+    python benchmarks/attribution.py --out docs/attribution-table.md
 
 With --held-out N, the same on N worlds drawn at random, on which no definition was tuned: how often
 the resource charged most gains most, and the rank correlation of shares and gains.
@@ -44,7 +44,7 @@ def main() -> None:
     """Runs the interventions and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenarios", nargs="+", default=SCENARIOS)
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--journal", type=Path, help="finished runs, to go on with")
     parser.add_argument("--out", type=Path)
@@ -166,8 +166,13 @@ def _rows(name: str, found: Sequence[Effect]) -> list[str]:
 
 
 def _cell(gain: Gain | None) -> str:
-    """The change of the delay, in percent."""
-    return "" if gain is None else f"{-gain.value:+.0%}".replace("-", "−")
+    """The change of the delay, in percent, or in multiples; in parentheses where its interval
+    includes zero."""
+    if gain is None:
+        return ""
+    text = f"× {1 - gain.value:,.0f}" if gain.value < -9 else f"{-gain.value:+.0%}"
+    text = text.replace("-", "−")
+    return text if gain.sure else f"({text})"
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@
 
 Each repetition starts the target anew, calibrates it at low load, predicts, and then runs it. A
 repetition that lies in --out, or in docs/predictions.jsonl by the same method (the same code of
-calibration, prediction and live runs), is not made again, so a run that was cut off goes on where
-it ended; targets are taken in turn, so that a busy quarter of an hour does not fall on one of them.
+calibration, prediction and live runs, the same core), is not made again, so a run that was cut off
+goes on where it ended; one that failed is tried again. Targets are taken in turn, so that a busy
+quarter of an hour does not fall on one of them.
 A target whose programs are not here is left out and said so. About six minutes a broker and eight a
 chain, each repetition, on two quiet cores. Misses stay in the tables. With --docs, the tables and
 figures of docs/calibrate.md and all repetitions in docs/predictions.jsonl are replaced.
@@ -21,7 +22,8 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,45 +33,48 @@ from surgetank.errors import SurgetankError
 from surgetank.live import Options, Rig
 from surgetank.predict import compare
 from surgetank.report.prediction import prediction_svg, write_prediction
+from surgetank.simulate import build
 
 TARGETS = ("nats:", "jetstream:", "redis:", "rabbitmq:", "kafka:", "cometbft:")
 JUDGED = ("capacity", "p99 at half load")
 
-#: One repetition's `prediction.json`, or why there is none.
-Found = Mapping[str, Any] | str
-
 
 DOCS = Path(__file__).parents[1] / "docs"
 KEPT = DOCS / "predictions.jsonl"
+OPTIONS = Options(patience_s=90, rate_max_per_s=4e6)
+#: What a prediction and its measurement are made by, beside the core.
+MADE_BY = (
+    "calibrate/*.py",
+    "predict/*.py",
+    "live/**/*.py",
+    "search/live.py",
+    "search/probe.py",
+    "measure/backlog.py",
+    "measure/latency.py",
+    "measure/throughput.py",
+    "validity.py",
+    "verdict.py",
+)
+
+Record = dict[str, Any]
+"""target, number, method; `found` (a `prediction.json`), or `failed` (why there is none)."""
 
 
+@cache
 def method() -> str:
-    """Names the code that predicts and measures: 12 digits of its digest."""
+    """Names what predicts and measures: 12 digits of a digest of its code, options and core."""
     package = Path(surgetank.__file__).parent
-    parts = [p for name in ("calibrate", "predict", "live") for p in (package / name).rglob("*.py")]
-    return hashlib.sha256(b"".join(p.read_bytes() for p in sorted(parts))).hexdigest()[:12]
+    parts = sorted(path for pattern in MADE_BY for path in package.glob(pattern))
+    code = b"".join(path.read_bytes() for path in parts)
+    return hashlib.sha256(code + f"{OPTIONS}{build()}".encode()).hexdigest()[:12]
 
 
-def kept(target: str, number: int) -> Found | None:
-    """A repetition by the same method in docs/predictions.jsonl, if there is one."""
+def known(out: Path) -> dict[tuple[str, int], Record]:
+    """Repetitions made by this method: those in docs/predictions.jsonl, and those in --out."""
     lines = KEPT.read_text(encoding="utf-8").splitlines() if KEPT.exists() else []
-    for line in map(json.loads, lines):
-        if (line["target"], line["number"], line["method"]) == (target, number, method()):
-            return dict(line["found"])
-    return None
-
-
-def keep(all_found: Mapping[str, Sequence[Found]]) -> None:
-    """Writes all repetitions that were made, without their scenarios."""
-    lines = []
-    for target, repeats in all_found.items():
-        for number, found in enumerate(repeats, 1):
-            if isinstance(found, str):
-                continue
-            fitted = {k: v for k, v in found["calibration"].items() if k != "scenario"}
-            line = {"target": target, "number": number, "method": method()}
-            lines.append(json.dumps(line | {"found": {**found, "calibration": fitted}}) + "\n")
-    KEPT.write_text("".join(lines), encoding="utf-8")
+    lines += [path.read_text(encoding="utf-8") for path in sorted(out.glob("*-*.json"))]
+    records = [json.loads(line) for line in lines]
+    return {(r["target"], r["number"]): r for r in records if r.get("method") == method()}
 
 
 def say(text: str) -> None:
@@ -77,28 +82,31 @@ def say(text: str) -> None:
     sys.stderr.write(f"  {text}\n")
 
 
-def one(target: str, number: int, out: Path) -> Found:
-    """A repetition: from its file, or made."""
+def one(target: str, number: int, out: Path) -> Record:
+    """Makes a repetition; its files lie in `out`."""
     name = f"{target.partition(':')[0]}-{number}"
-    file = out / f"{name}.json"
-    if file.exists():
-        return dict(json.loads(file.read_text(encoding="utf-8")))
-    before = kept(target, number)
-    if before is not None:
-        return before
+    record: Record = {"target": target, "number": number, "method": method()}
     began = time.monotonic()
     try:
-        with Rig(target, Options(patience_s=90, rate_max_per_s=4e6)) as rig:
+        with Rig(target, OPTIONS) as rig:
             calibration = calibrate(rig, name=f"calibrated-{name}", told=say)
             found = compare(rig, calibration, told=say)
     except SurgetankError as error:
-        return str(error)
-    calibration.write(out / f"{name}.toml")
-    write_prediction(found, out / f"{name}.html")
-    (out / f"{name}.svg").write_text(prediction_svg(found), encoding="utf-8")
-    found.write(file)  # last: what is there is whole
-    say(f"{target} {number} took {time.monotonic() - began:.0f} s: {found.status}")
-    return found.to_dict()
+        record["failed"] = str(error)
+    else:
+        calibration.write(out / f"{name}.toml")
+        write_prediction(found, out / f"{name}.html")
+        (out / f"{name}.svg").write_text(prediction_svg(found), encoding="utf-8")
+        content = found.to_dict()
+        del content["calibration"]["scenario"]  # it lies beside it
+        record["found"] = content
+    # Last, and in one piece: what is there is whole.
+    draft = out / f"{name}.draft"
+    draft.write_text(json.dumps(record) + "\n", encoding="utf-8")
+    draft.replace(out / f"{name}.json")
+    status = record.get("failed") or record["found"]["status"]
+    say(f"{target} {number} took {time.monotonic() - began:.0f} s: {status}")
+    return record
 
 
 def claim(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -122,61 +130,67 @@ def spread(values: Sequence[float | None]) -> str:
     return f"{text}, ± {math.expm1(statistics.stdev(map(math.log, known))):.0%}"
 
 
-def table(all_found: Mapping[str, Sequence[Found]]) -> str:
+def table(records: Sequence[Record]) -> str:
     """A row a target and number: what was predicted and measured, and how often it held."""
     lines = [
         "| target | number | predicted: median (least to most), deviation | measured | "
         "hits | misses | no claim | not measured | interval covers |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for target, repeats in all_found.items():
-        made = [r for r in repeats if not isinstance(r, str)]
+    for target in targets_of(records):
+        made = [r["found"] for r in records if r["target"] == target and "found" in r]
         for name in JUDGED if made else ():
             claims = [claim(r, name) for r in made]
             count = {s: sum(c["status"] == s for c in claims) for s in STATUSES}
-            known = [c["covered"] for c in claims if c["covered"] is not None]
+            sure = [c["covered"] for c in claims if c["covered"] is not None]
             cells = [
                 f"`{target}`",
                 f"{name}, {claims[0]['unit']}",
                 spread([c["predicted"] for c in claims]),
                 spread([c["measured"] for c in claims if not c["why"]]),
                 *(f"{count[s]} of {len(claims)}" for s in STATUSES),
-                f"{sum(known)} of {len(known)}",
+                f"{sum(sure)} of {len(sure)}",
             ]
             lines.append("| " + " | ".join(cells) + " |")
-        lines += [f"| `{target}` | {r} | | | | | | | |" for r in repeats if isinstance(r, str)]
+        failed = [r["failed"] for r in records if r["target"] == target and "failed" in r]
+        lines += [f"| `{target}` | {why} | | | | | | | |" for why in failed]
     return "\n".join(lines) + "\n"
+
+
+def targets_of(records: Sequence[Record]) -> list[str]:
+    """Targets of which there are records, the usual ones first."""
+    there = {r["target"] for r in records}
+    return [t for t in TARGETS if t in there] + sorted(there.difference(TARGETS))
 
 
 STATUSES = ("HIT", "MISS", "NO CLAIM", "UNKNOWN")
 
 
-def disturbed(all_found: Mapping[str, Sequence[Found]]) -> str:
+def disturbed(records: Sequence[Record]) -> str:
     """How many repetitions were disturbed while they were calibrated."""
-    made = [r for repeats in all_found.values() for r in repeats if not isinstance(r, str)]
-    invalid = sum(r["status"] == "INVALID" for r in made)
+    made = [r["found"] for r in records if "found" in r]
+    invalid = sum(found["status"] == "INVALID" for found in made)
     return (
         f"{len(made)} repetitions; in {invalid} the machine disturbed the calibration (INVALID).\n"
     )
 
 
-def publish(all_found: Mapping[str, Sequence[Found]], out: Path) -> None:
-    """Table and the first repetition's figures into docs/."""
-    keep(all_found)
-    parts = [table(all_found), disturbed(all_found)]
-    for target, repeats in all_found.items():
-        number = next((i + 1 for i, r in enumerate(repeats) if not isinstance(r, str)), None)
-        if number is None:
+def publish(records: Sequence[Record], out: Path) -> None:
+    """All repetitions, their table, and the first one's figures into docs/."""
+    KEPT.write_text("".join(json.dumps(r) + "\n" for r in records), encoding="utf-8")
+    parts = [table(records), disturbed(records)]
+    for target in targets_of(records):
+        first = next((r for r in records if r["target"] == target and "found" in r), None)
+        if first is None:
             continue
         scheme = target.partition(":")[0]
-        drawn = out / f"{scheme}-{number}.svg"
+        drawn = out / f"{scheme}-{first['number']}.svg"
         if drawn.exists():
             svg = drawn.read_text(encoding="utf-8")
             (DOCS / "pictures" / f"prediction-{scheme}.svg").write_text(svg, encoding="utf-8")
-        first = dict(repeats[number - 1])  # type: ignore[arg-type]
-        said = f"`{target}` is {first['calibration']['version']}; the figure is of one repetition."
+        version = first["found"]["calibration"]["version"]
         picture = f"![{target} predicted and measured](pictures/prediction-{scheme}.svg)"
-        parts.append(f"{said}\n\n{picture}\n")
+        parts.append(f"`{target}` is {version}; the figure is of one repetition.\n\n{picture}\n")
     page = DOCS / "calibrate.md"
     text = "<!-- predictions -->\n" + "\n".join(parts) + "<!-- /predictions -->"
     old = page.read_text(encoding="utf-8")
@@ -184,16 +198,16 @@ def publish(all_found: Mapping[str, Sequence[Found]], out: Path) -> None:
     page.write_text(re.sub(mark, lambda _: text, old, flags=re.S), encoding="utf-8")
 
 
-def repeated(
-    targets: Sequence[str], repeat: int, make: Callable[[str, int], Found]
-) -> dict[str, list[Found]]:
-    """All targets in turn, as often as asked."""
-    found: dict[str, list[Found]] = {target: [] for target in targets}
+def make(targets: Sequence[str], repeat: int, out: Path) -> list[Record]:
+    """What is missing of so many repetitions of each target, in turn; all that are known then."""
+    found = known(out)
     for number in range(1, repeat + 1):
         for target in targets:
-            say(f"{target} repetition {number} of {repeat}")
-            found[target].append(make(target, number))
-    return found
+            if "found" not in found.get((target, number), {}):
+                say(f"{target} repetition {number} of {repeat}")
+                found[target, number] = one(target, number, out)
+    order = targets_of(list(found.values()))
+    return sorted(found.values(), key=lambda r: (order.index(r["target"]), r["number"]))
 
 
 def main() -> int:
@@ -207,13 +221,13 @@ def main() -> int:
     parser.add_argument("--docs", action="store_true", help="replace what docs/calibrate.md shows")
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
-    found = repeated(asked.targets, asked.repeat, lambda t, n: one(t, n, asked.out))
-    text = table(found) + "\n" + disturbed(found)
+    records = make(asked.targets, asked.repeat, asked.out)
+    text = table(records) + "\n" + disturbed(records)
     (asked.out / "table.md").write_text(text, encoding="utf-8")
     if asked.docs:
-        publish(found, asked.out)
+        publish(records, asked.out)
     sys.stdout.write(text)
-    return 3 if any(isinstance(r, str) for repeats in found.values() for r in repeats) else 0
+    return 3 if any("failed" in r for r in records) else 0
 
 
 if __name__ == "__main__":
