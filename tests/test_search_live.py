@@ -5,11 +5,13 @@ The target here is the simulator behind the face of a rig, so that the truth is 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from surgetank.calibrate.queueing import Queue
@@ -18,9 +20,9 @@ from surgetank.errors import SurgetankError
 from surgetank.scenario import Scenario
 from surgetank.search import search
 from surgetank.search.live import LiveWork, drifted
-from surgetank.search.probe import Outcome
+from surgetank.search.probe import Outcome, Task, outcome_of
 from surgetank.simulate import simulate
-from surgetank.trace import Trace
+from surgetank.trace import REASONS, Trace
 
 
 class FakeRig:
@@ -80,6 +82,30 @@ def test_capacity_is_found_by_live_runs() -> None:
     # The simulated search of the same scenario finds the same line.
     same = search(rig.scenario, range=(50, 4_000), precision=0.1, workers=1, try_remedies=False)
     assert same.estimate == pytest.approx(answer.estimate, rel=0.35)
+
+
+def test_whose_fault_a_disturbed_run_is() -> None:
+    """A late sender's run still tells what its target lost; one whose receiver had no time, or that
+    had no room to send everything, does not."""
+
+    def told(trace: Trace) -> tuple[bool, bool]:
+        outcome = outcome_of(Task(rig.scenario, 1.0, 1), trace)
+        return outcome.beyond_generator, outcome.sent_late
+
+    rig = FakeRig()
+    kept = rig.run(rig.scenario, seed=1)
+    late = FakeRig(limit_per_s=1.0).run(rig.scenario, seed=1)
+    assert told(kept) == (False, False)
+    assert told(late) == (True, True)
+    busy = late.stats["live"] | {"cpu_share": {"subscriber": 1.0}}
+    assert told(replace(late, stats=dict(late.stats) | {"live": busy})) == (True, False)
+    unsent = pl.lit(REASONS.index("not sent"), dtype=late["messages"].schema["reason"])
+    messages = late["messages"].with_columns(
+        pl.when(pl.int_range(pl.len()) == 0).then(unsent).otherwise("reason").alias("reason")
+    )
+    assert told(replace(late, tables=dict(late.tables) | {"messages": messages})) == (True, False)
+    unsafe = replace(late, stats=dict(late.stats) | {"safety": False})
+    assert told(unsafe) == (False, False)
 
 
 def test_a_slow_generator_gives_a_bound_and_no_capacity() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -11,6 +12,7 @@ import pytest
 import surgetank as st
 from surgetank.errors import SurgetankError
 from surgetank.plugins import Controller, Observation, Wishes
+from surgetank.policy import Numbers, Policy
 from surgetank.trace import CLASSES, KNOBS, REASONS
 
 SINGLE = {"kind": "single", "node": 0, "window_ms": 40.0, "block_messages_max": 20}
@@ -163,12 +165,57 @@ def test_controllers_see_volatility(seed: int) -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_policy_sets_a_quiet_venue_once_and_acts_on_volatility(seed: int) -> None:
     quiet = st.simulate(falling(0.0, "policy"), seed=seed)["decisions"]
+    assert "window_ns" in [KNOBS[knob] for knob in quiet["knob"]]
     assert quiet.select("node", "knob").is_duplicated().sum() == 0
     assert (quiet["on"] == 0).all()
     rows = st.simulate(falling(0.1, "policy"), seed=seed)["decisions"]
     alarmed = rows.filter(pl.col("on") > 0)
     first = alarmed.row(0, named=True)
     assert 2 * 10**9 <= first["time_ns"] <= 4 * 10**9
+
+
+def seen(**values: Any) -> Any:
+    """What a node of batches of 400 and windows of 20 ms sees: nothing, but for `values`."""
+    setting = SimpleNamespace(batch_messages_max=400, window_ns=20_000_000, admission_limit=2**32)
+    quiet = {
+        "now_set": setting,
+        "reducing_served": 0,
+        "ahead_ns": 0,
+        "volatility_ppm": 0,
+        "waiting": [0] * 8,
+    }
+    return SimpleNamespace(**quiet | values)
+
+
+def test_what_policy_wishes() -> None:
+    """At rest, with much waiting, in a crash, and while what reduces risk waits."""
+    told = Numbers(
+        volatility_ppm=100.0,
+        wait_ms=100.0,
+        rest_batch_factor=0.5,
+        rest_window_factor=0.25,
+        batch_factor=0.5,
+        window_factor=2.0,
+        waiting_share=0.2,
+        waiting_factor=0.25,
+        limit_batches=3.0,
+        replace_weight=7,
+        calm_looks=10,
+    )
+
+    class Told(Policy):
+        numbers = told
+
+    def wishes(**values: Any) -> tuple[int, int, int]:
+        wish = Told(0).control(seen(**values))
+        return wish["batch_messages_max"], wish["window_ns"], wish["admission_limit"]
+
+    waiting = [0, 0, 0, 0, 5_000, 0, 0, 0]
+    assert wishes() == (200, 5_000_000, 2**32)
+    assert wishes(waiting=waiting) == (1_000, 5_000_000, 2**32)
+    assert wishes(volatility_ppm=400) == (100, 10_000_000, 2**32)
+    assert wishes(volatility_ppm=400, waiting=waiting) == (250, 10_000_000, 2**32)
+    assert wishes(ahead_ns=400_000_000) == (100, 10_000_000, 1_200)
 
 
 def test_lanes_are_weighted_as_decided() -> None:
