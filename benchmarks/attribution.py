@@ -44,7 +44,7 @@ def main() -> None:
     """Runs the interventions and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenarios", nargs="+", default=SCENARIOS)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--journal", type=Path, help="finished runs, to go on with")
     parser.add_argument("--out", type=Path)
