@@ -115,7 +115,7 @@ def test_light_loads_give_link_and_variation_back() -> None:
 
 
 def test_p99_at_half_load_is_foretold_and_its_interval_covers() -> None:
-    """Five queues of great variation, seven rounds each: the median of three later runs at half
+    """Five queues of great variation, seven rounds each: the median of five later runs at half
     load lies in the interval, which is not so wide that it says nothing."""
     covered, widths = 0, []
     for _ in range(5):

@@ -206,21 +206,22 @@ def closed_form(load: float, budget: float) -> float:
 
 
 def test_a_search_finds_the_closed_form() -> None:
-    """Through keepers, queue, sequencer and market, whatever the seed: within 15 %, nearly four
-    standard deviations at this precision; how often its interval covers is the soak's."""
+    """Within 15 %, through keepers, queue, sequencer and market, whatever the seed; how often its
+    interval covers is the soak's."""
+    seed = secrets.randbits(32)
     answer = st.search(
         quiet_venue(35.0),
         "safe-leverage",
         budget=0.05,
         range=(20.0, 1_000.0),
-        seed=secrets.randbits(32),
+        seed=seed,
         precision=0.08,
         runs_max=200,
         workers=2,
         try_remedies=False,
     )
-    assert answer.status == "FOUND"
-    assert answer.estimate == pytest.approx(closed_form(35.0, 0.05), rel=0.15), answer.seed
+    assert answer.status == "FOUND", (seed, answer.why)
+    assert answer.estimate == pytest.approx(closed_form(35.0, 0.05), rel=0.15), seed
 
 
 @pytest.mark.soak
