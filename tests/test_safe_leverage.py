@@ -206,8 +206,8 @@ def closed_form(load: float, budget: float) -> float:
 
 
 def test_a_search_finds_the_closed_form() -> None:
-    """Within a fifth, through keepers, queue, sequencer and market, whatever the seed; how often its
-    interval covers is the soak's."""
+    """Within a fifth, through keepers, queue, sequencer and market, whatever the seed; how often
+    its interval covers is the soak's."""
     seed = secrets.randbits(32)
     answer = st.search(
         quiet_venue(35.0),
