@@ -136,9 +136,9 @@ pub enum Input {
     },
     /// A message arrives.
     Message {
-        /// It.
+        /// Number of the message.
         id: MessageId,
-        /// Whose.
+        /// Account that sent it.
         account: AccountId,
         /// For the express lane.
         ticket: Option<Ticket>,
@@ -171,9 +171,9 @@ pub enum Output {
     },
     /// A bid is refused.
     BidRefused {
-        /// Whose.
+        /// Account that bid.
         bidder: AccountId,
-        /// Why.
+        /// What the bid ran into.
         reason: BidRefusal,
     },
     /// It is not the controller.
@@ -190,7 +190,7 @@ pub enum Output {
     },
     /// This message may join the queue.
     Ready {
-        /// It.
+        /// Number of the message.
         id: MessageId,
         /// From when on.
         ready_ns: Ns,
@@ -199,9 +199,9 @@ pub enum Output {
     },
     /// This message is refused.
     Refused {
-        /// It.
+        /// Number of the message.
         id: MessageId,
-        /// Why.
+        /// What the message ran into.
         reason: Refusal,
     },
 }
