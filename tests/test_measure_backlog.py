@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import mean
 
+import polars as pl
 import pytest
 
 from surgetank.calibrate.queueing import Queue
 from surgetank.calibrate.writing import broker, plain
 from surgetank.measure import Measure, measure
+from surgetank.measure.backlog import backlog
 from surgetank.scenario import Scenario
 from surgetank.simulate import simulate
 
@@ -52,6 +55,22 @@ def test_a_stall_is_not_growth() -> None:
         assert growth is not None
         assert p99 > 100
         assert abs(growth) < 0.01
+
+
+@pytest.mark.parametrize(("load", "behind"), [(0.7, 0.0), (0.7, 0.25), (1.3, 0.0), (1.3, 0.25)])
+def test_a_sender_that_falls_behind_is_no_backlog_of_the_target(load: float, behind: float) -> None:
+    """A message sent at t was due at t / (1 + behind), as if the sender fell behind by so much."""
+    for seed in _SEEDS:
+        trace = simulate(queue(2_000 * load), seed=seed)
+        due = (pl.col("created_ns") / (1 + behind)).cast(pl.UInt64)
+        sent = pl.col("created_ns").alias("gateway_ns")
+        tables = {**trace.tables, "messages": trace["messages"].with_columns(due, sent)}
+        stats = {**trace.stats, "live": {}, "flow_end_ns": trace.flow_end_ns / (1 + behind)}
+        found = {m.name: m.value for m in backlog(replace(trace, tables=tables, stats=stats))}
+        target = max(0.0, load - 1)
+        assert found["backlog_growth_sent"] == pytest.approx(target, abs=0.06)
+        both = (1 + behind) * (1 + target) - 1
+        assert found["backlog_growth"] == pytest.approx(both, abs=0.08)
 
 
 def test_too_few_messages_have_no_slope() -> None:

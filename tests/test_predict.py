@@ -142,6 +142,19 @@ def test_a_broker_is_beyond_its_capacity_when_its_backlog_grows() -> None:
     assert not degraded.broke(Side(3, 0.4, 1.1, 100.0, 1.0, 0.5))
 
 
+def test_a_late_sender_tells_unless_it_alone_falls_behind() -> None:
+    """What held though it came late held; what fell behind the messages really sent is beyond."""
+    line = Line("sustained", 0.3, 0.6)
+    held = Side(3, 0.4, 60.0, 100.0, 1.0, 0.01, 0.01, "late", sent_late=True)
+    target_behind = replace(held, growth=0.2, growth_sent=0.15)
+    sender_behind = replace(held, growth=0.2, growth_sent=0.01)
+    assert line.tells(held)
+    assert line.tells(target_behind)
+    assert not line.tells(sender_behind)
+    assert not line.tells(replace(held, sent_late=False))
+    assert not replace(line, kind="degraded").tells(held)
+
+
 def test_a_sustained_capacity_is_what_an_overloaded_server_delivers() -> None:
     """And lies between the loads that held and broke."""
     line = Line("sustained", 1.0, 2.0)

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from surgetank.calibrate.estimate import Arrived, Floats, Ints, service
-from surgetank.calibrate.probing import Probe, poisson, rest_s, trains
+from surgetank.calibrate.probing import LOAD_SHARE_MAX, Probe, poisson, rest_s, trains
 from surgetank.calibrate.queueing import QUANTILES, Grid, Light
 from surgetank.calibrate.spread import Spread, of_fit, of_rounds
 from surgetank.measure.statistics import KaplanMeier
@@ -36,11 +36,14 @@ OVERLOAD: Final = 1.3
 #: Light loads, as shares of the capacity that trains told. Waiting grows as ρ/(1 − ρ), so the
 #: farther they lie apart, the less is left to guess at half load.
 SHARES: Final = (0.05, 0.3)
-_TRAINS: Final = 2
 #: A stall of the operating system comes some times a second: p99 needs seconds of it.
-_LIGHT_S: Final = (3.0, 6.0)
+_LIGHT_S: Final = (3.0, 4.0)
 _LIGHT_MESSAGES: Final = 200_000
 _RESAMPLES: Final = 400
+#: Between a train and a light load, until what was left behind is served.
+_SETTLE_S: Final = 1.0
+#: The pace is not known well when a round is laid out.
+_MARGIN: Final = 1.1
 #: How the answers scatter needs fewer messages than the answer.
 _SAMPLES: Final = 40_000
 
@@ -71,12 +74,23 @@ def light_s(rate_per_s: float) -> float:
 
 
 def probe_of(size: int, pace_us: float, seed: int, light: float = 1.0) -> Probe:
-    """Trains of `size`, then random arrivals at the light loads, with rests as the rule asks; the
-    light loads are `light` times as long as usual."""
-    probe = overload(size, pace_us, _TRAINS)
-    for share in SHARES:
-        rate = share * 1e6 / pace_us
-        probe = probe.then(poisson(rate, light * light_s(rate), seed), rest_s(size, pace_us))
+    """A train of `size` and then random arrivals, in turn for each light load; the light loads are
+    `light` times as long as usual.
+
+    They are the trains' rests, and longer where the average would be more than the rule allows.
+    """
+    busy_s = size * pace_us / 1e6
+    seconds = [light * light_s(share * 1e6 / pace_us) for share in SHARES]
+    works_s = len(SHARES) * busy_s + float(np.dot(SHARES, seconds))
+    sending_s = len(SHARES) * busy_s / OVERLOAD + sum(seconds)
+    idle_s = _MARGIN * works_s / LOAD_SHARE_MAX - sending_s
+    settle_s = max(_SETTLE_S, idle_s / (2 * len(SHARES) - 1))
+    parts = []
+    for share, length_s in zip(SHARES, seconds, strict=True):
+        parts += [overload(size, pace_us, 1), poisson(share * 1e6 / pace_us, length_s, seed)]
+    probe = parts[0]
+    for part in parts[1:]:
+        probe = probe.then(part, settle_s)
     return probe
 
 

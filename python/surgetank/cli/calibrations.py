@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from surgetank.calibrate import Calibration, calibrate
+from surgetank.calibrate import OPTIONS, Calibration, calibrate
 from surgetank.cli import aiming
 from surgetank.cli.app import AllowCode, app, err, finite
 from surgetank.cli.app import out as out_
 from surgetank.errors import SurgetankError
-from surgetank.live import Options, Rig
+from surgetank.live import Rig
 from surgetank.predict import Prediction, compare
 from surgetank.report.prediction import prediction_svg, write_prediction
 from surgetank.scenario import load
@@ -36,8 +37,6 @@ Exit codes: 0 calibrated (with --check: the prediction held) · 1 --check: it mi
 Takes about two minutes for a broker and three to ten for a chain; with --check three times as
 long.
 """
-#: A calibration of minutes need not end because processes start slowly.
-_PATIENCE_S = 90.0
 _EXIT = {"HIT": 0, "MISS": 1, "INVALID": 3, "NO CLAIM": 4, "UNKNOWN": 4}
 
 
@@ -77,7 +76,7 @@ def calibrate_command(
             err.print(text, highlight=False, soft_wrap=True)
 
     found: Prediction | None = None
-    with Rig(target, Options(own_system=own_system, patience_s=_PATIENCE_S)) as rig:
+    with Rig(target, replace(OPTIONS, own_system=own_system)) as rig:
         calibration = calibrate(rig, flow, name=file.stem, quick=quick, told=told)
         calibration.write(file)
         if check:

@@ -23,22 +23,38 @@ __all__ = ["backlog"]
 _SLICES = 25
 _SLICES_MIN = 5
 _WHAT = "seconds of delay gained per second of flow; λ/μ − 1 where load λ exceeds capacity μ"
+_WHAT_SENT = "seconds of delay gained per second of flow, counted from when a message was sent"
 
 
 def backlog(trace: Trace) -> list[Measure]:
-    """backlog_growth: slope of the median delay of 25 slices of the window over their times, s/s.
+    """backlog_growth: slope of the median delay of 25 slices of the window over their times, s/s;
+    of a live run also backlog_growth_sent, of the delay since the generator handed a message over.
 
     The slope is Theil and Sen's (Sen, JASA 63, 1968), the median of the slopes between all pairs of
     slices, with its 95 % interval: a stall that touches fewer than 29 % of the slices cannot make
     it. A message that was never executed counts with its age at the end of the run, so a backlog
     that the run's end cuts off gives a lower bound.
     """
-    begin, end = trace.measured_from_ns, trace.flow_end_ns
     rows = trace.delays()
+    found = [_growth("backlog_growth", _WHAT, trace, rows)]
+    if "live" in trace.stats:
+        # The generator's own lateness is no backlog of the target.
+        late = pl.col("client_link_ns").fill_null(0)
+        handed_over = rows.with_columns(
+            (pl.col("created_ns").cast(pl.Int64) + late).alias("created_ns"),
+            pl.col("delay_ns") - late,
+        )
+        found.append(_growth("backlog_growth_sent", _WHAT_SENT, trace, handed_over))
+    return found
+
+
+def _growth(name: str, what: str, trace: Trace, rows: pl.DataFrame) -> Measure:
+    """Of rows of `Trace.delays()`, whose times are `created_ns`."""
+    begin, end = trace.measured_from_ns, trace.flow_end_ns
     if rows.is_empty() or end <= begin:
-        return [Measure("backlog_growth", None, "s/s", what=_WHAT, note="no messages")]
+        return Measure(name, None, "s/s", what=what, note="no messages")
     edges = np.linspace(begin, end, _SLICES + 1)
-    which = np.searchsorted(edges, rows["created_ns"].to_numpy(), side="right") - 1
+    which = np.searchsorted(edges[:-1], rows["created_ns"].to_numpy(), side="right") - 1
     parts = rows.with_columns(pl.Series("slice", which)).partition_by("slice", as_dict=True)
     times, medians = [], []
     for part in parts.values():
@@ -48,9 +64,9 @@ def backlog(trace: Trace) -> list[Measure]:
         medians.append(median if math.isfinite(median) else trace.end_ns - sent_ns)
     if len(times) < _SLICES_MIN:
         note = f"{len(times)} of {_SLICES} slices of the window have messages"
-        return [Measure("backlog_growth", None, "s/s", what=_WHAT, note=note)]
+        return Measure(name, None, "s/s", what=what, note=note)
     from scipy import stats  # slow to import
 
     found = stats.theilslopes(np.asarray(medians), np.asarray(times), alpha=0.95)
     slope, low, high = float(found.slope), float(found.low_slope), float(found.high_slope)
-    return [Measure("backlog_growth", slope, "s/s", low, high, len(times), _WHAT)]
+    return Measure(name, slope, "s/s", low, high, len(times), what)

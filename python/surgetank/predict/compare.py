@@ -271,13 +271,16 @@ def _side(outcomes: Sequence[Outcome]) -> Side:
     def middle(name: str) -> float:
         return float(np.median([o.value(name) for o in kept]))
 
+    growth, growth_sent = middle("backlog_growth"), middle("backlog_growth_sent")
+    # A simulated sender is never late.
     return Side(
         runs=len(kept),
         p50_ms=middle("delay_p50_ms"),
         p99_ms=middle("delay_p99_ms"),
         throughput_per_s=middle("throughput_per_s"),
         executed_share=middle("executed_share"),
-        growth=middle("backlog_growth"),
+        growth=growth,
+        growth_sent=growth if math.isnan(growth_sent) else growth_sent,
         invalid="" if valid else outcomes[0].invalid[0],
         sent_late=not valid and all(o.sent_late for o in outcomes),
     )

@@ -35,6 +35,8 @@ class Side:
     executed_share: float
     growth: float = 0.0
     """Of the backlog, s/s."""
+    growth_sent: float = 0.0
+    """Likewise, counted from when messages were sent instead of when they were due."""
     invalid: str = ""
     """Why it says nothing of its load, if so."""
     sent_late: bool = False
@@ -52,9 +54,19 @@ class Line:
     """Of a "degraded" line: the multiple of the unloaded p99."""
 
     def tells(self, side: Side) -> bool:
-        """Whether a side says where the line is. One whose sender was late was loaded no more than
-        was meant on the whole, so that what it lost still tells."""
-        return not side.invalid or (side.sent_late and self.lost(side))
+        """Whether a side says where the line is.
+
+        One whose sender was late, though it sent everything, was loaded as meant on the whole, and
+        no more: what it lost tells, and that it fell behind what it was really sent, and that it
+        held, since delays are counted from when messages were due. Only a delay that grows with the
+        sender's own lateness is the generator's.
+        """
+        if not side.invalid or not side.sent_late:
+            return not side.invalid
+        if self.lost(side):
+            return True
+        held_or_behind = not self.broke(side) or side.growth_sent > GROWTH_MAX
+        return self.kind == "sustained" and held_or_behind
 
     def lost(self, side: Side) -> bool:
         """Whether too little was delivered."""

@@ -49,6 +49,7 @@ _TITLES: Final = {
     "throughput_per_s": "Throughput",
     "goodput_ratio": "Goodput (offered less refused, lost and backlog)",
     "backlog_growth": "Growth of the backlog",
+    "backlog_growth_sent": "Growth of the target's own backlog",
     "refused_share": "Refused messages",
     "lost_share": "Lost messages",
     "jitter_p99_min": "Jitter, p99 − min",
