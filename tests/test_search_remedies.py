@@ -18,7 +18,7 @@ from surgetank.console.searches import PHASES, show_answer
 from surgetank.measure.saturation import RESOURCES, Saturation
 from surgetank.report.line import render_search, words
 from surgetank.search import Answer, Progress, Remedy, search
-from surgetank.search.remedies import QUEUE_ORDER, candidates
+from surgetank.search.remedies import BLOCK_PACE, QUEUE_ORDER, candidates
 
 #: Ends of a range: unloaded, and far beyond what a server carries.
 UNLOADED, FAR = 20.0, 4_000.0
@@ -150,4 +150,6 @@ def test_a_change_names_what_it_relieves() -> None:
     found = {c.text: c.resource for c in candidates(st.load("calm"), full)}
     assert {found[text] for text in found if text.startswith("block size")} == {"block-space"}
     assert {found[text] for text in found if text.startswith("queues")} == {QUEUE_ORDER}
-    assert QUEUE_ORDER not in RESOURCES
+    # A shorter wait between blocks shortens every delay, whether blocks are full or not.
+    assert {found[text] for text in found if text.startswith("timeout_commit")} == {BLOCK_PACE}
+    assert not {QUEUE_ORDER, BLOCK_PACE} & set(RESOURCES)

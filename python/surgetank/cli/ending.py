@@ -50,6 +50,7 @@ _NOBODY_READS: Final = 141
 
 def ended(command: Callable[[], object]) -> int:
     """Runs it and returns the exit code."""
+    _open_streams()
     _write_any_text()
     try:
         return _left(command)
@@ -77,6 +78,13 @@ def _left(command: Callable[[], object]) -> int:
     # Here, where a reader that has gone is no crash.
     sys.stdout.flush()
     return code
+
+
+def _open_streams() -> None:
+    """A stream that whoever started us closed is written to nowhere: the exit code still tells."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 — to the end
 
 
 def _write_any_text() -> None:

@@ -79,6 +79,9 @@ def _asked(run: str) -> tuple[Scenario, int]:
     """The scenario of a run's folder and its seed, or a scenario and its own."""
     folder = Path(run)
     if not folder.is_dir():
+        if len(folder.parts) > 1 and not folder.exists() and folder.suffix != ".toml":
+            mend = "Give the folder of a run, or a scenario's name or file"
+            raise SurgetankError("there is no such folder", place=run, mend=mend)
         scenario = load(run)
         return scenario, scenario.seed
     content = read_run(folder)

@@ -54,6 +54,9 @@ def placed(folder: Path, *, force: bool, resume: bool) -> Iterator[Place]:
     search before any run has been kept, a folder made here goes again: it holds nothing, and would
     block the corrected command."""
     place = Place(folder, folder / JOURNAL)
+    if resume and force:
+        mend = "--resume goes on with what is there, --force replaces it: leave one out"
+        raise SurgetankError("contradict each other", place="--resume --force", mend=mend)
     if resume and folder.is_dir():
         if not place.journal.exists():
             raise SurgetankError(

@@ -156,8 +156,7 @@ def _copy(source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(source.read_bytes())
     except OSError as error:
-        reason = (error.strerror or "cannot be written").lower()
-        raise SurgetankError(reason, place=str(target), mend="Give another --junit") from None
+        raise SurgetankError.of_machine(error) from None
 
 
 @app.command("report", epilog="Example:\n\n  surgetank report runs/black-thursday")

@@ -85,7 +85,7 @@ Until = Annotated[
     str | None, typer.Option(metavar="LIMIT", help="A limit of the scenario, or `any`.")
 ]
 Degradation = Annotated[float, typer.Option(help="Capacity: p99 over its unloaded value.")]
-RunsMax = Annotated[int, typer.Option(min=16, help="Runs to spend at most.")]
+RunsMax = Annotated[int, typer.Option(min=16, help="Runs to spend at most; remedies come on top.")]
 Baseline = Annotated[
     Path | None, typer.Option(metavar="FILE", help="An earlier search.json to hold against.")
 ]

@@ -51,13 +51,18 @@ def show_explanation(console: Console, found: Explanation) -> None:
         pair = [by.get((resource, factor)) for factor in (FASTER, FREE)]
         if any(effect is not None and _matters(effect) for effect in pair):
             known = next(effect for effect in pair if effect is not None)
-            cells = [_said(effect, of) for effect in pair for of in ("mean", "p99")]
+            cells = [_said(effect, of, found) for effect in pair for of in ("mean", "p99")]
             table.add_row(resource.replace("_", " "), share(known.share), *cells)
     for name in found.untried:
         table.add_row(name.replace("_", " "), share(found.shares[name]), "no change to try")
     console.print(table)
     seeds = f"seeds {found.seeds[0]} to {found.seeds[-1]}, paired"
     console.print(dim(f"Change of the delay, with 95 % intervals that hold at once; {seeds}."))
+    if any(found.endless.values()):
+        text = "; ".join(
+            f"{of} in {n} of {len(found.seeds)} seeds" for of, n in found.endless.items() if n
+        )
+        console.print(dim(f"Infinite, as too many messages were never executed: {text}."))
     for reason in found.invalid:
         console.print(Text(f"INVALID: {reason}", style="magenta"))
 
@@ -67,9 +72,13 @@ def _matters(effect: Effect) -> bool:
     return max([effect.share, *gains]) >= _SHOWN
 
 
-def _said(effect: Effect | None, of: str) -> str:
-    gain = None if effect is None else effect.gains[of]
-    return "" if gain is None else _change(gain)
+def _said(effect: Effect | None, of: str, found: Explanation) -> str:
+    if effect is None:
+        return ""
+    gain = effect.gains[of]
+    if gain is None:
+        return "∞ before" if found.endless.get(of) else ""
+    return _change(gain)
 
 
 def _change(gain: Gain) -> str:

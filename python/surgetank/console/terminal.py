@@ -25,6 +25,10 @@ class Terminal(Console):
     def __init__(self, *, stderr: bool = False, **more: Any) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False, **more)
 
+    def on_broken_pipe(self) -> None:
+        """Rich would end the program with the exit code of a verdict; see `cli.ending`."""
+        raise  # noqa: PLE0704 — Rich calls this while it handles the BrokenPipeError
+
     def render_str(self, text: str, **more: Any) -> Text:
         """As Rich's, without control characters."""
         return super().render_str(printable(text, lines=True), **more)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -38,6 +38,8 @@ ADVICE: Final[Mapping[str, str]] = {
 _MOST: Final = 0.8
 _PARTS: Final = ("validation", "execution", "consensus")
 _TOLD: Final = 0.02
+#: Where fewer are executed, a delay is that of survivors, and the sentence says so.
+_ALL: Final = 0.99
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,18 @@ class Explanation:
     """What to buy; None if no interval of what can be bought excludes zero."""
     invalid: tuple[str, ...]
     """Why runs of the scenario do not count, if so."""
-    endless: int = 0
-    """Seeds in which the deciding delay is infinite: too many messages never executed."""
+    executed: float = 1.0
+    """Share of the messages that were executed, mean over seeds; delays are of these alone."""
+    endless: Mapping[str, int] = field(default_factory=dict)
+    """Delay → seeds in which it is infinite: too many messages were never executed."""
 
     @property
     def sentence(self) -> str:
         """What to buy, in one sentence."""
-        if self.best is None and self.endless:
+        endless = self.endless.get(self.by, 0)
+        if self.best is None and endless:
             return (
-                f"Cannot be told by the {self.by} delay: in {self.endless} of {len(self.seeds)} "
+                f"Cannot be told by the {self.by} delay: in {endless} of {len(self.seeds)} "
                 "seeds it is infinite, as too many messages were never executed. Ask --by mean."
             )
         if self.best is None:
@@ -81,7 +86,17 @@ class Explanation:
         aside = "" if also is None else f", and {_percent(also)} off the {other}"
         return (
             f"{ADVICE[self.best.resource]}: it takes {_percent(gain)} off the {self.by} delay"
-            f"{aside}."
+            f"{aside}{self._survivors(self.best)}."
+        )
+
+    def _survivors(self, best: Effect) -> str:
+        """What a delay leaves out where many messages are never executed."""
+        if self.executed > _ALL:
+            return ""
+        after = self.executed + best.executed_change
+        return (
+            f". That is of executed messages alone: {self.executed:.0%} of all are executed now, "
+            f"{after:.0%} then"
         )
 
     @property
@@ -104,6 +119,7 @@ class Explanation:
                 "factor": effect.factor,
                 "share": effect.share,
                 "goodput_change": effect.goodput_change,
+                "executed_change": effect.executed_change,
                 **{of: _gain(gain) for of, gain in effect.gains.items()},
             }
             for effect in self.effects
@@ -120,7 +136,8 @@ class Explanation:
             "untried": list(self.untried),
             "effects": rows,
             "invalid": list(self.invalid),
-            "endless": self.endless,
+            "executed": self.executed,
+            "endless": dict(self.endless),
         }
         found: dict[str, Any] = plain(content)
         return found
@@ -139,9 +156,20 @@ def explanation_of(
     invalid = tuple(dict.fromkeys(reason for outcome in before for reason in outcome.invalid))
     best = _best([effect for effect in effects if effect.factor == FASTER], by)
     ranked = tuple(sorted(effects, key=lambda effect: -effect.share))
-    endless = sum(math.isinf(outcome.value(DELAYS[by])) for outcome in before)
+    endless = {of: sum(math.isinf(o.value(key)) for o in before) for of, key in DELAYS.items()}
+    executed = float(np.mean([o.value("executed_share") for o in before]))
     return Explanation(
-        scenario.name, scenario.hash, build, seeds, by, shares, ranked, best, invalid, endless
+        scenario=scenario.name,
+        scenario_hash=scenario.hash,
+        build=build,
+        seeds=seeds,
+        by=by,
+        shares=shares,
+        effects=ranked,
+        best=best,
+        invalid=invalid,
+        executed=executed,
+        endless=endless,
     )
 
 

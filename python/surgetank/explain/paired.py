@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 DELAYS: Final = {"mean": "delay_mean_ms", "p99": "delay_p99_ms"}
+_CARRIED: Final = ("goodput_ratio", "executed_share")
 #: Resource of an intervention → what is charged to it in `wait_share.<name>`.
 _CHARGED: Final[Mapping[str, tuple[str, ...]]] = {
     "validation": ("validation_own", "validation_others"),
@@ -81,7 +82,9 @@ class Effect:
     gains: Mapping[str, Gain | None]
     """Of `mean` and `p99`; None if some run has no such delay."""
     goodput_change: float
-    """Executed over offered messages, after less before: delays are of executed messages only."""
+    """`goodput_ratio` after less before: delays are of executed messages only."""
+    executed_change: float = 0.0
+    """Likewise of `executed_share`."""
 
 
 @dataclass(frozen=True)
@@ -146,8 +149,8 @@ def effects(base: Sequence[Running], tried: Sequence[Tried]) -> Iterator[Effect]
             name: gain(_values(before, key), _values(after, key), len(tried))
             for name, key in DELAYS.items()
         }
-        change = _mean(after, "goodput_ratio") - _mean(before, "goodput_ratio")
-        yield Effect(one.resource, one.factor, share(before, one.resource), gains, change)
+        changes = [_mean(after, key) - _mean(before, key) for key in _CARRIED]
+        yield Effect(one.resource, one.factor, share(before, one.resource), gains, *changes)
 
 
 def charged(resource: str) -> tuple[str, ...]:

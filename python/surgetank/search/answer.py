@@ -48,7 +48,8 @@ class Remedy:
     """A change, or two together, tried past the line."""
 
     resources: tuple[str, ...]
-    """What it relieves; `queue-order` where it only changes who is served first."""
+    """What it relieves; `queue-order` where it only changes who is served first, `block-pace` where
+    it changes how often blocks come."""
     text: str
     values: Mapping[str, Any]
     size: float

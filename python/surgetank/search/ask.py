@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Final
 
 from surgetank.errors import SurgetankError
 from surgetank.scenario import Scenario, load
+from surgetank.scenario.limits import Limits
 from surgetank.search.answer import Answer, Failed, Remedy, Used
 from surgetank.search.bottleneck import named, past, ranking, remedies
 from surgetank.search.failed import NEAREST, failed
@@ -23,6 +25,7 @@ from surgetank.search.pool import Inline, Journal, Pool, pool_of
 from surgetank.search.posterior import CONFIDENCE
 from surgetank.search.shape import levels, shape
 from surgetank.simulate import build
+from surgetank.verdict import NOT_LIMITS
 
 __all__ = ["question_of", "search"]
 
@@ -128,14 +131,9 @@ def question_of(
                 place=f"--find {find} --until {until}",
                 mend="Leave one of the two out",
             )
-        limits = scenario.limits.as_mapping()
+        limits = [name for name in scenario.limits.as_mapping() if name not in NOT_LIMITS]
         if until != "any" and until not in limits:
-            have = ", ".join(limits) or "none"
-            raise SurgetankError(
-                "the scenario sets no such limit",
-                place=f"--until {until}",
-                mend=f"It sets: {have}; or set it with --set limits.{until}=…",
-            )
+            raise _no_limit(until, limits)
         aim = goal("limit", limit="" if until == "any" else until)
     else:
         aim = goal(find or FINDS[0], degradation=degradation, budget=budget, per=per)
@@ -157,6 +155,19 @@ def _default_range(chosen: Lever) -> tuple[float, float]:
     raise SurgetankError(
         "which levels to try is not known", place=f"--vary {chosen.key}", mend="Give --range A:B"
     )
+
+
+def _no_limit(until: str, limits: Sequence[str]) -> SurgetankError:
+    have = f"It sets {', '.join(limits)}" if limits else "It sets none"
+    if until in NOT_LIMITS:
+        message = "is a tolerance, by which others are counted, and no limit that can break"
+        return SurgetankError(message, place=f"--until {until}", mend=have)
+    known = [name for name in Limits.model_fields if name not in NOT_LIMITS]
+    near = until if until.partition(".")[0] in known else ""
+    near = near or next(iter(difflib.get_close_matches(until, known, n=1)), "")
+    add = f"; or set it with --set limits.{near}=…" if near else ""
+    message = "the scenario sets no such limit"
+    return SurgetankError(message, place=f"--until {until}", mend=have + add)
 
 
 def _check(q: Question) -> None:

@@ -123,6 +123,9 @@ class Journal:
         return len(self._found)
 
     def _read(self, path: Path) -> None:
+        if not path.is_file():
+            mend = "Give the name of a file"
+            raise SurgetankError("is not a file", place=str(path), mend=mend)
         lines = path.read_bytes().splitlines(keepends=True)
         for number, line in enumerate(lines, start=1):
             try:
@@ -177,6 +180,13 @@ class Pool:
         """Begins a run, unless it has been made before."""
         self.spent += 1
         known = self._journal.get(task.key)
+        if known is not None and (known.level, known.seed) != (task.level, task.seed):
+            raise SurgetankError(
+                f"the run kept as {task.key[:24]}… is of level {known.level:g} and seed "
+                f"{known.seed}, and was asked for at {task.level:g} and {task.seed}",
+                place="kept runs",
+                mend="Remove its line, or start anew",
+            )
         return Running(self, task, known, None if known else self._begin(task))
 
     def all(self, tasks: Sequence[Task]) -> list[Outcome]:

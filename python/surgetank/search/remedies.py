@@ -22,13 +22,17 @@ from surgetank.measure.saturation import Saturation
 from surgetank.scenario import Scenario
 from surgetank.scenario.dotted import value_at
 
-__all__ = ["KIND", "QUEUE_ORDER", "Change", "candidates"]
+__all__ = ["BLOCK_PACE", "KIND", "QUEUE_ORDER", "Change", "candidates"]
 
 KIND: Final = 0.5
 """Size of a change in kind."""
 
 QUEUE_ORDER: Final = "queue-order"
 """What a change touches that relieves no resource: who is served first."""
+
+BLOCK_PACE: Final = "block-pace"
+"""Likewise: how often blocks come. It makes room where blocks are full, and shortens every wait for
+the next block where they are not, so that what it gains does not say that block space was short."""
 
 _MORE: Final = (1.25, 1.5, 2.0, 4.0)
 #: Bounds that cost nothing but a line of configuration may be far off.
@@ -203,7 +207,7 @@ def _pace(ask: _Asked) -> Iterator[Change]:
 def _block_space(ask: _Asked) -> Iterator[Change]:
     keys = ["layer.consensus.block_messages_max", "layer.consensus.block_bytes_max"]
     yield from ask.scaled("block size (messages and bytes)", keys, _ROOM)
-    yield from _pace(ask)
+    yield from _of(BLOCK_PACE, _pace(ask))
     yield from _urgent_first(ask)
 
 

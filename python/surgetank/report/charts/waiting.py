@@ -78,6 +78,13 @@ def _bar(
 
 
 def _summary(parts: dict[str, float]) -> str:
-    most = max(parts, key=lambda wait: parts[wait])
-    own, first = sum(parts[wait] for wait in COMPUTATION), most.replace("_", " ")
-    return f"Most for {first}: {share(parts[most])} of all delay. Processors in all: {share(own)}."
+    """Processors, in all, beside what is charged most of the rest."""
+    rest = {wait: part for wait, part in parts.items() if wait not in COMPUTATION}
+    most = max(rest, key=lambda wait: rest[wait])
+    named = {"processors, in all": sum(parts[wait] for wait in COMPUTATION)}
+    named[most.replace("_", " ")] = rest[most]
+    (one, first), (other, second) = sorted(named.items(), key=lambda item: -item[1])
+    return (
+        f"Most for {one}: {share(first)} of all delay; {other}: {share(second)}. A share is not "
+        "what its removal gains: `surgetank explain` with this folder measures that."
+    )
