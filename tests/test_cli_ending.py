@@ -102,6 +102,33 @@ def test_ctrl_c_and_a_reader_that_has_gone() -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
+def test_a_reader_that_has_gone_is_no_verdict(here: Path) -> None:
+    """Nor is one of a table; Rich would end the program with 1, which reads as FAIL."""
+    command = f"{sys.executable} -c 'from surgetank.cli import main; main()' scenarios"
+    script = f"{command} | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
+def test_closed_streams_change_no_exit_code(here: Path, closed: str) -> None:
+    """Whoever started us may have closed them; the verdict is told by the code all the same."""
+    command = f"{sys.executable} -c 'from surgetank.cli import main; main()'"
+    for arguments, code in (
+        ("--version", 0),
+        ("run bad.toml --no-report --quiet --out bad", 1),
+        ("run nothing.toml", 2),
+    ):
+        done = subprocess.run(
+            ["bash", "-c", f"{command} {arguments} {closed}"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == code, done.stderr
+
+
 def test_terminals_without_unicode(here: Path) -> None:
     """A character that cannot be shown does not end the program, and marks stay apart."""
     asked = ["run", "bad.toml", "--no-report", "--set", "duration_s=1", "--set", "warmup_s=0"]
@@ -225,6 +252,8 @@ def test_a_full_disk_and_too_many_files(here: Path) -> None:
     short = ["run", "good.toml", "--no-report", "--set", "duration_s=1", "--set", "warmup_s=0"]
     done = limited("-f 8", *short, "--out", "full", cwd=here)
     assert (done.returncode, "File too large" in done.stderr) == (74, True), done.stderr
+    done = surgetank(*short, "--out", "copied", "--junit", "/dev/full", cwd=here)
+    assert (done.returncode, "no space left" in done.stderr) == (74, True), done.stderr
     done = limited("-n 24", *short, "--target", "memory:", cwd=here)
     assert (done.returncode, "too many open files" in done.stderr.lower()) == (74, True)
     assert "Traceback" not in done.stderr

@@ -113,6 +113,13 @@ def test_an_interrupted_search_goes_on(here: Path) -> None:
 
     refused = surgetank("search", "small.toml", *QUICK, "--out", "s", cwd=here)
     assert refused.returncode == 2 and "--resume goes on" in refused.stderr
+    both = surgetank("search", "small.toml", *QUICK, "--resume", "--force", cwd=here)
+    assert both.returncode == 2 and "contradict" in both.stderr
+    (here / "forged").mkdir()
+    forged = [json.dumps(json.loads(line) | {"level": -5.0}) + "\n" for line in kept]
+    (here / "forged" / "runs.jsonl").write_text("".join(forged))
+    wrong = surgetank("search", "small.toml", *QUICK, "--out", "forged", "--resume", cwd=here)
+    assert wrong.returncode == 2 and "is of level -5" in wrong.stderr, wrong.stderr
     done = surgetank("search", "small.toml", *QUICK, "--out", "s", "--resume", cwd=here)
     assert done.returncode == 0, done.stderr
     assert journal.read_text().splitlines()[: len(kept)] == kept
@@ -198,6 +205,10 @@ def test_an_error_before_the_first_run_leaves_nothing(
         (["search", "small.toml", "--find", "speed"], "capacity, failure-threshold"),
         (["search", "small.toml", "--range", "5"], "Write two numbers"),
         (["search", "small.toml", "--until", "delay_p50_ms_max"], "sets no such limit"),
+        (["search", "small.toml", "--until", "delay_p50_ms"], "limits.delay_p50_ms_max=…"),
+        (["search", "small.toml", "--until", "lag_max_ms"], "is a tolerance"),
+        (["explain", "small.toml", "--kept", "/dev/zero"], "is not a file"),
+        (["explain", "runs/nowhere"], "no such folder"),
         (["search", "small.toml", "--find", "safe-leverage"], "needs a market"),
         (["search", "small.toml", "--per", "day", "--find", "safe-leverage"], "liquidation or run"),
         (["search", "small.toml", "--baseline", "nothing.json"], "nothing.json"),
@@ -225,7 +236,7 @@ def test_a_frontier_in_four_forms(here: Path) -> None:
     done = surgetank(
         *["frontier", "rollup-sequencer", "--loads", "10:40", "--points", "2"],
         *["--curve", "as it is", "--curve", "slow keepers: flow.keepers.reaction_ms=500"],
-        *["--set", "duration_s=90", "--set", "market.positions.count=100", "--budget", "0.1"],
+        *["--set", "duration_s=60", "--set", "market.positions.count=100", "--budget", "0.1"],
         *["--precision", "0.3", "--runs-max", "40"],
         *["--workers", "1", "--quiet", "--json", "--out", "f"],
         cwd=here,
