@@ -15,7 +15,7 @@ from surgetank.live import Schedule
 from surgetank.simulate import simulate
 
 _HAWKES = {"kind": "hawkes", "rate_per_s": 3_000.0, "branching": 0.6, "decay_per_s": 20.0}
-_PROFILE = {"kind": "step", "from_s": 0.5, "to_s": 1.0, "factor": 4.0}
+_PROFILE = {"kind": "step", "from_s": 0.5, "until_s": 1.0, "factor": 4.0}
 
 
 def same(one: Schedule, other: Schedule) -> bool:
