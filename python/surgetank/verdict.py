@@ -212,6 +212,8 @@ def _judge_limit(name: str, limit: float, measures: Measures, *, live: bool) -> 
     if found is None:
         near = difflib.get_close_matches(name, [f"{m}_max" for m in measures], n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
+        if _is_limit(name):
+            hint = "; the scenario lacks what it is of, such as a [market]"
         text = f"{name}: this run has no such measure{hint}"
         return Reason(name, None, limit, Status.UNKNOWN, text)
     m, least = found

@@ -61,6 +61,9 @@ class Schedule:
         flow = scenario
         if len(kept) < len(scenario.faults):
             flow = scenario.with_values({"faults": [f.model_dump(mode="json") for f in kept]})
+        if tape is None and _is_plain(flow):
+            # The same messages, several times as soon.
+            flow = flow.with_values({"layer.service": {}, "layer.queue.ingress_max": 0})
         return cls.from_trace(simulate(flow, seed=seed, tape=tape), scenario)
 
     @classmethod
@@ -143,3 +146,20 @@ class Schedule:
                     place="live run",
                     mend=f"Lower the load, or raise {flag}",
                 )
+
+
+def _is_plain(scenario: Scenario) -> bool:
+    """Whether nobody waits for an answer: every message is one of the background's, and none of
+    these withdraws another, so that the layer they meet does not change what is sent."""
+    flow = scenario.flow
+    senders = (flow.makers.count, flow.oracle.count, flow.keepers.count, flow.retry.tries_max)
+    withdrawals = (flow.mix.cancel, flow.mix.replace, flow.panic.rate_per_s_per_pct)
+    return (
+        scenario.market is None
+        and scenario.attack.kind == "none"
+        and not scenario.faults
+        and not any(senders)
+        and not any(withdrawals)
+        and not flow.replay_messages
+        and scenario.layer.tuning.controller == "none"
+    )

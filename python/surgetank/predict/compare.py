@@ -188,7 +188,15 @@ class _Comparison:
         runs = _SIMULATED_RUNS * (2 if unloaded or half else 1)
         return _side([probe(Task(scenario, rate, seed + 1)) for seed in range(runs)])
 
-    def _measured(self, rate: float, what: str, *, unloaded: bool = False) -> Side:
+    def _measured(
+        self,
+        rate: float,
+        what: str,
+        *,
+        unloaded: bool = False,
+        enough: Callable[[Side], bool] | None = None,
+    ) -> Side:
+        """Medians over live runs; fewer than usual where what is there is `enough`."""
         runs, messages, wanted_s = LIVE_RUNS, _MESSAGES_MAX, self._length
         if unloaded:
             wanted_s = self._unloaded_s(rate)
@@ -199,16 +207,28 @@ class _Comparison:
         if rate > _OF_RATE_MAX * self._rate_max:
             messages = min(messages, int(_OF_RATE_MAX * self._rate_max))
         scenario = self._at(rate, messages, wanted_s)
-        self._told(f"live, {what}: {rate:,.0f}/s, {runs} × {scenario.duration_s:g} s")
-        return _side([self._live(Task(scenario, rate, i + 1)) for i in range(runs)])
+        most = "" if enough is None else "at most "
+        self._told(f"live, {what}: {rate:,.0f}/s, {most}{runs} × {scenario.duration_s:g} s")
+        outcomes: list[Outcome] = []
+        while len(outcomes) < runs:
+            outcomes.append(self._live(Task(scenario, rate, len(outcomes) + 1)))
+            if enough is not None and enough(_side(outcomes)):
+                break
+        return _side(outcomes)
 
     def _climbed(self, rates: Sequence[float], line: Line) -> dict[float, Side]:
         """Upwards until two loads in a row broke, or the generator gave up; the lowest load where
-        the one above it did not hold; at last, what lies between those that held and broke."""
+        the one above it did not hold; at last, what lies between those that held and broke. A load
+        that does what the one below it did needs one run; what turns the answer is repeated."""
         found: dict[float, Side] = {}
         broken = 0
+
+        def as_below(side: Side) -> bool:
+            return line.tells(side) and line.broke(side) == (broken > 0)
+
         for i, rate in enumerate(rates[1:]):
-            side = self._measured(rate, f"load {i + 1} of at most {len(rates)}")
+            enough = as_below if i else None  # at half load p99 is judged
+            side = self._measured(rate, f"load {i + 1} of at most {len(rates)}", enough=enough)
             found[rate] = side
             broken = broken + 1 if line.broke(side) else 0
             if broken >= 2 or not line.tells(side):
@@ -219,7 +239,10 @@ class _Comparison:
         _, low, high, why = capacity_of(list(found.items()), line)
         if low is not None and high is not None and not why:
             middle = float(f"{math.sqrt(low * high):.4g}")
-            found[middle] = self._measured(middle, "between what held and what broke")
+            broken = 0
+            found[middle] = self._measured(
+                middle, "between what held and what broke", enough=as_below
+            )
         return found
 
     def _claims(
