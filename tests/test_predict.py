@@ -145,12 +145,16 @@ def test_a_broker_is_beyond_its_capacity_when_its_backlog_grows() -> None:
 def test_a_late_sender_tells_unless_it_alone_falls_behind() -> None:
     """What held though it came late held; what fell behind the messages really sent is beyond."""
     line = Line("sustained", 0.3, 0.6)
-    held = Side(3, 0.4, 60.0, 100.0, 1.0, 0.01, 0.01, "late", sent_late=True)
+    held = Side(3, 0.4, 60.0, 100.0, 1.0, 0.01, 0.01, "late", sent_late=True, beyond_generator=True)
     target_behind = replace(held, growth=0.2, growth_sent=0.15)
     sender_behind = replace(held, growth=0.2, growth_sent=0.01)
     assert line.tells(held)
     assert line.tells(target_behind)
     assert not line.tells(sender_behind)
+    less_was_sent = replace(target_behind, executed_share=0.8, sent_late=False)
+    assert line.tells(less_was_sent) and line.broke(less_was_sent)
+    assert not line.tells(replace(less_was_sent, growth_sent=0.0))
+    assert not line.tells(replace(target_behind, sent_late=False, beyond_generator=False))
     assert not line.tells(replace(held, sent_late=False))
     assert not replace(line, kind="degraded").tells(held)
 
@@ -176,7 +180,7 @@ def test_capacity_lies_between_two_loads() -> None:
     assert 300 < estimate < 400
     lost = [(100.0, Side(1, 1, 1, 100, 1.0)), (200.0, Side(1, 1, 1, 150, 0.8))]
     assert capacity_of(lost, line)[0] == pytest.approx(141.4, rel=0.01)
-    late = replace(lost[1][1], invalid="late", sent_late=True)
+    late = replace(lost[1][1], invalid="late", sent_late=True, beyond_generator=True)
     assert capacity_of([*lost, (250.0, late)], line)[3] == ""
     kept = replace(late, executed_share=1.0)
     assert "could not go further" in capacity_of([*lost, (250.0, kept)], line)[3]

@@ -306,4 +306,5 @@ def _side(outcomes: Sequence[Outcome]) -> Side:
         growth_sent=growth if math.isnan(growth_sent) else growth_sent,
         invalid="" if valid else outcomes[0].invalid[0],
         sent_late=not valid and all(o.sent_late for o in outcomes),
+        beyond_generator=not valid and all(o.beyond_generator for o in outcomes),
     )

@@ -41,6 +41,8 @@ class Side:
     """Why it says nothing of its load, if so."""
     sent_late: bool = False
     """Because its sender was behind its schedule, and for nothing else; all was sent."""
+    beyond_generator: bool = False
+    """Because of the generator, and for nothing else."""
 
 
 @dataclass(frozen=True)
@@ -56,17 +58,18 @@ class Line:
     def tells(self, side: Side) -> bool:
         """Whether a side says where the line is.
 
-        One whose sender was late, though it sent everything, was loaded as meant on the whole, and
-        no more: what it lost tells, and that it fell behind what it was really sent, and that it
-        held, since delays are counted from when messages were due. Only a delay that grows with the
-        sender's own lateness is the generator's.
+        One that fell behind what it was really sent is beyond the line, however little of the load
+        that was. One whose sender was late, though it sent everything, was loaded as meant on the
+        whole, and no more: what it lost tells, and that it held, since delays are counted from when
+        messages were due. Only a delay that grows with the sender's own lateness is the
+        generator's.
         """
-        if not side.invalid or not side.sent_late:
+        if not side.invalid or not side.beyond_generator:
             return not side.invalid
-        if self.lost(side):
+        if self.kind == "sustained" and side.growth_sent > GROWTH_MAX:
             return True
-        held_or_behind = not self.broke(side) or side.growth_sent > GROWTH_MAX
-        return self.kind == "sustained" and held_or_behind
+        held = self.kind == "sustained" and not self.broke(side)
+        return side.sent_late and (held or self.lost(side))
 
     def lost(self, side: Side) -> bool:
         """Whether too little was delivered."""
