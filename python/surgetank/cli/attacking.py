@@ -38,7 +38,8 @@ Examples:
 Each kind of attack is searched for the settings and the capital that pay most; the best of each is
 then played on seeds that it was not chosen on, and has an interval.
 
-Exit codes: 0 none pays · 1 one pays · 2 usage · 3 INVALID · 4 UNKNOWN: more seeds are needed to tell.
+Exit codes: 0 none pays · 1 one pays · 2 usage · 3 INVALID · 4 UNKNOWN: more seeds
+are needed to tell.
 """
 
 Kinds = Annotated[

@@ -26,8 +26,9 @@ class Terminal(Console):
         super().__init__(stderr=stderr, markup=False, emoji=False, **more)
 
     def on_broken_pipe(self) -> None:
-        """Rich would end the program with the exit code of a verdict; see `cli.ending`."""
-        raise  # noqa: PLE0704 — Rich calls this while it handles the BrokenPipeError
+        """Rich, which calls this while it handles the error, would end the program with the exit
+        code of a verdict; see `cli.ending`."""
+        raise
 
     def render_str(self, text: str, **more: Any) -> Text:
         """As Rich's, without control characters."""
