@@ -185,7 +185,7 @@ pub enum Input<T> {
     Push {
         /// What the rule may know of it.
         envelope: Envelope,
-        /// It.
+        /// What arrives.
         item: T,
     },
     /// The server is free.
@@ -201,7 +201,7 @@ pub enum Output<T> {
     Refused {
         /// For this one.
         item: T,
-        /// Why.
+        /// Which bound or rule refused it.
         reason: Reason,
     },
     /// Nothing waits.

@@ -73,7 +73,7 @@ pub struct Config {
 pub enum Input {
     /// An account commits.
     Commit {
-        /// Whose.
+        /// Who commits.
         account: AccountId,
         /// To what.
         commitment: Digest,
@@ -84,12 +84,12 @@ pub enum Input {
     Seed {
         /// For what was sealed.
         sealed: Digest,
-        /// It.
+        /// What is drawn, 32 bytes.
         seed: Digest,
     },
     /// An account shows what it committed to.
     Reveal {
-        /// Whose.
+        /// Who committed.
         account: AccountId,
         /// The salt.
         salt: [u8; 32],
@@ -125,7 +125,7 @@ pub enum Refusal {
 /// One place in the order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Whose.
+    /// Who committed to it.
     pub account: AccountId,
     /// What was committed to.
     pub commitment: Digest,
