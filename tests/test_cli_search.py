@@ -234,7 +234,7 @@ def test_wrong_usage_is_one_line(here: Path, arguments: list[str], said: str) ->
 def test_a_frontier_in_four_forms(here: Path) -> None:
     """Page, picture, table and JSON agree; points that were not found are kept and say why."""
     done = surgetank(
-        *["frontier", "rollup-sequencer", "--loads", "10:40", "--points", "2"],
+        *["frontier", "rollup-sequencer", "--loads", "10:20", "--points", "2"],
         *["--curve", "as it is", "--curve", "slow keepers: flow.keepers.reaction_ms=500"],
         *["--set", "duration_s=60", "--set", "market.positions.count=100", "--budget", "0.1"],
         *["--precision", "0.3", "--runs-max", "40"],

@@ -32,7 +32,9 @@ def test_measures_side_by_side() -> None:
     assert found.divergence is None
     (p50,) = (d for d in found.differences if d.name == "delay_p50_ms")
     assert (p50.change, p50.overlap) == (40, False)
-    assert found.frame().filter(name="delay_p50_ms")["change"].item() == 40
+    row = found.frame().filter(name="delay_p50_ms").row(0, named=True)
+    assert row == {"name": "delay_p50_ms", **p50.to_dict()} and row["change"] == 40
+    assert row["a_low"] <= row["a"] <= row["a_high"] < row["b_low"] <= row["b"] <= row["b_high"]
 
 
 def test_the_table_fits_a_terminal() -> None:

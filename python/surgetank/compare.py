@@ -42,6 +42,14 @@ class Difference:
         low_a, high_a, low_b, high_b = (float(e) for e in ends if e is not None)
         return low_a <= high_b and low_b <= high_a
 
+    def to_dict(self) -> dict[str, str | float | bool | None]:
+        """unit, and of either side the value and its 95 % interval (low, high); change, overlap."""
+        sides: dict[str, float | None] = {}
+        for side, m in (("a", self.a), ("b", self.b)):
+            sides[side] = m.value if m else None
+            sides[f"{side}_low"], sides[f"{side}_high"] = (m.low, m.high) if m else (None, None)
+        return {"unit": self.unit, **sides, "change": self.change, "overlap": self.overlap}
+
 
 @dataclass(frozen=True)
 class Divergence:
@@ -71,18 +79,12 @@ class Comparison:
     """Only for runs of one name."""
 
     def frame(self) -> pl.DataFrame:
-        """One row per measure: name, unit, a, b, change, overlap."""
-        columns = {
-            "name": [d.name for d in self.differences],
-            "unit": [d.unit for d in self.differences],
-            "a": [d.a.value if d.a else None for d in self.differences],
-            "b": [d.b.value if d.b else None for d in self.differences],
-            "change": [d.change for d in self.differences],
-            "overlap": [d.overlap for d in self.differences],
-        }
-        number, text = pl.Float64, pl.String
-        kinds = {"name": text, "unit": text, "a": number, "b": number, "change": number}
-        return pl.DataFrame(columns, schema={**kinds, "overlap": pl.Boolean})
+        """One row per measure: name, and what `Difference.to_dict` says of it."""
+        rows = [{"name": d.name, **d.to_dict()} for d in self.differences]
+        text = dict.fromkeys(("name", "unit"), pl.String)
+        sides = ("a", "a_low", "a_high", "b", "b_low", "b_high", "change")
+        kinds = {**text, **dict.fromkeys(sides, pl.Float64), "overlap": pl.Boolean}
+        return pl.DataFrame(rows, schema=kinds)
 
 
 def compare(a: Trace, b: Trace, *, measures: tuple[Measures, Measures] | None = None) -> Comparison:

@@ -139,15 +139,6 @@ def _two(a: Path, b: Path, *, as_json: bool, whole: bool) -> None:
         "same_name": comparison.same_name,
         "same_trace": comparison.same_trace,
         "divergence": comparison.divergence and comparison.divergence.text,
-        "differences": {
-            d.name: {
-                "unit": d.unit,
-                "a": d.a and d.a.value,
-                "b": d.b and d.b.value,
-                "change": d.change,
-                "overlap": d.overlap,
-            }
-            for d in comparison.differences
-        },
+        "differences": {d.name: d.to_dict() for d in comparison.differences},
     }
     sys.stdout.write(json.dumps(finite(content), allow_nan=False) + "\n")

@@ -95,7 +95,7 @@ def dask_executor(address: str) -> Iterator[Executor]:
             mend="pip install '.[cluster]' in the source of surgetank",
         ) from None
     try:
-        client = Client(address, timeout="10s", set_as_default=False)
+        client = Client(address, timeout="5s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise SurgetankError(
             f"no Dask scheduler answers ({error})",
