@@ -57,7 +57,7 @@ class Tile:
     value: str
     detail: str
     status: str
-    """`fail`, `pass`, or empty where no limit bounds it."""
+    """`fail`, `pass`, or empty where no limit bounds it or the run is INVALID."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,12 @@ def _limit(reading: Reading, reason: Reason) -> Bound:
     measured = value(reason.measured, unit)
     if measure is not None and reason.measured is not None:
         measured = said(measure)
-    note = reason.text if reason.status is Status.UNKNOWN else (measure.note if measure else "")
-    if reason.status is not Status.UNKNOWN and reason.inside:
+    status = reason.status
+    note = reason.text if status is Status.UNKNOWN else (measure.note if measure else "")
+    if reading.verdict.status is Status.INVALID:
+        # The run did not do what was asked: nothing of the layer was shown, good or bad.
+        status, note = Status.UNKNOWN, "not judged: the run is INVALID"
+    elif status is not Status.UNKNOWN and reason.inside:
         note = "the limit lies inside the interval"
     return Bound(
         title(reason.name),
@@ -117,7 +121,7 @@ def _limit(reading: Reading, reason: Reason) -> Bound:
         measured,
         interval(measure) if measure else "",
         bound,
-        str(reason.status),
+        str(status),
         note,
     )
 
@@ -173,7 +177,8 @@ def _tile(reading: Reading, measure: Measure, judged: tuple[Reason, str, str] | 
         reason, word, unit = judged
         assert reason.limit is not None
         detail = f"{word} {value(reason.limit, unit)}".replace(" ", NBSP)
-        status = {Status.FAIL: "fail", Status.PASS: "pass"}.get(reason.status, "")
+        if reading.verdict.status is not Status.INVALID:
+            status = {Status.FAIL: "fail", Status.PASS: "pass"}.get(reason.status, "")
     elif interval(measure):
         detail = f"95{NBSP}%: {interval(measure)}"
     head = title(measure.name)
