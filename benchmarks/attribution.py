@@ -13,6 +13,7 @@ the resource charged most gains most, and the rank correlation of shares and gai
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +23,7 @@ from scipy import stats
 
 from surgetank.errors import SurgetankError
 from surgetank.explain.interventions import FREE, SLOWER
-from surgetank.explain.paired import Effect, Gain, begin, effects, observe
+from surgetank.explain.paired import Effect, Gain, LeftOut, begin, effects, observe
 from surgetank.scenario import Scenario, load
 from surgetank.search.pool import Journal, Pool, processes
 
@@ -58,12 +59,23 @@ def main() -> None:
     lines += ["|---|---|---|---|---|---|---|"]
     for name in asked.scenarios:
         seeds = range(load(name).seed, load(name).seed + asked.seeds)
-        found = list(effects(*begin(pool, load(name), seeds, (FREE, SLOWER))))
+        found = _known(pool, load(name), seeds, (FREE, SLOWER))
         lines += _rows(name, found)
         print("\n".join(_rows(name, found)), flush=True)
         if asked.out:
             asked.out.write_text("\n".join(lines) + "\n")
     pool.close()
+
+
+def _known(
+    pool: Pool, scenario: Scenario, seeds: Sequence[int], factors: Sequence[float]
+) -> list[Effect]:
+    """The effects; what could not be measured is said on standard error."""
+    found = list(effects(*begin(pool, scenario, seeds, factors)))
+    for one in found:
+        if isinstance(one, LeftOut):
+            sys.stderr.write(f"{scenario.name}: {one.resource} × {one.factor:g}: {one.why}\n")
+    return [one for one in found if isinstance(one, Effect)]
 
 
 def drawn(number: int) -> Scenario:
@@ -118,7 +130,7 @@ def held_out(pool: Pool, count: int, seeds: int) -> None:
     print("| world | charged most | gains most | ρ |\n|---|---|---|---|")
     for number in range(1, count + 1):
         try:
-            found = list(effects(*begin(pool, drawn(number), range(1, 1 + seeds), (FREE,))))
+            found = _known(pool, drawn(number), range(1, 1 + seeds), (FREE,))
         except SurgetankError as error:
             print(f"| {number} | {error} | | |")
             continue

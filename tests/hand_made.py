@@ -17,6 +17,7 @@ def level(at: float, runs: int, broken: float, p99: float, done: float, **more: 
     given: dict[str, Any] = {
         "level": at,
         "runs": runs,
+        "runs_broken": min(runs, round(broken)),
         "broken": broken,
         "trials": runs,
         "delay_p50_ms": p99 / 3,

@@ -96,6 +96,14 @@ def test_the_earliest_row_wins_over_the_first_column() -> None:
     assert (found.row, found.column) == (3, "time_ns")
 
 
+def test_equal_tables_and_other_stats_are_no_identical_traces() -> None:
+    one = make_trace()
+    other = Trace.from_tables({}, run=one.run, stats={**one.stats, "rounds": 3})
+    found = compare(one, other)
+    assert found.same_name and not found.same_trace
+    assert found.divergence is not None and "rounds" in found.divergence.text
+
+
 def test_one_run_ends_first() -> None:
     table = pl.DataFrame({"message": range(10), "node": 0, "time_ns": 1})
     for a, b in ((table, table.head(6)), (table.head(6), table)):

@@ -414,6 +414,7 @@ def test_an_invalid_run_is_exit_code_3(here: Path) -> None:
         (["small.toml", *TWO, "--attack", "moonbeams"], "There are: none"),
         (["small.toml", *TWO, "--rank", "delay_p99"], "Did you mean"),
         (["small.toml", *TWO, "--rank", "capacity"], "Add --search capacity"),
+        (["small.toml", *TWO, "--rank", "offered_per_s"], "neither more nor less"),
         (["small.toml", *TWO, "--search", "speed"], "Take some of: capacity"),
         (["small.toml", *TWO, "--search", "safe-leverage"], "needs a market"),
         (["small.toml", *TWO, "--runs-max", "40"], "Add --search"),

@@ -122,6 +122,20 @@ def test_one_account_of_liquidations_by_hand() -> None:
     )
 
 
+def test_who_became_due_just_before_the_end_is_neither_late_nor_in_time() -> None:
+    trace = market(
+        (100, "due", {"account": 1}),
+        (300, "liquidated", {"account": 1, "ref_ns": 100 * MS, "qty": -5}),
+        (500, "due", {"account": 2}),
+        (960, "due", {"account": 3}),
+        end_ns=1000 * MS,
+    )
+    found = measure(trace, late_after_ms=100)
+    late, share = found["late_liquidations"], found["late_share"]
+    assert (late.value, late.n, share.value, share.n) == (2, 2, 1.0, 2)
+    assert "1 due too shortly before the end" in late.note
+
+
 def test_an_order_that_finds_nobody_liquidates_nothing() -> None:
     """The account stays due until something of it is closed; closed in part and then bankrupt, it
     is a bad debt."""

@@ -7,6 +7,7 @@ import math
 import re
 import tomllib
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,17 @@ from surgetank.report import wording as w
 from surgetank.report.scenario_text import toml
 from surgetank.testing import executed, make_trace, unfinished
 from surgetank.trace import Trace
-from surgetank.verdict import judge
+from surgetank.verdict import Reason, Status, judge
 
 SECOND = 1_000_000_000
 ALL_CHARTS = {
     *("throughput", "delay-p50", "delay-p99", "stages", "stages-class", "waits"),
     *("queues", "lag", "budget", "propagation", "price", "due", "debt", "liquidations"),
 }
+
+
+#: Limits that anything keeps.
+LOOSE = {"delay_p99_ms_max": 1e12, "bad_debt_usd_max": 1e15}
 
 
 def report(trace: Trace, folder: Path) -> Path:
@@ -137,6 +142,16 @@ def partial_traces() -> dict[str, Trace]:
         "stopped, no market": dataclasses.replace(crash_day(market=False), complete=False),
         "no faults": crash_day(faults=False),
         "messages only": make_trace({"messages": messages}),
+        "a tenth lost": make_trace(
+            {
+                "messages": [
+                    executed(i, i * SECOND // 20, 20_000_000)
+                    if i % 10
+                    else unfinished(i, i * SECOND // 20, outcome=3)
+                    for i in range(200)
+                ]
+            }
+        ),
         "nothing executed": make_trace({"messages": [unfinished(i, i) for i in range(20)]}),
         "spread only": make_trace({"messages": gossip, "receipts": spread}, scenario=ordered),
         "nothing at all": make_trace(),
@@ -200,6 +215,39 @@ def test_sentence_names_delay_nodes_lateness_and_money() -> None:
     assert "of bad debt, insurance exhausted at" in sentence
 
 
+def test_an_invalid_run_judges_no_limit() -> None:
+    """What was measured stands there, and neither "held" nor "broken" beside it."""
+    trace = dataclasses.replace(crash_day(), scenario=crash_day().scenario | {"limits": LOOSE})
+    measures = measure(trace)
+    verdict = judge(measures, LOOSE, trace)
+    assert "✓ held" in render(trace, measures, verdict)
+    bad = Reason("money_conserved", None, None, Status.INVALID, "one quantum is missing")
+    broken = dataclasses.replace(verdict, status=Status.INVALID, reasons=(bad, *verdict.reasons))
+    html = render(trace, measures, broken)
+    limits = html.split('class="stack reasons"')[1].split("</table>")[0]
+    tiles = html.split('class="tiles"')[1].split("</dl>")[0]
+    assert "not judged: the run is INVALID" in limits
+    assert "held" not in limits + tiles and "broken" not in limits + tiles
+
+
+def _luminance(colour: str) -> float:
+    """Of `#rrggbb` (WCAG 2.2)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("theme", [0, 1])
+@pytest.mark.parametrize("ink", ["ink", "soft", "muted"])
+def test_text_can_be_read(theme: int, ink: str) -> None:
+    """At least 4.5 : 1 on every ground that text stands on (WCAG 2.2, 1.4.3)."""
+    style = resources.files("surgetank.report").joinpath("style.css").read_text("utf-8")
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", style.split(":root")[1 + theme]))
+    for ground in ("page", "surface", "good-tint", "bad-tint", "odd-tint", "open-tint"):
+        pair = sorted((_luminance(colours[ink]), _luminance(colours[ground])))
+        assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5, ground
+
+
 def test_scenario_survives_as_toml() -> None:
     scenario = {
         "name": 'a "quoted" \\ name\u007f',
@@ -230,6 +278,8 @@ def test_scenario_survives_as_toml() -> None:
         (w.usd(12_400), "$12.4 k"),
         (w.usd(-1_234_567), "−$1.2 M"),
         (w.usd(999_999), "$1 M"),
+        (w.usd(-math.inf), "−∞"),
+        (w.usd(math.nan), "not known"),
         (w.share(0.286), "28.6 %"),
         (w.share(0.0001234), "0.012 %"),
         (w.value(math.inf, "ms"), "∞"),
@@ -248,6 +298,7 @@ def test_numbers_are_said_as_people_say_them(said: str, wanted: str) -> None:
         ("delay_p99_ms_max.cancel", "p99 delay · cancel"),
         ("stage_mean_ms.client_link", "Mean stage delay · client link"),
         ("desynchronised_share_max", "Nodes out of step at once"),
+        ("makers_edge_usd", "Makers' trades against the outside price"),
         ("something_new", "Something new"),
     ],
 )

@@ -174,6 +174,28 @@ def test_waiting_to_be_tried_again() -> None:
     assert (one.value, one.where) == (0.5, "keepers")
 
 
+def liquidation(at_s: float, number: int, filled: bool = True) -> list[dict[str, Any]]:
+    """An account closed whole, or by an order that found nobody."""
+    of = {"message": number, "account": number, "ref_ns": 0}
+    if not filled:
+        return market((at_s, "liquidated", {**of, "qty": 0}))
+    return market(
+        (at_s, "liquidation-trade", {"message": number, "account": number, "qty": -5}),
+        (at_s, "liquidated", {**of, "qty": -5}),
+    )
+
+
+def test_one_that_stands_alone_is_no_share_of_a_hundred() -> None:
+    """Of 500 liquidations in 25 s one finds nobody, half a minute later: one of the last ten, and
+    not the whole of its second. Fifteen of twenty in one second are three quarters."""
+    many = [row for i in range(499) for row in liquidation(0.05 * i, i)]
+    alone = found(make_trace({"market": many + liquidation(55.0, 499, filled=False)}))["book-depth"]
+    assert (alone.value, "1 of 500" in alone.what) == (0.1, True)
+    burst = [row for i in range(20) for row in liquidation(25 + 0.01 * i, 500 + i, i >= 15)]
+    worst = found(make_trace({"market": many + burst}))["book-depth"]
+    assert (worst.value, worst.at_s) == (0.75, 25.0)
+
+
 def test_book_depth_by_hand() -> None:
     rows = market(
         (1.0, "liquidation-trade", {"message": 0, "account": 0, "qty": -5}),
@@ -186,8 +208,8 @@ def test_book_depth_by_hand() -> None:
     )
     one = found(make_trace({"market": rows}))["book-depth"]
     assert "2 of 4" in one.what
-    # From 1.1 s on nothing but the one that was deleveraged in part.
-    assert (one.value, one.at_s) == (1.0, 1.1)
+    # Fewer than ten: the share is of them all.
+    assert (one.value, one.at_s) == (0.5, 1.0)
     fine = make_trace({"market": rows[:2]})
     assert found(fine)["book-depth"].value == 0
     # Options are auctioned: of the accounts below, only 0 and 1 hold the perpetual.

@@ -7,6 +7,7 @@ import math
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -302,6 +303,16 @@ def answer_of(estimate: float, half: float, **cells: Any) -> Answer:
     return Answer(**(given | cells))
 
 
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_range_that_ends_on_an_unround_level_ends_there(share: float) -> None:
+    """All runs break, or none: the line lies beyond the end, and no run is spent on looking inside.
+    (Levels are rounded to six digits; the search once did not know its own runs again.)"""
+    low, high = 123.4567 * 0.05, 123.4567 * 16
+    found = find_with(coin(lambda _: share), own=123.4567, low=low, high=high)
+    assert found.edge == ("low" if share else "high") and not found.refined
+    assert found.why.startswith("it breaks already" if share else "the line was not reached")
+
+
 def test_a_fall_against_the_baseline() -> None:
     """Significant only beyond the share allowed and beyond chance."""
     before = answer_of(1_000.0, 0.03)
@@ -315,6 +326,13 @@ def test_a_fall_against_the_baseline() -> None:
     # By hand: ln(0.8/0.95) over √2 standard errors of 0.03/1.96.
     z = math.log(0.8 / 0.95) / (math.sqrt(2) * 0.03 / stats.norm.ppf(0.975))
     assert p[1] == pytest.approx(stats.norm.cdf(z), rel=1e-3)
+    # Bandwidth that is needed: more is worse.
+    needs = answer_of(20.0, 0.03, key="network.uplink_mbps", falling=True)
+    worse, better = (against(needs, replace(needs, estimate=x)) for x in (40.0, 10.0))
+    p = [x.p_fell(0.05) for x in (worse, better)]
+    assert p[0] is not None and p[0] < 0.001
+    assert p[1] is not None and p[1] > 0.999
+    assert against(needs, replace(needs, falling=False)).incomparable
     other = against(before, answer_of(20.0, 0.03, find="safe-leverage", key="leverage"))
     assert other.incomparable and other.p_fell(0.05) is None
 

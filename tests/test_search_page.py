@@ -61,7 +61,7 @@ def test_numbers_are_the_answer_s(browser: Browser, tmp_path: Path) -> None:
     text = spaced(visit.page.inner_text("main"))
     assert "Throughput capacity of calm: 1,234 messages/s (95 % interval 1,181 to 1,288)" in text
     assert "Bottleneck: uplink. Smallest change that moves it" in text
-    assert "uplink 100 → 150 Mbit/s, by +38 % (+30 % to +46 %)." in text
+    assert "uplink 100 → 150 Mbit/s, by +38 % (+30 % to +46 %), at the same bound of p99." in text
     rows = "() => [...document.querySelectorAll('.levels tbody tr')].map((r) => r.innerText)"
     cells = [spaced(row).split("\t") for row in visit.page.evaluate(rows)]
     assert [(c[1], c[2]) for c in cells] == [

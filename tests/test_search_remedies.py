@@ -128,8 +128,14 @@ def test_what_is_full_is_not_called_the_bottleneck() -> None:
     told = console.file.getvalue()  # type: ignore[attr-defined]
     for text in (told, render_search(answer)):
         assert "Bottleneck: validation." in text
-        assert "Most used was uplink, whose relief alone did not move the line." in text
+        assert "Most used was uplink; relieving it was tried and did not move the line." in text
     assert "restores, no gain beyond chance" in render_search(answer)
+    # What is varied, or has no change to try, was not relieved: nothing is said of its relief.
+    untried = dataclasses.replace(answer, remedies=(true,))
+    assert "Most used was uplink; no relief of it alone was tried." in words.story(untried)
+    vague = Remedy(("uplink",), "uplink 100 → 125 Mbit/s", {}, 0.25, 0, 4)
+    unmeasured = dataclasses.replace(answer, remedies=(vague, true))
+    assert "moves the line could not be measured" in words.story(unmeasured)
     nothing = dataclasses.replace(answer, remedies=(lucky, full))
     assert nothing.bottleneck == () and nothing.remedy is None
     assert "so it is not called the bottleneck" in words.story(nothing)

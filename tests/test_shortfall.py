@@ -83,6 +83,31 @@ def test_a_liquidation_counts_from_when_it_was_due() -> None:
     assert values(trace)["slippage_bp_mean"] == pytest.approx(610)
 
 
+def test_a_cost_that_is_always_the_same_is_known_exactly() -> None:
+    """Every order pays 10 bp, whatever its size: the mean has no width. Half the notional at 10 bp
+    and half at 30, in random order: 20, within what batch means allow."""
+    sizes = np.random.default_rng(7).integers(1, 1_000, 200)
+
+    def of(prices: Any) -> st.Measure:
+        facts: list[Any] = [(0, "index", {"price": 10_000}), (1, "touch", touch(9_990, 10_010))]
+        facts += [
+            (10 + i, "trade", {"message": i, "account": 9, "qty": -int(q), "price": price})
+            for i, (q, price) in enumerate(zip(sizes, prices, strict=True))
+        ]
+        sent = [executed(i, 5 * MS, (5 + i) * MS) for i in range(200)]
+        (found,) = (
+            m for m in shortfall(market(*facts, messages=sent)) if m.name == "shortfall_bp_mean"
+        )
+        return found
+
+    same = of([9_990] * 200)
+    assert same.value == pytest.approx(10)
+    assert same.low == pytest.approx(10, abs=1e-9) and same.high == pytest.approx(10, abs=1e-9)
+    both = of([9_990, 9_970] * 100)
+    assert both.low is not None and both.high is not None
+    assert 10 < both.low < 20 < both.high < 30
+
+
 def test_an_empty_side_leaves_the_mark() -> None:
     trace = market(
         (1, "touch", touch(9_990, 10_010)),

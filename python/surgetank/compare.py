@@ -73,7 +73,7 @@ class Comparison:
     same_name: bool
     """Same scenario, seed and build: the traces should be byte-identical."""
     same_trace: bool
-    """Every table is the same in every cell."""
+    """Every table is the same in every cell, and so are what the runs say of themselves."""
     differences: tuple[Difference, ...]
     divergence: Divergence | None
     """Only for runs of one name."""
@@ -99,7 +99,8 @@ def compare(a: Trace, b: Trace, *, measures: tuple[Measures, Measures] | None = 
             differences.append(Difference(name, known.unit, one, other))
     same_name = a.run == b.run
     divergence = _divergence(a, b) if same_name and a.trace_hash != b.trace_hash else None
-    return Comparison(a.run, b.run, same_name, a.chains == b.chains, tuple(differences), divergence)
+    same_trace = (a.chains, a.stats, a.complete) == (b.chains, b.stats, b.complete)
+    return Comparison(a.run, b.run, same_name, same_trace, tuple(differences), divergence)
 
 
 def _divergence(a: Trace, b: Trace) -> Divergence | None:
@@ -122,7 +123,9 @@ def _divergence(a: Trace, b: Trace) -> Divergence | None:
         text = f"{where}: first at row {first + row}, {column}: {one[column][row]!r} against "
         text += repr(other[column][row])
         return Divergence(table, first, last, first + row, column, text)
-    return None
+    keys = [k for k in sorted({*a.stats, *b.stats}) if a.stats.get(k) != b.stats.get(k)]
+    keys += ["complete"] if a.complete != b.complete else []
+    return Divergence("stats", 0, 0, None, None, f"all tables are equal; {', '.join(keys)} differ")
 
 
 def _first_cell(a: pl.DataFrame, b: pl.DataFrame) -> tuple[int | None, str | None]:

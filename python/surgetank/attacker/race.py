@@ -1,6 +1,6 @@
 """The best of many noisy strategies, with few runs.
 
-Successive halving (Karnin, Koren and Somekh, "Almost optimal exploration in multi-armed bandits",
+Sequential halving (Karnin, Koren and Somekh, "Almost optimal exploration in multi-armed bandits",
 ICML 2013): all strategies meet the same few seeds, the better ones go on and meet more. Then the
 survivors' neighbourhood is searched the same way. Since all meet the same seeds, differences hang
 less on luck than values do; but the best of many still looks better than it is, so its gain is
@@ -66,6 +66,7 @@ def race(
         used += effort.seeds
         meet(alive, used)
         alive = _best(met, alive, math.ceil(len(alive) / effort.keep))
+        # Another round and the two among neighbours must find seeds that are still fresh.
         if len(alive) <= 2 or used + 3 * effort.seeds > len(seeds):
             break
     alive = alive[:2]

@@ -82,7 +82,7 @@ def _sentence(found: BestResponse) -> str:
         best = next(row for row in found.responses if row.pays)
         return f"An attacker who chooses gains {usd(found.gain_usd)} a run, by {best.kind}."
     if found.status is Status.PASS:
-        return "None of these attacks pays, whatever its settings: the best response is none."
+        return "No strategy that was tried pays: the best response found is not to attack."
     needed = found.seeds_to_tell
     more = "" if needed is None else f"; about {needed:,} fresh seeds would (--fresh {needed})"
     return f"Whether an attack pays cannot be told from these seeds{more}."

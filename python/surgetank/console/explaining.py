@@ -57,13 +57,17 @@ def show_explanation(console: Console, found: Explanation) -> None:
         table.add_row(name.replace("_", " "), share(found.shares[name]), "no change to try")
     console.print(table)
     seeds = f"seeds {found.seeds[0]} to {found.seeds[-1]}, paired"
-    console.print(dim(f"Change of the delay, with 95 % intervals that hold at once; {seeds}."))
+    text = "Change of the delay; 95 % intervals, of each delay together for all changes"
+    console.print(dim(f"{text}; {seeds}."))
+    for one in found.left_out:
+        how = f"{one.resource.replace('_', ' ')} × {one.factor:g}"
+        console.print(dim(f"Not known of {how}: {one.why}"))
     if any(found.endless.values()):
         text = "; ".join(
             f"{of} in {n} of {len(found.seeds)} seeds" for of, n in found.endless.items() if n
         )
         console.print(dim(f"Infinite, as too many messages were never executed: {text}."))
-    for reason in found.invalid:
+    for reason in found.invalid[1:]:
         console.print(Text(f"INVALID: {reason}", style="magenta"))
 
 

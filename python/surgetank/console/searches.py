@@ -196,8 +196,11 @@ def show_against(console: Console, compared: Against, fall: float | None = None)
     )
     p = compared.p_fell(fall) if fall is not None else None
     if fall is not None and p is not None:
-        verdict = ("FELL", "bold red") if p < 0.05 else "no significant fall"
-        text = Text.assemble(f"Fall of more than {fall:.0%}: ", verdict, f" (p = {p:.3g})")
+        # Of a lever whose trouble lies at its low end, more is worse.
+        how, worse = ("rise", "ROSE") if compared.b.falling else ("fall", "FELL")
+        verdict = (worse, "bold red") if p < 0.05 else f"no significant {how}"
+        head = f"{how.capitalize()} of more than {fall:.0%}: "
+        text = Text.assemble(head, verdict, f" (p = {p:.3g})")
         console.print(text)
 
 

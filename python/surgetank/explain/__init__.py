@@ -44,10 +44,10 @@ def explain(
     with pool_of(None, workers, journal, observe) as pool:
         base, tried = begin(pool, scenario, numbers, factors)
         running = [*base, *(run for one in tried for run in one.runs)]
-        for done, run in enumerate(running):
+        for done, run in enumerate(running, start=1):
+            run.result()
             if progress is not None:
                 progress(done, len(running))
-            run.result()
-        found = tuple(effects(base, tried))
+        found = list(effects(base, tried))
         before = [run.result() for run in base]
     return explanation_of(scenario, build(), tuple(numbers), by, before, found)

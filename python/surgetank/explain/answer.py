@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from surgetank.explain.interventions import FASTER
-from surgetank.explain.paired import DELAYS, Effect, Gain, charged
+from surgetank.explain.paired import DELAYS, Effect, Gain, LeftOut, charged
 from surgetank.measure.measured import plain
 from surgetank.scenario import Scenario
 from surgetank.search.probe import Outcome
@@ -32,7 +32,8 @@ ADVICE: Final[Mapping[str, str]] = {
     "loss": "Halve the packet loss",
     "rules": "Halve the time that the venue's rule holds messages back",
 }
-"""Resource → how to make it twice as fast. Faults have none: nobody sells shorter ones."""
+"""Resource → how to make it twice as fast. Faults have none: they cannot be made shorter by
+buying something."""
 
 #: A part of the machine is named alone if it brings this much of what the whole machine brings.
 _MOST: Final = 0.8
@@ -40,6 +41,8 @@ _PARTS: Final = ("validation", "execution", "consensus")
 _TOLD: Final = 0.02
 #: Where fewer are executed, a delay is that of survivors, and the sentence says so.
 _ALL: Final = 0.99
+#: A change of the share executed that is worth saying.
+_MORE: Final = 0.01
 
 
 @dataclass(frozen=True)
@@ -59,14 +62,21 @@ class Explanation:
     """What to buy; None if no interval of what can be bought excludes zero."""
     invalid: tuple[str, ...]
     """Why runs of the scenario do not count, if so."""
-    executed: float = 1.0
+    executed: float
     """Share of the messages that were executed, mean over seeds; delays are of these alone."""
-    endless: Mapping[str, int] = field(default_factory=dict)
+    endless: Mapping[str, int]
     """Delay → seeds in which it is infinite: too many messages were never executed."""
+    left_out: tuple[LeftOut, ...]
+    """Interventions of which nothing is known."""
 
     @property
     def sentence(self) -> str:
-        """What to buy, in one sentence."""
+        """What to buy, in one sentence; or why nothing can be said."""
+        if self.invalid:
+            return (
+                "INVALID: a run did not do what was asked, so what to buy is not known "
+                f"({self.invalid[0]})."
+            )
         endless = self.endless.get(self.by, 0)
         if self.best is None and endless:
             return (
@@ -77,7 +87,7 @@ class Explanation:
             whose = f"{len(self.seeds)} seed" + ("s" if len(self.seeds) > 1 else "")
             return (
                 f"Nothing to buy: of {self._tried} changes, none is sure to shorten the {self.by} "
-                f"delay over {whose}."
+                f"delay over {whose}.{self._more_executed}"
             )
         gain = self.best.gains[self.by]
         assert gain is not None
@@ -87,6 +97,18 @@ class Explanation:
         return (
             f"{ADVICE[self.best.resource]}: it takes {_percent(gain)} off the {self.by} delay"
             f"{aside}{self._survivors(self.best)}."
+        )
+
+    @property
+    def _more_executed(self) -> str:
+        """What lets more messages through, of which a delay of executed ones says nothing."""
+        sold = [e for e in self.effects if e.factor == FASTER and e.resource in ADVICE]
+        most = max(sold, key=lambda e: e.executed_change, default=None)
+        if most is None or most.executed_change < _MORE:
+            return ""
+        return (
+            f" More messages would be executed, {self.executed + most.executed_change:.0%} instead "
+            f"of {self.executed:.0%}: {_lower(ADVICE[most.resource])}."
         )
 
     def _survivors(self, best: Effect) -> str:
@@ -102,7 +124,8 @@ class Explanation:
     @property
     def untried(self) -> tuple[str, ...]:
         """What is charged a fiftieth and more, and has no intervention in this scenario."""
-        tried = {name for effect in self.effects for name in charged(effect.resource)}
+        known = (*self.effects, *self.left_out)
+        tried = {name for one in known for name in charged(one.resource)}
         kept = [n for n, x in self.shares.items() if x >= _TOLD and n not in tried]
         return tuple(sorted(kept, key=lambda name: -self.shares[name]))
 
@@ -138,6 +161,7 @@ class Explanation:
             "invalid": list(self.invalid),
             "executed": self.executed,
             "endless": dict(self.endless),
+            "left_out": [asdict(one) for one in self.left_out],
         }
         found: dict[str, Any] = plain(content)
         return found
@@ -149,12 +173,14 @@ def explanation_of(
     seeds: tuple[int, ...],
     by: str,
     before: Sequence[Outcome],
-    effects: tuple[Effect, ...],
+    found: Sequence[Effect | LeftOut],
 ) -> Explanation:
-    """The explanation of these effects; the surest, largest gain is what to buy."""
+    """The explanation of what interventions did; the surest, largest gain is what to buy."""
+    effects = [one for one in found if isinstance(one, Effect)]
     shares = {n: float(np.mean([o.value(f"wait_share.{n}") for o in before])) for n in WAITS}
     invalid = tuple(dict.fromkeys(reason for outcome in before for reason in outcome.invalid))
-    best = _best([effect for effect in effects if effect.factor == FASTER], by)
+    faster = [effect for effect in effects if effect.factor == FASTER]
+    best = None if invalid else _best(faster, by)
     ranked = tuple(sorted(effects, key=lambda effect: -effect.share))
     endless = {of: sum(math.isinf(o.value(key)) for o in before) for of, key in DELAYS.items()}
     executed = float(np.mean([o.value("executed_share") for o in before]))
@@ -170,7 +196,12 @@ def explanation_of(
         invalid=invalid,
         executed=executed,
         endless=endless,
+        left_out=tuple(one for one in found if isinstance(one, LeftOut)),
     )
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _best(effects: Sequence[Effect], by: str) -> Effect | None:

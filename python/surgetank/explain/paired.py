@@ -30,6 +30,7 @@ __all__ = [
     "DELAYS",
     "Effect",
     "Gain",
+    "LeftOut",
     "Tried",
     "begin",
     "charged",
@@ -83,8 +84,17 @@ class Effect:
     """Of `mean` and `p99`; None if some run has no such delay."""
     goodput_change: float
     """`goodput_ratio` after less before: delays are of executed messages only."""
-    executed_change: float = 0.0
+    executed_change: float
     """Likewise of `executed_share`."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """An intervention of which nothing is known, and why."""
+
+    resource: str
+    factor: float
+    why: str
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,8 @@ class Tried:
     resource: str
     factor: float
     runs: Sequence[Running]
+    refused: str = ""
+    """Why it has none, if the scenario's other numbers do not allow it."""
 
 
 def observe(task: Task) -> Outcome:
@@ -131,22 +143,27 @@ def begin(
                 continue
             try:
                 other = scenario.with_values(values)
-            except SurgetankError:
-                continue  # the scenario's other numbers do not allow it
+            except SurgetankError as error:
+                tried.append(Tried(resource, factor, (), str(error)))
+                continue
             runs = [pool.submit(Task(other, factor, seed)) for seed in seeds]
             tried.append(Tried(resource, factor, runs))
     return base, tried
 
 
-def effects(base: Sequence[Running], tried: Sequence[Tried]) -> Iterator[Effect]:
-    """The effect of each intervention, as its runs end."""
+def effects(base: Sequence[Running], tried: Sequence[Tried]) -> Iterator[Effect | LeftOut]:
+    """The effect of each intervention, as its runs end. Intervals of one delay hold at once."""
     before = [run.result() for run in base]
+    compared = sum(not one.refused for one in tried)
     for one in tried:
         after = [run.result() for run in one.runs]
-        if any(outcome.invalid for outcome in after):
-            continue  # what a run that does not count changes is not known
+        why = one.refused or next((o.invalid[0] for o in after if o.invalid), "")
+        if why:
+            # What a run that does not count changes is not known.
+            yield LeftOut(one.resource, one.factor, why)
+            continue
         gains = {
-            name: gain(_values(before, key), _values(after, key), len(tried))
+            name: gain(_values(before, key), _values(after, key), compared)
             for name, key in DELAYS.items()
         }
         changes = [_mean(after, key) - _mean(before, key) for key in _CARRIED]

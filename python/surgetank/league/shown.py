@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
-__all__ = ["FINDS_SHOWN", "SHOWN", "Shown", "default_rank", "rising", "shown_of", "unit_of"]
+__all__ = [
+    "FINDS_SHOWN",
+    "NEUTRAL",
+    "SHOWN",
+    "Shown",
+    "better",
+    "default_rank",
+    "rising",
+    "shown_of",
+    "unit_of",
+]
 
 
 @dataclass(frozen=True)
@@ -47,28 +57,58 @@ FINDS_SHOWN: Final = {
 }
 """What a search finds."""
 
-#: More of these is better; of everything else less is.
-_RISING: Final = (
+#: Of measures up to their first dot: more of these is better.
+_RISING: Final = {
     "capacity",
     "delivered_share",
     "executed_share",
     "failure-threshold",
+    "fault_budget_left",
     "goodput_ratio",
     "safe-leverage",
     "throughput_per_s",
+}
+#: Less of measures that begin so is better.
+_FALLING: Final = (
+    *("delay_", "stage_", "wait_mean_", "jitter_", "propagation_", "state_age_", "staleness_"),
+    *("ack_", "liquidation_delay_", "block_interval_", "lag_", "view_", "backlog_growth"),
+    *("refused_", "lost_", "timed_out_", "disconnected_", "not_sent_", "acknowledged_lost_"),
+    *("duplicates_", "reordered_", "rounds_", "desynchronised_", "half_budget_", "systemic_"),
+    *("standstill_", "stale_s", "saturation", "inversions_", "rank_error", "fairness_violations"),
+    *("condorcet_", "fair_", "account_share_", "late_liquidations", "late_share", "unliquidated"),
+    *("liquidations_empty", "liquidations_not_due", "bad_debt", "insurance_drawn_", "deleveraged_"),
+    *("uncovered_loss_", "branching_ratio", "cascade", "shortfall_", "failed_trades_"),
+    *("opportunity_", "slippage_", "mispricing_", "others_loss_", "attacker_gain_"),
+    "attacker_from_",
 )
+NEUTRAL: Final = (
+    *("wait_share", "late_wait_share", "computation_share", "block_share", "offered_per_s"),
+    *("liquidations", "liquidations_parts", "liquidations_triggered"),
+    *("due", "due_liquidated", "due_recovered", "attacker_cost_usd", "attacker_capital_usd"),
+    *("makers_edge_usd", "traders_edge_usd", "leveraged_edge_usd", "ledger_usd"),
+)
+"""Measures up to their first dot that describe a run and do not judge it: a league cannot be ranked
+by them. What one group gains another loses."""
 
 #: By which a league is ranked unless it is told otherwise: the first that any run has.
 #: From due, and not from when a keeper sent: a rule that holds prices back makes keepers send late.
 _RANKS: Final = ("liquidation_delay_p99_ms", "delay_p99_ms.cancel", "delay_p99_ms")
 
 _UNITS: Final = (("_per_s", "1/s"), ("_usd", "USD"), ("_ms", "ms"), ("_bp", "bp"), ("_s", "s"))
-_SHARES: Final = ("share", "ratio", "rate", "inversions", "violations")
+_SHARES: Final = {"share", "ratio", "rate", "inversions", "violations", "saturation"}
+
+
+def better(name: str) -> Literal["more", "less", ""]:
+    """Which way a measure is better; empty if it does not say, or is not known."""
+    head = name.partition(".")[0]
+    if head in _RISING:
+        return "more"
+    return "less" if head not in NEUTRAL and head.startswith(_FALLING) else ""
 
 
 def rising(name: str) -> bool:
     """Whether more of a measure is better."""
-    return name in _RISING
+    return better(name) == "more"
 
 
 def unit_of(name: str) -> str:
@@ -81,7 +121,7 @@ def unit_of(name: str) -> str:
     found = next((unit for end, unit in _UNITS if head.endswith(end)), None)
     if found is not None:
         return found
-    return "share" if any(word in head for word in _SHARES) else "1"
+    return "share" if _SHARES & set(head.split("_")) else "1"
 
 
 def shown_of(name: str) -> Shown:

@@ -112,7 +112,8 @@ def _with_outside(trace: Trace) -> pl.LazyFrame:
 def attack(trace: Trace) -> list[Measure]:
     """Edges of makers, traders and leveraged accounts, uncovered loss; gain and cost of an attack.
 
-    `others_loss_usd` is what the attacker took: its edge, and its debts that others bore.
+    `others_loss_usd` is what the attacker took: its edge, and its debts that others bore (the fund,
+    the venue, those who were deleveraged, or a vault).
     `attacker_gain_usd` is that less `attacker_cost_usd`: fees of its trades, of its messages
     (where the rule asks for fees) and of its liquidations, bonds it forfeited and the price of the
     express lane. What its positions made as the outside price moved is no gain of the attack; it
@@ -143,8 +144,8 @@ def _gain_and_loss(trace: Trace, rows: pl.DataFrame) -> list[Measure]:
     edge, trades = float(rows["edge_usd"].sum()), int(rows["trades"].sum())
     line = ledger(trace).row(by_predicate=pl.col("group") == "attacker", named=True)
     quantum = float(trace.stats["quantum_usd"])
-    costs, relief = -line["fees"] * quantum, line["relief"] * quantum
-    taken = edge + relief
+    costs = -line["fees"] * quantum
+    taken = edge + _unpaid(trace) * quantum
     what = "what the attacker's trades took from the others, and its debts that they bore"
     loss = Measure("others_loss_usd", taken, "USD", n=trades, what=what)
     if (trace.scenario.get("attack") or {}).get("kind", "none") == "none":
@@ -163,6 +164,17 @@ def _gain_and_loss(trace: Trace, rows: pl.DataFrame) -> list[Measure]:
         ),
         loss,
     ]
+
+
+def _unpaid(trace: Trace) -> int:
+    """The attacker's debts, whoever bore them, quanta. The ledger's column `relief` has only those
+    that the fund and the venue bore; what was deleveraged or taken over lies in `held`."""
+    first, count = trace.stats["accounts"]["attackers"]
+    debts = trace["market"].filter(
+        pl.col("kind") == MARKET_KIND["bad-debt"],
+        pl.col("account").is_between(first, first + count, closed="left"),
+    )
+    return int(debts["amount"].abs().sum())
 
 
 def _from_pockets(trace: Trace) -> list[Measure]:

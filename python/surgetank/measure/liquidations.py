@@ -179,6 +179,7 @@ def liquidation_measures(trace: Trace, late_after_ms: float | None) -> list[Meas
             continue
         q = KaplanMeier(length / _MS, liquidated).interval(p)
         censored = rows.height - int(liquidated.sum())
+        # Recovery is taken as if it said nothing of how long closing would have taken.
         note = f"{censored} of {rows.height} recovered or still due (censored)" if censored else ""
         found.append(Measure(name, q.value, "ms", q.low, q.high, q.n, what, note))
     return found
@@ -195,20 +196,28 @@ def _lateness(
         if late_after_ms is not None
         else "late liquidations"
     )
-    share_what = "late ones among accounts liquidated or still due"
-    counted = liquidated | open_still
+    share_what = "late ones among accounts liquidated, or due for longer than that"
+    over = length_ms > (np.inf if late_after_ms is None else late_after_ms)
+    counted = liquidated | (open_still & over)
+    early = int((open_still & ~over).sum())
+    left_out = f"{early} due too shortly before the end to tell are left out" if early else ""
     if late_after_ms is None or not counted.any():
-        note = "late_after_ms is not set" if late_after_ms is None else "no account became due"
+        note = "late_after_ms is not set" if late_after_ms is None else left_out
+        note = note or "no account became due"
         count = None if late_after_ms is None else 0.0
         return [
             Measure("late_liquidations", count, "count", what=what, note=note),
             Measure("late_share", None, "1", what=share_what, note=note),
         ]
-    late = (length_ms > late_after_ms)[counted]
+    late = over[counted]
     share = share_interval(late)
     return [
-        Measure("late_liquidations", float(late.sum()), "count", n=share.n, what=what),
-        Measure("late_share", share.value, "1", share.low, share.high, share.n, share_what),
+        Measure(
+            "late_liquidations", float(late.sum()), "count", n=share.n, what=what, note=left_out
+        ),
+        Measure(
+            "late_share", share.value, "1", share.low, share.high, share.n, share_what, left_out
+        ),
     ]
 
 

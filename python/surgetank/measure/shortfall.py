@@ -210,7 +210,13 @@ def _weighted(
     values: np.ndarray[tuple[int], np.dtype[np.float64]],
     weights: np.ndarray[tuple[int], np.dtype[np.float64]],
 ) -> Interval:
-    return mean_interval(values * weights / weights.mean())
+    """Σ w·x / Σ w with the interval of a ratio of sums (Cochran, Sampling Techniques, 3rd ed., 1977,
+    §6.3), in batches: where all x are equal it has no width."""
+    value = float((values * weights).sum() / weights.sum())
+    rest = mean_interval((values - value) * weights / weights.mean())
+    if rest.low is None or rest.high is None:
+        return Interval(value, None, None, rest.n)
+    return Interval(value, value + rest.low, value + rest.high, rest.n)
 
 
 def _book(trace: Trace) -> pl.DataFrame:

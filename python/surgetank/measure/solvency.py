@@ -14,13 +14,13 @@ from surgetank.measure.liquidations import liquidation_measures
 from surgetank.measure.measured import Measure
 from surgetank.measure.shortfall import shortfall
 from surgetank.measure.statistics import KaplanMeier
-from surgetank.trace import MARKET_KIND, Trace
+from surgetank.trace import BEARERS, MARKET_KIND, Trace
 
 __all__ = ["solvency", "staleness"]
 
 _MS = 1e6
 #: `qty` of a bad debt that the insurance fund bears (docs/trace.md).
-_BY_INSURANCE = 0
+_BY_INSURANCE = BEARERS.index("insurance")
 
 
 def staleness(trace: Trace) -> pl.DataFrame:

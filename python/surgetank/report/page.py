@@ -132,7 +132,7 @@ def _unit_of(name: str) -> str:
         return "ms"
     if head.endswith("_usd"):
         return "USD"
-    return "share" if "share" in head or "ratio" in head else ""
+    return "share" if {"share", "ratio", "saturation"} & set(head.split("_")) else ""
 
 
 def _check(reason: Reason) -> Bound:

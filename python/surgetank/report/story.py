@@ -64,7 +64,8 @@ def sentence(reading: Reading) -> str:
     text = "; ".join(p for p in parts if p)
     opening = ""
     if verdict.status is Status.UNKNOWN:
-        opening = "Too little was observed to be sure. "
+        open_still = next(r for r in verdict.reasons if r.status is Status.UNKNOWN)
+        opening = f"Not decided: {open_still.text or title(open_still.name)}. "
     closing = ""
     if verdict.left_out:
         names = ", ".join(title(reason.name) for reason in verdict.left_out)
@@ -129,8 +130,8 @@ def _liquidations(reading: Reading) -> str:
     if reading.episodes.is_empty() and rows.is_empty():
         return "no account became due for liquidation"
     if not late:
-        few = "" if rows.height == 1 else "s"
-        return f"{rows.height:,} liquidation{few}, none late"
+        closed = rows.filter(pl.col("qty") != 0).height
+        return f"{closed:,} liquidation{'' if closed == 1 else 's'}, none late"
     median = rows.filter(pl.col("timing") == "late")["delay_ns"].median()
     tail = ""
     if isinstance(median, int | float):
@@ -188,7 +189,10 @@ def _flow(reading: Reading) -> list[Moment]:
     if breach is not None and limit is not None:
         detail = f"for messages sent in that {milliseconds(reading.step_ns / 1e6)}"
         what = f"p99 delay passes {milliseconds(limit)}"
-        found.append(Moment(breach, what, detail, "bad"))
+        # A bin of few messages has its longest delay for a p99, and the run may hold all the same.
+        p99 = reading.value("delay_p99_ms")
+        held = p99 is not None and p99 <= limit
+        found.append(Moment(breach, what, detail, "plain" if held else "bad"))
         rows = _measured_bins(reading)
         over = rows.filter(pl.col("p99") > limit)["bin"].max()
         after = rows.filter(pl.col("bin") > over)
@@ -214,8 +218,12 @@ def _synchrony(reading: Reading) -> list[Moment]:
         return found
     nodes = reading.trace.nodes
     worst = steps.sort("nodes", descending=True, maintain_order=True).row(0, named=True)
-    lag = milliseconds(reading.lag_max_ns / 1e6)
-    found.append(Moment(out["time_ns"][0], "First node out of step", f"lag beyond {lag}", "bad"))
+    first = out.row(0, named=True)
+    kinds = [kind for kind in ("down", "cut_off", "trailing", "standstill") if first[kind]]
+    detail = ", ".join(kind.replace("_", " ") for kind in kinds)
+    if first["trailing"]:
+        detail += f": lag beyond {milliseconds(reading.lag_max_ns / 1e6)}"
+    found.append(Moment(first["time_ns"], "First node out of step", detail, "bad"))
     if worst["time_ns"] != out["time_ns"][0]:
         text = f"{worst['nodes']} of {nodes} nodes out of step"
         found.append(Moment(worst["time_ns"], text, "the most at once", "bad"))
@@ -234,8 +242,10 @@ def _solvency(reading: Reading) -> list[Moment]:
         at = int(reading.episodes["due_ns"][0])
         found.append(Moment(at, "First account due for liquidation", detail, "plain"))
     if rows.height:
-        detail = f"{rows.height:,} in all"
-        found.append(Moment(int(rows["time_ns"][0]), "First liquidation", detail, "plain"))
+        closed = rows.filter(pl.col("qty") != 0)
+        if closed.height:
+            detail = f"{closed.height:,} in all"
+            found.append(Moment(int(closed["time_ns"][0]), "First liquidation", detail, "plain"))
     if late.height:
         detail = f"{milliseconds(late['delay_ns'][0] / 1e6)} after it was due"
         found.append(Moment(int(late["time_ns"][0]), "First late liquidation", detail, "bad"))

@@ -162,11 +162,18 @@ def title(name: str) -> str:
 def number(x: float) -> str:
     """About three significant digits, thousands with a comma."""
     if not math.isfinite(x):
-        return "∞" if x > 0 else "−∞"
+        return _endless(x)
     size = abs(x)
     if size >= 1000 or x == int(x):
         return _minus(f"{x:,.0f}")
     return _minus(f"{x:.1f}" if size >= 100 else f"{x:.3g}")
+
+
+def _endless(x: float) -> str:
+    """A number that is not finite."""
+    if math.isnan(x):
+        return "not known"
+    return "∞" if x > 0 else "−∞"
 
 
 def milliseconds(ms: float) -> str:
@@ -201,7 +208,7 @@ def clock(ns: float) -> str:
 def usd(x: float) -> str:
     """$950, $12.4 k, $1.2 M, $3 B."""
     if not math.isfinite(x):
-        return "∞"
+        return _endless(x)
     size, sign = abs(x), "−" if x < 0 else ""
     for bound, divisor, unit in ((999.5e6, 1e9, "B"), (999.5e3, 1e6, "M"), (9_999.5, 1e3, "k")):
         if size >= bound:
@@ -214,7 +221,7 @@ def usd(x: float) -> str:
 def share(x: float) -> str:
     """A share as a percentage."""
     if not math.isfinite(x):
-        return "∞"
+        return _endless(x)
     percent = 100 * x
     if percent and abs(percent) < 0.1:
         return f"{percent:.2g}{NBSP}%"

@@ -35,12 +35,14 @@ class Against:
         return not self.ratio_low <= 1 <= self.ratio_high
 
     def p_fell(self, share: float) -> float | None:
-        """p-value of "b is not below a by more than `share`": one-sided z on ln(ratio)."""
+        """p-value of "b is not worse than a by more than `share`": one-sided z on ln(ratio). Worse
+        is lower, or, of a lever whose trouble lies at its low end (`Answer.falling`), higher."""
         errors = self.a.log_error(), self.b.log_error()
         if self.ratio is None or errors[0] is None or errors[1] is None:
             return None
         error = math.hypot(errors[0], errors[1])
-        z = (math.log(self.ratio) - math.log1p(-share)) / max(error, 1e-12)
+        better = -math.log(self.ratio) if self.b.falling else math.log(self.ratio)
+        z = (better - math.log1p(-share)) / max(error, 1e-12)
         return NormalDist().cdf(z)
 
     def to_dict(self) -> dict[str, Any]:
@@ -66,6 +68,9 @@ def against(a: Answer, b: Answer) -> Against:
     """Compares two answers; the ratio's interval takes their errors as independent."""
     if (a.find, a.key) != (b.find, b.key):
         why = f"one found {a.find} along {a.key}, the other {b.find} along {b.key}"
+        return Against(a, b, None, None, None, why)
+    if a.falling != b.falling:
+        why = f"the range of {a.key} runs upwards in one and downwards in the other"
         return Against(a, b, None, None, None, why)
     errors = a.log_error(), b.log_error()
     known = a.status != "INVALID" and b.status != "INVALID"

@@ -38,12 +38,15 @@ _NAMED: Final = 0.5
 
 
 def past(finding: Finding) -> float:
-    """The first failing level: just past the line, where nine of ten runs break."""
+    """The first failing level: just past the line, where nine of ten runs break. Of counts, which
+    hang together, the odds that one breaks are at most nine times those at the line."""
     post, q = finding.posterior, finding.question
     if post is None:
         return q.high
     odds = math.log(_PAST / (1 - _PAST)) - math.log(q.goal.target / (1 - q.goal.target))
-    u = max(post.median + min(odds, 2.2) * post.width, post.interval()[1])
+    if q.goal.counts:
+        odds = min(odds, math.log(_PAST / (1 - _PAST)))
+    u = max(post.median + odds * post.width, post.interval()[1])
     return q.level(min(u, finding.top))
 
 

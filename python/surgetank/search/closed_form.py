@@ -71,6 +71,8 @@ def assumptions(scenario: Scenario) -> list[tuple[str, bool]]:
             service_rate_per_s(scenario) is not None,
         ),
         ("Poisson arrivals at a constant rate", _is_poisson(scenario)),
+        ("no makers and no oracles beside them", flow.makers.count == flow.oracle.count == 0),
+        ("no delay between clients and the server", _is_near(scenario)),
         ("first come, first served", layer.queue.rule == "fifo"),
         ("each message is ordered by itself, without a batch window", window),
         ("outside price a geometric Brownian motion without jumps", calm),
@@ -85,6 +87,11 @@ def assumptions(scenario: Scenario) -> list[tuple[str, bool]]:
         ),
         ("isolated margin", margin.mode == "isolated"),
     ]
+
+
+def _is_near(scenario: Scenario) -> bool:
+    link = scenario.flow.client_link
+    return link.fixed_ms == link.jitter_ms == 0
 
 
 def _is_poisson(scenario: Scenario) -> bool:

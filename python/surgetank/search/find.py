@@ -22,6 +22,7 @@ from typing import Final, Literal
 import numpy as np
 from blake3 import blake3
 
+from surgetank.measure.statistics import student_t
 from surgetank.scenario import Scenario
 from surgetank.search.design import LOOKAHEAD, place
 from surgetank.search.goal import Goal
@@ -234,8 +235,7 @@ class Search:
 
     @property
     def _refine_min(self) -> int:
-        goal = self.question.goal
-        counts = goal.find == "safe-leverage" and goal.per == "liquidation"
+        counts = self.question.goal.counts
         return _REFINE_MIN_COUNTS if counts else self.question.effort.refine_min
 
     # 1. Unloaded
@@ -265,8 +265,9 @@ class Search:
         error = float(logs.std(ddof=1)) / math.sqrt(len(logs))
         middle = float(logs.mean())
         finding.unloaded_ms = math.exp(middle)
-        finding.unloaded_low_ms = math.exp(middle - 1.96 * error)
-        finding.unloaded_high_ms = math.exp(middle + 1.96 * error)
+        half = student_t(len(logs) - 1) * error
+        finding.unloaded_low_ms = math.exp(middle - half)
+        finding.unloaded_high_ms = math.exp(middle + half)
 
     def _lengthened(self, scenario: Scenario) -> Scenario:
         """Long enough for a p99, if the load is what is varied."""
@@ -351,7 +352,8 @@ class Search:
         seeds = self.question.effort.edge_seeds
         tasks = [self.task(level, "climb", first + i) for i in range(seeds)]
         self._add(self.pool.all(tasks), self.finding.climbed, "climb")
-        at = [t for t in self._trials if abs(t.u - u) < 1e-9]
+        # Runs are of the level as it can be asked for, which is rounded.
+        at = [t for t in self._trials if abs(t.u - self.question.u(level)) < 1e-9]
         share = sum(t.broken for t in at) / max(1.0, sum(t.trials for t in at))
         target = self.question.goal.target
         if (share > target) == (u == self._high):

@@ -41,9 +41,14 @@ class Goal:
     degradation: float = 2.0
     per: Per = "liquidation"
 
+    @property
+    def counts(self) -> bool:
+        """Whether a run is many trials, its liquidations, and not one."""
+        return self.find == "safe-leverage" and self.per == "liquidation"
+
     def trial(self, outcome: Outcome, u: float, unloaded_ms: float) -> Trial:
         """How often it broke in this run: once of once, or bad debts of liquidations."""
-        if self.find == "safe-leverage" and self.per == "liquidation":
+        if self.counts:
             return Trial(u, outcome.value("bad_debts"), outcome.value("liquidations_triggered"))
         return Trial(u, float(self.broke(outcome, unloaded_ms)), 1.0)
 

@@ -114,7 +114,7 @@ class Journal:
     """Finished runs by their key, on disk if there is a path."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self._path = path
+        self.path = path
         self._found: dict[str, Outcome] = {}
         if path is not None and path.exists():
             self._read(path)
@@ -150,8 +150,8 @@ class Journal:
     def add(self, outcome: Outcome) -> None:
         """Keeps a run, on disk before anything is done with it."""
         self._found[outcome.key] = outcome
-        if self._path is not None:
-            with self._path.open("a", encoding="utf-8") as file:
+        if self.path is not None:
+            with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(outcome.to_dict(), allow_nan=False) + "\n")
                 file.flush()
 
@@ -184,7 +184,7 @@ class Pool:
             raise SurgetankError(
                 f"the run kept as {task.key[:24]}… is of level {known.level:g} and seed "
                 f"{known.seed}, and was asked for at {task.level:g} and {task.seed}",
-                place="kept runs",
+                place=str(self._journal.path or "kept runs"),
                 mend="Remove its line, or start anew",
             )
         return Running(self, task, known, None if known else self._begin(task))
@@ -228,7 +228,9 @@ class Pool:
                 if self._executor is executor and executor is not None:
                     self._revive(executor)
                 running.future = None
-        self.messages += running.outcome.messages
+        if not running.counted:
+            running.counted = True
+            self.messages += running.outcome.messages
         return running.outcome
 
     def _revive(self, broken: Executor) -> None:
@@ -269,6 +271,8 @@ class Running:
         self, pool: Pool, task: Task, outcome: Outcome | None, future: Future[Outcome] | None
     ) -> None:
         self._pool, self.task, self.outcome, self.future = pool, task, outcome, future
+        self.counted = False
+        """Whether its messages are among those that the pool has simulated."""
 
     def result(self) -> Outcome:
         """What became of it, when it has ended.

@@ -29,6 +29,8 @@ class Level:
 
     level: float
     runs: int
+    runs_broken: int
+    """Runs beyond the line; of `trials`, which a run may have many of, `broken` broke."""
     broken: float
     trials: float
     delay_p50_ms: float
@@ -76,6 +78,7 @@ def _level(group: list[Outcome], goal: Goal, unloaded_ms: float) -> Level:
     return Level(
         level=float(np.mean([o.level for o in group])),
         runs=len(group),
+        runs_broken=sum(goal.broke(o, unloaded_ms) for o in group),
         broken=sum(t.broken for t in known),
         trials=sum(t.trials for t in known),
         delay_p50_ms=_median(group, "delay_p50_ms"),
@@ -123,7 +126,7 @@ def shape(found: Sequence[Level], unit: str, *, falling: bool = False) -> Shape:
 
 def _falls_again(ordered: Sequence[Level]) -> tuple[Level, Level] | None:
     # Counts of one run hang together; a run is one coin here.
-    coins = [(x, round(x.share * x.runs)) for x in ordered if x.trials]
+    coins = [(x, x.runs_broken) for x in ordered if x.trials]
     pairs = [(a, b) for a, b in combinations(coins, 2) if a[0].share > b[0].share]
     if not pairs:
         return None
@@ -142,7 +145,7 @@ def _collapse(ordered: Sequence[Level]) -> tuple[Level, Level, bool]:
     """Peak, last level, and whether the last is lower beyond chance."""
     known = [x for x in ordered if math.isfinite(x.throughput_per_s)]
     if not known:
-        nothing = Level(math.nan, 0, 0, 0, *[math.nan] * 5)
+        nothing = Level(math.nan, 0, 0, 0, 0, *[math.nan] * 5)
         return nothing, nothing, False
     peak, last = max(known, key=lambda x: x.throughput_per_s), known[-1]
     if peak is last or last.throughput_per_s > (1 - _FALL_MIN) * peak.throughput_per_s:

@@ -18,6 +18,7 @@ from surgetank.errors import EXIT_MACHINE, SurgetankError
 from surgetank.trace import frames, store
 from surgetank.trace.chain import CHUNK_ROWS, chain, combine
 from surgetank.trace.schema import (
+    BEARERS,
     CLASSES,
     CLIENT_CLASSES,
     KNOBS,
@@ -37,6 +38,7 @@ from surgetank.trace.schema import (
 )
 
 __all__ = [
+    "BEARERS",
     "CHUNK_ROWS",
     "CLASSES",
     "CLIENT_CLASSES",

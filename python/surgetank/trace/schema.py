@@ -15,6 +15,7 @@ import polars as pl
 from surgetank.errors import SurgetankError
 
 __all__ = [
+    "BEARERS",
     "CLASSES",
     "CLIENT_CLASSES",
     "KNOBS",
@@ -104,6 +105,9 @@ MARKET_KINDS: Final = (
 
 MARKET_KIND: Final = MappingProxyType({name: number for number, name in enumerate(MARKET_KINDS)})
 """Number of each kind."""
+
+BEARERS: Final = ("insurance", "deleveraged", "venue", "vault")
+"""Who bears a bad debt, by `market.qty`."""
 
 KNOBS: Final = (
     "batch_messages_max",

@@ -19,6 +19,8 @@ Ints = NDArray[np.int64]
 
 #: Why a liquidation was deferred: a portfolio's auction asks more than is bid.
 _AUCTION: Final = 5
+#: A window of fewer liquidations is made longer before a share of them is taken.
+_LEAST: Final = 10
 
 
 def keepers(trace: Trace) -> Iterator[Saturation]:
@@ -124,7 +126,8 @@ def _heard(trace: Trace, times: Ints) -> Ints:
 
 
 def liquidation_limits(trace: Trace) -> Iterator[Saturation]:
-    """Liquidations that the venue's own limits put off, over all attempted, in the busiest window.
+    """Liquidations that the venue's own limits put off, over all attempted, in the worst window
+    that holds at least ten.
 
     From rows `liquidation-deferred`; nothing where there are none and no limits are set. A
     portfolio that waits for its auction's price to fall (qty 5) is not put off by a limit.
@@ -142,7 +145,8 @@ def liquidation_limits(trace: Trace) -> Iterator[Saturation]:
 
 
 def book_depth(trace: Trace) -> Iterator[Saturation]:
-    """Liquidations that the book could not fill, over all, in the busiest window.
+    """Liquidations that the book could not fill, over all, in the worst window that holds at least
+    ten.
 
     Not filled: something was deleveraged, nothing traded at all, or (where one order closes a whole
     position) the same due account had to be liquidated again. Portfolios of options are auctioned
@@ -206,13 +210,16 @@ def _times(trace: Trace, kind: int) -> Ints:
 
 
 def _share(some: Ints, every: Ints, window: int) -> tuple[float, float]:
-    """Greatest share of `some` among `every` (both sorted, the one part of the other) in a window;
-    of equal ones that with most, then the first; and its begin."""
+    """Greatest share of `some` among `every` (both sorted, the one part of the other) in a window
+    that is made longer until it holds ten of `every`, or all if there are fewer: one that stands
+    alone is no share of a hundred. Of equal ones that with most, then the first; and its begin."""
     if not len(some):
         return 0.0, 0.0
-    ends = some + window
-    parts = np.searchsorted(some, ends) - np.arange(len(some))
-    of = np.searchsorted(every, ends) - np.searchsorted(every, some)
-    share = parts / np.maximum(of, 1)
-    worst = int(np.lexsort((some, -parts, -share))[0])
-    return float(min(1.0, share[worst])), float(some[worst])
+    least = min(_LEAST, len(every))
+    first = np.minimum(np.arange(len(every)), len(every) - least)
+    last = np.maximum(np.searchsorted(every, every[first] + window), first + least)
+    begin, end = every[first], every[last - 1] + 1
+    of = np.searchsorted(every, end) - np.searchsorted(every, begin)
+    parts = np.searchsorted(some, end) - np.searchsorted(some, begin)
+    worst = int(np.lexsort((begin, -of, -parts / of))[0])
+    return float(parts[worst] / of[worst]), float(begin[worst])

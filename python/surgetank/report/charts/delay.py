@@ -65,11 +65,11 @@ def _quantile_chart(
     if limit is not None:
         layout["limits"] = [{"y": limit, "text": f"limit {milliseconds(limit)}"}]
     finite = reading.overall.filter(pl.col(which).is_finite())
-    top = finite.sort(which, descending=True)
-    summary = f"The {word} of all messages peaks at {milliseconds(top[which][0])} for those "
-    summary = (
-        f"{summary}sent at {clock(top['bin'][0])}." if top.height else "No bin has a finite value."
-    )
+    summary = "No bin has a finite value."
+    if finite.height:
+        top = finite.sort(which, descending=True, maintain_order=True).row(0, named=True)
+        peak, at = milliseconds(top[which]), clock(top["bin"])
+        summary = f"The {word} of all messages peaks at {peak} for those sent at {at}."
     if never.height:
         summary += f" Triangles: bins whose {word} message was never executed."
     note = f"Bins of {milliseconds(reading.step_ns / 1e6)}, by the time of sending."

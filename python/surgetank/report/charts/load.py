@@ -70,7 +70,7 @@ def queue_charts(reading: Reading) -> list[Chart]:
     layout: dict[str, Any] = {"hoversubplots": "axis"}
     for i, (queue, (name, colour)) in enumerate(_QUEUES.items()):
         number_ = "" if i == 0 else str(i + 1)
-        top = found.sort(f"{queue}_max", descending=True).row(0, named=True)
+        top = found.sort(f"{queue}_max", descending=True, maintain_order=True).row(0, named=True)
         highest = max(1, int(top[f"{queue}_max"]))
         layout[f"yaxis{number_}"] = {
             "domain": [1 - (i + 1) / 3 + 0.035, 1 - i / 3 - 0.035],

@@ -41,7 +41,7 @@ def price_charts(reading: Reading) -> list[Chart]:
     outside = reading.facts("index")["price"]
     summary = "Liquidations stand at the average price they got."
     if outside.len() and outside[0]:
-        low = reading.facts("index").sort("price").row(0, named=True)
+        low = reading.facts("index").sort("price", maintain_order=True).row(0, named=True)
         fall = 1 - low["price"] / outside[0]
         summary = (
             f"The outside price fell by {share(fall)} until {clock(low['time_ns'])}. {summary}"
@@ -106,7 +106,7 @@ def debt_charts(reading: Reading) -> list[Chart]:
         data.append(line("bad debt so far", x, y, "@bad", width=2.2, **form, **fill))
     summary = f"Bad debt at the end: {usd(total)}."
     if fund.height:
-        low = fund.sort("usd").row(0, named=True)
+        low = fund.sort("usd", maintain_order=True).row(0, named=True)
         summary += f" The insurance fund was lowest at {clock(low['time_ns'])}: {usd(low['usd'])}."
     layout = {"yaxis": {"tickprefix": "$", "tickformat": ",.3~s", "rangemode": "tozero"}}
     return [Chart("debt", "Bad debt and the insurance fund", summary, data, layout)]
@@ -130,7 +130,7 @@ def due_charts(reading: Reading) -> list[Chart]:
     order = np.argsort(times, kind="stable")
     steps = pl.DataFrame({"time_ns": times[order], "open": np.cumsum(change[order])})
     steps = steps.filter(pl.col("time_ns") <= reading.end_ns)
-    top = steps.sort("open", descending=True).row(0, named=True)
+    top = steps.sort("open", descending=True, maintain_order=True).row(0, named=True)
     steps = thin(steps, "open")
     fill = {"fill": "tozeroy", "fillcolor": "@liquidation-order/20", "shape": "hv"}
     data = [
@@ -146,7 +146,7 @@ def due_charts(reading: Reading) -> list[Chart]:
     ]
     summary = f"At most {top['open']:,} accounts at once, at {clock(top['time_ns'])}."
     layout = {"yaxis": {"rangemode": "tozero", "tickformat": ",~d"}}
-    title = "Accounts under water, waiting to be closed"
+    title = "Accounts due and not yet closed"
     return [Chart("due", title, summary, data, layout, height=220)]
 
 

@@ -156,7 +156,10 @@ def undecided(league: League) -> str:
     first, *others = league.contenders
     needed = league.seeds_needed
     if needed is None:
-        return f"1,000 seeds would not tell {first} from all the others: take them as equal."
+        return (
+            f"1,000 seeds would not tell {first} from all the others, if the differences are what "
+            f"{league.seeds} seeds show."
+        )
     return (
         f"About {needed:,} seeds would tell {first} from {_listed(others)}, if the differences are "
         f"what {league.seeds} seeds show: --seeds {needed}."

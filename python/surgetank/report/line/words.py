@@ -119,14 +119,22 @@ def bottleneck(answer: Answer) -> str:
     if not found:
         if not most:
             return ""
-        tried = any(answer.most_used in r.resources for r in answer.remedies)
-        why = "relieving it was tried and did not move the line" if tried else "no relief was tried"
-        return f"Most used: {most}; {why}, so it is not called the bottleneck."
+        return f"Most used: {most}; {_relief(answer)}, so it is not called the bottleneck."
     pair = answer.pairs_tried > 0
     text = f"Bottleneck: {' and '.join(found)}{', only together' if pair else ''}."
     if not most or answer.most_used in answer.bottleneck:
         return text
-    return f"{text} Most used was {most}, whose relief alone did not move the line."
+    return f"{text} Most used was {most}; {_relief(answer)}."
+
+
+def _relief(answer: Answer) -> str:
+    """What became of relieving the most used resource alone."""
+    alone = [r for r in answer.remedies if r.resources == (answer.most_used,)]
+    if not alone:
+        return "no relief of it alone was tried"
+    if any(r.restores and r.gain is None and r.gain_high is None for r in alone):
+        return "by how much its relief moves the line could not be measured"
+    return "relieving it was tried and did not move the line"
 
 
 def mends(answer: Answer) -> str:
@@ -134,7 +142,8 @@ def mends(answer: Answer) -> str:
     was used; empty if none was tried."""
     best = answer.remedy
     if best is not None:
-        return f"Smallest change that moves it: {best.text}, by {gain(best)}."
+        bound = ", at the same bound of p99" if answer.find == "capacity" else ""
+        return f"Smallest change that moves it: {best.text}, by {gain(best)}{bound}."
     if answer.remedies:
         return f"{none_helps(answer)}."
     if answer.used or answer.status != "FOUND":
