@@ -76,7 +76,7 @@ def test_what_pays_is_found_to_pay() -> None:
 
 
 def test_luck_is_no_gain() -> None:
-    """Nothing pays: every strategy's mean is nought, and noise is all there is. Of 100 searches at
+    """Nothing pays: every strategy's mean is zero, and noise is all there is. Of 100 searches at
     most 2.5 % may claim a gain; the seeds that a strategy was chosen on claim it nearly always."""
     claims, lucky, draws = 0, 0, 100
     for draw in range(draws):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -17,9 +18,9 @@ from answers import queue
 from surgetank.cli import app
 from surgetank.errors import SurgetankError
 from surgetank.league import League
-from surgetank.search import Progress, search
+from surgetank.search import Answer, Progress, search
 from surgetank.search.pool import dask_executor
-from test_cli_search import SMALL
+from test_cli_search import QUICK, SMALL
 
 OPTIONS: dict[str, Any] = {
     "range": (20.0, 4_000.0),
@@ -57,18 +58,29 @@ def test_a_worker_killed_in_mid_search_moves_nothing(cluster: LocalCluster) -> N
     assert answer.status == "FOUND"
 
 
-def test_the_command_keeps_its_answer(
+def test_commands_keep_their_answers(
     cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the last run too: the workers are let go without losing what they found."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.toml").write_text(SMALL)
-    asked = ["--vary", "layer.queue.rule=fifo,priority", "--seeds", "1", "--quiet", "--out", "l"]
-    done = CliRunner().invoke(
-        app, ["compare", "small.toml", *asked, "--dask", cluster.scheduler_address]
-    )
-    assert done.exit_code == 0, done.exception
-    assert len(League.read(tmp_path / "l").made) == 2
+    rules = ["--vary", "layer.queue.rule=fifo,priority", "--seeds", "1"]
+    loads = ["--loads", "10:20", "--points", "2", "--curve", "as it is", "--runs-max", "6"]
+    brief = ["--set", "duration_s=10", "--set", "warmup_s=1", "--set", "market.positions.count=20"]
+    made = {}
+    for command in (
+        ["compare", "small.toml", *rules],
+        ["search", "small.toml", *QUICK],
+        ["frontier", "rollup-sequencer", *loads, *brief],
+    ):
+        out = tmp_path / command[0]
+        options = ["--out", str(out), "--quiet", "--dask", cluster.scheduler_address]
+        done = CliRunner().invoke(app, [*command, *options])
+        assert done.exit_code in (0, 4), (command, done.exception)
+        made[command[0]] = out
+    assert len(League.read(made["compare"]).made) == 2
+    assert Answer.read(made["search"]).status == "FOUND"
+    assert len(json.loads((made["frontier"] / "frontier.json").read_text())["points"]) == 2
 
 
 def test_nobody_at_the_address() -> None:

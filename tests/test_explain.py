@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import math
@@ -13,8 +14,9 @@ from typer.testing import CliRunner
 import surgetank as st
 from surgetank.cli import app
 from surgetank.explain import explain
-from surgetank.explain.interventions import FREE, INTERVENTIONS, SLOWER, changed
-from surgetank.explain.paired import Effect, begin, effects, gain, observe, share
+from surgetank.explain.answer import explanation_of
+from surgetank.explain.interventions import FASTER, FREE, INTERVENTIONS, SLOWER, changed
+from surgetank.explain.paired import Effect, Tried, begin, effects, gain, observe, share
 from surgetank.search.pool import Inline, Journal, Pool
 from surgetank.search.probe import Outcome, Task
 
@@ -38,26 +40,29 @@ def interventions(scenario: st.Scenario, seeds: int) -> list[Effect]:
     return [one for one in found if isinstance(one, Effect)]
 
 
-@pytest.mark.parametrize("name", ["calm", "slow-proposer", "burst"])
+@pytest.mark.parametrize("name", ["calm", "slow-proposer", "burst", "rollup-sequencer"])
 def test_shares_rank_resources_as_interventions_do(name: str) -> None:
     """Of two seeds' mean: of the three that are charged most, none gains less than the next by more
-    than a twentieth of the delay, no other gains more than the first by that, free helps, and
-    twice as slow does not."""
+    than a twentieth of the delay (of p99 a tenth), no other gains more than the first by that, free
+    helps, and twice as slow does not. (cancel-storm and partition do not keep this order:
+    docs/attribution.md.)"""
     # The faults of slow-proposer begin at 10 s and last to the end.
     found = interventions(venue(name, duration_s=15.0, drain_s=8.0), 2)
     free = [e for e in found if e.factor == FREE and e.resource != "computation"]
-    slower = {e.resource: e.gains["mean"] for e in found if e.factor == SLOWER}
     ranked = sorted(free, key=lambda e: -e.share)
-    gains = [0.0 if (g := e.gains["mean"]) is None else g.value for e in ranked]
-    top = gains[:3]
-    assert len(top) == 3
-    assert all(above >= below - 0.05 for above, below in itertools.pairwise(top)), ranked[:3]
-    assert all(gain <= top[0] + 0.05 for gain in gains[3:]), ranked
-    for effect, less in zip(ranked[:3], top, strict=True):
-        if effect.share >= 0.05:
-            more = slower[effect.resource]
-            assert less > 0, effect
-            assert effect.resource == "faults" or more is None or more.value < 0, effect
+    for by, allowed in (("mean", 0.05), ("p99", 0.1)):
+        slower = {e.resource: e.gains[by] for e in found if e.factor == SLOWER}
+        gains = [known.value for e in ranked if (known := e.gains[by]) is not None]
+        assert len(gains) == len(ranked), "a delay is infinite, so that nothing is compared"
+        top = gains[:3]
+        assert all(a >= b - allowed for a, b in itertools.pairwise(top)), (by, ranked[:3])
+        assert all(gain <= top[0] + allowed for gain in gains[3:]), (by, ranked)
+        for effect, less in zip(ranked[:3], top, strict=False):
+            if effect.share >= 0.05:
+                more = slower[effect.resource]
+                assert less > 0, (by, effect)
+                # Twice as slow, a station that is half full has no delay that ends.
+                assert effect.resource == "faults" or more is None or more.value < 0, (by, effect)
 
 
 def test_without_overload_a_share_is_what_its_removal_gains() -> None:
@@ -69,7 +74,7 @@ def test_without_overload_a_share_is_what_its_removal_gains() -> None:
             assert found.value == pytest.approx(effect.share, abs=0.06), effect.resource
 
 
-def test_computation_is_charged_where_its_removal_gains_most() -> None:
+def test_computation_is_among_the_two_charged_most_where_its_removal_gains_most() -> None:
     """The crash that was measured first: free computation takes most of the delay away, and of all
     that can be bought, computation is charged the most. Execution alone free: it is charged less
     than before. (`computation_share` once rose from .15 to .41.)"""
@@ -102,6 +107,25 @@ def test_a_machine_made_free_has_nothing_to_slow(resource: str) -> None:
     """The fault of black-thursday is measured by the validation of clients' messages."""
     short = venue("black-thursday", duration_s=24.0, drain_s=4.0)
     assert run(short.with_values(changed(short, resource, FREE))).invalid == ()
+
+
+def test_what_cannot_be_known_is_named() -> None:
+    """A run that is INVALID gives no advice; an intervention that is not allowed, or INVALID, is
+    left out by name, and widens no other's interval."""
+    scenario = venue("calm", duration_s=5.0, warmup_s=1.0, drain_s=4.0)
+    pool = Pool(Inline, Journal(), work=observe)
+    base, tried = begin(pool, scenario, [1, 2], [FASTER])
+    whole = list(effects(base, tried))
+    refused = Tried("bandwidth", FASTER, (), "uplink_mbps: must be above 0")
+    found = explanation_of(scenario, "b", (1, 2), "mean", [run.result() for run in base], [
+        *effects(base, [*tried, refused])
+    ])
+    assert [(one.resource, one.why) for one in found.left_out] == [(refused.resource, refused.refused)]
+    assert list(found.effects) == sorted(whole, key=lambda e: -e.share)
+    bad = [dataclasses.replace(run.result(), invalid=("one quantum is missing",)) for run in base]
+    found = explanation_of(scenario, "b", (1, 2), "mean", bad, whole)
+    assert found.best is None and found.sentence.startswith("INVALID")
+    assert "one quantum is missing" in found.sentence
 
 
 def test_gain_by_hand() -> None:

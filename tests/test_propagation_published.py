@@ -63,7 +63,9 @@ def arrivals(scenario: st.Scenario, seed: int, after_s: float = 0.0) -> tuple[pl
     frame = trace.tables["receipts"].join(
         messages.select("message", "gateway", "admitted_ns"), on="message"
     )
-    frame = frame.with_columns(delay_ns=pl.col("time_ns") - pl.col("admitted_ns"))
+    # Signed: where validation takes time, a neighbour has a message before its gateway admits it.
+    time_ns, admitted_ns = (pl.col(c).cast(pl.Int64) for c in ("time_ns", "admitted_ns"))
+    frame = frame.with_columns(delay_ns=time_ns - admitted_ns)
     return frame, trace.stats
 
 

@@ -8,8 +8,12 @@ import polars as pl
 import pytest
 
 import surgetank as st
-from surgetank.measure.waiting import COMPUTATION, waits
-from surgetank.trace import WAITS, Trace
+from surgetank.measure.liquidations import executed_orders
+from surgetank.measure.waiting import COMPUTATION, by_class, shares, waiting, waits
+from surgetank.simulate import simulate
+from surgetank.trace import CLASSES, WAITS, Trace
+from test_ledger import CRASH
+from venue_under_attack import venue as crash_venue
 
 SINGLE = {"kind": "single", "node": 0, "window_ms": 20.0}
 TENDERMINT = {"kind": "tendermint", "timeout_commit_ms": 200.0}
@@ -94,6 +98,31 @@ def test_shares_sum_to_one_and_means_to_the_mean() -> None:
     own = sum(shares[name] for name in COMPUTATION)
     assert measures.value("computation_share") == pytest.approx(own)
     assert waits(trace).height == measures["delay_mean_ms"].n
+
+
+def test_shares_by_class_and_of_late_liquidations() -> None:
+    """By class they make up the whole; of late liquidations they are those of the orders that the
+    account of liquidations calls late."""
+    trace = simulate(crash_venue(**CRASH | {"flow__keepers__reaction_ms": 100.0}), seed=1)
+    rows, parts = waits(trace), by_class(trace)
+    assert len(parts) >= 3
+    weight = {
+        name: int(rows.filter(pl.col("class") == CLASSES.index(name))["delay_ns"].sum())
+        for name in parts
+    }
+    for name in WAITS:
+        mixed = sum(weight[c] * parts[c][name] for c in parts) / sum(weight.values())
+        assert mixed == pytest.approx(shares(rows)[name], abs=1e-12)
+    assert all(sum(of.values()) == pytest.approx(1) for of in parts.values())
+    after_ms = 250.0
+    timed = executed_orders(trace, after_ms)
+    late_orders = set(timed.filter(pl.col("timing") == "late")["message"])
+    mine = rows.filter(pl.col("message").is_in(list(late_orders)))
+    assert mine.height > 5 and (timed["timing"] == "in time").sum() > 0
+    told = {m.name: m for m in waiting(trace, after_ms)}
+    for name, part in shares(mine).items():
+        assert told[f"late_wait_share.{name}"].value == part
+        assert told[f"late_wait_share.{name}"].n == mine.height
 
 
 def test_an_overloaded_server_is_what_messages_waited_for() -> None:

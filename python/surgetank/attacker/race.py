@@ -106,7 +106,7 @@ class Estimate:
 
     @property
     def pays(self) -> bool | None:
-        """Whether the mean is above nought; None: too few seeds to tell."""
+        """Whether the mean is above zero; None: too few seeds to tell."""
         if self.low > 0:
             return True
         return False if self.high <= 0 else None

@@ -37,7 +37,7 @@ class _Asked:
         return value_at(self.data, key)
 
     def times(self, factor: float, *keys: str) -> _Changes:
-        """These numbers times the factor, where they are not nought."""
+        """These numbers times the factor, where they are not zero."""
         for key in keys:
             if self(key):
                 yield key, self(key) * factor

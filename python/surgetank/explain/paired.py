@@ -184,7 +184,7 @@ def share(outcomes: Sequence[Outcome], resource: str) -> float:
 
 def gain(before: Sequence[float], after: Sequence[float], compared: int = 1) -> Gain | None:
     """The share taken away, 1 − geometric mean of after/before, with its 95 % interval; None if a
-    delay is missing, infinite or nought."""
+    delay is missing, infinite or zero."""
     from scipy import stats  # slow to import
 
     if any(not math.isfinite(x) or x < 0 for x in (*before, *after)):

@@ -33,7 +33,7 @@ class Estimate:
 
     @property
     def apart(self) -> bool | None:
-        """Whether nought lies outside the interval; None without one."""
+        """Whether zero lies outside the interval; None without one."""
         if self.low is None or self.high is None:
             return None
         return self.low > 0 or self.high < 0

@@ -3,7 +3,7 @@
 Every trade is judged against the outside price of the moment at which it was executed: whoever
 bought below it or sold above it gained the difference, as if the position were closed outside at
 once. So a gain does not depend on where the price went afterwards, and over all accounts the
-differences sum to nought.
+differences sum to zero.
 """
 
 from __future__ import annotations

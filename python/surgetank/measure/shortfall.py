@@ -10,9 +10,8 @@ middle of the venue's own book at the intended send time. It is the sum of
 What did not trade is no part of it and is counted apart (*failed trades*), with the move of the
 outside price that it missed until the end of the run (*opportunity cost*).
 
-Against the outside price at execution, as this measure once was, quotes that stand still while the
-outside falls let every seller "gain" what their makers lose: a stalled venue looked like a good
-one. Against the venue's own book a trade with quotes that stood still costs half the spread and
+Against the outside price at execution, quotes that stand still while the outside falls would let
+every seller "gain" what their makers lose: a stalled venue would look like a good one. Against the venue's own book a trade with quotes that stood still costs half the spread and
 the depth it took. How far trades were from the outside price is measured without a sign
 (`mispricing_bp_mean`): whoever gained it, somebody else lost it.
 """

@@ -68,7 +68,7 @@ class Remedy:
 
     @property
     def helps(self) -> bool:
-        """Whether it restores and the 95 % interval of its gain excludes nought."""
+        """Whether it restores and the 95 % interval of its gain excludes zero."""
         return self.restores and self.gain_low is not None and self.gain_low > 0
 
 

@@ -2,7 +2,7 @@
 
 A change is tried at a level where nine of ten runs break. If most runs hold with it, it restores,
 and a short search of its own measures how far it moves the line, held against the same unloaded
-value. It is a remedy only if the interval of that gain excludes nought. The resource used most and
+value. It is a remedy only if the interval of that gain excludes zero. The resource used most and
 the resource whose relief moves the line are two things: a full queue may stand behind the station
 that fills it.
 """

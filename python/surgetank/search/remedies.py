@@ -6,7 +6,7 @@ empty.
 
 Size of a change: larger over smaller value, less one. Doubling a rate, halving a time and a second
 server beside the first are all of size 1. Of several numbers that change together by one factor
-that factor counts. From nought, the number itself. A change in kind (another rule, another gossip)
+that factor counts. From zero, the number itself. A change in kind (another rule, another gossip)
 has no ratio: it counts KIND.
 """
 

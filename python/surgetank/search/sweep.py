@@ -203,7 +203,7 @@ def _point(
     question = Question(
         scenario,
         goal("safe-leverage", budget=plan.budget, per=plan.per),
-        # The climb begins at half of the last answer, below the line more often than above.
+        # The climb begins at two thirds of the last answer, below the line more often than above.
         replace(lever(scenario, "leverage"), own=max(start / 1.5, _LEVERAGES[0] * 1.01)),
         *_LEVERAGES,
         precision=plan.precision,

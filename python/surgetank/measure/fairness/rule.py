@@ -28,7 +28,9 @@ def of_the_rule(trace: Trace) -> list[Measure]:
         "fair_cycle_share": (told["in_cycles"], ordered),
         "fair_unplaced_share": (unplaced, ordered + told["dropped"]),
     }
-    notes = {"fair_cycle_share": f"{told['cycles']} batches, the largest of {_largest(told)}"}
+    cycles = told["cycles"]
+    text = f"{cycles} batches, the largest of {_largest(told)}" if cycles else "no batch of several"
+    notes = {"fair_cycle_share": text}
     shares = [
         Measure(
             name,

@@ -57,7 +57,7 @@ def ends(e: Estimate, unit: str) -> str:
     if e.low is None or e.high is None or math.isinf(e.low) or math.isinf(e.high):
         return ""
     low, high = e.low, e.high
-    # Times and shares are never below nought, shares hardly above one, whatever the formula says.
+    # Times and shares are never below zero, shares hardly above one, whatever the formula says.
     if unit in ("ms", "s", "share", "1/s", "×"):
         low = max(low, 0.0)
     if unit == "share" and e.mean is not None:
@@ -351,6 +351,6 @@ def reading(league: League) -> list[str]:
     if len(league.attacks) > 1:
         texts.append(
             "A number with a sign is what the attack changed: the mean difference from the same "
-            "seed without attack, given where its interval does not hold nought."
+            "seed without attack, given where its interval does not hold zero."
         )
     return texts

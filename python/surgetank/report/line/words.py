@@ -309,7 +309,7 @@ def reading(answer: Answer) -> list[str]:
         found.append(
             "Most used is the resource used most in the runs that broke nearest to the line; of "
             "several that are full, the one that is known to fill the others. The bottleneck is "
-            "what moves the line when it is relieved: the interval of the gain excludes nought. "
+            "what moves the line when it is relieved: the interval of the gain excludes zero. "
             "The two need not be the same."
         )
     return found
