@@ -117,10 +117,17 @@ def test_what_cannot_be_known_is_named() -> None:
     base, tried = begin(pool, scenario, [1, 2], [FASTER])
     whole = list(effects(base, tried))
     refused = Tried("bandwidth", FASTER, (), "uplink_mbps: must be above 0")
-    found = explanation_of(scenario, "b", (1, 2), "mean", [run.result() for run in base], [
-        *effects(base, [*tried, refused])
-    ])
-    assert [(one.resource, one.why) for one in found.left_out] == [(refused.resource, refused.refused)]
+    found = explanation_of(
+        scenario,
+        "b",
+        (1, 2),
+        "mean",
+        [run.result() for run in base],
+        [*effects(base, [*tried, refused])],
+    )
+    assert [(one.resource, one.why) for one in found.left_out] == [
+        (refused.resource, refused.refused)
+    ]
     assert list(found.effects) == sorted(whole, key=lambda e: -e.share)
     bad = [dataclasses.replace(run.result(), invalid=("one quantum is missing",)) for run in base]
     found = explanation_of(scenario, "b", (1, 2), "mean", bad, whole)

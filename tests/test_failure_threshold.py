@@ -1,4 +1,4 @@
-"""The failure threshold of shipped scenarios: the search against a plain sweep of loads and seeds."""
+"""Failure thresholds of shipped scenarios: the search against a plain sweep of loads and seeds."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_retries_leave_a_run_valid(rule: str) -> None:
 
 @pytest.mark.parametrize(("rule", "attack"), [("drr", "sybil"), ("drr", "spam"), ("lanes", "none")])
 def test_the_flagship_under_attack_is_valid(rule: str, attack: str) -> None:
-    """`run black-thursday --set layer.queue.rule=drr --set attack.kind=sybil` once ended INVALID."""
+    """`drr` with `sybil`, an example of the README, once ended INVALID."""
     values = {"layer.queue.rule": rule, "attack.kind": attack, "duration_s": 20.0, "drain_s": 5.0}
     trace = st.simulate(st.load("black-thursday").with_values(values))
     assert [check.text for check in checks(trace) if not check.ok] == []

@@ -11,9 +11,10 @@ What did not trade is no part of it and is counted apart (*failed trades*), with
 outside price that it missed until the end of the run (*opportunity cost*).
 
 Against the outside price at execution, quotes that stand still while the outside falls would let
-every seller "gain" what their makers lose: a stalled venue would look like a good one. Against the venue's own book a trade with quotes that stood still costs half the spread and
-the depth it took. How far trades were from the outside price is measured without a sign
-(`mispricing_bp_mean`): whoever gained it, somebody else lost it.
+every seller "gain" what their makers lose: a stalled venue would look like a good one. Against the
+venue's own book a trade with quotes that stood still costs half the spread and the depth it took.
+How far trades were from the outside price is measured without a sign (`mispricing_bp_mean`):
+whoever gained it, somebody else lost it.
 """
 
 from __future__ import annotations
@@ -209,8 +210,10 @@ def _weighted(
     values: np.ndarray[tuple[int], np.dtype[np.float64]],
     weights: np.ndarray[tuple[int], np.dtype[np.float64]],
 ) -> Interval:
-    """Σ w·x / Σ w with the interval of a ratio of sums (Cochran, Sampling Techniques, 3rd ed., 1977,
-    §6.3), in batches: where all x are equal it has no width."""
+    """Σ w·x / Σ w with the interval of a ratio of sums, in batches: 0 wide if all x are equal.
+
+    Cochran, Sampling Techniques, 3rd ed., 1977, §6.3.
+    """
     value = float((values * weights).sum() / weights.sum())
     rest = mean_interval((values - value) * weights / weights.mean())
     if rest.low is None or rest.high is None:
