@@ -15,6 +15,7 @@ figures of docs/calibrate.md and all repetitions in docs/predictions.jsonl are r
 from __future__ import annotations
 
 import argparse
+import ast
 import hashlib
 import json
 import math
@@ -33,7 +34,8 @@ from surgetank.errors import SurgetankError
 from surgetank.live import Rig
 from surgetank.predict import compare
 from surgetank.report.prediction import prediction_svg, write_prediction
-from surgetank.simulate import build
+from surgetank.scenario import load
+from surgetank.simulate import simulate
 
 #: RabbitMQ keeps a young queue's name in memory for some seconds; nothing is killed here.
 TARGETS = ("nats:", "jetstream:", "redis:", "rabbitmq:?settle_s=0", "kafka:", "cometbft:")
@@ -62,11 +64,34 @@ Record = dict[str, Any]
 
 @cache
 def method() -> str:
-    """Names what predicts and measures: 12 digits of a digest of its code, options and core."""
+    """Names what predicts and measures: 12 digits of a digest of its code, its options, and what
+    the core makes of two small scenarios. Comments and docstrings are no part of it."""
     package = Path(surgetank.__file__).parent
     parts = sorted(path for pattern in MADE_BY for path in package.glob(pattern))
-    code = b"".join(path.read_bytes() for path in parts)
-    return hashlib.sha256(code + f"{OPTIONS}{build()}".encode()).hexdigest()[:12]
+    named = [*(bare(path.read_text(encoding="utf-8")) for path in parts), str(OPTIONS), *answers()]
+    return hashlib.sha256("".join(named).encode()).hexdigest()[:12]
+
+
+def bare(code: str) -> str:
+    """Python without comments and docstrings."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [x for x in body if not _is_text(x)] or [ast.Pass()]  # type: ignore[attr-defined]
+    return ast.unparse(tree)
+
+
+def _is_text(node: ast.AST) -> bool:
+    value = node.value if isinstance(node, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
+def answers() -> list[str]:
+    """Digests of all that the core says of a broker's queue and of a chain, two seconds of each."""
+    short = {"duration_s": 2.0, "warmup_s": 0.5}
+    runs = [simulate(load(name).with_values(short)) for name in ("rollup-sequencer", "calm")]
+    return [links[-1] for run in runs for links in run.chains.values()]
 
 
 def known(out: Path) -> dict[tuple[str, int], Record]:

@@ -186,7 +186,7 @@ class Answer:
             raise SurgetankError(
                 "this is not the answer of a search",
                 place=str(file),
-                mend="Give a search.json that `surgetank search --out` wrote",
+                mend="Give a search.json that `surgetank search --out` of this version wrote",
             ) from None
 
 
