@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from predict import bare
 from surgetank.calibrate import Calibration
 from surgetank.calibrate.queueing import Queue
 from surgetank.calibrate.writing import broker, plain
@@ -210,3 +211,10 @@ def test_the_page_and_the_file_show_hits_and_misses(right: Prediction, tmp_path:
     assert {c["name"] for c in told["claims"]} >= {"capacity", "p99 at half load"}
     assert len(told["rows"]) == len(right.rows)
     (tmp_path / "page.html").write_text(render_prediction(right), encoding="utf-8")
+
+
+def test_a_method_is_named_by_its_code_and_not_by_its_comments() -> None:
+    """What is published is remade when what makes it changes, and only then."""
+    said = 'def twice(x):\n    """Doubles."""\n    # A reason.\n    return 2 * x\n'
+    assert bare(said) == bare("def twice(x):\n    return 2 * x")
+    assert bare(said) != bare(said.replace("2 * x", "3 * x"))
