@@ -9,7 +9,8 @@ goes on where it ended; one that failed is tried again. Targets are taken in tur
 quarter of an hour does not fall on one of them.
 A target whose programs are not here is left out and said so. About six minutes a broker and eight a
 chain, each repetition, on two quiet cores. Misses stay in the tables. With --docs, the tables and
-figures of docs/calibrate.md and all repetitions in docs/predictions.jsonl are replaced.
+figures of docs/calibrate.md, all repetitions in docs/predictions.jsonl, and the model's errors that
+`calibrate --check` allows for (predict/model_error.json) are replaced.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ import re
 import statistics
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,7 +35,10 @@ import surgetank
 from surgetank.calibrate import OPTIONS, calibrate
 from surgetank.errors import SurgetankError
 from surgetank.live import Rig
-from surgetank.predict import compare
+from surgetank.predict import Claim, compare, status_of, with_interval
+from surgetank.predict.allowance import LEVEL, MODEL_ERROR, Errors, ends
+from surgetank.predict.allowance import known as known_errors
+from surgetank.predict.prediction import CAPACITY_OFF_MAX, P99_OFF_MAX
 from surgetank.report.prediction import prediction_svg, write_prediction
 from surgetank.scenario import load
 from surgetank.simulate import simulate
@@ -139,6 +145,48 @@ def claim(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return dict(next(c for c in found["claims"] if c["name"] == name))
 
 
+def as_claim(content: Mapping[str, Any]) -> Claim:
+    """A claim as it was written. The first records have no `chance`: their interval is that."""
+    names = {field.name for field in fields(Claim)}
+    found = Claim(**{name: value for name, value in content.items() if name in names})
+    chance = content.get("chance")
+    if "chance" not in content and found.predicted and found.predicted_low is not None:
+        chance = [end / found.predicted for end in (found.predicted_low, found.predicted_high or 0)]
+    return replace(found, chance=None if chance is None else (chance[0], chance[1]))
+
+
+def model_errors(records: Sequence[Record]) -> dict[str, dict[str, float]]:
+    """Number → system → mean of ln(measured / predicted), over the repetitions that were measured
+    and whose chance alone lies within what a prediction may be off."""
+    found: dict[str, dict[str, float]] = {}
+    for name in JUDGED:
+        logs = defaultdict(list)
+        for record in records:
+            if "found" in record:
+                c = as_claim(claim(record["found"], name))
+                low, high = ends(c.predicted, c.chance, 0.0)
+                alone = replace(c, predicted_low=low, predicted_high=high)
+                if alone.claimed and alone.within is not None and c.measured and c.predicted:
+                    system = record["target"].partition(":")[0]
+                    logs[system].append(math.log(c.measured / c.predicted))
+        found[name] = {system: round(statistics.fmean(x), 4) for system, x in sorted(logs.items())}
+    return found
+
+
+def judged(records: Sequence[Record], errors: Errors) -> list[Record]:
+    """The records with intervals and verdicts by these errors of the model on other systems."""
+    again = []
+    for record in records:
+        content = json.loads(json.dumps(record))
+        if "found" in content:
+            found = content["found"]
+            claims = [with_interval(as_claim(c), record["target"], errors) for c in found["claims"]]
+            found["claims"] = [c.to_dict() for c in claims]
+            found["status"] = status_of(claims, found["calibration"]["invalid"])
+        again.append(content)
+    return again
+
+
 def shown(value: float | None) -> str:
     """Three digits, or thousands."""
     return "—" if value is None else f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
@@ -158,9 +206,9 @@ def spread(values: Sequence[float | None]) -> str:
 def table(records: Sequence[Record]) -> str:
     """A row a target and number: what was predicted and measured, and how often it held."""
     lines = [
-        "| target | number | predicted: median (least to most), deviation | measured | "
-        "hits | misses | no claim | not measured | interval covers |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| target | number | predicted: median (least to most), deviation | measured | within | "
+        "claimed and hit | claimed and missed | no claim | not measured | interval covers |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for target in targets_of(records):
         made = [r["found"] for r in records if r["target"] == target and "found" in r]
@@ -173,13 +221,41 @@ def table(records: Sequence[Record]) -> str:
                 f"{name}, {claims[0]['unit']}",
                 spread([c["predicted"] for c in claims]),
                 spread([c["measured"] for c in claims if not c["why"]]),
+                f"{sum(c['within'] is True for c in claims)} of {len(claims)}",
                 *(f"{count[s]} of {len(claims)}" for s in STATUSES),
                 f"{sum(sure)} of {len(sure)}",
             ]
             lines.append("| " + " | ".join(cells) + " |")
         failed = [r["failed"] for r in records if r["target"] == target and "failed" in r]
-        lines += [f"| `{target}` | {why} | | | | | | | |" for why in failed]
+        lines += [f"| `{target}` | {why} | | | | | | | | |" for why in failed]
     return "\n".join(lines) + "\n"
+
+
+def summary(records: Sequence[Record]) -> str:
+    """How many numbers came within what they may be off in at least four repetitions of five, how
+    often intervals covered, and the errors of the model."""
+    near, of = 0, 0
+    claims = []
+    for target in targets_of(records):
+        made = [r["found"] for r in records if r["target"] == target and "found" in r]
+        for name in JUDGED if made else ():
+            own = [claim(r, name) for r in made]
+            near += sum(c["within"] is True for c in own) >= 0.8 * len(own)
+            of += 1
+            claims += own
+    sure = [c["covered"] for c in claims if c["covered"] is not None]
+    claimed = [c["status"] in ("HIT", "MISS") for c in claims]
+    text = (
+        f"Within ± {CAPACITY_OFF_MAX:.0%} (capacity) and ± {P99_OFF_MAX:.0%} (p99) in at least "
+        f"four repetitions of five: **{near} of {of} numbers**. Intervals of {LEVEL:.0%} held "
+        f"{sum(sure)} of {len(sure)} measurements; {sum(claimed)} of {len(claimed)} predictions "
+        "were claimed.\n"
+    )
+    errors = model_errors(records)
+    for name in JUDGED:
+        told = ", ".join(f"{system} {math.expm1(x):+.0%}" for system, x in errors[name].items())
+        text += f"\nMean error of the model, {name} (measured over predicted): {told}.\n"
+    return text.replace("-", "−")
 
 
 def targets_of(records: Sequence[Record]) -> list[str]:
@@ -203,7 +279,9 @@ def disturbed(records: Sequence[Record]) -> str:
 def publish(records: Sequence[Record], out: Path) -> None:
     """All repetitions, their table, and the first one's figures into docs/."""
     KEPT.write_text("".join(json.dumps(r) + "\n" for r in records), encoding="utf-8")
-    parts = [table(records), disturbed(records)]
+    errors = json.dumps(model_errors(records), indent=1)
+    MODEL_ERROR.write_text(errors + "\n", encoding="utf-8")
+    parts = [table(records), summary(records), disturbed(records)]
     for target in targets_of(records):
         first = next((r for r in records if r["target"] == target and "found" in r), None)
         if first is None:
@@ -246,8 +324,10 @@ def main() -> int:
     parser.add_argument("--docs", action="store_true", help="replace what docs/calibrate.md shows")
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
-    records = make(asked.targets, asked.repeat, asked.out)
-    text = table(records) + "\n" + disturbed(records)
+    made = make(asked.targets, asked.repeat, asked.out)
+    # By what was measured here: with few targets, by fewer systems than the shipped errors have.
+    records = judged(made, model_errors(made) if asked.docs else known_errors())
+    text = "\n".join((table(records), summary(records), disturbed(records)))
     (asked.out / "table.md").write_text(text, encoding="utf-8")
     if asked.docs:
         publish(records, asked.out)

@@ -17,6 +17,7 @@ from surgetank.calibrate.queueing import Queue
 from surgetank.calibrate.writing import broker, plain
 from surgetank.live import Options
 from surgetank.predict import Claim, Line, Prediction, Side, compare
+from surgetank.predict.allowance import allowance, ends, known
 from surgetank.predict.line import capacity_of, knee_of
 from surgetank.report.prediction import prediction_svg, render_prediction
 from surgetank.search.probe import Outcome, Task, probe
@@ -28,6 +29,10 @@ def calibration(service_us: float) -> Calibration:
     scenario = broker(plain("known", 100.0, 2.0), queue)
     sure = {"capacity": (0.9, 1.1), "p99_at_half": (0.8, 1.25)}
     return Calibration("fake:", "1", "broker", (), (), 1e6 / service_us, 0.2, scenario, spread=sure)
+
+
+#: A model that was never off.
+RIGHT = {name: {"a": 0.0, "b": 0.0} for name in ("capacity", "p99 at half load")}
 
 
 class Truth:
@@ -55,7 +60,7 @@ class Truth:
 def judged(service_us: float, truth: Truth) -> Prediction:
     """The comparison of a calibration with a truth."""
     rig: Any = SimpleNamespace(options=Options())
-    return compare(rig, calibration(service_us), seconds=6.0, work=truth)
+    return compare(rig, calibration(service_us), seconds=6.0, work=truth, errors=RIGHT)
 
 
 @pytest.fixture(scope="module")
@@ -124,10 +129,34 @@ def test_what_is_too_unsure_is_no_claim() -> None:
     assert (sure.status, sure.covered) == ("HIT", True)
     assert replace(sure, measured=130.0).covered is False
     assert replace(sure, measured=10.0).status == "MISS"
-    for ends in ((70.0, 110.0), (90.0, 130.0), (None, None)):
-        wide = replace(sure, predicted_low=ends[0], predicted_high=ends[1])
+    for low, high in ((70.0, 110.0), (90.0, 140.0), (None, None)):
+        wide = replace(sure, predicted_low=low, predicted_high=high)
         assert wide.status == "NO CLAIM"
         assert replace(wide, measured=10.0).status == "NO CLAIM"
+
+
+def test_whatever_a_claimed_interval_holds_is_a_hit() -> None:
+    """The widest that is claimed is all that is no miss: 100/1.25 to 100/0.75."""
+    widest = Claim("capacity", "1/s", 100.0, 80.0, 100 / 0.75, 100.0, 100.0, 120.0, 0.25)
+    for measured in (80.0, 100.0, 133.3):
+        one = replace(widest, measured=measured)
+        assert one.claimed and one.covered and one.within and one.status == "HIT"
+    assert not replace(widest, predicted_low=79.9).claimed
+    assert not replace(widest, predicted_high=133.4).claimed
+
+
+def test_the_models_error_is_that_on_other_systems() -> None:
+    """Root mean square of logarithms; a system is not judged by itself; one other is not enough."""
+    errors = {"nats": 0.3, "redis": -0.4, "kafka": 0.0}
+    assert allowance(errors, "kafka:?topic=x") == pytest.approx(math.sqrt((0.09 + 0.16) / 2))
+    assert allowance(errors, "new:") == pytest.approx(math.sqrt((0.09 + 0.16) / 3))
+    assert allowance({"nats": 0.3, "redis": 0.1}, "nats:") is None
+    # 90 % by hand: chance of ± ln 1.2 at 95 %, an error of .1.
+    half = 1.6449 * math.hypot(math.log(1.2) / 1.95996, 0.1)
+    low, high = ends(100.0, (1 / 1.2, 1.2), 0.1)
+    assert (low, high) == pytest.approx((100 * math.exp(-half), 100 * math.exp(half)), rel=1e-4)
+    assert ends(100.0, None, 0.1) == ends(100.0, (0.9, 1.1), None) == (None, None)
+    assert all(len(systems) >= 3 for systems in known().values()), "of what was measured"
 
 
 def test_a_broker_is_beyond_its_capacity_when_its_backlog_grows() -> None:

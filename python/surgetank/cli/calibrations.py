@@ -19,6 +19,7 @@ from surgetank.cli.app import out as out_
 from surgetank.errors import SurgetankError
 from surgetank.live import Rig
 from surgetank.predict import Prediction, compare
+from surgetank.predict.allowance import LEVEL
 from surgetank.report.prediction import prediction_svg, write_prediction
 from surgetank.scenario import load
 
@@ -119,7 +120,7 @@ def _tell(c: Calibration, found: Prediction | None, file: Path, *, as_json: bool
 
 def _tell_claims(found: Prediction) -> None:
     table = Table(title="Predicted and measured", title_justify="left")
-    for name in ("number", "predicted", "95 % interval", "measured", "off", "result"):
+    for name in ("number", "predicted", f"{LEVEL:.0%} interval", "measured", "off", "result"):
         table.add_column(name, justify="left" if name in ("number", "result") else "right")
     for c in found.claims:
         values = ["—" if x is None else f"{x:.4g} {c.unit}" for x in (c.predicted, c.measured)]

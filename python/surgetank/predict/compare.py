@@ -20,6 +20,8 @@ from surgetank.calibrate.rounds import SHARES, light_s
 from surgetank.calibrate.spread import HALF_RUNS, LIVE_RUNS, Spread, joined
 from surgetank.errors import SurgetankError
 from surgetank.live import Rig
+from surgetank.predict.allowance import Errors, allowance, ends
+from surgetank.predict.allowance import known as model_errors
 from surgetank.predict.line import Line, Side, capacity_of, knee_of
 from surgetank.predict.prediction import CAPACITY_OFF_MAX, P99_OFF_MAX, Claim, Prediction, Row
 from surgetank.scenario import Scenario
@@ -27,11 +29,10 @@ from surgetank.search import search
 from surgetank.search.live import LiveWork
 from surgetank.search.probe import Outcome, Task, probe
 
-__all__ = ["compare"]
+__all__ = ["compare", "with_interval"]
 
 Told = Callable[[str], None]
 Work = Callable[[Task], Outcome]
-_Ends = tuple[float | None, float | None]
 
 #: Loads of the ladder over the capacity that calibration told; the first is run live only where
 #: the second broke.
@@ -60,11 +61,12 @@ def compare(
     cooldown_s: float = 0.5,
     work: Work | None = None,
     told: Told | None = None,
+    errors: Errors | None = None,
 ) -> Prediction:
     """Predicts, then measures, and lays both side by side.
 
     `seconds` is the length of a live run (default: 3, or 12 for a chain); `work` makes the live
-    runs in place of the rig.
+    runs in place of the rig. `errors` of the model are by default those that were measured.
 
     Raises:
         SurgetankError: the target cannot be run, or the prediction has no capacity.
@@ -74,7 +76,9 @@ def compare(
     live = work or LiveWork(rig, cooldown_s=cooldown_s)
     rig.options = replace(rig.options, lateness_p99_ms=calibration.late_ms_max(rig.options))
     most = rig.options.rate_max_per_s
-    return _Comparison(calibration, live, length, most, degradation, told or (lambda _: None)).all()
+    say = told or (lambda _: None)
+    off = model_errors() if errors is None else errors
+    return _Comparison(calibration, live, length, most, degradation, say, off).all()
 
 
 class _Comparison:
@@ -86,8 +90,10 @@ class _Comparison:
         rate_max: float,
         degradation: float,
         told: Told,
+        errors: Errors,
     ) -> None:
         self._of, self._live, self._told = calibration, live, told
+        self._errors = errors
         self._length, self._degradation = length, degradation
         self._rate_max = rate_max
         self._began = time.monotonic()
@@ -95,7 +101,7 @@ class _Comparison:
 
     def all(self) -> Prediction:
         """Predicts, measures and compares."""
-        predicted_at, ends = self._told_capacity()
+        predicted_at, chance = self._told_capacity()
         low = float(f"{_UNLOADED_SHARE * predicted_at:.4g}")
         rates = [float(f"{x * predicted_at:.4g}") for x in _LADDER]
         self._half = rates[_LADDER.index(0.5)]
@@ -106,7 +112,7 @@ class _Comparison:
         if self._of.kind == "broker":
             found, *_ = capacity_of(list(predicted.items()), lines[0])
             predicted_at = predicted_at if found is None else found
-            ends = _around(predicted_at, self._of.spread.get("capacity"))
+            chance = self._of.spread.get("capacity")
         runs = LIVE_RUNS * (1 + len(rates)) + HALF_RUNS
         most_s = runs * (self._length + _BESIDE_S)  # a few of them longer
         self._told(f"live: at most {runs} runs, {most_s / 60:.0f} min; fewer once it breaks")
@@ -125,7 +131,7 @@ class _Comparison:
             measured_line=lines[1],
             unloaded_per_s=low,
             rows=rows,
-            claims=self._claims(predicted_at, ends, rows, lines[1]),
+            claims=self._claims(predicted_at, chance, rows, lines[1]),
             seconds=time.monotonic() - self._began,
             notes=self._of.remarks,
         )
@@ -134,11 +140,12 @@ class _Comparison:
         kind: Final = "degraded" if self._of.kind == "chain" else "sustained"
         return Line(kind, base.p50_ms, base.p99_ms, self._degradation)
 
-    def _told_capacity(self) -> tuple[float, _Ends]:
-        """What the ladder is laid around: of a chain the simulated capacity."""
+    def _told_capacity(self) -> tuple[float, Spread | None]:
+        """What the ladder is laid around, of a chain the simulated capacity; and how far chance
+        alone may be off."""
         capacity = self._of.capacity_per_s
         if self._of.kind == "broker":
-            return capacity, (None, None)
+            return capacity, None
         self._told("simulating: search for the capacity")
         found = search(
             self._at(0.5 * capacity, _SIMULATED_MAX),
@@ -159,8 +166,7 @@ class _Comparison:
         by_search = None
         if found.ci_low and found.ci_high:
             by_search = found.ci_low / found.estimate, found.ci_high / found.estimate
-        both = joined([by_search, self._of.spread.get("capacity")])
-        return found.estimate, _around(found.estimate, both)
+        return found.estimate, joined([by_search, self._of.spread.get("capacity")])
 
     def _at(self, rate: float, messages: int, wanted_s: float = 0.0) -> Scenario:
         """A run of `wanted_s`, by default of the usual length, with at most so many messages."""
@@ -246,7 +252,7 @@ class _Comparison:
         return found
 
     def _claims(
-        self, predicted_at: float, ends: _Ends, rows: Sequence[Row], line: Line
+        self, predicted_at: float, chance: Spread | None, rows: Sequence[Row], line: Line
     ) -> tuple[Claim, ...]:
         seen = [(r.rate_per_s, r.measured) for r in rows[1:] if r.measured is not None]
         capacity, low, high, why = capacity_of(seen, line)
@@ -260,30 +266,44 @@ class _Comparison:
             knee_of([(r.rate_per_s, r.predicted) for r in same]),
             knee_of([(r.rate_per_s, r.measured) for r in same if r.measured is not None]),
         )
-        spread = self._of.spread.get("p99_at_half")
-        return (
+        p99_chance = self._of.spread.get("p99_at_half")
+        claims = (
             Claim(
-                "capacity", "1/s", predicted_at, *ends, capacity, low, high, CAPACITY_OFF_MAX, why
+                "capacity",
+                "1/s",
+                predicted_at,
+                None,
+                None,
+                capacity,
+                low,
+                high,
+                CAPACITY_OFF_MAX,
+                why,
+                chance,
             ),
-            _at_half("p99", half, lambda side: side.p99_ms, P99_OFF_MAX, spread),
+            _at_half("p99", half, lambda side: side.p99_ms, P99_OFF_MAX, p99_chance),
             _at_half("p50", half, lambda side: side.p50_ms, None, None),
             Claim("knee", "1/s", knees[0], None, None, knees[1], None, None, None),
         )
+        return tuple(with_interval(c, self._of.target, self._errors) for c in claims)
+
+
+def with_interval(claim: Claim, target: str, errors: Errors) -> Claim:
+    """The claim with the interval of its chance and of the model's error on other systems."""
+    error = allowance(errors.get(claim.name, {}), target)
+    low, high = ends(claim.predicted, claim.chance, error)
+    return replace(claim, predicted_low=low, predicted_high=high)
 
 
 def _at_half(
-    name: str, row: Row, of: Callable[[Side], float], off_max: float | None, spread: Spread | None
+    name: str, row: Row, of: Callable[[Side], float], off_max: float | None, chance: Spread | None
 ) -> Claim:
     side = row.measured
     known = None if side is None or side.invalid or not math.isfinite(of(side)) else of(side)
     value = of(row.predicted) if math.isfinite(of(row.predicted)) else None
-    ends = (None, None) if value is None else _around(value, spread)
     why = "" if known is not None else "the load could not be measured"
-    return Claim(f"{name} at half load", "ms", value, *ends, known, None, None, off_max, why)
-
-
-def _around(value: float, spread: Spread | None) -> _Ends:
-    return (None, None) if spread is None else (value * spread[0], value * spread[1])
+    name = f"{name} at half load"
+    return Claim(name, "ms", value, None, None, known, None, None, off_max, why, chance)
 
 
 def _side(outcomes: Sequence[Outcome]) -> Side:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from surgetank.calibrate import Calibration
+from surgetank.calibrate.spread import Spread
 from surgetank.measure.measured import plain
 from surgetank.predict.line import Line, Side
 
-__all__ = ["Claim", "Prediction", "Row"]
+__all__ = ["Claim", "Prediction", "Row", "status_of"]
 
 #: How far a prediction may be off.
 CAPACITY_OFF_MAX: Final = 0.25
@@ -55,6 +56,7 @@ class Claim:
     unit: str
     predicted: float | None
     predicted_low: float | None
+    """Ends of the interval in which 90 % of measurements lie (`allowance`); None: not known."""
     predicted_high: float | None
     measured: float | None
     measured_low: float | None
@@ -63,6 +65,8 @@ class Claim:
     """How far it may be off, as a share of the measured value; None: told, not judged."""
     why: str = ""
     """Why it could not be measured or judged."""
+    chance: Spread | None = None
+    """The part of the interval that is scatter: factors of the prediction, 95 %."""
 
     @property
     def off(self) -> float | None:
@@ -73,14 +77,21 @@ class Claim:
 
     @property
     def claimed(self) -> bool:
-        """Whether the prediction is sure enough to be one: its interval is known, and lies within
-        what it may be off."""
+        """Whether the prediction is sure enough to be one: its interval is known, and whatever is
+        measured inside of it is a hit."""
         if self.off_max is None or self.predicted is None:
             return False
         if self.predicted_low is None or self.predicted_high is None:
             return False
-        least, most = self.predicted * (1 - self.off_max), self.predicted * (1 + self.off_max)
+        least, most = self.predicted / (1 + self.off_max), self.predicted / (1 - self.off_max)
         return least <= self.predicted_low and self.predicted_high <= most
+
+    @property
+    def within(self) -> bool | None:
+        """Whether it came as near as it may be off, claimed or not; None if that is not known."""
+        if self.off is None or self.why or self.off_max is None:
+            return None
+        return abs(self.off) <= self.off_max
 
     @property
     def covered(self) -> bool | None:
@@ -108,7 +119,26 @@ class Claim:
         if self.why:
             # `measured` is a lower bound: below it the prediction is a miss, above it who knows.
             return "MISS" if self.off < -self.off_max else "UNKNOWN"
-        return "HIT" if abs(self.off) <= self.off_max else "MISS"
+        return "HIT" if self.within else "MISS"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, what they come to among them."""
+        told = {
+            "off": self.off,
+            "within": self.within,
+            "status": self.status,
+            "covered": self.covered,
+        }
+        return dict(plain(asdict(self) | told))
+
+
+def status_of(claims: Sequence[Claim], invalid: str) -> str:
+    """What claims come to, see `Prediction.status`; `invalid` says why they do not count."""
+    if invalid:
+        return "INVALID"
+    found = {c.status for c in claims if c.off_max is not None}
+    order = ("MISS", "UNKNOWN", "HIT", "NO CLAIM")
+    return next((status for status in order if status in found), "UNKNOWN")
 
 
 @dataclass(frozen=True)
@@ -130,11 +160,7 @@ class Prediction:
     def status(self) -> str:
         """MISS if a claim does not hold; HIT if one does and none is undecided; NO CLAIM if nothing
         was sure enough; else UNKNOWN. INVALID if the calibration was disturbed."""
-        if self.calibration.invalid:
-            return "INVALID"
-        found = {c.status for c in self.claims if c.off_max is not None}
-        order = ("MISS", "UNKNOWN", "HIT", "NO CLAIM")
-        return next((status for status in order if status in found), "UNKNOWN")
+        return status_of(self.claims, self.calibration.invalid)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -142,10 +168,7 @@ class Prediction:
             "status": self.status,
             "calibration": self.calibration.to_dict(),
             "capacity_is": self.measured_line.definition,
-            "claims": [
-                asdict(c) | {"off": c.off, "status": c.status, "covered": c.covered}
-                for c in self.claims
-            ],
+            "claims": [c.to_dict() for c in self.claims],
         }
         return dict(plain(content))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from surgetank.predict import Claim, Line, Prediction, Row, Side
+from surgetank.predict.allowance import LEVEL
 from surgetank.report.prediction.figure import drawing, prediction_svg
 from surgetank.report.sheet import filled, save
 from surgetank.report.wording import milliseconds, number
@@ -37,6 +38,7 @@ def render_prediction(found: Prediction) -> str:
         "prediction.html.j2",
         found=found,
         status=_SIGNS[found.status],
+        level=f"{LEVEL:.0%}",
         sentence=_sentence(found),
         claims=[_claim(c) for c in found.claims],
         rows=[_row(r, found) for r in found.rows],

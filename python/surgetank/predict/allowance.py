@@ -1,0 +1,69 @@
+"""How wide a prediction's interval is: chance, and the model's own error.
+
+Chance is how far calibration and live runs scatter (`surgetank.calibrate.spread`). It knows nothing
+of what the model leaves out, which is the same in every repetition. That error was measured on the
+systems of docs/calibrate.md: `model_error.json`, written by `benchmarks/predict.py --docs`, has of
+each system the mean of ln(measured / predicted) over its repetitions. Its root mean square over the
+*other* systems is what a system is allowed, so that none is judged by its own measurements. That a
+model needs such a term beside the error of its parameters: Kennedy and O'Hagan, JRSS B 63, 2001.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from statistics import NormalDist, fmean
+from typing import Final
+
+from surgetank.calibrate.spread import Spread
+
+__all__ = ["LEVEL", "MODEL_ERROR", "Errors", "allowance", "ends", "known"]
+
+Errors = Mapping[str, Mapping[str, float]]
+"""Number that is predicted → system (a target's scheme) → mean of ln(measured / predicted)."""
+
+#: Where the measured errors are.
+MODEL_ERROR: Final = Path(__file__).with_name("model_error.json")
+
+LEVEL: Final = 0.9
+"""Share of measurements that an interval is to hold. A handful of systems say how large the model's
+error is; at 95 % its tails would be made up."""
+
+_Z: Final = NormalDist().inv_cdf((1 + LEVEL) / 2)
+#: Of the intervals of chance, which are of 95 %.
+_Z_CHANCE: Final = NormalDist().inv_cdf(0.975)
+_OTHERS_MIN: Final = 2
+
+
+@cache
+def known() -> Errors:
+    """The measured errors.
+
+    Raises:
+        OSError, ValueError: if the file is not there or not JSON.
+    """
+    found: Errors = json.loads(MODEL_ERROR.read_text(encoding="utf-8"))
+    return found
+
+
+def allowance(errors: Mapping[str, float], target: str) -> float | None:
+    """Root mean square of the errors of other systems than the target's, a standard deviation of
+    the logarithm; None of fewer than two."""
+    own = target.partition(":")[0]
+    others = [error for system, error in errors.items() if system != own]
+    return math.sqrt(fmean(x * x for x in others)) if len(others) >= _OTHERS_MIN else None
+
+
+def ends(
+    value: float | None, chance: Spread | None, error: float | None
+) -> tuple[float | None, float | None]:
+    """Between which a measurement lies in 90 % of predictions of `value`: chance (factors, 95 %)
+    and the model's error (standard deviation of the logarithm) in quadrature. None where one of
+    them is not known."""
+    if value is None or chance is None or error is None:
+        return None, None
+    down, up = (math.hypot(math.log(x) * _Z / _Z_CHANCE, _Z * error) for x in chance)
+    return value * math.exp(-down), value * math.exp(up)
