@@ -34,14 +34,14 @@ def ask(scenario: st.Scenario, **options: Any) -> Answer:
 
 @pytest.mark.parametrize("waiting_max", [1_000, 4])
 def test_capacity_of_a_queue(waiting_max: int) -> None:
-    """M/M/1/K, where delay alone binds (large K) and where loss helps (small K): within 5 %."""
+    """M/M/1/K, where delay alone binds (large K) and where loss helps (small K): within 5 %. How
+    often the interval covers is the soak's."""
     truth = capacity_of_queue(waiting_max, unloaded=20.0)
-    answer = ask(queue(300.0, waiting_max=waiting_max), range=(20.0, 4_000.0), seed=3)
+    answer = ask(queue(300.0, waiting_max=waiting_max), range=(20.0, 4_000.0))
     assert answer.status == "FOUND"
     assert answer.estimate == pytest.approx(truth, rel=0.05)
     assert answer.ci_low is not None and answer.ci_high is not None
-    slack = 0.01 * truth  # one search in twenty may miss; by how much, hardly ever
-    assert answer.ci_low - slack <= truth <= answer.ci_high + slack
+    assert answer.ci_high / answer.ci_low < 1.3
 
 
 @pytest.mark.soak

@@ -111,7 +111,7 @@ def test_whose_fault_a_disturbed_run_is() -> None:
 def test_a_slow_generator_gives_a_bound_and_no_capacity() -> None:
     """What the generator could not make is not held against the target."""
     rig = FakeRig(limit_per_s=600)
-    answer = search(rig.scenario, range=(50, 4_000), live=work(rig), seed=3)
+    answer = search(rig.scenario, range=(50, 4_000), live=work(rig))
     assert answer.status == "UNKNOWN"
     assert answer.estimate is None
     assert answer.why.startswith("at least ")
@@ -123,7 +123,7 @@ def test_a_slow_generator_gives_a_bound_and_no_capacity() -> None:
 def test_a_generator_that_fails_beyond_the_break_does_not_matter() -> None:
     """The line lies below."""
     rig = FakeRig(limit_per_s=2_500)
-    answer = search(rig.scenario, range=(50, 4_000), precision=0.2, live=work(rig), seed=3)
+    answer = search(rig.scenario, range=(50, 4_000), precision=0.2, live=work(rig))
     assert answer.status == "FOUND", answer.why
 
 

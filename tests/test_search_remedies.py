@@ -43,7 +43,6 @@ def test_where_validation_is_the_bottleneck() -> None:
         range=(UNLOADED, FAR),
         precision=0.08,
         workers=1,
-        seed=3,
         watch=seen.append,
     )
     assert answer.status == "FOUND"
@@ -106,7 +105,6 @@ def test_where_nothing_helps() -> None:
         until="delay_p50_ms_max",
         precision=0.1,
         workers=1,
-        seed=3,
     )
     assert answer.status == "FOUND" and answer.estimate == pytest.approx(49, rel=0.1)
     assert answer.bottleneck == () and answer.remedy is None
