@@ -93,6 +93,20 @@ def test_what_costs_does_not_pay() -> None:
     assert found.count(False) >= 19
 
 
+@pytest.mark.parametrize("candidates", [2, 5, 12, 40])
+def test_how_many_runs_is_said_beforehand(candidates: int) -> None:
+    """No fewer than it takes, and not twice as many."""
+    effort = Effort(candidates=candidates)
+    asked: list[tuple[Strategy, int]] = []
+
+    def gains(more: Sequence[tuple[Strategy, int]]) -> list[float]:
+        asked.extend(more)
+        return [float(sum(strategy.at)) for strategy, _ in more]
+
+    race(drawn("sandwich", candidates, 1e6, 1), gains, range(effort.search_seeds), effort, 1)
+    assert 0.5 * effort.runs <= len(asked) <= effort.runs
+
+
 def test_chosen_and_measured_on_different_seeds() -> None:
     place = Venue(10.0, 5.0, 3)
     best, _, _ = searched(place, 3)

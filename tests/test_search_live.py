@@ -72,9 +72,7 @@ def work(rig: FakeRig, **more: Any) -> LiveWork:
 def test_capacity_is_found_by_live_runs() -> None:
     """M/M/1 with 2,000/s: p99 doubles well below saturation; the line is inside and pinned."""
     rig = FakeRig()
-    answer = search(
-        rig.scenario, range=(50, 4_000), precision=0.15, runs_max=60, live=work(rig)
-    )
+    answer = search(rig.scenario, range=(50, 4_000), precision=0.15, runs_max=60, live=work(rig))
     assert answer.status == "FOUND"
     assert answer.build.startswith("live: ")
     assert answer.estimate is not None

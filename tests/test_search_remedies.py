@@ -79,9 +79,7 @@ def test_where_only_a_pair_helps() -> None:
         duration_s=2.5,
         **{f"layer__service__execution__{k}": v for k, v in times(1_000.0).items()},
     )
-    answer = search(
-        scenario, range=(100.0, FAR), degradation=20.0, precision=0.1, workers=1
-    )
+    answer = search(scenario, range=(100.0, FAR), degradation=20.0, precision=0.1, workers=1)
     assert answer.status == "FOUND" and answer.most_used in ("validation", "execution")
     assert set(answer.bottleneck) == {"validation", "execution"}
     best = answer.remedy

@@ -19,6 +19,9 @@ from surgetank.attacker.strategies import Strategy, near
 
 __all__ = ["Effort", "Estimate", "Evaluate", "estimate", "race"]
 
+#: How far neighbours are drawn, closer every time; settings go from 0 to 1.
+_RADII = (0.15, 0.05)
+
 Evaluate = Callable[[Sequence[tuple[Strategy, int]]], Sequence[float]]
 """Gains of strategies on seeds; NaN where a run does not count."""
 
@@ -40,6 +43,28 @@ class Effort:
     def search_seeds(self) -> int:
         """Seeds that strategies are chosen on, at most."""
         return self.seeds * (self._rounds(self.candidates) + 2)
+
+    @property
+    def runs(self) -> int:
+        """Runs of one search, at most: a neighbour that was met before is not drawn again."""
+        alive, used, total = self.candidates, 0, 0
+        while True:
+            used += self.seeds
+            total += alive * self.seeds
+            alive = math.ceil(alive / self.keep)
+            if self.is_enough(alive, used, self.search_seeds):
+                break
+        alive = min(alive, 2)
+        for _ in _RADII:
+            more = min(self.search_seeds, used + self.seeds) - used
+            used += more
+            total += alive * more + alive * self.neighbours * used
+            alive = 2
+        return total
+
+    def is_enough(self, alive: int, used: int, seeds: int) -> bool:
+        """Whether the rounds end: another one and those among neighbours must find fresh seeds."""
+        return alive <= 2 or used + (1 + len(_RADII)) * self.seeds > seeds
 
     def _rounds(self, count: int) -> int:
         return max(1, math.ceil(math.log(max(count, 2)) / math.log(self.keep)))
@@ -66,11 +91,10 @@ def race(
         used += effort.seeds
         meet(alive, used)
         alive = _best(met, alive, math.ceil(len(alive) / effort.keep))
-        # Another round and the two among neighbours must find seeds that are still fresh.
-        if len(alive) <= 2 or used + 3 * effort.seeds > len(seeds):
+        if effort.is_enough(len(alive), used, len(seeds)):
             break
     alive = alive[:2]
-    for turn, radius in enumerate((0.15, 0.05)):
+    for turn, radius in enumerate(_RADII):
         fresh = [
             other
             for number, strategy in enumerate(alive)

@@ -22,7 +22,7 @@ __all__ = ["GAIN", "BestResponse", "Response", "best_response"]
 GAIN: Final = "attacker_gain_usd"
 
 Watch = Callable[[str, int, int], None]
-"""Kind of attack at hand, its number among those that are searched (from 0), and their count."""
+"""Kind of attack at hand, runs done, and runs to do, about."""
 
 
 @dataclass(frozen=True)
@@ -141,13 +141,17 @@ def best_response(
     fit, left_out = _fit(scenario, kinds, budget_usd)
     found, invalid = [], []
     with pool_of(executor, workers, None) as pool:
+        each = effort.runs + fresh
 
         def gains_of(asked: Sequence[tuple[Strategy, int]]) -> list[float]:
-            return [_gain(outcome) for outcome in _played(pool, scenario, asked)]
+            gains = [_gain(outcome) for outcome in _played(pool, scenario, asked)]
+            if watch:
+                watch(kind, pool.spent, max(pool.spent, len(fit) * each))
+            return gains
 
         for number, kind in enumerate(fit):
             if watch:
-                watch(kind, number, len(fit))
+                watch(kind, pool.spent, max(pool.spent, len(fit) * each))
             first = drawn(kind, effort.candidates, budget_usd, seed + number)
             draw = seed + 1_000 * number
             best, searched = race(first, gains_of, search_seeds, effort, draw)

@@ -21,20 +21,26 @@ _STYLE: Final = {True: "red", False: "green", None: "yellow"}
 
 
 class AttackWatch(Bar):
-    """Kinds of attack searched, on standard error."""
+    """Runs done and the time left, on standard error; without a terminal a line every kind."""
 
     def __init__(self, console: Console, *, hidden: bool) -> None:
         super().__init__(
             console,
             "attacks",
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} runs"),
             TextColumn("{task.fields[what]}"),
             hidden=hidden or not console.is_terminal,
             what="",
         )
+        self._console = None if hidden or console.is_terminal else console
+        self._kind = ""
 
-    def __call__(self, kind: str, number: int, of: int) -> None:
-        self._bar.update(self._task, completed=number, total=of, what=kind)
+    def __call__(self, kind: str, done: int, total: int) -> None:
+        """Shows how far it is."""
+        self._bar.update(self._task, completed=done, total=total, what=kind)
+        if self._console is not None and kind != self._kind:
+            self._console.print(f"attack: {kind}, {done} of about {total} runs")
+        self._kind = kind
 
 
 def show_response(found: BestResponse, console: Console) -> None:
