@@ -5,7 +5,7 @@ venue closes something of it, or when the outside price makes it safe again (the
 censored: nobody knows how long it would have taken). So
 
     due                 = due_liquidated + due_recovered + unliquidated
-    late + in time      = due_liquidated + unliquidated
+    late + in time      = due_liquidated + unliquidated − due too shortly before the end to tell
     liquidations        = due_liquidated + liquidations_parts + liquidations_not_due
     due (in the window) = liquidations_triggered + recovered before any keeper acted
 
