@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from surgetank.measure.saturation import saturation
 from surgetank.measure.waiting import COMPUTATION, late, shares, waits
 from surgetank.report.charts.delay import ms_axis
 from surgetank.report.charts.figure import Chart
@@ -18,6 +19,18 @@ __all__ = ["waiting_charts"]
 #: Resources whose share is below this in every row are left out of the legend.
 _SHOWN: Final = 0.0005
 _ALL: Final = "all messages"
+#: Share from which on it is said where a resource was busiest.
+_MUCH: Final = 0.05
+#: What was waited for → the stations that `surgetank.measure.saturation` looks at.
+_STATIONS: Final = {
+    "bandwidth": ("uplink", "downlink"),
+    "validation_own": ("validation",),
+    "validation_others": ("validation",),
+    "consensus": ("consensus-validation",),
+    "execution_own": ("execution",),
+    "execution_others": ("execution",),
+    "block_space": ("block-space",),
+}
 
 
 def waiting_charts(reading: Reading) -> list[Chart]:
@@ -56,7 +69,8 @@ def waiting_charts(reading: Reading) -> list[Chart]:
             time=False,
             height=150 + 34 * len(bars),
             note="Every nanosecond of an executed message's delay is charged to one resource; "
-            "docs/attribution.md. What a change gains, `surgetank explain` tells.",
+            "docs/attribution.md. What a change gains, `surgetank explain` tells."
+            + _busiest(reading, parts[_ALL]),
         )
     ]
 
@@ -75,6 +89,18 @@ def _bar(
         "customdata": said,
         "hovertemplate": "%{customdata}",
     }
+
+
+def _busiest(reading: Reading, parts: dict[str, float]) -> str:
+    """Where the stations were busiest that were waited for most: charges name no node."""
+    found = {one.resource: one for one in saturation(reading.trace)}
+    told: dict[str, str] = {}
+    for wait in sorted(parts, key=lambda wait: -parts[wait]):
+        for station in _STATIONS.get(wait, ()) if parts[wait] >= _MUCH else ():
+            if station in found:
+                one = found[station]
+                told[station] = f"{station.replace('-', ' ')} at {one.where} ({share(one.value)})"
+    return f" Busiest there: {', '.join(told.values())}." if told else ""
 
 
 def _summary(parts: dict[str, float]) -> str:
