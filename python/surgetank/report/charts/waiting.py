@@ -29,7 +29,6 @@ _STATIONS: Final = {
     "consensus": ("consensus-validation",),
     "execution_own": ("execution",),
     "execution_others": ("execution",),
-    "block_space": ("block-space",),
 }
 
 
