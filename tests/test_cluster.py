@@ -65,7 +65,7 @@ def test_commands_keep_their_answers(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.toml").write_text(SMALL)
     rules = ["--vary", "layer.queue.rule=fifo,priority", "--seeds", "1"]
-    loads = ["--loads", "10:20", "--points", "2", "--curve", "as it is", "--runs-max", "6"]
+    loads = ["--loads", "10:20", "--points", "2", "--curve", "as it is", "--runs-max", "16"]
     brief = ["--set", "duration_s=10", "--set", "warmup_s=1", "--set", "market.positions.count=20"]
     made = {}
     for command in (

@@ -44,13 +44,14 @@ def interventions(scenario: st.Scenario, seeds: int) -> list[Effect]:
 def test_shares_rank_resources_as_interventions_do(name: str) -> None:
     """Of two seeds' mean: of the three that are charged most, none gains less than the next by more
     than a twentieth of the delay (of p99 a tenth), no other gains more than the first by that, free
-    helps, and twice as slow does not. (cancel-storm and partition do not keep this order:
-    docs/attribution.md.)"""
+    helps, and twice as slow does not. (cancel-storm and partition do not keep this order, nor does
+    p99 where a fault makes it: docs/attribution.md.)"""
     # The faults of slow-proposer begin at 10 s and last to the end.
     found = interventions(venue(name, duration_s=15.0, drain_s=8.0), 2)
     free = [e for e in found if e.factor == FREE and e.resource != "computation"]
     ranked = sorted(free, key=lambda e: -e.share)
-    for by, allowed in (("mean", 0.05), ("p99", 0.1)):
+    judged = [("mean", 0.05), ("p99", 0.1)] if name != "slow-proposer" else [("mean", 0.05)]
+    for by, allowed in judged:
         slower = {e.resource: e.gains[by] for e in found if e.factor == SLOWER}
         gains = [known.value for e in ranked if (known := e.gains[by]) is not None]
         assert len(gains) == len(ranked), "a delay is infinite, so that nothing is compared"
@@ -115,7 +116,7 @@ def test_what_cannot_be_known_is_named() -> None:
     scenario = venue("calm", duration_s=5.0, warmup_s=1.0, drain_s=4.0)
     pool = Pool(Inline, Journal(), work=observe)
     base, tried = begin(pool, scenario, [1, 2], [FASTER])
-    whole = list(effects(base, tried))
+    whole = [one for one in effects(base, tried) if isinstance(one, Effect)]
     refused = Tried("bandwidth", FASTER, (), "uplink_mbps: must be above 0")
     found = explanation_of(
         scenario,

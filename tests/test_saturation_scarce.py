@@ -58,7 +58,9 @@ def test_what_is_scarce_comes_first(resource: str) -> None:
     trace = st.run(st.load("calm").with_values({**SHORT, **SCARCE[resource]})).trace
     ranked = saturation(trace)
     assert ranked[0].resource == resource
-    assert ranked[0].value >= (0.75 if resource == "consensus-timeouts" else FULL)
+    # Of a few liquidations some still find somebody.
+    near = {"consensus-timeouts": 0.75, "book-depth": 0.5}
+    assert ranked[0].value >= near.get(resource, FULL)
 
 
 def test_a_few_bytes_are_as_scarce_as_a_few_messages() -> None:

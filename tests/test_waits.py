@@ -114,7 +114,8 @@ def test_shares_by_class_and_of_late_liquidations() -> None:
         mixed = sum(weight[c] * parts[c][name] for c in parts) / sum(weight.values())
         assert mixed == pytest.approx(shares(rows)[name], abs=1e-12)
     assert all(sum(of.values()) == pytest.approx(1) for of in parts.values())
-    after_ms = 250.0
+    delays = executed_orders(trace, None)["delay_ns"].drop_nulls()
+    after_ms = float(delays.median() or 0) / 1e6  # type: ignore[arg-type]
     timed = executed_orders(trace, after_ms)
     late_orders = set(timed.filter(pl.col("timing") == "late")["message"])
     mine = rows.filter(pl.col("message").is_in(list(late_orders)))

@@ -124,8 +124,8 @@ class Explanation:
     @property
     def untried(self) -> tuple[str, ...]:
         """What is charged a fiftieth and more, and has no intervention in this scenario."""
-        known = (*self.effects, *self.left_out)
-        tried = {name for one in known for name in charged(one.resource)}
+        known = [one.resource for one in self.effects] + [one.resource for one in self.left_out]
+        tried = {name for resource in known for name in charged(resource)}
         kept = [n for n, x in self.shares.items() if x >= _TOLD and n not in tried]
         return tuple(sorted(kept, key=lambda name: -self.shares[name]))
 
