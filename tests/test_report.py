@@ -142,11 +142,11 @@ def partial_traces() -> dict[str, Trace]:
         "stopped, no market": dataclasses.replace(crash_day(market=False), complete=False),
         "no faults": crash_day(faults=False),
         "messages only": make_trace({"messages": messages}),
-        "a tenth lost": make_trace(
+        "half lost": make_trace(
             {
                 "messages": [
                     executed(i, i * SECOND // 20, 20_000_000)
-                    if i % 10
+                    if i % 2
                     else unfinished(i, i * SECOND // 20, outcome=3)
                     for i in range(200)
                 ]
@@ -172,7 +172,7 @@ def test_partial_data_is_reported(browser: Browser, tmp_path: Path, name: str) -
         "stopped, no market": lambda: "price" not in charts and "Incomplete run" in text,
         "no faults": lambda: "Faults, asked" not in text and "lag" in charts,
         "messages only": lambda: "delay-p99" in charts and "lag" not in charts,
-        "a tenth lost": lambda: "No bin has a finite value" in text,
+        "half lost": lambda: "No bin has a finite value" in text,
         "nothing executed": lambda: "No message was executed." in text,
         "spread only": lambda: set(charts) == {"throughput", "budget", "propagation"},
         "nothing at all": lambda: not charts and "No client message was sent" in text,
