@@ -28,16 +28,18 @@ TOLERANCES = (2.0, 3.0, 5.0, 10.0)
 FIRST_SEED = 9_000
 
 
-def sweep(name: str, middle: float) -> list[tuple[float, list[Outcome]]]:
+def sweep(
+    name: str, middle: float, count: int = LEVELS, each: int = SEEDS
+) -> list[tuple[float, list[Outcome]]]:
     """Every load with every seed; the loads in equal ratios around the middle."""
     scenario = st.load(name)
     load = lever(scenario, "load")
-    loads = [load.rounded(middle * SPREAD ** (2 * k / (LEVELS - 1) - 1)) for k in range(LEVELS)]
-    seeds = range(FIRST_SEED, FIRST_SEED + SEEDS)
+    loads = [load.rounded(middle * SPREAD ** (2 * k / (count - 1) - 1)) for k in range(count)]
+    seeds = range(FIRST_SEED, FIRST_SEED + each)
     tasks = [Task(load.at(scenario, level), level, seed) for level in loads for seed in seeds]
     with pool_of(None, 2, None) as pool:
         found = pool.all(tasks)
-    return [(level, found[i * SEEDS : (i + 1) * SEEDS]) for i, level in enumerate(loads)]
+    return [(level, found[i * each : (i + 1) * each]) for i, level in enumerate(loads)]
 
 
 def bracket(rows: Sequence[tuple[float, list[Outcome]]]) -> tuple[float, float]:
