@@ -112,15 +112,16 @@ MESH = {"kind": "mesh", "d": 6, "d_lo": 4, "d_hi": 12, "d_lazy": 6, "heartbeat_m
 MESH |= {"prune_backoff_ms": 0.0}
 
 
+@pytest.mark.parametrize("drawn", [1, 2])
 @pytest.mark.parametrize(("m", "published_ms"), [(6, 204.6), (12, 203.6), (16, 204.4)])
-def test_whiteblock_median(m: int, published_ms: float) -> None:
+def test_whiteblock_median(m: int, published_ms: float, drawn: int) -> None:
     """95 gossipsub nodes on a Barabási–Albert graph: p50 of "all nodes have it" within 2.5 %.
 
     One hop is half of the published "network latency", which acts as a round trip. The published
     p99 needs service times and loss repair that the report does not state, so it is not compared;
     nor is the sparsest graph (m = 2: 304.4 ms), where the median hangs on the graph that is drawn.
     """
-    graph = nx.barabasi_albert_graph(95, m, seed=42)
+    graph = nx.barabasi_albert_graph(95, m, seed=drawn)
     scenario = spreading(
         nodes=95,
         topology={"kind": "edges", "edges": [list(edge) for edge in graph.edges]},
@@ -130,7 +131,7 @@ def test_whiteblock_median(m: int, published_ms: float) -> None:
         duration_s=15.0,
         accounts=95,
     )
-    frame, _ = arrivals(scenario, seed=1, after_s=5.0)
+    frame, _ = arrivals(scenario, seed=drawn, after_s=5.0)
     # v1.0 leaves a node without mesh for a heartbeat now and then, and tells nobody in the mesh
     # what it missed.
     last_ns = last_arrival_ns(frame, 95, complete_min=0.9)
