@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from surgetank.measure import measure
 from surgetank.measure.attack import pockets
 from surgetank.measure.ledger import COLUMNS, GROUPS, ledger
 from surgetank.simulate import simulate
-from surgetank.trace import MARKET_KIND, Trace
+from surgetank.trace import BEARERS, MARKET_KIND, Trace
 from surgetank.validity import checks
 from venue_under_attack import venue
 
@@ -144,3 +146,37 @@ def test_an_attacker_can_lose_its_capital_and_no_more() -> None:
     assert first in liquidated["account"].to_list()
     total = lines(trace)["attacker"]["total"] * trace.stats["quantum_usd"]
     assert -capital - 1e-6 <= total < -0.5 * capital
+
+
+def test_a_debt_that_deleveraged_winners_bear_is_the_attackers_gain() -> None:
+    """It is long when the price falls by a quarter at once; nobody's bids are left, and its rest is
+    closed against winners at the price at which it is bankrupt. The ledger has no relief for that;
+    what it took from them is a gain all the same."""
+    path = {"kind": "points", "at_s": [0.0, 1.0, 2.0, 3.0, 5.0, 8.0]} | {
+        "price_usd": [200.0, 200.0, 206.0, 206.0, 150.0, 150.0],
+        "volatility": 0.1,
+    }
+    values = CRASH | {"market__price__path": path, "flow__makers__pull_pct": 0.0}
+    for seed in (1, 2, 3):
+        trace = simulate(
+            venue(
+                **values | {"duration_s": 12.0},
+                attack__kind="latency-race",
+                attack__capital_usd=1_500.0,
+                attack__size_usd=20_000.0,
+                attack__duration_s=2.5,
+            ),
+            seed=seed,
+        )
+        first, _ = trace.stats["accounts"]["attackers"]
+        debts = trace["market"].filter(
+            (pl.col("kind") == MARKET_KIND["bad-debt"]) & (pl.col("account") == first)
+        )
+        assert set(debts["qty"]) == {BEARERS.index("deleveraged")}, "the scenario must make it so"
+        told, found = lines(trace)["attacker"], measure(trace)
+        debt = int(debts["amount"].sum())
+        assert told["relief"] == 0 and debt > 0
+        taken = (told["edge"] + debt) * trace.stats["quantum_usd"]
+        assert found.value("others_loss_usd") == pytest.approx(taken)
+        gain = taken + told["fees"] * trace.stats["quantum_usd"]
+        assert found.value("attacker_gain_usd") == pytest.approx(gain)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
 
 from surgetank.measure.attack import pockets
 from surgetank.measure.statistics import student_t
@@ -131,6 +132,30 @@ def test_a_full_maker_quotes_only_what_reduces() -> None:
     kept = inventories(played(**buys, flow__makers__inventory_usd=bound))
     assert kept.max() <= 1.1 * bound
     assert free.max() > 3 * kept.max()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_they_widen_while_the_price_moves(seed: int) -> None:
+    """3 % in two seconds: with `widen` the spread is a multiple, and afterwards what it was."""
+    path = {"kind": "points", "at_s": [0.0, 4.0, 6.0, 20.0]} | {
+        "price_usd": [200.0, 200.0, 206.0, 206.0],
+        "volatility": 0.1,
+    }
+    move: dict[str, Any] = {"market__price__path": path, "flow__makers__pull_pct": 0.0}
+    move |= {"flow__arrivals": {"kind": "poisson", "rate_per_s": 2.0}, "duration_s": 14.0}
+    spreads = {}
+    for widen in (0.0, 0.2):
+        rows = played(seed, **move, flow__makers__widen=widen)["market"].filter(
+            pl.col("kind") == MARKET_KIND["touch"], pl.col("price") > 0, pl.col("amount") > 0
+        )
+        wide = rows.select("time_ns", bp=(pl.col("amount") / pl.col("price") - 1) * 1e4)
+        times = {"moving": (4.3e9, 6e9), "after": (9e9, 13e9)}
+        for name, span in times.items():
+            spreads[widen, name] = float(
+                np.median(wide.filter(pl.col("time_ns").is_between(*span))["bp"])
+            )
+    assert spreads[0.2, "moving"] > 3 * spreads[0.0, "moving"]
+    assert spreads[0.2, "after"] == pytest.approx(spreads[0.0, "after"], rel=0.3)
 
 
 def test_skew_leads_a_position_back() -> None:
