@@ -28,7 +28,8 @@ def test_a_search_agrees_with_a_sweep_and_its_page_says_which_kind(name: str) ->
     size = (4, 3) if name == "rollup-sequencer" else (8, 5)
     low, high = bracket(sweep(name, answer.estimate, *size))
     assert answer.ci_low <= high and low <= answer.ci_high, (answer, low, high)
-    assert [failure.kind for failure in answer.failures] == [FailureKind.STALE]
+    # Others may follow: what came first is what the threshold is of.
+    assert [found.kind for found in answer.failures if found.first] == [FailureKind.STALE]
     assert FAILURES[FailureKind.STALE] in render_search(answer)
     if name == "rollup-sequencer":
         # M/M/1 whose service takes 20 ms: beyond 50 a second the state grows old without end.
