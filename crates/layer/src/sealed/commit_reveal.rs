@@ -138,28 +138,28 @@ pub struct Place {
 pub enum Output {
     /// Hand [`Input::Timer`] in at this time. A time armed earlier may still be handed in.
     Arm {
-        /// When.
+        /// When it goes off, ns.
         at_ns: Ns,
     },
     /// A commitment is taken.
     Committed {
-        /// Whose.
+        /// Who committed.
         account: AccountId,
-        /// It.
+        /// The digest of what is committed to.
         commitment: Digest,
     },
     /// An account's commitment or reveal, or (without account) a seed, is refused.
     Refused {
-        /// Whose.
+        /// Who was refused; none for a seed.
         account: Option<AccountId>,
-        /// Why.
+        /// Why it was refused.
         reason: Refusal,
     },
     /// No more commitments; the seed may be drawn.
     Sealed {
         /// The digest of all of them.
         sealed: Digest,
-        /// How many.
+        /// How many there are.
         commits: usize,
     },
     /// The seed is known; reveals are taken.
@@ -169,7 +169,7 @@ pub enum Output {
     },
     /// A reveal is taken.
     Revealed {
-        /// Whose.
+        /// Who revealed.
         account: AccountId,
         /// Of what.
         commitment: Digest,

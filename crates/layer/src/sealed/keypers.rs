@@ -60,7 +60,7 @@ pub enum Input {
     },
     /// A batch is sealed.
     Sealed {
-        /// It.
+        /// Number of the batch.
         batch: Batch,
     },
     /// A share arrives.
