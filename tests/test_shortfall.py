@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from scipy import stats
 
 import surgetank as st
 from surgetank.measure import measure
@@ -103,9 +104,15 @@ def test_a_cost_that_is_always_the_same_is_known_exactly() -> None:
     same = of([9_990] * 200)
     assert same.value == pytest.approx(10)
     assert same.low == pytest.approx(10, abs=1e-9) and same.high == pytest.approx(10, abs=1e-9)
-    both = of([9_990, 9_970] * 100)
-    assert both.low is not None and both.high is not None
-    assert 10 < both.low < 20 < both.high < 30
+    held = 0
+    for seed in range(40):
+        draws = np.random.default_rng(seed)
+        sizes = draws.integers(1, 1_000, 200)
+        both = of(draws.permutation([9_990, 9_970] * 100).tolist())
+        assert both.low is not None and both.high is not None
+        assert 10 < both.low < both.high < 30
+        held += both.low < 20 < both.high
+    assert held >= stats.binom.ppf(0.001, 40, 0.95)
 
 
 def test_an_empty_side_leaves_the_mark() -> None:
