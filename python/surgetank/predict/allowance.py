@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import NormalDist, fmean
 from typing import Final
 
-from surgetank.calibrate.spread import Spread
+from surgetank.calibrate.spread import Spread, joined
 
 __all__ = ["LEVEL", "MODEL_ERROR", "Errors", "allowance", "ends", "known"]
 
@@ -65,5 +65,6 @@ def ends(
     them is not known."""
     if value is None or chance is None or error is None:
         return None, None
-    down, up = (math.hypot(math.log(x) * _Z / _Z_CHANCE, _Z * error) for x in chance)
-    return value * math.exp(-down), value * math.exp(up)
+    low, high = (end ** (_Z / _Z_CHANCE) for end in chance)
+    both = joined([(low, high), (math.exp(-_Z * error), math.exp(_Z * error))])
+    return (None, None) if both is None else (value * both[0], value * both[1])
