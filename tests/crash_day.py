@@ -67,7 +67,8 @@ def crash_day(seed: int = 7, *, market: bool = True, faults: bool = True) -> Tra
     messages = _messages(draw, block_s, faults)
     tables = {
         "messages": messages,
-        "waits": _waits(messages),
+        "waits": (charged := _waits(messages)),
+        "wait_places": _wait_places(messages, charged),
         "receipts": _receipts(draw, messages, faults),
         "blocks": _blocks(draw, block_s, messages),
         "executions": _executions(draw, block_s, faults),
@@ -188,6 +189,17 @@ def _waits(messages: pl.DataFrame) -> pl.DataFrame:
         "execution_own_ns": span["execution"],
     }
     return frame("waits", columns)
+
+
+def _wait_places(messages: pl.DataFrame, charged: pl.DataFrame) -> pl.DataFrame:
+    """Everything at node 3."""
+    spans = charged.unpivot(index="message", variable_name="resource", value_name="wait_ns")
+    named = spans.join(messages.select("message", "class"), on="message").with_columns(
+        pl.col("resource").str.strip_suffix("_ns"), node=pl.lit(3, pl.UInt32)
+    )
+    sums = named.group_by("class", "resource", "node").agg(pl.col("wait_ns").sum())
+    rows = sums.filter(pl.col("wait_ns") > 0).sort("class", "resource")
+    return frame("wait_places", {name: rows[name] for name in rows.columns})
 
 
 def _receipts(draw: np.random.Generator, messages: pl.DataFrame, faults: bool) -> pl.DataFrame:

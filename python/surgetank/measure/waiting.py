@@ -14,7 +14,7 @@ from surgetank.measure.liquidations import executed_orders
 from surgetank.measure.measured import Measure
 from surgetank.trace import CLASSES, WAITS, Trace
 
-__all__ = ["COMPUTATION", "by_class", "late", "shares", "waiting", "waits"]
+__all__ = ["COMPUTATION", "by_class", "late", "places", "shares", "waiting", "waits"]
 
 COMPUTATION: Final = (
     "validation_own",
@@ -66,6 +66,20 @@ def by_class(trace: Trace) -> dict[str, dict[str, float]]:
     rows = waits(trace)
     found = {name: shares(rows.filter(pl.col("class") == n)) for n, name in enumerate(CLASSES)}
     return {name: parts for name, parts in found.items() if parts}
+
+
+def places(trace: Trace) -> pl.DataFrame:
+    """Where the messages of `waits` waited for what, of all classes; most first.
+
+    Columns: resource (of WAITS), node and peer (UInt32: a node, or the way from it to a peer; null
+    = neither), wait_ns (UInt64) and share (of all delay; shares sum to 1). Of a resource, wait_ns
+    sums to its column of `waits`. Empty if the producer did not charge.
+    """
+    summed = trace["wait_places"].group_by("resource", "node", "peer").agg(pl.col("wait_ns").sum())
+    whole = pl.col("wait_ns").sum()
+    return summed.with_columns(share=pl.col("wait_ns") / whole).sort(
+        "wait_ns", "resource", "node", "peer", descending=[True, False, False, False]
+    )
 
 
 def waiting(trace: Trace, late_after_ms: float | None) -> list[Measure]:

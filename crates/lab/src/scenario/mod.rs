@@ -80,6 +80,11 @@ impl Scenario {
         Ok(scenario)
     }
 
+    /// From when on messages are measured.
+    pub fn measured_from_ns(&self) -> Ns {
+        ms(self.warmup_s * 1e3)
+    }
+
     /// When arrivals stop.
     pub fn flow_end_ns(&self) -> Ns {
         ns(self.duration_s)

@@ -8,7 +8,7 @@ use surgetank_layer::message::Message;
 use surgetank_layer::node::Change;
 use surgetank_layer::units::{Height, MessageId, NEVER, NodeId, Ns, Price};
 
-pub use resource::{Charges, RESOURCES, Resource, WaitRow};
+pub use resource::{Charges, Place, PlaceRow, RESOURCES, Resource, WaitRow};
 pub use tables::tables;
 
 /// One column; `None` of an optional column is the type's greatest value.

@@ -1,6 +1,6 @@
 //! What a message can wait for.
 
-use surgetank_layer::units::Ns;
+use surgetank_layer::units::{NodeId, Ns};
 
 macro_rules! resources {
     ($($(#[$doc:meta])* $name:ident = $column:literal,)*) => {
@@ -10,6 +10,11 @@ macro_rules! resources {
         pub enum Resource { $($(#[$doc])* $name,)* }
 
         impl Resource {
+            /// Its name: that of its column without the unit.
+            pub fn name(self) -> &'static str {
+                self.column().trim_end_matches("_ns")
+            }
+
             /// All, in the order of the trace's columns.
             pub const ALL: &[Resource] = &[$(Resource::$name),*];
 
@@ -121,6 +126,49 @@ pub struct WaitRow {
     pub message: u32,
     /// What its time is charged to.
     pub charges: Charges,
+}
+
+/// Where a resource is: a node, or the way from one node to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The node, or the one at the begin of the way.
+    pub node: NodeId,
+    /// The node at its end; `NodeId::MAX` = it is no way.
+    pub peer: NodeId,
+}
+
+impl Place {
+    /// No node and no link: what belongs to the venue as a whole.
+    pub const NOWHERE: Place = Place { node: NodeId::MAX, peer: NodeId::MAX };
+
+    /// A node.
+    pub fn at(node: NodeId) -> Place {
+        Place { node, ..Place::NOWHERE }
+    }
+
+    /// The way from one to another.
+    pub fn between(node: NodeId, peer: NodeId) -> Place {
+        Place { node, peer }
+    }
+
+    /// Whether it is the way between two nodes.
+    pub fn is_link(self) -> bool {
+        self.peer != NodeId::MAX
+    }
+}
+
+/// What executed messages of a class waited for at a place, of the measured window, an attacker's
+/// left out.
+#[derive(Clone, Copy, Debug)]
+pub struct PlaceRow {
+    /// The class.
+    pub class: u8,
+    /// What they waited for.
+    pub resource: Resource,
+    /// Where.
+    pub place: Place,
+    /// How long in all.
+    pub span: Ns,
 }
 
 #[cfg(test)]

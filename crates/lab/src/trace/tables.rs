@@ -1,6 +1,6 @@
 //! A finished (or interrupted) world, told as tables.
 
-use super::{Column, DecisionRow, GaugeRow, MarketRow, Record, Resource, Table, WaitRow};
+use super::{Column, DecisionRow, GaugeRow, MarketRow, PlaceRow, Record, Resource, Table, WaitRow};
 use crate::scenario::FaultKind;
 use crate::world::World;
 
@@ -9,6 +9,7 @@ pub fn tables(world: &World) -> Vec<Table> {
     vec![
         messages(world),
         waits(world.waits()),
+        wait_places(&world.wait_places()),
         receipts(world),
         blocks(world),
         executions(world),
@@ -64,6 +65,19 @@ fn waits(rows: &[WaitRow]) -> Table {
         (resource.column(), Column::U64(spans))
     }));
     Table { name: "waits", columns }
+}
+
+fn wait_places(rows: &[PlaceRow]) -> Table {
+    let named = rows.iter().map(|row| row.resource.name().to_owned()).collect();
+    let nodes = |of: fn(&PlaceRow) -> u32| Column::OptionU32(rows.iter().map(of).collect());
+    let columns = vec![
+        ("class", Column::U8(rows.iter().map(|row| row.class).collect())),
+        ("resource", Column::Text(named)),
+        ("node", nodes(|row| row.place.node)),
+        ("peer", nodes(|row| row.place.peer)),
+        ("wait_ns", Column::U64(rows.iter().map(|row| row.span).collect())),
+    ];
+    Table { name: "wait_places", columns }
 }
 
 fn receipts(world: &World) -> Table {

@@ -6,6 +6,7 @@ use surgetank_layer::node::Packet;
 use surgetank_layer::units::{MessageId, NEVER, NodeId};
 
 use super::{Carried, Event, Parcel, World, clients};
+use crate::trace::Place;
 
 impl World {
     /// Sends a message to all neighbours but one.
@@ -73,7 +74,7 @@ impl World {
                         waits.forwards(now, from, to, envelope.id, &flight);
                         0
                     }
-                    _ => waits.packet_leaves(now, &flight),
+                    _ => waits.packet_leaves(now, Place::between(from, to), &flight),
                 });
                 let slot = self.parcels.put(Parcel::Packet { from, to, packet, sent });
                 self.agenda.push(flight.at, Event::Parcel(slot));

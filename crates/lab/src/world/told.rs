@@ -7,8 +7,10 @@ use surgetank_layer::units::{MessageId, Ns};
 use super::World;
 use super::exchange::Exchange;
 use crate::network::FaultReport;
-use crate::scenario::{Conduct, Delay, FaultKind, Scenario, ms};
-use crate::trace::{BlockRow, DecisionRow, GaugeRow, LaneRow, MarketRow, Record, WaitRow};
+use crate::scenario::{Conduct, Delay, FaultKind, Scenario};
+use crate::trace::{
+    BlockRow, DecisionRow, GaugeRow, LaneRow, MarketRow, PlaceRow, Record, WaitRow,
+};
 
 impl World {
     /// The scenario it was built from.
@@ -39,6 +41,11 @@ impl World {
     /// What executed messages waited for.
     pub fn waits(&self) -> &[WaitRow] {
         self.waits.as_ref().map_or(&[], |waits| &waits.rows)
+    }
+
+    /// Where messages of each class waited for what.
+    pub fn wait_places(&self) -> Vec<PlaceRow> {
+        self.waits.as_ref().map_or_else(Vec::new, |waits| waits.places())
     }
 
     /// (decided, executed) per node and height.
@@ -150,7 +157,7 @@ impl World {
             "lot": lot,
             "quantum_usd": tick_usd * lot,
             "nodes": self.nodes.len(),
-            "measured_from_ns": ms(scenario.warmup_s * 1e3),
+            "measured_from_ns": scenario.measured_from_ns(),
             "flow_end_ns": scenario.flow_end_ns(),
             "end_ns": self.now,
             "consensus_lines": self.consensus_lines(),

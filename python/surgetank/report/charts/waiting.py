@@ -6,8 +6,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from surgetank.measure.saturation import saturation
-from surgetank.measure.waiting import COMPUTATION, late, shares, waits
+from surgetank.measure.waiting import COMPUTATION, late, places, shares, waits
 from surgetank.report.charts.delay import ms_axis
 from surgetank.report.charts.figure import Chart
 from surgetank.report.reading import Reading
@@ -19,17 +18,11 @@ __all__ = ["waiting_charts"]
 #: Resources whose share is below this in every row are left out of the legend.
 _SHOWN: Final = 0.0005
 _ALL: Final = "all messages"
-#: Share from which on it is said where a resource was busiest.
+#: What is set for the venue as a whole, whichever node it is waited for at.
+_SETTINGS: Final = ("timers", "rules", "block_space", "admission")
+#: Places are named that have this share of all delay, so many at most.
 _MUCH: Final = 0.05
-#: What was waited for → the stations that `surgetank.measure.saturation` looks at.
-_STATIONS: Final = {
-    "bandwidth": ("uplink", "downlink"),
-    "validation_own": ("validation",),
-    "validation_others": ("validation",),
-    "consensus": ("consensus-validation",),
-    "execution_own": ("execution",),
-    "execution_others": ("execution",),
-}
+_NAMED: Final = 3
 
 
 def waiting_charts(reading: Reading) -> list[Chart]:
@@ -69,7 +62,7 @@ def waiting_charts(reading: Reading) -> list[Chart]:
             height=150 + 34 * len(bars),
             note="Every nanosecond of an executed message's delay is charged to one resource; "
             "docs/attribution.md. What a change gains, `surgetank explain` tells."
-            + _busiest(reading, parts[_ALL]),
+            + _where(reading),
         )
     ]
 
@@ -90,16 +83,20 @@ def _bar(
     }
 
 
-def _busiest(reading: Reading, parts: dict[str, float]) -> str:
-    """Where the stations were busiest that were waited for most: charges name no node."""
-    found = {one.resource: one for one in saturation(reading.trace)}
-    told: dict[str, str] = {}
-    for wait in sorted(parts, key=lambda wait: -parts[wait]):
-        for station in _STATIONS.get(wait, ()) if parts[wait] >= _MUCH else ():
-            if station in found:
-                one = found[station]
-                told[station] = f"{station.replace('-', ' ')} at {one.where} ({share(one.value)})"
-    return f" Busiest there: {', '.join(told.values())}." if told else ""
+def _where(reading: Reading) -> str:
+    """The machines and links that were waited for most."""
+    much = (pl.col("share") >= _MUCH) & ~pl.col("resource").is_in(_SETTINGS)
+    most = places(reading.trace).drop_nulls("node").filter(much)
+    told = [
+        f"{row['resource'].replace('_', ' ')} {_place(row['node'], row['peer'])} "
+        f"({share(row['share'])})"
+        for row in most.head(_NAMED).iter_rows(named=True)
+    ]
+    return f" Most at one place: {', '.join(told)}." if told else ""
+
+
+def _place(node: int, peer: int | None) -> str:
+    return f"at node {node}" if peer is None else f"from node {node} to {peer}"
 
 
 def _summary(parts: dict[str, float]) -> str:

@@ -20,7 +20,7 @@ use super::incidents::Incidents;
 use super::journal::Executed;
 use super::lane::Lane;
 use super::links::{Links, Options};
-use super::waits::Waits;
+use super::waits::{Places, Waits};
 use super::{Event, Plugins, Slab, World};
 use crate::agenda::Agenda;
 use crate::flow::Tape;
@@ -143,7 +143,9 @@ fn build_waits(scenario: &Scenario) -> Option<Box<Waits>> {
         Consensus::Tendermint { .. } => false,
     };
     let fair = matches!(scenario.layer.queue.rule, QueueRule::Themis | QueueRule::Median);
-    Some(Box::new(Waits::new(scenario.network.nodes as usize, single, fair, &scenario.faults)))
+    let window = scenario.measured_from_ns()..scenario.flow_end_ns() + 1;
+    let places = Places::new(scenario.network.nodes as usize, window);
+    Some(Box::new(Waits::new(places, single, fair, &scenario.faults)))
 }
 
 fn build_links(scenario: &Scenario, seed: &Seed) -> Result<Links, String> {

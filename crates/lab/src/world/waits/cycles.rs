@@ -34,16 +34,18 @@
 use surgetank_layer::message::Class;
 use surgetank_layer::units::{Height, NodeId, Ns};
 
-use crate::trace::{Charges, Resource};
+use super::places::{Part, Places, Used};
+use super::segments::Charged;
+use crate::trace::{Charges, Place, Resource};
 
 /// Classes of clients' messages.
-const CLASSES: usize = 8;
+pub const CLASSES: usize = 8;
 
 /// Which classes of messages a block left out: bits `1 << class`.
 pub type LeftOut = u8;
 
 /// Between the proposals of two blocks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Cycle {
     begin: Ns,
     /// From here on the way to the proposal is known: later than the begin, if nothing waited then.
@@ -52,7 +54,9 @@ struct Cycle {
     end: Ns,
     proposer: NodeId,
     charges: Charges,
-    /// The same, of all cycles since the spell of crowded ones began.
+    /// The same, part by part.
+    parts: Vec<Part>,
+    /// The charges of all cycles since the spell of crowded ones began.
     spell: Charges,
     /// For which classes it is crowded.
     crowded: LeftOut,
@@ -94,11 +98,15 @@ impl Cycles {
         self.cycles.last().map_or(0, |cycle| cycle.end)
     }
 
-    /// The next block was proposed. `charges` = what led from the block before to it.
-    pub fn add(&mut self, proposal: Proposal, mut charges: Charges) {
+    /// The next block was proposed. `charged` = what led from the block before to it.
+    pub fn add(&mut self, proposal: Proposal, charged: Charged) {
+        let Charged { mut charges, mut parts, .. } = charged;
         let Proposal { at: end, proposer, left_out } = proposal;
         // The block before executes while this one waits: others' work.
         charges.shift(Resource::ExecutionOwn, Resource::ExecutionOthers);
+        for part in parts.iter_mut().filter(|part| part.resource == Resource::ExecutionOwn) {
+            part.resource = Resource::ExecutionOthers;
+        }
         let (begin, known_from) = (self.last(), end - charges.sum());
         let before = self.cycles.last();
         let crowded = before.map_or(0, |before| before.left_out);
@@ -106,7 +114,8 @@ impl Cycles {
         let mut spell = before.filter(|_| crowded > 0).map_or(Charges::default(), |c| c.spell);
         spell.join(&charges);
         self.any_crowded |= crowded > 0;
-        let cycle = Cycle { begin, known_from, end, proposer, charges, spell, crowded, left_out };
+        let cycle =
+            Cycle { begin, known_from, end, proposer, charges, parts, spell, crowded, left_out };
         let mut up_to = self.up_to.last().copied().unwrap_or_default();
         for (class, sum) in up_to.iter_mut().enumerate() {
             sum.join(&self.part(&cycle, begin, end, class as u8));
@@ -115,29 +124,46 @@ impl Cycles {
         self.up_to.push(up_to);
     }
 
-    /// What waiting from `since` for the block of this height is charged to. `missed` says, of the
-    /// proposer of an earlier block, what kept the message from it, if that is to be charged.
+    /// What waiting from `since` for the block of this height is charged to, and where. `missed`
+    /// says, of the proposer of an earlier block, what kept the message from it, if that is to be
+    /// charged.
     pub fn wait(
         &self,
         since: Ns,
         height: Height,
         class: Class,
         missed: Option<&dyn Fn(Ns, NodeId) -> Option<Resource>>,
+        places: Option<&mut Places>,
     ) -> Charges {
         let (last, class) = (height as usize - 1, class as u8);
         let first = self.cycles[..last].partition_point(|cycle| cycle.end < since);
-        let cycle = &self.cycles[first];
+        let (cycle, mut places) = (&self.cycles[first], places);
         let mut charges = self.part(cycle, since, cycle.end, class);
+        if let Some(places) = &mut places {
+            places.uses(class, first, cycle.used(since, cycle.end, class));
+        }
         let Some(missed) = missed else {
             let earlier = &self.up_to[first][class as usize];
             charges.join(&self.up_to[last][class as usize].since(earlier));
+            if let Some(places) = places {
+                places.uses_whole(class, first + 1..last + 1);
+            }
             return charges;
         };
-        for pair in self.cycles[first..=last].windows(2) {
-            let (before, cycle) = (&pair[0], &pair[1]);
-            match missed(before.end, before.proposer) {
+        for index in first + 1..=last {
+            let (before, cycle) = (&self.cycles[index - 1], &self.cycles[index]);
+            let fault = missed(before.end, before.proposer);
+            match fault {
                 Some(resource) => charges.add(resource, cycle.end - cycle.begin),
                 None => charges.join(&self.part(cycle, cycle.begin, cycle.end, class)),
+            }
+            let Some(places) = &mut places else { continue };
+            match fault {
+                Some(resource) => {
+                    let span = (cycle.end - cycle.begin) as f64;
+                    places.add(class, resource, Place::at(before.proposer), span);
+                }
+                None => places.uses_whole(class, index..index + 1),
             }
         }
         charges
@@ -145,31 +171,94 @@ impl Cycles {
 
     /// Of the time from `since` to `until`, what passed in cycles crowded for the class, charged
     /// like waiting for a block.
-    pub fn crowd(&self, since: Ns, until: Ns, class: Class) -> Charges {
+    pub fn crowd(
+        &self,
+        since: Ns,
+        until: Ns,
+        class: Class,
+        mut places: Option<&mut Places>,
+    ) -> Charges {
         let (mut charges, class) = (Charges::default(), class as u8);
         if !self.any_crowded || since >= until {
             return charges;
         }
         let first = self.cycles.partition_point(|cycle| cycle.end <= since);
-        let within = self.cycles[first..].iter().take_while(|cycle| cycle.begin < until);
-        for cycle in within.filter(|cycle| cycle.crowded & 1 << class > 0) {
+        let within = (first..).zip(&self.cycles[first..]);
+        let within = within.take_while(|(_, cycle)| cycle.begin < until);
+        for (index, cycle) in within.filter(|(_, cycle)| cycle.is_crowded(class)) {
             let (from, to) = (cycle.begin.max(since), cycle.end.min(until));
             charges.join(&self.part(cycle, from, to, class));
+            if let Some(places) = &mut places {
+                places.uses(class, index, cycle.used(from, to, class));
+            }
         }
         charges
     }
 
     /// A part of a cycle, in the cycle's proportions.
     fn part(&self, cycle: &Cycle, since: Ns, until: Ns, class: u8) -> Charges {
-        let known = until.saturating_sub(since.max(cycle.known_from));
-        let crowded = cycle.crowded & 1 << class > 0;
-        let mut charges = match crowded {
+        let known = cycle.known(since, until);
+        let mut charges = match cycle.is_crowded(class) {
             true => halved(&cycle.spell.scaled_to(known)),
             false => cycle.charges.scaled_to(known),
         };
         charges.add(self.idle, until.saturating_sub(since) - known);
         charges
     }
+
+    /// Lays what was charged of cycles over their places.
+    pub fn settle(&self, places: &mut Places) {
+        for class in 0..CLASSES as u8 {
+            let whole = places.whole(class, self.cycles.len());
+            // How much of this cycle and of later ones in its spell was charged as spell.
+            let mut spell = 0.0;
+            for (index, cycle) in self.cycles.iter().enumerate().rev() {
+                let mut used = places.used(class, index);
+                used.add(cycle.used(cycle.begin, cycle.end, class), whole[index] as f64);
+                spell += used.spell;
+                let idle = Place::at(cycle.proposer);
+                places.add(class, self.idle, idle, used.idle);
+                for &Part { resource, place, span } in &cycle.parts {
+                    let kept = if grows(resource) { 1.0 } else { 0.5 };
+                    let of_spell = span as f64 * spell;
+                    places.add(class, resource, place, span as f64 * used.own + of_spell * kept);
+                    let space = of_spell * (1.0 - kept);
+                    places.add(class, Resource::BlockSpace, Place::NOWHERE, space);
+                }
+                // Here the spell began.
+                if cycle.crowded == 0 {
+                    spell = 0.0;
+                }
+            }
+        }
+    }
+}
+
+impl Cycle {
+    fn is_crowded(&self, class: u8) -> bool {
+        self.crowded & 1 << class > 0
+    }
+
+    /// Of a part of it, how much lies where the way to the proposal is known.
+    fn known(&self, since: Ns, until: Ns) -> Ns {
+        until.saturating_sub(since.max(self.known_from))
+    }
+
+    /// How much of it a part of it is.
+    fn used(&self, since: Ns, until: Ns, class: u8) -> Used {
+        let known = self.known(since, until);
+        let idle = (until.saturating_sub(since) - known) as f64;
+        let crowded = self.is_crowded(class);
+        let whole = if crowded { self.spell.sum() } else { self.charges.sum() };
+        let share = if whole > 0 { known as f64 / whole as f64 } else { 0.0 };
+        let (own, spell) = if crowded { (0.0, share) } else { (share, 0.0) };
+        Used { own, spell, idle }
+    }
+}
+
+/// Whether it takes longer the more a block holds, or is not the cycle's own.
+fn grows(resource: Resource) -> bool {
+    matches!(resource, Resource::ExecutionOthers | Resource::Bandwidth | Resource::Faults)
 }
 
 /// Half of what a cycle takes whatever the block holds is charged to block space.
@@ -177,9 +266,7 @@ fn halved(charges: &Charges) -> Charges {
     let mut halved = Charges::default();
     for &resource in Resource::ALL {
         let span = charges.get(resource);
-        let grows =
-            matches!(resource, Resource::ExecutionOthers | Resource::Bandwidth | Resource::Faults);
-        let kept = if grows { span } else { span / 2 };
+        let kept = if grows(resource) { span } else { span / 2 };
         halved.add(resource, kept);
         halved.add(Resource::BlockSpace, span - kept);
     }
@@ -192,11 +279,15 @@ mod tests {
 
     const CLASS: Class = Class::NewOrderSingle;
 
-    fn charges(timers: Ns, execution: Ns) -> Charges {
-        let mut charges = Charges::default();
-        charges.add(Resource::Timers, timers);
-        charges.add(Resource::ExecutionOwn, execution);
-        charges
+    /// Timers at node 1, execution at node 2.
+    fn charges(timers: Ns, execution: Ns) -> Charged {
+        let mut charged = Charged::default();
+        let spans = [(Resource::Timers, 1, timers), (Resource::ExecutionOwn, 2, execution)];
+        for (resource, node, span) in spans {
+            charged.charges.add(resource, span);
+            charged.parts.push(Part { resource, place: Place::at(node), span });
+        }
+        charged
     }
 
     fn proposal(at: Ns, left_out: LeftOut) -> Proposal {
@@ -207,7 +298,7 @@ mod tests {
     fn the_rest_of_a_cycle_is_charged_in_the_proportions_of_the_whole() {
         let mut cycles = Cycles::new(Resource::Other);
         cycles.add(proposal(400, 0), charges(300, 100));
-        let wait = cycles.wait(200, 1, CLASS, None);
+        let wait = cycles.wait(200, 1, CLASS, None, None);
         assert_eq!(wait.get(Resource::Timers), 150);
         assert_eq!(wait.get(Resource::ExecutionOthers), 50);
     }
@@ -218,16 +309,16 @@ mod tests {
         cycles.add(proposal(400, 1 << CLASS as u8), charges(300, 100));
         cycles.add(proposal(800, 0), charges(300, 100));
         for missed in [None, Some(&(|_, _| None) as &dyn Fn(Ns, NodeId) -> Option<Resource>)] {
-            let left_out = cycles.wait(200, 2, CLASS, missed);
+            let left_out = cycles.wait(200, 2, CLASS, missed, None);
             assert_eq!(left_out.sum(), 600);
             assert_eq!(left_out.get(Resource::BlockSpace), 150);
             assert_eq!(left_out.get(Resource::Timers), 300);
             assert_eq!(left_out.get(Resource::ExecutionOthers), 150);
-            let urgent = cycles.wait(200, 2, Class::LiquidationOrder, missed);
+            let urgent = cycles.wait(200, 2, Class::LiquidationOrder, missed, None);
             assert_eq!(urgent.get(Resource::BlockSpace), 0);
         }
-        assert_eq!(cycles.crowd(300, 600, CLASS).sum(), 200);
-        assert_eq!(cycles.crowd(300, 600, Class::LiquidationOrder).sum(), 0);
+        assert_eq!(cycles.crowd(300, 600, CLASS, None).sum(), 200);
+        assert_eq!(cycles.crowd(300, 600, Class::LiquidationOrder, None).sum(), 0);
     }
 
     #[test]
@@ -236,7 +327,7 @@ mod tests {
         cycles.add(proposal(400, 0), charges(300, 100));
         cycles.add(proposal(800, 0), charges(300, 100));
         let cut_off = |_, _| Some(Resource::Faults);
-        let wait = cycles.wait(200, 2, CLASS, Some(&cut_off));
+        let wait = cycles.wait(200, 2, CLASS, Some(&cut_off), None);
         assert_eq!((wait.get(Resource::Faults), wait.sum()), (400, 600));
     }
 
@@ -244,7 +335,26 @@ mod tests {
     fn idle_time_before_a_batch_is_not_its_cycle() {
         let mut cycles = Cycles::new(Resource::Timers);
         cycles.add(proposal(1000, 0), charges(10, 0));
-        assert_eq!(cycles.wait(995, 1, CLASS, None).sum(), 5);
-        assert_eq!(cycles.wait(900, 1, CLASS, None).sum(), 100);
+        assert_eq!(cycles.wait(995, 1, CLASS, None, None).sum(), 5);
+        assert_eq!(cycles.wait(900, 1, CLASS, None, None).sum(), 100);
+    }
+
+    #[test]
+    fn what_was_charged_of_cycles_is_laid_over_their_places() {
+        let mut cycles = Cycles::new(Resource::Other);
+        cycles.add(proposal(400, 1 << CLASS as u8), charges(300, 100));
+        cycles.add(proposal(800, 0), charges(300, 100));
+        for missed in [None, Some(&(|_, _| None) as &dyn Fn(Ns, NodeId) -> Option<Resource>)] {
+            let mut places = Places::new(3, 0..1000);
+            let wait = cycles.wait(200, 2, CLASS, missed, Some(&mut places));
+            places.total(CLASS as u8, &wait);
+            cycles.settle(&mut places);
+            let rows = places.rows();
+            let rows: Vec<_> = rows.iter().map(|row| (row.resource, row.place, row.span)).collect();
+            let execution = (Resource::ExecutionOthers, Place::at(2), 150);
+            let timers = (Resource::Timers, Place::at(1), 300);
+            let space = (Resource::BlockSpace, Place::NOWHERE, 150);
+            assert_eq!(rows, [execution, timers, space]);
+        }
     }
 }

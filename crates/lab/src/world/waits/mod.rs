@@ -3,7 +3,7 @@
 //!
 //! # Rules
 //! 1. What happens has one cause: the event in which it happens. Time between a cause and its effect
-//!    is a [`segments::Segment`] and was spent on one resource.
+//!    is a [`segments::Segment`] and was spent on one resource, at one place ([`places`]).
 //! 2. Where something waits in a queue, it is charged what the queue's server did meanwhile. Before
 //!    that its own way goes on, not that of whoever stood before it.
 //! 3. A message's way is: client link and tries, hop by hop with validation at every node to the one
@@ -20,6 +20,7 @@
 mod calamities;
 mod cycles;
 mod own;
+mod places;
 mod segments;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -33,12 +34,14 @@ use surgetank_layer::units::{Digest, Height, MessageId, NEVER, NodeId, Ns};
 use super::World;
 use super::links::Flight;
 use crate::scenario::Fault;
-use crate::trace::{Charges, Resource, WaitRow};
+use crate::trace::{Place, PlaceRow, Resource, WaitRow};
 use calamities::Calamities;
-use cycles::{Cycles, LeftOut, Proposal};
+use cycles::{CLASSES, Cycles, LeftOut, Proposal};
 use own::Way;
+use places::Part;
+pub use places::Places;
 pub use segments::Id;
-use segments::{NONE, Segment, Segments};
+use segments::{Charged, NONE, Segment, Segments};
 
 /// A message of consensus that waits to be heard, or has been.
 #[derive(Clone, Copy)]
@@ -88,15 +91,20 @@ pub struct Waits {
     /// How a height was first decided, anywhere.
     first_decided: Vec<(Ns, Id)>,
     cycles: Cycles,
-    /// Charges from proposal to execution, for the block that is being reported.
-    tail: Charges,
+    /// From proposal to execution, for the block that is being reported.
+    tail: Charged,
+    /// How many messages of each class that block has, of those that count.
+    carried: [u32; CLASSES],
+    /// Where messages waited; taken out while one is charged.
+    places: Option<Box<Places>>,
     /// What every executed message waited for, in order of execution.
     pub rows: Vec<WaitRow>,
 }
 
 impl Waits {
     /// Nothing has happened yet. `single` = one node orders; `fair` = under a fair order.
-    pub fn new(nodes: usize, single: bool, fair: bool, faults: &[Fault]) -> Waits {
+    pub fn new(places: Places, single: bool, fair: bool, faults: &[Fault]) -> Waits {
+        let nodes = places.nodes();
         let station = || Station {
             hearing: VecDeque::new(),
             decided: Vec::new(),
@@ -123,13 +131,15 @@ impl Waits {
             proposals: BTreeMap::new(),
             first_decided: Vec::new(),
             cycles: Cycles::new(idle),
-            tail: Charges::default(),
+            tail: Charged::default(),
+            carried: [0; CLASSES],
+            places: Some(Box::new(places)),
             rows: Vec::new(),
         }
     }
 
-    fn segment(&mut self, parent: Id, resource: Resource, begin: Ns, end: Ns) -> Id {
-        self.segments.add(Segment { parent, resource, begin, end })
+    fn segment(&mut self, parent: Id, resource: Resource, place: Place, begin: Ns, end: Ns) -> Id {
+        self.segments.add(Segment { parent, resource, place, begin, end })
     }
 
     /// Work of a node, part of which may be a fault's.
@@ -149,8 +159,9 @@ impl Waits {
     ) -> Id {
         let span = end.saturating_sub(begin);
         let usual = end - self.calamities.slowness(node, since, end, span);
-        let slow = self.segment(parent, Resource::Faults, begin, begin + (end - usual));
-        self.segment(slow, resource, begin + (end - usual), end)
+        let (at, slowed) = (Place::at(node), begin + (end - usual));
+        let slow = self.segment(parent, Resource::Faults, at, begin, slowed);
+        self.segment(slow, resource, at, slowed, end)
     }
 
     /// What something that was lost in this time is charged to.
@@ -159,12 +170,12 @@ impl Waits {
     }
 
     /// A packet's way: uplink, distance, and what a fault added.
-    fn flight(&mut self, parent: Id, sent: Ns, flight: &Flight) -> Id {
+    fn flight(&mut self, parent: Id, way: Place, sent: Ns, flight: &Flight) -> Id {
         let Flight { at, leaves, extra } = *flight;
-        let up = self.segment(parent, Resource::Bandwidth, sent, leaves);
+        let up = self.segment(parent, Resource::Bandwidth, Place::at(way.node), sent, leaves);
         let due = at.saturating_sub(extra);
-        let along = self.segment(up, Resource::Distance, leaves, due);
-        self.segment(along, Resource::Faults, due, at)
+        let along = self.segment(up, Resource::Distance, way, leaves, due);
+        self.segment(along, Resource::Faults, way, due, at)
     }
 
     /// What happens now was caused by nothing that is kept: a client, a gauge, the outside.
@@ -184,12 +195,13 @@ impl Waits {
         let Some(way) = &self.ways[message as usize] else { return };
         let cell = way.cells[node as usize];
         let flight = Flight { at: cell.at, leaves: cell.leaves, extra: cell.extra };
-        let arrival = self.flight(cell.before, cell.sent, &flight);
+        let along = Place::between(cell.from, node);
+        let arrival = self.flight(cell.before, along, cell.sent, &flight);
         let back = self.stations[node as usize].down.1;
         // An earlier copy may have been missed while the node was down.
         let missed = back != NEVER && cell.at < back;
         let resource = if missed { Resource::Faults } else { Resource::Bandwidth };
-        let arrival = self.segment(arrival, resource, cell.at, now);
+        let arrival = self.segment(arrival, resource, Place::at(node), cell.at, now);
         self.stations[node as usize].hearing.push_back(Hearing { message, got: now, arrival });
         self.cause = arrival;
     }
@@ -214,7 +226,7 @@ impl Waits {
             }
             Timer::Heard | Timer::Rebroadcast | Timer::Heartbeat | Timer::Tune => return NONE,
         };
-        self.segment(self.cause, resource, now, now + span)
+        self.segment(self.cause, resource, Place::at(node), now, now + span)
     }
 
     /// A node's timer goes off. `awaited` = who proposes in the round that it bounds.
@@ -232,7 +244,7 @@ impl Waits {
             Timer::Executed => self.executes(now, node),
             Timer::Rebroadcast => {
                 let (since, why) = self.stations[node as usize].spoke;
-                self.segment(why, self.lost(since, now), since, now)
+                self.segment(why, self.lost(since, now), Place::at(node), since, now)
             }
             // A round's timeout is not waited out unless a proposal does not come.
             Timer::Consensus(Timeout { step, .. }) if *step != Step::Commit && armed != NONE => {
@@ -252,7 +264,7 @@ impl Waits {
             return self.work_since(parent, Resource::ExecutionOthers, proposer, since, begin, now);
         }
         if self.calamities.strike(begin, now, &[proposer]) {
-            return self.segment(parent, Resource::Faults, begin, now);
+            return self.segment(parent, Resource::Faults, Place::at(proposer), begin, now);
         }
         armed
     }
@@ -287,7 +299,7 @@ impl Waits {
         let mut from = ready;
         if ready <= crashed && back <= begun {
             parent = self.work(parent, Resource::ExecutionOthers, node, ready, crashed);
-            parent = self.segment(parent, Resource::Faults, crashed, back);
+            parent = self.segment(parent, Resource::Faults, Place::at(node), crashed, back);
             from = back;
         }
         parent = self.work_since(parent, Resource::ExecutionOthers, node, since, from, begun);
@@ -295,8 +307,8 @@ impl Waits {
     }
 
     /// A packet leaves: the segment to hand back when it arrives.
-    pub fn packet_leaves(&mut self, now: Ns, flight: &Flight) -> Id {
-        self.flight(self.cause, now, flight)
+    pub fn packet_leaves(&mut self, now: Ns, way: Place, flight: &Flight) -> Id {
+        self.flight(self.cause, way, now, flight)
     }
 
     /// A packet arrives.
@@ -325,7 +337,7 @@ impl Waits {
             && let Some(&(first, why)) = self.first_decided.get(index)
         {
             let since = self.stations[node as usize].in_step.min(first);
-            self.cause = self.segment(why, self.lost(since, now), first, now);
+            self.cause = self.segment(why, self.lost(since, now), Place::at(node), first, now);
         } else {
             self.stations[node as usize].in_step = now;
         }
@@ -342,9 +354,9 @@ impl Waits {
             None => (NONE, 0),
         };
         let proposed = block.proposed_ns.max(self.cycles.last());
-        let (charges, _) = self.segments.charge(why, self.cycles.last(), proposed);
+        let charged = self.segments.charge(why, self.cycles.last(), proposed);
         let proposer = block.proposer;
-        self.cycles.add(Proposal { at: proposed, proposer, left_out }, charges);
+        self.cycles.add(Proposal { at: proposed, proposer, left_out }, charged);
     }
 
     /// A node has opened blocks up to here.
@@ -370,14 +382,26 @@ impl Waits {
         let station = &mut self.stations[node as usize];
         station.down.1 = now;
         let (since, why) = station.spoke;
-        self.cause = self.segment(why, Resource::Faults, since, now);
+        self.cause = self.segment(why, Resource::Faults, Place::at(node), since, now);
     }
 
     /// A node reports a block: what led from its proposal to here.
     pub fn reports(&mut self, now: Ns, proposed: Ns) {
-        let (charges, unknown) = self.segments.charge(self.cause, proposed, now);
-        self.tail = charges;
-        self.tail.add(Resource::Other, unknown);
+        if let Some(places) = &mut self.places {
+            places.carry(&self.tail.parts, std::mem::take(&mut self.carried));
+        }
+        self.tail = self.segments.charge(self.cause, proposed, now);
+        let (resource, span) = (Resource::Other, self.tail.unknown);
+        self.tail.charges.add(resource, span);
+        self.tail.parts.push(Part { resource, place: Place::NOWHERE, span });
+    }
+
+    /// Where messages of each class waited for what, so far.
+    pub fn places(&self) -> Vec<PlaceRow> {
+        let Some(mut places) = self.places.clone() else { return Vec::new() };
+        places.carry(&self.tail.parts, self.carried);
+        self.cycles.settle(&mut places);
+        places.rows()
     }
 }
 

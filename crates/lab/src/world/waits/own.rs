@@ -4,8 +4,9 @@ use surgetank_layer::message::Class;
 use surgetank_layer::units::{Height, MessageId, NEVER, NodeId, Ns};
 
 use super::Waits;
+use super::places::Places;
 use super::segments::{Id, NONE};
-use crate::trace::{Charges, Reason, Record, Resource, WaitRow};
+use crate::trace::{Charges, Place, Reason, Record, Resource, WaitRow};
 use crate::world::links::Flight;
 
 /// The first arrival of a message at a node.
@@ -18,8 +19,10 @@ pub struct Cell {
     pub got: Ns,
     /// What a fault added.
     pub extra: Ns,
-    /// Of a message of consensus, why it was sent; of a client's, by which node.
-    pub before: u32,
+    /// By which node it was sent.
+    pub from: NodeId,
+    /// Of a message of consensus, why it was sent.
+    pub before: Id,
     /// Of a message of consensus, when it was heard here.
     pub heard: Id,
     /// Validation of a client's message.
@@ -33,7 +36,8 @@ const NOWHERE: Cell = Cell {
     at: NEVER,
     got: NEVER,
     extra: 0,
-    before: u32::MAX,
+    from: NodeId::MAX,
+    before: NONE,
     heard: NONE,
     begun: NEVER,
     done: NEVER,
@@ -72,6 +76,8 @@ impl Way {
 /// Charges a way backwards: each part down to its begin, never below the creation.
 struct Backwards<'a> {
     waits: &'a Waits,
+    /// Where what it is charged for is noted, if it counts.
+    places: Option<&'a mut Places>,
     class: Class,
     charges: Charges,
     at: Ns,
@@ -80,11 +86,16 @@ struct Backwards<'a> {
 
 impl Backwards<'_> {
     /// This part was spent on a resource, but for what passed while blocks were crowded.
-    fn to(&mut self, begin: Ns, resource: Resource) {
+    fn to(&mut self, begin: Ns, resource: Resource, place: Place) {
         let begin = begin.clamp(self.created, self.at);
-        let crowd = self.waits.cycles.crowd(begin, self.at, self.class);
-        self.charges.add(resource, self.at - begin - crowd.sum());
+        let places = self.places.as_deref_mut();
+        let crowd = self.waits.cycles.crowd(begin, self.at, self.class, places);
+        let own = self.at - begin - crowd.sum();
+        self.charges.add(resource, own);
         self.charges.join(&crowd);
+        if let Some(places) = &mut self.places {
+            places.add(self.class as u8, resource, place, own as f64);
+        }
         self.at = begin;
     }
 
@@ -92,8 +103,8 @@ impl Backwards<'_> {
     fn work(&mut self, begin: Ns, resource: Resource, node: NodeId) {
         let span = self.at.saturating_sub(begin.max(self.created));
         let slowness = self.waits.calamities.slowness(node, begin, self.at, span);
-        self.to(self.at - slowness, Resource::Faults);
-        self.to(begin, resource);
+        self.to(self.at - slowness, Resource::Faults, Place::at(node));
+        self.to(begin, resource, Place::at(node));
     }
 }
 
@@ -111,19 +122,20 @@ impl Waits {
         if flight.at >= way.cells[to as usize].at {
             return;
         }
-        let mut before = from;
+        let mut before = NONE;
         if way.is_of_consensus() {
             let heard = way.cells[from as usize].heard;
             before = if self.cause == NONE { heard } else { self.cause };
-            if before != NONE && self.segments.end(before) < now {
+            let ended = self.segments.end(before);
+            if before != NONE && ended < now {
                 // It was asked for again.
-                before = self.segment(before, Resource::Loss, self.segments.end(before), now);
+                before = self.segment(before, Resource::Loss, Place::at(from), ended, now);
             }
         }
         let Some(way) = &mut self.ways[message as usize] else { return };
         let Flight { at, leaves, extra } = *flight;
         let cell = &mut way.cells[to as usize];
-        *cell = Cell { sent: now, leaves, at, got: at, extra, before, ..*cell };
+        *cell = Cell { sent: now, leaves, at, got: at, extra, from, before, ..*cell };
     }
 
     /// A message that is forwarded to the sequencer: it may come this way more than once.
@@ -137,8 +149,7 @@ impl Waits {
     ) {
         let Some(way) = &mut self.ways[message as usize] else { return };
         let Flight { at, leaves, extra } = *flight;
-        way.cells[to as usize] =
-            Cell { sent: now, leaves, at, got: at, extra, before: from, ..NOWHERE };
+        way.cells[to as usize] = Cell { sent: now, leaves, at, got: at, extra, from, ..NOWHERE };
     }
 
     /// A client's message is at its gateway.
@@ -179,7 +190,7 @@ impl Waits {
         let message = record.message.id;
         let Some(way) = self.ways[message as usize].take() else { return };
         let created = record.message.sent_ns;
-        let (class, proposed) = (record.message.body.class(), now - self.tail.sum());
+        let (class, proposed) = (record.message.body.class(), now - self.tail.charges.sum());
         // Of a proposer that did not have it when it made an earlier block.
         let missed = |at: Ns, node: NodeId| {
             let without = way.cells[node as usize].got > at && node != record.gateway;
@@ -188,15 +199,22 @@ impl Waits {
         };
         let missed = (!self.single).then_some(&missed as &dyn Fn(Ns, NodeId) -> Option<Resource>);
         let ready = record.queued_ns.clamp(created, proposed);
-        let wait = self.cycles.wait(ready, height, class, missed);
-        let mut charges = self.tail;
+        let mut places = self.places.take();
+        let mut counted = places.as_deref_mut().filter(|places| places.counts(record));
+        let wait = self.cycles.wait(ready, height, class, missed, counted.as_deref_mut());
+        let mut charges = self.tail.charges;
         charges.join(&wait);
         let at = proposed - wait.sum();
-        let mut back = Backwards { waits: self, class, charges, at, created };
+        let mut back = Backwards { waits: self, places: counted, class, charges, at, created };
         back.nodes(&way, proposer, record.gateway);
-        back.attempts(&way);
-        back.to(created, Resource::ClientLink);
+        back.attempts(&way, record.gateway);
+        back.to(created, Resource::ClientLink, Place::at(record.gateway));
         let charges = back.charges;
+        if let Some(places) = back.places {
+            places.total(class as u8, &charges);
+            self.carried[class as usize] += 1;
+        }
+        self.places = places;
         self.rows.push(WaitRow { message, charges });
     }
 }
@@ -209,37 +227,40 @@ impl Backwards<'_> {
         let mut held = if self.waits.fair { Resource::Rules } else { Resource::Loss };
         for _ in 0..self.waits.nodes {
             let cell = &way.cells[node as usize];
+            let here = Place::at(node);
             if cell.done <= self.at {
-                self.to(cell.done, held);
+                self.to(cell.done, held, here);
             }
             self.work(cell.begun.min(self.at), Resource::ValidationOwn, node);
             if node == gateway {
                 break;
             }
             if cell.at == NEVER {
-                return self.to(entered, Resource::Other);
+                return self.to(entered, Resource::Other, Place::NOWHERE);
             }
+            let way = Place::between(cell.from, node);
             self.work(cell.got, Resource::ValidationOthers, node);
-            self.to(cell.at, Resource::Bandwidth);
-            self.to(cell.at.saturating_sub(cell.extra), Resource::Faults);
-            self.to(cell.leaves, Resource::Distance);
-            self.to(cell.sent, Resource::Bandwidth);
-            (held, node) = (Resource::Loss, cell.before);
+            self.to(cell.at, Resource::Bandwidth, here);
+            self.to(cell.at.saturating_sub(cell.extra), Resource::Faults, way);
+            self.to(cell.leaves, Resource::Distance, way);
+            self.to(cell.sent, Resource::Bandwidth, Place::at(cell.from));
+            (held, node) = (Resource::Loss, cell.from);
         }
         self.work(entered, Resource::ValidationOthers, gateway);
     }
 
     /// From the attempt that got in back to the first.
-    fn attempts(&mut self, way: &Way) {
+    fn attempts(&mut self, way: &Way, gateway: NodeId) {
+        let gate = Place::at(gateway);
         for attempt in way.attempts.iter().rev() {
             if attempt.reached > self.at {
                 continue;
             }
             if let Some((refused, reason)) = attempt.refused.filter(|(at, _)| *at <= self.at) {
                 // Before it was validated, or by the sequencer, after all of that.
-                self.to(attempt.entered.min(refused), turned_away_by(reason));
+                self.to(attempt.entered.min(refused), turned_away_by(reason), gate);
             }
-            self.to(attempt.reached, Resource::Rules);
+            self.to(attempt.reached, Resource::Rules, gate);
         }
     }
 }

@@ -1,8 +1,10 @@
-//! What made what happen: a segment of time, what it was spent on, and the segment before it.
+//! What made what happen: a segment of time, what it was spent on and where, and the segment before
+//! it.
 
 use surgetank_layer::units::Ns;
 
-use crate::trace::{Charges, Resource};
+use super::places::Part;
+use crate::trace::{Charges, Place, Resource};
 
 /// Number of a segment; [`NONE`] is before everything.
 pub type Id = u32;
@@ -17,10 +19,23 @@ pub struct Segment {
     pub parent: Id,
     /// What the time was spent on.
     pub resource: Resource,
+    /// Where.
+    pub place: Place,
     /// When it began.
     pub begin: Ns,
     /// When it ended.
     pub end: Ns,
+}
+
+/// What a way was spent on.
+#[derive(Debug, Default)]
+pub struct Charged {
+    /// By resource.
+    pub charges: Charges,
+    /// The same, part by part; what is not known to have been spent on anything is left out.
+    pub parts: Vec<Part>,
+    /// The time before the way begins, which is charged to nothing.
+    pub unknown: Ns,
 }
 
 /// All segments of a run. A segment's parent has a smaller number.
@@ -30,8 +45,8 @@ pub struct Segments(Vec<Segment>);
 impl Segments {
     /// None but the one before everything.
     pub fn new() -> Segments {
-        let nothing = Segment { parent: NONE, resource: Resource::Other, begin: 0, end: 0 };
-        Segments(vec![nothing])
+        let place = Place::NOWHERE;
+        Segments(vec![Segment { parent: NONE, resource: Resource::Other, place, begin: 0, end: 0 }])
     }
 
     /// Adds a segment; one without length is its parent.
@@ -53,14 +68,15 @@ impl Segments {
         self.0[id as usize]
     }
 
-    /// Charges the time from `since` to `until` along the way that ends with this segment. Gives
-    /// the charges, and the time before the way begins, which is charged to nothing.
-    pub fn charge(&self, mut id: Id, since: Ns, until: Ns) -> (Charges, Ns) {
-        let (mut charges, mut left, last) = (Charges::default(), until, id);
+    /// Charges the time from `since` to `until` along the way that ends with this segment.
+    pub fn charge(&self, mut id: Id, since: Ns, until: Ns) -> Charged {
+        let (mut charges, mut parts) = (Charges::default(), Vec::new());
+        let (mut left, last) = (until, id);
         while id != NONE && left > since {
             let segment = &self.0[id as usize];
             let end = segment.end.clamp(since, left);
             charges.add(Resource::Other, left - end);
+            parts.push(Part { resource: Resource::Other, place: Place::NOWHERE, span: left - end });
             let begin = segment.begin.clamp(since, end);
             // Of executions only the last is that of the block itself.
             let resource = match segment.resource {
@@ -68,8 +84,9 @@ impl Segments {
                 resource => resource,
             };
             charges.add(resource, end - begin);
+            parts.push(Part { resource, place: segment.place, span: end - begin });
             (left, id) = (begin, segment.parent);
         }
-        (charges, left - since)
+        Charged { charges, parts, unknown: left - since }
     }
 }
