@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +29,7 @@ from surgetank.live.watching import Snapshot
 from surgetank.live.wire import decode, encode
 from surgetank.measure import FailureKind, measure, synchrony_of
 from surgetank.scenario import Scenario
+from surgetank.trace import Trace
 
 pytestmark = pytest.mark.live
 
@@ -136,14 +139,40 @@ def test_one_validator_killed_the_chain_goes_on(rig: Rig) -> None:
     assert until(lambda: net(rig).height(3) >= net(rig).height(0))
 
 
+def test_a_validator_that_is_stopped_trails_and_catches_up(rig: Rig) -> None:
+    """From heights alone: one of four stands still for four seconds, and the others go on."""
+
+    def send(number: signal.Signals) -> Callable[[], None]:
+        return lambda: os.kill(net(rig).pids[3], number)
+
+    steps = [once(1.0, send(signal.SIGSTOP)), once(5.0, send(signal.SIGCONT))]
+    try:
+        played = rig.play(even(7.0, drain_s=4.0), watch=lambda seen: all([s(seen) for s in steps]))
+    finally:
+        send(signal.SIGCONT)()
+    assert until(lambda: net(rig).height(3) >= net(rig).height(0))
+    found = synchrony_of(trace := judged(played, lag_max_ms=1_000.0))
+    assert not found.failures
+    measures = measure(trace)
+    assert measures.value("fault_budget_left") == pytest.approx(1 / 3 - 1 / 4)
+    # Four seconds less the tolerance and a block or two, and the time to catch up.
+    assert 0.5 < (measures.value("half_budget_s") or 0) < 6.0
+    assert 1_500 < (measures.value("lag_max_ms") or 0) < 8_000
+
+
+def judged(played: Played, lag_max_ms: float) -> Trace:
+    """By heights; nothing here says what was done to anybody."""
+    fields = {
+        "name": "judged",
+        "layer": {"consensus": {"kind": "tendermint", "timeout_propose_ms": 400.0}},
+        "limits": {"lag_max_ms": lag_max_ms},
+    }
+    return trace_of(played, Scenario.model_validate(fields), 1)
+
+
 def stands_still(played: Played) -> None:
     """From the heights alone; nothing in the trace says that anybody was killed."""
-    fields = {
-        "name": "halted",
-        "layer": {"consensus": {"kind": "tendermint", "timeout_propose_ms": 400.0}},
-        "limits": {"lag_max_ms": 300.0},
-    }
-    trace = trace_of(played, Scenario.model_validate(fields), 1)
+    trace = judged(played, lag_max_ms=300.0)
     found = synchrony_of(trace)
     assert FailureKind.STANDSTILL in [failure.kind for failure in found.failures]
     begin, until = found.standstills[-1]
