@@ -8,9 +8,9 @@
 started again; runs of another build or scenario are made anew. Seed by seed over everything, so
 that what is there after any time is balanced.
 
-Declared before any run. Scenarios: the shipped ones, and days 41–60 of `day`, which nothing was
-designed on (`train` uses days 1001 and up; days 1–20 and 21–40 judged earlier policies, and what
-was seen of them went into this one). Fixed configurations: FIXED below, in each scenario.
+Declared before any run. Scenarios: the shipped ones, and days 61–80 of `day`, which nothing was
+designed on (`train` uses days 1001 and up; days 1–60 judged earlier policies, and what was seen of
+them went into this one). Fixed configurations: FIXED below, in each scenario.
 The best in hindsight is the one of the least mean bad debt over all seeds; among those within 1 USD
 of it, the one of the least mean liquidation p99. Per scenario the bad debt and the liquidation p99
 of a controller are compared with that configuration's, paired by seed: t-test, two sides, corrected
@@ -78,7 +78,7 @@ ABLATED: Final[dict[str, dict[str, float]]] = {
     "policy, no floor": {"waiting_share": 0.0},
     "policy, neither": {"volatility_ppm": 1e12, "wait_ms": 1e12, "waiting_share": 0.0},
 }
-DAYS: Final = range(41, 61)
+DAYS: Final = range(61, 81)
 #: Of days 1001–1040 those on which an account became due.
 TRAINING: Final = tuple(
     n for n in range(1_001, 1_041) if n not in (1_005, 1_006, 1_028, 1_035, 1_036)
