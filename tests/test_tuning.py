@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -172,6 +173,41 @@ def test_policy_sets_a_quiet_venue_once_and_acts_on_volatility(seed: int) -> Non
     alarmed = rows.filter(pl.col("on") > 0)
     first = alarmed.row(0, named=True)
     assert 2 * 10**9 <= first["time_ns"] <= 4 * 10**9
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_policy_gives_no_capacity_away_near_it(seed: int) -> None:
+    """At four fifths of capacity everything is executed, as without it, even with batches of a
+    quarter at rest: a batch takes all that waits. Positive control: if it takes a tenth, it is not.
+    """
+    # A quarter of the scenario's block and wait at least, as in benchmarks/controllers.py.
+    bounds = {"batch_least": 1_250, "batch_most": 20_000, "window_least_ms": 125.0}
+    data = {
+        "name": "near",
+        "duration_s": 20.0,
+        "warmup_s": 2.0,
+        "flow": {"arrivals": {"kind": "poisson", "rate_per_s": 3_500.0}},
+        "network": {"nodes": 7, "preset": "aws-13"},
+        "layer": {"consensus": {"kind": "tendermint"}, "queue": {"rule": "class"}},
+    }
+    near = st.Scenario.build(data)
+    tuned = near.with_values(
+        {"layer.tuning.controller": "policy"}
+        | {f"layer.tuning.bounds.{key}": value for key, value in bounds.items()}
+    )
+
+    def executed(scenario: st.Scenario) -> float:
+        found: float = st.simulate(scenario, seed=seed).delays()["executed_ns"].is_not_null().mean()
+        return found
+
+    assert executed(near) > 0.999
+    assert executed(tuned) > 0.999
+    quarter = replace(Numbers.load(), rest_batch_factor=0.25, rest_window_factor=0.6)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Policy, "numbers", quarter)
+        assert executed(tuned) > 0.999
+        patch.setattr(Policy, "numbers", replace(quarter, waiting_share=0.1))
+        assert executed(tuned) < 0.97
 
 
 def seen(**values: Any) -> Any:
