@@ -164,6 +164,42 @@ def test_charges_fall_on_what_was_made_scarce(seed: int) -> None:
         assert max(shares, key=lambda wait: shares[wait]) == name, (name, shares)
 
 
+UNEVEN = {
+    "network.delay": {
+        "kind": "regions",
+        "names": ["near", "far"],
+        "matrix_ms": [[5.0, 400.0], [400.0, 5.0]],
+        "placement": ["near"] * 5 + ["far"] * 2,
+    },
+    "layer.consensus": {"kind": "tendermint", "timeout_commit_ms": 1.0},
+}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"kind": "slow", "nodes": list(range(7)), "factor": 1.001},
+        {"kind": "slow", "nodes": [5, 6], "factor": 3.0},
+        {"kind": "loss", "nodes": [5, 6], "probability": 0.01},
+        {"kind": "loss", "nodes": [5, 6], "probability": 0.0},
+        {"kind": "delay", "nodes": [6], "extra_ms": 0.0},
+        {"kind": "delay", "nodes": list(range(7)), "extra_ms": 0.001},
+    ],
+)
+def test_a_block_missed_for_distance_is_not_charged_to_a_fault(
+    what: dict[str, Any], seed: int
+) -> None:
+    """Far proposers lack what is near and new. A fault there that changes next to nothing, which
+    taking it away confirms, is charged next to nothing."""
+    whole = {"at_s": 0.0, "duration_s": 20.0}
+    trace, shares = charged(venue(faults=[what | whole]).with_values(UNEVEN), seed)
+    without, _ = charged(venue().with_values(UNEVEN), seed)
+    mean, left = (float(t.delays()["delay_ns"].mean() or 0) for t in (trace, without))  # type: ignore[arg-type]
+    assert abs(1 - left / mean) < 0.03
+    assert shares["faults"] < 0.03
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_fault_that_changes_nothing_is_charged_nothing(seed: int) -> None:
     """Machines that a fault makes no slower; and a slow machine beside links that lose packets of

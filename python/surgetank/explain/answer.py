@@ -206,9 +206,13 @@ def _lower(text: str) -> str:
 
 def _best(effects: Sequence[Effect], by: str) -> Effect | None:
     """The largest gain of what can be bought whose interval lies above zero. What executes less is
-    no gain."""
-    sold = [e for e in effects if e.resource in ADVICE]
-    sure = [e for e in sold if (g := e.gains[by]) and g.low > 0 and e.goodput_change > -0.01]
+    no gain: the delay is then that of fewer messages."""
+    sold = [
+        e
+        for e in effects
+        if e.resource in ADVICE and min(e.goodput_change, e.executed_change) > -0.01
+    ]
+    sure = [e for e in sold if (g := e.gains[by]) and g.low > 0]
     if not sure:
         return None
 

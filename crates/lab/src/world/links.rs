@@ -72,6 +72,8 @@ pub struct Links {
     pub faults: Faults,
     /// What passed.
     pub counts: Counts,
+    /// When the packet that was sent last would have arrived, if a fault dropped it.
+    pub struck: Option<Ns>,
     uplink: Vec<Lane>,
     downlink: Vec<Lane>,
     uplink_byte: u64,
@@ -113,6 +115,7 @@ impl Links {
             outbound_max: options.outbound_max,
             outbound: vec![VecDeque::new(); queues],
             counts: Counts::default(),
+            struck: None,
             graph,
             delays,
             faults,
@@ -181,6 +184,7 @@ impl Links {
     #[inline]
     fn travel(&mut self, leaves: Ns, from: NodeId, to: NodeId, base: Ns) -> Option<Flight> {
         let number = self.counts.transmissions;
+        self.struck = None;
         if self.loss_below > 0 && packet_bits(self.loss_key, number) < self.loss_below {
             self.counts.lost += 1;
             return None;
@@ -198,6 +202,7 @@ impl Links {
                 }
                 Fate::Lost => {
                     self.counts.lost += 1;
+                    self.struck = Some(leaves + delay);
                     return None;
                 }
             }

@@ -269,6 +269,7 @@ impl World {
         let cell = message as usize * self.nodes.len() + to as usize;
         if self.every_copy {
             if !self.up[to as usize] {
+                self.waits.iter_mut().for_each(|waits| waits.strikes(self.now, to, message));
                 return self.incidents.missed(to);
             }
             if self.arrivals[cell] != NEVER {

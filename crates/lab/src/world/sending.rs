@@ -30,7 +30,7 @@ impl World {
             return;
         }
         let sent = self.links.send(self.now, node, index, envelope.size_bytes);
-        let Some(flight) = sent else { return };
+        let Some(flight) = sent else { return self.dropped(to, envelope.id, consensus) };
         let at = flight.at;
         if consensus {
             self.note_copy(envelope.id, to, at);
@@ -50,6 +50,17 @@ impl World {
             waits.sends(self.now, node, to, envelope.id, &flight);
         }
         self.agenda.push(at, Event::Arrive { link, message: envelope.id });
+    }
+
+    /// The packet that was sent last does not arrive.
+    fn dropped(&mut self, to: NodeId, message: MessageId, consensus: bool) {
+        let Some(waits) = &mut self.waits else { return };
+        if let Some(at) = self.links.struck {
+            waits.strikes(at, to, message);
+        }
+        if consensus {
+            waits.drops(self.now, self.links.struck.is_some());
+        }
     }
 
     pub(super) fn send_frame(&mut self, node: NodeId, to: u32, frame: Frame) {
@@ -81,6 +92,7 @@ impl World {
             }
             None => {
                 if let Packet::Forward(envelope) = packet {
+                    self.dropped(to, envelope.id, false);
                     self.lose(envelope.id);
                 }
             }

@@ -2,17 +2,35 @@
 
 use surgetank_layer::units::{NodeId, Ns, ns};
 
-use crate::scenario::{Fault, FaultKind};
+use crate::scenario::{Fault, FaultKind, ms};
 
 /// A fault that can hold messages up.
 struct Calamity {
     begin: Ns,
     end: Ns,
-    /// Whom it strikes; nobody named is everybody.
+    /// Whom it strikes; nobody named is everybody, unless it is a cut.
     nodes: Vec<NodeId>,
+    /// Who is cut off from whom; nodes in none are together.
+    groups: Vec<Vec<NodeId>>,
     slows: f64,
-    /// Whether it loses packets.
+    /// How much later packets are: a span, and as many times.
+    delays: (Ns, f64),
+    /// Whether it loses packets, and each of its nodes' with which probability, if not all.
     loses: bool,
+    chance: f64,
+    /// Whether it stops its nodes.
+    stops: bool,
+}
+
+impl Calamity {
+    fn names(&self, node: NodeId) -> bool {
+        self.nodes.contains(&node) || self.nodes.is_empty() && self.groups.is_empty()
+    }
+
+    fn separates(&self, a: NodeId, b: NodeId) -> bool {
+        let group = |node| self.groups.iter().position(|group| group.contains(&node));
+        group(a) != group(b)
+    }
 }
 
 /// All of a run's.
@@ -22,19 +40,34 @@ impl Calamities {
     /// Those of a scenario.
     pub fn new(faults: &[Fault]) -> Calamities {
         let of = |fault: &Fault| {
-            let (nodes, slows, loses) = match &fault.what {
+            let (mut groups, mut slows, mut delays) = (Vec::new(), 1.0, (0, 1.0));
+            let mut chance = 0.0;
+            let (nodes, loses) = match &fault.what {
+                // What changes nothing is no calamity.
                 FaultKind::Slow { factor, .. } if *factor <= 1.0 => return None,
-                FaultKind::Slow { nodes, factor } => (nodes.clone(), *factor, false),
-                FaultKind::Delay { nodes, .. } => (nodes.clone(), 1.0, false),
-                FaultKind::Crash { nodes } | FaultKind::Loss { nodes, .. } => {
-                    (nodes.clone(), 1.0, true)
+                FaultKind::Loss { probability, .. } if *probability <= 0.0 => return None,
+                FaultKind::Slow { nodes, factor } => {
+                    slows = *factor;
+                    (nodes.clone(), false)
                 }
-                // Both sides of a cut lack the other.
-                FaultKind::Partition { .. } => (Vec::new(), 1.0, true),
+                FaultKind::Delay { nodes, extra_ms, factor } => {
+                    delays = (ms(*extra_ms), factor.max(1.0));
+                    (nodes.clone(), false)
+                }
+                FaultKind::Crash { nodes } => (nodes.clone(), true),
+                FaultKind::Loss { nodes, probability } => {
+                    chance = *probability;
+                    (nodes.clone(), true)
+                }
+                FaultKind::Partition { groups: cut } => {
+                    groups.clone_from(cut);
+                    (Vec::new(), true)
+                }
                 FaultKind::Keypers { .. } | FaultKind::Spam { .. } => return None,
             };
-            let end = ns(fault.at_s + fault.duration_s);
-            Some(Calamity { begin: ns(fault.at_s), end, nodes, slows, loses })
+            let (begin, end) = (ns(fault.at_s), ns(fault.at_s + fault.duration_s));
+            let stops = matches!(fault.what, FaultKind::Crash { .. });
+            Some(Calamity { begin, end, nodes, groups, slows, delays, loses, chance, stops })
         };
         Calamities(faults.iter().filter_map(of).collect())
     }
@@ -43,16 +76,38 @@ impl Calamities {
         self.0.iter().filter(move |fault| fault.begin < until && fault.end > since)
     }
 
-    /// Whether a fault of one of these nodes, or of all, was under way in this time.
-    pub fn strike(&self, since: Ns, until: Ns, nodes: &[NodeId]) -> bool {
-        self.between(since, until).any(|fault| {
-            fault.nodes.is_empty() || nodes.iter().any(|node| fault.nodes.contains(node))
-        })
+    /// Whether a node was stopped within this time, or cut off from another.
+    pub fn silence(&self, since: Ns, until: Ns, node: NodeId, other: NodeId) -> bool {
+        let mut all = self.between(since, until);
+        all.any(|fault| fault.stops && fault.names(node) || fault.separates(node, other))
+    }
+
+    /// Of a span in which a node waited for another's packet, how much faults of these two made of
+    /// it: by how much they delay packets, and how often they lose them.
+    pub fn lateness(&self, since: Ns, until: Ns, nodes: [NodeId; 2]) -> Ns {
+        let span = until - since;
+        let named = |fault: &&Calamity| nodes.iter().any(|&node| fault.names(node));
+        let late = self.between(since, until).filter(named).map(|fault| {
+            let (extra, factor) = fault.delays;
+            extra + (span as f64 * (1.0 - (1.0 - fault.chance) / factor)) as Ns
+        });
+        late.sum::<Ns>().min(span)
+    }
+
+    /// Whether two nodes were cut off from each other within this time.
+    pub fn separate(&self, since: Ns, until: Ns, a: NodeId, b: NodeId) -> bool {
+        self.between(since, until).any(|fault| fault.separates(a, b))
     }
 
     /// Whether a fault that loses packets was under way in this time.
     pub fn lose(&self, since: Ns, until: Ns) -> bool {
         self.between(since, until).any(|fault| fault.loses)
+    }
+
+    /// How many nodes were stopped at some time of these.
+    pub fn stopped(&self, since: Ns, until: Ns) -> usize {
+        let stops = self.between(since, until).filter(|fault| fault.stops);
+        stops.map(|fault| fault.nodes.len()).sum()
     }
 
     /// Of a span that a node was at work, or something waited for that work, the part that is

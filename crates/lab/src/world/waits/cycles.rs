@@ -12,7 +12,8 @@
 //!    began, for they all made the backlog that it finds.
 //! 5. What passes on a message's way before it is ready, while cycles are crowded, is charged like
 //!    waiting for a block: had the message been ready earlier, another would have been left out.
-//! 6. A whole cycle whose proposer did not have the message because of a fault is the fault's.
+//! 6. A cycle whose proposer did not have the message because of a fault is the fault's, but no longer
+//!    than the fault can have kept it waiting.
 //!
 //! # Theory of operation
 //! Rule 2: a message at a random moment waits half a cycle in the mean, and each part of the cycle
@@ -75,6 +76,9 @@ pub struct Proposal {
     pub left_out: LeftOut,
 }
 
+/// How long at most a fault kept a message waiting that a proposer did not have at a time.
+pub type Missed<'a> = dyn Fn(Ns, NodeId) -> Option<Ns> + 'a;
+
 /// All cycles, by height.
 #[derive(Debug)]
 pub struct Cycles {
@@ -125,14 +129,14 @@ impl Cycles {
     }
 
     /// What waiting from `since` for the block of this height is charged to, and where. `missed`
-    /// says, of the proposer of an earlier block, what kept the message from it, if that is to be
-    /// charged.
+    /// says, of the proposer of an earlier block, how long at most a fault kept the message waiting
+    /// that it did not have then, if it does.
     pub fn wait(
         &self,
         since: Ns,
         height: Height,
         class: Class,
-        missed: Option<&dyn Fn(Ns, NodeId) -> Option<Resource>>,
+        missed: Option<&Missed<'_>>,
         places: Option<&mut Places>,
     ) -> Charges {
         let (last, class) = (height as usize - 1, class as u8);
@@ -152,18 +156,14 @@ impl Cycles {
         };
         for index in first + 1..=last {
             let (before, cycle) = (&self.cycles[index - 1], &self.cycles[index]);
-            let fault = missed(before.end, before.proposer);
-            match fault {
-                Some(resource) => charges.add(resource, cycle.end - cycle.begin),
-                None => charges.join(&self.part(cycle, cycle.begin, cycle.end, class)),
-            }
-            let Some(places) = &mut places else { continue };
-            match fault {
-                Some(resource) => {
-                    let span = (cycle.end - cycle.begin) as f64;
-                    places.add(class, resource, Place::at(before.proposer), span);
-                }
-                None => places.uses_whole(class, index..index + 1),
+            let fault = missed(before.end, before.proposer).unwrap_or(0);
+            let fault = fault.min(cycle.end - cycle.begin);
+            let from = cycle.begin + fault;
+            charges.add(Resource::Faults, fault);
+            charges.join(&self.part(cycle, from, cycle.end, class));
+            if let Some(places) = &mut places {
+                places.add(class, Resource::Faults, Place::at(before.proposer), fault as f64);
+                places.uses(class, index, cycle.used(from, cycle.end, class));
             }
         }
         charges
@@ -308,7 +308,7 @@ mod tests {
         let mut cycles = Cycles::new(Resource::Other);
         cycles.add(proposal(400, 1 << CLASS as u8), charges(300, 100));
         cycles.add(proposal(800, 0), charges(300, 100));
-        for missed in [None, Some(&(|_, _| None) as &dyn Fn(Ns, NodeId) -> Option<Resource>)] {
+        for missed in [None, Some(&(|_, _| None) as &Missed<'_>)] {
             let left_out = cycles.wait(200, 2, CLASS, missed, None);
             assert_eq!(left_out.sum(), 600);
             assert_eq!(left_out.get(Resource::BlockSpace), 150);
@@ -326,9 +326,11 @@ mod tests {
         let mut cycles = Cycles::new(Resource::Other);
         cycles.add(proposal(400, 0), charges(300, 100));
         cycles.add(proposal(800, 0), charges(300, 100));
-        let cut_off = |_, _| Some(Resource::Faults);
-        let wait = cycles.wait(200, 2, CLASS, Some(&cut_off), None);
-        assert_eq!((wait.get(Resource::Faults), wait.sum()), (400, 600));
+        for (kept, charged) in [(Ns::MAX, 400), (100, 100)] {
+            let cut_off = move |_, _| Some(kept);
+            let wait = cycles.wait(200, 2, CLASS, Some(&cut_off), None);
+            assert_eq!((wait.get(Resource::Faults), wait.sum()), (charged, 600));
+        }
     }
 
     #[test]
@@ -344,7 +346,7 @@ mod tests {
         let mut cycles = Cycles::new(Resource::Other);
         cycles.add(proposal(400, 1 << CLASS as u8), charges(300, 100));
         cycles.add(proposal(800, 0), charges(300, 100));
-        for missed in [None, Some(&(|_, _| None) as &dyn Fn(Ns, NodeId) -> Option<Resource>)] {
+        for missed in [None, Some(&(|_, _| None) as &Missed<'_>)] {
             let mut places = Places::new(3, 0..1000);
             let wait = cycles.wait(200, 2, CLASS, missed, Some(&mut places));
             places.total(CLASS as u8, &wait);

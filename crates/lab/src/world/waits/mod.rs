@@ -79,6 +79,8 @@ pub struct Waits {
     single: bool,
     fair: bool,
     calamities: Calamities,
+    /// When messages of consensus were dropped: by themselves, and by faults.
+    drops: [Vec<Ns>; 2],
     /// The cause of what happens now.
     cause: Id,
     /// Blocks that came by catching up are being read.
@@ -123,6 +125,7 @@ impl Waits {
             single,
             fair,
             calamities: Calamities::new(faults),
+            drops: Default::default(),
             cause: NONE,
             catching_up: false,
             segments: Segments::new(),
@@ -164,9 +167,23 @@ impl Waits {
         self.segment(slow, resource, at, slowed, end)
     }
 
-    /// What something that was lost in this time is charged to.
+    /// What something that was lost in this time is charged to: what dropped more. Drops before a
+    /// node that is down keep nobody else waiting, unless a third of the nodes are.
     fn lost(&self, since: Ns, until: Ns) -> Resource {
-        if self.calamities.lose(since, until) { Resource::Faults } else { Resource::Loss }
+        let [chance, faults] = self.drops.each_ref().map(|drops| {
+            drops.partition_point(|&at| at <= until) - drops.partition_point(|&at| at < since)
+        });
+        let halted = 3 * self.calamities.stopped(since, until) >= self.nodes;
+        let fault = match (chance, faults) {
+            (0, 0) => self.calamities.lose(since, until),
+            _ => faults > chance,
+        };
+        if halted || fault { Resource::Faults } else { Resource::Loss }
+    }
+
+    /// A packet of consensus is dropped.
+    pub fn drops(&mut self, now: Ns, by_fault: bool) {
+        self.drops[usize::from(by_fault)].push(now);
     }
 
     /// A packet's way: uplink, distance, and what a fault added.
@@ -257,16 +274,24 @@ impl Waits {
     /// A round's time is up. It waited for its proposer: for what kept that one, if anything did.
     fn waited_out(&mut self, now: Ns, armed: Id, awaited: Option<NodeId>) -> Id {
         let Some(proposer) = awaited else { return armed };
-        let Segment { parent, begin, .. } = self.segments.get(armed);
+        let Segment { parent, begin, place, .. } = self.segments.get(armed);
         let station = &self.stations[proposer as usize];
         if (station.executed as usize) < station.decided.len() {
             let since = station.busy_since;
             return self.work_since(parent, Resource::ExecutionOthers, proposer, since, begin, now);
         }
-        if self.calamities.strike(begin, now, &[proposer]) {
-            return self.segment(parent, Resource::Faults, Place::at(proposer), begin, now);
+        let (waiter, faulty) = (place.node, Place::at(proposer));
+        // Back from a fault, it is out of step until it decides again.
+        let in_step = station.decided.last().map_or(0, |(at, _)| *at).min(begin);
+        let busy = !station.hearing.is_empty();
+        if self.calamities.silence(in_step, now, proposer, waiter) {
+            return self.segment(parent, Resource::Faults, faulty, begin, now);
         }
-        armed
+        let late = begin + self.calamities.lateness(begin, now, [proposer, waiter]);
+        let span = if busy { now - late } else { 0 };
+        let slow = late + self.calamities.slowness(proposer, late, now, span);
+        let parent = self.segment(parent, Resource::Faults, faulty, begin, slow);
+        self.segment(parent, Resource::Timers, place, slow, now)
     }
 
     fn heard(&mut self, now: Ns, node: NodeId) -> Id {

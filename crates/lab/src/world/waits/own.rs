@@ -1,9 +1,12 @@
 //! A message's own way: from its client to the node that made its block.
 
+use std::ops::{Index, IndexMut};
+
 use surgetank_layer::message::Class;
 use surgetank_layer::units::{Height, MessageId, NEVER, NodeId, Ns};
 
 use super::Waits;
+use super::cycles::Missed;
 use super::places::Places;
 use super::segments::{Id, NONE};
 use crate::trace::{Charges, Place, Reason, Record, Resource, WaitRow};
@@ -25,6 +28,8 @@ pub struct Cell {
     pub before: Id,
     /// Of a message of consensus, when it was heard here.
     pub heard: Id,
+    /// When a copy that a fault dropped would have been here, the first.
+    pub struck: Ns,
     /// Validation of a client's message.
     pub begun: Ns,
     pub done: Ns,
@@ -39,9 +44,36 @@ const NOWHERE: Cell = Cell {
     from: NodeId::MAX,
     before: NONE,
     heard: NONE,
+    struck: NEVER,
     begun: NEVER,
     done: NEVER,
 };
+
+/// Cells of all nodes, in pages of which only those are there that were written to: most messages of
+/// a large network of direct links come by few nodes.
+pub struct Cells(Box<[Option<Box<[Cell; PAGE]>>]>);
+
+const PAGE: usize = 16;
+
+impl Cells {
+    fn new(nodes: usize) -> Cells {
+        Cells((0..nodes.div_ceil(PAGE)).map(|_| None).collect())
+    }
+}
+
+impl Index<usize> for Cells {
+    type Output = Cell;
+
+    fn index(&self, node: usize) -> &Cell {
+        self.0[node / PAGE].as_ref().map_or(&NOWHERE, |page| &page[node % PAGE])
+    }
+}
+
+impl IndexMut<usize> for Cells {
+    fn index_mut(&mut self, node: usize) -> &mut Cell {
+        &mut self.0[node / PAGE].get_or_insert_with(|| Box::new([NOWHERE; PAGE]))[node % PAGE]
+    }
+}
 
 /// An attempt to enter the venue.
 struct Attempt {
@@ -55,7 +87,7 @@ struct Attempt {
 
 /// Where a message went.
 pub struct Way {
-    pub cells: Box<[Cell]>,
+    pub cells: Cells,
     /// Nodes that heard it, if it is of consensus.
     pub heard: usize,
     attempts: Vec<Attempt>,
@@ -64,7 +96,7 @@ pub struct Way {
 impl Way {
     /// Nowhere yet.
     pub fn new(nodes: usize) -> Way {
-        Way { cells: vec![NOWHERE; nodes].into(), heard: 0, attempts: Vec::new() }
+        Way { cells: Cells::new(nodes), heard: 0, attempts: Vec::new() }
     }
 
     /// A client's message has tried to enter before it is sent anywhere.
@@ -152,6 +184,48 @@ impl Waits {
         way.cells[to as usize] = Cell { sent: now, leaves, at, got: at, extra, from, ..NOWHERE };
     }
 
+    /// A fault drops a copy of a message, which would have been at a node at that time.
+    pub fn strikes(&mut self, at: Ns, to: NodeId, message: MessageId) {
+        if let Some(way) = &mut self.ways[message as usize] {
+            let cell = &mut way.cells[to as usize];
+            cell.struck = cell.struck.min(at);
+        }
+    }
+
+    /// How long at most a fault kept a message waiting that was not at a node by that time. If a copy
+    /// was dropped, or the node cut off from the gateway, for as long as it waits for another. If
+    /// machines were slow or packets late on its way, no longer than they held it up: whether it just
+    /// misses a block for that is chance.
+    fn kept_away(&self, way: &Way, record: &Record, node: NodeId, by: Ns) -> Option<Ns> {
+        let (gateway, created) = (record.gateway, record.message.sent_ns);
+        let cell = &way.cells[node as usize];
+        if cell.got <= by || node == gateway {
+            return None;
+        }
+        if cell.struck <= by || self.calamities.separate(created, by, gateway, node) {
+            return Some(NEVER);
+        }
+        let held = self.held_up(way, node, gateway);
+        (cell.got != NEVER && cell.got.saturating_sub(held) <= by).then_some(held)
+    }
+
+    /// How much later a message was at a node because of slow machines and late packets.
+    fn held_up(&self, way: &Way, mut node: NodeId, gateway: NodeId) -> Ns {
+        let mut held = 0;
+        for _ in 0..self.nodes {
+            let cell = &way.cells[node as usize];
+            if node == gateway || cell.at == NEVER {
+                break;
+            }
+            let (from, sent) = (cell.from, cell.sent);
+            let came = if from == gateway { 0 } else { way.cells[from as usize].got };
+            let since = came.max(entered(way, sent)).min(sent);
+            held += cell.extra + 2 * self.calamities.slowness(from, since, sent, sent - since);
+            node = from;
+        }
+        held
+    }
+
     /// A client's message is at its gateway.
     pub fn reaches(&mut self, now: Ns, message: MessageId) {
         if let Some(way) = &mut self.ways[message as usize] {
@@ -192,14 +266,10 @@ impl Waits {
         let created = record.message.sent_ns;
         let (class, proposed) = (record.message.body.class(), now - self.tail.charges.sum());
         // Of a proposer that did not have it when it made an earlier block.
-        let missed = |at: Ns, node: NodeId| {
-            let without = way.cells[node as usize].got > at && node != record.gateway;
-            let struck = || self.calamities.strike(created, at, &[node, record.gateway]);
-            (without && struck()).then_some(Resource::Faults)
-        };
-        let missed = (!self.single).then_some(&missed as &dyn Fn(Ns, NodeId) -> Option<Resource>);
-        let ready = record.queued_ns.clamp(created, proposed);
         let mut places = self.places.take();
+        let missed = |at: Ns, node: NodeId| self.kept_away(&way, record, node, at);
+        let missed = (!self.single).then_some(&missed as &Missed<'_>);
+        let ready = record.queued_ns.clamp(created, proposed);
         let mut counted = places.as_deref_mut().filter(|places| places.counts(record));
         let wait = self.cycles.wait(ready, height, class, missed, counted.as_deref_mut());
         let mut charges = self.tail.charges;
