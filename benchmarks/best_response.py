@@ -14,10 +14,11 @@ import sys
 from typing import Any, Final
 
 from front_running import CASES as FRONT_RUNNING
-from front_running import FIVE, venue
+from front_running import FIVE
 from surgetank.attacker import best_response
 from surgetank.attacker.response import Response
 from surgetank.report.wording import number
+from venue_under_attack import venue
 
 KINDS: Final = ("sandwich", "insider", "latency-race", "spam")
 CASES: Final[dict[str, dict[str, Any]]] = {

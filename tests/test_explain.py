@@ -204,6 +204,35 @@ def test_nothing_to_buy_is_said() -> None:
     assert found.endless["p99"] == 3 and found.endless["mean"] == 0
 
 
+def test_what_executes_less_is_not_bought() -> None:
+    """Where accounts may send three a second and try five times, a shorter wait before a retry uses
+    the tries up: delays of what is executed fall by half, and less is executed."""
+    limited = st.Scenario.build(
+        {
+            "name": "limited",
+            "duration_s": 15.0,
+            "warmup_s": 1.0,
+            "drain_s": 20.0,
+            "flow": {
+                "accounts": 20,
+                "arrivals": {"kind": "poisson", "rate_per_s": 140.0},
+                "retry": {"tries_max": 5},
+            },
+            "network": {"nodes": 4, "delay": {"kind": "fixed", "delay_ms": 40.0}},
+            "layer": {
+                "gossip": {"kind": "direct"},
+                "consensus": {"kind": "single", "node": 1, "window_ms": 100.0},
+                "admission": {"policy": "rates", "orders": {"per_s": 3.0, "burst": 2}},
+            },
+        }
+    )
+    found = explain(limited, seeds=3, seed=1, workers=1)
+    retry = next(e for e in found.effects if e.resource == "admission" and e.factor == FASTER)
+    gain = retry.gains["mean"]
+    assert gain is not None and gain.low > 0.3 and retry.executed_change < -0.01
+    assert found.best is None or found.best.resource != "admission"
+
+
 def test_command(tmp_path: Path) -> None:
     out = tmp_path / "run"
     short = ["--set", "duration_s=8", "--set", "warmup_s=1", "--set", "drain_s=4"]

@@ -28,6 +28,7 @@ def refused(**values: Any) -> str:
         ("flow.oracle.interval_ms", 1e-9, "flow.oracle.interval_ms"),
         ("trace.gauge_ms", 1e-6, "trace.gauge_ms"),
         ("duration_s", 1e9, "flow.arrivals"),
+        ("network.nodes", 100_000, "network.nodes"),
     ],
 )
 def test_what_needs_more_memory_than_there_is(key: str, value: float, named: str) -> None:

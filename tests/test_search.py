@@ -256,7 +256,7 @@ def test_whole_numbers_stay_whole_and_trouble_may_lie_below() -> None:
         ({"vary": "network.nodes"}, "--range"),
         ({"vary": "network.nodez", "range": (1, 2)}, "no such key"),
         ({"vary": "name", "range": (1, 2)}, "not a number"),
-        ({"range": (5.0, 5.0)}, "two different numbers"),
+        ({"range": (5.0, 5.0)}, "two different finite numbers"),
         ({"range": (-5.0, 5.0)}, "rate_per_s"),
         ({"find": "safe-leverage"}, "needs a market"),
         ({"precision": 0.0}, "precision"),

@@ -101,7 +101,7 @@ def test_the_place_charged_more_is_the_one_to_mend(single: bool) -> None:
         for node in factors:
             rows = places(both).filter(pl.col("node") == node)
             machine = ~pl.col("resource").is_in(["client_link", "timers", "distance"])
-            charged[node].append(rows.filter(machine)["share"].sum())
+            charged[node].append(float(rows.filter(machine)["share"].sum()))
             left = run({n: f for n, f in factors.items() if n != node}, seed)
             gained[node].append(1 - fmean(waits(left)["delay_ns"]) / mean)
     assert fmean(charged[2]) > fmean(charged[5]) > 0

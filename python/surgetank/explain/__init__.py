@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
+from surgetank.errors import SurgetankError
 from surgetank.explain.answer import Explanation, explanation_of
 from surgetank.explain.interventions import FASTER, FREE
 from surgetank.explain.paired import begin, effects, observe
@@ -16,6 +18,9 @@ from surgetank.search.pool import pool_of
 from surgetank.simulate import build
 
 __all__ = ["Explanation", "explain"]
+
+#: Days of computing, for any scenario.
+SEEDS_MAX: Final = 10_000
 
 
 def explain(
@@ -36,8 +41,11 @@ def explain(
     in `journal`, and found there again.
 
     Raises:
-        SurgetankError: if the core cannot build the scenario.
+        SurgetankError: if the core cannot build the scenario, or there are too many seeds.
     """
+    if not 1 <= seeds <= SEEDS_MAX:
+        what = f"must lie between 1 and {SEEDS_MAX:,}"
+        raise SurgetankError(what, place="--seeds", mend="5 tell most, 20 what is near zero")
     first = scenario.seed if seed is None else seed
     numbers: Sequence[int] = range(first, first + seeds)
     factors = (FASTER, FREE) if free else (FASTER,)

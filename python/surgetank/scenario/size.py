@@ -19,8 +19,6 @@ __all__ = ["needs", "refuse_too_large"]
 #: Bytes of a message in the core and in the trace's tables, and per node beside. Measured.
 MESSAGE_BYTES: Final = 500
 NODE_BYTES: Final = 8
-#: Bytes of a vote per node, until all have heard it. Measured.
-VOTE_BYTES: Final = 88
 #: Bytes of an account, of an actor beside it, and of a row of market or gauges. Measured.
 ACCOUNT_BYTES: Final = 200
 ROW_BYTES: Final = 60
@@ -46,8 +44,8 @@ def needs(scenario: Scenario) -> Iterator[tuple[str, float, float]]:
         readings = 1e3 * seconds / scenario.trace.gauge_ms * scenario.network.nodes
         yield "trace.gauge_ms", 0.0, readings * ROW_BYTES
     if scenario.layer.consensus.kind == "tendermint":
-        # The votes of one round: each of all nodes votes twice, and all hear it.
-        yield "network.nodes", 0.0, 2.0 * scenario.network.nodes**2 * VOTE_BYTES
+        # The votes of one height: each node votes twice, and all hear it.
+        yield "network.nodes", 0.0, 2.0 * scenario.network.nodes**2 * NODE_BYTES
     if market is not None:
         yield "market.price.step_ms", 0.0, 1e3 * seconds / market.price.step_ms * ROW_BYTES / 10
 

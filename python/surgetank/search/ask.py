@@ -173,7 +173,7 @@ def _no_limit(until: str, limits: Sequence[str]) -> SurgetankError:
 def _check(q: Question) -> None:
     ends = (q.low, q.high)
     if q.low == q.high or not all(map(math.isfinite, ends)):
-        raise SurgetankError("needs two different numbers", place="--range", mend="Give A:B")
+        raise SurgetankError("needs two different finite numbers", place="--range", mend="Give A:B")
     if not 0 < q.precision < 1:
         raise SurgetankError("must lie between 0 and 1", place="precision", mend="Try 0.05")
     if q.runs_max < 16:

@@ -136,7 +136,7 @@ class Journal:
                 raise SurgetankError(
                     f"line {number} is not a finished run",
                     place=str(path),
-                    mend="Remove the line, or start without --resume",
+                    mend="Remove the line, or name another file",
                 ) from None
             self._found[outcome.key] = outcome
         whole = [line for line in lines if line.endswith(b"\n")]
@@ -292,7 +292,7 @@ def _died() -> SurgetankError:
     return SurgetankError(
         "workers keep dying",
         place="the pool of workers",
-        mend="Give them more memory or fewer --workers, and go on with --resume",
+        mend="Give them more memory or fewer --workers; runs that were kept are not made again",
         exit_code=3,
     )
 
