@@ -82,6 +82,20 @@ def test_a_fault_is_charged_where_it_is(node: int, seed: int) -> None:
     assert sum(span for place, span in found.items() if node in place) > 0.9 * sum(found.values())
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("what", [{"kind": "crash", "nodes": [5, 6]}, {"kind": "partition"}])
+def test_rounds_that_fail_are_charged_to_who_was_missing(what: dict[str, Any], seed: int) -> None:
+    """Two of seven validators down, or cut off: taking that away gains over four fifths, and more
+    than half of the delay is charged to it, the most of it at those two."""
+    groups = {"groups": [[5, 6]]} if what["kind"] == "partition" else {}
+    faulty = venue(faults=[{"at_s": 2.0, "duration_s": 2.0} | what | groups])
+    trace, well = st.simulate(faulty, seed=seed), st.simulate(venue(), seed=seed)
+    assert fmean(waits(well)["delay_ns"]) < 0.2 * fmean(waits(trace)["delay_ns"])
+    found = of(trace, "faults")
+    assert sum(found.values()) > 0.5 * int(waits(trace)["delay_ns"].sum())
+    assert {place for place, _ in list(found.items())[:2]} == {(5, None), (6, None)}
+
+
 @pytest.mark.parametrize("single", [True, False])
 def test_the_place_charged_more_is_the_one_to_mend(single: bool) -> None:
     """Two slow machines: what is charged there is what mending one alone gains, in the mean of
