@@ -14,10 +14,8 @@ from surgetank.report.charts.waiting import waiting_charts
 from surgetank.report.reading import Reading
 from surgetank.trace import CLASSES, WAITS, Trace
 from test_ledger import CRASH
-from test_waits import SINGLE, WORLDS, fault, venue
+from test_waits import SINGLE, WHOLE, WORLDS, fault, venue
 from venue_under_attack import venue as crash_venue
-
-WHOLE = {"at_s": 0.0, "duration_s": 20.0}
 
 
 def of(trace: Trace, resource: str) -> dict[tuple[int | None, int | None], int]:

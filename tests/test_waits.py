@@ -19,6 +19,10 @@ SINGLE = {"kind": "single", "node": 0, "window_ms": 20.0}
 TENDERMINT = {"kind": "tendermint", "timeout_commit_ms": 200.0}
 
 
+#: Of a fault: all run long.
+WHOLE = {"at_s": 0.0, "duration_s": 20.0}
+
+
 def venue(**values: Any) -> st.Scenario:
     """Seven nodes without a market, six seconds; dotted keys are put over it."""
     data: dict[str, Any] = {
@@ -192,8 +196,7 @@ def test_a_block_missed_for_distance_is_not_charged_to_a_fault(
 ) -> None:
     """Far proposers lack what is near and new. A fault there that changes next to nothing, which
     taking it away confirms, is charged next to nothing."""
-    whole = {"at_s": 0.0, "duration_s": 20.0}
-    trace, shares = charged(venue(faults=[what | whole]).with_values(UNEVEN), seed)
+    trace, shares = charged(venue(faults=[what | WHOLE]).with_values(UNEVEN), seed)
     without, _ = charged(venue().with_values(UNEVEN), seed)
     mean, left = (float(t.delays()["delay_ns"].mean() or 0) for t in (trace, without))  # type: ignore[arg-type]
     assert abs(1 - left / mean) < 0.03
@@ -204,8 +207,7 @@ def test_a_block_missed_for_distance_is_not_charged_to_a_fault(
 def test_a_fault_that_changes_nothing_is_charged_nothing(seed: int) -> None:
     """Machines that a fault makes no slower; and a slow machine beside links that lose packets of
     themselves, where the repeats are the links'."""
-    whole = {"at_s": 0.0, "duration_s": 20.0}
-    idle = fault("slow", nodes=[3], factor=1.0) | whole
+    idle = fault("slow", nodes=[3], factor=1.0) | WHOLE
     trace, shares = charged(venue(network__delay={"kind": "fixed", "delay_ms": 80.0}), seed)
     same, beside = charged(
         venue(network__delay={"kind": "fixed", "delay_ms": 80.0}).with_values({"faults": [idle]}),
@@ -215,7 +217,7 @@ def test_a_fault_that_changes_nothing_is_charged_nothing(seed: int) -> None:
     assert shares["faults"] == beside["faults"] == 0
     lossy = WORLDS["a mesh that loses"]
     _, alone = charged(venue().with_values(lossy), seed)
-    slow = fault("slow", nodes=[6], factor=1.5) | whole
+    slow = fault("slow", nodes=[6], factor=1.5) | WHOLE
     _, both = charged(venue().with_values(lossy | {"faults": [slow]}), seed)
     assert alone["loss"] > 0.002
     assert both["loss"] == pytest.approx(alone["loss"], rel=0.1)

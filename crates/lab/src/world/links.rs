@@ -62,6 +62,16 @@ impl Lane {
     }
 }
 
+/// A packet that does not arrive.
+#[derive(Clone, Copy, Debug)]
+pub struct Dropped {
+    /// When it would have arrived, if a fault dropped it.
+    pub struck: Option<Ns>,
+}
+
+/// What became of a packet that was handed over.
+pub type Sent = Result<Flight, Dropped>;
+
 /// All links of the network.
 pub struct Links {
     /// Who is linked to whom.
@@ -72,8 +82,6 @@ pub struct Links {
     pub faults: Faults,
     /// What passed.
     pub counts: Counts,
-    /// When the packet that was sent last would have arrived, if a fault dropped it.
-    pub struck: Option<Ns>,
     uplink: Vec<Lane>,
     downlink: Vec<Lane>,
     uplink_byte: u64,
@@ -115,7 +123,6 @@ impl Links {
             outbound_max: options.outbound_max,
             outbound: vec![VecDeque::new(); queues],
             counts: Counts::default(),
-            struck: None,
             graph,
             delays,
             faults,
@@ -142,12 +149,12 @@ impl Links {
         self.downlink[node as usize].busy(now)
     }
 
-    /// Sends over a link; when it arrives, or `None`.
+    /// Sends over a link; when it arrives, if it does.
     #[inline]
-    pub fn send(&mut self, now: Ns, from: NodeId, link: usize, size: u32) -> Option<Flight> {
+    pub fn send(&mut self, now: Ns, from: NodeId, link: usize, size: u32) -> Sent {
         if self.outbound_max > 0 && !self.has_room(now, link) {
             self.counts.dropped_outbound += 1;
-            return None;
+            return Err(Dropped { struck: None });
         }
         let leaves = self.leave(now, from, size);
         if self.outbound_max > 0 {
@@ -158,7 +165,7 @@ impl Links {
     }
 
     /// Sends to a node that need not be a neighbour.
-    pub fn send_between(&mut self, now: Ns, from: NodeId, to: NodeId, size: u32) -> Option<Flight> {
+    pub fn send_between(&mut self, now: Ns, from: NodeId, to: NodeId, size: u32) -> Sent {
         let leaves = self.leave(now, from, size);
         let delay = self.delays.between(from, to);
         self.travel(leaves, from, to, delay)
@@ -182,12 +189,11 @@ impl Links {
     }
 
     #[inline]
-    fn travel(&mut self, leaves: Ns, from: NodeId, to: NodeId, base: Ns) -> Option<Flight> {
+    fn travel(&mut self, leaves: Ns, from: NodeId, to: NodeId, base: Ns) -> Sent {
         let number = self.counts.transmissions;
-        self.struck = None;
         if self.loss_below > 0 && packet_bits(self.loss_key, number) < self.loss_below {
             self.counts.lost += 1;
-            return None;
+            return Err(Dropped { struck: None });
         }
         let mut delay = base;
         if self.delays.has_jitter() {
@@ -202,12 +208,11 @@ impl Links {
                 }
                 Fate::Lost => {
                     self.counts.lost += 1;
-                    self.struck = Some(leaves + delay);
-                    return None;
+                    return Err(Dropped { struck: Some(leaves + delay) });
                 }
             }
         }
-        Some(Flight { leaves, at: leaves + delay, extra })
+        Ok(Flight { leaves, at: leaves + delay, extra })
     }
 
     fn has_room(&mut self, now: Ns, link: usize) -> bool {

@@ -5,6 +5,7 @@ use surgetank_layer::message::Envelope;
 use surgetank_layer::node::Packet;
 use surgetank_layer::units::{MessageId, NEVER, NodeId};
 
+use super::links::Dropped;
 use super::{Carried, Event, Parcel, World, clients};
 use crate::trace::Place;
 
@@ -30,7 +31,10 @@ impl World {
             return;
         }
         let sent = self.links.send(self.now, node, index, envelope.size_bytes);
-        let Some(flight) = sent else { return self.dropped(to, envelope.id, consensus) };
+        let flight = match sent {
+            Ok(flight) => flight,
+            Err(dropped) => return self.dropped(dropped, to, envelope),
+        };
         let at = flight.at;
         if consensus {
             self.note_copy(envelope.id, to, at);
@@ -52,14 +56,13 @@ impl World {
         self.agenda.push(at, Event::Arrive { link, message: envelope.id });
     }
 
-    /// The packet that was sent last does not arrive.
-    fn dropped(&mut self, to: NodeId, message: MessageId, consensus: bool) {
+    /// A copy of a message does not arrive.
+    fn dropped(&mut self, dropped: Dropped, to: NodeId, envelope: Envelope) {
         let Some(waits) = &mut self.waits else { return };
-        if let Some(at) = self.links.struck {
-            waits.strikes(at, to, message);
-        }
-        if consensus {
-            waits.drops(self.now, self.links.struck.is_some());
+        if envelope.class.is_consensus() {
+            waits.drops(self.now, dropped.struck.is_some());
+        } else if let Some(at) = dropped.struck {
+            waits.strikes(at, to, envelope.id);
         }
     }
 
@@ -69,7 +72,7 @@ impl World {
             return self.transmit(node, link, envelope);
         }
         let size = clients::frame_bytes(&frame);
-        if let Some(flight) = self.links.send(self.now, node, link as usize, size) {
+        if let Ok(flight) = self.links.send(self.now, node, link as usize, size) {
             let slot = self.parcels.put(Parcel::Frame(link, frame));
             self.agenda.push(flight.at, Event::Parcel(slot));
         }
@@ -78,7 +81,7 @@ impl World {
     pub(super) fn send_packet(&mut self, from: NodeId, to: NodeId, packet: Packet) {
         let size = clients::packet_bytes(&packet);
         match self.links.send_between(self.now, from, to, size) {
-            Some(flight) => {
+            Ok(flight) => {
                 let now = self.now;
                 let sent = self.waits.as_mut().map_or(0, |waits| match &packet {
                     Packet::Forward(envelope) => {
@@ -90,9 +93,8 @@ impl World {
                 let slot = self.parcels.put(Parcel::Packet { from, to, packet, sent });
                 self.agenda.push(flight.at, Event::Parcel(slot));
             }
-            None => {
+            Err(_) => {
                 if let Packet::Forward(envelope) = packet {
-                    self.dropped(to, envelope.id, false);
                     self.lose(envelope.id);
                 }
             }

@@ -74,7 +74,7 @@ pub enum Input {
     },
     /// A keyper joins (or leaves) those who read early.
     Collude {
-        /// It.
+        /// The keyper that joins or leaves.
         keyper: Keyper,
         /// Whether it joins.
         joins: bool,
@@ -115,7 +115,7 @@ pub enum Output {
     Ask {
         /// Of this batch.
         batch: Batch,
-        /// It.
+        /// The keyper that is asked.
         keyper: Keyper,
     },
     /// A share does not count.
@@ -124,14 +124,14 @@ pub enum Output {
         batch: Batch,
         /// From this keyper.
         keyper: Keyper,
-        /// Why.
+        /// Why it is refused.
         reason: Refusal,
     },
     /// A batch is not taken: its messages must go another way.
     BatchRefused {
-        /// It.
+        /// The batch that is not taken.
         batch: Batch,
-        /// Why.
+        /// Why it is refused.
         reason: Refusal,
     },
     /// A batch's key is there.
@@ -145,7 +145,7 @@ pub enum Output {
     },
     /// A batch may be decrypted and executed.
     Open {
-        /// It.
+        /// The batch that may be decrypted.
         batch: Batch,
     },
     /// The key did not come in time; who has not answered is asked again.
@@ -171,7 +171,7 @@ pub enum Output {
     ReadEarly {
         /// Its batch.
         batch: Batch,
-        /// It.
+        /// The message that was read.
         id: MessageId,
     },
 }

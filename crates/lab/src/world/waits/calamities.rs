@@ -15,8 +15,7 @@ struct Calamity {
     slows: f64,
     /// How much later packets are: a span, and as many times.
     delays: (Ns, f64),
-    /// Whether it loses packets, and each of its nodes' with which probability, if not all.
-    loses: bool,
+    /// With which probability it loses a packet of its nodes.
     chance: f64,
     /// Whether it stops its nodes.
     stops: bool,
@@ -25,6 +24,10 @@ struct Calamity {
 impl Calamity {
     fn names(&self, node: NodeId) -> bool {
         self.nodes.contains(&node) || self.nodes.is_empty() && self.groups.is_empty()
+    }
+
+    fn loses(&self) -> bool {
+        self.stops || self.chance > 0.0 || !self.groups.is_empty()
     }
 
     fn separates(&self, a: NodeId, b: NodeId) -> bool {
@@ -42,32 +45,32 @@ impl Calamities {
         let of = |fault: &Fault| {
             let (mut groups, mut slows, mut delays) = (Vec::new(), 1.0, (0, 1.0));
             let mut chance = 0.0;
-            let (nodes, loses) = match &fault.what {
+            let nodes = match &fault.what {
                 // What changes nothing is no calamity.
                 FaultKind::Slow { factor, .. } if *factor <= 1.0 => return None,
                 FaultKind::Loss { probability, .. } if *probability <= 0.0 => return None,
                 FaultKind::Slow { nodes, factor } => {
                     slows = *factor;
-                    (nodes.clone(), false)
+                    nodes.clone()
                 }
                 FaultKind::Delay { nodes, extra_ms, factor } => {
                     delays = (ms(*extra_ms), factor.max(1.0));
-                    (nodes.clone(), false)
+                    nodes.clone()
                 }
-                FaultKind::Crash { nodes } => (nodes.clone(), true),
+                FaultKind::Crash { nodes } => nodes.clone(),
                 FaultKind::Loss { nodes, probability } => {
                     chance = *probability;
-                    (nodes.clone(), true)
+                    nodes.clone()
                 }
                 FaultKind::Partition { groups: cut } => {
                     groups.clone_from(cut);
-                    (Vec::new(), true)
+                    Vec::new()
                 }
                 FaultKind::Keypers { .. } | FaultKind::Spam { .. } => return None,
             };
             let (begin, end) = (ns(fault.at_s), ns(fault.at_s + fault.duration_s));
             let stops = matches!(fault.what, FaultKind::Crash { .. });
-            Some(Calamity { begin, end, nodes, groups, slows, delays, loses, chance, stops })
+            Some(Calamity { begin, end, nodes, groups, slows, delays, chance, stops })
         };
         Calamities(faults.iter().filter_map(of).collect())
     }
@@ -101,7 +104,7 @@ impl Calamities {
 
     /// Whether a fault that loses packets was under way in this time.
     pub fn lose(&self, since: Ns, until: Ns) -> bool {
-        self.between(since, until).any(|fault| fault.loses)
+        self.between(since, until).any(Calamity::loses)
     }
 
     /// How many nodes were stopped at some time of these.

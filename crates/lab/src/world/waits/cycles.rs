@@ -137,15 +137,12 @@ impl Cycles {
         height: Height,
         class: Class,
         missed: Option<&Missed<'_>>,
-        places: Option<&mut Places>,
+        mut places: Option<&mut Places>,
     ) -> Charges {
         let (last, class) = (height as usize - 1, class as u8);
         let first = self.cycles[..last].partition_point(|cycle| cycle.end < since);
-        let (cycle, mut places) = (&self.cycles[first], places);
-        let mut charges = self.part(cycle, since, cycle.end, class);
-        if let Some(places) = &mut places {
-            places.uses(class, first, cycle.used(since, cycle.end, class));
-        }
+        let end = self.cycles[first].end;
+        let mut charges = self.noted(first, since, end, class, places.as_deref_mut());
         let Some(missed) = missed else {
             let earlier = &self.up_to[first][class as usize];
             charges.join(&self.up_to[last][class as usize].since(earlier));
@@ -160,10 +157,9 @@ impl Cycles {
             let fault = fault.min(cycle.end - cycle.begin);
             let from = cycle.begin + fault;
             charges.add(Resource::Faults, fault);
-            charges.join(&self.part(cycle, from, cycle.end, class));
+            charges.join(&self.noted(index, from, cycle.end, class, places.as_deref_mut()));
             if let Some(places) = &mut places {
                 places.add(class, Resource::Faults, Place::at(before.proposer), fault as f64);
-                places.uses(class, index, cycle.used(from, cycle.end, class));
             }
         }
         charges
@@ -187,12 +183,25 @@ impl Cycles {
         let within = within.take_while(|(_, cycle)| cycle.begin < until);
         for (index, cycle) in within.filter(|(_, cycle)| cycle.is_crowded(class)) {
             let (from, to) = (cycle.begin.max(since), cycle.end.min(until));
-            charges.join(&self.part(cycle, from, to, class));
-            if let Some(places) = &mut places {
-                places.uses(class, index, cycle.used(from, to, class));
-            }
+            charges.join(&self.noted(index, from, to, class, places.as_deref_mut()));
         }
         charges
+    }
+
+    /// A part of a cycle, in the cycle's proportions, noted in places.
+    fn noted(
+        &self,
+        index: usize,
+        since: Ns,
+        until: Ns,
+        class: u8,
+        places: Option<&mut Places>,
+    ) -> Charges {
+        let cycle = &self.cycles[index];
+        if let Some(places) = places {
+            places.uses(class, index, cycle.used(since, until, class));
+        }
+        self.part(cycle, since, until, class)
     }
 
     /// A part of a cycle, in the cycle's proportions.
@@ -294,6 +303,14 @@ mod tests {
         Proposal { at, proposer: 0, left_out }
     }
 
+    /// Two cycles of 400; the block between them leaves messages of the class out.
+    fn left_out_once() -> Cycles {
+        let mut cycles = Cycles::new(Resource::Other);
+        cycles.add(proposal(400, 1 << CLASS as u8), charges(300, 100));
+        cycles.add(proposal(800, 0), charges(300, 100));
+        cycles
+    }
+
     #[test]
     fn the_rest_of_a_cycle_is_charged_in_the_proportions_of_the_whole() {
         let mut cycles = Cycles::new(Resource::Other);
@@ -305,9 +322,7 @@ mod tests {
 
     #[test]
     fn a_message_left_out_is_charged_block_space_from_then_on_and_others_are_not() {
-        let mut cycles = Cycles::new(Resource::Other);
-        cycles.add(proposal(400, 1 << CLASS as u8), charges(300, 100));
-        cycles.add(proposal(800, 0), charges(300, 100));
+        let cycles = left_out_once();
         for missed in [None, Some(&(|_, _| None) as &Missed<'_>)] {
             let left_out = cycles.wait(200, 2, CLASS, missed, None);
             assert_eq!(left_out.sum(), 600);
@@ -343,9 +358,7 @@ mod tests {
 
     #[test]
     fn what_was_charged_of_cycles_is_laid_over_their_places() {
-        let mut cycles = Cycles::new(Resource::Other);
-        cycles.add(proposal(400, 1 << CLASS as u8), charges(300, 100));
-        cycles.add(proposal(800, 0), charges(300, 100));
+        let cycles = left_out_once();
         for missed in [None, Some(&(|_, _| None) as &Missed<'_>)] {
             let mut places = Places::new(3, 0..1000);
             let wait = cycles.wait(200, 2, CLASS, missed, Some(&mut places));

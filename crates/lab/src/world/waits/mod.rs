@@ -290,6 +290,9 @@ impl Waits {
         let late = begin + self.calamities.lateness(begin, now, [proposer, waiter]);
         let span = if busy { now - late } else { 0 };
         let slow = late + self.calamities.slowness(proposer, late, now, span);
+        if slow == begin {
+            return armed;
+        }
         let parent = self.segment(parent, Resource::Faults, faulty, begin, slow);
         self.segment(parent, Resource::Timers, place, slow, now)
     }

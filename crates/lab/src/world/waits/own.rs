@@ -184,9 +184,13 @@ impl Waits {
         way.cells[to as usize] = Cell { sent: now, leaves, at, got: at, extra, from, ..NOWHERE };
     }
 
-    /// A fault drops a copy of a message, which would have been at a node at that time.
+    /// A fault drops a copy of a message, which would have been at a node at that time. (A single
+    /// sequencer misses no block of another proposer; of consensus' messages nothing is asked.)
     pub fn strikes(&mut self, at: Ns, to: NodeId, message: MessageId) {
-        if let Some(way) = &mut self.ways[message as usize] {
+        if let Some(way) = &mut self.ways[message as usize]
+            && !self.single
+            && !way.is_of_consensus()
+        {
             let cell = &mut way.cells[to as usize];
             cell.struck = cell.struck.min(at);
         }
