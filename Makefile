@@ -63,7 +63,8 @@ lowest: $(VENV)/.built ## the oldest libraries that pyproject.toml allows, in .v
 		print('\n'.join(d.replace('>=', '==').split(',')[0] for d in p['dependencies']))" > $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/python -m pip install --quiet --requirement $(LOWEST)/lowest.txt pytest hypothesis playwright
 	cd tests && PYTHONPATH=$(CURDIR)/python $(CURDIR)/$(LOWEST)/bin/python -m pytest \
-		test_cli.py test_cli_ending.py test_tape.py test_report.py test_world.py test_search.py -m "not live and not soak"
+		cli/test_cli.py cli/test_cli_ending.py scenario/test_tape.py report/test_report.py lab/test_world.py \
+		search/test_search.py -m "not live and not soak"
 
 .PHONY: soak
 soak: build ## longer random worlds

@@ -2,10 +2,11 @@
 
     .venv/bin/python benchmarks/front_running.py [--seeds 24] [--json]
 
-The venue of tests/venue_under_attack.py with five flooding nodes. A *sandwich* reads at node 0 and
-sends what everybody may send; an *insider* is node 0, the leader. Interventions: batches that give
-first come, first served the mean delay of `hash` (`fifo, 100 ms`) and of Themis (`180 ms`); batches
-of one message (`…, 1 a block`); a price that stands still (`quiet …`: no quote is ever stale).
+The venue of tests/support/venue_under_attack.py with five flooding nodes. A *sandwich* reads at
+node 0 and sends what everybody may send; an *insider* is node 0, the leader. Interventions: batches
+that give first come, first served the mean delay of `hash` (`fifo, 100 ms`) and of Themis (`180
+ms`); batches of one message (`…, 1 a block`); a price that stands still (`quiet …`: no quote is
+ever stale).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from surgetank.measure import measure
 from surgetank.simulate import simulate
 from surgetank.trace import MARKET_KIND
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/support"))
 from venue_under_attack import venue, victims_of
 
 FIVE: Final = {"network__nodes": 5, "layer__gossip__kind": "flood", "trace__receipts_every": 1}

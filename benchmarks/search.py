@@ -40,7 +40,7 @@ from surgetank.search.pool import Inline, Journal, Pool, processes
 from surgetank.search.posterior import Trial, fit
 from surgetank.search.probe import Outcome, probe
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/support"))
 from answers import capacity_of_queue, queue
 
 LOW, HIGH, OWN = 20.0, 4_000.0, 300.0

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import surgetank as st
+from scarce import SCARCE, SHORT
 from surgetank.measure.saturation import FULL, RESOURCES, Saturation, saturation
 from surgetank.scenario.named import names
 from surgetank.search.remedies import KIND, Change, candidates
-from test_saturation_scarce import SCARCE, SHORT
 
 
 def ranked(*resources: str) -> list[Saturation]:

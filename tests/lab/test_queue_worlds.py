@@ -183,7 +183,7 @@ def test_a_rule_that_would_lose_messages_stops_the_run(
     name = f"wrong_rule_{len(body)}_{len(told)}"
     (tmp_path / f"{name}.py").write_text(text + "\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "docs"))
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "docs"))
     full: dict[str, Any] = {"layer__queue__ingress_max": 3, "layer__queue__mempool_max": 3}
     with pytest.raises(st.SurgetankError, match=told):
         outcome(duration_s=2.0, layer__queue__rule=f"{name}:Wrong", **full)

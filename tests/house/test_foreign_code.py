@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import surgetank as st
+from command_line import TINY
 from live_command import SMALL
 from surgetank.cli.app import app
 from surgetank.cli.ending import ended
-from test_cli import TINY
 
 #: Leaves a trace of having been run.
 MARK = "from pathlib import Path\n\nPath('ran').touch()\n"
@@ -27,7 +27,7 @@ CONTROLLER = (
 def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a scenario, in which the command runs."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "docs"))
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "docs"))
     text = TINY.format(limit=60_000.0).replace("4.0", "1.0").replace("warmup_s = 1.0", "warmup_s=0")
     (tmp_path / "tiny.toml").write_text(text)
     return tmp_path

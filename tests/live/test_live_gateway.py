@@ -21,7 +21,7 @@ from surgetank.trace import OUTCOMES
 
 pytestmark = pytest.mark.live
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 RUN = 0xABCD
 
 
@@ -29,7 +29,7 @@ RUN = 0xABCD
 def gateway(folder: Path, *options: str) -> Iterator[int]:
     """A gateway in a process of its own; its port."""
     port = free_port()
-    script = str(Path(__file__).parent / "gateway.py")
+    script = str(ROOT / "tests/support/gateway.py")
     process = Process([sys.executable, script, str(port), *options], folder, "gateway.log")
     process.start()
 

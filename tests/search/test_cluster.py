@@ -15,12 +15,12 @@ from distributed import Client, LocalCluster
 from typer.testing import CliRunner
 
 from answers import queue
+from command_line import QUEUE, QUICK
 from surgetank.cli import app
 from surgetank.errors import SurgetankError
 from surgetank.league import League
 from surgetank.search import Answer, Progress, search
 from surgetank.search.pool import dask_executor
-from test_cli_search import QUICK, SMALL
 
 OPTIONS: dict[str, Any] = {
     "range": (20.0, 4_000.0),
@@ -63,7 +63,7 @@ def test_commands_keep_their_answers(
 ) -> None:
     """After the last run too: the workers are let go without losing what they found."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "small.toml").write_text(SMALL)
+    (tmp_path / "small.toml").write_text(QUEUE)
     rules = ["--vary", "layer.queue.rule=fifo,priority", "--seeds", "1"]
     loads = ["--loads", "10:20", "--points", "2", "--curve", "as it is", "--runs-max", "16"]
     brief = ["--set", "duration_s=10", "--set", "warmup_s=1", "--set", "market.positions.count=20"]

@@ -14,7 +14,7 @@ import pytest
 
 import surgetank as st
 
-MARKET = Path(__file__).resolve().parents[2] / "shared/data/market"
+MARKET = Path(__file__).resolve().parents[3] / "shared/data/market"
 recorded = pytest.mark.skipif(
     not MARKET.exists(), reason="recorded data are not beside the project"
 )

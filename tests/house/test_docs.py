@@ -13,7 +13,7 @@ import pytest
 import surgetank as st
 from surgetank.live import SCHEMES
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 #: Made by running or building, not kept in the repository.
 MADE = ("target", ".venv", "runs/")

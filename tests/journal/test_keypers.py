@@ -201,6 +201,6 @@ def test_hashing_to_the_curve_is_rfc_9380() -> None:
 
 
 def test_the_example_of_the_docs_runs() -> None:
-    page = Path(__file__).resolve().parents[1] / "docs" / "sealed.md"
+    page = Path(__file__).resolve().parents[2] / "docs" / "sealed.md"
     (block,) = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
     exec(block, {})

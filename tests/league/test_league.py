@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from scipy import stats
 
 import surgetank as st
+from command_line import QUEUE, surgetank
 from hand_made_league import LIQUIDATION, league, with_invalid, with_lines
 from surgetank.cli import app
 from surgetank.errors import SurgetankError
@@ -21,8 +22,6 @@ from surgetank.league.axes import attacked, attacks_of, entrants_of
 from surgetank.league.choices import choices
 from surgetank.league.estimate import Estimate, difference, mean
 from surgetank.league.result import League, json_rows
-from test_cli import surgetank
-from test_cli_search import SMALL
 
 RULES = ["fifo", "priority"]
 
@@ -30,7 +29,7 @@ RULES = ["fifo", "priority"]
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
     """A folder with a small scenario."""
-    (tmp_path / "small.toml").write_text(SMALL)
+    (tmp_path / "small.toml").write_text(QUEUE)
     return tmp_path
 
 
@@ -111,7 +110,7 @@ def test_attacks_come_from_the_model_and_keep_their_keys() -> None:
     set_by = {k: attacked(own, k).model_dump(mode="json")["attack"] for k in ("spam", "sybil")}
     assert set_by["spam"]["rate_per_s"] == 77.0 != set_by["sybil"]["rate_per_s"]
     assert attacked(own, "none").attack.kind == "none"
-    bare = st.Scenario.from_toml(SMALL)
+    bare = st.Scenario.from_toml(QUEUE)
     both, _ = entrants_of(bare, "layer.queue.rule=fifo")
     kinds, left = attacks_of(bare, both, "all")
     assert set(kinds) | {text.split(":")[0].removeprefix("--attack ") for text in left} == set(
@@ -392,7 +391,7 @@ def test_command_for_people_and_machines(here: Path) -> None:
 def test_an_invalid_run_is_exit_code_3(here: Path) -> None:
     """And the table says which."""
     fault = '[[faults]]\nkind = "loss"\nat_s = 5.9\nduration_s = 0.05\nprobability = 0.5\n'
-    (here / "odd.toml").write_text(SMALL + fault)
+    (here / "odd.toml").write_text(QUEUE + fault)
     done = surgetank("compare", "odd.toml", *TWO, "--seeds", "1", cwd=here)
     assert done.returncode == 3, done.stdout + done.stderr
     assert "INVALID" in done.stdout and "nothing passed it" in done.stdout

@@ -17,12 +17,10 @@ from types import SimpleNamespace
 import pytest
 
 import surgetank as st
+from command_line import TINY, surgetank
 from surgetank.cli.app import app
 from surgetank.cli.ending import ended
 from surgetank.errors import CoreError
-from test_cli import TINY, here, surgetank
-
-__all__ = ["here"]
 
 
 class PanicException(BaseException):

@@ -13,9 +13,9 @@ from surgetank.measure.waiting import places, waits
 from surgetank.report.charts.waiting import waiting_charts
 from surgetank.report.reading import Reading
 from surgetank.trace import CLASSES, WAITS, Trace
-from test_ledger import CRASH
-from test_waits import SINGLE, WHOLE, WORLDS, fault, venue
+from venue_under_attack import CRASH
 from venue_under_attack import venue as crash_venue
+from waiting_worlds import SINGLE, WHOLE, WORLDS, fault, venue
 
 
 def of(trace: Trace, resource: str) -> dict[tuple[int | None, int | None], int]:

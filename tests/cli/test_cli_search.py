@@ -14,51 +14,15 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
+from command_line import QUEUE, QUICK, UNTIL, surgetank
 from surgetank.cli import app
 from surgetank.errors import SurgetankError
-from test_cli import surgetank
-
-SMALL = """
-name = "small"
-duration_s = 3.0
-warmup_s = 0.5
-drain_s = 3.0
-[flow]
-client_link = { fixed_ms = 0.0, jitter_ms = 0.0 }
-[flow.arrivals]
-kind = "poisson"
-rate_per_s = 1000.0
-[flow.mix]
-limit = 1.0
-post_only = 0.0
-market = 0.0
-ioc = 0.0
-cancel = 0.0
-replace = 0.0
-[network]
-nodes = 1
-[layer.queue]
-ingress_max = 1000
-[layer.service]
-distribution = { kind = "exponential" }
-[layer.service.validation]
-order_us = 400.0
-[layer.service.execution]
-order_us = 0.0
-[layer.consensus]
-kind = "single"
-window_ms = 0.0
-[limits]
-delay_p99_ms_max = 3.0
-"""
-UNTIL = ["--until", "delay_p99_ms_max", "--vary", "load", "--range", "100:5000"]
-QUICK = [*UNTIL, "--precision", "0.2", "--workers", "1", "--no-remedies", "--quiet"]
 
 
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
     """A folder with a small scenario."""
-    (tmp_path / "small.toml").write_text(SMALL)
+    (tmp_path / "small.toml").write_text(QUEUE)
     return tmp_path
 
 

@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -168,7 +167,7 @@ print("after")
 def test_in_a_real_terminal() -> None:
     """Drawn in place, gone afterwards, the cursor back."""
     ours, theirs = pty.openpty()
-    code = SHOWING.format(path=[str(Path(__file__).parent), *sys.path])
+    code = SHOWING.format(path=sys.path)
     env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
     env.pop("NO_COLOR", None)
     with subprocess.Popen(

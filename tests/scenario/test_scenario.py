@@ -17,7 +17,7 @@ from surgetank.scenario.limits import Limits
 from surgetank.starter import STARTER
 from surgetank.verdict import NOT_LIMITS
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 AWS_CSV = ROOT.parent / "shared/data/latency/cometbft_aws_latencies.csv"
 FAULT = {"at_s": 1.0, "duration_s": 1.0}
 DELAY = {"kind": "regions", "names": ["a", "b"], "matrix_ms": [[0, 1], [1, 0]]}

@@ -22,6 +22,16 @@ PATH = {"kind": "gbm", "start_usd": 200.0, "volatility": 0.5} | {
     "jump_sd": 0.002,
 }
 
+#: A fall of a tenth in four seconds, on a venue with keepers and leveraged positions.
+CRASH: dict[str, Any] = {
+    "market__price__path": {"kind": "points", "at_s": [0.0, 1.0, 5.0]}
+    | {"price_usd": [200.0, 200.0, 180.0], "volatility": 2.0},
+    "market__positions": {"count": 60, "leverage_min": 5.0, "leverage_max": 20.0},
+    "market__margin__insurance_usd": 5_000.0,
+    "flow__keepers__count": 2,
+    "duration_s": 6.0,
+}
+
 
 def venue(**values: Any) -> st.Scenario:
     """One sequencer, three followers, two makers, steady traders, a price that jumps about.

@@ -32,7 +32,7 @@ from surgetank.trace import Trace
 
 pytestmark = pytest.mark.live
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def alive(processes: list[psutil.Process], within_s: float = 10.0) -> list[psutil.Process]:

@@ -15,17 +15,7 @@ from surgetank.measure.ledger import COLUMNS, GROUPS, ledger
 from surgetank.simulate import simulate
 from surgetank.trace import BEARERS, MARKET_KIND, Trace
 from surgetank.validity import checks
-from venue_under_attack import venue
-
-#: A fall of a tenth in four seconds, on a venue with keepers and leveraged positions.
-CRASH: dict[str, Any] = {
-    "market__price__path": {"kind": "points", "at_s": [0.0, 1.0, 5.0]}
-    | {"price_usd": [200.0, 200.0, 180.0], "volatility": 2.0},
-    "market__positions": {"count": 60, "leverage_min": 5.0, "leverage_max": 20.0},
-    "market__margin__insurance_usd": 5_000.0,
-    "flow__keepers__count": 2,
-    "duration_s": 6.0,
-}
+from venue_under_attack import CRASH, venue
 
 
 def lines(trace: Trace) -> dict[str, dict[str, int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -14,36 +13,7 @@ from pathlib import Path
 
 import pytest
 
-TINY = """
-name = "tiny"
-duration_s = 4.0
-warmup_s = 1.0
-drain_s = 4.0
-[flow.arrivals]
-kind = "poisson"
-rate_per_s = 200.0
-[network]
-nodes = 4
-[limits]
-delay_p50_ms_max = {limit}
-"""
-
-
-def surgetank(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs the command in a process of its own."""
-    command = [sys.executable, "-c", "from surgetank.cli import main; main()", *arguments]
-    env = os.environ | {"COLUMNS": "200"} | environment
-    return subprocess.run(
-        command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300, check=False
-    )
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Path:
-    """A folder with two scenarios: one that passes and one that fails."""
-    (tmp_path / "good.toml").write_text(TINY.format(limit=60_000.0))
-    (tmp_path / "bad.toml").write_text(TINY.format(limit=0.001))
-    return tmp_path
+from command_line import TINY, surgetank
 
 
 def test_run_for_machines(here: Path) -> None:
