@@ -30,9 +30,9 @@ import numpy as np
 from live_peers import SIZE_BYTES, alone, locust
 from simulator import machine, rate
 from surgetank.live import Options, Outgoing, Played, Rig, Schedule
+from surgetank.live.payload import Numbers, encode
+from surgetank.live.systems.nats.target import Nats
 from surgetank.live.target import Sink
-from surgetank.live.targets.nats import Nats
-from surgetank.live.wire import Numbers, encode
 
 MESSAGES_MAX = 600_000
 FIRST_PER_S = {"nats": 100_000.0, "jetstream": 10_000.0}

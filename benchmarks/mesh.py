@@ -15,8 +15,8 @@ from typing import Any
 from surgetank import simulate
 from surgetank.live import Options, Rig
 from surgetank.live.proxy import Fate
-from surgetank.live.servers.gossipsub import Mesh
-from surgetank.live.watching import Snapshot
+from surgetank.live.snapshot import Snapshot
+from surgetank.live.systems.gossipsub.server import Mesh
 from surgetank.measure.propagation import propagation
 from surgetank.scenario import Scenario
 from surgetank.trace import Trace

@@ -11,7 +11,7 @@ from surgetank.errors import SurgetankError
 from surgetank.folder import claimed
 from surgetank.junit import write_junit
 from surgetank.live import Options, Rig, Watch
-from surgetank.live.histogram import write_log
+from surgetank.live.export.histogram import write_log
 from surgetank.measure import Measures, failures, measure
 from surgetank.scenario import Scenario, load
 from surgetank.simulate import Progress, simulate, with_tape

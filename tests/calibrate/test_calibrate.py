@@ -32,7 +32,7 @@ from surgetank.calibrate.spread import HALF_RUNS, LIVE_RUNS, joined, of_rounds
 from surgetank.calibrate.writing import broker, plain
 from surgetank.errors import SurgetankError
 from surgetank.live import Capabilities, Options, Schedule
-from surgetank.live.recording import DELIVERY
+from surgetank.live.driver.recording import DELIVERY
 from surgetank.measure import measure
 from surgetank.scenario import Scenario
 from surgetank.simulate import simulate

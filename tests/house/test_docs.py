@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import surgetank as st
-from surgetank.live import SCHEMES
+from surgetank.live import SYSTEMS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -52,7 +52,7 @@ def test_toml_blocks_are_scenarios(page: Path) -> None:
 def test_every_target_has_a_page() -> None:
     """docs/targets.md names each, and links to where its limits are said."""
     text = (ROOT / "docs/targets.md").read_text()
-    assert [scheme for scheme in SCHEMES if f"`{scheme}:`" not in text] == []
+    assert [scheme for scheme in SYSTEMS if f"`{scheme}:`" not in text] == []
     pages = {path.name for path in ROOT.glob("docs/target-*.md")}
     assert pages == set(re.findall(r"\]\((target-[\w]+\.md)\)", text))
 

@@ -87,7 +87,7 @@ def test_files_beside_do_not_take_the_place_of_libraries(inside: Path) -> None:
         (inside / f"{name}.py").write_text(MARK + "raise ImportError('not the library')\n")
     (inside / "small.toml").write_text(SMALL.format(seconds=0.6))
     (inside / "mine_target.py").write_text(
-        "import redis\nfrom surgetank.live.targets.memory import Memory\n\n\n"
+        "import redis\nfrom surgetank.live.systems.memory.target import Memory\n\n\n"
         "class Mine(Memory):\n    pass\n"
     )
     code = "from surgetank.live.registry import parse, target_class as t; "

@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 
 from surgetank.errors import SurgetankError
 from surgetank.live import Options, Rig
-from surgetank.live.facts import Played, trace_of
+from surgetank.live.driver.facts import Played, trace_of
+from surgetank.live.driver.schedule import Schedule
+from surgetank.live.payload import decode, encode
 from surgetank.live.proxy import Fate, Link, Proxy
 from surgetank.live.registry import parse
-from surgetank.live.schedule import Schedule
-from surgetank.live.servers.cometbft import Localnet, _edited
+from surgetank.live.snapshot import Snapshot
+from surgetank.live.systems.cometbft.blocks import monotonic
+from surgetank.live.systems.cometbft.server import Localnet, _edited
+from surgetank.live.systems.cometbft.target import CometBFT, payload_of, transaction_of
+from surgetank.live.systems.cometbft.websocket import WebSocket, text_frame
 from surgetank.live.target import TargetError
-from surgetank.live.targets.cometbft import CometBFT, payload_of, transaction_of
-from surgetank.live.targets.cometbft_blocks import monotonic
-from surgetank.live.targets.websocket import WebSocket, text_frame
-from surgetank.live.watching import Snapshot
-from surgetank.live.wire import decode, encode
 from surgetank.measure import FailureKind, measure, synchrony_of
 from surgetank.scenario import Scenario
 from surgetank.trace import Trace

@@ -14,12 +14,12 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collecting import at, collector, said, scrape
 from surgetank.errors import SurgetankError
-from surgetank.live import wire
 from surgetank.live.export.otel import Exported, export
 from surgetank.live.export.prometheus import Prometheus
 from surgetank.live.export.traces import sampled, trace_id, traceparent
+from surgetank.live.payload import encode, traceparent_of
+from surgetank.live.snapshot import ClassDelays, Snapshot
 from surgetank.live.target import Where
-from surgetank.live.watching import ClassDelays, Snapshot
 from surgetank.trace import CLASSES, OUTCOMES, SCHEMA
 from surgetank.trace.schema import check_table
 
@@ -97,7 +97,7 @@ def test_traceparent_is_w3c_and_fits_the_wire(run: int, number: int) -> None:
     assert int(trace, 16) == trace_id(run, number) != 0
     assert int(span, 16) != 0
     assert parent == parent.lower()
-    assert wire.traceparent_of(wire.encode(run, number, 128, parent)) == parent
+    assert traceparent_of(encode(run, number, 128, parent)) == parent
 
 
 def test_traces_are_different() -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import surgetank as st
-from surgetank.live import Disconnected, Options, Outgoing, Refused, Rig, TargetError, parse, wire
+from surgetank.live import Disconnected, Options, Outgoing, Refused, Rig, TargetError, parse
+from surgetank.live.payload import decode, encode
 from surgetank.live.process import Process, wait_until
 from surgetank.live.registry import target_class
 from surgetank.live.server import free_port
@@ -63,7 +64,7 @@ def example(port: int) -> Target:
 
 def order(number: int) -> Outgoing:
     """A message as the generator makes it."""
-    return Outgoing(number, "order", 3, wire.encode(RUN, number, 64))
+    return Outgoing(number, "order", 3, encode(RUN, number, 64))
 
 
 async def exchange(port: int, messages: int) -> tuple[list[int], dict[int, str], list[int]]:
@@ -77,7 +78,7 @@ async def exchange(port: int, messages: int) -> tuple[list[int], dict[int, str],
 
     async def receive() -> None:
         async for payload in subscriber.subscribe():
-            number = wire.decode(RUN, payload)
+            number = decode(RUN, payload)
             assert number is not None
             delivered.append(number)
 

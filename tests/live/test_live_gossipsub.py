@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surgetank.live import Options, Rig
+from surgetank.live.driver.schedule import Schedule
 from surgetank.live.registry import parse
-from surgetank.live.schedule import Schedule
-from surgetank.live.servers.gossipsub import Mesh, ask, regular_graph
+from surgetank.live.snapshot import Snapshot
+from surgetank.live.systems.addressing import addressed, dealt
+from surgetank.live.systems.gossipsub.server import Mesh, ask, regular_graph
+from surgetank.live.systems.gossipsub.target import Gossipsub, Receipts
 from surgetank.live.target import TargetError, Where
-from surgetank.live.targets.dealing import addressed, dealt
-from surgetank.live.targets.gossipsub import Gossipsub, Receipts
-from surgetank.live.watching import Snapshot
 from surgetank.measure import measure
 from surgetank.measure.propagation import spread
 from surgetank.measure.synchrony import cut_off

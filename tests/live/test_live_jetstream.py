@@ -12,13 +12,13 @@ import pytest
 import brokers
 from brokers import RUN, Heard, do, flow, kept, killed_in_mid_flow, named, opened, started, until
 from surgetank.live import Options, Rig, Schedule, Snapshot
-from surgetank.live.recording import STATES
+from surgetank.live.driver.recording import STATES
+from surgetank.live.payload import Numbers, encode
 from surgetank.live.server import Server
-from surgetank.live.servers.nats import NatsServer
+from surgetank.live.systems.jetstream.management import Api, pending_of, sequence_of
+from surgetank.live.systems.jetstream.target import JetStream
+from surgetank.live.systems.nats.server import NatsServer
 from surgetank.live.target import Disconnected, Outgoing, Refused, TargetError, Where
-from surgetank.live.targets.jetstream import JetStream
-from surgetank.live.targets.jetstream_api import Api, pending_of, sequence_of
-from surgetank.live.wire import Numbers, encode
 
 pytestmark = pytest.mark.live
 

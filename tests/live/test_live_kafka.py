@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 import brokers
 from brokers import Heard, do, flow, kept, killed_in_mid_flow, named, opened, started, until
+from surgetank.live.payload import encode
 from surgetank.live.server import Server
+from surgetank.live.systems.kafka.protocol import Batches, Producing, _packed, framed
+from surgetank.live.systems.kafka.target import Kafka
 from surgetank.live.target import Outgoing, Refused, TargetError, Where
-from surgetank.live.targets.kafka import Kafka
-from surgetank.live.targets.records import Batches, Producing, _packed, framed
-from surgetank.live.wire import encode
 
 pytestmark = pytest.mark.live
 

@@ -20,8 +20,8 @@ from hdrh.log import HistogramLogReader
 import surgetank as st
 from surgetank.junit import junit_xml
 from surgetank.live import Options, Played, Rig, Schedule, Snapshot, trace_of
-from surgetank.live.histogram import write_log
-from surgetank.live.recording import STATES, Recording, Sent
+from surgetank.live.driver.recording import STATES, Recording, Sent
+from surgetank.live.export.histogram import write_log
 from surgetank.measure import measure
 from surgetank.report import render
 from surgetank.trace import CLASSES, REASONS

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 import brokers
 from brokers import RUN, Heard, do, flow, named, opened, started, until, until_accepted
+from surgetank.live.payload import Finder, encode, hex_numbers, traceparent_of
 from surgetank.live.registry import parse
 from surgetank.live.server import Server
-from surgetank.live.servers.nats import NatsServer
+from surgetank.live.systems.nats.connection import Connection
+from surgetank.live.systems.nats.protocol import Cutter, errors, messages, pings, pongs, pub
+from surgetank.live.systems.nats.server import NatsServer
+from surgetank.live.systems.nats.target import Nats
 from surgetank.live.target import Disconnected, Outgoing, TargetError, Where
-from surgetank.live.targets.nats import Nats
-from surgetank.live.targets.nats_connection import Connection
-from surgetank.live.targets.nats_protocol import Cutter, errors, messages, pings, pongs, pub
-from surgetank.live.wire import Finder, encode, hex_numbers, traceparent_of
 
 pytestmark = pytest.mark.live
 

@@ -13,11 +13,11 @@ from pamqp import commands, header
 
 import brokers
 from brokers import Heard, do, flow, kept, killed_in_mid_flow, opened, started, until
+from surgetank.live.payload import encode
 from surgetank.live.server import Server
+from surgetank.live.systems.rabbitmq.protocol import Link, method, publication
+from surgetank.live.systems.rabbitmq.target import Consuming, Publishing, QuorumQueue
 from surgetank.live.target import Outgoing, Refused, TargetError, Where
-from surgetank.live.targets.amqp import Link, method, publication
-from surgetank.live.targets.rabbitmq import Consuming, Publishing, QuorumQueue
-from surgetank.live.wire import encode
 
 pytestmark = pytest.mark.live
 

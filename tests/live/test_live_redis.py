@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 import brokers
 from brokers import Heard, do, flow, killed_in_mid_flow, named, opened, started, until
+from surgetank.live.payload import encode
 from surgetank.live.server import Server
+from surgetank.live.systems.redis.protocol import Publishing, Reading
+from surgetank.live.systems.redis.target import RedisStream
 from surgetank.live.target import Disconnected, Refused, TargetError, Where
-from surgetank.live.targets.redis import RedisStream
-from surgetank.live.targets.resp import Publishing, Reading
-from surgetank.live.wire import encode
 
 pytestmark = pytest.mark.live
 

@@ -22,12 +22,12 @@ from live_command import SMALL, Command
 from surgetank.cli import main
 from surgetank.errors import SurgetankError
 from surgetank.live import Options, Rig, Schedule, Snapshot, parse
+from surgetank.live.driver.workplace import Workplace
 from surgetank.live.safety import owned
 from surgetank.live.server import free_port
-from surgetank.live.servers.nats import NatsServer
-from surgetank.live.servers.rabbitmq import RabbitMQ
-from surgetank.live.servers.redis import Redis
-from surgetank.live.workplace import Workplace
+from surgetank.live.systems.nats.server import NatsServer
+from surgetank.live.systems.rabbitmq.server import RabbitMQ
+from surgetank.live.systems.redis.server import Redis
 from surgetank.trace import Trace
 
 pytestmark = pytest.mark.live

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from surgetank.console import LiveWatch
 from surgetank.console.live import BARS, line, per_s, sparkline, view
-from surgetank.live.watching import ClassDelays, Snapshot
+from surgetank.live.snapshot import ClassDelays, Snapshot
 
 #: Text between the sequences that a terminal obeys.
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as some
 
-from surgetank.live.wire import Finder, Scanner, decode, encode, numbers_in, traceparent_of
+from surgetank.live.payload import Finder, Scanner, decode, encode, numbers_in, traceparent_of
 
 RUN = 0x5EED
 PARENT = f"00-{'ab' * 16}-{'cd' * 8}-01"

@@ -15,6 +15,7 @@ import pytest
 
 import surgetank as st
 from surgetank.live import Options, Rig
+from surgetank.live.payload import Numbers, decode, encode
 from surgetank.live.registry import parse, server_class, target_class
 from surgetank.live.server import Server
 from surgetank.live.target import (
@@ -26,7 +27,6 @@ from surgetank.live.target import (
     TargetError,
     Where,
 )
-from surgetank.live.wire import Numbers, decode, encode
 from surgetank.measure import measure
 
 RUN = 0x5EED

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from surgetank.console.runs import number
-from surgetank.live.watching import Snapshot
+from surgetank.live.snapshot import Snapshot
 
 __all__ = ["LiveWatch", "line", "per_s", "sparkline", "view"]
 

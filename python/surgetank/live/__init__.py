@@ -7,12 +7,13 @@ own.
 
 from __future__ import annotations
 
-from surgetank.live.facts import Played, trace_of
+from surgetank.live.driver.facts import Played, trace_of
+from surgetank.live.driver.rig import Rig
+from surgetank.live.driver.schedule import Schedule
 from surgetank.live.options import Options
-from surgetank.live.registry import SCHEMES, parse
-from surgetank.live.rig import Rig
-from surgetank.live.schedule import Schedule
+from surgetank.live.registry import SYSTEMS, parse
 from surgetank.live.server import Server
+from surgetank.live.snapshot import ClassDelays, Snapshot, Watch
 from surgetank.live.target import (
     Batched,
     Capabilities,
@@ -25,10 +26,9 @@ from surgetank.live.target import (
     TargetError,
     Where,
 )
-from surgetank.live.watching import ClassDelays, Snapshot, Watch
 
 __all__ = [
-    "SCHEMES",
+    "SYSTEMS",
     "Batched",
     "Capabilities",
     "ClassDelays",

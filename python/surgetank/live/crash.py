@@ -20,7 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from surgetank.errors import SurgetankError
+from surgetank.live.driver.workplace import Workplace
 from surgetank.live.faults.mounts import PowerLossDisk, mounting_missing
+from surgetank.live.payload import Numbers, decode, encode
 from surgetank.live.registry import parse, server_class, target_class
 from surgetank.live.server import Server
 from surgetank.live.target import (
@@ -33,8 +35,6 @@ from surgetank.live.target import (
     TargetError,
     Where,
 )
-from surgetank.live.wire import Numbers, decode, encode
-from surgetank.live.workplace import Workplace
 
 __all__ = ["EVENTS", "Outcome", "crash", "levels_of"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -17,46 +17,35 @@ from surgetank.live.server import Server
 from surgetank.live.target import Target, Where
 from surgetank.plugins import import_of_user
 
-__all__ = ["SCHEMES", "check_options", "parse", "server_class", "target_class"]
+__all__ = ["SYSTEMS", "System", "check_options", "parse", "server_class", "target_class"]
 
 _T = TypeVar("_T")
 
-#: Scheme → target, and the server that surgetank can start for it (both `module:Class`).
-SCHEMES: Final[dict[str, tuple[str, str | None]]] = {
-    "memory": (
-        "surgetank.live.targets.memory:Memory",
-        "surgetank.live.servers.memory:MemoryServer",
-    ),
-    "nats": ("surgetank.live.targets.nats:Nats", "surgetank.live.servers.nats:NatsServer"),
-    "jetstream": (
-        "surgetank.live.targets.jetstream:JetStream",
-        "surgetank.live.servers.nats:NatsServer",
-    ),
-    "redis": ("surgetank.live.targets.redis:RedisStream", "surgetank.live.servers.redis:Redis"),
-    "rabbitmq": (
-        "surgetank.live.targets.rabbitmq:QuorumQueue",
-        "surgetank.live.servers.rabbitmq:RabbitMQ",
-    ),
-    "kafka": ("surgetank.live.targets.kafka:Kafka", "surgetank.live.servers.kafka:KafkaBroker"),
-    "cometbft": (
-        "surgetank.live.targets.cometbft:CometBFT",
-        "surgetank.live.servers.cometbft:Localnet",
-    ),
-    "gossipsub": (
-        "surgetank.live.targets.gossipsub:Gossipsub",
-        "surgetank.live.servers.gossipsub:Mesh",
-    ),
-}
 
-#: Where servers listen if the URL names a host and no port.
-_PORTS: Final = {
-    "nats": 4222,
-    "jetstream": 4222,
-    "redis": 6379,
-    "rabbitmq": 5672,
-    "kafka": 9092,
-    "cometbft": 26657,
+@dataclass(frozen=True)
+class System:
+    """Where the classes of a system under test are, below `surgetank.live.systems`."""
+
+    target: str
+    """`module:Class` of its clients."""
+    server: str
+    """`module:Class` of the server that surgetank can start for it."""
+    port: int = 0
+    """Where its servers listen if the URL names a host and no port."""
+
+
+#: Scheme → system. Loaded when it is used: its client library may not be installed.
+SYSTEMS: Final = {
+    "memory": System("memory.target:Memory", "memory.server:MemoryServer"),
+    "nats": System("nats.target:Nats", "nats.server:NatsServer", 4222),
+    "jetstream": System("jetstream.target:JetStream", "nats.server:NatsServer", 4222),
+    "redis": System("redis.target:RedisStream", "redis.server:Redis", 6379),
+    "rabbitmq": System("rabbitmq.target:QuorumQueue", "rabbitmq.server:RabbitMQ", 5672),
+    "kafka": System("kafka.target:Kafka", "kafka.server:KafkaBroker", 9092),
+    "cometbft": System("cometbft.target:CometBFT", "cometbft.server:Localnet", 26657),
+    "gossipsub": System("gossipsub.target:Gossipsub", "gossipsub.server:Mesh"),
 }
+_PLACE: Final = "surgetank.live.systems."
 
 
 def parse(url: str) -> Where:
@@ -68,7 +57,7 @@ def parse(url: str) -> Where:
     scheme, colon, rest = url.partition(":")
     if not colon:
         raise _unknown(url, scheme)
-    if scheme not in SCHEMES:
+    if scheme not in SYSTEMS:
         # A class of the user's: module:Class?host=…&port=….
         name, _, query = rest.partition("?")
         if not (name.isidentifier() and scheme.replace(".", "_").isidentifier()):
@@ -81,7 +70,7 @@ def parse(url: str) -> Where:
     parts = urlsplit(url)
     try:
         host = parts.hostname or ""
-        number = parts.port or (_PORTS.get(scheme, 0) if host else 0)
+        number = parts.port or (SYSTEMS[scheme].port if host else 0)
     except ValueError as error:
         raise SurgetankError(str(error), place=url, mend="Give host:port") from None
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -104,12 +93,12 @@ def _port(url: str, text: str) -> int:
 
 
 def _unknown(url: str, scheme: str) -> SurgetankError:
-    near = difflib.get_close_matches(scheme, SCHEMES, n=1)
+    near = difflib.get_close_matches(scheme, SYSTEMS, n=1)
     hint = f" (did you mean {near[0]}:?)" if near else ""
     return SurgetankError(
         f"is not a target{hint}",
         place=f"--target {url}",
-        mend=f"Give one of {', '.join(f'{name}:' for name in SCHEMES)} with or without "
+        mend=f"Give one of {', '.join(f'{name}:' for name in SYSTEMS)} with or without "
         "//host:port, or module:Class of your own",
     )
 
@@ -120,7 +109,7 @@ def target_class(where: Where) -> type[Target]:
     Raises:
         SurgetankError: its module or class cannot be loaded.
     """
-    path = SCHEMES[where.scheme][0] if where.scheme in SCHEMES else where.scheme
+    path = _PLACE + SYSTEMS[where.scheme].target if where.scheme in SYSTEMS else where.scheme
     return _load(path, Target)  # type: ignore[type-abstract]
 
 
@@ -143,8 +132,9 @@ def check_options(where: Where, known: Sequence[str] | None) -> None:
 
 def server_class(where: Where) -> type[Server] | None:
     """The class of the server that surgetank can start for it."""
-    path = SCHEMES[where.scheme][1] if where.scheme in SCHEMES else None
-    return None if path is None else _load(path, Server)  # type: ignore[type-abstract]
+    if where.scheme not in SYSTEMS:
+        return None
+    return _load(_PLACE + SYSTEMS[where.scheme].server, Server)  # type: ignore[type-abstract]
 
 
 def _load(path: str, kind: type[_T]) -> type[_T]:

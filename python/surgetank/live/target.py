@@ -20,7 +20,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from surgetank.errors import SurgetankError
-from surgetank.live.wire import Numbers
+from surgetank.live.payload import Numbers
 
 __all__ = [
     "Batched",
@@ -129,7 +129,7 @@ class Sink(Protocol):
     are `time.monotonic_ns()`."""
 
     run: int
-    """Number of the run, for `wire.decode`."""
+    """Number of the run, for `payload.decode`."""
 
     def acknowledged(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
         """The target said yes, at the level of `capabilities.ack`."""
@@ -194,7 +194,6 @@ class Chain(Protocol):
 class Target(abc.ABC):
     """A live system under test, seen by one process."""
 
-    schemes: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[tuple[str, ...] | None] = None
     """Options of the URL that it and its server know; any other is refused. None: not checked."""
 

@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from surgetank.errors import SurgetankError
-from surgetank.live.watching import Snapshot
+from surgetank.live.snapshot import Snapshot
 
 __all__ = ["Prometheus"]
 

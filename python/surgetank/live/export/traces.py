@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from blake3 import blake3
 
-from surgetank.live.wire import Numbers
+from surgetank.live.payload import Numbers
 
 __all__ = ["sampled", "span_id", "trace_id", "traceparent"]
 

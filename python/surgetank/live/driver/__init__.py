@@ -1,0 +1,1 @@
+"""From a schedule to the facts of a run: the processes that send and receive."""

@@ -1,0 +1,319 @@
+"""From what the processes of a live run wrote to the one trace.
+
+The stamps of a message: created = when it was due; gateway = when the generator handed it over, so
+that the generator's own lateness is the stage `client_link`; admitted and queued = the same, or
+when the target said that it was let in; proposed and decided = when the target had put it in order,
+or, where it does not say, when it was delivered; executed = its first delivery. With blocks,
+proposed = when its block was. `confirmed_ns` is when it was acknowledged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from surgetank.live.driver.recording import STATES, Sending
+from surgetank.live.driver.schedule import Schedule
+from surgetank.live.options import Options
+from surgetank.live.target import Capabilities
+from surgetank.scenario import Scenario
+from surgetank.simulate import build
+from surgetank.trace import CLASSES, OUTCOME, REASONS, Run, Trace
+from surgetank.trace.schema import empty_table
+
+__all__ = ["Played", "trace_of"]
+
+Ints = npt.NDArray[np.int64]
+
+_REASON: Final = {name: REASONS.index(name) for name in REASONS}
+
+
+@dataclass(frozen=True, eq=False)
+class Played:
+    """What a run left behind."""
+
+    schedule: Schedule
+    sending: Sending
+    """Times since the start of the run."""
+    deliveries: npt.NDArray[Any]
+    """Rows of `recording.DELIVERY`, in the order of arrival."""
+    capabilities: Capabilities
+    options: Options
+    url: str
+    version: str
+    start_ns: int
+    """`time.monotonic_ns()` at which the run's time is 0."""
+    end_ns: int
+    start_unix_ns: int
+    told: Mapping[str, Mapping[str, Any]]
+    """What each process said at its end."""
+    complete: bool
+    blocks: Sequence[Mapping[str, Any]]
+    faults: Sequence[Mapping[str, Any]]
+    nodes: int
+    run: int
+    """The run's number on the wire."""
+    mistakes: Sequence[str] = ()
+    """What went wrong with the faults themselves."""
+    cpu_share: Mapping[str, float] = field(default_factory=dict)
+    """Of a core, of processes of ours beside publishers and subscriber."""
+    server_cores: float | None = None
+    """How many cores the server kept busy; None where that cannot be seen."""
+
+    def first_ns(self) -> Ints:
+        """When each message was first delivered, since the start of the run; −1 for never."""
+        return _first(self)[0]
+
+    @property
+    def cores_busy(self) -> float | None:
+        """By clients, link proxy and server together; None where the server's cannot be seen."""
+        if self.server_cores is None:
+            return None
+        return self.server_cores + sum(self.shares().values())
+
+    def shares(self) -> dict[str, float]:
+        """Of a core, by process of ours."""
+        clients = {
+            name: told[part]["cost"]["cpu_s"] / max(told[part]["cost"]["wall_s"], 1e-3)
+            for name, told in self.told.items()
+            for part in ("publisher", "subscriber")
+            if part in told
+        }
+        return clients | dict(self.cpu_share)
+
+
+def trace_of(played: Played, scenario: Scenario, seed: int) -> Trace:
+    """The trace of a live run of a scenario."""
+    deliveries = _deliveries(played)
+    return Trace.from_tables(
+        {
+            "messages": _messages(played),
+            "deliveries": deliveries,
+            "receipts": _receipts(played, deliveries),
+            "faults": pl.DataFrame(list(played.faults), schema=empty_table("faults").schema),
+            **_chain(played),
+        },
+        run=Run(scenario.name, seed, scenario.hash, f"{build()} on {played.version}"),
+        stats=_stats(played),
+        complete=played.complete,
+        scenario=scenario.model_dump(mode="json", by_alias=True),
+    )
+
+
+def _first(played: Played) -> tuple[Ints, npt.NDArray[Any]]:
+    """When each message was first delivered, and that delivery's row."""
+    rows = played.deliveries
+    n = len(played.schedule)
+    by_time = np.argsort(rows["time_ns"], kind="stable")
+    numbers, index = np.unique(rows["number"][by_time], return_index=True)
+    first = np.full(n, -1, dtype=np.int64)
+    which = np.full(n, -1, dtype=np.int64)
+    which[numbers] = by_time[index]
+    first[numbers] = rows["time_ns"][which[numbers]] - played.start_ns
+    return first, which
+
+
+def _messages(played: Played) -> pl.DataFrame:
+    schedule, sending = played.schedule, played.sending
+    n = len(schedule)
+    zero = np.zeros(n, dtype=np.int64)
+    first, which = _first(played)
+    delivered = first >= 0
+    outcome, reason = _outcomes(played, delivered)
+    due, sent = schedule.due_ns, sending.sent_ns
+    # A stamp is never before the one in front of it: a timer may wake a few microseconds early.
+    gateway = np.where(sent >= 0, np.maximum(sent, due), -1)
+    executed = np.where(delivered & (sent >= 0), np.maximum(first, gateway), -1)
+    decided = np.where(executed >= 0, _decided(played, which, gateway, executed), -1)
+    position = np.full(n, -1, dtype=np.int64)
+    order = np.argsort(np.where(delivered, which, n + len(played.deliveries)), kind="stable")
+    position[order[: int(delivered.sum())]] = np.arange(int(delivered.sum()))
+    height = np.full(n, -1, dtype=np.int64)
+    height[delivered] = played.deliveries["height"][which[delivered]]
+    stamps = {
+        "gateway_ns": gateway,
+        "admitted_ns": gateway,
+        "queued_ns": gateway,
+        "proposed_ns": _proposed(played, height, gateway, decided),
+        "decided_ns": decided,
+        "executed_ns": executed,
+        "confirmed_ns": np.where(sending.state == 2, sending.answered_ns, -1),
+    }
+    return pl.DataFrame(
+        {
+            "message": schedule.message,
+            "class": schedule.class_number,
+            "account": schedule.account,
+            "gateway": schedule.account % played.nodes if played.capabilities.gossips else zero,
+            "size_bytes": schedule.size_bytes,
+            "outcome": outcome,
+            "reason": reason,
+            "tries": np.ones(n, dtype=np.int64),
+            "source": schedule.source,
+            "height": _or_null(height),
+            "position": _or_null(position),
+            "fee_micros": np.zeros(n, dtype=np.int64),
+            "paid_micros": np.zeros(n, dtype=np.int64),
+            "created_ns": due,
+            **{name: _or_null(values) for name, values in stamps.items()},
+        }
+    )
+
+
+def _decided(played: Played, which: Ints, gateway: Ints, executed: Ints) -> Ints:
+    told = np.full(len(which), -1, dtype=np.int64)
+    known = which >= 0
+    told[known] = played.deliveries["decided_ns"][which[known]]
+    told = np.where(told >= 0, told - played.start_ns, executed)
+    return np.clip(told, gateway, executed)
+
+
+def _proposed(played: Played, height: Ints, gateway: Ints, decided: Ints) -> Ints:
+    """When each message's block was proposed; decided where there are no blocks."""
+    if not played.blocks:
+        return decided
+    heights = np.array([block["height"] for block in played.blocks], dtype=np.int64)
+    times = np.array([block["proposed_ns"] for block in played.blocks], dtype=np.int64)
+    at = np.minimum(np.searchsorted(heights, height), len(heights) - 1)
+    known = (decided >= 0) & (heights[at] == height)
+    told = np.clip(times[at] - played.start_ns, gateway, np.maximum(decided, gateway))
+    return np.where(known, told, decided)
+
+
+def _or_null(values: Ints) -> pl.Series:
+    return pl.Series(values).set(pl.Series(values < 0), None)
+
+
+def _outcomes(played: Played, delivered: npt.NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """What became of each message. What was delivered was executed, whatever was said of it."""
+    state = played.sending.state
+    n = len(state)
+    outcome, reason = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    acknowledges = played.capabilities.ack != "none"
+    rows = (
+        ("sent", "lost", "timed out" if acknowledges else "packet lost"),
+        ("acknowledged", "lost", "acknowledged and lost"),
+        ("refused", "refused", "target refused"),
+        ("disconnected", "lost", "disconnected"),
+        ("not sent", "lost", "not sent"),
+    )
+    for name, what, why in rows:
+        which = state == STATES.index(name)
+        outcome[which], reason[which] = OUTCOME[what], _REASON[why]
+    outcome[delivered], reason[delivered] = OUTCOME["executed"], 0
+    if not played.complete:
+        # Nobody waited for these: what became of them is not known.
+        open_ends = [STATES.index(name) for name in ("waiting", "sent", "acknowledged")]
+        unknown = ~delivered & np.isin(state, open_ends)
+        outcome[unknown], reason[unknown] = OUTCOME["pending"], _REASON["none"]
+    return outcome, reason
+
+
+def _deliveries(played: Played) -> pl.DataFrame:
+    rows = played.deliveries
+    frame = pl.DataFrame(
+        {
+            "message": played.schedule.message[rows["number"]],
+            "node": rows["node"],
+            "time_ns": np.maximum(rows["time_ns"] - played.start_ns, 0),
+        }
+    )
+    return frame.with_columns(
+        pl.int_range(pl.len()).over("node").alias("position"),
+        pl.int_range(pl.len()).over("message", "node").alias("copy"),
+    )
+
+
+def _receipts(played: Played, deliveries: pl.DataFrame) -> pl.DataFrame:
+    """When each node first had each message, where messages spread from node to node."""
+    if not played.capabilities.gossips:
+        return empty_table("receipts")
+    return deliveries.filter(pl.col("copy") == 0).select("message", "node", "time_ns")
+
+
+def _chain(played: Played) -> dict[str, pl.DataFrame]:
+    """Tables of blocks, where the target makes blocks."""
+    seen = [block for block in played.blocks if block["decided_ns"] >= played.start_ns]
+    if not seen:
+        return {}
+
+    def since(time_ns: int) -> int:
+        return max(0, time_ns - played.start_ns)
+
+    columns = ("height", "round", "proposer", "messages", "size_bytes", "hash")
+    blocks = [
+        {name: block[name] for name in columns}
+        | {name: since(block[name]) for name in ("proposed_ns", "decided_ns")}
+        for block in seen
+    ]
+    executions = [
+        {
+            "height": block["height"],
+            "node": int(node),
+            "decided_ns": since(block["decided_ns"]),
+            "executed_ns": since(at),
+        }
+        for block in seen
+        for node, at in block["executed_ns"].items()
+    ]
+    return {"blocks": pl.DataFrame(blocks), "executions": pl.DataFrame(executions)}
+
+
+def _stats(played: Played) -> dict[str, Any]:
+    schedule, sending = played.schedule, played.sending
+    sent = sending.sent_ns >= 0
+    late = np.maximum(sending.sent_ns - schedule.due_ns, 0)[sent]
+    end = max(played.end_ns - played.start_ns, schedule.flow_end_ns if played.complete else 1)
+    reasons: dict[str, int] = {}
+    for told in played.told.values():
+        for part in ("publisher", "subscriber"):
+            for text, count in told.get(part, {}).get("reasons", {}).items():
+                reasons[text] = reasons.get(text, 0) + count
+    mistakes = list(played.mistakes) + [
+        told[part]["fault"]
+        for told in played.told.values()
+        for part in ("publisher", "subscriber")
+        if told.get(part, {}).get("fault")
+    ]
+    p50, p99, most = np.quantile(late, (0.5, 0.99, 1.0)) if len(late) else (0.0, 0.0, 0.0)
+    return {
+        "measured_from_ns": schedule.measured_from_ns,
+        "flow_end_ns": schedule.flow_end_ns,
+        "end_ns": end,
+        "nodes": played.nodes,
+        **schedule.stats,
+        "live": {
+            "target": played.url,
+            "version": played.version,
+            "ack": played.capabilities.ack,
+            "acks": list(played.capabilities.acks),
+            "ordered": played.capabilities.ordered,
+            "durable": played.capabilities.durable,
+            "redelivers": played.capabilities.redelivers,
+            "workers": played.options.workers,
+            "scheduled": len(schedule),
+            "sent": int(sent.sum()),
+            "not_sent": int((sending.state == 5).sum()),
+            "lateness_p50_ns": float(p50),
+            "lateness_p99_ns": float(p99),
+            "lateness_max_ns": float(most),
+            "lateness_p99_max_ns": played.options.lateness_p99_ms * 1e6,
+            "cpu_share": played.shares(),
+            "cpu_share_max": played.options.cpu_share_max,
+            "server_cores": played.server_cores,
+            "refusals": reasons,
+            "mistakes": mistakes,
+            "strangers": sum(
+                t.get("subscriber", {}).get("strangers", 0) for t in played.told.values()
+            ),
+            "start_unix_ns": played.start_unix_ns,
+            "run": played.run,
+            "sample": played.options.sample,
+            "classes": [CLASSES[c] for c in sorted(set(schedule.class_number.tolist()))],
+        },
+    }

@@ -1,0 +1,210 @@
+"""What the processes of a run share: arrays in a folder, mapped into memory.
+
+Every cell has one writer, the process that sends the message, so nobody waits for anybody; and what
+was written is there even if the writer is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from surgetank.live.driver.schedule import Schedule
+from surgetank.live.payload import Numbers
+from surgetank.live.target import Sink
+
+__all__ = ["DELIVERY", "STATES", "Deliveries", "Recording", "Sending", "Sent", "now_ns"]
+
+STATES: Final = ("waiting", "sent", "acknowledged", "refused", "disconnected", "not sent")
+"""Names of `Recording.state`."""
+
+_WAITING, _SENT, _ACKNOWLEDGED, _REFUSED, _DISCONNECTED, _NOT_SENT = range(6)
+
+#: A delivery as the subscriber writes it: times from `time.monotonic_ns()`, −1 for none.
+DELIVERY: Final = np.dtype(
+    [
+        ("number", "<i8"),
+        ("time_ns", "<i8"),
+        ("decided_ns", "<i8"),
+        ("height", "<i8"),
+        ("node", "<i8"),
+    ]
+)
+_SCHEDULED: Final = ("due_ns", "class_number", "account", "size_bytes")
+_WRITTEN: Final = {"sent_ns": np.int64, "answered_ns": np.int64, "state": np.uint8}
+
+
+class Recording:
+    """The sender's side of a run's folder: what is due, and what became of it."""
+
+    def __init__(self, folder: Path, mode: Any = "r+") -> None:
+        self.folder = folder
+        self.due_ns, self.class_number, self.account, self.size_bytes = (
+            np.load(folder / f"{name}.npy", mmap_mode="r") for name in _SCHEDULED
+        )
+        self.sent_ns: npt.NDArray[np.int64] = np.load(folder / "sent_ns.npy", mmap_mode=mode)
+        self.answered_ns: npt.NDArray[np.int64] = np.load(
+            folder / "answered_ns.npy", mmap_mode=mode
+        )
+        self.state: npt.NDArray[np.uint8] = np.load(folder / "state.npy", mmap_mode=mode)
+
+    @classmethod
+    def create(cls, folder: Path, schedule: Schedule) -> Recording:
+        """Lays out the arrays of a run in a folder."""
+        for name in _SCHEDULED:
+            np.save(folder / f"{name}.npy", getattr(schedule, name))
+        for name, dtype in _WRITTEN.items():
+            fill = 0 if name == "state" else -1
+            np.save(folder / f"{name}.npy", np.full(len(schedule), fill, dtype=dtype))
+        return cls(folder)
+
+    def kept(self) -> Sending:
+        """Copies that outlive the folder."""
+        return Sending(
+            np.array(self.sent_ns), np.array(self.answered_ns), np.array(self.state, dtype=np.int64)
+        )
+
+
+@dataclass(frozen=True)
+class Sending:
+    """The sender's side of a run; shape (n,) each."""
+
+    sent_ns: npt.NDArray[np.int64]
+    """From `time.monotonic_ns()`; −1 for never."""
+    answered_ns: npt.NDArray[np.int64]
+    """When the acknowledgement came, on the same clock; −1 for never."""
+    state: npt.NDArray[np.int64]
+    """Index into `STATES`."""
+
+    def since(self, start_ns: int) -> Sending:
+        """The same, with times since the start of the run."""
+        return Sending(
+            np.where(self.sent_ns >= 0, self.sent_ns - start_ns, -1),
+            np.where(self.answered_ns >= 0, self.answered_ns - start_ns, -1),
+            self.state,
+        )
+
+
+class Sent(Sink):
+    """The sink of a publishing process."""
+
+    def __init__(self, recording: Recording, run: int) -> None:
+        self.run = run
+        self.reasons: dict[str, int] = {}
+        """Why messages were refused, in the target's words, and how often."""
+        self.open = 0
+        """Messages sent and not answered."""
+        self.fault = ""
+        """The first mistake that the target's own code made, if any."""
+        self.ended = False
+        """Nobody waits any more: the connections that close now are closed by us."""
+        self._of = recording
+
+    def sent(self, numbers: Numbers, at_ns: int) -> None:
+        """These are being handed to the target."""
+        self._of.sent_ns[numbers] = at_ns
+        self._of.state[numbers] = _SENT
+        self.open += len(numbers)
+
+    def not_sent(self, numbers: Numbers) -> None:
+        """There was no room in flight: these were due and are not sent."""
+        self._of.state[numbers] = _NOT_SENT
+
+    def acknowledged(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
+        """See `Sink`."""
+        self._answer(numbers, at_ns, _ACKNOWLEDGED)
+
+    def refused(self, numbers: Numbers | Sequence[int], at_ns: int, reason: str) -> None:
+        """See `Sink`."""
+        count = self._answer(numbers, at_ns, _REFUSED)
+        if count or not len(numbers):
+            _count(self.reasons, reason, count)
+
+    def disconnected(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
+        """See `Sink`."""
+        if not self.ended:
+            self._answer(numbers, at_ns, _DISCONNECTED)
+
+    def _answer(self, numbers: Numbers | Sequence[int], at_ns: int, state: int) -> int:
+        """The first answer counts; returns how many were first."""
+        index = np.asarray(numbers, dtype=np.int64)
+        first = index[self._of.state[index] == _SENT]
+        self._of.answered_ns[first] = at_ns
+        self._of.state[first] = state
+        self.open -= len(first)
+        return len(first)
+
+
+class Deliveries(Sink):
+    """The sink of a subscribing process: appends to a file."""
+
+    def __init__(self, folder: Path, run: int) -> None:
+        self.run = run
+        self.strangers = 0
+        """Payloads that were not of this run."""
+        self.reasons: dict[str, int] = {}
+        """What the target complained of (with 0 messages each)."""
+        self.listening = asyncio.Event()
+        self._file = (folder / "deliveries.bin").open("ab", buffering=0)
+        self._rows: list[npt.NDArray[Any]] = []
+
+    def refused(self, numbers: Numbers | Sequence[int], at_ns: int, reason: str) -> None:
+        """Subscribing objects send nothing; a complaint is kept."""
+        _count(self.reasons, reason, 0)
+
+    def subscribed(self) -> None:
+        """See `Sink`."""
+        self.listening.set()
+
+    def delivered(
+        self,
+        numbers: Numbers | Sequence[int],
+        at_ns: int,
+        *,
+        node: int = 0,
+        decided_ns: int | Numbers | None = None,
+        height: int | None = None,
+    ) -> None:
+        """See `Sink`."""
+        rows = np.empty(len(numbers), dtype=DELIVERY)
+        rows["number"], rows["time_ns"], rows["node"] = numbers, at_ns, node
+        rows["decided_ns"] = -1 if decided_ns is None else decided_ns
+        rows["height"] = -1 if height is None else height
+        self._rows.append(rows)
+        if len(self._rows) >= 1_024:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what has come; called many times a second."""
+        if self._rows:
+            rows, self._rows = self._rows, []
+            self._file.write(np.concatenate(rows).tobytes())
+
+    @staticmethod
+    def read(folder: Path, offset: int = 0) -> npt.NDArray[Any]:
+        """Deliveries from the `offset`-th on; a row being written is left for next time."""
+        path = folder / "deliveries.bin"
+        if not path.exists():
+            return np.empty(0, dtype=DELIVERY)
+        with path.open("rb") as file:
+            file.seek(offset * DELIVERY.itemsize)
+            raw = file.read()
+        whole = len(raw) - len(raw) % DELIVERY.itemsize
+        return np.frombuffer(raw[:whole], dtype=DELIVERY)
+
+
+def _count(reasons: dict[str, int], reason: str, count: int) -> None:
+    known = reason if reason in reasons or len(reasons) < 64 else "other"
+    reasons[known] = reasons.get(known, 0) + count
+
+
+def now_ns() -> int:
+    """The clock of a run: one for all processes of a machine."""
+    return time.monotonic_ns()

@@ -1,1 +1,0 @@
-"""Servers that surgetank starts itself, a file each."""

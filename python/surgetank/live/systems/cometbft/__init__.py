@@ -1,0 +1,1 @@
+"""CometBFT, a chain of blocks."""

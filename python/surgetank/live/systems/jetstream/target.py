@@ -1,0 +1,380 @@
+"""NATS JetStream: a stream that acknowledges when it has stored.
+
+Levels of acknowledgement:
+
+- `none`: nobody is asked for an answer; the stream is a file as with `file`.
+- `memory`: the message is in the server's memory; its death loses everything.
+- `file` (default): the message was written to a file, without fsync. It survives the death of the
+  server's process, not of the machine: the server calls fsync every two minutes, or as `sync` says.
+- `file-sync`: the server calls fsync before each answer. That is a setting of the server, so a
+  server that surgetank did not start is believed only when the URL says `sync=always`.
+
+Options: `consumer=ordered` (a push consumer without acknowledgements, which continues behind the
+last message that it has seen) or `consumer=explicit` (each message is acknowledged; at least once,
+again after `ack_wait` seconds); `dedup=SECONDS` gives each message a `Nats-Msg-Id` and the stream a
+duplicate window; `bytes_max` bounds the stream (default 1 GiB; it refuses what is beyond);
+`replicas`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import secrets
+import time
+import warnings
+from collections.abc import AsyncIterator
+from typing import Any, ClassVar, Final
+
+import numpy as np
+
+from surgetank.live.payload import Finder, Numbers, hex_numbers
+from surgetank.live.systems.jetstream.management import Api, ApiError, sequence_of
+from surgetank.live.systems.nats.protocol import messages, pub
+from surgetank.live.systems.nats.target import Nats
+from surgetank.live.target import (
+    Capabilities,
+    Disconnected,
+    Outgoing,
+    Refused,
+    Sink,
+    TargetError,
+    Where,
+)
+
+__all__ = ["JetStream"]
+
+_BYTES_MAX: Final = 1 << 30
+_UNACKED_MAX: Final = 20_000
+_DISPOSE_S: Final = 5.0
+
+
+class JetStream(Nats):
+    """Publishes to and consumes the stream `where.name`, whose only subject has that name too."""
+
+    acks: ClassVar[tuple[str, ...]] = ("none", "memory", "file", "file-sync")
+    ack_usual: ClassVar[str] = "file"
+    options: ClassVar[tuple[str, ...]] = (
+        *Nats.options,
+        "consumer",
+        "ack_wait",
+        "dedup",
+        "bytes_max",
+        "replicas",
+    )
+
+    def __init__(self, where: Where) -> None:
+        super().__init__(where)
+        if any(c in where.name for c in "./\\"):
+            raise self._wrong(f"{where.name!r} is not the name of a stream")
+        if self._ack == "file-sync" and self._options.get("sync") != "always":
+            raise self._wrong(
+                "`ack=file-sync` needs a server with sync_interval always",
+                "Say `sync=always` if that server is set so",
+            )
+        self._explicit = self._options.get("consumer", "ordered") == "explicit"
+        if self._options.get("consumer", "ordered") not in ("ordered", "explicit"):
+            raise self._wrong("`consumer` must be ordered or explicit")
+        self._dedup_s = self._number("dedup", 0)
+        self._ack_wait_s = self._number("ack_wait", 30)
+        self._token = secrets.token_hex(8)
+        self._inbox = f"_INBOX.{self._token}"
+        self._deliver = f"_INBOX.{self._token}d"
+        inbox = re.escape(self._inbox.encode())
+        self._good = re.compile(rb'MSG %b\.([0-9a-f]{8}) 2 \d+\r\n\{"stream"' % inbox)
+        self._waiting: set[int] = set()
+        self._futures: dict[int, asyncio.Future[None]] = {}
+        self._sequence = 0
+        self._hears = 0
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Durable from `file` on; redelivers with explicit acknowledgements."""
+        return Capabilities(
+            acks=self.acks,
+            ack=self._ack,
+            ordered=not self._explicit,
+            durable=self._ack in ("file", "file-sync"),
+            redelivers=self._explicit,
+            stamps=("decided",) if self._same_clock else (),
+        )
+
+    @property
+    def _same_clock(self) -> bool:
+        """The stream's time stamps are of this machine's clock."""
+        return self.where.host in ("127.0.0.1", "localhost", "::1")
+
+    def _wrong(self, what: str, mend: str = "") -> TargetError:
+        return TargetError(what, place=f"{self.where.scheme}:", mend=mend)
+
+    def _number(self, key: str, usual: float) -> float:
+        text = self._options.get(key, str(usual))
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value < 1e15:
+            raise self._wrong(f"`{key}` {text} is not a number of {key}", "Give a plain number")
+        return value
+
+    # ---- the stream
+
+    async def open(self) -> None:
+        """Connects; answers to publishing come to a subject of this object's own."""
+        self._link.keep(f"SUB {self._inbox}.* 2\r\n".encode())
+        await super().open()
+
+    async def prepare(self) -> None:
+        """Makes the stream.
+
+        Raises:
+            TargetError: there is one of that name, or JetStream refuses.
+        """
+        name = self.where.name
+        settings: dict[str, Any] = {
+            "name": name,
+            "subjects": [name],
+            "retention": "limits",
+            "storage": "memory" if self._ack == "memory" else "file",
+            "discard": "new",
+            "max_bytes": int(self._number("bytes_max", _BYTES_MAX)),
+            "num_replicas": int(self._number("replicas", 1)),
+            "metadata": {"surgetank": self._token},
+        }
+        if self._dedup_s:
+            settings["duplicate_window"] = int(self._dedup_s * 1e9)
+        async with Api(self.where) as api:
+            # Making a stream that is there already with the same settings would succeed.
+            if await api.info(name) is not None:
+                raise TargetError(
+                    "is there already and is not ours",
+                    place=f"stream {name}",
+                    mend="Give another name, or leave it out",
+                )
+            try:
+                await api.call(f"STREAM.CREATE.{name}", settings)
+            except ApiError as error:
+                raise TargetError(f"cannot be made ({error})", place=f"stream {name}") from None
+
+    async def dispose(self) -> None:
+        """Deletes the stream that `prepare` made; one of that name that is not ours stays."""
+        name = self.where.name
+        until = time.monotonic() + _DISPOSE_S
+        while time.monotonic() < until:
+            try:
+                async with Api(self.where) as api:
+                    info = await api.info(name)
+                    if info is not None:
+                        token = (info["config"].get("metadata") or {}).get("surgetank")
+                        if token == self._token:
+                            await api.call(f"STREAM.DELETE.{name}")
+                    return
+            except (TargetError, ApiError):
+                await asyncio.sleep(0.2)
+        warnings.warn(f"the server is gone; stream {name} stays on it", stacklevel=2)
+
+    async def stored(self) -> AsyncIterator[bytes]:
+        """Payloads that the stream holds, oldest first.
+
+        Raises:
+            TargetError: the stream is gone.
+        """
+        async with Api(self.where) as api:
+            async for payload in api.read(self.where.name):
+                yield payload
+
+    # ---- publishing
+
+    def frame(self, message: Outgoing) -> bytes:
+        """With a reply subject that ends with the message's number, so that the answer says whose
+        it is. Belongs to this object: others do not hear the answers."""
+        reply = "" if self._ack == "none" else f"{self._inbox}.{message.number:08x}"
+        headers = {"traceparent": message.traceparent} if message.traceparent else {}
+        if self._dedup_s:
+            # The payload's head: run and number.
+            headers["Nats-Msg-Id"] = message.payload[4:20].decode("ascii", "replace")
+        return pub(self.where.name, message.payload, reply, headers)
+
+    def write(self, frames: memoryview, numbers: Numbers, sink: Sink) -> None:
+        """One send for all; the answers come each by itself."""
+        self._sink = sink
+        if self._ack != "none":
+            self._waiting.update(numbers.tolist())
+        why = self._link.send(frames, numbers)
+        if why is None:
+            return
+        self._waiting.difference_update(numbers.tolist())
+        if self._link.up:
+            sink.refused(numbers, time.monotonic_ns(), why)
+        else:
+            sink.disconnected(numbers, time.monotonic_ns())
+
+    async def publish(self, message: Outgoing) -> None:
+        """One message; returns when the stream has acknowledged it."""
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._ack != "none":
+            self._futures[message.number] = answer
+        why = self._link.send(self.frame(message))
+        try:
+            if why is not None:
+                raise Refused(why) if self._link.up else Disconnected(why)
+            if self._ack != "none":
+                await answer
+        finally:
+            self._futures.pop(message.number, None)
+
+    def _blocks(self, blocks: bytes, at_ns: int) -> None:
+        if self._take is not None:
+            self._take(blocks, at_ns)
+        if not self._waiting and not self._futures:
+            return
+        good = hex_numbers(b"".join(self._good.findall(blocks)))
+        if len(good):
+            self._answered(good, at_ns)
+        if b'{"error"' in blocks or b"NATS/1.0 503" in blocks:
+            for message in messages(blocks):
+                prefix, _, number = message.subject.rpartition(".")
+                if prefix == self._inbox:
+                    self._maybe_refused(int(number, 16), message.status, message.payload, at_ns)
+
+    def _answered(self, numbers: Numbers, at_ns: int, reason: str | None = None) -> None:
+        for number in numbers.tolist() if self._futures else ():
+            answer = self._futures.get(number)
+            if answer is not None and not answer.done():
+                if reason is None:
+                    answer.set_result(None)
+                else:
+                    answer.set_exception(Refused(reason))
+        self._waiting.difference_update(numbers.tolist())
+        if self._sink is not None and reason is None:
+            self._sink.acknowledged(numbers, at_ns)
+        elif self._sink is not None:
+            self._sink.refused(numbers, at_ns, reason or "")
+
+    def _maybe_refused(self, number: int, status: int, payload: bytes, at_ns: int) -> None:
+        reason = ""
+        if status == 503:
+            reason = "no stream answers"
+        elif payload.startswith(b'{"error"'):
+            error = json.loads(payload)["error"]
+            reason = str(error.get("description", error))
+        if reason:
+            self._answered(np.array([number], dtype=np.int64), at_ns, reason)
+
+    def _lost(self, unsent: list[Numbers], reason: str) -> None:
+        for answer in self._futures.values():
+            if not answer.done():
+                answer.set_exception(Disconnected(reason))
+        if self._ack == "none":
+            super()._lost(unsent, reason)
+            return
+        numbers = np.array(sorted(self._waiting), dtype=np.int64)
+        self._waiting.clear()
+        if self._sink is not None:
+            self._sink.disconnected(numbers, time.monotonic_ns())
+
+    # ---- consuming
+
+    async def receive(self, sink: Sink) -> None:
+        """A push consumer's messages, with the stream's own time stamps as `decided_ns`."""
+        self._sink = sink
+        ours = Finder(sink.run)
+        stamp = re.compile(rb"MSG [^ \r\n]+ 1 \$JS\.ACK\.[^ \r\n]+?\.(\d{19})\.\d+ ")
+        ahead_ns = time.time_ns() - time.monotonic_ns()
+
+        def take(blocks: bytes, at_ns: int) -> None:
+            self._seen(blocks)
+            numbers = ours.numbers(blocks)
+            if not len(numbers):
+                return
+            times = stamp.findall(blocks) if self._same_clock else []
+            if len(times) == len(numbers):
+                stamps = np.array(times, dtype="S19").astype(np.int64) - ahead_ns
+                sink.delivered(numbers, at_ns, decided_ns=stamps)
+            else:
+                sink.delivered(numbers, at_ns)
+
+        sink.subscribed()  # The stream keeps what is published before there is a consumer.
+        await self._consume(take)
+
+    async def subscribe(self) -> AsyncIterator[bytes]:
+        """Payloads, one by one."""
+        got: asyncio.Queue[bytes] = asyncio.Queue()
+
+        def take(blocks: bytes, at_ns: int) -> None:
+            self._seen(blocks)
+            for message in messages(blocks):
+                if message.subject == self.where.name:
+                    got.put_nowait(message.payload)
+
+        consuming = asyncio.create_task(self._consume(take))
+        try:
+            while True:
+                yield await got.get()
+        finally:
+            consuming.cancel()
+
+    async def _consume(self, take: Any) -> None:
+        """Keeps a consumer at work, over ends of the connection."""
+        self._take = take
+        opened = 0
+        while True:
+            if self._link.up and self._link.opened != opened:
+                before = self._link.opened
+                with contextlib.suppress(TargetError, ApiError):
+                    await self._make_consumer(before)
+                    opened = before
+            await asyncio.sleep(0.02)
+
+    async def _make_consumer(self, opened: int) -> None:
+        """For the `opened`-th connection. An ordered consumer is a new one with a subject of its
+        own, for the server may still have the old one and go on with it where it stood."""
+        stream = self.where.name
+        name = f"surgetank-{self._token}"
+        settings: dict[str, Any] = {"deliver_policy": "all"}
+        if self._explicit:
+            subject = self._deliver
+            settings |= {
+                "durable_name": name,
+                "ack_policy": "explicit",
+                "ack_wait": int(self._ack_wait_s * 1e9),
+                "max_ack_pending": _UNACKED_MAX,
+            }
+        else:
+            name, subject = f"{name}-{opened}", f"{self._deliver}.{opened}"
+            settings |= {
+                "name": name,
+                "ack_policy": "none",
+                "mem_storage": True,
+                "inactive_threshold": 5 * 10**9,
+            }
+        settings["deliver_subject"] = subject
+        if self._hears != opened:
+            self._link.send(f"SUB {subject} 1\r\n".encode(), control=True)
+            self._hears = opened
+        async with Api(self.where) as api:
+            if self._sequence:
+                info = await api.info(stream)
+                # After a crash the stream may end before what we have seen.
+                last = info["state"]["last_seq"] if info is not None else 0
+                settings["deliver_policy"] = "by_start_sequence"
+                settings["opt_start_seq"] = min(self._sequence, last) + 1
+            body = {"stream_name": stream, "config": settings}
+            await api.call(f"CONSUMER.CREATE.{stream}.{name}", body)
+
+    def _seen(self, blocks: bytes) -> None:
+        """Acknowledges, or remembers how far the stream was read."""
+        if self._explicit:
+            replies = _REPLIES.findall(blocks)
+            if replies:
+                self._link.send(b"".join(b"PUB %b 4\r\n+ACK\r\n" % reply for reply in replies))
+            return
+        at = blocks.rfind(b" 1 $JS.ACK.")
+        if at >= 0:
+            reply = blocks[at + 3 : blocks.index(b" ", at + 3)]
+            self._sequence = sequence_of(reply.decode())
+
+
+_REPLIES: Final = re.compile(rb"MSG [^ \r\n]+ 1 (\$JS\.ACK\.[^ \r\n]+) ")

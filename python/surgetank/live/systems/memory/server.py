@@ -1,0 +1,192 @@
+"""The reference server: one queue in memory, one server with a known service time.
+
+It is the system whose truth is known: what is measured of it must agree with queueing theory. The
+options of the URL: `service_us` (0), `distribution` = fixed | exponential, `capacity` (messages
+that may wait; beyond it they are refused) and `seed`. Run as `python -m
+surgetank.live.systems.memory.server PORT OPTIONS`.
+
+Protocol: a client says `PUB` or `SUB` and a newline. A publisher sends payloads, each behind its
+length (u32, big-endian), and is answered `A` or `R` (refused) and the eight digits of the number
+for each. A subscriber is sent the payloads in the same form.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import socket
+import sys
+import time
+from collections import deque
+from pathlib import Path
+from typing import Final
+
+from surgetank.live.pace import Timer
+from surgetank.live.process import Process, wait_until
+from surgetank.live.server import Server, free_port
+from surgetank.live.target import TargetError, Where
+
+__all__ = ["Broker", "MemoryServer", "main"]
+
+_BUFFER_MAX: Final = 64 << 20
+
+
+class Broker:
+    """The queue and its server, inside the server's process."""
+
+    def __init__(self, service_us: float, distribution: str, capacity: int, seed: int) -> None:
+        self._mean_ns = service_us * 1e3
+        self._exponential = distribution == "exponential"
+        self._capacity = capacity
+        self._draws = random.Random(seed)
+        self._waiting: deque[tuple[int, bytes]] = deque()
+        self._busy_until_ns = 0
+        self._come = asyncio.Event()
+        self._subscribers: set[asyncio.StreamWriter] = set()
+
+    async def serve(self) -> None:
+        """Serves for ever: a message leaves when the server is done with it."""
+        with Timer() as timer:
+            while True:
+                if not self._waiting:
+                    self._come.clear()
+                    await self._come.wait()
+                await timer.until(self._waiting[0][0])
+                now, out = time.monotonic_ns(), []
+                while self._waiting and self._waiting[0][0] <= now:
+                    out.append(self._waiting.popleft()[1])
+                self._deliver(b"".join(out))
+
+    def _deliver(self, frames: bytes) -> None:
+        for writer in list(self._subscribers):
+            if writer.transport.get_write_buffer_size() > _BUFFER_MAX:
+                writer.transport.abort()
+                self._subscribers.discard(writer)
+            elif frames:
+                writer.write(frames)
+
+    def _take(self, frame: bytes) -> bytes:
+        """Lets a message in, or not; the answer."""
+        number = frame[16:24]
+        if len(self._waiting) >= self._capacity:
+            return b"R" + number
+        service = self._draws.expovariate(1) if self._exponential else 1.0
+        begin = max(time.monotonic_ns(), self._busy_until_ns)
+        self._busy_until_ns = begin + int(service * self._mean_ns)
+        self._waiting.append((self._busy_until_ns, frame))
+        self._come.set()
+        return b"A" + number
+
+    async def client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection."""
+        try:
+            word = await reader.readline()
+            if word == b"SUB\n":
+                self._subscribers.add(writer)
+                writer.write(b"\0\0\0\0")  # subscribed
+                await reader.read()
+            elif word == b"PUB\n":
+                await self._publisher(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            self._subscribers.discard(writer)
+            writer.close()
+
+    async def _publisher(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        rest = b""
+        while piece := await reader.read(1 << 16):
+            rest += piece
+            at, answers = 0, []
+            while len(rest) - at >= 4:
+                end = at + 4 + int.from_bytes(rest[at : at + 4])
+                if end > len(rest):
+                    break
+                answers.append(self._take(rest[at:end]))
+                at = end
+            rest = rest[at:]
+            writer.write(b"".join(answers))
+
+
+class MemoryServer(Server):
+    """The broker in a process of its own."""
+
+    name = "memory"
+
+    def __init__(self, folder: Path, where: Where) -> None:
+        super().__init__(folder, where)
+        self._port = free_port()
+        argv = [sys.executable, "-P", "-m", "surgetank.live.systems.memory.server", str(self._port)]
+        argv.append(json.dumps(_options(where)))
+        self.processes = [Process(argv, folder, "memory.log")]
+
+    @classmethod
+    def missing(cls) -> str | None:
+        """Never: it is a part of surgetank."""
+        return None
+
+    def start(self) -> Where:
+        """See `Server`."""
+        self.restart()
+        at = ("127.0.0.1", self._port)
+        old = self.where
+        return Where(old.scheme, *at, old.name, old.options, (at,))
+
+    def restart(self, node: int = 0) -> None:
+        """See `Server`."""
+        self.processes[0].start()
+        wait_until(self._answers, 30, "an answer of the memory server", self.processes[0])
+
+    def _answers(self) -> bool:
+        with socket.create_connection(("127.0.0.1", self._port), 1):
+            return True
+
+
+def _options(where: Where) -> dict[str, float | str]:
+    given = dict(where.options)
+    found: dict[str, float | str] = {}
+    for name, usual in (("service_us", 0.0), ("capacity", 1_000_000), ("seed", 1)):
+        text = given.get(name, str(usual))
+        try:
+            found[name] = value = type(usual)(text)
+        except ValueError:
+            value = -1
+        if not 0 <= value < float("inf"):
+            raise TargetError(
+                f"`{name}` {text} is not a number from 0 on",
+                place="--target memory:",
+                mend=f"Leave it out, or give such as {usual:g}",
+            )
+    found["distribution"] = given.get("distribution", "fixed")
+    if found["distribution"] not in ("fixed", "exponential"):
+        raise TargetError(
+            f"`distribution` {found['distribution']} is not known",
+            place="--target memory:",
+            mend="Give fixed or exponential",
+        )
+    return found
+
+
+async def _main(port: int, options: dict[str, float | str]) -> int:
+    broker = Broker(
+        float(options["service_us"]),
+        str(options["distribution"]),
+        int(options["capacity"]),
+        int(options["seed"]),
+    )
+    server = await asyncio.start_server(broker.client, "127.0.0.1", port)
+    async with server:
+        await broker.serve()
+    return 0
+
+
+def main() -> int:
+    """Entry point of the server's process."""
+    from surgetank.live.driver.worker import run_loop
+
+    return run_loop(_main(int(sys.argv[1]), json.loads(sys.argv[2])))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,220 @@
+"""Redis Streams: `XADD` written as it stands in the protocol, `XREAD BLOCK` to receive.
+
+The client library is left out of the way of messages, so that its cost per message is not in the
+generator: frames are made before the run, replies are counted off against the numbers in the order
+of sending (Redis answers a connection in order), and numbers are found in what arrives without
+taking it apart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, ClassVar, Final
+
+import redis.asyncio as client
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoPermissionError, RedisError
+
+from surgetank.live.payload import Numbers
+from surgetank.live.systems.redis.protocol import (
+    AGAIN_S,
+    CONNECT_S,
+    PASSING,
+    READ,
+    Publishing,
+    Reading,
+    command,
+)
+from surgetank.live.systems.redis.server import ACKS, ack_of
+from surgetank.live.target import (
+    Batched,
+    Capabilities,
+    Outgoing,
+    Sink,
+    TargetError,
+    Where,
+)
+
+__all__ = ["RedisStream"]
+
+
+_GROUP: Final = "surgetank"
+
+#: Makes an empty stream with a mark of ours, if nothing of that name is there: in one step.
+_MAKE: Final = """
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
+return 1
+"""
+
+
+class RedisStream(Batched):
+    """One stream, written by `XADD` and read by `XREAD`."""
+
+    options: ClassVar[tuple[str, ...]] = ("ack", "maxmemory")
+
+    def __init__(self, where: Where) -> None:
+        super().__init__(where)
+        self._ack = ack_of(where)
+        self._name = where.name.encode()
+        self._control: client.Redis | None = None
+        self._publishing: Publishing | None = None
+        self._made = False
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """At-most-once reading in order; durable from `everysec` on."""
+        return Capabilities(
+            acks=tuple(ACKS), ack=self._ack, durable=self._ack in ("everysec", "always")
+        )
+
+    async def open(self) -> None:
+        """Connects and checks that the server keeps what the level `ack` promises."""
+        self._control = client.Redis(
+            host=self.where.host,
+            port=self.where.port,
+            socket_connect_timeout=CONNECT_S,
+            decode_responses=False,
+            # Once: a pooled connection may be of a server that has been restarted since.
+            retry=Retry(NoBackoff(), 1),
+        )
+        try:
+            had: dict[Any, Any] = await self._ask(self._control.config_get("append*"))
+            self._check({_text(key): _text(value) for key, value in had.items()})
+        except NoPermissionError:
+            pass  # A server that does not show its settings: the level is the user's word.
+        except RedisError as error:
+            raise self._unusable(error) from None
+        self._publishing = Publishing(self.where, quiet=self._ack == "none")
+        try:
+            await self._publishing.connect()
+        except OSError as error:
+            raise self._unusable(error) from None
+
+    def _check(self, had: dict[str, str]) -> None:
+        if "ack" not in (self.where.options or {}):
+            known = {value: key for key, value in ACKS.items()}
+            only = had.get("appendonly", "no")
+            self._ack = known.get((only, had.get("appendfsync", "no")), "memory")
+        only, sync = ACKS[self._ack]
+        wrong = had.get("appendonly") != only or (only == "yes" and had.get("appendfsync") != sync)
+        if self._ack in ("everysec", "always") and wrong:
+            raise TargetError(
+                f"`ack={self._ack}` was asked, and the server has appendonly "
+                f"{had.get('appendonly')}, appendfsync {had.get('appendfsync')}",
+                place=self.where.url,
+                mend="Give the level that it has, or set it there",
+            )
+
+    def _unusable(self, error: Exception) -> TargetError:
+        return TargetError(
+            f"no usable Redis ({error})", place=self.where.url, mend="Is it running?"
+        )
+
+    async def _ask(self, answer: Any) -> Any:
+        # redis-py types its commands as if they could be synchronous here.
+        return await answer
+
+    @property
+    def _asking(self) -> client.Redis:
+        if self._control is None:
+            raise TargetError("is not open", place=self.where.url, mend="Call open() first")
+        return self._control
+
+    async def prepare(self) -> None:
+        """Makes the stream; see `Target.prepare`."""
+        try:
+            made = await self._ask(self._asking.eval(_MAKE, 1, self.where.name, _GROUP))
+        except RedisError as error:
+            raise self._unusable(error) from None
+        if made != 1:
+            raise TargetError(
+                f"`{self.where.name}` is there already and is not ours",
+                place=self.where.url,
+                mend="Give another name after the port's slash, or none",
+            )
+        self._made = True
+
+    async def dispose(self) -> None:
+        """Deletes the stream, if this object made it."""
+        if self._made:
+            try:
+                await self._ask(self._asking.delete(self.where.name))
+            except RedisError as error:
+                raise TargetError(
+                    f"the stream could not be removed ({error})",
+                    place=self.where.url,
+                    mend=f"redis-cli -p {self.where.port} DEL {self.where.name}",
+                ) from error
+            self._made = False
+
+    async def close(self) -> None:
+        """Disconnects."""
+        if self._publishing is not None:
+            self._publishing.close()
+        if self._control is not None:
+            with contextlib.suppress(RedisError, OSError):
+                await asyncio.wait_for(self._control.aclose(), 1.0)
+
+    def frame(self, message: Outgoing) -> bytes:
+        """`XADD name * p PAYLOAD`, with a field `traceparent` for a sampled message."""
+        words = [b"XADD", self._name, b"*", b"p", message.payload]
+        if message.traceparent is not None:
+            words += [b"traceparent", message.traceparent.encode("ascii")]
+        return command(*words)
+
+    def write(self, frames: memoryview, numbers: Numbers, sink: Sink) -> None:
+        """Sends; see `Batched.write`."""
+        assert self._publishing is not None
+        self._publishing.write(frames, numbers, sink)
+
+    async def receive(self, sink: Sink) -> None:
+        """Reads until cancelled; connects again when the connection ends."""
+        reading = Reading(self._name, sink)
+        sink.subscribed()  # It reads from the stream's first entry on.
+        loop = asyncio.get_running_loop()
+        while True:
+            with contextlib.suppress(OSError):
+                link, _ = await asyncio.wait_for(
+                    loop.create_connection(lambda: reading, self.where.host, self.where.port),
+                    CONNECT_S,
+                )
+                try:
+                    await reading.ended.wait()
+                finally:
+                    link.abort()
+            if reading.error and not reading.error.startswith(PASSING):
+                raise TargetError(reading.error, place=self.where.url)
+            await asyncio.sleep(AGAIN_S)
+
+    async def subscribe(self) -> AsyncIterator[bytes]:
+        """Payloads by redis-py: for tools and tests; a run uses `receive`."""
+        last = b"0-0"
+        while True:
+            read = self._asking.xread({self.where.name: last}, count=READ, block=200)
+            for _, entries in await self._ask(read):
+                for entry, fields in entries:
+                    last = entry
+                    yield fields[b"p"]
+
+    async def stored(self) -> AsyncIterator[bytes]:
+        """What the stream holds, from its beginning."""
+        first = "-"
+        while True:
+            try:
+                asked = self._asking.xrange(self.where.name, first, "+", READ)
+                entries = await self._ask(asked)
+            except RedisError as error:
+                raise self._unusable(error) from None
+            for entry, fields in entries:
+                first = "(" + _text(entry)
+                yield fields[b"p"]
+            if len(entries) < READ:
+                return
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
