@@ -16,7 +16,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use surgetank_lab::flow::Tape;
 use surgetank_lab::scenario::Scenario;
-use surgetank_lab::trace::tables;
 use surgetank_lab::world::{Plugins, World};
 
 /// Events between two looks at the clock.
@@ -68,7 +67,7 @@ fn run<'py>(
     }
     let result = PyDict::new(py);
     let out = PyDict::new(py);
-    for table in py.detach(|| tables(&world)) {
+    for table in py.detach(|| world.tables()) {
         let name = table.name;
         out.set_item(name, columns::table(table)?)?;
     }

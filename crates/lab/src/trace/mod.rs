@@ -9,7 +9,7 @@ use surgetank_layer::node::Change;
 use surgetank_layer::units::{Height, MessageId, NEVER, NodeId, Ns, Price};
 
 pub use resource::{Charges, Place, PlaceRow, RESOURCES, Resource, WaitRow};
-pub use tables::tables;
+pub use tables::{Receipts, Rows};
 
 /// One column; `None` of an optional column is the type's greatest value.
 #[derive(Clone, Debug, PartialEq)]
@@ -346,4 +346,25 @@ pub struct DecisionRow {
     pub node: NodeId,
     /// What, why, from and to.
     pub change: Change,
+}
+
+/// A fault as it was asked for and as it was measured.
+#[derive(Clone, Debug)]
+pub struct FaultRow {
+    /// Which kind.
+    pub kind: &'static str,
+    /// When it begins.
+    pub at_ns: Ns,
+    /// When it ends.
+    pub until_ns: Ns,
+    /// The nodes that it concerns, separated by commas; groups of a partition by `|`.
+    pub nodes: String,
+    /// What is compared.
+    pub quantity: &'static str,
+    /// As asked.
+    pub asked: f64,
+    /// As measured; `None` when nothing came by.
+    pub measured: Option<f64>,
+    /// Out of how many.
+    pub samples: u64,
 }

@@ -1,27 +1,67 @@
-//! A finished (or interrupted) world, told as tables.
+//! The rows of a run as tables.
 
-use super::{Column, DecisionRow, GaugeRow, MarketRow, PlaceRow, Record, Resource, Table, WaitRow};
-use crate::scenario::FaultKind;
-use crate::world::World;
+use surgetank_layer::units::Ns;
 
-/// Every table of the trace, in a fixed order.
-pub fn tables(world: &World) -> Vec<Table> {
-    vec![
-        messages(world),
-        waits(world.waits()),
-        wait_places(&world.wait_places()),
-        receipts(world),
-        blocks(world),
-        executions(world),
-        gauges(world),
-        market(world.market_rows()),
-        faults(world),
-        decisions(world.decisions()),
-    ]
+use super::{
+    BlockRow, Column, DecisionRow, FaultRow, GaugeRow, MarketRow, PlaceRow, Record, Resource,
+    Table, WaitRow,
+};
+
+/// The rows of a finished (or interrupted) run, as its parts have noted them.
+pub struct Rows<'a> {
+    /// Client messages.
+    pub records: &'a [Record],
+    /// What executed messages waited for.
+    pub waits: &'a [WaitRow],
+    /// Where messages of each class waited for what.
+    pub wait_places: Vec<PlaceRow>,
+    /// First arrivals of messages at nodes.
+    pub receipts: Receipts<'a>,
+    /// Decided blocks, from height 1.
+    pub blocks: &'a [BlockRow],
+    /// (decided, executed) per node and height.
+    pub executions: &'a [Vec<(Ns, Ns)>],
+    /// Queue lengths and work of nodes.
+    pub gauges: &'a [GaugeRow],
+    /// What happened in the market.
+    pub market: &'a [MarketRow],
+    /// Faults as asked and as measured.
+    pub faults: Vec<FaultRow>,
+    /// What controllers and consensus changed.
+    pub decisions: &'a [DecisionRow],
 }
 
-fn messages(world: &World) -> Table {
-    let records = world.records();
+/// First arrivals of messages at nodes.
+pub struct Receipts<'a> {
+    /// Of message m at node k, at m·nodes + k.
+    pub arrivals: &'a [Ns],
+    /// How many nodes there are.
+    pub nodes: usize,
+    /// Those of every n-th client message are kept; 0 = of none.
+    pub every: u32,
+    /// Arrivals after this have not happened.
+    pub until: Ns,
+}
+
+impl Rows<'_> {
+    /// Every table of the trace, in a fixed order.
+    pub fn tables(&self) -> Vec<Table> {
+        vec![
+            messages(self.records),
+            waits(self.waits),
+            wait_places(&self.wait_places),
+            receipts(&self.receipts, self.records),
+            blocks(self.blocks),
+            executions(self.executions),
+            gauges(self.gauges),
+            market(self.market),
+            faults(&self.faults),
+            decisions(self.decisions),
+        ]
+    }
+}
+
+fn messages(records: &[Record]) -> Table {
     fn u8s(records: &[Record], of: impl Fn(&Record) -> u8) -> Column {
         Column::U8(records.iter().map(of).collect())
     }
@@ -80,17 +120,18 @@ fn wait_places(rows: &[PlaceRow]) -> Table {
     Table { name: "wait_places", columns }
 }
 
-fn receipts(world: &World) -> Table {
+fn receipts(kept: &Receipts<'_>, records: &[Record]) -> Table {
     let (mut message, mut node, mut time) = (Vec::new(), Vec::new(), Vec::new());
-    let every = world.receipts_every() as usize;
-    if every > 0 {
-        for record in world.records().iter().step_by(every) {
-            for (index, at) in world.first_arrivals_of(record.message.id).iter().enumerate() {
+    if kept.every > 0 {
+        for record in records.iter().step_by(kept.every as usize) {
+            let id = record.message.id;
+            let from = id as usize * kept.nodes;
+            for (index, &at) in (0..).zip(&kept.arrivals[from..from + kept.nodes]) {
                 // A copy may still be under way when the run ends.
-                if *at <= world.now() {
-                    message.push(record.message.id);
-                    node.push(index as u32);
-                    time.push(*at);
+                if at <= kept.until {
+                    message.push(id);
+                    node.push(index);
+                    time.push(at);
                 }
             }
         }
@@ -103,8 +144,7 @@ fn receipts(world: &World) -> Table {
     Table { name: "receipts", columns }
 }
 
-fn blocks(world: &World) -> Table {
-    let rows = world.blocks();
+fn blocks(rows: &[BlockRow]) -> Table {
     let columns = vec![
         ("height", Column::U32((1..=rows.len() as u32).collect())),
         ("round", Column::U32(rows.iter().map(|r| r.round).collect())),
@@ -118,10 +158,10 @@ fn blocks(world: &World) -> Table {
     Table { name: "blocks", columns }
 }
 
-fn executions(world: &World) -> Table {
+fn executions(nodes: &[Vec<(Ns, Ns)>]) -> Table {
     let (mut height, mut node) = (Vec::new(), Vec::new());
     let (mut decided, mut executed) = (Vec::new(), Vec::new());
-    for (index, rows) in world.executions().iter().enumerate() {
+    for (index, rows) in nodes.iter().enumerate() {
         for (below, &(decided_ns, executed_ns)) in rows.iter().enumerate() {
             height.push(below as u32 + 1);
             node.push(index as u32);
@@ -138,8 +178,7 @@ fn executions(world: &World) -> Table {
     Table { name: "executions", columns }
 }
 
-fn gauges(world: &World) -> Table {
-    let rows = world.gauges();
+fn gauges(rows: &[GaugeRow]) -> Table {
     fn busy(rows: &[GaugeRow], of: impl Fn(&GaugeRow) -> u64) -> Column {
         Column::OptionU64(rows.iter().map(of).collect())
     }
@@ -176,34 +215,20 @@ fn market(rows: &[MarketRow]) -> Table {
     Table { name: "market", columns }
 }
 
-fn faults(world: &World) -> Table {
-    let reports = world.fault_reports();
-    let faults = &world.scenario().faults;
-    let nodes = |what: &FaultKind| match what {
-        FaultKind::Partition { groups } => {
-            groups.iter().map(|g| join(g)).collect::<Vec<_>>().join("|")
-        }
-        FaultKind::Crash { nodes }
-        | FaultKind::Slow { nodes, .. }
-        | FaultKind::Loss { nodes, .. }
-        | FaultKind::Delay { nodes, .. }
-        | FaultKind::Keypers { nodes, .. }
-        | FaultKind::Spam { nodes, .. } => join(nodes),
-    };
-    let at = |seconds: f64| surgetank_layer::units::ns(seconds);
+fn faults(rows: &[FaultRow]) -> Table {
     let columns = vec![
-        ("index", Column::U32((0..faults.len() as u32).collect())),
-        ("kind", Column::Text(reports.iter().map(|r| r.kind.to_string()).collect())),
-        ("at_ns", Column::U64(faults.iter().map(|f| at(f.at_s)).collect())),
-        ("until_ns", Column::U64(faults.iter().map(|f| at(f.at_s + f.duration_s)).collect())),
-        ("nodes", Column::Text(faults.iter().map(|f| nodes(&f.what)).collect())),
-        ("quantity", Column::Text(reports.iter().map(|r| r.quantity.to_string()).collect())),
-        ("asked", Column::F64(reports.iter().map(|r| r.asked).collect())),
+        ("index", Column::U32((0..rows.len() as u32).collect())),
+        ("kind", Column::Text(rows.iter().map(|r| r.kind.to_string()).collect())),
+        ("at_ns", Column::U64(rows.iter().map(|r| r.at_ns).collect())),
+        ("until_ns", Column::U64(rows.iter().map(|r| r.until_ns).collect())),
+        ("nodes", Column::Text(rows.iter().map(|r| r.nodes.clone()).collect())),
+        ("quantity", Column::Text(rows.iter().map(|r| r.quantity.to_string()).collect())),
+        ("asked", Column::F64(rows.iter().map(|r| r.asked).collect())),
         (
             "measured",
-            Column::OptionF64(reports.iter().map(|r| r.measured.unwrap_or(f64::NAN)).collect()),
+            Column::OptionF64(rows.iter().map(|r| r.measured.unwrap_or(f64::NAN)).collect()),
         ),
-        ("samples", Column::U64(reports.iter().map(|r| r.samples).collect())),
+        ("samples", Column::U64(rows.iter().map(|r| r.samples).collect())),
     ];
     Table { name: "faults", columns }
 }
@@ -220,10 +245,6 @@ fn decisions(rows: &[DecisionRow]) -> Table {
         ("clamped", Column::U8(rows.iter().map(|r| u8::from(r.change.clamped)).collect())),
     ];
     Table { name: "decisions", columns }
-}
-
-fn join(nodes: &[u32]) -> String {
-    nodes.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -2,81 +2,53 @@
 
 use serde_json::{Value, json};
 use surgetank_layer::node::{FairTally, Node};
-use surgetank_layer::units::{MessageId, Ns};
+use surgetank_layer::units::{NodeId, ns};
 
 use super::World;
 use super::exchange::Exchange;
 use crate::network::FaultReport;
-use crate::scenario::{Conduct, Delay, FaultKind, Scenario};
-use crate::trace::{
-    BlockRow, DecisionRow, GaugeRow, LaneRow, MarketRow, PlaceRow, Record, WaitRow,
-};
+use crate::scenario::{Conduct, Delay, Fault, FaultKind};
+use crate::trace::{FaultRow, LaneRow, Receipts, Rows, Table};
 
 impl World {
-    /// The scenario it was built from.
-    pub fn scenario(&self) -> &Scenario {
-        &self.scenario
-    }
-
-    /// Client messages.
-    pub fn records(&self) -> &[Record] {
-        &self.records
-    }
-
-    /// Blocks, from height 1.
-    pub fn blocks(&self) -> &[BlockRow] {
-        &self.blocks
-    }
-
-    /// Gauges.
-    pub fn gauges(&self) -> &[GaugeRow] {
-        &self.gauges
-    }
-
-    /// What controllers and consensus changed.
-    pub fn decisions(&self) -> &[DecisionRow] {
-        &self.decisions
-    }
-
-    /// What executed messages waited for.
-    pub fn waits(&self) -> &[WaitRow] {
-        self.waits.as_ref().map_or(&[], |waits| &waits.rows)
-    }
-
-    /// Where messages of each class waited for what.
-    pub fn wait_places(&self) -> Vec<PlaceRow> {
-        self.waits.as_ref().map_or_else(Vec::new, |waits| waits.places())
-    }
-
-    /// (decided, executed) per node and height.
-    pub fn executions(&self) -> &[Vec<(Ns, Ns)>] {
-        &self.executions
-    }
-
-    /// What happened in the market.
-    pub fn market_rows(&self) -> &[MarketRow] {
-        self.exchange.as_ref().map_or(&[], |exchange| &exchange.rows)
-    }
-
-    /// Keep the receipts of every n-th message.
-    pub fn receipts_every(&self) -> u32 {
-        self.scenario.trace.receipts_every
-    }
-
-    /// First arrival of a message at each node.
-    pub fn first_arrivals_of(&self, message: MessageId) -> &[Ns] {
-        let n = self.nodes.len();
-        &self.arrivals[message as usize * n..(message as usize + 1) * n]
+    /// Every table of the trace, in a fixed order.
+    pub fn tables(&self) -> Vec<Table> {
+        let rows = Rows {
+            records: &self.records,
+            waits: self.waits.as_ref().map_or(&[], |waits| &waits.rows),
+            wait_places: self.waits.as_ref().map_or_else(Vec::new, |waits| waits.places()),
+            receipts: Receipts {
+                arrivals: &self.arrivals,
+                nodes: self.nodes.len(),
+                every: self.scenario.trace.receipts_every,
+                until: self.now,
+            },
+            blocks: &self.blocks,
+            executions: &self.executions,
+            gauges: &self.gauges,
+            market: self.exchange.as_ref().map_or(&[], |exchange| &exchange.rows),
+            faults: self.fault_rows(),
+            decisions: &self.decisions,
+        };
+        rows.tables()
     }
 
     /// Faults as asked and as measured.
-    pub fn fault_reports(&self) -> Vec<FaultReport> {
-        let faults = self.scenario.faults.iter().enumerate();
-        faults
-            .map(|(index, fault)| {
-                self.fault_report(index, &fault.what, fault.at_s, fault.duration_s)
-            })
-            .collect()
+    fn fault_rows(&self) -> Vec<FaultRow> {
+        let row = |(index, fault): (usize, &Fault)| {
+            let report = self.fault_report(index, &fault.what, fault.at_s, fault.duration_s);
+            FaultRow {
+                kind: report.kind,
+                at_ns: ns(fault.at_s),
+                until_ns: ns(fault.at_s + fault.duration_s),
+                nodes: concerned(&fault.what),
+                quantity: report.quantity,
+                asked: report.asked,
+                measured: report.measured,
+                samples: report.samples,
+            }
+        };
+        self.scenario.faults.iter().enumerate().map(row).collect()
     }
 
     fn fault_report(
@@ -247,5 +219,21 @@ impl World {
             }
         }
         json!(lines)
+    }
+}
+
+/// The nodes that a fault concerns.
+fn concerned(what: &FaultKind) -> String {
+    let join = |nodes: &[NodeId]| nodes.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+    match what {
+        FaultKind::Partition { groups } => {
+            groups.iter().map(|group| join(group)).collect::<Vec<_>>().join("|")
+        }
+        FaultKind::Crash { nodes }
+        | FaultKind::Slow { nodes, .. }
+        | FaultKind::Loss { nodes, .. }
+        | FaultKind::Delay { nodes, .. }
+        | FaultKind::Keypers { nodes, .. }
+        | FaultKind::Spam { nodes, .. } => join(nodes),
     }
 }
