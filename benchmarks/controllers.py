@@ -47,10 +47,10 @@ from scipy.optimize import differential_evolution
 
 import surgetank as st
 from days import day
-from surgetank import policy
+from surgetank.door import build
 from surgetank.league.ranks import holm, pair_of
 from surgetank.measure.liquidations import due_episodes
-from surgetank.simulate import build
+from surgetank.plugins import policy
 from surgetank.trace import MARKET_KIND, OUTCOME
 
 RULE: Final = "layer.queue.rule"

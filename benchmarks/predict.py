@@ -60,8 +60,8 @@ MADE_BY = (
     "measure/backlog.py",
     "measure/latency.py",
     "measure/throughput.py",
-    "validity.py",
-    "verdict.py",
+    "verdict/judging.py",
+    "verdict/validity.py",
 )
 
 Record = dict[str, Any]

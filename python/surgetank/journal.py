@@ -18,9 +18,9 @@ from typing import Any, Final
 import polars as pl
 from blake3 import blake3
 
+from surgetank.door import compiled
 from surgetank.errors import SurgetankError
 from surgetank.pipe import Pipe, Refusal, account_key, record
-from surgetank.simulate import compiled
 
 __all__ = [
     "Batch",

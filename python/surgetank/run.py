@@ -9,7 +9,6 @@ from pathlib import Path
 
 from surgetank.errors import SurgetankError
 from surgetank.folder import claimed
-from surgetank.junit import write_junit
 from surgetank.live import Options, Rig, Watch
 from surgetank.live.export.histogram import write_log
 from surgetank.measure import Measures, failures, measure
@@ -18,6 +17,7 @@ from surgetank.simulate import Progress, simulate, with_tape
 from surgetank.tape import Tape
 from surgetank.trace import Trace
 from surgetank.verdict import Verdict, judge
+from surgetank.verdict.junit import write_junit
 
 __all__ = ["Result", "can_journal", "run", "write"]
 

@@ -1,4 +1,4 @@
-"""From a scenario to a trace: one crossing into the compiled core."""
+"""From a scenario to a trace, by one call of the compiled core."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 import traceback
 from collections.abc import Callable
 from pathlib import Path, PurePath
-from types import ModuleType
 from typing import Any
 
 import polars as pl
 
+from surgetank.door import build, compiled
 from surgetank.errors import CoreError, SurgetankError
 from surgetank.plugins import Controller, QueueRule, is_plugin, load_plugin
 from surgetank.scenario import Scenario
@@ -18,33 +18,11 @@ from surgetank.scenario.size import refuse_too_large
 from surgetank.tape import Tape
 from surgetank.trace import Run, Trace
 
-__all__ = ["Progress", "build", "compiled", "simulate"]
+__all__ = ["Progress", "simulate", "with_tape"]
 
 #: Called about ten times a second with simulated seconds, client messages and events so far;
 #: returning False stops the run.
 Progress = Callable[[float, int, int], bool]
-
-
-def compiled() -> ModuleType:
-    """The compiled core.
-
-    Raises:
-        SurgetankError: if it has not been built.
-    """
-    try:
-        from surgetank import _core as core
-    except ImportError as error:
-        raise SurgetankError(
-            f"the compiled part is missing ({error})",
-            place="surgetank._core",
-            mend="Build it with `make build` or `pip install .`",
-        ) from None
-    return core
-
-
-def build() -> str:
-    """Version and build of the compiled part, the third part of a run's name."""
-    return str(compiled().build())
 
 
 def simulate(

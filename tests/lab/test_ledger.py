@@ -14,7 +14,7 @@ from surgetank.measure.attack import pockets
 from surgetank.measure.ledger import COLUMNS, GROUPS, ledger
 from surgetank.simulate import simulate
 from surgetank.trace import BEARERS, MARKET_KIND, Trace
-from surgetank.validity import checks
+from surgetank.verdict.validity import checks
 from venue_under_attack import CRASH, venue
 
 

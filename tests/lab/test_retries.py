@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 import surgetank as st
-from surgetank.validity import checks
+from surgetank.verdict.validity import checks
 
 RULES = ["fifo", "priority", "class", "fee", "lanes", "drr", "codel", "fq-codel"]
 OPENED = ["hash", "commit-reveal", "threshold", "express"]

@@ -13,7 +13,7 @@ import pytest
 import surgetank as st
 from surgetank.errors import SurgetankError
 from surgetank.plugins import Controller, Observation, Wishes
-from surgetank.policy import Numbers, Policy
+from surgetank.plugins.policy import Numbers, Policy
 from surgetank.trace import CLASSES, KNOBS, REASONS
 
 SINGLE = {"kind": "single", "node": 0, "window_ms": 40.0, "block_messages_max": 20}

@@ -27,7 +27,7 @@ from surgetank.scenario import Scenario
 from surgetank.scenario.faults import Fault, Slow
 from surgetank.trace import Run, Trace
 from surgetank.trace.schema import empty_table
-from surgetank.validity import checks
+from surgetank.verdict.validity import checks
 
 pytestmark = pytest.mark.live
 

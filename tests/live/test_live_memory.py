@@ -18,15 +18,15 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
 import surgetank as st
-from surgetank.junit import junit_xml
 from surgetank.live import Options, Played, Rig, Schedule, Snapshot, trace_of
 from surgetank.live.driver.recording import STATES, Recording, Sent
 from surgetank.live.export.histogram import write_log
 from surgetank.measure import measure
 from surgetank.report import render
 from surgetank.trace import CLASSES, REASONS
-from surgetank.validity import checks
 from surgetank.verdict import Status, judge
+from surgetank.verdict.junit import junit_xml
+from surgetank.verdict.validity import checks
 
 pytestmark = pytest.mark.live
 

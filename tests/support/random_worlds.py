@@ -14,7 +14,7 @@ from surgetank.errors import SurgetankError
 from surgetank.journal import verify
 from surgetank.simulate import simulate
 from surgetank.trace import STAGES
-from surgetank.validity import Check, checks
+from surgetank.verdict.validity import Check, checks
 
 RULES = ["fifo", "priority", "class", "fee", "lanes", "drr", "codel", "fq-codel", "hash"]
 RULES += ["commit-reveal", "threshold", "express", "auction", "themis", "median"]

@@ -3,9 +3,9 @@
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from surgetank.junit import junit_xml, write_junit
 from surgetank.trace import Run
 from surgetank.verdict import Reason, Status, Verdict
+from surgetank.verdict.junit import junit_xml, write_junit
 
 RUN = Run('black "thursday" & <co>', 7, "ab", "0.1.0+c\x07")
 

@@ -9,8 +9,8 @@ import surgetank as st
 from surgetank.measure import Measure, Measures, measure
 from surgetank.testing import executed, make_trace, unfinished
 from surgetank.trace import Trace
-from surgetank.validity import dispersion
 from surgetank.verdict import Status, judge
+from surgetank.verdict.validity import dispersion
 
 S = 1_000_000_000
 INF = float("inf")

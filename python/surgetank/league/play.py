@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from surgetank.door import build
 from surgetank.errors import SurgetankError
 from surgetank.league.axes import NONE, RULE, Entrant, Vary, attacked, attacks_of, entrants_of
 from surgetank.league.result import League, Line, Made
@@ -22,7 +23,6 @@ from surgetank.search.lever import lever
 from surgetank.search.pool import Pool, Running, pool_of
 from surgetank.search.posterior import CONFIDENCE
 from surgetank.search.probe import Outcome, Task
-from surgetank.simulate import build
 
 __all__ = ["Hunt", "Plan", "Seen", "league", "plan_of"]
 

@@ -21,7 +21,7 @@ BuiltIn = Literal["none", "sojourn", "gradient2", "policy"]
 CONTROLLERS: tuple[str, ...] = get_args(BuiltIn)
 
 #: The class behind the name `policy`.
-POLICY = "surgetank.policy:Policy"
+POLICY = "surgetank.plugins.policy:Policy"
 
 Weight = Annotated[Integer, Field(ge=1, le=100)]
 

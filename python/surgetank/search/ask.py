@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from surgetank.door import build
 from surgetank.errors import SurgetankError
 from surgetank.scenario import Scenario, load
 from surgetank.scenario.limits import Limits
@@ -24,7 +25,6 @@ from surgetank.search.live import THRIFT, LiveWork
 from surgetank.search.pool import Inline, Journal, Pool, pool_of
 from surgetank.search.posterior import CONFIDENCE
 from surgetank.search.shape import levels, shape
-from surgetank.simulate import build
 from surgetank.verdict import NOT_LIMITS
 
 __all__ = ["question_of", "search"]

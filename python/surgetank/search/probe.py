@@ -12,15 +12,16 @@ from typing import Any
 
 import polars as pl
 
+from surgetank.door import build
 from surgetank.errors import SurgetankError
 from surgetank.measure import FailureKind, failures, measure
 from surgetank.measure.measured import plain
 from surgetank.measure.saturation import saturation
 from surgetank.scenario import Scenario
-from surgetank.simulate import build, simulate
+from surgetank.simulate import simulate
 from surgetank.trace import REASONS, Trace
-from surgetank.validity import SCHEDULE_KEPT
 from surgetank.verdict import Status, judge
+from surgetank.verdict.validity import SCHEDULE_KEPT
 
 __all__ = ["Crashed", "Outcome", "Saturated", "Task", "outcome_of", "probe"]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from surgetank.door import build
 from surgetank.errors import SurgetankError
 from surgetank.scenario import Scenario, load
 from surgetank.search.closed_form import assumptions, safe_leverage, service_rate_per_s
@@ -19,7 +20,6 @@ from surgetank.search.goal import Per, goal
 from surgetank.search.lever import lever
 from surgetank.search.pool import Pool, pool_of
 from surgetank.search.posterior import CONFIDENCE
-from surgetank.simulate import build
 
 __all__ = ["AS_IS", "curves_of", "frontier", "loads_of"]
 

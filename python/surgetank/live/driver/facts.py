@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from surgetank.door import build
 from surgetank.live.driver.recording import STATES, Sending
 from surgetank.live.driver.schedule import Schedule
 from surgetank.live.options import Options
 from surgetank.live.target import Capabilities
 from surgetank.scenario import Scenario
-from surgetank.simulate import build
 from surgetank.trace import CLASSES, OUTCOME, REASONS, Run, Trace
 from surgetank.trace.schema import empty_table
 

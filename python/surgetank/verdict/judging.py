@@ -19,7 +19,7 @@ from surgetank.measure import Measure, Measures, measure
 from surgetank.measure.statistics import samples_needed
 from surgetank.scenario.limits import Limits
 from surgetank.trace import Trace
-from surgetank.validity import Check, checks
+from surgetank.verdict.validity import Check, checks
 
 __all__ = ["EXIT_CODES", "NOT_LIMITS", "Reason", "Status", "Verdict", "judge"]
 

@@ -1,0 +1,9 @@
+"""Numbers against limits → PASS, FAIL, INVALID or UNKNOWN, with reasons.
+
+`judging` holds measures against limits, `validity` asks first whether the run did what was asked,
+`junit` writes both for a CI server.
+"""
+
+from surgetank.verdict.judging import EXIT_CODES, NOT_LIMITS, Reason, Status, Verdict, judge
+
+__all__ = ["EXIT_CODES", "NOT_LIMITS", "Reason", "Status", "Verdict", "judge"]
