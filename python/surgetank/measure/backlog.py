@@ -16,6 +16,7 @@ import polars as pl
 
 from surgetank.measure.latency import delay_distribution
 from surgetank.measure.measured import Measure
+from surgetank.measure.statistics import theil_sen
 from surgetank.trace import Trace
 
 __all__ = ["backlog"]
@@ -65,8 +66,5 @@ def _growth(name: str, what: str, trace: Trace, rows: pl.DataFrame) -> Measure:
     if len(times) < _SLICES_MIN:
         note = f"{len(times)} of {_SLICES} slices of the window have messages"
         return Measure(name, None, "s/s", what=what, note=note)
-    from scipy import stats  # slow to import
-
-    found = stats.theilslopes(np.asarray(medians), np.asarray(times), alpha=0.95)
-    slope, low, high = float(found.slope), float(found.low_slope), float(found.high_slope)
+    slope, low, high = theil_sen(np.asarray(times), np.asarray(medians))
     return Measure(name, slope, "s/s", low, high, len(times), what)

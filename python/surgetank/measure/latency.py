@@ -176,12 +176,7 @@ def jitter_rfc3550_ns(rows: pl.DataFrame) -> Floats:
     times of two messages that arrive one after the other. A stream is a gateway's messages in the
     order in which they were executed. Shape (rows,), ns, streams one after the other.
     """
-    from scipy.signal import lfilter  # takes long to import: not before it is needed
-
     done = rows.filter(pl.col("delay_ns").is_not_null()).sort("gateway", "executed_ns", "message")
-    parts = []
-    for _, stream in done.group_by("gateway", maintain_order=True):
-        delay = stream["delay_ns"].to_numpy().astype(np.float64)
-        step = np.abs(np.diff(delay, prepend=delay[:1]))
-        parts.append(np.asarray(lfilter([1 / 16], [1, -15 / 16], step), dtype=np.float64))
-    return np.concatenate(parts) if parts else np.empty(0)
+    step = pl.col("delay_ns").cast(pl.Float64).diff().abs().fill_null(0)
+    running = step.ewm_mean(alpha=1 / 16, adjust=False).over("gateway")
+    return done.select(running).to_series().to_numpy()

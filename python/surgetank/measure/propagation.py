@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import KaplanMeier, share_interval
@@ -12,6 +15,11 @@ from surgetank.trace import Trace
 __all__ = ["propagation", "spread"]
 
 _MS = 1e6
+Ints = NDArray[np.int64]
+
+_NEVER: Final = np.iinfo(np.int64).max
+#: Cells of the table that is sorted at once.
+_CELLS: Final = 4_000_000
 _REACH = {"propagation_p50": 0.5, "propagation_p99": 0.99, "propagation_full": 1.0}
 
 
@@ -24,35 +32,64 @@ def spread(trace: Trace) -> pl.DataFrame:
     """
     sent = (
         trace["messages"]
-        .lazy()
         .filter(pl.col("admitted_ns").is_between(trace.measured_from_ns, trace.flow_end_ns))
         .select("message", "gateway", "admitted_ns")
-    )
-    # Rank among the other nodes' first arrivals. Rounded, as 0.99 * 100 exceeds 99 in floats.
-    ranks = {
-        name: int(np.ceil(round(share * trace.nodes, 9))) - 1 for name, share in _REACH.items()
-    }
-    base = pl.col("admitted_ns").cast(pl.Int64)
-    since = (pl.col("time_ns").cast(pl.Int64) - base).clip(lower_bound=0)
-    return (
-        trace["receipts"]
-        .lazy()
-        .join(sent, on="message")
-        .with_columns(pl.when(pl.col("node") != pl.col("gateway")).then(since).alias("since"))
-        .sort("message", "since", nulls_last=True)
-        .group_by("message")
-        .agg(
-            pl.col("admitted_ns").first(),
-            *(
-                pl.col("since").get(rank - 1, null_on_oob=True).alias(f"{name}_ns")
-                if rank > 0
-                else pl.lit(0, pl.Int64).alias(f"{name}_ns")
-                for name, rank in ranks.items()
-            ),
-        )
         .sort("admitted_ns", "message")
-        .collect()
     )
+    receipts = trace["receipts"].select("message", "node", "time_ns")
+    row = _row_of(receipts["message"].to_numpy(), sent["message"].to_numpy())
+    if not receipts["message"].is_sorted():
+        order = np.argsort(row, kind="stable")
+        row, receipts = row[order], receipts[order]
+    row, receipts = row[row >= 0], receipts.filter(row >= 0)
+    begins = np.flatnonzero(np.diff(row, prepend=-1))
+    order = np.argsort(row[begins], kind="stable")
+    counts = np.diff(begins, append=len(row))[order]
+    begins, kept = begins[order], sent[row[begins[order]]]
+    # Rank among the other nodes' first arrivals. Rounded, as 0.99 * 100 exceeds 99 in floats.
+    ranks = [int(np.ceil(round(share * trace.nodes, 9))) - 1 for share in _REACH.values()]
+    times = _ranked(receipts, kept, begins, counts, [rank - 1 for rank in ranks])
+    columns = [
+        pl.Series(f"{name}_ns", np.zeros(len(kept), np.int64) if rank <= 0 else column)
+        for name, rank, column in zip(_REACH, ranks, times.T, strict=True)
+    ]
+    never = [pl.when(pl.col(c.name) != _NEVER).then(pl.col(c.name)) for c in columns]
+    return kept.select("message", "admitted_ns").with_columns(columns).with_columns(never)
+
+
+def _row_of(message: NDArray[Any], sent: NDArray[Any]) -> Ints:
+    """The row of `sent` of each message; −1 = it is not among them."""
+    table = np.full(1 + int(max(message.max(initial=0), sent.max(initial=0))), -1, np.int64)
+    table[sent] = np.arange(len(sent))
+    found: Ints = table[message]
+    return found
+
+
+def _ranked(
+    receipts: pl.DataFrame, sent: pl.DataFrame, begins: Ints, counts: Ints, ranks: list[int]
+) -> Ints:
+    """When so many nodes beside the gateway had each message, ns after its admission.
+
+    Row i of `sent` has `counts[i]` receipts from row `begins[i]` on. Shape (len(sent), len(ranks));
+    `_NEVER` where fewer nodes had it.
+    """
+    node, time_ns = receipts["node"].to_numpy(), receipts["time_ns"].to_numpy().astype(np.int64)
+    gateway, base = sent["gateway"].to_numpy(), sent["admitted_ns"].to_numpy().astype(np.int64)
+    found = np.full((len(sent), len(ranks)), _NEVER)
+    width = max(1, int(counts.max(initial=1)), *(rank + 1 for rank in ranks))
+    for first in range(0, len(sent), max(1, _CELLS // width)):
+        rows = slice(first, first + max(1, _CELLS // width))
+        count = counts[rows]
+        own = np.repeat(np.arange(len(count)), count)
+        place = np.arange(len(own)) - np.repeat(np.cumsum(count) - count, count)
+        at = np.repeat(begins[rows], count) + place
+        since = np.full((len(count), width), _NEVER)
+        others = node[at] != gateway[rows][own]
+        after = np.maximum(time_ns[at] - base[rows][own], 0)
+        since[own, place] = np.where(others, after, _NEVER)
+        since.partition([max(rank, 0) for rank in ranks], axis=1)
+        found[rows] = since[:, ranks]
+    return found
 
 
 def propagation(trace: Trace) -> list[Measure]:

@@ -94,13 +94,11 @@ class KaplanMeier:
         n is first reduced to the number of independent observations that would show the variance
         found between batches. An end beyond the largest observation is infinite.
         """
-        from scipy import stats  # takes half a second to import: not before it is needed
-
         value = self.quantile(p)
         below = (self._values <= value) & self._reached
         count = _independent(below.astype(np.float64), p)
-        low_rank = float(stats.binom.ppf(_TAIL, count, p))
-        high_rank = float(stats.binom.ppf(1 - _TAIL, count, p)) + 1
+        low_rank = float(binomial_quantile(_TAIL, count, p))
+        high_rank = float(binomial_quantile(1 - _TAIL, count, p)) + 1
         low = min(self.quantile(low_rank / count), value)
         high = max(self.quantile(high_rank / count), value)
         return Interval(value, low, high, self.n)
@@ -158,6 +156,35 @@ def ratio_interval(above: Floats, below: Floats) -> Interval:
 
 def _batches(n: int) -> int:
     return min(BATCHES, n // 2) if n >= 20 else 0
+
+
+def binomial_quantile(q: float, n: int, p: float) -> int:
+    """The least k of which P(X ≤ k) ≥ q, for X binomial with n trials of probability p."""
+    from scipy import special  # scipy.stats takes half a second to import
+
+    above = math.ceil(float(special.bdtrik(q, n, p)))
+    return above - 1 if above > 0 and special.bdtr(above - 1, n, p) >= q else above
+
+
+def theil_sen(x: Floats, y: Floats) -> tuple[float, float, float]:
+    """The median of the slopes between all pairs of points, and its 95 % interval.
+
+    `x` ascends strictly; both have shape (n,), n ≥ 2. The ends are the slopes whose ranks lie
+    z·σ/2 from the middle, σ² being the variance of Kendall's score with ties of `y` (Sen, JASA 63,
+    1968, §5).
+    """
+    from scipy import special  # scipy.stats takes half a second to import
+
+    n = len(x)
+    i, j = np.triu_indices(n, 1)
+    slopes = np.sort((y[j] - y[i]) / (x[j] - x[i]))
+    ties = np.unique(y, return_counts=True)[1].tolist()
+    weight, *tied = (k * (k - 1) * (2 * k + 5) for k in (n, *ties))
+    variance = (weight - sum(tied)) / 18
+    half = float(special.ndtri(1 - _TAIL)) * math.sqrt(variance)
+    low = max(round((len(slopes) - half) / 2) - 1, 0)
+    high = min(round((len(slopes) + half) / 2), len(slopes) - 1)
+    return float(np.median(slopes)), float(slopes[low]), float(slopes[high])
 
 
 @cache
