@@ -3,6 +3,8 @@
 //! A deterministic discrete-event world around the machines of `surgetank-layer`.
 //! Start at [`scenario`] (what is asked), then [`world`] (what happens), then [`trace`] (what is told).
 
+pub mod actors;
+pub mod adversary;
 pub mod agenda;
 pub mod flow;
 pub mod network;

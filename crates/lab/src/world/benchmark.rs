@@ -2,7 +2,8 @@
 //!
 //! # Rules
 //! 1. After each block the best bid and ask are written down where they changed; 0 is an empty side.
-//! 2. An order that must trade at once or not at all is written down at its intended send time.
+//! 2. An order that must trade at once or not at all is written down at its intended send time, and
+//!    so is a liquidation order.
 
 use surgetank_layer::message::{Body, Message, OrdType, TimeInForce};
 
@@ -24,7 +25,20 @@ impl Exchange {
 
     /// Somebody sends a message.
     pub(super) fn note_sent(&mut self, message: &Message) {
-        let Body::NewOrderSingle(order) = &message.body else { return };
+        let order = match &message.body {
+            Body::NewOrderSingle(order) => order,
+            Body::LiquidationOrder(order) => {
+                self.sent_again(order.target);
+                return self.row(MarketRow {
+                    message: message.id,
+                    account: order.target,
+                    price: order.trigger_price,
+                    ref_ns: self.due_ns(order.target),
+                    ..MarketRow::new(message.sent_ns, MarketKind::LiquidationSent)
+                });
+            }
+            _ => return,
+        };
         let market = order.ord_type == OrdType::Market;
         if market || order.time_in_force == TimeInForce::ImmediateOrCancel {
             self.row(MarketRow {

@@ -2,16 +2,16 @@
 
 use surgetank_layer::codec;
 use surgetank_layer::gossip::Frame;
-use surgetank_layer::message::{Block, Body, Class, Envelope, Message};
+use surgetank_layer::message::{Block, Body, Envelope, Message};
 use surgetank_layer::node::{Input, Packet};
 use surgetank_layer::queue;
 use surgetank_layer::units::{AccountId, MessageId, NEVER, NodeId, Ns};
 
 use std::collections::BTreeMap;
 
-use super::adversary::Adversary;
 use super::{Event, World};
-use crate::scenario::{self, Scenario, ms};
+use crate::actors::Sending;
+use crate::scenario::{self, Scenario, micros, ms};
 use crate::seed::{Seed, packet_bits, unit};
 use crate::trace::{Outcome, Reason, Record, Source};
 
@@ -51,7 +51,8 @@ pub struct Clients {
 }
 
 impl Clients {
-    pub(super) fn new(scenario: &Scenario, seed: &Seed) -> Clients {
+    /// `attacker_ns` = the attacker's link, if it is not like the others'.
+    pub(super) fn new(scenario: &Scenario, attacker_ns: Option<Ns>, seed: &Seed) -> Clients {
         let flow = &scenario.flow;
         Clients {
             fixed_ns: ms(flow.client_link.fixed_ms),
@@ -65,7 +66,7 @@ impl Clients {
             earlier: BTreeMap::new(),
             fees: flow.fees.clone(),
             paid_rows: 0,
-            attacker_ns: Adversary::link_ns(&scenario.attack.what),
+            attacker_ns,
         }
     }
 
@@ -145,37 +146,13 @@ impl Clients {
     }
 }
 
-/// Millionths of a USD.
-pub fn micros(usd: f64) -> u32 {
-    (usd * 1e6).round() as u32
-}
-
 impl World {
-    /// A client sends a message that it meant to send at `sent_ns`.
-    pub(super) fn send(
-        &mut self,
-        sent_ns: Ns,
-        account: AccountId,
-        gateway: NodeId,
-        source: Source,
-        body: Body,
-    ) -> MessageId {
-        let fee = self.clients.fee(source, self.clients.serials[source as usize]);
-        self.send_paying(sent_ns, account, gateway, source, body, fee)
-    }
-
-    /// The same, with the fee that it offers.
-    pub(super) fn send_paying(
-        &mut self,
-        sent_ns: Ns,
-        account: AccountId,
-        gateway: NodeId,
-        source: Source,
-        body: Body,
-        fee_micros: u32,
-    ) -> MessageId {
+    /// A client sends a message.
+    pub(super) fn send(&mut self, sending: Sending) -> MessageId {
+        let Sending { sent_ns, account, gateway, source, body, fee_micros } = sending;
         let serial = self.clients.serials[source as usize];
         self.clients.serials[source as usize] += 1;
+        let fee_micros = fee_micros.unwrap_or_else(|| self.clients.fee(source, serial));
         let size_bytes = codec::encoded_len(&body) as u32 + self.clients.overhead_bytes;
         let slot = self.records.len() as u32;
         let envelope = envelope_of(account, &body, size_bytes);
@@ -372,16 +349,5 @@ pub fn packet_bytes(packet: &Packet) -> u32 {
         Packet::Ordering(report) => report.size_bytes(),
         Packet::OrderingHeard { .. } => ID_BYTES,
         Packet::Blocks(blocks) => blocks.iter().map(|block| block_bytes(block)).sum(),
-    }
-}
-
-/// Class number of a scenario's class name.
-pub fn class_of(name: scenario::ClassName) -> Class {
-    match name {
-        scenario::ClassName::PriceUpdate => Class::PriceUpdate,
-        scenario::ClassName::LiquidationOrder => Class::LiquidationOrder,
-        scenario::ClassName::Cancel => Class::OrderCancelRequest,
-        scenario::ClassName::Replace => Class::OrderCancelReplaceRequest,
-        scenario::ClassName::Order => Class::NewOrderSingle,
     }
 }

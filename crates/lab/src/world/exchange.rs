@@ -12,15 +12,14 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use surgetank_layer::message::{Message, PriceUpdate, Side};
+use surgetank_layer::message::{Block, Message, PriceUpdate, Side};
 use surgetank_layer::units::{AccountId, Digest, Height, MessageId, Money, NEVER, Ns, Price, Qty};
 use surgetank_market::auction::{Call, Rationing};
-use surgetank_market::book::Book;
 use surgetank_market::{Deferral, Fact, Market, PRICE_MAX};
 
-use super::actors::Accounts;
 use super::ledger::Ledger;
 use super::pressure::Pressure;
+use crate::actors::{Accounts, Holding, Outside, View};
 use crate::price::OutsidePrice;
 use crate::scenario::{Feed, ms};
 use crate::seed::Stream;
@@ -123,11 +122,6 @@ impl Exchange {
         self.ticks
     }
 
-    /// The venue's book.
-    pub fn book(&self) -> &Book {
-        self.market.book(0)
-    }
-
     /// Best bid and ask of the venue's book.
     pub fn touch(&self) -> (Option<Price>, Option<Price>) {
         let best = |side| self.market.book(0).best(side).map(|(price, _)| price);
@@ -144,17 +138,6 @@ impl Exchange {
     /// What one quantum of money is worth.
     pub fn quantum_usd(&self) -> f64 {
         self.tick_usd * self.lot
-    }
-
-    /// A recorded price and quantity in ticks and lots.
-    pub fn ticks_and_lots(&self, usd: f64, coins: f64) -> (Price, Qty) {
-        let (price, qty) = (usd / self.tick_usd, coins / self.lot);
-        ((price.round() as Price).max(1), (qty.round() as Qty).max(1))
-    }
-
-    /// Outside price move over the last `window`, in percent.
-    pub fn move_pct(&self, window: Ns) -> f64 {
-        self.outside.move_pct(window)
     }
 
     /// The mark price as of a height.
@@ -178,7 +161,7 @@ impl Exchange {
     }
 
     /// Notes accounts whose liquidation a limit cut off in this block.
-    pub(super) fn note_cut(&mut self, fact: &Fact) {
+    fn note_cut(&mut self, fact: &Fact) {
         let account = match *fact {
             Fact::LiquidationDeferred { account, .. } => account,
             Fact::Liquidated { account, book_qty, deleveraged_qty, remaining, .. }
@@ -262,13 +245,35 @@ impl Exchange {
         Some((low, high))
     }
 
+    /// The market executes a block with these messages: what follows from them.
+    pub(super) fn execute(&mut self, now: Ns, block: &Block, messages: &[Message]) -> Vec<Fact> {
+        self.height = block.height;
+        self.cuts.push(false);
+        self.market.begin_block();
+        if self.feed == Feed::Block {
+            self.take_block_price(now);
+        }
+        let traded = self.trade(now, messages, block.hash);
+        let mut facts = Vec::with_capacity(traded.len());
+        for (message, fact) in traded {
+            facts.push(fact);
+            self.note_cut(&fact);
+            self.fact(now, message, fact);
+        }
+        let insurance = self.market.insurance();
+        if insurance != self.insurance {
+            self.insurance = insurance;
+            let amount = clamp(insurance);
+            self.row(MarketRow { amount, ..MarketRow::new(now, MarketKind::Insurance) });
+        }
+        self.note_touch(now);
+        self.conserved &= self.market.total_money() == self.money;
+        self.marks.push(self.market.mark(0));
+        facts
+    }
+
     /// The market executes a block's messages: what follows from each.
-    pub(super) fn trade(
-        &mut self,
-        now: Ns,
-        messages: &[Message],
-        block: Digest,
-    ) -> Vec<(MessageId, Fact)> {
+    fn trade(&mut self, now: Ns, messages: &[Message], block: Digest) -> Vec<(MessageId, Fact)> {
         let mut told = Vec::new();
         if self.calls {
             // Who makes the block could grind this seed; what it decides is the last lot.
@@ -284,7 +289,7 @@ impl Exchange {
     }
 
     /// The block about to be executed brings the outside price of this moment.
-    pub(super) fn take_block_price(&mut self, now: Ns) {
+    fn take_block_price(&mut self, now: Ns) {
         let mut facts = std::mem::take(&mut self.facts);
         let update = PriceUpdate { symbol: 0, price: self.ticks, observed_ns: now };
         self.market.block_price(now, &update, &mut facts);
@@ -435,6 +440,50 @@ impl Exchange {
         if let Some(due) = self.due.get_mut(account as usize) {
             *due = NEVER;
         }
+    }
+}
+
+/// What clients can know of the exchange; without one there is no market.
+pub(super) struct Public<'a>(pub Option<&'a Exchange>);
+
+impl View for Public<'_> {
+    #[inline]
+    fn outside(&self) -> Option<Outside> {
+        let Exchange { ticks, tick_usd, lot, .. } = *self.0?;
+        Some(Outside { ticks, tick_usd, lot })
+    }
+
+    fn move_pct(&self, window: Ns) -> f64 {
+        self.0.map_or(0.0, |exchange| exchange.outside.move_pct(window))
+    }
+
+    fn touch(&self) -> (Option<Price>, Option<Price>) {
+        self.0.map_or((None, None), Exchange::touch)
+    }
+
+    fn best_levels(&self, side: Side) -> Option<(Price, Qty, Price)> {
+        let mut levels = self.0?.market.book(0).levels(side);
+        let ((price, qty), (next, _)) = (levels.next()?, levels.next()?);
+        Some((price, qty, next))
+    }
+
+    fn holding(&self, account: AccountId) -> Holding {
+        let Some(Exchange { market, .. }) = self.0 else { return Holding::default() };
+        let position = market.position(account, 0);
+        let value = Money::from(position) * Money::from(market.mark(0));
+        Holding { position, cash: market.equity(account) - value }
+    }
+
+    fn below_maintenance(&self, mark: Price) -> Vec<AccountId> {
+        self.0.map_or_else(Vec::new, |exchange| exchange.below_maintenance(mark))
+    }
+
+    fn due(&self) -> impl Iterator<Item = AccountId> {
+        self.0.into_iter().flat_map(Exchange::due_accounts)
+    }
+
+    fn cut_off(&self, account: AccountId, height: u32) -> bool {
+        self.0.is_some_and(|exchange| exchange.cut_off(account, height))
     }
 }
 

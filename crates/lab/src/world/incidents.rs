@@ -5,9 +5,11 @@ use surgetank_layer::message::{Body, Class, NewOrderSingle, OrdType, Side, TimeI
 use surgetank_layer::node::{Input, Service, Shares, Timer};
 use surgetank_layer::units::{NodeId, Ns};
 
-use super::actors::Wake;
+use super::exchange::Public;
 use super::{Event, World};
+use crate::actors::{Sending, Timer as ActorTimer, size_and_price};
 use crate::scenario::{Conduct, FaultKind, Scenario, ms, us};
+use crate::seed::{Seed, Stream};
 use crate::trace::{GaugeRow, Source};
 
 /// What was seen of the faults that act on nodes and clients; links measure theirs themselves.
@@ -23,6 +25,7 @@ pub struct Incidents {
     share_ns: Ns,
     /// Per fault: sum of what was measured, and how many samples.
     pub(super) seen: Vec<(f64, u64)>,
+    spam_draws: Stream,
 }
 
 /// A keyper who does not do as it should.
@@ -36,7 +39,7 @@ struct Corrupt {
 }
 
 impl Incidents {
-    pub(super) fn new(service: Service, scenario: &Scenario) -> Incidents {
+    pub(super) fn new(service: Service, scenario: &Scenario, seed: &Seed) -> Incidents {
         Incidents {
             service,
             slow: Vec::new(),
@@ -44,6 +47,7 @@ impl Incidents {
             keypers: Vec::new(),
             share_ns: us(scenario.layer.queue.sealed.share_us),
             seen: vec![(0.0, 0); scenario.faults.len()],
+            spam_draws: seed.stream("flow.spam", 0),
         }
     }
 
@@ -136,8 +140,7 @@ impl World {
                 (*sum, *samples) = (*sum + 1.0, *samples + 1);
             }
             let change = if begins { 1 } else { -1 };
-            let bought = &mut self.adversary.colluding;
-            *bought = bought.saturating_add_signed(change);
+            self.adversary.pay_keypers(change);
             return;
         }
         let here = self.incidents.keypers.iter().filter(|known| known.node == node);
@@ -180,10 +183,10 @@ impl World {
     fn next_spam(&mut self, fault: u32) {
         let entry = &self.scenario.faults[fault as usize];
         let FaultKind::Spam { rate_per_s, .. } = entry.what else { return };
-        let gap = self.actors.spam_draws.exponential() / rate_per_s;
+        let gap = self.incidents.spam_draws.exponential() / rate_per_s;
         let at = self.now + ms(gap * 1e3);
         if at < ms((entry.at_s + entry.duration_s) * 1e3) {
-            self.agenda.push(at, Event::Actor(Wake::Spam { fault }));
+            self.agenda.push(at, Event::Outside(ActorTimer::Spam { fault }));
         }
     }
 
@@ -191,14 +194,15 @@ impl World {
         let FaultKind::Spam { nodes, .. } = &self.scenario.faults[fault as usize].what else {
             return;
         };
-        let draws = &mut self.actors.spam_draws;
+        let draws = &mut self.incidents.spam_draws;
         let gateway = if nodes.is_empty() {
             draws.below(self.nodes.len() as u64) as NodeId
         } else {
             nodes[draws.below(nodes.len() as u64) as usize]
         };
         // Far from the market: it costs the venue work and the spammer nothing.
-        let (order_qty, price) = self.size_and_price(10.0, Side::Buy, 0.5);
+        let view = Public(self.exchange.as_ref());
+        let (order_qty, price) = size_and_price(&view, 10.0, Side::Buy, 0.5);
         let cl_ord_id = self.incidents.seen[fault as usize].1 + 1 + (u64::from(fault) << 32);
         let order = NewOrderSingle {
             cl_ord_id,
@@ -213,7 +217,14 @@ impl World {
         };
         debug_assert_eq!(Body::NewOrderSingle(order).class(), Class::NewOrderSingle);
         let account = self.actors.accounts.spammer();
-        self.send(self.now, account, gateway, Source::Spam, Body::NewOrderSingle(order));
+        self.send(Sending {
+            sent_ns: self.now,
+            account,
+            gateway,
+            source: Source::Spam,
+            body: Body::NewOrderSingle(order),
+            fee_micros: None,
+        });
         self.incidents.seen[fault as usize].1 += 1;
         self.next_spam(fault);
     }

@@ -22,8 +22,7 @@ use surgetank_layer::pipe::terms::Ordering;
 use surgetank_layer::units::Ns;
 
 use super::World;
-use super::clients::class_of;
-use crate::scenario::{Queue, QueueRule};
+use crate::scenario::{Queue, QueueRule, class_of};
 
 /// Executed blocks, each in the order in which it took effect.
 pub struct Executed {

@@ -1,16 +1,13 @@
 //! The express lane in front of the gateways (`layer.queue.rule = "express"`).
 //!
-//! Makers bid what a round is worth to them, drawn each round; an attacker who races bids its own
-//! value. In a second-price auction that is what they should do. The controller's messages get their
-//! numbers as they arrive, so none waits for a predecessor.
+//! The controller's messages get their numbers as they arrive, so none waits for a predecessor.
 
-use surgetank_layer::machine::{Draws, Machine};
+use surgetank_layer::machine::Machine;
 use surgetank_layer::queue::express::{Config, Express, Input, Output, Ticket};
 use surgetank_layer::units::{AccountId, MessageId, Money, Ns};
 
-use super::actors::Wake;
 use super::{Event, World};
-use crate::scenario::{AttackKind, QueueRule, Scenario, ms};
+use crate::scenario::{QueueRule, Scenario, ms};
 use crate::seed::{Seed, Stream};
 use crate::trace::{LaneRow, Reason};
 
@@ -18,8 +15,6 @@ use crate::trace::{LaneRow, Reason};
 pub struct Lane {
     machine: Express,
     draws: Stream,
-    round_ns: Ns,
-    maker_value_usd: f64,
     sequence: u64,
     /// Every round that was sold.
     pub rows: Vec<LaneRow>,
@@ -32,9 +27,8 @@ impl Lane {
             return None;
         }
         let express = &queue.express;
-        let round_ns = ms(express.round_s * 1e3).max(1);
         let config = Config {
-            round_ns,
+            round_ns: ms(express.round_s * 1e3).max(1),
             closing_ns: ms(express.closing_s * 1e3),
             blackout_ns: 0,
             advantage_ns: ms(express.advantage_ms),
@@ -43,9 +37,7 @@ impl Lane {
         };
         Some(Lane {
             machine: Express::new(config),
-            draws: seed.stream("layer.lane", 0),
-            round_ns,
-            maker_value_usd: express.maker_value_usd,
+            draws: seed.stream("layer.express", 0),
             sequence: 0,
             rows: Vec::new(),
         })
@@ -66,7 +58,6 @@ fn money(usd: f64) -> Money {
 impl World {
     pub(super) fn begin_lane(&mut self) {
         if self.lane.is_some() {
-            self.agenda.push(0, Event::Actor(Wake::Auction));
             self.lane_step(Input::Timer);
         }
     }
@@ -75,28 +66,9 @@ impl World {
         self.lane_step(Input::Timer);
     }
 
-    /// A round begins: everybody who wants the next one bids.
-    pub(super) fn bid_for_lane(&mut self) {
-        let accounts = self.actors.accounts;
-        let Some(lane) = &mut self.lane else { return };
-        let (round, next) = (self.now / lane.round_ns + 1, self.now + lane.round_ns);
-        let mut bids: Vec<(AccountId, f64)> = (0..accounts.makers)
-            .map(|maker| {
-                (accounts.makers_from() + maker, lane.draws.exponential() * lane.maker_value_usd)
-            })
-            .collect();
-        if let AttackKind::LatencyRace(racer) | AttackKind::FeeJump(racer) =
-            &self.scenario.attack.what
-        {
-            bids.push((accounts.attackers_from(), racer.lane_usd));
-        }
-        for (bidder, usd) in bids.into_iter().filter(|&(_, usd)| usd > 0.0) {
-            let amount = money(usd);
-            self.lane_step(Input::Bid { round, bidder, amount });
-        }
-        if self.flows(next) {
-            self.agenda.push(next, Event::Actor(Wake::Auction));
-        }
+    /// Somebody bids for a round.
+    pub(super) fn bid_for_lane(&mut self, round: u64, bidder: AccountId, amount: Money) {
+        self.lane_step(Input::Bid { round, bidder, amount });
     }
 
     fn lane_step(&mut self, input: Input) {

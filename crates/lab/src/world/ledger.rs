@@ -20,8 +20,8 @@ use surgetank_layer::units::{AccountId, Money, Price};
 use surgetank_market::{Bearer, Fact, Market};
 
 use super::World;
-use super::actors::Accounts;
 use super::exchange::clamp;
+use crate::actors::Accounts;
 use crate::trace::Source;
 
 /// Who gains or loses.

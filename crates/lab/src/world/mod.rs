@@ -13,11 +13,9 @@
 //! arrives), every copy is an event; `network.every_copy` asks for it, and a test shows that both
 //! give the same trace.
 //!
-//! Files: [`links`] (packets), [`sending`] (messages and packets leave a node), [`clients`] (messages enter and are confirmed), [`actors`] (who sends
-//! them), [`adversary`] (who attacks), [`lane`] (who bought precedence), [`said`] (consensus), [`exchange`] and [`settle`] (the market executes them), [`incidents`] (faults, gauges), [`waits`] (what messages waited for), [`build`] (set-up).
+//! Files: [`links`] (packets), [`sending`] (messages and packets leave a node), [`clients`] (messages enter and are confirmed), [`actors`](crate::actors) (who sends
+//! them), [`adversary`](crate::adversary) (who attacks), [`routing`] (what they hear and do), [`lane`] (who bought precedence), [`said`] (consensus), [`exchange`] and [`settle`] (the market executes them), [`incidents`] (faults, gauges), [`waits`] (what messages waited for), [`build`] (set-up).
 
-mod actors;
-mod adversary;
 mod benchmark;
 mod build;
 mod clients;
@@ -30,6 +28,7 @@ mod links;
 mod portfolios;
 mod pressure;
 mod quotas;
+mod routing;
 mod said;
 mod sending;
 mod settle;
@@ -47,6 +46,8 @@ use surgetank_layer::queue::Discipline;
 use surgetank_layer::tuning::Controller;
 use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
 
+use crate::actors::{self, Action, Actors, Heard};
+use crate::adversary::Adversary;
 use crate::agenda::Agenda;
 use crate::scenario::{QueueRule, Scenario};
 use crate::seed::Stream;
@@ -71,14 +72,10 @@ enum Event {
     Enter(u32),
     /// A time of the express lane has come.
     Lane,
-    /// The next background message is meant to be sent.
-    Background,
-    /// The next recorded message.
-    Replay,
     /// The outside price steps.
     Price,
-    /// Somebody outside acts.
-    Actor(actors::Wake),
+    /// A time that somebody outside asked for.
+    Outside(actors::Timer),
     /// Gauges are read.
     Gauge,
     /// A fault begins or ends.
@@ -167,6 +164,8 @@ pub struct World {
     /// First arrival of message m at node k, at m·n + k.
     arrivals: Vec<Ns>,
     outbox: Vec<Output>,
+    /// What somebody outside has just asked for.
+    actions: Vec<Action>,
     /// The one node that orders, if there is one.
     leader: Option<NodeId>,
     /// (decided, executed) per node and height.
@@ -180,13 +179,13 @@ pub struct World {
     first_arrivals: u64,
     incidents: incidents::Incidents,
     clients: clients::Clients,
-    adversary: adversary::Adversary,
+    adversary: Adversary,
     lane: Option<lane::Lane>,
     /// Messages whose sender did not reveal them.
     silent: BTreeSet<MessageId>,
     said: said::Said,
     executed_blocks: journal::Executed,
-    actors: actors::Actors,
+    actors: Actors,
     exchange: Option<exchange::Exchange>,
     /// What messages waited for; where nobody orders, nothing is executed.
     waits: Option<Box<waits::Waits>>,
@@ -237,10 +236,8 @@ impl World {
             Event::Gateway(record) => self.reach_gateway(record),
             Event::Enter(record) => self.enter(record),
             Event::Lane => self.lane_timer(),
-            Event::Background => self.background(),
-            Event::Replay => self.replay(),
             Event::Price => self.price_step(),
-            Event::Actor(wake) => self.act(wake),
+            Event::Outside(timer) => self.outside_timer(timer),
             Event::Parcel(slot) => self.parcel(slot),
             Event::Gauge => self.gauge(),
             Event::Fault { index, begins } => self.fault(index, begins),
@@ -433,7 +430,7 @@ impl World {
         let now = self.now;
         self.executions[node as usize][block.height as usize - 1].1 = now;
         self.executed_blocks.note(block);
-        self.find_unrevealed(block);
+        self.ask_to_reveal(block);
         self.waits.iter_mut().for_each(|waits| waits.reports(now, block.proposed_ns));
         let pays_bids = self.scenario.layer.queue.rule == QueueRule::Fee;
         for (position, entry) in block.entries.iter().enumerate() {
@@ -453,7 +450,9 @@ impl World {
                 waits.done(now, record, block.height, block.proposer);
             }
             self.confirm(slot, node);
-            self.after_victim(entry.envelope.id);
+            if self.adversary.follows(entry.envelope.id) {
+                self.tell_attacker(Heard::Confirmed(entry.envelope.id));
+            }
         }
         if self.exchange.is_some() {
             self.settle(node, block);

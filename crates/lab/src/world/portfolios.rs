@@ -10,8 +10,8 @@ use surgetank_layer::units::{AccountId, Money, NEVER, Ns, Price, Qty};
 use surgetank_market::options::{Auction, Contract, ImpliedVol, Listing, Rule};
 use surgetank_market::{Fact, MarginMode, Market};
 
-use super::actors::Accounts;
 use super::exchange::{Exchange, clamp};
+use crate::actors::Accounts;
 use crate::scenario::{self, Hold, ms};
 use crate::seed::{Seed, Stream};
 use crate::trace::{MarketKind, MarketRow};

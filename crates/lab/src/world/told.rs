@@ -124,7 +124,7 @@ impl World {
             "expected_background": if scenario.flow.replay_messages { Value::Null } else {
                 json!(self.actors.background.expected(flow_until))
             },
-            "background": self.actors.background.sent,
+            "background": self.actors.background.sent(),
             "tick_usd": tick_usd,
             "lot": lot,
             "quantum_usd": tick_usd * lot,
@@ -163,15 +163,15 @@ impl World {
     /// What the attacker found and what it paid beside fees.
     fn attack_told(&self) -> Value {
         json!({
-            "found": self.adversary.found,
-            "withheld": self.adversary.withheld,
+            "found": self.adversary.found(),
+            "withheld": self.adversary.withheld(),
             "bonds_usd": self.bonds_usd(),
         })
     }
 
     /// What the attacker forfeited for what it did not reveal.
     pub(super) fn bonds_usd(&self) -> f64 {
-        self.adversary.withheld as f64 * self.scenario.layer.queue.sealed.bond_usd
+        self.adversary.withheld() as f64 * self.scenario.layer.queue.sealed.bond_usd
     }
 
     /// What the leader made of all nodes' orders; null if it did not ask them.

@@ -3,7 +3,7 @@
 
 use surgetank_market::{MONEY_MAX, PRICE_MAX, QTY_MAX};
 
-use super::super::actors::Accounts;
+use crate::actors::Accounts;
 use crate::flow::Tape;
 use crate::scenario::{Market, PricePath};
 

@@ -12,8 +12,7 @@ use surgetank_layer::tuning::{Bounds, Controller, Setting, gradient2, sojourn};
 use surgetank_layer::units::{MS, NEVER, NodeId, Ns, SECOND};
 
 use super::super::Plugins;
-use super::super::clients::micros;
-use crate::scenario::{self, Consensus, QueueRule, Scenario, WorkUnit, ms};
+use crate::scenario::{self, Consensus, QueueRule, Scenario, WorkUnit, micros, ms};
 use crate::seed::Seed;
 
 /// Rates are kept over this span, so that a thousandth of a message per second is a rate.

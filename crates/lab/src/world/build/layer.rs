@@ -8,10 +8,9 @@ use surgetank_layer::units::{Digest, NodeId};
 use surgetank_layer::{queue, sequencer};
 
 use super::super::Plugins;
-use super::super::clients::class_of;
 use super::fair::build_fair;
 use crate::network::Graph;
-use crate::scenario::{self, Consensus, Gossip, QueueRule, Scenario, SeedSource, ms, us};
+use crate::scenario::{self, Consensus, Gossip, QueueRule, Scenario, SeedSource, class_of, ms, us};
 use crate::seed::Seed;
 
 pub(super) fn build_service(service: &scenario::Service) -> Service {

@@ -7,10 +7,10 @@ use surgetank_market::{
     PerBlock, Protection, SymbolConfig,
 };
 
-use super::super::actors::Accounts;
 use super::super::exchange::{Exchange, Opening};
 use super::super::portfolios;
 use super::bounds;
+use crate::actors::Accounts;
 use crate::flow::Tape;
 use crate::price::OutsidePrice;
 use crate::scenario::{self, Scenario, ms};

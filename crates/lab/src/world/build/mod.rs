@@ -11,10 +11,8 @@ mod market;
 use std::collections::BTreeSet;
 
 use surgetank_layer::node::{Input, Node};
-use surgetank_layer::units::{NodeId, Ns};
+use surgetank_layer::units::NodeId;
 
-use super::actors::{Actors, Wake};
-use super::adversary::Adversary;
 use super::clients::Clients;
 use super::incidents::Incidents;
 use super::journal::Executed;
@@ -22,6 +20,8 @@ use super::lane::Lane;
 use super::links::{Links, Options};
 use super::waits::{Places, Waits};
 use super::{Event, Plugins, Slab, World};
+use crate::actors::Actors;
+use crate::adversary::Adversary;
 use crate::agenda::Agenda;
 use crate::flow::Tape;
 use crate::network::{Delays, Faults, Graph};
@@ -63,7 +63,7 @@ impl World {
         let copies_matter = links.has_downlink()
             || scenario.faults.iter().any(|f| matches!(f.what, FaultKind::Crash { .. }));
         let exchange = build_exchange(&scenario, tape.as_ref(), &seed)?;
-        let replay_from = tape.as_ref().and_then(|tape| tape.messages_ns.first().copied());
+        let adversary = Adversary::new(&scenario, nodes[0].opening(), &seed);
         let leader = match scenario.layer.consensus {
             Consensus::Single { node, .. } => Some(node),
             _ => None,
@@ -86,6 +86,7 @@ impl World {
             records: Vec::new(),
             arrivals: Vec::new(),
             outbox: Vec::new(),
+            actions: Vec::new(),
             leader,
             executions: vec![Vec::new(); n],
             blocks: Vec::new(),
@@ -95,9 +96,9 @@ impl World {
             equivocations: 0,
             duplicates: 0,
             first_arrivals: 0,
-            incidents: Incidents::new(service, &scenario),
-            clients: Clients::new(&scenario, &seed),
-            adversary: Adversary::new(&scenario, &seed),
+            incidents: Incidents::new(service, &scenario, &seed),
+            clients: Clients::new(&scenario, adversary.link_ns(), &seed),
+            adversary,
             lane: Lane::new(&scenario, &seed),
             waits: build_waits(&scenario),
             silent: BTreeSet::new(),
@@ -107,12 +108,12 @@ impl World {
             exchange,
             scenario,
         };
-        world.begin(replay_from);
+        world.begin();
         Ok(world)
     }
 
     /// The first events.
-    fn begin(&mut self, replay_from: Option<Ns>) {
+    fn begin(&mut self) {
         self.agenda.push(self.scenario.end_ns(), Event::End);
         for (at, index, begins) in self.links.faults.boundaries() {
             self.agenda.push(at, Event::Fault { index: index as u32, begins });
@@ -124,15 +125,10 @@ impl World {
         if self.scenario.trace.gauge_ms > 0.0 {
             self.agenda.push(0, Event::Gauge);
         }
-        if self.scenario.flow.oracle.count > 0 {
-            self.agenda.push(0, Event::Actor(Wake::Oracle));
-        }
+        self.with_actors(|actors, out| actors.start(0, out));
         self.begin_lane();
-        self.begin_attack();
-        match replay_from.filter(|_| self.scenario.flow.replay_messages) {
-            Some(at) => self.agenda.push(at, Event::Replay),
-            None => self.next_background(),
-        }
+        self.with_attacker(|adversary, out| adversary.start(out));
+        self.with_actors(|actors, out| actors.background.start(0, out));
     }
 }
 

@@ -1,0 +1,147 @@
+//! Which accounts are whose: dense ranges, in a fixed order.
+
+use std::ops::Range;
+
+use surgetank_layer::units::{AccountId, NodeId};
+
+use crate::scenario::{AttackKind, Scenario};
+
+/// Which accounts are whose: dense ranges, in this order.
+#[derive(Clone, Copy, Debug)]
+pub struct Accounts {
+    /// Leveraged positions: 0..leveraged.
+    pub leveraged: u32,
+    /// Portfolios with options, after them.
+    pub portfolios: u32,
+    /// Counterparties of the leveraged positions.
+    pub hedgers: u32,
+    /// Background traders.
+    pub background: u32,
+    /// Makers.
+    pub makers: u32,
+    /// Keepers.
+    pub keepers: u32,
+    /// Oracles.
+    pub oracles: u32,
+    /// The attacker's.
+    pub attackers: u32,
+    /// Nodes that they are connected to.
+    nodes: u32,
+}
+
+impl Accounts {
+    /// The accounts of a scenario.
+    pub fn new(scenario: &Scenario) -> Accounts {
+        let market = scenario.market.as_ref();
+        let leveraged = market.map_or(0, |market| market.positions.count);
+        let options = market.and_then(|market| market.options.as_ref());
+        Accounts {
+            leveraged,
+            portfolios: options.map_or(0, |options| options.positions.count),
+            hedgers: if leveraged > 0 { leveraged / 10 + 1 } else { 0 },
+            background: scenario.flow.accounts,
+            makers: scenario.flow.makers.count,
+            keepers: scenario.flow.keepers.count,
+            oracles: scenario.flow.oracle.count,
+            attackers: needed_by(&scenario.attack.what),
+            nodes: scenario.network.nodes,
+        }
+    }
+
+    /// The node that an account's client is connected to.
+    pub fn gateway(&self, account: AccountId) -> NodeId {
+        account % self.nodes
+    }
+
+    /// Accounts that are judged: 0..judged.
+    pub fn judged(&self) -> u32 {
+        self.leveraged + self.portfolios
+    }
+
+    /// First background account.
+    pub fn background_from(&self) -> AccountId {
+        self.judged() + self.hedgers
+    }
+
+    /// First maker.
+    pub fn makers_from(&self) -> AccountId {
+        self.background_from() + self.background
+    }
+
+    /// First keeper.
+    pub fn keepers_from(&self) -> AccountId {
+        self.makers_from() + self.makers
+    }
+
+    /// First oracle.
+    pub fn oracles_from(&self) -> AccountId {
+        self.keepers_from() + self.keepers
+    }
+
+    /// The spammer.
+    pub fn spammer(&self) -> AccountId {
+        self.oracles_from() + self.oracles
+    }
+
+    /// Who takes positions over where liquidations close at the oracle price, and portfolios.
+    /// Sends nothing.
+    pub fn liquidator(&self) -> AccountId {
+        self.spammer() + 1
+    }
+
+    /// Who holds the other side of the portfolios. Sends nothing.
+    pub fn writer(&self) -> AccountId {
+        self.spammer() + 2
+    }
+
+    /// Who takes over what is nearly bankrupt, where the venue has such a vault. Sends nothing.
+    pub fn vault(&self) -> AccountId {
+        self.spammer() + 3
+    }
+
+    /// The attacker's first account.
+    pub fn attackers_from(&self) -> AccountId {
+        self.spammer() + 4
+    }
+
+    /// The attacker's accounts.
+    pub fn attacking(&self) -> Range<AccountId> {
+        self.attackers_from()..self.attackers_from() + self.attackers
+    }
+
+    /// Which maker an account is.
+    pub fn maker(&self, account: AccountId) -> Option<u32> {
+        account.checked_sub(self.makers_from()).filter(|&maker| maker < self.makers)
+    }
+
+    /// Accounts that keepers watch and may liquidate: positions and portfolios, makers, the
+    /// attacker's. Rising.
+    pub fn watched(&self) -> impl Iterator<Item = AccountId> + use<> {
+        (0..self.judged()).chain(self.makers_from()..self.keepers_from()).chain(self.attacking())
+    }
+
+    /// Above every account.
+    pub fn end(&self) -> AccountId {
+        self.attackers_from() + self.attackers
+    }
+
+    /// How many of the venue's own can send; the attacker's stand apart.
+    pub fn count(&self) -> u32 {
+        self.spammer() + 1
+    }
+}
+
+/// Accounts that an attack needs.
+fn needed_by(attack: &AttackKind) -> u32 {
+    match *attack {
+        AttackKind::None {} | AttackKind::Stampede { .. } | AttackKind::Censor { .. } => 0,
+        AttackKind::Sybil { accounts, .. } | AttackKind::Grind { accounts, .. } => accounts,
+        AttackKind::Spam { .. }
+        | AttackKind::CancelStorm { .. }
+        | AttackKind::LatencyRace(_)
+        | AttackKind::FeeJump(_)
+        | AttackKind::Sandwich(_)
+        | AttackKind::Insider(_) => 1,
+        AttackKind::Withhold { .. } => 2,
+    }
+}

@@ -1,0 +1,290 @@
+//! Background traders: messages that come by themselves, from the arrival process or a tape, and
+//! those of panicking and stampeding traders among them.
+
+use std::ops::Range;
+
+use surgetank_layer::machine::Draws;
+use surgetank_layer::message::{
+    Body, NewOrderSingle, OrdType, OrderCancelReplaceRequest, OrderCancelRequest, Side, TimeInForce,
+};
+use surgetank_layer::units::{AccountId, Ns, Price, Qty};
+
+use super::panic::Panic;
+use super::tape::Replay;
+use super::{Accounts, Action, Sending, Timer, View, size_and_price};
+use crate::flow::{ArrivalProcess, Tape};
+use crate::scenario::{AttackKind, Scenario, ms};
+use crate::seed::{Seed, Stream};
+use crate::trace::Source;
+
+/// Orders that a cancel or a replace may still find.
+const RECENT: usize = 4096;
+
+/// An order that was sent, as its sender remembers it.
+#[derive(Clone, Copy)]
+struct Sent {
+    account: AccountId,
+    cl_ord_id: u64,
+    side: Side,
+    qty: Qty,
+}
+
+/// What background messages are like.
+struct Mix {
+    /// Of limit, post-only, market and IOC orders, cancels and replaces.
+    weights: [f64; 6],
+    order_usd: f64,
+    distance_bp: f64,
+}
+
+/// All background traders.
+pub struct Background {
+    accounts: Accounts,
+    mix: Mix,
+    flow_end_ns: Ns,
+    /// When they wait for the venue to come back.
+    halt: Range<Ns>,
+    arrivals: ArrivalProcess,
+    arrival_draws: Stream,
+    draws: Stream,
+    recent: Vec<Sent>,
+    cl_ord_id: u64,
+    sent: u64,
+    replay: Option<Replay>,
+    panic: Panic,
+}
+
+impl Background {
+    pub(super) fn new(
+        scenario: &Scenario,
+        accounts: Accounts,
+        tape: Option<Tape>,
+        seed: &Seed,
+    ) -> Background {
+        let (flow, attack) = (&scenario.flow, &scenario.attack);
+        let halt_s = match attack.what {
+            AttackKind::Stampede { halt_s, .. } => halt_s,
+            _ => 0.0,
+        };
+        let halt_from = ms(attack.at_s * 1e3);
+        let mix = &flow.mix;
+        let replayed = tape.filter(|tape| flow.replay_messages && !tape.messages_ns.is_empty());
+        Background {
+            accounts,
+            mix: Mix {
+                weights: [mix.limit, mix.post_only, mix.market, mix.ioc, mix.cancel, mix.replace],
+                order_usd: mix.order_usd,
+                distance_bp: mix.distance_bp,
+            },
+            flow_end_ns: scenario.flow_end_ns(),
+            halt: halt_from..halt_from + ms(halt_s * 1e3),
+            arrivals: ArrivalProcess::new(&flow.arrivals, &flow.profile),
+            arrival_draws: seed.stream("flow.arrivals", 0),
+            draws: seed.stream("flow.background", 0),
+            recent: Vec::new(),
+            cl_ord_id: 0,
+            sent: 0,
+            replay: replayed.map(Replay::new),
+            panic: Panic::new(scenario, seed),
+        }
+    }
+
+    /// How many messages came by themselves so far.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// ∫ of the mean arrival rate until then.
+    pub fn expected(&self, until: Ns) -> f64 {
+        self.arrivals.expected(0, until)
+    }
+
+    /// Asks for the first message's time.
+    pub fn start(&mut self, now: Ns, out: &mut Vec<Action>) {
+        match &self.replay {
+            Some(replay) => {
+                let first = replay.next_ns().map(|at| Action::Wake { at, timer: Timer::Replay });
+                out.extend(first);
+            }
+            None => self.next(now, out),
+        }
+    }
+
+    /// Asks for the time of the next arrival.
+    fn next(&mut self, now: Ns, out: &mut Vec<Action>) {
+        let next = self.arrivals.next(now, &mut self.arrival_draws);
+        if let Some(at) = next.filter(|&at| at < self.flow_end_ns) {
+            out.push(Action::Wake { at, timer: Timer::Background });
+        }
+    }
+
+    fn send(&self, now: Ns, account: AccountId, source: Source, body: Body) -> Action {
+        let gateway = self.accounts.gateway(account);
+        Action::Send(Sending { sent_ns: now, account, gateway, source, body, fee_micros: None })
+    }
+
+    /// A message of the arrival process.
+    pub(super) fn arrival(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
+        let (account, body) = self.message(view);
+        self.sent += 1;
+        if !self.halt.contains(&now) {
+            out.push(self.send(now, account, Source::Background, body));
+        }
+        self.next(now, out);
+    }
+
+    /// One of a stampeding crowd sells out or pulls an order, as background traders do.
+    pub(super) fn herd(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
+        let (account, body) = self.message(view);
+        out.push(self.send(now, account, Source::Panic, body));
+    }
+
+    /// One message of the next recorded ones.
+    pub(super) fn replay(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
+        let cl_ord_id = self.next_id();
+        let Some(replay) = &mut self.replay else { return };
+        let (key, body) = replay.message(now, cl_ord_id, view);
+        let next = replay.next_ns();
+        let count = u64::from(self.accounts.background.max(1));
+        let account = self.accounts.background_from() + (key % count) as u32;
+        self.sent += 1;
+        out.push(self.send(now, account, Source::Tape, body));
+        if let Some(at) = next.filter(|&at| at < self.flow_end_ns) {
+            out.push(Action::Wake { at: at.max(now), timer: Timer::Replay });
+        }
+    }
+
+    /// The outside price has stepped, and steps again at `next_ns`.
+    pub(super) fn see(&mut self, now: Ns, next_ns: Ns, view: &impl View, out: &mut Vec<Action>) {
+        self.panic.spread(now, next_ns, view, out);
+    }
+
+    /// A panicking trader sends.
+    pub(super) fn panic(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
+        let cl_ord_id = self.next_id();
+        let whose = (self.accounts.background_from(), self.accounts.background);
+        let (account, body) = self.panic.message(whose, cl_ord_id, view);
+        out.push(self.send(now, account, Source::Panic, body));
+    }
+
+    fn next_id(&mut self) -> u64 {
+        self.cl_ord_id += 1;
+        self.cl_ord_id
+    }
+
+    fn remember(&mut self, sent: Sent) {
+        if self.recent.len() == RECENT {
+            let slot = self.draws.below(RECENT as u64) as usize;
+            self.recent[slot] = sent;
+        } else {
+            self.recent.push(sent);
+        }
+    }
+
+    /// What some background trader sends. The number of draws does not depend on what it is.
+    fn message(&mut self, view: &impl View) -> (AccountId, Body) {
+        let pick = self.draws.below(u64::from(self.accounts.background.max(1)));
+        let account = self.accounts.background_from() + pick as AccountId;
+        let draws = &mut self.draws;
+        let kind = weighted(&self.mix.weights, draws.unit());
+        let side = if draws.unit() < 0.5 { Side::Buy } else { Side::Sell };
+        let size = draws.exponential();
+        let distance = draws.exponential() * self.mix.distance_bp / 1e4;
+        let which = draws.unit();
+        let (qty, price) = size_and_price(view, size * self.mix.order_usd, side, distance);
+        let cl_ord_id = self.next_id();
+        let known = self.recent.len();
+        if kind >= 4 && known > 0 {
+            let index = (which * known as f64) as usize;
+            return self.change(kind == 4, index, cl_ord_id, |old: Side| {
+                view.outside().map_or(1, |outside| outside.beside(old, distance))
+            });
+        }
+        // A cancel or replace before any order is a limit order.
+        let kind = if kind >= 4 { 0 } else { kind };
+        if kind <= 1 {
+            self.remember(Sent { account, cl_ord_id, side, qty });
+        }
+        let body = match kind {
+            2 => market_order(cl_ord_id, side, price, qty),
+            _ => Body::NewOrderSingle(NewOrderSingle {
+                cl_ord_id,
+                symbol: 0,
+                side,
+                ord_type: OrdType::Limit,
+                time_in_force: if kind == 3 {
+                    TimeInForce::ImmediateOrCancel
+                } else {
+                    TimeInForce::GoodTillCancel
+                },
+                post_only: kind == 1,
+                reduce_only: false,
+                // An IOC reaches across the spread.
+                price: if kind == 3 {
+                    price + 2 * side.sign() * offset(view, distance)
+                } else {
+                    price
+                },
+                order_qty: qty,
+            }),
+        };
+        (account, body)
+    }
+
+    /// A cancel or a replace of an order sent earlier; a replace moves it to the price of its side.
+    fn change(
+        &mut self,
+        cancels: bool,
+        index: usize,
+        cl_ord_id: u64,
+        price: impl Fn(Side) -> Price,
+    ) -> (AccountId, Body) {
+        let old = self.recent[index];
+        let orig_cl_ord_id = old.cl_ord_id;
+        if cancels {
+            self.recent.swap_remove(index);
+            let cancel = OrderCancelRequest { cl_ord_id, orig_cl_ord_id, symbol: 0 };
+            return (old.account, Body::OrderCancelRequest(cancel));
+        }
+        self.recent[index] = Sent { cl_ord_id, ..old };
+        let replace = OrderCancelReplaceRequest {
+            cl_ord_id,
+            orig_cl_ord_id,
+            symbol: 0,
+            price: price(old.side),
+            order_qty: old.qty,
+        };
+        (old.account, Body::OrderCancelReplaceRequest(replace))
+    }
+}
+
+/// A market order.
+pub(super) fn market_order(cl_ord_id: u64, side: Side, price: Price, order_qty: Qty) -> Body {
+    Body::NewOrderSingle(NewOrderSingle {
+        cl_ord_id,
+        symbol: 0,
+        side,
+        ord_type: OrdType::Market,
+        time_in_force: TimeInForce::ImmediateOrCancel,
+        post_only: false,
+        reduce_only: false,
+        price,
+        order_qty,
+    })
+}
+
+fn offset(view: &impl View, distance: f64) -> Price {
+    view.outside().map_or(0, |outside| outside.offset(distance))
+}
+
+/// Index drawn with these weights by a uniform `unit`.
+fn weighted(weights: &[f64], unit: f64) -> usize {
+    let mut left = unit * weights.iter().sum::<f64>();
+    for (index, weight) in weights.iter().enumerate() {
+        left -= weight;
+        if left < 0.0 {
+            return index;
+        }
+    }
+    0
+}

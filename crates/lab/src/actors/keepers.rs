@@ -1,0 +1,188 @@
+//! Keepers: they hear prices from the venue, or see the outside price, and send liquidation orders.
+
+use surgetank_layer::message::{Body, LiquidationOrder};
+use surgetank_layer::units::{NEVER, Ns, Price};
+use surgetank_market::Fact;
+
+use super::{Accounts, Action, Published, Sending, Timer, View};
+use crate::scenario::{Scenario, Watch, ms};
+use crate::trace::Source;
+
+/// All keepers. Each watches its own share of the accounts.
+pub struct Keepers {
+    accounts: Accounts,
+    watch: Watch,
+    reaction_ns: Ns,
+    resend_ns: Ns,
+    /// Until a client has what its gateway publishes.
+    link_ns: Ns,
+    orders_max: u32,
+    /// When a liquidation order for an account was last sent.
+    sent_ns: Vec<Ns>,
+    /// Marks that were published, by height.
+    marks: Vec<Price>,
+    /// Outside prices that made some keeper act.
+    seen: Vec<Price>,
+    /// Which keepers react to a step of the outside price.
+    alerted: Vec<bool>,
+}
+
+impl Keepers {
+    pub(super) fn new(scenario: &Scenario, accounts: Accounts) -> Keepers {
+        let config = &scenario.flow.keepers;
+        Keepers {
+            watch: config.watch,
+            reaction_ns: ms(config.reaction_ms),
+            resend_ns: ms(config.resend_ms),
+            link_ns: ms(scenario.flow.client_link.fixed_ms),
+            orders_max: config.orders_max,
+            sent_ns: vec![NEVER; accounts.end() as usize],
+            marks: Vec::new(),
+            seen: Vec::new(),
+            alerted: vec![false; config.count as usize],
+            accounts,
+        }
+    }
+
+    /// A gateway has published a block: its keepers react to a new price in it, and go on at once
+    /// where a limit cut liquidations off, for those accounts are on their lists.
+    pub(super) fn published(&mut self, now: Ns, published: &Published, out: &mut Vec<Action>) {
+        let Published { gateway, height, mark, priced, cut } = *published;
+        if self.marks.len() <= height as usize {
+            self.marks.resize(height as usize + 1, mark);
+        }
+        self.marks[height as usize] = mark;
+        let first = self.accounts.keepers_from();
+        let here = |keeper: &u32| self.accounts.gateway(first + keeper) == gateway;
+        if priced && self.watch == Watch::Venue {
+            let at = now + (self.reaction_ns + self.link_ns);
+            out.extend(
+                (0..self.accounts.keepers)
+                    .filter(here)
+                    .map(|keeper| Action::Wake { at, timer: Timer::Marked { keeper, height } }),
+            );
+        }
+        if cut {
+            let at = now + self.link_ns;
+            out.extend(
+                (0..self.accounts.keepers)
+                    .filter(here)
+                    .map(|keeper| Action::Wake { at, timer: Timer::CutOff { keeper, height } }),
+            );
+        }
+    }
+
+    /// The outside price has stepped: keepers who watch it, and have somebody to close out, react.
+    pub(super) fn see(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
+        let Some(outside) = view.outside() else { return };
+        if self.watch != Watch::Outside || self.accounts.keepers == 0 {
+            return;
+        }
+        let acts_ns = now + self.reaction_ns;
+        self.alerted.fill(false);
+        for target in view.due() {
+            let sent = self.sent_ns[target as usize];
+            let again = view.cut_off(target, u32::MAX);
+            self.alerted[(target % self.accounts.keepers) as usize] |=
+                sent == NEVER || acts_ns >= sent + self.resend_ns || again;
+        }
+        let seen = self.seen.len() as u32;
+        for (keeper, _) in (0..).zip(&self.alerted).filter(|&(_, alerted)| *alerted) {
+            out.push(Action::Wake { at: acts_ns, timer: Timer::Seen { keeper, seen } });
+        }
+        if self.alerted.contains(&true) {
+            self.seen.push(outside.ticks);
+        }
+    }
+
+    /// Orders that found nothing to liquidate: a keeper with eyes of its own may send again as soon
+    /// as the account is due again. (One that goes by the venue's marks waits out `resend_ms`.)
+    pub(super) fn executed(&mut self, facts: &[Fact]) {
+        if self.watch == Watch::Venue {
+            return;
+        }
+        for fact in facts {
+            if let Fact::NotLiquidatable { account, .. } = *fact {
+                self.sent_ns[account as usize] = NEVER;
+            }
+        }
+    }
+
+    /// A keeper acts on the mark of a block.
+    pub(super) fn marked(
+        &mut self,
+        now: Ns,
+        keeper: u32,
+        height: u32,
+        view: &impl View,
+        out: &mut Vec<Action>,
+    ) {
+        let price = self.marks[height as usize];
+        self.keep(now, keeper, (price, height), false, view, out);
+    }
+
+    /// A keeper acts on an outside price that it has seen.
+    pub(super) fn seen(
+        &mut self,
+        now: Ns,
+        keeper: u32,
+        seen: u32,
+        view: &impl View,
+        out: &mut Vec<Action>,
+    ) {
+        self.keep(now, keeper, (self.seen[seen as usize], u32::MAX), false, view, out);
+    }
+
+    /// A keeper has heard of liquidations that were cut off.
+    pub(super) fn cut_off(
+        &mut self,
+        now: Ns,
+        keeper: u32,
+        height: u32,
+        view: &impl View,
+        out: &mut Vec<Action>,
+    ) {
+        let price = match self.watch {
+            Watch::Venue => self.marks[height as usize],
+            Watch::Outside => view.outside().map_or(0, |outside| outside.ticks),
+        };
+        self.keep(now, keeper, (price, height), true, view, out);
+    }
+
+    /// A keeper looks at its share of the accounts with a price that it knows, and sends again for
+    /// those that were cut off up to this height; `only` for those.
+    fn keep(
+        &mut self,
+        now: Ns,
+        keeper: u32,
+        (price, height): (Price, u32),
+        only: bool,
+        view: &impl View,
+        out: &mut Vec<Action>,
+    ) {
+        let account = self.accounts.keepers_from() + keeper;
+        let gateway = self.accounts.gateway(account);
+        let mut orders = 0;
+        for target in view.below_maintenance(price) {
+            if target % self.accounts.keepers != keeper || orders == self.orders_max {
+                continue;
+            }
+            let sent = &mut self.sent_ns[target as usize];
+            let waits = only || *sent != NEVER && now < *sent + self.resend_ns;
+            if waits && !view.cut_off(target, height) {
+                continue;
+            }
+            *sent = now;
+            orders += 1;
+            let order = LiquidationOrder { symbol: 0, target, order_qty: 0, trigger_price: price };
+            out.push(Action::Send(Sending {
+                sent_ns: now,
+                account,
+                gateway,
+                source: Source::Keeper,
+                body: Body::LiquidationOrder(order),
+                fee_micros: None,
+            }));
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Market makers: a ladder on both sides of the outside price, with a position, capital and doubts.
+//!
+//! # Rules
+//! 1. A maker requotes when the outside price has moved by `requote_bp` since it last quoted, or when
+//!    it has heard that one of its orders traded or was refused. Orders that stand where they should
+//!    are left alone.
+//!    What it decides on is the outside price of `reaction_ms` ago.
+//! 2. It knows its orders, position and equity as the venue reports them: one report for each block
+//!    in which something became of its orders, a client link later.
+//! 3. Both sides move against its position (`skew_bp`), and no more is quoted on a side than the
+//!    position may still grow (`inventory_usd`), orders counted in whose end it has not heard of. The spread widens with the last second's move of the outside price (`widen`),
+//!    and size falls with it (`fear`).
+//! 4. It pulls all quotes while that move is `pull_pct` or more, and while a message of its own has
+//!    been without an answer for `stale_ms`: what it knows of its position is old. After as long
+//!    again without news it tries once more.
+//! 5. When it has lost `loss_max` of its capital it pulls all quotes for good.
+//!
+//! A quote moves by a cancel and a new order, all cancels first, as where a queue serves cancels and
+//! post-only orders before those that take (Hyperliquid); or by one cancel-replace. A refused replace
+//! leaves the old order in the book, at the old price: the maker cancels it when it hears so. A
+//! cancel that overtook its order on the way found nothing: it is sent again when the venue accepts
+//! the order after all.
+//!
+//! Source: Avellaneda & Stoikov, "High-frequency trading in a limit order book" (Quantitative
+//! Finance 8, 2008) for the shift of both quotes in proportion to inventory, and the spread's growth
+//! with volatility; the coefficients are the scenario's, not the paper's optimum.
+
+mod ladder;
+mod maker;
+mod report;
+
+use surgetank_layer::message::{Body, Message};
+use surgetank_layer::units::{Ns, SECOND};
+use surgetank_market::Fact;
+
+use super::{Accounts, Action, Sending, Timer, View};
+use crate::scenario::{Requote, Scenario, ms};
+use crate::trace::Source;
+use ladder::Shape;
+use maker::Maker;
+use report::Report;
+
+/// All makers.
+pub struct Makers {
+    accounts: Accounts,
+    shape: Shape,
+    /// Share of the outside price by which it must move.
+    requote: f64,
+    replaces: bool,
+    post_only: bool,
+    reaction_ns: Ns,
+    stale_ns: Ns,
+    /// Until a client has what the venue reports.
+    link_ns: Ns,
+    flow_end_ns: Ns,
+    pull_pct: f64,
+    /// What is left of its capital when a maker stops for good.
+    left_usd: f64,
+    makers: Vec<Maker>,
+    /// Reports on their way, by number.
+    reports: Vec<Report>,
+    /// What a maker is about to send.
+    bodies: Vec<Body>,
+}
+
+impl Makers {
+    pub(super) fn new(scenario: &Scenario, accounts: Accounts) -> Makers {
+        let config = &scenario.flow.makers;
+        Makers {
+            accounts,
+            shape: Shape::new(config),
+            requote: config.requote_bp / 1e4,
+            replaces: config.requote == Requote::Replace,
+            post_only: config.post_only,
+            reaction_ns: ms(config.reaction_ms),
+            stale_ns: ms(config.stale_ms),
+            link_ns: ms(scenario.flow.client_link.fixed_ms),
+            flow_end_ns: scenario.flow_end_ns(),
+            pull_pct: config.pull_pct,
+            left_usd: (1.0 - config.loss_max) * config.capital_usd,
+            makers: vec![Maker::new(config.levels, config.capital_usd); config.count as usize],
+            reports: Vec::new(),
+            bodies: Vec::new(),
+        }
+    }
+
+    /// How many have stopped for good.
+    pub fn broke(&self) -> usize {
+        self.makers.iter().filter(|maker| maker.broke).count()
+    }
+
+    /// The outside price has stepped: makers who find reason to will requote.
+    pub(super) fn see(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
+        let Some(outside) = view.outside() else { return };
+        let at = now + self.reaction_ns;
+        if at >= self.flow_end_ns {
+            return;
+        }
+        let ticks = outside.ticks;
+        for (index, maker) in (0..).zip(&mut self.makers) {
+            let moved = (ticks - maker.centre).abs() as f64 / ticks as f64 >= self.requote;
+            let stale = maker.is_stale(at, self.stale_ns);
+            let reason = moved || maker.disturbed || stale || !maker.is_quoting();
+            if !maker.deciding && !maker.broke && reason {
+                (maker.deciding, maker.seen) = (true, ticks);
+                out.push(Action::Wake { at, timer: Timer::Maker { maker: index } });
+            }
+        }
+    }
+
+    /// A maker looks at price, position and what it knows, and brings its ladder in line.
+    pub(super) fn decide(&mut self, now: Ns, index: u32, view: &impl View, out: &mut Vec<Action>) {
+        let Some(outside) = view.outside() else { return };
+        let maker = &mut self.makers[index as usize];
+        let seen = maker.seen;
+        maker.deciding = false;
+        let (stale, quoting) = (maker.is_stale(now, self.stale_ns), maker.is_quoting());
+        if stale && !quoting {
+            if now < maker.sent_ns + self.stale_ns {
+                return;
+            }
+            // As long again without news.
+            maker.forget();
+        }
+        (maker.centre, maker.disturbed) = (seen, false);
+        let quantum_usd = outside.quantum_usd();
+        let value_usd = maker.position as f64 * seen as f64 * quantum_usd;
+        maker.broke |= maker.cash_usd + value_usd <= self.left_usd;
+        let moved_pct = view.move_pct(SECOND).abs();
+        let pulls = self.pull_pct > 0.0 && moved_pct >= self.pull_pct;
+        let ladder = if maker.broke || pulls || stale && quoting {
+            self.shape.nothing()
+        } else {
+            let held = (maker.position, maker.open_beside_quotes());
+            self.shape.ladder((seen as f64, quantum_usd), moved_pct, held)
+        };
+        maker.bring_in_line(&ladder, self.replaces, self.post_only, &mut self.bodies);
+        self.send(now, index, out);
+    }
+
+    fn send(&mut self, now: Ns, index: u32, out: &mut Vec<Action>) {
+        if self.bodies.is_empty() {
+            return;
+        }
+        self.makers[index as usize].sends(now);
+        let account = self.accounts.makers_from() + index;
+        let gateway = self.accounts.gateway(account);
+        out.extend(self.bodies.drain(..).map(|body| {
+            let (sent_ns, source) = (now, Source::Maker);
+            Action::Send(Sending { sent_ns, account, gateway, source, body, fee_micros: None })
+        }));
+    }
+
+    /// A block was executed: every maker of whose messages something became will hear of it.
+    pub(super) fn executed(
+        &mut self,
+        now: Ns,
+        messages: &[Message],
+        facts: &[Fact],
+        view: &impl View,
+        out: &mut Vec<Action>,
+    ) {
+        for report in report::reports(&self.accounts, messages, facts, view) {
+            let slot = self.reports.len() as u32;
+            self.reports.push(report);
+            out.push(Action::Wake { at: now + self.link_ns, timer: Timer::Report { slot } });
+        }
+    }
+
+    /// A maker has the report of what became of its orders in a block.
+    pub(super) fn report(&mut self, now: Ns, slot: u32, out: &mut Vec<Action>) {
+        let report = std::mem::take(&mut self.reports[slot as usize]);
+        self.makers[report.maker as usize].learn(&report, &mut self.bodies);
+        self.send(now, report.maker, out);
+    }
+}

@@ -1,0 +1,120 @@
+//! What the venue tells a maker of one block: what became of its orders.
+
+use std::collections::BTreeMap;
+
+use surgetank_layer::message::Message;
+use surgetank_layer::units::{AccountId, Ns, Qty};
+use surgetank_market::{Fact, Reject};
+
+use super::super::{Accounts, View};
+
+/// What the venue tells a maker of one block.
+#[derive(Clone, Default)]
+pub struct Report {
+    /// Which maker.
+    pub maker: u32,
+    /// Orders let into the book.
+    pub accepted: Vec<u64>,
+    /// Orders that no longer rest.
+    pub gone: Vec<u64>,
+    /// Messages refused; whether a replaced order still rests.
+    pub refused: Vec<(u64, bool)>,
+    /// Sending time of the latest message answered; 0 = none.
+    pub answered_ns: Ns,
+    /// Signed position.
+    pub position: Qty,
+    /// Equity less the position's value.
+    pub cash_usd: f64,
+}
+
+/// What became of an order.
+#[derive(Clone, Copy)]
+enum Became {
+    /// It no longer rests.
+    Gone(u64),
+    /// It was refused; whether the order that it was to replace still rests.
+    Refused(u64, bool),
+    /// It was let into the book.
+    Accepted(u64),
+    /// Its owner's position changed.
+    Traded,
+}
+
+impl Report {
+    fn note(&mut self, what: Became) {
+        match what {
+            Became::Gone(cl_ord_id) => self.gone.push(cl_ord_id),
+            Became::Refused(cl_ord_id, old_rests) => self.refused.push((cl_ord_id, old_rests)),
+            Became::Accepted(cl_ord_id) => self.accepted.push(cl_ord_id),
+            Became::Traded => {}
+        }
+    }
+}
+
+/// To whose orders a fact did what.
+fn becomes(fact: &Fact) -> [Option<(AccountId, Became)>; 2] {
+    let traded = |leaves, id| if leaves == 0 { Became::Gone(id) } else { Became::Traded };
+    match *fact {
+        Fact::Trade {
+            maker_account,
+            maker_cl_ord_id,
+            maker_leaves,
+            taker_account,
+            taker_cl_ord_id,
+            taker_leaves,
+            ..
+        } => [
+            Some((maker_account, traded(maker_leaves, maker_cl_ord_id))),
+            Some((taker_account, traded(taker_leaves, taker_cl_ord_id))),
+        ],
+        Fact::Rejected { account, cl_ord_id, reason, .. } => {
+            let old_rests = reason != Reject::UnknownOrder;
+            [Some((account, Became::Refused(cl_ord_id, old_rests))), None]
+        }
+        Fact::Canceled { account, cl_ord_id, .. } => {
+            [Some((account, Became::Gone(cl_ord_id))), None]
+        }
+        Fact::Accepted { account, cl_ord_id, .. } => {
+            [Some((account, Became::Accepted(cl_ord_id))), None]
+        }
+        Fact::Replaced { account, cl_ord_id, orig_cl_ord_id, .. } => [
+            Some((account, Became::Gone(orig_cl_ord_id))),
+            Some((account, Became::Accepted(cl_ord_id))),
+        ],
+        Fact::Deleveraged { against, .. } => [Some((against, Became::Traded)), None],
+        Fact::TakenOver { account, .. } => [Some((account, Became::Traded)), None],
+        _ => [None, None],
+    }
+}
+
+/// A report for every maker of whose messages something became, in the order of their accounts.
+pub fn reports(
+    accounts: &Accounts,
+    messages: &[Message],
+    facts: &[Fact],
+    view: &impl View,
+) -> impl Iterator<Item = Report> {
+    let mut reports: BTreeMap<AccountId, Report> = BTreeMap::new();
+    for message in messages {
+        if accounts.maker(message.account).is_some() {
+            let report = reports.entry(message.account).or_default();
+            report.answered_ns = report.answered_ns.max(message.sent_ns);
+        }
+    }
+    for fact in facts {
+        for (account, what) in becomes(fact).into_iter().flatten() {
+            if accounts.maker(account).is_some() {
+                reports.entry(account).or_default().note(what);
+            }
+        }
+    }
+    let first = accounts.makers_from();
+    let quantum_usd = view.outside().map_or(0.0, |outside| outside.quantum_usd());
+    reports.into_iter().map(move |(account, mut report)| {
+        let holding = view.holding(account);
+        report.maker = account - first;
+        report.position = holding.position;
+        report.cash_usd = holding.cash as f64 * quantum_usd;
+        report
+    })
+}

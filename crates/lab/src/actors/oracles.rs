@@ -1,0 +1,57 @@
+//! Oracles: they take turns to send the outside price that they have observed.
+
+use surgetank_layer::message::{Body, PriceUpdate};
+use surgetank_layer::units::{AccountId, Ns};
+
+use super::{Accounts, Action, Sending, Timer, View};
+use crate::scenario::{Scenario, ms};
+use crate::trace::Source;
+
+/// All oracles.
+pub struct Oracles {
+    accounts: Accounts,
+    interval_ns: Ns,
+    observation_ns: Ns,
+    flow_end_ns: Ns,
+    /// Whose turn it is.
+    turn: u32,
+}
+
+impl Oracles {
+    pub(super) fn new(scenario: &Scenario, accounts: Accounts) -> Oracles {
+        let config = &scenario.flow.oracle;
+        Oracles {
+            accounts,
+            interval_ns: ms(config.interval_ms).max(1),
+            observation_ns: ms(config.observation_ms),
+            flow_end_ns: scenario.flow_end_ns(),
+            turn: 0,
+        }
+    }
+
+    pub(super) fn start(&self, now: Ns, out: &mut Vec<Action>) {
+        if self.accounts.oracles > 0 {
+            out.push(Action::Wake { at: now, timer: Timer::Oracle });
+        }
+    }
+
+    /// The next in turn sends the price that it saw.
+    pub(super) fn send(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
+        let next = now + self.interval_ns;
+        if next < self.flow_end_ns {
+            out.push(Action::Wake { at: next, timer: Timer::Oracle });
+        }
+        let account: AccountId = self.accounts.oracles_from() + self.turn;
+        self.turn = (self.turn + 1) % self.accounts.oracles;
+        let price = view.outside().map_or(0, |outside| outside.ticks);
+        let body = Body::PriceUpdate(PriceUpdate { symbol: 0, price, observed_ns: now });
+        out.push(Action::Send(Sending {
+            sent_ns: now + self.observation_ns,
+            account,
+            gateway: self.accounts.gateway(account),
+            source: Source::Oracle,
+            body,
+            fee_micros: None,
+        }));
+    }
+}

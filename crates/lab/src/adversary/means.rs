@@ -1,0 +1,84 @@
+//! What every attack needs: accounts, a time, draws, orders.
+
+use std::ops::Range;
+
+use surgetank_layer::message::{
+    Body, NewOrderSingle, OrdType, OrderCancelRequest, Side, TimeInForce,
+};
+use surgetank_layer::units::{AccountId, NodeId, Ns, Price, Qty};
+
+use crate::actors::{Accounts, Action, Sending};
+use crate::scenario::{Scenario, ms};
+use crate::seed::{Seed, Stream};
+use crate::trace::Source;
+
+/// What every attack needs.
+pub struct Means {
+    /// Whose accounts are whose.
+    pub accounts: Accounts,
+    /// When it attacks.
+    pub window: Range<Ns>,
+    /// When flow ends.
+    pub flow_end_ns: Ns,
+    /// How many gateways there are.
+    pub nodes: u32,
+    /// Its own stream.
+    pub draws: Stream,
+    /// Orders that it found worth acting on.
+    pub found: u64,
+    cl_ord_id: u64,
+}
+
+impl Means {
+    pub(super) fn new(scenario: &Scenario, accounts: Accounts, seed: &Seed) -> Means {
+        let attack = &scenario.attack;
+        let until_s = (attack.at_s + attack.duration_s).min(scenario.duration_s);
+        Means {
+            accounts,
+            window: ms(attack.at_s * 1e3)..ms(until_s * 1e3),
+            flow_end_ns: scenario.flow_end_ns(),
+            nodes: scenario.network.nodes,
+            draws: seed.stream("attack", 0),
+            found: 0,
+            cl_ord_id: 0,
+        }
+    }
+
+    /// One of its accounts.
+    pub fn account(&self, index: u32) -> AccountId {
+        self.accounts.attackers_from() + index
+    }
+
+    /// The ClOrdID of its next message.
+    pub fn next_id(&mut self) -> u64 {
+        self.cl_ord_id += 1;
+        self.cl_ord_id
+    }
+
+    /// An order that takes what it finds and does not rest.
+    pub fn taking(&mut self, side: Side, price: Price, order_qty: Qty) -> NewOrderSingle {
+        NewOrderSingle {
+            cl_ord_id: self.next_id(),
+            symbol: 0,
+            side,
+            ord_type: OrdType::Limit,
+            time_in_force: TimeInForce::ImmediateOrCancel,
+            post_only: false,
+            reduce_only: false,
+            price: price.max(1),
+            order_qty,
+        }
+    }
+
+    /// A cancel of an order of its own.
+    pub fn cancel(&mut self, orig_cl_ord_id: u64) -> Body {
+        let cl_ord_id = self.next_id();
+        Body::OrderCancelRequest(OrderCancelRequest { cl_ord_id, orig_cl_ord_id, symbol: 0 })
+    }
+}
+
+/// A message of the attacker's, with the fee that it offers.
+pub fn send(now: Ns, account: AccountId, gateway: NodeId, fee_micros: u32, body: Body) -> Action {
+    let (source, fee_micros) = (Source::Attacker, Some(fee_micros));
+    Action::Send(Sending { sent_ns: now, account, gateway, source, body, fee_micros })
+}
