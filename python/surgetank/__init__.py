@@ -5,24 +5,24 @@
 <Status.PASS: 'PASS'>
 """
 
-from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
-from surgetank.compare import Comparison, compare
-from surgetank.errors import SurgetankError
-from surgetank.league import League, league
-from surgetank.measure import Measure, Measures, measure
-from surgetank.run import Result, run
-from surgetank.scenario import Scenario, load, names
-from surgetank.search import Answer, Frontier, frontier, search
-from surgetank.simulate import simulate
-from surgetank.tape import Tape, read_tape
-from surgetank.trace import Run, Trace
-from surgetank.verdict import Reason, Status, Verdict, judge
+from surgetank.lazy import lend
 
-try:
-    __version__ = version("surgetank")
-except PackageNotFoundError:  # imported from a checkout that is not installed
-    __version__ = "0+unknown"
+if TYPE_CHECKING:
+    from surgetank.compare import Comparison, compare
+    from surgetank.errors import SurgetankError
+    from surgetank.league import League, league
+    from surgetank.measure import Measure, Measures, measure
+    from surgetank.run import Result, run
+    from surgetank.scenario import Scenario, load, names
+    from surgetank.search import Answer, Frontier, search
+    from surgetank.search.sweep import frontier
+    from surgetank.simulate import simulate
+    from surgetank.tape import Tape, read_tape
+    from surgetank.trace import Run, Trace
+    from surgetank.verdict import Reason, Status, Verdict, judge
+    from surgetank.version import __version__
 
 __all__ = [
     "Answer",
@@ -53,3 +53,22 @@ __all__ = [
     "search",
     "simulate",
 ]
+
+lend(
+    __name__,
+    {
+        "compare": ["Comparison", "compare"],
+        "errors": ["SurgetankError"],
+        "league": ["League", "league"],
+        "measure": ["Measure", "Measures", "measure"],
+        "run": ["Result", "run"],
+        "scenario": ["Scenario", "load", "names"],
+        "search": ["Answer", "Frontier", "search"],
+        "search.sweep": ["frontier"],
+        "simulate": ["simulate"],
+        "tape": ["Tape", "read_tape"],
+        "trace": ["Run", "Trace"],
+        "verdict": ["Reason", "Status", "Verdict", "judge"],
+        "version": ["__version__"],
+    },
+)

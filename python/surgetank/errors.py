@@ -6,10 +6,20 @@ import errno
 import unicodedata
 from typing import Final
 
-__all__ = ["EXIT_BROKE", "EXIT_MACHINE", "EXIT_USAGE", "CoreError", "SurgetankError", "printable"]
+__all__ = [
+    "EXIT_BROKE",
+    "EXIT_MACHINE",
+    "EXIT_STOPPED",
+    "EXIT_USAGE",
+    "CoreError",
+    "SurgetankError",
+    "printable",
+]
 
 #: Something a person can mend in what was asked.
 EXIT_USAGE: Final = 2
+#: Stopped before it had an answer: that of the verdict UNKNOWN.
+EXIT_STOPPED: Final = 4
 #: surgetank itself failed: a defect, never a verdict. EX_SOFTWARE of sysexits(3).
 EXIT_BROKE: Final = 70
 #: The machine could not: disk full, no memory, too many open files. EX_IOERR of sysexits(3).

@@ -12,8 +12,11 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+import typer
 
 from command_line import TINY, surgetank
+from surgetank.attacker import KINDS
+from surgetank.cli import app
 
 
 def test_run_for_machines(here: Path) -> None:
@@ -152,3 +155,13 @@ def test_help_has_examples(here: Path, command: str) -> None:
     done = surgetank(command, "--help", cwd=here)
     assert done.returncode == 0
     assert f"surgetank {command}" in done.stdout
+
+
+def test_help_of_attack_names_all_kinds() -> None:
+    """They are written out there, so that help loads nothing of the search for attacks."""
+    option = next(
+        param
+        for param in typer.main.get_command(app).commands["attack"].params  # type: ignore[attr-defined]
+        if param.name == "kinds"
+    )
+    assert option.help == f"Attacks, else all: {', '.join(KINDS)}."

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 import pytest
 from rich.console import Console
 
-from surgetank.console import LiveWatch
-from surgetank.console.live import BARS, line, per_s, sparkline, view
+from surgetank.console.live import BARS, LiveWatch, line, per_s, sparkline, view
 from surgetank.live.snapshot import ClassDelays, Snapshot
 
 #: Text between the sequences that a terminal obeys.
@@ -156,7 +155,7 @@ import sys
 sys.path[:0] = {path!r}
 from rich.console import Console
 from test_live_view import recorded
-from surgetank.console import LiveWatch
+from surgetank.console.live import LiveWatch
 with LiveWatch(Console(stderr=True), hidden=False) as watch:
     for seen in recorded(10.0, stalled_from=5.0):
         watch(seen)

@@ -6,7 +6,8 @@ import re
 import polars as pl
 
 from surgetank.compare import compare
-from surgetank.console import Terminal, show_comparison
+from surgetank.console.runs import show_comparison
+from surgetank.console.terminal import Terminal
 from surgetank.measure import Measure, Measures
 from surgetank.testing import executed, make_trace
 from surgetank.trace import CHUNK_ROWS, Trace

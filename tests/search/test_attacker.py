@@ -19,7 +19,7 @@ from surgetank.attacker import KINDS, SETTINGS, BestResponse, Response, Strategy
 from surgetank.attacker.race import Effort, Estimate, estimate, race
 from surgetank.attacker.strategies import drawn, near
 from surgetank.cli import app
-from surgetank.console import show_response
+from surgetank.console.attacks import show_response
 from surgetank.errors import SurgetankError
 from surgetank.scenario.attack import TRADING
 from venue_under_attack import venue

@@ -13,8 +13,7 @@ import hand_made
 import surgetank as st
 from answers import MU, capacity_of_queue, queue
 from stations import times
-from surgetank.console import SearchWatch
-from surgetank.console.searches import PHASES, show_answer
+from surgetank.console.searches import PHASES, SearchWatch, show_answer
 from surgetank.measure.saturation import RESOURCES, Saturation
 from surgetank.report.line import render_search, words
 from surgetank.search import Answer, Progress, Remedy, search

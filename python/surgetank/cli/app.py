@@ -1,4 +1,8 @@
-"""What all commands share: the application, its two consoles, and how values are read and told."""
+"""What all commands share: the application, its two consoles, and how values are read and shown.
+
+Commands import what they work with in their bodies: `--help`, and completion in a shell, load only
+what declares the options (docs/decisions/0024).
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,9 @@ import typer
 from typer.core import TyperGroup
 
 import surgetank
-from surgetank.console import Terminal
+from surgetank.console.terminal import Terminal
 from surgetank.errors import SurgetankError
 from surgetank.plugins import allow_code, code_refused
-from surgetank.scenario import names
 
 __all__ = [
     "SEED_MAX",
@@ -50,6 +53,8 @@ AllowCode = Annotated[
 
 def _scenarios(incomplete: str) -> list[str]:
     """For the shell: scenarios that come with surgetank, and files here."""
+    from surgetank.scenario import names
+
     files = (path.name for path in Path.cwd().glob("*.toml"))
     return [name for name in (*names(), *sorted(files)) if name.startswith(incomplete)]
 

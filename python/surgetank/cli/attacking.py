@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from surgetank.attacker import KINDS, best_response
-from surgetank.attacker.race import Effort
 from surgetank.cli.app import AllowCode, ScenarioName, app, err
 from surgetank.cli.app import out as out_
 from surgetank.cli.placing import (
@@ -23,8 +21,7 @@ from surgetank.cli.placing import (
     executor_of,
     terminable,
 )
-from surgetank.console import AttackWatch, show_response
-from surgetank.verdict import EXIT_CODES, Status
+from surgetank.errors import EXIT_STOPPED
 
 _EXAMPLES = """
 Examples:
@@ -43,7 +40,12 @@ are needed to tell.
 """
 
 Kinds = Annotated[
-    str | None, typer.Option(metavar="A,B,…", help=f"Attacks, else all: {', '.join(KINDS)}.")
+    str | None,
+    typer.Option(
+        metavar="A,B,…",
+        help="Attacks, else all: spam, sybil, cancel-storm, sandwich, insider, grind, withhold, "
+        "latency-race, fee-jump.",
+    ),
 ]
 Capital = Annotated[float, typer.Option("--budget-usd", help="Capital that it may use at most.")]
 Candidates = Annotated[
@@ -70,6 +72,11 @@ def attack_command(
     quiet: Quiet = False,
 ) -> None:
     """Does any attack pay? Searches each for its best strategy, and says what that gains."""
+    from surgetank.attacker import KINDS, best_response
+    from surgetank.attacker.race import Effort
+    from surgetank.console.attacks import AttackWatch, show_response
+    from surgetank.verdict import EXIT_CODES
+
     chosen = chosen_of(scenario, values)
     named = KINDS if kinds is None else [k.strip() for k in kinds.split(",") if k.strip()]
     with terminable(), executor_of(dask) as executor:
@@ -88,7 +95,7 @@ def attack_command(
                 )
         except KeyboardInterrupt:
             err.print("Stopped: nothing was found.")
-            raise typer.Exit(EXIT_CODES[Status.UNKNOWN]) from None
+            raise typer.Exit(EXIT_STOPPED) from None
     if as_json:
         sys.stdout.write(json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n")
     else:

@@ -7,21 +7,18 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from surgetank.calibrate import OPTIONS, Calibration, calibrate
 from surgetank.cli import aiming
 from surgetank.cli.app import AllowCode, app, err, finite
 from surgetank.cli.app import out as out_
 from surgetank.errors import SurgetankError
-from surgetank.live import Rig
-from surgetank.predict import Prediction, compare
-from surgetank.predict.allowance import LEVEL
-from surgetank.report.prediction import prediction_svg, write_prediction
-from surgetank.scenario import load
+
+if TYPE_CHECKING:
+    from surgetank.calibrate import Calibration
+    from surgetank.predict import Prediction
 
 _EXAMPLES = """
 Examples:
@@ -64,6 +61,12 @@ def calibrate_command(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Measure a target at low load and write the scenario that behaves like it."""
+    from surgetank.calibrate import OPTIONS, calibrate
+    from surgetank.live import Rig
+    from surgetank.predict import compare
+    from surgetank.report.prediction import prediction_svg, write_prediction
+    from surgetank.scenario import load
+
     if target is None:
         raise SurgetankError("is missing", place="--target", mend="Give one, such as nats:")
     slug = re.sub(r"[^\w.-]+", "-", target).strip("-")
@@ -99,6 +102,8 @@ def _free(files: list[Path], *, force: bool) -> None:
 
 
 def _tell(c: Calibration, found: Prediction | None, file: Path, *, as_json: bool) -> None:
+    from rich.table import Table
+
     if as_json:
         content = (c if found is None else found).to_dict() | {"out": str(file)}
         sys.stdout.write(json.dumps(finite(content), allow_nan=False) + "\n")
@@ -119,6 +124,10 @@ def _tell(c: Calibration, found: Prediction | None, file: Path, *, as_json: bool
 
 
 def _tell_claims(found: Prediction) -> None:
+    from rich.table import Table
+
+    from surgetank.predict.allowance import LEVEL
+
     table = Table(title="Predicted and measured", title_justify="left")
     for name in ("number", "predicted", f"{LEVEL:.0%} interval", "measured", "off", "result"):
         table.add_column(name, justify="left" if name in ("number", "result") else "right")

@@ -26,12 +26,7 @@ from surgetank.cli.leagues import (
     play,
 )
 from surgetank.cli.placing import Dask, Force, Out, Quiet, Resume, Values, Workers
-from surgetank.compare import compare
-from surgetank.console import show_against, show_comparison
 from surgetank.errors import SurgetankError
-from surgetank.search import Answer
-from surgetank.search.against import against
-from surgetank.trace import Trace
 
 _EXAMPLES = """
 Two runs, or two searches:
@@ -125,12 +120,20 @@ def compare_command(
 def _two(a: Path, b: Path, *, as_json: bool, whole: bool) -> None:
     """Two folders."""
     if _is_search(a) and _is_search(b):
+        from surgetank.console.searches import show_against
+        from surgetank.search import Answer
+        from surgetank.search.against import against
+
         compared = against(Answer.read(a), Answer.read(b))
         if as_json:
             sys.stdout.write(json.dumps(finite(compared.to_dict()), allow_nan=False) + "\n")
         else:
             show_against(out_, compared)
         return
+    from surgetank.compare import compare
+    from surgetank.console.runs import show_comparison
+    from surgetank.trace import Trace
+
     comparison = compare(Trace.load(a), Trace.load(b))
     if not as_json:
         show_comparison(out_, comparison, whole=whole)

@@ -6,16 +6,16 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from surgetank.cli.app import app, err
 from surgetank.cli.app import out as out_
 from surgetank.errors import SurgetankError
-from surgetank.live.crash import Outcome, crash
+
+if TYPE_CHECKING:
+    from surgetank.live.crash import Outcome
 
 _EXAMPLES = """
 Examples:
@@ -43,6 +43,8 @@ def crash_command(
     out: Annotated[Path | None, typer.Option(help="Also write the JSON here.")] = None,
 ) -> None:
     """Kill a broker in mid-flow and count what it had acknowledged and no longer has."""
+
+    from surgetank.live.crash import crash
 
     def told(text: str) -> None:
         if not as_json:
@@ -77,6 +79,9 @@ def _write(path: Path, text: str) -> None:
 
 
 def _show(target: str, found: Sequence[Outcome]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(title=f"What {target} had acknowledged, and what was left", title_justify="left")
     for head in ("level", "event", "meant to survive"):
         table.add_column(head)

@@ -16,8 +16,7 @@ from typing import Final
 from rich.text import Text
 
 from surgetank.cli.app import Left, err
-from surgetank.errors import EXIT_BROKE, SurgetankError, printable
-from surgetank.verdict import EXIT_CODES, Status
+from surgetank.errors import EXIT_BROKE, EXIT_STOPPED, SurgetankError, printable
 
 __all__ = ["ended"]
 
@@ -43,7 +42,6 @@ _PLAIN: Final = {
     "’": "'",
     "\xa0": " ",
 }
-_STOPPED: Final = EXIT_CODES[Status.UNKNOWN]
 #: What a shell reports of a program that SIGPIPE ended: whoever read our output has gone.
 _NOBODY_READS: Final = 141
 
@@ -56,7 +54,7 @@ def ended(command: Callable[[], object]) -> int:
         return _left(command)
     except KeyboardInterrupt:
         _say("Stopped.")
-        return _STOPPED
+        return EXIT_STOPPED
     except SurgetankError as error:
         return _refused(error)
     except BrokenPipeError:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from surgetank.cli.app import AllowCode, app, err, finite, overrides
 from surgetank.cli.app import out as out_
 from surgetank.cli.placing import Json, Quiet, Values, Workers, terminable
-from surgetank.console import ExplainWatch, show_explanation
-from surgetank.errors import SurgetankError
-from surgetank.explain import explain
-from surgetank.explain.paired import DELAYS
-from surgetank.scenario import Scenario, load
-from surgetank.trace.store import RUN_FILE, read_run
+from surgetank.errors import EXIT_STOPPED, SurgetankError
+
+if TYPE_CHECKING:
+    from surgetank.scenario import Scenario
 
 _EXAMPLES = """
 Examples:
@@ -48,6 +46,10 @@ def explain_command(
     quiet: Quiet = False,
 ) -> None:
     """Say what to buy: make each resource twice as fast, with the same seeds, and compare."""
+    from surgetank.console.explaining import ExplainWatch, show_explanation
+    from surgetank.explain import explain
+    from surgetank.explain.paired import DELAYS
+
     if by not in DELAYS:
         raise SurgetankError("no such delay", place=f"--by {by}", mend="mean or p99")
     scenario, seed = _asked(run)
@@ -67,7 +69,7 @@ def explain_command(
             )
     except KeyboardInterrupt:
         err.print("Stopped." if kept is None else f"Stopped. Go on with: --kept {kept}")
-        raise typer.Exit(4) from None
+        raise typer.Exit(EXIT_STOPPED) from None
     if as_json:
         sys.stdout.write(json.dumps(finite(found.to_dict()), allow_nan=False) + "\n")
     else:
@@ -77,6 +79,9 @@ def explain_command(
 
 def _asked(run: str) -> tuple[Scenario, int]:
     """The scenario of a run's folder and its seed, or a scenario and its own."""
+    from surgetank.scenario import Scenario, load
+    from surgetank.trace.store import RUN_FILE, read_run
+
     folder = Path(run)
     if not folder.is_dir():
         if len(folder.parts) > 1 and not folder.exists() and folder.suffix != ".toml":

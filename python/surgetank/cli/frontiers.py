@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -32,13 +32,11 @@ from surgetank.cli.placing import (
     stopped,
     terminable,
 )
-from surgetank.console import SearchWatch, show_frontier
 from surgetank.errors import SurgetankError
-from surgetank.report.frontier import frontier_svg, write_frontier
-from surgetank.scenario import Scenario
-from surgetank.search import Curve, Frontier, frontier
-from surgetank.search.goal import goal
-from surgetank.search.sweep import curves_of, loads_of
+
+if TYPE_CHECKING:
+    from surgetank.scenario import Scenario
+    from surgetank.search import Curve, Frontier
 
 _FRONTIER_EXAMPLES = """
 Examples:
@@ -78,6 +76,12 @@ def frontier_command(
     quiet: Quiet = False,
 ) -> None:
     """Safe leverage against load: one figure and one table."""
+    from surgetank.console.searches import SearchWatch, show_frontier
+    from surgetank.report.frontier import frontier_svg, write_frontier
+    from surgetank.search import frontier
+    from surgetank.search.goal import goal
+    from surgetank.search.sweep import curves_of, loads_of
+
     chosen = chosen_of(scenario, values)
     levels = loads_of(chosen, None if loads is None else span_of(loads, "--loads"), points)
     lines = [_curve(text, chosen) for text in curve] if curve else curves_of(chosen)
@@ -126,6 +130,9 @@ def _worst(found: Frontier) -> int:
 
 def _curve(text: str, scenario: Scenario) -> Curve:
     """`NAME` of a curve that applies by itself, or `NAME: KEY=VALUE; KEY=VALUE`."""
+    from surgetank.search import Curve
+    from surgetank.search.sweep import curves_of
+
     name, colon, rest = text.partition(":")
     name = name.strip()
     if not colon:

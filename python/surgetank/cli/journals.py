@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from surgetank.cli.app import app, err
 from surgetank.cli.app import out as out_
 from surgetank.errors import SurgetankError, printable
-from surgetank.journal import Report, verify
+
+if TYPE_CHECKING:
+    from surgetank.journal import Report
 
 #: Findings that a person is shown; `--json` has more.
 _SHOWN = 20
@@ -60,6 +61,10 @@ def _digest(text: str | None) -> bytes | None:
 
 
 def _watched(journal: Path, expect: bytes | None, *, hidden: bool) -> Report:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from surgetank.journal import verify
+
     total = journal.stat().st_size if journal.is_file() else None
     bar = Progress(
         TextColumn("{task.description}", style="bold", markup=False),

@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,12 +20,10 @@ from surgetank.cli.placing import (
     stopped,
     terminable,
 )
-from surgetank.console import LeagueWatch, show_league
 from surgetank.errors import SurgetankError
-from surgetank.league import Hunt, League, league
-from surgetank.league.play import plan_of
-from surgetank.league.result import json_rows
-from surgetank.report.league import write_league
+
+if TYPE_CHECKING:
+    from surgetank.league import League
 
 # None where an option is not given: two folders take none of them.
 Vary = Annotated[
@@ -98,6 +96,10 @@ class Asked:
 
 def play(scenario: str, asked: Asked, *, as_json: bool, quiet: bool) -> None:
     """Plays a league, writes it, and shows it."""
+    from surgetank.console.leagues import LeagueWatch
+    from surgetank.league import Hunt, league
+    from surgetank.league.play import plan_of
+
     if Path(scenario).is_dir():
         raise SurgetankError(
             "this is a folder",
@@ -157,6 +159,10 @@ def play(scenario: str, asked: Asked, *, as_json: bool, quiet: bool) -> None:
 
 
 def _tell(found: League, place: Place, *, as_json: bool) -> None:
+    from surgetank.console.leagues import show_league
+    from surgetank.league.result import json_rows
+    from surgetank.report.league import write_league
+
     found.write(place.folder)
     page = write_league(found, place.folder / "league.html")
     if as_json:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from surgetank.cli.app import SEED_MAX, err, overrides
-from surgetank.errors import SurgetankError
+from surgetank.errors import EXIT_STOPPED, SurgetankError
 from surgetank.folder import alone_in, claimed
-from surgetank.scenario import Scenario, load
-from surgetank.search.goal import Per
-from surgetank.search.pool import dask_executor
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from surgetank.scenario import Scenario
+    from surgetank.search.goal import Per
 
 JOURNAL = "runs.jsonl"
 
@@ -81,6 +83,13 @@ def placed(folder: Path, *, force: bool, resume: bool) -> Iterator[Place]:
 
 
 def chosen_of(scenario: str, values: list[str] | None) -> Scenario:
+    """The scenario of this name or file, with its overrides.
+
+    Raises:
+        SurgetankError: if it is none, or an override does not fit.
+    """
+    from surgetank.scenario import load
+
     chosen = load(scenario)
     return chosen.with_values(overrides(values)) if values else chosen
 
@@ -112,6 +121,8 @@ def executor_of(dask: str | None) -> Iterator[Executor | None]:
     if dask is None:
         yield None
         return
+    from surgetank.search.pool import dask_executor
+
     with dask_executor(dask) as executor:
         yield executor
 
@@ -137,4 +148,4 @@ def stopped(place: Place) -> NoReturn:
         soft_wrap=True,
         highlight=False,
     )
-    raise typer.Exit(4)
+    raise typer.Exit(EXIT_STOPPED)

@@ -10,7 +10,8 @@ from types import FrameType
 from typing import Protocol
 
 from surgetank.cli.app import err
-from surgetank.console import LiveWatch, Watch
+from surgetank.console.live import LiveWatch
+from surgetank.console.runs import Watch
 from surgetank.live import Options, Snapshot, parse
 from surgetank.run import Result, run
 from surgetank.scenario import Scenario

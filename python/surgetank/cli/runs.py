@@ -6,25 +6,18 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from surgetank.cli import aiming
 from surgetank.cli.app import SEED_MAX, AllowCode, ScenarioName, app, finite, overrides
 from surgetank.cli.app import out as out_
-from surgetank.cli.playing import Live, Simulated
-from surgetank.console import show_result
 from surgetank.errors import SurgetankError
 from surgetank.folder import claimed
-from surgetank.live import Options
-from surgetank.measure import measure
-from surgetank.run import Result, can_journal, write
-from surgetank.scenario import Scenario, load
-from surgetank.simulate import with_tape
-from surgetank.tape import read_tape
-from surgetank.trace import Trace
-from surgetank.verdict import judge
+
+if TYPE_CHECKING:
+    from surgetank.run import Result
 
 _RUN_EXAMPLES = """
 Examples:
@@ -103,6 +96,13 @@ def run_command(
 
     With --target, play it against a live system instead.
     """
+    from surgetank.cli.playing import Live, Simulated
+    from surgetank.live import Options
+    from surgetank.run import can_journal, write
+    from surgetank.scenario import load
+    from surgetank.simulate import with_tape
+    from surgetank.tape import read_tape
+
     aiming.refuse_idle(context)
     chosen = load(scenario)
     if values:
@@ -145,6 +145,8 @@ def run_command(
 
 
 def _show(result: Result, where: Path) -> None:
+    from surgetank.console.runs import show_result
+
     show_result(out_, result)
     out_.print(f"Written to {where}", soft_wrap=True, highlight=False)
     if not result.trace.complete:
@@ -165,7 +167,11 @@ def report_command(
     out: Annotated[Path | None, typer.Option(help="Where to; else report.html there.")] = None,
 ) -> None:
     """Draw a run's report again."""
+    from surgetank.measure import measure
     from surgetank.report import write as write_report
+    from surgetank.scenario import Scenario
+    from surgetank.trace import Trace
+    from surgetank.verdict import judge
 
     trace = Trace.load(folder)
     measures = measure(trace)

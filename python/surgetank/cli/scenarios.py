@@ -13,8 +13,6 @@ from rich.text import Text
 from surgetank.cli.app import app
 from surgetank.cli.app import out as out_
 from surgetank.errors import SurgetankError
-from surgetank.scenario import Scenario, load, names
-from surgetank.starter import STARTER
 
 
 @app.command("scenarios", epilog="Example:\n\n  surgetank scenarios")
@@ -22,6 +20,8 @@ def scenarios_command(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """The scenarios that come with surgetank, and the events that they follow."""
+    from surgetank.scenario import load, names
+
     found = [load(name) for name in names()]
     if as_json:
         rows = {s.name: {"title": s.title, "event": s.event, "source": s.source} for s in found}
@@ -35,6 +35,8 @@ def scenarios_command(
 @app.command("schema", epilog="Example:\n\n  surgetank schema > scenario.schema.json")
 def schema_command() -> None:
     """The JSON schema of a scenario file."""
+    from surgetank.scenario import Scenario
+
     sys.stdout.write(json.dumps(Scenario.model_json_schema(by_alias=True), indent=1) + "\n")
 
 
@@ -43,6 +45,9 @@ def init_command(
     name: Annotated[str, typer.Argument(help="Name of the scenario; writes NAME.toml.")],
 ) -> None:
     """Write a commented scenario to start from."""
+    from surgetank.scenario import Scenario
+    from surgetank.starter import STARTER
+
     path = Path(f"{name.removesuffix('.toml')}.toml")
     text = STARTER.replace("NAME", path.stem)
     Scenario.from_toml(text, place=str(path))

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -37,15 +37,13 @@ from surgetank.cli.placing import (
     stopped,
     terminable,
 )
-from surgetank.console import SearchWatch, show_against, show_answer
-from surgetank.live import Options, Rig
-from surgetank.report.line import write_search
-from surgetank.scenario import Scenario
-from surgetank.search import Answer, search
-from surgetank.search.against import Against, against
-from surgetank.search.ask import question_of
-from surgetank.search.goal import FINDS
-from surgetank.search.live import LiveWork, expected_s
+
+if TYPE_CHECKING:
+    from surgetank.live import Options
+    from surgetank.scenario import Scenario
+    from surgetank.search import Answer
+    from surgetank.search.against import Against
+    from surgetank.search.live import LiveWork
 
 _EXAMPLES = """
 Examples:
@@ -67,6 +65,8 @@ Exit codes: 0 found · 1 fell against the baseline · 2 usage · 3 INVALID · 4 
 
 
 def _finds(incomplete: str) -> list[str]:
+    from surgetank.search.goal import FINDS
+
     return [name for name in FINDS if name.startswith(incomplete)]
 
 
@@ -130,6 +130,13 @@ def search_command(
     With --target, by runs against a live system, one after the other (--workers and --dask do not
     matter): give a scenario without reactions, and --set duration_s for the length of a run.
     """
+    from surgetank.console.searches import SearchWatch
+    from surgetank.live import Options
+    from surgetank.search import Answer, search
+    from surgetank.search.against import against
+    from surgetank.search.ask import question_of
+    from surgetank.search.goal import FINDS
+
     aiming.refuse_idle(context)
     chosen = chosen_of(scenario, values)
     before = None if baseline is None else Answer.read(baseline)
@@ -194,6 +201,9 @@ def _live_work(
     if target is None:
         yield None
         return
+    from surgetank.live import Rig
+    from surgetank.search.live import LiveWork
+
     with Rig(target, options, faults=scenario.faults) as rig:
         if not hidden:
             _say_time(scenario, cooldown)
@@ -203,6 +213,8 @@ def _live_work(
 
 
 def _say_time(scenario: Scenario, cooldown: float) -> None:
+    from surgetank.search.live import expected_s
+
     minutes = expected_s(scenario.duration_s, cooldown) / 60
     err.print(
         f"About {minutes:.0f} minutes, more where drain takes long: real runs take "
@@ -231,6 +243,9 @@ def _tell_answer(
     as_json: bool,
     report: bool,
 ) -> None:
+    from surgetank.console.searches import show_against, show_answer
+    from surgetank.report.line import write_search
+
     answer.write(place.folder / "search.json")
     if report:
         write_search(answer, place.folder / "search.html")

@@ -7,25 +7,30 @@ own.
 
 from __future__ import annotations
 
-from surgetank.live.driver.facts import Played, trace_of
-from surgetank.live.driver.rig import Rig
-from surgetank.live.driver.schedule import Schedule
-from surgetank.live.options import Options
-from surgetank.live.registry import SYSTEMS, parse
-from surgetank.live.server import Server
-from surgetank.live.snapshot import ClassDelays, Snapshot, Watch
-from surgetank.live.target import (
-    Batched,
-    Capabilities,
-    Clock,
-    Disconnected,
-    Outgoing,
-    Refused,
-    Sink,
-    Target,
-    TargetError,
-    Where,
-)
+from typing import TYPE_CHECKING
+
+from surgetank.lazy import lend
+
+if TYPE_CHECKING:
+    from surgetank.live.driver.facts import Played, trace_of
+    from surgetank.live.driver.rig import Rig
+    from surgetank.live.driver.schedule import Schedule
+    from surgetank.live.options import Options
+    from surgetank.live.registry import SYSTEMS, parse
+    from surgetank.live.server import Server
+    from surgetank.live.snapshot import ClassDelays, Snapshot, Watch
+    from surgetank.live.target import (
+        Batched,
+        Capabilities,
+        Clock,
+        Disconnected,
+        Outgoing,
+        Refused,
+        Sink,
+        Target,
+        TargetError,
+        Where,
+    )
 
 __all__ = [
     "SYSTEMS",
@@ -50,3 +55,28 @@ __all__ = [
     "parse",
     "trace_of",
 ]
+
+lend(
+    __name__,
+    {
+        "driver.facts": ["Played", "trace_of"],
+        "driver.rig": ["Rig"],
+        "driver.schedule": ["Schedule"],
+        "options": ["Options"],
+        "registry": ["SYSTEMS", "parse"],
+        "server": ["Server"],
+        "snapshot": ["ClassDelays", "Snapshot", "Watch"],
+        "target": [
+            "Batched",
+            "Capabilities",
+            "Clock",
+            "Disconnected",
+            "Outgoing",
+            "Refused",
+            "Sink",
+            "Target",
+            "TargetError",
+            "Where",
+        ],
+    },
+)

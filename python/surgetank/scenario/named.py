@@ -6,9 +6,14 @@ import difflib
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from surgetank.errors import SurgetankError
-from surgetank.scenario.whole import Scenario
+
+if TYPE_CHECKING:
+    from surgetank.scenario.whole import Scenario
+
+__all__ = ["load", "names"]
 
 
 def _folder() -> Traversable:
@@ -27,6 +32,8 @@ def load(name_or_path: str | Path) -> Scenario:
     Raises:
         SurgetankError: if there is none, or it is not a scenario.
     """
+    from surgetank.scenario.whole import Scenario
+
     text = str(name_or_path)
     path = Path(name_or_path)
     if path.suffix == ".toml" or path.is_file():

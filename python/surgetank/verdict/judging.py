@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from surgetank.errors import EXIT_STOPPED
 from surgetank.measure import Measure, Measures, measure
 from surgetank.measure.statistics import samples_needed
 from surgetank.scenario.limits import Limits
@@ -37,7 +38,7 @@ EXIT_CODES: Final[Mapping[Status, int]] = {
     Status.PASS: 0,
     Status.FAIL: 1,
     Status.INVALID: 3,
-    Status.UNKNOWN: 4,
+    Status.UNKNOWN: EXIT_STOPPED,
 }
 """Exit code of the command line; 2 is wrong usage."""
 
