@@ -30,6 +30,7 @@ import numpy as np
 from live_peers import SIZE_BYTES, alone, locust
 from simulator import machine, rate
 from surgetank.live import Options, Outgoing, Played, Rig, Schedule
+from surgetank.live.driver.recording import State
 from surgetank.live.payload import Numbers, encode
 from surgetank.live.systems.nats.target import Nats
 from surgetank.live.target import Sink
@@ -82,16 +83,14 @@ def broken(played: Played) -> str:
     late = lateness_ms(played)[1]
     if late > options.lateness_p99_ms:
         return f"{late:.3g} ms late at p99"
-    for name, told in played.told.items():
-        for part in told.values():
-            share = part["cost"]["cpu_s"] / max(part["cost"]["wall_s"], 1e-3)
-            if share > options.cpu_share_max:
-                return f"{name}: {share:.0%} of a core"
+    for name, share in played.shares().items():
+        if share > options.cpu_share_max:
+            return f"{name}: {share:.0%} of a core"
     lost = int((played.first_ns() < 0).sum())
     if lost or len(played.deliveries) != n:
         return f"{lost} lost, {len(played.deliveries) - (n - lost)} twice"
-    if played.capabilities.ack != "none" and (played.sending.state != 2).any():
-        return f"{int((played.sending.state != 2).sum())} not acknowledged"
+    if played.capabilities.ack != "none" and (played.sending.state != State.ACKNOWLEDGED).any():
+        return f"{int((played.sending.state != State.ACKNOWLEDGED).sum())} not acknowledged"
     return ""
 
 

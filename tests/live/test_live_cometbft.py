@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from surgetank.errors import SurgetankError
 from surgetank.live import Options, Rig
 from surgetank.live.driver.facts import Played, trace_of
+from surgetank.live.driver.recording import State
 from surgetank.live.driver.schedule import Schedule
 from surgetank.live.payload import decode, encode
 from surgetank.live.proxy import Fate, Link, Proxy
@@ -34,7 +35,6 @@ from surgetank.trace import Trace
 pytestmark = pytest.mark.live
 
 FAST = "timeout_commit_ms=100&timeout_propose_ms=400&timeout_vote_ms=200"
-ACKNOWLEDGED, REFUSED, DISCONNECTED = 2, 3, 4
 
 
 def started(url: str) -> Iterator[Rig]:
@@ -85,7 +85,7 @@ def delivered_by(played: Played, node: int) -> list[int]:
 
 def test_every_validator_executes_everything_once_and_in_one_order(rig: Rig) -> None:
     played = rig.play(even(2.0, drain_s=1.5))
-    assert (played.sending.state == ACKNOWLEDGED).all()
+    assert (played.sending.state == State.ACKNOWLEDGED).all()
     first = delivered_by(played, 0)
     assert sorted(first) == list(range(400))
     assert all(delivered_by(played, node) == first for node in (1, 2, 3))
@@ -130,8 +130,8 @@ def test_one_validator_killed_the_chain_goes_on(rig: Rig) -> None:
     played = rig.play(even(3.5, drain_s=9.0), watch=once(1.0, lambda: net(rig).kill(3)))
     try:
         state, account = played.sending.state, played.schedule.account
-        assert (state[account % 4 != 3] == ACKNOWLEDGED).all()
-        assert (state[account % 4 == 3] == DISCONNECTED).any()
+        assert (state[account % 4 != 3] == State.ACKNOWLEDGED).all()
+        assert (state[account % 4 == 3] == State.DISCONNECTED).any()
         late = (played.schedule.due_ns > 2_500_000_000) & (account % 4 != 3)
         assert (played.first_ns()[late] >= 0).any()
     finally:
@@ -191,7 +191,7 @@ def test_two_killed_it_halts_and_goes_on_after_the_restart(rig: Rig) -> None:
     state, account = played.sending.state, played.schedule.account
     late = (played.schedule.due_ns > 2_000_000_000) & (account % 4 < 2)
     # Mempools take them; no block does.
-    assert (state[late] == ACKNOWLEDGED).all()
+    assert (state[late] == State.ACKNOWLEDGED).all()
     assert (played.first_ns()[late] < 0).all()
     assert net(rig).pids[2:] == [0, 0]
     net(rig).restart(2)
@@ -214,11 +214,11 @@ def test_a_full_mempool_refuses_and_says_why() -> None:
     for rig in started("cometbft:?validators=1&mempool_size=20&timeout_commit_ms=1500"):
         played = rig.play(even(1.0, 300.0, drain_s=3.0))
         state = played.sending.state
-        assert (state == REFUSED).sum() > 100
-        reasons = played.told["publisher-0"]["publisher"]["reasons"]
-        assert set(reasons) == {"mempool is full"}
-        assert (played.first_ns()[state == ACKNOWLEDGED] >= 0).all()
-        assert (played.first_ns()[state == REFUSED] < 0).all()
+        assert (state == State.REFUSED).sum() > 100
+        publisher = played.finished["publisher-0"].publisher
+        assert publisher is not None and set(publisher.refusals) == {"mempool is full"}
+        assert (played.first_ns()[state == State.ACKNOWLEDGED] >= 0).all()
+        assert (played.first_ns()[state == State.REFUSED] < 0).all()
 
 
 def test_validators_talk_through_a_proxy_and_one_is_cut_off(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from hdrh.log import HistogramLogReader
 
 import surgetank as st
 from surgetank.live import Options, Played, Rig, Schedule, Snapshot, trace_of
-from surgetank.live.driver.recording import STATES, Recording, Sent
+from surgetank.live.driver.recording import Recording, Sent, State
 from surgetank.live.export.histogram import write_log
 from surgetank.measure import measure
 from surgetank.report import render
@@ -50,9 +50,9 @@ def small(name: str = "calm", **values: object) -> st.Scenario:
     )
 
 
-def states(played: Played) -> dict[str, int]:
-    counts = np.bincount(played.sending.state, minlength=len(STATES)).tolist()
-    return {name: count for name, count in zip(STATES, counts, strict=True) if count}
+def states(played: Played) -> dict[State, int]:
+    counts = np.bincount(played.sending.state, minlength=len(State))
+    return {state: int(counts[state]) for state in State if counts[state]}
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def test_delays_are_those_of_the_queue(rig: Rig) -> None:
 def test_overload_does_not_slow_the_schedule(rig: Rig) -> None:
     """At twice what the server can do, messages leave when they are due and the delays grow."""
     played = rig.play(replace(poisson(1_000, 1.5), drain_ns=6_000_000_000))
-    assert states(played) == {"acknowledged": 1_500}
+    assert states(played) == {State.ACKNOWLEDGED: 1_500}
     late = (played.sending.sent_ns - played.schedule.due_ns) / 1e6
     delays = (played.first_ns() - played.schedule.due_ns) / 1e6
     # A closed loop would have sent the last one when the server was ready for it, 1.5 s late.
@@ -205,14 +205,14 @@ def test_in_flight_is_bounded_without_waiting() -> None:
             (1.75, lambda: os.kill(pid, signal.SIGCONT)),
         )
         played = rig.play(poisson(200, 3), watch=watch)
-    told = states(played)
-    assert told["not sent"] > 50 and told["acknowledged"] > 200, told
+    counts = states(played)
+    assert counts[State.NOT_SENT] > 50 and counts[State.ACKNOWLEDGED] > 200, counts
     sent = played.sending.sent_ns >= 0
     late = (played.sending.sent_ns - played.schedule.due_ns)[sent]
     assert np.quantile(late, 0.9) < 500e6
-    assert max(s.lost for s in watch.seen) == told["not sent"]
+    assert max(s.lost for s in watch.seen) == counts[State.NOT_SENT]
     trace = trace_of(played, small(), 1)
-    assert measure(trace)["not_sent_count"].value == told["not sent"]
+    assert measure(trace)["not_sent_count"].value == counts[State.NOT_SENT]
 
 
 def test_a_server_that_dies_is_told_and_ends_nothing() -> None:
@@ -220,8 +220,8 @@ def test_a_server_that_dies_is_told_and_ends_nothing() -> None:
         assert rig.server is not None
         played = rig.play(poisson(200, 2), watch=At((0.7, rig.server.kill)))
     assert played.complete
-    told = states(played)
-    assert told["disconnected"] > 50 and told["acknowledged"] > 50, told
+    counts = states(played)
+    assert counts[State.DISCONNECTED] > 50 and counts[State.ACKNOWLEDGED] > 50, counts
     rows = trace_of(played, small(), 1)["messages"]
     lost = rows.filter(pl.col("outcome") == 3)["reason"].unique().to_list()
     assert REASONS.index("disconnected") in lost
@@ -269,11 +269,11 @@ def test_what_is_open_at_the_end_was_not_cut_off(tmp_path: Path) -> None:
     sink.acknowledged(numbers[1:2], 2)
     sink.ended = True
     sink.disconnected(numbers, 3)
-    assert [STATES[s] for s in recording.kept().state[:4]] == [
-        "disconnected",
-        "acknowledged",
-        "sent",
-        "sent",
+    assert [State(s) for s in recording.kept().state[:4]] == [
+        State.DISCONNECTED,
+        State.ACKNOWLEDGED,
+        State.SENT,
+        State.SENT,
     ]
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import abc
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -66,8 +66,8 @@ class Where:
     name: str = ""
     """The path without its slash: the stream, queue or topic that surgetank is to make. If it is
     empty the driver gives each run a name of its own before any target object is made."""
-    options: Mapping[str, str] = ()  # type: ignore[assignment]
-    addresses: Sequence[tuple[str, int]] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    addresses: tuple[tuple[str, int], ...] = ()
     """All nodes' addresses, where there are several; the first is (host, port)."""
 
     @property

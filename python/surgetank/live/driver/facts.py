@@ -18,10 +18,11 @@ import numpy.typing as npt
 import polars as pl
 
 from surgetank.door import build
-from surgetank.live.driver.recording import STATES, Sending
+from surgetank.live.driver.messages import Finished, Subscriber
+from surgetank.live.driver.recording import Sending, State
 from surgetank.live.driver.schedule import Schedule
 from surgetank.live.options import Options
-from surgetank.live.target import Capabilities
+from surgetank.live.target import Block, Capabilities
 from surgetank.scenario import Scenario
 from surgetank.trace import CLASSES, OUTCOME, REASONS, Run, Trace
 from surgetank.trace.schema import empty_table
@@ -50,10 +51,10 @@ class Played:
     """`time.monotonic_ns()` at which the run's time is 0."""
     end_ns: int
     start_unix_ns: int
-    told: Mapping[str, Mapping[str, Any]]
-    """What each process said at its end."""
+    finished: Mapping[str, Finished]
+    """Last report of each process."""
     complete: bool
-    blocks: Sequence[Mapping[str, Any]]
+    blocks: Sequence[Block]
     faults: Sequence[Mapping[str, Any]]
     nodes: int
     run: int
@@ -79,10 +80,7 @@ class Played:
     def shares(self) -> dict[str, float]:
         """Of a core, by process of ours."""
         clients = {
-            name: told[part]["cost"]["cpu_s"] / max(told[part]["cost"]["wall_s"], 1e-3)
-            for name, told in self.told.items()
-            for part in ("publisher", "subscriber")
-            if part in told
+            name: part.cost.core_share for name, end in self.finished.items() for part in end.parts
         }
         return clients | dict(self.cpu_share)
 
@@ -142,7 +140,7 @@ def _messages(played: Played) -> pl.DataFrame:
         "proposed_ns": _proposed(played, height, gateway, decided),
         "decided_ns": decided,
         "executed_ns": executed,
-        "confirmed_ns": np.where(sending.state == 2, sending.answered_ns, -1),
+        "confirmed_ns": np.where(sending.state == State.ACKNOWLEDGED, sending.answered_ns, -1),
     }
     return pl.DataFrame(
         {
@@ -166,23 +164,23 @@ def _messages(played: Played) -> pl.DataFrame:
 
 
 def _decided(played: Played, which: Ints, gateway: Ints, executed: Ints) -> Ints:
-    told = np.full(len(which), -1, dtype=np.int64)
+    stamped = np.full(len(which), -1, dtype=np.int64)
     known = which >= 0
-    told[known] = played.deliveries["decided_ns"][which[known]]
-    told = np.where(told >= 0, told - played.start_ns, executed)
-    return np.clip(told, gateway, executed)
+    stamped[known] = played.deliveries["decided_ns"][which[known]]
+    decided = np.where(stamped >= 0, stamped - played.start_ns, executed)
+    return np.clip(decided, gateway, executed)
 
 
 def _proposed(played: Played, height: Ints, gateway: Ints, decided: Ints) -> Ints:
     """When each message's block was proposed; decided where there are no blocks."""
     if not played.blocks:
         return decided
-    heights = np.array([block["height"] for block in played.blocks], dtype=np.int64)
-    times = np.array([block["proposed_ns"] for block in played.blocks], dtype=np.int64)
+    heights = np.array([block.height for block in played.blocks], dtype=np.int64)
+    times = np.array([block.proposed_ns for block in played.blocks], dtype=np.int64)
     at = np.minimum(np.searchsorted(heights, height), len(heights) - 1)
     known = (decided >= 0) & (heights[at] == height)
-    told = np.clip(times[at] - played.start_ns, gateway, np.maximum(decided, gateway))
-    return np.where(known, told, decided)
+    proposed = np.clip(times[at] - played.start_ns, gateway, np.maximum(decided, gateway))
+    return np.where(known, proposed, decided)
 
 
 def _or_null(values: Ints) -> pl.Series:
@@ -196,19 +194,19 @@ def _outcomes(played: Played, delivered: npt.NDArray[np.bool_]) -> tuple[Ints, I
     outcome, reason = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     acknowledges = played.capabilities.ack != "none"
     rows = (
-        ("sent", "lost", "timed out" if acknowledges else "packet lost"),
-        ("acknowledged", "lost", "acknowledged and lost"),
-        ("refused", "refused", "target refused"),
-        ("disconnected", "lost", "disconnected"),
-        ("not sent", "lost", "not sent"),
+        (State.SENT, "lost", "timed out" if acknowledges else "packet lost"),
+        (State.ACKNOWLEDGED, "lost", "acknowledged and lost"),
+        (State.REFUSED, "refused", "target refused"),
+        (State.DISCONNECTED, "lost", "disconnected"),
+        (State.NOT_SENT, "lost", "not sent"),
     )
-    for name, what, why in rows:
-        which = state == STATES.index(name)
+    for known, what, why in rows:
+        which = state == known
         outcome[which], reason[which] = OUTCOME[what], _REASON[why]
     outcome[delivered], reason[delivered] = OUTCOME["executed"], 0
     if not played.complete:
         # Nobody waited for these: what became of them is not known.
-        open_ends = [STATES.index(name) for name in ("waiting", "sent", "acknowledged")]
+        open_ends = [State.WAITING, State.SENT, State.ACKNOWLEDGED]
         unknown = ~delivered & np.isin(state, open_ends)
         outcome[unknown], reason[unknown] = OUTCOME["pending"], _REASON["none"]
     return outcome, reason
@@ -238,7 +236,7 @@ def _receipts(played: Played, deliveries: pl.DataFrame) -> pl.DataFrame:
 
 def _chain(played: Played) -> dict[str, pl.DataFrame]:
     """Tables of blocks, where the target makes blocks."""
-    seen = [block for block in played.blocks if block["decided_ns"] >= played.start_ns]
+    seen = [block for block in played.blocks if block.decided_ns >= played.start_ns]
     if not seen:
         return {}
 
@@ -247,19 +245,19 @@ def _chain(played: Played) -> dict[str, pl.DataFrame]:
 
     columns = ("height", "round", "proposer", "messages", "size_bytes", "hash")
     blocks = [
-        {name: block[name] for name in columns}
-        | {name: since(block[name]) for name in ("proposed_ns", "decided_ns")}
+        {name: getattr(block, name) for name in columns}
+        | {name: since(getattr(block, name)) for name in ("proposed_ns", "decided_ns")}
         for block in seen
     ]
     executions = [
         {
-            "height": block["height"],
-            "node": int(node),
-            "decided_ns": since(block["decided_ns"]),
+            "height": block.height,
+            "node": node,
+            "decided_ns": since(block.decided_ns),
             "executed_ns": since(at),
         }
         for block in seen
-        for node, at in block["executed_ns"].items()
+        for node, at in block.executed_ns.items()
     ]
     return {"blocks": pl.DataFrame(blocks), "executions": pl.DataFrame(executions)}
 
@@ -270,16 +268,11 @@ def _stats(played: Played) -> dict[str, Any]:
     late = np.maximum(sending.sent_ns - schedule.due_ns, 0)[sent]
     end = max(played.end_ns - played.start_ns, schedule.flow_end_ns if played.complete else 1)
     reasons: dict[str, int] = {}
-    for told in played.told.values():
-        for part in ("publisher", "subscriber"):
-            for text, count in told.get(part, {}).get("reasons", {}).items():
-                reasons[text] = reasons.get(text, 0) + count
-    mistakes = list(played.mistakes) + [
-        told[part]["fault"]
-        for told in played.told.values()
-        for part in ("publisher", "subscriber")
-        if told.get(part, {}).get("fault")
-    ]
+    parts = [part for end in played.finished.values() for part in end.parts]
+    for part in parts:
+        for text, count in part.refusals.items():
+            reasons[text] = reasons.get(text, 0) + count
+    mistakes = [*played.mistakes, *(part.error for part in parts if part.error)]
     p50, p99, most = np.quantile(late, (0.5, 0.99, 1.0)) if len(late) else (0.0, 0.0, 0.0)
     return {
         "measured_from_ns": schedule.measured_from_ns,
@@ -298,7 +291,7 @@ def _stats(played: Played) -> dict[str, Any]:
             "workers": played.options.workers,
             "scheduled": len(schedule),
             "sent": int(sent.sum()),
-            "not_sent": int((sending.state == 5).sum()),
+            "not_sent": int((sending.state == State.NOT_SENT).sum()),
             "lateness_p50_ns": float(p50),
             "lateness_p99_ns": float(p99),
             "lateness_max_ns": float(most),
@@ -308,9 +301,7 @@ def _stats(played: Played) -> dict[str, Any]:
             "server_cores": played.server_cores,
             "refusals": reasons,
             "mistakes": mistakes,
-            "strangers": sum(
-                t.get("subscriber", {}).get("strangers", 0) for t in played.told.values()
-            ),
+            "strangers": sum(part.foreign for part in parts if isinstance(part, Subscriber)),
             "start_unix_ns": played.start_unix_ns,
             "run": played.run,
             "sample": played.options.sample,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Final
 
 import numpy as np
 
+from surgetank.live.driver.messages import Cost
 from surgetank.live.driver.recording import Recording, Sent
 from surgetank.live.pace import Timer
 from surgetank.live.payload import Numbers, encode
@@ -28,7 +28,7 @@ QUANTUM_NS: Final = 200_000
 
 
 def messages(
-    recording: Recording, numbers: Numbers, run: int, traceparents: dict[int, str]
+    recording: Recording, numbers: Numbers, run: int, traceparents: Mapping[int, str]
 ) -> list[Outgoing]:
     """The messages of these numbers, made before the run."""
     classes, accounts = recording.class_number[numbers], recording.account[numbers]
@@ -47,14 +47,6 @@ def messages(
     ]
 
 
-@dataclass
-class Cost:
-    """What sending cost this process."""
-
-    wall_s: float = 0.0
-    cpu_s: float = 0.0
-
-
 class Generator:
     """Sends one worker's share of a schedule."""
 
@@ -64,7 +56,7 @@ class Generator:
         sink: Sent,
         recording: Recording,
         numbers: Numbers,
-        traceparents: dict[int, str],
+        traceparents: Mapping[int, str],
         inflight_max: int,
     ) -> None:
         self.cost = Cost()
@@ -128,7 +120,7 @@ class Generator:
             self._sink.disconnected(number, time.monotonic_ns())
         except Exception as error:  # a mistake in the target's own code must be seen
             self._sink.disconnected(number, time.monotonic_ns())
-            self._sink.fault = self._sink.fault or f"publish: {type(error).__name__}: {error}"
+            self._sink.error = self._sink.error or f"publish: {type(error).__name__}: {error}"
         else:
             self._sink.acknowledged(number, time.monotonic_ns())
 

@@ -1,4 +1,4 @@
-"""What the driver sees while a run goes on: counts, delays, and what it tells who watches."""
+"""What the driver sees while a run goes on: counts and delays, as snapshots for whoever watches."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ import numpy as np
 import numpy.typing as npt
 from hdrh.histogram import HdrHistogram
 
-from surgetank.live.driver.recording import DELIVERY, Deliveries, Recording, now_ns
+from surgetank.live.driver.recording import DELIVERY, Deliveries, Recording, State, now_ns
 from surgetank.live.driver.schedule import Schedule
 from surgetank.live.snapshot import ClassDelays, Snapshot, Watch
 from surgetank.live.target import Capabilities
 from surgetank.trace import CLASSES
 
-__all__ = ["Meter"]
+__all__ = ["Monitor"]
 
 _READING_NS: Final = 250_000_000
 _HIGHEST_US: Final = 3_600_000_000
+#: Nothing more is to be expected of these.
+_GIVEN_UP: Final = (State.REFUSED, State.DISCONNECTED, State.NOT_SENT)
 
 
-class Meter:
+class Monitor:
     """Reads what the processes write."""
 
     def __init__(
@@ -30,19 +32,19 @@ class Meter:
         schedule: Schedule,
         url: str,
         name: str,
-        promises: Capabilities,
+        capabilities: Capabilities,
         watch: Watch | None,
     ) -> None:
         self._of, self._schedule, self._watch = recording, schedule, watch
         self._url, self._name = url, name
-        self._acknowledges = promises.ack != "none"
+        self._acknowledges = capabilities.ack != "none"
         self._start_ns: int | None = None
         self._last_ns = 0
         self._rows: list[npt.NDArray[Any]] = []
         self._read = 0
         self._first_ns = np.full(len(schedule), -1, dtype=np.int64)
         self._delivered = 0
-        self._copies = promises.copies
+        self._copies = capabilities.copies
         self._seen: dict[int, npt.NDArray[np.bool_]] = {}
         self._different = 0
         """Deliveries that are no duplicates: each message once at each node."""
@@ -61,9 +63,9 @@ class Meter:
     def settled(self) -> bool:
         """Whether nothing more is to be expected: everything was delivered or given up, and
         answered."""
-        counts = np.bincount(self._of.state, minlength=6)
-        given_up = int(counts[3] + counts[4] + counts[5])
-        open_ = int(counts[0]) + (int(counts[1]) if self._acknowledges else 0)
+        counts = self._of.counts()
+        given_up = sum(counts[state] for state in _GIVEN_UP)
+        open_ = counts[State.WAITING] + (counts[State.SENT] if self._acknowledges else 0)
         whole = self._different >= self._copies * self._delivered
         return whole and open_ == 0 and self._delivered + given_up >= len(self._schedule)
 
@@ -73,7 +75,7 @@ class Meter:
 
     def preparing(self) -> bool:
         """A reading before the start."""
-        return self._tell(Snapshot(-1.0, self._seconds, self._url, self._name))
+        return self._show(Snapshot(-1.0, self._seconds, self._url, self._name))
 
     def tick(self) -> bool:
         """A reading, if it is time for one; False if the run is to stop."""
@@ -82,18 +84,18 @@ class Meter:
             return not self.stopped
         self._last_ns = now
         self._take()
-        return self._tell(self._snapshot(now))
+        return self._show(self._snapshot(now))
 
     def finish(self) -> None:
         """The last reading."""
         self._take()
-        self._tell(self._snapshot(now_ns(), done=True))
+        self._show(self._snapshot(now_ns(), done=True))
 
     @property
     def _seconds(self) -> float:
         return self._schedule.flow_end_ns / 1e9
 
-    def _tell(self, snapshot: Snapshot) -> bool:
+    def _show(self, snapshot: Snapshot) -> bool:
         if self._watch is not None and not self._watch(snapshot):
             self.stopped = True
         return not self.stopped
@@ -128,9 +130,10 @@ class Meter:
     def _snapshot(self, now: int, *, done: bool = False) -> Snapshot:
         assert self._start_ns is not None
         since = now - self._start_ns
-        counts = np.bincount(self._of.state, minlength=6).tolist()
-        _, sent, acknowledged, refused, disconnected, not_sent = counts[:6]
-        handed = sent + acknowledged + refused + disconnected
+        counts = self._of.counts()
+        taken = counts[State.ACKNOWLEDGED]
+        if not self._acknowledges:
+            taken += counts[State.SENT]
         due = int(np.searchsorted(self._of.due_ns, since, side="right"))
         return Snapshot(
             seconds=since / 1e9,
@@ -138,10 +141,10 @@ class Meter:
             target=self._url,
             scenario=self._name,
             due=due,
-            sent=handed,
-            accepted=acknowledged if self._acknowledges else sent + acknowledged,
-            refused=refused,
-            lost=disconnected + not_sent,
+            sent=len(self._schedule) - counts[State.WAITING] - counts[State.NOT_SENT],
+            accepted=taken,
+            refused=counts[State.REFUSED],
+            lost=counts[State.DISCONNECTED] + counts[State.NOT_SENT],
             delivered=self._delivered,
             duplicates=sum(map(len, self._rows)) - self._different,
             lateness_p99_ms=self._lateness_ms(due),

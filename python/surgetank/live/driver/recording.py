@@ -7,6 +7,7 @@ was written is there even if the writer is killed.
 from __future__ import annotations
 
 import asyncio
+import enum
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,12 +21,23 @@ from surgetank.live.driver.schedule import Schedule
 from surgetank.live.payload import Numbers
 from surgetank.live.target import Sink
 
-__all__ = ["DELIVERY", "STATES", "Deliveries", "Recording", "Sending", "Sent", "now_ns"]
+__all__ = ["DELIVERY", "Deliveries", "Recording", "Sending", "Sent", "State", "now_ns"]
 
-STATES: Final = ("waiting", "sent", "acknowledged", "refused", "disconnected", "not sent")
-"""Names of `Recording.state`."""
 
-_WAITING, _SENT, _ACKNOWLEDGED, _REFUSED, _DISCONNECTED, _NOT_SENT = range(6)
+class State(enum.IntEnum):
+    """What is known of a message on the sender's side."""
+
+    WAITING = 0
+    """Not due yet, or the process has ended before."""
+    SENT = 1
+    """Handed to the target, which has not answered."""
+    ACKNOWLEDGED = 2
+    REFUSED = 3
+    DISCONNECTED = 4
+    """The connection ended before an answer."""
+    NOT_SENT = 5
+    """There was no room in flight when it was due."""
+
 
 #: A delivery as the subscriber writes it: times from `time.monotonic_ns()`, −1 for none.
 DELIVERY: Final = np.dtype(
@@ -65,6 +77,11 @@ class Recording:
             np.save(folder / f"{name}.npy", np.full(len(schedule), fill, dtype=dtype))
         return cls(folder)
 
+    def counts(self) -> dict[State, int]:
+        """Messages by state, now."""
+        found = np.bincount(self.state, minlength=len(State)).tolist()
+        return {state: found[state] for state in State}
+
     def kept(self) -> Sending:
         """Copies that outlive the folder."""
         return Sending(
@@ -81,7 +98,7 @@ class Sending:
     answered_ns: npt.NDArray[np.int64]
     """When the acknowledgement came, on the same clock; −1 for never."""
     state: npt.NDArray[np.int64]
-    """Index into `STATES`."""
+    """Values of `State`."""
 
     def since(self, start_ns: int) -> Sending:
         """The same, with times since the start of the run."""
@@ -101,8 +118,8 @@ class Sent(Sink):
         """Why messages were refused, in the target's words, and how often."""
         self.open = 0
         """Messages sent and not answered."""
-        self.fault = ""
-        """The first mistake that the target's own code made, if any."""
+        self.error = ""
+        """The first error in the target's own code, if any."""
         self.ended = False
         """Nobody waits any more: the connections that close now are closed by us."""
         self._of = recording
@@ -110,32 +127,32 @@ class Sent(Sink):
     def sent(self, numbers: Numbers, at_ns: int) -> None:
         """These are being handed to the target."""
         self._of.sent_ns[numbers] = at_ns
-        self._of.state[numbers] = _SENT
+        self._of.state[numbers] = State.SENT
         self.open += len(numbers)
 
     def not_sent(self, numbers: Numbers) -> None:
         """There was no room in flight: these were due and are not sent."""
-        self._of.state[numbers] = _NOT_SENT
+        self._of.state[numbers] = State.NOT_SENT
 
     def acknowledged(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
         """See `Sink`."""
-        self._answer(numbers, at_ns, _ACKNOWLEDGED)
+        self._answer(numbers, at_ns, State.ACKNOWLEDGED)
 
     def refused(self, numbers: Numbers | Sequence[int], at_ns: int, reason: str) -> None:
         """See `Sink`."""
-        count = self._answer(numbers, at_ns, _REFUSED)
+        count = self._answer(numbers, at_ns, State.REFUSED)
         if count or not len(numbers):
             _count(self.reasons, reason, count)
 
     def disconnected(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
         """See `Sink`."""
         if not self.ended:
-            self._answer(numbers, at_ns, _DISCONNECTED)
+            self._answer(numbers, at_ns, State.DISCONNECTED)
 
     def _answer(self, numbers: Numbers | Sequence[int], at_ns: int, state: int) -> int:
         """The first answer counts; returns how many were first."""
         index = np.asarray(numbers, dtype=np.int64)
-        first = index[self._of.state[index] == _SENT]
+        first = index[self._of.state[index] == State.SENT]
         self._of.answered_ns[first] = at_ns
         self._of.state[first] = state
         self.open -= len(first)
@@ -147,7 +164,7 @@ class Deliveries(Sink):
 
     def __init__(self, folder: Path, run: int) -> None:
         self.run = run
-        self.strangers = 0
+        self.foreign = 0
         """Payloads that were not of this run."""
         self.reasons: dict[str, int] = {}
         """What the target complained of (with 0 messages each)."""

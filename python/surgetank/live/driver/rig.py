@@ -10,21 +10,19 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from surgetank.errors import SurgetankError
 from surgetank.live.driver.facts import Played, trace_of
-from surgetank.live.driver.monitor import Meter
-from surgetank.live.driver.recording import Recording, now_ns
+from surgetank.live.driver.monitor import Monitor
+from surgetank.live.driver.recording import now_ns
+from surgetank.live.driver.run import Run
 from surgetank.live.driver.schedule import Schedule
-from surgetank.live.driver.worker import Job
-from surgetank.live.driver.workers import Crew
 from surgetank.live.driver.workplace import Workplace
-from surgetank.live.export.traces import sampled, traceparent
 from surgetank.live.faults import Disks, Faults, needs_proxy
 from surgetank.live.options import Options
 from surgetank.live.proxy import Link, Proxy
@@ -32,7 +30,7 @@ from surgetank.live.registry import check_options, parse, server_class, target_c
 from surgetank.live.safety import owned
 from surgetank.live.server import Server
 from surgetank.live.snapshot import Watch
-from surgetank.live.target import Target, Where
+from surgetank.live.target import Target
 from surgetank.scenario import Scenario
 from surgetank.scenario.faults import Fault
 from surgetank.tape import Tape
@@ -179,9 +177,22 @@ class Rig:
         options: Mapping[str, str] | None = None,
     ) -> Played:
         """Plays a schedule; `options` are added to the URL's for this run."""
-        schedule.bounded(self.options)
         direct = self.where.addresses if self.proxy is None else ()
         playing = Faults(faults, self.server, self.proxy, self._disks, direct)
+        with self.prepared(schedule, options) as run, playing:
+            return self._play(run, name, watch, playing)
+
+    @contextlib.contextmanager
+    def prepared(
+        self, schedule: Schedule, options: Mapping[str, str] | None = None
+    ) -> Iterator[Run]:
+        """A run of a schedule: what it needs on the target is made, and removed afterwards.
+
+        Raises:
+            SurgetankError: the schedule is beyond the bounds.
+            TargetError: the target does not answer, or has something of that name already.
+        """
+        schedule.bounded(self.options)
         number = secrets.randbits(32)
         where = self.where
         if options:
@@ -194,15 +205,60 @@ class Rig:
             self._loop.do(target.open())
             self._loop.do(target.prepare())
             try:
-                play = _Play(self, schedule, where, number, folder, target)
-                with playing:
-                    return play.through(name, watch, playing)
+                yield Run(schedule, target, where, number, folder, self.options)
             finally:
                 self._dispose(target)
         finally:
             with contextlib.suppress(Exception):
                 self._loop.do(target.close(), patience_s=3)
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _play(self, run: Run, name: str, watch: Watch | None, faults: Faults) -> Played:
+        schedule, recording = run.schedule, run.recording
+        monitor = Monitor(recording, schedule, self.url, name, run.capabilities, watch)
+        monitor.faults = faults.active
+        with run:
+            start = run.begin(monitor.preparing)
+            wall = time.time_ns() + start - now_ns()
+            monitor.begin(start)
+            faults.begin(start)
+            usage = _Usage(self.proxy, self.server)
+            flow_end = start + schedule.flow_end_ns
+            whole = run.sent(flow_end + int(self.options.patience_s * 1e9), monitor.tick)
+            if whole:
+                drained = flow_end + schedule.drain_ns
+                whole = run.drain(drained, lambda: monitor.settled, monitor.tick)
+            ended = now_ns()
+            usage.read()
+            finished = run.finish()
+            monitor.finish()
+        blocks = [
+            block
+            for end in finished.values()
+            if end.subscriber is not None
+            for block in end.subscriber.blocks
+        ]
+        return Played(
+            schedule=schedule,
+            sending=recording.kept().since(start),
+            deliveries=monitor.deliveries,
+            capabilities=run.capabilities,
+            options=self.options,
+            url=self.url,
+            version=self.server.version() if self.server else self.where.url,
+            start_ns=start,
+            end_ns=ended,
+            start_unix_ns=wall,
+            finished=finished,
+            complete=whole,
+            blocks=blocks,
+            faults=faults.end(),
+            mistakes=faults.errors,
+            cpu_share={} if usage.proxy is None else {"link proxy": usage.proxy},
+            server_cores=usage.server,
+            nodes=len(self.server.pids) if self.server else max(1, len(self.where.addresses)),
+            run=run.number,
+        )
 
     def _dispose(self, target: Target) -> None:
         """Removes what the run made; that it cannot be removed must not hide what happened."""
@@ -218,115 +274,18 @@ class Rig:
         return self._loop.do(work, patience_s)
 
 
-class _Play:
-    """One run."""
-
-    def __init__(
-        self,
-        rig: Rig,
-        schedule: Schedule,
-        where: Where,
-        number: int,
-        folder: Path,
-        target: Target,
-    ) -> None:
-        self._rig, self._schedule, self._where = rig, schedule, where
-        self._number, self._folder, self._target = number, folder, target
-
-    def through(self, name: str, watch: Watch | None, faults: Faults) -> Played:
-        """All of it."""
-        rig, schedule, options = self._rig, self._schedule, self._rig.options
-        recording = Recording.create(self._folder, schedule)
-        promises = self._target.capabilities
-        meter = Meter(recording, schedule, rig.url, name, promises, watch)
-        meter.faults = faults.active
-        with Crew(self._folder) as crew:
-            self._engage(crew, promises.in_process)
-            patience = time.monotonic() + options.patience_s
-            if not crew.wait("ready", patience, meter.preparing):
-                raise SurgetankError(
-                    f"its clients were not ready after {options.patience_s:g} s",
-                    place=f"--target {rig.url}",
-                    mend="Give --patience, or look whether the target answers",
-                    exit_code=3,
-                )
-            start = now_ns() + int(options.lead_s * 1e9)
-            wall = time.time_ns() + start - now_ns()
-            meter.begin(start)
-            crew.say(f"start {start}")
-            faults.begin(start)
-            used = _Used(rig)
-            sent_by = (start + schedule.flow_end_ns) / 1e9 + options.patience_s
-            whole = crew.wait("sent", sent_by, meter.tick, who="publishers")
-            end = start + schedule.flow_end_ns + schedule.drain_ns
-            if whole:
-                crew.say(f"drain {end}")
-                while whole and now_ns() < end and not meter.settled:
-                    whole = crew.idle(min(0.25, (end - now_ns()) / 1e9), meter.tick)
-            ended = now_ns()
-            used.read()
-            crew.say("stop")
-            with contextlib.suppress(SurgetankError):
-                crew.wait("end", time.monotonic() + 5, lambda: True)
-            meter.finish()
-            told = {member.name: member.told.get("end", {}) for member in crew.members}
-        return Played(
-            schedule=schedule,
-            sending=recording.kept().since(start),
-            deliveries=meter.deliveries,
-            capabilities=promises,
-            options=options,
-            url=rig.url,
-            version=rig.server.version() if rig.server else self._where.url,
-            start_ns=start,
-            end_ns=ended,
-            start_unix_ns=wall,
-            told=told,
-            complete=whole,
-            blocks=[
-                b for one in told.values() for b in one.get("subscriber", {}).get("blocks", [])
-            ],
-            faults=faults.end(),
-            mistakes=faults.errors,
-            cpu_share={} if used.proxy is None else {"link proxy": used.proxy},
-            server_cores=used.server,
-            nodes=len(rig.server.pids) if rig.server else max(1, len(self._where.addresses)),
-            run=self._number,
-        )
-
-    def _engage(self, crew: Crew, in_process: bool) -> None:
-        options = self._rig.options
-        workers = 1 if in_process else options.workers
-        common: dict[str, Any] = {
-            "where": asdict(self._where),
-            "run": self._number,
-            "workers": workers,
-            "inflight_max": options.inflight_max,
-            "traceparents": self._traceparents(),
-        }
-        if not in_process:
-            crew.add("subscriber", Job(worker=-1, subscribes=True, **common))
-        for i in range(workers):
-            crew.add(f"publisher-{i}", Job(worker=i, subscribes=in_process, **common))
-
-    def _traceparents(self) -> dict[int, str]:
-        share = self._rig.options.sample
-        numbers = sampled(self._number, len(self._schedule), share).tolist() if share else []
-        return {number: traceparent(self._number, number) for number in numbers}
-
-
-class _Used:
+class _Usage:
     """How much of a core the link proxy and the server use, from here to `read`."""
 
-    def __init__(self, rig: Rig) -> None:
-        self._rig = rig
+    def __init__(self, proxy: Proxy | None, server: Server | None) -> None:
+        self._proxy, self._server = proxy, server
         self.proxy: float | None = None
         self.server: float | None = None
         """None where it is not ours, or a process of it was down."""
         self._before = self._now()
 
     def _now(self) -> tuple[float, float | None, list[int], float | None]:
-        proxy, server = self._rig.proxy, self._rig.server
+        proxy, server = self._proxy, self._server
         return (
             time.monotonic(),
             None if proxy is None else proxy.cpu_s(),

@@ -1,8 +1,8 @@
 """A process of a live run: publishes a share of the schedule, or subscribes, or both.
 
-It is told what by a file and when by lines on standard input (`start NS`, `drain NS`, `stop`); it
-answers with a JSON object per line. The end of standard input ends it, so it cannot outlive the
-run.
+A file says what it is to do (`messages.Job`), standard input says when (`messages.Instruction`, a
+line each), and it reports on standard output (`messages.Report`). The end of standard input ends
+it, so it cannot outlive the run.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import json
 import signal
 import sys
 import time
 from collections.abc import Coroutine
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,44 +21,28 @@ import numpy as np
 
 from surgetank.errors import SurgetankError
 from surgetank.live.driver.generator import Generator
+from surgetank.live.driver.messages import (
+    AllSent,
+    Cost,
+    Drain,
+    Failed,
+    Finished,
+    Job,
+    Publisher,
+    Ready,
+    Report,
+    Start,
+    Subscriber,
+    instruction_of,
+    job_of,
+    line_of,
+)
 from surgetank.live.driver.recording import Deliveries, Recording, Sent
 from surgetank.live.payload import decode
 from surgetank.live.registry import target_class
-from surgetank.live.target import Batched, Chain, Target, Where
+from surgetank.live.target import Batched, Block, Chain, Target
 
-__all__ = ["Job", "main", "run_loop"]
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a process is to do."""
-
-    where: dict[str, Any]
-    run: int
-    worker: int
-    """Which share of the schedule; −1 publishes nothing."""
-    workers: int
-    subscribes: bool
-    inflight_max: int
-    traceparents: dict[int, str]
-
-    def target(self) -> Target:
-        """An object of this process's own."""
-        fields = dict(self.where)
-        fields["addresses"] = tuple((host, port) for host, port in fields["addresses"])
-        where = Where(**fields)
-        return target_class(where)(where)
-
-    @classmethod
-    def read(cls, path: Path) -> Job:
-        """From the file that `write` made."""
-        fields = json.loads(path.read_text(encoding="utf-8"))
-        fields["traceparents"] = {int(k): v for k, v in fields["traceparents"].items()}
-        return cls(**fields)
-
-    def write(self, path: Path) -> None:
-        """Into a file."""
-        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
+__all__ = ["main", "run_loop"]
 
 
 def run_loop(main: Coroutine[Any, Any, int]) -> int:
@@ -72,40 +54,44 @@ def run_loop(main: Coroutine[Any, Any, int]) -> int:
     return uvloop.run(main)
 
 
-def _say(**content: Any) -> None:
-    sys.stdout.write(json.dumps(content) + "\n")
-    sys.stdout.flush()
+def _report(report: Report) -> None:
+    sys.stdout.buffer.write(line_of(report))
+    sys.stdout.buffer.flush()
 
 
-class _Orders:
-    """What the driver says on standard input."""
+class _Phases:
+    """How far the run is, by the driver's instructions and by this process's own subscription."""
 
     def __init__(self) -> None:
         self.start: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.drain: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.sent = asyncio.Event()
+        """Set when nothing more is to be sent."""
         self.stop = asyncio.Event()
-        self.listening = asyncio.Event()
-        """Set when this process hears what is published, if it subscribes at all."""
+        self.subscribed = asyncio.Event()
 
-    async def listen(self) -> None:
+    async def follow(self) -> None:
+        """Reads instructions until `Stop`, or until the driver is gone."""
         reader = asyncio.StreamReader()
         loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         while line := await reader.readline():
-            word, _, rest = line.decode().strip().partition(" ")
-            if word == "start" and not self.start.done():
-                self.start.set_result(int(rest))
-            elif word == "drain" and not self.drain.done():
-                self.drain.set_result(int(rest))
-            elif word == "stop":
+            instruction = instruction_of(line)
+            if isinstance(instruction, Start):
+                self.start.set_result(instruction.at_ns)
+            elif isinstance(instruction, Drain):
+                self.drain.set_result(instruction.until_ns)
+                self.sent.set()
+            else:
                 break
+        self.sent.set()
         self.stop.set()
         for waiting in (self.start, self.drain):
             if not waiting.done():
                 waiting.cancel()
 
 
-async def _publish(job: Job, folder: Path, target: Target, orders: _Orders) -> dict[str, Any]:
+async def _publish(job: Job, folder: Path, target: Target, phases: _Phases) -> Publisher:
     recording = Recording(folder)
     share = np.flatnonzero(recording.account % job.workers == job.worker)
     sink = Sent(recording, job.run)
@@ -114,100 +100,103 @@ async def _publish(job: Job, folder: Path, target: Target, orders: _Orders) -> d
     gc.freeze()
     gc.disable()  # a collection in mid-run would be a stall of our own making
     if job.subscribes:
-        await orders.listening.wait()
-    _say(ready=True)
-    await generator.play(await orders.start, orders.stop)
-    _say(sent=True)
-    if not orders.stop.is_set():
-        await generator.answered(await orders.drain, orders.stop)
+        await phases.subscribed.wait()
+    _report(Ready())
+    await generator.play(await phases.start, phases.sent)
+    _report(AllSent())
+    if not phases.stop.is_set():
+        await generator.answered(await phases.drain, phases.stop)
     await generator.end()
-    return {"cost": asdict(generator.cost), "reasons": sink.reasons, "fault": sink.fault}
+    return Publisher(generator.cost, sink.reasons, sink.error)
 
 
-async def _subscribe(
-    job: Job, folder: Path, target: Target, orders: _Orders, *, ready: bool
-) -> dict[str, Any]:
-    sink = Deliveries(folder, job.run)
-    fault = ""
+class _Subscription:
+    """Receives until it is ended."""
 
-    async def receive() -> None:
-        nonlocal fault
+    def __init__(self, target: Target, sink: Deliveries) -> None:
+        self.error = ""
+        self._target, self._sink = target, sink
+        self._task = asyncio.create_task(self._receive())
+
+    async def _receive(self) -> None:
         try:
-            if isinstance(target, Batched):
-                await target.receive(sink)
-            else:
-                async for payload in target.subscribe():
-                    number = decode(job.run, payload)
-                    if number is None:
-                        sink.strangers += 1
-                    else:
-                        sink.delivered((number,), time.monotonic_ns())
-        except Exception as error:  # told to the driver, which ends the run as INVALID
-            fault = f"subscribe: {type(error).__name__}: {error}"
+            if isinstance(self._target, Batched):
+                await self._target.receive(self._sink)
+                return
+            async for payload in self._target.subscribe():
+                number = decode(self._sink.run, payload)
+                if number is None:
+                    self._sink.foreign += 1
+                else:
+                    self._sink.delivered((number,), time.monotonic_ns())
+        except Exception as error:  # reported to the driver: the run is INVALID
+            self.error = f"subscribe: {type(error).__name__}: {error}"
 
-    task = asyncio.create_task(receive())
-    if isinstance(target, Batched):
-        ends = [asyncio.create_task(event.wait()) for event in (sink.listening, orders.stop)]
-        await asyncio.wait([task, *ends], return_when=asyncio.FIRST_COMPLETED)
+    async def begun(self, stop: asyncio.Event) -> None:
+        """Returns when everything published from now on will be delivered, or on `stop`."""
+        if not isinstance(self._target, Batched):
+            await asyncio.sleep(0.1)  # an iterator cannot say that it has subscribed
+            return
+        ends = [asyncio.create_task(event.wait()) for event in (self._sink.listening, stop)]
+        await asyncio.wait([self._task, *ends], return_when=asyncio.FIRST_COMPLETED)
         for end in ends:
             end.cancel()
-    else:
-        await asyncio.sleep(0.1)  # an iterator cannot say that it has subscribed
-    orders.listening.set()
-    if ready:
-        _say(ready=True)
-    start = await orders.start
+
+    async def end(self) -> None:
+        self._task.cancel()
+        await asyncio.wait([self._task], timeout=2)
+        self._sink.flush()
+
+
+async def _subscribe(job: Job, folder: Path, target: Target, phases: _Phases) -> Subscriber:
+    sink = Deliveries(folder, job.run)
+    subscription = _Subscription(target, sink)
+    await subscription.begun(phases.stop)
+    phases.subscribed.set()
+    if job.worker < 0:
+        _report(Ready())
+    start = await phases.start
     began, cpu = start / 1e9, time.process_time()
-    while not orders.stop.is_set():
+    while not phases.stop.is_set():
         sink.flush()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(orders.stop.wait(), 0.05)
-    cost = {"wall_s": time.monotonic() - began, "cpu_s": time.process_time() - cpu}
-    task.cancel()
-    await asyncio.wait([task], timeout=2)
-    sink.flush()
-    blocks: list[dict[str, Any]] = []
+            await asyncio.wait_for(phases.stop.wait(), 0.05)
+    cost = Cost(time.monotonic() - began, time.process_time() - cpu)
+    await subscription.end()
+    blocks: list[Block] = []
+    error = subscription.error
     if isinstance(target, Chain):
         try:
-            blocks = [asdict(block) for block in await target.blocks(job.run)]
-        except (SurgetankError, OSError) as error:
-            fault = fault or f"blocks: {error}"
-    return {
-        "cost": cost,
-        "strangers": sink.strangers,
-        "reasons": sink.reasons,
-        "fault": fault,
-        "blocks": blocks,
-    }
+            blocks = await target.blocks(job.run)
+        except (SurgetankError, OSError) as trouble:
+            error = error or f"blocks: {trouble}"
+    return Subscriber(cost, sink.reasons, error, sink.foreign, blocks)
 
 
 async def _work(folder: Path, job: Job) -> int:
-    orders = _Orders()
-    listening = asyncio.create_task(orders.listen())
-    target = job.target()
+    phases = _Phases()
+    following = asyncio.create_task(phases.follow())
+    target = target_class(job.where)(job.where)
+
+    async def publisher() -> Publisher | None:
+        return None if job.worker < 0 else await _publish(job, folder, target, phases)
+
+    async def subscriber() -> Subscriber | None:
+        return await _subscribe(job, folder, target, phases) if job.subscribes else None
+
     try:
         await target.open()
-        told: dict[str, Any] = {}
-        parts = []
-        if job.subscribes:
-            parts.append(_subscribe(job, folder, target, orders, ready=job.worker < 0))
-        if job.worker >= 0:
-            parts.append(_publish(job, folder, target, orders))
-        names = ["subscriber"] * job.subscribes + ["publisher"] * (job.worker >= 0)
-        for name, part in zip(names, await asyncio.gather(*parts), strict=True):
-            told[name] = part
-        _say(end=told)
+        _report(Finished(*await asyncio.gather(publisher(), subscriber())))
     except asyncio.CancelledError:
         pass  # stopped before the start
     except SurgetankError as error:
-        _say(error={"message": error.message, "place": error.place, "mend": error.mend})
+        _report(Failed(error.message, error.place, error.mend))
         return 2
     except OSError as error:
-        place = job.where["scheme"]
-        _say(error={"message": str(error), "place": place, "mend": "Is the target running?"})
+        _report(Failed(str(error), job.where.scheme, "Is the target running?"))
         return 2
     finally:
-        listening.cancel()
+        following.cancel()
         with contextlib.suppress(Exception):
             await asyncio.wait_for(target.close(), 2)
     return 0
@@ -216,7 +205,7 @@ async def _work(folder: Path, job: Job) -> int:
 def main() -> int:
     """Entry point: `python -m surgetank.live.driver.worker FOLDER JOB_FILE`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides
-    return run_loop(_work(Path(sys.argv[1]), Job.read(Path(sys.argv[2]))))
+    return run_loop(_work(Path(sys.argv[1]), job_of(Path(sys.argv[2]).read_bytes())))
 
 
 if __name__ == "__main__":

@@ -1,47 +1,51 @@
-"""The processes of a run, seen from the driver."""
+"""The worker processes of a run, seen from the driver."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import selectors
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from surgetank.live.driver.worker import Job
+from surgetank.live.driver.messages import (
+    Failed,
+    Finished,
+    Instruction,
+    Job,
+    Report,
+    Stop,
+    line_of,
+    report_of,
+)
 from surgetank.live.target import TargetError
 
-__all__ = ["Crew", "Member"]
+__all__ = ["WorkerProcess", "WorkerProcesses"]
+
+_R = TypeVar("_R", bound=Report)
 
 
-class Member:
+class WorkerProcess:
     """One process."""
 
     def __init__(self, folder: Path, name: str, job: Job) -> None:
         self.name = name
         self.publishes = job.worker >= 0
-        self.told: dict[str, Any] = {}
+        self._reports: list[Report] = []
         path = folder / f"{name}.json"
-        job.write(path)
+        path.write_bytes(line_of(job))
         self._log = folder / f"{name}.log"
         # As our own path, and without the current directory in front of it (-P).
         known = os.pathsep.join(entry for entry in sys.path if entry)
+        program = [sys.executable, "-P", "-m", "surgetank.live.driver.worker"]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "surgetank.live.driver.worker",
-                    str(folder),
-                    str(path),
-                ],
+                [*program, str(folder), str(path)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -50,20 +54,23 @@ class Member:
             )
         self._rest = b""
 
-    def say(self, line: str) -> None:
-        """A line on its standard input; nothing if it has ended."""
+    def report(self, kind: type[_R]) -> _R | None:
+        """Its report of a kind; None if there was none yet."""
+        return next((each for each in self._reports if isinstance(each, kind)), None)
+
+    def send(self, instruction: Instruction) -> None:
+        """Tells it what to do; nothing if it has ended."""
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError, ValueError):
-            self.process.stdin.write(line.encode() + b"\n")
+            self.process.stdin.write(line_of(instruction))
             self.process.stdin.flush()
 
-    def hear(self) -> bool:
-        """Takes what it has said; False if it has ended."""
+    def read(self) -> bool:
+        """Takes in the reports that it has written; False if it has ended."""
         assert self.process.stdout is not None
         raw = os.read(self.process.stdout.fileno(), 1 << 16)
         *lines, self._rest = (self._rest + raw).split(b"\n")
-        for line in lines:
-            self.told.update(json.loads(line))
+        self._reports += map(report_of, lines)
         return bool(raw)
 
     def log(self) -> str:
@@ -74,7 +81,7 @@ class Member:
 
     def end(self) -> None:
         """Asks it to end, and ends it."""
-        self.say("stop")
+        self.send(Stop())
         with contextlib.suppress(OSError, ValueError):
             assert self.process.stdin is not None
             self.process.stdin.close()
@@ -88,53 +95,62 @@ class Member:
         self.process.stdout.close()
 
 
-class Crew:
-    """All processes of a run; ended when the block is left."""
+class WorkerProcesses:
+    """All processes of a run. Whoever makes this calls `end`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.members: list[Member] = []
+        self._all: list[WorkerProcess] = []
         self._selector = selectors.DefaultSelector()
 
-    def __enter__(self) -> Crew:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for member in self.members:
-            member.say("stop")
-        for member in self.members:
-            member.end()
+    def end(self) -> None:
+        """Ends all of them."""
+        self.send(Stop())
+        for process in self._all:
+            process.end()
         self._selector.close()
 
-    def add(self, name: str, job: Job) -> None:
+    def start(self, name: str, job: Job) -> None:
         """Starts a process."""
-        member = Member(self.folder, name, job)
-        self.members.append(member)
-        self._selector.register(member.process.stdout, selectors.EVENT_READ, member)  # type: ignore[arg-type]
+        made = WorkerProcess(self.folder, name, job)
+        self._all.append(made)
+        self._selector.register(made.process.stdout, selectors.EVENT_READ, made)  # type: ignore[arg-type]
 
-    def say(self, line: str) -> None:
-        """A line to all."""
-        for member in self.members:
-            member.say(line)
+    def send(self, instruction: Instruction) -> None:
+        """Tells all of them."""
+        for process in self._all:
+            process.send(instruction)
 
-    def wait(self, key: str, until_s: float, tick: Callable[[], bool], *, who: str = "all") -> bool:
-        """Waits until all members (or all that publish) have told `key`; False when time is up or
-        `tick`, called four times a second, says so.
+    def finished(self) -> Mapping[str, Finished]:
+        """Their last reports, by name; those that have not finished are left out."""
+        ends = {process.name: process.report(Finished) for process in self._all}
+        return {name: end for name, end in ends.items() if end is not None}
+
+    def wait(
+        self,
+        kind: type[Report],
+        until_s: float,
+        tick: Callable[[], bool],
+        *,
+        publishers_only: bool = False,
+    ) -> bool:
+        """Waits until all have made a report of a kind; False when time is up or `tick`, called
+        four times a second, says so.
 
         Raises:
-            TargetError: a member ended before.
+            TargetError: a process ended before.
         """
+        asked = [p for p in self._all if p.publishes or not publishers_only]
         for _ in self._ticks(until_s):
-            asked = [m for m in self.members if who == "all" or m.publishes]
-            if all(key in member.told for member in asked):
+            if all(process.report(kind) for process in asked):
                 return True
-            self._check(key, asked)
+            self._check(kind, asked)
             if not tick():
                 return False
         return False
 
     def idle(self, seconds: float, tick: Callable[[], bool]) -> bool:
-        """Listens for so long; False when `tick` says so."""
+        """Takes in reports for so long; False when `tick` says so."""
         return all(tick() for _ in self._ticks(time.monotonic() + seconds))
 
     def _ticks(self, until_s: float) -> Iterator[None]:
@@ -142,25 +158,25 @@ class Crew:
         while (left := until_s - time.monotonic()) > 0:
             deadline = time.monotonic() + min(0.25, left)
             while (wait := deadline - time.monotonic()) > 0:
-                heard = self._selector.select(wait)
-                for entry, _ in heard:
-                    if not entry.data.hear():
+                readable = self._selector.select(wait)
+                for entry, _ in readable:
+                    if not entry.data.read():
                         self._selector.unregister(entry.fileobj)
-                if heard:
+                if readable:
                     break
             yield
 
-    def _check(self, key: str, asked: list[Member]) -> None:
-        for member in asked:
-            if "error" in member.told:
-                raise TargetError(**member.told["error"], exit_code=3)
-            if key not in member.told and member.process.poll() is not None:
+    def _check(self, kind: type[Report], asked: list[WorkerProcess]) -> None:
+        for process in asked:
+            if (failed := process.report(Failed)) is not None:
+                raise TargetError(failed.message, place=failed.place, mend=failed.mend, exit_code=3)
+            if process.report(kind) is None and process.process.poll() is not None:
                 with contextlib.suppress(OSError, ValueError):
-                    if member.hear():
+                    if process.read():
                         continue
-                last = member.log().splitlines()[-1:] or ["no word"]
+                last = process.log().splitlines()[-1:] or ["no word"]
                 raise TargetError(
-                    f"the {member.name} process ended ({last[0]})",
+                    f"the {process.name} process ended ({last[0]})",
                     place="live run",
                     mend="Is its client here? pip install '.[live]' in the source of surgetank",
                     exit_code=3,

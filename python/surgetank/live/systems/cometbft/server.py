@@ -141,7 +141,7 @@ class Localnet(Server):
             raise
         host, port = self.rpc[0]
         options = {**self.where.options, "validators": str(self.validators)}
-        return replace(self.where, host=host, port=port, options=options, addresses=self.rpc)
+        return replace(self.where, host=host, port=port, options=options, addresses=tuple(self.rpc))
 
     def restart(self, node: int = 0) -> None:
         self.processes[node].start()

@@ -203,7 +203,7 @@ async def _line(stream: trio.SocketStream) -> str:
 
 
 def main() -> int:
-    """Entry point: `python -P gossipsub_node.py PLAN_FILE`."""
+    """Entry point: `python -P node.py PLAN_FILE`."""
     logging.basicConfig(level=logging.WARNING)
     node = Node(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
     trio.run(node.run)

@@ -40,7 +40,7 @@ _LIMITS: Final[dict[str, tuple[int, int, int]]] = {
     "heartbeat_ms": (1_000, 50, 60_000),
 }
 
-_NODE: Final = Path(__file__).with_name("gossipsub_node.py")
+_NODE: Final = Path(__file__).with_name("node.py")
 
 Address = tuple[str, int]
 
@@ -114,7 +114,9 @@ class Mesh(Server):
         host, port = self.control[0]
         told = {key: str(self._chosen[key]) for key in ("d_low", "heartbeat_ms")}
         options = {**self.where.options, **told}
-        return replace(self.where, host=host, port=port, options=options, addresses=self.control)
+        return replace(
+            self.where, host=host, port=port, options=options, addresses=tuple(self.control)
+        )
 
     def restart(self, node: int = 0) -> None:
         """It has forgotten its topics: `Gossipsub.receive` has it join again."""

@@ -1,0 +1,179 @@
+"""What the driver and its worker processes say to each other: a JSON object per line.
+
+Instructions go to a process's standard input, reports come from its standard output. Times are
+`time.monotonic_ns()`, one clock for all processes of a machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+from pydantic import Discriminator, TypeAdapter
+
+from surgetank.live.target import Block, Where
+
+__all__ = [
+    "AllSent",
+    "Cost",
+    "Drain",
+    "Failed",
+    "Finished",
+    "Instruction",
+    "Job",
+    "Publisher",
+    "Ready",
+    "Report",
+    "Start",
+    "Stop",
+    "Subscriber",
+    "instruction_of",
+    "job_of",
+    "line_of",
+    "report_of",
+]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a process is to do."""
+
+    where: Where
+    run: int
+    """Number of the run, as it stands in payloads."""
+    worker: int
+    """Which share of the schedule; −1 publishes nothing."""
+    workers: int
+    subscribes: bool
+    inflight_max: int
+    traceparents: Mapping[int, str]
+    """By message, of those that carry one."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """The run's time 0."""
+
+    at_ns: int
+    kind: Literal["start"] = "start"
+
+
+@dataclass(frozen=True)
+class Drain:
+    """Nothing more is sent; answers are waited for until a time."""
+
+    until_ns: int
+    kind: Literal["drain"] = "drain"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The run is over: what has no answer is given up."""
+
+    kind: Literal["stop"] = "stop"
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Connected and, where this process subscribes, subscribed."""
+
+    kind: Literal["ready"] = "ready"
+
+
+@dataclass(frozen=True)
+class AllSent:
+    """Its share of the schedule has been sent."""
+
+    kind: Literal["all sent"] = "all sent"
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The process ends because of this; the fields of a `SurgetankError`."""
+
+    message: str
+    place: str
+    mend: str
+    kind: Literal["failed"] = "failed"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Time that a part of a process took, and its time on a core."""
+
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+
+    @property
+    def core_share(self) -> float:
+        """Of one core."""
+        return self.cpu_s / max(self.wall_s, 1e-3)
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """What a publishing process has seen."""
+
+    cost: Cost
+    refusals: Mapping[str, int]
+    """Messages refused, by the target's words."""
+    error: str = ""
+    """The first error in the target's own code."""
+
+
+@dataclass(frozen=True)
+class Subscriber:
+    """What a subscribing process has seen."""
+
+    cost: Cost
+    refusals: Mapping[str, int]
+    """Complaints of the target, by its words; of no message (0 each)."""
+    error: str = ""
+    foreign: int = 0
+    """Payloads that were not of this run."""
+    blocks: Sequence[Block] = ()
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The run's end, as this process saw it."""
+
+    publisher: Publisher | None = None
+    subscriber: Subscriber | None = None
+    kind: Literal["finished"] = "finished"
+
+    @property
+    def parts(self) -> tuple[Publisher | Subscriber, ...]:
+        """Those that there are."""
+        return tuple(part for part in (self.publisher, self.subscriber) if part is not None)
+
+
+Instruction = Start | Drain | Stop
+Report = Ready | AllSent | Failed | Finished
+
+_JOB: Final = TypeAdapter(Job)
+_INSTRUCTION: Final[TypeAdapter[Instruction]] = TypeAdapter(
+    Annotated[Instruction, Discriminator("kind")]
+)
+_REPORT: Final[TypeAdapter[Report]] = TypeAdapter(Annotated[Report, Discriminator("kind")])
+
+
+def line_of(message: Instruction | Report | Job) -> bytes:
+    """A message as one line."""
+    return TypeAdapter(type(message)).dump_json(message) + b"\n"
+
+
+def instruction_of(line: bytes) -> Instruction:
+    """From a line that `line_of` made."""
+    return _INSTRUCTION.validate_json(line)
+
+
+def report_of(line: bytes) -> Report:
+    """From a line that `line_of` made."""
+    return _REPORT.validate_json(line)
+
+
+def job_of(line: bytes) -> Job:
+    """From a line that `line_of` made."""
+    return _JOB.validate_json(line)

@@ -1,0 +1,122 @@
+"""One run on a target that is prepared for it: its worker processes, and what they share."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Self
+
+from surgetank.errors import SurgetankError
+from surgetank.live.driver.messages import (
+    AllSent,
+    Drain,
+    Finished,
+    Job,
+    Ready,
+    Start,
+    Stop,
+)
+from surgetank.live.driver.recording import Recording, now_ns
+from surgetank.live.driver.schedule import Schedule
+from surgetank.live.driver.workers import WorkerProcesses
+from surgetank.live.export.traces import sampled, traceparent
+from surgetank.live.options import Options
+from surgetank.live.target import Target, Where
+
+__all__ = ["Run"]
+
+#: How long a process may take to report what it has seen.
+_FINISH_S = 5.0
+
+Tick = Callable[[], bool]
+"""Called four times a second while a run waits; False ends the wait."""
+
+
+class Run:
+    """A context: `begin`, `sent`, `drain`, `finish`, in this order; its processes end with it."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        target: Target,
+        where: Where,
+        number: int,
+        folder: Path,
+        options: Options,
+    ) -> None:
+        """`target` is the driver's own object; `number` is the run's in payloads; `folder` is for
+        what the processes share."""
+        self.schedule, self.target, self.number = schedule, target, number
+        self.capabilities = target.capabilities
+        self.recording = Recording.create(folder, schedule)
+        self._where, self._options = where, options
+        self._processes = WorkerProcesses(folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._processes.end()
+
+    def begin(self, tick: Tick, *, subscribes: bool = True) -> int:
+        """Starts the processes, waits until they are ready, and returns the run's time 0, which is
+        `Options.lead_s` from now.
+
+        Raises:
+            SurgetankError: they were not ready in time.
+            TargetError: one of them could not connect.
+        """
+        self._start(subscribes)
+        patience_s = self._options.patience_s
+        if not self._processes.wait(Ready, time.monotonic() + patience_s, tick):
+            raise SurgetankError(
+                f"its clients were not ready after {patience_s:g} s",
+                place=f"--target {self._where.scheme}:",
+                mend="Give --patience, or look whether the target answers",
+                exit_code=3,
+            )
+        start_ns = now_ns() + int(self._options.lead_s * 1e9)
+        self._processes.send(Start(start_ns))
+        return start_ns
+
+    def _start(self, subscribes: bool) -> None:
+        inside = self.capabilities.in_process
+        workers = 1 if inside else self._options.workers
+        share = self._options.sample
+        numbers = sampled(self.number, len(self.schedule), share).tolist() if share else []
+        traceparents = {number: traceparent(self.number, number) for number in numbers}
+
+        def job(worker: int, *, subscribes: bool) -> Job:
+            most = self._options.inflight_max
+            return Job(self._where, self.number, worker, workers, subscribes, most, traceparents)
+
+        if subscribes and not inside:
+            self._processes.start("subscriber", job(-1, subscribes=True))
+        for i in range(workers):
+            self._processes.start(f"publisher-{i}", job(i, subscribes=subscribes and inside))
+
+    def sent(self, until_ns: int, tick: Tick) -> bool:
+        """Waits until everything has been sent; False when time is up or `tick` says so.
+
+        Raises:
+            TargetError: a process ended before.
+        """
+        return self._processes.wait(AllSent, until_ns / 1e9, tick, publishers_only=True)
+
+    def drain(self, until_ns: int, settled: Tick, tick: Tick) -> bool:
+        """Sends nothing more and waits for answers until a time, or until they are `settled`; False
+        when `tick` says so."""
+        self._processes.send(Drain(until_ns))
+        while now_ns() < until_ns and not settled():
+            if not self._processes.idle(min(0.25, (until_ns - now_ns()) / 1e9), tick):
+                return False
+        return True
+
+    def finish(self) -> Mapping[str, Finished]:
+        """Ends the run; the last report of each process."""
+        self._processes.send(Stop())
+        with contextlib.suppress(SurgetankError):
+            self._processes.wait(Finished, time.monotonic() + _FINISH_S, lambda: True)
+        return self._processes.finished()
