@@ -6,6 +6,7 @@
 pub mod actors;
 pub mod adversary;
 pub mod agenda;
+pub mod exchange;
 pub mod flow;
 pub mod network;
 pub mod price;

@@ -44,8 +44,6 @@ pub struct Clients {
     /// Earlier attempts of messages that were let in, refused later and sent again.
     earlier: BTreeMap<u32, Vec<Attempt>>,
     fees: scenario::Fees,
-    /// Rows of the market whose trades have been counted.
-    pub(super) paid_rows: usize,
     /// The attacker's link, if it is not like the others'.
     attacker_ns: Option<Ns>,
 }
@@ -65,7 +63,6 @@ impl Clients {
             serials: [0; 8],
             earlier: BTreeMap::new(),
             fees: flow.fees.clone(),
-            paid_rows: 0,
             attacker_ns,
         }
     }

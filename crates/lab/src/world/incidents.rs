@@ -5,9 +5,9 @@ use surgetank_layer::message::{Body, Class, NewOrderSingle, OrdType, Side, TimeI
 use surgetank_layer::node::{Input, Service, Shares, Timer};
 use surgetank_layer::units::{NodeId, Ns};
 
-use super::exchange::Public;
 use super::{Event, World};
 use crate::actors::{Sending, Timer as ActorTimer, size_and_price};
+use crate::exchange::Public;
 use crate::scenario::{Conduct, FaultKind, Scenario, ms, us};
 use crate::seed::{Seed, Stream};
 use crate::trace::{GaugeRow, Source};

@@ -14,20 +14,14 @@
 //! give the same trace.
 //!
 //! Files: [`links`] (packets), [`sending`] (messages and packets leave a node), [`clients`] (messages enter and are confirmed), [`actors`](crate::actors) (who sends
-//! them), [`adversary`](crate::adversary) (who attacks), [`routing`] (what they hear and do), [`lane`] (who bought precedence), [`said`] (consensus), [`exchange`] and [`settle`] (the market executes them), [`incidents`] (faults, gauges), [`waits`] (what messages waited for), [`build`] (set-up).
+//! them), [`adversary`](crate::adversary) (who attacks), [`routing`] (what they hear and do), [`lane`] (who bought precedence), [`said`] (consensus), [`settle`] (the [exchange](crate::exchange) executes them), [`incidents`] (faults, gauges), [`waits`] (what messages waited for), [`build`] (set-up).
 
-mod benchmark;
 mod build;
 mod clients;
-mod exchange;
 mod incidents;
 mod journal;
 mod lane;
-mod ledger;
 mod links;
-mod portfolios;
-mod pressure;
-mod quotas;
 mod routing;
 mod said;
 mod sending;
@@ -49,6 +43,7 @@ use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
 use crate::actors::{self, Action, Actors, Heard};
 use crate::adversary::Adversary;
 use crate::agenda::Agenda;
+use crate::exchange::Exchange;
 use crate::scenario::{QueueRule, Scenario};
 use crate::seed::Stream;
 use crate::trace::{BlockRow, DecisionRow, GaugeRow, Outcome, Reason, Record};
@@ -186,7 +181,7 @@ pub struct World {
     said: said::Said,
     executed_blocks: journal::Executed,
     actors: Actors,
-    exchange: Option<exchange::Exchange>,
+    exchange: Option<Exchange>,
     /// What messages waited for; where nobody orders, nothing is executed.
     waits: Option<Box<waits::Waits>>,
 }

@@ -4,10 +4,10 @@ use surgetank_layer::message::{Block, Class};
 use surgetank_layer::node::Input;
 use surgetank_layer::units::{MessageId, NodeId};
 
-use super::exchange::Public;
 use super::{Event, World};
 use crate::actors::{Action, Actors, Heard, Timer};
 use crate::adversary::Adversary;
+use crate::exchange::Public;
 use crate::trace::{Outcome, Reason};
 
 impl World {
@@ -81,7 +81,7 @@ impl World {
 
     /// Before a block is executed for the first time, its messages are asked for: who keeps silent?
     pub(super) fn ask_to_reveal(&mut self, block: &Block) {
-        let first = self.exchange.as_ref().is_some_and(|e| block.height == e.height + 1);
+        let first = self.exchange.as_ref().is_some_and(|exchange| exchange.is_next(block.height));
         if !first || !self.adversary.may_withhold() {
             return;
         }

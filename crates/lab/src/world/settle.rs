@@ -5,14 +5,12 @@ use surgetank_layer::units::NodeId;
 
 use super::{Event, World};
 use crate::actors::{Heard, Published};
-use crate::scenario::Feed;
 
 impl World {
     /// The outside price steps, and everybody who watches it reacts.
     pub(super) fn price_step(&mut self) {
         let Some(exchange) = &mut self.exchange else { return };
-        exchange.step(self.now);
-        let next_ns = self.now + exchange.step_ns;
+        let next_ns = exchange.step(self.now);
         if next_ns < self.scenario.end_ns() {
             self.agenda.push(next_ns, Event::Price);
         }
@@ -23,8 +21,7 @@ impl World {
     /// A node has executed a block: the market follows if it is the first, and clients there hear.
     pub(super) fn settle(&mut self, node: NodeId, block: &Block) {
         let Some(exchange) = &self.exchange else { return };
-        let in_block = exchange.feed == Feed::Block;
-        if block.height == exchange.height + 1 {
+        if exchange.is_next(block.height) {
             self.execute_market(block);
         }
         let Some(exchange) = &self.exchange else { return };
@@ -34,9 +31,9 @@ impl World {
         if self.leader.is_some_and(|leader| leader != node) {
             return;
         }
-        let cut = exchange.cuts[height as usize];
-        let priced =
-            in_block || block.entries.iter().any(|e| e.envelope.class == Class::PriceUpdate);
+        let cut = exchange.cut_in(height);
+        let priced = exchange.feeds_in_block()
+            || block.entries.iter().any(|e| e.envelope.class == Class::PriceUpdate);
         if !priced && !cut {
             return;
         }
@@ -59,5 +56,16 @@ impl World {
             .collect();
         let facts = exchange.execute(self.now, block, &messages);
         self.tell(Heard::Executed { messages: &messages, facts: &facts });
+    }
+
+    /// Pays out the requests that trades have earned, at the accounts' own gateways.
+    ///
+    /// A gateway has it at once, as it has the block: the venue counts where it executes.
+    pub(super) fn pay_out_quotas(&mut self) {
+        let earned = self.exchange.as_mut().map_or_else(Vec::new, |exchange| exchange.earned());
+        for (account, requests) in earned {
+            let gateway = self.actors.accounts.gateway(account);
+            self.nodes[gateway as usize].earn(self.now, account, requests);
+        }
     }
 }

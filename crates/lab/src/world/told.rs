@@ -5,7 +5,7 @@ use surgetank_layer::node::{FairTally, Node};
 use surgetank_layer::units::{NodeId, ns};
 
 use super::World;
-use super::exchange::Exchange;
+use crate::exchange::Exchange;
 use crate::network::FaultReport;
 use crate::scenario::{Conduct, Delay, Fault, FaultKind};
 use crate::trace::{FaultRow, LaneRow, Receipts, Rows, Table};
@@ -26,7 +26,7 @@ impl World {
             blocks: &self.blocks,
             executions: &self.executions,
             gauges: &self.gauges,
-            market: self.exchange.as_ref().map_or(&[], |exchange| &exchange.rows),
+            market: self.exchange.as_ref().map_or(&[], |exchange| exchange.rows()),
             faults: self.fault_rows(),
             decisions: &self.decisions,
         };
@@ -134,13 +134,13 @@ impl World {
             "end_ns": self.now,
             "consensus_lines": self.consensus_lines(),
             "equivocations": self.equivocations,
-            "money_conserved": self.exchange.as_ref().is_none_or(|exchange| exchange.conserved),
+            "money_conserved": self.exchange.as_ref().is_none_or(Exchange::is_conserved),
             "safety": self.safety,
             "uncovered_usd": self.exchange.as_ref().map_or(0.0, Exchange::uncovered_usd),
             "node_regions": regions,
             "accounts": self.account_ranges(),
             "attack": self.attack_told(),
-            "ledger": self.ledger_told(),
+            "ledger": self.ledger(),
             "makers_broke": self.actors.makers.broke(),
             "lane": self.lane_told(),
             "fair": self.fair_told(),
@@ -167,6 +167,14 @@ impl World {
             "withheld": self.adversary.withheld(),
             "bonds_usd": self.bonds_usd(),
         })
+    }
+
+    /// Where money went, by group.
+    fn ledger(&self) -> Value {
+        let rounds = self.lane.as_ref().map_or(&[][..], |lane| &lane.rows);
+        let bonds_usd = self.bonds_usd();
+        let exchange = self.exchange.as_ref();
+        exchange.map_or_else(|| json!([]), |e| e.ledger(&self.records, rounds, bonds_usd))
     }
 
     /// What the attacker forfeited for what it did not reveal.

@@ -1,12 +1,10 @@
 //! A world is set up from its scenario.
 //!
-//! Files: [`fair`] (one order out of many), [`layer`] (nodes and their machines), [`market`] (accounts and positions).
+//! Files: [`fair`] (one order out of many), [`layer`] (nodes and their machines).
 
-mod bounds;
 mod control;
 mod fair;
 mod layer;
-mod market;
 
 use std::collections::BTreeSet;
 
@@ -23,12 +21,12 @@ use super::{Event, Plugins, Slab, World};
 use crate::actors::Actors;
 use crate::adversary::Adversary;
 use crate::agenda::Agenda;
+use crate::exchange;
 use crate::flow::Tape;
 use crate::network::{Delays, Faults, Graph};
 use crate::scenario::{Consensus, Delay, FaultKind, QueueRule, Scenario};
 use crate::seed::Seed;
 use layer::{build_service, node_config};
-use market::build_exchange;
 
 impl World {
     /// Sets a world up; nothing has happened yet.
@@ -62,7 +60,7 @@ impl World {
         control::put(&mut nodes, &scenario, &seed, &plugins);
         let copies_matter = links.has_downlink()
             || scenario.faults.iter().any(|f| matches!(f.what, FaultKind::Crash { .. }));
-        let exchange = build_exchange(&scenario, tape.as_ref(), &seed)?;
+        let exchange = exchange::open(&scenario, tape.as_ref(), &seed)?;
         let adversary = Adversary::new(&scenario, nodes[0].opening(), &seed);
         let leader = match scenario.layer.consensus {
             Consensus::Single { node, .. } => Some(node),

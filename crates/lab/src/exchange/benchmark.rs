@@ -5,13 +5,19 @@
 //! 2. An order that must trade at once or not at all is written down at its intended send time, and
 //!    so is a liquidation order.
 
-use surgetank_layer::message::{Body, Message, OrdType, TimeInForce};
+use surgetank_layer::message::{Body, Message, OrdType, Side, TimeInForce};
+use surgetank_layer::units::{Ns, Price};
 
-use super::exchange::Exchange;
+use super::Exchange;
 use crate::trace::{MarketKind, MarketRow};
-use surgetank_layer::units::Ns;
 
 impl Exchange {
+    /// Best bid and ask of the venue's book.
+    pub(super) fn touch(&self) -> (Option<Price>, Option<Price>) {
+        let best = |side| self.market.book(0).best(side).map(|(price, _)| price);
+        (best(Side::Buy), best(Side::Sell))
+    }
+
     /// A block has been executed.
     pub(super) fn note_touch(&mut self, now: Ns) {
         let (bid, ask) = self.touch();
@@ -24,7 +30,7 @@ impl Exchange {
     }
 
     /// Somebody sends a message.
-    pub(super) fn note_sent(&mut self, message: &Message) {
+    pub fn note_sent(&mut self, message: &Message) {
         let order = match &message.body {
             Body::NewOrderSingle(order) => order,
             Body::LiquidationOrder(order) => {

@@ -9,80 +9,96 @@
 //!    execution comes first in every block, as an oracle price observed then.
 //! 4. Liquidations press on the outside price by `impact_bp_per_musd`; this is where cascades begin.
 
+mod benchmark;
+mod bounds;
+mod ledger;
+mod noted;
+mod open;
+mod portfolios;
+mod pressure;
+mod public;
+mod quotas;
+
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use surgetank_layer::message::{Block, Message, PriceUpdate, Side};
-use surgetank_layer::units::{AccountId, Digest, Height, MessageId, Money, NEVER, Ns, Price, Qty};
+use surgetank_layer::message::{Block, Message, PriceUpdate};
+use surgetank_layer::units::{AccountId, Digest, Height, MessageId, Money, NEVER, Ns, Price};
 use surgetank_market::auction::{Call, Rationing};
-use surgetank_market::{Deferral, Fact, Market, PRICE_MAX};
+use surgetank_market::{Fact, Market, PRICE_MAX};
 
-use super::ledger::Ledger;
-use super::pressure::Pressure;
-use crate::actors::{Accounts, Holding, Outside, View};
+use crate::actors::Accounts;
 use crate::price::OutsidePrice;
 use crate::scenario::{Feed, ms};
 use crate::seed::Stream;
 use crate::trace::{MarketKind, MarketRow};
+use ledger::Ledger;
+use pressure::Pressure;
+use quotas::Quotas;
+
+pub use open::open;
+pub use public::Public;
 
 /// The market, the outside price, and what is written down of both.
 pub struct Exchange {
-    pub(super) market: Market,
-    pub(super) outside: OutsidePrice,
+    market: Market,
+    outside: OutsidePrice,
     /// Best bid and ask as last written down; 0 = none.
-    pub(super) touched: (Price, Price),
+    touched: (Price, Price),
     pressure: Pressure,
     draws: Stream,
     /// Outside price in ticks.
-    pub(super) ticks: Price,
+    ticks: Price,
     tick_usd: f64,
     lot: f64,
-    pub(super) step_ns: Ns,
-    pub(super) impact_bp_per_musd: f64,
-    pub(super) feed: Feed,
+    step_ns: Ns,
+    impact_bp_per_musd: f64,
+    feed: Feed,
     /// Whether the venue closes positions out in parts.
     in_parts: bool,
     /// Height of the last block executed.
-    pub(super) height: Height,
+    height: Height,
     /// Mark price after each block.
-    pub(super) marks: Vec<Price>,
+    marks: Vec<Price>,
     /// Whether a limit cut a liquidation off in each block.
-    pub(super) cuts: Vec<bool>,
+    cuts: Vec<bool>,
     /// The block in which an account's last liquidation was cut off; 0 = none since it was sent.
     cut: Vec<u32>,
     /// Whose accounts are whose.
-    pub(super) accounts: Accounts,
+    accounts: Accounts,
     /// Accounts that are watched and may be liquidated, rising.
     watched: Vec<AccountId>,
     /// When each account became due; `NEVER` = is not.
-    pub(super) due: Vec<Ns>,
+    due: Vec<Ns>,
     /// Prices, both ends included, at which the same accounts are due as now; `None` = unknown.
     unmoved: Option<(Price, Price)>,
     /// Due portfolios that are worth less than nothing at the outside price.
-    pub(super) underwater: BTreeSet<AccountId>,
+    underwater: BTreeSet<AccountId>,
     /// Where money went.
-    pub(super) ledger: Ledger,
-    pub(super) insurance: Money,
-    pub(super) money: Money,
-    pub(super) conserved: bool,
-    pub(super) rows: Vec<MarketRow>,
+    ledger: Ledger,
+    insurance: Money,
+    money: Money,
+    conserved: bool,
+    rows: Vec<MarketRow>,
     facts: Vec<Fact>,
     /// Whether a block is one call auction.
     calls: bool,
+    quotas: Option<Quotas>,
 }
 
 /// What [`Exchange::new`] needs.
-pub(super) struct Opening {
-    pub market: Market,
-    pub outside: OutsidePrice,
-    pub draws: Stream,
-    pub ticks: Price,
-    pub accounts: Accounts,
-    pub calls: bool,
+struct Opening {
+    market: Market,
+    outside: OutsidePrice,
+    draws: Stream,
+    ticks: Price,
+    accounts: Accounts,
+    calls: bool,
+    quotas: Option<Quotas>,
 }
 
 impl Exchange {
-    pub(super) fn new(opening: Opening, config: &crate::scenario::Market) -> Exchange {
+    fn new(opening: Opening, config: &crate::scenario::Market) -> Exchange {
         let (insurance, money) = (opening.market.insurance(), opening.market.total_money());
         let every = opening.accounts.end() as usize;
         Exchange {
@@ -114,18 +130,28 @@ impl Exchange {
             rows: Vec::new(),
             facts: Vec::new(),
             calls: opening.calls,
+            quotas: opening.quotas,
         }
     }
 
-    /// The outside price in ticks.
-    pub fn outside_ticks(&self) -> Price {
-        self.ticks
+    /// What was written down.
+    pub fn rows(&self) -> &[MarketRow] {
+        &self.rows
     }
 
-    /// Best bid and ask of the venue's book.
-    pub fn touch(&self) -> (Option<Price>, Option<Price>) {
-        let best = |side| self.market.book(0).best(side).map(|(price, _)| price);
-        (best(Side::Buy), best(Side::Sell))
+    /// Whether no money came from nowhere or went there.
+    pub fn is_conserved(&self) -> bool {
+        self.conserved
+    }
+
+    /// Whether the block of this height is the next to be executed.
+    pub fn is_next(&self, height: Height) -> bool {
+        height == self.height + 1
+    }
+
+    /// Whether the outside price travels in every block.
+    pub fn feeds_in_block(&self) -> bool {
+        self.feed == Feed::Block
     }
 
     /// What watched accounts are worth less than nothing at the outside price.
@@ -136,8 +162,20 @@ impl Exchange {
     }
 
     /// What one quantum of money is worth.
-    pub fn quantum_usd(&self) -> f64 {
+    fn quantum_usd(&self) -> f64 {
         self.tick_usd * self.lot
+    }
+
+    /// What trades have earned their accounts in requests since it was last asked.
+    pub fn earned(&mut self) -> Vec<(AccountId, u64)> {
+        let quantum_usd = self.quantum_usd();
+        let quotas = self.quotas.as_mut();
+        quotas.map_or_else(Vec::new, |quotas| quotas.earned(&self.rows, quantum_usd))
+    }
+
+    /// Whether a limit cut liquidations off in the block of this height.
+    pub fn cut_in(&self, height: u32) -> bool {
+        self.cuts[height as usize]
     }
 
     /// The mark price as of a height.
@@ -146,17 +184,17 @@ impl Exchange {
     }
 
     /// When an account became due; `NEVER` = it is not.
-    pub fn due_ns(&self, account: AccountId) -> Ns {
+    fn due_ns(&self, account: AccountId) -> Ns {
         self.due.get(account as usize).copied().unwrap_or(NEVER)
     }
 
     /// Whether a limit cut the account's last liquidation off, in a block up to this height.
-    pub fn cut_off(&self, account: AccountId, height: u32) -> bool {
+    fn cut_off(&self, account: AccountId, height: u32) -> bool {
         self.cut.get(account as usize).is_some_and(|&at| at != 0 && at <= height)
     }
 
     /// A keeper has sent again for the account.
-    pub fn sent_again(&mut self, account: AccountId) {
+    fn sent_again(&mut self, account: AccountId) {
         self.cut[account as usize] = 0;
     }
 
@@ -178,25 +216,31 @@ impl Exchange {
     }
 
     /// Accounts that are due at the outside price of the last step.
-    pub fn due_accounts(&self) -> impl Iterator<Item = AccountId> + '_ {
+    fn due_accounts(&self) -> impl Iterator<Item = AccountId> + '_ {
         let due = |account: &AccountId| self.due[*account as usize] != NEVER;
         self.watched.iter().copied().filter(due)
     }
 
     /// Judged accounts below maintenance margin at this mark.
-    pub fn below_maintenance(&self, mark: Price) -> Vec<AccountId> {
+    fn below_maintenance(&self, mark: Price) -> Vec<AccountId> {
         let mut below = Vec::new();
         self.market.below_maintenance(0, mark, &mut below);
         below.retain(|account| self.watched.binary_search(account).is_ok());
         below
     }
 
-    pub(super) fn row(&mut self, row: MarketRow) {
+    fn row(&mut self, row: MarketRow) {
         self.rows.push(row);
     }
 
-    /// The outside price moves one step; who is due now?
-    pub(super) fn step(&mut self, now: Ns) {
+    /// The outside price moves one step; when does it move again?
+    pub fn step(&mut self, now: Ns) -> Ns {
+        self.move_outside(now);
+        now + self.step_ns
+    }
+
+    /// The outside price moves; who is due now?
+    fn move_outside(&mut self, now: Ns) {
         let usd = self.outside.advance(now, &mut self.draws);
         self.pressure.stepped(now);
         let ticks = ((usd / self.tick_usd).round() as Price).clamp(1, PRICE_MAX);
@@ -246,7 +290,7 @@ impl Exchange {
     }
 
     /// The market executes a block with these messages: what follows from them.
-    pub(super) fn execute(&mut self, now: Ns, block: &Block, messages: &[Message]) -> Vec<Fact> {
+    pub fn execute(&mut self, now: Ns, block: &Block, messages: &[Message]) -> Vec<Fact> {
         self.height = block.height;
         self.cuts.push(false);
         self.market.begin_block();
@@ -298,196 +342,9 @@ impl Exchange {
         }
         self.facts = facts;
     }
-
-    pub(super) fn fact(&mut self, now: Ns, message: u32, fact: Fact) {
-        let moves_nobody = matches!(
-            fact,
-            Fact::OraclePrice { .. }
-                | Fact::Mark { .. }
-                | Fact::Accepted { .. }
-                | Fact::Canceled { .. }
-                | Fact::Rejected { .. }
-                | Fact::NotLiquidatable { .. }
-        );
-        if !moves_nobody {
-            self.unmoved = None;
-        }
-        self.ledger.note(&fact, self.ticks);
-        let row = |kind| MarketRow { message, ..MarketRow::new(now, kind) };
-        match fact {
-            Fact::OraclePrice { price, observed_ns, .. } => {
-                self.pressure.marked(observed_ns);
-                self.row(MarketRow { price, ref_ns: observed_ns, ..row(MarketKind::Oracle) });
-            }
-            Fact::Mark { price, .. } => self.row(MarketRow { price, ..row(MarketKind::Mark) }),
-            Fact::Trade {
-                price,
-                qty,
-                maker_account,
-                taker_account,
-                taker_side,
-                liquidation,
-                ..
-            } => {
-                let kind =
-                    if liquidation { MarketKind::LiquidationTrade } else { MarketKind::Trade };
-                let (_, observed_ns) = self.market.oracle(0);
-                self.row(MarketRow {
-                    account: taker_account,
-                    other: maker_account,
-                    price,
-                    qty: qty * taker_side.sign(),
-                    amount: price.saturating_mul(qty),
-                    ref_ns: observed_ns,
-                    ..row(kind)
-                });
-                if liquidation {
-                    let musd = price as f64 * qty as f64 * self.quantum_usd() / 1e6;
-                    self.press(now, taker_account, taker_side.sign() as f64 * musd);
-                }
-            }
-            Fact::BadDebt { account, amount, borne_by, .. } => {
-                let (qty, amount) = (borne_by as Qty, clamp(amount));
-                self.row(MarketRow { account, qty, amount, ..row(MarketKind::BadDebt) });
-            }
-            Fact::Deleveraged { account, against, qty, price, haircut, .. } => {
-                let (other, amount) = (against, clamp(haircut));
-                let row = row(MarketKind::Deleveraged);
-                self.row(MarketRow { account, other, price, qty, amount, ..row });
-            }
-            Fact::NotLiquidatable { account, .. } => {
-                self.row(MarketRow { account, ..row(MarketKind::NotLiquidatable) });
-            }
-            Fact::LiquidationDeferred { account, keeper, reason, .. } => {
-                let (qty, ref_ns) = (reason as Qty, self.due_ns(account));
-                let row = row(MarketKind::LiquidationDeferred);
-                self.row(MarketRow { account, other: keeper, qty, ref_ns, ..row });
-            }
-            Fact::AuctionOpen { account, keeper, .. } => {
-                let (qty, ref_ns) = (Deferral::Auction as Qty, self.due_ns(account));
-                let row = row(MarketKind::LiquidationDeferred);
-                self.row(MarketRow { account, other: keeper, qty, ref_ns, ..row });
-            }
-            Fact::TakenOver { account, vault, price, qty, margin, .. } => {
-                let (other, amount) = (vault, clamp(margin));
-                let row = row(MarketKind::TakenOver);
-                self.row(MarketRow { account, other, price, qty, amount, ..row });
-            }
-            Fact::MarginCall { account, mark_price, trigger_price, falling, .. } => {
-                let cause = trigger_price
-                    .and_then(|trigger| self.pressure.cause(mark_price, trigger, falling));
-                self.row(MarketRow {
-                    account,
-                    other: cause.map_or(u32::MAX, |cause| cause.account),
-                    price: mark_price,
-                    amount: trigger_price.unwrap_or(0),
-                    ref_ns: cause.map_or(NEVER, |cause| cause.executed_ns),
-                    ..row(MarketKind::MarginCall)
-                });
-            }
-            Fact::Liquidated { .. } => self.liquidated(now, message, fact),
-            Fact::Auctioned { .. } => self.auctioned(now, message, fact),
-            _ => {}
-        }
-    }
-
-    /// A liquidation of this account presses on the outside price, by millions of USD bought.
-    pub(super) fn press(&mut self, now: Ns, account: AccountId, musd: f64) {
-        let bp = musd * self.impact_bp_per_musd;
-        self.outside.shock(bp);
-        self.pressure.press(now, account, bp / 1e4);
-    }
-
-    fn liquidated(&mut self, now: Ns, message: u32, fact: Fact) {
-        let Fact::Liquidated {
-            account,
-            keeper,
-            book_qty,
-            book_notional,
-            deleveraged_qty,
-            taken_over_qty,
-            held,
-            mark_price,
-            fee,
-            remaining,
-            ..
-        } = fact
-        else {
-            return;
-        };
-        let average =
-            if book_qty > 0 { clamp(book_notional / Money::from(book_qty)) } else { mark_price };
-        let ref_ns = self.due_ns(account);
-        self.row(MarketRow {
-            message,
-            account,
-            other: keeper,
-            price: average,
-            qty: -held.signum() * (book_qty + deleveraged_qty + taken_over_qty),
-            amount: clamp(fee),
-            ref_ns,
-            ..MarketRow::new(now, MarketKind::Liquidated)
-        });
-        if remaining == 0 {
-            self.closed(now, message, account);
-        }
-    }
-
-    /// Nothing is left of a position, or of a portfolio, that was liquidated.
-    pub(super) fn closed(&mut self, now: Ns, message: u32, account: AccountId) {
-        let ref_ns = self.due_ns(account);
-        self.row(MarketRow { message, account, ref_ns, ..MarketRow::new(now, MarketKind::Closed) });
-        if let Some(due) = self.due.get_mut(account as usize) {
-            *due = NEVER;
-        }
-    }
-}
-
-/// What clients can know of the exchange; without one there is no market.
-pub(super) struct Public<'a>(pub Option<&'a Exchange>);
-
-impl View for Public<'_> {
-    #[inline]
-    fn outside(&self) -> Option<Outside> {
-        let Exchange { ticks, tick_usd, lot, .. } = *self.0?;
-        Some(Outside { ticks, tick_usd, lot })
-    }
-
-    fn move_pct(&self, window: Ns) -> f64 {
-        self.0.map_or(0.0, |exchange| exchange.outside.move_pct(window))
-    }
-
-    fn touch(&self) -> (Option<Price>, Option<Price>) {
-        self.0.map_or((None, None), Exchange::touch)
-    }
-
-    fn best_levels(&self, side: Side) -> Option<(Price, Qty, Price)> {
-        let mut levels = self.0?.market.book(0).levels(side);
-        let ((price, qty), (next, _)) = (levels.next()?, levels.next()?);
-        Some((price, qty, next))
-    }
-
-    fn holding(&self, account: AccountId) -> Holding {
-        let Some(Exchange { market, .. }) = self.0 else { return Holding::default() };
-        let position = market.position(account, 0);
-        let value = Money::from(position) * Money::from(market.mark(0));
-        Holding { position, cash: market.equity(account) - value }
-    }
-
-    fn below_maintenance(&self, mark: Price) -> Vec<AccountId> {
-        self.0.map_or_else(Vec::new, |exchange| exchange.below_maintenance(mark))
-    }
-
-    fn due(&self) -> impl Iterator<Item = AccountId> {
-        self.0.into_iter().flat_map(Exchange::due_accounts)
-    }
-
-    fn cut_off(&self, account: AccountId, height: u32) -> bool {
-        self.0.is_some_and(|exchange| exchange.cut_off(account, height))
-    }
 }
 
 /// As far as 64 bits go.
-pub(super) fn clamp(money: Money) -> i64 {
+fn clamp(money: Money) -> i64 {
     money.clamp(Money::from(i64::MIN), Money::from(i64::MAX)) as i64
 }

@@ -7,16 +7,19 @@ use surgetank_market::{
     PerBlock, Protection, SymbolConfig,
 };
 
-use super::super::exchange::{Exchange, Opening};
-use super::super::portfolios;
-use super::bounds;
+use super::quotas::Quotas;
+use super::{Exchange, Opening, bounds, portfolios};
 use crate::actors::Accounts;
 use crate::flow::Tape;
 use crate::price::OutsidePrice;
 use crate::scenario::{self, Scenario, ms};
 use crate::seed::Seed;
 
-pub(super) fn build_exchange(
+/// Opens the exchange of a scenario; `None` if it has no market.
+///
+/// # Errors
+/// Names the key and what to change.
+pub fn open(
     scenario: &Scenario,
     tape: Option<&Tape>,
     seed: &Seed,
@@ -31,7 +34,8 @@ pub(super) fn build_exchange(
     let market = open_market(scenario, config, &accounts, ticks, seed);
     market.check_genesis().map_err(|imbalance| format!("market.positions: {imbalance}"))?;
     let calls = scenario.layer.queue.rule == scenario::QueueRule::Auction;
-    let opening = Opening { market, outside, draws, ticks, accounts, calls };
+    let opening =
+        Opening { market, outside, draws, ticks, accounts, calls, quotas: Quotas::new(scenario) };
     Ok(Some(Exchange::new(opening, config)))
 }
 

@@ -10,7 +10,7 @@ use surgetank_layer::units::{AccountId, Money, NEVER, Ns, Price, Qty};
 use surgetank_market::options::{Auction, Contract, ImpliedVol, Listing, Rule};
 use surgetank_market::{Fact, MarginMode, Market};
 
-use super::exchange::{Exchange, clamp};
+use super::{Exchange, clamp};
 use crate::actors::Accounts;
 use crate::scenario::{self, Hold, ms};
 use crate::seed::{Seed, Stream};

@@ -19,10 +19,9 @@ use serde_json::{Value, json};
 use surgetank_layer::units::{AccountId, Money, Price};
 use surgetank_market::{Bearer, Fact, Market};
 
-use super::World;
-use super::exchange::clamp;
+use super::{Exchange, clamp};
 use crate::actors::Accounts;
-use crate::trace::Source;
+use crate::trace::{LaneRow, Record, Source};
 
 /// Who gains or loses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,13 +168,14 @@ impl Ledger {
     }
 }
 
-impl World {
+impl Exchange {
     /// The ledger by group, in quanta: edge, fees, relief, held and total. Every column sums to zero.
-    pub(super) fn ledger_told(&self) -> Value {
-        let Some(exchange) = &self.exchange else { return json!([]) };
-        let mut lines = exchange.ledger.lines(&exchange.market, exchange.outside_ticks());
-        let micros_per_quantum = exchange.quantum_usd() * 1e6;
-        for (group, micros) in self.paid_beside() {
+    /// Beside the market, accounts have paid fees of messages, rounds of the express lane and, the
+    /// attacker, bonds.
+    pub fn ledger(&self, records: &[Record], rounds: &[LaneRow], bonds_usd: f64) -> Value {
+        let mut lines = self.ledger.lines(&self.market, self.ticks);
+        let micros_per_quantum = self.quantum_usd() * 1e6;
+        for (group, micros) in self.paid_beside(records, rounds, bonds_usd) {
             let paid = (micros as f64 / micros_per_quantum).round() as Money;
             for (group, sign) in [(group, -1), (Group::Venue, 1)] {
                 let line = &mut lines[group as usize];
@@ -197,10 +197,15 @@ impl World {
         NAMES.into_iter().zip(&lines).map(row).collect()
     }
 
-    /// Fees of messages, bonds and the express lane, in millionths of a USD, and who paid them.
-    fn paid_beside(&self) -> [(Group, u64); 4] {
+    /// What was paid beside the market, in millionths of a USD, and by whom.
+    fn paid_beside(
+        &self,
+        records: &[Record],
+        rounds: &[LaneRow],
+        bonds_usd: f64,
+    ) -> [(Group, u64); 4] {
         let (mut attacker, mut makers, mut takers, mut operators) = (0, 0, 0, 0);
-        for record in &self.records {
+        for record in records {
             let paid = u64::from(record.paid_micros());
             match record.source {
                 Source::Attacker | Source::Spam => attacker += paid,
@@ -209,16 +214,15 @@ impl World {
                 Source::Background | Source::Panic | Source::Tape => takers += paid,
             }
         }
-        let accounts = self.actors.accounts;
-        for row in self.lane.as_ref().map_or(&[][..], |lane| &lane.rows) {
-            let paid = row.price_micros;
-            if accounts.attacking().contains(&row.controller) {
-                attacker += paid;
+        for row in rounds {
+            let bidder = if self.accounts.attacking().contains(&row.controller) {
+                &mut attacker
             } else {
-                makers += paid;
-            }
+                &mut makers
+            };
+            *bidder += row.price_micros;
         }
-        attacker += (self.bonds_usd() * 1e6).round() as u64;
+        attacker += (bonds_usd * 1e6).round() as u64;
         [
             (Group::Attacker, attacker),
             (Group::Makers, makers),

@@ -1,0 +1,153 @@
+//! What follows from executing a message, written down.
+
+use surgetank_layer::units::{AccountId, Money, NEVER, Ns, Qty};
+use surgetank_market::{Deferral, Fact};
+
+use super::{Exchange, clamp};
+use crate::trace::{MarketKind, MarketRow};
+
+impl Exchange {
+    /// Notes what a message did.
+    pub(super) fn fact(&mut self, now: Ns, message: u32, fact: Fact) {
+        let moves_nobody = matches!(
+            fact,
+            Fact::OraclePrice { .. }
+                | Fact::Mark { .. }
+                | Fact::Accepted { .. }
+                | Fact::Canceled { .. }
+                | Fact::Rejected { .. }
+                | Fact::NotLiquidatable { .. }
+        );
+        if !moves_nobody {
+            self.unmoved = None;
+        }
+        self.ledger.note(&fact, self.ticks);
+        let row = |kind| MarketRow { message, ..MarketRow::new(now, kind) };
+        match fact {
+            Fact::OraclePrice { price, observed_ns, .. } => {
+                self.pressure.marked(observed_ns);
+                self.row(MarketRow { price, ref_ns: observed_ns, ..row(MarketKind::Oracle) });
+            }
+            Fact::Mark { price, .. } => self.row(MarketRow { price, ..row(MarketKind::Mark) }),
+            Fact::Trade {
+                price,
+                qty,
+                maker_account,
+                taker_account,
+                taker_side,
+                liquidation,
+                ..
+            } => {
+                let kind =
+                    if liquidation { MarketKind::LiquidationTrade } else { MarketKind::Trade };
+                let (_, observed_ns) = self.market.oracle(0);
+                self.row(MarketRow {
+                    account: taker_account,
+                    other: maker_account,
+                    price,
+                    qty: qty * taker_side.sign(),
+                    amount: price.saturating_mul(qty),
+                    ref_ns: observed_ns,
+                    ..row(kind)
+                });
+                if liquidation {
+                    let musd = price as f64 * qty as f64 * self.quantum_usd() / 1e6;
+                    self.press(now, taker_account, taker_side.sign() as f64 * musd);
+                }
+            }
+            Fact::BadDebt { account, amount, borne_by, .. } => {
+                let (qty, amount) = (borne_by as Qty, clamp(amount));
+                self.row(MarketRow { account, qty, amount, ..row(MarketKind::BadDebt) });
+            }
+            Fact::Deleveraged { account, against, qty, price, haircut, .. } => {
+                let (other, amount) = (against, clamp(haircut));
+                let row = row(MarketKind::Deleveraged);
+                self.row(MarketRow { account, other, price, qty, amount, ..row });
+            }
+            Fact::NotLiquidatable { account, .. } => {
+                self.row(MarketRow { account, ..row(MarketKind::NotLiquidatable) });
+            }
+            Fact::LiquidationDeferred { account, keeper, reason, .. } => {
+                let (qty, ref_ns) = (reason as Qty, self.due_ns(account));
+                let row = row(MarketKind::LiquidationDeferred);
+                self.row(MarketRow { account, other: keeper, qty, ref_ns, ..row });
+            }
+            Fact::AuctionOpen { account, keeper, .. } => {
+                let (qty, ref_ns) = (Deferral::Auction as Qty, self.due_ns(account));
+                let row = row(MarketKind::LiquidationDeferred);
+                self.row(MarketRow { account, other: keeper, qty, ref_ns, ..row });
+            }
+            Fact::TakenOver { account, vault, price, qty, margin, .. } => {
+                let (other, amount) = (vault, clamp(margin));
+                let row = row(MarketKind::TakenOver);
+                self.row(MarketRow { account, other, price, qty, amount, ..row });
+            }
+            Fact::MarginCall { account, mark_price, trigger_price, falling, .. } => {
+                let cause = trigger_price
+                    .and_then(|trigger| self.pressure.cause(mark_price, trigger, falling));
+                self.row(MarketRow {
+                    account,
+                    other: cause.map_or(u32::MAX, |cause| cause.account),
+                    price: mark_price,
+                    amount: trigger_price.unwrap_or(0),
+                    ref_ns: cause.map_or(NEVER, |cause| cause.executed_ns),
+                    ..row(MarketKind::MarginCall)
+                });
+            }
+            Fact::Liquidated { .. } => self.liquidated(now, message, fact),
+            Fact::Auctioned { .. } => self.auctioned(now, message, fact),
+            _ => {}
+        }
+    }
+
+    /// A liquidation of this account presses on the outside price, by millions of USD bought.
+    pub(super) fn press(&mut self, now: Ns, account: AccountId, musd: f64) {
+        let bp = musd * self.impact_bp_per_musd;
+        self.outside.shock(bp);
+        self.pressure.press(now, account, bp / 1e4);
+    }
+
+    fn liquidated(&mut self, now: Ns, message: u32, fact: Fact) {
+        let Fact::Liquidated {
+            account,
+            keeper,
+            book_qty,
+            book_notional,
+            deleveraged_qty,
+            taken_over_qty,
+            held,
+            mark_price,
+            fee,
+            remaining,
+            ..
+        } = fact
+        else {
+            return;
+        };
+        let average =
+            if book_qty > 0 { clamp(book_notional / Money::from(book_qty)) } else { mark_price };
+        let ref_ns = self.due_ns(account);
+        self.row(MarketRow {
+            message,
+            account,
+            other: keeper,
+            price: average,
+            qty: -held.signum() * (book_qty + deleveraged_qty + taken_over_qty),
+            amount: clamp(fee),
+            ref_ns,
+            ..MarketRow::new(now, MarketKind::Liquidated)
+        });
+        if remaining == 0 {
+            self.closed(now, message, account);
+        }
+    }
+
+    /// Nothing is left of a position, or of a portfolio, that was liquidated.
+    pub(super) fn closed(&mut self, now: Ns, message: u32, account: AccountId) {
+        let ref_ns = self.due_ns(account);
+        self.row(MarketRow { message, account, ref_ns, ..MarketRow::new(now, MarketKind::Closed) });
+        if let Some(due) = self.due.get_mut(account as usize) {
+            *due = NEVER;
+        }
+    }
+}

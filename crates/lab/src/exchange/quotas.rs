@@ -1,0 +1,36 @@
+//! Requests are earned by trading, where accounts have quotas.
+
+use surgetank_layer::units::AccountId;
+
+use crate::scenario::{Policy, Scenario};
+use crate::trace::{MarketKind, MarketRow};
+
+/// What trades earn.
+pub struct Quotas {
+    /// Requests for a traded USD.
+    per_usd: f64,
+    /// Rows whose trades have been counted.
+    counted: usize,
+}
+
+impl Quotas {
+    /// `None` where accounts have no quotas.
+    pub fn new(scenario: &Scenario) -> Option<Quotas> {
+        let admission = &scenario.layer.admission;
+        let quotas = Quotas { per_usd: admission.quota.per_usd, counted: 0 };
+        (admission.policy == Policy::Quota).then_some(quotas)
+    }
+
+    /// What the trades since the last time have earned: both sides.
+    pub fn earned(&mut self, rows: &[MarketRow], quantum_usd: f64) -> Vec<(AccountId, u64)> {
+        let per_quantum = quantum_usd * self.per_usd;
+        let new = &rows[self.counted..];
+        self.counted = rows.len();
+        let trades = new.iter().filter(|row| row.kind == MarketKind::Trade);
+        let earned = trades.flat_map(|row| {
+            let requests = (row.price as f64 * row.qty.abs() as f64 * per_quantum) as u64;
+            [(row.account, requests), (row.other, requests)]
+        });
+        earned.collect()
+    }
+}
