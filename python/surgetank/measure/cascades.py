@@ -2,7 +2,7 @@
 
 A liquidation begins when the venue's mark moves an account below maintenance margin and ends with
 the orders that close it. Its cause is the liquidation whose fills moved the mark through its
-trigger (`crates/lab/src/world/pressure.rs`); it has none if the mark had been through the trigger
+trigger (`crates/lab/src/exchange/pressure.rs`); it has none if the mark had been through the trigger
 without any liquidation's pressure. One cause each, so causes make trees. A cascade is a tree of
 two or more; without price impact there is none.
 """

@@ -1,6 +1,6 @@
 """Who gained and who lost, by group, in whole quanta of money: every column sums to zero.
 
-The lab keeps the books (`crates/lab/src/world/ledger.rs`) and writes them into the trace's stats;
+The lab keeps the books (`crates/lab/src/exchange/ledger.rs`) and writes them into the trace's stats;
 here they become a table and measures. A live trace has none.
 """
 
