@@ -11,6 +11,56 @@ import surgetank as st
 __all__ = ["day"]
 
 
+def _flow(draws: np.random.Generator, rate: float) -> dict[str, Any]:
+    """Clients: bursts and a spike of load, makers, keepers, panic."""
+    return {
+        "accounts": 200,
+        "arrivals": {
+            "kind": "hawkes",
+            "rate_per_s": rate / 2,
+            "branching": float(draws.uniform(0.2, 0.8)),
+            "decay_per_s": 5.0,
+        },
+        "profile": {
+            "kind": "spike",
+            "at_s": 6.0,
+            "decay_s": 5.0,
+            "factor": float(draws.uniform(1.0, 6.0)),
+        },
+        "makers": {"count": int(draws.integers(2, 7)), "levels": 3},
+        "oracle": {"count": 2, "interval_ms": 500.0},
+        "keepers": {"count": 3},
+        "panic": {"rate_per_s_per_pct": float(draws.uniform(0.0, 100.0))},
+        "retry": {"tries_max": 2, "backoff_ms": 300.0},
+    }
+
+
+def _market(
+    draws: np.random.Generator, at_s: list[float], price_usd: list[float]
+) -> dict[str, Any]:
+    """A market whose outside price goes through these points."""
+    return {
+        "tick_usd": 0.1,
+        "lot": 0.001,
+        "price": {
+            "impact_bp_per_musd": float(draws.choice([0.0, 3.0])),
+            "path": {
+                "kind": "points",
+                "at_s": at_s,
+                "price_usd": price_usd,
+                "volatility": float(draws.uniform(0.5, 2.5)),
+            },
+        },
+        "margin": {"initial": 0.01, "maintenance": 0.006, "insurance_usd": 20_000.0},
+        "positions": {
+            "count": 300,
+            "notional_usd": 20_000.0,
+            "leverage_min": 3.0,
+            "leverage_max": float(draws.uniform(20.0, 80.0)),
+        },
+    }
+
+
 def day(number: int) -> st.Scenario:
     """A random venue and a random fall: everything that is drawn is drawn here."""
     draws = np.random.default_rng([10, number])
@@ -40,26 +90,7 @@ def day(number: int) -> st.Scenario:
         "duration_s": 22.0,
         "warmup_s": 2.0,
         "drain_s": 8.0,
-        "flow": {
-            "accounts": 200,
-            "arrivals": {
-                "kind": "hawkes",
-                "rate_per_s": rate / 2,
-                "branching": float(draws.uniform(0.2, 0.8)),
-                "decay_per_s": 5.0,
-            },
-            "profile": {
-                "kind": "spike",
-                "at_s": 6.0,
-                "decay_s": 5.0,
-                "factor": float(draws.uniform(1.0, 6.0)),
-            },
-            "makers": {"count": int(draws.integers(2, 7)), "levels": 3},
-            "oracle": {"count": 2, "interval_ms": 500.0},
-            "keepers": {"count": 3},
-            "panic": {"rate_per_s_per_pct": float(draws.uniform(0.0, 100.0))},
-            "retry": {"tries_max": 2, "backoff_ms": 300.0},
-        },
+        "flow": _flow(draws, rate),
         "network": {
             "nodes": nodes,
             "delay": {"kind": "fixed", "delay_ms": float(draws.choice([5.0, 40.0, 80.0]))},
@@ -72,26 +103,7 @@ def day(number: int) -> st.Scenario:
             },
             "consensus": consensus | {"block_messages_max": size},
         },
-        "market": {
-            "tick_usd": 0.1,
-            "lot": 0.001,
-            "price": {
-                "impact_bp_per_musd": float(draws.choice([0.0, 3.0])),
-                "path": {
-                    "kind": "points",
-                    "at_s": [0.0, 6.0, 6.0 + long_s, 22.0],
-                    "price_usd": [start, start, low, low * 1.01],
-                    "volatility": float(draws.uniform(0.5, 2.5)),
-                },
-            },
-            "margin": {"initial": 0.01, "maintenance": 0.006, "insurance_usd": 20_000.0},
-            "positions": {
-                "count": 300,
-                "notional_usd": 20_000.0,
-                "leverage_min": 3.0,
-                "leverage_max": float(draws.uniform(20.0, 80.0)),
-            },
-        },
+        "market": _market(draws, [0.0, 6.0, 6.0 + long_s, 22.0], [start, start, low, low * 1.01]),
         "faults": faults,
         "trace": {"receipts_every": 0},
     })  # fmt: skip

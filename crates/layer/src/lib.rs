@@ -4,17 +4,18 @@
 //! `now` and the random draws are handed in, outputs are appended to an outbox, and the caller
 //! (the lab's world, or a live driver) does what they ask.
 //!
-//! Read in this order; imports only go down the list's other way:
+//! Read in this order; imports only go up this list, which `tests/house/test_floors.py` holds:
 //!
 //! 1. [`units`]: time, identifiers, hashes
-//! 2. [`message`]: the messages, under their FIX names
-//! 3. [`codec`]: their versioned binary form
-//! 4. [`audit`]: Merkle trees, seeds and the journal of batches
-//! 5. [`machine`]: the shape that every machine has
-//! 6. the machines, which do not import each other: [`gossip`], [`admission`], [`queue`],
-//!    [`sealed`], [`fair`], [`sequencer`], [`consensus`]
-//! 7. [`tuning`]: controllers of their settings
-//! 8. their compositions: [`node`], and [`pipe`] for a buffer of records
+//! 2. [`machine`]: the shape that every machine has
+//! 3. [`audit`]: Merkle trees, seeds and the journal of batches
+//! 4. [`fair`]: one order out of many; a block carries the reports that it makes
+//! 5. [`message`]: the messages, under their FIX names
+//! 6. [`codec`]: their versioned binary form
+//! 7. the other machines, which do not import each other: [`gossip`], [`admission`], [`queue`],
+//!    [`sealed`], [`sequencer`], [`consensus`]
+//! 8. [`tuning`]: controllers of their settings
+//! 9. their compositions: [`node`], and [`pipe`] for a buffer of records
 
 pub mod admission;
 pub mod audit;

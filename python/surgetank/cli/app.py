@@ -15,10 +15,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-import surgetank
 from surgetank.console.terminal import Terminal
 from surgetank.errors import SurgetankError
 from surgetank.plugins import allow_code, code_refused
+from surgetank.version import __version__
 
 __all__ = [
     "SEED_MAX",
@@ -67,7 +67,7 @@ ScenarioName = Annotated[
 
 def _tell_version(asked: bool) -> None:
     if asked:
-        sys.stdout.write(f"surgetank {surgetank.__version__}\n")
+        sys.stdout.write(f"surgetank {__version__}\n")
         raise typer.Exit
 
 

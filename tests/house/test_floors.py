@@ -1,0 +1,244 @@
+"""The floors of ARCHITECTURE.md: who imports whom, in Python, among the crates and inside them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import surgetank as st
+from imports import cycles, grouped, python_edges, rust_code, rust_edges, rust_uses, upward, within
+
+ROOT = Path(__file__).resolve().parents[2]
+CRATES = ROOT / "crates"
+EDGES = python_edges(Path(st.__file__).parent)
+
+#: Of the package, lower floors first: a module imports from floors below its own, or its own room.
+FLOORS = [
+    {"_core", "errors", "lazy", "version"},
+    {"door", "folder", "plugins"},
+    {"scenario", "starter"},
+    {"tape"},
+    {"trace"},
+    {"measure"},
+    {"verdict"},
+    {"keypers", "options", "pipe", "simulate", "testing"},
+    {"journal", "live"},
+    {"calibrate"},
+    {"search"},
+    {"attacker", "explain", "league", "predict"},
+    {"compare", "report"},
+    {"run"},
+    {"console"},
+    {"cli"},
+    {""},
+]
+#: Inside `search` and `report`; the empty name is the package's own `__init__`.
+SEARCH_FLOORS = [
+    {"closed_form", "frontier", "lever", "posterior", "probe", "remedies"},
+    {"design", "goal", "pool"},
+    {"find", "shape"},
+    {"answer", "live"},
+    {"against", "failed", "gain"},
+    {"bottleneck", "sweep"},
+    {"ask"},
+    {""},
+]
+REPORT_FLOORS = [
+    {"scenario_text", "sheet", "wording"},
+    {"plane", "reading"},
+    {"alone", "charts", "page", "story", "target"},
+    {"frontier", "league", "line", "prediction"},
+    {""},
+]
+#: What reads traces must not know who made them.
+PRODUCERS = {"live", "simulate"}
+READERS = ("measure", "report", "verdict")
+
+#: Of crates/layer. A block carries the reports of `fair`, so that one stands below `message`.
+LAYER_MACHINES = {"admission", "consensus", "gossip", "queue", "sealed", "sequencer"}
+LAYER_FLOORS = [
+    {"units"},
+    {"machine", "audit"},
+    {"fair"},
+    {"message"},
+    {"codec", *LAYER_MACHINES},
+    {"tuning"},
+    {"node", "pipe"},
+]
+#: What each crate may depend on, of the workspace; and all that the verifier may.
+CRATE_FLOORS = {
+    "layer": set(),
+    "market": {"layer"},
+    "lab": {"layer", "market"},
+    "verifier": set[str](),
+    "bindings": {"lab", "layer", "market", "verifier"},
+}
+CLOCKS_AND_CHANCE = re.compile(
+    r"\bstd::time::(Instant|SystemTime)\b|\b(Instant|SystemTime)::now\b"
+    r"|\b(getrandom|OsRng|SysRng|RandomState|thread_rng|from_os_rng|from_entropy)\b"
+)
+OUTSIDE = re.compile(r"\bstd::(thread|net|fs|env|process)\b|\bprintln!|\beprintln!")
+
+
+def test_imports_only_go_down() -> None:
+    """No module imports from its own floor or above."""
+    assert upward(grouped(EDGES), FLOORS) == []
+
+
+@pytest.mark.parametrize(
+    ("room", "floors"),
+    [("search", SEARCH_FLOORS), ("report", REPORT_FLOORS)],
+    ids=["search", "report"],
+)
+def test_imports_only_go_down_inside_a_room(room: str, floors: list[set[str]]) -> None:
+    """The same inside the largest rooms."""
+    assert upward(grouped(within(EDGES, room)), floors) == []
+
+
+def test_no_circles() -> None:
+    """Among all modules of the package, those inside one room included."""
+    assert cycles(EDGES) == []
+
+
+def test_only_the_door_imports_the_core() -> None:
+    """`surgetank._core` is imported in one module."""
+    assert [module for module, names in EDGES.items() if "_core" in names] == ["door"]
+
+
+def produced(edges: dict[str, set[str]]) -> list[str]:
+    """Modules of the readers that import a producer of traces."""
+    return sorted(
+        f"{module} imports {name}"
+        for module, names in edges.items()
+        if module.partition(".")[0] in READERS
+        for name in names
+        if name.partition(".")[0] in PRODUCERS
+    )
+
+
+def test_readers_do_not_know_the_producers() -> None:
+    """`measure`, `verdict` and `report` import neither `simulate` nor `live`."""
+    assert produced(EDGES) == []
+
+
+def test_readers_load_no_producer() -> None:
+    """Nor does anything that they import: measured in a fresh interpreter, with a control."""
+    readers = ", ".join(f"surgetank.{name}" for name in ("measure", "verdict", "report.page"))
+    assert _producers_loaded(readers) == set()
+    assert _producers_loaded("surgetank.simulate, surgetank.live") == PRODUCERS
+
+
+def _producers_loaded(modules: str) -> set[str]:
+    code = f"import sys, {modules}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name for name in PRODUCERS if f"surgetank.{name}" in done.stdout.split()}
+
+
+def test_a_wrong_import_is_found(tmp_path: Path) -> None:
+    """The control: a package with a circle, an import upwards and one of a producer."""
+    root = tmp_path / "surgetank"
+    for room in ("measure", "verdict"):
+        (root / room).mkdir(parents=True)
+    (root / "__init__.py").touch()
+    (root / "simulate.py").write_text("import surgetank.measure.rate\n")
+    (root / "measure" / "__init__.py").write_text("from surgetank.measure import rate\n")
+    (root / "measure" / "rate.py").write_text("def f():\n    from surgetank.verdict import judge\n")
+    (root / "verdict" / "__init__.py").write_text(
+        "from surgetank.measure.rate import f\nfrom surgetank import simulate\n"
+    )
+    edges = python_edges(root)
+    assert upward(grouped(edges), FLOORS) == ["measure imports verdict", "verdict imports simulate"]
+    assert cycles(edges) == [
+        "measure.rate → verdict → measure.rate",
+        "measure.rate → verdict → simulate → measure.rate",
+    ]
+    assert produced(edges) == ["verdict imports simulate"]
+    with pytest.raises(AssertionError, match="on no floor"):
+        upward(grouped(edges), [{"measure"}])
+
+
+def dependencies(manifest: str) -> tuple[set[str], set[str]]:
+    """Crates of the workspace that a manifest names, and all others; those of tests apart."""
+    named = set(tomllib.loads(manifest).get("dependencies", {}))
+    ours = {name.removeprefix("surgetank-") for name in named if name.startswith("surgetank-")}
+    return ours, {name for name in named if not name.startswith("surgetank-")}
+
+
+def test_crates_stand_on_their_floors() -> None:
+    """`layer` knows no market, `market` no lab, and the verifier BLAKE3 and nothing else."""
+    found = {
+        name: dependencies((CRATES / name / "Cargo.toml").read_text()) for name in CRATE_FLOORS
+    }
+    assert {name: ours for name, (ours, _) in found.items()} == CRATE_FLOORS
+    assert found["verifier"] == (set(), {"blake3"})
+    control = "[dependencies]\nsurgetank-market.workspace = true\nserde = '1'\n"
+    assert dependencies(control) == ({"market"}, {"serde"})
+
+
+def test_machines_do_not_import_each_other() -> None:
+    """Only `node` and `pipe` compose them, and `tuning` sets them."""
+    assert upward(rust_edges(CRATES / "layer" / "src"), LAYER_FLOORS) == []
+
+
+def test_the_market_knows_messages_and_units_only() -> None:
+    """It imports no machine of `layer`."""
+    uses = rust_uses(CRATES / "market" / "src", "surgetank_layer")
+    assert set().union(*uses.values()) == {"message", "units"}
+
+
+def test_a_wrong_path_is_found(tmp_path: Path) -> None:
+    """The control: a machine that names another, in a group of a `use` and in an expression."""
+    (tmp_path / "queue").mkdir()
+    (tmp_path / "queue" / "mod.rs").write_text(
+        "//! [`crate::node`] is only named in a comment\nuse crate::{units::Ns, gossip::{Frame}};\n"
+    )
+    (tmp_path / "gossip.rs").write_text("fn f() -> crate::queue::Rule { todo!() }\n")
+    for name in ("units", "node"):
+        (tmp_path / f"{name}.rs").touch()
+    edges = rust_edges(tmp_path)
+    assert edges["queue"] == {"gossip", "units"}
+    assert upward(edges, LAYER_FLOORS) == ["gossip imports queue", "queue imports gossip"]
+    assert cycles(edges) == ["gossip → queue → gossip"]
+
+
+def asks(what: re.Pattern[str], code: str) -> set[str]:
+    """Names in a file of Rust that ask the machine for what a pattern describes."""
+    return {found[0] for found in what.finditer(code)}
+
+
+@pytest.mark.parametrize(
+    ("what", "crates"),
+    [
+        (CLOCKS_AND_CHANCE, ("layer", "market", "lab", "verifier")),
+        (OUTSIDE, ("layer", "market", "lab")),
+    ],
+    ids=["clocks and chance", "files, sockets, threads"],
+)
+def test_nothing_below_the_bindings_asks_the_machine(
+    what: re.Pattern[str], crates: tuple[str, ...]
+) -> None:
+    """Neither for time nor for chance; and but for the verifier, which reads a file, for nothing
+    else either."""
+    sources = [path for crate in crates for path in sorted((CRATES / crate / "src").rglob("*.rs"))]
+    found = {str(path.relative_to(CRATES)): asks(what, rust_code(path)) for path in sources}
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "let now = std::time::Instant::now();",
+        "use std::time::SystemTime;",
+        "let state = RandomState::new();",
+        "let rng = ChaCha8Rng::from_os_rng();",
+        "let text = std::fs::read(path)?;",
+    ],
+)
+def test_what_asks_the_machine_is_found(line: str) -> None:
+    """The control."""
+    assert asks(CLOCKS_AND_CHANCE, line) | asks(OUTSIDE, line)
