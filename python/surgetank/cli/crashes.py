@@ -46,12 +46,17 @@ def crash_command(
 
     from surgetank.live.crash import crash
 
-    def told(text: str) -> None:
+    def progress(text: str) -> None:
         if not as_json:
             err.print(text, highlight=False)
 
     found = crash(
-        target, ack=ack, messages=messages, rate_per_s=rate, power_loss=power_loss, told=told
+        target,
+        ack=ack,
+        messages=messages,
+        rate_per_s=rate,
+        power_loss=power_loss,
+        progress=progress,
     )
     broken = any(outcome.broken for outcome in found)
     content: dict[str, Any] = {

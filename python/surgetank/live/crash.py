@@ -10,40 +10,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import numpy as np
 import numpy.typing as npt
 
 from surgetank.errors import SurgetankError
-from surgetank.live.driver.workplace import Workplace
+from surgetank.live.driver.recording import Sending, State, now_ns
+from surgetank.live.driver.rig import Rig
+from surgetank.live.driver.run import Run
+from surgetank.live.driver.schedule import Schedule
+from surgetank.live.faults.disks import Disks
 from surgetank.live.faults.mounts import PowerLossDisk, mounting_missing
-from surgetank.live.payload import Numbers, decode, encode
+from surgetank.live.options import Options
+from surgetank.live.payload import decode
 from surgetank.live.registry import parse, server_class, target_class
 from surgetank.live.server import Server
-from surgetank.live.target import (
-    Batched,
-    Disconnected,
-    Outgoing,
-    Refused,
-    Sink,
-    Target,
-    TargetError,
-    Where,
-)
+from surgetank.live.target import Target, Where
 
 __all__ = ["EVENTS", "Outcome", "crash", "levels_of"]
 
 EVENTS: Final = ("kill -9", "power loss")
 
-_TICK_S: Final = 0.005
 _SIZE_BYTES: Final = 256
 _EXAMPLES: Final = 5
-_INFLIGHT_MAX: Final = 2_000
 #: Of the messages, so many are due before the server dies.
 _KILL_AT: Final = 0.6
 _ANSWERS_S: Final = 3.0
@@ -113,9 +109,9 @@ def levels_of(url: str, ack: str = "all") -> tuple[str, ...]:
             place=f"--target {url}",
             mend="Give a target that stores, such as jetstream: or redis:",
         )
-    options = {key: value for key, value in dict(where.options).items() if key != "ack"}
+    options = {key: value for key, value in where.options.items() if key != "ack"}
     acks = target(replace(where, name="surgetank", options=options)).capabilities.acks
-    chosen = dict(where.options).get("ack", ack) if ack == "all" else ack
+    chosen = where.options.get("ack", ack) if ack == "all" else ack
     if chosen == "all":
         return acks
     if chosen not in acks:
@@ -132,12 +128,12 @@ def crash(
     messages: int = 2_000,
     rate_per_s: float = 1_000.0,
     power_loss: bool | None = None,
-    told: Callable[[str], None] | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> list[Outcome]:
     """Kills the server of `url` at each level of acknowledgement, with and without power loss.
 
-    With `power_loss` None power is lost only where we may mount; True insists. `told` is called
-    with what is being done.
+    With `power_loss` None power is lost only where we may mount; True insists. `progress` is
+    called with what is being done.
 
     Raises:
         SurgetankError: the target cannot be used like this.
@@ -153,218 +149,116 @@ def crash(
         events.remove("power loss")
     elif lack is not None and power_loss is None:
         events.remove("power loss")
-        if told is not None:
-            told(f"Without power loss: {lack}")
+        if progress is not None:
+            progress(f"Without power loss: {lack}")
     elif lack is not None:
         raise SurgetankError(lack, place="--power-loss", mend="Or give --no-power-loss")
     found = []
     for level in levels_of(url, ack):
         for event in events:
-            if told is not None:
-                told(f"{level}, {event}")
+            if progress is not None:
+                progress(f"{level}, {event}")
             found.append(_one(url, level, event, messages, rate_per_s))
     return found
 
 
 def _one(url: str, level: str, event: str, messages: int, rate_per_s: float) -> Outcome:
-    where = parse(url)
-    name = where.name or f"surgetank-{secrets.token_hex(4)}"
-    where = replace(where, name=name, options={**dict(where.options), "ack": level})
-    kind = server_class(where)
-    assert kind is not None
-    place = Workplace()
-    folder = place.folder
-    (folder / "server").mkdir()
-    server = kind(folder / "server", where)
-    disks: list[PowerLossDisk] = []
+    power = event == "power loss"
+    due_ns = (np.arange(messages) * (1e9 / rate_per_s)).astype(np.int64)
+    schedule = Schedule.plain(due_ns, size_bytes=_SIZE_BYTES, accounts=1)
+    options = Options(seconds_max=math.inf)
+    with Rig(_at_level(url, level), options, disks=_EveryDisk() if power else None) as rig:
+        assert rig.server is not None
+        if power and not rig.server.data:
+            raise SurgetankError("keeps no data", place=url, mend="Give --no-power-loss")
+        with rig.prepared(schedule) as run:
+            for disk in rig.disks.forgetful.values():
+                disk.sync()  # As if the stream had been made long ago.
+            with run:
+                sending = _killed(rig, run)
+            restart_s = _restarted(rig.server)
+            there, note = rig.do(_stored(run.where, run.number, messages), _READ_S + 30)
+    sent = sending.sent_ns >= 0
+    yes = (sending.state == State.ACKNOWLEDGED) & (run.capabilities.ack != "none")
+    missing = np.flatnonzero(yes & (there == 0))
+    return Outcome(
+        level=run.capabilities.ack,
+        event=event,
+        durable=run.capabilities.durable,
+        sent=int(sent.sum()),
+        acknowledged=int(yes.sum()),
+        missing=len(missing),
+        missing_numbers=tuple(missing[:_EXAMPLES].tolist()),
+        unacknowledged_there=int((sent & ~yes & (there > 0)).sum()),
+        sent_missing=int((sent & ~yes & (there == 0)).sum()),
+        duplicates=int(np.maximum(there - 1, 0).sum()),
+        restart_s=restart_s,
+        note=note,
+    )
+
+
+def _at_level(url: str, level: str) -> str:
+    """The URL with another option `ack`."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True)) | {"ack": level}
+    return urlunsplit(parts._replace(query=urlencode(options)))
+
+
+class _EveryDisk(Disks):
+    """Disks that can lose their power under the data of every node."""
+
+    def lay(self, server: Server, images: Path) -> None:
+        """See `Disks`."""
+        for node, folder in enumerate(server.data):
+            self.forgetful[node] = PowerLossDisk(folder, images / f"node{node}")
+
+
+def _killed(rig: Rig, run: Run) -> Sending:
+    """Publishes until the server is dead; what was sent and answered by then."""
+    server, disks = rig.server, rig.disks
+    assert server is not None
+    start_ns = run.begin(lambda: True, subscribes=False)
+    kill_ns = start_ns + int(run.schedule.due_ns[int(len(run.schedule) * _KILL_AT)])
+    run.sent(kill_ns, lambda: True)
+    for node in range(len(server.pids)):
+        server.kill(node)
+    for node in disks.forgetful:
+        disks.lose_power(node)
+    # Answers that the server had written before it died are on their way.
+    open_ends = run.capabilities.ack != "none"
+    run.drain(
+        now_ns() + int(_ANSWERS_S * 1e9),
+        lambda: not open_ends or not run.recording.counts()[State.SENT],
+        lambda: True,
+    )
+    run.finish()
+    return run.recording.kept()
+
+
+def _restarted(server: Server) -> float:
+    """Starts all nodes again; how long that took."""
+    began = time.monotonic()
+    for node in range(len(server.pids)):
+        server.restart(node)
+    return time.monotonic() - began
+
+
+async def _stored(where: Where, run: int, messages: int) -> tuple[npt.NDArray[np.int64], str]:
+    """How often each message is there, and what hindered reading."""
+    there, note = np.zeros(messages, dtype=np.int64), ""
+    reader = target_class(where)(where)
     try:
-        if event == "power loss":
-            if not server.data:
-                raise SurgetankError("keeps no data", place=url, mend="Give --no-power-loss")
-            for node, data in enumerate(server.data):
-                disks.append(PowerLossDisk(data, folder / f"disk{node}"))
-        where = replace(server.start(), name=name)
-        victim = _Victim(where, server, disks)
-        return asyncio.run(victim.dies(event, messages, rate_per_s))
+        await reader.open()
+        async with asyncio.timeout(_READ_S):
+            async for payload in reader.stored():
+                number = decode(run, payload)
+                if number is not None and number < messages:
+                    there[number] += 1
+    except SurgetankError as error:
+        note = f"nothing could be read back: {error}"
+    except TimeoutError:
+        note = f"reading back did not end within {_READ_S:g} s"
     finally:
-        server.stop()
-        for disk in disks:
-            disk.end()
-        place.remove()
-
-
-class _Tally(Sink):
-    """A sink that remembers who was answered what."""
-
-    def __init__(self, run: int, messages: int) -> None:
-        self.run = run
-        self.sent = np.zeros(messages, dtype=bool)
-        self.yes = np.zeros(messages, dtype=bool)
-        self.over = np.zeros(messages, dtype=bool)
-        """Refused, or the connection ended."""
-
-    def acknowledged(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
-        """Sink."""
-        self.yes[np.asarray(numbers, dtype=np.int64)] = True
-
-    def refused(self, numbers: Numbers | Sequence[int], at_ns: int, reason: str) -> None:
-        """Sink."""
-        self.over[np.asarray(numbers, dtype=np.int64)] = True
-
-    def disconnected(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
-        """Sink."""
-        self.over[np.asarray(numbers, dtype=np.int64)] = True
-
-    @property
-    def open(self) -> int:
-        """Sent and not answered."""
-        return int((self.sent & ~self.yes & ~self.over).sum())
-
-
-class _Victim:
-    """A server and the clients that see it die."""
-
-    def __init__(self, where: Where, server: Server, disks: list[PowerLossDisk]) -> None:
-        self._where, self._server, self._disks = where, server, disks
-        self._make = target_class(where)
-
-    async def dies(self, event: str, messages: int, rate_per_s: float) -> Outcome:
-        """The whole story."""
-        owner, publisher = self._make(self._where), self._make(self._where)
-        promises = publisher.capabilities
-        tally = _Tally(secrets.randbits(32), messages)
-        await owner.open()
-        await owner.prepare()
-        for disk in self._disks:
-            disk.sync()  # As if the stream had been made long ago.
-        try:
-            await publisher.open()
-            yes = await self._publish(publisher, tally, messages, rate_per_s)
-            await _closed(publisher)
-            restart_s = await asyncio.to_thread(self._again)
-            there, note = await self._read(tally.run, messages)
-        finally:
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(owner.dispose(), 10)
-            await _closed(owner)
-        missing = np.flatnonzero(yes & (there == 0))
-        unsaid = tally.sent & ~yes
-        return Outcome(
-            level=promises.ack,
-            event=event,
-            durable=promises.durable,
-            sent=int(tally.sent.sum()),
-            acknowledged=int(yes.sum()),
-            missing=len(missing),
-            missing_numbers=tuple(missing[:_EXAMPLES].tolist()),
-            unacknowledged_there=int((unsaid & (there > 0)).sum()),
-            sent_missing=int((unsaid & (there == 0)).sum()),
-            duplicates=int(np.maximum(there - 1, 0).sum()),
-            restart_s=restart_s,
-            note=note,
-        )
-
-    async def _publish(
-        self, target: Target, tally: _Tally, messages: int, rate_per_s: float
-    ) -> npt.NDArray[np.bool_]:
-        """Sends until the server is dead; returns which had been acknowledged by then."""
-        outgoing = [
-            Outgoing(i, "order", 0, encode(tally.run, i, _SIZE_BYTES)) for i in range(messages)
-        ]
-        sender = _Sender(target, tally, outgoing)
-        start, done = time.monotonic(), 0
-        killing: asyncio.Task[None] | None = None
-        while done < messages and (killing is None or not killing.done()):
-            due = min(messages, int((time.monotonic() - start) * rate_per_s) + 1)
-            if due >= messages * _KILL_AT and killing is None:
-                killing = asyncio.create_task(asyncio.to_thread(self._kill))
-            sender.send(done, due)
-            done = due
-            await asyncio.sleep(_TICK_S)
-        if killing is not None:
-            await killing
-        # Answers that the server had written before it died are on their way.
-        until = time.monotonic() + _ANSWERS_S
-        while tally.open and time.monotonic() < until and target.capabilities.ack != "none":
-            await asyncio.sleep(0.02)
-        await sender.end()
-        return tally.yes.copy()
-
-    def _kill(self) -> None:
-        for node in range(len(self._server.pids)):
-            self._server.kill(node)
-        for disk in self._disks:
-            disk.lose_power()
-
-    def _again(self) -> float:
-        began = time.monotonic()
-        for node in range(len(self._server.pids)):
-            self._server.restart(node)
-        return time.monotonic() - began
-
-    async def _read(self, run: int, messages: int) -> tuple[npt.NDArray[np.int64], str]:
-        """How often each message is there."""
-        there, note = np.zeros(messages, dtype=np.int64), ""
-        reader = self._make(self._where)
-        try:
-            await reader.open()
-            async with asyncio.timeout(_READ_S):
-                async for payload in reader.stored():
-                    number = decode(run, payload)
-                    if number is not None and number < messages:
-                        there[number] += 1
-        except SurgetankError as error:
-            note = f"nothing could be read back: {error}"
-        except TimeoutError:
-            note = f"reading back did not end within {_READ_S:g} s"
-        finally:
-            await _closed(reader)
-        return there, note
-
-
-class _Sender:
-    """Sends slices of the messages, by whichever way the target has."""
-
-    def __init__(self, target: Target, tally: _Tally, messages: list[Outgoing]) -> None:
-        self._target, self._tally, self._messages = target, tally, messages
-        self._batched = target if isinstance(target, Batched) else None
-        self._frames = [self._batched.frame(m) for m in messages] if self._batched else []
-        self._open: set[asyncio.Task[None]] = set()
-
-    def send(self, first: int, end: int) -> None:
-        """Messages from `first` to before `end`."""
-        if self._batched is not None:
-            self._tally.sent[first:end] = True
-            frames = memoryview(b"".join(self._frames[first:end]))
-            self._batched.write(frames, np.arange(first, end), self._tally)
-            return
-        for message in self._messages[first:end]:
-            if len(self._open) >= _INFLIGHT_MAX:
-                return
-            self._tally.sent[message.number] = True
-            task = asyncio.create_task(self._publish(message))
-            self._open.add(task)
-            task.add_done_callback(self._open.discard)
-
-    async def _publish(self, message: Outgoing) -> None:
-        try:
-            await self._target.publish(message)
-        except Refused as no:
-            self._tally.refused([message.number], time.monotonic_ns(), no.reason)
-        except (Disconnected, TargetError, OSError):
-            self._tally.disconnected([message.number], time.monotonic_ns())
-        else:
-            if self._target.capabilities.ack != "none":
-                self._tally.acknowledged([message.number], time.monotonic_ns())
-
-    async def end(self) -> None:
-        """Gives up what is not answered."""
-        for task in list(self._open):
-            task.cancel()
-        await asyncio.gather(*self._open, return_exceptions=True)
-
-
-async def _closed(target: Target) -> None:
-    """A target of a dead server may not close cleanly."""
-    with contextlib.suppress(Exception):
-        await asyncio.wait_for(target.close(), 5)
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(reader.close(), 5)
+    return there, note

@@ -58,17 +58,19 @@ class Rig:
         *,
         proxied: bool = False,
         faults: Sequence[Fault] = (),
+        disks: Disks | None = None,
     ) -> None:
         """With `proxied` all connections of clients, and those between nodes that surgetank starts,
         go through a link proxy, so that faults of the network can be played. `faults` are those
-        that runs will play: what they need is laid before the server starts."""
+        that runs will play: what they need is laid before the server starts,
+        as are `disks` where they are given."""
         self.url = url
         self.options = options or Options()
         self.server: Server | None = None
         self.proxy = Proxy([]) if proxied or needs_proxy(faults) else None
         """The link proxy, if there is one: node −1 is the clients."""
         self.where = parse(url)
-        self._disks = Disks(faults)
+        self.disks = disks or Disks(faults)
         self._loop = _Loop()
         self._place: Workplace | None = None
 
@@ -95,7 +97,7 @@ class Rig:
                 )
             (self._folder / "server").mkdir()
             self.server = kind(self._folder / "server", self.where)
-            self._disks.lay(self.server, self._folder / "disks")
+            self.disks.lay(self.server, self._folder / "disks")
         if self.proxy is not None:
             self.proxy.start()
             self._between_nodes(self.proxy)
@@ -141,7 +143,7 @@ class Rig:
     def _end(self) -> None:
         if self.server is not None:
             self.server.stop()
-        self._disks.end()
+        self.disks.end()
         if self.proxy is not None:
             self.proxy.stop()
         self._loop.stop()
@@ -178,7 +180,7 @@ class Rig:
     ) -> Played:
         """Plays a schedule; `options` are added to the URL's for this run."""
         direct = self.where.addresses if self.proxy is None else ()
-        playing = Faults(faults, self.server, self.proxy, self._disks, direct)
+        playing = Faults(faults, self.server, self.proxy, self.disks, direct)
         with self.prepared(schedule, options) as run, playing:
             return self._play(run, name, watch, playing)
 

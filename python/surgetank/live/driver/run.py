@@ -51,7 +51,8 @@ class Run:
         self.schedule, self.target, self.number = schedule, target, number
         self.capabilities = target.capabilities
         self.recording = Recording.create(folder, schedule)
-        self._where, self._options = where, options
+        self.where = where
+        self._options = options
         self._processes = WorkerProcesses(folder)
 
     def __enter__(self) -> Self:
@@ -73,7 +74,7 @@ class Run:
         if not self._processes.wait(Ready, time.monotonic() + patience_s, tick):
             raise SurgetankError(
                 f"its clients were not ready after {patience_s:g} s",
-                place=f"--target {self._where.scheme}:",
+                place=f"--target {self.where.scheme}:",
                 mend="Give --patience, or look whether the target answers",
                 exit_code=3,
             )
@@ -90,7 +91,7 @@ class Run:
 
         def job(worker: int, *, subscribes: bool) -> Job:
             most = self._options.inflight_max
-            return Job(self._where, self.number, worker, workers, subscribes, most, traceparents)
+            return Job(self.where, self.number, worker, workers, subscribes, most, traceparents)
 
         if subscribes and not inside:
             self._processes.start("subscriber", job(-1, subscribes=True))
