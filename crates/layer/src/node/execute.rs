@@ -52,6 +52,10 @@ impl Node {
             return;
         }
         let mut span = self.opening.work_ns(block);
+        let draws = match &mut self.service_draws {
+            Some(own) => &mut **own as &mut dyn Draws,
+            None => draws,
+        };
         for entry in &block.entries {
             span += self.service.execution(entry.envelope.class, self.slow, draws);
         }

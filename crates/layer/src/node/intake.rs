@@ -3,7 +3,7 @@
 use super::{Node, Orderer, Output, Packet, Timer};
 use crate::gossip::{self, Frame};
 use crate::machine::{Draws, Machine};
-use crate::message::{Envelope, Payload};
+use crate::message::{Class, Envelope, Payload};
 use crate::queue::Reason;
 use crate::units::{Ns, Peer};
 
@@ -55,6 +55,15 @@ impl Node {
         }
     }
 
+    /// One service time of this class.
+    #[inline]
+    fn validation_ns(&mut self, class: Class, draws: &mut dyn Draws) -> Ns {
+        match &mut self.service_draws {
+            Some(own) => self.service.validation(class, self.slow, &mut **own),
+            None => self.service.validation(class, self.slow, draws),
+        }
+    }
+
     fn serve(&mut self, now: Ns, work: Work, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         if let Some(valid) = self.begin(now, work, draws, out) {
             self.accept(now, valid, draws, out);
@@ -69,7 +78,7 @@ impl Node {
         draws: &mut dyn Draws,
         out: &mut Vec<Output>,
     ) -> Option<Work> {
-        let span = self.service.validation(work.envelope.class, self.slow, draws);
+        let span = self.validation_ns(work.envelope.class, draws);
         if span == 0 {
             return Some(work);
         }
@@ -279,7 +288,7 @@ impl Node {
         self.hearing.push_back((envelope, payload, from));
         if self.hearing.len() == 1 {
             self.consensus_busy.begin(now);
-            let span = self.service.validation(envelope.class, self.slow, draws);
+            let span = self.validation_ns(envelope.class, draws);
             out.push(Output::After(span, Timer::Heard));
         }
     }
@@ -287,7 +296,8 @@ impl Node {
     pub(super) fn heard(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         let Some((envelope, payload, from)) = self.hearing.pop_front() else { return };
         if let Some((next, ..)) = self.hearing.front() {
-            let span = self.service.validation(next.class, self.slow, draws);
+            let class = next.class;
+            let span = self.validation_ns(class, draws);
             out.push(Output::After(span, Timer::Heard));
         } else {
             self.consensus_busy.end(now);

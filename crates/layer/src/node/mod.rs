@@ -284,6 +284,8 @@ pub struct Node {
     known: Seen,
     included: Seen,
     service: Service,
+    /// Service times are drawn from this, if it is set, and not from the draws of a step.
+    service_draws: Option<Box<dyn Draws + Send + Sync>>,
     slow: f64,
     orderer: Orderer,
     fair: Option<Box<fair::State>>,
@@ -361,6 +363,7 @@ impl Node {
             known: Seen::default(),
             included: Seen::default(),
             service: config.service,
+            service_draws: None,
             slow: 1.0,
             orderer,
             fair,
@@ -377,6 +380,11 @@ impl Node {
             tuning: None,
             strain: None,
         }
+    }
+
+    /// From now on service times are drawn from a stream of their own.
+    pub fn draw_service_from(&mut self, draws: Box<dyn Draws + Send + Sync>) {
+        self.service_draws = Some(draws);
     }
 
     /// Messages waiting for validation.

@@ -57,6 +57,9 @@ impl World {
                     .map(Node::new)
             })
             .collect::<Result<_, _>>()?;
+        for (node, id) in nodes.iter_mut().zip(0u64..) {
+            node.draw_service_from(Box::new(seed.stream("service", id)));
+        }
         control::put(&mut nodes, &scenario, &seed, &plugins);
         let copies_matter = links.has_downlink()
             || scenario.faults.iter().any(|f| matches!(f.what, FaultKind::Crash { .. }));
