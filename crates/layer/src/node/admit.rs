@@ -97,11 +97,12 @@ impl Node {
         self.takes_ns(waits, waits + orders, Class::NewOrderSingle as usize)
     }
 
-    /// So many checks and executions, one beside the other.
+    /// So many checks and executions, one beside the other, by the declared mean times: a node that
+    /// has become slow does not know it.
     fn takes_ns(&self, checks: u64, executions: u64, class: usize) -> Ns {
         let checks = checks * self.service.validation_ns[class] / u64::from(self.service.servers);
         let executions = executions * self.service.execution_ns[class];
-        (checks.max(executions) as f64 * self.slow) as Ns
+        checks.max(executions)
     }
 
     /// A client's message has arrived here.

@@ -4,7 +4,7 @@ use super::{Node, Orderer, Output, Timer};
 use crate::consensus::tendermint::{self, Step, Timeout};
 use crate::machine::Draws;
 use crate::message::Block;
-use crate::units::{Digest, Ns, Round};
+use crate::units::{Digest, Height, Ns, Round};
 use std::sync::Arc;
 
 impl Node {
@@ -51,7 +51,8 @@ impl Node {
         if !self.opening.is_open(block.height) {
             return;
         }
-        let mut span = self.opening.work_ns(block);
+        let block = self.opening.in_order(block, &self.hash_before(block.height));
+        let mut span = self.opening.work_ns(&block);
         let draws = match &mut self.service_draws {
             Some(own) => &mut **own as &mut dyn Draws,
             None => draws,
@@ -64,15 +65,16 @@ impl Node {
         out.push(Output::After(span, Timer::Executed));
     }
 
+    /// Hash of the decided block before this height; zero before the first.
+    fn hash_before(&self, height: Height) -> Digest {
+        self.block(height - 1).map_or(Digest::default(), |block| block.hash)
+    }
+
     pub(super) fn executed(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         self.executing = false;
         self.execution_busy.end(now);
         let decided = &self.chain[self.executed as usize];
-        let prev = self
-            .executed
-            .checked_sub(1)
-            .map_or(Digest::default(), |below| self.chain[below as usize].hash);
-        let block = self.opening.in_order(decided, &prev);
+        let block = self.opening.in_order(decided, &self.hash_before(decided.height));
         self.executed += 1;
         out.push(Output::Executed(block));
         self.execute_next(now, draws, out);
