@@ -43,7 +43,7 @@ def test_goodput_of_bursts_holds_the_known_one(calm: float, busy: float) -> None
     truth = min(1.0, 2_000.0 / (calm + busy))
     scenario = station(
         arrivals={"kind": "mmpp", "rates_per_s": [calm, busy], "dwell_s": [0.25, 0.25]},
-        duration_s=12.0,
+        duration_s=14.0,
         consensus={"kind": "single", "window_ms": 0.0},
     ).with_values({"warmup_s": 1.0, "drain_s": 0.1})
     seeds, held, widths = 25, 0, []

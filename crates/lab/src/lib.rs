@@ -1,13 +1,15 @@
 //! # surgetank-lab: what happens to messages
 //!
 //! A deterministic discrete-event world around the machines of `surgetank-layer`.
-//! Start at [`scenario`] (what is asked), then [`world`] (what happens), then [`trace`] (what is told).
+//! Start at [`scenario`] (what is asked), then [`host`] (what a node runs on), [`world`] (what happens) and
+//! [`trace`] (its tables).
 
 pub mod actors;
 pub mod adversary;
 pub mod agenda;
 pub mod exchange;
 pub mod flow;
+pub mod host;
 pub mod network;
 pub mod price;
 pub mod scenario;

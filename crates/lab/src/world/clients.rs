@@ -180,7 +180,7 @@ impl World {
         let envelope = self.carried[message as usize].envelope;
         let cell = message as usize * self.nodes.len() + gateway as usize;
         self.waits.iter_mut().for_each(|waits| waits.reaches(self.now, message));
-        if !self.up[gateway as usize] {
+        if !self.nodes[gateway as usize].is_up() {
             self.incidents.missed(gateway);
             return self.turn_away(slot, Reason::GatewayDown, 0);
         }
@@ -201,7 +201,7 @@ impl World {
     pub(super) fn enter(&mut self, slot: u32) {
         let record = &self.records[slot as usize];
         let (gateway, message) = (record.gateway, record.message.id);
-        if self.up[gateway as usize] {
+        if self.nodes[gateway as usize].is_up() {
             self.waits.iter_mut().for_each(|waits| waits.enters(self.now, message));
             let envelope = self.carried[message as usize].envelope;
             self.step(gateway, Input::Client(envelope));
@@ -218,7 +218,7 @@ impl World {
         if blocks == 0 || !order {
             return 0;
         }
-        (self.nodes[gateway as usize].executed_height() as u32).saturating_add(blocks)
+        (self.nodes[gateway as usize].node.executed_height() as u32).saturating_add(blocks)
     }
 
     /// A message owes this if it is executed.
@@ -247,7 +247,7 @@ impl World {
             // It still waits elsewhere.
             return;
         }
-        let full = self.nodes[node as usize].mempool_len() >= self.mempool_max();
+        let full = self.nodes[node as usize].node.mempool_len() >= self.mempool_max();
         let reason = match reason {
             queue::Reason::QueueFull if full => Reason::MempoolFull,
             queue::Reason::QueueFull => Reason::IngressFull,

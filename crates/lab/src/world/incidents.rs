@@ -2,13 +2,14 @@
 
 use surgetank_layer::machine::Draws;
 use surgetank_layer::message::{Body, Class, NewOrderSingle, OrdType, Side, TimeInForce};
-use surgetank_layer::node::{Input, Service, Shares, Timer};
+use surgetank_layer::node::{Done, Input};
 use surgetank_layer::units::{NodeId, Ns};
 
 use super::{Event, World};
 use crate::actors::{Sending, Timer as ActorTimer, size_and_price};
 use crate::exchange::Public;
-use crate::scenario::{Conduct, FaultKind, Scenario, ms, us};
+use crate::host::{Service, Shares};
+use crate::scenario::{Conduct, FaultKind, Scenario, ms};
 use crate::seed::{Seed, Stream};
 use crate::trace::{GaugeRow, Source};
 
@@ -21,8 +22,6 @@ pub struct Incidents {
     down: Vec<(u32, NodeId)>,
     /// Keypers who do not do as they should.
     keypers: Vec<Corrupt>,
-    /// What an honest one takes to make a share.
-    share_ns: Ns,
     /// Per fault: sum of what was measured, and how many samples.
     pub(super) seen: Vec<(f64, u64)>,
     spam_draws: Stream,
@@ -45,25 +44,24 @@ impl Incidents {
             slow: Vec::new(),
             down: Vec::new(),
             keypers: Vec::new(),
-            share_ns: us(scenario.layer.queue.sealed.share_us),
             seen: vec![(0.0, 0); scenario.faults.len()],
             spam_draws: seed.stream("flow.spam", 0),
         }
     }
 
-    /// A node has begun to validate something: how much longer than usual does it take?
+    /// A node has begun some work: how much longer than usual does it take?
     #[inline]
-    pub(super) fn observe_service(&mut self, node: NodeId, span: Ns, timer: &Timer) {
-        if let (Timer::ShareMade(..), false) = (timer, self.keypers.is_empty()) {
-            let added = span.saturating_sub(self.share_ns) as f64 / 1e6;
+    pub(super) fn observe_work(&mut self, node: NodeId, span: Ns, done: &Done) {
+        if let (Done::ShareMade { .. }, false) = (done, self.keypers.is_empty()) {
+            let added = span.saturating_sub(self.service.share_ns) as f64 / 1e6;
             self.observe_keyper(node, Conduct::Late, added, 1);
             self.observe_keyper(node, Conduct::Silent, 1.0, 0);
         }
         if self.slow.is_empty() {
             return;
         }
-        let Timer::Validated(work) = timer else { return };
-        let mean = self.service.validation_ns[work.envelope.class as usize];
+        let Done::Validated(work) = done else { return };
+        let mean = self.service.means.validation_ns[work.envelope.class as usize];
         // Faults on one node multiply: each is measured against what the others leave.
         let product: f64 = self.slow.iter().filter(|s| s.1 == node).map(|s| s.2).product();
         for &(fault, slowed, factor) in &self.slow {
@@ -106,7 +104,7 @@ impl World {
             FaultKind::Slow { nodes, factor: own } => {
                 for node in nodes {
                     let factor = self.links.faults.service_factor(node);
-                    self.step(node, Input::Slow(factor));
+                    self.nodes[node as usize].slow_down(factor);
                     self.incidents.slow.retain(|&(fault, at, _)| (fault, at) != (index, node));
                     if begins {
                         self.incidents.slow.push((index, node, own));
@@ -135,7 +133,7 @@ impl World {
             keypers.push(Corrupt { fault, node, conduct, extra });
         }
         if conduct == Conduct::Colluding {
-            if begins && self.nodes[node as usize].opening().keypers.is_some() {
+            if begins && self.nodes[node as usize].node.opening().keypers.is_some() {
                 let (sum, samples) = &mut self.incidents.seen[fault as usize];
                 (*sum, *samples) = (*sum + 1.0, *samples + 1);
             }
@@ -151,31 +149,30 @@ impl World {
             0 => Shares::Prompt,
             extra => Shares::Late(extra),
         };
-        self.step(node, Input::Keyper(shares));
+        self.nodes[node as usize].deliver_shares(shares);
     }
 
     /// A node with a share to send has decided a block.
     pub(super) fn observe_block(&mut self, node: NodeId) {
-        if self.nodes[node as usize].opening().keypers.is_some() {
+        if self.nodes[node as usize].node.opening().keypers.is_some() {
             self.incidents.observe_keyper(node, Conduct::Silent, 0.0, 1);
         }
     }
 
     fn crash(&mut self, fault: u32, node: NodeId, begins: bool) {
-        let was = self.up[node as usize];
+        let was = self.nodes[node as usize].is_up();
         self.incidents.down.retain(|&down| down != (fault, node));
         if begins {
             self.incidents.down.push((fault, node));
         }
         let up = !self.links.faults.is_down(node);
-        self.up[node as usize] = up;
         if was && !up {
-            self.epoch[node as usize] += 1;
             self.waits.iter_mut().for_each(|waits| waits.crashes(self.now, node));
-            self.step(node, Input::Crash);
+            self.nodes[node as usize].crash(self.now);
         } else if !was && up {
             self.waits.iter_mut().for_each(|waits| waits.restarts(self.now, node));
-            self.step(node, Input::Restart);
+            self.nodes[node as usize].restart();
+            self.step(node, Input::Start);
         }
     }
 
@@ -230,7 +227,8 @@ impl World {
     }
 
     pub(super) fn gauge(&mut self) {
-        for (index, node) in self.nodes.iter().enumerate() {
+        for (index, host) in self.nodes.iter().enumerate() {
+            let (node, busy) = (&host.node, host.busy_ns(self.now));
             self.gauges.push(GaugeRow {
                 time_ns: self.now,
                 node: index as NodeId,
@@ -240,11 +238,11 @@ impl World {
                 uplink_backlog_ns: self.links.uplink_backlog(index as NodeId, self.now),
                 uplink_busy_ns: self.links.uplink_busy(index as NodeId, self.now),
                 downlink_busy_ns: self.links.downlink_busy(index as NodeId, self.now),
-                validation_busy_ns: node.validation_busy_ns(self.now),
-                consensus_busy_ns: node.consensus_busy_ns(self.now),
-                execution_busy_ns: node.execution_busy_ns(self.now),
+                validation_busy_ns: busy.validation,
+                consensus_busy_ns: busy.verification,
+                execution_busy_ns: busy.execution,
                 height: node.executed_height() as u32,
-                up: u8::from(self.up[index]),
+                up: u8::from(host.is_up()),
             });
         }
         let next = self.now + ms(self.scenario.trace.gauge_ms);

@@ -33,9 +33,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use surgetank_layer::gossip::Frame;
-use surgetank_layer::machine::Machine;
 use surgetank_layer::message::{Block, Envelope, Payload};
-use surgetank_layer::node::{Input, Node, Output, Packet, Timer};
+use surgetank_layer::node::{Input, Output, Packet, Task};
 use surgetank_layer::queue::Discipline;
 use surgetank_layer::tuning::Controller;
 use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
@@ -44,8 +43,8 @@ use crate::actors::{self, Action, Actors, Heard};
 use crate::adversary::Adversary;
 use crate::agenda::Agenda;
 use crate::exchange::Exchange;
+use crate::host::{Host, Wake};
 use crate::scenario::{QueueRule, Scenario};
-use crate::seed::Stream;
 use crate::trace::{BlockRow, DecisionRow, GaugeRow, Outcome, Reason, Record};
 
 pub use links::{Counts, Links};
@@ -59,8 +58,8 @@ enum Event {
     Through { link: u32, message: MessageId },
     /// Something larger: see the slab.
     Parcel(u32),
-    /// A node's timer.
-    Timer { slot: u32 },
+    /// A node's timer goes off, or its work is over.
+    Wake { slot: u32 },
     /// A client's message reaches its gateway.
     Gateway(u32),
     /// A client's message that was held back may enter.
@@ -145,12 +144,9 @@ pub struct World {
     events: u64,
     agenda: Agenda<Event>,
     parcels: Slab<Parcel>,
-    timers: Slab<(NodeId, u32, Timer, waits::Id)>,
-    nodes: Vec<Node>,
-    node_draws: Vec<Stream>,
-    up: Vec<bool>,
-    /// Counts a node's crashes: timers set before one do not go off after it.
-    epoch: Vec<u32>,
+    /// Which node to wake, in which of its epochs, for what, and the segment that ends then.
+    wakes: Slab<(NodeId, u32, Wake, waits::Id)>,
+    nodes: Vec<Host>,
     links: Links,
     every_copy: bool,
     carried: Vec<Carried>,
@@ -227,7 +223,7 @@ impl World {
         match event {
             Event::Arrive { link, message } => self.arrive(link, message),
             Event::Through { link, message } => self.deliver(link, message),
-            Event::Timer { slot } => self.timer(slot),
+            Event::Wake { slot } => self.wake(slot),
             Event::Gateway(record) => self.reach_gateway(record),
             Event::Enter(record) => self.enter(record),
             Event::Lane => self.lane_timer(),
@@ -260,7 +256,7 @@ impl World {
         let to = self.links.graph.peers[link as usize];
         let cell = message as usize * self.nodes.len() + to as usize;
         if self.every_copy {
-            if !self.up[to as usize] {
+            if !self.nodes[to as usize].is_up() {
                 self.waits.iter_mut().for_each(|waits| waits.strikes(self.now, to, message));
                 return self.incidents.missed(to);
             }
@@ -316,19 +312,23 @@ impl World {
         }
     }
 
-    fn timer(&mut self, slot: u32) {
-        let Some((node, epoch, timer, armed)) = self.timers.take(slot) else { return };
-        if self.epoch[node as usize] == epoch {
-            let awaited = self.awaited(&timer, node);
+    fn wake(&mut self, slot: u32) {
+        let Some((node, epoch, wake, begun)) = self.wakes.take(slot) else { return };
+        if self.nodes[node as usize].epoch() == epoch {
+            let awaited = self.awaited(&wake, node);
             if let Some(waits) = &mut self.waits {
-                waits.goes_off(self.now, node, &timer, armed, awaited);
+                waits.wakes(self.now, node, &wake, begun, awaited);
             }
-            self.step_if_up(node, Input::Timer(timer));
+            let input = match wake {
+                Wake::Timer(timer) => Input::Timer(timer),
+                Wake::Done(done) => Input::Done(done),
+            };
+            self.step_if_up(node, input);
         }
     }
 
     fn step_if_up(&mut self, node: NodeId, input: Input) {
-        if self.up[node as usize] {
+        if self.nodes[node as usize].is_up() {
             self.step(node, input);
         } else {
             self.incidents.missed(node);
@@ -338,31 +338,46 @@ impl World {
     /// Steps a node and does what it asks.
     #[inline]
     fn step(&mut self, node: NodeId, input: Input) {
-        let mut outbox = std::mem::take(&mut self.outbox);
-        let index = node as usize;
-        self.nodes[index].step(self.now, input, &mut self.node_draws[index], &mut outbox);
-        for output in outbox.drain(..) {
-            self.interpret(node, output);
+        let mut next = Some(input);
+        while let Some(input) = next {
+            let mut outbox = std::mem::take(&mut self.outbox);
+            self.nodes[node as usize].step(self.now, input, &mut outbox);
+            for output in outbox.drain(..) {
+                self.interpret(node, output);
+            }
+            self.outbox = outbox;
+            next = self.nodes[node as usize].finished().map(Input::Done);
         }
-        self.outbox = outbox;
-        if let Some(waits) = &mut self.waits
-            && self.nodes[index].opening().delays()
-        {
-            waits.opens(self.now, node, self.nodes[index].opened_height());
+        if let Some(waits) = &mut self.waits {
+            let node_now = &self.nodes[node as usize].node;
+            if node_now.opening().delays() {
+                waits.opens(self.now, node, node_now.opened_height());
+            }
         }
+    }
+
+    /// A node's work begins.
+    fn begin_work(&mut self, node: NodeId, task: &Task) {
+        if let Some(span) = self.nodes[node as usize].begin(self.now, task) {
+            let done = task.done();
+            self.incidents.observe_work(node, span, &done);
+            self.wake_after(node, span, Wake::Done(done));
+        }
+    }
+
+    fn wake_after(&mut self, node: NodeId, span: Ns, wake: Wake) {
+        let waits = self.waits.as_mut();
+        let begun = waits.map_or(0, |waits| waits.begins(self.now, node, span, &wake));
+        let slot = self.wakes.put((node, self.nodes[node as usize].epoch(), wake, begun));
+        self.agenda.push(self.now + span, Event::Wake { slot });
     }
 
     #[inline]
     fn interpret(&mut self, node: NodeId, output: Output) {
         match output {
             Output::Forward { envelope, except } => self.forward(node, envelope, except),
-            Output::After(span, timer) => {
-                self.incidents.observe_service(node, span, &timer);
-                let waits = self.waits.as_mut();
-                let armed = waits.map_or(0, |waits| waits.armed(self.now, node, span, &timer));
-                let slot = self.timers.put((node, self.epoch[node as usize], timer, armed));
-                self.agenda.push(self.now + span, Event::Timer { slot });
-            }
+            Output::After(span, timer) => self.wake_after(node, span, Wake::Timer(timer)),
+            Output::Work(task) => self.begin_work(node, &task),
             Output::Send { to, frame } => self.send_frame(node, to, frame),
             Output::Packet { to, packet } => self.send_packet(node, to, packet),
             Output::Publish(payload) => self.publish(node, payload, false),
@@ -384,7 +399,7 @@ impl World {
     fn decided(&mut self, node: NodeId, block: &Arc<Block>, round: u32) {
         self.observe_block(node);
         if let Some(waits) = &mut self.waits {
-            waits.decides(self.now, node, block, &self.nodes[node as usize]);
+            waits.decides(self.now, node, block, &self.nodes[node as usize].node);
         }
         let index = block.height as usize - 1;
         debug_assert_eq!(self.executions[node as usize].len(), index);

@@ -73,7 +73,7 @@ impl World {
             let carried = self.carried[message as usize];
             if carried.envelope.class == Class::NewOrderSingle {
                 let message = self.records[carried.slot as usize].message;
-                let last_hash = self.nodes[node as usize].last_hash();
+                let last_hash = self.nodes[node as usize].node.last_hash();
                 self.tell_attacker(Heard::Passes { node, message: &message, last_hash });
             }
         }

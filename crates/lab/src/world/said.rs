@@ -57,7 +57,7 @@ impl World {
         };
         let slot = self.payloads.len() as u32;
         if let Some(waits) = &mut self.waits {
-            waits.publishes(self.now, node, &payload, again, &self.nodes[node as usize]);
+            waits.publishes(self.now, node, &payload, again, &self.nodes[node as usize].node);
         }
         self.payloads.push(payload.clone());
         let envelope = self.carry(Envelope::plain(0, class, size_bytes, node), slot, node);
@@ -97,7 +97,7 @@ impl World {
     /// Whether a node lacks what a message states, and no copy is under way to it.
     fn lacks(&self, to: NodeId, payload: &Payload) -> bool {
         payload.statement().is_some_and(|statement| {
-            self.nodes[to as usize].lacks(&statement)
+            self.nodes[to as usize].node.lacks(&statement)
                 && !self.said.numbers(&statement).iter().any(|&id| self.is_under_way(id, to))
         })
     }

@@ -27,7 +27,7 @@ impl World {
         let Some(exchange) = &self.exchange else { return };
         let height = block.height as u32;
         let mark = exchange.mark_at(height);
-        self.nodes[node as usize].see_mark(self.now, mark);
+        self.nodes[node as usize].node.see_mark(self.now, mark);
         if self.leader.is_some_and(|leader| leader != node) {
             return;
         }
@@ -65,7 +65,7 @@ impl World {
         let earned = self.exchange.as_mut().map_or_else(Vec::new, |exchange| exchange.earned());
         for (account, requests) in earned {
             let gateway = self.actors.accounts.gateway(account);
-            self.nodes[gateway as usize].earn(self.now, account, requests);
+            self.nodes[gateway as usize].node.earn(self.now, account, requests);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a world tells about itself.
 
 use serde_json::{Value, json};
-use surgetank_layer::node::{FairTally, Node};
+use surgetank_layer::node::FairTally;
 use surgetank_layer::units::{NodeId, ns};
 
 use super::World;
@@ -184,7 +184,7 @@ impl World {
 
     /// What the leader made of all nodes' orders; null if it did not ask them.
     fn fair_told(&self) -> Value {
-        let told: Vec<FairTally> = self.nodes.iter().filter_map(Node::fair_tally).collect();
+        let told: Vec<FairTally> = self.nodes.iter().filter_map(|host| host.node.fair_tally()).collect();
         let Some(leader) = self.leader.and_then(|leader| told.get(leader as usize)) else {
             return Value::Null;
         };
@@ -221,7 +221,7 @@ impl World {
     /// How often each line of Tendermint's Algorithm 1 fired, over all nodes.
     fn consensus_lines(&self) -> Value {
         let mut lines = std::collections::BTreeMap::new();
-        for machine in self.nodes.iter().filter_map(|node| node.tendermint()) {
+        for machine in self.nodes.iter().filter_map(|host| host.node.tendermint()) {
             for (line, times) in machine.fired() {
                 *lines.entry(format!("{line:?}")).or_insert(0u64) += times;
             }

@@ -16,7 +16,6 @@ use crate::admission;
 use crate::admission::criticality::Criticality;
 use crate::admission::gate::{self, Ask, Gate, Load};
 use crate::admission::remembered::Remembered;
-use crate::machine::Draws;
 use crate::message::{Block, Class, Envelope};
 use crate::queue::Reason;
 use crate::units::{AccountId, Height, Ns};
@@ -67,7 +66,7 @@ impl Node {
 
     /// Messages that wait here for validation or for ordering.
     pub fn on_the_way(&self) -> u32 {
-        (self.ingress.len() + self.serving as usize + self.mempool_len()) as u32
+        (self.ingress.len() + self.validating as usize + self.mempool_len()) as u32
     }
 
     /// How long what waits here will take, by the mean times of an order: at the slower of
@@ -82,7 +81,7 @@ impl Node {
     }
 
     fn work_ns(&self, order: usize) -> Ns {
-        let waits = self.ingress.len() as u64 + u64::from(self.serving);
+        let waits = self.ingress.len() as u64 + u64::from(self.validating);
         let decided = self.mempool_len() + self.execution_len();
         self.takes_ns(waits, waits + decided as u64, order)
     }
@@ -92,33 +91,25 @@ impl Node {
     /// count: what is refused now makes none of them shorter.
     pub fn ahead_of_reducing_ns(&self) -> Ns {
         let newcomer = reducing();
-        let waits = self.ingress.ahead(&newcomer) as u64 + u64::from(self.serving);
+        let waits = self.ingress.ahead(&newcomer) as u64 + u64::from(self.validating);
         let orders = self.mempool.ahead(&newcomer) as u64;
         self.takes_ns(waits, waits + orders, Class::NewOrderSingle as usize)
     }
 
-    /// So many checks and executions, one beside the other, by the declared mean times: a node that
-    /// has become slow does not know it.
+    /// So many checks and executions, one beside the other, by the declared mean times.
     fn takes_ns(&self, checks: u64, executions: u64, class: usize) -> Ns {
-        let checks = checks * self.service.validation_ns[class] / u64::from(self.service.servers);
-        let executions = executions * self.service.execution_ns[class];
-        checks.max(executions)
+        let checks = checks * self.costs.validation_ns[class] / u64::from(self.validations_max);
+        checks.max(executions * self.costs.execution_ns[class])
     }
 
     /// A client's message has arrived here.
-    pub(super) fn ask(
-        &mut self,
-        now: Ns,
-        envelope: Envelope,
-        draws: &mut dyn Draws,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn ask(&mut self, now: Ns, envelope: Envelope, out: &mut Vec<Output>) {
         if let Err((reason, retry_after_ns)) = self.let_in(now, &envelope, out) {
             self.note_refusal(&envelope);
             out.push(Output::Refused { message: envelope.id, reason, retry_after_ns });
             return;
         }
-        self.offer(now, Work::client(envelope), draws, out);
+        self.offer(now, Work::client(envelope), out);
     }
 
     fn let_in(
@@ -193,12 +184,12 @@ impl Node {
 
     /// A block is decided: the price moves, cancels are remembered, and what is void goes.
     pub(super) fn account_for(&mut self, now: Ns, block: &Block, out: &mut Vec<Output>) {
-        let service = &self.service;
+        let costs = &self.costs;
         if let Some(admission) = &mut self.admission {
             let work = match admission.unit {
                 Unit::Messages => block.entries.len() as u64,
                 Unit::ServiceUs => {
-                    let of = |class: Class| service.execution_ns[class as usize] / 1_000;
+                    let of = |class: Class| costs.execution_ns[class as usize] / 1_000;
                     block.entries.iter().map(|entry| of(entry.envelope.class)).sum()
                 }
             };

@@ -1,10 +1,10 @@
 //! Decided blocks take effect, one after the other.
 
-use super::{Node, Orderer, Output, Timer};
+use super::{Node, Orderer, Output, Task, Timer};
 use crate::consensus::tendermint::{self, Step, Timeout};
 use crate::machine::Draws;
 use crate::message::Block;
-use crate::units::{Digest, Height, Ns, Round};
+use crate::units::{Digest, Ns, Round};
 use std::sync::Arc;
 
 impl Node {
@@ -40,44 +40,28 @@ impl Node {
         self.strain_on(round, out);
         out.push(Output::Decided(block, round));
         self.seal(now, height, self.sync.behind(height), draws, out);
-        self.execute_next(now, draws, out);
+        self.execute_next(out);
     }
 
-    pub(super) fn execute_next(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
-        if self.executing {
+    pub(super) fn execute_next(&mut self, out: &mut Vec<Output>) {
+        if self.executing.is_some() {
             return;
         }
-        let Some(block) = self.chain.get(self.executed as usize) else { return };
-        if !self.opening.is_open(block.height) {
+        let Some(decided) = self.chain.get(self.executed as usize) else { return };
+        if !self.opening.is_open(decided.height) {
             return;
         }
-        let block = self.opening.in_order(block, &self.hash_before(block.height));
-        let mut span = self.opening.work_ns(&block);
-        let draws = match &mut self.service_draws {
-            Some(own) => &mut **own as &mut dyn Draws,
-            None => draws,
-        };
-        for entry in &block.entries {
-            span += self.service.execution(entry.envelope.class, self.slow, draws);
-        }
-        self.executing = true;
-        self.execution_busy.begin(now);
-        out.push(Output::After(span, Timer::Executed));
+        let prev = self.block(decided.height - 1).map_or(Digest::default(), |block| block.hash);
+        let block = self.opening.in_order(decided, &prev);
+        self.executing = Some(Arc::clone(&block));
+        out.push(Output::Work(Task::Execute(block)));
     }
 
-    /// Hash of the decided block before this height; zero before the first.
-    fn hash_before(&self, height: Height) -> Digest {
-        self.block(height - 1).map_or(Digest::default(), |block| block.hash)
-    }
-
-    pub(super) fn executed(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
-        self.executing = false;
-        self.execution_busy.end(now);
-        let decided = &self.chain[self.executed as usize];
-        let block = self.opening.in_order(decided, &self.hash_before(decided.height));
+    pub(super) fn executed(&mut self, now: Ns, out: &mut Vec<Output>) {
+        let Some(block) = self.executing.take() else { return };
         self.executed += 1;
         out.push(Output::Executed(block));
-        self.execute_next(now, draws, out);
+        self.execute_next(out);
         self.end_height(now, out);
     }
 

@@ -1,9 +1,9 @@
 //! Messages arrive, wait, are validated, spread and enter the mempool.
 
-use super::{Node, Orderer, Output, Packet, Timer};
+use super::{Node, Orderer, Output, Packet, Task, Timer};
 use crate::gossip::{self, Frame};
 use crate::machine::{Draws, Machine};
-use crate::message::{Class, Envelope, Payload};
+use crate::message::{Envelope, Payload};
 use crate::queue::Reason;
 use crate::units::{Ns, Peer};
 
@@ -32,21 +32,15 @@ impl Work {
 
 impl Node {
     /// A message wants to be validated: at once, after a wait, or not at all.
-    pub(super) fn offer(
-        &mut self,
-        now: Ns,
-        work: Work,
-        draws: &mut dyn Draws,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn offer(&mut self, now: Ns, work: Work, out: &mut Vec<Output>) {
         if work.from == GATEWAY
             && let Some(retry_after_ns) = self.too_many(&work.envelope)
         {
             return self.refuse_for(work, Reason::Throttled, retry_after_ns, out);
         }
         self.note_arrival(now, work.envelope.id);
-        if self.serving < self.service.servers {
-            return self.serve(now, work, draws, out);
+        if self.validating < self.validations_max {
+            return self.validate(work, out);
         }
         match self.ingress.push(now, &work.envelope, work) {
             Ok(None) => {}
@@ -55,52 +49,21 @@ impl Node {
         }
     }
 
-    /// One service time of this class.
-    #[inline]
-    fn validation_ns(&mut self, class: Class, draws: &mut dyn Draws) -> Ns {
-        match &mut self.service_draws {
-            Some(own) => self.service.validation(class, self.slow, &mut **own),
-            None => self.service.validation(class, self.slow, draws),
-        }
-    }
-
-    fn serve(&mut self, now: Ns, work: Work, draws: &mut dyn Draws, out: &mut Vec<Output>) {
-        if let Some(valid) = self.begin(now, work, draws, out) {
-            self.accept(now, valid, draws, out);
-        }
-    }
-
-    /// A server takes a message; given back if its validation takes no time.
-    fn begin(
-        &mut self,
-        now: Ns,
-        work: Work,
-        draws: &mut dyn Draws,
-        out: &mut Vec<Output>,
-    ) -> Option<Work> {
-        let span = self.validation_ns(work.envelope.class, draws);
-        if span == 0 {
-            return Some(work);
-        }
-        self.serving += 1;
-        self.validation_busy.begin(now);
-        out.push(Output::After(span, Timer::Validated(work)));
-        None
+    fn validate(&mut self, work: Work, out: &mut Vec<Output>) {
+        self.validating += 1;
+        out.push(Output::Work(Task::Validate(work)));
     }
 
     pub(super) fn validated(
         &mut self,
         now: Ns,
-        mut work: Work,
+        work: Work,
         draws: &mut dyn Draws,
         out: &mut Vec<Output>,
     ) {
-        self.serving -= 1;
-        self.validation_busy.end(now);
-        // A random span can be zero: the server that is free then takes the one after it.
-        while let Some(next) = self.ingress.pop(now) {
-            let Some(valid) = self.begin(now, next.item, draws, out) else { break };
-            self.accept(now, std::mem::replace(&mut work, valid), draws, out);
+        self.validating -= 1;
+        if let Some(next) = self.ingress.pop(now) {
+            self.validate(next.item, out);
         }
         for shed in self.ingress.shed() {
             self.refuse(shed, Reason::Shed, out);
@@ -236,11 +199,11 @@ impl Node {
             match output {
                 gossip::Output::Validate { envelope, from } if envelope.class.is_consensus() => {
                     if let Some(payload) = payload.take() {
-                        self.hear(now, envelope, payload, Some(from), draws, out);
+                        self.hear(envelope, payload, Some(from), out);
                     }
                 }
                 gossip::Output::Validate { envelope, from } => {
-                    self.offer(now, Work { envelope, from }, draws, out);
+                    self.offer(now, Work { envelope, from }, out);
                 }
                 other => pass_on(other, now, out),
             }
@@ -275,32 +238,24 @@ impl Node {
         }
     }
 
-    /// A message of consensus waits for its own server.
+    /// A message of consensus waits for its turn to be verified.
     fn hear(
         &mut self,
-        now: Ns,
         envelope: Envelope,
         payload: Payload,
         from: Option<Peer>,
-        draws: &mut dyn Draws,
         out: &mut Vec<Output>,
     ) {
         self.hearing.push_back((envelope, payload, from));
         if self.hearing.len() == 1 {
-            self.consensus_busy.begin(now);
-            let span = self.validation_ns(envelope.class, draws);
-            out.push(Output::After(span, Timer::Heard));
+            out.push(Output::Work(Task::Verify(envelope.class)));
         }
     }
 
-    pub(super) fn heard(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+    pub(super) fn verified(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         let Some((envelope, payload, from)) = self.hearing.pop_front() else { return };
         if let Some((next, ..)) = self.hearing.front() {
-            let class = next.class;
-            let span = self.validation_ns(class, draws);
-            out.push(Output::After(span, Timer::Heard));
-        } else {
-            self.consensus_busy.end(now);
+            out.push(Output::Work(Task::Verify(next.class)));
         }
         if let Some(from) = from {
             self.gossip_step(now, gossip::Input::Validated { envelope, from }, draws, out);

@@ -1,4 +1,4 @@
-//! A node starts, crashes and starts again.
+//! A process of a node begins: for the first time, or on what an earlier one left on disk.
 
 use super::{Node, Orderer, Output, Timer, sync};
 use crate::consensus::tendermint;
@@ -13,41 +13,37 @@ impl Node {
         if let Orderer::Tendermint { rebroadcast_ns, .. } = self.orderer {
             out.push(Output::After(rebroadcast_ns, Timer::Rebroadcast));
         }
-        self.consensus_step(now, tendermint::Input::Start, draws, out);
+        if self.started {
+            for (at, timeout) in &self.armed {
+                out.push(Output::After(at.saturating_sub(now), Timer::Consensus(*timeout)));
+            }
+            for height in self.executed + 1..=self.chain.len() as Height {
+                self.seal(now, height, true, draws, out);
+            }
+            self.execute_next(out);
+            self.ask_for_blocks(now, out);
+        } else {
+            self.started = true;
+            self.consensus_step(now, tendermint::Input::Start, draws, out);
+        }
         self.fair.iter().for_each(|fair| fair.arm(out));
     }
 
-    pub(super) fn crash(&mut self, now: Ns) {
-        self.validation_busy.stop(now);
-        self.consensus_busy.stop(now);
-        self.execution_busy.stop(now);
+    /// The process has died. What was only in memory is lost: what waits for validation, for order or
+    /// to be heard, reports, shares. On disk are decided blocks, the height executed, what consensus
+    /// has signed and its timeouts, which messages were seen, and settings. Step [`super::Input::Start`]
+    /// when the next process begins.
+    pub fn recover(&mut self) {
         self.ingress.clear();
         self.hearing.clear();
         self.mempool.clear();
         self.mempool_bytes = 0;
-        self.serving = 0;
-        self.executing = false;
-        self.opening.crash();
+        self.validating = 0;
+        self.executing = None;
+        self.opening.recover();
         self.fair.iter_mut().for_each(|fair| fair.crash());
         // What was only in memory may come again.
         self.known = self.included.clone();
         self.sync = sync::State::default();
-    }
-
-    pub(super) fn restart(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
-        self.gossip_step(now, gossip::Input::Start, draws, out);
-        if let Orderer::Tendermint { rebroadcast_ns, .. } = self.orderer {
-            out.push(Output::After(rebroadcast_ns, Timer::Rebroadcast));
-        }
-        self.begin_tuning(out);
-        for (at, timeout) in &self.armed {
-            out.push(Output::After(at.saturating_sub(now), Timer::Consensus(*timeout)));
-        }
-        for height in self.executed + 1..=self.chain.len() as Height {
-            self.seal(now, height, true, draws, out);
-        }
-        self.execute_next(now, draws, out);
-        self.ask_for_blocks(now, out);
-        self.fair.iter().for_each(|fair| fair.arm(out));
     }
 }

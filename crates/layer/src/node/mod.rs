@@ -22,7 +22,6 @@
 //! Blocks travel whole, not in parts. A block that is synced is trusted without its commit.
 
 mod admit;
-mod busy;
 mod execute;
 mod fair;
 mod intake;
@@ -30,11 +29,11 @@ mod life;
 mod misdeeds;
 mod opening;
 mod order;
-mod service;
 mod smoothed;
 mod strain;
 mod sync;
 mod tune;
+mod work;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -51,12 +50,10 @@ use crate::units::{Digest, Height, MessageId, NodeId, Ns, Peer};
 pub use crate::fair::report::{Report, Sight};
 pub use admit::{Admission, Unit};
 pub use fair::{Fair, Rule as FairRule, Tally as FairTally};
-pub use opening::{Opening, Places, Shares, place};
-pub use service::{Distribution, Service};
+pub use opening::{Opening, Places, place};
 pub use strain::{Span, Strain};
 pub use tune::{Change, Tuning};
-
-use busy::Busy;
+pub use work::{Costs, Done, Task};
 
 /// What a node is made of.
 #[derive(Clone, Debug)]
@@ -75,8 +72,10 @@ pub struct Config {
     pub ingress_max: usize,
     /// Messages that may wait for ordering.
     pub mempool_max: usize,
-    /// How long work takes.
-    pub service: Service,
+    /// Client messages that may be validated at once.
+    pub validations_max: u32,
+    /// What work takes on average.
+    pub costs: Costs,
     /// Who orders.
     pub ordering: Ordering,
     /// What happens to a decided block before it is executed.
@@ -113,7 +112,7 @@ pub enum Ordering {
 /// What can happen to a node.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// The run begins.
+    /// The process begins: for the first time, or on what an earlier one left ([`Node::recover`]).
     Start,
     /// A client's message has arrived at this gateway.
     Client(Envelope),
@@ -137,10 +136,8 @@ pub enum Input {
     },
     /// A timer that this node set has gone off.
     Timer(Timer),
-    /// From now on work takes this many times as long.
-    Slow(f64),
-    /// From now on this node's shares of keys come so.
-    Keyper(Shares),
+    /// Work that this node asked for is over.
+    Done(Done),
     /// From now on this node leaves these classes (bits `1 << class as u8`) out of the blocks it makes.
     Censor {
         /// The classes, a bit each.
@@ -153,10 +150,6 @@ pub enum Input {
         /// The other's.
         message: MessageId,
     },
-    /// The node stops. What was queued in memory is lost; decided blocks and consensus state are on disk.
-    Crash,
-    /// The node starts again.
-    Restart,
 }
 
 /// What travels between two nodes that need not be neighbours.
@@ -188,12 +181,6 @@ pub enum Packet {
 /// A node's own timers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timer {
-    /// A client message's validation ends.
-    Validated(intake::Work),
-    /// A consensus message's validation ends.
-    Heard,
-    /// Execution of the current block ends.
-    Executed,
     /// gossipsub's heartbeat.
     Heartbeat,
     /// The sequencer's window ends.
@@ -204,8 +191,6 @@ pub enum Timer {
     Rebroadcast,
     /// The reveals of the block of this height are in.
     Revealed(Height),
-    /// This node's share of a key is made, for all others or for one.
-    ShareMade(Height, Option<NodeId>),
     /// Time to ask for shares again.
     SharesDue,
     /// Time to report the own order.
@@ -244,6 +229,8 @@ pub enum Output {
     PublishAgain(Payload),
     /// Call back after this long.
     After(Ns, Timer),
+    /// Do this work and hand back [`Task::done`] as [`Input::Done`].
+    Work(Task),
     /// A client's message was validated at this gateway.
     Admitted(MessageId),
     /// A message was turned away here. Of a message that waits at several nodes, each says so.
@@ -271,22 +258,18 @@ pub enum Output {
 pub struct Node {
     id: NodeId,
     nodes: u32,
+    started: bool,
     gossip: Option<Gossip>,
     ingress: Queue<intake::Work>,
-    serving: u32,
-    validation_busy: Busy,
-    consensus_busy: Busy,
-    execution_busy: Busy,
+    validating: u32,
+    validations_max: u32,
+    costs: Costs,
     hearing: VecDeque<(Envelope, Payload, Option<Peer>)>,
     mempool: Queue<Envelope>,
     mempool_bytes: u64,
     /// Messages that are in a decided block, or in the mempool: not to be queued again.
     known: Seen,
     included: Seen,
-    service: Service,
-    /// Service times are drawn from this, if it is set, and not from the draws of a step.
-    service_draws: Option<Box<dyn Draws + Send + Sync>>,
-    slow: f64,
     orderer: Orderer,
     fair: Option<Box<fair::State>>,
     /// Decided blocks, from height 1.
@@ -294,7 +277,8 @@ pub struct Node {
     /// Proposed blocks of the current and the next height.
     proposed: BTreeMap<Digest, Arc<Block>>,
     executed: Height,
-    executing: bool,
+    /// The block that is being executed, in the order in which it is.
+    executing: Option<Arc<Block>>,
     opening: opening::State,
     misdeeds: misdeeds::Misdeeds,
     sync: sync::State,
@@ -351,26 +335,23 @@ impl Node {
         Node {
             id: config.id,
             nodes: config.nodes,
+            started: false,
             gossip: config.gossip.map(|gossip| Gossip::new(gossip, config.degree)),
             ingress: Queue::new(&bounds(config.ingress_max)),
-            serving: 0,
-            validation_busy: Busy::default(),
-            consensus_busy: Busy::default(),
-            execution_busy: Busy::default(),
+            validating: 0,
+            validations_max: config.validations_max,
+            costs: config.costs,
             hearing: VecDeque::new(),
             mempool: Queue::new(&bounds(config.mempool_max)),
             mempool_bytes: 0,
             known: Seen::default(),
             included: Seen::default(),
-            service: config.service,
-            service_draws: None,
-            slow: 1.0,
             orderer,
             fair,
             chain: Vec::new(),
             proposed: BTreeMap::new(),
             executed: 0,
-            executing: false,
+            executing: None,
             opening: opening::State::new(config.opening),
             misdeeds: misdeeds::Misdeeds::default(),
             sync: sync::State::default(),
@@ -380,11 +361,6 @@ impl Node {
             tuning: None,
             strain: None,
         }
-    }
-
-    /// From now on service times are drawn from a stream of their own.
-    pub fn draw_service_from(&mut self, draws: Box<dyn Draws + Send + Sync>) {
-        self.service_draws = Some(draws);
     }
 
     /// Messages waiting for validation.
@@ -416,21 +392,6 @@ impl Node {
     /// What happens to a decided block before it is executed.
     pub fn opening(&self) -> &Opening {
         self.opening.config()
-    }
-
-    /// Time that the validation servers have worked, summed over them.
-    pub fn validation_busy_ns(&self, now: Ns) -> Ns {
-        self.validation_busy.total_ns(now)
-    }
-
-    /// Time that the server of consensus messages has worked.
-    pub fn consensus_busy_ns(&self, now: Ns) -> Ns {
-        self.consensus_busy.total_ns(now)
-    }
-
-    /// Time that the execution server has worked.
-    pub fn execution_busy_ns(&self, now: Ns) -> Ns {
-        self.execution_busy.total_ns(now)
     }
 
     /// Height up to which decided blocks are open to be executed.
@@ -467,30 +428,28 @@ impl Machine for Node {
             Input::Receive { from, frame, payload } => {
                 self.receive(now, from, frame, payload, draws, out);
             }
-            Input::Client(envelope) => self.ask(now, envelope, draws, out),
+            Input::Client(envelope) => self.ask(now, envelope, out),
             Input::Publish(envelope, payload) => self.publish(now, envelope, payload, draws, out),
             Input::Packet { from, packet } => self.packet(now, from, packet, draws, out),
             Input::Timer(timer) => match timer {
-                Timer::Validated(work) => self.validated(now, work, draws, out),
-                Timer::Heard => self.heard(now, draws, out),
-                Timer::Executed => self.executed(now, draws, out),
                 Timer::Heartbeat => self.gossip_step(now, gossip::Input::Heartbeat, draws, out),
                 Timer::Sequencer => self.sequence(now, sequencer::Input::Timer, draws, out),
                 Timer::Consensus(timeout) => self.timeout(now, timeout, draws, out),
                 Timer::Rebroadcast => self.rebroadcast(now, out),
-                Timer::Revealed(height) => self.revealed(now, height, draws, out),
-                Timer::ShareMade(height, to) => self.share_made(now, height, to, draws, out),
+                Timer::Revealed(height) => self.revealed(height, out),
                 Timer::SharesDue => self.shares_due(now, draws, out),
                 Timer::Report => self.report(now, draws, out),
                 Timer::Tune => self.tune_on(now, out),
             },
-            Input::Slow(factor) => self.slow = factor,
-            Input::Keyper(shares) => self.opening.keyper(shares),
+            Input::Done(done) => match done {
+                Done::Validated(work) => self.validated(now, work, draws, out),
+                Done::Verified => self.verified(now, draws, out),
+                Done::Executed => self.executed(now, out),
+                Done::ShareMade { height, to } => self.share_made(now, height, to, draws, out),
+            },
             Input::Censor { classes } => self.misdeeds.censored = classes,
             Input::PutBefore { own, message } => self.misdeeds.put_before(own, message),
             Input::Start => self.start(now, draws, out),
-            Input::Crash => self.crash(now),
-            Input::Restart => self.restart(now, draws, out),
         }
     }
 }

@@ -17,13 +17,13 @@
 //!
 //! Source: Felten & Shoup's specification (order); Shutter's (keypers); `crate::sealed`.
 //!
-//! Departures: shares are messages without arithmetic, their work is `share_ns` and `decrypt_ns`. A
-//! batch is never skipped: nodes could disagree about that. Too few shares stop the chain instead.
+//! Departures: shares are messages without arithmetic, their work is the host's
+//! ([`Task::MakeShare`], [`Task::Execute`]). A batch is never skipped: nodes could disagree about that. Too few shares stop the chain instead.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Node, Output, Packet, Timer};
+use super::{Node, Output, Packet, Task, Timer};
 use crate::machine::{Draws, Machine};
 use crate::message::{Block, Entry};
 use crate::sealed::keypers::{self, Keyper, Keypers};
@@ -51,10 +51,8 @@ pub struct Opening {
     pub keypers: Option<keypers::Config>,
     /// What the keypers' signature is made of. Equal on all nodes.
     pub key: Digest,
-    /// Work to make a share.
-    pub share_ns: Ns,
-    /// Work to decrypt a message.
-    pub decrypt_ns: Ns,
+    /// Whether messages are encrypted until then.
+    pub encrypted: bool,
 }
 
 impl Opening {
@@ -65,14 +63,13 @@ impl Opening {
             reveal_ns: 0,
             keypers: None,
             key: Digest::default(),
-            share_ns: 0,
-            decrypt_ns: 0,
+            encrypted: false,
         }
     }
 
     /// Whether nobody can read a message before its place is fixed.
     pub fn hides(&self) -> bool {
-        self.reveal_ns > 0 || self.decrypt_ns > 0
+        self.reveal_ns > 0 || self.encrypted
     }
 
     /// Whether time passes between a block's decision and its opening.
@@ -101,22 +98,10 @@ pub fn place(seed: &Digest, account: AccountId) -> Digest {
     Digest(*hasher.finalize().as_bytes())
 }
 
-/// How a keyper's shares come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shares {
-    /// As soon as they are made.
-    Prompt,
-    /// So much later.
-    Late(Ns),
-    /// Not at all.
-    Never,
-}
-
 /// Which blocks are open.
 pub struct State {
     config: Opening,
     keypers: Option<Keypers>,
-    shares: Shares,
     /// Shares that came before the block.
     early: BTreeMap<Height, Vec<Keyper>>,
     /// Highest open height. Heights open in order.
@@ -129,7 +114,6 @@ impl State {
         State {
             keypers: config.keypers.map(Keypers::new),
             config,
-            shares: Shares::Prompt,
             early: BTreeMap::new(),
             open: 0,
             outbox: Vec::new(),
@@ -140,12 +124,8 @@ impl State {
         &self.config
     }
 
-    pub(super) fn keyper(&mut self, shares: Shares) {
-        self.shares = shares;
-    }
-
     /// What was in memory is lost; what was executed is on disk.
-    pub(super) fn crash(&mut self) {
+    pub(super) fn recover(&mut self) {
         self.keypers = self.config.keypers.map(Keypers::new);
         self.early.clear();
     }
@@ -156,11 +136,6 @@ impl State {
 
     pub(super) fn open(&self) -> Height {
         self.open
-    }
-
-    /// Work to decrypt a block.
-    pub(super) fn work_ns(&self, block: &Block) -> Ns {
-        self.config.decrypt_ns * block.entries.len() as u64
     }
 
     /// The block in the order in which it is executed.
@@ -194,7 +169,7 @@ impl Node {
             }
             let me = self.opening.config.keypers.is_some_and(|config| self.id < config.keypers);
             if me {
-                self.make_share(height, None, out);
+                out.push(Output::Work(Task::MakeShare { height, to: None }));
             }
             for keyper in self.opening.early.remove(&height).unwrap_or_default() {
                 let input = keypers::Input::Share { batch: height, keyper, valid: true };
@@ -207,25 +182,9 @@ impl Node {
         }
     }
 
-    pub(super) fn revealed(
-        &mut self,
-        now: Ns,
-        height: Height,
-        draws: &mut dyn Draws,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn revealed(&mut self, height: Height, out: &mut Vec<Output>) {
         self.opening.open = self.opening.open.max(height);
-        self.execute_next(now, draws, out);
-    }
-
-    fn make_share(&mut self, height: Height, to: Option<NodeId>, out: &mut Vec<Output>) {
-        let extra = match self.opening.shares {
-            Shares::Prompt => 0,
-            Shares::Late(extra) => extra,
-            Shares::Never => return,
-        };
-        let span = self.opening.config.share_ns + extra;
-        out.push(Output::After(span, Timer::ShareMade(height, to)));
+        self.execute_next(out);
     }
 
     pub(super) fn share_made(
@@ -267,7 +226,7 @@ impl Node {
     /// Somebody has no share of ours.
     pub(super) fn share_wanted(&mut self, height: Height, from: NodeId, out: &mut Vec<Output>) {
         if height <= self.chain.len() as Height {
-            self.make_share(height, Some(from), out);
+            out.push(Output::Work(Task::MakeShare { height, to: Some(from) }));
         }
     }
 
@@ -305,7 +264,7 @@ impl Node {
         }
         self.opening.outbox = outbox;
         if self.opening.open > before {
-            self.execute_next(now, draws, out);
+            self.execute_next(out);
         }
     }
 }

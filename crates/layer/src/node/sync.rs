@@ -131,7 +131,7 @@ impl Node {
     ) {
         match packet {
             Packet::Forward(envelope) => {
-                self.offer(now, super::intake::Work::gateway(envelope), draws, out);
+                self.offer(now, super::intake::Work::gateway(envelope), out);
             }
             Packet::Batch(prev, block) => self.batch(now, prev, block, draws, out),
             Packet::BlocksWanted(height) => {

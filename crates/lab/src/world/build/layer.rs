@@ -2,18 +2,20 @@
 
 use surgetank_layer::consensus::tendermint;
 use surgetank_layer::gossip;
-use surgetank_layer::node::{self, Fair, Opening, Ordering, Places, Service};
+use surgetank_layer::node::{self, Costs, Fair, Opening, Ordering, Places};
 use surgetank_layer::sealed::keypers;
 use surgetank_layer::units::{Digest, NodeId};
 use surgetank_layer::{queue, sequencer};
 
 use super::super::Plugins;
 use super::fair::build_fair;
+use crate::host::{Distribution, Service};
 use crate::network::Graph;
 use crate::scenario::{self, Consensus, Gossip, QueueRule, Scenario, SeedSource, class_of, ms, us};
 use crate::seed::Seed;
 
-pub(super) fn build_service(service: &scenario::Service) -> Service {
+pub(super) fn build_service(scenario: &Scenario) -> Service {
+    let (service, sealed) = (&scenario.layer.service, &scenario.layer.queue.sealed);
     let times = |t: &scenario::ClassTimes| {
         [
             us(t.price_update_us),
@@ -28,16 +30,23 @@ pub(super) fn build_service(service: &scenario::Service) -> Service {
     };
     Service {
         servers: service.servers,
-        validation_ns: times(&service.validation),
-        execution_ns: times(&service.execution),
+        means: Costs {
+            validation_ns: times(&service.validation),
+            execution_ns: times(&service.execution),
+        },
         distribution: match service.distribution {
-            scenario::Distribution::Fixed {} => node::Distribution::Fixed,
-            scenario::Distribution::Exponential {} => node::Distribution::Exponential,
-            scenario::Distribution::Lognormal { cv } => node::Distribution::Lognormal { cv },
+            scenario::Distribution::Fixed {} => Distribution::Fixed,
+            scenario::Distribution::Exponential {} => Distribution::Exponential,
+            scenario::Distribution::Lognormal { cv } => Distribution::Lognormal { cv },
             scenario::Distribution::Hyperexponential { cv } => {
-                node::Distribution::Hyperexponential { cv }
+                Distribution::Hyperexponential { cv }
             }
         },
+        decryption_ns: match scenario.layer.queue.rule {
+            QueueRule::Threshold => us(sealed.decrypt_us),
+            _ => 0,
+        },
+        share_ns: us(sealed.share_us),
     }
 }
 
@@ -57,14 +66,13 @@ fn build_opening(scenario: &Scenario, key: [u8; 32]) -> Opening {
     let drawn = Opening {
         places: Places::Drawn,
         key: Digest(key),
-        share_ns: us(sealed.share_us),
         ..Opening::at_once()
     };
     match queue.rule {
         QueueRule::Hash if queue.seed == SeedSource::Beacon => Opening { keypers, ..drawn },
         QueueRule::Hash => drawn,
         QueueRule::CommitReveal => Opening { reveal_ns: ms(sealed.reveal_ms), ..drawn },
-        QueueRule::Threshold => Opening { keypers, decrypt_ns: us(sealed.decrypt_us), ..drawn },
+        QueueRule::Threshold => Opening { keypers, encrypted: true, ..drawn },
         _ => Opening::at_once(),
     }
 }
@@ -103,7 +111,7 @@ fn build_rule(queue: &scenario::Queue, plugins: &Plugins) -> queue::Rule {
 pub(super) fn node_config(
     scenario: &Scenario,
     graph: &Graph,
-    service: Service,
+    service: &Service,
     id: NodeId,
     seed: &Seed,
     plugins: &Plugins,
@@ -119,7 +127,8 @@ pub(super) fn node_config(
         rule: build_rule(&layer.queue, plugins),
         ingress_max: layer.queue.ingress_max as usize,
         mempool_max: layer.queue.mempool_max as usize,
-        service,
+        validations_max: service.servers,
+        costs: service.means,
         ordering: build_ordering(&layer.consensus, id, scenario.network.nodes, fair),
     })
 }

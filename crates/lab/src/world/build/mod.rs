@@ -23,6 +23,7 @@ use crate::adversary::Adversary;
 use crate::agenda::Agenda;
 use crate::exchange;
 use crate::flow::Tape;
+use crate::host::Host;
 use crate::network::{Delays, Faults, Graph};
 use crate::scenario::{Consensus, Delay, FaultKind, QueueRule, Scenario};
 use crate::seed::Seed;
@@ -50,21 +51,23 @@ impl World {
         let seed = Seed::new(seed);
         let links = build_links(&scenario, &seed)?;
         let n = scenario.network.nodes as usize;
-        let service = build_service(&scenario.layer.service);
+        let service = build_service(&scenario);
         let mut nodes: Vec<Node> = (0..n as NodeId)
             .map(|id| {
-                node_config(&scenario, &links.graph, service.clone(), id, &seed, &plugins)
+                node_config(&scenario, &links.graph, &service, id, &seed, &plugins)
                     .map(Node::new)
             })
             .collect::<Result<_, _>>()?;
-        for (node, id) in nodes.iter_mut().zip(0u64..) {
-            node.draw_service_from(Box::new(seed.stream("service", id)));
-        }
         control::put(&mut nodes, &scenario, &seed, &plugins);
+        let host = |(node, id)| {
+            let draws = (seed.stream("node", id), seed.stream("service", id));
+            Host::new(node, service.clone(), draws.0, draws.1)
+        };
+        let nodes: Vec<Host> = nodes.into_iter().zip(0..).map(host).collect();
         let copies_matter = links.has_downlink()
             || scenario.faults.iter().any(|f| matches!(f.what, FaultKind::Crash { .. }));
         let exchange = exchange::open(&scenario, tape.as_ref(), &seed)?;
-        let adversary = Adversary::new(&scenario, nodes[0].opening(), &seed);
+        let adversary = Adversary::new(&scenario, nodes[0].node.opening(), &seed);
         let leader = match scenario.layer.consensus {
             Consensus::Single { node, .. } => Some(node),
             _ => None,
@@ -75,11 +78,8 @@ impl World {
             events: 0,
             agenda: Agenda::new(),
             parcels: Slab::new(),
-            timers: Slab::new(),
+            wakes: Slab::new(),
             nodes,
-            node_draws: (0..n as u64).map(|i| seed.stream("node", i)).collect(),
-            up: vec![true; n],
-            epoch: vec![0; n],
             every_copy: scenario.network.every_copy || copies_matter,
             links,
             carried: Vec::new(),

@@ -28,11 +28,12 @@ use std::sync::Arc;
 
 use surgetank_layer::consensus::tendermint::{Step, Timeout};
 use surgetank_layer::message::{Block, Payload};
-use surgetank_layer::node::{Node, Timer};
+use surgetank_layer::node::{Done, Node, Timer};
 use surgetank_layer::units::{Digest, Height, MessageId, NEVER, NodeId, Ns};
 
 use super::World;
 use super::links::Flight;
+use crate::host::Wake;
 use crate::scenario::Fault;
 use crate::trace::{Place, PlaceRow, Resource, WaitRow};
 use calamities::Calamities;
@@ -223,51 +224,54 @@ impl Waits {
         self.cause = arrival;
     }
 
-    /// A node's timer was set: the segment to hand back when it goes off.
-    pub fn armed(&mut self, now: Ns, node: NodeId, span: Ns, timer: &Timer) -> Id {
-        let resource = match timer {
-            Timer::Consensus(_) | Timer::Sequencer => Resource::Timers,
-            Timer::Revealed(_) | Timer::ShareMade(..) | Timer::SharesDue | Timer::Report => {
-                Resource::Rules
-            }
-            Timer::Executed => {
+    /// A node's work begins or a timer is set: the segment to hand back when it is over.
+    pub fn begins(&mut self, now: Ns, node: NodeId, span: Ns, wake: &Wake) -> Id {
+        let resource = match wake {
+            Wake::Timer(Timer::Consensus(_) | Timer::Sequencer) => Resource::Timers,
+            Wake::Timer(Timer::Revealed(_) | Timer::SharesDue | Timer::Report)
+            | Wake::Done(Done::ShareMade { .. }) => Resource::Rules,
+            Wake::Done(Done::Executed) => {
                 self.stations[node as usize].begun = now;
                 return NONE;
             }
-            Timer::Validated(work) => {
+            Wake::Done(Done::Validated(work)) => {
                 if let Some(way) = &mut self.ways[work.envelope.id as usize] {
                     let cell = &mut way.cells[node as usize];
                     (cell.begun, cell.done) = (now, now + span);
                 }
                 return NONE;
             }
-            Timer::Heard | Timer::Rebroadcast | Timer::Heartbeat | Timer::Tune => return NONE,
+            Wake::Done(Done::Verified)
+            | Wake::Timer(Timer::Rebroadcast | Timer::Heartbeat | Timer::Tune) => return NONE,
         };
         self.segment(self.cause, resource, Place::at(node), now, now + span)
     }
 
-    /// A node's timer goes off. `awaited` = who proposes in the round that it bounds.
-    pub fn goes_off(
+    /// A node's timer goes off or its work is over. `awaited` = who proposes in the round that a
+    /// timer bounds.
+    pub fn wakes(
         &mut self,
         now: Ns,
         node: NodeId,
-        timer: &Timer,
-        armed: Id,
+        wake: &Wake,
+        begun: Id,
         awaited: Option<NodeId>,
     ) {
         self.nothing();
-        self.cause = match timer {
-            Timer::Heard => self.heard(now, node),
-            Timer::Executed => self.executes(now, node),
-            Timer::Rebroadcast => {
+        self.cause = match wake {
+            Wake::Done(Done::Verified) => self.heard(now, node),
+            Wake::Done(Done::Executed) => self.executes(now, node),
+            Wake::Timer(Timer::Rebroadcast) => {
                 let (since, why) = self.stations[node as usize].spoke;
                 self.segment(why, self.lost(since, now), Place::at(node), since, now)
             }
             // A round's timeout is not waited out unless a proposal does not come.
-            Timer::Consensus(Timeout { step, .. }) if *step != Step::Commit && armed != NONE => {
-                self.waited_out(now, armed, awaited)
+            Wake::Timer(Timer::Consensus(Timeout { step, .. }))
+                if *step != Step::Commit && begun != NONE =>
+            {
+                self.waited_out(now, begun, awaited)
             }
-            _ => armed,
+            _ => begun,
         };
     }
 
@@ -435,9 +439,9 @@ impl Waits {
 
 impl World {
     /// Who proposes in the round whose timer this is.
-    pub(super) fn awaited(&self, timer: &Timer, node: NodeId) -> Option<NodeId> {
-        let Timer::Consensus(Timeout { height, round, .. }) = timer else { return None };
-        let machine = self.nodes[node as usize].tendermint()?;
+    pub(super) fn awaited(&self, wake: &Wake, node: NodeId) -> Option<NodeId> {
+        let Wake::Timer(Timer::Consensus(Timeout { height, round, .. })) = wake else { return None };
+        let machine = self.nodes[node as usize].node.tendermint()?;
         Some(machine.proposer(*height, *round))
     }
 }

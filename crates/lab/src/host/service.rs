@@ -1,8 +1,8 @@
-//! How long a node works on a message.
+//! How long work takes.
 
-use crate::machine::Draws;
-use crate::message::Class;
-use crate::units::Ns;
+use surgetank_layer::machine::Draws;
+use surgetank_layer::node::Costs;
+use surgetank_layer::units::Ns;
 
 /// Distribution of a service time around its mean.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,33 +23,25 @@ pub enum Distribution {
     },
 }
 
-/// Servers and mean times by class (index = class number).
+/// Servers, and how long they take.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
     /// Validation servers.
     pub servers: u32,
-    /// Mean validation times.
-    pub validation_ns: [Ns; 8],
-    /// Mean execution times.
-    pub execution_ns: [Ns; 8],
-    /// Distribution of both.
+    /// Mean times of validation and execution.
+    pub means: Costs,
+    /// How both are spread around their means.
     pub distribution: Distribution,
+    /// Time to decrypt a message before its execution; always the same.
+    pub decryption_ns: Ns,
+    /// Time to make a share of a block's key; always the same.
+    pub share_ns: Ns,
 }
 
 impl Service {
-    /// One validation time of this class.
+    /// One time of this mean, on a machine `slow` times as slow.
     #[inline]
-    pub fn validation(&self, class: Class, slow: f64, draws: &mut dyn Draws) -> Ns {
-        self.sample(self.validation_ns[class as usize], slow, draws)
-    }
-
-    /// One execution time of this class.
-    pub fn execution(&self, class: Class, slow: f64, draws: &mut dyn Draws) -> Ns {
-        self.sample(self.execution_ns[class as usize], slow, draws)
-    }
-
-    #[inline]
-    fn sample(&self, mean: Ns, slow: f64, draws: &mut dyn Draws) -> Ns {
+    pub(super) fn sample(&self, mean: Ns, slow: f64, draws: &mut dyn Draws) -> Ns {
         if mean == 0 {
             return 0;
         }

@@ -1,6 +1,6 @@
 //! How long a station's servers have worked, exactly: the integral of busy servers over time.
 
-use crate::units::Ns;
+use surgetank_layer::units::Ns;
 
 /// Work done by one station of one or more servers.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,0 +1,69 @@
+//! Work: what takes a processor's time. A node says what is to be done; its host does it, or has it
+//! done, and says when it is over.
+
+use std::sync::Arc;
+
+use super::intake::Work;
+use crate::message::{Block, Class};
+use crate::units::{Height, NodeId, Ns};
+
+/// Work that a node asks its host to do.
+#[derive(Clone, Debug)]
+pub enum Task {
+    /// Check a client's message (signature, account, format). At most
+    /// [`Config::validations_max`](super::Config::validations_max) are under way at once.
+    Validate(Work),
+    /// Check a message of consensus of this class. One is under way at a time.
+    Verify(Class),
+    /// Decrypt a block, if its messages were encrypted, and apply it, in this order of its entries.
+    /// One is under way at a time.
+    Execute(Arc<Block>),
+    /// Make this node's share of the key of the block of this height.
+    MakeShare {
+        /// Of which block.
+        height: Height,
+        /// For whom; `None` = all others.
+        to: Option<NodeId>,
+    },
+}
+
+/// Work that is over: the answer to a [`Task`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// The message is valid.
+    Validated(Work),
+    /// The message of consensus that came first of those not yet verified is valid.
+    Verified,
+    /// The block is executed.
+    Executed,
+    /// The share is made.
+    ShareMade {
+        /// Of which block.
+        height: Height,
+        /// For whom; `None` = all others.
+        to: Option<NodeId>,
+    },
+}
+
+impl Task {
+    /// What to answer when it is over.
+    pub fn done(&self) -> Done {
+        match *self {
+            Task::Validate(work) => Done::Validated(work),
+            Task::Verify(_) => Done::Verified,
+            Task::Execute(_) => Done::Executed,
+            Task::MakeShare { height, to } => Done::ShareMade { height, to },
+        }
+    }
+}
+
+/// Mean times of work by class (index = class number), as the venue declares them. Estimates of how
+/// long a backlog will take, and prices in units of work, rest on them: what a piece of work really
+/// takes is the host's to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Costs {
+    /// To validate a message.
+    pub validation_ns: [Ns; 8],
+    /// To execute it.
+    pub execution_ns: [Ns; 8],
+}
