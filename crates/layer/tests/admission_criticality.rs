@@ -5,6 +5,8 @@
 //! a probe of each lesser criticality right after the refusal. That the check can fail is shown on
 //! gates with a seeded error.
 
+mod fixed_host;
+
 use std::collections::VecDeque;
 
 use proptest::prelude::*;
@@ -12,24 +14,16 @@ use surgetank_layer::admission::criticality::Criticality;
 use surgetank_layer::admission::gate;
 use surgetank_layer::admission::price::{Price, Relief};
 use surgetank_layer::consensus::tendermint::{Config as Tendermint, Timeouts};
-use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::message::{Class, Envelope, flags};
 use surgetank_layer::node::{
-    Admission, Config, Distribution, Input, Node, Opening, Ordering, Output, Service, Span, Strain,
-    Timer, Tuning, Unit,
+    Admission, Config, Input, Node, Opening, Ordering, Output, Span, Strain, Tuning, Unit,
 };
 use surgetank_layer::queue::{Reason, Rule};
 use surgetank_layer::sequencer;
 use surgetank_layer::tuning::{Bounds, Controller, Observation, Setting, Why, Wish};
 use surgetank_layer::units::{MS, Ns, SECOND};
 
-struct NoDraws;
-
-impl Draws for NoDraws {
-    fn next_u64(&mut self) -> u64 {
-        unreachable!("fixed times draw nothing")
-    }
-}
+use fixed_host::Times;
 
 /// A message of each kind that a client can send.
 const KINDS: [(Class, u8); 9] = [
@@ -60,6 +54,8 @@ impl Controller for Moody {
     }
 }
 
+const TIMES: Times = Times { validation_ns: MS / 2, execution_ns: MS };
+
 fn node(rule: Rule, ordering: Ordering) -> Node {
     Node::new(Config {
         id: 0,
@@ -69,12 +65,8 @@ fn node(rule: Rule, ordering: Ordering) -> Node {
         rule,
         ingress_max: 10_000,
         mempool_max: 10_000,
-        service: Service {
-            servers: 1,
-            validation_ns: [MS / 2; 8],
-            execution_ns: [MS; 8],
-            distribution: Distribution::Fixed,
-        },
+        validations_max: 1,
+        costs: TIMES.costs(),
         ordering,
         opening: Opening::at_once(),
     })
@@ -136,37 +128,33 @@ fn adaptive(rule: Rule) -> Node {
 /// A node, what waits for it, and how a client's message reaches its gate.
 struct Venue {
     node: Node,
-    timers: Vec<(Ns, Timer)>,
+    due: Vec<(Ns, Input)>,
     now: Ns,
     gate: fn(Envelope) -> Envelope,
 }
 
 impl Venue {
     fn new(node: Node, gate: fn(Envelope) -> Envelope) -> Venue {
-        let mut venue = Venue { node, timers: Vec::new(), now: 0, gate };
+        let mut venue = Venue { node, due: Vec::new(), now: 0, gate };
         venue.step(Input::Start);
         venue
     }
 
     fn step(&mut self, input: Input) -> Vec<Output> {
-        let mut out = Vec::new();
-        self.node.step(self.now, input, &mut NoDraws, &mut out);
-        for output in &out {
-            if let Output::After(span, timer) = output {
-                self.timers.push((self.now + span, *timer));
-            }
-        }
+        let out = TIMES.step(&mut self.node, self.now, input);
+        let due = TIMES.due(&out).into_iter();
+        self.due.extend(due.map(|(span, input)| (self.now + span, input)));
         out
     }
 
     fn wait(&mut self, until: Ns) {
-        while let Some(next) = (0..self.timers.len()).min_by_key(|&i| self.timers[i].0) {
-            if self.timers[next].0 > until {
+        while let Some(next) = (0..self.due.len()).min_by_key(|&i| self.due[i].0) {
+            if self.due[next].0 > until {
                 break;
             }
-            let (at, timer) = self.timers.remove(next);
+            let (at, input) = self.due.remove(next);
             self.now = at;
-            self.step(Input::Timer(timer));
+            self.step(input);
         }
         self.now = until;
     }

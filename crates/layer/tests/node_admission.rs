@@ -1,28 +1,25 @@
 //! A node's gate: what is let in, what is void when its turn comes, what is tuned and throttled.
 
+mod fixed_host;
+
 use std::collections::VecDeque;
 
 use surgetank_layer::admission::price::{Price, Relief};
 use surgetank_layer::admission::{gate, remembered};
 use surgetank_layer::consensus::tendermint::{Config as Tendermint, Timeouts};
-use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::message::{Class, Envelope, flags};
 use surgetank_layer::node::{
-    Admission, Change, Config, Distribution, Input, Node, Opening, Ordering, Output, Service, Span,
-    Strain, Timer, Tuning, Unit,
+    Admission, Change, Config, Input, Node, Opening, Ordering, Output, Span, Strain, Timer, Tuning,
+    Unit,
 };
 use surgetank_layer::queue::{Reason, Rule};
 use surgetank_layer::sequencer;
 use surgetank_layer::tuning::{Bounds, Controller, Observation, Setting, Why, Wish};
 use surgetank_layer::units::{MS, NEVER, Ns, SECOND};
 
-struct NoDraws;
+use fixed_host::Times;
 
-impl Draws for NoDraws {
-    fn next_u64(&mut self) -> u64 {
-        unreachable!("fixed times draw nothing")
-    }
-}
+const TIMES: Times = Times { validation_ns: 0, execution_ns: MS };
 
 fn node(rule: Rule, ordering: Ordering) -> Node {
     Node::new(Config {
@@ -33,12 +30,8 @@ fn node(rule: Rule, ordering: Ordering) -> Node {
         rule,
         ingress_max: 100,
         mempool_max: 100,
-        service: Service {
-            servers: 1,
-            validation_ns: [0; 8],
-            execution_ns: [MS; 8],
-            distribution: Distribution::Fixed,
-        },
+        validations_max: 1,
+        costs: TIMES.costs(),
         ordering,
         opening: Opening::at_once(),
     })
@@ -65,9 +58,7 @@ fn about(id: u32, class: Class, order: u32) -> Envelope {
 }
 
 fn step(node: &mut Node, now: Ns, input: Input) -> Vec<Output> {
-    let mut out = Vec::new();
-    node.step(now, input, &mut NoDraws, &mut out);
-    out
+    TIMES.step(node, now, input)
 }
 
 fn refused(out: &[Output]) -> Vec<(u32, Reason, Ns)> {
@@ -292,20 +283,21 @@ fn blocks_follow_faster_while_more_than_one_waits() {
     }
     let (mut now, mut due, mut waits) = (0, VecDeque::new(), Vec::new());
     due.extend(step(&mut venue, 0, Input::Start));
-    let mut timers: Vec<(Ns, Timer)> = Vec::new();
+    let mut inputs: Vec<(Ns, Input)> = Vec::new();
     while venue.executed_height() < 12 {
         for output in due.drain(..) {
+            let later = TIMES.due(std::slice::from_ref(&output)).into_iter();
+            inputs.extend(later.map(|(span, input)| (now + span, input)));
             match output {
-                Output::After(_, Timer::Rebroadcast) => {}
-                Output::After(span, timer) => timers.push((now + span, timer)),
                 Output::Changed(Change { knob: 11, to, .. }) => waits.push(to / MS),
                 _ => {}
             }
         }
-        timers.sort_by_key(|(at, _)| *at);
-        let (at, timer) = timers.remove(0);
+        inputs.retain(|(_, input)| !matches!(input, Input::Timer(Timer::Rebroadcast)));
+        inputs.sort_by_key(|(at, _)| *at);
+        let (at, input) = inputs.remove(0);
         now = at;
-        due.extend(step(&mut venue, now, Input::Timer(timer)));
+        due.extend(step(&mut venue, now, input));
     }
     // Nine waited and two leave per block: 7, 5 and 3 are more than a block.
     assert_eq!(waits, [300, 225, 168, 218, 268, 318, 368, 400]);

@@ -1,5 +1,6 @@
 //! A fair order among nodes: reports, loss, crashes, what few have seen, and what must always hold.
 
+mod fixed_host;
 mod node_fair_rig;
 
 use node_fair_rig::{REPORT, Rig, is_report};
@@ -98,13 +99,13 @@ fn lost_answers_do_no_harm() {
 fn a_crashed_follower_is_one_fault_and_comes_back() {
     let mut rig = five();
     (0..5).for_each(|node| rig.sees(MS, node, &[1, 2]));
-    rig.at(10 * MS, 4, Input::Crash);
+    rig.crash(10 * MS, 4);
     rig.run(2 * REPORT + MS);
     assert_eq!(rig.order(0), [1, 2], "one of five may be missing");
-    rig.at(5 * REPORT, 4, Input::Restart);
+    rig.restart(5 * REPORT, 4);
     (0..5).for_each(|node| rig.sees(6 * REPORT, node, &[3]));
     // Now another one is gone: the one that came back is needed.
-    rig.at(6 * REPORT - 1, 3, Input::Crash);
+    rig.crash(6 * REPORT - 1, 3);
     rig.run(10 * REPORT);
     assert_eq!(rig.order(0), [1, 2, 3]);
     assert_eq!((rig.tally().overdue, rig.tally().dropped), (0, 0));
@@ -114,8 +115,8 @@ fn a_crashed_follower_is_one_fault_and_comes_back() {
 fn a_leader_that_comes_back_hears_the_others_again() {
     let mut rig = Rig::new(3, themis(3, 0), 1_000);
     (0..3).for_each(|node| rig.sees(MS, node, &[1]));
-    rig.at(3 * REPORT, 0, Input::Crash);
-    rig.at(4 * REPORT, 0, Input::Restart);
+    rig.crash(3 * REPORT, 0);
+    rig.restart(4 * REPORT, 0);
     (0..3).for_each(|node| rig.sees(5 * REPORT, node, &[3, 2]));
     rig.run(10 * REPORT);
     assert_eq!(rig.order(0), [1, 3, 2]);

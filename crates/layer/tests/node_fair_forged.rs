@@ -1,5 +1,6 @@
 //! Reports that are forged, and a leader that does not follow them.
 
+mod fixed_host;
 mod node_fair_rig;
 
 use node_fair_rig::{REPORT, Rig};

@@ -1,25 +1,20 @@
 //! A node that fell behind asks for blocks: how often, when answers take long.
 
+mod fixed_host;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use surgetank_layer::consensus::tendermint::{Config as Tendermint, Timeouts};
-use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::message::{Block, Class, Envelope, Payload, Statement, Vote, VoteType};
-use surgetank_layer::node::{
-    Config, Distribution, Input, Node, Opening, Ordering, Output, Packet, Service, Timer,
-};
+use surgetank_layer::node::{Config, Done, Input, Node, Opening, Ordering, Output, Packet, Timer};
 use surgetank_layer::queue::Rule;
 use surgetank_layer::sequencer::chain;
 use surgetank_layer::units::{Digest, Height, MS, Ns, SECOND};
 
-struct NoDraws;
+use fixed_host::Times;
 
-impl Draws for NoDraws {
-    fn next_u64(&mut self) -> u64 {
-        unreachable!("fixed times and flooding draw nothing")
-    }
-}
+const FREE: Times = Times { validation_ns: 0, execution_ns: 0 };
 
 fn node() -> Node {
     let timeouts = Timeouts {
@@ -40,12 +35,8 @@ fn node() -> Node {
         rule: Rule::Fifo,
         ingress_max: 100,
         mempool_max: 100,
-        service: Service {
-            servers: 1,
-            validation_ns: [0; 8],
-            execution_ns: [0; 8],
-            distribution: Distribution::Fixed,
-        },
+        validations_max: 1,
+        costs: FREE.costs(),
         ordering: Ordering::Tendermint {
             tendermint: Tendermint { validator: Some(0), weights: vec![1; 4], timeouts },
             block_messages_max: 10,
@@ -56,9 +47,7 @@ fn node() -> Node {
 }
 
 fn step(node: &mut Node, now: Ns, input: Input) -> Vec<Output> {
-    let mut out = Vec::new();
-    node.step(now, input, &mut NoDraws, &mut out);
-    out
+    FREE.step(node, now, input)
 }
 
 fn vote(height: Height, validator: u32) -> Vote {
@@ -70,7 +59,7 @@ fn hear(node: &mut Node, now: Ns, id: u32, vote: Vote) -> Vec<Output> {
     let envelope = Envelope::plain(id, Class::Vote, 170, vote.validator);
     let frame = surgetank_layer::gossip::Frame::Message(envelope);
     step(node, now, Input::Receive { from: 0, frame, payload: Payload::Vote(vote) });
-    step(node, now, Input::Timer(Timer::Heard))
+    step(node, now, Input::Done(Done::Verified))
 }
 
 fn asks(out: &[Output]) -> bool {
@@ -163,7 +152,7 @@ fn what_is_known_or_waits_is_not_lacked() {
     let payload = Payload::Vote(vote(1, 1));
     step(&mut node, 1, Input::Receive { from: 0, frame, payload });
     assert!(!node.lacks(&news), "it waits to be heard");
-    step(&mut node, 2, Input::Timer(Timer::Heard));
+    step(&mut node, 2, Input::Done(Done::Verified));
     assert!(!node.lacks(&news), "it is known");
     assert!(node.lacks(&Statement::Vote(vote(2, 1))), "it is kept for the next height");
     assert!(!node.lacks(&Statement::Vote(vote(3, 1))), "it would be dropped");
@@ -177,6 +166,6 @@ fn a_crash_forgets_what_waited() {
     let frame = surgetank_layer::gossip::Frame::Message(envelope);
     let payload = Payload::Vote(vote(1, 1));
     step(&mut node, 1, Input::Receive { from: 0, frame, payload });
-    step(&mut node, 2, Input::Crash);
+    node.recover();
     assert!(node.lacks(&Statement::Vote(vote(1, 1))));
 }

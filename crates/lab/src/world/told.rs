@@ -184,7 +184,8 @@ impl World {
 
     /// What the leader made of all nodes' orders; null if it did not ask them.
     fn fair_told(&self) -> Value {
-        let told: Vec<FairTally> = self.nodes.iter().filter_map(|host| host.node.fair_tally()).collect();
+        let told: Vec<FairTally> =
+            self.nodes.iter().filter_map(|host| host.node.fair_tally()).collect();
         let Some(leader) = self.leader.and_then(|leader| told.get(leader as usize)) else {
             return Value::Null;
         };

@@ -6,33 +6,34 @@
 use std::collections::BTreeMap;
 
 use surgetank_layer::gossip;
-use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::message::{Class, Envelope};
 use surgetank_layer::node::{
-    Config, Distribution, Fair, FairRule, FairTally, Input, Node, Opening, Ordering, Output,
-    Packet, Service,
+    Config, Fair, FairRule, FairTally, Input, Node, Opening, Ordering, Output, Packet,
 };
 use surgetank_layer::queue::{Reason, Rule};
 use surgetank_layer::sequencer;
 use surgetank_layer::units::{MS, MessageId, NodeId, Ns};
+
+use super::fixed_host::Times;
+
+const FREE: Times = Times { validation_ns: 0, execution_ns: 0 };
 
 /// Between two reports.
 pub const REPORT: Ns = 50 * MS;
 /// How long a packet is under way.
 const DELAY: Ns = 7 * MS;
 
-struct NoDraws;
-
-impl Draws for NoDraws {
-    fn next_u64(&mut self) -> u64 {
-        unreachable!("fixed times and flooding draw nothing")
-    }
-}
-
 /// Whether a packet from a node, sent then, is lost.
 type Loses = Box<dyn FnMut(Ns, NodeId, &Packet) -> bool>;
 /// What a node, or whoever sits on its link, makes of a packet before it goes.
 type Forges = Box<dyn FnMut(Ns, NodeId, &mut Packet)>;
+
+/// What happens to a node or its process.
+enum Event {
+    Input(Input),
+    Crash,
+    Restart,
+}
 
 pub struct Rig {
     pub nodes: Vec<Node>,
@@ -41,7 +42,7 @@ pub struct Rig {
     /// Everything that was turned away: (node, message, reason).
     pub refused: Vec<(NodeId, MessageId, Reason)>,
     now: Ns,
-    agenda: BTreeMap<(Ns, u64), (NodeId, u32, Input)>,
+    agenda: BTreeMap<(Ns, u64), (NodeId, u32, Event)>,
     number: u64,
     epochs: Vec<u32>,
     down: Vec<bool>,
@@ -65,13 +66,21 @@ impl Rig {
         rig
     }
 
-    fn push(&mut self, at: Ns, node: NodeId, epoch: u32, input: Input) {
-        self.agenda.insert((at, self.number), (node, epoch, input));
+    fn push(&mut self, at: Ns, node: NodeId, epoch: u32, event: Event) {
+        self.agenda.insert((at, self.number), (node, epoch, event));
         self.number += 1;
     }
 
     pub fn at(&mut self, at: Ns, node: NodeId, input: Input) {
-        self.push(at, node, u32::MAX, input);
+        self.push(at, node, u32::MAX, Event::Input(input));
+    }
+
+    pub fn crash(&mut self, at: Ns, node: NodeId) {
+        self.push(at, node, u32::MAX, Event::Crash);
+    }
+
+    pub fn restart(&mut self, at: Ns, node: NodeId) {
+        self.push(at, node, u32::MAX, Event::Restart);
     }
 
     /// The node sees these messages one millisecond apart.
@@ -84,31 +93,36 @@ impl Rig {
 
     pub fn run(&mut self, until: Ns) {
         while let Some(entry) = self.agenda.first_entry().filter(|entry| entry.key().0 <= until) {
-            let ((now, _), (node, epoch, input)) = entry.remove_entry();
+            let ((now, _), (node, epoch, event)) = entry.remove_entry();
             self.now = now;
             let index = node as usize;
-            match &input {
-                Input::Crash => {
+            let input = match event {
+                Event::Crash => {
                     self.epochs[index] += 1;
                     self.down[index] = true;
+                    self.nodes[index].recover();
+                    continue;
                 }
-                Input::Restart => self.down[index] = false,
-                Input::Timer(_) if epoch != self.epochs[index] => continue,
-                _ if self.down[index] => continue,
-                _ => {}
+                Event::Restart => {
+                    self.down[index] = false;
+                    Input::Start
+                }
+                Event::Input(Input::Timer(_) | Input::Done(_)) if epoch != self.epochs[index] => {
+                    continue;
+                }
+                Event::Input(_) if self.down[index] => continue,
+                Event::Input(input) => input,
+            };
+            let out = FREE.step(&mut self.nodes[index], now, input);
+            for (span, input) in FREE.due(&out) {
+                self.push(now + span, node, self.epochs[index], Event::Input(input));
             }
-            let mut out = Vec::new();
-            self.nodes[index].step(now, input, &mut NoDraws, &mut out);
             out.into_iter().for_each(|output| self.interpret(node, output));
         }
     }
 
     fn interpret(&mut self, node: NodeId, output: Output) {
         match output {
-            Output::After(span, timer) => {
-                let epoch = self.epochs[node as usize];
-                self.push(self.now + span, node, epoch, Input::Timer(timer));
-            }
             Output::Packet { to, mut packet } if !(self.loses)(self.now, node, &packet) => {
                 (self.forges)(self.now, node, &mut packet);
                 self.at(self.now + DELAY, to, Input::Packet { from: node, packet });
@@ -140,12 +154,6 @@ fn config(id: NodeId, nodes: u32, rule: FairRule, mempool_max: usize) -> Config 
     let sequencer =
         sequencer::Config { batch_messages_max: 100, batch_bytes_max: 100_000, window_ns: MS };
     let fair = Some(Fair { rule, report_ns: REPORT });
-    let service = Service {
-        servers: 1,
-        validation_ns: [0; 8],
-        execution_ns: [0; 8],
-        distribution: Distribution::Fixed,
-    };
     Config {
         id,
         nodes,
@@ -154,7 +162,8 @@ fn config(id: NodeId, nodes: u32, rule: FairRule, mempool_max: usize) -> Config 
         rule: Rule::Fifo,
         ingress_max: 1_000,
         mempool_max,
-        service,
+        validations_max: 1,
+        costs: FREE.costs(),
         ordering: Ordering::Single { node: 0, sequencer, fair },
         opening: Opening::at_once(),
     }

@@ -63,11 +63,7 @@ fn build_opening(scenario: &Scenario, key: [u8; 32]) -> Opening {
         retries: u32::MAX,
         open_max: usize::MAX,
     });
-    let drawn = Opening {
-        places: Places::Drawn,
-        key: Digest(key),
-        ..Opening::at_once()
-    };
+    let drawn = Opening { places: Places::Drawn, key: Digest(key), ..Opening::at_once() };
     match queue.rule {
         QueueRule::Hash if queue.seed == SeedSource::Beacon => Opening { keypers, ..drawn },
         QueueRule::Hash => drawn,

@@ -54,8 +54,7 @@ impl World {
         let service = build_service(&scenario);
         let mut nodes: Vec<Node> = (0..n as NodeId)
             .map(|id| {
-                node_config(&scenario, &links.graph, &service, id, &seed, &plugins)
-                    .map(Node::new)
+                node_config(&scenario, &links.graph, &service, id, &seed, &plugins).map(Node::new)
             })
             .collect::<Result<_, _>>()?;
         control::put(&mut nodes, &scenario, &seed, &plugins);

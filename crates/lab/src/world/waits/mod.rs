@@ -440,7 +440,9 @@ impl Waits {
 impl World {
     /// Who proposes in the round whose timer this is.
     pub(super) fn awaited(&self, wake: &Wake, node: NodeId) -> Option<NodeId> {
-        let Wake::Timer(Timer::Consensus(Timeout { height, round, .. })) = wake else { return None };
+        let Wake::Timer(Timer::Consensus(Timeout { height, round, .. })) = wake else {
+            return None;
+        };
         let machine = self.nodes[node as usize].node.tendermint()?;
         Some(machine.proposer(*height, *round))
     }
