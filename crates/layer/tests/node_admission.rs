@@ -288,9 +288,8 @@ fn blocks_follow_faster_while_more_than_one_waits() {
         for output in due.drain(..) {
             let later = TIMES.due(std::slice::from_ref(&output)).into_iter();
             inputs.extend(later.map(|(span, input)| (now + span, input)));
-            match output {
-                Output::Changed(Change { knob: 11, to, .. }) => waits.push(to / MS),
-                _ => {}
+            if let Output::Changed(Change { knob: 11, to, .. }) = output {
+                waits.push(to / MS);
             }
         }
         inputs.retain(|(_, input)| !matches!(input, Input::Timer(Timer::Rebroadcast)));
