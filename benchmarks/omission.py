@@ -40,7 +40,7 @@ from nats.aio.msg import Msg
 
 from simulator import machine
 from surgetank.live import Options, Rig, Schedule, Snapshot
-from surgetank.live.pace import Timer
+from surgetank.live.event_loop import Timer
 from surgetank.report.alone import alone
 from surgetank.report.plane import Plane, Scale
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from surgetank.live.driver.messages import Cost
 from surgetank.live.driver.recording import Recording, Sent
-from surgetank.live.pace import Timer
+from surgetank.live.event_loop import Timer
 from surgetank.live.payload import Numbers, encode
 from surgetank.live.target import Batched, Disconnected, Outgoing, Refused, Target
 from surgetank.trace import CLASSES

@@ -13,9 +13,7 @@ import gc
 import signal
 import sys
 import time
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -38,20 +36,12 @@ from surgetank.live.driver.messages import (
     line_of,
 )
 from surgetank.live.driver.recording import Deliveries, Recording, Sent
+from surgetank.live.event_loop import run_loop
 from surgetank.live.payload import decode
 from surgetank.live.registry import target_class
 from surgetank.live.target import Batched, Block, Chain, Target
 
-__all__ = ["main", "run_loop"]
-
-
-def run_loop(main: Coroutine[Any, Any, int]) -> int:
-    """Runs a process's main coroutine, on uvloop where there is one."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(main)
-    return uvloop.run(main)
+__all__ = ["main"]
 
 
 def _report(report: Report) -> None:

@@ -14,7 +14,7 @@ import sys
 import time
 from typing import Any
 
-from surgetank.live.alarms import Alarms
+from surgetank.live.event_loop import Alarms, run_loop
 from surgetank.live.proxy.fate import Fate, Link
 from surgetank.live.proxy.listener import Listener
 
@@ -73,12 +73,7 @@ async def _serve() -> None:
 def main() -> None:
     """Runs until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(_serve())
-    else:
-        uvloop.run(_serve())
+    run_loop(_serve())
 
 
 if __name__ == "__main__":

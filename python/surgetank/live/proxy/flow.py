@@ -9,7 +9,7 @@ import time
 from collections import deque
 from typing import Protocol, cast
 
-from surgetank.live.alarms import Alarms
+from surgetank.live.event_loop import Alarms
 from surgetank.live.proxy.line import Line, Piece
 
 __all__ = ["Flow", "Half", "reset"]

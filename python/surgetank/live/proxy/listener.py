@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from surgetank.live.alarms import Alarms
+from surgetank.live.event_loop import Alarms
 from surgetank.live.proxy.fate import Fate, Link
 from surgetank.live.proxy.flow import Flow, Half, reset
 from surgetank.live.proxy.line import Line

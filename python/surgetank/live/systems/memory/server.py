@@ -22,7 +22,7 @@ from collections import deque
 from pathlib import Path
 from typing import Final
 
-from surgetank.live.pace import Timer
+from surgetank.live.event_loop import Timer, run_loop
 from surgetank.live.process import Process, wait_until
 from surgetank.live.server import Server, free_port
 from surgetank.live.target import TargetError, Where
@@ -183,8 +183,6 @@ async def _main(port: int, options: dict[str, float | str]) -> int:
 
 def main() -> int:
     """Entry point of the server's process."""
-    from surgetank.live.driver.worker import run_loop
-
     return run_loop(_main(int(sys.argv[1]), json.loads(sys.argv[2])))
 
 

@@ -1,4 +1,4 @@
-"""Calls at a time in nanoseconds: event loops of Python wake up on whole milliseconds."""
+"""Event loops that wake up on time: Python's own ones do so on whole milliseconds."""
 
 from __future__ import annotations
 
@@ -8,15 +8,26 @@ import heapq
 import os
 import sys
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Self, TypeVar
 
-__all__ = ["Alarms"]
+__all__ = ["Alarms", "Timer", "run_loop"]
+
+_T = TypeVar("_T")
 
 _CLOCK_MONOTONIC: Final = 1
 _TFD_NONBLOCK: Final = 0o4000
 _TFD_CLOEXEC: Final = 0o2000000
 _TFD_TIMER_ABSTIME: Final = 1
+
+
+def run_loop(main: Coroutine[Any, Any, _T]) -> _T:
+    """Runs a process's main coroutine, on uvloop where there is one."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main)
+    return uvloop.run(main)
 
 
 class _Spec(ctypes.Structure):
@@ -78,3 +89,26 @@ class Alarms:
             heapq.heappop(self._heap)[2]()
         if self._heap and self._next_ns == 0:
             self._set(self._heap[0][0])
+
+
+class Timer:
+    """Wakes one coroutine at a time of `time.monotonic_ns()`."""
+
+    def __init__(self) -> None:
+        self._alarms = Alarms(asyncio.get_running_loop())
+        self._woken = asyncio.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._alarms.close()
+
+    async def until(self, at_ns: int) -> None:
+        """Returns at that time, or soon after; at once (but after others had a turn) if past."""
+        if at_ns <= time.monotonic_ns():
+            await asyncio.sleep(0)
+            return
+        self._woken.clear()
+        self._alarms.at(at_ns, self._woken.set)
+        await self._woken.wait()
