@@ -51,7 +51,7 @@ from surgetank.door import build
 from surgetank.league.ranks import holm, pair_of
 from surgetank.measure.liquidations import due_episodes
 from surgetank.plugins import policy
-from surgetank.trace import MARKET_KIND, OUTCOME
+from surgetank.trace import MarketKind, Outcome
 
 RULE: Final = "layer.queue.rule"
 LIMIT: Final = "layer.admission.limit"
@@ -123,13 +123,13 @@ def configured(scenario: st.Scenario, how: dict[str, Any]) -> st.Scenario:
 
 def measured(trace: st.Trace) -> dict[str, float]:
     """Bad debt, liquidation p99 and the share executed of a run."""
-    debts = trace["market"].filter(pl.col("kind") == MARKET_KIND["bad-debt"])["amount"]
+    debts = trace["market"].filter(pl.col("kind") == MarketKind.BAD_DEBT)["amount"]
     debt = abs(float(debts.sum())) * trace.stats["quantum_usd"] + trace.stats["uncovered_usd"]
     due = due_episodes(trace)
     waits = due.select(pl.col("ended_ns").fill_null(trace.end_ns) - pl.col("due_ns"))
     p99 = waits.to_series().quantile(0.99, "nearest") if waits.height else 0
     clients = trace["messages"].filter(pl.col("class") < 5)
-    done = float((clients["outcome"] == OUTCOME["executed"]).mean() or 0.0)  # type: ignore[arg-type]
+    done = float((clients["outcome"] == Outcome.EXECUTED).mean() or 0.0)  # type: ignore[arg-type]
     return {"debt_usd": debt, "p99_s": float(p99 or 0) / 1e9, "executed": done}
 
 

@@ -24,7 +24,7 @@ from scipy import stats
 
 from surgetank.measure import measure
 from surgetank.simulate import simulate
-from surgetank.trace import MARKET_KIND
+from surgetank.trace import MarketKind
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/support"))
 from venue_under_attack import venue, victims_of
@@ -56,14 +56,14 @@ def one(task: tuple[str, str, int]) -> dict[str, Any]:
     case, kind, seed = task
     trace = simulate(venue(**FIVE, **CASES[case], attack__kind=kind), seed=seed)
     measures, pairs = measure(trace), victims_of(trace)
-    outside = pl.when(pl.col("kind") == MARKET_KIND["index"]).then(pl.col("price")).forward_fill()
+    outside = pl.when(pl.col("kind") == MarketKind.INDEX).then(pl.col("price")).forward_fill()
     edge = pl.col("qty") * (outside - pl.col("price")) * float(trace.stats["quantum_usd"])
     first, count = trace.stats["accounts"]["attackers"]
     trades = (
         trace["market"]
         .sort("time_ns", maintain_order=True)
         .with_columns(edge=edge)
-        .filter(pl.col("kind") == MARKET_KIND["trade"])
+        .filter(pl.col("kind") == MarketKind.TRADE)
     )
     takes = trades.filter(pl.col("account").is_between(first, first + count, closed="left"))
     makes = trades.filter(pl.col("other").is_between(first, first + count, closed="left"))

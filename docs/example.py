@@ -7,6 +7,7 @@
 import polars as pl
 
 import surgetank as st
+from surgetank.trace import Source
 
 # %% [markdown]
 # A scenario is a frozen object. Take a named one, and make it small for a notebook.
@@ -45,8 +46,8 @@ fault = {
     "groups": [list(range(nodes // 3 + 1))],
 }
 split = st.run(calm.with_values({"faults": [fault]}), seed=7)
-before = result.trace.tables["messages"].filter(pl.col("source") == 0)
-after = split.trace.tables["messages"].filter(pl.col("source") == 0)
+before = result.trace.tables["messages"].filter(pl.col("source") == Source.BACKGROUND)
+after = split.trace.tables["messages"].filter(pl.col("source") == Source.BACKGROUND)
 assert before["created_ns"].equals(after["created_ns"])
 
 # %%

@@ -12,10 +12,12 @@ __all__ = [
     "headers",
     "log_consistency",
     "log_root",
+    "names",
     "portfolio_margin",
     "prove",
     "published",
     "run",
+    "schema",
     "verify",
     "write_record",
 ]
@@ -73,6 +75,7 @@ def build() -> str: ...
 def headers(path: str) -> list[bytes]: ...
 def log_consistency(headers: list[bytes], old: int) -> list[bytes]: ...
 def log_root(headers: list[bytes]) -> bytes: ...
+def names() -> dict[str, list[str]]: ...
 def portfolio_margin(
     rule: str,
     spot: float,
@@ -93,6 +96,7 @@ def run(
     plugins: dict[str, Callable[[], Any]] | None = None,
     journal: bool = False,
 ) -> _Output: ...
+def schema() -> dict[str, list[tuple[str, str, bool]]]: ...
 def verify(path: str, progress: Callable[[int], bool] | None = None) -> _Report: ...
 def write_record(
     key: bytes,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path, PurePath
+from types import ModuleType
 from typing import Any
 
 import polars as pl
@@ -17,6 +19,7 @@ from surgetank.scenario import Scenario
 from surgetank.scenario.size import refuse_too_large
 from surgetank.tape import Tape
 from surgetank.trace import Run, Trace
+from surgetank.trace.names import check_names
 
 __all__ = ["Progress", "simulate", "with_tape"]
 
@@ -57,7 +60,7 @@ def simulate(
     panic = ""
     try:
         keeps = journal is not None
-        out = compiled().run(scenario.to_core(), chosen, recorded, progress, plugins, keeps)
+        out = _core().run(scenario.to_core(), chosen, recorded, progress, plugins, keeps)
     except ValueError as error:
         if not plugins:
             raise SurgetankError(str(error), place=scenario.name) from None
@@ -83,6 +86,14 @@ def simulate(
         complete=out["complete"],
         scenario=scenario.model_dump(mode="json", by_alias=True),
     )
+
+
+@cache
+def _core() -> ModuleType:
+    """The compiled core, whose tables number enumerations as this package does."""
+    core = compiled()
+    check_names({name: tuple(names) for name, names in core.names().items()})
+    return core
 
 
 def _keep(journal: Path, content: bytes) -> None:

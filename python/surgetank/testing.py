@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from surgetank.trace import SCHEMA, Run, Trace
+from surgetank.trace import SCHEMA, MessageClass, Outcome, Run, Trace
 
 __all__ = ["executed", "make_trace", "unfinished"]
 
@@ -68,13 +68,23 @@ def make_trace(
 def executed(message: int, created_ns: int, delay_ns: int, **cells: Any) -> Row:
     """A row of `messages`, executed after delay_ns, a sixth of it in each stage."""
     stamps = ("gateway", "admitted", "queued", "proposed", "decided", "executed")
-    row: dict[str, Any] = {"message": message, "class": 4, "tries": 1, "created_ns": created_ns}
+    row: dict[str, Any] = {
+        "message": message,
+        "class": MessageClass.ORDER,
+        "tries": 1,
+        "created_ns": created_ns,
+    }
     for i, stamp in enumerate(stamps, start=1):
         row[f"{stamp}_ns"] = created_ns + delay_ns * i // len(stamps)
-    return {**row, "outcome": 1, "confirmed_ns": created_ns + delay_ns, **cells}
+    return {**row, "outcome": Outcome.EXECUTED, "confirmed_ns": created_ns + delay_ns, **cells}
 
 
 def unfinished(message: int, created_ns: int, outcome: int = 0, **cells: Any) -> Row:
     """A row of `messages` never executed: outcome 0 pending, 2 refused, 3 lost."""
-    head = {"message": message, "class": 4, "created_ns": created_ns, "outcome": outcome}
+    head = {
+        "message": message,
+        "class": MessageClass.ORDER,
+        "created_ns": created_ns,
+        "outcome": outcome,
+    }
     return {**head, **cells}

@@ -36,6 +36,7 @@ from surgetank.live.driver.recording import DELIVERY
 from surgetank.measure import measure
 from surgetank.scenario import Scenario
 from surgetank.simulate import simulate
+from surgetank.trace import Outcome
 
 
 def train(n: int, mean_ns: float, cv: float, reading_ns: float, seed: int) -> Arrived:
@@ -416,4 +417,4 @@ def test_the_simulated_queue_has_the_measures_of_its_scenario() -> None:
     found = measure(trace)
     assert found["executed_share"].value == 1.0
     assert found["delay_p50_ms"].value == pytest.approx(0.63, abs=0.05)
-    assert trace["messages"].filter(pl.col("outcome") != 1).is_empty()
+    assert trace["messages"].filter(pl.col("outcome") != Outcome.EXECUTED).is_empty()

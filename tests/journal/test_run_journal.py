@@ -15,6 +15,7 @@ import surgetank as st
 from surgetank.cli import main
 from surgetank.journal import Journal, verify
 from surgetank.simulate import simulate
+from surgetank.trace import Outcome
 from venue_under_attack import venue
 
 Command = Callable[..., tuple[int, str, str]]
@@ -51,7 +52,9 @@ def test_order_count_and_hashes_are_those_of_the_trace(rule: str, tmp_path: Path
     trace = journalled(short(rule), path)
     report = verify(path)
     assert report.whole, report.findings
-    done = trace["messages"].filter(pl.col("outcome") == 1).sort("height", "position")
+    done = (
+        trace["messages"].filter(pl.col("outcome") == Outcome.EXECUTED).sort("height", "position")
+    )
     published = Journal(path).published()
     assert published.height == report.messages == done.height > 100
     assert published["height"].to_list() == done["height"].to_list()

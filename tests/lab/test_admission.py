@@ -9,10 +9,10 @@ import pytest
 
 import surgetank as st
 from surgetank.errors import SurgetankError
-from surgetank.trace import CLASSES, REASONS
+from surgetank.trace import MessageClass, Outcome, Reason
 
-ORDER, CANCEL = CLASSES.index("order"), CLASSES.index("cancel")
-REPLACE, LIQUIDATION = CLASSES.index("replace"), CLASSES.index("liquidation-order")
+ORDER, CANCEL = MessageClass.ORDER, MessageClass.CANCEL
+REPLACE, LIQUIDATION = MessageClass.REPLACE, MessageClass.LIQUIDATION_ORDER
 SINGLE = {"kind": "single", "node": 0, "window_ms": 20.0}
 TENDERMINT = {"kind": "tendermint", "timeout_commit_ms": 100.0}
 
@@ -41,8 +41,10 @@ def venue(admission: dict[str, Any], **values: Any) -> st.Scenario:
 
 def refused(trace: st.Trace) -> dict[str, int]:
     """How many messages were refused for good, by reason."""
-    rows = trace["messages"].filter(pl.col("outcome") == 2)
-    return {REASONS[reason]: count for reason, count in rows["reason"].value_counts().iter_rows()}
+    rows = trace["messages"].filter(pl.col("outcome") == Outcome.REFUSED)
+    return {
+        Reason(reason).label: count for reason, count in rows["reason"].value_counts().iter_rows()
+    }
 
 
 def test_an_account_beyond_its_rate_is_told_so_and_its_cancels_are_not() -> None:
@@ -50,10 +52,10 @@ def test_an_account_beyond_its_rate_is_told_so_and_its_cancels_are_not() -> None
     trace = st.simulate(venue(rates))
     assert set(refused(trace)) == {"rate exceeded"}
     messages = trace["messages"]
-    late = messages.filter(pl.col("outcome") == 2)
+    late = messages.filter(pl.col("outcome") == Outcome.REFUSED)
     assert set(late["class"]) <= {ORDER, REPLACE}
     per_account = messages.filter(
-        (pl.col("outcome") == 1) & pl.col("class").is_in([ORDER, REPLACE])
+        (pl.col("outcome") == Outcome.EXECUTED) & pl.col("class").is_in([ORDER, REPLACE])
     )["account"].value_counts()
     # Two at once, and one more every two seconds until the last retry.
     assert per_account["count"].max() <= 2 + 5  # type: ignore[operator]
@@ -61,7 +63,7 @@ def test_an_account_beyond_its_rate_is_told_so_and_its_cancels_are_not() -> None
 
 def test_shared_budgets_stop_cancels_too() -> None:
     rates = {"policy": "rates", "orders": {"per_s": 0.5, "burst": 2}, "cancels_shared": True}
-    stopped = st.simulate(venue(rates))["messages"].filter(pl.col("outcome") == 2)
+    stopped = st.simulate(venue(rates))["messages"].filter(pl.col("outcome") == Outcome.REFUSED)
     assert CANCEL in set(stopped["class"])
 
 
@@ -74,11 +76,13 @@ def test_orders_expire_and_are_said_to_have(consensus: dict[str, Any]) -> None:
     trace = st.simulate(venue({"expires_blocks": 3}, layer=layer))
     assert refused(trace)["expired"] > 0
     messages = trace["messages"]
-    gone = messages.filter(pl.col("reason") == REASONS.index("expired"))
+    gone = messages.filter(pl.col("reason") == Reason.EXPIRED)
     assert set(gone["class"]) <= {ORDER, REPLACE}
     # No order stands in a block above its last one.
     heights = trace["executions"].filter(pl.col("executed_ns").is_not_null())
-    for row in messages.filter(pl.col("outcome") == 1, pl.col("class") == ORDER).rows(named=True):
+    for row in messages.filter(
+        pl.col("outcome") == Outcome.EXECUTED, pl.col("class") == ORDER
+    ).rows(named=True):
         known = heights.filter(
             (pl.col("node") == row["gateway"]) & (pl.col("executed_ns") <= row["created_ns"])
         )
@@ -94,11 +98,11 @@ def test_remembered_cancels_stop_orders_that_they_overtook(rule: str) -> None:
     trace = st.simulate(venue({"remember_cancels": True}, flow=flow, layer=layer))
     assert refused(plain) == {}
     assert set(refused(trace)) == {"cancelled before"}
-    stopped = trace["messages"].filter(pl.col("outcome") == 2)
+    stopped = trace["messages"].filter(pl.col("outcome") == Outcome.REFUSED)
     assert set(stopped["class"]) <= {ORDER, REPLACE}
     assert CANCEL not in set(stopped["class"])
     # Nothing else has changed: the others' orders stand in blocks.
-    done = [t["messages"].filter(pl.col("outcome") == 1) for t in (plain, trace)]
+    done = [t["messages"].filter(pl.col("outcome") == Outcome.EXECUTED) for t in (plain, trace)]
     assert done[0].height - done[1].height == stopped.height > 0
 
 
@@ -115,7 +119,7 @@ def test_the_price_rises_with_the_load_and_is_what_is_paid(kind: str) -> None:
     paid = messages.filter(pl.col("paid_micros") > 0)
     assert set(paid["class"]) <= {ORDER, REPLACE}
     assert (paid["paid_micros"] <= paid["fee_micros"]).all()
-    assert (paid["outcome"] == 1).all()
+    assert (paid["outcome"] == Outcome.EXECUTED).all()
     assert paid["paid_micros"].min() == 2_000
     assert paid["paid_micros"].max() > 2_500  # type: ignore[operator]
     # Who tries again bids more.

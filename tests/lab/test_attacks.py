@@ -14,7 +14,7 @@ from surgetank.measure.ledger import ledger
 from surgetank.measure.statistics import student_t
 from surgetank.scenario.attack import ATTACKS
 from surgetank.simulate import simulate
-from surgetank.trace.frames import ATTACKER
+from surgetank.trace import MarketKind, MessageClass, Outcome, Reason, Source
 from venue_under_attack import outcome, value, venue
 
 
@@ -23,9 +23,19 @@ def front_run(result: st.Result) -> float:
 
     Found by block: the attacker's first order of a block against the large market orders there.
     """
-    done = result.trace["messages"].filter(pl.col("outcome") == 1, pl.col("class") == 4)
-    own = done.filter(pl.col("source") == ATTACKER).group_by("height").agg(pl.col("position").min())
-    other = done.filter(pl.col("source") == 0).group_by("height").agg(pl.col("position").min())
+    done = result.trace["messages"].filter(
+        pl.col("outcome") == Outcome.EXECUTED, pl.col("class") == MessageClass.ORDER
+    )
+    own = (
+        done.filter(pl.col("source") == Source.ATTACKER)
+        .group_by("height")
+        .agg(pl.col("position").min())
+    )
+    other = (
+        done.filter(pl.col("source") == Source.BACKGROUND)
+        .group_by("height")
+        .agg(pl.col("position").min())
+    )
     both = own.join(other, on="height", suffix="_other")
     return float((both["position"] < both["position_other"]).to_numpy().mean())
 
@@ -42,13 +52,13 @@ def test_without_an_attacker_edges_sum_to_nought() -> None:
 
 def test_an_attack_leaves_the_others_flow_alone() -> None:
     """The same background messages at the same times, whoever attacks."""
-    calm = outcome(duration_s=5.0).trace["messages"].filter(pl.col("source") == 0)
+    calm = outcome(duration_s=5.0).trace["messages"].filter(pl.col("source") == Source.BACKGROUND)
     for kind in ("spam", "sandwich", "latency-race", "withhold"):
         trace = outcome(duration_s=5.0, attack__kind=kind).trace
-        own = trace["messages"].filter(pl.col("source") == 0)
+        own = trace["messages"].filter(pl.col("source") == Source.BACKGROUND)
         assert own["created_ns"].equals(calm["created_ns"]), kind
         assert own["class"].equals(calm["class"]), kind
-        assert trace["messages"].filter(pl.col("source") == ATTACKER).height > 0
+        assert trace["messages"].filter(pl.col("source") == Source.ATTACKER).height > 0
 
 
 def test_every_kind_runs_and_is_measured() -> None:
@@ -108,7 +118,7 @@ def test_silence_costs_the_bond() -> None:
     silent = outcome(**asked, layer__queue__rule="commit-reveal")
     told = silent.trace.stats["attack"]
     assert told["withheld"] > 10 and told["bonds_usd"] == 7.0 * told["withheld"]
-    refused = silent.trace["messages"].filter(pl.col("reason") == 10)
+    refused = silent.trace["messages"].filter(pl.col("reason") == Reason.NOT_REVEALED)
     assert refused.height == told["withheld"]
     assert value(silent, "attacker_cost_usd") >= told["bonds_usd"]
     assert outcome(**asked).trace.stats["attack"]["withheld"] == 0
@@ -117,8 +127,8 @@ def test_silence_costs_the_bond() -> None:
 def test_a_censored_class_is_never_executed() -> None:
     """The only sequencer leaves cancels out."""
     result = outcome(attack__kind="censor", attack__class="cancel", duration_s=6.0)
-    cancels = result.trace["messages"].filter(pl.col("class") == 2)
-    assert cancels.height > 20 and (cancels["outcome"] != 1).all()
+    cancels = result.trace["messages"].filter(pl.col("class") == MessageClass.CANCEL)
+    assert cancels.height > 20 and (cancels["outcome"] != Outcome.EXECUTED).all()
     assert value(result, "executed_share") < 0.95
 
 
@@ -127,8 +137,12 @@ def test_after_a_halt_everybody_sends_at_once() -> None:
     asked: dict[str, Any] = {"attack__kind": "stampede", "attack__at_s": 2.0, "attack__halt_s": 3.0}
     result = outcome(**asked, attack__messages=800, duration_s=8.0)
     messages = result.trace["messages"].with_columns(pl.col("created_ns") / 1e9)
-    quiet = messages.filter(pl.col("source") == 0, pl.col("created_ns").is_between(2.0, 5.0))
-    crowd = messages.filter(pl.col("source") == 4, pl.col("created_ns").is_between(5.0, 5.5))
+    quiet = messages.filter(
+        pl.col("source") == Source.BACKGROUND, pl.col("created_ns").is_between(2.0, 5.0)
+    )
+    crowd = messages.filter(
+        pl.col("source") == Source.PANIC, pl.col("created_ns").is_between(5.0, 5.5)
+    )
     assert quiet.height == 0 and crowd.height == 800
 
 
@@ -140,7 +154,9 @@ def test_a_short_link_and_a_fee_buy_the_stale_quotes() -> None:
     place = {}
     for rule in ("fifo", "fee"):
         trace = outcome(attack__kind="fee-jump", layer__queue__rule=rule, seed=5).trace
-        own = trace["messages"].filter(pl.col("source") == ATTACKER, pl.col("outcome") == 1)
+        own = trace["messages"].filter(
+            pl.col("source") == Source.ATTACKER, pl.col("outcome") == Outcome.EXECUTED
+        )
         place[rule] = float(own["position"].to_numpy().mean())
     assert place["fee"] < 0.5 * place["fifo"]
 
@@ -188,7 +204,9 @@ def test_an_attacker_trades_no_more_than_its_capital_allows() -> None:
                          attack__size_usd=5_000.0)  # fmt: skip
         first, _ = result.trace.stats["accounts"]["attackers"]
         quantum = result.trace.stats["quantum_usd"]
-        own = result.trace["market"].filter(pl.col("kind") == 3, pl.col("account") == first)
+        own = result.trace["market"].filter(
+            pl.col("kind") == MarketKind.TRADE, pl.col("account") == first
+        )
         held = (own["qty"].cum_sum() * own["price"]).abs().max() if own.height else 0
         assert float(str(held)) * quantum <= most
         assert (own.height > 0) == (capital > 0)

@@ -7,7 +7,7 @@ import pytest
 
 import surgetank as st
 from stations import assert_agrees, station, times
-from surgetank.trace import Trace
+from surgetank.trace import Outcome, Trace
 
 GAUGED = {"trace.gauge_ms": 1_000.0}
 
@@ -43,7 +43,7 @@ def test_execution_is_counted_to_the_nanosecond() -> None:
     last = trace["gauges"].filter(pl.col("time_ns") == pl.col("time_ns").max())
     count = trace["messages"].height
     assert count > 2_000
-    assert (trace["messages"]["outcome"] == 1).all()
+    assert (trace["messages"]["outcome"] == Outcome.EXECUTED).all()
     assert last["validation_busy_ns"].to_list() == [count * 1_000_000]
     assert last["execution_busy_ns"].to_list() == [count * 250_000]
     assert last["consensus_busy_ns"].to_list() == [0]

@@ -12,7 +12,7 @@ import surgetank as st
 from surgetank.measure.cascades import cascade_measures, causes
 from surgetank.simulate import simulate
 from surgetank.testing import make_trace
-from surgetank.trace import MARKET_KIND, Trace
+from surgetank.trace import MarketKind, Trace
 
 MS = 1_000_000
 STEP_NS = 50 * MS
@@ -62,7 +62,7 @@ def venue(impact: float) -> st.Scenario:
 
 
 def rows(trace: Trace, *kinds: str) -> pl.DataFrame:
-    return trace["market"].filter(pl.col("kind").is_in([MARKET_KIND[kind] for kind in kinds]))
+    return trace["market"].filter(pl.col("kind").is_in([MarketKind.named(kind) for kind in kinds]))
 
 
 def values(trace: Trace) -> dict[str, float | None]:
@@ -74,10 +74,10 @@ def test_a_tree_by_hand() -> None:
     def call(t: int, account: int, by: int | None = None, at: int | None = None) -> dict[str, Any]:
         ref_ns = None if at is None else at * MS
         cells = {"account": account, "other": by, "ref_ns": ref_ns}
-        return {"time_ns": t * MS, "kind": MARKET_KIND["margin-call"], **cells}
+        return {"time_ns": t * MS, "kind": MarketKind.MARGIN_CALL, **cells}
 
     def done(t: int, account: int, qty: int = -5) -> dict[str, Any]:
-        kind = MARKET_KIND["liquidated"]
+        kind = MarketKind.LIQUIDATED
         return {"time_ns": t * MS, "kind": kind, "account": account, "qty": qty}
 
     market = [
@@ -109,7 +109,7 @@ def test_an_account_called_again_is_liquidated_again() -> None:
     market = [
         {
             "time_ns": t * MS,
-            "kind": MARKET_KIND[kind],
+            "kind": MarketKind.named(kind),
             "account": 1,
             "qty": -1,
             "other": by,

@@ -10,7 +10,7 @@ import pytest
 
 import surgetank as st
 from surgetank.errors import SurgetankError
-from surgetank.trace.frames import ATTACKER
+from surgetank.trace import Outcome, Source
 from venue_under_attack import outcome, value
 
 FAIR = ("themis", "median")
@@ -135,9 +135,11 @@ def test_a_front_runner_on_the_network_comes_too_late() -> None:
     trace = st.run(small("themis", **values), seed=2).trace
     here = trace["receipts"].filter(pl.col("node") == 0).select("message", created_ns="time_ns")
     place = pl.col("height").cast(pl.Int64) * 100_000 + pl.col("position")
-    done = trace["messages"].filter(pl.col("outcome") == 1).with_columns(place=place)
-    own = done.filter(pl.col("source") == ATTACKER).select("created_ns", own="place")
-    victims = done.filter(pl.col("source") != ATTACKER).drop("created_ns").join(here, on="message")
+    done = trace["messages"].filter(pl.col("outcome") == Outcome.EXECUTED).with_columns(place=place)
+    own = done.filter(pl.col("source") == Source.ATTACKER).select("created_ns", own="place")
+    victims = (
+        done.filter(pl.col("source") != Source.ATTACKER).drop("created_ns").join(here, on="message")
+    )
     both = own.join(victims, on="created_ns")
     assert both.height > 10
     assert (both["own"] > both["place"]).all()

@@ -13,7 +13,7 @@ from surgetank.measure import measure
 from surgetank.measure.attack import pockets
 from surgetank.measure.ledger import COLUMNS, GROUPS, ledger
 from surgetank.simulate import simulate
-from surgetank.trace import BEARERS, MARKET_KIND, Trace
+from surgetank.trace import Bearer, MarketKind, Trace
 from surgetank.verdict.validity import checks
 from venue_under_attack import CRASH, venue
 
@@ -24,7 +24,7 @@ def lines(trace: Trace) -> dict[str, dict[str, int]]:
 
 def trades(trace: Trace) -> pl.DataFrame:
     return trace["market"].filter(
-        pl.col("kind").is_in([MARKET_KIND["trade"], MARKET_KIND["liquidation-trade"]])
+        pl.col("kind").is_in([MarketKind.TRADE, MarketKind.LIQUIDATION_TRADE])
     )
 
 
@@ -88,11 +88,11 @@ def test_edges_and_fees_are_those_of_the_trades() -> None:
     taken = pockets(trace)
     assert taken.height >= 2
     assert taken["edge"].sum() == told["attacker"]["edge"] != 0
-    ordinary = trades(trace).filter(pl.col("kind") == MARKET_KIND["trade"])
+    ordinary = trades(trace).filter(pl.col("kind") == MarketKind.TRADE)
     notionals = ordinary.select(pl.col("qty").abs() * pl.col("price")).to_series().to_list()
     # The taker's fee of each trade, rounded up to a quantum.
     assert told["venue"]["fees"] == sum(-(-n * round(fee_bp * 100) // 1_000_000) for n in notionals)
-    fees = trace["market"].filter(pl.col("kind") == MARKET_KIND["liquidated"])["amount"].sum()
+    fees = trace["market"].filter(pl.col("kind") == MarketKind.LIQUIDATED)["amount"].sum()
     assert told["insurance"]["fees"] == fees > 0
 
 
@@ -100,7 +100,7 @@ def test_bad_debt_is_somebodys_loss() -> None:
     """What the insurance fund and others bore is what the trace calls bad debt."""
     dry = simulate(venue(**CRASH | {"market__margin__insurance_usd": 0.0}), seed=3)
     told = lines(dry)
-    debt = dry["market"].filter(pl.col("kind") == MARKET_KIND["bad-debt"])["amount"].sum()
+    debt = dry["market"].filter(pl.col("kind") == MarketKind.BAD_DEBT)["amount"].sum()
     assert debt > 0
     assert told["insurance"]["relief"] + told["socialised"]["relief"] == -debt
 
@@ -132,7 +132,7 @@ def test_an_attacker_can_lose_its_capital_and_no_more() -> None:
         seed=1,
     )
     first, _ = trace.stats["accounts"]["attackers"]
-    liquidated = trace["market"].filter(pl.col("kind") == MARKET_KIND["liquidated"])
+    liquidated = trace["market"].filter(pl.col("kind") == MarketKind.LIQUIDATED)
     assert first in liquidated["account"].to_list()
     total = lines(trace)["attacker"]["total"] * trace.stats["quantum_usd"]
     assert -capital - 1e-6 <= total < -0.5 * capital
@@ -160,9 +160,9 @@ def test_a_debt_that_deleveraged_winners_bear_is_the_attackers_gain() -> None:
         )
         first, _ = trace.stats["accounts"]["attackers"]
         debts = trace["market"].filter(
-            (pl.col("kind") == MARKET_KIND["bad-debt"]) & (pl.col("account") == first)
+            (pl.col("kind") == MarketKind.BAD_DEBT) & (pl.col("account") == first)
         )
-        assert set(debts["qty"]) == {BEARERS.index("deleveraged")}, "the scenario must make it so"
+        assert set(debts["qty"]) == {Bearer.DELEVERAGED}, "the scenario must make it so"
         told, found = lines(trace)["attacker"], measure(trace)
         debt = int(debts["amount"].sum())
         assert told["relief"] == 0 and debt > 0

@@ -11,10 +11,10 @@ import pytest
 from surgetank.measure.attack import pockets
 from surgetank.measure.statistics import student_t
 from surgetank.simulate import simulate
-from surgetank.trace import MARKET_KIND, Trace
+from surgetank.trace import MarketKind, MessageClass, Source, Trace
 from venue_under_attack import MIX, venue
 
-CANCEL, REPLACE, ORDER = 2, 3, 4
+CANCEL, REPLACE, ORDER = MessageClass.CANCEL, MessageClass.REPLACE, MessageClass.ORDER
 #: Rises by a hundredth a second: whoever sells into it loses.
 RISE: dict[str, Any] = {
     "market__price__path": {"kind": "points", "at_s": [0.0, 20.0]}
@@ -43,13 +43,15 @@ def makers_trades(trace: Trace, column: str) -> pl.DataFrame:
     """Trades with a maker as taker (`account`) or resting (`other`)."""
     first, count = trace.stats["accounts"]["makers"]
     return trace["market"].filter(
-        (pl.col("kind") == MARKET_KIND["trade"])
+        (pl.col("kind") == MarketKind.TRADE)
         & pl.col(column).is_between(first, first + count, closed="left")
     )
 
 
 def messages(trace: Trace, *classes: int) -> pl.DataFrame:
-    return trace["messages"].filter(pl.col("source") == 1, pl.col("class").is_in(list(classes)))
+    return trace["messages"].filter(
+        pl.col("source") == Source.MAKER, pl.col("class").is_in(list(classes))
+    )
 
 
 def test_they_never_take_unless_told_to() -> None:
@@ -146,7 +148,7 @@ def test_they_widen_while_the_price_moves(seed: int) -> None:
     spreads = {}
     for widen in (0.0, 0.2):
         rows = played(seed, **move, flow__makers__widen=widen)["market"].filter(
-            pl.col("kind") == MARKET_KIND["touch"], pl.col("price") > 0, pl.col("amount") > 0
+            pl.col("kind") == MarketKind.TOUCH, pl.col("price") > 0, pl.col("amount") > 0
         )
         wide = rows.select("time_ns", bp=(pl.col("amount") / pl.col("price") - 1) * 1e4)
         times = {"moving": (4.3e9, 6e9), "after": (9e9, 13e9)}

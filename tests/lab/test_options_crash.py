@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import surgetank as st
-from surgetank.trace import MARKET_KIND
+from surgetank.trace import MarketKind
 
 SEEDS = range(1, 6)
 CRASH: dict[str, Any] = {
@@ -57,7 +57,7 @@ def crash(delay_ms: float, seed: int, hold: str = "short-strangles") -> st.Trace
 
 def rows(trace: st.Trace, kind: str) -> pl.DataFrame:
     """Rows of one kind, in order."""
-    return trace["market"].filter(pl.col("kind") == MARKET_KIND[kind])
+    return trace["market"].filter(pl.col("kind") == MarketKind.named(kind))
 
 
 def test_portfolios_go_through_the_layer() -> None:

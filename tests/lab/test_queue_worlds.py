@@ -12,6 +12,7 @@ import pytest
 
 import surgetank as st
 from surgetank.scenario.queue import RULES
+from surgetank.trace import Outcome
 from venue_under_attack import outcome, value, venue
 
 #: Rules that need gossip have tests of their own.
@@ -41,11 +42,11 @@ def test_every_message_has_one_end_and_the_same_seed_the_same_bytes(rule: str) -
     again = outcome(**asked, attack__rate_per_s=400.0)
     assert result.trace.trace_hash == again.trace.trace_hash
     messages = result.trace["messages"]
-    done = messages.filter(pl.col("outcome") == 1)
+    done = messages.filter(pl.col("outcome") == Outcome.EXECUTED)
     assert done.height > 300
     assert done.select("height", "position").is_unique().all()
     assert done["executed_ns"].null_count() == 0
-    refused = messages.filter(pl.col("outcome") == 2)
+    refused = messages.filter(pl.col("outcome") == Outcome.REFUSED)
     assert (refused["reason"] > 0).all()
     counted = result.trace["blocks"]["messages"].sum()
     assert counted == messages.filter(pl.col("position").is_not_null()).height
@@ -92,7 +93,9 @@ def test_who_has_the_express_lane_is_not_held_back() -> None:
     makers = trace.stats["accounts"]["makers"]
     assert all(makers[0] <= who < makers[0] + makers[1] for who, _ in sold.values())
     assert all(price >= 1_000_000 for _, price in sold.values())
-    messages = trace["messages"].filter(pl.col("outcome") == 1, pl.col("gateway_ns") > 0)
+    messages = trace["messages"].filter(
+        pl.col("outcome") == Outcome.EXECUTED, pl.col("gateway_ns") > 0
+    )
     round_ns = 5_000_000_000
     rows = messages.with_columns(
         (pl.col("gateway_ns") // round_ns).alias("round"),
@@ -109,7 +112,9 @@ def test_who_has_the_express_lane_is_not_held_back() -> None:
 def test_drawn_places_are_by_account_and_by_block() -> None:
     """Under `hash` an account's messages stand together, and who is first changes."""
     trace = outcome(layer__queue__rule="hash", duration_s=6.0).trace
-    done = trace["messages"].filter(pl.col("outcome") == 1).sort("height", "position")
+    done = (
+        trace["messages"].filter(pl.col("outcome") == Outcome.EXECUTED).sort("height", "position")
+    )
     firsts = []
     for _, block in done.group_by("height", maintain_order=True):
         runs = block["account"].rle().struct.field("value")

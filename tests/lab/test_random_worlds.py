@@ -15,6 +15,7 @@ import pytest
 import random_worlds
 import surgetank as st
 from surgetank.simulate import simulate
+from surgetank.trace import Outcome
 
 WORLDS = 300
 CHUNK = 50
@@ -59,7 +60,7 @@ def retried() -> tuple[st.Trace, st.Trace]:
     for number in range(WORLDS):
         scenario = random_worlds.world(number)
         trace = simulate(scenario)
-        again = trace["messages"].filter(pl.col("outcome") == 1, pl.col("tries") > 0)
+        again = trace["messages"].filter(pl.col("outcome") == Outcome.EXECUTED, pl.col("tries") > 0)
         if again.height > 3:
             return trace, simulate(scenario)
     raise AssertionError("no world in which messages are sent again")

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 import surgetank as st
+from surgetank.trace import Outcome, Reason
 from surgetank.verdict.validity import checks
 
 RULES = ["fifo", "priority", "class", "fee", "lanes", "drr", "codel", "fq-codel"]
@@ -40,7 +41,7 @@ def full(rule: str, attack: str) -> st.Scenario:
 def test_retries_leave_a_run_valid(rule: str) -> None:
     for attack in ATTACKS:
         trace = st.simulate(full(rule, attack), seed=1)
-        again = trace["messages"].filter(pl.col("tries") > 0, pl.col("outcome") == 1)
+        again = trace["messages"].filter(pl.col("tries") > 0, pl.col("outcome") == Outcome.EXECUTED)
         assert again.height > 20, "the scenario must make clients send again"
         broken = [check.text for check in checks(trace) if not check.ok]
         assert not broken, (attack, broken)
@@ -60,7 +61,7 @@ def test_stamps_are_those_of_the_copy_in_the_block(rule: str) -> None:
     over a link, which takes at least the shortest delay."""
     trace = st.simulate(full(rule, "spam"), seed=1)
     proposers = trace["blocks"].select("height", "proposer")
-    done = trace["messages"].filter(pl.col("outcome") == 1, pl.col("tries") > 0)
+    done = trace["messages"].filter(pl.col("outcome") == Outcome.EXECUTED, pl.col("tries") > 0)
     done = done.join(proposers, on="height").with_columns(
         wait_ns=pl.col("queued_ns").cast(pl.Int64) - pl.col("admitted_ns").cast(pl.Int64)
     )
@@ -79,8 +80,8 @@ def test_a_copy_that_comes_after_the_block_changes_nothing() -> None:
     messages = trace["messages"]
     told = messages.filter(pl.col("confirmed_ns").is_not_null())
     assert told["outcome"].unique().to_list() == [1]
-    done = messages.filter(pl.col("outcome") == 1)
-    assert done.filter(pl.col("reason") != 0).is_empty()
+    done = messages.filter(pl.col("outcome") == Outcome.EXECUTED)
+    assert done.filter(pl.col("reason") != Reason.NONE).is_empty()
     assert done.filter(pl.col("paid_micros") > pl.col("fee_micros")).is_empty()
 
 
@@ -95,5 +96,5 @@ def test_what_the_only_orderer_refused_reaches_it_again_under_gossip() -> None:
     trace = st.simulate(full("fifo", "none").with_values(values), seed=1)
     again = trace["messages"].filter(pl.col("tries") > 0)
     assert again.height > 20, "the scenario must make clients send again"
-    assert (again["outcome"] == 1).sum() > 0.9 * again.height
+    assert (again["outcome"] == Outcome.EXECUTED).sum() > 0.9 * again.height
     assert all(check.ok for check in checks(trace))

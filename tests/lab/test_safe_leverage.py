@@ -24,6 +24,7 @@ import surgetank as st
 from stations import times
 from surgetank.search.closed_form import safe_leverage
 from surgetank.simulate import simulate
+from surgetank.trace import MarketKind
 
 YEAR_S = 365 * 86_400.0
 SIGMA = 300.0
@@ -31,7 +32,6 @@ STEP_MS = 1.0
 MAINTENANCE = 0.012
 WORSE = 0.002
 SEEDS = range(1, 301)
-DUE, SENT, LIQUIDATED, BAD_DEBT, ORACLE = 4, 5, 6, 7, 1
 
 
 def venue(mu: float, rho: float) -> st.Scenario:
@@ -86,8 +86,8 @@ def orders(mu: float, rho: float) -> pl.DataFrame:
         trace = simulate(scenario, seed=seed)
         assert trace.stats["money_conserved"]
         rows, messages = trace["market"], trace["messages"]
-        flags = {"liquidated": LIQUIDATED, "bad": BAD_DEBT}
-        frame = rows.filter(pl.col("kind") == SENT).select(
+        flags = {"liquidated": MarketKind.LIQUIDATED, "bad": MarketKind.BAD_DEBT}
+        frame = rows.filter(pl.col("kind") == MarketKind.LIQUIDATION_SENT).select(
             pl.lit(seed).alias("seed"), "message", due_ns="ref_ns", sent_ns="time_ns"
         )
         for name, kind in flags.items():
@@ -160,10 +160,10 @@ def test_every_block_brings_the_price_of_its_moment() -> None:
     """No oracle sends anything; each block's mark is the outside price when it is executed."""
     trace = simulate(venue(100.0, 0.5), seed=1)
     rows = trace["market"]
-    oracle = rows.filter(pl.col("kind") == ORACLE)
+    oracle = rows.filter(pl.col("kind") == MarketKind.ORACLE)
     assert oracle.height == trace["blocks"].height > 200
     assert oracle.filter(pl.col("ref_ns") != pl.col("time_ns")).is_empty()
-    index = rows.filter(pl.col("kind") == 0).select("time_ns", outside="price")
+    index = rows.filter(pl.col("kind") == MarketKind.INDEX).select("time_ns", outside="price")
     # A step and a block at the same nanosecond may come in either order.
     both = oracle.join_asof(index, on="time_ns", allow_exact_matches=False)
     assert both.filter(pl.col("price") != pl.col("outside")).height <= both.height // 100
@@ -181,7 +181,7 @@ def test_positions_start_with_a_share_of_their_buffer() -> None:
             whole.model_dump() | {"market": market | {"positions": positions}}
         )
         rows = simulate(scenario, seed=3)["market"]
-        return rows.filter(pl.col("kind") == DUE)["account"].n_unique()
+        return rows.filter(pl.col("kind") == MarketKind.DUE)["account"].n_unique()
 
     assert due(0.0) > due(0.5) > due(1.0) > 0
 

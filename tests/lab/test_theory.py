@@ -15,10 +15,9 @@ from scipy import stats
 
 import surgetank as st
 from stations import assert_agrees, interval, sojourns, station
+from surgetank.trace import MessageClass, Outcome
 
 SEEDS = range(1, 11)
-CANCEL = 2
-REFUSED = 2
 
 
 def poisson(rho: float, servers: int = 1) -> dict[str, object]:
@@ -46,7 +45,11 @@ def test_mm1_through_the_sequencer() -> None:
     scenario = station(arrivals=poisson(0.8), duration_s=60.0, consensus=single)
     means = []
     for seed in SEEDS:
-        frame = st.run(scenario, seed=seed).trace.tables["messages"].filter(pl.col("outcome") == 1)
+        frame = (
+            st.run(scenario, seed=seed)
+            .trace.tables["messages"]
+            .filter(pl.col("outcome") == Outcome.EXECUTED)
+        )
         delay = (frame["executed_ns"] - frame["created_ns"]).to_numpy()
         means.append(float(delay[len(delay) // 10 :].mean()) / 1e6)
     assert_agrees(means, 5.0, 0.08)
@@ -82,7 +85,8 @@ def test_mm4_erlang_c() -> None:
 def test_mm1k_loss() -> None:
     """M/M/1/10 at ρ = .95 refuses (1−ρ)ρ^K/(1−ρ^(K+1)) = 6.943 % (nine wait, one is served)."""
     scenario = station(arrivals=poisson(0.95), duration_s=200.0, ingress_max=9)
-    shares = [float((sojourns(scenario, seed)["outcome"] == REFUSED).mean()) for seed in SEEDS]  # type: ignore[arg-type]
+    refused = (sojourns(scenario, seed)["outcome"] == Outcome.REFUSED for seed in SEEDS)
+    shares = [float(column.mean()) for column in refused]  # type: ignore[arg-type]
     assert_agrees(shares, 0.06943, 0.06)
 
 
@@ -97,7 +101,11 @@ def test_cobham_two_classes() -> None:
         runs[rule] = [sojourns(scenario, seed) for seed in SEEDS]
 
     def waits(rule: str, high: bool) -> list[float]:
-        chosen = pl.col("class") == CANCEL if high else pl.col("class") != CANCEL
+        chosen = (
+            pl.col("class") == MessageClass.CANCEL
+            if high
+            else pl.col("class") != MessageClass.CANCEL
+        )
         means = (frame.filter(chosen)["time"].mean() for frame in runs[rule])
         return [float(mean) - 1 for mean in means]  # type: ignore[arg-type]
 

@@ -14,12 +14,12 @@ import surgetank as st
 from surgetank.errors import SurgetankError
 from surgetank.plugins import Controller, Observation, Wishes
 from surgetank.plugins.policy import Numbers, Policy
-from surgetank.trace import CLASSES, KNOBS, REASONS
+from surgetank.trace import Knob, MessageClass, Outcome, Reason
 
 SINGLE = {"kind": "single", "node": 0, "window_ms": 40.0, "block_messages_max": 20}
 TENDERMINT = {"kind": "tendermint", "timeout_commit_ms": 200.0, "block_messages_max": 50}
 BOUNDS = {"batch_least": 10, "batch_most": 80, "limit_least": 60, "limit_most": 400}
-ESSENTIAL = [CLASSES.index(name) for name in ("price-update", "liquidation-order", "cancel")]
+ESSENTIAL = [MessageClass.named(name) for name in ("price-update", "liquidation-order", "cancel")]
 
 
 class Sees(Controller):
@@ -128,7 +128,7 @@ def test_under_tendermint_every_node_tunes_itself() -> None:
 def test_larger_batches_come_before_refusals_and_shorten_the_wait() -> None:
     fixed, tuned = st.simulate(venue()), st.simulate(venue("sojourn"))
     first = tuned["decisions"].row(0, named=True)
-    assert KNOBS[first["knob"]] == "batch_messages_max"
+    assert Knob(first["knob"]).label == "batch_messages_max"
     waits = [
         (t["messages"]["proposed_ns"] - t["messages"]["queued_ns"]).quantile(0.99)
         for t in (fixed, tuned)
@@ -166,7 +166,7 @@ def test_controllers_see_volatility(seed: int) -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_policy_sets_a_quiet_venue_once_and_acts_on_volatility(seed: int) -> None:
     quiet = st.simulate(falling(0.0, "policy"), seed=seed)["decisions"]
-    assert "window_ns" in [KNOBS[knob] for knob in quiet["knob"]]
+    assert "window_ns" in [Knob(knob).label for knob in quiet["knob"]]
     assert quiet.select("node", "knob").is_duplicated().sum() == 0
     assert (quiet["on"] == 0).all()
     rows = st.simulate(falling(0.1, "policy"), seed=seed)["decisions"]
@@ -266,7 +266,7 @@ def test_the_admission_limit_spares_what_is_essential() -> None:
     bounds = BOUNDS | {"batch_most": 20, "window_least_ms": 40.0}
     tuning = {"controller": "sojourn", "target_ms": 30.0, "bounds": bounds}
     trace = st.simulate(venue(layer={"consensus": SINGLE, "tuning": tuning}))
-    throttled = trace["messages"].filter(pl.col("reason") == REASONS.index("throttled"))
+    throttled = trace["messages"].filter(pl.col("reason") == Reason.THROTTLED)
     assert not throttled.is_empty()
     assert throttled.filter(pl.col("class").is_in(ESSENTIAL)).is_empty()
 
@@ -289,8 +289,8 @@ def test_adaptive_consensus_follows_the_strain_within_its_spans() -> None:
     scenario = strained()
     trace = st.simulate(scenario)
     rows = trace["decisions"]
-    assert {KNOBS[knob] for knob in rows["knob"]} == {"timeout_commit_ns", "throttle"}
-    commit = rows.filter(pl.col("knob") == KNOBS.index("timeout_commit_ns"))
+    assert {Knob(knob).label for knob in rows["knob"]} == {"timeout_commit_ns", "throttle"}
+    commit = rows.filter(pl.col("knob") == Knob.TIMEOUT_COMMIT_NS)
     assert commit["to"].min() < 200e6  # type: ignore[operator]
     assert commit["to"].is_between(50_000_000, 2_000_000_000).all()
     assert trace.stats["safety"]
@@ -308,7 +308,7 @@ def test_the_proposal_timeout_grows_where_it_is_too_short_for_all() -> None:
         layer = {"consensus": consensus, "gossip": {"kind": "flood"}, "tuning": {}}
         trace = st.simulate(venue(layer=layer, network=network, duration_s=40.0))
         rounds[adaptive] = trace["blocks"]["round"].mean()
-    to = trace["decisions"].filter(pl.col("knob") == KNOBS.index("timeout_propose_ns"))["to"]
+    to = trace["decisions"].filter(pl.col("knob") == Knob.TIMEOUT_PROPOSE_NS)["to"]
     assert to[0] == 400_000_000 and to.is_between(200_000_000, 10_000_000_000).all()
     assert rounds[True] < rounds[False] / 2  # type: ignore[operator]
 
@@ -330,15 +330,15 @@ def test_adaptive_consensus_does_no_harm_where_proposers_are_cut_off() -> None:
 
 def test_throttling_never_touches_what_is_essential() -> None:
     messages = st.simulate(strained(throttle_ms=50.0))["messages"]
-    throttled = messages.filter(pl.col("reason") == REASONS.index("throttled"))
+    throttled = messages.filter(pl.col("reason") == Reason.THROTTLED)
     assert not throttled.is_empty()
     assert throttled.filter(pl.col("class").is_in(ESSENTIAL)).is_empty()
-    assert not messages.filter(pl.col("outcome") == 1).is_empty()
+    assert not messages.filter(pl.col("outcome") == Outcome.EXECUTED).is_empty()
 
 
 def test_without_throttling_nobody_is_throttled() -> None:
     messages = st.simulate(strained(throttle_ms=0.0))["messages"]
-    assert messages.filter(pl.col("reason") == REASONS.index("throttled")).is_empty()
+    assert messages.filter(pl.col("reason") == Reason.THROTTLED).is_empty()
 
 
 def test_a_wish_for_what_there_is_not_names_file_and_mend() -> None:

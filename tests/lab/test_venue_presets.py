@@ -11,7 +11,7 @@ import pytest
 
 import surgetank as st
 from surgetank.simulate import simulate
-from surgetank.trace import CLASSES, MARKET_KIND, Trace
+from surgetank.trace import CLASSES, MarketKind, Trace
 
 VENUES = ("binance", "deribit", "dydx-v4", "hyperliquid")
 #: Without any of its limits, which is what they are held against.
@@ -63,9 +63,9 @@ def traced(venue: str, *, free: bool = False) -> Trace:
 def farthest(trace: Trace, kind: str) -> float:
     """How far from the mark, as a share, trades of this kind went."""
     rows = trace["market"].with_columns(
-        mark=pl.when(pl.col("kind") == MARKET_KIND["mark"]).then(pl.col("price")).forward_fill()
+        mark=pl.when(pl.col("kind") == MarketKind.MARK).then(pl.col("price")).forward_fill()
     )
-    trades = rows.filter(pl.col("kind") == MARKET_KIND[kind])
+    trades = rows.filter(pl.col("kind") == MarketKind.named(kind))
     assert trades.height > 5, "the scenario must make some"
     return float((trades["price"] / trades["mark"] - 1).abs().max())  # type: ignore[arg-type]
 
@@ -119,8 +119,8 @@ def test_who_makes_blocks_is_the_venues(venue: str, nodes: int) -> None:
 def test_hyperliquid_marks_by_a_median_and_the_others_by_the_oracle() -> None:
     def follows(venue: str) -> bool:
         rows = traced(venue)["market"]
-        oracle = set(rows.filter(pl.col("kind") == MARKET_KIND["oracle"])["price"].to_list())
-        marks = rows.filter(pl.col("kind") == MARKET_KIND["mark"])["price"].to_list()
+        oracle = set(rows.filter(pl.col("kind") == MarketKind.ORACLE)["price"].to_list())
+        marks = rows.filter(pl.col("kind") == MarketKind.MARK)["price"].to_list()
         return set(marks[1:]) <= oracle
 
     assert {venue: follows(venue) for venue in VENUES} == dict.fromkeys(VENUES, True) | {

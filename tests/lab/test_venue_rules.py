@@ -9,7 +9,7 @@ import polars as pl
 
 import surgetank as st
 from surgetank.simulate import simulate
-from surgetank.trace import MARKET_KIND
+from surgetank.trace import MarketKind
 
 
 def venue(margin: dict[str, Any], **values: Any) -> st.Scenario:
@@ -43,7 +43,7 @@ def venue(margin: dict[str, Any], **values: Any) -> st.Scenario:
 def rows(trace: st.Trace, kind: str) -> pl.DataFrame:
     """Rows of one kind, with the height of the block that they came about in."""
     heights = trace["messages"].select("message", "height")
-    of_kind = trace["market"].filter(pl.col("kind") == MARKET_KIND[kind])
+    of_kind = trace["market"].filter(pl.col("kind") == MarketKind.named(kind))
     return of_kind.join(heights, on="message", how="left", maintain_order="left")
 
 

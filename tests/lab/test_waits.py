@@ -11,7 +11,7 @@ import surgetank as st
 from surgetank.measure.liquidations import executed_orders
 from surgetank.measure.waiting import COMPUTATION, by_class, shares, waiting, waits
 from surgetank.simulate import simulate
-from surgetank.trace import CLASSES, WAITS, Trace
+from surgetank.trace import WAITS, MessageClass, Outcome, Trace
 from venue_under_attack import CRASH
 from venue_under_attack import venue as crash_venue
 from waiting_worlds import WHOLE, WORLDS, fault, venue
@@ -29,7 +29,7 @@ def test_every_nanosecond_is_charged_once(name: str) -> None:
     """The charges of each executed message sum to its delay, and what is charged to nothing known
     is less than a hundredth of it all."""
     trace = st.simulate(venue().with_values(WORLDS[name]), seed=1)
-    done = trace["messages"].filter(pl.col("outcome") == 1)
+    done = trace["messages"].filter(pl.col("outcome") == Outcome.EXECUTED)
     rows = done.join(trace["waits"], on="message")
     assert rows.height == done.height == trace["waits"].height > 100
     sums = rows.select(pl.sum_horizontal(f"{wait}_ns" for wait in WAITS)).to_series()
@@ -56,7 +56,7 @@ def test_shares_by_class_and_of_late_liquidations() -> None:
     rows, parts = waits(trace), by_class(trace)
     assert len(parts) >= 3
     weight = {
-        name: int(rows.filter(pl.col("class") == CLASSES.index(name))["delay_ns"].sum())
+        name: int(rows.filter(pl.col("class") == MessageClass.named(name))["delay_ns"].sum())
         for name in parts
     }
     for name in WAITS:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 import surgetank as st
+from surgetank.trace import MessageClass, Outcome
 
 STAMPS = ["created", "gateway", "admitted", "queued", "proposed", "decided", "executed"]
 STAMPS += ["confirmed"]
@@ -48,7 +49,7 @@ def check(trace: st.Trace) -> None:
     """What must hold in every run: agreement, money, order of stamps."""
     assert trace.stats["safety"]
     assert trace.stats["money_conserved"]
-    done = trace["messages"].filter(pl.col("outcome") == 1)
+    done = trace["messages"].filter(pl.col("outcome") == Outcome.EXECUTED)
     for earlier, later in itertools.pairwise(STAMPS):
         late = done.filter(pl.col(f"{later}_ns") < pl.col(f"{earlier}_ns"))
         assert late.is_empty(), f"{later} before {earlier}: {late}"
@@ -88,7 +89,7 @@ def test_every_fault_is_survived_and_measured(kind: str, consensus: str) -> None
     assert len(told) == 7
     assert int(told.max() or 0) - int(told.min() or 0) <= 1  # type: ignore[arg-type]
     sent = result.trace["messages"].filter(pl.col("created_ns") < 2_500_000_000)
-    assert (sent["outcome"] == 1).all()
+    assert (sent["outcome"] == Outcome.EXECUTED).all()
 
 
 def test_a_partition_without_majority_halts_and_resumes() -> None:
@@ -100,7 +101,7 @@ def test_a_partition_without_majority_halts_and_resumes() -> None:
     assert ((decided > 4.5) & (decided < 8.0)).sum() == 0
     assert (decided > 8.0).sum() > 5
     stuck = trace["messages"].filter(pl.col("created_ns").is_between(4_500_000_000, 7_000_000_000))
-    assert (stuck["outcome"] == 1).mean() > 0.99  # type: ignore[operator]
+    assert (stuck["outcome"] == Outcome.EXECUTED).mean() > 0.99  # type: ignore[operator]
 
 
 def test_lateness_follows_the_partition() -> None:
@@ -123,9 +124,11 @@ def test_priority_lane_helps_those_in_it() -> None:
         layer = {"consensus": SINGLE, "queue": queue, "service": {"validation": busy}}
         quiet = {"arrivals": {"kind": "poisson", "rate_per_s": 100.0}}
         scenario = venue(layer=layer | {"gossip": {"kind": "direct"}}, flow=quiet, market=None)
-        messages = st.run(scenario, seed=1).trace["messages"].filter(pl.col("outcome") == 1)
+        messages = (
+            st.run(scenario, seed=1).trace["messages"].filter(pl.col("outcome") == Outcome.EXECUTED)
+        )
         delay = (pl.col("executed_ns") - pl.col("created_ns")).median()
-        waits[rule] = messages.filter(pl.col("class") == 2).select(delay).item()
+        waits[rule] = messages.filter(pl.col("class") == MessageClass.CANCEL).select(delay).item()
     assert waits["priority"] < waits["fifo"] / 3
 
 

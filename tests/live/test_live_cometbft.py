@@ -30,7 +30,7 @@ from surgetank.live.systems.cometbft.websocket import WebSocket, text_frame
 from surgetank.live.target import TargetError
 from surgetank.measure import FailureKind, measure, synchrony_of
 from surgetank.scenario import Scenario
-from surgetank.trace import Trace
+from surgetank.trace import Outcome, Trace
 
 pytestmark = pytest.mark.live
 
@@ -110,7 +110,7 @@ def test_the_trace_has_blocks_and_who_executed_them(rig: Rig) -> None:
     heights = blocks["height"].to_list()
     assert len(heights) > 2
     assert heights == list(range(heights[0], heights[-1] + 1))
-    executed = trace["messages"].filter(trace["messages"]["outcome"] == 1)
+    executed = trace["messages"].filter(trace["messages"]["outcome"] == Outcome.EXECUTED)
     assert len(executed) > 50
     assert blocks["messages"].sum() == len(executed)
     # A message waits in mempools until its block is proposed, and then for the votes.

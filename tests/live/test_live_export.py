@@ -20,7 +20,7 @@ from surgetank.live.export.traces import sampled, trace_id, traceparent
 from surgetank.live.payload import encode, traceparent_of
 from surgetank.live.snapshot import ClassDelays, Snapshot
 from surgetank.live.target import Where
-from surgetank.trace import CLASSES, OUTCOMES, SCHEMA
+from surgetank.trace import SCHEMA, MessageClass, Outcome, Reason
 from surgetank.trace.schema import check_table
 
 SEEN = Snapshot(
@@ -136,10 +136,10 @@ MESSAGES = facts(
     [
         {
             "message": 40,
-            "class": CLASSES.index("cancel"),
+            "class": MessageClass.CANCEL,
             "account": 17,
             "size_bytes": 128,
-            "outcome": OUTCOMES.index("executed"),
+            "outcome": Outcome.EXECUTED,
             "created_ns": 1_000,
             "gateway_ns": 1_500,
             "confirmed_ns": 5_000,
@@ -148,13 +148,13 @@ MESSAGES = facts(
         },
         {
             "message": 1,
-            "class": CLASSES.index("order"),
-            "outcome": OUTCOMES.index("refused"),
-            "reason": 7,
+            "class": MessageClass.ORDER,
+            "outcome": Outcome.REFUSED,
+            "reason": Reason.RATE_EXCEEDED,
             "created_ns": 2_000,
             "gateway_ns": 2_100,
         },
-        {"message": 2, "outcome": OUTCOMES.index("lost"), "created_ns": 3_000},
+        {"message": 2, "outcome": Outcome.LOST, "created_ns": 3_000},
     ]
 )
 START = 1_700_000_000_000_000_000

@@ -18,7 +18,7 @@ from surgetank.live.process import Process, wait_until
 from surgetank.live.registry import target_class
 from surgetank.live.server import free_port
 from surgetank.live.target import Target
-from surgetank.trace import OUTCOMES
+from surgetank.trace import Outcome
 
 pytestmark = pytest.mark.live
 
@@ -151,7 +151,7 @@ def test_a_scenario_runs_against_it(tmp_path: Path) -> None:
     said = trace.stats["live"]
     messages = trace["messages"]
     outcomes = dict(messages["outcome"].value_counts().iter_rows())
-    executed, refused = (outcomes.get(OUTCOMES.index(o), 0) for o in ("executed", "refused"))
+    executed, refused = (outcomes.get(Outcome.named(o), 0) for o in ("executed", "refused"))
     assert said["mistakes"] == []
     assert executed + refused == messages.height == said["sent"]
     assert said["refusals"] == {"price out of band": refused}

@@ -27,6 +27,7 @@ from surgetank.measure import measure
 from surgetank.measure.propagation import spread
 from surgetank.measure.synchrony import cut_off
 from surgetank.scenario import Scenario
+from surgetank.trace import Outcome
 from surgetank.trace.schema import empty_table
 
 pytestmark = pytest.mark.live
@@ -85,7 +86,7 @@ def test_its_propagation_is_measured_as_the_labs(rig: Rig) -> None:
     }
     trace = rig.run(Scenario.model_validate(fields), seed=5)
     rows = spread(trace)
-    sent = trace["messages"].filter(trace["messages"]["outcome"] == 1)
+    sent = trace["messages"].filter(trace["messages"]["outcome"] == Outcome.EXECUTED)
     assert len(rows) == len(sent) > 4
     assert rows["propagation_full_ns"].null_count() == 0
     assert (rows["propagation_full_ns"] >= rows["propagation_p50_ns"]).all()

@@ -23,7 +23,7 @@ from surgetank.live.driver.recording import Recording, Sent, State
 from surgetank.live.export.histogram import write_log
 from surgetank.measure import measure
 from surgetank.report import render
-from surgetank.trace import CLASSES, REASONS
+from surgetank.trace import MessageClass, Outcome, Reason
 from surgetank.verdict import Status, judge
 from surgetank.verdict.junit import junit_xml
 from surgetank.verdict.validity import checks
@@ -72,7 +72,7 @@ def test_the_flow_is_the_simulated_one(calm: st.Trace) -> None:
 
 def test_everything_is_delivered_once_in_order_and_acknowledged(calm: st.Trace) -> None:
     rows = calm["messages"]
-    assert (rows["outcome"] == 1).all()
+    assert (rows["outcome"] == Outcome.EXECUTED).all()
     assert rows["confirmed_ns"].null_count() == 0
     assert (rows["gateway_ns"] >= rows["created_ns"]).all()
     values = measure(calm)
@@ -158,9 +158,9 @@ def test_who_does_not_wait_long_enough_loses_messages() -> None:
     with Rig("memory:?service_us=20000", Options(lateness_p99_ms=200)) as rig:
         schedule = replace(Schedule.of(small(drain_s=0.1), 7), drain_ns=100_000_000)
         trace = trace_of(rig.play(schedule), small(drain_s=0.1), 7)
-    lost = trace["messages"].filter(pl.col("outcome") == 3)
+    lost = trace["messages"].filter(pl.col("outcome") == Outcome.LOST)
     assert 0 < len(lost) < len(trace["messages"])
-    assert set(lost["reason"]) == {REASONS.index("acknowledged and lost")}
+    assert set(lost["reason"]) == {Reason.ACKNOWLEDGED_AND_LOST}
     values = measure(trace)
     assert values["delay_p99_ms"].value == float("inf")
     assert (values["lost_share"].value or 0) > 0.1
@@ -170,9 +170,9 @@ def test_refusals_are_told_with_their_reason() -> None:
     with Rig("memory:?service_us=20000&capacity=5", Options(lateness_p99_ms=200)) as rig:
         scenario = small()
         trace = rig.run(scenario, seed=7)
-    refused = trace["messages"].filter(pl.col("outcome") == 2)
+    refused = trace["messages"].filter(pl.col("outcome") == Outcome.REFUSED)
     assert len(refused) > 100
-    assert set(refused["reason"]) == {REASONS.index("target refused")}
+    assert set(refused["reason"]) == {Reason.TARGET_REFUSED}
     assert trace.stats["live"]["refusals"] == {"queue full": len(refused)}
     by_class = measure(trace)
     assert by_class["refused_count"].value == sum(
@@ -223,8 +223,8 @@ def test_a_server_that_dies_is_told_and_ends_nothing() -> None:
     counts = states(played)
     assert counts[State.DISCONNECTED] > 50 and counts[State.ACKNOWLEDGED] > 50, counts
     rows = trace_of(played, small(), 1)["messages"]
-    lost = rows.filter(pl.col("outcome") == 3)["reason"].unique().to_list()
-    assert REASONS.index("disconnected") in lost
+    lost = rows.filter(pl.col("outcome") == Outcome.LOST)["reason"].unique().to_list()
+    assert Reason.DISCONNECTED in lost
     # A delivery is a delivery, whatever was answered.
     delivered = played.first_ns() >= 0
     assert (rows["outcome"].to_numpy()[delivered] == 1).all()
@@ -245,7 +245,7 @@ def test_two_workers_share_the_accounts(rig: Rig) -> None:
     two = Rig("memory:", Options(workers=2, lateness_p99_ms=500))
     with two as pair:
         trace = pair.run(small(), seed=7)
-    assert (trace["messages"]["outcome"] == 1).all()
+    assert (trace["messages"]["outcome"] == Outcome.EXECUTED).all()
     assert set(trace.stats["live"]["cpu_share"]) == {"publisher-0", "publisher-1", "subscriber"}
     assert measure(trace)["reordered_share"].value == 0
 
@@ -254,8 +254,8 @@ def test_stopping_keeps_what_was_measured(rig: Rig) -> None:
     played = rig.play(poisson(200, 5), watch=lambda seen: seen.seconds < 1)
     assert not played.complete
     trace = trace_of(played, small(), 1)
-    assert not trace.complete and (trace["messages"]["outcome"] == 1).sum() > 100
-    assert (trace["messages"]["outcome"] == 3).sum() == 0
+    assert not trace.complete and (trace["messages"]["outcome"] == Outcome.EXECUTED).sum() > 100
+    assert (trace["messages"]["outcome"] == Outcome.LOST).sum() == 0
     status = judge(measure(trace), {"goodput_ratio_min": 0.1}, trace)
     assert "complete" in {r.name for r in status.broken}
 
@@ -286,7 +286,7 @@ def test_the_hdr_log_has_every_class(calm: st.Trace, tmp_path: Path) -> None:
         found[made.get_tag()] = made
     reader.close()
     assert set(found) == set(calm.stats["live"]["classes"])
-    rows = calm.delays().filter(pl.col("class") == CLASSES.index("order"))
+    rows = calm.delays().filter(pl.col("class") == MessageClass.ORDER)
     delays_us = rows["delay_ns"].drop_nulls().to_numpy() / 1e3
     assert found["order"].total_count == len(delays_us)
     # Three digits, and whole microseconds.

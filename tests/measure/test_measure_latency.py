@@ -11,6 +11,7 @@ from surgetank.measure import measure
 from surgetank.measure.latency import jitter_rfc3550_ns, stages
 from surgetank.measure.statistics import KaplanMeier, mean_interval, samples_needed, share_interval
 from surgetank.testing import executed, make_trace, unfinished
+from surgetank.trace import MessageClass, Outcome
 
 MS = 1_000_000
 
@@ -59,14 +60,14 @@ def test_messages_under_way_are_censored_and_refused_ones_never_finish() -> None
     short = make_trace({"messages": [*done, *edge]}, end_ns=10_001 * MS)
     assert measure(short)["delay_p99_ms"].value == 10
     # Refused ones, sent at the same moment, do count.
-    edge = [unfinished(98 + i, 10_000 * MS, outcome=2) for i in range(2)]
+    edge = [unfinished(98 + i, 10_000 * MS, outcome=Outcome.REFUSED) for i in range(2)]
     refused = make_trace({"messages": [*done, *edge]}, end_ns=10_001 * MS)
     assert measure(refused)["delay_p99_ms"].value == math.inf
     assert measure(refused)["refused_share"].value == pytest.approx(0.02)
 
 
 def test_classes_apart() -> None:
-    rows = [executed(0, 0, 5 * MS, **{"class": 2}), executed(1, 0, 9 * MS)]
+    rows = [executed(0, 0, 5 * MS, **{"class": MessageClass.CANCEL}), executed(1, 0, 9 * MS)]
     found = measure(make_trace({"messages": rows}))
     assert found["delay_p99_ms.cancel"].value == 5
     assert found["delay_p99_ms.order"].value == 9
@@ -95,7 +96,7 @@ def test_stages_sum_exactly(gaps: list[tuple[int, ...]]) -> None:
     for i, row in enumerate(gaps):
         stamps = np.cumsum(row, dtype=object)
         stamps_ns = {f"{n}_ns": int(t) for n, t in zip(names, stamps, strict=True)}
-        rows.append({"message": i, "outcome": 1, **stamps_ns})
+        rows.append({"message": i, "outcome": Outcome.EXECUTED, **stamps_ns})
     trace = make_trace({"messages": rows}, flow_end_ns=10**13, end_ns=10**14)
     split = stages(trace)
     assert split.exact

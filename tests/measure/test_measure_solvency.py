@@ -10,13 +10,15 @@ from surgetank.measure import Measures, measure
 from surgetank.measure.liquidations import due_episodes, executed_orders, reconciled
 from surgetank.simulate import simulate
 from surgetank.testing import make_trace
-from surgetank.trace import MARKET_KIND, Trace
+from surgetank.trace import MarketKind, Trace
 
 MS = 1_000_000
 
 
 def market(*facts: tuple[int, str, dict[str, Any]], **more: Any) -> Trace:
-    rows = [{"time_ns": t * MS, "kind": MARKET_KIND[kind], **cells} for t, kind, cells in facts]
+    rows = [
+        {"time_ns": t * MS, "kind": MarketKind.named(kind), **cells} for t, kind, cells in facts
+    ]
     return make_trace({"market": rows}, **more)
 
 

@@ -11,7 +11,7 @@ from surgetank.measure import FailureKind, failures, measure, synchrony_of
 from surgetank.measure.synchrony import crashes, cut_off, lag_series, trailing
 from surgetank.measure.synchrony.news import NEVER, news
 from surgetank.testing import executed, make_trace, unfinished
-from surgetank.trace import Trace
+from surgetank.trace import MessageClass, Trace
 
 MS = 1_000_000
 S = 1000 * MS
@@ -200,7 +200,7 @@ def test_a_stale_state_lacks_what_was_created() -> None:
 
 def test_a_class_that_is_seldom_sent_is_not_stale() -> None:
     rows = [executed(i, i * 100 * MS, 100 * MS) for i in range(100)]
-    rows.append(unfinished(100, S, 2, **{"class": 1}))
+    rows.append(unfinished(100, S, 2, **{"class": MessageClass.LIQUIDATION_ORDER}))
     assert measure(make_trace({"messages": rows}, nodes=1))["stale_s"].value == 0
 
 
@@ -208,9 +208,9 @@ def test_oracle_prices_are_judged_however_seldom_they_come() -> None:
     """Once a second; from 4 s on none gets through, while orders do."""
     rows = [executed(i, i * 100 * MS, 100 * MS) for i in range(100)]
     starved = [
-        executed(100 + i, i * S, 100 * MS, **{"class": 0})
+        executed(100 + i, i * S, 100 * MS, **{"class": MessageClass.PRICE_UPDATE})
         if i < 4
-        else unfinished(100 + i, i * S, **{"class": 0})
+        else unfinished(100 + i, i * S, **{"class": MessageClass.PRICE_UPDATE})
         for i in range(10)
     ]
     trace = make_trace({"messages": [*rows, *starved]}, nodes=1)

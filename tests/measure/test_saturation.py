@@ -12,7 +12,7 @@ from crash_day import crash_day
 from surgetank.measure.saturation import FULL, RESOURCES, Saturation, rank, saturation
 from surgetank.scenario.limits import ResourceName
 from surgetank.testing import executed, make_trace, unfinished
-from surgetank.trace import MARKET_KIND, Trace
+from surgetank.trace import MarketKind, Reason, Trace
 
 MS = 1_000_000
 S = 1_000 * MS
@@ -34,7 +34,8 @@ def gauges(busy_ms: dict[int, list[int]], column: str, step_ms: int = 500) -> li
 
 def market(*rows: tuple[float, str, dict[str, Any]]) -> list[dict[str, Any]]:
     return [
-        {"time_ns": round(t * S), "kind": MARKET_KIND[kind], **cells} for t, kind, cells in rows
+        {"time_ns": round(t * S), "kind": MarketKind.named(kind), **cells}
+        for t, kind, cells in rows
     ]
 
 
@@ -79,7 +80,7 @@ def test_queues_by_length_and_by_refusal() -> None:
     setting = {"layer": {"queue": {"ingress_max": 100, "mempool_max": 10}}}
     by_length = found(make_trace({"gauges": rows}, scenario=setting))
     assert (by_length["ingress-queue"].value, by_length["mempool"].value) == (0.4, 0.7)
-    refused = unfinished(0, S, 2, reason=1, gateway=2, gateway_ns=3 * S)
+    refused = unfinished(0, S, 2, reason=Reason.INGRESS_FULL, gateway=2, gateway_ns=3 * S)
     by_refusal = found(make_trace({"gauges": rows, "messages": [refused]}, scenario=setting))
     one = by_refusal["ingress-queue"]
     assert (one.value, one.where, one.at_s) == (1.0, "node 2", 3.0)
@@ -152,7 +153,7 @@ def test_keepers_by_hand() -> None:
     assert (one.value, one.where, one.at_s) == (1.0, "keeper 0", 2.0)
     assert "1 more were due" in one.what
     # Not so if the price it had heard was from before account 4 was due.
-    early = [r | {"ref_ns": S // 2} if r["kind"] == MARKET_KIND["oracle"] else r for r in rows]
+    early = [r | {"ref_ns": S // 2} if r["kind"] == MarketKind.ORACLE else r for r in rows]
     two = found(make_trace({"market": early}, scenario=KEEPERS))["keepers"]
     assert two.value == pytest.approx(2 / 3)
 
@@ -236,7 +237,7 @@ def test_insurance_by_hand() -> None:
 
 
 def test_limits_of_the_venue() -> None:
-    number = MARKET_KIND["liquidation-deferred"]
+    number = MarketKind.LIQUIDATION_DEFERRED
     rows = market(
         (1.0, "liquidated", {"account": 0}),
         (5.0, "liquidated", {"account": 1}),

@@ -15,7 +15,7 @@ from surgetank.measure import measure
 from surgetank.measure.shortfall import shortfall, traded
 from surgetank.simulate import simulate
 from surgetank.testing import executed, make_trace, unfinished
-from surgetank.trace import MARKET_KIND, Trace
+from surgetank.trace import MarketKind, Outcome, Source, Trace
 
 MS = 1_000_000
 
@@ -23,7 +23,9 @@ MS = 1_000_000
 def market(
     *facts: tuple[int, str, dict[str, Any]], messages: list[Any] | None = None, **more: Any
 ) -> Trace:
-    rows = [{"time_ns": t * MS, "kind": MARKET_KIND[kind], **cells} for t, kind, cells in facts]
+    rows = [
+        {"time_ns": t * MS, "kind": MarketKind.named(kind), **cells} for t, kind, cells in facts
+    ]
     return make_trace({"market": rows, "messages": messages or []}, **more)
 
 
@@ -136,7 +138,7 @@ def test_what_did_not_trade_is_counted_apart() -> None:
         (90, "index", {"price": 10_200}),
         messages=[
             executed(1, 10 * MS, 5 * MS),
-            unfinished(2, 20 * MS, outcome=2),
+            unfinished(2, 20 * MS, outcome=Outcome.REFUSED),
             unfinished(3, 30 * MS),
             executed(4, 40 * MS, 5 * MS),
         ],
@@ -153,7 +155,7 @@ def test_an_attackers_orders_are_left_out() -> None:
         (1, "touch", touch(9_990, 10_010)),
         (10, "order-sent", {"message": 1, "qty": 5}),
         (20, "trade", {"message": 1, "qty": 5, "price": 10_010}),
-        messages=[executed(1, 10 * MS, 10 * MS, source=7)],
+        messages=[executed(1, 10 * MS, 10 * MS, source=Source.ATTACKER)],
     )
     assert values(trace)["shortfall_bp_mean"] is None
     assert values(trace)["failed_trades_share"] is None
@@ -214,12 +216,12 @@ def played(execution_us: float, seed: int) -> Trace:
 
 def against_the_outside_price(trace: Trace) -> float:
     """The old definition: liquidation trades against the outside price when they executed."""
-    outside = pl.when(pl.col("kind") == MARKET_KIND["index"]).then(pl.col("price")).forward_fill()
+    outside = pl.when(pl.col("kind") == MarketKind.INDEX).then(pl.col("price")).forward_fill()
     rows = (
         trace["market"]
         .sort("time_ns", maintain_order=True)
         .with_columns(outside=outside)
-        .filter(pl.col("kind") == MARKET_KIND["liquidation-trade"])
+        .filter(pl.col("kind") == MarketKind.LIQUIDATION_TRADE)
     )
     slip = rows["qty"].sign() * (rows["price"] - rows["outside"]) / rows["outside"] * 1e4
     weight = (rows["qty"].abs() * rows["price"]).to_numpy().astype(np.float64)

@@ -22,7 +22,7 @@ from surgetank.report import render, write
 from surgetank.report import wording as w
 from surgetank.report.scenario_text import toml
 from surgetank.testing import executed, make_trace, unfinished
-from surgetank.trace import Trace
+from surgetank.trace import MarketKind, Outcome, Trace
 from surgetank.verdict import Reason, Status, judge
 
 SECOND = 1_000_000_000
@@ -147,7 +147,7 @@ def partial_traces() -> dict[str, Trace]:
                 "messages": [
                     executed(i, i * SECOND // 20, 20_000_000)
                     if i % 2
-                    else unfinished(i, i * SECOND // 20, outcome=3)
+                    else unfinished(i, i * SECOND // 20, outcome=Outcome.LOST)
                     for i in range(200)
                 ]
             }
@@ -202,7 +202,9 @@ def test_names_from_a_scenario_are_escaped() -> None:
 
 
 def test_long_tables_are_thinned() -> None:
-    marks = [{"time_ns": i * 1000, "kind": 0, "price": 100 + i % 7} for i in range(60_000)]
+    marks = [
+        {"time_ns": i * 1000, "kind": MarketKind.INDEX, "price": 100 + i % 7} for i in range(60_000)
+    ]
     html = html_of(make_trace({"messages": [executed(1, 0, 5)], "market": marks}))
     data = html.split('id="data">')[1].split("</script>")[0]
     assert '"outside price"' in data and len(data) < 100_000

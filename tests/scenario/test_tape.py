@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import surgetank as st
+from surgetank.trace import MarketKind, Source
 
 MARKET = Path(__file__).resolve().parents[3] / "shared/data/market"
 recorded = pytest.mark.skipif(
@@ -235,7 +236,9 @@ def test_flagship_on_recorded_bars() -> None:
     tape = st.read_tape(path, speed=600.0, start_s=4.5 * 86_400, seconds=36_000)
     result = run_on(tape)
     market = result.trace["market"]
-    index = market.filter(market["kind"] == 0)["price"] * result.trace.stats["tick_usd"]
+    index = (
+        market.filter(market["kind"] == MarketKind.INDEX)["price"] * result.trace.stats["tick_usd"]
+    )
     assert index.min() >= tape.prices_usd.min() * 0.95
     assert index.max() <= tape.prices_usd.max() * 1.05
     assert result.trace.stats["money_conserved"]
@@ -248,7 +251,7 @@ def test_flagship_on_recorded_messages() -> None:
     tape = st.read_tape(path, seconds=10.0)
     result = run_on(tape)
     messages = result.trace["messages"]
-    sent = messages.filter(messages["source"] == 6)
+    sent = messages.filter(messages["source"] == Source.TAPE)
     due = tape.messages_ns[tape.messages_ns < result.trace.stats["flow_end_ns"]]
     assert sent["created_ns"].to_list() == due.tolist()
     assert set(sent["class"]) == {2, 3, 4}

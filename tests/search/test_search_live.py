@@ -22,7 +22,7 @@ from surgetank.search import search
 from surgetank.search.live import LiveWork, drifted
 from surgetank.search.probe import Outcome, Task, outcome_of
 from surgetank.simulate import simulate
-from surgetank.trace import REASONS, Trace
+from surgetank.trace import Reason, Trace
 
 
 class FakeRig:
@@ -97,7 +97,7 @@ def test_whose_fault_a_disturbed_run_is() -> None:
     assert told(late) == (True, True)
     busy = late.stats["live"] | {"cpu_share": {"subscriber": 1.0}}
     assert told(replace(late, stats=dict(late.stats) | {"live": busy})) == (True, False)
-    unsent = pl.lit(REASONS.index("not sent"), dtype=late["messages"].schema["reason"])
+    unsent = pl.lit(Reason.NOT_SENT, dtype=late["messages"].schema["reason"])
     messages = late["messages"].with_columns(
         pl.when(pl.int_range(pl.len()) == 0).then(unsent).otherwise("reason").alias("reason")
     )

@@ -28,6 +28,7 @@ from surgetank.live.target import (
     Where,
 )
 from surgetank.measure import measure
+from surgetank.trace import Outcome
 
 RUN = 0x5EED
 SIZE_BYTES = 100
@@ -274,7 +275,7 @@ def played(server: Server, **options: str) -> None:
         trace = rig.run(scenario, seed=7)
     rows = trace["messages"]
     assert len(rows) > 50
-    assert (rows["outcome"] == 1).all()
+    assert (rows["outcome"] == Outcome.EXECUTED).all()
     assert rows["confirmed_ns"].null_count() == 0
     assert len(trace["deliveries"]) == len(rows)
     values = measure(trace)

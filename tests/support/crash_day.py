@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from surgetank.trace import SCHEMA, STAGES, Run, Trace
+from surgetank.trace import SCHEMA, STAGES, Outcome, Run, Trace
 
 SECOND = 1_000_000_000
 NODES, END_S, FLOW_END_S, FROM_S = 21, 70.0, 60.0, 5.0
@@ -176,7 +176,7 @@ def _messages(draw: np.random.Generator, block_s: Any, faults: bool) -> pl.DataF
 
 def _waits(messages: pl.DataFrame) -> pl.DataFrame:
     """As if each stage had one cause, and waiting for a block two."""
-    done = messages.filter(pl.col("outcome") == 1)
+    done = messages.filter(pl.col("outcome") == Outcome.EXECUTED)
     span = {stage: done[end] - done[begin] for stage, (begin, end) in STAGES.items()}
     columns = {
         "message": done["message"],

@@ -13,7 +13,7 @@ import surgetank as st
 from surgetank.errors import SurgetankError
 from surgetank.journal import verify
 from surgetank.simulate import simulate
-from surgetank.trace import STAGES
+from surgetank.trace import STAGES, Outcome, Reason
 from surgetank.verdict.validity import Check, checks
 
 RULES = ["fifo", "priority", "class", "fee", "lanes", "drr", "codel", "fq-codel", "hash"]
@@ -217,12 +217,12 @@ def broken(trace: st.Trace, again: st.Trace) -> list[str]:
         found.append("two runs differ in their stats")
     found += [check.text for check in checks(trace) if not check.ok and not _asked_for(check)]
     messages = trace["messages"]
-    done = messages.filter(pl.col("outcome") == 1)
+    done = messages.filter(pl.col("outcome") == Outcome.EXECUTED)
     for begin, end in [*STAGES.values(), ("executed_ns", "confirmed_ns")]:
         late = done.filter((pl.col(end) < pl.col(begin)) | pl.col(end).is_null())
         if late.height:
             found.append(f"{late.height} messages with {end} before {begin}")
-    if done.filter(pl.col("reason") != 0).height:
+    if done.filter(pl.col("reason") != Reason.NONE).height:
         found.append("executed messages with a reason to be refused")
     if messages["message"].n_unique() != messages.height:
         found.append("messages with the same number")

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 import surgetank as st
-from surgetank.trace.frames import ATTACKER
+from surgetank.trace import MessageClass, Source
 
 #: Market orders as large as three of the makers' levels.
 MIX = {"limit": 0.1, "post_only": 0.0, "market": 0.5, "ioc": 0.0, "cancel": 0.3, "replace": 0.1} | {
@@ -87,12 +87,16 @@ def victims_of(trace: st.Trace) -> pl.DataFrame:
     rows = messages.with_columns(place=place).select(
         "message", "class", "source", "created_ns", "place"
     )
-    own = rows.filter((pl.col("source") == ATTACKER) & (pl.col("class") == 4)).sort("message")
+    own = rows.filter(
+        (pl.col("source") == Source.ATTACKER) & (pl.col("class") == MessageClass.ORDER)
+    ).sort("message")
     fronts = own.group_by("created_ns", maintain_order=True).first()
     read = (
         trace["receipts"].filter(pl.col("node") == 0).select(victim="message", created_ns="time_ns")
     )
-    victims = rows.filter((pl.col("class") == 4) & (pl.col("source") != ATTACKER))
+    victims = rows.filter(
+        (pl.col("class") == MessageClass.ORDER) & (pl.col("source") != Source.ATTACKER)
+    )
     return (
         fronts.select("created_ns", own="message", front="place")
         .join(read, on="created_ns")

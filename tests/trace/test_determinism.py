@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 import surgetank as st
+from surgetank.trace import Source
 
 FAULTS: list[dict[str, Any]] = [
     {"kind": "partition", "at_s": 4.0, "duration_s": 2.0, "groups": [[0, 1, 2, 3]]},
@@ -70,7 +71,9 @@ def test_a_fault_leaves_the_flow_alone() -> None:
     flows = []
     for faults in ([], FAULTS):
         trace = st.run(short("calm", faults=faults), seed=5).trace
-        flows.append(trace["messages"].filter(pl.col("source") == 0).select(columns))
+        flows.append(
+            trace["messages"].filter(pl.col("source") == Source.BACKGROUND).select(columns)
+        )
     assert flows[0].height > 1_000
     assert flows[0].equals(flows[1])
 

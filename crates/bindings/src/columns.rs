@@ -43,7 +43,7 @@ pub fn table(table: Table) -> PyResult<ArrowTable> {
         table.columns.into_iter().map(|(name, column)| column_of(name, column)).collect();
     let fields: Vec<Field> = columns
         .iter()
-        .map(|(name, array, optional)| Field::new(*name, array.data_type().clone(), *optional))
+        .map(|(name, array, nullable)| Field::new(*name, array.data_type().clone(), *nullable))
         .collect();
     let arrays = columns.into_iter().map(|(_, array, _)| array).collect();
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays);
@@ -51,12 +51,8 @@ pub fn table(table: Table) -> PyResult<ArrowTable> {
 }
 
 fn column_of(name: &str, column: Column) -> (&str, ArrayRef, bool) {
-    let optional = optional(&column);
-    (name, array(column), optional)
-}
-
-fn optional(column: &Column) -> bool {
-    matches!(column, Column::OptionU32(_) | Column::OptionU64(_) | Column::OptionF64(_))
+    let nullable = column.nullable();
+    (name, array(column), nullable)
 }
 
 fn array(column: Column) -> ArrayRef {

@@ -8,6 +8,7 @@ mod options;
 mod pipe;
 mod plugin;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use plugin::{Failure, PyRule};
@@ -16,6 +17,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use surgetank_lab::flow::Tape;
 use surgetank_lab::scenario::Scenario;
+use surgetank_lab::trace;
 use surgetank_lab::world::{Plugins, World};
 
 /// Events between two looks at the clock.
@@ -27,6 +29,25 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 #[pyfunction]
 fn build() -> String {
     format!("{}+{}", env!("CARGO_PKG_VERSION"), env!("SURGETANK_SOURCES"))
+}
+
+/// Enumerations of the trace's tables: a number stands for the name at its place.
+#[pyfunction]
+fn names() -> BTreeMap<&'static str, Vec<String>> {
+    trace::names().into_iter().collect()
+}
+
+/// Tables of a trace: their columns in order, as (name, Arrow type, whether a cell may be null).
+#[pyfunction]
+fn schema(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let tables = PyDict::new(py);
+    for table in trace::schema() {
+        let columns = table.columns.iter();
+        let columns: Vec<_> =
+            columns.map(|(name, column)| (*name, column.dtype(), column.nullable())).collect();
+        tables.set_item(table.name, columns)?;
+    }
+    Ok(tables)
 }
 
 /// Runs a scenario. `progress(simulated_s, messages, events)` is called about ten times a second of
@@ -133,6 +154,8 @@ fn read_tape(tape: &Bound<'_, PyDict>) -> PyResult<Tape> {
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(build, module)?)?;
+    module.add_function(wrap_pyfunction!(names, module)?)?;
+    module.add_function(wrap_pyfunction!(schema, module)?)?;
     module.add_function(wrap_pyfunction!(run, module)?)?;
     module.add_function(wrap_pyfunction!(options::black76, module)?)?;
     module.add_function(wrap_pyfunction!(options::portfolio_margin, module)?)?;

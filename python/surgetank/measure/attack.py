@@ -14,11 +14,11 @@ import polars as pl
 
 from surgetank.measure.ledger import ledger
 from surgetank.measure.measured import Measure
-from surgetank.trace import MARKET_KIND, Trace
+from surgetank.trace import MarketKind, Trace
 
 __all__ = ["attack", "edges", "pockets"]
 
-_TRADES: Final = [MARKET_KIND["trade"], MARKET_KIND["liquidation-trade"]]
+_TRADES: Final = [MarketKind.TRADE, MarketKind.LIQUIDATION_TRADE]
 #: Who can be on the other side of an attacker's trade, and their range in the trace's stats.
 _POCKETS: Final = {
     "makers": "makers",
@@ -102,7 +102,7 @@ def pockets(trace: Trace) -> pl.DataFrame:
 def _with_outside(trace: Trace) -> pl.LazyFrame:
     """Every trade with the outside price of its moment in `outside`."""
     market = trace["market"].lazy().with_columns(pl.col("time_ns").cast(pl.Int64))
-    index = market.filter(pl.col("kind") == MARKET_KIND["index"]).select(
+    index = market.filter(pl.col("kind") == MarketKind.INDEX).select(
         "time_ns", pl.col("price").alias("outside")
     )
     trades = market.filter(pl.col("kind").is_in(_TRADES)).sort("time_ns", maintain_order=True)
@@ -171,7 +171,7 @@ def _unpaid(trace: Trace) -> int:
     that the fund and the venue bore; what was deleveraged or taken over lies in `held`."""
     first, count = trace.stats["accounts"]["attackers"]
     debts = trace["market"].filter(
-        pl.col("kind") == MARKET_KIND["bad-debt"],
+        pl.col("kind") == MarketKind.BAD_DEBT,
         pl.col("account").is_between(first, first + count, closed="left"),
     )
     return int(debts["amount"].abs().sum())

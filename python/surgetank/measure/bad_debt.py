@@ -7,7 +7,7 @@ import polars as pl
 from surgetank.measure.liquidations import due_episodes
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import share_interval
-from surgetank.trace import MARKET_KIND, Trace
+from surgetank.trace import MarketKind, Trace
 
 __all__ = ["bad_debt", "triggers"]
 
@@ -23,7 +23,7 @@ def triggers(trace: Trace) -> pl.DataFrame:
     P_liq·(1 ∓ m), for a maintenance share m of one linear position; a portfolio is bankrupt where
     the trace has it underwater.
     """
-    index = pl.when(pl.col("kind") == MARKET_KIND["index"]).then(pl.col("price")).forward_fill()
+    index = pl.when(pl.col("kind") == MarketKind.INDEX).then(pl.col("price")).forward_fill()
     rows = (
         trace["market"]
         .sort("time_ns", maintain_order=True)
@@ -34,9 +34,7 @@ def triggers(trace: Trace) -> pl.DataFrame:
     touched = pl.col("sent") | pl.col("how").eq_missing(pl.lit("recovered")).not_()
     found = episodes.filter(touched).select("account", "due_ns").unique(maintain_order=True)
     found = found.sort("due_ns", maintain_order=True)
-    debts = (
-        rows.filter(pl.col("kind") == MARKET_KIND["bad-debt"]).select("account", "time_ns").unique()
-    )
+    debts = rows.filter(pl.col("kind") == MarketKind.BAD_DEBT).select("account", "time_ns").unique()
     # A debt belongs to its account's last trigger before it.
     debts = debts.sort("time_ns").join_asof(
         found.with_columns(at_ns="due_ns"),
@@ -61,18 +59,18 @@ def _still_open(trace: Trace, rows: pl.DataFrame) -> pl.DataFrame:
     bankrupt outside."""
     margin = (trace.scenario.get("market") or {}).get("margin") or {}
     share = float(margin.get("maintenance", 0.0))
-    ending = [MARKET_KIND[k] for k in ("due", "recovered", "closed")]
+    ending = [MarketKind.DUE, MarketKind.RECOVERED, MarketKind.CLOSED]
     last = (
         rows.filter(pl.col("kind").is_in(ending) & pl.col("account").is_not_null())
         .group_by("account", maintain_order=True)
         .last()
-        .filter(pl.col("kind") == MARKET_KIND["due"])
+        .filter(pl.col("kind") == MarketKind.DUE)
     )
     # A portfolio has no one liquidation price (0); the trace says when it is worth less than 0.
-    worth = rows.filter(pl.col("kind") == MARKET_KIND["underwater"])
+    worth = rows.filter(pl.col("kind") == MarketKind.UNDERWATER)
     worth = worth.group_by("account", maintain_order=True).last()
     sunk = worth.filter(pl.col("amount") < 0)["account"].implode()
-    prices = rows.filter(pl.col("kind") == MARKET_KIND["index"])["price"]
+    prices = rows.filter(pl.col("kind") == MarketKind.INDEX)["price"]
     now = float(prices[-1]) if len(prices) else float("nan")
     long = pl.col("outside") <= pl.col("price")
     bankrupt = (

@@ -14,7 +14,7 @@ import polars as pl
 
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import ratio_interval
-from surgetank.trace import MARKET_KIND, Trace
+from surgetank.trace import MarketKind, Trace
 
 __all__ = ["cascade_measures", "causes"]
 
@@ -28,11 +28,11 @@ def causes(trace: Trace) -> pl.DataFrame:
     of its tree).
     """
     rows = trace["market"].sort("time_ns", maintain_order=True).with_row_index("at")
-    calls = rows.filter(pl.col("kind") == MARKET_KIND["margin-call"]).select(
+    calls = rows.filter(pl.col("kind") == MarketKind.MARGIN_CALL).select(
         "account", "at", called_ns="time_ns", call="at", by="other", by_ns="ref_ns"
     )
     orders = (
-        rows.filter((pl.col("kind") == MARKET_KIND["liquidated"]) & (pl.col("qty") != 0))
+        rows.filter((pl.col("kind") == MarketKind.LIQUIDATED) & (pl.col("qty") != 0))
         .select("account", "at", executed_ns="time_ns")
         .join_asof(calls, on="at", by="account", check_sortedness=False)
     )

@@ -10,7 +10,7 @@ import polars as pl
 
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import KaplanMeier, share_interval
-from surgetank.trace import CLASSES, REASONS, Trace
+from surgetank.trace import CLASSES, Reason, Trace
 
 __all__ = ["delivery", "reordered"]
 
@@ -18,12 +18,12 @@ _MS: Final = 1e6
 
 #: Counted by class: what became of messages in a live run.
 _COUNTS: Final = {
-    "refused": ("target refused", "messages that the target refused"),
-    "timed_out": ("timed out", "messages without an answer, and never delivered"),
-    "disconnected": ("disconnected", "messages whose connection ended before an answer"),
-    "not_sent": ("not sent", "messages that were due while too many were unanswered"),
+    "refused": (Reason.TARGET_REFUSED, "messages that the target refused"),
+    "timed_out": (Reason.TIMED_OUT, "messages without an answer, and never delivered"),
+    "disconnected": (Reason.DISCONNECTED, "messages whose connection ended before an answer"),
+    "not_sent": (Reason.NOT_SENT, "messages that were due while too many were unanswered"),
     "acknowledged_lost": (
-        "acknowledged and lost",
+        Reason.ACKNOWLEDGED_AND_LOST,
         "messages that the target acknowledged and did not deliver",
     ),
 }
@@ -67,7 +67,7 @@ def _of(rows: pl.DataFrame, suffix: str) -> Iterator[Measure]:
         share = share_interval(flags.to_numpy())
         yield Measure(name + suffix, share.value, "1", share.low, share.high, share.n, what)
     for name, (reason, what) in _COUNTS.items():
-        count = int((rows["reason"] == REASONS.index(reason)).sum())
+        count = int((rows["reason"] == reason).sum())
         yield Measure(f"{name}_count{suffix}", float(count), "count", n=len(rows), what=what)
 
 

@@ -14,7 +14,7 @@ import polars as pl
 
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import Floats, KaplanMeier, mean_interval
-from surgetank.trace import CLASSES, OUTCOME, STAGES, Trace
+from surgetank.trace import CLIENT_CLASSES, STAGES, Outcome, Trace
 
 __all__ = ["Stages", "delay_distribution", "delays", "jitter", "jitter_rfc3550_ns", "stages"]
 
@@ -68,7 +68,7 @@ def delay_distribution(rows: pl.DataFrame, end_ns: int) -> KaplanMeier:
     """Distribution of delays (ns) of rows of `Trace.delays()`."""
     reached = rows["delay_ns"].is_not_null().to_numpy()
     censored = end_ns - rows["created_ns"].to_numpy().astype(np.float64)
-    unfinished = np.where(rows["outcome"].to_numpy() == OUTCOME["pending"], censored, np.inf)
+    unfinished = np.where(rows["outcome"].to_numpy() == Outcome.PENDING, censored, np.inf)
     delay = rows["delay_ns"].fill_null(0).to_numpy().astype(np.float64)
     return KaplanMeier(np.where(reached, delay, unfinished), reached)
 
@@ -78,7 +78,7 @@ def delays(trace: Trace) -> list[Measure]:
     rows = trace.delays()
     found = _quantiles(trace, rows, "", "all client messages")
     found += _stage_measures(trace, rows)
-    for number, name in enumerate(CLASSES[:5]):
+    for number, name in enumerate(CLIENT_CLASSES):
         part = rows.filter(pl.col("class") == number)
         if part.height:
             found += _quantiles(trace, part, f".{name}", f"{name} messages")

@@ -23,7 +23,7 @@ import polars as pl
 
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import KaplanMeier, share_interval
-from surgetank.trace import MARKET_KIND, Trace
+from surgetank.trace import MarketKind, Trace
 
 __all__ = ["TIMINGS", "due_episodes", "executed_orders", "liquidation_measures", "reconciled"]
 
@@ -41,31 +41,29 @@ def due_episodes(trace: Trace) -> pl.DataFrame:
     how (`liquidated`: closed or deleveraged by the venue, `recovered`, or null), sent (Boolean: a
     keeper sent an order for it while it was due).
     """
-    closing = [MARKET_KIND["liquidated"], MARKET_KIND["deleveraged"]]
-    sent = _in_order(trace).filter(pl.col("kind") == MARKET_KIND["liquidation-sent"])
+    closing = [MarketKind.LIQUIDATED, MarketKind.DELEVERAGED]
+    sent = _in_order(trace).filter(pl.col("kind") == MarketKind.LIQUIDATION_SENT)
     sent = sent.select("account", due_ns=pl.col("ref_ns").cast(pl.Int64), sent=True)
-    ending = pl.col("kind") != MARKET_KIND["due"]
+    ending = pl.col("kind") != MarketKind.DUE
     time = pl.col("time_ns").cast(pl.Int64)
     return (
         _in_order(trace)
         .filter(
-            pl.col("kind").is_in(
-                [MARKET_KIND["due"], MARKET_KIND["recovered"], MARKET_KIND["deleveraged"]]
-            )
-            | ((pl.col("kind") == MARKET_KIND["liquidated"]) & (pl.col("qty") != 0))
+            pl.col("kind").is_in([MarketKind.DUE, MarketKind.RECOVERED, MarketKind.DELEVERAGED])
+            | ((pl.col("kind") == MarketKind.LIQUIDATED) & (pl.col("qty") != 0))
         )
         .with_columns(
             pl.when(ending).then(time).backward_fill().over("account").alias("ended_ns"),
             pl.when(ending).then(pl.col("kind")).backward_fill().over("account").alias("end"),
         )
-        .filter(pl.col("kind") == MARKET_KIND["due"])
+        .filter(pl.col("kind") == MarketKind.DUE)
         .select(
             "account",
             time.alias("due_ns"),
             "ended_ns",
             pl.when(pl.col("end").is_in(closing))
             .then(pl.lit("liquidated"))
-            .when(pl.col("end") == MARKET_KIND["recovered"])
+            .when(pl.col("end") == MarketKind.RECOVERED)
             .then(pl.lit("recovered"))
             .alias("how"),
         )
@@ -96,7 +94,7 @@ def executed_orders(trace: Trace, late_after_ms: float | None) -> pl.DataFrame:
         .then(pl.lit("late"))
         .otherwise(pl.lit("in time"))
     )
-    rows = _in_order(trace).filter(pl.col("kind") == MARKET_KIND["liquidated"])
+    rows = _in_order(trace).filter(pl.col("kind") == MarketKind.LIQUIDATED)
     return rows.with_columns(delay.alias("delay_ns"), timing.alias("timing"))
 
 

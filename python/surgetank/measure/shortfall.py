@@ -26,12 +26,12 @@ import polars as pl
 
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import Interval, mean_interval, share_interval
-from surgetank.trace import MARKET_KIND, OUTCOME, SOURCES, Trace
+from surgetank.trace import MarketKind, Outcome, Source, Trace
 
 __all__ = ["intents", "shortfall", "traded"]
 
-_TRADES: Final = [MARKET_KIND["trade"], MARKET_KIND["liquidation-trade"]]
-_ATTACKERS: Final = [SOURCES.index("spam"), SOURCES.index("attacker")]
+_TRADES: Final = [MarketKind.TRADE, MarketKind.LIQUIDATION_TRADE]
+_ATTACKERS: Final = [Source.SPAM, Source.ATTACKER]
 
 
 def traded(trace: Trace) -> pl.DataFrame:
@@ -44,13 +44,13 @@ def traded(trace: Trace) -> pl.DataFrame:
     executed it; the mark while a side of the book is empty); weight (Float64, benchmark · qty).
     """
     rows = _in_order(trace)
-    due = rows.filter(pl.col("kind") == MARKET_KIND["liquidated"]).select(
+    due = rows.filter(pl.col("kind") == MarketKind.LIQUIDATED).select(
         "message", "account", due_ns="ref_ns"
     )
     sent = trace["messages"].select("message", "source", created_ns=_int("created_ns"))
     found = (
         rows.filter(pl.col("kind").is_in(_TRADES) & (pl.col("qty") != 0))
-        .with_columns(liquidation=pl.col("kind") == MARKET_KIND["liquidation-trade"])
+        .with_columns(liquidation=pl.col("kind") == MarketKind.LIQUIDATION_TRADE)
         .group_by("message", "account", "liquidation", maintain_order=True)
         .agg(
             executed_ns=pl.col("time_ns").first(),
@@ -83,18 +83,18 @@ def intents(trace: Trace) -> pl.DataFrame:
     """
     rows = _in_order(trace)
     filled = (
-        rows.filter(pl.col("kind") == MARKET_KIND["trade"])
+        rows.filter(pl.col("kind") == MarketKind.TRADE)
         .group_by("message")
         .agg(filled=pl.col("qty").abs().sum())
     )
     sent = trace["messages"].select("message", "source", "outcome")
-    outside = rows.filter(pl.col("kind") == MARKET_KIND["index"]).select(
+    outside = rows.filter(pl.col("kind") == MarketKind.INDEX).select(
         "time_ns", middle=pl.col("price").cast(pl.Float64)
     )
     last = float(outside["middle"][-1]) if outside.height else float("nan")
     found = (
         rows.filter(
-            (pl.col("kind") == MARKET_KIND["order-sent"])
+            (pl.col("kind") == MarketKind.ORDER_SENT)
             & (pl.col("time_ns") >= trace.measured_from_ns)
             & (pl.col("time_ns") < trace.flow_end_ns)
         )
@@ -165,7 +165,7 @@ def _failed(rows: pl.DataFrame) -> list[Measure]:
         ]
     nothing = (rows["filled"] == 0).to_numpy()
     share = share_interval(nothing)
-    executed = int((nothing & (rows["outcome"] == OUTCOME["executed"]).to_numpy()).sum())
+    executed = int((nothing & (rows["outcome"] == Outcome.EXECUTED).to_numpy()).sum())
     note = (
         f"{executed} found no price or were refused by the market, "
         f"{int(nothing.sum()) - executed} never reached it"
@@ -186,7 +186,7 @@ def _failed(rows: pl.DataFrame) -> list[Measure]:
 def _mispricing(trace: Trace) -> Measure:
     name = "mispricing_bp_mean"
     what = "distance of trades from the outside price at execution, whoever gained it"
-    outside = pl.when(pl.col("kind") == MARKET_KIND["index"]).then(pl.col("price")).forward_fill()
+    outside = pl.when(pl.col("kind") == MarketKind.INDEX).then(pl.col("price")).forward_fill()
     rows = (
         _in_order(trace)
         .with_columns(outside=outside)
@@ -227,20 +227,20 @@ def _book(trace: Trace) -> pl.DataFrame:
     kind, price, ask = pl.col("kind"), pl.col("price"), pl.col("amount")
     two_sided = (price > 0) & (ask > 0)
     nan = pl.lit(float("nan"))
-    touch = pl.when(kind == MARKET_KIND["touch"]).then(
+    touch = pl.when(kind == MarketKind.TOUCH).then(
         pl.when(two_sided).then((price + ask) / 2).otherwise(nan)
     )
     held = [
         touch.forward_fill().fill_nan(None),
         *(
-            pl.when(kind == MARKET_KIND[name]).then(price.cast(pl.Float64)).forward_fill()
-            for name in ("mark", "index")
+            pl.when(kind == fallback).then(price.cast(pl.Float64)).forward_fill()
+            for fallback in (MarketKind.MARK, MarketKind.INDEX)
         ),
     ]
     return (
         _in_order(trace)
         .with_columns(middle=pl.coalesce(held))
-        .filter(kind.is_in([MARKET_KIND[name] for name in ("touch", "mark", "index")]))
+        .filter(kind.is_in([MarketKind.TOUCH, MarketKind.MARK, MarketKind.INDEX]))
         .select("time_ns", "middle")
     )
 

@@ -14,13 +14,13 @@ from surgetank.measure.liquidations import liquidation_measures
 from surgetank.measure.measured import Measure
 from surgetank.measure.shortfall import shortfall
 from surgetank.measure.statistics import KaplanMeier
-from surgetank.trace import BEARERS, MARKET_KIND, Trace
+from surgetank.trace import Bearer, MarketKind, Trace
 
 __all__ = ["solvency", "staleness"]
 
 _MS = 1e6
 #: `qty` of a bad debt that the insurance fund bears (docs/trace.md).
-_BY_INSURANCE = BEARERS.index("insurance")
+_BY_INSURANCE = Bearer.INSURANCE
 
 
 def staleness(trace: Trace) -> pl.DataFrame:
@@ -29,10 +29,8 @@ def staleness(trace: Trace) -> pl.DataFrame:
     The age counts from the moment the oracle observed the price. Executions before the first
     oracle price are left out.
     """
-    executed = [MARKET_KIND[k] for k in ("trade", "liquidation-trade", "liquidated")]
-    observed = (
-        pl.when(pl.col("kind") == MARKET_KIND["oracle"]).then(pl.col("ref_ns")).forward_fill()
-    )
+    executed = [MarketKind.TRADE, MarketKind.LIQUIDATION_TRADE, MarketKind.LIQUIDATED]
+    observed = pl.when(pl.col("kind") == MarketKind.ORACLE).then(pl.col("ref_ns")).forward_fill()
     return (
         _in_order(trace)
         .with_columns(observed.alias("observed_ns"))
@@ -79,9 +77,9 @@ def _money(trace: Trace) -> list[Measure]:
     quantum = float(trace.stats["quantum_usd"])
     notional = float(trace.stats["tick_usd"]) * float(trace.stats["lot"])
     rows = _in_order(trace)
-    debt = rows.filter(pl.col("kind") == MARKET_KIND["bad-debt"])["amount"].abs()
-    drawn = rows.filter(pl.col("kind") == MARKET_KIND["bad-debt"], pl.col("qty") == _BY_INSURANCE)
-    closed = rows.filter(pl.col("kind") == MARKET_KIND["deleveraged"])
+    debt = rows.filter(pl.col("kind") == MarketKind.BAD_DEBT)["amount"].abs()
+    drawn = rows.filter(pl.col("kind") == MarketKind.BAD_DEBT, pl.col("qty") == _BY_INSURANCE)
+    closed = rows.filter(pl.col("kind") == MarketKind.DELEVERAGED)
     deleveraged = sum(p * abs(q) for p, q in closed.select("price", "qty").iter_rows())
     return [
         Measure(

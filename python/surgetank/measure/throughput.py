@@ -16,8 +16,7 @@ from surgetank.measure.statistics import (
     share_interval,
     student_t,
 )
-from surgetank.trace import OUTCOME, Trace
-from surgetank.trace.frames import ATTACKER
+from surgetank.trace import Outcome, Source, Trace
 
 __all__ = ["throughput"]
 
@@ -49,7 +48,7 @@ def throughput(trace: Trace) -> list[Measure]:
     offered = _slices(rows["created_ns"], begin, end)
     done = _slices(
         trace["messages"]
-        .filter(pl.col("outcome") == OUTCOME["executed"], pl.col("source") != ATTACKER)[
+        .filter(pl.col("outcome") == Outcome.EXECUTED, pl.col("source") != Source.ATTACKER)[
             "executed_ns"
         ]
         .drop_nulls(),
@@ -70,11 +69,11 @@ def throughput(trace: Trace) -> list[Measure]:
         found.append(
             Measure("goodput_ratio", ratio.value, "1", ratio.low, ratio.high, ratio.n, what)
         )
-    for outcome in ("executed", "refused", "lost"):
-        name = f"{outcome}_share"
-        if outcome == "executed" and not trace.orders:
+    for outcome in (Outcome.EXECUTED, Outcome.REFUSED, Outcome.LOST):
+        name = f"{outcome.label}_share"
+        if outcome == Outcome.EXECUTED and not trace.orders:
             continue
-        share = share_interval(rows["outcome"].to_numpy() == OUTCOME[outcome])
+        share = share_interval(rows["outcome"].to_numpy() == outcome)
         found.append(Measure(name, share.value, "1", share.low, share.high, share.n, _WHAT[name]))
     return found
 
@@ -91,8 +90,8 @@ def _goodput(trace: Trace, offered: Floats, begin: int, end: int) -> Interval:
     so that for a random walk, of which the standard deviation is √(slices/6) steps on average, both
     errors are equal and taking the smaller one claims nothing.
     """
-    sent = trace["messages"].filter(pl.col("source") != ATTACKER)
-    refused = pl.col("outcome").is_in([OUTCOME["refused"], OUTCOME["lost"]])
+    sent = trace["messages"].filter(pl.col("source") != Source.ATTACKER)
+    refused = pl.col("outcome").is_in([Outcome.REFUSED, Outcome.LOST])
     missing = _slices(sent.filter(refused)["created_ns"], begin, end)
     carried = sent.filter(~refused)
     edges = np.linspace(begin, end, BATCHES + 1)

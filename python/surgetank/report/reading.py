@@ -14,7 +14,7 @@ from surgetank.measure import Measures, synchrony_of
 from surgetank.measure.liquidations import due_episodes, executed_orders, reconciled
 from surgetank.measure.synchrony import Synchrony
 from surgetank.report.wording import clock, milliseconds, number, share
-from surgetank.trace import CLASSES, MARKET_KIND, Trace
+from surgetank.trace import CLASSES, MarketKind, Trace
 from surgetank.trace.frames import delays
 from surgetank.verdict import Verdict
 
@@ -167,9 +167,9 @@ class Reading:
         """The market's facts in order of time."""
         return self.trace["market"].sort("time_ns", maintain_order=True)
 
-    def facts(self, *kinds: str) -> pl.DataFrame:
-        """The market's facts of these kinds."""
-        return self.market.filter(pl.col("kind").is_in([MARKET_KIND[k] for k in kinds]))
+    def facts(self, kind: MarketKind) -> pl.DataFrame:
+        """The market's facts of this kind."""
+        return self.market.filter(pl.col("kind") == kind)
 
     @cached_property
     def liquidated(self) -> pl.DataFrame:
@@ -205,7 +205,9 @@ class Reading:
         """time_ns and usd (Float64): balance of the insurance fund after each change."""
         start = pl.DataFrame({"time_ns": [0], "usd": [self.insurance_usd]})
         usd = pl.col("amount") * self.quantum_usd
-        rows = self.facts("insurance").select(pl.col("time_ns").cast(pl.Int64), usd.alias("usd"))
+        rows = self.facts(MarketKind.INSURANCE).select(
+            pl.col("time_ns").cast(pl.Int64), usd.alias("usd")
+        )
         return pl.concat([start, rows]) if self.insurance_usd else rows
 
     @cached_property

@@ -11,7 +11,7 @@ import polars as pl
 from surgetank.measure import FailureKind
 from surgetank.report.reading import Reading, Stress
 from surgetank.report.wording import clock, milliseconds, share, title, usd
-from surgetank.trace import OUTCOME
+from surgetank.trace import MarketKind, Outcome
 from surgetank.verdict import Status
 
 __all__ = ["Moment", "moments", "sentence"]
@@ -199,7 +199,7 @@ def _flow(reading: Reading) -> list[Moment]:
         if after.height >= 3:
             what = f"p99 delay back under {milliseconds(limit)}"
             found.append(Moment(int(after["bin"][0]), what, "and stays there", "good"))
-    refused = reading.trace["messages"].filter(pl.col("outcome") == OUTCOME["refused"])
+    refused = reading.trace["messages"].filter(pl.col("outcome") == Outcome.REFUSED)
     if refused.height:
         first = refused.sort("created_ns")["created_ns"][0]
         detail = f"{refused.height:,} in all"
@@ -249,7 +249,7 @@ def _solvency(reading: Reading) -> list[Moment]:
     if late.height:
         detail = f"{milliseconds(late['delay_ns'][0] / 1e6)} after it was due"
         found.append(Moment(int(late["time_ns"][0]), "First late liquidation", detail, "bad"))
-    debt = reading.facts("bad-debt")
+    debt = reading.facts(MarketKind.BAD_DEBT)
     if debt.height:
         total = usd(float(debt["amount"].abs().sum()) * reading.quantum_usd)
         found.append(Moment(int(debt["time_ns"][0]), "First bad debt", f"{total} in all", "bad"))
@@ -257,7 +257,7 @@ def _solvency(reading: Reading) -> list[Moment]:
     if spent is not None:
         detail = f"{usd(reading.insurance_usd)} at the start" if reading.insurance_usd else ""
         found.append(Moment(spent, "Insurance fund exhausted", detail, "bad"))
-    against = reading.facts("deleveraged")
+    against = reading.facts(MarketKind.DELEVERAGED)
     if against.height:
         detail = f"{against.height:,} positions in all"
         found.append(Moment(int(against["time_ns"][0]), "First deleveraging", detail, "bad"))

@@ -26,7 +26,8 @@ from surgetank.scenario import Scenario
 from surgetank.search.find import Effort
 from surgetank.search.pool import Journal
 from surgetank.search.probe import Outcome, Task, outcome_of
-from surgetank.trace import OUTCOME, Trace
+from surgetank.trace import Outcome as MessageOutcome
+from surgetank.trace import Trace
 
 __all__ = ["THRIFT", "LiveWork", "drifted", "expected_s"]
 
@@ -165,7 +166,7 @@ class LiveWork:
 
 def _left_behind(trace: Trace) -> bool:
     """Whether messages may still be under way: some neither arrived nor were refused."""
-    open_ends = [OUTCOME["pending"], OUTCOME["lost"]]
+    open_ends = [MessageOutcome.PENDING, MessageOutcome.LOST]
     return bool(trace["messages"].filter(pl.col("outcome").is_in(open_ends)).height)
 
 

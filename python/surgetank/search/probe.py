@@ -19,7 +19,7 @@ from surgetank.measure.measured import plain
 from surgetank.measure.saturation import saturation
 from surgetank.scenario import Scenario
 from surgetank.simulate import simulate
-from surgetank.trace import REASONS, Trace
+from surgetank.trace import Reason, Trace
 from surgetank.verdict import Status, judge
 from surgetank.verdict.validity import SCHEDULE_KEPT
 
@@ -135,7 +135,7 @@ def probe(task: Task) -> Outcome:
 
 def _sent_all(trace: Trace) -> bool:
     """Whether there was room in flight for every message of a live run."""
-    unsent = pl.col("reason") == REASONS.index("not sent")
+    unsent = pl.col("reason") == Reason.NOT_SENT
     return trace["messages"].filter(unsent).is_empty()
 
 

@@ -17,45 +17,44 @@ import polars as pl
 from surgetank.errors import EXIT_MACHINE, SurgetankError
 from surgetank.trace import frames, store
 from surgetank.trace.chain import CHUNK_ROWS, chain, combine
-from surgetank.trace.schema import (
-    BEARERS,
+from surgetank.trace.names import (
     CLASSES,
     CLIENT_CLASSES,
-    KNOBS,
-    MARKET_KIND,
-    MARKET_KINDS,
-    OUTCOME,
-    OUTCOMES,
-    REASONS,
-    SCHEMA,
-    SOURCES,
+    NAMES,
     STAGES,
     WAITS,
-    WHYS,
-    Column,
-    check_table,
-    empty_table,
+    Bearer,
+    Deferral,
+    Knob,
+    MarketKind,
+    MessageClass,
+    Outcome,
+    Reason,
+    Source,
+    Why,
 )
+from surgetank.trace.schema import SCHEMA, Column, check_table, empty_table
 
 __all__ = [
-    "BEARERS",
     "CHUNK_ROWS",
     "CLASSES",
     "CLIENT_CLASSES",
-    "KNOBS",
-    "MARKET_KIND",
-    "MARKET_KINDS",
-    "OUTCOME",
-    "OUTCOMES",
-    "REASONS",
+    "NAMES",
     "SCHEMA",
-    "SOURCES",
     "STAGES",
     "WAITS",
-    "WHYS",
+    "Bearer",
     "Column",
+    "Deferral",
+    "Knob",
+    "MarketKind",
+    "MessageClass",
+    "Outcome",
+    "Reason",
     "Run",
+    "Source",
     "Trace",
+    "Why",
 ]
 
 _WINDOW = ("measured_from_ns", "flow_end_ns", "end_ns", "nodes")

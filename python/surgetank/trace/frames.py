@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from surgetank.trace.schema import OUTCOME, REASONS, SOURCES, STAGES
+from surgetank.trace.names import STAGES, Outcome, Reason, Source
 
-__all__ = ["ATTACKER", "delays", "lag", "waits"]
-
-ATTACKER = SOURCES.index("attacker")
-"""Number of the attacker among the sources of messages."""
+__all__ = ["delays", "lag", "waits"]
 
 
 def waits() -> pl.Expr:
@@ -18,9 +15,8 @@ def waits() -> pl.Expr:
     Not so one that was refused or lost on the way; a live client that timed out did wait, and so
     did one whose message was acknowledged and never came.
     """
-    executed, pending = OUTCOME["executed"], OUTCOME["pending"]
-    waited = [REASONS.index(name) for name in ("timed out", "acknowledged and lost")]
-    return pl.col("outcome").is_in([executed, pending]) | pl.col("reason").is_in(waited)
+    open_ends = pl.col("outcome").is_in([Outcome.EXECUTED, Outcome.PENDING])
+    return open_ends | pl.col("reason").is_in([Reason.TIMED_OUT, Reason.ACKNOWLEDGED_AND_LOST])
 
 
 def delays(messages: pl.DataFrame, from_ns: int, until_ns: int) -> pl.DataFrame:
@@ -33,14 +29,16 @@ def delays(messages: pl.DataFrame, from_ns: int, until_ns: int) -> pl.DataFrame:
     per stage (null unless executed). The stages are differences of neighbouring stamps, so that
     they sum to delay_ns in whole nanoseconds; a stage with a stamp missing is null.
     """
-    done = pl.col("executed_ns").is_not_null() & (pl.col("outcome") == OUTCOME["executed"])
+    done = pl.col("executed_ns").is_not_null() & (pl.col("outcome") == Outcome.EXECUTED)
 
     def span(begin: str, end: str) -> pl.Expr:
         return pl.when(done).then(pl.col(end).cast(pl.Int64) - pl.col(begin).cast(pl.Int64))
 
     return (
         messages.lazy()
-        .filter(pl.col("created_ns").is_between(from_ns, until_ns), pl.col("source") != ATTACKER)
+        .filter(
+            pl.col("created_ns").is_between(from_ns, until_ns), pl.col("source") != Source.ATTACKER
+        )
         .select(
             "message",
             "class",

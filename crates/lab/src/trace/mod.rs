@@ -1,6 +1,8 @@
 //! All facts of a run, as tables of plain columns. No floats but where the outside world is one,
 //! no wall clock: the same run gives the same bytes.
 
+#[macro_use]
+mod names;
 mod resource;
 mod tables;
 
@@ -8,8 +10,9 @@ use surgetank_layer::message::Message;
 use surgetank_layer::node::Change;
 use surgetank_layer::units::{Height, MessageId, NEVER, NodeId, Ns, Price};
 
+pub use names::names;
 pub use resource::{Charges, Place, PlaceRow, RESOURCES, Resource, WaitRow};
-pub use tables::{Receipts, Rows};
+pub use tables::{Receipts, Rows, schema};
 
 /// One column; `None` of an optional column is the type's greatest value.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +37,25 @@ pub enum Column {
     Text(Vec<String>),
 }
 
+impl Column {
+    /// The Arrow type of its cells.
+    pub fn dtype(&self) -> &'static str {
+        match self {
+            Column::U8(_) => "UInt8",
+            Column::U32(_) | Column::OptionU32(_) => "UInt32",
+            Column::U64(_) | Column::OptionU64(_) => "UInt64",
+            Column::I64(_) => "Int64",
+            Column::F64(_) | Column::OptionF64(_) => "Float64",
+            Column::Text(_) => "String",
+        }
+    }
+
+    /// Whether a cell may be null.
+    pub fn nullable(&self) -> bool {
+        matches!(self, Column::OptionU32(_) | Column::OptionU64(_) | Column::OptionF64(_))
+    }
+}
+
 /// A table: its name and its named columns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
@@ -43,70 +65,80 @@ pub struct Table {
     pub columns: Vec<(&'static str, Column)>,
 }
 
-/// What became of a client's message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Outcome {
-    /// Nothing yet: a censored observation.
-    Pending = 0,
-    /// Executed.
-    Executed = 1,
-    /// Refused for good.
-    Refused = 2,
-    /// Lost on the way.
-    Lost = 3,
+named! {
+    /// What became of a client's message.
+    pub enum Outcome {
+        /// Nothing yet: a censored observation.
+        Pending = "pending",
+        /// Executed.
+        Executed = "executed",
+        /// Refused for good.
+        Refused = "refused",
+        /// Lost on the way.
+        Lost = "lost",
+    }
 }
 
-/// Why it was refused or lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Reason {
-    /// It was not.
-    None = 0,
-    /// Too many waited for validation.
-    IngressFull = 1,
-    /// Too many waited for ordering.
-    MempoolFull = 2,
-    /// The gateway was down.
-    GatewayDown = 3,
-    /// It expired.
-    Expired = 4,
-    /// The packet was lost.
-    PacketLost = 5,
-    /// It waited too long, or made room for another.
-    Shed = 6,
-    /// Its account had used its rate up.
-    RateExceeded = 7,
-    /// It offered less than the present price.
-    FeeTooLow = 8,
-    /// Its cancel came first.
-    CancelledBefore = 9,
-    /// Its sender did not reveal what it says.
-    NotRevealed = 10,
-    /// Non-essential flow waits while the venue is under strain.
-    Throttled = 11,
+named! {
+    /// Why it was refused or lost.
+    pub enum Reason {
+        /// It was not.
+        None = "none",
+        /// Too many waited for validation.
+        IngressFull = "ingress full",
+        /// Too many waited for ordering.
+        MempoolFull = "mempool full",
+        /// The gateway was down.
+        GatewayDown = "gateway down",
+        /// It expired.
+        Expired = "expired",
+        /// The packet was lost.
+        PacketLost = "packet lost",
+        /// It waited too long, or made room for another.
+        Shed = "shed",
+        /// Its account had used its rate up.
+        RateExceeded = "rate exceeded",
+        /// It offered less than the present price.
+        FeeTooLow = "fee too low",
+        /// Its cancel came first.
+        CancelledBefore = "cancelled before",
+        /// Its sender did not reveal what it says.
+        NotRevealed = "not revealed",
+        /// Non-essential flow waits while the venue is under strain.
+        Throttled = "throttled",
+        /// Nobody answered in time. This and what follows: of live runs alone.
+        TimedOut = "timed out",
+        /// The connection broke before it was answered.
+        Disconnected = "disconnected",
+        /// The target refused it.
+        TargetRefused = "target refused",
+        /// The generator did not come to send it.
+        NotSent = "not sent",
+        /// The target acknowledged it and never delivered it.
+        AcknowledgedAndLost = "acknowledged and lost",
+    }
 }
 
-/// Who sent it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Source {
-    /// The background process.
-    Background = 0,
-    /// A market maker.
-    Maker = 1,
-    /// An oracle.
-    Oracle = 2,
-    /// A keeper.
-    Keeper = 3,
-    /// A trader who reacts to the price.
-    Panic = 4,
-    /// An attacker.
-    Spam = 5,
-    /// The tape.
-    Tape = 6,
-    /// The attacker of `[attack]`.
-    Attacker = 7,
+named! {
+    /// Who sent it.
+    pub enum Source {
+        /// The background process.
+        Background = "background",
+        /// A market maker.
+        Maker = "maker",
+        /// An oracle.
+        Oracle = "oracle",
+        /// A keeper.
+        Keeper = "keeper",
+        /// A trader who reacts to the price.
+        Panic = "panic",
+        /// An attacker.
+        Spam = "spam",
+        /// The tape.
+        Tape = "tape",
+        /// The attacker of `[attack]`.
+        Attacker = "attacker",
+    }
 }
 
 /// A client's message and the stamps that every boundary left on it.
@@ -190,50 +222,50 @@ impl Record {
     }
 }
 
-/// What happened in the market. Numbers are part of the trace's format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum MarketKind {
-    /// The outside price moved.
-    Index = 0,
-    /// A price update was executed.
-    Oracle = 1,
-    /// The mark moved.
-    Mark = 2,
-    /// A trade.
-    Trade = 3,
-    /// The outside price crossed an account's liquidation price.
-    Due = 4,
-    /// A keeper sent a liquidation order.
-    LiquidationSent = 5,
-    /// An account was closed out.
-    Liquidated = 6,
-    /// An account's loss exceeded its collateral.
-    BadDebt = 7,
-    /// The insurance fund changed.
-    Insurance = 8,
-    /// A winner's position was closed against a bankrupt one.
-    Deleveraged = 9,
-    /// An account fell below maintenance margin at the venue's mark.
-    MarginCall = 10,
-    /// A liquidation order came too late or too early.
-    NotLiquidatable = 11,
-    /// A trade of a liquidation.
-    LiquidationTrade = 12,
-    /// A due account is safe again.
-    Recovered = 13,
-    /// A limit of the venue put a liquidation off.
-    LiquidationDeferred = 14,
-    /// The venue's vault took a position over.
-    TakenOver = 15,
-    /// The outside price took what a due portfolio is worth below nothing, or brought it back.
-    Underwater = 16,
-    /// The book's best prices after a block.
-    Touch = 17,
-    /// An order that must trade at once was sent.
-    OrderSent = 18,
-    /// Nothing is left of what was liquidated.
-    Closed = 19,
+named! {
+    /// What happened in the market.
+    pub enum MarketKind {
+        /// The outside price moved.
+        Index = "index",
+        /// A price update was executed.
+        Oracle = "oracle",
+        /// The mark moved.
+        Mark = "mark",
+        /// A trade.
+        Trade = "trade",
+        /// The outside price crossed an account's liquidation price.
+        Due = "due",
+        /// A keeper sent a liquidation order.
+        LiquidationSent = "liquidation-sent",
+        /// An account was closed out.
+        Liquidated = "liquidated",
+        /// An account's loss exceeded its collateral.
+        BadDebt = "bad-debt",
+        /// The insurance fund changed.
+        Insurance = "insurance",
+        /// A winner's position was closed against a bankrupt one.
+        Deleveraged = "deleveraged",
+        /// An account fell below maintenance margin at the venue's mark.
+        MarginCall = "margin-call",
+        /// A liquidation order came too late or too early.
+        NotLiquidatable = "not-liquidatable",
+        /// A trade of a liquidation.
+        LiquidationTrade = "liquidation-trade",
+        /// A due account is safe again.
+        Recovered = "recovered",
+        /// A limit of the venue put a liquidation off.
+        LiquidationDeferred = "liquidation-deferred",
+        /// The venue's vault took a position over.
+        TakenOver = "taken-over",
+        /// The outside price took what a due portfolio is worth below nothing, or brought it back.
+        Underwater = "underwater",
+        /// The book's best prices after a block.
+        Touch = "touch",
+        /// An order that must trade at once was sent.
+        OrderSent = "order-sent",
+        /// Nothing is left of what was liquidated.
+        Closed = "closed",
+    }
 }
 
 /// One row of the market's table.

@@ -1,4 +1,4 @@
-//! The rows of a run as tables.
+//! The rows of a run as tables, and the one declaration of their columns.
 
 use surgetank_layer::units::Ns;
 
@@ -8,6 +8,7 @@ use super::{
 };
 
 /// The rows of a finished (or interrupted) run, as its parts have noted them.
+#[derive(Default)]
 pub struct Rows<'a> {
     /// Client messages.
     pub records: &'a [Record],
@@ -32,6 +33,7 @@ pub struct Rows<'a> {
 }
 
 /// First arrivals of messages at nodes.
+#[derive(Default)]
 pub struct Receipts<'a> {
     /// Of message m at node k, at m·nodes + k.
     pub arrivals: &'a [Ns],
@@ -51,6 +53,7 @@ impl Rows<'_> {
             waits(self.waits),
             wait_places(&self.wait_places),
             receipts(&self.receipts, self.records),
+            deliveries(),
             blocks(self.blocks),
             executions(self.executions),
             gauges(self.gauges),
@@ -59,6 +62,11 @@ impl Rows<'_> {
             decisions(self.decisions),
         ]
     }
+}
+
+/// Every table of a trace without rows: its columns and their types.
+pub fn schema() -> Vec<Table> {
+    Rows::default().tables()
 }
 
 fn messages(records: &[Record]) -> Table {
@@ -142,6 +150,18 @@ fn receipts(kept: &Receipts<'_>, records: &[Record]) -> Table {
         ("time_ns", Column::U64(time)),
     ];
     Table { name: "receipts", columns }
+}
+
+/// Every arrival at a subscriber: live runs alone have such rows.
+fn deliveries() -> Table {
+    let columns = vec![
+        ("message", Column::U32(Vec::new())),
+        ("node", Column::U32(Vec::new())),
+        ("time_ns", Column::U64(Vec::new())),
+        ("position", Column::U32(Vec::new())),
+        ("copy", Column::U32(Vec::new())),
+    ];
+    Table { name: "deliveries", columns }
 }
 
 fn blocks(rows: &[BlockRow]) -> Table {

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,14 +24,12 @@ from surgetank.live.driver.schedule import Schedule
 from surgetank.live.options import Options
 from surgetank.live.target import Block, Capabilities
 from surgetank.scenario import Scenario
-from surgetank.trace import CLASSES, OUTCOME, REASONS, Run, Trace
+from surgetank.trace import CLASSES, Outcome, Reason, Run, Trace
 from surgetank.trace.schema import empty_table
 
 __all__ = ["Played", "trace_of"]
 
 Ints = npt.NDArray[np.int64]
-
-_REASON: Final = {name: REASONS.index(name) for name in REASONS}
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,21 +192,21 @@ def _outcomes(played: Played, delivered: npt.NDArray[np.bool_]) -> tuple[Ints, I
     outcome, reason = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     acknowledges = played.capabilities.ack != "none"
     rows = (
-        (State.SENT, "lost", "timed out" if acknowledges else "packet lost"),
-        (State.ACKNOWLEDGED, "lost", "acknowledged and lost"),
-        (State.REFUSED, "refused", "target refused"),
-        (State.DISCONNECTED, "lost", "disconnected"),
-        (State.NOT_SENT, "lost", "not sent"),
+        (State.SENT, Outcome.LOST, Reason.TIMED_OUT if acknowledges else Reason.PACKET_LOST),
+        (State.ACKNOWLEDGED, Outcome.LOST, Reason.ACKNOWLEDGED_AND_LOST),
+        (State.REFUSED, Outcome.REFUSED, Reason.TARGET_REFUSED),
+        (State.DISCONNECTED, Outcome.LOST, Reason.DISCONNECTED),
+        (State.NOT_SENT, Outcome.LOST, Reason.NOT_SENT),
     )
     for known, what, why in rows:
         which = state == known
-        outcome[which], reason[which] = OUTCOME[what], _REASON[why]
-    outcome[delivered], reason[delivered] = OUTCOME["executed"], 0
+        outcome[which], reason[which] = what, why
+    outcome[delivered], reason[delivered] = Outcome.EXECUTED, Reason.NONE
     if not played.complete:
         # Nobody waited for these: what became of them is not known.
         open_ends = [State.WAITING, State.SENT, State.ACKNOWLEDGED]
         unknown = ~delivered & np.isin(state, open_ends)
-        outcome[unknown], reason[unknown] = OUTCOME["pending"], _REASON["none"]
+        outcome[unknown], reason[unknown] = Outcome.PENDING, Reason.NONE
     return outcome, reason
 
 

@@ -20,7 +20,7 @@ from surgetank.live.options import Options
 from surgetank.scenario import Scenario
 from surgetank.simulate import simulate
 from surgetank.tape import Tape
-from surgetank.trace import CLASSES, Trace
+from surgetank.trace import MessageClass, Trace
 
 __all__ = ["Schedule"]
 
@@ -116,7 +116,7 @@ class Schedule:
         end = int(due[-1]) + 1 if end_ns is None else end_ns
         return cls(
             due,
-            np.full(n, CLASSES.index(class_name), dtype=np.int64),
+            np.full(n, MessageClass.named(class_name), dtype=np.int64),
             number % accounts,
             np.full(n, size_bytes, dtype=np.int64),
             np.zeros(n, dtype=np.int64),

@@ -32,7 +32,7 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 
 from surgetank.live.export.traces import sampled, span_id, trace_id
 from surgetank.live.target import Where
-from surgetank.trace import CLASSES, OUTCOME, OUTCOMES, REASONS
+from surgetank.trace import CLASSES, Outcome, Reason
 
 __all__ = ["Exported", "export", "spans"]
 
@@ -40,7 +40,7 @@ __all__ = ["Exported", "export", "spans"]
 BATCH: Final = 512
 TIMEOUT_S: Final = 3.0
 
-_REFUSED, _LOST = OUTCOME["refused"], OUTCOME["lost"]
+_REFUSED, _LOST = Outcome.REFUSED, Outcome.LOST
 _SCOPE: Final = InstrumentationScope("surgetank")
 
 
@@ -154,8 +154,8 @@ class _Spans:
         status = Status(StatusCode.UNSET)
         error: dict[str, str] = {}
         if refused or lost:
-            name = OUTCOMES[row["outcome"]]
-            reason = REASONS[row["reason"]] if row["reason"] else ""
+            name = Outcome(row["outcome"]).label
+            reason = Reason(row["reason"]).label if row["reason"] else ""
             status = Status(StatusCode.ERROR, reason or name)
             error = {"error.type": name}
         ends = row["confirmed_ns"] or row["gateway_ns"] or row["created_ns"]
@@ -215,7 +215,7 @@ class _Spans:
                 "surgetank.class": CLASSES[row["class"]],
                 "surgetank.account": row["account"],
                 "surgetank.number": row["number"],
-                "surgetank.outcome": OUTCOMES[row["outcome"]],
+                "surgetank.outcome": Outcome(row["outcome"]).label,
                 **(error or {}),
             },
             events=events,

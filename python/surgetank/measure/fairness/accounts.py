@@ -11,7 +11,7 @@ import polars as pl
 
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import Floats, Interval
-from surgetank.trace import CLASSES
+from surgetank.trace import CLASSES, MessageClass
 
 __all__ = ["between_accounts", "gini"]
 
@@ -52,7 +52,7 @@ def between_accounts(rows: pl.DataFrame) -> list[Measure]:
     Price updates come from the venue's own oracles: they count for the classes' shares only.
     """
     none = "no message was executed in the window"
-    clients = rows.filter(pl.col("class") != CLASSES.index("price-update"))
+    clients = rows.filter(pl.col("class") != MessageClass.PRICE_UPDATE)
     if clients.is_empty():
         return [
             Measure("delay_gini", None, "1", what=_GINI, note=none),

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from surgetank.trace import OUTCOME, Trace
+from surgetank.trace import Outcome, Trace
 
 __all__ = ["CELLS_MAX", "NEVER", "Ints", "Known", "drawn", "executed"]
 
@@ -30,7 +30,7 @@ def executed(trace: Trace) -> pl.DataFrame:
     begin, end = trace.measured_from_ns, trace.flow_end_ns
     rows = trace["messages"].filter(
         pl.col("created_ns").is_between(begin, end),
-        pl.col("outcome") == OUTCOME["executed"],
+        pl.col("outcome") == Outcome.EXECUTED,
         pl.col("executed_ns").is_not_null(),
     )
     if rows["position"].null_count() or rows["height"].null_count():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from surgetank.measure.liquidations import due_episodes
 from surgetank.measure.saturation.found import SECOND, Saturation, Setting, window_ns
-from surgetank.trace import MARKET_KIND, OUTCOME, Trace
+from surgetank.trace import MarketKind, Outcome, Trace
 
 __all__ = ["book_depth", "insurance", "keepers", "liquidation_limits"]
 
@@ -45,7 +45,7 @@ def keepers(trace: Trace) -> Iterator[Saturation]:
     wakes = wakes.with_columns(load.clip(upper_bound=1.0).alias("use"))
     worst = wakes.sort("use", "left", "time_ns", descending=[True, True, False]).row(0, named=True)
     again = sent.filter(pl.col("waited")).select("account", "ref_ns").n_unique()
-    due = max(1, int((market["kind"] == MARKET_KIND["due"]).sum()))
+    due = max(1, int((market["kind"] == MarketKind.DUE).sum()))
     value, where = float(worst["use"]), f"keeper {worst['keeper']}"
     what = f"on one price it sent {worst['orders']} orders of at most {most:.0f}"
     what += f", {worst['left']} more were due" if worst["left"] else ""
@@ -61,9 +61,9 @@ def _sent(trace: Trace, count: int, resend_ms: float) -> pl.DataFrame:
     number (0 = the first since due), waited (for `resend_ms`, not for an order under way)."""
     done = trace["messages"].select(
         "message",
-        pl.when(pl.col("outcome") == OUTCOME["executed"])
+        pl.when(pl.col("outcome") == Outcome.EXECUTED)
         .then("executed_ns")
-        .when(pl.col("outcome") != OUTCOME["pending"])
+        .when(pl.col("outcome") != Outcome.PENDING)
         .then("gateway_ns")
         .cast(pl.Int64)
         .alias("done_ns"),
@@ -71,7 +71,7 @@ def _sent(trace: Trace, count: int, resend_ms: float) -> pl.DataFrame:
     since = pl.col("time_ns") - pl.col("done_ns").shift(1).over("account", "ref_ns")
     return (
         trace["market"]
-        .filter(pl.col("kind") == MARKET_KIND["liquidation-sent"])
+        .filter(pl.col("kind") == MarketKind.LIQUIDATION_SENT)
         .select(pl.col("time_ns").cast(pl.Int64), "message", "account", "ref_ns")
         .join(done, on="message", how="left", maintain_order="left")
         .with_columns(
@@ -114,7 +114,7 @@ def _heard(trace: Trace, times: Ints) -> Ints:
     setting = Setting(trace)
     if setting("flow.keepers.watch") == "outside":
         return times
-    rows = trace["market"].filter(pl.col("kind") == MARKET_KIND["oracle"]).sort("time_ns")
+    rows = trace["market"].filter(pl.col("kind") == MarketKind.ORACLE).sort("time_ns")
     if rows.is_empty():
         return times
     told, observed = (rows[c].cast(pl.Int64).to_numpy() for c in ("time_ns", "ref_ns"))
@@ -132,8 +132,8 @@ def liquidation_limits(trace: Trace) -> Iterator[Saturation]:
     From rows `liquidation-deferred`; nothing where there are none and no limits are set. A
     portfolio that waits for its auction's price to fall (qty 5) is not put off by a limit.
     """
-    kind = MARKET_KIND["liquidation-deferred"]
-    done = _times(trace, MARKET_KIND["liquidated"])
+    kind = MarketKind.LIQUIDATION_DEFERRED
+    done = _times(trace, MarketKind.LIQUIDATED)
     waits = (pl.col("kind") == kind) & (pl.col("qty") != _AUCTION)
     put_off = trace["market"].filter(waits)["time_ns"].cast(pl.Int64).sort().to_numpy()
     if not len(put_off) and not Setting(trace)("market.margin.per_block"):
@@ -153,16 +153,14 @@ def book_depth(trace: Trace) -> Iterator[Saturation]:
     and never meet the book.
     """
     setting = Setting(trace)
-    rows = trace["market"].filter(pl.col("kind") == MARKET_KIND["liquidated"]).sort("time_ns")
+    rows = trace["market"].filter(pl.col("kind") == MarketKind.LIQUIDATED).sort("time_ns")
     if setting("market.options") is not None:
         rows = rows.filter(pl.col("account") < int(setting.number("market.positions.count")))
     if rows.is_empty() or setting("market.margin.close_out") == "oracle":
         return
     traded = (
         trace["market"]
-        .filter(
-            (pl.col("kind") == MARKET_KIND["liquidation-trade"]) & pl.col("message").is_not_null()
-        )
+        .filter((pl.col("kind") == MarketKind.LIQUIDATION_TRADE) & pl.col("message").is_not_null())
         .group_by("message")
         .agg(pl.col("qty").abs().sum().alias("traded"))
     )
@@ -189,12 +187,8 @@ def insurance(trace: Trace) -> Iterator[Saturation]:
     if start is None or trace["market"].is_empty():
         return
     quantum = float(trace.stats["quantum_usd"])
-    rows = (
-        trace["market"].filter(pl.col("kind") == MARKET_KIND["insurance"]).sort("amount", "time_ns")
-    )
-    debts = trace["market"].filter(
-        (pl.col("kind") == MARKET_KIND["bad-debt"]) & (pl.col("qty") > 0)
-    )
+    rows = trace["market"].filter(pl.col("kind") == MarketKind.INSURANCE).sort("amount", "time_ns")
+    debts = trace["market"].filter((pl.col("kind") == MarketKind.BAD_DEBT) & (pl.col("qty") > 0))
     lowest, at = float(start), 0
     if rows.height:
         lowest, at = min(lowest, rows["amount"][0] * quantum), int(rows["time_ns"][0])

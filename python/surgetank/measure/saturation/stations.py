@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from surgetank.measure.saturation.found import SECOND, Saturation, Setting, window_ns
-from surgetank.trace import OUTCOME, REASONS, Trace
+from surgetank.trace import Outcome, Reason, Trace
 
 __all__ = ["queues", "servers"]
 
@@ -25,8 +25,8 @@ _BUSY: Final = {
 }
 #: Resource → column, key of its bound, number of the reason for which it refuses.
 _QUEUES: Final = {
-    "ingress-queue": ("ingress_len", "ingress_max", REASONS.index("ingress full")),
-    "mempool": ("mempool_len", "mempool_max", REASONS.index("mempool full")),
+    "ingress-queue": ("ingress_len", "ingress_max", Reason.INGRESS_FULL),
+    "mempool": ("mempool_len", "mempool_max", Reason.MEMPOOL_FULL),
 }
 
 
@@ -68,8 +68,7 @@ def queues(trace: Trace) -> Iterator[Saturation]:
     """
     rows, setting = _measured(trace), Setting(trace)
     refused = trace["messages"].filter(
-        (pl.col("outcome") != OUTCOME["executed"])
-        & (pl.col("gateway_ns") >= trace.measured_from_ns)
+        (pl.col("outcome") != Outcome.EXECUTED) & (pl.col("gateway_ns") >= trace.measured_from_ns)
     )
     for resource, (column, key, reason) in _QUEUES.items():
         bound = setting(f"layer.queue.{key}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from surgetank.measure.saturation.found import SECOND, Saturation, Setting
-from surgetank.trace import SOURCES, Trace
+from surgetank.trace import Source, Trace
 
 __all__ = ["faults"]
 
@@ -58,4 +58,4 @@ def _one(trace: Trace, row: dict[str, object]) -> Saturation:
 def _spam(trace: Trace, row: dict[str, object]) -> float:
     during = pl.col("created_ns").is_between(int(str(row["at_ns"])), int(str(row["until_ns"])))
     sources = trace["messages"].filter(during)["source"]
-    return float((sources == SOURCES.index("spam")).sum()) / max(1, len(sources))
+    return float((sources == Source.SPAM).sum()) / max(1, len(sources))

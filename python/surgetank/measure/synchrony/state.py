@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from surgetank.measure.synchrony.news import NEVER, Ints, News, news
-from surgetank.trace import CLASSES, OUTCOME, Trace
-from surgetank.trace.frames import ATTACKER, waits
+from surgetank.trace import CLASSES, Outcome, Source, Trace
+from surgetank.trace.frames import waits
 
 __all__ = ["classes", "expected_ns", "is_regular", "standstills"]
 
@@ -25,12 +25,12 @@ def _messages(trace: Trace) -> pl.DataFrame:
         .group_by("height")
         .agg(pl.col("executed_ns").min().cast(pl.Int64).alias("block_ns"))
     )
-    executed = pl.when(pl.col("outcome") == OUTCOME["executed"]).then(
+    executed = pl.when(pl.col("outcome") == Outcome.EXECUTED).then(
         pl.coalesce("block_ns", pl.col("executed_ns").cast(pl.Int64))
     )
     return (
         trace["messages"]
-        .filter(pl.col("source") != ATTACKER)
+        .filter(pl.col("source") != Source.ATTACKER)
         .join(done, on="height", how="left")
         .select(
             "class",

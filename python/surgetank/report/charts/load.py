@@ -10,7 +10,7 @@ import polars as pl
 from surgetank.report.charts.figure import Chart, Line, line, seconds, thin
 from surgetank.report.reading import Reading, nice_step
 from surgetank.report.wording import clock, number
-from surgetank.trace import OUTCOME
+from surgetank.trace import Outcome
 
 __all__ = ["queue_charts", "throughput_charts"]
 
@@ -29,7 +29,7 @@ def throughput_charts(reading: Reading) -> list[Chart]:
     end, fine = reading.end_ns, reading.step_ns
     x, offered = _rate(rows["created_ns"], fine, end)
     failed = _rate(
-        rows.filter(pl.col("outcome").is_in([OUTCOME["refused"], OUTCOME["lost"]]))["created_ns"],
+        rows.filter(pl.col("outcome").is_in([Outcome.REFUSED, Outcome.LOST]))["created_ns"],
         fine,
         end,
     )[1]
@@ -40,7 +40,7 @@ def throughput_charts(reading: Reading) -> list[Chart]:
         f"Offered load peaks at {number(round(offered[peak]))} messages/s at {clock(peak * fine)}"
     )
     if reading.trace.orders:
-        executed = rows.filter(pl.col("outcome") == OUTCOME["executed"])["executed_ns"].drop_nulls()
+        executed = rows.filter(pl.col("outcome") == Outcome.EXECUTED)["executed_ns"].drop_nulls()
         x_done, done = _rate(executed, _block_step(reading), end)
         fill = {"fill": "tozeroy", "fillcolor": "@good/25"}
         data.insert(0, line("executed", x_done, done, "@good", hovertemplate=form, **fill))

@@ -12,6 +12,7 @@ from surgetank.measure.liquidations import TIMINGS
 from surgetank.report.charts.figure import Chart, Line, line, log_ms_axis, plain, seconds, thin
 from surgetank.report.reading import Reading
 from surgetank.report.wording import clock, milliseconds, share, usd
+from surgetank.trace import MarketKind
 
 __all__ = ["debt_charts", "due_charts", "liquidation_charts", "price_charts"]
 
@@ -21,10 +22,14 @@ _MARKS_MAX: Final = 800
 def price_charts(reading: Reading) -> list[Chart]:
     """Outside price, oracle price as executed, mark; liquidations as marks on them."""
     data: list[Line] = []
-    styles: dict[str, tuple[str, str, dict[str, Any]]] = {
-        "index": ("outside price", "@ink", {"width": 2}),
-        "oracle": ("oracle, as executed", "@price-oracle", {"shape": "hv", "dash": "dash"}),
-        "mark": ("mark", "@price-mark", {"shape": "hv", "dash": "dot"}),
+    styles: dict[MarketKind, tuple[str, str, dict[str, Any]]] = {
+        MarketKind.INDEX: ("outside price", "@ink", {"width": 2}),
+        MarketKind.ORACLE: (
+            "oracle, as executed",
+            "@price-oracle",
+            {"shape": "hv", "dash": "dash"},
+        ),
+        MarketKind.MARK: ("mark", "@price-mark", {"shape": "hv", "dash": "dot"}),
     }
     for kind, (name, colour, style) in styles.items():
         rows = thin(reading.facts(kind).select("time_ns", "price"), "price")
@@ -38,10 +43,10 @@ def price_charts(reading: Reading) -> list[Chart]:
     for timing in TIMINGS:
         rows = orders.filter(pl.col("timing") == timing)
         data += _marks(reading, rows, f"liquidated, {timing}", timing == "late")
-    outside = reading.facts("index")["price"]
+    outside = reading.facts(MarketKind.INDEX)["price"]
     summary = "Liquidations stand at the average price they got."
     if outside.len() and outside[0]:
-        low = reading.facts("index").sort("price", maintain_order=True).row(0, named=True)
+        low = reading.facts(MarketKind.INDEX).sort("price", maintain_order=True).row(0, named=True)
         fall = 1 - low["price"] / outside[0]
         summary = (
             f"The outside price fell by {share(fall)} until {clock(low['time_ns'])}. {summary}"
@@ -83,7 +88,7 @@ def _marks(reading: Reading, rows: pl.DataFrame, name: str, late: bool) -> list[
 
 def debt_charts(reading: Reading) -> list[Chart]:
     """Bad debt so far and the balance of the insurance fund."""
-    debt = reading.facts("bad-debt").select(
+    debt = reading.facts(MarketKind.BAD_DEBT).select(
         pl.col("time_ns").cast(pl.Int64),
         (pl.col("amount").abs().cum_sum() * reading.quantum_usd).alias("usd"),
     )

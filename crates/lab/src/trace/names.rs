@@ -1,0 +1,124 @@
+//! Names of the numbers in the tables. An enumeration crosses to Python by them: its number in a
+//! cell is its place in its list.
+
+use surgetank_layer::message::Class;
+use surgetank_layer::tuning::{Knob, Why};
+use surgetank_market::{Bearer, Deferral};
+
+use super::{MarketKind, Outcome, Reason, Resource, Source};
+
+/// An enumeration whose numbers count from 0, with a name for each.
+macro_rules! named {
+    (
+        $(#[$about:meta])*
+        pub enum $type:ident { $($(#[$doc:meta])* $variant:ident = $name:literal,)* }
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum $type { $($(#[$doc])* $variant,)* }
+
+        impl $type {
+            /// All, in the order of their numbers.
+            pub const ALL: &[$type] = &[$($type::$variant),*];
+
+            /// Its name in the trace.
+            pub fn name(self) -> &'static str {
+                match self { $($type::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+/// Names of an enumeration declared elsewhere, at the place of its number. A variant without a name
+/// does not compile.
+macro_rules! names_of {
+    ($type:ident { $($variant:ident = $name:literal,)* }) => {{
+        let _all_named = |value: $type| match value { $($type::$variant => ()),* };
+        let named = [$(($type::$variant as usize, $name)),*];
+        let most = named.iter().map(|(number, _)| *number).max().unwrap_or(0);
+        let mut names = vec![String::new(); most + 1];
+        for (number, name) in named {
+            names[number] = name.to_owned();
+        }
+        names
+    }};
+}
+
+/// Every enumeration of the tables, and the names of its numbers.
+pub fn names() -> Vec<(&'static str, Vec<String>)> {
+    fn listed<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> Vec<String> {
+        all.iter().map(|&value| name(value).to_owned()).collect()
+    }
+    vec![
+        ("class", classes()),
+        ("outcome", listed(Outcome::ALL, Outcome::name)),
+        ("reason", listed(Reason::ALL, Reason::name)),
+        ("source", listed(Source::ALL, Source::name)),
+        ("market_kind", listed(MarketKind::ALL, MarketKind::name)),
+        ("bearer", bearers()),
+        ("deferral", deferrals()),
+        ("knob", knobs()),
+        ("why", whys()),
+        ("resource", listed(Resource::ALL, Resource::name)),
+    ]
+}
+
+fn classes() -> Vec<String> {
+    names_of!(Class {
+        PriceUpdate = "price-update",
+        LiquidationOrder = "liquidation-order",
+        OrderCancelRequest = "cancel",
+        OrderCancelReplaceRequest = "replace",
+        NewOrderSingle = "order",
+        ExecutionReport = "execution-report",
+        Proposal = "proposal",
+        Vote = "vote",
+    })
+}
+
+fn bearers() -> Vec<String> {
+    names_of!(Bearer {
+        Insurance = "insurance",
+        Deleveraged = "deleveraged",
+        Venue = "venue",
+        Vault = "vault",
+    })
+}
+
+fn deferrals() -> Vec<String> {
+    names_of!(Deferral {
+        Again = "tried in this block already",
+        AccountNotional = "notional of the account",
+        InsuranceLost = "insurance lost by the account",
+        Attempts = "attempts in the block",
+        DeleveragingAttempts = "deleveraging attempts in the block",
+        Auction = "auction asks more than is bid",
+    })
+}
+
+/// What controllers set, by [`Knob::code`], then what adaptive consensus sets.
+fn knobs() -> Vec<String> {
+    let classes = classes();
+    let name = |knob: &Knob| match knob {
+        Knob::BatchMessagesMax => "batch_messages_max".to_owned(),
+        Knob::WindowNs => "window_ns".to_owned(),
+        Knob::AdmissionLimit => "admission_limit".to_owned(),
+        Knob::LaneWeight(class) => format!("weight of {}", classes[usize::from(*class)]),
+    };
+    let adaptive = ["timeout_commit_ns", "timeout_propose_ns", "timeout_vote_ns", "throttle"];
+    Knob::ALL.iter().map(name).chain(adaptive.map(str::to_owned)).collect()
+}
+
+/// Why a controller changed something, then why adaptive consensus did.
+fn whys() -> Vec<String> {
+    let mut names = names_of!(Why {
+        Bounds = "bounds",
+        SojournAbove = "sojourn above target",
+        SojournBelow = "sojourn below target",
+        Gradient = "gradient",
+        Outside = "outside",
+    });
+    names.extend(["strain rises", "strain falls"].map(str::to_owned));
+    names
+}

@@ -1,0 +1,269 @@
+"""Enumerations of the trace's tables. A cell holds a member's number; its name is `label`.
+
+The core declares them (`surgetank._core.names`, crates/lab/src/trace/names.rs); `simulate` checks
+that both agree when it first calls the core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from types import MappingProxyType
+from typing import Final, Self
+
+from surgetank.errors import SurgetankError
+
+__all__ = [
+    "CLASSES",
+    "CLIENT_CLASSES",
+    "NAMES",
+    "STAGES",
+    "WAITS",
+    "Bearer",
+    "Deferral",
+    "Knob",
+    "MarketKind",
+    "MessageClass",
+    "Outcome",
+    "Reason",
+    "Source",
+    "Why",
+    "check_names",
+]
+
+
+class _Numbered(IntEnum):
+    """Members are numbered from 0 in the order in which they stand; each has a name."""
+
+    label: str
+
+    def __new__(cls, label: str) -> Self:
+        member = int.__new__(cls, len(cls.__members__))
+        member._value_ = len(cls.__members__)
+        member.label = label
+        return member
+
+    @classmethod
+    def named(cls, label: str) -> Self:
+        """The member of this name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for member in cls:
+            if member.label == label:
+                return member
+        raise KeyError(label)
+
+    @classmethod
+    def labels(cls) -> tuple[str, ...]:
+        """All names, at the place of their numbers."""
+        return tuple(member.label for member in cls)
+
+
+class MessageClass(_Numbered):
+    """What a message is for: `messages.class`."""
+
+    PRICE_UPDATE = "price-update"
+    LIQUIDATION_ORDER = "liquidation-order"
+    CANCEL = "cancel"
+    REPLACE = "replace"
+    ORDER = "order"
+    EXECUTION_REPORT = "execution-report"
+    PROPOSAL = "proposal"
+    VOTE = "vote"
+
+
+CLASSES: Final = MessageClass.labels()
+"""Names of the classes, at the place of their numbers."""
+
+CLIENT_CLASSES: Final = CLASSES[:5]
+"""Those of what clients send."""
+
+
+class Outcome(_Numbered):
+    """What became of a message: `messages.outcome`."""
+
+    PENDING = "pending"
+    EXECUTED = "executed"
+    REFUSED = "refused"
+    LOST = "lost"
+
+
+class Reason(_Numbered):
+    """Why a message was refused or lost: `messages.reason`."""
+
+    NONE = "none"
+    INGRESS_FULL = "ingress full"
+    MEMPOOL_FULL = "mempool full"
+    GATEWAY_DOWN = "gateway down"
+    EXPIRED = "expired"
+    PACKET_LOST = "packet lost"
+    SHED = "shed"
+    RATE_EXCEEDED = "rate exceeded"
+    FEE_TOO_LOW = "fee too low"
+    CANCELLED_BEFORE = "cancelled before"
+    NOT_REVEALED = "not revealed"
+    THROTTLED = "throttled"
+    # Of live runs alone.
+    TIMED_OUT = "timed out"
+    DISCONNECTED = "disconnected"
+    TARGET_REFUSED = "target refused"
+    NOT_SENT = "not sent"
+    ACKNOWLEDGED_AND_LOST = "acknowledged and lost"
+
+
+class Source(_Numbered):
+    """Who sent a message: `messages.source`."""
+
+    BACKGROUND = "background"
+    MAKER = "maker"
+    ORACLE = "oracle"
+    KEEPER = "keeper"
+    PANIC = "panic"
+    SPAM = "spam"
+    TAPE = "tape"
+    ATTACKER = "attacker"
+
+
+class MarketKind(_Numbered):
+    """What happened in the market: `market.kind`."""
+
+    INDEX = "index"
+    ORACLE = "oracle"
+    MARK = "mark"
+    TRADE = "trade"
+    DUE = "due"
+    LIQUIDATION_SENT = "liquidation-sent"
+    LIQUIDATED = "liquidated"
+    BAD_DEBT = "bad-debt"
+    INSURANCE = "insurance"
+    DELEVERAGED = "deleveraged"
+    MARGIN_CALL = "margin-call"
+    NOT_LIQUIDATABLE = "not-liquidatable"
+    LIQUIDATION_TRADE = "liquidation-trade"
+    RECOVERED = "recovered"
+    LIQUIDATION_DEFERRED = "liquidation-deferred"
+    TAKEN_OVER = "taken-over"
+    UNDERWATER = "underwater"
+    TOUCH = "touch"
+    ORDER_SENT = "order-sent"
+    CLOSED = "closed"
+
+
+class Bearer(_Numbered):
+    """Who bears a loss beyond an account's collateral."""
+
+    INSURANCE = "insurance"
+    DELEVERAGED = "deleveraged"
+    VENUE = "venue"
+    VAULT = "vault"
+
+
+class Deferral(_Numbered):
+    """Which limit of the venue put a liquidation off."""
+
+    AGAIN = "tried in this block already"
+    ACCOUNT_NOTIONAL = "notional of the account"
+    INSURANCE_LOST = "insurance lost by the account"
+    ATTEMPTS = "attempts in the block"
+    DELEVERAGING_ATTEMPTS = "deleveraging attempts in the block"
+    AUCTION = "auction asks more than is bid"
+
+
+class Knob(_Numbered):
+    """Which setting of a node was changed: `decisions.knob`."""
+
+    BATCH_MESSAGES_MAX = "batch_messages_max"
+    WINDOW_NS = "window_ns"
+    ADMISSION_LIMIT = "admission_limit"
+    WEIGHT_PRICE_UPDATE = "weight of price-update"
+    WEIGHT_LIQUIDATION_ORDER = "weight of liquidation-order"
+    WEIGHT_CANCEL = "weight of cancel"
+    WEIGHT_REPLACE = "weight of replace"
+    WEIGHT_ORDER = "weight of order"
+    WEIGHT_EXECUTION_REPORT = "weight of execution-report"
+    WEIGHT_PROPOSAL = "weight of proposal"
+    WEIGHT_VOTE = "weight of vote"
+    TIMEOUT_COMMIT_NS = "timeout_commit_ns"
+    TIMEOUT_PROPOSE_NS = "timeout_propose_ns"
+    TIMEOUT_VOTE_NS = "timeout_vote_ns"
+    THROTTLE = "throttle"
+
+
+class Why(_Numbered):
+    """Why it was changed: `decisions.why`."""
+
+    NONE = ""
+    BOUNDS = "bounds"
+    SOJOURN_ABOVE = "sojourn above target"
+    SOJOURN_BELOW = "sojourn below target"
+    GRADIENT = "gradient"
+    OUTSIDE = "outside"
+    STRAIN_RISES = "strain rises"
+    STRAIN_FALLS = "strain falls"
+
+
+WAITS: Final = (
+    "client_link",
+    "distance",
+    "bandwidth",
+    "validation_own",
+    "validation_others",
+    "consensus",
+    "execution_own",
+    "execution_others",
+    "timers",
+    "block_space",
+    "admission",
+    "loss",
+    "rules",
+    "faults",
+    "other",
+)
+"""What a message can wait for: column `<name>_ns` of the table `waits`, docs/attribution.md. They
+sum exactly to executed − created."""
+
+NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "class": CLASSES,
+        "outcome": Outcome.labels(),
+        "reason": Reason.labels(),
+        "source": Source.labels(),
+        "market_kind": MarketKind.labels(),
+        "bearer": Bearer.labels(),
+        "deferral": Deferral.labels(),
+        "knob": Knob.labels(),
+        "why": Why.labels(),
+        "resource": WAITS,
+    }
+)
+"""Enumeration → names, at the place of their numbers, as the core has them."""
+
+STAGES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "client_link": ("created_ns", "gateway_ns"),
+        "admission": ("gateway_ns", "admitted_ns"),
+        "propagation": ("admitted_ns", "queued_ns"),
+        "queueing": ("queued_ns", "proposed_ns"),
+        "ordering": ("proposed_ns", "decided_ns"),
+        "execution": ("decided_ns", "executed_ns"),
+    }
+)
+"""Stage → (stamp at its begin, stamp at its end). Neighbours share a stamp, so the stages sum
+exactly to executed − created."""
+
+
+def check_names(declared: Mapping[str, tuple[str, ...]]) -> None:
+    """Numbers of the core's tables stand for the names that this package gives them.
+
+    Raises:
+        SurgetankError: naming the enumerations that differ.
+    """
+    differing = sorted(n for n in {*NAMES, *declared} if NAMES.get(n) != declared.get(n))
+    if differing:
+        raise SurgetankError(
+            f"is of another version than this package ({', '.join(differing)} differ)",
+            place="surgetank._core",
+            mend="Build it with `make build` or `pip install .`",
+        )
