@@ -70,6 +70,27 @@ LAYER_FLOORS = [
     {"tuning"},
     {"node", "pipe"},
 ]
+MARKET_FLOORS = [
+    {"bounds", "facts"},
+    {"book", "mark", "options"},
+    {"config"},
+    {"limits", "margin"},
+    {"market"},
+    {"settlement"},
+    {"orders"},
+    {"liquidation"},
+    {"execute"},
+    {"auction"},
+]
+#: Actors and attackers stand below the world: they hear, look and answer, and reach nothing of it.
+LAB_FLOORS = [
+    {"agenda", "scenario", "seed", "trace"},
+    {"flow", "host", "network"},
+    {"price"},
+    {"actors"},
+    {"adversary", "exchange"},
+    {"world"},
+]
 #: What each crate may depend on, of the workspace; and all that the verifier may.
 CRATE_FLOORS = {
     "layer": set(),
@@ -185,6 +206,14 @@ def test_machines_do_not_import_each_other() -> None:
     assert upward(rust_edges(CRATES / "layer" / "src"), LAYER_FLOORS) == []
 
 
+@pytest.mark.parametrize(
+    ("crate", "floors"), [("market", MARKET_FLOORS), ("lab", LAB_FLOORS)], ids=["market", "lab"]
+)
+def test_modules_of_a_crate_stand_on_their_floors(crate: str, floors: list[set[str]]) -> None:
+    """No circle and no import from above inside `market` and `lab`."""
+    assert upward(rust_edges(CRATES / crate / "src"), floors) == []
+
+
 def test_the_market_knows_messages_and_units_only() -> None:
     """It imports no machine of `layer`."""
     uses = rust_uses(CRATES / "market" / "src", "surgetank_layer")
@@ -198,10 +227,14 @@ def test_a_wrong_path_is_found(tmp_path: Path) -> None:
         "//! [`crate::node`] is only named in a comment\nuse crate::{units::Ns, gossip::{Frame}};\n"
     )
     (tmp_path / "gossip.rs").write_text("fn f() -> crate::queue::Rule { todo!() }\n")
-    for name in ("units", "node"):
+    (tmp_path / "queue" / "deep.rs").write_text(
+        "use super::inside;\nuse super::super::{machine::Draws, message as m};\n"
+    )
+    for name in ("units", "node", "machine", "message", "inside"):
         (tmp_path / f"{name}.rs").touch()
     edges = rust_edges(tmp_path)
-    assert edges["queue"] == {"gossip", "units"}
+    edges.pop("inside")
+    assert edges["queue"] == {"gossip", "units", "machine", "message"}
     assert upward(edges, LAYER_FLOORS) == ["gossip imports queue", "queue imports gossip"]
     assert cycles(edges) == ["gossip → queue → gossip"]
 

@@ -42,14 +42,17 @@ def _imported(tree: ast.AST, package: str, known: Iterable[str]) -> Iterator[str
 
 
 def rust_edges(source: Path) -> dict[str, set[str]]:
-    """Paths `crate::…` among the modules of a crate (folders and files of `src`), tests and
-    comments apart. The crate's own root, `lib`, has an edge to nothing."""
+    """Paths from the root (`crate::…`, or as many `super::` as lead there) among the modules of a
+    crate (folders and files of `src`), tests and comments apart. The crate's own root, `lib`, has
+    an edge to nothing."""
     edges: dict[str, set[str]] = {}
+    known = {path.relative_to(source).parts[0].removesuffix(".rs") for path in source.rglob("*.rs")}
     for path in sorted(source.rglob("*.rs")):
-        own = path.relative_to(source).parts[0].removesuffix(".rs")
-        known = {p.relative_to(source).parts[0].removesuffix(".rs") for p in source.rglob("*.rs")}
-        found = _heads(rust_code(path), "crate") & known
-        edges[own] = edges.get(own, set()) | found - {own}
+        parts = path.relative_to(source).with_suffix("").parts
+        depth = len(parts) - (parts[-1] == "mod")
+        code, own = rust_code(path), parts[0]
+        found = _heads(code, "crate") | _heads(code, "::".join(["super"] * depth))
+        edges[own] = edges.get(own, set()) | found & known - {own}
     edges.pop("lib", None)
     return edges
 

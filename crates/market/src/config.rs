@@ -1,19 +1,12 @@
 //! What a venue sets: margin, fees, mark and liquidation rules, all in integers.
 
 use surgetank_layer::message::Side;
-use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
+use surgetank_layer::units::{AccountId, Money, Ns, Price};
 
 use crate::book::reaches;
 use crate::mark::Mark;
 
-/// One million: shares are in parts per million.
-pub const PPM: u32 = 1_000_000;
-/// Greatest price accepted, in ticks. With [`QTY_MAX`] it keeps all arithmetic inside `i128`.
-pub const PRICE_MAX: Price = 1 << 40;
-/// Greatest quantity of an order, and of a position with all its orders, in lots.
-pub const QTY_MAX: Qty = 1 << 40;
-/// Greatest sum of all deposits and the insurance fund, in quanta.
-pub const MONEY_MAX: Money = 1 << 96;
+pub use crate::bounds::{MONEY_MAX, PPM, PRICE_MAX, QTY_MAX};
 
 /// Whether positions share their collateral.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

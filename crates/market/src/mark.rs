@@ -16,7 +16,7 @@
 
 use surgetank_layer::units::{Ns, Price, SECOND};
 
-use crate::config::PRICE_MAX;
+use crate::bounds::PRICE_MAX;
 
 /// How positions are marked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -23,12 +23,11 @@ use surgetank_layer::message::{
 };
 use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
 
-use crate::Market;
 use crate::book::{Resting, reaches};
 use crate::config::{PRICE_MAX, QTY_MAX};
 use crate::facts::{CancelReason, Fact, Reject};
-use crate::liquidation::Budget;
 use crate::margin::fraction_up;
+use crate::market::Market;
 
 /// An order on its way through the book.
 pub(crate) struct Taker {
@@ -264,7 +263,7 @@ impl Market {
     ) {
         let Resting { account, cl_ord_id, side, qty: leaves, .. } = order;
         let mut taker = Taker { account, cl_ord_id, symbol, side, limit, leaves };
-        self.match_taker(&mut taker, None, facts);
+        self.match_taker(&mut taker, false, facts, |_, qty| qty);
         order.qty = taker.leaves;
         if order.qty == 0 {
             return;
@@ -278,12 +277,14 @@ impl Market {
         }
     }
 
-    /// Trades an incoming order with the book; in a liquidation no further than the budget goes.
+    /// Trades an incoming order with the book. `take` says how much of a quantity it takes at a
+    /// price; nothing ends it.
     pub(crate) fn match_taker(
         &mut self,
         taker: &mut Taker,
-        mut budget: Option<&mut Budget>,
+        liquidation: bool,
         facts: &mut Vec<Fact>,
+        mut take: impl FnMut(Price, Qty) -> Qty,
     ) {
         let symbol = usize::from(taker.symbol);
         while taker.leaves > 0 {
@@ -306,14 +307,11 @@ impl Market {
                     continue;
                 }
             }
-            let mut qty = open.min(taker.leaves);
-            if let Some(budget) = budget.as_deref_mut() {
-                qty = budget.take(maker.price, qty);
-                if qty == 0 {
-                    return;
-                }
+            let qty = take(maker.price, open.min(taker.leaves));
+            if qty == 0 {
+                return;
             }
-            self.trade(taker, &maker, qty, budget.is_some(), facts);
+            self.trade(taker, &maker, qty, liquidation, facts);
         }
     }
 
@@ -346,57 +344,6 @@ impl Market {
         let signed = qty * taker.side.sign();
         let settled = (taker.account, !liquidation);
         self.settle_trade(taker.symbol, maker.price, signed, maker.account, settled, facts);
-    }
-
-    /// Books a trade that was made, `qty` as the taker has it, with the fees of both sides. A
-    /// liquidation's taker is settled by the liquidation.
-    pub(crate) fn settle_trade(
-        &mut self,
-        symbol: u16,
-        price: Price,
-        qty: Qty,
-        maker: AccountId,
-        (taker, settles): (AccountId, bool),
-        facts: &mut Vec<Fact>,
-    ) {
-        let s = usize::from(symbol);
-        let notional = Money::from(qty.abs()) * Money::from(price);
-        let (maker_fee_ppm, taker_fee_ppm) = {
-            let rules = &self.config.symbols[s];
-            (rules.maker_fee_ppm, rules.taker_fee_ppm)
-        };
-        self.ledger.trade(maker, s, -qty, price);
-        self.charge(maker, s, fraction_up(notional, maker_fee_ppm));
-        self.settle_flat(maker, symbol, facts);
-        self.ledger.trade(taker, s, qty, price);
-        if settles {
-            self.charge(taker, s, fraction_up(notional, taker_fee_ppm));
-            self.settle_flat(taker, symbol, facts);
-        }
-    }
-
-    fn charge(&mut self, account: AccountId, symbol: usize, fee: Money) {
-        self.ledger.pay(account, symbol, fee);
-        self.fees += fee;
-        let index = account as usize;
-        if index >= self.paid.len() {
-            self.paid.resize(index + 1, 0);
-        }
-        self.paid[index] += fee;
-    }
-
-    /// Cancels a resting order on the market's own account.
-    pub(crate) fn take_out(
-        &mut self,
-        symbol: u16,
-        order: Resting,
-        reason: CancelReason,
-        facts: &mut Vec<Fact>,
-    ) {
-        let Resting { account, cl_ord_id, side, qty, .. } = order;
-        self.books[usize::from(symbol)].remove(account, cl_ord_id);
-        self.ledger.rest(account, usize::from(symbol), side, -qty);
-        facts.push(Fact::Canceled { account, cl_ord_id, symbol, qty, reason });
     }
 }
 

@@ -44,10 +44,10 @@ use surgetank_layer::message::{
 };
 use surgetank_layer::units::{AccountId, Digest, MessageId, Ns, Price, Qty};
 
-use crate::Market;
 use crate::book::{Resting, reaches};
 use crate::config::PRICE_MAX;
 use crate::facts::{CancelReason, Fact, Reject};
+use crate::market::Market;
 use fill::{Fill, Part, against_themselves, share_out};
 pub use price::{Clearing, clearing};
 

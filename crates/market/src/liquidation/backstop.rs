@@ -16,10 +16,10 @@ use surgetank_layer::message::LiquidationOrder;
 use surgetank_layer::units::{AccountId, Money};
 
 use super::Budget;
-use crate::Market;
 use crate::config::PPM;
 use crate::facts::{Bearer, Fact};
 use crate::margin::split;
+use crate::market::Market;
 
 impl Market {
     /// The vault, if it takes this position over now.

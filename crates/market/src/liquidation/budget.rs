@@ -7,7 +7,7 @@ use crate::config::PRICE_MAX;
 use crate::margin::{Ledger, split};
 
 /// How far a liquidation may go, and what it has brought in.
-pub(crate) struct Budget {
+pub(super) struct Budget {
     /// +1 closes a long.
     pub(super) sign: Money,
     /// Quote behind the position; leaving it for minus this is bankruptcy exactly.
@@ -50,7 +50,7 @@ impl Budget {
     }
 
     /// Takes as much of `want` at this price as the insurance fund can stand for.
-    pub(crate) fn take(&mut self, price: Price, want: Qty) -> Qty {
+    pub(super) fn take(&mut self, price: Price, want: Qty) -> Qty {
         let bearable = |qty: Qty| self.surplus(price, qty) + self.insurance >= 0;
         let mut qty = want;
         if !bearable(want) {

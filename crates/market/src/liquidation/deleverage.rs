@@ -12,9 +12,9 @@
 use surgetank_layer::units::{AccountId, Money, Price, Qty};
 
 use super::Budget;
-use crate::Market;
 use crate::config::PPM;
 use crate::facts::{Bearer, Fact};
+use crate::market::Market;
 
 impl Market {
     /// Step 4; returns how much was closed.

@@ -36,19 +36,18 @@
 mod backstop;
 mod budget;
 mod deleverage;
-mod limits;
 mod outside;
+mod portfolio;
 
 use surgetank_layer::message::{LiquidationOrder, Side};
 use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
 
-use crate::Market;
 use crate::config::{CloseOut, Fillable, PPM, Partial, worse};
-use crate::facts::{Bearer, CancelReason, Deferral, Fact, Reject};
+use crate::facts::{Deferral, Fact, Reject};
 use crate::margin::{fraction_up, split};
+use crate::market::Market;
 use crate::orders::Taker;
-pub(crate) use budget::Budget;
-pub(crate) use limits::Limits;
+use budget::Budget;
 
 impl Market {
     pub(crate) fn liquidate(
@@ -106,7 +105,10 @@ impl Market {
         let limit = self.worst_price(account, s, side);
         let mut taker = Taker { account, cl_ord_id: 0, symbol, side, limit, leaves: want };
         match self.config.symbols[s].close_out {
-            CloseOut::Book => self.match_taker(&mut taker, Some(&mut budget), facts),
+            CloseOut::Book => {
+                let take = |price, qty| budget.take(price, qty);
+                self.match_taker(&mut taker, true, facts, take);
+            }
             CloseOut::Oracle { worse_ppm, against } => {
                 self.fill_outside(&mut taker, &mut budget, (worse_ppm, against), facts);
             }
@@ -151,16 +153,6 @@ impl Market {
         let rules = &self.config.symbols[symbol];
         matches!(rules.close_out, CloseOut::Oracle { against, .. } if against == account)
             || rules.backstop.is_some_and(|backstop| backstop.vault == account)
-    }
-
-    pub(crate) fn cancel_all(&mut self, account: AccountId, symbol: u16, facts: &mut Vec<Fact>) {
-        let all = self.ledger.is_cross(account);
-        for s in (0..self.books.len() as u16).filter(|&s| all || s == symbol) {
-            let orders: Vec<_> = self.books[usize::from(s)].orders(account).collect();
-            for order in orders {
-                self.take_out(s, order, CancelReason::Liquidation, facts);
-            }
-        }
     }
 
     /// How much one order may close now.
@@ -233,35 +225,5 @@ impl Market {
         self.ledger.pay(account, s, surplus);
         self.bear(account, symbol, -surplus, facts);
         0
-    }
-
-    /// Gives a flat position's collateral back; a debt left behind by it is borne here.
-    pub(crate) fn settle_flat(&mut self, account: AccountId, symbol: u16, facts: &mut Vec<Fact>) {
-        let s = usize::from(symbol);
-        if self.ledger.position(account, s).qty != 0 {
-            return;
-        }
-        self.ledger.release(account, s);
-        let debt = self.ledger.strike_debt(account);
-        if debt > 0 {
-            self.bear(account, symbol, debt, facts);
-        }
-    }
-
-    /// Pays an account's debt out of the insurance fund, and beyond it as the venue's deficit.
-    fn bear(&mut self, account: AccountId, symbol: u16, amount: Money, facts: &mut Vec<Fact>) {
-        self.bad_debt += amount;
-        let drawn = amount.min(self.insurance);
-        self.insurance -= drawn;
-        self.deficit += amount - drawn;
-        if drawn > 0 {
-            let borne_by = Bearer::Insurance;
-            facts.push(Fact::BadDebt { account, symbol, amount: drawn, borne_by });
-            facts.push(Fact::InsuranceDrawn { amount: drawn, remaining: self.insurance });
-        }
-        if amount > drawn {
-            let borne_by = Bearer::Venue;
-            facts.push(Fact::BadDebt { account, symbol, amount: amount - drawn, borne_by });
-        }
     }
 }

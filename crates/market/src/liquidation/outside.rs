@@ -6,9 +6,9 @@
 use surgetank_layer::units::{AccountId, Money, Price};
 
 use super::Budget;
-use crate::Market;
 use crate::config::{PPM, PRICE_MAX};
 use crate::facts::Fact;
+use crate::market::Market;
 use crate::orders::Taker;
 
 impl Market {

@@ -15,7 +15,7 @@ use surgetank_layer::units::{Ns, Price};
 use super::black76::Terms;
 use super::contract::Contract;
 use super::grid::{Grid, Rule};
-use crate::config::PRICE_MAX;
+use crate::bounds::PRICE_MAX;
 
 /// Implied volatility as it depends on spot.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,12 +2,11 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`auction`] | liquidation of portfolios |
+//! | [`auction`] | the price at which portfolios are sold |
 //! | [`black76`] | price and Greeks on a forward |
 //! | [`chain`] | what is listed, and its marks |
 //! | [`contract`] | a contract, and what it pays |
 //! | [`grid`] | portfolio margin: the worst of many scenarios |
-//! | `portfolio` | accounts that hold options |
 //!
 //! Floats are confined to this folder. All transcendental functions are those of `libm`, which is
 //! Rust and the same everywhere, so that the same bytes come out on any machine. A mark is rounded
@@ -18,7 +17,6 @@ pub mod black76;
 pub mod chain;
 pub mod contract;
 pub mod grid;
-mod portfolio;
 
 use std::collections::BTreeMap;
 

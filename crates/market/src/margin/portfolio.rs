@@ -11,12 +11,12 @@
 
 use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
 
-use super::black76::Terms;
-use super::chain::{Chain, mark};
-use super::contract::Contract;
-use super::grid::{Grid, Requirement};
+use super::{Ledger, Position};
 use crate::config::{MarginMode, PPM};
-use crate::margin::{Ledger, Position};
+use crate::options::black76::Terms;
+use crate::options::chain::{Chain, mark};
+use crate::options::contract::Contract;
+use crate::options::grid::{Grid, Requirement};
 
 impl Ledger {
     /// Lists options behind the markets that there are.

@@ -18,12 +18,14 @@
 //! the two positions that it would have if all its buys, or all its sells, were filled, plus what
 //! this order would lose at once against the mark. Orders that only reduce are always admitted.
 //!
-//! Portfolio: as cross, with a requirement from a grid of scenarios (`options::portfolio`).
+//! Portfolio: as cross, with a requirement from a grid of scenarios (`portfolio`).
 //!
 //! Source: dYdX v4 `protocol/lib/margin/risk.go` (strict inequality, quote balance).
 //!
 //! Departures: initial margin does not grow with open interest. Resting orders are not checked
 //! again when they match.
+
+mod portfolio;
 
 use std::collections::BTreeMap;
 

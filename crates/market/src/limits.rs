@@ -45,7 +45,7 @@ impl Limits {
         self.spent.clear();
     }
 
-    pub(super) fn attempt(&mut self, account: AccountId, symbol: u16) -> Result<(), Deferral> {
+    pub(crate) fn attempt(&mut self, account: AccountId, symbol: u16) -> Result<(), Deferral> {
         let Some(rules) = &self.rules else { return Ok(()) };
         if self.tried.contains(&(account, symbol)) {
             return Err(Deferral::Again);
@@ -59,7 +59,7 @@ impl Limits {
     }
 
     /// Lots that may be closed of a position of this size.
-    pub(super) fn size_max(
+    pub(crate) fn size_max(
         &self,
         account: AccountId,
         size: Money,
@@ -80,14 +80,14 @@ impl Limits {
     }
 
     /// What an account may still cost the insurance fund in this block.
-    pub(super) fn insurance_left(&self, account: AccountId) -> Money {
+    pub(crate) fn insurance_left(&self, account: AccountId) -> Money {
         let lost = self.spent.get(&account).map_or(0, |spent| spent.1);
         self.rules.as_ref().map_or(MONEY_MAX * 2, |rules| (rules.account_insurance - lost).max(0))
     }
 
     /// A liquidation has closed this much, and cost the insurance fund this much (or less than
     /// nothing).
-    pub(super) fn note(&mut self, account: AccountId, notional: Money, lost: Money) {
+    pub(crate) fn note(&mut self, account: AccountId, notional: Money, lost: Money) {
         if self.rules.is_some() {
             let spent = self.spent.entry(account).or_default();
             spent.0 += notional;
@@ -97,7 +97,7 @@ impl Limits {
 
     /// How much of a bankrupt position is deleveraged after `filled` of it was closed, and
     /// `leaves` of the order was not.
-    pub(super) fn deleveraged(&self, leaves: Qty, size: Qty, filled: Qty) -> Qty {
+    pub(crate) fn deleveraged(&self, leaves: Qty, size: Qty, filled: Qty) -> Qty {
         match (&self.rules, filled) {
             (None, _) => leaves,
             (Some(_), 0) => size,
@@ -105,7 +105,7 @@ impl Limits {
         }
     }
 
-    pub(super) fn deleveraging(&mut self) -> Result<(), Deferral> {
+    pub(crate) fn deleveraging(&mut self) -> Result<(), Deferral> {
         let Some(rules) = &self.rules else { return Ok(()) };
         if self.deleveraging >= rules.deleveraging_attempts {
             return Err(Deferral::DeleveragingAttempts);
@@ -115,12 +115,12 @@ impl Limits {
     }
 
     /// A position of the account has been liquidated in part.
-    pub(super) fn partial(&mut self, account: AccountId, now: Ns) {
+    pub(crate) fn partial(&mut self, account: AccountId, now: Ns) {
         self.partial_ns.insert(account, now);
     }
 
     /// Whether a part of the account was liquidated less than `cooldown_ns` ago.
-    pub(super) fn cools(&self, account: AccountId, now: Ns, cooldown_ns: Ns) -> bool {
+    pub(crate) fn cools(&self, account: AccountId, now: Ns, cooldown_ns: Ns) -> bool {
         self.partial_ns.get(&account).is_some_and(|&at| now < at.saturating_add(cooldown_ns))
     }
 }

@@ -1,0 +1,131 @@
+//! Liquidation of portfolios: the whole of one is sold in a Dutch auction.
+//!
+//! Rules: the first liquidation order against a portfolio that is liquidatable *at the market's own
+//! marks when it executes* opens an auction; one against a portfolio that has recovered closes it.
+//! Its price is a share of mark value (perpetual, options and cash): from `start_ppm` it falls in a
+//! straight line to `knee_ppm` within `fast_ns` and from there to nothing within `slow_ns`. As soon
+//! as an order executes with the price at or below the liquidators' bid, `liquidation_share_ppm` of
+//! every position passes to the liquidator at its mark, and the discount on that share of mark
+//! value is the liquidator's. What is left waits for the next order. If mark value is not above
+//! zero all of it passes at once, and what cash then lacks is bad debt: the insurance fund pays,
+//! and beyond it stands the venue's deficit.
+//!
+//! Theory of operation: positions passing at their marks leave everybody's equity as it was, so the
+//! discount is the only money that changes hands, and the sum of all money stands still.
+//!
+//! Source: Derive v2-core `DutchAuction.sol` at 7736900d (95 % → 70 % in 15 min → 0 in 12 h).
+//!
+//! Departures: Derive sells no more than what brings the account back above a buffer, charges a fee
+//! of 10 % for its insurance fund, and in an insolvent auction pays the liquidator ever more, from
+//! mark value to the maintenance requirement within an hour. Bidders here are one account that
+//! bids a fixed share and never runs dry.
+
+use surgetank_layer::message::LiquidationOrder;
+use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
+
+use crate::config::PPM;
+use crate::facts::{Fact, Reject};
+use crate::margin::fraction_up;
+use crate::market::Market;
+
+impl Market {
+    pub(crate) fn sell_portfolio(
+        &mut self,
+        now: Ns,
+        keeper: AccountId,
+        order: &LiquidationOrder,
+        facts: &mut Vec<Fact>,
+    ) {
+        let (account, symbol) = (order.target, order.symbol);
+        let Some(desk) = &mut self.desk else { return };
+        let refused = |reason| Fact::Rejected { account: keeper, cl_ord_id: 0, symbol, reason };
+        if usize::from(symbol) >= self.books.len() {
+            return facts.push(refused(Reject::UnknownSymbol));
+        }
+        if order.order_qty < 0 {
+            return facts.push(refused(Reject::IncorrectQuantity));
+        }
+        if !self.ledger.liquidatable(account, 0, self.ledger.mark(0)) {
+            desk.auctions.remove(&account);
+            return facts.push(Fact::NotLiquidatable { account, keeper, symbol });
+        }
+        let opened_ns = *desk.auctions.entry(account).or_insert(now);
+        let (rules, liquidator) = (desk.auction, desk.liquidator);
+        self.cancel_all(account, 0, facts);
+        let value = self.ledger.equity(account);
+        let price_ppm = rules.price_ppm(now.saturating_sub(opened_ns));
+        if value > 0 && price_ppm > rules.bid_ppm {
+            return facts.push(Fact::AuctionOpen { account, keeper, price_ppm });
+        }
+        let share_ppm = if value > 0 { self.config.symbols[0].liquidation_share_ppm } else { PPM };
+        let sold = self.pass_on(account, liquidator, share_ppm);
+        let closed = self.ledger.is_flat(account);
+        let mut discount = 0;
+        if value > 0 {
+            let (ppm, share) = (Money::from(PPM), if closed { PPM } else { share_ppm });
+            let part = Money::from(share) * Money::from(PPM - price_ppm);
+            // In two steps, so that nothing overflows; rounded down, for the account.
+            discount = value / ppm * part / ppm + value % ppm * part / ppm / ppm;
+            self.ledger.pay(account, 0, discount);
+            self.ledger.pay(liquidator, 0, -discount);
+        }
+        self.settle_flat(account, 0, facts);
+        if let (true, Some(desk)) = (closed, &mut self.desk) {
+            desk.auctions.remove(&account);
+        }
+        facts.push(Fact::Auctioned {
+            account,
+            keeper,
+            liquidator,
+            value,
+            price_ppm,
+            discount,
+            size: sold.0,
+            delta: sold.1,
+            trigger_price: order.trigger_price,
+            mark_price: self.ledger.mark(0),
+            closed,
+        });
+    }
+
+    /// Passes a share of every position on at its mark, rounded up to a lot; how many lots that
+    /// was, and what they were worth in lots of the perpetual, signed.
+    fn pass_on(&mut self, from: AccountId, to: AccountId, share_ppm: u32) -> (Qty, Qty) {
+        let spot = self.ledger.mark(0);
+        let (mut size, mut delta) = (0, 0.0);
+        let options: Vec<usize> = self.ledger.held(from).iter().map(|(s, _)| *s).collect();
+        for s in (0..self.books.len()).chain(options) {
+            let held = self.ledger.position(from, s).qty;
+            let part = fraction_up(Money::from(held.abs()), share_ppm) as Qty * held.signum();
+            if part == 0 {
+                continue;
+            }
+            let mark = self.ledger.mark(s);
+            self.ledger.close(from, s, -part, -Money::from(part) * Money::from(mark));
+            self.ledger.trade(to, s, part, mark);
+            size += part.abs();
+            delta += part as f64 * self.ledger.delta(s, spot);
+        }
+        (size, libm::round(delta) as Qty)
+    }
+
+    /// Settles what has expired at this price.
+    pub(crate) fn settle_expired(&mut self, price: Price, facts: &mut Vec<Fact>) {
+        let first = self.books.len();
+        for contract in self.ledger.expire() {
+            let s = first + contract;
+            let payoff = self.ledger.contracts()[contract].payoff(price);
+            let symbol = s as u16;
+            facts.push(Fact::Expired { symbol, payoff });
+            let holders: Vec<AccountId> = self.ledger.holders(s).collect();
+            for &account in &holders {
+                let qty = self.ledger.position(account, s).qty;
+                let value = Money::from(qty) * Money::from(payoff);
+                self.ledger.close(account, s, -qty, -value);
+            }
+            for account in holders {
+                self.settle_flat(account, symbol, facts);
+            }
+        }
+    }
+}

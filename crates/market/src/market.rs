@@ -1,0 +1,316 @@
+//! A venue's books, accounts and funds: what it holds, how it is opened, and what can be seen of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use surgetank_layer::message::Side;
+use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
+
+use crate::book::{Book, Resting};
+use crate::config::{
+    CloseOut, Config, MONEY_MAX, MarginMode, PPM, PRICE_MAX, PerBlock, QTY_MAX, SymbolConfig,
+};
+use crate::limits::Limits;
+use crate::margin::{Ledger, Position};
+use crate::mark::MarkPrice;
+use crate::options::{Chain, Desk, Listing, Requirement};
+
+/// Best bid and best ask: price and the quantity resting there.
+pub type Best = (Option<(Price, Qty)>, Option<(Price, Qty)>);
+
+/// A venue's books, accounts and insurance fund.
+#[derive(Clone, Debug)]
+pub struct Market {
+    pub(crate) config: Config,
+    pub(crate) books: Vec<Book>,
+    pub(crate) ledger: Ledger,
+    pub(crate) mark_prices: Vec<MarkPrice>,
+    /// Price of the last trade.
+    pub(crate) last: Vec<Option<Price>>,
+    pub(crate) insurance: Money,
+    pub(crate) fees: Money,
+    /// Trading fees by account.
+    pub(crate) paid: Vec<Money>,
+    /// Debt that nobody could be made to pay.
+    pub(crate) deficit: Money,
+    pub(crate) bad_debt: Money,
+    pub(crate) deposits: Money,
+    pub(crate) limits: Limits,
+    /// Accounts below maintenance at the mark, by market.
+    pub(crate) called: Vec<Vec<AccountId>>,
+    pub(crate) desk: Option<Desk>,
+}
+
+/// The positions opened at the start do not cancel out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Imbalance {
+    /// Market.
+    pub symbol: u16,
+    /// Sum of its positions.
+    pub qty: Money,
+    /// Sum of their signed entry notionals.
+    pub notional: Money,
+}
+
+impl fmt::Display for Imbalance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Imbalance { symbol, qty, notional } = self;
+        write!(
+            f,
+            "market {symbol}: opened positions sum to {qty} lots and {notional} quanta, not to 0; \
+             open the opposite at the same prices"
+        )
+    }
+}
+
+impl std::error::Error for Imbalance {}
+
+impl Market {
+    /// A venue with empty books, one market per entry of `config.symbols`, each at its price.
+    ///
+    /// # Panics
+    /// If the numbers of markets and prices differ, or one is out of bounds (see [`config`]).
+    pub fn new(config: Config, initial_price: &[Price]) -> Market {
+        assert_eq!(config.symbols.len(), initial_price.len(), "one initial price per market");
+        for (rules, price) in config.symbols.iter().zip(initial_price) {
+            assert!((1..=PRICE_MAX).contains(price), "initial price {price} out of bounds");
+            let SymbolConfig { initial_margin_ppm, maintenance_margin_ppm, .. } = *rules;
+            assert!(maintenance_margin_ppm < PPM, "maintenance margin must be below 100 %");
+            assert!(initial_margin_ppm <= PPM, "initial margin must not exceed 100 %");
+            assert!(rules.taker_fee_ppm.max(rules.maker_fee_ppm) <= PPM, "fee above 100 %");
+            assert!(rules.worst_price_ppm.is_none_or(|w| w <= PPM), "worst price above 100 %");
+            if let CloseOut::Oracle { worse_ppm, .. } = rules.close_out {
+                assert!(worse_ppm <= PPM, "close-out price above 100 % from the mark");
+            }
+        }
+        assert!((0..=MONEY_MAX).contains(&config.insurance), "insurance fund out of bounds");
+        let marks = config.symbols.iter().zip(initial_price);
+        Market {
+            books: vec![Book::default(); config.symbols.len()],
+            ledger: Ledger::new(&config.symbols, initial_price),
+            mark_prices: marks.map(|(s, &price)| MarkPrice::new(s.mark, price)).collect(),
+            last: vec![None; config.symbols.len()],
+            insurance: config.insurance,
+            fees: 0,
+            paid: Vec::new(),
+            deficit: 0,
+            bad_debt: 0,
+            deposits: 0,
+            limits: Limits::default(),
+            called: vec![Vec::new(); config.symbols.len()],
+            desk: None,
+            config,
+        }
+    }
+
+    /// Lists options on market 0 at its mark. They are numbered after the markets, in order.
+    /// The liquidator needs a deposit of its own, in cross mode.
+    ///
+    /// # Panics
+    /// If a strike is out of bounds, the auction's price does not fall, or options are listed.
+    pub fn list(&mut self, listing: Listing) {
+        let Listing { contracts, vol, rule, auction, liquidator } = listing;
+        assert!(self.desk.is_none(), "options are listed already");
+        let falls = auction.knee_ppm <= auction.start_ppm && auction.start_ppm <= PPM;
+        assert!(falls, "an auction must start at most at mark value, and fall");
+        self.ledger.list(Chain::new(rule, vol, contracts, self.ledger.mark(0)));
+        self.desk = Some(Desk { auction, liquidator, auctions: BTreeMap::new() });
+    }
+
+    /// Opens an account or adds to its cash. The mode is fixed by the first deposit.
+    ///
+    /// # Panics
+    /// If cash is negative or all deposits exceed [`MONEY_MAX`], or a portfolio account comes
+    /// before the options are listed.
+    pub fn deposit(&mut self, account: AccountId, cash: Money, mode: MarginMode) {
+        assert!(cash >= 0, "account {account}: a deposit of {cash} is negative");
+        let listed = self.desk.is_some() || mode != MarginMode::Portfolio;
+        assert!(listed, "account {account}: list options before a portfolio account is opened");
+        self.deposits += cash;
+        assert!(self.deposits + self.config.insurance <= MONEY_MAX, "deposits exceed MONEY_MAX");
+        self.ledger.deposit(account, cash, mode);
+    }
+
+    /// Gives an account a position at the start, as if bought (sold, if negative) at this price.
+    /// Isolated: all cash that the account has at this point backs it, so that
+    /// leverage = notional / deposit.
+    ///
+    /// # Panics
+    /// If the account has no deposit, or quantity or price are out of bounds.
+    pub fn open(&mut self, account: AccountId, symbol: u16, qty: Qty, price: Price) {
+        let s = usize::from(symbol);
+        assert!(self.ledger.knows(account), "account {account}: deposit before you open");
+        assert!(s < self.ledger.symbols(), "account {account}: no market {symbol}");
+        let isolated = !self.ledger.is_cross(account);
+        assert!(s < self.books.len() || !isolated, "account {account}: options need cross margin");
+        assert!(
+            (i64::from(s < self.books.len())..=PRICE_MAX).contains(&price),
+            "account {account}: price out of bounds"
+        );
+        let held = self.ledger.position(account, s).qty;
+        let in_bounds = qty.checked_add(held).is_some_and(|q| q.abs() <= QTY_MAX);
+        assert!(in_bounds, "account {account}: quantity out of bounds");
+        self.ledger.trade(account, s, qty, price);
+        if self.ledger.position(account, s).qty == 0 {
+            self.ledger.release(account, s);
+        } else {
+            self.ledger.back(account, s, MONEY_MAX);
+        }
+    }
+
+    /// Whether what was opened in each market cancels out, in quantity and in money, as it must
+    /// before the first message for money to be conserved.
+    pub fn check_genesis(&self) -> Result<(), Imbalance> {
+        for (symbol, s) in (0..self.ledger.symbols()).zip(0..) {
+            let positions = self.accounts().map(|account| self.ledger.position(account, symbol));
+            let qty = positions.clone().map(|p| Money::from(p.qty)).sum();
+            let notional = positions.map(|p| p.cost).sum();
+            if (qty, notional) != (0, 0) {
+                return Err(Imbalance { symbol: s, qty, notional });
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets what a block may liquidate; without it nothing is limited.
+    ///
+    /// # Panics
+    /// If the share is above 100 %.
+    pub fn limit(&mut self, rules: PerBlock) {
+        assert!(rules.position_share_ppm <= PPM, "share of a position above 100 %");
+        self.limits.set(rules);
+    }
+
+    /// A new block begins: what is limited per block is free again.
+    pub fn begin_block(&mut self) {
+        self.limits.begin_block();
+    }
+}
+
+/// Views. A market's index must be below the number of markets.
+impl Market {
+    /// Number of markets.
+    pub fn symbols(&self) -> u16 {
+        self.books.len() as u16
+    }
+
+    /// The mark price.
+    pub fn mark(&self, symbol: u16) -> Price {
+        self.ledger.mark(usize::from(symbol))
+    }
+
+    /// The oracle price in force and when it was observed.
+    pub fn oracle(&self, symbol: u16) -> (Price, Ns) {
+        self.mark_prices[usize::from(symbol)].oracle()
+    }
+
+    /// Price of the last trade.
+    pub fn last(&self, symbol: u16) -> Option<Price> {
+        self.last[usize::from(symbol)]
+    }
+
+    /// Best bid and ask.
+    pub fn best(&self, symbol: u16) -> Best {
+        let book = self.book(symbol);
+        (book.best(Side::Buy), book.best(Side::Sell))
+    }
+
+    /// The book.
+    pub fn book(&self, symbol: u16) -> &Book {
+        &self.books[usize::from(symbol)]
+    }
+
+    /// An account's resting orders, by ClOrdID.
+    pub fn open_orders(&self, account: AccountId, symbol: u16) -> impl Iterator<Item = Resting> {
+        self.book(symbol).orders(account)
+    }
+
+    /// Signed position; 0 for an unknown account.
+    pub fn position(&self, account: AccountId, symbol: u16) -> Qty {
+        self.position_detail(account, symbol).qty
+    }
+
+    /// A position with its entry notional, isolated quote and open orders.
+    pub fn position_detail(&self, account: AccountId, symbol: u16) -> Position {
+        self.ledger.position(account, usize::from(symbol))
+    }
+
+    /// What an account is worth at the mark prices.
+    pub fn equity(&self, account: AccountId) -> Money {
+        self.ledger.equity(account)
+    }
+
+    /// The options listed; the number of the first among the markets is [`Market::symbols`].
+    pub fn options(&self) -> Option<&Chain> {
+        self.ledger.chain()
+    }
+
+    /// What an account is worth with market 0 at this price and its options priced on that.
+    pub fn worth(&self, account: AccountId, at: Price) -> Money {
+        self.ledger.worth(account, at)
+    }
+
+    /// What the grid requires of a portfolio at the marks, in quanta, not rounded.
+    pub fn requirement(&self, account: AccountId) -> Requirement {
+        let held = self.ledger.position(account, 0).qty;
+        self.ledger.portfolio(account, self.ledger.mark(0), None, held).1
+    }
+
+    /// Every open account, by number.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountId> + Clone {
+        self.ledger.accounts()
+    }
+
+    /// Whether the position may be liquidated with its market marked at this price: maintenance
+    /// requirement > equity, strictly. Other markets at their own marks.
+    pub fn liquidatable(&self, account: AccountId, symbol: u16, at_mark: Price) -> bool {
+        self.ledger.liquidatable(account, usize::from(symbol), at_mark)
+    }
+
+    /// Appends every account liquidatable with the market marked at this price, by number: what a
+    /// keeper sees who has received that price. One pass over all accounts.
+    pub fn below_maintenance(&self, symbol: u16, at_mark: Price, out: &mut Vec<AccountId>) {
+        self.ledger.below_maintenance(usize::from(symbol), at_mark, out);
+    }
+
+    /// The first whole price, on the way down for a long and up for a short, at which the position
+    /// is liquidatable. `None`: never, or no position.
+    pub fn liquidation_price(&self, account: AccountId, symbol: u16) -> Option<Price> {
+        self.ledger.liquidation_price(account, usize::from(symbol))
+    }
+
+    /// The insurance fund; never negative.
+    pub fn insurance(&self) -> Money {
+        self.insurance
+    }
+
+    /// Trading fees taken so far.
+    pub fn fees(&self) -> Money {
+        self.fees
+    }
+
+    /// Trading fees that an account has paid so far.
+    pub fn fees_paid(&self, account: AccountId) -> Money {
+        self.paid.get(account as usize).copied().unwrap_or(0)
+    }
+
+    /// Debt so far that neither insurance fund nor winners bore.
+    pub fn deficit(&self) -> Money {
+        self.deficit
+    }
+
+    /// All losses beyond collateral so far, whoever bore them.
+    pub fn bad_debt_total(&self) -> Money {
+        self.bad_debt
+    }
+
+    /// All deposits and the insurance fund at the start: what [`Market::total_money`] must equal.
+    pub fn paid_in(&self) -> Money {
+        self.deposits + self.config.insurance
+    }
+
+    /// All money there is: equity of all accounts, insurance fund and fees, less the deficit.
+    pub fn total_money(&self) -> Money {
+        self.ledger.total() + self.insurance + self.fees - self.deficit
+    }
+}

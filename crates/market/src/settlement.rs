@@ -1,0 +1,109 @@
+//! What every trade and every close-out comes down to: trades are booked, fees taken, debts borne,
+//! resting orders taken out.
+
+use surgetank_layer::units::{AccountId, Money, Price, Qty};
+
+use crate::book::Resting;
+use crate::facts::{Bearer, CancelReason, Fact};
+use crate::margin::fraction_up;
+use crate::market::Market;
+
+impl Market {
+    /// Books a trade that was made, `qty` as the taker has it, with the fees of both sides. A
+    /// liquidation's taker is settled by the liquidation.
+    pub(crate) fn settle_trade(
+        &mut self,
+        symbol: u16,
+        price: Price,
+        qty: Qty,
+        maker: AccountId,
+        (taker, settles): (AccountId, bool),
+        facts: &mut Vec<Fact>,
+    ) {
+        let s = usize::from(symbol);
+        let notional = Money::from(qty.abs()) * Money::from(price);
+        let (maker_fee_ppm, taker_fee_ppm) = {
+            let rules = &self.config.symbols[s];
+            (rules.maker_fee_ppm, rules.taker_fee_ppm)
+        };
+        self.ledger.trade(maker, s, -qty, price);
+        self.charge(maker, s, fraction_up(notional, maker_fee_ppm));
+        self.settle_flat(maker, symbol, facts);
+        self.ledger.trade(taker, s, qty, price);
+        if settles {
+            self.charge(taker, s, fraction_up(notional, taker_fee_ppm));
+            self.settle_flat(taker, symbol, facts);
+        }
+    }
+
+    fn charge(&mut self, account: AccountId, symbol: usize, fee: Money) {
+        self.ledger.pay(account, symbol, fee);
+        self.fees += fee;
+        let index = account as usize;
+        if index >= self.paid.len() {
+            self.paid.resize(index + 1, 0);
+        }
+        self.paid[index] += fee;
+    }
+
+    /// Cancels a resting order on the market's own account.
+    pub(crate) fn take_out(
+        &mut self,
+        symbol: u16,
+        order: Resting,
+        reason: CancelReason,
+        facts: &mut Vec<Fact>,
+    ) {
+        let Resting { account, cl_ord_id, side, qty, .. } = order;
+        self.books[usize::from(symbol)].remove(account, cl_ord_id);
+        self.ledger.rest(account, usize::from(symbol), side, -qty);
+        facts.push(Fact::Canceled { account, cl_ord_id, symbol, qty, reason });
+    }
+
+    /// Cancels an account's resting orders in this market; in cross mode in all.
+    pub(crate) fn cancel_all(&mut self, account: AccountId, symbol: u16, facts: &mut Vec<Fact>) {
+        let all = self.ledger.is_cross(account);
+        for s in (0..self.books.len() as u16).filter(|&s| all || s == symbol) {
+            let orders: Vec<_> = self.books[usize::from(s)].orders(account).collect();
+            for order in orders {
+                self.take_out(s, order, CancelReason::Liquidation, facts);
+            }
+        }
+    }
+
+    /// Gives a flat position's collateral back; a debt left behind by it is borne here.
+    pub(crate) fn settle_flat(&mut self, account: AccountId, symbol: u16, facts: &mut Vec<Fact>) {
+        let s = usize::from(symbol);
+        if self.ledger.position(account, s).qty != 0 {
+            return;
+        }
+        self.ledger.release(account, s);
+        let debt = self.ledger.strike_debt(account);
+        if debt > 0 {
+            self.bear(account, symbol, debt, facts);
+        }
+    }
+
+    /// Pays an account's debt out of the insurance fund, and beyond it as the venue's deficit.
+    pub(crate) fn bear(
+        &mut self,
+        account: AccountId,
+        symbol: u16,
+        amount: Money,
+        facts: &mut Vec<Fact>,
+    ) {
+        self.bad_debt += amount;
+        let drawn = amount.min(self.insurance);
+        self.insurance -= drawn;
+        self.deficit += amount - drawn;
+        if drawn > 0 {
+            let borne_by = Bearer::Insurance;
+            facts.push(Fact::BadDebt { account, symbol, amount: drawn, borne_by });
+            facts.push(Fact::InsuranceDrawn { amount: drawn, remaining: self.insurance });
+        }
+        if amount > drawn {
+            let borne_by = Bearer::Venue;
+            facts.push(Fact::BadDebt { account, symbol, amount: amount - drawn, borne_by });
+        }
+    }
+}
