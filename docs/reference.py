@@ -55,7 +55,8 @@ def section(path: str, model: type[BaseModel], lines: list[str]) -> None:
         whole = f"{path}.{key}" if path else key
         default = default_of(field)
         lines += [f"### `{whole}`", ""]
-        told = f"{(field.description or '').strip().capitalize()}."
+        text = (field.description or "").strip()
+        told = f"{text[:1].upper()}{text[1:]}."
         lines += [told + (f" Default: `{default}`." if default else ""), ""]
         inner = models_in(field.annotation)
         kinds = [m for m in inner if "kind" in m.model_fields]

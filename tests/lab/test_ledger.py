@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from surgetank.catalogue.families import GROUP
 from surgetank.measure import measure
 from surgetank.measure.attack import pockets
-from surgetank.measure.ledger import COLUMNS, GROUPS, ledger
+from surgetank.measure.ledger import COLUMNS, ledger
 from surgetank.simulate import simulate
 from surgetank.trace import Bearer, MarketKind, Trace
 from surgetank.verdict.validity import checks
@@ -30,7 +31,7 @@ def trades(trace: Trace) -> pl.DataFrame:
 
 def assert_balanced(trace: Trace) -> None:
     rows = ledger(trace)
-    assert rows["group"].to_list() == list(GROUPS)
+    assert rows["group"].to_list() == list(GROUP.members)
     for column in COLUMNS:
         assert sum(rows[column].to_list()) == 0, column
     parts = rows.select(pl.sum_horizontal("edge", "fees", "relief", "held")).to_series()

@@ -141,7 +141,7 @@ def test_the_scenarios_gamma_counts() -> None:
     two_thirds = {"layer": {"queue": queue}}
     violated = found(rows, seen, scenario=two_thirds)["fairness_violations"]
     assert (violated.value, violated.n) == (1, 1)
-    assert "66% of the nodes" in violated.what
+    assert "66% of the nodes" in violated.note
 
 
 def test_what_a_node_never_had_comes_after_all_it_had() -> None:

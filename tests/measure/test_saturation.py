@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import typing
 from typing import Any
 
 import pytest
 
 import surgetank as st
 from crash_day import crash_day
-from surgetank.measure.saturation import FULL, RESOURCES, Saturation, rank, saturation
-from surgetank.scenario.limits import ResourceName
+from surgetank.measure.saturation import FULL, Saturation, rank, saturation
 from surgetank.testing import executed, make_trace, unfinished
 from surgetank.trace import MarketKind, Reason, Trace
 
@@ -37,10 +35,6 @@ def market(*rows: tuple[float, str, dict[str, Any]]) -> list[dict[str, Any]]:
         {"time_ns": round(t * S), "kind": MarketKind.named(kind), **cells}
         for t, kind, cells in rows
     ]
-
-
-def test_names_are_the_same_everywhere() -> None:
-    assert typing.get_args(ResourceName) == RESOURCES
 
 
 def test_servers_by_hand() -> None:

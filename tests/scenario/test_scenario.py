@@ -11,11 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 import surgetank as st
-from crash_day import crash_day
 from surgetank.scenario import presets
-from surgetank.scenario.limits import Limits
+from surgetank.scenario.limits import SETTABLE, TOLERANCES, Limits, key_of
 from surgetank.starter import STARTER
-from surgetank.verdict import NOT_LIMITS
 
 ROOT = Path(__file__).resolve().parents[2]
 AWS_CSV = ROOT.parent / "shared/data/latency/cometbft_aws_latencies.csv"
@@ -216,13 +214,13 @@ def test_presets_lie_under_what_is_given() -> None:
     assert st.Scenario.build({"name": "v", "venue": "dydx-v4"}).market is None
 
 
-def test_every_limit_bounds_a_measure() -> None:
-    """No limit is spelt otherwise than the measure that it bounds."""
-    trace = crash_day()
-    fields = set(Limits.model_fields) - {"by_class", "saturation_max"}
-    reasons = st.judge(st.measure(trace), dict.fromkeys(sorted(fields), 1.0), trace).reasons
-    assert {r.name for r in reasons} >= fields - NOT_LIMITS
-    assert [r.name for r in reasons if "no such measure" in r.text] == []
+def test_every_limit_is_a_key_and_comes_back() -> None:
+    """Of the whole, of a class, of a resource; and nothing else under `limits` is one."""
+    values = {f"limits.{key_of(limit)}": 0.25 for limit in SETTABLE.values()}
+    limits = st.load("calm").with_values({"limits": {}} | values).limits
+    assert limits.as_mapping() == dict.fromkeys(SETTABLE, 0.25)
+    fields = set(Limits.model_fields) - {"by_class", "saturation_max"} - TOLERANCES
+    assert fields == {name for name, limit in SETTABLE.items() if not limit.member}
 
 
 def test_placement_by_name() -> None:

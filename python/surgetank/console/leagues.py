@@ -9,11 +9,12 @@ from rich.progress import TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from surgetank.catalogue import LINES
 from surgetank.console.bar import Bar
 from surgetank.console.searches import SearchWatch
 from surgetank.console.terminal import dim
 from surgetank.league import League, Seen
-from surgetank.league.shown import FINDS_SHOWN, shown_of, unit_of
+from surgetank.league.shown import short, unit_of
 from surgetank.report.league import words
 
 __all__ = ["LeagueWatch", "show_league"]
@@ -72,7 +73,7 @@ def show_league(console: Console, found: League) -> None:
     console.print(
         Text.assemble(
             (f"League of {found.scenario}", "bold"),
-            f": {words.size(found)}, ranked by {shown_of(found.rank).short} in the worst case",
+            f": {words.size(found)}, ranked by {short(found.rank)} in the worst case",
         ),
         highlight=False,
     )
@@ -100,7 +101,7 @@ def _show_standings(console: Console, found: League) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("", justify="right")
     table.add_column("who")
-    table.add_column(f"worst {shown_of(found.rank).short}")
+    table.add_column(f"worst {short(found.rank)}")
     if len(found.attacks) > 1:
         table.add_column("under")
     table.add_column("from the first")
@@ -121,14 +122,14 @@ def _show_standings(console: Console, found: League) -> None:
 
 def _show_map(console: Console, found: League) -> None:
     """Entrants × attacks in the measure that ranks, in as many parts as there is no room for."""
-    if len(found.attacks) < 2 or found.rank in FINDS_SHOWN:
+    if len(found.attacks) < 2 or found.rank in LINES:
         return
     unit = unit_of(found.rank)
     room = max(2, (console.width - _BEFORE // 2) // _NARROW)
     for i in range(0, len(found.attacks), room):
         part = found.attacks[i : i + room]
         table = Table(box=None, pad_edge=False)
-        table.add_column(shown_of(found.rank).short if i == 0 else "")
+        table.add_column(short(found.rank) if i == 0 else "")
         for attack in part:
             table.add_column(attack, justify="right", overflow="fold")
         for standing in found.standings:
@@ -163,7 +164,7 @@ def _show_cells(console: Console, found: League) -> None:
     table.add_column("who", overflow="fold")
     table.add_column("attack", overflow="fold")
     for name in names:
-        table.add_column(shown_of(name).short, justify="right", overflow="fold")
+        table.add_column(short(name), justify="right", overflow="fold")
     for standing in found.standings:
         entrant = standing.entrant.name
         for i, attack in enumerate(found.attacks):
@@ -171,8 +172,8 @@ def _show_cells(console: Console, found: League) -> None:
             for name in names:
                 e, unit = found.estimate(entrant, attack, name), unit_of(name)
                 span = words.ends(e, unit)
-                short = f", {e.n} of {found.seeds}" if 0 < e.n < found.seeds else ""
-                below = f"\n{span}{short}" if span or short else ""
+                fewer = f", {e.n} of {found.seeds}" if 0 < e.n < found.seeds else ""
+                below = f"\n{span}{fewer}" if span or fewer else ""
                 cells.append(Text.assemble(words.said(e.mean, unit), (below, "dim")))
             bad = any(m.entrant == entrant and m.attack == attack for m in found.invalid)
             mark = (" ⚠" if bad else "", "bold magenta")

@@ -77,7 +77,7 @@ def show_result(console: Console, result: Result) -> None:
     for reason in verdict.reasons:
         mark = Text(MARKS[reason.status], style=COLOURS[reason.status])
         numbers = [number(x, reason.unit) for x in (reason.measured, reason.limit)]
-        if reason.of_run:
+        if reason.check is not None:
             numbers = ["held" if reason.ok else "not held", ""]
         table.add_row(mark, reason.name, *numbers)
     console.print(table)

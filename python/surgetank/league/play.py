@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from surgetank.catalogue import MEASURES
 from surgetank.door import build
 from surgetank.errors import SurgetankError
 from surgetank.league.axes import NONE, RULE, Entrant, Vary, attacked, attacks_of, entrants_of
 from surgetank.league.result import League, Line, Made
-from surgetank.league.shown import NEUTRAL, SHOWN, better, default_rank
+from surgetank.league.shown import SHOWN, better, default_rank
 from surgetank.scenario import Scenario, load
 from surgetank.search import Answer, Progress, search
 from surgetank.search.goal import FINDS, Per, goal
@@ -259,7 +260,7 @@ def _check_hunt(scenario: Scenario, hunt: Hunt, rank: str | None) -> None:
         lever(scenario, "leverage" if name == "safe-leverage" else "load")
     if hunt.find and not 0 < hunt.precision < 1:
         raise SurgetankError("must lie between 0 and 1", place="--precision", mend="Try 0.1")
-    if rank is not None and rank.partition(".")[0] in NEUTRAL:
+    if rank is not None and rank in MEASURES and not better(rank):
         raise _undirected(rank)
     if rank in FINDS and rank not in hunt.find:
         raise SurgetankError(
@@ -279,11 +280,9 @@ def _check_rank(rank: str, outcome: Outcome) -> None:
     """After the first run: its measures are those of all, but for classes that it did not meet.
 
     Raises:
-        SurgetankError: there is no such measure, or neither more nor less of it is better.
+        SurgetankError: there is no such measure.
     """
-    if rank in FINDS or rank in outcome.values or rank in {s.name for s in SHOWN}:
-        if not better(rank):
-            raise _undirected(rank)
+    if rank in FINDS or rank in outcome.values or rank in SHOWN:
         return
     close = difflib.get_close_matches(rank, list(outcome.values), n=3)
     mend = f"Did you mean {' or '.join(close)}?" if close else "See rows.csv"

@@ -14,11 +14,12 @@ from typing import Any, Final
 
 import polars as pl
 
+from surgetank.catalogue import LINES
 from surgetank.errors import SurgetankError
 from surgetank.league.axes import NONE, Entrant
 from surgetank.league.estimate import NOTHING, Estimate, difference, mean
 from surgetank.league.ranks import Pair, pair_of, ranks_of
-from surgetank.league.shown import FINDS_SHOWN, SHOWN, rising, unit_of
+from surgetank.league.shown import SHOWN, rising, unit_of
 from surgetank.measure.measured import plain
 
 __all__ = ["League", "Line", "Made", "Standing", "json_rows"]
@@ -152,8 +153,8 @@ class League:
     @cached_property
     def shown(self) -> tuple[str, ...]:
         """Measures of the table: the one that ranks first, then those of `SHOWN` that there are."""
-        first = [] if self.rank in FINDS_SHOWN else [self.rank]
-        listed = [s.name for s in SHOWN if s.name in self.measured]
+        first = [] if self.rank in LINES else [self.rank]
+        listed = [name for name in SHOWN if name in self.measured]
         return tuple(dict.fromkeys([*first, *listed]))
 
     def entrant(self, name: str) -> Entrant:
@@ -206,7 +207,7 @@ class League:
             for e in self.entrants
             if any(self._ranked(e.name, a).mean is not None for a in self.attacks)
         ]
-        compared = self._by_search if self.rank in FINDS_SHOWN else self._by_seed
+        compared = self._by_search if self.rank in LINES else self._by_seed
         return {(a, b): compared(a, b) for a, b in combinations(known, 2)}
 
     @cached_property
@@ -257,7 +258,7 @@ class League:
         """Seeds that would tell the first of the table from every other contender with probability
         0.8 each, if the differences are what they seem; None with a winner, of searches, or if
         1,000 would not do."""
-        if self.winner or self.rank in FINDS_SHOWN or len(self.contenders) < 2:
+        if self.winner or self.rank in LINES or len(self.contenders) < 2:
             return None
         first, *others = self.contenders
         needed = []
@@ -304,7 +305,7 @@ class League:
         return (-1.0 if rising(self.rank) else 1.0) * (e.mean or 0.0), e.endless
 
     def _ranked(self, entrant: str, attack: str) -> Estimate:
-        if self.rank not in FINDS_SHOWN:
+        if self.rank not in LINES:
             return self.estimate(entrant, attack, self.rank)
         x = self.line(entrant, attack, self.rank)
         return NOTHING if x is None else Estimate(x.estimate, x.ci_low, x.ci_high, x.runs)

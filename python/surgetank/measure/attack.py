@@ -12,6 +12,7 @@ from typing import Final
 
 import polars as pl
 
+from surgetank.catalogue.families import LOSER
 from surgetank.measure.ledger import ledger
 from surgetank.measure.measured import Measure
 from surgetank.trace import MarketKind, Trace
@@ -28,15 +29,9 @@ _POCKETS: Final = {
     "itself": "attackers",
 }
 _EDGES: Final = {
-    "makers_edge_usd": ("makers", "what makers gained by their trades against the outside price"),
-    "traders_edge_usd": (
-        "background",
-        "what background traders gained by their trades against the outside price",
-    ),
-    "leveraged_edge_usd": (
-        "leveraged",
-        "what leveraged accounts gained by their trades against the outside price",
-    ),
+    "makers_edge_usd": "makers",
+    "traders_edge_usd": "background",
+    "leveraged_edge_usd": "leveraged",
 }
 
 
@@ -130,13 +125,12 @@ def attack(trace: Trace) -> list[Measure]:
         return by_account.filter(pl.col("account").is_between(first, first + count, closed="left"))
 
     found = []
-    for name, (group, what) in _EDGES.items():
+    for name, group in _EDGES.items():
         rows = of(group)
         value = float(rows["edge_usd"].sum())
-        found.append(Measure(name, value, "USD", n=int(rows["trades"].sum()), what=what))
+        found.append(Measure(name, value, n=int(rows["trades"].sum())))
     uncovered = float(trace.stats["uncovered_usd"])
-    what = "what due accounts are worth less than nothing at the end, and nobody has booked"
-    found.append(Measure("uncovered_loss_usd", uncovered, "USD", n=1, what=what))
+    found.append(Measure("uncovered_loss_usd", uncovered, n=1))
     return [*found, *_gain_and_loss(trace, of("attackers"))]
 
 
@@ -146,22 +140,14 @@ def _gain_and_loss(trace: Trace, rows: pl.DataFrame) -> list[Measure]:
     quantum = float(trace.stats["quantum_usd"])
     costs = -line["fees"] * quantum
     taken = edge + _unpaid(trace) * quantum
-    what = "what the attacker's trades took from the others, and its debts that they bore"
-    loss = Measure("others_loss_usd", taken, "USD", n=trades, what=what)
+    loss = Measure("others_loss_usd", taken, n=trades)
     if (trace.scenario.get("attack") or {}).get("kind", "none") == "none":
         return [loss]
-    what = "what the attacker gained by its trades and by not paying its debts, less all it paid"
     return [
-        Measure("attacker_gain_usd", taken - costs, "USD", n=trades, what=what),
-        Measure("attacker_cost_usd", costs, "USD", n=trades, what="fees, bonds and lane it paid"),
+        Measure("attacker_gain_usd", taken - costs, n=trades),
+        Measure("attacker_cost_usd", costs, n=trades),
         *_from_pockets(trace),
-        Measure(
-            "attacker_capital_usd",
-            float(trace.scenario["attack"]["capital_usd"]),
-            "USD",
-            n=1,
-            what="what it had at the start",
-        ),
+        Measure("attacker_capital_usd", float(trace.scenario["attack"]["capital_usd"]), n=1),
         loss,
     ]
 
@@ -181,12 +167,6 @@ def _from_pockets(trace: Trace) -> list[Measure]:
     found = dict(pockets(trace).iter_rows())
     quantum = float(trace.stats["quantum_usd"])
     return [
-        Measure(
-            f"attacker_from_usd.{name}",
-            found.get(name, 0) * quantum,
-            "USD",
-            n=1,
-            what=f"what the attacker's trades took from {name}, against the outside price",
-        )
-        for name in ("makers", "takers", "positions")
+        Measure(f"attacker_from_usd.{name}", found.get(name, 0) * quantum, n=1)
+        for name in LOSER.members
     ]

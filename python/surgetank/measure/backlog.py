@@ -23,8 +23,6 @@ __all__ = ["backlog"]
 
 _SLICES = 25
 _SLICES_MIN = 5
-_WHAT = "seconds of delay gained per second of flow; λ/μ − 1 where load λ exceeds capacity μ"
-_WHAT_SENT = "seconds of delay gained per second of flow, counted from when a message was sent"
 
 
 def backlog(trace: Trace) -> list[Measure]:
@@ -37,7 +35,7 @@ def backlog(trace: Trace) -> list[Measure]:
     that the run's end cuts off gives a lower bound.
     """
     rows = trace.delays()
-    found = [_growth("backlog_growth", _WHAT, trace, rows)]
+    found = [_growth("backlog_growth", trace, rows)]
     if "live" in trace.stats:
         # The generator's own lateness is no backlog of the target.
         late = pl.col("client_link_ns").fill_null(0)
@@ -45,15 +43,15 @@ def backlog(trace: Trace) -> list[Measure]:
             (pl.col("created_ns").cast(pl.Int64) + late).alias("created_ns"),
             pl.col("delay_ns") - late,
         )
-        found.append(_growth("backlog_growth_sent", _WHAT_SENT, trace, handed_over))
+        found.append(_growth("backlog_growth_sent", trace, handed_over))
     return found
 
 
-def _growth(name: str, what: str, trace: Trace, rows: pl.DataFrame) -> Measure:
+def _growth(name: str, trace: Trace, rows: pl.DataFrame) -> Measure:
     """Of rows of `Trace.delays()`, whose times are `created_ns`."""
     begin, end = trace.measured_from_ns, trace.flow_end_ns
     if rows.is_empty() or end <= begin:
-        return Measure(name, None, "s/s", what=what, note="no messages")
+        return Measure(name, None, note="no messages")
     edges = np.linspace(begin, end, _SLICES + 1)
     which = np.searchsorted(edges[:-1], rows["created_ns"].to_numpy(), side="right") - 1
     parts = rows.with_columns(pl.Series("slice", which)).partition_by("slice", as_dict=True)
@@ -65,6 +63,6 @@ def _growth(name: str, what: str, trace: Trace, rows: pl.DataFrame) -> Measure:
         medians.append(median if math.isfinite(median) else trace.end_ns - sent_ns)
     if len(times) < _SLICES_MIN:
         note = f"{len(times)} of {_SLICES} slices of the window have messages"
-        return Measure(name, None, "s/s", what=what, note=note)
+        return Measure(name, None, note=note)
     slope, low, high = theil_sen(np.asarray(times), np.asarray(medians))
-    return Measure(name, slope, "s/s", low, high, len(times), what)
+    return Measure(name, slope, low, high, len(times))

@@ -86,19 +86,14 @@ def _still_open(trace: Trace, rows: pl.DataFrame) -> pl.DataFrame:
 def bad_debt(trace: Trace) -> list[Measure]:
     """liquidations_triggered, bad_debts, bad_debt_share."""
     found = triggers(trace)
-    what = {
-        "liquidations_triggered": "times that an account had to be liquidated, in the window",
-        "bad_debts": "of these, how many left a debt behind",
-        "bad_debt_share": "share of liquidations triggered that left a debt behind",
-    }
     bad = found["bad"].to_numpy()
     n, count = len(bad), int(bad.sum())
     head = [
-        Measure(name, value, "count", n=n, what=what[name])
+        Measure(name, value, n=n)
         for name, value in (("liquidations_triggered", n), ("bad_debts", count))
     ]
     name = "bad_debt_share"
     if not n:
-        return [*head, Measure(name, None, "1", what=what[name], note="nothing was triggered")]
+        return [*head, Measure(name, None, note="nothing was triggered")]
     share = share_interval(bad)
-    return [*head, Measure(name, share.value, "1", share.low, share.high, n, what[name])]
+    return [*head, Measure(name, share.value, share.low, share.high, n)]

@@ -2,9 +2,9 @@
 
 A liquidation begins when the venue's mark moves an account below maintenance margin and ends with
 the orders that close it. Its cause is the liquidation whose fills moved the mark through its
-trigger (`crates/lab/src/exchange/pressure.rs`); it has none if the mark had been through the trigger
-without any liquidation's pressure. One cause each, so causes make trees. A cascade is a tree of
-two or more; without price impact there is none.
+trigger (`crates/lab/src/exchange/pressure.rs`); it has none if the mark had been through the
+trigger without any liquidation's pressure. One cause each, so causes make trees. A cascade is a
+tree of two or more; without price impact there is none.
 """
 
 from __future__ import annotations
@@ -69,45 +69,23 @@ def cascade_measures(trace: Trace) -> list[Measure]:
     )
     cascades = trees.filter(pl.col("size") > 1)
     note = _note(trace)
-    branching = Measure(
-        "branching_ratio", None, "1", what="liquidations made due by one, in the mean", note=note
-    )
+    branching = Measure("branching_ratio", None, note=note)
     if found.height:
         above, below = (trees[c].to_numpy().astype(np.float64) for c in ("caused", "size"))
         ratio = ratio_interval(above, below)
         high = None if ratio.high is None else min(1.0, ratio.high)
         # Trees that are all alike tell nothing of how others would differ.
         low, high = (None, None) if ratio.low == ratio.high else (ratio.low, high)
-        branching = Measure(
-            "branching_ratio", ratio.value, "1", low, high, ratio.n, branching.what, note
-        )
+        branching = Measure("branching_ratio", ratio.value, low, high, ratio.n, note)
 
     def most(column: str) -> float:
         return float(cascades[column].max() or 0) if cascades.height else 0.0  # type: ignore[arg-type]
 
     return [
         branching,
-        Measure(
-            "cascades",
-            float(cascades.height),
-            "count",
-            n=found.height,
-            what="liquidations that no other caused and that made others due",
-        ),
-        Measure(
-            "cascade_size_max",
-            most("size"),
-            "count",
-            n=cascades.height,
-            what="liquidations in the largest cascade, its first among them",
-        ),
-        Measure(
-            "cascade_generations_max",
-            most("deepest"),
-            "count",
-            n=cascades.height,
-            what="longest chain of causes",
-        ),
+        Measure("cascades", float(cascades.height), n=found.height),
+        Measure("cascade_size_max", most("size"), n=cascades.height),
+        Measure("cascade_generations_max", most("deepest"), n=cascades.height),
     ]
 
 

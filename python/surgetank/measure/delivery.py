@@ -18,14 +18,11 @@ _MS: Final = 1e6
 
 #: Counted by class: what became of messages in a live run.
 _COUNTS: Final = {
-    "refused": (Reason.TARGET_REFUSED, "messages that the target refused"),
-    "timed_out": (Reason.TIMED_OUT, "messages without an answer, and never delivered"),
-    "disconnected": (Reason.DISCONNECTED, "messages whose connection ended before an answer"),
-    "not_sent": (Reason.NOT_SENT, "messages that were due while too many were unanswered"),
-    "acknowledged_lost": (
-        Reason.ACKNOWLEDGED_AND_LOST,
-        "messages that the target acknowledged and did not deliver",
-    ),
+    "refused_count": Reason.TARGET_REFUSED,
+    "timed_out_count": Reason.TIMED_OUT,
+    "disconnected_count": Reason.DISCONNECTED,
+    "not_sent_count": Reason.NOT_SENT,
+    "acknowledged_lost_count": Reason.ACKNOWLEDGED_AND_LOST,
 }
 
 
@@ -56,26 +53,24 @@ def delivery(trace: Trace) -> list[Measure]:
 
 def _of(rows: pl.DataFrame, suffix: str) -> Iterator[Measure]:
     arrived = rows.filter(pl.col("copies").is_not_null())
-    for name, flags, what in (
-        ("duplicates_share", arrived["copies"] > 1, "delivered more than once to one subscriber"),
-        ("reordered_share", arrived["reordered"], "that arrived behind a later one of its account"),
+    for name, flags in (
+        ("duplicates_share", arrived["copies"] > 1),
+        ("reordered_share", arrived["reordered"]),
     ):
-        what = f"share of delivered messages {what}"
         if arrived.is_empty():
-            yield Measure(name + suffix, None, "1", what=what, note="nothing was delivered")
+            yield Measure(name + suffix, None, note="nothing was delivered")
             continue
         share = share_interval(flags.to_numpy())
-        yield Measure(name + suffix, share.value, "1", share.low, share.high, share.n, what)
-    for name, (reason, what) in _COUNTS.items():
+        yield Measure(name + suffix, share.value, share.low, share.high, share.n)
+    for name, reason in _COUNTS.items():
         count = int((rows["reason"] == reason).sum())
-        yield Measure(f"{name}_count{suffix}", float(count), "count", n=len(rows), what=what)
+        yield Measure(name + suffix, float(count), n=len(rows))
 
 
 def _acknowledged(rows: pl.DataFrame, trace: Trace) -> Iterator[Measure]:
-    what = "from the intended send to the acknowledgement"
     if trace.stats["live"]["ack"] == "none":
         for name in ("ack_p50_ms", "ack_p99_ms"):
-            yield Measure(name, None, "ms", what=what, note="this target does not acknowledge")
+            yield Measure(name, None, note="this target does not acknowledge")
         return
     came = rows["confirmed_ns"].is_not_null().to_numpy()
     until = rows["confirmed_ns"].fill_null(trace.end_ns).to_numpy().astype(np.float64)
@@ -84,7 +79,7 @@ def _acknowledged(rows: pl.DataFrame, trace: Trace) -> Iterator[Measure]:
     for name, share in (("ack_p50_ms", 0.5), ("ack_p99_ms", 0.99)):
         q = curve.interval(share)
         low, high = (None if x is None else x / _MS for x in (q.low, q.high))
-        yield Measure(name, q.value / _MS, "ms", low, high, q.n, what)
+        yield Measure(name, q.value / _MS, low, high, q.n)
 
 
 def _arrivals(trace: Trace) -> pl.DataFrame:

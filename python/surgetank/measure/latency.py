@@ -76,24 +76,20 @@ def delay_distribution(rows: pl.DataFrame, end_ns: int) -> KaplanMeier:
 def delays(trace: Trace) -> list[Measure]:
     """delay_p50/p99/p999_ms, overall and per class, and the mean and p99 of every stage."""
     rows = trace.delays()
-    found = _quantiles(trace, rows, "", "all client messages")
+    found = _quantiles(trace, rows, "")
     found += _stage_measures(trace, rows)
     for number, name in enumerate(CLIENT_CLASSES):
         part = rows.filter(pl.col("class") == number)
         if part.height:
-            found += _quantiles(trace, part, f".{name}", f"{name} messages")
+            found += _quantiles(trace, part, f".{name}")
     return found
 
 
-def _quantiles(trace: Trace, rows: pl.DataFrame, suffix: str, whose: str) -> list[Measure]:
+def _quantiles(trace: Trace, rows: pl.DataFrame, suffix: str) -> list[Measure]:
     names = {f"delay_{q}_ms{suffix}": p for q, p in _QUANTILES.items()}
-    what = {
-        n: f"{p:.1%} of {whose} took at most this long".replace(".0%", "%")
-        for n, p in names.items()
-    }
     if rows.is_empty() or not trace.orders:
         note = "no messages in the window" if trace.orders else "nobody orders: nothing executes"
-        return [Measure(n, None, "ms", what=what[n], note=note) for n in names]
+        return [Measure(n, None, note=note) for n in names]
     distribution = delay_distribution(rows, trace.end_ns)
     unfinished = int(rows["delay_ns"].null_count())
     note = f"{unfinished} of {rows.height} never executed" if unfinished else ""
@@ -101,7 +97,7 @@ def _quantiles(trace: Trace, rows: pl.DataFrame, suffix: str, whose: str) -> lis
     for name, p in names.items():
         q = distribution.interval(p)
         low, high = (None if x is None else x / _MS for x in (q.low, q.high))
-        found.append(Measure(name, q.value / _MS, "ms", low, high, q.n, what[name], note))
+        found.append(Measure(name, q.value / _MS, low, high, q.n, note))
     return found
 
 
@@ -111,31 +107,26 @@ def _stage_measures(trace: Trace, rows: pl.DataFrame) -> list[Measure]:
     )
     n = done.height
     note = "executed messages only" if n else "no message was executed in the window"
-    found = [_mean("delay_mean_ms", done["delay_ns"], "mean delay end to end", note)]
+    found = [_mean("delay_mean_ms", done["delay_ns"], note)]
+    found += [_mean(f"stage_mean_ms.{stage}", done[f"{stage}_ns"], note) for stage in STAGES]
     for stage in STAGES:
-        what = f"mean time in {stage.replace('_', ' ')}; the stages sum to delay_mean_ms"
-        found.append(_mean(f"stage_mean_ms.{stage}", done[f"{stage}_ns"], what, note))
-    for stage in STAGES:
-        what = f"99% of messages spent at most this long in {stage.replace('_', ' ')}"
         name = f"stage_p99_ms.{stage}"
         if not n:
-            found.append(Measure(name, None, "ms", what=what, note=note))
+            found.append(Measure(name, None, note=note))
             continue
         values = done[f"{stage}_ns"].to_numpy().astype(np.float64) / _MS
         q = KaplanMeier(values, np.ones(n, dtype=np.bool_)).interval(0.99)
-        found.append(Measure(name, q.value, "ms", q.low, q.high, n, what, note))
+        found.append(Measure(name, q.value, q.low, q.high, n, note))
     return found
 
 
-def _mean(name: str, cells: pl.Series, what: str, note: str) -> Measure:
+def _mean(name: str, cells: pl.Series, note: str) -> Measure:
     n = len(cells)
     if not n:
-        return Measure(name, None, "ms", what=what, note=note)
+        return Measure(name, None, note=note)
     interval = mean_interval(cells.to_numpy().astype(np.float64) / _MS)
     # The value from the whole-number sum: float means of the stages need not add up.
-    return Measure(
-        name, int(cells.sum()) / n / _MS, "ms", interval.low, interval.high, n, what, note
-    )
+    return Measure(name, int(cells.sum()) / n / _MS, interval.low, interval.high, n, note)
 
 
 def jitter(trace: Trace) -> list[Measure]:
@@ -147,13 +138,9 @@ def jitter(trace: Trace) -> list[Measure]:
     """
     note = "executed messages only"
     done = trace.delays().filter(pl.col("delay_ns").is_not_null())
-    what = {
-        "jitter_p99_min_ms": "99th percentile of delay less the least delay (RFC 5481)",
-        "jitter_sd_ms": "standard deviation of the delay (RFC 5481)",
-        "jitter_rfc3550_ms": "interarrival jitter per gateway, mean over messages (RFC 3550)",
-    }
+    names = ("jitter_p99_min_ms", "jitter_sd_ms", "jitter_rfc3550_ms")
     if done.height < 2:
-        return [Measure(k, None, "ms", what=w, note="too few messages") for k, w in what.items()]
+        return [Measure(name, None, note="too few messages") for name in names]
     delay = done["delay_ns"].to_numpy().astype(np.float64)
     n = len(delay)
     least = float(delay.min())
@@ -161,11 +148,10 @@ def jitter(trace: Trace) -> list[Measure]:
     running = jitter_rfc3550_ns(done)
     mean = mean_interval(running)
     low, high = (None if x is None else x / _MS for x in (q.low, q.high))
-    name = list(what)
     return [
-        Measure(name[0], q.value / _MS, "ms", low, high, n, what[name[0]], note),
-        Measure(name[1], float(delay.std(ddof=1)) / _MS, "ms", n=n, what=what[name[1]], note=note),
-        Measure(name[2], mean.value / _MS, "ms", n=n, what=what[name[2]], note=note),
+        Measure(names[0], q.value / _MS, low, high, n, note),
+        Measure(names[1], float(delay.std(ddof=1)) / _MS, n=n, note=note),
+        Measure(names[2], mean.value / _MS, n=n, note=note),
     ]
 
 

@@ -1,7 +1,7 @@
 """Who gained and who lost, by group, in whole quanta of money: every column sums to zero.
 
-The lab keeps the books (`crates/lab/src/exchange/ledger.rs`) and writes them into the trace's stats;
-here they become a table and measures. A live trace has none.
+The lab keeps the books (`crates/lab/src/exchange/ledger.rs`) and writes them into the trace's
+stats; here they become a table and measures. A live trace has none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import polars as pl
 from surgetank.measure.measured import Measure
 from surgetank.trace import Trace
 
-__all__ = ["COLUMNS", "GROUPS", "ledger", "ledger_measures"]
+__all__ = ["COLUMNS", "ledger", "ledger_measures"]
 
 COLUMNS: Final[dict[str, str]] = {
     "edge": "trades against the outside price of their moment",
@@ -21,18 +21,6 @@ COLUMNS: Final[dict[str, str]] = {
     "relief": "debts that others bore",
     "held": "what positions made as the outside price moved",
     "total": "sum of the four: worth at the end less worth at the start",
-}
-GROUPS: Final[dict[str, str]] = {
-    "attacker": "the attacker's accounts",
-    "makers": "market makers",
-    "takers": "background traders",
-    "holders": "positions at the start that were never liquidated",
-    "liquidated": "accounts liquidated at least once",
-    "operators": "keepers and oracles",
-    "backstop": "the vault, and the liquidator who hedges outside",
-    "insurance": "the insurance fund",
-    "socialised": "deleveraged winners, and debt that nobody bore",
-    "venue": "fees that the venue took",
 }
 
 
@@ -51,12 +39,6 @@ def ledger_measures(trace: Trace) -> list[Measure]:
     rows = ledger(trace)
     quantum = float(trace.stats.get("quantum_usd", 1.0))
     return [
-        Measure(
-            f"ledger_usd.{row['group']}",
-            row["total"] * quantum,
-            "USD",
-            n=1,
-            what=f"what {GROUPS[row['group']]} gained (+) or lost (−), all in all",
-        )
+        Measure(f"ledger_usd.{row['group']}", row["total"] * quantum, n=1)
         for row in rows.iter_rows(named=True)
     ]

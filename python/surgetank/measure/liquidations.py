@@ -123,17 +123,13 @@ def _orders(trace: Trace, late_after_ms: float | None) -> list[Measure]:
     timing = executed_orders(trace, late_after_ms)["timing"]
     empty = int((timing == "found nobody").sum())
     n = timing.len() - empty
-    what = {
-        "liquidations": "liquidation orders that closed something",
-        "liquidations_parts": "of these, further parts of a due account",
-        "liquidations_not_due": "of these, of accounts due at the venue's mark only",
-        "liquidations_empty": "liquidation orders executed that found nobody to trade with",
+    counts = {
+        "liquidations": n,
+        "liquidations_parts": (timing == "further part").sum(),
+        "liquidations_not_due": (timing == "not due outside").sum(),
+        "liquidations_empty": empty,
     }
-    counts = [n, (timing == "further part").sum(), (timing == "not due outside").sum(), empty]
-    return [
-        Measure(name, int(count), "count", n=n, what=what[name])
-        for name, count in zip(what, counts, strict=True)
-    ]
+    return [Measure(name, int(count), n=n) for name, count in counts.items()]
 
 
 def liquidation_measures(trace: Trace, late_after_ms: float | None) -> list[Measure]:
@@ -146,40 +142,21 @@ def liquidation_measures(trace: Trace, late_after_ms: float | None) -> list[Meas
     )
     found = _orders(trace, late_after_ms)
     found += [
-        Measure("due", rows.height, "count", n=rows.height, what="times an account became due"),
-        Measure(
-            "due_liquidated",
-            int(liquidated.sum()),
-            "count",
-            n=rows.height,
-            what="of these, closed by the venue, in part or whole",
-        ),
-        Measure(
-            "due_recovered",
-            int((rows["how"] == "recovered").sum()),
-            "count",
-            n=rows.height,
-            what="of these, safe again before anything was closed",
-        ),
-        Measure(
-            "unliquidated",
-            int(open_still.sum()),
-            "count",
-            n=rows.height,
-            what="due, and at the end of the run neither closed nor safe again",
-        ),
+        Measure("due", rows.height, n=rows.height),
+        Measure("due_liquidated", int(liquidated.sum()), n=rows.height),
+        Measure("due_recovered", int((rows["how"] == "recovered").sum()), n=rows.height),
+        Measure("unliquidated", int(open_still.sum()), n=rows.height),
     ]
     found += _lateness(length / _MS, liquidated, open_still, late_after_ms)
     for name, p in (("liquidation_delay_p50_ms", 0.5), ("liquidation_delay_p99_ms", 0.99)):
-        what = f"{p:.0%} of due accounts were liquidated at most this long after the price crossed"
         if not rows.height:
-            found.append(Measure(name, None, "ms", what=what, note="no account became due"))
+            found.append(Measure(name, None, note="no account became due"))
             continue
         q = KaplanMeier(length / _MS, liquidated).interval(p)
         censored = rows.height - int(liquidated.sum())
         # Recovery is taken as if it said nothing of how long closing would have taken.
         note = f"{censored} of {rows.height} recovered or still due (censored)" if censored else ""
-        found.append(Measure(name, q.value, "ms", q.low, q.high, q.n, what, note))
+        found.append(Measure(name, q.value, q.low, q.high, q.n, note))
     return found
 
 
@@ -189,33 +166,26 @@ def _lateness(
     open_still: np.ndarray[Any, np.dtype[np.bool_]],
     late_after_ms: float | None,
 ) -> list[Measure]:
-    what = (
-        f"liquidations later than {late_after_ms:g} ms after due, or still owed for longer"
-        if late_after_ms is not None
-        else "late liquidations"
-    )
-    share_what = "late ones among accounts liquidated, or due for longer than that"
     over = length_ms > (np.inf if late_after_ms is None else late_after_ms)
     counted = liquidated | (open_still & over)
     early = int((open_still & ~over).sum())
-    left_out = f"{early} due too shortly before the end to tell are left out" if early else ""
-    if late_after_ms is None or not counted.any():
-        note = "late_after_ms is not set" if late_after_ms is None else left_out
-        note = note or "no account became due"
-        count = None if late_after_ms is None else 0.0
+    if late_after_ms is None:
+        note = "market.margin.late_after_ms is not set"
+        return [Measure(name, None, note=note) for name in ("late_liquidations", "late_share")]
+    note = f"market.margin.late_after_ms is {late_after_ms:g}"
+    if early:
+        note += f"; {early} due too shortly before the end to tell are left out"
+    if not counted.any():
+        note += "" if early else "; no account became due"
         return [
-            Measure("late_liquidations", count, "count", what=what, note=note),
-            Measure("late_share", None, "1", what=share_what, note=note),
+            Measure("late_liquidations", 0.0, note=note),
+            Measure("late_share", None, note=note),
         ]
     late = over[counted]
     share = share_interval(late)
     return [
-        Measure(
-            "late_liquidations", float(late.sum()), "count", n=share.n, what=what, note=left_out
-        ),
-        Measure(
-            "late_share", share.value, "1", share.low, share.high, share.n, share_what, left_out
-        ),
+        Measure("late_liquidations", float(late.sum()), n=share.n, note=note),
+        Measure("late_share", share.value, share.low, share.high, share.n, note),
     ]
 
 

@@ -9,27 +9,48 @@ from typing import Any
 
 import polars as pl
 
+from surgetank.catalogue import MEASURES, MeasureSpec, what_of
+
 __all__ = ["Measure", "Measures", "plain"]
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One number of a run."""
+    """One number of a run; what is known of it before any run stands in the catalogue.
+
+    Raises:
+        ValueError: the catalogue has no such measure.
+    """
 
     name: str
     value: float | None
     """None: nothing to measure it on. Infinite: too many messages never finished."""
-    unit: str
-    """`ms`, `s`, `1/s`, `1` (a share or ratio), `count`, `USD`, `bp`."""
     low: float | None = None
     """Lower end of the 95 % interval; None if the measure is a full count, not a sample."""
     high: float | None = None
     n: int = 0
     """Observations behind it."""
-    what: str = ""
-    """One line for a reader."""
     note: str = ""
     """What a reader must know about this value."""
+
+    def __post_init__(self) -> None:
+        if self.name not in MEASURES:
+            raise ValueError(f"the catalogue of measures has no {self.name}")
+
+    @property
+    def spec(self) -> MeasureSpec:
+        """Its entry in the catalogue."""
+        return MEASURES[self.name]
+
+    @property
+    def unit(self) -> str:
+        """`ms`, `s`, `1/s`, `s/s`, `share`, `1`, `count`, `USD` or `bp`."""
+        return self.spec.unit
+
+    @property
+    def what(self) -> str:
+        """One line for a reader."""
+        return what_of(self.name)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, which knows no infinity: it becomes the text "inf"."""

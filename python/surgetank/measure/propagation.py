@@ -99,11 +99,10 @@ def propagation(trace: Trace) -> list[Measure]:
     """
     rows = spread(trace)
     found = []
-    for name, share in _REACH.items():
-        what = f"median time from admission until {share:.0%} of the nodes had the message"
+    for name in _REACH:
         if rows.is_empty():
             note = "no receipts were kept (trace.receipts_every)"
-            found.append(Measure(f"{name}_ms", None, "ms", what=what, note=note))
+            found.append(Measure(f"{name}_ms", None, note=note))
             continue
         times = rows[f"{name}_ns"]
         reached = times.is_not_null().to_numpy()
@@ -113,22 +112,21 @@ def propagation(trace: Trace) -> list[Measure]:
         low, high = (None if x is None else x / _MS for x in (q.low, q.high))
         missed = int((~reached).sum())
         note = f"{missed} of {len(reached)} messages never got so far" if missed else ""
-        found.append(Measure(f"{name}_ms", q.value / _MS, "ms", low, high, q.n, what, note))
+        found.append(Measure(f"{name}_ms", q.value / _MS, low, high, q.n, note))
     return [*found, _delivered(rows), _duplicates(trace)]
 
 
 def _delivered(rows: pl.DataFrame) -> Measure:
-    name, what = "delivered_share", "share of messages that reached every node"
+    name = "delivered_share"
     if rows.is_empty():
-        return Measure(name, None, "1", what=what, note="no receipts were kept")
+        return Measure(name, None, note="no receipts were kept")
     share = share_interval(rows["propagation_full_ns"].is_not_null().to_numpy())
-    return Measure(name, share.value, "1", share.low, share.high, share.n, what)
+    return Measure(name, share.value, share.low, share.high, share.n)
 
 
 def _duplicates(trace: Trace) -> Measure:
-    what = "copies a node received of a message beyond the first"
     first = trace.stats.get("first_arrivals")
     copies = trace.stats.get("duplicates")
     if not first or copies is None:
-        return Measure("duplicates_per_message", None, "1", what=what, note="not counted")
-    return Measure("duplicates_per_message", copies / first, "1", n=int(first), what=what)
+        return Measure("duplicates_per_message", None, note="not counted")
+    return Measure("duplicates_per_message", copies / first, n=int(first))

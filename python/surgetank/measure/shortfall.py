@@ -126,43 +126,29 @@ def shortfall(trace: Trace) -> list[Measure]:
     whole = pl.col("price") - pl.col("benchmark")
     delay = pl.col("at_execution") - pl.col("benchmark")
     execution = pl.col("price") - pl.col("at_execution")
-    against = "against the middle of the book when they were to be sent; + is a loss"
     return [
-        _cost("shortfall_bp_mean", orders, whole, f"orders that took, {against}"),
-        _cost("shortfall_delay_bp_mean", orders, delay, "what the book moved away while they went"),
-        _cost("shortfall_execution_bp_mean", orders, execution, "what they paid beyond its middle"),
+        _cost("shortfall_bp_mean", orders, whole),
+        _cost("shortfall_delay_bp_mean", orders, delay),
+        _cost("shortfall_execution_bp_mean", orders, execution),
         *_failed(intents(trace)),
-        _cost(
-            "slippage_bp_mean",
-            rows.filter("liquidation"),
-            whole,
-            "liquidation trades against the middle of the book when the account became due; "
-            "+ is a loss",
-        ),
+        _cost("slippage_bp_mean", rows.filter("liquidation"), whole),
         _mispricing(trace),
-    ]  # fmt: skip
+    ]
 
 
-def _cost(name: str, rows: pl.DataFrame, move: pl.Expr, what: str) -> Measure:
+def _cost(name: str, rows: pl.DataFrame, move: pl.Expr) -> Measure:
     if rows.is_empty():
-        return Measure(name, None, "bp", what=what, note="none traded")
+        return Measure(name, None, note="none traded")
     bp = rows.select((pl.col("side") * move / pl.col("benchmark") * 1e4).alias("bp"))["bp"]
     mean = _weighted(bp.to_numpy(), rows["weight"].to_numpy())
-    return Measure(name, mean.value, "bp", mean.low, mean.high, mean.n, what, _BY_NOTIONAL)
+    return Measure(name, mean.value, mean.low, mean.high, mean.n, _BY_NOTIONAL)
 
 
 def _failed(rows: pl.DataFrame) -> list[Measure]:
-    name, what = "failed_trades_share", "orders to trade at once that traded nothing"
-    missed, missed_what = (
-        "opportunity_bp_mean",
-        "what the outside price moved, until the end, against orders for what they did not get",
-    )
+    name, missed = "failed_trades_share", "opportunity_bp_mean"
     if rows.is_empty():
         note = "nobody asked to trade at once"
-        return [
-            Measure(name, None, "1", what=what, note=note),
-            Measure(missed, None, "bp", what=missed_what, note=note),
-        ]
+        return [Measure(name, None, note=note), Measure(missed, None, note=note)]
     nothing = (rows["filled"] == 0).to_numpy()
     share = share_interval(nothing)
     executed = int((nothing & (rows["outcome"] == Outcome.EXECUTED).to_numpy()).sum())
@@ -172,20 +158,18 @@ def _failed(rows: pl.DataFrame) -> list[Measure]:
     )
     left = (rows["asked"] - rows["filled"]).to_numpy().astype(np.float64)
     open_still = (left > 0) & rows["missed_bp"].is_finite().fill_null(False).to_numpy()
-    found = [Measure(name, share.value, "1", share.low, share.high, share.n, what, note)]
+    found = [Measure(name, share.value, share.low, share.high, share.n, note)]
     if not open_still.any():
-        return [*found, Measure(missed, None, "bp", what=missed_what, note="all were filled")]
+        return [*found, Measure(missed, None, note="all were filled")]
     mean = _weighted(rows["missed_bp"].to_numpy()[open_still], left[open_still])
-    note = "weighted by lots"
     return [
         *found,
-        Measure(missed, mean.value, "bp", mean.low, mean.high, mean.n, missed_what, note),
+        Measure(missed, mean.value, mean.low, mean.high, mean.n, "weighted by lots"),
     ]
 
 
 def _mispricing(trace: Trace) -> Measure:
     name = "mispricing_bp_mean"
-    what = "distance of trades from the outside price at execution, whoever gained it"
     outside = pl.when(pl.col("kind") == MarketKind.INDEX).then(pl.col("price")).forward_fill()
     rows = (
         _in_order(trace)
@@ -197,10 +181,10 @@ def _mispricing(trace: Trace) -> Measure:
         )
     )
     if rows.is_empty():
-        return Measure(name, None, "bp", what=what, note="nothing traded")
+        return Measure(name, None, note="nothing traded")
     price, fair = (rows[c].to_numpy().astype(np.float64) for c in ("price", "outside"))
     mean = _weighted(np.abs(price - fair) / fair * 1e4, np.abs(rows["qty"].to_numpy()) * fair)
-    return Measure(name, mean.value, "bp", mean.low, mean.high, mean.n, what, _BY_NOTIONAL)
+    return Measure(name, mean.value, mean.low, mean.high, mean.n, _BY_NOTIONAL)
 
 
 _BY_NOTIONAL: Final = "weighted by notional"

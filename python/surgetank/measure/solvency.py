@@ -63,13 +63,12 @@ def _staleness(trace: Trace) -> list[Measure]:
     ages = staleness(trace)["age_ns"].to_numpy().astype(np.float64) / _MS
     found = []
     for name, p in (("staleness_p50_ms", 0.5), ("staleness_p99_ms", 0.99)):
-        what = f"{p:.0%} of trades and liquidations met an oracle price at most this old"
         if not len(ages):
             note = "nothing executed against an oracle price"
-            found.append(Measure(name, None, "ms", what=what, note=note))
+            found.append(Measure(name, None, note=note))
             continue
         q = KaplanMeier(ages, np.ones(len(ages), dtype=np.bool_)).interval(p)
-        found.append(Measure(name, q.value, "ms", q.low, q.high, q.n, what))
+        found.append(Measure(name, q.value, q.low, q.high, q.n))
     return found
 
 
@@ -82,27 +81,9 @@ def _money(trace: Trace) -> list[Measure]:
     closed = rows.filter(pl.col("kind") == MarketKind.DELEVERAGED)
     deleveraged = sum(p * abs(q) for p, q in closed.select("price", "qty").iter_rows())
     return [
-        Measure(
-            "bad_debt_usd",
-            int(debt.sum()) * quantum,
-            "USD",
-            n=len(debt),
-            what="losses beyond the collateral of those who made them",
-        ),
-        Measure(
-            "insurance_drawn_usd",
-            abs(int(drawn["amount"].sum())) * quantum,
-            "USD",
-            n=drawn.height,
-            what="paid out by the insurance fund, what it earned not set off",
-        ),
-        Measure(
-            "deleveraged_usd",
-            deleveraged * notional,
-            "USD",
-            n=closed.height,
-            what="notional closed against the will of traders on the winning side",
-        ),
+        Measure("bad_debt_usd", int(debt.sum()) * quantum, n=len(debt)),
+        Measure("insurance_drawn_usd", abs(int(drawn["amount"].sum())) * quantum, n=drawn.height),
+        Measure("deleveraged_usd", deleveraged * notional, n=closed.height),
     ]
 
 

@@ -20,15 +20,10 @@ from surgetank.trace import Outcome, Source, Trace
 
 __all__ = ["throughput"]
 
-_WHAT = {
-    "offered_per_s": "client messages that clients meant to send per second",
-    "throughput_per_s": "client messages executed per second",
-    "goodput_ratio": "share of the messages offered in the window that the venue carried in it",
-    "executed_share": "share of offered messages that were executed by the end of the run",
-    "refused_share": "share of offered messages that were refused for good",
-    "lost_share": "share of offered messages that were lost for good",
-}
-_UNIT = {"offered_per_s": "1/s", "throughput_per_s": "1/s"}
+_NAMES = (
+    *("offered_per_s", "throughput_per_s", "goodput_ratio"),
+    *("executed_share", "refused_share", "lost_share"),
+)
 
 
 def throughput(trace: Trace) -> list[Measure]:
@@ -44,7 +39,7 @@ def throughput(trace: Trace) -> list[Measure]:
     rows = trace.delays()
     if rows.is_empty() or seconds <= 0:
         note = "no messages in the window"
-        return [Measure(k, None, _UNIT.get(k, "1"), what=w, note=note) for k, w in _WHAT.items()]
+        return [Measure(name, None, note=note) for name in _NAMES]
     offered = _slices(rows["created_ns"], begin, end)
     done = _slices(
         trace["messages"]
@@ -62,19 +57,16 @@ def throughput(trace: Trace) -> list[Measure]:
         rate = mean_interval(counts * (BATCHES / seconds))
         low = None if rate.low is None else max(0.0, rate.low)
         n = int(counts.sum())
-        found.append(Measure(name, n / seconds, "1/s", low, rate.high, n, _WHAT[name]))
+        found.append(Measure(name, n / seconds, low, rate.high, n))
     if trace.orders:
         ratio = _goodput(trace, offered, begin, end)
-        what = _WHAT["goodput_ratio"]
-        found.append(
-            Measure("goodput_ratio", ratio.value, "1", ratio.low, ratio.high, ratio.n, what)
-        )
+        found.append(Measure("goodput_ratio", ratio.value, ratio.low, ratio.high, ratio.n))
     for outcome in (Outcome.EXECUTED, Outcome.REFUSED, Outcome.LOST):
         name = f"{outcome.label}_share"
         if outcome == Outcome.EXECUTED and not trace.orders:
             continue
         share = share_interval(rows["outcome"].to_numpy() == outcome)
-        found.append(Measure(name, share.value, "1", share.low, share.high, share.n, _WHAT[name]))
+        found.append(Measure(name, share.value, share.low, share.high, share.n))
     return found
 
 

@@ -26,23 +26,6 @@ COMPUTATION: Final = (
 """The processors."""
 
 _MS = 1e6
-_WHAT: Final = {
-    "client_link": "the way from client to gateway",
-    "distance": "the way between nodes",
-    "bandwidth": "nodes' uplinks and downlinks",
-    "validation_own": "their own validation",
-    "validation_others": "the validation of other messages",
-    "consensus": "the validation of proposals and votes",
-    "execution_own": "the execution of their own block",
-    "execution_others": "the execution of earlier blocks",
-    "timers": "timers of the protocol",
-    "block_space": "room in blocks that others filled",
-    "admission": "being let in",
-    "loss": "lost packets to be repeated",
-    "rules": "rules of the venue that hold messages back",
-    "faults": "faults",
-    "other": "what was not found out",
-}
 
 
 def waits(trace: Trace) -> pl.DataFrame:
@@ -96,15 +79,12 @@ def waiting(trace: Trace, late_after_ms: float | None) -> list[Measure]:
     note = "executed messages only" if n else "no message was executed in the window"
     found = []
     for name in WAITS:
-        what = f"share of the delay spent waiting for {_WHAT[name]}"
-        found.append(Measure(f"wait_share.{name}", parts.get(name), "1", n=n, what=what, note=note))
+        found.append(Measure(f"wait_share.{name}", parts.get(name), n=n, note=note))
     for name in WAITS:
-        what = f"mean time waiting for {_WHAT[name]}; these sum to delay_mean_ms"
         mean = int(rows[f"{name}_ns"].sum()) / n / _MS if n else None
-        found.append(Measure(f"wait_mean_ms.{name}", mean, "ms", n=n, what=what, note=note))
+        found.append(Measure(f"wait_mean_ms.{name}", mean, n=n, note=note))
     own = sum(parts[name] for name in COMPUTATION) if parts else None
-    what = "share of the delay spent waiting for processors: validation, execution, consensus"
-    found.append(Measure("computation_share", own, "1", n=n, what=what, note=note))
+    found.append(Measure("computation_share", own, n=n, note=note))
     return found + _late(trace, rows, late_after_ms)
 
 
@@ -123,9 +103,7 @@ def _late(trace: Trace, rows: pl.DataFrame, late_after_ms: float | None) -> list
         Measure(
             f"late_wait_share.{name}",
             part,
-            "1",
             n=mine.height,
-            what=f"share of late liquidation orders' delay spent waiting for {_WHAT[name]}",
             note="from the order's sending; what passed before that is the keeper's",
         )
         for name, part in shares(mine).items()

@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any, Final
 
+from surgetank.catalogue import Limit, title_of
+from surgetank.catalogue.families import GROUP
 from surgetank.measure import Measure
-from surgetank.measure.ledger import COLUMNS, GROUPS, ledger
+from surgetank.measure.ledger import COLUMNS, ledger
 from surgetank.report.reading import Reading
 from surgetank.report.wording import (
     NBSP,
@@ -15,16 +17,14 @@ from surgetank.report.wording import (
     milliseconds,
     number,
     said,
-    shown_unit,
-    title,
     usd,
     value,
 )
 from surgetank.verdict import Reason, Status
 
 __all__ = [
-    "Bound",
     "FaultRow",
+    "Judged",
     "LedgerRow",
     "Tile",
     "faults",
@@ -37,7 +37,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Bound:
+class Judged:
     """A reason of the verdict, for a reader."""
 
     title: str
@@ -74,38 +74,24 @@ class FaultRow:
     samples: str
 
 
-def measure_of(reading: Reading, limit: str) -> tuple[Measure | None, str]:
-    """The measure that a limit bounds, and `at most` or `at least`."""
-    head, dot, tail = limit.partition(".")
-    for suffix, word in (("_max", "at most"), ("_min", "at least")):
-        for stem in (limit.removesuffix(suffix), head.removesuffix(suffix) + dot + tail):
-            if stem != limit and stem in reading.measures:
-                return reading.measures[stem], word
-    if limit in reading.measures and head.endswith("_max"):
-        return reading.measures[limit], "at most"
-    return None, "at least" if head.endswith("_min") else "at most"
-
-
-def reasons(reading: Reading) -> tuple[list[Bound], list[Bound]]:
+def reasons(reading: Reading) -> tuple[list[Judged], list[Judged]]:
     """Limits judged, broken ones first; and checks of the run itself."""
     limits, checks = [], []
     for reason in (*reading.verdict.reasons, *reading.verdict.left_out):
-        if reason.name in reading.limits or measure_of(reading, reason.name)[0] is not None:
-            limits.append(_limit(reading, reason))
+        if reason.bound is not None:
+            limits.append(_limit(reading, reason, reason.bound))
         else:
             checks.append(_check(reason))
     return sorted(limits, key=_gravity), sorted(checks, key=_gravity)
 
 
-def _gravity(row: Bound) -> int:
+def _gravity(row: Judged) -> int:
     return ["INVALID", "FAIL", "UNKNOWN", "PASS"].index(row.status)
 
 
-def _limit(reading: Reading, reason: Reason) -> Bound:
-    measure, word = measure_of(reading, reason.name)
-    unit = shown_unit(measure) if measure else _unit_of(reason.name)
-    bound = "" if reason.limit is None else f"{word} {value(reason.limit, unit)}"
-    measured = value(reason.measured, unit)
+def _limit(reading: Reading, reason: Reason, bound: Limit) -> Judged:
+    measure = reading.measures.get(bound.measure)
+    measured = value(reason.measured, reason.unit)
     if measure is not None and reason.measured is not None:
         measured = said(measure)
     status = reason.status
@@ -115,28 +101,25 @@ def _limit(reading: Reading, reason: Reason) -> Bound:
         status, note = Status.UNKNOWN, "not judged: the run is INVALID"
     elif status is not Status.UNKNOWN and reason.inside:
         note = "the limit lies inside the interval"
-    return Bound(
-        title(reason.name),
+    return Judged(
+        reason.title,
         reason.name,
         measured,
         interval(measure) if measure else "",
-        bound,
+        _allowed(reason, bound),
         str(status),
         note,
     )
 
 
-def _unit_of(name: str) -> str:
-    head = name.partition(".")[0].removesuffix("_max").removesuffix("_min")
-    if head.endswith("_ms"):
-        return "ms"
-    if head.endswith("_usd"):
-        return "USD"
-    return "share" if {"share", "ratio", "saturation"} & set(head.split("_")) else ""
+def _allowed(reason: Reason, bound: Limit) -> str:
+    if reason.limit is None:
+        return ""
+    return f"{bound.side.said} {value(reason.limit, reason.unit)}"
 
 
-def _check(reason: Reason) -> Bound:
-    return Bound(title(reason.name), reason.name, "", "", "", str(reason.status), reason.text)
+def _check(reason: Reason) -> Judged:
+    return Judged(reason.title, reason.name, "", "", "", str(reason.status), reason.text)
 
 
 _TILES: Final = (
@@ -157,11 +140,7 @@ _TILES: Final = (
 
 def figures(reading: Reading) -> list[Tile]:
     """Key figures that were measured."""
-    judged = {}
-    for reason in reading.verdict.reasons:
-        measure, word = measure_of(reading, reason.name)
-        if measure is not None and reason.limit is not None:
-            judged[measure.name] = (reason, word, shown_unit(measure))
+    judged = {r.bound.measure: r for r in reading.verdict.reasons if r.bound is not None}
     if "late_share" in judged:
         judged["late_liquidations"] = judged["late_share"]
     return [
@@ -171,17 +150,15 @@ def figures(reading: Reading) -> list[Tile]:
     ]
 
 
-def _tile(reading: Reading, measure: Measure, judged: tuple[Reason, str, str] | None) -> Tile:
+def _tile(reading: Reading, measure: Measure, reason: Reason | None) -> Tile:
     text, detail, status = said(measure), "", ""
-    if judged is not None:
-        reason, word, unit = judged
-        assert reason.limit is not None
-        detail = f"{word} {value(reason.limit, unit)}".replace(" ", NBSP)
+    if reason is not None and reason.bound is not None:
+        detail = _allowed(reason, reason.bound).replace(" ", NBSP)
         if reading.verdict.status is not Status.INVALID:
             status = {Status.FAIL: "fail", Status.PASS: "pass"}.get(reason.status, "")
     elif interval(measure):
         detail = f"95{NBSP}%: {interval(measure)}"
-    head = title(measure.name)
+    head = title_of(measure.name)
     if measure.name == "desynchronised_share_max" and measure.value is not None:
         text = f"{round(measure.value * reading.trace.nodes)} of {reading.trace.nodes}"
     if measure.name == "late_liquidations" and measure.n:
@@ -206,7 +183,7 @@ def money(reading: Reading) -> list[LedgerRow]:
     return [
         LedgerRow(
             row["group"].capitalize(),
-            GROUPS[row["group"]],
+            GROUP.members[row["group"]],
             [usd(row[column] * reading.quantum_usd) for column in COLUMNS],
         )
         for row in rows
@@ -240,7 +217,7 @@ def glossary(reading: Reading) -> list[dict[str, str]]:
     return [
         {
             "name": m.name,
-            "title": title(m.name),
+            "title": title_of(m.name),
             "value": said(m),
             "interval": interval(m),
             "n": f"{m.n:,}" if m.n else "",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -60,12 +58,6 @@ class Reading:
         self.verdict = verdict
         self.end_ns = max(trace.end_ns, 1)
         self.step_ns = nice_step(self.end_ns / _BINS)
-        limits: Mapping[str, Any] = trace.scenario.get("limits") or {}
-        self.limits = {k: float(v) for k, v in limits.items() if isinstance(v, int | float)}
-        for name, own in (limits.get("class") or {}).items():
-            self.limits |= {f"{k}.{name}": float(v) for k, v in own.items() if v is not None}
-        most = limits.get("saturation_max") or {}
-        self.limits |= {f"saturation_max.{k}": float(v) for k, v in most.items()}
         self.synchrony: Synchrony = synchrony_of(trace)
         self.lag_max_ns = self.synchrony.bounds.lag_max_ns
         margin = (trace.scenario.get("market") or {}).get("margin") or {}
@@ -76,6 +68,11 @@ class Reading:
     def value(self, name: str) -> float | None:
         """A measure's value, or None if there is no such measure."""
         return self.measures.value(name) if name in self.measures else None
+
+    def limit(self, measure: str) -> float | None:
+        """The number that a measure was judged by, or None if it was not."""
+        every = (*self.verdict.reasons, *self.verdict.left_out)
+        return next((r.limit for r in every if r.bound and r.bound.measure == measure), None)
 
     @cached_property
     def stresses(self) -> list[Stress]:

@@ -10,7 +10,7 @@ import polars as pl
 
 from surgetank.measure import FailureKind
 from surgetank.report.reading import Reading, Stress
-from surgetank.report.wording import clock, milliseconds, share, title, usd
+from surgetank.report.wording import clock, milliseconds, share, usd
 from surgetank.trace import MarketKind, Outcome
 from surgetank.verdict import Status
 
@@ -65,10 +65,10 @@ def sentence(reading: Reading) -> str:
     opening = ""
     if verdict.status is Status.UNKNOWN:
         open_still = next(r for r in verdict.reasons if r.status is Status.UNKNOWN)
-        opening = f"Not decided: {open_still.text or title(open_still.name)}. "
+        opening = f"Not decided: {open_still.text or open_still.title}. "
     closing = ""
     if verdict.left_out:
-        names = ", ".join(title(reason.name) for reason in verdict.left_out)
+        names = ", ".join(reason.title for reason in verdict.left_out)
         closing = f" Not judged, because a live target has no facts for it: {names}."
     return f"{opening}{text[:1].upper()}{text[1:]}.{closing}"
 
@@ -79,7 +79,7 @@ def _delay(reading: Reading) -> str:
         if reach is None:
             return "messages only spread; nobody ordered them"
         return f"a message reached 99 % of the nodes within {milliseconds(reach)} in the median"
-    p99, limit = reading.value("delay_p99_ms"), reading.limits.get("delay_p99_ms_max")
+    p99, limit = reading.value("delay_p99_ms"), reading.limit("delay_p99_ms")
     bound = "" if limit is None else f" (limit {milliseconds(limit)})"
     if p99 is None:
         return "nothing was executed"
@@ -171,7 +171,7 @@ def _asked(stress: Stress, reading: Reading) -> list[Moment]:
 
 
 def _first_breach(reading: Reading) -> int | None:
-    limit = reading.limits.get("delay_p99_ms_max")
+    limit = reading.limit("delay_p99_ms")
     if limit is None or not reading.trace.orders:
         return None
     rows = _measured_bins(reading).filter(pl.col("p99") > limit)
@@ -185,7 +185,7 @@ def _measured_bins(reading: Reading) -> pl.DataFrame:
 
 def _flow(reading: Reading) -> list[Moment]:
     found: list[Moment] = []
-    limit, breach = reading.limits.get("delay_p99_ms_max"), _first_breach(reading)
+    limit, breach = reading.limit("delay_p99_ms"), _first_breach(reading)
     if breach is not None and limit is not None:
         detail = f"for messages sent in that {milliseconds(reading.step_ns / 1e6)}"
         what = f"p99 delay passes {milliseconds(limit)}"

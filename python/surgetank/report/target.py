@@ -5,23 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from surgetank.catalogue import short_of
 from surgetank.report.reading import Reading
 from surgetank.report.wording import milliseconds, number, said
 
 __all__ = ["Aimed", "ClassRow", "aimed"]
 
-#: Measures shown by class, and their heads.
-COLUMNS: Final = {
-    "delay_p50_ms": "p50",
-    "delay_p99_ms": "p99",
-    "refused_count": "Refused",
-    "timed_out_count": "Timed out",
-    "disconnected_count": "Disconnected",
-    "not_sent_count": "Not sent",
-    "acknowledged_lost_count": "Acknowledged, lost",
-    "duplicates_share": "Duplicates",
-    "reordered_share": "Reordered",
-}
+#: Measures shown by class.
+COLUMNS: Final = (
+    *("delay_p50_ms", "delay_p99_ms", "refused_count", "timed_out_count", "disconnected_count"),
+    *("not_sent_count", "acknowledged_lost_count", "duplicates_share", "reordered_share"),
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +70,7 @@ def aimed(reading: Reading) -> Aimed | None:
     rows += [ClassRow(name, _cells(reading, f".{name}")) for name in live["classes"]]
     told = sorted(live["refusals"].items(), key=lambda entry: -entry[1])
     refusals = tuple((text, number(count)) for text, count in told[:10])
-    return Aimed(facts, tuple(COLUMNS.values()), tuple(rows), refusals)
+    return Aimed(facts, tuple(short_of(name) for name in COLUMNS), tuple(rows), refusals)
 
 
 def _cells(reading: Reading, suffix: str) -> tuple[str, ...]:

@@ -1,50 +1,70 @@
-"""`[limits]`: the numbers allowed, and what "out of step" means."""
+"""`[limits]`: the numbers allowed, and what "out of step" means.
+
+A limit is made of the catalogue's entry of the measure that it bounds: every measure with a better
+direction can be bounded, from the other side; of a class under `class`, of a resource in a table.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, create_model
 
-from surgetank.scenario.queue import ClassName
+from surgetank.catalogue import CATALOGUE, LIMITS, Limit, LimitSide, MeasureSpec
+from surgetank.catalogue.families import CLASS, RESOURCE
 from surgetank.scenario.section import NonNegative, Number, Section, Share
 
-ResourceName = Literal[
-    "uplink",
-    "downlink",
-    "validation",
-    "consensus-validation",
-    "execution",
-    "block-space",
-    "keepers",
-    "liquidation-limits",
-    "mempool",
-    "ingress-queue",
-    "consensus-timeouts",
-    "book-depth",
-    "insurance",
-    "faults",
-]
+__all__ = ["SETTABLE", "TOLERANCES", "ClassLimits", "Limits", "key_of"]
+
+SETTABLE: Final = {
+    name: limit
+    for name, limit in LIMITS.items()
+    if limit.side is limit.spec.side
+    and (not limit.member or limit.spec.family in (CLASS, RESOURCE))
+}
+"""Limits that a scenario can set, by name."""
 
 
-class ClassLimits(Section):
-    """Limits on the delay of one class."""
-
-    delay_p50_ms_max: NonNegative | None = Field(None, description="median delay, ms")
-    delay_p99_ms_max: NonNegative | None = Field(None, description="99th percentile, ms")
-    delay_p999_ms_max: NonNegative | None = Field(None, description="99.9th percentile, ms")
-    state_age_p50_ms_max: NonNegative | None = Field(
-        None, description="how long the executed state lacks news of the class, median, ms"
-    )
-    state_age_p99_ms_max: NonNegative | None = Field(
-        None, description="how long the executed state lacks news of the class, p99, ms"
+def key_of(limit: Limit) -> str:
+    """Where a scenario sets a limit, below `limits`: `class.cancel.delay_p99_ms_max`."""
+    bounded = limit.spec.bounded(limit.side)
+    return (
+        f"class.{limit.member}.{bounded}"
+        if limit.spec.family is CLASS and limit.member
+        else limit.name
     )
 
 
-class Limits(Section):
-    """A measure's name with `_max` or `_min`; what is not given is not judged."""
+def _allowed(spec: MeasureSpec) -> Any:
+    """Numbers that a limit on this measure may be."""
+    if spec.signed:
+        return Number
+    return Share if spec.unit == "share" else NonNegative
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
+
+def _field(spec: MeasureSpec, side: LimitSide, of: str = "") -> Any:
+    unit = "" if spec.unit in ("1", "count") else f", {spec.unit}"
+    text = f"{spec.title}{unit}, {side.said}: {spec.sentence(of)}"
+    return (_allowed(spec) | None, Field(None, description=text))
+
+
+def _fields(specs: Iterable[MeasureSpec], of: str = "") -> Any:
+    """Arguments of `create_model`: a field per bounded measure."""
+    return {
+        spec.bounded(side): _field(spec, side, of)
+        for spec in specs
+        if (side := spec.side) is not None
+    }
+
+
+_WHOLE: Final = [spec for spec in CATALOGUE.values() if spec.alone]
+_BY_CLASS: Final = [spec for spec in CATALOGUE.values() if spec.family is CLASS]
+_BY_RESOURCE: Final = [spec for spec in CATALOGUE.values() if spec.family is RESOURCE]
+
+
+class _Tolerances(Section):
+    """What counts as out of step, and what becomes of limits without a measure."""
 
     unmeasured: Literal["left-out", "unknown"] = Field(
         "left-out",
@@ -57,119 +77,53 @@ class Limits(Section):
     stale_after_ms: NonNegative = Field(
         3_000.0, description="an executed state that lacks news for longer than this is stale, ms"
     )
-    delay_p50_ms_max: NonNegative | None = Field(None, description="median end-to-end delay, ms")
-    delay_p99_ms_max: NonNegative | None = Field(None, description="99th percentile, ms")
-    delay_p999_ms_max: NonNegative | None = Field(None, description="99.9th percentile, ms")
-    delay_mean_ms_max: NonNegative | None = Field(None, description="mean end-to-end delay, ms")
-    goodput_ratio_min: Share | None = Field(
-        None, description="1 less what was refused, lost or added to the backlog, over offered"
+
+
+if TYPE_CHECKING:
+    _Whole = _Tolerances
+    _OfClass = Section
+else:
+    _Whole = create_model("_Whole", __base__=_Tolerances, **_fields(_WHOLE))
+    _OfClass = create_model(
+        "_OfClass", __base__=Section, **_fields(_BY_CLASS, of="messages of the class")
     )
-    executed_share_min: Share | None = Field(
-        None, description="offered messages executed by the end of the run"
-    )
-    throughput_per_s_min: NonNegative | None = Field(None, description="executed per second")
-    refused_share_max: Share | None = Field(None, description="refused for good over offered")
-    lost_share_max: Share | None = Field(None, description="lost over offered")
-    jitter_p99_min_ms_max: NonNegative | None = Field(None, description="p99 − min delay, ms")
-    jitter_sd_ms_max: NonNegative | None = Field(None, description="delay's deviation, ms")
-    jitter_rfc3550_ms_max: NonNegative | None = Field(None, description="RFC 3550 jitter, ms")
-    desynchronised_share_max: Share | None = Field(
-        None, description="weight out of step at once, at most"
-    )
-    desynchronised_node_seconds_max: NonNegative | None = Field(
-        None, description="time out of step, summed over nodes, s"
-    )
-    systemic_desync_s_max: NonNegative | None = Field(
-        None, description="time with all of the fault budget (a third) used up, s"
-    )
-    half_budget_s_max: NonNegative | None = Field(
-        None, description="time with half of the fault budget used up, s"
-    )
-    fault_budget_left_min: Number | None = Field(
-        None, description="a third less the weight out of step, at least"
-    )
-    standstill_s_max: NonNegative | None = Field(
-        None, description="time in which nobody executed anything though messages waited, s"
-    )
-    stale_s_max: NonNegative | None = Field(
-        None, description="time in which the executed state was stale in some class, s"
-    )
-    view_divergence_share_max: Share | None = Field(
-        None, description="known messages not yet executed that a node lacks, over all nodes"
-    )
-    view_lag_max_ms_max: NonNegative | None = Field(
-        None, description="longest that a node lacked a message that another knew, ms"
-    )
-    lag_max_ms_max: NonNegative | None = Field(None, description="greatest lag of a node, ms")
-    block_interval_p50_ms_max: NonNegative | None = Field(None, description="median interval, ms")
-    rounds_mean_max: NonNegative | None = Field(None, description="mean rounds per height")
-    propagation_p50_ms_max: NonNegative | None = Field(None, description="to 50 % of nodes, ms")
-    propagation_p99_ms_max: NonNegative | None = Field(None, description="to 99 % of nodes, ms")
-    propagation_full_ms_max: NonNegative | None = Field(None, description="to every node, ms")
-    delivered_share_min: Share | None = Field(
-        None, description="messages that reached every node, over all"
-    )
-    duplicates_per_message_max: NonNegative | None = Field(
-        None, description="copies beyond the first, per first arrival"
-    )
-    staleness_p50_ms_max: NonNegative | None = Field(
-        None, description="median age of the oracle price at execution, ms"
-    )
-    staleness_p99_ms_max: NonNegative | None = Field(
-        None, description="age of the oracle price at execution, ms"
-    )
-    late_liquidations_max: NonNegative | None = Field(None, description="late liquidations")
-    late_share_max: Share | None = Field(None, description="late over all liquidations")
-    liquidation_delay_p50_ms_max: NonNegative | None = Field(None, description="median, ms")
-    liquidation_delay_p99_ms_max: NonNegative | None = Field(None, description="due → done, ms")
-    bad_debt_usd_max: NonNegative | None = Field(None, description="bad debt, USD")
-    bad_debt_share_max: Share | None = Field(
-        None, description="share of close-outs that left a debt behind"
-    )
-    bad_debts_max: NonNegative | None = Field(None, description="close-outs with bad debt")
-    insurance_drawn_usd_max: NonNegative | None = Field(None, description="insurance used, USD")
-    deleveraged_usd_max: NonNegative | None = Field(None, description="deleveraged notional, USD")
-    unliquidated_max: NonNegative | None = Field(None, description="due and never closed")
-    branching_ratio_max: NonNegative | None = Field(
-        None, description="liquidations made due by one, in the mean"
-    )
-    cascade_size_max: NonNegative | None = Field(
-        None, description="liquidations in the largest cascade, each made due by another"
-    )
-    cascade_generations_max: NonNegative | None = Field(
-        None, description="longest chain of liquidations that made each other due"
-    )
-    shortfall_bp_mean_max: Number | None = Field(
-        None,
-        description="mean cost of orders that took, against the middle of the book when they were "
-        "to be sent, bp",
-    )
-    failed_trades_share_max: Share | None = Field(
-        None, description="orders to trade at once that traded nothing"
-    )
-    slippage_bp_mean_max: Number | None = Field(
-        None,
-        description="mean loss of liquidation trades against the middle of the book when the "
-        "account became due, bp",
-    )
-    mispricing_bp_mean_max: NonNegative | None = Field(
-        None, description="mean distance of trades from the outside price at execution, bp"
-    )
-    saturation_max: dict[ResourceName, Share] = Field(
+
+
+TOLERANCES: Final = frozenset(_Tolerances.model_fields)
+"""Keys of `limits` that bound no measure."""
+
+
+class ClassLimits(_OfClass):
+    """Limits on the measures of one class."""
+
+
+#: Names of classes, and of resources, as keys.
+_Class: Any = Literal.__getitem__(tuple(CLASS.members))
+_Resource: Any = Literal.__getitem__(tuple(RESOURCE.members))
+
+
+class Limits(_Whole):
+    """A measure's name with `_max` or `_min`; what is not given is not judged."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
+
+    saturation_max: dict[_Resource, Share] = Field(
         default_factory=dict, description="use of a resource in its busiest window, by resource"
     )
-    by_class: dict[ClassName, ClassLimits] = Field(
-        default_factory=dict, alias="class", description="limits on one class's delay"
+    by_class: dict[_Class, ClassLimits] = Field(
+        default_factory=dict, alias="class", description="limits on the measures of one class"
     )
 
     def as_mapping(self) -> dict[str, float]:
         """Limit name → number, as `judge` takes them; a class or resource stands behind a dot."""
-        given = self.model_dump(
-            exclude={"by_class", "saturation_max", "unmeasured"}, exclude_none=True
-        )
-        for resource, most in self.saturation_max.items():
-            given[f"saturation_max.{resource}"] = most
+        tables = {"by_class", "saturation_max"}
+        given: dict[str, float] = self.model_dump(exclude=tables | TOLERANCES, exclude_none=True)
+        given |= {f"saturation_max.{name}": most for name, most in self.saturation_max.items()}
         for name, limits in self.by_class.items():
-            for key, value in limits.model_dump(exclude_none=True).items():
-                given[f"{key}.{name}"] = value
+            own = limits.model_dump(exclude_none=True)
+            given |= {f"{key}.{name}": value for key, value in own.items()}
         return given
+
+    def tolerances(self) -> dict[str, float]:
+        """What is no limit, and yet changes what is measured: `lag_max_ms`, `stale_after_ms`."""
+        return {"lag_max_ms": self.lag_max_ms, "stale_after_ms": self.stale_after_ms}

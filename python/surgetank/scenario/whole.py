@@ -185,7 +185,7 @@ class Scenario(Section):
     @property
     def hash(self) -> str:
         """BLAKE3 (hex) of what changes the trace or the verdict: not of prose, not of the seed."""
-        limits = _canonical(self.limits.as_mapping())
+        limits = _canonical(self.limits.as_mapping() | self.limits.tolerances())
         parts = [self.to_core(), limits, self.tape_hash, *self.layer.plugins.values()]
         if self.limits.unmeasured != "left-out":
             parts.append(self.limits.unmeasured)

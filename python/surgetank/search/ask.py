@@ -13,7 +13,7 @@ from typing import Final
 from surgetank.door import build
 from surgetank.errors import SurgetankError
 from surgetank.scenario import Scenario, load
-from surgetank.scenario.limits import Limits
+from surgetank.scenario.limits import SETTABLE, TOLERANCES, key_of
 from surgetank.search.answer import Answer, Failed, Remedy, Used
 from surgetank.search.bottleneck import named, past, ranking, remedies
 from surgetank.search.failed import NEAREST, failed
@@ -25,7 +25,6 @@ from surgetank.search.live import THRIFT, LiveWork
 from surgetank.search.pool import Inline, Journal, Pool, pool_of
 from surgetank.search.posterior import CONFIDENCE
 from surgetank.search.shape import levels, shape
-from surgetank.verdict import NOT_LIMITS
 
 __all__ = ["question_of", "search"]
 
@@ -131,7 +130,7 @@ def question_of(
                 place=f"--find {find} --until {until}",
                 mend="Leave one of the two out",
             )
-        limits = [name for name in scenario.limits.as_mapping() if name not in NOT_LIMITS]
+        limits = list(scenario.limits.as_mapping())
         if until != "any" and until not in limits:
             raise _no_limit(until, limits)
         aim = goal("limit", limit="" if until == "any" else until)
@@ -159,13 +158,11 @@ def _default_range(chosen: Lever) -> tuple[float, float]:
 
 def _no_limit(until: str, limits: Sequence[str]) -> SurgetankError:
     have = f"It sets {', '.join(limits)}" if limits else "It sets none"
-    if until in NOT_LIMITS:
+    if until in TOLERANCES:
         message = "is a tolerance, by which others are counted, and no limit that can break"
         return SurgetankError(message, place=f"--until {until}", mend=have)
-    known = [name for name in Limits.model_fields if name not in NOT_LIMITS]
-    near = until if until.partition(".")[0] in known else ""
-    near = near or next(iter(difflib.get_close_matches(until, known, n=1)), "")
-    add = f"; or set it with --set limits.{near}=…" if near else ""
+    near = difflib.get_close_matches(until, SETTABLE, n=1)  # of a name that there is, itself
+    add = f"; or set it with --set limits.{key_of(SETTABLE[near[0]])}=…" if near else ""
     message = "the scenario sets no such limit"
     return SurgetankError(message, place=f"--until {until}", mend=have + add)
 

@@ -15,6 +15,7 @@ import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from surgetank.catalogue import LINES
 from surgetank.errors import SurgetankError
 from surgetank.search.posterior import Trial
 from surgetank.search.probe import Outcome
@@ -23,7 +24,7 @@ __all__ = ["FINDS", "Goal", "Per", "goal"]
 
 Per = Literal["liquidation", "run"]
 
-FINDS: Final = ("capacity", "failure-threshold", "safe-leverage")
+FINDS: Final = tuple(LINES)
 """What can be found by name."""
 
 _EXECUTED_MIN: Final = 0.99

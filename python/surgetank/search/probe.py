@@ -21,7 +21,7 @@ from surgetank.scenario import Scenario
 from surgetank.simulate import simulate
 from surgetank.trace import Reason, Trace
 from surgetank.verdict import Status, judge
-from surgetank.verdict.validity import SCHEDULE_KEPT
+from surgetank.verdict.validity import CheckKind
 
 __all__ = ["Crashed", "Outcome", "Saturated", "Task", "outcome_of", "probe"]
 
@@ -146,7 +146,7 @@ def outcome_of(task: Task, trace: Trace) -> Outcome:
     verdict = judge(measures, limits, trace)
     by_status: dict[Status, list[str]] = {status: [] for status in Status}
     for reason in verdict.reasons:
-        text = reason.name if reason.name in limits else f"{reason.name}: {reason.text}"
+        text = reason.name if reason.bound else f"{reason.name}: {reason.text}"
         by_status[reason.status].append(text)
     invalid = [r for r in verdict.reasons if r.status is Status.INVALID]
     ranked = saturation(trace)[:_KEPT]
@@ -161,6 +161,6 @@ def outcome_of(task: Task, trace: Trace) -> Outcome:
         invalid=tuple(by_status[Status.INVALID]),
         saturated=tuple(Saturated(s.resource, s.where, s.value) for s in ranked),
         failures=tuple(failure.kind for failure in failures(trace)),
-        beyond_generator=bool(invalid) and all(r.of_generator for r in invalid),
-        sent_late=[r.name for r in invalid] == [SCHEDULE_KEPT] and _sent_all(trace),
+        beyond_generator=bool(invalid) and all(r.check and r.check.of_generator for r in invalid),
+        sent_late=[r.check for r in invalid] == [CheckKind.SCHEDULE_KEPT] and _sent_all(trace),
     )

@@ -9,20 +9,19 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from surgetank.catalogue import LIMITS, Limit, LimitSide, title_of
 from surgetank.errors import EXIT_STOPPED
 from surgetank.measure import Measure, Measures, measure
 from surgetank.measure.statistics import samples_needed
-from surgetank.scenario.limits import Limits
 from surgetank.trace import Trace
-from surgetank.verdict.validity import Check, checks
+from surgetank.verdict.validity import Check, CheckKind, checks
 
-__all__ = ["EXIT_CODES", "NOT_LIMITS", "Reason", "Status", "Verdict", "judge"]
+__all__ = ["EXIT_CODES", "Reason", "Status", "Verdict", "judge"]
 
 
 class Status(StrEnum):
@@ -42,9 +41,6 @@ EXIT_CODES: Final[Mapping[Status, int]] = {
 }
 """Exit code of the command line; 2 is wrong usage."""
 
-NOT_LIMITS: Final = frozenset({"lag_max_ms", "stale_after_ms", "unmeasured"})
-"""Keys of `limits` that bound no measure."""
-
 #: What messages under way may take where the scenario does not say: the default of `drain_s`.
 _DRAIN_S: Final = 10.0
 
@@ -61,14 +57,24 @@ class Reason:
     limit: float | None
     status: Status
     text: str
-    unit: str = ""
-    """Of both numbers."""
-    of_run: bool = False
-    """A check of the run itself, and no limit: its numbers say how it was made."""
-    of_generator: bool = False
-    """Of those: whether a live run's own generator could make the load."""
+    bound: Limit | None = None
+    """The limit, if it is one that the catalogue knows."""
+    check: CheckKind | None = None
+    """The check of the run itself, if it is one: its numbers say how the run was made."""
     inside: bool = False
     """The limit held, and lies inside the measure's interval."""
+
+    @property
+    def unit(self) -> str:
+        """Of both numbers of a limit."""
+        return self.bound.spec.unit if self.bound else ""
+
+    @property
+    def title(self) -> str:
+        """For a heading."""
+        if self.bound is not None:
+            return title_of(self.bound.measure)
+        return self.check.title_of(self.name) if self.check else self.name
 
     @property
     def ok(self) -> bool:
@@ -115,11 +121,12 @@ class Verdict:
 def judge(measures: Measures, limits: Mapping[str, float | None], trace: Trace) -> Verdict:
     """The verdict on a run.
 
-    A limit is the name of a measure with `_max` or `_min` behind it, or behind the part before its
-    first dot (`delay_p99_ms_max.cancel`); a measure whose name ends in `_max` needs no second one.
-    A limit of None is not set. A value beyond the limit FAILs, an infinite quantile included. The
-    limit is UNKNOWN if nothing was measured, or if a quantile has fewer observations than
-    `samples_needed`; unless even the near end of its interval is beyond the limit, which FAILs.
+    A limit is one of `surgetank.catalogue.LIMITS`: the name of a measure with `_max` or `_min`
+    behind it, before the dot of a class or resource (`delay_p99_ms_max.cancel`); a measure whose
+    name ends in `_max` needs no second one. A limit of None is not set. A value beyond the limit
+    FAILs, an infinite quantile included. The limit is UNKNOWN if nothing was measured, or if a
+    quantile has fewer observations than `samples_needed`; unless even the near end of its interval
+    is beyond the limit, which FAILs.
 
     Of a live run, limits without a measure are left out and named, unless the scenario's
     `limits.unmeasured` is `unknown`; if that leaves no limit, the verdict is UNKNOWN.
@@ -131,13 +138,14 @@ def judge(measures: Measures, limits: Mapping[str, float | None], trace: Trace) 
     reasons = [_from_check(check) for check in checks(trace)]
     if not trace.complete:
         text = "the run was stopped before its end; its numbers cover a part of it"
-        reasons.append(Reason("complete", None, None, Status.UNKNOWN, text))
-    asked = {k: float(v) for k, v in limits.items() if v is not None and k not in NOT_LIMITS}
+        kind = CheckKind.COMPLETE
+        reasons.append(Reason(kind, None, None, Status.UNKNOWN, text, check=kind))
+    asked = {name: float(number) for name, number in limits.items() if number is not None}
     live = "live" in trace.stats
-    reasons += [_judge_limit(name, limit, measures, live=live) for name, limit in asked.items()]
+    reasons += [_judge_limit(name, number, measures, live=live) for name, number in asked.items()]
     if not trace.complete:
         reasons = _with_time_to_finish(reasons, trace)
-    left_out = _left_out(reasons, asked, measures, trace)
+    left_out = _left_out(reasons, measures, trace)
     reasons = [reason for reason in reasons if reason not in left_out]
     found = {r.status for r in reasons}
     status = next((s for s in _WORST if s in found), Status.PASS)
@@ -146,23 +154,13 @@ def judge(measures: Measures, limits: Mapping[str, float | None], trace: Trace) 
     return Verdict(status, tuple(reasons), left_out)
 
 
-def _left_out(
-    reasons: list[Reason], asked: Mapping[str, float], measures: Measures, trace: Trace
-) -> tuple[Reason, ...]:
+def _left_out(reasons: list[Reason], measures: Measures, trace: Trace) -> tuple[Reason, ...]:
     """Limits of a live run that no live target can be held to, unless they were insisted on."""
     limits = trace.scenario.get("limits") or {}
     if "live" not in trace.stats or limits.get("unmeasured") == "unknown":
         return ()
-    return tuple(
-        r
-        for r in reasons
-        if r.name in asked and _is_limit(r.name) and _resolve(r.name, measures) is None
-    )
-
-
-def _is_limit(name: str) -> bool:
-    """Whether a scenario may set this limit: one that is misspelt is not left out in silence."""
-    return name.partition(".")[0] in Limits.model_fields
+    # A limit that is misspelt has no `bound`, and is not left out in silence.
+    return tuple(r for r in reasons if r.bound is not None and r.bound.measure not in measures)
 
 
 def _with_time_to_finish(reasons: list[Reason], trace: Trace) -> list[Reason]:
@@ -178,80 +176,53 @@ def _with_time_to_finish(reasons: list[Reason], trace: Trace) -> list[Reason]:
 
 
 def _of_the_old(reason: Reason, old: Measures | None, drain_s: float) -> Reason:
-    found = None if old is None else _resolve(reason.name, old)
-    if found is not None and reason.limit is not None:
-        m, least = found
-        sure = [m.value] if m.low is None or m.high is None else [m.value, m.low, m.high]
-        if all(x is not None and _beyond(x, reason.limit, least) for x in sure):
+    bound = reason.bound
+    if old is not None and bound is not None and reason.limit is not None:
+        m = old.get(bound.measure)
+        ends = [] if m is None else [x for x in (m.value, m.low, m.high) if x is not None]
+        if ends and all(bound.broken(x, reason.limit) for x in ends):
             return reason
     text = f"{reason.text}; not told by the messages that had {drain_s:g} s to finish"
     return dataclasses.replace(reason, status=Status.UNKNOWN, text=text)
 
 
-def _beyond(value: float, limit: float, least: bool) -> bool:
-    return value < limit if least else value > limit
-
-
 def _from_check(check: Check) -> Reason:
     status = Status.PASS if check.ok else Status.INVALID
-    return Reason(
-        check.name,
-        check.measured,
-        check.asked,
-        status,
-        check.text,
-        of_run=True,
-        of_generator=check.of_generator,
-    )
+    return Reason(check.name, check.measured, check.asked, status, check.text, check=check.kind)
 
 
-def _judge_limit(name: str, limit: float, measures: Measures, *, live: bool) -> Reason:
-    found = _resolve(name, measures)
-    if found is None and live and _is_limit(name):
-        text = f"{name}: a live target has no facts to measure this; simulate to judge it"
-        return Reason(name, None, limit, Status.UNKNOWN, text)
-    if found is None:
-        near = difflib.get_close_matches(name, [f"{m}_max" for m in measures], n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        if _is_limit(name):
-            hint = "; the scenario lacks what it is of, such as a [market]"
-        text = f"{name}: this run has no such measure{hint}"
-        return Reason(name, None, limit, Status.UNKNOWN, text)
-    m, least = found
+def _judge_limit(name: str, number: float, measures: Measures, *, live: bool) -> Reason:
+    bound = LIMITS.get(name)
+    if bound is None or bound.measure not in measures:
+        text = f"{name}: {_unmeasured(name, bound, measures, live=live)}"
+        return Reason(name, None, number, Status.UNKNOWN, text, bound)
+    m = measures[bound.measure]
     if m.value is None or math.isnan(m.value):
         text = f"{m.name} could not be measured: {m.note or 'no data'}"
-        return Reason(name, None, limit, Status.UNKNOWN, text, m.unit)
-    broken = _beyond(m.value, limit, least)
-    near_end = m.high if least else m.low
-    surely = broken and near_end is not None and _beyond(near_end, limit, least)
-    text = f"{_said(m)} is {_relation(broken, least)} {limit:g}{_unit(m)}"
-    inside = not broken and m.low is not None and m.high is not None and m.low <= limit < m.high
+        return Reason(name, None, number, Status.UNKNOWN, text, bound)
+    broken = bound.broken(m.value, number)
+    near_end = m.high if bound.side is LimitSide.LEAST else m.low
+    surely = broken and near_end is not None and bound.broken(near_end, number)
+    text = f"{_said(m)} is {_relation(broken, bound.side)} {number:g}{_unit(m)}"
+    inside = not broken and m.low is not None and m.high is not None and m.low <= number < m.high
     if inside:
         text += "; the limit lies inside the interval"
-    needed = _needed(m.name)
+    needed = samples_needed(bound.spec.quantile) if bound.spec.quantile else 0
     if m.n < needed and not surely:
         text += f"; too few observations to tell ({m.n} of at least {needed})"
-        return Reason(name, m.value, limit, Status.UNKNOWN, text, m.unit, inside=inside)
+        return Reason(name, m.value, number, Status.UNKNOWN, text, bound, inside=inside)
     status = Status.FAIL if broken else Status.PASS
-    return Reason(name, m.value, limit, status, text, m.unit, inside=inside)
+    return Reason(name, m.value, number, status, text, bound, inside=inside)
 
 
-def _resolve(name: str, measures: Measures) -> tuple[Measure, bool] | None:
-    """The measure that a limit bounds, and whether it bounds it from below."""
-    head, dot, tail = name.partition(".")
-    for end, least in (("_max", False), ("_min", True)):
-        for stem in (
-            name.removesuffix(end) if name.endswith(end) else None,
-            head.removesuffix(end) + dot + tail if head.endswith(end) else None,
-        ):
-            if stem is not None and stem in measures:
-                return measures[stem], least
-    return (measures[name], False) if head.endswith("_max") and name in measures else None
-
-
-def _needed(name: str) -> int:
-    found = re.search(r"_p(\d+)_", name)
-    return samples_needed(int(found[1]) / 10 ** len(found[1])) if found else 0
+def _unmeasured(name: str, bound: Limit | None, measures: Measures, *, live: bool) -> str:
+    """Why a run has nothing to hold against a limit."""
+    if bound is None:
+        near = difflib.get_close_matches(name, LIMITS, n=1)
+        return "there is no such limit" + (f"; did you mean {near[0]}?" if near else "")
+    if live:
+        return "a live target has no facts to measure this; simulate to judge it"
+    return "this run has no such measure; the scenario lacks what it is of, such as a [market]"
 
 
 def _said(m: Measure) -> str:
@@ -262,10 +233,11 @@ def _said(m: Measure) -> str:
 
 
 def _unit(m: Measure) -> str:
-    return "" if m.unit in ("1", "count") else f" {m.unit}"
+    return "" if m.unit in ("1", "count", "share") else f" {m.unit}"
 
 
-def _relation(broken: bool, least: bool) -> str:
+def _relation(broken: bool, side: LimitSide) -> str:
     if broken:
+        least = side is LimitSide.LEAST
         return "below the least allowed" if least else "above the most allowed"
-    return "at least" if least else "at most"
+    return side.said

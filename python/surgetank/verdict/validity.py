@@ -9,44 +9,90 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 from surgetank.measure.latency import stages
 from surgetank.measure.ledger import COLUMNS, ledger
 from surgetank.trace import CLIENT_CLASSES, Trace
 
-__all__ = ["SCHEDULE_KEPT", "Check", "checks", "dispersion"]
+__all__ = ["Check", "CheckKind", "checks", "dispersion"]
 
 _SIGMAS: Final = 5.0
-SCHEDULE_KEPT: Final = "schedule_kept"
-"""Name of the check whether a live run's sender kept its schedule."""
+
+
+class CheckKind(StrEnum):
+    """What is asked of the run itself."""
+
+    FAULT = "fault"
+    """Whether a fault did what it was asked to do."""
+    BACKGROUND = "background"
+    """Whether as many background messages arrived as were asked for."""
+    SCHEDULE_KEPT = "schedule_kept"
+    """Whether a live run's sender kept its schedule."""
+    CPU = "cpu"
+    """Whether a process of a live run's generator had the time that it needed."""
+    TARGET_CODE = "target_code"
+    """Whether the target's own code works."""
+    MONEY_CONSERVED = "money_conserved"
+    SAFETY = "safety"
+    LEDGER_BALANCED = "ledger_balanced"
+    STAGES_EXACT = "stages_exact"
+    COMPLETE = "complete"
+    """Whether it ran to its end."""
+
+    @property
+    def of_generator(self) -> bool:
+        """Whether it asks if a live run's own generator could make the load."""
+        return self in (CheckKind.SCHEDULE_KEPT, CheckKind.CPU)
+
+    def title_of(self, name: str) -> str:
+        """For a heading, of the check of this name."""
+        return _TITLES.get(self) or name[:1].upper() + name[1:]
+
+
+_TITLES: Final = {
+    CheckKind.BACKGROUND: "Load generated as asked",
+    CheckKind.SCHEDULE_KEPT: "Schedule kept",
+    CheckKind.TARGET_CODE: "The target's own code",
+    CheckKind.MONEY_CONSERVED: "Money conserved",
+    CheckKind.SAFETY: "One order on all nodes",
+    CheckKind.LEDGER_BALANCED: "Gains and losses balance",
+    CheckKind.STAGES_EXACT: "Stages sum to the delay",
+    CheckKind.COMPLETE: "Run complete",
+}
 
 
 @dataclass(frozen=True)
 class Check:
     """One check of the run itself."""
 
-    name: str
+    kind: CheckKind
     ok: bool
     measured: float | None
     asked: float | None
     text: str
-    of_generator: bool = False
-    """It asks whether a live run's own generator could make the load."""
+    of: str = ""
+    """Which of several of its kind: a fault's number and kind, a process."""
+
+    @property
+    def name(self) -> str:
+        """As in verdicts: `money_conserved`, `fault 0 slow`."""
+        return f"{self.kind} {self.of}" if self.of else str(self.kind)
 
 
 def checks(trace: Trace) -> list[Check]:
     """All checks that the trace has the facts for."""
     found = [*_faults(trace), *_background(trace), *_live(trace)]
     flags = {
-        "money_conserved": "money in equals money out at every step",
-        "safety": "no two nodes executed different blocks at one height",
+        CheckKind.MONEY_CONSERVED: "money in equals money out at every step",
+        CheckKind.SAFETY: "no two nodes executed different blocks at one height",
     }
-    for name, text in flags.items():
-        held = trace.stats.get(name)
+    for kind, text in flags.items():
+        held = trace.stats.get(kind)
         if held is not None:
             said = text if held else f"broken: {text}"
-            found.append(Check(name, bool(held), float(bool(held)), 1.0, said))
+            found.append(Check(kind, bool(held), float(bool(held)), 1.0, said))
     found += _ledger(trace)
     if trace.orders:
         found.append(_stages(trace))
@@ -61,7 +107,7 @@ def _ledger(trace: Trace) -> Iterator[Check]:
     sums = {column: sum(rows[column].to_list()) for column in COLUMNS}
     wrong = [f"{column} sums to {total} quanta" for column, total in sums.items() if total]
     text = "; ".join(wrong) or "gains and losses of all groups sum to zero, to the last quantum"
-    yield Check("ledger_balanced", not wrong, float(sums["total"]), 0.0, text)
+    yield Check(CheckKind.LEDGER_BALANCED, not wrong, float(sums["total"]), 0.0, text)
 
 
 def _stages(trace: Trace) -> Check:
@@ -73,18 +119,20 @@ def _stages(trace: Trace) -> Check:
             f"the stages sum to {total} ns, the delays to {split.delay_ns} ns; "
             f"{split.unstamped} messages lack a stamp, {split.negative} have stamps out of order"
         )
-    return Check("stages_exact", split.exact, float(total), float(split.delay_ns), text)
+    delay_ns = float(split.delay_ns)
+    return Check(CheckKind.STAGES_EXACT, split.exact, float(total), delay_ns, text)
 
 
 def _faults(trace: Trace) -> Iterator[Check]:
     for fault in trace["faults"].iter_rows(named=True):
-        name = f"fault {fault['index']} {fault['kind']}"
+        of = f"{fault['index']} {fault['kind']}"
         quantity, asked, measured = fault["quantity"], fault["asked"], fault["measured"]
         if not fault["samples"] or measured is None or math.isnan(measured):
             if trace.complete:
                 free = fault["kind"] == "slow" and _validates_in_no_time(trace)
                 why = "not measured, as validation takes no time" if free else "nothing passed it"
-                yield Check(name, free, None, asked, f"{quantity}: asked, but {why}")
+                text = f"{quantity}: asked, but {why}"
+                yield Check(CheckKind.FAULT, free, None, asked, text, of)
             continue
         allowed = _tolerance(trace, fault)
         ok = abs(measured - asked) <= allowed
@@ -92,7 +140,7 @@ def _faults(trace: Trace) -> Iterator[Check]:
             f"{quantity}: measured {measured:.6g} on {fault['samples']} samples, asked {asked:.6g}"
             f" (± {allowed:.3g})"
         )
-        yield Check(name, ok, measured, asked, text)
+        yield Check(CheckKind.FAULT, ok, measured, asked, text, of)
 
 
 def _validates_in_no_time(trace: Trace) -> bool:
@@ -150,7 +198,8 @@ def _background(trace: Trace) -> Iterator[Check]:
     flow = trace.scenario.get("flow") or {}
     allowed = _SIGMAS * math.sqrt(expected * dispersion(flow, expected)) + 2
     text = f"background messages: {found} sent, {expected:.6g} expected (± {allowed:.3g})"
-    yield Check("background", abs(found - expected) <= allowed, float(found), expected, text)
+    held = abs(found - expected) <= allowed
+    yield Check(CheckKind.BACKGROUND, held, float(found), expected, text)
 
 
 def _live(trace: Trace) -> Iterator[Check]:
@@ -162,13 +211,13 @@ def _live(trace: Trace) -> Iterator[Check]:
     text = f"the generator was {late:.3g} ms behind its schedule at p99 (at most {most:g})"
     if not live["sent"]:
         text, late = "nothing was sent", math.inf
-    yield Check(SCHEDULE_KEPT, late <= most, late, most, text, of_generator=True)
+    yield Check(CheckKind.SCHEDULE_KEPT, late <= most, late, most, text)
     allowed = live["cpu_share_max"]
     for name, share in sorted(live["cpu_share"].items()):
         text = f"the {name} process used {share:.0%} of a core (at most {allowed:.0%})"
-        yield Check(f"cpu {name}", share <= allowed, share, allowed, text, of_generator=True)
+        yield Check(CheckKind.CPU, share <= allowed, share, allowed, text, of=name)
     for text in live["mistakes"]:
-        yield Check("target_code", False, None, None, text)
+        yield Check(CheckKind.TARGET_CODE, False, None, None, text)
 
 
 def dispersion(flow: Mapping[str, Any], expected: float) -> float:

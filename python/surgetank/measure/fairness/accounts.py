@@ -18,9 +18,6 @@ __all__ = ["between_accounts", "gini"]
 _Z: Final = NormalDist().inv_cdf(0.975)
 _JACKKNIFE_MIN: Final = 10
 
-_GINI = "Gini coefficient of the accounts' mean delays: 0 = all wait alike"
-_TOP = "share of the executed bytes that one account had, at most"
-
 
 def gini(values: Floats) -> Interval:
     """Gini coefficient of non-negative values, with a jackknife interval from 10 values on.
@@ -55,8 +52,8 @@ def between_accounts(rows: pl.DataFrame) -> list[Measure]:
     clients = rows.filter(pl.col("class") != MessageClass.PRICE_UPDATE)
     if clients.is_empty():
         return [
-            Measure("delay_gini", None, "1", what=_GINI, note=none),
-            Measure("account_share_max", None, "1", what=_TOP, note=none),
+            Measure("delay_gini", None, note=none),
+            Measure("account_share_max", None, note=none),
             *_classes(rows),
         ]
     own = clients.group_by("account").agg(
@@ -67,13 +64,11 @@ def between_accounts(rows: pl.DataFrame) -> list[Measure]:
     share = int(top["bytes"]) / max(1, int(own["bytes"].sum()))
     note = "executed messages only"
     return [
-        Measure("delay_gini", found.value, "1", found.low, found.high, found.n, _GINI, note),
+        Measure("delay_gini", found.value, found.low, found.high, found.n, note),
         Measure(
             "account_share_max",
             share,
-            "1",
             n=own.height,
-            what=_TOP,
             note=f"account {top['account']}, {share * own.height:.3g} times its even share",
         ),
         *_classes(rows),
@@ -84,12 +79,6 @@ def _classes(rows: pl.DataFrame) -> list[Measure]:
     sizes = rows.group_by("class").agg(pl.col("size_bytes").cast(pl.Int64).sum().alias("bytes"))
     whole = max(1, int(sizes["bytes"].sum() or 0))
     return [
-        Measure(
-            f"block_share.{CLASSES[number]}",
-            size / whole,
-            "1",
-            n=rows.height,
-            what=f"share of the executed bytes that were {CLASSES[number]} messages",
-        )
+        Measure(f"block_share.{CLASSES[number]}", size / whole, n=rows.height)
         for number, size in sizes.sort("class").iter_rows()
     ]

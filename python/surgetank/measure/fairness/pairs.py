@@ -22,11 +22,7 @@ WINDOWS_MAX: Final = 25
 BLOCKS_MAX: Final = 50
 _VOTES_MAX: Final = 5_000_000
 
-_VIOLATIONS = "share of pairs that {of} nodes saw in one order and the blocks have in the other"
-_CYCLES = {
-    "condorcet_cycle_rate": "share of blocks with messages that most nodes saw in a circle",
-    "condorcet_share": "share of messages in such a circle: no order of them keeps all majorities",
-}
+_CYCLES = ("condorcet_cycle_rate", "condorcet_share")
 _NO_RECEIPTS = "no receipts were kept (trace.receipts_every)"
 _NOT_ALL = "messages do not reach most nodes, so they have no order of receipt"
 
@@ -73,11 +69,12 @@ def violations(known: Known, gamma: float) -> Measure:
     which the later one stands in an earlier block. Pairs come from windows of WINDOW messages
     received one after the other, evenly spread over the run; the interval is from the windows.
     """
-    of = "all" if gamma >= 1 else f"{100 * gamma:g}% of the"
-    name, what = "fairness_violations", _VIOLATIONS.format(of=of)
-    windows, times, note = _windows(known)
+    name = "fairness_violations"
+    windows, times, why = _windows(known)
+    share = f"γ = {100 * gamma:g}% of the nodes"
+    note = f"{share}; {why}" if why else share
     if not windows:
-        return Measure(name, None, "1", what=what, note=note)
+        return Measure(name, None, note=note)
     # Rounded, as 0.9 * 10 need not be 9 in floats.
     least = math.ceil(round(gamma * times[0].shape[1], 9))
     broken, promised = [], []
@@ -86,9 +83,8 @@ def violations(known: Known, gamma: float) -> Measure:
         broken.append(int((agreed & (height[:, None] > height[None, :])).sum()))
         promised.append(int(agreed.sum()))
     if not sum(promised):
-        return Measure(name, None, "1", what=what, note="the nodes agreed on no pair")
-    counts = np.array(broken, np.float64), np.array(promised, np.float64)
-    return _ratio(name, *counts, what, note)
+        return Measure(name, None, note="the nodes agreed on no pair")
+    return _ratio(name, np.array(broken, np.float64), np.array(promised, np.float64), note)
 
 
 def cycles(known: Known) -> list[Measure]:
@@ -100,14 +96,14 @@ def cycles(known: Known) -> list[Measure]:
     """
     times, note = _blocks(known)
     if not times:
-        return [Measure(name, None, "1", what=what, note=note) for name, what in _CYCLES.items()]
+        return [Measure(name, None, note=note) for name in _CYCLES]
     found = circles([2 * votes(own) > own.shape[1] for own in times])
     blocks = share_interval(np.array([own.any() for own in found], np.bool_))
     counts = np.array([[own.sum(), len(own)] for own in found], np.float64)
     rate, share = _CYCLES
     return [
-        Measure(rate, blocks.value, "1", blocks.low, blocks.high, blocks.n, _CYCLES[rate], note),
-        _ratio(share, counts[:, 0], counts[:, 1], _CYCLES[share], note),
+        Measure(rate, blocks.value, blocks.low, blocks.high, blocks.n, note),
+        _ratio(share, counts[:, 0], counts[:, 1], note),
     ]
 
 
@@ -145,9 +141,9 @@ def _blocks(known: Known) -> tuple[list[Ints], str]:
     return np.split(times, np.cumsum(sizes[chosen])[:-1]), known.note
 
 
-def _ratio(name: str, above: Floats, below: Floats, what: str, note: str) -> Measure:
+def _ratio(name: str, above: Floats, below: Floats, note: str) -> Measure:
     found = ratio_interval(above, below)
     if found.value == 0 or found.low is None or found.high is None:
         # That nothing was found says nothing about the spread between slices.
-        return Measure(name, found.value, "1", n=found.n, what=what, note=note)
-    return Measure(name, found.value, "1", found.low, min(1.0, found.high), found.n, what, note)
+        return Measure(name, found.value, n=found.n, note=note)
+    return Measure(name, found.value, found.low, min(1.0, found.high), found.n, note)

@@ -17,11 +17,6 @@ RANKED_MAX: Final = 4096
 """Most messages of which all pairs are counted."""
 
 _SEND, _RECEIVE, _ERROR = "inversions_send", "inversions_receive", "rank_error"
-_WHAT = {
-    _SEND: "share of pairs of messages executed against the order of sending",
-    _RECEIVE: "share of pairs of messages executed against the order of receipt",
-    _ERROR: "mean number of places between the orders of execution and of receipt",
-}
 _FEW = "fewer than two messages executed"
 
 
@@ -53,7 +48,7 @@ def against_sending(rows: pl.DataFrame) -> Measure:
     """inversions_send: Kendall's distance of execution from sending, as a share of all pairs."""
     index = drawn(rows.height, RANKED_MAX)
     if len(index) < 2:
-        return Measure(_SEND, None, "1", what=_WHAT[_SEND], note=_FEW)
+        return Measure(_SEND, None, note=_FEW)
     order = _permutation(rows["created_ns"].to_numpy()[index])
     return _kendall(_SEND, order, _of(len(index), rows.height))
 
@@ -66,8 +61,7 @@ def against_receipt(rows: pl.DataFrame, known: Known) -> list[Measure]:
     """
     received, note = _received(rows, known)
     if len(received) < 2:
-        units = {_RECEIVE: "1", _ERROR: "count"}
-        return [Measure(m, None, unit, what=_WHAT[m], note=_FEW) for m, unit in units.items()]
+        return [Measure(name, None, note=_FEW) for name in (_RECEIVE, _ERROR)]
     order = _permutation(received)
     n = len(order)
     # A sample's places lie further apart by as much as it is smaller.
@@ -76,7 +70,7 @@ def against_receipt(rows: pl.DataFrame, known: Known) -> list[Measure]:
     low = None if error.low is None else max(0.0, error.low)
     return [
         _kendall(_RECEIVE, order, note),
-        Measure(_ERROR, error.value, "count", low, error.high, n, _WHAT[_ERROR], note),
+        Measure(_ERROR, error.value, low, error.high, n, note),
     ]
 
 
@@ -119,7 +113,7 @@ def _kendall(name: str, order: Ints, note: str) -> Measure:
     if mean.low is not None and mean.high is not None:
         half = mean.high - mean.low
         low, high = max(0.0, mean.value - half), min(1.0, mean.value + half)
-    return Measure(name, mean.value, "1", low, high, n, _WHAT[name], note)
+    return Measure(name, mean.value, low, high, n, note)
 
 
 def _of(part: int, whole: int) -> str:

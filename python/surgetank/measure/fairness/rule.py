@@ -10,12 +10,6 @@ from surgetank.trace import Trace
 
 __all__ = ["of_the_rule"]
 
-_SHARES = {
-    "fair_cycle_share": "share of messages that the rule had to put into a batch of several",
-    "fair_unplaced_share": "share of messages that went without a place: too few reported them, "
-    "or the leader had them too late",
-}
-
 
 def of_the_rule(trace: Trace) -> list[Measure]:
     """fair_cycle_share, fair_unplaced_share, fair_forced_pairs, fair_order_breaks and
@@ -35,33 +29,22 @@ def of_the_rule(trace: Trace) -> list[Measure]:
         Measure(
             name,
             part / whole if whole else None,
-            "1",
             n=whole,
-            what=_SHARES[name],
             note=notes.get(name, ""),
         )
         for name, (part, whole) in parts.items()
     ]
-    what = "pairs with too few votes in time, decided by the heavier side"
     forged = told["unsigned"] + told["rewritten"]
     return [
         *shares,
-        Measure("fair_forced_pairs", told["forced_pairs"], "count", n=1, what=what),
+        Measure("fair_forced_pairs", told["forced_pairs"], n=1),
         Measure(
             "fair_order_breaks",
             told["order_breaks"],
-            "count",
             n=ordered,
-            what="messages that the leader's blocks have against the signed reports",
             note="" if _is_checked(trace) else "only the order of `themis` is checked",
         ),
-        Measure(
-            "fair_forged_reports",
-            forged,
-            "count",
-            n=told["reports"],
-            what="reports that were not signed, or that rewrote what was stated before",
-        ),
+        Measure("fair_forged_reports", forged, n=told["reports"]),
     ]
 
 

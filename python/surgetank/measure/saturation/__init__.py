@@ -37,23 +37,6 @@ _PARTS: Final = (
     faults,
 )
 
-_WHAT: Final = {
-    "uplink": "busiest uplink of a node, share of time in its busiest window",
-    "downlink": "busiest downlink of a node, share of time in its busiest window",
-    "validation": "busiest validation servers of a node, share of time",
-    "consensus-validation": "busiest server for consensus messages, share of time",
-    "execution": "busiest execution server, share of time",
-    "block-space": "how full blocks were in the busiest window",
-    "keepers": "orders that a keeper had to send on one price over the most it can",
-    "liquidation-limits": "share of liquidations that the venue's own limits put off",
-    "mempool": "how full a queue before ordering was; 1 = it refused",
-    "ingress-queue": "how full a queue before validation was; 1 = it refused",
-    "consensus-timeouts": "share of time for heights that took more than one round",
-    "book-depth": "share of liquidations that the book could not fill",
-    "insurance": "share of the insurance fund that was gone at its lowest",
-    "faults": "how much the worst fault took; 1 = enough to halt the layer",
-}
-
 
 def saturation(trace: Trace) -> list[Saturation]:
     """Every resource that the trace tells of, the most saturated first; ties by RESOURCES."""
@@ -66,13 +49,6 @@ def measures(trace: Trace) -> list[Measure]:
     """`saturation.<resource>`: the use of each, from 0 to 1, in the order of RESOURCES."""
     found = sorted(saturation(trace), key=lambda s: RESOURCES.index(s.resource))
     return [
-        Measure(
-            f"saturation.{s.resource}",
-            s.value,
-            "1",
-            n=1,
-            what=_WHAT[s.resource],
-            note=f"{s.where}: {s.what}",
-        )
+        Measure(f"saturation.{s.resource}", s.value, n=1, note=f"{s.where}: {s.what}")
         for s in found
     ]

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from surgetank.catalogue.families import RESOURCE
 from surgetank.scenario.dotted import value_at
 from surgetank.trace import Trace
 
@@ -16,22 +17,7 @@ __all__ = ["FULL", "RESOURCES", "SECOND", "Saturation", "Setting", "rank", "wind
 
 SECOND: Final = 1_000_000_000
 
-RESOURCES: Final = (
-    "uplink",
-    "downlink",
-    "validation",
-    "consensus-validation",
-    "execution",
-    "block-space",
-    "keepers",
-    "liquidation-limits",
-    "mempool",
-    "ingress-queue",
-    "consensus-timeouts",
-    "book-depth",
-    "insurance",
-    "faults",
-)
+RESOURCES: Final = tuple(RESOURCE.members)
 """Every resource, causes before what they cause: of several that are full, the first is named."""
 
 FULL: Final = 0.98

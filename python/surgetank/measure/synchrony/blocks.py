@@ -20,10 +20,6 @@ def blocks(trace: Trace) -> list[Measure]:
     """block_interval_p50_ms (between first decisions of neighbours) and rounds_mean (1 = first)."""
     if "live" in trace.stats and trace["blocks"].is_empty():
         return []  # this target shows none
-    what = {
-        "block_interval_p50_ms": "half of the blocks were decided at most this long after the last",
-        "rounds_mean": "rounds that a height took to decide; 1 is the least",
-    }
     rows = (
         trace["blocks"]
         .sort("height")
@@ -33,13 +29,8 @@ def blocks(trace: Trace) -> list[Measure]:
     gaps = rows["gap"].drop_nulls().to_numpy().astype(np.float64) / _MS
     if not len(gaps):
         note = "fewer than two blocks in the window"
-        return [
-            Measure(
-                "block_interval_p50_ms", None, "ms", what=what["block_interval_p50_ms"], note=note
-            ),
-            Measure("rounds_mean", None, "1", what=what["rounds_mean"], note=note),
-        ]
+        return [Measure(name, None, note=note) for name in ("block_interval_p50_ms", "rounds_mean")]
     gap = KaplanMeier(gaps, np.ones(len(gaps), dtype=np.bool_)).interval(0.5)
     rounds = mean_interval(rows["round"].to_numpy().astype(np.float64) + 1)
-    found = (("block_interval_p50_ms", "ms", gap), ("rounds_mean", "1", rounds))
-    return [Measure(k, v.value, u, v.low, v.high, v.n, what[k]) for k, u, v in found]
+    found = (("block_interval_p50_ms", gap), ("rounds_mean", rounds))
+    return [Measure(name, v.value, v.low, v.high, v.n) for name, v in found]

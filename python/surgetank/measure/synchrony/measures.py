@@ -12,8 +12,9 @@ __all__ = ["synchrony"]
 
 _MS: Final = 1e6
 
-_UNSEEN: Final = {"desynchronised_share_max": "1", "fault_budget_left": "1"} | dict.fromkeys(
-    ("desynchronised_node_seconds", "half_budget_s", "systemic_desync_s"), "s"
+_UNSEEN: Final = (
+    *("desynchronised_share_max", "fault_budget_left"),
+    *("desynchronised_node_seconds", "half_budget_s", "systemic_desync_s"),
 )
 
 
@@ -23,36 +24,31 @@ def synchrony(found: Synchrony) -> list[Measure]:
 
 
 def _nodes(found: Synchrony) -> list[Measure]:
-    trace, most = found.trace, found.bounds.lag_max_ns / _MS
+    trace = found.trace
     if not trace.orders and trace["receipts"].is_empty():
         return []
     if _nothing_seen(found):
         if "live" in trace.stats:
             return []  # no facts at all, so no measure: another thing than one without a value
         note = "nothing tells what each node has"
-        return [Measure(name, None, unit, note=note) for name, unit in _UNSEEN.items()]
+        return [Measure(name, None, note=note) for name in _UNSEEN]
     share = float(found.steps["share"].to_numpy().max())
     begin = trace.measured_from_ns
     still = sum(max(0, b - max(a, begin)) for a, b in found.standstills) / 1e9
-    rows = [
-        ("desynchronised_share_max", share, "1", "most weight out of step at once"),
-        ("desynchronised_node_seconds", found.node_seconds(), "s", "time out of step, over nodes"),
-        ("fault_budget_left", BUDGET - share, "1", "a third less the weight out of step"),
-        ("half_budget_s", found.used_s(0.5), "s", "time with half of the fault budget used up"),
-        ("systemic_desync_s", found.used_s(), "s", "time with all of the fault budget used up"),
-        (
-            "standstill_s",
-            still,
-            "s",
-            f"time in which nobody executed anything for over {most:g} ms beyond the expected "
-            "interval, though messages waited",
-        ),
-    ]
+    rows = {
+        "desynchronised_share_max": share,
+        "desynchronised_node_seconds": found.node_seconds(),
+        "fault_budget_left": BUDGET - share,
+        "half_budget_s": found.used_s(0.5),
+        "systemic_desync_s": found.used_s(),
+        "standstill_s": still,
+    }
     if not trace["executions"].is_empty():
-        lag = behind.longest_ns(trace) / _MS
-        rows.append(("lag_max_ms", lag, "ms", "longest that any node trailed the first one"))
+        rows["lag_max_ms"] = behind.longest_ns(trace) / _MS
+    notes = {"standstill_s": f"limits.lag_max_ms is {found.bounds.lag_max_ns / _MS:g}"}
     return [
-        Measure(name, value, unit, n=trace.nodes, what=what) for name, value, unit, what in rows
+        Measure(name, value, n=trace.nodes, note=notes.get(name, ""))
+        for name, value in rows.items()
     ]
 
 
@@ -70,12 +66,10 @@ def _view(found: Synchrony) -> list[Measure]:
     if share is None or nodes < 2:
         return []
     n = len(rows.known_ns)
-    lacking = "messages known and not yet executed that a node lacked, over all nodes and time"
-    longest = "longest that a node lacked a message that another knew and nobody had executed"
     apart = view.longest_apart_ns(rows) / _MS
     return [
-        Measure("view_divergence_share", share, "1", n=n, what=lacking),
-        Measure("view_lag_max_ms", apart, "ms", n=n, what=longest),
+        Measure("view_divergence_share", share, n=n),
+        Measure("view_lag_max_ms", apart, n=n),
     ]
 
 
@@ -84,15 +78,13 @@ def _state(found: Synchrony) -> list[Measure]:
     if not found.ages or begin >= end:
         return []
     after = found.bounds.stale_after_ns / _MS
-    text = f"time in which the executed state lacked news of a class for over {after:g} ms"
-    rows = [Measure("stale_s", found.stale_s(), "s", n=len(found.ages), what=text)]
+    note = f"limits.stale_after_ms is {after:g}"
+    rows = [Measure("stale_s", found.stale_s(), n=len(found.ages), note=note)]
     for name, lacked in found.ages.items():
         n = int(((lacked.up_ns >= begin) & (lacked.up_ns < end)).sum())
         for word, q in (("p50", 0.5), ("p99", 0.99)):
-            what = f"the executed state lacked {name} news for at most this long, {word} over time"
             age = lacked.quantile_ns(q, begin, end) / _MS
-            rows.append(Measure(f"state_age_{word}_ms.{name}", age, "ms", n=n, what=what))
-        what = f"the longest that the executed state lacked {name} news"
+            rows.append(Measure(f"state_age_{word}_ms.{name}", age, n=n))
         longest = lacked.longest_ns(begin, end) / _MS
-        rows.append(Measure(f"state_age_max_ms.{name}", longest, "ms", n=n, what=what))
+        rows.append(Measure(f"state_age_max_ms.{name}", longest, n=n))
     return rows

@@ -32,7 +32,7 @@ def delay_charts(reading: Reading) -> list[Chart]:
         rows = reading.quantiles(number)
         series.append((CLASSES[number], f"@{CLASSES[number]}", style, rows))
     low = max(0.01, float(done.quantile(0.01) or 0.01) / 2)
-    limit = reading.limits.get("delay_p99_ms_max")
+    limit = reading.limit("delay_p99_ms")
     high = 1.8 * max(float(done.max() or 1), limit or 0)  # type: ignore[arg-type]
     median = _quantile_chart(reading, "p50", series, (low, high), None)
     return [median, _quantile_chart(reading, "p99", series, (low, high), limit)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from surgetank.league import League
-from surgetank.league.shown import shown_of
+from surgetank.league.shown import short
 from surgetank.report.league import words
 from surgetank.report.league.figure import maps
 from surgetank.report.sheet import filled, save
@@ -39,6 +39,6 @@ def render_league(league: League) -> str:
         sought=words.sought(league),
         blocks=words.blocks(league),
         ranks=words.head(league.rank),
-        short=shown_of(league.rank).short,
+        short=short(league.rank),
         reading=words.reading(league),
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from surgetank.catalogue import LINES
 from surgetank.league import Estimate, League, Line, Standing
 from surgetank.league.ranks import ALPHA
-from surgetank.league.shown import FINDS_SHOWN, rising, shown_of, unit_of
-from surgetank.report.wording import NBSP, number, title, value
+from surgetank.league.shown import head, rising, short, unit_of
+from surgetank.report.wording import NBSP, number, value
 
 __all__ = [
     "Block",
@@ -39,7 +40,7 @@ def said(x: float | None, unit: str) -> str:
         return "–"
     if math.isinf(x):
         return "∞" if x > 0 else "−∞"
-    if unit in ("x", "×"):
+    if unit == "x":
         return f"{number(x)}×"
     return value(x, unit).replace("-", "−")
 
@@ -58,7 +59,7 @@ def ends(e: Estimate, unit: str) -> str:
         return ""
     low, high = e.low, e.high
     # Times and shares are never below zero, shares hardly above one, whatever the formula says.
-    if unit in ("ms", "s", "share", "1/s", "×"):
+    if unit in ("ms", "s", "share", "1/s", "x"):
         low = max(low, 0.0)
     if unit == "share" and e.mean is not None:
         high = min(high, max(1.0, e.mean))
@@ -82,12 +83,6 @@ def found(x: Line) -> str:
     return (
         f"{mark}{said(x.estimate, x.unit)} ({said(x.ci_low, x.unit)} – {said(x.ci_high, x.unit)})"
     )
-
-
-def head(name: str) -> str:
-    """A measure's title."""
-    shown = shown_of(name)
-    return title(name) if shown.title == name else shown.title
 
 
 def _lower(text: str) -> str:
@@ -149,7 +144,7 @@ def undecided(league: League) -> str:
     """How many seeds would make a winner; empty if there is one."""
     if league.winner is not None or len(league.contenders) < 2:
         return ""
-    if league.rank in FINDS_SHOWN:
+    if league.rank in LINES:
         return "Narrower searches (--precision, --runs-max) may tell them apart."
     if league.seeds < 2:
         return "One seed tells nothing of chance: give more with --seeds."
@@ -233,7 +228,7 @@ def places(league: League) -> list[Place]:
     unit = unit_of(league.rank)
     rows = []
     for s in league.standings:
-        others = [(shown_of(n).short, _worst(league, s.entrant.name, n)) for n in names]
+        others = [(short(n), _worst(league, s.entrant.name, n)) for n in names]
         rows.append(
             Place(
                 _place(s),
@@ -281,7 +276,7 @@ def sought(league: League) -> list[Sought]:
         own = [x for x in league.lines if x.entrant == s.entrant.name]
         for attack in dict.fromkeys(x.attack for x in own):
             lines = {x.find: x for x in own if x.attack == attack}
-            cells = [(FINDS_SHOWN[f].title, found(lines[f])) for f in finds if f in lines]
+            cells = [(LINES[f].title, found(lines[f])) for f in finds if f in lines]
             rows.append(Sought(s.entrant.name, attack, cells))
     return rows
 
@@ -324,7 +319,7 @@ def notes(league: League) -> list[str]:
     for x in league.lines:
         if x.status != "FOUND":
             under = "" if x.attack == "none" else f" under {x.attack}"
-            what = f"{FINDS_SHOWN[x.find].title} of {x.entrant}{under}"
+            what = f"{LINES[x.find].title} of {x.entrant}{under}"
             texts.setdefault(f"{x.status}: {x.why}", []).append(what)
     found_notes = [f"{', '.join(who)}: {why}." for why, who in texts.items()]
     return found_notes + [

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Final
 
-from surgetank.report.wording import FAILURES, NBSP, number, share, title, value
+from surgetank.catalogue import LIMITS, LINES, title_of
+from surgetank.report.wording import FAILURES, NBSP, number, share, value
 from surgetank.search.answer import Answer, Remedy
 from surgetank.search.shape import Level
 
@@ -29,12 +29,6 @@ __all__ = [
     "story",
     "tight",
 ]
-
-_TITLES: Final = {
-    "capacity": "Throughput capacity",
-    "failure-threshold": "Failure threshold",
-    "safe-leverage": "Safe leverage",
-}
 
 
 @dataclass(frozen=True)
@@ -87,9 +81,10 @@ def said(answer: Answer, v: float | None, *, unit: bool = True) -> str:
 
 def heading(answer: Answer) -> str:
     """What was looked for."""
-    if answer.find in _TITLES:
-        return _TITLES[answer.find]
-    what = "any limit" if answer.find == "any" else title(answer.find)
+    if answer.find in LINES:
+        return LINES[answer.find].title
+    limit = LIMITS.get(answer.find)
+    what = "any limit" if limit is None else title_of(limit.measure)
     return f"The {answer.key} at which {what} breaks"
 
 

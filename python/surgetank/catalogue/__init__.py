@@ -1,0 +1,78 @@
+"""The measures of a run, declared once: name, unit, better direction, title, sentence, source.
+
+Limits of a scenario, verdicts, reports, leagues and docs/measures.md derive from these entries.
+A measure is the function in `surgetank.measure` that computes it, and its entry here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from surgetank.catalogue import delay, fairness, flow, liquidations, money, synchrony
+from surgetank.catalogue.lines import LINES, LineSpec
+from surgetank.catalogue.spec import Better, Family, Limit, LimitSide, MeasureSpec
+
+__all__ = [
+    "CATALOGUE",
+    "LIMITS",
+    "LINES",
+    "MEASURES",
+    "Better",
+    "Family",
+    "Limit",
+    "LimitSide",
+    "LineSpec",
+    "MeasureSpec",
+    "short_of",
+    "title_of",
+    "what_of",
+]
+
+_PARTS: Final = (delay, flow, synchrony, fairness, liquidations, money)
+
+CATALOGUE: Final[Mapping[str, MeasureSpec]] = {
+    spec.name: spec for part in _PARTS for spec in part.MEASURES
+}
+"""Entries by name, in the order in which a reader meets them."""
+
+MEASURES: Final[Mapping[str, MeasureSpec]] = {
+    name: spec for spec in CATALOGUE.values() for name in spec.measures()
+}
+"""Entry of every measure by its full name: `delay_p99_ms`, `delay_p99_ms.cancel`, …"""
+
+
+def _member(measure: str) -> str:
+    return measure.partition(".")[2]
+
+
+LIMITS: Final[Mapping[str, Limit]] = {
+    limit.name: limit
+    for measure, spec in MEASURES.items()
+    for limit in (Limit(spec, side, _member(measure)) for side in LimitSide)
+}
+"""Every limit that `judge` knows, by name: each measure from either side. A scenario sets those of
+the side from which `MeasureSpec.side` says that a measure is bounded."""
+
+
+def what_of(measure: str) -> str:
+    """One sentence on a measure, by its full name."""
+    spec, member = MEASURES[measure], _member(measure)
+    return spec.sentence(spec.family.members[member] if spec.family and member else "")
+
+
+def title_of(measure: str) -> str:
+    """A measure's title, by its full name."""
+    spec, member = MEASURES[measure], _member(measure)
+    if spec.family is None or not member:
+        return spec.title
+    if spec.title_of:
+        return spec.title_of.format(of=spec.family.members[member])
+    return f"{spec.title} · {member.replace('_', ' ')}"
+
+
+def short_of(measure: str) -> str:
+    """For the head of a narrow column, by a measure's full name."""
+    spec, member = MEASURES[measure], _member(measure)
+    short = spec.short or spec.title
+    return f"{member} {short}" if member else short

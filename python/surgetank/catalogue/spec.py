@@ -1,0 +1,123 @@
+"""What an entry of the catalogue says of a measure, and what a limit on a measure is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+__all__ = ["Better", "Family", "Limit", "LimitSide", "MeasureSpec", "Unit"]
+
+Unit = Literal["ms", "s", "1/s", "s/s", "share", "1", "count", "USD", "bp"]
+"""`share`: from 0 to 1, shown as a percentage; `1`: any other number without a dimension."""
+
+
+class Better(StrEnum):
+    """Which way a measure is better."""
+
+    MORE = "more"
+    LESS = "less"
+    NEITHER = ""
+    """It describes a run and does not judge it: what one group gains another loses, say."""
+
+
+class LimitSide(StrEnum):
+    """From which side a limit bounds its measure; the value stands at the end of its name."""
+
+    MOST = "max"
+    LEAST = "min"
+
+    @property
+    def said(self) -> str:
+        """`at most` or `at least`."""
+        return "at most" if self is LimitSide.MOST else "at least"
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """Parts of a run by which a measure is taken apart: its classes, its resources, …"""
+
+    name: str
+    every: str
+    """What stands in a sentence for the whole of which the members are parts."""
+    members: Mapping[str, str]
+    """Name of a member, as it stands behind the dot → the same in a sentence."""
+
+
+@dataclass(frozen=True, eq=False)
+class MeasureSpec:
+    """A measure: all that is known of it before any run."""
+
+    name: str
+    """Without a member: `delay_p99_ms` is one entry, `delay_p99_ms.cancel` a measure of it."""
+    unit: Unit
+    better: Better
+    title: str
+    """For a heading."""
+    what: str
+    """One sentence; `{of}` stands for the member, or for the whole."""
+    source: str
+    """Where the formula is from: a publication, or what in the trace is counted."""
+    short: str = ""
+    """For the head of a narrow column; empty: as the title."""
+    quantile: float | None = None
+    """Of a sampled quantile, which: an estimate needs enough observations beyond it."""
+    signed: bool = False
+    """Whether it can be below zero."""
+    family: Family | None = None
+    alone: bool = True
+    """Whether it is measured of the whole, too, and not only of members."""
+    title_of: str = ""
+    """Title of a member's measure, with `{of}`; empty: the title, and the member behind a dot."""
+
+    def measures(self) -> Iterator[str]:
+        """Full names of its measures: of the whole, and of every member."""
+        if self.alone:
+            yield self.name
+        for member in self.family.members if self.family else ():
+            yield f"{self.name}.{member}"
+
+    @property
+    def side(self) -> LimitSide | None:
+        """From which side a scenario bounds it; None if neither more nor less is better."""
+        sides = {Better.LESS: LimitSide.MOST, Better.MORE: LimitSide.LEAST}
+        return sides.get(self.better)
+
+    def bounded(self, side: LimitSide) -> str:
+        """Name of the limit: the measure's, with `_max` or `_min`; a name that ends in `_max`
+        needs no second one."""
+        doubled = side is LimitSide.MOST and self.name.endswith("_max")
+        return self.name if doubled else f"{self.name}_{side}"
+
+    def sentence(self, of: str = "") -> str:
+        """`what`, of a member or of the whole (`of` in words)."""
+        return self.what.format(of=of or (self.family.every if self.family else ""))
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A bound on a measure; the number itself is the scenario's."""
+
+    spec: MeasureSpec
+    side: LimitSide
+    member: str = ""
+    """Of the measure's family; empty for the whole."""
+
+    @property
+    def name(self) -> str:
+        """As in verdicts and on the command line: `delay_p99_ms_max.cancel`."""
+        return _named(self.spec.bounded(self.side), self.member)
+
+    @property
+    def measure(self) -> str:
+        """Full name of the measure that it bounds."""
+        return _named(self.spec.name, self.member)
+
+    def broken(self, value: float, number: float) -> bool:
+        """Whether a measured value is beyond the number."""
+        return value > number if self.side is LimitSide.MOST else value < number
+
+
+def _named(name: str, member: str) -> str:
+    return f"{name}.{member}" if member else name
