@@ -29,9 +29,24 @@ from collections.abc import AsyncIterator
 from typing import Any, ClassVar, Final
 
 import numpy as np
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import APIError
 
 from surgetank.live.payload import Finder, Numbers, hex_numbers
-from surgetank.live.systems.jetstream.management import Api, ApiError, sequence_of
+from surgetank.live.systems.jetstream.management import (
+    last_sequence,
+    managed,
+    payloads,
+    stream_info,
+)
 from surgetank.live.systems.nats.protocol import messages, pub
 from surgetank.live.systems.nats.target import Nats
 from surgetank.live.target import (
@@ -49,6 +64,8 @@ __all__ = ["JetStream"]
 _BYTES_MAX: Final = 1 << 30
 _UNACKED_MAX: Final = 20_000
 _DISPOSE_S: Final = 5.0
+#: An ordered consumer that nobody hears is removed after so long.
+_IDLE_S: Final = 5.0
 
 
 class JetStream(Nats):
@@ -133,30 +150,30 @@ class JetStream(Nats):
             TargetError: there is one of that name, or JetStream refuses.
         """
         name = self.where.name
-        settings: dict[str, Any] = {
-            "name": name,
-            "subjects": [name],
-            "retention": "limits",
-            "storage": "memory" if self._ack == "memory" else "file",
-            "discard": "new",
-            "max_bytes": int(self._number("bytes_max", _BYTES_MAX)),
-            "num_replicas": int(self._number("replicas", 1)),
-            "metadata": {"surgetank": self._token},
-        }
-        if self._dedup_s:
-            settings["duplicate_window"] = int(self._dedup_s * 1e9)
-        async with Api(self.where) as api:
+        settings = StreamConfig(
+            name=name,
+            subjects=[name],
+            retention=RetentionPolicy.LIMITS,
+            storage=StorageType.MEMORY if self._ack == "memory" else StorageType.FILE,
+            discard=DiscardPolicy.NEW,
+            max_bytes=int(self._number("bytes_max", _BYTES_MAX)),
+            num_replicas=int(self._number("replicas", 1)),
+            duplicate_window=self._dedup_s,
+            metadata={"surgetank": self._token},
+        )
+        async with managed(self.where) as manager:
             # Making a stream that is there already with the same settings would succeed.
-            if await api.info(name) is not None:
+            if await stream_info(manager, name) is not None:
                 raise TargetError(
                     "is there already and is not ours",
                     place=f"stream {name}",
                     mend="Give another name, or leave it out",
                 )
             try:
-                await api.call(f"STREAM.CREATE.{name}", settings)
-            except ApiError as error:
-                raise TargetError(f"cannot be made ({error})", place=f"stream {name}") from None
+                await manager.add_stream(settings)
+            except APIError as error:
+                what = f"cannot be made ({error.description})"
+                raise TargetError(what, place=f"stream {name}") from None
 
     async def dispose(self) -> None:
         """Deletes the stream that `prepare` made; one of that name that is not ours stays."""
@@ -164,14 +181,14 @@ class JetStream(Nats):
         until = time.monotonic() + _DISPOSE_S
         while time.monotonic() < until:
             try:
-                async with Api(self.where) as api:
-                    info = await api.info(name)
+                async with managed(self.where) as manager:
+                    info = await stream_info(manager, name)
                     if info is not None:
-                        token = (info["config"].get("metadata") or {}).get("surgetank")
+                        token = (info.config.metadata or {}).get("surgetank")
                         if token == self._token:
-                            await api.call(f"STREAM.DELETE.{name}")
+                            await manager.delete_stream(name)
                     return
-            except (TargetError, ApiError):
+            except TargetError:
                 await asyncio.sleep(0.2)
         warnings.warn(f"the server is gone; stream {name} stays on it", stacklevel=2)
 
@@ -181,8 +198,8 @@ class JetStream(Nats):
         Raises:
             TargetError: the stream is gone.
         """
-        async with Api(self.where) as api:
-            async for payload in api.read(self.where.name):
+        async with managed(self.where) as manager:
+            async for payload in payloads(manager, self.where.name):
                 yield payload
 
     # ---- publishing
@@ -323,7 +340,7 @@ class JetStream(Nats):
         while True:
             if self._link.up and self._link.opened != opened:
                 before = self._link.opened
-                with contextlib.suppress(TargetError, ApiError):
+                with contextlib.suppress(TargetError):
                     await self._make_consumer(before)
                     opened = before
             await asyncio.sleep(0.02)
@@ -333,36 +350,31 @@ class JetStream(Nats):
         own, for the server may still have the old one and go on with it where it stood."""
         stream = self.where.name
         name = f"surgetank-{self._token}"
-        settings: dict[str, Any] = {"deliver_policy": "all"}
+        settings = ConsumerConfig(deliver_policy=DeliverPolicy.ALL)
         if self._explicit:
             subject = self._deliver
-            settings |= {
-                "durable_name": name,
-                "ack_policy": "explicit",
-                "ack_wait": int(self._ack_wait_s * 1e9),
-                "max_ack_pending": _UNACKED_MAX,
-            }
+            settings.durable_name = name
+            settings.ack_policy = AckPolicy.EXPLICIT
+            settings.ack_wait = self._ack_wait_s
+            settings.max_ack_pending = _UNACKED_MAX
         else:
-            name, subject = f"{name}-{opened}", f"{self._deliver}.{opened}"
-            settings |= {
-                "name": name,
-                "ack_policy": "none",
-                "mem_storage": True,
-                "inactive_threshold": 5 * 10**9,
-            }
-        settings["deliver_subject"] = subject
+            subject = f"{self._deliver}.{opened}"
+            settings.name = f"{name}-{opened}"
+            settings.ack_policy = AckPolicy.NONE
+            settings.mem_storage = True
+            settings.inactive_threshold = _IDLE_S
+        settings.deliver_subject = subject
         if self._hears != opened:
             self._link.send(f"SUB {subject} 1\r\n".encode(), control=True)
             self._hears = opened
-        async with Api(self.where) as api:
+        async with managed(self.where) as manager:
             if self._sequence:
-                info = await api.info(stream)
+                info = await stream_info(manager, stream)
                 # After a crash the stream may end before what we have seen.
-                last = info["state"]["last_seq"] if info is not None else 0
-                settings["deliver_policy"] = "by_start_sequence"
-                settings["opt_start_seq"] = min(self._sequence, last) + 1
-            body = {"stream_name": stream, "config": settings}
-            await api.call(f"CONSUMER.CREATE.{stream}.{name}", body)
+                last = info.state.last_seq if info is not None else 0
+                settings.deliver_policy = DeliverPolicy.BY_START_SEQUENCE
+                settings.opt_start_seq = min(self._sequence, last) + 1
+            await manager.add_consumer(stream, settings)
 
     def _seen(self, blocks: bytes) -> None:
         """Acknowledges, or remembers how far the stream was read."""
@@ -374,7 +386,7 @@ class JetStream(Nats):
         at = blocks.rfind(b" 1 $JS.ACK.")
         if at >= 0:
             reply = blocks[at + 3 : blocks.index(b" ", at + 3)]
-            self._sequence = sequence_of(reply.decode())
+            self._sequence = last_sequence(reply.decode())
 
 
 _REPLIES: Final = re.compile(rb"MSG [^ \r\n]+ 1 (\$JS\.ACK\.[^ \r\n]+) ")
