@@ -166,20 +166,8 @@ pub enum Action {
     },
     /// It does not reveal what it committed to.
     Withhold(MessageId),
-    /// It has the node that it sits at put the two orders that it sent last before a message.
-    PutBefore {
-        /// The node.
-        node: NodeId,
-        /// The message.
-        message: MessageId,
-    },
-    /// It has a node leave messages out of its blocks.
-    Censor {
-        /// The node.
-        node: NodeId,
-        /// Bit c = class c; 0 = none any more.
-        classes: u8,
-    },
+    /// It has its proposer put the two orders that it sent last right before a message.
+    PutBefore(MessageId),
 }
 
 /// A message on its way to a gateway.

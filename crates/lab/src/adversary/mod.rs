@@ -10,14 +10,17 @@
 //! 4. It reads only what passes a place where it sits, and only if that can be read there.
 //!
 //! Files: [`floods`] (spam, sybil, cancel storm, stampede), [`reader`] (front-running: sandwich,
-//! insider, grinding), [`racer`] (stale quotes), [`withholder`] (withheld reveals), [`means`] (what
-//! they share).
+//! insider, grinding), [`racer`] (stale quotes), [`withholder`] (withheld reveals), [`proposer`]
+//! (blocks made as the attacker says), [`means`] (what they share).
 
 mod floods;
 mod means;
+mod proposer;
 mod racer;
 mod reader;
 mod withholder;
+
+use std::sync::Arc;
 
 use surgetank_layer::node::Opening;
 use surgetank_layer::units::{MessageId, NodeId, Ns};
@@ -27,6 +30,7 @@ use crate::scenario::{AttackKind, Scenario, class_of, ms};
 use crate::seed::Seed;
 use floods::{Flood, Stampede};
 use means::Means;
+pub use proposer::Proposer;
 use racer::Racer;
 use reader::Reader;
 use withholder::Withholder;
@@ -39,9 +43,8 @@ enum Attack {
     Reader(Reader),
     Withholder(Withholder),
     Racer(Racer),
-    /// A node leaves messages of these classes out of its blocks.
+    /// Its proposer leaves messages of these classes out.
     Censor {
-        node: NodeId,
         classes: u8,
     },
 }
@@ -50,13 +53,21 @@ enum Attack {
 pub struct Adversary {
     attack: Attack,
     means: Means,
+    /// A node's proposer, where it has one in its hands.
+    proposer: Option<Arc<Proposer>>,
     /// Its own client link, where it has a better (or worse) one than the others.
     link_ns: Option<Ns>,
 }
 
 impl Adversary {
-    /// The attacker of a scenario. `opening` is what the venue does with decided blocks.
-    pub fn new(scenario: &Scenario, opening: &Opening, seed: &Seed) -> Adversary {
+    /// The attacker of a scenario. `opening` is what the venue does with decided blocks, `proposer`
+    /// that of [`Proposer::of`].
+    pub fn new(
+        scenario: &Scenario,
+        opening: &Opening,
+        proposer: Option<Arc<Proposer>>,
+        seed: &Seed,
+    ) -> Adversary {
         let accounts = Accounts::new(scenario);
         let means = Means::new(scenario, accounts, seed);
         let attack = match scenario.attack.what.clone() {
@@ -82,8 +93,8 @@ impl Adversary {
             AttackKind::LatencyRace(config) | AttackKind::FeeJump(config) => {
                 Attack::Racer(Racer::new(&config, scenario))
             }
-            AttackKind::Censor { node, class } => {
-                Attack::Censor { node, classes: 1 << class_of(class) as u8 }
+            AttackKind::Censor { class, .. } => {
+                Attack::Censor { classes: 1 << class_of(class) as u8 }
             }
         };
         let link_ns = match &scenario.attack.what {
@@ -91,7 +102,7 @@ impl Adversary {
             AttackKind::Sandwich(_) | AttackKind::Insider(_) | AttackKind::Grind { .. } => Some(0),
             _ => None,
         };
-        Adversary { attack, means, link_ns }
+        Adversary { attack, means, proposer, link_ns }
     }
 
     /// Its own client link, where it has a better (or worse) one than the others.
@@ -133,6 +144,13 @@ impl Adversary {
         matches!(&self.attack, Attack::Withholder(withholder) if withholder.may_withhold())
     }
 
+    /// Its proposer is to put two orders, of these numbers, right before a message.
+    pub fn put_before(&self, own: [MessageId; 2], message: MessageId) {
+        if let Some(proposer) = &self.proposer {
+            proposer.put_before(own, message);
+        }
+    }
+
     /// Asks for the time at which the attack begins.
     pub fn start(&self, out: &mut Vec<Action>) {
         let window = &self.means.window;
@@ -151,10 +169,11 @@ impl Adversary {
             (Attack::Stampede(stampede), Heard::Timer(Timer::Attack)) => {
                 stampede.begin(now, means, out);
             }
-            (&mut Attack::Censor { node, classes }, Heard::Timer(Timer::Attack)) => {
+            (&mut Attack::Censor { classes }, Heard::Timer(Timer::Attack)) => {
                 let (until, censors) = (means.window.end, now < means.window.end);
-                let classes = if censors { classes } else { 0 };
-                out.push(Action::Censor { node, classes });
+                if let Some(proposer) = &self.proposer {
+                    proposer.censor(if censors { classes } else { 0 });
+                }
                 if censors {
                     out.push(Action::Wake { at: until, timer: Timer::Attack });
                 }

@@ -131,7 +131,7 @@ impl Reader {
         }
         self.offers.insert(victim.id, (account, offer.cl_ord_id));
         if self.proposes {
-            out.push(Action::PutBefore { node: self.node, message: victim.id });
+            out.push(Action::PutBefore(victim.id));
         }
     }
 

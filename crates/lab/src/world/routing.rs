@@ -1,7 +1,6 @@
 //! What actors and the attacker hear, and what follows from their answers.
 
 use surgetank_layer::message::{Block, Class};
-use surgetank_layer::node::Input;
 use surgetank_layer::units::{MessageId, NodeId};
 
 use super::{Event, World};
@@ -57,10 +56,7 @@ impl World {
                 Action::Wake { at, timer } => self.agenda.push(at, Event::Outside(timer)),
                 Action::Bid { round, bidder, amount } => self.bid_for_lane(round, bidder, amount),
                 Action::Withhold(message) => self.withhold(message),
-                Action::PutBefore { node, message } => {
-                    self.step(node, Input::PutBefore { own: sent, message });
-                }
-                Action::Censor { node, classes } => self.step(node, Input::Censor { classes }),
+                Action::PutBefore(message) => self.adversary.put_before(sent, message),
             }
         }
         self.actions = actions;

@@ -22,11 +22,11 @@
 //! Blocks travel whole, not in parts. A block that is synced is trusted without its commit.
 
 mod admit;
+mod builder;
 mod execute;
 mod fair;
 mod intake;
 mod life;
-mod misdeeds;
 mod opening;
 mod order;
 mod smoothed;
@@ -49,6 +49,7 @@ use crate::units::{Digest, Height, MessageId, NodeId, Ns, Peer};
 
 pub use crate::fair::report::{Report, Sight};
 pub use admit::{Admission, Unit};
+pub use builder::{BlockBuilder, Honest};
 pub use fair::{Fair, Rule as FairRule, Tally as FairTally};
 pub use opening::{Opening, Places, place};
 pub use strain::{Span, Strain};
@@ -138,18 +139,6 @@ pub enum Input {
     Timer(Timer),
     /// Work that this node asked for is over.
     Done(Done),
-    /// From now on this node leaves these classes (bits `1 << class as u8`) out of the blocks it makes.
-    Censor {
-        /// The classes, a bit each.
-        classes: u8,
-    },
-    /// In the blocks that this node makes, these two of its own stand right before this message.
-    PutBefore {
-        /// Its own, in order.
-        own: [MessageId; 2],
-        /// The other's.
-        message: MessageId,
-    },
 }
 
 /// What travels between two nodes that need not be neighbours.
@@ -280,7 +269,7 @@ pub struct Node {
     /// The block that is being executed, in the order in which it is.
     executing: Option<Arc<Block>>,
     opening: opening::State,
-    misdeeds: misdeeds::Misdeeds,
+    builder: Arc<dyn BlockBuilder>,
     sync: sync::State,
     /// Timeouts of consensus that are still to go off, for a restart.
     armed: Vec<(Ns, tendermint::Timeout)>,
@@ -308,6 +297,11 @@ enum Orderer {
 impl Node {
     /// A node at rest.
     pub fn new(config: Config) -> Node {
+        Node::with_builder(config, Arc::new(Honest))
+    }
+
+    /// The same, with a proposer of its own kind.
+    pub fn with_builder(config: Config, builder: Arc<dyn BlockBuilder>) -> Node {
         let bounds = |capacity| queue::Config { rule: config.rule.clone(), capacity };
         let fair = match &config.ordering {
             Ordering::Single { node, fair: Some(fair), .. } => {
@@ -353,7 +347,7 @@ impl Node {
             executed: 0,
             executing: None,
             opening: opening::State::new(config.opening),
-            misdeeds: misdeeds::Misdeeds::default(),
+            builder,
             sync: sync::State::default(),
             armed: Vec::new(),
             gossip_out: Vec::new(),
@@ -447,8 +441,6 @@ impl Machine for Node {
                 Done::Executed => self.executed(now, out),
                 Done::ShareMade { height, to } => self.share_made(now, height, to, draws, out),
             },
-            Input::Censor { classes } => self.misdeeds.censored = classes,
-            Input::PutBefore { own, message } => self.misdeeds.put_before(own, message),
             Input::Start => self.start(now, draws, out),
         }
     }

@@ -107,7 +107,7 @@ impl Node {
         let mut entries: Vec<Entry> = self
             .mempool
             .iter()
-            .filter(|waiting| !self.misdeeds.leaves_out(&waiting.item))
+            .filter(|waiting| self.builder.takes(&waiting.item))
             .filter(|waiting| self.is_void(height, &waiting.item, &mut cancelled).is_none())
             .take(block_messages_max as usize)
             .take_while(|waiting| {
@@ -116,7 +116,7 @@ impl Node {
             })
             .map(|waiting| Entry { envelope: waiting.item, queued_ns: waiting.queued_ns })
             .collect();
-        self.misdeeds.rearrange(&mut entries);
+        self.builder.arrange(&mut entries);
         let hash = chain(&self.last_hash(), height, &entries);
         let (proposer, grounds) = (self.id, Vec::new());
         Arc::new(Block { height, proposer, proposed_ns: now, entries, hash, grounds })
@@ -183,13 +183,11 @@ impl Node {
                 continue;
             }
             self.mempool_bytes -= size;
-            if self.misdeeds.leaves_out(&taken.item) {
-                // It is forgotten without a word.
-                continue;
+            if self.builder.takes(&taken.item) {
+                entries.push(Entry { envelope: taken.item, queued_ns: taken.queued_ns });
             }
-            entries.push(Entry { envelope: taken.item, queued_ns: taken.queued_ns });
         }
-        self.misdeeds.rearrange(&mut entries);
+        self.builder.arrange(&mut entries);
         for shed in self.mempool.shed() {
             self.forget(shed, Reason::Shed, out);
         }

@@ -7,6 +7,7 @@ mod fair;
 mod layer;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use surgetank_layer::node::{Input, Node};
 use surgetank_layer::units::NodeId;
@@ -19,11 +20,11 @@ use super::links::{Links, Options};
 use super::waits::{Places, Waits};
 use super::{Event, Plugins, Slab, World};
 use crate::actors::Actors;
-use crate::adversary::Adversary;
+use crate::adversary::{Adversary, Proposer};
 use crate::agenda::Agenda;
 use crate::exchange;
 use crate::flow::Tape;
-use crate::host::Host;
+use crate::host::{Host, Service};
 use crate::network::{Delays, Faults, Graph};
 use crate::scenario::{Consensus, Delay, FaultKind, QueueRule, Scenario};
 use crate::seed::Seed;
@@ -52,21 +53,18 @@ impl World {
         let links = build_links(&scenario, &seed)?;
         let n = scenario.network.nodes as usize;
         let service = build_service(&scenario);
-        let mut nodes: Vec<Node> = (0..n as NodeId)
-            .map(|id| {
-                node_config(&scenario, &links.graph, &service, id, &seed, &plugins).map(Node::new)
-            })
-            .collect::<Result<_, _>>()?;
-        control::put(&mut nodes, &scenario, &seed, &plugins);
-        let host = |(node, id)| {
-            let draws = (seed.stream("node", id), seed.stream("service", id));
-            Host::new(node, service.clone(), draws.0, draws.1)
-        };
-        let nodes: Vec<Host> = nodes.into_iter().zip(0..).map(host).collect();
+        let proposer = Proposer::of(&scenario);
+        let nodes =
+            build_hosts(&scenario, &links.graph, &service, &seed, &plugins, proposer.as_ref())?;
         let copies_matter = links.has_downlink()
             || scenario.faults.iter().any(|f| matches!(f.what, FaultKind::Crash { .. }));
         let exchange = exchange::open(&scenario, tape.as_ref(), &seed)?;
-        let adversary = Adversary::new(&scenario, nodes[0].node.opening(), &seed);
+        let adversary = Adversary::new(
+            &scenario,
+            nodes[0].node.opening(),
+            proposer.map(|(_, builder)| builder),
+            &seed,
+        );
         let leader = match scenario.layer.consensus {
             Consensus::Single { node, .. } => Some(node),
             _ => None,
@@ -130,6 +128,32 @@ impl World {
         self.with_attacker(|adversary, out| adversary.start(out));
         self.with_actors(|actors, out| actors.background.start(0, out));
     }
+}
+
+/// Nodes on their hosts; `proposer` is the node whose proposer is the attacker's.
+fn build_hosts(
+    scenario: &Scenario,
+    graph: &Graph,
+    service: &Service,
+    seed: &Seed,
+    plugins: &Plugins,
+    proposer: Option<&(NodeId, Arc<Proposer>)>,
+) -> Result<Vec<Host>, String> {
+    let node = |id| {
+        let config = node_config(scenario, graph, service, id, seed, plugins)?;
+        Ok(match proposer {
+            Some((at, proposer)) if *at == id => Node::with_builder(config, proposer.clone()),
+            _ => Node::new(config),
+        })
+    };
+    let nodes = (0..scenario.network.nodes).map(node);
+    let mut nodes: Vec<Node> = nodes.collect::<Result<_, String>>()?;
+    control::put(&mut nodes, scenario, seed, plugins);
+    let host = |(node, id)| {
+        let (draws, service_draws) = (seed.stream("node", id), seed.stream("service", id));
+        Host::new(node, service.clone(), draws, service_draws)
+    };
+    Ok(nodes.into_iter().zip(0..).map(host).collect())
 }
 
 fn build_waits(scenario: &Scenario) -> Option<Box<Waits>> {
