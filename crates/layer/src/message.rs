@@ -371,8 +371,6 @@ pub mod flags {
     pub const IMMEDIATE: u8 = 2;
     /// The order only reduces a position.
     pub const REDUCE_ONLY: u8 = 4;
-    /// The message came by the express lane.
-    pub const EXPRESS: u8 = 8;
 }
 
 /// One message's place in a block, and when it entered the queue of the node that put it there.

@@ -5,9 +5,6 @@ use surgetank_layer::admission::price::backlog::{
     Backlog, Config, EXPONENT_MAX_BIPS, Window, exp_bips,
 };
 use surgetank_layer::admission::price::eip1559::{BaseFee, next_base_fee};
-use surgetank_layer::admission::price::eip4844::{
-    FEE_MIN, TARGET, UPDATE_FRACTION, fake_exponential, next_excess,
-};
 use surgetank_layer::admission::price::{Price, Relief};
 use surgetank_layer::admission::{Kind, price};
 use surgetank_layer::units::{MS, NEVER, Ns, SECOND};
@@ -65,39 +62,6 @@ fn a_base_fee_falls_when_no_batch_comes() {
     let mut pure = BaseFee::new(100, 1_000, NEVER);
     let risen = pure.on_batch(0, 1_000);
     assert_eq!((pure.fee(NEVER - 1), pure.falls_to_ns(5, 100)), (risen, NEVER));
-}
-
-/// go-ethereum's `TestFakeExponential` and `TestCalcBlobFee`.
-#[test]
-fn fake_exponential_reproduces_the_published_vectors() {
-    let vectors: [(u64, u64, u64, u128); 20] = [
-        (1, 0, 1, 1),
-        (38_493, 0, 1_000, 38_493),
-        (0, 1_234, 2_345, 0),
-        (1, 2, 1, 6),
-        (1, 4, 2, 6),
-        (1, 3, 1, 16),
-        (1, 6, 2, 18),
-        (1, 4, 1, 49),
-        (1, 8, 2, 50),
-        (10, 8, 2, 542),
-        (11, 8, 2, 596),
-        (1, 5, 1, 136),
-        (1, 5, 2, 11),
-        (2, 5, 2, 23),
-        (1, 50_000_000, 2_225_652, 5_709_098_764),
-        (FEE_MIN, 0, UPDATE_FRACTION, 1),
-        (FEE_MIN, 2_314_057, UPDATE_FRACTION, 1),
-        (FEE_MIN, 2_314_058, UPDATE_FRACTION, 2),
-        (FEE_MIN, 10 * 1_024 * 1_024, UPDATE_FRACTION, 23),
-        (FEE_MIN, 148_099_578, UPDATE_FRACTION, 18_446_739_238_971_471_609),
-    ];
-    for (factor, numerator, denominator, fee) in vectors {
-        assert_eq!(fake_exponential(factor, numerator, denominator), fee, "{factor} {numerator}");
-    }
-    assert_eq!(fake_exponential(1, u64::MAX, 1), u128::MAX);
-    assert_eq!(next_excess(0, TARGET - 1, TARGET), 0);
-    assert_eq!(next_excess(131_072, 2 * TARGET, TARGET), 131_072 + TARGET);
 }
 
 /// The polynomial's values by hand, and the errors that the module's head claims.

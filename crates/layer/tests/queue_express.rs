@@ -19,7 +19,6 @@ fn config() -> Config {
     Config {
         round_ns: ROUND,
         closing_ns: ROUND / 4,
-        blackout_ns: ROUND / 4,
         reserve: 10,
         future_max: 4,
         ..Config::default()
@@ -119,18 +118,6 @@ fn bids_that_do_not_fit_are_refused() {
     assert_eq!(rig.bid(3 * ROUND / 4, 1, 3, 50), refused(BidRefusal::Closed));
     assert_eq!(rig.bid(ROUND - 1, 1, 3, 50), refused(BidRefusal::Closed));
     assert_eq!(rig.bid(ROUND, 1, 3, 50), refused(BidRefusal::NotForSale));
-}
-
-#[test]
-fn the_reserve_stands_before_the_closing() {
-    let mut rig = Rig::new(config());
-    rig.bid(0, 1, 3, 50);
-    assert_eq!(rig.0.set_reserve(ROUND / 2 - 1, 60), Ok(()));
-    assert_eq!(rig.0.set_reserve(ROUND / 2, 5), Err(BidRefusal::Blackout));
-    assert_eq!(rig.0.set_reserve(ROUND - 1, 5), Err(BidRefusal::Blackout));
-    let none = Output::Sold { round: 1, award: None };
-    assert_eq!(rig.at(ROUND - 1, Input::Timer), vec![none]);
-    assert_eq!(rig.0.set_reserve(ROUND, 5), Ok(()));
 }
 
 #[test]

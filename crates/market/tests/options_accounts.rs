@@ -289,6 +289,23 @@ fn an_order_needs_the_grids_initial_margin() {
     assert!(order(Side::Buy, 5));
 }
 
+fn corner(fact: Fact) -> &'static str {
+    match fact {
+        Fact::Trade { .. } => "trade",
+        Fact::Auctioned { value, .. } if value <= 0 => "insolvent",
+        Fact::Auctioned { closed: true, .. } => "sold",
+        Fact::Auctioned { .. } => "sold in part",
+        Fact::AuctionOpen { .. } => "waits",
+        Fact::Expired { .. } => "expired",
+        Fact::BadDebt { borne_by, .. } => {
+            ["insured", "deleveraged debt", "deficit"][borne_by as usize]
+        }
+        Fact::Rejected { reason: Reject::InsufficientMargin, .. } => "no margin",
+        Fact::Rejected { reason: Reject::UnknownSymbol, .. } => "options have no book",
+        _ => "other",
+    }
+}
+
 /// Any sequence of prices, orders, liquidations and leaps in time, past expiries too.
 fn storm(seed: u64, insurance: Money, share_ppm: u32) -> BTreeSet<&'static str> {
     let mut rng = Rng(seed);
@@ -341,20 +358,7 @@ fn storm(seed: u64, insurance: Money, share_ppm: u32) -> BTreeSet<&'static str> 
             _ => liquidate(&mut market, now, (rng.bits() % 10) as AccountId),
         };
         for fact in facts {
-            seen.insert(match fact {
-                Fact::Trade { .. } => "trade",
-                Fact::Auctioned { value, .. } if value <= 0 => "insolvent",
-                Fact::Auctioned { closed: true, .. } => "sold",
-                Fact::Auctioned { .. } => "sold in part",
-                Fact::AuctionOpen { .. } => "waits",
-                Fact::Expired { .. } => "expired",
-                Fact::BadDebt { borne_by, .. } => {
-                    ["insured", "deleveraged debt", "deficit"][borne_by as usize]
-                }
-                Fact::Rejected { reason: Reject::InsufficientMargin, .. } => "no margin",
-                Fact::Rejected { reason: Reject::UnknownSymbol, .. } => "options have no book",
-                _ => "other",
-            });
+            seen.insert(corner(fact));
         }
         for symbol in 0..13 {
             let sum: Qty = market.accounts().map(|a| market.position(a, symbol)).sum();

@@ -20,7 +20,7 @@ class Ticket(Protocol):
     class_number: int
     """Index into `surgetank.trace.CLASSES`."""
     flags: int
-    """1 post-only, 2 immediate, 4 reduce-only, 8 express."""
+    """1 post-only, 2 immediate, 4 reduce-only."""
     size_bytes: int
     account: int
     fee_micros: int

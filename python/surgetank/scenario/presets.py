@@ -163,7 +163,6 @@ _VENUES: Final[Mapping[str, Mapping[str, Any]]] = {
     },
 }
 
-NETWORKS: Final = tuple(_networks())
 VENUES: Final = tuple(_VENUES)
 #: Keys of a scenario that name a preset.
 KEYS: Final = ("venue", "network.preset")

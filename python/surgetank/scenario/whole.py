@@ -22,9 +22,6 @@ from surgetank.scenario.network import Network
 from surgetank.scenario.problem import explain
 from surgetank.scenario.section import Integer, NonNegative, Positive, Section, Whole
 
-#: What a reader is told and a run does not depend on.
-PROSE = ("title", "event", "source", "description")
-
 
 class TraceOptions(Section):
     """What is recorded."""

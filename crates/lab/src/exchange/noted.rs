@@ -29,32 +29,7 @@ impl Exchange {
                 self.row(MarketRow { price, ref_ns: observed_ns, ..row(MarketKind::Oracle) });
             }
             Fact::Mark { price, .. } => self.row(MarketRow { price, ..row(MarketKind::Mark) }),
-            Fact::Trade {
-                price,
-                qty,
-                maker_account,
-                taker_account,
-                taker_side,
-                liquidation,
-                ..
-            } => {
-                let kind =
-                    if liquidation { MarketKind::LiquidationTrade } else { MarketKind::Trade };
-                let (_, observed_ns) = self.market.oracle(0);
-                self.row(MarketRow {
-                    account: taker_account,
-                    other: maker_account,
-                    price,
-                    qty: qty * taker_side.sign(),
-                    amount: price.saturating_mul(qty),
-                    ref_ns: observed_ns,
-                    ..row(kind)
-                });
-                if liquidation {
-                    let musd = price as f64 * qty as f64 * self.quantum_usd() / 1e6;
-                    self.press(now, taker_account, taker_side.sign() as f64 * musd);
-                }
-            }
+            Fact::Trade { .. } => self.traded(now, message, fact),
             Fact::BadDebt { account, amount, borne_by, .. } => {
                 let (qty, amount) = (borne_by as Qty, clamp(amount));
                 self.row(MarketRow { account, qty, amount, ..row(MarketKind::BadDebt) });
@@ -82,22 +57,53 @@ impl Exchange {
                 let row = row(MarketKind::TakenOver);
                 self.row(MarketRow { account, other, price, qty, amount, ..row });
             }
-            Fact::MarginCall { account, mark_price, trigger_price, falling, .. } => {
-                let cause = trigger_price
-                    .and_then(|trigger| self.pressure.cause(mark_price, trigger, falling));
-                self.row(MarketRow {
-                    account,
-                    other: cause.map_or(u32::MAX, |cause| cause.account),
-                    price: mark_price,
-                    amount: trigger_price.unwrap_or(0),
-                    ref_ns: cause.map_or(NEVER, |cause| cause.executed_ns),
-                    ..row(MarketKind::MarginCall)
-                });
-            }
+            Fact::MarginCall { .. } => self.called(now, message, fact),
             Fact::Liquidated { .. } => self.liquidated(now, message, fact),
             Fact::Auctioned { .. } => self.auctioned(now, message, fact),
             _ => {}
         }
+    }
+
+    fn traded(&mut self, now: Ns, message: u32, fact: Fact) {
+        let Fact::Trade {
+            price, qty, maker_account, taker_account, taker_side, liquidation, ..
+        } = fact
+        else {
+            return;
+        };
+        let kind = if liquidation { MarketKind::LiquidationTrade } else { MarketKind::Trade };
+        let (_, observed_ns) = self.market.oracle(0);
+        self.row(MarketRow {
+            message,
+            account: taker_account,
+            other: maker_account,
+            price,
+            qty: qty * taker_side.sign(),
+            amount: price.saturating_mul(qty),
+            ref_ns: observed_ns,
+            ..MarketRow::new(now, kind)
+        });
+        if liquidation {
+            let musd = price as f64 * qty as f64 * self.quantum_usd() / 1e6;
+            self.press(now, taker_account, taker_side.sign() as f64 * musd);
+        }
+    }
+
+    fn called(&mut self, now: Ns, message: u32, fact: Fact) {
+        let Fact::MarginCall { account, mark_price, trigger_price, falling, .. } = fact else {
+            return;
+        };
+        let cause =
+            trigger_price.and_then(|trigger| self.pressure.cause(mark_price, trigger, falling));
+        self.row(MarketRow {
+            message,
+            account,
+            other: cause.map_or(u32::MAX, |cause| cause.account),
+            price: mark_price,
+            amount: trigger_price.unwrap_or(0),
+            ref_ns: cause.map_or(NEVER, |cause| cause.executed_ns),
+            ..MarketRow::new(now, MarketKind::MarginCall)
+        });
     }
 
     /// A liquidation of this account presses on the outside price, by millions of USD bought.

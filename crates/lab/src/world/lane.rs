@@ -30,7 +30,6 @@ impl Lane {
         let config = Config {
             round_ns: ms(express.round_s * 1e3).max(1),
             closing_ns: ms(express.closing_s * 1e3),
-            blackout_ns: 0,
             advantage_ns: ms(express.advantage_ms),
             reserve: money(express.reserve_usd),
             ..Config::default()

@@ -321,11 +321,6 @@ impl<T> Queue<T> {
         self.capacity
     }
 
-    /// Changes how many may wait. What already waits stays.
-    pub fn set_capacity(&mut self, capacity: usize) {
-        self.capacity = capacity;
-    }
-
     /// What waits, in the order in which it would be served if nothing more came.
     pub fn iter(&self) -> impl Iterator<Item = &Waiting<T>> {
         let rest = self.discipline.order();

@@ -94,11 +94,6 @@ class Reading:
         """Measured while bytes waited for room; None where they never did."""
         return self.busy_bytes * 8e-6 / self.busy_s if self.busy_s > 0 else None
 
-    @property
-    def loss_share(self) -> float | None:
-        """Segments lost of those drawn."""
-        return self.segments_lost / self.segments if self.segments else None
-
     def to_json(self) -> dict[str, Any]:
         """As it leaves the proxy's process."""
         return asdict(self)

@@ -16,7 +16,6 @@ from surgetank.trace import CLASSES, STAGES
 __all__ = ["delay_charts", "ms_axis", "stage_charts"]
 
 _DASH: Final = ("dot", "solid", "dash", "longdash", "dashdot")
-COMMUNICATION: Final = ("client_link", "propagation")
 
 
 def delay_charts(reading: Reading) -> list[Chart]:

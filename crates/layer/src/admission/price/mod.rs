@@ -2,13 +2,11 @@
 //!
 //! Money here is the layer's own fee unit, a whole number; who is charged what is the market's.
 //!
-//! [`eip1559`] moves by at most 1/8 a block; [`eip4844`] is the exponential of an excess;
-//! [`backlog`] is the exponential of several backlogs, each with its own time scale, and serves as
-//! the circuit breaker.
+//! [`eip1559`] moves by at most 1/8 a block; [`backlog`] is the exponential of several backlogs,
+//! each with its own time scale, and serves as the circuit breaker.
 
 pub mod backlog;
 pub mod eip1559;
-pub mod eip4844;
 
 use super::Kind;
 use crate::units::{NEVER, Ns};

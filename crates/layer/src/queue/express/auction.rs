@@ -20,7 +20,7 @@ pub struct Award {
     pub price: Money,
 }
 
-/// Why a bid, or a new reserve, was refused.
+/// Why a bid was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum BidRefusal {
@@ -28,12 +28,10 @@ pub enum BidRefusal {
     NotForSale = 1,
     /// The auction is closed.
     Closed = 2,
-    /// It is below the reserve, or the reserve below 0.
+    /// It is below the reserve.
     BelowReserve = 3,
     /// The bidder has had all its bids; the last of them stands.
     TooManyBids = 4,
-    /// The reserve stays as it is shortly before the closing and until the next round.
-    Blackout = 5,
 }
 
 /// The bids for one round: of each bidder the last, and how many it made.

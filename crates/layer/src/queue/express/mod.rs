@@ -56,8 +56,6 @@ pub struct Config {
     pub round_ns: Ns,
     /// How long before a round its auction closes; less than `round_ns`.
     pub closing_ns: Ns,
-    /// For how long before the closing the reserve stays as it is.
-    pub blackout_ns: Ns,
     /// How long everybody but the controller is held back.
     pub advantage_ns: Ns,
     /// The least that a round costs.
@@ -76,7 +74,6 @@ impl Default for Config {
         Config {
             round_ns: 60 * SECOND,
             closing_ns: 15 * SECOND,
-            blackout_ns: 15 * SECOND,
             advantage_ns: 200 * MS,
             reserve: 0,
             bids_max: 5,
@@ -259,22 +256,6 @@ impl Express {
     /// How many messages wait for a predecessor.
     pub fn waiting(&self) -> usize {
         self.sequence.waiting()
-    }
-
-    /// Sets the least that a round costs, from the next closing on.
-    ///
-    /// # Errors
-    /// From `blackout_ns` before the closing until the next round: bidders rely on it then.
-    pub fn set_reserve(&mut self, now: Ns, reserve: Money) -> Result<(), BidRefusal> {
-        let into_round_ns = now % self.config.round_ns;
-        if into_round_ns.saturating_add(self.config.blackout_ns) >= self.open_for_ns() {
-            return Err(BidRefusal::Blackout);
-        }
-        if reserve < 0 {
-            return Err(BidRefusal::BelowReserve);
-        }
-        self.config.reserve = reserve;
-        Ok(())
     }
 
     /// When a message that joins the ordinary lane now may join the queue.
