@@ -1,4 +1,7 @@
-"""Writes docs/scenario.md from the models: `python docs/reference.py`. A test runs it with --check."""
+"""Writes docs/scenario.md from the models and docs/measures.md from the catalogue.
+
+`python docs/reference.py`; with `--check` it only says by its exit code whether they are current.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,11 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 import surgetank as st
+from surgetank.catalogue import CATALOGUE, Better, MeasureSpec
+from surgetank.catalogue.families import CLASS, RESOURCE
 
 PAGE = Path(__file__).with_name("scenario.md")
+MEASURES = Path(__file__).with_name("measures.md")
 HEAD = """# Scenario reference
 
 A scenario is one TOML file. Every key is below, with its default; only `name` must be given. Unknown keys are refused. Units stand last
@@ -24,6 +30,40 @@ Presets lie under what the file says: `venue = "dydx-v4"`, `"hyperliquid"`, `"bi
 
 This page is written by `docs/reference.py`.
 """
+
+
+MEASURES_HEAD = """# Measures
+
+What `surgetank.measure` computes of a run: {count} entries of the catalogue (`python/surgetank/catalogue`), from which limits, verdicts, reports,
+leagues and this page are made. A name ends in its unit. `x.<class>` stands for one measure per class; with "and", the measure of the whole is there,
+too. *Limit* is the key under `limits` ([reference](scenario.md)) that bounds it; of a class it stands under `limits.class.<class>`. A measure
+that is better neither way describes a run and does not judge it: it has no limit, and no league is ranked by it. Of a quantile, a verdict
+asks for enough observations to have one beyond it (Wilks, 1941: 5 for a median, 299 for p99).
+
+This page is written by `docs/reference.py`.
+
+| measure | title | unit | better | limit | what it says | where the formula is from |
+|---|---|---|---|---|---|---|
+"""
+
+
+def measure_row(spec: MeasureSpec) -> str:
+    """A row of docs/measures.md."""
+    name = f"`{spec.name}`"
+    if spec.family is not None:
+        of = f"`{spec.name}.<{spec.family.name}>`"
+        name = f"{name} and {of}" if spec.alone else of
+    can = spec.side is not None and (spec.alone or spec.family in (CLASS, RESOURCE))
+    limit = f"`{spec.bounded(spec.side)}`" if can and spec.side is not None else ""
+    better = "" if spec.better is Better.NEITHER else spec.better
+    cells = (name, spec.title, spec.unit, better, limit, spec.sentence(), spec.source)
+    return f"| {' | '.join(cells)} |"
+
+
+def measures() -> str:
+    """docs/measures.md."""
+    rows = [measure_row(spec) for spec in CATALOGUE.values()]
+    return MEASURES_HEAD.format(count=len(rows)) + "\n".join(rows) + "\n"
 
 
 def models_in(annotation: Any) -> list[type[BaseModel]]:
@@ -81,5 +121,7 @@ def page() -> str:
 
 if __name__ == "__main__":
     if "--check" in sys.argv:
-        sys.exit(PAGE.read_text(encoding="utf-8") != page())
+        current = PAGE.read_text(encoding="utf-8") == page()
+        sys.exit(not (current and MEASURES.read_text(encoding="utf-8") == measures()))
     PAGE.write_text(page(), encoding="utf-8")
+    MEASURES.write_text(measures(), encoding="utf-8")

@@ -134,6 +134,7 @@ def test_no_names_that_admit_anything() -> None:
 
 
 def test_scenario_reference_is_current() -> None:
-    """docs/scenario.md is what docs/reference.py writes."""
+    """docs/scenario.md and docs/measures.md are what docs/reference.py writes."""
     namespace = runpy.run_path(str(ROOT / "docs" / "reference.py"))
     assert (ROOT / "docs/scenario.md").read_text() == namespace["page"]()
+    assert (ROOT / "docs/measures.md").read_text() == namespace["measures"]()

@@ -57,8 +57,7 @@ the side from which `MeasureSpec.side` says that a measure is bounded."""
 
 def what_of(measure: str) -> str:
     """One sentence on a measure, by its full name."""
-    spec, member = MEASURES[measure], _member(measure)
-    return spec.sentence(spec.family.members[member] if spec.family and member else "")
+    return MEASURES[measure].sentence(_member(measure))
 
 
 def title_of(measure: str) -> str:

@@ -10,7 +10,7 @@ __all__ = ["CLASS", "GROUP", "LOSER", "RESOURCE", "STAGE", "WAIT"]
 
 CLASS: Final = Family(
     "class",
-    "all client messages",
+    "messages of a class",
     {
         "price-update": "price updates",
         "liquidation-order": "liquidation orders",
@@ -18,6 +18,7 @@ CLASS: Final = Family(
         "replace": "replaces",
         "order": "new orders",
     },
+    whole="all client messages",
 )
 """Classes of client messages."""
 
@@ -35,8 +36,8 @@ STAGE: Final = Family(
 """Where a message was, in the order in which it passes them."""
 
 WAIT: Final = Family(
-    "cause of waiting",
-    "a cause",
+    "cause",
+    "a cause (docs/attribution.md)",
     {
         "client_link": "the way from client to gateway",
         "distance": "the way between nodes",
@@ -59,7 +60,7 @@ WAIT: Final = Family(
 
 RESOURCE: Final = Family(
     "resource",
-    "use of a resource in its busiest window, from 0 to 1",
+    "a resource in its busiest window",
     {
         "uplink": "busiest uplink of a node, share of time in its busiest window",
         "downlink": "busiest downlink of a node, share of time in its busiest window",
@@ -99,8 +100,8 @@ GROUP: Final = Family(
 """Groups of the ledger."""
 
 LOSER: Final = Family(
-    "group on the other side",
-    "a group",
+    "group",
+    "a group on the other side",
     {"makers": "makers", "takers": "takers", "positions": "positions"},
 )
 """Out of whose pocket an attacker's gain came."""

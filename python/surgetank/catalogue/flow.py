@@ -182,7 +182,7 @@ MEASURES: Final = (
         "share",
         Better.LESS,
         "Saturation",
-        "{of}",
+        "use from 0 to 1: {of}",
         "busy time over time, or how full (surgetank.measure.saturation)",
         family=RESOURCE,
         alone=False,

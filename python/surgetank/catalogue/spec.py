@@ -39,10 +39,12 @@ class Family:
     """Parts of a run by which a measure is taken apart: its classes, its resources, …"""
 
     name: str
-    every: str
-    """What stands in a sentence for the whole of which the members are parts."""
+    one: str
+    """Any member, in a sentence."""
     members: Mapping[str, str]
     """Name of a member, as it stands behind the dot → the same in a sentence."""
+    whole: str = ""
+    """What they are parts of, in a sentence, if measures of it are taken as well."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,9 +92,13 @@ class MeasureSpec:
         doubled = side is LimitSide.MOST and self.name.endswith("_max")
         return self.name if doubled else f"{self.name}_{side}"
 
-    def sentence(self, of: str = "") -> str:
-        """`what`, of a member or of the whole (`of` in words)."""
-        return self.what.format(of=of or (self.family.every if self.family else ""))
+    def sentence(self, member: str = "") -> str:
+        """`what`, of a member or of the whole; without a whole, of any member."""
+        family = self.family
+        if family is None:
+            return self.what
+        of = family.members[member] if member else family.whole if self.alone else family.one
+        return self.what.format(of=of)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ direction can be bounded, from the other side; of a class under `class`, of a re
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, create_model
@@ -43,24 +44,25 @@ def _allowed(spec: MeasureSpec) -> Any:
     return Share if spec.unit == "share" else NonNegative
 
 
-def _field(spec: MeasureSpec, side: LimitSide, of: str = "") -> Any:
+def _field(spec: MeasureSpec, side: LimitSide) -> Any:
     unit = "" if spec.unit in ("1", "count") else f", {spec.unit}"
-    text = f"{spec.title}{unit}, {side.said}: {spec.sentence(of)}"
+    text = f"{spec.title}{unit}, {side.said}: {spec.sentence()}"
     return (_allowed(spec) | None, Field(None, description=text))
 
 
-def _fields(specs: Iterable[MeasureSpec], of: str = "") -> Any:
+def _fields(specs: Iterable[MeasureSpec]) -> Any:
     """Arguments of `create_model`: a field per bounded measure."""
     return {
-        spec.bounded(side): _field(spec, side, of)
+        spec.bounded(side): _field(spec, side)
         for spec in specs
         if (side := spec.side) is not None
     }
 
 
 _WHOLE: Final = [spec for spec in CATALOGUE.values() if spec.alone]
-_BY_CLASS: Final = [spec for spec in CATALOGUE.values() if spec.family is CLASS]
-_BY_RESOURCE: Final = [spec for spec in CATALOGUE.values() if spec.family is RESOURCE]
+_BY_CLASS: Final = [
+    replace(spec, alone=False) for spec in CATALOGUE.values() if spec.family is CLASS
+]
 
 
 class _Tolerances(Section):
@@ -84,9 +86,7 @@ if TYPE_CHECKING:
     _OfClass = Section
 else:
     _Whole = create_model("_Whole", __base__=_Tolerances, **_fields(_WHOLE))
-    _OfClass = create_model(
-        "_OfClass", __base__=Section, **_fields(_BY_CLASS, of="messages of the class")
-    )
+    _OfClass = create_model("_OfClass", __base__=Section, **_fields(_BY_CLASS))
 
 
 TOLERANCES: Final = frozenset(_Tolerances.model_fields)
