@@ -56,6 +56,14 @@ def test_the_far_end_of_the_interval_does_not_make_it_sure() -> None:
     assert status(few(9.0), staleness_p99_ms_min=10) is Status.FAIL
 
 
+def test_time_to_99_percent_of_the_nodes_is_a_median_over_messages() -> None:
+    """Its 99 % is of the nodes: five messages have a median, however many nodes there are."""
+    few = Measures([Measure("propagation_p99_ms", 12.0, 10.0, 15.0, 5)])
+    assert status(few, propagation_p99_ms_max=20) is Status.PASS
+    fewer = Measures([Measure("propagation_full_ms", 12.0, 10.0, 15.0, 4)])
+    assert status(fewer, propagation_full_ms_max=20) is Status.UNKNOWN
+
+
 def test_names_of_limits() -> None:
     found = Measures(
         [
