@@ -3,18 +3,26 @@
 mod fixed_host;
 mod node_fair_rig;
 
+use std::sync::Arc;
+
 use node_fair_rig::{REPORT, Rig};
 use proptest::prelude::*;
 use surgetank_layer::fair::{order, themis};
-use surgetank_layer::node::{FairRule, FairTally, Input, Packet, Report};
+use surgetank_layer::message::{Entry, Envelope};
+use surgetank_layer::node::{BlockBuilder, FairRule, FairTally, Honest, Packet, Report};
 use surgetank_layer::units::{MS, MessageId, NodeId, SECOND};
 
 const LIAR: NodeId = 4;
 
 /// Five nodes under Themis, of which one may be faulty; node 1 checks what node 0 does.
 fn five() -> Rig {
+    under(Arc::new(Honest))
+}
+
+/// The same, under a leader that makes its blocks so.
+fn under(leader: Arc<dyn BlockBuilder>) -> Rig {
     let rule = themis::Rule::new(5, 1, 1000).expect("a rule");
-    Rig::new(5, FairRule::Themis(order::Config::of(rule)), 1_000)
+    Rig::with_leader(5, FairRule::Themis(order::Config::of(rule)), 1_000, leader)
 }
 
 /// What a report of the liar's that has entries becomes.
@@ -77,13 +85,24 @@ fn who_rewrites_what_it_stated_is_found_out_and_heard_no_more() {
     assert_eq!(checked(&rig).forged, 1, "the proof is in a block, for all to see");
 }
 
+/// Puts messages 8 and 9 before all others.
+#[derive(Debug)]
+struct Insider;
+
+impl BlockBuilder for Insider {
+    fn takes(&self, _waiting: &Envelope) -> bool {
+        true
+    }
+
+    fn arrange(&self, entries: &mut [Entry]) {
+        entries.sort_by_key(|entry| ![8, 9].contains(&entry.envelope.id));
+    }
+}
+
 #[test]
 fn a_leader_that_puts_its_own_first_breaks_the_order() {
     let play = |insider: bool| {
-        let mut rig = five();
-        if insider {
-            rig.at(0, 0, Input::PutBefore { own: [8, 9], message: 1 });
-        }
+        let mut rig = if insider { under(Arc::new(Insider)) } else { five() };
         (0..5).for_each(|node| rig.sees(MS, node, &[1, 8, 9, 2]));
         rig.run(SECOND);
         (rig.order(3), checked(&rig).breaks)

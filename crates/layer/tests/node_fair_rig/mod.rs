@@ -4,11 +4,13 @@
 #![allow(dead_code)]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use surgetank_layer::gossip;
 use surgetank_layer::message::{Class, Envelope};
 use surgetank_layer::node::{
-    Config, Fair, FairRule, FairTally, Input, Node, Opening, Ordering, Output, Packet,
+    BlockBuilder, Config, Fair, FairRule, FairTally, Honest, Input, Node, Opening, Ordering,
+    Output, Packet,
 };
 use surgetank_layer::queue::{Reason, Rule};
 use surgetank_layer::sequencer;
@@ -50,7 +52,19 @@ pub struct Rig {
 
 impl Rig {
     pub fn new(count: u32, rule: FairRule, mempool_max: usize) -> Rig {
-        let nodes = (0..count).map(|id| Node::new(config(id, count, rule, mempool_max))).collect();
+        Rig::with_leader(count, rule, mempool_max, Arc::new(Honest))
+    }
+
+    /// The same, with a leader who makes blocks of its own kind.
+    pub fn with_leader(
+        count: u32,
+        rule: FairRule,
+        mempool_max: usize,
+        leader: Arc<dyn BlockBuilder>,
+    ) -> Rig {
+        let builder = |id| if id == 0 { Arc::clone(&leader) } else { Arc::new(Honest) };
+        let node = |id| Node::with_builder(config(id, count, rule, mempool_max), builder(id));
+        let nodes = (0..count).map(node).collect();
         let mut rig = Rig {
             nodes,
             loses: Box::new(|_, _, _| false),
