@@ -163,7 +163,7 @@ def test_a_debt_that_deleveraged_winners_bear_is_the_attackers_gain() -> None:
         debts = trace["market"].filter(
             (pl.col("kind") == MarketKind.BAD_DEBT) & (pl.col("account") == first)
         )
-        assert set(debts["qty"]) == {Bearer.DELEVERAGED}, "the scenario must make it so"
+        assert set(debts["code"]) == {Bearer.DELEVERAGED}, "the scenario must make it so"
         told, found = lines(trace)["attacker"], measure(trace)
         debt = int(debts["amount"].sum())
         assert told["relief"] == 0 and debt > 0

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import surgetank as st
-from surgetank.trace import MarketKind
+from surgetank.trace import Bearer, MarketKind
 
 SEEDS = range(1, 6)
 CRASH: dict[str, Any] = {
@@ -102,7 +102,7 @@ def test_debts_are_the_same_in_the_trace_and_in_the_fund() -> None:
     debts = rows(trace, "bad-debt")
     fund = rows(trace, "insurance")["amount"]
     start = round(20_000.0 / trace.stats["quantum_usd"])
-    by_fund = debts.filter(pl.col("qty") == 0)["amount"].sum()
+    by_fund = debts.filter(pl.col("code") == Bearer.INSURANCE)["amount"].sum()
     assert by_fund == start - (fund[-1] if len(fund) else start)
     assert debts["amount"].sum() > by_fund > 0, "more than the fund had"
     assert trace.stats["money_conserved"]

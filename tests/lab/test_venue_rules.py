@@ -9,7 +9,7 @@ import polars as pl
 
 import surgetank as st
 from surgetank.simulate import simulate
-from surgetank.trace import MarketKind
+from surgetank.trace import Bearer, Deferral, MarketKind
 
 
 def venue(margin: dict[str, Any], **values: Any) -> st.Scenario:
@@ -74,7 +74,7 @@ def test_attempts_per_block_put_liquidations_off_and_keepers_try_again() -> None
     trace = simulate(tight, seed=1)
     done, put_off = rows(trace, "liquidated"), rows(trace, "liquidation-deferred")
     assert not put_off.is_empty()
-    assert set(put_off["qty"]) == {3}
+    assert set(put_off["code"]) == {Deferral.ATTEMPTS}
     assert done["height"].is_unique().all(), "one a block"
     assert done["account"].n_unique() == 5, "all in the end, though `resend_ms` is a long time"
     free = simulate(venue(OUTSIDE), seed=1)
@@ -96,7 +96,7 @@ def test_a_vault_takes_over_where_there_is_no_book() -> None:
         last.join(taken, on="account")["qty_right"].to_list()
     )
     debt = rows(trace, "bad-debt")
-    assert set(debt["qty"]) <= {3}
+    assert set(debt["code"]) <= {Bearer.VAULT}
     lacking = -taken.filter(pl.col("amount") < 0)["amount"].sum()
     assert debt["amount"].sum() == lacking
 

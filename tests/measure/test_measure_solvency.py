@@ -10,7 +10,7 @@ from surgetank.measure import Measures, measure
 from surgetank.measure.liquidations import due_episodes, executed_orders, reconciled
 from surgetank.simulate import simulate
 from surgetank.testing import make_trace
-from surgetank.trace import MarketKind, Trace
+from surgetank.trace import Bearer, MarketKind, Trace
 
 MS = 1_000_000
 
@@ -65,9 +65,9 @@ def test_episodes_by_hand() -> None:
 def test_money() -> None:
     """A fund that pays out and earns as much within a block has still paid."""
     trace = market(
-        (4, "bad-debt", {"account": 1, "amount": 2_500_000, "qty": 0}),
-        (4, "bad-debt", {"account": 1, "amount": 500_000, "qty": 0}),
-        (5, "bad-debt", {"account": 1, "amount": 1_000_000, "qty": 1}),
+        (4, "bad-debt", {"account": 1, "amount": 2_500_000, "code": Bearer.INSURANCE}),
+        (4, "bad-debt", {"account": 1, "amount": 500_000, "code": Bearer.INSURANCE}),
+        (5, "bad-debt", {"account": 1, "amount": 1_000_000, "code": Bearer.DELEVERAGED}),
         (5, "insurance", {"amount": 10_000_000}),
         scenario={"market": {"margin": {"insurance_usd": 10.0, "late_after_ms": 5.0}}},
     )

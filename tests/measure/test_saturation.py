@@ -10,7 +10,7 @@ import surgetank as st
 from crash_day import crash_day
 from surgetank.measure.saturation import FULL, Saturation, rank, saturation
 from surgetank.testing import executed, make_trace, unfinished
-from surgetank.trace import MarketKind, Reason, Trace
+from surgetank.trace import Bearer, Deferral, MarketKind, Reason, Trace
 
 MS = 1_000_000
 S = 1_000 * MS
@@ -225,20 +225,23 @@ def test_insurance_by_hand() -> None:
     setting = {"market": {"margin": {"insurance_usd": 100.0}}}
     one = found(make_trace({"market": rows}, scenario=setting))["insurance"]
     assert (one.value, one.at_s) == (0.75, 2.0)
-    debt = market((2.0, "bad-debt", {"account": 0, "qty": 2, "amount": 5}))
+    debt = market((2.0, "bad-debt", {"account": 0, "code": Bearer.VENUE, "amount": 5}))
     none = {"market": {"margin": {"insurance_usd": 0.0}}}
     assert found(make_trace({"market": debt}, scenario=none))["insurance"].value == 1
 
 
 def test_limits_of_the_venue() -> None:
-    number = MarketKind.LIQUIDATION_DEFERRED
     rows = market(
         (1.0, "liquidated", {"account": 0}),
         (5.0, "liquidated", {"account": 1}),
         (8.0, "liquidated", {"account": 2}),
     )
     assert "liquidation-limits" not in found(make_trace({"market": rows}))
-    rows += [{"time_ns": round(t * S), "kind": number, "account": 3} for t in (4.9, 5.2, 5.8)]
+    code = {"account": 3, "code": Deferral.ATTEMPTS}
+    rows += market(*((t, "liquidation-deferred", code) for t in (4.9, 5.2, 5.8)))
+    # An auction whose price has still to fall is no limit.
+    waiting = {"account": 3, "code": Deferral.AUCTION}
+    rows += market(*((t, "liquidation-deferred", waiting) for t in (5.3, 5.4, 5.5)))
     one = found(make_trace({"market": rows}))["liquidation-limits"]
     assert (one.value, one.at_s) == (0.5, 1.0)  # fewer than ten: of them all
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from surgetank.trace import SCHEMA, STAGES, Outcome, Run, Trace
+from surgetank.trace import SCHEMA, STAGES, Bearer, MarketKind, Outcome, Run, Trace
 
 SECOND = 1_000_000_000
 NODES, END_S, FLOW_END_S, FROM_S = 21, 70.0, 60.0, 5.0
@@ -286,7 +286,7 @@ def _gauges(draw: np.random.Generator, messages: pl.DataFrame, faults: bool) -> 
 def _market(draw: np.random.Generator) -> pl.DataFrame:
     rows: list[dict[str, Any]] = []
 
-    def add(second: float, kind: int, **cells: Any) -> None:
+    def add(second: float, kind: MarketKind, **cells: Any) -> None:
         if second < END_S:
             rows.append({"time_ns": int(second * SECOND), "kind": kind, **cells})
 
@@ -295,11 +295,16 @@ def _market(draw: np.random.Generator) -> pl.DataFrame:
     noise = np.cumsum(draw.normal(0, 0.0002, len(grid)))
     price = 7900 * np.exp(fall + noise)
     for second, value in zip(grid, price, strict=True):
-        add(second, 0, price=int(value / TICK))
+        add(second, MarketKind.INDEX, price=int(value / TICK))
     delay = 0.5 + 5.5 * np.exp(-(((grid - 33) / 6) ** 2))
     for i in range(0, len(grid), 25):
-        add(grid[i] + delay[i] * 0.6, 1, price=int(price[i] / TICK), ref_ns=_ns(grid[i]))
-        add(grid[i] + delay[i] * 0.6, 2, price=int(price[i] * 1.001 / TICK))
+        add(
+            grid[i] + delay[i] * 0.6,
+            MarketKind.ORACLE,
+            price=int(price[i] / TICK),
+            ref_ns=_ns(grid[i]),
+        )
+        add(grid[i] + delay[i] * 0.6, MarketKind.MARK, price=int(price[i] * 1.001 / TICK))
     insurance, low = 50_000.0, np.minimum.accumulate(price)
     ends: list[tuple[float, float, float, int]] = []
     for account in range(700):
@@ -307,7 +312,7 @@ def _market(draw: np.random.Generator) -> pl.DataFrame:
         i = int(np.searchsorted(-low, -threshold))
         if i >= len(grid):
             continue
-        add(grid[i], 4, account=account, price=int(threshold / TICK))
+        add(grid[i], MarketKind.DUE, account=account, price=int(threshold / TICK))
         end = grid[i] + delay[i] * float(draw.gamma(6, 1 / 6))
         ends.append((end, grid[i], threshold, account))
     for end, due, threshold, account in sorted(ends):
@@ -315,15 +320,35 @@ def _market(draw: np.random.Generator) -> pl.DataFrame:
             continue
         now = price[min(int(end / 0.02), len(grid) - 1)]
         lots = int(float(draw.exponential(60_000)) / threshold / LOT)
-        add(end, 12, account=account, price=int(now / TICK), qty=-lots, amount=0)
-        add(end, 6, account=account, price=int(now / TICK), qty=-lots, ref_ns=_ns(due))
+        add(
+            end,
+            MarketKind.LIQUIDATION_TRADE,
+            account=account,
+            price=int(now / TICK),
+            qty=-lots,
+            amount=0,
+        )
+        add(
+            end,
+            MarketKind.LIQUIDATED,
+            account=account,
+            price=int(now / TICK),
+            qty=-lots,
+            ref_ns=_ns(due),
+        )
         loss = max(0.0, (threshold * 0.985 - now) * lots * LOT) * 1.5
         if loss > 0:
             paid = min(insurance, loss)
             insurance -= paid
-            add(end, 8, amount=int(insurance / QUANTUM))
+            add(end, MarketKind.INSURANCE, amount=int(insurance / QUANTUM))
             if loss > paid:
-                add(end, 7, account=account, amount=int((loss - paid) / QUANTUM))
+                add(
+                    end,
+                    MarketKind.BAD_DEBT,
+                    code=Bearer.VENUE,
+                    account=account,
+                    amount=int((loss - paid) / QUANTUM),
+                )
     frames = pl.DataFrame(rows, infer_schema_length=None).sort("time_ns", maintain_order=True)
     cells: dict[str, Any] = {c: frames[c] for c in frames.columns}
     for c in ("price", "qty", "amount"):

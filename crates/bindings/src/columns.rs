@@ -63,6 +63,11 @@ fn array(column: Column) -> ArrayRef {
         Column::I64(values) => Arc::new(Int64Array::from(values)),
         Column::F64(values) => Arc::new(Float64Array::from(values)),
         Column::Text(values) => Arc::new(StringArray::from(values)),
+        Column::OptionU8(values) => {
+            let nulls = NullBuffer::from_iter(values.iter().map(|&v| v != u8::MAX));
+            let values = values.iter().map(|&v| if v == u8::MAX { 0 } else { v }).collect();
+            Arc::new(UInt8Array::new(values, Some(nulls)))
+        }
         Column::OptionU32(values) => {
             let nulls = NullBuffer::from_iter(values.iter().map(|&v| v != u32::MAX));
             let values = values.iter().map(|&v| if v == u32::MAX { 0 } else { v }).collect();

@@ -19,8 +19,6 @@ from surgetank.trace import Bearer, MarketKind, Trace
 __all__ = ["solvency", "staleness"]
 
 _MS = 1e6
-#: `qty` of a bad debt that the insurance fund bears (docs/trace.md).
-_BY_INSURANCE = Bearer.INSURANCE
 
 
 def staleness(trace: Trace) -> pl.DataFrame:
@@ -77,7 +75,7 @@ def _money(trace: Trace) -> list[Measure]:
     notional = float(trace.stats["tick_usd"]) * float(trace.stats["lot"])
     rows = _in_order(trace)
     debt = rows.filter(pl.col("kind") == MarketKind.BAD_DEBT)["amount"].abs()
-    drawn = rows.filter(pl.col("kind") == MarketKind.BAD_DEBT, pl.col("qty") == _BY_INSURANCE)
+    drawn = rows.filter(pl.col("kind") == MarketKind.BAD_DEBT, pl.col("code") == Bearer.INSURANCE)
     closed = rows.filter(pl.col("kind") == MarketKind.DELEVERAGED)
     deleveraged = sum(p * abs(q) for p, q in closed.select("price", "qty").iter_rows())
     return [

@@ -152,7 +152,7 @@ class MarketKind(_Numbered):
 
 
 class Bearer(_Numbered):
-    """Who bears a loss beyond an account's collateral."""
+    """Who bears a loss beyond an account's collateral: `market.code` of `BAD_DEBT`."""
 
     INSURANCE = "insurance"
     DELEVERAGED = "deleveraged"
@@ -161,7 +161,7 @@ class Bearer(_Numbered):
 
 
 class Deferral(_Numbered):
-    """Which limit of the venue put a liquidation off."""
+    """What put a liquidation off: `market.code` of `LIQUIDATION_DEFERRED`."""
 
     AGAIN = "tried in this block already"
     ACCOUNT_NOTIONAL = "notional of the account"

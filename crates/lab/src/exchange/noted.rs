@@ -1,6 +1,6 @@
 //! What follows from executing a message, written down.
 
-use surgetank_layer::units::{AccountId, Money, NEVER, Ns, Qty};
+use surgetank_layer::units::{AccountId, Money, NEVER, Ns};
 use surgetank_market::{Deferral, Fact};
 
 use super::{Exchange, clamp};
@@ -31,8 +31,8 @@ impl Exchange {
             Fact::Mark { price, .. } => self.row(MarketRow { price, ..row(MarketKind::Mark) }),
             Fact::Trade { .. } => self.traded(now, message, fact),
             Fact::BadDebt { account, amount, borne_by, .. } => {
-                let (qty, amount) = (borne_by as Qty, clamp(amount));
-                self.row(MarketRow { account, qty, amount, ..row(MarketKind::BadDebt) });
+                let (code, amount) = (borne_by as u8, clamp(amount));
+                self.row(MarketRow { account, code, amount, ..row(MarketKind::BadDebt) });
             }
             Fact::Deleveraged { account, against, qty, price, haircut, .. } => {
                 let (other, amount) = (against, clamp(haircut));
@@ -43,14 +43,14 @@ impl Exchange {
                 self.row(MarketRow { account, ..row(MarketKind::NotLiquidatable) });
             }
             Fact::LiquidationDeferred { account, keeper, reason, .. } => {
-                let (qty, ref_ns) = (reason as Qty, self.due_ns(account));
+                let (code, ref_ns) = (reason as u8, self.due_ns(account));
                 let row = row(MarketKind::LiquidationDeferred);
-                self.row(MarketRow { account, other: keeper, qty, ref_ns, ..row });
+                self.row(MarketRow { account, other: keeper, code, ref_ns, ..row });
             }
             Fact::AuctionOpen { account, keeper, .. } => {
-                let (qty, ref_ns) = (Deferral::Auction as Qty, self.due_ns(account));
+                let (code, ref_ns) = (Deferral::Auction as u8, self.due_ns(account));
                 let row = row(MarketKind::LiquidationDeferred);
-                self.row(MarketRow { account, other: keeper, qty, ref_ns, ..row });
+                self.row(MarketRow { account, other: keeper, code, ref_ns, ..row });
             }
             Fact::TakenOver { account, vault, price, qty, margin, .. } => {
                 let (other, amount) = (vault, clamp(margin));

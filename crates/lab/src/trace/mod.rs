@@ -19,6 +19,8 @@ pub use tables::{Receipts, Rows, schema};
 pub enum Column {
     /// Small enumerations.
     U8(Vec<u8>),
+    /// Small enumerations that may be absent (`u8::MAX`).
+    OptionU8(Vec<u8>),
     /// Identifiers.
     U32(Vec<u32>),
     /// Identifiers that may be absent (`u32::MAX`).
@@ -41,7 +43,7 @@ impl Column {
     /// The Arrow type of its cells.
     pub fn dtype(&self) -> &'static str {
         match self {
-            Column::U8(_) => "UInt8",
+            Column::U8(_) | Column::OptionU8(_) => "UInt8",
             Column::U32(_) | Column::OptionU32(_) => "UInt32",
             Column::U64(_) | Column::OptionU64(_) => "UInt64",
             Column::I64(_) => "Int64",
@@ -52,7 +54,13 @@ impl Column {
 
     /// Whether a cell may be null.
     pub fn nullable(&self) -> bool {
-        matches!(self, Column::OptionU32(_) | Column::OptionU64(_) | Column::OptionF64(_))
+        matches!(
+            self,
+            Column::OptionU8(_)
+                | Column::OptionU32(_)
+                | Column::OptionU64(_)
+                | Column::OptionF64(_)
+        )
     }
 }
 
@@ -275,6 +283,8 @@ pub struct MarketRow {
     pub time_ns: Ns,
     /// What happened.
     pub kind: MarketKind,
+    /// A number of `Bearer` (bad debt) or of `Deferral` (liquidation deferred); `u8::MAX` = neither.
+    pub code: u8,
     /// By which message; `u32::MAX` = none.
     pub message: MessageId,
     /// Whose; `u32::MAX` = nobody's.
@@ -297,6 +307,7 @@ impl MarketRow {
         MarketRow {
             time_ns,
             kind,
+            code: u8::MAX,
             message: u32::MAX,
             account: u32::MAX,
             other: u32::MAX,

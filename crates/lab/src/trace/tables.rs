@@ -224,6 +224,7 @@ fn market(rows: &[MarketRow]) -> Table {
     let columns = vec![
         ("time_ns", Column::U64(rows.iter().map(|r| r.time_ns).collect())),
         ("kind", Column::U8(rows.iter().map(|r| r.kind as u8).collect())),
+        ("code", Column::OptionU8(rows.iter().map(|r| r.code).collect())),
         ("message", Column::OptionU32(rows.iter().map(|r| r.message).collect())),
         ("account", Column::OptionU32(rows.iter().map(|r| r.account).collect())),
         ("other", Column::OptionU32(rows.iter().map(|r| r.other).collect())),

@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 
 from surgetank.measure.liquidations import due_episodes
 from surgetank.measure.saturation.found import SECOND, Saturation, Setting, window_ns
-from surgetank.trace import MarketKind, Outcome, Trace
+from surgetank.trace import Bearer, Deferral, MarketKind, Outcome, Trace
 
 __all__ = ["book_depth", "insurance", "keepers", "liquidation_limits"]
 
 Ints = NDArray[np.int64]
 
-#: Why a liquidation was deferred: a portfolio's auction asks more than is bid.
-_AUCTION: Final = 5
 #: A window of fewer liquidations is made longer before a share of them is taken.
 _LEAST: Final = 10
 
@@ -130,11 +128,11 @@ def liquidation_limits(trace: Trace) -> Iterator[Saturation]:
     that holds at least ten.
 
     From rows `liquidation-deferred`; nothing where there are none and no limits are set. A
-    portfolio that waits for its auction's price to fall (qty 5) is not put off by a limit.
+    portfolio that waits for its auction's price to fall is not put off by a limit.
     """
     kind = MarketKind.LIQUIDATION_DEFERRED
     done = _times(trace, MarketKind.LIQUIDATED)
-    waits = (pl.col("kind") == kind) & (pl.col("qty") != _AUCTION)
+    waits = (pl.col("kind") == kind) & (pl.col("code") != Deferral.AUCTION)
     put_off = trace["market"].filter(waits)["time_ns"].cast(pl.Int64).sort().to_numpy()
     if not len(put_off) and not Setting(trace)("market.margin.per_block"):
         return
@@ -188,7 +186,9 @@ def insurance(trace: Trace) -> Iterator[Saturation]:
         return
     quantum = float(trace.stats["quantum_usd"])
     rows = trace["market"].filter(pl.col("kind") == MarketKind.INSURANCE).sort("amount", "time_ns")
-    debts = trace["market"].filter((pl.col("kind") == MarketKind.BAD_DEBT) & (pl.col("qty") > 0))
+    debts = trace["market"].filter(
+        (pl.col("kind") == MarketKind.BAD_DEBT) & (pl.col("code") != Bearer.INSURANCE)
+    )
     lowest, at = float(start), 0
     if rows.height:
         lowest, at = min(lowest, rows["amount"][0] * quantum), int(rows["time_ns"][0])
