@@ -25,7 +25,7 @@ HEAD = """# Scenario reference
 A scenario is one TOML file. Every key is below, with its default; only `name` must be given. Unknown keys are refused. Units stand last
 in names. `surgetank schema` prints the same as JSON schema; `surgetank init NAME` writes a commented file to start from.
 
-Presets lie under what the file says: `venue = "dydx-v4"`, `"hyperliquid"`, `"binance"` or `"deribit"` at the top, `preset = "aws-13"` in `[network]`
+Presets lie under what the file says: `rule` in `[layer.queue]` ([queues](queue.md)); `venue = "dydx-v4"`, `"hyperliquid"`, `"binance"` or `"deribit"` at the top, `preset = "aws-13"` in `[network]`
 (their constants and sources: `python/surgetank/scenario/presets.py`).
 
 This page is written by `docs/reference.py`.

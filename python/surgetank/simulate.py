@@ -116,7 +116,7 @@ def _can_happen_here(scenario: Scenario) -> None:
 
 
 def _plugins(scenario: Scenario, decisions: pl.DataFrame | None) -> dict[str, Any]:
-    rule, controller = scenario.layer.queue.rule, scenario.layer.tuning.plugin
+    rule, controller = scenario.layer.queue.discipline, scenario.layer.tuning.plugin
     plugins: dict[str, Any] = {}
     if is_plugin(rule):
         plugins["rule"] = load_plugin(rule, QueueRule)
@@ -130,7 +130,7 @@ def _plugins(scenario: Scenario, decisions: pl.DataFrame | None) -> dict[str, An
 def _plugin_failed(scenario: Scenario, error: Exception) -> SurgetankError:
     """Where in the user's file it went wrong."""
     frames = traceback.extract_tb(error.__traceback__)
-    rule, controller = scenario.layer.queue.rule, scenario.layer.tuning.plugin
+    rule, controller = scenario.layer.queue.discipline, scenario.layer.tuning.plugin
     names = " or ".join(([rule] if is_plugin(rule) else []) + ([controller] if controller else []))
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else names
     what = f"{names} raised {type(error).__name__}: {error}"

@@ -13,25 +13,10 @@ import pytest
 import surgetank as st
 from surgetank.scenario.queue import RULES
 from surgetank.trace import Outcome
-from venue_under_attack import outcome, value, venue
+from venue_under_attack import FLOOD, TEN_TIMES, outcome, value, venue
 
 #: Rules that need gossip have tests of their own.
 EVERYWHERE = [rule for rule in RULES if rule not in ("themis", "median")]
-FLOOD: dict[str, Any] = {
-    "duration_s": 4.0,
-    "drain_s": 2.0,
-    "flow__arrivals__rate_per_s": 200.0,
-    "layer__consensus__block_messages_max": 20_000,
-    "layer__queue__ingress_max": 2_000,
-    "layer__queue__mempool_max": 4_000,
-    # 2,000 a second is what a node can validate; the attacker sends ten times that.
-    **{
-        f"layer__service__{part}__{name}_us": us
-        for part, us in (("validation", 500.0), ("execution", 20.0))
-        for name in ("price_update", "liquidation_order", "cancel", "replace", "order")
-    },
-}
-TEN_TIMES: dict[str, Any] = {"attack__rate_per_s": 20_000.0}
 
 
 @pytest.mark.parametrize("rule", EVERYWHERE)

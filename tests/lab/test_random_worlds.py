@@ -7,6 +7,7 @@ clock that wrapped, 9 by retries that overwrote stamps, 2 by overlapping `slow` 
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 
 import polars as pl
@@ -18,6 +19,7 @@ from surgetank.simulate import simulate
 from surgetank.trace import Outcome
 
 WORLDS = 300
+COMBINED = range(random_worlds.COMBINED_FROM, random_worlds.COMBINED_FROM + 100)
 CHUNK = 50
 
 
@@ -33,6 +35,12 @@ def test_worlds_that_were_broken_once(tmp_path: Path) -> None:
     found = [
         what for n in (2189, 2454, 3048) for what in random_worlds.run(n, tmp_path / "journal")
     ]
+    assert not found, "\n".join(found)
+
+
+def test_no_combination_of_settings_breaks_what_must_hold(tmp_path: Path) -> None:
+    """Discipline, express lane, order, unsealing and matching, several at once."""
+    found = [what for n in COMBINED for what in random_worlds.run(n, tmp_path / "journal")]
     assert not found, "\n".join(found)
 
 
@@ -53,6 +61,23 @@ def test_the_worlds_are_many() -> None:
     assert kinds == {"partition", "crash", "slow", "loss", "delay", "spam", "keypers"}
     assert sum(w.market is not None and w.market.options is not None for w in worlds) > 20
     assert {w.market.margin.mode for w in worlds if w.market} == {"isolated", "cross"}
+
+
+def test_the_combinations_are_many() -> None:
+    """Every two settings of the five are met together."""
+    worlds = [random_worlds.world(n) for n in COMBINED]
+    together = {
+        pair
+        for w in worlds
+        for pair in combinations([name for name in w.layer.queue.rule.split("+")], 2)
+    }
+    disciplines = {"priority", "class", "fee", "lanes", "drr", "codel", "fq-codel"}
+    kinds = [disciplines, {"express"}, {"hash", "as-proposed", "themis", "median"}]
+    kinds += [{"commit-reveal", "threshold"}, {"auction"}]
+    for one, other in combinations(kinds, 2):
+        assert any(a in one and b in other for a, b in together), (one, other)
+    wanted = {("priority", "express"), ("fee", "threshold"), ("lanes", "auction")}
+    assert together >= wanted | {("drr", "themis")}
 
 
 def retried() -> tuple[st.Trace, st.Trace]:

@@ -137,7 +137,7 @@ def test_the_scenarios_gamma_counts() -> None:
     seen = receipts([[0, 1], [0, 1], [1, 0]])
     rows = [heard(0, 2, 0), heard(1, 1, 0)]
     assert found(rows, seen)["fairness_violations"].value is None
-    queue = {"rule": "themis", "fair": {"gamma": 0.66}}
+    queue = {"order": "themis", "fair": {"gamma": 0.66}}
     two_thirds = {"layer": {"queue": queue}}
     violated = found(rows, seen, scenario=two_thirds)["fairness_violations"]
     assert (violated.value, violated.n) == (1, 1)

@@ -4,6 +4,7 @@ rules × attacks × margin modes × options × admission × networks."""
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from surgetank.verdict.validity import Check, checks
 
 RULES = ["fifo", "priority", "class", "fee", "lanes", "drr", "codel", "fq-codel", "hash"]
 RULES += ["commit-reveal", "threshold", "express", "auction", "themis", "median"]
+#: From this number on a world's rule is a combination of several.
+COMBINED_FROM = 1_000_000
 FLOODS = ["spam", "sybil", "cancel-storm"]
 TRADES = ["sandwich", "insider", "grind", "withhold", "latency-race", "fee-jump", "censor"]
 
@@ -27,13 +30,33 @@ def world(number: int) -> st.Scenario:
     draw = random.Random(number)
     for _ in range(1_000):
         try:
-            return st.Scenario.build(_drawn(draw) | {"name": f"world-{number}", "seed": number})
+            data = _drawn(draw, _combined if number >= COMBINED_FROM else _one)
+            return st.Scenario.build(data | {"name": f"world-{number}", "seed": number})
         except SurgetankError:
             continue  # the parts do not fit together, and the scenario says so
     raise AssertionError(f"world {number}: no scenario in a thousand fits together")
 
 
-def _drawn(draw: random.Random) -> dict[str, Any]:
+def _one(draw: random.Random) -> str:
+    return draw.choice(RULES)
+
+
+def _combined(draw: random.Random) -> str:
+    """A discipline other than the first come, and at least one of the other settings."""
+    names = [draw.choice(RULES[1:8])]
+    while len(names) == 1:
+        for others in (
+            ["express"],
+            ["hash", "as-proposed", "themis", "median"],
+            ["commit-reveal", "threshold"],
+            ["auction"],
+        ):
+            if draw.random() < 0.4:
+                names.append(draw.choice(others))
+    return "+".join(names)
+
+
+def _drawn(draw: random.Random, rule_of: Callable[[random.Random], str]) -> dict[str, Any]:
     nodes = draw.randint(3, 7)
     has_market = draw.random() < 0.8
     data: dict[str, Any] = {
@@ -42,7 +65,7 @@ def _drawn(draw: random.Random) -> dict[str, Any]:
         "drain_s": draw.choice([0.5, 2.0]),
         "flow": _flow(draw, has_market),
         "network": _network(draw, nodes),
-        "layer": _layer(draw, nodes),
+        "layer": _layer(draw, nodes, rule_of(draw)),
         "faults": [_fault(draw, nodes) for _ in range(draw.choice([0, 1, 1, 2, 3]))],
         "attack": _attack(draw, nodes),
     }
@@ -95,8 +118,7 @@ def _network(draw: random.Random, nodes: int) -> dict[str, Any]:
     }
 
 
-def _layer(draw: random.Random, nodes: int) -> dict[str, Any]:
-    rule = draw.choice(RULES)
+def _layer(draw: random.Random, nodes: int, rule: str) -> dict[str, Any]:
     tendermint = {
         "kind": "tendermint",
         "timeout_commit_ms": draw.choice([20.0, 100.0, 300.0]),
@@ -112,7 +134,7 @@ def _layer(draw: random.Random, nodes: int) -> dict[str, Any]:
         "window_ms": draw.choice([0.0, 20.0, 100.0]),
         "block_messages_max": draw.choice([3, 50]),
     }
-    fair = rule in ("themis", "median")
+    fair = not {"themis", "median"}.isdisjoint(rule.split("+"))
     one = fair or draw.random() < 0.35
     us = draw.choice([0.0, 100.0, 4_000.0])
     costs = {key: us for key in ("price_update_us", "liquidation_order_us", "cancel_us")}

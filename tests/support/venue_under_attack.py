@@ -32,6 +32,23 @@ CRASH: dict[str, Any] = {
     "duration_s": 6.0,
 }
 
+#: Ten times what a node can validate.
+FLOOD: dict[str, Any] = {
+    "duration_s": 4.0,
+    "drain_s": 2.0,
+    "flow__arrivals__rate_per_s": 200.0,
+    "layer__consensus__block_messages_max": 20_000,
+    "layer__queue__ingress_max": 2_000,
+    "layer__queue__mempool_max": 4_000,
+    # 2,000 a second is what a node can validate.
+    **{
+        f"layer__service__{part}__{name}_us": us
+        for part, us in (("validation", 500.0), ("execution", 20.0))
+        for name in ("price_update", "liquidation_order", "cancel", "replace", "order")
+    },
+}
+TEN_TIMES: dict[str, Any] = {"attack__rate_per_s": 20_000.0}
+
 
 def venue(**values: Any) -> st.Scenario:
     """One sequencer, three followers, two makers, steady traders, a price that jumps about.

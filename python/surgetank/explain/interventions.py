@@ -118,16 +118,15 @@ def _loss(ask: _Asked, factor: float) -> _Changes:
 
 
 def _rules(ask: _Asked, factor: float) -> _Changes:
-    """What sealed messages and the express lane hold back."""
-    rule = ask("layer.queue.rule")
-    if rule == "express":
+    """What the express lane, sealed messages and a fair order hold back."""
+    if ask("layer.queue.express.enabled"):
         yield from ask.times(factor, "layer.queue.express.advantage_ms")
-    elif rule == "commit-reveal":
+    if ask("layer.queue.unsealing") == "commit-reveal":
         # It must be positive.
         yield from ask.times(max(factor, 1e-6), "layer.queue.sealed.reveal_ms")
-    elif rule == "threshold":
+    if ask("layer.queue.unsealing") == "threshold":
         yield from ask.times(factor, "layer.queue.sealed.share_us")
-    elif rule in ("themis", "median"):
+    if ask("layer.queue.order") in ("themis", "median"):
         # It must be positive.
         yield from ask.times(max(factor, 1e-6), "layer.queue.fair.report_ms")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["value_at"]
+__all__ = ["nested", "value_at"]
 
 
 def value_at(data: Any, key: str) -> Any:
@@ -18,3 +18,10 @@ def value_at(data: Any, key: str) -> Any:
         else:
             return None
     return data
+
+
+def nested(key: str, value: Any) -> dict[str, Any]:
+    """Tables in tables, with the value at a dotted key."""
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return dict(value)

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from surgetank.plugins import Controller, QueueRule, digest, is_plugin
 from surgetank.scenario.admission import Admission
-from surgetank.scenario.queue import FAIR, Queue
+from surgetank.scenario.queue import Queue
 from surgetank.scenario.section import NonNegative, Number, Positive, Section, Whole
 from surgetank.scenario.tuning import Strain, Tuning
 
@@ -183,28 +183,35 @@ class Layer(Section):
     @property
     def plugins(self) -> dict[str, str]:
         """What the user brings: which part of the layer → digest of the source."""
-        rule, controller = self.queue.rule, self.tuning.plugin
+        rule, controller = self.queue.discipline, self.tuning.plugin
         found = {"rule": digest(rule, QueueRule)} if is_plugin(rule) else {}
         return found | ({"controller": digest(controller, Controller)} if controller else {})
 
     def core(self) -> dict[str, Any]:
         """As the core reads it."""
         data = self.model_dump(mode="json")
-        if is_plugin(self.queue.rule):
-            data["queue"]["rule"] = "custom"
+        del data["queue"]["rule"]
+        if is_plugin(self.queue.discipline):
+            data["queue"]["discipline"] = "custom"
         if self.tuning.plugin:
             data["tuning"]["controller"] = "custom"
         return data
 
     @model_validator(mode="after")
-    def _direct_needs_single(self) -> Self:
-        fits = isinstance(self.consensus, Single) and not isinstance(self.gossip, Direct)
-        if self.queue.rule in FAIR and not fits:
+    def _can_be_ordered(self) -> Self:
+        queue, single = self.queue, isinstance(self.consensus, Single)
+        if queue.is_fair and (not single or isinstance(self.gossip, Direct)):
             raise ValueError(
-                f"`queue.rule` {self.queue.rule} needs `consensus.kind` single, whose node makes "
-                "the order, and `gossip.kind` flood or mesh, so that all nodes see messages"
+                f"`queue.order` {queue.order} needs `consensus.kind` single, whose node makes the "
+                "order, and `gossip.kind` flood or mesh, so that all nodes see messages"
             )
-        if isinstance(self.gossip, Direct) and not isinstance(self.consensus, Single):
+        for key, plain in (("order", "as-proposed"), ("unsealing", "none")):
+            if getattr(queue, key) != plain and isinstance(self.consensus, Nobody):
+                raise ValueError(
+                    f"`queue.{key}` {getattr(queue, key)} is of blocks, and `consensus.kind` none "
+                    "makes none: take single or tendermint"
+                )
+        if isinstance(self.gossip, Direct) and not single:
             raise ValueError(
                 '`gossip.kind` direct (which `venue = "hyperliquid"` brings) needs '
                 '`consensus.kind` single: write kind = "single" in [layer.consensus] in place of '

@@ -301,6 +301,11 @@ class Market(Section):
     mark: Literal["oracle", "median"] = Field(
         "oracle", description="how positions are marked: last oracle price, or Hyperliquid's median"
     )
+    matching: Literal["continuous", "auction"] = Field(
+        "continuous",
+        description="how orders meet: one after the other, or those of a block at one price "
+        "(a frequent batch auction)",
+    )
     margin: Margin = Field(default_factory=Margin, description="margin and liquidation")
     protection: Protection = Field(
         default_factory=Protection, description="what keeps trades near the mark"

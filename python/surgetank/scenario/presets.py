@@ -1,5 +1,6 @@
 """Named presets, each with its source. Keys given in the scenario override the preset's.
 
+- `layer.queue.rule`: see `surgetank.scenario.rule`.
 - `[network] preset = "aws-13"`: one-way delays between 13 AWS zones, as CometBFT's end-to-end tests
   emulate them (σ = delay/20, normal). Source: cometbft/cometbft,
   test/e2e/pkg/files/aws-latencies.csv, Apache-2.0.
@@ -40,6 +41,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from surgetank.errors import SurgetankError
+from surgetank.scenario.dotted import nested, value_at
+from surgetank.scenario.rule import MATCHING, RULE, name_of, settings
 
 ZONES: Final = (
     "N_Virginia",
@@ -165,36 +168,67 @@ _VENUES: Final[Mapping[str, Mapping[str, Any]]] = {
 
 VENUES: Final = tuple(_VENUES)
 #: Keys of a scenario that name a preset.
-KEYS: Final = ("venue", "network.preset")
+KEYS: Final = ("venue", "network.preset", RULE)
 
 
 def expand(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The scenario's data with `venue` and `network.preset` filled in under what it says itself.
+    """The scenario's data with its presets filled in under what it says itself.
 
     Raises:
         SurgetankError: if there is no such preset.
     """
-    whole = dict(data)
+    whole = _ruled(data, data)
     if "venue" in whole:
         venue = whole.pop("venue")
-        whole = _under(_of_venue(venue, whole), whole)
+        whole = _under(_ruled(_of_venue(venue, whole), whole), whole)
     network = whole.get("network")
     if isinstance(network, Mapping) and "preset" in network:
         own = {key: value for key, value in network.items() if key != "preset"}
         preset = _chosen(network["preset"], _networks(), "network.preset")
         whole["network"] = _under(preset, own)
-    return whole
+    return _named(whole)
 
 
 def over(data: Mapping[str, Any], key: str, name: Any) -> dict[str, Any]:
-    """A scenario in full with a preset put over it: `key` is `venue` or `network.preset`.
+    """A scenario in full with a preset put over it: `key` is one of `KEYS`.
 
     Raises:
         SurgetankError: if there is no such preset.
     """
     if key == "venue":
-        return dict(_under(data, _of_venue(name, data)))
-    return dict(_under(data, {"network": _chosen(name, _networks(), key)}))
+        preset = _ruled(_of_venue(name, data), data)
+    elif key == RULE:
+        preset = _ruled(nested(RULE, name), data)
+    else:
+        preset = {"network": _chosen(name, _networks(), key)}
+    return dict(_under(data, preset))
+
+
+def _named(whole: dict[str, Any]) -> dict[str, Any]:
+    """With the rule named after the settings that hold."""
+    layer = whole.get("layer", {})
+    queue = layer.get("queue", {}) if isinstance(layer, Mapping) else None
+    if not isinstance(queue, Mapping) or not isinstance(queue.get("rule", ""), str):
+        return whole  # It is refused where it is read.
+    return whole | {"layer": {**layer, "queue": {**queue, "rule": name_of(whole)}}}
+
+
+def rule_in(key: str, value: Any) -> Any:
+    """The rule that a value under a dotted key brings with it, if any."""
+    return value_at(nested(key, value), RULE)
+
+
+def _ruled(data: Mapping[str, Any], scenario: Mapping[str, Any]) -> dict[str, Any]:
+    """The data with the settings of their rule, if they name one, under what they say themselves.
+
+    A rule does not make a market where the scenario has none.
+    """
+    rule, whole = value_at(data, RULE), dict(data)
+    if isinstance(rule, str):
+        for key, value in settings(rule).items():
+            if key != MATCHING or scenario.get("market") is not None:
+                whole = dict(_under(nested(key, value), whole))
+    return whole
 
 
 def _of_venue(name: Any, data: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -45,6 +45,9 @@ class Codel(Section):
 class Express(Section):
     """An express lane sold by the round (Timeboost; its rounds last 60 s)."""
 
+    enabled: bool = Field(
+        False, strict=True, description="whether there is one, in front of the gateways"
+    )
     round_s: Positive = Field(5.0, description="length of a round, seconds")
     closing_s: NonNegative = Field(1.0, description="the auction closes so long before, seconds")
     advantage_ms: NonNegative = Field(200.0, description="everybody else is held back, ms")
@@ -61,7 +64,7 @@ class Express(Section):
 
 
 class Sealed(Section):
-    """How a block is opened under `commit-reveal`, `threshold`, and `hash` with a beacon."""
+    """How a block is opened, and how its beacon is made if its order is drawn with one."""
 
     reveal_ms: Positive = Field(250.0, description="clients have so long to reveal, ms")
     bond_usd: NonNegative = Field(5.0, description="what a missing reveal costs, USD")
@@ -72,7 +75,7 @@ class Sealed(Section):
 
 
 class Fair(Section):
-    """How `themis` and `median` make one order of what all nodes saw, under a single sequencer."""
+    """How the orders `themis` and `median` are made of what all nodes saw."""
 
     gamma: Number = Field(
         1.0,
@@ -116,46 +119,73 @@ Rule = Literal[
 ]
 RULES: tuple[str, ...] = get_args(Rule)
 
-#: Rules by which all nodes have a say in the order.
-FAIR: tuple[str, ...] = ("themis", "median")
+Discipline = Literal["fifo", "priority", "class", "fee", "lanes", "drr", "codel", "fq-codel"]
+DISCIPLINES: tuple[str, ...] = get_args(Discipline)
+#: Disciplines that must read what a message is.
+BY_CLASS: tuple[str, ...] = ("priority", "class", "lanes")
 
 
 class Queue(Section):
     """How messages wait, before validation (ingress) and before ordering (mempool)."""
 
-    rule: Annotated[Rule | str, AfterValidator(known_or_plugin("rule", RULES))] = Field(
+    rule: Rule | str = Field(
         "fifo",
-        description="who is served first, or how a batch gets its order; `module:Class` is a rule "
-        "of your own",
+        description="preset of `discipline`, `express.enabled`, `order`, `unsealing` and "
+        "`market.matching`, which win over it where they are given; names joined by `+` combine",
+    )
+    discipline: Annotated[
+        Discipline | str, AfterValidator(known_or_plugin("discipline", DISCIPLINES))
+    ] = Field("fifo", description="who is served first; `module:Class` is a discipline of your own")
+    order: Literal["as-proposed", "drawn", "themis", "median"] = Field(
+        "as-proposed",
+        description="order inside a block: as its proposer served them, drawn over accounts, or "
+        "made of what all nodes saw (`fair`; the discipline then holds before validation only)",
+    )
+    unsealing: Literal["none", "commit-reveal", "threshold"] = Field(
+        "none",
+        description="messages are sealed until their block is decided: their clients reveal them, "
+        "or a threshold of keypers opens the block (`sealed`)",
     )
     ingress_max: Whole = Field(5_000, ge=0, description="messages that may wait for validation")
     mempool_max: Whole = Field(10_000, ge=0, description="messages that may wait for ordering")
     high: list[ClassName] = Field(
-        default_factory=lambda: list(HIGH), description="classes of the high lane under `priority`"
+        default_factory=lambda: list(HIGH), description="classes of the high lane, `priority`"
     )
     weights: Weights = Field(default_factory=Weights, description="services per round, `lanes`")
     quantum_bytes: Whole = Field(
         1_500, ge=1, le=1_000_000, description="bytes an account sends per round, `drr`, `fq-codel`"
     )
     codel: Codel = Field(default_factory=Codel, description="when `codel` and `fq-codel` shed")
-    express: Express = Field(default_factory=Express, description="the lane sold under `express`")
+    express: Express = Field(default_factory=Express, description="the express lane")
     seed: Literal["beacon", "previous"] = Field(
         "beacon",
-        description="what `hash` draws with: the keypers' signature of the block, or the hash of "
-        "the block before (which can be ground)",
+        description="what the order `drawn` is drawn with where nothing is unsealed: the keypers' "
+        "signature of the block, or the hash of the block before (which can be ground)",
     )
     sealed: Sealed = Field(default_factory=Sealed, description="how a block is opened")
     fair: Fair = Field(default_factory=Fair, description="one order out of many")
 
     @property
+    def is_fair(self) -> bool:
+        """Whether all nodes have a say in the order."""
+        return self.order in ("themis", "median")
+
+    @property
     def has_keypers(self) -> bool:
         """Whether blocks wait for shares of a key."""
-        return self.rule == "threshold" or (self.rule == "hash" and self.seed == "beacon")
+        beacon = self.order == "drawn" and self.seed == "beacon" and self.unsealing == "none"
+        return beacon or self.unsealing == "threshold"
 
     @model_validator(mode="after")
-    def _has_lane(self) -> Self:
-        if self.rule == "priority" and not self.high:
-            raise ValueError("`rule` priority needs classes in `high`, such as `cancel`")
+    def _can_be_served(self) -> Self:
+        if self.discipline == "priority" and not self.high:
+            raise ValueError("`discipline` priority needs classes in `high`, such as `cancel`")
+        if self.discipline in BY_CLASS and self.unsealing != "none":
+            others = ", ".join(name for name in DISCIPLINES if name not in BY_CLASS)
+            raise ValueError(
+                f"`discipline` {self.discipline} goes by a message's class, which nobody can read "
+                f"before `unsealing` {self.unsealing}: take one of {others}"
+            )
         return self
 
     def check_faulty(self, nodes: int) -> None:
@@ -165,16 +195,16 @@ class Queue(Section):
             ValueError: if not.
         """
         faulty = self.fair.faulty or 0
-        if self.rule == "themis":
+        if self.order == "themis":
             # In thousandths, as the core counts.
             permille = round(self.fair.gamma * 1000)
             room, taken, law = nodes * (2 * permille - 1000), 4000 * faulty, "n(2γ − 1) > 4f"
-        elif self.rule == "median":
+        elif self.order == "median":
             room, taken, law = nodes, 3 * faulty, "n > 3f"
         else:
             return
         if room <= taken:
             raise ValueError(
                 f"layer.queue.fair.faulty: {nodes} nodes cannot order fairly if {faulty} are "
-                f"faulty: `{self.rule}` needs {law}. Give more nodes or fewer faulty ones"
+                f"faulty: `{self.order}` needs {law}. Give more nodes or fewer faulty ones"
             )

@@ -20,6 +20,7 @@ from surgetank.scenario.limits import Limits
 from surgetank.scenario.market import Market
 from surgetank.scenario.network import Network
 from surgetank.scenario.problem import explain
+from surgetank.scenario.rule import RULE
 from surgetank.scenario.section import Integer, NonNegative, Positive, Section, Whole
 
 
@@ -91,8 +92,9 @@ class Scenario(Section):
         keyless = not self.layer.queue.has_keypers
         if keyless and any(fault.kind == "keypers" for fault in self.faults):
             raise ValueError(
-                "faults: there are no keypers to fail; they open blocks under `layer.queue.rule` "
-                "threshold, and hash with `seed` beacon"
+                "faults: there are no keypers to fail; they open blocks under "
+                "`layer.queue.unsealing` threshold, and sign them where `order` drawn has the "
+                "`seed` beacon"
             )
         node = getattr(self.attack, "node", 0)
         if node > last:
@@ -147,8 +149,8 @@ class Scenario(Section):
     def with_values(self, values: Mapping[str, Any]) -> Scenario:
         """A copy with other values, under dotted keys: `{"flow.arrivals.rate_per_s": 500}`.
 
-        A part of a key may be an index (`faults.0.at_s`). `venue` and `network.preset` put the
-        preset over the scenario, before the other values.
+        A part of a key may be an index (`faults.0.at_s`). `venue`, `network.preset` and
+        `layer.queue.rule` put the preset over the scenario, before the other values.
 
         Raises:
             SurgetankError: naming the key.
@@ -158,8 +160,11 @@ class Scenario(Section):
         for key, value in sorted(values.items(), key=lambda item: _rank(item[0])):
             if key in presets.KEYS:
                 data = presets.over(data, key, value)
-            else:
-                _put(data, key, value)
+                continue
+            rule = presets.rule_in(key, value)
+            if rule is not None:
+                data = presets.over(data, RULE, rule)
+            _put(data, key, value)
         return Scenario.build(data)
 
     def to_core(self) -> str:
@@ -194,7 +199,10 @@ def _canonical(data: Any) -> str:
 
 
 def _rank(key: str) -> int:
-    return 0 if key in presets.KEYS else 1 if key.rpartition(".")[2] == "kind" else 2
+    kinds = len(presets.KEYS)
+    if key in presets.KEYS:
+        return presets.KEYS.index(key)
+    return kinds if key.rpartition(".")[2] == "kind" else kinds + 1
 
 
 def _index(table: list[Any], part: str, place: str) -> int:

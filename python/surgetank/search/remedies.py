@@ -172,13 +172,13 @@ def _service(ask: _Asked, stage: str, classes: Sequence[str], name: str) -> Iter
 
 def _urgent_first(ask: _Asked) -> Iterator[Change]:
     """Liquidations, prices and cancels before everything else."""
-    # Under another rule `high` is only its default, which says nothing.
-    high = ask("layer.queue.high") if ask("layer.queue.rule") == "priority" else []
+    # Under another discipline `high` is only its default, which says nothing.
+    high = ask("layer.queue.high") if ask("layer.queue.discipline") == "priority" else []
     if set(_URGENT) <= set(high):
         return
     lanes = [*high, *(name for name in _URGENT if name not in high)]
     text = f"queues: first {', '.join(lanes)}"
-    values = {"layer.queue.rule": "priority", "layer.queue.high": lanes}
+    values = {"layer.queue.discipline": "priority", "layer.queue.high": lanes}
     yield from _of(QUEUE_ORDER, ask.kind(text, values))
 
 

@@ -1,4 +1,4 @@
-//! Who bids for rounds of the express lane (`layer.queue.rule = "express"`): makers, what a round is
+//! Who bids for rounds of the express lane (`layer.queue.express`): makers, what a round is
 //! worth to them, drawn each round, and an attacker who races, its own value. In a second-price
 //! auction that is what they should do.
 
@@ -6,7 +6,7 @@ use surgetank_layer::machine::Draws;
 use surgetank_layer::units::{AccountId, Money, Ns};
 
 use super::{Accounts, Action, Timer};
-use crate::scenario::{AttackKind, QueueRule, Scenario, ms};
+use crate::scenario::{AttackKind, Scenario, ms};
 use crate::seed::{Seed, Stream};
 
 /// All bidders.
@@ -22,8 +22,8 @@ pub struct Bidders {
 
 impl Bidders {
     pub(super) fn new(scenario: &Scenario, accounts: Accounts, seed: &Seed) -> Option<Bidders> {
-        let queue = &scenario.layer.queue;
-        if queue.rule != QueueRule::Express {
+        let express = &scenario.layer.queue.express;
+        if !express.enabled {
             return None;
         }
         let racer_value_usd = match &scenario.attack.what {
@@ -32,10 +32,10 @@ impl Bidders {
         };
         Some(Bidders {
             draws: seed.stream("layer.lane", 0),
-            round_ns: ms(queue.express.round_s * 1e3).max(1),
+            round_ns: ms(express.round_s * 1e3).max(1),
             flow_end_ns: scenario.flow_end_ns(),
             accounts,
-            maker_value_usd: queue.express.maker_value_usd,
+            maker_value_usd: express.maker_value_usd,
             racer_value_usd,
         })
     }

@@ -33,7 +33,7 @@ pub fn open(
     bounds::check(config, tape, start, &accounts)?;
     let market = open_market(scenario, config, &accounts, ticks, seed);
     market.check_genesis().map_err(|imbalance| format!("market.positions: {imbalance}"))?;
-    let calls = scenario.layer.queue.rule == scenario::QueueRule::Auction;
+    let calls = config.matching == scenario::Matching::Auction;
     let opening =
         Opening { market, outside, draws, ticks, accounts, calls, quotas: Quotas::new(scenario) };
     Ok(Some(Exchange::new(opening, config)))

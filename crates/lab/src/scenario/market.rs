@@ -14,6 +14,8 @@ pub struct Market {
     pub price: Price,
     /// How the venue marks positions.
     pub mark: Mark,
+    /// How orders meet.
+    pub matching: Matching,
     /// Margin rules.
     pub margin: Margin,
     /// What keeps trades near the mark.
@@ -79,6 +81,16 @@ pub enum PricePath {
     },
     /// The tape's recorded prices.
     Tape {},
+}
+
+/// How orders meet.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Matching {
+    /// One after the other.
+    Continuous,
+    /// Those of a block at one price (Budish, Cramton and Shim).
+    Auction,
 }
 
 /// How the venue marks positions.

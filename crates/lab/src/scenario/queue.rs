@@ -9,7 +9,11 @@ use super::ClassName;
 #[serde(deny_unknown_fields)]
 pub struct Queue {
     /// Who is served first.
-    pub rule: QueueRule,
+    pub discipline: Discipline,
+    /// The order inside a block.
+    pub order: BlockOrder,
+    /// Who opens a block whose messages are sealed.
+    pub unsealing: Unsealing,
     /// Messages that may wait for validation at a node (the one in service not counted).
     pub ingress_max: u32,
     /// Messages that may wait for ordering at a node.
@@ -22,20 +26,27 @@ pub struct Queue {
     pub quantum_bytes: u32,
     /// When `codel` and `fq-codel` shed.
     pub codel: Codel,
-    /// The lane that is sold under `express`.
+    /// The lane that is sold.
     pub express: Express,
-    /// What `hash` draws the order with.
+    /// What the order is drawn with, where nothing is unsealed.
     pub seed: SeedSource,
-    /// How `commit-reveal`, `threshold` and `hash` open a block.
+    /// How a block is opened.
     pub sealed: Sealed,
     /// How `themis` and `median` make one order of many.
     pub fair: Fair,
 }
 
-/// Who is served first, or how a batch gets its order.
+impl Queue {
+    /// Whether all nodes have a say in the order.
+    pub fn is_fair(&self) -> bool {
+        matches!(self.order, BlockOrder::Themis | BlockOrder::Median)
+    }
+}
+
+/// Who is served first.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
-pub enum QueueRule {
+pub enum Discipline {
     /// First come, first served.
     Fifo,
     /// Two classes, non-preemptive, first come first served in each.
@@ -52,22 +63,34 @@ pub enum QueueRule {
     Codel,
     /// Deficit round robin by account; CoDel sheds in each.
     FqCodel,
-    /// First come, first served, and everybody but the round's highest bidder is held back.
-    Express,
-    /// First come, first served into blocks; each is executed as one call auction.
-    Auction,
-    /// First come, first served into blocks; the order inside is drawn.
-    Hash,
-    /// As `hash`; what a message says is revealed after its place is fixed.
-    CommitReveal,
-    /// As `hash`; blocks are encrypted until keypers open them.
-    Threshold,
+    /// A class of the user's, handed to the run.
+    Custom,
+}
+
+/// The order inside a block.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum BlockOrder {
+    /// As its proposer served the messages.
+    AsProposed,
+    /// Drawn over accounts.
+    Drawn,
     /// In the order in which a share of the nodes saw them (Themis).
     Themis,
     /// By the median of the times at which the nodes saw them (decentralised Timeboost).
     Median,
-    /// A class of the user's, handed to the run.
-    Custom,
+}
+
+/// Who opens a block whose messages are sealed.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unsealing {
+    /// Nobody: messages are not sealed.
+    None,
+    /// Clients, who reveal what they committed to.
+    CommitReveal,
+    /// A threshold of keypers.
+    Threshold,
 }
 
 /// Weights of classes.
@@ -100,6 +123,8 @@ pub struct Codel {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Express {
+    /// Whether there is one.
+    pub enabled: bool,
     /// Length of a round.
     pub round_s: f64,
     /// The auction of a round closes this long before it begins.
@@ -126,7 +151,7 @@ pub enum SeedSource {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sealed {
-    /// How long clients have to reveal under `commit-reveal`.
+    /// How long clients have to reveal.
     pub reveal_ms: f64,
     /// What a commitment without a reveal costs.
     pub bond_usd: f64,
@@ -134,7 +159,7 @@ pub struct Sealed {
     pub threshold: f64,
     /// Work to make a share.
     pub share_us: f64,
-    /// Work to decrypt a message under `threshold`.
+    /// Work to decrypt a message.
     pub decrypt_us: f64,
     /// Shares that are missing for so long are asked for again.
     pub timeout_ms: f64,

@@ -2,10 +2,11 @@
 //!
 //! # Rules
 //! 1. One batch per executed block, sealed when the block was made; its beacon is the block's hash.
-//! 2. Under `fifo`, `priority`, `fee` and `class` the inputs stand in the order in which the proposer
-//!    queued them and the terms name the rule: whoever verifies derives each block's order again.
-//! 3. Other rules keep state between blocks, or fix the order elsewhere (by a draw, an auction, many
-//!    nodes). Theirs are sealed as they were published, under `fifo`.
+//! 2. Under the disciplines `fifo`, `priority`, `fee` and `class` the inputs stand in the order in which
+//!    the proposer queued them and the terms name the rule: whoever verifies derives each block's order
+//!    again.
+//! 3. Other disciplines keep state between blocks. Theirs are sealed as they were published, under
+//!    `fifo`; so is what gets its order elsewhere (by an express lane, a draw, an auction, many nodes).
 //!
 //! # Departures
 //! - The secret follows from the run's seed, so that a run has one journal: it binds a run, nobody.
@@ -22,7 +23,7 @@ use surgetank_layer::pipe::terms::Ordering;
 use surgetank_layer::units::Ns;
 
 use super::World;
-use crate::scenario::{Queue, QueueRule, class_of};
+use crate::scenario::{BlockOrder, Discipline, Matching, Scenario, class_of};
 
 /// Executed blocks, each in the order in which it took effect.
 pub struct Executed {
@@ -46,15 +47,20 @@ impl Executed {
 }
 
 /// The rule that can be checked block by block, if the scenario's is one.
-fn checkable(queue: &Queue) -> Option<Ordering> {
-    match queue.rule {
-        QueueRule::Fifo => Some(Ordering::Fifo),
-        QueueRule::Priority => {
+fn checkable(scenario: &Scenario) -> Option<Ordering> {
+    let queue = &scenario.layer.queue;
+    let calls = scenario.market.as_ref().is_some_and(|m| m.matching == Matching::Auction);
+    if queue.order != BlockOrder::AsProposed || queue.express.enabled || calls {
+        return None;
+    }
+    match queue.discipline {
+        Discipline::Fifo => Some(Ordering::Fifo),
+        Discipline::Priority => {
             let high = queue.high.iter().fold(0, |mask, &name| mask | 1 << class_of(name) as u8);
             Some(Ordering::Priority { high })
         }
-        QueueRule::Fee => Some(Ordering::Fee),
-        QueueRule::Class => Some(Ordering::Class),
+        Discipline::Fee => Some(Ordering::Fee),
+        Discipline::Class => Some(Ordering::Class),
         _ => None,
     }
 }
@@ -62,7 +68,7 @@ fn checkable(queue: &Queue) -> Option<Ordering> {
 impl World {
     /// The journal of the blocks that were executed so far.
     pub fn journal(&self) -> Vec<u8> {
-        let rule = checkable(&self.scenario.layer.queue);
+        let rule = checkable(&self.scenario);
         let terms = rule.unwrap_or(Ordering::Fifo).terms(u32::MAX, u64::MAX);
         let blocks = &self.executed_blocks.blocks;
         let (mut ledger, mut out) = Ledger::new(&self.executed_blocks.secret, blocks.len(), &terms);

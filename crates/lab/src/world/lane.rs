@@ -1,4 +1,4 @@
-//! The express lane in front of the gateways (`layer.queue.rule = "express"`).
+//! The express lane in front of the gateways (`layer.queue.express`).
 //!
 //! The controller's messages get their numbers as they arrive, so none waits for a predecessor.
 
@@ -7,7 +7,7 @@ use surgetank_layer::queue::express::{Config, Express, Input, Output, Ticket};
 use surgetank_layer::units::{AccountId, MessageId, Money, Ns};
 
 use super::{Event, World};
-use crate::scenario::{QueueRule, Scenario, ms};
+use crate::scenario::{Scenario, ms};
 use crate::seed::{Seed, Stream};
 use crate::trace::{LaneRow, Reason};
 
@@ -22,11 +22,10 @@ pub struct Lane {
 
 impl Lane {
     pub(super) fn new(scenario: &Scenario, seed: &Seed) -> Option<Lane> {
-        let queue = &scenario.layer.queue;
-        if queue.rule != QueueRule::Express {
+        let express = &scenario.layer.queue.express;
+        if !express.enabled {
             return None;
         }
-        let express = &queue.express;
         let config = Config {
             round_ns: ms(express.round_s * 1e3).max(1),
             closing_ns: ms(express.closing_s * 1e3),

@@ -44,7 +44,7 @@ use crate::adversary::Adversary;
 use crate::agenda::Agenda;
 use crate::exchange::Exchange;
 use crate::host::{Host, Wake};
-use crate::scenario::{QueueRule, Scenario};
+use crate::scenario::{self, Scenario};
 use crate::trace::{BlockRow, DecisionRow, GaugeRow, Outcome, Reason, Record};
 
 pub use links::{Counts, Links};
@@ -442,7 +442,7 @@ impl World {
         self.executed_blocks.note(block);
         self.ask_to_reveal(block);
         self.waits.iter_mut().for_each(|waits| waits.reports(now, block.proposed_ns));
-        let pays_bids = self.scenario.layer.queue.rule == QueueRule::Fee;
+        let pays_bids = self.scenario.layer.queue.discipline == scenario::Discipline::Fee;
         for (position, entry) in block.entries.iter().enumerate() {
             if self.silent.contains(&entry.envelope.id) {
                 continue;

@@ -302,7 +302,6 @@ impl Node {
 
     /// The same, with a proposer of its own kind.
     pub fn with_builder(config: Config, builder: Arc<dyn BlockBuilder>) -> Node {
-        let bounds = |capacity| queue::Config { rule: config.rule.clone(), capacity };
         let fair = match &config.ordering {
             Ordering::Single { node, fair: Some(fair), .. } => {
                 Some(Box::new(fair::State::new(fair, config.nodes, config.id, *node)))
@@ -331,12 +330,19 @@ impl Node {
             nodes: config.nodes,
             started: false,
             gossip: config.gossip.map(|gossip| Gossip::new(gossip, config.degree)),
-            ingress: Queue::new(&bounds(config.ingress_max)),
+            ingress: Queue::new(&queue::Config {
+                rule: config.rule.clone(),
+                capacity: config.ingress_max,
+            }),
             validating: 0,
             validations_max: config.validations_max,
             costs: config.costs,
             hearing: VecDeque::new(),
-            mempool: Queue::new(&bounds(config.mempool_max)),
+            mempool: Queue::new(&queue::Config {
+                // What has its place by a fair order keeps it.
+                rule: if fair.is_some() { queue::Rule::Fifo } else { config.rule },
+                capacity: config.mempool_max,
+            }),
             mempool_bytes: 0,
             known: Seen::default(),
             included: Seen::default(),

@@ -28,10 +28,10 @@ _NOT_ALL = "messages do not reach most nodes, so they have no order of receipt"
 
 
 def gamma_of(scenario: Mapping[str, Any]) -> float:
-    """γ: the share of nodes that must have seen a pair in one order; 1 unless the scenario's rule
+    """γ: the share of nodes that must have seen a pair in one order; 1 unless the scenario's order
     is `themis` with another (`layer.queue.fair.gamma`)."""
     queue = (scenario.get("layer") or {}).get("queue") or {}
-    given = (queue.get("fair") or {}).get("gamma") if queue.get("rule") == "themis" else None
+    given = (queue.get("fair") or {}).get("gamma") if queue.get("order") == "themis" else None
     return float(given) if isinstance(given, int | float) else 1.0
 
 

@@ -49,8 +49,8 @@ def of_the_rule(trace: Trace) -> list[Measure]:
 
 
 def _is_checked(trace: Trace) -> bool:
-    rule = ((trace.scenario.get("layer") or {}).get("queue") or {}).get("rule")
-    return bool(rule == "themis")
+    order = ((trace.scenario.get("layer") or {}).get("queue") or {}).get("order")
+    return bool(order == "themis")
 
 
 def _largest(told: dict[str, int]) -> int:

@@ -12,7 +12,7 @@ use surgetank_layer::tuning::{Bounds, Controller, Setting, gradient2, sojourn};
 use surgetank_layer::units::{MS, NEVER, NodeId, Ns, SECOND};
 
 use super::super::Plugins;
-use crate::scenario::{self, Consensus, QueueRule, Scenario, WorkUnit, micros, ms};
+use crate::scenario::{self, Consensus, Discipline, Scenario, WorkUnit, micros, ms};
 use crate::seed::Seed;
 
 /// Rates are kept over this span, so that a thousandth of a message per second is a rate.
@@ -205,7 +205,7 @@ fn first(scenario: &Scenario) -> Setting {
 fn bounds(scenario: &Scenario, first: &Setting) -> Bounds {
     let asked = &scenario.layer.tuning.bounds;
     let windows = !matches!(scenario.layer.consensus, Consensus::None {});
-    let lanes = scenario.layer.queue.rule == QueueRule::Lanes;
+    let lanes = scenario.layer.queue.discipline == Discipline::Lanes;
     let setting = |batch: u32, window_ms: f64, limit: u32, weight: u8| Setting {
         batch_messages_max: batch.max(1),
         window_ns: if windows { ms(window_ms) } else { first.window_ns },

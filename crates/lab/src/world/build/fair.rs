@@ -3,17 +3,17 @@
 use surgetank_layer::fair::{median, order, themis};
 use surgetank_layer::node::{Fair, FairRule};
 
-use crate::scenario::{Consensus, Extraction, Gossip, QueueRule, Scenario, ms};
+use crate::scenario::{BlockOrder, Consensus, Extraction, Gossip, Scenario, ms};
 
-/// How the nodes make one order of many, if the rule is one that does.
+/// How the nodes make one order of many, if they do.
 ///
 /// # Errors
 /// If there is no single sequencer, or messages do not reach all nodes, or too many may be faulty.
 pub(super) fn build_fair(scenario: &Scenario) -> Result<Option<Fair>, String> {
     let (layer, nodes) = (&scenario.layer, scenario.network.nodes);
     let asked = &layer.queue.fair;
-    let rule = match layer.queue.rule {
-        QueueRule::Themis => {
+    let rule = match layer.queue.order {
+        BlockOrder::Themis => {
             let gamma_permille = (asked.gamma * 1e3).round() as u32;
             let room = u64::from(nodes) * u64::from((2 * gamma_permille).saturating_sub(1000));
             let most = (room.saturating_sub(1) / 4000) as u32;
@@ -25,7 +25,7 @@ pub(super) fn build_fair(scenario: &Scenario) -> Result<Option<Fair>, String> {
             };
             FairRule::Themis(order::Config { extraction, ..order::Config::of(rule) })
         }
-        QueueRule::Median => {
+        BlockOrder::Median => {
             let most = median::Config::of(nodes);
             let faulty = asked.faulty.unwrap_or(most.faulty);
             let within = median::Within::MedianTime;

@@ -11,7 +11,10 @@ use super::super::Plugins;
 use super::fair::build_fair;
 use crate::host::{Distribution, Service};
 use crate::network::Graph;
-use crate::scenario::{self, Consensus, Gossip, QueueRule, Scenario, SeedSource, class_of, ms, us};
+use crate::scenario::{
+    self, BlockOrder, Consensus, Discipline, Gossip, Scenario, SeedSource, Unsealing, class_of, ms,
+    us,
+};
 use crate::seed::Seed;
 
 pub(super) fn build_service(scenario: &Scenario) -> Service {
@@ -42,8 +45,8 @@ pub(super) fn build_service(scenario: &Scenario) -> Service {
                 Distribution::Hyperexponential { cv }
             }
         },
-        decryption_ns: match scenario.layer.queue.rule {
-            QueueRule::Threshold => us(sealed.decrypt_us),
+        decryption_ns: match scenario.layer.queue.unsealing {
+            Unsealing::Threshold => us(sealed.decrypt_us),
             _ => 0,
         },
         share_ns: us(sealed.share_us),
@@ -56,20 +59,26 @@ fn build_opening(scenario: &Scenario, key: [u8; 32]) -> Opening {
     let sealed = &queue.sealed;
     let nodes = scenario.network.nodes;
     let threshold = ((f64::from(nodes) * sealed.threshold).ceil() as u32).clamp(1, nodes);
-    let keypers = Some(keypers::Config {
+    let keypers = keypers::Config {
         keypers: nodes,
         threshold,
         timeout_ns: ms(sealed.timeout_ms).max(1),
         retries: u32::MAX,
         open_max: usize::MAX,
-    });
-    let drawn = Opening { places: Places::Drawn, key: Digest(key), ..Opening::at_once() };
-    match queue.rule {
-        QueueRule::Hash if queue.seed == SeedSource::Beacon => Opening { keypers, ..drawn },
-        QueueRule::Hash => drawn,
-        QueueRule::CommitReveal => Opening { reveal_ns: ms(sealed.reveal_ms), ..drawn },
-        QueueRule::Threshold => Opening { keypers, encrypted: true, ..drawn },
-        _ => Opening::at_once(),
+    };
+    let drawn = queue.order == BlockOrder::Drawn;
+    let opens = match queue.unsealing {
+        Unsealing::None => drawn && queue.seed == SeedSource::Beacon,
+        Unsealing::CommitReveal => false,
+        Unsealing::Threshold => true,
+    };
+    let reveals = queue.unsealing == Unsealing::CommitReveal;
+    Opening {
+        places: if drawn { Places::Drawn } else { Places::AsDecided },
+        reveal_ns: if reveals { ms(sealed.reveal_ms) } else { 0 },
+        keypers: opens.then_some(keypers),
+        key: Digest(key),
+        encrypted: queue.unsealing == Unsealing::Threshold,
     }
 }
 
@@ -77,30 +86,23 @@ fn build_rule(queue: &scenario::Queue, plugins: &Plugins) -> queue::Rule {
     let quantum_bytes = queue.quantum_bytes;
     let codel = &queue.codel;
     let law = queue::codel::Codel::new(ms(codel.target_ms), ms(codel.interval_ms).max(1));
-    match queue.rule {
-        QueueRule::Fifo
-        | QueueRule::Express
-        | QueueRule::Auction
-        | QueueRule::Hash
-        | QueueRule::CommitReveal
-        | QueueRule::Threshold
-        | QueueRule::Themis
-        | QueueRule::Median => queue::Rule::Fifo,
-        QueueRule::Custom => plugins.rule.clone().map_or(queue::Rule::Fifo, queue::Rule::Custom),
-        QueueRule::Priority => queue::Rule::Priority {
+    match queue.discipline {
+        Discipline::Fifo => queue::Rule::Fifo,
+        Discipline::Custom => plugins.rule.clone().map_or(queue::Rule::Fifo, queue::Rule::Custom),
+        Discipline::Priority => queue::Rule::Priority {
             high: queue.high.iter().fold(0, |mask, &name| mask | 1 << class_of(name) as u8),
         },
-        QueueRule::Class => queue::Rule::Class,
-        QueueRule::Fee => queue::Rule::Fee,
-        QueueRule::Lanes => {
+        Discipline::Class => queue::Rule::Class,
+        Discipline::Fee => queue::Rule::Fee,
+        Discipline::Lanes => {
             let w = &queue.weights;
             let weights =
                 [w.price_update, w.liquidation_order, w.cancel, w.replace, w.order, 1, 1, 1];
             queue::Rule::Lanes { weights }
         }
-        QueueRule::Drr => queue::Rule::Drr { quantum_bytes },
-        QueueRule::Codel => queue::Rule::Codel { law },
-        QueueRule::FqCodel => queue::Rule::FqCodel { quantum_bytes, law },
+        Discipline::Drr => queue::Rule::Drr { quantum_bytes },
+        Discipline::Codel => queue::Rule::Codel { law },
+        Discipline::FqCodel => queue::Rule::FqCodel { quantum_bytes, law },
     }
 }
 

@@ -26,7 +26,7 @@ use crate::exchange;
 use crate::flow::Tape;
 use crate::host::{Host, Service};
 use crate::network::{Delays, Faults, Graph};
-use crate::scenario::{Consensus, Delay, FaultKind, QueueRule, Scenario};
+use crate::scenario::{Consensus, Delay, FaultKind, Scenario};
 use crate::seed::Seed;
 use layer::{build_service, node_config};
 
@@ -162,7 +162,7 @@ fn build_waits(scenario: &Scenario) -> Option<Box<Waits>> {
         Consensus::Single { .. } => true,
         Consensus::Tendermint { .. } => false,
     };
-    let fair = matches!(scenario.layer.queue.rule, QueueRule::Themis | QueueRule::Median);
+    let fair = scenario.layer.queue.is_fair();
     let window = scenario.measured_from_ns()..scenario.flow_end_ns() + 1;
     let places = Places::new(scenario.network.nodes as usize, window);
     Some(Box::new(Waits::new(places, single, fair, &scenario.faults)))
