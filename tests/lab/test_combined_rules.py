@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from surgetank.trace import MARKET_KINDS
+from surgetank.trace import MarketKind, Outcome
 from venue_under_attack import FLOOD, TEN_TIMES, outcome, value, victims_of
 
 
@@ -23,10 +23,10 @@ def test_nothing_is_lost_and_the_same_seed_gives_the_same_bytes(rule: str) -> No
     result, again = outcome(**asked), outcome(**asked)
     assert result.trace.trace_hash == again.trace.trace_hash
     messages = result.trace["messages"]
-    done = messages.filter(pl.col("outcome") == 1)
+    done = messages.filter(pl.col("outcome") == Outcome.EXECUTED)
     assert done.height > 200
     assert done.select("height", "position").is_unique().all()
-    assert (messages.filter(pl.col("outcome") == 2)["reason"] > 0).all()
+    assert (messages.filter(pl.col("outcome") == Outcome.REFUSED)["reason"] > 0).all()
     placed = messages.filter(pl.col("position").is_not_null()).height
     assert result.trace["blocks"]["messages"].sum() == placed
     assert result.trace.stats["money_conserved"]
@@ -55,7 +55,9 @@ def test_a_fee_for_a_place_in_a_sealed_block() -> None:
     sealed = outcome(**asked, layer__queue__rule="fee+threshold")
     assert victims_of(read.trace).height > 0
     assert victims_of(sealed.trace).height == 0
-    done = sealed.trace["messages"].filter(pl.col("outcome") == 1, pl.col("class") == 4)
+    done = sealed.trace["messages"].filter(
+        pl.col("outcome") == Outcome.EXECUTED, pl.col("class") == 4
+    )
     waits = (done["proposed_ns"] - done["queued_ns"]).to_numpy()
     fees = done["fee_micros"].to_numpy()
     paid, unpaid = fees > np.quantile(fees, 0.8), fees < np.quantile(fees, 0.2)
@@ -67,7 +69,7 @@ def test_lanes_into_batch_auctions() -> None:
     prices = {}
     for rule in ("lanes", "lanes+auction"):
         market = outcome(layer__queue__rule=rule, duration_s=8.0).trace["market"]
-        trades = market.filter(pl.col("kind") == MARKET_KINDS.index("trade"))
+        trades = market.filter(pl.col("kind") == MarketKind.TRADE)
         blocks = trades.group_by("time_ns").agg(pl.col("price").n_unique())
         prices[rule] = set(blocks["price"])
     assert prices["lanes+auction"] == {1}
