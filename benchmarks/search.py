@@ -68,7 +68,7 @@ def ask(seed: int) -> tuple[Spent, Finding, Search]:
     finding = search.go()
     estimate, low, high = interval_of(finding)
     if estimate is None or low is None or high is None:
-        raise SystemExit(f"seed {seed}: {finding.why}")
+        raise SystemExit(f"seed {seed}: {finding.bound.why if finding.bound else finding.status}")
     outcomes = finding.outcomes
     messages = sum(o.messages for o in outcomes)
     return Spent(estimate, low, high, messages, len(outcomes)), finding, search

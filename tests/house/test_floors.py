@@ -39,8 +39,8 @@ FLOORS = [
 ]
 #: Inside `search` and `report`; the empty name is the package's own `__init__`.
 SEARCH_FLOORS = [
-    {"closed_form", "frontier", "lever", "posterior", "probe", "remedies"},
-    {"design", "goal", "pool"},
+    {"bound", "closed_form", "lever", "posterior", "probe", "remedies"},
+    {"design", "frontier", "goal", "pool"},
     {"find", "shape"},
     {"answer", "live"},
     {"against", "failed", "gain"},

@@ -16,6 +16,7 @@ from hand_made import CURVES, frontier
 from surgetank.report.frontier import frontier_svg, render_frontier, write_frontier
 from surgetank.report.frontier.figure import mark
 from surgetank.report.wording import NBSP
+from surgetank.search.bound import Bound, BoundKind
 from surgetank.search.frontier import Frontier
 
 FIGURE = "#p-frontier svg.wide"
@@ -195,7 +196,8 @@ def test_paper_is_white_and_shows_the_wide_figure(browser: Browser, tmp_path: Pa
 def test_names_are_escaped() -> None:
     evil = "</style></svg><script>alert(1)</script>"
     whole = frontier()
-    points = tuple(dataclasses.replace(p, curve=evil, why=evil) for p in whole.points[:6])
+    bound = Bound(BoundKind.DRIFT, detail=evil)
+    points = tuple(dataclasses.replace(p, curve=evil, bound=bound) for p in whole.points[:6])
     bad = dataclasses.replace(
         whole,
         title=evil,

@@ -17,6 +17,7 @@ from surgetank.measure import FailureKind
 from surgetank.report.line import render_search, sentence, write_search
 from surgetank.report.wording import NBSP
 from surgetank.search.answer import Answer, Failed
+from surgetank.search.bound import Bound, BoundKind
 
 PICTURES = {
     "found": ["broken", "delay", "throughput", "used"],
@@ -140,7 +141,8 @@ def test_the_kind_of_failure_is_told(tmp_path: Path) -> None:
 
 def test_names_are_escaped() -> None:
     evil = "</script><script>alert(1)</script>"
-    html = render_search(dataclasses.replace(found(), scenario=evil, why=evil, most_used=evil))
+    bound = Bound(BoundKind.DRIFT, detail=evil)
+    html = render_search(dataclasses.replace(found(), scenario=evil, bound=bound, most_used=evil))
     assert "<script>alert" not in html
 
 

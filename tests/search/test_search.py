@@ -21,6 +21,7 @@ from surgetank.errors import SurgetankError
 from surgetank.measure import FailureKind
 from surgetank.search import Answer, Progress, search
 from surgetank.search.against import against
+from surgetank.search.bound import Bound, BoundKind
 from surgetank.search.pool import Inline, processes
 from surgetank.search.probe import Crashed, Outcome, Task, probe
 from surgetank.search.shape import levels, shape
@@ -189,26 +190,30 @@ def test_a_run_that_does_not_count_makes_the_search_invalid() -> None:
         return outcome(task, invalid=bad)
 
     finding = find_with(late)
-    assert finding.status == "INVALID"
-    assert "background: 10 sent" in finding.why
+    assert finding.status == "INVALID" and finding.bound is not None
+    assert finding.bound.kind is BoundKind.INVALID_RUN
+    assert "background: 10 sent" in finding.bound.why
 
 
 @pytest.mark.parametrize(
-    ("p_broken", "said"),
-    [(lambda _: 0.0, "was not reached"), (lambda _: 1.0, "breaks already at the low end")],
+    ("p_broken", "kind"),
+    [(lambda _: 0.0, BoundKind.NOT_REACHED), (lambda _: 1.0, BoundKind.BREAKS_ALREADY)],
 )
 def test_a_line_outside_the_range_is_not_guessed(
-    p_broken: Callable[[float], float], said: str
+    p_broken: Callable[[float], float], kind: BoundKind
 ) -> None:
-    """UNKNOWN, and why."""
+    """UNKNOWN, and on which side of which level it lies."""
     finding = find_with(coin(p_broken))
-    assert finding.status == "UNKNOWN" and said in finding.why
+    q = finding.question
+    level = {BoundKind.NOT_REACHED: q.high, BoundKind.BREAKS_ALREADY: q.low}[kind]
+    assert (finding.status, finding.bound) == ("UNKNOWN", Bound(kind, level))
 
 
 def test_too_few_runs_are_not_enough() -> None:
     """The interval is given, and said to be too wide."""
     finding = find_with(coin(logistic(500.0, 2.0)), runs_max=30)
-    assert finding.status == "UNKNOWN" and "--runs-max" in finding.why
+    assert finding.status == "UNKNOWN" and finding.bound is not None
+    assert finding.bound.kind is BoundKind.RUNS_SPENT and "--runs-max" in finding.bound.why
 
 
 def test_trouble_at_the_low_end() -> None:
@@ -287,7 +292,7 @@ def answer_of(estimate: float, half: float, **cells: Any) -> Answer:
         "breaks": "p99",
         "target": 0.5,
         "precision": 0.05,
-        "why": "",
+        "bound": None,
         "scenario": "calm",
         "scenario_hash": "0" * 64,
         "build": "test",
@@ -309,8 +314,20 @@ def test_a_range_that_ends_on_an_unround_level_ends_there(share: float) -> None:
     (Levels are rounded to six digits; the search once did not know its own runs again.)"""
     low, high = 123.4567 * 0.05, 123.4567 * 16
     found = find_with(coin(lambda _: share), own=123.4567, low=low, high=high)
-    assert found.edge == ("low" if share else "high") and not found.refined
-    assert found.why.startswith("it breaks already" if share else "the line was not reached")
+    assert found.bound is not None and not found.refined
+    assert found.bound.kind is (BoundKind.BREAKS_ALREADY if share else BoundKind.NOT_REACHED)
+
+
+@pytest.mark.parametrize("kind", BoundKind)
+def test_what_is_known_of_a_line_survives_a_file(kind: BoundKind, tmp_path: Path) -> None:
+    """And can be said in words."""
+    bound = Bound(kind, 12.5, "(seed 3): loss")
+    found = replace(answer_of(500.0, 0.1), status="UNKNOWN", bound=bound)
+    found.write(tmp_path / "search.json")
+    assert Answer.read(tmp_path).bound == bound
+    content = json.loads((tmp_path / "search.json").read_text())
+    assert content["why"] == found.why and "{" not in found.why
+    assert content["bound"]["kind"] == kind
 
 
 def test_a_fall_against_the_baseline() -> None:

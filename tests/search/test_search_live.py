@@ -19,6 +19,7 @@ from surgetank.calibrate.writing import broker, plain
 from surgetank.errors import SurgetankError
 from surgetank.scenario import Scenario
 from surgetank.search import search
+from surgetank.search.bound import BoundKind
 from surgetank.search.live import LiveWork, drifted
 from surgetank.search.probe import Outcome, Task, outcome_of
 from surgetank.simulate import simulate
@@ -112,10 +113,10 @@ def test_a_slow_generator_gives_a_bound_and_no_capacity() -> None:
     answer = search(rig.scenario, range=(50, 4_000), live=work(rig))
     assert answer.status == "UNKNOWN"
     assert answer.estimate is None
-    assert answer.why.startswith("at least ")
-    assert "generator could not go further" in answer.why
-    bound = float(answer.why.split()[2].rstrip(":"))
-    assert 400 < bound <= 600
+    assert answer.bound is not None and answer.bound.level is not None
+    assert answer.bound.kind is BoundKind.GENERATOR_LIMIT
+    assert 400 < answer.bound.level <= 600
+    assert f"at least {answer.bound.level:g}: the generator could not go further" in answer.why
 
 
 def test_a_generator_that_fails_beyond_the_break_does_not_matter() -> None:

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from surgetank.search.answer import Answer, Remedy, Used
+from surgetank.search.bound import Bound, BoundKind
 from surgetank.search.closed_form import safe_leverage
 from surgetank.search.frontier import Curve, Frontier, Point
 from surgetank.search.shape import Level, Shape
@@ -59,7 +60,7 @@ def found(**changes: Any) -> Answer:
         degradation=2.0,
         target=0.5,
         precision=0.05,
-        why="",
+        bound=None,
         scenario="calm",
         scenario_hash="9f3c1e7ab2",
         build="0.1.0+abc",
@@ -148,7 +149,7 @@ def unknown() -> Answer:
         estimate=None,
         ci_low=None,
         ci_high=None,
-        why="the line was not reached (25600)",
+        bound=Bound(BoundKind.NOT_REACHED, 25_600.0),
         width=None,
         most_used="",
         used=(),
@@ -159,8 +160,8 @@ def unknown() -> Answer:
 
 def wide() -> Answer:
     """Not pinned down, but with an estimate."""
-    why = "60 runs were not enough for ± 5%; allow more with --runs-max"
-    return found(status="UNKNOWN", why=why, ci_low=1010.0, ci_high=1502.0, runs=60)
+    bound = Bound(BoundKind.RUNS_SPENT, detail="60 runs were not enough for ± 5%")
+    return found(status="UNKNOWN", bound=bound, ci_low=1010.0, ci_high=1502.0, runs=60)
 
 
 def invalid() -> Answer:
@@ -170,7 +171,9 @@ def invalid() -> Answer:
         estimate=None,
         ci_low=None,
         ci_high=None,
-        why="a run at 1230 (seed 12): background: 880/s measured, 1,230/s asked",
+        bound=Bound(
+            BoundKind.INVALID_RUN, 1230.0, "(seed 12): background: 880/s measured, 1,230/s asked"
+        ),
         width=None,
         used=(),
         remedies=(),
@@ -196,15 +199,15 @@ CURVES = (
     Curve("cascade", "liquidations move it", {"market.price.impact_bp_per_musd": 40.0}),
 )
 LOST: dict[str, Any] = {"estimate": None, "ci_low": None, "ci_high": None}
-FEW = "120 runs were not enough for ± 5%; allow more with --runs-max"
-LOW = "it breaks already at the low end of the range (1.25)"
-HIGH = "the line was not reached (2000)"
+FEW = Bound(BoundKind.RUNS_SPENT, detail="120 runs were not enough for ± 5%")
+LOW = Bound(BoundKind.BREAKS_ALREADY, 1.25)
+HIGH = Bound(BoundKind.NOT_REACHED, 2_000.0)
+LOSS = Bound(BoundKind.INVALID_RUN, 9.0, "(seed 3): loss")
 HOLES: dict[tuple[str, float], dict[str, Any]] = {
-    ("bursts", 19.0): LOST | {"status": "UNKNOWN", "why": LOW, "beyond": "below", "tried": 1.25},
-    ("priority", 2.0): LOST
-    | {"status": "UNKNOWN", "why": HIGH, "beyond": "above", "tried": 2_000.0},
-    ("jumps", 8.0): {"status": "UNKNOWN", "why": FEW, "ci_low": 40.0, "ci_high": 180.0},
-    ("cascade", 18.0): LOST | {"status": "INVALID", "why": "a run at 9 (seed 3): loss"},
+    ("bursts", 19.0): LOST | {"status": "UNKNOWN", "bound": LOW},
+    ("priority", 2.0): LOST | {"status": "UNKNOWN", "bound": HIGH},
+    ("jumps", 8.0): {"status": "UNKNOWN", "bound": FEW, "ci_low": 40.0, "ci_high": 180.0},
+    ("cascade", 18.0): LOST | {"status": "INVALID", "bound": LOSS},
 }
 
 
@@ -232,7 +235,7 @@ def frontier(*, whole: bool = True, **changes: Any) -> Frontier:
             v = theory(load) * shift(curve.name, load / mu) * (1 + 0.02 * math.sin(7 * i + 3 * j))
             held = theory(load) if curve.name == "as it is" else None
             ends = (v * 0.955, v * 1.046)
-            points.append(Point(curve.name, load, v, *ends, "FOUND", "", 60 + i, held))
+            points.append(Point(curve.name, load, v, *ends, "FOUND", None, 60 + i, held))
     if not whole:
         points = [dataclasses.replace(p, **HOLES.get((p.curve, p.load), {})) for p in points]
     made = Frontier(

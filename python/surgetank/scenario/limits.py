@@ -53,9 +53,7 @@ def _field(spec: MeasureSpec, side: LimitSide) -> Any:
 def _fields(specs: Iterable[MeasureSpec]) -> Any:
     """Arguments of `create_model`: a field per bounded measure."""
     return {
-        spec.bounded(side): _field(spec, side)
-        for spec in specs
-        if (side := spec.side) is not None
+        spec.bounded(side): _field(spec, side) for spec in specs if (side := spec.side) is not None
     }
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from surgetank.errors import SurgetankError
 from surgetank.measure import FailureKind
 from surgetank.measure.measured import plain
+from surgetank.search.bound import Bound, bound_of
 from surgetank.search.shape import Level, Shape
 
 __all__ = ["EXIT_CODES", "Answer", "Failed", "Remedy", "Used"]
@@ -78,7 +79,7 @@ class Answer:
 
     find: str
     status: str
-    """FOUND, UNKNOWN (the line was not pinned down: see `why`) or INVALID."""
+    """FOUND, UNKNOWN (the line was not pinned down: see `bound`) or INVALID."""
     estimate: float | None
     unit: str
     ci_low: float | None
@@ -92,7 +93,8 @@ class Answer:
     """What breaks, in words."""
     target: float
     precision: float
-    why: str
+    bound: Bound | None
+    """What is known of a line that was not pinned down."""
     scenario: str
     scenario_hash: str
     build: str
@@ -120,6 +122,11 @@ class Answer:
     def exit_code(self) -> int:
         """0 FOUND, 3 INVALID, 4 UNKNOWN."""
         return EXIT_CODES[self.status]
+
+    @property
+    def why(self) -> str:
+        """Why the line was not pinned down, for a reader; empty if it was."""
+        return self.bound.why if self.bound else ""
 
     @property
     def remedy(self) -> Remedy | None:
@@ -151,6 +158,7 @@ class Answer:
         remedy = self.remedy
         content["remedy"] = remedy and remedy.text
         content["bottleneck"] = self.bottleneck
+        content["why"] = self.why
         for told, r in zip(content["remedies"], self.remedies, strict=True):
             told["helps"] = r.helps
         return dict(plain(content))
@@ -170,7 +178,8 @@ class Answer:
         file = path / "search.json" if path.is_dir() else path
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
-            del content["remedy"], content["bottleneck"]
+            del content["remedy"], content["bottleneck"], content["why"]
+            content["bound"] = bound_of(content["bound"])
             content["levels"] = tuple(Level(**_numbers(x)) for x in content["levels"])
             content["shape"] = content["shape"] and Shape(**_numbers(content["shape"]))
             content["used"] = tuple(Used(**x) for x in content["used"])

@@ -16,6 +16,7 @@ from surgetank.scenario import Scenario, load
 from surgetank.scenario.limits import SETTABLE, TOLERANCES, key_of
 from surgetank.search.answer import Answer, Failed, Remedy, Used
 from surgetank.search.bottleneck import named, past, ranking, remedies
+from surgetank.search.bound import Bound, BoundKind
 from surgetank.search.failed import NEAREST, failed
 from surgetank.search.find import Finding, Phase, Progress, Question, Search
 from surgetank.search.gain import interval_of, line_of
@@ -100,7 +101,8 @@ def _live(q: Question, live: LiveWork, journal: Path | None, watch: Watch | None
     hunt.go()
     drifted = live.drift()
     if drifted and hunt.finding.status != "INVALID":
-        hunt.finding.status, hunt.finding.why = "UNKNOWN", drifted
+        hunt.finding.status = "UNKNOWN"
+        hunt.finding.bound = Bound(BoundKind.DRIFT, detail=drifted)
     return replace(_answer(hunt, try_remedies=False), build=live.build)
 
 
@@ -204,7 +206,7 @@ def _answer(hunt: Search, *, try_remedies: bool) -> Answer:
         breaks=q.goal.said,
         target=q.goal.target,
         precision=q.precision,
-        why=finding.why,
+        bound=finding.bound,
         scenario=q.scenario.name,
         scenario_hash=q.scenario.hash,
         build=build(),

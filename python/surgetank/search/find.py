@@ -24,6 +24,7 @@ from blake3 import blake3
 
 from surgetank.measure.statistics import student_t
 from surgetank.scenario import Scenario
+from surgetank.search.bound import Bound, BoundKind
 from surgetank.search.design import LOOKAHEAD, place
 from surgetank.search.goal import Goal
 from surgetank.search.lever import Lever, is_ratio_scale, lever
@@ -131,12 +132,8 @@ class Finding:
     top: float = math.inf
     """Levels u beyond are not fitted: there the response falls again."""
     status: str = "UNKNOWN"
-    why: str = ""
-    """Why the line was not found, or what a reader must know."""
-    edge: Literal["", "low", "high"] = ""
-    """The end of the range beyond which the line lies, if so."""
-    edge_level: float | None = None
-    """Its level."""
+    bound: Bound | None = None
+    """What is known of the line, and why it was not found."""
 
     def take_unloaded(self, other: Finding) -> None:
         """Takes over the unloaded value of another search."""
@@ -191,7 +188,7 @@ class Search:
         finding = self.finding
         if self.question.goal.find == "capacity" and math.isnan(finding.unloaded_ms):
             self._find_unloaded()
-        if not finding.why and self._climb():
+        if finding.bound is None and self._climb():
             self._refine()
         self._judge()
         return finding
@@ -257,9 +254,7 @@ class Search:
             return
         values = np.array([o.value("delay_p99_ms") for o in finding.unloaded])
         if not np.isfinite(values).all() or values.min() <= 0:
-            finding.why = (
-                f"p99 at the unloaded level {level:g} cannot be measured; lengthen the run"
-            )
+            finding.bound = Bound(BoundKind.UNLOADED_UNKNOWN, level)
             return
         logs = np.log(values)
         error = float(logs.std(ddof=1)) / math.sqrt(len(logs))
@@ -289,7 +284,7 @@ class Search:
         levels: dict[float, list[Outcome]] = {}
         step = self._step()
         self._visit(levels, [start, start + step])
-        while not self.finding.why:
+        while self.finding.bound is None:
             if self._limited(self.finding.climbed):
                 return self._below_ceiling(levels)
             held = [u for u in levels if not self._mostly_broken(levels[u])]
@@ -299,9 +294,9 @@ class Search:
                 return True
             top, bottom = max(levels), min(levels)
             if not broke and top >= self._high:
-                return self._edge(self._high, "the line was not reached")
+                return self._edge(self._high, BoundKind.NOT_REACHED)
             if not held and bottom <= self._low:
-                return self._edge(self._low, "it breaks already at the low end of the range")
+                return self._edge(self._low, BoundKind.BREAKS_ALREADY)
             if held and broke:
                 if top >= self._high:
                     return True
@@ -345,7 +340,7 @@ class Search:
             levels[u] = found[i * _CLIMB_SEEDS : (i + 1) * _CLIMB_SEEDS]
         self._add(found, self.finding.climbed, "climb")
 
-    def _edge(self, u: float, why: str) -> bool:
+    def _edge(self, u: float, kind: BoundKind) -> bool:
         """The line is at or beyond an end: more seeds there, then say so."""
         level = self.question.level(u)
         first = len(self.finding.climbed)
@@ -358,9 +353,7 @@ class Search:
         target = self.question.goal.target
         if (share > target) == (u == self._high):
             return True  # it was close: the line may lie inside after all
-        self.finding.why = f"{why} ({level:g})"
-        self.finding.edge = "high" if u == self._high else "low"
-        self.finding.edge_level = level
+        self.finding.bound = Bound(kind, level)
         return False
 
     def _mostly_broken(self, outcomes: list[Outcome]) -> bool:
@@ -386,11 +379,11 @@ class Search:
         for _ in range(_CEILING_LEVELS):
             failed = min(u for u, o in levels.items() if any(x.invalid for x in o))
             held = [u for u in levels if u < failed and not self._mostly_broken(levels[u])]
-            if not held or self.finding.why:
+            if not held or self.finding.bound is not None:
                 break
             self._visit(levels, [(max(held) + failed) / 2])
             if not self._limited(self.finding.climbed):
-                return not self.finding.why
+                return self.finding.bound is None
         self._say_ceiling()
         return False
 
@@ -400,10 +393,9 @@ class Search:
         bad = min((o for o in runs if o.invalid), key=lambda o: q.u(o.level))
         below = [o.level for o in runs if not o.invalid and o.level < bad.level]
         held = [x for x in below if not any(q.goal.broke(o, base) for o in runs if o.level == x)]
-        least = f"at least {max(held):g}" if held else "not even the lowest level could be made"
-        finding.why = finding.why or (
-            f"{least}: the generator could not go further (at {bad.level:g}: {bad.invalid[0]})"
-        )
+        kind = BoundKind.GENERATOR_LIMIT if held else BoundKind.GENERATOR_TOO_SLOW
+        text = f"at {bad.level:g}: {bad.invalid[0]}"
+        finding.bound = finding.bound or Bound(kind, max(held, default=None), text)
 
     # 3. Refine
 
@@ -413,7 +405,7 @@ class Search:
         finding.posterior = self._fit()
         index = 0
         try:
-            while not finding.why and self.spent < q.runs_max:
+            while finding.bound is None and self.spent < q.runs_max:
                 u = place(finding.posterior, index, self._low, self.finding.top)
                 pending.append(self.pool.submit(self.task(q.level(u), "refine", index)))
                 index += 1
@@ -423,7 +415,7 @@ class Search:
                 enough = len(finding.refined) >= self._refine_min
                 if enough and self._narrow >= q.effort.narrow_looks:
                     return
-            while pending and not finding.why:
+            while pending and finding.bound is None:
                 self._take(pending.popleft())
         finally:
             for running in pending:
@@ -453,7 +445,8 @@ class Search:
         if bad is None:
             return False
         self.finding.status = "INVALID"
-        self.finding.why = f"a run at {bad.level:g} (seed {bad.seed}): {bad.invalid[0]}"
+        text = f"(seed {bad.seed}): {bad.invalid[0]}"
+        self.finding.bound = Bound(BoundKind.INVALID_RUN, bad.level, text)
         return True
 
     def _judge(self) -> None:
@@ -461,16 +454,14 @@ class Search:
         if finding.status == "INVALID":
             return
         if finding.posterior is None:
-            finding.why = finding.why or "the line was not found"
+            finding.bound = finding.bound or Bound(BoundKind.NOT_FOUND)
             return
         low, high = finding.posterior.interval()
         edge = 0.02 * (self._high - self._low)
         if low < self._low + edge or high > self.finding.top - edge:
-            finding.why = "the interval reaches an end of the range; widen --range"
+            finding.bound = Bound(BoundKind.AT_AN_END)
         elif not self._is_narrow(finding.posterior):
-            finding.why = (
-                f"{self.spent} runs were not enough for ± {self.question.precision:.0%}; "
-                "allow more with --runs-max"
-            )
+            text = f"{self.spent} runs were not enough for ± {self.question.precision:.0%}"
+            finding.bound = Bound(BoundKind.RUNS_SPENT, detail=text)
         else:
             finding.status = "FOUND"

@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
 from surgetank.errors import SurgetankError
+from surgetank.search.bound import Bound, bound_of
 
 __all__ = ["Curve", "Frontier", "Point"]
 
@@ -37,14 +38,16 @@ class Point:
     ci_high: float | None
     status: str
     """FOUND, UNKNOWN or INVALID, as of a search."""
-    why: str
+    bound: Bound | None
+    """What is known where it was not pinned down."""
     runs: int
     theory: float | None
     """The closed form, for the curve on which its assumptions hold."""
-    beyond: Literal["", "above", "below"] = ""
-    """Where no line was found: on which side of `tried` it lies, if that is known."""
-    tried: float | None = None
-    """The end of the levels that were tried."""
+
+    @property
+    def why(self) -> str:
+        """Why it was not pinned down, for a reader; empty if it was."""
+        return self.bound.why if self.bound else ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,10 @@ class Frontier:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self)
+        content = asdict(self)
+        for point, of in zip(content["points"], self.points, strict=True):
+            point["why"] = of.why
+        return content
 
     def write(self, path: Path) -> None:
         """Writes `frontier.json`."""
@@ -109,7 +115,7 @@ class Frontier:
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
             content["curves"] = tuple(Curve(**c) for c in content["curves"])
-            content["points"] = tuple(Point(**p) for p in content["points"])
+            content["points"] = tuple(_point(p) for p in content["points"])
             content["theory"] = tuple((x, y) for x, y in content["theory"])
             content["assumptions"] = tuple((a, bool(b)) for a, b in content["assumptions"])
             return cls(**content)
@@ -122,3 +128,8 @@ class Frontier:
                 place=str(file),
                 mend="Give a frontier.json that `surgetank frontier` wrote",
             ) from None
+
+
+def _point(content: dict[str, Any]) -> Point:
+    del content["why"]
+    return Point(**(content | {"bound": bound_of(content["bound"])}))

@@ -9,6 +9,7 @@ from typing import Final
 
 from surgetank.errors import SurgetankError
 from surgetank.search.answer import Remedy
+from surgetank.search.bound import BoundKind
 from surgetank.search.find import Finding, Progress, Search
 from surgetank.search.lever import lever
 
@@ -87,9 +88,10 @@ def gained(search: Search, line: Line, remedy: Remedy) -> Remedy:
     other = Search(question, search.pool, _telling(search.watch, remedy.text))
     other.finding.take_unloaded(search.finding)
     finding = other.go()
-    if finding.edge == "high":
+    kind = finding.bound and finding.bound.kind
+    if kind is BoundKind.NOT_REACHED:
         return replace(remedy, gain_low=_FARTHER * math.exp(-line.half) - 1)
-    if finding.edge == "low":
+    if kind is BoundKind.BREAKS_ALREADY:
         return replace(remedy, gain_high=math.exp(line.half) / _NEARER - 1)
     after = line_of(finding)
     if after is None:

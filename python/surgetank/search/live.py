@@ -44,8 +44,6 @@ _REFERENCES_MIN: Final = 5
 _DRIFT_P: Final = 0.01
 _DRIFT_RATIO: Final = 1.25
 _EXECUTED_MIN: Final = 0.99
-#: Key under which a journal keeps what its runs were made on.
-_TARGET: Final = "target"
 
 
 class LiveWork:
@@ -83,10 +81,9 @@ class LiveWork:
             SurgetankError: the runs kept there are of another target.
         """
         self._reference, self._journal = reference, journal
-        before = journal.get(_TARGET)
-        if before is not None and before.failed != (self.rig.url,):
+        if journal.target not in ("", self.rig.url):
             raise SurgetankError(
-                f"the runs kept there are of {before.failed[0]}",
+                f"the runs kept there are of {journal.target}",
                 place=f"--target {self.rig.url}",
                 mend="Give another --out, or no --resume",
             )
@@ -123,8 +120,8 @@ class LiveWork:
         assert self._reference is not None
         index = len(self.references)
         made = self._run(Task(self._reference, 0.0, 1_000_000 + index))
-        if self._journal.get(_TARGET) is None:  # with the first run kept: without one, no journal
-            self._journal.add(Outcome(_TARGET, 0.0, 0, 0, {}, (self.rig.url,), (), (), ()))
+        if not self._journal.target:  # with the first run kept: without one, no journal
+            self._journal.note_target(self.rig.url)
         kept = replace(made, key=self._name(index))
         self._journal.add(kept)
         self.references.append(kept)

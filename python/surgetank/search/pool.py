@@ -11,12 +11,12 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from surgetank.errors import SurgetankError
 from surgetank.search.probe import Outcome, Task, probe
@@ -111,11 +111,13 @@ def dask_executor(address: str) -> Iterator[Executor]:
 
 
 class Journal:
-    """Finished runs by their key, on disk if there is a path."""
+    """Finished runs by their key, on disk if there is a path; of live runs also their target."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
         self._found: dict[str, Outcome] = {}
+        self.target = ""
+        """URL of what the runs were made on; empty of simulated ones."""
         if path is not None and path.exists():
             self._read(path)
 
@@ -129,7 +131,11 @@ class Journal:
         lines = path.read_bytes().splitlines(keepends=True)
         for number, line in enumerate(lines, start=1):
             try:
-                outcome = Outcome.from_dict(json.loads(line.decode()))
+                content = json.loads(line.decode())
+                if "target" in content:
+                    self.target = str(content["target"])
+                    continue
+                outcome = Outcome.from_dict(content)
             except (ValueError, KeyError, TypeError, AttributeError):
                 if number == len(lines) and not line.endswith(b"\n"):
                     break  # cut off in the middle of a line: that run is made again
@@ -150,9 +156,17 @@ class Journal:
     def add(self, outcome: Outcome) -> None:
         """Keeps a run, on disk before anything is done with it."""
         self._found[outcome.key] = outcome
+        self._append(outcome.to_dict())
+
+    def note_target(self, url: str) -> None:
+        """Keeps what the runs are made on."""
+        self.target = url
+        self._append({"target": url})
+
+    def _append(self, content: Mapping[str, Any]) -> None:
         if self.path is not None:
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(outcome.to_dict(), allow_nan=False) + "\n")
+                file.write(json.dumps(content, allow_nan=False) + "\n")
                 file.flush()
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from surgetank.door import build
 from surgetank.errors import SurgetankError
@@ -27,11 +27,6 @@ __all__ = ["AS_IS", "curves_of", "frontier", "loads_of"]
 AS_IS: Final = "as it is"
 
 _LEVERAGES: Final = (1.25, 2_000.0)
-_BEYOND: Final[Mapping[str, Literal["", "above", "below"]]] = {
-    "": "",
-    "high": "above",
-    "low": "below",
-}
 _UTILISATIONS: Final = (0.2, 0.6, 0.8, 0.9, 0.95)
 _FACTORS: Final = (0.25, 0.5, 1.0, 1.5, 2.5)
 
@@ -224,11 +219,9 @@ def _point(
         low,
         high,
         finding.status,
-        finding.why,
+        finding.bound,
         pool.spent - spent,
         theory,
-        _BEYOND[finding.edge],
-        finding.edge_level,
     )
 
 

@@ -19,6 +19,7 @@ from surgetank.report.alone import alone
 from surgetank.report.frontier.words import many, per_mille, said, times
 from surgetank.report.plane import Plane, Scale, spread
 from surgetank.report.wording import NBSP, number
+from surgetank.search.bound import BoundKind
 from surgetank.search.frontier import Curve, Frontier, Point
 
 __all__ = ["Mark", "colour", "drawing", "frontier_svg", "mark"]
@@ -44,8 +45,11 @@ def mark(point: Point) -> Mark:
         return Mark(None, "nothing")
     if point.estimate is not None:
         return Mark(point.estimate, "found" if point.status == "FOUND" else "rough")
-    if point.beyond:
-        return Mark(point.tried, "at least" if point.beyond == "above" else "at most")
+    bound = point.bound
+    if bound is not None and bound.kind is BoundKind.NOT_REACHED:
+        return Mark(bound.level, "at least")
+    if bound is not None and bound.kind is BoundKind.BREAKS_ALREADY:
+        return Mark(bound.level, "at most")
     return Mark(None, "nothing")
 
 
