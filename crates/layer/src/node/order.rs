@@ -65,6 +65,16 @@ impl Node {
         let Orderer::Tendermint { machine, .. } = &mut self.orderer else { return };
         let mut outbox = Vec::new();
         machine.step(now, input, draws, &mut outbox);
+        self.follow_up(now, outbox, draws, out);
+    }
+
+    pub(super) fn follow_up(
+        &mut self,
+        now: Ns,
+        outbox: Vec<tendermint::Output>,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
         for output in outbox {
             match output {
                 tendermint::Output::GetValue { height, round } => {
@@ -220,10 +230,12 @@ impl Node {
             self.proposed.insert(hash, block);
         }
         self.follow(now, single::Input::Batch { height, prev, hash }, draws, out);
+        // The follower says once what is missing; whether an answer came is seen here.
+        self.ask_for_blocks(now, out);
     }
 
     /// A batch's turn may have come, or something before it is missing.
-    fn follow(
+    pub(super) fn follow(
         &mut self,
         now: Ns,
         input: single::Input,
@@ -247,7 +259,5 @@ impl Node {
                 single::Output::Broken { .. } => {}
             }
         }
-        // The follower says once what is missing; whether an answer came is seen here.
-        self.ask_for_blocks(now, out);
     }
 }

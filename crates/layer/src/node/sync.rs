@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use super::smoothed::Smoothed;
 use super::{Node, Orderer, Output, Packet, Timer};
+use crate::consensus::single;
 use crate::consensus::tendermint::{self, Timeout};
-use crate::machine::Draws;
+use crate::machine::{Draws, Machine};
 use crate::message::{Payload, Proposal, Statement};
 use crate::sequencer::chain;
 use crate::units::{Height, NodeId, Ns, SECOND};
@@ -170,12 +171,19 @@ impl Node {
             {
                 continue;
             }
-            if let Orderer::Single { .. } = self.orderer {
-                self.batch(now, prev, block, draws, out);
-            } else {
-                self.decide(now, block, 0, draws, out);
-                let input = tendermint::Input::CatchUp { height, value };
-                self.consensus_step(now, input, draws, out);
+            match &mut self.orderer {
+                Orderer::Tendermint { machine, .. } => {
+                    let mut outbox = Vec::new();
+                    let input = tendermint::Input::CatchUp { height, value };
+                    machine.step(now, input, draws, &mut outbox);
+                    self.decide(now, block, 0, draws, out);
+                    self.follow_up(now, outbox, draws, out);
+                }
+                _ => {
+                    self.proposed.insert(value, block);
+                    let input = single::Input::Batch { height, prev, hash: value };
+                    self.follow(now, input, draws, out);
+                }
             }
         }
         self.ask_for_blocks(now, out);
