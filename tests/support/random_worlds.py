@@ -15,7 +15,7 @@ from surgetank.errors import SurgetankError
 from surgetank.journal import verify
 from surgetank.simulate import simulate
 from surgetank.trace import STAGES, Outcome, Reason
-from surgetank.verdict.validity import Check, checks
+from surgetank.verdict.validity import Check, CheckKind, checks
 
 RULES = ["fifo", "priority", "class", "fee", "lanes", "drr", "codel", "fq-codel", "hash"]
 RULES += ["commit-reveal", "threshold", "express", "auction", "themis", "median"]
@@ -256,7 +256,7 @@ def broken(trace: st.Trace, again: st.Trace) -> list[str]:
 
 def _asked_for(check: Check) -> bool:
     """A fault that nothing can have met: the scenario's own doing, and said."""
-    return check.name.startswith("fault ") and check.measured is None
+    return check.kind is CheckKind.FAULT and check.measured is None
 
 
 def run(number: int, journal: Path) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from surgetank.calibrate.queueing import Queue
 from surgetank.scenario import Scenario
+from surgetank.scenario.dotted import put
 
 __all__ = ["broker", "plain", "rewritten"]
 
@@ -46,11 +47,7 @@ def rewritten(scenario: Scenario, sections: Mapping[str, Any]) -> Scenario:
     the venue that it described."""
     data = scenario.model_dump(mode="json", by_alias=True) | {"faults": []}
     for name, section in sections.items():
-        *path, last = name.split(".")
-        table = data
-        for part in path:
-            table = table[part]
-        table[last] = section
+        put(data, name, section)
     return Scenario.build(data)
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from surgetank.scenario import Scenario
-from surgetank.scenario.dotted import value_at
+from surgetank.scenario.dotted import Keys
 from surgetank.trace import CLIENT_CLASSES
 
 __all__ = ["FASTER", "FREE", "INTERVENTIONS", "SLOWER", "changed"]
@@ -27,14 +27,8 @@ _CLIENTS: Final = tuple(name.replace("-", "_") for name in CLIENT_CLASSES)
 _MESSAGES_ANY, _BYTES_ANY = 10_000_000, 1_000_000_000
 
 
-class _Asked:
-    """The scenario's numbers by dotted keys."""
-
-    def __init__(self, scenario: Scenario) -> None:
-        self.data: dict[str, Any] = scenario.model_dump(mode="json", by_alias=True)
-
-    def __call__(self, key: str) -> Any:
-        return value_at(self.data, key)
+class _Asked(Keys):
+    """The scenario's numbers by dotted keys, and changes of them."""
 
     def times(self, factor: float, *keys: str) -> _Changes:
         """These numbers times the factor, where they are not zero."""

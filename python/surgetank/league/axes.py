@@ -11,7 +11,7 @@ from typing import Any, Final
 from surgetank.errors import SurgetankError
 from surgetank.league.choices import choices, is_key
 from surgetank.scenario import Scenario
-from surgetank.scenario.dotted import value_at
+from surgetank.scenario.dotted import Keys
 from surgetank.search.lever import lever
 
 __all__ = ["ATTACK", "NONE", "RULE", "Entrant", "Vary", "attacked", "attacks_of", "entrants_of"]
@@ -106,7 +106,7 @@ def attacks_of(
     """
     known = [NONE, *(k for k in _attack_kinds() if k != NONE)]
     if wanted is None:
-        own = value_at(scenario.model_dump(mode="json", by_alias=True), ATTACK)
+        own = Keys(scenario)(ATTACK)
         return ([NONE] if own in (None, NONE) else [NONE, str(own)]), []
     asked = wanted.split(",") if isinstance(wanted, str) else list(wanted)
     asked = list(dict.fromkeys(name.strip() for name in asked))
@@ -135,7 +135,7 @@ def attacked(scenario: Scenario, kind: str) -> Scenario:
     Raises:
         SurgetankError: if the scenario does not allow this attack.
     """
-    own = value_at(scenario.model_dump(mode="json", by_alias=True), ATTACK) or NONE
+    own = Keys(scenario)(ATTACK) or NONE
     if kind == own or not is_key(ATTACK):
         return scenario
     try:
@@ -232,4 +232,4 @@ def _said(value: Any) -> str:
 
 
 def _rule(scenario: Scenario) -> str:
-    return str(value_at(scenario.model_dump(mode="json", by_alias=True), RULE) or "")
+    return str(Keys(scenario)(RULE) or "")

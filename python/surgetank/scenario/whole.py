@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from surgetank.errors import SurgetankError
 from surgetank.scenario import presets
 from surgetank.scenario.attack import TRADING, Attack, Nothing
+from surgetank.scenario.dotted import put
 from surgetank.scenario.faults import Fault, named_nodes
 from surgetank.scenario.flow import Flow
 from surgetank.scenario.layer import Layer, Single
@@ -164,7 +165,7 @@ class Scenario(Section):
             rule = presets.rule_in(key, value)
             if rule is not None:
                 data = presets.over(data, RULE, rule)
-            _put(data, key, value)
+            put(data, key, value)
         return Scenario.build(data)
 
     def to_core(self) -> str:
@@ -203,33 +204,3 @@ def _rank(key: str) -> int:
     if key in presets.KEYS:
         return presets.KEYS.index(key)
     return kinds if key.rpartition(".")[2] == "kind" else kinds + 1
-
-
-def _index(table: list[Any], part: str, place: str) -> int:
-    if part.isdecimal() and int(part) < len(table):
-        return int(part)
-    mend = f"Take an index in 0..{len(table) - 1}, or give the whole list" if table else ""
-    raise SurgetankError(f"there are {len(table)} entries", place=place, mend=mend)
-
-
-def _put(data: dict[str, Any], key: str, value: Any) -> None:
-    *path, last = key.split(".")
-    table: Any = data
-    for depth, part in enumerate(path):
-        if isinstance(table, list):
-            table = table[_index(table, part, ".".join(path[: depth + 1]))]
-            continue
-        if table.get(part) is None:
-            table[part] = {}
-        table = table[part]
-        if not isinstance(table, dict | list):
-            raise SurgetankError(
-                "this is a value, not a section", place=".".join(path[: depth + 1])
-            )
-    if isinstance(table, list):
-        table[_index(table, last, key)] = value
-        return
-    if last == "kind" and table.get("kind") != value:
-        # Another kind has other keys: start from its defaults.
-        table.clear()
-    table[last] = value

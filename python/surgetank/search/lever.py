@@ -9,6 +9,7 @@ from typing import Any
 
 from surgetank.errors import SurgetankError
 from surgetank.scenario import Scenario
+from surgetank.scenario.dotted import Keys, unit_of
 
 __all__ = ["Lever", "is_ratio_scale", "lever"]
 
@@ -51,7 +52,7 @@ def lever(scenario: Scenario, key: str) -> Lever:
         return _leverage(scenario)
     own = _number_at(scenario, key)
     return Lever(
-        key, _unit(key), float(own), isinstance(own, int), lambda level: _put(key, own, level)
+        key, unit_of(key), float(own), isinstance(own, int), lambda level: _put(key, own, level)
     )
 
 
@@ -113,39 +114,15 @@ def _leverage(scenario: Scenario) -> Lever:
 
 
 def _number_at(scenario: Scenario, key: str) -> float:
-    value: Any = scenario.model_dump(mode="json", by_alias=True)
-    for part in key.split("."):
-        if isinstance(value, list) and part.isdecimal() and int(part) < len(value):
-            value = value[int(part)]
-        elif isinstance(value, dict) and part in value:
-            value = value[part]
-        else:
-            raise SurgetankError(
-                "the scenario has no such key", place=key, mend="See `surgetank schema`"
-            )
+    keys = Keys(scenario)
+    if key not in keys:
+        raise SurgetankError(
+            "the scenario has no such key", place=key, mend="See `surgetank schema`"
+        )
+    value = keys(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise SurgetankError("this is not a number", place=key, mend="Vary a numeric key")
     return value
-
-
-#: Endings of keys and what they mean.
-_UNITS = {
-    "per_s": "1/s",
-    "ms": "ms",
-    "us": "µs",
-    "s": "s",
-    "mbps": "Mbit/s",
-    "usd": "USD",
-    "bp": "bp",
-    "bytes": "bytes",
-    "pct": "%",
-}
-
-
-def _unit(key: str) -> str:
-    last = key.rpartition(".")[2]
-    found = (unit for end, unit in _UNITS.items() if last == end or last.endswith(f"_{end}"))
-    return next(found, "1")
 
 
 def is_ratio_scale(low: float, high: float) -> bool:

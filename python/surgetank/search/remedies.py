@@ -15,12 +15,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from surgetank.errors import SurgetankError
 from surgetank.measure.saturation import Saturation
 from surgetank.scenario import Scenario
-from surgetank.scenario.dotted import value_at
+from surgetank.scenario.dotted import Keys
 
 __all__ = ["BLOCK_PACE", "KIND", "QUEUE_ORDER", "Change", "candidates"]
 
@@ -81,14 +81,8 @@ def _fits(scenario: Scenario, change: Change) -> bool:
     return True
 
 
-class _Asked:
+class _Asked(Keys):
     """The scenario's numbers by dotted keys, and ladders of changes of them."""
-
-    def __init__(self, scenario: Scenario) -> None:
-        self.data: dict[str, Any] = scenario.model_dump(mode="json", by_alias=True)
-
-    def __call__(self, key: str) -> Any:
-        return value_at(self.data, key)
 
     def scaled(
         self, name: str, keys: Sequence[str], factors: Iterable[float], unit: str = ""
