@@ -84,11 +84,11 @@ MARKET_FLOORS = [
 ]
 #: Actors and attackers stand below the world: they hear, look and answer, and reach nothing of it.
 LAB_FLOORS = [
-    {"agenda", "scenario", "seed", "trace"},
+    {"agenda", "scenario", "seed", "slab", "trace"},
     {"flow", "host", "network"},
-    {"price"},
-    {"actors"},
-    {"adversary", "exchange"},
+    {"chain", "gauges", "lane", "price", "waits"},
+    {"actors", "wire"},
+    {"adversary", "clients", "exchange"},
     {"world"},
 ]
 #: What each crate may depend on, of the workspace; and all that the verifier may.

@@ -2,8 +2,10 @@
 
 mod delay;
 mod fault;
+mod links;
 mod topology;
 
 pub use delay::Delays;
 pub use fault::{Fate, FaultReport, Faults};
+pub use links::{Counts, Dropped, Flight, Links, Options, Sent};
 pub use topology::Graph;

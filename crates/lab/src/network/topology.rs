@@ -82,6 +82,11 @@ impl Graph {
         self.offsets[node as usize] as usize..self.offsets[node as usize + 1] as usize
     }
 
+    /// Which of its neighbours the sender over a link is to the receiver.
+    pub fn peer_at_receiver(&self, link: u32) -> u32 {
+        self.reverse[link as usize] - self.offsets[self.peers[link as usize] as usize]
+    }
+
     /// Everybody with everybody, without the detour over a set of links.
     fn full(nodes: u32) -> Graph {
         let degree = nodes - 1;

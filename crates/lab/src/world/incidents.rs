@@ -11,7 +11,7 @@ use crate::exchange::Public;
 use crate::host::{Service, Shares};
 use crate::scenario::{Conduct, FaultKind, Scenario, ms};
 use crate::seed::{Seed, Stream};
-use crate::trace::{GaugeRow, Source};
+use crate::trace::Source;
 
 /// What was seen of the faults that act on nodes and clients; links measure theirs themselves.
 pub struct Incidents {
@@ -99,11 +99,11 @@ impl World {
     pub(super) fn fault(&mut self, index: u32, begins: bool) {
         let what = self.scenario.faults[index as usize].what.clone();
         self.waits.iter_mut().for_each(|waits| waits.nothing());
-        self.links.faults.set_active(index as usize, begins);
+        self.wire.links.faults.set_active(index as usize, begins);
         match what {
             FaultKind::Slow { nodes, factor: own } => {
                 for node in nodes {
-                    let factor = self.links.faults.service_factor(node);
+                    let factor = self.wire.links.faults.service_factor(node);
                     self.nodes[node as usize].slow_down(factor);
                     self.incidents.slow.retain(|&(fault, at, _)| (fault, at) != (index, node));
                     if begins {
@@ -165,7 +165,7 @@ impl World {
         if begins {
             self.incidents.down.push((fault, node));
         }
-        let up = !self.links.faults.is_down(node);
+        let up = !self.wire.links.faults.is_down(node);
         if was && !up {
             self.waits.iter_mut().for_each(|waits| waits.crashes(self.now, node));
             self.nodes[node as usize].crash(self.now);
@@ -214,7 +214,7 @@ impl World {
         };
         debug_assert_eq!(Body::NewOrderSingle(order).class(), Class::NewOrderSingle);
         let account = self.actors.accounts.spammer();
-        self.send(Sending {
+        self.send(&Sending {
             sent_ns: self.now,
             account,
             gateway,
@@ -224,30 +224,5 @@ impl World {
         });
         self.incidents.seen[fault as usize].1 += 1;
         self.next_spam(fault);
-    }
-
-    pub(super) fn gauge(&mut self) {
-        for (index, host) in self.nodes.iter().enumerate() {
-            let (node, busy) = (&host.node, host.busy_ns(self.now));
-            self.gauges.push(GaugeRow {
-                time_ns: self.now,
-                node: index as NodeId,
-                ingress_len: node.ingress_len() as u32,
-                mempool_len: node.mempool_len() as u32,
-                execution_len: node.execution_len() as u32,
-                uplink_backlog_ns: self.links.uplink_backlog(index as NodeId, self.now),
-                uplink_busy_ns: self.links.uplink_busy(index as NodeId, self.now),
-                downlink_busy_ns: self.links.downlink_busy(index as NodeId, self.now),
-                validation_busy_ns: busy.validation,
-                consensus_busy_ns: busy.verification,
-                execution_busy_ns: busy.execution,
-                height: node.executed_height() as u32,
-                up: u8::from(host.is_up()),
-            });
-        }
-        let next = self.now + ms(self.scenario.trace.gauge_ms);
-        if next < self.scenario.end_ns() {
-            self.agenda.push(next, Event::Gauge);
-        }
     }
 }

@@ -1,14 +1,20 @@
-//! What actors and the attacker hear, and what follows from their answers.
+//! What clients and actors send and hear.
 
-use surgetank_layer::message::{Block, Class};
-use surgetank_layer::units::{MessageId, NodeId};
+use std::sync::Arc;
+
+use surgetank_layer::message::{Block, Class, Envelope, Message};
+use surgetank_layer::node::Input;
+use surgetank_layer::queue;
+use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
 
 use super::{Event, World};
-use crate::actors::{Action, Actors, Heard, Timer};
+use crate::actors::{Action, Actors, Heard, Published, Sending, Timer};
 use crate::adversary::Adversary;
 use crate::exchange::Public;
-use crate::trace::{Outcome, Reason};
+use crate::lane::{Effect, Lane};
+use crate::trace::Reason;
 
+/// Actors and the attacker.
 impl World {
     /// Does what actors ask for.
     pub(super) fn with_actors(&mut self, ask: impl FnOnce(&mut Actors, &mut Vec<Action>)) {
@@ -52,10 +58,12 @@ impl World {
         let mut sent: [MessageId; 2] = [MessageId::MAX; 2];
         for action in actions.drain(..) {
             match action {
-                Action::Send(sending) => sent = [sent[1], self.send(sending)],
+                Action::Send(sending) => sent = [sent[1], self.send(&sending)],
                 Action::Wake { at, timer } => self.agenda.push(at, Event::Outside(timer)),
-                Action::Bid { round, bidder, amount } => self.bid_for_lane(round, bidder, amount),
-                Action::Withhold(message) => self.withhold(message),
+                Action::Bid { round, bidder, amount } => {
+                    self.at_the_lane(|lane, now, out| lane.bid(now, (round, bidder, amount), out));
+                }
+                Action::Withhold(message) => self.clients.withheld(self.wire.slot(message)),
                 Action::PutBefore(message) => self.adversary.put_before(sent, message),
             }
         }
@@ -65,33 +73,244 @@ impl World {
     /// A message is for the first time at a node (or at its gateway).
     #[inline]
     pub(super) fn pass_by(&mut self, node: NodeId, message: MessageId) {
-        if self.adversary.reads_at(node) {
-            let carried = self.carried[message as usize];
-            if carried.envelope.class == Class::NewOrderSingle {
-                let message = self.records[carried.slot as usize].message;
-                let last_hash = self.nodes[node as usize].node.last_hash();
-                self.tell_attacker(Heard::Passes { node, message: &message, last_hash });
-            }
+        if self.adversary.reads_at(node)
+            && self.wire.envelope(message).class == Class::NewOrderSingle
+        {
+            let message = self.clients.record(self.wire.slot(message)).message;
+            let last_hash = self.nodes[node as usize].node.last_hash();
+            self.tell_attacker(Heard::Passes { node, message: &message, last_hash });
         }
     }
 
     /// Before a block is executed for the first time, its messages are asked for: who keeps silent?
-    pub(super) fn ask_to_reveal(&mut self, block: &Block) {
+    fn ask_to_reveal(&mut self, block: &Block) {
         let first = self.exchange.as_ref().is_some_and(|exchange| exchange.is_next(block.height));
         if !first || !self.adversary.may_withhold() {
             return;
         }
         for entry in &block.entries {
-            let slot = self.carried[entry.envelope.id as usize].slot;
-            let message = self.records[slot as usize].message;
+            let message = self.clients.record(self.wire.slot(entry.envelope.id)).message;
             self.tell_attacker(Heard::Reveal(&message));
         }
     }
 
-    /// A message is not revealed: it is in its block, and is not executed.
-    fn withhold(&mut self, message: MessageId) {
-        self.silent.insert(message);
-        let record = &mut self.records[self.carried[message as usize].slot as usize];
-        (record.outcome, record.reason) = (Outcome::Refused, Reason::NotRevealed);
+    /// The outside price steps, and everybody who watches it reacts.
+    pub(super) fn price_step(&mut self) {
+        let Some(exchange) = &mut self.exchange else { return };
+        let next_ns = exchange.step(self.now);
+        if next_ns < self.end_ns {
+            self.agenda.push(next_ns, Event::Price);
+        }
+        self.tell(Heard::Index { next_ns });
+        self.tell_attacker(Heard::Index { next_ns });
+    }
+}
+
+/// Clients' messages enter.
+impl World {
+    /// A client sends a message.
+    pub(super) fn send(&mut self, sending: &Sending) -> MessageId {
+        let executed = self.nodes[sending.gateway as usize].node.executed_height();
+        let envelope = self.clients.envelope(sending, executed);
+        let slot = self.clients.records().len() as u32;
+        let envelope = self.wire.carry(self.now, envelope, slot, sending.gateway);
+        self.waits.iter_mut().for_each(|waits| waits.carried(envelope.id));
+        let (message, at) = self.clients.send(self.now, sending, &envelope);
+        if let Some(exchange) = &mut self.exchange {
+            exchange.note_sent(&message);
+        }
+        self.agenda.push(at, Event::Gateway(slot));
+        envelope.id
+    }
+
+    pub(super) fn reach_gateway(&mut self, slot: u32) {
+        let Some((gateway, message)) = self.clients.reaches_gateway(self.now, slot) else { return };
+        self.waits.iter_mut().for_each(|waits| waits.reaches(self.now, message));
+        if !self.nodes[gateway as usize].is_up() {
+            self.incidents.missed(gateway);
+            return self.turn_away(slot, Reason::GatewayDown, 0);
+        }
+        if self.wire.reaches_gateway(self.now, gateway, message) {
+            self.pass_by(gateway, message);
+        }
+        if self.lane.is_some() {
+            let account = self.clients.record(slot).message.account;
+            self.at_the_lane(|lane, now, out| lane.message(now, message, account, out));
+        } else {
+            self.enter(slot);
+        }
+    }
+
+    /// A message may enter its gateway.
+    pub(super) fn enter(&mut self, slot: u32) {
+        let record = self.clients.record(slot);
+        let (gateway, message) = (record.gateway, record.message.id);
+        if self.nodes[gateway as usize].is_up() {
+            self.waits.iter_mut().for_each(|waits| waits.enters(self.now, message));
+            self.step(gateway, Input::Client(self.wire.envelope(message)));
+        } else {
+            self.incidents.missed(gateway);
+            self.turn_away(slot, Reason::GatewayDown, 0);
+        }
+    }
+
+    /// A time has come that the lane asked for, or the run begins.
+    pub(super) fn lane_timer(&mut self) {
+        self.at_the_lane(|lane, now, out| lane.timer(now, out));
+    }
+
+    /// Something happens at the express lane, if there is one.
+    fn at_the_lane(&mut self, what: impl FnOnce(&mut Lane, Ns, &mut Vec<Effect>)) {
+        let Some(lane) = &mut self.lane else { return };
+        let mut effects = Vec::new();
+        what(lane, self.now, &mut effects);
+        for effect in effects {
+            match effect {
+                Effect::Wake(at) => self.agenda.push(at, Event::Lane),
+                Effect::Enter(at, id) => self.agenda.push(at, Event::Enter(self.wire.slot(id))),
+                Effect::TurnAway(id) => {
+                    self.turn_away(self.wire.slot(id), Reason::RateExceeded, 0);
+                }
+            }
+        }
+    }
+
+    /// A node refuses a message.
+    pub(super) fn refused(
+        &mut self,
+        node: NodeId,
+        message: MessageId,
+        reason: queue::Reason,
+        retry_after_ns: Ns,
+    ) {
+        let slot = self.wire.slot(message);
+        if node != self.clients.record(slot).gateway && self.clients.leader() != Some(node) {
+            // It still waits elsewhere.
+            return;
+        }
+        let reason = match reason {
+            queue::Reason::QueueFull if self.nodes[node as usize].node.is_full() => {
+                Reason::MempoolFull
+            }
+            queue::Reason::QueueFull => Reason::IngressFull,
+            queue::Reason::Shed => Reason::Shed,
+            queue::Reason::RateExceeded => Reason::RateExceeded,
+            queue::Reason::FeeTooLow => Reason::FeeTooLow,
+            queue::Reason::Expired => Reason::Expired,
+            queue::Reason::CancelledBefore => Reason::CancelledBefore,
+            queue::Reason::Throttled => Reason::Throttled,
+        };
+        self.turn_away(slot, reason, retry_after_ns);
+    }
+
+    /// A refusal: the client tries again later, or gives up.
+    fn turn_away(&mut self, slot: u32, reason: Reason, retry_after_ns: Ns) {
+        let record = self.clients.record(slot);
+        if record.decided_ns != NEVER {
+            // A copy of it is in a block: refusing another one changes nothing.
+            return;
+        }
+        let message = record.message.id;
+        if let Some(waits) = &mut self.waits {
+            waits.turned_away(self.now, message, reason);
+        }
+        if let Some(retry) = self.clients.turned_away(self.now, slot, reason, retry_after_ns) {
+            retry.raised.into_iter().for_each(|fee_micros| self.wire.raise(message, fee_micros));
+            self.agenda.push(retry.at, Event::Gateway(slot));
+        }
+    }
+}
+
+/// Blocks take effect.
+impl World {
+    pub(super) fn decided(&mut self, node: NodeId, block: &Arc<Block>, round: u32) {
+        self.observe_block(node);
+        if let Some(waits) = &mut self.waits {
+            waits.decides(self.now, node, block, &self.nodes[node as usize].node);
+        }
+        self.chain.decided(self.now, node, block, round);
+        for entry in &block.entries {
+            let message = entry.envelope.id;
+            let slot = self.wire.slot(message);
+            if self.clients.reports(slot, node) {
+                let arrived_ns = self.wire.arrival(message, block.proposer);
+                self.clients.decided(self.now, slot, block, entry, arrived_ns);
+            }
+        }
+    }
+
+    pub(super) fn executed(&mut self, node: NodeId, block: &Arc<Block>) {
+        let now = self.now;
+        self.chain.executed(now, node, block);
+        self.ask_to_reveal(block);
+        self.waits.iter_mut().for_each(|waits| waits.reports(now, block.proposed_ns));
+        for (position, entry) in (0..).zip(&block.entries) {
+            let Envelope { id, fee_micros, .. } = entry.envelope;
+            let slot = self.wire.slot(id);
+            if self.clients.is_withheld(slot) || !self.clients.reports(slot, node) {
+                continue;
+            }
+            let gateway = self.clients.record(slot).gateway;
+            let back_ns =
+                if gateway == node { 0 } else { self.wire.links.delays.between(node, gateway) };
+            self.clients.executed(now, slot, position, fee_micros, back_ns);
+            if let Some(waits) = &mut self.waits {
+                waits.done(now, self.clients.record(slot), block.height, block.proposer);
+            }
+            if self.adversary.follows(id) {
+                self.tell_attacker(Heard::Confirmed(id));
+            }
+        }
+        self.settle(node, block);
+        self.pay_out_quotas();
+    }
+
+    /// The market follows if the node is the first, and its clients hear.
+    fn settle(&mut self, node: NodeId, block: &Block) {
+        let Some(exchange) = &self.exchange else { return };
+        if exchange.is_next(block.height) {
+            self.execute_market(block);
+        }
+        let Some(exchange) = &self.exchange else { return };
+        let height = block.height as u32;
+        let mark = exchange.mark_at(height);
+        self.nodes[node as usize].node.see_mark(self.now, mark);
+        let leader = self.clients.leader();
+        if leader.is_some_and(|leader| leader != node) {
+            return;
+        }
+        let cut = exchange.cut_in(height);
+        let priced = exchange.feeds_in_block()
+            || block.entries.iter().any(|e| e.envelope.class == Class::PriceUpdate);
+        if !priced && !cut {
+            return;
+        }
+        // One executing node serves every gateway.
+        let served = if leader.is_some() { 0..self.nodes.len() as u32 } else { node..node + 1 };
+        for gateway in served {
+            self.tell(Heard::Published(Published { gateway, height, mark, priced, cut }));
+        }
+    }
+
+    fn execute_market(&mut self, block: &Block) {
+        let Some(exchange) = &mut self.exchange else { return };
+        let slots = block.entries.iter().map(|entry| self.wire.slot(entry.envelope.id));
+        let messages: Vec<Message> = slots
+            .filter(|&slot| !self.clients.is_withheld(slot))
+            .map(|slot| self.clients.record(slot).message)
+            .collect();
+        let facts = exchange.execute(self.now, block, &messages);
+        self.tell(Heard::Executed { messages: &messages, facts: &facts });
+    }
+
+    /// Pays out the requests that trades have earned, at the accounts' own gateways.
+    ///
+    /// A gateway has it at once, as it has the block: the venue counts where it executes.
+    fn pay_out_quotas(&mut self) {
+        let earned = self.exchange.as_mut().map_or_else(Vec::new, |exchange| exchange.earned());
+        for (account, requests) in earned {
+            let gateway = self.actors.accounts.gateway(account);
+            self.nodes[gateway as usize].node.earn(self.now, account, requests);
+        }
     }
 }

@@ -127,7 +127,7 @@ impl Node {
     }
 
     /// Whether the next message that wants to be ordered here must be refused.
-    pub(super) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.mempool_len() >= self.mempool.capacity()
     }
 

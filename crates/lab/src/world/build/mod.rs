@@ -6,28 +6,29 @@ mod control;
 mod fair;
 mod layer;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use surgetank_layer::node::{Input, Node};
 use surgetank_layer::units::NodeId;
 
-use super::clients::Clients;
 use super::incidents::Incidents;
-use super::journal::Executed;
-use super::lane::Lane;
-use super::links::{Links, Options};
-use super::waits::{Places, Waits};
-use super::{Event, Plugins, Slab, World};
+use super::{Event, Plugins, World};
 use crate::actors::Actors;
 use crate::adversary::{Adversary, Proposer};
 use crate::agenda::Agenda;
+use crate::chain::Chain;
+use crate::clients::Clients;
 use crate::exchange;
 use crate::flow::Tape;
+use crate::gauges::Gauges;
 use crate::host::{Host, Service};
-use crate::network::{Delays, Faults, Graph};
+use crate::lane::Lane;
+use crate::network::{Delays, Faults, Graph, Links, Options};
 use crate::scenario::{Consensus, Delay, FaultKind, Scenario};
 use crate::seed::Seed;
+use crate::slab::Slab;
+use crate::waits::{Places, Waits};
+use crate::wire::Wire;
 use layer::{build_service, node_config};
 
 impl World {
@@ -51,13 +52,11 @@ impl World {
     ) -> Result<World, String> {
         let seed = Seed::new(seed);
         let links = build_links(&scenario, &seed)?;
-        let n = scenario.network.nodes as usize;
         let service = build_service(&scenario);
         let proposer = Proposer::of(&scenario);
         let nodes =
             build_hosts(&scenario, &links.graph, &service, &seed, &plugins, proposer.as_ref())?;
-        let copies_matter = links.has_downlink()
-            || scenario.faults.iter().any(|f| matches!(f.what, FaultKind::Crash { .. }));
+        let crashes = scenario.faults.iter().any(|f| matches!(f.what, FaultKind::Crash { .. }));
         let exchange = exchange::open(&scenario, tape.as_ref(), &seed)?;
         let adversary = Adversary::new(
             &scenario,
@@ -65,45 +64,26 @@ impl World {
             proposer.map(|(_, builder)| builder),
             &seed,
         );
-        let leader = match scenario.layer.consensus {
-            Consensus::Single { node, .. } => Some(node),
-            _ => None,
-        };
         let mut world = World {
             now: 0,
+            end_ns: scenario.end_ns(),
             done: false,
             events: 0,
             agenda: Agenda::new(),
-            parcels: Slab::new(),
-            wakes: Slab::new(),
+            wakes: Slab::default(),
             nodes,
-            every_copy: scenario.network.every_copy || copies_matter,
-            links,
-            carried: Vec::new(),
-            payloads: Vec::new(),
-            records: Vec::new(),
-            arrivals: Vec::new(),
+            wire: Wire::new(links, scenario.network.every_copy || crashes),
+            chain: Chain::new(&scenario, &seed),
+            clients: Clients::new(&scenario, adversary.link_ns(), &seed),
+            lane: Lane::new(&scenario, &seed),
+            exchange,
+            actors: Actors::new(&scenario, tape, &seed),
+            adversary,
+            incidents: Incidents::new(service, &scenario, &seed),
+            gauges: Gauges::new(&scenario),
+            waits: build_waits(&scenario),
             outbox: Vec::new(),
             actions: Vec::new(),
-            leader,
-            executions: vec![Vec::new(); n],
-            blocks: Vec::new(),
-            gauges: Vec::new(),
-            decisions: Vec::new(),
-            safety: true,
-            equivocations: 0,
-            duplicates: 0,
-            first_arrivals: 0,
-            incidents: Incidents::new(service, &scenario, &seed),
-            clients: Clients::new(&scenario, adversary.link_ns(), &seed),
-            adversary,
-            lane: Lane::new(&scenario, &seed),
-            waits: build_waits(&scenario),
-            silent: BTreeSet::new(),
-            said: Default::default(),
-            executed_blocks: Executed::new(seed.digest("journal", 0)),
-            actors: Actors::new(&scenario, tape, &seed),
-            exchange,
             scenario,
         };
         world.begin();
@@ -112,19 +92,19 @@ impl World {
 
     /// The first events.
     fn begin(&mut self) {
-        self.agenda.push(self.scenario.end_ns(), Event::End);
-        for (at, index, begins) in self.links.faults.boundaries() {
+        self.agenda.push(self.end_ns, Event::End);
+        for (at, index, begins) in self.wire.links.faults.boundaries() {
             self.agenda.push(at, Event::Fault { index: index as u32, begins });
         }
         if self.exchange.is_some() {
             self.agenda.push(0, Event::Price);
         }
         (0..self.nodes.len() as NodeId).for_each(|node| self.step(node, Input::Start));
-        if self.scenario.trace.gauge_ms > 0.0 {
+        if self.gauges.is_on() {
             self.agenda.push(0, Event::Gauge);
         }
         self.with_actors(|actors, out| actors.start(0, out));
-        self.begin_lane();
+        self.lane_timer();
         self.with_attacker(|adversary, out| adversary.start(out));
         self.with_actors(|actors, out| actors.background.start(0, out));
     }

@@ -31,9 +31,8 @@ use surgetank_layer::message::{Block, Payload};
 use surgetank_layer::node::{Done, Node, Timer};
 use surgetank_layer::units::{Digest, Height, MessageId, NEVER, NodeId, Ns};
 
-use super::World;
-use super::links::Flight;
 use crate::host::Wake;
+use crate::network::Flight;
 use crate::scenario::Fault;
 use crate::trace::{Place, PlaceRow, Resource, WaitRow};
 use calamities::Calamities;
@@ -434,16 +433,5 @@ impl Waits {
         places.carry(&self.tail.parts, self.carried);
         self.cycles.settle(&mut places);
         places.rows()
-    }
-}
-
-impl World {
-    /// Who proposes in the round whose timer this is.
-    pub(super) fn awaited(&self, wake: &Wake, node: NodeId) -> Option<NodeId> {
-        let Wake::Timer(Timer::Consensus(Timeout { height, round, .. })) = wake else {
-            return None;
-        };
-        let machine = self.nodes[node as usize].node.tendermint()?;
-        Some(machine.proposer(*height, *round))
     }
 }

@@ -9,8 +9,8 @@ use super::Waits;
 use super::cycles::Missed;
 use super::places::Places;
 use super::segments::{Id, NONE};
+use crate::network::Flight;
 use crate::trace::{Charges, Place, Reason, Record, Resource, WaitRow};
-use crate::world::links::Flight;
 
 /// The first arrival of a message at a node.
 #[derive(Clone, Copy)]

@@ -7,11 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use surgetank_layer::message::{Class, Envelope, Payload, Statement};
-use surgetank_layer::node::Input;
+use surgetank_layer::message::{Payload, Statement};
 use surgetank_layer::units::{Height, MessageId, NEVER, NodeId, Ns};
 
-use super::{World, clients};
+use super::Wire;
+use crate::host::Host;
 
 /// Heights that are remembered: who is further behind asks for blocks.
 const HEIGHTS: Height = 16;
@@ -48,29 +48,12 @@ fn height(statement: &Statement) -> Height {
     }
 }
 
-impl World {
-    /// Numbers a message of consensus and hands it back to be spread.
-    pub(super) fn publish(&mut self, node: NodeId, payload: Payload, again: bool) {
-        let (class, size_bytes) = match &payload {
-            Payload::Proposal(_, block) => (Class::Proposal, clients::block_bytes(block)),
-            _ => (Class::Vote, clients::VOTE_BYTES),
-        };
-        let slot = self.payloads.len() as u32;
-        if let Some(waits) = &mut self.waits {
-            waits.publishes(self.now, node, &payload, again, &self.nodes[node as usize].node);
-        }
-        self.payloads.push(payload.clone());
-        let envelope = self.carry(Envelope::plain(0, class, size_bytes, node), slot, node);
-        self.carried[envelope.id as usize].again = again;
-        self.note_said(&payload, envelope.id);
-        self.step(node, Input::Publish(envelope, payload));
-    }
-
+impl Wire {
     /// A message of consensus has its number.
     pub(super) fn note_said(&mut self, payload: &Payload, id: MessageId) {
         self.said.number(payload, id);
         if self.every_copy {
-            self.said.due.resize(self.payloads.len() * self.nodes.len(), 0);
+            self.said.due.resize(self.payloads.len() * self.nodes, 0);
         }
     }
 
@@ -79,41 +62,38 @@ impl World {
     pub(super) fn note_copy(&mut self, message: MessageId, to: NodeId, at: Ns) {
         if self.every_copy {
             let slot = self.carried[message as usize].slot as usize;
-            let due = &mut self.said.due[slot * self.nodes.len() + to as usize];
+            let due = &mut self.said.due[slot * self.nodes + to as usize];
             *due = at.max(*due);
         }
     }
 
-    fn is_under_way(&self, message: MessageId, to: NodeId) -> bool {
-        let n = self.nodes.len();
+    fn is_under_way(&self, now: Ns, message: MessageId, to: NodeId) -> bool {
         if self.every_copy {
             let slot = self.carried[message as usize].slot as usize;
-            return self.said.due[slot * n + to as usize] > self.now;
+            return self.said.due[slot * self.nodes + to as usize] > now;
         }
-        let at = self.arrivals[message as usize * n + to as usize];
-        at > self.now && at != NEVER
+        let at = self.arrival(message, to);
+        at > now && at != NEVER
     }
 
     /// Whether a node lacks what a message states, and no copy is under way to it.
-    fn lacks(&self, to: NodeId, payload: &Payload) -> bool {
+    fn lacks(&self, now: Ns, to: NodeId, payload: &Payload, nodes: &[Host]) -> bool {
         payload.statement().is_some_and(|statement| {
-            self.nodes[to as usize].node.lacks(&statement)
-                && !self.said.numbers(&statement).iter().any(|&id| self.is_under_way(id, to))
+            nodes[to as usize].node.lacks(&statement)
+                && !self.said.numbers(&statement).iter().any(|&id| self.is_under_way(now, id, to))
         })
     }
 
-    /// Publishes again what some neighbour lacks.
-    pub(super) fn publish_again(&mut self, node: NodeId, payload: Payload) {
+    /// Whether some neighbour of a node lacks what a message states.
+    pub fn is_lacked_near(&self, now: Ns, node: NodeId, payload: &Payload, nodes: &[Host]) -> bool {
         let links = self.links.graph.links_of(node);
-        if self.links.graph.peers[links].iter().any(|&to| self.lacks(to, &payload)) {
-            self.publish(node, payload, true);
-        }
+        self.links.graph.peers[links].iter().any(|&to| self.lacks(now, to, payload, nodes))
     }
 
     /// Whether a copy of a message that is said again need not be sent to a node.
     #[inline]
-    pub(super) fn is_known(&self, message: MessageId, to: NodeId) -> bool {
+    pub(super) fn is_known(&self, now: Ns, message: MessageId, to: NodeId, nodes: &[Host]) -> bool {
         let carried = &self.carried[message as usize];
-        carried.again && !self.lacks(to, &self.payloads[carried.slot as usize])
+        carried.again && !self.lacks(now, to, &self.payloads[carried.slot as usize], nodes)
     }
 }

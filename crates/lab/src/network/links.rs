@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use surgetank_layer::units::{NodeId, Ns};
 
-use crate::network::{Delays, Fate, Faults, Graph};
+use super::{Delays, Fate, Faults, Graph};
 use crate::seed::packet_bits;
 
 /// Fixed-point bits of the time a byte takes.

@@ -1,4 +1,4 @@
-//! What a world tells about itself.
+//! The summary of a run: tables and counts, assembled from what its parts have noted.
 
 use serde_json::{Value, json};
 use surgetank_layer::node::FairTally;
@@ -6,6 +6,7 @@ use surgetank_layer::units::{NodeId, ns};
 
 use super::World;
 use crate::exchange::Exchange;
+use crate::lane::Lane;
 use crate::network::FaultReport;
 use crate::scenario::{Conduct, Delay, Fault, FaultKind};
 use crate::trace::{FaultRow, LaneRow, Receipts, Rows, Table};
@@ -14,23 +15,29 @@ impl World {
     /// Every table of the trace, in a fixed order.
     pub fn tables(&self) -> Vec<Table> {
         let rows = Rows {
-            records: &self.records,
+            records: self.clients.records(),
             waits: self.waits.as_ref().map_or(&[], |waits| &waits.rows),
             wait_places: self.waits.as_ref().map_or_else(Vec::new, |waits| waits.places()),
             receipts: Receipts {
-                arrivals: &self.arrivals,
+                arrivals: self.wire.arrivals(),
                 nodes: self.nodes.len(),
                 every: self.scenario.trace.receipts_every,
                 until: self.now,
             },
-            blocks: &self.blocks,
-            executions: &self.executions,
-            gauges: &self.gauges,
+            blocks: self.chain.rows(),
+            executions: self.chain.executions(),
+            gauges: self.gauges.rows(),
             market: self.exchange.as_ref().map_or(&[], |exchange| exchange.rows()),
             faults: self.fault_rows(),
-            decisions: &self.decisions,
+            decisions: self.gauges.changes(),
         };
         rows.tables()
+    }
+
+    /// The journal of the blocks that were executed so far.
+    pub fn journal(&self) -> Vec<u8> {
+        let message = |id| &self.clients.record(self.wire.slot(id)).message;
+        self.chain.journal(message)
     }
 
     /// Faults as asked and as measured.
@@ -90,36 +97,36 @@ impl World {
                 let measured = (lasted > 0.0).then(|| samples as f64 / lasted);
                 report("spam", "spam per s", *rate_per_s, measured)
             }
-            _ => self.links.faults.report(index),
+            _ => self.wire.links.faults.report(index),
         }
     }
 
     /// Counts and constants of the run, as a JSON object.
     pub fn stats(&self) -> Value {
         let scenario = &self.scenario;
-        let counts = self.links.counts;
+        let counts = self.wire.links.counts;
         let market = scenario.market.as_ref();
-        let consensus = self.carried.iter().filter(|c| c.envelope.class.is_consensus()).count();
         let regions: Vec<String> = match &scenario.network.delay {
             Delay::Regions { names, placement, .. } => {
                 placement.iter().map(|&region| names[region as usize].clone()).collect()
             }
             _ => Vec::new(),
         };
-        let refused = self.records.iter().filter(|r| r.outcome == crate::trace::Outcome::Refused);
+        let records = self.clients.records();
+        let refused = records.iter().filter(|r| r.outcome == crate::trace::Outcome::Refused);
         let tick_usd = market.map_or(1.0, |m| m.tick_usd);
         let lot = market.map_or(1.0, |m| m.lot);
         let flow_until = self.now.min(scenario.flow_end_ns());
         json!({
             "events": self.events,
             "transmissions": counts.transmissions,
-            "first_arrivals": self.first_arrivals,
-            "duplicates": self.duplicates,
+            "first_arrivals": self.wire.first_arrivals(),
+            "duplicates": self.wire.duplicates(),
             "lost_packets": counts.lost,
             "dropped_outbound": counts.dropped_outbound,
             "bytes": counts.bytes,
-            "client_messages": self.records.len(),
-            "consensus_messages": consensus,
+            "client_messages": records.len(),
+            "consensus_messages": self.wire.consensus_messages(),
             "refused": refused.count(),
             "expected_background": if scenario.flow.replay_messages { Value::Null } else {
                 json!(self.actors.background.expected(flow_until))
@@ -133,17 +140,17 @@ impl World {
             "flow_end_ns": scenario.flow_end_ns(),
             "end_ns": self.now,
             "consensus_lines": self.consensus_lines(),
-            "equivocations": self.equivocations,
+            "equivocations": self.chain.equivocations(),
             "money_conserved": self.exchange.as_ref().is_none_or(Exchange::is_conserved),
-            "safety": self.safety,
+            "safety": self.chain.is_safe(),
             "uncovered_usd": self.exchange.as_ref().map_or(0.0, Exchange::uncovered_usd),
             "node_regions": regions,
             "accounts": self.account_ranges(),
-            "attack": self.attack_told(),
+            "attack": self.attack(),
             "ledger": self.ledger(),
             "makers_broke": self.actors.makers.broke(),
-            "lane": self.lane_told(),
-            "fair": self.fair_told(),
+            "lane": self.lane_rounds(),
+            "fair": self.fair_order(),
         })
     }
 
@@ -161,7 +168,7 @@ impl World {
     }
 
     /// What the attacker found and what it paid beside fees.
-    fn attack_told(&self) -> Value {
+    fn attack(&self) -> Value {
         json!({
             "found": self.adversary.found(),
             "withheld": self.adversary.withheld(),
@@ -171,10 +178,10 @@ impl World {
 
     /// Where money went, by group.
     fn ledger(&self) -> Value {
-        let rounds = self.lane.as_ref().map_or(&[][..], |lane| &lane.rows);
+        let rounds = self.lane.as_ref().map_or(&[][..], Lane::rows);
         let bonds_usd = self.bonds_usd();
         let exchange = self.exchange.as_ref();
-        exchange.map_or_else(|| json!([]), |e| e.ledger(&self.records, rounds, bonds_usd))
+        exchange.map_or_else(|| json!([]), |e| e.ledger(self.clients.records(), rounds, bonds_usd))
     }
 
     /// What the attacker forfeited for what it did not reveal.
@@ -183,10 +190,11 @@ impl World {
     }
 
     /// What the leader made of all nodes' orders; null if it did not ask them.
-    fn fair_told(&self) -> Value {
+    fn fair_order(&self) -> Value {
         let told: Vec<FairTally> =
             self.nodes.iter().filter_map(|host| host.node.fair_tally()).collect();
-        let Some(leader) = self.leader.and_then(|leader| told.get(leader as usize)) else {
+        let Some(leader) = self.clients.leader().and_then(|leader| told.get(leader as usize))
+        else {
             return Value::Null;
         };
         let sum = |of: fn(&FairTally) -> u64| told.iter().map(of).sum::<u64>();
@@ -213,8 +221,8 @@ impl World {
     }
 
     /// The rounds of the express lane that were sold.
-    fn lane_told(&self) -> Value {
-        let rows = self.lane.as_ref().map_or(&[][..], |lane| &lane.rows);
+    fn lane_rounds(&self) -> Value {
+        let rows = self.lane.as_ref().map_or(&[][..], Lane::rows);
         let row = |row: &LaneRow| json!([row.round, row.controller, row.price_micros]);
         json!(rows.iter().map(row).collect::<Vec<_>>())
     }

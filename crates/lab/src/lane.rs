@@ -1,0 +1,108 @@
+//! The express lane in front of the gateways (`layer.queue.express`).
+//!
+//! The controller's messages get their numbers as they arrive, so none waits for a predecessor.
+
+use surgetank_layer::machine::Machine;
+use surgetank_layer::queue::express::{Config, Express, Input, Output, Ticket};
+use surgetank_layer::units::{AccountId, MessageId, Money, Ns};
+
+use crate::scenario::{Scenario, ms};
+use crate::seed::{Seed, Stream};
+use crate::trace::LaneRow;
+
+/// What follows from a step of the lane.
+#[derive(Clone, Copy, Debug)]
+pub enum Effect {
+    /// It wants to be woken.
+    Wake(Ns),
+    /// A message may enter its gateway.
+    Enter(Ns, MessageId),
+    /// A message is turned away.
+    TurnAway(MessageId),
+}
+
+/// The lane, and who has paid what for it.
+pub struct Lane {
+    machine: Express,
+    draws: Stream,
+    sequence: u64,
+    outbox: Vec<Output>,
+    rows: Vec<LaneRow>,
+}
+
+impl Lane {
+    /// `None` where the venue has no express lane.
+    pub fn new(scenario: &Scenario, seed: &Seed) -> Option<Lane> {
+        let express = &scenario.layer.queue.express;
+        if !express.enabled {
+            return None;
+        }
+        let config = Config {
+            round_ns: ms(express.round_s * 1e3).max(1),
+            closing_ns: ms(express.closing_s * 1e3),
+            advantage_ns: ms(express.advantage_ms),
+            reserve: (express.reserve_usd * 1e6).round() as Money,
+            ..Config::default()
+        };
+        Some(Lane {
+            machine: Express::new(config),
+            draws: seed.stream("layer.express", 0),
+            sequence: 0,
+            outbox: Vec::new(),
+            rows: Vec::new(),
+        })
+    }
+
+    /// Every round that was sold.
+    pub fn rows(&self) -> &[LaneRow] {
+        &self.rows
+    }
+
+    /// A time has come that it asked for, or the run begins.
+    pub fn timer(&mut self, now: Ns, out: &mut Vec<Effect>) {
+        self.step(now, Input::Timer, out);
+    }
+
+    /// Somebody bids for a round, in millionths of a USD.
+    pub fn bid(
+        &mut self,
+        now: Ns,
+        (round, bidder, amount): (u64, AccountId, Money),
+        out: &mut Vec<Effect>,
+    ) {
+        self.step(now, Input::Bid { round, bidder, amount }, out);
+    }
+
+    /// A message stands in front of its gateway.
+    pub fn message(&mut self, now: Ns, id: MessageId, account: AccountId, out: &mut Vec<Effect>) {
+        let mine = self.machine.controller() == Some(account);
+        let ticket = mine.then(|| {
+            self.sequence += 1;
+            Ticket { round: self.machine.round(), sequence: self.sequence - 1 }
+        });
+        self.step(now, Input::Message { id, account, ticket }, out);
+    }
+
+    fn step(&mut self, now: Ns, input: Input, out: &mut Vec<Effect>) {
+        self.machine.step(now, input, &mut self.draws, &mut self.outbox);
+        let mut refused = None;
+        for output in self.outbox.drain(..) {
+            match output {
+                Output::Arm { at_ns } => out.push(Effect::Wake(at_ns.max(now))),
+                Output::Sold { round, award: Some(award) } => self.rows.push(LaneRow {
+                    round,
+                    controller: award.controller,
+                    price_micros: award.price as u64,
+                }),
+                Output::Control { .. } => self.sequence = 0,
+                Output::Ready { id, ready_ns, .. } => {
+                    out.push(Effect::Enter(ready_ns.max(now), id));
+                }
+                // Only the message that was handed in: without gaps in the numbers none waits.
+                Output::Refused { id, .. } => refused = Some(id),
+                _ => {}
+            }
+        }
+        out.extend(refused.map(Effect::TurnAway));
+    }
+}

@@ -1,0 +1,31 @@
+//! Things that wait under a number.
+
+/// Things that wait under a number; numbers are used again.
+pub struct Slab<T> {
+    items: Vec<Option<T>>,
+    free: Vec<u32>,
+}
+
+impl<T> Default for Slab<T> {
+    fn default() -> Self {
+        Slab { items: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<T> Slab<T> {
+    /// Puts a thing in; its number.
+    pub fn put(&mut self, item: T) -> u32 {
+        if let Some(slot) = self.free.pop() {
+            self.items[slot as usize] = Some(item);
+            return slot;
+        }
+        self.items.push(Some(item));
+        self.items.len() as u32 - 1
+    }
+
+    /// Takes a thing out; its number is free.
+    pub fn take(&mut self, slot: u32) -> Option<T> {
+        self.free.push(slot);
+        self.items[slot as usize].take()
+    }
+}

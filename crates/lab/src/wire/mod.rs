@@ -1,0 +1,312 @@
+//! What is on its way between nodes: copies of messages, frames and packets.
+//!
+//! # The shortcut
+//! Of the copies of a message that reach a node, only the first does anything, and its sender knows
+//! when it will arrive. So the earliest known arrival is kept per (message, node), and only what
+//! improves it is to be an event. The other copies still take their sender's uplink and are still
+//! counted. Where copies matter to each other (a downlink, a node that may be down when the first
+//! arrives), every copy is an event; `network.every_copy` asks for it, and a test shows that both
+//! give the same trace.
+
+mod said;
+mod sizes;
+
+use surgetank_layer::gossip::Frame;
+use surgetank_layer::message::{Class, Envelope, Payload};
+use surgetank_layer::node::Packet;
+use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
+
+use crate::host::Host;
+use crate::network::{Dropped, Links};
+use crate::slab::Slab;
+use crate::trace::Place;
+use crate::waits::{self, Waits};
+use said::Said;
+use sizes::{VOTE_BYTES, block_bytes, frame_bytes, packet_bytes};
+
+/// A packet that is too large for an event.
+pub enum Parcel {
+    /// A gossip frame other than a message, over a link.
+    Frame(u32, Frame),
+    /// A packet between any two nodes.
+    Packet {
+        /// From whom.
+        from: NodeId,
+        /// To whom.
+        to: NodeId,
+        /// What it is.
+        packet: Packet,
+        /// The segment that ends when it arrives.
+        sent: waits::Id,
+    },
+}
+
+/// A message on the wire: what it is, and where its content is.
+#[derive(Clone, Copy)]
+struct Carried {
+    envelope: Envelope,
+    /// Number among the clients' records, or in `payloads` (consensus).
+    slot: u32,
+    /// It was said before: it goes to those who lack it.
+    again: bool,
+}
+
+/// All links, and what is on its way.
+pub struct Wire {
+    /// Who is linked to whom, and what the network does to a packet.
+    pub links: Links,
+    every_copy: bool,
+    nodes: usize,
+    carried: Vec<Carried>,
+    payloads: Vec<Payload>,
+    parcels: Slab<Parcel>,
+    /// First arrival of message m at node k, at m·n + k.
+    arrivals: Vec<Ns>,
+    said: Said,
+    duplicates: u64,
+    first_arrivals: u64,
+}
+
+impl Wire {
+    /// Nothing is on its way. `every_copy`: every copy of a message is an event.
+    pub fn new(links: Links, every_copy: bool) -> Wire {
+        let nodes = links.graph.nodes();
+        let every_copy = every_copy || links.has_downlink();
+        Wire {
+            links,
+            every_copy,
+            nodes,
+            carried: Vec::new(),
+            payloads: Vec::new(),
+            parcels: Slab::default(),
+            arrivals: Vec::new(),
+            said: Said::default(),
+            duplicates: 0,
+            first_arrivals: 0,
+        }
+    }
+
+    /// First arrivals, of message m at node k at m·n + k.
+    pub fn arrivals(&self) -> &[Ns] {
+        &self.arrivals
+    }
+
+    /// How often a message came to a node for the first time.
+    pub fn first_arrivals(&self) -> u64 {
+        self.first_arrivals
+    }
+
+    /// How often it came again.
+    pub fn duplicates(&self) -> u64 {
+        self.duplicates
+    }
+
+    /// Messages of consensus so far.
+    pub fn consensus_messages(&self) -> usize {
+        self.carried.iter().filter(|carried| carried.envelope.class.is_consensus()).count()
+    }
+
+    /// Whether every copy of a message is an event.
+    #[inline]
+    pub fn is_every_copy(&self) -> bool {
+        self.every_copy
+    }
+
+    /// What the layer may know of a message.
+    #[inline]
+    pub fn envelope(&self, message: MessageId) -> Envelope {
+        self.carried[message as usize].envelope
+    }
+
+    /// The number of a client's message among the records.
+    #[inline]
+    pub fn slot(&self, message: MessageId) -> u32 {
+        self.carried[message as usize].slot
+    }
+
+    /// What a message of consensus says; a client's is opaque.
+    pub fn payload(&self, message: MessageId) -> Payload {
+        let carried = &self.carried[message as usize];
+        if carried.envelope.class.is_consensus() {
+            self.payloads[carried.slot as usize].clone()
+        } else {
+            Payload::Opaque
+        }
+    }
+
+    /// A message offers more to be served earlier.
+    pub fn raise(&mut self, message: MessageId, fee_micros: u32) {
+        self.carried[message as usize].envelope.fee_micros = fee_micros;
+    }
+
+    /// When the first copy of a message is at a node, as far as is known.
+    #[inline]
+    pub fn arrival(&self, message: MessageId, node: NodeId) -> Ns {
+        self.arrivals[message as usize * self.nodes + node as usize]
+    }
+
+    /// Gives a message its number. The origin of a message of consensus has it from the start.
+    pub fn carry(&mut self, now: Ns, envelope: Envelope, slot: u32, origin: NodeId) -> Envelope {
+        let id = self.carried.len() as MessageId;
+        let envelope = Envelope { id, ..envelope };
+        self.carried.push(Carried { envelope, slot, again: false });
+        self.arrivals.resize(self.arrivals.len() + self.nodes, NEVER);
+        if envelope.class.is_consensus() {
+            self.arrivals[id as usize * self.nodes + origin as usize] = now;
+        }
+        envelope
+    }
+
+    /// Numbers a message of consensus, which its origin is about to spread.
+    pub fn publish(&mut self, now: Ns, node: NodeId, payload: &Payload, again: bool) -> Envelope {
+        let (class, size_bytes) = match payload {
+            Payload::Proposal(_, block) => (Class::Proposal, block_bytes(block)),
+            _ => (Class::Vote, VOTE_BYTES),
+        };
+        let slot = self.payloads.len() as u32;
+        self.payloads.push(payload.clone());
+        let envelope = self.carry(now, Envelope::plain(0, class, size_bytes, node), slot, node);
+        self.carried[envelope.id as usize].again = again;
+        self.note_said(payload, envelope.id);
+        envelope
+    }
+
+    /// A client's message is at its gateway; whether for the first time.
+    pub fn reaches_gateway(&mut self, now: Ns, gateway: NodeId, message: MessageId) -> bool {
+        let cell = &mut self.arrivals[message as usize * self.nodes + gateway as usize];
+        let first = *cell > now;
+        *cell = now.min(*cell);
+        first
+    }
+
+    /// Sends one copy of a message over one link: when it arrives, if that is to be an event.
+    #[inline]
+    pub fn transmit(
+        &mut self,
+        now: Ns,
+        node: NodeId,
+        link: u32,
+        envelope: &Envelope,
+        nodes: &[Host],
+        waits: Option<&mut Waits>,
+    ) -> Option<Ns> {
+        let index = link as usize;
+        let to = self.links.graph.peers[index];
+        let consensus = envelope.class.is_consensus();
+        if consensus && self.is_known(now, envelope.id, to, nodes) {
+            return None;
+        }
+        let flight = match self.links.send(now, node, index, envelope.size_bytes) {
+            Ok(flight) => flight,
+            Err(dropped) => {
+                lost(now, dropped, to, envelope, waits);
+                return None;
+            }
+        };
+        let at = flight.at;
+        if consensus {
+            self.note_copy(envelope.id, to, at);
+        }
+        if !self.every_copy {
+            let cell = &mut self.arrivals[envelope.id as usize * self.nodes + to as usize];
+            if at >= *cell {
+                self.duplicates += 1;
+                return None;
+            }
+            if *cell != NEVER {
+                self.duplicates += 1;
+            }
+            *cell = at;
+        }
+        if let Some(waits) = waits {
+            waits.sends(now, node, to, envelope.id, &flight);
+        }
+        Some(at)
+    }
+
+    /// A copy of a message is at the receiver's door: when it is through a contended downlink.
+    #[inline]
+    pub fn through(&mut self, now: Ns, link: u32, message: MessageId) -> Option<Ns> {
+        if !self.links.has_downlink() {
+            return None;
+        }
+        let to = self.links.graph.peers[link as usize];
+        let envelope = &self.carried[message as usize].envelope;
+        let (size, consensus) = (envelope.size_bytes, envelope.class.is_consensus());
+        let through = self.links.receive(now, to, size);
+        if consensus {
+            self.note_copy(message, to, through);
+        }
+        Some(through)
+    }
+
+    /// A copy of a message is at a node; whether it is the first.
+    #[inline]
+    pub fn arrives(&mut self, now: Ns, to: NodeId, message: MessageId) -> bool {
+        let cell = &mut self.arrivals[message as usize * self.nodes + to as usize];
+        if self.every_copy {
+            if *cell != NEVER {
+                self.duplicates += 1;
+                return false;
+            }
+            *cell = now;
+        } else if *cell != now {
+            // An earlier copy was found after this one had been sent.
+            return false;
+        }
+        self.first_arrivals += 1;
+        true
+    }
+
+    /// Sends a frame that is no message over a link: when it arrives and under which number.
+    pub fn send_frame(
+        &mut self,
+        now: Ns,
+        from: NodeId,
+        link: u32,
+        frame: Frame,
+    ) -> Option<(Ns, u32)> {
+        let size = frame_bytes(&frame);
+        let flight = self.links.send(now, from, link as usize, size).ok()?;
+        Some((flight.at, self.parcels.put(Parcel::Frame(link, frame))))
+    }
+
+    /// Sends a packet to a node that need not be a neighbour: when it arrives and under which number.
+    ///
+    /// # Errors
+    /// The packet, if it is lost.
+    pub fn send_packet(
+        &mut self,
+        now: Ns,
+        from: NodeId,
+        to: NodeId,
+        packet: Packet,
+        waits: Option<&mut Waits>,
+    ) -> Result<(Ns, u32), Packet> {
+        let size = packet_bytes(&packet);
+        let Ok(flight) = self.links.send_between(now, from, to, size) else { return Err(packet) };
+        let sent = waits.map_or(0, |waits| match &packet {
+            Packet::Forward(envelope) => {
+                waits.forwards(now, from, to, envelope.id, &flight);
+                0
+            }
+            _ => waits.packet_leaves(now, Place::between(from, to), &flight),
+        });
+        Ok((flight.at, self.parcels.put(Parcel::Packet { from, to, packet, sent })))
+    }
+
+    /// What arrives under a number.
+    pub fn open(&mut self, parcel: u32) -> Option<Parcel> {
+        self.parcels.take(parcel)
+    }
+}
+
+/// A copy of a message does not arrive.
+fn lost(now: Ns, dropped: Dropped, to: NodeId, envelope: &Envelope, waits: Option<&mut Waits>) {
+    let Some(waits) = waits else { return };
+    if envelope.class.is_consensus() {
+        waits.drops(now, dropped.struck.is_some());
+    } else if let Some(at) = dropped.struck {
+        waits.strikes(at, to, envelope.id);
+    }
+}
