@@ -26,7 +26,7 @@ pub struct Accounts {
     /// The attacker's.
     pub attackers: u32,
     /// Nodes that they are connected to.
-    nodes: u32,
+    pub nodes: u32,
 }
 
 impl Accounts {

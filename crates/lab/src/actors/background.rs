@@ -11,7 +11,7 @@ use surgetank_layer::units::{AccountId, Ns, Price, Qty};
 
 use super::panic::Panic;
 use super::tape::Replay;
-use super::{Accounts, Action, Sending, Timer, View, size_and_price};
+use super::{Accounts, Action, Heard, Sending, Timer, View, size_and_price};
 use crate::flow::{ArrivalProcess, Tape};
 use crate::scenario::{AttackKind, Scenario, ms};
 use crate::seed::{Seed, Stream};
@@ -110,6 +110,18 @@ impl Background {
         }
     }
 
+    /// A time comes, or the outside price steps: some traders panic.
+    pub fn step(&mut self, now: Ns, heard: Heard<'_>, view: &impl View, out: &mut Vec<Action>) {
+        match heard {
+            Heard::Timer(Timer::Background) => self.arrival(now, view, out),
+            Heard::Timer(Timer::Replay) => self.replay(now, view, out),
+            Heard::Timer(Timer::Herd) => self.herd(now, view, out),
+            Heard::Timer(Timer::Panic) => self.panic(now, view, out),
+            Heard::Index { next_ns } => self.panic.spread(now, next_ns, view, out),
+            _ => {}
+        }
+    }
+
     /// Asks for the time of the next arrival.
     fn next(&mut self, now: Ns, out: &mut Vec<Action>) {
         let next = self.arrivals.next(now, &mut self.arrival_draws);
@@ -124,7 +136,7 @@ impl Background {
     }
 
     /// A message of the arrival process.
-    pub(super) fn arrival(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
+    fn arrival(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
         let (account, body) = self.message(view);
         self.sent += 1;
         if !self.halt.contains(&now) {
@@ -134,13 +146,13 @@ impl Background {
     }
 
     /// One of a stampeding crowd sells out or pulls an order, as background traders do.
-    pub(super) fn herd(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
+    fn herd(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
         let (account, body) = self.message(view);
         out.push(self.send(now, account, Source::Panic, body));
     }
 
     /// One message of the next recorded ones.
-    pub(super) fn replay(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
+    fn replay(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
         let cl_ord_id = self.next_id();
         let Some(replay) = &mut self.replay else { return };
         let (key, body) = replay.message(now, cl_ord_id, view);
@@ -154,13 +166,8 @@ impl Background {
         }
     }
 
-    /// The outside price has stepped, and steps again at `next_ns`.
-    pub(super) fn see(&mut self, now: Ns, next_ns: Ns, view: &impl View, out: &mut Vec<Action>) {
-        self.panic.spread(now, next_ns, view, out);
-    }
-
     /// A panicking trader sends.
-    pub(super) fn panic(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
+    fn panic(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
         let cl_ord_id = self.next_id();
         let whose = (self.accounts.background_from(), self.accounts.background);
         let (account, body) = self.panic.message(whose, cl_ord_id, view);

@@ -4,8 +4,8 @@ use surgetank_layer::message::{Body, LiquidationOrder};
 use surgetank_layer::units::{NEVER, Ns, Price};
 use surgetank_market::Fact;
 
-use super::{Accounts, Action, Published, Sending, Timer, View};
-use crate::scenario::{Scenario, Watch, ms};
+use super::{Accounts, Action, Heard, Published, Sending, Timer, Times, View};
+use crate::scenario::{self, Watch, ms};
 use crate::trace::Source;
 
 /// All keepers. Each watches its own share of the accounts.
@@ -28,13 +28,13 @@ pub struct Keepers {
 }
 
 impl Keepers {
-    pub(super) fn new(scenario: &Scenario, accounts: Accounts) -> Keepers {
-        let config = &scenario.flow.keepers;
+    /// Keepers that have not sent anything yet.
+    pub fn new(config: &scenario::Keepers, accounts: Accounts, times: Times) -> Keepers {
         Keepers {
             watch: config.watch,
             reaction_ns: ms(config.reaction_ms),
             resend_ns: ms(config.resend_ms),
-            link_ns: ms(scenario.flow.client_link.fixed_ms),
+            link_ns: times.link_ns,
             orders_max: config.orders_max,
             sent_ns: vec![NEVER; accounts.end() as usize],
             marks: Vec::new(),
@@ -44,9 +44,20 @@ impl Keepers {
         }
     }
 
+    /// Something is published, the outside price steps, or a time comes.
+    pub fn step(&mut self, now: Ns, heard: Heard<'_>, view: &impl View, out: &mut Vec<Action>) {
+        match heard {
+            Heard::Published(published) => self.published(now, &published, out),
+            Heard::Index { .. } => self.see(now, view, out),
+            Heard::Executed { facts, .. } => self.executed(facts),
+            Heard::Timer(timer) => self.timer(now, timer, view, out),
+            _ => {}
+        }
+    }
+
     /// A gateway has published a block: its keepers react to a new price in it, and go on at once
     /// where a limit cut liquidations off, for those accounts are on their lists.
-    pub(super) fn published(&mut self, now: Ns, published: &Published, out: &mut Vec<Action>) {
+    fn published(&mut self, now: Ns, published: &Published, out: &mut Vec<Action>) {
         let Published { gateway, height, mark, priced, cut } = *published;
         if self.marks.len() <= height as usize {
             self.marks.resize(height as usize + 1, mark);
@@ -73,7 +84,7 @@ impl Keepers {
     }
 
     /// The outside price has stepped: keepers who watch it, and have somebody to close out, react.
-    pub(super) fn see(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
+    fn see(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
         let Some(outside) = view.outside() else { return };
         if self.watch != Watch::Outside || self.accounts.keepers == 0 {
             return;
@@ -97,7 +108,7 @@ impl Keepers {
 
     /// Orders that found nothing to liquidate: a keeper with eyes of its own may send again as soon
     /// as the account is due again. (One that goes by the venue's marks waits out `resend_ms`.)
-    pub(super) fn executed(&mut self, facts: &[Fact]) {
+    fn executed(&mut self, facts: &[Fact]) {
         if self.watch == Watch::Venue {
             return;
         }
@@ -108,45 +119,25 @@ impl Keepers {
         }
     }
 
-    /// A keeper acts on the mark of a block.
-    pub(super) fn marked(
-        &mut self,
-        now: Ns,
-        keeper: u32,
-        height: u32,
-        view: &impl View,
-        out: &mut Vec<Action>,
-    ) {
-        let price = self.marks[height as usize];
-        self.keep(now, keeper, (price, height), false, view, out);
-    }
-
-    /// A keeper acts on an outside price that it has seen.
-    pub(super) fn seen(
-        &mut self,
-        now: Ns,
-        keeper: u32,
-        seen: u32,
-        view: &impl View,
-        out: &mut Vec<Action>,
-    ) {
-        self.keep(now, keeper, (self.seen[seen as usize], u32::MAX), false, view, out);
-    }
-
-    /// A keeper has heard of liquidations that were cut off.
-    pub(super) fn cut_off(
-        &mut self,
-        now: Ns,
-        keeper: u32,
-        height: u32,
-        view: &impl View,
-        out: &mut Vec<Action>,
-    ) {
-        let price = match self.watch {
-            Watch::Venue => self.marks[height as usize],
-            Watch::Outside => view.outside().map_or(0, |outside| outside.ticks),
-        };
-        self.keep(now, keeper, (price, height), true, view, out);
+    fn timer(&mut self, now: Ns, timer: Timer, view: &impl View, out: &mut Vec<Action>) {
+        match timer {
+            Timer::Marked { keeper, height } => {
+                let price = self.marks[height as usize];
+                self.keep(now, keeper, (price, height), false, view, out);
+            }
+            Timer::Seen { keeper, seen } => {
+                let price = self.seen[seen as usize];
+                self.keep(now, keeper, (price, u32::MAX), false, view, out);
+            }
+            Timer::CutOff { keeper, height } => {
+                let price = match self.watch {
+                    Watch::Venue => self.marks[height as usize],
+                    Watch::Outside => view.outside().map_or(0, |outside| outside.ticks),
+                };
+                self.keep(now, keeper, (price, height), true, view, out);
+            }
+            _ => {}
+        }
     }
 
     /// A keeper looks at its share of the accounts with a price that it knows, and sends again for

@@ -27,7 +27,7 @@ use surgetank_layer::units::{AccountId, Digest, MessageId, Money, NodeId, Ns, Pr
 use surgetank_market::Fact;
 
 use crate::flow::Tape;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, ms};
 use crate::seed::Seed;
 use crate::trace::Source;
 
@@ -187,6 +187,15 @@ pub struct Sending {
     pub fee_micros: Option<u32>,
 }
 
+/// What all actors share.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// Until a client has what its gateway publishes.
+    pub link_ns: Ns,
+    /// From when on nothing new is sent.
+    pub flow_end_ns: Ns,
+}
+
 /// Everybody who sends but the attacker.
 pub struct Actors {
     /// Whose accounts are whose.
@@ -206,12 +215,14 @@ pub struct Actors {
 impl Actors {
     /// The actors of a scenario.
     pub fn new(scenario: &Scenario, tape: Option<Tape>, seed: &Seed) -> Actors {
-        let accounts = Accounts::new(scenario);
+        let (accounts, flow) = (Accounts::new(scenario), &scenario.flow);
+        let times =
+            Times { link_ns: ms(flow.client_link.fixed_ms), flow_end_ns: scenario.flow_end_ns() };
         Actors {
             background: Background::new(scenario, accounts, tape, seed),
-            makers: Makers::new(scenario, accounts),
-            keepers: Keepers::new(scenario, accounts),
-            oracles: Oracles::new(scenario, accounts),
+            makers: Makers::new(&flow.makers, accounts, times),
+            keepers: Keepers::new(&flow.keepers, accounts, times),
+            oracles: Oracles::new(&flow.oracle, accounts, times),
             bidders: Bidders::new(scenario, accounts, seed),
             accounts,
         }
@@ -228,41 +239,29 @@ impl Actors {
     /// Tells those whom it concerns.
     pub fn step(&mut self, now: Ns, heard: Heard<'_>, view: &impl View, out: &mut Vec<Action>) {
         match heard {
-            Heard::Timer(timer) => self.timer(now, timer, view, out),
-            Heard::Index { next_ns } => {
-                self.makers.see(now, view, out);
-                self.keepers.see(now, view, out);
-                self.background.see(now, next_ns, view, out);
+            Heard::Timer(Timer::Background | Timer::Replay | Timer::Herd | Timer::Panic) => {
+                self.background.step(now, heard, view, out)
             }
-            Heard::Executed { messages, facts } => {
-                self.keepers.executed(facts);
-                self.makers.executed(now, messages, facts, view, out);
+            Heard::Timer(Timer::Oracle) => self.oracles.step(now, heard, view, out),
+            Heard::Timer(Timer::Maker { .. } | Timer::Report { .. }) => {
+                self.makers.step(now, heard, view, out);
             }
-            Heard::Published(published) => self.keepers.published(now, &published, out),
-            Heard::Passes { .. } | Heard::Confirmed(_) | Heard::Reveal(_) => {}
-        }
-    }
-
-    fn timer(&mut self, now: Ns, timer: Timer, view: &impl View, out: &mut Vec<Action>) {
-        match timer {
-            Timer::Background => self.background.arrival(now, view, out),
-            Timer::Replay => self.background.replay(now, view, out),
-            Timer::Herd => self.background.herd(now, view, out),
-            Timer::Panic => self.background.panic(now, view, out),
-            Timer::Oracle => self.oracles.send(now, view, out),
-            Timer::Maker { maker } => self.makers.decide(now, maker, view, out),
-            Timer::Report { slot } => self.makers.report(now, slot, out),
-            Timer::Marked { keeper, height } => self.keepers.marked(now, keeper, height, view, out),
-            Timer::Seen { keeper, seen } => self.keepers.seen(now, keeper, seen, view, out),
-            Timer::CutOff { keeper, height } => {
-                self.keepers.cut_off(now, keeper, height, view, out);
-            }
-            Timer::Auction => {
+            Heard::Timer(Timer::Marked { .. } | Timer::Seen { .. } | Timer::CutOff { .. })
+            | Heard::Published(_) => self.keepers.step(now, heard, view, out),
+            Heard::Timer(Timer::Auction) => {
                 if let Some(bidders) = &mut self.bidders {
                     bidders.bid(now, out);
                 }
             }
-            Timer::Spam { .. } | Timer::Attack => {}
+            Heard::Index { .. } | Heard::Executed { .. } => {
+                self.makers.step(now, heard, view, out);
+                self.keepers.step(now, heard, view, out);
+                self.background.step(now, heard, view, out);
+            }
+            Heard::Timer(Timer::Spam { .. } | Timer::Attack)
+            | Heard::Passes { .. }
+            | Heard::Confirmed(_)
+            | Heard::Reveal(_) => {}
         }
     }
 }

@@ -3,8 +3,8 @@
 use surgetank_layer::message::{Body, PriceUpdate};
 use surgetank_layer::units::{AccountId, Ns};
 
-use super::{Accounts, Action, Sending, Timer, View};
-use crate::scenario::{Scenario, ms};
+use super::{Accounts, Action, Heard, Sending, Timer, Times, View};
+use crate::scenario::{self, ms};
 use crate::trace::Source;
 
 /// All oracles.
@@ -18,25 +18,33 @@ pub struct Oracles {
 }
 
 impl Oracles {
-    pub(super) fn new(scenario: &Scenario, accounts: Accounts) -> Oracles {
-        let config = &scenario.flow.oracle;
+    /// Oracles that have not sent anything yet.
+    pub fn new(config: &scenario::Oracle, accounts: Accounts, times: Times) -> Oracles {
         Oracles {
             accounts,
             interval_ns: ms(config.interval_ms).max(1),
             observation_ns: ms(config.observation_ms),
-            flow_end_ns: scenario.flow_end_ns(),
+            flow_end_ns: times.flow_end_ns,
             turn: 0,
         }
     }
 
-    pub(super) fn start(&self, now: Ns, out: &mut Vec<Action>) {
+    /// Asks for the first one's time.
+    pub fn start(&self, now: Ns, out: &mut Vec<Action>) {
         if self.accounts.oracles > 0 {
             out.push(Action::Wake { at: now, timer: Timer::Oracle });
         }
     }
 
+    /// An oracle hears of its times only.
+    pub fn step(&mut self, now: Ns, heard: Heard<'_>, view: &impl View, out: &mut Vec<Action>) {
+        if let Heard::Timer(Timer::Oracle) = heard {
+            self.send(now, view, out);
+        }
+    }
+
     /// The next in turn sends the price that it saw.
-    pub(super) fn send(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
+    fn send(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
         let next = now + self.interval_ns;
         if next < self.flow_end_ns {
             out.push(Action::Wake { at: next, timer: Timer::Oracle });

@@ -33,8 +33,8 @@ use surgetank_layer::message::{Body, Message};
 use surgetank_layer::units::{Ns, SECOND};
 use surgetank_market::Fact;
 
-use super::{Accounts, Action, Sending, Timer, View};
-use crate::scenario::{Requote, Scenario, ms};
+use super::{Accounts, Action, Heard, Sending, Timer, Times, View};
+use crate::scenario::{self, Requote, ms};
 use crate::trace::Source;
 use ladder::Shape;
 use maker::Maker;
@@ -64,8 +64,8 @@ pub struct Makers {
 }
 
 impl Makers {
-    pub(super) fn new(scenario: &Scenario, accounts: Accounts) -> Makers {
-        let config = &scenario.flow.makers;
+    /// Makers that have not sent anything yet.
+    pub fn new(config: &scenario::Makers, accounts: Accounts, times: Times) -> Makers {
         Makers {
             accounts,
             shape: Shape::new(config),
@@ -74,8 +74,8 @@ impl Makers {
             post_only: config.post_only,
             reaction_ns: ms(config.reaction_ms),
             stale_ns: ms(config.stale_ms),
-            link_ns: ms(scenario.flow.client_link.fixed_ms),
-            flow_end_ns: scenario.flow_end_ns(),
+            link_ns: times.link_ns,
+            flow_end_ns: times.flow_end_ns,
             pull_pct: config.pull_pct,
             left_usd: (1.0 - config.loss_max) * config.capital_usd,
             makers: vec![Maker::new(config.levels, config.capital_usd); config.count as usize],
@@ -89,8 +89,19 @@ impl Makers {
         self.makers.iter().filter(|maker| maker.broke).count()
     }
 
+    /// The outside price steps, a block is executed, or a time comes.
+    pub fn step(&mut self, now: Ns, heard: Heard<'_>, view: &impl View, out: &mut Vec<Action>) {
+        match heard {
+            Heard::Index { .. } => self.see(now, view, out),
+            Heard::Executed { messages, facts } => self.executed(now, messages, facts, view, out),
+            Heard::Timer(Timer::Maker { maker }) => self.decide(now, maker, view, out),
+            Heard::Timer(Timer::Report { slot }) => self.report(now, slot, out),
+            _ => {}
+        }
+    }
+
     /// The outside price has stepped: makers who find reason to will requote.
-    pub(super) fn see(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
+    fn see(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
         let Some(outside) = view.outside() else { return };
         let at = now + self.reaction_ns;
         if at >= self.flow_end_ns {
@@ -109,7 +120,7 @@ impl Makers {
     }
 
     /// A maker looks at price, position and what it knows, and brings its ladder in line.
-    pub(super) fn decide(&mut self, now: Ns, index: u32, view: &impl View, out: &mut Vec<Action>) {
+    fn decide(&mut self, now: Ns, index: u32, view: &impl View, out: &mut Vec<Action>) {
         let Some(outside) = view.outside() else { return };
         let maker = &mut self.makers[index as usize];
         let seen = maker.seen;
@@ -152,7 +163,7 @@ impl Makers {
     }
 
     /// A block was executed: every maker of whose messages something became will hear of it.
-    pub(super) fn executed(
+    fn executed(
         &mut self,
         now: Ns,
         messages: &[Message],
@@ -168,7 +179,7 @@ impl Makers {
     }
 
     /// A maker has the report of what became of its orders in a block.
-    pub(super) fn report(&mut self, now: Ns, slot: u32, out: &mut Vec<Action>) {
+    fn report(&mut self, now: Ns, slot: u32, out: &mut Vec<Action>) {
         let report = std::mem::take(&mut self.reports[slot as usize]);
         self.makers[report.maker as usize].learn(&report, &mut self.bodies);
         self.send(now, report.maker, out);
