@@ -37,19 +37,18 @@ CATALOGUE: Final[Mapping[str, MeasureSpec]] = {
 """Entries by name, in the order in which a reader meets them."""
 
 MEASURES: Final[Mapping[str, MeasureSpec]] = {
-    name: spec for spec in CATALOGUE.values() for name in spec.measures()
+    spec.measure(member): spec for spec in CATALOGUE.values() for member in spec.members()
 }
 """Entry of every measure by its full name: `delay_p99_ms`, `delay_p99_ms.cancel`, …"""
 
-
-def _member(measure: str) -> str:
-    return measure.partition(".")[2]
-
+_MEMBERS: Final = {
+    spec.measure(member): member for spec in CATALOGUE.values() for member in spec.members()
+}
 
 LIMITS: Final[Mapping[str, Limit]] = {
     limit.name: limit
     for measure, spec in MEASURES.items()
-    for limit in (Limit(spec, side, _member(measure)) for side in LimitSide)
+    for limit in (Limit(spec, side, _MEMBERS[measure]) for side in LimitSide)
 }
 """Every limit that `judge` knows, by name: each measure from either side. A scenario sets those of
 the side from which `MeasureSpec.side` says that a measure is bounded."""
@@ -57,12 +56,12 @@ the side from which `MeasureSpec.side` says that a measure is bounded."""
 
 def what_of(measure: str) -> str:
     """One sentence on a measure, by its full name."""
-    return MEASURES[measure].sentence(_member(measure))
+    return MEASURES[measure].sentence(_MEMBERS[measure])
 
 
 def title_of(measure: str) -> str:
     """A measure's title, by its full name."""
-    spec, member = MEASURES[measure], _member(measure)
+    spec, member = MEASURES[measure], _MEMBERS[measure]
     if spec.family is None or not member:
         return spec.title
     if spec.title_of:
@@ -72,6 +71,6 @@ def title_of(measure: str) -> str:
 
 def short_of(measure: str) -> str:
     """For the head of a narrow column, by a measure's full name."""
-    spec, member = MEASURES[measure], _member(measure)
+    spec, member = MEASURES[measure], _MEMBERS[measure]
     short = spec.short or spec.title
     return f"{member} {short}" if member else short

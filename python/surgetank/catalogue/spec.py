@@ -73,12 +73,15 @@ class MeasureSpec:
     title_of: str = ""
     """Title of a member's measure, with `{of}`; empty: the title, and the member behind a dot."""
 
-    def measures(self) -> Iterator[str]:
-        """Full names of its measures: of the whole, and of every member."""
+    def members(self) -> Iterator[str]:
+        """Of what it is measured: the whole (an empty name), and every member of its family."""
         if self.alone:
-            yield self.name
-        for member in self.family.members if self.family else ():
-            yield f"{self.name}.{member}"
+            yield ""
+        yield from self.family.members if self.family else ()
+
+    def measure(self, member: str = "") -> str:
+        """Full name of the measure of a member, or of the whole."""
+        return _named(self.name, member)
 
     @property
     def side(self) -> LimitSide | None:
@@ -118,7 +121,7 @@ class Limit:
     @property
     def measure(self) -> str:
         """Full name of the measure that it bounds."""
-        return _named(self.spec.name, self.member)
+        return self.spec.measure(self.member)
 
     def broken(self, value: float, number: float) -> bool:
         """Whether a measured value is beyond the number."""

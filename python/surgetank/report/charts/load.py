@@ -78,8 +78,8 @@ def queue_charts(reading: Reading) -> list[Chart]:
             "nticks": 4,
             "tickformat": ",.3~s" if highest >= 10 else "d",
         }
-        for which in ("max", "median"):
-            data.append(_queue_line(found, f"{queue}_{which}", name, colour, f"y{number_}"))
+        for median in (False, True):
+            data.append(_queue_line(found, queue, name, colour, f"y{number_}", median=median))
         if top[f"{queue}_max"]:
             word = queue.removesuffix("_len")
             peaks.append(f"{word} {top[f'{queue}_max']:,} at {clock(top['time_ns'])}")
@@ -89,8 +89,10 @@ def queue_charts(reading: Reading) -> list[Chart]:
     return [Chart("queues", "Messages waiting", summary, data, layout, height=440)]
 
 
-def _queue_line(found: pl.DataFrame, column: str, name: str, colour: str, axis: str) -> Line:
-    median = column.endswith("median")
+def _queue_line(
+    found: pl.DataFrame, queue: str, name: str, colour: str, axis: str, *, median: bool
+) -> Line:
+    column = f"{queue}_{'median' if median else 'max'}"
     part = thin(found.select("time_ns", column), column, 1000)
     style: dict[str, Any] = {"dash": "dot", "width": 1.4} if median else {"width": 2}
     return line(
