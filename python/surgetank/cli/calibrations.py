@@ -133,7 +133,7 @@ def _tell_claims(found: Prediction) -> None:
         table.add_column(name, justify="left" if name in ("number", "result") else "right")
     for c in found.claims:
         values = ["—" if x is None else f"{x:.4g} {c.unit}" for x in (c.predicted, c.measured)]
-        if c.why and c.measured is not None:
+        if c.at_least:
             values[1] = f"≥ {values[1]}"
         ends = (c.predicted_low, c.predicted_high)
         between = "—" if None in ends else "{:.4g} to {:.4g}".format(*ends)

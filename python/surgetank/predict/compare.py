@@ -242,8 +242,8 @@ class _Comparison:
         first = found[rates[1]]
         if first.invalid or line.broke(first):
             found[rates[0]] = self._measured(rates[0], "half as much")
-        _, low, high, why = capacity_of(list(found.items()), line)
-        if low is not None and high is not None and not why:
+        _, low, high, _ = capacity_of(list(found.items()), line)
+        if low is not None and high is not None:
             middle = float(f"{math.sqrt(low * high):.4g}")
             broken = 0
             found[middle] = self._measured(

@@ -69,6 +69,11 @@ class Claim:
     """The part of the interval that is scatter: factors of the prediction, 95 %."""
 
     @property
+    def at_least(self) -> bool:
+        """Whether `measured` is only a lower bound: nothing broke, or the generator gave up."""
+        return self.measured_low is not None and self.measured_high is None
+
+    @property
     def off(self) -> float | None:
         """Prediction over measurement, less 1."""
         if not self.predicted or not self.measured:
@@ -89,7 +94,7 @@ class Claim:
     @property
     def within(self) -> bool | None:
         """Whether it came as near as it may be off, claimed or not; None if that is not known."""
-        if self.off is None or self.why or self.off_max is None:
+        if self.off is None or self.at_least or self.off_max is None:
             return None
         return abs(self.off) <= self.off_max
 
@@ -98,7 +103,7 @@ class Claim:
         """Whether the prediction's interval holds what was measured; None if either is not known,
         or only a bound."""
         ends = (self.predicted_low, self.predicted_high)
-        if self.measured is None or self.why or ends[0] is None or ends[1] is None:
+        if self.measured is None or self.at_least or ends[0] is None or ends[1] is None:
             return None
         return ends[0] <= self.measured <= ends[1]
 
@@ -116,8 +121,8 @@ class Claim:
             return "MISS" if beyond else "UNKNOWN"
         if self.off_max is None or self.off is None:
             return "UNKNOWN"
-        if self.why:
-            # `measured` is a lower bound: below it the prediction is a miss, above it who knows.
+        if self.at_least:
+            # Below a lower bound the prediction is a miss, above it who knows.
             return "MISS" if self.off < -self.off_max else "UNKNOWN"
         return "HIT" if self.within else "MISS"
 

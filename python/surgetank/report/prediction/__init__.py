@@ -62,7 +62,7 @@ def _sentence(found: Prediction) -> str:
         text += ", but too unsure of it to claim it"
     if capacity.measured is None:
         return f"{text}; the capacity could not be measured: {capacity.why}."
-    if capacity.why:
+    if capacity.at_least:
         return f"{text}; it carried at least {number(capacity.measured)} ({capacity.why})."
     return f"{text}; it carried {number(capacity.measured)} ({_share(capacity.off)})."
 
@@ -84,7 +84,7 @@ def _claim(c: Claim) -> dict[str, Any]:
         sure = f"{_shown(c.predicted_low, c.unit)} to {_shown(c.predicted_high, c.unit)}"
     if c.measured_low is not None and c.measured_high is not None:
         between = f"between {_shown(c.measured_low, c.unit)} and {_shown(c.measured_high, c.unit)}"
-    bound = "at least " if c.why and c.measured is not None else ""
+    bound = "at least " if c.at_least else ""
     return {
         "name": c.name,
         "predicted": _shown(c.predicted, c.unit),

@@ -98,7 +98,7 @@ def _tip(name: str, row: Row, at: float) -> str:
 
 def _capacities(plane: Plane, found: Prediction) -> None:
     claim = next(c for c in found.claims if c.name == "capacity")
-    bound = "≥ " if claim.why else ""
+    bound = "≥ " if claim.at_least else ""
     sides = (
         ("predicted", claim.predicted, "guide", ""),
         ("measured", claim.measured, "edge", bound),
