@@ -87,6 +87,7 @@ impl Clients {
     }
 
     /// A message.
+    #[inline]
     pub fn record(&self, slot: u32) -> &Record {
         &self.records[slot as usize]
     }
@@ -104,6 +105,7 @@ impl Clients {
 
     /// What the layer may know of a message that is about to be sent, but for its number. Its
     /// gateway has executed up to this height.
+    #[inline]
     pub fn envelope(&self, sending: &Sending, executed: Height) -> Envelope {
         let Sending { account, source, body, fee_micros, .. } = sending;
         let serial = self.serials[*source as usize];
@@ -125,6 +127,7 @@ impl Clients {
     }
 
     /// A client sends a message; when it is at its gateway.
+    #[inline]
     pub fn send(&mut self, now: Ns, sending: &Sending, envelope: &Envelope) -> (Message, Ns) {
         let &Sending { sent_ns, account, gateway, source, body, .. } = sending;
         let serial = self.serials[source as usize];
@@ -139,6 +142,7 @@ impl Clients {
 
     /// A message is at its gateway, perhaps again: which gateway, and which message. `None`: its
     /// client had the report before it sent again.
+    #[inline]
     pub fn reaches_gateway(&mut self, now: Ns, slot: u32) -> Option<(NodeId, MessageId)> {
         let record = &self.records[slot as usize];
         let reported = record.outcome == Outcome::Executed
@@ -166,6 +170,7 @@ impl Clients {
     }
 
     /// A gateway has let a message in.
+    #[inline]
     pub fn admitted(&mut self, now: Ns, slot: u32) {
         let record = &mut self.records[slot as usize];
         if record.decided_ns == NEVER {
@@ -174,6 +179,7 @@ impl Clients {
     }
 
     /// A message owes this if it is executed.
+    #[inline]
     pub fn charge(&mut self, slot: u32, micros: u64) {
         self.records[slot as usize].owed_micros = u32::try_from(micros).unwrap_or(u32::MAX);
     }
@@ -228,6 +234,7 @@ impl Clients {
 
     /// The node that reports a message knows that its block is decided. A copy of it had reached the
     /// block's proposer at `arrived_ns`, if that is not its gateway.
+    #[inline]
     pub fn decided(&mut self, now: Ns, slot: u32, block: &Block, entry: &Entry, arrived_ns: Ns) {
         let earlier = self.earlier.remove(&slot);
         let record = &mut self.records[slot as usize];
@@ -244,6 +251,7 @@ impl Clients {
 
     /// The node that reports a message has executed it, at this place of its block; the report takes
     /// `back_ns` to the gateway.
+    #[inline]
     pub fn executed(&mut self, now: Ns, slot: u32, position: u32, fee_micros: u32, back_ns: Ns) {
         let record = &mut self.records[slot as usize];
         record.executed_ns = now;

@@ -111,6 +111,7 @@ impl Background {
     }
 
     /// A time comes, or the outside price steps: some traders panic.
+    #[inline]
     pub fn step(&mut self, now: Ns, heard: Heard<'_>, view: &impl View, out: &mut Vec<Action>) {
         match heard {
             Heard::Timer(Timer::Background) => self.arrival(now, view, out),

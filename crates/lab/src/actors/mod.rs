@@ -237,6 +237,7 @@ impl Actors {
     }
 
     /// Tells those whom it concerns.
+    #[inline]
     pub fn step(&mut self, now: Ns, heard: Heard<'_>, view: &impl View, out: &mut Vec<Action>) {
         match heard {
             Heard::Timer(Timer::Background | Timer::Replay | Timer::Herd | Timer::Panic) => {

@@ -125,6 +125,7 @@ impl Wire {
     }
 
     /// What a message of consensus says; a client's is opaque.
+    #[inline]
     pub fn payload(&self, message: MessageId) -> Payload {
         let carried = &self.carried[message as usize];
         if carried.envelope.class.is_consensus() {
@@ -146,6 +147,7 @@ impl Wire {
     }
 
     /// Gives a message its number. The origin of a message of consensus has it from the start.
+    #[inline]
     pub fn carry(&mut self, now: Ns, envelope: Envelope, slot: u32, origin: NodeId) -> Envelope {
         let id = self.carried.len() as MessageId;
         let envelope = Envelope { id, ..envelope };
@@ -172,6 +174,7 @@ impl Wire {
     }
 
     /// A client's message is at its gateway; whether for the first time.
+    #[inline]
     pub fn reaches_gateway(&mut self, now: Ns, gateway: NodeId, message: MessageId) -> bool {
         let cell = &mut self.arrivals[message as usize * self.nodes + gateway as usize];
         let first = *cell > now;
@@ -296,6 +299,7 @@ impl Wire {
     }
 
     /// What arrives under a number.
+    #[inline]
     pub fn open(&mut self, parcel: u32) -> Option<Parcel> {
         self.parcels.take(parcel)
     }
