@@ -13,6 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import State as ConnectionState
+from websockets.server import ServerProtocol
 
 from surgetank.errors import SurgetankError
 from surgetank.live import Options, Rig
@@ -250,7 +254,7 @@ def test_wrong_options_are_named(tmp_path: Path) -> None:
         Localnet(tmp_path, parse("cometbft:?validators=99"))
     with pytest.raises(TargetError, match=r"timeout_commit_ms.*soon"):
         Localnet(tmp_path, parse("cometbft:?timeout_commit_ms=soon"))
-    with pytest.raises(TargetError, match="ack=commit"):
+    with pytest.raises(TargetError, match="`ack` commit is not known"):
         CometBFT(parse("cometbft://127.0.0.1:1?ack=commit"))
 
 
@@ -311,31 +315,55 @@ class _Wire(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.sent += bytes(data)
 
+    def abort(self) -> None:
+        pass
+
 
 @given(st.lists(st.binary(max_size=70_000), max_size=4), st.lists(st.integers(0, 80_000)))
 def test_messages_are_the_same_however_the_stream_is_cut(
     texts: list[bytes], cuts: list[int]
 ) -> None:
-    # A server's frame is a client's without the mask's bit and key.
-    stream = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
-    for text in texts:
-        frame = bytearray(text_frame(text))
-        frame[1] &= 0x7F
-        key_at = {126: 4, 127: 10}.get(frame[1], 2)
-        del frame[key_at : key_at + 4]
-        stream += bytes((0x89, 2)) + b"hi" + bytes(frame)  # a ping in front of each
     heard: list[bytes] = []
 
-    async def feed() -> bytes:
-        socket = WebSocket(lambda came, at: heard.extend(came), lambda: None)
-        wire = _Wire()
+    async def feed() -> int:
+        socket = WebSocket("ws://x", lambda came, at: heard.extend(came), lambda: None)
+        wire, server = _Wire(), ServerProtocol()
         socket.connection_made(wire)
-        at = 0
+        server.receive_data(wire.sent)
+        (request,) = server.events_received()
+        assert isinstance(request, Request)
+        server.send_response(server.accept(request))
+        for text in texts:
+            server.send_ping(b"hi")
+            server.send_text(text)
+        stream = b"".join(server.data_to_send())
+        wire.sent, at = b"", 0
         for cut in sorted({min(cut, len(stream)) for cut in cuts} | {len(stream)}):
             socket.data_received(stream[at:cut])
             at = cut
-        return wire.sent
+        server.receive_data(wire.sent)
+        answers = [event for event in server.events_received() if isinstance(event, Frame)]
+        return sum(frame.opcode is Opcode.PONG and frame.data == b"hi" for frame in answers)
 
-    sent = asyncio.run(feed())
+    assert asyncio.run(feed()) == len(texts)
     assert heard == texts
-    assert sent.count(bytes((0x8A, 0x82, 0, 0, 0, 0)) + b"hi") == len(texts)
+
+
+def test_what_is_no_websocket_is_said() -> None:
+    async def answered(answer: bytes) -> None:
+        socket = WebSocket("ws://x", lambda came, at: None, lambda: None)
+        socket.connection_made(_Wire())
+        socket.data_received(answer)
+        await socket._opened
+
+    for answer in (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", b"SSH-2.0-x\r\n\r\n"):
+        with pytest.raises(TargetError, match="does not speak WebSocket here"):
+            asyncio.run(answered(answer))
+
+
+@given(st.binary(max_size=70_000))
+def test_a_servers_library_reads_our_frames(text: bytes) -> None:
+    server = ServerProtocol(state=ConnectionState.OPEN)
+    server.receive_data(text_frame(text))
+    (frame,) = server.events_received()
+    assert isinstance(frame, Frame) and frame.opcode is Opcode.TEXT and frame.data == text
