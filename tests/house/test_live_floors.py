@@ -15,7 +15,7 @@ EDGES = python_edges(PACKAGE)
 LIVE_FLOORS = [
     {"event_loop", "options", "payload"},
     {"snapshot", "target"},
-    {"process", "proxy", "safety"},
+    {"process", "proxy", "safety", "url_options"},
     {"export", "server"},
     {"faults", "systems"},
     {"registry"},

@@ -142,8 +142,8 @@ def test_a_node_that_is_cut_off_is_seen_in_the_receipts() -> None:
 
 def test_wrong_options_are_named(tmp_path: Path) -> None:
     for url, said in (
-        ("gossipsub:?nodes=1", "nodes: 1 is not a number from 2 to 64"),
-        ("gossipsub:?graph=star", "star is not full or random-regular"),
+        ("gossipsub:?nodes=1", "`nodes` 1 is not a number from 2 to 64"),
+        ("gossipsub:?graph=star", "`graph` star is not known"),
         ("gossipsub:?nodes=5&graph=random-regular&links=3", "cannot be had by each of 5"),
     ):
         with pytest.raises(TargetError, match=said):

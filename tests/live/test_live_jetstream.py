@@ -246,9 +246,9 @@ def test_sampled_messages_carry_the_trace_context(server: Server) -> None:
 
 def test_wrong_options_are_said() -> None:
     for options, words in (
-        ({"ack": "disk"}, "no acknowledgement `disk`"),
+        ({"ack": "disk"}, "`ack` disk is not known"),
         ({"ack": "file-sync"}, "needs a server with sync_interval always"),
-        ({"consumer": "best"}, "must be ordered or explicit"),
+        ({"consumer": "best"}, "`consumer` best is not known"),
         ({"dedup": "soon"}, "`dedup` soon is not a number"),
     ):
         with pytest.raises(TargetError, match=words):

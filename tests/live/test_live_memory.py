@@ -310,7 +310,7 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ("memroy:", "did you mean memory:?"),
         ("memory://127.0.0.1:1", "nobody answers"),
         ("memory:?service_us=slow", "is not a number"),
-        ("memory:?distribution=odd", "fixed or exponential"),
+        ("memory:?distribution=odd", "Give one of fixed, exponential"),
         ("nowhere.at_all:Target", "cannot be loaded"),
         ("nats://192.0.2.1:4222", "is not this machine"),
     ],

@@ -235,7 +235,7 @@ def test_without_connection_messages_without_acks_are_disconnected_too(
 def test_wrong_options_and_names_are_said() -> None:
     for options, name, words in (
         ({"akc": "none"}, "x", "no option `akc`"),
-        ({"ack": "file"}, "x", "no acknowledgement `file`"),
+        ({"ack": "file"}, "x", "`ack` file is not known"),
         ({}, "a b", "not a subject"),
         ({}, "", "not a subject"),
     ):

@@ -139,13 +139,13 @@ def test_a_consumer_goes_on_after_the_queue_is_served_again(server: Server) -> N
 
 
 def test_wrong_options_and_nobody_there_are_clear_errors(server: Server) -> None:
-    with pytest.raises(TargetError, match="no `fast`"):
+    with pytest.raises(TargetError, match="`ack` fast is not known"):
         QuorumQueue(named(server, "x", ack="fast"))
     with pytest.raises(TargetError, match="prefetch"):
         QuorumQueue(named(server, "x", prefetch="0"))
-    with pytest.raises(TargetError, match="no usable RabbitMQ"):
+    with pytest.raises(TargetError, match="no usable rabbitmq"):
         do(QuorumQueue(Where("rabbitmq", "127.0.0.1", 1, "x", {})).open())
-    with pytest.raises(TargetError, match="no usable RabbitMQ"):
+    with pytest.raises(TargetError, match="no usable rabbitmq"):
         do(QuorumQueue(named(server, "x", vhost="none")).open())
 
 

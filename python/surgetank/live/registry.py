@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -17,7 +16,7 @@ from surgetank.live.server import Server
 from surgetank.live.target import Target, Where
 from surgetank.plugins import import_of_user
 
-__all__ = ["SYSTEMS", "System", "check_options", "parse", "server_class", "target_class"]
+__all__ = ["SYSTEMS", "System", "parse", "server_class", "target_class"]
 
 _T = TypeVar("_T")
 
@@ -111,23 +110,6 @@ def target_class(where: Where) -> type[Target]:
     """
     path = _PLACE + SYSTEMS[where.scheme].target if where.scheme in SYSTEMS else where.scheme
     return _load(path, Target)  # type: ignore[type-abstract]
-
-
-def check_options(where: Where, known: Sequence[str] | None) -> None:
-    """Refuses options that the target does not know: misspelt, they would do nothing.
-
-    Raises:
-        SurgetankError: there is one.
-    """
-    for option in dict(where.options):
-        if known is not None and option not in known:
-            near = difflib.get_close_matches(option, known, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            raise SurgetankError(
-                f"has no option `{option}`{hint}",
-                place=f"--target {where.scheme}:",
-                mend=f"Give some of {', '.join(known)}",
-            )
 
 
 def server_class(where: Where) -> type[Server] | None:

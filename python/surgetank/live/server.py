@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import abc
 import contextlib
-import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
 from surgetank.live.process import Process
-from surgetank.live.target import TargetError, Where
+from surgetank.live.target import Where
 
-__all__ = ["Server", "free_port", "free_ports", "sized"]
+__all__ = ["Server", "free_port", "free_ports"]
 
 
 class Server(abc.ABC):
@@ -96,22 +95,6 @@ class Server(abc.ABC):
     def version(self) -> str:
         """Program and version, for the report."""
         return self.name
-
-
-def sized(where: Where, option: str, form: re.Pattern[str], usual: str) -> str:
-    """An amount of memory in a server's own notation, as the URL gives it.
-
-    Raises:
-        TargetError: it is not one; it would stand in the server's configuration.
-    """
-    text = dict(where.options).get(option, usual)
-    if not form.fullmatch(text):
-        raise TargetError(
-            f"`{option}` {text!r} is not a size",
-            place=f"{where.scheme}:",
-            mend=f"Give such as {usual}",
-        )
-    return text
 
 
 def free_port() -> int:

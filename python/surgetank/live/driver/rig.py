@@ -26,11 +26,12 @@ from surgetank.live.driver.workplace import Workplace
 from surgetank.live.faults import Disks, Faults, needs_proxy
 from surgetank.live.options import Options
 from surgetank.live.proxy import Link, Proxy
-from surgetank.live.registry import check_options, parse, server_class, target_class
+from surgetank.live.registry import parse, server_class, target_class
 from surgetank.live.safety import owned
 from surgetank.live.server import Server
 from surgetank.live.snapshot import Watch
 from surgetank.live.target import Target
+from surgetank.live.url_options import check_options
 from surgetank.scenario import Scenario
 from surgetank.scenario.faults import Fault
 from surgetank.tape import Tape

@@ -26,6 +26,7 @@ from typing import Any, ClassVar, Final
 from surgetank.live.process import Process, wait_until
 from surgetank.live.server import Server, free_ports
 from surgetank.live.target import TargetError, Where
+from surgetank.live.url_options import choice, whole_number
 
 __all__ = ["VERSION", "Localnet"]
 
@@ -89,15 +90,12 @@ class Localnet(Server):
             TargetError: an option has a value that it cannot have.
         """
         super().__init__(folder, where)
-        options = dict(where.options)
-        self.validators = _option(options, "validators", 4, 1, _VALIDATORS_MAX)
-        self._block_max_bytes = _option(options, "block_max_bytes", 0, 1_000, 100_000_000)
-        self._app = options.get("app", _APPS[0])
-        if self._app not in _APPS:
-            raise TargetError(f"{self._app} is not one of {_APPS}", place="cometbft: app")
+        self.validators = whole_number(where, "validators", 4, 1, _VALIDATORS_MAX)
+        self._block_max_bytes = whole_number(where, "block_max_bytes", 0, 1_000, 100_000_000)
+        self._app = choice(where, "app", _APPS, _APPS[0])
         self._changes: dict[tuple[str, str], str] = {}
         for option, (places, write) in _SETTINGS.items():
-            if text := {"timeout_commit_ms": "200", **options}.get(option):
+            if text := {"timeout_commit_ms": "200", **where.options}.get(option):
                 try:
                     self._changes |= dict.fromkeys(places, write(text))
                 except ValueError as error:
@@ -275,15 +273,6 @@ def build() -> Path:
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return kept
-
-
-def _option(options: Mapping[str, str], key: str, default: int, least: int, most: int) -> int:
-    if key not in options:
-        return default
-    try:
-        return _number(options[key], least, most)
-    except ValueError as error:
-        raise _wrong(key, options[key], error) from None
 
 
 def _wrong(option: str, text: str, want: ValueError) -> TargetError:

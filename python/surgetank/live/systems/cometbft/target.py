@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final
 
 from surgetank.live.payload import HEADER_BYTES, MAGIC, Numbers
 from surgetank.live.systems.addressing import addressed, dealt
+from surgetank.live.systems.checked import CheckedTarget
 from surgetank.live.systems.cometbft.blocks import (
     Content,
     Follower,
@@ -26,7 +27,6 @@ from surgetank.live.systems.cometbft.blocks import (
 )
 from surgetank.live.systems.cometbft.rpc import Rpc, RpcError, broadcast_frame, learn
 from surgetank.live.target import (
-    Batched,
     Block,
     Capabilities,
     Clock,
@@ -40,7 +40,6 @@ from surgetank.live.target import (
 
 __all__ = ["CometBFT", "payload_of", "transaction_of"]
 
-_ACKS: Final = ("async", "sync")
 _KEY_BYTES: Final = HEADER_BYTES - 1
 _RETRY_S: Final = 0.25
 _AT_ONCE: Final = 20
@@ -59,7 +58,7 @@ def payload_of(transaction: bytes) -> bytes | None:
     return transaction[:_KEY_BYTES] + transaction[_KEY_BYTES + 1 :]
 
 
-class CometBFT(Batched):
+class CometBFT(CheckedTarget):
     """`cometbft:?ack=sync` or `cometbft://127.0.0.1:26657?ports=26660,26663`.
 
     A message goes to node `account` modulo the number of nodes, and nowhere else if that node is
@@ -71,14 +70,11 @@ class CometBFT(Batched):
         *("timeout_commit_ms", "timeout_propose_ms", "timeout_vote_ms"),
         *("gossip_sleep_ms", "flush_throttle_ms"),
     )
+    acks: ClassVar[tuple[str, ...]] = ("async", "sync")
+    ack_usual: ClassVar[str] = "sync"
 
     def __init__(self, where: Where) -> None:
         super().__init__(where)
-        self._ack = dict(where.options).get("ack", "sync")
-        if self._ack not in _ACKS:
-            raise TargetError(
-                f"ack={self._ack} is not known", place="cometbft", mend=f"Give one of {_ACKS}"
-            )
         self._addresses = list(where.addresses) or [(where.host, where.port)]
         self._rpcs = [Rpc(host, port) for host, port in self._addresses]
         self._validators: dict[str, int] = {}
@@ -91,7 +87,7 @@ class CometBFT(Batched):
         """Accounts keep their order, a publisher with several accounts does not: they go to
         different validators."""
         return Capabilities(
-            acks=_ACKS,
+            acks=self.acks,
             ack=self._ack,
             ordered=len(self._addresses) == 1,
             stamps=("decided",),

@@ -24,13 +24,15 @@ from typing import Any, ClassVar, Final
 from surgetank.live.process import Process, wait_until
 from surgetank.live.server import Server, free_ports
 from surgetank.live.target import TargetError, Where
+from surgetank.live.url_options import choice, whole_number
 
-__all__ = ["Mesh", "ask", "regular_graph"]
+__all__ = ["LIMITS", "Mesh", "ask", "regular_graph"]
 
 _NODES_MAX: Final = 64
 _START_S: Final = 60.0
 _ANSWER_S: Final = 2.0
-_LIMITS: Final[dict[str, tuple[int, int, int]]] = {
+#: Option → what it is where the URL leaves it out, and its bounds.
+LIMITS: Final[dict[str, tuple[int, int, int]]] = {
     "nodes": (8, 2, _NODES_MAX),
     "links": (6, 2, _NODES_MAX - 1),
     "seed": (7, 0, 2**32 - 1),
@@ -58,15 +60,13 @@ class Mesh(Server):
             TargetError: an option has a value that it cannot have.
         """
         super().__init__(folder, where)
-        options = dict(where.options)
-        self._chosen = {key: _option(options, key) for key in _LIMITS}
+        self._chosen = {key: whole_number(where, key, *LIMITS[key]) for key in LIMITS}
         self.nodes = n = self._chosen["nodes"]
-        graph = options.get("graph", "full")
-        if graph not in ("full", "random-regular"):
-            raise _wrong("graph", graph, "is not full or random-regular")
+        graph = choice(where, "graph", ("full", "random-regular"), "full")
         links = n - 1 if graph == "full" else self._chosen["links"]
         if links >= n or links * n % 2:
-            raise _wrong("links", str(links), f"cannot be had by each of {n} nodes")
+            text = f"`links` {links} cannot be had by each of {n} nodes"
+            raise TargetError(text, place="gossipsub:", mend="Their product must be even")
         self.graph = regular_graph(n, links, self._chosen["seed"])
         """Pairs (a, b) with a < b; a dials b."""
         ports = free_ports(2 * n)
@@ -225,15 +225,3 @@ def _is_connected(n: int, edges: list[tuple[int, int]]) -> bool:
                     reached.add(other)
                     fresh.append(other)
     return len(reached) == n
-
-
-def _option(options: Mapping[str, str], key: str) -> int:
-    default, least, most = _LIMITS[key]
-    text = options.get(key, str(default))
-    if not text.isdigit() or not least <= int(text) <= most:
-        raise _wrong(key, text, f"is not a number from {least} to {most}")
-    return int(text)
-
-
-def _wrong(option: str, text: str, what: str) -> TargetError:
-    return TargetError(f"{text} {what}", place=f"gossipsub: option {option}")

@@ -18,8 +18,9 @@ import numpy as np
 
 from surgetank.live.payload import Numbers, decode, hex_numbers
 from surgetank.live.systems.addressing import addressed, dealt
+from surgetank.live.systems.checked import CheckedTarget
+from surgetank.live.systems.gossipsub.server import LIMITS
 from surgetank.live.target import (
-    Batched,
     Capabilities,
     Disconnected,
     Outgoing,
@@ -28,6 +29,7 @@ from surgetank.live.target import (
     TargetError,
     Where,
 )
+from surgetank.live.url_options import whole_number
 
 __all__ = ["Gossipsub", "Receipts"]
 
@@ -42,19 +44,21 @@ _WAITING_MAX_BYTES: Final = 8_000_000
 Address = tuple[str, int]
 
 
-class Gossipsub(Batched):
+class Gossipsub(CheckedTarget):
     """`gossipsub:?nodes=8`. A message is published by node `account` modulo the number of nodes."""
 
     options: ClassVar[tuple[str, ...]] = (
         *("nodes", "graph", "links", "seed", "d", "d_low", "d_high", "heartbeat_ms"),
     )
+    acks: ClassVar[tuple[str, ...]] = ("node",)
+    ack_usual: ClassVar[str] = "node"
 
     def __init__(self, where: Where) -> None:
         super().__init__(where)
         self._nodes: list[Address] = list(where.addresses)
-        options = dict(where.options)
-        self._d_low = int(options.get("d_low", "4"))
-        self._patience_s = _HEARTBEATS * int(options.get("heartbeat_ms", "1000")) / 1e3
+        self._d_low = whole_number(where, "d_low", *LIMITS["d_low"])
+        heartbeat_ms = whole_number(where, "heartbeat_ms", *LIMITS["heartbeat_ms"])
+        self._patience_s = _HEARTBEATS * heartbeat_ms / 1e3
         self._publishers: dict[int, _Publisher] = {}
 
     @property
@@ -62,7 +66,7 @@ class Gossipsub(Batched):
         """`node`: the publishing node has signed it and handed it to its router. That is no promise
         that anybody else ever has it."""
         others = len(self._nodes) - 1
-        return Capabilities(acks=("node",), ack="node", ordered=False, copies=others, gossips=True)
+        return Capabilities(self.acks, self._ack, ordered=False, copies=others, gossips=True)
 
     async def open(self) -> None:
         """Looks whether the nodes are there.

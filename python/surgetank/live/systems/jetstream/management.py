@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Final
@@ -17,6 +18,7 @@ from surgetank.live.target import TargetError, Where
 __all__ = ["last_sequence", "managed", "payloads", "stream_info"]
 
 _ANSWER_S: Final = 5.0
+_CLOSE_S: Final = 2.0
 _BATCH: Final = 512
 
 
@@ -35,18 +37,16 @@ async def managed(where: Where) -> AsyncIterator[JetStreamContext]:
     login = {key: where.options.get(key) for key in ("user", "password", "token")}
     place = f"{where.host}:{where.port}"
     try:
-        client = await nats.connect(
-            f"nats://{place}",
-            error_cb=_silent,
-            allow_reconnect=False,
-            max_reconnect_attempts=0,
-            connect_timeout=_ANSWER_S,
-            **login,
-        )
+        # The client waits without end for a server that takes connections and says nothing.
+        async with asyncio.timeout(_ANSWER_S):
+            client = await nats.connect(
+                f"nats://{place}", error_cb=_silent, allow_reconnect=False, **login
+            )
         try:
             yield client.jetstream(timeout=_ANSWER_S)
         finally:
-            await client.close()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(client.close(), _CLOSE_S)
     except ServiceUnavailableError:
         raise TargetError("JetStream is not enabled there", place=place) from None
     except APIError as error:

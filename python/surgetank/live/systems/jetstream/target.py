@@ -24,7 +24,6 @@ import json
 import re
 import secrets
 import time
-import warnings
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar, Final
 
@@ -58,10 +57,12 @@ from surgetank.live.target import (
     TargetError,
     Where,
 )
+from surgetank.live.url_options import choice, real_number, whole_number
 
 __all__ = ["JetStream"]
 
 _BYTES_MAX: Final = 1 << 30
+_CONSUMERS: Final = ("ordered", "explicit")
 _UNACKED_MAX: Final = 20_000
 _DISPOSE_S: Final = 5.0
 #: An ordered consumer that nobody hears is removed after so long.
@@ -73,6 +74,7 @@ class JetStream(Nats):
 
     acks: ClassVar[tuple[str, ...]] = ("none", "memory", "file", "file-sync")
     ack_usual: ClassVar[str] = "file"
+    by_hand: ClassVar[str] = "nats stream rm {name}"
     options: ClassVar[tuple[str, ...]] = (
         *Nats.options,
         "consumer",
@@ -86,16 +88,14 @@ class JetStream(Nats):
         super().__init__(where)
         if any(c in where.name for c in "./\\"):
             raise self._wrong(f"{where.name!r} is not the name of a stream")
-        if self._ack == "file-sync" and self._options.get("sync") != "always":
+        if self._ack == "file-sync" and where.options.get("sync") != "always":
             raise self._wrong(
                 "`ack=file-sync` needs a server with sync_interval always",
                 "Say `sync=always` if that server is set so",
             )
-        self._explicit = self._options.get("consumer", "ordered") == "explicit"
-        if self._options.get("consumer", "ordered") not in ("ordered", "explicit"):
-            raise self._wrong("`consumer` must be ordered or explicit")
-        self._dedup_s = self._number("dedup", 0)
-        self._ack_wait_s = self._number("ack_wait", 30)
+        self._explicit = choice(where, "consumer", _CONSUMERS, "ordered") == "explicit"
+        self._dedup_s = real_number(where, "dedup", 0.0)
+        self._ack_wait_s = real_number(where, "ack_wait", 30.0)
         self._token = secrets.token_hex(8)
         self._inbox = f"_INBOX.{self._token}"
         self._deliver = f"_INBOX.{self._token}d"
@@ -126,16 +126,6 @@ class JetStream(Nats):
     def _wrong(self, what: str, mend: str = "") -> TargetError:
         return TargetError(what, place=f"{self.where.scheme}:", mend=mend)
 
-    def _number(self, key: str, usual: float) -> float:
-        text = self._options.get(key, str(usual))
-        try:
-            value = float(text)
-        except ValueError:
-            value = -1.0
-        if not 0 <= value < 1e15:
-            raise self._wrong(f"`{key}` {text} is not a number of {key}", "Give a plain number")
-        return value
-
     # ---- the stream
 
     async def open(self) -> None:
@@ -143,12 +133,7 @@ class JetStream(Nats):
         self._link.keep(f"SUB {self._inbox}.* 2\r\n".encode())
         await super().open()
 
-    async def prepare(self) -> None:
-        """Makes the stream.
-
-        Raises:
-            TargetError: there is one of that name, or JetStream refuses.
-        """
+    async def _make(self) -> bool:
         name = self.where.name
         settings = StreamConfig(
             name=name,
@@ -156,41 +141,38 @@ class JetStream(Nats):
             retention=RetentionPolicy.LIMITS,
             storage=StorageType.MEMORY if self._ack == "memory" else StorageType.FILE,
             discard=DiscardPolicy.NEW,
-            max_bytes=int(self._number("bytes_max", _BYTES_MAX)),
-            num_replicas=int(self._number("replicas", 1)),
+            max_bytes=int(real_number(self.where, "bytes_max", _BYTES_MAX)),
+            num_replicas=whole_number(self.where, "replicas", 1, 1, 5),
             duplicate_window=self._dedup_s,
             metadata={"surgetank": self._token},
         )
         async with managed(self.where) as manager:
             # Making a stream that is there already with the same settings would succeed.
             if await stream_info(manager, name) is not None:
-                raise TargetError(
-                    "is there already and is not ours",
-                    place=f"stream {name}",
-                    mend="Give another name, or leave it out",
-                )
+                return False
             try:
                 await manager.add_stream(settings)
             except APIError as error:
                 what = f"cannot be made ({error.description})"
                 raise TargetError(what, place=f"stream {name}") from None
 
-    async def dispose(self) -> None:
-        """Deletes the stream that `prepare` made; one of that name that is not ours stays."""
-        name = self.where.name
-        until = time.monotonic() + _DISPOSE_S
-        while time.monotonic() < until:
+        return True
+
+    async def _remove(self) -> None:
+        """One of that name that took its place since stays; a server that is coming up again is
+        waited for."""
+        name, until = self.where.name, time.monotonic() + _DISPOSE_S
+        while True:
             try:
                 async with managed(self.where) as manager:
                     info = await stream_info(manager, name)
-                    if info is not None:
-                        token = (info.config.metadata or {}).get("surgetank")
-                        if token == self._token:
-                            await manager.delete_stream(name)
-                    return
+                    if info and (info.config.metadata or {}).get("surgetank") == self._token:
+                        await manager.delete_stream(name)
+                return
             except TargetError:
+                if time.monotonic() > until:
+                    raise
                 await asyncio.sleep(0.2)
-        warnings.warn(f"the server is gone; stream {name} stays on it", stacklevel=2)
 
     async def stored(self) -> AsyncIterator[bytes]:
         """Payloads that the stream holds, oldest first.

@@ -16,8 +16,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, for_code
 
 from surgetank.live.payload import Numbers
+from surgetank.live.systems.checked import CheckedTarget
 from surgetank.live.systems.kafka.protocol import BATCH_BYTES_MAX, Fetching, Producing, framed
-from surgetank.live.target import Batched, Capabilities, Outgoing, Sink, TargetError, Where
+from surgetank.live.target import Capabilities, Outgoing, Sink, Where
+from surgetank.live.url_options import whole_number
 
 __all__ = ["ACKS", "Kafka"]
 
@@ -31,34 +33,25 @@ _EXISTS: Final = 36
 _PASSING: Final = (3, 5, 6, 9)
 
 
-class Kafka(Batched):
+class Kafka(CheckedTarget):
     """One topic with one partition."""
 
     options: ClassVar[tuple[str, ...]] = ("ack", "max_message_bytes")
+    acks: ClassVar[tuple[str, ...]] = tuple(ACKS)
+    ack_usual: ClassVar[str] = "all"
+    by_hand: ClassVar[str] = "kafka-topics.sh --delete --topic {name}"
 
     def __init__(self, where: Where) -> None:
         super().__init__(where)
-        options = where.options or {}
-        self._ack = options.get("ack", "all")
-        if self._ack not in ACKS:
-            raise TargetError(
-                f"no `{self._ack}`", place="kafka: ack", mend=f"Give one of {', '.join(ACKS)}"
-            )
-        largest = options.get("max_message_bytes", str(BATCH_BYTES_MAX))
-        if not largest.isdigit() or not 100 <= int(largest) <= 1 << 20:
-            raise TargetError(
-                f"no `{largest}`", place="kafka: max_message_bytes", mend="Give 100 to 1048576"
-            )
-        self._largest = int(largest)
+        self._largest = whole_number(where, "max_message_bytes", BATCH_BYTES_MAX, 100, 1 << 20)
         self._producing: Producing | None = None
         self._closing = False
         self._again: asyncio.Task[None] | None = None
-        self._made = False
 
     @property
     def capabilities(self) -> Capabilities:
         """In order; nothing is sent twice."""
-        return Capabilities(acks=tuple(ACKS), ack=self._ack, durable=self._ack != "none")
+        return Capabilities(acks=self.acks, ack=self._ack, durable=self._ack != "none")
 
     async def open(self) -> None:
         """Connects."""
@@ -87,13 +80,6 @@ class Kafka(Batched):
             with contextlib.suppress(OSError, TimeoutError):
                 await self._connect()
 
-    def _unusable(self, error: Exception) -> TargetError:
-        return TargetError(
-            f"no usable Kafka ({str(error) or type(error).__name__})",
-            place=self.where.url,
-            mend="Is it running?",
-        )
-
     @contextlib.asynccontextmanager
     async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
         admin = AIOKafkaAdminClient(
@@ -105,28 +91,25 @@ class Kafka(Batched):
         finally:
             await admin.close()
 
-    async def prepare(self) -> None:
-        """Makes the topic and waits until it has a leader; see `Target.prepare`."""
+    async def _make(self) -> bool:
         settings = {"max.message.bytes": str(self._largest)}
         if self._ack == "fsync":
             settings["flush.messages"] = "1"
         topic = NewTopic(self.where.name, 1, 1, topic_configs=settings)
         try:
             async with self._admin() as admin:
-                told = await admin.create_topics([topic])
-            for _, code, *words in told.topic_errors:
-                if code == _EXISTS:
-                    raise TargetError(
-                        f"`{self.where.name}` is there already and is not ours",
-                        place=self.where.url,
-                        mend="Give another name after the port's slash, or none",
-                    )
-                if code:
-                    raise self._unusable(for_code(code)(*words))
-            self._made = True
-            await self._led()
+                answer = await admin.create_topics([topic])
         except (KafkaError, OSError, TimeoutError) as error:
             raise self._unusable(error) from None
+        for _, code, *words in answer.topic_errors:
+            if code == _EXISTS:
+                return False
+            if code:
+                raise self._unusable(for_code(code)(*words))
+        return True
+
+    async def _settle(self) -> None:
+        await self._led()
 
     async def _led(self) -> int:
         """Waits until the partition has a leader; returns its high watermark."""
@@ -145,19 +128,12 @@ class Kafka(Batched):
                 raise self._unusable(for_code(code)())
             await asyncio.sleep(_AGAIN_S)
 
-    async def dispose(self) -> None:
-        """Deletes the topic, if this object made it."""
-        if self._made:
-            try:
-                async with self._admin() as admin:
-                    await admin.delete_topics([self.where.name])
-            except (KafkaError, OSError, TimeoutError) as error:
-                raise TargetError(
-                    f"the topic could not be removed ({str(error) or type(error).__name__})",
-                    place=self.where.url,
-                    mend=f"kafka-topics.sh --delete --topic {self.where.name}",
-                ) from error
-            self._made = False
+    async def _remove(self) -> None:
+        try:
+            async with self._admin() as admin:
+                await admin.delete_topics([self.where.name])
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise self._unusable(error) from None
 
     async def close(self) -> None:
         """Disconnects."""

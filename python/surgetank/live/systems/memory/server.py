@@ -25,7 +25,8 @@ from typing import Final
 from surgetank.live.event_loop import Timer, run_loop
 from surgetank.live.process import Process, wait_until
 from surgetank.live.server import Server, free_port
-from surgetank.live.target import TargetError, Where
+from surgetank.live.target import Where
+from surgetank.live.url_options import choice, real_number, whole_number
 
 __all__ = ["Broker", "MemoryServer", "main"]
 
@@ -144,28 +145,12 @@ class MemoryServer(Server):
 
 
 def _options(where: Where) -> dict[str, float | str]:
-    given = dict(where.options)
-    found: dict[str, float | str] = {}
-    for name, usual in (("service_us", 0.0), ("capacity", 1_000_000), ("seed", 1)):
-        text = given.get(name, str(usual))
-        try:
-            found[name] = value = type(usual)(text)
-        except ValueError:
-            value = -1
-        if not 0 <= value < float("inf"):
-            raise TargetError(
-                f"`{name}` {text} is not a number from 0 on",
-                place="--target memory:",
-                mend=f"Leave it out, or give such as {usual:g}",
-            )
-    found["distribution"] = given.get("distribution", "fixed")
-    if found["distribution"] not in ("fixed", "exponential"):
-        raise TargetError(
-            f"`distribution` {found['distribution']} is not known",
-            place="--target memory:",
-            mend="Give fixed or exponential",
-        )
-    return found
+    return {
+        "service_us": real_number(where, "service_us", 0.0),
+        "capacity": whole_number(where, "capacity", 1_000_000, 0, 1 << 62),
+        "seed": whole_number(where, "seed", 1, 0, 1 << 62),
+        "distribution": choice(where, "distribution", ("fixed", "exponential"), "fixed"),
+    }
 
 
 async def _main(port: int, options: dict[str, float | str]) -> int:

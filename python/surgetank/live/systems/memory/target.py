@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from typing import ClassVar, cast
 
 from surgetank.live.payload import Numbers, Scanner, hex_numbers
+from surgetank.live.systems.checked import CheckedTarget
 from surgetank.live.target import (
-    Batched,
     Capabilities,
     Disconnected,
     Outgoing,
@@ -20,15 +20,17 @@ from surgetank.live.target import (
 __all__ = ["Memory"]
 
 
-class Memory(Batched):
+class Memory(CheckedTarget):
     """One queue, first in first out, in another process's memory."""
 
     options: ClassVar = ("service_us", "distribution", "capacity", "seed")
+    acks: ClassVar = ("memory",)
+    ack_usual: ClassVar = "memory"
 
     @property
     def capabilities(self) -> Capabilities:
         """Every message is answered when it is in the queue, or refused."""
-        return Capabilities(acks=("memory",), ack="memory")
+        return Capabilities(acks=self.acks, ack=self._ack)
 
     async def open(self) -> None:
         """See `Target`."""

@@ -163,7 +163,6 @@ class Connection:
         self.info = json.loads(line[5:])
         if self.info.get("tls_required"):
             raise ValueError("it wants TLS, which is not supported here")
-        options = dict(self.where.options)
         hello: dict[str, Any] = {
             "verbose": False,
             "pedantic": False,
@@ -174,8 +173,8 @@ class Connection:
             "protocol": 1,
         }
         for key, name in (("user", "user"), ("password", "pass"), ("token", "auth_token")):
-            if key in options:
-                hello[name] = options[key]
+            if key in self.where.options:
+                hello[name] = self.where.options[key]
         text = b"CONNECT " + json.dumps(hello).encode() + b"\r\n"
         await self._loop.sock_sendall(made, text + bytes(self._hello) + b"PING\r\n")
         while b"PONG\r\n" not in got:

@@ -37,7 +37,7 @@ class NatsServer(Server):
 
     def __init__(self, folder: Path, where: Where) -> None:
         super().__init__(folder, where)
-        options = dict(where.options)
+        options = where.options
         always = options.get("ack") == "file-sync"
         self.sync = options.get("sync", "always" if always else "")
         if self.sync not in ("", "always") and not _DURATION.fullmatch(self.sync):

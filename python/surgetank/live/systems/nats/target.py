@@ -20,10 +20,10 @@ from typing import ClassVar, Final
 import numpy as np
 
 from surgetank.live.payload import Finder, Numbers
+from surgetank.live.systems.checked import CheckedTarget
 from surgetank.live.systems.nats.connection import Connection
 from surgetank.live.systems.nats.protocol import messages, pongs, pub
 from surgetank.live.target import (
-    Batched,
     Capabilities,
     Disconnected,
     Outgoing,
@@ -38,7 +38,7 @@ __all__ = ["Nats"]
 _NONE: Final[Numbers] = np.zeros(0, dtype=np.int64)
 
 
-class Nats(Batched):
+class Nats(CheckedTarget):
     """Publishes to and subscribes the subject `where.name`."""
 
     acks: ClassVar[tuple[str, ...]] = ("none", "pong")
@@ -47,21 +47,6 @@ class Nats(Batched):
 
     def __init__(self, where: Where) -> None:
         super().__init__(where)
-        self._options = dict(where.options)
-        for key in self._options:
-            if key not in self.options:
-                raise TargetError(
-                    f"has no option `{key}`",
-                    place=f"{where.scheme}:",
-                    mend=f"Give some of {', '.join(self.options)}",
-                )
-        self._ack = self._options.get("ack", self.ack_usual)
-        if self._ack not in self.acks:
-            raise TargetError(
-                f"has no acknowledgement `{self._ack}`",
-                place=f"{where.scheme}:",
-                mend=f"Give one of {', '.join(self.acks)}",
-            )
         if not where.name or any(c in where.name for c in " \t\r\n*>") or ".." in where.name:
             raise TargetError(f"{where.name!r} is not a subject", place=f"{where.scheme}:")
         self._link = Connection(where, self._blocks, self._lost, self._complaint)

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from surgetank.live.process import Process, wait_until
-from surgetank.live.server import Server, free_port, sized
+from surgetank.live.server import Server, free_port
 from surgetank.live.target import TargetError, Where
+from surgetank.live.url_options import size
 
 __all__ = ["RabbitMQ"]
 
@@ -99,8 +100,8 @@ class RabbitMQ(Server):
         Raises:
             TargetError: an option has a value that it cannot have.
         """
-        memory = sized(self.where, "memory", _SIZE, "1GB")
-        disk_free = sized(self.where, "disk_free", _SIZE, "50MB")
+        memory = size(self.where, "memory", _SIZE, "1GB")
+        disk_free = size(self.where, "disk_free", _SIZE, "50MB")
         return (
             "log.console.level = warning\n"
             f"vm_memory_high_watermark.absolute = {memory}\n"

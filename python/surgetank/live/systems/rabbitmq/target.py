@@ -18,24 +18,25 @@ from typing import Any, ClassVar, Final
 from pamqp import commands
 
 from surgetank.live.payload import Numbers, decode, numbers_in
+from surgetank.live.systems.checked import CheckedTarget
 from surgetank.live.systems.rabbitmq.protocol import AGAIN_S, Closed, Link, method, publication
 from surgetank.live.target import (
-    Batched,
     Capabilities,
     Outgoing,
     Sink,
     TargetError,
     Where,
 )
+from surgetank.live.url_options import real_number, whole_number
 
 __all__ = ["QuorumQueue"]
 
-_ACKS: Final = ("none", "confirm")
 _UNSENT_BYTES_MAX: Final = 32 << 20
 _PREFETCH: Final = 2000
+_SHORT_MAX: Final = 65_535
 #: How old a queue is to be before it is used. RabbitMQ 3.10 writes the names of its queues to disk
 #: up to three seconds late; a kill before that loses the queue with all that was confirmed.
-_SETTLE_S: Final = "4"
+_SETTLE_S: Final = 4.0
 _QUIET_S: Final = 0.3
 _RECOVERED_S: Final = 30.0
 _NOT_FOUND: Final = 404
@@ -43,35 +44,33 @@ _NOT_FOUND: Final = 404
 _FOR_GOOD: Final = (403, 530)
 
 
-class QuorumQueue(Batched):
+class QuorumQueue(CheckedTarget):
     """One quorum queue, written by the default exchange."""
 
     options: ClassVar[tuple[str, ...]] = (
         *("ack", "prefetch", "max_length", "settle_s", "user", "vhost"),
         *("memory", "disk_free"),  # of our own server
     )
+    acks: ClassVar[tuple[str, ...]] = ("none", "confirm")
+    ack_usual: ClassVar[str] = "confirm"
+    by_hand: ClassVar[str] = "rabbitmqctl delete_queue {name}"
 
     def __init__(self, where: Where) -> None:
         super().__init__(where)
-        options = where.options or {}
-        self._ack = options.get("ack", "confirm")
-        if self._ack not in _ACKS:
-            raise _wrong("ack", self._ack, f"one of {', '.join(_ACKS)}")
-        self._prefetch = _positive(options.get("prefetch", str(_PREFETCH)), "prefetch")
-        limit = options.get("max_length")
-        self._length_max = None if limit is None else _positive(limit, "max_length")
-        self._settle_s = float(_positive(options.get("settle_s", _SETTLE_S), "settle_s", 0))
+        self._prefetch = whole_number(where, "prefetch", _PREFETCH, 1, _SHORT_MAX)
+        self._length_max = whole_number(where, "max_length", 0, 1, _SHORT_MAX)
+        self._settle_s = real_number(where, "settle_s", _SETTLE_S, 0, _SHORT_MAX)
         # A password does not belong into a URL that reports repeat.
         secret = os.environ.get("SURGETANK_RABBITMQ_PASSWORD", "guest")
-        self._login = (options.get("user", "guest"), secret, options.get("vhost", "/"))
+        user, vhost = where.options.get("user", "guest"), where.options.get("vhost", "/")
+        self._login = (user, secret, vhost)
         self._publishing: Publishing | None = None
-        self._made = False
 
     @property
     def capabilities(self) -> Capabilities:
         """At least once: what a consumer had not acknowledged when it died comes again."""
         return Capabilities(
-            acks=_ACKS, ack=self._ack, durable=self._ack == "confirm", redelivers=True
+            acks=self.acks, ack=self._ack, durable=self._ack == "confirm", redelivers=True
         )
 
     async def open(self) -> None:
@@ -83,46 +82,27 @@ class QuorumQueue(Batched):
             self._publishing.give_up()
             raise self._unusable(error) from None
 
-    def _unusable(self, error: Exception) -> TargetError:
-        return TargetError(
-            f"no usable RabbitMQ ({str(error) or type(error).__name__})",
-            place=self.where.url,
-            mend="Is it running, with this user and vhost?",
-        )
-
-    async def prepare(self) -> None:
-        """Makes the queue; see `Target.prepare`."""
-        name = self.where.name
+    async def _make(self) -> bool:
         arguments: dict[str, Any] = {"x-queue-type": "quorum"}
-        if self._length_max is not None:
+        if self._length_max:
             arguments |= {"x-max-length": self._length_max, "x-overflow": "reject-publish"}
+        declare = commands.Queue.Declare(queue=self.where.name, durable=True, arguments=arguments)
         try:
             if await self._count() is not None:
-                raise TargetError(
-                    f"`{name}` is there already and is not ours",
-                    place=self.where.url,
-                    mend="Give another name after the port's slash, or none",
-                )
-            await self._manage(
-                commands.Queue.Declare(queue=name, durable=True, arguments=arguments)
-            )
+                return False
+            await self._manage(declare)
         except (OSError, Closed, TimeoutError) as error:
             raise self._unusable(error) from None
-        self._made = True
+        return True
+
+    async def _settle(self) -> None:
         await asyncio.sleep(self._settle_s)
 
-    async def dispose(self) -> None:
-        """Deletes the queue, if this object made it."""
-        if self._made:
-            try:
-                await self._manage(commands.Queue.Delete(queue=self.where.name))
-            except (OSError, Closed, TimeoutError) as error:
-                raise TargetError(
-                    f"the queue could not be removed ({str(error) or type(error).__name__})",
-                    place=self.where.url,
-                    mend=f"rabbitmqctl delete_queue {self.where.name}",
-                ) from error
-            self._made = False
+    async def _remove(self) -> None:
+        try:
+            await self._manage(commands.Queue.Delete(queue=self.where.name))
+        except (OSError, Closed, TimeoutError) as error:
+            raise self._unusable(error) from None
 
     async def _manage(self, what: commands.Queue.Declare | commands.Queue.Delete) -> int:
         """Asks on a connection of its own; returns the count of messages in the answer."""
@@ -226,16 +206,6 @@ class QuorumQueue(Batched):
             finally:
                 link.abort()
             await asyncio.sleep(AGAIN_S)
-
-
-def _wrong(option: str, value: str, want: str) -> TargetError:
-    return TargetError(f"no `{value}`", place=f"rabbitmq: {option}", mend=f"Give {want}")
-
-
-def _positive(text: str, option: str, least: int = 1) -> int:
-    if not text.isdigit() or not least <= int(text) < 1 << 16:
-        raise _wrong(option, text, f"{least} to 65535")
-    return int(text)
 
 
 class Publishing(Link):

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from surgetank.live.process import Process, wait_until
-from surgetank.live.server import Server, free_port, sized
+from surgetank.live.server import Server, free_port
 from surgetank.live.target import TargetError, Where
+from surgetank.live.url_options import choice, size
 
-__all__ = ["ACKS", "Redis", "ack_of"]
+__all__ = ["ACKS", "ACK_USUAL", "Redis"]
 
 #: Level of acknowledgement → `appendonly`, `appendfsync`. Weakest first.
 ACKS: Final[dict[str, tuple[str, str]]] = {
@@ -29,20 +30,10 @@ ACKS: Final[dict[str, tuple[str, str]]] = {
     "everysec": ("yes", "everysec"),
     "always": ("yes", "always"),
 }
+#: Redis' own choice with a log.
+ACK_USUAL: Final = "everysec"
 _START_S: Final = 20.0
 _SIZE: Final = re.compile(r"\d{1,15}([kmg]b?|b)?", re.IGNORECASE)
-
-
-def ack_of(where: Where) -> str:
-    """The level that the URL asks for; Redis' own choice with a log is `everysec`.
-
-    Raises:
-        TargetError: there is no such level.
-    """
-    ack = where.options.get("ack", "everysec") if where.options else "everysec"
-    if ack not in ACKS:
-        raise TargetError(f"no `{ack}`", place="redis: ack", mend=f"Give one of {', '.join(ACKS)}")
-    return ack
 
 
 class Redis(Server):
@@ -75,7 +66,7 @@ class Redis(Server):
         Raises:
             TargetError: an option has a value that it cannot have.
         """
-        only, sync = ACKS[ack_of(self.where)]
+        only, sync = ACKS[choice(self.where, "ack", ACKS, ACK_USUAL)]
         lines = [
             "bind 127.0.0.1",
             f"port {self.port}",
@@ -86,8 +77,8 @@ class Redis(Server):
             f"appendonly {only}",
             f"appendfsync {sync}",
         ]
-        if self.where.options and "maxmemory" in self.where.options:
-            most = sized(self.where, "maxmemory", _SIZE, "64mb")
+        if "maxmemory" in self.where.options:
+            most = size(self.where, "maxmemory", _SIZE, "64mb")
             lines += [f"maxmemory {most}", "maxmemory-policy noeviction"]
         return "\n".join(lines) + "\n"
 

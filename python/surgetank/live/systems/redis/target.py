@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoPermissionError, RedisError
 
 from surgetank.live.payload import Numbers
+from surgetank.live.systems.checked import CheckedTarget
 from surgetank.live.systems.redis.protocol import (
     AGAIN_S,
     CONNECT_S,
@@ -28,9 +29,8 @@ from surgetank.live.systems.redis.protocol import (
     Reading,
     command,
 )
-from surgetank.live.systems.redis.server import ACKS, ack_of
+from surgetank.live.systems.redis.server import ACK_USUAL, ACKS
 from surgetank.live.target import (
-    Batched,
     Capabilities,
     Outgoing,
     Sink,
@@ -51,24 +51,25 @@ return 1
 """
 
 
-class RedisStream(Batched):
+class RedisStream(CheckedTarget):
     """One stream, written by `XADD` and read by `XREAD`."""
 
     options: ClassVar[tuple[str, ...]] = ("ack", "maxmemory")
+    acks: ClassVar[tuple[str, ...]] = tuple(ACKS)
+    ack_usual: ClassVar[str] = ACK_USUAL
+    by_hand: ClassVar[str] = "redis-cli -p {port} DEL {name}"
 
     def __init__(self, where: Where) -> None:
         super().__init__(where)
-        self._ack = ack_of(where)
         self._name = where.name.encode()
         self._control: client.Redis | None = None
         self._publishing: Publishing | None = None
-        self._made = False
 
     @property
     def capabilities(self) -> Capabilities:
         """At-most-once reading in order; durable from `everysec` on."""
         return Capabilities(
-            acks=tuple(ACKS), ack=self._ack, durable=self._ack in ("everysec", "always")
+            acks=self.acks, ack=self._ack, durable=self._ack in ("everysec", "always")
         )
 
     async def open(self) -> None:
@@ -95,7 +96,7 @@ class RedisStream(Batched):
             raise self._unusable(error) from None
 
     def _check(self, had: dict[str, str]) -> None:
-        if "ack" not in (self.where.options or {}):
+        if "ack" not in self.where.options:
             known = {value: key for key, value in ACKS.items()}
             only = had.get("appendonly", "no")
             self._ack = known.get((only, had.get("appendfsync", "no")), "memory")
@@ -109,11 +110,6 @@ class RedisStream(Batched):
                 mend="Give the level that it has, or set it there",
             )
 
-    def _unusable(self, error: Exception) -> TargetError:
-        return TargetError(
-            f"no usable Redis ({error})", place=self.where.url, mend="Is it running?"
-        )
-
     async def _ask(self, answer: Any) -> Any:
         # redis-py types its commands as if they could be synchronous here.
         return await answer
@@ -124,32 +120,18 @@ class RedisStream(Batched):
             raise TargetError("is not open", place=self.where.url, mend="Call open() first")
         return self._control
 
-    async def prepare(self) -> None:
-        """Makes the stream; see `Target.prepare`."""
+    async def _make(self) -> bool:
         try:
             made = await self._ask(self._asking.eval(_MAKE, 1, self.where.name, _GROUP))
         except RedisError as error:
             raise self._unusable(error) from None
-        if made != 1:
-            raise TargetError(
-                f"`{self.where.name}` is there already and is not ours",
-                place=self.where.url,
-                mend="Give another name after the port's slash, or none",
-            )
-        self._made = True
+        return bool(made == 1)
 
-    async def dispose(self) -> None:
-        """Deletes the stream, if this object made it."""
-        if self._made:
-            try:
-                await self._ask(self._asking.delete(self.where.name))
-            except RedisError as error:
-                raise TargetError(
-                    f"the stream could not be removed ({error})",
-                    place=self.where.url,
-                    mend=f"redis-cli -p {self.where.port} DEL {self.where.name}",
-                ) from error
-            self._made = False
+    async def _remove(self) -> None:
+        try:
+            await self._ask(self._asking.delete(self.where.name))
+        except RedisError as error:
+            raise self._unusable(error) from None
 
     async def close(self) -> None:
         """Disconnects."""
