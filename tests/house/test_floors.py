@@ -214,6 +214,23 @@ def test_modules_of_a_crate_stand_on_their_floors(crate: str, floors: list[set[s
     assert upward(rust_edges(CRATES / crate / "src"), floors) == []
 
 
+def reached(edges: dict[str, set[str]]) -> dict[str, set[str]]:
+    """What actors and attackers name beside what was asked, the tape, draws and rows of the trace."""
+    known = {"flow", "scenario", "seed", "trace"}
+    allowed = {"actors": known, "adversary": known | {"actors"}}
+    beyond = {room: edges[room] - names for room, names in allowed.items()}
+    return {room: names for room, names in beyond.items() if names}
+
+
+def test_actors_reach_nothing_of_the_world(tmp_path: Path) -> None:
+    """They hear, look and answer: no host, wire, record or market of the lab is theirs to read."""
+    assert reached(rust_edges(CRATES / "lab" / "src")) == {}
+    for name in ("adversary", "host", "seed"):
+        (tmp_path / f"{name}.rs").touch()
+    (tmp_path / "actors.rs").write_text("use crate::{host::Host, seed::Stream};\n")
+    assert reached(rust_edges(tmp_path)) == {"actors": {"host"}}
+
+
 def test_the_market_knows_messages_and_units_only() -> None:
     """It imports no machine of `layer`."""
     uses = rust_uses(CRATES / "market" / "src", "surgetank_layer")
