@@ -9,8 +9,8 @@ use surgetank_layer::admission::{gate, remembered};
 use surgetank_layer::consensus::tendermint::{Config as Tendermint, Timeouts};
 use surgetank_layer::message::{Class, Envelope, flags};
 use surgetank_layer::node::{
-    Admission, Change, Config, Input, Node, Opening, Ordering, Output, Span, Strain, Timer, Tuning,
-    Unit,
+    Admission, Awaited, Change, Config, Input, Node, Opening, Ordering, Output, Span, Strain,
+    Timer, Tuning, Unit, Wait,
 };
 use surgetank_layer::queue::{Reason, Rule};
 use surgetank_layer::sequencer;
@@ -19,6 +19,8 @@ use surgetank_layer::units::{MS, NEVER, Ns, SECOND};
 
 use fixed_host::Times;
 
+/// The sequencer closes its batch.
+const BATCH: Wait = Wait { what: Awaited::Batch, height: 0, round: 0 };
 const TIMES: Times = Times { validation_ns: 0, execution_ns: MS };
 
 fn node(rule: Rule, ordering: Ordering) -> Node {
@@ -77,7 +79,7 @@ fn first_block(node: &mut Node, messages: &[Envelope]) -> (Vec<u32>, Vec<(u32, R
     for &message in messages {
         said.extend(refused(&step(node, 0, Input::Client(message))));
     }
-    said.extend(refused(&step(node, 10 * MS, Input::Timer(Timer::Sequencer))));
+    said.extend(refused(&step(node, 10 * MS, Input::Timer(Timer::Engine(BATCH)))));
     let block = node.block(1).map(|block| block.entries.iter().map(|e| e.envelope.id).collect());
     (block.unwrap_or_default(), said.into_iter().map(|(id, reason, _)| (id, reason)).collect())
 }
@@ -136,7 +138,7 @@ fn what_expires_while_it_waits_is_refused_and_said() {
     for (id, expires) in [(1, 1), (2, 2), (3, 2), (4, 3)] {
         assert_eq!(refused(&step(&mut venue, 0, Input::Client(good_for(id, expires)))), []);
     }
-    let said = refused(&step(&mut venue, 10 * MS, Input::Timer(Timer::Sequencer)));
+    let said = refused(&step(&mut venue, 10 * MS, Input::Timer(Timer::Engine(BATCH))));
     assert_eq!(said, [(3, Reason::Expired, 0)]);
     assert_eq!(venue.mempool_len(), 1);
 }

@@ -26,9 +26,8 @@ mod segments;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use surgetank_layer::consensus::tendermint::{Step, Timeout};
 use surgetank_layer::message::{Block, Payload};
-use surgetank_layer::node::{Done, Node, Timer};
+use surgetank_layer::node::{Awaited, Done, Node, Timer, Wait};
 use surgetank_layer::units::{Digest, Height, MessageId, NEVER, NodeId, Ns};
 
 use crate::host::Wake;
@@ -71,6 +70,11 @@ struct Station {
     spoke: (Ns, Id),
     /// When it crashed and when it came back, last.
     down: (Ns, Ns),
+}
+
+/// Whether a time bounds a round.
+fn of_round(what: Awaited) -> bool {
+    matches!(what, Awaited::Proposal | Awaited::Votes(_))
 }
 
 /// What waits for what.
@@ -226,7 +230,7 @@ impl Waits {
     /// A node's work begins or a timer is set: the segment to hand back when it is over.
     pub fn begins(&mut self, now: Ns, node: NodeId, span: Ns, wake: &Wake) -> Id {
         let resource = match wake {
-            Wake::Timer(Timer::Consensus(_) | Timer::Sequencer) => Resource::Timers,
+            Wake::Timer(Timer::Engine(_)) => Resource::Timers,
             Wake::Timer(Timer::Revealed(_) | Timer::SharesDue | Timer::Report)
             | Wake::Done(Done::ShareMade { .. }) => Resource::Rules,
             Wake::Done(Done::Executed) => {
@@ -265,9 +269,7 @@ impl Waits {
                 self.segment(why, self.lost(since, now), Place::at(node), since, now)
             }
             // A round's timeout is not waited out unless a proposal does not come.
-            Wake::Timer(Timer::Consensus(Timeout { step, .. }))
-                if *step != Step::Commit && begun != NONE =>
-            {
+            Wake::Timer(Timer::Engine(Wait { what, .. })) if of_round(*what) && begun != NONE => {
                 self.waited_out(now, begun, awaited)
             }
             _ => begun,

@@ -19,10 +19,9 @@ mod incidents;
 mod routing;
 mod summary;
 
-use surgetank_layer::consensus::tendermint::Timeout;
 use surgetank_layer::gossip::Frame;
 use surgetank_layer::message::{Envelope, Payload};
-use surgetank_layer::node::{Input, Output, Packet, Task, Timer};
+use surgetank_layer::node::{Input, Output, Packet, Task, Timer, Wait};
 use surgetank_layer::queue::Discipline;
 use surgetank_layer::tuning::Controller;
 use surgetank_layer::units::{MessageId, NodeId, Ns};
@@ -240,11 +239,8 @@ impl World {
 
     /// Who proposes in the round whose timer this is.
     fn awaited(&self, wake: &Wake, node: NodeId) -> Option<NodeId> {
-        let Wake::Timer(Timer::Consensus(Timeout { height, round, .. })) = wake else {
-            return None;
-        };
-        let machine = self.nodes[node as usize].node.tendermint()?;
-        Some(machine.proposer(*height, *round))
+        let Wake::Timer(Timer::Engine(Wait { height, round, .. })) = wake else { return None };
+        self.nodes[node as usize].node.engine().proposer(*height, *round)
     }
 
     fn gauge(&mut self) {

@@ -227,13 +227,11 @@ impl World {
         json!(rows.iter().map(row).collect::<Vec<_>>())
     }
 
-    /// How often each line of Tendermint's Algorithm 1 fired, over all nodes.
+    /// What engines counted, over all nodes: of Tendermint, how often each line of Algorithm 1 fired.
     fn consensus_lines(&self) -> Value {
         let mut lines = std::collections::BTreeMap::new();
-        for machine in self.nodes.iter().filter_map(|host| host.node.tendermint()) {
-            for (line, times) in machine.fired() {
-                *lines.entry(format!("{line:?}")).or_insert(0u64) += times;
-            }
+        for (line, times) in self.nodes.iter().flat_map(|host| host.node.engine().counters()) {
+            *lines.entry(line).or_insert(0u64) += times;
         }
         json!(lines)
     }

@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 
 use super::intake::Work;
-use super::{Node, Orderer, Output};
+use super::{Node, Output};
 use crate::admission;
 use crate::admission::criticality::Criticality;
 use crate::admission::gate::{self, Ask, Gate, Load};
@@ -73,11 +73,7 @@ impl Node {
     /// validation and execution.
     pub fn backlog_ns(&self) -> Ns {
         let order = Class::NewOrderSingle as usize;
-        let Orderer::Single { .. } = self.orderer else { return self.work_ns(order) };
-        let closes = self.tuned_batches().map_or(0, |(size, window_ns)| {
-            window_ns * (self.mempool.len() as u64).div_ceil(u64::from(size.max(1)))
-        });
-        self.work_ns(order).max(closes)
+        self.work_ns(order).max(self.engine.closes_ns(self.mempool.len() as u64))
     }
 
     fn work_ns(&self, order: usize) -> Ns {

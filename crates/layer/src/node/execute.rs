@@ -1,7 +1,6 @@
 //! Decided blocks take effect, one after the other.
 
-use super::{Node, Orderer, Output, Task, Timer};
-use crate::consensus::tendermint::{self, Step, Timeout};
+use super::{Awaited, Node, Output, Task, Timer, Wait};
 use crate::machine::Draws;
 use crate::message::Block;
 use crate::units::{Digest, Ns, Round};
@@ -70,46 +69,28 @@ impl Node {
         if self.executed < self.chain.len() as u64 {
             return;
         }
-        if let Some((after_ns, timeout)) = self.sync.held_commit.take() {
-            self.arm(now, timeout, after_ns, out);
+        if let Some((after_ns, wait)) = self.sync.held_commit.take() {
+            self.arm(now, wait, after_ns, out);
         }
         if self.sync.behind(self.chain.len() as u64) {
             self.ask_for_blocks(now, out);
         }
     }
 
-    pub(super) fn arm(&mut self, now: Ns, timeout: Timeout, after_ns: Ns, out: &mut Vec<Output>) {
-        let height = timeout.height;
-        self.armed.retain(|(at, armed)| *at > now && armed.height >= height);
-        self.armed.push((now + after_ns, timeout));
-        out.push(Output::After(after_ns, Timer::Consensus(timeout)));
+    fn arm(&mut self, now: Ns, wait: Wait, after_ns: Ns, out: &mut Vec<Output>) {
+        self.armed.retain(|(at, armed)| *at > now && armed.height >= wait.height);
+        self.armed.push((now + after_ns, wait));
+        out.push(Output::After(after_ns, Timer::Engine(wait)));
     }
 
-    /// A timeout that consensus asked for; that of a commit waits for execution.
-    pub(super) fn schedule(
-        &mut self,
-        now: Ns,
-        timeout: Timeout,
-        after_ns: Ns,
-        out: &mut Vec<Output>,
-    ) {
+    /// A time that the engine waits for; that for the next height begins after execution.
+    pub(super) fn schedule(&mut self, now: Ns, wait: Wait, after_ns: Ns, out: &mut Vec<Output>) {
         let unfinished = self.executed < self.chain.len() as u64;
-        if timeout.step == Step::Commit && unfinished {
-            self.sync.held_commit = Some((after_ns, timeout));
-        } else {
-            self.arm(now, timeout, after_ns, out);
-        }
-    }
-
-    pub(super) fn timeout(
-        &mut self,
-        now: Ns,
-        timeout: Timeout,
-        draws: &mut dyn Draws,
-        out: &mut Vec<Output>,
-    ) {
-        if let Orderer::Tendermint { .. } = self.orderer {
-            self.consensus_step(now, tendermint::Input::Timeout(timeout), draws, out);
+        match wait.what {
+            Awaited::NextHeight if unfinished => self.sync.held_commit = Some((after_ns, wait)),
+            // After a restart no message waits for a batch to be closed.
+            Awaited::Batch => out.push(Output::After(after_ns, Timer::Engine(wait))),
+            _ => self.arm(now, wait, after_ns, out),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Messages arrive, wait, are validated, spread and enter the mempool.
 
-use super::{Node, Orderer, Output, Packet, Task, Timer};
+use super::{Node, Output, Packet, Task, Timer};
 use crate::gossip::{self, Frame};
 use crate::machine::{Draws, Machine};
 use crate::message::{Envelope, Payload};
@@ -75,22 +75,19 @@ impl Node {
     fn accept(&mut self, now: Ns, work: Work, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         let envelope = work.envelope;
         if work.from == CLIENT {
-            let leads = match &self.orderer {
-                Orderer::Single { leader, .. } => *leader == self.id,
-                _ => true,
-            };
             // A gateway that orders must have room; any other only passes the message on.
-            if leads && self.orders() && self.is_full() {
+            if self.orders() && self.is_full() {
                 return self.refuse(work, Reason::QueueFull, out);
             }
             out.push(Output::Admitted(envelope.id));
         }
         let again =
             work.from == CLIENT && self.gossip.as_ref().is_some_and(|g| g.has_seen(envelope.id));
-        match (&self.gossip, &self.orderer) {
+        let leader = self.engine.leader().filter(|&leader| leader != self.id);
+        match (&self.gossip, leader) {
             // The only orderer refused it, and everybody on the way would drop another copy.
-            (Some(_), Orderer::Single { leader, .. }) if again && *leader != self.id => {
-                out.push(Output::Packet { to: *leader, packet: Packet::Forward(envelope) });
+            (Some(_), Some(to)) if again => {
+                out.push(Output::Packet { to, packet: Packet::Forward(envelope) });
             }
             (Some(_), _) if work.from == CLIENT => {
                 self.gossip_step(now, gossip::Input::Publish(envelope), draws, out);
@@ -99,10 +96,10 @@ impl Node {
                 let input = gossip::Input::Validated { envelope, from: work.from };
                 self.gossip_step(now, input, draws, out);
             }
-            (None, Orderer::Single { leader, .. }) if *leader != self.id => {
-                out.push(Output::Packet { to: *leader, packet: Packet::Forward(envelope) });
+            (None, Some(to)) => {
+                out.push(Output::Packet { to, packet: Packet::Forward(envelope) });
             }
-            (None, _) => {}
+            (None, None) => {}
         }
         // The only orderer answers for all. What came from a client or straight from its gateway
         // was asked about before it was validated.
@@ -119,11 +116,7 @@ impl Node {
 
     /// Whether this node has a mempool.
     pub(super) fn orders(&self) -> bool {
-        match &self.orderer {
-            Orderer::None => false,
-            Orderer::Single { sequencer, .. } => sequencer.is_some(),
-            Orderer::Tendermint { .. } => true,
-        }
+        self.engine.proposes()
     }
 
     /// Whether the next message that wants to be ordered here must be refused.
@@ -133,7 +126,7 @@ impl Node {
 
     /// Whether one node orders for all.
     fn is_only(&self) -> bool {
-        matches!(self.orderer, Orderer::Single { .. })
+        self.engine.leader().is_some()
     }
 
     fn enqueue(&mut self, now: Ns, work: Work, draws: &mut dyn Draws, out: &mut Vec<Output>) {
@@ -148,7 +141,7 @@ impl Node {
         }
         self.known.insert(envelope.id);
         self.mempool_bytes += u64::from(envelope.size_bytes);
-        self.tell_sequencer(now, draws, out);
+        self.tell_engine(now, draws, out);
     }
 
     /// A message that waited for ordering is thrown away.

@@ -1,7 +1,6 @@
 //! A process of a node begins: for the first time, or on what an earlier one left on disk.
 
-use super::{Node, Orderer, Output, Timer, sync};
-use crate::consensus::tendermint;
+use super::{Node, Output, Timer, ordering, sync};
 use crate::gossip;
 use crate::machine::Draws;
 use crate::units::{Height, Ns};
@@ -10,12 +9,12 @@ impl Node {
     pub(super) fn start(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         self.gossip_step(now, gossip::Input::Start, draws, out);
         self.begin_tuning(out);
-        if let Orderer::Tendermint { rebroadcast_ns, .. } = self.orderer {
+        if let Some(rebroadcast_ns) = self.engine.rebroadcast_ns() {
             out.push(Output::After(rebroadcast_ns, Timer::Rebroadcast));
         }
         if self.started {
-            for (at, timeout) in &self.armed {
-                out.push(Output::After(at.saturating_sub(now), Timer::Consensus(*timeout)));
+            for (at, wait) in &self.armed {
+                out.push(Output::After(at.saturating_sub(now), Timer::Engine(*wait)));
             }
             for height in self.executed + 1..=self.chain.len() as Height {
                 self.seal(now, height, true, draws, out);
@@ -24,7 +23,7 @@ impl Node {
             self.ask_for_blocks(now, out);
         } else {
             self.started = true;
-            self.consensus_step(now, tendermint::Input::Start, draws, out);
+            self.engine_step(now, ordering::Input::Start, draws, out);
         }
         self.fair.iter().for_each(|fair| fair.arm(out));
     }

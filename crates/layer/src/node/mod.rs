@@ -16,7 +16,7 @@
 //! peers ───→ consensus queue → validation ────┴─ gossip ─→ peers
 //! ```
 //! One file per kind of input: [`intake`] (messages arrive and are validated), [`order`] (they
-//! become blocks), [`fair`] (all nodes have a say in their order), [`opening`] (blocks are opened), [`execute`] (they take effect), [`sync`] (a node that fell behind catches up).
+//! become blocks, as the [`ordering`] asks), [`fair`] (all nodes have a say in their order), [`opening`] (blocks are opened), [`execute`] (they take effect), [`sync`] (a node that fell behind catches up).
 //!
 //! # Departures from CometBFT
 //! Blocks travel whole, not in parts. A block that is synced is trusted without its commit.
@@ -29,6 +29,7 @@ mod intake;
 mod life;
 mod opening;
 mod order;
+pub mod ordering;
 mod smoothed;
 mod strain;
 mod sync;
@@ -38,13 +39,10 @@ mod work;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::consensus::single::{self, Single};
-use crate::consensus::tendermint::{self, Tendermint};
 use crate::gossip::{self, Frame, Gossip, Seen};
 use crate::machine::{Draws, Machine};
 use crate::message::{Block, Envelope, Payload};
 use crate::queue::{self, Queue};
-use crate::sequencer::{self, Sequencer};
 use crate::units::{Digest, Height, MessageId, NodeId, Ns, Peer};
 
 pub use crate::fair::report::{Report, Sight};
@@ -52,6 +50,7 @@ pub use admit::{Admission, Unit};
 pub use builder::{BlockBuilder, Honest};
 pub use fair::{Fair, Rule as FairRule, Tally as FairTally};
 pub use opening::{Opening, Places, place};
+pub use ordering::{Awaited, Engine, Ordering, Wait};
 pub use strain::{Span, Strain};
 pub use tune::{Change, Tuning};
 pub use work::{Costs, Done, Task};
@@ -81,33 +80,6 @@ pub struct Config {
     pub ordering: Ordering,
     /// What happens to a decided block before it is executed.
     pub opening: Opening,
-}
-
-/// Who orders messages.
-#[derive(Clone, Debug)]
-pub enum Ordering {
-    /// Nobody.
-    None,
-    /// One node.
-    Single {
-        /// The node that orders.
-        node: NodeId,
-        /// How it makes batches.
-        sequencer: sequencer::Config,
-        /// How it puts messages in order, if not as they come.
-        fair: Option<Fair>,
-    },
-    /// All nodes.
-    Tendermint {
-        /// Validators, weights, timeouts.
-        tendermint: tendermint::Config,
-        /// Most messages in a block.
-        block_messages_max: u32,
-        /// Most bytes in a block.
-        block_bytes_max: u32,
-        /// Without progress for this long, say it again.
-        rebroadcast_ns: Ns,
-    },
 }
 
 /// What can happen to a node.
@@ -172,10 +144,8 @@ pub enum Packet {
 pub enum Timer {
     /// gossipsub's heartbeat.
     Heartbeat,
-    /// The sequencer's window ends.
-    Sequencer,
-    /// A timeout of consensus.
-    Consensus(tendermint::Timeout),
+    /// The engine's.
+    Engine(Wait),
     /// Time to look for progress.
     Rebroadcast,
     /// The reveals of the block of this height are in.
@@ -259,7 +229,8 @@ pub struct Node {
     /// Messages that are in a decided block, or in the mempool: not to be queued again.
     known: Seen,
     included: Seen,
-    orderer: Orderer,
+    engine: Box<dyn Engine>,
+    engine_out: Vec<ordering::Output>,
     fair: Option<Box<fair::State>>,
     /// Decided blocks, from height 1.
     chain: Vec<Arc<Block>>,
@@ -271,27 +242,12 @@ pub struct Node {
     opening: opening::State,
     builder: Arc<dyn BlockBuilder>,
     sync: sync::State,
-    /// Timeouts of consensus that are still to go off, for a restart.
-    armed: Vec<(Ns, tendermint::Timeout)>,
+    /// Times that the engine waits for, for a restart.
+    armed: Vec<(Ns, Wait)>,
     gossip_out: Vec<gossip::Output>,
     admission: Option<Box<admit::State>>,
     tuning: Option<Box<tune::State>>,
     strain: Option<Box<strain::State>>,
-}
-
-enum Orderer {
-    None,
-    Single {
-        leader: NodeId,
-        follower: Single,
-        sequencer: Option<Box<Sequencer>>,
-    },
-    Tendermint {
-        machine: Box<Tendermint>,
-        block_messages_max: u32,
-        block_bytes_max: u32,
-        rebroadcast_ns: Ns,
-    },
 }
 
 impl Node {
@@ -308,23 +264,7 @@ impl Node {
             }
             _ => None,
         };
-        let orderer = match config.ordering {
-            Ordering::None => Orderer::None,
-            Ordering::Single { node, sequencer, .. } => Orderer::Single {
-                leader: node,
-                follower: Single::new(single::Config { node: config.id, orderer: node }),
-                sequencer: (node == config.id).then(|| Box::new(Sequencer::new(sequencer))),
-            },
-            Ordering::Tendermint {
-                tendermint,
-                block_messages_max,
-                block_bytes_max,
-                rebroadcast_ns,
-            } => {
-                let machine = Box::new(Tendermint::new(tendermint));
-                Orderer::Tendermint { machine, block_messages_max, block_bytes_max, rebroadcast_ns }
-            }
-        };
+        let engine = config.ordering.engine(config.id);
         Node {
             id: config.id,
             nodes: config.nodes,
@@ -346,7 +286,8 @@ impl Node {
             mempool_bytes: 0,
             known: Seen::default(),
             included: Seen::default(),
-            orderer,
+            engine,
+            engine_out: Vec::new(),
             fair,
             chain: Vec::new(),
             proposed: BTreeMap::new(),
@@ -377,8 +318,7 @@ impl Node {
     pub fn left_out_of(&self, block: &Block) -> u8 {
         let mut more = [0i64; 8];
         self.mempool.unordered().for_each(|waiting| more[waiting.item.class as usize] += 1);
-        // Consensus leaves messages in the queue until they are decided.
-        if matches!(self.orderer, Orderer::Tendermint { .. }) {
+        if self.engine.peeks() {
             block.entries.iter().for_each(|entry| more[entry.envelope.class as usize] -= 1);
         }
         more.iter().enumerate().filter(|(_, count)| **count > 0).map(|(class, _)| 1 << class).sum()
@@ -409,12 +349,9 @@ impl Node {
         self.chain.get((height as usize).checked_sub(1)?)
     }
 
-    /// Which lines of Tendermint's Algorithm 1 have fired, and how often.
-    pub fn tendermint(&self) -> Option<&Tendermint> {
-        match &self.orderer {
-            Orderer::Tendermint { machine, .. } => Some(machine),
-            _ => None,
-        }
+    /// What orders its messages.
+    pub fn engine(&self) -> &dyn Engine {
+        &*self.engine
     }
 }
 
@@ -433,8 +370,9 @@ impl Machine for Node {
             Input::Packet { from, packet } => self.packet(now, from, packet, draws, out),
             Input::Timer(timer) => match timer {
                 Timer::Heartbeat => self.gossip_step(now, gossip::Input::Heartbeat, draws, out),
-                Timer::Sequencer => self.sequence(now, sequencer::Input::Timer, draws, out),
-                Timer::Consensus(timeout) => self.timeout(now, timeout, draws, out),
+                Timer::Engine(wait) => {
+                    self.engine_step(now, ordering::Input::Waited(wait), draws, out);
+                }
                 Timer::Rebroadcast => self.rebroadcast(now, out),
                 Timer::Revealed(height) => self.revealed(height, out),
                 Timer::SharesDue => self.shares_due(now, draws, out),

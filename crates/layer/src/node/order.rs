@@ -1,13 +1,12 @@
-//! Messages become blocks: by Tendermint, or by the one sequencer.
+//! Messages become blocks, as the engine asks.
 
 use std::sync::Arc;
 
-use super::{Node, Orderer, Output, Packet, Timer, admit};
-use crate::consensus::{single, tendermint};
-use crate::machine::{Draws, Machine};
+use super::{Node, Output, Packet, admit, ordering};
+use crate::machine::Draws;
 use crate::message::{Block, Entry, Payload, Proposal};
 use crate::queue::Reason;
-use crate::sequencer::{self, chain};
+use crate::sequencer::chain;
 use crate::units::{Digest, Height, Ns};
 
 impl Node {
@@ -23,7 +22,7 @@ impl Node {
             Payload::Opaque => {}
             Payload::Vote(vote) => {
                 self.heard_of(now, vote.height, vote.validator, out);
-                self.consensus_step(now, tendermint::Input::Vote(vote), draws, out);
+                self.engine_step(now, ordering::Input::Vote(vote), draws, out);
             }
             Payload::Proposal(proposal, block) => {
                 self.heard_of(now, proposal.height, proposal.validator, out);
@@ -32,8 +31,8 @@ impl Node {
                 }
                 let valid = self.is_valid(&proposal, &block);
                 self.proposed.insert(block.hash, block);
-                let input = tendermint::Input::Proposal { proposal, valid };
-                self.consensus_step(now, input, draws, out);
+                let input = ordering::Input::Proposal { proposal, valid };
+                self.engine_step(now, input, draws, out);
             }
         }
     }
@@ -55,49 +54,59 @@ impl Node {
         self.chain.last().map_or(Digest::default(), |block| block.hash)
     }
 
-    pub(super) fn consensus_step(
+    pub(super) fn engine_step(
         &mut self,
         now: Ns,
-        input: tendermint::Input,
+        input: ordering::Input,
         draws: &mut dyn Draws,
         out: &mut Vec<Output>,
     ) {
-        let Orderer::Tendermint { machine, .. } = &mut self.orderer else { return };
-        let mut outbox = Vec::new();
-        machine.step(now, input, draws, &mut outbox);
-        self.follow_up(now, outbox, draws, out);
+        let mut asked = std::mem::take(&mut self.engine_out);
+        self.engine.step(now, input, draws, &mut asked);
+        for output in asked.drain(..) {
+            self.answer(now, output, draws, out);
+        }
+        self.engine_out = asked;
     }
 
-    pub(super) fn follow_up(
+    /// Does what the engine asks.
+    fn answer(
         &mut self,
         now: Ns,
-        outbox: Vec<tendermint::Output>,
+        asked: ordering::Output,
         draws: &mut dyn Draws,
         out: &mut Vec<Output>,
     ) {
-        for output in outbox {
-            match output {
-                tendermint::Output::GetValue { height, round } => {
-                    let block = self.make_block(now, height);
-                    let value = block.hash;
-                    self.proposed.entry(value).or_insert(block);
-                    let input = tendermint::Input::Value { height, round, value };
-                    self.consensus_step(now, input, draws, out);
-                }
-                tendermint::Output::Propose(proposal) => self.propose(proposal, out),
-                tendermint::Output::Vote(vote) => out.push(Output::Publish(Payload::Vote(vote))),
-                tendermint::Output::Schedule { timeout, after_ns } => {
-                    self.schedule(now, timeout, after_ns, out);
-                }
-                tendermint::Output::Decide { round, value, .. } => {
-                    if let Some(block) = self.proposed.remove(&value) {
-                        self.decide(now, block, round, draws, out);
-                    }
-                }
-                tendermint::Output::Equivocation { validator, .. } => {
-                    out.push(Output::Equivocation(validator));
+        match asked {
+            ordering::Output::Peek { height, round, messages_max, bytes_max } => {
+                let block = self.make_block(now, height, messages_max, bytes_max);
+                let value = block.hash;
+                self.proposed.entry(value).or_insert(block);
+                let input = ordering::Input::Made { height, round, value };
+                self.engine_step(now, input, draws, out);
+            }
+            ordering::Output::Take { messages_max, bytes_max } => {
+                let entries = self.drain(now, messages_max, bytes_max, out);
+                // A rule that gives nothing now gives nothing when asked again at once.
+                let gave = !entries.is_empty();
+                self.engine_step(now, ordering::Input::Taken(entries), draws, out);
+                if gave && !self.mempool.is_empty() {
+                    self.tell_engine(now, draws, out);
                 }
             }
+            ordering::Output::Seal(block) => self.sealed(block, out),
+            ordering::Output::Propose(proposal) => self.propose(proposal, out),
+            ordering::Output::Vote(vote) => out.push(Output::Publish(Payload::Vote(vote))),
+            ordering::Output::Schedule { wait, after_ns } => {
+                self.schedule(now, wait, after_ns, out)
+            }
+            ordering::Output::Decide { hash, round } => {
+                if let Some(block) = self.proposed.remove(&hash) {
+                    self.decide(now, block, round, draws, out);
+                }
+            }
+            ordering::Output::Missing { to_height, at } => self.sync.seen(to_height + 1, at),
+            ordering::Output::Equivocation(validator) => out.push(Output::Equivocation(validator)),
         }
     }
 
@@ -107,11 +116,8 @@ impl Node {
         }
     }
 
-    /// getValue(): what waits, under the queue's rule, without taking it out.
-    fn make_block(&self, now: Ns, height: Height) -> Arc<Block> {
-        let Orderer::Tendermint { block_messages_max, block_bytes_max, .. } = self.orderer else {
-            unreachable!("only consensus asks for values")
-        };
+    /// A block of what waits, under the queue's rule, without taking it out.
+    fn make_block(&self, now: Ns, height: Height, messages_max: u32, bytes_max: u32) -> Arc<Block> {
         let mut bytes = 0;
         let mut cancelled = admit::Cancelled::default();
         let mut entries: Vec<Entry> = self
@@ -119,10 +125,10 @@ impl Node {
             .iter()
             .filter(|waiting| self.builder.takes(&waiting.item))
             .filter(|waiting| self.is_void(height, &waiting.item, &mut cancelled).is_none())
-            .take(block_messages_max as usize)
+            .take(messages_max as usize)
             .take_while(|waiting| {
                 bytes += waiting.item.size_bytes;
-                bytes <= block_bytes_max
+                bytes <= bytes_max
             })
             .map(|waiting| Entry { envelope: waiting.item, queued_ns: waiting.queued_ns })
             .collect();
@@ -132,41 +138,11 @@ impl Node {
         Arc::new(Block { height, proposer, proposed_ns: now, entries, hash, grounds })
     }
 
-    /// The sequencer learns that messages wait.
-    pub(super) fn tell_sequencer(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+    /// The engine learns that messages wait.
+    pub(super) fn tell_engine(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         let messages = self.mempool.len() as u32;
-        let input = sequencer::Input::Waiting { messages, bytes: self.mempool_bytes };
-        self.sequence(now, input, draws, out);
-    }
-
-    pub(super) fn sequence(
-        &mut self,
-        now: Ns,
-        input: sequencer::Input,
-        draws: &mut dyn Draws,
-        out: &mut Vec<Output>,
-    ) {
-        let Orderer::Single { sequencer: Some(sequencer), .. } = &mut self.orderer else { return };
-        let mut outbox = Vec::new();
-        sequencer.step(now, input, draws, &mut outbox);
-        for output in outbox {
-            match output {
-                sequencer::Output::Arm { at_ns } => {
-                    out.push(Output::After(at_ns.saturating_sub(now), Timer::Sequencer));
-                }
-                sequencer::Output::Close { messages_max, bytes_max } => {
-                    let entries = self.drain(now, messages_max, bytes_max, out);
-                    // A rule that gives nothing now gives nothing when asked again at once.
-                    let gave = !entries.is_empty();
-                    let input = sequencer::Input::Seal { entries, proposer: self.id };
-                    self.sequence(now, input, draws, out);
-                    if gave && !self.mempool.is_empty() {
-                        self.tell_sequencer(now, draws, out);
-                    }
-                }
-                sequencer::Output::Sealed(block) => self.sealed(now, block, draws, out),
-            }
-        }
+        let input = ordering::Input::Waiting { messages, bytes: self.mempool_bytes };
+        self.engine_step(now, input, draws, out);
     }
 
     fn drain(
@@ -204,19 +180,18 @@ impl Node {
         entries
     }
 
-    fn sealed(&mut self, now: Ns, block: Arc<Block>, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+    /// This node has sealed a block.
+    fn sealed(&mut self, block: Arc<Block>, out: &mut Vec<Output>) {
         let prev = self.last_hash();
         let grounds = self.fair.as_mut().map_or_else(Vec::new, |fair| fair.grounds());
         let block = Arc::new(Block { grounds, ..Arc::unwrap_or_clone(block) });
         for to in (0..self.nodes).filter(|&to| to != self.id) {
             out.push(Output::Packet { to, packet: Packet::Batch(prev, Arc::clone(&block)) });
         }
-        let (height, hash) = (block.height, block.hash);
-        self.proposed.insert(hash, block);
-        self.follow(now, single::Input::Sealed { height, hash }, draws, out);
+        self.proposed.insert(block.hash, block);
     }
 
-    /// The orderer's batch is here.
+    /// A block that another node has sealed is here.
     pub(super) fn batch(
         &mut self,
         now: Ns,
@@ -229,35 +204,8 @@ impl Node {
         if height > self.chain.len() as u64 {
             self.proposed.insert(hash, block);
         }
-        self.follow(now, single::Input::Batch { height, prev, hash }, draws, out);
-        // The follower says once what is missing; whether an answer came is seen here.
+        self.engine_step(now, ordering::Input::Sealed { height, prev, hash }, draws, out);
+        // The engine says once what is missing; whether an answer came is seen here.
         self.ask_for_blocks(now, out);
-    }
-
-    /// A batch's turn may have come, or something before it is missing.
-    pub(super) fn follow(
-        &mut self,
-        now: Ns,
-        input: single::Input,
-        draws: &mut dyn Draws,
-        out: &mut Vec<Output>,
-    ) {
-        let Orderer::Single { follower, leader, .. } = &mut self.orderer else { return };
-        let leader = *leader;
-        let mut outbox = Vec::new();
-        follower.step(now, input, draws, &mut outbox);
-        for output in outbox {
-            match output {
-                single::Output::Decide { hash, .. } => {
-                    if let Some(block) = self.proposed.remove(&hash) {
-                        self.decide(now, block, 0, draws, out);
-                    }
-                }
-                single::Output::Missing { to_height, .. } => {
-                    self.sync.seen(to_height + 1, leader);
-                }
-                single::Output::Broken { .. } => {}
-            }
-        }
     }
 }

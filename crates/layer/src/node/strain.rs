@@ -28,9 +28,9 @@
 //!
 //! Departures: none.
 
-use super::{Node, Orderer, Output, admit, tune::Change};
+use super::ordering::Pace;
+use super::{Node, Output, admit, tune::Change};
 use crate::admission::criticality::Criticality;
-use crate::consensus::tendermint::Timeouts;
 use crate::message::Envelope;
 use crate::units::{Ns, Round};
 
@@ -68,11 +68,12 @@ pub(super) struct State {
 }
 
 impl Node {
-    /// From now on consensus adapts, where it is Tendermint's.
+    /// From now on consensus adapts, where its rounds have proposals to wait for.
     pub fn adapt(&mut self, config: Strain) {
-        let Orderer::Tendermint { machine, .. } = &self.orderer else { return };
-        let Timeouts { commit_ns, propose_ns, .. } = machine.timeouts();
-        let rest_ns = (commit_ns, propose_ns);
+        let Some(Pace { window_ns, propose_ns: Some(propose_ns), .. }) = self.engine.pace() else {
+            return;
+        };
+        let rest_ns = (window_ns, propose_ns);
         let state = State { config, rest_ns, lost_64: 0, throttling: false };
         self.strain = Some(Box::new(state));
     }
@@ -80,22 +81,22 @@ impl Node {
     /// A height is decided.
     pub(super) fn strain_on(&mut self, round: Round, out: &mut Vec<Output>) {
         let waiting = self.mempool.ahead(&admit::reducing()) as u64;
-        let Orderer::Tendermint { machine, block_messages_max, .. } = &mut self.orderer else {
+        let Some(strain) = &mut self.strain else { return };
+        let Some(Pace { block_messages_max, window_ns, propose_ns: Some(propose_ns) }) =
+            self.engine.pace()
+        else {
             return;
         };
-        let Some(strain) = &mut self.strain else { return };
         let Strain { commit, propose, .. } = strain.config;
-        let mut timeouts = machine.timeouts();
         strain.lost_64 = strain.lost_64 - strain.lost_64.div_ceil(8) + 8 * u64::from(round);
         let (rest_ns, propose_rest_ns) = strain.rest_ns;
-        let propose_ns = timeouts.propose_ns;
         let aim = if strain.lost_64 > 64 {
             propose_ns * 2
         } else {
             propose_ns - propose_ns.saturating_sub(propose_rest_ns).div_ceil(2)
         };
-        change(PROPOSE, &mut timeouts.propose_ns, aim, propose, u64::from(round), out);
-        let (block, wait_ns) = (u64::from(*block_messages_max), timeouts.commit_ns);
+        let propose_ns = change(PROPOSE, propose_ns, aim, propose, u64::from(round), out);
+        let (block, wait_ns) = (u64::from(block_messages_max), window_ns);
         let aim = if waiting > block {
             wait_ns - wait_ns / 4
         } else if waiting < block / 2 {
@@ -105,10 +106,13 @@ impl Node {
             wait_ns
         };
         // The wait after a decision is a controller's, where there is one.
-        if self.tuning.is_none() {
-            change(COMMIT, &mut timeouts.commit_ns, aim, commit, waiting, out);
-        }
-        machine.set_timeouts(timeouts);
+        let window_ns = if self.tuning.is_none() {
+            change(COMMIT, wait_ns, aim, commit, waiting, out)
+        } else {
+            wait_ns
+        };
+        let propose_ns = Some(propose_ns);
+        self.engine.set_pace(Pace { block_messages_max, window_ns, propose_ns });
         self.look_at_backlog(out);
     }
 
@@ -142,16 +146,16 @@ impl Node {
     }
 }
 
-/// Moves a number to its aim, inside its span.
-fn change(knob: u8, number: &mut Ns, aim: Ns, span: Span, on: u64, out: &mut Vec<Output>) {
-    let (from, to) = (*number, aim.clamp(span.least, span.most));
+/// A number moved to its aim, inside its span.
+fn change(knob: u8, from: Ns, aim: Ns, span: Span, on: u64, out: &mut Vec<Output>) -> Ns {
+    let to = aim.clamp(span.least, span.most);
     let at_bound = to == span.least || to == span.most;
     if to == from || (from.abs_diff(to) < from / 8 && !at_bound) {
-        return;
+        return from;
     }
-    *number = to;
     // More time for a round, or less between rounds, answers strain.
     let strained = (to > from) != (knob == COMMIT);
     let why = if strained { 6 } else { 7 };
     out.push(Output::Changed(Change { knob, from, to, why, on, clamped: to != aim }));
+    to
 }

@@ -7,10 +7,8 @@
 use std::sync::Arc;
 
 use super::smoothed::Smoothed;
-use super::{Node, Orderer, Output, Packet, Timer};
-use crate::consensus::single;
-use crate::consensus::tendermint::{self, Timeout};
-use crate::machine::{Draws, Machine};
+use super::{Node, Output, Packet, Timer, Wait, ordering};
+use crate::machine::Draws;
 use crate::message::{Payload, Proposal, Statement};
 use crate::sequencer::chain;
 use crate::units::{Height, NodeId, Ns, SECOND};
@@ -41,8 +39,8 @@ pub struct State {
     /// Decided blocks at the last look, and looks without progress since.
     last_look: Height,
     stuck: u32,
-    /// A commit timeout that waits for execution.
-    pub(super) held_commit: Option<(Ns, Timeout)>,
+    /// The wait for the next height, which begins when everything decided is executed.
+    pub(super) held_commit: Option<(Ns, Wait)>,
 }
 
 impl Default for State {
@@ -171,20 +169,9 @@ impl Node {
             {
                 continue;
             }
-            match &mut self.orderer {
-                Orderer::Tendermint { machine, .. } => {
-                    let mut outbox = Vec::new();
-                    let input = tendermint::Input::CatchUp { height, value };
-                    machine.step(now, input, draws, &mut outbox);
-                    self.decide(now, block, 0, draws, out);
-                    self.follow_up(now, outbox, draws, out);
-                }
-                _ => {
-                    self.proposed.insert(value, block);
-                    let input = single::Input::Batch { height, prev, hash: value };
-                    self.follow(now, input, draws, out);
-                }
-            }
+            self.proposed.insert(value, block);
+            let input = ordering::Input::Fetched { height, prev, hash: value };
+            self.engine_step(now, input, draws, out);
         }
         self.ask_for_blocks(now, out);
     }
@@ -197,26 +184,23 @@ impl Node {
 
     /// Whether a message of consensus would be news here: neither known nor waiting to be heard.
     pub fn lacks(&self, statement: &Statement) -> bool {
-        let Orderer::Tendermint { machine, .. } = &self.orderer else { return false };
         let waits = || self.hearing.iter().any(|(_, said, _)| said.statement() == Some(*statement));
-        machine.lacks(statement) && !waits()
+        self.engine.lacks(statement) && !waits()
     }
 
     pub(super) fn rebroadcast(&mut self, now: Ns, out: &mut Vec<Output>) {
-        let Orderer::Tendermint { machine, rebroadcast_ns, .. } = &self.orderer else { return };
-        out.push(Output::After(*rebroadcast_ns, Timer::Rebroadcast));
+        let Some(rebroadcast_ns) = self.engine.rebroadcast_ns() else { return };
+        out.push(Output::After(rebroadcast_ns, Timer::Rebroadcast));
         let decided = self.chain.len() as u64;
         self.sync.stuck = if decided == self.sync.last_look { self.sync.stuck + 1 } else { 0 };
         if self.sync.stuck > 0 {
             // Own words mostly suffice; after a while, also what those say who may be gone.
-            let (proposals, votes) = if self.sync.stuck.is_multiple_of(STUCK) {
-                machine.known_messages()
-            } else {
-                let (proposal, votes) = machine.own_messages();
-                (Vec::from_iter(proposal), votes)
-            };
-            proposals.into_iter().for_each(|proposal| self.propose_again(proposal, out));
-            out.extend(votes.into_iter().map(|vote| Output::PublishAgain(Payload::Vote(vote))));
+            for statement in self.engine.repeats(self.sync.stuck.is_multiple_of(STUCK)) {
+                match statement {
+                    Statement::Proposal(proposal) => self.propose_again(proposal, out),
+                    Statement::Vote(vote) => out.push(Output::PublishAgain(Payload::Vote(vote))),
+                }
+            }
         }
         self.sync.last_look = decided;
         self.ask_for_blocks(now, out);

@@ -12,9 +12,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
-use super::{Node, Orderer, Output, Timer};
+use super::ordering::Pace;
+use super::{Node, Output, Timer};
 use crate::admission::criticality::Criticality;
-use crate::consensus::tendermint::Timeouts;
 use crate::message::{Block, Envelope};
 use crate::tuning::bounded::Bounded;
 use crate::tuning::observe::Observer;
@@ -106,14 +106,6 @@ impl Node {
         }
     }
 
-    /// Batch size and window as they are now, where this node alone makes batches.
-    pub(super) fn tuned_batches(&self) -> Option<(u32, Ns)> {
-        match &self.orderer {
-            Orderer::Single { sequencer: Some(sequencer), .. } => Some(sequencer.tuned()),
-            _ => None,
-        }
-    }
-
     #[inline]
     pub(super) fn note_arrival(&mut self, now: Ns, message: MessageId) {
         if let Some(tuning) = &mut self.tuning {
@@ -140,7 +132,7 @@ impl Node {
     /// A block is decided.
     pub(super) fn observe(&mut self, now: Ns, block: &Block) {
         let waiting = self.on_the_way();
-        let agrees = matches!(self.orderer, Orderer::Tendermint { .. });
+        let agrees = self.engine.leader().is_none();
         let Some(tuning) = &mut self.tuning else { return };
         tuning.observer.inflight(waiting);
         if let Some(last_ns) = tuning.decided_ns.replace(now).filter(|_| agrees) {
@@ -215,16 +207,12 @@ impl Node {
     }
 
     fn set(&mut self, setting: &Setting) {
-        match &mut self.orderer {
-            Orderer::Single { sequencer: Some(sequencer), .. } => {
-                sequencer.tune(setting.batch_messages_max, setting.window_ns);
-            }
-            Orderer::Tendermint { machine, block_messages_max, .. } => {
-                *block_messages_max = setting.batch_messages_max;
-                let timeouts = machine.timeouts();
-                machine.set_timeouts(Timeouts { commit_ns: setting.window_ns, ..timeouts });
-            }
-            Orderer::Single { .. } | Orderer::None => {}
+        if let Some(pace) = self.engine.pace() {
+            self.engine.set_pace(Pace {
+                block_messages_max: setting.batch_messages_max,
+                window_ns: setting.window_ns,
+                ..pace
+            });
         }
         if let Some(admission) = &mut self.admission {
             admission.limit = setting.admission_limit;

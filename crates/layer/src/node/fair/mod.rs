@@ -29,7 +29,7 @@ mod check;
 mod judge;
 mod log;
 
-use super::{Node, Orderer, Output, Packet, Timer};
+use super::{Node, Output, Packet, Timer};
 use crate::fair::order::Ordered;
 use crate::fair::report::{Ground, Report};
 use crate::fair::{median, order};
@@ -182,10 +182,7 @@ impl State {
 
 impl Node {
     fn leader(&self) -> NodeId {
-        match self.orderer {
-            Orderer::Single { leader, .. } => leader,
-            _ => self.id,
-        }
+        self.engine.leader().unwrap_or(self.id)
     }
 
     /// What the fair order did so far, as far as this node knows it; `None` if there is none.
@@ -281,6 +278,6 @@ impl Node {
                 }
             }
         }
-        self.tell_sequencer(now, draws, out);
+        self.tell_engine(now, draws, out);
     }
 }

@@ -1,0 +1,273 @@
+//! Engines: how nodes come to one order of blocks, behind one trait.
+//!
+//! # Rules
+//! 1. A node never asks which engine it has. It hands it what waits, what others sent and timers
+//!    ([`Input`]), and does what it asks ([`Output`]).
+//! 2. An engine holds no message, block or packet: it knows blocks by their hashes. The node keeps
+//!    them, fills them ([`super::BlockBuilder`]), sends them and executes them.
+//! 3. An engine is a file or folder here, one variant and one line of [`Ordering`], and its machine
+//!    in [`crate::consensus`], if that is one of its own.
+//!
+//! # Theory of operation
+//! Two ways to make a block. Where blocks are voted on ([`Output::Peek`]), messages stay in the queue
+//! until a block that has them is decided; where one node seals them ([`Output::Take`]), they leave it.
+
+mod none;
+mod single;
+mod tendermint;
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Fair;
+use crate::consensus::tendermint as tendermint_machine;
+use crate::machine::Draws;
+use crate::message::{Block, Entry, Proposal, Statement, Vote, VoteType};
+use crate::sequencer;
+use crate::units::{Digest, Height, NodeId, Ns, Round};
+
+/// Who orders messages.
+#[derive(Clone, Debug)]
+pub enum Ordering {
+    /// Nobody.
+    None,
+    /// One node.
+    Single {
+        /// The node that orders.
+        node: NodeId,
+        /// How it makes batches.
+        sequencer: sequencer::Config,
+        /// How it puts messages in order, if not as they come.
+        fair: Option<Fair>,
+    },
+    /// All nodes.
+    Tendermint {
+        /// Validators, weights, timeouts.
+        tendermint: tendermint_machine::Config,
+        /// Most messages in a block.
+        block_messages_max: u32,
+        /// Most bytes in a block.
+        block_bytes_max: u32,
+        /// Without progress for this long, say it again.
+        rebroadcast_ns: Ns,
+    },
+}
+
+impl Ordering {
+    /// The engine of a node.
+    pub(super) fn engine(self, id: NodeId) -> Box<dyn Engine> {
+        match self {
+            Ordering::None => Box::new(none::Nobody),
+            Ordering::Single { node, sequencer, .. } => {
+                Box::new(single::Sequenced::new(id, node, sequencer))
+            }
+            Ordering::Tendermint {
+                tendermint,
+                block_messages_max,
+                block_bytes_max,
+                rebroadcast_ns,
+            } => {
+                let limits = (block_messages_max, block_bytes_max);
+                Box::new(tendermint::Voted::new(tendermint, limits, rebroadcast_ns))
+            }
+        }
+    }
+}
+
+/// What an engine waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// What.
+    pub what: Awaited,
+    /// In which height; 0 = in none.
+    pub height: Height,
+    /// In which round.
+    pub round: Round,
+}
+
+/// What a time bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// More messages for a batch.
+    Batch,
+    /// A proposal.
+    Proposal,
+    /// Votes.
+    Votes(VoteType),
+    /// The next height: it begins so long after everything decided is executed.
+    NextHeight,
+}
+
+/// What can happen to an engine.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The first process of the node begins.
+    Start,
+    /// What waits in this node's queue, all in all. Said whenever it grows.
+    Waiting {
+        /// How many messages.
+        messages: u32,
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// The answer to [`Output::Peek`].
+    Made {
+        /// As asked.
+        height: Height,
+        /// As asked.
+        round: Round,
+        /// The block.
+        value: Digest,
+    },
+    /// The answer to [`Output::Take`]; empty if nothing was left.
+    Taken(Vec<Entry>),
+    /// A proposal has come, with its block.
+    Proposal {
+        /// The proposal.
+        proposal: Proposal,
+        /// Whether the block is the one proposed and follows the chain, as far as is known here.
+        valid: bool,
+    },
+    /// A vote has come.
+    Vote(Vote),
+    /// A sealed block has come from another node.
+    Sealed {
+        /// Its height.
+        height: Height,
+        /// The block before it.
+        prev: Digest,
+        /// The block.
+        hash: Digest,
+    },
+    /// The next block of the chain was fetched from another node: decide it.
+    Fetched {
+        /// Its height.
+        height: Height,
+        /// The block before it.
+        prev: Digest,
+        /// The block.
+        hash: Digest,
+    },
+    /// A time that was asked for has passed.
+    Waited(Wait),
+}
+
+/// What an engine asks of its node.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Make a block of what waits, leave it there, and answer with [`Input::Made`].
+    Peek {
+        /// The height of the block.
+        height: Height,
+        /// The round that asks.
+        round: Round,
+        /// Most messages.
+        messages_max: u32,
+        /// Most bytes.
+        bytes_max: u32,
+    },
+    /// Take messages out of the queue and answer with [`Input::Taken`].
+    Take {
+        /// Most messages.
+        messages_max: u32,
+        /// Most bytes.
+        bytes_max: u64,
+    },
+    /// This node has sealed a block: send it to all others.
+    Seal(Arc<Block>),
+    /// Spread a proposal, with its block.
+    Propose(Proposal),
+    /// Spread a vote.
+    Vote(Vote),
+    /// Hand [`Input::Waited`] back.
+    Schedule {
+        /// What to hand back.
+        wait: Wait,
+        /// After how long.
+        after_ns: Ns,
+    },
+    /// The next block is decided, for ever.
+    Decide {
+        /// The block.
+        hash: Digest,
+        /// The round in which it was.
+        round: Round,
+    },
+    /// Blocks are missing here.
+    Missing {
+        /// The last of them.
+        to_height: Height,
+        /// Who has them.
+        at: NodeId,
+    },
+    /// A validator contradicted itself.
+    Equivocation(u32),
+}
+
+/// How fast an engine goes: what may be set while it runs. An engine reads what it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Most messages in a block of this node's.
+    pub block_messages_max: u32,
+    /// How long a batch stays open, or how long the next height waits after a decision.
+    pub window_ns: Ns,
+    /// How long a first proposal is waited for; `None` = there are none.
+    pub propose_ns: Option<Ns>,
+}
+
+/// A node's part in an engine.
+pub trait Engine: fmt::Debug + Send + Sync {
+    /// Takes one input and appends what follows from it.
+    fn step(&mut self, now: Ns, input: Input, draws: &mut dyn Draws, out: &mut Vec<Output>);
+
+    /// Whether this node makes blocks, at some time, and so needs a queue of messages.
+    fn proposes(&self) -> bool;
+
+    /// The node that orders for all others, if one does.
+    fn leader(&self) -> Option<NodeId> {
+        None
+    }
+
+    /// Who proposes in a round, where rounds have proposers.
+    fn proposer(&self, _height: Height, _round: Round) -> Option<NodeId> {
+        None
+    }
+
+    /// Whether messages stay in the queue until they are in a decided block.
+    fn peeks(&self) -> bool {
+        false
+    }
+
+    /// What may be set here; `None` = nothing.
+    fn pace(&self) -> Option<Pace> {
+        None
+    }
+
+    /// Sets it. Only called with what follows from [`Engine::pace`].
+    fn set_pace(&mut self, _pace: Pace) {}
+
+    /// How long it takes at least until so many waiting messages are in blocks.
+    fn closes_ns(&self, _messages: u64) -> Ns {
+        0
+    }
+
+    /// Without progress for this long, [`Engine::repeats`] is spread again.
+    fn rebroadcast_ns(&self) -> Option<Ns> {
+        None
+    }
+
+    /// What to say again: what this node stated itself, or all that it knows.
+    fn repeats(&self, _all: bool) -> Vec<Statement> {
+        Vec::new()
+    }
+
+    /// Whether a statement would be news here.
+    fn lacks(&self, _statement: &Statement) -> bool {
+        false
+    }
+
+    /// Counts of what happened inside, by name, for a test or a trace.
+    fn counters(&self) -> Vec<(String, u64)> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,128 @@
+//! One node orders: [`crate::sequencer`] there, [`crate::consensus::single`] everywhere.
+
+use super::{Awaited, Engine, Input, Output, Pace, Wait};
+use crate::consensus::single::{self, Single};
+use crate::machine::{Draws, Machine};
+use crate::sequencer::{self, Sequencer};
+use crate::units::{NodeId, Ns};
+
+/// A batch waits in no height: it is not known which it will get.
+const BATCH: Wait = Wait { what: Awaited::Batch, height: 0, round: 0 };
+
+/// A node's part under a single sequencer.
+#[derive(Clone, Debug)]
+pub struct Sequenced {
+    id: NodeId,
+    leader: NodeId,
+    follower: Single,
+    /// At the leader.
+    sequencer: Option<Sequencer>,
+    made: Vec<sequencer::Output>,
+    followed: Vec<single::Output>,
+}
+
+impl Sequenced {
+    /// The part of node `id`; `leader` orders.
+    pub fn new(id: NodeId, leader: NodeId, config: sequencer::Config) -> Sequenced {
+        Sequenced {
+            id,
+            leader,
+            follower: Single::new(single::Config { node: id, orderer: leader }),
+            sequencer: (id == leader).then(|| Sequencer::new(config)),
+            made: Vec::new(),
+            followed: Vec::new(),
+        }
+    }
+
+    fn sequence(
+        &mut self,
+        now: Ns,
+        input: sequencer::Input,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(sequencer) = &mut self.sequencer else { return };
+        let mut made = std::mem::take(&mut self.made);
+        sequencer.step(now, input, draws, &mut made);
+        for output in made.drain(..) {
+            match output {
+                sequencer::Output::Arm { at_ns } => {
+                    out.push(Output::Schedule { wait: BATCH, after_ns: at_ns.saturating_sub(now) });
+                }
+                sequencer::Output::Close { messages_max, bytes_max } => {
+                    out.push(Output::Take { messages_max, bytes_max });
+                }
+                sequencer::Output::Sealed(block) => {
+                    let (height, hash) = (block.height, block.hash);
+                    out.push(Output::Seal(block));
+                    self.follow(now, single::Input::Sealed { height, hash }, draws, out);
+                }
+            }
+        }
+        self.made = made;
+    }
+
+    fn follow(
+        &mut self,
+        now: Ns,
+        input: single::Input,
+        draws: &mut dyn Draws,
+        out: &mut Vec<Output>,
+    ) {
+        self.follower.step(now, input, draws, &mut self.followed);
+        for output in self.followed.drain(..) {
+            match output {
+                single::Output::Decide { hash, .. } => out.push(Output::Decide { hash, round: 0 }),
+                single::Output::Missing { to_height, .. } => {
+                    out.push(Output::Missing { to_height, at: self.leader });
+                }
+                single::Output::Broken { .. } => {}
+            }
+        }
+    }
+}
+
+impl Engine for Sequenced {
+    fn step(&mut self, now: Ns, input: Input, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+        match input {
+            Input::Waiting { messages, bytes } => {
+                self.sequence(now, sequencer::Input::Waiting { messages, bytes }, draws, out);
+            }
+            Input::Waited(_) => self.sequence(now, sequencer::Input::Timer, draws, out),
+            Input::Taken(entries) => {
+                let input = sequencer::Input::Seal { entries, proposer: self.id };
+                self.sequence(now, input, draws, out);
+            }
+            Input::Sealed { height, prev, hash } | Input::Fetched { height, prev, hash } => {
+                self.follow(now, single::Input::Batch { height, prev, hash }, draws, out);
+            }
+            Input::Start | Input::Made { .. } | Input::Proposal { .. } | Input::Vote(_) => {}
+        }
+    }
+
+    fn proposes(&self) -> bool {
+        self.sequencer.is_some()
+    }
+
+    fn leader(&self) -> Option<NodeId> {
+        Some(self.leader)
+    }
+
+    fn pace(&self) -> Option<Pace> {
+        let (block_messages_max, window_ns) = self.sequencer.as_ref()?.tuned();
+        Some(Pace { block_messages_max, window_ns, propose_ns: None })
+    }
+
+    fn set_pace(&mut self, pace: Pace) {
+        if let Some(sequencer) = &mut self.sequencer {
+            sequencer.tune(pace.block_messages_max, pace.window_ns);
+        }
+    }
+
+    fn closes_ns(&self, messages: u64) -> Ns {
+        self.sequencer.as_ref().map_or(0, |sequencer| {
+            let (size, window_ns) = sequencer.tuned();
+            window_ns * messages.div_ceil(u64::from(size.max(1)))
+        })
+    }
+}
