@@ -215,7 +215,7 @@ def test_modules_of_a_crate_stand_on_their_floors(crate: str, floors: list[set[s
 
 
 def reached(edges: dict[str, set[str]]) -> dict[str, set[str]]:
-    """What actors and attackers name beside what was asked, the tape, draws and rows of the trace."""
+    """What actors and attackers name beside scenario, flow, draws and rows of the trace."""
     known = {"flow", "scenario", "seed", "trace"}
     allowed = {"actors": known, "adversary": known | {"actors"}}
     beyond = {room: edges[room] - names for room, names in allowed.items()}
