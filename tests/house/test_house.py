@@ -1,8 +1,10 @@
-"""What is public."""
+"""What is public, and that every test of Rust is run."""
 
 from __future__ import annotations
 
+import re
 import types
+from pathlib import Path
 
 import surgetank as st
 
@@ -17,3 +19,19 @@ def test_public_names_are_all_and_only_those() -> None:
         if not name.startswith("_") and not isinstance(getattr(st, name), types.ModuleType)
     }
     assert seen - {"TYPE_CHECKING", "lend"} == set(st.__all__) - {"__version__"}
+
+
+def unlisted(tests: Path) -> set[str]:
+    """Files and folders of a crate's tests that its `all.rs`, the only binary, does not name."""
+    there = {path.stem for path in tests.iterdir() if path.stem != "all"}
+    return there - set(re.findall(r"^mod (\w+);", (tests / "all.rs").read_text(), re.MULTILINE))
+
+
+def test_every_rust_test_is_in_its_binary(tmp_path: Path) -> None:
+    """A file that `all.rs` forgets would be compiled by nobody; the control is such a file."""
+    crates = Path(__file__).resolve().parents[2] / "crates"
+    found = {path.parent.name: unlisted(path) for path in crates.glob("*/tests")}
+    assert len(found) >= 3 and set().union(*found.values()) == set()
+    for name in ("all", "rig", "forgotten"):
+        (tmp_path / f"{name}.rs").write_text("mod rig;\n")
+    assert unlisted(tmp_path) == {"forgotten"}

@@ -3,7 +3,7 @@
 //! Statistical tests draw from fixed seeds, so they are repeatable; their bounds are 4 standard
 //! errors of the batch means, so that a right process fails a new seed about once in 16,000.
 
-mod numbers;
+use crate::numbers;
 
 use numbers::{Estimate, close};
 use surgetank_lab::flow::ArrivalProcess;

@@ -1,6 +1,6 @@
 //! Delays of links and the jitter of packets.
 
-mod numbers;
+use crate::numbers;
 
 use numbers::Estimate;
 use surgetank_lab::network::{Delays, Graph};

@@ -1,6 +1,6 @@
 //! The outside price against the moments of its process.
 
-mod numbers;
+use crate::numbers;
 
 use numbers::{Estimate, close};
 use surgetank_lab::flow::Tape;

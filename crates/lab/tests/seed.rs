@@ -1,6 +1,6 @@
 //! Streams: reproducible, independent by seed, name and index.
 
-mod numbers;
+use crate::numbers;
 
 use numbers::Estimate;
 use surgetank_lab::seed::{Seed, packet_bits, unit};

@@ -5,7 +5,7 @@
 //! a probe of each lesser criticality right after the refusal. That the check can fail is shown on
 //! gates with a seeded error.
 
-mod fixed_host;
+use crate::fixed_host;
 
 use std::collections::VecDeque;
 

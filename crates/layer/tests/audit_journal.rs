@@ -1,6 +1,6 @@
 //! The journal's file: written, read back, torn, altered, carried over.
 
-mod audit_rig;
+use crate::audit_rig;
 
 use audit_rig::{inputs, journal, split, terms};
 use surgetank_layer::audit::batch::{Open, Ticket, leaf};

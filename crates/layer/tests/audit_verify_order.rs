@@ -1,6 +1,6 @@
 //! The verifier derives the order of every rule: against queues that are filled and emptied.
 
-mod audit_rig;
+use crate::audit_rig;
 
 use audit_rig::{
     RULES, Sealed, cut, found, inputs, join, journal, report, reseal, served, split, terms,

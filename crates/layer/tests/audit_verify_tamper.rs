@@ -1,7 +1,7 @@
 //! Whatever is done to a journal is found, and named: by somebody who alters the file, and by a
 //! sequencer who cheats and makes every hash fit.
 
-mod audit_rig;
+use crate::audit_rig;
 
 use audit_rig::{found, inputs, join, journal, report, reseal, split, terms};
 use proptest::prelude::*;

@@ -1,6 +1,6 @@
 //! The decentralised Timeboost: who is in, what time it is, who is first.
 
-mod fair_rig;
+use crate::fair_rig;
 
 use fair_rig::NoDraws;
 use proptest::prelude::*;

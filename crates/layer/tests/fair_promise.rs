@@ -1,6 +1,6 @@
 //! What fair order promises, by brute force over small groups of replicas and few messages.
 
-mod fair_rig;
+use crate::fair_rig;
 
 use fair_rig::Rig;
 use proptest::prelude::*;

@@ -1,6 +1,6 @@
 //! Rounds of fair order on lists made by hand: cycles, deferral, patience, bounds.
 
-mod fair_rig;
+use crate::fair_rig;
 
 use fair_rig::Rig;
 use surgetank_layer::fair::order::Config;

@@ -1,6 +1,6 @@
 //! Flood: everybody gets every message once; nothing goes back.
 
-mod neighbours;
+use crate::neighbours;
 
 use neighbours::{DELAY, Net, ring};
 use proptest::prelude::*;

@@ -1,6 +1,6 @@
 //! gossipsub: the mesh keeps its size, carries messages, and gossip repairs what it lost.
 
-mod neighbours;
+use crate::neighbours;
 
 use neighbours::{Net, ring};
 use proptest::prelude::*;

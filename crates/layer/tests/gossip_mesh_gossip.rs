@@ -1,6 +1,6 @@
 //! gossipsub: what the mesh carries, and who is told by IHAVE of what, for how long.
 
-mod lone_mesh;
+use crate::lone_mesh;
 
 use lone_mesh::{Lone, envelope, sends, sent};
 use surgetank_layer::gossip::{Frame, Input, MeshConfig, Output};

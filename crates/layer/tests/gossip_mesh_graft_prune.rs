@@ -1,6 +1,6 @@
 //! gossipsub: who comes into the mesh, who is put out of it, and for how long.
 
-mod lone_mesh;
+use crate::lone_mesh;
 
 use lone_mesh::{Lone, sends, sent};
 use surgetank_layer::gossip::{Frame, Input, MeshConfig};

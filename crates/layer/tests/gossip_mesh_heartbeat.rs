@@ -1,6 +1,6 @@
 //! gossipsub: the heartbeat keeps the mesh at its size.
 
-mod lone_mesh;
+use crate::lone_mesh;
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! gossipsub: asking for what one lacks, and answering from the message cache.
 
-mod lone_mesh;
+use crate::lone_mesh;
 
 use lone_mesh::{Lone, envelope, sends};
 use proptest::prelude::*;

@@ -1,6 +1,6 @@
 //! A node's gate: what is let in, what is void when its turn comes, what is tuned and throttled.
 
-mod fixed_host;
+use crate::fixed_host;
 
 use std::collections::VecDeque;
 

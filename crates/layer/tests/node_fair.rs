@@ -1,7 +1,6 @@
 //! A fair order among nodes: reports, loss, crashes, what few have seen, and what must always hold.
 
-mod fixed_host;
-mod node_fair_rig;
+use crate::node_fair_rig;
 
 use node_fair_rig::{REPORT, Rig, is_report};
 use proptest::prelude::*;

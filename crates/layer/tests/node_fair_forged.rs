@@ -1,7 +1,6 @@
 //! Reports that are forged, and a leader that does not follow them.
 
-mod fixed_host;
-mod node_fair_rig;
+use crate::node_fair_rig;
 
 use std::sync::Arc;
 

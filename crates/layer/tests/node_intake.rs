@@ -1,6 +1,6 @@
 //! A node's intake: admission, refusal, validation, the high lane, recovery.
 
-mod fixed_host;
+use crate::fixed_host;
 
 use surgetank_layer::consensus::tendermint::{Config as Tendermint, Timeouts};
 use surgetank_layer::gossip::{self, Frame};

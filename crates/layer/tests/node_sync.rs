@@ -1,6 +1,6 @@
 //! A node that fell behind asks for blocks: how often, when answers take long.
 
-mod fixed_host;
+use crate::fixed_host;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

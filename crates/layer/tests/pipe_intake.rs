@@ -1,6 +1,6 @@
 //! The pipe: authentication, admission, sealing, carrying over; and what it publishes is whole.
 
-mod audit_rig;
+use crate::audit_rig;
 
 use audit_rig::{RULES, report, split};
 use proptest::prelude::*;

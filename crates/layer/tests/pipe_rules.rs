@@ -1,6 +1,6 @@
 //! The queue of every rule, filled and emptied, gives the order that the verifier derives.
 
-mod audit_rig;
+use crate::audit_rig;
 
 use audit_rig::{RULES, cut, found, inputs, served, terms};
 use proptest::prelude::*;

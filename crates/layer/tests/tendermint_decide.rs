@@ -1,6 +1,6 @@
 //! Lines 47 to 54 and 65 to 67: precommits, decisions, timeouts that grow, catching up.
 
-mod tendermint_rig;
+use crate::tendermint_rig;
 
 use surgetank_layer::consensus::tendermint::{Input, Line, Step};
 use surgetank_layer::message::Proposal;

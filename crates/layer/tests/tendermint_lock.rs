@@ -1,6 +1,6 @@
 //! Lines 22 to 33 for a validator that is locked: what it prevotes, and what unlocks it.
 
-mod tendermint_rig;
+use crate::tendermint_rig;
 
 use surgetank_layer::consensus::tendermint::{Line, Step};
 use surgetank_layer::message::VoteType::{Precommit, Prevote};

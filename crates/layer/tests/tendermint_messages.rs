@@ -1,6 +1,6 @@
 //! Line 55 and the message log: rounds and heights ahead, duplicates, contradictions, bounds.
 
-mod tendermint_rig;
+use crate::tendermint_rig;
 
 use surgetank_layer::consensus::tendermint::{
     Input, Line, NEXT_PER_VALIDATOR, ROUNDS_AHEAD, ROUNDS_BEHIND, Step,

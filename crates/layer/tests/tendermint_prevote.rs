@@ -1,6 +1,6 @@
 //! Lines 34 to 46 and 61 to 64: what a quorum of prevotes does.
 
-mod tendermint_rig;
+use crate::tendermint_rig;
 
 use surgetank_layer::consensus::tendermint::{Line, Step};
 use surgetank_layer::message::VoteType::{Precommit, Prevote};

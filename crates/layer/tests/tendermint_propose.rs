@@ -1,6 +1,6 @@
 //! Lines 10 to 33 and 57 to 60: starting a round, proposing, and answering a proposal.
 
-mod tendermint_rig;
+use crate::tendermint_rig;
 
 use surgetank_layer::consensus::tendermint::{Input, Line, Output, Step};
 use surgetank_layer::message::{Proposal, VoteType};

@@ -3,7 +3,7 @@
 //!
 //! `SURGETANK_SEED=n` replays one world; `SURGETANK_WORLDS=n` runs more or fewer of them.
 
-mod tendermint_world;
+use crate::tendermint_world;
 
 use surgetank_layer::consensus::tendermint::Line;
 use tendermint_world::{Lying, Outcome, World};

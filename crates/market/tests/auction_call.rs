@@ -1,6 +1,6 @@
 //! The call of a batch, phase by phase: what goes first, the price, who gets what, what is left.
 
-mod desk;
+use crate::desk;
 use desk::*;
 use surgetank_layer::message::*;
 use surgetank_layer::units::*;

@@ -1,7 +1,7 @@
 //! What must hold of every call: one price, most volume, price priority, nobody's arrival counts,
 //! money and positions conserved.
 
-mod desk;
+use crate::desk;
 use desk::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! The book by behaviour: who trades with whom, at what price, and what is left.
 
-mod desk;
+use crate::desk;
 use desk::*;
 use surgetank_layer::message::{NewOrderSingle, OrdType, Side, TimeInForce};
 use surgetank_market::{CancelReason, Fact, Reject};

@@ -1,6 +1,6 @@
 //! The book against a naive one (a list in order of arrival), and the book's sums.
 
-mod desk;
+use crate::desk;
 use desk::*;
 use proptest::prelude::*;
 use surgetank_layer::message::{NewOrderSingle, OrdType, Side, TimeInForce};

@@ -1,6 +1,6 @@
 //! Money and positions are conserved to the last unit under any sequence of messages.
 
-mod desk;
+use crate::desk;
 use desk::*;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,7 +3,7 @@
 //! Throughout: long 100 at 10,000 with 50,000 behind it, as in `liquidation_execution`: bankruptcy
 //! at 9,500 (a sale at which leaves it as badly off as before), maintenance 1.25 %, so liquidatable from 9,620 and below 2/3 of that from 9,579.
 
-mod desk;
+use crate::desk;
 use desk::*;
 use surgetank_layer::message::Side;
 use surgetank_layer::units::{AccountId, Money, Qty};

@@ -3,7 +3,7 @@
 //! Throughout: long 100 at 10,000 with 50,000 behind it (20×), so the bankruptcy price is 9,500 and,
 //! with 1.25 % maintenance, the first liquidatable price 9,620.
 
-mod desk;
+use crate::desk;
 use desk::*;
 use surgetank_layer::message::{Body, LiquidationOrder, PriceUpdate, Side};
 use surgetank_layer::units::{AccountId, Money, Price, Qty};

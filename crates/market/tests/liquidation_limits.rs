@@ -2,7 +2,7 @@
 //!
 //! Throughout: one quantum is a cent, the price 10,000 (100 USD) and a lot one coin.
 
-mod desk;
+use crate::desk;
 use desk::*;
 use surgetank_layer::message::{Body, LiquidationOrder, NewOrderSingle, PriceUpdate, Side};
 use surgetank_layer::units::{AccountId, Money, Qty};

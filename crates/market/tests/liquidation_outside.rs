@@ -3,7 +3,7 @@
 //! Throughout: long 100 at 10,000 with 50,000 behind it, as in `liquidation_execution`: the
 //! bankruptcy price is 9,500, the first liquidatable price 9,620.
 
-mod desk;
+use crate::desk;
 use desk::*;
 use surgetank_layer::message::{PriceUpdate, Side};
 use surgetank_layer::units::{AccountId, Money};

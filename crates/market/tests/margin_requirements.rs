@@ -1,6 +1,6 @@
 //! Margin: what an account must have to trade, and when it has too little.
 
-mod desk;
+use crate::desk;
 use desk::*;
 use proptest::prelude::*;
 use surgetank_layer::message::{Body, NewOrderSingle, Side};

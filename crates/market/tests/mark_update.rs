@@ -1,6 +1,6 @@
 //! The mark price: what an oracle price does to it.
 
-mod desk;
+use crate::desk;
 use desk::*;
 use surgetank_layer::message::{Body, PriceUpdate, Side};
 use surgetank_layer::units::{Price, SECOND};

@@ -1,6 +1,6 @@
 //! Option accounts: marks, requirement, auction, expiry; money conserved through all of it.
 
-mod desk;
+use crate::desk;
 use desk::{Rng, bad_debt};
 use proptest::prelude::*;
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! Bands, slippage limits and reduce-only: what keeps trades near the mark.
 
-mod desk;
+use crate::desk;
 use desk::*;
 use proptest::prelude::*;
 use surgetank_layer::message::{OrdType, Side, TimeInForce};

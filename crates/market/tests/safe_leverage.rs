@@ -8,7 +8,7 @@
 //!
 //! Draws are seeded, prices so fine that rounding to ticks is far below the sampling error.
 
-mod desk;
+use crate::desk;
 use desk::*;
 use surgetank_layer::message::{Body, LiquidationOrder, Message, Side};
 use surgetank_layer::units::{Money, Price, Qty};

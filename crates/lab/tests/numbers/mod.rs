@@ -1,5 +1,4 @@
 //! Means with their standard errors.
-#![allow(dead_code, reason = "each test uses its own part")]
 
 /// A mean of independent samples and its standard error.
 pub struct Estimate {

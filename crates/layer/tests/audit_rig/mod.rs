@@ -1,5 +1,4 @@
 //! What the tests of journals share: inputs, an honest sequencer, and the rules as queues.
-#![allow(dead_code)]
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,7 +1,5 @@
 //! A fair order and what it has said so far.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
-
 use surgetank_layer::fair::order::{Census, Config, FairOrder, Input, Ordered, Output};
 use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::units::MessageId;

@@ -1,5 +1,4 @@
 //! A host whose work takes fixed times.
-#![allow(dead_code, reason = "each test uses its own part")]
 
 use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::node::{Costs, Input, Node, Output, Task};

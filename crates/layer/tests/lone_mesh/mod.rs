@@ -1,5 +1,4 @@
 //! One gossipsub machine under the hand of a test, which plays all of its neighbours.
-#![allow(dead_code, reason = "each test uses its own part of the rig")]
 
 use surgetank_layer::gossip::{Frame, Input, Mesh, MeshConfig, Output};
 use surgetank_layer::machine::{Draws, Machine};

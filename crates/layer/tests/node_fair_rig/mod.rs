@@ -1,8 +1,6 @@
 //! A few nodes under one leader, each of which sees messages when the test says so. Only packets
 //! travel, and the test says which are lost.
 
-#![allow(dead_code)]
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -1,7 +1,6 @@
 //! One Tendermint machine under the hand of a test. With four equal weights the proposer of
 //! height h, round r is validator (h + r) mod 4: at height 1, rounds 0, 1, 2, 3 are those of
 //! validators 1, 2, 3, 0.
-#![allow(dead_code, reason = "each test uses its own part of the rig")]
 
 use surgetank_layer::consensus::tendermint::{
     Config, Input, Output, Step, Tendermint, Timeout, Timeouts,

@@ -1,5 +1,4 @@
 //! A desk in front of a market: sends messages and reads the facts of each.
-#![allow(dead_code)] // every test file uses a part of it
 
 use surgetank_layer::message::*;
 use surgetank_layer::units::*;

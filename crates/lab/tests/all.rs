@@ -1,0 +1,13 @@
+//! All tests of the crate, in one binary: it is linked once.
+
+mod agenda;
+mod flow_arrivals;
+mod flow_tape;
+mod host;
+mod network_delay;
+mod network_fault;
+mod network_topology;
+mod numbers;
+mod price;
+mod proposer;
+mod seed;

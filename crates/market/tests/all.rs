@@ -1,0 +1,18 @@
+//! All tests of the crate, in one binary: it is linked once.
+
+mod auction_call;
+mod auction_properties;
+mod book_matching;
+mod book_properties;
+mod conservation;
+mod desk;
+mod liquidation_backstop;
+mod liquidation_execution;
+mod liquidation_limits;
+mod liquidation_outside;
+mod margin_requirements;
+mod mark_update;
+mod options_accounts;
+mod options_pricing;
+mod price_protection;
+mod safe_leverage;
