@@ -26,7 +26,7 @@ from surgetank.calibrate.estimate import (
     variation,
 )
 from surgetank.calibrate.probing import poisson, singles, trains
-from surgetank.calibrate.queueing import Grid, Light, Queue, fit, services, sojourn_ns
+from surgetank.calibrate.queueing import FittedQueue, Grid, Light, fit, services, sojourn_ns
 from surgetank.calibrate.rounds import SHARES, Round, lights_of, spread_of
 from surgetank.calibrate.spread import HALF_RUNS, LIVE_RUNS, joined, of_rounds
 from surgetank.calibrate.writing import broker, plain
@@ -89,7 +89,7 @@ def test_base_delays_count_what_was_lost() -> None:
 def test_lindley_is_the_simulators_queue() -> None:
     """The fit's own queue and the simulator agree on M/M/1 and on rare long services."""
     for cv in (1.0, 3.0):
-        asked = Queue(100.0, cv, 0.0, 0.0, 1.0)
+        asked = FittedQueue(100.0, cv, 0.0, 0.0, 1.0)
         scenario = broker(plain("q", 5_000.0, 12.0), asked)
         found = simulate(scenario, seed=4).delays()["delay_ns"].to_numpy().astype(np.float64)
         draws = np.random.default_rng(1)
@@ -413,7 +413,9 @@ def test_probes_stay_in_place_when_they_follow_each_other() -> None:
 
 def test_the_simulated_queue_has_the_measures_of_its_scenario() -> None:
     """A broker scenario is one node without consensus messages; every message is executed."""
-    trace = simulate(broker(plain("q", 2_000.0, 3.0), Queue(50.0, 0.0, 0.5, 0.1, 1.0)), seed=1)
+    trace = simulate(
+        broker(plain("q", 2_000.0, 3.0), FittedQueue(50.0, 0.0, 0.5, 0.1, 1.0)), seed=1
+    )
     found = measure(trace)
     assert found["executed_share"].value == 1.0
     assert found["delay_p50_ms"].value == pytest.approx(0.63, abs=0.05)

@@ -13,10 +13,10 @@ import pytest
 
 from predict import bare
 from surgetank.calibrate import Calibration
-from surgetank.calibrate.queueing import Queue
+from surgetank.calibrate.queueing import FittedQueue
 from surgetank.calibrate.writing import broker, plain
 from surgetank.live import Options
-from surgetank.predict import Claim, Line, Prediction, Side, compare
+from surgetank.predict import CapacityLine, Claim, Prediction, Side, compare
 from surgetank.predict.allowance import allowance, ends, known
 from surgetank.predict.line import capacity_of, knee_of
 from surgetank.report.prediction import prediction_svg, render_prediction
@@ -25,7 +25,7 @@ from surgetank.search.probe import Outcome, Task, probe
 
 def calibration(service_us: float) -> Calibration:
     """A broker of so many µs a message, exponential."""
-    queue = Queue(service_us, 1.0, 1.0, 0.3, 1.0)
+    queue = FittedQueue(service_us, 1.0, 1.0, 0.3, 1.0)
     scenario = broker(plain("known", 100.0, 2.0), queue)
     sure = {"capacity": (0.9, 1.1), "p99_at_half": (0.8, 1.25)}
     return Calibration("fake:", "1", "broker", (), (), 1e6 / service_us, 0.2, scenario, spread=sure)
@@ -161,20 +161,20 @@ def test_the_models_error_is_that_on_other_systems() -> None:
 
 def test_a_broker_is_beyond_its_capacity_when_its_backlog_grows() -> None:
     """Not when the operating system makes its p99 a hundred times longer."""
-    line = Line("sustained", 0.3, 0.6)
+    line = CapacityLine("sustained", 0.3, 0.6)
     assert not line.broke(Side(3, 0.4, 60.0, 100.0, 1.0, 0.001))
     assert line.broke(Side(3, 0.4, 0.6, 100.0, 1.0, 0.05))
     assert line.broke(Side(3, 0.4, 0.6, 100.0, 0.98, 0.0))
     assert line.broke(Side(3, 251.0, 300.0, 100.0, 1.0, 0.0))
     assert line.broke(Side(3, math.nan, 300.0, 100.0, 1.0, 0.0))
-    degraded = Line("degraded", 0.3, 0.6)
+    degraded = CapacityLine("degraded", 0.3, 0.6)
     assert degraded.broke(Side(3, 0.4, 60.0, 100.0, 1.0, 0.0))
     assert not degraded.broke(Side(3, 0.4, 1.1, 100.0, 1.0, 0.5))
 
 
 def test_a_late_sender_tells_unless_it_alone_falls_behind() -> None:
     """What held though it came late held; what fell behind the messages really sent is beyond."""
-    line = Line("sustained", 0.3, 0.6)
+    line = CapacityLine("sustained", 0.3, 0.6)
     held = Side(3, 0.4, 60.0, 100.0, 1.0, 0.01, 0.01, "late", sent_late=True, beyond_generator=True)
     target_behind = replace(held, growth=0.2, growth_sent=0.15)
     sender_behind = replace(held, growth=0.2, growth_sent=0.01)
@@ -191,7 +191,7 @@ def test_a_late_sender_tells_unless_it_alone_falls_behind() -> None:
 
 def test_a_sustained_capacity_is_what_an_overloaded_server_delivers() -> None:
     """And lies between the loads that held and broke."""
-    line = Line("sustained", 1.0, 2.0)
+    line = CapacityLine("sustained", 1.0, 2.0)
     held, broke = Side(3, 1, 2, 900, 1.0, 0.0), Side(3, 90, 99, 1_000.0, 1.0, 0.2)
     assert capacity_of([(900.0, held), (1_200.0, broke)], line) == (1_000.0, 900.0, 1_200.0, "")
     slow = replace(broke, throughput_per_s=500.0)
@@ -200,7 +200,7 @@ def test_a_sustained_capacity_is_what_an_overloaded_server_delivers() -> None:
 
 def test_capacity_lies_between_two_loads() -> None:
     """One slow level between two that held is chance; two in a row are the line."""
-    line = Line("degraded", 0.5, 1.0)
+    line = CapacityLine("degraded", 0.5, 1.0)
     sides = [
         (100.0 * i, Side(1, 1.0, p99, 100.0 * i, 1.0)) for i, p99 in enumerate((1, 9, 1.5, 4, 9), 1)
     ]

@@ -20,7 +20,7 @@ from surgetank.cli import app
 from surgetank.errors import SurgetankError
 from surgetank.league.axes import attacked, attacks_of, entrants_of
 from surgetank.league.choices import choices
-from surgetank.league.estimate import Estimate, difference, mean
+from surgetank.league.estimate import SeedMean, difference, mean
 from surgetank.league.result import League, json_rows
 
 RULES = ["fifo", "priority"]
@@ -140,13 +140,13 @@ def test_means_of_what_is_not_there() -> None:
     """None is left out and counted; infinity stays infinite; one value has no interval."""
     inf = math.inf
     assert mean([None, 2.0, 4.0]).n == 2 and mean([None, 2.0, 4.0]).mean == 3
-    assert mean([1.0]) == Estimate(1.0, None, None, 1)
+    assert mean([1.0]) == SeedMean(1.0, None, None, 1)
     assert mean([None, None]).mean is None and mean([math.nan]).mean is None
-    assert mean([1.0, inf, 2.0]) == Estimate(inf, None, None, 3, endless=1)
+    assert mean([1.0, inf, 2.0]) == SeedMean(inf, None, None, 3, endless=1)
     assert mean([inf, -inf]).mean is None
     assert difference([1.0, 2.0], [inf, inf]).apart is True
     assert difference([inf, 2.0], [inf, 2.0]).apart is False
-    assert difference([1.0, None, 3.0], [2.0, 9.0, 4.0]) == Estimate(1.0, 1.0, 1.0, 2)
+    assert difference([1.0, None, 3.0], [2.0, 9.0, 4.0]) == SeedMean(1.0, 1.0, 1.0, 2)
 
 
 # The order

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import surgetank as st
-from surgetank.calibrate.queueing import Queue
+from surgetank.calibrate.queueing import FittedQueue
 from surgetank.calibrate.writing import broker, plain
 from surgetank.live import Schedule
 from surgetank.simulate import simulate
@@ -40,7 +40,7 @@ def test_a_plain_flow_is_that_of_the_whole_simulation(
     changed: dict[str, Any], rate_per_s: float
 ) -> None:
     """Below capacity and at three times it, whatever the seed."""
-    asked = broker(plain("known", rate_per_s, 2.0), Queue(500.0, 3.0, 1.0, 0.3, 1.0))
+    asked = broker(plain("known", rate_per_s, 2.0), FittedQueue(500.0, 3.0, 1.0, 0.3, 1.0))
     scenario = asked.with_values(changed)
     for seed in range(1, 5):
         whole = Schedule.from_trace(simulate(scenario, seed=seed), scenario)

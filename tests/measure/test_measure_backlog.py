@@ -8,7 +8,7 @@ from statistics import mean
 import polars as pl
 import pytest
 
-from surgetank.calibrate.queueing import Queue
+from surgetank.calibrate.queueing import FittedQueue
 from surgetank.calibrate.writing import broker, plain
 from surgetank.measure import Measure, measure
 from surgetank.measure.backlog import backlog
@@ -20,7 +20,7 @@ _SEEDS = range(1, 9)
 
 def queue(rate_per_s: float, cv: float = 1.0) -> Scenario:
     """One server of 500 µs a message, μ = 2,000/s, for 6 s."""
-    return broker(plain("known", rate_per_s, 6.0), Queue(500.0, cv, 1.0, 0.3, 1.0))
+    return broker(plain("known", rate_per_s, 6.0), FittedQueue(500.0, cv, 1.0, 0.3, 1.0))
 
 
 def grown(scenario: Scenario, seed: int) -> Measure:

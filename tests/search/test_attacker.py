@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import surgetank as st
 from surgetank.attacker import KINDS, SETTINGS, BestResponse, Response, Strategy, best_response
-from surgetank.attacker.race import Effort, Estimate, estimate, race
+from surgetank.attacker.race import MeanGain, RaceEffort, estimate, race
 from surgetank.attacker.strategies import drawn, near
 from surgetank.cli import app
 from surgetank.console.attacks import show_response
@@ -24,7 +24,7 @@ from surgetank.errors import SurgetankError
 from surgetank.scenario.attack import TRADING
 from venue_under_attack import venue
 
-EFFORT = Effort(candidates=12)
+EFFORT = RaceEffort(candidates=12)
 SEARCH, FRESH = range(1, 1 + EFFORT.search_seeds), range(100, 108)
 
 
@@ -52,7 +52,7 @@ class Venue:
         return gains
 
 
-def searched(place: Venue, draw: int) -> tuple[Strategy, float, Estimate]:
+def searched(place: Venue, draw: int) -> tuple[Strategy, float, MeanGain]:
     first = drawn("sandwich", EFFORT.candidates, 1e6, draw)
     best, looked = race(first, place, SEARCH, EFFORT, draw)
     return best, looked, estimate(place([(best, seed) for seed in FRESH]), among=1)
@@ -96,7 +96,7 @@ def test_what_costs_does_not_pay() -> None:
 @pytest.mark.parametrize("candidates", [2, 5, 12, 40])
 def test_how_many_runs_is_said_beforehand(candidates: int) -> None:
     """No fewer than it takes, and not twice as many."""
-    effort = Effort(candidates=candidates)
+    effort = RaceEffort(candidates=candidates)
     asked: list[tuple[Strategy, int]] = []
 
     def gains(more: Sequence[tuple[Strategy, int]]) -> list[float]:
@@ -135,7 +135,7 @@ def test_every_kind_that_trades_is_there_and_its_settings_are_keys() -> None:
 
 
 def response(kind: str, low: float, high: float) -> Response:
-    estimated = Estimate((low + high) / 2, low, high, 8)
+    estimated = MeanGain((low + high) / 2, low, high, 8)
     return Response(kind, Strategy(kind, (0.5,) * (len(SETTINGS[kind]) + 1), 1e6), estimated, 0.0)
 
 
@@ -172,7 +172,7 @@ def test_what_cannot_be_asked(asked: dict[str, object], says: str) -> None:
         best_response(venue(), **asked)  # type: ignore[arg-type]
 
 
-SMALL = Effort(candidates=4, neighbours=2)
+SMALL = RaceEffort(candidates=4, neighbours=2)
 
 
 def test_an_insider_pays_unless_nobody_can_read() -> None:

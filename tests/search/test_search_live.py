@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from surgetank.calibrate.queueing import Queue
+from surgetank.calibrate.queueing import FittedQueue
 from surgetank.calibrate.writing import broker, plain
 from surgetank.errors import SurgetankError
 from surgetank.scenario import Scenario
@@ -36,7 +36,7 @@ class FakeRig:
     def __init__(self, limit_per_s: float = 1e9) -> None:
         self.limit_per_s = limit_per_s
         self.runs = 0
-        self.scenario = broker(plain("fake", 100.0, 2.0), Queue(500.0, 1.0, 1.0, 0.5, 1.0))
+        self.scenario = broker(plain("fake", 100.0, 2.0), FittedQueue(500.0, 1.0, 1.0, 0.5, 1.0))
 
     def run(self, scenario: Scenario, *, seed: int) -> Trace:
         """A simulated run told as a live one."""

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
-from surgetank.league import Entrant, League, Line, Made
+from surgetank.league import Entrant, League, Made, SearchedLine
 
 RULES = ("fifo", "priority", "fee", "class", "lanes", "drr", "express", "commit-reveal")
 ATTACKS = (
@@ -84,7 +84,7 @@ def with_lines() -> League:
         "class": (None, None, None, "INVALID", "a run at 1230 (seed 12): background: 8 sent"),
     }
     lines = tuple(
-        Line(rule, rule, "none", find, status, v, low, high, unit, why, 60)
+        SearchedLine(rule, rule, "none", find, status, v, low, high, unit, why, 60)
         for find, unit in (("capacity", "1/s"), ("safe-leverage", "x"))
         for rule, (v, low, high, status, why) in ends.items()
     )

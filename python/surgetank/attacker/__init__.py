@@ -7,14 +7,14 @@ is measured on seeds that it was not chosen on. "None pays" speaks of the strate
 """
 
 from surgetank.attacker.response import BestResponse, Response, best_response
-from surgetank.attacker.strategies import KINDS, SETTINGS, Setting, Strategy
+from surgetank.attacker.strategies import KINDS, SETTINGS, ChosenKey, Strategy
 
 __all__ = [
     "KINDS",
     "SETTINGS",
     "BestResponse",
+    "ChosenKey",
     "Response",
-    "Setting",
     "Strategy",
     "best_response",
 ]

@@ -17,7 +17,7 @@ import numpy as np
 
 from surgetank.attacker.strategies import Strategy, near
 
-__all__ = ["Effort", "Estimate", "Evaluate", "estimate", "race"]
+__all__ = ["Evaluate", "MeanGain", "RaceEffort", "estimate", "race"]
 
 #: How far neighbours are drawn, closer every time; settings go from 0 to 1.
 _RADII = (0.15, 0.05)
@@ -27,7 +27,7 @@ Evaluate = Callable[[Sequence[tuple[Strategy, int]]], Sequence[float]]
 
 
 @dataclass(frozen=True)
-class Effort:
+class RaceEffort:
     """How much is spent on one kind of attack."""
 
     candidates: int = 12
@@ -71,7 +71,11 @@ class Effort:
 
 
 def race(
-    first: Sequence[Strategy], evaluate: Evaluate, seeds: Sequence[int], effort: Effort, draw: int
+    first: Sequence[Strategy],
+    evaluate: Evaluate,
+    seeds: Sequence[int],
+    effort: RaceEffort,
+    draw: int,
 ) -> tuple[Strategy, float]:
     """The best strategy found and its mean gain on the seeds it was chosen on: too good, by luck.
 
@@ -120,7 +124,7 @@ def _mean(gains: Sequence[float]) -> float:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class MeanGain:
     """A mean with its interval."""
 
     mean: float
@@ -136,7 +140,7 @@ class Estimate:
         return False if self.high <= 0 else None
 
 
-def estimate(gains: Sequence[float], among: int) -> Estimate:
+def estimate(gains: Sequence[float], among: int) -> MeanGain:
     """The mean of runs that count, with Student's interval of level 1 − 0.05 / `among`.
 
     Of `among` such intervals all hold together in 95 % (Bonferroni's inequality).
@@ -147,8 +151,8 @@ def estimate(gains: Sequence[float], among: int) -> Estimate:
     n = len(counted)
     if n < 2:
         mean = float(counted.mean()) if n else math.nan
-        return Estimate(mean, -math.inf, math.inf, n)
+        return MeanGain(mean, -math.inf, math.inf, n)
     mean = float(counted.mean())
     error = float(counted.std(ddof=1)) / math.sqrt(n)
     half = float(stats.t.ppf(1 - 0.025 / among, n - 1)) * error
-    return Estimate(mean, mean - half, mean + half, n)
+    return MeanGain(mean, mean - half, mean + half, n)

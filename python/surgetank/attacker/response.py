@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from surgetank.attacker.race import Effort, Estimate, estimate, race
+from surgetank.attacker.race import MeanGain, RaceEffort, estimate, race
 from surgetank.attacker.strategies import KINDS, Strategy, drawn
 from surgetank.errors import SurgetankError
 from surgetank.measure.measured import plain
@@ -31,7 +31,7 @@ class Response:
 
     kind: str
     strategy: Strategy
-    gain: Estimate
+    gain: MeanGain
     """On fresh seeds."""
     searched_usd: float
     """Its mean gain on the seeds that it was chosen on: too good, by luck."""
@@ -118,7 +118,7 @@ def best_response(
     *,
     kinds: Sequence[str] = KINDS,
     budget_usd: float = 1_000_000.0,
-    effort: Effort | None = None,
+    effort: RaceEffort | None = None,
     fresh: int = 8,
     seed: int = 1,
     workers: int | None = None,
@@ -134,7 +134,7 @@ def best_response(
         SurgetankError: an unknown kind, no kind that the scenario allows, no market, or a number
             that makes no sense.
     """
-    effort = effort or Effort()
+    effort = effort or RaceEffort()
     _check(scenario, kinds, fresh, budget_usd)
     search_seeds = range(seed, seed + effort.search_seeds)
     fresh_seeds = range(search_seeds.stop, search_seeds.stop + fresh)

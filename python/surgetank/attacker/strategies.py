@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from surgetank.scenario import Scenario
 
-__all__ = ["KINDS", "SETTINGS", "Setting", "Strategy", "drawn", "near"]
+__all__ = ["KINDS", "SETTINGS", "ChosenKey", "Strategy", "drawn", "near"]
 
 Point = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Setting:
+class ChosenKey:
     """A key of `[attack]` and between what it is chosen."""
 
     key: str
@@ -41,22 +41,22 @@ class Setting:
         return round(value) if self.whole else float(value)
 
 
-_RATE: Final = Setting("rate_per_s", 20.0, 5_000.0)
-_SIZE: Final = Setting("size_usd", 200.0, 200_000.0)
-_FEE: Final = Setting("fee_usd", 0.01, 100.0)
-_READS: Final = (Setting("least_usd", 100.0, 50_000.0), _SIZE, _FEE)
-_RACES: Final = (Setting("move_bp", 0.5, 50.0), _SIZE, _FEE)
+_RATE: Final = ChosenKey("rate_per_s", 20.0, 5_000.0)
+_SIZE: Final = ChosenKey("size_usd", 200.0, 200_000.0)
+_FEE: Final = ChosenKey("fee_usd", 0.01, 100.0)
+_READS: Final = (ChosenKey("least_usd", 100.0, 50_000.0), _SIZE, _FEE)
+_RACES: Final = (ChosenKey("move_bp", 0.5, 50.0), _SIZE, _FEE)
 
-SETTINGS: Final[Mapping[str, tuple[Setting, ...]]] = MappingProxyType(
+SETTINGS: Final[Mapping[str, tuple[ChosenKey, ...]]] = MappingProxyType(
     {
         "spam": (_RATE,),
-        "sybil": (_RATE, Setting("accounts", 2, 1_000, whole=True)),
+        "sybil": (_RATE, ChosenKey("accounts", 2, 1_000, whole=True)),
         "cancel-storm": (_RATE,),
         "sandwich": _READS,
         "insider": _READS,
-        "grind": (*_READS, Setting("accounts", 2, 200, whole=True)),
-        "withhold": (Setting("rate_per_s", 0.1, 50.0), _SIZE),
-        "latency-race": (*_RACES, Setting("lane_usd", 0.1, 500.0)),
+        "grind": (*_READS, ChosenKey("accounts", 2, 200, whole=True)),
+        "withhold": (ChosenKey("rate_per_s", 0.1, 50.0), _SIZE),
+        "latency-race": (*_RACES, ChosenKey("lane_usd", 0.1, 500.0)),
         "fee-jump": _RACES,
     }
 )
@@ -79,7 +79,7 @@ class Strategy:
     @property
     def values(self) -> dict[str, Any]:
         """The settings, as keys of `[attack]`."""
-        settings = (*SETTINGS[self.kind], Setting("capital_usd", 0.001, 1.0))
+        settings = (*SETTINGS[self.kind], ChosenKey("capital_usd", 0.001, 1.0))
         values: dict[str, Any] = {
             s.key: s.value(at) for s, at in zip(settings, self.at, strict=True)
         }

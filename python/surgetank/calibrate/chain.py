@@ -26,7 +26,16 @@ from surgetank.measure import measure
 from surgetank.scenario import Scenario
 from surgetank.simulate import simulate
 
-__all__ = ["Chain", "Heard", "fitted", "fullest", "heard", "in_full_us", "interval", "per_message"]
+__all__ = [
+    "ChainWanted",
+    "Heard",
+    "fitted",
+    "fullest",
+    "heard",
+    "in_full_us",
+    "interval",
+    "per_message",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -118,7 +127,7 @@ def in_full_us(blocks: Heard, interval_ms: float) -> float:
 
 
 @dataclass(frozen=True)
-class Chain:
+class ChainWanted:
     """What a chain is to be like."""
 
     nodes: int
@@ -132,7 +141,7 @@ class Chain:
     """Between single messages."""
 
 
-def fitted(scenario: Scenario, chain: Chain) -> tuple[Scenario, Mapping[str, float]]:
+def fitted(scenario: Scenario, chain: ChainWanted) -> tuple[Scenario, Mapping[str, float]]:
     """The scenario, and what the simulator makes of single messages in it."""
     commit, proposal = max(1.0, chain.interval_ms * 0.8), 1.0
     told: dict[str, float] = {}
@@ -153,14 +162,14 @@ def fitted(scenario: Scenario, chain: Chain) -> tuple[Scenario, Mapping[str, flo
     return _tendermint(scenario, chain, commit, proposal), told
 
 
-def _idle(scenario: Scenario, chain: Chain) -> Scenario:
+def _idle(scenario: Scenario, chain: ChainWanted) -> Scenario:
     seconds = max(30.0, 40 * chain.interval_ms / 1e3)
     values: dict[str, Any] = {"duration_s": seconds, "warmup_s": seconds / 10}
     values["flow.arrivals"] = {"kind": "poisson", "rate_per_s": 1 / chain.gap_s}
     return scenario.with_values(values)
 
 
-def _tendermint(scenario: Scenario, chain: Chain, commit: float, proposal: float) -> Scenario:
+def _tendermint(scenario: Scenario, chain: ChainWanted, commit: float, proposal: float) -> Scenario:
     patient = max(3_000.0, 5 * chain.interval_ms)
     validation = class_times(chain.validation_us)
     return rewritten(

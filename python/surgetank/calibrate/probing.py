@@ -11,7 +11,16 @@ import numpy.typing as npt
 
 from surgetank.calibrate.estimate import Arrived
 
-__all__ = ["LOAD_SHARE_MAX", "Poisson", "Probe", "Train", "poisson", "rest_s", "singles", "trains"]
+__all__ = [
+    "LOAD_SHARE_MAX",
+    "PoissonLoad",
+    "Probe",
+    "Train",
+    "poisson",
+    "rest_s",
+    "singles",
+    "trains",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -30,7 +39,7 @@ class Train:
 
 
 @dataclass(frozen=True)
-class Poisson:
+class PoissonLoad:
     """Messages `first` to `first + count`, at random times with a rate."""
 
     first: int
@@ -46,14 +55,14 @@ class Probe:
     single: int = 0
     """The first so many are single messages."""
     trains: tuple[Train, ...] = ()
-    loads: tuple[Poisson, ...] = ()
+    loads: tuple[PoissonLoad, ...] = ()
 
     def then(self, other: Probe, pause_s: float) -> Probe:
         """Another one after this one; single messages can only stand in front."""
         begin = (int(self.due_ns[-1]) if len(self.due_ns) else 0) + int(pause_s * 1e9)
         n = len(self.due_ns)
         moved = [Train(t.first + n, t.size, t.due_ns + begin) for t in other.trains]
-        later = [Poisson(p.first + n, p.count, p.rate_per_s) for p in other.loads]
+        later = [PoissonLoad(p.first + n, p.count, p.rate_per_s) for p in other.loads]
         return Probe(
             np.concatenate([self.due_ns, other.due_ns + begin]),
             self.single or other.single,
@@ -68,7 +77,7 @@ class Probe:
         """
         return _delays(first_ns[: self.single], self.due_ns[: self.single])
 
-    def load_delays(self, load: Poisson, first_ns: Ints) -> Floats:
+    def load_delays(self, load: PoissonLoad, first_ns: Ints) -> Floats:
         """Likewise of a light load, without its first tenth."""
         part = slice(load.first + load.count // 10, load.first + load.count)
         return _delays(first_ns[part], self.due_ns[part])
@@ -137,4 +146,4 @@ def poisson(rate_per_s: float, seconds: float, seed: int = 1) -> Probe:
     """Independent arrivals."""
     count = max(1, round(rate_per_s * seconds))
     at = np.sort(np.random.default_rng(seed).uniform(0, seconds, count)) * 1e9
-    return Probe(at.astype(np.int64), loads=(Poisson(0, count, rate_per_s),))
+    return Probe(at.astype(np.int64), loads=(PoissonLoad(0, count, rate_per_s),))

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CVS", "QUANTILES", "Grid", "Light", "Queue", "fit", "services", "sojourn_ns"]
+__all__ = ["CVS", "QUANTILES", "FittedQueue", "Grid", "Light", "fit", "services", "sojourn_ns"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -45,7 +45,7 @@ class Light:
 
 
 @dataclass(frozen=True)
-class Queue:
+class FittedQueue:
     """What was fitted."""
 
     service_us: float
@@ -114,7 +114,7 @@ class Grid:
                 for j, jitter in enumerate(self._jitters):
                     self._found_ms[i, j, k] = np.quantile(sojourn + unit * jitter, QUANTILES)
 
-    def nearest(self, asked_ms: Floats) -> tuple[Queue, Floats]:
+    def nearest(self, asked_ms: Floats) -> tuple[FittedQueue, Floats]:
         """The queue whose quantiles come nearest to p50 and p99 at the first rates, by least
         squares of logarithms, and its own quantiles at all rates.
 
@@ -128,11 +128,11 @@ class Grid:
         i, j = (int(x) for x in np.unravel_index(int(loss.argmin()), loss.shape))
         misfit = float(np.exp(np.abs(logs[i, j]).max()))
         at = float(fixed[i, j])
-        queue = Queue(self.service_us, CVS[i], at, float(self._jitters[j]), misfit)
+        queue = FittedQueue(self.service_us, CVS[i], at, float(self._jitters[j]), misfit)
         return queue, self._found_ms[i, j] + at
 
 
-def fit(service_us: float, lights: Sequence[Light], *, samples: int = _SAMPLES) -> Queue:
+def fit(service_us: float, lights: Sequence[Light], *, samples: int = _SAMPLES) -> FittedQueue:
     """The queue that comes nearest to the light loads.
 
     The variation of service is the light loads' alone. That of trains is another: under a train a

@@ -363,7 +363,7 @@ class _Taking:
         cores_us = cores.value if cores else 0.0
         # Of the two that bound it: what answers wait for, and what the cores bear.
         validation_us = min(found.value, checked.value) if checked else found.value / 10
-        asked = chains.Chain(
+        asked = chains.ChainWanted(
             nodes=max(1, late.played.nodes),
             interval_ms=interval_ms,
             delay_p50_ms=base["p50"].value,

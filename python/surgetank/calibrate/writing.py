@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from surgetank.calibrate.queueing import Queue
+from surgetank.calibrate.queueing import FittedQueue
 from surgetank.scenario import Scenario
 from surgetank.scenario.dotted import put
 
@@ -56,7 +56,7 @@ def class_times(mean_us: float) -> dict[str, float]:
     return {f"{name}_us": mean_us for name in _CLASSES}
 
 
-def broker(scenario: Scenario, queue: Queue) -> Scenario:
+def broker(scenario: Scenario, queue: FittedQueue) -> Scenario:
     """One node that takes one message at a time: what fits a broker between a client and another.
 
     The whole base delay, there and back to the subscriber, is in the client's link.

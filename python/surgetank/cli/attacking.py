@@ -73,7 +73,7 @@ def attack_command(
 ) -> None:
     """Does any attack pay? Searches each for its best strategy, and says what that gains."""
     from surgetank.attacker import KINDS, best_response
-    from surgetank.attacker.race import Effort
+    from surgetank.attacker.race import RaceEffort
     from surgetank.console.attacks import AttackWatch, show_response
     from surgetank.verdict import EXIT_CODES
 
@@ -86,7 +86,7 @@ def attack_command(
                     chosen,
                     kinds=named,
                     budget_usd=budget_usd,
-                    effort=Effort(candidates=candidates),
+                    effort=RaceEffort(candidates=candidates),
                     fresh=fresh,
                     seed=seed,
                     workers=workers,

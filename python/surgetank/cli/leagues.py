@@ -13,7 +13,7 @@ import typer
 from surgetank.cli.app import SEED_MAX, err
 from surgetank.cli.app import out as out_
 from surgetank.cli.placing import (
-    Place,
+    SearchFolder,
     chosen_of,
     executor_of,
     placed,
@@ -158,7 +158,7 @@ def play(scenario: str, asked: Asked, *, as_json: bool, quiet: bool) -> None:
     raise typer.Exit(found.exit_code)
 
 
-def _tell(found: League, place: Place, *, as_json: bool) -> None:
+def _tell(found: League, place: SearchFolder, *, as_json: bool) -> None:
     from surgetank.console.leagues import show_league
     from surgetank.league.result import json_rows
     from surgetank.report.league import write_league

@@ -43,7 +43,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 
 @dataclass(frozen=True)
-class Place:
+class SearchFolder:
     """Where a search writes, and the runs it keeps."""
 
     folder: Path
@@ -51,11 +51,11 @@ class Place:
 
 
 @contextmanager
-def placed(folder: Path, *, force: bool, resume: bool) -> Iterator[Place]:
+def placed(folder: Path, *, force: bool, resume: bool) -> Iterator[SearchFolder]:
     """The folder, made before the search so that nothing is lost after it. If an error ends the
     search before any run has been kept, a folder made here goes again: it holds nothing, and would
     block the corrected command."""
-    place = Place(folder, folder / JOURNAL)
+    place = SearchFolder(folder, folder / JOURNAL)
     if resume and force:
         mend = "--resume goes on with what is there, --force replaces it: leave one out"
         raise SurgetankError("contradict each other", place="--resume --force", mend=mend)
@@ -141,7 +141,7 @@ def terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def stopped(place: Place) -> NoReturn:
+def stopped(place: SearchFolder) -> NoReturn:
     """Says how to go on, and ends."""
     err.print(
         f"Stopped; finished runs are kept. Go on with: --resume --out {place.folder}",

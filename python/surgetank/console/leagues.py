@@ -13,7 +13,7 @@ from surgetank.catalogue import LINES
 from surgetank.console.bar import Bar
 from surgetank.console.searches import SearchWatch
 from surgetank.console.terminal import dim
-from surgetank.league import League, Seen
+from surgetank.league import League, LeagueProgress
 from surgetank.league.shown import short, unit_of
 from surgetank.report.league import words
 
@@ -53,7 +53,7 @@ class LeagueWatch(Bar):
         else:
             super().__exit__(kind, error, at)
 
-    def __call__(self, seen: Seen) -> None:
+    def __call__(self, seen: LeagueProgress) -> None:
         """Shows how far it is; without a terminal a line every 20 runs."""
         if seen.search is not None:
             if not self._searching:

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from surgetank.measure.statistics import student_t
 
-__all__ = ["NOTHING", "Estimate", "difference", "mean"]
+__all__ = ["NOTHING", "SeedMean", "difference", "mean"]
 
 
 @dataclass(frozen=True)
-class Estimate:
+class SeedMean:
     """A mean over seeds."""
 
     mean: float | None
@@ -40,10 +40,10 @@ class Estimate:
 
 
 _NO = (None, None)
-NOTHING = Estimate(None, None, None, 0)
+NOTHING = SeedMean(None, None, None, 0)
 
 
-def mean(values: Sequence[float | None]) -> Estimate:
+def mean(values: Sequence[float | None]) -> SeedMean:
     """Mean and interval of the values that there are."""
     found = [v for v in values if v is not None and not math.isnan(v)]
     n = len(found)
@@ -54,16 +54,16 @@ def mean(values: Sequence[float | None]) -> Estimate:
         middle = ends.pop() if len(ends) == 1 else None
         endless = sum(map(math.isinf, found))
         both = (middle, middle) if n > 1 and endless == n else _NO
-        return Estimate(middle, *both, n, endless)
+        return SeedMean(middle, *both, n, endless)
     middle = math.fsum(found) / n
     if n < 2:
-        return Estimate(middle, *_NO, n)
+        return SeedMean(middle, *_NO, n)
     variance = math.fsum((v - middle) ** 2 for v in found) / (n - 1)
     half = student_t(n - 1) * math.sqrt(variance / n)
-    return Estimate(middle, middle - half, middle + half, n)
+    return SeedMean(middle, middle - half, middle + half, n)
 
 
-def difference(a: Sequence[float | None], b: Sequence[float | None]) -> Estimate:
+def difference(a: Sequence[float | None], b: Sequence[float | None]) -> SeedMean:
     """Mean of b less a over the seeds that have both; two equal infinities do not differ."""
     pairs = [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None]
     return mean([0.0 if x == y else y - x for x, y in pairs])

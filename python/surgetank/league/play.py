@@ -15,7 +15,7 @@ from surgetank.catalogue import MEASURES
 from surgetank.door import build
 from surgetank.errors import SurgetankError
 from surgetank.league.axes import NONE, RULE, Entrant, Vary, attacked, attacks_of, entrants_of
-from surgetank.league.result import League, Line, Made
+from surgetank.league.result import League, Made, SearchedLine
 from surgetank.league.shown import SHOWN, better, default_rank
 from surgetank.scenario import Scenario, load
 from surgetank.search import Answer, Progress, search
@@ -25,7 +25,7 @@ from surgetank.search.pool import Pool, Running, pool_of
 from surgetank.search.posterior import CONFIDENCE
 from surgetank.search.probe import Outcome, Task
 
-__all__ = ["Hunt", "Plan", "Seen", "league", "plan_of"]
+__all__ = ["Hunt", "LeagueProgress", "Plan", "league", "plan_of"]
 
 #: Runs under way at once where the executor does not say how many workers it has.
 _AHEAD: Final = 256
@@ -33,7 +33,7 @@ _SEEDS_MAX: Final = 1_000
 
 
 @dataclass(frozen=True)
-class Seen:
+class LeagueProgress:
     """How far a league is."""
 
     done: int
@@ -44,7 +44,7 @@ class Seen:
     search: Progress | None = None
 
 
-Watch = Callable[[Seen], None]
+Watch = Callable[[LeagueProgress], None]
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def league(
         made = _play(plan, pool, _ahead(executor, workers), rank, watch)
         messages = pool.messages
     sought = hunt or Hunt()
-    lines: list[Line] = []
+    lines: list[SearchedLine] = []
     for what, scene, line in _sought(plan, sought):
         answer = search(
             scene,
@@ -171,7 +171,7 @@ def league(
     )
 
 
-def _sought(plan: Plan, hunt: Hunt) -> Iterator[tuple[str, Scenario, Line]]:
+def _sought(plan: Plan, hunt: Hunt) -> Iterator[tuple[str, Scenario, SearchedLine]]:
     """Every search: its name, its scenario, and the line yet without an answer."""
     for find in dict.fromkeys(hunt.find):
         for entrant in plan.entrants:
@@ -179,10 +179,14 @@ def _sought(plan: Plan, hunt: Hunt) -> Iterator[tuple[str, Scenario, Line]]:
                 what = f"{find} of {entrant.name}" + ("" if attack == NONE else f" under {attack}")
                 scene = attacked(entrant.at(plan.scenario), attack)
                 empty = (None, None, None, "", "", 0)
-                yield what, scene, Line(entrant.name, entrant.rule, attack, find, "", *empty)
+                yield (
+                    what,
+                    scene,
+                    SearchedLine(entrant.name, entrant.rule, attack, find, "", *empty),
+                )
 
 
-def _line(line: Line, answer: Answer) -> Line:
+def _line(line: SearchedLine, answer: Answer) -> SearchedLine:
     return replace(
         line,
         status=answer.status,
@@ -219,7 +223,11 @@ def _play(plan: Plan, pool: Pool, ahead: int, rank: str | None, watch: Watch | N
         if rank is not None and len(made) == 1:
             _check_rank(rank, outcome)
         if watch is not None:
-            watch(Seen(len(made), len(cells), f"{entrant.name}, {attack}, seed {outcome.seed}"))
+            watch(
+                LeagueProgress(
+                    len(made), len(cells), f"{entrant.name}, {attack}, seed {outcome.seed}"
+                )
+            )
 
     try:
         for seed, entrant, attack in cells:
@@ -292,4 +300,4 @@ def _check_rank(rank: str, outcome: Outcome) -> None:
 def _telling(watch: Watch | None, done: int, what: str) -> Callable[[Progress], None] | None:
     if watch is None:
         return None
-    return lambda seen: watch(Seen(done, done, what, seen))
+    return lambda seen: watch(LeagueProgress(done, done, what, seen))

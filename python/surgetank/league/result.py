@@ -17,12 +17,12 @@ import polars as pl
 from surgetank.catalogue import LINES
 from surgetank.errors import SurgetankError
 from surgetank.league.axes import NONE, Entrant
-from surgetank.league.estimate import NOTHING, Estimate, difference, mean
+from surgetank.league.estimate import NOTHING, SeedMean, difference, mean
 from surgetank.league.ranks import Pair, pair_of, ranks_of
 from surgetank.league.shown import SHOWN, rising, unit_of
 from surgetank.measure.measured import plain
 
-__all__ = ["League", "Line", "Made", "Standing", "json_rows"]
+__all__ = ["League", "Made", "SearchedLine", "Standing", "json_rows"]
 
 _Z: Final = NormalDist().inv_cdf(0.975)
 
@@ -46,7 +46,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Line:
+class SearchedLine:
     """What a search found for an entrant."""
 
     entrant: str
@@ -74,14 +74,14 @@ class Standing:
     place_to: int | None
     """The worst rank that it may have: that of the last entrant not told apart as worse."""
     entrant: Entrant
-    cells: tuple[tuple[str, Estimate], ...]
+    cells: tuple[tuple[str, SeedMean], ...]
     """Attacks and the measure that ranks, worst first; of equal worst cases the next worst
     decides, and so on (leximax)."""
     apart: bool | None
     """Whether it is told apart from the first of the table; None for the first itself."""
 
     @property
-    def worst(self) -> Estimate:
+    def worst(self) -> SeedMean:
         """In the worst case."""
         return self.cells[0][1] if self.cells else NOTHING
 
@@ -96,7 +96,7 @@ class Standing:
         return tuple(attack for attack, e in self.cells if e.endless)
 
     @property
-    def finite(self) -> tuple[str, Estimate] | None:
+    def finite(self) -> tuple[str, SeedMean] | None:
         """The worst case that is finite."""
         return next((cell for cell in self.cells if not cell[1].endless), None)
 
@@ -120,7 +120,7 @@ class League:
     attacks: tuple[str, ...]
     entrants: tuple[Entrant, ...]
     made: tuple[Made, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[SearchedLine, ...]
     left_out: tuple[str, ...]
     """Values and attacks that do not fit the scenario, with the reason."""
     search_runs: int
@@ -167,18 +167,18 @@ class League:
         cells = [by_seed.get(seed) for seed in range(self.seed, self.seed + self.seeds)]
         return [None if m is None or m.invalid else _value(m, measure) for m in cells]
 
-    def estimate(self, entrant: str, attack: str, measure: str) -> Estimate:
+    def estimate(self, entrant: str, attack: str, measure: str) -> SeedMean:
         """Mean over seeds."""
         return mean(self.values(entrant, attack, measure))
 
-    def change(self, entrant: str, attack: str, measure: str) -> Estimate:
+    def change(self, entrant: str, attack: str, measure: str) -> SeedMean:
         """What the attack changes, seed by seed; nothing if no run was without attack."""
         if NONE not in self.attacks or attack == NONE:
             return NOTHING
         calm = self.values(entrant, NONE, measure)
         return difference(calm, self.values(entrant, attack, measure))
 
-    def line(self, entrant: str, attack: str, find: str) -> Line | None:
+    def line(self, entrant: str, attack: str, find: str) -> SearchedLine | None:
         """What a search found, if there was one."""
         key = (entrant, attack, find)
         return next((x for x in self.lines if (x.entrant, x.attack, x.find) == key), None)
@@ -223,7 +223,7 @@ class League:
         names = [entrant.name for entrant, cells in found if cells]
         ranks = ranks_of(names, self.pairs)
 
-        def order(one: tuple[Entrant, tuple[tuple[str, Estimate], ...]]) -> Any:
+        def order(one: tuple[Entrant, tuple[tuple[str, SeedMean], ...]]) -> Any:
             entrant, cells = one
             if not cells:
                 return (True, 0, [])
@@ -300,15 +300,15 @@ class League:
         worse = z < 0 if rising(self.rank) else z > 0
         return Pair((), 2 * NormalDist().cdf(-abs(z)), 1 if worse else -1)
 
-    def _badness(self, e: Estimate) -> tuple[float, int]:
+    def _badness(self, e: SeedMean) -> tuple[float, int]:
         """Higher is worse; of infinite means, the one that was infinite in more runs."""
         return (-1.0 if rising(self.rank) else 1.0) * (e.mean or 0.0), e.endless
 
-    def _ranked(self, entrant: str, attack: str) -> Estimate:
+    def _ranked(self, entrant: str, attack: str) -> SeedMean:
         if self.rank not in LINES:
             return self.estimate(entrant, attack, self.rank)
         x = self.line(entrant, attack, self.rank)
-        return NOTHING if x is None else Estimate(x.estimate, x.ci_low, x.ci_high, x.runs)
+        return NOTHING if x is None else SeedMean(x.estimate, x.ci_low, x.ci_high, x.runs)
 
     @cached_property
     def _by_cell(self) -> dict[tuple[str, str], dict[int, Made]]:
@@ -401,7 +401,7 @@ class League:
                 del content[derived]
             content["entrants"] = tuple(Entrant(**e) for e in content["entrants"])
             content["made"] = tuple(_made(m) for m in content["made"])
-            content["lines"] = tuple(Line(**x) for x in content["lines"])
+            content["lines"] = tuple(SearchedLine(**x) for x in content["lines"])
             for key in ("keys", "attacks", "left_out"):
                 content[key] = tuple(content[key])
             return cls(**content)
@@ -468,7 +468,7 @@ def _differences(a: Sequence[float | None], b: Sequence[float | None]) -> list[f
     return [0.0 if x == y else y - x for x, y in both]
 
 
-def _line_cells(x: Line) -> dict[str, Any]:
+def _line_cells(x: SearchedLine) -> dict[str, Any]:
     ends = {"mean": x.estimate, "low": x.ci_low, "high": x.ci_high, "n": x.runs}
     told = {"measure": x.find, "unit": x.unit, "status": x.status, "why": x.why}
     return dict.fromkeys(_TABLE) | ends | told

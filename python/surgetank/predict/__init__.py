@@ -1,7 +1,16 @@
 """A calibrated simulator's prediction beside what a live target did."""
 
 from surgetank.predict.compare import compare, with_interval
-from surgetank.predict.line import Line, Side
-from surgetank.predict.prediction import Claim, Prediction, Row, status_of
+from surgetank.predict.line import CapacityLine, Side
+from surgetank.predict.prediction import Claim, LoadRow, Prediction, status_of
 
-__all__ = ["Claim", "Line", "Prediction", "Row", "Side", "compare", "status_of", "with_interval"]
+__all__ = [
+    "CapacityLine",
+    "Claim",
+    "LoadRow",
+    "Prediction",
+    "Side",
+    "compare",
+    "status_of",
+    "with_interval",
+]

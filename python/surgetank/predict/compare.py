@@ -22,8 +22,8 @@ from surgetank.errors import SurgetankError
 from surgetank.live import Rig
 from surgetank.predict.allowance import Errors, allowance, ends
 from surgetank.predict.allowance import known as model_errors
-from surgetank.predict.line import Line, Side, capacity_of, knee_of
-from surgetank.predict.prediction import CAPACITY_OFF_MAX, P99_OFF_MAX, Claim, Prediction, Row
+from surgetank.predict.line import CapacityLine, Side, capacity_of, knee_of
+from surgetank.predict.prediction import CAPACITY_OFF_MAX, P99_OFF_MAX, Claim, LoadRow, Prediction
 from surgetank.scenario import Scenario
 from surgetank.search import search
 from surgetank.search.live import LiveWork
@@ -122,8 +122,8 @@ class _Comparison:
         for rate in sorted(set(measured) - set(rates)):
             predicted[rate] = self._simulated(rate)
         rows = (
-            Row(low, base, measured_base),
-            *(Row(rate, predicted[rate], measured.get(rate)) for rate in sorted(predicted)),
+            LoadRow(low, base, measured_base),
+            *(LoadRow(rate, predicted[rate], measured.get(rate)) for rate in sorted(predicted)),
         )
         return Prediction(
             calibration=self._of,
@@ -136,9 +136,9 @@ class _Comparison:
             notes=self._of.remarks,
         )
 
-    def _line(self, base: Side) -> Line:
+    def _line(self, base: Side) -> CapacityLine:
         kind: Final = "degraded" if self._of.kind == "chain" else "sustained"
-        return Line(kind, base.p50_ms, base.p99_ms, self._degradation)
+        return CapacityLine(kind, base.p50_ms, base.p99_ms, self._degradation)
 
     def _told_capacity(self) -> tuple[float, Spread | None]:
         """What the ladder is laid around, of a chain the simulated capacity; and how far chance
@@ -222,7 +222,7 @@ class _Comparison:
                 break
         return _side(outcomes)
 
-    def _climbed(self, rates: Sequence[float], line: Line) -> dict[float, Side]:
+    def _climbed(self, rates: Sequence[float], line: CapacityLine) -> dict[float, Side]:
         """Upwards until two loads in a row broke, or the generator gave up; the lowest load where
         the one above it did not hold; at last, what lies between those that held and broke. A load
         that does what the one below it did needs one run; what turns the answer is repeated."""
@@ -252,7 +252,11 @@ class _Comparison:
         return found
 
     def _claims(
-        self, predicted_at: float, chance: Spread | None, rows: Sequence[Row], line: Line
+        self,
+        predicted_at: float,
+        chance: Spread | None,
+        rows: Sequence[LoadRow],
+        line: CapacityLine,
     ) -> tuple[Claim, ...]:
         seen = [(r.rate_per_s, r.measured) for r in rows[1:] if r.measured is not None]
         capacity, low, high, why = capacity_of(seen, line)
@@ -296,7 +300,11 @@ def with_interval(claim: Claim, target: str, errors: Errors) -> Claim:
 
 
 def _at_half(
-    name: str, row: Row, of: Callable[[Side], float], off_max: float | None, chance: Spread | None
+    name: str,
+    row: LoadRow,
+    of: Callable[[Side], float],
+    off_max: float | None,
+    chance: Spread | None,
 ) -> Claim:
     side = row.measured
     known = None if side is None or side.invalid or not math.isfinite(of(side)) else of(side)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["GROWTH_MAX", "SOJOURN_MAX_MS", "Line", "Side", "capacity_of", "knee_of"]
+__all__ = ["GROWTH_MAX", "SOJOURN_MAX_MS", "CapacityLine", "Side", "capacity_of", "knee_of"]
 
 #: A load is sustained while delay grows by at most this, seconds per second of flow: λ ≤ 1.03 μ.
 GROWTH_MAX: Final = 0.03
@@ -46,7 +46,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Line:
+class CapacityLine:
     """The line of one side's capacity."""
 
     kind: Literal["sustained", "degraded"]
@@ -100,7 +100,7 @@ class Line:
 
 
 def capacity_of(
-    sides: Sequence[tuple[float, Side]], line: Line
+    sides: Sequence[tuple[float, Side]], line: CapacityLine
 ) -> tuple[float | None, float | None, float | None, str]:
     """Capacity between the last load that held and the first of two in a row that broke.
 

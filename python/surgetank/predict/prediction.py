@@ -12,9 +12,9 @@ from typing import Any, Final
 from surgetank.calibrate import Calibration
 from surgetank.calibrate.spread import Spread
 from surgetank.measure.measured import plain
-from surgetank.predict.line import Line, Side
+from surgetank.predict.line import CapacityLine, Side
 
-__all__ = ["Claim", "Prediction", "Row", "status_of"]
+__all__ = ["Claim", "LoadRow", "Prediction", "status_of"]
 
 #: How far a prediction may be off.
 CAPACITY_OFF_MAX: Final = 0.25
@@ -22,7 +22,7 @@ P99_OFF_MAX: Final = 0.5
 
 
 @dataclass(frozen=True)
-class Row:
+class LoadRow:
     """A load, predicted and measured."""
 
     rate_per_s: float
@@ -151,11 +151,11 @@ class Prediction:
     """The whole comparison."""
 
     calibration: Calibration
-    predicted_line: Line
-    measured_line: Line
+    predicted_line: CapacityLine
+    measured_line: CapacityLine
     """By the same definition, held against each side's own unloaded delay."""
     unloaded_per_s: float
-    rows: tuple[Row, ...]
+    rows: tuple[LoadRow, ...]
     claims: tuple[Claim, ...]
     seconds: float
     """How long all of it took."""

@@ -8,8 +8,8 @@ from surgetank.report.wording import NBSP, number, share
 from surgetank.search.frontier import Frontier, Point
 
 __all__ = [
-    "Row",
-    "Tile",
+    "FrontierRow",
+    "FrontierTile",
     "agreement",
     "many",
     "missing",
@@ -24,7 +24,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Row:
+class FrontierRow:
     """A point, for the table."""
 
     curve: str
@@ -41,7 +41,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Tile:
+class FrontierTile:
     """A curve at the highest load."""
 
     name: str
@@ -139,7 +139,7 @@ def agreement(frontier: Frontier) -> str:
     )
 
 
-def tiles(frontier: Frontier) -> list[Tile]:
+def tiles(frontier: Frontier) -> list[FrontierTile]:
     """Each curve at the highest load where it was found, against the first curve there."""
     found = []
     base = (
@@ -148,7 +148,7 @@ def tiles(frontier: Frontier) -> list[Tile]:
     for index, curve in enumerate(frontier.curves):
         known = _known(frontier, curve.name)
         if not known:
-            found.append(Tile(curve.name, index % 8, "not found", "at any load"))
+            found.append(FrontierTile(curve.name, index % 8, "not found", "at any load"))
             continue
         p, v = known[-1]
         detail = f"at {number(p.load)}/s"
@@ -158,7 +158,7 @@ def tiles(frontier: Frontier) -> list[Tile]:
             ratio = v / base[p.load]
             more = f"{ratio:.2g} times" if ratio >= 1 else f"1/{1 / ratio:.2g} of"
             detail += f": {more} “{frontier.curves[0].name}”"
-        found.append(Tile(curve.name, index % 8, times(v), detail))
+        found.append(FrontierTile(curve.name, index % 8, times(v), detail))
     return found
 
 
@@ -172,7 +172,7 @@ def missing(frontier: Frontier) -> list[str]:
     return [f"{', '.join(points)}: {why}" for why, points in found.items()]
 
 
-def rows(frontier: Frontier) -> list[Row]:
+def rows(frontier: Frontier) -> list[FrontierRow]:
     """The table of all points, by curve."""
     found = []
     for index, curve in enumerate(frontier.curves):
@@ -181,7 +181,7 @@ def rows(frontier: Frontier) -> list[Row]:
             mu, theory = frontier.capacity_per_s, p.theory
             off = None if theory is None or p.estimate is None else p.estimate / theory - 1
             found.append(
-                Row(
+                FrontierRow(
                     curve.name,
                     index % 8,
                     number(p.load),

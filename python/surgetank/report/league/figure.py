@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from surgetank.league import Estimate, League
+from surgetank.league import League, SeedMean
 from surgetank.league.shown import rising, unit_of
 from surgetank.report.league import words
 from surgetank.report.plane import Plane, Scale
@@ -67,7 +67,7 @@ class _Content:
     name: str
     unit: str
     names: list[str]
-    cells: dict[tuple[str, str], Estimate]
+    cells: dict[tuple[str, str], SeedMean]
     known: list[float]
     leaders: set[tuple[str, str]]
     invalid: Counter[tuple[str, str]]

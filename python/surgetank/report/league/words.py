@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass
 
 from surgetank.catalogue import LINES
-from surgetank.league import Estimate, League, Line, Standing
+from surgetank.league import League, SearchedLine, SeedMean, Standing
 from surgetank.league.ranks import ALPHA
 from surgetank.league.shown import head, rising, short, unit_of
 from surgetank.report.wording import NBSP, number, value
 
 __all__ = [
-    "Block",
     "Cell",
+    "LeagueBlock",
     "Place",
     "Sought",
     "blocks",
@@ -51,7 +51,7 @@ def changed(x: float, unit: str) -> str:
     return f"+{text}" if x > 0 else text
 
 
-def ends(e: Estimate, unit: str) -> str:
+def ends(e: SeedMean, unit: str) -> str:
     """The interval; of an infinite mean, in how many runs it was; or nothing."""
     if 0 < e.endless < e.n:
         return f"in {e.endless} of {e.n} runs"
@@ -66,14 +66,14 @@ def ends(e: Estimate, unit: str) -> str:
     return f"{said(low, unit)} – {said(high, unit)}"
 
 
-def told(e: Estimate, unit: str, seeds: int) -> str:
+def told(e: SeedMean, unit: str, seeds: int) -> str:
     """A cell in one line: value, interval, and of how many runs if not of all."""
     span = ends(e, unit)
     text = said(e.mean, unit) + (f" ({span})" if span else "")
     return text if e.n in (0, seeds) else f"{text}, {e.n} of {seeds} runs"
 
 
-def found(x: Line) -> str:
+def found(x: SearchedLine) -> str:
     """What a search found, or why it did not."""
     if x.estimate is None:
         return f"{x.status}: {x.why}"
@@ -177,7 +177,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Block:
+class LeagueBlock:
     """All measures of an entrant."""
 
     name: str
@@ -281,7 +281,7 @@ def sought(league: League) -> list[Sought]:
     return rows
 
 
-def blocks(league: League) -> list[Block]:
+def blocks(league: League) -> list[LeagueBlock]:
     """Every measure shown, of every entrant, under every attack."""
     attacks = [league.attacks[i : i + _ABREAST] for i in range(0, len(league.attacks), _ABREAST)]
     found_blocks = []
@@ -294,7 +294,7 @@ def blocks(league: League) -> list[Block]:
             )
             for part in attacks
         ]
-        found_blocks.append(Block(name, settings(league, name), parts))
+        found_blocks.append(LeagueBlock(name, settings(league, name), parts))
     return found_blocks
 
 

@@ -13,7 +13,7 @@ from surgetank.search.shape import Level
 
 __all__ = [
     "Figure",
-    "Row",
+    "LevelRow",
     "bottleneck",
     "facts",
     "failed",
@@ -41,7 +41,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Row:
+class LevelRow:
     """A level, for the table."""
 
     level: str
@@ -258,10 +258,10 @@ def notes(answer: Answer) -> list[str]:
     return found
 
 
-def rows(answer: Answer) -> list[Row]:
+def rows(answer: Answer) -> list[LevelRow]:
     """The table of levels."""
     return [
-        Row(
+        LevelRow(
             said(answer, x.level),
             f"{x.runs:,}",
             f"{number(x.broken)} of {number(x.trials)}",

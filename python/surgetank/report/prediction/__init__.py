@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from surgetank.predict import Claim, Line, Prediction, Row, Side
+from surgetank.predict import CapacityLine, Claim, LoadRow, Prediction, Side
 from surgetank.predict.allowance import LEVEL
 from surgetank.report.prediction.figure import drawing, prediction_svg
 from surgetank.report.sheet import filled, save
@@ -98,7 +98,7 @@ def _claim(c: Claim) -> dict[str, Any]:
     }
 
 
-def _row(row: Row, found: Prediction) -> dict[str, Any]:
+def _row(row: LoadRow, found: Prediction) -> dict[str, Any]:
     return {
         "rate": number(row.rate_per_s),
         "predicted": _side(row.predicted, found.predicted_line),
@@ -108,7 +108,7 @@ def _row(row: Row, found: Prediction) -> dict[str, Any]:
     }
 
 
-def _side(side: Side, line: Line) -> dict[str, str]:
+def _side(side: Side, line: CapacityLine) -> dict[str, str]:
     held = "broke" if line.broke(side) else "held"
     return {
         "p50": _shown(side.p50_ms, "ms"),

@@ -8,7 +8,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from surgetank.predict import Prediction, Row, Side
+from surgetank.predict import LoadRow, Prediction, Side
 from surgetank.predict.line import SOJOURN_MAX_MS
 from surgetank.report.alone import alone
 from surgetank.report.plane import Plane, Scale
@@ -90,7 +90,7 @@ def _points(plane: Plane, found: Prediction) -> None:
                 plane.dot(row.rate_per_s, at, 4.6, kind, _tip(name, row, at))
 
 
-def _tip(name: str, row: Row, at: float) -> str:
+def _tip(name: str, row: LoadRow, at: float) -> str:
     text = f"{name} at {number(row.rate_per_s)}/s, measured: {milliseconds(at)}"
     invalid = row.measured.invalid if row.measured else ""
     return f"{text}; INVALID: {invalid}" if invalid else text
