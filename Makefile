@@ -52,7 +52,7 @@ test: lint ## build, lint, types, Rust tests, live tests (by themselves), all ot
 	cargo test --quiet --workspace --exclude surgetank-bindings
 	@rm -f $(SKIPPED)
 	SURGETANK_SKIPPED=$(SKIPPED) $(BIN)/python -m pytest -m "live and not soak" -n 2 --dist loadfile --reruns 1 --timeout 900
-	SURGETANK_SKIPPED=$(SKIPPED) $(BIN)/python -m pytest -m "not live and not soak" -n auto
+	SURGETANK_SKIPPED=$(SKIPPED) $(BIN)/python -m pytest -m "not live and not soak" -n auto --dist worksteal
 	@! test -s $(SKIPPED) || { echo "Not tested here, in both runs:"; cat $(SKIPPED); }
 
 .PHONY: lowest
@@ -61,10 +61,10 @@ lowest: $(VENV)/.built ## the oldest libraries that pyproject.toml allows, in .v
 	$(LOWEST)/bin/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
 		print('\n'.join(d.replace('>=', '==').split(',')[0] for d in p['dependencies']))" > $(LOWEST)/lowest.txt
-	$(LOWEST)/bin/python -m pip install --quiet --requirement $(LOWEST)/lowest.txt pytest hypothesis playwright
+	$(LOWEST)/bin/python -m pip install --quiet --requirement $(LOWEST)/lowest.txt pytest pytest-xdist hypothesis playwright
 	cd tests && PYTHONPATH=$(CURDIR)/python $(CURDIR)/$(LOWEST)/bin/python -m pytest \
 		cli/test_cli.py cli/test_cli_ending.py scenario/test_tape.py report/test_report.py lab/test_world.py \
-		search/test_search.py -m "not live and not soak"
+		search/test_search.py -m "not live and not soak" -n auto --dist worksteal
 
 .PHONY: soak
 soak: build ## longer random worlds

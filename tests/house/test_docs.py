@@ -7,6 +7,7 @@ import re
 import runpy
 import statistics
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,8 @@ def test_functions_stay_small() -> None:
     for lines, expected in ((70, []), (71, ["f: 71"])):
         assert long_functions("def f():\n  '''Doc.'''\n" + "  x = 1\n" * lines) == expected
     assert f"too-many-lines-threshold = {FUNCTION_LINES_MAX}" in (ROOT / ".clippy.toml").read_text()
+    lints = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["lints"]["clippy"]
+    assert lints["too_many_lines"] == "warn"
 
 
 def test_no_test_asserts_a_timing() -> None:

@@ -54,17 +54,18 @@ fn protection(asked: &scenario::Protection) -> Protection {
     }
 }
 
-fn open_market(
-    scenario: &Scenario,
-    config: &scenario::Market,
-    accounts: &Accounts,
-    ticks: Price,
-    seed: &Seed,
-) -> Market {
+fn ppm(share: f64) -> u32 {
+    (share * 1e6).round() as u32
+}
+
+/// USD in the smallest amounts of money: of one lot at one tick.
+fn quanta(config: &scenario::Market, usd: f64) -> Money {
+    (usd / (config.tick_usd * config.lot)).round() as Money
+}
+
+fn symbol(config: &scenario::Market, accounts: &Accounts) -> SymbolConfig {
     let margin = &config.margin;
-    let ppm = |share: f64| (share * 1e6).round() as u32;
-    let quanta = |usd: f64| (usd / (config.tick_usd * config.lot)).round() as Money;
-    let symbol = SymbolConfig {
+    SymbolConfig {
         initial_margin_ppm: ppm(margin.initial),
         maintenance_margin_ppm: ppm(margin.maintenance),
         liquidation_fee_ppm: ppm(margin.liquidation_fee_bp / 1e4),
@@ -89,7 +90,7 @@ fn open_market(
             spread_to_maintenance_ppm: ppm(fillable.spread_to_maintenance),
         }),
         partial: margin.partial.as_ref().map(|partial| Partial {
-            above: quanta(partial.above_usd),
+            above: quanta(config, partial.above_usd),
             share_ppm: ppm(partial.share),
             cooldown_ns: ms(partial.cooldown_ms),
         }),
@@ -97,8 +98,20 @@ fn open_market(
             .backstop
             .as_ref()
             .map(|backstop| Backstop { below_ppm: ppm(backstop.below), vault: accounts.vault() }),
-    };
-    let rules = Config { symbols: vec![symbol], insurance: quanta(margin.insurance_usd) };
+    }
+}
+
+fn open_market(
+    scenario: &Scenario,
+    config: &scenario::Market,
+    accounts: &Accounts,
+    ticks: Price,
+    seed: &Seed,
+) -> Market {
+    let margin = &config.margin;
+    let quanta = |usd| quanta(config, usd);
+    let rules =
+        Config { symbols: vec![symbol(config, accounts)], insurance: quanta(margin.insurance_usd) };
     let mut market = Market::new(rules, &[ticks]);
     if let Some(limits) = &margin.per_block {
         market.limit(PerBlock {
@@ -110,40 +123,7 @@ fn open_market(
             deleveraging_attempts: limits.deleveraging_attempts,
         });
     }
-    let mode = match margin.mode {
-        scenario::MarginMode::Isolated => MarginMode::Isolated,
-        scenario::MarginMode::Cross => MarginMode::Cross,
-    };
-    let mut draws = seed.stream("market.positions", 0);
-    let mut buffers = seed.stream("market.buffers", 0);
-    let positions = &config.positions;
-    let mut net: Qty = 0;
-    for account in 0..accounts.leveraged {
-        let notional = positions.notional_usd * draws.exponential();
-        // Uniform in the initial margin, between the two leverages.
-        let share = draws.unit();
-        let margin_share = share / positions.leverage_max + (1.0 - share) / positions.leverage_min;
-        let long = draws.unit() < positions.long_share;
-        let lots = (quanta(notional) / Money::from(ticks)).max(1) as Qty;
-        let buffer = positions.buffer_min + (1.0 - positions.buffer_min) * buffers.unit();
-        let backing = margin.maintenance + buffer * (margin_share - margin.maintenance);
-        let backing = if positions.buffer_min < 1.0 { backing } else { margin_share };
-        let cash = (lots as f64 * ticks as f64 * backing).ceil() as Money;
-        market.deposit(account, cash, mode);
-        market.open(account, 0, if long { lots } else { -lots }, ticks);
-        net += if long { lots } else { -lots };
-    }
-    // The other side, unlevered: what is left over goes to the last.
-    let hedgers = Qty::from(accounts.hedgers);
-    for hedger in 0..accounts.hedgers {
-        let lots = -net / hedgers - if hedger + 1 == accounts.hedgers { net % hedgers } else { 0 };
-        let account = accounts.judged() + hedger;
-        let cash = 2 * Money::from(lots.abs().max(1)) * Money::from(ticks);
-        market.deposit(account, cash, mode);
-        if lots != 0 {
-            market.open(account, 0, lots, ticks);
-        }
-    }
+    take_positions(&mut market, config, accounts, ticks, seed);
     let maker_usd = scenario.flow.makers.capital_usd;
     for account in accounts.background_from()..accounts.count() {
         let usd = if accounts.maker(account).is_some() { maker_usd } else { 1e9 };
@@ -164,4 +144,49 @@ fn open_market(
         market.deposit(accounts.vault(), quanta(backstop.vault_usd), MarginMode::Cross);
     }
     market
+}
+
+/// Leveraged positions, and those of hedgers who hold the other side.
+fn take_positions(
+    market: &mut Market,
+    config: &scenario::Market,
+    accounts: &Accounts,
+    ticks: Price,
+    seed: &Seed,
+) {
+    let margin = &config.margin;
+    let mode = match margin.mode {
+        scenario::MarginMode::Isolated => MarginMode::Isolated,
+        scenario::MarginMode::Cross => MarginMode::Cross,
+    };
+    let mut draws = seed.stream("market.positions", 0);
+    let mut buffers = seed.stream("market.buffers", 0);
+    let positions = &config.positions;
+    let mut net: Qty = 0;
+    for account in 0..accounts.leveraged {
+        let notional = positions.notional_usd * draws.exponential();
+        // Uniform in the initial margin, between the two leverages.
+        let share = draws.unit();
+        let margin_share = share / positions.leverage_max + (1.0 - share) / positions.leverage_min;
+        let long = draws.unit() < positions.long_share;
+        let lots = (quanta(config, notional) / Money::from(ticks)).max(1) as Qty;
+        let buffer = positions.buffer_min + (1.0 - positions.buffer_min) * buffers.unit();
+        let backing = margin.maintenance + buffer * (margin_share - margin.maintenance);
+        let backing = if positions.buffer_min < 1.0 { backing } else { margin_share };
+        let cash = (lots as f64 * ticks as f64 * backing).ceil() as Money;
+        market.deposit(account, cash, mode);
+        market.open(account, 0, if long { lots } else { -lots }, ticks);
+        net += if long { lots } else { -lots };
+    }
+    // The other side, unlevered: what is left over goes to the last.
+    let hedgers = Qty::from(accounts.hedgers);
+    for hedger in 0..accounts.hedgers {
+        let lots = -net / hedgers - if hedger + 1 == accounts.hedgers { net % hedgers } else { 0 };
+        let account = accounts.judged() + hedger;
+        let cash = 2 * Money::from(lots.abs().max(1)) * Money::from(ticks);
+        market.deposit(account, cash, mode);
+        if lots != 0 {
+            market.open(account, 0, lots, ticks);
+        }
+    }
 }
