@@ -17,6 +17,7 @@ import typer
 from command_line import TINY, surgetank
 from surgetank.attacker import KINDS
 from surgetank.cli import app
+from surgetank.run import run
 
 
 def test_run_for_machines(here: Path) -> None:
@@ -124,8 +125,8 @@ def test_interrupt_keeps_what_was_measured(here: Path) -> None:
 
 def test_report_and_compare(here: Path) -> None:
     """A run can be drawn again, and two runs laid side by side."""
-    for seed in ("1", "2"):
-        surgetank("run", "good.toml", "--no-report", "--seed", seed, "--out", seed, cwd=here)
+    for seed in (1, 2):
+        run(here / "good.toml", seed=seed, out=here / str(seed))
     done = surgetank("report", "1", cwd=here)
     assert done.returncode == 0, done.stderr
     assert "<html" in (here / "1/report.html").read_text()[:2_000]

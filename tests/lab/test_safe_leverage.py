@@ -217,7 +217,7 @@ def test_a_search_finds_the_closed_form() -> None:
         seed=seed,
         precision=0.08,
         runs_max=200,
-        workers=2,
+        workers=1,
         try_remedies=False,
     )
     assert answer.status == "FOUND", (seed, answer.why)
@@ -235,7 +235,7 @@ def test_safe_leverage_covers_as_often_as_it_claims() -> None:
             budget=0.05,
             range=(20.0, 1_000.0),
             seed=100 + seed,
-            workers=2,
+            workers=1,
             try_remedies=False,
         )
         assert answer.ci_low is not None and answer.ci_high is not None
