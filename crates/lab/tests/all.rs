@@ -1,5 +1,6 @@
 //! All tests of the crate, in one binary: it is linked once.
 
+mod actors;
 mod agenda;
 mod flow_arrivals;
 mod flow_tape;
