@@ -86,6 +86,8 @@ def test_the_reason_tells_both_numbers() -> None:
     (reason,) = judge(p99(12.0, low=11.0), {"delay_p99_ms_max": 10}, make_trace()).broken
     assert "12 ms" in reason.text and "above the most allowed 10 ms" in reason.text
     assert (reason.measured, reason.limit, reason.ok) == (12.0, 10.0, False)
+    told = reason.to_dict()
+    assert (told["measure"], told["unit"], told["check"]) == ("delay_p99_ms", "ms", None)
 
 
 def stopped_at(seconds: float, delay_ms: int) -> Trace:

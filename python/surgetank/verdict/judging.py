@@ -84,8 +84,16 @@ class Reason:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; an infinite number becomes the text "inf"."""
         measured = "inf" if self.measured == math.inf else self.measured
-        told = {"name": self.name, "measured": measured, "limit": self.limit}
-        return told | {"status": str(self.status), "text": self.text}
+        return {
+            "name": self.name,
+            "measure": self.bound and self.bound.measure,
+            "check": self.check,
+            "measured": measured,
+            "limit": self.limit,
+            "unit": self.unit,
+            "status": str(self.status),
+            "text": self.text,
+        }
 
 
 @dataclass(frozen=True)
