@@ -84,7 +84,7 @@ def simulate(
         run=name,
         stats=json.loads(out["stats"]),
         complete=out["complete"],
-        scenario=scenario.model_dump(mode="json", by_alias=True),
+        scenario=scenario,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from surgetank.scenario import Scenario
 from surgetank.trace import SCHEMA, MessageClass, Outcome, Run, Trace
 
 __all__ = ["executed", "make_trace", "unfinished"]
@@ -21,7 +22,7 @@ def make_trace(
     seed: int = 1,
     build: str = "test",
     stats: Mapping[str, Any] | None = None,
-    scenario: Mapping[str, Any] | None = None,
+    scenario: Scenario | Mapping[str, Any] | None = None,
     complete: bool = True,
     nodes: int = 3,
     measured_from_ns: int = 0,
@@ -30,7 +31,8 @@ def make_trace(
 ) -> Trace:
     """A trace from rows that name only the cells that matter.
 
-    Cells left out are null where the schema allows it, else 0 or "".
+    Cells left out are null where the schema allows it, else 0 or "". A scenario may name only the
+    keys that matter; one that is not given has a market if there are rows of one.
 
     Raises:
         SurgetankError: as `Trace.from_tables`.
@@ -61,8 +63,16 @@ def make_trace(
         run=Run(name, seed, "0" * 64, build),
         stats={**window, **(stats or {})},
         complete=complete,
-        scenario=scenario,
+        scenario=_scenario(scenario, market="market" in frames),
     )
+
+
+def _scenario(given: Scenario | Mapping[str, Any] | None, *, market: bool) -> Scenario:
+    if isinstance(given, Scenario):
+        return given
+    if given is None:
+        given = {"market": {}} if market else {}
+    return Scenario.build({"name": "hand-made", **given})
 
 
 def executed(message: int, created_ns: int, delay_ns: int, **cells: Any) -> Row:

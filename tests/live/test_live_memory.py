@@ -105,7 +105,7 @@ def _limits_that_cannot_be_measured(calm: st.Trace, limits: dict[str, float]) ->
     assert verdict.to_dict()["left_out"][0]["name"] == "bad_debt_usd_max"
     assert 'skipped="1"' in junit_xml(verdict, calm.run)
     assert "Not judged" in render(calm, measure(calm), verdict)
-    scenario = {**calm.scenario, "limits": {**calm.scenario["limits"], "unmeasured": "unknown"}}
+    scenario = calm.scenario.with_values({"limits.unmeasured": "unknown"})
     strict = dataclasses.replace(calm, scenario=scenario)
     assert judge(measure(calm), limits, strict).status is Status.UNKNOWN
     alone = judge(measure(calm), {"bad_debt_usd_max": 0.0}, calm)

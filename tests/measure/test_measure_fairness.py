@@ -138,7 +138,7 @@ def test_the_scenarios_gamma_counts() -> None:
     rows = [heard(0, 2, 0), heard(1, 1, 0)]
     assert found(rows, seen)["fairness_violations"].value is None
     queue = {"order": "themis", "fair": {"gamma": 0.66}}
-    two_thirds = {"layer": {"queue": queue}}
+    two_thirds = {"layer": {"queue": queue, "consensus": {"kind": "single"}}}
     violated = found(rows, seen, scenario=two_thirds)["fairness_violations"]
     assert (violated.value, violated.n) == (1, 1)
     assert "66% of the nodes" in violated.note

@@ -112,7 +112,10 @@ def test_a_missing_proposer_is_expected() -> None:
     times: Times = {k: [1.0, 1.5, 2.0, 4.4] for k in range(3)}
     tables = {"messages": [executed(1, 2 * S, 2 * S, height=4)], "blocks": [{"height": 1}]}
     turns = {"layer": {"consensus": {"kind": "tendermint", "timeout_propose_ms": 1000.0}}}
-    assert synchrony_of(chain(times, tables=tables)).standstills == [(3500 * MS, 4400 * MS)]
+    one = {"layer": {"consensus": {"kind": "single"}}}
+    assert synchrony_of(chain(times, tables=tables, scenario=one)).standstills == [
+        (3500 * MS, 4400 * MS)
+    ]
     assert synchrony_of(chain(times, tables=tables, scenario=turns)).standstills == []
 
 

@@ -15,6 +15,7 @@ from surgetank.trace import Bearer, Deferral, MarketKind, Reason, Trace
 MS = 1_000_000
 S = 1_000 * MS
 TENDERMINT = {"kind": "tendermint", "block_messages_max": 100, "block_bytes_max": 10_000}
+IMPATIENT = {f"timeout_{step}_ms": 1.0 for step in ("commit", "propose", "vote")}
 
 
 def found(trace: Trace) -> dict[str, Saturation]:
@@ -83,19 +84,19 @@ def test_queues_by_length_and_by_refusal() -> None:
 
 def test_block_space_by_hand() -> None:
     blocks = [
-        {"height": h, "decided_ns": round(t * S), "messages": n, "size_bytes": size}
-        for h, (t, n, size) in enumerate([(1, 10, 90), (2.2, 60, 90), (2.9, 80, 90)], start=1)
+        {"height": h, "decided_ns": round(t * S), "messages": n, "size_bytes": 900}
+        for h, (t, n) in enumerate([(1, 10), (2.2, 60), (2.9, 80)], start=1)
     ]
     one = found(make_trace({"blocks": blocks}, scenario={"layer": {"consensus": TENDERMINT}}))
     # The last second holds two blocks, 60 and 80 of 100.
     assert one["block-space"].value == pytest.approx(0.7)
     assert one["block-space"].peak == pytest.approx(0.8)
-    bytes_max = TENDERMINT | {"block_bytes_max": 150}
-    messages = [executed(0, 0, S, size_bytes=70)]
+    bytes_max = TENDERMINT | {"block_bytes_max": 1_500}
+    messages = [executed(0, 0, S, size_bytes=700)]
     tight = make_trace(
         {"blocks": blocks, "messages": messages}, scenario={"layer": {"consensus": bytes_max}}
     )
-    # 90 bytes and a message of 70 more do not fit 150: full.
+    # 900 bytes and a message of 700 more do not fit 1,500: full.
     assert found(tight)["block-space"].value == 1
     at_once = {"kind": "single", "window_ms": 0.0, "block_messages_max": 1}
     batches = make_trace({"blocks": blocks}, scenario={"layer": {"consensus": at_once}})
@@ -115,7 +116,7 @@ def test_time_in_later_rounds_by_hand() -> None:
     ]
     trace = make_trace(
         {"blocks": blocks, "executions": runs},
-        scenario={"layer": {"consensus": TENDERMINT}},
+        scenario={"layer": {"consensus": TENDERMINT | IMPATIENT}},
         end_ns=10 * S,
         flow_end_ns=8 * S,
     )
@@ -127,7 +128,8 @@ def test_time_in_later_rounds_by_hand() -> None:
     assert "consensus-timeouts" not in found(single)
 
 
-KEEPERS = {"flow": {"keepers": {"count": 2, "orders_max": 2, "resend_ms": 2_000.0}}}
+KEEPERS = {"count": 2, "orders_max": 2, "resend_ms": 2_000.0}
+TENDED: dict[str, Any] = {"market": {}, "flow": {"keepers": KEEPERS}}
 
 
 def test_keepers_by_hand() -> None:
@@ -142,13 +144,13 @@ def test_keepers_by_hand() -> None:
         (2.5, "liquidation-sent", {"account": 4, "message": 3, **sent}),
         (3.0, "liquidated", {"account": 4, "ref_ns": S}),
     )
-    one = found(make_trace({"market": rows}, scenario=KEEPERS))["keepers"]
+    one = found(make_trace({"market": rows}, scenario=TENDED))["keepers"]
     # Keeper 0 has accounts 0, 2, 4 and may send two orders: account 4 waits. 3 is the other's.
     assert (one.value, one.where, one.at_s) == (1.0, "keeper 0", 2.0)
     assert "1 more were due" in one.what
     # Not so if the price it had heard was from before account 4 was due.
     early = [r | {"ref_ns": S // 2} if r["kind"] == MarketKind.ORACLE else r for r in rows]
-    two = found(make_trace({"market": early}, scenario=KEEPERS))["keepers"]
+    two = found(make_trace({"market": early}, scenario=TENDED))["keepers"]
     assert two.value == pytest.approx(2 / 3)
 
 
@@ -164,7 +166,7 @@ def test_waiting_to_be_tried_again() -> None:
     # The first order is executed at 1.6 s; the second not before 3.6 s.
     messages = [executed(0, 3 * S // 2, S // 10), executed(1, 3 * S // 2, 21 * S // 10)]
     messages += [executed(2, 7 * S // 2, S), executed(3, 7 * S // 2, S)]
-    setting = {"flow": {"keepers": KEEPERS["flow"]["keepers"] | {"orders_max": 50}}}
+    setting = TENDED | {"flow": {"keepers": KEEPERS | {"orders_max": 50}}}
     one = found(make_trace({"market": rows, "messages": messages}, scenario=setting))["keepers"]
     assert (one.value, one.where) == (0.5, "keepers")
 
@@ -293,4 +295,4 @@ def test_measures_and_limits() -> None:
 
 
 def test_an_empty_trace_tells_nothing() -> None:
-    assert saturation(make_trace()) == []
+    assert saturation(make_trace(scenario={"layer": {"consensus": {"kind": "none"}}})) == []

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from surgetank.scenario import Scenario
 from surgetank.trace import SCHEMA, STAGES, Bearer, MarketKind, Outcome, Run, Trace
 
 SECOND = 1_000_000_000
@@ -35,6 +36,7 @@ SCENARIO: dict[str, Any] = {
         "delay": {
             "kind": "regions",
             "names": list(REGIONS),
+            "matrix_ms": [[20.0] * len(REGIONS)] * len(REGIONS),
             "placement": [k % len(REGIONS) for k in range(NODES)],
         },
     },
@@ -45,8 +47,8 @@ SCENARIO: dict[str, Any] = {
         "margin": {"late_after_ms": 1000.0, "insurance_usd": 50000.0},
     },
     "faults": [
-        {"at_s": _SPLIT, "duration_s": 10.0, "what": {"kind": "partition", "groups": [_CUT]}},
-        {"at_s": _DOWN, "duration_s": 8.0, "what": {"kind": "crash", "nodes": _DEAD}},
+        {"at_s": _SPLIT, "duration_s": 10.0, "kind": "partition", "groups": [list(_CUT)]},
+        {"at_s": _DOWN, "duration_s": 8.0, "kind": "crash", "nodes": list(_DEAD)},
     ],
     "limits": {
         "delay_p99_ms_max": 1000.0,
@@ -94,7 +96,7 @@ def crash_day(seed: int = 7, *, market: bool = True, faults: bool = True) -> Tra
             "money_conserved": True,
             "safety": True,
         },
-        scenario=scenario if faults else {**scenario, "faults": []},
+        scenario=Scenario.build(scenario if faults else {**scenario, "faults": []}),
     )
 
 

@@ -271,7 +271,7 @@ def run(number: int, journal: Path) -> list[str]:
 def _of_journal(trace: st.Trace, journal: Path) -> list[str]:
     """What the run's journal must not show, except of a proposer that put its own first."""
     report = verify(journal)
-    cheats = trace.scenario["attack"]["kind"] == "insider"
+    cheats = trace.scenario.attack.kind == "insider"
     allowed = {"out-of-order", "swapped-pair"} if cheats else set()
     found = [str(finding) for finding in report.findings if finding.kind not in allowed]
     executed = trace["executions"].filter(pl.col("executed_ns").is_not_null())["height"].n_unique()

@@ -25,7 +25,7 @@ def full_trace() -> Trace:
             "market": [{"price": -5, "ref_ns": 7}],
             "faults": [{"kind": "loss", "asked": 0.1, "measured": 0.11}],
         },
-        scenario={"limits": {"delay_p99_ms_max": 5.0}, "note": "naïve"},
+        scenario={"limits": {"delay_p99_ms_max": 5.0}, "title": "naïve", "market": {}},
     )
 
 
@@ -181,3 +181,15 @@ def test_a_table_of_another_run_is_found(tmp_path: Path) -> None:
     (tmp_path / "other" / "gauges.parquet").replace(tmp_path / "run" / "gauges.parquet")
     with pytest.raises(SurgetankError, match=r"gauges.parquet: belongs to another run"):
         Trace.load(tmp_path / "run")
+
+
+def test_a_scenario_of_another_version_is_refused(tmp_path: Path) -> None:
+    full_trace().save(tmp_path)
+    content = store.read_run(tmp_path)
+    content["scenario"]["layer"]["queue"]["depth"] = 5
+    store.write_run(tmp_path, content)
+    with pytest.raises(
+        SurgetankError, match=r"run.json: .*another version .*queue.depth"
+    ) as caught:
+        Trace.load(tmp_path)
+    assert "again" in caught.value.mend

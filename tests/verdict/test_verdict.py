@@ -7,6 +7,7 @@ import pytest
 
 import surgetank as st
 from surgetank.measure import Measure, Measures, measure
+from surgetank.scenario.flow import Flow, Hawkes
 from surgetank.testing import executed, make_trace, unfinished
 from surgetank.trace import Trace
 from surgetank.verdict import Status, judge
@@ -188,13 +189,16 @@ def test_a_fault_that_nothing_met_is_invalid() -> None:
     assert judge(p99(1.0), {}, faulty(complete=False, samples=0)).status is Status.UNKNOWN
 
 
+SURGE = {"rate_per_s": 1.0, "branching": 0.9, "decay_per_s": 1.0}
+
+
 @pytest.mark.parametrize(
     ("arrivals", "sent", "valid"),
     [
-        ({"kind": "poisson"}, 10_400, True),
-        ({"kind": "poisson"}, 10_600, False),
-        ({"kind": "hawkes", "branching": 0.9}, 14_000, True),
-        ({"kind": "hawkes", "branching": 0.9}, 16_000, False),
+        ({"kind": "poisson", "rate_per_s": 1.0}, 10_400, True),
+        ({"kind": "poisson", "rate_per_s": 1.0}, 10_600, False),
+        ({"kind": "hawkes", **SURGE}, 14_000, True),
+        ({"kind": "hawkes", **SURGE}, 16_000, False),
         ({"kind": "mmpp", "rates_per_s": [100.0, 1000.0], "dwell_s": [1.0, 1.0]}, 13_000, True),
         ({"kind": "mmpp", "rates_per_s": [100.0, 1000.0], "dwell_s": [1.0, 1.0]}, 30_000, False),
     ],
@@ -210,8 +214,8 @@ def test_background_against_what_was_asked(
 
 
 def test_dispersion_of_known_processes() -> None:
-    assert dispersion({}, 1.0) == 1
-    hawkes = {"arrivals": {"kind": "hawkes", "branching": 0.9}}
+    assert dispersion(Flow(), 1.0) == 1
+    hawkes = Flow(arrivals=Hawkes(**SURGE))
     assert dispersion(hawkes, 1.0) == pytest.approx(100)
 
 

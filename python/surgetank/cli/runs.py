@@ -169,13 +169,12 @@ def report_command(
     """Draw a run's report again."""
     from surgetank.measure import measure
     from surgetank.report import write as write_report
-    from surgetank.scenario import Scenario
     from surgetank.trace import Trace
     from surgetank.verdict import judge
 
     trace = Trace.load(folder)
     measures = measure(trace)
-    limits = Scenario.build(trace.scenario or {"name": trace.run.name}).limits.as_mapping()
+    limits = trace.scenario.limits.as_mapping()
     path = write_report(
         trace, measures, judge(measures, limits, trace), out or folder / "report.html"
     )

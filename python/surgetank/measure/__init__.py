@@ -6,9 +6,6 @@ behind them, which the report draws.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
-
 from surgetank.measure.attack import attack
 from surgetank.measure.backlog import backlog
 from surgetank.measure.delivery import delivery
@@ -25,8 +22,6 @@ from surgetank.measure.waiting import waiting
 from surgetank.trace import Trace
 
 __all__ = [
-    "LAG_MAX_MS",
-    "STALE_AFTER_MS",
     "Failure",
     "FailureKind",
     "Measure",
@@ -36,25 +31,18 @@ __all__ = [
     "synchrony_of",
 ]
 
-LAG_MAX_MS: Final = 1000.0
-"""A node that trails the first by more is out of step, unless the scenario says otherwise."""
-
-STALE_AFTER_MS: Final = 3000.0
-"""A state that lacks news for longer is stale, unless the scenario says otherwise."""
-
 
 def measure(
     trace: Trace, *, lag_max_ms: float | None = None, late_after_ms: float | None = None
 ) -> Measures:
     """All measures of a run.
 
-    `lag_max_ms` and `late_after_ms` default to the scenario's (`limits.lag_max_ms`, else
-    LAG_MAX_MS; `market.margin.late_after_ms`).
+    `lag_max_ms` and `late_after_ms` default to the scenario's (`limits.lag_max_ms`,
+    `market.margin.late_after_ms`).
     """
     late_after = late_after_ms
     if late_after is None:
-        margin = (trace.scenario.get("market") or {}).get("margin") or {}
-        late_after = margin.get("late_after_ms")
+        late_after = trace.scenario.late_after_ms
     return Measures(
         [
             *delays(trace),
@@ -77,11 +65,10 @@ def measure(
 
 def synchrony_of(trace: Trace, *, lag_max_ms: float | None = None) -> Synchrony:
     """Who was out of step, when and why, by the scenario's `limits.lag_max_ms` and
-    `limits.stale_after_ms` (else LAG_MAX_MS, STALE_AFTER_MS)."""
-    limits: Mapping[str, Any] = trace.scenario.get("limits") or {}
-    lag_max = limits.get("lag_max_ms", LAG_MAX_MS) if lag_max_ms is None else lag_max_ms
-    stale_after = limits.get("stale_after_ms", STALE_AFTER_MS)
-    return Synchrony(trace, Bounds(int(float(lag_max) * 1e6), int(float(stale_after) * 1e6)))
+    `limits.stale_after_ms`."""
+    limits = trace.scenario.limits
+    lag_max = limits.lag_max_ms if lag_max_ms is None else lag_max_ms
+    return Synchrony(trace, Bounds(int(lag_max * 1e6), int(limits.stale_after_ms * 1e6)))
 
 
 def failures(trace: Trace) -> list[Failure]:

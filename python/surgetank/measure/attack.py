@@ -141,13 +141,13 @@ def _gain_and_loss(trace: Trace, rows: pl.DataFrame) -> list[Measure]:
     costs = -line["fees"] * quantum
     taken = edge + _unpaid(trace) * quantum
     loss = Measure("others_loss_usd", taken, n=trades)
-    if (trace.scenario.get("attack") or {}).get("kind", "none") == "none":
+    if trace.scenario.attack.kind == "none":
         return [loss]
     return [
         Measure("attacker_gain_usd", taken - costs, n=trades),
         Measure("attacker_cost_usd", costs, n=trades),
         *_from_pockets(trace),
-        Measure("attacker_capital_usd", float(trace.scenario["attack"]["capital_usd"]), n=1),
+        Measure("attacker_capital_usd", trace.scenario.attack.capital_usd, n=1),
         loss,
     ]
 

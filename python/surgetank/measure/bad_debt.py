@@ -57,8 +57,8 @@ def triggers(trace: Trace) -> pl.DataFrame:
 def _still_open(trace: Trace, rows: pl.DataFrame) -> pl.DataFrame:
     """Accounts that became due and were neither closed whole nor safe again, and whether they are
     bankrupt outside."""
-    margin = (trace.scenario.get("market") or {}).get("margin") or {}
-    share = float(margin.get("maintenance", 0.0))
+    market = trace.scenario.market
+    share = 0.0 if market is None else market.margin.maintenance
     ending = [MarketKind.DUE, MarketKind.RECOVERED, MarketKind.CLOSED]
     last = (
         rows.filter(pl.col("kind").is_in(ending) & pl.col("account").is_not_null())

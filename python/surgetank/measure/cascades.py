@@ -90,6 +90,7 @@ def cascade_measures(trace: Trace) -> list[Measure]:
 
 
 def _note(trace: Trace) -> str:
-    if (trace.scenario.get("market") or {}).get("mark") == "median":
+    market = trace.scenario.market
+    if market is not None and market.mark == "median":
         return "what liquidations did to the mark through the venue's own book is not counted"
     return ""

@@ -52,7 +52,7 @@ def render(trace: Trace, measures: Measures, verdict: Verdict) -> str:
         trace=trace,
         run=trace.run,
         status=str(verdict.status),
-        heading=trace.scenario.get("title") or trace.run.name,
+        heading=trace.scenario.title or trace.run.name,
         sentence=sentence(reading),
         limits=limits,
         checks=checks,
@@ -67,17 +67,10 @@ def render(trace: Trace, measures: Measures, verdict: Verdict) -> str:
         glossary=page.glossary(reading),
         limitations=page.limitations(reading),
         command=command(trace),
-        toml=toml(trace.scenario) if trace.scenario else "",
+        toml=toml(trace.scenario.model_dump(mode="json", by_alias=True)),
         length=clock(reading.end_ns),
-        asked_s=_asked_s(trace),
+        asked_s=trace.scenario.duration_s + trace.scenario.drain_s,
         messages=f"{trace['messages'].height:,}",
         data=in_script(data),
         plotly=plotly(),
     )
-
-
-def _asked_s(trace: Trace) -> float | None:
-    duration = trace.scenario.get("duration_s")
-    if duration is None:
-        return None
-    return float(duration) + float(trace.scenario.get("drain_s") or 0)

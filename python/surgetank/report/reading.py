@@ -12,6 +12,7 @@ from surgetank.measure import Measures, synchrony_of
 from surgetank.measure.liquidations import due_episodes, executed_orders, reconciled
 from surgetank.measure.synchrony import Synchrony
 from surgetank.report.wording import clock, milliseconds, number, share
+from surgetank.scenario.flow import Constant, Spike
 from surgetank.trace import CLASSES, MarketKind, Trace
 from surgetank.trace.frames import delays
 from surgetank.verdict import Verdict
@@ -60,10 +61,9 @@ class Reading:
         self.step_ns = nice_step(self.end_ns / _BINS)
         self.synchrony: Synchrony = synchrony_of(trace)
         self.lag_max_ns = self.synchrony.bounds.lag_max_ns
-        margin = (trace.scenario.get("market") or {}).get("margin") or {}
-        late = margin.get("late_after_ms")
-        self.late_after_ns = None if late is None else int(float(late) * 1e6)
-        self.insurance_usd = float(margin.get("insurance_usd") or 0)
+        late, market = trace.scenario.late_after_ms, trace.scenario.market
+        self.late_after_ns = None if late is None else int(late * 1e6)
+        self.insurance_usd = 0.0 if market is None else market.margin.insurance_usd
 
     def value(self, name: str) -> float | None:
         """A measure's value, or None if there is no such measure."""
@@ -84,17 +84,16 @@ class Reading:
         ]
 
     def _surge(self) -> list[tuple[str, str, int, int]]:
-        profile = (self.trace.scenario.get("flow") or {}).get("profile") or {}
-        kind, factor = profile.get("kind"), float(profile.get("factor", 1))
-        if kind == "spike":
-            # Three time constants: what is left of the spike then is 5 %.
-            span = (profile["at_s"], profile["at_s"] + 3 * profile["decay_s"])
-        elif kind in ("step", "ramp"):
-            span = (profile["from_s"], profile["until_s"])
-        else:
+        profile = self.trace.scenario.flow.profile
+        if isinstance(profile, Constant):
             return []
-        at, until = (min(int(float(s) * 1e9), self.end_ns) for s in span)
-        return [("surge", f"load × {factor:g}", at, until)] if at < until else []
+        if isinstance(profile, Spike):
+            # Three time constants: what is left of the spike then is 5 %.
+            span = (profile.at_s, profile.at_s + 3 * profile.decay_s)
+        else:
+            span = (profile.from_s, profile.until_s)
+        at, until = (min(int(s * 1e9), self.end_ns) for s in span)
+        return [("surge", f"load × {profile.factor:g}", at, until)] if at < until else []
 
     def _faults(self) -> list[tuple[str, str, int, int]]:
         rows = (

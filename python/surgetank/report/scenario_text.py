@@ -25,8 +25,8 @@ def command(trace: Trace) -> str:
             source = run.name
     except (SurgetankError, OSError):
         pass
-    options = trace.scenario.get("tape_options") or []
-    tape = f" {shlex.join(options)}" if trace.scenario.get("tape_hash") else ""
+    scenario = trace.scenario
+    tape = f" {shlex.join(scenario.tape_options)}" if scenario.tape_hash else ""
     live = trace.stats.get("live")
     target = f" --target {shlex.quote(live['target'])}" if live else ""
     return f"surgetank run {source} --seed {run.seed}{tape}{target}"

@@ -186,6 +186,11 @@ class Scenario(Section):
         return _canonical(data)
 
     @property
+    def late_after_ms(self) -> float | None:
+        """`market.margin.late_after_ms`; None without a market."""
+        return None if self.market is None else self.market.margin.late_after_ms
+
+    @property
     def hash(self) -> str:
         """BLAKE3 (hex) of what changes the trace or the verdict: not of prose, not of the seed."""
         limits = _canonical(self.limits.as_mapping() | self.limits.tolerances())

@@ -15,6 +15,7 @@ from typing import Any, Self
 import polars as pl
 
 from surgetank.errors import EXIT_MACHINE, SurgetankError
+from surgetank.scenario import Scenario
 from surgetank.trace import frames, store
 from surgetank.trace.chain import CHUNK_ROWS, chain, combine
 from surgetank.trace.names import (
@@ -57,6 +58,8 @@ __all__ = [
     "Why",
 ]
 
+#: What a scenario is called that a trace made by hand does not give.
+_UNNAMED = "unnamed"
 _WINDOW = ("measured_from_ns", "flow_end_ns", "end_ns", "nodes")
 
 
@@ -83,8 +86,8 @@ class Trace:
     stats: Mapping[str, Any] = field(repr=False)
     complete: bool
     """False if the run was stopped; what had been measured until then is here."""
-    scenario: Mapping[str, Any] = field(repr=False)
-    """The scenario in full, as it was run, with its limits."""
+    scenario: Scenario = field(repr=False)
+    """As it was run, with its limits."""
 
     @classmethod
     def from_tables(
@@ -94,12 +97,12 @@ class Trace:
         run: Run,
         stats: Mapping[str, Any],
         complete: bool = True,
-        scenario: Mapping[str, Any] | None = None,
+        scenario: Scenario | None = None,
     ) -> Self:
         """A trace from data frames or Arrow tables (anything `polars.DataFrame` accepts).
 
-        A table that is not given is empty. `stats` must hold measured_from_ns, flow_end_ns,
-        end_ns and nodes.
+        A table that is not given is empty, a scenario that is not given the default one. `stats`
+        must hold measured_from_ns, flow_end_ns, end_ns and nodes.
 
         Raises:
             SurgetankError: a table or column breaks `SCHEMA`, or a number is missing in `stats`.
@@ -116,7 +119,8 @@ class Trace:
             name: check_table(name, _frame(tables[name])) if name in tables else empty_table(name)
             for name in SCHEMA
         }
-        return cls(run, checked, dict(stats), complete, dict(scenario or {}))
+        scenario = Scenario(name=_UNNAMED) if scenario is None else scenario
+        return cls(run, checked, dict(stats), complete, scenario)
 
     def __getitem__(self, table: str) -> pl.DataFrame:
         return self.tables[table]
@@ -158,8 +162,7 @@ class Trace:
     def orders(self) -> bool:
         """Whether anybody orders messages; with `consensus.kind = none` they only spread. A live
         target delivers, and that is an order, whatever the scenario would simulate."""
-        layer = self.scenario.get("layer") or {}
-        return "live" in self.stats or bool((layer.get("consensus") or {}).get("kind") != "none")
+        return "live" in self.stats or self.scenario.layer.consensus.kind != "none"
 
     def delays(self) -> pl.DataFrame:
         """Client messages of the measured window with exact stage columns; `frames.delays`."""
@@ -197,7 +200,7 @@ class Trace:
                     "trace_hash": self.trace_hash,
                     "chains": self.chains,
                     "stats": dict(self.stats),
-                    "scenario": dict(self.scenario),
+                    "scenario": self.scenario.model_dump(mode="json", by_alias=True),
                 },
             )
         except OSError as error:
@@ -226,7 +229,7 @@ class Trace:
                 run=run,
                 stats=content["stats"],
                 complete=content["complete"],
-                scenario=content["scenario"],
+                scenario=_scenario(content["scenario"], path),
             )
             # read_table has just verified every link.
             trace.__dict__["chains"] = {name: chains[name] for name in SCHEMA}
@@ -242,6 +245,17 @@ class Trace:
                 mend="Run the scenario again",
             )
         return trace
+
+
+def _scenario(content: Mapping[str, Any], path: Path) -> Scenario:
+    try:
+        return Scenario.build(content)
+    except SurgetankError as error:
+        raise SurgetankError(
+            f"its scenario is of another version ({error.place}: {error.message})",
+            place=str(path / store.RUN_FILE),
+            mend="Run the scenario again, or read the folder with the version that wrote it",
+        ) from None
 
 
 def _frame(table: Any) -> pl.DataFrame:

@@ -164,8 +164,7 @@ def judge(measures: Measures, limits: Mapping[str, float | None], trace: Trace) 
 
 def _left_out(reasons: list[Reason], measures: Measures, trace: Trace) -> tuple[Reason, ...]:
     """Limits of a live run that no live target can be held to, unless they were insisted on."""
-    limits = trace.scenario.get("limits") or {}
-    if "live" not in trace.stats or limits.get("unmeasured") == "unknown":
+    if "live" not in trace.stats or trace.scenario.limits.unmeasured == "unknown":
         return ()
     # A limit that is misspelt has no `bound`, and is not left out in silence.
     return tuple(r for r in reasons if r.bound is not None and r.bound.measure not in measures)
@@ -175,7 +174,7 @@ def _with_time_to_finish(reasons: list[Reason], trace: Trace) -> list[Reason]:
     """What FAILs in a stopped run, judged anew on the messages that had the time to finish."""
     if all(reason.status is not Status.FAIL for reason in reasons):
         return reasons
-    drain_s = float(trace.scenario.get("drain_s", _DRAIN_S))
+    drain_s = trace.scenario.drain_s
     until_ns = min(trace.flow_end_ns, trace.end_ns - round(drain_s * 1e9))
     old: Measures | None = None
     if until_ns > trace.measured_from_ns:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from surgetank.measure.latency import stages
 from surgetank.measure.ledger import COLUMNS, ledger
+from surgetank.scenario.flow import Constant, Flow, Hawkes, Mmpp
 from surgetank.trace import CLIENT_CLASSES, Trace
 
 __all__ = ["Check", "CheckKind", "checks", "dispersion"]
@@ -145,10 +146,8 @@ def _faults(trace: Trace) -> Iterator[Check]:
 
 def _validates_in_no_time(trace: Trace) -> bool:
     """Whether clients' messages take no validation, by which a slow machine is measured."""
-    service = (trace.scenario.get("layer") or {}).get("service") or {}
-    times = service.get("validation") or {}
-    keys = [f"{name.replace('-', '_')}_us" for name in CLIENT_CLASSES]
-    return all(times.get(key) == 0 for key in keys)
+    times = trace.scenario.layer.service.validation
+    return not any(getattr(times, f"{name.replace('-', '_')}_us") for name in CLIENT_CLASSES)
 
 
 def _tolerance(trace: Trace, fault: Mapping[str, Any]) -> float:
@@ -166,8 +165,7 @@ def _tolerance(trace: Trace, fault: Mapping[str, Any]) -> float:
     # A mean of n draws: its coefficient of variation is the scenario's, or at most about 1.
     spread = 1.0
     if quantity.startswith("service"):
-        service = (trace.scenario.get("layer") or {}).get("service") or {}
-        spread = max(1.0, float((service.get("distribution") or {}).get("cv", 1.0)))
+        spread = max(1.0, getattr(trace.scenario.layer.service.distribution, "cv", 1.0))
     return abs(asked) * (0.02 + _SIGMAS * spread / math.sqrt(n))
 
 
@@ -195,8 +193,8 @@ def _background(trace: Trace) -> Iterator[Check]:
     expected, found = trace.stats.get("expected_background"), trace.stats.get("background")
     if expected is None or found is None or not trace.complete:
         return
-    flow = trace.scenario.get("flow") or {}
-    allowed = _SIGMAS * math.sqrt(expected * dispersion(flow, expected)) + 2
+    spread = dispersion(trace.scenario.flow, expected)
+    allowed = _SIGMAS * math.sqrt(expected * spread) + 2
     text = f"background messages: {found} sent, {expected:.6g} expected (± {allowed:.3g})"
     held = abs(found - expected) <= allowed
     yield Check(CheckKind.BACKGROUND, held, float(found), expected, text)
@@ -220,21 +218,19 @@ def _live(trace: Trace) -> Iterator[Check]:
         yield Check(CheckKind.TARGET_CODE, False, None, None, text)
 
 
-def dispersion(flow: Mapping[str, Any], expected: float) -> float:
+def dispersion(flow: Flow, expected: float) -> float:
     """Upper bound on variance over mean of the number of background arrivals.
 
     Poisson: 1. Hawkes: 1/(1 − n)² (Hawkes, Biometrika 58, 1971), multiplied like the rate by the
     profile's factor. MMPP: 1 + 2·Var(λ)·Σ dwell / mean λ, with the correlation time bounded by one
     whole cycle; never more than what the whole run in its fastest state would give.
     """
-    arrivals = flow.get("arrivals") or {}
-    kind = arrivals.get("kind")
-    factor = max(1.0, float((flow.get("profile") or {}).get("factor", 1.0)))
-    if kind == "hawkes":
-        return factor / (1 - float(arrivals["branching"])) ** 2
-    if kind == "mmpp":
-        rates = [float(r) for r in arrivals["rates_per_s"]]
-        dwell = [float(d) for d in arrivals["dwell_s"]]
+    arrivals, profile = flow.arrivals, flow.profile
+    factor = 1.0 if isinstance(profile, Constant) else max(1.0, profile.factor)
+    if isinstance(arrivals, Hawkes):
+        return factor / (1 - arrivals.branching) ** 2
+    if isinstance(arrivals, Mmpp):
+        rates, dwell = arrivals.rates_per_s, arrivals.dwell_s
         cycle = sum(dwell)
         mean = sum(r * d for r, d in zip(rates, dwell, strict=True)) / cycle
         variance = sum((r - mean) ** 2 * d for r, d in zip(rates, dwell, strict=True)) / cycle

@@ -97,7 +97,7 @@ def trace_of(played: Played, scenario: Scenario, seed: int) -> Trace:
         run=Run(scenario.name, seed, scenario.hash, f"{build()} on {played.version}"),
         stats=_stats(played),
         complete=played.complete,
-        scenario=scenario.model_dump(mode="json", by_alias=True),
+        scenario=scenario,
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from surgetank.measure.fairness.seen import CELLS_MAX, Ints, Known, drawn
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import Flags, Floats, ratio_interval, share_interval
+from surgetank.scenario import Scenario
 
 __all__ = ["circles", "cycles", "gamma_of", "violations", "votes"]
 
@@ -27,12 +28,11 @@ _NO_RECEIPTS = "no receipts were kept (trace.receipts_every)"
 _NOT_ALL = "messages do not reach most nodes, so they have no order of receipt"
 
 
-def gamma_of(scenario: Mapping[str, Any]) -> float:
+def gamma_of(scenario: Scenario) -> float:
     """γ: the share of nodes that must have seen a pair in one order; 1 unless the scenario's order
     is `themis` with another (`layer.queue.fair.gamma`)."""
-    queue = (scenario.get("layer") or {}).get("queue") or {}
-    given = (queue.get("fair") or {}).get("gamma") if queue.get("order") == "themis" else None
-    return float(given) if isinstance(given, int | float) else 1.0
+    queue = scenario.layer.queue
+    return queue.fair.gamma if queue.order == "themis" else 1.0
 
 
 def votes(times: Ints) -> NDArray[np.int32]:

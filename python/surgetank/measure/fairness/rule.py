@@ -49,8 +49,7 @@ def of_the_rule(trace: Trace) -> list[Measure]:
 
 
 def _is_checked(trace: Trace) -> bool:
-    order = ((trace.scenario.get("layer") or {}).get("queue") or {}).get("order")
-    return bool(order == "themis")
+    return trace.scenario.layer.queue.order == "themis"
 
 
 def _largest(told: dict[str, int]) -> int:

@@ -56,7 +56,7 @@ class Known:
 
     def __init__(self, trace: Trace, rows: pl.DataFrame) -> None:
         self.nodes = trace.nodes
-        every = (trace.scenario.get("trace") or {}).get("receipts_every") or 1
+        every = max(trace.scenario.trace.receipts_every, 1)
         self.note = "" if every == 1 else f"of one message in {every}: no receipts of the others"
         receipts = trace["receipts"]
         if not receipts["message"].is_sorted():

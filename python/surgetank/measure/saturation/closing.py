@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from surgetank.measure.liquidations import due_episodes
-from surgetank.measure.saturation.found import SECOND, Saturation, Setting, window_ns
+from surgetank.measure.saturation.found import SECOND, Saturation, window_ns
 from surgetank.trace import Bearer, Deferral, MarketKind, Outcome, Trace
 
 __all__ = ["book_depth", "insurance", "keepers", "liquidation_limits"]
@@ -29,11 +29,11 @@ def keepers(trace: Trace) -> Iterator[Saturation]:
     share of due accounts that waited for `resend_ms` (for half of it at least) after their order
     had been executed, or refused, and had not closed them.
     """
-    setting, market = Setting(trace), trace["market"]
-    count, most = setting.number("flow.keepers.count"), setting.number("flow.keepers.orders_max")
-    if market.is_empty() or not count or not most:
+    keepers, market = trace.scenario.flow.keepers, trace["market"]
+    count, most = keepers.count, keepers.orders_max
+    if market.is_empty() or not count:
         return
-    sent = _sent(trace, int(count), setting.number("flow.keepers.resend_ms"))
+    sent = _sent(trace, count, keepers.resend_ms)
     if sent.is_empty():
         yield Saturation("keepers", "keepers", 0.0, 0.0, 0.0, "no liquidation order was sent")
         return
@@ -109,16 +109,14 @@ def _left(
 
 def _heard(trace: Trace, times: Ints) -> Ints:
     """When the last price executed before each time had been observed."""
-    setting = Setting(trace)
-    if setting("flow.keepers.watch") == "outside":
+    flow = trace.scenario.flow
+    if flow.keepers.watch == "outside":
         return times
     rows = trace["market"].filter(pl.col("kind") == MarketKind.ORACLE).sort("time_ns")
     if rows.is_empty():
         return times
     told, observed = (rows[c].cast(pl.Int64).to_numpy() for c in ("time_ns", "ref_ns"))
-    link_ms = setting.number("flow.keepers.reaction_ms") + setting.number(
-        "flow.client_link.fixed_ms"
-    )
+    link_ms = flow.keepers.reaction_ms + flow.client_link.fixed_ms
     at = np.searchsorted(told, times - int(link_ms * 1e6), side="right") - 1
     return np.where(at >= 0, observed[np.maximum(at, 0)], 0)
 
@@ -134,7 +132,8 @@ def liquidation_limits(trace: Trace) -> Iterator[Saturation]:
     done = _times(trace, MarketKind.LIQUIDATED)
     waits = (pl.col("kind") == kind) & (pl.col("code") != Deferral.AUCTION)
     put_off = trace["market"].filter(waits)["time_ns"].cast(pl.Int64).sort().to_numpy()
-    if not len(put_off) and not Setting(trace)("market.margin.per_block"):
+    market = trace.scenario.market
+    if not len(put_off) and (market is None or market.margin.per_block is None):
         return
     value, at = _share(put_off, np.sort(np.concatenate([done, put_off])), window_ns(trace))
     whole = len(put_off) / max(1, len(put_off) + len(done))
@@ -150,11 +149,13 @@ def book_depth(trace: Trace) -> Iterator[Saturation]:
     position) the same due account had to be liquidated again. Portfolios of options are auctioned
     and never meet the book.
     """
-    setting = Setting(trace)
+    market = trace.scenario.market
+    if market is None or market.margin.close_out == "oracle":
+        return
     rows = trace["market"].filter(pl.col("kind") == MarketKind.LIQUIDATED).sort("time_ns")
-    if setting("market.options") is not None:
-        rows = rows.filter(pl.col("account") < int(setting.number("market.positions.count")))
-    if rows.is_empty() or setting("market.margin.close_out") == "oracle":
+    if market.options is not None:
+        rows = rows.filter(pl.col("account") < market.positions.count)
+    if rows.is_empty():
         return
     traded = (
         trace["market"]
@@ -162,8 +163,9 @@ def book_depth(trace: Trace) -> Iterator[Saturation]:
         .group_by("message")
         .agg(pl.col("qty").abs().sum().alias("traded"))
     )
-    in_part = setting("market.margin.per_block") or setting("market.margin.partial")
-    whole = setting.number("market.margin.liquidation_share", 1.0) == 1.0 and not in_part
+    margin = market.margin
+    in_part = margin.per_block is not None or margin.partial is not None
+    whole = margin.liquidation_share == 1.0 and not in_part
     again = pl.int_range(pl.len(), 0, -1).over("account", "ref_ns") > 1
     qty = pl.col("qty").abs()
     short = rows.join(traded, on="message", how="left", maintain_order="left").filter(
@@ -181,9 +183,10 @@ def book_depth(trace: Trace) -> Iterator[Saturation]:
 def insurance(trace: Trace) -> Iterator[Saturation]:
     """The part of the insurance fund that was gone at its lowest; 1 if it never had anything and
     somebody else had to bear a debt."""
-    start = Setting(trace)("market.margin.insurance_usd")
-    if start is None or trace["market"].is_empty():
+    market = trace.scenario.market
+    if market is None or trace["market"].is_empty():
         return
+    start = market.margin.insurance_usd
     quantum = float(trace.stats["quantum_usd"])
     rows = trace["market"].filter(pl.col("kind") == MarketKind.INSURANCE).sort("amount", "time_ns")
     debts = trace["market"].filter(

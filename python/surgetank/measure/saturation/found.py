@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from surgetank.catalogue.families import RESOURCE
-from surgetank.scenario.dotted import value_at
 from surgetank.trace import Trace
 
-__all__ = ["FULL", "RESOURCES", "SECOND", "Saturation", "Setting", "rank", "window_ns"]
+__all__ = ["FULL", "RESOURCES", "SECOND", "Saturation", "rank", "window_ns"]
 
 SECOND: Final = 1_000_000_000
 
@@ -45,21 +44,6 @@ class Saturation:
 def rank(resource: str, value: float) -> tuple[float, int]:
     """Sort key: most saturated first; of those that are FULL, causes before what they cause."""
     return (-1.0 if value >= FULL else -round(value, 3), RESOURCES.index(resource))
-
-
-class Setting:
-    """The scenario of a trace by dotted keys; what it does not say is None."""
-
-    def __init__(self, trace: Trace) -> None:
-        self._scenario = trace.scenario
-
-    def __call__(self, key: str) -> Any:
-        return value_at(self._scenario, key)
-
-    def number(self, key: str, otherwise: float = 0.0) -> float:
-        """A number, or `otherwise`."""
-        value = self(key)
-        return otherwise if value is None else float(value)
 
 
 def window_ns(trace: Trace) -> int:

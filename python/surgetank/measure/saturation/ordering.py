@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from surgetank.measure.saturation.found import SECOND, Saturation, Setting, window_ns
+from surgetank.measure.saturation.found import SECOND, Saturation, window_ns
+from surgetank.scenario.layer import Nobody, Single, Tendermint
 from surgetank.trace import Trace
 
 __all__ = ["block_space", "consensus_timeouts"]
@@ -26,22 +27,19 @@ def block_space(trace: Trace) -> Iterator[Saturation]:
     A block is full of bytes when the largest message seen might not have fitted. A sequencer
     without a window makes as many batches as it needs: then there is no bound.
     """
-    setting = Setting(trace)
-    count_max = setting.number("layer.consensus.block_messages_max")
-    bytes_max = setting.number("layer.consensus.block_bytes_max")
-    unbounded = setting("layer.consensus.kind") == "single" and not setting.number(
-        "layer.consensus.window_ms"
-    )
-    rows = trace["blocks"].filter(pl.col("decided_ns") >= trace.measured_from_ns).sort("height")
-    if rows.is_empty() or unbounded or not count_max:
+    consensus = trace.scenario.layer.consensus
+    unbounded = isinstance(consensus, Single) and not consensus.window_ms
+    if isinstance(consensus, Nobody) or unbounded:
         return
+    count_max, bytes_max = consensus.block_messages_max, consensus.block_bytes_max
+    rows = trace["blocks"].filter(pl.col("decided_ns") >= trace.measured_from_ns).sort("height")
+    if rows.is_empty():
+        return
+    size = rows["size_bytes"].to_numpy().astype(np.float64)
+    largest = trace["messages"]["size_bytes"].max() or 0
+    full = (size + float(largest) > bytes_max) & (size > 0)  # type: ignore[arg-type]
     fill = rows["messages"].to_numpy() / count_max
-    if bytes_max:
-        size = rows["size_bytes"].to_numpy().astype(np.float64)
-        largest = trace["messages"]["size_bytes"].max() or 0
-        full = (size + float(largest) > bytes_max) & (size > 0)  # type: ignore[arg-type]
-        fill = np.maximum(fill, np.where(full, 1.0, size / bytes_max))
-    fill = np.minimum(fill, 1.0)
+    fill = np.minimum(np.maximum(fill, np.where(full, 1.0, size / bytes_max)), 1.0)
     time: Ints = rows["decided_ns"].cast(pl.Int64).to_numpy()
     window = window_ns(trace)
     first = np.searchsorted(time, time - window, side="right")
@@ -62,9 +60,10 @@ def consensus_timeouts(trace: Trace) -> Iterator[Saturation]:
 
     A chain that stands still for longer than a first round's timeouts counts as such a height.
     """
-    if Setting(trace)("layer.consensus.kind") != "tendermint":
+    consensus = trace.scenario.layer.consensus
+    if not isinstance(consensus, Tendermint):
         return
-    spans = _lost(trace)
+    spans = _lost(trace, consensus)
     begin, end = trace.measured_from_ns, max(trace.end_ns, trace.measured_from_ns + 1)
     starts, stops = (np.clip(spans[c].to_numpy(), begin, end) for c in ("from_ns", "until_ns"))
     window = min(max(SECOND, _HEIGHTS * window_ns(trace)), end - begin)
@@ -76,7 +75,7 @@ def consensus_timeouts(trace: Trace) -> Iterator[Saturation]:
     yield Saturation("consensus-timeouts", "blocks", value, max(value, peak), at / SECOND, what)
 
 
-def _lost(trace: Trace) -> pl.DataFrame:
+def _lost(trace: Trace, consensus: Tendermint) -> pl.DataFrame:
     """from_ns, until_ns (Int64) of heights that took more than one round, and of a standstill."""
     executed = (
         trace["executions"]
@@ -94,9 +93,8 @@ def _lost(trace: Trace) -> pl.DataFrame:
         pl.min_horizontal(pl.col("before").cast(pl.Int64), "decided_ns").alias("from_ns"),
         pl.col("decided_ns").alias("until_ns"),
     )
-    setting = Setting(trace)
-    key = "layer.consensus.timeout_{}_ms"
-    patience_ms = sum(setting.number(key.format(k)) for k in ("commit", "propose", "vote", "vote"))
+    patience_ms = consensus.timeout_commit_ms + consensus.timeout_propose_ms
+    patience_ms += 2 * consensus.timeout_vote_ms
     last = blocks["begun_ns"][-1] if blocks.height else 0
     if last is not None and trace.end_ns - last > max(patience_ms * 1e6, SECOND):
         tail = {"from_ns": [int(last)], "until_ns": [trace.end_ns]}

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from surgetank.measure.saturation.found import SECOND, Saturation, Setting, window_ns
+from surgetank.measure.saturation.found import SECOND, Saturation, window_ns
 from surgetank.trace import Outcome, Reason, Trace
 
 __all__ = ["queues", "servers"]
@@ -24,10 +24,6 @@ _BUSY: Final = {
     "execution": ("execution_busy_ns", "execution server"),
 }
 #: Resource → column, key of its bound, number of the reason for which it refuses.
-_QUEUES: Final = {
-    "ingress-queue": ("ingress_len", "ingress_max", Reason.INGRESS_FULL),
-    "mempool": ("mempool_len", "mempool_max", Reason.MEMPOOL_FULL),
-}
 
 
 def servers(trace: Trace) -> Iterator[Saturation]:
@@ -42,7 +38,7 @@ def servers(trace: Trace) -> Iterator[Saturation]:
         return
     window, step = window_ns(trace), float(np.median(np.diff(times)))
     readings = max(1, min(math.ceil(window / step), len(times) - 1))
-    count = {"validation": Setting(trace).number("layer.service.servers", 1.0)}
+    count = {"validation": float(trace.scenario.layer.service.servers)}
     for resource, (column, name) in _BUSY.items():
         if not _is_there(resource, trace, rows[column]):
             continue
@@ -66,13 +62,16 @@ def queues(trace: Trace) -> Iterator[Saturation]:
 
     A queue that is read full now and then may have been full in between: refusals tell.
     """
-    rows, setting = _measured(trace), Setting(trace)
+    rows, queue = _measured(trace), trace.scenario.layer.queue
     refused = trace["messages"].filter(
         (pl.col("outcome") != Outcome.EXECUTED) & (pl.col("gateway_ns") >= trace.measured_from_ns)
     )
-    for resource, (column, key, reason) in _QUEUES.items():
-        bound = setting(f"layer.queue.{key}")
-        if bound is None or (resource == "mempool" and not trace.orders):
+    stations = (
+        ("ingress-queue", "ingress_len", queue.ingress_max, Reason.INGRESS_FULL),
+        ("mempool", "mempool_len", queue.mempool_max, Reason.MEMPOOL_FULL),
+    )
+    for resource, column, bound, reason in stations:
+        if resource == "mempool" and not trace.orders:
             continue
         turned = refused.filter(pl.col("reason") == reason).sort("gateway_ns", "message")
         if rows.is_empty() and turned.is_empty():
@@ -99,13 +98,15 @@ def _measured(trace: Trace) -> pl.DataFrame:
 
 
 def _is_there(resource: str, trace: Trace, cells: pl.Series) -> bool:
-    setting = Setting(trace)
+    scenario = trace.scenario
     if cells.null_count() == len(cells):
         return False
-    if resource in ("uplink", "downlink"):
-        return setting.number(f"network.{resource}_mbps", 1.0) > 0
+    if resource == "uplink":
+        return scenario.network.uplink_mbps > 0
+    if resource == "downlink":
+        return scenario.network.downlink_mbps > 0
     if resource == "consensus-validation":
-        return setting("layer.consensus.kind") in (None, "tendermint")
+        return scenario.layer.consensus.kind == "tendermint"
     return trace.orders or resource != "execution"
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import polars as pl
 
-from surgetank.measure.saturation.found import SECOND, Saturation, Setting
+from surgetank.measure.saturation.found import SECOND, Saturation
+from surgetank.scenario.layer import Tendermint
 from surgetank.trace import Source, Trace
 
 __all__ = ["faults"]
+
+#: What a delay is weighed against where nodes agree on no blocks: Tendermint's usual timeout.
+_PATIENCE_MS: Final = 1_000.0
 
 
 def faults(trace: Trace) -> Iterator[Saturation]:
@@ -40,7 +45,10 @@ def _one(trace: Trace, row: dict[str, object]) -> Saturation:
     else:
         struck = len(named) or nodes
     extent = min(1.0, 3 * struck / nodes)
-    patience_ms = Setting(trace).number("layer.consensus.timeout_propose_ms", 1_000.0)
+    consensus = trace.scenario.layer.consensus
+    patience_ms = (
+        consensus.timeout_propose_ms if isinstance(consensus, Tendermint) else _PATIENCE_MS
+    )
     taken = {
         "slow": 1 - 1 / asked if asked > 1 else 0.0,
         "loss": asked,

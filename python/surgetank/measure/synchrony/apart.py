@@ -8,6 +8,7 @@ import polars as pl
 from surgetank.measure.synchrony.news import Ints, news
 from surgetank.measure.synchrony.spans import Spans, spans
 from surgetank.measure.synchrony.view import known
+from surgetank.scenario.layer import Single
 from surgetank.trace import Trace
 
 __all__ = ["crashes", "cut_off"]
@@ -51,8 +52,8 @@ def cut_off(trace: Trace, lag_max_ns: int) -> Spans:
 
 
 def _partitioned(trace: Trace, lag_max_ns: int) -> Spans:
-    consensus = (trace.scenario.get("layer") or {}).get("consensus") or {}
-    sequencer = consensus.get("node") if consensus.get("kind") == "single" else None
+    consensus = trace.scenario.layer.consensus
+    sequencer = consensus.node if isinstance(consensus, Single) else None
     rows = []
     cuts = trace["faults"].filter(pl.col("kind") == "partition").unique("index")
     for begin, until, text in cuts.select("at_ns", "until_ns", "nodes").iter_rows():

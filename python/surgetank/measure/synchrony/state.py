@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from surgetank.measure.synchrony.news import NEVER, Ints, News, news
+from surgetank.scenario.layer import Tendermint
 from surgetank.trace import CLASSES, Outcome, Source, Trace
 from surgetank.trace.frames import waits
 
@@ -68,10 +69,10 @@ def expected_ns(trace: Trace, progress: Ints) -> int:
     """The expected interval: the median between two times at which somebody made progress, and,
     where proposers take turns, one proposer who does not answer: the protocol is made for that."""
     median = int(np.median(np.diff(progress))) if len(progress) > 1 else 0
-    consensus = (trace.scenario.get("layer") or {}).get("consensus") or {}
-    if trace["blocks"].is_empty() or consensus.get("kind") != "tendermint":
+    consensus = trace.scenario.layer.consensus
+    if trace["blocks"].is_empty() or not isinstance(consensus, Tendermint):
         return median
-    return median + int(float(consensus.get("timeout_propose_ms", 0)) * 1e6)
+    return median + int(consensus.timeout_propose_ms * 1e6)
 
 
 def standstills(trace: Trace, lag_max_ns: int) -> list[tuple[int, int]]:

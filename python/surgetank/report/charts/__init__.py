@@ -64,7 +64,7 @@ def chart_groups(reading: Reading) -> list[Group]:
     ]
     if "live" in reading.trace.stats:
         groups = [group for group in groups if group.charts]
-    elif reading.market.height or reading.trace.scenario.get("market"):
+    elif reading.market.height or reading.trace.scenario.market is not None:
         charts = (
             *price_charts(reading),
             *due_charts(reading),

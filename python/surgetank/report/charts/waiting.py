@@ -33,8 +33,7 @@ def waiting_charts(reading: Reading) -> list[Chart]:
     bars = {_ALL: rows}
     for number, name in enumerate(CLASSES):
         bars[name] = rows.filter(pl.col("class") == number)
-    margin = (reading.trace.scenario.get("market") or {}).get("margin") or {}
-    bars["late liquidations"] = late(reading.trace, rows, margin.get("late_after_ms"))
+    bars["late liquidations"] = late(reading.trace, rows, reading.trace.scenario.late_after_ms)
     bars = {name: bar for name, bar in reversed(bars.items()) if bar.height}
     means = {
         name: {wait: int(bar[f"{wait}_ns"].sum()) / bar.height / 1e6 for wait in WAITS}
