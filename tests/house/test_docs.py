@@ -141,3 +141,22 @@ def test_scenario_reference_is_current() -> None:
     namespace = runpy.run_path(str(ROOT / "docs" / "reference.py"))
     assert (ROOT / "docs/scenario.md").read_text() == namespace["page"]()
     assert (ROOT / "docs/measures.md").read_text() == namespace["measures"]()
+
+
+def unexplained(source: str) -> list[str]:
+    """What the header of a machine's module lacks."""
+    header = "".join(line for line in source.splitlines(True) if line.startswith("//!"))
+    return [
+        w for w in ("Rules", "Theory") if not re.search(rf"^//! (# )?{w}", header, re.MULTILINE)
+    ]
+
+
+def test_machines_state_their_rules() -> None:
+    """Every module of `layer` with a machine says its rules and its theory of operation; the two
+    of gossip do so apart from the module that chooses between them."""
+    sources = sorted((ROOT / "crates/layer/src").rglob("*.rs"))
+    machines = {path: path.read_text() for path in sources if "Machine for " in path.read_text()}
+    assert len(machines) > 10
+    lacking = {str(path.relative_to(ROOT)): unexplained(text) for path, text in machines.items()}
+    chooser = {"crates/layer/src/gossip/mod.rs": ["Rules", "Theory"]}
+    assert {path: names for path, names in lacking.items() if names} == chooser
