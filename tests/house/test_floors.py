@@ -292,3 +292,25 @@ def test_nothing_below_the_bindings_asks_the_machine(
 def test_what_asks_the_machine_is_found(line: str) -> None:
     """The control."""
     assert asks(CLOCKS_AND_CHANCE, line) | asks(OUTSIDE, line)
+
+
+def test_clippy_bans_clocks_threads_and_hash_order() -> None:
+    """In all crates."""
+    bans = tomllib.loads((ROOT / ".clippy.toml").read_text())
+    methods = {one["path"] for one in bans["disallowed-methods"]}
+    assert methods >= {"std::time::Instant::now", "std::thread::spawn"}
+    types = {one["path"] for one in bans["disallowed-types"]}
+    assert types >= {"std::collections::HashMap", "std::collections::HashSet"}
+
+
+#: One loop: where the next event is taken, and where a node is stepped.
+ONE_LOOP = re.compile(r"\bagenda\.pop\(|\bnodes\[[^\]]*\]\s*\.step\(")
+
+
+def test_one_agenda_one_loop() -> None:
+    """Events are taken, and nodes stepped, in one file of the lab and once each."""
+    sources = sorted((CRATES / "lab" / "src").rglob("*.rs"))
+    found = [str(p.relative_to(CRATES)) for p in sources for _ in ONE_LOOP.finditer(rust_code(p))]
+    assert found == ["lab/src/world/mod.rs"] * 2
+    control = "self.nodes[node as usize].step(now, input, out); while let Some(e) = agenda.pop() {"
+    assert len(ONE_LOOP.findall(control)) == 2
