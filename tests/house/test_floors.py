@@ -85,7 +85,9 @@ MARKET_FLOORS = [
 #: Actors and attackers stand below the world: they hear, look and answer, and reach nothing of it.
 LAB_FLOORS = [
     {"agenda", "scenario", "seed", "slab", "trace"},
-    {"flow", "host", "network"},
+    {"flow", "host"},
+    {"faults"},
+    {"network"},
     {"chain", "gauges", "lane", "price", "waits"},
     {"actors", "wire"},
     {"adversary", "clients", "exchange"},

@@ -10,6 +10,7 @@ pub mod agenda;
 pub mod chain;
 pub mod clients;
 pub mod exchange;
+pub mod faults;
 pub mod flow;
 pub mod gauges;
 pub mod host;

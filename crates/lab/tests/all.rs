@@ -2,11 +2,11 @@
 
 mod actors;
 mod agenda;
+mod faults;
 mod flow_arrivals;
 mod flow_tape;
 mod host;
 mod network_delay;
-mod network_fault;
 mod network_topology;
 mod numbers;
 mod price;

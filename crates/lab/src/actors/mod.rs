@@ -134,11 +134,6 @@ pub enum Timer {
     },
     /// A round of the express lane begins.
     Auction,
-    /// A spammer sends.
-    Spam {
-        /// Which fault.
-        fault: u32,
-    },
     /// The attacker's turn.
     Attack,
 }
@@ -259,7 +254,7 @@ impl Actors {
                 self.keepers.step(now, heard, view, out);
                 self.background.step(now, heard, view, out);
             }
-            Heard::Timer(Timer::Spam { .. } | Timer::Attack)
+            Heard::Timer(Timer::Attack)
             | Heard::Passes { .. }
             | Heard::Confirmed(_)
             | Heard::Reveal(_) => {}

@@ -138,6 +138,20 @@ impl Host {
         }
     }
 
+    /// How long work takes on average on a machine that nothing slows down.
+    pub fn usual_ns(&self, task: &Task) -> Ns {
+        let means = &self.service.means;
+        match task {
+            Task::Validate(work) => means.validation_ns[work.envelope.class as usize],
+            Task::Verify(class) => means.validation_ns[*class as usize],
+            Task::Execute(block) => {
+                let of = |class| means.execution_ns[class as usize] + self.service.decryption_ns;
+                block.entries.iter().map(|entry| of(entry.envelope.class)).sum()
+            }
+            Task::MakeShare { .. } => self.service.share_ns,
+        }
+    }
+
     /// Work that was over as soon as it had begun: to be handed to the node in this moment.
     #[inline]
     pub fn finished(&mut self) -> Option<Done> {

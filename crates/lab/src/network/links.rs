@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 
 use surgetank_layer::units::{NodeId, Ns};
 
-use super::{Delays, Fate, Faults, Graph};
+use super::{Delays, Graph};
+use crate::faults::Faults;
 use crate::seed::packet_bits;
 
 /// Fixed-point bits of the time a byte takes.
@@ -200,17 +201,14 @@ impl Links {
             delay = self.delays.sample(base, packet_bits(self.jitter_key, number));
         }
         let mut extra = 0;
-        if self.faults.any_active() {
-            match self.faults.fate(from, to, delay, number) {
-                Fate::Delivered { after_ns } => {
-                    extra = after_ns.saturating_sub(delay);
-                    delay = after_ns;
-                }
-                Fate::Lost => {
-                    self.counts.lost += 1;
-                    return Err(Dropped { struck: Some(leaves + delay) });
-                }
+        if self.faults.on_links() {
+            let fate = self.faults.fate(from, to, delay, number);
+            if fate.lost {
+                self.counts.lost += 1;
+                return Err(Dropped { struck: Some(leaves + delay) });
             }
+            extra = fate.after_ns.saturating_sub(delay);
+            delay = fate.after_ns;
         }
         Ok(Flight { leaves, at: leaves + delay, extra })
     }

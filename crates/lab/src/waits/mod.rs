@@ -30,9 +30,9 @@ use surgetank_layer::message::{Block, Payload};
 use surgetank_layer::node::{Awaited, Done, Node, Timer, Wait};
 use surgetank_layer::units::{Digest, Height, MessageId, NEVER, NodeId, Ns};
 
+use crate::faults::Hindrance;
 use crate::host::Wake;
 use crate::network::Flight;
-use crate::scenario::Fault;
 use crate::trace::{Place, PlaceRow, Resource, WaitRow};
 use calamities::Calamities;
 use cycles::{CLASSES, Cycles, LeftOut, Proposal};
@@ -109,7 +109,7 @@ pub struct Waits {
 
 impl Waits {
     /// Nothing has happened yet. `single` = one node orders; `fair` = under a fair order.
-    pub fn new(places: Places, single: bool, fair: bool, faults: &[Fault]) -> Waits {
+    pub fn new(places: Places, single: bool, fair: bool, faults: Vec<Hindrance>) -> Waits {
         let nodes = places.nodes();
         let station = || Station {
             hearing: VecDeque::new(),

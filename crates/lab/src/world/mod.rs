@@ -12,10 +12,10 @@
 //! [attacker](crate::adversary), and what messages [wait](crate::waits) for.
 //!
 //! Files: this one (the agenda, and what nodes ask for), [`routing`] (what clients and actors send
-//! and hear), [`incidents`] (faults), [`build`] (set-up), [`summary`] (what is told at the end).
+//! and hear), [`faults`] (what goes wrong), [`build`] (set-up), [`summary`] (what is told at the end).
 
 mod build;
-mod incidents;
+mod faults;
 mod routing;
 mod summary;
 
@@ -32,6 +32,7 @@ use crate::agenda::Agenda;
 use crate::chain::Chain;
 use crate::clients::Clients;
 use crate::exchange::Exchange;
+use crate::faults::Seen;
 use crate::gauges::Gauges;
 use crate::host::{Host, Wake};
 use crate::lane::Lane;
@@ -40,7 +41,6 @@ use crate::slab::Slab;
 use crate::trace::DecisionRow;
 use crate::waits::{self, Waits};
 use crate::wire::{Parcel, Wire};
-use incidents::Incidents;
 
 /// What can happen next. Small: the agenda copies it about.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +67,8 @@ enum Event {
     Gauge,
     /// A fault begins or ends.
     Fault { index: u32, begins: bool },
+    /// A time that a fault asked for.
+    FaultActs { index: u32 },
     /// The run ends.
     End,
 }
@@ -104,7 +106,6 @@ pub struct World {
     exchange: Option<Exchange>,
     actors: Actors,
     adversary: Adversary,
-    incidents: Incidents,
     gauges: Gauges,
     /// What messages waited for; where nobody orders, nothing is executed.
     waits: Option<Box<Waits>>,
@@ -164,6 +165,7 @@ impl World {
             Event::Parcel(slot) => self.parcel(slot),
             Event::Gauge => self.gauge(),
             Event::Fault { index, begins } => self.fault(index, begins),
+            Event::FaultActs { index } => self.fault_acts(index, false),
             Event::End => self.done = true,
         }
     }
@@ -182,7 +184,7 @@ impl World {
         let to = self.wire.links.graph.peers[link as usize];
         if self.wire.is_every_copy() && !self.nodes[to as usize].is_up() {
             self.waits.iter_mut().for_each(|waits| waits.strikes(self.now, to, message));
-            return self.incidents.missed(to);
+            return self.wire.links.faults.observe(to, &Seen::Missed);
         }
         if !self.wire.arrives(self.now, to, message) {
             return;
@@ -252,7 +254,7 @@ impl World {
         if self.nodes[node as usize].is_up() {
             self.step(node, input);
         } else {
-            self.incidents.missed(node);
+            self.wire.links.faults.observe(node, &Seen::Missed);
         }
     }
 
@@ -280,9 +282,8 @@ impl World {
     /// A node's work begins.
     fn begin_work(&mut self, node: NodeId, task: &Task) {
         if let Some(span) = self.nodes[node as usize].begin(self.now, task) {
-            let done = task.done();
-            self.incidents.observe_work(node, span, &done);
-            self.wake_after(node, span, Wake::Done(done));
+            self.observe_work(node, task, span);
+            self.wake_after(node, span, Wake::Done(task.done()));
         }
     }
 

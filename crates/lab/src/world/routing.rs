@@ -11,6 +11,7 @@ use super::{Event, World};
 use crate::actors::{Action, Actors, Heard, Published, Sending, Timer};
 use crate::adversary::Adversary;
 use crate::exchange::Public;
+use crate::faults::Seen;
 use crate::lane::{Effect, Lane};
 use crate::trace::Reason;
 
@@ -48,7 +49,6 @@ impl World {
     pub(super) fn outside_timer(&mut self, timer: Timer) {
         match timer {
             Timer::Attack => self.tell_attacker(Heard::Timer(timer)),
-            Timer::Spam { fault } => self.spam(fault),
             _ => self.tell(Heard::Timer(timer)),
         }
     }
@@ -127,7 +127,7 @@ impl World {
         let Some((gateway, message)) = self.clients.reaches_gateway(self.now, slot) else { return };
         self.waits.iter_mut().for_each(|waits| waits.reaches(self.now, message));
         if !self.nodes[gateway as usize].is_up() {
-            self.incidents.missed(gateway);
+            self.wire.links.faults.observe(gateway, &Seen::Missed);
             return self.turn_away(slot, Reason::GatewayDown, 0);
         }
         if self.wire.reaches_gateway(self.now, gateway, message) {
@@ -149,7 +149,7 @@ impl World {
             self.waits.iter_mut().for_each(|waits| waits.enters(self.now, message));
             self.step(gateway, Input::Client(self.wire.envelope(message)));
         } else {
-            self.incidents.missed(gateway);
+            self.wire.links.faults.observe(gateway, &Seen::Missed);
             self.turn_away(slot, Reason::GatewayDown, 0);
         }
     }

@@ -2,14 +2,12 @@
 
 use serde_json::{Value, json};
 use surgetank_layer::node::FairTally;
-use surgetank_layer::units::{NodeId, ns};
 
 use super::World;
 use crate::exchange::Exchange;
 use crate::lane::Lane;
-use crate::network::FaultReport;
-use crate::scenario::{Conduct, Delay, Fault, FaultKind};
-use crate::trace::{FaultRow, LaneRow, Receipts, Rows, Table};
+use crate::scenario::Delay;
+use crate::trace::{LaneRow, Receipts, Rows, Table};
 
 impl World {
     /// Every table of the trace, in a fixed order.
@@ -28,7 +26,7 @@ impl World {
             executions: self.chain.executions(),
             gauges: self.gauges.rows(),
             market: self.exchange.as_ref().map_or(&[], |exchange| exchange.rows()),
-            faults: self.fault_rows(),
+            faults: self.wire.links.faults.rows(self.now),
             decisions: self.gauges.changes(),
         };
         rows.tables()
@@ -38,67 +36,6 @@ impl World {
     pub fn journal(&self) -> Vec<u8> {
         let message = |id| &self.clients.record(self.wire.slot(id)).message;
         self.chain.journal(message)
-    }
-
-    /// Faults as asked and as measured.
-    fn fault_rows(&self) -> Vec<FaultRow> {
-        let row = |(index, fault): (usize, &Fault)| {
-            let report = self.fault_report(index, &fault.what, fault.at_s, fault.duration_s);
-            FaultRow {
-                kind: report.kind,
-                at_ns: ns(fault.at_s),
-                until_ns: ns(fault.at_s + fault.duration_s),
-                nodes: concerned(&fault.what),
-                quantity: report.quantity,
-                asked: report.asked,
-                measured: report.measured,
-                samples: report.samples,
-            }
-        };
-        self.scenario.faults.iter().enumerate().map(row).collect()
-    }
-
-    fn fault_report(
-        &self,
-        index: usize,
-        what: &FaultKind,
-        at_s: f64,
-        duration_s: f64,
-    ) -> FaultReport {
-        let (sum, samples) = self.incidents.seen[index];
-        let report = |kind, quantity, asked, measured: Option<f64>| FaultReport {
-            kind,
-            quantity,
-            asked,
-            measured,
-            samples,
-        };
-        match what {
-            FaultKind::Slow { factor, .. } => {
-                let mean = (samples > 0).then(|| sum / samples as f64);
-                report("slow", "service factor", *factor, mean)
-            }
-            FaultKind::Crash { .. } => {
-                // Everything that came to a crashed node was counted instead of handled.
-                let measured = (samples > 0).then_some(0.0);
-                report("crash", "events handled while down", 0.0, measured)
-            }
-            FaultKind::Keypers { conduct, extra_ms, .. } => {
-                let mean = (samples > 0).then(|| sum / samples as f64);
-                match conduct {
-                    Conduct::Late => report("keypers", "added share ms", *extra_ms, mean),
-                    Conduct::Silent => report("keypers", "shares sent per block", 0.0, mean),
-                    Conduct::Colluding => report("keypers", "colluding share", 1.0, mean),
-                }
-            }
-            FaultKind::Spam { rate_per_s, .. } => {
-                // The run may end before the fault does.
-                let lasted = duration_s.min(self.now as f64 / 1e9 - at_s);
-                let measured = (lasted > 0.0).then(|| samples as f64 / lasted);
-                report("spam", "spam per s", *rate_per_s, measured)
-            }
-            _ => self.wire.links.faults.report(index),
-        }
     }
 
     /// Counts and constants of the run, as a JSON object.
@@ -234,21 +171,5 @@ impl World {
             *lines.entry(line).or_insert(0u64) += times;
         }
         json!(lines)
-    }
-}
-
-/// The nodes that a fault concerns.
-fn concerned(what: &FaultKind) -> String {
-    let join = |nodes: &[NodeId]| nodes.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-    match what {
-        FaultKind::Partition { groups } => {
-            groups.iter().map(|group| join(group)).collect::<Vec<_>>().join("|")
-        }
-        FaultKind::Crash { nodes }
-        | FaultKind::Slow { nodes, .. }
-        | FaultKind::Loss { nodes, .. }
-        | FaultKind::Delay { nodes, .. }
-        | FaultKind::Keypers { nodes, .. }
-        | FaultKind::Spam { nodes, .. } => join(nodes),
     }
 }

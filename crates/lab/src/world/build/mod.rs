@@ -11,7 +11,6 @@ use std::sync::Arc;
 use surgetank_layer::node::{Input, Node};
 use surgetank_layer::units::NodeId;
 
-use super::incidents::Incidents;
 use super::{Event, Plugins, World};
 use crate::actors::Actors;
 use crate::adversary::{Adversary, Proposer};
@@ -19,12 +18,13 @@ use crate::agenda::Agenda;
 use crate::chain::Chain;
 use crate::clients::Clients;
 use crate::exchange;
+use crate::faults::{Faults, Hindrance};
 use crate::flow::Tape;
 use crate::gauges::Gauges;
 use crate::host::{Host, Service};
 use crate::lane::Lane;
-use crate::network::{Delays, Faults, Graph, Links, Options};
-use crate::scenario::{Consensus, Delay, FaultKind, Scenario};
+use crate::network::{Delays, Graph, Links, Options};
+use crate::scenario::{Consensus, Delay, Scenario};
 use crate::seed::Seed;
 use crate::slab::Slab;
 use crate::waits::{Places, Waits};
@@ -56,7 +56,8 @@ impl World {
         let proposer = Proposer::of(&scenario);
         let nodes =
             build_hosts(&scenario, &links.graph, &service, &seed, &plugins, proposer.as_ref())?;
-        let crashes = scenario.faults.iter().any(|f| matches!(f.what, FaultKind::Crash { .. }));
+        let hindrances = links.faults.hindrances();
+        let crashes = hindrances.iter().any(|hindrance| hindrance.stops);
         let exchange = exchange::open(&scenario, tape.as_ref(), &seed)?;
         let adversary = Adversary::new(
             &scenario,
@@ -79,9 +80,8 @@ impl World {
             exchange,
             actors: Actors::new(&scenario, tape, &seed),
             adversary,
-            incidents: Incidents::new(service, &scenario, &seed),
             gauges: Gauges::new(&scenario),
-            waits: build_waits(&scenario),
+            waits: build_waits(&scenario, hindrances),
             outbox: Vec::new(),
             actions: Vec::new(),
             scenario,
@@ -94,7 +94,7 @@ impl World {
     fn begin(&mut self) {
         self.agenda.push(self.end_ns, Event::End);
         for (at, index, begins) in self.wire.links.faults.boundaries() {
-            self.agenda.push(at, Event::Fault { index: index as u32, begins });
+            self.agenda.push(at, Event::Fault { index, begins });
         }
         if self.exchange.is_some() {
             self.agenda.push(0, Event::Price);
@@ -136,7 +136,7 @@ fn build_hosts(
     Ok(nodes.into_iter().zip(0..).map(host).collect())
 }
 
-fn build_waits(scenario: &Scenario) -> Option<Box<Waits>> {
+fn build_waits(scenario: &Scenario, faults: Vec<Hindrance>) -> Option<Box<Waits>> {
     let single = match scenario.layer.consensus {
         Consensus::None {} => return None,
         Consensus::Single { .. } => true,
@@ -145,7 +145,7 @@ fn build_waits(scenario: &Scenario) -> Option<Box<Waits>> {
     let fair = scenario.layer.queue.is_fair();
     let window = scenario.measured_from_ns()..scenario.flow_end_ns() + 1;
     let places = Places::new(scenario.network.nodes as usize, window);
-    Some(Box::new(Waits::new(places, single, fair, &scenario.faults)))
+    Some(Box::new(Waits::new(places, single, fair, faults)))
 }
 
 fn build_links(scenario: &Scenario, seed: &Seed) -> Result<Links, String> {
@@ -157,7 +157,7 @@ fn build_links(scenario: &Scenario, seed: &Seed) -> Result<Links, String> {
     let mut draws = seed.stream("network.topology", 0);
     let graph = Graph::build(&network.topology, network.nodes, regions, &mut draws)?;
     let delays = Delays::new(&network.delay, &graph, &mut seed.stream("network.delay", 0))?;
-    let faults = Faults::new(&scenario.faults, network.nodes, seed.key("fault.loss"))?;
+    let faults = Faults::new(&scenario.faults, network.nodes, seed)?;
     let options = Options {
         uplink_mbps: network.uplink_mbps,
         downlink_mbps: network.downlink_mbps,

@@ -1,0 +1,101 @@
+//! What faults of several kinds need: to read what is asked, to know their nodes, to measure.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use surgetank_layer::units::NodeId;
+
+use crate::scenario;
+
+/// What is asked of a fault.
+pub(super) struct Asked<'a> {
+    index: usize,
+    /// When, and for how long.
+    pub entry: &'a scenario::Fault,
+    /// Nodes of the network.
+    pub nodes: u32,
+    /// For draws by packets' numbers.
+    pub key: u64,
+}
+
+impl<'a> Asked<'a> {
+    pub fn new(index: usize, entry: &'a scenario::Fault, nodes: u32, key: u64) -> Asked<'a> {
+        Asked { index, entry, nodes, key: key.wrapping_add(index as u64) }
+    }
+
+    /// The line of the list of kinds that is asked for.
+    pub fn kind<'k, T>(&self, kinds: &'k [(&str, T)]) -> Result<&'k (&'k str, T), String> {
+        let asked = self.entry.what.get("kind").and_then(Value::as_str).unwrap_or_default();
+        let found = kinds.iter().find(|(name, _)| *name == asked);
+        found.ok_or_else(|| format!("faults[{}].kind: there is no fault `{asked}`", self.index))
+    }
+
+    /// The keys of this kind.
+    pub fn keys<T: DeserializeOwned>(&self) -> Result<T, String> {
+        let mut keys = self.entry.what.clone();
+        keys.remove("kind");
+        serde_json::from_value(Value::Object(keys))
+            .map_err(|error| format!("faults[{}]: {error}", self.index))
+    }
+
+    /// Whether a node is there.
+    pub fn check(&self, key: &str, list: &[NodeId]) -> Result<(), String> {
+        match list.iter().find(|&&node| node >= self.nodes) {
+            Some(node) => Err(format!(
+                "faults[{}].{key}: node {node} is not there; the network has {} nodes, 0..{}",
+                self.index,
+                self.nodes,
+                self.nodes - 1
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Those named, and nobody else.
+    pub fn members(&self, list: &[NodeId]) -> Result<Members, String> {
+        self.check("nodes", list)?;
+        let mut members = vec![false; self.nodes as usize];
+        list.iter().for_each(|&node| members[node as usize] = true);
+        Ok(Members(members))
+    }
+
+    /// Those named; all if nobody is.
+    pub fn members_or_all(&self, list: &[NodeId]) -> Result<Members, String> {
+        let all = Members(vec![true; self.nodes as usize]);
+        if list.is_empty() { Ok(all) } else { self.members(list) }
+    }
+}
+
+/// Nodes that a fault concerns.
+pub(super) struct Members(Vec<bool>);
+
+impl Members {
+    #[inline]
+    pub fn has(&self, node: NodeId) -> bool {
+        self.0[node as usize]
+    }
+
+    /// Whether a packet comes from one of them or goes to one.
+    #[inline]
+    pub fn meet(&self, packet: &super::Packet) -> bool {
+        self.has(packet.from) || self.has(packet.to)
+    }
+}
+
+/// A sum of measurements.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Tally {
+    pub sum: f64,
+    pub samples: u64,
+}
+
+impl Tally {
+    pub fn note(&mut self, measured: f64) {
+        self.sum += measured;
+        self.samples += 1;
+    }
+
+    /// `None` if nothing was measured.
+    pub fn mean(&self) -> Option<f64> {
+        (self.samples > 0).then(|| self.sum / self.samples as f64)
+    }
+}

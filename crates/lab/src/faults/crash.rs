@@ -1,0 +1,58 @@
+//! Nodes stop, lose what is in memory, and start again at the end.
+
+use serde::Deserialize;
+use surgetank_layer::units::{NodeId, Ns};
+
+use super::{Asked, Fault, Hindrance, Impairment, Members, Reach, Report, Seen, Whom};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    nodes: Vec<NodeId>,
+}
+
+struct Crash {
+    whom: Whom,
+    members: Members,
+    missed: u64,
+}
+
+pub(super) fn build(asked: &Asked<'_>) -> Result<Box<dyn Fault>, String> {
+    let Keys { nodes } = asked.keys()?;
+    let members = asked.members(&nodes)?;
+    Ok(Box::new(Crash { whom: Whom::Nodes(nodes), members, missed: 0 }))
+}
+
+impl Fault for Crash {
+    fn reach(&self) -> Reach {
+        Reach::Machines
+    }
+
+    fn whom(&self) -> &Whom {
+        &self.whom
+    }
+
+    fn impair(&self, node: NodeId, machine: &mut Impairment) {
+        machine.down |= self.members.has(node);
+    }
+
+    fn observe(&mut self, node: NodeId, seen: &Seen<'_>, _machine: &Impairment) {
+        if matches!(seen, Seen::Missed) && self.members.has(node) {
+            self.missed += 1;
+        }
+    }
+
+    /// Everything that came to a crashed node was counted instead of handled.
+    fn report(&self, _end_ns: Ns) -> Report {
+        Report {
+            quantity: "events handled while down",
+            asked: 0.0,
+            measured: (self.missed > 0).then_some(0.0),
+            samples: self.missed,
+        }
+    }
+
+    fn hinders(&self) -> Option<Hindrance> {
+        Some(Hindrance { stops: true, ..Hindrance::of(&self.whom) })
+    }
+}

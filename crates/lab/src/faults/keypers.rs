@@ -1,0 +1,100 @@
+//! Keypers are late with their shares of keys, keep them back, or sell them to the attacker.
+
+use serde::Deserialize;
+use surgetank_layer::node::Task;
+use surgetank_layer::units::{NodeId, Ns};
+
+use super::{Asked, Fault, Impairment, Members, Reach, Report, Seen, Tally, Whom};
+use crate::scenario::ms;
+
+/// What a keyper does instead of sending its share in time.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Conduct {
+    /// Sends it late.
+    Late,
+    /// Does not send it.
+    Silent,
+    /// Gives it to the attacker before the block is sealed.
+    Colluding,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    nodes: Vec<NodeId>,
+    conduct: Conduct,
+    /// How much later the late are.
+    extra_ms: f64,
+}
+
+struct Keypers {
+    whom: Whom,
+    members: Members,
+    conduct: Conduct,
+    extra_ms: f64,
+    measured: Tally,
+}
+
+pub(super) fn build(asked: &Asked<'_>) -> Result<Box<dyn Fault>, String> {
+    let Keys { nodes, conduct, extra_ms } = asked.keys()?;
+    let (members, measured) = (asked.members(&nodes)?, Tally::default());
+    Ok(Box::new(Keypers { whom: Whom::Nodes(nodes), members, conduct, extra_ms, measured }))
+}
+
+impl Fault for Keypers {
+    fn reach(&self) -> Reach {
+        Reach::Machines
+    }
+
+    fn whom(&self) -> &Whom {
+        &self.whom
+    }
+
+    fn impair(&self, node: NodeId, machine: &mut Impairment) {
+        if self.members.has(node) {
+            match self.conduct {
+                Conduct::Late => machine.late_ns += ms(self.extra_ms),
+                Conduct::Silent => machine.silent = true,
+                Conduct::Colluding => machine.bought += 1,
+            }
+        }
+    }
+
+    fn begun_at(&mut self, _node: NodeId, holds_share: bool) {
+        if matches!(self.conduct, Conduct::Colluding) && holds_share {
+            self.measured.note(1.0);
+        }
+    }
+
+    fn observe(&mut self, node: NodeId, seen: &Seen<'_>, machine: &Impairment) {
+        if !self.members.has(node) {
+            return;
+        }
+        let made = match *seen {
+            Seen::Work { task: Task::MakeShare { .. }, span_ns, usual_ns } => {
+                Some(span_ns.saturating_sub(usual_ns))
+            }
+            _ => None,
+        };
+        match (self.conduct, made, seen) {
+            (Conduct::Late, Some(added), _) => {
+                let others = machine.late_ns - ms(self.extra_ms);
+                self.measured.note(added as f64 / 1e6 - others as f64 / 1e6);
+            }
+            (Conduct::Silent, Some(_), _) => self.measured.sum += 1.0,
+            (Conduct::Silent, None, Seen::ShareDue) => self.measured.samples += 1,
+            _ => {}
+        }
+    }
+
+    fn report(&self, _end_ns: Ns) -> Report {
+        let (quantity, asked) = match self.conduct {
+            Conduct::Late => ("added share ms", self.extra_ms),
+            Conduct::Silent => ("shares sent per block", 0.0),
+            Conduct::Colluding => ("colluding share", 1.0),
+        };
+        let Tally { samples, .. } = self.measured;
+        Report { quantity, asked, measured: self.measured.mean(), samples }
+    }
+}

@@ -1,0 +1,59 @@
+//! Packets between groups of nodes are lost.
+
+use serde::Deserialize;
+use surgetank_layer::units::{NodeId, Ns};
+
+use super::{Asked, Fate, Fault, Hindrance, Packet, Reach, Report, Tally, Whom};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    groups: Vec<Vec<NodeId>>,
+}
+
+struct Partition {
+    whom: Whom,
+    /// Number of each node's group; 0 = that of the others.
+    group: Vec<u32>,
+    lost: Tally,
+}
+
+pub(super) fn build(asked: &Asked<'_>) -> Result<Box<dyn Fault>, String> {
+    let Keys { groups } = asked.keys()?;
+    let mut group = vec![0; asked.nodes as usize];
+    for (list, number) in groups.iter().zip(1..) {
+        asked.check("groups", list)?;
+        list.iter().for_each(|&node| group[node as usize] = number);
+    }
+    Ok(Box::new(Partition { whom: Whom::Groups(groups), group, lost: Tally::default() }))
+}
+
+impl Fault for Partition {
+    fn reach(&self) -> Reach {
+        Reach::Links
+    }
+
+    fn whom(&self) -> &Whom {
+        &self.whom
+    }
+
+    fn strike(&mut self, packet: &Packet, fate: &mut Fate) {
+        if self.group[packet.from as usize] != self.group[packet.to as usize] {
+            fate.lost = true;
+            self.lost.note(1.0);
+        }
+    }
+
+    fn report(&self, _end_ns: Ns) -> Report {
+        Report {
+            quantity: "loss share across",
+            asked: 1.0,
+            measured: self.lost.mean(),
+            samples: self.lost.samples,
+        }
+    }
+
+    fn hinders(&self) -> Option<Hindrance> {
+        Some(Hindrance::of(&self.whom))
+    }
+}

@@ -1,0 +1,65 @@
+//! Work on some nodes takes longer; measured by the validation of messages.
+
+use serde::Deserialize;
+use surgetank_layer::node::Task;
+use surgetank_layer::units::{NodeId, Ns};
+
+use super::{Asked, Fault, Hindrance, Impairment, Members, Reach, Report, Seen, Tally, Whom};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    nodes: Vec<NodeId>,
+    factor: f64,
+}
+
+struct Slow {
+    whom: Whom,
+    members: Members,
+    factor: f64,
+    measured: Tally,
+}
+
+pub(super) fn build(asked: &Asked<'_>) -> Result<Box<dyn Fault>, String> {
+    let Keys { nodes, factor } = asked.keys()?;
+    let members = asked.members(&nodes)?;
+    Ok(Box::new(Slow { whom: Whom::Nodes(nodes), members, factor, measured: Tally::default() }))
+}
+
+impl Fault for Slow {
+    fn reach(&self) -> Reach {
+        Reach::Machines
+    }
+
+    fn whom(&self) -> &Whom {
+        &self.whom
+    }
+
+    fn impair(&self, node: NodeId, machine: &mut Impairment) {
+        if self.members.has(node) {
+            machine.slow *= self.factor;
+        }
+    }
+
+    fn observe(&mut self, node: NodeId, seen: &Seen<'_>, machine: &Impairment) {
+        let Seen::Work { task: Task::Validate(_), span_ns, usual_ns } = *seen else { return };
+        if self.members.has(node) && usual_ns > 0 {
+            let others = machine.slow / self.factor;
+            self.measured.note(span_ns as f64 / usual_ns as f64 / others);
+        }
+    }
+
+    fn report(&self, _end_ns: Ns) -> Report {
+        Report {
+            quantity: "service factor",
+            asked: self.factor,
+            measured: self.measured.mean(),
+            samples: self.measured.samples,
+        }
+    }
+
+    fn hinders(&self) -> Option<Hindrance> {
+        let slows = self.factor;
+        (slows > 1.0).then(|| Hindrance { slows, ..Hindrance::of(&self.whom) })
+    }
+}
