@@ -35,7 +35,7 @@ impl Flood {
     /// One message, and when the next comes.
     pub fn send(&self, now: Ns, means: &mut Means, view: &impl View, out: &mut Vec<Action>) {
         let gap = means.draws.exponential() / self.rate_per_s;
-        let gateway = means.draws.below(u64::from(means.nodes)) as NodeId;
+        let gateway = means.draws.below(u64::from(means.accounts.nodes)) as NodeId;
         let which = self.accounts.map_or(0, |count| means.draws.below(u64::from(count)) as u32);
         let body = if self.cancels {
             cancel_of_nothing(means)

@@ -5,10 +5,10 @@ use std::ops::Range;
 use surgetank_layer::message::{
     Body, NewOrderSingle, OrdType, OrderCancelRequest, Side, TimeInForce,
 };
-use surgetank_layer::units::{AccountId, NodeId, Ns, Price, Qty};
+use surgetank_layer::units::{AccountId, NodeId, Ns, Price, Qty, ns};
 
 use crate::actors::{Accounts, Action, Sending};
-use crate::scenario::{Scenario, ms};
+use crate::scenario::{self, ms};
 use crate::seed::{Seed, Stream};
 use crate::trace::Source;
 
@@ -20,8 +20,6 @@ pub struct Means {
     pub window: Range<Ns>,
     /// When flow ends.
     pub flow_end_ns: Ns,
-    /// How many gateways there are.
-    pub nodes: u32,
     /// Its own stream.
     pub draws: Stream,
     /// Orders that it found worth acting on.
@@ -30,14 +28,18 @@ pub struct Means {
 }
 
 impl Means {
-    pub(super) fn new(scenario: &Scenario, accounts: Accounts, seed: &Seed) -> Means {
-        let attack = &scenario.attack;
-        let until_s = (attack.at_s + attack.duration_s).min(scenario.duration_s);
+    /// Those of an attack in a run in which flow arrives for so long.
+    pub(super) fn new(
+        attack: &scenario::Attack,
+        duration_s: f64,
+        accounts: Accounts,
+        seed: &Seed,
+    ) -> Means {
+        let until_s = (attack.at_s + attack.duration_s).min(duration_s);
         Means {
             accounts,
             window: ms(attack.at_s * 1e3)..ms(until_s * 1e3),
-            flow_end_ns: scenario.flow_end_ns(),
-            nodes: scenario.network.nodes,
+            flow_end_ns: ns(duration_s),
             draws: seed.stream("attack", 0),
             found: 0,
             cl_ord_id: 0,

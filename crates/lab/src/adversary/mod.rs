@@ -18,6 +18,8 @@ mod means;
 mod proposer;
 mod racer;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod withholder;
 
 use std::sync::Arc;
@@ -26,7 +28,7 @@ use surgetank_layer::node::Opening;
 use surgetank_layer::units::{MessageId, NodeId, Ns};
 
 use crate::actors::{Accounts, Action, Heard, Timer, View};
-use crate::scenario::{AttackKind, Scenario, class_of, ms};
+use crate::scenario::{AttackKind, Consensus, Scenario, class_of, ms};
 use crate::seed::Seed;
 use floods::{Flood, Stampede};
 use means::Means;
@@ -69,7 +71,7 @@ impl Adversary {
         seed: &Seed,
     ) -> Adversary {
         let accounts = Accounts::new(scenario);
-        let means = Means::new(scenario, accounts, seed);
+        let means = Means::new(&scenario.attack, scenario.duration_s, accounts, seed);
         let attack = match scenario.attack.what.clone() {
             AttackKind::None {} => Attack::None,
             AttackKind::Spam { rate_per_s } => Attack::Flood(Flood::orders(rate_per_s)),
@@ -91,7 +93,11 @@ impl Adversary {
                 Attack::Withholder(Withholder::new(rate_per_s, size_usd, opening))
             }
             AttackKind::LatencyRace(config) | AttackKind::FeeJump(config) => {
-                Attack::Racer(Racer::new(&config, scenario))
+                let leader = match scenario.layer.consensus {
+                    Consensus::Single { node, .. } => Some(node),
+                    _ => None,
+                };
+                Attack::Racer(Racer::new(&config, leader))
             }
             AttackKind::Censor { class, .. } => {
                 Attack::Censor { classes: 1 << class_of(class) as u8 }

@@ -5,7 +5,7 @@ use surgetank_layer::units::{NodeId, Ns, Price};
 
 use super::means::{Means, send};
 use crate::actors::{Action, View};
-use crate::scenario::{self, Consensus, Scenario, micros};
+use crate::scenario::{self, micros};
 
 /// Who takes stale quotes.
 pub struct Racer {
@@ -19,12 +19,8 @@ pub struct Racer {
 }
 
 impl Racer {
-    /// One that has not acted yet.
-    pub fn new(config: &scenario::Racer, scenario: &Scenario) -> Racer {
-        let leader = match scenario.layer.consensus {
-            Consensus::Single { node, .. } => Some(node),
-            _ => None,
-        };
+    /// One that has not acted yet. `leader` is the one node that orders, if there is one.
+    pub fn new(config: &scenario::Racer, leader: Option<NodeId>) -> Racer {
         Racer {
             move_bp: config.move_bp,
             size_usd: config.size_usd,
