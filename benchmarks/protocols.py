@@ -52,7 +52,7 @@ PAIRS = {
     "NATS core": Pair("nats:?ack=pong", "nats-py", 64_000),
     "JetStream": Pair("jetstream:?ack=file", "nats-py, JetStream", 19_200),
     "Redis": Pair("redis:?ack=memory", "redis-py", 32_000),
-    "RabbitMQ": Pair("rabbitmq:?ack=confirm", "aio-pika", 9_600),
+    "RabbitMQ": Pair("rabbitmq:?ack=confirm", "aio-pika", 4_800),
     "Kafka": Pair("kafka:?ack=all", "aiokafka", 32_000),
     "CometBFT": Pair("cometbft:?ack=async&validators=1&mempool_size=50000", "websockets", 6_400),
 }
@@ -178,7 +178,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="three turns in place of seven")
+    parser.add_argument("--quick", action="store_true", help="three turns in place of five")
     parser.add_argument("--only", action="append", choices=PAIRS, help="leave the others out")
     parser.add_argument("--markdown", type=Path, help="also write the table to this file")
     parser.add_argument("--one", nargs=2, metavar=("URL", "COUNT"), help=argparse.SUPPRESS)
@@ -199,7 +199,7 @@ def main() -> None:
             python = sys.executable
             if pair.library == "aio-pika":
                 python = peer_environment(Path(folder))
-            lines.append(line(system, pair, turns(pair, python, 3 if arguments.quick else 7)))
+            lines.append(line(system, pair, turns(pair, python, 3 if arguments.quick else 5)))
             print(lines[-1], flush=True)
     text = "\n".join(lines)
     print(text)

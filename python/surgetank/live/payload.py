@@ -5,7 +5,7 @@ the message in front.
 SGT1 | run, 8 hex digits | number, 8 hex digits | flag | [traceparent, 55 characters] | padding
 ```
 The flag is `T` where a W3C traceparent follows, else `-`. Padding is dots. Whatever does not start
-like this, or is of another run, is a stranger's and is not counted.
+like this, or is of another run, is foreign and is not counted.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def encode(run: int, number: int, size_bytes: int, traceparent: str | None = Non
 
 
 def decode(run: int, payload: bytes | bytearray | memoryview) -> int | None:
-    """The message's number; None for a stranger's payload."""
+    """The message's number; None for a foreign payload."""
     head = bytes(payload[:HEADER_BYTES])
     if len(head) < HEADER_BYTES or head[:12] != b"SGT1%08x" % run:
         return None
@@ -65,7 +65,7 @@ def traceparent_of(payload: bytes | bytearray | memoryview) -> str | None:
 
 
 def numbers_in(run: int, payloads: Iterable[bytes]) -> Numbers:
-    """Numbers of many payloads of this run, in order; strangers are left out."""
+    """Numbers of many payloads of this run, in order; foreign ones are left out."""
     start = b"SGT1%08x" % run
     heads = [p[12:20] for p in payloads if p[:12] == start]
     return hex_numbers(b"".join(heads))

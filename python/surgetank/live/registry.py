@@ -136,8 +136,8 @@ def _load(path: str, kind: type[_T]) -> type[_T]:
     except Exception as error:
         if ours:
             raise
-        told = f"fails when it is imported ({type(error).__name__}: {error})"
-        raise SurgetankError(told, place=path, mend="Mend the module") from None
+        what = f"fails when it is imported ({type(error).__name__}: {error})"
+        raise SurgetankError(what, place=path, mend="Mend the module") from None
     if not (isinstance(found, type) and issubclass(found, kind)):
         raise SurgetankError(f"is not a {kind.__name__}", place=path, mend="Inherit from it")
     return found

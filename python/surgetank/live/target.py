@@ -125,8 +125,8 @@ class Outgoing:
 
 
 class Sink(Protocol):
-    """Where a target tells what became of messages; what a sink leaves out, it does not need. Times
-    are `time.monotonic_ns()`."""
+    """Where a target reports what became of messages; what a sink leaves out, it does not need.
+    Times are `time.monotonic_ns()`."""
 
     run: int
     """Number of the run, for `payload.decode`."""
@@ -172,13 +172,13 @@ class Block:
     proposer: int
     """Number of the node that proposed it."""
     messages: int
-    """Of this run; a block may hold strangers' too."""
+    """Of this run; a block may hold foreign ones too."""
     size_bytes: int
     proposed_ns: int
     decided_ns: int
     hash: str
     executed_ns: Mapping[int, int]
-    """Node → when that node told its subscribers that the block is committed and executed."""
+    """Node → when that node announced to its subscribers that it has executed the block."""
 
 
 @runtime_checkable
@@ -202,7 +202,7 @@ class Target(abc.ABC):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it promises."""
+        """How messages are acknowledged, ordered and kept."""
         return Capabilities()
 
     async def open(self) -> None:  # noqa: B027

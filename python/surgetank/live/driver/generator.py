@@ -118,7 +118,7 @@ class Generator:
             self._sink.refused(number, time.monotonic_ns(), answer.reason or "no reason given")
         except (Disconnected, OSError):
             self._sink.disconnected(number, time.monotonic_ns())
-        except Exception as error:  # a mistake in the target's own code must be seen
+        except Exception as error:  # an error in the target's own code must be seen
             self._sink.disconnected(number, time.monotonic_ns())
             self._sink.error = self._sink.error or f"publish: {type(error).__name__}: {error}"
         else:

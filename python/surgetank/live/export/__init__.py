@@ -1,4 +1,4 @@
-"""Live runs told to other programs: Prometheus, OpenTelemetry.
+"""Live runs exported to other programs: Prometheus, OpenTelemetry.
 
 Both need the clients of `surgetank[live]`, so nothing is imported here.
 """

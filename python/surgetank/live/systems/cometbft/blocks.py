@@ -2,7 +2,7 @@
 
 A node's `NewBlockHeader` event comes after it has committed and executed the block; its arrival is
 the time of delivery at that node. What is in the block is asked once per height, of whichever node
-told it first, so that following costs the nodes little and its duration is not in the delays.
+announced it first, so that following costs the nodes little and its duration is not in the delays.
 
 Decided: the time at which the last precommit needed for more than 2/3 of the validators was signed,
 from the block's own commit (wall clock of the validators). Powers are taken to be equal.
@@ -86,7 +86,7 @@ def content_of(
 @dataclass
 class _Node:
     rpc: Rpc
-    told: int = 0
+    announced: int = 0
     """The last height in `waiting`."""
     waiting: deque[tuple[int, int]] = field(default_factory=deque)
     """Heights seen and not yet delivered, with the time; the last of them may be long ago."""
@@ -97,11 +97,11 @@ class Follower:
     """All nodes of a chain, seen from one process."""
 
     def __init__(self, addresses: Sequence[tuple[str, int]], since_height: int, alive: int) -> None:
-        """Blocks after `since_height` are told; `alive` nodes can be followed from the start."""
+        """Follows blocks after `since_height`; `alive` nodes can be followed from the start."""
         self.since_height = since_height
         self._alive = alive
         self.executed_ns: dict[int, dict[int, int]] = {}
-        """Height → node → when it told it."""
+        """Height → node → when it announced it."""
         self.proposed_ns: dict[tuple[int, int], int] = {}
         """(height, round) → when the first node had the whole proposal."""
         self._contents: dict[int, asyncio.Future[Content]] = {}
@@ -112,7 +112,7 @@ class Follower:
             self._nodes.append(node)
 
     def content(self, height: int) -> Content | None:
-        """What is in a block, if it was told."""
+        """What is in a block, if it was announced."""
         found = self._contents.get(height)
         return found.result() if found is not None and _has_result(found) else None
 
@@ -145,10 +145,10 @@ class Follower:
 
     def _seen(self, number: int, node: _Node, height: int, at_ns: int) -> None:
         """A node has come to a height; heights between were missed and count from now."""
-        for each in range(node.told + 1, height + 1):
+        for each in range(node.announced + 1, height + 1):
             self.executed_ns.setdefault(each, {})[number] = at_ns
             node.waiting.append((each, at_ns))
-            node.told = each
+            node.announced = each
         node.news.set()
 
     async def _keep(self, number: int, node: _Node, follows: Callable[[int], None]) -> None:
@@ -190,7 +190,7 @@ class Follower:
         order = [self._nodes[first], *self._nodes]
         while True:
             for node in order:
-                if not node.rpc.connected or node.told < height:
+                if not node.rpc.connected or node.announced < height:
                     continue
                 with contextlib.suppress(OSError, RpcError):
                     answer, commit = await asyncio.gather(

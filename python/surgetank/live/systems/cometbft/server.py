@@ -117,7 +117,7 @@ class Localnet(Server):
         return {(a, b): self._peer[b] for a in nodes for b in nodes if a != b}
 
     def route(self, addresses: Mapping[tuple[int, int], Address]) -> None:
-        """See `Server`. Peers are never told of each other's own addresses (no peer exchange), so
+        """See `Server`. Peers never learn each other's own addresses (no peer exchange), so
         nothing goes round the proxy."""
         self._routes = dict(addresses)
 

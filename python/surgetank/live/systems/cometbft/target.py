@@ -52,7 +52,7 @@ def transaction_of(payload: bytes) -> bytes:
 
 
 def payload_of(transaction: bytes) -> bytes | None:
-    """The payload that was made a transaction; None for a stranger's."""
+    """The payload that was made a transaction; None for a foreign one."""
     if not transaction.startswith(MAGIC) or transaction[_KEY_BYTES : _KEY_BYTES + 1] != b"=":
         return None
     return transaction[:_KEY_BYTES] + transaction[_KEY_BYTES + 1 :]
@@ -121,7 +121,7 @@ class CometBFT(CheckedTarget):
         return addressed(message.account % len(self._rpcs), made)
 
     def write(self, frames: memoryview, numbers: Numbers, sink: Sink) -> None:
-        """See `Batched`. What is for a node that is down is told as disconnected."""
+        """See `Batched`. What is for a node that is down is reported as disconnected."""
         for node, (part, whose) in dealt(frames, numbers).items():
             self._rpcs[node].broadcast(part, whose, sink)
 

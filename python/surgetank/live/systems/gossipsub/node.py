@@ -97,7 +97,7 @@ class Node:
         """Stays connected to a peer, by the address that the plan has for it."""
         while True:
             if peer.peer_id not in self._host.get_connected_peers():
-                # The peer may have told us other addresses; those would go round a proxy.
+                # The peer may have given us other addresses; those would go round a proxy.
                 self._host.get_peerstore().clear_addrs(peer.peer_id)
                 try:
                     with trio.move_on_after(_DIAL_S):
@@ -166,10 +166,10 @@ class Node:
                 at = time.monotonic_ns()
                 if message.from_id == own:
                     continue
-                told = len(message.data).to_bytes(4) + at.to_bytes(8) + message.data
+                receipt = len(message.data).to_bytes(4) + at.to_bytes(8) + message.data
                 for listener in into.listeners:
                     try:
-                        listener.send_nowait(told)
+                        listener.send_nowait(receipt)
                     except (trio.WouldBlock, trio.BrokenResourceError):
                         into.missed += 1
 
@@ -181,8 +181,8 @@ class Node:
         send.send_nowait(bytes(4) + time.monotonic_ns().to_bytes(8))
         listeners.append(send)
         try:
-            async for told in receive:
-                await stream.send_all(told)
+            async for receipt in receive:
+                await stream.send_all(receipt)
         finally:
             listeners.remove(send)
 

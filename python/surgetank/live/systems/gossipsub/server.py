@@ -112,8 +112,8 @@ class Mesh(Server):
             self.stop()
             raise
         host, port = self.control[0]
-        told = {key: str(self._chosen[key]) for key in ("d_low", "heartbeat_ms")}
-        options = {**self.where.options, **told}
+        chosen = {key: str(self._chosen[key]) for key in ("d_low", "heartbeat_ms")}
+        options = {**self.where.options, **chosen}
         return replace(
             self.where, host=host, port=port, options=options, addresses=tuple(self.control)
         )

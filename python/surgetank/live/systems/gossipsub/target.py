@@ -1,8 +1,8 @@
 """A gossipsub mesh: messages to every node, receipts from every node.
 
 `delivered` is a node's first receipt of another node's message, at the time at which the node
-itself had it (same clock). The publishing node's own copy is not told: else every message would be
-delivered at once.
+itself had it (same clock). The publishing node's own copy is not reported: else every message
+would be delivered at once.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Gossipsub(CheckedTarget):
         return addressed(node, len(payload).to_bytes(4) + payload)
 
     def write(self, frames: memoryview, numbers: Numbers, sink: Sink) -> None:
-        """See `Batched`. What is for a node that is down is told as disconnected."""
+        """See `Batched`. What is for a node that is down is reported as disconnected."""
         for node, (part, whose) in dealt(frames, numbers).items():
             publisher = self._publishers.get(node)
             if publisher is None or publisher.lost:

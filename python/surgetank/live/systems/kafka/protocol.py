@@ -113,7 +113,7 @@ class _Answers(asyncio.Protocol):
 @dataclass
 class _Batch:
     payloads: list[bytes]
-    told: list[tuple[Numbers, Sink]]
+    shares: list[tuple[Numbers, Sink]]
 
 
 class Producing(_Answers):
@@ -165,7 +165,7 @@ class Producing(_Answers):
         room = self._batch_bytes_max
         payloads: list[bytes] = []
         numbers: list[int] = []
-        told: list[tuple[Numbers, Sink]] = []
+        shares: list[tuple[Numbers, Sink]] = []
         sink = self._waiting[0][2]
         while self._waiting:
             payload, number, of = self._waiting[0]
@@ -173,19 +173,19 @@ class Producing(_Answers):
             if payloads and room < 0:
                 break
             if of is not sink:
-                told.append((np.array(numbers, dtype=np.int64), sink))
+                shares.append((np.array(numbers, dtype=np.int64), sink))
                 numbers, sink = [], of
             payloads.append(payload)
             numbers.append(number)
             self._waiting_bytes -= len(payload) + _LENGTH.size
             self._waiting.popleft()
-        told.append((np.array(numbers, dtype=np.int64), sink))
-        return _Batch(payloads, told)
+        shares.append((np.array(numbers, dtype=np.int64), sink))
+        return _Batch(payloads, shares)
 
     def answer(self, body: bytes, at_ns: int) -> None:
         """See `_Answers`."""
         (code,) = struct.unpack_from(">h", body, self._skip)
-        for numbers, sink in self._asked.popleft().told:
+        for numbers, sink in self._asked.popleft().shares:
             if not code:
                 sink.acknowledged(numbers, at_ns)
             elif code == _TIMED_OUT:
@@ -199,7 +199,7 @@ class Producing(_Answers):
         at_ns = time.monotonic_ns()
         self.transport = None
         for batch in self._asked:
-            for numbers, sink in batch.told:
+            for numbers, sink in batch.shares:
                 sink.disconnected(numbers, at_ns)
         for _, number, sink in self._waiting:
             sink.disconnected([number], at_ns)
@@ -271,12 +271,12 @@ class Fetching(_Answers):
         body += struct.pack(">iiqi", 1, 0, offset, _FETCH_BYTES)
         self._asked = asyncio.get_running_loop().create_future()
         self.transport.write(_request(_FETCH, 4, body))
-        told, at_ns = await asyncio.wait_for(self._asked, 10.0)
+        answer, at_ns = await asyncio.wait_for(self._asked, 10.0)
         position = 4 + 4 + 2 + len(self._topic.encode()) + 4 + 4
-        code, watermark, _, aborted = struct.unpack_from(">hqqi", told, position)
+        code, watermark, _, aborted = struct.unpack_from(">hqqi", answer, position)
         position += 22 + 16 * max(0, aborted)
-        (size,) = struct.unpack_from(">i", told, position)
-        records = told[position + 4 : position + 4 + max(0, size)]
+        (size,) = struct.unpack_from(">i", answer, position)
+        records = answer[position + 4 : position + 4 + max(0, size)]
         return code, watermark, Batches.of(records, at_ns)
 
     def answer(self, body: bytes, at_ns: int) -> None:

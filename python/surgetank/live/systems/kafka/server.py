@@ -87,9 +87,9 @@ def _fetched() -> Path:
         (work / "pom.xml").write_text(_POM.format(scala=_SCALA, version=VERSION), encoding="utf-8")
         argv = ["mvn", "-B", "-q", "dependency:copy-dependencies"]
         argv += [f"-DoutputDirectory={work / 'jars'}", "-DincludeScope=runtime"]
-        told = subprocess.run(argv, cwd=work, capture_output=True, text=True, timeout=_FETCH_S)
-        if told.returncode:
-            raise _failed("\n".join((told.stdout + told.stderr).splitlines()[-8:]))
+        done = subprocess.run(argv, cwd=work, capture_output=True, text=True, timeout=_FETCH_S)
+        if done.returncode:
+            raise _failed("\n".join((done.stdout + done.stderr).splitlines()[-8:]))
         try:
             (work / "jars").rename(kept)
         except OSError:
@@ -161,10 +161,10 @@ class KafkaBroker(Server):
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_")
         arguments = ("format", "--cluster-id", cluster, "--config", str(self._settings))
         tool = self._java("kafka.tools.StorageTool", *arguments, "--ignore-formatted")
-        told = subprocess.run(tool, capture_output=True, text=True, timeout=_FORMAT_S)
-        if told.returncode:
+        done = subprocess.run(tool, capture_output=True, text=True, timeout=_FORMAT_S)
+        if done.returncode:
             raise TargetError(
-                f"its storage could not be formatted: {(told.stdout + told.stderr)[-500:]}",
+                f"its storage could not be formatted: {(done.stdout + done.stderr)[-500:]}",
                 place="kafka:",
             )
 

@@ -5,7 +5,7 @@ frames is one `send` system call, and a received piece is searched as a whole.
 
 Back-pressure: what the socket does not take waits in a queue of at most `pending_max` bytes, as
 views of the caller's frames, so nothing is copied. What does not fit any more is not taken, and the
-reason is given. When the connection ends, what waits is given up (its owner is told) and the
+reason is given. When the connection ends, what waits is given up (its owner learns of it) and the
 connection is opened again, with growing pauses of at most half a second, until `close`.
 """
 
@@ -34,7 +34,7 @@ _OPEN_S: Final = 5.0
 
 class Connection:
     """Used from one event loop. `on_blocks(blocks, at_ns)` gets everything received, in whole
-    blocks; `on_lost(unsent, reason)` is told when the connection ended, with the numbers of the
+    blocks; `on_lost(unsent, reason)` is called when the connection ended, with the numbers of the
     slices that were not written whole; `on_error(text)` what the server complained of."""
 
     def __init__(

@@ -5,7 +5,7 @@ Source: docs.nats.io, "Client Protocol" (INFO, CONNECT, PUB, HPUB, SUB, MSG, HMS
 
 Departure: the fast path does not walk from block to block. It takes the last MSG line of a piece
 and asks whether its payload is complete, which is right as long as no payload has a line of its own
-that begins with `MSG ` or `HMSG `. Payloads of surgetank are one line. A stranger's payload that
+that begins with `MSG ` or `HMSG `. Payloads of surgetank are one line. A foreign payload that
 does can delay what follows by at most `TAIL_BYTES_MAX`, never lose our numbers. `messages` walks.
 """
 

@@ -4,8 +4,8 @@ Options: `ack=none` (the message is written) or `ack=pong`: a PING follows each 
 says that the server has read and routed the slice. That is no promise that anybody received it.
 `user`, `password`, `token` for a server that asks for them.
 
-An error of the server that belongs to no one message (a slow consumer, a permission) is told to the
-sink as a refusal of no message, with the server's words.
+An error of the server that belongs to no one message (a slow consumer, a permission) is reported
+to the sink as a refusal of no message, with the server's words.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Nats(CheckedTarget):
         return pub(self.where.name, message.payload, headers=headers)
 
     def write(self, frames: memoryview, numbers: Numbers, sink: Sink) -> None:
-        """One send for all; what finds no connection or no room is told at once."""
+        """One send for all; what finds no connection or no room is reported at once."""
         self._sink = sink
         why = self._link.send(frames, numbers)
         if why is None:

@@ -73,7 +73,7 @@ class RedisStream(CheckedTarget):
         )
 
     async def open(self) -> None:
-        """Connects and checks that the server keeps what the level `ack` promises."""
+        """Connects and checks that the server keeps what the level `ack` stands for."""
         self._control = client.Redis(
             host=self.where.host,
             port=self.where.port,
