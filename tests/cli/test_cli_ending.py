@@ -71,7 +71,7 @@ def test_a_panic_reaches_other_processes(monkeypatch: pytest.MonkeyPatch) -> Non
         raise PanicException("the book is on fire")
 
     simulating = importlib.import_module("surgetank.simulate")
-    monkeypatch.setattr(simulating, "compiled", lambda: SimpleNamespace(run=run))
+    monkeypatch.setattr(simulating, "_core", lambda: SimpleNamespace(run=run))
     with pytest.raises(CoreError, match="seed 7: the book is on fire") as caught:
         st.simulate(st.load("calm"))
     # Dask's pickling sends what an exception arose from, too.
