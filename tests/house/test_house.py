@@ -56,7 +56,6 @@ NAMESAKES = {
     "Reading": {"live", "report"},
     "Reason": {"trace", "verdict"},
     "Run": {"live", "trace"},
-    "Setting": {"measure", "plugins"},
 }
 
 
