@@ -89,7 +89,7 @@ pub type NewController = Box<dyn Fn(u64) -> Box<dyn Controller + Send + Sync> + 
 
 /// The simulated world.
 pub struct World {
-    /// What was asked: read when the world is set up and when it is summed up, and by faults.
+    /// What was asked: read when the world is set up and when it is summed up.
     scenario: Scenario,
     now: Ns,
     end_ns: Ns,
