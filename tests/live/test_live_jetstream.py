@@ -15,6 +15,7 @@ from surgetank.live import Options, Rig, Schedule, Snapshot
 from surgetank.live.driver.recording import State
 from surgetank.live.payload import Numbers, encode
 from surgetank.live.server import Server
+from surgetank.live.systems.jetstream import management
 from surgetank.live.systems.jetstream.management import last_sequence, managed
 from surgetank.live.systems.jetstream.target import JetStream
 from surgetank.live.systems.nats.server import NatsServer
@@ -255,6 +256,25 @@ def test_wrong_options_are_said() -> None:
             JetStream(Where("jetstream", "127.0.0.1", 1, "x", options))
     with pytest.raises(TargetError, match="not the name of a stream"):
         JetStream(Where("jetstream", "127.0.0.1", 1, "a.b"))
+
+
+def test_a_server_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes the connection and is silent from there, as one behind a cut link is."""
+    monkeypatch.setattr(management, "_ANSWER_S", 0.3)
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"server_id":"x","version":"2.10.0","max_payload":1048576}\r\n')
+        await reader.read()
+        writer.close()
+
+    async def run() -> None:
+        server = await asyncio.start_server(silent, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(TargetError, match=f"127.0.0.1:{port}"):
+            await JetStream(Where("jetstream", "127.0.0.1", port, "mine")).prepare()
+        server.close()
+
+    asyncio.run(asyncio.wait_for(run(), 20))
 
 
 def test_positions_in_reply_subjects() -> None:

@@ -37,7 +37,7 @@ async def managed(where: Where) -> AsyncIterator[JetStreamContext]:
     login = {key: where.options.get(key) for key in ("user", "password", "token")}
     place = f"{where.host}:{where.port}"
     try:
-        # The client waits without end for a server that takes connections and says nothing.
+        # The client's own patience is for single steps of connecting.
         async with asyncio.timeout(_ANSWER_S):
             client = await nats.connect(
                 f"nats://{place}", error_cb=_silent, allow_reconnect=False, **login
