@@ -6,11 +6,10 @@ import json
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from surgetank.errors import SurgetankError
 from surgetank.folder import claimed
-from surgetank.live import Options, Rig, Watch
-from surgetank.live.export.histogram import write_log
 from surgetank.measure import Measures, failures, measure
 from surgetank.scenario import Scenario, load
 from surgetank.simulate import Progress, simulate, with_tape
@@ -18,6 +17,9 @@ from surgetank.tape import Tape
 from surgetank.trace import Trace
 from surgetank.verdict import Verdict, judge
 from surgetank.verdict.junit import write_junit
+
+if TYPE_CHECKING:
+    from surgetank.live import Options, Watch
 
 __all__ = ["Result", "can_journal", "run", "write"]
 
@@ -71,6 +73,8 @@ def run(
         if target is None:
             trace = simulate(chosen, seed=seed, tape=tape, progress=progress, journal=journal)
         else:
+            from surgetank.live import Rig
+
             with Rig(target, options, faults=chosen.faults) as rig:
                 trace = rig.run(chosen, seed=seed, tape=tape, watch=watch)
         measures = measure(trace)
@@ -102,6 +106,8 @@ def write(
     (folder / "verdict.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     write_junit(verdict, trace.run, folder / "junit.xml")
     if "live" in trace.stats:
+        from surgetank.live.export.histogram import write_log
+
         write_log(trace, folder / "delays.hlog")
     if report:
         from surgetank.report import write as write_report

@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 
@@ -19,15 +20,15 @@ HEAVY = {"numpy", "plotly", "polars", "psutil", "scipy", "surgetank._core"}
 LENDING = ("surgetank", "surgetank.scenario", "surgetank.live")
 
 
-def loaded(code: str, **environment: str) -> set[str]:
-    """Which of HEAVY a fresh interpreter has loaded after it ran the code."""
-    told = f"\nfinally:\n sys.stderr.write(' '.join({HEAVY!r} & set(sys.modules)))"
+def loaded(code: str, *, among: set[str] = HEAVY, shell: Mapping[str, str] = {}) -> set[str]:
+    """Which of some modules a fresh interpreter has loaded after it ran the code."""
+    told = f"\nfinally:\n sys.stderr.write(' '.join({among!r} & set(sys.modules)))"
     lines = ["import sys", "try:", *(f" {line}" for line in code.splitlines())]
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(lines) + told],
         capture_output=True,
         text=True,
-        env=os.environ | environment,
+        env=os.environ | dict(shell),
     )
     assert done.returncode == 0, done.stderr
     return set(done.stderr.split())
@@ -56,13 +57,20 @@ def test_completion_loads_nothing_heavy(words: str) -> None:
         "COMP_WORDS": words,
         "COMP_CWORD": str(words.count(" ")),
     }
-    assert loaded(command(), **asked) == set()
+    assert loaded(command(), shell=asked) == set()
 
 
 def test_what_is_loaded_is_seen() -> None:
     """The control, and that a use of a name loads what it works with."""
     assert loaded(f"import {', '.join(sorted(HEAVY))}") == HEAVY
     assert "polars" in loaded("import surgetank\nsurgetank.search")
+
+
+def test_what_simulates_loads_nothing_of_live_runs() -> None:
+    """Neither a run nor a search, nor its worker processes; the control is a live run's rig."""
+    live = {"asyncio", "surgetank.live.driver.rig"}
+    assert loaded("import surgetank\nsurgetank.run, surgetank.search", among=live) == set()
+    assert loaded("import surgetank.live\nsurgetank.live.Rig", among=live) == live
 
 
 def listings(package: str) -> tuple[set[str], set[str], set[str]]:

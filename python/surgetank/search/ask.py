@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from surgetank.door import build
 from surgetank.errors import SurgetankError
@@ -22,10 +22,12 @@ from surgetank.search.find import Finding, Phase, Progress, Question, Search
 from surgetank.search.gain import interval_of, line_of
 from surgetank.search.goal import FINDS, Per, goal
 from surgetank.search.lever import Lever, lever
-from surgetank.search.live import THRIFT, LiveWork
 from surgetank.search.pool import Inline, Journal, Pool, pool_of
 from surgetank.search.posterior import CONFIDENCE
 from surgetank.search.shape import levels, shape
+
+if TYPE_CHECKING:
+    from surgetank.search.live import LiveWork
 
 __all__ = ["question_of", "search"]
 
@@ -93,6 +95,8 @@ def search(
 
 def _live(q: Question, live: LiveWork, journal: Path | None, watch: Watch | None) -> Answer:
     """As `search`, with thrift: real runs take real time, and cannot be made side by side."""
+    from surgetank.search.live import THRIFT
+
     question = replace(q, effort=THRIFT)
     known = Journal(journal)
     live.begin(question.lever.at(question.scenario, question.lever.rounded(question.low)), known)
