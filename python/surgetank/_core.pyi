@@ -17,6 +17,7 @@ __all__ = [
     "prove",
     "published",
     "run",
+    "scenario_read",
     "schema",
     "verify",
     "write_record",
@@ -96,6 +97,7 @@ def run(
     plugins: dict[str, Callable[[], Any]] | None = None,
     journal: bool = False,
 ) -> _Output: ...
+def scenario_read(scenario_json: str) -> str: ...
 def schema() -> dict[str, list[tuple[str, str, bool]]]: ...
 def verify(path: str, progress: Callable[[int], bool] | None = None) -> _Report: ...
 def write_record(

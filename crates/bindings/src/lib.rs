@@ -15,8 +15,10 @@ use plugin::{Failure, PyRule};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
+use surgetank_lab::faults::Faults;
 use surgetank_lab::flow::Tape;
 use surgetank_lab::scenario::Scenario;
+use surgetank_lab::seed::Seed;
 use surgetank_lab::trace;
 use surgetank_lab::world::{Plugins, World};
 
@@ -102,6 +104,16 @@ fn run<'py>(
     Ok(result)
 }
 
+/// A scenario as the core has read it, in the form in which it was given.
+#[pyfunction]
+fn scenario_read(scenario_json: &str) -> PyResult<String> {
+    let scenario = Scenario::from_json(scenario_json).map_err(PyValueError::new_err)?;
+    // Each kind of fault reads its own keys.
+    Faults::new(&scenario.faults, scenario.network.nodes, &Seed::new(0))
+        .map_err(PyValueError::new_err)?;
+    Ok(scenario.to_json())
+}
+
 fn plugins_of(given: Option<&Bound<'_, PyDict>>, failure: &Failure) -> PyResult<Plugins> {
     let mut plugins = Plugins::default();
     let Some(given) = given else { return Ok(plugins) };
@@ -157,6 +169,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(names, module)?)?;
     module.add_function(wrap_pyfunction!(schema, module)?)?;
     module.add_function(wrap_pyfunction!(run, module)?)?;
+    module.add_function(wrap_pyfunction!(scenario_read, module)?)?;
     module.add_function(wrap_pyfunction!(options::black76, module)?)?;
     module.add_function(wrap_pyfunction!(options::portfolio_margin, module)?)?;
     pipe::register(module)

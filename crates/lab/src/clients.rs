@@ -8,7 +8,7 @@ use surgetank_layer::message::{Block, Body, Entry, Envelope, Message};
 use surgetank_layer::units::{Height, MessageId, NEVER, NodeId, Ns};
 
 use crate::actors::Sending;
-use crate::scenario::{self, Consensus, Scenario, micros, ms};
+use crate::scenario::{self, Consensus, Scenario, micros};
 use crate::seed::{Seed, packet_bits, unit};
 use crate::trace::{Outcome, Reason, Record, Source};
 
@@ -59,10 +59,10 @@ impl Clients {
     pub fn new(scenario: &Scenario, attacker_ns: Option<Ns>, seed: &Seed) -> Clients {
         let flow = &scenario.flow;
         Clients {
-            fixed_ns: ms(flow.client_link.fixed_ms),
-            jitter_ns: ms(flow.client_link.jitter_ms) as f64,
+            fixed_ns: flow.client_link.fixed_ns,
+            jitter_ns: flow.client_link.jitter_ns as f64,
             tries_max: flow.retry.tries_max,
-            backoff_ns: ms(flow.retry.backoff_ms),
+            backoff_ns: flow.retry.backoff_ns,
             overhead_bytes: flow.overhead_bytes,
             key: seed.key("flow.client_link"),
             fee_key: seed.key("flow.fees"),

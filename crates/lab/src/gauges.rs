@@ -5,7 +5,7 @@ use surgetank_layer::units::{NodeId, Ns};
 
 use crate::host::Host;
 use crate::network::Links;
-use crate::scenario::{Scenario, ms};
+use crate::scenario::Scenario;
 use crate::trace::{DecisionRow, GaugeRow};
 
 /// What is written down of nodes.
@@ -20,7 +20,7 @@ impl Gauges {
     /// Nothing is read yet.
     pub fn new(scenario: &Scenario) -> Gauges {
         Gauges {
-            every_ns: ms(scenario.trace.gauge_ms),
+            every_ns: scenario.trace.gauge_ns,
             end_ns: scenario.end_ns(),
             rows: Vec::new(),
             changes: Vec::new(),

@@ -6,7 +6,7 @@ use surgetank_layer::machine::Machine;
 use surgetank_layer::queue::express::{Config, Express, Input, Output, Ticket};
 use surgetank_layer::units::{AccountId, MessageId, Money, Ns};
 
-use crate::scenario::{Scenario, ms};
+use crate::scenario::Scenario;
 use crate::seed::{Seed, Stream};
 use crate::trace::LaneRow;
 
@@ -38,9 +38,9 @@ impl Lane {
             return None;
         }
         let config = Config {
-            round_ns: ms(express.round_s * 1e3).max(1),
-            closing_ns: ms(express.closing_s * 1e3),
-            advantage_ns: ms(express.advantage_ms),
+            round_ns: express.round_ns,
+            closing_ns: express.closing_ns,
+            advantage_ns: express.advantage_ns,
             reserve: (express.reserve_usd * 1e6).round() as Money,
             ..Config::default()
         };

@@ -6,7 +6,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from surgetank.scenario.section import Count, NonNegative, Positive, Section, Whole
+from surgetank.scenario.section import (
+    Count,
+    NonNegative,
+    Positive,
+    PositiveS,
+    Section,
+    SpanMs,
+    Whole,
+)
 
 Burst = Annotated[Whole, Field(ge=1, le=10_000_000)]
 
@@ -26,7 +34,7 @@ class Quota(Section):
     cancels_extra: Whole = Field(
         100_000, ge=0, description="cancels go on to min(limit + this, 2 · limit)"
     )
-    trickle_s: Positive = Field(10.0, description="beyond, one request per so many seconds")
+    trickle_s: PositiveS = Field(10.0, description="beyond, one request per so many seconds")
 
 
 class NoPrice(Section):
@@ -46,7 +54,7 @@ class Eip1559(Section):
     block_work: Whole = Field(
         200, ge=2, description="work of a full block; half of it is the target"
     )
-    block_ms: NonNegative = Field(
+    block_ms: SpanMs = Field(
         500.0, description="a block that is later counts as empty, ms; 0 = never"
     )
     unit: Unit = Field("messages", description="what is counted: messages, µs of execution")
@@ -56,7 +64,7 @@ class PriceWindow(Section):
     """A target rate, and the time scale on which going above it is felt."""
 
     target_per_s: Whole = Field(ge=1, description="work a second")
-    window_s: Positive = Field(
+    window_s: PositiveS = Field(
         le=1e6, description="the price grows e-fold when the backlog is worth this long, seconds"
     )
 

@@ -23,7 +23,7 @@ class Lasting(Section):
 
     def core(self) -> dict[str, Any]:
         """As the core reads it."""
-        data = self.model_dump(mode="json", by_alias=True)
+        data = super().core()
         own = {key: data.pop(key) for key in ("at_s", "duration_s", "capital_usd")}
         return own | {"what": data}
 

@@ -26,7 +26,7 @@ class Timed(Section):
 
     def core(self) -> dict[str, Any]:
         """As the core reads it."""
-        data = self.model_dump(mode="json")
+        data = super().core()
         return {"at_s": data.pop("at_s"), "duration_s": data.pop("duration_s"), "what": data}
 
 

@@ -6,7 +6,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from surgetank.scenario.section import Count, NonNegative, Number, Positive, Section, Whole
+from surgetank.scenario.section import (
+    Count,
+    NonNegative,
+    Number,
+    Positive,
+    PositiveMs,
+    Section,
+    SpanMs,
+    Whole,
+)
 
 
 class NoArrivals(Section):
@@ -128,15 +137,15 @@ class Mix(Section):
 class ClientLink(Section):
     """Between a client and its gateway, one way."""
 
-    fixed_ms: NonNegative = Field(5.0, description="constant part of the delay, ms")
-    jitter_ms: NonNegative = Field(2.0, description="mean of the exponential part, ms")
+    fixed_ms: SpanMs = Field(5.0, description="constant part of the delay, ms")
+    jitter_ms: SpanMs = Field(2.0, description="mean of the exponential part, ms")
 
 
 class Retry(Section):
     """What clients do when refused."""
 
     tries_max: Whole = Field(0, ge=0, le=100, description="times a refused message is sent again")
-    backoff_ms: Positive = Field(
+    backoff_ms: PositiveMs = Field(
         200.0, le=1e7, description="wait before the first, then doubled, ms"
     )
 
@@ -150,7 +159,7 @@ class Makers(Section):
     step_bp: NonNegative = Field(4.0, description="distance between levels, bp")
     level_usd: Positive = Field(50_000.0, description="size of a level, USD")
     requote_bp: Positive = Field(3.0, description="outside move that makes them requote, bp")
-    reaction_ms: NonNegative = Field(20.0, description="time from price to decision, ms")
+    reaction_ms: SpanMs = Field(20.0, description="time from price to decision, ms")
     fear: NonNegative = Field(
         0.0, description="share of size withdrawn per 1 % of outside move in the last second"
     )
@@ -175,7 +184,7 @@ class Makers(Section):
     pull_pct: NonNegative = Field(
         1.0, description="pull all quotes on such a move in the last second, %; 0 = never"
     )
-    stale_ms: NonNegative = Field(
+    stale_ms: SpanMs = Field(
         5_000.0,
         description="pull all quotes when the venue has left them without an answer so long, ms; "
         "0 = never",
@@ -186,17 +195,17 @@ class Oracle(Section):
     """Oracles take turns to send the outside price."""
 
     count: Count = Field(0, description="how many; 0 = no price updates")
-    interval_ms: Positive = Field(1_000.0, description="between two price updates, ms")
-    observation_ms: NonNegative = Field(50.0, description="age of the price when sent, ms")
+    interval_ms: PositiveMs = Field(1_000.0, description="between two price updates, ms")
+    observation_ms: SpanMs = Field(50.0, description="age of the price when sent, ms")
 
 
 class Keepers(Section):
     """Keepers send liquidation orders on the price that they have received."""
 
     count: Count = Field(0, description="how many; each watches its share of the accounts")
-    reaction_ms: NonNegative = Field(20.0, description="time from hearing a price to sending, ms")
+    reaction_ms: SpanMs = Field(20.0, description="time from hearing a price to sending, ms")
     orders_max: Whole = Field(50, ge=1, description="orders of one keeper per price heard")
-    resend_ms: NonNegative = Field(2_000.0, description="before an account is tried again, ms")
+    resend_ms: SpanMs = Field(2_000.0, description="before an account is tried again, ms")
     watch: Literal["venue", "outside"] = Field(
         "venue",
         description="the price they look at: the venue's mark as it reaches them, or the outside "

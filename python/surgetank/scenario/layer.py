@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from surgetank.plugins import Controller, QueueRule, digest, is_plugin
 from surgetank.scenario.admission import Admission
 from surgetank.scenario.queue import Queue
-from surgetank.scenario.section import NonNegative, Number, Positive, Section, Whole
+from surgetank.scenario.section import Number, Positive, PositiveMs, Section, SpanMs, SpanUs, Whole
 from surgetank.scenario.tuning import Strain, Tuning
 
 
@@ -33,11 +33,11 @@ class Mesh(Section):
     d_lo: Whole = Field(4, ge=0, description="D_lo: fewer are too few")
     d_hi: Whole = Field(12, ge=1, description="D_hi: more are too many")
     d_lazy: Whole = Field(6, ge=0, description="D_lazy: peers told by IHAVE")
-    heartbeat_ms: Positive = Field(1_000.0, description="heartbeat interval, ms")
+    heartbeat_ms: PositiveMs = Field(1_000.0, description="heartbeat interval, ms")
     history_length: Whole = Field(5, ge=1, description="mcache_len: windows that can be asked for")
     history_gossip: Whole = Field(3, ge=0, description="mcache_gossip: windows told of by IHAVE")
     flood_publish: bool = Field(False, description="own messages go to all peers")
-    prune_backoff_ms: NonNegative = Field(
+    prune_backoff_ms: SpanMs = Field(
         60_000.0, description="a pruned peer is not grafted for so long, ms; 0 = v1.0's rules"
     )
 
@@ -56,13 +56,13 @@ Gossip = Annotated[Direct | Flood | Mesh, Field(discriminator="kind")]
 class ClassTimes(Section):
     """Mean times by class."""
 
-    price_update_us: NonNegative = Field(100.0, description="PriceUpdate, µs")
-    liquidation_order_us: NonNegative = Field(100.0, description="LiquidationOrder, µs")
-    cancel_us: NonNegative = Field(100.0, description="OrderCancelRequest, µs")
-    replace_us: NonNegative = Field(100.0, description="OrderCancelReplaceRequest, µs")
-    order_us: NonNegative = Field(100.0, description="NewOrderSingle, µs")
-    proposal_us: NonNegative = Field(1_000.0, description="Proposal, µs (validation only)")
-    vote_us: NonNegative = Field(100.0, description="Vote, µs (validation only)")
+    price_update_us: SpanUs = Field(100.0, description="PriceUpdate, µs")
+    liquidation_order_us: SpanUs = Field(100.0, description="LiquidationOrder, µs")
+    cancel_us: SpanUs = Field(100.0, description="OrderCancelRequest, µs")
+    replace_us: SpanUs = Field(100.0, description="OrderCancelReplaceRequest, µs")
+    order_us: SpanUs = Field(100.0, description="NewOrderSingle, µs")
+    proposal_us: SpanUs = Field(1_000.0, description="Proposal, µs (validation only)")
+    vote_us: SpanUs = Field(100.0, description="Vote, µs (validation only)")
 
 
 class Fixed(Section):
@@ -122,7 +122,7 @@ class Single(Section):
 
     kind: Literal["single"] = "single"
     node: Whole = Field(0, ge=0, description="the sequencing node")
-    window_ms: NonNegative = Field(10.0, description="a batch closes after this, ms; 0 = at once")
+    window_ms: SpanMs = Field(10.0, description="a batch closes after this, ms; 0 = at once")
     block_messages_max: Whole = Field(1_000, ge=1, description="... or at so many messages")
     block_bytes_max: Whole = Field(4_000_000, ge=1_000, description="... or at so many bytes")
 
@@ -131,16 +131,16 @@ class Tendermint(Section):
     """Tendermint (arXiv 1807.04938) among all nodes, equal weights."""
 
     kind: Literal["tendermint"] = "tendermint"
-    timeout_commit_ms: NonNegative = Field(500.0, description="wait after a decision, ms")
-    timeout_propose_ms: Positive = Field(1_000.0, description="timeoutPropose(0), ms")
-    timeout_propose_delta_ms: NonNegative = Field(500.0, description="growth per round, ms")
-    timeout_vote_ms: Positive = Field(
+    timeout_commit_ms: SpanMs = Field(500.0, description="wait after a decision, ms")
+    timeout_propose_ms: PositiveMs = Field(1_000.0, description="timeoutPropose(0), ms")
+    timeout_propose_delta_ms: SpanMs = Field(500.0, description="growth per round, ms")
+    timeout_vote_ms: PositiveMs = Field(
         500.0, description="timeoutPrevote(0), timeoutPrecommit(0), ms"
     )
-    timeout_vote_delta_ms: NonNegative = Field(500.0, description="growth per round, ms")
+    timeout_vote_delta_ms: SpanMs = Field(500.0, description="growth per round, ms")
     block_messages_max: Whole = Field(5_000, ge=1, description="most messages in a block")
     block_bytes_max: Whole = Field(4_000_000, ge=1_000, description="most bytes in a block")
-    rebroadcast_ms: Positive = Field(
+    rebroadcast_ms: PositiveMs = Field(
         1_000.0, description="a node without progress for so long says its last words again, ms"
     )
     adaptive: bool = Field(
@@ -189,7 +189,7 @@ class Layer(Section):
 
     def core(self) -> dict[str, Any]:
         """As the core reads it."""
-        data = self.model_dump(mode="json")
+        data = super().core()
         del data["queue"]["rule"]
         if is_plugin(self.queue.discipline):
             data["queue"]["discipline"] = "custom"

@@ -6,7 +6,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from surgetank.scenario.section import NonNegative, Number, Positive, Section, Share, Whole
+from surgetank.scenario.section import (
+    NonNegative,
+    Number,
+    Positive,
+    PositiveMs,
+    Section,
+    Share,
+    SpanMs,
+    SpanS,
+    Whole,
+)
 
 
 class Gbm(Section):
@@ -53,7 +63,7 @@ class Price(Section):
     path: PricePath = Field(
         default_factory=lambda: Gbm(start_usd=50_000.0), description="where it comes from"
     )
-    step_ms: Positive = Field(50.0, description="step of the price process, ms")
+    step_ms: PositiveMs = Field(50.0, description="step of the price process, ms")
     impact_bp_per_musd: NonNegative = Field(
         0.0, description="lasting move per 1 M USD that liquidations trade, basis points"
     )
@@ -97,7 +107,7 @@ class Partial(Section):
         100_000.0, description="notional above which a position is large, USD"
     )
     share: Number = Field(0.2, gt=0, le=1, description="share of it that goes at first")
-    cooldown_ms: NonNegative = Field(
+    cooldown_ms: SpanMs = Field(
         30_000.0, description="for so long after that, the account's positions go whole, ms"
     )
 
@@ -143,7 +153,7 @@ class Protection(Section):
         description="a liquidation takes no price further from the mark than this, bp; what it "
         "finds no taker for stays with the account, or goes to winners once that is bankrupt",
     )
-    reduce_only_after_ms: NonNegative = Field(
+    reduce_only_after_ms: SpanMs = Field(
         0.0, description="with an older oracle price only orders that reduce are admitted, ms"
     )
 
@@ -183,7 +193,7 @@ class Margin(Section):
         None, description="a vault for what is nearly bankrupt; absent: none"
     )
     insurance_usd: NonNegative = Field(1_000_000.0, description="insurance fund at the start, USD")
-    late_after_ms: NonNegative = Field(
+    late_after_ms: SpanMs = Field(
         2_000.0, description="a liquidation is late this long after the account became due, ms"
     )
 
@@ -220,8 +230,8 @@ class Auction(Section):
 
     start: Share = Field(0.95, description="share of mark value asked at first")
     knee: Share = Field(0.7, description="share asked after `fast_s`")
-    fast_s: NonNegative = Field(900.0, le=1e9, description="from `start` to `knee`, seconds")
-    slow_s: NonNegative = Field(43_200.0, le=1e9, description="from `knee` to nothing, seconds")
+    fast_s: SpanS = Field(900.0, le=1e9, description="from `start` to `knee`, seconds")
+    slow_s: SpanS = Field(43_200.0, le=1e9, description="from `knee` to nothing, seconds")
     bid: Share = Field(
         0.95, description="share at which liquidators buy; below `start` they wait for it"
     )

@@ -161,7 +161,7 @@ class Network(Section):
 
     def core(self) -> dict[str, Any]:
         """As the core reads it: every node placed."""
-        data = self.model_dump(mode="json")
+        data = super().core()
         if isinstance(self.delay, RegionsDelay):
             data["delay"]["placement"] = self.delay.placed(self.nodes)
         return data

@@ -10,9 +10,14 @@ from surgetank.scenario.section import (
     Integer,
     NonNegative,
     Number,
-    Positive,
+    PositiveMs,
+    PositiveS,
+    PositiveUs,
     Section,
     Share,
+    SpanMs,
+    SpanS,
+    SpanUs,
     Whole,
     known_or_plugin,
 )
@@ -38,8 +43,8 @@ class Weights(Section):
 class Codel(Section):
     """CoDel's two constants (RFC 8289)."""
 
-    target_ms: Positive = Field(5.0, description="a wait that may stand, ms")
-    interval_ms: Positive = Field(100.0, description="a longer one may stand for so long, ms")
+    target_ms: PositiveMs = Field(5.0, description="a wait that may stand, ms")
+    interval_ms: PositiveMs = Field(100.0, description="a longer one may stand for so long, ms")
 
 
 class Express(Section):
@@ -48,9 +53,9 @@ class Express(Section):
     enabled: bool = Field(
         False, strict=True, description="whether there is one, in front of the gateways"
     )
-    round_s: Positive = Field(5.0, description="length of a round, seconds")
-    closing_s: NonNegative = Field(1.0, description="the auction closes so long before, seconds")
-    advantage_ms: NonNegative = Field(200.0, description="everybody else is held back, ms")
+    round_s: PositiveS = Field(5.0, description="length of a round, seconds")
+    closing_s: SpanS = Field(1.0, description="the auction closes so long before, seconds")
+    advantage_ms: SpanMs = Field(200.0, description="everybody else is held back, ms")
     reserve_usd: NonNegative = Field(1.0, description="least price of a round, USD")
     maker_value_usd: NonNegative = Field(
         10.0, description="what a round is worth to a maker in the mean (exponential), USD"
@@ -66,12 +71,12 @@ class Express(Section):
 class Sealed(Section):
     """How a block is opened, and how its beacon is made if its order is drawn with one."""
 
-    reveal_ms: Positive = Field(250.0, description="clients have so long to reveal, ms")
+    reveal_ms: PositiveMs = Field(250.0, description="clients have so long to reveal, ms")
     bond_usd: NonNegative = Field(5.0, description="what a missing reveal costs, USD")
     threshold: Share = Field(0.67, gt=0, description="share of the nodes that opens a block")
-    share_us: NonNegative = Field(5_000.0, description="work to make a share of a key, µs")
-    decrypt_us: Positive = Field(20.0, description="work to decrypt a message, µs")
-    timeout_ms: Positive = Field(1_000.0, description="before shares are asked for again, ms")
+    share_us: SpanUs = Field(5_000.0, description="work to make a share of a key, µs")
+    decrypt_us: PositiveUs = Field(20.0, description="work to decrypt a message, µs")
+    timeout_ms: PositiveMs = Field(1_000.0, description="before shares are asked for again, ms")
 
 
 class Fair(Section):
@@ -90,7 +95,7 @@ class Fair(Section):
         description="nodes that may lie or be silent; none given = the most that the rule bears, "
         "n(2γ − 1) > 4f under `themis`, n > 3f under `median`",
     )
-    report_ms: Positive = Field(
+    report_ms: PositiveMs = Field(
         50.0, description="between two reports of a node, and two rounds of the leader, ms"
     )
     extraction: Literal["safe", "paper"] = Field(

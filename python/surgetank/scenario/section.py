@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -17,13 +18,19 @@ __all__ = [
     "NonNegative",
     "Number",
     "Positive",
+    "PositiveMs",
+    "PositiveS",
+    "PositiveUs",
     "Section",
     "Share",
+    "SpanMs",
+    "SpanS",
+    "SpanUs",
     "Whole",
     "known_or_plugin",
 ]
 
-#: Quantities beyond this are slips; as milliseconds they still fit the clock's 64 bits.
+#: Quantities beyond this are slips; as milliseconds they still fit the core's clock.
 MOST: Final = 1e12
 #: The core counts in 32 bits.
 COUNT_MAX: Final = 2**32 - 1
@@ -61,10 +68,54 @@ Whole = Annotated[int, BeforeValidator(_count)]
 Count = Annotated[int, Field(ge=0, le=2**31), BeforeValidator(_count)]
 
 
+@dataclass(frozen=True)
+class Nanoseconds:
+    """Marks a span that the core counts in whole nanoseconds; its name ends in `_{unit}`."""
+
+    unit: str
+    per_s: float
+
+    def of(self, key: str, value: float) -> tuple[str, int]:
+        """Key and value as the core reads them, rounded to nearest."""
+        nanoseconds = value / self.per_s * 1e9
+        whole = math.floor(nanoseconds)
+        return f"{key.removesuffix(self.unit)}ns", whole + (nanoseconds - whole >= 0.5)
+
+
+_MS, _US, _S = Nanoseconds("ms", 1e3), Nanoseconds("us", 1e6), Nanoseconds("s", 1.0)
+
+SpanMs = Annotated[NonNegative, _MS]
+SpanUs = Annotated[NonNegative, _US]
+SpanS = Annotated[NonNegative, Field(le=1e9), _S]
+#: Spans that must not be nothing: a nanosecond is the least.
+PositiveMs = Annotated[float, Field(ge=1e-6, allow_inf_nan=False), BeforeValidator(_number), _MS]
+PositiveUs = Annotated[float, Field(ge=1e-3, allow_inf_nan=False), BeforeValidator(_number), _US]
+PositiveS = Annotated[
+    float, Field(ge=1e-9, le=1e9, allow_inf_nan=False), BeforeValidator(_number), _S
+]
+
+
 class Section(BaseModel):
     """A table of the scenario file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def core(self) -> dict[str, Any]:
+        """As the core reads it: every key, spans in nanoseconds."""
+        found: dict[str, Any] = {}
+        for name, field in type(self).model_fields.items():
+            key, value = field.alias or name, getattr(self, name)
+            for unit in field.metadata:
+                if isinstance(unit, Nanoseconds):
+                    key, value = unit.of(key, value)
+            found[key] = _plain(value)
+        return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Section):
+        return value.core()
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def known_or_plugin(what: str, names: Sequence[str]) -> Callable[[str], str]:

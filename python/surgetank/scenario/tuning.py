@@ -8,14 +8,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from surgetank.plugins import is_plugin
-from surgetank.scenario.section import (
-    Integer,
-    NonNegative,
-    Positive,
-    Section,
-    Whole,
-    known_or_plugin,
-)
+from surgetank.scenario.section import Integer, PositiveMs, Section, SpanMs, Whole, known_or_plugin
 
 BuiltIn = Literal["none", "sojourn", "gradient2", "policy"]
 CONTROLLERS: tuple[str, ...] = get_args(BuiltIn)
@@ -31,11 +24,11 @@ class Bounds(Section):
 
     batch_least: Whole = Field(50, ge=1, description="messages in a batch, at least")
     batch_most: Whole = Field(5_000, ge=1, description="... and at most")
-    window_least_ms: NonNegative = Field(
+    window_least_ms: SpanMs = Field(
         0.0,
         description="window of a batch, or wait after a decision of consensus, at least, ms",
     )
-    window_most_ms: NonNegative = Field(1_000.0, description="... and at most, ms")
+    window_most_ms: SpanMs = Field(1_000.0, description="... and at most, ms")
     limit_least: Whole = Field(100, ge=1, description="admission limit, at least")
     limit_most: Whole = Field(20_000, ge=1, description="... and at most")
     weight_least: Weight = Field(1, description="weight of a lane, at least")
@@ -64,8 +57,8 @@ class Tuning(Section):
         description="who decides; `policy` was found under the rule `class`; "
         "`module:Class` is a controller of your own",
     )
-    target_ms: Positive = Field(50.0, description="sojourn to stay below, ms (`sojourn`)")
-    interval_ms: Positive = Field(100.0, ge=1, description="between two decisions, ms")
+    target_ms: PositiveMs = Field(50.0, description="sojourn to stay below, ms (`sojourn`)")
+    interval_ms: PositiveMs = Field(100.0, ge=1, description="between two decisions, ms")
     bounds: Bounds = Field(default_factory=Bounds, description="where settings may go")
 
     @property
@@ -79,11 +72,11 @@ class Tuning(Section):
 class Strain(Section):
     """How far adaptive consensus goes."""
 
-    commit_least_ms: NonNegative = Field(50.0, description="wait after a decision, at least, ms")
-    commit_most_ms: Positive = Field(2_000.0, description="... and at most, ms")
-    propose_least_ms: Positive = Field(200.0, description="timeoutPropose(0), at least, ms")
-    propose_most_ms: Positive = Field(10_000.0, description="... and at most, ms")
-    throttle_ms: NonNegative = Field(
+    commit_least_ms: SpanMs = Field(50.0, description="wait after a decision, at least, ms")
+    commit_most_ms: PositiveMs = Field(2_000.0, description="... and at most, ms")
+    propose_least_ms: PositiveMs = Field(200.0, description="timeoutPropose(0), at least, ms")
+    propose_most_ms: PositiveMs = Field(10_000.0, description="... and at most, ms")
+    throttle_ms: SpanMs = Field(
         500.0, description="work that waits so long throttles by criticality, ms; 0 = never"
     )
 

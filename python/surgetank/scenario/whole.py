@@ -22,7 +22,7 @@ from surgetank.scenario.market import Market
 from surgetank.scenario.network import Network
 from surgetank.scenario.problem import explain
 from surgetank.scenario.rule import RULE
-from surgetank.scenario.section import Integer, NonNegative, Positive, Section, Whole
+from surgetank.scenario.section import Integer, NonNegative, Positive, Section, SpanMs, Whole
 
 
 class TraceOptions(Section):
@@ -31,7 +31,7 @@ class TraceOptions(Section):
     receipts_every: Whole = Field(
         1, ge=0, description="keep first arrivals of every n-th client message; 0 = none"
     )
-    gauge_ms: NonNegative = Field(250.0, description="interval of the gauges, ms; 0 = none")
+    gauge_ms: SpanMs = Field(250.0, description="interval of the gauges, ms; 0 = none")
 
 
 class Scenario(Section):
@@ -175,13 +175,13 @@ class Scenario(Section):
             "duration_s": self.duration_s,
             "warmup_s": self.warmup_s,
             "drain_s": self.drain_s,
-            "flow": self.flow.model_dump(mode="json"),
+            "flow": self.flow.core(),
             "network": self.network.core(),
             "layer": self.layer.core(),
-            "market": self.market and self.market.model_dump(mode="json"),
+            "market": self.market and self.market.core(),
             "faults": [fault.core() for fault in self.faults],
             "attack": self.attack.core(),
-            "trace": self.trace.model_dump(mode="json"),
+            "trace": self.trace.core(),
         }
         return _canonical(data)
 

@@ -6,7 +6,7 @@ use surgetank_layer::machine::Draws;
 use surgetank_layer::units::{AccountId, Money, Ns};
 
 use super::{Accounts, Action, Timer};
-use crate::scenario::{AttackKind, Scenario, ms};
+use crate::scenario::{AttackKind, Scenario};
 use crate::seed::{Seed, Stream};
 
 /// All bidders.
@@ -32,7 +32,7 @@ impl Bidders {
         };
         Some(Bidders {
             draws: seed.stream("layer.lane", 0),
-            round_ns: ms(express.round_s * 1e3).max(1),
+            round_ns: express.round_ns,
             flow_end_ns: scenario.flow_end_ns(),
             accounts,
             maker_value_usd: express.maker_value_usd,

@@ -5,7 +5,7 @@ use surgetank_layer::units::{NEVER, Ns, Price};
 use surgetank_market::Fact;
 
 use super::{Accounts, Action, Heard, Published, Sending, Timer, Times, View};
-use crate::scenario::{self, Watch, ms};
+use crate::scenario::{self, Watch};
 use crate::trace::Source;
 
 /// All keepers. Each watches its own share of the accounts.
@@ -32,8 +32,8 @@ impl Keepers {
     pub fn new(config: &scenario::Keepers, accounts: Accounts, times: Times) -> Keepers {
         Keepers {
             watch: config.watch,
-            reaction_ns: ms(config.reaction_ms),
-            resend_ns: ms(config.resend_ms),
+            reaction_ns: config.reaction_ns,
+            resend_ns: config.resend_ns,
             link_ns: times.link_ns,
             orders_max: config.orders_max,
             sent_ns: vec![NEVER; accounts.end() as usize],
@@ -107,7 +107,7 @@ impl Keepers {
     }
 
     /// Orders that found nothing to liquidate: a keeper with eyes of its own may send again as soon
-    /// as the account is due again. (One that goes by the venue's marks waits out `resend_ms`.)
+    /// as the account is due again. (One that goes by the venue's marks waits out `resend_ns`.)
     fn executed(&mut self, facts: &[Fact]) {
         if self.watch == Watch::Venue {
             return;

@@ -27,7 +27,7 @@ use surgetank_layer::units::{AccountId, Digest, MessageId, Money, NodeId, Ns, Pr
 use surgetank_market::Fact;
 
 use crate::flow::Tape;
-use crate::scenario::{Scenario, ms};
+use crate::scenario::Scenario;
 use crate::seed::Seed;
 use crate::trace::Source;
 
@@ -212,7 +212,7 @@ impl Actors {
     pub fn new(scenario: &Scenario, tape: Option<Tape>, seed: &Seed) -> Actors {
         let (accounts, flow) = (Accounts::new(scenario), &scenario.flow);
         let times =
-            Times { link_ns: ms(flow.client_link.fixed_ms), flow_end_ns: scenario.flow_end_ns() };
+            Times { link_ns: flow.client_link.fixed_ns, flow_end_ns: scenario.flow_end_ns() };
         Actors {
             background: Background::new(scenario, accounts, tape, seed),
             makers: Makers::new(&flow.makers, accounts, times),

@@ -4,7 +4,7 @@ use surgetank_layer::message::{Body, PriceUpdate};
 use surgetank_layer::units::{AccountId, Ns};
 
 use super::{Accounts, Action, Heard, Sending, Timer, Times, View};
-use crate::scenario::{self, ms};
+use crate::scenario::{self};
 use crate::trace::Source;
 
 /// All oracles.
@@ -22,8 +22,8 @@ impl Oracles {
     pub fn new(config: &scenario::Oracle, accounts: Accounts, times: Times) -> Oracles {
         Oracles {
             accounts,
-            interval_ns: ms(config.interval_ms).max(1),
-            observation_ns: ms(config.observation_ms),
+            interval_ns: config.interval_ns,
+            observation_ns: config.observation_ns,
             flow_end_ns: times.flow_end_ns,
             turn: 0,
         }

@@ -29,7 +29,7 @@ use surgetank_market::{Fact, Market, PRICE_MAX};
 
 use crate::actors::Accounts;
 use crate::price::OutsidePrice;
-use crate::scenario::{Feed, ms};
+use crate::scenario::Feed;
 use crate::seed::Stream;
 use crate::trace::{MarketKind, MarketRow};
 use ledger::Ledger;
@@ -111,7 +111,7 @@ impl Exchange {
             ticks: opening.ticks,
             tick_usd: config.tick_usd,
             lot: config.lot,
-            step_ns: ms(config.price.step_ms).max(1),
+            step_ns: config.price.step_ns,
             impact_bp_per_musd: config.price.impact_bp_per_musd,
             feed: config.price.feed,
             in_parts: config.margin.per_block.is_some() || config.margin.partial.is_some(),

@@ -12,7 +12,7 @@ use super::{Exchange, Opening, bounds, portfolios};
 use crate::actors::Accounts;
 use crate::flow::Tape;
 use crate::price::OutsidePrice;
-use crate::scenario::{self, Scenario, ms};
+use crate::scenario::{self, Scenario};
 use crate::seed::Seed;
 
 /// Opens the exchange of a scenario; `None` if it has no market.
@@ -45,12 +45,12 @@ fn limit_ppm(bp: f64) -> Option<u32> {
 }
 
 fn protection(asked: &scenario::Protection) -> Protection {
-    let after_ms = asked.reduce_only_after_ms;
+    let after_ns = asked.reduce_only_after_ns;
     Protection {
         slippage_ppm: limit_ppm(asked.slippage_bp),
         band_ppm: limit_ppm(asked.band_bp),
         far_ppm: limit_ppm(asked.far_bp),
-        reduce_only_after_ns: (after_ms > 0.0).then(|| ms(after_ms)),
+        reduce_only_after_ns: (after_ns > 0).then_some(after_ns),
     }
 }
 
@@ -92,7 +92,7 @@ fn symbol(config: &scenario::Market, accounts: &Accounts) -> SymbolConfig {
         partial: margin.partial.as_ref().map(|partial| Partial {
             above: quanta(config, partial.above_usd),
             share_ppm: ppm(partial.share),
-            cooldown_ns: ms(partial.cooldown_ms),
+            cooldown_ns: partial.cooldown_ns,
         }),
         backstop: margin
             .backstop

@@ -78,8 +78,8 @@ fn listing(options: &scenario::Options, spot: Price, liquidator: AccountId) -> L
         auction: Auction {
             start_ppm: ppm(options.auction.start),
             knee_ppm: ppm(options.auction.knee),
-            fast_ns: ms(options.auction.fast_s * 1e3),
-            slow_ns: ms(options.auction.slow_s * 1e3),
+            fast_ns: options.auction.fast_ns,
+            slow_ns: options.auction.slow_ns,
             bid_ppm: ppm(options.auction.bid),
         },
         liquidator,

@@ -1,9 +1,10 @@
 //! `[layer.admission]`: who is let in.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use surgetank_layer::units::Ns;
 
 /// Rates, prices, expiry, remembered cancels.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Admission {
     /// How an account's orders and cancels are limited.
@@ -41,7 +42,7 @@ pub struct Admission {
 }
 
 /// How an account's orders and cancels are limited.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Policy {
     /// Not at all.
@@ -53,7 +54,7 @@ pub enum Policy {
 }
 
 /// A rate and what may be saved up.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
     /// In the long run.
@@ -63,7 +64,7 @@ pub struct Rate {
 }
 
 /// Requests that must be earned.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Quota {
     /// What every account starts with.
@@ -73,11 +74,11 @@ pub struct Quota {
     /// Cancels go on to min(limit + this, 2 · limit).
     pub cancels_extra: u32,
     /// When all is used up, one request per so many seconds.
-    pub trickle_s: f64,
+    pub trickle_ns: Ns,
 }
 
 /// How risk-reducing messages are limited.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reducing {
     /// Not at all.
@@ -89,7 +90,7 @@ pub enum Reducing {
 }
 
 /// What a message must bid.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum FeeRule {
     /// Nothing.
@@ -101,7 +102,7 @@ pub enum FeeRule {
         /// Work of a full block; half of it is the target.
         block_work: u32,
         /// A block is missing after this long.
-        block_ms: f64,
+        block_ns: Ns,
         /// What is counted.
         unit: WorkUnit,
     },
@@ -119,17 +120,17 @@ pub enum FeeRule {
 }
 
 /// A target rate, and the time scale on which going above it is felt.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriceWindow {
     /// Work a second.
     pub target_per_s: u32,
     /// The price grows e-fold when the backlog is worth this long.
-    pub window_s: f64,
+    pub window_ns: Ns,
 }
 
 /// What a price counts.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum WorkUnit {
     /// Messages.
@@ -139,7 +140,7 @@ pub enum WorkUnit {
 }
 
 /// What cancels and risk-reducing messages pay.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Relief {
     /// What the others pay.

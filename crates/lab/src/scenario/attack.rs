@@ -1,11 +1,11 @@
 //! `[attack]`: who attacks, and how.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::ClassName;
 
 /// One attacker, from `at_s` for `duration_s`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attack {
     /// Begin.
@@ -19,7 +19,7 @@ pub struct Attack {
 }
 
 /// How somebody attacks.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum AttackKind {
     /// Nobody does.
@@ -88,7 +88,7 @@ pub enum AttackKind {
 }
 
 /// Who reads orders that are not yet executed.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reader {
     /// At which node.
@@ -102,7 +102,7 @@ pub struct Reader {
 }
 
 /// Who takes stale quotes.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Racer {
     /// Acts when the outside price has moved by this much since it last acted.

@@ -1,9 +1,10 @@
 //! `[flow]`: messages arriving.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use surgetank_layer::units::Ns;
 
 /// Everything that sends messages.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Flow {
     /// Background traders: accounts that the arrival process draws from.
@@ -35,7 +36,7 @@ pub struct Flow {
 }
 
 /// An arrival process. Rates are in messages per second of simulated time.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Arrivals {
     /// Nothing arrives by itself.
@@ -69,7 +70,7 @@ pub enum Arrivals {
 }
 
 /// Multiplies the arrival rate over time; 1 outside its window.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Profile {
     /// 1 throughout.
@@ -104,7 +105,7 @@ pub enum Profile {
 }
 
 /// Relative weights of the background messages' kinds.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mix {
     /// Resting limit orders (good till cancelled).
@@ -126,27 +127,27 @@ pub struct Mix {
 }
 
 /// Delay between client and gateway, one way: fixed + exponential part.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientLink {
     /// Constant part.
-    pub fixed_ms: f64,
+    pub fixed_ns: Ns,
     /// Mean of the exponential part.
-    pub jitter_ms: f64,
+    pub jitter_ns: Ns,
 }
 
 /// What clients do when refused or left without an answer.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retry {
     /// Sends again after a refusal at most this many times.
     pub tries_max: u32,
     /// Wait before sending again; doubles each time.
-    pub backoff_ms: f64,
+    pub backoff_ns: Ns,
 }
 
 /// Market makers.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Makers {
     /// How many.
@@ -162,7 +163,7 @@ pub struct Makers {
     /// Requotes when the outside price has moved by this much.
     pub requote_bp: f64,
     /// Delay between the outside price and the maker's decision.
-    pub reaction_ms: f64,
+    pub reaction_ns: Ns,
     /// Share of size withdrawn per 1 % of outside price move over the last second (0 = never).
     pub fear: f64,
     /// Never take.
@@ -182,11 +183,11 @@ pub struct Makers {
     /// Pull all quotes on such a move in the last second (0 = never).
     pub pull_pct: f64,
     /// Pull all quotes when the venue has left them without an answer so long (0 = never).
-    pub stale_ms: f64,
+    pub stale_ns: Ns,
 }
 
 /// How makers move a quote.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Requote {
     /// A cancel and a new order.
@@ -196,35 +197,35 @@ pub enum Requote {
 }
 
 /// Oracles.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Oracle {
     /// How many; they take turns. 0 = none.
     pub count: u32,
     /// Interval between price updates.
-    pub interval_ms: f64,
+    pub interval_ns: Ns,
     /// Age of the outside price when it is sent.
-    pub observation_ms: f64,
+    pub observation_ns: Ns,
 }
 
 /// Keepers.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Keepers {
     /// How many; each watches its own share of the accounts.
     pub count: u32,
     /// Time from hearing a price to sending.
-    pub reaction_ms: f64,
+    pub reaction_ns: Ns,
     /// Most liquidation orders one keeper sends per price heard.
     pub orders_max: u32,
     /// Sends again for an account still under water after this long.
-    pub resend_ms: f64,
+    pub resend_ns: Ns,
     /// Which price they look at.
     pub watch: Watch,
 }
 
 /// Which price keepers look at.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Watch {
     /// The venue's mark, as it reaches them over the client link.
@@ -234,7 +235,7 @@ pub enum Watch {
 }
 
 /// What senders offer to be served earlier, where the rule or the price asks for it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fees {
     /// Mean of background traders (exponential).
@@ -252,7 +253,7 @@ pub struct Fees {
 }
 
 /// Traders who react to a falling (or rising) price.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Panic {
     /// Extra messages per second, for each 1 % of outside price move over the last `window_s`.

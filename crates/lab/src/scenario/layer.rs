@@ -1,11 +1,12 @@
 //! `[layer]`: how messages travel and are ordered.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use surgetank_layer::units::Ns;
 
 use super::{Admission, Queue, Strain, Tuning};
 
 /// The messaging layer of every node.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layer {
     /// How messages spread.
@@ -23,7 +24,7 @@ pub struct Layer {
 }
 
 /// How messages spread from node to node.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Gossip {
     /// The gateway sends straight to the sequencer, the sequencer straight to every node.
@@ -41,7 +42,7 @@ pub enum Gossip {
         /// D_lazy
         d_lazy: u32,
         /// Heartbeat interval.
-        heartbeat_ms: f64,
+        heartbeat_ns: Ns,
         /// mcache_len
         history_length: u32,
         /// mcache_gossip
@@ -49,12 +50,12 @@ pub enum Gossip {
         /// Own messages go to all peers, not only the mesh.
         flood_publish: bool,
         /// Time during which a pruned peer is not grafted; 0 = gossipsub v1.0's rules.
-        prune_backoff_ms: f64,
+        prune_backoff_ns: Ns,
     },
 }
 
 /// A class of client messages, as scenarios name it.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClassName {
     /// PriceUpdate
@@ -70,7 +71,7 @@ pub enum ClassName {
 }
 
 /// How long a node works on a message. Validation and execution have servers of their own.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
     /// Validation servers (CPUs) per node.
@@ -84,27 +85,27 @@ pub struct Service {
 }
 
 /// Mean times by class.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClassTimes {
     /// PriceUpdate
-    pub price_update_us: f64,
+    pub price_update_ns: Ns,
     /// LiquidationOrder
-    pub liquidation_order_us: f64,
+    pub liquidation_order_ns: Ns,
     /// OrderCancelRequest
-    pub cancel_us: f64,
+    pub cancel_ns: Ns,
     /// OrderCancelReplaceRequest
-    pub replace_us: f64,
+    pub replace_ns: Ns,
     /// NewOrderSingle
-    pub order_us: f64,
+    pub order_ns: Ns,
     /// Proposal (per proposal; its messages are charged by their own class at execution)
-    pub proposal_us: f64,
+    pub proposal_ns: Ns,
     /// Vote
-    pub vote_us: f64,
+    pub vote_ns: Ns,
 }
 
 /// Distribution of a service time around its mean.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Distribution {
     /// Always the mean (M/D/1).
@@ -124,7 +125,7 @@ pub enum Distribution {
 }
 
 /// Who orders messages.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Consensus {
     /// Nobody: messages only spread (propagation studies).
@@ -134,7 +135,7 @@ pub enum Consensus {
         /// The sequencing node.
         node: u32,
         /// A batch closes after this long; 0 = at once.
-        window_ms: f64,
+        window_ns: Ns,
         /// ... or at this many messages.
         block_messages_max: u32,
         /// ... or at this many bytes.
@@ -143,21 +144,21 @@ pub enum Consensus {
     /// Tendermint (arXiv 1807.04938) among all nodes, equal weights.
     Tendermint {
         /// Wait after a decision before the next height.
-        timeout_commit_ms: f64,
+        timeout_commit_ns: Ns,
         /// timeoutPropose(0)
-        timeout_propose_ms: f64,
+        timeout_propose_ns: Ns,
         /// Growth per round.
-        timeout_propose_delta_ms: f64,
+        timeout_propose_delta_ns: Ns,
         /// timeoutPrevote(0) and timeoutPrecommit(0)
-        timeout_vote_ms: f64,
+        timeout_vote_ns: Ns,
         /// Growth per round.
-        timeout_vote_delta_ms: f64,
+        timeout_vote_delta_ns: Ns,
         /// Most messages in a block.
         block_messages_max: u32,
         /// Most bytes in a block.
         block_bytes_max: u32,
         /// A node without progress for this long sends its latest proposal and votes again.
-        rebroadcast_ms: f64,
+        rebroadcast_ns: Ns,
         /// Whether block time and timeouts follow the strain.
         adaptive: bool,
         /// How far, if they do.

@@ -1,9 +1,10 @@
 //! `[market]`: what messages mean.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use surgetank_layer::units::Ns;
 
 /// One linear perpetual (BTC-USD in shape) and the accounts that hold it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Market {
     /// Smallest price step.
@@ -27,13 +28,13 @@ pub struct Market {
 }
 
 /// The outside (index) price.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
     /// Where it comes from.
     pub path: PricePath,
     /// Step of the price process.
-    pub step_ms: f64,
+    pub step_ns: Ns,
     /// Permanent move of the outside price, in basis points, per 1 M USD sold (or bought) by liquidations.
     pub impact_bp_per_musd: f64,
     /// How the venue learns it.
@@ -41,7 +42,7 @@ pub struct Price {
 }
 
 /// How the venue learns the outside price.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Feed {
     /// By oracles' messages, which queue like any other.
@@ -52,7 +53,7 @@ pub enum Feed {
 }
 
 /// Where the outside price comes from.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum PricePath {
     /// Geometric Brownian motion with Merton jumps.
@@ -84,7 +85,7 @@ pub enum PricePath {
 }
 
 /// How orders meet.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Matching {
     /// One after the other.
@@ -94,7 +95,7 @@ pub enum Matching {
 }
 
 /// How the venue marks positions.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mark {
     /// The last oracle price executed.
@@ -104,7 +105,7 @@ pub enum Mark {
 }
 
 /// Margin rules.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Margin {
     /// Isolated or cross.
@@ -136,11 +137,11 @@ pub struct Margin {
     /// Whether a vault takes over what is nearly bankrupt.
     pub backstop: Option<Backstop>,
     /// A liquidation is late when it executes later than this after the outside price crossed the account's threshold.
-    pub late_after_ms: f64,
+    pub late_after_ns: Ns,
 }
 
 /// What keeps trades near the mark price; 0 = no limit.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Protection {
     /// A market order takes no price further from the mark.
@@ -152,11 +153,11 @@ pub struct Protection {
     /// A liquidation takes no price further from the mark.
     pub liquidation_bp: f64,
     /// With an older oracle price only orders that reduce are admitted.
-    pub reduce_only_after_ms: f64,
+    pub reduce_only_after_ns: Ns,
 }
 
 /// What a block may liquidate (dYdX v4).
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct PerBlock {
     /// Share of a position.
@@ -174,7 +175,7 @@ pub struct PerBlock {
 }
 
 /// The worst price that a liquidation takes (dYdX v4).
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fillable {
     /// How fast it moves away from the mark as equity falls.
@@ -184,7 +185,7 @@ pub struct Fillable {
 }
 
 /// Large positions go in part first (Hyperliquid).
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Partial {
     /// Notional above which a position is large.
@@ -192,11 +193,11 @@ pub struct Partial {
     /// Share of it that goes at first.
     pub share: f64,
     /// For so long after that, the account's positions go as a whole.
-    pub cooldown_ms: f64,
+    pub cooldown_ns: Ns,
 }
 
 /// A vault takes over what is nearly bankrupt (Hyperliquid).
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Backstop {
     /// Share of the maintenance requirement below which it takes over.
@@ -206,7 +207,7 @@ pub struct Backstop {
 }
 
 /// Against whom a liquidation closes.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum CloseOut {
     /// The book.
@@ -216,7 +217,7 @@ pub enum CloseOut {
 }
 
 /// Isolated or cross margin.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum MarginMode {
     /// Each position has its own collateral.
@@ -226,7 +227,7 @@ pub enum MarginMode {
 }
 
 /// Positions at the start: as many long as short in quantity.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Positions {
     /// Accounts with a leveraged long position; shorts of the same total are held at low leverage.
@@ -245,7 +246,7 @@ pub struct Positions {
 }
 
 /// European options on the perpetual's oracle price.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
     /// Expiries, in days from the start.
@@ -265,7 +266,7 @@ pub struct Options {
 }
 
 /// Whose rule portfolios are margined by.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum PortfolioRule {
     /// Deribit's portfolio margin.
@@ -275,23 +276,23 @@ pub enum PortfolioRule {
 }
 
 /// A Dutch auction: the price is a share of mark value.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Auction {
     /// Share asked at first.
     pub start: f64,
-    /// Share asked after `fast_s`.
+    /// Share asked after `fast_ns`.
     pub knee: f64,
     /// How long the price falls from `start` to `knee`.
-    pub fast_s: f64,
+    pub fast_ns: Ns,
     /// How long it falls from `knee` to nothing.
-    pub slow_s: f64,
+    pub slow_ns: Ns,
     /// Share at which liquidators buy.
     pub bid: f64,
 }
 
 /// What portfolios hold.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hold {
     /// A put and a call sold, equally far down the list below and above the start.
@@ -303,7 +304,7 @@ pub enum Hold {
 }
 
 /// Portfolios at the start; the other side is one account that is not judged.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Portfolios {
     /// How many.

@@ -22,12 +22,12 @@ pub use network::*;
 pub use queue::*;
 pub use tuning::*;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use surgetank_layer::message::Class;
 use surgetank_layer::units::{Ns, ns};
 
 /// A whole scenario. Sections stand in the order in which a message meets them.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// Name, part of the run's name.
@@ -55,13 +55,13 @@ pub struct Scenario {
 }
 
 /// What is recorded.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trace {
     /// Keep the first arrival at every node of every n-th client message; 0 keeps none.
     pub receipts_every: u32,
     /// Interval of the gauges (queue lengths, backlogs); 0 keeps none.
-    pub gauge_ms: f64,
+    pub gauge_ns: Ns,
 }
 
 impl Scenario {
@@ -79,6 +79,11 @@ impl Scenario {
             return Err("scenario: network.nodes must be at least 1".into());
         }
         Ok(scenario)
+    }
+
+    /// The same JSON again: what was read, and nothing else.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("tables with text for keys are JSON")
     }
 
     /// From when on messages are measured.
@@ -100,11 +105,6 @@ impl Scenario {
 /// Milliseconds (as scenarios have them) in nanoseconds.
 pub fn ms(value: f64) -> Ns {
     ns(value / 1e3)
-}
-
-/// Microseconds (as scenarios have them) in nanoseconds.
-pub fn us(value: f64) -> Ns {
-    ns(value / 1e6)
 }
 
 /// US dollars (as scenarios have them) in millionths of a USD.

@@ -1,9 +1,9 @@
 //! `[network]` and `[[faults]]`: what the network does to packets.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Nodes, who is linked to whom, and what a link does.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
     /// Number of nodes.
@@ -25,7 +25,7 @@ pub struct Network {
 }
 
 /// Who is linked to whom.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Topology {
     /// Everybody with everybody.
@@ -58,7 +58,7 @@ pub enum Topology {
 }
 
 /// One-way delay between nodes.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Delay {
     /// The same everywhere.
@@ -93,7 +93,7 @@ pub enum Delay {
 }
 
 /// Something that goes wrong between `at_s` and `at_s + duration_s`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// Begin.

@@ -1,11 +1,12 @@
 //! `[layer.queue]`: how messages wait, and how a batch gets its order.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use surgetank_layer::units::Ns;
 
 use super::ClassName;
 
 /// How messages wait.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Queue {
     /// Who is served first.
@@ -44,7 +45,7 @@ impl Queue {
 }
 
 /// Who is served first.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Discipline {
     /// First come, first served.
@@ -68,7 +69,7 @@ pub enum Discipline {
 }
 
 /// The order inside a block.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum BlockOrder {
     /// As its proposer served the messages.
@@ -82,7 +83,7 @@ pub enum BlockOrder {
 }
 
 /// Who opens a block whose messages are sealed.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unsealing {
     /// Nobody: messages are not sealed.
@@ -94,7 +95,7 @@ pub enum Unsealing {
 }
 
 /// Weights of classes.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Weights {
     /// PriceUpdate
@@ -110,27 +111,27 @@ pub struct Weights {
 }
 
 /// CoDel's two constants.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Codel {
     /// Sojourn that may stand.
-    pub target_ms: f64,
+    pub target_ns: Ns,
     /// For how long more may stand before anything is shed.
-    pub interval_ms: f64,
+    pub interval_ns: Ns,
 }
 
 /// An express lane, sold by the round.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Express {
     /// Whether there is one.
     pub enabled: bool,
     /// Length of a round.
-    pub round_s: f64,
+    pub round_ns: Ns,
     /// The auction of a round closes this long before it begins.
-    pub closing_s: f64,
+    pub closing_ns: Ns,
     /// How long everybody else is held back.
-    pub advantage_ms: f64,
+    pub advantage_ns: Ns,
     /// Least price of a round.
     pub reserve_usd: f64,
     /// What a round is worth to a maker, in the mean (exponential); makers bid what it is worth.
@@ -138,7 +139,7 @@ pub struct Express {
 }
 
 /// What the order of a block is drawn with.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum SeedSource {
     /// The keypers' signature of the block: nobody knows it before.
@@ -148,25 +149,25 @@ pub enum SeedSource {
 }
 
 /// How a block is opened.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sealed {
     /// How long clients have to reveal.
-    pub reveal_ms: f64,
+    pub reveal_ns: Ns,
     /// What a commitment without a reveal costs.
     pub bond_usd: f64,
     /// Share of the nodes whose shares open a block.
     pub threshold: f64,
     /// Work to make a share.
-    pub share_us: f64,
+    pub share_ns: Ns,
     /// Work to decrypt a message.
-    pub decrypt_us: f64,
+    pub decrypt_ns: Ns,
     /// Shares that are missing for so long are asked for again.
-    pub timeout_ms: f64,
+    pub timeout_ns: Ns,
 }
 
 /// A fair order under a single sequencer.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fair {
     /// γ of `themis`.
@@ -174,13 +175,13 @@ pub struct Fair {
     /// Nodes that may be faulty; none given = as many as the rule can bear.
     pub faulty: Option<u32>,
     /// Between two reports of a node.
-    pub report_ms: f64,
+    pub report_ns: Ns,
     /// What leaves the graph of `themis` at the end of a round.
     pub extraction: Extraction,
 }
 
 /// What leaves the graph at the end of a round.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Extraction {
     /// What enough nodes have reported, with nothing before it that may still come.

@@ -1,24 +1,25 @@
 //! `[layer.tuning]`: who sets batch size, window, admission limit and lane weights; and how far
 //! adaptive consensus goes.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use surgetank_layer::units::Ns;
 
 /// A controller and its hard bounds.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tuning {
     /// Who decides.
     pub controller: Controller,
     /// The sojourn to stay below.
-    pub target_ms: f64,
+    pub target_ns: Ns,
     /// Time between two decisions.
-    pub interval_ms: f64,
+    pub interval_ns: Ns,
     /// Where settings may go.
     pub bounds: Bounds,
 }
 
 /// Who decides.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Controller {
     /// Nobody.
@@ -32,7 +33,7 @@ pub enum Controller {
 }
 
 /// Where settings may go.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Bounds {
     /// Messages in a batch, at least.
@@ -40,9 +41,9 @@ pub struct Bounds {
     /// ... and at most.
     pub batch_most: u32,
     /// Window of a batch, at least.
-    pub window_least_ms: f64,
+    pub window_least_ns: Ns,
     /// ... and at most.
-    pub window_most_ms: f64,
+    pub window_most_ns: Ns,
     /// Admission limit, at least.
     pub limit_least: u32,
     /// ... and at most.
@@ -54,17 +55,17 @@ pub struct Bounds {
 }
 
 /// How far adaptive consensus goes.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Strain {
     /// The wait after a decision, at least.
-    pub commit_least_ms: f64,
+    pub commit_least_ns: Ns,
     /// ... and at most.
-    pub commit_most_ms: f64,
+    pub commit_most_ns: Ns,
     /// timeoutPropose(0), at least.
-    pub propose_least_ms: f64,
+    pub propose_least_ns: Ns,
     /// ... and at most.
-    pub propose_most_ms: f64,
+    pub propose_most_ns: Ns,
     /// Work that waits for so long throttles by criticality; 0 = never.
-    pub throttle_ms: f64,
+    pub throttle_ns: Ns,
 }

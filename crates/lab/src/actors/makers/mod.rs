@@ -4,14 +4,14 @@
 //! 1. A maker requotes when the outside price has moved by `requote_bp` since it last quoted, or when
 //!    it has heard that one of its orders traded or was refused. Orders that stand where they should
 //!    are left alone.
-//!    What it decides on is the outside price of `reaction_ms` ago.
+//!    What it decides on is the outside price of `reaction_ns` ago.
 //! 2. It knows its orders, position and equity as the venue reports them: one report for each block
 //!    in which something became of its orders, a client link later.
 //! 3. Both sides move against its position (`skew_bp`), and no more is quoted on a side than the
 //!    position may still grow (`inventory_usd`), orders counted in whose end it has not heard of. The spread widens with the last second's move of the outside price (`widen`),
 //!    and size falls with it (`fear`).
 //! 4. It pulls all quotes while that move is `pull_pct` or more, and while a message of its own has
-//!    been without an answer for `stale_ms`: what it knows of its position is old. After as long
+//!    been without an answer for `stale_ns`: what it knows of its position is old. After as long
 //!    again without news it tries once more.
 //! 5. When it has lost `loss_max` of its capital it pulls all quotes for good.
 //!
@@ -34,7 +34,7 @@ use surgetank_layer::units::{Ns, SECOND};
 use surgetank_market::Fact;
 
 use super::{Accounts, Action, Heard, Sending, Timer, Times, View};
-use crate::scenario::{self, Requote, ms};
+use crate::scenario::{self, Requote};
 use crate::trace::Source;
 use ladder::Shape;
 use maker::Maker;
@@ -72,8 +72,8 @@ impl Makers {
             requote: config.requote_bp / 1e4,
             replaces: config.requote == Requote::Replace,
             post_only: config.post_only,
-            reaction_ns: ms(config.reaction_ms),
-            stale_ns: ms(config.stale_ms),
+            reaction_ns: config.reaction_ns,
+            stale_ns: config.stale_ns,
             link_ns: times.link_ns,
             flow_end_ns: times.flow_end_ns,
             pull_pct: config.pull_pct,

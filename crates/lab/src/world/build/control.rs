@@ -9,10 +9,10 @@ use surgetank_layer::admission::{gate, remembered};
 use surgetank_layer::node::{self, Node, Span, Strain, Unit};
 use surgetank_layer::tuning::bounded::Fixed;
 use surgetank_layer::tuning::{Bounds, Controller, Setting, gradient2, sojourn};
-use surgetank_layer::units::{MS, NEVER, NodeId, Ns, SECOND};
+use surgetank_layer::units::{NEVER, NodeId, Ns, SECOND};
 
 use super::super::Plugins;
-use crate::scenario::{self, Consensus, Discipline, Scenario, WorkUnit, micros, ms};
+use crate::scenario::{self, Consensus, Discipline, Scenario, WorkUnit, micros};
 use crate::seed::Seed;
 
 /// Rates are kept over this span, so that a thousandth of a message per second is a rate.
@@ -66,10 +66,8 @@ fn admission(scenario: &Scenario) -> Option<node::Admission> {
         return None;
     }
     let horizon = if expires { asked.expires_blocks } else { asked.remember_blocks };
-    let remembered = remembered::Config {
-        capacity: asked.remember_max.max(1) as usize,
-        horizon: u64::from(horizon),
-    };
+    let remembered =
+        remembered::Config { capacity: asked.remember_max as usize, horizon: u64::from(horizon) };
     let (price, unit) = price(&asked.price);
     let relief = match asked.relief {
         scenario::Relief::None => Relief::None,
@@ -89,7 +87,7 @@ fn admission(scenario: &Scenario) -> Option<node::Admission> {
 
 fn rate(rate: &scenario::Rate) -> Limit {
     let tokens = (rate.per_s * (RATE_SPAN_NS / SECOND) as f64).round() as u64;
-    Limit::new(u64::from(rate.burst.max(1)), tokens.max(1), RATE_SPAN_NS)
+    Limit::new(u64::from(rate.burst), tokens, RATE_SPAN_NS)
 }
 
 fn budgets(asked: &scenario::Admission) -> Option<budgets::Config> {
@@ -106,7 +104,7 @@ fn budgets(asked: &scenario::Admission) -> Option<budgets::Config> {
         scenario::Policy::Quota => Policy::Quota {
             initial: u64::from(asked.quota.initial),
             cancels_extra: u64::from(asked.quota.cancels_extra),
-            trickle: Limit::new(1, 1, ms(asked.quota.trickle_s * 1e3).max(1)),
+            trickle: Limit::new(1, 1, asked.quota.trickle_ns),
         },
     };
     let reducing = match asked.reducing {
@@ -114,7 +112,7 @@ fn budgets(asked: &scenario::Admission) -> Option<budgets::Config> {
         scenario::Reducing::Own => Reducing::Own(rate(&asked.reducing_rate)),
         scenario::Reducing::Reserved => Reducing::Reserved(rate(&asked.reducing_rate)),
     };
-    Some(budgets::Config { policy, reducing, accounts_max: asked.accounts_max.max(1) as usize })
+    Some(budgets::Config { policy, reducing, accounts_max: asked.accounts_max as usize })
 }
 
 fn price(price: &scenario::FeeRule) -> (Price, Unit) {
@@ -124,21 +122,21 @@ fn price(price: &scenario::FeeRule) -> (Price, Unit) {
     };
     match price {
         scenario::FeeRule::None {} => (Price::Fixed(0), Unit::Messages),
-        scenario::FeeRule::Eip1559 { fee_min_usd, block_work, block_ms, unit } => {
-            let block_ns = if *block_ms > 0.0 { ms(*block_ms).max(1) } else { NEVER };
+        scenario::FeeRule::Eip1559 { fee_min_usd, block_work, block_ns, unit } => {
+            let block_ns = if *block_ns > 0 { *block_ns } else { NEVER };
             let fee_min = u64::from(micros(*fee_min_usd));
-            let fee = eip1559::BaseFee::new(fee_min, u64::from((*block_work).max(2)), block_ns);
+            let fee = eip1559::BaseFee::new(fee_min, u64::from(*block_work), block_ns);
             (Price::BaseFee(fee), unit_of(*unit))
         }
         scenario::FeeRule::Backlog { fee_min_usd, windows, degree, unit } => {
             let window = |w: &scenario::PriceWindow| backlog::Window {
-                target_per_s: u64::from(w.target_per_s.max(1)),
-                window_ns: ms(w.window_s * 1e3).max(1),
+                target_per_s: u64::from(w.target_per_s),
+                window_ns: w.window_ns,
             };
             let config = backlog::Config {
                 fee_min: u64::from(micros(*fee_min_usd)),
                 windows: windows.iter().map(window).collect(),
-                degree: u64::from((*degree).max(1)),
+                degree: u64::from(*degree),
                 exponent_max_bips: price::backlog::EXPONENT_MAX_BIPS,
             };
             (Price::Backlog(backlog::Backlog::new(config)), unit_of(*unit))
@@ -151,18 +149,14 @@ fn tuning(scenario: &Scenario, seed: &Seed, plugins: &Plugins, id: NodeId) -> no
     let first = first(scenario);
     let bounds = bounds(scenario, &first);
     let first = bounds.clamp(&first);
-    let interval_ns = ms(asked.interval_ms).max(MS);
+    let interval_ns = asked.interval_ns;
     if let Some(rows) = &plugins.decisions {
         // What consensus changes by itself (knobs from 11 on) it changes by itself again.
         let own = rows.iter().filter(|row| row.node == id && row.change.knob < 11);
         let played: VecDeque<_> = own.map(|row| (row.time_ns, row.change)).collect();
         return node::Tuning { controller: None, played, bounds, first, interval_ns };
     }
-    let config = sojourn::Config {
-        target_ns: ms(asked.target_ms).max(1),
-        interval_ns,
-        essential: ESSENTIAL,
-    };
+    let config = sojourn::Config { target_ns: asked.target_ns, interval_ns, essential: ESSENTIAL };
     let controller: Box<dyn Controller + Send + Sync> = match asked.controller {
         scenario::Controller::None => Box::new(Fixed),
         scenario::Controller::Sojourn => Box::new(sojourn::Sojourn::new(config, first)),
@@ -183,11 +177,9 @@ fn tuning(scenario: &Scenario, seed: &Seed, plugins: &Plugins, id: NodeId) -> no
 fn first(scenario: &Scenario) -> Setting {
     let layer = &scenario.layer;
     let (batch_messages_max, window_ns) = match layer.consensus {
-        Consensus::Single { block_messages_max, window_ms, .. } => {
-            (block_messages_max, ms(window_ms))
-        }
-        Consensus::Tendermint { block_messages_max, timeout_commit_ms, .. } => {
-            (block_messages_max, ms(timeout_commit_ms))
+        Consensus::Single { block_messages_max, window_ns, .. } => (block_messages_max, window_ns),
+        Consensus::Tendermint { block_messages_max, timeout_commit_ns, .. } => {
+            (block_messages_max, timeout_commit_ns)
         }
         Consensus::None {} => (1, 0),
     };
@@ -206,23 +198,23 @@ fn bounds(scenario: &Scenario, first: &Setting) -> Bounds {
     let asked = &scenario.layer.tuning.bounds;
     let windows = !matches!(scenario.layer.consensus, Consensus::None {});
     let lanes = scenario.layer.queue.discipline == Discipline::Lanes;
-    let setting = |batch: u32, window_ms: f64, limit: u32, weight: u8| Setting {
-        batch_messages_max: batch.max(1),
-        window_ns: if windows { ms(window_ms) } else { first.window_ns },
-        admission_limit: limit.max(1),
-        lane_weights: if lanes { [weight.max(1); 8] } else { first.lane_weights },
+    let setting = |batch: u32, window_ns: Ns, limit: u32, weight: u8| Setting {
+        batch_messages_max: batch,
+        window_ns: if windows { window_ns } else { first.window_ns },
+        admission_limit: limit,
+        lane_weights: if lanes { [weight; 8] } else { first.lane_weights },
     };
     Bounds::new(
-        setting(asked.batch_least, asked.window_least_ms, asked.limit_least, asked.weight_least),
-        setting(asked.batch_most, asked.window_most_ms, asked.limit_most, asked.weight_most),
+        setting(asked.batch_least, asked.window_least_ns, asked.limit_least, asked.weight_least),
+        setting(asked.batch_most, asked.window_most_ns, asked.limit_most, asked.weight_most),
     )
 }
 
 fn adaptive(asked: &scenario::Strain) -> Strain {
-    let span = |least: f64, most: f64| Span { least: ms(least), most: ms(most) };
+    let span = |least: Ns, most: Ns| Span { least, most };
     Strain {
-        commit: span(asked.commit_least_ms, asked.commit_most_ms),
-        propose: span(asked.propose_least_ms, asked.propose_most_ms),
-        throttle_ns: ms(asked.throttle_ms),
+        commit: span(asked.commit_least_ns, asked.commit_most_ns),
+        propose: span(asked.propose_least_ns, asked.propose_most_ns),
+        throttle_ns: asked.throttle_ns,
     }
 }

@@ -3,7 +3,7 @@
 use surgetank_layer::fair::{median, order, themis};
 use surgetank_layer::node::{Fair, FairRule};
 
-use crate::scenario::{BlockOrder, Consensus, Extraction, Gossip, Scenario, ms};
+use crate::scenario::{BlockOrder, Consensus, Extraction, Gossip, Scenario};
 
 /// How the nodes make one order of many, if they do.
 ///
@@ -41,5 +41,5 @@ pub(super) fn build_fair(scenario: &Scenario) -> Result<Option<Fair>, String> {
                     `gossip.kind` flood or mesh, so that all nodes see messages"
             .into());
     }
-    Ok(Some(Fair { rule, report_ns: ms(asked.report_ms).max(1) }))
+    Ok(Some(Fair { rule, report_ns: asked.report_ns }))
 }

@@ -12,8 +12,7 @@ use super::fair::build_fair;
 use crate::host::{Distribution, Service};
 use crate::network::Graph;
 use crate::scenario::{
-    self, BlockOrder, Consensus, Discipline, Gossip, Scenario, SeedSource, Unsealing, class_of, ms,
-    us,
+    self, BlockOrder, Consensus, Discipline, Gossip, Scenario, SeedSource, Unsealing, class_of,
 };
 use crate::seed::Seed;
 
@@ -21,14 +20,14 @@ pub(super) fn build_service(scenario: &Scenario) -> Service {
     let (service, sealed) = (&scenario.layer.service, &scenario.layer.queue.sealed);
     let times = |t: &scenario::ClassTimes| {
         [
-            us(t.price_update_us),
-            us(t.liquidation_order_us),
-            us(t.cancel_us),
-            us(t.replace_us),
-            us(t.order_us),
+            t.price_update_ns,
+            t.liquidation_order_ns,
+            t.cancel_ns,
+            t.replace_ns,
+            t.order_ns,
             0,
-            us(t.proposal_us),
-            us(t.vote_us),
+            t.proposal_ns,
+            t.vote_ns,
         ]
     };
     Service {
@@ -46,10 +45,10 @@ pub(super) fn build_service(scenario: &Scenario) -> Service {
             }
         },
         decryption_ns: match scenario.layer.queue.unsealing {
-            Unsealing::Threshold => us(sealed.decrypt_us),
+            Unsealing::Threshold => sealed.decrypt_ns,
             _ => 0,
         },
-        share_ns: us(sealed.share_us),
+        share_ns: sealed.share_ns,
     }
 }
 
@@ -62,7 +61,7 @@ fn build_opening(scenario: &Scenario, key: [u8; 32]) -> Opening {
     let keypers = keypers::Config {
         keypers: nodes,
         threshold,
-        timeout_ns: ms(sealed.timeout_ms).max(1),
+        timeout_ns: sealed.timeout_ns,
         retries: u32::MAX,
         open_max: usize::MAX,
     };
@@ -75,7 +74,7 @@ fn build_opening(scenario: &Scenario, key: [u8; 32]) -> Opening {
     let reveals = queue.unsealing == Unsealing::CommitReveal;
     Opening {
         places: if drawn { Places::Drawn } else { Places::AsDecided },
-        reveal_ns: if reveals { ms(sealed.reveal_ms) } else { 0 },
+        reveal_ns: if reveals { sealed.reveal_ns } else { 0 },
         keypers: opens.then_some(keypers),
         key: Digest(key),
         encrypted: queue.unsealing == Unsealing::Threshold,
@@ -85,7 +84,7 @@ fn build_opening(scenario: &Scenario, key: [u8; 32]) -> Opening {
 fn build_rule(queue: &scenario::Queue, plugins: &Plugins) -> queue::Rule {
     let quantum_bytes = queue.quantum_bytes;
     let codel = &queue.codel;
-    let law = queue::codel::Codel::new(ms(codel.target_ms), ms(codel.interval_ms).max(1));
+    let law = queue::codel::Codel::new(codel.target_ns, codel.interval_ns);
     match queue.discipline {
         Discipline::Fifo => queue::Rule::Fifo,
         Discipline::Custom => plugins.rule.clone().map_or(queue::Rule::Fifo, queue::Rule::Custom),
@@ -140,21 +139,21 @@ fn build_gossip(gossip: &Gossip) -> Option<gossip::Config> {
             d_lo,
             d_hi,
             d_lazy,
-            heartbeat_ms,
+            heartbeat_ns,
             history_length,
             history_gossip,
             flood_publish,
-            prune_backoff_ms,
+            prune_backoff_ns,
         } => Some(gossip::Config::Mesh(gossip::MeshConfig {
             d,
             d_lo,
             d_hi,
             d_lazy,
-            heartbeat_ns: ms(heartbeat_ms),
+            heartbeat_ns,
             history_length,
             history_gossip,
             flood_publish,
-            prune_backoff_ns: ms(prune_backoff_ms),
+            prune_backoff_ns,
             ..gossip::MeshConfig::default()
         })),
     }
@@ -163,44 +162,44 @@ fn build_gossip(gossip: &Gossip) -> Option<gossip::Config> {
 fn build_ordering(consensus: &Consensus, id: NodeId, nodes: u32, fair: Option<Fair>) -> Ordering {
     match *consensus {
         Consensus::None {} => Ordering::None,
-        Consensus::Single { node, window_ms, block_messages_max, block_bytes_max } => {
+        Consensus::Single { node, window_ns, block_messages_max, block_bytes_max } => {
             Ordering::Single {
                 node,
                 sequencer: sequencer::Config {
                     batch_messages_max: block_messages_max,
                     batch_bytes_max: u64::from(block_bytes_max),
-                    window_ns: ms(window_ms),
+                    window_ns,
                 },
                 fair,
             }
         }
         Consensus::Tendermint {
-            timeout_commit_ms,
-            timeout_propose_ms,
-            timeout_propose_delta_ms,
-            timeout_vote_ms,
-            timeout_vote_delta_ms,
+            timeout_commit_ns,
+            timeout_propose_ns,
+            timeout_propose_delta_ns,
+            timeout_vote_ns,
+            timeout_vote_delta_ns,
             block_messages_max,
             block_bytes_max,
-            rebroadcast_ms,
+            rebroadcast_ns,
             ..
         } => Ordering::Tendermint {
             tendermint: tendermint::Config {
                 validator: Some(id),
                 weights: vec![1; nodes as usize],
                 timeouts: tendermint::Timeouts {
-                    propose_ns: ms(timeout_propose_ms),
-                    propose_delta_ns: ms(timeout_propose_delta_ms),
-                    prevote_ns: ms(timeout_vote_ms),
-                    prevote_delta_ns: ms(timeout_vote_delta_ms),
-                    precommit_ns: ms(timeout_vote_ms),
-                    precommit_delta_ns: ms(timeout_vote_delta_ms),
-                    commit_ns: ms(timeout_commit_ms),
+                    propose_ns: timeout_propose_ns,
+                    propose_delta_ns: timeout_propose_delta_ns,
+                    prevote_ns: timeout_vote_ns,
+                    prevote_delta_ns: timeout_vote_delta_ns,
+                    precommit_ns: timeout_vote_ns,
+                    precommit_delta_ns: timeout_vote_delta_ns,
+                    commit_ns: timeout_commit_ns,
                 },
             },
             block_messages_max,
             block_bytes_max,
-            rebroadcast_ns: ms(rebroadcast_ms),
+            rebroadcast_ns,
         },
     }
 }
