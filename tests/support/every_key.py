@@ -19,6 +19,7 @@ import surgetank as st
 from surgetank.scenario.section import COUNT_MAX, MOST, Section
 
 Path = tuple[str | int, ...]
+_BOUNDS = ("ge", "gt", "le", "lt")
 
 #: Every section that may be left out is there.
 WHOLE: dict[str, Any] = {
@@ -32,8 +33,8 @@ WHOLE: dict[str, Any] = {
     "faults": [{"kind": "crash", "at_s": 1.0, "duration_s": 1.0, "nodes": [0]}],
 }
 #: Keys that Python keeps to itself.
-OWN = {"name", "title", "event", "source", "description", "seed", "limits", "rule"}
-OWN |= {"tape_hash", "tape_options"}
+OWN: set[Path] = {("layer", "queue", "rule"), ("tape_hash",), ("tape_options",), ("limits",)}
+OWN |= {(name,) for name in ("name", "title", "event", "source", "description", "seed")}
 
 
 def every_key() -> Iterator[tuple[Path, st.Scenario]]:
@@ -44,10 +45,19 @@ def every_key() -> Iterator[tuple[Path, st.Scenario]]:
         yield from ((path, replaced(base, path, value)) for value in _values(base, path))
     for path, kind in _kinds(base):
         other = replaced(base, path, kind)
-        yield (*path, kind.kind), other
-        for key in type(kind).model_fields:
-            inner = (*path, key)
+        yield (*path, "kind"), other
+        for inner in _walk(kind, path):
             yield from ((inner, replaced(other, inner, v)) for v in _values(other, inner))
+
+
+def sections(annotation: Any) -> list[type[BaseModel]]:
+    """Every section that a type can hold, at any depth."""
+    found: dict[type[BaseModel], None] = {}
+    for model in _models(annotation):
+        found[model] = None
+        for field in model.model_fields.values():
+            found |= dict.fromkeys(sections(field.annotation))
+    return list(found)
 
 
 def replaced(section: Any, path: Path, value: Any) -> Any:
@@ -69,7 +79,7 @@ def at(section: Any, path: Path) -> Any:
 
 def _walk(section: Section, path: Path) -> Iterator[Path]:
     for name in type(section).model_fields:
-        if name in OWN and path in ((), ("layer", "queue")):
+        if name == "kind" or (*path, name) in OWN:
             continue
         value = getattr(section, name)
         if isinstance(value, Section):
@@ -88,27 +98,20 @@ def _values(scenario: st.Scenario, path: Path) -> Iterator[Any]:
 def _kinds(base: st.Scenario) -> Iterator[tuple[Path, Any]]:
     """Every alternative of every section that has a `kind`, filled in."""
     for path in _sections(base, ()):
-        field_owner = at(base, path[:-1]) if isinstance(path[-1], str) else at(base, path[:-2])
-        name = path[-1] if isinstance(path[-1], str) else path[-2]
-        for model in _models(type(field_owner).model_fields[str(name)].annotation):
-            if "kind" in model.model_fields:
-                made = filled(model)
-                if not getattr(made, "live_only", False):
-                    yield path, made
+        owner, name = (path[:-1], path[-1]) if path[-1] != 0 else (path[:-2], path[-2])
+        for model in _models(type(at(base, owner)).model_fields[str(name)].annotation):
+            if "kind" in model.model_fields and model is not type(at(base, path)):
+                yield path, filled(model)
 
 
 def _sections(section: Section, path: Path) -> Iterator[Path]:
     for name in type(section).model_fields:
-        value = getattr(section, name)
+        value, inner = getattr(section, name), (*path, name)
         if isinstance(value, list) and value and isinstance(value[0], Section):
-            yield (*path, name, 0)
-            value, name_path = value[0], (*path, name, 0)
-        else:
-            name_path = (*path, name)
-        if isinstance(value, Section) and path + (name,) != ("limits",):
-            if isinstance(name_path[-1], str):
-                yield name_path
-            yield from _sections(value, name_path)
+            value, inner = value[0], (*inner, 0)
+        if isinstance(value, Section) and inner not in OWN:
+            yield inner
+            yield from _sections(value, inner)
 
 
 def filled(model: type[BaseModel]) -> Any:
@@ -159,15 +162,16 @@ def _flat(metadata: Any) -> list[Any]:
 
 
 def _numbers(kind: type, metadata: list[Any]) -> Iterator[float]:
+    # −1 is a node of live runs only.
     least, most = (0, COUNT_MAX) if kind is int else (-MOST, MOST)
-    step = (lambda x, way: x + way) if kind is int else (lambda x, way: math.nextafter(x, way * MOST))
     for one in metadata:
+        bound: Any = next((getattr(one, name) for name in _BOUNDS if hasattr(one, name)), None)
         if isinstance(one, annotated_types.Ge):
-            least = one.ge
+            least = max(bound, 0) if kind is int else bound
         elif isinstance(one, annotated_types.Gt):
-            least = step(one.gt, 1)
+            least = math.nextafter(bound, MOST)
         elif isinstance(one, annotated_types.Le):
-            most = min(most, one.le)
+            most = min(most, bound)
         elif isinstance(one, annotated_types.Lt):
-            most = step(one.lt, -1)
-    yield from dict.fromkeys((kind(max(least, 0 if kind is int else least)), kind(most)))
+            most = math.nextafter(bound, -MOST)
+    yield from dict.fromkeys((kind(least), kind(most)))
