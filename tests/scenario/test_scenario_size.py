@@ -25,7 +25,7 @@ def refused(**values: Any) -> str:
         ("flow.arrivals.rate_per_s", 1e9, "flow.arrivals"),
         ("flow.makers.count", 2**31, "flow.makers.count"),
         ("flow.keepers.count", 2**31, "flow.keepers.count"),
-        ("flow.oracle.interval_ms", 1e-9, "flow.oracle.interval_ms"),
+        ("flow.oracle.interval_ms", 1e-6, "flow.oracle.interval_ms"),
         ("trace.gauge_ms", 1e-6, "trace.gauge_ms"),
         ("duration_s", 1e9, "flow.arrivals"),
         ("network.nodes", 100_000, "network.nodes"),

@@ -12,7 +12,7 @@ use surgetank_layer::units::{MS, Ns, SECOND};
 const DAY: Ns = 86_400 * SECOND;
 
 fn config(path: PricePath) -> Price {
-    Price { path, step_ms: 50.0, impact_bp_per_musd: 0.0, feed: Feed::Messages }
+    Price { path, step_ns: 50_000_000, impact_bp_per_musd: 0.0, feed: Feed::Messages }
 }
 
 fn price(path: PricePath) -> OutsidePrice {
