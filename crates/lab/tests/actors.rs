@@ -74,7 +74,7 @@ fn makers() -> Makers {
         step_bp: 100.0,
         level_usd: 3_000.0,
         requote_bp: 50.0,
-        reaction_ms: 1.0,
+        reaction_ns: MS,
         fear: 0.0,
         post_only: true,
         requote: Requote::CancelNew,
@@ -84,14 +84,14 @@ fn makers() -> Makers {
         skew_bp: 0.0,
         widen: 0.0,
         pull_pct: 0.0,
-        stale_ms: 0.0,
+        stale_ns: 0,
     };
     Makers::new(&config, ACCOUNTS, TIMES)
 }
 
 fn keepers(watch: Watch) -> Keepers {
     let config =
-        scenario::Keepers { count: 2, reaction_ms: 1.0, orders_max: 2, resend_ms: 100.0, watch };
+        scenario::Keepers { count: 2, reaction_ns: MS, orders_max: 2, resend_ns: 100 * MS, watch };
     Keepers::new(&config, ACCOUNTS, TIMES)
 }
 
