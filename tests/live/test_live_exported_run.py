@@ -24,16 +24,16 @@ def test_a_run_is_exported(tmp_path: Path) -> None:
         command.in_the_middle()
         url = re.search(r"http://127\.0\.0\.1:\d+/metrics", "".join(command.said))
         assert url is not None
-        due = at("surgetank_due_total", target="memory:", scenario="small")
+        delivered = at("surgetank_delivered_total", target="memory:", scenario="small")
         samples = scrape(url[0])
         until = time.monotonic() + 20
-        while samples.get(due, 0) <= 100:  # Told to the terminal first.
+        while samples.get(delivered, 0) <= 100:  # Told to the terminal first.
             assert time.monotonic() < until
             time.sleep(0.02)
             samples = scrape(url[0])
         code, out, errors = command.end()
     of = {"target": "memory:", "scenario": "small"}
-    assert samples[at("surgetank_delivered_total", **of)] > 100
+    assert samples[delivered] > 100
     assert samples[at("surgetank_running", **of)] == 1
     assert code in (0, 3), out + errors
     trace = Trace.load(command.out)

@@ -37,5 +37,5 @@ def test_levels_around_a_known_capacity(tmp_path: Path) -> None:
     assert fast.value("delay_p99_ms") < slow.value("delay_p99_ms")
     assert len(live.references) == 1
     again = Journal(tmp_path / "runs.jsonl")
-    assert len(again) == 4  # the target, the reference, two runs
+    assert len(again) == 3  # the reference, two runs
     assert again.get(slow.key) == slow
