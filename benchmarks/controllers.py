@@ -124,7 +124,7 @@ def configured(scenario: st.Scenario, how: dict[str, Any]) -> st.Scenario:
 def measured(trace: st.Trace) -> dict[str, float]:
     """Bad debt, liquidation p99 and the share executed of a run."""
     debts = trace["market"].filter(pl.col("kind") == MarketKind.BAD_DEBT)["amount"]
-    debt = abs(float(debts.sum())) * trace.stats["quantum_usd"] + trace.stats["uncovered_usd"]
+    debt = abs(float(debts.sum())) * trace.stats.quantum_usd + trace.stats.uncovered_usd
     due = due_episodes(trace)
     waits = due.select(pl.col("ended_ns").fill_null(trace.end_ns) - pl.col("due_ns"))
     p99 = waits.to_series().quantile(0.99, "nearest") if waits.height else 0

@@ -57,8 +57,8 @@ def one(task: tuple[str, str, int]) -> dict[str, Any]:
     trace = simulate(venue(**FIVE, **CASES[case], attack__kind=kind), seed=seed)
     measures, pairs = measure(trace), victims_of(trace)
     outside = pl.when(pl.col("kind") == MarketKind.INDEX).then(pl.col("price")).forward_fill()
-    edge = pl.col("qty") * (outside - pl.col("price")) * float(trace.stats["quantum_usd"])
-    first, count = trace.stats["accounts"]["attackers"]
+    edge = pl.col("qty") * (outside - pl.col("price")) * trace.stats.quantum_usd
+    first, count = trace.stats.accounts.attackers
     trades = (
         trace["market"]
         .sort("time_ns", maintain_order=True)
@@ -80,7 +80,7 @@ def one(task: tuple[str, str, int]) -> dict[str, Any]:
         "before": float((both["front"] < both["at"]).to_numpy().mean()) if both.height else 0.0,
         "orders": both.height,
         "delay": measures["delay_mean_ms"].value,
-        "breaks": (trace.stats["fair"] or {}).get("order_breaks", 0),
+        "breaks": 0 if trace.stats.fair is None else trace.stats.fair.order_breaks,
     }
 
 

@@ -123,9 +123,9 @@ def fair() -> None:
         cells.append(f"{measured['inversions_receive'].value:.2%}")
         cycles = measured["fair_cycle_share"].value if rule == "themis" else None
         cells.append("" if cycles is None else f"{cycles:.0%}")
-        bytes_ = told["fair"]["report_bytes"] if told["fair"] else 0
+        bytes_ = told.fair.report_bytes if told.fair else 0
         cells.append(f"{bytes_ / result.trace['messages'].height:,.0f}" if bytes_ else "")
-        cells.append(f"{bytes_ / told['bytes']:.1%}" if bytes_ else "")
+        cells.append(f"{bytes_ / told.bytes:.1%}" if bytes_ else "")
         report = f"{report_ms} ms" if report_ms else ""
         print(f"| {name} | {report} | " + " | ".join(cells) + " |", flush=True)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
 import polars as pl
 
 from surgetank.measure import Measure, Measures, measure
-from surgetank.trace import CHUNK_ROWS, Run, Trace
+from surgetank.trace import CHUNK_ROWS, Run, Stats, Trace
 
 __all__ = ["Comparison", "Difference", "Divergence", "compare"]
 
@@ -123,7 +124,8 @@ def _divergence(a: Trace, b: Trace) -> Divergence | None:
         text = f"{where}: first at row {first + row}, {column}: {one[column][row]!r} against "
         text += repr(other[column][row])
         return Divergence(table, first, last, first + row, column, text)
-    keys = [k for k in sorted({*a.stats, *b.stats}) if a.stats.get(k) != b.stats.get(k)]
+    names = sorted(f.name for f in dataclasses.fields(Stats))
+    keys = [name for name in names if getattr(a.stats, name) != getattr(b.stats, name)]
     keys += ["complete"] if a.complete != b.complete else []
     return Divergence("stats", 0, 0, None, None, f"all tables are equal; {', '.join(keys)} differ")
 

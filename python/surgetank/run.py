@@ -105,7 +105,7 @@ def write(
     }
     (folder / "verdict.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     write_junit(verdict, trace.run, folder / "junit.xml")
-    if "live" in trace.stats:
+    if trace.stats.live is not None:
         from surgetank.live.export.histogram import write_log
 
         write_log(trace, folder / "delays.hlog")

@@ -18,7 +18,7 @@ from surgetank.plugins import Controller, QueueRule, is_plugin, load_plugin
 from surgetank.scenario import Scenario
 from surgetank.scenario.size import refuse_too_large
 from surgetank.tape import Tape
-from surgetank.trace import Run, Trace
+from surgetank.trace import Run, Stats, Trace
 from surgetank.trace.names import check_names
 
 __all__ = ["Progress", "simulate", "with_tape"]
@@ -82,7 +82,7 @@ def simulate(
     return Trace.from_tables(
         out["tables"],
         run=name,
-        stats=json.loads(out["stats"]),
+        stats=Stats.parse(json.loads(out["stats"])),
         complete=out["complete"],
         scenario=scenario,
     )

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from surgetank.scenario import Scenario
-from surgetank.trace import SCHEMA, MessageClass, Outcome, Run, Trace
+from surgetank.trace import SCHEMA, MessageClass, Outcome, Run, Stats, Trace
 
 __all__ = ["executed", "make_trace", "unfinished"]
 
@@ -61,7 +61,7 @@ def make_trace(
     return Trace.from_tables(
         frames,
         run=Run(name, seed, "0" * 64, build),
-        stats={**window, **(stats or {})},
+        stats=Stats.parse({**window, **(stats or {})}),
         complete=complete,
         scenario=_scenario(scenario, market="market" in frames),
     )

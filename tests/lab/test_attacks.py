@@ -66,7 +66,7 @@ def test_every_kind_runs_and_is_measured() -> None:
     for kind in ATTACKS:
         result = outcome(duration_s=12.0 if kind == "stampede" else 3.0, attack__kind=kind)
         assert ("attacker_gain_usd" in result.measures) == (kind != "none")
-        assert result.trace.stats["money_conserved"]
+        assert result.trace.stats.money_conserved
 
 
 def test_a_fee_buys_the_place_before_the_victim() -> None:
@@ -91,7 +91,7 @@ def test_what_cannot_be_read_cannot_be_front_run_unless_keypers_are_bought() -> 
     """Threshold encryption and commit–reveal; three of four keypers open everything."""
     for rule in ("threshold", "commit-reveal"):
         result = outcome(attack__kind="insider", layer__queue__rule=rule)
-        assert result.trace.stats["attack"]["found"] == 0
+        assert result.trace.stats.attack.found == 0
         assert value(result, "attacker_gain_usd") == 0
     bought = {"kind": "keypers", "at_s": 0.0, "duration_s": 30.0, "conduct": "colluding"}
     for nodes, reads in (([0, 1], False), ([0, 1, 2], True)):
@@ -100,7 +100,7 @@ def test_what_cannot_be_read_cannot_be_front_run_unless_keypers_are_bought() -> 
             layer__queue__rule="threshold",
             faults=[bought | {"nodes": nodes}],
         )
-        assert (result.trace.stats["attack"]["found"] > 0) == reads
+        assert (result.trace.stats.attack.found > 0) == reads
 
 
 def test_a_seed_that_is_known_before_can_be_ground() -> None:
@@ -116,12 +116,12 @@ def test_silence_costs_the_bond() -> None:
     """Only where there is something to reveal."""
     asked: dict[str, Any] = {"attack__kind": "withhold", "layer__queue__sealed__bond_usd": 7.0}
     silent = outcome(**asked, layer__queue__rule="commit-reveal")
-    told = silent.trace.stats["attack"]
-    assert told["withheld"] > 10 and told["bonds_usd"] == 7.0 * told["withheld"]
+    told = silent.trace.stats.attack
+    assert told.withheld > 10 and told.bonds_usd == 7.0 * told.withheld
     refused = silent.trace["messages"].filter(pl.col("reason") == Reason.NOT_REVEALED)
-    assert refused.height == told["withheld"]
-    assert value(silent, "attacker_cost_usd") >= told["bonds_usd"]
-    assert outcome(**asked).trace.stats["attack"]["withheld"] == 0
+    assert refused.height == told.withheld
+    assert value(silent, "attacker_cost_usd") >= told.bonds_usd
+    assert outcome(**asked).trace.stats.attack.withheld == 0
 
 
 def test_a_censored_class_is_never_executed() -> None:
@@ -192,7 +192,7 @@ def test_a_band_keeps_such_bids_out_of_the_book() -> None:
     free = venue(**asked, market__protection__slippage_bp=0.0)
     trace = simulate(free.with_values({"market.protection.far_bp": 500.0}), seed=1)
     assert ledger(trace).row(by_predicate=pl.col("group") == "attacker", named=True)["edge"] == 0
-    first, _ = trace.stats["accounts"]["attackers"]
+    first, _ = trace.stats.accounts.attackers
     assert trace["market"].filter(pl.col("other") == first).is_empty()
 
 
@@ -202,8 +202,8 @@ def test_an_attacker_trades_no_more_than_its_capital_allows() -> None:
     for capital, most in ((0.0, 0.0), (1_000.0, 21_000.0)):
         result = outcome(duration_s=5.0, attack__kind="latency-race", attack__capital_usd=capital,
                          attack__size_usd=5_000.0)  # fmt: skip
-        first, _ = result.trace.stats["accounts"]["attackers"]
-        quantum = result.trace.stats["quantum_usd"]
+        first, _ = result.trace.stats.accounts.attackers
+        quantum = result.trace.stats.quantum_usd
         own = result.trace["market"].filter(
             pl.col("kind") == MarketKind.TRADE, pl.col("account") == first
         )

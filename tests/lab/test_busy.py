@@ -70,7 +70,7 @@ def test_links_carry_what_was_sent() -> None:
     trace = st.run(scenario).trace
     last = trace["gauges"].filter(pl.col("time_ns") == pl.col("time_ns").max())
     assert last["uplink_backlog_ns"].sum() == 0
-    sent = trace.stats["bytes"] * 1_000
+    sent = trace.stats.bytes * 1_000
     assert sent > 100_000_000
     assert last["uplink_busy_ns"].sum() == sent
     assert last["downlink_busy_ns"].sum() == sent / 2

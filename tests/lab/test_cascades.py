@@ -157,7 +157,7 @@ def free_ticks(trace: Trace, at_ns: int) -> float:
     s = (at_ns // STEP_NS) * STEP_NS / 1e9
     share = min(max((s - 1.0) / 4.0, 0.0), 1.0)
     usd = math.exp(math.log(START_USD) + share * math.log(1 - FALL))
-    return usd / float(trace.stats["tick_usd"])
+    return usd / trace.stats.tick_usd
 
 
 @pytest.mark.parametrize("seed", range(1, 5))
@@ -168,7 +168,7 @@ def test_causes_are_those_of_the_counterfactual(seed: int) -> None:
     """
     impact = 10.0
     trace = simulate(venue(impact), seed=seed)
-    quantum = float(trace.stats["quantum_usd"])
+    quantum = trace.stats.quantum_usd
     fills = [
         (time_ns, account, math.copysign(price * abs(qty) * quantum / 1e6 * impact / 1e4, qty))
         for time_ns, account, price, qty in rows(trace, "liquidation-trade")

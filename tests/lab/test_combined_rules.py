@@ -29,7 +29,7 @@ def test_nothing_is_lost_and_the_same_seed_gives_the_same_bytes(rule: str) -> No
     assert (messages.filter(pl.col("outcome") == Outcome.REFUSED)["reason"] > 0).all()
     placed = messages.filter(pl.col("position").is_not_null()).height
     assert result.trace["blocks"]["messages"].sum() == placed
-    assert result.trace.stats["money_conserved"]
+    assert result.trace.stats.money_conserved
 
 
 def test_priority_behind_an_express_lane() -> None:
@@ -42,7 +42,7 @@ def test_priority_behind_an_express_lane() -> None:
         asked: dict[str, Any] = {**FLOOD, **lane, "layer__queue__rule": rule}
         result = outcome(**asked, **TEN_TIMES, attack__kind="spam")
         late[rule] = value(result, "delay_p99_ms.cancel")
-        assert bool(result.trace.stats["lane"]) == ("express" in rule)
+        assert bool(result.trace.stats.lane) == ("express" in rule)
     assert math.isinf(late["express"])
     assert late["priority"] + 150 < late["priority+express"] < late["priority"] + 250
 

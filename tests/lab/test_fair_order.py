@@ -10,7 +10,7 @@ import pytest
 
 import surgetank as st
 from surgetank.errors import SurgetankError
-from surgetank.trace import Outcome, Source
+from surgetank.trace import FairStats, Outcome, Source
 from venue_under_attack import outcome, value
 
 FAIR = ("themis", "median")
@@ -29,6 +29,12 @@ BASE: dict[str, Any] = {
     "layer": {"consensus": {"kind": "single"}},
     "trace": {"receipts_every": 1},
 }
+
+
+def fair_of(run: st.Result) -> FairStats:
+    """What the leader made of all nodes' orders."""
+    assert run.trace.stats.fair is not None
+    return run.trace.stats.fair
 
 
 def small(rule: str, **values: object) -> st.Scenario:
@@ -62,8 +68,8 @@ def test_the_order_is_nearer_to_that_of_receipt_than_the_sequencers_own(rule: st
 def test_the_safe_extraction_waits_longer_and_breaks_no_promise() -> None:
     """What may still have somebody before it stays for another round."""
     safe = st.run(small("themis", **{"layer.queue.fair.extraction": "safe"}), seed=11)
-    told, paper = safe.trace.stats["fair"], of("themis").trace.stats["fair"]
-    assert told["ordered"] == paper["ordered"] and told["deferred"] > paper["deferred"]
+    told, paper = fair_of(safe), fair_of(of("themis"))
+    assert told.ordered == paper.ordered and told.deferred > paper.deferred
     assert safe.measures["fairness_violations"].value == 0.0
     assert value(safe, "delay_mean_ms") > value(of("themis"), "delay_mean_ms")
 
@@ -80,7 +86,7 @@ def test_same_seed_same_trace(rule: str) -> None:
 def test_lost_packets_lose_no_message(rule: str) -> None:
     """Every copy may be lost with 2 %, reports too; floods are redundant, reports come again."""
     run = st.run(small(rule, **{"network.loss": 0.02}), seed=4)
-    assert run.trace.stats["lost_packets"] > 100
+    assert run.trace.stats.lost_packets > 100
     assert run.trace["messages"]["executed_ns"].null_count() == 0
 
 
@@ -93,21 +99,21 @@ def test_a_crashed_follower_holds_nobody_up(rule: str) -> None:
     elsewhere = rows.filter(rows["gateway"] != 3)
     assert elsewhere["executed_ns"].null_count() == 0
     # Only the very first round has no lists yet.
-    assert run.trace.stats["fair"]["failed"] == (1 if rule == "median" else 0)
+    assert fair_of(run).failed == (1 if rule == "median" else 0)
 
 
 def test_the_rules_account_of_a_run() -> None:
     """Counts of rounds, messages and bytes fit together; other rules have none."""
     run = of("themis")
-    told, messages = run.trace.stats["fair"], len(run.trace["messages"])
-    assert told["ordered"] == messages
-    assert told["rounds"] == pytest.approx(run.trace.end_ns / 50e6, abs=2)
+    told, messages = fair_of(run), len(run.trace["messages"])
+    assert told.ordered == messages
+    assert told.rounds == pytest.approx(run.trace.end_ns / 50e6, abs=2)
     followers = 4
     # Every follower says every message once: 8 bytes each; a report 136 (64 signature, 32 chain).
-    told_bytes = 136 * told["reports"] + 8 * followers * messages
-    assert told["report_bytes"] == pytest.approx(told_bytes, rel=0.01)
+    told_bytes = 136 * told.reports + 8 * followers * messages
+    assert told.report_bytes == pytest.approx(told_bytes, rel=0.01)
     assert run.measures["fair_unplaced_share"].value == 0.0
-    assert of("fifo").trace.stats["fair"] is None
+    assert of("fifo").trace.stats.fair is None
     assert "fair_cycle_share" not in of("fifo").measures
 
 
@@ -176,5 +182,5 @@ def test_a_leader_that_puts_its_own_first_is_found_out(seed: int) -> None:
     values = {"network__nodes": 5, "layer__gossip__kind": "flood", "duration_s": 8.0}
     for kind, found in (("insider", True), ("sandwich", False)):
         run = outcome(seed, **values, layer__queue__rule="themis", attack__kind=kind)
-        assert run.trace.stats["attack"]["found"] > 0
+        assert run.trace.stats.attack.found > 0
         assert (value(run, "fair_order_breaks") > 0) == found

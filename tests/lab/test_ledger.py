@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -109,7 +110,9 @@ def test_bad_debt_is_somebodys_loss() -> None:
 def test_a_broken_ledger_makes_the_run_invalid() -> None:
     """Positive control: one quantum out of nowhere is seen."""
     trace = simulate(venue(duration_s=2.0), seed=1)
-    trace.stats["ledger"][0]["total"] += 1
+    first, *others = trace.stats.ledger
+    broken = replace(first, total=first.total + 1)
+    trace = replace(trace, stats=replace(trace.stats, ledger=(broken, *others)))
     bad = [check for check in checks(trace) if check.name == "ledger_balanced"]
     assert [check.ok for check in bad] == [False] and "1 quanta" in bad[0].text
 
@@ -132,10 +135,10 @@ def test_an_attacker_can_lose_its_capital_and_no_more() -> None:
         ),
         seed=1,
     )
-    first, _ = trace.stats["accounts"]["attackers"]
+    first, _ = trace.stats.accounts.attackers
     liquidated = trace["market"].filter(pl.col("kind") == MarketKind.LIQUIDATED)
     assert first in liquidated["account"].to_list()
-    total = lines(trace)["attacker"]["total"] * trace.stats["quantum_usd"]
+    total = lines(trace)["attacker"]["total"] * trace.stats.quantum_usd
     assert -capital - 1e-6 <= total < -0.5 * capital
 
 
@@ -159,7 +162,7 @@ def test_a_debt_that_deleveraged_winners_bear_is_the_attackers_gain() -> None:
             ),
             seed=seed,
         )
-        first, _ = trace.stats["accounts"]["attackers"]
+        first, _ = trace.stats.accounts.attackers
         debts = trace["market"].filter(
             (pl.col("kind") == MarketKind.BAD_DEBT) & (pl.col("account") == first)
         )
@@ -167,7 +170,7 @@ def test_a_debt_that_deleveraged_winners_bear_is_the_attackers_gain() -> None:
         told, found = lines(trace)["attacker"], measure(trace)
         debt = int(debts["amount"].sum())
         assert told["relief"] == 0 and debt > 0
-        taken = (told["edge"] + debt) * trace.stats["quantum_usd"]
+        taken = (told["edge"] + debt) * trace.stats.quantum_usd
         assert found.value("others_loss_usd") == pytest.approx(taken)
-        gain = taken + told["fees"] * trace.stats["quantum_usd"]
+        gain = taken + told["fees"] * trace.stats.quantum_usd
         assert found.value("attacker_gain_usd") == pytest.approx(gain)

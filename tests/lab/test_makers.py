@@ -41,7 +41,7 @@ def played(seed: int = 1, **values: Any) -> Trace:
 
 def makers_trades(trace: Trace, column: str) -> pl.DataFrame:
     """Trades with a maker as taker (`account`) or resting (`other`)."""
-    first, count = trace.stats["accounts"]["makers"]
+    first, count = trace.stats.accounts.makers
     return trace["market"].filter(
         (pl.col("kind") == MarketKind.TRADE)
         & pl.col(column).is_between(first, first + count, closed="left")
@@ -77,7 +77,7 @@ def test_they_cancel_and_place_or_replace() -> None:
 def most_at_once(trace: Trace) -> float:
     """The most that one message took from one maker, USD."""
     rows = makers_trades(trace, "other").with_columns(
-        usd=pl.col("qty").abs() * pl.col("price") * trace.stats["quantum_usd"]
+        usd=pl.col("qty").abs() * pl.col("price") * trace.stats.quantum_usd
     )
     found = rows.group_by("message", "other").agg(pl.col("usd").sum())["usd"].to_numpy()
     return float(found.max())
@@ -113,7 +113,7 @@ def test_a_cancel_that_overtook_its_order_is_sent_again() -> None:
 
 def inventories(trace: Trace) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Greatest position of each maker, either side, USD."""
-    quantum = trace.stats["quantum_usd"]
+    quantum = trace.stats.quantum_usd
     resting = makers_trades(trace, "other").select(
         account="other", qty=-pl.col("qty"), price="price"
     )
@@ -178,12 +178,12 @@ def test_they_lose_money_and_stop_when_it_is_gone() -> None:
     slow |= {"duration_s": 20.0}
     trace = played(**slow, flow__makers__capital_usd=4_000.0)
     rich = played(**slow, flow__makers__capital_usd=1e6)
-    assert trace.stats["makers_broke"] == 2 and rich.stats["makers_broke"] == 0
+    assert trace.stats.makers_broke == 2 and rich.stats.makers_broke == 0
     last = [int(messages(t, ORDER)["created_ns"].to_numpy().max()) for t in (trace, rich)]
     assert last[0] < last[1] - 3_000_000_000
     # The loss came out of their pockets, and is less than all they had.
-    total = {row["group"]: row["total"] for row in trace.stats["ledger"]}["makers"]
-    assert -2 * 4_000.0 <= total * trace.stats["quantum_usd"] < -0.5 * 4_000.0
+    total = {line.group: line.total for line in trace.stats.ledger}["makers"]
+    assert -2 * 4_000.0 <= total * trace.stats.quantum_usd < -0.5 * 4_000.0
 
 
 def test_they_pull_quotes_on_a_jump_and_come_back() -> None:

@@ -63,7 +63,7 @@ def rows(trace: st.Trace, kind: str) -> pl.DataFrame:
 def test_portfolios_go_through_the_layer() -> None:
     """Due, then called, then closed by a message that the layer carried; money stands still."""
     trace = crash(20.0, 1)
-    assert trace.stats["money_conserved"]
+    assert trace.stats.money_conserved
     due, closed = rows(trace, "due"), rows(trace, "liquidated")
     assert closed.height >= 50
     assert set(closed["account"]) <= set(due["account"]) <= set(range(60))
@@ -101,11 +101,11 @@ def test_debts_are_the_same_in_the_trace_and_in_the_fund() -> None:
     trace = crash(3_000.0, 1)
     debts = rows(trace, "bad-debt")
     fund = rows(trace, "insurance")["amount"]
-    start = round(20_000.0 / trace.stats["quantum_usd"])
+    start = round(20_000.0 / trace.stats.quantum_usd)
     by_fund = debts.filter(pl.col("code") == Bearer.INSURANCE)["amount"].sum()
     assert by_fund == start - (fund[-1] if len(fund) else start)
     assert debts["amount"].sum() > by_fund > 0, "more than the fund had"
-    assert trace.stats["money_conserved"]
+    assert trace.stats.money_conserved
 
 
 def test_liquidators_who_wait_for_a_discount_close_later() -> None:
@@ -160,7 +160,7 @@ def test_an_option_may_expire_within_a_run() -> None:
     """Settled in cash at the oracle price; nothing is left to close."""
     values = {"market.options.expiry_days": [10 / 86_400], "market.options.iv_beta": 0.0}
     trace = st.simulate(st.Scenario.build(CRASH).with_values(values), seed=1)
-    assert trace.stats["money_conserved"]
+    assert trace.stats.money_conserved
     hedged = rows(trace, "due").filter(pl.col("time_ns") > 11_000_000_000)
     assert hedged.height < 60
 
@@ -185,7 +185,7 @@ def test_derives_rule_runs_too() -> None:
     """It asks for more against a fall than Deribit's, so accounts sized by it hold out as long."""
     values = {"market.options.margin": "derive-pmrm", "market.options.positions.hold": "short-puts"}
     trace = st.simulate(st.Scenario.build(CRASH).with_values(values), seed=1)
-    assert trace.stats["money_conserved"]
+    assert trace.stats.money_conserved
     assert rows(trace, "liquidated").height >= 50
     assert rows(trace, "bad-debt").is_empty()
 
@@ -204,7 +204,7 @@ def test_portfolios_sold_in_parts_are_tried_again() -> None:
     values = {"market.margin.liquidation_share": 0.5, "flow.keepers.resend_ms": 500.0}
     trace = st.simulate(st.Scenario.build(CRASH).with_values(values), seed=1)
     times = rows(trace, "liquidated").group_by("account").len()
-    assert trace.stats["money_conserved"]
+    assert trace.stats.money_conserved
     assert int(times["len"].max() or 0) > 1  # type: ignore[arg-type]
 
 

@@ -163,7 +163,7 @@ def test_simsub_histogram(nodes: int, count: int, published: tuple[int, ...], se
         away = frame.filter(pl.col("node") != pl.col("gateway"))
         buckets = np.minimum((away["delay_ns"] // (100 * MS)).to_numpy(), 3)
         histograms.append(np.bincount(buckets, minlength=4))
-        per_message = (stats["first_arrivals"] + stats["duplicates"]) / stats["client_messages"]
+        per_message = (stats.first_arrivals + stats.duplicates) / stats.client_messages
         copies.append(per_message * frame["message"].n_unique())
     ours, total = np.mean(histograms, axis=0), sum(published)
     print("deliveries", ours, published, "copies", np.mean(copies), sent)

@@ -35,7 +35,7 @@ def test_every_message_has_one_end_and_the_same_seed_the_same_bytes(rule: str) -
     assert (refused["reason"] > 0).all()
     counted = result.trace["blocks"]["messages"].sum()
     assert counted == messages.filter(pl.col("position").is_not_null()).height
-    assert result.trace.stats["money_conserved"]
+    assert result.trace.stats.money_conserved
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,9 @@ def test_who_has_the_express_lane_is_not_held_back() -> None:
     """In a round that was sold its buyer saves the advantage, and everybody else waits for it."""
     result = outcome(layer__queue__rule="express", duration_s=12.0)
     trace = result.trace
-    sold = {round_: (who, price) for round_, who, price in trace.stats["lane"]}
+    sold = {round_: (who, price) for round_, who, price in trace.stats.lane}
     assert len(sold) >= 2
-    makers = trace.stats["accounts"]["makers"]
+    makers = trace.stats.accounts.makers
     assert all(makers[0] <= who < makers[0] + makers[1] for who, _ in sold.values())
     assert all(price >= 1_000_000 for _, price in sold.values())
     messages = trace["messages"].filter(

@@ -16,7 +16,7 @@ import pytest
 import random_worlds
 import surgetank as st
 from surgetank.simulate import simulate
-from surgetank.trace import Outcome
+from surgetank.trace import Outcome, Stats
 
 WORLDS = 300
 COMBINED = range(random_worlds.COMBINED_FROM, random_worlds.COMBINED_FROM + 100)
@@ -111,7 +111,7 @@ def test_what_is_broken_by_hand_is_found() -> None:
         assert random_worlds.broken(altered, altered), column
         assert random_worlds.broken(altered, again), column
     for flag in ("money_conserved", "safety"):
-        stats = dict(trace.stats) | {flag: False}
+        stats = Stats.parse(trace.stats.to_dict() | {flag: False})
         altered = st.Trace.from_tables(
             trace.tables, run=trace.run, stats=stats, scenario=trace.scenario
         )

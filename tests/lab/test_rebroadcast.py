@@ -36,7 +36,7 @@ def chain(rebroadcast_ms: float, vote_ms: float, **values: Any) -> st.Scenario:
 
 def blocks(scenario: st.Scenario) -> pl.DataFrame:
     trace = st.simulate(scenario, seed=1)
-    assert trace.stats["safety"]
+    assert trace.stats.safety
     return trace["blocks"]
 
 

@@ -84,7 +84,7 @@ def orders(mu: float, rho: float) -> pl.DataFrame:
     scenario, frames = venue(mu, rho), []
     for seed in SEEDS:
         trace = simulate(scenario, seed=seed)
-        assert trace.stats["money_conserved"]
+        assert trace.stats.money_conserved
         rows, messages = trace["market"], trace["messages"]
         flags = {"liquidated": MarketKind.LIQUIDATED, "bad": MarketKind.BAD_DEBT}
         frame = rows.filter(pl.col("kind") == MarketKind.LIQUIDATION_SENT).select(

@@ -293,7 +293,7 @@ def test_adaptive_consensus_follows_the_strain_within_its_spans() -> None:
     commit = rows.filter(pl.col("knob") == Knob.TIMEOUT_COMMIT_NS)
     assert commit["to"].min() < 200e6  # type: ignore[operator]
     assert commit["to"].is_between(50_000_000, 2_000_000_000).all()
-    assert trace.stats["safety"]
+    assert trace.stats.safety
     assert st.simulate(scenario).trace_hash == trace.trace_hash
 
 

@@ -56,8 +56,8 @@ def test_a_position_goes_in_as_many_blocks_as_its_limits_say() -> None:
     trace = simulate(venue(OUTSIDE | {"per_block": {}}), seed=1)
     done = rows(trace, "liquidated")
     assert done["account"].n_unique() == 5
-    assert trace.stats["money_conserved"]
-    least = int(1_000 / trace.stats["quantum_usd"]) // int(rows(trace, "mark")["price"][-1])
+    assert trace.stats.money_conserved
+    least = int(1_000 / trace.stats.quantum_usd) // int(rows(trace, "mark")["price"][-1])
     for (account,), parts in done.group_by("account"):
         size = left = int(parts["qty"].abs().sum())
         for _ in range(parts.height):
@@ -88,7 +88,7 @@ def test_a_vault_takes_over_where_there_is_no_book() -> None:
     scenario = venue(backstop).with_values({"flow.keepers.resend_ms": 200.0})
     trace = simulate(scenario, seed=1)
     taken, done = rows(trace, "taken-over"), rows(trace, "liquidated")
-    assert trace.stats["money_conserved"]
+    assert trace.stats.money_conserved
     assert taken["account"].n_unique() == 5
     assert taken["other"].n_unique() == 1
     last = done.group_by("account").agg(pl.col("qty").last().abs())
@@ -120,9 +120,9 @@ def test_presets_bring_their_rules() -> None:
     dydx = st.Scenario.build(base | {"venue": "dydx-v4"})
     assert dydx.market is not None and dydx.market.margin.per_block is not None
     assert dydx.market.margin.per_block.account_usd == 100_000.0
-    assert simulate(dydx, seed=1).stats["money_conserved"]
+    assert simulate(dydx, seed=1).stats.money_conserved
     liquid = st.Scenario.build(base | {"venue": "hyperliquid"})
     assert liquid.market is not None and liquid.market.margin.backstop is not None
     trace = simulate(liquid, seed=1)
-    assert trace.stats["money_conserved"]
+    assert trace.stats.money_conserved
     assert not rows(trace, "taken-over").is_empty()

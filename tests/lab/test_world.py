@@ -47,8 +47,8 @@ def venue(**values: Any) -> st.Scenario:
 
 def check(trace: st.Trace) -> None:
     """What must hold in every run: agreement, money, order of stamps."""
-    assert trace.stats["safety"]
-    assert trace.stats["money_conserved"]
+    assert trace.stats.safety
+    assert trace.stats.money_conserved
     done = trace["messages"].filter(pl.col("outcome") == Outcome.EXECUTED)
     for earlier, later in itertools.pairwise(STAMPS):
         late = done.filter(pl.col(f"{later}_ns") < pl.col(f"{earlier}_ns"))

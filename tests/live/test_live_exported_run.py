@@ -37,14 +37,14 @@ def test_a_run_is_exported(tmp_path: Path) -> None:
     assert samples[at("surgetank_running", **of)] == 1
     assert code in (0, 3), out + errors
     trace = Trace.load(command.out)
-    live, messages = trace.stats["live"], trace["messages"]
-    numbers = sampled(live["run"], messages.height, 0.1).tolist()
+    live, messages = trace.live, trace["messages"]
+    numbers = sampled(live.run, messages.height, 0.1).tolist()
     published = [span for span in got.spans if span.name.startswith("publish")]
     assert [said(span)["surgetank.number"] for span in published] == numbers
     for span, number in zip(published, numbers, strict=True):
-        _, trace_id, span_id, _ = traceparent(live["run"], number).split("-")
+        _, trace_id, span_id, _ = traceparent(live.run, number).split("-")
         assert (span.trace_id.hex(), span.span_id.hex()) == (trace_id, span_id)
-        created = live["start_unix_ns"] + messages["created_ns"][number]
+        created = live.start_unix_ns + messages["created_ns"][number]
         assert span.start_time_unix_nano == created
     assert f"Sent {len(got.spans)} spans" in errors
     assert len(got.spans) == 2 * len(numbers), "all were delivered"

@@ -25,7 +25,7 @@ from surgetank.live.proxy import Fate, Link, Proxy
 from surgetank.live.server import Server
 from surgetank.scenario import Scenario
 from surgetank.scenario.faults import Fault, Slow
-from surgetank.trace import Run, Trace
+from surgetank.trace import Run, Stats, Trace
 from surgetank.trace.schema import empty_table
 from surgetank.verdict.validity import checks
 
@@ -130,7 +130,7 @@ def test_a_fault_that_was_not_done_as_asked_is_found(
     row = Row(quantity, asked, measured, 100).to_dict(0, "stall", 0, 10**9, "0")
     faults = pl.DataFrame([row], schema=empty_table("faults").schema)
     name = Run("x", 1, "", "")
-    stats = {"measured_from_ns": 0, "flow_end_ns": 10**9, "end_ns": 10**9, "nodes": 1}
+    stats = Stats(measured_from_ns=0, flow_end_ns=10**9, end_ns=10**9, nodes=1)
     trace = Trace.from_tables({"faults": faults}, run=name, stats=stats)
     found = [check for check in checks(trace) if check.name == "fault 0 stall"]
     assert [check.ok for check in found] == [ok]
@@ -346,7 +346,7 @@ def test_faults_of_links_against_nats() -> None:
     left = rows_of(faults, 5)["connections left"]
     assert (left["measured"], left["samples"] > 0) == (0, True)
     assert "partition clients | 0" in seen
-    assert trace.stats["live"]["cpu_share"]["link proxy"] > 0
+    assert trace.live.cpu_share["link proxy"] > 0
     # A partition loses nothing, it delays: what was sent in it arrives after it.
     during = trace["messages"].filter(pl.col("created_ns").is_between(1_550_000_000, 1_900_000_000))
     arrived = during["executed_ns"].drop_nulls()
@@ -381,4 +381,4 @@ def test_a_server_is_killed_slowed_and_its_disk_filled() -> None:
     assert rows_of(faults, 2)["service factor"]["measured"] >= 1.9
     outcomes = trace["messages"]["outcome"].value_counts()
     assert len(outcomes) >= 2  # Some arrived, and the full disk or the crash cost some.
-    assert trace.stats["live"]["mistakes"] == []
+    assert trace.live.mistakes == ()

@@ -148,13 +148,13 @@ def test_a_scenario_runs_against_it(tmp_path: Path) -> None:
         Rig(url(port), Options(workers=2)) as rig,
     ):
         trace = rig.run(short, seed=7)
-    said = trace.stats["live"]
+    said = trace.live
     messages = trace["messages"]
     outcomes = dict(messages["outcome"].value_counts().iter_rows())
     executed, refused = (outcomes.get(Outcome.named(o), 0) for o in ("executed", "refused"))
-    assert said["mistakes"] == []
-    assert executed + refused == messages.height == said["sent"]
-    assert said["refusals"] == {"price out of band": refused}
+    assert said.mistakes == ()
+    assert executed + refused == messages.height == said.sent
+    assert said.refusals == {"price out of band": refused}
     assert refused == messages.height // 10
     assert trace["deliveries"].height == executed
 

@@ -80,7 +80,7 @@ def test_everything_is_delivered_once_in_order_and_acknowledged(calm: st.Trace) 
         assert values[name].value == 0
     assert len(calm["deliveries"]) == len(rows)
     # Half of them in time, however busy the machine is.
-    assert calm.stats["live"]["lateness_p50_ns"] < 200e6
+    assert calm.live.lateness_p50_ns < 200e6
     assert all(check.ok for check in checks(calm)), [c.text for c in checks(calm) if not c.ok]
 
 
@@ -173,10 +173,10 @@ def test_refusals_are_told_with_their_reason() -> None:
     refused = trace["messages"].filter(pl.col("outcome") == Outcome.REFUSED)
     assert len(refused) > 100
     assert set(refused["reason"]) == {Reason.TARGET_REFUSED}
-    assert trace.stats["live"]["refusals"] == {"queue full": len(refused)}
+    assert trace.live.refusals == {"queue full": len(refused)}
     by_class = measure(trace)
     assert by_class["refused_count"].value == sum(
-        by_class[f"refused_count.{name}"].value or 0 for name in trace.stats["live"]["classes"]
+        by_class[f"refused_count.{name}"].value or 0 for name in trace.live.classes
     )
 
 
@@ -231,13 +231,13 @@ def test_a_server_that_dies_is_told_and_ends_nothing() -> None:
 
 
 def test_a_generator_that_is_late_makes_the_run_invalid(calm: st.Trace) -> None:
-    live = dict(calm.stats["live"]) | {"lateness_p99_max_ns": 1.0}
-    late = replace(calm, stats={**calm.stats, "live": live})
+    live = replace(calm.live, lateness_p99_max_ns=1.0)
+    late = replace(calm, stats=replace(calm.stats, live=live))
     verdict = judge(measure(late), {"delay_p99_ms_max": 60_000.0}, late)
     assert verdict.status is Status.INVALID
     assert "behind its schedule" in verdict.broken[0].text
-    busy = dict(calm.stats["live"]) | {"cpu_share": {"publisher-0": 0.99}}
-    worn = replace(calm, stats={**calm.stats, "live": busy})
+    busy = replace(calm.live, cpu_share={"publisher-0": 0.99})
+    worn = replace(calm, stats=replace(calm.stats, live=busy))
     assert judge(measure(worn), {}, worn).status is Status.INVALID
 
 
@@ -246,7 +246,7 @@ def test_two_workers_share_the_accounts(rig: Rig) -> None:
     with two as pair:
         trace = pair.run(small(), seed=7)
     assert (trace["messages"]["outcome"] == Outcome.EXECUTED).all()
-    assert set(trace.stats["live"]["cpu_share"]) == {"publisher-0", "publisher-1", "subscriber"}
+    assert set(trace.live.cpu_share) == {"publisher-0", "publisher-1", "subscriber"}
     assert measure(trace)["reordered_share"].value == 0
 
 
@@ -285,7 +285,7 @@ def test_the_hdr_log_has_every_class(calm: st.Trace, tmp_path: Path) -> None:
     while (made := reader.get_next_interval_histogram()) is not None:
         found[made.get_tag()] = made
     reader.close()
-    assert set(found) == set(calm.stats["live"]["classes"])
+    assert set(found) == set(calm.live.classes)
     rows = calm.delays().filter(pl.col("class") == MessageClass.ORDER)
     delays_us = rows["delay_ns"].drop_nulls().to_numpy() / 1e3
     assert found["order"].total_count == len(delays_us)

@@ -12,13 +12,13 @@ from surgetank.catalogue import CATALOGUE, LIMITS, MEASURES, LimitSide, families
 from surgetank.measure import Measure, measure
 from surgetank.scenario.queue import ClassName
 from surgetank.simulate import simulate
-from surgetank.trace import CLASSES, CLIENT_CLASSES, STAGES, WAITS, Trace
+from surgetank.trace import CLASSES, CLIENT_CLASSES, STAGES, WAITS, LiveStats, Trace
 from venue_under_attack import CRASH, venue
 
 
 def live_of(trace: Trace) -> Trace:
     """The same facts, as if a live target had produced them."""
-    return replace(trace, stats={**trace.stats, "live": {"ack": "each"}})
+    return replace(trace, stats=replace(trace.stats, live=LiveStats(ack="each")))
 
 
 def test_every_entry_is_measured() -> None:

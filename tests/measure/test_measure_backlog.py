@@ -14,6 +14,7 @@ from surgetank.measure import Measure, measure
 from surgetank.measure.backlog import backlog
 from surgetank.scenario import Scenario
 from surgetank.simulate import simulate
+from surgetank.trace import LiveStats
 
 _SEEDS = range(1, 9)
 
@@ -65,7 +66,8 @@ def test_a_sender_that_falls_behind_is_no_backlog_of_the_target(load: float, beh
         due = (pl.col("created_ns") / (1 + behind)).cast(pl.UInt64)
         sent = pl.col("created_ns").alias("gateway_ns")
         tables = {**trace.tables, "messages": trace["messages"].with_columns(due, sent)}
-        stats = {**trace.stats, "live": {}, "flow_end_ns": trace.flow_end_ns / (1 + behind)}
+        end_ns = round(trace.flow_end_ns / (1 + behind))
+        stats = replace(trace.stats, live=LiveStats(), flow_end_ns=end_ns)
         found = {m.name: m.value for m in backlog(replace(trace, tables=tables, stats=stats))}
         target = max(0.0, load - 1)
         assert found["backlog_growth_sent"] == pytest.approx(target, abs=0.06)

@@ -89,4 +89,4 @@ def test_what_the_core_cannot_count_is_named(values: dict[str, Any], named: str)
 def test_a_price_that_runs_away_stays_countable() -> None:
     """As much volatility as is taken: no panic, and money is conserved."""
     values = {"market.price.path.volatility": 1_000.0, "duration_s": 4.0, "warmup_s": 1.0}
-    assert simulate(st.load("calm").with_values(values)).stats["money_conserved"]
+    assert simulate(st.load("calm").with_values(values)).stats.money_conserved

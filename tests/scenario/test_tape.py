@@ -236,12 +236,10 @@ def test_flagship_on_recorded_bars() -> None:
     tape = st.read_tape(path, speed=600.0, start_s=4.5 * 86_400, seconds=36_000)
     result = run_on(tape)
     market = result.trace["market"]
-    index = (
-        market.filter(market["kind"] == MarketKind.INDEX)["price"] * result.trace.stats["tick_usd"]
-    )
+    index = market.filter(market["kind"] == MarketKind.INDEX)["price"] * result.trace.stats.tick_usd
     assert index.min() >= tape.prices_usd.min() * 0.95
     assert index.max() <= tape.prices_usd.max() * 1.05
-    assert result.trace.stats["money_conserved"]
+    assert result.trace.stats.money_conserved
 
 
 @recorded
@@ -252,6 +250,6 @@ def test_flagship_on_recorded_messages() -> None:
     result = run_on(tape)
     messages = result.trace["messages"]
     sent = messages.filter(messages["source"] == Source.TAPE)
-    due = tape.messages_ns[tape.messages_ns < result.trace.stats["flow_end_ns"]]
+    due = tape.messages_ns[tape.messages_ns < result.trace.stats.flow_end_ns]
     assert sent["created_ns"].to_list() == due.tolist()
     assert set(sent["class"]) == {2, 3, 4}

@@ -23,7 +23,7 @@ from surgetank.search.bound import BoundKind
 from surgetank.search.live import LiveWork, drifted
 from surgetank.search.probe import Outcome, Task, outcome_of
 from surgetank.simulate import simulate
-from surgetank.trace import Reason, Trace
+from surgetank.trace import LiveStats, Reason, Trace
 
 
 class FakeRig:
@@ -44,21 +44,19 @@ class FakeRig:
         trace = simulate(scenario, seed=seed)
         rate = scenario.flow.arrivals.rate_per_s  # type: ignore[union-attr]
         late = 50e6 if rate > self.limit_per_s else 1e5
-        live = {
-            "lateness_p99_ns": late,
-            "lateness_p99_max_ns": 5e6,
-            "sent": 1,
-            "cpu_share": {},
-            "cpu_share_max": 0.95,
-            "mistakes": [],
-            "ack": "none",
-            "ordered": True,
-            "redelivers": False,
-            "durable": False,
-        }
-        return Trace(
-            trace.run, trace.tables, dict(trace.stats) | {"live": live}, True, trace.scenario
+        live = LiveStats(
+            lateness_p99_ns=late,
+            lateness_p99_max_ns=5e6,
+            sent=1,
+            cpu_share={},
+            cpu_share_max=0.95,
+            mistakes=(),
+            ack="none",
+            ordered=True,
+            redelivers=False,
+            durable=False,
         )
+        return Trace(trace.run, trace.tables, replace(trace.stats, live=live), True, trace.scenario)
 
     def play(self, schedule: Any, **_: Any) -> Any:
         """The calm check of the cool-down."""
@@ -96,14 +94,14 @@ def test_whose_fault_a_disturbed_run_is() -> None:
     late = FakeRig(limit_per_s=1.0).run(rig.scenario, seed=1)
     assert told(kept) == (False, False)
     assert told(late) == (True, True)
-    busy = late.stats["live"] | {"cpu_share": {"subscriber": 1.0}}
-    assert told(replace(late, stats=dict(late.stats) | {"live": busy})) == (True, False)
+    busy = replace(late.live, cpu_share={"subscriber": 1.0})
+    assert told(replace(late, stats=replace(late.stats, live=busy))) == (True, False)
     unsent = pl.lit(Reason.NOT_SENT, dtype=late["messages"].schema["reason"])
     messages = late["messages"].with_columns(
         pl.when(pl.int_range(pl.len()) == 0).then(unsent).otherwise("reason").alias("reason")
     )
     assert told(replace(late, tables=dict(late.tables) | {"messages": messages})) == (True, False)
-    unsafe = replace(late, stats=dict(late.stats) | {"safety": False})
+    unsafe = replace(late, stats=replace(late.stats, safety=False))
     assert told(unsafe) == (False, False)
 
 

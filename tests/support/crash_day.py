@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from surgetank.scenario import Scenario
-from surgetank.trace import SCHEMA, STAGES, Bearer, MarketKind, Outcome, Run, Trace
+from surgetank.trace import SCHEMA, STAGES, Bearer, MarketKind, Outcome, Run, Stats, Trace
 
 SECOND = 1_000_000_000
 NODES, END_S, FLOW_END_S, FROM_S = 21, 70.0, 60.0, 5.0
@@ -82,20 +82,22 @@ def crash_day(seed: int = 7, *, market: bool = True, faults: bool = True) -> Tra
     return Trace.from_tables(
         {k: v for k, v in tables.items() if v is not None},
         run=Run("made-up-crash", seed, "5f" * 32, "0.1.0+0123456789ab"),
-        stats={
-            "nodes": NODES,
-            "measured_from_ns": int(FROM_S * SECOND),
-            "flow_end_ns": int(FLOW_END_S * SECOND),
-            "end_ns": int(END_S * SECOND),
-            "tick_usd": TICK,
-            "lot": LOT,
-            "quantum_usd": QUANTUM,
-            "node_regions": [REGIONS[k % len(REGIONS)] for k in range(NODES)],
-            "first_arrivals": 60000 * 20,
-            "duplicates": 60000 * 52,
-            "money_conserved": True,
-            "safety": True,
-        },
+        stats=Stats.parse(
+            {
+                "nodes": NODES,
+                "measured_from_ns": int(FROM_S * SECOND),
+                "flow_end_ns": int(FLOW_END_S * SECOND),
+                "end_ns": int(END_S * SECOND),
+                "tick_usd": TICK,
+                "lot": LOT,
+                "quantum_usd": QUANTUM,
+                "node_regions": [REGIONS[k % len(REGIONS)] for k in range(NODES)],
+                "first_arrivals": 60000 * 20,
+                "duplicates": 60000 * 52,
+                "money_conserved": True,
+                "safety": True,
+            }
+        ),
         scenario=Scenario.build(scenario if faults else {**scenario, "faults": []}),
     )
 

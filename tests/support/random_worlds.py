@@ -235,7 +235,7 @@ def broken(trace: st.Trace, again: st.Trace) -> list[str]:
         for name, table in trace.tables.items()
         if not table.equals(again[name])
     ]
-    if dict(trace.stats) != dict(again.stats):
+    if trace.stats != again.stats:
         found.append("two runs differ in their stats")
     found += [check.text for check in checks(trace) if not check.ok and not _asked_for(check)]
     messages = trace["messages"]

@@ -1,6 +1,7 @@
 """The hash changes with every cell; save and load give the trace back or say what is broken."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,10 @@ def test_the_name_of_the_run_counts() -> None:
 def test_stats_and_completeness_count() -> None:
     """A run that did not conserve money cannot pass for one that did under the same hash."""
     trace = make_trace(stats={"money_conserved": False})
-    for stats, complete in (({**trace.stats, "money_conserved": True}, True), (trace.stats, False)):
+    for stats, complete in (
+        (replace(trace.stats, money_conserved=True), True),
+        (trace.stats, False),
+    ):
         other = Trace.from_tables(trace.tables, run=trace.run, stats=stats, complete=complete)
         assert other.trace_hash != trace.trace_hash
         assert other.chains == trace.chains

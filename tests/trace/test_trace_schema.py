@@ -5,9 +5,9 @@ import pytest
 
 from surgetank.errors import SurgetankError
 from surgetank.testing import executed, make_trace
-from surgetank.trace import SCHEMA, STAGES, Run, Trace
+from surgetank.trace import SCHEMA, STAGES, Run, Stats, Trace
 
-STATS = {"measured_from_ns": 0, "flow_end_ns": 10, "end_ns": 20, "nodes": 1}
+STATS = Stats(measured_from_ns=0, flow_end_ns=10, end_ns=20, nodes=1)
 RUN = Run("x", 1, "h", "b")
 
 
@@ -53,7 +53,9 @@ def test_an_unknown_table_and_a_missing_number_are_named() -> None:
     with pytest.raises(SurgetankError, match="recipts"):
         Trace.from_tables({"recipts": receipts()}, run=RUN, stats=STATS)
     with pytest.raises(SurgetankError, match="end_ns is missing"):
-        Trace.from_tables({}, run=RUN, stats={k: v for k, v in STATS.items() if k != "end_ns"})
+        Stats.parse({"measured_from_ns": 0, "flow_end_ns": 10, "nodes": 1})
+    with pytest.raises(SurgetankError, match=r"accounts\.bakers"):
+        Stats.parse(STATS.to_dict() | {"accounts": {"bakers": (0, 1)}})
 
 
 def test_arrow_tables_are_accepted() -> None:

@@ -94,13 +94,13 @@ class Live:
     def _trace(self, result: Result, endpoint: str) -> None:
         from surgetank.live.export.otel import export
 
-        live = result.trace.stats["live"]
+        live = result.trace.live
         told = export(
             result.trace["messages"],
-            live["run"],
-            live["start_unix_ns"],
+            live.run,
+            live.start_unix_ns,
             endpoint,
-            live["sample"],
+            live.sample,
             parse(self._target),
         )
         text = f"Sent {told.spans} spans to {endpoint}"

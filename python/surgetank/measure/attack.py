@@ -15,7 +15,7 @@ import polars as pl
 from surgetank.catalogue.families import LOSER
 from surgetank.measure.ledger import ledger
 from surgetank.measure.measured import Measure
-from surgetank.trace import MarketKind, Trace
+from surgetank.trace import Accounts, MarketKind, Trace
 
 __all__ = ["attack", "edges", "pockets"]
 
@@ -44,7 +44,7 @@ def edges(trace: Trace) -> pl.DataFrame:
     trades = _with_outside(trace)
     edge = pl.col("qty").cast(pl.Float64) * (pl.col("outside") - pl.col("price"))
     taken = (pl.col("qty").abs() * pl.col("price")).cast(pl.Float64)
-    quantum = float(trace.stats["quantum_usd"])
+    quantum = trace.stats.quantum_usd
     taker = trades.select("account", edge.alias("edge"), taken.alias("taken"))
     maker = trades.select(
         pl.col("other").alias("account"), (-edge).alias("edge"), pl.lit(0.0).alias("taken")
@@ -78,11 +78,11 @@ def pockets(trace: Trace) -> pl.DataFrame:
             rows.select(pl.col("other").alias("account"), against="account", edge=-signed),
         ]
     )
-    first, count = trace.stats["accounts"]["attackers"]
+    first, count = trace.stats.accounts.attackers
     own = both.filter(pl.col("account").is_between(first, first + count, closed="left"))
     group = pl.lit("others")
     for name, told in _POCKETS.items():
-        first, count = trace.stats["accounts"][told]
+        first, count = getattr(trace.stats.accounts, told)
         inside = pl.col("against").is_between(first, first + count, closed="left")
         group = pl.when(inside).then(pl.lit(name)).otherwise(group)
     return (
@@ -115,13 +115,13 @@ def attack(trace: Trace) -> list[Measure]:
     stands in the ledger (`surgetank.measure.ledger`). Bad debt among the others is no loss of
     theirs as a whole and stands by itself (`bad_debt_usd`). None without a market.
     """
-    if trace["market"].is_empty() or "accounts" not in trace.stats:
+    if trace["market"].is_empty() or trace.stats.accounts == Accounts():
         return []
     by_account = edges(trace)
-    ranges = trace.stats["accounts"]
+    ranges = trace.stats.accounts
 
     def of(group: str) -> pl.DataFrame:
-        first, count = ranges[group]
+        first, count = getattr(ranges, group)
         return by_account.filter(pl.col("account").is_between(first, first + count, closed="left"))
 
     found = []
@@ -129,7 +129,7 @@ def attack(trace: Trace) -> list[Measure]:
         rows = of(group)
         value = float(rows["edge_usd"].sum())
         found.append(Measure(name, value, n=int(rows["trades"].sum())))
-    uncovered = float(trace.stats["uncovered_usd"])
+    uncovered = trace.stats.uncovered_usd
     found.append(Measure("uncovered_loss_usd", uncovered, n=1))
     return [*found, *_gain_and_loss(trace, of("attackers"))]
 
@@ -137,7 +137,7 @@ def attack(trace: Trace) -> list[Measure]:
 def _gain_and_loss(trace: Trace, rows: pl.DataFrame) -> list[Measure]:
     edge, trades = float(rows["edge_usd"].sum()), int(rows["trades"].sum())
     line = ledger(trace).row(by_predicate=pl.col("group") == "attacker", named=True)
-    quantum = float(trace.stats["quantum_usd"])
+    quantum = trace.stats.quantum_usd
     costs = -line["fees"] * quantum
     taken = edge + _unpaid(trace) * quantum
     loss = Measure("others_loss_usd", taken, n=trades)
@@ -155,7 +155,7 @@ def _gain_and_loss(trace: Trace, rows: pl.DataFrame) -> list[Measure]:
 def _unpaid(trace: Trace) -> int:
     """The attacker's debts, whoever bore them, quanta. The ledger's column `relief` has only those
     that the fund and the venue bore; what was deleveraged or taken over lies in `held`."""
-    first, count = trace.stats["accounts"]["attackers"]
+    first, count = trace.stats.accounts.attackers
     debts = trace["market"].filter(
         pl.col("kind") == MarketKind.BAD_DEBT,
         pl.col("account").is_between(first, first + count, closed="left"),
@@ -165,7 +165,7 @@ def _unpaid(trace: Trace) -> int:
 
 def _from_pockets(trace: Trace) -> list[Measure]:
     found = dict(pockets(trace).iter_rows())
-    quantum = float(trace.stats["quantum_usd"])
+    quantum = trace.stats.quantum_usd
     return [
         Measure(f"attacker_from_usd.{name}", found.get(name, 0) * quantum, n=1)
         for name in LOSER.members

@@ -36,7 +36,7 @@ def backlog(trace: Trace) -> list[Measure]:
     """
     rows = trace.delays()
     found = [_growth("backlog_growth", trace, rows)]
-    if "live" in trace.stats:
+    if trace.stats.live is not None:
         # The generator's own lateness is no backlog of the target.
         late = pl.col("client_link_ns").fill_null(0)
         handed_over = rows.with_columns(

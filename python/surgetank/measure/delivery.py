@@ -32,7 +32,7 @@ def delivery(trace: Trace) -> list[Measure]:
 
     Of live runs only. Over all messages of the measured window.
     """
-    if "live" not in trace.stats:
+    if trace.stats.live is None:
         return []
     rows = trace["messages"].filter(
         pl.col("created_ns").is_between(trace.measured_from_ns, trace.flow_end_ns)
@@ -68,7 +68,7 @@ def _of(rows: pl.DataFrame, suffix: str) -> Iterator[Measure]:
 
 
 def _acknowledged(rows: pl.DataFrame, trace: Trace) -> Iterator[Measure]:
-    if trace.stats["live"]["ack"] == "none":
+    if trace.live.ack == "none":
         for name in ("ack_p50_ms", "ack_p99_ms"):
             yield Measure(name, None, note="this target does not acknowledge")
         return

@@ -6,6 +6,7 @@ stats; here they become a table and measures. A live trace has none.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Final
 
 import polars as pl
@@ -31,13 +32,13 @@ def ledger(trace: Trace) -> pl.DataFrame:
     Empty if the trace has no ledger (no market, or a live run).
     """
     schema = {"group": pl.String} | dict.fromkeys(COLUMNS, pl.Int64)
-    return pl.DataFrame(trace.stats.get("ledger") or [], schema=schema)
+    return pl.DataFrame([asdict(line) for line in trace.stats.ledger], schema=schema)
 
 
 def ledger_measures(trace: Trace) -> list[Measure]:
     """`ledger_usd.<group>`: each group's total, in USD; none without a ledger."""
     rows = ledger(trace)
-    quantum = float(trace.stats.get("quantum_usd", 1.0))
+    quantum = trace.stats.quantum_usd
     return [
         Measure(f"ledger_usd.{row['group']}", row["total"] * quantum, n=1)
         for row in rows.iter_rows(named=True)

@@ -125,8 +125,8 @@ def _delivered(rows: pl.DataFrame) -> Measure:
 
 
 def _duplicates(trace: Trace) -> Measure:
-    first = trace.stats.get("first_arrivals")
-    copies = trace.stats.get("duplicates")
+    first = trace.stats.first_arrivals
+    copies = trace.stats.duplicates
     if not first or copies is None:
         return Measure("duplicates_per_message", None, note="not counted")
     return Measure("duplicates_per_message", copies / first, n=int(first))

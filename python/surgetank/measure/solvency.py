@@ -71,8 +71,8 @@ def _staleness(trace: Trace) -> list[Measure]:
 
 
 def _money(trace: Trace) -> list[Measure]:
-    quantum = float(trace.stats["quantum_usd"])
-    notional = float(trace.stats["tick_usd"]) * float(trace.stats["lot"])
+    quantum = trace.stats.quantum_usd
+    notional = trace.stats.tick_usd * trace.stats.lot
     rows = _in_order(trace)
     debt = rows.filter(pl.col("kind") == MarketKind.BAD_DEBT)["amount"].abs()
     drawn = rows.filter(pl.col("kind") == MarketKind.BAD_DEBT, pl.col("code") == Bearer.INSURANCE)

@@ -240,7 +240,7 @@ def limitations(reading: Reading) -> list[str]:
         "Dense lines are thinned to first, last, least and greatest value of equal stretches; "
         "nothing that was measured is smoothed away.",
     ]
-    if "live" in reading.trace.stats:
+    if reading.trace.stats.live is not None:
         found.append(
             "Generator and target share the machine unless the target is elsewhere: what the one "
             "used, the other had not. The market is not executed in a live run."

@@ -189,12 +189,12 @@ class Reading:
     @property
     def tick_usd(self) -> float:
         """USD per tick."""
-        return float(self.trace.stats.get("tick_usd") or 1)
+        return self.trace.stats.tick_usd
 
     @property
     def quantum_usd(self) -> float:
         """USD per quantum of money."""
-        return float(self.trace.stats.get("quantum_usd") or 1)
+        return self.trace.stats.quantum_usd
 
     @cached_property
     def insurance(self) -> pl.DataFrame:
@@ -209,7 +209,7 @@ class Reading:
     @cached_property
     def regions(self) -> list[str]:
         """Name of each node's region; empty names if there are none."""
-        given = self.trace.stats.get("node_regions") or []
+        given = self.trace.stats.node_regions
         if len(given) == self.trace.nodes:
             return [str(r).replace("_", " ") for r in given]
         return [""] * self.trace.nodes

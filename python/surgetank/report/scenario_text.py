@@ -27,6 +27,6 @@ def command(trace: Trace) -> str:
         pass
     scenario = trace.scenario
     tape = f" {shlex.join(scenario.tape_options)}" if scenario.tape_hash else ""
-    live = trace.stats.get("live")
-    target = f" --target {shlex.quote(live['target'])}" if live else ""
+    live = trace.stats.live
+    target = f" --target {shlex.quote(live.target)}" if live else ""
     return f"surgetank run {source} --seed {run.seed}{tape}{target}"

@@ -39,36 +39,36 @@ class Aimed:
 
 def aimed(reading: Reading) -> Aimed | None:
     """None for a simulated run."""
-    live = reading.trace.stats.get("live")
+    live = reading.trace.stats.live
     if live is None:
         return None
     promises = [
         name
         for name, held in (
-            ("keeps order", live["ordered"]),
-            ("durable", live["durable"]),
-            ("may deliver twice", live["redelivers"]),
+            ("keeps order", live.ordered),
+            ("durable", live.durable),
+            ("may deliver twice", live.redelivers),
         )
         if held
     ]
-    late = milliseconds(live["lateness_p99_ns"] / 1e6)
-    most = milliseconds(live["lateness_max_ns"] / 1e6)
-    busiest = max(live["cpu_share"].values(), default=0.0)
-    workers = live["workers"]
+    late = milliseconds(live.lateness_p99_ns / 1e6)
+    most = milliseconds(live.lateness_max_ns / 1e6)
+    busiest = max(live.cpu_share.values(), default=0.0)
+    workers = live.workers
     sender = f"{late} late at p99, {most} at most; {workers} sending "
     sender += f"process{'' if workers == 1 else 'es'}, the busiest at {busiest:.0%} of a core"
-    cores = live.get("server_cores")
+    cores = live.server_cores
     facts = (
-        ("Target", live["target"]),
-        ("Server", live["version"] + ("" if cores is None else f", kept {cores:.2g} cores busy")),
-        ("Acknowledgement", live["ack"]),
+        ("Target", live.target),
+        ("Server", live.version + ("" if cores is None else f", kept {cores:.2g} cores busy")),
+        ("Acknowledgement", live.ack),
         ("It promises", ", ".join(promises) or "nothing"),
-        ("Sent", f"{live['sent']:,} of {live['scheduled']:,} scheduled"),
+        ("Sent", f"{live.sent:,} of {live.scheduled:,} scheduled"),
         ("The generator", sender),
     )
     rows = [ClassRow("all", _cells(reading, ""))]
-    rows += [ClassRow(name, _cells(reading, f".{name}")) for name in live["classes"]]
-    told = sorted(live["refusals"].items(), key=lambda entry: -entry[1])
+    rows += [ClassRow(name, _cells(reading, f".{name}")) for name in live.classes]
+    told = sorted(live.refusals.items(), key=lambda entry: -entry[1])
     refusals = tuple((text, number(count)) for text, count in told[:10])
     return Aimed(facts, tuple(short_of(name) for name in COLUMNS), tuple(rows), refusals)
 

@@ -35,6 +35,7 @@ from surgetank.trace.names import (
     Why,
 )
 from surgetank.trace.schema import SCHEMA, Column, check_table, empty_table
+from surgetank.trace.stats import Accounts, AttackStats, FairStats, LedgerLine, LiveStats, Stats
 
 __all__ = [
     "CHUNK_ROWS",
@@ -44,23 +45,28 @@ __all__ = [
     "SCHEMA",
     "STAGES",
     "WAITS",
+    "Accounts",
+    "AttackStats",
     "Bearer",
     "Column",
     "Deferral",
+    "FairStats",
     "Knob",
+    "LedgerLine",
+    "LiveStats",
     "MarketKind",
     "MessageClass",
     "Outcome",
     "Reason",
     "Run",
     "Source",
+    "Stats",
     "Trace",
     "Why",
 ]
 
 #: What a scenario is called that a trace made by hand does not give.
 _UNNAMED = "unnamed"
-_WINDOW = ("measured_from_ns", "flow_end_ns", "end_ns", "nodes")
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ class Trace:
 
     run: Run
     tables: Mapping[str, pl.DataFrame] = field(repr=False)
-    stats: Mapping[str, Any] = field(repr=False)
+    stats: Stats = field(repr=False)
     complete: bool
     """False if the run was stopped; what had been measured until then is here."""
     scenario: Scenario = field(repr=False)
@@ -95,32 +101,26 @@ class Trace:
         tables: Mapping[str, Any],
         *,
         run: Run,
-        stats: Mapping[str, Any],
+        stats: Stats,
         complete: bool = True,
         scenario: Scenario | None = None,
     ) -> Self:
         """A trace from data frames or Arrow tables (anything `polars.DataFrame` accepts).
 
-        A table that is not given is empty, a scenario that is not given the default one. `stats`
-        must hold measured_from_ns, flow_end_ns, end_ns and nodes.
+        A table that is not given is empty, a scenario that is not given the default one.
 
         Raises:
-            SurgetankError: a table or column breaks `SCHEMA`, or a number is missing in `stats`.
+            SurgetankError: a table or column breaks `SCHEMA`.
         """
         for name in tables:
             if name not in SCHEMA:
                 check_table(name, pl.DataFrame())
-        for key in _WINDOW:
-            if key not in stats:
-                raise SurgetankError(
-                    f"{key} is missing", place="trace stats", mend="The producer must give it"
-                )
         checked = {
             name: check_table(name, _frame(tables[name])) if name in tables else empty_table(name)
             for name in SCHEMA
         }
         scenario = Scenario(name=_UNNAMED) if scenario is None else scenario
-        return cls(run, checked, dict(stats), complete, scenario)
+        return cls(run, checked, stats, complete, scenario)
 
     def __getitem__(self, table: str) -> pl.DataFrame:
         return self.tables[table]
@@ -136,33 +136,44 @@ class Trace:
         the chains' final links."""
         run = self.run
         name = (run.name, str(run.seed), run.scenario_hash, run.build)
-        return combine(name, self.chains, {**self.stats, "complete": self.complete})
+        return combine(name, self.chains, {**self.stats.to_dict(), "complete": self.complete})
 
     @property
     def nodes(self) -> int:
         """Number of nodes."""
-        return int(self.stats["nodes"])
+        return self.stats.nodes
 
     @property
     def measured_from_ns(self) -> int:
         """Begin of the measured window."""
-        return int(self.stats["measured_from_ns"])
+        return self.stats.measured_from_ns
 
     @property
     def flow_end_ns(self) -> int:
         """End of the measured window: no flow arrives after it, or the run was stopped there."""
-        return min(int(self.stats["flow_end_ns"]), self.end_ns)
+        return min(self.stats.flow_end_ns, self.end_ns)
 
     @property
     def end_ns(self) -> int:
         """End of the run."""
-        return int(self.stats["end_ns"])
+        return self.stats.end_ns
+
+    @property
+    def live(self) -> LiveStats:
+        """Of a live run.
+
+        Raises:
+            LookupError: it was a simulation (`stats.live` is None).
+        """
+        if self.stats.live is None:
+            raise LookupError("this run was a simulation")
+        return self.stats.live
 
     @property
     def orders(self) -> bool:
         """Whether anybody orders messages; with `consensus.kind = none` they only spread. A live
         target delivers, and that is an order, whatever the scenario would simulate."""
-        return "live" in self.stats or self.scenario.layer.consensus.kind != "none"
+        return self.stats.live is not None or self.scenario.layer.consensus.kind != "none"
 
     def delays(self) -> pl.DataFrame:
         """Client messages of the measured window with exact stage columns; `frames.delays`."""
@@ -199,7 +210,7 @@ class Trace:
                     "complete": self.complete,
                     "trace_hash": self.trace_hash,
                     "chains": self.chains,
-                    "stats": dict(self.stats),
+                    "stats": self.stats.to_dict(),
                     "scenario": self.scenario.model_dump(mode="json", by_alias=True),
                 },
             )
@@ -227,7 +238,7 @@ class Trace:
             trace = cls.from_tables(
                 tables,
                 run=run,
-                stats=content["stats"],
+                stats=Stats.parse(content["stats"]),
                 complete=content["complete"],
                 scenario=_scenario(content["scenario"], path),
             )

@@ -149,7 +149,7 @@ def judge(measures: Measures, limits: Mapping[str, float | None], trace: Trace) 
         kind = CheckKind.COMPLETE
         reasons.append(Reason(kind, None, None, Status.UNKNOWN, text, check=kind))
     asked = {name: float(number) for name, number in limits.items() if number is not None}
-    live = "live" in trace.stats
+    live = trace.stats.live is not None
     reasons += [_judge_limit(name, number, measures, live=live) for name, number in asked.items()]
     if not trace.complete:
         reasons = _with_time_to_finish(reasons, trace)
@@ -164,7 +164,7 @@ def judge(measures: Measures, limits: Mapping[str, float | None], trace: Trace) 
 
 def _left_out(reasons: list[Reason], measures: Measures, trace: Trace) -> tuple[Reason, ...]:
     """Limits of a live run that no live target can be held to, unless they were insisted on."""
-    if "live" not in trace.stats or trace.scenario.limits.unmeasured == "unknown":
+    if trace.stats.live is None or trace.scenario.limits.unmeasured == "unknown":
         return ()
     # A limit that is misspelt has no `bound`, and is not left out in silence.
     return tuple(r for r in reasons if r.bound is not None and r.bound.measure not in measures)
@@ -178,7 +178,8 @@ def _with_time_to_finish(reasons: list[Reason], trace: Trace) -> list[Reason]:
     until_ns = min(trace.flow_end_ns, trace.end_ns - round(drain_s * 1e9))
     old: Measures | None = None
     if until_ns > trace.measured_from_ns:
-        old = measure(dataclasses.replace(trace, stats={**trace.stats, "flow_end_ns": until_ns}))
+        stats = dataclasses.replace(trace.stats, flow_end_ns=until_ns)
+        old = measure(dataclasses.replace(trace, stats=stats))
     return [_of_the_old(r, old, drain_s) if r.status is Status.FAIL else r for r in reasons]
 
 

@@ -85,12 +85,19 @@ class Check:
 def checks(trace: Trace) -> list[Check]:
     """All checks that the trace has the facts for."""
     found = [*_faults(trace), *_background(trace), *_live(trace)]
-    flags = {
-        CheckKind.MONEY_CONSERVED: "money in equals money out at every step",
-        CheckKind.SAFETY: "no two nodes executed different blocks at one height",
-    }
-    for kind, text in flags.items():
-        held = trace.stats.get(kind)
+    flags = (
+        (
+            CheckKind.MONEY_CONSERVED,
+            trace.stats.money_conserved,
+            "money in equals money out at every step",
+        ),
+        (
+            CheckKind.SAFETY,
+            trace.stats.safety,
+            "no two nodes executed different blocks at one height",
+        ),
+    )
+    for kind, held, text in flags:
         if held is not None:
             said = text if held else f"broken: {text}"
             found.append(Check(kind, bool(held), float(bool(held)), 1.0, said))
@@ -190,7 +197,7 @@ def _live_tolerance(quantity: str, asked: float, measured: float) -> float | Non
 
 def _background(trace: Trace) -> Iterator[Check]:
     """Arrivals generated against the integral of the rate asked for."""
-    expected, found = trace.stats.get("expected_background"), trace.stats.get("background")
+    expected, found = trace.stats.expected_background, trace.stats.background
     if expected is None or found is None or not trace.complete:
         return
     spread = dispersion(trace.scenario.flow, expected)
@@ -202,19 +209,19 @@ def _background(trace: Trace) -> Iterator[Check]:
 
 def _live(trace: Trace) -> Iterator[Check]:
     """Whether the generator of a live run kept its schedule, and had the time to."""
-    live = trace.stats.get("live")
+    live = trace.stats.live
     if live is None:
         return
-    late, most = live["lateness_p99_ns"] / 1e6, live["lateness_p99_max_ns"] / 1e6
+    late, most = live.lateness_p99_ns / 1e6, live.lateness_p99_max_ns / 1e6
     text = f"the generator was {late:.3g} ms behind its schedule at p99 (at most {most:g})"
-    if not live["sent"]:
+    if not live.sent:
         text, late = "nothing was sent", math.inf
     yield Check(CheckKind.SCHEDULE_KEPT, late <= most, late, most, text)
-    allowed = live["cpu_share_max"]
-    for name, share in sorted(live["cpu_share"].items()):
+    allowed = live.cpu_share_max
+    for name, share in sorted(live.cpu_share.items()):
         text = f"the {name} process used {share:.0%} of a core (at most {allowed:.0%})"
         yield Check(CheckKind.CPU, share <= allowed, share, allowed, text, of=name)
-    for text in live["mistakes"]:
+    for text in live.mistakes:
         yield Check(CheckKind.TARGET_CODE, False, None, None, text)
 
 

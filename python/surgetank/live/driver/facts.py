@@ -24,7 +24,7 @@ from surgetank.live.driver.schedule import Schedule
 from surgetank.live.options import Options
 from surgetank.live.target import Block, Capabilities
 from surgetank.scenario import Scenario
-from surgetank.trace import CLASSES, Outcome, Reason, Run, Trace
+from surgetank.trace import CLASSES, LiveStats, Outcome, Reason, Run, Stats, Trace
 from surgetank.trace.schema import empty_table
 
 __all__ = ["Played", "trace_of"]
@@ -260,7 +260,7 @@ def _chain(played: Played) -> dict[str, pl.DataFrame]:
     return {"blocks": pl.DataFrame(blocks), "executions": pl.DataFrame(executions)}
 
 
-def _stats(played: Played) -> dict[str, Any]:
+def _stats(played: Played) -> Stats:
     schedule, sending = played.schedule, played.sending
     sent = sending.sent_ns >= 0
     late = np.maximum(sending.sent_ns - schedule.due_ns, 0)[sent]
@@ -272,37 +272,38 @@ def _stats(played: Played) -> dict[str, Any]:
             reasons[text] = reasons.get(text, 0) + count
     mistakes = [*played.mistakes, *(part.error for part in parts if part.error)]
     p50, p99, most = np.quantile(late, (0.5, 0.99, 1.0)) if len(late) else (0.0, 0.0, 0.0)
-    return {
-        "measured_from_ns": schedule.measured_from_ns,
-        "flow_end_ns": schedule.flow_end_ns,
-        "end_ns": end,
-        "nodes": played.nodes,
-        **schedule.stats,
-        "live": {
-            "target": played.url,
-            "version": played.version,
-            "ack": played.capabilities.ack,
-            "acks": list(played.capabilities.acks),
-            "ordered": played.capabilities.ordered,
-            "durable": played.capabilities.durable,
-            "redelivers": played.capabilities.redelivers,
-            "workers": played.options.workers,
-            "scheduled": len(schedule),
-            "sent": int(sent.sum()),
-            "not_sent": int((sending.state == State.NOT_SENT).sum()),
-            "lateness_p50_ns": float(p50),
-            "lateness_p99_ns": float(p99),
-            "lateness_max_ns": float(most),
-            "lateness_p99_max_ns": played.options.lateness_p99_ms * 1e6,
-            "cpu_share": played.shares(),
-            "cpu_share_max": played.options.cpu_share_max,
-            "server_cores": played.server_cores,
-            "refusals": reasons,
-            "mistakes": mistakes,
-            "strangers": sum(part.foreign for part in parts if isinstance(part, Subscriber)),
-            "start_unix_ns": played.start_unix_ns,
-            "run": played.run,
-            "sample": played.options.sample,
-            "classes": [CLASSES[c] for c in sorted(set(schedule.class_number.tolist()))],
-        },
-    }
+    return Stats(
+        measured_from_ns=schedule.measured_from_ns,
+        flow_end_ns=schedule.flow_end_ns,
+        end_ns=end,
+        nodes=played.nodes,
+        expected_background=schedule.expected_background,
+        background=schedule.background,
+        live=LiveStats(
+            target=played.url,
+            version=played.version,
+            ack=played.capabilities.ack,
+            acks=tuple(played.capabilities.acks),
+            ordered=played.capabilities.ordered,
+            durable=played.capabilities.durable,
+            redelivers=played.capabilities.redelivers,
+            workers=played.options.workers,
+            scheduled=len(schedule),
+            sent=int(sent.sum()),
+            not_sent=int((sending.state == State.NOT_SENT).sum()),
+            lateness_p50_ns=float(p50),
+            lateness_p99_ns=float(p99),
+            lateness_max_ns=float(most),
+            lateness_p99_max_ns=played.options.lateness_p99_ms * 1e6,
+            cpu_share=played.shares(),
+            cpu_share_max=played.options.cpu_share_max,
+            server_cores=played.server_cores,
+            refusals=reasons,
+            mistakes=tuple(mistakes),
+            strangers=sum(part.foreign for part in parts if isinstance(part, Subscriber)),
+            start_unix_ns=played.start_unix_ns,
+            run=played.run,
+            sample=played.options.sample,
+            classes=tuple(CLASSES[c] for c in sorted(set(schedule.class_number.tolist()))),
+        ),
+    )

@@ -7,9 +7,8 @@ that a live run and its simulation can be laid side by side message by message.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -44,8 +43,10 @@ class Schedule:
     flow_end_ns: int
     drain_ns: int
     """How long answers are waited for after the flow has ended."""
-    stats: Mapping[str, Any]
-    """What the flow machines said of themselves."""
+    expected_background: float | None = None
+    """Background messages by the integral of the rate; None where a tape sends them."""
+    background: int | None = None
+    """Background messages that the simulation sent; None of a schedule of one's own."""
 
     def __len__(self) -> int:
         return len(self.due_ns)
@@ -84,7 +85,6 @@ class Schedule:
             name: rows[name].to_numpy().astype(np.int64)
             for name in ("created_ns", "class", "account", "size_bytes", "source", "message")
         }
-        stats = {k: trace.stats.get(k) for k in ("expected_background", "background")}
         return cls(
             take["created_ns"],
             take["class"],
@@ -95,7 +95,8 @@ class Schedule:
             trace.measured_from_ns,
             trace.flow_end_ns,
             int(scenario.drain_s * 1e9),
-            stats,
+            trace.stats.expected_background,
+            trace.stats.background,
         )
 
     @classmethod
@@ -124,7 +125,6 @@ class Schedule:
             0,
             end,
             int(drain_s * 1e9),
-            {},
         )
 
     def bounded(self, options: Options) -> None:

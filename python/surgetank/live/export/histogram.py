@@ -26,7 +26,7 @@ def histograms(trace: Trace) -> dict[str, HdrHistogram]:
         delays_us = np.maximum(rows["delay_ns"].to_numpy() // 1_000, 1)
         for value, count in zip(*np.unique(delays_us, return_counts=True), strict=True):
             made.record_value(int(value), int(count))
-        begin_ms = trace.stats["live"]["start_unix_ns"] // 1_000_000
+        begin_ms = trace.live.start_unix_ns // 1_000_000
         made.set_start_time_stamp(begin_ms + trace.measured_from_ns // 1_000_000)
         made.set_end_time_stamp(begin_ms + trace.flow_end_ns // 1_000_000)
         found[CLASSES[int(key)]] = made

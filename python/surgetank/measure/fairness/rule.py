@@ -1,6 +1,6 @@
 """What a fair order found: its own account of cycles, forced pairs and exceptions.
 
-The facts are counts of the whole run (`stats["fair"]`), from the leader that made the order.
+The facts are counts of the whole run (`stats.fair`), from the leader that made the order.
 """
 
 from __future__ import annotations
@@ -14,16 +14,20 @@ __all__ = ["of_the_rule"]
 def of_the_rule(trace: Trace) -> list[Measure]:
     """fair_cycle_share, fair_unplaced_share, fair_forced_pairs, fair_order_breaks and
     fair_forged_reports; none without a fair order."""
-    told = trace.stats.get("fair")
-    if not told:
+    told = trace.stats.fair
+    if told is None:
         return []
-    ordered, unplaced = told["ordered"], told["dropped"] + told["passed_over"]
+    ordered, unplaced = told.ordered, told.dropped + told.passed_over
     parts = {
-        "fair_cycle_share": (told["in_cycles"], ordered),
-        "fair_unplaced_share": (unplaced, ordered + told["dropped"]),
+        "fair_cycle_share": (told.in_cycles, ordered),
+        "fair_unplaced_share": (unplaced, ordered + told.dropped),
     }
-    cycles = told["cycles"]
-    text = f"{cycles} batches, the largest of {_largest(told)}" if cycles else "no batch of several"
+    cycles = told.cycles
+    text = (
+        f"{cycles} batches, the largest of {max(told.largest_cycle, 1)}"
+        if cycles
+        else "no batch of several"
+    )
     notes = {"fair_cycle_share": text}
     shares = [
         Measure(
@@ -34,23 +38,19 @@ def of_the_rule(trace: Trace) -> list[Measure]:
         )
         for name, (part, whole) in parts.items()
     ]
-    forged = told["unsigned"] + told["rewritten"]
+    forged = told.unsigned + told.rewritten
     return [
         *shares,
-        Measure("fair_forced_pairs", told["forced_pairs"], n=1),
+        Measure("fair_forced_pairs", told.forced_pairs, n=1),
         Measure(
             "fair_order_breaks",
-            told["order_breaks"],
+            told.order_breaks,
             n=ordered,
             note="" if _is_checked(trace) else "only the order of `themis` is checked",
         ),
-        Measure("fair_forged_reports", forged, n=told["reports"]),
+        Measure("fair_forged_reports", forged, n=told.reports),
     ]
 
 
 def _is_checked(trace: Trace) -> bool:
     return trace.scenario.layer.queue.order == "themis"
-
-
-def _largest(told: dict[str, int]) -> int:
-    return max(told["largest_cycle"], 1)

@@ -40,7 +40,7 @@ _PARTS: Final = (
 
 def saturation(trace: Trace) -> list[Saturation]:
     """Every resource that the trace tells of, the most saturated first; ties by RESOURCES."""
-    parts = _PARTS if "live" not in trace.stats else (servers, queues, faults)
+    parts = _PARTS if trace.stats.live is None else (servers, queues, faults)
     found = (one for part in parts for one in part(trace))
     return sorted(found, key=lambda one: rank(one.resource, one.value))
 

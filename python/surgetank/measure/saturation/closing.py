@@ -187,7 +187,7 @@ def insurance(trace: Trace) -> Iterator[Saturation]:
     if market is None or trace["market"].is_empty():
         return
     start = market.margin.insurance_usd
-    quantum = float(trace.stats["quantum_usd"])
+    quantum = trace.stats.quantum_usd
     rows = trace["market"].filter(pl.col("kind") == MarketKind.INSURANCE).sort("amount", "time_ns")
     debts = trace["market"].filter(
         (pl.col("kind") == MarketKind.BAD_DEBT) & (pl.col("code") != Bearer.INSURANCE)

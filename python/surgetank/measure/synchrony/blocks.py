@@ -18,7 +18,7 @@ _MS: Final = 1e6
 
 def blocks(trace: Trace) -> list[Measure]:
     """block_interval_p50_ms (between first decisions of neighbours) and rounds_mean (1 = first)."""
-    if "live" in trace.stats and trace["blocks"].is_empty():
+    if trace.stats.live is not None and trace["blocks"].is_empty():
         return []  # this target shows none
     rows = (
         trace["blocks"]

@@ -28,7 +28,7 @@ def _nodes(found: Synchrony) -> list[Measure]:
     if not trace.orders and trace["receipts"].is_empty():
         return []
     if _nothing_seen(found):
-        if "live" in trace.stats:
+        if trace.stats.live is not None:
             return []  # no facts at all, so no measure: another thing than one without a value
         note = "nothing tells what each node has"
         return [Measure(name, None, note=note) for name in _UNSEEN]
@@ -56,7 +56,7 @@ def _nothing_seen(found: Synchrony) -> bool:
     """Whether nodes cannot be told apart: no messages, or a live target that shows nothing else."""
     trace = found.trace
     seen = trace["executions"].height or trace["receipts"].height
-    blank = "live" in trace.stats or trace["messages"].is_empty()
+    blank = trace.stats.live is not None or trace["messages"].is_empty()
     return blank and not (seen or trace["faults"].height)
 
 

@@ -62,7 +62,7 @@ def chart_groups(reading: Reading) -> list[Group]:
             "No node executed anything, and no receipts were kept.",
         ),
     ]
-    if "live" in reading.trace.stats:
+    if reading.trace.stats.live is not None:
         groups = [group for group in groups if group.charts]
     elif reading.market.height or reading.trace.scenario.market is not None:
         charts = (

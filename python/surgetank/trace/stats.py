@@ -1,0 +1,203 @@
+"""What a run says of itself as a whole: its window, its counts, its constants.
+
+A producer gives it once, the core as JSON (`crates/lab/src/world/summary.rs`); it is checked there,
+and read by name from then on. `Stats.to_dict` is what `run.json` and the trace hash hold.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from surgetank.errors import SurgetankError
+
+__all__ = ["Accounts", "AttackStats", "FairStats", "LedgerLine", "LiveStats", "Stats"]
+
+#: Of accounts: the first, and how many.
+Range = tuple[int, int]
+
+
+class _Closed:
+    """Unknown keys are refused."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True)
+class Accounts(_Closed):
+    """Which accounts are whose."""
+
+    leveraged: Range = (0, 0)
+    hedgers: Range = (0, 0)
+    background: Range = (0, 0)
+    makers: Range = (0, 0)
+    keepers: Range = (0, 0)
+    attackers: Range = (0, 0)
+
+
+@dataclass(frozen=True)
+class AttackStats(_Closed):
+    """What the attacker found, kept back, and forfeited beside its fees."""
+
+    found: int = 0
+    withheld: int = 0
+    bonds_usd: float = 0.0
+
+
+@dataclass(frozen=True)
+class LedgerLine(_Closed):
+    """What one group gained, quanta; `total` is the sum of the other four."""
+
+    group: str
+    edge: int
+    fees: int
+    relief: int
+    held: int
+    total: int
+
+
+@dataclass(frozen=True)
+class FairStats(_Closed):
+    """What the leader made of all nodes' orders: counts of rounds, messages and reports."""
+
+    rounds: int
+    failed: int
+    ordered: int
+    cycles: int
+    in_cycles: int
+    largest_cycle: int
+    forced_pairs: int
+    deferred: int
+    overdue: int
+    dropped: int
+    passed_over: int
+    reports: int
+    report_bytes: int
+    answers: int
+    unsigned: int
+    rewritten: int
+    order_breaks: int
+    forged_grounds: int
+
+
+@dataclass(frozen=True)
+class LiveStats(_Closed):
+    """The target of a live run, and how the generator kept its schedule."""
+
+    target: str = ""
+    version: str = ""
+    ack: str = "none"
+    acks: tuple[str, ...] = ()
+    ordered: bool = False
+    durable: bool = False
+    redelivers: bool = False
+    workers: int = 1
+    scheduled: int = 0
+    sent: int = 0
+    not_sent: int = 0
+    lateness_p50_ns: float = 0.0
+    lateness_p99_ns: float = 0.0
+    lateness_max_ns: float = 0.0
+    lateness_p99_max_ns: float = 0.0
+    """What is allowed."""
+    cpu_share: Mapping[str, float] = field(default_factory=dict)
+    """Of a core, by process."""
+    cpu_share_max: float = 1.0
+    """What is allowed."""
+    server_cores: float | None = None
+    """How many the server kept busy; None where that cannot be seen."""
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    """How often, by the target's own words."""
+    mistakes: tuple[str, ...] = ()
+    """Of the target's code, or of the faults themselves."""
+    strangers: int = 0
+    """Deliveries that were not of this run."""
+    start_unix_ns: int = 0
+    run: int = 0
+    """The run's number on the wire."""
+    sample: float = 1.0
+    """Share of the messages of which spans are exported."""
+    classes: tuple[str, ...] = ()
+    """Of which there were messages."""
+
+
+@dataclass(frozen=True)
+class Stats(_Closed):
+    """Counts and constants of one run. The window and the number of nodes are always given; what
+    a producer does not know has its default."""
+
+    measured_from_ns: int
+    flow_end_ns: int
+    end_ns: int
+    nodes: int
+    events: int | None = None
+    """Of the simulator; None in live runs and traces made by hand."""
+    transmissions: int = 0
+    first_arrivals: int | None = None
+    duplicates: int | None = None
+    lost_packets: int = 0
+    dropped_outbound: int = 0
+    bytes: int = 0
+    client_messages: int = 0
+    consensus_messages: int = 0
+    refused: int = 0
+    expected_background: float | None = None
+    """Messages that the rate asked for, integrated; None where a tape sends them."""
+    background: int | None = None
+    tick_usd: float = 1.0
+    lot: float = 1.0
+    quantum_usd: float = 1.0
+    """tick × lot."""
+    consensus_lines: Mapping[str, int] = field(default_factory=dict)
+    """How often each line of Tendermint's Algorithm 1 fired, over all nodes."""
+    equivocations: int = 0
+    money_conserved: bool | None = None
+    safety: bool | None = None
+    uncovered_usd: float = 0.0
+    node_regions: tuple[str, ...] = ()
+    accounts: Accounts = Accounts()
+    attack: AttackStats = AttackStats()
+    ledger: tuple[LedgerLine, ...] = ()
+    makers_broke: int = 0
+    lane: tuple[tuple[int, int, int], ...] = ()
+    """Rounds of the express lane that were sold: number, account, price in 1e-6 USD."""
+    fair: FairStats | None = None
+    live: LiveStats | None = None
+
+    @staticmethod
+    def parse(content: Mapping[str, Any]) -> Stats:
+        """From a producer's plain values.
+
+        Raises:
+            SurgetankError: naming the number that is missing, unknown or of another type.
+        """
+        try:
+            return _adapter().validate_python(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            what = f"{key} is missing" if first["type"] == "missing" else f"{key}: {first['msg']}"
+            mend = "The producer must give it; or run the scenario again with this version"
+            raise SurgetankError(what, place="trace stats", mend=mend) from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values: everything that a simulation knows; of others, what is not a default."""
+        content = dataclasses.asdict(self)
+        if self.events is not None:
+            return {k: v for k, v in content.items() if k != "live" or v is not None}
+        return {f.name: content[f.name] for f in fields(self) if not self._is_default(f)}
+
+    def _is_default(self, of: dataclasses.Field[Any]) -> bool:
+        made = of.default_factory
+        default = of.default if made is dataclasses.MISSING else made()
+        return bool(getattr(self, of.name) == default)
+
+
+@cache
+def _adapter() -> TypeAdapter[Stats]:
+    return TypeAdapter(Stats)
