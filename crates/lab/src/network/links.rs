@@ -118,7 +118,7 @@ impl Links {
             downlink: vec![Lane::default(); nodes],
             uplink_byte: ns_per_byte(options.uplink_mbps),
             downlink_byte: ns_per_byte(options.downlink_mbps),
-            loss_below: (options.loss.clamp(0.0, 1.0) * 2f64.powi(64)) as u64,
+            loss_below: (options.loss * 2f64.powi(64)) as u64,
             loss_key: options.keys[0],
             jitter_key: options.keys[1],
             outbound_max: options.outbound_max,

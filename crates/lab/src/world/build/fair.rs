@@ -8,7 +8,7 @@ use crate::scenario::{BlockOrder, Consensus, Extraction, Gossip, Scenario};
 /// How the nodes make one order of many, if they do.
 ///
 /// # Errors
-/// If there is no single sequencer, or messages do not reach all nodes, or too many may be faulty.
+/// If too many may be faulty.
 pub(super) fn build_fair(scenario: &Scenario) -> Result<Option<Fair>, String> {
     let (layer, nodes) = (&scenario.layer, scenario.network.nodes);
     let asked = &layer.queue.fair;
@@ -36,10 +36,7 @@ pub(super) fn build_fair(scenario: &Scenario) -> Result<Option<Fair>, String> {
         _ => return Ok(None),
     };
     let single = matches!(layer.consensus, Consensus::Single { .. });
-    if !single || matches!(layer.gossip, Gossip::Direct {}) {
-        return Err("a fair order needs `consensus.kind` single, whose node makes the order, and \
-                    `gossip.kind` flood or mesh, so that all nodes see messages"
-            .into());
-    }
+    let spreads = !matches!(layer.gossip, Gossip::Direct {});
+    assert!(single && spreads, "layer.queue.order: Python refuses a fair order without a leader");
     Ok(Some(Fair { rule, report_ns: asked.report_ns }))
 }

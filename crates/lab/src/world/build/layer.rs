@@ -57,7 +57,7 @@ fn build_opening(scenario: &Scenario, key: [u8; 32]) -> Opening {
     let queue = &scenario.layer.queue;
     let sealed = &queue.sealed;
     let nodes = scenario.network.nodes;
-    let threshold = ((f64::from(nodes) * sealed.threshold).ceil() as u32).clamp(1, nodes);
+    let threshold = (f64::from(nodes) * sealed.threshold).ceil() as u32;
     let keypers = keypers::Config {
         keypers: nodes,
         threshold,
