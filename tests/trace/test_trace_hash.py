@@ -197,3 +197,12 @@ def test_a_scenario_of_another_version_is_refused(tmp_path: Path) -> None:
     ) as caught:
         Trace.load(tmp_path)
     assert "again" in caught.value.mend
+
+
+def test_stats_of_another_version_are_refused(tmp_path: Path) -> None:
+    full_trace().save(tmp_path)
+    content = store.read_run(tmp_path)
+    content["stats"]["rounds"] = 3
+    store.write_run(tmp_path, content)
+    with pytest.raises(SurgetankError, match=r"run.json: stats: rounds"):
+        Trace.load(tmp_path)

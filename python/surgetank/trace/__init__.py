@@ -238,7 +238,7 @@ class Trace:
             trace = cls.from_tables(
                 tables,
                 run=run,
-                stats=Stats.parse(content["stats"]),
+                stats=Stats.parse(content["stats"], f"{path / store.RUN_FILE}: stats"),
                 complete=content["complete"],
                 scenario=_scenario(content["scenario"], path),
             )

@@ -170,7 +170,7 @@ class Stats(_Closed):
     live: LiveStats | None = None
 
     @staticmethod
-    def parse(content: Mapping[str, Any]) -> Stats:
+    def parse(content: Mapping[str, Any], place: str = "trace stats") -> Stats:
         """From a producer's plain values.
 
         Raises:
@@ -183,7 +183,7 @@ class Stats(_Closed):
             key = ".".join(str(part) for part in first["loc"])
             what = f"{key} is missing" if first["type"] == "missing" else f"{key}: {first['msg']}"
             mend = "The producer must give it; or run the scenario again with this version"
-            raise SurgetankError(what, place="trace stats", mend=mend) from None
+            raise SurgetankError(what, place=place, mend=mend) from None
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values: everything that a simulation knows; of others, what is not a default."""
