@@ -1,13 +1,13 @@
 //! Controllers written in Python, and decisions of earlier runs.
 
-use pyo3::exceptions::{PyKeyError, PyTypeError};
+use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use surgetank_lab::trace::DecisionRow;
 use surgetank_lab::world::NewController;
 use surgetank_layer::node::Change;
 use surgetank_layer::tuning::bounded::Fixed;
-use surgetank_layer::tuning::{self, Bounds, Controller, Why, Wish};
+use surgetank_layer::tuning::{self, Bounds, Controller, Parameter, Why, Wish};
 
 use crate::plugin::Failure;
 
@@ -136,13 +136,20 @@ pub fn factory(factory: Py<PyAny>, failure: Failure) -> NewController {
 }
 
 /// Rows of the table `decisions`: time_ns, node, knob, from, to, why, on, clamped.
+///
+/// # Errors
+/// `ValueError` for a knob or a reason that the core does not know.
 pub fn decisions(rows: &Bound<'_, PyAny>) -> PyResult<Vec<DecisionRow>> {
     type Row = (u64, u32, u8, u64, u64, u8, u64, u8);
     let rows: Vec<Row> = rows.extract()?;
-    let row = |(time_ns, node, knob, from, to, why, on, clamped): Row| DecisionRow {
-        time_ns,
-        node,
-        change: Change { knob, from, to, why, on, clamped: clamped != 0 },
+    let row = |(time_ns, node, knob, from, to, why, on, clamped): Row| {
+        let (Some(parameter), Some(why)) = (Parameter::of_code(knob), Why::of_code(why)) else {
+            let said =
+                format!("decisions: no knob {knob} or no reason {why}; take the table of a run");
+            return Err(PyValueError::new_err(said));
+        };
+        let change = Change { parameter, from, to, why, on, clamped: clamped != 0 };
+        Ok(DecisionRow { time_ns, node, change })
     };
-    Ok(rows.into_iter().map(row).collect())
+    rows.into_iter().map(row).collect()
 }

@@ -1,8 +1,9 @@
 //! # surgetank-layer: how messages travel and are ordered
 //!
 //! Sans-IO machines. Nothing here owns a clock, a socket, a thread, a log or a source of chance:
-//! `now` and the random draws are handed in, outputs are appended to an outbox, and the caller
-//! (the lab's world, or a live driver) does what they ask.
+//! `now` and the random draws are handed in, outputs are appended to an outbox, and the caller does
+//! what they ask. What takes time or can fail (to validate, to execute) is asked for and answered
+//! like everything else: no machine knows how long it takes, or who runs it.
 //!
 //! Read in this order; imports only go up this list, which `tests/house/test_floors.py` holds:
 //!

@@ -14,7 +14,7 @@ use surgetank_layer::node::{
 };
 use surgetank_layer::queue::{Reason, Rule};
 use surgetank_layer::sequencer;
-use surgetank_layer::tuning::{Bounds, Controller, Observation, Setting, Why, Wish};
+use surgetank_layer::tuning::{Bounds, Controller, Observation, Parameter, Setting, Why, Wish};
 use surgetank_layer::units::{MS, NEVER, Ns, SECOND};
 
 use fixed_host::Times;
@@ -261,7 +261,16 @@ fn under_strain_only_what_is_not_essential_waits() {
     }
     let out = step(&mut venue, 0, Input::Client(about(10, PLACE, 11)));
     assert_eq!(refused(&out), [(10, Reason::Throttled, 10 * MS)]);
-    assert!(matches!(out[0], Output::Changed(Change { knob: 14, from: 0, to: 1, why: 6, .. })));
+    assert!(matches!(
+        out[0],
+        Output::Changed(Change {
+            parameter: Parameter::Throttle,
+            from: 0,
+            to: 1,
+            why: Why::StrainRises,
+            ..
+        })
+    ));
     let post_only = Envelope { flags: flags::POST_ONLY, ..about(11, PLACE, 12) };
     let reducing = Envelope { flags: flags::REDUCE_ONLY, ..about(12, PLACE, 13) };
     let essential = [
@@ -290,7 +299,8 @@ fn blocks_follow_faster_while_more_than_one_waits() {
         for output in due.drain(..) {
             let later = TIMES.due(std::slice::from_ref(&output)).into_iter();
             inputs.extend(later.map(|(span, input)| (now + span, input)));
-            if let Output::Changed(Change { knob: 11, to, .. }) = output {
+            if let Output::Changed(Change { parameter: Parameter::TimeoutCommit, to, .. }) = output
+            {
                 waits.push(to / MS);
             }
         }

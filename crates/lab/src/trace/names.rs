@@ -2,7 +2,7 @@
 //! cell is its place in its list.
 
 use surgetank_layer::message::Class;
-use surgetank_layer::tuning::{Knob, Why};
+use surgetank_layer::tuning::{Knob, Parameter, Why};
 use surgetank_market::{Bearer, Deferral};
 
 use super::{MarketKind, Outcome, Reason, Resource, Source};
@@ -97,28 +97,33 @@ fn deferrals() -> Vec<String> {
     })
 }
 
-/// What controllers set, by [`Knob::code`], then what adaptive consensus sets.
+/// What controllers set and consensus adapts, by [`Parameter::code`].
 fn knobs() -> Vec<String> {
     let classes = classes();
-    let name = |knob: &Knob| match knob {
-        Knob::BatchMessagesMax => "batch_messages_max".to_owned(),
-        Knob::WindowNs => "window_ns".to_owned(),
-        Knob::AdmissionLimit => "admission_limit".to_owned(),
-        Knob::LaneWeight(class) => format!("weight of {}", classes[usize::from(*class)]),
+    let name = |code| match Parameter::of_code(code) {
+        Some(Parameter::Knob(Knob::BatchMessagesMax)) => "batch_messages_max".to_owned(),
+        Some(Parameter::Knob(Knob::WindowNs)) => "window_ns".to_owned(),
+        Some(Parameter::Knob(Knob::AdmissionLimit)) => "admission_limit".to_owned(),
+        Some(Parameter::Knob(Knob::LaneWeight(class))) => {
+            format!("weight of {}", classes[usize::from(class)])
+        }
+        Some(Parameter::TimeoutCommit) => "timeout_commit_ns".to_owned(),
+        Some(Parameter::TimeoutPropose) => "timeout_propose_ns".to_owned(),
+        Some(Parameter::Throttle) => "throttle".to_owned(),
+        // Not adapted any more; older traces have it.
+        None => "timeout_vote_ns".to_owned(),
     };
-    let adaptive = ["timeout_commit_ns", "timeout_propose_ns", "timeout_vote_ns", "throttle"];
-    Knob::ALL.iter().map(name).chain(adaptive.map(str::to_owned)).collect()
+    (0..=Parameter::Throttle.code()).map(name).collect()
 }
 
-/// Why a controller changed something, then why adaptive consensus did.
 fn whys() -> Vec<String> {
-    let mut names = names_of!(Why {
+    names_of!(Why {
         Bounds = "bounds",
         SojournAbove = "sojourn above target",
         SojournBelow = "sojourn below target",
         Gradient = "gradient",
         Outside = "outside",
-    });
-    names.extend(["strain rises", "strain falls"].map(str::to_owned));
-    names
+        StrainRises = "strain rises",
+        StrainFalls = "strain falls",
+    })
 }

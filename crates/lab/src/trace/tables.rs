@@ -258,10 +258,10 @@ fn decisions(rows: &[DecisionRow]) -> Table {
     let columns = vec![
         ("time_ns", Column::U64(rows.iter().map(|r| r.time_ns).collect())),
         ("node", Column::U32(rows.iter().map(|r| r.node).collect())),
-        ("knob", Column::U8(rows.iter().map(|r| r.change.knob).collect())),
+        ("knob", Column::U8(rows.iter().map(|r| r.change.parameter.code()).collect())),
         ("from", Column::U64(rows.iter().map(|r| r.change.from).collect())),
         ("to", Column::U64(rows.iter().map(|r| r.change.to).collect())),
-        ("why", Column::U8(rows.iter().map(|r| r.change.why).collect())),
+        ("why", Column::U8(rows.iter().map(|r| r.change.why as u8).collect())),
         ("on", Column::U64(rows.iter().map(|r| r.change.on).collect())),
         ("clamped", Column::U8(rows.iter().map(|r| u8::from(r.change.clamped)).collect())),
     ];

@@ -1,22 +1,25 @@
-//! A node: gossip, queues, a validation server, an orderer and an execution server, composed.
+//! A node: gossip, queues, an engine of order and what follows a decision, composed.
 //!
 //! # Rules
 //! 1. A client's message is validated once at every node that hears of it, before it is passed on.
-//! 2. Validation and execution are charged apart: each has its own servers.
-//! 3. Consensus messages have a validation server and a queue of their own, as they have a thread
-//!    of their own in CometBFT; they share the links with everything else.
+//! 2. Work is the host's: a node says what is to be done ([`Task`]) and goes on when it is done
+//!    ([`Done`]). It does not know how long anything takes.
+//! 3. Messages of consensus are verified one after the other, beside clients' messages, as they have
+//!    a thread of their own in CometBFT; they share the links with everything else.
 //! 4. A block's effects are visible when the whole block is executed. The next height starts only
 //!    then (CometBFT applies the block before it waits out `timeout_commit`).
 //! 5. A refusal is always said, with a reason.
 //!
 //! # Theory of operation
 //! ```text
-//! client ─┐                                   ┌─ mempool ── orderer ── execution ─→ facts
-//! peers ──┴→ ingress queue → validation ──────┤                    (opening before it)
-//! peers ───→ consensus queue → validation ────┴─ gossip ─→ peers
+//! client ─┐                                   ┌─ mempool ── engine ── execution ─→ facts
+//! peers ──┴→ ingress queue → validation ──────┤                  (opening before it)
+//! peers ───→ consensus queue → verification ──┴─ gossip ─→ peers
 //! ```
-//! One file per kind of input: [`intake`] (messages arrive and are validated), [`order`] (they
-//! become blocks, as the [`ordering`] asks), [`fair`] (all nodes have a say in their order), [`opening`] (blocks are opened), [`execute`] (they take effect), [`sync`] (a node that fell behind catches up).
+//! Files: [`intake`] (messages arrive and are validated), [`order`] (they become blocks, as the
+//! engine of [`ordering`] asks and the [`builder`] chooses), [`fair`] (all nodes have a say in their
+//! order), [`opening`] (blocks are opened), [`execute`] (they take effect), [`sync`] (a node that
+//! fell behind catches up), [`life`] (a process begins, or has died), [`work`] (what hosts do).
 //!
 //! # Departures from CometBFT
 //! Blocks travel whole, not in parts. A block that is synced is trusted without its commit.

@@ -32,6 +32,7 @@ use super::ordering::Pace;
 use super::{Node, Output, admit, tune::Change};
 use crate::admission::criticality::Criticality;
 use crate::message::Envelope;
+use crate::tuning::{Parameter, Why};
 use crate::units::{Ns, Round};
 
 /// Where a number may go.
@@ -53,10 +54,6 @@ pub struct Strain {
     /// Work that waits for so long throttles; 0 = never.
     pub throttle_ns: Ns,
 }
-
-const COMMIT: u8 = 11;
-const PROPOSE: u8 = 12;
-const THROTTLE: u8 = 14;
 
 pub(super) struct State {
     config: Strain,
@@ -95,7 +92,8 @@ impl Node {
         } else {
             propose_ns - propose_ns.saturating_sub(propose_rest_ns).div_ceil(2)
         };
-        let propose_ns = change(PROPOSE, propose_ns, aim, propose, u64::from(round), out);
+        let propose_ns =
+            change(Parameter::TimeoutPropose, propose_ns, aim, propose, u64::from(round), out);
         let (block, wait_ns) = (u64::from(block_messages_max), window_ns);
         let aim = if waiting > block {
             wait_ns - wait_ns / 4
@@ -107,7 +105,7 @@ impl Node {
         };
         // The wait after a decision is a controller's, where there is one.
         let window_ns = if self.tuning.is_none() {
-            change(COMMIT, wait_ns, aim, commit, waiting, out)
+            change(Parameter::TimeoutCommit, wait_ns, aim, commit, waiting, out)
         } else {
             wait_ns
         };
@@ -138,24 +136,31 @@ impl Node {
         if on != was {
             strain.throttling = on;
             let (from, to) = (u64::from(was), u64::from(on));
-            let why = if on { 6 } else { 7 };
-            let change = Change { knob: THROTTLE, from, to, why, on: backlog_ns, clamped: false };
-            out.push(Output::Changed(change));
+            let why = if on { Why::StrainRises } else { Why::StrainFalls };
+            let (parameter, on) = (Parameter::Throttle, backlog_ns);
+            out.push(Output::Changed(Change { parameter, from, to, why, on, clamped: false }));
         }
         on.then_some(backlog_ns)
     }
 }
 
 /// A number moved to its aim, inside its span.
-fn change(knob: u8, from: Ns, aim: Ns, span: Span, on: u64, out: &mut Vec<Output>) -> Ns {
+fn change(
+    parameter: Parameter,
+    from: Ns,
+    aim: Ns,
+    span: Span,
+    on: u64,
+    out: &mut Vec<Output>,
+) -> Ns {
     let to = aim.clamp(span.least, span.most);
     let at_bound = to == span.least || to == span.most;
     if to == from || (from.abs_diff(to) < from / 8 && !at_bound) {
         return from;
     }
     // More time for a round, or less between rounds, answers strain.
-    let strained = (to > from) != (knob == COMMIT);
-    let why = if strained { 6 } else { 7 };
-    out.push(Output::Changed(Change { knob, from, to, why, on, clamped: to != aim }));
+    let strained = (to > from) != (parameter == Parameter::TimeoutCommit);
+    let why = if strained { Why::StrainRises } else { Why::StrainFalls };
+    out.push(Output::Changed(Change { parameter, from, to, why, on, clamped: to != aim }));
     to
 }

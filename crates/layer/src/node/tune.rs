@@ -19,21 +19,21 @@ use crate::message::{Block, Envelope};
 use crate::tuning::bounded::Bounded;
 use crate::tuning::observe::Observer;
 use crate::tuning::volatility::Volatility;
-use crate::tuning::{Bounds, Controller, Knob, Observation, Setting};
+use crate::tuning::{Bounds, Controller, Observation, Parameter, Setting, Why};
 use crate::units::{MessageId, Ns, Price};
 
 /// A change of a node's setting: a fact for the trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// What: [`Knob::code`], or 11 timeout_commit, 12 timeout_propose, 14 throttle.
-    pub knob: u8,
+    /// What.
+    pub parameter: Parameter,
     /// From which number.
     pub from: u64,
     /// To which number.
     pub to: u64,
-    /// Why: a number of [`Why`](crate::tuning::Why), or 6 strain has risen, 7 strain has fallen.
-    pub why: u8,
-    /// On what number.
+    /// Why.
+    pub why: Why,
+    /// On what number: see [`Why`].
     pub on: u64,
     /// Whether more was wished for than the bounds allow.
     pub clamped: bool,
@@ -181,10 +181,10 @@ impl Node {
                 tuning.setting = *controller.setting();
                 out.extend(decisions.iter().map(|decision| {
                     Output::Changed(Change {
-                        knob: decision.knob.code(),
+                        parameter: Parameter::Knob(decision.knob),
                         from: decision.from,
                         to: decision.to,
-                        why: decision.why as u8,
+                        why: decision.why,
                         on: decision.on,
                         clamped: decision.clamped,
                     })
@@ -194,8 +194,9 @@ impl Node {
                 while let Some(&(at, change)) = tuning.played.front().filter(|(at, _)| *at <= now) {
                     tuning.played.pop_front();
                     debug_assert_eq!(at, now, "a decision was not taken at a look");
-                    let knob = Knob::ALL[usize::from(change.knob)];
-                    tuning.setting.set(knob, change.to);
+                    if let Parameter::Knob(knob) = change.parameter {
+                        tuning.setting.set(knob, change.to);
+                    }
                     out.push(Output::Changed(change));
                 }
             }

@@ -122,6 +122,39 @@ impl Knob {
     }
 }
 
+/// Anything that is changed while a node runs: what a controller sets, or what consensus adapts by
+/// itself ([`crate::node::Strain`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parameter {
+    /// A controller's.
+    Knob(Knob),
+    /// The wait after a decision, in ns.
+    TimeoutCommit,
+    /// How long a first proposal is waited for, in ns.
+    TimeoutPropose,
+    /// Whether messages are refused by their criticality: 0 or 1.
+    Throttle,
+}
+
+impl Parameter {
+    /// Its number in a trace. 13 was a timeout that is not adapted any more.
+    pub fn code(self) -> u8 {
+        match self {
+            Parameter::Knob(knob) => knob.code(),
+            Parameter::TimeoutCommit => 11,
+            Parameter::TimeoutPropose => 12,
+            Parameter::Throttle => 14,
+        }
+    }
+
+    /// The parameter of this number, if there is one.
+    pub fn of_code(code: u8) -> Option<Parameter> {
+        let knobs = Knob::ALL.map(Parameter::Knob).into_iter();
+        let own = [Parameter::TimeoutCommit, Parameter::TimeoutPropose, Parameter::Throttle];
+        knobs.chain(own).find(|parameter| parameter.code() == code)
+    }
+}
+
 impl Setting {
     /// The number at a knob.
     pub fn get(&self, knob: Knob) -> u64 {
@@ -220,6 +253,28 @@ pub enum Why {
     Gradient = 4,
     /// A controller from outside. On: whatever it said.
     Outside = 5,
+    /// Strain has risen. On: rounds lost, messages or nanoseconds that wait, by [`Parameter`].
+    StrainRises = 6,
+    /// Strain has fallen. On: the same.
+    StrainFalls = 7,
+}
+
+impl Why {
+    /// Every reason, in the order of its number, which begins at 1.
+    pub const ALL: [Why; 7] = [
+        Why::Bounds,
+        Why::SojournAbove,
+        Why::SojournBelow,
+        Why::Gradient,
+        Why::Outside,
+        Why::StrainRises,
+        Why::StrainFalls,
+    ];
+
+    /// The reason of this number, if there is one.
+    pub fn of_code(code: u8) -> Option<Why> {
+        Why::ALL.into_iter().find(|&why| why as u8 == code)
+    }
 }
 
 /// A change of one knob: a fact for the trace.

@@ -6,14 +6,16 @@ use surgetank_layer::admission::budgets::{self, Cancels, Policy, Reducing};
 use surgetank_layer::admission::limit::Limit;
 use surgetank_layer::admission::price::{self, Price, Relief, backlog, eip1559};
 use surgetank_layer::admission::{gate, remembered};
+use surgetank_layer::node::ordering::Pace;
 use surgetank_layer::node::{self, Node, Span, Strain, Unit};
 use surgetank_layer::tuning::bounded::Fixed;
-use surgetank_layer::tuning::{Bounds, Controller, Setting, gradient2, sojourn};
+use surgetank_layer::tuning::{Bounds, Controller, Parameter, Setting, gradient2, sojourn};
 use surgetank_layer::units::{NEVER, NodeId, Ns, SECOND};
 
 use super::super::Plugins;
 use crate::scenario::{self, Consensus, Discipline, Scenario, WorkUnit, micros};
 use crate::seed::Seed;
+use crate::trace::DecisionRow;
 
 /// Rates are kept over this span, so that a thousandth of a message per second is a rate.
 const RATE_SPAN_NS: Ns = 1_000 * SECOND;
@@ -28,20 +30,12 @@ pub(super) fn put(nodes: &mut [Node], scenario: &Scenario, seed: &Seed, plugins:
         if let Some(admission) = admission.clone().or_else(|| tuned.then(open)) {
             node.admit(admission);
         }
-        if tuned && orders(scenario, id) {
-            node.tune(tuning(scenario, seed, plugins, id));
+        if let Some(pace) = node.engine().pace().filter(|_| tuned) {
+            node.tune(tuning(scenario, pace, seed, plugins, id));
         }
         if let Consensus::Tendermint { adaptive: true, strain, .. } = &scenario.layer.consensus {
             node.adapt(adaptive(strain));
         }
-    }
-}
-
-fn orders(scenario: &Scenario, id: NodeId) -> bool {
-    match scenario.layer.consensus {
-        Consensus::None {} => false,
-        Consensus::Single { node, .. } => node == id,
-        Consensus::Tendermint { .. } => true,
     }
 }
 
@@ -144,15 +138,22 @@ fn price(price: &scenario::FeeRule) -> (Price, Unit) {
     }
 }
 
-fn tuning(scenario: &Scenario, seed: &Seed, plugins: &Plugins, id: NodeId) -> node::Tuning {
+fn tuning(
+    scenario: &Scenario,
+    pace: Pace,
+    seed: &Seed,
+    plugins: &Plugins,
+    id: NodeId,
+) -> node::Tuning {
     let asked = &scenario.layer.tuning;
-    let first = first(scenario);
+    let first = first(scenario, pace);
     let bounds = bounds(scenario, &first);
     let first = bounds.clamp(&first);
     let interval_ns = asked.interval_ns;
     if let Some(rows) = &plugins.decisions {
-        // What consensus changes by itself (knobs from 11 on) it changes by itself again.
-        let own = rows.iter().filter(|row| row.node == id && row.change.knob < 11);
+        // What consensus adapts by itself it adapts by itself again.
+        let set = |row: &&DecisionRow| matches!(row.change.parameter, Parameter::Knob(_));
+        let own = rows.iter().filter(|row| row.node == id).filter(set);
         let played: VecDeque<_> = own.map(|row| (row.time_ns, row.change)).collect();
         return node::Tuning { controller: None, played, bounds, first, interval_ns };
     }
@@ -174,20 +175,13 @@ fn tuning(scenario: &Scenario, seed: &Seed, plugins: &Plugins, id: NodeId) -> no
 }
 
 /// What the scenario sets without tuning.
-fn first(scenario: &Scenario) -> Setting {
+fn first(scenario: &Scenario, pace: Pace) -> Setting {
     let layer = &scenario.layer;
-    let (batch_messages_max, window_ns) = match layer.consensus {
-        Consensus::Single { block_messages_max, window_ns, .. } => (block_messages_max, window_ns),
-        Consensus::Tendermint { block_messages_max, timeout_commit_ns, .. } => {
-            (block_messages_max, timeout_commit_ns)
-        }
-        Consensus::None {} => (1, 0),
-    };
     let w = &layer.queue.weights;
     let admission_limit = if layer.admission.limit > 0 { layer.admission.limit } else { u32::MAX };
     Setting {
-        batch_messages_max,
-        window_ns,
+        batch_messages_max: pace.block_messages_max,
+        window_ns: pace.window_ns,
         admission_limit,
         lane_weights: [w.price_update, w.liquidation_order, w.cancel, w.replace, w.order, 1, 1, 1],
     }
@@ -196,11 +190,10 @@ fn first(scenario: &Scenario) -> Setting {
 /// What does not apply has no room to move.
 fn bounds(scenario: &Scenario, first: &Setting) -> Bounds {
     let asked = &scenario.layer.tuning.bounds;
-    let windows = !matches!(scenario.layer.consensus, Consensus::None {});
     let lanes = scenario.layer.queue.discipline == Discipline::Lanes;
     let setting = |batch: u32, window_ns: Ns, limit: u32, weight: u8| Setting {
         batch_messages_max: batch,
-        window_ns: if windows { window_ns } else { first.window_ns },
+        window_ns,
         admission_limit: limit,
         lane_weights: if lanes { [weight; 8] } else { first.lane_weights },
     };

@@ -24,7 +24,7 @@ use crate::gauges::Gauges;
 use crate::host::{Host, Service};
 use crate::lane::Lane;
 use crate::network::{Delays, Graph, Links, Options};
-use crate::scenario::{Consensus, Delay, Scenario};
+use crate::scenario::{Delay, Scenario};
 use crate::seed::Seed;
 use crate::slab::Slab;
 use crate::waits::{Places, Waits};
@@ -58,6 +58,7 @@ impl World {
             build_hosts(&scenario, &links.graph, &service, &seed, &plugins, proposer.as_ref())?;
         let hindrances = links.faults.hindrances();
         let crashes = hindrances.iter().any(|hindrance| hindrance.stops);
+        let waits = build_waits(&scenario, &nodes, hindrances);
         let exchange = exchange::open(&scenario, tape.as_ref(), &seed)?;
         let adversary = Adversary::new(
             &scenario,
@@ -81,7 +82,7 @@ impl World {
             actors: Actors::new(&scenario, tape, &seed),
             adversary,
             gauges: Gauges::new(&scenario),
-            waits: build_waits(&scenario, hindrances),
+            waits,
             outbox: Vec::new(),
             actions: Vec::new(),
             scenario,
@@ -136,12 +137,11 @@ fn build_hosts(
     Ok(nodes.into_iter().zip(0..).map(host).collect())
 }
 
-fn build_waits(scenario: &Scenario, faults: Vec<Hindrance>) -> Option<Box<Waits>> {
-    let single = match scenario.layer.consensus {
-        Consensus::None {} => return None,
-        Consensus::Single { .. } => true,
-        Consensus::Tendermint { .. } => false,
-    };
+fn build_waits(scenario: &Scenario, nodes: &[Host], faults: Vec<Hindrance>) -> Option<Box<Waits>> {
+    if !nodes.iter().any(|host| host.node.engine().proposes()) {
+        return None;
+    }
+    let single = nodes[0].node.engine().leader().is_some();
     let fair = scenario.layer.queue.is_fair();
     let window = scenario.measured_from_ns()..scenario.flow_end_ns() + 1;
     let places = Places::new(scenario.network.nodes as usize, window);
