@@ -92,7 +92,8 @@ def test_a_column_that_the_page_forgets_is_seen() -> None:
 
 def test_the_page_numbers_what_cells_hold() -> None:
     """Every number and name of an enumeration stands on the page, as `| 7 bad-debt |`."""
-    names = {k: v for k, v in NAMES.items() if k != "resource"}
+    by_name = ("quantity", "resource")  # Their cells hold the names themselves.
+    names = {k: v for k, v in NAMES.items() if k not in by_name}
     asked = {(i, name) for each in names.values() for i, name in enumerate(each) if name}
     assert asked - numbered(PAGE) == set()
 
@@ -101,3 +102,9 @@ def test_a_wrong_number_on_the_page_is_seen() -> None:
     """The control."""
     changed = PAGE.replace("2 refused, 3 lost", "3 refused, 2 lost")
     assert {(2, "refused"), (3, "lost")} & numbered(changed) == set()
+
+
+def test_the_page_of_faults_names_every_quantity() -> None:
+    """As `added_delay_ms`, in code."""
+    page = (Path(__file__).parents[2] / "docs/faults.md").read_text()
+    assert [name for name in NAMES["quantity"] if f"`{name}`" not in page] == []

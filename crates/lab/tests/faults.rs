@@ -1,10 +1,11 @@
 //! Faults: when they act, on whom, and that what is measured is what was asked.
 
 use serde_json::{Value, json};
-use surgetank_lab::faults::{Faults, Impairment, Report};
-use surgetank_lab::host::Shares;
+use surgetank_lab::faults::{Ended, Faults, Impairment, Report};
+use surgetank_lab::host::{Distribution, Service, Shares};
 use surgetank_lab::scenario::Fault;
 use surgetank_lab::seed::Seed;
+use surgetank_layer::node::Costs;
 use surgetank_layer::units::{MS, SECOND};
 
 const NODES: u32 = 6;
@@ -55,7 +56,14 @@ fn switch(faults: &mut Faults, which: impl IntoIterator<Item = u32>, begins: boo
 }
 
 fn report(faults: &Faults, index: usize) -> Report {
-    faults.report(index, SECOND)
+    let service = Service {
+        servers: 1,
+        means: Costs { validation_ns: [MS; 8], execution_ns: [MS; 8] },
+        distribution: Distribution::Fixed,
+        decryption_ns: 0,
+        share_ns: 0,
+    };
+    faults.report(index, &Ended { end_ns: SECOND, service: &service })
 }
 
 /// A packet from one node to another with a delay of `after`; `None` if it is lost.
@@ -122,6 +130,7 @@ fn a_partition_cuts_between_groups_and_the_rest_is_one_more() {
     }
     let report = report(&faults, 0);
     assert_eq!((report.measured, report.asked, report.samples), (Some(1.0), 1.0, 24));
+    assert!(report.allowed.holds(1.0) && !report.allowed.holds(0.99));
 }
 
 #[test]
@@ -132,6 +141,7 @@ fn loss_hits_the_share_asked_for() {
     assert!((share - 0.2).abs() < 4.0 * (0.16 / n as f64).sqrt(), "{share}");
     let report = report(&faults, 0);
     assert_eq!((report.measured, report.samples), (Some(share), n));
+    assert!(report.allowed.holds(share) && !report.allowed.holds(0.2 + 0.01));
     assert!(lost(&mut active(&[loss(&[], 1.0)]), 1000).iter().all(|lost| *lost));
     assert!(lost(&mut active(&[loss(&[], 0.0)]), 1000).iter().all(|lost| !*lost));
 }
@@ -175,8 +185,10 @@ fn a_delay_by_a_fractional_factor_is_measured_as_asked() {
         let report = report(&faults, 0);
         let wanted = (factor - 1.0) * (10.0 + 49.5e-6);
         assert!((report.asked - wanted).abs() < 1e-9, "{factor}: {report:?}");
-        let off = (report.measured.unwrap() - report.asked).abs();
-        assert!(off <= 1e-5 * report.asked.abs(), "{factor}: {report:?}");
+        let measured = report.measured.unwrap();
+        assert!(report.allowed.holds(measured), "{factor}: {report:?}");
+        let off = [measured - 3e-6, measured + 3e-6];
+        assert!(!off.iter().any(|&off| report.allowed.holds(off)), "{factor}: {report:?}");
     }
 }
 

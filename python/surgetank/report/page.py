@@ -70,6 +70,7 @@ class FaultRow:
     nodes: str
     quantity: str
     asked: str
+    allowed: str
     measured: str
     samples: str
 
@@ -191,6 +192,13 @@ def money(reading: Reading) -> list[LedgerRow]:
     ]
 
 
+def _allowed_range(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        least = "" if low is None else f"at least {number(low)}"
+        return least or ("anything" if high is None else f"at most {number(high)}")
+    return number(low) if low == high else f"{number(low)} – {number(high)}"
+
+
 def faults(reading: Reading) -> list[FaultRow]:
     """One row per quantity measured on a fault."""
     letters = {(s.kind, s.at_ns): s.letter for s in reading.stresses}
@@ -205,6 +213,7 @@ def faults(reading: Reading) -> list[FaultRow]:
                 row["nodes"].replace(",", ", ") or "all",
                 row["quantity"],
                 number(row["asked"]),
+                _allowed_range(row["allowed_low"], row["allowed_high"]),
                 "nothing sampled" if measured is None or math.isnan(measured) else number(measured),
                 f"{row['samples']:,}",
             )

@@ -13,7 +13,7 @@ from surgetank.measure.liquidations import due_episodes, executed_orders, reconc
 from surgetank.measure.synchrony import Synchrony
 from surgetank.report.wording import clock, milliseconds, number, share
 from surgetank.scenario.flow import Constant, Spike
-from surgetank.trace import CLASSES, MarketKind, Trace
+from surgetank.trace import CLASSES, MarketKind, Quantity, Trace
 from surgetank.trace.frames import delays
 from surgetank.verdict import Verdict
 
@@ -39,15 +39,16 @@ def nice_step(least: float) -> int:
     return int(next(m * power for m in (1, 2, 5, 10) if m * power >= least))
 
 
-def _extent(kind: str, asked: float) -> str:
+def _extent(quantity: str, asked: float) -> str:
     """How strong a fault was asked to be, where that is a matter of degree."""
     forms = {
-        "slow": f" × {asked:g}",
-        "loss": f" of {share(asked)}",
-        "delay": f" of {milliseconds(asked)}",
-        "spam": f" of {number(asked)}/s",
+        Quantity.SERVICE_FACTOR: f" × {asked:g}",
+        Quantity.PACKETS_LOST: f" of {share(asked)}" if asked < 1 else "",
+        Quantity.SEGMENTS_LOST: f" of {share(asked)}",
+        Quantity.ADDED_DELAY: f" of {milliseconds(asked)}",
+        Quantity.SPAM_PER_S: f" of {number(asked)}/s",
     }
-    return forms.get(kind, "")
+    return next((form for of, form in forms.items() if of.label == quantity), "")
 
 
 class Reading:
@@ -99,14 +100,14 @@ class Reading:
         rows = (
             self.trace["faults"]
             .group_by("index", "kind", "at_ns", "until_ns", "nodes", maintain_order=True)
-            .agg(pl.col("asked").first())
+            .agg(pl.col("quantity", "asked").first())
         )
         found = []
         for row in rows.iter_rows(named=True):
             count = len(row["nodes"].split(",")) if row["nodes"] else self.trace.nodes
             whom = f"{count} node{'s' if count != 1 else ''}" if row["nodes"] else "all nodes"
             until = min(row["until_ns"], self.end_ns)
-            label = f"{row['kind']}{_extent(row['kind'], row['asked'])}, {whom}"
+            label = f"{row['kind']}{_extent(row['quantity'], row['asked'])}, {whom}"
             found.append((row["kind"], label, row["at_ns"], until))
         return found
 

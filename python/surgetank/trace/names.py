@@ -25,6 +25,7 @@ __all__ = [
     "MarketKind",
     "MessageClass",
     "Outcome",
+    "Quantity",
     "Reason",
     "Source",
     "Why",
@@ -111,6 +112,28 @@ class Reason(_Numbered):
     TARGET_REFUSED = "target refused"
     NOT_SENT = "not sent"
     ACKNOWLEDGED_AND_LOST = "acknowledged and lost"
+
+
+class Quantity(_Numbered):
+    """What is measured of a fault, its unit last. The table `faults` has the names themselves."""
+
+    PACKETS_LOST = "packets_lost_share"
+    ADDED_DELAY = "added_delay_ms"
+    EVENTS_WHILE_DOWN = "events_while_down"
+    SERVICE_FACTOR = "service_factor"
+    ADDED_SHARE_DELAY = "added_share_delay_ms"
+    SHARES_SENT = "shares_sent_per_block"
+    KEYPERS_COLLUDING = "keypers_colluding_share"
+    SPAM_PER_S = "spam_per_s"
+    # Of live runs alone, as most of those above are of simulations.
+    SEGMENTS_LOST = "segments_lost_share"
+    BYTES_PASSED = "bytes_passed"
+    CONNECTIONS_WHILE_DOWN = "connections_while_down"
+    CONNECTIONS_LEFT = "connections_left"
+    BANDWIDTH = "bandwidth_mbps"
+    FREE_BYTES = "free_bytes"
+    IN_FORCE = "in_force_s"
+    DOWN = "down_s"
 
 
 class Source(_Numbered):
@@ -236,6 +259,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "knob": Knob.labels(),
         "why": Why.labels(),
         "resource": WAITS,
+        "quantity": Quantity.labels(),
     }
 )
 """Enumeration → names, at the place of their numbers, as the core has them."""

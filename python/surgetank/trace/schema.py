@@ -129,6 +129,8 @@ SCHEMA: Final[Mapping[str, Mapping[str, Column]]] = MappingProxyType(
             "nodes": _TEXT,
             "quantity": _TEXT,
             "asked": _F64,
+            "allowed_low": _F64_OR_NULL,
+            "allowed_high": _F64_OR_NULL,
             "measured": _F64_OR_NULL,
             "samples": _U64,
         },

@@ -1,9 +1,12 @@
 //! Nodes stop, lose what is in memory, and start again at the end.
 
 use serde::Deserialize;
-use surgetank_layer::units::{NodeId, Ns};
+use surgetank_layer::units::NodeId;
 
-use super::{Asked, Fault, Hindrance, Impairment, Members, Reach, Report, Seen, Whom};
+use super::{
+    Allowed, Asked, Ended, Fault, Hindrance, Impairment, Members, Quantity, Reach, Report, Seen,
+    Whom,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,10 +46,11 @@ impl Fault for Crash {
     }
 
     /// Everything that came to a crashed node was counted instead of handled.
-    fn report(&self, _end_ns: Ns) -> Report {
+    fn report(&self, _run: &Ended<'_>) -> Report {
         Report {
-            quantity: "events handled while down",
+            quantity: Quantity::EventsWhileDown,
             asked: 0.0,
+            allowed: Allowed::exactly(0.0),
             measured: (self.missed > 0).then_some(0.0),
             samples: self.missed,
         }

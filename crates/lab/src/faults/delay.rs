@@ -3,7 +3,10 @@
 use serde::Deserialize;
 use surgetank_layer::units::{NodeId, Ns};
 
-use super::{Asked, Fate, Fault, Hindrance, Members, Packet, Reach, Report, Tally, Whom};
+use super::{
+    Asked, Ended, Fate, Fault, Hindrance, Members, Packet, Quantity, Reach, Report, Tally, Whom,
+    to_the_nanosecond,
+};
 use crate::scenario::ms;
 
 #[derive(Deserialize)]
@@ -51,11 +54,13 @@ impl Fault for Delay {
         }
     }
 
-    fn report(&self, _end_ns: Ns) -> Report {
+    fn report(&self, _run: &Ended<'_>) -> Report {
+        // What a factor adds depends on the packets, and is asked and measured on the same ones.
+        let asked = self.wanted_ms.mean().unwrap_or(self.extra_ms);
         Report {
-            quantity: "added delay ms",
-            // What a factor adds depends on the packets.
-            asked: self.wanted_ms.mean().unwrap_or(self.extra_ms),
+            quantity: Quantity::AddedDelay,
+            asked,
+            allowed: to_the_nanosecond(asked),
             measured: self.added_ms.mean(),
             samples: self.added_ms.samples,
         }

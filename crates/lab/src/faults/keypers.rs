@@ -2,9 +2,12 @@
 
 use serde::Deserialize;
 use surgetank_layer::node::Task;
-use surgetank_layer::units::{NodeId, Ns};
+use surgetank_layer::units::NodeId;
 
-use super::{Asked, Fault, Impairment, Members, Reach, Report, Seen, Tally, Whom};
+use super::{
+    Allowed, Asked, Ended, Fault, Impairment, Members, Quantity, Reach, Report, Seen, Tally, Whom,
+    to_the_nanosecond,
+};
 use crate::scenario::ms;
 
 /// What a keyper does instead of sending its share in time.
@@ -88,13 +91,17 @@ impl Fault for Keypers {
         }
     }
 
-    fn report(&self, _end_ns: Ns) -> Report {
+    fn report(&self, _run: &Ended<'_>) -> Report {
         let (quantity, asked) = match self.conduct {
-            Conduct::Late => ("added share ms", self.extra_ms),
-            Conduct::Silent => ("shares sent per block", 0.0),
-            Conduct::Colluding => ("colluding share", 1.0),
+            Conduct::Late => (Quantity::AddedShareDelay, self.extra_ms),
+            Conduct::Silent => (Quantity::SharesSent, 0.0),
+            Conduct::Colluding => (Quantity::KeypersColluding, 1.0),
+        };
+        let allowed = match self.conduct {
+            Conduct::Late => to_the_nanosecond(asked),
+            Conduct::Silent | Conduct::Colluding => Allowed::exactly(asked),
         };
         let Tally { samples, .. } = self.measured;
-        Report { quantity, asked, measured: self.measured.mean(), samples }
+        Report { quantity, asked, allowed, measured: self.measured.mean(), samples }
     }
 }

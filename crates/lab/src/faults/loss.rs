@@ -1,9 +1,12 @@
 //! Packets from or to some nodes are lost by chance.
 
 use serde::Deserialize;
-use surgetank_layer::units::{NodeId, Ns};
+use surgetank_layer::units::NodeId;
 
-use super::{Asked, Fate, Fault, Hindrance, Members, Packet, Reach, Report, Tally, Whom};
+use super::{
+    Allowed, Asked, Ended, Fate, Fault, Hindrance, Members, Packet, Quantity, Reach, Report,
+    SIGMAS, Tally, Whom,
+};
 use crate::seed::{packet_bits, unit};
 
 #[derive(Deserialize)]
@@ -50,13 +53,14 @@ impl Fault for Loss {
         }
     }
 
-    fn report(&self, _end_ns: Ns) -> Report {
-        Report {
-            quantity: "loss share",
-            asked: self.probability,
-            measured: self.lost.mean(),
-            samples: self.lost.samples,
-        }
+    fn report(&self, _run: &Ended<'_>) -> Report {
+        let (p, Tally { samples, .. }) = (self.probability, self.lost);
+        // A share of n draws: binomial.
+        let n = samples.max(1) as f64;
+        let tolerance = SIGMAS * (p * (1.0 - p) / n).max(0.0).sqrt() + 1.0 / n;
+        let allowed = Allowed::within(p, if p == 0.0 { 0.0 } else { tolerance });
+        let measured = self.lost.mean();
+        Report { quantity: Quantity::PacketsLost, asked: p, allowed, measured, samples }
     }
 
     fn hinders(&self) -> Option<Hindrance> {

@@ -6,7 +6,9 @@
 //!    or what it sends. Links, hosts and the world do it; no node knows of it.
 //! 2. Faults that are under way together add up: a packet passes all of them in the scenario's
 //!    order, a machine bears them all. Each is measured against what the others leave.
-//! 3. Draws come from a packet's own number, or from a stream of the faults' own, so that a fault
+//! 3. Each says what its measurement may be ([`Allowed`]): where chance has a part in it, five standard
+//!    errors, so that chance alone makes no run invalid; else its own precision.
+//! 4. Draws come from a packet's own number, or from a stream of the faults' own, so that a fault
 //!    does not shift anybody else's.
 //!
 //! A new kind is a file here and a line of [`KINDS`]; Python declares its keys
@@ -26,10 +28,10 @@ use surgetank_layer::message::{NewOrderSingle, Side};
 use surgetank_layer::node::Task;
 use surgetank_layer::units::{NodeId, Ns, Price, Qty, ns};
 
-use crate::host::Shares;
+use crate::host::{Service, Shares};
 use crate::scenario;
 use crate::seed::{Seed, Stream};
-use crate::trace::FaultRow;
+use crate::trace::{Allowed, FaultRow, Quantity};
 use asked::{Asked, Members, Tally};
 pub use whom::Whom;
 
@@ -78,8 +80,8 @@ trait Fault: Send + Sync {
         Turn::default()
     }
 
-    /// What was asked and what was measured, in a run that ended at this time.
-    fn report(&self, end_ns: Ns) -> Report;
+    /// What was asked, allowed and measured.
+    fn report(&self, run: &Ended<'_>) -> Report;
 
     /// How it can keep messages waiting.
     fn hinders(&self) -> Option<Hindrance> {
@@ -184,6 +186,14 @@ pub struct Turn {
 /// the passive side.
 pub type Quote<'a> = dyn Fn(f64, Side, f64) -> (Qty, Price) + 'a;
 
+/// A run that has ended, as far as what is allowed depends on it.
+pub struct Ended<'a> {
+    /// When.
+    pub end_ns: Ns,
+    /// How long work took without faults.
+    pub service: &'a Service,
+}
+
 /// How a fault can keep messages waiting; for whoever says what a message waited for.
 pub struct Hindrance {
     /// From when on.
@@ -214,13 +224,23 @@ impl Hindrance {
 #[derive(Clone, Debug)]
 pub struct Report {
     /// What is compared.
-    pub quantity: &'static str,
+    pub quantity: Quantity,
     /// As asked.
     pub asked: f64,
+    /// What is allowed.
+    pub allowed: Allowed,
     /// As measured; `None` when nothing came by.
     pub measured: Option<f64>,
     /// Out of how many.
     pub samples: u64,
+}
+
+/// Standard errors that a measurement may be away from what was asked, where chance has a part in it.
+const SIGMAS: f64 = 5.0;
+
+/// Of a time in ms that is added to the nanosecond: rounding, and that of the sums of many.
+fn to_the_nanosecond(asked_ms: f64) -> Allowed {
+    Allowed::within(asked_ms, 1e-6 + 1e-9 * asked_ms.abs())
 }
 
 struct Entry {
@@ -343,15 +363,15 @@ impl Faults {
         if begins { entry.fault.begin(&mut stage) } else { entry.fault.act(&mut stage) }
     }
 
-    /// What was asked of a fault and what was measured, in a run that ended at this time.
-    pub fn report(&self, index: usize, end_ns: Ns) -> Report {
-        self.entries[index].fault.report(end_ns)
+    /// What was asked of a fault, allowed and measured.
+    pub fn report(&self, index: usize, run: &Ended<'_>) -> Report {
+        self.entries[index].fault.report(run)
     }
 
     /// The same of all, as rows of the trace.
-    pub fn rows(&self, end_ns: Ns) -> Vec<FaultRow> {
+    pub fn rows(&self, run: &Ended<'_>) -> Vec<FaultRow> {
         let row = |entry: &Entry| {
-            let report = entry.fault.report(end_ns);
+            let report = entry.fault.report(run);
             FaultRow {
                 kind: entry.kind,
                 at_ns: entry.begin,
@@ -359,6 +379,7 @@ impl Faults {
                 nodes: entry.fault.whom().to_string(),
                 quantity: report.quantity,
                 asked: report.asked,
+                allowed: report.allowed,
                 measured: report.measured,
                 samples: report.samples,
             }

@@ -1,9 +1,11 @@
 //! Packets between groups of nodes are lost.
 
 use serde::Deserialize;
-use surgetank_layer::units::{NodeId, Ns};
+use surgetank_layer::units::NodeId;
 
-use super::{Asked, Fate, Fault, Hindrance, Packet, Reach, Report, Tally, Whom};
+use super::{
+    Allowed, Asked, Ended, Fate, Fault, Hindrance, Packet, Quantity, Reach, Report, Tally, Whom,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,10 +46,11 @@ impl Fault for Partition {
         }
     }
 
-    fn report(&self, _end_ns: Ns) -> Report {
+    fn report(&self, _run: &Ended<'_>) -> Report {
         Report {
-            quantity: "loss share across",
+            quantity: Quantity::PacketsLost,
             asked: 1.0,
+            allowed: Allowed::exactly(1.0),
             measured: self.lost.mean(),
             samples: self.lost.samples,
         }

@@ -2,9 +2,12 @@
 
 use serde::Deserialize;
 use surgetank_layer::node::Task;
-use surgetank_layer::units::{NodeId, Ns};
+use surgetank_layer::units::NodeId;
 
-use super::{Asked, Fault, Hindrance, Impairment, Members, Reach, Report, Seen, Tally, Whom};
+use super::{
+    Allowed, Asked, Ended, Fault, Hindrance, Impairment, Members, Quantity, Reach, Report, SIGMAS,
+    Seen, Tally, Whom,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,8 +25,8 @@ struct Slow {
 
 pub(super) fn build(asked: &Asked<'_>) -> Result<Box<dyn Fault>, String> {
     let Keys { nodes, factor } = asked.keys()?;
-    let members = asked.members(&nodes)?;
-    Ok(Box::new(Slow { whom: Whom::Nodes(nodes), members, factor, measured: Tally::default() }))
+    let (members, measured) = (asked.members(&nodes)?, Tally::default());
+    Ok(Box::new(Slow { whom: Whom::Nodes(nodes), members, factor, measured }))
 }
 
 impl Fault for Slow {
@@ -49,13 +52,18 @@ impl Fault for Slow {
         }
     }
 
-    fn report(&self, _end_ns: Ns) -> Report {
-        Report {
-            quantity: "service factor",
-            asked: self.factor,
-            measured: self.measured.mean(),
-            samples: self.measured.samples,
-        }
+    fn report(&self, run: &Ended<'_>) -> Report {
+        let (asked, Tally { samples, .. }) = (self.factor, self.measured);
+        // A mean of n service times, which may be spread widely.
+        let spread = run.service.distribution.cv().max(1.0);
+        let share = 0.02 + SIGMAS * spread / (samples.max(1) as f64).sqrt();
+        let allowed = if run.service.validates_clients() {
+            Allowed::within(asked, asked * share)
+        } else {
+            Allowed::ANY
+        };
+        let measured = self.measured.mean();
+        Report { quantity: Quantity::ServiceFactor, asked, allowed, measured, samples }
     }
 
     fn hinders(&self) -> Option<Hindrance> {

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use surgetank_layer::machine::Draws;
 use surgetank_layer::message::{NewOrderSingle, OrdType, Side, TimeInForce};
-use surgetank_layer::units::{NodeId, Ns};
+use surgetank_layer::units::NodeId;
 
-use super::{Asked, Fault, Reach, Report, Stage, Turn, Whom};
+use super::{Allowed, Asked, Ended, Fault, Quantity, Reach, Report, SIGMAS, Stage, Turn, Whom};
 use crate::scenario::ms;
 
 #[derive(Deserialize)]
@@ -73,14 +73,15 @@ impl Fault for Spam {
         Turn { order: Some((gateway, order)), ..self.begin(stage) }
     }
 
-    fn report(&self, end_ns: Ns) -> Report {
+    fn report(&self, run: &Ended<'_>) -> Report {
         // The run may end before the fault does.
-        let lasted = self.duration_s.min(end_ns as f64 / 1e9 - self.at_s);
-        Report {
-            quantity: "spam per s",
-            asked: self.rate_per_s,
-            measured: (lasted > 0.0).then(|| self.sent as f64 / lasted),
-            samples: self.sent,
-        }
+        let lasted = self.duration_s.min(run.end_ns as f64 / 1e9 - self.at_s);
+        let (asked, samples) = (self.rate_per_s, self.sent);
+        // A Poisson number over the time that it lasted.
+        let tolerance = (SIGMAS * (asked * lasted).max(0.0).sqrt() + 1.0) / lasted;
+        let allowed =
+            if lasted > 0.0 { Allowed::within(asked, tolerance) } else { Allowed::exactly(asked) };
+        let measured = (lasted > 0.0).then(|| samples as f64 / lasted);
+        Report { quantity: Quantity::SpamPerS, asked, allowed, measured, samples }
     }
 }

@@ -138,6 +138,11 @@ impl Host {
         }
     }
 
+    /// How long work takes without faults.
+    pub fn service(&self) -> &Service {
+        &self.service
+    }
+
     /// How long work takes on average on a machine that nothing slows down.
     pub fn usual_ns(&self, task: &Task) -> Ns {
         let means = &self.service.means;

@@ -1,6 +1,7 @@
 //! How long work takes.
 
 use surgetank_layer::machine::Draws;
+use surgetank_layer::message::Class;
 use surgetank_layer::node::Costs;
 use surgetank_layer::units::Ns;
 
@@ -23,6 +24,17 @@ pub enum Distribution {
     },
 }
 
+impl Distribution {
+    /// Standard deviation over mean.
+    pub fn cv(self) -> f64 {
+        match self {
+            Distribution::Fixed => 0.0,
+            Distribution::Exponential => 1.0,
+            Distribution::Lognormal { cv } | Distribution::Hyperexponential { cv } => cv,
+        }
+    }
+}
+
 /// Servers, and how long they take.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
@@ -39,6 +51,13 @@ pub struct Service {
 }
 
 impl Service {
+    /// Whether clients' messages take time to validate.
+    pub fn validates_clients(&self) -> bool {
+        let of_clients = |class: Class| !class.is_consensus() && class != Class::ExecutionReport;
+        let mut clients = Class::ALL.into_iter().filter(|&class| of_clients(class));
+        clients.any(|class| self.means.validation_ns[class as usize] > 0)
+    }
+
     /// One time of this mean, on a machine `slow` times as slow.
     #[inline]
     pub(super) fn sample(&self, mean: Ns, slow: f64, draws: &mut dyn Draws) -> Ns {

@@ -391,6 +391,73 @@ pub struct DecisionRow {
     pub change: Change,
 }
 
+named! {
+    /// What is measured of a fault: the unit stands last. Those after `SpamPerS` are of live runs.
+    pub enum Quantity {
+        /// Packets that were lost, of those that the fault met.
+        PacketsLost = "packets_lost_share",
+        /// What was added to packets' (or bytes') time on the way, on average.
+        AddedDelay = "added_delay_ms",
+        /// Events that a stopped node handled.
+        EventsWhileDown = "events_while_down",
+        /// How many times as long work took.
+        ServiceFactor = "service_factor",
+        /// What was added to the making of a share of a key, on average.
+        AddedShareDelay = "added_share_delay_ms",
+        /// Shares that silent keypers sent.
+        SharesSent = "shares_sent_per_block",
+        /// Keypers that gave their shares to the attacker, of those named that have any.
+        KeypersColluding = "keypers_colluding_share",
+        /// Orders of the spammer.
+        SpamPerS = "spam_per_s",
+        /// TCP segments that were lost, of those that the fault met.
+        SegmentsLost = "segments_lost_share",
+        /// Bytes that passed where none may.
+        BytesPassed = "bytes_passed",
+        /// Connections that a dead node took.
+        ConnectionsWhileDown = "connections_while_down",
+        /// Connections that were left open.
+        ConnectionsLeft = "connections_left",
+        /// Bits that passed while bytes waited (or in all, if none did).
+        Bandwidth = "bandwidth_mbps",
+        /// What was left of a disk.
+        FreeBytes = "free_bytes",
+        /// How long the fault lasted.
+        InForce = "in_force_s",
+        /// From a node's death until it answered again.
+        Down = "down_s",
+    }
+}
+
+/// What whoever does a fault allows its measurement to be, ends included; `None` = no limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Allowed {
+    /// At least.
+    pub low: Option<f64>,
+    /// At most.
+    pub high: Option<f64>,
+}
+
+impl Allowed {
+    /// Anything, also that nothing could be measured.
+    pub const ANY: Allowed = Allowed { low: None, high: None };
+
+    /// This value and no other.
+    pub fn exactly(value: f64) -> Allowed {
+        Allowed::within(value, 0.0)
+    }
+
+    /// This far from a value, on both sides.
+    pub fn within(value: f64, tolerance: f64) -> Allowed {
+        Allowed { low: Some(value - tolerance), high: Some(value + tolerance) }
+    }
+
+    /// Whether it allows a measurement.
+    pub fn holds(&self, measured: f64) -> bool {
+        self.low.is_none_or(|low| measured >= low) && self.high.is_none_or(|high| measured <= high)
+    }
+}
+
 /// A fault as it was asked for and as it was measured.
 #[derive(Clone, Debug)]
 pub struct FaultRow {
@@ -403,9 +470,11 @@ pub struct FaultRow {
     /// The nodes that it concerns, separated by commas; groups of a partition by `|`.
     pub nodes: String,
     /// What is compared.
-    pub quantity: &'static str,
-    /// As asked.
+    pub quantity: Quantity,
+    /// As asked, in the quantity's unit.
     pub asked: f64,
+    /// What is allowed.
+    pub allowed: Allowed,
     /// As measured; `None` when nothing came by.
     pub measured: Option<f64>,
     /// Out of how many.

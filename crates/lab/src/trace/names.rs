@@ -5,7 +5,7 @@ use surgetank_layer::message::Class;
 use surgetank_layer::tuning::{Knob, Parameter, Why};
 use surgetank_market::{Bearer, Deferral};
 
-use super::{MarketKind, Outcome, Reason, Resource, Source};
+use super::{MarketKind, Outcome, Quantity, Reason, Resource, Source};
 
 /// An enumeration whose numbers count from 0, with a name for each.
 macro_rules! named {
@@ -61,6 +61,7 @@ pub fn names() -> Vec<(&'static str, Vec<String>)> {
         ("knob", knobs()),
         ("why", whys()),
         ("resource", listed(Resource::ALL, Resource::name)),
+        ("quantity", listed(Quantity::ALL, Quantity::name)),
     ]
 }
 

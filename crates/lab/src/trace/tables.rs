@@ -237,18 +237,20 @@ fn market(rows: &[MarketRow]) -> Table {
 }
 
 fn faults(rows: &[FaultRow]) -> Table {
+    let optional = |of: fn(&FaultRow) -> Option<f64>| {
+        Column::OptionF64(rows.iter().map(|row| of(row).unwrap_or(f64::NAN)).collect())
+    };
     let columns = vec![
         ("index", Column::U32((0..rows.len() as u32).collect())),
         ("kind", Column::Text(rows.iter().map(|r| r.kind.to_string()).collect())),
         ("at_ns", Column::U64(rows.iter().map(|r| r.at_ns).collect())),
         ("until_ns", Column::U64(rows.iter().map(|r| r.until_ns).collect())),
         ("nodes", Column::Text(rows.iter().map(|r| r.nodes.clone()).collect())),
-        ("quantity", Column::Text(rows.iter().map(|r| r.quantity.to_string()).collect())),
+        ("quantity", Column::Text(rows.iter().map(|r| r.quantity.name().to_string()).collect())),
         ("asked", Column::F64(rows.iter().map(|r| r.asked).collect())),
-        (
-            "measured",
-            Column::OptionF64(rows.iter().map(|r| r.measured.unwrap_or(f64::NAN)).collect()),
-        ),
+        ("allowed_low", optional(|r| r.allowed.low)),
+        ("allowed_high", optional(|r| r.allowed.high)),
+        ("measured", optional(|r| r.measured)),
         ("samples", Column::U64(rows.iter().map(|r| r.samples).collect())),
     ];
     Table { name: "faults", columns }

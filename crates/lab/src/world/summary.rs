@@ -5,6 +5,7 @@ use surgetank_layer::node::FairTally;
 
 use super::World;
 use crate::exchange::Exchange;
+use crate::faults::Ended;
 use crate::lane::Lane;
 use crate::scenario::Delay;
 use crate::trace::{LaneRow, Receipts, Rows, Table};
@@ -12,6 +13,7 @@ use crate::trace::{LaneRow, Receipts, Rows, Table};
 impl World {
     /// Every table of the trace, in a fixed order.
     pub fn tables(&self) -> Vec<Table> {
+        let ended = Ended { end_ns: self.now, service: self.nodes[0].service() };
         let rows = Rows {
             records: self.clients.records(),
             waits: self.waits.as_ref().map_or(&[], |waits| &waits.rows),
@@ -26,7 +28,7 @@ impl World {
             executions: self.chain.executions(),
             gauges: self.gauges.rows(),
             market: self.exchange.as_ref().map_or(&[], |exchange| exchange.rows()),
-            faults: self.wire.links.faults.rows(self.now),
+            faults: self.wire.links.faults.rows(&ended),
             decisions: self.gauges.changes(),
         };
         rows.tables()

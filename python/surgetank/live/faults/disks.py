@@ -9,14 +9,17 @@ from typing import Final
 
 from surgetank.errors import SurgetankError
 from surgetank.live.faults.mounts import PowerLossDisk, SmallDisk, mounting_missing
-from surgetank.live.faults.row import Row
+from surgetank.live.faults.row import Row, in_force, within
 from surgetank.live.server import Server
 from surgetank.scenario.faults import Crash, DiskFull, Fault
+from surgetank.trace import Quantity
 
 __all__ = ["DiskFault", "Disks", "nodes_of"]
 
 #: Of memory, at most, for one node's small disk.
 SMALL_BYTES: Final = 256 << 20
+#: The server writes meanwhile, and pages are given out in whole ones.
+_FREE_TOLERANCE_BYTES: Final = 65_536
 
 
 def nodes_of(fault: Fault, count: int) -> list[int]:
@@ -139,7 +142,11 @@ class DiskFault:
         lasted_s = (self._ended_ns - self._begun_ns) / 1e9 if self._begun_ns else None
         return [
             Row(
-                "free bytes", self._asked, None if worst is None else float(worst), len(self._free)
+                Quantity.FREE_BYTES,
+                self._asked,
+                within(self._asked, _FREE_TOLERANCE_BYTES),
+                None if worst is None else float(worst),
+                len(self._free),
             ),
-            Row("seconds in force", asked_s, lasted_s, int(lasted_s is not None)),
+            in_force(asked_s, lasted_s),
         ]

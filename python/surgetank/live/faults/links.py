@@ -3,6 +3,7 @@ counts, losses are independent, and whatever holds, holds."""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterable
@@ -10,9 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from surgetank.errors import SurgetankError
-from surgetank.live.faults.row import Row
+from surgetank.live.faults.row import Row, exactly, in_force, within, within_chance
 from surgetank.live.proxy import Fate, Proxy, Reading
 from surgetank.scenario.faults import Bandwidth, DelaySurge, Disconnect, Fault, Loss, Partition
+from surgetank.trace import Quantity
 
 __all__ = ["LinkFates", "LinkFault", "fate_of", "links_of"]
 
@@ -212,25 +214,36 @@ class LinkFault:
         lasted_s = (self._ended_ns - self._begun_ns) / 1e9
         rows = [self._row(seen, lasted_s)]
         if self._fate.holds:
-            rows.append(Row("seconds in force", asked_s, lasted_s, 1))
+            rows.append(in_force(asked_s, lasted_s))
         return rows
 
     def _row(self, seen: Seen, lasted_s: float) -> Row:
         fate, n = self._fate, seen.delays
         if fate.drop:
-            return Row("connections left", 0.0, float(seen.connections), seen.tried)
+            left = float(seen.connections)
+            return Row(Quantity.CONNECTIONS_LEFT, 0.0, exactly(0.0), left, seen.tried)
         if fate.holds:
-            what = "across" if fate.cut else "while stalled"
-            return Row(f"bytes {what}", 0.0, float(seen.bytes), seen.tried)
+            passed = float(seen.bytes)
+            return Row(Quantity.BYTES_PASSED, 0.0, exactly(0.0), passed, seen.tried)
         if fate.retransmit_p:
-            share = seen.segments_lost / seen.segments if seen.segments else None
-            return Row("loss share of segments", fate.retransmit_p, share, seen.segments)
+            p, segments = fate.retransmit_p, seen.segments
+            # A share of n draws: binomial.
+            allowed = within_chance(p, math.sqrt(p * (1 - p)), segments, 1 / max(1, segments))
+            share = seen.segments_lost / segments if segments else None
+            return Row(Quantity.SEGMENTS_LOST, p, allowed, share, segments)
         if fate.bandwidth_mbps:
-            if seen.busy_s > 0:
-                mbps = seen.busy_bytes * 8e-6 / seen.busy_s
-                return Row("bandwidth Mbit/s", fate.bandwidth_mbps, mbps, n)
-            mbps = seen.bytes * 8e-6 / lasted_s if lasted_s > 0 else 0.0
-            return Row("bandwidth Mbit/s, not reached", fate.bandwidth_mbps, mbps, n)
-        if not n:
-            return Row("delay added ms", fate.delay_ms, None, 0)
-        return Row("delay added ms", seen.asked_ms / n, seen.measured_ms / n, n)
+            return _bandwidth(fate.bandwidth_mbps, seen, lasted_s)
+        asked = seen.asked_ms / n if n else fate.delay_ms
+        # Asked and measured on the same chunks: only the proxy's own precision counts.
+        allowed = within(asked, 0.05 * asked + 0.5)
+        return Row(Quantity.ADDED_DELAY, asked, allowed, seen.measured_ms / n if n else None, n)
+
+
+def _bandwidth(asked: float, seen: Seen, lasted_s: float) -> Row:
+    n = seen.delays
+    if seen.busy_s > 0:
+        mbps = seen.busy_bytes * 8e-6 / seen.busy_s
+        return Row(Quantity.BANDWIDTH, asked, within(asked, 0.05 * asked), mbps, n)
+    # Nothing ever waited: there was less to send.
+    mbps = seen.bytes * 8e-6 / lasted_s if lasted_s > 0 else 0.0
+    return Row(Quantity.BANDWIDTH, asked, (None, 1.02 * asked), mbps, n)

@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from surgetank.live.faults.row import Row
+from surgetank.live.faults.row import Row, exactly, within_chance
 from surgetank.live.server import Server
 from surgetank.scenario.faults import Crash, Slow
+from surgetank.trace import Quantity
 
 __all__ = ["CrashFault", "SlowFault"]
 
@@ -76,10 +77,14 @@ class CrashFault:
     def rows(self, asked_s: float) -> list[Row]:
         """What was measured."""
         mean_s = sum(self._down_s) / len(self._down_s) if self._down_s else None
-        down = Row("down s, kill to answer", asked_s, mean_s, len(self._down_s))
+        # How long a node takes to come back is its own doing.
+        allowed = (asked_s - (0.02 * asked_s + 0.05), None)
+        down = Row(Quantity.DOWN, asked_s, allowed, mean_s, len(self._down_s))
         if not self._addresses:
             return [down]
-        return [Row("connections while down", 0.0, float(self._answered), self._tried), down]
+        answered = float(self._answered)
+        taken = Row(Quantity.CONNECTIONS_WHILE_DOWN, 0.0, exactly(0.0), answered, self._tried)
+        return [taken, down]
 
 
 class SlowFault:
@@ -136,4 +141,6 @@ class SlowFault:
         """What was measured, from when the signals were sent."""
         whole_s = self._ran_s + self._stopped_s
         factor = whole_s / self._ran_s if self._ran_s > 0 else None
-        return [Row("service factor", self._factor, factor, self._count)]
+        # A mean of turns, each as long as the machine's scheduler makes it.
+        allowed = within_chance(self._factor, self._factor, self._count, 0.02 * self._factor)
+        return [Row(Quantity.SERVICE_FACTOR, self._factor, allowed, factor, self._count)]

@@ -51,8 +51,8 @@ impl World {
         plugins: Plugins,
     ) -> Result<World, String> {
         let seed = Seed::new(seed);
-        let links = build_links(&scenario, &seed)?;
         let service = build_service(&scenario);
+        let links = build_links(&scenario, &seed)?;
         let proposer = Proposer::of(&scenario);
         let nodes =
             build_hosts(&scenario, &links.graph, &service, &seed, &plugins, proposer.as_ref())?;
