@@ -33,7 +33,9 @@ def mean_sojourns(scenario: st.Scenario) -> list[float]:
 
 def test_mm1_wait_and_tail() -> None:
     """Wq = ρ/(1−ρ) = 4 and P(T > t) = e^(−(μ−λ)t) at ρ = .8."""
-    frames = [sojourns(station(arrivals=poisson(0.8), duration_s=160.0), seed) for seed in SEEDS]
+    # Thirty runs: the spread of ten is too uncertain for the width that is asked for.
+    scenario = station(arrivals=poisson(0.8), duration_s=100.0)
+    frames = [sojourns(scenario, seed) for seed in range(1, 31)]
     times = [frame["time"].to_numpy() for frame in frames]
     assert_agrees([t.mean() - 1 for t in times], 4.0, 0.08)
     assert_agrees([(t > 10).mean() for t in times], math.exp(-2), 0.12)
