@@ -199,7 +199,10 @@ impl Wire {
         if consensus && self.is_known(now, envelope.id, to, nodes) {
             return None;
         }
-        let flight = match self.links.send(now, node, index, envelope.size_bytes) {
+        let cell = envelope.id as usize * self.nodes + to as usize;
+        let counts_once = !self.every_copy && !consensus;
+        let known = if counts_once { self.arrivals[cell] } else { NEVER };
+        let flight = match self.links.send(now, node, index, envelope.size_bytes, known) {
             Ok(flight) => flight,
             Err(dropped) => {
                 lost(now, dropped, to, envelope, waits);
@@ -211,7 +214,7 @@ impl Wire {
             self.note_copy(envelope.id, to, at);
         }
         if !self.every_copy {
-            let cell = &mut self.arrivals[envelope.id as usize * self.nodes + to as usize];
+            let cell = &mut self.arrivals[cell];
             if at >= *cell {
                 self.duplicates += 1;
                 return None;
@@ -270,7 +273,7 @@ impl Wire {
         frame: Frame,
     ) -> Option<(Ns, u32)> {
         let size = frame_bytes(&frame);
-        let flight = self.links.send(now, from, link as usize, size).ok()?;
+        let flight = self.links.send(now, from, link as usize, size, NEVER).ok()?;
         Some((flight.at, self.parcels.put(Parcel::Frame(link, frame))))
     }
 
