@@ -59,7 +59,7 @@ PAIRS = {
 
 
 class _Answers(Sink):
-    """Counts."""
+    """Counts acknowledged messages, and wakes whoever waits for more."""
 
     def __init__(self) -> None:
         self.run = time.time_ns() & 0xFFFFFFFF

@@ -13,7 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import brokers
-from brokers import Heard, do, flow, kept, killed_in_mid_flow, named, opened, started, until
+from brokers import (
+    Heard,
+    KeptTransport,
+    do,
+    flow,
+    kept,
+    killed_in_mid_flow,
+    named,
+    opened,
+    started,
+    until,
+)
 from surgetank.live.payload import encode
 from surgetank.live.server import Server
 from surgetank.live.systems.kafka.protocol import Batches, Producing, _packed, framed
@@ -158,22 +169,6 @@ def test_wrong_options_and_nobody_there_are_clear_errors(server: Server) -> None
         do(Kafka(replace(Where("kafka", "127.0.0.1", 1, "x"), options={})).open())
 
 
-class _Link:
-    """A transport that keeps what is written."""
-
-    def __init__(self) -> None:
-        self.written: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        self.written.append(bytes(data))
-
-    def is_closing(self) -> bool:
-        return False
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-
 def answered(code: int) -> bytes:
     body = struct.pack(">ii", 0, 1) + struct.pack(">h", 1) + b"t" + struct.pack(">ii", 1, 0)
     body += struct.pack(">hqqq", code, 0, -1, 0) + struct.pack(">i", 0)
@@ -184,7 +179,7 @@ def answered(code: int) -> bytes:
 def test_answers_are_matched_wherever_cut_and_requests_bounded(
     codes: list[int], cuts: list[int]
 ) -> None:
-    heard, transport = Heard(), _Link()
+    heard, transport = Heard(), KeptTransport()
     link = Producing("t", -1, 1 << 20)
     link.connection_made(transport)  # type: ignore[arg-type]
     for i in range(9):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pamqp import commands, header
 
 import brokers
-from brokers import Heard, do, flow, kept, killed_in_mid_flow, opened, started, until
+from brokers import Heard, KeptTransport, do, flow, kept, killed_in_mid_flow, opened, started, until
 from surgetank.live.payload import encode
 from surgetank.live.server import Server
 from surgetank.live.systems.rabbitmq.protocol import Link, method, publication
@@ -149,22 +149,6 @@ def test_wrong_options_and_nobody_there_are_clear_errors(server: Server) -> None
         do(QuorumQueue(named(server, "x", vhost="none")).open())
 
 
-class _Link:
-    """A transport that keeps what is written."""
-
-    def __init__(self) -> None:
-        self.written: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        self.written.append(bytes(data))
-
-    def is_closing(self) -> bool:
-        return False
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-
 CUTS = st.lists(st.integers(1, 900), max_size=20)
 
 
@@ -176,7 +160,7 @@ def fed(link: Link, stream: bytes, cuts: list[int]) -> None:
 
 def publishing(heard: Heard, count: int) -> Publishing:
     link = Publishing(Where("rabbitmq"), "", "", "", quiet=False)
-    link.connection_made(_Link())  # type: ignore[arg-type]
+    link.connection_made(KeptTransport())  # type: ignore[arg-type]
     link._ready = True
     link.write(memoryview(b""), np.arange(count), heard)
     return link
@@ -209,7 +193,7 @@ def test_confirmations_are_matched_wherever_the_stream_is_cut(cuts: list[int]) -
 
 @given(CUTS)
 def test_deliveries_are_read_and_acknowledged_wherever_cut(cuts: list[int]) -> None:
-    heard, transport = Heard(), _Link()
+    heard, transport = Heard(), KeptTransport()
     link = Consuming(Where("rabbitmq"), "", "", "", sink=heard)
     link.connection_made(transport)  # type: ignore[arg-type]
     stream = b""

@@ -281,3 +281,19 @@ def played(server: Server, **options: str) -> None:
     values = measure(trace)
     for name in ("duplicates_share", "acknowledged_lost_count"):
         assert values[name].value == 0
+
+
+class KeptTransport:
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.written.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        return 0

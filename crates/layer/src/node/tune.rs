@@ -25,13 +25,13 @@ use crate::units::{MessageId, Ns, Price};
 /// A change of a node's setting: a fact for the trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// What.
+    /// The setting that was changed.
     pub parameter: Parameter,
     /// From which number.
     pub from: u64,
     /// To which number.
     pub to: u64,
-    /// Why.
+    /// The observation that made it change.
     pub why: Why,
     /// On what number: see [`Why`].
     pub on: u64,

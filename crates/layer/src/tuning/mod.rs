@@ -280,7 +280,7 @@ impl Why {
 /// A change of one knob: a fact for the trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// When.
+    /// When it was decided.
     pub at_ns: Ns,
     /// The setting.
     pub knob: Knob,
@@ -288,7 +288,7 @@ pub struct Decision {
     pub from: u64,
     /// To which number.
     pub to: u64,
-    /// Why.
+    /// The observation that it rests on.
     pub why: Why,
     /// On what: see [`Why`].
     pub on: u64,
@@ -301,7 +301,7 @@ pub struct Decision {
 pub struct Wish {
     /// The setting.
     pub setting: Setting,
-    /// Why.
+    /// The observation that it rests on.
     pub why: Why,
     /// On what: see [`Why`].
     pub on: u64,

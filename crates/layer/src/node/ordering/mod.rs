@@ -77,7 +77,7 @@ impl Ordering {
 /// What an engine waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
-    /// What.
+    /// The answer, message or time that it waits for.
     pub what: Awaited,
     /// In which height; 0 = in none.
     pub height: Height,
