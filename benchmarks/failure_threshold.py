@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import surgetank as st
 from surgetank.measure import FailureKind
-from surgetank.search.lever import lever
+from surgetank.search.parameter import parameter
 from surgetank.search.pool import pool_of
 from surgetank.search.probe import Outcome, Task
 
@@ -33,7 +33,7 @@ def sweep(
 ) -> list[tuple[float, list[Outcome]]]:
     """Every load with every seed; the loads in equal ratios around the middle."""
     scenario = st.load(name)
-    load = lever(scenario, "load")
+    load = parameter(scenario, "load")
     loads = [load.rounded(middle * SPREAD ** (2 * k / (count - 1) - 1)) for k in range(count)]
     seeds = range(FIRST_SEED, FIRST_SEED + each)
     tasks = [Task(load.at(scenario, level), level, seed) for level in loads for seed in seeds]

@@ -41,8 +41,8 @@ from nats.aio.msg import Msg
 from simulator import machine
 from surgetank.live import Options, Rig, Schedule, Snapshot
 from surgetank.live.event_loop import Timer
-from surgetank.report.alone import alone
-from surgetank.report.plane import Plane, Scale
+from surgetank.report.plot import Plot, Scale
+from surgetank.report.svg_file import standalone_svg
 
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
 QUANTILES: Final = (0.5, 0.99, 0.999, 1.0)
@@ -196,16 +196,16 @@ def by_quantile(seen: dict[str, Seen], told: str) -> str:
     shares = {0: "0 %", 1: "90 %", 2: "99 %", 3: "99.9 %", 4: "99.99 %"}
     x = Scale(0.1, 4.0, say=lambda v: shares.get(round(v), ""), title="share of messages faster")
     y = Scale(least / 1.5, most * 2, log=True, say=milliseconds, title="delay, ms")
-    plane = Plane((820, 420), x, y, (38, 32, 52, 58))
-    plane.axes(4, 6)
+    plot = Plot((820, 420), x, y, (38, 32, 52, 58))
+    plot.axes(4, 6)
     marks = np.arange(0.1, 4.001, 0.02)
     drawn = (("s0", 2.6, -9, ""), ("s1", 2.9, -9, ""), ("s2 rough", 2.6, 20, " (dashed)"))
     for (name, of), (kind, at, above, how) in zip(seen.items(), drawn, strict=True):
         delays = np.quantile(of.delay_ms, 1 - 10.0**-marks, method="higher")
-        plane.line(zip(marks.tolist(), delays.tolist(), strict=True), f"curve {kind}", tip=name)
+        plot.line(zip(marks.tolist(), delays.tolist(), strict=True), f"curve {kind}", tip=name)
         delay = float(np.quantile(of.delay_ms, 1 - 10.0**-at, method="higher"))
-        plane.text(plane.x(at), plane.y(delay) + above, name + how, "said note", "middle")
-    return alone(plane, told)
+        plot.text(plot.x(at), plot.y(delay) + above, name + how, "said note", "middle")
+    return standalone_svg(plot, told)
 
 
 def by_time(seen: dict[str, Seen], told: str) -> str:
@@ -215,20 +215,20 @@ def by_time(seen: dict[str, Seen], told: str) -> str:
     began = float(ours.at_s[ours.delay_ms.argmax()])
     x = Scale(began - most / 1e3 / 2, began + 2 * most / 1e3, title="time in the run, s")
     y = Scale(-0.03 * most, most * 1.1, say=milliseconds, title="delay, ms")
-    plane = Plane((820, 360), x, y, (38, 24, 52, 58))
-    plane.axes(8, 6)
+    plot = Plot((820, 360), x, y, (38, 24, 52, 58))
+    plot.axes(8, 6)
     for of, radius, kind in ((ours, 2.0, "f0"), (theirs, 3.0, "f1")):
         # Enough of them to be seen as points, and the worst of all.
         shown = np.array([x.holds(at) for at in of.at_s.tolist()])
         shown &= np.arange(len(shown)) % 12 == 0
         shown[of.delay_ms.argmax()] = True
         for at, delay in zip(of.at_s[shown].tolist(), of.delay_ms[shown].tolist(), strict=True):
-            plane.dot(at, delay, radius, f"dot {kind}", "")
+            plot.dot(at, delay, radius, f"dot {kind}", "")
     at, delay = (float(v[theirs.delay_ms.argmax()]) for v in (theirs.at_s, theirs.delay_ms))
-    plane.text(plane.x(at) + 10, plane.y(delay) - 4, "closed loop: one message", "said")
+    plot.text(plot.x(at) + 10, plot.y(delay) - 4, "closed loop: one message", "said")
     many = f"open loop: {int((ours.delay_ms > 20).sum()):,} messages over 20 ms"
-    plane.text(plane.x(began + most / 2e3) + 14, plane.y(most / 2), many, "said")
-    return alone(plane, told)
+    plot.text(plot.x(began + most / 2e3) + 14, plot.y(most / 2), many, "said")
+    return standalone_svg(plot, told)
 
 
 def table(rows: list[Row]) -> str:

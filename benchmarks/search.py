@@ -35,7 +35,7 @@ import surgetank as st
 from surgetank.search.find import Finding, Question, Search
 from surgetank.search.gain import interval_of
 from surgetank.search.goal import goal
-from surgetank.search.lever import lever
+from surgetank.search.parameter import parameter
 from surgetank.search.pool import Inline, Journal, Pool, processes
 from surgetank.search.posterior import Trial, fit
 from surgetank.search.probe import Outcome, probe
@@ -62,7 +62,7 @@ def ask(seed: int) -> tuple[Spent, Finding, Search]:
     """Our search; the unloaded value's own runs are left out of all methods' costs."""
     scenario = queue(OWN, waiting_max=WAITING_MAX)
     question = Question(
-        scenario, goal("capacity"), lever(scenario, "load"), LOW, HIGH, seed=seed, runs_max=400
+        scenario, goal("capacity"), parameter(scenario, "load"), LOW, HIGH, seed=seed, runs_max=400
     )
     search = Search(question, Pool(Inline, Journal()))
     finding = search.go()
@@ -150,7 +150,7 @@ def efficiency(repeats: int) -> None:
         question = Question(
             scenario,
             goal("failure-threshold"),
-            lever(scenario, "load"),
+            parameter(scenario, "load"),
             600.0,
             6_000.0,
             runs_max=40,

@@ -21,7 +21,7 @@ def compiled() -> ModuleType:
         raise SurgetankError(
             f"the compiled part is missing ({error})",
             place="surgetank._core",
-            mend="Build it with `make build` or `pip install .`",
+            hint="Build it with `make build` or `pip install .`",
         ) from None
     return core
 

@@ -1,4 +1,4 @@
-"""What a person meets when something goes wrong: what, where, and how to mend it."""
+"""What a person meets when something goes wrong: what, where, and what to do about it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = [
     "printable",
 ]
 
-#: Something a person can mend in what was asked.
+#: Something a person can correct in what was asked.
 EXIT_USAGE: Final = 2
 #: Stopped before it had an answer: that of the verdict UNKNOWN.
 EXIT_STOPPED: Final = 4
@@ -51,35 +51,35 @@ def _is_shown(char: str) -> bool:
 
 
 class SurgetankError(Exception):
-    """Something a person can mend.
+    """Something a person can correct.
 
-    `place` names where (a file, a key, a table), `mend` says what to do, `exit_code` is what the
+    `place` names where (a file, a key, a table), `hint` says what to do, `exit_code` is what the
     command line returns.
     """
 
     def __init__(
-        self, message: str, *, place: str = "", mend: str = "", exit_code: int = EXIT_USAGE
+        self, message: str, *, place: str = "", hint: str = "", exit_code: int = EXIT_USAGE
     ) -> None:
         super().__init__(message)
         self.message = message
         self.place = place
-        self.mend = mend
+        self.hint = hint
         self.exit_code = exit_code
 
     def __str__(self) -> str:
         head = f"{self.place}: {self.message}" if self.place else self.message
-        return printable(f"{head}. {self.mend}" if self.mend else head)
+        return printable(f"{head}. {self.hint}" if self.hint else head)
 
     @classmethod
     def of_machine(cls, error: OSError | MemoryError) -> SurgetankError:
         """What the operating system refused, and its usual remedy."""
         if isinstance(error, MemoryError):
-            mend = _REMEDIES[errno.ENOMEM]
-            return cls("not enough memory", mend=mend, exit_code=EXIT_MACHINE)
+            hint = _REMEDIES[errno.ENOMEM]
+            return cls("not enough memory", hint=hint, exit_code=EXIT_MACHINE)
         reason = (error.strerror or str(error) or type(error).__name__).lower()
-        mend = _REMEDIES.get(error.errno or 0, "")
+        hint = _REMEDIES.get(error.errno or 0, "")
         place = "" if error.filename is None else str(error.filename)
-        return cls(reason, place=place, mend=mend, exit_code=EXIT_MACHINE)
+        return cls(reason, place=place, hint=hint, exit_code=EXIT_MACHINE)
 
 
 class CoreError(Exception):

@@ -30,7 +30,7 @@ def claimed(folder: Path, *, force: bool, mark: str = "run.json") -> Iterator[Pa
         SurgetankError: if the folder cannot be used, or another run writes there.
     """
     if folder.exists() and not folder.is_dir():
-        raise SurgetankError("this is a file", place=str(folder), mend="Give another --out")
+        raise SurgetankError("this is a file", place=str(folder), hint="Give another --out")
     made = not folder.exists()
     with alone_in(folder):
         try:
@@ -61,9 +61,9 @@ def alone_in(folder: Path) -> Iterator[None]:
         # Some network file systems have no locks: then nobody is refused.
         if error.errno in (errno.EAGAIN, errno.EACCES):
             os.close(held)
-            mend = "Give another --out, or wait for it to end"
+            hint = "Give another --out, or wait for it to end"
             raise SurgetankError(
-                "another run writes there now", place=str(folder), mend=mend
+                "another run writes there now", place=str(folder), hint=hint
             ) from None
     try:
         yield
@@ -76,11 +76,11 @@ def _emptied(folder: Path, *, force: bool, mark: str) -> None:
     try:
         held = sorted(entry.name for entry in folder.iterdir())
         if held and not force:
-            mend = "Give another --out, or --force to replace an earlier run"
-            raise SurgetankError("the folder is not empty", place=place, mend=mend)
+            hint = "Give another --out, or --force to replace an earlier run"
+            raise SurgetankError("the folder is not empty", place=place, hint=hint)
         if held and mark not in held:
-            mend = f"Give another --out; --force replaces only folders with a {mark}"
-            raise SurgetankError("the folder holds something else", place=place, mend=mend)
+            hint = f"Give another --out; --force replaces only folders with a {mark}"
+            raise SurgetankError("the folder holds something else", place=place, hint=hint)
         for name in held:
             if name.endswith(_WRITTEN):
                 (folder / name).unlink()
@@ -93,4 +93,4 @@ def _emptied(folder: Path, *, force: bool, mark: str) -> None:
 
 def _unusable(folder: Path, error: OSError) -> SurgetankError:
     reason = (error.strerror or "cannot be written").lower()
-    return SurgetankError(reason, place=str(folder), mend="Give another --out where you may write")
+    return SurgetankError(reason, place=str(folder), hint="Give another --out where you may write")

@@ -124,7 +124,7 @@ def verify(
         told = compiled().verify(os.fspath(path), progress)
     except OSError as error:
         raise SurgetankError(
-            f"cannot be read ({error})", place=str(path), mend="Name a journal's file"
+            f"cannot be read ({error})", place=str(path), hint="Name a journal's file"
         ) from None
     findings = [Finding(*finding) for finding in told.pop("findings")]
     if expect is not None and expect != told["last_hash"] and not told["stopped"]:
@@ -209,7 +209,7 @@ class Batch:
             return cls(**dict(zip(_FIXED, fixed, strict=True)), **rest)
         except (struct.error, ValueError):
             raise SurgetankError(
-                "is no header of a batch", place="header", mend="Take it from a journal"
+                "is no header of a batch", place="header", hint="Take it from a journal"
             ) from None
 
     @property
@@ -277,7 +277,7 @@ class Proof:
             return cls(header, int(read["position"]), ticket, message, path)
         except (KeyError, TypeError, ValueError):
             raise SurgetankError(
-                "is no proof", place="proof", mend="Write it by Proof.to_json"
+                "is no proof", place="proof", hint="Write it by Proof.to_json"
             ) from None
 
 
@@ -349,7 +349,7 @@ class Journal:
         found = self._read(lambda core: core.prove(os.fspath(self.path), message))
         if found is None:
             raise SurgetankError(
-                "holds no such message", place=str(self.path), mend="Give all bytes of the message"
+                "holds no such message", place=str(self.path), hint="Give all bytes of the message"
             )
         header, position, ticket, path = found
         return Proof(header, position, ticket, message, tuple(path))
@@ -373,5 +373,5 @@ class Journal:
             return ask(compiled())
         except (OSError, ValueError, OverflowError) as error:
             raise SurgetankError(
-                str(error), place="journal", mend="`surgetank verify` says more"
+                str(error), place="journal", hint="`surgetank verify` says more"
             ) from None

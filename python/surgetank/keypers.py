@@ -33,7 +33,7 @@ except ImportError:
     raise SurgetankError(
         "threshold encryption needs `py-arkworks-bls12381`",
         place="surgetank.keypers",
-        mend="pip install '.[threshold]' in the source of surgetank",
+        hint="pip install '.[threshold]' in the source of surgetank",
     ) from None
 
 __all__ = ["BatchKey", "Beacon", "Committee", "Dealing", "Keyper", "Share", "deal", "set_up"]
@@ -128,7 +128,7 @@ class BatchKey:
         wrong = SurgetankError(
             "the message was changed, or is for another batch or from another sender",
             place="keypers.decrypt",
-            mend="Leave its place in the batch empty",
+            hint="Leave its place in the batch empty",
         )
         if len(encrypted) < G2_BYTES + SEED_BYTES:
             raise wrong
@@ -220,7 +220,7 @@ class Committee:
         raise SurgetankError(
             f"{len(valid)} valid shares of {self.threshold} that are needed{named}",
             place=f"keypers.{purpose}",
-            mend="Ask the other keypers, or skip the batch",
+            hint="Ask the other keypers, or skip the batch",
         )
 
     def _interpolated(self, shares: dict[int, Share]) -> G1Point | None:

@@ -92,7 +92,7 @@ def portfolio_margin(
         return Requirement(*compiled().portfolio_margin(rule, spot, perpetual, *columns.values()))
     except ValueError as error:
         raise SurgetankError(
-            str(error), place=place, mend="Give `deribit-pm` or `derive-pmrm`"
+            str(error), place=place, hint="Give `deribit-pm` or `derive-pmrm`"
         ) from None
 
 

@@ -61,7 +61,7 @@ class Pipe:
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         except OSError as error:
             raise SurgetankError(
-                f"cannot be made ({error.strerror})", place=str(path), mend="Choose another place"
+                f"cannot be made ({error.strerror})", place=str(path), hint="Choose another place"
             ) from None
         self._closed = False
         self._write(self._pipe.head)
@@ -104,13 +104,13 @@ class Pipe:
                 view = view[os.write(self._file, view) :]
             self._bytes += len(frames)
         except OSError as error:
-            mend = "What was published before is whole; begin a new journal elsewhere"
+            hint = "What was published before is whole; begin a new journal elsewhere"
             try:
                 os.ftruncate(self._file, self._bytes)
             except OSError:
-                mend = f"Cut the file to {self._bytes} bytes: so far it is whole"
+                hint = f"Cut the file to {self._bytes} bytes: so far it is whole"
             what = f"cannot be written ({error.strerror}); the pipe takes no more records"
-            self._failed = SurgetankError(what, place=self._path, mend=mend)
+            self._failed = SurgetankError(what, place=self._path, hint=hint)
             raise self._failed from None
 
     @property

@@ -87,11 +87,11 @@ def run(
 def can_journal(journal: Path, target: str | None) -> None:
     """Before the run, so that nothing is lost after it."""
     if target is not None:
-        mend = "Leave --journal out: a live system keeps a log of its own"
-        raise SurgetankError("only a simulated venue writes one", place="--journal", mend=mend)
+        hint = "Leave --journal out: a live system keeps a log of its own"
+        raise SurgetankError("only a simulated venue writes one", place="--journal", hint=hint)
     if journal.exists() or not journal.parent.is_dir():
         what = "is already there" if journal.exists() else "lies in a folder that is not there"
-        raise SurgetankError(what, place=str(journal), mend="Give another --journal")
+        raise SurgetankError(what, place=str(journal), hint="Give another --journal")
 
 
 def write(

@@ -53,8 +53,8 @@ def simulate(
     refuse_too_large(scenario)
     chosen = scenario.seed if seed is None else seed
     if not 0 <= chosen < 2**64:
-        mend = "Give a whole number from 0 to 2**64 - 1"
-        raise SurgetankError(f"{chosen} is not a seed", place="seed", mend=mend)
+        hint = "Give a whole number from 0 to 2**64 - 1"
+        raise SurgetankError(f"{chosen} is not a seed", place="seed", hint=hint)
     recorded = None if tape is None else tape.as_core()
     plugins = _plugins(scenario, decisions)
     panic = ""
@@ -102,7 +102,7 @@ def _keep(journal: Path, content: bytes) -> None:
             file.write(content)
     except OSError as error:
         reason = f"cannot be written ({error.strerror})"
-        raise SurgetankError(reason, place=str(journal), mend="Give another --journal") from None
+        raise SurgetankError(reason, place=str(journal), hint="Give another --journal") from None
 
 
 def _can_happen_here(scenario: Scenario) -> None:
@@ -111,7 +111,7 @@ def _can_happen_here(scenario: Scenario) -> None:
             raise SurgetankError(
                 f"this `{fault.kind}` can only happen to a real system",
                 place=f"{scenario.name}: faults[{i}]",
-                mend="Run it with --target URL, or take it out",
+                hint="Run it with --target URL, or take it out",
             )
 
 
@@ -134,7 +134,7 @@ def _plugin_failed(scenario: Scenario, error: Exception) -> SurgetankError:
     names = " or ".join(([rule] if is_plugin(rule) else []) + ([controller] if controller else []))
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else names
     what = f"{names} raised {type(error).__name__}: {error}"
-    return SurgetankError(what, place=where, mend="Mend it and run again")
+    return SurgetankError(what, place=where, hint="Mend it and run again")
 
 
 def with_tape(scenario: Scenario, tape: Tape) -> Scenario:

@@ -75,7 +75,7 @@ def test_invalid_and_unknown(here: Path) -> None:
     ],
 )
 def test_mistakes_get_one_line(here: Path, arguments: list[str], said: str) -> None:
-    """Exit code 2, the place and the mend on stderr, no traceback."""
+    """Exit code 2, the place and the hint on stderr, no traceback."""
     done = surgetank(*arguments, cwd=here)
     assert done.returncode == 2
     assert said in done.stderr

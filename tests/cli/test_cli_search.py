@@ -186,7 +186,7 @@ def test_an_error_before_the_first_run_leaves_nothing(
     ],
 )
 def test_wrong_usage_is_one_line(here: Path, arguments: list[str], said: str) -> None:
-    """Exit code 2, the place and the mend, no traceback."""
+    """Exit code 2, the place and the hint, no traceback."""
     if "--resume" in arguments:
         (here / "s").mkdir()
         said = "no search to go on with"

@@ -39,7 +39,7 @@ FLOORS = [
 ]
 #: Inside `search` and `report`; the empty name is the package's own `__init__`.
 SEARCH_FLOORS = [
-    {"bound", "closed_form", "lever", "posterior", "probe", "remedies"},
+    {"bound", "closed_form", "parameter", "posterior", "probe", "remedies"},
     {"design", "frontier", "goal", "pool"},
     {"find", "shape"},
     {"answer", "live"},
@@ -49,9 +49,9 @@ SEARCH_FLOORS = [
     {""},
 ]
 REPORT_FLOORS = [
-    {"scenario_text", "sheet", "wording"},
-    {"plane", "reading"},
-    {"alone", "charts", "page", "story", "target"},
+    {"scenario_text", "shell", "wording"},
+    {"plot", "reading"},
+    {"charts", "page", "story", "svg_file", "target"},
     {"frontier", "league", "line", "prediction"},
     {""},
 ]

@@ -127,7 +127,7 @@ def test_the_rules_account_of_a_run() -> None:
     ],
 )
 def test_what_does_not_fit_is_refused(values: dict[str, object], says: str) -> None:
-    """One clear error that names the mend."""
+    """One clear error that gives a hint."""
     with pytest.raises(SurgetankError, match=says.replace(".", r"\.")):
         small("themis", **values)
 

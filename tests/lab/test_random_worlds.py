@@ -1,7 +1,7 @@
 """Whatever a scenario asks for, a run is deterministic, conserves money, is safe, has its stamps in
 order, and is never INVALID through no fault of the scenario.
 
-Of the 300 worlds below, 26 were broken on the commit before the mends they guard (bc07f37): 15 by a
+Of the 300 worlds below, 26 were broken on the commit before the fixes they guard (bc07f37): 15 by a
 clock that wrapped, 9 by retries that overwrote stamps, 2 by overlapping `slow` faults.
 """
 

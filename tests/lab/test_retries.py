@@ -1,7 +1,7 @@
 """Messages that are sent again: whichever of their copies is executed, its stamps are the trace's.
 
 A gateway's mempool under pressure throws out what other nodes still hold and will propose. Before
-the mend, the second attempt overwrote the first one's stamps, and 19 of these 48 valid runs were
+the fix, the second attempt overwrote the first one's stamps, and 19 of these 48 valid runs were
 INVALID.
 """
 

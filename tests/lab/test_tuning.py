@@ -271,9 +271,9 @@ def test_the_admission_limit_spares_what_is_essential() -> None:
     assert throttled.filter(pl.col("class").is_in(ESSENTIAL)).is_empty()
 
 
-def strained(**keys: Any) -> st.Scenario:
-    strain = {"commit_least_ms": 50.0, "throttle_ms": 250.0} | keys
-    consensus = TENDERMINT | {"adaptive": True, "strain": strain}
+def adapting(**keys: Any) -> st.Scenario:
+    spans = {"commit_least_ms": 50.0, "throttle_ms": 250.0} | keys
+    consensus = TENDERMINT | {"adaptive": True, "adaptive_timeouts": spans}
     times = {"order_us": 500.0, "cancel_us": 500.0, "replace_us": 500.0}
     layer = {
         "consensus": consensus,
@@ -285,8 +285,8 @@ def strained(**keys: Any) -> st.Scenario:
     return venue(layer=layer, market=market)
 
 
-def test_adaptive_consensus_follows_the_strain_within_its_spans() -> None:
-    scenario = strained()
+def test_adaptive_consensus_follows_the_congestion_within_its_spans() -> None:
+    scenario = adapting()
     trace = st.simulate(scenario)
     rows = trace["decisions"]
     assert {Knob(knob).label for knob in rows["knob"]} == {"timeout_commit_ns", "throttle"}
@@ -329,7 +329,7 @@ def test_adaptive_consensus_does_no_harm_where_proposers_are_cut_off() -> None:
 
 
 def test_throttling_never_touches_what_is_essential() -> None:
-    messages = st.simulate(strained(throttle_ms=50.0))["messages"]
+    messages = st.simulate(adapting(throttle_ms=50.0))["messages"]
     throttled = messages.filter(pl.col("reason") == Reason.THROTTLED)
     assert not throttled.is_empty()
     assert throttled.filter(pl.col("class").is_in(ESSENTIAL)).is_empty()
@@ -337,7 +337,7 @@ def test_throttling_never_touches_what_is_essential() -> None:
 
 
 def test_without_throttling_nobody_is_throttled() -> None:
-    messages = st.simulate(strained(throttle_ms=0.0))["messages"]
+    messages = st.simulate(adapting(throttle_ms=0.0))["messages"]
     assert messages.filter(pl.col("reason") == Reason.THROTTLED).is_empty()
 
 

@@ -423,7 +423,7 @@ def test_an_invalid_run_is_exit_code_3(here: Path) -> None:
 def test_wrong_usage(
     here: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
 ) -> None:
-    """The place and the mend, exit code 2, and no folder left where nothing was run."""
+    """The place and the hint, exit code 2, and no folder left where nothing was run."""
     monkeypatch.chdir(here)
     with pytest.raises(SurgetankError) as caught:
         app(["compare", *arguments, "--quiet"], standalone_mode=False)

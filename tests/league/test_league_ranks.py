@@ -18,7 +18,7 @@ from hand_made_league import ATTACKS
 from surgetank.league import Entrant, League, Made
 from surgetank.league.ranks import ALPHA, holm, pair_of
 from surgetank.report.league import render_league, words
-from surgetank.search.lever import lever
+from surgetank.search.parameter import parameter
 from surgetank.search.pool import Inline
 from surgetank.search.probe import Task, probe
 
@@ -95,7 +95,7 @@ def test_equals_have_no_winner(draw: Draw, entrants: int, seeds: int) -> None:
 def _pool() -> tuple[float, ...]:
     """p99 of real runs of one scenario, seeds 0 to 149."""
     scenario = queue(800.0, duration_s=0.5)
-    level = lever(scenario, "load").own
+    level = parameter(scenario, "load").own
     tasks = [Task(scenario, level, seed) for seed in range(150)]
     return tuple(Inline().submit(probe, task).result().value(P99) for task in tasks)
 

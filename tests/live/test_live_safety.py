@@ -56,7 +56,7 @@ def test_other_machines_are_refused(host: str) -> None:
     where = parse(f"nats://{host}:4222")
     with pytest.raises(SurgetankError, match="is not this machine") as error:
         owned(where, own_system=False)
-    assert "--i-own-this-system" in error.value.mend
+    assert "--i-own-this-system" in error.value.hint
     owned(where, own_system=True)
     with pytest.raises(SurgetankError, match="is not this machine"), Rig(f"nats://{host}:4222"):
         pass
@@ -140,7 +140,7 @@ def test_beyond_a_bound_nothing_is_sent(bound: dict[str, Any], flag: str) -> Non
     with Rig("memory:", Options(**bound)) as rig:
         with pytest.raises(SurgetankError, match="more than the") as error:
             rig.play(schedule, watch=watch)
-        assert flag in error.value.mend
+        assert flag in error.value.hint
         assert seen == []
 
 

@@ -13,8 +13,8 @@ import pytest
 from surgetank.calibrate.writing import plain
 from surgetank.live import Options, Rig
 from surgetank.search.goal import goal
-from surgetank.search.lever import lever
 from surgetank.search.live import LiveWork
+from surgetank.search.parameter import parameter
 from surgetank.search.pool import Inline, Journal, Pool
 from surgetank.search.probe import Task
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.live
 def test_levels_around_a_known_capacity(tmp_path: Path) -> None:
     """10 ms a message: 40/s holds; 400/s cannot, whatever else the machine does."""
     scenario = plain("tiny", 40.0, 1.0).with_values({"drain_s": 1.0})
-    load, aim = lever(scenario, "load"), goal("capacity")
+    load, aim = parameter(scenario, "load"), goal("capacity")
     journal = Journal(tmp_path / "runs.jsonl")
     with Rig("memory:?service_us=10000", Options(patience_s=90, lateness_p99_ms=500)) as rig:
         live = LiveWork(rig, cooldown_s=0.1, reference_every=20)

@@ -110,14 +110,14 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("data", "place", "mend"), BAD, ids=[f"{bad[1]} {bad[2]}" for bad in BAD])
-def test_bad_input_gets_one_line(data: dict[str, Any], place: str, mend: str) -> None:
-    """The error names the key and the mend, and is one line."""
+@pytest.mark.parametrize(("data", "place", "hint"), BAD, ids=[f"{bad[1]} {bad[2]}" for bad in BAD])
+def test_bad_input_gets_one_line(data: dict[str, Any], place: str, hint: str) -> None:
+    """The error names the key and the hint, and is one line."""
     with pytest.raises(st.SurgetankError) as caught:
         st.Scenario.build({"name": "bad"} | data, "bad.toml")
     text = str(caught.value)
     assert place in text
-    assert mend in text
+    assert hint in text
     assert "\n" not in text
     assert caught.value.exit_code == 2
 

@@ -148,13 +148,13 @@ BAD = [
 def test_bad_tapes_name_file_and_line(
     tmp_path: Path, name: str, text: str, line: str, what: str
 ) -> None:
-    """One line: where, what, how to mend."""
+    """One line: where, what, what to do."""
     path = write(tmp_path / name, text)
     with pytest.raises(st.SurgetankError) as caught:
         st.read_tape(path)
     assert f"{path}{line}" in str(caught.value)
     assert what in str(caught.value)
-    assert caught.value.mend
+    assert caught.value.hint
     assert "\n" not in str(caught.value)
 
 
@@ -207,7 +207,7 @@ def test_parts_that_make_no_sense(tmp_path: Path, part: dict[str, float]) -> Non
     path = write(tmp_path / "a.csv", BARS + BAR.format(1))
     with pytest.raises(st.SurgetankError) as caught:
         st.read_tape(path, **part)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_the_report_is_of_the_recording(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from stations import station
 from surgetank.measure import FailureKind
 from surgetank.search.find import Finding, Question, Search
 from surgetank.search.goal import goal
-from surgetank.search.lever import lever
+from surgetank.search.parameter import parameter
 from surgetank.search.pool import Inline, Journal, Pool
 from surgetank.search.posterior import Trial, fit
 from surgetank.search.probe import Outcome, Task
@@ -92,7 +92,7 @@ def find_with(
     question = Question(
         scenario,
         goal("failure-threshold"),
-        lever(scenario, "load"),
+        parameter(scenario, "load"),
         low,
         high,
         seed=seed,

@@ -75,7 +75,7 @@ class Heard:
 
 @contextmanager
 def started(url: str, folder: Path) -> Iterator[Server]:
-    """The URL's own server; skips the test, with the command that mends it, if it is not here."""
+    """The URL's own server; skips the test, naming what installs it, if it is not here."""
     where = parse(url)
     kind = server_class(where)
     assert kind is not None

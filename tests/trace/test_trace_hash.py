@@ -156,7 +156,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, harm: Any) -> None:
     with pytest.raises(SurgetankError) as caught:
         Trace.load(tmp_path)
     assert caught.value.place == str(tmp_path / name)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_a_changed_number_is_found(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_scenario_of_another_version_is_refused(tmp_path: Path) -> None:
         SurgetankError, match=r"run.json: .*another version .*queue.depth"
     ) as caught:
         Trace.load(tmp_path)
-    assert "again" in caught.value.mend
+    assert "again" in caught.value.hint
 
 
 def test_stats_of_another_version_are_refused(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ use surgetank_lab::host::{Distribution, Host, Service, Shares};
 use surgetank_lab::seed::Seed;
 use surgetank_layer::gossip;
 use surgetank_layer::message::{Class, Envelope};
-use surgetank_layer::node::{Config, Costs, Done, Input, Node, Opening, Ordering, Output, Task};
+use surgetank_layer::node::{Config, Costs, Done, Input, Node, Ordering, Output, Task, Unsealing};
 use surgetank_layer::queue::Rule;
 use surgetank_layer::sequencer;
 use surgetank_layer::units::{MS, Ns};
@@ -31,7 +31,7 @@ fn host(service: Service, ordering: Ordering) -> Host {
         validations_max: service.servers,
         costs: service.means,
         ordering,
-        opening: Opening::at_once(),
+        unsealing: Unsealing::at_once(),
     });
     let seed = Seed::new(1);
     Host::new(node, service, seed.stream("node", 0), seed.stream("service", 0))

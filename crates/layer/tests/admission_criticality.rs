@@ -16,7 +16,8 @@ use surgetank_layer::admission::price::{Price, Relief};
 use surgetank_layer::consensus::tendermint::{Config as Tendermint, Timeouts};
 use surgetank_layer::message::{Class, Envelope, flags};
 use surgetank_layer::node::{
-    Admission, Config, Input, Node, Opening, Ordering, Output, Span, Strain, Tuning, Unit,
+    AdaptiveTimeouts, Admission, Config, Input, Node, Ordering, Output, Span, Tuning, Unit,
+    Unsealing,
 };
 use surgetank_layer::queue::{Reason, Rule};
 use surgetank_layer::sequencer;
@@ -68,7 +69,7 @@ fn node(rule: Rule, ordering: Ordering) -> Node {
         validations_max: 1,
         costs: TIMES.costs(),
         ordering,
-        opening: Opening::at_once(),
+        unsealing: Unsealing::at_once(),
     })
 }
 
@@ -121,7 +122,11 @@ fn adaptive(rule: Rule) -> Node {
     };
     let mut node = node(rule, ordering);
     let span = |least, most| Span { least: least * MS, most: most * MS };
-    node.adapt(Strain { commit: span(20, 200), propose: span(500, 2_000), throttle_ns: 30 * MS });
+    node.adapt(AdaptiveTimeouts {
+        commit: span(20, 200),
+        propose: span(500, 2_000),
+        throttle_ns: 30 * MS,
+    });
     node
 }
 

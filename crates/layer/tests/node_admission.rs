@@ -9,8 +9,8 @@ use surgetank_layer::admission::{gate, remembered};
 use surgetank_layer::consensus::tendermint::{Config as Tendermint, Timeouts};
 use surgetank_layer::message::{Class, Envelope, flags};
 use surgetank_layer::node::{
-    Admission, Awaited, Change, Config, Input, Node, Opening, Ordering, Output, Span, Strain,
-    Timer, Tuning, Unit, Wait,
+    AdaptiveTimeouts, Admission, Awaited, Change, Config, Input, Node, Ordering, Output, Span,
+    Timer, Tuning, Unit, Unsealing, Wait,
 };
 use surgetank_layer::queue::{Reason, Rule};
 use surgetank_layer::sequencer;
@@ -35,7 +35,7 @@ fn node(rule: Rule, ordering: Ordering) -> Node {
         validations_max: 1,
         costs: TIMES.costs(),
         ordering,
-        opening: Opening::at_once(),
+        unsealing: Unsealing::at_once(),
     })
 }
 
@@ -249,12 +249,16 @@ fn lone_validator() -> Node {
         Ordering::Tendermint { tendermint, block_messages_max, block_bytes_max, rebroadcast_ns },
     );
     let span = |least, most| Span { least: least * MS, most: most * MS };
-    node.adapt(Strain { commit: span(100, 400), propose: span(200, 2_000), throttle_ns: 10 * MS });
+    node.adapt(AdaptiveTimeouts {
+        commit: span(100, 400),
+        propose: span(200, 2_000),
+        throttle_ns: 10 * MS,
+    });
     node
 }
 
 #[test]
-fn under_strain_only_what_is_not_essential_waits() {
+fn under_congestion_only_what_is_not_essential_waits() {
     let mut venue = lone_validator();
     // Execution takes 1 ms each: ten that wait are 10 ms of work.
     for id in 0..10 {
@@ -269,7 +273,7 @@ fn under_strain_only_what_is_not_essential_waits() {
             parameter: Parameter::Throttle,
             from: 0,
             to: 1,
-            why: Why::StrainRises,
+            why: Why::CongestionRises,
             ..
         })
     ));

@@ -6,7 +6,7 @@ use surgetank_layer::consensus::tendermint::{Config as Tendermint, Timeouts};
 use surgetank_layer::gossip::{self, Frame};
 use surgetank_layer::message::{Class, Envelope, Payload};
 use surgetank_layer::node::{
-    Config, Done, Input, Node, Opening, Ordering, Output, Packet, Task, Timer,
+    Config, Done, Input, Node, Ordering, Output, Packet, Task, Timer, Unsealing,
 };
 use surgetank_layer::queue::{Reason, Rule};
 use surgetank_layer::sequencer;
@@ -21,7 +21,7 @@ fn config(id: NodeId, times: Times, validations_max: u32, ordering: Ordering) ->
     let gossip = Some(gossip::Config::Flood);
     let rule = Rule::Fifo;
     let (ingress_max, mempool_max) = (2, 3);
-    let opening = Opening::at_once();
+    let unsealing = Unsealing::at_once();
     Config {
         id,
         nodes: 2,
@@ -33,7 +33,7 @@ fn config(id: NodeId, times: Times, validations_max: u32, ordering: Ordering) ->
         validations_max,
         costs: times.costs(),
         ordering,
-        opening,
+        unsealing,
     }
 }
 

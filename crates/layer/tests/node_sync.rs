@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use surgetank_layer::consensus::tendermint::{Config as Tendermint, Timeouts};
 use surgetank_layer::message::{Block, Class, Envelope, Payload, Statement, Vote, VoteType};
-use surgetank_layer::node::{Config, Done, Input, Node, Opening, Ordering, Output, Packet, Timer};
+use surgetank_layer::node::{
+    Config, Done, Input, Node, Ordering, Output, Packet, Timer, Unsealing,
+};
 use surgetank_layer::queue::Rule;
 use surgetank_layer::sequencer::chain;
 use surgetank_layer::units::{Digest, Height, MS, Ns, SECOND};
@@ -31,7 +33,7 @@ fn node() -> Node {
         nodes: 4,
         degree: 3,
         gossip: Some(surgetank_layer::gossip::Config::Flood),
-        opening: Opening::at_once(),
+        unsealing: Unsealing::at_once(),
         rule: Rule::Fifo,
         ingress_max: 100,
         mempool_max: 100,

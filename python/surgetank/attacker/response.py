@@ -184,22 +184,22 @@ def _gain(outcome: Outcome) -> float:
 def _check(scenario: Scenario, kinds: Sequence[str], fresh: int, budget_usd: float) -> None:
     if scenario.market is None:
         raise SurgetankError(
-            "has no market, so nobody can gain", place=scenario.name, mend="Add [market]"
+            "has no market, so nobody can gain", place=scenario.name, hint="Add [market]"
         )
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown or not kinds:
         raise SurgetankError(
             "no such attack that trades" if unknown else "no attack is named",
             place=f"--kinds {','.join(unknown)}",
-            mend=f"Choose among {', '.join(KINDS)}",
+            hint=f"Choose among {', '.join(KINDS)}",
         )
     if fresh < 2:
         raise SurgetankError(
-            "one seed has no interval", place=f"--fresh {fresh}", mend="Give 8 or more"
+            "one seed has no interval", place=f"--fresh {fresh}", hint="Give 8 or more"
         )
     if not 0 < budget_usd <= 1e12:
         raise SurgetankError(
-            "must lie in (0, 1e12]", place=f"--budget-usd {budget_usd:g}", mend="Try 1000000"
+            "must lie in (0, 1e12]", place=f"--budget-usd {budget_usd:g}", hint="Try 1000000"
         )
 
 
@@ -219,6 +219,6 @@ def _fit(
         raise SurgetankError(
             f"none of these attacks goes with it ({'; '.join(unfit)})",
             place=scenario.name,
-            mend="Choose other --kinds",
+            hint="Choose other --kinds",
         )
     return fit, unfit

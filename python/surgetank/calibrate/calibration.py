@@ -91,7 +91,7 @@ class Calibration:
             path.write_text(self.toml(), encoding="utf-8")
         except OSError as error:
             reason = (error.strerror or "cannot be written").lower()
-            raise SurgetankError(reason, place=str(path), mend="Give another --out") from None
+            raise SurgetankError(reason, place=str(path), hint="Give another --out") from None
 
     def as_json(self) -> str:
         """One JSON object."""

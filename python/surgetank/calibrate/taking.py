@@ -182,7 +182,7 @@ class _Taking:
             raise SurgetankError(
                 f"{lost} of {len(delays)} single messages never arrived",
                 place=f"--target {self._rig.url}",
-                mend="Look at the target; it cannot be calibrated like this",
+                hint="Look at the target; it cannot be calibrated like this",
                 exit_code=3,
             )
 
@@ -201,7 +201,7 @@ class _Taking:
             raise SurgetankError(
                 f"trains of {size:,} messages arrive in one piece: their dispersion tells nothing",
                 place=f"--target {self._rig.url}",
-                mend="Nothing; the target is faster than this machine can tell",
+                hint="Nothing; the target is faster than this machine can tell",
                 exit_code=4,
             )
         varied = variation(long)
@@ -280,7 +280,7 @@ class _Taking:
             raise SurgetankError(
                 f"no train of {size:,} messages arrived in full",
                 place=f"--target {self._rig.url}",
-                mend="Give the target room for bursts; it refuses or loses them",
+                hint="Give the target room for bursts; it refuses or loses them",
                 exit_code=3,
             )
 
@@ -327,7 +327,7 @@ class _Taking:
             raise SurgetankError(
                 "longer trains did not take longer: the time per message cannot be told",
                 place=f"--target {self._rig.url}",
-                mend="Calibrate again on a quiet machine",
+                hint="Calibrate again on a quiet machine",
                 exit_code=4,
             )
         return self._chain_told(early, late, found, cores, gap_s)

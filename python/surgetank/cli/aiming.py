@@ -130,5 +130,5 @@ def refuse_idle(context: typer.Context) -> None:
                 raise SurgetankError(
                     f"does nothing without --{head}",
                     place=option.opts[0],
-                    mend=f"Add --{head} {value}, or leave it out",
+                    hint=f"Add --{head} {value}, or leave it out",
                 )

@@ -119,15 +119,15 @@ def overrides(values: list[str]) -> dict[str, Any]:
     for text in values:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise SurgetankError("not KEY=VALUE", place=f"--set {text}", mend="Write key=value")
+            raise SurgetankError("not KEY=VALUE", place=f"--set {text}", hint="Write key=value")
         try:
             found[key.strip()] = tomllib.loads(f"x = {value}")["x"]
         except tomllib.TOMLDecodeError:
             found[key.strip()] = value
         except (ValueError, RecursionError):
-            mend = "Give a shorter value"
+            hint = "Give a shorter value"
             raise SurgetankError(
-                "is too long or nested too deeply", place=f"--set {key}", mend=mend
+                "is too long or nested too deeply", place=f"--set {key}", hint=hint
             ) from None
     return found
 

@@ -68,7 +68,7 @@ def calibrate_command(
     from surgetank.scenario import load
 
     if target is None:
-        raise SurgetankError("is missing", place="--target", mend="Give one, such as nats:")
+        raise SurgetankError("is missing", place="--target", hint="Give one, such as nats:")
     slug = re.sub(r"[^\w.-]+", "-", target).strip("-")
     file = out or Path(f"calibrated-{slug}.toml")
     pages = [file.with_suffix(end) for end in (".html", ".svg", ".json")] if check else []
@@ -98,7 +98,7 @@ def calibrate_command(
 def _free(files: list[Path], *, force: bool) -> None:
     there = next((f for f in files if f.exists()), None)
     if there is not None and not force:
-        raise SurgetankError("is there already", place=str(there), mend="Give --out or --force")
+        raise SurgetankError("is there already", place=str(there), hint="Give --out or --force")
 
 
 def _tell(c: Calibration, found: Prediction | None, file: Path, *, as_json: bool) -> None:

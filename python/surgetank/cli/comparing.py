@@ -104,7 +104,7 @@ def compare_command(
             raise SurgetankError(
                 "nothing to compare it with",
                 place=f"compare {a}",
-                mend="Give two folders, or a scenario and --vary KEY (or --attack)",
+                hint="Give two folders, or a scenario and --vary KEY (or --attack)",
             )
         play(a, asked, as_json=as_json, quiet=quiet)
         return
@@ -112,7 +112,7 @@ def compare_command(
         raise SurgetankError(
             f"{asked.given[0]} is for a league of one scenario, and here are two folders",
             place=f"compare {a} {b}",
-            mend=f"Leave out {' '.join(asked.given)}, or give one scenario and --vary KEY",
+            hint=f"Leave out {' '.join(asked.given)}, or give one scenario and --vary KEY",
         )
     _two(Path(a), Path(b), as_json=as_json, whole=whole)
 

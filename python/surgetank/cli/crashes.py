@@ -80,7 +80,7 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         reason = (error.strerror or "cannot be written").lower()
-        raise SurgetankError(reason, place=str(path), mend="Give another --out") from None
+        raise SurgetankError(reason, place=str(path), hint="Give another --out") from None
 
 
 def _show(target: str, found: Sequence[Outcome]) -> None:

@@ -51,7 +51,7 @@ def explain_command(
     from surgetank.explain.paired import DELAYS
 
     if by not in DELAYS:
-        raise SurgetankError("no such delay", place=f"--by {by}", mend="mean or p99")
+        raise SurgetankError("no such delay", place=f"--by {by}", hint="mean or p99")
     scenario, seed = _asked(run)
     if values:
         scenario = scenario.with_values(overrides(values))
@@ -85,8 +85,8 @@ def _asked(run: str) -> tuple[Scenario, int]:
     folder = Path(run)
     if not folder.is_dir():
         if len(folder.parts) > 1 and not folder.exists() and folder.suffix != ".toml":
-            mend = "Give the folder of a run, or a scenario's name or file"
-            raise SurgetankError("there is no such folder", place=run, mend=mend)
+            hint = "Give the folder of a run, or a scenario's name or file"
+            raise SurgetankError("there is no such folder", place=run, hint=hint)
         scenario = load(run)
         return scenario, scenario.seed
     content = read_run(folder)
@@ -95,12 +95,12 @@ def _asked(run: str) -> tuple[Scenario, int]:
         raise SurgetankError(
             "this run was of a live system, of which nothing can be made free",
             place=where,
-            mend="Explain the scenario, or a `surgetank calibrate` of the system",
+            hint="Explain the scenario, or a `surgetank calibrate` of the system",
         )
     if content["scenario"].get("tape_hash"):
         raise SurgetankError(
             "this run replayed a tape, which is not kept with it",
             place=where,
-            mend="Explain the scenario without the tape",
+            hint="Explain the scenario without the tape",
         )
     return Scenario.build(content["scenario"], where), int(content["run"]["seed"])

@@ -141,7 +141,7 @@ def _curve(text: str, scenario: Scenario) -> Curve:
             raise SurgetankError(
                 "there is no such curve for this scenario",
                 place=f"--curve {name}",
-                mend=f"There are: {', '.join(known)}; or write NAME: KEY=VALUE; KEY=VALUE",
+                hint=f"There are: {', '.join(known)}; or write NAME: KEY=VALUE; KEY=VALUE",
             )
         return known[name]
     pairs = [pair.strip() for pair in rest.split(";") if pair.strip()]

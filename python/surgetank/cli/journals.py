@@ -55,7 +55,7 @@ def _digest(text: str | None) -> bytes | None:
         digest = b""
     if len(digest) != 32:
         raise SurgetankError(
-            "is no hash", place=f"--expect {text}", mend="Give 64 hexadecimal digits"
+            "is no hash", place=f"--expect {text}", hint="Give 64 hexadecimal digits"
         )
     return digest
 

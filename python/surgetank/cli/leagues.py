@@ -104,7 +104,7 @@ def play(scenario: str, asked: Asked, *, as_json: bool, quiet: bool) -> None:
         raise SurgetankError(
             "this is a folder",
             place=f"compare {scenario}",
-            mend=f"{asked.given[0]} asks for a scenario; to compare two folders, give both",
+            hint=f"{asked.given[0]} asks for a scenario; to compare two folders, give both",
         )
     chosen = chosen_of(scenario, asked.set)
     seed = chosen.seed if asked.seed is None else asked.seed
@@ -117,7 +117,7 @@ def play(scenario: str, asked: Asked, *, as_json: bool, quiet: bool) -> None:
     if only and not searches:
         flag = f"--{only[0].replace('_', '-')}"
         raise SurgetankError(
-            "this is for searches", place=flag, mend="Add --search capacity, or leave it out"
+            "this is for searches", place=flag, hint="Add --search capacity, or leave it out"
         )
     hunt = Hunt(
         searches,

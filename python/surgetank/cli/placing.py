@@ -57,21 +57,21 @@ def placed(folder: Path, *, force: bool, resume: bool) -> Iterator[SearchFolder]
     block the corrected command."""
     place = SearchFolder(folder, folder / JOURNAL)
     if resume and force:
-        mend = "--resume goes on with what is there, --force replaces it: leave one out"
-        raise SurgetankError("contradict each other", place="--resume --force", mend=mend)
+        hint = "--resume goes on with what is there, --force replaces it: leave one out"
+        raise SurgetankError("contradict each other", place="--resume --force", hint=hint)
     if resume and folder.is_dir():
         if not place.journal.exists():
             raise SurgetankError(
                 "there is no search to go on with",
                 place=str(folder),
-                mend="Leave out --resume, or give the --out of the search that was stopped",
+                hint="Leave out --resume, or give the --out of the search that was stopped",
             )
         with alone_in(folder):
             yield place
         return
     if place.journal.exists() and not force:
-        mend = "--resume goes on with its runs, --force starts anew, --out takes another place"
-        raise SurgetankError("an earlier search lies there", place=str(folder), mend=mend)
+        hint = "--resume goes on with its runs, --force starts anew, --out takes another place"
+        raise SurgetankError("an earlier search lies there", place=str(folder), hint=hint)
     with claimed(folder, force=force, mark=JOURNAL):
         place.journal.touch()
         try:
@@ -103,7 +103,7 @@ def span_of(text: str, flag: str) -> tuple[float, float]:
         return float(low), float(high)
     except ValueError:
         raise SurgetankError(
-            "not A:B", place=f"{flag} {text}", mend="Write two numbers, such as 100:5000"
+            "not A:B", place=f"{flag} {text}", hint="Write two numbers, such as 100:5000"
         ) from None
 
 
@@ -112,7 +112,7 @@ def per_of(text: str) -> Per:
         return "run"
     if text == "liquidation":
         return "liquidation"
-    raise SurgetankError("no such unit", place=f"--per {text}", mend="liquidation or run")
+    raise SurgetankError("no such unit", place=f"--per {text}", hint="liquidation or run")
 
 
 @contextmanager

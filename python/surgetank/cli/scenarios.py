@@ -56,9 +56,9 @@ def init_command(
             file.write(text)
     except FileExistsError:
         raise SurgetankError(
-            "is already there", place=str(path), mend="Choose another name"
+            "is already there", place=str(path), hint="Choose another name"
         ) from None
     except OSError as error:
         reason = (error.strerror or "cannot be written").lower()
-        raise SurgetankError(reason, place=str(path), mend="Choose another place") from None
+        raise SurgetankError(reason, place=str(path), hint="Choose another place") from None
     out_.print(f"Written to {path}; next: surgetank run {path}", soft_wrap=True, highlight=False)

@@ -110,7 +110,7 @@ def search_command(
     allow_code: AllowCode = False,
     workers: Workers = None,
     dask: Dask = None,
-    remedies: Annotated[bool, typer.Option(help="Try what would mend it.")] = True,
+    remedies: Annotated[bool, typer.Option(help="Try what would help.")] = True,
     baseline: Baseline = None,
     fall: Fall = 0.05,
     out: Out = None,

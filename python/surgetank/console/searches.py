@@ -127,7 +127,7 @@ def _said(value: float | None) -> str:
 
 
 def show_answer(console: Console, answer: Answer) -> None:
-    """Where the line is, bottleneck, what would mend it."""
+    """Where the line is, bottleneck, what would help."""
     status = Text(f" {MARKS[answer.status]} {answer.status} ", style=STYLES[answer.status])
     console.print(status, headline(answer), highlight=False, soft_wrap=True)
     console.print(f"Breaks: {answer.breaks}", highlight=False)
@@ -173,7 +173,7 @@ def _show_used(console: Console, answer: Answer) -> None:
 
 
 def _show_remedies(console: Console, answer: Answer) -> None:
-    if told := words.mends(answer):
+    if told := words.would_help(answer):
         console.print(told, highlight=False)
 
 
@@ -196,7 +196,7 @@ def show_against(console: Console, compared: Against, fall: float | None = None)
     )
     p = compared.p_fell(fall) if fall is not None else None
     if fall is not None and p is not None:
-        # Of a lever whose trouble lies at its low end, more is worse.
+        # Of a parameter whose trouble lies at its low end, more is worse.
         how, worse = ("rise", "ROSE") if compared.b.falling else ("fall", "FELL")
         verdict = (worse, "bold red") if p < 0.05 else f"no significant {how}"
         head = f"{how.capitalize()} of more than {fall:.0%}: "

@@ -45,7 +45,7 @@ def explain(
     """
     if not 1 <= seeds <= SEEDS_MAX:
         what = f"must lie between 1 and {SEEDS_MAX:,}"
-        raise SurgetankError(what, place="--seeds", mend="5 tell most, 20 what is near zero")
+        raise SurgetankError(what, place="--seeds", hint="5 tell most, 20 what is near zero")
     first = scenario.seed if seed is None else seed
     numbers: Sequence[int] = range(first, first + seeds)
     factors = (FASTER, FREE) if free else (FASTER,)

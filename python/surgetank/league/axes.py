@@ -12,7 +12,7 @@ from surgetank.errors import SurgetankError
 from surgetank.league.choices import choices, is_key
 from surgetank.scenario import Scenario
 from surgetank.scenario.dotted import Keys
-from surgetank.search.lever import lever
+from surgetank.search.parameter import parameter
 
 __all__ = ["ATTACK", "NONE", "RULE", "Entrant", "Vary", "attacked", "attacks_of", "entrants_of"]
 
@@ -43,7 +43,7 @@ class Entrant:
         values: dict[str, Any] = {}
         for key, value in self.values.items():
             if key in ("load", "leverage"):
-                values |= lever(scenario, key).values(float(value))
+                values |= parameter(scenario, key).values(float(value))
             else:
                 values[key] = value
         return scenario.with_values(values)
@@ -56,7 +56,7 @@ def entrants_of(scenario: Scenario, vary: Vary) -> tuple[list[Entrant], list[str
     not fit are left out.
 
     Raises:
-        SurgetankError: naming the key or value, and the mend.
+        SurgetankError: naming the key or value, and the hint.
     """
     axes = _axes(vary)
     found: list[Entrant] = []
@@ -79,7 +79,7 @@ def entrants_of(scenario: Scenario, vary: Vary) -> tuple[list[Entrant], list[str
     names = [e.name for e in found]
     twice = next((n for n in names if names.count(n) > 1), None)
     if twice is not None:
-        raise SurgetankError("stands twice", place=f"--vary {twice}", mend="Give each value once")
+        raise SurgetankError("stands twice", place=f"--vary {twice}", hint="Give each value once")
     return found, [f"{name}: {error}" for name, (_, error) in wrong.items()]
 
 
@@ -90,7 +90,7 @@ def _refused(
     return SurgetankError(
         f"{error.place}: {error.message}" if error.place else error.message,
         place=f"--vary {key}={_said(value)}",
-        mend=error.mend or "Set what it needs with --set, or leave the value out",
+        hint=error.hint or "Set what it needs with --set, or leave the value out",
     )
 
 
@@ -116,7 +116,7 @@ def attacks_of(
             raise SurgetankError(
                 "no such attack",
                 place=f"--attack {name}",
-                mend=f"There are: {', '.join(known)}; or all",
+                hint=f"There are: {', '.join(known)}; or all",
             )
         try:
             for entrant in entrants:
@@ -142,7 +142,7 @@ def attacked(scenario: Scenario, kind: str) -> Scenario:
         return scenario.with_values({ATTACK: kind})
     except SurgetankError as error:
         where = f"--attack {kind}: {error.place}"
-        raise SurgetankError(error.message, place=where, mend=error.mend) from None
+        raise SurgetankError(error.message, place=where, hint=error.hint) from None
 
 
 def _attack_kinds() -> list[str]:
@@ -160,10 +160,10 @@ def _axes(vary: Vary) -> list[tuple[str, list[Any], bool]]:
     for key, values in pairs:
         if [k for k, _ in pairs].count(key) > 1:
             raise SurgetankError(
-                "this key is varied twice", place=f"--vary {key}", mend="Give all its values once"
+                "this key is varied twice", place=f"--vary {key}", hint="Give all its values once"
             )
         if key == ATTACK:
-            raise SurgetankError("attacks have an option", place=f"--vary {key}", mend="--attack")
+            raise SurgetankError("attacks have an option", place=f"--vary {key}", hint="--attack")
         if key in ("load", "leverage"):
             values = [_level(key, value) for value in values]
         known = [] if key in ("load", "leverage") else choices(key)
@@ -171,7 +171,7 @@ def _axes(vary: Vary) -> list[tuple[str, list[Any], bool]]:
             raise SurgetankError(
                 "which values to take is not known",
                 place=f"--vary {key}",
-                mend=f"List them: --vary {key}=A,B",
+                hint=f"List them: --vary {key}=A,B",
             )
         axes.append((key, values or known, bool(values)))
     return axes
@@ -180,14 +180,14 @@ def _axes(vary: Vary) -> list[tuple[str, list[Any], bool]]:
 def _level(key: str, value: Any) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
         return float(value)
-    raise SurgetankError("not a positive number", place=f"--vary {key}={value}", mend="Try 500")
+    raise SurgetankError("not a positive number", place=f"--vary {key}={value}", hint="Try 500")
 
 
 def _pair(text: str) -> tuple[str, list[Any]]:
     """`KEY` or `KEY=v1,v2`; values are TOML, or text where that fails."""
     key, equals, rest = text.partition("=")
     if not key.strip() or (equals and not rest.strip()):
-        raise SurgetankError("not KEY or KEY=A,B", place=f"--vary {text}", mend="Write key=a,b")
+        raise SurgetankError("not KEY or KEY=A,B", place=f"--vary {text}", hint="Write key=a,b")
     return key.strip(), [_value(part.strip()) for part in _split(rest)] if equals else []
 
 

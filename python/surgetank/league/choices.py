@@ -55,9 +55,9 @@ def _walk(key: str, model: type[BaseModel]) -> list[Any]:
             here = [m.model_fields[part].annotation for m in models if part in m.model_fields]
         if not here:
             close = difflib.get_close_matches(part, known, n=1)
-            mend = f"Did you mean `{'.'.join([*parts[:depth], close[0]])}`?" if close else ""
+            hint = f"Did you mean `{'.'.join([*parts[:depth], close[0]])}`?" if close else ""
             raise SurgetankError(
-                "a scenario has no such key", place=key, mend=mend or "See `surgetank schema`"
+                "a scenario has no such key", place=key, hint=hint or "See `surgetank schema`"
             )
     return here
 

@@ -20,7 +20,7 @@ from surgetank.league.shown import SHOWN, better, default_rank
 from surgetank.scenario import Scenario, load
 from surgetank.search import Answer, Progress, search
 from surgetank.search.goal import FINDS, Per, goal
-from surgetank.search.lever import lever
+from surgetank.search.parameter import parameter
 from surgetank.search.pool import Pool, Running, pool_of
 from surgetank.search.posterior import CONFIDENCE
 from surgetank.search.probe import Outcome, Task
@@ -89,10 +89,10 @@ def plan_of(
     """What a league would play, before anything is run.
 
     Raises:
-        SurgetankError: naming what cannot be compared, and the mend.
+        SurgetankError: naming what cannot be compared, and the hint.
     """
     if not 1 <= seeds <= _SEEDS_MAX:
-        raise SurgetankError(f"must lie in 1..{_SEEDS_MAX}", place="--seeds", mend="Try 5")
+        raise SurgetankError(f"must lie in 1..{_SEEDS_MAX}", place="--seeds", hint="Try 5")
     first = scenario.seed if seed is None else seed
     entrants, odd = entrants_of(scenario, vary)
     names, unfit = attacks_of(scenario, entrants, attacks)
@@ -124,7 +124,7 @@ def league(
     searched for besides. Replicates run as in `search`.
 
     Raises:
-        SurgetankError: naming what cannot be compared, and the mend.
+        SurgetankError: naming what cannot be compared, and the hint.
     """
     chosen = scenario if isinstance(scenario, Scenario) else load(scenario)
     plan = plan_of(chosen, vary=vary, attacks=attacks, seeds=seeds, seed=seed, rank=rank, hunt=hunt)
@@ -260,19 +260,19 @@ def _check_hunt(scenario: Scenario, hunt: Hunt, rank: str | None) -> None:
     """Before any run is made."""
     for name in hunt.find:
         if name not in FINDS:
-            mend = f"Take some of: {', '.join(FINDS)}"
+            hint = f"Take some of: {', '.join(FINDS)}"
             raise SurgetankError(
-                "nothing of this name can be found", place=f"--search {name}", mend=mend
+                "nothing of this name can be found", place=f"--search {name}", hint=hint
             )
         goal(name, budget=hunt.budget)
-        lever(scenario, "leverage" if name == "safe-leverage" else "load")
+        parameter(scenario, "leverage" if name == "safe-leverage" else "load")
     if hunt.find and not 0 < hunt.precision < 1:
-        raise SurgetankError("must lie between 0 and 1", place="--precision", mend="Try 0.1")
+        raise SurgetankError("must lie between 0 and 1", place="--precision", hint="Try 0.1")
     if rank is not None and rank in MEASURES and not better(rank):
         raise _undirected(rank)
     if rank in FINDS and rank not in hunt.find:
         raise SurgetankError(
-            "ranks by what is not searched for", place=f"--rank {rank}", mend=f"Add --search {rank}"
+            "ranks by what is not searched for", place=f"--rank {rank}", hint=f"Add --search {rank}"
         )
 
 
@@ -280,7 +280,7 @@ def _undirected(rank: str) -> SurgetankError:
     return SurgetankError(
         "describes a run, and neither more nor less of it is better",
         place=f"--rank {rank}",
-        mend="Rank by what judges: bad_debt_usd, others_loss_usd, delay_p99_ms, …",
+        hint="Rank by what judges: bad_debt_usd, others_loss_usd, delay_p99_ms, …",
     )
 
 
@@ -293,8 +293,8 @@ def _check_rank(rank: str, outcome: Outcome) -> None:
     if rank in FINDS or rank in outcome.values or rank in SHOWN:
         return
     close = difflib.get_close_matches(rank, list(outcome.values), n=3)
-    mend = f"Did you mean {' or '.join(close)}?" if close else "See rows.csv"
-    raise SurgetankError("a run has no such measure", place=f"--rank {rank}", mend=mend)
+    hint = f"Did you mean {' or '.join(close)}?" if close else "See rows.csv"
+    raise SurgetankError("a run has no such measure", place=f"--rank {rank}", hint=hint)
 
 
 def _telling(watch: Watch | None, done: int, what: str) -> Callable[[Progress], None] | None:

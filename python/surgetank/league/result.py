@@ -407,12 +407,12 @@ class League:
             return cls(**content)
         except OSError as error:
             reason = (error.strerror or "cannot be read").lower()
-            raise SurgetankError(reason, place=str(file), mend="Give a league's folder") from None
+            raise SurgetankError(reason, place=str(file), hint="Give a league's folder") from None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise SurgetankError(
                 "this is not a league",
                 place=str(file),
-                mend="Give a league.json that `surgetank compare --vary` wrote",
+                hint="Give a league.json that `surgetank compare --vary` wrote",
             ) from None
 
 

@@ -94,20 +94,20 @@ def levels_of(url: str, ack: str = "all") -> tuple[str, ...]:
         raise SurgetankError(
             "is not started by surgetank, so it will not be killed",
             place=f"--target {url}",
-            mend="Give a scheme without a host, such as jetstream:",
+            hint="Give a scheme without a host, such as jetstream:",
         )
     if (command := kind.missing()) is not None:
         raise SurgetankError(
             "its server is not installed here",
             place=f"--target {url}",
-            mend=f"Install it: {command}",
+            hint=f"Install it: {command}",
         )
     target = target_class(where)
     if target.stored is Target.stored:
         raise SurgetankError(
             "keeps nothing that could be read back",
             place=f"--target {url}",
-            mend="Give a target that stores, such as jetstream: or redis:",
+            hint="Give a target that stores, such as jetstream: or redis:",
         )
     options = {key: value for key, value in where.options.items() if key != "ack"}
     acks = target(replace(where, name="surgetank", options=options)).capabilities.acks
@@ -116,7 +116,7 @@ def levels_of(url: str, ack: str = "all") -> tuple[str, ...]:
         return acks
     if chosen not in acks:
         raise SurgetankError(
-            f"there is no level {chosen}", place="--ack", mend=f"Give one of {', '.join(acks)}"
+            f"there is no level {chosen}", place="--ack", hint=f"Give one of {', '.join(acks)}"
         )
     return (chosen,)
 
@@ -140,9 +140,9 @@ def crash(
         TargetError: its server does not start, also not after its death.
     """
     if not 10 <= messages <= _MOST:
-        raise SurgetankError(f"not {messages}", place="--messages", mend=f"Give 10 to {_MOST}")
+        raise SurgetankError(f"not {messages}", place="--messages", hint=f"Give 10 to {_MOST}")
     if not 1 <= rate_per_s <= 1e6:
-        raise SurgetankError(f"not {rate_per_s:g}", place="--rate", mend="Give 1 to 1000000")
+        raise SurgetankError(f"not {rate_per_s:g}", place="--rate", hint="Give 1 to 1000000")
     events = list(EVENTS)
     lack = mounting_missing("mkfs.ext4", "losetup")
     if power_loss is False:
@@ -152,7 +152,7 @@ def crash(
         if progress is not None:
             progress(f"Without power loss: {lack}")
     elif lack is not None:
-        raise SurgetankError(lack, place="--power-loss", mend="Or give --no-power-loss")
+        raise SurgetankError(lack, place="--power-loss", hint="Or give --no-power-loss")
     found = []
     for level in levels_of(url, ack):
         for event in events:
@@ -170,7 +170,7 @@ def _one(url: str, level: str, event: str, messages: int, rate_per_s: float) -> 
     with Rig(_at_level(url, level), options, disks=_EveryDisk() if power else None) as rig:
         assert rig.server is not None
         if power and not rig.server.data:
-            raise SurgetankError("keeps no data", place=url, mend="Give --no-power-loss")
+            raise SurgetankError("keeps no data", place=url, hint="Give --no-power-loss")
         with rig.prepared(schedule) as run:
             for disk in rig.disks.forgetful.values():
                 disk.sync()  # As if the stream had been made long ago.

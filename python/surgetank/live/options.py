@@ -53,4 +53,4 @@ class Options:
 
 
 def _wrong(name: str, what: str) -> SurgetankError:
-    return SurgetankError(what, place=f"live option {name}", mend="Give another value")
+    return SurgetankError(what, place=f"live option {name}", hint="Give another value")

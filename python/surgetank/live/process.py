@@ -66,7 +66,7 @@ class Process:
             TargetError: it runs already, or the program cannot be started.
         """
         if self.running:
-            raise TargetError(f"runs already as {self.pid}", place=self.argv[0], mend="Stop it")
+            raise TargetError(f"runs already as {self.pid}", place=self.argv[0], hint="Stop it")
         self._end()  # What a dead leader left in its group.
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -162,13 +162,13 @@ class Process:
             return ""
         return "\n".join(text.splitlines()[-lines:])
 
-    def failure(self, message: str, mend: str = "") -> TargetError:
+    def failure(self, message: str, hint: str = "") -> TargetError:
         """An error that ends with the last lines of the log."""
         if self.exit_code is not None or (self._child is not None and not self.running):
             message = f"{message}: it has ended"
         tail = self.tail()
         log = f"its log ends:\n{tail}" if tail else "its log is empty"
-        return TargetError(f"{message}; {log}", place=Path(self.argv[0]).name, mend=mend)
+        return TargetError(f"{message}; {log}", place=Path(self.argv[0]).name, hint=hint)
 
     def _signal(self, which: signal.Signals) -> None:
         if self._child is not None and self._owner == os.getpid():

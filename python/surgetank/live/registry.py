@@ -71,14 +71,14 @@ def parse(url: str) -> Where:
         host = parts.hostname or ""
         number = parts.port or (SYSTEMS[scheme].port if host else 0)
     except ValueError as error:
-        raise SurgetankError(str(error), place=url, mend="Give host:port") from None
+        raise SurgetankError(str(error), place=url, hint="Give host:port") from None
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     name = unquote(parts.path.strip("/"))
     for text in (host, name, *options, *options.values()):
         # It may end up in a line of a server's configuration.
         if not text.isprintable():
-            mend = "Leave line ends and control characters out"
-            raise SurgetankError(f"{text!r} is not one line", place=url, mend=mend)
+            hint = "Leave line ends and control characters out"
+            raise SurgetankError(f"{text!r} is not one line", place=url, hint=hint)
     further = [_port(url, text) for text in options.get("ports", "").split(",") if text]
     ports = dict.fromkeys([number, *further]) if host else ()
     where = Where(scheme, host, number, name, options)
@@ -88,7 +88,7 @@ def parse(url: str) -> Where:
 def _port(url: str, text: str) -> int:
     if text.isdigit() and int(text) < 65_536:
         return int(text)
-    raise SurgetankError(f"`port` {text} is not a port", place=url, mend="Give 0 to 65535")
+    raise SurgetankError(f"`port` {text} is not a port", place=url, hint="Give 0 to 65535")
 
 
 def _unknown(url: str, scheme: str) -> SurgetankError:
@@ -97,7 +97,7 @@ def _unknown(url: str, scheme: str) -> SurgetankError:
     return SurgetankError(
         f"is not a target{hint}",
         place=f"--target {url}",
-        mend=f"Give one of {', '.join(f'{name}:' for name in SYSTEMS)} with or without "
+        hint=f"Give one of {', '.join(f'{name}:' for name in SYSTEMS)} with or without "
         "//host:port, or module:Class of your own",
     )
 
@@ -127,17 +127,17 @@ def _load(path: str, kind: type[_T]) -> type[_T]:
         load = importlib.import_module if ours else import_of_user
         found = getattr(load(module), name)
     except ImportError as error:
-        mend = "pip install '.[live]' in the source of surgetank brings all clients"
+        hint = "pip install '.[live]' in the source of surgetank brings all clients"
         if not ours:
-            mend = f"Put {module}.py into the current directory, or install it"
-        raise SurgetankError(f"cannot be loaded ({error})", place=path, mend=mend) from None
+            hint = f"Put {module}.py into the current directory, or install it"
+        raise SurgetankError(f"cannot be loaded ({error})", place=path, hint=hint) from None
     except AttributeError:
-        raise SurgetankError(f"has no class {name}", place=module, mend="Check the name") from None
+        raise SurgetankError(f"has no class {name}", place=module, hint="Check the name") from None
     except Exception as error:
         if ours:
             raise
         what = f"fails when it is imported ({type(error).__name__}: {error})"
-        raise SurgetankError(what, place=path, mend="Mend the module") from None
+        raise SurgetankError(what, place=path, hint="Mend the module") from None
     if not (isinstance(found, type) and issubclass(found, kind)):
-        raise SurgetankError(f"is not a {kind.__name__}", place=path, mend="Inherit from it")
+        raise SurgetankError(f"is not a {kind.__name__}", place=path, hint="Inherit from it")
     return found

@@ -32,7 +32,7 @@ def owned(where: Where, *, own_system: bool) -> Where:
                 raise SurgetankError(
                     f"{host}{also} is not this machine",
                     place=f"--target {where.scheme}://{host}",
-                    mend="Add --i-own-this-system if you may put it under load",
+                    hint="Add --i-own-this-system if you may put it under load",
                 )
     if own_system:
         return where
@@ -47,6 +47,6 @@ def _addresses(host: str, where: Where) -> set[str]:
         raise SurgetankError(
             f"{host} is not known ({error})",
             place=f"--target {where.scheme}://{host}",
-            mend="Check the host's name",
+            hint="Check the host's name",
         ) from None
     return {str(entry[4][0]).partition("%")[0] for entry in found}

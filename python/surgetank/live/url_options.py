@@ -25,7 +25,7 @@ def check_options(where: Where, known: Sequence[str] | None) -> None:
             raise TargetError(
                 f"has no option `{option}`{hint}",
                 place=f"--target {where.scheme}:",
-                mend=f"Give some of {', '.join(known)}",
+                hint=f"Give some of {', '.join(known)}",
             )
 
 
@@ -88,5 +88,5 @@ def size(where: Where, option: str, form: re.Pattern[str], usual: str) -> str:
     return text
 
 
-def _wrong(where: Where, option: str, text: str, what: str, mend: str) -> TargetError:
-    return TargetError(f"`{option}` {text} {what}", place=f"--target {where.scheme}:", mend=mend)
+def _wrong(where: Where, option: str, text: str, what: str, hint: str) -> TargetError:
+    return TargetError(f"`{option}` {text} {what}", place=f"--target {where.scheme}:", hint=hint)

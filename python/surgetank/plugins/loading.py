@@ -74,17 +74,17 @@ def load_plugin(name: str, kind: type) -> Callable[[], Any]:
         raise SurgetankError(
             f"this scenario runs code from `{module_name}`",
             place=name,
-            mend="Add --allow-code if you trust who wrote it",
+            hint="Add --allow-code if you trust who wrote it",
         )
     try:
         load = importlib.import_module if ours else import_of_user
         module = load(module_name)
     except ImportError as error:
-        mend = f"Put {module_name}.py into the current directory, or install it"
-        raise SurgetankError(f"no module of this name ({error})", place=name, mend=mend) from None
+        hint = f"Put {module_name}.py into the current directory, or install it"
+        raise SurgetankError(f"no module of this name ({error})", place=name, hint=hint) from None
     except Exception as error:
         what = f"importing {module_name} raised {type(error).__name__}: {error}"
-        raise SurgetankError(what, place=name, mend="Mend it and run again") from error
+        raise SurgetankError(what, place=name, hint="Mend it and run again") from error
     found = getattr(module, class_name, None)
     if not (inspect.isclass(found) and issubclass(found, kind)):
         subclasses = [
@@ -92,7 +92,7 @@ def load_plugin(name: str, kind: type) -> Callable[[], Any]:
         ]
         own = ", ".join(n for n in subclasses if n != kind.__name__) or "none"
         raise SurgetankError(
-            f"no {kind.__name__} of this name", place=name, mend=f"The module has: {own}"
+            f"no {kind.__name__} of this name", place=name, hint=f"The module has: {own}"
         )
     return found
 

@@ -160,7 +160,7 @@ class _Comparison:
             raise SurgetankError(
                 f"the simulator finds no capacity ({found.why})",
                 place=self._of.scenario.name,
-                mend="Look at the calibrated scenario: `surgetank search` it",
+                hint="Look at the calibrated scenario: `surgetank search` it",
                 exit_code=4,
             )
         by_search = None

@@ -14,7 +14,7 @@ from surgetank.report import page
 from surgetank.report.charts import chart_groups
 from surgetank.report.reading import Reading
 from surgetank.report.scenario_text import command, toml
-from surgetank.report.sheet import filled, in_script, plotly, save
+from surgetank.report.shell import filled, in_script, plotly, save
 from surgetank.report.story import moments, sentence
 from surgetank.report.target import aimed
 from surgetank.report.wording import clock

@@ -188,15 +188,15 @@
     timer = setTimeout(redraw, 150);
   });
 
-  // The sheet has turned its theme to paper's before this.
+  // The page has turned its theme to paper's before this.
   window.addEventListener("beforeprint", () => {
     printing = true;
     const style = getComputedStyle(root);
     for (const chart of page.charts) {
       const now = plot(chart).layout;
-      // As wide as a sheet; a chart wider than that would be cut.
-      const sheet = { showlegend: now.showlegend, height: now.height, margin: now.margin, width: 640, autosize: false };
-      Plotly.react(plot(chart), coloured(chart.data, style), { ...coloured(layoutOf(chart), style), ...sheet });
+      // As wide as a page of paper; a chart wider than that would be cut.
+      const paper = { showlegend: now.showlegend, height: now.height, margin: now.margin, width: 640, autosize: false };
+      Plotly.react(plot(chart), coloured(chart.data, style), { ...coloured(layoutOf(chart), style), ...paper });
     }
   });
   window.addEventListener("afterprint", () => {

@@ -80,8 +80,8 @@ def put(data: dict[str, Any], key: str, value: Any) -> None:
 def _index(table: list[Any], part: str, place: str) -> int:
     if _child(table, part) is not _MISSING:
         return int(part)
-    mend = f"Take an index in 0..{len(table) - 1}, or give the whole list" if table else ""
-    raise SurgetankError(f"there are {len(table)} entries", place=place, mend=mend)
+    hint = f"Take an index in 0..{len(table) - 1}, or give the whole list" if table else ""
+    raise SurgetankError(f"there are {len(table)} entries", place=place, hint=hint)
 
 
 def nested(key: str, value: Any) -> dict[str, Any]:

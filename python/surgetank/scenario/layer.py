@@ -10,7 +10,7 @@ from surgetank.plugins import Controller, QueueRule, digest, is_plugin
 from surgetank.scenario.admission import Admission
 from surgetank.scenario.queue import Queue
 from surgetank.scenario.section import Number, Positive, PositiveMs, Section, SpanMs, SpanUs, Whole
-from surgetank.scenario.tuning import Strain, Tuning
+from surgetank.scenario.tuning import AdaptiveTimeouts, Tuning
 
 
 class Direct(Section):
@@ -144,9 +144,11 @@ class Tendermint(Section):
         1_000.0, description="a node without progress for so long says its last words again, ms"
     )
     adaptive: bool = Field(
-        False, description="block time and timeouts follow the strain, and what can wait waits"
+        False, description="block time and timeouts follow the congestion, and what can wait waits"
     )
-    strain: Strain = Field(default_factory=Strain, description="how far, if `adaptive`")
+    adaptive_timeouts: AdaptiveTimeouts = Field(
+        default_factory=AdaptiveTimeouts, description="how far, if `adaptive`"
+    )
 
     @model_validator(mode="after")
     def _starts_inside(self) -> Self:
@@ -156,11 +158,13 @@ class Tendermint(Section):
             ("commit", self.timeout_commit_ms),
             ("propose", self.timeout_propose_ms),
         ):
-            least, most = (getattr(self.strain, f"{name}_{end}_ms") for end in ("least", "most"))
+            least, most = (
+                getattr(self.adaptive_timeouts, f"{name}_{end}_ms") for end in ("least", "most")
+            )
             if not least <= value <= most:
                 raise ValueError(
-                    f"`timeout_{name}_ms` must be within `strain.{name}_least_ms` and "
-                    f"`strain.{name}_most_ms`, from which `adaptive` starts"
+                    f"`timeout_{name}_ms` must be within `adaptive_timeouts.{name}_least_ms` and "
+                    f"`adaptive_timeouts.{name}_most_ms`, from which `adaptive` starts"
                 )
         return self
 

@@ -39,17 +39,17 @@ def load(name_or_path: str | Path) -> Scenario:
     if path.suffix == ".toml" or path.is_file():
         if path.exists() and not path.is_file():
             # A pipe would be waited for, for ever.
-            raise SurgetankError("is not a file", place=text, mend="Give a .toml file")
+            raise SurgetankError("is not a file", place=text, hint="Give a .toml file")
         try:
             return Scenario.from_toml(path.read_text(encoding="utf-8"), place=text)
         except OSError as error:
             reason = error.strerror or "cannot be read"
-            raise SurgetankError(reason, place=text, mend="Check the path") from None
+            raise SurgetankError(reason, place=text, hint="Check the path") from None
         except UnicodeDecodeError:
-            raise SurgetankError("not a text file", place=text, mend="Give a .toml file") from None
+            raise SurgetankError("not a text file", place=text, hint="Give a .toml file") from None
     known = names()
     if text not in known:
         close = difflib.get_close_matches(text, known, n=1)
-        mend = f"Did you mean `{close[0]}`?" if close else f"There are: {', '.join(known)}"
-        raise SurgetankError("no scenario of this name", place=text, mend=mend)
+        hint = f"Did you mean `{close[0]}`?" if close else f"There are: {', '.join(known)}"
+        raise SurgetankError("no scenario of this name", place=text, hint=hint)
     return Scenario.from_toml((_folder() / f"{text}.toml").read_text(encoding="utf-8"), place=text)

@@ -239,8 +239,8 @@ def _of_venue(name: Any, data: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _chosen(name: Any, known: Mapping[str, Mapping[str, Any]], place: str) -> Mapping[str, Any]:
     if not isinstance(name, str) or name not in known:
-        mend = f"There are: {', '.join(sorted(known))}"
-        raise SurgetankError(f"no preset {name!r}", place=place, mend=mend)
+        hint = f"There are: {', '.join(sorted(known))}"
+        raise SurgetankError(f"no preset {name!r}", place=place, hint=hint)
     return known[name]
 
 

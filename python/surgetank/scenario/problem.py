@@ -1,4 +1,4 @@
-"""A validation error as one line: which key, what is wrong, how to mend it."""
+"""A validation error as one line: which key, what is wrong, what to do about it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def explain(error: ValidationError, model: type[BaseModel], place: str = "") -> 
     kind = first["type"]
     if kind == "extra_forbidden":
         name = str(path[-1])
-        return SurgetankError("unknown key", place=where, mend=_suggest(name, keys_of(beside)))
+        return SurgetankError("unknown key", place=where, hint=_suggest(name, keys_of(beside)))
     if kind == "missing":
-        return SurgetankError("this key is missing", place=where, mend="Add it")
+        return SurgetankError("this key is missing", place=where, hint="Add it")
     if kind.startswith("union_tag"):
         kinds = [str(m.model_fields["kind"].default) for m in inside if "kind" in m.model_fields]
         fault = "`kind` is missing" if kind == "union_tag_not_found" else "no such `kind`"
-        return SurgetankError(fault, place=where, mend=f"Take one of: {', '.join(kinds)}")
+        return SurgetankError(fault, place=where, hint=f"Take one of: {', '.join(kinds)}")
     message = first["msg"].removeprefix("Value error, ")
     got = first["input"]
     shown = "" if isinstance(got, dict | list | tuple | BaseModel) else f" (it is {got!r})"

@@ -59,7 +59,7 @@ def settings(rule: str) -> dict[str, Any]:
         key, value = _NAMES[name] if name in _NAMES else (DISCIPLINE, _plugin(name))
         if key in found:
             what = f"`{found[key][0]}` and `{name}` both set `{key}` (it is {rule!r})"
-            raise SurgetankError(what, place=RULE, mend="Leave one of them out")
+            raise SurgetankError(what, place=RULE, hint="Leave one of them out")
         found[key] = name, value
     own = {key: value for key, (_, value) in found.items()}
     return {**_plain(own), **own}

@@ -125,7 +125,7 @@ def known_or_plugin(what: str, names: Sequence[str]) -> Callable[[str], str]:
         if name in names or is_plugin(name):
             return name
         close = difflib.get_close_matches(name, names, n=1)
-        mend = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(names)}"
-        raise ValueError(f"no such {what}: {mend} (or a class of yours, `module:Class`)")
+        hint = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(names)}"
+        raise ValueError(f"no such {what}: {hint} (or a class of yours, `module:Class`)")
 
     return known

@@ -86,11 +86,11 @@ def refuse_too_large(scenario: Scenario) -> None:
     found = list(needs(scenario))
     total, free = sum(need[2] for need in found), psutil.virtual_memory().available
     key, messages, most = max(found, key=lambda need: need[2])
-    mend = f"Lower {key}, or shorten the run"
+    hint = f"Lower {key}, or shorten the run"
     if total > free:
         what = f"the run would take at least {_bytes(total)} of memory, and {_bytes(free)} are free"
         detail = f": {messages:.3g} messages" if messages else f": {_bytes(most)} of it for this"
-        raise SurgetankError(what + detail, place=f"{scenario.name}: {key}", mend=mend)
+        raise SurgetankError(what + detail, place=f"{scenario.name}: {key}", hint=hint)
     market, keepers = scenario.market, scenario.flow.keepers
     if market is not None and keepers.count:
         steps = 1e3 * scenario.duration_s / max(market.price.step_ms, 1.0)
@@ -98,8 +98,8 @@ def refuse_too_large(scenario: Scenario) -> None:
         if looks > LOOKS_MAX and keepers.count > market.positions.count:
             what = f"keepers would look at {looks:.3g} accounts, which takes days"
             where = f"{scenario.name}: flow.keepers.count"
-            mend = "Lower flow.keepers.count: each watches its share of the accounts"
-            raise SurgetankError(what, place=where, mend=mend)
+            hint = "Lower flow.keepers.count: each watches its share of the accounts"
+            raise SurgetankError(what, place=where, hint=hint)
 
 
 def _bytes(count: float) -> str:

@@ -69,7 +69,7 @@ class Tuning(Section):
         return self.controller if is_plugin(self.controller) else ""
 
 
-class Strain(Section):
+class AdaptiveTimeouts(Section):
     """How far adaptive consensus goes."""
 
     commit_least_ms: SpanMs = Field(50.0, description="wait after a decision, at least, ms")

@@ -125,15 +125,15 @@ class Scenario(Section):
         """Reads a scenario file's text.
 
         Raises:
-            SurgetankError: naming the line or key, and the mend.
+            SurgetankError: naming the line or key, and the hint.
         """
         try:
             data = tomllib.loads(text)
         except ValueError as error:  # Also of a number with more digits than Python reads.
             raise SurgetankError(f"not TOML: {error}", place=place) from None
         except RecursionError:
-            mend = "Write it flat"
-            raise SurgetankError("nested too deeply", place=place, mend=mend) from None
+            hint = "Write it flat"
+            raise SurgetankError("nested too deeply", place=place, hint=hint) from None
         return cls.build(data, place)
 
     @classmethod
@@ -145,7 +145,7 @@ class Scenario(Section):
             raise explain(error, cls, place) from None
         except SurgetankError as error:
             where = f"{place}: {error.place}" if place else error.place
-            raise SurgetankError(error.message, place=where, mend=error.mend) from None
+            raise SurgetankError(error.message, place=where, hint=error.hint) from None
 
     def with_values(self, values: Mapping[str, Any]) -> Scenario:
         """A copy with other values, under dotted keys: `{"flow.arrivals.rate_per_s": 500}`.

@@ -36,7 +36,7 @@ class Against:
 
     def p_fell(self, share: float) -> float | None:
         """p-value of "b is not worse than a by more than `share`": one-sided z on ln(ratio). Worse
-        is lower, or, of a lever whose trouble lies at its low end (`Answer.falling`), higher."""
+        is lower, or, where trouble lies at the low end (`Answer.falling`), higher."""
         errors = self.a.log_error(), self.b.log_error()
         if self.ratio is None or errors[0] is None or errors[1] is None:
             return None

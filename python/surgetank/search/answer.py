@@ -190,12 +190,12 @@ class Answer:
             return cls(**content)
         except OSError as error:
             reason = (error.strerror or "cannot be read").lower()
-            raise SurgetankError(reason, place=str(file), mend="Give a search's folder") from None
+            raise SurgetankError(reason, place=str(file), hint="Give a search's folder") from None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise SurgetankError(
                 "this is not the answer of a search",
                 place=str(file),
-                mend="Give a search.json that `surgetank search --out` of this version wrote",
+                hint="Give a search.json that `surgetank search --out` of this version wrote",
             ) from None
 
 

@@ -21,7 +21,7 @@ from surgetank.search.failed import NEAREST, failed
 from surgetank.search.find import Finding, Phase, Progress, Question, Search
 from surgetank.search.gain import interval_of, line_of
 from surgetank.search.goal import FINDS, Per, goal
-from surgetank.search.lever import Lever, lever
+from surgetank.search.parameter import Parameter, parameter
 from surgetank.search.pool import Inline, Journal, Pool, pool_of
 from surgetank.search.posterior import CONFIDENCE
 from surgetank.search.shape import levels, shape
@@ -69,7 +69,7 @@ def search(
     `live`, every run is one against a live target, one at a time, in this process.
 
     Raises:
-        SurgetankError: naming what cannot be searched, and the mend.
+        SurgetankError: naming what cannot be searched, and the hint.
     """
     chosen = scenario if isinstance(scenario, Scenario) else load(scenario)
     question = question_of(
@@ -99,7 +99,9 @@ def _live(q: Question, live: LiveWork, journal: Path | None, watch: Watch | None
 
     question = replace(q, effort=THRIFT)
     known = Journal(journal)
-    live.begin(question.lever.at(question.scenario, question.lever.rounded(question.low)), known)
+    live.begin(
+        question.parameter.at(question.scenario, question.parameter.rounded(question.low)), known
+    )
     pool = Pool(Inline, known, work=live)
     hunt = Search(question, pool, watch)
     hunt.go()
@@ -127,14 +129,14 @@ def question_of(
     """What `search` would look for, before anything is run.
 
     Raises:
-        SurgetankError: naming what cannot be searched, and the mend.
+        SurgetankError: naming what cannot be searched, and the hint.
     """
     if until is not None:
         if find is not None:
             raise SurgetankError(
                 "one line at a time",
                 place=f"--find {find} --until {until}",
-                mend="Leave one of the two out",
+                hint="Leave one of the two out",
             )
         limits = list(scenario.limits.as_mapping())
         if until != "any" and until not in limits:
@@ -143,7 +145,7 @@ def question_of(
     else:
         aim = goal(find or FINDS[0], degradation=degradation, budget=budget, per=per)
     key = vary or ("leverage" if aim.find == "safe-leverage" else "load")
-    chosen = lever(scenario, key)
+    chosen = parameter(scenario, key)
     low, high = range or _default_range(chosen)
     question = Question(
         scenario, aim, chosen, low, high, precision=precision, runs_max=runs_max, seed=seed
@@ -152,13 +154,13 @@ def question_of(
     return question
 
 
-def _default_range(chosen: Lever) -> tuple[float, float]:
+def _default_range(chosen: Parameter) -> tuple[float, float]:
     if chosen.key == "load":
         return chosen.own * _LOAD_RANGE[0], chosen.own * _LOAD_RANGE[1]
     if chosen.key == "leverage":
         return _LEVERAGE_RANGE
     raise SurgetankError(
-        "which levels to try is not known", place=f"--vary {chosen.key}", mend="Give --range A:B"
+        "which levels to try is not known", place=f"--vary {chosen.key}", hint="Give --range A:B"
     )
 
 
@@ -166,27 +168,27 @@ def _no_limit(until: str, limits: Sequence[str]) -> SurgetankError:
     have = f"It sets {', '.join(limits)}" if limits else "It sets none"
     if until in TOLERANCES:
         message = "is a tolerance, by which others are counted, and no limit that can break"
-        return SurgetankError(message, place=f"--until {until}", mend=have)
+        return SurgetankError(message, place=f"--until {until}", hint=have)
     near = difflib.get_close_matches(until, SETTABLE, n=1)  # of a name that there is, itself
     add = f"; or set it with --set limits.{key_of(SETTABLE[near[0]])}=…" if near else ""
     message = "the scenario sets no such limit"
-    return SurgetankError(message, place=f"--until {until}", mend=have + add)
+    return SurgetankError(message, place=f"--until {until}", hint=have + add)
 
 
 def _check(q: Question) -> None:
     ends = (q.low, q.high)
     if q.low == q.high or not all(map(math.isfinite, ends)):
-        raise SurgetankError("needs two different finite numbers", place="--range", mend="Give A:B")
+        raise SurgetankError("needs two different finite numbers", place="--range", hint="Give A:B")
     if not 0 < q.precision < 1:
-        raise SurgetankError("must lie between 0 and 1", place="precision", mend="Try 0.05")
+        raise SurgetankError("must lie between 0 and 1", place="precision", hint="Try 0.05")
     if q.runs_max < 16:
-        raise SurgetankError("is too few to tell anything", place="runs_max", mend="Allow 50")
+        raise SurgetankError("is too few to tell anything", place="runs_max", hint="Allow 50")
     if q.goal.find == "safe-leverage" and q.scenario.market is None:
         raise SurgetankError(
-            "safe leverage needs a market", place=q.scenario.name, mend="Add a [market]"
+            "safe leverage needs a market", place=q.scenario.name, hint="Add a [market]"
         )
     for end in ends:
-        q.lever.at(q.scenario, q.lever.rounded(end))
+        q.parameter.at(q.scenario, q.parameter.rounded(end))
 
 
 def _answer(hunt: Search, *, try_remedies: bool) -> Answer:
@@ -200,13 +202,13 @@ def _answer(hunt: Search, *, try_remedies: bool) -> Answer:
         find=q.goal.find if q.goal.find != "limit" else q.goal.limit or "any",
         status=finding.status,
         estimate=estimate,
-        unit=q.lever.unit,
+        unit=q.parameter.unit,
         ci_low=low,
         ci_high=high,
         confidence=CONFIDENCE,
         runs=hunt.pool.spent,
         most_used=named(used),
-        key=q.lever.key,
+        key=q.parameter.key,
         breaks=q.goal.said,
         target=q.goal.target,
         precision=q.precision,
@@ -221,7 +223,7 @@ def _answer(hunt: Search, *, try_remedies: bool) -> Answer:
         falling=falling,
         unloaded=_unloaded(finding),
         levels=tuple(found),
-        shape=shape(found, q.lever.unit, falling=falling) if found else None,
+        shape=shape(found, q.parameter.unit, falling=falling) if found else None,
         used=tuple(used),
         remedies=tuple(tried),
         failures=_failures(finding),

@@ -144,9 +144,9 @@ class _Trial:
         """What could relieve the most used resources, from small to large. What is varied is left
         alone: setting it back is no remedy."""
         q = self.search.question
-        scenario = q.lever.at(q.scenario, self.level)
+        scenario = q.parameter.at(q.scenario, self.level)
         ranked = [Saturation(u.resource, u.where, u.value, u.value, 0.0, "") for u in used]
-        varied = q.lever.values(self.level).keys()
+        varied = q.parameter.values(self.level).keys()
         found = candidates(scenario, ranked[:_RESOURCES])
         return sorted((c for c in found if not varied & c.values.keys()), key=lambda c: c.size)
 
@@ -160,7 +160,7 @@ class _Trial:
         q, base = self.search.question, self.search.finding.unloaded_ms
         values = {key: value for change in changes for key, value in change.values.items()}
         text = "; ".join(change.text for change in changes)
-        scenario = q.lever.at(q.scenario, self.level).with_values(values)
+        scenario = q.parameter.at(q.scenario, self.level).with_values(values)
         self._tell(text, left)
         first = self.made * _TRIES
         self.made += 1

@@ -27,7 +27,7 @@ from surgetank.scenario import Scenario
 from surgetank.search.bound import Bound, BoundKind
 from surgetank.search.design import LOOKAHEAD, place
 from surgetank.search.goal import Goal
-from surgetank.search.lever import Lever, is_ratio_scale, lever
+from surgetank.search.parameter import Parameter, is_ratio_scale, parameter
 from surgetank.search.pool import Pool, Running
 from surgetank.search.posterior import Posterior, Trial, fit
 from surgetank.search.probe import Outcome, Task
@@ -63,7 +63,7 @@ class Question:
 
     scenario: Scenario
     goal: Goal
-    lever: Lever
+    parameter: Parameter
     low: float
     """The end of the range where all is well."""
     high: float
@@ -90,7 +90,7 @@ class Question:
 
     def level(self, u: float) -> float:
         """The reverse of `u`, rounded to what can be asked for."""
-        return self.lever.rounded(self.exact(u))
+        return self.parameter.rounded(self.exact(u))
 
 
 Phase = Literal["unloaded", "climb", "refine", "remedies", "gain"]
@@ -196,7 +196,7 @@ class Search:
     def task(self, level: float, phase: str, number: int) -> Task:
         """A run of this search: its seed follows from the search's seed, phase and number."""
         q = self.question
-        return self.task_of(q.lever.at(q.scenario, level), level, phase, number)
+        return self.task_of(q.parameter.at(q.scenario, level), level, phase, number)
 
     def task_of(self, scenario: Scenario, level: float, phase: str, number: int) -> Task:
         """As `task`, with a scenario that is already at the level."""
@@ -241,8 +241,8 @@ class Search:
         """p99 at the low end of the range: the geometric mean over seeds, and its error."""
         q, finding = self.question, self.finding
         self._tell("unloaded")
-        level = finding.unloaded_level = q.lever.rounded(q.low)
-        idle = self._lengthened(q.lever.at(q.scenario, level))
+        level = finding.unloaded_level = q.parameter.rounded(q.low)
+        idle = self._lengthened(q.parameter.at(q.scenario, level))
         finding.unloaded = self.pool.all(
             [self.task_of(idle, level, "unloaded", i) for i in range(q.effort.unloaded_seeds)]
         )
@@ -266,9 +266,9 @@ class Search:
 
     def _lengthened(self, scenario: Scenario) -> Scenario:
         """Long enough for a p99, if the load is what is varied."""
-        if self.question.lever.key != "load":
+        if self.question.parameter.key != "load":
             return scenario
-        wanted = scenario.warmup_s + _UNLOADED_MESSAGES / lever(scenario, "load").own
+        wanted = scenario.warmup_s + _UNLOADED_MESSAGES / parameter(scenario, "load").own
         seconds = min(wanted, _LENGTHEN_MAX * scenario.duration_s)
         if seconds <= scenario.duration_s:
             return scenario
@@ -279,7 +279,7 @@ class Search:
     def _climb(self) -> bool:
         """Levels by twos until one holds and the next breaks; False if there is no such pair."""
         q = self.question
-        own = q.u(q.lever.own) if q.lever.own > 0 else self._low
+        own = q.u(q.parameter.own) if q.parameter.own > 0 else self._low
         start = min(max(own, self._low), self._high)
         levels: dict[float, list[Outcome]] = {}
         step = self._step()

@@ -121,12 +121,12 @@ class Frontier:
             return cls(**content)
         except OSError as error:
             reason = (error.strerror or "cannot be read").lower()
-            raise SurgetankError(reason, place=str(file), mend="Give a frontier's folder") from None
+            raise SurgetankError(reason, place=str(file), hint="Give a frontier's folder") from None
         except (ValueError, KeyError, TypeError):
             raise SurgetankError(
                 "this is not a frontier",
                 place=str(file),
-                mend="Give a frontier.json that `surgetank frontier` wrote",
+                hint="Give a frontier.json that `surgetank frontier` wrote",
             ) from None
 
 

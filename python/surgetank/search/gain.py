@@ -11,7 +11,7 @@ from surgetank.errors import SurgetankError
 from surgetank.search.answer import Remedy
 from surgetank.search.bound import BoundKind
 from surgetank.search.find import Finding, Progress, Search
-from surgetank.search.lever import lever
+from surgetank.search.parameter import parameter
 
 __all__ = ["Line", "gained", "interval_of", "line_of"]
 
@@ -71,7 +71,7 @@ def gained(search: Search, line: Line, remedy: Remedy) -> Remedy:
     ends = (1 / _NEARER, _FARTHER) if not falling else (_NEARER, 1 / _FARTHER)
     try:
         changed = q.scenario.with_values(remedy.values)
-        own = replace(lever(changed, q.lever.key), own=line.estimate)
+        own = replace(parameter(changed, q.parameter.key), own=line.estimate)
         for end in ends:
             own.at(changed, own.rounded(line.estimate * end))
     except SurgetankError:
@@ -79,7 +79,7 @@ def gained(search: Search, line: Line, remedy: Remedy) -> Remedy:
     question = replace(
         q,
         scenario=changed,
-        lever=own,
+        parameter=own,
         low=line.estimate * ends[0],
         high=line.estimate * ends[1],
         precision=_PRECISION,

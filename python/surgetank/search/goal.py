@@ -95,11 +95,11 @@ def goal(
         SurgetankError: if there is none of this name, or a number makes no sense.
     """
     if find not in (*FINDS, "limit"):
-        mend = f"Take one of: {', '.join(FINDS)}; or give --vary, --range and --until"
-        raise SurgetankError("nothing of this name can be found", place=find, mend=mend)
+        hint = f"Take one of: {', '.join(FINDS)}; or give --vary, --range and --until"
+        raise SurgetankError("nothing of this name can be found", place=find, hint=hint)
     if not degradation > 1:
-        raise SurgetankError("must be above 1", place="degradation", mend="The default is 2")
+        raise SurgetankError("must be above 1", place="degradation", hint="The default is 2")
     if not 0 < budget < 0.5:
-        raise SurgetankError("must lie between 0 and 0.5", place="budget", mend="Try 0.01")
+        raise SurgetankError("must lie between 0 and 0.5", place="budget", hint="Try 0.01")
     target = budget if find == "safe-leverage" else 0.5
     return Goal(find, target, limit, degradation, per)

@@ -85,7 +85,7 @@ class LiveWork:
             raise SurgetankError(
                 f"the runs kept there are of {journal.target}",
                 place=f"--target {self.rig.url}",
-                mend="Give another --out, or no --resume",
+                hint="Give another --out, or no --resume",
             )
         while known := journal.get(self._name(len(self.references))):
             self.references.append(known)

@@ -92,7 +92,7 @@ def dask_executor(address: str) -> Iterator[Executor]:
         raise SurgetankError(
             "Dask is not installed",
             place="--dask",
-            mend="pip install '.[cluster]' in the source of surgetank",
+            hint="pip install '.[cluster]' in the source of surgetank",
         ) from None
     try:
         client = Client(address, timeout="5s", set_as_default=False)
@@ -100,7 +100,7 @@ def dask_executor(address: str) -> Iterator[Executor]:
         raise SurgetankError(
             f"no Dask scheduler answers ({error})",
             place=f"--dask {address}",
-            mend="Start one with `dask scheduler`, or correct the address",
+            hint="Start one with `dask scheduler`, or correct the address",
         ) from None
     with client:
         executor: Executor = client.get_executor(retries=3)
@@ -126,8 +126,8 @@ class Journal:
 
     def _read(self, path: Path) -> None:
         if not path.is_file():
-            mend = "Give the name of a file"
-            raise SurgetankError("is not a file", place=str(path), mend=mend)
+            hint = "Give the name of a file"
+            raise SurgetankError("is not a file", place=str(path), hint=hint)
         lines = path.read_bytes().splitlines(keepends=True)
         for number, line in enumerate(lines, start=1):
             try:
@@ -142,7 +142,7 @@ class Journal:
                 raise SurgetankError(
                     f"line {number} is not a finished run",
                     place=str(path),
-                    mend="Remove the line, or name another file",
+                    hint="Remove the line, or name another file",
                 ) from None
             self._found[outcome.key] = outcome
         whole = [line for line in lines if line.endswith(b"\n")]
@@ -199,7 +199,7 @@ class Pool:
                 f"the run kept as {task.key[:24]}… is of level {known.level:g} and seed "
                 f"{known.seed}, and was asked for at {task.level:g} and {task.seed}",
                 place=str(self._journal.path or "kept runs"),
-                mend="Remove its line, or start anew",
+                hint="Remove its line, or start anew",
             )
         return Running(self, task, known, None if known else self._begin(task))
 
@@ -306,7 +306,7 @@ def _died() -> SurgetankError:
     return SurgetankError(
         "workers keep dying",
         place="the pool of workers",
-        mend="Give them more memory or fewer --workers; runs that were kept are not made again",
+        hint="Give them more memory or fewer --workers; runs that were kept are not made again",
         exit_code=3,
     )
 

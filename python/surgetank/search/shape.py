@@ -96,7 +96,7 @@ def _median(group: Sequence[Outcome], name: str) -> float:
 def shape(found: Sequence[Level], unit: str, *, falling: bool = False) -> Shape:
     """Looks for a share broken that falls again, and for throughput that falls past its peak.
 
-    `falling`: trouble lies at the low end of the lever. Pairs of levels are compared by Fisher's
+    `falling`: trouble lies at the low end. Pairs of levels are compared by Fisher's
     exact test (one-sided, Bonferroni over the pairs), throughput by Welch's t.
     """
     ordered = sorted(found, key=lambda x: x.level, reverse=falling)

@@ -17,7 +17,7 @@ from surgetank.search.find import Progress, Question, Search
 from surgetank.search.frontier import Curve, Frontier, Point
 from surgetank.search.gain import interval_of
 from surgetank.search.goal import Per, goal
-from surgetank.search.lever import lever
+from surgetank.search.parameter import parameter
 from surgetank.search.pool import Pool, pool_of
 from surgetank.search.posterior import CONFIDENCE
 
@@ -67,7 +67,7 @@ def curves_of(scenario: Scenario) -> list[Curve]:
     arrivals, market = scenario.flow.arrivals, scenario.market
     if market is None:
         raise SurgetankError(
-            "safe leverage needs a market", place=scenario.name, mend="Add a [market]"
+            "safe leverage needs a market", place=scenario.name, hint="Add a [market]"
         )
     path = market.price.path
     apply = {
@@ -90,12 +90,12 @@ def loads_of(
     scenario: Scenario, span: tuple[float, float] | None = None, points: int = 6
 ) -> list[float]:
     """Loads of a frontier: `span` in equal ratios; else by utilisation, or around its own load."""
-    own = lever(scenario, "load")
+    own = parameter(scenario, "load")
     if span is not None:
         low, high = span
         if not (0 < low < high and points >= 2):
             raise SurgetankError(
-                "needs two rising positive loads", place="--loads", mend="Give A:B with 0 < A < B"
+                "needs two rising positive loads", place="--loads", hint="Give A:B with 0 < A < B"
             )
         return [own.rounded(low * (high / low) ** (i / (points - 1))) for i in range(points)]
     mu = service_rate_per_s(scenario)
@@ -174,11 +174,11 @@ def _sweep(
         varied = plan.scenario.with_values(curve.values)
     except SurgetankError as error:
         raise SurgetankError(
-            error.message, place=f"curve {curve.name}: {error.place}", mend=error.mend
+            error.message, place=f"curve {curve.name}: {error.place}", hint=error.hint
         ) from None
     start, points = 20.0, []
     for level in levels:
-        at = lever(varied, "load").at(varied, level)
+        at = parameter(varied, "load").at(varied, level)
         point = _point(plan, curve, at, level, start, pool, watch)
         start = point.estimate or start
         points.append(point)
@@ -199,7 +199,7 @@ def _point(
         scenario,
         goal("safe-leverage", budget=plan.budget, per=plan.per),
         # The climb begins at two thirds of the last answer, below the line more often than above.
-        replace(lever(scenario, "leverage"), own=max(start / 1.5, _LEVERAGES[0] * 1.01)),
+        replace(parameter(scenario, "leverage"), own=max(start / 1.5, _LEVERAGES[0] * 1.01)),
         *_LEVERAGES,
         precision=plan.precision,
         runs_max=plan.runs_max,

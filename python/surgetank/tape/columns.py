@@ -56,6 +56,6 @@ class Columns:
             raise SurgetankError(
                 f"more than {MESSAGES_MAX:,} messages",
                 place=f"{self.path}:{self.line}",
-                mend="Take a part of it: --tape-start and --tape-seconds",
+                hint="Take a part of it: --tape-start and --tape-seconds",
             )
         self.messages.append((self.now, number, side, usd, coins, key))

@@ -16,9 +16,9 @@ _GZIP = b"\x1f\x8b"
 _LINE_MAX = 4 << 20
 
 
-def broken(path: Path, line: int, what: str, mend: str) -> SurgetankError:
+def broken(path: Path, line: int, what: str, hint: str) -> SurgetankError:
     """An error at a line (counted from 1)."""
-    return SurgetankError(what, place=f"{path}:{line}", mend=mend)
+    return SurgetankError(what, place=f"{path}:{line}", hint=hint)
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -32,7 +32,7 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         with path.open("rb") as file:
             if zipped and file.read(2) != _GZIP:
-                raise SurgetankError("not a gzip file", place=str(path), mend="Unpack or rename it")
+                raise SurgetankError("not a gzip file", place=str(path), hint="Unpack or rename it")
         with gzip.open(path, "rb") if zipped else path.open("rb") as stream:
             while raw := stream.readline(_LINE_MAX + 1):
                 number += 1
@@ -49,6 +49,6 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
         raise broken(path, number, "not text", "Give a recording") from None
     except OSError as error:
         reason = (error.strerror or "cannot be read").lower()
-        raise SurgetankError(reason, place=str(path), mend="Check the path") from None
+        raise SurgetankError(reason, place=str(path), hint="Check the path") from None
     if number == 0:
-        raise SurgetankError("the tape is empty", place=str(path), mend="Give a recording")
+        raise SurgetankError("the tape is empty", place=str(path), hint="Give a recording")

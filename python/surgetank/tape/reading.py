@@ -28,41 +28,41 @@ def read_tape(
     ten hours in a minute.
 
     Raises:
-        SurgetankError: naming file and line, and the mend.
+        SurgetankError: naming file and line, and the hint.
     """
     path = Path(path)
-    _check("--speed", speed, above=0.0, mend="1 is as recorded")
-    _check("--tape-start", start_s, above=-1e-9, mend="0 is the first line")
+    _check("--speed", speed, above=0.0, hint="1 is as recorded")
+    _check("--tape-start", start_s, above=-1e-9, hint="0 is the first line")
     if seconds is not None:
-        _check("--tape-seconds", seconds, above=0.0, mend="Leave it out to take all")
+        _check("--tape-seconds", seconds, above=0.0, hint="Leave it out to take all")
     name = path.name.removesuffix(".gz")
     if name.endswith((".jsonl", ".json")):
         kind, columns = "websocket", websocket.read(path)
     elif name.endswith(".csv"):
         kind, columns = "table", table.read(path)
     else:
-        mend = "Give a .jsonl capture or a .csv of bars, trades or prices, plain or .gz"
-        raise SurgetankError("not a kind of tape that is known", place=str(path), mend=mend)
+        hint = "Give a .jsonl capture or a .csv of bars, trades or prices, plain or .gz"
+        raise SurgetankError("not a kind of tape that is known", place=str(path), hint=hint)
     prices = np.array(columns.prices, dtype=np.float64).reshape(-1, 2)
     # Times do not fit into a float: they are kept apart.
     prices_ns = np.array([at for at, _ in columns.prices], dtype=np.int64)
     messages_ns = np.array([row[0] for row in columns.messages], dtype=np.int64)
     messages = np.array([row[1:] for row in columns.messages], dtype=np.float64).reshape(-1, 5)
     if not len(prices_ns):
-        mend = "Give one with trades, bars or best bids and offers"
-        raise SurgetankError("there is no price in this recording", place=str(path), mend=mend)
+        hint = "Give one with trades, bars or best bids and offers"
+        raise SurgetankError("there is no price in this recording", place=str(path), hint=hint)
     began = min(int(times[0]) for times in (prices_ns, messages_ns) if len(times))
     first = began + int(start_s * 1e9)
     last = np.iinfo(np.int64).max if seconds is None else first + int(seconds * 1e9)
     seen = (prices_ns >= first) & (prices_ns < last)
     sent = (messages_ns >= first) & (messages_ns < last)
     if not seen.any():
-        mend = "Choose another --tape-start or --tape-seconds"
-        raise SurgetankError("no prices in this part of the tape", place=str(path), mend=mend)
+        hint = "Choose another --tape-start or --tape-seconds"
+        raise SurgetankError("no prices in this part of the tape", place=str(path), hint=hint)
     last_ns = max(int(times[-1]) for times in (prices_ns, messages_ns[sent]) if len(times)) - first
     if last_ns / speed > _LONGEST_S * 1e9:
-        mend = "Raise --speed, or take a part with --tape-seconds"
-        raise SurgetankError("the tape is longer than a run can be", place=str(path), mend=mend)
+        hint = "Raise --speed, or take a part with --tape-seconds"
+        raise SurgetankError("the tape is longer than a run can be", place=str(path), hint=hint)
     return Tape(
         file=str(path),
         speed=speed,
@@ -80,7 +80,7 @@ def read_tape(
     )
 
 
-def _check(flag: str, value: float, *, above: float, mend: str) -> None:
+def _check(flag: str, value: float, *, above: float, hint: str) -> None:
     if not (math.isfinite(value) and above < value <= _LONGEST_S):
         what = f"{value:g} is not a positive number up to {_LONGEST_S:g}"
-        raise SurgetankError(what, place=flag, mend=mend)
+        raise SurgetankError(what, place=flag, hint=hint)

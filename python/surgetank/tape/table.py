@@ -89,12 +89,12 @@ def read(path: Path) -> Columns:
             else:
                 _trade(cells, head, columns, number, at)
         except (ValueError, OverflowError, InvalidOperation, KeyError):
-            mend = "Record it again, or leave the line out"
-            raise broken(path, number, "a number or time that cannot be read", mend) from None
+            hint = "Record it again, or leave the line out"
+            raise broken(path, number, "a number or time that cannot be read", hint) from None
     _play(bars, columns)
     if not columns.count:
         raise SurgetankError(
-            "the tape has a head and no rows", place=str(path), mend="Give another"
+            "the tape has a head and no rows", place=str(path), hint="Give another"
         )
     return columns
 

@@ -37,15 +37,15 @@ def read(path: Path) -> Columns:
             line = json.loads(payload)
             at, data = int(stamp), line if "lastUpdateId" in line else line["data"]
         except (ValueError, KeyError, TypeError, RecursionError):
-            mend = "A line is `<local ns> <json with data>`"
-            raise broken(path, number, "not a line of a capture", mend) from None
+            hint = "A line is `<local ns> <json with data>`"
+            raise broken(path, number, "not a line of a capture", hint) from None
         columns.tick(number, at)
         try:
             _take(data, columns, levels, alive)
         except (ValueError, KeyError, TypeError, OverflowError):
             what = f"a {data.get('e', 'message') if isinstance(data, dict) else 'message'}"
-            mend = "Record it again, or leave the line out"
-            raise broken(path, number, f"{what} that cannot be read", mend) from None
+            hint = "Record it again, or leave the line out"
+            raise broken(path, number, f"{what} that cannot be read", hint) from None
     return columns
 
 

@@ -220,7 +220,7 @@ class Trace:
             raise SurgetankError(
                 f"cannot be written ({error.strerror})",
                 place=str(path),
-                mend="Free space there, or choose another folder",
+                hint="Free space there, or choose another folder",
                 exit_code=EXIT_MACHINE,
             ) from error
         return path
@@ -249,13 +249,13 @@ class Trace:
             matches = trace.trace_hash == content["trace_hash"]
         except (KeyError, TypeError) as error:
             raise SurgetankError(
-                f"lacks {error}", place=str(path / store.RUN_FILE), mend="Run the scenario again"
+                f"lacks {error}", place=str(path / store.RUN_FILE), hint="Run the scenario again"
             ) from error
         if not matches:
             raise SurgetankError(
                 "its trace_hash does not match its chains and stats",
                 place=str(path / store.RUN_FILE),
-                mend="Run the scenario again",
+                hint="Run the scenario again",
             )
         return trace
 
@@ -267,7 +267,7 @@ def _scenario(content: Mapping[str, Any], path: Path) -> Scenario:
         raise SurgetankError(
             f"its scenario is of another version ({error.place}: {error.message})",
             place=str(path / store.RUN_FILE),
-            mend="Run the scenario again, or read the folder with the version that wrote it",
+            hint="Run the scenario again, or read the folder with the version that wrote it",
         ) from None
 
 

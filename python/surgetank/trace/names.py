@@ -223,8 +223,8 @@ class Why(_Numbered):
     SOJOURN_BELOW = "sojourn below target"
     GRADIENT = "gradient"
     OUTSIDE = "outside"
-    STRAIN_RISES = "strain rises"
-    STRAIN_FALLS = "strain falls"
+    CONGESTION_RISES = "congestion rises"
+    CONGESTION_FALLS = "congestion falls"
 
 
 WAITS: Final = (
@@ -289,5 +289,5 @@ def check_names(declared: Mapping[str, tuple[str, ...]]) -> None:
         raise SurgetankError(
             f"is of another version than this package ({', '.join(differing)} differ)",
             place="surgetank._core",
-            mend="Build it with `make build` or `pip install .`",
+            hint="Build it with `make build` or `pip install .`",
         )

@@ -166,7 +166,7 @@ def check_table(name: str, table: pl.DataFrame) -> pl.DataFrame:
         raise SurgetankError(
             f"there is no table of that name in a trace; there are {', '.join(SCHEMA)}",
             place=f"trace table {name!r}",
-            mend="Leave it out or rename it",
+            hint="Leave it out or rename it",
         )
     columns = SCHEMA[name]
     missing = [c for c in columns if c not in table.columns]
@@ -177,7 +177,7 @@ def check_table(name: str, table: pl.DataFrame) -> pl.DataFrame:
         raise SurgetankError(
             " and ".join(parts),
             place=f"trace table {name!r}",
-            mend="Give exactly the columns of surgetank.trace.SCHEMA",
+            hint="Give exactly the columns of surgetank.trace.SCHEMA",
         )
     return table.select([_checked(name, table[c], spec) for c, spec in columns.items()])
 
@@ -190,7 +190,7 @@ def _checked(table: str, cells: pl.Series, spec: Column) -> pl.Series:
         )
         if not convertible:
             raise SurgetankError(
-                f"is {cells.dtype}, must be {spec.dtype}", place=place, mend="Convert it first"
+                f"is {cells.dtype}, must be {spec.dtype}", place=place, hint="Convert it first"
             )
         try:
             cells = cells.cast(spec.dtype, strict=True)
@@ -198,9 +198,9 @@ def _checked(table: str, cells: pl.Series, spec: Column) -> pl.Series:
             raise SurgetankError(
                 f"holds a value outside {spec.dtype}",
                 place=place,
-                mend="Times count from the start of the run; give whole non-negative numbers",
+                hint="Times count from the start of the run; give whole non-negative numbers",
             ) from error
     if not spec.nullable and cells.null_count():
         row = int(cells.is_null().arg_true()[0])
-        raise SurgetankError(f"is null in row {row}", place=place, mend="Fill it")
+        raise SurgetankError(f"is null in row {row}", place=place, hint="Fill it")
     return cells

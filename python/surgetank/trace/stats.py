@@ -182,8 +182,8 @@ class Stats(_Closed):
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"])
             what = f"{key} is missing" if first["type"] == "missing" else f"{key}: {first['msg']}"
-            mend = "The producer must give it; or run the scenario again with this version"
-            raise SurgetankError(what, place=place, mend=mend) from None
+            hint = "The producer must give it; or run the scenario again with this version"
+            raise SurgetankError(what, place=place, hint=hint) from None
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values: everything that a simulation knows; of others, what is not a default."""

@@ -21,7 +21,7 @@ __all__ = ["RUN_FILE", "read_run", "read_table", "write_run", "write_table"]
 
 RUN_FILE: Final = "run.json"
 _RUN_KEY: Final = "surgetank.run"
-_MEND: Final = "Run the scenario again with the same seed; it gives the same trace"
+_HINT: Final = "Run the scenario again with the same seed; it gives the same trace"
 
 
 def write_table(folder: Path, name: str, table: pl.DataFrame, run_name: str) -> None:
@@ -60,14 +60,14 @@ def read_run(folder: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise SurgetankError(
-            "is missing", place=str(path), mend="Name the folder that `surgetank run --out` wrote"
+            "is missing", place=str(path), hint="Name the folder that `surgetank run --out` wrote"
         ) from error
     except (OSError, ValueError) as error:
-        raise SurgetankError("cannot be read", place=str(path), mend=_MEND) from error
+        raise SurgetankError("cannot be read", place=str(path), hint=_HINT) from error
     if not isinstance(content, dict) or "seal" not in content:
-        raise SurgetankError("is not a run of surgetank", place=str(path), mend=_MEND)
+        raise SurgetankError("is not a run of surgetank", place=str(path), hint=_HINT)
     if content.pop("seal") != _seal(content):
-        raise SurgetankError("was changed after it was written", place=str(path), mend=_MEND)
+        raise SurgetankError("was changed after it was written", place=str(path), hint=_HINT)
     return content
 
 
@@ -79,15 +79,15 @@ def read_table(folder: Path, name: str, run_name: str, links: list[str]) -> pl.D
     """
     path = folder / f"{name}.parquet"
     if not path.exists():
-        raise SurgetankError("is missing", place=str(path), mend=_MEND)
+        raise SurgetankError("is missing", place=str(path), hint=_HINT)
     try:
         owner = pl.read_parquet_metadata(path).get(_RUN_KEY)
         table = pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError, ValueError, RuntimeError) as error:
-        raise SurgetankError("is damaged", place=str(path), mend=_MEND) from error
+        raise SurgetankError("is damaged", place=str(path), hint=_HINT) from error
     if owner != run_name:
         raise SurgetankError(
-            f"belongs to another run ({owner})", place=str(path), mend="Put back the right file"
+            f"belongs to another run ({owner})", place=str(path), hint="Put back the right file"
         )
     table = check_table(name, table)
     found = chain(name, table)
@@ -100,7 +100,7 @@ def read_table(folder: Path, name: str, run_name: str, links: list[str]) -> pl.D
         raise SurgetankError(
             f"was changed after it was written ({where} do not match {RUN_FILE})",
             place=str(path),
-            mend=_MEND,
+            hint=_HINT,
         )
     return table
 

@@ -24,7 +24,7 @@ mod withholder;
 
 use std::sync::Arc;
 
-use surgetank_layer::node::Opening;
+use surgetank_layer::node::Unsealing;
 use surgetank_layer::units::{MessageId, NodeId, Ns};
 
 use crate::actors::{Accounts, Action, Heard, Timer, View};
@@ -62,11 +62,11 @@ pub struct Adversary {
 }
 
 impl Adversary {
-    /// The attacker of a scenario. `opening` is what the venue does with decided blocks, `proposer`
+    /// The attacker of a scenario. `unsealing` is what the venue does with decided blocks, `proposer`
     /// that of [`Proposer::of`].
     pub fn new(
         scenario: &Scenario,
-        opening: &Opening,
+        unsealing: &Unsealing,
         proposer: Option<Arc<Proposer>>,
         seed: &Seed,
     ) -> Adversary {
@@ -84,13 +84,13 @@ impl Adversary {
                 messages,
                 within_ns: ms(within_ms),
             }),
-            AttackKind::Sandwich(config) => Attack::Reader(Reader::sandwich(&config, opening)),
-            AttackKind::Insider(config) => Attack::Reader(Reader::insider(&config, opening)),
+            AttackKind::Sandwich(config) => Attack::Reader(Reader::sandwich(&config, unsealing)),
+            AttackKind::Insider(config) => Attack::Reader(Reader::insider(&config, unsealing)),
             AttackKind::Grind { node, least_usd, size_usd, fee_usd, .. } => {
-                Attack::Reader(Reader::grind(node, [least_usd, size_usd, fee_usd], opening))
+                Attack::Reader(Reader::grind(node, [least_usd, size_usd, fee_usd], unsealing))
             }
             AttackKind::Withhold { rate_per_s, size_usd } => {
-                Attack::Withholder(Withholder::new(rate_per_s, size_usd, opening))
+                Attack::Withholder(Withholder::new(rate_per_s, size_usd, unsealing))
             }
             AttackKind::LatencyRace(config) | AttackKind::FeeJump(config) => {
                 let leader = match scenario.layer.consensus {

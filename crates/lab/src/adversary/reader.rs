@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 
 use surgetank_layer::message::{Body, Message, NewOrderSingle, OrdType, TimeInForce, flags};
-use surgetank_layer::node::{self, Opening, Places};
+use surgetank_layer::node::{self, Places, Unsealing};
 use surgetank_layer::units::{AccountId, Digest, MessageId, NodeId, Ns};
 
 use super::means::{Means, send};
@@ -41,14 +41,14 @@ pub struct Reader {
 
 impl Reader {
     /// One on the network.
-    pub fn sandwich(config: &scenario::Reader, opening: &Opening) -> Reader {
+    pub fn sandwich(config: &scenario::Reader, unsealing: &Unsealing) -> Reader {
         let usd = [config.least_usd, config.size_usd, config.fee_usd];
-        Reader::grind(config.node, usd, opening)
+        Reader::grind(config.node, usd, unsealing)
     }
 
     /// The maker of blocks.
-    pub fn insider(config: &scenario::Reader, opening: &Opening) -> Reader {
-        Reader { proposes: true, ..Reader::sandwich(config, opening) }
+    pub fn insider(config: &scenario::Reader, unsealing: &Unsealing) -> Reader {
+        Reader { proposes: true, ..Reader::sandwich(config, unsealing) }
     }
 
     /// One that chooses among its accounts, if it has several. Victims have at least the first of
@@ -56,18 +56,18 @@ impl Reader {
     pub fn grind(
         node: NodeId,
         [least_usd, size_usd, fee_usd]: [f64; 3],
-        opening: &Opening,
+        unsealing: &Unsealing,
     ) -> Reader {
-        let drawn = opening.places == Places::Drawn && opening.keypers.is_none();
+        let drawn = unsealing.places == Places::Drawn && unsealing.keypers.is_none();
         Reader {
             node,
             least_usd,
             size_usd,
             fee_micros: micros(fee_usd),
             proposes: false,
-            hidden: opening.hides(),
-            threshold: opening.keypers.as_ref().map(|keypers| keypers.threshold),
-            foreseen: drawn && !opening.hides(),
+            hidden: unsealing.hides(),
+            threshold: unsealing.keypers.as_ref().map(|keypers| keypers.threshold),
+            foreseen: drawn && !unsealing.hides(),
             colluding: 0,
             offers: BTreeMap::new(),
         }

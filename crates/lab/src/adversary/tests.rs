@@ -3,7 +3,7 @@
 use surgetank_layer::message::{
     Body, Message, NewOrderSingle, OrdType, OrderCancelRequest, Side, TimeInForce,
 };
-use surgetank_layer::node::Opening;
+use surgetank_layer::node::Unsealing;
 use surgetank_layer::units::{AccountId, Digest, Ns, Price, Qty, SECOND};
 
 use super::means::Means;
@@ -139,7 +139,7 @@ fn a_racer_takes_quotes_that_a_move_leaves_behind() {
 #[test]
 fn a_reader_stands_around_a_large_order_until_it_is_executed() {
     let config = scenario::Reader { node: 3, least_usd: 5_000.0, size_usd: 3_000.0, fee_usd: 1.0 };
-    let mut reader = Reader::sandwich(&config, &Opening::at_once());
+    let mut reader = Reader::sandwich(&config, &Unsealing::at_once());
     let mut means = means();
     let mut read = |message: Message, now: Ns| {
         let mut out = Vec::new();
@@ -171,7 +171,7 @@ fn a_reader_stands_around_a_large_order_until_it_is_executed() {
 #[test]
 fn what_is_sealed_is_not_read() {
     let config = scenario::Reader { node: 3, least_usd: 0.0, size_usd: 3_000.0, fee_usd: 0.0 };
-    let sealed = Opening { reveal_ns: SECOND, ..Opening::at_once() };
+    let sealed = Unsealing { reveal_ns: SECOND, ..Unsealing::at_once() };
     let (mut reader, mut means) = (Reader::sandwich(&config, &sealed), means());
     let message = victim(0, 9, TimeInForce::ImmediateOrCancel);
     let mut out = Vec::new();
@@ -181,7 +181,7 @@ fn what_is_sealed_is_not_read() {
 
 #[test]
 fn a_withholder_reveals_what_pays() {
-    let sealed = Opening { reveal_ns: SECOND, ..Opening::at_once() };
+    let sealed = Unsealing { reveal_ns: SECOND, ..Unsealing::at_once() };
     let (mut withholder, mut means) = (Withholder::new(10.0, 2_000.0, &sealed), means());
     let mut out = Vec::new();
     withholder.commit_both(2 * SECOND, &mut means, &SCREEN, &mut out);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use surgetank_layer::machine::Draws;
 use surgetank_layer::message::{Body, Message, Side};
-use surgetank_layer::node::Opening;
+use surgetank_layer::node::Unsealing;
 use surgetank_layer::units::Ns;
 
 use super::means::{Means, send};
@@ -24,8 +24,8 @@ pub struct Withholder {
 
 impl Withholder {
     /// One that has not committed to anything yet.
-    pub fn new(rate_per_s: f64, size_usd: f64, opening: &Opening) -> Withholder {
-        let (allowed, committed) = (opening.reveal_ns > 0, BTreeSet::new());
+    pub fn new(rate_per_s: f64, size_usd: f64, unsealing: &Unsealing) -> Withholder {
+        let (allowed, committed) = (unsealing.reveal_ns > 0, BTreeSet::new());
         Withholder { rate_per_s, size_usd, allowed, committed, withheld: 0 }
     }
 

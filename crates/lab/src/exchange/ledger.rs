@@ -65,7 +65,7 @@ struct Line {
 pub struct Ledger {
     accounts: Accounts,
     /// Worth at the start, by account.
-    opening: Vec<Money>,
+    unsealing: Vec<Money>,
     edge: Vec<Money>,
     relief: Vec<Money>,
     liquidation_fees: Vec<Money>,
@@ -83,7 +83,7 @@ impl Ledger {
         let worth = |account| market.worth(account, ticks);
         Ledger {
             accounts: *accounts,
-            opening: (0..accounts.end()).map(worth).collect(),
+            unsealing: (0..accounts.end()).map(worth).collect(),
             edge: vec![0; count],
             relief: vec![0; count],
             liquidation_fees: vec![0; count],
@@ -151,7 +151,7 @@ impl Ledger {
             line.edge += self.edge[i];
             line.fees -= market.fees_paid(account) + self.liquidation_fees[i];
             line.relief += self.relief[i] + self.haircuts[i];
-            line.total += market.worth(account, ticks) - self.opening[i] + self.haircuts[i];
+            line.total += market.worth(account, ticks) - self.unsealing[i] + self.haircuts[i];
         }
         let liquidation_fees: Money = self.liquidation_fees.iter().sum();
         let insurance = &mut lines[Group::Insurance as usize];

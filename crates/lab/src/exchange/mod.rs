@@ -87,7 +87,7 @@ pub struct Exchange {
 }
 
 /// What [`Exchange::new`] needs.
-struct Opening {
+struct Unsealing {
     market: Market,
     outside: OutsidePrice,
     draws: Stream,
@@ -98,17 +98,17 @@ struct Opening {
 }
 
 impl Exchange {
-    fn new(opening: Opening, config: &crate::scenario::Market) -> Exchange {
-        let (insurance, money) = (opening.market.insurance(), opening.market.total_money());
-        let every = opening.accounts.end() as usize;
+    fn new(unsealing: Unsealing, config: &crate::scenario::Market) -> Exchange {
+        let (insurance, money) = (unsealing.market.insurance(), unsealing.market.total_money());
+        let every = unsealing.accounts.end() as usize;
         Exchange {
-            ledger: Ledger::new(&opening.market, opening.ticks, &opening.accounts),
-            market: opening.market,
-            outside: opening.outside,
+            ledger: Ledger::new(&unsealing.market, unsealing.ticks, &unsealing.accounts),
+            market: unsealing.market,
+            outside: unsealing.outside,
             touched: (0, 0),
             pressure: Pressure::default(),
-            draws: opening.draws,
-            ticks: opening.ticks,
+            draws: unsealing.draws,
+            ticks: unsealing.ticks,
             tick_usd: config.tick_usd,
             lot: config.lot,
             step_ns: config.price.step_ns,
@@ -116,11 +116,11 @@ impl Exchange {
             feed: config.price.feed,
             in_parts: config.margin.per_block.is_some() || config.margin.partial.is_some(),
             height: 0,
-            marks: vec![opening.ticks],
+            marks: vec![unsealing.ticks],
             cuts: vec![false],
             cut: vec![0; every],
-            watched: opening.accounts.watched().collect(),
-            accounts: opening.accounts,
+            watched: unsealing.accounts.watched().collect(),
+            accounts: unsealing.accounts,
             due: vec![NEVER; every],
             unmoved: None,
             underwater: BTreeSet::new(),
@@ -129,8 +129,8 @@ impl Exchange {
             conserved: true,
             rows: Vec::new(),
             facts: Vec::new(),
-            calls: opening.calls,
-            quotas: opening.quotas,
+            calls: unsealing.calls,
+            quotas: unsealing.quotas,
         }
     }
 

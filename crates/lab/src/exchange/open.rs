@@ -8,7 +8,7 @@ use surgetank_market::{
 };
 
 use super::quotas::Quotas;
-use super::{Exchange, Opening, bounds, portfolios};
+use super::{Exchange, Unsealing, bounds, portfolios};
 use crate::actors::Accounts;
 use crate::flow::Tape;
 use crate::price::OutsidePrice;
@@ -34,9 +34,9 @@ pub fn open(
     let market = open_market(scenario, config, &accounts, ticks, seed);
     market.check_genesis().map_err(|imbalance| format!("market.positions: {imbalance}"))?;
     let calls = config.matching == scenario::Matching::Auction;
-    let opening =
-        Opening { market, outside, draws, ticks, accounts, calls, quotas: Quotas::new(scenario) };
-    Ok(Some(Exchange::new(opening, config)))
+    let unsealing =
+        Unsealing { market, outside, draws, ticks, accounts, calls, quotas: Quotas::new(scenario) };
+    Ok(Some(Exchange::new(unsealing, config)))
 }
 
 /// A distance from the mark; 0 in the scenario means no limit.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use surgetank_layer::units::Ns;
 
-use super::{Admission, Queue, Strain, Tuning};
+use super::{AdaptiveTimeouts, Admission, Queue, Tuning};
 
 /// The messaging layer of every node.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -159,9 +159,9 @@ pub enum Consensus {
         block_bytes_max: u32,
         /// A node without progress for this long sends its latest proposal and votes again.
         rebroadcast_ns: Ns,
-        /// Whether block time and timeouts follow the strain.
+        /// Whether block time and timeouts follow the measured congestion.
         adaptive: bool,
         /// How far, if they do.
-        strain: Strain,
+        adaptive_timeouts: AdaptiveTimeouts,
     },
 }

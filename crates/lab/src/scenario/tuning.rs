@@ -57,7 +57,7 @@ pub struct Bounds {
 /// How far adaptive consensus goes.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
-pub struct Strain {
+pub struct AdaptiveTimeouts {
     /// The wait after a decision, at least.
     pub commit_least_ns: Ns,
     /// ... and at most.

@@ -112,7 +112,7 @@ named! {
         CancelledBefore = "cancelled before",
         /// Its sender did not reveal what it says.
         NotRevealed = "not revealed",
-        /// Non-essential flow waits while the venue is under strain.
+        /// Non-essential flow waits while the venue is congested.
         Throttled = "throttled",
         /// Nobody answered in time. This and what follows: of live runs alone.
         TimedOut = "timed out",

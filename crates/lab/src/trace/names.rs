@@ -124,7 +124,7 @@ fn whys() -> Vec<String> {
         SojournBelow = "sojourn below target",
         Gradient = "gradient",
         Outside = "outside",
-        StrainRises = "strain rises",
-        StrainFalls = "strain falls",
+        CongestionRises = "congestion rises",
+        CongestionFalls = "congestion falls",
     })
 }

@@ -75,6 +75,6 @@ impl World {
     }
 
     fn holds_share(&self, node: NodeId) -> bool {
-        self.nodes[node as usize].node.opening().keypers.is_some()
+        self.nodes[node as usize].node.unsealing().keypers.is_some()
     }
 }

@@ -273,7 +273,7 @@ impl World {
         }
         if let Some(waits) = &mut self.waits {
             let node_now = &self.nodes[node as usize].node;
-            if node_now.opening().delays() {
+            if node_now.unsealing().delays() {
                 waits.opens(self.now, node, node_now.opened_height());
             }
         }

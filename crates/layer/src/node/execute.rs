@@ -36,7 +36,7 @@ impl Node {
         let height = block.height;
         self.account_for(now, &block, out);
         self.observe(now, &block);
-        self.strain_on(round, out);
+        self.adapt_to(round, out);
         out.push(Output::Decided(block, round));
         self.seal(now, height, self.sync.behind(height), draws, out);
         self.execute_next(out);
@@ -47,11 +47,11 @@ impl Node {
             return;
         }
         let Some(decided) = self.chain.get(self.executed as usize) else { return };
-        if !self.opening.is_open(decided.height) {
+        if !self.unsealing.is_open(decided.height) {
             return;
         }
         let prev = self.block(decided.height - 1).map_or(Digest::default(), |block| block.hash);
-        let block = self.opening.in_order(decided, &prev);
+        let block = self.unsealing.in_order(decided, &prev);
         self.executing = Some(Arc::clone(&block));
         out.push(Output::Work(Task::Execute(block)));
     }

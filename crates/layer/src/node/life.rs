@@ -39,7 +39,7 @@ impl Node {
         self.mempool_bytes = 0;
         self.validating = 0;
         self.executing = None;
-        self.opening.recover();
+        self.unsealing.recover();
         self.fair.iter_mut().for_each(|fair| fair.crash());
         // What was only in memory may come again.
         self.known = self.included.clone();

@@ -13,30 +13,30 @@
 //! # Theory of operation
 //! ```text
 //! client ─┐                                   ┌─ mempool ── engine ── execution ─→ facts
-//! peers ──┴→ ingress queue → validation ──────┤                  (opening before it)
+//! peers ──┴→ ingress queue → validation ──────┤                  (unsealing before it)
 //! peers ───→ consensus queue → verification ──┴─ gossip ─→ peers
 //! ```
 //! Files: [`intake`] (messages arrive and are validated), [`order`] (they become blocks, as the
 //! engine of [`ordering`] asks and the [`builder`] chooses), [`fair`] (all nodes have a say in their
-//! order), [`opening`] (blocks are opened), [`execute`] (they take effect), [`sync`] (a node that
+//! order), [`unsealing`] (blocks are opened), [`execute`] (they take effect), [`sync`] (a node that
 //! fell behind catches up), [`life`] (a process begins, or has died), [`work`] (what hosts do).
 //!
 //! # Departures from CometBFT
 //! Blocks travel whole, not in parts. A block that is synced is trusted without its commit.
 
+mod adaptive;
 mod admit;
 mod builder;
 mod execute;
 mod fair;
 mod intake;
 mod life;
-mod opening;
 mod order;
 pub mod ordering;
 mod smoothed;
-mod strain;
 mod sync;
 mod tune;
+mod unsealing;
 mod work;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -49,13 +49,13 @@ use crate::queue::{self, Queue};
 use crate::units::{Digest, Height, MessageId, NodeId, Ns, Peer};
 
 pub use crate::fair::report::{Report, Sight};
+pub use adaptive::{AdaptiveTimeouts, Span};
 pub use admit::{Admission, Unit};
 pub use builder::{BlockBuilder, Honest};
 pub use fair::{Fair, Rule as FairRule, Tally as FairTally};
-pub use opening::{Opening, Places, place};
 pub use ordering::{Awaited, Engine, Ordering, Wait};
-pub use strain::{Span, Strain};
 pub use tune::{Change, Tuning};
+pub use unsealing::{Places, Unsealing, place};
 pub use work::{Costs, Done, Task};
 
 /// What a node is made of.
@@ -82,7 +82,7 @@ pub struct Config {
     /// Who orders.
     pub ordering: Ordering,
     /// What happens to a decided block before it is executed.
-    pub opening: Opening,
+    pub unsealing: Unsealing,
 }
 
 /// What can happen to a node.
@@ -242,7 +242,7 @@ pub struct Node {
     executed: Height,
     /// The block that is being executed, in the order in which it is.
     executing: Option<Arc<Block>>,
-    opening: opening::State,
+    unsealing: unsealing::State,
     builder: Arc<dyn BlockBuilder>,
     sync: sync::State,
     /// Times that the engine waits for, for a restart.
@@ -250,7 +250,7 @@ pub struct Node {
     gossip_out: Vec<gossip::Output>,
     admission: Option<Box<admit::State>>,
     tuning: Option<Box<tune::State>>,
-    strain: Option<Box<strain::State>>,
+    adaptive: Option<Box<adaptive::State>>,
 }
 
 impl Node {
@@ -296,14 +296,14 @@ impl Node {
             proposed: BTreeMap::new(),
             executed: 0,
             executing: None,
-            opening: opening::State::new(config.opening),
+            unsealing: unsealing::State::new(config.unsealing),
             builder,
             sync: sync::State::default(),
             armed: Vec::new(),
             gossip_out: Vec::new(),
             admission: None,
             tuning: None,
-            strain: None,
+            adaptive: None,
         }
     }
 
@@ -333,13 +333,13 @@ impl Node {
     }
 
     /// What happens to a decided block before it is executed.
-    pub fn opening(&self) -> &Opening {
-        self.opening.config()
+    pub fn unsealing(&self) -> &Unsealing {
+        self.unsealing.config()
     }
 
     /// Height up to which decided blocks are open to be executed.
     pub fn opened_height(&self) -> Height {
-        self.opening.open().min(self.chain.len() as Height)
+        self.unsealing.open().min(self.chain.len() as Height)
     }
 
     /// Height of the last executed block.

@@ -174,7 +174,7 @@ pub enum Reason {
     Expired = 5,
     /// Its cancel came first.
     CancelledBefore = 6,
-    /// Non-essential flow waits while the venue is under strain.
+    /// Non-essential flow waits while the venue is congested.
     Throttled = 7,
 }
 

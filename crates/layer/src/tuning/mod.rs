@@ -123,7 +123,7 @@ impl Knob {
 }
 
 /// Anything that is changed while a node runs: what a controller sets, or what consensus adapts by
-/// itself ([`crate::node::Strain`]).
+/// itself ([`crate::node::AdaptiveTimeouts`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parameter {
     /// A controller's.
@@ -253,10 +253,10 @@ pub enum Why {
     Gradient = 4,
     /// A controller from outside. On: whatever it said.
     Outside = 5,
-    /// Strain has risen. On: rounds lost, messages or nanoseconds that wait, by [`Parameter`].
-    StrainRises = 6,
-    /// Strain has fallen. On: the same.
-    StrainFalls = 7,
+    /// Congestion has risen. On: rounds lost, messages or nanoseconds that wait, by [`Parameter`].
+    CongestionRises = 6,
+    /// Congestion has fallen. On: the same.
+    CongestionFalls = 7,
 }
 
 impl Why {
@@ -267,8 +267,8 @@ impl Why {
         Why::SojournBelow,
         Why::Gradient,
         Why::Outside,
-        Why::StrainRises,
-        Why::StrainFalls,
+        Why::CongestionRises,
+        Why::CongestionFalls,
     ];
 
     /// The reason of this number, if there is one.

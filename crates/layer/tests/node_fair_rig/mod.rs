@@ -7,8 +7,8 @@ use std::sync::Arc;
 use surgetank_layer::gossip;
 use surgetank_layer::message::{Class, Envelope};
 use surgetank_layer::node::{
-    BlockBuilder, Config, Fair, FairRule, FairTally, Honest, Input, Node, Opening, Ordering,
-    Output, Packet,
+    BlockBuilder, Config, Fair, FairRule, FairTally, Honest, Input, Node, Ordering, Output, Packet,
+    Unsealing,
 };
 use surgetank_layer::queue::{Reason, Rule};
 use surgetank_layer::sequencer;
@@ -177,7 +177,7 @@ fn config(id: NodeId, nodes: u32, rule: FairRule, mempool_max: usize) -> Config 
         validations_max: 1,
         costs: FREE.costs(),
         ordering: Ordering::Single { node: 0, sequencer, fair },
-        opening: Opening::at_once(),
+        unsealing: Unsealing::at_once(),
     }
 }
 

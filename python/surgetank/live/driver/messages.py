@@ -94,7 +94,7 @@ class Failed:
 
     message: str
     place: str
-    mend: str
+    hint: str
     kind: Literal["failed"] = "failed"
 
 

@@ -94,7 +94,7 @@ class Rig:
                 raise SurgetankError(
                     "its server is not installed here",
                     place=f"--target {self.url}",
-                    mend=f"Install it: {command}",
+                    hint=f"Install it: {command}",
                 )
             (self._folder / "server").mkdir()
             self.server = kind(self._folder / "server", self.where)
@@ -121,7 +121,7 @@ class Rig:
             raise SurgetankError(
                 "its clients cannot be led through a link proxy, which faults need",
                 place=f"--target {self.url}",
-                mend="Leave the faults out: --set faults=[]",
+                hint="Leave the faults out: --set faults=[]",
             )
         proxy.add([Link(f"clients-{b}", -1, b, to) for b, to in enumerate(addresses)])
         through = tuple(proxy.address(f"clients-{b}") for b in range(len(addresses)))

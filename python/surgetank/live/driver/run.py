@@ -75,7 +75,7 @@ class Run:
             raise SurgetankError(
                 f"its clients were not ready after {patience_s:g} s",
                 place=f"--target {self.where.scheme}:",
-                mend="Give --patience, or look whether the target answers",
+                hint="Give --patience, or look whether the target answers",
                 exit_code=3,
             )
         start_ns = now_ns() + int(self._options.lead_s * 1e9)

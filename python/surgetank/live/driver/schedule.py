@@ -79,7 +79,7 @@ class Schedule:
             raise SurgetankError(
                 "nothing is ever sent",
                 place=f"scenario {scenario.name}",
-                mend="Give `flow.arrivals` a rate",
+                hint="Give `flow.arrivals` a rate",
             )
         take = {
             name: rows[name].to_numpy().astype(np.int64)
@@ -144,7 +144,7 @@ class Schedule:
                 raise SurgetankError(
                     f"the run has {value:,.0f} {what}, more than the {most:,.0f} allowed",
                     place="live run",
-                    mend=f"Lower the load, or raise {flag}",
+                    hint=f"Lower the load, or raise {flag}",
                 )
 
 

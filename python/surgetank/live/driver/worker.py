@@ -180,7 +180,7 @@ async def _work(folder: Path, job: Job) -> int:
     except asyncio.CancelledError:
         pass  # stopped before the start
     except SurgetankError as error:
-        _report(Failed(error.message, error.place, error.mend))
+        _report(Failed(error.message, error.place, error.hint))
         return 2
     except OSError as error:
         _report(Failed(str(error), job.where.scheme, "Is the target running?"))

@@ -169,7 +169,7 @@ class WorkerProcesses:
     def _check(self, kind: type[Report], asked: list[WorkerProcess]) -> None:
         for process in asked:
             if (failed := process.report(Failed)) is not None:
-                raise TargetError(failed.message, place=failed.place, mend=failed.mend, exit_code=3)
+                raise TargetError(failed.message, place=failed.place, hint=failed.hint, exit_code=3)
             if process.report(kind) is None and process.process.poll() is not None:
                 with contextlib.suppress(OSError, ValueError):
                     if process.read():
@@ -178,6 +178,6 @@ class WorkerProcesses:
                 raise TargetError(
                     f"the {process.name} process ended ({last[0]})",
                     place="live run",
-                    mend="Is its client here? pip install '.[live]' in the source of surgetank",
+                    hint="Is its client here? pip install '.[live]' in the source of surgetank",
                     exit_code=3,
                 )

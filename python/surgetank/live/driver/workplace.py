@@ -35,7 +35,7 @@ class Workplace:
         except FileNotFoundError:
             raise SurgetankError(
                 "there is no place for temporary files",
-                mend="Set TMPDIR to a folder that you may write",
+                hint="Set TMPDIR to a folder that you may write",
                 exit_code=EXIT_MACHINE,
             ) from None
         _sweep(root)

@@ -121,7 +121,7 @@ class Prometheus:
             raise SurgetankError(
                 f"cannot listen on {self.host}:{self.port} ({error.strerror or error})",
                 place="--prometheus",
-                mend="Give a free port, or 0",
+                hint="Give a free port, or 0",
             ) from None
         self.port = int(self._server.server_port)
         return self

@@ -34,7 +34,7 @@ def nodes_of(fault: Fault, count: int) -> list[int]:
             raise SurgetankError(
                 f"node {node} is not there",
                 place=f"fault {fault.kind}",
-                mend=f"This system has {count} nodes, 0..{count - 1}",
+                hint=f"This system has {count} nodes, 0..{count - 1}",
             )
     return named
 
@@ -67,10 +67,10 @@ class Disks:
         data = server.data
         place = f"fault {self._faults[0].kind}"
         if not data:
-            raise SurgetankError("this server keeps no data", place=place, mend="Take it out")
+            raise SurgetankError("this server keeps no data", place=place, hint="Take it out")
         lack = mounting_missing()
         if lack is not None:
-            raise SurgetankError(lack, place=place, mend="Or take the fault out")
+            raise SurgetankError(lack, place=place, hint="Or take the fault out")
         try:
             for fault in self._faults:
                 for node in nodes_of(fault, len(data)):
@@ -85,7 +85,7 @@ class Disks:
             raise SurgetankError(
                 f"node {node} cannot both have a full disk and lose power",
                 place=f"fault {fault.kind}",
-                mend="Take one of the two out",
+                hint="Take one of the two out",
             )
         if full and node not in self.small:
             self.small[node] = SmallDisk(folder, SMALL_BYTES)
@@ -119,7 +119,7 @@ class DiskFault:
             raise SurgetankError(
                 "there is no small disk under the server's data",
                 place="fault disk-full",
-                mend="Let surgetank start the server, and give Rig the scenario's faults",
+                hint="Let surgetank start the server, and give Rig the scenario's faults",
             )
         self._disks = [disks.small[node] for node in nodes]
         self._free: list[int] = []

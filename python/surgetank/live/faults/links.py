@@ -151,19 +151,19 @@ def links_of(fault: Fault, proxy: Proxy) -> list[str]:
     between = {link.name for link in links if link.a >= 0}
     if isinstance(fault, Partition):
         names = _across(fault, proxy, nodes)
-        mend = "Name the clients as -1: groups = [[-1], [0]]"
+        hint = "Name the clients as -1: groups = [[-1], [0]]"
     else:
         named = set(getattr(fault, "nodes", ())) or nodes
         if unknown := named - nodes:
             raise SurgetankError(
                 f"node {min(unknown)} is not there",
                 place=f"fault {fault.kind}",
-                mend=f"This system has nodes 0..{len(nodes) - 1}",
+                hint=f"This system has nodes 0..{len(nodes) - 1}",
             )
         names = [name for name in proxy.between(named) if not between or name in between]
-        mend = "Take the fault out"
+        hint = "Take the fault out"
     if not names:
-        raise SurgetankError("it meets no link", place=f"fault {fault.kind}", mend=mend)
+        raise SurgetankError("it meets no link", place=f"fault {fault.kind}", hint=hint)
     return names
 
 
@@ -193,7 +193,7 @@ class LinkFault:
             raise SurgetankError(
                 "`factor` has nothing to multiply: a live link's delay is the system's own",
                 place=f"faults[{index}]",
-                mend="Give `extra_ms`",
+                hint="Give `extra_ms`",
             )
         self._index, self._fault, self._fates, self._fate = index, fault, fates, fate
         self._names = links_of(fault, fates.proxy)

@@ -72,7 +72,7 @@ class _Mount:
             raise TargetError(
                 f"cannot be mounted ({said or 'mount failed'})",
                 place=str(folder),
-                mend="Mounting needs root, and loop devices where power is to be lost",
+                hint="Mounting needs root, and loop devices where power is to be lost",
             )
 
     def end(self) -> None:
@@ -147,7 +147,7 @@ class PowerLossDisk:
         """
         lack = mounting_missing("mkfs.ext4", "losetup")
         if lack is not None:
-            raise TargetError(lack, place="power loss", mend="Leave power loss out")
+            raise TargetError(lack, place="power loss", hint="Leave power loss out")
         images.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._image = images / f"{folder.name}-0.img"
@@ -201,7 +201,7 @@ def _syncfs(handle: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.syncfs(handle) != 0:
         error = ctypes.get_errno()
-        raise SurgetankError(os.strerror(error), place="syncfs", mend="Look at the disk")
+        raise SurgetankError(os.strerror(error), place="syncfs", hint="Look at the disk")
 
 
 def _done(argv: list[str]) -> None:

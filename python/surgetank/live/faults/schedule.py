@@ -74,18 +74,18 @@ class Faults:
         if fate_of(fault) is not None:
             if self._fates is None:
                 raise SurgetankError(
-                    f"`{fault.kind}` needs the link proxy", place=place, mend="Give Rig `proxied`"
+                    f"`{fault.kind}` needs the link proxy", place=place, hint="Give Rig `proxied`"
                 )
             return LinkFault(index, fault, self._fates)
         if not isinstance(fault, Crash | Slow | DiskFull):
             raise SurgetankError(
-                f"`{fault.kind}` can only happen in the simulator", place=place, mend="Take it out"
+                f"`{fault.kind}` can only happen in the simulator", place=place, hint="Take it out"
             )
         if self._server is None:
             raise SurgetankError(
                 f"`{fault.kind}` needs a server that surgetank started",
                 place=place,
-                mend="Give --target without a host, or take the fault out",
+                hint="Give --target without a host, or take the fault out",
             )
         count = len(self._server.pids)
         nodes = nodes_of(fault, count)
@@ -97,7 +97,7 @@ class Faults:
             raise SurgetankError(
                 "there is no disk under the server's data that can lose power",
                 place=place,
-                mend="Give Rig the scenario's faults",
+                hint="Give Rig the scenario's faults",
             )
         lose = self._disks.lose_power if fault.power_loss else None
         return CrashFault(fault, self._server, self._addresses, lose)

@@ -35,7 +35,7 @@ class Proxy:
         names = [link.name for link in links]
         for name in names:
             if names.count(name) > 1:
-                raise SurgetankError("two links have this name", place=name, mend="Rename one")
+                raise SurgetankError("two links have this name", place=name, hint="Rename one")
         self.links: dict[str, Link] = {link.name: link for link in links}
         self._seed = seed
         self._ports: dict[str, int] = {}
@@ -50,7 +50,7 @@ class Proxy:
         """
         for link in links:
             if link.name in self.links:
-                raise SurgetankError("two links have this name", place=link.name, mend="Rename one")
+                raise SurgetankError("two links have this name", place=link.name, hint="Rename one")
         told = self._ask(do="begin", links=[asdict(link) for link in links], seed=self._seed)
         self.links |= {link.name: link for link in links}
         self._ports |= told["ports"]
@@ -156,14 +156,14 @@ class Proxy:
                 raise SurgetankError(
                     f"there is no link {name}",
                     place="proxy",
-                    mend=f"There are {', '.join(self.links)}",
+                    hint=f"There are {', '.join(self.links)}",
                 )
         return chosen
 
     def _ask(self, **request: Any) -> dict[str, Any]:
         process = self._process
         if process is None:
-            raise SurgetankError("is not running", place="proxy", mend="Start it first")
+            raise SurgetankError("is not running", place="proxy", hint="Start it first")
         assert process.stdin is not None and process.stdout is not None
         with self._lock:
             try:
@@ -174,9 +174,9 @@ class Proxy:
                 line = b""
         if not line:
             raise SurgetankError(
-                f"has ended (code {process.poll()})", place="proxy", mend="Run again", exit_code=3
+                f"has ended (code {process.poll()})", place="proxy", hint="Run again", exit_code=3
             )
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            raise SurgetankError(answer["error"], place="proxy", mend="Give other links")
+            raise SurgetankError(answer["error"], place="proxy", hint="Give other links")
         return answer

@@ -108,8 +108,8 @@ class Fate:
 _IDLE: Final = Fate()
 
 
-def _wrong(name: str, value: object, mend: str) -> SurgetankError:
-    return SurgetankError(f"`{name}` cannot be {value}", place="a link's fate", mend=mend)
+def _wrong(name: str, value: object, hint: str) -> SurgetankError:
+    return SurgetankError(f"`{name}` cannot be {value}", place="a link's fate", hint=hint)
 
 
 class Draws:

@@ -36,7 +36,7 @@ class CheckedTarget(Batched):
             raise TargetError(
                 f"`{self.where.name}` is there already and is not ours",
                 place=self.where.url,
-                mend="Give another name after the port's slash, or none",
+                hint="Give another name after the port's slash, or none",
             )
         self._made = True
         await self._settle()
@@ -51,7 +51,7 @@ class CheckedTarget(Batched):
             raise TargetError(
                 f"`{self.where.name}` could not be removed ({error.message})",
                 place=self.where.url,
-                mend=self.by_hand.format(name=self.where.name, port=self.where.port),
+                hint=self.by_hand.format(name=self.where.name, port=self.where.port),
             ) from error
         self._made = False
 
@@ -78,5 +78,5 @@ class CheckedTarget(Batched):
         return TargetError(
             f"no usable {self.where.scheme} server ({str(error) or type(error).__name__})",
             place=self.where.url,
-            mend="Is it running there, with this login?",
+            hint="Is it running there, with this login?",
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from surgetank.report.frontier import words
 from surgetank.report.frontier.figure import drawing, frontier_svg
-from surgetank.report.sheet import filled, save
+from surgetank.report.shell import filled, save
 from surgetank.search.frontier import Frontier
 
 __all__ = ["frontier_svg", "render_frontier", "write_frontier"]

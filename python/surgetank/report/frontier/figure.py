@@ -15,9 +15,9 @@ from typing import Final, Literal
 import numpy as np
 from markupsafe import Markup
 
-from surgetank.report.alone import alone
 from surgetank.report.frontier.words import many, per_mille, said, times
-from surgetank.report.plane import Plane, Scale, spread
+from surgetank.report.plot import Plot, Scale, spread
+from surgetank.report.svg_file import standalone_svg
 from surgetank.report.wording import NBSP, number
 from surgetank.search.bound import BoundKind
 from surgetank.search.frontier import Curve, Frontier, Point
@@ -62,14 +62,14 @@ def drawing(frontier: Frontier) -> tuple[Markup, Markup]:
     """The figure, wide and narrow."""
     told = _told(frontier)
     return (
-        _plane(frontier, _WIDE).svg(told, "wide"),
-        _plane(frontier, _NARROW).svg(told, "narrow"),
+        _plot(frontier, _WIDE).svg(told, "wide"),
+        _plot(frontier, _NARROW).svg(told, "narrow"),
     )
 
 
 def frontier_svg(frontier: Frontier) -> str:
     """The figure as a file of its own, light or dark as its reader is, for papers and documents."""
-    return alone(_plane(frontier, _WIDE), _told(frontier))
+    return standalone_svg(_plot(frontier, _WIDE), _told(frontier))
 
 
 def _told(frontier: Frontier) -> str:
@@ -96,21 +96,21 @@ def _scales(frontier: Frontier, *, narrow: bool) -> tuple[Scale, Scale]:
     return x, Scale(max(low / 1.6, _LOWEST / 1.25), high * 1.35, True, times, title)
 
 
-def _plane(frontier: Frontier, size: tuple[int, int]) -> Plane:
+def _plot(frontier: Frontier, size: tuple[int, int]) -> Plot:
     narrow = size is _NARROW
     names = [len(c.name) for c in frontier.curves]
     room = min(int(max(names, default=4) * 7.6) + 28, 96 if narrow else 200)
     x, y = _scales(frontier, narrow=narrow)
-    plane = Plane(size, x, y, (38, room, 70 if frontier.capacity_per_s else 52, 54))
-    plane.clipped("safe", lambda: _safe(plane, frontier, narrow=narrow))
-    plane.axes(4 if narrow else 8, 6 if narrow else 8, _utilisation(frontier))
-    _capacity(plane, frontier)
-    plane.clipped("theory", lambda: plane.line(frontier.theory, "theory", tip="closed form"))
+    plot = Plot(size, x, y, (38, room, 70 if frontier.capacity_per_s else 52, 54))
+    plot.clipped("safe", lambda: _safe(plot, frontier, narrow=narrow))
+    plot.axes(4 if narrow else 8, 6 if narrow else 8, _utilisation(frontier))
+    _capacity(plot, frontier)
+    plot.clipped("theory", lambda: plot.line(frontier.theory, "theory", tip="closed form"))
     for index, curve in enumerate(frontier.curves):
-        _curve(plane, frontier, curve, index)
-    _name_curves(plane, frontier, room)
-    _name_theory(plane, frontier)
-    return plane
+        _curve(plot, frontier, curve, index)
+    _name_curves(plot, frontier, room)
+    _name_theory(plot, frontier)
+    return plot
 
 
 def _utilisation(frontier: Frontier) -> Callable[[float], str] | None:
@@ -118,16 +118,16 @@ def _utilisation(frontier: Frontier) -> Callable[[float], str] | None:
     return None if mu is None else lambda load: f"{load / mu:.0%}".replace("%", f"{NBSP}%")
 
 
-def _capacity(plane: Plane, frontier: Frontier) -> None:
+def _capacity(plot: Plot, frontier: Frontier) -> None:
     mu = frontier.capacity_per_s
     if mu is None:
         return
-    at = plane.x(mu)
-    plane.put("line", "edge", x1=at, x2=at, y1=plane.top - 6, y2=plane.bottom)
-    plane.text(at - 6, plane.top - 6, f"capacity {number(mu)}/s", "note", "end")
+    at = plot.x(mu)
+    plot.put("line", "edge", x1=at, x2=at, y1=plot.top - 6, y2=plot.bottom)
+    plot.text(at - 6, plot.top - 6, f"capacity {number(mu)}/s", "note", "end")
 
 
-def _safe(plane: Plane, frontier: Frontier, *, narrow: bool) -> None:
+def _safe(plot: Plot, frontier: Frontier, *, narrow: bool) -> None:
     """Below the lower end of every interval, load by load, while all are known."""
     runs: list[list[tuple[float, float]]] = [[]]
     for load in sorted({p.load for p in frontier.points}):
@@ -136,14 +136,14 @@ def _safe(plane: Plane, frontier: Frontier, *, narrow: bool) -> None:
             runs.append([])
             continue
         runs[-1].append((load, min(low for low in lows if low is not None)))
-    floor = plane.y_scale.low
+    floor = plot.y_scale.low
     widest = max(runs, key=len)
     for run in runs:
         if len(run) > 1:
-            plane.line([(run[0][0], floor), *run, (run[-1][0], floor)], "safe", shut=True)
+            plot.line([(run[0][0], floor), *run, (run[-1][0], floor)], "safe", shut=True)
     told = "safe on every curve" if len(frontier.curves) > 1 else "safe"
-    if len(widest) > 1 and plane.x(widest[-1][0]) - plane.x(widest[0][0]) > 8 * len(told):
-        plane.text(plane.x(widest[0][0]) + 10, plane.bottom - 12, told, "faint" if narrow else "")
+    if len(widest) > 1 and plot.x(widest[-1][0]) - plot.x(widest[0][0]) > 8 * len(told):
+        plot.text(plot.x(widest[0][0]) + 10, plot.bottom - 12, told, "faint" if narrow else "")
 
 
 def _surely(point: Point) -> float | None:
@@ -153,7 +153,7 @@ def _surely(point: Point) -> float | None:
     return point.ci_low if where.kind == "found" else None
 
 
-def _curve(plane: Plane, frontier: Frontier, curve: Curve, index: int) -> None:
+def _curve(plot: Plot, frontier: Frontier, curve: Curve, index: int) -> None:
     c = colour(index)
     points = frontier.of(curve.name)
     # Where the closed form holds, it is the line; a point of which only a bound is known breaks it.
@@ -161,105 +161,105 @@ def _curve(plane: Plane, frontier: Frontier, curve: Curve, index: int) -> None:
         for known, part in groupby(points, key=lambda p: mark(p).kind in ("found", "rough")):
             if known:
                 places = [
-                    f"{plane.x(p.load) + _aside(plane, index):.1f},{plane.y(p.estimate or 1.0):.1f}"
+                    f"{plot.x(p.load) + _aside(plot, index):.1f},{plot.y(p.estimate or 1.0):.1f}"
                     for p in part
                 ]
-                plane.put("path", f"curve s{c}", d="M" + "L".join(places))
+                plot.put("path", f"curve s{c}", d="M" + "L".join(places))
     for p in points:
-        _point(plane, p, c, _aside(plane, index))
+        _point(plot, p, c, _aside(plot, index))
 
 
-def _aside(plane: Plane, index: int) -> float:
+def _aside(plot: Plot, index: int) -> float:
     """Pixels to the side, so that points of one load do not hide each other; the first has none."""
-    step = 4.5 if plane.width == _WIDE[0] else 2.5
+    step = 4.5 if plot.width == _WIDE[0] else 2.5
     return step * ((index + 1) // 2) * (1 if index % 2 else -1)
 
 
-def _point(plane: Plane, p: Point, c: int, aside: float) -> None:
+def _point(plot: Plot, p: Point, c: int, aside: float) -> None:
     where = mark(p)
-    across = plane.x(p.load) + aside
+    across = plot.x(p.load) + aside
     tip = f"{p.curve} at {number(p.load)}/s: {said(p)}, {many(p.runs, 'run')}"
     if p.theory is not None:
         tip += f"; closed form {p.theory:.3g}×"
     if where.at is None:
-        cross = f"M{across - 5:.1f},{plane.bottom - 14:.1f}l10,10m0,-10l-10,10"
-        plane.put("path", f"whisker s{c}", tip=f"{tip}; {p.why}", d=cross)
+        cross = f"M{across - 5:.1f},{plot.bottom - 14:.1f}l10,10m0,-10l-10,10"
+        plot.put("path", f"whisker s{c}", tip=f"{tip}; {p.why}", d=cross)
         return
     if where.kind in ("found", "rough") and p.ci_low and p.ci_high:
         dash = "" if where.kind == "found" else " rough"
-        bar = f"M{across:.1f},{plane.y(p.ci_low):.1f}V{plane.y(p.ci_high):.1f}"
-        plane.put("path", f"whisker s{c}{dash}", d=bar)
+        bar = f"M{across:.1f},{plot.y(p.ci_low):.1f}V{plot.y(p.ci_high):.1f}"
+        plot.put("path", f"whisker s{c}{dash}", d=bar)
         for end in (p.ci_low, p.ci_high):
-            cap = f"M{across - 4:.1f},{plane.y(end):.1f}h8"
-            plane.put("path", f"whisker s{c}", d=cap)
+            cap = f"M{across - 4:.1f},{plot.y(end):.1f}h8"
+            plot.put("path", f"whisker s{c}", d=cap)
     if where.kind == "found":
-        plane.put("circle", f"dot f{c}", tip=tip, cx=across, cy=plane.y(where.at), r=4.6)
+        plot.put("circle", f"dot f{c}", tip=tip, cx=across, cy=plot.y(where.at), r=4.6)
     elif where.kind == "rough":
         tip = f"{tip}; {p.why}"
-        plane.put("circle", f"open s{c}", tip=tip, cx=across, cy=plane.y(where.at), r=4.6)
+        plot.put("circle", f"open s{c}", tip=tip, cx=across, cy=plot.y(where.at), r=4.6)
     else:
         up = 1 if where.kind == "at least" else -1
-        y = _inside(plane, where.at, 14.0)
+        y = _inside(plot, where.at, 14.0)
         arrow = f"M{across - 6:.1f},{y:.1f}h12l-6,{-10 * up}Z"
-        plane.put("path", f"open s{c}", tip=f"{tip}; {p.why}", d=arrow)
+        plot.put("path", f"open s{c}", tip=f"{tip}; {p.why}", d=arrow)
         bound = f"{'≥' if up == 1 else '≤'} {times(where.at)}"
-        plane.text(across, y + 14 * up + (4 if up == 1 else 0), bound, f"note f{c}", "middle")
+        plot.text(across, y + 14 * up + (4 if up == 1 else 0), bound, f"note f{c}", "middle")
 
 
-def _inside(plane: Plane, leverage: float, edge: float) -> float:
+def _inside(plot: Plot, leverage: float, edge: float) -> float:
     """Down, in pixels, but not beyond the ends of the scale."""
-    return min(max(plane.y(leverage), plane.top + edge), plane.bottom - edge)
+    return min(max(plot.y(leverage), plot.top + edge), plot.bottom - edge)
 
 
-def _name_curves(plane: Plane, frontier: Frontier, room: int) -> None:
+def _name_curves(plot: Plot, frontier: Frontier, room: int) -> None:
     """Names beside the last points, led to where there is room for them."""
     ends = []
     for index, curve in enumerate(frontier.curves):
         known = [(p, m.at) for p in frontier.of(curve.name) if (m := mark(p)).at is not None]
         if known and known[-1][1] is not None:
             p, y = known[-1]
-            ends.append((curve, colour(index), plane.x(p.load), _inside(plane, y or 1.0, 14.0)))
-    places = spread([e[3] for e in ends], 18, plane.top + 8, plane.bottom - 8)
+            ends.append((curve, colour(index), plot.x(p.load), _inside(plot, y or 1.0, 14.0)))
+    places = spread([e[3] for e in ends], 18, plot.top + 8, plot.bottom - 8)
     long = int((room - 20) / 7.4)
     for (curve, c, x, y), place in zip(ends, places, strict=True):
-        at = plane.right + 16
-        leader = f"M{x + 7:.1f},{y:.1f}L{plane.right + 2:.1f},{place:.1f}h{at - plane.right - 6}"
-        plane.put("path", "leader", d=leader)
+        at = plot.right + 16
+        leader = f"M{x + 7:.1f},{y:.1f}L{plot.right + 2:.1f},{place:.1f}h{at - plot.right - 6}"
+        plot.put("path", "leader", d=leader)
         name = curve.name if len(curve.name) <= long else curve.name[: long - 1] + "…"
-        plane.put("text", f"said f{c}", name, tip=curve.text, x=at, y=place + 4)
+        plot.put("text", f"said f{c}", name, tip=curve.text, x=at, y=place + 4)
 
 
-def _name_theory(plane: Plane, frontier: Frontier) -> None:
-    inside = [(x, y) for x, y in frontier.theory if plane.y_scale.holds(y)]
+def _name_theory(plot: Plot, frontier: Frontier) -> None:
+    inside = [(x, y) for x, y in frontier.theory if plot.y_scale.holds(y)]
     if not inside:
         return
     # Above or below, wherever the other curves leave most room.
     best, place, anchor = -math.inf, (0.0, 0.0), "start"
     step = max(1, len(inside) // 40)
     for x, y in inside[::step]:
-        across = plane.x(x)
+        across = plot.x(x)
         # The line falls to the right: above it words begin, below it they end.
-        for side, down in (("start", plane.y(y) - 13), ("end", plane.y(y) + 22)):
+        for side, down in (("start", plot.y(y) - 13), ("end", plot.y(y) + 22)):
             far = across + (80 if side == "start" else -80)
-            if min(across, far) < plane.left or max(across, far) > plane.right - 12:
+            if min(across, far) < plot.left or max(across, far) > plot.right - 12:
                 continue
-            near = _near(plane, frontier, (across, far))
+            near = _near(plot, frontier, (across, far))
             room = min([40.0, *(abs(v - down + 4) for v in near)])
             if room > best:
                 best, place, anchor = room, (across, down), side
     if best > 0:
-        plane.text(*place, "closed form", "said", anchor)
+        plot.text(*place, "closed form", "said", anchor)
 
 
-def _near(plane: Plane, frontier: Frontier, ends: tuple[float, float]) -> list[float]:
+def _near(plot: Plot, frontier: Frontier, ends: tuple[float, float]) -> list[float]:
     """How far down the other curves run, in pixels, between two places."""
     found = []
     for curve in frontier.curves:
         points = [p for p in frontier.of(curve.name) if p.estimate is not None]
         if frontier.theory and all(p.theory is not None for p in points):
             continue
-        xs = [plane.x(p.load) for p in points]
-        ys = [plane.y(p.estimate) for p in points if p.estimate is not None]
+        xs = [plot.x(p.load) for p in points]
+        ys = [plot.y(p.estimate) for p in points if p.estimate is not None]
         if len(xs) > 1:
             found += [float(np.interp(x, xs, ys)) for x in np.linspace(*ends, 6)]
     return found

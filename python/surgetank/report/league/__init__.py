@@ -8,7 +8,7 @@ from surgetank.league import League
 from surgetank.league.shown import short
 from surgetank.report.league import words
 from surgetank.report.league.figure import maps
-from surgetank.report.sheet import filled, save
+from surgetank.report.shell import filled, save
 
 __all__ = ["render_league", "write_league"]
 

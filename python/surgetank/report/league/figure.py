@@ -1,6 +1,6 @@
 """Maps of entrants × attacks as SVG: one for each measure, darker where it is worse.
 
-A map that would be too wide for its sheet goes on below itself, so that a phone shows the same
+A map that would be too wide for its page goes on below itself, so that a phone shows the same
 cells as a desk does.
 """
 
@@ -16,7 +16,7 @@ from markupsafe import Markup
 from surgetank.league import League, SeedMean
 from surgetank.league.shown import rising, unit_of
 from surgetank.report.league import words
-from surgetank.report.plane import Plane, Scale
+from surgetank.report.plot import Plot, Scale
 
 __all__ = ["Map", "maps", "shade"]
 
@@ -129,14 +129,14 @@ def shade(v: float | None, known: list[float], unit: str, *, more_is_better: boo
     return share * (1.0 if len(finite) == len(known) else _FINITE)
 
 
-def _map(content: _Content, width: int) -> Plane:
+def _map(content: _Content, width: int) -> Plot:
     names, attacks = content.names, content.league.attacks
     left = _left(names, width)
     columns = max(1, min(len(attacks), (width - left) // _LEAST))
     across = min((width - left) / columns, _MOST)
     blocks = [attacks[i : i + columns] for i in range(0, len(attacks), columns)]
     deep = _HEAD + _ROW * len(names) + _GAP
-    plane = Plane((width, len(blocks) * deep - _GAP + 4), _NO_SCALE, _NO_SCALE, (0, 0, 0, 0))
+    plot = Plot((width, len(blocks) * deep - _GAP + 4), _NO_SCALE, _NO_SCALE, (0, 0, 0, 0))
     longest = max(len(words.ends(e, content.unit)) for e in content.cells.values())
     whole = longest * _SMALL_LETTER < across - 9
     for b, part in enumerate(blocks):
@@ -145,14 +145,14 @@ def _map(content: _Content, width: int) -> Plane:
             lines = _broken(attack, int(across / _BOLD_LETTER))
             for k, line in enumerate(lines):
                 down = top - 8 - 14 * (len(lines) - 1 - k)
-                plane.text(left + (j + 0.5) * across, down, line, "title", "middle")
+                plot.text(left + (j + 0.5) * across, down, line, "title", "middle")
         for i, entrant in enumerate(names):
             y = top + i * _ROW
-            _name(plane, entrant, left, y)
+            _name(plot, entrant, left, y)
             for j, attack in enumerate(part):
                 box = (left + j * across + 1.5, y + 1.5, across - 3, _ROW - 3.0)
-                _cell(plane, content, (entrant, attack), box, whole=whole)
-    return plane
+                _cell(plot, content, (entrant, attack), box, whole=whole)
+    return plot
 
 
 def _left(names: list[str], width: int) -> int:
@@ -161,12 +161,12 @@ def _left(names: list[str], width: int) -> int:
     return int(min(max(len(name) for name in names) * _LETTER + 16, width * share))
 
 
-def _name(plane: Plane, entrant: str, left: int, y: float) -> None:
+def _name(plot: Plot, entrant: str, left: int, y: float) -> None:
     """In two lines if need be, whole in the tip."""
     lines = _broken(entrant, max(4, int((left - 12) / _LETTER)))
     for k, line in enumerate(lines):
         down = y + _ROW / 2 + 4.5 + 15 * (k - (len(lines) - 1) / 2)
-        plane.put("text", "row", line, tip=entrant, x=0, y=down)
+        plot.put("text", "row", line, tip=entrant, x=0, y=down)
 
 
 def _broken(text: str, letters: int) -> list[str]:
@@ -180,7 +180,7 @@ def _broken(text: str, letters: int) -> list[str]:
 
 
 def _cell(
-    plane: Plane,
+    plot: Plot,
     content: _Content,
     who: tuple[str, str],
     box: tuple[float, float, float, float],
@@ -194,16 +194,16 @@ def _cell(
     tip += f"; {bad} INVALID" if bad else ""
     dark = shade(e.mean, content.known, unit, more_is_better=rising(content.name))
     place: dict[str, Any] = {"x": x, "y": y, "width": width, "height": height, "rx": 4}
-    plane.put("rect", "cell void" if dark is None else "cell", tip=tip, **place)
+    plot.put("rect", "cell void" if dark is None else "cell", tip=tip, **place)
     if dark is not None and dark > 0:
-        plane.put("rect", "heat", fill_opacity=f"{_DARKEST * dark:.3f}", **place)
+        plot.put("rect", "heat", fill_opacity=f"{_DARKEST * dark:.3f}", **place)
     if who in content.leaders:
-        plane.put("rect", "best", **place)
+        plot.put("rect", "best", **place)
     text = words.said(e.mean, unit) + (" ⚠" if bad else "")
     span = words.ends(e, unit)
     if span and not whole and e.low is not None and e.high is not None:
         span = f"± {words.said((e.high - e.low) / 2, unit)}"
     middle = x + width / 2
-    plane.put("text", "value", text, x=middle, y=y + (19.0 if span else 27.0), text_anchor="middle")
+    plot.put("text", "value", text, x=middle, y=y + (19.0 if span else 27.0), text_anchor="middle")
     if span:
-        plane.put("text", "ends", span, x=middle, y=y + 34.0, text_anchor="middle")
+        plot.put("text", "ends", span, x=middle, y=y + 34.0, text_anchor="middle")

@@ -1,4 +1,4 @@
-"""The page of a search: where the line is, how sure that is, bottleneck, what would mend it."""
+"""The page of a search: where the line is, how sure that is, bottleneck, what would help."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from surgetank.report.line import words
 from surgetank.report.line.figures import pictures
-from surgetank.report.sheet import filled, save
+from surgetank.report.shell import filled, save
 from surgetank.search.answer import Answer
 
 __all__ = ["render_search", "sentence", "write_search"]

@@ -10,7 +10,7 @@ from typing import Final
 from markupsafe import Markup
 
 from surgetank.report.line.words import said, tight
-from surgetank.report.plane import Plane, Scale
+from surgetank.report.plot import Plot, Scale
 from surgetank.report.wording import milliseconds, number, share, value
 from surgetank.search.answer import Answer
 from surgetank.search.shape import Level
@@ -41,7 +41,7 @@ def pictures(answer: Answer) -> list[Picture]:
     return [picture for picture in drawn if picture is not None]
 
 
-def _twice(draw: Callable[[tuple[int, int]], Plane], told: str) -> tuple[Markup, ...]:
+def _twice(draw: Callable[[tuple[int, int]], Plot], told: str) -> tuple[Markup, ...]:
     return (draw(_WIDE).svg(told, "wide"), draw(_NARROW).svg(told, "narrow"))
 
 
@@ -61,17 +61,17 @@ def _level_scale(answer: Answer, values: Sequence[float]) -> Scale:
     return Scale(low - room, high + room, say=say, title=word)
 
 
-def _mark_line(plane: Plane, answer: Answer) -> None:
+def _mark_line(plot: Plot, answer: Answer) -> None:
     """The estimate and its interval, from top to bottom."""
     if answer.estimate is None or answer.ci_low is None or answer.ci_high is None:
         return
-    low, high = plane.x(answer.ci_low), plane.x(answer.ci_high)
+    low, high = plot.x(answer.ci_low), plot.x(answer.ci_high)
     tip = f"{said(answer, answer.ci_low)} to {said(answer, answer.ci_high)}"
-    tall = plane.bottom - plane.top
+    tall = plot.bottom - plot.top
     wide = max(abs(high - low), 1.0)
-    plane.put("rect", "band", tip=tip, x=min(low, high), width=wide, y=plane.top, height=tall)
-    at = plane.x(answer.estimate)
-    plane.put("line", "edge", x1=at, x2=at, y1=plane.top, y2=plane.bottom)
+    plot.put("rect", "band", tip=tip, x=min(low, high), width=wide, y=plot.top, height=tall)
+    at = plot.x(answer.estimate)
+    plot.put("line", "edge", x1=at, x2=at, y1=plot.top, y2=plot.bottom)
 
 
 def _dot_size(x: Level, most: int) -> float:
@@ -93,19 +93,19 @@ def _broken(answer: Answer) -> Picture | None:
         top = min(1.0, max(4 * answer.target, 1.15 * max(x.share for x in near)))
     y = Scale(-0.05 * top, 1.06 * top, say=share, title="share broken")
 
-    def draw(size: tuple[int, int]) -> Plane:
-        plane = Plane(size, scale, y, (38, 18, 50, 58))
-        plane.axes(4 if size is _NARROW else 6, 5)
-        plane.clipped("broken", lambda: _fitted(plane, answer))
-        level = plane.y(answer.target)
-        plane.put("line", "target", x1=plane.left, x2=plane.right, y1=level, y2=level)
+    def draw(size: tuple[int, int]) -> Plot:
+        plot = Plot(size, scale, y, (38, 18, 50, 58))
+        plot.axes(4 if size is _NARROW else 6, 5)
+        plot.clipped("broken", lambda: _fitted(plot, answer))
+        level = plot.y(answer.target)
+        plot.put("line", "target", x1=plot.left, x2=plot.right, y1=level, y2=level)
         told = f"the line: {share(answer.target)}"
-        plane.text(plane.right, level - 6, told, "target-text note", "end")
+        plot.text(plot.right, level - 6, told, "target-text note", "end")
         most = max(x.runs for x in near)
         for x in sorted(near, key=lambda x: -x.runs):
             tip = f"{said(answer, x.level)}: {number(x.broken)} of {number(x.trials)} broke"
-            plane.dot(x.level, x.share, _dot_size(x, most), "dot f0", f"{tip}, {x.runs} runs")
-        return plane
+            plot.dot(x.level, x.share, _dot_size(x, most), "dot f0", f"{tip}, {x.runs} runs")
+        return plot
 
     summary = f"What breaks: {answer.breaks}. Points: levels, larger with more runs."
     if middle is not None:
@@ -116,22 +116,22 @@ def _broken(answer: Answer) -> Picture | None:
     return Picture("broken", "How often it breaks", tight(summary), svgs, note)
 
 
-def _fitted(plane: Plane, answer: Answer) -> None:
+def _fitted(plot: Plot, answer: Answer) -> None:
     """logit P = logit t ± (ln x − ln x₀)/w: the posterior's median and mean width."""
-    _mark_line(plane, answer)
+    _mark_line(plot, answer)
     middle, width = answer.estimate, answer.width
     if middle is None or middle <= 0 or not width:
         return
     offset = math.log(answer.target / (1 - answer.target))
     sign = -1.0 if answer.falling else 1.0
     points = []
-    low, high = plane.x_scale.low, plane.x_scale.high
+    low, high = plot.x_scale.low, plot.x_scale.high
     for i in range(201):
         x = low * (high / low) ** (i / 200) if low > 0 else low + (high - low) * i / 200
         if x > 0:
             z = offset + sign * math.log(x / middle) / width
             points.append((x, 1 / (1 + math.exp(-min(max(z, -60.0), 60.0)))))
-    plane.line(points, "curve s0")
+    plot.line(points, "curve s0")
 
 
 def _delay(answer: Answer) -> Picture | None:
@@ -148,17 +148,17 @@ def _delay(answer: Answer) -> Picture | None:
     y = Scale(low, high, log=True, say=milliseconds, title="delay")
     scale = _level_scale(answer, [x.level for x in shown])
 
-    def draw(size: tuple[int, int]) -> Plane:
-        plane = Plane(size, scale, y, (38, 44, 50, 66))
-        plane.axes(4 if size is _NARROW else 6, 5)
-        _mark_line(plane, answer)
+    def draw(size: tuple[int, int]) -> Plot:
+        plot = Plot(size, scale, y, (38, 44, 50, 66))
+        plot.axes(4 if size is _NARROW else 6, 5)
+        _mark_line(plot, answer)
         if base is not None:
-            _guide(plane, base, "unloaded p99", "guide", "note")
+            _guide(plot, base, "unloaded p99", "guide", "note")
             if factor:
-                _guide(plane, base * factor, f"{factor:g} × unloaded", "target", "target-text note")
+                _guide(plot, base * factor, f"{factor:g} × unloaded", "target", "target-text note")
         for name, kind, at in (("p50", 2, "delay_p50_ms"), ("p99", 1, "delay_p99_ms")):
-            _delays(plane, answer, [(x.level, getattr(x, at)) for x in shown], name, kind)
-        return plane
+            _delays(plot, answer, [(x.level, getattr(x, at)) for x in shown], name, kind)
+        return plot
 
     summary = "Median over the runs of a level of their p50 and p99 end-to-end delay."
     never = sum(not math.isfinite(x.delay_p99_ms) for x in shown)
@@ -168,27 +168,27 @@ def _delay(answer: Answer) -> Picture | None:
     return Picture("delay", "Delay", summary, _twice(draw, "p50 and p99 delay by level"), note)
 
 
-def _guide(plane: Plane, v: float, told: str, kind: str, words: str) -> None:
-    plane.put("line", kind, x1=plane.left, x2=plane.right, y1=plane.y(v), y2=plane.y(v))
-    plane.text(plane.right, plane.y(v) - 5, told, words, "end")
+def _guide(plot: Plot, v: float, told: str, kind: str, words: str) -> None:
+    plot.put("line", kind, x1=plot.left, x2=plot.right, y1=plot.y(v), y2=plot.y(v))
+    plot.text(plot.right, plot.y(v) - 5, told, words, "end")
 
 
 def _delays(
-    plane: Plane, answer: Answer, points: list[tuple[float, float]], name: str, kind: int
+    plot: Plot, answer: Answer, points: list[tuple[float, float]], name: str, kind: int
 ) -> None:
     finite = [(x, v) for x, v in points if math.isfinite(v) and v > 0]
-    plane.line(finite, f"curve s{kind}")
+    plot.line(finite, f"curve s{kind}")
     for x, v in points:
         tip = f"{name} at {said(answer, x)}: {milliseconds(v)}"
         if math.isfinite(v) and v > 0:
-            plane.dot(x, v, 3.2, f"dot f{kind}", tip)
+            plot.dot(x, v, 3.2, f"dot f{kind}", tip)
         elif v > 0:
-            at, top = plane.x(x), plane.top + 3
+            at, top = plot.x(x), plot.top + 3
             triangle = f"M{at - 5:.1f},{top + 9:.1f}h10l-5,-9Z"
-            plane.put("path", f"open s{kind}", tip=tip, d=triangle)
+            plot.put("path", f"open s{kind}", tip=tip, d=triangle)
     if finite:
         x, v = finite[-1]
-        plane.text(plane.x(x) + 9, plane.y(v) + 4, name, f"said f{kind}")
+        plot.text(plot.x(x) + 9, plot.y(v) + 4, name, f"said f{kind}")
 
 
 def _throughput(answer: Answer) -> Picture | None:
@@ -213,22 +213,22 @@ def _throughput(answer: Answer) -> Picture | None:
         for title in ("offered, messages/s", "throughput, messages/s")
     )
 
-    def draw(size: tuple[int, int]) -> Plane:
-        plane = Plane(size, scale, y, (38, 18, 50, 66))
-        plane.axes(4 if size is _NARROW else 6, 5)
+    def draw(size: tuple[int, int]) -> Plot:
+        plot = Plot(size, scale, y, (38, 18, 50, 66))
+        plot.axes(4 if size is _NARROW else 6, 5)
         ends = (scale.low, scale.high)
-        plane.line([(v, v) for v in ends], "guide")
+        plot.line([(v, v) for v in ends], "guide")
         far = scale.low**0.15 * scale.high**0.85 if log else scale.high * 0.85
-        plane.text(plane.x(far) - 8, plane.y(far) - 4, "all of it", "note", "end")
+        plot.text(plot.x(far) - 8, plot.y(far) - 4, "all of it", "note", "end")
         if answer.estimate is not None:
-            at = plane.x(answer.estimate)
-            plane.put("line", "edge", x1=at, x2=at, y1=plane.top, y2=plane.bottom)
-        plane.line([(x.offered_per_s, x.throughput_per_s) for x in shown], "curve s0")
+            at = plot.x(answer.estimate)
+            plot.put("line", "edge", x1=at, x2=at, y1=plot.top, y2=plot.bottom)
+        plot.line([(x.offered_per_s, x.throughput_per_s) for x in shown], "curve s0")
         for x in shown:
-            _with_spread(plane, x)
+            _with_spread(plot, x)
         if answer.shape is not None and answer.shape.collapse:
-            _collapse(plane, shown)
-        return plane
+            _collapse(plot, shown)
+        return plot
 
     summary = "Mean throughput of a level against what was offered; bars: 95 % of the mean."
     if answer.shape is not None and answer.shape.collapse:
@@ -238,23 +238,23 @@ def _throughput(answer: Answer) -> Picture | None:
     return Picture("throughput", "Throughput", tight(summary), svgs)
 
 
-def _with_spread(plane: Plane, x: Level) -> None:
+def _with_spread(plot: Plot, x: Level) -> None:
     at = x.offered_per_s
     tip = f"offered {number(at)}/s: throughput {value(x.throughput_per_s, '1/s')}"
     if math.isfinite(x.throughput_sd):
         half = 1.96 * x.throughput_sd / math.sqrt(x.runs)
-        low = max(x.throughput_per_s - half, plane.y_scale.low)
-        plane.line([(at, low), (at, x.throughput_per_s + half)], "whisker s0")
-    plane.dot(at, x.throughput_per_s, 3.6, "dot f0", tip)
+        low = max(x.throughput_per_s - half, plot.y_scale.low)
+        plot.line([(at, low), (at, x.throughput_per_s + half)], "whisker s0")
+    plot.dot(at, x.throughput_per_s, 3.6, "dot f0", tip)
 
 
-def _collapse(plane: Plane, shown: Sequence[Level]) -> None:
+def _collapse(plot: Plot, shown: Sequence[Level]) -> None:
     peak, last = max(shown, key=lambda x: x.throughput_per_s), shown[-1]
-    at = (plane.x(last.offered_per_s), plane.y(last.throughput_per_s))
-    top = plane.y(peak.throughput_per_s)
-    plane.put("line", "target", x1=plane.x(peak.offered_per_s), x2=at[0], y1=top, y2=top)
-    plane.put("line", "target", x1=at[0], x2=at[0], y1=top, y2=at[1] - 6)
-    plane.text(at[0] - 6, (top + at[1]) / 2 + 4, "collapse", "target-text note", "end")
+    at = (plot.x(last.offered_per_s), plot.y(last.throughput_per_s))
+    top = plot.y(peak.throughput_per_s)
+    plot.put("line", "target", x1=plot.x(peak.offered_per_s), x2=at[0], y1=top, y2=top)
+    plot.put("line", "target", x1=at[0], x2=at[0], y1=top, y2=at[1] - 6)
+    plot.text(at[0] - 6, (top + at[1]) / 2 + 4, "collapse", "target-text note", "end")
 
 
 def _used(answer: Answer) -> Picture | None:
@@ -262,28 +262,28 @@ def _used(answer: Answer) -> Picture | None:
     if not used:
         return None
 
-    def draw(size: tuple[int, int]) -> Plane:
+    def draw(size: tuple[int, int]) -> Plot:
         wide = size is _WIDE
         step = 34
         box = (size[0], 30 + step * len(used) + 34)
         ends = Scale(0, max(1.0, *(u.value for u in used)), say=share)
-        plane = Plane(box, ends, Scale(0, 1), (14, 52, 34, 168 if wide else 150))
+        plot = Plot(box, ends, Scale(0, 1), (14, 52, 34, 168 if wide else 150))
         for v in (0.0, 0.5, 1.0):
-            at = plane.x(v)
-            plane.put("line", "gridline", x1=at, x2=at, y1=plane.top, y2=plane.bottom)
-            plane.text(at, plane.bottom + 18, share(v), anchor="middle")
+            at = plot.x(v)
+            plot.put("line", "gridline", x1=at, x2=at, y1=plot.top, y2=plot.bottom)
+            plot.text(at, plot.bottom + 18, share(v), anchor="middle")
         for i, u in enumerate(used):
-            top = plane.top + 8 + i * step
+            top = plot.top + 8 + i * step
             tip = f"{u.resource} at {u.where}: {share(u.value)}, unloaded {share(u.before)}"
             kind = "f1" if u.resource == answer.most_used else "f0"
-            long = plane.x(max(u.value, 0.0)) - plane.left
-            plane.put("rect", kind, tip=tip, x=plane.left, y=top, width=long, height=16, rx=2)
-            at = plane.x(u.before)
-            plane.put("line", "before", x1=at, x2=at, y1=top - 3, y2=top + 19)
+            long = plot.x(max(u.value, 0.0)) - plot.left
+            plot.put("rect", kind, tip=tip, x=plot.left, y=top, width=long, height=16, rx=2)
+            at = plot.x(u.before)
+            plot.put("line", "before", x1=at, x2=at, y1=top - 3, y2=top + 19)
             name = "said" if u.resource == answer.most_used else ""
-            plane.text(plane.left - 10, top + 13, u.resource, name, "end")
-            plane.text(plane.left + long + 7, top + 13, share(u.value), f"note {name}".strip())
-        return plane
+            plot.text(plot.left - 10, top + 13, u.resource, name, "end")
+            plot.text(plot.left + long + 7, top + 13, share(u.value), f"note {name}".strip())
+        return plot
 
     summary = "Use of each resource in the runs that broke nearest to the line, in the worst place."
     summary += " Tick across a bar: the same when unloaded."

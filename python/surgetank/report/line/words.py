@@ -19,7 +19,6 @@ __all__ = [
     "failed",
     "gain",
     "heading",
-    "mends",
     "notes",
     "outcome",
     "reading",
@@ -28,6 +27,7 @@ __all__ = [
     "sentence",
     "story",
     "tight",
+    "would_help",
 ]
 
 
@@ -104,7 +104,7 @@ def sentence(answer: Answer) -> str:
 def story(answer: Answer) -> str:
     """How it failed, bottleneck, most used resource, and what moves the line; empty if nothing is
     known."""
-    parts = (failed(answer), bottleneck(answer), mends(answer))
+    parts = (failed(answer), bottleneck(answer), would_help(answer))
     return " ".join(text for text in parts if text)
 
 
@@ -132,7 +132,7 @@ def _relief(answer: Answer) -> str:
     return "relieving it was tried and did not move the line"
 
 
-def mends(answer: Answer) -> str:
+def would_help(answer: Answer) -> str:
     """The smallest change that moves the line, that none does, or that nothing is known of what
     was used; empty if none was tried."""
     best = answer.remedy

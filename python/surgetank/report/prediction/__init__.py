@@ -9,7 +9,7 @@ from typing import Any
 from surgetank.predict import CapacityLine, Claim, LoadRow, Prediction, Side
 from surgetank.predict.allowance import LEVEL
 from surgetank.report.prediction.figure import drawing, prediction_svg
-from surgetank.report.sheet import filled, save
+from surgetank.report.shell import filled, save
 from surgetank.report.wording import milliseconds, number
 
 __all__ = ["prediction_svg", "render_prediction", "write_prediction"]

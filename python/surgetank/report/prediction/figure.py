@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from surgetank.predict import LoadRow, Prediction, Side
 from surgetank.predict.line import SOJOURN_MAX_MS
-from surgetank.report.alone import alone
-from surgetank.report.plane import Plane, Scale
+from surgetank.report.plot import Plot, Scale
+from surgetank.report.svg_file import standalone_svg
 from surgetank.report.wording import milliseconds, number
 
 __all__ = ["drawing", "prediction_svg"]
@@ -27,14 +27,14 @@ _QUANTILES: Final[tuple[tuple[str, int, Callable[[Side], float]], ...]] = (
 def drawing(found: Prediction) -> tuple[Markup, Markup]:
     """The figure, wide and narrow."""
     return (
-        _plane(found, _WIDE).svg(_told(found), "wide"),
-        _plane(found, _NARROW).svg(_told(found), "narrow"),
+        _plot(found, _WIDE).svg(_told(found), "wide"),
+        _plot(found, _NARROW).svg(_told(found), "narrow"),
     )
 
 
 def prediction_svg(found: Prediction) -> str:
     """The figure as a file of its own, light or dark as its reader is."""
-    return alone(_plane(found, _WIDE), _told(found))
+    return standalone_svg(_plot(found, _WIDE), _told(found))
 
 
 def _told(found: Prediction) -> str:
@@ -60,26 +60,26 @@ def _top(found: Prediction) -> float:
     return 40 * line.degradation * line.unloaded_p99_ms
 
 
-def _plane(found: Prediction, size: tuple[int, int]) -> Plane:
-    plane = Plane(size, *_scales(found), (38, 22, 52, 70))
-    plane.axes(4 if size is _NARROW else 8, 6)
-    plane.clipped("lines", lambda: _lines(plane, found))
-    _capacities(plane, found)
-    plane.clipped("points", lambda: _points(plane, found))
-    _legend(plane, narrow=size is _NARROW)
-    return plane
+def _plot(found: Prediction, size: tuple[int, int]) -> Plot:
+    plot = Plot(size, *_scales(found), (38, 22, 52, 70))
+    plot.axes(4 if size is _NARROW else 8, 6)
+    plot.clipped("lines", lambda: _lines(plot, found))
+    _capacities(plot, found)
+    plot.clipped("points", lambda: _points(plot, found))
+    _legend(plot, narrow=size is _NARROW)
+    return plot
 
 
-def _lines(plane: Plane, found: Prediction) -> None:
+def _lines(plot: Plot, found: Prediction) -> None:
     for name, colour, of in _QUANTILES:
         points = [(r.rate_per_s, of(r.predicted)) for r in found.rows]
         points = [(x, y) for x, y in points if math.isfinite(y) and y > 0]
-        places = "L".join(f"{plane.x(x):.1f},{plane.y(y):.1f}" for x, y in points)
+        places = "L".join(f"{plot.x(x):.1f},{plot.y(y):.1f}" for x, y in points)
         if len(points) > 1:
-            plane.put("path", f"curve s{colour}", tip=f"{name}, predicted", d=f"M{places}")
+            plot.put("path", f"curve s{colour}", tip=f"{name}, predicted", d=f"M{places}")
 
 
-def _points(plane: Plane, found: Prediction) -> None:
+def _points(plot: Plot, found: Prediction) -> None:
     for row in found.rows:
         if row.measured is None:
             continue
@@ -87,7 +87,7 @@ def _points(plane: Plane, found: Prediction) -> None:
             at = of(row.measured)
             if math.isfinite(at) and at > 0:
                 kind = f"open s{colour}" if row.measured.invalid else f"dot f{colour}"
-                plane.dot(row.rate_per_s, at, 4.6, kind, _tip(name, row, at))
+                plot.dot(row.rate_per_s, at, 4.6, kind, _tip(name, row, at))
 
 
 def _tip(name: str, row: LoadRow, at: float) -> str:
@@ -96,7 +96,7 @@ def _tip(name: str, row: LoadRow, at: float) -> str:
     return f"{text}; INVALID: {invalid}" if invalid else text
 
 
-def _capacities(plane: Plane, found: Prediction) -> None:
+def _capacities(plot: Plot, found: Prediction) -> None:
     claim = next(c for c in found.claims if c.name == "capacity")
     bound = "≥ " if claim.at_least else ""
     sides = (
@@ -104,22 +104,22 @@ def _capacities(plane: Plane, found: Prediction) -> None:
         ("measured", claim.measured, "edge", bound),
     )
     for i, (name, at, kind, sign) in enumerate(sides):
-        if at is None or not plane.x_scale.holds(at):
+        if at is None or not plot.x_scale.holds(at):
             continue
-        x = plane.x(at)
-        plane.put("line", kind, x1=x, x2=x, y1=plane.top, y2=plane.bottom)
+        x = plot.x(at)
+        plot.put("line", kind, x1=x, x2=x, y1=plot.top, y2=plot.bottom)
         text = f"{name} capacity {sign}{number(at)}/s"
-        anchor = "end" if x > (plane.left + plane.right) / 2 else "start"
+        anchor = "end" if x > (plot.left + plot.right) / 2 else "start"
         # Lower on a phone, where the legend is as wide as the figure.
-        down = plane.top + (14 if plane.width == _WIDE[0] else 58) + 17 * i
-        plane.text(x + (-5 if anchor == "end" else 5), down, text, "note", anchor)
+        down = plot.top + (14 if plot.width == _WIDE[0] else 58) + 17 * i
+        plot.text(x + (-5 if anchor == "end" else 5), down, text, "note", anchor)
 
 
-def _legend(plane: Plane, *, narrow: bool) -> None:
-    x, y = plane.left + 10.0, plane.top + 12.0
+def _legend(plot: Plot, *, narrow: bool) -> None:
+    x, y = plot.left + 10.0, plot.top + 12.0
     for i, (name, colour, _) in enumerate(_QUANTILES):
         down = y + 18 * i
-        plane.put("path", f"curve s{colour}", d=f"M{x:.1f},{down:.1f}h22")
-        plane.put("circle", f"dot f{colour}", cx=x + 34, cy=down, r=4.6)
+        plot.put("path", f"curve s{colour}", d=f"M{x:.1f},{down:.1f}h22")
+        plot.put("circle", f"dot f{colour}", cx=x + 34, cy=down, r=4.6)
         words = "predicted, measured" if narrow else "line: predicted; points: measured"
-        plane.text(x + 46, down + 4, f"{name} ({words})", "note")
+        plot.text(x + 46, down + 4, f"{name} ({words})", "note")

@@ -7,7 +7,7 @@ use surgetank_layer::admission::limit::Limit;
 use surgetank_layer::admission::price::{self, Price, Relief, backlog, eip1559};
 use surgetank_layer::admission::{gate, remembered};
 use surgetank_layer::node::ordering::Pace;
-use surgetank_layer::node::{self, Node, Span, Strain, Unit};
+use surgetank_layer::node::{self, AdaptiveTimeouts, Node, Span, Unit};
 use surgetank_layer::tuning::bounded::Fixed;
 use surgetank_layer::tuning::{Bounds, Controller, Parameter, Setting, gradient2, sojourn};
 use surgetank_layer::units::{NEVER, NodeId, Ns, SECOND};
@@ -22,7 +22,7 @@ const RATE_SPAN_NS: Ns = 1_000 * SECOND;
 /// Price updates, liquidation orders and cancels keep the weights of their lanes.
 const ESSENTIAL: u8 = 0b111;
 
-/// Gives every node its gate, its controller and its strain.
+/// Gives every node its gate, its controller and its adaptive timeouts.
 pub(super) fn put(nodes: &mut [Node], scenario: &Scenario, seed: &Seed, plugins: &Plugins) {
     let tuned = scenario.layer.tuning.controller != scenario::Controller::None;
     let admission = admission(scenario);
@@ -33,8 +33,10 @@ pub(super) fn put(nodes: &mut [Node], scenario: &Scenario, seed: &Seed, plugins:
         if let Some(pace) = node.engine().pace().filter(|_| tuned) {
             node.tune(tuning(scenario, pace, seed, plugins, id));
         }
-        if let Consensus::Tendermint { adaptive: true, strain, .. } = &scenario.layer.consensus {
-            node.adapt(adaptive(strain));
+        if let Consensus::Tendermint { adaptive: true, adaptive_timeouts, .. } =
+            &scenario.layer.consensus
+        {
+            node.adapt(adaptive(adaptive_timeouts));
         }
     }
 }
@@ -203,9 +205,9 @@ fn bounds(scenario: &Scenario, first: &Setting) -> Bounds {
     )
 }
 
-fn adaptive(asked: &scenario::Strain) -> Strain {
+fn adaptive(asked: &scenario::AdaptiveTimeouts) -> AdaptiveTimeouts {
     let span = |least: Ns, most: Ns| Span { least, most };
-    Strain {
+    AdaptiveTimeouts {
         commit: span(asked.commit_least_ns, asked.commit_most_ns),
         propose: span(asked.propose_least_ns, asked.propose_most_ns),
         throttle_ns: asked.throttle_ns,

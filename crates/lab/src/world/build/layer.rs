@@ -2,7 +2,7 @@
 
 use surgetank_layer::consensus::tendermint;
 use surgetank_layer::gossip;
-use surgetank_layer::node::{self, Costs, Fair, Opening, Ordering, Places};
+use surgetank_layer::node::{self, Costs, Fair, Ordering, Places};
 use surgetank_layer::sealed::keypers;
 use surgetank_layer::units::{Digest, NodeId};
 use surgetank_layer::{queue, sequencer};
@@ -12,7 +12,7 @@ use super::fair::build_fair;
 use crate::host::{Distribution, Service};
 use crate::network::Graph;
 use crate::scenario::{
-    self, BlockOrder, Consensus, Discipline, Gossip, Scenario, SeedSource, Unsealing, class_of,
+    self, BlockOrder, Consensus, Discipline, Gossip, Scenario, SeedSource, class_of,
 };
 use crate::seed::Seed;
 
@@ -45,7 +45,7 @@ pub(super) fn build_service(scenario: &Scenario) -> Service {
             }
         },
         decryption_ns: match scenario.layer.queue.unsealing {
-            Unsealing::Threshold => sealed.decrypt_ns,
+            scenario::Unsealing::Threshold => sealed.decrypt_ns,
             _ => 0,
         },
         share_ns: sealed.share_ns,
@@ -53,7 +53,7 @@ pub(super) fn build_service(scenario: &Scenario) -> Service {
 }
 
 /// What happens to a decided block before it is executed.
-fn build_opening(scenario: &Scenario, key: [u8; 32]) -> Opening {
+fn build_unsealing(scenario: &Scenario, key: [u8; 32]) -> node::Unsealing {
     let queue = &scenario.layer.queue;
     let sealed = &queue.sealed;
     let nodes = scenario.network.nodes;
@@ -67,17 +67,17 @@ fn build_opening(scenario: &Scenario, key: [u8; 32]) -> Opening {
     };
     let drawn = queue.order == BlockOrder::Drawn;
     let opens = match queue.unsealing {
-        Unsealing::None => drawn && queue.seed == SeedSource::Beacon,
-        Unsealing::CommitReveal => false,
-        Unsealing::Threshold => true,
+        scenario::Unsealing::None => drawn && queue.seed == SeedSource::Beacon,
+        scenario::Unsealing::CommitReveal => false,
+        scenario::Unsealing::Threshold => true,
     };
-    let reveals = queue.unsealing == Unsealing::CommitReveal;
-    Opening {
+    let reveals = queue.unsealing == scenario::Unsealing::CommitReveal;
+    node::Unsealing {
         places: if drawn { Places::Drawn } else { Places::AsDecided },
         reveal_ns: if reveals { sealed.reveal_ns } else { 0 },
         keypers: opens.then_some(keypers),
         key: Digest(key),
-        encrypted: queue.unsealing == Unsealing::Threshold,
+        encrypted: queue.unsealing == scenario::Unsealing::Threshold,
     }
 }
 
@@ -120,7 +120,7 @@ pub(super) fn node_config(
         nodes: scenario.network.nodes,
         degree: graph.offsets[id as usize + 1] - graph.offsets[id as usize],
         gossip: build_gossip(&layer.gossip),
-        opening: build_opening(scenario, seed.digest("layer.beacon", 0)),
+        unsealing: build_unsealing(scenario, seed.digest("layer.beacon", 0)),
         rule: build_rule(&layer.queue, plugins),
         ingress_max: layer.queue.ingress_max as usize,
         mempool_max: layer.queue.mempool_max as usize,

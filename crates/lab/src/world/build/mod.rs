@@ -62,7 +62,7 @@ impl World {
         let exchange = exchange::open(&scenario, tape.as_ref(), &seed)?;
         let adversary = Adversary::new(
             &scenario,
-            nodes[0].node.opening(),
+            nodes[0].node.unsealing(),
             proposer.map(|(_, builder)| builder),
             &seed,
         );

@@ -186,6 +186,6 @@ async def learn(rpc: Rpc) -> dict[str, Any]:
         raise TargetError(
             f"no CometBFT node answers ({error})",
             place=place,
-            mend="Give its RPC port (26657), or leave the host out: surgetank starts a localnet",
+            hint="Give its RPC port (26657), or leave the host out: surgetank starts a localnet",
         ) from None
     return status

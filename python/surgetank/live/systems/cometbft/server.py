@@ -250,7 +250,7 @@ def build() -> Path:
         return kept
     go = _go()
     if go is None:
-        raise TargetError("is not here", place="cometbft", mend=Localnet.missing() or "")
+        raise TargetError("is not here", place="cometbft", hint=Localnet.missing() or "")
     print(f"Building cometbft {VERSION} with Go, once: 2 to 5 minutes", file=sys.stderr, flush=True)
     # Beside the cache and moved at the end: a build broken off leaves nothing that looks whole.
     fresh = kept.parent / f"building-{os.getpid()}"

@@ -66,7 +66,7 @@ class Mesh(Server):
         links = n - 1 if graph == "full" else self._chosen["links"]
         if links >= n or links * n % 2:
             text = f"`links` {links} cannot be had by each of {n} nodes"
-            raise TargetError(text, place="gossipsub:", mend="Their product must be even")
+            raise TargetError(text, place="gossipsub:", hint="Their product must be even")
         self.graph = regular_graph(n, links, self._chosen["seed"])
         """Pairs (a, b) with a < b; a dials b."""
         ports = free_ports(2 * n)

@@ -196,7 +196,7 @@ class Gossipsub(CheckedTarget):
             raise TargetError(
                 f"no node answers ({error or 'in time'})",
                 place="gossipsub://{}:{}".format(*address),
-                mend="Leave the host out: surgetank starts the nodes",
+                hint="Leave the host out: surgetank starts the nodes",
             ) from None
         return found
 

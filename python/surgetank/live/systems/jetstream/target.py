@@ -123,8 +123,8 @@ class JetStream(Nats):
         """The stream's time stamps are of this machine's clock."""
         return self.where.host in ("127.0.0.1", "localhost", "::1")
 
-    def _wrong(self, what: str, mend: str = "") -> TargetError:
-        return TargetError(what, place=f"{self.where.scheme}:", mend=mend)
+    def _wrong(self, what: str, hint: str = "") -> TargetError:
+        return TargetError(what, place=f"{self.where.scheme}:", hint=hint)
 
     # ---- the stream
 

@@ -104,7 +104,7 @@ def _fetched() -> Path:
 
 def _failed(why: str) -> TargetError:
     return TargetError(
-        f"Maven could not fetch Kafka {VERSION}: {why}", place="kafka:", mend="Is mvn set up?"
+        f"Maven could not fetch Kafka {VERSION}: {why}", place="kafka:", hint="Is mvn set up?"
     )
 
 

@@ -41,7 +41,7 @@ class Memory(CheckedTarget):
             raise TargetError(
                 f"nobody answers ({error.strerror or error})",
                 place=self.where.url,
-                mend="Start it, or leave the host out: surgetank starts one",
+                hint="Start it, or leave the host out: surgetank starts one",
             ) from None
         writer.close()
         del reader

@@ -77,7 +77,7 @@ class Connection:
             raise TargetError(
                 f"no NATS server can be used there ({why})",
                 place=place,
-                mend="Start it, or give nats: and surgetank starts one",
+                hint="Start it, or give nats: and surgetank starts one",
             ) from None
 
     def keep(self, line: bytes) -> None:

@@ -44,7 +44,7 @@ class NatsServer(Server):
             raise TargetError(
                 f"`sync` {self.sync} is not a duration",
                 place=f"{where.scheme}:",
-                mend="Give always or such as 100ms, 2s, 2m",
+                hint="Give always or such as 100ms, 2s, 2m",
             )
         self.port = free_port()
         self._settings = folder / "nats.conf"
@@ -62,10 +62,10 @@ class NatsServer(Server):
         Raises:
             TargetError: it did not come up; with the end of its log.
         """
-        if (mend := self.missing()) is not None:
-            raise TargetError("is not here", place=self.name, mend=f"Run {mend}")
+        if (hint := self.missing()) is not None:
+            raise TargetError("is not here", place=self.name, hint=f"Run {hint}")
         if self.processes[0].running:
-            raise TargetError("runs already", place=self.name, mend="Stop it first")
+            raise TargetError("runs already", place=self.name, hint="Stop it first")
         self.folder.mkdir(parents=True, exist_ok=True)
         self._settings.write_text(self._configuration(), encoding="utf-8")
         try:

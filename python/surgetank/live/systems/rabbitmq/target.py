@@ -184,7 +184,7 @@ class QuorumQueue(CheckedTarget):
                 raise TargetError(
                     f"{count} messages are ready, and only {seen} came",
                     place=self.where.url,
-                    mend="Is another consumer reading it?",
+                    hint="Is another consumer reading it?",
                 ) from None
         finally:
             link.abort()

@@ -107,7 +107,7 @@ class RedisStream(CheckedTarget):
                 f"`ack={self._ack}` was asked, and the server has appendonly "
                 f"{had.get('appendonly')}, appendfsync {had.get('appendfsync')}",
                 place=self.where.url,
-                mend="Give the level that it has, or set it there",
+                hint="Give the level that it has, or set it there",
             )
 
     async def _ask(self, answer: Any) -> Any:
@@ -117,7 +117,7 @@ class RedisStream(CheckedTarget):
     @property
     def _asking(self) -> client.Redis:
         if self._control is None:
-            raise TargetError("is not open", place=self.where.url, mend="Call open() first")
+            raise TargetError("is not open", place=self.where.url, hint="Call open() first")
         return self._control
 
     async def _make(self) -> bool:

@@ -18,7 +18,7 @@ __all__ = ["filled", "in_script", "plotly", "save", "text_of"]
 
 def filled(template: str, *, scripts: tuple[str, ...] = (), **content: Any) -> str:
     """A template filled; `scripts` are files that follow the script of every page."""
-    script = Markup("\n").join(text_of(name) for name in ("sheet.js", *scripts))
+    script = Markup("\n").join(text_of(name) for name in ("shell.js", *scripts))
     style = text_of("style.css") + text_of("figure.css")
     html: str = _environment().get_template(template).render(style=style, script=script, **content)
     return html
@@ -36,7 +36,7 @@ def save(html: str, path: str | Path) -> Path:
         target.write_text(html, encoding="utf-8")
     except OSError as error:
         raise SurgetankError(
-            f"cannot be written ({error.strerror})", place=str(target), mend="Choose another path"
+            f"cannot be written ({error.strerror})", place=str(target), hint="Choose another path"
         ) from error
     return target
 

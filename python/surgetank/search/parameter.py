@@ -11,11 +11,11 @@ from surgetank.errors import SurgetankError
 from surgetank.scenario import Scenario
 from surgetank.scenario.dotted import Keys, unit_of
 
-__all__ = ["Lever", "is_ratio_scale", "lever"]
+__all__ = ["Parameter", "is_ratio_scale", "parameter"]
 
 
 @dataclass(frozen=True)
-class Lever:
+class Parameter:
     """A quantity of a scenario that can be set."""
 
     key: str
@@ -40,7 +40,7 @@ class Lever:
         return float(round(level)) if self.whole else float(f"{level:.6g}")
 
 
-def lever(scenario: Scenario, key: str) -> Lever:
+def parameter(scenario: Scenario, key: str) -> Parameter:
     """`load` (background messages/s), `leverage` (×), or a dotted key such as `network.nodes`.
 
     Raises:
@@ -51,7 +51,7 @@ def lever(scenario: Scenario, key: str) -> Lever:
     if key == "leverage":
         return _leverage(scenario)
     own = _number_at(scenario, key)
-    return Lever(
+    return Parameter(
         key, unit_of(key), float(own), isinstance(own, int), lambda level: _put(key, own, level)
     )
 
@@ -60,26 +60,26 @@ def _put(key: str, own: float, level: float) -> Mapping[str, Any]:
     return {key: round(level) if isinstance(own, int) else level}
 
 
-def _load(scenario: Scenario) -> Lever:
+def _load(scenario: Scenario) -> Parameter:
     """The mean rate of background messages; the profile multiplies it as before."""
     arrivals = scenario.flow.arrivals
     if scenario.flow.replay_messages or arrivals.kind == "none":
         raise SurgetankError(
             "this scenario has no background process whose rate could be raised",
             place="flow.arrivals",
-            mend="Set `flow.arrivals.kind`, or vary another key",
+            hint="Set `flow.arrivals.kind`, or vary another key",
         )
     if arrivals.kind != "mmpp":
         rate = arrivals.rate_per_s
-        return Lever("load", "1/s", rate, False, lambda x: {"flow.arrivals.rate_per_s": x})
+        return Parameter("load", "1/s", rate, False, lambda x: {"flow.arrivals.rate_per_s": x})
     cycle = sum(arrivals.dwell_s)
     rates = arrivals.rates_per_s
     mean = sum(r * d for r, d in zip(rates, arrivals.dwell_s, strict=True)) / cycle
     if mean <= 0:
         raise SurgetankError(
-            "all rates are nil", place="flow.arrivals.rates_per_s", mend="Raise one"
+            "all rates are nil", place="flow.arrivals.rates_per_s", hint="Raise one"
         )
-    return Lever(
+    return Parameter(
         "load",
         "1/s",
         mean,
@@ -88,7 +88,7 @@ def _load(scenario: Scenario) -> Lever:
     )
 
 
-def _leverage(scenario: Scenario) -> Lever:
+def _leverage(scenario: Scenario) -> Parameter:
     """The highest initial leverage L: initial margin 1/L, maintenance κ/L with the venue's own κ.
 
     Positions at the start keep their place below the highest leverage (at least 1).
@@ -96,7 +96,7 @@ def _leverage(scenario: Scenario) -> Lever:
     market = scenario.market
     if market is None:
         raise SurgetankError(
-            "leverage needs a market", place=scenario.name, mend="Add a [market] to the scenario"
+            "leverage needs a market", place=scenario.name, hint="Add a [market] to the scenario"
         )
     kappa = market.margin.maintenance / market.margin.initial
     least = market.positions.leverage_min * market.margin.initial
@@ -110,18 +110,18 @@ def _leverage(scenario: Scenario) -> Lever:
             "market.positions.leverage_max": max(1.0, min(most * level, level)),
         }
 
-    return Lever("leverage", "x", 1 / market.margin.initial, False, values)
+    return Parameter("leverage", "x", 1 / market.margin.initial, False, values)
 
 
 def _number_at(scenario: Scenario, key: str) -> float:
     keys = Keys(scenario)
     if key not in keys:
         raise SurgetankError(
-            "the scenario has no such key", place=key, mend="See `surgetank schema`"
+            "the scenario has no such key", place=key, hint="See `surgetank schema`"
         )
     value = keys(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise SurgetankError("this is not a number", place=key, mend="Vary a numeric key")
+        raise SurgetankError("this is not a number", place=key, hint="Vary a numeric key")
     return value
 
 

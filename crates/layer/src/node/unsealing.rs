@@ -42,7 +42,7 @@ pub enum Places {
 
 /// What happens to a decided block before it is executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opening {
+pub struct Unsealing {
     /// Which order it is executed in.
     pub places: Places,
     /// How long clients have to reveal; 0 = there is nothing to reveal.
@@ -55,10 +55,10 @@ pub struct Opening {
     pub encrypted: bool,
 }
 
-impl Opening {
+impl Unsealing {
     /// Blocks are executed as they are decided.
-    pub fn at_once() -> Opening {
-        Opening {
+    pub fn at_once() -> Unsealing {
+        Unsealing {
             places: Places::AsDecided,
             reveal_ns: 0,
             keypers: None,
@@ -72,7 +72,7 @@ impl Opening {
         self.reveal_ns > 0 || self.encrypted
     }
 
-    /// Whether time passes between a block's decision and its opening.
+    /// Whether time passes between a block's decision and its unsealing.
     pub fn delays(&self) -> bool {
         self.reveal_ns > 0 || self.keypers.is_some()
     }
@@ -100,7 +100,7 @@ pub fn place(seed: &Digest, account: AccountId) -> Digest {
 
 /// Which blocks are open.
 pub struct State {
-    config: Opening,
+    config: Unsealing,
     keypers: Option<Keypers>,
     /// Shares that came before the block.
     early: BTreeMap<Height, Vec<Keyper>>,
@@ -110,7 +110,7 @@ pub struct State {
 }
 
 impl State {
-    pub(super) fn new(config: Opening) -> State {
+    pub(super) fn new(config: Unsealing) -> State {
         State {
             keypers: config.keypers.map(Keypers::new),
             config,
@@ -120,7 +120,7 @@ impl State {
         }
     }
 
-    pub(super) fn config(&self) -> &Opening {
+    pub(super) fn config(&self) -> &Unsealing {
         &self.config
     }
 
@@ -161,29 +161,29 @@ impl Node {
         draws: &mut dyn Draws,
         out: &mut Vec<Output>,
     ) {
-        if self.opening.keypers.is_some() {
+        if self.unsealing.keypers.is_some() {
             self.keypers_step(now, keypers::Input::Sealed { batch: height }, draws, out);
             if late {
                 // The others have said it before: ask.
                 self.ask_for_shares(height, out);
             }
-            let me = self.opening.config.keypers.is_some_and(|config| self.id < config.keypers);
+            let me = self.unsealing.config.keypers.is_some_and(|config| self.id < config.keypers);
             if me {
                 out.push(Output::Work(Task::MakeShare { height, to: None }));
             }
-            for keyper in self.opening.early.remove(&height).unwrap_or_default() {
+            for keyper in self.unsealing.early.remove(&height).unwrap_or_default() {
                 let input = keypers::Input::Share { batch: height, keyper, valid: true };
                 self.keypers_step(now, input, draws, out);
             }
-        } else if self.opening.config.reveal_ns > 0 {
-            out.push(Output::After(self.opening.config.reveal_ns, Timer::Revealed(height)));
+        } else if self.unsealing.config.reveal_ns > 0 {
+            out.push(Output::After(self.unsealing.config.reveal_ns, Timer::Revealed(height)));
         } else {
-            self.opening.open = height;
+            self.unsealing.open = height;
         }
     }
 
     pub(super) fn revealed(&mut self, height: Height, out: &mut Vec<Output>) {
-        self.opening.open = self.opening.open.max(height);
+        self.unsealing.open = self.unsealing.open.max(height);
         self.execute_next(out);
     }
 
@@ -216,7 +216,7 @@ impl Node {
         out: &mut Vec<Output>,
     ) {
         if height > self.chain.len() as Height {
-            self.opening.early.entry(height).or_default().push(from);
+            self.unsealing.early.entry(height).or_default().push(from);
             return;
         }
         let input = keypers::Input::Share { batch: height, keyper: from, valid: true };
@@ -235,7 +235,7 @@ impl Node {
     }
 
     fn ask_for_shares(&self, height: Height, out: &mut Vec<Output>) {
-        let keypers = self.opening.config.keypers.map_or(0, |config| config.keypers);
+        let keypers = self.unsealing.config.keypers.map_or(0, |config| config.keypers);
         let others = (0..keypers).filter(|&to| to != self.id);
         out.extend(others.map(|to| Output::Packet { to, packet: Packet::ShareWanted(height) }));
     }
@@ -247,23 +247,23 @@ impl Node {
         draws: &mut dyn Draws,
         out: &mut Vec<Output>,
     ) {
-        let Some(machine) = &mut self.opening.keypers else { return };
-        let mut outbox = std::mem::take(&mut self.opening.outbox);
+        let Some(machine) = &mut self.unsealing.keypers else { return };
+        let mut outbox = std::mem::take(&mut self.unsealing.outbox);
         machine.step(now, input, draws, &mut outbox);
-        let before = self.opening.open;
+        let before = self.unsealing.open;
         for output in outbox.drain(..) {
             match output {
                 keypers::Output::Arm { at_ns } => {
                     out.push(Output::After(at_ns.saturating_sub(now), Timer::SharesDue));
                 }
-                keypers::Output::Open { batch } => self.opening.open = batch,
+                keypers::Output::Open { batch } => self.unsealing.open = batch,
                 keypers::Output::Deferred { batch, .. } => self.ask_for_shares(batch, out),
                 // Shares are pushed, so the first asking is left out.
                 _ => {}
             }
         }
-        self.opening.outbox = outbox;
-        if self.opening.open > before {
+        self.unsealing.outbox = outbox;
+        if self.unsealing.open > before {
             self.execute_next(out);
         }
     }

@@ -7,17 +7,17 @@ from typing import Final
 
 from markupsafe import Markup
 
-from surgetank.report.plane import Plane
-from surgetank.report.sheet import text_of
+from surgetank.report.plot import Plot
+from surgetank.report.shell import text_of
 
-__all__ = ["alone"]
+__all__ = ["standalone_svg"]
 
 #: Room around the figure.
 _EDGE: Final = 14
 
 
-def alone(plane: Plane, told: str) -> str:
-    """The drawn plane as a whole SVG document; `told` is what it shows, in words."""
+def standalone_svg(plot: Plot, description: str) -> str:
+    """The drawn plot as a whole SVG document; `description` is its text alternative."""
     light, dark = (_palette(part) for part in _themes())
     rules = re.sub(r"@media[^{]*\{[^{}]*\{[^{}]*\}\s*\}|/\*.*?\*/", "", text_of("figure.css"))
     rules += ".fig .paper { fill: var(--surface); }\n"
@@ -26,11 +26,11 @@ def alone(plane: Plane, told: str) -> str:
         for palette in (light, dark)
     ]
     style = f"<style>{ways[0]}@media (prefers-color-scheme: dark) {{\n{ways[1]}}}</style>"
-    across, down = (v + 2 * _EDGE for v in (plane.width, plane.height))
+    across, down = (v + 2 * _EDGE for v in (plot.width, plot.height))
     at = f'x="{-_EDGE}" y="{-_EDGE}" width="{across}" height="{down}"'
     paper = f'<rect class="paper" {at} rx="8"/>'
-    inside = Markup("<title>{}</title>").format(told) + Markup(style + paper)
-    return str(plane.svg(told, "alone", inside, edge=_EDGE))
+    inside = Markup("<title>{}</title>").format(description) + Markup(style + paper)
+    return str(plot.svg(description, "alone", inside, edge=_EDGE))
 
 
 def _themes() -> list[str]:

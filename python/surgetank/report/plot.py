@@ -1,6 +1,6 @@
 """A figure drawn as SVG: two scales, and what lies between them.
 
-The same code draws a figure wide for a desk or a sheet and narrow for a phone, where a picture
+The same code draws a figure wide for a screen or paper and narrow for a phone, where a picture
 scaled down could not be read. Colours are classes of figure.css, so a figure follows its page.
 """
 
@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from surgetank.report.wording import number
 
-__all__ = ["Plane", "Scale", "nice_ticks", "spread"]
+__all__ = ["Plot", "Scale", "nice_ticks", "spread"]
 
 Xy = tuple[float, float]
 
@@ -89,7 +89,7 @@ def _start(block: Sequence[float], gap: float) -> float:
     return sum(w - k * gap for k, w in enumerate(block)) / len(block)
 
 
-class Plane:
+class Plot:
     """Draws in the units of two scales."""
 
     def __init__(

@@ -1,4 +1,4 @@
-//! Adaptive consensus: block time and timeouts follow the measured strain, and what can wait waits.
+//! Adaptive consensus: block time and timeouts follow the measured congestion, and what can wait waits.
 //!
 //! # Rules
 //! 1. timeoutPropose rests where the scenario puts it. While more than one round a height is lost in
@@ -46,7 +46,7 @@ pub struct Span {
 
 /// What adaptive consensus may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Strain {
+pub struct AdaptiveTimeouts {
     /// The wait after a decision.
     pub commit: Span,
     /// timeoutPropose(0).
@@ -56,7 +56,7 @@ pub struct Strain {
 }
 
 pub(super) struct State {
-    config: Strain,
+    config: AdaptiveTimeouts,
     /// timeout_commit and timeoutPropose at rest.
     rest_ns: (Ns, Ns),
     /// Rounds lost per height, smoothed, in 64ths.
@@ -66,28 +66,28 @@ pub(super) struct State {
 
 impl Node {
     /// From now on consensus adapts, where its rounds have proposals to wait for.
-    pub fn adapt(&mut self, config: Strain) {
+    pub fn adapt(&mut self, config: AdaptiveTimeouts) {
         let Some(Pace { window_ns, propose_ns: Some(propose_ns), .. }) = self.engine.pace() else {
             return;
         };
         let rest_ns = (window_ns, propose_ns);
         let state = State { config, rest_ns, lost_64: 0, throttling: false };
-        self.strain = Some(Box::new(state));
+        self.adaptive = Some(Box::new(state));
     }
 
     /// A height is decided.
-    pub(super) fn strain_on(&mut self, round: Round, out: &mut Vec<Output>) {
+    pub(super) fn adapt_to(&mut self, round: Round, out: &mut Vec<Output>) {
         let waiting = self.mempool.ahead(&admit::reducing()) as u64;
-        let Some(strain) = &mut self.strain else { return };
+        let Some(adaptive) = &mut self.adaptive else { return };
         let Some(Pace { block_messages_max, window_ns, propose_ns: Some(propose_ns) }) =
             self.engine.pace()
         else {
             return;
         };
-        let Strain { commit, propose, .. } = strain.config;
-        strain.lost_64 = strain.lost_64 - strain.lost_64.div_ceil(8) + 8 * u64::from(round);
-        let (rest_ns, propose_rest_ns) = strain.rest_ns;
-        let aim = if strain.lost_64 > 64 {
+        let AdaptiveTimeouts { commit, propose, .. } = adaptive.config;
+        adaptive.lost_64 = adaptive.lost_64 - adaptive.lost_64.div_ceil(8) + 8 * u64::from(round);
+        let (rest_ns, propose_rest_ns) = adaptive.rest_ns;
+        let aim = if adaptive.lost_64 > 64 {
             propose_ns * 2
         } else {
             propose_ns - propose_ns.saturating_sub(propose_rest_ns).div_ceil(2)
@@ -116,27 +116,27 @@ impl Node {
 
     /// Rule 3 for a client's message: the hint when to come again.
     pub(super) fn throttles(&mut self, envelope: &Envelope, out: &mut Vec<Output>) -> Option<Ns> {
-        self.strain.as_ref()?;
+        self.adaptive.as_ref()?;
         let backlog_ns = self.look_at_backlog(out)?;
         // Once it throttles it does so from half the limit on.
-        let limit_ns = self.strain.as_ref()?.config.throttle_ns.div_ceil(2);
+        let limit_ns = self.adaptive.as_ref()?.config.throttle_ns.div_ceil(2);
         Criticality::of(envelope)?.throttled(backlog_ns, limit_ns).then_some(backlog_ns)
     }
 
     /// The backlog, while it throttles.
     fn look_at_backlog(&mut self, out: &mut Vec<Output>) -> Option<Ns> {
         let backlog_ns = self.ahead_of_reducing_ns();
-        let strain = self.strain.as_mut()?;
-        let most = strain.config.throttle_ns;
+        let adaptive = self.adaptive.as_mut()?;
+        let most = adaptive.config.throttle_ns;
         if most == 0 {
             return None;
         }
-        let was = strain.throttling;
+        let was = adaptive.throttling;
         let on = if was { backlog_ns >= most / 2 } else { backlog_ns >= most };
         if on != was {
-            strain.throttling = on;
+            adaptive.throttling = on;
             let (from, to) = (u64::from(was), u64::from(on));
-            let why = if on { Why::StrainRises } else { Why::StrainFalls };
+            let why = if on { Why::CongestionRises } else { Why::CongestionFalls };
             let (parameter, on) = (Parameter::Throttle, backlog_ns);
             out.push(Output::Changed(Change { parameter, from, to, why, on, clamped: false }));
         }
@@ -158,9 +158,9 @@ fn change(
     if to == from || (from.abs_diff(to) < from / 8 && !at_bound) {
         return from;
     }
-    // More time for a round, or less between rounds, answers strain.
-    let strained = (to > from) != (parameter == Parameter::TimeoutCommit);
-    let why = if strained { Why::StrainRises } else { Why::StrainFalls };
+    // More time for a round, or less between rounds, answers congestion.
+    let congested = (to > from) != (parameter == Parameter::TimeoutCommit);
+    let why = if congested { Why::CongestionRises } else { Why::CongestionFalls };
     out.push(Output::Changed(Change { parameter, from, to, why, on, clamped: to != aim }));
     to
 }
