@@ -25,7 +25,7 @@ from surgetank.errors import SurgetankError
 from surgetank.explain.interventions import FREE, SLOWER
 from surgetank.explain.paired import Effect, Gain, LeftOut, begin, effects, observe
 from surgetank.scenario import Scenario, load
-from surgetank.search.pool import Journal, Pool, processes
+from surgetank.search.pool import Pool, RunJournal, processes
 
 SCENARIOS: Final = (
     "black-thursday",
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--held-out", type=int, metavar="N", help="N random worlds instead")
     asked = parser.parse_args()
-    pool = Pool(lambda: processes(asked.workers), Journal(asked.journal), work=observe)
+    pool = Pool(lambda: processes(asked.workers), RunJournal(asked.journal), work=observe)
     if asked.held_out:
         held_out(pool, asked.held_out, asked.seeds)
         return pool.close()

@@ -16,7 +16,7 @@ import surgetank as st
 from surgetank.measure import FailureKind
 from surgetank.search.parameter import parameter
 from surgetank.search.pool import pool_of
-from surgetank.search.probe import Outcome, Task
+from surgetank.search.probe import RunOutcome, Task
 
 SCENARIOS = ("calm", "black-thursday", "slow-proposer", "rollup-sequencer")
 LEVELS, SEEDS = 8, 5
@@ -30,7 +30,7 @@ FIRST_SEED = 9_000
 
 def sweep(
     name: str, middle: float, count: int = LEVELS, each: int = SEEDS
-) -> list[tuple[float, list[Outcome]]]:
+) -> list[tuple[float, list[RunOutcome]]]:
     """Every load with every seed; the loads in equal ratios around the middle."""
     scenario = st.load(name)
     load = parameter(scenario, "load")
@@ -42,7 +42,7 @@ def sweep(
     return [(level, found[i * each : (i + 1) * each]) for i, level in enumerate(loads)]
 
 
-def bracket(rows: Sequence[tuple[float, list[Outcome]]]) -> tuple[float, float]:
+def bracket(rows: Sequence[tuple[float, list[RunOutcome]]]) -> tuple[float, float]:
     """The last load below which no majority failed, and the first from which on one always did."""
     failed = [2 * sum(bool(o.failures) for o in runs) > len(runs) for _, runs in rows]
     first = failed.index(True) if True in failed else len(rows)
@@ -52,13 +52,13 @@ def bracket(rows: Sequence[tuple[float, list[Outcome]]]) -> tuple[float, float]:
     return low, high
 
 
-def kinds(runs: Sequence[Outcome]) -> str:
+def kinds(runs: Sequence[RunOutcome]) -> str:
     """The kinds that came first, with their numbers of runs."""
     first: Counter[FailureKind] = Counter(o.failures[0] for o in runs if o.failures)
     return ", ".join(f"{kind} {n}" for kind, n in first.most_common()) or "–"
 
 
-def oldest_ms(run: Outcome) -> float:
+def oldest_ms(run: RunOutcome) -> float:
     """The oldest that the executed state ever was, in classes that are sent all the time."""
     ages = [
         run.values.get(f"state_age_max_ms.{name}") for name in ("price-update", "cancel", "order")
@@ -66,7 +66,7 @@ def oldest_ms(run: Outcome) -> float:
     return max((age for age in ages if age is not None), default=0.0)
 
 
-def tolerated(rows: Sequence[tuple[float, list[Outcome]]]) -> str:
+def tolerated(rows: Sequence[tuple[float, list[RunOutcome]]]) -> str:
     """Between which loads most runs begin to be stale, at each tolerance."""
     found = []
     for after_s in TOLERANCES:

@@ -32,13 +32,13 @@ import numpy as np
 from scipy import stats
 
 import surgetank as st
-from surgetank.search.find import Finding, Question, Search
+from surgetank.search.find import Question, Search, SearchState
 from surgetank.search.gain import interval_of
 from surgetank.search.goal import goal
 from surgetank.search.parameter import parameter
-from surgetank.search.pool import Inline, Journal, Pool, processes
+from surgetank.search.pool import Inline, Pool, RunJournal, processes
 from surgetank.search.posterior import Trial, fit
-from surgetank.search.probe import Outcome, probe
+from surgetank.search.probe import RunOutcome, probe
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/support"))
 from answers import capacity_of_queue, queue
@@ -58,25 +58,25 @@ class Spent:
     runs: int
 
 
-def ask(seed: int) -> tuple[Spent, Finding, Search]:
+def ask(seed: int) -> tuple[Spent, SearchState, Search]:
     """Our search; the unloaded value's own runs are left out of all methods' costs."""
     scenario = queue(OWN, waiting_max=WAITING_MAX)
     question = Question(
         scenario, goal("capacity"), parameter(scenario, "load"), LOW, HIGH, seed=seed, runs_max=400
     )
-    search = Search(question, Pool(Inline, Journal()))
-    finding = search.go()
-    estimate, low, high = interval_of(finding)
+    search = Search(question, Pool(Inline, RunJournal()))
+    state = search.go()
+    estimate, low, high = interval_of(state)
     if estimate is None or low is None or high is None:
-        raise SystemExit(f"seed {seed}: {finding.bound.why if finding.bound else finding.status}")
-    outcomes = finding.outcomes
+        raise SystemExit(f"seed {seed}: {state.bound.why if state.bound else state.status}")
+    outcomes = state.outcomes
     messages = sum(o.messages for o in outcomes)
-    return Spent(estimate, low, high, messages, len(outcomes)), finding, search
+    return Spent(estimate, low, high, messages, len(outcomes)), state, search
 
 
-def broke(search: Search, outcome: Outcome) -> bool:
+def broke(search: Search, outcome: RunOutcome) -> bool:
     """Whether a run is beyond the line, by the same unloaded value."""
-    return search.question.goal.broke(outcome, search.finding.unloaded_ms)
+    return search.question.goal.broke(outcome, search.state.unloaded_ms)
 
 
 def by_grid(search: Search, width: float, truth: float) -> Spent:
@@ -155,7 +155,7 @@ def efficiency(repeats: int) -> None:
             6_000.0,
             runs_max=40,
         )
-        pool = Pool(lambda: processes(workers), Journal())
+        pool = Pool(lambda: processes(workers), RunJournal())
         search = Search(question, pool)
         pool.all([search.task(600.0, "warm", i) for i in range(2 * workers)])
         began = time.perf_counter()

@@ -20,7 +20,7 @@ from surgetank.predict import CapacityLine, Claim, Prediction, Side, compare
 from surgetank.predict.allowance import allowance, ends, known
 from surgetank.predict.line import capacity_of, knee_of
 from surgetank.report.prediction import prediction_svg, render_prediction
-from surgetank.search.probe import Outcome, Task, probe
+from surgetank.search.probe import RunOutcome, Task, probe
 
 
 def calibration(service_us: float) -> Calibration:
@@ -42,7 +42,7 @@ class Truth:
         self.scenario = calibration(500.0).scenario
         self.limit_per_s = limit_per_s
 
-    def __call__(self, task: Task) -> Outcome:
+    def __call__(self, task: Task) -> RunOutcome:
         """A run, at the load and of the length of the task."""
         asked = task.scenario
         truth = self.scenario.with_values(

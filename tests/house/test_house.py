@@ -41,20 +41,15 @@ def test_every_rust_test_is_in_its_binary(tmp_path: Path) -> None:
 #: Public classes of one name in two rooms. Each pair is a debt to be paid by a better name; none is
 #: imported beside its namesake. A pair that is gone must leave this list.
 NAMESAKES = {
-    "Bounds": {"measure", "scenario"},
     "Failed": {"live", "search"},
-    "Finding": {"journal", "search"},
     "Flow": {"live", "scenario"},
-    "Journal": {"journal", "search"},
-    "Known": {"measure"},
     "Line": {"live", "search"},
     "Link": {"live"},
     "Mesh": {"live", "scenario"},
     "Options": {"live", "scenario"},
-    "Outcome": {"live", "search", "trace"},
+    "Outcome": {"live", "trace"},
     "Publishing": {"live"},
     "Reading": {"live", "report"},
-    "Reason": {"trace", "verdict"},
     "Run": {"live", "trace"},
 }
 

@@ -9,7 +9,7 @@ import pytest
 
 import surgetank as st
 from surgetank.errors import SurgetankError
-from surgetank.trace import MessageClass, Outcome, Reason
+from surgetank.trace import MessageClass, Outcome, OutcomeReason
 
 ORDER, CANCEL = MessageClass.ORDER, MessageClass.CANCEL
 REPLACE, LIQUIDATION = MessageClass.REPLACE, MessageClass.LIQUIDATION_ORDER
@@ -43,7 +43,8 @@ def refused(trace: st.Trace) -> dict[str, int]:
     """How many messages were refused for good, by reason."""
     rows = trace["messages"].filter(pl.col("outcome") == Outcome.REFUSED)
     return {
-        Reason(reason).label: count for reason, count in rows["reason"].value_counts().iter_rows()
+        OutcomeReason(reason).label: count
+        for reason, count in rows["reason"].value_counts().iter_rows()
     }
 
 
@@ -76,7 +77,7 @@ def test_orders_expire_and_are_said_to_have(consensus: dict[str, Any]) -> None:
     trace = st.simulate(venue({"expires_blocks": 3}, layer=layer))
     assert refused(trace)["expired"] > 0
     messages = trace["messages"]
-    gone = messages.filter(pl.col("reason") == Reason.EXPIRED)
+    gone = messages.filter(pl.col("reason") == OutcomeReason.EXPIRED)
     assert set(gone["class"]) <= {ORDER, REPLACE}
     # No order stands in a block above its last one.
     heights = trace["executions"].filter(pl.col("executed_ns").is_not_null())

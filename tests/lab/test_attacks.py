@@ -14,7 +14,7 @@ from surgetank.measure.ledger import ledger
 from surgetank.measure.statistics import student_t
 from surgetank.scenario.attack import ATTACKS
 from surgetank.simulate import simulate
-from surgetank.trace import MarketKind, MessageClass, Outcome, Reason, Source
+from surgetank.trace import MarketKind, MessageClass, Outcome, OutcomeReason, Source
 from venue_under_attack import outcome, value, venue
 
 
@@ -118,7 +118,7 @@ def test_silence_costs_the_bond() -> None:
     silent = outcome(**asked, layer__queue__rule="commit-reveal")
     told = silent.trace.stats.attack
     assert told.withheld > 10 and told.bonds_usd == 7.0 * told.withheld
-    refused = silent.trace["messages"].filter(pl.col("reason") == Reason.NOT_REVEALED)
+    refused = silent.trace["messages"].filter(pl.col("reason") == OutcomeReason.NOT_REVEALED)
     assert refused.height == told.withheld
     assert value(silent, "attacker_cost_usd") >= told.bonds_usd
     assert outcome(**asked).trace.stats.attack.withheld == 0

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 import surgetank as st
-from surgetank.trace import Outcome, Reason
+from surgetank.trace import Outcome, OutcomeReason
 from surgetank.verdict.validity import checks
 
 RULES = ["fifo", "priority", "class", "fee", "lanes", "drr", "codel", "fq-codel"]
@@ -81,7 +81,7 @@ def test_a_copy_that_comes_after_the_block_changes_nothing() -> None:
     told = messages.filter(pl.col("confirmed_ns").is_not_null())
     assert told["outcome"].unique().to_list() == [1]
     done = messages.filter(pl.col("outcome") == Outcome.EXECUTED)
-    assert done.filter(pl.col("reason") != Reason.NONE).is_empty()
+    assert done.filter(pl.col("reason") != OutcomeReason.NONE).is_empty()
     assert done.filter(pl.col("paid_micros") > pl.col("fee_micros")).is_empty()
 
 

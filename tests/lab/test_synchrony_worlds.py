@@ -124,7 +124,7 @@ def test_partitions(side: list[int], heals: bool, seed: int) -> None:
 def test_a_partition_splits_what_nodes_know(seed: int) -> None:
     """Groups of a and b lack 2ab/n² of what came in evenly while they were apart."""
     trace, found = play(venue([cut([0, 3, 5], FOREVER)], rate=400.0), seed)
-    rows = synchrony_of(trace).known
+    rows = synchrony_of(trace).in_view
     _, share = divergence_series(rows, np.array([4 * S, 15 * S]))
     assert share[0] < 0.2
     assert share[1] == pytest.approx(2 * 3 * 4 / 49, abs=0.05)

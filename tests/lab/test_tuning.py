@@ -14,7 +14,7 @@ import surgetank as st
 from surgetank.errors import SurgetankError
 from surgetank.plugins import Controller, Observation, Wishes
 from surgetank.plugins.policy import Numbers, Policy
-from surgetank.trace import Knob, MessageClass, Outcome, Reason
+from surgetank.trace import Knob, MessageClass, Outcome, OutcomeReason
 
 SINGLE = {"kind": "single", "node": 0, "window_ms": 40.0, "block_messages_max": 20}
 TENDERMINT = {"kind": "tendermint", "timeout_commit_ms": 200.0, "block_messages_max": 50}
@@ -266,7 +266,7 @@ def test_the_admission_limit_spares_what_is_essential() -> None:
     bounds = BOUNDS | {"batch_most": 20, "window_least_ms": 40.0}
     tuning = {"controller": "sojourn", "target_ms": 30.0, "bounds": bounds}
     trace = st.simulate(venue(layer={"consensus": SINGLE, "tuning": tuning}))
-    throttled = trace["messages"].filter(pl.col("reason") == Reason.THROTTLED)
+    throttled = trace["messages"].filter(pl.col("reason") == OutcomeReason.THROTTLED)
     assert not throttled.is_empty()
     assert throttled.filter(pl.col("class").is_in(ESSENTIAL)).is_empty()
 
@@ -330,7 +330,7 @@ def test_adaptive_consensus_does_no_harm_where_proposers_are_cut_off() -> None:
 
 def test_throttling_never_touches_what_is_essential() -> None:
     messages = st.simulate(adapting(throttle_ms=50.0))["messages"]
-    throttled = messages.filter(pl.col("reason") == Reason.THROTTLED)
+    throttled = messages.filter(pl.col("reason") == OutcomeReason.THROTTLED)
     assert not throttled.is_empty()
     assert throttled.filter(pl.col("class").is_in(ESSENTIAL)).is_empty()
     assert not messages.filter(pl.col("outcome") == Outcome.EXECUTED).is_empty()
@@ -338,7 +338,7 @@ def test_throttling_never_touches_what_is_essential() -> None:
 
 def test_without_throttling_nobody_is_throttled() -> None:
     messages = st.simulate(adapting(throttle_ms=0.0))["messages"]
-    assert messages.filter(pl.col("reason") == Reason.THROTTLED).is_empty()
+    assert messages.filter(pl.col("reason") == OutcomeReason.THROTTLED).is_empty()
 
 
 def test_a_wish_for_what_there_is_not_names_file_and_mend() -> None:

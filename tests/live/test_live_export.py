@@ -20,7 +20,7 @@ from surgetank.live.export.traces import sampled, trace_id, traceparent
 from surgetank.live.payload import encode, traceparent_of
 from surgetank.live.snapshot import ClassDelays, Snapshot
 from surgetank.live.target import Where
-from surgetank.trace import SCHEMA, MessageClass, Outcome, Reason
+from surgetank.trace import SCHEMA, MessageClass, Outcome, OutcomeReason
 from surgetank.trace.schema import check_table
 
 SEEN = Snapshot(
@@ -150,7 +150,7 @@ MESSAGES = facts(
             "message": 1,
             "class": MessageClass.ORDER,
             "outcome": Outcome.REFUSED,
-            "reason": Reason.RATE_EXCEEDED,
+            "reason": OutcomeReason.RATE_EXCEEDED,
             "created_ns": 2_000,
             "gateway_ns": 2_100,
         },

@@ -23,7 +23,7 @@ from surgetank.live.driver.recording import Recording, Sent, State
 from surgetank.live.export.histogram import write_log
 from surgetank.measure import measure
 from surgetank.report import render
-from surgetank.trace import MessageClass, Outcome, Reason
+from surgetank.trace import MessageClass, Outcome, OutcomeReason
 from surgetank.verdict import Status, judge
 from surgetank.verdict.junit import junit_xml
 from surgetank.verdict.validity import checks
@@ -160,7 +160,7 @@ def test_who_does_not_wait_long_enough_loses_messages() -> None:
         trace = trace_of(rig.play(schedule), small(drain_s=0.1), 7)
     lost = trace["messages"].filter(pl.col("outcome") == Outcome.LOST)
     assert 0 < len(lost) < len(trace["messages"])
-    assert set(lost["reason"]) == {Reason.ACKNOWLEDGED_AND_LOST}
+    assert set(lost["reason"]) == {OutcomeReason.ACKNOWLEDGED_AND_LOST}
     values = measure(trace)
     assert values["delay_p99_ms"].value == float("inf")
     assert (values["lost_share"].value or 0) > 0.1
@@ -172,7 +172,7 @@ def test_refusals_are_told_with_their_reason() -> None:
         trace = rig.run(scenario, seed=7)
     refused = trace["messages"].filter(pl.col("outcome") == Outcome.REFUSED)
     assert len(refused) > 100
-    assert set(refused["reason"]) == {Reason.TARGET_REFUSED}
+    assert set(refused["reason"]) == {OutcomeReason.TARGET_REFUSED}
     assert trace.live.refusals == {"queue full": len(refused)}
     by_class = measure(trace)
     assert by_class["refused_count"].value == sum(
@@ -224,7 +224,7 @@ def test_a_server_that_dies_is_told_and_ends_nothing() -> None:
     assert counts[State.DISCONNECTED] > 50 and counts[State.ACKNOWLEDGED] > 50, counts
     rows = trace_of(played, small(), 1)["messages"]
     lost = rows.filter(pl.col("outcome") == Outcome.LOST)["reason"].unique().to_list()
-    assert Reason.DISCONNECTED in lost
+    assert OutcomeReason.DISCONNECTED in lost
     # A delivery is a delivery, whatever was answered.
     delivered = played.first_ns() >= 0
     assert (rows["outcome"].to_numpy()[delivered] == 1).all()

@@ -15,7 +15,7 @@ from surgetank.live import Options, Rig
 from surgetank.search.goal import goal
 from surgetank.search.live import LiveWork
 from surgetank.search.parameter import parameter
-from surgetank.search.pool import Inline, Journal, Pool
+from surgetank.search.pool import Inline, Pool, RunJournal
 from surgetank.search.probe import Task
 
 pytestmark = pytest.mark.live
@@ -25,7 +25,7 @@ def test_levels_around_a_known_capacity(tmp_path: Path) -> None:
     """10 ms a message: 40/s holds; 400/s cannot, whatever else the machine does."""
     scenario = plain("tiny", 40.0, 1.0).with_values({"drain_s": 1.0})
     load, aim = parameter(scenario, "load"), goal("capacity")
-    journal = Journal(tmp_path / "runs.jsonl")
+    journal = RunJournal(tmp_path / "runs.jsonl")
     with Rig("memory:?service_us=10000", Options(patience_s=90, lateness_p99_ms=500)) as rig:
         live = LiveWork(rig, cooldown_s=0.1, reference_every=20)
         live.begin(load.at(scenario, 40.0), journal)
@@ -36,6 +36,6 @@ def test_levels_around_a_known_capacity(tmp_path: Path) -> None:
     assert fast.value("executed_share") == 1.0
     assert fast.value("delay_p99_ms") < slow.value("delay_p99_ms")
     assert len(live.references) == 1
-    again = Journal(tmp_path / "runs.jsonl")
+    again = RunJournal(tmp_path / "runs.jsonl")
     assert len(again) == 3  # the reference, two runs
     assert again.get(slow.key) == slow

@@ -10,7 +10,7 @@ import surgetank as st
 from crash_day import crash_day
 from surgetank.measure.saturation import FULL, Saturation, rank, saturation
 from surgetank.testing import executed, make_trace, unfinished
-from surgetank.trace import Bearer, Deferral, MarketKind, Reason, Trace
+from surgetank.trace import Bearer, Deferral, MarketKind, OutcomeReason, Trace
 
 MS = 1_000_000
 S = 1_000 * MS
@@ -75,7 +75,7 @@ def test_queues_by_length_and_by_refusal() -> None:
     setting = {"layer": {"queue": {"ingress_max": 100, "mempool_max": 10}}}
     by_length = found(make_trace({"gauges": rows}, scenario=setting))
     assert (by_length["ingress-queue"].value, by_length["mempool"].value) == (0.4, 0.7)
-    refused = unfinished(0, S, 2, reason=Reason.INGRESS_FULL, gateway=2, gateway_ns=3 * S)
+    refused = unfinished(0, S, 2, reason=OutcomeReason.INGRESS_FULL, gateway=2, gateway_ns=3 * S)
     by_refusal = found(make_trace({"gauges": rows, "messages": [refused]}, scenario=setting))
     one = by_refusal["ingress-queue"]
     assert (one.value, one.where, one.at_s) == (1.0, "node 2", 3.0)

@@ -17,8 +17,8 @@ from surgetank.explain import explain
 from surgetank.explain.answer import explanation_of
 from surgetank.explain.interventions import FASTER, FREE, INTERVENTIONS, SLOWER, changed
 from surgetank.explain.paired import Effect, Tried, begin, effects, gain, observe, share
-from surgetank.search.pool import Inline, Journal, Pool
-from surgetank.search.probe import Outcome, Task
+from surgetank.search.pool import Inline, Pool, RunJournal
+from surgetank.search.probe import RunOutcome, Task
 
 PROCESSORS = ("validation", "execution", "consensus")
 
@@ -28,14 +28,14 @@ def venue(name: str, **values: object) -> st.Scenario:
     return st.load(name).with_values({"duration_s": 20.0, "warmup_s": 3.0, **values})
 
 
-def run(scenario: st.Scenario, seed: int = 1) -> Outcome:
+def run(scenario: st.Scenario, seed: int = 1) -> RunOutcome:
     """One run's numbers."""
     return observe(Task(scenario, 0.0, seed))
 
 
 def interventions(scenario: st.Scenario, seeds: int) -> list[Effect]:
     """All of them, free and twice as slow."""
-    pool = Pool(Inline, Journal(), work=observe)
+    pool = Pool(Inline, RunJournal(), work=observe)
     found = list(effects(*begin(pool, scenario, range(1, seeds + 1), (FREE, SLOWER))))
     return [one for one in found if isinstance(one, Effect)]
 
@@ -114,7 +114,7 @@ def test_what_cannot_be_known_is_named() -> None:
     """A run that is INVALID gives no advice; an intervention that is not allowed, or INVALID, is
     left out by name, and widens no other's interval."""
     scenario = venue("calm", duration_s=5.0, warmup_s=1.0, drain_s=4.0)
-    pool = Pool(Inline, Journal(), work=observe)
+    pool = Pool(Inline, RunJournal(), work=observe)
     base, tried = begin(pool, scenario, [1, 2], [FASTER])
     whole = [one for one in effects(base, tried) if isinstance(one, Effect)]
     refused = Tried("bandwidth", FASTER, (), "uplink_mbps: must be above 0")

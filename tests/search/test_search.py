@@ -23,7 +23,7 @@ from surgetank.search import Answer, Progress, search
 from surgetank.search.against import against
 from surgetank.search.bound import Bound, BoundKind
 from surgetank.search.pool import Inline, processes
-from surgetank.search.probe import Crashed, Outcome, Task, probe
+from surgetank.search.probe import Crashed, RunOutcome, Task, probe
 from surgetank.search.shape import levels, shape
 
 
@@ -114,7 +114,7 @@ class Panic(BaseException):
     __module__ = "nowhere"
 
 
-def _panics(task: Task) -> Outcome:
+def _panics(task: Task) -> RunOutcome:
     def simulate(*_: Any, **__: Any) -> None:
         raise Panic("quantity out of bounds")
 
@@ -130,7 +130,7 @@ def test_the_cause_of_a_failure_crosses_between_processes(workers: int) -> None:
         find_with(_panics, executor=lambda: processes(workers))
 
 
-def _dies_once(task: Task) -> Outcome:
+def _dies_once(task: Task) -> RunOutcome:
     """The first worker that gets here is killed by the system."""
     flag = Path(os.environ["SURGETANK_TEST_FLAG"])
     if not flag.exists():
@@ -153,7 +153,7 @@ def hump(level: float) -> float:
     return 0.97 if 400 < level < 900 else 0.02
 
 
-def collapsing(task: Task) -> Outcome:
+def collapsing(task: Task) -> RunOutcome:
     """Carries up to 600/s, and less and less of more."""
     carried = task.level if task.level < 600 else 600 * (600 / task.level)
     noise = np.random.default_rng(task.seed).normal(0, 5)
@@ -163,18 +163,18 @@ def collapsing(task: Task) -> Outcome:
 
 def test_a_response_that_falls_again_is_shown() -> None:
     """The first crossing is the line, and a reader is told that it is not the only one."""
-    finding = find_with(coin(hump), own=150.0, precision=0.05)
-    found = shape(levels(finding.outcomes, finding.question.goal, math.nan), "1/s")
-    assert finding.posterior is not None
-    estimate = finding.question.level(finding.posterior.median)
+    state = find_with(coin(hump), own=150.0, precision=0.05)
+    found = shape(levels(state.outcomes, state.question.goal, math.nan), "1/s")
+    assert state.posterior is not None
+    estimate = state.question.level(state.posterior.median)
     assert estimate == pytest.approx(400, rel=0.1)
     assert not found.monotone and "not monotone" in found.text
 
 
 def test_throughput_that_falls_past_its_peak_is_shown() -> None:
     """Collapse is named with its two ends; a plateau is none."""
-    finding = find_with(collapsing)
-    found = shape(levels(finding.outcomes, finding.question.goal, math.nan), "1/s")
+    state = find_with(collapsing)
+    found = shape(levels(state.outcomes, state.question.goal, math.nan), "1/s")
     assert found.collapse and "collapses" in found.text
     assert found.past_peak_per_s < 0.7 * found.peak_per_s
     plateau = find_with(coin(logistic(500.0, 30.0)))
@@ -185,14 +185,14 @@ def test_throughput_that_falls_past_its_peak_is_shown() -> None:
 def test_a_run_that_does_not_count_makes_the_search_invalid() -> None:
     """A generator that could not keep up says nothing about the layer."""
 
-    def late(task: Task) -> Outcome:
+    def late(task: Task) -> RunOutcome:
         bad = ("background: 10 sent, 100 expected",) if task.level > 300 else ()
         return outcome(task, invalid=bad)
 
-    finding = find_with(late)
-    assert finding.status == "INVALID" and finding.bound is not None
-    assert finding.bound.kind is BoundKind.INVALID_RUN
-    assert "background: 10 sent" in finding.bound.why
+    state = find_with(late)
+    assert state.status == "INVALID" and state.bound is not None
+    assert state.bound.kind is BoundKind.INVALID_RUN
+    assert "background: 10 sent" in state.bound.why
 
 
 @pytest.mark.parametrize(
@@ -203,24 +203,24 @@ def test_a_line_outside_the_range_is_not_guessed(
     p_broken: Callable[[float], float], kind: BoundKind
 ) -> None:
     """UNKNOWN, and on which side of which level it lies."""
-    finding = find_with(coin(p_broken))
-    q = finding.question
+    state = find_with(coin(p_broken))
+    q = state.question
     level = {BoundKind.NOT_REACHED: q.high, BoundKind.BREAKS_ALREADY: q.low}[kind]
-    assert (finding.status, finding.bound) == ("UNKNOWN", Bound(kind, level))
+    assert (state.status, state.bound) == ("UNKNOWN", Bound(kind, level))
 
 
 def test_too_few_runs_are_not_enough() -> None:
     """The interval is given, and said to be too wide."""
-    finding = find_with(coin(logistic(500.0, 2.0)), runs_max=30)
-    assert finding.status == "UNKNOWN" and finding.bound is not None
-    assert finding.bound.kind is BoundKind.RUNS_SPENT and "--runs-max" in finding.bound.why
+    state = find_with(coin(logistic(500.0, 2.0)), runs_max=30)
+    assert state.status == "UNKNOWN" and state.bound is not None
+    assert state.bound.kind is BoundKind.RUNS_SPENT and "--runs-max" in state.bound.why
 
 
 def test_trouble_at_the_low_end() -> None:
     """A range given from high to low: more bandwidth is better."""
-    finding = find_with(coin(logistic(0.5, -30.0)), own=5.0, low=50.0, high=0.05)
-    assert finding.status == "FOUND" and finding.posterior is not None
-    assert finding.question.level(finding.posterior.median) == pytest.approx(0.5, rel=0.1)
+    state = find_with(coin(logistic(0.5, -30.0)), own=5.0, low=50.0, high=0.05)
+    assert state.status == "FOUND" and state.posterior is not None
+    assert state.question.level(state.posterior.median) == pytest.approx(0.5, rel=0.1)
 
 
 def test_a_limit_of_the_scenario_along_any_key() -> None:

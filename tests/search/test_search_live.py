@@ -21,9 +21,9 @@ from surgetank.scenario import Scenario
 from surgetank.search import search
 from surgetank.search.bound import BoundKind
 from surgetank.search.live import LiveWork, drifted
-from surgetank.search.probe import Outcome, Task, outcome_of
+from surgetank.search.probe import RunOutcome, Task, outcome_of
 from surgetank.simulate import simulate
-from surgetank.trace import LiveStats, Reason, Trace
+from surgetank.trace import LiveStats, OutcomeReason, Trace
 
 
 class FakeRig:
@@ -96,7 +96,7 @@ def test_whose_fault_a_disturbed_run_is() -> None:
     assert told(late) == (True, True)
     busy = replace(late.live, cpu_share={"subscriber": 1.0})
     assert told(replace(late, stats=replace(late.stats, live=busy))) == (True, False)
-    unsent = pl.lit(Reason.NOT_SENT, dtype=late["messages"].schema["reason"])
+    unsent = pl.lit(OutcomeReason.NOT_SENT, dtype=late["messages"].schema["reason"])
     messages = late["messages"].with_columns(
         pl.when(pl.int_range(pl.len()) == 0).then(unsent).otherwise("reason").alias("reason")
     )
@@ -138,9 +138,9 @@ def test_resumed_runs_are_not_made_again(tmp_path: Path) -> None:
         search(rig.scenario, live=work(rig), journal=journal, **asked)
 
 
-def _reference(p99: float, share: float = 1.0) -> Outcome:
+def _reference(p99: float, share: float = 1.0) -> RunOutcome:
     values = {"delay_p99_ms": p99, "executed_share": share}
-    return Outcome("r", 0.0, 0, 0, values, (), (), (), ())
+    return RunOutcome("r", 0.0, 0, 0, values, (), (), (), ())
 
 
 def test_drift_is_told_from_chance() -> None:

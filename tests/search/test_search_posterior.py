@@ -104,9 +104,9 @@ def test_intervals_cover_as_often_as_they_claim(slope: float) -> None:
     covered = 0
     for seed in range(searches):
         line = float(np.exp(rng.uniform(math.log(40), math.log(3_000))))
-        finding = find_with(coin(logistic(line, slope)), seed=seed)
-        assert finding.status == "FOUND" and finding.posterior is not None
-        low, high = (finding.question.level(u) for u in finding.posterior.interval())
+        state = find_with(coin(logistic(line, slope)), seed=seed)
+        assert state.status == "FOUND" and state.posterior is not None
+        low, high = (state.question.level(u) for u in state.posterior.interval())
         covered += low <= line <= high
     assert covered >= stats.binom.ppf(0.001, searches, 0.95)
 
@@ -120,9 +120,9 @@ def test_coverage_at_length(slope: float) -> None:
     covered = 0
     for seed in range(searches):
         line = float(np.exp(rng.uniform(math.log(40), math.log(3_000))))
-        finding = find_with(coin(logistic(line, slope)), seed=1_000 + seed, runs_max=400)
-        assert finding.posterior is not None
-        low, high = (finding.question.level(u) for u in finding.posterior.interval())
+        state = find_with(coin(logistic(line, slope)), seed=1_000 + seed, runs_max=400)
+        assert state.posterior is not None
+        low, high = (state.question.level(u) for u in state.posterior.interval())
         covered += low <= line <= high
     print(f"slope {slope}: {covered} of {searches}")
     assert covered >= stats.binom.ppf(0.001, searches, 0.95)
@@ -138,6 +138,6 @@ def test_levels_do_not_wait_for_the_last_run() -> None:
         finished.append(1)
         return coin(logistic(500.0, 30.0))(task)
 
-    finding = find_with(work)
-    assert finding.status == "FOUND"
-    assert len(finding.refined) + LOOKAHEAD - 1 >= len(seen) - len(finding.climbed)
+    state = find_with(work)
+    assert state.status == "FOUND"
+    assert len(state.refined) + LOOKAHEAD - 1 >= len(seen) - len(state.climbed)

@@ -13,12 +13,12 @@ from scipy import optimize, special, stats
 import surgetank as st
 from stations import station
 from surgetank.measure import FailureKind
-from surgetank.search.find import Finding, Question, Search
+from surgetank.search.find import Question, Search, SearchState
 from surgetank.search.goal import goal
 from surgetank.search.parameter import parameter
-from surgetank.search.pool import Inline, Journal, Pool
+from surgetank.search.pool import Inline, Pool, RunJournal
 from surgetank.search.posterior import Trial, fit
-from surgetank.search.probe import Outcome, Task
+from surgetank.search.probe import RunOutcome, Task
 
 #: Service rate of `stations.station`, per second.
 MU = 1_000.0
@@ -53,7 +53,7 @@ def capacity_of_queue(waiting_max: int, unloaded: float, degradation: float = 2.
     return float(optimize.brentq(lambda x: late(x, limit_s) - 0.01, unloaded, 0.999 * MU))
 
 
-def outcome(task: Task, **cells: Any) -> Outcome:
+def outcome(task: Task, **cells: Any) -> RunOutcome:
     """A made-up run."""
     said: dict[str, Any] = {
         "messages": 100,
@@ -63,13 +63,13 @@ def outcome(task: Task, **cells: Any) -> Outcome:
         "invalid": (),
         "saturated": (),
     }
-    return Outcome(key=task.key, level=task.level, seed=task.seed, **{**said, **cells})
+    return RunOutcome(key=task.key, level=task.level, seed=task.seed, **{**said, **cells})
 
 
-def coin(p_broken: Callable[[float], float]) -> Callable[[Task], Outcome]:
+def coin(p_broken: Callable[[float], float]) -> Callable[[Task], RunOutcome]:
     """Runs that break with a probability of the level; the seed decides."""
 
-    def work(task: Task) -> Outcome:
+    def work(task: Task) -> RunOutcome:
         broke = np.random.default_rng(task.seed).random() < p_broken(task.level)
         how = (FailureKind.TRAILING,) if broke else ()
         return outcome(task, failures=how, values={"throughput_per_s": 1.0})
@@ -78,7 +78,7 @@ def coin(p_broken: Callable[[float], float]) -> Callable[[Task], Outcome]:
 
 
 def find_with(
-    work: Callable[[Task], Outcome],
+    work: Callable[[Task], RunOutcome],
     *,
     own: float = 100.0,
     low: float = 10.0,
@@ -86,7 +86,7 @@ def find_with(
     seed: int = 1,
     executor: Callable[[], Executor] = Inline,
     **options: Any,
-) -> Finding:
+) -> SearchState:
     """A search for the failure threshold of made-up runs, along the load."""
     scenario = queue(own)
     question = Question(
@@ -98,7 +98,7 @@ def find_with(
         seed=seed,
         **options,
     )
-    return Search(question, Pool(executor, Journal(), work=work)).go()
+    return Search(question, Pool(executor, RunJournal(), work=work)).go()
 
 
 def logistic(threshold: float, slope: float) -> Callable[[float], float]:

@@ -14,7 +14,7 @@ import surgetank as st
 from surgetank.errors import SurgetankError
 from surgetank.journal import verify
 from surgetank.simulate import simulate
-from surgetank.trace import STAGES, Outcome, Reason
+from surgetank.trace import STAGES, Outcome, OutcomeReason
 from surgetank.verdict.validity import Check, CheckKind, checks
 
 RULES = ["fifo", "priority", "class", "fee", "lanes", "drr", "codel", "fq-codel", "hash"]
@@ -244,7 +244,7 @@ def broken(trace: st.Trace, again: st.Trace) -> list[str]:
         late = done.filter((pl.col(end) < pl.col(begin)) | pl.col(end).is_null())
         if late.height:
             found.append(f"{late.height} messages with {end} before {begin}")
-    if done.filter(pl.col("reason") != Reason.NONE).height:
+    if done.filter(pl.col("reason") != OutcomeReason.NONE).height:
         found.append("executed messages with a reason to be refused")
     if messages["message"].n_unique() != messages.height:
         found.append("messages with the same number")

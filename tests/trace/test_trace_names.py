@@ -10,7 +10,7 @@ import pytest
 
 from surgetank import _core
 from surgetank.errors import SurgetankError
-from surgetank.trace import NAMES, SCHEMA, Bearer, MarketKind, Outcome, Reason
+from surgetank.trace import NAMES, SCHEMA, Bearer, MarketKind, Outcome, OutcomeReason
 from surgetank.trace.names import check_names
 
 PAGE = (Path(__file__).parents[2] / "docs/trace.md").read_text()
@@ -61,8 +61,8 @@ def test_other_enumerations_are_refused() -> None:
 
 
 def test_members_are_called_as_their_names() -> None:
-    """`Reason.GATEWAY_DOWN` is "gateway down"."""
-    for enumeration in (Outcome, Reason, MarketKind, Bearer):
+    """`OutcomeReason.GATEWAY_DOWN` is "gateway down"."""
+    for enumeration in (Outcome, OutcomeReason, MarketKind, Bearer):
         for member in enumeration:
             assert member.name == re.sub("[- ]", "_", member.label).upper()
             assert enumeration.named(member.label) is member

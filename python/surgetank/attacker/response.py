@@ -14,7 +14,7 @@ from surgetank.errors import SurgetankError
 from surgetank.measure.measured import plain
 from surgetank.scenario import Scenario
 from surgetank.search.pool import Pool, pool_of
-from surgetank.search.probe import Outcome, Task
+from surgetank.search.probe import RunOutcome, Task
 from surgetank.verdict import Status
 
 __all__ = ["GAIN", "BestResponse", "Response", "best_response"]
@@ -172,11 +172,13 @@ def best_response(
     )
 
 
-def _played(pool: Pool, scenario: Scenario, asked: Sequence[tuple[Strategy, int]]) -> list[Outcome]:
+def _played(
+    pool: Pool, scenario: Scenario, asked: Sequence[tuple[Strategy, int]]
+) -> list[RunOutcome]:
     return pool.all([Task(s.applied(scenario), 0.0, number) for s, number in asked])
 
 
-def _gain(outcome: Outcome) -> float:
+def _gain(outcome: RunOutcome) -> float:
     """What the attacker gained in a run; NaN if the run does not count."""
     return math.nan if outcome.invalid else outcome.value(GAIN)
 

@@ -13,7 +13,7 @@ from surgetank.explain.interventions import FASTER
 from surgetank.explain.paired import DELAYS, Effect, Gain, LeftOut, charged
 from surgetank.measure.measured import plain
 from surgetank.scenario import Scenario
-from surgetank.search.probe import Outcome
+from surgetank.search.probe import RunOutcome
 from surgetank.trace import WAITS
 
 __all__ = ["ADVICE", "Explanation", "explanation_of"]
@@ -172,7 +172,7 @@ def explanation_of(
     build: str,
     seeds: tuple[int, ...],
     by: str,
-    before: Sequence[Outcome],
+    before: Sequence[RunOutcome],
     found: Sequence[Effect | LeftOut],
 ) -> Explanation:
     """The explanation of what interventions did; the surest, largest gain is what to buy."""

@@ -22,7 +22,7 @@ from surgetank.measure.throughput import throughput
 from surgetank.measure.waiting import waiting
 from surgetank.scenario import Scenario
 from surgetank.search.pool import Pool, Running
-from surgetank.search.probe import Outcome, Task
+from surgetank.search.probe import RunOutcome, Task
 from surgetank.simulate import simulate
 from surgetank.verdict import Status, judge
 
@@ -108,7 +108,7 @@ class Tried:
     """Why it has none, if the scenario's other numbers do not allow it."""
 
 
-def observe(task: Task) -> Outcome:
+def observe(task: Task) -> RunOutcome:
     """Runs a task and measures what an explanation needs: delays, waits and goodput.
 
     Raises:
@@ -117,7 +117,7 @@ def observe(task: Task) -> Outcome:
     trace = simulate(task.scenario, seed=task.seed)
     measures = Measures([*delays(trace), *waiting(trace, None), *throughput(trace)])
     reasons = judge(measures, {}, trace).reasons
-    return Outcome(
+    return RunOutcome(
         key=task.key,
         level=task.level,
         seed=task.seed,
@@ -175,7 +175,7 @@ def charged(resource: str) -> tuple[str, ...]:
     return _CHARGED.get(resource, (resource,))
 
 
-def share(outcomes: Sequence[Outcome], resource: str) -> float:
+def share(outcomes: Sequence[RunOutcome], resource: str) -> float:
     """Share of the delay charged to what an intervention changes, mean over runs."""
     names = charged(resource)
     found = [sum(o.value(f"wait_share.{name}") for name in names) for o in outcomes]
@@ -202,9 +202,9 @@ def gain(before: Sequence[float], after: Sequence[float], compared: int = 1) -> 
     return Gain(1 - math.exp(middle), low, high)
 
 
-def _mean(outcomes: Sequence[Outcome], key: str) -> float:
+def _mean(outcomes: Sequence[RunOutcome], key: str) -> float:
     return float(np.mean(_values(outcomes, key)))
 
 
-def _values(outcomes: Sequence[Outcome], key: str) -> list[float]:
+def _values(outcomes: Sequence[RunOutcome], key: str) -> list[float]:
     return [outcome.value(key) for outcome in outcomes]

@@ -23,7 +23,7 @@ from surgetank.search.goal import FINDS, Per, goal
 from surgetank.search.parameter import parameter
 from surgetank.search.pool import Pool, Running, pool_of
 from surgetank.search.posterior import CONFIDENCE
-from surgetank.search.probe import Outcome, Task
+from surgetank.search.probe import RunOutcome, Task
 
 __all__ = ["Hunt", "LeagueProgress", "Plan", "league", "plan_of"]
 
@@ -243,7 +243,7 @@ def _play(plan: Plan, pool: Pool, ahead: int, rank: str | None, watch: Watch | N
     return made
 
 
-def _made(entrant: Entrant, attack: str, outcome: Outcome) -> Made:
+def _made(entrant: Entrant, attack: str, outcome: RunOutcome) -> Made:
     return Made(
         entrant.name,
         entrant.rule,
@@ -284,7 +284,7 @@ def _undirected(rank: str) -> SurgetankError:
     )
 
 
-def _check_rank(rank: str, outcome: Outcome) -> None:
+def _check_rank(rank: str, outcome: RunOutcome) -> None:
     """After the first run: its measures are those of all, but for classes that it did not meet.
 
     Raises:

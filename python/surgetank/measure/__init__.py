@@ -16,7 +16,14 @@ from surgetank.measure.measured import Measure, Measures
 from surgetank.measure.propagation import propagation
 from surgetank.measure.saturation import measures as saturation_measures
 from surgetank.measure.solvency import solvency
-from surgetank.measure.synchrony import Bounds, Failure, FailureKind, Synchrony, blocks, synchrony
+from surgetank.measure.synchrony import (
+    Failure,
+    FailureKind,
+    Synchrony,
+    SynchronyBounds,
+    blocks,
+    synchrony,
+)
 from surgetank.measure.throughput import throughput
 from surgetank.measure.waiting import waiting
 from surgetank.trace import Trace
@@ -68,7 +75,7 @@ def synchrony_of(trace: Trace, *, lag_max_ms: float | None = None) -> Synchrony:
     `limits.stale_after_ms`."""
     limits = trace.scenario.limits
     lag_max = limits.lag_max_ms if lag_max_ms is None else lag_max_ms
-    return Synchrony(trace, Bounds(int(lag_max * 1e6), int(limits.stale_after_ms * 1e6)))
+    return Synchrony(trace, SynchronyBounds(int(lag_max * 1e6), int(limits.stale_after_ms * 1e6)))
 
 
 def failures(trace: Trace) -> list[Failure]:

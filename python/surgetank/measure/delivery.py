@@ -10,7 +10,7 @@ import polars as pl
 
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import KaplanMeier, share_interval
-from surgetank.trace import CLASSES, Reason, Trace
+from surgetank.trace import CLASSES, OutcomeReason, Trace
 
 __all__ = ["delivery", "reordered"]
 
@@ -18,11 +18,11 @@ _MS: Final = 1e6
 
 #: Counted by class: what became of messages in a live run.
 _COUNTS: Final = {
-    "refused_count": Reason.TARGET_REFUSED,
-    "timed_out_count": Reason.TIMED_OUT,
-    "disconnected_count": Reason.DISCONNECTED,
-    "not_sent_count": Reason.NOT_SENT,
-    "acknowledged_lost_count": Reason.ACKNOWLEDGED_AND_LOST,
+    "refused_count": OutcomeReason.TARGET_REFUSED,
+    "timed_out_count": OutcomeReason.TIMED_OUT,
+    "disconnected_count": OutcomeReason.DISCONNECTED,
+    "not_sent_count": OutcomeReason.NOT_SENT,
+    "acknowledged_lost_count": OutcomeReason.ACKNOWLEDGED_AND_LOST,
 }
 
 

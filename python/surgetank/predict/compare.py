@@ -27,12 +27,12 @@ from surgetank.predict.prediction import CAPACITY_OFF_MAX, P99_OFF_MAX, Claim, L
 from surgetank.scenario import Scenario
 from surgetank.search import search
 from surgetank.search.live import LiveWork
-from surgetank.search.probe import Outcome, Task, probe
+from surgetank.search.probe import RunOutcome, Task, probe
 
 __all__ = ["compare", "with_interval"]
 
 Told = Callable[[str], None]
-Work = Callable[[Task], Outcome]
+Work = Callable[[Task], RunOutcome]
 
 #: Loads of the ladder over the capacity that calibration told; the first is run live only where
 #: the second broke.
@@ -215,7 +215,7 @@ class _Comparison:
         scenario = self._at(rate, messages, wanted_s)
         most = "" if enough is None else "at most "
         self._told(f"live, {what}: {rate:,.0f}/s, {most}{runs} × {scenario.duration_s:g} s")
-        outcomes: list[Outcome] = []
+        outcomes: list[RunOutcome] = []
         while len(outcomes) < runs:
             outcomes.append(self._live(Task(scenario, rate, len(outcomes) + 1)))
             if enough is not None and enough(_side(outcomes)):
@@ -314,7 +314,7 @@ def _at_half(
     return Claim(name, "ms", value, None, None, known, None, None, off_max, why, chance)
 
 
-def _side(outcomes: Sequence[Outcome]) -> Side:
+def _side(outcomes: Sequence[RunOutcome]) -> Side:
     """Medians over the valid runs; if none is valid, over all, and why."""
     valid = [o for o in outcomes if not o.invalid]
     kept = valid or list(outcomes)

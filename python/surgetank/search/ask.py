@@ -18,11 +18,11 @@ from surgetank.search.answer import Answer, Failed, Remedy, Used
 from surgetank.search.bottleneck import named, past, ranking, remedies
 from surgetank.search.bound import Bound, BoundKind
 from surgetank.search.failed import NEAREST, failed
-from surgetank.search.find import Finding, Phase, Progress, Question, Search
+from surgetank.search.find import Phase, Progress, Question, Search, SearchState
 from surgetank.search.gain import interval_of, line_of
 from surgetank.search.goal import FINDS, Per, goal
 from surgetank.search.parameter import Parameter, parameter
-from surgetank.search.pool import Inline, Journal, Pool, pool_of
+from surgetank.search.pool import Inline, Pool, RunJournal, pool_of
 from surgetank.search.posterior import CONFIDENCE
 from surgetank.search.shape import levels, shape
 
@@ -98,7 +98,7 @@ def _live(q: Question, live: LiveWork, journal: Path | None, watch: Watch | None
     from surgetank.search.live import THRIFT
 
     question = replace(q, effort=THRIFT)
-    known = Journal(journal)
+    known = RunJournal(journal)
     live.begin(
         question.parameter.at(question.scenario, question.parameter.rounded(question.low)), known
     )
@@ -106,9 +106,9 @@ def _live(q: Question, live: LiveWork, journal: Path | None, watch: Watch | None
     hunt = Search(question, pool, watch)
     hunt.go()
     drifted = live.drift()
-    if drifted and hunt.finding.status != "INVALID":
-        hunt.finding.status = "UNKNOWN"
-        hunt.finding.bound = Bound(BoundKind.DRIFT, detail=drifted)
+    if drifted and hunt.state.status != "INVALID":
+        hunt.state.status = "UNKNOWN"
+        hunt.state.bound = Bound(BoundKind.DRIFT, detail=drifted)
     return replace(_answer(hunt, try_remedies=False), build=live.build)
 
 
@@ -192,15 +192,15 @@ def _check(q: Question) -> None:
 
 
 def _answer(hunt: Search, *, try_remedies: bool) -> Answer:
-    finding, q = hunt.finding, hunt.question
-    found = levels(finding.outcomes, q.goal, finding.unloaded_ms)
+    state, q = hunt.state, hunt.question
+    found = levels(state.outcomes, q.goal, state.unloaded_ms)
     falling = q.high < q.low
-    estimate, low, high = interval_of(finding)
+    estimate, low, high = interval_of(state)
     used, tried = _bottleneck(hunt, try_remedies=try_remedies)
-    post = finding.posterior
+    post = state.posterior
     return Answer(
         find=q.goal.find if q.goal.find != "limit" else q.goal.limit or "any",
-        status=finding.status,
+        status=state.status,
         estimate=estimate,
         unit=q.parameter.unit,
         ci_low=low,
@@ -212,36 +212,36 @@ def _answer(hunt: Search, *, try_remedies: bool) -> Answer:
         breaks=q.goal.said,
         target=q.goal.target,
         precision=q.precision,
-        bound=finding.bound,
+        bound=state.bound,
         scenario=q.scenario.name,
         scenario_hash=q.scenario.hash,
         build=build(),
         seed=q.seed,
         messages=hunt.pool.messages,
-        width=_width(finding),
+        width=_width(state),
         dispersion=1.0 if post is None else post.dispersion,
         falling=falling,
-        unloaded=_unloaded(finding),
+        unloaded=_unloaded(state),
         levels=tuple(found),
         shape=shape(found, q.parameter.unit, falling=falling) if found else None,
         used=tuple(used),
         remedies=tuple(tried),
-        failures=_failures(finding),
+        failures=_failures(state),
         degradation=q.goal.degradation if q.goal.find == "capacity" else None,
         per=q.goal.per if q.goal.find == "safe-leverage" else "",
     )
 
 
-def _failures(finding: Finding) -> tuple[Failed, ...]:
-    q = finding.question
-    if q.goal.find != "failure-threshold" or finding.status == "INVALID":
+def _failures(state: SearchState) -> tuple[Failed, ...]:
+    q = state.question
+    if q.goal.find != "failure-threshold" or state.status == "INVALID":
         return ()
-    broken = [o for o in finding.outcomes if q.goal.broke(o, finding.unloaded_ms)]
-    return failed(sorted(broken, key=lambda o: abs(q.u(o.level) - q.u(past(finding))))[:NEAREST])
+    broken = [o for o in state.outcomes if q.goal.broke(o, state.unloaded_ms)]
+    return failed(sorted(broken, key=lambda o: abs(q.u(o.level) - q.u(past(state))))[:NEAREST])
 
 
-def _width(finding: Finding) -> float | None:
-    post, q = finding.posterior, finding.question
+def _width(state: SearchState) -> float | None:
+    post, q = state.posterior, state.question
     if post is None:
         return None
     middle = q.level(post.median)
@@ -250,29 +250,29 @@ def _width(finding: Finding) -> float | None:
     )
 
 
-def _unloaded(finding: Finding) -> dict[str, float] | None:
-    if math.isnan(finding.unloaded_ms):
+def _unloaded(state: SearchState) -> dict[str, float] | None:
+    if math.isnan(state.unloaded_ms):
         return None
     return {
-        "level": finding.unloaded_level,
-        "p99_ms": finding.unloaded_ms,
-        "low_ms": finding.unloaded_low_ms,
-        "high_ms": finding.unloaded_high_ms,
+        "level": state.unloaded_level,
+        "p99_ms": state.unloaded_ms,
+        "low_ms": state.unloaded_low_ms,
+        "high_ms": state.unloaded_high_ms,
     }
 
 
 def _bottleneck(hunt: Search, *, try_remedies: bool) -> tuple[list[Used], list[Remedy]]:
-    finding, q = hunt.finding, hunt.question
-    broken = [o for o in finding.outcomes if q.goal.broke(o, finding.unloaded_ms)]
-    held = [o for o in finding.outcomes if not q.goal.broke(o, finding.unloaded_ms)]
+    state, q = hunt.state, hunt.question
+    broken = [o for o in state.outcomes if q.goal.broke(o, state.unloaded_ms)]
+    held = [o for o in state.outcomes if not q.goal.broke(o, state.unloaded_ms)]
     if not broken:
         return [], []
     # The runs that broke nearest to the line: farther out everything is full.
-    nearest = sorted(broken, key=lambda o: abs(q.u(o.level) - q.u(past(finding))))[:4]
-    lowest = sorted(finding.unloaded or held, key=lambda o: q.u(o.level))[:4]
+    nearest = sorted(broken, key=lambda o: abs(q.u(o.level) - q.u(past(state))))[:4]
+    lowest = sorted(state.unloaded or held, key=lambda o: q.u(o.level))[:4]
     used = ranking(nearest, lowest)
-    line = line_of(finding)
-    if not try_remedies or finding.status != "FOUND" or line is None:
+    line = line_of(state)
+    if not try_remedies or state.status != "FOUND" or line is None:
         return used, []
     return used, remedies(hunt, line, used)
 

@@ -19,9 +19,9 @@ import numpy as np
 
 from surgetank.measure.saturation import Saturation, rank
 from surgetank.search.answer import Remedy, Used
-from surgetank.search.find import Finding, Progress, Search
+from surgetank.search.find import Progress, Search, SearchState
 from surgetank.search.gain import Line, gained
-from surgetank.search.probe import Outcome
+from surgetank.search.probe import RunOutcome
 from surgetank.search.remedies import Change, candidates
 
 __all__ = ["named", "past", "ranking", "remedies"]
@@ -37,20 +37,20 @@ _PAST: Final = 0.9
 _NAMED: Final = 0.5
 
 
-def past(finding: Finding) -> float:
+def past(state: SearchState) -> float:
     """The first failing level: just past the line, where nine of ten runs break. Of counts, which
     hang together, the odds that one breaks are at most nine times those at the line."""
-    post, q = finding.posterior, finding.question
+    post, q = state.posterior, state.question
     if post is None:
         return q.high
     odds = math.log(_PAST / (1 - _PAST)) - math.log(q.goal.target / (1 - q.goal.target))
     if q.goal.counts:
         odds = min(odds, math.log(_PAST / (1 - _PAST)))
     u = max(post.median + odds * post.width, post.interval()[1])
-    return q.level(min(u, finding.top))
+    return q.level(min(u, state.top))
 
 
-def ranking(broken: Sequence[Outcome], before: Sequence[Outcome]) -> list[Used]:
+def ranking(broken: Sequence[RunOutcome], before: Sequence[RunOutcome]) -> list[Used]:
     """Resources by their mean use in broken runs, the most used first (see `rank`)."""
     found = []
     for name in sorted({s.resource for o in broken for s in o.saturated}):
@@ -60,7 +60,7 @@ def ranking(broken: Sequence[Outcome], before: Sequence[Outcome]) -> list[Used]:
     return sorted(found, key=lambda used: rank(used.resource, used.value))
 
 
-def _mean(outcomes: Sequence[Outcome], resource: str) -> float:
+def _mean(outcomes: Sequence[RunOutcome], resource: str) -> float:
     values = [o.value(f"saturation.{resource}") for o in outcomes]
     known = [v for v in values if not math.isnan(v)]
     return float(np.mean(known)) if known else 0.0
@@ -79,7 +79,7 @@ def remedies(search: Search, line: Line, used: Sequence[Used]) -> list[Remedy]:
     the most used resource: whether its relief helps is always found out. If no single change helps,
     pairs are tried until one does.
     """
-    trial = _Trial(search, line, past(search.finding))
+    trial = _Trial(search, line, past(search.state))
     changes = trial.changes(used)
     first = named(used)
     found: list[Remedy] = []
@@ -157,7 +157,7 @@ class _Trial:
 
     def __call__(self, changes: Sequence[Change], *, left: int) -> Remedy:
         """Runs with these changes; of those that restore, also the gain."""
-        q, base = self.search.question, self.search.finding.unloaded_ms
+        q, base = self.search.question, self.search.state.unloaded_ms
         values = {key: value for change in changes for key, value in change.values.items()}
         text = "; ".join(change.text for change in changes)
         scenario = q.parameter.at(q.scenario, self.level).with_values(values)

@@ -7,7 +7,7 @@ from typing import Final
 
 from surgetank.measure import FailureKind
 from surgetank.search.answer import Failed
-from surgetank.search.probe import Outcome
+from surgetank.search.probe import RunOutcome
 
 __all__ = ["NEAREST", "failed"]
 
@@ -15,7 +15,7 @@ NEAREST: Final = 20
 """Runs that are looked at: those that broke nearest to the line."""
 
 
-def failed(nearest: Sequence[Outcome]) -> tuple[Failed, ...]:
+def failed(nearest: Sequence[RunOutcome]) -> tuple[Failed, ...]:
     """Kinds of failure in these runs, what most often came first first."""
     found = [
         Failed(

@@ -30,9 +30,9 @@ from surgetank.search.goal import Goal
 from surgetank.search.parameter import Parameter, is_ratio_scale, parameter
 from surgetank.search.pool import Pool, Running
 from surgetank.search.posterior import Posterior, Trial, fit
-from surgetank.search.probe import Outcome, Task
+from surgetank.search.probe import RunOutcome, Task
 
-__all__ = ["Effort", "Finding", "Progress", "Question", "Search"]
+__all__ = ["Effort", "Progress", "Question", "Search", "SearchState"]
 
 _CLIMB_SEEDS: Final = 2
 _REFINE_MIN_COUNTS: Final = 24
@@ -117,7 +117,7 @@ class Progress:
 
 
 @dataclass
-class Finding:
+class SearchState:
     """All that a search has seen."""
 
     question: Question
@@ -125,9 +125,9 @@ class Finding:
     unloaded_low_ms: float = math.nan
     unloaded_high_ms: float = math.nan
     unloaded_level: float = math.nan
-    unloaded: list[Outcome] = field(default_factory=list)
-    climbed: list[Outcome] = field(default_factory=list)
-    refined: list[Outcome] = field(default_factory=list)
+    unloaded: list[RunOutcome] = field(default_factory=list)
+    climbed: list[RunOutcome] = field(default_factory=list)
+    refined: list[RunOutcome] = field(default_factory=list)
     posterior: Posterior | None = None
     top: float = math.inf
     """Levels u beyond are not fitted: there the response falls again."""
@@ -135,13 +135,13 @@ class Finding:
     bound: Bound | None = None
     """What is known of the line, and why it was not found."""
 
-    def take_unloaded(self, other: Finding) -> None:
+    def take_unloaded(self, other: SearchState) -> None:
         """Takes over the unloaded value of another search."""
         self.unloaded_level, self.unloaded_ms = other.unloaded_level, other.unloaded_ms
         self.unloaded_low_ms, self.unloaded_high_ms = other.unloaded_low_ms, other.unloaded_high_ms
 
     @property
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[RunOutcome]:
         """Every run at a level of the range."""
         return [*self.climbed, *self.refined]
 
@@ -167,10 +167,10 @@ class Search:
         self.question, self.pool = question, pool
         self._before = pool.spent
         self.watch = watch
-        self.finding = Finding(question)
+        self.state = SearchState(question)
         ends = question.u(question.low), question.u(question.high)
         self._low, self._high = ends
-        self.finding.top = self._high
+        self.state.top = self._high
         self._trials: list[Trial] = []
         self._narrow = 0  # looks in a row at an interval narrow enough
 
@@ -179,19 +179,19 @@ class Search:
         """Runs of this search, of all that the pool has made."""
         return self.pool.spent - self._before
 
-    def go(self) -> Finding:
-        """Searches until it is content; what was found so far is in `finding` at any time.
+    def go(self) -> SearchState:
+        """Searches until it is content; what was found so far is in `state` at any time.
 
         Raises:
             SurgetankError: if the scenario cannot be run.
         """
-        finding = self.finding
-        if self.question.goal.find == "capacity" and math.isnan(finding.unloaded_ms):
+        state = self.state
+        if self.question.goal.find == "capacity" and math.isnan(state.unloaded_ms):
             self._find_unloaded()
-        if finding.bound is None and self._climb():
+        if state.bound is None and self._climb():
             self._refine()
         self._judge()
-        return finding
+        return state
 
     def task(self, level: float, phase: str, number: int) -> Task:
         """A run of this search: its seed follows from the search's seed, phase and number."""
@@ -206,7 +206,7 @@ class Search:
     def _tell(self, phase: Phase) -> None:
         if self.watch is None:
             return
-        post, q = self.finding.posterior, self.question
+        post, q = self.state.posterior, self.question
         low = high = middle = None
         if post is not None:
             low, high = sorted(q.level(u) for u in post.interval())
@@ -221,7 +221,7 @@ class Search:
 
     def _refining_left(self) -> int:
         """Runs until the interval is narrow: its width falls as 1/√n; never none before the end."""
-        q, post, done = self.question, self.finding.posterior, len(self.finding.refined)
+        q, post, done = self.question, self.state.posterior, len(self.state.refined)
         least = max(self._refine_min - done, q.effort.narrow_looks - self._narrow, 1)
         if post is not None and not self._is_narrow(post):
             low, high = (q.level(u) for u in post.interval())
@@ -239,30 +239,30 @@ class Search:
 
     def _find_unloaded(self) -> None:
         """p99 at the low end of the range: the geometric mean over seeds, and its error."""
-        q, finding = self.question, self.finding
+        q, state = self.question, self.state
         self._tell("unloaded")
-        level = finding.unloaded_level = q.parameter.rounded(q.low)
+        level = state.unloaded_level = q.parameter.rounded(q.low)
         idle = self._lengthened(q.parameter.at(q.scenario, level))
-        finding.unloaded = self.pool.all(
+        state.unloaded = self.pool.all(
             [self.task_of(idle, level, "unloaded", i) for i in range(q.effort.unloaded_seeds)]
         )
         self._tell("unloaded")
-        if self._invalid(finding.unloaded):
+        if self._invalid(state.unloaded):
             return
-        if self._limited(finding.unloaded):
+        if self._limited(state.unloaded):
             self._say_ceiling()
             return
-        values = np.array([o.value("delay_p99_ms") for o in finding.unloaded])
+        values = np.array([o.value("delay_p99_ms") for o in state.unloaded])
         if not np.isfinite(values).all() or values.min() <= 0:
-            finding.bound = Bound(BoundKind.UNLOADED_UNKNOWN, level)
+            state.bound = Bound(BoundKind.UNLOADED_UNKNOWN, level)
             return
         logs = np.log(values)
         error = float(logs.std(ddof=1)) / math.sqrt(len(logs))
         middle = float(logs.mean())
-        finding.unloaded_ms = math.exp(middle)
+        state.unloaded_ms = math.exp(middle)
         half = student_t(len(logs) - 1) * error
-        finding.unloaded_low_ms = math.exp(middle - half)
-        finding.unloaded_high_ms = math.exp(middle + half)
+        state.unloaded_low_ms = math.exp(middle - half)
+        state.unloaded_high_ms = math.exp(middle + half)
 
     def _lengthened(self, scenario: Scenario) -> Scenario:
         """Long enough for a p99, if the load is what is varied."""
@@ -281,11 +281,11 @@ class Search:
         q = self.question
         own = q.u(q.parameter.own) if q.parameter.own > 0 else self._low
         start = min(max(own, self._low), self._high)
-        levels: dict[float, list[Outcome]] = {}
+        levels: dict[float, list[RunOutcome]] = {}
         step = self._step()
         self._visit(levels, [start, start + step])
-        while self.finding.bound is None:
-            if self._limited(self.finding.climbed):
+        while self.state.bound is None:
+            if self._limited(self.state.climbed):
                 return self._below_ceiling(levels)
             held = [u for u in levels if not self._mostly_broken(levels[u])]
             broke = [u for u in levels if self._mostly_broken(levels[u])]
@@ -307,19 +307,19 @@ class Search:
                 self._visit(levels, [top + step, top + 2 * step])
         return False
 
-    def _look_beyond(self, levels: dict[float, list[Outcome]], broken: float) -> None:
+    def _look_beyond(self, levels: dict[float, list[RunOutcome]], broken: float) -> None:
         """A level beyond the first break that holds: more seeds at both, to tell it from chance."""
         again = [u for u in levels if u > broken and not self._mostly_broken(levels[u])]
         if not again:
             return
         for u in (broken, min(again)):
-            level, first = self.question.level(u), len(self.finding.climbed)
+            level, first = self.question.level(u), len(self.state.climbed)
             seeds = self.question.effort.edge_seeds
             more = [self.task(level, "climb", first + i) for i in range(seeds)]
             levels[u] = levels[u] + self.pool.all(more)
-            self._add(levels[u][-seeds:], self.finding.climbed, "climb")
+            self._add(levels[u][-seeds:], self.state.climbed, "climb")
         if self._mostly_broken(levels[broken]) and not self._mostly_broken(levels[min(again)]):
-            self.finding.top = (broken + min(again)) / 2
+            self.state.top = (broken + min(again)) / 2
 
     def _step(self) -> float:
         q = self.question
@@ -327,141 +327,141 @@ class Search:
             return min(math.log(2), (self._high - self._low) / 4)
         return (self._high - self._low) / 8
 
-    def _visit(self, levels: dict[float, list[Outcome]], wanted: list[float]) -> None:
+    def _visit(self, levels: dict[float, list[RunOutcome]], wanted: list[float]) -> None:
         inside = [min(max(u, self._low), self._high) for u in wanted]
         fresh = [u for u in dict.fromkeys(inside) if u not in levels]
         tasks: list[Task] = []
         for u in fresh:
-            first = len(self.finding.climbed) + len(tasks)
+            first = len(self.state.climbed) + len(tasks)
             level = self.question.level(u)
             tasks += [self.task(level, "climb", first + i) for i in range(_CLIMB_SEEDS)]
         found = self.pool.all(tasks)
         for i, u in enumerate(fresh):
             levels[u] = found[i * _CLIMB_SEEDS : (i + 1) * _CLIMB_SEEDS]
-        self._add(found, self.finding.climbed, "climb")
+        self._add(found, self.state.climbed, "climb")
 
     def _edge(self, u: float, kind: BoundKind) -> bool:
         """The line is at or beyond an end: more seeds there, then say so."""
         level = self.question.level(u)
-        first = len(self.finding.climbed)
+        first = len(self.state.climbed)
         seeds = self.question.effort.edge_seeds
         tasks = [self.task(level, "climb", first + i) for i in range(seeds)]
-        self._add(self.pool.all(tasks), self.finding.climbed, "climb")
+        self._add(self.pool.all(tasks), self.state.climbed, "climb")
         # Runs are of the level as it can be asked for, which is rounded.
         at = [t for t in self._trials if abs(t.u - self.question.u(level)) < 1e-9]
         share = sum(t.broken for t in at) / max(1.0, sum(t.trials for t in at))
         target = self.question.goal.target
         if (share > target) == (u == self._high):
             return True  # it was close: the line may lie inside after all
-        self.finding.bound = Bound(kind, level)
+        self.state.bound = Bound(kind, level)
         return False
 
-    def _mostly_broken(self, outcomes: list[Outcome]) -> bool:
-        goal, base = self.question.goal, self.finding.unloaded_ms
+    def _mostly_broken(self, outcomes: list[RunOutcome]) -> bool:
+        goal, base = self.question.goal, self.state.unloaded_ms
         trials = [goal.trial(o, 0.0, base) for o in outcomes]
         total = sum(t.trials for t in trials)
         return sum(t.broken for t in trials) > goal.target * total
 
     # A live run's generator may be slower than its target
 
-    def _limited(self, found: list[Outcome]) -> bool:
+    def _limited(self, found: list[RunOutcome]) -> bool:
         """Whether the generator failed at a level below which nothing broke. Beyond a broken level
         it does not matter: the line lies below."""
         failed = [o.level for o in found if o.invalid]
         if not failed:
             return False
-        goal, base = self.question.goal, self.finding.unloaded_ms
-        valid = [o for o in self.finding.outcomes if not o.invalid]
+        goal, base = self.question.goal, self.state.unloaded_ms
+        valid = [o for o in self.state.outcomes if not o.invalid]
         return not any(o.level <= min(failed) and goal.broke(o, base) for o in valid)
 
-    def _below_ceiling(self, levels: dict[float, list[Outcome]]) -> bool:
+    def _below_ceiling(self, levels: dict[float, list[RunOutcome]]) -> bool:
         """Closer and closer to the level that the generator cannot make; True if one broke."""
         for _ in range(_CEILING_LEVELS):
             failed = min(u for u, o in levels.items() if any(x.invalid for x in o))
             held = [u for u in levels if u < failed and not self._mostly_broken(levels[u])]
-            if not held or self.finding.bound is not None:
+            if not held or self.state.bound is not None:
                 break
             self._visit(levels, [(max(held) + failed) / 2])
-            if not self._limited(self.finding.climbed):
-                return self.finding.bound is None
+            if not self._limited(self.state.climbed):
+                return self.state.bound is None
         self._say_ceiling()
         return False
 
     def _say_ceiling(self) -> None:
-        q, base, finding = self.question, self.finding.unloaded_ms, self.finding
-        runs = finding.outcomes or finding.unloaded
+        q, base, state = self.question, self.state.unloaded_ms, self.state
+        runs = state.outcomes or state.unloaded
         bad = min((o for o in runs if o.invalid), key=lambda o: q.u(o.level))
         below = [o.level for o in runs if not o.invalid and o.level < bad.level]
         held = [x for x in below if not any(q.goal.broke(o, base) for o in runs if o.level == x)]
         kind = BoundKind.GENERATOR_LIMIT if held else BoundKind.GENERATOR_TOO_SLOW
         text = f"at {bad.level:g}: {bad.invalid[0]}"
-        finding.bound = finding.bound or Bound(kind, max(held, default=None), text)
+        state.bound = state.bound or Bound(kind, max(held, default=None), text)
 
     # 3. Refine
 
     def _refine(self) -> None:
-        q, finding = self.question, self.finding
+        q, state = self.question, self.state
         pending: deque[Running] = deque()
-        finding.posterior = self._fit()
+        state.posterior = self._fit()
         index = 0
         try:
-            while finding.bound is None and self.spent < q.runs_max:
-                u = place(finding.posterior, index, self._low, self.finding.top)
+            while state.bound is None and self.spent < q.runs_max:
+                u = place(state.posterior, index, self._low, self.state.top)
                 pending.append(self.pool.submit(self.task(q.level(u), "refine", index)))
                 index += 1
                 if len(pending) < q.effort.lookahead:
                     continue
                 self._take(pending.popleft())
-                enough = len(finding.refined) >= self._refine_min
+                enough = len(state.refined) >= self._refine_min
                 if enough and self._narrow >= q.effort.narrow_looks:
                     return
-            while pending and finding.bound is None:
+            while pending and state.bound is None:
                 self._take(pending.popleft())
         finally:
             for running in pending:
                 running.drop()
 
     def _take(self, running: Running) -> None:
-        self._add([running.result()], self.finding.refined, "refine")
-        self.finding.posterior = self._fit()
-        self._narrow = self._narrow + 1 if self._is_narrow(self.finding.posterior) else 0
+        self._add([running.result()], self.state.refined, "refine")
+        self.state.posterior = self._fit()
+        self._narrow = self._narrow + 1 if self._is_narrow(self.state.posterior) else 0
 
     def _fit(self) -> Posterior:
-        return self.finding.fit()
+        return self.state.fit()
 
     def _is_narrow(self, posterior: Posterior) -> bool:
         q = self.question
         low, high = (q.level(u) for u in posterior.interval())
         return abs(high - low) / 2 <= q.precision * abs(q.level(posterior.median))
 
-    def _add(self, found: list[Outcome], to: list[Outcome], phase: Phase) -> None:
+    def _add(self, found: list[RunOutcome], to: list[RunOutcome], phase: Phase) -> None:
         to.extend(found)
         if not self._invalid(found):
-            self._trials = self.finding.trials()
+            self._trials = self.state.trials()
         self._tell(phase)
 
-    def _invalid(self, found: list[Outcome]) -> bool:
+    def _invalid(self, found: list[RunOutcome]) -> bool:
         bad = next((o for o in found if o.invalid and not o.beyond_generator), None)
         if bad is None:
             return False
-        self.finding.status = "INVALID"
+        self.state.status = "INVALID"
         text = f"(seed {bad.seed}): {bad.invalid[0]}"
-        self.finding.bound = Bound(BoundKind.INVALID_RUN, bad.level, text)
+        self.state.bound = Bound(BoundKind.INVALID_RUN, bad.level, text)
         return True
 
     def _judge(self) -> None:
-        finding = self.finding
-        if finding.status == "INVALID":
+        state = self.state
+        if state.status == "INVALID":
             return
-        if finding.posterior is None:
-            finding.bound = finding.bound or Bound(BoundKind.NOT_FOUND)
+        if state.posterior is None:
+            state.bound = state.bound or Bound(BoundKind.NOT_FOUND)
             return
-        low, high = finding.posterior.interval()
+        low, high = state.posterior.interval()
         edge = 0.02 * (self._high - self._low)
-        if low < self._low + edge or high > self.finding.top - edge:
-            finding.bound = Bound(BoundKind.AT_AN_END)
-        elif not self._is_narrow(finding.posterior):
+        if low < self._low + edge or high > self.state.top - edge:
+            state.bound = Bound(BoundKind.AT_AN_END)
+        elif not self._is_narrow(state.posterior):
             text = f"{self.spent} runs were not enough for ± {self.question.precision:.0%}"
-            finding.bound = Bound(BoundKind.RUNS_SPENT, detail=text)
+            state.bound = Bound(BoundKind.RUNS_SPENT, detail=text)
         else:
-            finding.status = "FOUND"
+            state.status = "FOUND"

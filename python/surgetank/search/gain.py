@@ -10,7 +10,7 @@ from typing import Final
 from surgetank.errors import SurgetankError
 from surgetank.search.answer import Remedy
 from surgetank.search.bound import BoundKind
-from surgetank.search.find import Finding, Progress, Search
+from surgetank.search.find import Progress, Search, SearchState
 from surgetank.search.parameter import parameter
 
 __all__ = ["Line", "gained", "interval_of", "line_of"]
@@ -35,24 +35,24 @@ class Line:
         return math.log(self.high / self.low) / 2
 
 
-def line_of(finding: Finding) -> Line | None:
+def line_of(state: SearchState) -> Line | None:
     """The line, if it was found at a positive level."""
-    estimate, low, high = interval_of(finding)
+    estimate, low, high = interval_of(state)
     if estimate is None or low is None or high is None or not 0 < low <= estimate <= high:
         return None
     return Line(estimate, low, high)
 
 
-def interval_of(finding: Finding) -> tuple[float | None, float | None, float | None]:
+def interval_of(state: SearchState) -> tuple[float | None, float | None, float | None]:
     """Estimate and ends; the error of the unloaded value, if any, is added in quadrature."""
-    post, q = finding.posterior, finding.question
-    if post is None or finding.status == "INVALID":
+    post, q = state.posterior, state.question
+    if post is None or state.status == "INVALID":
         return None, None, None
     middle, (left, right) = post.median, post.interval()
     shifts = [0.0]
-    if not math.isnan(finding.unloaded_ms):
-        for base in (finding.unloaded_low_ms, finding.unloaded_high_ms):
-            shifts.append(finding.fit(base).median - middle)
+    if not math.isnan(state.unloaded_ms):
+        for base in (state.unloaded_low_ms, state.unloaded_high_ms):
+            shifts.append(state.fit(base).median - middle)
     down, up = max(-min(shifts), 0.0), max(*shifts, 0.0)
     low = q.level(middle - math.hypot(middle - left, down))
     high = q.level(middle + math.hypot(right - middle, up))
@@ -86,14 +86,14 @@ def gained(search: Search, line: Line, remedy: Remedy) -> Remedy:
         runs_max=_RUNS,
     )
     other = Search(question, search.pool, _telling(search.watch, remedy.text))
-    other.finding.take_unloaded(search.finding)
-    finding = other.go()
-    kind = finding.bound and finding.bound.kind
+    other.state.take_unloaded(search.state)
+    state = other.go()
+    kind = state.bound and state.bound.kind
     if kind is BoundKind.NOT_REACHED:
         return replace(remedy, gain_low=_FARTHER * math.exp(-line.half) - 1)
     if kind is BoundKind.BREAKS_ALREADY:
         return replace(remedy, gain_high=math.exp(line.half) / _NEARER - 1)
-    after = line_of(finding)
+    after = line_of(state)
     if after is None:
         return remedy
     half = math.hypot(line.half, after.half)

@@ -18,7 +18,7 @@ from typing import Final, Literal
 from surgetank.catalogue import LINES
 from surgetank.errors import SurgetankError
 from surgetank.search.posterior import Trial
-from surgetank.search.probe import Outcome
+from surgetank.search.probe import RunOutcome
 
 __all__ = ["FINDS", "Goal", "Per", "goal"]
 
@@ -47,13 +47,13 @@ class Goal:
         """Whether a run is many trials, its liquidations, and not one."""
         return self.find == "safe-leverage" and self.per == "liquidation"
 
-    def trial(self, outcome: Outcome, u: float, unloaded_ms: float) -> Trial:
+    def trial(self, outcome: RunOutcome, u: float, unloaded_ms: float) -> Trial:
         """How often it broke in this run: once of once, or bad debts of liquidations."""
         if self.counts:
             return Trial(u, outcome.value("bad_debts"), outcome.value("liquidations_triggered"))
         return Trial(u, float(self.broke(outcome, unloaded_ms)), 1.0)
 
-    def broke(self, outcome: Outcome, unloaded_ms: float) -> bool:
+    def broke(self, outcome: RunOutcome, unloaded_ms: float) -> bool:
         """Whether the run is beyond the line."""
         if self.find == "capacity":
             delay = outcome.value("delay_p99_ms")

@@ -24,10 +24,9 @@ from surgetank.errors import SurgetankError
 from surgetank.live import Rig, Schedule
 from surgetank.scenario import Scenario
 from surgetank.search.find import Effort
-from surgetank.search.pool import Journal
-from surgetank.search.probe import Outcome, Task, outcome_of
-from surgetank.trace import Outcome as MessageOutcome
-from surgetank.trace import Trace
+from surgetank.search.pool import RunJournal
+from surgetank.search.probe import RunOutcome, Task, outcome_of
+from surgetank.trace import Outcome, Trace
 
 __all__ = ["THRIFT", "LiveWork", "drifted", "expected_s"]
 
@@ -64,8 +63,8 @@ class LiveWork:
         self._left_behind = False
         self._calm_ms: float | None = None
         self._reference: Scenario | None = None
-        self._journal = Journal()
-        self.references: list[Outcome] = []
+        self._journal = RunJournal()
+        self.references: list[RunOutcome] = []
         """Runs of the reference level, in the order in which they were made."""
 
     @property
@@ -74,7 +73,7 @@ class LiveWork:
         server = self.rig.server
         return f"live: {server.version() if server else self.rig.where.url}"
 
-    def begin(self, reference: Scenario, journal: Journal) -> None:
+    def begin(self, reference: Scenario, journal: RunJournal) -> None:
         """Which level is repeated, and where runs of it are kept.
 
         Raises:
@@ -94,7 +93,7 @@ class LiveWork:
         assert self._reference is not None
         return f"reference:{index}:{self._reference.hash}"
 
-    def __call__(self, task: Task) -> Outcome:
+    def __call__(self, task: Task) -> RunOutcome:
         """Makes a run.
 
         Raises:
@@ -105,7 +104,7 @@ class LiveWork:
         self._made += 1
         return self._run(task)
 
-    def _run(self, task: Task) -> Outcome:
+    def _run(self, task: Task) -> RunOutcome:
         for attempt in range(_ATTEMPTS):
             self._cool()
             trace = self.rig.run(task.scenario, seed=task.seed)
@@ -163,11 +162,11 @@ class LiveWork:
 
 def _left_behind(trace: Trace) -> bool:
     """Whether messages may still be under way: some neither arrived nor were refused."""
-    open_ends = [MessageOutcome.PENDING, MessageOutcome.LOST]
+    open_ends = [Outcome.PENDING, Outcome.LOST]
     return bool(trace["messages"].filter(pl.col("outcome").is_in(open_ends)).height)
 
 
-def drifted(references: list[Outcome]) -> str:
+def drifted(references: list[RunOutcome]) -> str:
     """What changed in the reference runs beyond chance; empty if nothing did.
 
     A trend of p99 over the order of the runs (Kendall's τ, p < 0.01) that also moved it by a

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 from surgetank.errors import SurgetankError
-from surgetank.search.probe import Outcome, Task, probe
+from surgetank.search.probe import RunOutcome, Task, probe
 
-__all__ = ["Inline", "Journal", "Pool", "Processes", "dask_executor", "pool_of", "processes"]
+__all__ = ["Inline", "Pool", "Processes", "RunJournal", "dask_executor", "pool_of", "processes"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -110,12 +110,12 @@ def dask_executor(address: str) -> Iterator[Executor]:
             executor.shutdown(wait=False)  # Dask's own: cancels, and knows no `cancel_futures`
 
 
-class Journal:
+class RunJournal:
     """Finished runs by their key, on disk if there is a path; of live runs also their target."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
-        self._found: dict[str, Outcome] = {}
+        self._found: dict[str, RunOutcome] = {}
         self.target = ""
         """URL of what the runs were made on; empty of simulated ones."""
         if path is not None and path.exists():
@@ -135,7 +135,7 @@ class Journal:
                 if "target" in content:
                     self.target = str(content["target"])
                     continue
-                outcome = Outcome.from_dict(content)
+                outcome = RunOutcome.from_dict(content)
             except (ValueError, KeyError, TypeError, AttributeError):
                 if number == len(lines) and not line.endswith(b"\n"):
                     break  # cut off in the middle of a line: that run is made again
@@ -149,11 +149,11 @@ class Journal:
         if len(whole) < len(lines):
             path.write_bytes(b"".join(whole))
 
-    def get(self, key: str) -> Outcome | None:
+    def get(self, key: str) -> RunOutcome | None:
         """A finished run."""
         return self._found.get(key)
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: RunOutcome) -> None:
         """Keeps a run, on disk before anything is done with it."""
         self._found[outcome.key] = outcome
         self._append(outcome.to_dict())
@@ -176,10 +176,10 @@ class Pool:
     def __init__(
         self,
         make: Callable[[], Executor],
-        journal: Journal,
+        journal: RunJournal,
         *,
         can_revive: bool = True,
-        work: Callable[[Task], Outcome] = probe,
+        work: Callable[[Task], RunOutcome] = probe,
     ) -> None:
         self._make, self._journal, self._can_revive = make, journal, can_revive
         self._work = work
@@ -203,7 +203,7 @@ class Pool:
             )
         return Running(self, task, known, None if known else self._begin(task))
 
-    def all(self, tasks: Sequence[Task]) -> list[Outcome]:
+    def all(self, tasks: Sequence[Task]) -> list[RunOutcome]:
         """Makes these runs."""
         running = [self.submit(task) for task in tasks]
         return [run.result() for run in running]
@@ -216,7 +216,7 @@ class Pool:
         elif executor is not None:
             executor.shutdown(wait=True, cancel_futures=True)
 
-    def _begin(self, task: Task) -> Future[Outcome]:
+    def _begin(self, task: Task) -> Future[RunOutcome]:
         for _ in range(_REVIVALS):
             if self._executor is None:
                 with _one_thread_each():
@@ -229,7 +229,7 @@ class Pool:
                 self._revive(self._executor)
         raise _died()
 
-    def _finish(self, running: Running) -> Outcome:
+    def _finish(self, running: Running) -> RunOutcome:
         while running.outcome is None:
             executor, future = self._executor, running.future
             if future is None:
@@ -261,10 +261,10 @@ def pool_of(
     executor: Executor | None,
     workers: int | None,
     journal: Path | None,
-    work: Callable[[Task], Outcome] = probe,
+    work: Callable[[Task], RunOutcome] = probe,
 ) -> Iterator[Pool]:
     """A pool on an executor that is the caller's to close, or on processes that end with it."""
-    known = Journal(journal)
+    known = RunJournal(journal)
     if executor is not None:
         yield Pool(lambda: executor, known, can_revive=False, work=work)
         return
@@ -282,13 +282,13 @@ class Running:
     """A run that has been begun."""
 
     def __init__(
-        self, pool: Pool, task: Task, outcome: Outcome | None, future: Future[Outcome] | None
+        self, pool: Pool, task: Task, outcome: RunOutcome | None, future: Future[RunOutcome] | None
     ) -> None:
         self._pool, self.task, self.outcome, self.future = pool, task, outcome, future
         self.counted = False
         """Whether its messages are among those that the pool has simulated."""
 
-    def result(self) -> Outcome:
+    def result(self) -> RunOutcome:
         """What became of it, when it has ended.
 
         Raises:

@@ -19,11 +19,11 @@ from surgetank.measure.measured import plain
 from surgetank.measure.saturation import saturation
 from surgetank.scenario import Scenario
 from surgetank.simulate import simulate
-from surgetank.trace import Reason, Trace
+from surgetank.trace import OutcomeReason, Trace
 from surgetank.verdict import Status, judge
 from surgetank.verdict.validity import CheckKind
 
-__all__ = ["Crashed", "Outcome", "Saturated", "Task", "outcome_of", "probe"]
+__all__ = ["Crashed", "RunOutcome", "Saturated", "Task", "outcome_of", "probe"]
 
 #: Saturated resources kept of each run.
 _KEPT = 8
@@ -53,7 +53,7 @@ class Saturated:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """What became of it."""
 
     key: str
@@ -90,7 +90,7 @@ class Outcome:
         return content
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Outcome:
+    def from_dict(cls, content: Mapping[str, Any]) -> RunOutcome:
         """The reverse of `to_dict`."""
         return cls(
             key=str(content["key"]),
@@ -115,7 +115,7 @@ class Crashed(RuntimeError):
     """
 
 
-def probe(task: Task) -> Outcome:
+def probe(task: Task) -> RunOutcome:
     """Runs a task.
 
     Raises:
@@ -135,11 +135,11 @@ def probe(task: Task) -> Outcome:
 
 def _sent_all(trace: Trace) -> bool:
     """Whether there was room in flight for every message of a live run."""
-    unsent = pl.col("reason") == Reason.NOT_SENT
+    unsent = pl.col("reason") == OutcomeReason.NOT_SENT
     return trace["messages"].filter(unsent).is_empty()
 
 
-def outcome_of(task: Task, trace: Trace) -> Outcome:
+def outcome_of(task: Task, trace: Trace) -> RunOutcome:
     """What a search needs of a task's trace."""
     measures = measure(trace)
     limits = task.scenario.limits.as_mapping()
@@ -150,7 +150,7 @@ def outcome_of(task: Task, trace: Trace) -> Outcome:
         by_status[reason.status].append(text)
     invalid = [r for r in verdict.reasons if r.status is Status.INVALID]
     ranked = saturation(trace)[:_KEPT]
-    return Outcome(
+    return RunOutcome(
         key=task.key,
         level=task.level,
         seed=task.seed,

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from surgetank.search.goal import Goal
-from surgetank.search.probe import Outcome
+from surgetank.search.probe import RunOutcome
 
 __all__ = ["Level", "Shape", "levels", "shape"]
 
@@ -60,9 +60,9 @@ class Shape:
     """For a reader; empty if there is nothing to say."""
 
 
-def levels(outcomes: Sequence[Outcome], goal: Goal, unloaded_ms: float) -> list[Level]:
+def levels(outcomes: Sequence[RunOutcome], goal: Goal, unloaded_ms: float) -> list[Level]:
     """Valid runs grouped by level, ascending; a group spans at most 5 %."""
-    groups: list[list[Outcome]] = []
+    groups: list[list[RunOutcome]] = []
     for outcome in sorted((o for o in outcomes if not o.invalid), key=lambda o: o.level):
         if groups and outcome.level - groups[-1][0].level <= _SAME * abs(groups[-1][0].level):
             groups[-1].append(outcome)
@@ -71,7 +71,7 @@ def levels(outcomes: Sequence[Outcome], goal: Goal, unloaded_ms: float) -> list[
     return [_level(group, goal, unloaded_ms) for group in groups]
 
 
-def _level(group: list[Outcome], goal: Goal, unloaded_ms: float) -> Level:
+def _level(group: list[RunOutcome], goal: Goal, unloaded_ms: float) -> Level:
     trials = [goal.trial(o, 0.0, unloaded_ms) for o in group]
     known = [t for t in trials if not math.isnan(t.broken)]
     throughput = np.array([o.value("throughput_per_s") for o in group])
@@ -89,7 +89,7 @@ def _level(group: list[Outcome], goal: Goal, unloaded_ms: float) -> Level:
     )
 
 
-def _median(group: Sequence[Outcome], name: str) -> float:
+def _median(group: Sequence[RunOutcome], name: str) -> float:
     return float(np.median([o.value(name) for o in group]))
 
 

@@ -207,8 +207,8 @@ def _point(
     )
     name = f"{curve.name} at {level:g}/s"
     hunt = Search(question, pool, (lambda seen: watch(name, seen)) if watch else None)
-    finding = hunt.go()
-    estimate, low, high = interval_of(finding)
+    state = hunt.go()
+    estimate, low, high = interval_of(state)
     theory = (
         _closed_form(plan, scenario, level) if all(ok for _, ok in assumptions(scenario)) else None
     )
@@ -218,8 +218,8 @@ def _point(
         estimate,
         low,
         high,
-        finding.status,
-        finding.bound,
+        state.status,
+        state.bound,
         pool.spent - spent,
         theory,
     )

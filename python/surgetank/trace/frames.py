@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from surgetank.trace.names import STAGES, Outcome, Reason, Source
+from surgetank.trace.names import STAGES, Outcome, OutcomeReason, Source
 
 __all__ = ["delays", "lag", "waits"]
 
@@ -16,7 +16,9 @@ def waits() -> pl.Expr:
     did one whose message was acknowledged and never came.
     """
     open_ends = pl.col("outcome").is_in([Outcome.EXECUTED, Outcome.PENDING])
-    return open_ends | pl.col("reason").is_in([Reason.TIMED_OUT, Reason.ACKNOWLEDGED_AND_LOST])
+    return open_ends | pl.col("reason").is_in(
+        [OutcomeReason.TIMED_OUT, OutcomeReason.ACKNOWLEDGED_AND_LOST]
+    )
 
 
 def delays(messages: pl.DataFrame, from_ns: int, until_ns: int) -> pl.DataFrame:

@@ -25,8 +25,8 @@ __all__ = [
     "MarketKind",
     "MessageClass",
     "Outcome",
+    "OutcomeReason",
     "Quantity",
-    "Reason",
     "Source",
     "Why",
     "check_names",
@@ -91,7 +91,7 @@ class Outcome(_Numbered):
     LOST = "lost"
 
 
-class Reason(_Numbered):
+class OutcomeReason(_Numbered):
     """Why a message was refused or lost: `messages.reason`."""
 
     NONE = "none"
@@ -251,7 +251,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "class": CLASSES,
         "outcome": Outcome.labels(),
-        "reason": Reason.labels(),
+        "reason": OutcomeReason.labels(),
         "source": Source.labels(),
         "market_kind": MarketKind.labels(),
         "bearer": Bearer.labels(),

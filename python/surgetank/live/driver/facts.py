@@ -24,7 +24,7 @@ from surgetank.live.driver.schedule import Schedule
 from surgetank.live.options import Options
 from surgetank.live.target import Block, Capabilities
 from surgetank.scenario import Scenario
-from surgetank.trace import CLASSES, LiveStats, Outcome, Reason, Run, Stats, Trace
+from surgetank.trace import CLASSES, LiveStats, Outcome, OutcomeReason, Run, Stats, Trace
 from surgetank.trace.schema import empty_table
 
 __all__ = ["Played", "trace_of"]
@@ -192,21 +192,25 @@ def _outcomes(played: Played, delivered: npt.NDArray[np.bool_]) -> tuple[Ints, I
     outcome, reason = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     acknowledges = played.capabilities.ack != "none"
     rows = (
-        (State.SENT, Outcome.LOST, Reason.TIMED_OUT if acknowledges else Reason.PACKET_LOST),
-        (State.ACKNOWLEDGED, Outcome.LOST, Reason.ACKNOWLEDGED_AND_LOST),
-        (State.REFUSED, Outcome.REFUSED, Reason.TARGET_REFUSED),
-        (State.DISCONNECTED, Outcome.LOST, Reason.DISCONNECTED),
-        (State.NOT_SENT, Outcome.LOST, Reason.NOT_SENT),
+        (
+            State.SENT,
+            Outcome.LOST,
+            OutcomeReason.TIMED_OUT if acknowledges else OutcomeReason.PACKET_LOST,
+        ),
+        (State.ACKNOWLEDGED, Outcome.LOST, OutcomeReason.ACKNOWLEDGED_AND_LOST),
+        (State.REFUSED, Outcome.REFUSED, OutcomeReason.TARGET_REFUSED),
+        (State.DISCONNECTED, Outcome.LOST, OutcomeReason.DISCONNECTED),
+        (State.NOT_SENT, Outcome.LOST, OutcomeReason.NOT_SENT),
     )
     for known, what, why in rows:
         which = state == known
         outcome[which], reason[which] = what, why
-    outcome[delivered], reason[delivered] = Outcome.EXECUTED, Reason.NONE
+    outcome[delivered], reason[delivered] = Outcome.EXECUTED, OutcomeReason.NONE
     if not played.complete:
         # Nobody waited for these: what became of them is not known.
         open_ends = [State.WAITING, State.SENT, State.ACKNOWLEDGED]
         unknown = ~delivered & np.isin(state, open_ends)
-        outcome[unknown], reason[unknown] = Outcome.PENDING, Reason.NONE
+        outcome[unknown], reason[unknown] = Outcome.PENDING, OutcomeReason.NONE
     return outcome, reason
 
 

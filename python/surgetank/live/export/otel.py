@@ -32,7 +32,7 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 
 from surgetank.live.export.traces import sampled, span_id, trace_id
 from surgetank.live.target import Where
-from surgetank.trace import CLASSES, Outcome, Reason
+from surgetank.trace import CLASSES, Outcome, OutcomeReason
 
 __all__ = ["Exported", "export", "spans"]
 
@@ -155,7 +155,7 @@ class _Spans:
         error: dict[str, str] = {}
         if refused or lost:
             name = Outcome(row["outcome"]).label
-            reason = Reason(row["reason"]).label if row["reason"] else ""
+            reason = OutcomeReason(row["reason"]).label if row["reason"] else ""
             status = Status(StatusCode.ERROR, reason or name)
             error = {"error.type": name}
         ends = row["confirmed_ns"] or row["gateway_ns"] or row["created_ns"]

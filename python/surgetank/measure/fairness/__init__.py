@@ -10,7 +10,7 @@ from surgetank.measure.fairness.accounts import between_accounts
 from surgetank.measure.fairness.pairs import cycles, gamma_of, violations
 from surgetank.measure.fairness.ranks import against_receipt, against_sending
 from surgetank.measure.fairness.rule import of_the_rule
-from surgetank.measure.fairness.seen import Known, executed
+from surgetank.measure.fairness.seen import FirstReceipts, executed
 from surgetank.measure.measured import Measure
 from surgetank.trace import Trace
 
@@ -27,7 +27,7 @@ def fairness(trace: Trace) -> list[Measure]:
     bounded size, so that this takes some tens of milliseconds however long the run.
     """
     rows = executed(trace)
-    known = Known(trace, rows)
+    known = FirstReceipts(trace, rows)
     return [
         against_sending(rows),
         *against_receipt(rows, known),

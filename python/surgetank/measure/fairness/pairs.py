@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from surgetank.measure.fairness.seen import CELLS_MAX, Ints, Known, drawn
+from surgetank.measure.fairness.seen import CELLS_MAX, FirstReceipts, Ints, drawn
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import Flags, Floats, ratio_interval, share_interval
 from surgetank.scenario import Scenario
@@ -62,7 +62,7 @@ def circles(relations: Sequence[Flags]) -> list[Flags]:
     return np.split(many, begins[1:-1])
 
 
-def violations(known: Known, gamma: float) -> Measure:
+def violations(receipts: FirstReceipts, gamma: float) -> Measure:
     """fairness_violations: pairs that break γ-batch-order-fairness, a block being a batch.
 
     Of the pairs of messages that at least a share γ of the nodes saw in one order, the share of
@@ -70,7 +70,7 @@ def violations(known: Known, gamma: float) -> Measure:
     received one after the other, evenly spread over the run; the interval is from the windows.
     """
     name = "fairness_violations"
-    windows, times, why = _windows(known)
+    windows, times, why = _windows(receipts)
     share = f"γ = {100 * gamma:g}% of the nodes"
     note = f"{share}; {why}" if why else share
     if not windows:
@@ -79,7 +79,7 @@ def violations(known: Known, gamma: float) -> Measure:
     least = math.ceil(round(gamma * times[0].shape[1], 9))
     broken, promised = [], []
     for window, own in zip(windows, times, strict=True):
-        agreed, height = votes(own) >= least, known.height[window]
+        agreed, height = votes(own) >= least, receipts.height[window]
         broken.append(int((agreed & (height[:, None] > height[None, :])).sum()))
         promised.append(int(agreed.sum()))
     if not sum(promised):
@@ -87,14 +87,14 @@ def violations(known: Known, gamma: float) -> Measure:
     return _ratio(name, np.array(broken, np.float64), np.array(promised, np.float64), note)
 
 
-def cycles(known: Known) -> list[Measure]:
+def cycles(receipts: FirstReceipts) -> list[Measure]:
     """condorcet_cycle_rate and condorcet_share: where "most nodes saw a before b" is a circle.
 
     The share of blocks with a circle, and of messages that lie on one. Of blocks with at least
     three messages of which receipts were kept; of a larger block the first WINDOW received. A
     strict majority of the nodes makes an edge.
     """
-    times, note = _blocks(known)
+    times, note = _blocks(receipts)
     if not times:
         return [Measure(name, None, note=note) for name in _CYCLES]
     found = circles([2 * votes(own) > own.shape[1] for own in times])
@@ -107,38 +107,38 @@ def cycles(known: Known) -> list[Measure]:
     ]
 
 
-def _windows(known: Known) -> tuple[list[Ints], list[Ints], str]:
-    """Indices of some stretches, `Known.times` of each, and what to note."""
-    if not known.kept:
+def _windows(receipts: FirstReceipts) -> tuple[list[Ints], list[Ints], str]:
+    """Indices of some stretches, `FirstReceipts.times` of each, and what to note."""
+    if not receipts.kept:
         return [], [], _NO_RECEIPTS
-    cells = WINDOW * max(1, known.nodes)
+    cells = WINDOW * max(1, receipts.nodes)
     fit = min(WINDOWS_MAX, _VOTES_MAX // (WINDOW * cells), CELLS_MAX // cells)
-    count = max(1, min(fit, len(known) // WINDOW))
-    begins = np.linspace(0, max(0, len(known) - WINDOW), count).astype(np.int64)
-    windows = [np.arange(b, min(b + WINDOW, len(known)), dtype=np.int64) for b in begins]
-    times = known.times(np.concatenate(windows))
-    if 2 * times.shape[1] <= known.nodes:
+    count = max(1, min(fit, len(receipts) // WINDOW))
+    begins = np.linspace(0, max(0, len(receipts) - WINDOW), count).astype(np.int64)
+    windows = [np.arange(b, min(b + WINDOW, len(receipts)), dtype=np.int64) for b in begins]
+    times = receipts.times(np.concatenate(windows))
+    if 2 * times.shape[1] <= receipts.nodes:
         return [], [], _NOT_ALL
-    return windows, np.split(times, np.cumsum([len(w) for w in windows])[:-1]), known.note
+    return windows, np.split(times, np.cumsum([len(w) for w in windows])[:-1]), receipts.note
 
 
-def _blocks(known: Known) -> tuple[list[Ints], str]:
-    """`Known.times` of the messages of some blocks, and what to note."""
-    if not known.kept:
+def _blocks(receipts: FirstReceipts) -> tuple[list[Ints], str]:
+    """`FirstReceipts.times` of the messages of some blocks, and what to note."""
+    if not receipts.kept:
         return [], _NO_RECEIPTS
-    order = np.argsort(known.height, kind="stable")
-    begins = np.flatnonzero(np.diff(known.height[order], prepend=-1))
+    order = np.argsort(receipts.height, kind="stable")
+    begins = np.flatnonzero(np.diff(receipts.height[order], prepend=-1))
     sizes = np.diff(begins, append=len(order))
     begins, sizes = begins[sizes >= 3], np.minimum(sizes[sizes >= 3], WINDOW)
     if not len(begins):
         return [], "no block with three messages of which receipts were kept"
-    cells = float((sizes.astype(np.float64) ** 2).mean()) * known.nodes
+    cells = float((sizes.astype(np.float64) ** 2).mean()) * receipts.nodes
     chosen = drawn(len(begins), max(2, min(BLOCKS_MAX, int(_VOTES_MAX / cells))))
     stretches = zip(begins[chosen], sizes[chosen], strict=True)
-    times = known.times(np.concatenate([order[b : b + size] for b, size in stretches]))
-    if 2 * times.shape[1] <= known.nodes:
+    times = receipts.times(np.concatenate([order[b : b + size] for b, size in stretches]))
+    if 2 * times.shape[1] <= receipts.nodes:
         return [], _NOT_ALL
-    return np.split(times, np.cumsum(sizes[chosen])[:-1]), known.note
+    return np.split(times, np.cumsum(sizes[chosen])[:-1]), receipts.note
 
 
 def _ratio(name: str, above: Floats, below: Floats, note: str) -> Measure:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from surgetank.measure.fairness.seen import CELLS_MAX, NEVER, Ints, Known, drawn
+from surgetank.measure.fairness.seen import CELLS_MAX, NEVER, FirstReceipts, Ints, drawn
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import Floats, mean_interval
 
@@ -53,13 +53,13 @@ def against_sending(rows: pl.DataFrame) -> Measure:
     return _kendall(_SEND, order, _of(len(index), rows.height))
 
 
-def against_receipt(rows: pl.DataFrame, known: Known) -> list[Measure]:
+def against_receipt(rows: pl.DataFrame, receipts: FirstReceipts) -> list[Measure]:
     """inversions_receive and rank_error.
 
     A message is received when half of the nodes have it; where most messages never get so far, or
     no receipts were kept, when it reaches its gateway.
     """
-    received, note = _received(rows, known)
+    received, note = _received(rows, receipts)
     if len(received) < 2:
         return [Measure(name, None, note=_FEW) for name in (_RECEIVE, _ERROR)]
     order = _permutation(received)
@@ -74,12 +74,12 @@ def against_receipt(rows: pl.DataFrame, known: Known) -> list[Measure]:
     ]
 
 
-def _received(rows: pl.DataFrame, known: Known) -> tuple[Ints, str]:
+def _received(rows: pl.DataFrame, receipts: FirstReceipts) -> tuple[Ints, str]:
     """When messages of a sample, in the order of execution, were received; and what to note."""
-    some = drawn(len(known), min(RANKED_MAX, CELLS_MAX // max(1, known.nodes)))
-    index = some[np.argsort(known.place[some])]
-    times = known.times(index)
-    half = (known.nodes + 1) // 2
+    some = drawn(len(receipts), min(RANKED_MAX, CELLS_MAX // max(1, receipts.nodes)))
+    index = some[np.argsort(receipts.place[some])]
+    times = receipts.times(index)
+    half = (receipts.nodes + 1) // 2
     if len(index) > 1 and times.shape[1] >= half:
         median: Ints = np.partition(times, half - 1, axis=1)[:, half - 1]
         reached = median[median != NEVER]
@@ -87,7 +87,9 @@ def _received(rows: pl.DataFrame, known: Known) -> tuple[Ints, str]:
             return reached, _of(len(reached), rows.height)
     arrived = rows["gateway_ns"].drop_nulls().to_numpy()
     index = drawn(len(arrived), RANKED_MAX)
-    why = "most messages do not reach half of the nodes" if known.kept else "no receipts were kept"
+    why = (
+        "most messages do not reach half of the nodes" if receipts.kept else "no receipts were kept"
+    )
     part = _of(len(index), rows.height)
     return arrived[index], f"receipt is at the gateway: {why}" + (f"; {part}" if part else "")
 

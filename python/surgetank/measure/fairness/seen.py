@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from surgetank.trace import Outcome, Trace
 
-__all__ = ["CELLS_MAX", "NEVER", "Ints", "Known", "drawn", "executed"]
+__all__ = ["CELLS_MAX", "NEVER", "FirstReceipts", "Ints", "drawn", "executed"]
 
 CELLS_MAX: Final = 400_000
 """Most receipts (messages × nodes) that one measure looks at."""
@@ -51,7 +51,7 @@ def executed(trace: Trace) -> pl.DataFrame:
     )
 
 
-class Known:
+class FirstReceipts:
     """The executed messages of which receipts were kept, in the order of arrival at a gateway."""
 
     def __init__(self, trace: Trace, rows: pl.DataFrame) -> None:

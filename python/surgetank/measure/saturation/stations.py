@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from surgetank.measure.saturation.found import SECOND, Saturation, window_ns
-from surgetank.trace import Outcome, Reason, Trace
+from surgetank.trace import Outcome, OutcomeReason, Trace
 
 __all__ = ["queues", "servers"]
 
@@ -67,8 +67,8 @@ def queues(trace: Trace) -> Iterator[Saturation]:
         (pl.col("outcome") != Outcome.EXECUTED) & (pl.col("gateway_ns") >= trace.measured_from_ns)
     )
     stations = (
-        ("ingress-queue", "ingress_len", queue.ingress_max, Reason.INGRESS_FULL),
-        ("mempool", "mempool_len", queue.mempool_max, Reason.MEMPOOL_FULL),
+        ("ingress-queue", "ingress_len", queue.ingress_max, OutcomeReason.INGRESS_FULL),
+        ("mempool", "mempool_len", queue.mempool_max, OutcomeReason.MEMPOOL_FULL),
     )
     for resource, column, bound, reason in stations:
         if resource == "mempool" and not trace.orders:

@@ -9,16 +9,16 @@ is unknown to another; a **stale** state lacks what happened outside, however we
 from surgetank.measure.synchrony.apart import crashes, cut_off
 from surgetank.measure.synchrony.behind import lag_series, trailing
 from surgetank.measure.synchrony.blocks import blocks
-from surgetank.measure.synchrony.budget import BUDGET, Bounds, Synchrony
+from surgetank.measure.synchrony.budget import BUDGET, Synchrony, SynchronyBounds
 from surgetank.measure.synchrony.kinds import Failure, FailureKind
 from surgetank.measure.synchrony.measures import synchrony
 
 __all__ = [
     "BUDGET",
-    "Bounds",
     "Failure",
     "FailureKind",
     "Synchrony",
+    "SynchronyBounds",
     "blocks",
     "crashes",
     "cut_off",

@@ -7,7 +7,7 @@ import polars as pl
 
 from surgetank.measure.synchrony.news import Ints, news
 from surgetank.measure.synchrony.spans import Spans, spans
-from surgetank.measure.synchrony.view import known
+from surgetank.measure.synchrony.view import in_view
 from surgetank.scenario.layer import Single
 from surgetank.trace import Trace
 
@@ -74,7 +74,7 @@ def _quorum(members: set[int], trace: Trace) -> bool:
 
 def _unhearing(trace: Trace, lag_max_ns: int) -> Spans:
     """From the receipts: when a node did not hear nodes with a third of the weight or more."""
-    rows = known(trace)
+    rows = in_view(trace)
     speakers = [(int(k), rows.gateway == k) for k in np.unique(rows.gateway)]
     found: list[tuple[int, int, int]] = []
     for listener in range(trace.nodes):

@@ -17,7 +17,7 @@ from surgetank.measure.synchrony.news import Ints, News
 from surgetank.measure.synchrony.spans import Spans, held
 from surgetank.trace import CLASSES, Trace
 
-__all__ = ["BUDGET", "Bounds", "Synchrony"]
+__all__ = ["BUDGET", "Synchrony", "SynchronyBounds"]
 
 BUDGET: Final = 1 / 3
 """Byzantine agreement bears faults below this share of the weight (Pease, Shostak and Lamport,
@@ -28,7 +28,7 @@ _KINDS: Final = (FailureKind.DOWN, FailureKind.CUT_OFF, FailureKind.TRAILING)
 
 
 @dataclass(frozen=True)
-class Bounds:
+class SynchronyBounds:
     """From where on a delay is counted as out of step."""
 
     lag_max_ns: int
@@ -43,7 +43,7 @@ class Synchrony:
     behind is behind until it has caught up.
     """
 
-    def __init__(self, trace: Trace, bounds: Bounds) -> None:
+    def __init__(self, trace: Trace, bounds: SynchronyBounds) -> None:
         self.trace, self.bounds = trace, bounds
 
     @cached_property
@@ -115,9 +115,9 @@ class Synchrony:
         return float((self._lengths * self.steps["nodes"].to_numpy()[:-1]).sum())
 
     @cached_property
-    def known(self) -> view.Known:
+    def in_view(self) -> view.MessagesInView:
         """Messages in view, of those whose receipts were kept."""
-        return view.known(self.trace)
+        return view.in_view(self.trace)
 
     # What the executed state lacked
 

@@ -61,7 +61,7 @@ def _nothing_seen(found: Synchrony) -> bool:
 
 
 def _view(found: Synchrony) -> list[Measure]:
-    rows, nodes = found.known, found.trace.nodes
+    rows, nodes = found.in_view, found.trace.nodes
     share = view.divergence(rows, nodes)
     if share is None or nodes < 2:
         return []

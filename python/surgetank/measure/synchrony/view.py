@@ -15,11 +15,11 @@ from surgetank.measure.synchrony.news import NEVER, Ints
 from surgetank.trace import Trace
 from surgetank.trace.frames import waits
 
-__all__ = ["Known", "divergence", "divergence_series", "known", "longest_apart_ns"]
+__all__ = ["MessagesInView", "divergence", "divergence_series", "in_view", "longest_apart_ns"]
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class MessagesInView:
     """Messages in view, one row each."""
 
     gateway: Ints
@@ -37,7 +37,7 @@ class Known:
         return np.maximum(until - self.known_ns[:, None], 0)
 
 
-def known(trace: Trace) -> Known:
+def in_view(trace: Trace) -> MessagesInView:
     """The messages of which receipts were kept, in the order in which a first node had them.
 
     Its gateway has a message from when it let it in, whether or not that is among the receipts.
@@ -70,10 +70,10 @@ def known(trace: Trace) -> Known:
     known_ns = rows["known_ns"].cast(pl.Int64).to_numpy()
     # A block may bring a message before its own copy comes.
     done_ns = np.maximum(rows["done_ns"].cast(pl.Int64).to_numpy(), known_ns)
-    return Known(gateway, known_ns, done_ns, had)
+    return MessagesInView(gateway, known_ns, done_ns, had)
 
 
-def divergence(rows: Known, nodes: int) -> float | None:
+def divergence(rows: MessagesInView, nodes: int) -> float | None:
     """The share of (message in view, node) pairs in which the node lacks it, over all time.
 
     Nodes that are split into groups of a and b, with messages let in evenly, lack 2ab/n² of them.
@@ -82,12 +82,12 @@ def divergence(rows: Known, nodes: int) -> float | None:
     return float(rows.lacking_ns.sum()) / total if total else None
 
 
-def longest_apart_ns(rows: Known) -> int:
+def longest_apart_ns(rows: MessagesInView) -> int:
     """The longest that a node lacked a message in view."""
     return int(rows.lacking_ns.max(initial=0))
 
 
-def divergence_series(rows: Known, times: Ints) -> tuple[Ints, np.ndarray]:
+def divergence_series(rows: MessagesInView, times: Ints) -> tuple[Ints, np.ndarray]:
     """At each time: messages in view, and the share of pairs in which the node lacks one (NaN if
     none is in view)."""
 
