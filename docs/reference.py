@@ -1,12 +1,14 @@
-"""Writes docs/scenario.md from the models and docs/measures.md from the catalogue.
+"""Writes docs/scenario.md from the models, docs/measures.md from the catalogue, and the second half
+of docs/glossary.md from both.
 
-`python docs/reference.py`; with `--check` it only says by its exit code whether they are current.
+`python docs/reference.py`; with `--check` the exit code is 1 if one of them is not current.
 """
 
 from __future__ import annotations
 
 import sys
 import typing
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,18 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 import surgetank as st
+from surgetank import errors
 from surgetank.catalogue import CATALOGUE, Better, MeasureSpec
-from surgetank.catalogue.families import CLASS, RESOURCE
+from surgetank.catalogue.families import CLASS, GROUP, RESOURCE, STAGE, WAIT
+from surgetank.live import SYSTEMS
+from surgetank.scenario.rule import settings
+from surgetank.search.goal import FINDS
+from surgetank.trace import NAMES, SCHEMA
+from surgetank.verdict import EXIT_CODES
 
 PAGE = Path(__file__).with_name("scenario.md")
 MEASURES = Path(__file__).with_name("measures.md")
+GLOSSARY = Path(__file__).with_name("glossary.md")
 HEAD = """# Scenario reference
 
 A scenario is one TOML file. Every key is below, with its default; only `name` must be given. Unknown keys are refused. Units stand last
@@ -119,9 +128,84 @@ def page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+NAMES_HEAD = """## Names that files and tables use
+
+From here on this page is written by `docs/reference.py`. Measures: [measures.md](measures.md). Keys of a scenario: [scenario.md](scenario.md).
+"""
+
+
+def _doc(model: type[BaseModel]) -> str:
+    return " ".join((model.__doc__ or "").split())
+
+
+def choices(path: str, model: type[BaseModel]) -> list[str]:
+    """Rows of a key, a name that it can have, and what the name means."""
+    rows = []
+    for name, field in model.model_fields.items():
+        if name == "kind":
+            continue
+        whole = f"{path}.{field.alias or name}".removeprefix(".")
+        inner = models_in(field.annotation)
+        for one in inner:
+            if "kind" in one.model_fields:
+                rows.append(f"| `{whole}` | `{one.model_fields['kind'].default}` | {_doc(one)} |")
+            rows += choices(whole, one)
+        if whole == "layer.queue.rule":
+            rows += [f"| `{whole}` | `{rule}` | {_settings(rule)} |" for rule in literals(field)]
+        elif found := literals(field):
+            names = ", ".join(f"`{one}`" for one in found)
+            rows.append(f"| `{whole}` | {names} | {field.description} |")
+    return list(dict.fromkeys(rows))
+
+
+def literals(field: FieldInfo) -> list[str]:
+    """Names that a key can have, of those that are listed in its type."""
+
+    def within(annotation: Any) -> list[str]:
+        if typing.get_origin(annotation) is typing.Literal:
+            return [one for one in typing.get_args(annotation) if isinstance(one, str)]
+        return [one for part in typing.get_args(annotation) for one in within(part)]
+
+    return within(field.annotation)
+
+
+def _settings(rule: str) -> str:
+    own = {key: value for key, value in settings(rule).items() if value != settings("fifo")[key]}
+    said = [f"`{key}` = {value}".replace("True", "true") for key, value in own.items()]
+    return ", ".join(said) or "all five settings at their defaults"
+
+
+def names() -> str:
+    """The second half of docs/glossary.md."""
+    lines = [NAMES_HEAD, "### In a scenario", "", "| key | name | meaning |", "|---|---|---|"]
+    lines += choices("", st.Scenario)
+    lines += ["", "### Parts of a measure", "", "| part | name | meaning |", "|---|---|---|"]
+    for family in (CLASS, STAGE, WAIT, RESOURCE, GROUP):
+        lines += [f"| {family.name} | `{name}` | {what} |" for name, what in family.members.items()]
+    lines += ["", "### In a trace", "", "What each is: [trace.md](trace.md).", ""]
+    lines += ["| enumeration | names |", "|---|---|", f"| tables | {_listed(SCHEMA)} |"]
+    lines += [f"| {of} | {_listed(members)} |" for of, members in NAMES.items()]
+    lines += ["", "### On the command line", "", "| of | names |", "|---|---|"]
+    verdicts = ", ".join(f"`{status}` (exit code {code})" for status, code in EXIT_CODES.items())
+    others = ", ".join(f"`{n}` = {getattr(errors, n)}" for n in errors.__all__ if "EXIT" in n)
+    lines += [f"| verdicts | {verdicts} |", f"| other exit codes | {others} |"]
+    lines += [f"| `search --find` | {_listed(FINDS)} |", f"| `--target` | {_listed(SYSTEMS)} |"]
+    return "\n".join(lines) + "\n"
+
+
+def _listed(found: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in found if name)
+
+
+def glossary() -> str:
+    """docs/glossary.md: what stands in it by hand, and the names."""
+    by_hand = GLOSSARY.read_text(encoding="utf-8").partition(NAMES_HEAD.splitlines()[0])[0]
+    return f"{by_hand.rstrip()}\n\n{names()}"
+
+
 if __name__ == "__main__":
+    written = {PAGE: page(), MEASURES: measures(), GLOSSARY: glossary()}
     if "--check" in sys.argv:
-        current = PAGE.read_text(encoding="utf-8") == page()
-        sys.exit(not (current and MEASURES.read_text(encoding="utf-8") == measures()))
-    PAGE.write_text(page(), encoding="utf-8")
-    MEASURES.write_text(measures(), encoding="utf-8")
+        sys.exit(any(path.read_text(encoding="utf-8") != text for path, text in written.items()))
+    for path, text in written.items():
+        path.write_text(text, encoding="utf-8")

@@ -137,10 +137,11 @@ def test_no_names_that_admit_anything() -> None:
 
 
 def test_scenario_reference_is_current() -> None:
-    """docs/scenario.md and docs/measures.md are what docs/reference.py writes."""
+    """docs/scenario.md, docs/measures.md and docs/glossary.md are what docs/reference.py writes."""
     namespace = runpy.run_path(str(ROOT / "docs" / "reference.py"))
     assert (ROOT / "docs/scenario.md").read_text() == namespace["page"]()
     assert (ROOT / "docs/measures.md").read_text() == namespace["measures"]()
+    assert (ROOT / "docs/glossary.md").read_text() == namespace["glossary"]()
 
 
 def unexplained(source: str) -> list[str]:
