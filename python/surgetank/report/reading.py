@@ -14,7 +14,7 @@ from surgetank.measure.synchrony import Synchrony
 from surgetank.report.wording import clock, milliseconds, number, share
 from surgetank.scenario.flow import Constant, Spike
 from surgetank.trace import CLASSES, MarketKind, Quantity, Trace
-from surgetank.trace.frames import delays
+from surgetank.trace.frames import delays, groups_of
 from surgetank.verdict import Verdict
 
 __all__ = ["Reading", "Stress", "nice_step"]
@@ -104,7 +104,7 @@ class Reading:
         )
         found = []
         for row in rows.iter_rows(named=True):
-            count = len(row["nodes"].split(",")) if row["nodes"] else self.trace.nodes
+            count = sum(node >= 0 for group in groups_of(row["nodes"]) for node in group)
             whom = f"{count} node{'s' if count != 1 else ''}" if row["nodes"] else "all nodes"
             until = min(row["until_ns"], self.end_ns)
             label = f"{row['kind']}{_extent(row['quantity'], row['asked'])}, {whom}"

@@ -1,8 +1,10 @@
-"""`[[faults]]`: what goes wrong, when."""
+"""`[[faults]]`: what goes wrong, when; and what is known of each kind whoever plays it."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -11,10 +13,23 @@ from surgetank.scenario.section import Count, Integer, NonNegative, Positive, Se
 Nodes = list[Count]
 #: −1 = the clients.
 Peer = Annotated[Integer, Field(ge=-1, le=2**31)]
+#: What a larger number of helps against a fault.
+Relief = Literal["consensus-timeouts", "links", "servers"]
 
 
 class Timed(Section):
     """A fault lasts from `at_s` for `duration_s`."""
+
+    stops_nodes: ClassVar[bool] = False
+    """Its nodes do nothing while it lasts."""
+    divides_nodes: ClassVar[bool] = False
+    """Its nodes cannot reach those outside their group."""
+    sends_messages: ClassVar[bool] = False
+    """It is messages, so it is a part of the flow."""
+    needs_keypers: ClassVar[bool] = False
+    """Without keypers it has nobody to strike."""
+    relieved_by: ClassVar[frozenset[Relief]] = frozenset()
+    """What more of may bear it."""
 
     at_s: NonNegative = Field(description="begin, seconds")
     duration_s: Positive = Field(description="length, seconds")
@@ -24,14 +39,49 @@ class Timed(Section):
         """Whether it can only happen to a real system."""
         return False
 
+    @property
+    def groups_named(self) -> list[list[int]]:
+        """The groups of nodes that it names, none if it strikes all; −1 = the clients."""
+        named = getattr(self, "nodes", [])
+        return [list(named)] if named else []
+
+    @classmethod
+    def struck(cls, groups: Sequence[Sequence[int]], nodes: int) -> int:
+        """How many of so many nodes it strikes if it names these groups."""
+        return len(groups[0]) if groups else nodes
+
+    @classmethod
+    def severity(cls, asked: float, timeout_ms: float) -> float:
+        """The share of what its nodes do that it takes from them, 1 = all of it.
+
+        `asked` is as in the trace's table `faults`; a delay is weighed against the timeout of those
+        who wait for its nodes.
+        """
+        return 1.0
+
     def core(self) -> dict[str, Any]:
         """As the core reads it."""
         data = super().core()
         return {"at_s": data.pop("at_s"), "duration_s": data.pop("duration_s"), "what": data}
 
 
+class _OfNodes(Timed):
+    """Of some nodes, or of all."""
+
+    nodes: Nodes = Field(default_factory=list, description="which nodes; empty = all")
+
+
+class _OfNamedNodes(Timed):
+    """Of the nodes that it names."""
+
+    nodes: Nodes = Field(min_length=1, description="which nodes")
+
+
 class Partition(Timed):
     """Packets between different groups are lost; nodes in no group form one more."""
+
+    divides_nodes = True
+    relieved_by = frozenset({"consensus-timeouts", "links"})
 
     kind: Literal["partition"] = "partition"
     groups: list[Annotated[list[Peer], Field(min_length=1)]] = Field(
@@ -43,8 +93,26 @@ class Partition(Timed):
         """In the simulator a partition is between nodes."""
         return any(node < 0 for group in self.groups for node in group)
 
+    @property
+    def groups_named(self) -> list[list[int]]:
+        """See `Timed`."""
+        return self.groups
+
+    @classmethod
+    def struck(cls, groups: Sequence[Sequence[int]], nodes: int) -> int:
+        """All but the side that the clients are on, or, where they reach everybody, the largest."""
+        sides = cls.sides(groups, nodes)
+        with_clients = [side for side in sides if -1 in side]
+        spared = len(with_clients[0]) - 1 if with_clients else max(len(side) for side in sides)
+        return nodes - spared
+
+    @staticmethod
+    def sides(groups: Sequence[Sequence[int]], nodes: int) -> list[set[int]]:
+        """The groups, and the nodes that are in none of them."""
+        return [*(set(group) for group in groups), set(range(nodes)).difference(*groups)]
+
     @model_validator(mode="after")
-    def _apart(self) -> Self:
+    def _disjoint(self) -> Self:
         seen: dict[int, int] = {}
         for i, group in enumerate(self.groups):
             for node in group:
@@ -55,11 +123,13 @@ class Partition(Timed):
         return self
 
 
-class Crash(Timed):
+class Crash(_OfNamedNodes):
     """Nodes stop, lose what is queued in memory, and restart at the end."""
 
+    stops_nodes = True
+    relieved_by = frozenset({"consensus-timeouts"})
+
     kind: Literal["crash"] = "crash"
-    nodes: Nodes = Field(min_length=1, description="which nodes")
     power_loss: bool = Field(
         False, description="lose what was not fsynced, too (live runs only, needs root)"
     )
@@ -77,36 +147,55 @@ class Crash(Timed):
         return data
 
 
-class Slow(Timed):
+class Slow(_OfNamedNodes):
     """Validation and execution on these nodes take longer."""
 
+    relieved_by = frozenset({"servers"})
+
     kind: Literal["slow"] = "slow"
-    nodes: Nodes = Field(min_length=1, description="which nodes")
     factor: Positive = Field(description="times as long")
 
+    @classmethod
+    def severity(cls, asked: float, timeout_ms: float) -> float:
+        """1 − 1/factor: what is left of a server is 1/factor."""
+        return 1 - 1 / asked if asked > 1 else 0.0
 
-class Loss(Timed):
+
+class Loss(_OfNodes):
     """Packets from or to these nodes are lost."""
 
+    relieved_by = frozenset({"consensus-timeouts", "links"})
+
     kind: Literal["loss"] = "loss"
-    nodes: Nodes = Field(default_factory=list, description="which nodes; empty = all")
     probability: Share = Field(description="probability of loss")
 
+    @classmethod
+    def severity(cls, asked: float, timeout_ms: float) -> float:
+        """The probability."""
+        return asked
 
-class DelaySurge(Timed):
+
+class DelaySurge(_OfNodes):
     """Packets from or to these nodes take longer."""
 
+    relieved_by = frozenset({"consensus-timeouts"})
+
     kind: Literal["delay"] = "delay"
-    nodes: Nodes = Field(default_factory=list, description="which nodes; empty = all")
     extra_ms: NonNegative = Field(0.0, description="added to every delay, ms")
     factor: Positive = Field(1.0, description="multiplies every delay first")
 
+    @classmethod
+    def severity(cls, asked: float, timeout_ms: float) -> float:
+        """extra/(extra + timeout)."""
+        return asked / (asked + timeout_ms) if asked > 0 else 0.0
 
-class Keypers(Timed):
+
+class Keypers(_OfNamedNodes):
     """Keypers on these nodes are late, silent, or in the attacker's pay."""
 
+    needs_keypers = True
+
     kind: Literal["keypers"] = "keypers"
-    nodes: Nodes = Field(min_length=1, description="which nodes")
     conduct: Literal["late", "silent", "colluding"] = Field(description="what they do")
     extra_ms: NonNegative = Field(500.0, description="how much later the late are, ms")
 
@@ -114,12 +203,15 @@ class Keypers(Timed):
 class Spam(Timed):
     """One attacker floods gateways with orders far from the market."""
 
+    sends_messages = True
+    relieved_by = frozenset({"servers"})
+
     kind: Literal["spam"] = "spam"
     nodes: Nodes = Field(default_factory=list, description="gateways under attack; empty = all")
     rate_per_s: Positive = Field(description="messages per second (Poisson)")
 
 
-class _Live(Timed):
+class _Live(_OfNodes):
     """Of real systems only."""
 
     @property
@@ -132,29 +224,30 @@ class Disconnect(_Live):
     """Connections of these nodes are reset, and new ones refused. Live runs only."""
 
     kind: Literal["disconnect"] = "disconnect"
-    nodes: Nodes = Field(default_factory=list, description="which nodes; empty = all")
 
 
 class Stall(_Live):
     """Connections of these nodes stay, and nothing passes. Live runs only."""
 
     kind: Literal["stall"] = "stall"
-    nodes: Nodes = Field(default_factory=list, description="which nodes; empty = all")
 
 
 class Bandwidth(_Live):
     """Every link of these nodes is as narrow as this, each way. Live runs only."""
 
     kind: Literal["bandwidth"] = "bandwidth"
-    nodes: Nodes = Field(default_factory=list, description="which nodes; empty = all")
     mbps: Positive = Field(description="megabits per second")
+
+    @classmethod
+    def severity(cls, asked: float, timeout_ms: float) -> float:
+        """0: what it takes shows in the delays."""
+        return 0.0
 
 
 class DiskFull(_Live):
     """The filesystem under these nodes' data is full. Live runs only, needs root."""
 
     kind: Literal["disk-full"] = "disk-full"
-    nodes: Nodes = Field(default_factory=list, description="which nodes; empty = all")
     free_bytes: Count = Field(0, description="what is left free")
 
 
@@ -173,9 +266,13 @@ Fault = Annotated[
     Field(discriminator="kind"),
 ]
 
+KINDS: Final[Mapping[str, type[Timed]]] = MappingProxyType(
+    {section.model_fields["kind"].default: section for section in get_args(get_args(Fault)[0])}
+)
+"""Every kind's section, by its name in a scenario."""
+
 
 def named_nodes(fault: Fault) -> list[tuple[str, int]]:
     """Every node that a fault names, and under which key."""
-    if isinstance(fault, Partition):
-        return [("groups", node) for group in fault.groups for node in group]
-    return [("nodes", node) for node in fault.nodes]
+    key = "groups" if fault.divides_nodes else "nodes"
+    return [(key, node) for group in fault.groups_named for node in group]

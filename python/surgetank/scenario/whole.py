@@ -91,7 +91,7 @@ class Scenario(Section):
                 raise ValueError(f"faults[{i}].at_s: the run ends before this fault begins")
         self._attack_can_act()
         keyless = not self.layer.queue.has_keypers
-        if keyless and any(fault.kind == "keypers" for fault in self.faults):
+        if keyless and any(fault.needs_keypers for fault in self.faults):
             raise ValueError(
                 "faults: there are no keypers to fail; they open blocks under "
                 "`layer.queue.unsealing` threshold, and sign them where `order` drawn has the "

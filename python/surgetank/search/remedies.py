@@ -21,6 +21,7 @@ from surgetank.errors import SurgetankError
 from surgetank.measure.saturation import Saturation
 from surgetank.scenario import Scenario
 from surgetank.scenario.dotted import Keys
+from surgetank.scenario.faults import KINDS
 
 __all__ = ["BLOCK_PACE", "KIND", "QUEUE_ORDER", "Change", "candidates"]
 
@@ -297,15 +298,16 @@ def _insurance(ask: _Asked) -> Iterator[Change]:
 
 def _faults(ask: _Asked) -> Iterator[Change]:
     """What bears the kinds of faults that strike this scenario."""
-    kinds = {fault["kind"] for fault in ask.data["faults"]}
-    if kinds & {"delay", "partition", "crash", "loss"}:
+    sections = (KINDS[fault["kind"]] for fault in ask.data["faults"])
+    relieved_by = {relief for section in sections for relief in section.relieved_by}
+    if "consensus-timeouts" in relieved_by:
         yield from _of("consensus-timeouts", _timeouts(ask))
-    if kinds & {"partition", "loss"} and ask("network.topology.kind") == "random-regular":
+    if "links" in relieved_by and ask("network.topology.kind") == "random-regular":
         degree = ask("network.topology.degree")
         for more in (degree + 2, 2 * degree):
             text = f"links per node {degree} → {more}"
             yield Change("", text, {"network.topology.degree": more}, _size(degree, more))
-    if kinds & {"slow", "spam"}:
+    if "servers" in relieved_by:
         yield from _of("validation", _validation(ask))
         yield from _of("execution", _execution(ask))
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from surgetank.trace.names import STAGES, Outcome, OutcomeReason, Source
 
-__all__ = ["delays", "lag", "waits"]
+__all__ = ["delays", "groups_of", "lag", "waits"]
 
 
 def waits() -> pl.Expr:
@@ -19,6 +19,12 @@ def waits() -> pl.Expr:
     return open_ends | pl.col("reason").is_in(
         [OutcomeReason.TIMED_OUT, OutcomeReason.ACKNOWLEDGED_AND_LOST]
     )
+
+
+def groups_of(nodes: str) -> list[list[int]]:
+    """The groups of nodes in a cell `nodes` of the table `faults`, such as `0,1|2`; an empty cell,
+    which is all nodes, has none. −1 = the clients of a live run."""
+    return [[int(node) for node in group.split(",")] for group in nodes.split("|") if group]
 
 
 def delays(messages: pl.DataFrame, from_ns: int, until_ns: int) -> pl.DataFrame:

@@ -8,8 +8,10 @@ from typing import Final
 import polars as pl
 
 from surgetank.measure.saturation.found import SECOND, Saturation
+from surgetank.scenario.faults import KINDS, Timed
 from surgetank.scenario.layer import Tendermint
 from surgetank.trace import Source, Trace
+from surgetank.trace.frames import groups_of
 
 __all__ = ["faults"]
 
@@ -21,10 +23,9 @@ def faults(trace: Trace) -> Iterator[Saturation]:
     """The worst fault: how much it takes from how many nodes, 1 = it must halt the layer.
 
     How many: the share of nodes that it strikes over one third, at most 1 (more than a third is
-    what no quorum survives). How much: 1 for a partition or crash; 1 − 1/factor for slow nodes; the
-    probability of loss; extra/(extra + timeout_propose) for delays (1 s where there is none). Spam:
-    its share of the messages of its time. A narrow bandwidth is not ranked: what it takes shows in
-    the delays.
+    what no quorum survives). How much: the severity of its kind (`scenario.faults`), where delays
+    are weighed against timeout_propose (1 s where there is none). A fault that sends messages: its
+    share of the messages of its time.
     """
     every = [_one(trace, row) for row in trace["faults"].unique("index").iter_rows(named=True)]
     if every:
@@ -32,30 +33,20 @@ def faults(trace: Trace) -> Iterator[Saturation]:
 
 
 def _one(trace: Trace, row: dict[str, object]) -> Saturation:
-    kind, text, index = str(row["kind"]), str(row["nodes"]), int(str(row["index"]))
-    nodes, asked = max(1, trace.nodes), float(str(row["asked"]))
-    groups = [group.split(",") for group in text.split("|") if group]
-    named = [int(k) for group in groups for k in group if k != "-1"]
-    clients = [group for group in groups if "-1" in group]
-    if clients:
-        struck = nodes - (len(clients[0]) - 1)  # Live: these nodes' clients are gone.
-    elif kind == "partition":
-        rest = trace.nodes - len(named)
-        struck = nodes - max([rest, *(len(group) for group in groups)])
-    else:
-        struck = len(named) or nodes
+    kind, index, nodes = str(row["kind"]), int(str(row["index"])), max(1, trace.nodes)
+    section = KINDS.get(kind, Timed)
+    groups = groups_of(str(row["nodes"]))
+    named = [node for group in groups for node in group if node >= 0]
+    struck = section.struck(groups, nodes)
     extent = min(1.0, 3 * struck / nodes)
     consensus = trace.scenario.layer.consensus
     patience_ms = (
         consensus.timeout_propose_ms if isinstance(consensus, Tendermint) else _PATIENCE_MS
     )
-    taken = {
-        "slow": 1 - 1 / asked if asked > 1 else 0.0,
-        "loss": asked,
-        "delay": asked / (asked + patience_ms) if asked > 0 else 0.0,
-        "bandwidth": 0.0,
-    }.get(kind, 1.0)
-    value = _spam(trace, row) if kind == "spam" else extent * taken
+    if section.sends_messages:
+        value = _spam(trace, row)
+    else:
+        value = extent * section.severity(float(str(row["asked"])), patience_ms)
     where = "all nodes" if not named else f"nodes {', '.join(str(k) for k in sorted(named))}"
     at_s, until_s = (int(str(row[c])) / SECOND for c in ("at_ns", "until_ns"))
     what = f"fault {index} ({kind}) struck {struck} of {trace.nodes} nodes"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import polars as pl
 
 from surgetank.measure.synchrony.news import Ints, news
 from surgetank.measure.synchrony.spans import Spans, spans
 from surgetank.measure.synchrony.view import in_view
+from surgetank.scenario.faults import KINDS, Partition
 from surgetank.scenario.layer import Single
 from surgetank.trace import Trace
+from surgetank.trace.frames import groups_of
 
 __all__ = ["crashes", "cut_off"]
 
@@ -20,10 +24,11 @@ def crashes(trace: Trace) -> Spans:
     From the injected faults where there are any (exact), else from the gauges, where a crash lasts
     from the first sample that finds the node down to the first that finds it up.
     """
-    injected = trace["faults"].filter(pl.col("kind") == "crash")
+    stopping = [kind for kind, section in KINDS.items() if section.stops_nodes]
+    injected = trace["faults"].filter(pl.col("kind").is_in(stopping))
     rows: list[tuple[int, int, int]] = []
     for begin, until, text in injected.select("at_ns", "until_ns", "nodes").iter_rows():
-        nodes = [int(k) for k in text.split(",")] if text else range(trace.nodes)
+        nodes = chain.from_iterable(groups_of(text)) if text else range(trace.nodes)
         rows += [(k, min(begin, trace.end_ns), min(until, trace.end_ns)) for k in nodes]
     if not rows:
         changed = (
@@ -55,11 +60,10 @@ def _partitioned(trace: Trace, lag_max_ns: int) -> Spans:
     consensus = trace.scenario.layer.consensus
     sequencer = consensus.node if isinstance(consensus, Single) else None
     rows = []
-    cuts = trace["faults"].filter(pl.col("kind") == "partition").unique("index")
+    dividing = [kind for kind, section in KINDS.items() if section.divides_nodes]
+    cuts = trace["faults"].filter(pl.col("kind").is_in(dividing)).unique("index")
     for begin, until, text in cuts.select("at_ns", "until_ns", "nodes").iter_rows():
-        named = [{int(k) for k in group.split(",")} for group in text.split("|") if group]
-        rest = set(range(trace.nodes)).difference(*named)
-        for side in [*named, rest]:
+        for side in Partition.sides(groups_of(text), trace.nodes):
             # −1 are the clients of a live run.
             members = {k for k in side if 0 <= k < trace.nodes}
             reaches = sequencer in members if sequencer is not None else _quorum(members, trace)
