@@ -47,9 +47,9 @@ from scipy.optimize import differential_evolution
 
 import surgetank as st
 from days import day
-from surgetank.door import build
 from surgetank.league.ranks import holm, pair_of
 from surgetank.measure.liquidations import due_episodes
+from surgetank.native import build
 from surgetank.plugins import policy
 from surgetank.trace import MarketKind, Outcome
 

@@ -18,8 +18,8 @@ from typing import Any, Final
 import polars as pl
 from blake3 import blake3
 
-from surgetank.door import compiled
 from surgetank.errors import SurgetankError
+from surgetank.native import compiled
 from surgetank.pipe import Pipe, Refusal, account_key, record
 
 __all__ = [

@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from surgetank.door import compiled
 from surgetank.errors import SurgetankError
+from surgetank.native import compiled
 
 __all__ = ["Requirement", "black76", "portfolio_margin"]
 

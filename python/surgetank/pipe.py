@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from surgetank.door import compiled
 from surgetank.errors import SurgetankError
+from surgetank.native import compiled
 
 __all__ = ["Pipe", "Refusal", "account_key", "record"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from surgetank.errors import SurgetankError
-from surgetank.folder import claimed
 from surgetank.measure import Measures, failures, measure
+from surgetank.output_folder import claimed
 from surgetank.scenario import Scenario, load
 from surgetank.simulate import Progress, simulate, with_tape
 from surgetank.tape import Tape

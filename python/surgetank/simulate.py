@@ -12,8 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from surgetank.door import build, compiled
 from surgetank.errors import CoreError, SurgetankError
+from surgetank.native import build, compiled
 from surgetank.plugins import Controller, QueueRule, is_plugin, load_plugin
 from surgetank.scenario import Scenario
 from surgetank.scenario.size import refuse_too_large

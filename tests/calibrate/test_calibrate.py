@@ -25,11 +25,11 @@ from surgetank.calibrate.estimate import (
     service,
     variation,
 )
+from surgetank.calibrate.fitted_scenario import broker, plain
 from surgetank.calibrate.probing import poisson, singles, trains
 from surgetank.calibrate.queueing import FittedQueue, Grid, Light, fit, services, sojourn_ns
 from surgetank.calibrate.rounds import SHARES, Round, lights_of, spread_of
 from surgetank.calibrate.spread import HALF_RUNS, LIVE_RUNS, joined, of_rounds
-from surgetank.calibrate.writing import broker, plain
 from surgetank.errors import SurgetankError
 from surgetank.live import Capabilities, Options, Schedule
 from surgetank.live.driver.recording import DELIVERY
@@ -304,7 +304,7 @@ class SharedCoresRig(BlocksRig):
 
 def test_cores_that_all_share_bound_a_chain(monkeypatch: pytest.MonkeyPatch) -> None:
     """A train of such a chain is faster than a steady flow, which the cores end at 360/s."""
-    monkeypatch.setattr("surgetank.calibrate.taking.cores_here", lambda: 1)
+    monkeypatch.setattr("surgetank.calibrate.procedure.cores_here", lambda: 1)
     rig: Any = SharedCoresRig(plain("any", 10.0, 1.0), nodes=4, cores=1)
     found = calibrate(rig)
     shared = found.estimate("shared_cores")

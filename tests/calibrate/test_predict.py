@@ -13,12 +13,12 @@ import pytest
 
 from predict import bare
 from surgetank.calibrate import Calibration
+from surgetank.calibrate.fitted_scenario import broker, plain
 from surgetank.calibrate.queueing import FittedQueue
-from surgetank.calibrate.writing import broker, plain
 from surgetank.live import Options
 from surgetank.predict import CapacityLine, Claim, Prediction, Side, compare
 from surgetank.predict.allowance import allowance, ends, known
-from surgetank.predict.line import capacity_of, knee_of
+from surgetank.predict.capacity_criterion import capacity_of, knee_of
 from surgetank.report.prediction import prediction_svg, render_prediction
 from surgetank.search.probe import RunOutcome, Task, probe
 

@@ -19,7 +19,7 @@ import pytest
 import surgetank as st
 from command_line import TINY, surgetank
 from surgetank.cli.app import app
-from surgetank.cli.ending import ended
+from surgetank.cli.exit_codes import ended
 from surgetank.errors import CoreError
 
 

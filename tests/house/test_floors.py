@@ -20,7 +20,7 @@ EDGES = python_edges(Path(st.__file__).parent)
 #: Of the package, lower floors first: a module imports from floors below its own, or its own room.
 FLOORS = [
     {"_core", "errors", "lazy", "version"},
-    {"catalogue", "door", "folder", "plugins"},
+    {"catalogue", "native", "output_folder", "plugins"},
     {"scenario", "starter"},
     {"tape"},
     {"trace"},
@@ -43,15 +43,15 @@ SEARCH_FLOORS = [
     {"design", "frontier", "goal", "pool"},
     {"find", "shape"},
     {"answer", "live"},
-    {"against", "failed", "gain"},
+    {"answer_comparison", "failures", "gain"},
     {"bottleneck", "sweep"},
     {"ask"},
     {""},
 ]
 REPORT_FLOORS = [
-    {"scenario_text", "shell", "wording"},
-    {"plot", "reading"},
-    {"charts", "page", "story", "svg_file", "target"},
+    {"number_format", "scenario_text", "shell"},
+    {"plot", "run_view"},
+    {"charts", "page", "summary", "svg_file", "target"},
     {"frontier", "league", "line", "prediction"},
     {""},
 ]
@@ -128,9 +128,9 @@ def test_no_circles() -> None:
     assert cycles(EDGES) == []
 
 
-def test_only_the_door_imports_the_core() -> None:
+def test_only_one_module_imports_the_core() -> None:
     """`surgetank._core` is imported in one module."""
-    assert [module for module, names in EDGES.items() if "_core" in names] == ["door"]
+    assert [module for module, names in EDGES.items() if "_core" in names] == ["native"]
 
 
 def produced(edges: dict[str, set[str]]) -> list[str]:

@@ -10,10 +10,10 @@ import pytest
 
 import surgetank as st
 from surgetank.cli.app import app
-from surgetank.cli.ending import ended
-from surgetank.folder import alone_in, claimed
+from surgetank.cli.exit_codes import ended
+from surgetank.output_folder import alone_in, claimed
 
-HOLD = "from surgetank.folder import claimed; from pathlib import Path; import sys\n"
+HOLD = "from surgetank.output_folder import claimed; from pathlib import Path; import sys\n"
 HOLD += "with claimed(Path('out'), force=True):\n    print('mine', flush=True); sys.stdin.read()"
 
 

@@ -12,7 +12,7 @@ import surgetank as st
 from command_line import TINY
 from live_command import SMALL
 from surgetank.cli.app import app
-from surgetank.cli.ending import ended
+from surgetank.cli.exit_codes import ended
 
 #: Leaves a trace of having been run.
 MARK = "from pathlib import Path\n\nPath('ran').touch()\n"

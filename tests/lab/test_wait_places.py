@@ -11,7 +11,7 @@ import pytest
 import surgetank as st
 from surgetank.measure.waiting import places, waits
 from surgetank.report.charts.waiting import waiting_charts
-from surgetank.report.reading import Reading
+from surgetank.report.run_view import Reading
 from surgetank.trace import CLASSES, WAITS, Trace
 from venue_under_attack import CRASH
 from venue_under_attack import venue as crash_venue

@@ -17,7 +17,7 @@ from answers import queue
 from hand_made_league import ATTACKS
 from surgetank.league import Entrant, League, Made
 from surgetank.league.ranks import ALPHA, holm, pair_of
-from surgetank.report.league import render_league, words
+from surgetank.report.league import render_league, wording
 from surgetank.search.parameter import parameter
 from surgetank.search.pool import Inline
 from surgetank.search.probe import Task, probe
@@ -116,7 +116,7 @@ def test_what_differs_clearly_is_told_apart() -> None:
     )
     assert [(s.place, s.place_to) for s in found.standings] == [(1, 1), (2, 2), (3, 3)]
     assert found.winner == "load 300"
-    assert "load 300 stands first and is told apart from all others" in words.sentence(found)
+    assert "load 300 stands first and is told apart from all others" in wording.sentence(found)
 
 
 def test_without_a_winner_the_page_says_what_would_decide() -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import surgetank as st
+from surgetank.calibrate.fitted_scenario import broker, plain
 from surgetank.calibrate.queueing import FittedQueue
-from surgetank.calibrate.writing import broker, plain
 from surgetank.live import Schedule
 from surgetank.simulate import simulate
 

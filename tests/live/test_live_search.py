@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from surgetank.calibrate.writing import plain
+from surgetank.calibrate.fitted_scenario import plain
 from surgetank.live import Options, Rig
 from surgetank.search.goal import goal
 from surgetank.search.live import LiveWork

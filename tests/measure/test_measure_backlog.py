@@ -8,8 +8,8 @@ from statistics import mean
 import polars as pl
 import pytest
 
+from surgetank.calibrate.fitted_scenario import broker, plain
 from surgetank.calibrate.queueing import FittedQueue
-from surgetank.calibrate.writing import broker, plain
 from surgetank.measure import Measure, measure
 from surgetank.measure.backlog import backlog
 from surgetank.scenario import Scenario

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from surgetank.measure import Measures, measure
 from surgetank.measure.fairness.accounts import gini
+from surgetank.measure.fairness.execution_order import NEVER, drawn
 from surgetank.measure.fairness.pairs import circles, votes
 from surgetank.measure.fairness.ranks import RANKED_MAX, inversions
-from surgetank.measure.fairness.seen import NEVER, drawn
 from surgetank.testing import executed, make_trace, unfinished
 
 MS = 1_000_000

@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 
 from surgetank.measure import FailureKind, failures, measure, synchrony_of
 from surgetank.measure.synchrony import crashes, cut_off, lag_series, trailing
-from surgetank.measure.synchrony.news import NEVER, news
+from surgetank.measure.synchrony.information_age import NEVER, news
 from surgetank.testing import executed, make_trace, unfinished
 from surgetank.trace import MessageClass, Trace
 

@@ -14,10 +14,10 @@ from chromium import Visit, needs_chromium
 from hand_made_league import ATTACKS, LIQUIDATION, RULES, league, with_invalid, with_lines
 from surgetank.catalogue import LINES, Better
 from surgetank.league import Entrant, League
-from surgetank.league.shown import SHOWN, better, rising, unit_of
-from surgetank.report.league import render_league, words, write_league
+from surgetank.league.columns import SHOWN, better, rising, unit_of
+from surgetank.report.league import render_league, wording, write_league
 from surgetank.report.league.figure import maps, shade
-from surgetank.report.wording import NBSP
+from surgetank.report.number_format import NBSP
 
 
 def spaced(text: str) -> str:
@@ -94,7 +94,7 @@ def test_the_table_is_the_order(browser: Browser, tmp_path: Path) -> None:
     assert [c[0].strip() for c in cells] == ["1", "2", "3", "4"]
     assert [c[1].strip() for c in cells] == ["priority", "fee", "class", "fifo"]
     for s, c in zip(whole.standings, cells, strict=True):
-        assert c[2].startswith(spaced(words.said(s.worst.mean, "ms"))) and c[3] == s.attack
+        assert c[2].startswith(spaced(wording.said(s.worst.mean, "ms"))) and c[3] == s.attack
     assert [c[4] for c in cells] == ["", "apart", "apart", "apart"]
     text = spaced(visit.page.inner_text("main"))
     assert "priority stands first and is told apart from all others: in the worst case p99" in text
@@ -106,7 +106,7 @@ def test_every_cell_is_drawn_once_and_says_its_number() -> None:
     """Wide and narrow show the same cells, in whatever blocks."""
     found = league(8, 11)
     drawn = maps(found)
-    assert [m.title for m in drawn] == [words.head(name) for name in found.shown]
+    assert [m.title for m in drawn] == [wording.head(name) for name in found.shown]
     for m, name in zip(drawn, found.shown, strict=True):
         for svg in m.svgs:
             root = ElementTree.fromstring(str(svg))
@@ -119,7 +119,7 @@ def test_every_cell_is_drawn_once_and_says_its_number() -> None:
             for tip in tips:
                 e, a = tip.split(":")[0].split(" under ")
                 value = found.estimate(e, a, name)
-                assert tip.endswith(": " + words.told(value, unit_of(name), 3))
+                assert tip.endswith(": " + wording.told(value, unit_of(name), 3))
             values = [t.text for t in root.iter(f"{ns}text") if t.attrib["class"] == "value"]
             assert len(values) == len(wanted)
 

@@ -19,8 +19,8 @@ from chromium import needs_chromium
 from crash_day import crash_day
 from surgetank.catalogue import title_of
 from surgetank.measure import measure
+from surgetank.report import number_format as w
 from surgetank.report import render, write
-from surgetank.report import wording as w
 from surgetank.report.scenario_text import toml
 from surgetank.testing import executed, make_trace, unfinished
 from surgetank.trace import MarketKind, Outcome, Trace

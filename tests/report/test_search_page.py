@@ -15,7 +15,7 @@ from chromium import Visit, needs_chromium
 from hand_made import ANSWERS, folding, found, invalid, safe, unknown, wide
 from surgetank.measure import FailureKind
 from surgetank.report.line import render_search, sentence, write_search
-from surgetank.report.wording import NBSP
+from surgetank.report.number_format import NBSP
 from surgetank.search.answer import Answer, Failed
 from surgetank.search.bound import Bound, BoundKind
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import surgetank as st
 from surgetank.cli import app
 from surgetank.explain import explain
-from surgetank.explain.answer import explanation_of
+from surgetank.explain.explanation import explanation_of
 from surgetank.explain.interventions import FASTER, FREE, INTERVENTIONS, SLOWER, changed
 from surgetank.explain.paired import Effect, Tried, begin, effects, gain, observe, share
 from surgetank.search.pool import Inline, Pool, RunJournal

@@ -20,7 +20,7 @@ from answers import capacity_of_queue, coin, find_with, logistic, outcome, queue
 from surgetank.errors import SurgetankError
 from surgetank.measure import FailureKind
 from surgetank.search import Answer, Progress, search
-from surgetank.search.against import against
+from surgetank.search.answer_comparison import against
 from surgetank.search.bound import Bound, BoundKind
 from surgetank.search.pool import Inline, processes
 from surgetank.search.probe import Crashed, RunOutcome, Task, probe

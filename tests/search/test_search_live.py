@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from surgetank.calibrate.fitted_scenario import broker, plain
 from surgetank.calibrate.queueing import FittedQueue
-from surgetank.calibrate.writing import broker, plain
 from surgetank.errors import SurgetankError
 from surgetank.scenario import Scenario
 from surgetank.search import search

@@ -2,6 +2,6 @@
 
 from surgetank.calibrate.calibration import Calibration
 from surgetank.calibrate.estimate import Arrived, Estimate
-from surgetank.calibrate.taking import OPTIONS, calibrate
+from surgetank.calibrate.procedure import OPTIONS, calibrate
 
 __all__ = ["OPTIONS", "Arrived", "Calibration", "Estimate", "calibrate"]

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from surgetank.calibrate.estimate import Arrived, Estimate, bootstrap
-from surgetank.calibrate.writing import class_times, rewritten
+from surgetank.calibrate.fitted_scenario import class_times, rewritten
 from surgetank.measure import measure
 from surgetank.scenario import Scenario
 from surgetank.simulate import simulate

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 
 from surgetank.cli import (
-    attacking,
+    attacks,
     calibrations,
-    comparing,
+    comparisons,
     crashes,
-    explaining,
+    explanations,
     frontiers,
     journals,
     runs,
@@ -17,15 +17,15 @@ from surgetank.cli import (
     searches,
 )
 from surgetank.cli.app import app
-from surgetank.cli.ending import ended
+from surgetank.cli.exit_codes import ended
 
 __all__ = [
     "app",
-    "attacking",
+    "attacks",
     "calibrations",
-    "comparing",
+    "comparisons",
     "crashes",
-    "explaining",
+    "explanations",
     "frontiers",
     "journals",
     "main",

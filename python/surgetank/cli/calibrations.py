@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from surgetank.cli import aiming
+from surgetank.cli import target_options
 from surgetank.cli.app import AllowCode, app, err, finite
 from surgetank.cli.app import out as out_
 from surgetank.errors import SurgetankError
@@ -40,7 +40,7 @@ _EXIT = {"HIT": 0, "MISS": 1, "INVALID": 3, "NO CLAIM": 4, "UNKNOWN": 4}
 
 @app.command("calibrate", epilog=_EXAMPLES)
 def calibrate_command(
-    target: aiming.Target = None,
+    target: target_options.Target = None,
     scenario: Annotated[
         str | None, typer.Option(help="Whose flow, market and limits; else plain orders.")
     ] = None,
@@ -55,7 +55,7 @@ def calibrate_command(
     seconds: Annotated[
         float | None, typer.Option(min=0.5, help="--check: length of a live run.")
     ] = None,
-    own_system: aiming.OwnSystem = False,
+    own_system: target_options.OwnSystem = False,
     force: Annotated[bool, typer.Option("--force", help="Replace files there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,

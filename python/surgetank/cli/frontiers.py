@@ -11,7 +11,7 @@ import typer
 
 from surgetank.cli.app import AllowCode, ScenarioName, app, err, finite, overrides
 from surgetank.cli.app import out as out_
-from surgetank.cli.placing import (
+from surgetank.cli.search_options import (
     Budget,
     Dask,
     Force,

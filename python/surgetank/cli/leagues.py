@@ -12,7 +12,7 @@ import typer
 
 from surgetank.cli.app import SEED_MAX, err
 from surgetank.cli.app import out as out_
-from surgetank.cli.placing import (
+from surgetank.cli.search_options import (
     SearchFolder,
     chosen_of,
     executor_of,

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from surgetank.cli import aiming
+from surgetank.cli import target_options
 from surgetank.cli.app import SEED_MAX, AllowCode, ScenarioName, app, finite, overrides
 from surgetank.cli.app import out as out_
 from surgetank.errors import SurgetankError
-from surgetank.folder import claimed
+from surgetank.output_folder import claimed
 
 if TYPE_CHECKING:
     from surgetank.run import Result
@@ -66,10 +66,10 @@ def run_command(
     values: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")
     ] = None,
-    tape: aiming.Tape = None,
-    speed: aiming.Speed = 1.0,
-    tape_start: aiming.TapeStart = 0.0,
-    tape_seconds: aiming.TapeSeconds = None,
+    tape: target_options.Tape = None,
+    speed: target_options.Speed = 1.0,
+    tape_start: target_options.TapeStart = 0.0,
+    tape_seconds: target_options.TapeSeconds = None,
     allow_code: AllowCode = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the run.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier run there.")] = False,
@@ -80,30 +80,30 @@ def run_command(
     junit: Annotated[Path | None, typer.Option(help="Also write JUnit XML here.")] = None,
     report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
-    target: aiming.Target = None,
-    own_system: aiming.OwnSystem = False,
-    workers: aiming.Workers = aiming.DEFAULTS.workers,
-    rate_max: aiming.RateMax = aiming.DEFAULTS.rate_max_per_s,
-    seconds_max: aiming.SecondsMax = aiming.DEFAULTS.seconds_max,
-    messages_max: aiming.MessagesMax = aiming.DEFAULTS.messages_max,
-    inflight_max: aiming.InflightMax = aiming.DEFAULTS.inflight_max,
-    lateness_max: aiming.LatenessMax = aiming.DEFAULTS.lateness_p99_ms,
-    prometheus: aiming.PrometheusPort = None,
-    otel_endpoint: aiming.OtelEndpoint = None,
-    otel_sample: aiming.OtelSample = 0.001,
+    target: target_options.Target = None,
+    own_system: target_options.OwnSystem = False,
+    workers: target_options.Workers = target_options.DEFAULTS.workers,
+    rate_max: target_options.RateMax = target_options.DEFAULTS.rate_max_per_s,
+    seconds_max: target_options.SecondsMax = target_options.DEFAULTS.seconds_max,
+    messages_max: target_options.MessagesMax = target_options.DEFAULTS.messages_max,
+    inflight_max: target_options.InflightMax = target_options.DEFAULTS.inflight_max,
+    lateness_max: target_options.LatenessMax = target_options.DEFAULTS.lateness_p99_ms,
+    prometheus: target_options.PrometheusPort = None,
+    otel_endpoint: target_options.OtelEndpoint = None,
+    otel_sample: target_options.OtelSample = 0.001,
 ) -> None:
     """Run a scenario: simulate the venue, judge it, write the trace and a report.
 
     With --target, play it against a live system instead.
     """
-    from surgetank.cli.playing import Live, Simulated
+    from surgetank.cli.run_modes import Live, Simulated
     from surgetank.live import Options
     from surgetank.run import can_journal, write
     from surgetank.scenario import load
     from surgetank.simulate import with_tape
     from surgetank.tape import read_tape
 
-    aiming.refuse_idle(context)
+    target_options.refuse_idle(context)
     chosen = load(scenario)
     if values:
         chosen = chosen.with_values(overrides(values))

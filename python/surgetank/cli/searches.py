@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from surgetank.cli import aiming
+from surgetank.cli import target_options
 from surgetank.cli.app import AllowCode, ScenarioName, app, err, finite
 from surgetank.cli.app import out as out_
-from surgetank.cli.placing import (
+from surgetank.cli.search_options import (
     Budget,
     Dask,
     Force,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from surgetank.live import Options
     from surgetank.scenario import Scenario
     from surgetank.search import Answer
-    from surgetank.search.against import Against
+    from surgetank.search.answer_comparison import Against
     from surgetank.search.live import LiveWork
 
 _EXAMPLES = """
@@ -116,11 +116,11 @@ def search_command(
     out: Out = None,
     force: Force = False,
     resume: Resume = False,
-    target: aiming.Target = None,
-    cooldown: aiming.Cooldown = 1.0,
-    own_system: aiming.OwnSystem = False,
-    rate_max: aiming.RateMax = aiming.DEFAULTS.rate_max_per_s,
-    lateness_max: aiming.LatenessMax = aiming.DEFAULTS.lateness_p99_ms,
+    target: target_options.Target = None,
+    cooldown: target_options.Cooldown = 1.0,
+    own_system: target_options.OwnSystem = False,
+    rate_max: target_options.RateMax = target_options.DEFAULTS.rate_max_per_s,
+    lateness_max: target_options.LatenessMax = target_options.DEFAULTS.lateness_p99_ms,
     as_json: Json = False,
     report: Annotated[bool, typer.Option(help="Write search.html.")] = True,
     quiet: Quiet = False,
@@ -133,11 +133,11 @@ def search_command(
     from surgetank.console.searches import SearchWatch
     from surgetank.live import Options
     from surgetank.search import Answer, search
-    from surgetank.search.against import against
+    from surgetank.search.answer_comparison import against
     from surgetank.search.ask import question_of
     from surgetank.search.goal import FINDS
 
-    aiming.refuse_idle(context)
+    target_options.refuse_idle(context)
     chosen = chosen_of(scenario, values)
     before = None if baseline is None else Answer.read(baseline)
     asked: dict[str, Any] = {

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from surgetank.attacker import BestResponse, Response
-from surgetank.console.bar import Bar
-from surgetank.report.wording import usd
+from surgetank.console.progress_bar import Bar
+from surgetank.report.number_format import usd
 from surgetank.verdict import Status
 
 __all__ = ["AttackWatch", "show_response"]

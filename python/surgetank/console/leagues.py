@@ -10,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from surgetank.catalogue import LINES
-from surgetank.console.bar import Bar
+from surgetank.console.progress_bar import Bar
 from surgetank.console.searches import SearchWatch
 from surgetank.console.terminal import dim
 from surgetank.league import League, LeagueProgress
-from surgetank.league.shown import short, unit_of
-from surgetank.report.league import words
+from surgetank.league.columns import short, unit_of
+from surgetank.report.league import wording
 
 __all__ = ["LeagueWatch", "show_league"]
 
@@ -73,18 +73,18 @@ def show_league(console: Console, found: League) -> None:
     console.print(
         Text.assemble(
             (f"League of {found.scenario}", "bold"),
-            f": {words.size(found)}, ranked by {short(found.rank)} in the worst case",
+            f": {wording.size(found)}, ranked by {short(found.rank)} in the worst case",
         ),
         highlight=False,
     )
-    console.print(words.sentence(found), highlight=False)
-    if words.undecided(found):
-        console.print(words.undecided(found), highlight=False)
+    console.print(wording.sentence(found), highlight=False)
+    if wording.undecided(found):
+        console.print(wording.undecided(found), highlight=False)
     _show_standings(console, found)
     _show_map(console, found)
     _show_cells(console, found)
     _show_sought(console, found)
-    for note in words.notes(found):
+    for note in wording.notes(found):
         console.print(Text.assemble(("Note:", "bold yellow"), f" {note}"))
     console.print(
         f"{found.runs} runs · {found.messages:,} messages · seeds {found.seed} to "
@@ -97,7 +97,7 @@ def show_league(console: Console, found: League) -> None:
 
 
 def _show_standings(console: Console, found: League) -> None:
-    rows = words.places(found)
+    rows = wording.places(found)
     table = Table(box=None, pad_edge=False)
     table.add_column("", justify="right")
     table.add_column("who")
@@ -134,14 +134,14 @@ def _show_map(console: Console, found: League) -> None:
             table.add_column(attack, justify="right", overflow="fold")
         for standing in found.standings:
             name = standing.entrant.name
-            cells = [words.said(found.estimate(name, a, found.rank).mean, unit) for a in part]
+            cells = [wording.said(found.estimate(name, a, found.rank).mean, unit) for a in part]
             table.add_row(name, *cells)
         console.print(table, highlight=False)
 
 
 def _show_sought(console: Console, found: League) -> None:
     """What the searches found."""
-    rows = words.sought(found)
+    rows = wording.sought(found)
     if not rows:
         return
     table = Table(box=None, pad_edge=False)
@@ -171,10 +171,10 @@ def _show_cells(console: Console, found: League) -> None:
             cells = []
             for name in names:
                 e, unit = found.estimate(entrant, attack, name), unit_of(name)
-                span = words.ends(e, unit)
+                span = wording.ends(e, unit)
                 fewer = f", {e.n} of {found.seeds}" if 0 < e.n < found.seeds else ""
                 below = f"\n{span}{fewer}" if span or fewer else ""
-                cells.append(Text.assemble(words.said(e.mean, unit), (below, "dim")))
+                cells.append(Text.assemble(wording.said(e.mean, unit), (below, "dim")))
             bad = any(m.entrant == entrant and m.attack == attack for m in found.invalid)
             mark = (" ⚠" if bad else "", "bold magenta")
             table.add_row("" if i else entrant, Text.assemble(attack, mark), *cells)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from surgetank.compare import Comparison, Difference
-from surgetank.console.bar import Bar
+from surgetank.console.progress_bar import Bar
 from surgetank.console.terminal import dim
 from surgetank.errors import printable
 from surgetank.measure import failures

@@ -15,9 +15,9 @@ from rich.text import Text
 
 from surgetank.console.runs import number
 from surgetank.console.terminal import dim
-from surgetank.report.line import words
+from surgetank.report.line import wording
 from surgetank.search import Answer, Progress
-from surgetank.search.against import Against
+from surgetank.search.answer_comparison import Against
 from surgetank.search.find import Phase
 from surgetank.search.frontier import Frontier, Point
 
@@ -131,7 +131,7 @@ def show_answer(console: Console, answer: Answer) -> None:
     status = Text(f" {MARKS[answer.status]} {answer.status} ", style=STYLES[answer.status])
     console.print(status, headline(answer), highlight=False, soft_wrap=True)
     console.print(f"Breaks: {answer.breaks}", highlight=False)
-    if how := words.failed(answer):
+    if how := wording.failed(answer):
         console.print(how, highlight=False)
     if answer.why:
         console.print(f"Note: {answer.why}", highlight=False)
@@ -158,7 +158,7 @@ def show_answer(console: Console, answer: Answer) -> None:
 def _show_used(console: Console, answer: Answer) -> None:
     if not answer.used:
         return
-    said = words.bottleneck(answer) or "Nothing was full past the line."
+    said = wording.bottleneck(answer) or "Nothing was full past the line."
     console.print(said, highlight=False)
     for used in answer.used[:6]:
         bar = "█" * round(min(used.value, 1.0) * 30) or "▏"
@@ -173,7 +173,7 @@ def _show_used(console: Console, answer: Answer) -> None:
 
 
 def _show_remedies(console: Console, answer: Answer) -> None:
-    if told := words.would_help(answer):
+    if told := wording.would_help(answer):
         console.print(told, highlight=False)
 
 

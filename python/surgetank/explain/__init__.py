@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from surgetank.door import build
 from surgetank.errors import SurgetankError
-from surgetank.explain.answer import Explanation, explanation_of
+from surgetank.explain.explanation import Explanation, explanation_of
 from surgetank.explain.interventions import FASTER, FREE
 from surgetank.explain.paired import begin, effects, observe
+from surgetank.native import build
 from surgetank.scenario import Scenario
 from surgetank.search.pool import pool_of
 

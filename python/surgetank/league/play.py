@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from surgetank.catalogue import MEASURES
-from surgetank.door import build
 from surgetank.errors import SurgetankError
 from surgetank.league.axes import NONE, RULE, Entrant, Vary, attacked, attacks_of, entrants_of
+from surgetank.league.columns import SHOWN, better, default_rank
 from surgetank.league.result import League, Made, SearchedLine
-from surgetank.league.shown import SHOWN, better, default_rank
+from surgetank.native import build
 from surgetank.scenario import Scenario, load
 from surgetank.search import Answer, Progress, search
 from surgetank.search.goal import FINDS, Per, goal

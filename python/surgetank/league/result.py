@@ -17,9 +17,9 @@ import polars as pl
 from surgetank.catalogue import LINES
 from surgetank.errors import SurgetankError
 from surgetank.league.axes import NONE, Entrant
+from surgetank.league.columns import SHOWN, rising, unit_of
 from surgetank.league.estimate import NOTHING, SeedMean, difference, mean
 from surgetank.league.ranks import Pair, pair_of, ranks_of
-from surgetank.league.shown import SHOWN, rising, unit_of
 from surgetank.measure.measured import plain
 
 __all__ = ["League", "Made", "SearchedLine", "Standing", "json_rows"]

@@ -1,8 +1,9 @@
 """The same loads, simulated with the calibrated scenario and run against the target.
 
 The prediction is finished before the first loaded run is made. Both sides run the same ladder of
-loads, and what a capacity is (`line.py`) is the same for both; live runs have the arrivals of the
-same process as the simulated ones, and are longer. A chain's simulated capacity is searched for.
+loads and the same definition of capacity (`capacity_criterion.py`); live runs draw arrivals from
+the same process as the simulated ones, and are longer. A chain's simulated capacity is found by a
+search.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from surgetank.errors import SurgetankError
 from surgetank.live import Rig
 from surgetank.predict.allowance import Errors, allowance, ends
 from surgetank.predict.allowance import known as model_errors
-from surgetank.predict.line import CapacityLine, Side, capacity_of, knee_of
+from surgetank.predict.capacity_criterion import CapacityLine, Side, capacity_of, knee_of
 from surgetank.predict.prediction import CAPACITY_OFF_MAX, P99_OFF_MAX, Claim, LoadRow, Prediction
 from surgetank.scenario import Scenario
 from surgetank.search import search

@@ -12,7 +12,7 @@ from typing import Any, Final
 from surgetank.calibrate import Calibration
 from surgetank.calibrate.spread import Spread
 from surgetank.measure.measured import plain
-from surgetank.predict.line import CapacityLine, Side
+from surgetank.predict.capacity_criterion import CapacityLine, Side
 
 __all__ = ["Claim", "LoadRow", "Prediction", "status_of"]
 

@@ -12,12 +12,12 @@ from surgetank.measure import Measures
 from surgetank.measure.ledger import COLUMNS
 from surgetank.report import page
 from surgetank.report.charts import chart_groups
-from surgetank.report.reading import Reading
+from surgetank.report.number_format import clock
+from surgetank.report.run_view import Reading
 from surgetank.report.scenario_text import command, toml
 from surgetank.report.shell import filled, in_script, plotly, save
-from surgetank.report.story import moments, sentence
+from surgetank.report.summary import moments, sentence
 from surgetank.report.target import aimed
-from surgetank.report.wording import clock
 from surgetank.trace import Trace
 from surgetank.verdict import Verdict
 

@@ -10,8 +10,7 @@ from surgetank.catalogue import Limit, title_of
 from surgetank.catalogue.families import GROUP
 from surgetank.measure import Measure
 from surgetank.measure.ledger import COLUMNS, ledger
-from surgetank.report.reading import Reading
-from surgetank.report.wording import (
+from surgetank.report.number_format import (
     NBSP,
     interval,
     milliseconds,
@@ -20,6 +19,7 @@ from surgetank.report.wording import (
     usd,
     value,
 )
+from surgetank.report.run_view import Reading
 from surgetank.verdict import Reason, Status
 
 __all__ = [

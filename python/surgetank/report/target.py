@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from surgetank.catalogue import short_of
-from surgetank.report.reading import Reading
-from surgetank.report.wording import milliseconds, number, said
+from surgetank.report.number_format import milliseconds, number, said
+from surgetank.report.run_view import Reading
 
 __all__ = ["Aimed", "ClassRow", "aimed"]
 

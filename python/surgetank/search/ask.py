@@ -10,14 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from surgetank.door import build
 from surgetank.errors import SurgetankError
+from surgetank.native import build
 from surgetank.scenario import Scenario, load
 from surgetank.scenario.limits import SETTABLE, TOLERANCES, key_of
 from surgetank.search.answer import Answer, Failed, Remedy, Used
 from surgetank.search.bottleneck import named, past, ranking, remedies
 from surgetank.search.bound import Bound, BoundKind
-from surgetank.search.failed import NEAREST, failed
+from surgetank.search.failures import NEAREST, failed
 from surgetank.search.find import Phase, Progress, Question, Search, SearchState
 from surgetank.search.gain import interval_of, line_of
 from surgetank.search.goal import FINDS, Per, goal

@@ -12,11 +12,11 @@ from typing import Any
 
 import polars as pl
 
-from surgetank.door import build
 from surgetank.errors import SurgetankError
 from surgetank.measure import FailureKind, failures, measure
 from surgetank.measure.measured import plain
 from surgetank.measure.saturation import saturation
+from surgetank.native import build
 from surgetank.scenario import Scenario
 from surgetank.simulate import simulate
 from surgetank.trace import OutcomeReason, Trace

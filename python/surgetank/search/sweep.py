@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from surgetank.door import build
 from surgetank.errors import SurgetankError
+from surgetank.native import build
 from surgetank.scenario import Scenario, load
 from surgetank.search.closed_form import assumptions, safe_leverage, service_rate_per_s
 from surgetank.search.find import Progress, Question, Search

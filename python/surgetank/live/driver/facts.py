@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from surgetank.door import build
 from surgetank.live.driver.messages import Finished, Subscriber
 from surgetank.live.driver.recording import Sending, State
 from surgetank.live.driver.schedule import Schedule
 from surgetank.live.options import Options
 from surgetank.live.target import Block, Capabilities
+from surgetank.native import build
 from surgetank.scenario import Scenario
 from surgetank.trace import CLASSES, LiveStats, Outcome, OutcomeReason, Run, Stats, Trace
 from surgetank.trace.schema import empty_table

@@ -7,10 +7,10 @@ Messages are the executed ones of the measured window; their order is that of ex
 from __future__ import annotations
 
 from surgetank.measure.fairness.accounts import between_accounts
+from surgetank.measure.fairness.execution_order import FirstReceipts, executed
+from surgetank.measure.fairness.order_rule import of_the_rule
 from surgetank.measure.fairness.pairs import cycles, gamma_of, violations
 from surgetank.measure.fairness.ranks import against_receipt, against_sending
-from surgetank.measure.fairness.rule import of_the_rule
-from surgetank.measure.fairness.seen import FirstReceipts, executed
 from surgetank.measure.measured import Measure
 from surgetank.trace import Trace
 

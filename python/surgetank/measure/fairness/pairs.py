@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from surgetank.measure.fairness.seen import CELLS_MAX, FirstReceipts, Ints, drawn
+from surgetank.measure.fairness.execution_order import CELLS_MAX, FirstReceipts, Ints, drawn
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import Flags, Floats, ratio_interval, share_interval
 from surgetank.scenario import Scenario

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from surgetank.measure.fairness.seen import CELLS_MAX, NEVER, FirstReceipts, Ints, drawn
+from surgetank.measure.fairness.execution_order import CELLS_MAX, NEVER, FirstReceipts, Ints, drawn
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import Floats, mean_interval
 

@@ -11,16 +11,16 @@ from __future__ import annotations
 from typing import Final
 
 from surgetank.measure.measured import Measure
-from surgetank.measure.saturation.closing import (
+from surgetank.measure.saturation.fault_impact import faults
+from surgetank.measure.saturation.liquidation_capacity import (
     book_depth,
     insurance,
     keepers,
     liquidation_limits,
 )
-from surgetank.measure.saturation.found import FULL, RESOURCES, Saturation, rank
 from surgetank.measure.saturation.ordering import block_space, consensus_timeouts
+from surgetank.measure.saturation.resource_use import FULL, RESOURCES, Saturation, rank
 from surgetank.measure.saturation.stations import queues, servers
-from surgetank.measure.saturation.struck import faults
 from surgetank.trace import Trace
 
 __all__ = ["FULL", "RESOURCES", "Saturation", "measures", "rank", "saturation"]

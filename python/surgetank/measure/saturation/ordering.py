@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from surgetank.measure.saturation.found import SECOND, Saturation, window_ns
+from surgetank.measure.saturation.resource_use import SECOND, Saturation, window_ns
 from surgetank.scenario.layer import Nobody, Single, Tendermint
 from surgetank.trace import Trace
 

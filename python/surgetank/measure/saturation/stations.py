@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from surgetank.measure.saturation.found import SECOND, Saturation, window_ns
+from surgetank.measure.saturation.resource_use import SECOND, Saturation, window_ns
 from surgetank.trace import Outcome, OutcomeReason, Trace
 
 __all__ = ["queues", "servers"]

@@ -6,12 +6,12 @@ a **standstill** everybody's state is old; where **views diverge**, an order tha
 is unknown to another; a **stale** state lacks what happened outside, however well the nodes agree.
 """
 
-from surgetank.measure.synchrony.apart import crashes, cut_off
-from surgetank.measure.synchrony.behind import lag_series, trailing
 from surgetank.measure.synchrony.blocks import blocks
 from surgetank.measure.synchrony.budget import BUDGET, Synchrony, SynchronyBounds
-from surgetank.measure.synchrony.kinds import Failure, FailureKind
+from surgetank.measure.synchrony.failures import Failure, FailureKind
 from surgetank.measure.synchrony.measures import synchrony
+from surgetank.measure.synchrony.node_outages import crashes, cut_off
+from surgetank.measure.synchrony.trailing import lag_series, trailing
 
 __all__ = [
     "BUDGET",

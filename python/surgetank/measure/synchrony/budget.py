@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from surgetank.measure.synchrony import behind, state, view
-from surgetank.measure.synchrony.apart import crashes, cut_off
-from surgetank.measure.synchrony.kinds import Failure, FailureKind
-from surgetank.measure.synchrony.news import Ints, News
+from surgetank.measure.synchrony import state, trailing, view
+from surgetank.measure.synchrony.failures import Failure, FailureKind
+from surgetank.measure.synchrony.information_age import Ints, News
+from surgetank.measure.synchrony.node_outages import crashes, cut_off
 from surgetank.measure.synchrony.spans import Spans, held
 from surgetank.trace import CLASSES, Trace
 
@@ -53,7 +53,7 @@ class Synchrony:
         return {
             FailureKind.DOWN: crashes(self.trace),
             FailureKind.CUT_OFF: cut_off(self.trace, most),
-            FailureKind.TRAILING: behind.trailing(self.trace, most),
+            FailureKind.TRAILING: trailing.trailing(self.trace, most),
         }
 
     @cached_property

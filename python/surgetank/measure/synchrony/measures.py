@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from surgetank.measure.measured import Measure
-from surgetank.measure.synchrony import behind, view
+from surgetank.measure.synchrony import trailing, view
 from surgetank.measure.synchrony.budget import BUDGET, Synchrony
 
 __all__ = ["synchrony"]
@@ -44,7 +44,7 @@ def _nodes(found: Synchrony) -> list[Measure]:
         "standstill_s": still,
     }
     if not trace["executions"].is_empty():
-        rows["lag_max_ms"] = behind.longest_ns(trace) / _MS
+        rows["lag_max_ms"] = trailing.longest_ns(trace) / _MS
     notes = {"standstill_s": f"limits.lag_max_ms is {found.bounds.lag_max_ns / _MS:g}"}
     return [
         Measure(name, value, n=trace.nodes, note=notes.get(name, ""))

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from surgetank.measure.synchrony.news import Ints
+from surgetank.measure.synchrony.information_age import Ints
 
 __all__ = ["SPANS", "Spans", "held", "spans"]
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from surgetank.measure.synchrony.news import NEVER, Ints, News, news
+from surgetank.measure.synchrony.information_age import NEVER, Ints, News, news
 from surgetank.scenario.layer import Tendermint
 from surgetank.trace import CLASSES, Outcome, Source, Trace
 from surgetank.trace.frames import waits

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from surgetank.measure.synchrony.news import NEVER, Ints
+from surgetank.measure.synchrony.information_age import NEVER, Ints
 from surgetank.trace import Trace
 from surgetank.trace.frames import waits
 

@@ -16,7 +16,7 @@ from surgetank.report.charts.money import (
 )
 from surgetank.report.charts.nodes import lag_charts, propagation_charts
 from surgetank.report.charts.waiting import waiting_charts
-from surgetank.report.reading import Reading
+from surgetank.report.run_view import Reading
 
 __all__ = ["Chart", "Group", "Key", "chart_groups"]
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from surgetank.measure.synchrony import BUDGET
 from surgetank.report.charts.figure import Chart, Line, line, seconds
-from surgetank.report.reading import Reading
-from surgetank.report.wording import FAILURES, clock, milliseconds
+from surgetank.report.number_format import FAILURES, clock, milliseconds
+from surgetank.report.run_view import Reading
 
 __all__ = ["budget_charts"]
 

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from surgetank.report.charts.figure import Chart, Line, line, log_ms_axis, plain, seconds
-from surgetank.report.reading import Reading
-from surgetank.report.wording import clock, milliseconds, share
+from surgetank.report.number_format import clock, milliseconds, share
+from surgetank.report.run_view import Reading
 from surgetank.trace import CLASSES, STAGES
 
 __all__ = ["delay_charts", "ms_axis", "stage_charts"]

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from surgetank.report.charts.figure import Chart, Line, line, seconds, thin
-from surgetank.report.reading import Reading, nice_step
-from surgetank.report.wording import clock, number
+from surgetank.report.number_format import clock, number
+from surgetank.report.run_view import Reading, nice_step
 from surgetank.trace import Outcome
 
 __all__ = ["queue_charts", "throughput_charts"]

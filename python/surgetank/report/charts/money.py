@@ -10,8 +10,8 @@ import polars as pl
 
 from surgetank.measure.liquidations import TIMINGS
 from surgetank.report.charts.figure import Chart, Line, line, log_ms_axis, plain, seconds, thin
-from surgetank.report.reading import Reading
-from surgetank.report.wording import clock, milliseconds, share, usd
+from surgetank.report.number_format import clock, milliseconds, share, usd
+from surgetank.report.run_view import Reading
 from surgetank.trace import MarketKind
 
 __all__ = ["debt_charts", "due_charts", "liquidation_charts", "price_charts"]

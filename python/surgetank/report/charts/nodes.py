@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from surgetank.measure.synchrony import crashes, lag_series
 from surgetank.report.charts.figure import Chart, Key, line, log_ms_axis, plain, seconds
-from surgetank.report.reading import Reading, nice_step
-from surgetank.report.wording import milliseconds
+from surgetank.report.number_format import milliseconds
+from surgetank.report.run_view import Reading, nice_step
 
 __all__ = ["lag_charts", "propagation_charts"]
 

@@ -9,8 +9,8 @@ import polars as pl
 from surgetank.measure.waiting import COMPUTATION, late, places, shares, waits
 from surgetank.report.charts.delay import ms_axis
 from surgetank.report.charts.figure import Chart
-from surgetank.report.reading import Reading
-from surgetank.report.wording import milliseconds, share
+from surgetank.report.number_format import milliseconds, share
+from surgetank.report.run_view import Reading
 from surgetank.trace import CLASSES, WAITS
 
 __all__ = ["waiting_charts"]

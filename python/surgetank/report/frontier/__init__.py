@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from surgetank.report.frontier import words
+from surgetank.report.frontier import wording
 from surgetank.report.frontier.figure import drawing, frontier_svg
 from surgetank.report.shell import filled, save
 from surgetank.search.frontier import Frontier
@@ -30,14 +30,14 @@ def render_frontier(frontier: Frontier) -> str:
     return filled(
         "frontier.html.j2",
         frontier=frontier,
-        status=words.status(frontier),
+        status=wording.status(frontier),
         heading=f"Safe leverage of {frontier.scenario}",
-        sentence=words.sentence(frontier),
-        agreement=words.agreement(frontier) if frontier.theory else "",
-        missing=words.missing(frontier),
-        tiles=words.tiles(frontier),
+        sentence=wording.sentence(frontier),
+        agreement=wording.agreement(frontier) if frontier.theory else "",
+        missing=wording.missing(frontier),
+        tiles=wording.tiles(frontier),
         drawing=drawing(frontier),
         curves=curves,
-        rows=words.rows(frontier),
-        reading=words.reading(frontier),
+        rows=wording.rows(frontier),
+        reading=wording.reading(frontier),
     )

@@ -15,10 +15,10 @@ from typing import Final, Literal
 import numpy as np
 from markupsafe import Markup
 
-from surgetank.report.frontier.words import many, per_mille, said, times
+from surgetank.report.frontier.wording import many, per_mille, said, times
+from surgetank.report.number_format import NBSP, number
 from surgetank.report.plot import Plot, Scale, spread
 from surgetank.report.svg_file import standalone_svg
-from surgetank.report.wording import NBSP, number
 from surgetank.search.bound import BoundKind
 from surgetank.search.frontier import Curve, Frontier, Point
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from surgetank.league import League
-from surgetank.league.shown import short
-from surgetank.report.league import words
+from surgetank.league.columns import short
+from surgetank.report.league import wording
 from surgetank.report.league.figure import maps
 from surgetank.report.shell import filled, save
 
@@ -30,15 +30,15 @@ def render_league(league: League) -> str:
         league=league,
         status="INVALID" if league.exit_code else "FOUND" if league.winner else "UNKNOWN",
         word=league.winner or ("No winner" if ranked else "No order"),
-        size=words.size(league),
-        sentence=words.sentence(league),
-        undecided=words.undecided(league),
-        notes=words.notes(league),
+        size=wording.size(league),
+        sentence=wording.sentence(league),
+        undecided=wording.undecided(league),
+        notes=wording.notes(league),
         maps=maps(league),
-        places=words.places(league),
-        sought=words.sought(league),
-        blocks=words.blocks(league),
-        ranks=words.head(league.rank),
+        places=wording.places(league),
+        sought=wording.sought(league),
+        blocks=wording.blocks(league),
+        ranks=wording.head(league.rank),
         short=short(league.rank),
-        reading=words.reading(league),
+        reading=wording.reading(league),
     )

@@ -14,8 +14,8 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from surgetank.league import League, SeedMean
-from surgetank.league.shown import rising, unit_of
-from surgetank.report.league import words
+from surgetank.league.columns import rising, unit_of
+from surgetank.report.league import wording
 from surgetank.report.plot import Plot, Scale
 
 __all__ = ["Map", "maps", "shade"]
@@ -96,7 +96,7 @@ def maps(league: League) -> list[Map]:
         if not content.known:
             continue
         full = _left(content.names, _HALF) + _ROOMY * len(league.attacks) > _HALF
-        title = words.head(name)
+        title = wording.head(name)
         better = f"{'More' if rising(name) else 'Less'} is better."
         said = f"{title}, {len(content.names)} × {len(league.attacks)} cells"
         svgs = (
@@ -137,7 +137,7 @@ def _map(content: _Content, width: int) -> Plot:
     blocks = [attacks[i : i + columns] for i in range(0, len(attacks), columns)]
     deep = _HEAD + _ROW * len(names) + _GAP
     plot = Plot((width, len(blocks) * deep - _GAP + 4), _NO_SCALE, _NO_SCALE, (0, 0, 0, 0))
-    longest = max(len(words.ends(e, content.unit)) for e in content.cells.values())
+    longest = max(len(wording.ends(e, content.unit)) for e in content.cells.values())
     whole = longest * _SMALL_LETTER < across - 9
     for b, part in enumerate(blocks):
         top = b * deep + _HEAD
@@ -190,7 +190,7 @@ def _cell(
     """One cell; its interval `whole`, or as ± where there is no room for both ends."""
     e, unit, bad = content.cells[who], content.unit, content.invalid[who]
     x, y, width, height = box
-    tip = f"{who[0]} under {who[1]}: {words.told(e, unit, content.league.seeds)}"
+    tip = f"{who[0]} under {who[1]}: {wording.told(e, unit, content.league.seeds)}"
     tip += f"; {bad} INVALID" if bad else ""
     dark = shade(e.mean, content.known, unit, more_is_better=rising(content.name))
     place: dict[str, Any] = {"x": x, "y": y, "width": width, "height": height, "rx": 4}
@@ -199,10 +199,10 @@ def _cell(
         plot.put("rect", "heat", fill_opacity=f"{_DARKEST * dark:.3f}", **place)
     if who in content.leaders:
         plot.put("rect", "best", **place)
-    text = words.said(e.mean, unit) + (" ⚠" if bad else "")
-    span = words.ends(e, unit)
+    text = wording.said(e.mean, unit) + (" ⚠" if bad else "")
+    span = wording.ends(e, unit)
     if span and not whole and e.low is not None and e.high is not None:
-        span = f"± {words.said((e.high - e.low) / 2, unit)}"
+        span = f"± {wording.said((e.high - e.low) / 2, unit)}"
     middle = x + width / 2
     plot.put("text", "value", text, x=middle, y=y + (19.0 if span else 27.0), text_anchor="middle")
     if span:

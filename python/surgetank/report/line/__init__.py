@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from surgetank.report.line import words
+from surgetank.report.line import wording
 from surgetank.report.line.figures import pictures
 from surgetank.report.shell import filled, save
 from surgetank.search.answer import Answer
 
 __all__ = ["render_search", "sentence", "write_search"]
 
-sentence = words.sentence
+sentence = wording.sentence
 
 
 def write_search(answer: Answer, path: str | Path) -> Path:
@@ -29,17 +29,17 @@ def render_search(answer: Answer) -> str:
         "line.html.j2",
         answer=answer,
         status=answer.status,
-        heading=words.heading(answer),
-        sentence=words.sentence(answer),
-        story=words.story(answer),
-        notes=words.notes(answer),
-        facts=words.facts(answer),
+        heading=wording.heading(answer),
+        sentence=wording.sentence(answer),
+        story=wording.story(answer),
+        notes=wording.notes(answer),
+        facts=wording.facts(answer),
         pictures=pictures(answer),
-        rows=words.rows(answer),
+        rows=wording.rows(answer),
         remedies=[
-            (r, " + ".join(map(words.spoken, r.resources)), words.gain(r), words.outcome(r))
+            (r, " + ".join(map(wording.spoken, r.resources)), wording.gain(r), wording.outcome(r))
             for r in answer.remedies
         ],
         best=answer.remedy,
-        reading=words.reading(answer),
+        reading=wording.reading(answer),
     )

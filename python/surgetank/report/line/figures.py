@@ -9,9 +9,9 @@ from typing import Final
 
 from markupsafe import Markup
 
-from surgetank.report.line.words import said, tight
+from surgetank.report.line.wording import said, tight
+from surgetank.report.number_format import milliseconds, number, share, value
 from surgetank.report.plot import Plot, Scale
-from surgetank.report.wording import milliseconds, number, share, value
 from surgetank.search.answer import Answer
 from surgetank.search.shape import Level
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from surgetank.predict import CapacityLine, Claim, LoadRow, Prediction, Side
 from surgetank.predict.allowance import LEVEL
+from surgetank.report.number_format import milliseconds, number
 from surgetank.report.prediction.figure import drawing, prediction_svg
 from surgetank.report.shell import filled, save
-from surgetank.report.wording import milliseconds, number
 
 __all__ = ["prediction_svg", "render_prediction", "write_prediction"]
 

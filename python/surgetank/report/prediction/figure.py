@@ -9,10 +9,10 @@ from typing import Final
 from markupsafe import Markup
 
 from surgetank.predict import LoadRow, Prediction, Side
-from surgetank.predict.line import SOJOURN_MAX_MS
+from surgetank.predict.capacity_criterion import SOJOURN_MAX_MS
+from surgetank.report.number_format import milliseconds, number
 from surgetank.report.plot import Plot, Scale
 from surgetank.report.svg_file import standalone_svg
-from surgetank.report.wording import milliseconds, number
 
 __all__ = ["drawing", "prediction_svg"]
 

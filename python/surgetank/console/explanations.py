@@ -7,12 +7,12 @@ from rich.progress import TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from surgetank.console.bar import Bar
+from surgetank.console.progress_bar import Bar
 from surgetank.console.terminal import dim
 from surgetank.explain import Explanation
 from surgetank.explain.interventions import FASTER, FREE
 from surgetank.explain.paired import Effect, Gain
-from surgetank.report.wording import share
+from surgetank.report.number_format import share
 
 __all__ = ["ExplainWatch", "show_explanation"]
 

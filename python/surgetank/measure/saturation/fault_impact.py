@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from surgetank.measure.saturation.found import SECOND, Saturation
+from surgetank.measure.saturation.resource_use import SECOND, Saturation
 from surgetank.scenario.faults import KINDS, Timed
 from surgetank.scenario.layer import Tendermint
 from surgetank.trace import Source, Trace

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from surgetank.measure.liquidations import due_episodes
-from surgetank.measure.saturation.found import SECOND, Saturation, window_ns
+from surgetank.measure.saturation.resource_use import SECOND, Saturation, window_ns
 from surgetank.trace import Bearer, Deferral, MarketKind, Outcome, Trace
 
 __all__ = ["book_depth", "insurance", "keepers", "liquidation_limits"]

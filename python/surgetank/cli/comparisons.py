@@ -25,7 +25,7 @@ from surgetank.cli.leagues import (
     Vary,
     play,
 )
-from surgetank.cli.placing import Dask, Force, Out, Quiet, Resume, Values, Workers
+from surgetank.cli.search_options import Dask, Force, Out, Quiet, Resume, Values, Workers
 from surgetank.errors import SurgetankError
 
 _EXAMPLES = """
@@ -122,7 +122,7 @@ def _two(a: Path, b: Path, *, as_json: bool, whole: bool) -> None:
     if _is_search(a) and _is_search(b):
         from surgetank.console.searches import show_against
         from surgetank.search import Answer
-        from surgetank.search.against import against
+        from surgetank.search.answer_comparison import against
 
         compared = against(Answer.read(a), Answer.read(b))
         if as_json:

@@ -9,8 +9,8 @@ from typing import Final
 import polars as pl
 
 from surgetank.measure import FailureKind
-from surgetank.report.reading import Reading, Stress
-from surgetank.report.wording import clock, milliseconds, share, usd
+from surgetank.report.number_format import clock, milliseconds, share, usd
+from surgetank.report.run_view import Reading, Stress
 from surgetank.trace import MarketKind, Outcome
 from surgetank.verdict import Status
 

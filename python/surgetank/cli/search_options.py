@@ -14,7 +14,7 @@ import typer
 
 from surgetank.cli.app import SEED_MAX, err, overrides
 from surgetank.errors import EXIT_STOPPED, SurgetankError
-from surgetank.folder import alone_in, claimed
+from surgetank.output_folder import alone_in, claimed
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

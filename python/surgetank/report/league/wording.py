@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from surgetank.catalogue import LINES
 from surgetank.league import League, SearchedLine, SeedMean, Standing
+from surgetank.league.columns import head, rising, short, unit_of
 from surgetank.league.ranks import ALPHA
-from surgetank.league.shown import head, rising, short, unit_of
-from surgetank.report.wording import NBSP, number, value
+from surgetank.report.number_format import NBSP, number, value
 
 __all__ = [
     "Cell",

@@ -21,7 +21,7 @@ from typing import Final, Literal
 import numpy as np
 
 from surgetank.calibrate import chain as chains
-from surgetank.calibrate import writing
+from surgetank.calibrate import fitted_scenario
 from surgetank.calibrate.calibration import Calibration
 from surgetank.calibrate.cores import TURNS, Busy, cores_here, shared, steady
 from surgetank.calibrate.estimate import (
@@ -215,7 +215,7 @@ class _Taking:
         estimates += [varied] if varied is not None else []
         estimates += _answers(first, "acknowledgement")
         rate = self._scenario is None and max(1.0, 0.1 * capacity)
-        flow = self._scenario or writing.plain(self._name, float(f"{rate:.3g}"), 4.0)
+        flow = self._scenario or fitted_scenario.plain(self._name, float(f"{rate:.3g}"), 4.0)
         told = {
             "service_cv": queue.cv,
             "client_link_fixed_ms": queue.fixed_ms,
@@ -223,7 +223,7 @@ class _Taking:
             "worst_ratio": queue.misfit,
         }
         return self._result(
-            "broker", estimates, lights, capacity, writing.broker(flow, queue), told, spread
+            "broker", estimates, lights, capacity, fitted_scenario.broker(flow, queue), told, spread
         )
 
     def _burst_us(self, bound_us: float) -> float:
@@ -373,7 +373,9 @@ class _Taking:
             gap_s=gap_s,
         )
         capacity = 1e6 / max(found.value, cores_us)
-        flow = self._scenario or writing.plain(self._name, float(f"{0.1 * capacity:.3g}"), 20.0)
+        flow = self._scenario or fitted_scenario.plain(
+            self._name, float(f"{0.1 * capacity:.3g}"), 20.0
+        )
         scenario, told = chains.fitted(flow, asked)
         estimates = [*base.values(), found]
         estimates += [e for e in (every, checked, cores) if e is not None]

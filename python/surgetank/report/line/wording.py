@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from surgetank.catalogue import LIMITS, LINES, title_of
-from surgetank.report.wording import FAILURES, NBSP, number, share, value
+from surgetank.report.number_format import FAILURES, NBSP, number, share, value
 from surgetank.search.answer import Answer, Remedy
 from surgetank.search.shape import Level
 

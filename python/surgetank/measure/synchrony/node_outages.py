@@ -7,7 +7,7 @@ from itertools import chain
 import numpy as np
 import polars as pl
 
-from surgetank.measure.synchrony.news import Ints, news
+from surgetank.measure.synchrony.information_age import Ints, news
 from surgetank.measure.synchrony.spans import Spans, spans
 from surgetank.measure.synchrony.view import in_view
 from surgetank.scenario.faults import KINDS, Partition

@@ -10,7 +10,7 @@ import typer
 
 from surgetank.cli.app import AllowCode, ScenarioName, app, err
 from surgetank.cli.app import out as out_
-from surgetank.cli.placing import (
+from surgetank.cli.search_options import (
     Dask,
     Json,
     Quiet,

@@ -11,7 +11,7 @@ import typer
 
 from surgetank.cli.app import AllowCode, app, err, finite, overrides
 from surgetank.cli.app import out as out_
-from surgetank.cli.placing import Json, Quiet, Values, Workers, terminable
+from surgetank.cli.search_options import Json, Quiet, Values, Workers, terminable
 from surgetank.errors import EXIT_STOPPED, SurgetankError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def explain_command(
     quiet: Quiet = False,
 ) -> None:
     """Say what to buy: make each resource twice as fast, with the same seeds, and compare."""
-    from surgetank.console.explaining import ExplainWatch, show_explanation
+    from surgetank.console.explanations import ExplainWatch, show_explanation
     from surgetank.explain import explain
     from surgetank.explain.paired import DELAYS
 

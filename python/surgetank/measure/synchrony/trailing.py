@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from surgetank.measure.synchrony.news import NEVER, Ints, News
+from surgetank.measure.synchrony.information_age import NEVER, Ints, News
 from surgetank.measure.synchrony.spans import Spans, spans
 from surgetank.trace import Trace
 
