@@ -1,13 +1,13 @@
-//! The price–time order book of one market: resting orders, and nothing of money.
+//! The price–time order book of one market: resting orders, without money.
 //!
-//! Rules: a better price goes first; within a price, the order that came to this price first. An
-//! order keeps its place only when it is made smaller at the same price. Live ClOrdIDs are unique
-//! per account and market.
+//! Rules: a better price trades first; at one price, the order that arrived at this price first. An
+//! order keeps its time priority only when it is made smaller at the same price. Live ClOrdIDs are
+//! unique per account and market.
 //!
 //! Theory of operation: levels in an ordered map by price, each a doubly linked list through a slab
 //! of nodes, so that a cancel is one lookup and a few writes; for each account (they are dense) an
-//! ordered index from ClOrdID to node. Who may match with whom is decided by the caller
-//! (`orders.rs`), who asks for the front order and fills it.
+//! ordered index from ClOrdID to node. The caller (`orders.rs`) decides which orders may match: it
+//! reads the front order and fills it.
 //!
 //! Source: the continuous limit order book, e.g. NASDAQ Rule 4757 (price/time).
 //!
@@ -24,19 +24,19 @@ pub use crate::facts::Reject;
 /// A resting order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resting {
-    /// Owner.
+    /// Account that owns the order.
     pub account: AccountId,
-    /// ClOrdID.
+    /// ClOrdID (11), unique among the account's live orders in this market.
     pub cl_ord_id: u64,
-    /// Side.
+    /// Side (54): buy or sell.
     pub side: Side,
-    /// Limit price.
+    /// Limit price, in ticks.
     pub price: Price,
-    /// Quantity still open; positive.
+    /// Open quantity, in lots; positive.
     pub qty: Qty,
-    /// Never takes, not even when replaced.
+    /// Whether it may never take liquidity, replaced or not.
     pub post_only: bool,
-    /// Never increases its owner's position.
+    /// Whether it may never increase its owner's position.
     pub reduce_only: bool,
 }
 
@@ -74,7 +74,7 @@ impl Book {
         self.len
     }
 
-    /// Whether nothing rests.
+    /// Whether the book is empty.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -131,7 +131,7 @@ impl Book {
         self.best(side.opposite()).is_some_and(|(best, _)| reaches(side, price, best))
     }
 
-    /// What taking up to `qty` at once would trade: quantity and notional. `limit` as in an order.
+    /// What an immediate order of `qty` would trade: quantity and notional. `limit` as in an order.
     pub fn sweep(&self, side: Side, qty: Qty, limit: Option<Price>) -> (Qty, Money) {
         let (mut left, mut notional) = (qty, 0);
         for (price, there) in self.levels(side.opposite()) {
@@ -145,7 +145,7 @@ impl Book {
         (qty - left, notional)
     }
 
-    /// Adds an order behind all others of its price; false if its ClOrdID is alive already.
+    /// Adds an order behind all others of its price; false if its ClOrdID is live already.
     pub(crate) fn insert(&mut self, order: Resting) -> bool {
         let account = order.account as usize;
         if account >= self.index.len() {
@@ -182,7 +182,7 @@ impl Book {
         true
     }
 
-    /// Takes an order out.
+    /// Removes an order and returns it.
     pub(crate) fn remove(&mut self, account: AccountId, cl_ord_id: u64) -> Option<Resting> {
         let slot = self.index.get_mut(account as usize)?.remove(&cl_ord_id)?;
         self.len -= 1;
@@ -209,7 +209,7 @@ impl Book {
         Some(order)
     }
 
-    /// Trades `qty` (at most what is open) with the front order of a side; returns what is left of it.
+    /// Trades `qty` (at most its open quantity) with the front order of a side; returns the rest.
     pub(crate) fn fill_front(&mut self, side: Side, qty: Qty) -> Qty {
         let Some((_, level)) = self.best_level(side) else {
             return 0;
@@ -217,7 +217,7 @@ impl Book {
         self.fill_slot(level.head, qty)
     }
 
-    /// Trades `qty` (at most what is open) with any order; returns what is left of it.
+    /// Trades `qty` (at most its open quantity) with any order; returns the rest.
     pub(crate) fn fill(&mut self, account: AccountId, cl_ord_id: u64, qty: Qty) -> Qty {
         self.slot(account, cl_ord_id).map_or(0, |slot| self.fill_slot(slot, qty))
     }
@@ -232,8 +232,9 @@ impl Book {
         order.qty - qty
     }
 
-    /// Makes an order smaller, under a new ClOrdID, in its place. The caller has checked that
-    /// `qty` is positive and not above what is open, and that the new ClOrdID is free.
+    /// Reduces an order's quantity under a new ClOrdID; it keeps its time priority. The caller has
+    /// checked that `qty` is positive and not above the open quantity, and that the new ClOrdID is
+    /// free.
     pub(crate) fn shrink(
         &mut self,
         account: AccountId,
@@ -283,7 +284,7 @@ impl Book {
     }
 }
 
-/// Whether an order of this side with this limit takes that price.
+/// Whether an order of this side with this limit accepts that price.
 pub fn reaches(side: Side, limit: Price, price: Price) -> bool {
     match side {
         Side::Buy => limit >= price,

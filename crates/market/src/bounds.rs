@@ -1,4 +1,4 @@
-//! The bounds of numbers.
+//! Bounds of prices, quantities and money.
 
 use surgetank_layer::units::{Money, Price, Qty};
 

@@ -1,4 +1,4 @@
-//! What a venue sets: margin, fees, mark and liquidation rules, all in integers.
+//! A venue's settings: margin, fees, mark and liquidation rules, all in integers.
 
 use surgetank_layer::message::Side;
 use surgetank_layer::units::{AccountId, Money, Ns, Price};
@@ -13,13 +13,14 @@ pub use crate::bounds::{MONEY_MAX, PPM, PRICE_MAX, QTY_MAX};
 pub enum MarginMode {
     /// Each position has its own collateral and can lose no more than that.
     Isolated,
-    /// One collateral behind all positions.
+    /// All positions share one collateral.
     Cross,
-    /// One collateral behind all positions and options, required by a grid of scenarios.
+    /// Positions and options share one collateral; a grid of scenarios sets the requirement.
     Portfolio,
 }
 
-/// What keeps orders near the mark price; distances are shares of it, `None` = no limit.
+/// Price protection: how far from the mark price orders may trade or rest. Distances are shares of
+/// the mark; `None` = no limit.
 ///
 /// Source: Paradex docs, "Price bands" (aggressive orders only, market orders take up to the band);
 /// Binance USD-M `exchangeInfo` (`marketTakeBound`, `PERCENT_PRICE` on both sides).
@@ -71,13 +72,13 @@ pub(crate) fn worse(mark: Price, side: Side, ppm: Money) -> Price {
     price.clamp(1, Money::from(PRICE_MAX)) as Price
 }
 
-/// Against whom a liquidation closes a position.
+/// The counterparty of a liquidation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseOut {
     /// The market's own book.
     Book,
-    /// A liquidator who hedges outside the venue: all of it at once, at the mark price worsened by
-    /// this share, however the book looks.
+    /// A liquidator that hedges outside the venue: the whole position at once, at the mark price
+    /// worsened by this share, whatever the book holds.
     Oracle {
         /// Share of the mark price that the liquidator keeps, at most [`PPM`].
         worse_ppm: u32,
@@ -88,10 +89,10 @@ pub enum CloseOut {
 
 /// The worst price that a liquidation takes, as dYdX v4 has it: it moves away from the mark price
 /// as the account's equity falls short of its maintenance requirement, up to
-/// `spread_to_maintenance` times the maintenance margin where equity is nil.
+/// `spread_to_maintenance` times the maintenance margin where equity is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fillable {
-    /// How fast it moves; at one the whole way from maintenance to bankruptcy is used.
+    /// How fast it moves; at one (1,000,000) it spans all the range from maintenance to bankruptcy.
     pub bankruptcy_adjustment_ppm: u32,
     /// Its greatest distance from the mark, in maintenance margins.
     pub spread_to_maintenance_ppm: u32,
@@ -102,35 +103,35 @@ pub struct Fillable {
 pub struct Partial {
     /// Notional at the mark above which a position is large.
     pub above: Money,
-    /// Share of it that goes at first, rounded up to a lot.
+    /// Share of it that is closed first, rounded up to a lot.
     pub share_ppm: u32,
-    /// For so long after that, the account's positions go as a whole.
+    /// Time after that during which the account's positions are closed as a whole.
     pub cooldown_ns: Ns,
 }
 
-/// A vault takes over what is nearly bankrupt, as on Hyperliquid.
+/// A vault takes over nearly bankrupt positions, as on Hyperliquid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backstop {
-    /// Share of the maintenance requirement below which equity is too little for the book.
+    /// Share of the maintenance requirement below which the vault takes over instead of the book.
     pub below_ppm: u32,
     /// The vault's account, in cross mode. It is never liquidated itself.
     pub vault: AccountId,
 }
 
-/// What a block may liquidate, as on dYdX v4.
+/// Liquidation limits per block, as on dYdX v4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PerBlock {
-    /// Share of a position that goes in one block.
+pub struct BlockLimits {
+    /// Share of a position that may be closed in one block.
     pub position_share_ppm: u32,
-    /// Notional of a position that may go in any case.
+    /// Notional of a position that may be closed in any case, in quanta.
     pub position_min: Money,
-    /// Notional that one account loses at most.
+    /// Greatest notional closed of one account, in quanta.
     pub account_notional: Money,
-    /// What one account costs the insurance fund at most.
+    /// Greatest amount that one account may cost the insurance fund, in quanta.
     pub account_insurance: Money,
-    /// Liquidations tried.
+    /// Greatest number of liquidations tried.
     pub attempts: u32,
-    /// Positions deleveraged.
+    /// Greatest number of positions deleveraged.
     pub deleveraging_attempts: u32,
 }
 
@@ -151,17 +152,17 @@ pub struct SymbolConfig {
     pub liquidation_share_ppm: u32,
     /// A liquidation takes no price worse than the mark price by more than this share.
     pub worst_price_ppm: Option<u32>,
-    /// What keeps orders near the mark.
+    /// Price bands and slippage limits of orders.
     pub protection: Protection,
-    /// How positions are marked.
+    /// How the mark price is computed.
     pub mark: Mark,
-    /// Against whom liquidations close.
+    /// The counterparty of liquidations.
     pub close_out: CloseOut,
-    /// The worst price that a liquidation takes, by how bad the account stands.
+    /// The worst price that a liquidation takes, as a function of the account's equity.
     pub fillable: Option<Fillable>,
-    /// Whether large positions go in part first.
+    /// Whether large positions are liquidated in part first.
     pub partial: Option<Partial>,
-    /// Whether a vault takes over what is nearly bankrupt.
+    /// Whether a vault takes over nearly bankrupt positions.
     pub backstop: Option<Backstop>,
 }
 

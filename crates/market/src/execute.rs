@@ -1,4 +1,4 @@
-//! One message is executed; a price update moves the marks and calls whoever falls below maintenance.
+//! Execution of one message. A price update moves the marks and issues margin calls.
 
 use surgetank_layer::message::{Body, Message, PriceUpdate};
 use surgetank_layer::units::{AccountId, Ns, Price};
@@ -8,8 +8,8 @@ use crate::facts::{Fact, Reject};
 use crate::market::Market;
 
 impl Market {
-    /// Executes one message and appends what it did. Total: any message is taken, at worst with a
-    /// [`Fact::Rejected`]; execution reports and consensus messages mean nothing here.
+    /// Executes one message and appends what it did. Total: every message is accepted, at worst
+    /// with a [`Fact::Rejected`]; execution reports and consensus messages have no effect.
     pub fn execute(&mut self, now: Ns, message: &Message, facts: &mut Vec<Fact>) {
         let account = message.account;
         match &message.body {
@@ -25,8 +25,8 @@ impl Market {
         }
     }
 
-    /// Takes an oracle price that came in the block itself and not by a message of its own, as
-    /// dYdX v4's vote extensions bring it.
+    /// Applies an oracle price that the block itself carries, without a message of its own, as with
+    /// dYdX v4's vote extensions.
     pub fn block_price(&mut self, now: Ns, update: &PriceUpdate, facts: &mut Vec<Fact>) {
         self.price_update(now, AccountId::MAX, update, facts);
     }
@@ -66,22 +66,24 @@ impl Market {
         }
     }
 
-    /// Calls every account that is below maintenance at this mark and was not at the last one.
+    /// Issues a margin call to every account that is below maintenance at this mark and was not at
+    /// the last one.
     fn margin_calls(&mut self, symbol: u16, was: Price, mark_price: Price, facts: &mut Vec<Fact>) {
         let s = usize::from(symbol);
         let mut below = Vec::new();
         self.ledger.below_maintenance(s, mark_price, &mut below);
-        below.retain(|&account| !self.is_venues(account, s));
-        let called = &self.called[s];
-        let fresh = below.iter().filter(|account| called.binary_search(account).is_err());
+        below.retain(|&account| !self.is_venue_account(account, s));
+        let margin_called = &self.margin_called[s];
+        let fresh = below.iter().filter(|account| margin_called.binary_search(account).is_err());
         facts.extend(fresh.map(|&account| {
             let (trigger_price, falling) = self.trigger(account, symbol, was, mark_price);
             Fact::MarginCall { account, symbol, mark_price, trigger_price, falling }
         }));
-        self.called[s] = below;
+        self.margin_called[s] = below;
     }
 
-    /// Where between two marks an account came below maintenance margin, and in which direction.
+    /// The price between two marks at which an account crossed below maintenance margin, and the
+    /// direction.
     fn trigger(
         &self,
         account: AccountId,

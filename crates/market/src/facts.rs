@@ -36,50 +36,51 @@ pub enum Reject {
     OnlyReducing = 104,
 }
 
-/// Why the rest of an accepted order left the market without a fill.
+/// Why the open quantity of an accepted order was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum CancelReason {
-    /// Its owner asked.
+    /// The owner sent a cancel.
     Requested = 0,
     /// The rest of a market or immediate-or-cancel order.
     ImmediateOrCancel = 1,
-    /// Its owner's own order came to take it.
+    /// An order of the same account would have traded with it.
     SelfTrade = 2,
-    /// A reduce-only order whose position is gone.
+    /// Reduce-only, and the position that it reduced is closed.
     ReduceOnly = 3,
-    /// Its owner is being liquidated.
+    /// The owner is in liquidation.
     Liquidation = 4,
 }
 
-/// Which limit put a liquidation off.
+/// The limit that deferred a liquidation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Deferral {
-    /// The account was tried in this market in this block already.
+    /// The account was tried in this market in this block before.
     Again = 0,
-    /// The account has lost as much notional in this block as it may.
+    /// The notional that one account may lose in a block is used up.
     AccountNotional = 1,
-    /// The account has cost the insurance fund as much in this block as it may.
+    /// The amount that one account may cost the insurance fund in a block is used up.
     InsuranceLost = 2,
-    /// As many liquidations were tried in this block as may be.
+    /// The liquidation attempts of this block are used up.
     Attempts = 3,
-    /// As many positions were deleveraged in this block as may be.
+    /// The deleveraging attempts of this block are used up.
     DeleveragingAttempts = 4,
-    /// A portfolio is for sale, and nobody takes it at the auction's price yet. Keepers are told
-    /// by [`Fact::AuctionOpen`], not by [`Fact::LiquidationDeferred`]: to send at once is no use.
+    /// A portfolio is on auction and no liquidator buys at the price yet. Keepers learn it from
+    /// [`Fact::AuctionOpen`], not from [`Fact::LiquidationDeferred`]: to send again at once has no
+    /// effect.
     Auction = 5,
 }
 
-/// Who bears a loss beyond an account's collateral.
+/// The party that bears a loss beyond an account's collateral.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Bearer {
     /// The insurance fund.
     Insurance = 0,
-    /// The winners that were closed out at the bankruptcy price.
+    /// Accounts with profit, deleveraged at the bankruptcy price.
     Deleveraged = 1,
-    /// Nobody yet: it stands as the venue's deficit.
+    /// No party yet: it is booked as the venue's deficit.
     Venue = 2,
     /// The vault that took the position over.
     Vault = 3,
@@ -90,250 +91,264 @@ pub enum Bearer {
 pub enum Fact {
     /// A new order passed every check; its trades, if any, follow.
     Accepted {
-        /// Owner.
+        /// Account that owns the order.
         account: AccountId,
-        /// ClOrdID.
+        /// ClOrdID (11) of the order.
         cl_ord_id: u64,
-        /// Market.
+        /// Index of the market in [`crate::Config::symbols`]; options are numbered after the
+        /// markets.
         symbol: u16,
-        /// Side.
+        /// Side (54): buy or sell.
         side: Side,
-        /// Quantity taken on, before any trade (a reduce-only order may have been cut).
+        /// Quantity accepted, in lots, before any trade (a reduce-only order may have been cut).
         leaves: Qty,
     },
     /// A message was refused; nothing changed.
     Rejected {
-        /// Sender.
+        /// Account that sent the message.
         account: AccountId,
-        /// ClOrdID of the refused message; 0 for an oracle's.
+        /// ClOrdID (11) of the refused message; 0 for a price update.
         cl_ord_id: u64,
-        /// Market named by the message.
+        /// Index of the market that the message named.
         symbol: u16,
-        /// Why.
+        /// Reason of the refusal.
         reason: Reject,
     },
     /// What was left of an order is gone.
     Canceled {
-        /// Owner.
+        /// Account that owned the order.
         account: AccountId,
-        /// ClOrdID of the order that is gone.
+        /// ClOrdID (11) of the cancelled order.
         cl_ord_id: u64,
-        /// Market.
+        /// Index of the market in [`crate::Config::symbols`]; options are numbered after the
+        /// markets.
         symbol: u16,
-        /// Quantity that did not trade.
+        /// Quantity that did not trade, in lots.
         qty: Qty,
-        /// Why.
+        /// Reason of the cancel.
         reason: CancelReason,
     },
     /// An order was replaced; its trades, if any, follow.
     Replaced {
-        /// Owner.
+        /// Account that owns the order.
         account: AccountId,
-        /// ClOrdID of the order that replaces.
+        /// ClOrdID (11) of the order from now on.
         cl_ord_id: u64,
-        /// ClOrdID of the order replaced.
+        /// ClOrdID that the order had before (OrigClOrdID, 41).
         orig_cl_ord_id: u64,
-        /// Market.
+        /// Index of the market in [`crate::Config::symbols`]; options are numbered after the
+        /// markets.
         symbol: u16,
-        /// Quantity still open before.
+        /// Open quantity before the replace, in lots.
         was: Qty,
-        /// Quantity open now, before any trade.
+        /// Open quantity after the replace, in lots, before any trade.
         leaves: Qty,
-        /// Whether it kept its place in its level.
+        /// Whether the order kept its time priority at its price.
         kept_priority: bool,
     },
-    /// A trade.
+    /// Two orders traded, or a liquidation traded with an order.
     Trade {
-        /// Market.
+        /// Index of the market in [`crate::Config::symbols`]; options are numbered after the
+        /// markets.
         symbol: u16,
-        /// Price: the resting order's.
+        /// Limit price of the resting order, in ticks.
         price: Price,
-        /// Quantity.
+        /// Quantity traded, in lots; positive.
         qty: Qty,
-        /// Owner of the resting order.
+        /// Account that owns the resting order.
         maker_account: AccountId,
-        /// Its ClOrdID.
+        /// ClOrdID (11) of the resting order.
         maker_cl_ord_id: u64,
-        /// What is left of it.
+        /// Open quantity of the resting order after the trade, in lots.
         maker_leaves: Qty,
-        /// Owner of the incoming order; the liquidated account in a liquidation.
+        /// Account that owns the incoming order; the liquidated account in a liquidation.
         taker_account: AccountId,
-        /// Its ClOrdID; 0 in a liquidation.
+        /// ClOrdID (11) of the incoming order; 0 in a liquidation.
         taker_cl_ord_id: u64,
-        /// What is left of it.
+        /// Open quantity of the incoming order after the trade, in lots.
         taker_leaves: Qty,
         /// Side of the incoming order.
         taker_side: Side,
-        /// Whether the taker was being liquidated.
+        /// Whether the taker is an account in liquidation.
         liquidation: bool,
     },
     /// An oracle price came into force.
     OraclePrice {
-        /// Market.
+        /// Index of the market in [`crate::Config::symbols`]; options are numbered after the
+        /// markets.
         symbol: u16,
-        /// Price.
+        /// Oracle price, in ticks.
         price: Price,
-        /// When the oracle saw it.
+        /// Time at which the oracle observed the price.
         observed_ns: Ns,
     },
-    /// The mark price was set anew (after each oracle price).
+    /// The mark price was recomputed, as after each oracle price.
     Mark {
-        /// Market.
+        /// Index of the market in [`crate::Config::symbols`]; options are numbered after the
+        /// markets.
         symbol: u16,
-        /// Price.
+        /// Mark price, in ticks.
         price: Price,
     },
     /// A liquidation order was executed, wholly or in part.
     Liquidated {
-        /// The account closed out.
+        /// Account in liquidation.
         account: AccountId,
-        /// The keeper who asked.
+        /// Account of the keeper that sent the liquidation order.
         keeper: AccountId,
-        /// Market.
+        /// Index of the market in [`crate::Config::symbols`]; options are numbered after the
+        /// markets.
         symbol: u16,
-        /// Quantity closed on the book.
+        /// Quantity closed on the book, in lots.
         book_qty: Qty,
-        /// What that quantity traded for, unsigned.
+        /// Notional of the quantity closed on the book, unsigned, in quanta.
         book_notional: Money,
-        /// Quantity closed by auto-deleveraging.
+        /// Quantity closed by auto-deleveraging, in lots.
         deleveraged_qty: Qty,
-        /// Quantity that the vault took over at the mark price.
+        /// Quantity that the vault took over at the mark price, in lots.
         taken_over_qty: Qty,
-        /// Signed position before.
+        /// Signed position before the liquidation, in lots.
         held: Qty,
-        /// The price on which the keeper decided.
+        /// Price on which the keeper decided, in ticks.
         trigger_price: Price,
-        /// Mark price at execution.
+        /// Mark price at execution, in ticks.
         mark_price: Price,
-        /// Price at which this position's share of equity is nil, in whole ticks, rounded down.
+        /// Price at which this position's share of equity is zero, in whole ticks, rounded down.
         bankruptcy_price: Price,
-        /// Liquidation fee paid to the insurance fund.
+        /// Liquidation fee paid to the insurance fund, in quanta.
         fee: Money,
-        /// Signed position that is left.
+        /// Signed position after the liquidation, in lots.
         remaining: Qty,
     },
-    /// A liquidation, or the deleveraging in it, was put off by a limit.
+    /// A limit deferred a liquidation, or the deleveraging that belongs to it.
     LiquidationDeferred {
-        /// The account named.
+        /// Account that the liquidation order named.
         account: AccountId,
-        /// The keeper who asked.
+        /// Account of the keeper that sent the liquidation order.
         keeper: AccountId,
-        /// Market.
+        /// Index of the market in [`crate::Config::symbols`]; options are numbered after the
+        /// markets.
         symbol: u16,
-        /// Which limit.
+        /// The limit that deferred it.
         reason: Deferral,
     },
-    /// The vault took a position over at the mark price.
+    /// The backstop vault took a position over at the mark price.
     TakenOver {
-        /// The account closed out.
+        /// Account in liquidation.
         account: AccountId,
-        /// The vault.
+        /// Account of the backstop vault.
         vault: AccountId,
-        /// Market.
+        /// Index of the market in [`crate::Config::symbols`]; options are numbered after the
+        /// markets.
         symbol: u16,
-        /// Signed quantity.
+        /// Signed quantity taken over, in lots.
         qty: Qty,
-        /// Mark price.
+        /// Mark price, in ticks.
         price: Price,
-        /// Equity that went with it, below zero if the vault made up for it; in cross mode all of
-        /// it, with the position that was liquidated.
+        /// Equity transferred with the position, in quanta; negative if the vault absorbed a loss.
+        /// In cross mode all of the account's equity is transferred with the liquidated position.
         margin: Money,
     },
-    /// The mark has moved an account below maintenance margin; once, until it has recovered.
+    /// The mark price moved an account below maintenance margin. Reported once, until the account
+    /// has recovered.
     MarginCall {
-        /// The account.
+        /// Account below maintenance margin.
         account: AccountId,
-        /// Market.
+        /// Index of the market in [`crate::Config::symbols`]; options are numbered after the
+        /// markets.
         symbol: u16,
-        /// Mark price.
+        /// Mark price, in ticks.
         mark_price: Price,
-        /// The price at which the account comes below maintenance margin: of all between the last
-        /// mark and this one the first, where it lies between them. `None`: the mark did not do it.
+        /// The first price, between the last mark and this one, at which the account is below
+        /// maintenance margin, in ticks. `None`: the mark did not cause the call.
         trigger_price: Option<Price>,
-        /// Whether it comes below at this price and lower ones (as a long does), or higher ones.
+        /// Whether the account is below maintenance at this price and lower ones (as a long is), or
+        /// at higher ones.
         falling: bool,
     },
     /// A liquidation order against an account that has enough margin (or no position).
     NotLiquidatable {
-        /// The account named.
+        /// Account that the liquidation order named.
         account: AccountId,
-        /// The keeper who asked.
+        /// Account of the keeper that sent the liquidation order.
         keeper: AccountId,
-        /// Market.
+        /// Index of the market in [`crate::Config::symbols`]; options are numbered after the
+        /// markets.
         symbol: u16,
     },
-    /// A portfolio is for sale, and nobody takes it at this price yet.
+    /// A portfolio is on auction, and no liquidator buys at this price yet.
     AuctionOpen {
-        /// The account sold.
+        /// Account whose portfolio is on auction.
         account: AccountId,
-        /// The keeper who asked.
+        /// Account of the keeper that sent the liquidation order.
         keeper: AccountId,
-        /// Share of mark value asked.
+        /// Asking price, as a share of mark value in millionths.
         price_ppm: u32,
     },
-    /// A portfolio, or a share of it, was sold.
+    /// A portfolio on auction, or a share of it, was sold.
     Auctioned {
-        /// The account sold.
+        /// Account whose portfolio was on auction.
         account: AccountId,
-        /// The keeper who asked.
+        /// Account of the keeper that sent the liquidation order.
         keeper: AccountId,
-        /// Who took it over.
+        /// Account that bought it.
         liquidator: AccountId,
-        /// What the portfolio was worth at the marks: cash, perpetuals and options.
+        /// Mark value of the portfolio: cash, perpetuals and options, in quanta.
         value: Money,
-        /// Share of mark value that was paid (of nothing, if it was worth less than nothing).
+        /// Price paid, as a share of mark value in millionths; of zero if mark value was negative.
         price_ppm: u32,
-        /// What the account lost to the liquidator by that.
+        /// Difference between mark value and price, lost to the liquidator, in quanta.
         discount: Money,
-        /// Lots of perpetuals and options that changed hands.
+        /// Perpetuals and options transferred, in lots.
         size: Qty,
-        /// Their delta, in lots of the perpetual, signed; rounded.
+        /// Signed delta of what was transferred, in lots of the perpetual, rounded.
         delta: Qty,
-        /// The price on which the keeper decided.
+        /// Price on which the keeper decided, in ticks.
         trigger_price: Price,
-        /// Mark price of the perpetual at execution.
+        /// Mark price of the perpetual at execution, in ticks.
         mark_price: Price,
-        /// Whether nothing but cash is left.
+        /// Whether the account now holds nothing but cash.
         closed: bool,
     },
     /// An option expired and was settled.
     Expired {
-        /// Its number among the markets.
+        /// Index of the option, counted after the markets.
         symbol: u16,
-        /// What it paid, in ticks.
+        /// Settlement value, in ticks.
         payoff: Price,
     },
-    /// A loss beyond the collateral behind it.
+    /// A loss that exceeds the collateral behind it.
     BadDebt {
-        /// The account that could not pay.
+        /// Account that could not pay.
         account: AccountId,
-        /// Market in which it came about.
+        /// Index of the market in which the loss arose.
         symbol: u16,
-        /// How much.
+        /// Loss beyond collateral, in quanta; positive.
         amount: Money,
-        /// Who bears it.
+        /// Party that bears the loss.
         borne_by: Bearer,
     },
-    /// The insurance fund paid.
+    /// The insurance fund paid a bad debt.
     InsuranceDrawn {
-        /// How much.
+        /// Amount paid, in quanta; positive.
         amount: Money,
-        /// What is left in it.
+        /// Balance of the fund after the payment, in quanta.
         remaining: Money,
     },
-    /// A winner's position was closed against a bankrupt one.
+    /// Auto-deleveraging closed a profitable position against a bankrupt one.
     Deleveraged {
-        /// The bankrupt account.
+        /// Bankrupt account.
         account: AccountId,
-        /// The account closed against its will.
+        /// Account whose profitable position was closed.
         against: AccountId,
-        /// Market.
+        /// Index of the market in [`crate::Config::symbols`]; options are numbered after the
+        /// markets.
         symbol: u16,
-        /// Quantity.
+        /// Quantity closed, in lots.
         qty: Qty,
         /// Bankruptcy price in whole ticks, rounded down; the transfer itself is exact.
         price: Price,
-        /// What `against` lost against the mark price.
+        /// Loss of `against` compared with the mark price, in quanta.
         haircut: Money,
     },
 }

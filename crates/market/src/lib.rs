@@ -1,29 +1,29 @@
-//! surgetank-market: what messages mean. The execution environment of a venue of linear perpetuals.
+//! surgetank-market: what messages mean: the execution environment of a venue of linear perpetuals.
 //!
-//! A [`Market`] is a pure function of the ordered messages it executes: no clock, no chance, no
-//! hash order, no floats outside [`options`]. It knows messages, and not how they travelled. Prices are ticks,
-//! quantities lots, money quanta (tick × lot), so price × quantity is exact.
+//! A [`Market`] is a pure function of the ordered messages it executes: no clock, no randomness, no
+//! hash order, no floats outside [`options`]. It sees messages, not how they were transported.
+//! Prices are ticks, quantities lots, money quanta (tick × lot), so price × quantity is exact.
 //!
 //! | module | holds |
 //! |---|---|
-//! | `bounds` | the bounds of numbers |
+//! | `bounds` | bounds of prices, quantities and money |
 //! | [`facts`] | what executing a message did |
 //! | [`book`] | resting orders in price–time order |
 //! | [`mark`] | the price at which margin is measured |
 //! | [`options`] | option contracts, their value, the grid of portfolio margin |
-//! | [`config`] | what a venue sets |
-//! | `limits` | what a block may liquidate |
+//! | [`config`] | a venue's settings |
+//! | `limits` | liquidation limits per block |
 //! | [`margin`] | accounts, positions, equity, requirements |
-//! | `market` | what a venue holds, and what can be seen of it |
-//! | `settlement` | trades are booked, debts borne, orders taken out |
+//! | `market` | a venue's state and its read access |
+//! | `settlement` | booking of trades, bad debt, cancels of resting orders |
 //! | `orders` | admission and matching of orders |
-//! | `liquidation` | close-outs, insurance fund, auto-deleveraging |
-//! | `execute` | one message; marks and margin calls |
+//! | `liquidation` | close-out, insurance fund, auto-deleveraging |
+//! | `execute` | execution of one message; marks and margin calls |
 //! | [`auction`] | a batch of orders at one price |
 //!
 //! Each imports only modules above it in this table.
 //!
-//! Money is conserved: [`Market::total_money`] changes by deposits and by nothing else.
+//! Money is conserved: [`Market::total_money`] changes by deposits only.
 
 pub mod auction;
 pub mod book;
@@ -41,9 +41,9 @@ mod orders;
 mod settlement;
 
 pub use crate::config::{
-    Backstop, CloseOut, Config, Fillable, MONEY_MAX, MarginMode, PPM, PRICE_MAX, Partial, PerBlock,
-    Protection, QTY_MAX, SymbolConfig,
+    Backstop, BlockLimits, CloseOut, Config, Fillable, MONEY_MAX, MarginMode, PPM, PRICE_MAX,
+    Partial, Protection, QTY_MAX, SymbolConfig,
 };
 pub use crate::facts::{Bearer, CancelReason, Deferral, Fact, Reject};
 pub use crate::mark::{HYPERLIQUID_EMA_NS, Mark};
-pub use crate::market::{Best, Imbalance, Market};
+pub use crate::market::{Best, Market, UnbalancedGenesis};

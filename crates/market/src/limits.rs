@@ -1,31 +1,32 @@
-//! What may be liquidated in one block, and when a large position goes as a whole.
+//! Liquidation limits per block, and the cooldown after a partial liquidation.
 //!
 //! Rules: in one block, (a) at most `attempts` accounts are tried, each once per market; (b) of a
-//! position goes the larger of `position_share_ppm` and `position_min`; (c) of an account no more
-//! notional than `account_notional`, and no more of the insurance fund than `account_insurance`;
-//! (d) only a bankrupt account of which nothing could be closed is deleveraged, then the whole of
-//! its position, and at most `deleveraging_attempts` of them. What a limit puts off is a
-//! [`Fact::LiquidationDeferred`](crate::Fact) and changes nothing else.
+//! position at most the larger of `position_share_ppm` and `position_min` is closed; (c) of an
+//! account at most `account_notional` of notional is closed, at a cost to the insurance fund of at
+//! most `account_insurance`; (d) a bankrupt account is deleveraged only if nothing of it could be
+//! closed, then its whole position, and at most `deleveraging_attempts` of them. A deferral is a
+//! [`Fact::LiquidationDeferred`](crate::Fact) and has no other effect.
 //!
 //! Orders against accounts that are not liquidatable do not count.
 //!
 //! Source: dYdX v4 `x/clob` at 84d4664b: `LiquidationsConfig`, `MaxLiquidationAttemptsPerBlock`,
 //! `MaxDeleveragingAttemptsPerBlock`.
 //!
-//! Departures: notional is measured at the mark at which the order executes. dYdX takes the attempts
-//! in order of how far accounts are under water; here they come in the order of the keepers' messages.
+//! Departures: notional is measured at the mark at which the order executes. dYdX orders the
+//! attempts by how far accounts are below maintenance; here they follow the order of the keepers'
+//! messages.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use surgetank_layer::units::{AccountId, Money, Ns, Qty};
 
-use crate::config::{MONEY_MAX, PPM, PerBlock};
+use crate::config::{BlockLimits, MONEY_MAX, PPM};
 use crate::facts::Deferral;
 
-/// What has been liquidated in this block, and when accounts were last liquidated in part.
+/// What was liquidated in this block, and when accounts were last liquidated in part.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Limits {
-    rules: Option<PerBlock>,
+    rules: Option<BlockLimits>,
     attempts: u32,
     deleveraging: u32,
     tried: BTreeSet<(AccountId, u16)>,
@@ -35,7 +36,7 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    pub(crate) fn set(&mut self, rules: PerBlock) {
+    pub(crate) fn set(&mut self, rules: BlockLimits) {
         self.rules = Some(rules);
     }
 
@@ -58,7 +59,7 @@ impl Limits {
         Ok(())
     }
 
-    /// Lots that may be closed of a position of this size.
+    /// Greatest quantity, in lots, that may be closed of a position of this size.
     pub(crate) fn size_max(
         &self,
         account: AccountId,
@@ -79,15 +80,15 @@ impl Limits {
         Ok(of_position.min(left.max(1)).min(size))
     }
 
-    /// What an account may still cost the insurance fund in this block.
+    /// Amount that an account may still cost the insurance fund in this block, in quanta.
     pub(crate) fn insurance_left(&self, account: AccountId) -> Money {
         let lost = self.spent.get(&account).map_or(0, |spent| spent.1);
         self.rules.as_ref().map_or(MONEY_MAX * 2, |rules| (rules.account_insurance - lost).max(0))
     }
 
-    /// A liquidation has closed this much, and cost the insurance fund this much (or less than
-    /// nothing).
-    pub(crate) fn note(&mut self, account: AccountId, notional: Money, lost: Money) {
+    /// Records that a liquidation closed this notional, at this cost to the insurance fund
+    /// (negative: a gain).
+    pub(crate) fn record(&mut self, account: AccountId, notional: Money, lost: Money) {
         if self.rules.is_some() {
             let spent = self.spent.entry(account).or_default();
             spent.0 += notional;
@@ -95,9 +96,9 @@ impl Limits {
         }
     }
 
-    /// How much of a bankrupt position is deleveraged after `filled` of it was closed, and
+    /// The quantity of a bankrupt position to deleverage after `filled` of it was closed, and
     /// `leaves` of the order was not.
-    pub(crate) fn deleveraged(&self, leaves: Qty, size: Qty, filled: Qty) -> Qty {
+    pub(crate) fn deleverage_qty(&self, leaves: Qty, size: Qty, filled: Qty) -> Qty {
         match (&self.rules, filled) {
             (None, _) => leaves,
             (Some(_), 0) => size,
@@ -105,7 +106,7 @@ impl Limits {
         }
     }
 
-    pub(crate) fn deleveraging(&mut self) -> Result<(), Deferral> {
+    pub(crate) fn attempt_deleveraging(&mut self) -> Result<(), Deferral> {
         let Some(rules) = &self.rules else { return Ok(()) };
         if self.deleveraging >= rules.deleveraging_attempts {
             return Err(Deferral::DeleveragingAttempts);
@@ -114,13 +115,13 @@ impl Limits {
         Ok(())
     }
 
-    /// A position of the account has been liquidated in part.
-    pub(crate) fn partial(&mut self, account: AccountId, now: Ns) {
+    /// Records that a position of the account was liquidated in part.
+    pub(crate) fn record_partial(&mut self, account: AccountId, now: Ns) {
         self.partial_ns.insert(account, now);
     }
 
     /// Whether a part of the account was liquidated less than `cooldown_ns` ago.
-    pub(crate) fn cools(&self, account: AccountId, now: Ns, cooldown_ns: Ns) -> bool {
+    pub(crate) fn in_cooldown(&self, account: AccountId, now: Ns, cooldown_ns: Ns) -> bool {
         self.partial_ns.get(&account).is_some_and(|&at| now < at.saturating_add(cooldown_ns))
     }
 }

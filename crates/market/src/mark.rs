@@ -1,16 +1,17 @@
 //! The mark price: the price at which margin is measured.
 //!
-//! Rules: it is set anew when an oracle price comes into force, and at no other time. An oracle
-//! price observed earlier than the one in force is refused; one observed at the same time is taken.
+//! Rules: it is recomputed when an oracle price comes into force, and at no other time. An oracle
+//! price observed earlier than the one in force is refused; one observed at the same time is
+//! accepted.
 //!
 //! Theory of operation: [`Mark::Oracle`] is the last oracle price. [`Mark::Median`] is the median
-//! of (a) the oracle price, (b) the oracle price plus an exponential moving average of
-//! mid − oracle, and (c) the median of best bid, best ask and last trade. While the book has an
-//! empty side, (c) is the oracle price and the average stands still.
+//! of (a) the oracle price, (b) the oracle price plus an exponential moving average of mid −
+//! oracle, and (c) the median of best bid, best ask and last trade. While the book has an empty
+//! side, (c) is the oracle price and the average is not updated.
 //!
 //! Source: Hyperliquid docs, "Robust price indices".
 //!
-//! Departures: (a) stands where Hyperliquid takes the median of other venues' perpetual mids. The
+//! Departures: instead of (a), Hyperliquid takes the median of other venues' perpetual mids. The
 //! average's weight over a gap dt is dt/(dt + τ) (backward Euler) and not 1 − e^(−dt/τ): the same
 //! to first order, and exact in integers.
 
@@ -18,7 +19,7 @@ use surgetank_layer::units::{Ns, Price, SECOND};
 
 use crate::bounds::PRICE_MAX;
 
-/// How positions are marked.
+/// How the mark price is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
     /// The last oracle price.
@@ -30,7 +31,7 @@ pub enum Mark {
     },
 }
 
-/// Hyperliquid's 150 s.
+/// Hyperliquid's time constant, 150 s (docs, "Robust price indices").
 pub const HYPERLIQUID_EMA_NS: Ns = 150 * SECOND;
 
 /// Fraction bits of the average.
@@ -50,7 +51,7 @@ pub struct MarkPrice {
 }
 
 impl MarkPrice {
-    /// A market that opens at this price.
+    /// The mark of a market that opens at this price.
     pub fn new(rule: Mark, initial: Price) -> MarkPrice {
         let (observed_ns, updated_ns) = (0, 0);
         MarkPrice { rule, oracle: initial, observed_ns, updated_ns, premium: 0, mark: initial }
@@ -66,7 +67,8 @@ impl MarkPrice {
         (self.oracle, self.observed_ns)
     }
 
-    /// Takes an oracle price and the top of the book; false (and nothing done) if it is stale.
+    /// Applies an oracle price and the top of the book; false, without effect, if the price is
+    /// stale.
     pub fn update(
         &mut self,
         now: Ns,

@@ -1,4 +1,4 @@
-//! A venue's books, accounts and funds: what it holds, how it is opened, and what can be seen of it.
+//! A venue's books, accounts and funds: its state, its opening, and read access to it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,12 +8,12 @@ use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
 
 use crate::book::{Book, Resting};
 use crate::config::{
-    CloseOut, Config, MONEY_MAX, MarginMode, PPM, PRICE_MAX, PerBlock, QTY_MAX, SymbolConfig,
+    BlockLimits, CloseOut, Config, MONEY_MAX, MarginMode, PPM, PRICE_MAX, QTY_MAX, SymbolConfig,
 };
 use crate::limits::Limits;
 use crate::margin::{Ledger, Position};
 use crate::mark::MarkPrice;
-use crate::options::{Chain, Desk, Listing, Requirement};
+use crate::options::{Chain, Listing, OptionsDesk, Requirement};
 
 /// Best bid and best ask: price and the quantity resting there.
 pub type Best = (Option<(Price, Qty)>, Option<(Price, Qty)>);
@@ -31,30 +31,30 @@ pub struct Market {
     pub(crate) fees: Money,
     /// Trading fees by account.
     pub(crate) paid: Vec<Money>,
-    /// Debt that nobody could be made to pay.
+    /// Bad debt that neither the insurance fund nor deleveraged accounts covered.
     pub(crate) deficit: Money,
     pub(crate) bad_debt: Money,
     pub(crate) deposits: Money,
     pub(crate) limits: Limits,
     /// Accounts below maintenance at the mark, by market.
-    pub(crate) called: Vec<Vec<AccountId>>,
-    pub(crate) desk: Option<Desk>,
+    pub(crate) margin_called: Vec<Vec<AccountId>>,
+    pub(crate) desk: Option<OptionsDesk>,
 }
 
-/// The positions opened at the start do not cancel out.
+/// The positions opened at the start do not sum to zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Imbalance {
-    /// Market.
+pub struct UnbalancedGenesis {
+    /// Index of the market in [`Config::symbols`].
     pub symbol: u16,
-    /// Sum of its positions.
+    /// Sum of its opening positions, in lots.
     pub qty: Money,
-    /// Sum of their signed entry notionals.
+    /// Sum of their signed entry notionals, in quanta.
     pub notional: Money,
 }
 
-impl fmt::Display for Imbalance {
+impl fmt::Display for UnbalancedGenesis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Imbalance { symbol, qty, notional } = self;
+        let UnbalancedGenesis { symbol, qty, notional } = self;
         write!(
             f,
             "market {symbol}: opened positions sum to {qty} lots and {notional} quanta, not to 0; \
@@ -63,7 +63,7 @@ impl fmt::Display for Imbalance {
     }
 }
 
-impl std::error::Error for Imbalance {}
+impl std::error::Error for UnbalancedGenesis {}
 
 impl Market {
     /// A venue with empty books, one market per entry of `config.symbols`, each at its price.
@@ -97,7 +97,7 @@ impl Market {
             bad_debt: 0,
             deposits: 0,
             limits: Limits::default(),
-            called: vec![Vec::new(); config.symbols.len()],
+            margin_called: vec![Vec::new(); config.symbols.len()],
             desk: None,
             config,
         }
@@ -114,7 +114,7 @@ impl Market {
         let falls = auction.knee_ppm <= auction.start_ppm && auction.start_ppm <= PPM;
         assert!(falls, "an auction must start at most at mark value, and fall");
         self.ledger.list(Chain::new(rule, vol, contracts, self.ledger.mark(0)));
-        self.desk = Some(Desk { auction, liquidator, auctions: BTreeMap::new() });
+        self.desk = Some(OptionsDesk { auction, liquidator, auctions: BTreeMap::new() });
     }
 
     /// Opens an account or adds to its cash. The mode is fixed by the first deposit.
@@ -139,7 +139,7 @@ impl Market {
     /// If the account has no deposit, or quantity or price are out of bounds.
     pub fn open(&mut self, account: AccountId, symbol: u16, qty: Qty, price: Price) {
         let s = usize::from(symbol);
-        assert!(self.ledger.knows(account), "account {account}: deposit before you open");
+        assert!(self.ledger.has_account(account), "account {account}: deposit before you open");
         assert!(s < self.ledger.symbols(), "account {account}: no market {symbol}");
         let isolated = !self.ledger.is_cross(account);
         assert!(s < self.books.len() || !isolated, "account {account}: options need cross margin");
@@ -152,49 +152,49 @@ impl Market {
         assert!(in_bounds, "account {account}: quantity out of bounds");
         self.ledger.trade(account, s, qty, price);
         if self.ledger.position(account, s).qty == 0 {
-            self.ledger.release(account, s);
+            self.ledger.release_margin(account, s);
         } else {
-            self.ledger.back(account, s, MONEY_MAX);
+            self.ledger.allocate_margin(account, s, MONEY_MAX);
         }
     }
 
-    /// Whether what was opened in each market cancels out, in quantity and in money, as it must
-    /// before the first message for money to be conserved.
-    pub fn check_genesis(&self) -> Result<(), Imbalance> {
+    /// Whether the positions opened in each market sum to zero, in quantity and in money, which
+    /// conservation of money requires before the first message.
+    pub fn check_genesis(&self) -> Result<(), UnbalancedGenesis> {
         for (symbol, s) in (0..self.ledger.symbols()).zip(0..) {
             let positions = self.accounts().map(|account| self.ledger.position(account, symbol));
             let qty = positions.clone().map(|p| Money::from(p.qty)).sum();
             let notional = positions.map(|p| p.cost).sum();
             if (qty, notional) != (0, 0) {
-                return Err(Imbalance { symbol: s, qty, notional });
+                return Err(UnbalancedGenesis { symbol: s, qty, notional });
             }
         }
         Ok(())
     }
 
-    /// Sets what a block may liquidate; without it nothing is limited.
+    /// Sets the liquidation limits per block; the default is no limit.
     ///
     /// # Panics
     /// If the share is above 100 %.
-    pub fn limit(&mut self, rules: PerBlock) {
+    pub fn limit(&mut self, rules: BlockLimits) {
         assert!(rules.position_share_ppm <= PPM, "share of a position above 100 %");
         self.limits.set(rules);
     }
 
-    /// A new block begins: what is limited per block is free again.
+    /// Begins a new block: resets the limits per block.
     pub fn begin_block(&mut self) {
         self.limits.begin_block();
     }
 }
 
-/// Views. A market's index must be below the number of markets.
+/// Read access. A market's index must be below the number of markets.
 impl Market {
     /// Number of markets.
     pub fn symbols(&self) -> u16 {
         self.books.len() as u16
     }
 
-    /// The mark price.
+    /// Mark price of a market, in ticks.
     pub fn mark(&self, symbol: u16) -> Price {
         self.ledger.mark(usize::from(symbol))
     }
@@ -215,7 +215,7 @@ impl Market {
         (book.best(Side::Buy), book.best(Side::Sell))
     }
 
-    /// The book.
+    /// Resting orders of a market.
     pub fn book(&self, symbol: u16) -> &Book {
         &self.books[usize::from(symbol)]
     }
@@ -235,7 +235,7 @@ impl Market {
         self.ledger.position(account, usize::from(symbol))
     }
 
-    /// What an account is worth at the mark prices.
+    /// Equity of an account at the mark prices, in quanta.
     pub fn equity(&self, account: AccountId) -> Money {
         self.ledger.equity(account)
     }
@@ -245,12 +245,12 @@ impl Market {
         self.ledger.chain()
     }
 
-    /// What an account is worth with market 0 at this price and its options priced on that.
+    /// Equity of an account with market 0 at this price and its options priced on it.
     pub fn worth(&self, account: AccountId, at: Price) -> Money {
         self.ledger.worth(account, at)
     }
 
-    /// What the grid requires of a portfolio at the marks, in quanta, not rounded.
+    /// Margin requirement of a portfolio at the marks by the grid, in quanta, not rounded.
     pub fn requirement(&self, account: AccountId) -> Requirement {
         let held = self.ledger.position(account, 0).qty;
         self.ledger.portfolio(account, self.ledger.mark(0), None, held).1
@@ -267,8 +267,8 @@ impl Market {
         self.ledger.liquidatable(account, usize::from(symbol), at_mark)
     }
 
-    /// Appends every account liquidatable with the market marked at this price, by number: what a
-    /// keeper sees who has received that price. One pass over all accounts.
+    /// Appends every account liquidatable with the market marked at this price, by number: the view
+    /// of a keeper that has received that price. One pass over all accounts.
     pub fn below_maintenance(&self, symbol: u16, at_mark: Price, out: &mut Vec<AccountId>) {
         self.ledger.below_maintenance(usize::from(symbol), at_mark, out);
     }
@@ -294,22 +294,22 @@ impl Market {
         self.paid.get(account as usize).copied().unwrap_or(0)
     }
 
-    /// Debt so far that neither insurance fund nor winners bore.
+    /// Bad debt so far that neither the insurance fund nor deleveraged accounts covered.
     pub fn deficit(&self) -> Money {
         self.deficit
     }
 
-    /// All losses beyond collateral so far, whoever bore them.
+    /// All losses beyond collateral so far, whoever bears them.
     pub fn bad_debt_total(&self) -> Money {
         self.bad_debt
     }
 
-    /// All deposits and the insurance fund at the start: what [`Market::total_money`] must equal.
+    /// All deposits and the initial insurance fund; [`Market::total_money`] must equal it.
     pub fn paid_in(&self) -> Money {
         self.deposits + self.config.insurance
     }
 
-    /// All money there is: equity of all accounts, insurance fund and fees, less the deficit.
+    /// Total money: equity of all accounts, insurance fund and fees, less the deficit.
     pub fn total_money(&self) -> Money {
         self.ledger.total() + self.insurance + self.fees - self.deficit
     }

@@ -1,22 +1,23 @@
-//! Orders: what is admitted, and who trades with whom.
+//! Orders: admission and matching.
 //!
 //! Rules: an incoming order trades at the resting orders' prices, best first, until it is filled or
-//! its limit is reached; the rest rests (good till cancelled) or is cancelled (market,
+//! its limit is reached; the remainder rests (good till cancelled) or is cancelled (market,
 //! immediate-or-cancel). Post-only: refused if it would match at once. Reduce-only: cut on entry to
 //! the position it can reduce, and again whenever it is about to trade; refused or cancelled when
-//! there is nothing to reduce. Bands: a limit order too far from the mark is refused, a market order
-//! takes nothing beyond its slippage limit, and with too old an oracle price only orders that reduce
-//! are admitted ([`Protection`](crate::Protection)). Self-trade: the resting order is cancelled and the incoming one goes
-//! on. Replace: `order_qty` is the quantity to be open from now on; the place is kept only if the
-//! price is the same and the quantity not larger; otherwise the order enters anew, and may match.
-//! A refused replace leaves the original as it was. Flags and time in force carry over.
+//! there is nothing to reduce. Bands: a limit order too far from the mark is refused, a market
+//! order trades nothing beyond its slippage limit, and while the oracle price is too old only
+//! orders that reduce a position are admitted ([`Protection`](crate::Protection)). Self-trade: the
+//! resting order is cancelled and the incoming one continues. Replace: `order_qty` is the quantity
+//! to be open from now on; time priority is kept only if the price is the same and the quantity not
+//! larger; otherwise the order enters anew, and may match. A refused replace leaves the original as
+//! it was. Flags and time in force carry over.
 //!
 //! Source: FIX 4.4 (D, F, G); self-trade as Binance's EXPIRE_MAKER.
 //!
 //! Departures: in FIX, OrderQty (38) of a replace includes what was already filled; here it does
-//! not, so that a maker states the size it wants to show (as in Hyperliquid's modify). Slippage limits
-//! hold against the mark at execution; on dYdX and Hyperliquid the client states its worst price, by
-//! what it saw when it sent.
+//! not, so that a maker states the open size it wants (as in Hyperliquid's modify). Slippage limits
+//! hold against the mark at execution; on dYdX and Hyperliquid the client states its worst price
+//! when it sends.
 
 use surgetank_layer::message::{
     NewOrderSingle, OrdType, OrderCancelReplaceRequest, OrderCancelRequest, Side, TimeInForce,
@@ -29,13 +30,13 @@ use crate::facts::{CancelReason, Fact, Reject};
 use crate::margin::fraction_up;
 use crate::market::Market;
 
-/// An order on its way through the book.
+/// An incoming order while it is matched.
 pub(crate) struct Taker {
     pub account: AccountId,
     pub cl_ord_id: u64,
     pub symbol: u16,
     pub side: Side,
-    /// Worst price it takes; `None`: any.
+    /// Worst price that it accepts; `None`: any.
     pub limit: Option<Price>,
     pub leaves: Qty,
 }
@@ -56,7 +57,7 @@ impl Market {
             }
         };
         facts.push(Fact::Accepted { account, cl_ord_id, symbol, side: o.side, leaves: qty });
-        let limit = self.limit_of(o);
+        let limit = self.limit_price(o);
         let order = Resting {
             account,
             cl_ord_id,
@@ -82,7 +83,7 @@ impl Market {
             Some(book) => book.get(account, c.orig_cl_ord_id).ok_or(Reject::UnknownOrder),
         };
         match gone {
-            Ok(order) => self.take_out(symbol, order, CancelReason::Requested, facts),
+            Ok(order) => self.cancel_resting(symbol, order, CancelReason::Requested, facts),
             Err(reason) => {
                 facts.push(Fact::Rejected { account, cl_ord_id: c.cl_ord_id, symbol, reason });
             }
@@ -116,16 +117,16 @@ impl Market {
         let book = &mut self.books[usize::from(symbol)];
         if kept_priority {
             book.shrink(account, old.cl_ord_id, cl_ord_id, new.qty);
-            self.ledger.rest(account, usize::from(symbol), old.side, new.qty - old.qty);
+            self.ledger.add_open(account, usize::from(symbol), old.side, new.qty - old.qty);
         } else {
             book.remove(account, old.cl_ord_id);
-            self.ledger.rest(account, usize::from(symbol), old.side, -old.qty);
+            self.ledger.add_open(account, usize::from(symbol), old.side, -old.qty);
             self.enter(symbol, new, Some(new.price), true, facts);
         }
     }
 
-    /// The worst price that an order takes; `None`: any.
-    pub(crate) fn limit_of(&self, o: &NewOrderSingle) -> Option<Price> {
+    /// The worst price that an order accepts; `None`: any.
+    pub(crate) fn limit_price(&self, o: &NewOrderSingle) -> Option<Price> {
         match o.ord_type {
             OrdType::Limit => Some(o.price),
             OrdType::Market => {
@@ -143,7 +144,7 @@ impl Market {
     ) -> Result<Qty, Reject> {
         let symbol = usize::from(o.symbol);
         let book = self.books.get(symbol).ok_or(Reject::UnknownSymbol)?;
-        if !self.ledger.knows(account) {
+        if !self.ledger.has_account(account) {
             return Err(Reject::UnknownAccount);
         }
         let is_market = o.ord_type == OrdType::Market;
@@ -160,7 +161,7 @@ impl Market {
         if o.post_only && book.crosses(o.side, o.price) {
             return Err(Reject::PostOnlyWouldTake);
         }
-        let limit = self.limit_of(o);
+        let limit = self.limit_price(o);
         let mut qty = o.order_qty;
         if o.reduce_only {
             qty = qty.min(self.ledger.position(account, symbol).reducible(o.side));
@@ -215,8 +216,8 @@ impl Market {
         if near { Ok(()) } else { Err(Reject::PriceOutOfBand) }
     }
 
-    /// With too old an oracle price, whether the order with all others of its side only reduces;
-    /// `free` is what a replaced order gives back.
+    /// While the oracle price is too old: whether the order, with all others of its side, only
+    /// reduces the position. `free` is the quantity released by a replaced order.
     fn check_reducing(
         &self,
         now: Ns,
@@ -241,7 +242,7 @@ impl Market {
         if reduces { Ok(()) } else { Err(Reject::OnlyReducing) }
     }
 
-    /// What the part of an order that matches at once loses against the mark price, with its fee.
+    /// Loss against the mark price, with its fee, of the part of an order that would match at once.
     fn loss_at_once(&self, symbol: usize, side: Side, qty: Qty, limit: Option<Price>) -> Money {
         if limit.is_some_and(|limit| !self.books[symbol].crosses(side, limit)) {
             return 0;
@@ -252,7 +253,7 @@ impl Market {
         loss.max(0) + fraction_up(notional, self.config.symbols[symbol].taker_fee_ppm)
     }
 
-    /// Matches an admitted order and rests or cancels what is left.
+    /// Matches an admitted order; the remainder rests or is cancelled.
     fn enter(
         &mut self,
         symbol: u16,
@@ -270,15 +271,15 @@ impl Market {
         }
         if rests {
             self.books[usize::from(symbol)].insert(order);
-            self.ledger.rest(account, usize::from(symbol), side, order.qty);
+            self.ledger.add_open(account, usize::from(symbol), side, order.qty);
         } else {
             let reason = CancelReason::ImmediateOrCancel;
             facts.push(Fact::Canceled { account, cl_ord_id, symbol, qty: order.qty, reason });
         }
     }
 
-    /// Trades an incoming order with the book. `take` says how much of a quantity it takes at a
-    /// price; nothing ends it.
+    /// Trades an incoming order with the book. `take` returns how much of a quantity it accepts at
+    /// a price; zero ends the matching.
     pub(crate) fn match_taker(
         &mut self,
         taker: &mut Taker,
@@ -295,7 +296,7 @@ impl Market {
                 return;
             }
             if maker.account == taker.account {
-                self.take_out(taker.symbol, maker, CancelReason::SelfTrade, facts);
+                self.cancel_resting(taker.symbol, maker, CancelReason::SelfTrade, facts);
                 continue;
             }
             let mut open = maker.qty;
@@ -303,7 +304,7 @@ impl Market {
                 let position = self.ledger.position(maker.account, symbol);
                 open = open.min(position.reducible(maker.side));
                 if open == 0 {
-                    self.take_out(taker.symbol, maker, CancelReason::ReduceOnly, facts);
+                    self.cancel_resting(taker.symbol, maker, CancelReason::ReduceOnly, facts);
                     continue;
                 }
             }
@@ -326,7 +327,7 @@ impl Market {
         let symbol = usize::from(taker.symbol);
         taker.leaves -= qty;
         let maker_leaves = self.books[symbol].fill_front(maker.side, qty);
-        self.ledger.rest(maker.account, symbol, maker.side, -qty);
+        self.ledger.add_open(maker.account, symbol, maker.side, -qty);
         self.last[symbol] = Some(maker.price);
         facts.push(Fact::Trade {
             symbol: taker.symbol,

@@ -1,5 +1,5 @@
-//! What every trade and every close-out comes down to: trades are booked, fees taken, debts borne,
-//! resting orders taken out.
+//! Settlement of trades and close-outs: trades are booked, fees charged, bad debt allocated,
+//! resting orders cancelled.
 
 use surgetank_layer::units::{AccountId, Money, Price, Qty};
 
@@ -9,8 +9,8 @@ use crate::margin::fraction_up;
 use crate::market::Market;
 
 impl Market {
-    /// Books a trade that was made, `qty` as the taker has it, with the fees of both sides. A
-    /// liquidation's taker is settled by the liquidation.
+    /// Books a trade, `qty` signed as for the taker, with the fees of both sides. The taker in a
+    /// liquidation is settled by the liquidation.
     pub(crate) fn settle_trade(
         &mut self,
         symbol: u16,
@@ -46,8 +46,8 @@ impl Market {
         self.paid[index] += fee;
     }
 
-    /// Cancels a resting order on the market's own account.
-    pub(crate) fn take_out(
+    /// Cancels a resting order on the venue's initiative.
+    pub(crate) fn cancel_resting(
         &mut self,
         symbol: u16,
         order: Resting,
@@ -56,7 +56,7 @@ impl Market {
     ) {
         let Resting { account, cl_ord_id, side, qty, .. } = order;
         self.books[usize::from(symbol)].remove(account, cl_ord_id);
-        self.ledger.rest(account, usize::from(symbol), side, -qty);
+        self.ledger.add_open(account, usize::from(symbol), side, -qty);
         facts.push(Fact::Canceled { account, cl_ord_id, symbol, qty, reason });
     }
 
@@ -66,19 +66,19 @@ impl Market {
         for s in (0..self.books.len() as u16).filter(|&s| all || s == symbol) {
             let orders: Vec<_> = self.books[usize::from(s)].orders(account).collect();
             for order in orders {
-                self.take_out(s, order, CancelReason::Liquidation, facts);
+                self.cancel_resting(s, order, CancelReason::Liquidation, facts);
             }
         }
     }
 
-    /// Gives a flat position's collateral back; a debt left behind by it is borne here.
+    /// Returns a flat position's collateral to cash and settles the debt that it leaves, if any.
     pub(crate) fn settle_flat(&mut self, account: AccountId, symbol: u16, facts: &mut Vec<Fact>) {
         let s = usize::from(symbol);
         if self.ledger.position(account, s).qty != 0 {
             return;
         }
-        self.ledger.release(account, s);
-        let debt = self.ledger.strike_debt(account);
+        self.ledger.release_margin(account, s);
+        let debt = self.ledger.write_off_debt(account);
         if debt > 0 {
             self.bear(account, symbol, debt, facts);
         }

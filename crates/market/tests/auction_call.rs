@@ -1,4 +1,4 @@
-//! The call of a batch, phase by phase: what goes first, the price, who gets what, what is left.
+//! The call of a batch, phase by phase: precedence, price, allocation, remainders.
 
 use crate::desk;
 use desk::*;
@@ -16,7 +16,7 @@ fn messages(bodies: &[(AccountId, Body)]) -> Vec<Message> {
 }
 
 /// Executes a batch and checks the sums; message numbers from 100.
-fn batch(d: &mut Desk, call: Call, bodies: &[(AccountId, Body)]) -> Vec<Caused> {
+fn batch(d: &mut Desk, call: Call, bodies: &[(AccountId, Body)]) -> Vec<MessageFact> {
     let mut facts = Vec::new();
     d.now += 1;
     d.market.execute_batch(d.now, &messages(bodies), call, &mut facts);
@@ -49,7 +49,7 @@ fn replace(account: AccountId, ids: (u64, u64), price: Price, qty: Qty) -> (Acco
 }
 
 /// (price, quantity, buyer, seller) of every trade.
-fn traded(facts: &[Caused]) -> Vec<(Price, Qty, AccountId, AccountId)> {
+fn traded(facts: &[MessageFact]) -> Vec<(Price, Qty, AccountId, AccountId)> {
     let trade = |fact: &Fact| match *fact {
         Fact::Trade { price, qty, maker_account: m, taker_account: t, taker_side, .. } => {
             let (buyer, seller) = if taker_side == Side::Buy { (t, m) } else { (m, t) };
@@ -60,7 +60,7 @@ fn traded(facts: &[Caused]) -> Vec<(Price, Qty, AccountId, AccountId)> {
     facts.iter().filter_map(|(_, fact)| trade(fact)).collect()
 }
 
-fn plain(facts: &[Caused]) -> Vec<Fact> {
+fn plain(facts: &[MessageFact]) -> Vec<Fact> {
     facts.iter().map(|(_, fact)| *fact).collect()
 }
 
@@ -69,7 +69,7 @@ fn positions(d: &Desk, accounts: std::ops::Range<AccountId>) -> Vec<Qty> {
 }
 
 #[test]
-fn everybody_trades_at_one_price() {
+fn all_trades_are_at_one_price() {
     let mut d = Desk::rich(6);
     // Demand 10 at 105, 20 at 102; supply 10 at 98, 25 at 101: 20 trade at 101 or 102, and the
     // surplus is the same at both: 101 is nearer to the mark of 100.
@@ -122,7 +122,7 @@ fn market_orders_take_any_price() {
 }
 
 #[test]
-fn cancels_go_first_wherever_they_stand() {
+fn cancels_execute_first_wherever_they_are() {
     for first in [true, false] {
         let mut d = Desk::rich(3);
         d.order(0, limit(5, Side::Sell, 101, 10));
@@ -137,7 +137,7 @@ fn cancels_go_first_wherever_they_stand() {
 }
 
 #[test]
-fn an_order_is_taken_back_by_a_cancel_of_its_own_batch() {
+fn a_cancel_cancels_an_order_of_its_own_batch() {
     let mut d = Desk::rich(3);
     let orders = [cancel(1, 1), buy(1, 101, 10), sell(0, 100, 4), cancel(1, 1), cancel(1, 77)];
     let facts = batch(&mut d, RANDOM, &orders);
@@ -224,7 +224,7 @@ fn pro_rata_shares_by_size_to_the_lot() {
 }
 
 #[test]
-fn at_random_each_is_first_as_often_as_the_other() {
+fn random_rationing_favours_no_account() {
     let first = |seed: u8| {
         let mut d = Desk::rich(3);
         let call = Call { seed: Digest([seed; 32]), ..RANDOM };
@@ -240,7 +240,7 @@ fn at_random_each_is_first_as_often_as_the_other() {
 }
 
 #[test]
-fn cutting_an_order_up_gains_nothing_at_random() {
+fn splitting_an_order_gains_nothing_under_random_rationing() {
     let share = |seed: u8, parts: u64| {
         let mut d = Desk::rich(3);
         let call = Call { seed: Digest([seed; 32]), ..RANDOM };
@@ -254,7 +254,7 @@ fn cutting_an_order_up_gains_nothing_at_random() {
 }
 
 #[test]
-fn nobody_trades_with_themselves() {
+fn self_trades_are_cancelled() {
     let mut d = Desk::rich(4);
     d.order(0, limit(1, Side::Sell, 100, 5));
     d.order(1, limit(1, Side::Sell, 101, 5));

@@ -1,5 +1,5 @@
-//! What must hold of every call: one price, most volume, price priority, nobody's arrival counts,
-//! money and positions conserved.
+//! Invariants of every call: one price, greatest volume, price priority, no effect of arrival
+//! order, money and positions conserved.
 
 use crate::desk;
 use desk::*;
@@ -22,7 +22,7 @@ fn at(price: Price, buys: &[(Price, Qty)], sells: &[(Price, Qty)]) -> (Qty, Qty)
     (demand.min(supply), (demand - supply).abs())
 }
 
-/// The rule of the price, tried at every price.
+/// The price rule by exhaustive search.
 fn by_trial(buys: &[(Price, Qty)], sells: &[(Price, Qty)], mark: Price) -> Option<Clearing> {
     let key = |price: &Price| {
         let (volume, surplus) = at(*price, buys, sells);
@@ -34,7 +34,7 @@ fn by_trial(buys: &[(Price, Qty)], sells: &[(Price, Qty)], mark: Price) -> Optio
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Made {
+struct RandomOrder {
     buy: bool,
     price: Price,
     qty: Qty,
@@ -42,9 +42,9 @@ struct Made {
     bits: u64,
 }
 
-fn made() -> impl Strategy<Value = Made> {
+fn random_order() -> impl Strategy<Value = RandomOrder> {
     (any::<bool>(), 90..111i64, 1..20i64, 0..16u8, any::<u64>())
-        .prop_map(|(buy, price, qty, kind, bits)| Made { buy, price, qty, kind, bits })
+        .prop_map(|(buy, price, qty, kind, bits)| RandomOrder { buy, price, qty, kind, bits })
 }
 
 fn side(buy: bool) -> Side {
@@ -53,7 +53,7 @@ fn side(buy: bool) -> Side {
 
 /// One message of any kind that a venue gets, with a number of its own. What it changes rests, or
 /// came in the same batch.
-fn message(d: &Desk, id: MessageId, m: &Made) -> Message {
+fn message(d: &Desk, id: MessageId, m: &RandomOrder) -> Message {
     let number = u64::from(id);
     let account = id % 8;
     let rests = d.market.open_orders(account, 0).nth((m.bits % 4) as usize);
@@ -115,15 +115,15 @@ fn venue() -> Desk {
     d
 }
 
-fn run(d: &mut Desk, messages: &[Message], call: Call) -> Vec<Caused> {
+fn run(d: &mut Desk, messages: &[Message], call: Call) -> Vec<MessageFact> {
     let mut facts = Vec::new();
     d.now += 1;
     d.market.execute_batch(d.now, messages, call, &mut facts);
     facts
 }
 
-/// Everything that can be seen of the orders and accounts.
-fn seen(d: &Desk) -> impl PartialEq + std::fmt::Debug + use<> {
+/// All visible state of the orders and accounts.
+fn state(d: &Desk) -> impl PartialEq + std::fmt::Debug + use<> {
     let m = &d.market;
     let account = |a: AccountId| {
         (m.position_detail(a, 0), m.equity(a), m.open_orders(a, 0).collect::<Vec<_>>())
@@ -136,7 +136,7 @@ fn seen(d: &Desk) -> impl PartialEq + std::fmt::Debug + use<> {
 }
 
 /// What must hold after any batch. `reduce_only`: orders that may never increase a position.
-fn check(d: &Desk, before: &BTreeMap<AccountId, Qty>, facts: &[Caused], reduce_only: &[u64]) {
+fn check(d: &Desk, before: &BTreeMap<AccountId, Qty>, facts: &[MessageFact], reduce_only: &[u64]) {
     let m = &d.market;
     assert_eq!(m.total_money(), m.paid_in());
     assert_eq!(m.accounts().map(|a| m.position(a, 0)).sum::<Qty>(), 0);
@@ -209,13 +209,13 @@ proptest! {
     /// Plain orders, each of an account of its own, on a book of such.
     #[test]
     fn most_trades_and_the_better_price_goes_first(
-        rest in prop::collection::vec(made(), 0..12),
-        new in prop::collection::vec(made(), 1..16),
+        rest in prop::collection::vec(random_order(), 0..12),
+        new in prop::collection::vec(random_order(), 1..16),
         seed in any::<u8>(),
         pro_rata in any::<bool>(),
     ) {
         let mut d = Desk::rich(28);
-        let order = |id: u32, m: &Made| {
+        let order = |id: u32, m: &RandomOrder| {
             let body = Body::NewOrderSingle(limit(u64::from(id), side(m.buy), m.price, m.qty));
             Message { id, account: id, sent_ns: 0, body }
         };
@@ -269,8 +269,8 @@ proptest! {
     /// Any messages, several batches: sums hold, one price a call, and the order of arrival of
     /// orders changes nothing, not even the order of the facts.
     #[test]
-    fn the_order_of_arrival_decides_nothing(
-        batches in prop::collection::vec(prop::collection::vec(made(), 0..24), 1..5),
+    fn the_order_of_arrival_has_no_effect(
+        batches in prop::collection::vec(prop::collection::vec(random_order(), 0..24), 1..5),
         shuffle in any::<u64>(),
         seed in any::<u8>(),
         pro_rata in any::<bool>(),
@@ -309,12 +309,12 @@ proptest! {
             }
             check(&d, &before, &facts, &reduce_only);
             prop_assert_eq!(&facts, &run(&mut e, &shuffled, call(seed, pro_rata)));
-            prop_assert_eq!(seen(&d), seen(&e));
+            prop_assert_eq!(state(&d), state(&e));
         }
     }
 }
 
-/// The streams of the tests above do reach what they are about.
+/// The random streams of the tests above reach every kind of fact.
 #[test]
 fn the_streams_reach_every_kind_of_fact() {
     let (mut rng, mut kinds) = (Rng(5), BTreeMap::<&str, u32>::new());
@@ -327,7 +327,7 @@ fn the_streams_reach_every_kind_of_fact() {
                     let of = |shift: u32, n: u64| (bits >> shift) % n;
                     let buy = of(3, 2) == 0;
                     let (price, qty) = (90 + of(8, 21) as i64, 1 + of(16, 19) as i64);
-                    message(&d, id, &Made { buy, price, qty, kind: of(24, 16) as u8, bits })
+                    message(&d, id, &RandomOrder { buy, price, qty, kind: of(24, 16) as u8, bits })
                 })
                 .collect();
             for (_, fact) in run(&mut d, &messages, call(3, batch % 2 == 0)) {

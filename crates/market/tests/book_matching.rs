@@ -1,4 +1,4 @@
-//! The book by behaviour: who trades with whom, at what price, and what is left.
+//! The book by behaviour: counterparties, prices and remainders.
 
 use crate::desk;
 use desk::*;

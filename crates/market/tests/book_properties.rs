@@ -1,4 +1,4 @@
-//! The book against a naive one (a list in order of arrival), and the book's sums.
+//! The book against a naive reference (a list in order of arrival), and the book's sums.
 
 use crate::desk;
 use desk::*;

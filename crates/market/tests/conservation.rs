@@ -88,7 +88,7 @@ fn venue(insurance: Money, rules: Rules) -> Desk {
         }
     }
     if rules == Rules::Limited {
-        market.limit(PerBlock {
+        market.limit(BlockLimits {
             position_share_ppm: 100_003,
             position_min: 70_001,
             account_notional: 30_001,
@@ -102,7 +102,7 @@ fn venue(insurance: Money, rules: Rules) -> Desk {
     Desk { market, now: 0 }
 }
 
-/// Reads a message off 64 random bits: any kind, mostly sensible numbers near the mark.
+/// Derives a message from 64 random bits: any kind, mostly sensible numbers near the mark.
 fn message(market: &Market, id: u64, bits: u64) -> (AccountId, Body) {
     let field = |shift: u32, n: u64| (bits >> shift) % n;
     let account = field(8, u64::from(ACCOUNTS)) as u32;
@@ -163,7 +163,7 @@ fn message(market: &Market, id: u64, bits: u64) -> (AccountId, Body) {
 struct Audit {
     reduce_only: BTreeSet<(AccountId, u64)>,
     post_only: BTreeSet<(AccountId, u64)>,
-    /// Positions as the facts alone have them.
+    /// Positions reconstructed from the facts alone.
     positions: BTreeMap<(AccountId, u16), Qty>,
     bad_debt: Money,
     drawn: Money,
@@ -355,7 +355,7 @@ proptest! {
 
     /// Any numbers at all: nothing panics, nothing is created.
     #[test]
-    fn any_message_is_taken(
+    fn any_message_is_accepted(
         rules in prop::sample::select(RULES.to_vec()),
         raw in prop::collection::vec((any::<u64>(), any::<i64>(), any::<i64>(), 0..40u32), 1..60)
     ) {
@@ -409,9 +409,9 @@ fn the_bounds_hold() {
     assert!(audit.seen.contains("trade") && audit.seen.contains("liquidation trade"));
 }
 
-/// The random messages do reach every corner that the invariants are about.
+/// The random messages reach every case that the invariants are about.
 #[test]
-fn the_streams_reach_every_corner() {
+fn the_random_streams_reach_every_case() {
     let mut seen = BTreeSet::new();
     for seed in 0..120 {
         let mut rng = Rng(seed);

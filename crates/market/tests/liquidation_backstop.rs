@@ -110,7 +110,7 @@ fn the_vault_bears_what_the_margin_lacks() {
 }
 
 #[test]
-fn an_exhausted_vault_leaves_it_to_the_book_and_to_winners() {
+fn an_exhausted_vault_falls_back_to_book_and_deleveraging() {
     // Maintenance of 100 at 9,400 is 11,750, and 10,000 are lacking.
     let mut d = desk(MarginMode::Isolated, 21_749);
     d.price(9_400);
@@ -132,7 +132,7 @@ fn the_vault_is_not_liquidated() {
 }
 
 #[test]
-fn who_falls_below_maintenance_is_called_once_until_he_recovers() {
+fn a_margin_call_is_issued_once_until_recovery() {
     let mut d = desk(MarginMode::Isolated, RICH);
     let called = |facts: Vec<Fact>| -> Vec<AccountId> {
         let calls = facts.iter().filter_map(|fact| match *fact {

@@ -1,4 +1,4 @@
-//! Liquidation by behaviour: what a liquidation order closes, at what price, and who pays.
+//! Liquidation by behaviour: quantity closed, price, and allocation of the loss.
 //!
 //! Throughout: long 100 at 10,000 with 50,000 behind it (20×), so the bankruptcy price is 9,500 and,
 //! with 1.25 % maintenance, the first liquidatable price 9,620.
@@ -168,7 +168,7 @@ fn its_own_orders_go_first() {
 }
 
 #[test]
-fn winners_go_by_profit_times_leverage() {
+fn adl_ranks_by_profit_times_leverage() {
     // Shorts: 1 with little leverage, 2 with much, 3 with as little as 1 but more profit.
     let mut d = Desk::new(SymbolConfig::default(), 0, 10_000);
     let open = [(0, 50_000, 100, 10_000), (1, 100_000, -20, 10_000), (2, 20_000, -80, 10_000)];
@@ -191,7 +191,7 @@ fn winners_go_by_profit_times_leverage() {
 }
 
 #[test]
-fn a_winner_whom_it_would_ruin_is_passed_over() {
+fn adl_skips_an_account_that_it_would_bankrupt() {
     let mut d = desk(SymbolConfig::default(), 0);
     // A late and thin short: first in rank, but 1,000 of equity against a haircut of 20 × 100.
     for (account, cash, qty) in [(3, 600, -20), (4, 500_000, 20)] {
@@ -231,7 +231,7 @@ fn a_cross_account_ends_at_zero_to_the_last_quantum() {
 }
 
 #[test]
-fn who_trades_itself_into_ruin_leaves_a_debt_too() {
+fn a_trade_below_zero_equity_leaves_bad_debt() {
     let mut d = desk(SymbolConfig::default(), 3_000);
     bid(&mut d, 1, 9_450, 100);
     let facts = d.order(LONG, market(1, Side::Sell, 100));

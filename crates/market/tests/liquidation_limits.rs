@@ -7,18 +7,18 @@ use desk::*;
 use surgetank_layer::message::{Body, LiquidationOrder, NewOrderSingle, PriceUpdate, Side};
 use surgetank_layer::units::{AccountId, Money, Qty};
 use surgetank_market::{
-    Bearer, Config, Deferral, Fact, Fillable, MarginMode, Market, PerBlock, SymbolConfig,
+    Bearer, BlockLimits, Config, Deferral, Fact, Fillable, MarginMode, Market, SymbolConfig,
 };
 
 const USD: Money = 100;
 const PRICE: i64 = 10_000;
-/// What is sold at this price leaves the account as badly off as before.
+/// The bankruptcy price.
 const BANKRUPT: i64 = 9_800;
 const SHORT: AccountId = 8;
 const MAKER: AccountId = 9;
 
-fn mainnet() -> PerBlock {
-    PerBlock {
+fn mainnet() -> BlockLimits {
+    BlockLimits {
         position_share_ppm: 100_000,
         position_min: 1_000 * USD,
         account_notional: 100_000 * USD,
@@ -29,7 +29,7 @@ fn mainnet() -> PerBlock {
 }
 
 /// Longs of this many lots each, with 1.2 % of maintenance and 2 % behind them.
-fn desk(longs: &[Qty], insurance: Money, limits: PerBlock) -> Desk {
+fn desk(longs: &[Qty], insurance: Money, limits: BlockLimits) -> Desk {
     let rules = SymbolConfig {
         initial_margin_ppm: 20_000,
         maintenance_margin_ppm: 12_000,
@@ -75,8 +75,8 @@ fn closed(facts: &[Fact]) -> (Qty, Qty) {
 /// Blocks until nothing is left, one order a block.
 fn blocks_to_close(usd: i64) -> u32 {
     // A hundredth of a cent is a quantum here, so that a lot is not much.
-    let PerBlock { position_min, account_notional, account_insurance, .. } = mainnet();
-    let fine = PerBlock {
+    let BlockLimits { position_min, account_notional, account_insurance, .. } = mainnet();
+    let fine = BlockLimits {
         position_min: position_min * 100,
         account_notional: account_notional * 100,
         account_insurance: account_insurance * 100,
@@ -97,7 +97,7 @@ fn blocks_to_close(usd: i64) -> u32 {
 }
 
 #[test]
-fn closing_takes_as_many_blocks_as_dydx_takes() {
+fn closing_takes_as_many_blocks_as_on_dydx() {
     let blocks = [50_000, 1_000_000, 10_000_000].map(blocks_to_close);
     assert_eq!(blocks, [26, 54, 144]);
 }
@@ -116,7 +116,7 @@ fn an_account_is_tried_once_per_block_and_market() {
 
 #[test]
 fn attempts_are_counted_over_all_accounts() {
-    let mut d = desk(&[100; 4], RICH, PerBlock { attempts: 3, ..mainnet() });
+    let mut d = desk(&[100; 4], RICH, BlockLimits { attempts: 3, ..mainnet() });
     d.price(PRICE - 81);
     bids(&mut d, PRICE - 81);
     let reasons: Vec<_> = (0..4).map(|account| deferred(&d.liquidate(account))).collect();
@@ -127,7 +127,7 @@ fn attempts_are_counted_over_all_accounts() {
 
 #[test]
 fn orders_against_the_solvent_are_not_attempts() {
-    let mut d = desk(&[100, 100], RICH, PerBlock { attempts: 1, ..mainnet() });
+    let mut d = desk(&[100, 100], RICH, BlockLimits { attempts: 1, ..mainnet() });
     d.price(PRICE - 80);
     assert!(matches!(d.liquidate(0)[..], [Fact::NotLiquidatable { .. }]));
     d.price(PRICE - 81);
@@ -160,7 +160,7 @@ fn at_bankruptcy_the_fillable_price_is_furthest() {
 
 #[test]
 fn an_account_costs_the_fund_no_more_per_block_than_it_may() {
-    let limits = PerBlock { account_insurance: 1_000, ..mainnet() };
+    let limits = BlockLimits { account_insurance: 1_000, ..mainnet() };
     let mut d = desk(&[1_000], RICH, limits);
     d.price(PRICE - 190);
     bids(&mut d, 9_790);
@@ -170,7 +170,7 @@ fn an_account_costs_the_fund_no_more_per_block_than_it_may() {
     d.market.begin_block();
     let facts = d.liquidate(0);
     assert_eq!((closed(&facts), bad_debt(&facts)), ((90, 0), vec![(900, Bearer::Insurance)]));
-    let tight = PerBlock { account_insurance: 500, ..mainnet() };
+    let tight = BlockLimits { account_insurance: 500, ..mainnet() };
     let mut d = desk(&[1_000], RICH, tight);
     d.price(PRICE - 190);
     bids(&mut d, 9_790);
@@ -181,7 +181,7 @@ fn an_account_costs_the_fund_no_more_per_block_than_it_may() {
 fn what_one_market_costs_the_fund_counts_in_the_other() {
     let symbols = vec![SymbolConfig::default(); 2];
     let mut market = Market::new(Config { symbols, insurance: 1_000_000 }, &[PRICE; 2]);
-    let limits = PerBlock { position_min: 0, account_insurance: 100, ..mainnet() };
+    let limits = BlockLimits { position_min: 0, account_insurance: 100, ..mainnet() };
     market.limit(limits);
     for (account, cash) in [(0, 40_000), (SHORT, RICH), (MAKER, RICH)] {
         market.deposit(account, cash, MarginMode::Cross);
@@ -205,8 +205,8 @@ fn what_one_market_costs_the_fund_counts_in_the_other() {
 }
 
 #[test]
-fn the_bankrupt_are_deleveraged_whole_when_nothing_fills_and_so_many_per_block() {
-    let mut d = desk(&[1_000; 3], 0, PerBlock { deleveraging_attempts: 2, ..mainnet() });
+fn unfilled_bankrupt_positions_are_deleveraged_whole_up_to_the_block_limit() {
+    let mut d = desk(&[1_000; 3], 0, BlockLimits { deleveraging_attempts: 2, ..mainnet() });
     d.price(PRICE - 300);
     bids(&mut d, 9_600);
     let done: Vec<_> = (0..3).map(|account| d.liquidate(account)).collect();
@@ -228,7 +228,7 @@ fn what_filled_in_part_is_not_deleveraged_in_the_same_block() {
 }
 
 #[test]
-fn without_limits_nothing_is_put_off() {
+fn without_limits_nothing_is_deferred() {
     let mut d = Desk::new(SymbolConfig::default(), RICH, PRICE);
     let market: &mut Market = &mut d.market;
     market.deposit(0, 250_000, MarginMode::Cross);

@@ -1,4 +1,4 @@
-//! Margin: what an account must have to trade, and when it has too little.
+//! Margin: initial requirement of orders, maintenance requirement of positions.
 
 use crate::desk;
 use desk::*;
@@ -162,7 +162,7 @@ fn genesis_must_cancel_out_in_quantity_and_money() {
 }
 
 #[test]
-fn messages_of_the_layer_mean_nothing_here() {
+fn consensus_messages_have_no_effect() {
     let mut d = desk(1, MarginMode::Cross);
     let vote = surgetank_layer::message::Vote {
         vote_type: surgetank_layer::message::VoteType::Prevote,

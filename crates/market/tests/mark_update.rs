@@ -1,4 +1,4 @@
-//! The mark price: what an oracle price does to it.
+//! The mark price after oracle prices.
 
 use crate::desk;
 use desk::*;

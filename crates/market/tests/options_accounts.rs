@@ -153,7 +153,7 @@ fn equity_equal_to_the_requirement_is_enough() {
 }
 
 #[test]
-fn a_portfolio_is_called_once_until_it_recovers() {
+fn a_portfolio_gets_one_margin_call_until_recovery() {
     let mut market = venue(0, PPM, auction());
     sold_strangles(&mut market, 1.0);
     let mut calls = |now, spot| {
@@ -227,7 +227,7 @@ fn the_auction_falls_in_two_straight_lines() {
 }
 
 #[test]
-fn what_cash_cannot_pay_the_fund_pays_and_beyond_it_nobody() {
+fn negative_cash_is_paid_by_the_fund_then_booked_as_deficit() {
     let mut market = venue(2_000_000, PPM, auction());
     sold_strangles(&mut market, 1.0);
     price(&mut market, 1, 70_000);
@@ -289,7 +289,7 @@ fn an_order_needs_the_grids_initial_margin() {
     assert!(order(Side::Buy, 5));
 }
 
-fn corner(fact: Fact) -> &'static str {
+fn case_of(fact: Fact) -> &'static str {
     match fact {
         Fact::Trade { .. } => "trade",
         Fact::Auctioned { value, .. } if value <= 0 => "insolvent",
@@ -306,8 +306,8 @@ fn corner(fact: Fact) -> &'static str {
     }
 }
 
-/// Any sequence of prices, orders, liquidations and leaps in time, past expiries too.
-fn storm(seed: u64, insurance: Money, share_ppm: u32) -> BTreeSet<&'static str> {
+/// A random sequence of prices, orders, liquidations and jumps in time, past expiries too.
+fn random_sequence(seed: u64, insurance: Money, share_ppm: u32) -> BTreeSet<&'static str> {
     let mut rng = Rng(seed);
     let rules = Auction { bid_ppm: 700_000 + 25_000 * (seed % 11) as u32, ..auction() };
     let mut market = venue(insurance, share_ppm, rules);
@@ -358,7 +358,7 @@ fn storm(seed: u64, insurance: Money, share_ppm: u32) -> BTreeSet<&'static str> 
             _ => liquidate(&mut market, now, (rng.bits() % 10) as AccountId),
         };
         for fact in facts {
-            seen.insert(corner(fact));
+            seen.insert(case_of(fact));
         }
         for symbol in 0..13 {
             let sum: Qty = market.accounts().map(|a| market.position(a, symbol)).sum();
@@ -375,15 +375,15 @@ proptest! {
     fn money_is_conserved_to_the_quantum(
         seed in any::<u64>(), insurance in 0..3_000_000i128, share_ppm in 1..=PPM,
     ) {
-        storm(seed, insurance, share_ppm);
+        random_sequence(seed, insurance, share_ppm);
     }
 }
 
 #[test]
-fn the_storms_reach_every_corner() {
+fn the_random_sequences_reach_every_case() {
     let mut seen = BTreeSet::new();
     for seed in 0..60 {
-        seen.extend(storm(seed, 100_000, if seed % 2 == 0 { PPM } else { 300_000 }));
+        seen.extend(random_sequence(seed, 100_000, if seed % 2 == 0 { PPM } else { 300_000 }));
     }
     let wanted = [
         "trade",

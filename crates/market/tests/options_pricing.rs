@@ -13,7 +13,7 @@ fn a_published_example() {
     assert!((discounted - 1.12).abs() < 0.005, "{discounted}");
 }
 
-/// The bits themselves: every machine must find these.
+/// The bit patterns, which must be the same on every machine.
 #[test]
 fn the_same_bits_everywhere() {
     let terms = Terms { forward: 57_123.4, strike: 52_000.0, vol: 0.83, years: 0.021, call: false };

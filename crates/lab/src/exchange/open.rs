@@ -3,8 +3,8 @@
 use surgetank_layer::machine::Draws;
 use surgetank_layer::units::{Money, Price, Qty};
 use surgetank_market::{
-    Backstop, CloseOut, Config, Fillable, HYPERLIQUID_EMA_NS, MarginMode, Mark, Market, Partial,
-    PerBlock, Protection, SymbolConfig,
+    Backstop, BlockLimits, CloseOut, Config, Fillable, HYPERLIQUID_EMA_NS, MarginMode, Mark,
+    Market, Partial, Protection, SymbolConfig,
 };
 
 use super::quotas::Quotas;
@@ -114,7 +114,7 @@ fn open_market(
         Config { symbols: vec![symbol(config, accounts)], insurance: quanta(margin.insurance_usd) };
     let mut market = Market::new(rules, &[ticks]);
     if let Some(limits) = &margin.per_block {
-        market.limit(PerBlock {
+        market.limit(BlockLimits {
             position_share_ppm: ppm(limits.position_share),
             position_min: quanta(limits.position_min_usd),
             account_notional: quanta(limits.account_usd),

@@ -129,7 +129,7 @@ pub struct Margin {
     /// Under `oracle`: how much worse than the mark price it closes.
     pub close_out_bp: f64,
     /// What a block may liquidate; without it nothing is limited.
-    pub per_block: Option<PerBlock>,
+    pub per_block: Option<BlockLimits>,
     /// The worst price that a liquidation takes, by how bad the account stands.
     pub fillable: Option<Fillable>,
     /// Whether large positions go in part first.
@@ -159,7 +159,7 @@ pub struct Protection {
 /// What a block may liquidate (dYdX v4).
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct PerBlock {
+pub struct BlockLimits {
     /// Share of a position.
     pub position_share: f64,
     /// Notional of a position that may go in any case.

@@ -1,4 +1,4 @@
-//! Who gets what at the price of a call auction.
+//! Allocation of the volume at the price of a call auction.
 
 use surgetank_layer::units::{AccountId, MessageId, Qty};
 
@@ -6,30 +6,30 @@ use super::{Rank, Rationing};
 use crate::book::{Resting, reaches};
 use surgetank_layer::units::Price;
 
-/// An order that takes part.
+/// An order in the call auction.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part {
-    /// As it stands in the book.
+    /// The order as it rests in the book.
     pub order: Resting,
-    /// How much of it may trade: all, but for reduce-only orders.
+    /// Quantity that may trade, in lots: all of it, except for reduce-only orders.
     pub open: Qty,
-    /// If it came in this batch: its place among the others who did, and its message.
+    /// For an order of this batch: its rank and the number of its message.
     pub new: Option<(Rank, MessageId)>,
 }
 
-/// A part and how much of it trades.
+/// An order and the quantity of it that trades, in lots.
 pub(super) type Fill = (Part, Qty);
 
-/// Shares `volume` out among the orders of one side, best price first; at one price, those that
-/// rest from earlier batches first, in their order, then this batch's under the rule.
-pub(super) fn share_out(
+/// Allocates `volume` among the orders of one side, best price first; at one price, those that rest
+/// from earlier batches first, in their order, then this batch's under the rule.
+pub(super) fn ration(
     mut parts: Vec<Part>,
     price: Price,
     volume: Qty,
     rationing: Rationing,
 ) -> Vec<Fill> {
     parts.retain(|part| part.open > 0 && reaches(part.order.side, part.order.price, price));
-    // Stable: what rests stays in the order of the book.
+    // A stable sort: resting orders stay in the order of the book.
     parts.sort_by_key(|p| (-p.order.price * p.order.side.sign(), p.new));
     let alike = |a: &Part, b: &Part| {
         (a.order.price, a.new.is_some()) == (b.order.price, b.new.is_some())
@@ -47,8 +47,8 @@ pub(super) fn share_out(
     fills
 }
 
-/// Shares of `given` by size, rounded down; the lots left over go one each, by rank. They are fewer
-/// than the shares that were rounded.
+/// Shares of `given` in proportion to size, rounded down; the lots left over are given one each, in
+/// order of rank. They are fewer than the shares that were rounded.
 fn pro_rata(group: &[Part], wanted: Qty, given: Qty) -> impl Iterator<Item = Fill> + '_ {
     let floor =
         move |open: Qty| (i128::from(open) * i128::from(given) / i128::from(wanted.max(1))) as Qty;
@@ -61,10 +61,10 @@ fn pro_rata(group: &[Part], wanted: Qty, given: Qty) -> impl Iterator<Item = Fil
     })
 }
 
-/// The orders that would trade with orders of their own account and must go: those that rest, or,
-/// if both sides came in this batch, the side of the order that is last by rank; and the messages
-/// on whose account they go.
-pub(super) fn against_themselves(bought: &[Fill], sold: &[Fill]) -> Vec<(Part, MessageId)> {
+/// The orders that would trade with orders of their own account and must be cancelled: those that
+/// rest, or, if both sides came in this batch, the side of the order that is last by rank; each
+/// with the message that causes the cancel.
+pub(super) fn self_trades(bought: &[Fill], sold: &[Fill]) -> Vec<(Part, MessageId)> {
     let sells = by_account(sold);
     let mut gone = Vec::new();
     for (account, buys) in by_account(bought) {
@@ -89,7 +89,7 @@ pub(super) fn against_themselves(bought: &[Fill], sold: &[Fill]) -> Vec<(Part, M
     gone
 }
 
-/// What each account trades, by account.
+/// Trading orders of each account, by account.
 fn by_account(fills: &[Fill]) -> Vec<(AccountId, Vec<Part>)> {
     let mut parts: Vec<Part> = fills.iter().map(|fill| fill.0).collect();
     parts.sort_by_key(|part| part.order.account);

@@ -1,38 +1,39 @@
 //! Frequent batch auctions: the orders of one batch trade at once and at one price.
 //!
 //! # Rules
-//! 1. What is no order stays continuous and goes first, in its order: oracle prices and
-//!    liquidations, which trade with what rests from earlier batches.
+//! 1. Messages other than orders are executed first, continuously and in their order: oracle prices
+//!    and liquidations, which trade with orders that rest from earlier batches.
 //! 2. Then cancels, and replaces of resting orders; then every new order is admitted against the
-//!    book as earlier batches left it. A cancel also takes back an order of its own batch. A replace
-//!    that loses its place (see `orders.rs`) makes its order one of this batch.
-//! 3. Each market that got an order is called: everything that crosses trades at [`clearing`]'s
-//!    price, and [`Rationing`] says who gets what where not everybody can. The reference price is
-//!    the mark.
-//! 4. What is left of a limit order rests; of a market or immediate-or-cancel order it is cancelled.
-//! 5. Nobody trades with themselves: of orders that would, those that rest are cancelled (if all are
-//!    of this batch: one side of them), and the price is found anew.
+//!    book as earlier batches left it. A cancel also cancels an order of its own batch. A replace
+//!    that loses time priority (see `orders.rs`) makes its order one of this batch.
+//! 3. Each market with an order in the batch has a call auction: all orders that cross trade at
+//!    [`clearing`]'s price, and [`Rationing`] allocates the volume at the margin. The reference
+//!    price is the mark.
+//! 4. The remainder of a limit order rests; that of a market or immediate-or-cancel order is
+//!    cancelled.
+//! 5. Self-trade: of orders of one account that would trade with each other, those that rest are
+//!    cancelled (if all are of this batch: one side of them), and the price is computed again.
 //!
 //! # Theory of operation
-//! Inside a batch, the order of arrival decides nothing: wherever one of two must be first (room for
-//! margin, a lot that cannot be divided) it goes by [`Rank`]: a hash of seed, market and account. It
-//! is by account, so that cutting an order into many gains nothing; many accounts do. The seed must
-//! be fixed after the batch is sealed (`docs/sealed.md`), or it can be ground.
+//! Inside a batch, the order of arrival has no effect: wherever one of two must be first (available
+//! margin, an indivisible lot) [`Rank`] decides: a hash of seed, market and account. It is by
+//! account, so that splitting an order gains nothing; using many accounts does. The seed must be
+//! fixed after the batch is sealed (`docs/sealed.md`), or a participant can grind it.
 //!
-//! The orders of the batch are put into the book, which is then crossed until the call has taken out
-//! what trades. Reduce-only orders take part with what they can reduce as the call begins, and trade
-//! before their account's other orders; one that had or has nothing to reduce goes if it keeps the
-//! book crossed.
+//! The orders of the batch are put into the book, which is then crossed until the call has removed
+//! the orders that trade. Reduce-only orders take part with the quantity that they can reduce when
+//! the call begins, and trade before their account's other orders; one that had or has nothing to
+//! reduce is cancelled if it keeps the book crossed.
 //!
 //! Source: Budish, Cramton & Shim, "The high-frequency trading arms race" (QJE 2015): uniform price,
 //! cancels first, time priority between batches and none inside.
 //!
-//! Departures: of prices with the same volume the paper takes the middle; here, as exchanges' call
-//! auctions do, the one of least surplus nearest to a reference price, as market orders have no
-//! limit. The taker's fee is paid by who came in this batch (if both did: by who is not post-only,
-//! or the later by rank), the maker's by the other. Post-only is checked against the book as earlier
-//! batches left it, and says nothing of orders of the same batch. Margin is admitted as in the
-//! continuous market, by what the standing book would cost, not by the price of the call.
+//! Departures: among prices of equal volume the paper takes the middle; here, as in exchanges' call
+//! auctions, the one of least surplus nearest to a reference price, as market orders have no limit.
+//! The owner of the order of this batch pays the taker's fee (if both are: the one that is not
+//! post-only, or the later by rank), the other the maker's. Post-only is checked against the book
+//! as earlier batches left it, and ignores orders of the same batch. Margin is checked as in the
+//! continuous market, at the prices of the resting book, not at the price of the call.
 
 mod fill;
 mod price;
@@ -48,33 +49,33 @@ use crate::book::{Resting, reaches};
 use crate::config::PRICE_MAX;
 use crate::facts::{CancelReason, Fact, Reject};
 use crate::market::Market;
-use fill::{Fill, Part, against_themselves, share_out};
+use fill::{Fill, Part, ration, self_trades};
 pub use price::{Clearing, clearing};
 
 /// Sets this use of BLAKE3 apart from every other.
 const RANK_TAG: &[u8] = b"surgetank auction rank 1";
 
-/// Who gets what when more want to trade at a price than can, of orders that came in one batch.
-/// Better prices and orders from earlier batches go first in any case.
+/// Allocation among the orders of one batch when not all of them can trade at a price. Better
+/// prices, and orders from earlier batches, always have priority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rationing {
-    /// One after the other, by rank.
+    /// In full, one after the other, in the order of rank.
     Random,
-    /// By size; lots that are left over go by rank.
+    /// In proportion to size; lots left over by rounding in the order of rank.
     ProRata,
 }
 
-/// How a batch is called.
+/// Parameters of a call auction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// Fixed after the batch was sealed.
+    /// Random seed, fixed after the batch was sealed.
     pub seed: Digest,
-    /// Who gets what.
+    /// Allocation rule at the margin.
     pub rationing: Rationing,
 }
 
-/// A message's place in its batch, where there must be one: by hash of seed, market and account,
-/// then ClOrdID, then number of the message. The lowest is first.
+/// A message's rank in its batch, where an order is needed: by hash of seed, market and account,
+/// then ClOrdID, then number of the message. The lowest has priority.
 pub type Rank = ([u8; 32], u64, MessageId);
 
 /// The rank of a message of this account in this market.
@@ -87,49 +88,50 @@ pub fn rank(seed: &Digest, symbol: u16, message: &Message, cl_ord_id: u64) -> Ra
     (*hasher.finalize().as_bytes(), cl_ord_id, message.id)
 }
 
-/// A fact and the message that brought it about.
-pub type Caused = (MessageId, Fact);
+/// A fact with the number of the message that caused it.
+pub type MessageFact = (MessageId, Fact);
 
 /// A live order: market, account, ClOrdID.
 type Key = (u16, AccountId, u64);
 
-/// An order that came in this batch.
+/// An order of this batch.
 #[derive(Clone, Copy, Debug)]
 struct New {
     rank: Rank,
     message: MessageId,
-    /// Whether what does not trade rests.
+    /// Whether the untraded remainder rests.
     rests: bool,
 }
 
-/// A cancel or a replace that was not carried out yet.
+/// A cancel or a replace that is not executed yet.
 type Change<'a> = (Rank, &'a Message);
 
-/// The batch on its way.
+/// State of a batch during its execution.
 #[derive(Default)]
 struct Batch {
     new: BTreeMap<Key, New>,
-    /// Admitted, and not in the book yet.
+    /// Admitted orders that are not in the book yet.
     outside: Option<Vec<(u16, Resting)>>,
     scratch: Vec<Fact>,
 }
 
 impl Batch {
-    /// Gives what was found out to the caller.
-    fn tell(&mut self, message: MessageId, facts: &mut Vec<Caused>) {
+    /// Appends the facts found since the last call, attributed to a message.
+    fn attribute(&mut self, message: MessageId, facts: &mut Vec<MessageFact>) {
         facts.extend(self.scratch.drain(..).map(|fact| (message, fact)));
     }
 }
 
+/// Execution of a batch as a call auction.
 impl Market {
-    /// Executes a batch as a frequent batch auction; see [`auction`](crate::auction). Facts come
-    /// with the message that brought them about; those of a trade with its taker's.
+    /// Executes a batch as a frequent batch auction; see [`auction`](crate::auction). Each fact
+    /// comes with the message that caused it, a trade's with its taker's.
     pub fn execute_batch(
         &mut self,
         now: Ns,
         messages: &[Message],
         call: Call,
-        facts: &mut Vec<Caused>,
+        facts: &mut Vec<MessageFact>,
     ) {
         let mut batch = Batch { outside: Some(Vec::new()), ..Batch::default() };
         let (mut new, mut cancels, mut replaces) = (Vec::new(), Vec::new(), Vec::new());
@@ -143,7 +145,7 @@ impl Market {
                 }
                 _ => {
                     self.execute(now, message, &mut batch.scratch);
-                    batch.tell(message.id, facts);
+                    batch.attribute(message.id, facts);
                 }
             }
         }
@@ -153,16 +155,16 @@ impl Market {
         self.change(now, &mut batch, &mut cancels, &mut replaces, facts);
         for ((rank, message), order) in new {
             self.admit_new(now, &mut batch, rank, message, order);
-            batch.tell(message.id, facts);
+            batch.attribute(message.id, facts);
         }
         for (symbol, order) in batch.outside.take().into_iter().flatten() {
             self.books[usize::from(symbol)].insert(order);
         }
-        // Cancels and replaces of what came in this batch, and of what replaced it.
+        // Cancels and replaces of orders of this batch, and of their replacements.
         while self.change(now, &mut batch, &mut cancels, &mut replaces, facts) {}
         for (_, message) in cancels.into_iter().chain(replaces) {
             self.execute(now, message, &mut batch.scratch);
-            batch.tell(message.id, facts);
+            batch.attribute(message.id, facts);
         }
         let mut symbols: Vec<u16> = batch.new.keys().map(|key| key.0).collect();
         symbols.dedup();
@@ -171,44 +173,45 @@ impl Market {
         }
     }
 
-    /// Carries out the cancels, then the replaces, whose order is in the book; whether there was one.
+    /// Executes the cancels, then the replaces, whose order is in the book; returns whether there
+    /// was any.
     fn change(
         &mut self,
         now: Ns,
         batch: &mut Batch,
         cancels: &mut Vec<Change<'_>>,
         replaces: &mut Vec<Change<'_>>,
-        facts: &mut Vec<Caused>,
+        facts: &mut Vec<MessageFact>,
     ) -> bool {
         let before = cancels.len() + replaces.len();
         cancels.retain(|(_, message)| {
             let Body::OrderCancelRequest(c) = &message.body else { return false };
-            let known = self.stands((c.symbol, message.account, c.orig_cl_ord_id));
+            let known = self.is_resting((c.symbol, message.account, c.orig_cl_ord_id));
             if known {
                 self.execute(now, message, &mut batch.scratch);
                 batch.new.remove(&(c.symbol, message.account, c.orig_cl_ord_id));
-                batch.tell(message.id, facts);
+                batch.attribute(message.id, facts);
             }
             !known
         });
         replaces.retain(|(rank, message)| {
             let Body::OrderCancelReplaceRequest(r) = &message.body else { return false };
-            let known = self.stands((r.symbol, message.account, r.orig_cl_ord_id));
+            let known = self.is_resting((r.symbol, message.account, r.orig_cl_ord_id));
             if known {
                 self.replace_new(now, batch, *rank, message, r);
-                batch.tell(message.id, facts);
+                batch.attribute(message.id, facts);
             }
             !known
         });
         cancels.len() + replaces.len() < before
     }
 
-    fn stands(&self, (symbol, account, cl_ord_id): Key) -> bool {
+    fn is_resting(&self, (symbol, account, cl_ord_id): Key) -> bool {
         let book = self.books.get(usize::from(symbol));
         book.is_some_and(|book| book.get(account, cl_ord_id).is_some())
     }
 
-    /// Admits a new order, as if the batch had no other.
+    /// Checks and admits a new order, as if the batch had no other.
     fn admit_new(
         &mut self,
         now: Ns,
@@ -233,14 +236,14 @@ impl Market {
             Side::Buy => PRICE_MAX,
             Side::Sell => 1,
         };
-        let price = self.limit_of(o).unwrap_or(any);
+        let price = self.limit_price(o).unwrap_or(any);
         let (post_only, reduce_only) = (o.post_only, o.reduce_only);
         let order = Resting { account, cl_ord_id, side, price, qty, post_only, reduce_only };
         let rests = o.ord_type == OrdType::Limit && o.time_in_force == TimeInForce::GoodTillCancel;
-        self.put_in(batch, symbol, order, New { rank, message: message.id, rests });
+        self.enter_batch(batch, symbol, order, New { rank, message: message.id, rests });
     }
 
-    /// Replaces a standing order; if it loses its place, by one of this batch.
+    /// Replaces a resting order; one that loses its time priority becomes an order of this batch.
     fn replace_new(
         &mut self,
         now: Ns,
@@ -276,20 +279,21 @@ impl Market {
         let s = usize::from(symbol);
         if kept_priority {
             self.books[s].shrink(account, old.cl_ord_id, cl_ord_id, new.qty);
-            self.ledger.rest(account, s, old.side, new.qty - old.qty);
+            self.ledger.add_open(account, s, old.side, new.qty - old.qty);
             batch.new.extend(came.map(|came| (new_key, came)));
         } else {
             self.books[s].remove(account, old.cl_ord_id);
-            self.ledger.rest(account, s, old.side, -old.qty);
+            self.ledger.add_open(account, s, old.side, -old.qty);
             let rests = came.is_none_or(|came| came.rests);
-            self.put_in(batch, symbol, new, New { rank, message: message.id, rests });
+            self.enter_batch(batch, symbol, new, New { rank, message: message.id, rests });
         }
     }
 
-    /// Counts an order in, and puts it into the book, or beside it while others are admitted.
-    fn put_in(&mut self, batch: &mut Batch, symbol: u16, order: Resting, new: New) {
+    /// Adds an order to the account's open orders and to the book (or, while others are admitted,
+    /// beside it).
+    fn enter_batch(&mut self, batch: &mut Batch, symbol: u16, order: Resting, new: New) {
         batch.new.insert((symbol, order.account, order.cl_ord_id), new);
-        self.ledger.rest(order.account, usize::from(symbol), order.side, order.qty);
+        self.ledger.add_open(order.account, usize::from(symbol), order.side, order.qty);
         match &mut batch.outside {
             Some(outside) => outside.push((symbol, order)),
             None => drop(self.books[usize::from(symbol)].insert(order)),
@@ -297,14 +301,14 @@ impl Market {
     }
 }
 
-/// The call.
+/// Execution of a batch as a call auction.
 impl Market {
     fn call_market(
         &mut self,
         symbol: u16,
         rationing: Rationing,
         batch: &mut Batch,
-        facts: &mut Vec<Caused>,
+        facts: &mut Vec<MessageFact>,
     ) {
         let of_symbol = (symbol, 0, 0)..=(symbol, AccountId::MAX, u64::MAX);
         let first =
@@ -312,21 +316,26 @@ impl Market {
         let Some((_, first)) = first else { return };
         let mut idle = Vec::new();
         while let Some((price, bought, sold)) = self.matched(symbol, rationing, batch, &mut idle) {
-            let gone = against_themselves(&bought, &sold);
+            let gone = self_trades(&bought, &sold);
             if gone.is_empty() {
                 self.trade_all(symbol, price, bought, sold, batch, facts);
                 break;
             }
             for (part, cause) in gone {
-                self.take_out(symbol, part.order, CancelReason::SelfTrade, &mut batch.scratch);
-                batch.tell(cause, facts);
+                self.cancel_resting(
+                    symbol,
+                    part.order,
+                    CancelReason::SelfTrade,
+                    &mut batch.scratch,
+                );
+                batch.attribute(cause, facts);
             }
         }
         let gone: Vec<_> = batch.new.range(of_symbol).filter(|(_, new)| !new.rests).collect();
         let mut scratch = Vec::new();
         for (&(_, account, cl_ord_id), new) in gone {
             if let Some(order) = self.book(symbol).get(account, cl_ord_id) {
-                self.take_out(symbol, order, CancelReason::ImmediateOrCancel, &mut scratch);
+                self.cancel_resting(symbol, order, CancelReason::ImmediateOrCancel, &mut scratch);
                 facts.extend(scratch.drain(..).map(|fact| (new.message, fact)));
             }
         }
@@ -334,8 +343,8 @@ impl Market {
         facts.extend(scratch.into_iter().map(|fact| (first, fact)));
     }
 
-    /// The price of the call and what trades on either side; `idle` are the orders that can only
-    /// reduce and have nothing to.
+    /// The price of the call and what trades on each side; `idle` receives the reduce-only orders
+    /// that have nothing to reduce.
     fn matched(
         &self,
         symbol: u16,
@@ -356,11 +365,11 @@ impl Market {
         };
         let Clearing { price, volume } =
             clearing(limits(&buys), limits(&sells), self.mark(symbol))?;
-        let share = |parts| share_out(parts, price, volume, rationing);
+        let share = |parts| ration(parts, price, volume, rationing);
         Some((price, share(buys), share(sells)))
     }
 
-    /// The orders of a side that reach the other side's best price.
+    /// Orders of a side whose limit reaches the other side's best price.
     fn parts(&self, symbol: u16, side: Side, best: Price, batch: &Batch) -> Vec<Part> {
         let mut reducible: BTreeMap<AccountId, Qty> = BTreeMap::new();
         let queue = self.book(symbol).queue(side);
@@ -381,8 +390,8 @@ impl Market {
             .collect()
     }
 
-    /// Pairs what was bought with what was sold. Reduce-only orders go before others, so that each
-    /// finds the position that it was measured by.
+    /// Pairs what was bought with what was sold. Reduce-only orders trade before others, so that
+    /// each finds the position against which it was sized.
     fn trade_all(
         &mut self,
         symbol: u16,
@@ -390,7 +399,7 @@ impl Market {
         mut bought: Vec<Fill>,
         mut sold: Vec<Fill>,
         batch: &mut Batch,
-        facts: &mut Vec<Caused>,
+        facts: &mut Vec<MessageFact>,
     ) {
         bought.sort_by_key(|(part, _)| !part.order.reduce_only);
         sold.sort_by_key(|(part, _)| !part.order.reduce_only);
@@ -400,7 +409,7 @@ impl Market {
             *wants -= qty;
             *gives -= qty;
             let cause = self.trade_pair(symbol, price, qty, (buy, sell), &mut batch.scratch);
-            batch.tell(cause, facts);
+            batch.attribute(cause, facts);
             let (bought_all, sold_all) = (*wants == 0, *gives == 0);
             if bought_all {
                 buys.next();
@@ -411,7 +420,7 @@ impl Market {
         }
     }
 
-    /// One trade; gives the taker's message.
+    /// Books one trade; returns the number of the taker's message.
     fn trade_pair(
         &mut self,
         symbol: u16,
@@ -425,7 +434,7 @@ impl Market {
         let s = usize::from(symbol);
         let leaves = [maker, taker].map(|part| {
             let Resting { account, cl_ord_id, side, .. } = part.order;
-            self.ledger.rest(account, s, side, -qty);
+            self.ledger.add_open(account, s, side, -qty);
             self.books[s].fill(account, cl_ord_id, qty)
         });
         self.last[s] = Some(price);
@@ -448,7 +457,7 @@ impl Market {
         taker.new.map_or(0, |(_, message)| message)
     }
 
-    /// Takes out reduce-only orders that had (`idle`) or have nothing to reduce and keep the book
+    /// Cancels reduce-only orders that had (`idle`) or have nothing to reduce and keep the book
     /// crossed.
     fn uncross(&mut self, symbol: u16, idle: &[Resting], facts: &mut Vec<Fact>) {
         loop {
@@ -466,7 +475,7 @@ impl Market {
                 debug_assert!(false, "the call left {buy:?} and {sell:?} crossed");
                 return;
             };
-            self.take_out(symbol, order, CancelReason::ReduceOnly, facts);
+            self.cancel_resting(symbol, order, CancelReason::ReduceOnly, facts);
         }
     }
 }

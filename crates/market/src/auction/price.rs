@@ -4,26 +4,26 @@ use std::collections::BTreeMap;
 
 use surgetank_layer::units::{Price, Qty};
 
-/// What an auction comes to.
+/// Result of a call auction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clearing {
-    /// The price of every trade.
+    /// The price of every trade, in ticks.
     pub price: Price,
-    /// How much trades.
+    /// Quantity traded, in lots.
     pub volume: Qty,
 }
 
-/// The price at which most trades, of (limit, quantity) on both sides; `None` if nothing can.
+/// The price of the greatest volume, given (limit, quantity) of both sides; `None` if none crosses.
 ///
-/// Where several prices trade as much, the one that leaves the smaller surplus |demand − supply|;
-/// of those the one nearest to `reference`. Such prices are always neighbours: demand does not
-/// rise with the price, and supply does not fall.
+/// Among prices of equal volume, the one with the smallest surplus |demand − supply|; among those,
+/// the one nearest to `reference`. Such prices are always adjacent: demand does not rise with the
+/// price, and supply does not fall.
 pub fn clearing(
     buys: impl IntoIterator<Item = (Price, Qty)>,
     sells: impl IntoIterator<Item = (Price, Qty)>,
     reference: Price,
 ) -> Option<Clearing> {
-    // From each of these prices on, surplus demand is less by so much: of demand, and of supply.
+    // At each of these prices demand falls by the first number and supply rises by the second.
     let mut steps: BTreeMap<Price, (Qty, Qty)> = BTreeMap::new();
     let mut demand = 0;
     for (limit, qty) in buys {

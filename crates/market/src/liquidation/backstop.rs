@@ -1,16 +1,16 @@
-//! A vault takes over what is nearly bankrupt, with the margin that is left.
+//! Backstop: a vault takes over a nearly bankrupt position with its remaining margin.
 //!
-//! Rules: where equity is below `below_ppm` of the maintenance requirement, a liquidation order does
-//! not go to the book. The account's resting orders go; its position (cross: all its positions)
-//! passes to the vault at the mark price, and so does the equity behind it: nothing is given back.
-//! If that equity is below zero the vault bears it. The vault takes over only as long as its own
-//! equity then covers the maintenance requirement of all that it holds; when it does not (it is
-//! exhausted) the liquidation goes the ordinary way, and in the end to auto-deleveraging. The vault
-//! itself is never liquidated; it holds what it took.
+//! Rules: where equity is below `below_ppm` of the maintenance requirement, a liquidation order
+//! does not trade with the book. The account's resting orders are cancelled; its position (cross:
+//! all its positions) passes to the vault at the mark price, and so does the equity behind it;
+//! nothing is returned to the account. If that equity is negative the vault bears the loss. The
+//! vault takes over only as long as its own equity then covers the maintenance requirement of all
+//! that it holds; when it does not (it is exhausted) the liquidation takes the ordinary path,
+//! ending in auto-deleveraging. The vault itself is never liquidated; it keeps the positions.
 //!
 //! Source: Hyperliquid docs, "Liquidations" (backstop by the liquidator vault, 2/3 of maintenance).
 //!
-//! Departures: Hyperliquid's vault works its positions off; here it keeps them.
+//! Departures: Hyperliquid's vault closes its positions over time; here it keeps them.
 
 use surgetank_layer::message::LiquidationOrder;
 use surgetank_layer::units::{AccountId, Money};
@@ -22,8 +22,8 @@ use crate::margin::split;
 use crate::market::Market;
 
 impl Market {
-    /// The vault, if it takes this position over now.
-    pub(super) fn taker_over(&self, account: AccountId, symbol: usize) -> Option<AccountId> {
+    /// The vault, if it must take this position over now and can.
+    pub(super) fn backstop_vault(&self, account: AccountId, symbol: usize) -> Option<AccountId> {
         let backstop = self.config.symbols[symbol].backstop?;
         let vault = backstop.vault;
         let (equity, required) = self.ledger.risk(account, symbol, self.ledger.mark(symbol));

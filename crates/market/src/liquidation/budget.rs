@@ -1,18 +1,18 @@
-//! What a liquidation may lose, lot by lot: each lot carries its share of the equity behind the
-//! position, and what its price lacks must be borne by the insurance fund.
+//! How much a liquidation may lose, lot by lot: each lot carries its share of the equity behind the
+//! position, and the insurance fund must cover any shortfall of its price.
 
 use surgetank_layer::units::{AccountId, Money, Price, Qty};
 
 use crate::config::PRICE_MAX;
 use crate::margin::{Ledger, split};
 
-/// How far a liquidation may go, and what it has brought in.
+/// The loss that a liquidation may make, and its proceeds so far.
 pub(super) struct Budget {
-    /// +1 closes a long.
+    /// +1 to close a long, −1 to close a short.
     pub(super) sign: Money,
-    /// Quote behind the position; leaving it for minus this is bankruptcy exactly.
+    /// Quote behind the position; a close for minus this amount is exactly bankruptcy.
     own: Money,
-    /// Size of the position.
+    /// Size of the position, in lots; unsigned.
     size: Qty,
     insurance: Money,
     pub(super) filled: Qty,
@@ -43,22 +43,22 @@ impl Budget {
         price.clamp(Money::from(-PRICE_MAX), Money::from(2 * PRICE_MAX)) as Price
     }
 
-    /// Above zero: brought in beyond bankruptcy; below: lacking.
+    /// Proceeds beyond those at the bankruptcy price; negative: the shortfall.
     pub(super) fn surplus(&self, price: Price, qty: Qty) -> Money {
         let notional = self.notional + Money::from(price) * Money::from(qty);
         self.sign * notional - self.at_bankruptcy(self.filled + qty)
     }
 
-    /// Takes as much of `want` at this price as the insurance fund can stand for.
+    /// Takes as much of `want` at this price as the insurance fund can cover.
     pub(super) fn take(&mut self, price: Price, want: Qty) -> Qty {
-        let bearable = |qty: Qty| self.surplus(price, qty) + self.insurance >= 0;
+        let affordable = |qty: Qty| self.surplus(price, qty) + self.insurance >= 0;
         let mut qty = want;
-        if !bearable(want) {
+        if !affordable(want) {
             let mut above = want;
             qty = 0;
             while above - qty > 1 {
                 let middle = qty + (above - qty) / 2;
-                if bearable(middle) {
+                if affordable(middle) {
                     qty = middle;
                 } else {
                     above = middle;

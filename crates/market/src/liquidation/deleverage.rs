@@ -1,8 +1,9 @@
-//! Auto-deleveraging: a bankrupt position is closed at its bankruptcy price against winners.
+//! Auto-deleveraging: a bankrupt position is closed at its bankruptcy price against accounts with
+//! profit.
 //!
-//! Winners are ranked by profit/entry notional × notional/equity (profit ratio × leverage; for a
-//! loser profit ratio ÷ leverage), then by account number; one whom its close-out would ruin in
-//! turn is passed over.
+//! Counterparties are ranked by profit/entry notional × notional/equity (profit ratio × leverage;
+//! for an account with a loss profit ratio ÷ leverage), then by account number; an account that the
+//! close would bankrupt in turn is skipped.
 //!
 //! Source: Binance "Auto-Deleveraging (ADL)" for the rank; dYdX v4 `deleveraging.go` for the price.
 //!
@@ -17,7 +18,7 @@ use crate::facts::{Bearer, Fact};
 use crate::market::Market;
 
 impl Market {
-    /// Step 4; returns how much was closed.
+    /// Step 4 of a liquidation; returns the quantity closed, in lots.
     pub(super) fn deleverage(
         &mut self,
         account: AccountId,
@@ -29,7 +30,7 @@ impl Market {
         let budget = Budget::new(&self.ledger, account, s, 0);
         let (sign, mark, price) = (budget.sign, self.ledger.mark(s), budget.bankruptcy_price());
         let (mut done, mut borne) = (0, 0);
-        for (_, against) in self.winners(s, sign) {
+        for (_, against) in self.adl_ranking(s, sign) {
             let theirs = self.ledger.position(against, s).qty.abs();
             let qty = theirs.min(most - done);
             if qty == 0 {
@@ -56,8 +57,9 @@ impl Market {
         done
     }
 
-    /// Holders of the opposite of `sign` positions, first to be deleveraged first.
-    fn winners(&self, symbol: usize, sign: Money) -> Vec<(Money, AccountId)> {
+    /// Holders of positions opposite to `sign` with their score, in the order in which they are
+    /// deleveraged.
+    fn adl_ranking(&self, symbol: usize, sign: Money) -> Vec<(Money, AccountId)> {
         let mark = Money::from(self.ledger.mark(symbol));
         let ppm = Money::from(PPM);
         let mut ranked = Vec::new();

@@ -1,42 +1,43 @@
-//! Liquidation: closing out accounts below maintenance margin, and who bears what they cannot pay.
+//! Liquidation: closing out accounts below maintenance margin, and the allocation of bad debt.
 //!
 //! Rules: a liquidation order against an account that is not liquidatable *at the market's own mark
 //! price when it executes* does nothing. Otherwise, in this order:
-//! 1. The account's resting orders go (isolated: in this market; cross: in all).
+//! 1. The account's resting orders are cancelled (isolated: in this market; cross: in all).
 //! 2. Up to `order_qty` and `liquidation_share_ppm` of the position is sold to (bought from) the
 //!    book, down to `worst_price_ppm` from the mark, and only as far as the insurance fund can
-//!    make up what the fills bring in below the bankruptcy price.
-//!    Where the market closes out at the oracle price ([`CloseOut::Oracle`]) there is no book and
-//!    no such limit: all of it goes to the liquidator, and the venue stands for what is lacking.
-//! 3. What they bring in above it pays the liquidation fee, at most all of it, to the insurance
-//!    fund; the rest is the account's. What they lack is bad debt, paid by the insurance fund.
-//! 4. If something is left unfilled and equity is negative at the mark, the rest is closed at the
-//!    bankruptcy price against winners (auto-deleveraging). If equity is not negative the rest
-//!    stays with the account, for the next liquidation order. The fund never holds a position.
+//!    cover the shortfall of fills below the bankruptcy price. Where the market closes out at the
+//!    oracle price ([`CloseOut::Oracle`]) there is no book and no such limit: the liquidator takes
+//!    the whole position, and the venue covers the shortfall.
+//! 3. Proceeds above it pay the liquidation fee, at most all of it, to the insurance fund; the rest
+//!    is the account's. A shortfall is bad debt, paid by the insurance fund.
+//! 4. If a quantity is unfilled and equity is negative at the mark, it is closed at the bankruptcy
+//!    price against accounts with profit (auto-deleveraging). If equity is not negative it stays
+//!    with the account, for the next liquidation order. The fund never holds a position.
 //!
-//! Settings change this: close-outs outside the book ([`CloseOut`]), the worst price by how bad the
-//! account stands ([`Fillable`]), limits per block (`limits`), large positions in parts
-//! ([`Partial`]) and a vault that takes over what is nearly bankrupt (`backstop`).
+//! Settings change this: close-outs outside the book ([`CloseOut`]), the worst price as a function
+//! of equity ([`Fillable`]), limits per block (`limits`), partial liquidation of large positions
+//! ([`Partial`]) and a vault that takes over nearly bankrupt positions (`backstop`).
 //!
 //! Theory of operation: each lot carries its share of the equity behind the position, so a part of
 //! a position is settled as the whole would be. The bankruptcy price is where the position's share
-//! of equity is nil; in cross mode equity is shared out by maintenance requirement. Amounts are
-//! computed from the cumulative quantity, so the parts sum to the whole to the last quantum.
+//! of equity is zero; in cross mode equity is divided in proportion to maintenance requirement.
+//! Amounts are computed from the cumulative quantity, so the parts sum to the whole to the last
+//! quantum.
 //!
-//! A debt that arises without a liquidation (an account trades itself flat below zero) is borne by
-//! the insurance fund, and beyond it stands as the venue's deficit.
+//! A debt that arises without a liquidation (an account trades itself flat below zero) is paid by
+//! the insurance fund, and beyond it is booked as the venue's deficit.
 //!
 //! Source: dYdX v4 `x/clob/keeper/liquidations.go` and `deleveraging.go` at 84d4664b (steps 2–4,
 //! bankruptcy price, fillable price, fee); Hyperliquid docs, "Liquidations".
 //!
 //! Departures: all of this happens when a keeper's order executes; dYdX's proposers put
 //! liquidations into blocks themselves, and Hyperliquid's execution starts them itself. The
-//! insurance fund stands for what one order brings in, not for each of its fills.
+//! insurance fund covers the total of one order, not each of its fills.
 
 mod backstop;
 mod budget;
 mod deleverage;
-mod outside;
+mod oracle_close_out;
 mod portfolio;
 
 use surgetank_layer::message::{LiquidationOrder, Side};
@@ -67,13 +68,13 @@ impl Market {
             return facts.push(refused(Reject::IncorrectQuantity));
         }
         let mark_price = self.ledger.mark(s);
-        if self.is_venues(account, s) || !self.ledger.liquidatable(account, s, mark_price) {
+        if self.is_venue_account(account, s) || !self.ledger.liquidatable(account, s, mark_price) {
             return facts.push(Fact::NotLiquidatable { account, keeper, symbol });
         }
         if let Err(reason) = self.limits.attempt(account, symbol) {
             return facts.push(Fact::LiquidationDeferred { account, keeper, symbol, reason });
         }
-        if let Some(vault) = self.taker_over(account, s) {
+        if let Some(vault) = self.backstop_vault(account, s) {
             return self.take_over(vault, keeper, o, facts);
         }
         match self.liquidation_qty(now, account, s, o.order_qty) {
@@ -84,7 +85,7 @@ impl Market {
         }
     }
 
-    /// Steps 1 to 4.
+    /// Steps 1 to 4 of the module's rules.
     fn close_out(
         &mut self,
         now: Ns,
@@ -110,20 +111,20 @@ impl Market {
                 self.match_taker(&mut taker, true, facts, take);
             }
             CloseOut::Oracle { worse_ppm, against } => {
-                self.fill_outside(&mut taker, &mut budget, (worse_ppm, against), facts);
+                self.fill_at_oracle(&mut taker, &mut budget, (worse_ppm, against), facts);
             }
         }
         let before = self.insurance;
         let fee = self.settle_liquidation(account, symbol, &budget, facts);
         let notional = Money::from(budget.filled) * Money::from(mark_price);
-        self.limits.note(account, notional, before - self.insurance);
+        self.limits.record(account, notional, before - self.insurance);
         if want < size && budget.filled > 0 && self.config.symbols[s].partial.is_some() {
-            self.limits.partial(account, now);
+            self.limits.record_partial(account, now);
         }
         let mut deleveraged_qty = 0;
-        let leaves = self.limits.deleveraged(taker.leaves, size, budget.filled);
+        let leaves = self.limits.deleverage_qty(taker.leaves, size, budget.filled);
         if leaves > 0 && self.ledger.risk(account, s, mark_price).0 < 0 {
-            match self.limits.deleveraging() {
+            match self.limits.attempt_deleveraging() {
                 Ok(()) => deleveraged_qty = self.deleverage(account, symbol, leaves, facts),
                 Err(reason) => {
                     facts.push(Fact::LiquidationDeferred { account, keeper, symbol, reason });
@@ -148,14 +149,14 @@ impl Market {
         });
     }
 
-    /// Whether the account is one with which the venue itself closes positions out.
-    pub(crate) fn is_venues(&self, account: AccountId, symbol: usize) -> bool {
+    /// Whether the account is the venue's own: its backstop vault or its liquidator.
+    pub(crate) fn is_venue_account(&self, account: AccountId, symbol: usize) -> bool {
         let rules = &self.config.symbols[symbol];
         matches!(rules.close_out, CloseOut::Oracle { against, .. } if against == account)
             || rules.backstop.is_some_and(|backstop| backstop.vault == account)
     }
 
-    /// How much one order may close now.
+    /// Quantity that one order may close now, in lots.
     fn liquidation_qty(
         &self,
         now: Ns,
@@ -169,7 +170,7 @@ impl Market {
         let mut most = fraction_up(size, rules.liquidation_share_ppm);
         if let Some(Partial { above, share_ppm, cooldown_ns }) = rules.partial
             && size * mark > above
-            && !self.limits.cools(account, now, cooldown_ns)
+            && !self.limits.in_cooldown(account, now, cooldown_ns)
         {
             most = most.min(fraction_up(size, share_ppm));
         }
@@ -190,22 +191,22 @@ impl Market {
         Some(worse(self.ledger.mark(symbol), side, worst))
     }
 
-    /// How far dYdX v4's fillable price is from the mark: the further, the worse the account's
-    /// equity stands against its requirement. Rounded down; 100 % at most.
+    /// Distance of dYdX v4's fillable price from the mark: it grows as equity falls short of the
+    /// requirement. Rounded down; at most 100 %.
     fn fillable_ppm(&self, account: AccountId, symbol: usize, fillable: Fillable) -> Money {
         let Fillable { bankruptcy_adjustment_ppm, spread_to_maintenance_ppm } = fillable;
         let (equity, required) = self.ledger.risk(account, symbol, self.ledger.mark(symbol));
         let ppm = Money::from(PPM);
-        let lacking = (required - equity * ppm).clamp(0, required);
+        let shortfall = (required - equity * ppm).clamp(0, required);
         let shift = (128 - required.leading_zeros()).saturating_sub(60);
-        let rating = split(ppm, lacking >> shift, (required >> shift).max(1));
+        let rating = split(ppm, shortfall >> shift, (required >> shift).max(1));
         let rating = (rating * Money::from(bankruptcy_adjustment_ppm) / ppm).min(ppm);
         let maintenance = Money::from(self.config.symbols[symbol].maintenance_margin_ppm);
         let spread = maintenance * Money::from(spread_to_maintenance_ppm) / ppm;
         (rating * spread / ppm).min(ppm)
     }
 
-    /// Step 3; returns the fee.
+    /// Step 3 of the module's rules; returns the liquidation fee, in quanta.
     fn settle_liquidation(
         &mut self,
         account: AccountId,

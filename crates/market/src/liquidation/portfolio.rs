@@ -1,24 +1,24 @@
-//! Liquidation of portfolios: the whole of one is sold in a Dutch auction.
+//! Liquidation of portfolios: each is sold in a Dutch auction.
 //!
 //! Rules: the first liquidation order against a portfolio that is liquidatable *at the market's own
-//! marks when it executes* opens an auction; one against a portfolio that has recovered closes it.
-//! Its price is a share of mark value (perpetual, options and cash): from `start_ppm` it falls in a
-//! straight line to `knee_ppm` within `fast_ns` and from there to nothing within `slow_ns`. As soon
-//! as an order executes with the price at or below the liquidators' bid, `liquidation_share_ppm` of
-//! every position passes to the liquidator at its mark, and the discount on that share of mark
-//! value is the liquidator's. What is left waits for the next order. If mark value is not above
-//! zero all of it passes at once, and what cash then lacks is bad debt: the insurance fund pays,
-//! and beyond it stands the venue's deficit.
+//! marks when it executes* opens an auction; an order against a portfolio that has recovered closes
+//! the auction. Its price is a share of mark value (perpetual, options and cash): from `start_ppm`
+//! it falls linearly to `knee_ppm` within `fast_ns` and from there to zero within `slow_ns`. As
+//! soon as an order executes with the price at or below the liquidators' bid,
+//! `liquidation_share_ppm` of every position passes to the liquidator at its mark, and the
+//! liquidator gains the discount on that share of mark value. The remainder waits for the next
+//! order. If mark value is not positive the whole portfolio passes at once, and negative cash is
+//! bad debt: the insurance fund pays it, and beyond the fund it is the venue's deficit.
 //!
-//! Theory of operation: positions passing at their marks leave everybody's equity as it was, so the
-//! discount is the only money that changes hands, and the sum of all money stands still.
+//! Theory of operation: a transfer of positions at their marks changes nobody's equity, so the
+//! discount is the only money that moves, and total money is constant.
 //!
 //! Source: Derive v2-core `DutchAuction.sol` at 7736900d (95 % → 70 % in 15 min → 0 in 12 h).
 //!
 //! Departures: Derive sells no more than what brings the account back above a buffer, charges a fee
-//! of 10 % for its insurance fund, and in an insolvent auction pays the liquidator ever more, from
-//! mark value to the maintenance requirement within an hour. Bidders here are one account that
-//! bids a fixed share and never runs dry.
+//! of 10 % for its insurance fund, and in an insolvent auction pays the liquidator an amount that
+//! rises from mark value to the maintenance requirement within an hour. Here one account bids a
+//! fixed share, with unlimited funds.
 
 use surgetank_layer::message::LiquidationOrder;
 use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
@@ -58,7 +58,7 @@ impl Market {
             return facts.push(Fact::AuctionOpen { account, keeper, price_ppm });
         }
         let share_ppm = if value > 0 { self.config.symbols[0].liquidation_share_ppm } else { PPM };
-        let sold = self.pass_on(account, liquidator, share_ppm);
+        let sold = self.transfer_share(account, liquidator, share_ppm);
         let closed = self.ledger.is_flat(account);
         let mut discount = 0;
         if value > 0 {
@@ -88,9 +88,9 @@ impl Market {
         });
     }
 
-    /// Passes a share of every position on at its mark, rounded up to a lot; how many lots that
-    /// was, and what they were worth in lots of the perpetual, signed.
-    fn pass_on(&mut self, from: AccountId, to: AccountId, share_ppm: u32) -> (Qty, Qty) {
+    /// Transfers a share of every position at its mark, rounded up to a lot; returns the lots
+    /// transferred and their signed delta in lots of the perpetual.
+    fn transfer_share(&mut self, from: AccountId, to: AccountId, share_ppm: u32) -> (Qty, Qty) {
         let spot = self.ledger.mark(0);
         let (mut size, mut delta) = (0, 0.0);
         let options: Vec<usize> = self.ledger.held(from).iter().map(|(s, _)| *s).collect();
@@ -109,7 +109,7 @@ impl Market {
         (size, libm::round(delta) as Qty)
     }
 
-    /// Settles what has expired at this price.
+    /// Settles expired options at this price.
     pub(crate) fn settle_expired(&mut self, price: Price, facts: &mut Vec<Fact>) {
         let first = self.books.len();
         for contract in self.ledger.expire() {

@@ -1,22 +1,22 @@
 //! Accounts, positions and the margin behind them.
 //!
-//! Rules: all money is integer quanta and a trade moves exactly price × quantity. Money is never
-//! made or lost by rounding: every division below either moves collateral within an account or
-//! splits an amount of which the rest stays where it was. Requirements are kept in millionths of a
+//! Rules: all money is integer quanta and a trade moves exactly price × quantity. Rounding neither
+//! creates nor destroys money: every division below either moves collateral within an account or
+//! splits an amount whose remainder stays where it was. Requirements are kept in millionths of a
 //! quantum and compared without rounding; collateral moved and fees are rounded up.
 //!
-//! Theory of operation: as in dYdX v4, what an account has put in and what its trades have cost are
-//! one number, its *quote*; equity = quote + position × mark. A buy of q at p adds q to the position
+//! Theory of operation: as in dYdX v4, an account's deposits and the cost of its trades are one
+//! number, its *quote*; equity = quote + position × mark. A buy of q at p adds q to the position
 //! and takes p·q from the quote, a sell the reverse, so the sum of all quotes does not change and,
 //! positions summing to zero, neither does the sum of all equity, whatever the mark. Cross: the
 //! account's cash is the quote of all its positions. Isolated: each position has its own quote,
 //! filled from cash with the initial margin of what a trade adds (and its loss against the mark),
-//! and given back to cash when the position is flat; nothing is given back before.
+//! and returned to cash when the position is flat, not before.
 //!
-//! An account (isolated: a position) is liquidatable iff maintenance requirement > equity, strictly.
-//! An order is admitted iff equity covers the initial margin, at the mark price, of the larger of
-//! the two positions that it would have if all its buys, or all its sells, were filled, plus what
-//! this order would lose at once against the mark. Orders that only reduce are always admitted.
+//! An account (isolated: a position) is liquidatable iff maintenance requirement > equity,
+//! strictly. An order is admitted iff equity covers the initial margin, at the mark price, of the
+//! larger of the two positions that it would have if all its buys, or all its sells, were filled,
+//! plus this order's immediate loss against the mark. Orders that only reduce are always admitted.
 //!
 //! Portfolio: as cross, with a requirement from a grid of scenarios (`portfolio`).
 //!
@@ -36,18 +36,19 @@ use crate::config::{MarginMode, PPM, PRICE_MAX, QTY_MAX, SymbolConfig};
 use crate::facts::Reject;
 use crate::options::chain::Chain;
 
-/// A position in one market and what is open around it.
+/// An account's position and open orders in one market.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
-    /// Signed quantity.
+    /// Signed position, in lots: positive is long.
     pub qty: Qty,
-    /// Signed entry notional of `qty`; ranks winners, is not money.
+    /// Signed entry notional of `qty`, in quanta; used to rank accounts for deleveraging, not
+    /// money.
     pub cost: Money,
-    /// Its own quote (isolated); 0 in cross mode.
+    /// Quote balance of an isolated position, in quanta; 0 in cross mode.
     pub quote: Money,
-    /// Sum of the account's resting buys.
+    /// Open quantity of the account's resting buys, in lots.
     pub open_buy: Qty,
-    /// Sum of the account's resting sells.
+    /// Open quantity of the account's resting sells, in lots.
     pub open_sell: Qty,
 }
 
@@ -61,7 +62,7 @@ impl Position {
         Money::from(self.qty) * Money::from(price)
     }
 
-    /// How much an order of this side can reduce.
+    /// Quantity by which an order of this side can reduce the position, in lots.
     pub fn reducible(&self, side: Side) -> Qty {
         (-self.qty.saturating_mul(side.sign())).max(0)
     }
@@ -79,22 +80,22 @@ pub(crate) struct Rates {
     pub maintenance_ppm: u32,
 }
 
-/// All accounts and positions, and the marks they are measured at.
+/// All accounts and positions, and the marks at which they are valued.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     accounts: Vec<Option<Account>>,
-    /// By market, then account.
+    /// Positions by market, then by account.
     pub(crate) positions: Vec<Vec<Position>>,
     pub(crate) rates: Vec<Rates>,
-    /// Of markets, then of options.
+    /// Mark prices of the markets, then of the options.
     pub(crate) marks: Vec<Price>,
-    /// Options by account, then by number, which rises.
+    /// Option positions by account, each list in ascending order of the option's index.
     pub(crate) held: BTreeMap<AccountId, Vec<(usize, Position)>>,
     pub(crate) chain: Option<Chain>,
 }
 
 impl Ledger {
-    /// No accounts, these markets at these marks.
+    /// A ledger without accounts, for these markets at these marks.
     pub fn new(symbols: &[SymbolConfig], marks: &[Price]) -> Ledger {
         let rates = symbols.iter().map(|s| Rates {
             initial_ppm: s.initial_margin_ppm,
@@ -123,13 +124,13 @@ impl Ledger {
     }
 
     /// Whether the account has been opened.
-    pub fn knows(&self, account: AccountId) -> bool {
+    pub fn has_account(&self, account: AccountId) -> bool {
         self.account(account).is_some()
     }
 
     /// Every open account, by number.
     pub fn accounts(&self) -> impl Iterator<Item = AccountId> + Clone + '_ {
-        (0..self.accounts.len() as u32).filter(|&account| self.knows(account))
+        (0..self.accounts.len() as u32).filter(|&account| self.has_account(account))
     }
 
     /// A position; flat if there is none.
@@ -168,19 +169,19 @@ impl Ledger {
         self.marks[symbol] = price;
     }
 
-    /// Cash that backs no isolated position; the whole quote in cross mode.
+    /// Cash that is not allocated to an isolated position; the whole quote in cross mode.
     pub fn cash(&self, account: AccountId) -> Money {
         self.account(account).map_or(0, |a| a.cash)
     }
 
-    /// Everything the account is worth at the marks.
+    /// Equity of an account at the marks, in quanta.
     pub fn equity(&self, account: AccountId) -> Money {
         let markets = (0..self.positions.len()).map(|s| (s, self.position(account, s)));
         let worth = |(s, p): (usize, Position)| p.quote + p.value(self.marks[s]);
         self.cash(account) + markets.map(worth).sum::<Money>() + self.options_value(account)
     }
 
-    /// What all accounts are worth together.
+    /// Sum of all accounts' equity, in quanta.
     pub fn total(&self) -> Money {
         let cash = self.accounts.iter().flatten().map(|a| a.cash).sum::<Money>();
         let of = |(positions, &mark): (&Vec<Position>, &Price)| -> Money {
@@ -191,8 +192,8 @@ impl Ledger {
             + self.positions.iter().zip(&self.marks).map(of).sum::<Money>()
     }
 
-    /// Equity, and maintenance requirement in millionths, of what backs this position (isolated:
-    /// itself; cross: the account), with this market at the price `at`.
+    /// Equity, and maintenance requirement in millionths, of the collateral unit of this position
+    /// (isolated: the position; cross: the account), with this market at the price `at`.
     pub fn risk(&self, account: AccountId, symbol: usize, at: Price) -> (Money, Money) {
         if self.is_portfolio(account) {
             let spot = if symbol == 0 { at } else { self.marks[0] };
@@ -238,7 +239,7 @@ impl Ledger {
     }
 
     /// The first whole price, on the way down for a long and up for a short, at which the position
-    /// is liquidatable, the other markets standing still. `None`: never, or no position, or a
+    /// is liquidatable, the other markets' marks held constant. `None`: never, or no position, or a
     /// portfolio, which can have several such prices.
     pub fn liquidation_price(&self, account: AccountId, symbol: usize) -> Option<Price> {
         let qty = self.position(account, symbol).qty;
@@ -265,9 +266,9 @@ impl Ledger {
         }
     }
 
-    /// The quote that would make this position worth exactly its share of equity: the account's
-    /// equity by maintenance requirement (dYdX v4's bankruptcy price), all of it if isolated.
-    /// Closing at bankruptcy means leaving the position for minus this amount.
+    /// The quote at which this position's value is exactly its share of equity: the account's
+    /// equity in proportion to maintenance requirement (dYdX v4's bankruptcy price), all of it if
+    /// isolated. A close at the bankruptcy price settles the position for minus this amount.
     pub fn own_quote(&self, account: AccountId, symbol: usize) -> Money {
         let own = self.position(account, symbol);
         if !self.is_cross(account) {
@@ -289,8 +290,8 @@ impl Ledger {
         share - own.value(self.marks[symbol])
     }
 
-    /// Whether an order is admitted. `free` is what a replaced order of the same side gives back,
-    /// `loss` what the order would lose at once against the mark.
+    /// Whether an order is admitted. `free` is the quantity released by a replaced order of the
+    /// same side, `loss` the order's immediate loss against the mark.
     pub fn admit(
         &self,
         account: AccountId,
@@ -325,7 +326,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Whether `qty` more may be open on this side at all.
+    /// Whether `qty` more may be open on this side within [`QTY_MAX`].
     pub fn room(
         &self,
         account: AccountId,
@@ -341,8 +342,8 @@ impl Ledger {
         if open + qty > QTY_MAX { Err(Reject::OrderExceedsLimit) } else { Ok(()) }
     }
 
-    /// Equity, in millionths, that may stand as initial margin in this market: all of it, less what
-    /// positions and orders in the other markets take up.
+    /// Equity, in millionths of a quantum, available as initial margin in this market: all of it,
+    /// less the requirement of positions and orders in the other markets.
     fn available(&self, account: AccountId, symbol: usize) -> Money {
         let cross = self.is_cross(account);
         let own = self.position(account, symbol);
@@ -358,12 +359,12 @@ impl Ledger {
         available
     }
 
-    /// Books a trade of signed quantity. Does not give back a flat position's quote.
+    /// Books a trade of signed quantity. Does not return a flat position's quote to cash.
     pub fn trade(&mut self, account: AccountId, symbol: usize, qty: Qty, price: Price) {
         let held = self.position(account, symbol).qty;
         if held.signum() * qty.signum() < 0 && qty.abs() > held.abs() {
             self.trade(account, symbol, -held, price);
-            self.release(account, symbol);
+            self.release_margin(account, symbol);
             return self.trade(account, symbol, qty + held, price);
         }
         let value = Money::from(qty) * Money::from(price);
@@ -379,11 +380,11 @@ impl Ledger {
             let loss = value - Money::from(qty) * Money::from(mark);
             let need = self.initial(symbol, qty, mark);
             let need = (need + Money::from(PPM - 1)) / Money::from(PPM) + loss.max(0);
-            self.back(account, symbol, need);
+            self.allocate_margin(account, symbol, need);
         }
     }
 
-    /// Takes part or all of a position off, paying `value` (negative: receiving) for it.
+    /// Closes part or all of a position, paying `value` (negative: receiving) for it.
     pub fn close(&mut self, account: AccountId, symbol: usize, qty: Qty, value: Money) {
         self.pay(account, symbol, value);
         let p = self.position_mut(account, symbol);
@@ -391,7 +392,7 @@ impl Ledger {
         p.qty += qty;
     }
 
-    /// Takes an amount from the quote behind a position (a negative amount: gives it).
+    /// Debits the quote behind a position (a negative amount: credits it).
     pub fn pay(&mut self, account: AccountId, symbol: usize, amount: Money) {
         match &mut self.accounts[account as usize] {
             Some(a) if a.mode != MarginMode::Isolated => a.cash -= amount,
@@ -399,8 +400,8 @@ impl Ledger {
         }
     }
 
-    /// Moves cash, as far as it goes, behind an isolated position.
-    pub fn back(&mut self, account: AccountId, symbol: usize, amount: Money) {
+    /// Moves up to `amount` of cash to the quote of an isolated position.
+    pub fn allocate_margin(&mut self, account: AccountId, symbol: usize, amount: Money) {
         if let Some(a) = &mut self.accounts[account as usize]
             && a.mode == MarginMode::Isolated
         {
@@ -410,8 +411,8 @@ impl Ledger {
         }
     }
 
-    /// Gives a flat position's quote back to cash.
-    pub fn release(&mut self, account: AccountId, symbol: usize) {
+    /// Returns a flat position's quote to cash.
+    pub fn release_margin(&mut self, account: AccountId, symbol: usize) {
         let p = self.position_mut(account, symbol);
         if p.qty == 0 {
             let quote = std::mem::take(&mut p.quote);
@@ -421,9 +422,9 @@ impl Ledger {
         }
     }
 
-    /// What an account without positions (isolated: without cash) owes; it is struck off here and
-    /// must be borne by somebody else.
-    pub fn strike_debt(&mut self, account: AccountId) -> Money {
+    /// Writes off and returns the debt of an account without positions (isolated: without cash);
+    /// the caller must allocate it.
+    pub fn write_off_debt(&mut self, account: AccountId) -> Money {
         if self.is_cross(account) && !self.is_flat(account) {
             return 0;
         }
@@ -433,8 +434,8 @@ impl Ledger {
         }
     }
 
-    /// Counts a resting order in (positive) or out (negative).
-    pub fn rest(&mut self, account: AccountId, symbol: usize, side: Side, qty: Qty) {
+    /// Adds a resting order's quantity to the open orders (negative: removes it).
+    pub fn add_open(&mut self, account: AccountId, symbol: usize, side: Side, qty: Qty) {
         let p = self.position_mut(account, symbol);
         match side {
             Side::Buy => p.open_buy += qty,

@@ -1,8 +1,8 @@
-//! Accounts that hold options: what they are worth and what they must be worth.
+//! Accounts that hold options: their equity and their margin requirement.
 //!
-//! Rules: one cash is behind the perpetuals and the options of an account in portfolio mode. It is
-//! liquidatable iff the grid's maintenance requirement exceeds its equity, strictly; an order of
-//! its is admitted iff its equity covers the grid's initial requirement of the larger of the two
+//! Rules: one cash balance backs the perpetuals and the options of an account in portfolio mode. It
+//! is liquidatable iff the grid's maintenance requirement exceeds its equity, strictly; its orders
+//! are admitted iff its equity covers the grid's initial requirement of the larger of the two
 //! positions that the order leads to. The perpetual on which the options are written is market 0;
 //! other markets keep their own rates.
 //!
@@ -19,7 +19,7 @@ use crate::options::contract::Contract;
 use crate::options::grid::{Grid, Requirement};
 
 impl Ledger {
-    /// Lists options behind the markets that there are.
+    /// Lists options, numbered after the markets.
     pub(crate) fn list(&mut self, chain: Chain) {
         self.marks.extend((0..chain.contracts().len()).map(|contract| chain.mark(contract)));
         self.chain = Some(chain);
@@ -35,7 +35,7 @@ impl Ledger {
         self.held.get(&account).map_or(&[], Vec::as_slice)
     }
 
-    /// What an account's options are worth at their marks.
+    /// Value of an account's options at their marks, in quanta.
     pub(crate) fn options_value(&self, account: AccountId) -> Money {
         self.held(account).iter().map(|&(s, p)| p.quote + p.value(self.marks[s])).sum()
     }
@@ -49,12 +49,12 @@ impl Ledger {
         self.chain.as_ref().map_or(&[], Chain::contracts)
     }
 
-    /// First option among the markets.
+    /// Index of the first option.
     fn first(&self) -> usize {
         self.positions.len()
     }
 
-    /// Options are marked at this spot.
+    /// Marks the options at this spot price.
     pub(crate) fn mark_options(&mut self, now: Ns, spot: Price) {
         let first = self.first();
         let Some(chain) = &mut self.chain else { return };
@@ -97,7 +97,7 @@ impl Ledger {
             && self.held(account).iter().all(|(_, p)| p.qty == 0)
     }
 
-    /// How much a position's value moves with spot, per lot: 1 for a perpetual.
+    /// Delta per lot: 1 for a perpetual.
     pub(crate) fn delta(&self, symbol: usize, spot: Price) -> f64 {
         match &self.chain {
             Some(chain) if symbol >= self.first() => {
@@ -108,15 +108,15 @@ impl Ledger {
         }
     }
 
-    /// The grid for market 0 at this price; `None`: it is the one in force.
+    /// The grid for market 0 at this price; `None` if that is the grid in force.
     pub(crate) fn grid_at(&self, at: Price) -> Option<Grid> {
         let chain = self.chain.as_ref()?;
         (at != self.marks[0]).then(|| chain.grid_at(at))
     }
 
-    /// Equity, and maintenance and initial requirement, of a portfolio with market 0 at this
-    /// price; `grid` as [`Ledger::grid_at`] has it. `perpetual` stands for the position there in
-    /// the requirement.
+    /// Equity, and maintenance and initial requirement, of a portfolio with market 0 at this price;
+    /// `grid` as [`Ledger::grid_at`] has it. `perpetual` replaces the position there in the
+    /// requirement.
     pub(crate) fn portfolio(
         &self,
         account: AccountId,
@@ -185,7 +185,7 @@ impl Ledger {
     }
 }
 
-/// Rounded up to a quantum, once.
+/// Rounds up to a whole quantum; the only rounding of a requirement.
 pub(crate) fn whole(quanta: f64) -> Money {
     libm::ceil(quanta) as Money
 }

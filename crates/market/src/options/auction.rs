@@ -1,24 +1,24 @@
-//! How a portfolio is sold: the price of its Dutch auction.
+//! The price of a portfolio's Dutch auction.
 //!
-//! Rules: a share of mark value, which from `start_ppm` falls in a straight line to `knee_ppm` within
-//! `fast_ns` and from there to nothing within `slow_ns`.
+//! Rules: a share of mark value, which falls linearly from `start_ppm` to `knee_ppm` within
+//! `fast_ns` and from there to zero within `slow_ns`.
 //!
 //! Source: Derive v2-core `DutchAuction.sol` at 7736900d (95 % → 70 % in 15 min → 0 in 12 h).
 
 use surgetank_layer::units::Ns;
 
-/// How a portfolio is sold.
+/// Terms of the Dutch auction of a portfolio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Auction {
-    /// Share of mark value asked at first.
+    /// Share of mark value asked at the start, in millionths.
     pub start_ppm: u32,
-    /// Share asked after `fast_ns`.
+    /// Share of mark value asked after `fast_ns`, in millionths.
     pub knee_ppm: u32,
-    /// How long the price falls from `start_ppm` to `knee_ppm`.
+    /// Time in which the price falls from `start_ppm` to `knee_ppm`.
     pub fast_ns: Ns,
-    /// How long it falls from `knee_ppm` to nothing.
+    /// Time in which it falls from `knee_ppm` to zero.
     pub slow_ns: Ns,
-    /// Share at which liquidators buy.
+    /// Share of mark value at which liquidators buy, in millionths.
     pub bid_ppm: u32,
 }
 

@@ -1,12 +1,12 @@
 //! Black's 1976 formula: European options on a forward, undiscounted.
 //!
 //! Rules: a price is never below its bounds, (F − K)⁺ ≤ call ≤ F and (K − F)⁺ ≤ put ≤ K. Without
-//! time or without volatility the option is worth what it would pay now.
+//! time or volatility the price is the intrinsic value.
 //!
-//! Theory of operation: with s = σ√T, d₁ = ln(F/K)/s + s/2 and d₂ = d₁ − s,
-//! call = F·N(d₁) − K·N(d₂) and put = K·N(−d₂) − F·N(−d₁). The option out of the money is computed
-//! and the other had from it by put–call parity, call − put = F − K, so that no digits are lost to
-//! cancellation deep in the money. N(x) = erfc(−x/√2)/2.
+//! Theory of operation: with s = σ√T, d₁ = ln(F/K)/s + s/2 and d₂ = d₁ − s, call = F·N(d₁) −
+//! K·N(d₂) and put = K·N(−d₂) − F·N(−d₁). The option out of the money is computed and the other
+//! follows from put–call parity, call − put = F − K, which avoids cancellation deep in the money.
+//! N(x) = erfc(−x/√2)/2.
 //!
 //! Source: F. Black, "The pricing of commodity contracts", J. Financial Economics 3 (1976).
 //!
@@ -14,35 +14,35 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, TAU};
 
-/// What one option is written on and how it is priced. All finite; forward and strike positive.
+/// Inputs of the formula for one option. All finite; forward and strike positive.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Terms {
     /// Forward price F of the underlying.
     pub forward: f64,
-    /// Strike K.
+    /// Strike price K of the option, in the unit of the forward.
     pub strike: f64,
     /// Implied volatility σ per √year.
     pub vol: f64,
     /// Time to expiry T in years.
     pub years: f64,
-    /// Call, or put.
+    /// Whether it is a call (else a put).
     pub call: bool,
 }
 
 /// Price and sensitivities of one option.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Greeks {
-    /// Price.
+    /// Undiscounted price, in the unit of the forward.
     pub price: f64,
-    /// ∂price/∂F.
+    /// Delta, ∂price/∂F.
     pub delta: f64,
-    /// ∂²price/∂F².
+    /// Gamma, ∂²price/∂F².
     pub gamma: f64,
-    /// ∂price/∂σ, per 1.00 of volatility.
+    /// Vega, ∂price/∂σ, per 1.00 of volatility.
     pub vega: f64,
-    /// ∂price/∂t per year, the forward standing still.
+    /// Theta, ∂price/∂t per year, at a constant forward.
     pub theta: f64,
-    /// ∂price/∂r per 1.00 of the rate at which the price is discounted, the forward standing still.
+    /// Rho, ∂price/∂r per 1.00 of the discount rate, at a constant forward.
     pub rho: f64,
 }
 
@@ -56,18 +56,18 @@ fn density(x: f64) -> f64 {
 }
 
 impl Terms {
-    /// What the option would pay if it expired now.
+    /// Intrinsic value: the payoff if the option expired now.
     pub fn intrinsic(&self) -> f64 {
         let above = self.forward - self.strike;
         if self.call { above.max(0.0) } else { (-above).max(0.0) }
     }
 
-    /// s = σ√T.
+    /// Standard deviation s = σ√T of the logarithm of the forward at expiry.
     fn spread(&self) -> f64 {
         self.vol.max(0.0) * libm::sqrt(self.years.max(0.0))
     }
 
-    /// What the option is worth beyond what it would pay now: the same for call and put.
+    /// Time value: price less intrinsic value, the same for call and put.
     pub fn time_value(&self) -> f64 {
         let s = self.spread();
         if s <= 0.0 {
@@ -83,7 +83,7 @@ impl Terms {
         out.clamp(0.0, forward.min(strike))
     }
 
-    /// The price.
+    /// Undiscounted price, in the unit of the forward.
     pub fn price(&self) -> f64 {
         self.time_value() + self.intrinsic()
     }

@@ -1,12 +1,12 @@
-//! The options that a venue lists, what they are worth, and what a portfolio of them requires.
+//! The options that a venue lists, their marks, and the margin requirement of portfolios of them.
 //!
 //! Rules: options are marked when an oracle price comes into force, by Black-76 with that price as
 //! the forward and an implied volatility that rises by `beta` for each 1 % that spot has fallen
-//! since the start. A mark is rounded to the nearest tick. From its expiry on an option is settled
-//! at the next oracle price that comes into force.
+//! since the start. A mark is rounded to the nearest tick. An option is settled at the first oracle
+//! price that comes into force at or after its expiry.
 //!
-//! Theory of operation: the chain keeps one grid for the spot in force. Whoever asks about another
-//! spot gets a grid of its own for all accounts at once.
+//! Theory of operation: the chain keeps one grid for the spot in force. A query at another spot
+//! builds one grid for all accounts.
 //!
 //! Departures: one volatility for all strikes and expiries: no smile, no term structure.
 
@@ -20,7 +20,7 @@ use crate::bounds::PRICE_MAX;
 /// Implied volatility as it depends on spot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ImpliedVol {
-    /// At the start, per √year.
+    /// Volatility at the start, per √year.
     pub start: f64,
     /// Added for each 1 % that spot has fallen since the start, per √year.
     pub beta: f64,
@@ -33,7 +33,7 @@ pub struct Chain {
     settled: Vec<bool>,
     rule: Rule,
     vol: ImpliedVol,
-    /// Spot when they were listed.
+    /// Spot price when the options were listed.
     start: Price,
     now: Ns,
     grid: Grid,
@@ -67,7 +67,7 @@ impl Chain {
         self.vol.start + self.vol.beta * fall_pct.max(0.0)
     }
 
-    /// How a contract is priced at this spot.
+    /// Inputs of a contract's price at this spot.
     pub fn terms(&self, contract: usize, spot: Price) -> Terms {
         self.contracts[contract].terms(spot as f64, self.vol_at(spot), self.now)
     }
@@ -94,7 +94,7 @@ impl Chain {
         mark(&self.grid, contract)
     }
 
-    /// Contracts that have expired and are not settled yet; from now on they count as settled.
+    /// Contracts that have expired and are not settled yet; marks them as settled.
     pub fn expire(&mut self) -> Vec<usize> {
         let due: Vec<usize> = (0..self.contracts.len())
             .filter(|&i| !self.settled[i] && self.contracts[i].expiry_ns <= self.now)

@@ -10,11 +10,11 @@ pub const YEAR_NS: f64 = 365.0 * 86_400.0 * 1e9;
 /// A European option on one unit of the underlying, settled in cash at the oracle price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Contract {
-    /// When it expires.
+    /// Expiry, in simulated time.
     pub expiry_ns: Ns,
-    /// Strike in ticks.
+    /// Strike price, in ticks.
     pub strike: Price,
-    /// Call, or put.
+    /// Whether it is a call (else a put).
     pub call: bool,
 }
 
@@ -24,13 +24,13 @@ impl Contract {
         self.expiry_ns.saturating_sub(now) as f64 / YEAR_NS
     }
 
-    /// What it pays at expiry if the oracle price is `settlement`, in ticks: exact.
+    /// Payoff at expiry if the oracle price is `settlement`, in ticks: exact.
     pub fn payoff(&self, settlement: Price) -> Price {
         let above = settlement - self.strike;
         if self.call { above.max(0) } else { (-above).max(0) }
     }
 
-    /// How it is priced at this spot (in ticks, need not be whole), volatility and time.
+    /// Inputs of its price at this spot (in ticks, need not be whole), volatility and time.
     pub fn terms(&self, spot: f64, vol: f64, now: Ns) -> Terms {
         let (strike, years) = (self.strike as f64, self.years(now));
         Terms { forward: spot, strike, vol, years, call: self.call }

@@ -1,7 +1,7 @@
 //! Portfolio margin: the worst of many scenarios, over one perpetual and options on it.
 //!
 //! Rules: a portfolio's requirement is its greatest loss over a grid of moves of spot and implied
-//! volatility, and what the rule adds to it. It is compared with equity at the marks: perpetual,
+//! volatility, plus what the rule adds to it. It is compared with equity at the marks: perpetual,
 //! options and cash together. Doubling a portfolio doubles its requirement.
 //!
 //! **`deribit-pm`**: spot ±16 % in 9 even steps, each with volatility up, unchanged and down, and
@@ -13,14 +13,15 @@
 //! **`derive-pmrm`**: 23 scenarios, spot ±20 % (volatility up), and −15 … +15 % in steps of 5 %,
 //! each with volatility up, unchanged and down. Volatility is multiplied by 1 + 0.6·m up and by
 //! max(0, 1 − 0.3·m) down, m = (30 d/max(T, 1 d))^p, p = 0.30 up to 30 days, else 0.13. Within an
-//! expiry, options that are worth something together after the shock count for 0.95·e^(−0.12 T) of
-//! it. If the sum over expiries of the loss in the worse of spot ±5 %, times 1 + 1.2 T, is greater
-//! than that of every scenario it stands instead. Maintenance margin adds 3 % of spot for each
-//! perpetual and 2 % for each option sold naked (net of calls and puts of one strike and expiry);
-//! initial margin is 1.25 of maintenance margin.
+//! expiry, options whose value after the shock is positive in sum count for 0.95·e^(−0.12 T) of it.
+//! If the sum over expiries of the loss in the worse of spot ±5 %, times 1 + 1.2 T, is greater than
+//! that of every scenario, it replaces it. Maintenance margin adds 3 % of spot for each perpetual
+//! and 2 % for each option sold naked (net of calls and puts of one strike and expiry); initial
+//! margin is 1.25 of maintenance margin.
 //!
-//! Theory of operation: what an option is worth in a scenario does not depend on who holds it, so
-//! the grid prices every option once in every scenario; a portfolio is then a matter of sums.
+//! Theory of operation: the value of an option in a scenario does not depend on its holder, so the
+//! grid prices every option once in every scenario; a portfolio's requirement is then a matter of
+//! sums.
 //!
 //! Source: Deribit, "Portfolio Margin" (support.deribit.com) and the example of
 //! `private/pme/simulate` (docs.deribit.com: range, volatilities, powers, `mm_factor`); Derive
@@ -33,7 +34,7 @@
 
 use super::black76::Terms;
 
-/// Most scenarios that a rule has.
+/// Greatest number of scenarios of any rule.
 const SCENARIOS_MAX: usize = 35;
 const DAYS: f64 = 365.0;
 const SHORT_POWER: f64 = 0.30;
@@ -45,7 +46,7 @@ const DERIVE_PERPETUAL: f64 = 0.03;
 const DERIVE_NAKED: f64 = 0.02;
 const DERIVE_INITIAL: f64 = 1.25;
 
-/// Whose rule.
+/// The venue whose portfolio-margin rule applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// Deribit's portfolio margin.
@@ -57,9 +58,9 @@ pub enum Rule {
 /// Both requirements, in the currency of spot times quantity.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Requirement {
-    /// Below this an account is liquidated.
+    /// Maintenance requirement: an account with less equity is liquidatable.
     pub maintenance: f64,
-    /// This much must stand behind a new position.
+    /// Initial requirement: the equity needed for a new order.
     pub initial: f64,
 }
 
@@ -82,9 +83,9 @@ struct Scenario {
 /// Options of one expiry.
 #[derive(Clone, Copy, Debug)]
 struct Expiry {
-    /// Share of what they are worth that counts, if positive.
+    /// Share of their value that counts, if the value is positive.
     discount: f64,
-    /// Times this the loss of the worse of spot ±5 %.
+    /// Factor on the loss in the worse of spot ±5 % (basis contingency).
     basis: f64,
 }
 
@@ -202,12 +203,12 @@ impl Grid {
         }
     }
 
-    /// The spot at which it was made.
+    /// Spot price for which the grid was computed.
     pub fn spot(&self) -> f64 {
         self.spot
     }
 
-    /// What an option is worth now.
+    /// Value of an option now.
     pub fn value(&self, option: usize) -> f64 {
         self.values[option]
     }
@@ -235,7 +236,7 @@ impl Grid {
         &self.shocked[option * n..(option + 1) * n]
     }
 
-    /// Least profit over the scenarios.
+    /// Least profit over all scenarios (the greatest loss, if negative).
     fn worst_by_scenario(&self, perpetual: f64, options: &[(usize, f64)]) -> f64 {
         let n = self.scenarios.len();
         let mut profit = [0.0; SCENARIOS_MAX];

@@ -1,16 +1,16 @@
-//! European options on the perpetual's oracle price: their value, their margin, their accounts.
+//! European options on the perpetual's oracle price: their value and their margin.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`auction`] | the price at which portfolios are sold |
+//! | [`auction`] | the price of a portfolio's Dutch auction |
 //! | [`black76`] | price and Greeks on a forward |
-//! | [`chain`] | what is listed, and its marks |
-//! | [`contract`] | a contract, and what it pays |
+//! | [`chain`] | the listed options and their marks |
+//! | [`contract`] | a contract and its payoff |
 //! | [`grid`] | portfolio margin: the worst of many scenarios |
 //!
 //! Floats are confined to this folder. All transcendental functions are those of `libm`, which is
-//! Rust and the same everywhere, so that the same bytes come out on any machine. A mark is rounded
-//! to a tick once and a requirement to a quantum once; what is done with them after is exact.
+//! Rust and the same on all machines, so that results are bit-identical. A mark is rounded to a
+//! tick once and a requirement to a quantum once; all later arithmetic is exact.
 
 pub mod auction;
 pub mod black76;
@@ -28,24 +28,24 @@ pub use chain::{Chain, ImpliedVol};
 pub use contract::Contract;
 pub use grid::{Requirement, Rule};
 
-/// What a venue sets for its options.
+/// A venue's settings for options.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listing {
     /// The contracts; the venue puts them in order of expiry, strike and kind.
     pub contracts: Vec<Contract>,
-    /// Implied volatility.
+    /// Implied volatility as a function of spot.
     pub vol: ImpliedVol,
-    /// What is required of portfolios.
+    /// Portfolio-margin rule.
     pub rule: Rule,
-    /// How they are sold.
+    /// Terms of the auction of portfolios.
     pub auction: Auction,
-    /// Who buys them.
+    /// Account that buys portfolios.
     pub liquidator: AccountId,
 }
 
-/// Auctions that are open.
+/// Terms and open auctions of portfolios.
 #[derive(Clone, Debug)]
-pub(crate) struct Desk {
+pub(crate) struct OptionsDesk {
     pub auction: Auction,
     pub liquidator: AccountId,
     /// When the auction of an account was opened.

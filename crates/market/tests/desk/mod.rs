@@ -1,10 +1,10 @@
-//! A desk in front of a market: sends messages and reads the facts of each.
+//! A test client of a market: sends messages and returns the facts of each.
 
 use surgetank_layer::message::*;
 use surgetank_layer::units::*;
 use surgetank_market::*;
 
-/// More than any test can lose.
+/// More money than any test can lose.
 pub const RICH: Money = 1 << 70;
 
 pub struct Desk {
@@ -38,7 +38,7 @@ impl Desk {
         Desk { market: Market::new(config, &[price]), now: 0 }
     }
 
-    /// One market at price 100, default rules, accounts 0..n with no end of cash.
+    /// One market at price 100, default rules, accounts 0..n with unlimited cash.
     pub fn rich(n: AccountId) -> Desk {
         let mut desk = Desk::new(SymbolConfig::default(), 0, 100);
         (0..n).for_each(|account| desk.market.deposit(account, RICH, MarginMode::Cross));

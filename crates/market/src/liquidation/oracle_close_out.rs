@@ -1,7 +1,7 @@
-//! Close-outs at the oracle price, against a liquidator who hedges outside the venue.
+//! Close-out at the oracle price, against a liquidator that hedges outside the venue.
 //!
-//! Source: GMX synthetics `LiquidationUtils`: a position is closed at the oracle price, whatever
-//! anybody quotes.
+//! Source: GMX synthetics `LiquidationUtils`: a position is closed at the oracle price, whatever is
+//! quoted.
 
 use surgetank_layer::units::{AccountId, Money, Price};
 
@@ -12,8 +12,9 @@ use crate::market::Market;
 use crate::orders::Taker;
 
 impl Market {
-    /// Closes all of it against the liquidator, who hedges outside. Rounded in their favour.
-    pub(super) fn fill_outside(
+    /// Closes the whole position against the liquidator. The price is rounded in the liquidator's
+    /// favour.
+    pub(super) fn fill_at_oracle(
         &mut self,
         taker: &mut Taker,
         budget: &mut Budget,
@@ -21,7 +22,7 @@ impl Market {
         facts: &mut Vec<Fact>,
     ) {
         let (s, qty) = (usize::from(taker.symbol), taker.leaves);
-        if !self.ledger.knows(against) {
+        if !self.ledger.has_account(against) {
             return;
         }
         let (mark, ppm) = (Money::from(self.ledger.mark(s)), Money::from(PPM));

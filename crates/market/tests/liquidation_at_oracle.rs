@@ -58,7 +58,7 @@ fn a_short_closes_above_the_mark() {
 }
 
 #[test]
-fn what_the_fund_does_not_cover_is_the_venues() {
+fn a_shortfall_beyond_the_fund_is_the_venues_deficit() {
     let mut d = desk(0, 3_000);
     d.price(9_450);
     let facts = d.liquidate(LONG);
@@ -78,7 +78,7 @@ fn the_liquidator_is_not_liquidated() {
 }
 
 #[test]
-fn a_block_brings_its_price_without_a_message() {
+fn a_block_can_carry_an_oracle_price() {
     let mut d = desk(0, 0);
     let mut facts = Vec::new();
     let update = PriceUpdate { symbol: 0, price: 9_000, observed_ns: 70 };
