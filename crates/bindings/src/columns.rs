@@ -6,11 +6,12 @@
 use std::sync::Arc;
 
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
+use arrow_array::types::{ArrowPrimitiveType, Float64Type, UInt8Type, UInt32Type, UInt64Type};
 use arrow_array::{
-    ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchIterator, StringArray, UInt8Array,
-    UInt32Array, UInt64Array,
+    ArrayRef, Float64Array, Int64Array, PrimitiveArray, RecordBatch, RecordBatchIterator,
+    StringArray, UInt8Array, UInt32Array, UInt64Array,
 };
-use arrow_buffer::NullBuffer;
+use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_schema::{Field, Schema};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -63,25 +64,25 @@ fn array(column: Column) -> ArrayRef {
         Column::I64(values) => Arc::new(Int64Array::from(values)),
         Column::F64(values) => Arc::new(Float64Array::from(values)),
         Column::Text(values) => Arc::new(StringArray::from(values)),
-        Column::OptionU8(values) => {
-            let nulls = NullBuffer::from_iter(values.iter().map(|&v| v != u8::MAX));
-            let values = values.iter().map(|&v| if v == u8::MAX { 0 } else { v }).collect();
-            Arc::new(UInt8Array::new(values, Some(nulls)))
-        }
-        Column::OptionU32(values) => {
-            let nulls = NullBuffer::from_iter(values.iter().map(|&v| v != u32::MAX));
-            let values = values.iter().map(|&v| if v == u32::MAX { 0 } else { v }).collect();
-            Arc::new(UInt32Array::new(values, Some(nulls)))
-        }
-        Column::OptionU64(values) => {
-            let nulls = NullBuffer::from_iter(values.iter().map(|&v| v != u64::MAX));
-            let values = values.iter().map(|&v| if v == u64::MAX { 0 } else { v }).collect();
-            Arc::new(UInt64Array::new(values, Some(nulls)))
-        }
-        Column::OptionF64(values) => {
-            let nulls = NullBuffer::from_iter(values.iter().map(|v| !v.is_nan()));
-            let values = values.iter().map(|v| if v.is_nan() { 0.0 } else { *v }).collect();
-            Arc::new(Float64Array::new(values, Some(nulls)))
-        }
+        Column::OptionU8(values) => optional::<UInt8Type>(values, |v| v == u8::MAX),
+        Column::OptionU32(values) => optional::<UInt32Type>(values, |v| v == u32::MAX),
+        Column::OptionU64(values) => optional::<UInt64Type>(values, |v| v == u64::MAX),
+        Column::OptionF64(values) => optional::<Float64Type>(values, f64::is_nan),
     }
+}
+
+/// The cells, moved; null (and 0 below it) where they are absent.
+fn optional<T: ArrowPrimitiveType>(
+    mut cells: Vec<T::Native>,
+    absent: impl Fn(T::Native) -> bool,
+) -> ArrayRef {
+    let there = BooleanBuffer::collect_bool(cells.len(), |cell| !absent(cells[cell]));
+    let nulls = NullBuffer::new(there);
+    if nulls.null_count() == 0 {
+        return Arc::new(PrimitiveArray::<T>::new(cells.into(), None));
+    }
+    for cell in cells.iter_mut().filter(|cell| absent(**cell)) {
+        *cell = T::Native::default();
+    }
+    Arc::new(PrimitiveArray::<T>::new(cells.into(), Some(nulls)))
 }

@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod names;
+mod reading;
 mod resource;
 mod tables;
 

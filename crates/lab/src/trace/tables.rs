@@ -2,6 +2,7 @@
 
 use surgetank_layer::units::Ns;
 
+use super::reading::Reading;
 use super::{
     BlockRow, Column, DecisionRow, FaultRow, GaugeRow, MarketRow, PlaceRow, Record, Resource,
     Table, WaitRow,
@@ -70,77 +71,68 @@ pub fn schema() -> Vec<Table> {
 }
 
 fn messages(records: &[Record]) -> Table {
-    fn u8s(records: &[Record], of: impl Fn(&Record) -> u8) -> Column {
-        Column::U8(records.iter().map(of).collect())
-    }
-    fn u32s(records: &[Record], of: impl Fn(&Record) -> u32) -> Column {
-        Column::U32(records.iter().map(of).collect())
-    }
-    fn stamps(records: &[Record], of: impl Fn(&Record) -> u64) -> Column {
-        Column::OptionU64(records.iter().map(of).collect())
-    }
-    let height = |r: &Record| if r.height == 0 { u32::MAX } else { r.height as u32 };
-    let columns = vec![
-        ("message", u32s(records, |r| r.message.id)),
-        ("class", u8s(records, |r| r.message.body.class() as u8)),
-        ("account", u32s(records, |r| r.message.account)),
-        ("gateway", u32s(records, |r| r.gateway)),
-        ("size_bytes", u32s(records, |r| r.size_bytes)),
-        ("outcome", u8s(records, |r| r.outcome as u8)),
-        ("reason", u8s(records, |r| r.reason as u8)),
-        ("tries", u8s(records, |r| r.tries)),
-        ("source", u8s(records, |r| r.source as u8)),
-        ("height", Column::OptionU32(records.iter().map(height).collect())),
-        ("position", Column::OptionU32(records.iter().map(|r| r.position).collect())),
-        ("fee_micros", u32s(records, |r| r.fee_micros)),
-        ("paid_micros", u32s(records, Record::paid_micros)),
-        ("created_ns", Column::U64(records.iter().map(|r| r.message.sent_ns).collect())),
-        ("gateway_ns", stamps(records, |r| r.gateway_ns)),
-        ("admitted_ns", stamps(records, |r| r.admitted_ns)),
-        ("queued_ns", stamps(records, |r| r.queued_ns)),
-        ("proposed_ns", stamps(records, |r| r.proposed_ns)),
-        ("decided_ns", stamps(records, |r| r.decided_ns)),
-        ("executed_ns", stamps(records, |r| r.executed_ns)),
-        ("confirmed_ns", stamps(records, |r| r.confirmed_ns)),
-    ];
-    Table { name: "messages", columns }
+    Reading::of("messages", records)
+        .column("message", Column::U32, |r| r.message.id)
+        .column("class", Column::U8, |r| r.message.body.class() as u8)
+        .column("account", Column::U32, |r| r.message.account)
+        .column("gateway", Column::U32, |r| r.gateway)
+        .column("size_bytes", Column::U32, |r| r.size_bytes)
+        .column("outcome", Column::U8, |r| r.outcome as u8)
+        .column("reason", Column::U8, |r| r.reason as u8)
+        .column("tries", Column::U8, |r| r.tries)
+        .column("source", Column::U8, |r| r.source as u8)
+        .column(
+            "height",
+            Column::OptionU32,
+            |r| if r.height == 0 { u32::MAX } else { r.height as u32 },
+        )
+        .column("position", Column::OptionU32, |r| r.position)
+        .column("fee_micros", Column::U32, |r| r.fee_micros)
+        .column("paid_micros", Column::U32, Record::paid_micros)
+        .column("created_ns", Column::U64, |r| r.message.sent_ns)
+        .column("gateway_ns", Column::OptionU64, |r| r.gateway_ns)
+        .column("admitted_ns", Column::OptionU64, |r| r.admitted_ns)
+        .column("queued_ns", Column::OptionU64, |r| r.queued_ns)
+        .column("proposed_ns", Column::OptionU64, |r| r.proposed_ns)
+        .column("decided_ns", Column::OptionU64, |r| r.decided_ns)
+        .column("executed_ns", Column::OptionU64, |r| r.executed_ns)
+        .column("confirmed_ns", Column::OptionU64, |r| r.confirmed_ns)
+        .table()
 }
 
 fn waits(rows: &[WaitRow]) -> Table {
-    let mut columns = vec![("message", Column::U32(rows.iter().map(|r| r.message).collect()))];
-    columns.extend(Resource::ALL.iter().map(|&resource| {
-        let spans = rows.iter().map(|row| row.charges.get(resource)).collect();
-        (resource.column(), Column::U64(spans))
-    }));
-    Table { name: "waits", columns }
+    let mut waits = Reading::of("waits", rows).column("message", Column::U32, |r| r.message);
+    for &resource in Resource::ALL {
+        waits = waits.column(resource.column(), Column::U64, move |r| r.charges.get(resource));
+    }
+    waits.table()
 }
 
 fn wait_places(rows: &[PlaceRow]) -> Table {
-    let named = rows.iter().map(|row| row.resource.name().to_owned()).collect();
-    let nodes = |of: fn(&PlaceRow) -> u32| Column::OptionU32(rows.iter().map(of).collect());
-    let columns = vec![
-        ("class", Column::U8(rows.iter().map(|row| row.class).collect())),
-        ("resource", Column::Text(named)),
-        ("node", nodes(|row| row.place.node)),
-        ("peer", nodes(|row| row.place.peer)),
-        ("wait_ns", Column::U64(rows.iter().map(|row| row.span).collect())),
-    ];
-    Table { name: "wait_places", columns }
+    Reading::of("wait_places", rows)
+        .column("class", Column::U8, |r| r.class)
+        .column("resource", Column::Text, |r| r.resource.name().to_owned())
+        .column("node", Column::OptionU32, |r| r.place.node)
+        .column("peer", Column::OptionU32, |r| r.place.peer)
+        .column("wait_ns", Column::U64, |r| r.span)
+        .table()
 }
 
 fn receipts(kept: &Receipts<'_>, records: &[Record]) -> Table {
-    let (mut message, mut node, mut time) = (Vec::new(), Vec::new(), Vec::new());
-    if kept.every > 0 {
-        for record in records.iter().step_by(kept.every as usize) {
-            let id = record.message.id;
-            let from = id as usize * kept.nodes;
-            for (index, &at) in (0..).zip(&kept.arrivals[from..from + kept.nodes]) {
-                // A copy may still be under way when the run ends.
-                if at <= kept.until {
-                    message.push(id);
-                    node.push(index);
-                    time.push(at);
-                }
+    let every = kept.every as usize;
+    let records = if every > 0 { records } else { &[] };
+    let most = records.len().div_ceil(every.max(1)) * kept.nodes;
+    let (mut message, mut node) = (Vec::with_capacity(most), Vec::with_capacity(most));
+    let mut time = Vec::with_capacity(most);
+    for record in records.iter().step_by(every.max(1)) {
+        let id = record.message.id;
+        let from = id as usize * kept.nodes;
+        for (index, &at) in (0..).zip(&kept.arrivals[from..from + kept.nodes]) {
+            // A copy may still be under way when the run ends.
+            if at <= kept.until {
+                message.push(id);
+                node.push(index);
+                time.push(at);
             }
         }
     }
@@ -165,17 +157,17 @@ fn deliveries() -> Table {
 }
 
 fn blocks(rows: &[BlockRow]) -> Table {
-    let columns = vec![
-        ("height", Column::U32((1..=rows.len() as u32).collect())),
-        ("round", Column::U32(rows.iter().map(|r| r.round).collect())),
-        ("proposer", Column::U32(rows.iter().map(|r| r.proposer).collect())),
-        ("messages", Column::U32(rows.iter().map(|r| r.messages).collect())),
-        ("size_bytes", Column::U64(rows.iter().map(|r| r.size_bytes).collect())),
-        ("proposed_ns", Column::U64(rows.iter().map(|r| r.proposed_ns).collect())),
-        ("decided_ns", Column::U64(rows.iter().map(|r| r.decided_ns).collect())),
-        ("hash", Column::Text(rows.iter().map(|r| hex(&r.hash)).collect())),
-    ];
-    Table { name: "blocks", columns }
+    let mut table = Reading::of("blocks", rows)
+        .column("round", Column::U32, |r| r.round)
+        .column("proposer", Column::U32, |r| r.proposer)
+        .column("messages", Column::U32, |r| r.messages)
+        .column("size_bytes", Column::U64, |r| r.size_bytes)
+        .column("proposed_ns", Column::U64, |r| r.proposed_ns)
+        .column("decided_ns", Column::U64, |r| r.decided_ns)
+        .column("hash", Column::Text, |r| hex(&r.hash))
+        .table();
+    table.columns.insert(0, ("height", Column::U32((1..=rows.len() as u32).collect())));
+    table
 }
 
 fn executions(nodes: &[Vec<(Ns, Ns)>]) -> Table {
@@ -199,75 +191,66 @@ fn executions(nodes: &[Vec<(Ns, Ns)>]) -> Table {
 }
 
 fn gauges(rows: &[GaugeRow]) -> Table {
-    fn busy(rows: &[GaugeRow], of: impl Fn(&GaugeRow) -> u64) -> Column {
-        Column::OptionU64(rows.iter().map(of).collect())
-    }
-    let columns = vec![
-        ("time_ns", Column::U64(rows.iter().map(|r| r.time_ns).collect())),
-        ("node", Column::U32(rows.iter().map(|r| r.node).collect())),
-        ("ingress_len", Column::U32(rows.iter().map(|r| r.ingress_len).collect())),
-        ("mempool_len", Column::U32(rows.iter().map(|r| r.mempool_len).collect())),
-        ("execution_len", Column::U32(rows.iter().map(|r| r.execution_len).collect())),
-        ("uplink_backlog_ns", Column::U64(rows.iter().map(|r| r.uplink_backlog_ns).collect())),
-        ("height", Column::U32(rows.iter().map(|r| r.height).collect())),
-        ("up", Column::U8(rows.iter().map(|r| r.up).collect())),
-        ("uplink_busy_ns", busy(rows, |r| r.uplink_busy_ns)),
-        ("downlink_busy_ns", busy(rows, |r| r.downlink_busy_ns)),
-        ("validation_busy_ns", busy(rows, |r| r.validation_busy_ns)),
-        ("consensus_busy_ns", busy(rows, |r| r.consensus_busy_ns)),
-        ("execution_busy_ns", busy(rows, |r| r.execution_busy_ns)),
-    ];
-    Table { name: "gauges", columns }
+    Reading::of("gauges", rows)
+        .column("time_ns", Column::U64, |r| r.time_ns)
+        .column("node", Column::U32, |r| r.node)
+        .column("ingress_len", Column::U32, |r| r.ingress_len)
+        .column("mempool_len", Column::U32, |r| r.mempool_len)
+        .column("execution_len", Column::U32, |r| r.execution_len)
+        .column("uplink_backlog_ns", Column::U64, |r| r.uplink_backlog_ns)
+        .column("height", Column::U32, |r| r.height)
+        .column("up", Column::U8, |r| r.up)
+        .column("uplink_busy_ns", Column::OptionU64, |r| r.uplink_busy_ns)
+        .column("downlink_busy_ns", Column::OptionU64, |r| r.downlink_busy_ns)
+        .column("validation_busy_ns", Column::OptionU64, |r| r.validation_busy_ns)
+        .column("consensus_busy_ns", Column::OptionU64, |r| r.consensus_busy_ns)
+        .column("execution_busy_ns", Column::OptionU64, |r| r.execution_busy_ns)
+        .table()
 }
 
 fn market(rows: &[MarketRow]) -> Table {
-    let columns = vec![
-        ("time_ns", Column::U64(rows.iter().map(|r| r.time_ns).collect())),
-        ("kind", Column::U8(rows.iter().map(|r| r.kind as u8).collect())),
-        ("code", Column::OptionU8(rows.iter().map(|r| r.code).collect())),
-        ("message", Column::OptionU32(rows.iter().map(|r| r.message).collect())),
-        ("account", Column::OptionU32(rows.iter().map(|r| r.account).collect())),
-        ("other", Column::OptionU32(rows.iter().map(|r| r.other).collect())),
-        ("price", Column::I64(rows.iter().map(|r| r.price).collect())),
-        ("qty", Column::I64(rows.iter().map(|r| r.qty).collect())),
-        ("amount", Column::I64(rows.iter().map(|r| r.amount).collect())),
-        ("ref_ns", Column::OptionU64(rows.iter().map(|r| r.ref_ns).collect())),
-    ];
-    Table { name: "market", columns }
+    Reading::of("market", rows)
+        .column("time_ns", Column::U64, |r| r.time_ns)
+        .column("kind", Column::U8, |r| r.kind as u8)
+        .column("code", Column::OptionU8, |r| r.code)
+        .column("message", Column::OptionU32, |r| r.message)
+        .column("account", Column::OptionU32, |r| r.account)
+        .column("other", Column::OptionU32, |r| r.other)
+        .column("price", Column::I64, |r| r.price)
+        .column("qty", Column::I64, |r| r.qty)
+        .column("amount", Column::I64, |r| r.amount)
+        .column("ref_ns", Column::OptionU64, |r| r.ref_ns)
+        .table()
 }
 
 fn faults(rows: &[FaultRow]) -> Table {
-    let optional = |of: fn(&FaultRow) -> Option<f64>| {
-        Column::OptionF64(rows.iter().map(|row| of(row).unwrap_or(f64::NAN)).collect())
-    };
-    let columns = vec![
-        ("index", Column::U32((0..rows.len() as u32).collect())),
-        ("kind", Column::Text(rows.iter().map(|r| r.kind.to_string()).collect())),
-        ("at_ns", Column::U64(rows.iter().map(|r| r.at_ns).collect())),
-        ("until_ns", Column::U64(rows.iter().map(|r| r.until_ns).collect())),
-        ("nodes", Column::Text(rows.iter().map(|r| r.nodes.clone()).collect())),
-        ("quantity", Column::Text(rows.iter().map(|r| r.quantity.name().to_string()).collect())),
-        ("asked", Column::F64(rows.iter().map(|r| r.asked).collect())),
-        ("allowed_low", optional(|r| r.allowed.low)),
-        ("allowed_high", optional(|r| r.allowed.high)),
-        ("measured", optional(|r| r.measured)),
-        ("samples", Column::U64(rows.iter().map(|r| r.samples).collect())),
-    ];
-    Table { name: "faults", columns }
+    let mut table = Reading::of("faults", rows)
+        .column("kind", Column::Text, |r| r.kind.to_owned())
+        .column("at_ns", Column::U64, |r| r.at_ns)
+        .column("until_ns", Column::U64, |r| r.until_ns)
+        .column("nodes", Column::Text, |r| r.nodes.clone())
+        .column("quantity", Column::Text, |r| r.quantity.name().to_owned())
+        .column("asked", Column::F64, |r| r.asked)
+        .column("allowed_low", Column::OptionF64, |r| r.allowed.low.unwrap_or(f64::NAN))
+        .column("allowed_high", Column::OptionF64, |r| r.allowed.high.unwrap_or(f64::NAN))
+        .column("measured", Column::OptionF64, |r| r.measured.unwrap_or(f64::NAN))
+        .column("samples", Column::U64, |r| r.samples)
+        .table();
+    table.columns.insert(0, ("index", Column::U32((0..rows.len() as u32).collect())));
+    table
 }
 
 fn decisions(rows: &[DecisionRow]) -> Table {
-    let columns = vec![
-        ("time_ns", Column::U64(rows.iter().map(|r| r.time_ns).collect())),
-        ("node", Column::U32(rows.iter().map(|r| r.node).collect())),
-        ("knob", Column::U8(rows.iter().map(|r| r.change.parameter.code()).collect())),
-        ("from", Column::U64(rows.iter().map(|r| r.change.from).collect())),
-        ("to", Column::U64(rows.iter().map(|r| r.change.to).collect())),
-        ("why", Column::U8(rows.iter().map(|r| r.change.why as u8).collect())),
-        ("on", Column::U64(rows.iter().map(|r| r.change.on).collect())),
-        ("clamped", Column::U8(rows.iter().map(|r| u8::from(r.change.clamped)).collect())),
-    ];
-    Table { name: "decisions", columns }
+    Reading::of("decisions", rows)
+        .column("time_ns", Column::U64, |r| r.time_ns)
+        .column("node", Column::U32, |r| r.node)
+        .column("knob", Column::U8, |r| r.change.parameter.code())
+        .column("from", Column::U64, |r| r.change.from)
+        .column("to", Column::U64, |r| r.change.to)
+        .column("why", Column::U8, |r| r.change.why as u8)
+        .column("on", Column::U64, |r| r.change.on)
+        .column("clamped", Column::U8, |r| u8::from(r.change.clamped))
+        .table()
 }
 
 fn hex(bytes: &[u8]) -> String {
