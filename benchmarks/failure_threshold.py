@@ -109,7 +109,9 @@ def main(names: Sequence[str]) -> None:
         print("| first kind | " + " | ".join(kinds(runs) for _, runs in rows) + " |")
         ages = [f"{statistics.median(oldest_ms(o) for o in runs) / 1e3:.3g}" for _, runs in rows]
         print("| oldest state, s, median | " + " | ".join(ages) + " |")
-        print(f"\nThreshold of staleness for other `stale_after_ms`: {tolerated(rows)}.", flush=True)
+        print(
+            f"\nThreshold of staleness for other `stale_after_ms`: {tolerated(rows)}.", flush=True
+        )
 
 
 if __name__ == "__main__":
