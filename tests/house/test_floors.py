@@ -83,9 +83,12 @@ MARKET_FLOORS = [
     {"auction"},
 ]
 #: Actors and attackers stand below the world: they hear, look and answer, and reach nothing of it.
+#: A scenario is made of the machines' configurations, so it stands above `host`.
 LAB_FLOORS = [
-    {"agenda", "scenario", "seed", "slab", "trace"},
-    {"flow", "host"},
+    {"agenda", "seed", "slab", "trace"},
+    {"host"},
+    {"scenario"},
+    {"flow"},
     {"faults"},
     {"network"},
     {"chain", "gauges", "lane", "price", "waits"},

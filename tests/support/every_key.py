@@ -36,18 +36,36 @@ WHOLE: dict[str, Any] = {
 OWN: set[Path] = {("layer", "queue", "rule"), ("tape_hash",), ("tape_options",), ("limits",)}
 OWN |= {(name,) for name in ("name", "title", "event", "source", "description", "seed")}
 
+_QUEUE = ("layer", "queue")
+#: Keys that cross only where another has this value; the longest path that fits counts.
+UNDER: dict[Path, tuple[Path, str]] = {
+    (*_QUEUE, "high"): ((*_QUEUE, "discipline"), "priority"),
+    (*_QUEUE, "quantum_bytes"): ((*_QUEUE, "discipline"), "drr"),
+    (*_QUEUE, "codel"): ((*_QUEUE, "discipline"), "codel"),
+    (*_QUEUE, "seed"): ((*_QUEUE, "order"), "drawn"),
+    (*_QUEUE, "sealed"): ((*_QUEUE, "unsealing"), "threshold"),
+    (*_QUEUE, "sealed", "reveal_ms"): ((*_QUEUE, "unsealing"), "commit-reveal"),
+}
+
 
 def every_key() -> Iterator[tuple[Path, st.Scenario]]:
     """Where, and the scenario with a limit there; each kind of each section counts as a value."""
     base = st.Scenario.build(WHOLE)
     yield (), base
     for path in _walk(base, ()):
-        yield from ((path, replaced(base, path, value)) for value in _values(base, path))
+        there = _crossing(base, path)
+        yield from ((path, replaced(there, path, value)) for value in _values(there, path))
     for path, kind in _kinds(base):
         other = replaced(base, path, kind)
         yield (*path, "kind"), other
         for inner in _walk(kind, path):
             yield from ((inner, replaced(other, inner, v)) for v in _values(other, inner))
+
+
+def _crossing(base: st.Scenario, path: Path) -> st.Scenario:
+    """The scenario in which the key at this path crosses."""
+    fits = [prefix for prefix in UNDER if path[: len(prefix)] == prefix]
+    return replaced(base, *UNDER[max(fits, key=len)]) if fits else base
 
 
 def sections(annotation: Any) -> list[type[BaseModel]]:

@@ -21,9 +21,10 @@ use surgetank_layer::audit::journal::Ledger;
 use surgetank_layer::codec;
 use surgetank_layer::message::{Block, Entry, Message};
 use surgetank_layer::pipe::terms::Ordering;
+use surgetank_layer::queue::Rule;
 use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
 
-use crate::scenario::{BlockOrder, Discipline, Matching, Scenario, class_of};
+use crate::scenario::{BlockOrder, Matching, Scenario};
 use crate::seed::Seed;
 use crate::trace::BlockRow;
 
@@ -51,13 +52,10 @@ fn checkable(scenario: &Scenario) -> Option<Ordering> {
         return None;
     }
     match queue.discipline {
-        Discipline::Fifo => Some(Ordering::Fifo),
-        Discipline::Priority => {
-            let high = queue.high.iter().fold(0, |mask, &name| mask | 1 << class_of(name) as u8);
-            Some(Ordering::Priority { high })
-        }
-        Discipline::Fee => Some(Ordering::Fee),
-        Discipline::Class => Some(Ordering::Class),
+        Some(Rule::Fifo) => Some(Ordering::Fifo),
+        Some(Rule::Priority { high }) => Some(Ordering::Priority { high }),
+        Some(Rule::Fee) => Some(Ordering::Fee),
+        Some(Rule::Class) => Some(Ordering::Class),
         _ => None,
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use surgetank_layer::codec;
 use surgetank_layer::message::{Block, Body, Entry, Envelope, Message};
+use surgetank_layer::queue::Rule;
 use surgetank_layer::units::{Height, MessageId, NEVER, NodeId, Ns};
 
 use crate::actors::Sending;
@@ -68,7 +69,7 @@ impl Clients {
             fee_key: seed.key("flow.fees"),
             fees: flow.fees.clone(),
             expires_blocks: scenario.layer.admission.expires_blocks,
-            pays_bids: scenario.layer.queue.discipline == scenario::Discipline::Fee,
+            pays_bids: matches!(scenario.layer.queue.discipline, Some(Rule::Fee)),
             leader: match scenario.layer.consensus {
                 Consensus::Single { node, .. } => Some(node),
                 _ => None,

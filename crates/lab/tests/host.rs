@@ -24,7 +24,7 @@ fn host(service: Service, ordering: Ordering) -> Host {
         id: 0,
         nodes: 1,
         degree: 0,
-        gossip: Some(gossip::Config::Flood),
+        gossip: gossip::Config::Flood {},
         rule: Rule::Fifo,
         ingress_max: 100,
         mempool_max: 100,

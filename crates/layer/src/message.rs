@@ -5,11 +5,16 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::fair::report::Ground;
 use crate::units::{AccountId, Digest, Height, MessageId, Ns, Price, Qty, Round};
 
 /// What a message is for; service times, priorities and measures are kept by class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// A configuration names what clients send as scenarios do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum Class {
     /// Oracle price of a market.
@@ -17,10 +22,13 @@ pub enum Class {
     /// A keeper's order to close an account out.
     LiquidationOrder = 1,
     /// FIX MsgType F.
+    #[serde(rename = "cancel")]
     OrderCancelRequest = 2,
     /// FIX MsgType G.
+    #[serde(rename = "replace")]
     OrderCancelReplaceRequest = 3,
     /// FIX MsgType D.
+    #[serde(rename = "order")]
     NewOrderSingle = 4,
     /// FIX MsgType 8.
     ExecutionReport = 5,
@@ -28,6 +36,22 @@ pub enum Class {
     Proposal = 6,
     /// A validator's prevote or precommit.
     Vote = 7,
+}
+
+/// Bit masks of classes, as lists of their names.
+pub(crate) mod class_mask {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Class;
+
+    pub fn serialize<S: Serializer>(mask: &u8, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(Class::ALL.iter().filter(|&&class| mask & 1 << class as u8 != 0))
+    }
+
+    pub fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<u8, D::Error> {
+        let classes = Vec::<Class>::deserialize(from)?;
+        Ok(classes.iter().fold(0, |mask, &class| mask | 1 << class as u8))
+    }
 }
 
 impl Class {

@@ -14,6 +14,7 @@ use surgetank_layer::admission::criticality::Criticality;
 use surgetank_layer::admission::gate;
 use surgetank_layer::admission::price::{Price, Relief};
 use surgetank_layer::consensus::tendermint::{Config as Tendermint, Timeouts};
+use surgetank_layer::gossip;
 use surgetank_layer::message::{Class, Envelope, flags};
 use surgetank_layer::node::{
     AdaptiveTimeouts, Admission, Config, Input, Node, Ordering, Output, Span, Tuning, Unit,
@@ -62,7 +63,7 @@ fn node(rule: Rule, ordering: Ordering) -> Node {
         id: 0,
         nodes: 1,
         degree: 0,
-        gossip: None,
+        gossip: gossip::Config::Direct {},
         rule,
         ingress_max: 10_000,
         mempool_max: 10_000,

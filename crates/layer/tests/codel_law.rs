@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use proptest::prelude::*;
-use surgetank_layer::queue::codel::{Codel, INTERVAL_NS, TARGET_NS, Verdict, spacing_ns};
+use surgetank_layer::queue::codel::{Codel, INTERVAL_NS, Law, TARGET_NS, Verdict, spacing_ns};
 use surgetank_layer::units::{MS, Ns, SECOND};
 
 /// Times of the drops when an item that has waited `sojourn_ns` is taken at each of `times`.
@@ -189,7 +189,7 @@ proptest! {
         let (target, interval) = (50, 1_000);
         let mut rfc =
             Rfc { target: target as f64, interval: interval as f64, ..Rfc::default() };
-        let mut codel = Codel::new(target, interval);
+        let mut codel = Codel::new(Law { target_ns: target, interval_ns: interval });
         let (mut queue, mut dropped, mut now) = (VecDeque::new(), Vec::new(), 1);
         for (length, arrive_every, serve_every) in spells {
             for tick in 0..length * 40 {

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use surgetank_layer::admission::price::{Price, Relief};
 use surgetank_layer::admission::{gate, remembered};
 use surgetank_layer::consensus::tendermint::{Config as Tendermint, Timeouts};
+use surgetank_layer::gossip;
 use surgetank_layer::message::{Class, Envelope, flags};
 use surgetank_layer::node::{
     AdaptiveTimeouts, Admission, Awaited, Change, Config, Input, Node, Ordering, Output, Span,
@@ -28,7 +29,7 @@ fn node(rule: Rule, ordering: Ordering) -> Node {
         id: 0,
         nodes: 1,
         degree: 0,
-        gossip: None,
+        gossip: gossip::Config::Direct {},
         rule,
         ingress_max: 100,
         mempool_max: 100,

@@ -18,7 +18,7 @@ const FREE: Times = Times { validation_ns: 0, execution_ns: MS };
 const SLOW: Times = Times { validation_ns: 5 * MS, execution_ns: MS };
 
 fn config(id: NodeId, times: Times, validations_max: u32, ordering: Ordering) -> Config {
-    let gossip = Some(gossip::Config::Flood);
+    let gossip = gossip::Config::Flood {};
     let rule = Rule::Fifo;
     let (ingress_max, mempool_max) = (2, 3);
     let unsealing = Unsealing::at_once();

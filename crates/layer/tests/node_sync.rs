@@ -32,7 +32,7 @@ fn node() -> Node {
         id: 0,
         nodes: 4,
         degree: 3,
-        gossip: Some(surgetank_layer::gossip::Config::Flood),
+        gossip: surgetank_layer::gossip::Config::Flood {},
         unsealing: Unsealing::at_once(),
         rule: Rule::Fifo,
         ingress_max: 100,

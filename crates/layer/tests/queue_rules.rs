@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::message::{Class, Envelope, flags};
-use surgetank_layer::queue::codel::Codel;
+use surgetank_layer::queue::codel::Law;
 use surgetank_layer::queue::{Config, Input, Output, Queue, Reason, Rule};
 use surgetank_layer::units::MS;
 
@@ -20,7 +20,7 @@ impl Draws for NoDraws {
 }
 
 fn rules() -> Vec<Rule> {
-    let law = Codel::new(MS, 10 * MS);
+    let law = Law { target_ns: MS, interval_ns: 10 * MS };
     vec![
         Rule::Fifo,
         Rule::Priority { high: HIGH },
@@ -157,7 +157,7 @@ proptest! {
     /// keep accounts apart.
     #[test]
     fn a_storm_of_cancels_crowds_out_only_itself(own in 1u32..20, size_bytes in 50u32..200) {
-        let law = Codel::new(MS, 10 * MS);
+        let law = Law { target_ns: MS, interval_ns: 10 * MS };
         for rule in [
             Rule::Drr { quantum_bytes: 150 },
             Rule::FqCodel { quantum_bytes: 150, law },
@@ -364,7 +364,7 @@ fn the_dearest_first_and_the_cheapest_makes_room() {
 
 #[test]
 fn a_sparse_account_waits_for_nobodys_backlog() {
-    let law = Codel::new(MS, 10 * MS);
+    let law = Law { target_ns: MS, interval_ns: 10 * MS };
     let mut queue =
         Queue::new(&Config { rule: Rule::FqCodel { quantum_bytes: 100, law }, capacity: 100 });
     let from = |account| Envelope::plain(0, Class::NewOrderSingle, 100, account);
@@ -377,7 +377,7 @@ fn a_sparse_account_waits_for_nobodys_backlog() {
 
 #[test]
 fn codel_sheds_what_stands_but_never_cancels() {
-    let law = Codel::new(MS, 10 * MS);
+    let law = Law { target_ns: MS, interval_ns: 10 * MS };
     let mut queue = Queue::new(&Config { rule: Rule::Codel { law }, capacity: 1_000 });
     for number in 0..400u64 {
         let cancel = number % 2 == 0;

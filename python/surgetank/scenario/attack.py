@@ -21,9 +21,7 @@ class Lasting(Section):
         description="what the attacker's accounts have at the start, together, USD",
     )
 
-    def core(self) -> dict[str, Any]:
-        """As the core reads it."""
-        data = super().core()
+    def _arranged(self, data: dict[str, Any]) -> dict[str, Any]:
         own = {key: data.pop(key) for key in ("at_s", "duration_s", "capital_usd")}
         return own | {"what": data}
 

@@ -59,9 +59,7 @@ class Timed(Section):
         """
         return 1.0
 
-    def core(self) -> dict[str, Any]:
-        """As the core reads it."""
-        data = super().core()
+    def _arranged(self, data: dict[str, Any]) -> dict[str, Any]:
         return {"at_s": data.pop("at_s"), "duration_s": data.pop("duration_s"), "what": data}
 
 
@@ -139,12 +137,11 @@ class Crash(_OfNamedNodes):
         """The simulator has no disks."""
         return self.power_loss
 
-    def core(self) -> dict[str, Any]:
+    def _arranged(self, data: dict[str, Any]) -> dict[str, Any]:
         """Without the key where it says nothing, so that scenarios keep their names."""
-        data = super().core()
         if not self.power_loss:
-            del data["what"]["power_loss"]
-        return data
+            del data["power_loss"]
+        return super()._arranged(data)
 
 
 class Slow(_OfNamedNodes):

@@ -64,6 +64,11 @@ class ClassTimes(Section):
     proposal_us: SpanUs = Field(1_000.0, description="Proposal, µs (validation only)")
     vote_us: SpanUs = Field(100.0, description="Vote, µs (validation only)")
 
+    def by_class(self) -> list[int]:
+        """In nanoseconds, by class number; an execution report takes no work."""
+        *clients, proposal, vote = self.core().values()
+        return [*clients, 0, proposal, vote]
+
 
 class Fixed(Section):
     """Always the mean."""
@@ -109,6 +114,17 @@ class Service(Section):
     distribution: Distribution = Field(
         default_factory=Fixed, description="distribution of both around their mean"
     )
+
+    def core(self) -> dict[str, Any]:
+        """As the core reads it, but for what keypers do."""
+        return {
+            "servers": self.servers,
+            "means": {
+                "validation_ns": self.validation.by_class(),
+                "execution_ns": self.execution.by_class(),
+            },
+            "distribution": self.distribution.core(),
+        }
 
 
 class Nobody(Section):
@@ -191,12 +207,24 @@ class Layer(Section):
         found = {"rule": digest(rule, QueueRule)} if is_plugin(rule) else {}
         return found | ({"controller": digest(controller, Controller)} if controller else {})
 
-    def core(self) -> dict[str, Any]:
-        """As the core reads it."""
-        data = super().core()
+    def canonical(self) -> dict[str, Any]:
+        """As the scenario's hash names it: plug-ins by their source, beside it."""
+        data = super().canonical()
         del data["queue"]["rule"]
         if is_plugin(self.queue.discipline):
             data["queue"]["discipline"] = "custom"
+        if self.tuning.plugin:
+            data["tuning"]["controller"] = "custom"
+        return data
+
+    def core(self) -> dict[str, Any]:
+        """As the core reads it, but for what depends on the number of nodes."""
+        data = super().core()
+        sealed = self.queue.sealed.core()
+        data["service"] |= {
+            "decryption_ns": sealed["decrypt_ns"] if self.queue.unsealing == "threshold" else 0,
+            "share_ns": sealed["share_ns"],
+        }
         if self.tuning.plugin:
             data["tuning"]["controller"] = "custom"
         return data

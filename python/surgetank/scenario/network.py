@@ -159,9 +159,8 @@ class Network(Section):
             raise ValueError(f"`delay.placement` has {placed} entries for {n} nodes")
         return self
 
-    def core(self) -> dict[str, Any]:
-        """As the core reads it: every node placed."""
-        data = super().core()
+    def _arranged(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Every node placed."""
         if isinstance(self.delay, RegionsDelay):
             data["delay"]["placement"] = self.delay.placed(self.nodes)
         return data

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, get_args
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
+from surgetank.plugins import is_plugin
 from surgetank.scenario.section import (
     Integer,
     NonNegative,
@@ -38,6 +41,10 @@ class Weights(Section):
     cancel: Weight = Field(4, description="OrderCancelRequest")
     replace: Weight = Field(2, description="OrderCancelReplaceRequest")
     order: Weight = Field(1, description="NewOrderSingle")
+
+    def by_class(self) -> list[int]:
+        """By class number; what the venue itself sends weighs 1."""
+        return [getattr(self, name) for name in type(self).model_fields] + [1, 1, 1]
 
 
 class Codel(Section):
@@ -192,6 +199,43 @@ class Queue(Section):
                 f"before `unsealing` {self.unsealing}: take one of {others}"
             )
         return self
+
+    def core(self) -> dict[str, Any]:
+        """As the core reads it: without what `blocks` says."""
+        of = super().core()
+        keys = ("order", "ingress_max", "mempool_max", "express", "fair")
+        return {key: of[key] for key in keys} | {
+            "discipline": self._discipline(of),
+            "weights": self.weights.by_class(),
+            "bond_usd": self.sealed.bond_usd,
+        }
+
+    def _discipline(self, of: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The discipline with what it is tuned by; None: a class of the user's."""
+        tuned_by: dict[str, dict[str, Any]] = {
+            "priority": {"high": of["high"]},
+            "lanes": {"weights": self.weights.by_class()},
+            "drr": {"quantum_bytes": self.quantum_bytes},
+            "codel": {"law": of["codel"]},
+            "fq-codel": {"quantum_bytes": self.quantum_bytes, "law": of["codel"]},
+        }
+        kind = self.discipline
+        return None if is_plugin(kind) else {"kind": kind, **tuned_by.get(kind, {})}
+
+    def blocks(self, nodes: int) -> dict[str, Any]:
+        """What happens to a decided block before it is executed, among so many nodes."""
+        sealed = self.sealed.core()
+        keypers = {
+            "keypers": nodes,
+            "threshold": math.ceil(nodes * self.sealed.threshold),
+            "timeout_ns": sealed["timeout_ns"],
+        }
+        return {
+            "places": "drawn" if self.order == "drawn" else "as-decided",
+            "reveal_ns": sealed["reveal_ns"] if self.unsealing == "commit-reveal" else 0,
+            "keypers": keypers if self.has_keypers else None,
+            "encrypted": self.unsealing == "threshold",
+        }
 
     def check_faulty(self, nodes: int) -> None:
         """Whether a fair order among so many nodes can bear as many faulty ones as asked.

@@ -68,21 +68,42 @@ Whole = Annotated[int, BeforeValidator(_count)]
 Count = Annotated[int, Field(ge=0, le=2**31), BeforeValidator(_count)]
 
 
+def nearest(value: float) -> int:
+    """The nearest whole number; halves go away from zero, as in the core."""
+    whole = math.floor(abs(value))
+    return int(math.copysign(whole + (abs(value) - whole >= 0.5), value))
+
+
 @dataclass(frozen=True)
 class Nanoseconds:
-    """Marks a span that the core counts in whole nanoseconds; its name ends in `_{unit}`."""
+    """A span in whole nanoseconds; its name ends in `_{unit}`."""
 
     unit: str
     per_s: float
 
     def of(self, key: str, value: float) -> tuple[str, int]:
         """Key and value as the core reads them, rounded to nearest."""
-        nanoseconds = value / self.per_s * 1e9
-        whole = math.floor(nanoseconds)
-        return f"{key.removesuffix(self.unit)}ns", whole + (nanoseconds - whole >= 0.5)
+        return f"{key.removesuffix(self.unit)}ns", nearest(value / self.per_s * 1e9)
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A quantity in whole parts of its unit: `taker_fee_bp` is `taker_fee_ppm` in the core."""
+
+    unit: str
+    parts: str
+    per_unit: float
+
+    def of(self, key: str, value: float) -> tuple[str, int]:
+        """Key and value as the core reads them, rounded to nearest."""
+        stem = key.removesuffix(self.unit).removesuffix("_")
+        return f"{stem}_{self.parts}", nearest(value * self.per_unit)
 
 
 _MS, _US, _S = Nanoseconds("ms", 1e3), Nanoseconds("us", 1e6), Nanoseconds("s", 1.0)
+#: Marks of money and shares; their ranges stand where they are used.
+MICROS, PPM_OF_BP = Scaled("usd", "micros", 1e6), Scaled("bp", "ppm", 1e2)
+PPM = Scaled("", "ppm", 1e6)
 
 SpanMs = Annotated[NonNegative, _MS]
 SpanUs = Annotated[NonNegative, _US]
@@ -101,21 +122,37 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def core(self) -> dict[str, Any]:
-        """As the core reads it: every key, spans in nanoseconds."""
+        """As the core reads it: each quantity in the unit of its machine.
+
+        A section whose machine is configured in another form overrides this: that is the one place
+        where it is translated.
+        """
+        return self._arranged(self._keys("core", scale=True))
+
+    def canonical(self) -> dict[str, Any]:
+        """As the scenario's hash names it: spans in nanoseconds, the rest as the file has it."""
+        return self._arranged(self._keys("canonical", scale=False))
+
+    def _arranged(self, data: dict[str, Any]) -> dict[str, Any]:
+        """The keys of this section in their order."""
+        return data
+
+    def _keys(self, form: str, *, scale: bool) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name, field in type(self).model_fields.items():
             key, value = field.alias or name, getattr(self, name)
             for unit in field.metadata:
-                if isinstance(unit, Nanoseconds):
+                counted = isinstance(unit, Nanoseconds) or (scale and isinstance(unit, Scaled))
+                if counted and value is not None:
                     key, value = unit.of(key, value)
-            found[key] = _plain(value)
+            found[key] = _plain(value, form)
         return found
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, form: str) -> Any:
     if isinstance(value, Section):
-        return value.core()
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+        return getattr(value, form)()
+    return [_plain(one, form) for one in value] if isinstance(value, list | tuple) else value
 
 
 def known_or_plugin(what: str, names: Sequence[str]) -> Callable[[str], str]:

@@ -24,6 +24,9 @@ from surgetank.scenario.problem import explain
 from surgetank.scenario.rule import RULE
 from surgetank.scenario.section import Integer, NonNegative, Positive, Section, SpanMs, Whole
 
+#: Keys that the core has no use for.
+_OWN = ("title", "event", "source", "description", "seed", "limits", "tape_hash", "tape_options")
+
 
 class TraceOptions(Section):
     """What is recorded."""
@@ -168,22 +171,18 @@ class Scenario(Section):
             put(data, key, value)
         return Scenario.build(data)
 
+    def core(self) -> dict[str, Any]:
+        """As the core reads it: everything spelt out, no prose."""
+        data = super().core()
+        data["layer"]["queue"]["unsealing"] = self.layer.queue.blocks(self.network.nodes)
+        return data
+
+    def _arranged(self, data: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in data.items() if key not in _OWN}
+
     def to_core(self) -> str:
-        """Canonical JSON for the compiled core: everything spelt out, no prose."""
-        data = {
-            "name": self.name,
-            "duration_s": self.duration_s,
-            "warmup_s": self.warmup_s,
-            "drain_s": self.drain_s,
-            "flow": self.flow.core(),
-            "network": self.network.core(),
-            "layer": self.layer.core(),
-            "market": self.market and self.market.core(),
-            "faults": [fault.core() for fault in self.faults],
-            "attack": self.attack.core(),
-            "trace": self.trace.core(),
-        }
-        return _canonical(data)
+        """What crosses into the compiled core: JSON, keys in alphabetical order."""
+        return _canonical(self.core())
 
     @property
     def late_after_ms(self) -> float | None:
@@ -194,7 +193,7 @@ class Scenario(Section):
     def hash(self) -> str:
         """BLAKE3 (hex) of what changes the trace or the verdict: not of prose, not of the seed."""
         limits = _canonical(self.limits.as_mapping() | self.limits.tolerances())
-        parts = [self.to_core(), limits, self.tape_hash, *self.layer.plugins.values()]
+        parts = [_canonical(self.canonical()), limits, self.tape_hash, *self.layer.plugins.values()]
         if self.limits.unmeasured != "left-out":
             parts.append(self.limits.unmeasured)
         return blake3("\n".join(parts).encode()).hexdigest()

@@ -28,7 +28,7 @@ use surgetank_layer::node::Unsealing;
 use surgetank_layer::units::{MessageId, NodeId, Ns};
 
 use crate::actors::{Accounts, Action, Heard, Timer, View};
-use crate::scenario::{AttackKind, Consensus, Scenario, class_of, ms};
+use crate::scenario::{AttackKind, Consensus, Scenario, ms};
 use crate::seed::Seed;
 use floods::{Flood, Stampede};
 use means::Means;
@@ -99,9 +99,7 @@ impl Adversary {
                 };
                 Attack::Racer(Racer::new(&config, leader))
             }
-            AttackKind::Censor { class, .. } => {
-                Attack::Censor { classes: 1 << class_of(class) as u8 }
-            }
+            AttackKind::Censor { class, .. } => Attack::Censor { classes: 1 << class as u8 },
         };
         let link_ns = match &scenario.attack.what {
             AttackKind::LatencyRace(racer) | AttackKind::FeeJump(racer) => Some(ms(racer.link_ms)),

@@ -1,12 +1,14 @@
 //! How long work takes.
 
+use serde::{Deserialize, Serialize};
 use surgetank_layer::machine::Draws;
 use surgetank_layer::message::Class;
 use surgetank_layer::node::Costs;
 use surgetank_layer::units::Ns;
 
 /// Distribution of a service time around its mean.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Distribution {
     /// Always the mean.
     Fixed,
@@ -36,7 +38,8 @@ impl Distribution {
 }
 
 /// Servers, and how long they take.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Service {
     /// Validation servers.
     pub servers: u32,

@@ -1,8 +1,7 @@
 //! `[attack]`: who attacks, and how.
 
 use serde::{Deserialize, Serialize};
-
-use super::ClassName;
+use surgetank_layer::message::Class;
 
 /// One attacker, from `at_s` for `duration_s`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -83,7 +82,7 @@ pub enum AttackKind {
         /// Which node.
         node: u32,
         /// Of which class.
-        class: ClassName,
+        class: Class,
     },
 }
 

@@ -24,7 +24,6 @@ pub use queue::*;
 pub use tuning::*;
 
 use serde::{Deserialize, Serialize};
-use surgetank_layer::message::Class;
 use surgetank_layer::units::{Ns, ns};
 
 /// A whole scenario. Sections stand in the order in which a message meets them.
@@ -103,15 +102,4 @@ pub fn ms(value: f64) -> Ns {
 /// US dollars (as scenarios have them) in millionths of a USD.
 pub fn micros(usd: f64) -> u32 {
     (usd * 1e6).round() as u32
-}
-
-/// Class number of a scenario's class name.
-pub fn class_of(name: ClassName) -> Class {
-    match name {
-        ClassName::PriceUpdate => Class::PriceUpdate,
-        ClassName::LiquidationOrder => Class::LiquidationOrder,
-        ClassName::Cancel => Class::OrderCancelRequest,
-        ClassName::Replace => Class::OrderCancelReplaceRequest,
-        ClassName::Order => Class::NewOrderSingle,
-    }
 }

@@ -125,7 +125,7 @@ impl World {
 
     /// What the attacker forfeited for what it did not reveal.
     pub(super) fn bonds_usd(&self) -> f64 {
-        self.adversary.withheld() as f64 * self.scenario.layer.queue.sealed.bond_usd
+        self.adversary.withheld() as f64 * self.scenario.layer.queue.bond_usd
     }
 
     /// What the leader made of all nodes' orders; null if it did not ask them.

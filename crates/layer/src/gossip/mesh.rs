@@ -32,13 +32,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Frame, Input, Output, Seen};
 use crate::machine::{Draws, Machine};
 use crate::message::Envelope;
 use crate::units::{MessageId, Ns, Peer, SECOND};
 
 /// Parameters, under the names of the specification.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct MeshConfig {
     /// D: mesh peers wanted.
     pub d: u32,
@@ -48,9 +51,9 @@ pub struct MeshConfig {
     pub d_hi: u32,
     /// D_lazy: peers told by IHAVE.
     pub d_lazy: u32,
-    /// Heartbeat interval.
+    /// Heartbeat interval, at least 1.
     pub heartbeat_ns: Ns,
-    /// mcache_len: windows in which a message can be asked for.
+    /// mcache_len: windows in which a message can be asked for, at least 1.
     pub history_length: u32,
     /// mcache_gossip: windows that are told of.
     pub history_gossip: u32,
@@ -60,7 +63,13 @@ pub struct MeshConfig {
     /// and accept every GRAFT.
     pub prune_backoff_ns: Ns,
     /// Most messages asked for between two heartbeats.
+    #[serde(skip, default = "iwant_max")]
     pub iwant_max: u32,
+}
+
+/// libp2p's own limit.
+fn iwant_max() -> u32 {
+    5_000
 }
 
 impl Default for MeshConfig {
@@ -76,7 +85,7 @@ impl Default for MeshConfig {
             history_gossip: 3,
             flood_publish: false,
             prune_backoff_ns: 60 * SECOND,
-            iwant_max: 5_000,
+            iwant_max: iwant_max(),
         }
     }
 }
@@ -98,7 +107,14 @@ pub struct Mesh {
 
 impl Mesh {
     /// A node with so many neighbours, none of them grafted.
+    ///
+    /// # Panics
+    /// If the heartbeat or the history is 0.
     pub fn new(config: MeshConfig, degree: u32) -> Mesh {
+        assert!(
+            config.heartbeat_ns > 0 && config.history_length > 0,
+            "mesh: heartbeat_ns and history_length must be at least 1",
+        );
         Mesh {
             config,
             degree,
@@ -121,7 +137,7 @@ impl Mesh {
 
     /// The mesh is built at the first heartbeat.
     fn start(&self, now: Ns, draws: &mut dyn Draws, outbox: &mut Vec<Output>) {
-        outbox.push(Output::HeartbeatAt(now + 1 + draws.below(self.config.heartbeat_ns.max(1))));
+        outbox.push(Output::HeartbeatAt(now + 1 + draws.below(self.config.heartbeat_ns)));
     }
 
     /// Up to `count` random neighbours that `fits` accepts.
@@ -179,7 +195,7 @@ impl Mesh {
         }
         self.asked.clear();
         self.history.push_front(Vec::new());
-        self.history.truncate(self.config.history_length.max(1) as usize);
+        self.history.truncate(self.config.history_length as usize);
         outbox.push(Output::HeartbeatAt(now + self.config.heartbeat_ns));
     }
 

@@ -8,6 +8,8 @@ mod flood;
 mod mesh;
 mod seen;
 
+use serde::{Deserialize, Serialize};
+
 use crate::machine::{Draws, Machine};
 use crate::message::Envelope;
 use crate::units::{MessageId, Ns, Peer};
@@ -17,10 +19,13 @@ pub use mesh::{Mesh, MeshConfig};
 pub use seen::Seen;
 
 /// Which machine.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Config {
-    /// To everybody.
-    Flood,
+    /// None: messages go straight to the sequencer, and from it to every node.
+    Direct {},
+    /// To every neighbour but the one it came from.
+    Flood {},
     /// gossipsub.
     Mesh(MeshConfig),
 }
@@ -103,11 +108,12 @@ pub enum Gossip {
 }
 
 impl Gossip {
-    /// A machine of a node with so many neighbours.
-    pub fn new(config: Config, degree: u32) -> Gossip {
+    /// The machine of a node with so many neighbours, if it has one.
+    pub fn new(config: Config, degree: u32) -> Option<Gossip> {
         match config {
-            Config::Flood => Gossip::Flood(Flood::default()),
-            Config::Mesh(config) => Gossip::Mesh(Box::new(Mesh::new(config, degree))),
+            Config::Direct {} => None,
+            Config::Flood {} => Some(Gossip::Flood(Flood::default())),
+            Config::Mesh(config) => Some(Gossip::Mesh(Box::new(Mesh::new(config, degree)))),
         }
     }
 

@@ -67,8 +67,8 @@ pub struct Config {
     pub nodes: u32,
     /// How many neighbours this one has.
     pub degree: u32,
-    /// How messages spread; `None` = straight to the sequencer.
-    pub gossip: Option<gossip::Config>,
+    /// How messages spread.
+    pub gossip: gossip::Config,
     /// Who is served first.
     pub rule: queue::Rule,
     /// Messages that may wait for validation.
@@ -272,7 +272,7 @@ impl Node {
             id: config.id,
             nodes: config.nodes,
             started: false,
-            gossip: config.gossip.map(|gossip| Gossip::new(gossip, config.degree)),
+            gossip: Gossip::new(config.gossip, config.degree),
             ingress: Queue::new(&queue::Config {
                 rule: config.rule.clone(),
                 capacity: config.ingress_max,

@@ -23,6 +23,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Node, Output, Packet, Task, Timer};
 use crate::machine::{Draws, Machine};
 use crate::message::{Block, Entry};
@@ -32,7 +34,8 @@ use crate::units::{AccountId, Digest, Height, NodeId, Ns};
 const ORDER_TAG: &[u8] = b"surgetank order 1";
 
 /// Which order a block is executed in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Places {
     /// As it stands in the block.
     AsDecided,
@@ -41,7 +44,8 @@ pub enum Places {
 }
 
 /// What happens to a decided block before it is executed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Unsealing {
     /// Which order it is executed in.
     pub places: Places,
@@ -49,7 +53,8 @@ pub struct Unsealing {
     pub reveal_ns: Ns,
     /// Who holds shares of its key; `None` = nobody.
     pub keypers: Option<keypers::Config>,
-    /// What the keypers' signature is made of. Equal on all nodes.
+    /// What the keypers' signature is made of. Equal on all nodes; no configuration has it.
+    #[serde(skip)]
     pub key: Digest,
     /// Whether messages are encrypted until then.
     pub encrypted: bool,

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::intake::Work;
 use crate::message::{Block, Class};
 use crate::units::{Height, NodeId, Ns};
@@ -60,7 +62,8 @@ impl Task {
 /// Mean times of work by class (index = class number), as the venue declares them. Estimates of how
 /// long a backlog will take, and prices in units of work, rest on them: what a piece of work really
 /// takes is the host's to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Costs {
     /// To validate a message.
     pub validation_ns: [Ns; 8],

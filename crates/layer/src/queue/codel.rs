@@ -25,6 +25,8 @@
 //! - Items that must not be shed (cancels, liquidations) are the caller's to keep away: do not call
 //!   the law for them, and do not count them as waiting behind.
 
+use serde::{Deserialize, Serialize};
+
 use crate::units::{MS, Ns};
 
 /// RFC 8289 §4.3: the acceptable standing sojourn for the Internet.
@@ -33,6 +35,23 @@ pub const TARGET_NS: Ns = 5 * MS;
 pub const INTERVAL_NS: Ns = 100 * MS;
 /// Within how many intervals a return to shedding goes on at the rate of the last time.
 const RETURN_INTERVALS: Ns = 16;
+
+/// The two constants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Law {
+    /// The sojourn that may stand.
+    pub target_ns: Ns,
+    /// For how long more may stand before anything is shed, at least 1.
+    pub interval_ns: Ns,
+}
+
+impl Default for Law {
+    /// The RFC's.
+    fn default() -> Law {
+        Law { target_ns: TARGET_NS, interval_ns: INTERVAL_NS }
+    }
+}
 
 /// What is to be done with the head item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +65,7 @@ pub enum Verdict {
 /// The state of the control law, under the RFC's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Codel {
-    target_ns: Ns,
-    interval_ns: Ns,
+    law: Law,
     /// When shedding may start if the sojourn stays above target until then.
     first_above_ns: Option<Ns>,
     drop_next_ns: Ns,
@@ -61,7 +79,7 @@ pub struct Codel {
 impl Default for Codel {
     /// With the RFC's constants.
     fn default() -> Self {
-        Codel::new(TARGET_NS, INTERVAL_NS)
+        Codel::new(Law::default())
     }
 }
 
@@ -70,11 +88,10 @@ impl Codel {
     ///
     /// # Panics
     /// If the interval is 0.
-    pub fn new(target_ns: Ns, interval_ns: Ns) -> Codel {
-        assert!(interval_ns > 0, "codel: interval_ns must be at least 1");
+    pub fn new(law: Law) -> Codel {
+        assert!(law.interval_ns > 0, "codel: interval_ns must be at least 1");
         Codel {
-            target_ns,
-            interval_ns,
+            law,
             first_above_ns: None,
             drop_next_ns: 0,
             count: 0,
@@ -131,14 +148,14 @@ impl Codel {
 
     /// The RFC's `dodequeue`: has the sojourn been above target for a whole interval?
     fn ok_to_drop(&mut self, now: Ns, sojourn_ns: Ns, more_waits: bool) -> bool {
-        if sojourn_ns < self.target_ns || !more_waits {
+        if sojourn_ns < self.law.target_ns || !more_waits {
             self.first_above_ns = None;
             return false;
         }
         match self.first_above_ns {
             Some(at_ns) => now >= at_ns,
             None => {
-                self.first_above_ns = Some(now.saturating_add(self.interval_ns));
+                self.first_above_ns = Some(now.saturating_add(self.law.interval_ns));
                 false
             }
         }
@@ -147,7 +164,7 @@ impl Codel {
     fn enter(&mut self, now: Ns) {
         self.dropping = true;
         let delta = self.count - self.lastcount;
-        let soon = self.interval_ns.saturating_mul(RETURN_INTERVALS);
+        let soon = self.law.interval_ns.saturating_mul(RETURN_INTERVALS);
         let resumes = delta > 1 && now.saturating_sub(self.drop_next_ns) < soon;
         self.count = if resumes { delta } else { 1 };
         self.drop_next_ns = self.control_law(now);
@@ -155,7 +172,7 @@ impl Codel {
     }
 
     fn control_law(&self, from_ns: Ns) -> Ns {
-        from_ns.saturating_add(spacing_ns(self.interval_ns, self.count))
+        from_ns.saturating_add(spacing_ns(self.law.interval_ns, self.count))
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Drr {
 
 impl Drr {
     pub(super) fn new(quantum_bytes: u32) -> Drr {
-        let quantum_bytes = quantum_bytes.max(1);
+        assert!(quantum_bytes > 0, "drr: quantum_bytes must be at least 1");
         Drr { quantum_bytes, flows: Flows::default(), active: VecDeque::new(), granted: false }
     }
 }

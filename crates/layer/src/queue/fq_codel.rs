@@ -13,7 +13,7 @@
 
 use std::collections::VecDeque;
 
-use super::codel::{Codel, Verdict};
+use super::codel::{Codel, Law, Verdict};
 use super::flows::{Entry, Flows};
 use super::{Discipline, Place};
 use crate::message::Envelope;
@@ -28,7 +28,7 @@ struct State {
 #[derive(Clone, Debug)]
 pub(super) struct FqCodel {
     quantum_bytes: u32,
-    law: Codel,
+    law: Law,
     per_account: bool,
     flows: Flows<State>,
     new: VecDeque<AccountId>,
@@ -36,9 +36,10 @@ pub(super) struct FqCodel {
 }
 
 impl FqCodel {
-    pub(super) fn fair(quantum_bytes: u32, law: Codel) -> FqCodel {
+    pub(super) fn fair(quantum_bytes: u32, law: Law) -> FqCodel {
+        assert!(quantum_bytes > 0, "fq-codel: quantum_bytes must be at least 1");
         FqCodel {
-            quantum_bytes: quantum_bytes.max(1),
+            quantum_bytes,
             law,
             per_account: true,
             flows: Flows::default(),
@@ -47,7 +48,7 @@ impl FqCodel {
         }
     }
 
-    pub(super) fn single(law: Codel) -> FqCodel {
+    pub(super) fn single(law: Law) -> FqCodel {
         FqCodel { per_account: false, ..FqCodel::fair(u32::MAX / 2, law) }
     }
 
@@ -70,7 +71,7 @@ impl FqCodel {
             }
             let more_waits = self.flows.loose_bytes(account) > 0;
             let flow = self.flows.by_account.get_mut(&account)?;
-            let law = flow.state.law.get_or_insert(self.law);
+            let law = flow.state.law.get_or_insert_with(|| Codel::new(self.law));
             let sojourn_ns = now.saturating_sub(entry.queued_ns);
             match law.on_dequeue(now, sojourn_ns, more_waits) {
                 Verdict::Keep => return Some(entry),

@@ -35,6 +35,8 @@ mod weighted;
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::machine::{Draws, Machine};
 use crate::message::{Class, Envelope};
 use crate::units::Ns;
@@ -43,13 +45,15 @@ pub use places::Place;
 use places::Places;
 
 /// Who is served first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Rule {
     /// First come, first served.
     Fifo,
     /// Two lanes; classes of the high one are bits `1 << class as u8`.
     Priority {
         /// Bit mask of the high lane's classes.
+        #[serde(with = "crate::message::class_mask")]
         high: u8,
     },
     /// Three groups: what takes nothing from the book, then cancels, then the others.
@@ -58,7 +62,7 @@ pub enum Rule {
     Fee,
     /// A lane per class, served in proportion to its weight.
     Lanes {
-        /// Weight by class number; 0 counts as 1.
+        /// Weight by class number, each at least 1.
         weights: [u8; 8],
     },
     /// A lane per account, equal shares of bytes.
@@ -68,17 +72,18 @@ pub enum Rule {
     },
     /// First come, first served; what waited too long for too long is shed.
     Codel {
-        /// The law of control, at rest.
-        law: codel::Codel,
+        /// When it sheds.
+        law: codel::Law,
     },
     /// A lane per account, each with CoDel.
     FqCodel {
         /// Bytes that an account may send per round, at least 1.
         quantum_bytes: u32,
-        /// The law of control, at rest.
-        law: codel::Codel,
+        /// When it sheds.
+        law: codel::Law,
     },
     /// Somebody else's.
+    #[serde(skip)]
     Custom(Box<dyn Discipline>),
 }
 

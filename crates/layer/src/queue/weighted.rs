@@ -37,7 +37,7 @@ impl Weighted {
 
     /// A round of these weights begins.
     fn set(&mut self, weights: [u8; 8]) {
-        let weights = weights.map(|weight| weight.max(1));
+        assert!(!weights.contains(&0), "lanes: every weight must be at least 1");
         let mut sequence = [0, 1, 2, 3, 4, 5, 6, 7];
         sequence.sort_by_key(|&class| (u8::MAX - weights[class as usize], class));
         (self.weights, self.sequence) = (weights, sequence);

@@ -25,6 +25,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 use crate::machine::{Draws, Machine};
 use crate::units::{MessageId, Ns};
 
@@ -34,7 +36,8 @@ pub type Batch = u64;
 pub type Keyper = u32;
 
 /// What the keypers are like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Config {
     /// How many there are (n).
     pub keypers: u32,
@@ -43,9 +46,19 @@ pub struct Config {
     /// How long an asking waits.
     pub timeout_ns: Ns,
     /// How often the silent are asked again; 0 skips a batch at once.
+    #[serde(skip, default = "without_end")]
     pub retries: u32,
     /// Most batches under way.
+    #[serde(skip, default = "unbounded")]
     pub open_max: usize,
+}
+
+fn without_end() -> u32 {
+    u32::MAX
+}
+
+fn unbounded() -> usize {
+    usize::MAX
 }
 
 /// What can happen.

@@ -26,7 +26,7 @@
 //! - At most [`STEPS_MAX`] overdue steps are made up for at once.
 
 use super::{Bounds, Controller, Observation, Setting, Why, Wish};
-use crate::queue::codel::{Codel, Verdict};
+use crate::queue::codel::{Codel, Law, Verdict};
 use crate::units::Ns;
 
 /// Most steps per observation.
@@ -56,7 +56,7 @@ pub struct Sojourn {
 impl Sojourn {
     /// A controller that comes to rest at `rest`.
     pub fn new(config: Config, rest: Setting) -> Sojourn {
-        let law = Codel::new(config.target_ns, config.interval_ns);
+        let law = Codel::new(Law { target_ns: config.target_ns, interval_ns: config.interval_ns });
         Sojourn { config, rest, law, relax_ns: None }
     }
 

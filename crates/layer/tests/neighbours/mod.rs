@@ -49,7 +49,8 @@ fn delay(from: usize, to: usize) -> Ns {
 
 impl Net {
     pub fn new(config: &Config, links: Vec<Vec<usize>>, seed: u64) -> Net {
-        let nodes = links.iter().map(|l| Gossip::new(config.clone(), l.len() as u32)).collect();
+        let nodes =
+            links.iter().filter_map(|l| Gossip::new(config.clone(), l.len() as u32)).collect();
         let mut net = Net {
             nodes,
             links,

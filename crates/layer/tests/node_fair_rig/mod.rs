@@ -170,7 +170,7 @@ fn config(id: NodeId, nodes: u32, rule: FairRule, mempool_max: usize) -> Config 
         id,
         nodes,
         degree: nodes - 1,
-        gossip: Some(gossip::Config::Flood),
+        gossip: gossip::Config::Flood {},
         rule: Rule::Fifo,
         ingress_max: 1_000,
         mempool_max,

@@ -8,12 +8,13 @@ use surgetank_layer::admission::price::{self, Price, Relief, backlog, eip1559};
 use surgetank_layer::admission::{gate, remembered};
 use surgetank_layer::node::ordering::Pace;
 use surgetank_layer::node::{self, AdaptiveTimeouts, Node, Span, Unit};
+use surgetank_layer::queue::Rule;
 use surgetank_layer::tuning::bounded::Fixed;
 use surgetank_layer::tuning::{Bounds, Controller, Parameter, Setting, gradient2, sojourn};
 use surgetank_layer::units::{NEVER, NodeId, Ns, SECOND};
 
 use super::super::Plugins;
-use crate::scenario::{self, Consensus, Discipline, Scenario, WorkUnit, micros};
+use crate::scenario::{self, Consensus, Scenario, WorkUnit, micros};
 use crate::seed::Seed;
 use crate::trace::DecisionRow;
 
@@ -179,20 +180,19 @@ fn tuning(
 /// What the scenario sets without tuning.
 fn first(scenario: &Scenario, pace: Pace) -> Setting {
     let layer = &scenario.layer;
-    let w = &layer.queue.weights;
     let admission_limit = if layer.admission.limit > 0 { layer.admission.limit } else { u32::MAX };
     Setting {
         batch_messages_max: pace.block_messages_max,
         window_ns: pace.window_ns,
         admission_limit,
-        lane_weights: [w.price_update, w.liquidation_order, w.cancel, w.replace, w.order, 1, 1, 1],
+        lane_weights: layer.queue.weights,
     }
 }
 
 /// What does not apply has no room to move.
 fn bounds(scenario: &Scenario, first: &Setting) -> Bounds {
     let asked = &scenario.layer.tuning.bounds;
-    let lanes = scenario.layer.queue.discipline == Discipline::Lanes;
+    let lanes = matches!(scenario.layer.queue.discipline, Some(Rule::Lanes { .. }));
     let setting = |batch: u32, window_ns: Ns, limit: u32, weight: u8| Setting {
         batch_messages_max: batch,
         window_ns,

@@ -21,7 +21,7 @@ use crate::exchange;
 use crate::faults::{Faults, Hindrance};
 use crate::flow::Tape;
 use crate::gauges::Gauges;
-use crate::host::{Host, Service};
+use crate::host::Host;
 use crate::lane::Lane;
 use crate::network::{Delays, Graph, Links, Options};
 use crate::scenario::{Delay, Scenario};
@@ -29,7 +29,7 @@ use crate::seed::Seed;
 use crate::slab::Slab;
 use crate::waits::{Places, Waits};
 use crate::wire::Wire;
-use layer::{build_service, node_config};
+use layer::node_config;
 
 impl World {
     /// Sets a world up; nothing has happened yet.
@@ -51,11 +51,9 @@ impl World {
         plugins: Plugins,
     ) -> Result<World, String> {
         let seed = Seed::new(seed);
-        let service = build_service(&scenario);
         let links = build_links(&scenario, &seed)?;
         let proposer = Proposer::of(&scenario);
-        let nodes =
-            build_hosts(&scenario, &links.graph, &service, &seed, &plugins, proposer.as_ref())?;
+        let nodes = build_hosts(&scenario, &links.graph, &seed, &plugins, proposer.as_ref())?;
         let hindrances = links.faults.hindrances();
         let crashes = hindrances.iter().any(|hindrance| hindrance.stops);
         let waits = build_waits(&scenario, &nodes, hindrances);
@@ -115,13 +113,12 @@ impl World {
 fn build_hosts(
     scenario: &Scenario,
     graph: &Graph,
-    service: &Service,
     seed: &Seed,
     plugins: &Plugins,
     proposer: Option<&(NodeId, Arc<Proposer>)>,
 ) -> Result<Vec<Host>, String> {
     let node = |id| {
-        let config = node_config(scenario, graph, service, id, seed, plugins)?;
+        let config = node_config(scenario, graph, id, seed, plugins)?;
         Ok(match proposer {
             Some((at, proposer)) if *at == id => Node::with_builder(config, proposer.clone()),
             _ => Node::new(config),
@@ -132,7 +129,7 @@ fn build_hosts(
     control::put(&mut nodes, scenario, seed, plugins);
     let host = |(node, id)| {
         let (draws, service_draws) = (seed.stream("node", id), seed.stream("service", id));
-        Host::new(node, service.clone(), draws, service_draws)
+        Host::new(node, scenario.layer.service.clone(), draws, service_draws)
     };
     Ok(nodes.into_iter().zip(0..).map(host).collect())
 }
