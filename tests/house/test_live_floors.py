@@ -7,8 +7,11 @@ from pathlib import Path
 import surgetank as st
 from imports import grouped, python_edges, upward, within
 from surgetank.live import SYSTEMS
+from surgetank.live.faults.kinds import KINDS
+from surgetank.scenario.faults import KINDS as SECTIONS
 
 PACKAGE = Path(st.__file__).parent
+ROOT = Path(__file__).resolve().parents[2]
 EDGES = python_edges(PACKAGE)
 
 #: Lower floors first. A system implements the contracts and knows nothing of who drives it.
@@ -66,6 +69,18 @@ def test_a_system_is_a_folder_and_a_line_of_the_registry() -> None:
         assert system.target.startswith(f"{scheme}.target:")
         room = system.server.partition(".")[0]
         assert room == scheme or (scheme, room) in STANDS_ON
+
+
+def test_a_fault_is_a_file_and_a_line_of_the_registry() -> None:
+    """Files and lines are the same set, each line's class stands in its file, and a scenario can
+    ask for it; what a scenario can ask for and has no file happens in the simulator alone."""
+    files = {path.stem for path in (PACKAGE / "live/faults/kinds").glob("[!_]*.py")}
+    assert files == {kind.replace("-", "_") for kind in KINDS}
+    for kind, fault in KINDS.items():
+        assert fault.__module__.rpartition(".")[2] == kind.replace("-", "_")
+    lab = {path.stem for path in (ROOT / "crates/lab/src/faults").glob("*.rs")}
+    simulated = {kind for kind in SECTIONS if kind in lab}
+    assert set(SECTIONS) == simulated | set(KINDS)
 
 
 def test_a_wrong_import_is_found(tmp_path: Path) -> None:

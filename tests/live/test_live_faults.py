@@ -16,10 +16,12 @@ import surgetank as st
 from surgetank.errors import SurgetankError
 from surgetank.live import Options, Rig
 from surgetank.live.faults import Faults, needs_proxy
-from surgetank.live.faults.links import LinkFates, LinkFault, links_of, together
+from surgetank.live.faults.fault import System
+from surgetank.live.faults.kinds import KINDS
+from surgetank.live.faults.link_fates import LinkFates, combined
+from surgetank.live.faults.link_fault import LinkFault
 from surgetank.live.faults.mounts import PowerLossDisk, SmallDisk, mounting_missing
-from surgetank.live.faults.nodes import SlowFault
-from surgetank.live.faults.row import Allowed, Row, exactly, within, within_chance
+from surgetank.live.faults.tolerance import Tolerance
 from surgetank.live.process import Process
 from surgetank.live.proxy import Fate, Link, Proxy
 from surgetank.live.server import Server
@@ -106,27 +108,32 @@ def test_a_fault_that_cannot_be_played_is_refused_before_the_run(
         Faults(faults_of(fault), None, None)
 
 
+_NEAR = {"share": 0.05, "absolute": 0.5}
+
+
 @pytest.mark.parametrize(
-    ("allowed", "measured", "ok"),
+    ("tolerance", "asked", "measured", "ok", "text"),
     [
-        (within(20.0, 1.5), 21.2, True),
-        (within(20.0, 1.5), 23.0, False),
-        (exactly(0.0), 0.0, True),
-        (exactly(0.0), 1.0, False),
-        ((1.0, None), 9.0, True),
-        ((1.0, None), 0.5, False),
-        ((None, 10.2), 0.1, True),
-        ((None, 10.2), 11.0, False),
-        (exactly(0.0), None, False),
-        ((None, None), None, True),
-        (within_chance(0.2, 0.4, 100, 0.01), 0.4, True),
-        (within_chance(0.2, 0.4, 100, 0.01), 0.42, False),
+        (_NEAR, 20.0, 21.4, True, "asked ± (5 % + 0.5 ms)"),
+        (_NEAR, 20.0, 23.0, False, "asked ± (5 % + 0.5 ms)"),
+        ({"fixed": 0.0}, None, 0.0, True, "0"),
+        ({"fixed": 0.0}, None, 1.0, False, "0"),
+        ({"fixed": 0.0}, None, None, False, "0"),
+        ({"absolute": 1.0, "above": False}, 2.0, 9.0, True, "at least asked − 1 ms"),
+        ({"absolute": 1.0, "above": False}, 2.0, 0.5, False, "at least asked − 1 ms"),
+        ({"share": 0.02, "below": False}, 10.0, 0.1, True, "at most asked + 2 %"),
+        ({"share": 0.02, "below": False}, 10.0, 11.0, False, "at most asked + 2 %"),
+        ({"below": False, "above": False}, 10.0, None, True, None),
+        ({"by_chance": True, "per_sample": 1.0}, 0.2, 0.4, True, "asked ± (5 σ + 1/n)"),
+        ({"by_chance": True, "per_sample": 1.0}, 0.2, 0.42, False, "asked ± (5 σ + 1/n)"),
     ],
 )
 def test_a_fault_that_was_not_done_as_asked_is_found(
-    allowed: Allowed, measured: float | None, ok: bool
+    tolerance: dict[str, Any], asked: float | None, measured: float | None, ok: bool, text: str
 ) -> None:
-    row = Row(Quantity.ADDED_DELAY, 20.0, allowed, measured, 100)
+    allowed = Tolerance(Quantity.ADDED_DELAY, **tolerance)
+    assert text is None or str(allowed) == text
+    row = allowed.row(measured, 100, asked=asked, deviation=0.4)
     cells = row.to_dict(0, "stall", 0, 10**9, "0")
     faults = pl.DataFrame([cells], schema=empty_table("faults").schema)
     name = Run("x", 1, "", "")
@@ -142,8 +149,8 @@ def test_a_fault_that_was_not_done_as_asked_is_found(
 def test_faults_on_one_link_add_up() -> None:
     one = Fate(delay_ms=5, bandwidth_mbps=10, retransmit_p=0.5)
     other = Fate(delay_ms=7, bandwidth_mbps=3, retransmit_p=0.5, stall=True)
-    assert together([]) == Fate()
-    assert together([one, other]) == Fate(
+    assert combined([]) == Fate()
+    assert combined([one, other]) == Fate(
         delay_ms=12, bandwidth_mbps=3, retransmit_p=0.75, stall=True
     )
 
@@ -157,13 +164,20 @@ def _chain() -> Proxy:
     return Proxy([*(Link(f"clients-{b}", -1, b) for b in range(3)), *between])
 
 
+def on_links(fault: dict[str, Any], proxy: Proxy) -> LinkFault[Any]:
+    """A fault of a proxy's links."""
+    made = KINDS[fault["kind"]](faults_of(fault)[0], 0, System(fates=LinkFates(proxy)))
+    assert isinstance(made, LinkFault)
+    return made
+
+
 @pytest.mark.parametrize(
     ("proxy", "fault", "names"),
     [
         (_broker(), {"kind": "delay", "extra_ms": 1.0}, {"clients-0"}),
         (_broker(), {"kind": "partition", "groups": [[-1], [0]]}, {"clients-0"}),
         (_broker(), {"kind": "partition", "groups": [[-1]]}, {"clients-0"}),
-        (_chain(), {"kind": "delay", "nodes": [2]}, {"0-2", "2-0", "1-2", "2-1"}),
+        (_chain(), {"kind": "stall", "nodes": [2]}, {"0-2", "2-0", "1-2", "2-1"}),
         (_chain(), {"kind": "partition", "groups": [[0]]}, {"0-1", "1-0", "0-2", "2-0"}),
         (
             _chain(),
@@ -173,16 +187,16 @@ def _chain() -> Proxy:
     ],
 )
 def test_which_links_a_fault_is_on(proxy: Proxy, fault: dict[str, Any], names: set[str]) -> None:
-    assert set(links_of(faults_of(fault)[0], proxy)) == names
+    assert set(on_links(fault, proxy).names) == names
 
 
 def test_a_partition_that_cuts_nothing_is_refused() -> None:
-    partition = faults_of({"kind": "partition", "groups": [[0]]})[0]
     with pytest.raises(SurgetankError, match=r"meets no link\. Name the clients as -1"):
-        links_of(partition, _broker())
-    factor = faults_of({"kind": "delay", "factor": 3.0})[0]
+        on_links({"kind": "partition", "groups": [[0]]}, _broker())
     with pytest.raises(SurgetankError, match="Give `extra_ms`"):
-        LinkFault(0, factor, LinkFates(_broker()))
+        on_links({"kind": "delay", "factor": 3.0}, _broker())
+    with pytest.raises(SurgetankError, match=r"faults\[0\]: node 3 is not there"):
+        on_links({"kind": "stall", "nodes": [3]}, _chain())
 
 
 def test_which_faults_need_the_proxy() -> None:
@@ -199,7 +213,7 @@ class _Sleeper:
     def __init__(self, process: Process) -> None:
         self.processes = [process]
 
-    pause, resume = Server.pause, Server.resume
+    pids, pause, resume = Server.pids, Server.pause, Server.resume
 
 
 def _state(pid: int) -> str:
@@ -211,7 +225,7 @@ def test_a_slow_process_has_its_part_of_the_time_and_is_let_go(tmp_path: Path) -
     process.start()
     try:
         asked = Slow(kind="slow", at_s=0, duration_s=1, nodes=[0], factor=4.0)
-        slow = SlowFault(asked, cast(Server, _Sleeper(process)))
+        slow = KINDS["slow"](asked, 0, System(server=cast(Server, _Sleeper(process))))
         slow.begin()
         seen = set()
         until = time.monotonic() + 5

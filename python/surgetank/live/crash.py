@@ -14,7 +14,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -26,7 +25,7 @@ from surgetank.live.driver.recording import Sending, State, now_ns
 from surgetank.live.driver.rig import Rig
 from surgetank.live.driver.run import Run
 from surgetank.live.driver.schedule import Schedule
-from surgetank.live.faults.disks import Disks
+from surgetank.live.faults.disks import DiskNeed, Disks
 from surgetank.live.faults.mounts import PowerLossDisk, mounting_missing
 from surgetank.live.options import Options
 from surgetank.live.payload import decode
@@ -167,12 +166,13 @@ def _one(url: str, level: str, event: str, messages: int, rate_per_s: float) -> 
     due_ns = (np.arange(messages) * (1e9 / rate_per_s)).astype(np.int64)
     schedule = Schedule.plain(due_ns, size_bytes=_SIZE_BYTES, accounts=1)
     options = Options(seconds_max=math.inf)
-    with Rig(_at_level(url, level), options, disks=_EveryDisk() if power else None) as rig:
+    disks = Disks([DiskNeed(PowerLossDisk, event)] if power else [])
+    with Rig(_at_level(url, level), options, disks=disks) as rig:
         assert rig.server is not None
         if power and not rig.server.data:
             raise SurgetankError("keeps no data", place=url, hint="Give --no-power-loss")
         with rig.prepared(schedule) as run:
-            for disk in rig.disks.forgetful.values():
+            for disk in rig.disks.of(PowerLossDisk).values():
                 disk.sync()  # As if the stream had been made long ago.
             with run:
                 sending = _killed(rig, run)
@@ -204,26 +204,17 @@ def _at_level(url: str, level: str) -> str:
     return urlunsplit(parts._replace(query=urlencode(options)))
 
 
-class _EveryDisk(Disks):
-    """Disks that can lose their power under the data of every node."""
-
-    def lay(self, server: Server, images: Path) -> None:
-        """See `Disks`."""
-        for node, folder in enumerate(server.data):
-            self.forgetful[node] = PowerLossDisk(folder, images / f"node{node}")
-
-
 def _killed(rig: Rig, run: Run) -> Sending:
     """Publishes until the server is dead; what was sent and answered by then."""
-    server, disks = rig.server, rig.disks
+    server = rig.server
     assert server is not None
     start_ns = run.begin(lambda: True, subscribes=False)
     kill_ns = start_ns + int(run.schedule.due_ns[int(len(run.schedule) * _KILL_AT)])
     run.sent(kill_ns, lambda: True)
     for node in range(len(server.pids)):
         server.kill(node)
-    for node in disks.forgetful:
-        disks.lose_power(node)
+    for disk in rig.disks.of(PowerLossDisk).values():
+        disk.lose_power()
     # Answers that the server had written before it died are on their way.
     open_ends = run.capabilities.ack != "none"
     run.drain(

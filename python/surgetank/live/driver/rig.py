@@ -23,7 +23,7 @@ from surgetank.live.driver.recording import now_ns
 from surgetank.live.driver.run import Run
 from surgetank.live.driver.schedule import Schedule
 from surgetank.live.driver.workplace import Workplace
-from surgetank.live.faults import Disks, Faults, needs_proxy
+from surgetank.live.faults import Disks, Faults, disks_for, needs_proxy
 from surgetank.live.options import Options
 from surgetank.live.proxy import Link, Proxy
 from surgetank.live.registry import parse, server_class, target_class
@@ -63,15 +63,15 @@ class Rig:
     ) -> None:
         """With `proxied` all connections of clients, and those between nodes that surgetank starts,
         go through a link proxy, so that faults of the network can be played. `faults` are those
-        that runs will play: what they need is laid before the server starts,
-        as are `disks` where they are given."""
+        that runs will play: the disks that they need, or `disks` where these are given, are mounted
+        before the server starts."""
         self.url = url
         self.options = options or Options()
         self.server: Server | None = None
         self.proxy = Proxy([]) if proxied or needs_proxy(faults) else None
         """The link proxy, if there is one: node −1 is the clients."""
         self.where = parse(url)
-        self.disks = disks or Disks(faults)
+        self.disks = disks or disks_for(faults)
         self._loop = _Loop()
         self._place: Workplace | None = None
 
@@ -98,7 +98,7 @@ class Rig:
                 )
             (self._folder / "server").mkdir()
             self.server = kind(self._folder / "server", self.where)
-            self.disks.lay(self.server, self._folder / "disks")
+            self.disks.mount(self.server, self._folder / "disks")
         if self.proxy is not None:
             self.proxy.start()
             self._between_nodes(self.proxy)
@@ -144,7 +144,7 @@ class Rig:
     def _end(self) -> None:
         if self.server is not None:
             self.server.stop()
-        self.disks.end()
+        self.disks.unmount()
         if self.proxy is not None:
             self.proxy.stop()
         self._loop.stop()

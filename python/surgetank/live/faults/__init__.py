@@ -1,6 +1,6 @@
-"""A scenario's faults, done to a real system, measured, and undone."""
+"""A scenario's faults, played against a real system, measured, and undone."""
 
 from surgetank.live.faults.disks import Disks
-from surgetank.live.faults.schedule import Faults, needs_proxy
+from surgetank.live.faults.schedule import Faults, disks_for, needs_proxy
 
-__all__ = ["Disks", "Faults", "needs_proxy"]
+__all__ = ["Disks", "Faults", "disks_for", "needs_proxy"]

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from surgetank.errors import SurgetankError
 from surgetank.live.target import TargetError
@@ -27,6 +27,8 @@ read -r _
 cd /
 umount "$dir" 2>/dev/null || umount -l "$dir"
 """
+#: Of memory, at most, for one node's small disk.
+_SMALL_BYTES: Final = 256 << 20
 _MOUNT_S: Final = 20.0
 _CAP_SYS_ADMIN: Final = 21
 #: Pages of tmpfs; what is asked of free space is kept within it.
@@ -101,6 +103,11 @@ class SmallDisk:
         what = ["-t", "tmpfs", "-o", f"size={size_bytes},mode=0755", "surgetank"]
         self._mount = _Mount(folder, what)
 
+    @classmethod
+    def under(cls, folder: Path, images: Path) -> Self:
+        """One of the usual size under a server's data; it needs no image."""
+        return cls(folder, _SMALL_BYTES)
+
     @property
     def free_bytes(self) -> int:
         """Left for the server."""
@@ -163,6 +170,11 @@ class PowerLossDisk:
         # A server wants an empty folder.
         shutil.rmtree(folder / "lost+found", ignore_errors=True)
         self.sync()
+
+    @classmethod
+    def under(cls, folder: Path, images: Path) -> Self:
+        """One of the usual size under a server's data."""
+        return cls(folder, images)
 
     def _mounted(self) -> _Mount:
         return _Mount(self.folder, ["-o", "loop,commit=300", "-t", "ext4", str(self._image)])

@@ -9,37 +9,51 @@ import threading
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from surgetank.errors import SurgetankError
-from surgetank.live.faults.disks import DiskFault, Disks, nodes_of
-from surgetank.live.faults.links import LinkFates, LinkFault, fate_of
-from surgetank.live.faults.nodes import CrashFault, SlowFault
-from surgetank.live.faults.row import Row
+from surgetank.live.faults.disks import DiskNeed, Disks
+from surgetank.live.faults.fault import LiveFault, System
+from surgetank.live.faults.kinds import KINDS
+from surgetank.live.faults.link_fates import LinkFates
 from surgetank.live.proxy import Proxy
 from surgetank.live.server import Server
-from surgetank.scenario.faults import Crash, DiskFull, Fault, Partition, Slow
+from surgetank.scenario.faults import Fault
 
-__all__ = ["Faults", "needs_proxy"]
+__all__ = ["Faults", "disks_for", "needs_proxy"]
 
 _ENDS_WITHIN_S = 60.0
 
 
+def _kind_of(fault: Fault, place: str) -> type[LiveFault[Any]]:
+    """Raises:
+    SurgetankError: it cannot be played.
+    """
+    if fault.kind not in KINDS:
+        raise SurgetankError(
+            f"`{fault.kind}` can only happen in the simulator", place=place, hint="Take it out"
+        )
+    return KINDS[fault.kind]
+
+
 def needs_proxy(faults: Sequence[Fault]) -> bool:
     """Whether one of them is a fault of links."""
-    return any(fate_of(fault) is not None for fault in faults)
+    return any(fault.kind in KINDS and KINDS[fault.kind].needs_proxy for fault in faults)
 
 
-class _Play(Protocol):
-    """One fault while it is played. `end` may be called without `begin`."""
-
-    def begin(self) -> None: ...
-    def end(self) -> None: ...
-    def rows(self, asked_s: float) -> list[Row]: ...
+def disks_for(faults: Sequence[Fault]) -> Disks:
+    """The disks that these faults need under the data of a server."""
+    needs = []
+    for i, fault in enumerate(faults):
+        disk = KINDS[fault.kind].disk(fault) if fault.kind in KINDS else None
+        if disk is not None:
+            nodes = [node for group in fault.groups_named for node in group]
+            needs.append(DiskNeed(disk, f"faults[{i}]", nodes))
+    return Disks(needs)
 
 
 class Faults:
-    """The faults of one run. `spam` is part of the flow and is not played here."""
+    """The faults of one run, but for those that are messages: these are a part of the flow."""
 
     def __init__(
         self,
@@ -54,13 +68,16 @@ class Faults:
         Raises:
             SurgetankError: a fault cannot be played against this system.
         """
-        self._fates = LinkFates(proxy) if proxy is not None else None
-        self._server, self._disks = server, disks or Disks()
-        self._addresses = list(addresses) or self._behind(proxy)
+        system = System(
+            server=server,
+            fates=None if proxy is None else LinkFates(proxy),
+            disks=disks or Disks(),
+            addresses=list(addresses) or self._behind(proxy),
+        )
         self._plays = [
-            _Timed(i, fault, self._play_of(i, fault))
+            _Scheduled(_kind_of(fault, f"faults[{i}]")(fault, i, system))
             for i, fault in enumerate(faults)
-            if fault.kind != "spam"
+            if not fault.sends_messages
         ]
 
     @staticmethod
@@ -69,47 +86,14 @@ class Faults:
         links = [] if proxy is None else [link for link in proxy.links.values() if link.a == -1]
         return [link.to for link in sorted(links, key=lambda link: link.b)]
 
-    def _play_of(self, index: int, fault: Fault) -> _Play:
-        place = f"faults[{index}]"
-        if fate_of(fault) is not None:
-            if self._fates is None:
-                raise SurgetankError(
-                    f"`{fault.kind}` needs the link proxy", place=place, hint="Give Rig `proxied`"
-                )
-            return LinkFault(index, fault, self._fates)
-        if not isinstance(fault, Crash | Slow | DiskFull):
-            raise SurgetankError(
-                f"`{fault.kind}` can only happen in the simulator", place=place, hint="Take it out"
-            )
-        if self._server is None:
-            raise SurgetankError(
-                f"`{fault.kind}` needs a server that surgetank started",
-                place=place,
-                hint="Give --target without a host, or take the fault out",
-            )
-        count = len(self._server.pids)
-        nodes = nodes_of(fault, count)
-        if isinstance(fault, Slow):
-            return SlowFault(fault, self._server)
-        if isinstance(fault, DiskFull):
-            return DiskFault(fault, self._disks, count)
-        if fault.power_loss and set(nodes) - set(self._disks.forgetful):
-            raise SurgetankError(
-                "there is no disk under the server's data that can lose power",
-                place=place,
-                hint="Give Rig the scenario's faults",
-            )
-        lose = self._disks.lose_power if fault.power_loss else None
-        return CrashFault(fault, self._server, self._addresses, lose)
-
     def begin(self, start_ns: int) -> None:
         """The run's time 0 is `start_ns` of `time.monotonic_ns`; returns at once."""
         for play in self._plays:
             play.start(start_ns)
 
     def active(self, now_ns: int) -> tuple[str, ...]:
-        """Faults in force, in words."""
-        return tuple(play.words for play in self._plays if play.in_force(now_ns))
+        """Faults in force, such as `delay on nodes 0, 2`."""
+        return tuple(play.text for play in self._plays if play.in_force(now_ns))
 
     @property
     def errors(self) -> list[str]:
@@ -135,25 +119,25 @@ class Faults:
         self.end()
 
 
-class _Timed:
+class _Scheduled:
     """A fault and its thread."""
 
-    def __init__(self, index: int, fault: Fault, play: _Play) -> None:
-        self._index, self._fault, self._play = index, fault, play
+    def __init__(self, play: LiveFault[Any]) -> None:
+        self._play, self._fault = play, play.fault
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"fault-{index}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=play.place, daemon=True)
         self._start_ns = self._began_ns = self._ended_ns = 0
-        self._asked_s = fault.duration_s
+        self._asked_s = play.fault.duration_s
         self.error = ""
 
     @property
-    def words(self) -> str:
-        """Such as `delay on nodes 0, 2`."""
-        if isinstance(self._fault, Partition):
-            groups = [", ".join(_name(n) for n in group) for group in self._fault.groups]
-            return f"partition {' | '.join(groups)}"
-        nodes = ", ".join(str(node) for node in getattr(self._fault, "nodes", ()))
-        return f"{self._fault.kind} on {f'nodes {nodes}' if nodes else 'all nodes'}"
+    def text(self) -> str:
+        """Such as `delay on nodes 0, 2` or `partition clients | 0`."""
+        groups = self._fault.groups_named
+        named = " | ".join(", ".join(_name(node) for node in group) for group in groups)
+        if self._fault.divides_nodes:
+            return f"{self._fault.kind} {named}"
+        return f"{self._fault.kind} on {f'nodes {named}' if named else 'all nodes'}"
 
     def start(self, start_ns: int) -> None:
         """Begins to wait for its time."""
@@ -176,9 +160,10 @@ class _Timed:
             return []
         at_ns = self._began_ns - self._start_ns
         until_ns = (self._ended_ns or time.monotonic_ns()) - self._start_ns
-        kind, nodes = self._fault.kind, _nodes_text(self._fault)
+        # As the simulator writes them.
+        nodes = "|".join(",".join(map(str, group)) for group in self._fault.groups_named)
         return [
-            row.to_dict(self._index, kind, at_ns, until_ns, nodes)
+            row.to_dict(self._play.index, self._fault.kind, at_ns, until_ns, nodes)
             for row in self._play.rows(self._asked_s)
         ]
 
@@ -195,8 +180,8 @@ class _Timed:
             finally:
                 self._play.end()
                 self._ended_ns = time.monotonic_ns()
-        except Exception as error:  # Told by `errors`: a thread has nobody to raise it to.
-            self.error = f"faults[{self._index}] {self._fault.kind}: {error}"
+        except Exception as error:  # A thread has nobody to raise it to.
+            self.error = f"{self._play.place} {self._fault.kind}: {error}"
 
     def _waited_until(self, when_ns: int) -> bool:
         """Whether it was stopped before."""
@@ -205,10 +190,3 @@ class _Timed:
 
 def _name(node: int) -> str:
     return "clients" if node < 0 else str(node)
-
-
-def _nodes_text(fault: Fault) -> str:
-    """As the simulator writes them: `0,2`, or `0,1|2` for groups."""
-    if isinstance(fault, Partition):
-        return "|".join(",".join(str(node) for node in group) for group in fault.groups)
-    return ",".join(str(node) for node in getattr(fault, "nodes", ()))

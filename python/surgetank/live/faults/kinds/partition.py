@@ -1,0 +1,41 @@
+"""Nothing passes between groups of nodes, and clients."""
+
+from __future__ import annotations
+
+from surgetank.live.faults.link_fates import Traffic
+from surgetank.live.faults.link_fault import LinkFault, nodes_of
+from surgetank.live.faults.tolerance import IN_FORCE, Row, Tolerance
+from surgetank.live.proxy import Fate, Proxy
+from surgetank.scenario.faults import Partition
+from surgetank.trace import Quantity
+
+__all__ = ["LinkPartition"]
+
+PASSED = Tolerance(Quantity.BYTES_PASSED, fixed=0.0)
+
+
+class LinkPartition(LinkFault[Partition]):
+    """The proxy lets nothing pass; when the partition heals, what was held goes on."""
+
+    tolerances = (PASSED, IN_FORCE)
+    if_no_link = "Name the clients as -1: groups = [[-1], [0]]"
+
+    def fate_of(self, fault: Partition) -> Fate:
+        """See `LinkFault`."""
+        return Fate(cut="hang")
+
+    def links(self, proxy: Proxy) -> list[str]:
+        """From one group to another. Clients that are not named reach all nodes, as in the
+        simulator; nodes that are not named form a group."""
+        groups = [set(group) for group in self.fault.groups]
+        if rest := nodes_of(proxy).difference(*groups):
+            groups.append(rest)
+        found: dict[str, None] = {}
+        for i, one in enumerate(groups):
+            for other in groups[i + 1 :]:
+                found |= dict.fromkeys(proxy.between(one, other))
+        return list(found)
+
+    def row(self, traffic: Traffic) -> Row:
+        """Bytes."""
+        return PASSED.row(float(traffic.bytes), traffic.attempts)

@@ -1,0 +1,84 @@
+"""Processes get only a part of the time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from surgetank.live.faults.disks import nodes_or_all
+from surgetank.live.faults.fault import LiveFault, System
+from surgetank.live.faults.tolerance import Row, Tolerance
+from surgetank.scenario.faults import Slow
+from surgetank.trace import Quantity
+
+__all__ = ["NodeSlowdown"]
+
+#: Of one turn of running and being stopped.
+_TURN_S: Final = 0.02
+#: No turn runs shorter than this, so a large factor makes turns longer.
+_RUN_LEAST_S: Final = 0.002
+
+#: A mean of turns, each as long as the machine's scheduler makes it.
+FACTOR = Tolerance(Quantity.SERVICE_FACTOR, share=0.02, by_chance=True)
+
+
+class NodeSlowdown(LiveFault[Slow]):
+    """SIGSTOP and SIGCONT in turns of 20 ms, so that a process has one part in `factor` of the
+    time.
+
+    Everything that it does takes longer, its answers to the kernel included; work that would not
+    have filled the time is slowed less than `factor`.
+    """
+
+    tolerances = (FACTOR,)
+
+    def __init__(self, fault: Slow, index: int, system: System) -> None:
+        """See `LiveFault`."""
+        super().__init__(fault, index, system)
+        self._nodes = nodes_or_all(fault.nodes, len(self.server.pids), self.place)
+        self._share = 1 / max(1.0, fault.factor)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._turns, daemon=True)
+        self._ran_s = self._stopped_s = 0.0
+        self._count = 0
+
+    def begin(self) -> None:
+        """See `LiveFault`."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """See `LiveFault`."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join(5)
+        self._each(self.server.resume)
+
+    def _turns(self) -> None:
+        run_s = max(_RUN_LEAST_S, _TURN_S * self._share)
+        rest_s = run_s / self._share - run_s
+        resumed_ns = time.monotonic_ns()
+        while not self._stop.wait(run_s):
+            if rest_s <= 0:
+                continue
+            stopped_ns = time.monotonic_ns()
+            self._each(self.server.pause)
+            # As much as the time before was, however long that really was.
+            time.sleep((stopped_ns - resumed_ns) / 1e9 * (1 / self._share - 1))
+            self._each(self.server.resume)
+            now_ns = time.monotonic_ns()
+            self._ran_s += (stopped_ns - resumed_ns) / 1e9
+            self._stopped_s += (now_ns - stopped_ns) / 1e9
+            self._count += 1
+            resumed_ns = now_ns
+
+    def _each(self, act: Callable[[int], None]) -> None:
+        for node in self._nodes:
+            act(node)
+
+    def rows(self, asked_s: float) -> list[Row]:
+        """By the times at which the signals were sent."""
+        whole_s, asked = self._ran_s + self._stopped_s, self.fault.factor
+        factor = whole_s / self._ran_s if self._ran_s > 0 else None
+        return [FACTOR.row(factor, self._count, asked=asked, deviation=asked)]

@@ -1,0 +1,91 @@
+"""What the kinds of faults of links share."""
+
+from __future__ import annotations
+
+import abc
+from typing import ClassVar, TypeVar
+
+from surgetank.errors import SurgetankError
+from surgetank.live.faults.fault import LiveFault, System
+from surgetank.live.faults.link_fates import Traffic
+from surgetank.live.faults.tolerance import IN_FORCE, Row
+from surgetank.live.proxy import Fate, Proxy
+from surgetank.scenario.faults import Fault
+
+__all__ = ["LinkFault", "nodes_of"]
+
+_Section = TypeVar("_Section", bound=Fault)
+
+
+class LinkFault(LiveFault[_Section]):
+    """Another fate for some links. As in the simulator these are the links between nodes; where
+    there are none, those of the clients."""
+
+    needs_proxy = True
+    if_no_link: ClassVar[str] = "Take the fault out"
+    """What to do where the fault meets no link."""
+
+    def __init__(self, fault: _Section, index: int, system: System) -> None:
+        """See `LiveFault`."""
+        super().__init__(fault, index, system)
+        self.fate = self.fate_of(fault)
+        self.names = self.links(self.fates.proxy)
+        """Of the links that it is on."""
+        if not self.names:
+            raise SurgetankError("it meets no link", place=self.place, hint=self.if_no_link)
+        self._begun_ns = self._ended_ns = 0
+
+    @abc.abstractmethod
+    def fate_of(self, fault: _Section) -> Fate:
+        """What it does to its links.
+
+        Raises:
+            SurgetankError: nothing, on real links.
+        """
+
+    @abc.abstractmethod
+    def row(self, traffic: Traffic) -> Row:
+        """What was measured, of the traffic on its links while it lasted."""
+
+    def links(self, proxy: Proxy) -> list[str]:
+        """Names of the links that it is on: those that end at a node that it names.
+
+        Raises:
+            SurgetankError: there is no such node.
+        """
+        every = nodes_of(proxy)
+        named = {node for group in self.fault.groups_named for node in group} or every
+        if unknown := named - every:
+            raise SurgetankError(
+                f"node {min(unknown)} is not there",
+                place=self.place,
+                hint=f"This system has nodes 0..{len(every) - 1}",
+            )
+        between = {link.name for link in proxy.links.values() if link.a >= 0}
+        return [name for name in proxy.between(named) if not between or name in between]
+
+    def begin(self) -> None:
+        """See `LiveFault`."""
+        self._begun_ns = self.fates.begin(self.index, self.names, self.fate)
+
+    def end(self) -> None:
+        """See `LiveFault`."""
+        if self._begun_ns and not self._ended_ns:
+            self._ended_ns = self.fates.end(self.index)
+
+    @property
+    def lasted_s(self) -> float:
+        """From begin to end."""
+        return (self._ended_ns - self._begun_ns) / 1e9
+
+    def rows(self, asked_s: float) -> list[Row]:
+        """See `LiveFault`; of a fault that lets nothing pass also how long that was."""
+        found = [self.row(self.fates.traffic(self.index))]
+        if self.fate.holds:
+            found.append(IN_FORCE.row(self.lasted_s, 1, asked=asked_s))
+        return found
+
+
+def nodes_of(proxy: Proxy) -> set[int]:
+    """The nodes at the ends of a proxy's links."""
+    return {node for link in proxy.links.values() for node in (link.a, link.b) if node >= 0}
