@@ -1,4 +1,8 @@
 //! Nodes stop, lose what is in memory, and start again at the end.
+//!
+//! | measured | allowed |
+//! |---|---|
+//! | `events_while_down` | 0 |
 
 use serde::Deserialize;
 use surgetank_layer::units::NodeId;

@@ -1,4 +1,8 @@
 //! Packets from or to some nodes take longer.
+//!
+//! | measured | allowed |
+//! |---|---|
+//! | `added_delay_ms` | asked ± 1 ns |
 
 use serde::Deserialize;
 use surgetank_layer::units::{NodeId, Ns};

@@ -1,4 +1,10 @@
 //! Keypers are late with their shares of keys, keep them back, or sell them to the attacker.
+//!
+//! | measured | allowed |
+//! |---|---|
+//! | `added_share_delay_ms` of late ones | asked ± 1 ns |
+//! | `shares_sent_per_block` of silent ones | 0 |
+//! | `keypers_colluding_share` | 1 |
 
 use serde::Deserialize;
 use surgetank_layer::node::Task;

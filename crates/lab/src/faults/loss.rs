@@ -1,4 +1,8 @@
 //! Packets from or to some nodes are lost by chance.
+//!
+//! | measured | allowed |
+//! |---|---|
+//! | `packets_lost_share` | asked ± (5 σ + 1/n), binomial |
 
 use serde::Deserialize;
 use surgetank_layer::units::NodeId;

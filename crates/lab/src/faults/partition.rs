@@ -1,4 +1,8 @@
 //! Packets between groups of nodes are lost.
+//!
+//! | measured | allowed |
+//! |---|---|
+//! | `packets_lost_share` | 1 |
 
 use serde::Deserialize;
 use surgetank_layer::units::NodeId;

@@ -1,4 +1,8 @@
 //! One attacker floods gateways with orders far from the market.
+//!
+//! | measured | allowed |
+//! |---|---|
+//! | `spam_per_s` | asked ± (5 σ + 1/s over its length), Poisson |
 
 use serde::Deserialize;
 use surgetank_layer::machine::Draws;
