@@ -1,5 +1,5 @@
-"""Writes docs/scenario.md from the models, docs/measures.md from the catalogue, and the second half
-of docs/glossary.md from both.
+"""Writes docs/scenario.md from the models, docs/measures.md from the catalogue, the second half of
+docs/glossary.md from both, and the tables of docs/faults.md from the files of the kinds of faults.
 
 `python docs/reference.py`; with `--check` the exit code is 1 if one of them is not current.
 """
@@ -21,6 +21,8 @@ from surgetank import errors
 from surgetank.catalogue import CATALOGUE, Better, MeasureSpec
 from surgetank.catalogue.families import CLASS, GROUP, RESOURCE, STAGE, WAIT
 from surgetank.live import SYSTEMS
+from surgetank.live.faults.kinds import KINDS as LIVE_KINDS
+from surgetank.scenario.faults import KINDS
 from surgetank.scenario.rule import settings
 from surgetank.search.goal import FINDS
 from surgetank.trace import NAMES, SCHEMA
@@ -29,6 +31,8 @@ from surgetank.verdict import EXIT_CODES
 PAGE = Path(__file__).with_name("scenario.md")
 MEASURES = Path(__file__).with_name("measures.md")
 GLOSSARY = Path(__file__).with_name("glossary.md")
+FAULTS = Path(__file__).with_name("faults.md")
+SIMULATED = Path(__file__).resolve().parents[1] / "crates" / "lab" / "src" / "faults"
 HEAD = """# Scenario reference
 
 A scenario is one TOML file. Every key is below, with its default; only `name` must be given. Unknown keys are refused. Units stand last
@@ -203,8 +207,43 @@ def glossary() -> str:
     return f"{by_hand.rstrip()}\n\n{names()}"
 
 
+def simulated(kind: str) -> tuple[str, list[str]]:
+    """What the header of a kind's file in the lab says: its first paragraph, and the rows of its
+    table, `measured | allowed`. Empty if the simulator does not have the kind."""
+    path = SIMULATED / f"{kind}.rs"
+    source = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    header = [line[3:].strip() for line in source if line.startswith("//!")]
+    text = " ".join(header).partition(" |")[0].strip()
+    return text, [line.strip("| ") for line in header if line.startswith("|")][2:]
+
+
+def played(kind: str) -> tuple[str, list[str]]:
+    """The same of its class in `surgetank.live.faults.kinds`."""
+    if kind not in LIVE_KINDS:
+        return ("part of the flow" if KINDS[kind].sends_messages else ""), []
+    text = " ".join((LIVE_KINDS[kind].__doc__ or "").partition("\n\n")[0].split())
+    return text, [f"`{t.quantity.label}` | {t}" for t in LIVE_KINDS[kind].tolerances]
+
+
+def faults() -> str:
+    """docs/faults.md with new tables."""
+    kinds = ["| kind | in the simulator | in a live run |", "|---|---|---|"]
+    allowed = ["| kind | in | measured | allowed |", "|---|---|---|---|"]
+    for kind in KINDS:
+        both = {"the simulator": simulated(kind), "a live run": played(kind)}
+        texts = " | ".join(text.rstrip(".") or "refused" for text, _ in both.values())
+        kinds.append(f"| `{kind}` | {texts} |")
+        allowed += [f"| `{kind}` | {where} | {row} |" for where in both for row in both[where][1]]
+    text = FAULTS.read_text(encoding="utf-8")
+    for name, table in (("kinds", kinds), ("allowed", allowed)):
+        begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        head, tail = text.partition(begin)[0], text.partition(end)[2]
+        text = head + begin + "\n".join(table) + "\n" + end + tail
+    return text
+
+
 if __name__ == "__main__":
-    written = {PAGE: page(), MEASURES: measures(), GLOSSARY: glossary()}
+    written = {PAGE: page(), MEASURES: measures(), GLOSSARY: glossary(), FAULTS: faults()}
     if "--check" in sys.argv:
         sys.exit(any(path.read_text(encoding="utf-8") != text for path, text in written.items()))
     for path, text in written.items():

@@ -137,11 +137,13 @@ def test_no_names_that_admit_anything() -> None:
 
 
 def test_scenario_reference_is_current() -> None:
-    """docs/scenario.md, docs/measures.md and docs/glossary.md are what docs/reference.py writes."""
+    """docs/scenario.md, docs/measures.md, docs/glossary.md and the tables of docs/faults.md are
+    what docs/reference.py writes."""
     namespace = runpy.run_path(str(ROOT / "docs" / "reference.py"))
     assert (ROOT / "docs/scenario.md").read_text() == namespace["page"]()
     assert (ROOT / "docs/measures.md").read_text() == namespace["measures"]()
     assert (ROOT / "docs/glossary.md").read_text() == namespace["glossary"]()
+    assert (ROOT / "docs/faults.md").read_text() == namespace["faults"]()
 
 
 def unexplained(source: str) -> list[str]:

@@ -2,7 +2,7 @@
 //!
 //! | measured | allowed |
 //! |---|---|
-//! | `spam_per_s` | asked ± (5 σ + 1/s over its length), Poisson |
+//! | `spam_per_s` | asked ± (5 σ + 1/length), Poisson |
 
 use serde::Deserialize;
 use surgetank_layer::machine::Draws;

@@ -27,8 +27,8 @@ DOWN = Tolerance(Quantity.DOWN, share=0.02, absolute=0.05, above=False)
 
 
 class NodeCrash(LiveFault[Crash]):
-    """SIGKILL, started again at the end; with `power_loss = true` its disk also goes back to what
-    was fsynced ([how](crash.md))."""
+    """SIGKILL, restarted at the end; with `power_loss = true` its disk is also reset to what was
+    fsynced ([how](crash.md))."""
 
     tolerances = (CONNECTIONS, DOWN)
 

@@ -15,7 +15,7 @@ PASSED = Tolerance(Quantity.BYTES_PASSED, fixed=0.0)
 
 
 class LinkPartition(LinkFault[Partition]):
-    """The proxy lets nothing pass; when the partition heals, what was held goes on."""
+    """The proxy passes nothing; on heal the held bytes are passed on."""
 
     tolerances = (PASSED, IN_FORCE)
     if_no_link = "Name the clients as -1: groups = [[-1], [0]]"

@@ -15,7 +15,7 @@ PASSED = Tolerance(Quantity.BYTES_PASSED, fixed=0.0)
 
 
 class LinkStall(LinkFault[Stall]):
-    """Connections stay, new ones are accepted, and nothing passes."""
+    """Connections stay open, new ones are accepted, and nothing passes."""
 
     tolerances = (PASSED, IN_FORCE)
 
