@@ -16,7 +16,7 @@ import surgetank as st
 from surgetank.errors import SurgetankError
 from surgetank.live import Options, Rig
 from surgetank.live.faults import Faults, needs_proxy
-from surgetank.live.faults.fault import System
+from surgetank.live.faults.fault import SystemUnderTest
 from surgetank.live.faults.kinds import KINDS
 from surgetank.live.faults.link_fates import LinkFates, combined
 from surgetank.live.faults.link_fault import LinkFault
@@ -166,7 +166,7 @@ def _chain() -> Proxy:
 
 def on_links(fault: dict[str, Any], proxy: Proxy) -> LinkFault[Any]:
     """A fault of a proxy's links."""
-    made = KINDS[fault["kind"]](faults_of(fault)[0], 0, System(fates=LinkFates(proxy)))
+    made = KINDS[fault["kind"]](faults_of(fault)[0], 0, SystemUnderTest(fates=LinkFates(proxy)))
     assert isinstance(made, LinkFault)
     return made
 
@@ -225,7 +225,7 @@ def test_a_slow_process_has_its_part_of_the_time_and_is_let_go(tmp_path: Path) -
     process.start()
     try:
         asked = Slow(kind="slow", at_s=0, duration_s=1, nodes=[0], factor=4.0)
-        slow = KINDS["slow"](asked, 0, System(server=cast(Server, _Sleeper(process))))
+        slow = KINDS["slow"](asked, 0, SystemUnderTest(server=cast(Server, _Sleeper(process))))
         slow.begin()
         seen = set()
         until = time.monotonic() + 5

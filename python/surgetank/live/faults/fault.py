@@ -14,13 +14,13 @@ from surgetank.live.faults.tolerance import Row, Tolerance
 from surgetank.live.server import Server
 from surgetank.scenario.faults import Fault
 
-__all__ = ["LiveFault", "System"]
+__all__ = ["LiveFault", "SystemUnderTest"]
 
 _Section = TypeVar("_Section", bound=Fault)
 
 
 @dataclass(frozen=True)
-class System:
+class SystemUnderTest:
     """The parts of a system under test that faults act on."""
 
     server: Server | None = None
@@ -45,7 +45,7 @@ class LiveFault(abc.ABC, Generic[_Section]):
         """The disk that must lie under the data of its nodes; None = their own will do."""
         return None
 
-    def __init__(self, fault: _Section, index: int, system: System) -> None:
+    def __init__(self, fault: _Section, index: int, system: SystemUnderTest) -> None:
         """`index` is its number in the scenario.
 
         Raises:

@@ -6,7 +6,7 @@ import abc
 from typing import ClassVar, TypeVar
 
 from surgetank.errors import SurgetankError
-from surgetank.live.faults.fault import LiveFault, System
+from surgetank.live.faults.fault import LiveFault, SystemUnderTest
 from surgetank.live.faults.link_fates import Traffic
 from surgetank.live.faults.tolerance import IN_FORCE, Row
 from surgetank.live.proxy import Fate, Proxy
@@ -25,7 +25,7 @@ class LinkFault(LiveFault[_Section]):
     if_no_link: ClassVar[str] = "Take the fault out"
     """What to do where the fault meets no link."""
 
-    def __init__(self, fault: _Section, index: int, system: System) -> None:
+    def __init__(self, fault: _Section, index: int, system: SystemUnderTest) -> None:
         """See `LiveFault`."""
         super().__init__(fault, index, system)
         self.fate = self.fate_of(fault)

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from surgetank.errors import SurgetankError
 from surgetank.live.faults.disks import DiskNeed, Disks
-from surgetank.live.faults.fault import LiveFault, System
+from surgetank.live.faults.fault import LiveFault, SystemUnderTest
 from surgetank.live.faults.kinds import KINDS
 from surgetank.live.faults.link_fates import LinkFates
 from surgetank.live.proxy import Proxy
@@ -68,7 +68,7 @@ class Faults:
         Raises:
             SurgetankError: a fault cannot be played against this system.
         """
-        system = System(
+        system = SystemUnderTest(
             server=server,
             fates=None if proxy is None else LinkFates(proxy),
             disks=disks or Disks(),

@@ -10,7 +10,7 @@ from typing import Final
 
 from surgetank.errors import SurgetankError
 from surgetank.live.faults.disks import nodes_or_all
-from surgetank.live.faults.fault import LiveFault, System
+from surgetank.live.faults.fault import LiveFault, SystemUnderTest
 from surgetank.live.faults.mounts import PowerLossDisk
 from surgetank.live.faults.tolerance import Row, Tolerance
 from surgetank.scenario.faults import Crash
@@ -37,7 +37,7 @@ class NodeCrash(LiveFault[Crash]):
         """See `LiveFault`."""
         return PowerLossDisk if fault.power_loss else None
 
-    def __init__(self, fault: Crash, index: int, system: System) -> None:
+    def __init__(self, fault: Crash, index: int, system: SystemUnderTest) -> None:
         """See `LiveFault`."""
         super().__init__(fault, index, system)
         self._nodes = nodes_or_all(fault.nodes, len(self.server.pids), self.place)

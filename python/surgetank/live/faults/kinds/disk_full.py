@@ -6,7 +6,7 @@ import time
 
 from surgetank.errors import SurgetankError
 from surgetank.live.faults.disks import nodes_or_all
-from surgetank.live.faults.fault import LiveFault, System
+from surgetank.live.faults.fault import LiveFault, SystemUnderTest
 from surgetank.live.faults.mounts import SmallDisk
 from surgetank.live.faults.tolerance import IN_FORCE, Row, Tolerance
 from surgetank.scenario.faults import DiskFull
@@ -28,7 +28,7 @@ class DiskFill(LiveFault[DiskFull]):
         """See `LiveFault`."""
         return SmallDisk
 
-    def __init__(self, fault: DiskFull, index: int, system: System) -> None:
+    def __init__(self, fault: DiskFull, index: int, system: SystemUnderTest) -> None:
         """See `LiveFault`."""
         super().__init__(fault, index, system)
         nodes = nodes_or_all(fault.nodes, len(self.server.pids), self.place)

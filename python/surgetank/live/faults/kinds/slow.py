@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from surgetank.live.faults.disks import nodes_or_all
-from surgetank.live.faults.fault import LiveFault, System
+from surgetank.live.faults.fault import LiveFault, SystemUnderTest
 from surgetank.live.faults.tolerance import Row, Tolerance
 from surgetank.scenario.faults import Slow
 from surgetank.trace import Quantity
@@ -34,7 +34,7 @@ class NodeSlowdown(LiveFault[Slow]):
 
     tolerances = (FACTOR,)
 
-    def __init__(self, fault: Slow, index: int, system: System) -> None:
+    def __init__(self, fault: Slow, index: int, system: SystemUnderTest) -> None:
         """See `LiveFault`."""
         super().__init__(fault, index, system)
         self._nodes = nodes_or_all(fault.nodes, len(self.server.pids), self.place)
