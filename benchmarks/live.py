@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -74,24 +75,32 @@ def lateness_ms(played: Played) -> tuple[float, float]:
     return float(p50), float(p99)
 
 
-def broken(played: Played) -> str:
-    """Why a run does not count; empty if it does. The bounds are those of `surgetank run`."""
+class Broken(NamedTuple):
+    """Why a run does not count."""
+
+    text: str
+    late: bool = False
+    """It is only that messages were sent behind the schedule."""
+
+
+def broken(played: Played) -> Broken | None:
+    """Why a run does not count, if it does not. The bounds are those of `surgetank run`."""
     options = played.options
     n, sent = len(played.schedule), int((played.sending.sent_ns >= 0).sum())
     if not played.complete or sent < n:
-        return f"{n - sent} of {n} not sent"
+        return Broken(f"{n - sent} of {n} not sent")
     late = lateness_ms(played)[1]
     if late > options.lateness_p99_ms:
-        return f"{late:.3g} ms late at p99"
+        return Broken(f"{late:.3g} ms late at p99", late=True)
     for name, share in played.shares().items():
         if share > options.cpu_share_max:
-            return f"{name}: {share:.0%} of a core"
+            return Broken(f"{name}: {share:.0%} of a core")
     lost = int((played.first_ns() < 0).sum())
     if lost or len(played.deliveries) != n:
-        return f"{lost} lost, {len(played.deliveries) - (n - lost)} twice"
+        return Broken(f"{lost} lost, {len(played.deliveries) - (n - lost)} twice")
     if played.capabilities.ack != "none" and (played.sending.state != State.ACKNOWLEDGED).any():
-        return f"{int((played.sending.state != State.ACKNOWLEDGED).sum())} not acknowledged"
-    return ""
+        return Broken(f"{int((played.sending.state != State.ACKNOWLEDGED).sum())} not acknowledged")
+    return None
 
 
 def highest(rig: Rig, seconds: float, halvings: int, say: Callable[[str], None]) -> float:
@@ -101,9 +110,9 @@ def highest(rig: Rig, seconds: float, halvings: int, say: Callable[[str], None])
     def holds(per_s: float) -> bool:
         for _ in range(2):
             why = broken(play(rig, per_s, seconds))
-            say(f"  {rig.where.scheme} {rate(per_s)}: {why or 'kept'}")
-            if "late" not in why:
-                return not why
+            say(f"  {rig.where.scheme} {rate(per_s)}: {why.text if why else 'kept'}")
+            if why is None or not why.late:
+                return why is None
         return False
 
     low, high = 0.0, FIRST_PER_S[rig.where.scheme]

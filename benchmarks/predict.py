@@ -222,7 +222,7 @@ def table(records: Sequence[Record]) -> str:
                 f"`{target}`",
                 f"{name}, {claims[0]['unit']}",
                 spread([c["predicted"] for c in claims]),
-                spread([c["measured"] for c in claims if not c["why"]]),
+                spread([c["measured"] for c in claims if not as_claim(c).at_least]),
                 f"{sum(c['within'] is True for c in claims)} of {len(claims)}",
                 *(f"{count[s]} of {len(claims)}" for s in STATUSES),
                 f"{sum(sure)} of {len(sure)}",

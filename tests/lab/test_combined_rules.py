@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from surgetank.trace import MarketKind, Outcome
+from surgetank.trace import MarketKind, MessageClass, Outcome
 from venue_under_attack import FLOOD, TEN_TIMES, outcome, value, victims_of
 
 
@@ -56,7 +56,7 @@ def test_a_fee_for_a_place_in_a_sealed_block() -> None:
     assert victims_of(read.trace).height > 0
     assert victims_of(sealed.trace).height == 0
     done = sealed.trace["messages"].filter(
-        pl.col("outcome") == Outcome.EXECUTED, pl.col("class") == 4
+        pl.col("outcome") == Outcome.EXECUTED, pl.col("class") == MessageClass.ORDER
     )
     waits = (done["proposed_ns"] - done["queued_ns"]).to_numpy()
     fees = done["fee_micros"].to_numpy()

@@ -16,7 +16,7 @@ import pytest
 import random_worlds
 import surgetank as st
 from surgetank.simulate import simulate
-from surgetank.trace import Outcome, Stats
+from surgetank.trace import Outcome, OutcomeReason, Stats
 
 WORLDS = 300
 COMBINED = range(random_worlds.COMBINED_FROM, random_worlds.COMBINED_FROM + 100)
@@ -99,7 +99,7 @@ def test_what_is_broken_by_hand_is_found() -> None:
     later = pl.when(pl.col("tries") > 0).then(pl.col("executed_ns") + 1)
     changes = {
         "gateway_ns": later.otherwise(pl.col("gateway_ns")),
-        "reason": pl.lit(3, pl.UInt8),
+        "reason": pl.lit(OutcomeReason.GATEWAY_DOWN, pl.UInt8),
         "position": pl.lit(0, pl.UInt32),
     }
     for column, expression in changes.items():

@@ -76,10 +76,10 @@ def venue(controller: str = "none", **values: Any) -> st.Scenario:
 def inside(trace: st.Trace) -> None:
     """Every decision is within its bounds, and follows from the one before."""
     spans = {
-        0: (BOUNDS["batch_least"], BOUNDS["batch_most"]),
-        1: (0, 1_000_000_000),
-        2: (BOUNDS["limit_least"], BOUNDS["limit_most"]),
-        **{knob: (1, 16) for knob in range(3, 11)},
+        Knob.BATCH_MESSAGES_MAX: (BOUNDS["batch_least"], BOUNDS["batch_most"]),
+        Knob.WINDOW_NS: (0, 1_000_000_000),
+        Knob.ADMISSION_LIMIT: (BOUNDS["limit_least"], BOUNDS["limit_most"]),
+        **{knob: (1, 16) for knob in Knob if knob.label.startswith("weight of ")},
     }
     last: dict[tuple[int, int], int] = {}
     for row in trace["decisions"].rows(named=True):
@@ -110,7 +110,11 @@ def test_a_decision_that_is_changed_changes_what_follows() -> None:
     scenario = venue("sojourn")
     trace = st.simulate(scenario)
     smaller = trace["decisions"].with_columns(
-        pl.when(pl.col("knob") == 0).then(10).otherwise(pl.col("to")).cast(pl.UInt64).alias("to")
+        pl.when(pl.col("knob") == Knob.BATCH_MESSAGES_MAX)
+        .then(10)
+        .otherwise(pl.col("to"))
+        .cast(pl.UInt64)
+        .alias("to")
     )
     assert st.simulate(scenario, decisions=smaller).chains != trace.chains
 

@@ -227,7 +227,7 @@ def test_a_server_that_dies_is_told_and_ends_nothing() -> None:
     assert OutcomeReason.DISCONNECTED in lost
     # A delivery is a delivery, whatever was answered.
     delivered = played.first_ns() >= 0
-    assert (rows["outcome"].to_numpy()[delivered] == 1).all()
+    assert (rows["outcome"].to_numpy()[delivered] == Outcome.EXECUTED).all()
 
 
 def test_a_generator_that_is_late_makes_the_run_invalid(calm: st.Trace) -> None:

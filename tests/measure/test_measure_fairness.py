@@ -16,6 +16,7 @@ from surgetank.measure.fairness.execution_order import NEVER, drawn
 from surgetank.measure.fairness.pairs import circles, votes
 from surgetank.measure.fairness.ranks import RANKED_MAX, inversions
 from surgetank.testing import executed, make_trace, unfinished
+from surgetank.trace import MessageClass
 
 MS = 1_000_000
 Row = dict[str, Any]
@@ -205,12 +206,15 @@ def test_gini_of_extremes() -> None:
 
 
 def test_between_accounts() -> None:
-    def row(number: int, account: int, delay_ms: int, size: int, kind: int = 4) -> Row:
+    def row(
+        number: int, account: int, delay_ms: int, size: int, kind: int = MessageClass.ORDER
+    ) -> Row:
         cells = {"account": account, "size_bytes": size, "class": kind, "height": 1}
         return {**executed(number, 0, delay_ms * MS, **cells), "position": number}
 
     # Mean delays 10 and 30 ms; the price update of account 9 is nobody's.
-    rows = [row(0, 1, 5, 100), row(1, 1, 15, 100), row(2, 2, 30, 300, 2), row(3, 9, 900, 500, 0)]
+    rows = [row(0, 1, 5, 100), row(1, 1, 15, 100), row(2, 2, 30, 300, MessageClass.CANCEL)]
+    rows.append(row(3, 9, 900, 500, MessageClass.PRICE_UPDATE))
     measures = found(rows)
     assert measures["delay_gini"].value == pytest.approx(0.25) and measures["delay_gini"].n == 2
     top = measures["account_share_max"]

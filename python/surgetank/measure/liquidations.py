@@ -16,6 +16,7 @@ order that found nobody to trade with (`liquidations_empty`) ends nothing.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any, Final
 
 import numpy as np
@@ -25,12 +26,19 @@ from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import KaplanMeier, share_interval
 from surgetank.trace import MarketKind, Trace
 
-__all__ = ["TIMINGS", "due_episodes", "executed_orders", "liquidation_measures", "reconciled"]
+__all__ = ["Timing", "due_episodes", "executed_orders", "liquidation_measures", "reconciled"]
 
 _MS: Final = 1e6
 
-TIMINGS: Final = ("in time", "late", "further part", "not due outside", "found nobody")
-"""What `executed_orders` says of an order."""
+
+class Timing(StrEnum):
+    """What `executed_orders` says of an order."""
+
+    IN_TIME = "in time"
+    LATE = "late"
+    FURTHER_PART = "further part"
+    NOT_DUE_OUTSIDE = "not due outside"
+    FOUND_NOBODY = "found nobody"
 
 
 def due_episodes(trace: Trace) -> pl.DataFrame:
@@ -78,21 +86,21 @@ def executed_orders(trace: Trace, late_after_ms: float | None) -> pl.DataFrame:
     """Liquidation orders that were executed: the market's columns, and
 
     delay_ns (Int64, from due to executed; null if the account was not due), timing (one of
-    `TIMINGS`; without a bound none is late).
+    `Timing`; without a bound none is late).
     """
     delay = pl.col("time_ns").cast(pl.Int64) - pl.col("ref_ns").cast(pl.Int64)
     bound = np.inf if late_after_ms is None else late_after_ms * _MS
     closes = pl.col("qty") != 0
     timing = (
         pl.when(~closes)
-        .then(pl.lit("found nobody"))
+        .then(pl.lit(Timing.FOUND_NOBODY))
         .when(pl.col("ref_ns").is_null())
-        .then(pl.lit("not due outside"))
+        .then(pl.lit(Timing.NOT_DUE_OUTSIDE))
         .when(closes.cum_sum().over("account", "ref_ns") > 1)
-        .then(pl.lit("further part"))
+        .then(pl.lit(Timing.FURTHER_PART))
         .when(delay > bound)
-        .then(pl.lit("late"))
-        .otherwise(pl.lit("in time"))
+        .then(pl.lit(Timing.LATE))
+        .otherwise(pl.lit(Timing.IN_TIME))
     )
     rows = _in_order(trace).filter(pl.col("kind") == MarketKind.LIQUIDATED)
     return rows.with_columns(delay.alias("delay_ns"), timing.alias("timing"))
@@ -105,10 +113,10 @@ def reconciled(trace: Trace, late_after_ms: float | None) -> str:
         return ""
     how = dict(rows.group_by(pl.col("how").fill_null("still due")).len().iter_rows())
     orders = dict(executed_orders(trace, late_after_ms).group_by("timing").len().iter_rows())
-    parts, early = orders.get("further part", 0), orders.get("not due outside", 0)
-    empty = orders.get("found nobody", 0)
+    parts, early = orders.get(Timing.FURTHER_PART, 0), orders.get(Timing.NOT_DUE_OUTSIDE, 0)
+    empty = orders.get(Timing.FOUND_NOBODY, 0)
     closed = how.get("liquidated", 0)
-    first = orders.get("late", 0) + orders.get("in time", 0)
+    first = orders.get(Timing.LATE, 0) + orders.get(Timing.IN_TIME, 0)
     text = (
         f"{rows.height:,} times due: {closed:,} closed, {how.get('recovered', 0):,} recovered, "
         f"{how.get('still due', 0):,} still due. {first + parts + early:,} orders executed: "
@@ -121,12 +129,12 @@ def reconciled(trace: Trace, late_after_ms: float | None) -> str:
 
 def _orders(trace: Trace, late_after_ms: float | None) -> list[Measure]:
     timing = executed_orders(trace, late_after_ms)["timing"]
-    empty = int((timing == "found nobody").sum())
+    empty = int((timing == Timing.FOUND_NOBODY).sum())
     n = timing.len() - empty
     counts = {
         "liquidations": n,
-        "liquidations_parts": (timing == "further part").sum(),
-        "liquidations_not_due": (timing == "not due outside").sum(),
+        "liquidations_parts": (timing == Timing.FURTHER_PART).sum(),
+        "liquidations_not_due": (timing == Timing.NOT_DUE_OUTSIDE).sum(),
         "liquidations_empty": empty,
     }
     return [Measure(name, int(count), n=n) for name, count in counts.items()]

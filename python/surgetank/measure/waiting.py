@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from surgetank.measure.liquidations import executed_orders
+from surgetank.measure.liquidations import Timing, executed_orders
 from surgetank.measure.measured import Measure
 from surgetank.trace import CLASSES, WAITS, Trace
 
@@ -93,7 +93,7 @@ def late(trace: Trace, rows: pl.DataFrame, late_after_ms: float | None) -> pl.Da
     account, and late."""
     if late_after_ms is None:
         return rows.clear()
-    closed = executed_orders(trace, late_after_ms).filter(pl.col("timing") == "late")
+    closed = executed_orders(trace, late_after_ms).filter(pl.col("timing") == Timing.LATE)
     return rows.join(closed.select("message").drop_nulls().unique(), on="message", how="semi")
 
 

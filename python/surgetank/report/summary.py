@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 
 from surgetank.measure import FailureKind
+from surgetank.measure.liquidations import Timing
 from surgetank.report.number_format import clock, milliseconds, share, usd
 from surgetank.report.run_view import Reading, Stress
 from surgetank.trace import MarketKind, Outcome
@@ -132,7 +133,7 @@ def _liquidations(reading: Reading) -> str:
     if not late:
         closed = rows.filter(pl.col("qty") != 0).height
         return f"{closed:,} liquidation{'' if closed == 1 else 's'}, none late"
-    median = rows.filter(pl.col("timing") == "late")["delay_ns"].median()
+    median = rows.filter(pl.col("timing") == Timing.LATE)["delay_ns"].median()
     tail = ""
     if isinstance(median, int | float):
         tail = f", half of them more than {milliseconds(float(median) / 1e6)} after they were due"
@@ -236,7 +237,7 @@ def _synchrony(reading: Reading) -> list[Moment]:
 def _solvency(reading: Reading) -> list[Moment]:
     found: list[Moment] = []
     rows = reading.liquidated
-    late = rows.filter(pl.col("timing") == "late")
+    late = rows.filter(pl.col("timing") == Timing.LATE)
     if reading.episodes.height:
         detail = f"{reading.episodes.height:,} in all"
         at = int(reading.episodes["due_ns"][0])

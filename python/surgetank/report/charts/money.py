@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from surgetank.measure.liquidations import TIMINGS
+from surgetank.measure.liquidations import Timing
 from surgetank.report.charts.figure import Chart, Line, line, log_ms_axis, plain, seconds, thin
 from surgetank.report.number_format import clock, milliseconds, share, usd
 from surgetank.report.run_view import Reading
@@ -40,9 +40,9 @@ def price_charts(reading: Reading) -> list[Chart]:
     if not data:
         return []
     orders = reading.liquidated
-    for timing in TIMINGS:
+    for timing in Timing:
         rows = orders.filter(pl.col("timing") == timing)
-        data += _marks(reading, rows, f"liquidated, {timing}", timing == "late")
+        data += _marks(reading, rows, f"liquidated, {timing}", timing is Timing.LATE)
     outside = reading.facts(MarketKind.INDEX)["price"]
     summary = "Liquidations stand at the average price they got."
     if outside.len() and outside[0]:
@@ -157,7 +157,7 @@ def due_charts(reading: Reading) -> list[Chart]:
 
 def liquidation_charts(reading: Reading) -> list[Chart]:
     """Histogram of the time from due to liquidated, on a logarithmic axis."""
-    first = reading.liquidated.filter(pl.col("timing").is_in(["in time", "late"]))
+    first = reading.liquidated.filter(pl.col("timing").is_in([Timing.IN_TIME, Timing.LATE]))
     delay = first["delay_ns"].to_numpy() / 1e6
     if not len(delay):
         return []
