@@ -11,7 +11,19 @@ import numpy as np
 import polars as pl
 
 from surgetank.scenario import Scenario
-from surgetank.trace import SCHEMA, STAGES, Bearer, MarketKind, Outcome, Run, Stats, Trace
+from surgetank.trace import (
+    SCHEMA,
+    STAGES,
+    WAITS,
+    Bearer,
+    MarketKind,
+    MessageClass,
+    Outcome,
+    OutcomeReason,
+    Run,
+    Stats,
+    Trace,
+)
 
 SECOND = 1_000_000_000
 NODES, END_S, FLOW_END_S, FROM_S = 21, 70.0, 60.0, 5.0
@@ -136,7 +148,8 @@ def _messages(draw: np.random.Generator, block_s: Any, faults: bool) -> pl.DataF
     gateway_s = created + draw.gamma(2, 0.012, n)
     admitted = gateway_s + draw.exponential(0.002, n) * np.where(created > 20, 3, 1)
     queued = admitted + draw.gamma(3, 0.03, n)
-    order = np.argsort(queued - np.where(kind <= 1, 0.4, 0), kind="stable")
+    first = kind <= MessageClass.LIQUIDATION_ORDER
+    order = np.argsort(queued - np.where(first, 0.4, 0), kind="stable")
     proposed, height = np.full(n, np.nan), np.zeros(n, dtype=np.int64)
     room, k = 420, 0
     for i in order:
@@ -162,8 +175,10 @@ def _messages(draw: np.random.Generator, block_s: Any, faults: bool) -> pl.DataF
             "account": draw.integers(0, 5000, n),
             "gateway": draw.integers(0, NODES, n),
             "size_bytes": np.full(n, 180),
-            "outcome": np.where(fine, 1, np.where(refused, 2, 0)),
-            "reason": np.where(refused, 2, 0),
+            "outcome": np.select(
+                [fine, refused], [Outcome.EXECUTED, Outcome.REFUSED], Outcome.PENDING
+            ),
+            "reason": np.where(refused, OutcomeReason.MEMPOOL_FULL, OutcomeReason.NONE),
             "tries": np.ones(n, dtype=np.int64),
             "height": [int(h) if ok else None for h, ok in zip(height, fine, strict=True)],
             "created_ns": _ns(created),
@@ -199,7 +214,10 @@ def _wait_places(messages: pl.DataFrame, charged: pl.DataFrame) -> pl.DataFrame:
     """Everything at node 3."""
     spans = charged.unpivot(index="message", variable_name="resource", value_name="wait_ns")
     named = spans.join(messages.select("message", "class"), on="message").with_columns(
-        pl.col("resource").str.strip_suffix("_ns"), node=pl.lit(3, pl.UInt32)
+        pl.col("resource").replace_strict(
+            [f"{name}_ns" for name in WAITS], range(len(WAITS)), return_dtype=pl.UInt8
+        ),
+        node=pl.lit(3, pl.UInt32),
     )
     sums = named.group_by("class", "resource", "node").agg(pl.col("wait_ns").sum())
     rows = sums.filter(pl.col("wait_ns") > 0).sort("class", "resource")

@@ -60,7 +60,8 @@ def places(trace: Trace) -> pl.DataFrame:
     """
     summed = trace["wait_places"].group_by("resource", "node", "peer").agg(pl.col("wait_ns").sum())
     whole = pl.col("wait_ns").sum()
-    return summed.with_columns(share=pl.col("wait_ns") / whole).sort(
+    name = pl.col("resource").replace_strict(range(len(WAITS)), WAITS, return_dtype=pl.String)
+    return summed.with_columns(name, share=pl.col("wait_ns") / whole).sort(
         "wait_ns", "resource", "node", "peer", descending=[True, False, False, False]
     )
 

@@ -27,6 +27,7 @@ __all__ = [
     "Outcome",
     "OutcomeReason",
     "Quantity",
+    "Resource",
     "Source",
     "Why",
     "check_names",
@@ -227,25 +228,29 @@ class Why(_Numbered):
     CONGESTION_FALLS = "congestion falls"
 
 
-WAITS: Final = (
-    "client_link",
-    "distance",
-    "bandwidth",
-    "validation_own",
-    "validation_others",
-    "consensus",
-    "execution_own",
-    "execution_others",
-    "timers",
-    "block_space",
-    "admission",
-    "loss",
-    "rules",
-    "faults",
-    "other",
-)
-"""What a message can wait for: column `<name>_ns` of the table `waits`, docs/attribution.md. They
-sum exactly to executed − created."""
+class Resource(_Numbered):
+    """What a message can wait for: `wait_places.resource`, and column `<name>_ns` of `waits`."""
+
+    CLIENT_LINK = "client_link"
+    DISTANCE = "distance"
+    BANDWIDTH = "bandwidth"
+    VALIDATION_OWN = "validation_own"
+    VALIDATION_OTHERS = "validation_others"
+    CONSENSUS = "consensus"
+    EXECUTION_OWN = "execution_own"
+    EXECUTION_OTHERS = "execution_others"
+    TIMERS = "timers"
+    BLOCK_SPACE = "block_space"
+    ADMISSION = "admission"
+    LOSS = "loss"
+    RULES = "rules"
+    FAULTS = "faults"
+    OTHER = "other"
+
+
+WAITS: Final = Resource.labels()
+"""Names of the resources, at the place of their numbers. The columns of `waits` sum exactly to
+executed − created (docs/attribution.md)."""
 
 NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -258,7 +263,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "deferral": Deferral.labels(),
         "knob": Knob.labels(),
         "why": Why.labels(),
-        "resource": WAITS,
+        "resource": Resource.labels(),
         "quantity": Quantity.labels(),
     }
 )

@@ -58,11 +58,11 @@ SCHEMA: Final[Mapping[str, Mapping[str, Column]]] = MappingProxyType(
         },
         # Of simulated runs: what every executed message waited for.
         "waits": {"message": _U32, **{f"{name}_ns": _U64 for name in WAITS}},
-        # The same, summed by class, resource (one of WAITS) and place: a node, or the way from it
+        # The same, summed by class, resource and place: a node, or the way from it
         # to a peer, or neither. Of messages of the measured window, an attacker's left out.
         "wait_places": {
             "class": _U8,
-            "resource": _TEXT,
+            "resource": _U8,
             "node": _U32_OR_NULL,
             "peer": _U32_OR_NULL,
             "wait_ns": _U64,

@@ -111,7 +111,7 @@ fn waits(rows: &[WaitRow]) -> Table {
 fn wait_places(rows: &[PlaceRow]) -> Table {
     Reading::of("wait_places", rows)
         .column("class", Column::U8, |r| r.class)
-        .column("resource", Column::Text, |r| r.resource.name().to_owned())
+        .column("resource", Column::U8, |r| r.resource as u8)
         .column("node", Column::OptionU32, |r| r.place.node)
         .column("peer", Column::OptionU32, |r| r.place.peer)
         .column("wait_ns", Column::U64, |r| r.span)
