@@ -30,7 +30,7 @@ import numpy as np
 
 from live_peers import SIZE_BYTES, alone, locust
 from simulator import machine, rate
-from surgetank.live import Options, Outgoing, Played, Rig, Schedule
+from surgetank.live import LiveOptions, Outgoing, Played, Rig, Schedule
 from surgetank.live.driver.recording import State
 from surgetank.live.payload import Numbers, encode
 from surgetank.live.systems.nats.target import Nats
@@ -131,7 +131,7 @@ def highest(rig: Rig, seconds: float, halvings: int, say: Callable[[str], None])
 def ours(url: str, what: str, quick: bool, say: Callable[[str], None]) -> list[Row]:
     """Highest rate and lateness at half of it, and what others reach on the same server."""
     seconds, halvings = (1.0, 1) if quick else (1.5, 3)
-    options = Options(inflight_max=1_000_000, rate_max_per_s=1e7)
+    options = LiveOptions(inflight_max=1_000_000, rate_max_per_s=1e7)
     with Rig(url, options) as rig:
         top = highest(rig, seconds, halvings, say)
         runs = [lateness_ms(play(rig, top / 2, seconds)) for _ in range(3)]

@@ -13,10 +13,10 @@ import json
 from typing import Any
 
 from surgetank import simulate
-from surgetank.live import Options, Rig
+from surgetank.live import LiveOptions, Rig
 from surgetank.live.proxy import Fate
 from surgetank.live.snapshot import Snapshot
-from surgetank.live.systems.gossipsub.server import Mesh
+from surgetank.live.systems.gossipsub.server import GossipsubServer
 from surgetank.measure.propagation import propagation
 from surgetank.scenario import Scenario
 from surgetank.trace import Trace
@@ -60,14 +60,14 @@ def compare(nodes: int, delay_ms: float, rate_per_s: float, seconds: float) -> d
     plan = scenario(nodes, delay_ms, rate_per_s, seconds)
     lab = measured(simulate(plan, seed=7))
     url = f"gossipsub:?nodes={nodes}&d={D}&d_low={D_LOW}&d_high={D_HIGH}"
-    with Rig(url, Options(patience_s=60), proxied=True) as rig:
+    with Rig(url, LiveOptions(patience_s=60), proxied=True) as rig:
         assert rig.proxy is not None
         links = rig.proxy.between(range(nodes), range(nodes))
         rig.proxy.set(links, Fate(delay_ms=delay_ms))
         degrees: list[int] = []
 
         def look(snapshot: Snapshot) -> bool:
-            if snapshot.seconds > 1 and not degrees and isinstance(rig.server, Mesh):
+            if snapshot.seconds > 1 and not degrees and isinstance(rig.server, GossipsubServer):
                 degrees.extend(rig.server.mesh_degrees())
             return True
 

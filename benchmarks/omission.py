@@ -39,7 +39,7 @@ from hdrh.histogram import HdrHistogram
 from nats.aio.msg import Msg
 
 from simulator import machine
-from surgetank.live import Options, Rig, Schedule, Snapshot
+from surgetank.live import LiveOptions, Rig, Schedule, Snapshot
 from surgetank.live.event_loop import Timer
 from surgetank.report.plot import Plot, Scale
 from surgetank.report.svg_file import standalone_svg
@@ -151,7 +151,7 @@ def corrected(seen: Seen, rate: float) -> Seen:
 def measure(rate: float, seconds: float, stall_s: float) -> tuple[dict[str, Seen], float, float]:
     """Both clients' numbers; the stall as measured; the generator's own lateness p99 in ms."""
     due = (np.arange(int(rate * seconds)) / rate * 1e9).astype(np.int64)
-    with Rig("nats:", Options(workers=1)) as rig:
+    with Rig("nats:", LiveOptions(workers=1)) as rig:
         assert rig.server is not None
         stall = Stall(rig.server.pids[0], seconds / 2, stall_s)
         asked = [sys.executable, __file__, "--closed-loop", f"nats://127.0.0.1:{rig.where.port}"]
@@ -262,7 +262,7 @@ def main() -> None:
     else:
         print(f"{told}; the generator itself late by {late_ms:.2f} ms at p99\n\n{table(rows)}")
         print(f"\n{machine()}")
-    if late_ms > Options().lateness_p99_ms:
+    if late_ms > LiveOptions().lateness_p99_ms:
         raise SystemExit("INVALID: this machine had other work, and the schedule was not kept")
     if asked.pictures:
         publish(seen, rows, told)

@@ -19,7 +19,7 @@ from surgetank.verdict import Verdict, judge
 from surgetank.verdict.junit import write_junit
 
 if TYPE_CHECKING:
-    from surgetank.live import Options, Watch
+    from surgetank.live import LiveOptions, Watch
 
 __all__ = ["Result", "can_journal", "run", "write"]
 
@@ -46,7 +46,7 @@ def run(
     report: bool = False,
     progress: Progress | None = None,
     target: str | None = None,
-    options: Options | None = None,
+    options: LiveOptions | None = None,
     watch: Watch | None = None,
     journal: Path | None = None,
 ) -> Result:

@@ -31,7 +31,7 @@ from surgetank.calibrate.queueing import FittedQueue, Grid, Light, fit, services
 from surgetank.calibrate.rounds import SHARES, Round, lights_of, spread_of
 from surgetank.calibrate.spread import HALF_RUNS, LIVE_RUNS, joined, of_rounds
 from surgetank.errors import SurgetankError
-from surgetank.live import Capabilities, Options, Schedule
+from surgetank.live import Capabilities, LiveOptions, Schedule
 from surgetank.live.driver.recording import DELIVERY
 from surgetank.measure import measure
 from surgetank.scenario import Scenario
@@ -181,7 +181,7 @@ class SimulatedRig:
 
     url = "simulated:"
     server: Any = None
-    options = Options()
+    options = LiveOptions()
     where = SimpleNamespace(scheme="simulated", url="simulated:", addresses=())
 
     def __init__(self, scenario: Scenario, nodes: int = 1) -> None:

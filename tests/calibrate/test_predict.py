@@ -15,7 +15,7 @@ from predict import bare
 from surgetank.calibrate import Calibration
 from surgetank.calibrate.fitted_scenario import broker, plain
 from surgetank.calibrate.queueing import FittedQueue
-from surgetank.live import Options
+from surgetank.live import LiveOptions
 from surgetank.predict import CapacityLine, Claim, Prediction, Side, compare
 from surgetank.predict.allowance import allowance, ends, known
 from surgetank.predict.capacity_criterion import capacity_of, knee_of
@@ -59,7 +59,7 @@ class Truth:
 
 def judged(service_us: float, truth: Truth) -> Prediction:
     """The comparison of a calibration with a truth."""
-    rig: Any = SimpleNamespace(options=Options())
+    rig: Any = SimpleNamespace(options=LiveOptions())
     return compare(rig, calibration(service_us), seconds=6.0, work=truth, errors=RIGHT)
 
 

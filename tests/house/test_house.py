@@ -38,22 +38,6 @@ def test_every_rust_test_is_in_its_binary(tmp_path: Path) -> None:
     assert unlisted(tmp_path) == {"forgotten"}
 
 
-#: Public classes of one name in two rooms. Each pair is a debt to be paid by a better name; none is
-#: imported beside its namesake. A pair that is gone must leave this list.
-NAMESAKES = {
-    "Failed": {"live", "search"},
-    "Flow": {"live", "scenario"},
-    "Line": {"live", "search"},
-    "Link": {"live"},
-    "Mesh": {"live", "scenario"},
-    "Options": {"live", "scenario"},
-    "Outcome": {"live", "trace"},
-    "Publishing": {"live"},
-    "Reading": {"live", "report"},
-    "Run": {"live", "trace"},
-}
-
-
 def namesakes(package: Path) -> dict[str, set[str]]:
     """Names that several public classes of a package have, and the rooms in which these stand."""
     rooms: dict[str, list[str]] = {}
@@ -66,8 +50,8 @@ def namesakes(package: Path) -> dict[str, set[str]]:
 
 
 def test_a_class_name_has_one_meaning(tmp_path: Path) -> None:
-    """No two public classes share a name, but for those that are listed above."""
-    assert namesakes(Path(st.__file__).parent) == NAMESAKES
+    """No two public classes share a name."""
+    assert namesakes(Path(st.__file__).parent) == {}
     for room in ("search", "league"):
         (tmp_path / f"{room}.py").write_text("class Line: ...\nclass _Own: ...\n")
     assert namesakes(tmp_path) == {"Line": {"league", "search"}}

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from surgetank.calibrate import calibrate
 from surgetank.cli import app
-from surgetank.live import Options, Rig
+from surgetank.live import LiveOptions, Rig
 from surgetank.scenario import Scenario, load
 from surgetank.simulate import simulate
 
@@ -24,7 +24,7 @@ _NATS = ["calibrate", "--target", "nats:", "--quick"]
 
 def test_the_reference_servers_service_time_is_found() -> None:
     """200 µs a message: the trains see it through a noisy machine; the scenario runs."""
-    with Rig("memory:?service_us=200", Options(patience_s=90)) as rig:
+    with Rig("memory:?service_us=200", LiveOptions(patience_s=90)) as rig:
         found = calibrate(rig, quick=True)
     each = found.estimate("service")
     assert each is not None

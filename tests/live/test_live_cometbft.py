@@ -19,7 +19,7 @@ from websockets.protocol import State as ConnectionState
 from websockets.server import ServerProtocol
 
 from surgetank.errors import SurgetankError
-from surgetank.live import Options, Rig
+from surgetank.live import LiveOptions, Rig
 from surgetank.live.driver.facts import Played, trace_of
 from surgetank.live.driver.recording import State
 from surgetank.live.driver.schedule import Schedule
@@ -44,7 +44,7 @@ FAST = "timeout_commit_ms=100&timeout_propose_ms=400&timeout_vote_ms=200"
 def started(url: str) -> Iterator[Rig]:
     if command := Localnet.missing():
         pytest.skip(f"no cometbft here: {command}")
-    with Rig(url, Options(patience_s=30)) as rig:
+    with Rig(url, LiveOptions(patience_s=30)) as rig:
         yield rig
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from surgetank.cli import app
 from surgetank.errors import SurgetankError
-from surgetank.live.crash import Outcome, crash, levels_of
+from surgetank.live.crash import CrashOutcome, crash, levels_of
 from surgetank.live.faults.mounts import mounting_missing
 from surgetank.live.registry import parse, server_class
 
@@ -20,7 +20,7 @@ _LACK = mounting_missing("mkfs.ext4", "losetup")
 needs_mounts = pytest.mark.skipif(_LACK is not None, reason=_LACK or "")
 
 
-def adds_up(one: Outcome) -> None:
+def adds_up(one: CrashOutcome) -> None:
     """Every message sent is in exactly one of the four corners."""
     assert one.sent > 0
     there = one.acknowledged - one.missing

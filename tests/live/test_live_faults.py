@@ -14,7 +14,7 @@ import pytest
 
 import surgetank as st
 from surgetank.errors import SurgetankError
-from surgetank.live import Options, Rig
+from surgetank.live import LiveOptions, Rig
 from surgetank.live.faults import Faults, needs_proxy
 from surgetank.live.faults.fault import SystemUnderTest
 from surgetank.live.faults.kinds import KINDS
@@ -37,7 +37,7 @@ _LACK = mounting_missing("mkfs.ext4", "losetup")
 needs_mounts = pytest.mark.skipif(_LACK is not None, reason=_LACK or "")
 
 #: The machine may be busy: no test asks whether the schedule was kept.
-_PATIENT = Options(lateness_p99_ms=5_000, cpu_share_max=10, patience_s=60)
+_PATIENT = LiveOptions(lateness_p99_ms=5_000, cpu_share_max=10, patience_s=60)
 
 
 def scenario(faults: list[dict[str, Any]], duration_s: float, drain_s: float = 5.0) -> Scenario:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import surgetank as st
-from surgetank.live import Disconnected, Options, Outgoing, Refused, Rig, TargetError, parse
+from surgetank.live import Disconnected, LiveOptions, Outgoing, Refused, Rig, TargetError, parse
 from surgetank.live.payload import decode, encode
 from surgetank.live.process import Process, wait_until
 from surgetank.live.registry import target_class
@@ -145,7 +145,7 @@ def test_a_scenario_runs_against_it(tmp_path: Path) -> None:
     short = st.load("calm").with_values({"duration_s": 2.0, "warmup_s": 0.5, "drain_s": 3.0})
     with (
         gateway(tmp_path, "--reject-every", "10") as port,
-        Rig(url(port), Options(workers=2)) as rig,
+        Rig(url(port), LiveOptions(workers=2)) as rig,
     ):
         trace = rig.run(short, seed=7)
     said = trace.live

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surgetank.live import Options, Rig
+from surgetank.live import LiveOptions, Rig
 from surgetank.live.driver.schedule import Schedule
 from surgetank.live.registry import parse
 from surgetank.live.snapshot import Snapshot
 from surgetank.live.systems.addressing import addressed, dealt
-from surgetank.live.systems.gossipsub.server import Mesh, ask, regular_graph
+from surgetank.live.systems.gossipsub.server import GossipsubServer, ask, regular_graph
 from surgetank.live.systems.gossipsub.target import Gossipsub, Receipts
 from surgetank.live.target import TargetError, Where
 from surgetank.measure import measure
@@ -38,14 +38,14 @@ ACKNOWLEDGED, DISCONNECTED = 2, 4
 
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
-    if command := Mesh.missing():
+    if command := GossipsubServer.missing():
         pytest.skip(f"no libp2p here: {command}")
-    with Rig(f"gossipsub:?nodes={NODES}&heartbeat_ms=300", Options(patience_s=40)) as rig:
+    with Rig(f"gossipsub:?nodes={NODES}&heartbeat_ms=300", LiveOptions(patience_s=40)) as rig:
         yield rig
 
 
-def mesh(rig: Rig) -> Mesh:
-    assert isinstance(rig.server, Mesh)
+def mesh(rig: Rig) -> GossipsubServer:
+    assert isinstance(rig.server, GossipsubServer)
     return rig.server
 
 
@@ -116,7 +116,7 @@ def test_a_killed_node_is_missed_and_joins_again(rig: Rig) -> None:
 
 
 def test_a_node_that_is_cut_off_is_seen_in_the_receipts() -> None:
-    if command := Mesh.missing():
+    if command := GossipsubServer.missing():
         pytest.skip(f"no libp2p here: {command}")
     fields = {
         "name": "cut",
@@ -128,7 +128,7 @@ def test_a_node_that_is_cut_off_is_seen_in_the_receipts() -> None:
     }
     asked = Scenario.model_validate(fields)
     url = f"gossipsub:?nodes={NODES}&heartbeat_ms=300"
-    with Rig(url, Options(patience_s=40), faults=asked.faults) as rig:
+    with Rig(url, LiveOptions(patience_s=40), faults=asked.faults) as rig:
         trace = rig.run(asked, seed=5)
     # What was injected is taken away: the receipts alone must tell.
     blind = dataclasses.replace(trace, tables={**trace.tables, "faults": empty_table("faults")})
@@ -147,7 +147,7 @@ def test_wrong_options_are_named(tmp_path: Path) -> None:
         ("gossipsub:?nodes=5&graph=random-regular&links=3", "cannot be had by each of 5"),
     ):
         with pytest.raises(TargetError, match=said):
-            Mesh(tmp_path, parse(url))
+            GossipsubServer(tmp_path, parse(url))
 
 
 def test_nobody_there_is_said() -> None:

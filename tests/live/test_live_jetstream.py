@@ -11,7 +11,7 @@ import pytest
 
 import brokers
 from brokers import RUN, Heard, do, flow, kept, killed_in_mid_flow, named, opened, started, until
-from surgetank.live import Options, Rig, Schedule, Snapshot
+from surgetank.live import LiveOptions, Rig, Schedule, Snapshot
 from surgetank.live.driver.recording import State
 from surgetank.live.payload import Numbers, encode
 from surgetank.live.server import Server
@@ -290,7 +290,7 @@ def test_a_whole_run_with_a_kill_says_what_became_of_each_message() -> None:
     """The server is killed in mid-run and comes back; what it had acknowledged is delivered."""
     killed: list[int] = []
 
-    with Rig("jetstream:", Options(inflight_max=10_000)) as rig:
+    with Rig("jetstream:", LiveOptions(inflight_max=10_000)) as rig:
 
         def watch(seen: Snapshot) -> bool:
             if seen.sent >= 300 and not killed:

@@ -18,7 +18,7 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
 import surgetank as st
-from surgetank.live import Options, Played, Rig, Schedule, Snapshot, trace_of
+from surgetank.live import LiveOptions, Played, Rig, Schedule, Snapshot, trace_of
 from surgetank.live.driver.recording import Recording, Sent, State
 from surgetank.live.export.histogram import write_log
 from surgetank.measure import measure
@@ -35,7 +35,7 @@ SERVICE_MS = 2.0
 
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
-    with Rig("memory:?service_us=2000", Options(lateness_p99_ms=5_000)) as found:
+    with Rig("memory:?service_us=2000", LiveOptions(lateness_p99_ms=5_000)) as found:
         yield found
 
 
@@ -155,7 +155,7 @@ def test_overload_does_not_slow_the_schedule(rig: Rig) -> None:
 
 def test_who_does_not_wait_long_enough_loses_messages() -> None:
     """What is not delivered by the end is lost, with the reason, and a censored observation."""
-    with Rig("memory:?service_us=20000", Options(lateness_p99_ms=200)) as rig:
+    with Rig("memory:?service_us=20000", LiveOptions(lateness_p99_ms=200)) as rig:
         schedule = replace(Schedule.of(small(drain_s=0.1), 7), drain_ns=100_000_000)
         trace = trace_of(rig.play(schedule), small(drain_s=0.1), 7)
     lost = trace["messages"].filter(pl.col("outcome") == Outcome.LOST)
@@ -167,7 +167,7 @@ def test_who_does_not_wait_long_enough_loses_messages() -> None:
 
 
 def test_refusals_are_told_with_their_reason() -> None:
-    with Rig("memory:?service_us=20000&capacity=5", Options(lateness_p99_ms=200)) as rig:
+    with Rig("memory:?service_us=20000&capacity=5", LiveOptions(lateness_p99_ms=200)) as rig:
         scenario = small()
         trace = rig.run(scenario, seed=7)
     refused = trace["messages"].filter(pl.col("outcome") == Outcome.REFUSED)
@@ -197,7 +197,7 @@ class At:
 def test_in_flight_is_bounded_without_waiting() -> None:
     """The server stands still for a second: what does not fit is not sent, and is not sent later
     either; the schedule goes on."""
-    with Rig("memory:", Options(inflight_max=50, lateness_p99_ms=500)) as rig:
+    with Rig("memory:", LiveOptions(inflight_max=50, lateness_p99_ms=500)) as rig:
         assert rig.server is not None
         pid = rig.server.pids[0]
         watch = At(
@@ -216,7 +216,7 @@ def test_in_flight_is_bounded_without_waiting() -> None:
 
 
 def test_a_server_that_dies_is_told_and_ends_nothing() -> None:
-    with Rig("memory:?service_us=2000", Options(lateness_p99_ms=500)) as rig:
+    with Rig("memory:?service_us=2000", LiveOptions(lateness_p99_ms=500)) as rig:
         assert rig.server is not None
         played = rig.play(poisson(200, 2), watch=At((0.7, rig.server.kill)))
     assert played.complete
@@ -242,7 +242,7 @@ def test_a_generator_that_is_late_makes_the_run_invalid(calm: st.Trace) -> None:
 
 
 def test_two_workers_share_the_accounts(rig: Rig) -> None:
-    two = Rig("memory:", Options(workers=2, lateness_p99_ms=500))
+    two = Rig("memory:", LiveOptions(workers=2, lateness_p99_ms=500))
     with two as pair:
         trace = pair.run(small(), seed=7)
     assert (trace["messages"]["outcome"] == Outcome.EXECUTED).all()
@@ -323,4 +323,4 @@ def test_mistakes_are_one_error(url: str, said: str) -> None:
 def test_bounds_are_checked_before_anything_is_sent(rig: Rig) -> None:
     for bound in ({"messages_max": 10}, {"seconds_max": 0.5}, {"rate_max_per_s": 50.0}):
         with pytest.raises(st.SurgetankError, match="more than the"):
-            poisson(100, 2).bounded(Options(**bound))
+            poisson(100, 2).bounded(LiveOptions(**bound))

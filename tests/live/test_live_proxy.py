@@ -17,7 +17,7 @@ from echo import Echo, connect, echo, read
 from surgetank.errors import SurgetankError
 from surgetank.live.proxy import Fate, Link, Proxy
 from surgetank.live.proxy.fate import RTO_NS, Draws
-from surgetank.live.proxy.line import Line
+from surgetank.live.proxy.line import LinkDirection
 from surgetank.live.proxy.readings import Delays
 
 pytestmark = pytest.mark.live
@@ -245,7 +245,7 @@ def test_lost_segments_cost_retransmission_timeouts() -> None:
 
 def test_serialisation_is_in_order_and_at_the_rate() -> None:
     """A line's own arithmetic, without clocks: release times of what arrives at once."""
-    line = Line("x", 1)
+    line = LinkDirection("x", 1)
     line.begin(Fate(bandwidth_mbps=8, delay_ms=1))
     first = line.pieces(b"x" * 10_000, 0, 0)
     second = line.pieces(b"y" * 10_000, 0, first[-1].release_ns)
@@ -265,7 +265,7 @@ def test_a_proxy_that_is_late_does_not_make_its_link_look_wide(
     arrivals: list[tuple[int, int]], late: list[int], more: dict[str, float]
 ) -> None:
     """However late each piece leaves, in order, and whatever else holds it up."""
-    line = Line("x", 1)
+    line = LinkDirection("x", 1)
     line.begin(Fate(bandwidth_mbps=8, **more))  # type: ignore[arg-type]
     now_ns = last_ns = due_ns = 0
     for index, (gap_ns, size) in enumerate(arrivals):

@@ -15,8 +15,8 @@ import brokers
 from brokers import Heard, KeptTransport, do, flow, kept, killed_in_mid_flow, opened, started, until
 from surgetank.live.payload import encode
 from surgetank.live.server import Server
-from surgetank.live.systems.rabbitmq.protocol import Link, method, publication
-from surgetank.live.systems.rabbitmq.target import Consuming, Publishing, QuorumQueue
+from surgetank.live.systems.rabbitmq.protocol import AmqpConnection, method, publication
+from surgetank.live.systems.rabbitmq.target import AmqpConsumer, AmqpPublisher, QuorumQueue
 from surgetank.live.target import Outgoing, Refused, TargetError, Where
 
 pytestmark = pytest.mark.live
@@ -54,7 +54,7 @@ def test_a_scenario_runs_end_to_end(server: Server) -> None:
 
 def test_a_stranger_of_the_same_name_is_refused_and_untouched(server: Server) -> None:
     async def run() -> None:
-        stranger = Link(server.where, "guest", "guest", "/")
+        stranger = AmqpConnection(server.where, "guest", "guest", "/")
         await stranger.connect()
         await stranger.ask(
             commands.Queue.Declare(
@@ -152,14 +152,14 @@ def test_wrong_options_and_nobody_there_are_clear_errors(server: Server) -> None
 CUTS = st.lists(st.integers(1, 900), max_size=20)
 
 
-def fed(link: Link, stream: bytes, cuts: list[int]) -> None:
+def fed(link: AmqpConnection, stream: bytes, cuts: list[int]) -> None:
     ends = [*sorted({c for c in cuts if c < len(stream)}), len(stream)]
     for a, b in zip([0, *ends], ends, strict=False):
         link.data_received(stream[a:b])
 
 
-def publishing(heard: Heard, count: int) -> Publishing:
-    link = Publishing(Where("rabbitmq"), "", "", "", quiet=False)
+def publishing(heard: Heard, count: int) -> AmqpPublisher:
+    link = AmqpPublisher(Where("rabbitmq"), "", "", "", quiet=False)
     link.connection_made(KeptTransport())  # type: ignore[arg-type]
     link._ready = True
     link.write(memoryview(b""), np.arange(count), heard)
@@ -194,7 +194,7 @@ def test_confirmations_are_matched_wherever_the_stream_is_cut(cuts: list[int]) -
 @given(CUTS)
 def test_deliveries_are_read_and_acknowledged_wherever_cut(cuts: list[int]) -> None:
     heard, transport = Heard(), KeptTransport()
-    link = Consuming(Where("rabbitmq"), "", "", "", sink=heard)
+    link = AmqpConsumer(Where("rabbitmq"), "", "", "", sink=heard)
     link.connection_made(transport)  # type: ignore[arg-type]
     stream = b""
     for i in range(4):

@@ -14,7 +14,7 @@ import brokers
 from brokers import Heard, do, flow, killed_in_mid_flow, named, opened, started, until
 from surgetank.live.payload import encode
 from surgetank.live.server import Server
-from surgetank.live.systems.redis.protocol import Publishing, Reading
+from surgetank.live.systems.redis.protocol import RedisPublisher, RedisReader
 from surgetank.live.systems.redis.target import RedisStream
 from surgetank.live.target import Disconnected, Refused, TargetError, Where
 
@@ -186,7 +186,7 @@ def pieces(stream: bytes, cuts: list[int]) -> list[bytes]:
 @given(st.lists(st.booleans(), min_size=1, max_size=15), CUTS)
 def test_answers_are_matched_wherever_the_stream_is_cut(oks: list[bool], cuts: list[int]) -> None:
     heard = Heard()
-    link = Publishing(Where("redis"), quiet=False)
+    link = RedisPublisher(Where("redis"), quiet=False)
     link.connection_made(_Link())  # type: ignore[arg-type]
     link.write(memoryview(b""), np.arange(len(oks)), heard)
     answers = [b"$15\r\n1700000000000-%d\r\n" % (i % 10) if ok else b"-OOM no\r\n"
@@ -205,7 +205,7 @@ def test_an_answer_cut_off_is_asked_for_again_and_told_once(cut: int) -> None:
         def write(self, data: bytes) -> None:
             asked.append(data)
 
-    reading = Reading(b"s", heard)
+    reading = RedisReader(b"s", heard)
     stream = b"*1\r\n*2\r\n$1\r\ns\r\n*3\r\n"
     for i in range(3):
         head = b"*2\r\n$15\r\n1700000000000-%d\r\n*2\r\n$1\r\np\r\n$40\r\n" % i
@@ -228,7 +228,7 @@ def test_numbers_and_the_last_id_are_found_wherever_the_stream_is_cut(cuts: list
         def write(self, data: bytes) -> None:
             asked.append(data)
 
-    reading = Reading(b"s", heard)
+    reading = RedisReader(b"s", heard)
     reading.connection_made(Link())  # type: ignore[arg-type]
     entries = []
     for i in range(3):

@@ -21,7 +21,7 @@ import pytest
 from live_command import SMALL, Command
 from surgetank.cli import main
 from surgetank.errors import SurgetankError
-from surgetank.live import Options, Rig, Schedule, Snapshot, parse
+from surgetank.live import LiveOptions, Rig, Schedule, Snapshot, parse
 from surgetank.live.driver.workplace import Workplace
 from surgetank.live.safety import owned
 from surgetank.live.server import free_port
@@ -137,7 +137,7 @@ def test_beyond_a_bound_nothing_is_sent(bound: dict[str, Any], flag: str) -> Non
         seen.append(snapshot)
         return True
 
-    with Rig("memory:", Options(**bound)) as rig:
+    with Rig("memory:", LiveOptions(**bound)) as rig:
         with pytest.raises(SurgetankError, match="more than the") as error:
             rig.play(schedule, watch=watch)
         assert flag in error.value.hint

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from surgetank.calibrate.fitted_scenario import plain
-from surgetank.live import Options, Rig
+from surgetank.live import LiveOptions, Rig
 from surgetank.search.goal import goal
 from surgetank.search.live import LiveWork
 from surgetank.search.parameter import parameter
@@ -26,7 +26,7 @@ def test_levels_around_a_known_capacity(tmp_path: Path) -> None:
     scenario = plain("tiny", 40.0, 1.0).with_values({"drain_s": 1.0})
     load, aim = parameter(scenario, "load"), goal("capacity")
     journal = RunJournal(tmp_path / "runs.jsonl")
-    with Rig("memory:?service_us=10000", Options(patience_s=90, lateness_p99_ms=500)) as rig:
+    with Rig("memory:?service_us=10000", LiveOptions(patience_s=90, lateness_p99_ms=500)) as rig:
         live = LiveWork(rig, cooldown_s=0.1, reference_every=20)
         live.begin(load.at(scenario, 40.0), journal)
         pool = Pool(Inline, journal, work=live)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import surgetank as st
-from surgetank.live import Options, Rig
+from surgetank.live import LiveOptions, Rig
 from surgetank.live.payload import Numbers, decode, encode
 from surgetank.live.registry import parse, server_class, target_class
 from surgetank.live.server import Server
@@ -271,7 +271,7 @@ def played(server: Server, **options: str) -> None:
     scenario = st.load("calm").with_values(
         {"duration_s": 2.0, "warmup_s": 0.5, "drain_s": 5.0, "faults": []}
     )
-    with Rig(url, Options(workers=2)) as rig:
+    with Rig(url, LiveOptions(workers=2)) as rig:
         trace = rig.run(scenario, seed=7)
     rows = trace["messages"]
     assert len(rows) > 50

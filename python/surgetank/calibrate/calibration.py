@@ -12,7 +12,7 @@ from surgetank.calibrate.estimate import Estimate
 from surgetank.calibrate.queueing import Light
 from surgetank.calibrate.spread import Spread
 from surgetank.errors import SurgetankError
-from surgetank.live import Options
+from surgetank.live import LiveOptions
 from surgetank.measure.measured import plain
 from surgetank.scenario import Scenario
 from surgetank.scenario.text import toml
@@ -44,7 +44,7 @@ class Calibration:
     """How far predictions may be off by chance: "capacity" and "p99_at_half" → the factors of the
     prediction between which a measurement lies in 95 %."""
 
-    def late_ms_max(self, options: Options) -> float:
+    def late_ms_max(self, options: LiveOptions) -> float:
         """How late a generator may be at p99: as the options say, or a twentieth of the base delay;
         a tenth of a chain's, whose nodes keep all cores busy, and whose delays bear it."""
         base = self.estimate("base_delay_p50")

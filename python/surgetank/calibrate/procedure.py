@@ -47,7 +47,7 @@ from surgetank.calibrate.rounds import (
 )
 from surgetank.calibrate.spread import Spread, of_chain
 from surgetank.errors import SurgetankError
-from surgetank.live import Options, Played, Rig, Schedule
+from surgetank.live import LiveOptions, Played, Rig, Schedule
 from surgetank.scenario import Scenario
 
 __all__ = ["OPTIONS", "Told", "calibrate"]
@@ -57,7 +57,7 @@ Told = Callable[[str], None]
 
 #: A calibration of minutes need not end because processes start slowly, and a fast broker that
 #: falls behind must show it by its delays, not by the generator's own bounds.
-OPTIONS: Final = Options(patience_s=90.0, rate_max_per_s=4e6, inflight_max=1_000_000)
+OPTIONS: Final = LiveOptions(patience_s=90.0, rate_max_per_s=4e6, inflight_max=1_000_000)
 
 _SIZE_BYTES: Final = 150
 #: A burst keeps the target busy for so long, many times what a process may wait for a core.

@@ -15,7 +15,7 @@ from surgetank.cli.app import out as out_
 from surgetank.errors import SurgetankError
 
 if TYPE_CHECKING:
-    from surgetank.live.crash import Outcome
+    from surgetank.live.crash import CrashOutcome
 
 _EXAMPLES = """
 Examples:
@@ -83,7 +83,7 @@ def _write(path: Path, text: str) -> None:
         raise SurgetankError(reason, place=str(path), hint="Give another --out") from None
 
 
-def _show(target: str, found: Sequence[Outcome]) -> None:
+def _show(target: str, found: Sequence[CrashOutcome]) -> None:
     from rich.table import Table
     from rich.text import Text
 

@@ -12,7 +12,7 @@ from typing import Protocol
 from surgetank.cli.app import err
 from surgetank.console.live import LiveWatch
 from surgetank.console.runs import Watch
-from surgetank.live import Options, Snapshot, parse
+from surgetank.live import LiveOptions, Snapshot, parse
 from surgetank.run import Result, run
 from surgetank.scenario import Scenario
 from surgetank.tape import Tape
@@ -58,7 +58,7 @@ class Live:
     def __init__(
         self,
         target: str,
-        options: Options,
+        options: LiveOptions,
         prometheus: int | None,
         otel_endpoint: str | None,
         *,

@@ -97,7 +97,7 @@ def run_command(
     With --target, play it against a live system instead.
     """
     from surgetank.cli.run_modes import Live, Simulated
-    from surgetank.live import Options
+    from surgetank.live import LiveOptions
     from surgetank.run import can_journal, write
     from surgetank.scenario import load
     from surgetank.simulate import with_tape
@@ -119,7 +119,7 @@ def run_command(
     hidden = quiet or as_json
     live = None
     if target is not None:
-        options = Options(
+        options = LiveOptions(
             workers=workers,
             inflight_max=inflight_max,
             own_system=own_system,

@@ -39,7 +39,7 @@ from surgetank.cli.search_options import (
 )
 
 if TYPE_CHECKING:
-    from surgetank.live import Options
+    from surgetank.live import LiveOptions
     from surgetank.scenario import Scenario
     from surgetank.search import Answer
     from surgetank.search.answer_comparison import Against
@@ -131,7 +131,7 @@ def search_command(
     matter): give a scenario without reactions, and --set duration_s for the length of a run.
     """
     from surgetank.console.searches import SearchWatch
-    from surgetank.live import Options
+    from surgetank.live import LiveOptions
     from surgetank.search import Answer, search
     from surgetank.search.answer_comparison import against
     from surgetank.search.ask import question_of
@@ -156,7 +156,9 @@ def search_command(
     label = _label(f"{vary or 'load'}-{until}" if until else find or FINDS[0], target)
     folder = out or Path("runs") / f"{label}-{chosen.name}-{seed}-{chosen.hash[:8]}"
     hidden = quiet or as_json
-    options = Options(own_system=own_system, rate_max_per_s=rate_max, lateness_p99_ms=lateness_max)
+    options = LiveOptions(
+        own_system=own_system, rate_max_per_s=rate_max, lateness_p99_ms=lateness_max
+    )
     with (
         terminable(),
         executor_of(dask) as executor,
@@ -193,7 +195,7 @@ def _live_work(
     target: str | None,
     scenario: Scenario,
     cooldown: float,
-    options: Options,
+    options: LiveOptions,
     *,
     hidden: bool,
 ) -> Iterator[LiveWork | None]:

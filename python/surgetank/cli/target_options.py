@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from surgetank.errors import SurgetankError
-from surgetank.live import Options
+from surgetank.live import LiveOptions
 
 __all__ = [
     "DEFAULTS",
@@ -31,7 +31,7 @@ __all__ = [
     "refuse_idle",
 ]
 
-DEFAULTS: Final = Options()
+DEFAULTS: Final = LiveOptions()
 _PANEL: Final = "Live targets"
 _TAPES: Final = "Tapes"
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from surgetank.live.driver.facts import Played, trace_of
     from surgetank.live.driver.rig import Rig
     from surgetank.live.driver.schedule import Schedule
-    from surgetank.live.options import Options
+    from surgetank.live.options import LiveOptions
     from surgetank.live.registry import SYSTEMS, parse
     from surgetank.live.server import Server
     from surgetank.live.snapshot import ClassDelays, Snapshot, Watch
@@ -39,7 +39,7 @@ __all__ = [
     "ClassDelays",
     "Clock",
     "Disconnected",
-    "Options",
+    "LiveOptions",
     "Outgoing",
     "Played",
     "Refused",
@@ -62,7 +62,7 @@ lend(
         "driver.facts": ["Played", "trace_of"],
         "driver.rig": ["Rig"],
         "driver.schedule": ["Schedule"],
-        "options": ["Options"],
+        "options": ["LiveOptions"],
         "registry": ["SYSTEMS", "parse"],
         "server": ["Server"],
         "snapshot": ["ClassDelays", "Snapshot", "Watch"],

@@ -23,17 +23,17 @@ import numpy.typing as npt
 from surgetank.errors import SurgetankError
 from surgetank.live.driver.recording import Sending, State, now_ns
 from surgetank.live.driver.rig import Rig
-from surgetank.live.driver.run import Run
+from surgetank.live.driver.run import LiveRun
 from surgetank.live.driver.schedule import Schedule
 from surgetank.live.faults.disks import DiskNeed, Disks
 from surgetank.live.faults.mounts import PowerLossDisk, mounting_missing
-from surgetank.live.options import Options
+from surgetank.live.options import LiveOptions
 from surgetank.live.payload import decode
 from surgetank.live.registry import parse, server_class, target_class
 from surgetank.live.server import Server
 from surgetank.live.target import Target, Where
 
-__all__ = ["EVENTS", "Outcome", "crash", "levels_of"]
+__all__ = ["EVENTS", "CrashOutcome", "crash", "levels_of"]
 
 EVENTS: Final = ("kill -9", "power loss")
 
@@ -47,7 +47,7 @@ _MOST: Final = 1_000_000
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CrashOutcome:
     """One level of acknowledgement and one way to die."""
 
     level: str
@@ -128,7 +128,7 @@ def crash(
     rate_per_s: float = 1_000.0,
     power_loss: bool | None = None,
     progress: Callable[[str], None] | None = None,
-) -> list[Outcome]:
+) -> list[CrashOutcome]:
     """Kills the server of `url` at each level of acknowledgement, with and without power loss.
 
     With `power_loss` None power is lost only where we may mount; True insists. `progress` is
@@ -161,11 +161,11 @@ def crash(
     return found
 
 
-def _one(url: str, level: str, event: str, messages: int, rate_per_s: float) -> Outcome:
+def _one(url: str, level: str, event: str, messages: int, rate_per_s: float) -> CrashOutcome:
     power = event == "power loss"
     due_ns = (np.arange(messages) * (1e9 / rate_per_s)).astype(np.int64)
     schedule = Schedule.plain(due_ns, size_bytes=_SIZE_BYTES, accounts=1)
-    options = Options(seconds_max=math.inf)
+    options = LiveOptions(seconds_max=math.inf)
     disks = Disks([DiskNeed(PowerLossDisk, event)] if power else [])
     with Rig(_at_level(url, level), options, disks=disks) as rig:
         assert rig.server is not None
@@ -181,7 +181,7 @@ def _one(url: str, level: str, event: str, messages: int, rate_per_s: float) -> 
     sent = sending.sent_ns >= 0
     yes = (sending.state == State.ACKNOWLEDGED) & (run.capabilities.ack != "none")
     missing = np.flatnonzero(yes & (there == 0))
-    return Outcome(
+    return CrashOutcome(
         level=run.capabilities.ack,
         event=event,
         durable=run.capabilities.durable,
@@ -204,7 +204,7 @@ def _at_level(url: str, level: str) -> str:
     return urlunsplit(parts._replace(query=urlencode(options)))
 
 
-def _killed(rig: Rig, run: Run) -> Sending:
+def _killed(rig: Rig, run: LiveRun) -> Sending:
     """Publishes until the server is dead; what was sent and answered by then."""
     server = rig.server
     assert server is not None

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from surgetank.errors import SurgetankError
 
-__all__ = ["Options"]
+__all__ = ["LiveOptions"]
 
 
 @dataclass(frozen=True)
-class Options:
+class LiveOptions:
     """Bounds are hard: what is beyond them is refused before anything is sent.
 
     Raises:

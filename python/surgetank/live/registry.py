@@ -42,7 +42,7 @@ SYSTEMS: Final = {
     "rabbitmq": System("rabbitmq.target:QuorumQueue", "rabbitmq.server:RabbitMQ", 5672),
     "kafka": System("kafka.target:Kafka", "kafka.server:KafkaBroker", 9092),
     "cometbft": System("cometbft.target:CometBFT", "cometbft.server:Localnet", 26657),
-    "gossipsub": System("gossipsub.target:Gossipsub", "gossipsub.server:Mesh"),
+    "gossipsub": System("gossipsub.target:Gossipsub", "gossipsub.server:GossipsubServer"),
 }
 _PLACE: Final = "surgetank.live.systems."
 

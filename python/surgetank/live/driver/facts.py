@@ -20,7 +20,7 @@ import polars as pl
 from surgetank.live.driver.messages import Finished, Subscriber
 from surgetank.live.driver.recording import Sending, State
 from surgetank.live.driver.schedule import Schedule
-from surgetank.live.options import Options
+from surgetank.live.options import LiveOptions
 from surgetank.live.target import Block, Capabilities
 from surgetank.native import build
 from surgetank.scenario import Scenario
@@ -42,7 +42,7 @@ class Played:
     deliveries: npt.NDArray[Any]
     """Rows of `recording.DELIVERY`, in the order of arrival."""
     capabilities: Capabilities
-    options: Options
+    options: LiveOptions
     url: str
     version: str
     start_ns: int

@@ -18,7 +18,6 @@ __all__ = [
     "AllSent",
     "Cost",
     "Drain",
-    "Failed",
     "Finished",
     "Instruction",
     "Job",
@@ -28,6 +27,7 @@ __all__ = [
     "Start",
     "Stop",
     "Subscriber",
+    "WorkerFailed",
     "instruction_of",
     "job_of",
     "line_of",
@@ -89,7 +89,7 @@ class AllSent:
 
 
 @dataclass(frozen=True)
-class Failed:
+class WorkerFailed:
     """The process ends because of this; the fields of a `SurgetankError`."""
 
     message: str
@@ -150,7 +150,7 @@ class Finished:
 
 
 Instruction = Start | Drain | Stop
-Report = Ready | AllSent | Failed | Finished
+Report = Ready | AllSent | WorkerFailed | Finished
 
 _JOB: Final = TypeAdapter(Job)
 _INSTRUCTION: Final[TypeAdapter[Instruction]] = TypeAdapter(

@@ -20,11 +20,11 @@ from surgetank.errors import SurgetankError
 from surgetank.live.driver.facts import Played, trace_of
 from surgetank.live.driver.monitor import Monitor
 from surgetank.live.driver.recording import now_ns
-from surgetank.live.driver.run import Run
+from surgetank.live.driver.run import LiveRun
 from surgetank.live.driver.schedule import Schedule
 from surgetank.live.driver.workplace import Workplace
 from surgetank.live.faults import Disks, Faults, disks_for, needs_proxy
-from surgetank.live.options import Options
+from surgetank.live.options import LiveOptions
 from surgetank.live.proxy import Link, Proxy
 from surgetank.live.registry import parse, server_class, target_class
 from surgetank.live.safety import owned
@@ -55,7 +55,7 @@ class Rig:
     def __init__(
         self,
         url: str,
-        options: Options | None = None,
+        options: LiveOptions | None = None,
         *,
         proxied: bool = False,
         faults: Sequence[Fault] = (),
@@ -66,7 +66,7 @@ class Rig:
         that runs will play: the disks that they need, or `disks` where these are given, are mounted
         before the server starts."""
         self.url = url
-        self.options = options or Options()
+        self.options = options or LiveOptions()
         self.server: Server | None = None
         self.proxy = Proxy([]) if proxied or needs_proxy(faults) else None
         """The link proxy, if there is one: node −1 is the clients."""
@@ -188,7 +188,7 @@ class Rig:
     @contextlib.contextmanager
     def prepared(
         self, schedule: Schedule, options: Mapping[str, str] | None = None
-    ) -> Iterator[Run]:
+    ) -> Iterator[LiveRun]:
         """A run of a schedule: what it needs on the target is made, and removed afterwards.
 
         Raises:
@@ -208,7 +208,7 @@ class Rig:
             self._loop.do(target.open())
             self._loop.do(target.prepare())
             try:
-                yield Run(schedule, target, where, number, folder, self.options)
+                yield LiveRun(schedule, target, where, number, folder, self.options)
             finally:
                 self._dispose(target)
         finally:
@@ -216,7 +216,7 @@ class Rig:
                 self._loop.do(target.close(), patience_s=3)
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _play(self, run: Run, name: str, watch: Watch | None, faults: Faults) -> Played:
+    def _play(self, run: LiveRun, name: str, watch: Watch | None, faults: Faults) -> Played:
         schedule, recording = run.schedule, run.recording
         monitor = Monitor(recording, schedule, self.url, name, run.capabilities, watch)
         monitor.faults = faults.active

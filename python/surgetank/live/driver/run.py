@@ -22,10 +22,10 @@ from surgetank.live.driver.recording import Recording, now_ns
 from surgetank.live.driver.schedule import Schedule
 from surgetank.live.driver.workers import WorkerProcesses
 from surgetank.live.export.traces import sampled, traceparent
-from surgetank.live.options import Options
+from surgetank.live.options import LiveOptions
 from surgetank.live.target import Target, Where
 
-__all__ = ["Run"]
+__all__ = ["LiveRun"]
 
 #: How long a process may take to report what it has seen.
 _FINISH_S = 5.0
@@ -34,7 +34,7 @@ Tick = Callable[[], bool]
 """Called four times a second while a run waits; False ends the wait."""
 
 
-class Run:
+class LiveRun:
     """A context: `begin`, `sent`, `drain`, `finish`, in this order; its processes end with it."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Run:
         where: Where,
         number: int,
         folder: Path,
-        options: Options,
+        options: LiveOptions,
     ) -> None:
         """`target` is the driver's own object; `number` is the run's in payloads; `folder` is for
         what the processes share."""
@@ -63,7 +63,7 @@ class Run:
 
     def begin(self, tick: Tick, *, subscribes: bool = True) -> int:
         """Starts the processes, waits until they are ready, and returns the run's time 0, which is
-        `Options.lead_s` from now.
+        `LiveOptions.lead_s` from now.
 
         Raises:
             SurgetankError: they were not ready in time.

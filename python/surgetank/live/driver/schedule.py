@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from surgetank.errors import SurgetankError
-from surgetank.live.options import Options
+from surgetank.live.options import LiveOptions
 from surgetank.scenario import Scenario
 from surgetank.simulate import simulate
 from surgetank.tape import Tape
@@ -127,7 +127,7 @@ class Schedule:
             int(drain_s * 1e9),
         )
 
-    def bounded(self, options: Options) -> None:
+    def bounded(self, options: LiveOptions) -> None:
         """Checks the bounds.
 
         Raises:

@@ -23,7 +23,6 @@ from surgetank.live.driver.messages import (
     AllSent,
     Cost,
     Drain,
-    Failed,
     Finished,
     Job,
     Publisher,
@@ -31,6 +30,7 @@ from surgetank.live.driver.messages import (
     Report,
     Start,
     Subscriber,
+    WorkerFailed,
     instruction_of,
     job_of,
     line_of,
@@ -180,10 +180,10 @@ async def _work(folder: Path, job: Job) -> int:
     except asyncio.CancelledError:
         pass  # stopped before the start
     except SurgetankError as error:
-        _report(Failed(error.message, error.place, error.hint))
+        _report(WorkerFailed(error.message, error.place, error.hint))
         return 2
     except OSError as error:
-        _report(Failed(str(error), job.where.scheme, "Is the target running?"))
+        _report(WorkerFailed(str(error), job.where.scheme, "Is the target running?"))
         return 2
     finally:
         following.cancel()

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from surgetank.live.driver.messages import (
-    Failed,
     Finished,
     Instruction,
     Job,
     Report,
     Stop,
+    WorkerFailed,
     line_of,
     report_of,
 )
@@ -168,7 +168,7 @@ class WorkerProcesses:
 
     def _check(self, kind: type[Report], asked: list[WorkerProcess]) -> None:
         for process in asked:
-            if (failed := process.report(Failed)) is not None:
+            if (failed := process.report(WorkerFailed)) is not None:
                 raise TargetError(failed.message, place=failed.place, hint=failed.hint, exit_code=3)
             if process.report(kind) is None and process.process.poll() is not None:
                 with contextlib.suppress(OSError, ValueError):

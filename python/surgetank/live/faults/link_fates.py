@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from surgetank.live.proxy import Fate, Proxy, Reading
+from surgetank.live.proxy import Fate, LinkReading, Proxy
 
 __all__ = ["LinkFates", "Traffic", "combined"]
 
@@ -51,7 +51,7 @@ class Traffic:
     busy_bytes: int = 0
     busy_s: float = 0.0
 
-    def add(self, reading: Reading) -> None:
+    def add(self, reading: LinkReading) -> None:
         """Another reading of a link."""
         self.bytes += reading.bytes
         self.attempts += reading.held_bytes + reading.opened + reading.refused + reading.resets

@@ -2,6 +2,6 @@
 
 from surgetank.live.proxy.control import Proxy
 from surgetank.live.proxy.fate import Fate, Link
-from surgetank.live.proxy.readings import Reading
+from surgetank.live.proxy.readings import LinkReading
 
-__all__ = ["Fate", "Link", "Proxy", "Reading"]
+__all__ = ["Fate", "Link", "LinkReading", "Proxy"]

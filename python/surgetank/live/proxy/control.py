@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 from surgetank.errors import SurgetankError
 from surgetank.live.proxy.fate import Fate, Link
-from surgetank.live.proxy.readings import Reading
+from surgetank.live.proxy.readings import LinkReading
 
 __all__ = ["Proxy"]
 
@@ -138,9 +138,9 @@ class Proxy:
         """Resets all connections of links (None = all) and returns how many."""
         return int(self._ask(do="reset", names=self._named(names))["resets"])
 
-    def readings(self) -> dict[str, Reading]:
+    def readings(self) -> dict[str, LinkReading]:
         """What passed each link since its fate was last set."""
-        found = [Reading.from_json(data) for data in self._ask(do="readings")["readings"]]
+        found = [LinkReading.from_json(data) for data in self._ask(do="readings")["readings"]]
         return {reading.name: reading for reading in found}
 
     def cpu_s(self) -> float:

@@ -10,9 +10,9 @@ from collections import deque
 from typing import Protocol, cast
 
 from surgetank.live.event_loop import Alarms
-from surgetank.live.proxy.line import Line, Piece
+from surgetank.live.proxy.line import LinkDirection, Piece
 
-__all__ = ["Flow", "Half", "reset"]
+__all__ = ["Half", "Relay", "reset"]
 
 #: Bytes in the user-space buffer of a socket beyond which nothing more is written to it.
 _WRITE_MAX_BYTES = 1 << 16
@@ -28,10 +28,10 @@ def reset(transport: asyncio.Transport | None) -> None:
     transport.abort()
 
 
-class Flow:
+class Relay:
     """From one half of a connection to the other."""
 
-    def __init__(self, line: Line, source: Half, sink: Half, alarms: Alarms) -> None:
+    def __init__(self, line: LinkDirection, source: Half, sink: Half, alarms: Alarms) -> None:
         self.line = line
         self._source = source
         self._sink = sink
@@ -126,9 +126,9 @@ class Half(asyncio.Protocol):
     def __init__(self, owner: _Owner) -> None:
         self._owner = owner
         self.transport: asyncio.Transport | None = None
-        self.out: Flow | None = None
+        self.out: Relay | None = None
         """Where its bytes go."""
-        self.back: Flow | None = None
+        self.back: Relay | None = None
         """Whose sink it is."""
         self._full = False
         self._held = False
@@ -181,7 +181,7 @@ class Half(asyncio.Protocol):
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
 
-    def hold_back(self, flow: Flow, yes: bool) -> None:
+    def hold_back(self, flow: Relay, yes: bool) -> None:
         """Stops reading, so that the sender's own buffers fill up, or goes on."""
         if yes == self._held or self.transport is None or self.transport.is_closing():
             return

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from surgetank.live.proxy.fate import SEGMENT_BYTES, Draws, Fate
 from surgetank.live.proxy.readings import Delays
 
-__all__ = ["Line", "Piece"]
+__all__ = ["LinkDirection", "Piece"]
 
 #: Held at most per connection and direction, as much as Linux's `tcp_rmem` allows by default.
 HELD_MAX_BYTES = 6 << 20
@@ -38,7 +38,7 @@ class Piece:
     """For the wire, behind others."""
 
 
-class Line:
+class LinkDirection:
     """State of one direction."""
 
     def __init__(self, name: str, seed: int) -> None:

@@ -6,9 +6,9 @@ import asyncio
 
 from surgetank.live.event_loop import Alarms
 from surgetank.live.proxy.fate import Fate, Link
-from surgetank.live.proxy.flow import Flow, Half, reset
-from surgetank.live.proxy.line import Line
-from surgetank.live.proxy.readings import Delays, Reading
+from surgetank.live.proxy.flow import Half, Relay, reset
+from surgetank.live.proxy.line import LinkDirection
+from surgetank.live.proxy.readings import Delays, LinkReading
 
 __all__ = ["Listener"]
 
@@ -20,8 +20,8 @@ class _Connection:
         self._owner = owner
         self.near = Half(self)
         self.far = Half(self)
-        self.up = Flow(owner.up, self.near, self.far, owner.alarms)
-        self.down = Flow(owner.down, self.far, self.near, owner.alarms)
+        self.up = Relay(owner.up, self.near, self.far, owner.alarms)
+        self.down = Relay(owner.down, self.far, self.near, owner.alarms)
         self.near.out, self.near.back = self.up, self.down
         self.far.out, self.far.back = self.down, self.up
         self.connecting: asyncio.Task[None] | None = None
@@ -78,8 +78,8 @@ class Listener:
     def __init__(self, link: Link, seed: int, alarms: Alarms) -> None:
         self.link = link
         self.alarms = alarms
-        self.up = Line(f"{link.name}/up", seed)
-        self.down = Line(f"{link.name}/down", seed)
+        self.up = LinkDirection(f"{link.name}/up", seed)
+        self.down = LinkDirection(f"{link.name}/down", seed)
         self._connections: dict[_Connection, None] = {}
         self.opened = self.refused = self.resets = 0
         self._server: asyncio.Server | None = None
@@ -130,11 +130,11 @@ class Listener:
         if connection.gone or connection.connecting is None:
             self._connections.pop(connection, None)
 
-    def reading(self) -> Reading:
+    def reading(self) -> LinkReading:
         """Both directions together."""
         lines = (self.up, self.down)
         both = Delays.together(line.delays for line in lines)
-        return Reading(
+        return LinkReading(
             name=self.link.name,
             a=self.link.a,
             b=self.link.b,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
 
-__all__ = ["Delays", "Reading"]
+__all__ = ["Delays", "LinkReading"]
 
 #: Bits kept of a value: a quantile is within 1/64 of the true one.
 _BITS: Final = 6
@@ -51,7 +51,7 @@ class Delays:
 
 
 @dataclass(frozen=True)
-class Reading:
+class LinkReading:
     """Of one link since its fate was last set, both directions together.
 
     The delay of a chunk is from reading it from one socket to writing it to the other, so it has
@@ -99,6 +99,6 @@ class Reading:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Reading:
+    def from_json(cls, data: Mapping[str, Any]) -> LinkReading:
         """As the proxy's process wrote it."""
         return cls(**data)

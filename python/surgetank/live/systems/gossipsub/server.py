@@ -26,7 +26,7 @@ from surgetank.live.server import Server, free_ports
 from surgetank.live.target import TargetError, Where
 from surgetank.live.url_options import choice, whole_number
 
-__all__ = ["LIMITS", "Mesh", "ask", "regular_graph"]
+__all__ = ["LIMITS", "GossipsubServer", "ask", "regular_graph"]
 
 _NODES_MAX: Final = 64
 _START_S: Final = 60.0
@@ -47,7 +47,7 @@ _NODE: Final = Path(__file__).with_name("node.py")
 Address = tuple[str, int]
 
 
-class Mesh(Server):
+class GossipsubServer(Server):
     """`gossipsub:?nodes=8`."""
 
     name: ClassVar[str] = "gossipsub"

@@ -20,7 +20,7 @@ from pamqp.encode import field_table
 
 from surgetank.live.target import Where
 
-__all__ = ["AGAIN_S", "CONNECT_S", "Closed", "Link", "method", "publication"]
+__all__ = ["AGAIN_S", "CONNECT_S", "AmqpConnection", "Closed", "method", "publication"]
 
 AGAIN_S: Final = 0.1
 CONNECT_S: Final = 10.0
@@ -64,7 +64,7 @@ def publication(queue: str, payload: bytes, headers: dict[str, Any] | None = Non
     return publish + _frame(_HEADER, head) + b"".join(bodies)
 
 
-class Link(asyncio.Protocol):
+class AmqpConnection(asyncio.Protocol):
     """A connection with one channel. Subclasses say what they do with what comes."""
 
     def __init__(self, where: Where, user: str, password: str, vhost: str) -> None:

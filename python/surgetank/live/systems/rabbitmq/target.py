@@ -19,7 +19,13 @@ from pamqp import commands
 
 from surgetank.live.payload import Numbers, decode, numbers_in
 from surgetank.live.systems.checked import CheckedTarget
-from surgetank.live.systems.rabbitmq.protocol import AGAIN_S, Closed, Link, method, publication
+from surgetank.live.systems.rabbitmq.protocol import (
+    AGAIN_S,
+    AmqpConnection,
+    Closed,
+    method,
+    publication,
+)
 from surgetank.live.target import (
     Capabilities,
     Outgoing,
@@ -64,7 +70,7 @@ class QuorumQueue(CheckedTarget):
         secret = os.environ.get("SURGETANK_RABBITMQ_PASSWORD", "guest")
         user, vhost = where.options.get("user", "guest"), where.options.get("vhost", "/")
         self._login = (user, secret, vhost)
-        self._publishing: Publishing | None = None
+        self._publishing: AmqpPublisher | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -75,7 +81,7 @@ class QuorumQueue(CheckedTarget):
 
     async def open(self) -> None:
         """Connects."""
-        self._publishing = Publishing(self.where, *self._login, quiet=self._ack == "none")
+        self._publishing = AmqpPublisher(self.where, *self._login, quiet=self._ack == "none")
         try:
             await self._publishing.open()
         except (OSError, Closed, TimeoutError) as error:
@@ -106,7 +112,7 @@ class QuorumQueue(CheckedTarget):
 
     async def _manage(self, what: commands.Queue.Declare | commands.Queue.Delete) -> int:
         """Asks on a connection of its own; returns the count of messages in the answer."""
-        link = Link(self.where, *self._login)
+        link = AmqpConnection(self.where, *self._login)
         await link.connect()
         try:
             return int((await link.ask(what)).message_count)
@@ -142,7 +148,7 @@ class QuorumQueue(CheckedTarget):
         """Consumes until cancelled; connects again when the connection ends."""
         sink.subscribed()  # The queue keeps what is published before there is a consumer.
         while True:
-            link = Consuming(self.where, *self._login, sink=sink)
+            link = AmqpConsumer(self.where, *self._login, sink=sink)
             try:
                 await link.consume(self.where.name, self._prefetch)
                 await link.over.wait()
@@ -157,7 +163,7 @@ class QuorumQueue(CheckedTarget):
 
     async def subscribe(self) -> AsyncIterator[bytes]:
         """Payloads, acknowledged as they are handed out."""
-        link = Consuming(self.where, *self._login)
+        link = AmqpConsumer(self.where, *self._login)
         await link.consume(self.where.name, self._prefetch)
         try:
             while True:
@@ -169,7 +175,7 @@ class QuorumQueue(CheckedTarget):
         """What is ready in the queue: taken without acknowledging and given back at the end."""
         try:
             count = await self._ready()
-            link = Consuming(self.where, *self._login, keeps=True)
+            link = AmqpConsumer(self.where, *self._login, keeps=True)
             await link.consume(self.where.name, 0)
         except (OSError, Closed, TimeoutError) as error:
             raise self._unusable(error) from None
@@ -194,7 +200,7 @@ class QuorumQueue(CheckedTarget):
         while, and the count in the answer to a declaration is 0 meanwhile."""
         until = time.monotonic() + _RECOVERED_S
         while True:
-            link = Link(self.where, *self._login)
+            link = AmqpConnection(self.where, *self._login)
             try:
                 await link.connect()
                 got = await link.ask(commands.Basic.Get(queue=self.where.name))
@@ -208,7 +214,7 @@ class QuorumQueue(CheckedTarget):
             await asyncio.sleep(AGAIN_S)
 
 
-class Publishing(Link):
+class AmqpPublisher(AmqpConnection):
     """The connection that publishes, made again when it ends."""
 
     def __init__(self, where: Where, user: str, password: str, vhost: str, quiet: bool) -> None:
@@ -316,7 +322,7 @@ def _by_sink(answers: list[tuple[int, Sink]]) -> list[tuple[Sink, list[int]]]:
     return groups
 
 
-class Consuming(Link):
+class AmqpConsumer(AmqpConnection):
     """The connection that consumes."""
 
     def __init__(

@@ -15,7 +15,7 @@ from typing import Final, cast
 from surgetank.live.payload import Numbers, Scanner
 from surgetank.live.target import Sink, Where
 
-__all__ = ["AGAIN_S", "CONNECT_S", "PASSING", "READ", "Publishing", "Reading", "command"]
+__all__ = ["AGAIN_S", "CONNECT_S", "PASSING", "READ", "RedisPublisher", "RedisReader", "command"]
 
 #: Bytes that may wait in the connection before messages are refused on our side.
 _UNSENT_BYTES_MAX: Final = 32 << 20
@@ -39,7 +39,7 @@ def command(*words: bytes) -> bytes:
     return b"*%d\r\n%s" % (len(words), b"".join(map(_bulk, words)))
 
 
-class Publishing(asyncio.Protocol):
+class RedisPublisher(asyncio.Protocol):
     """The connection that carries `XADD`, made again when it ends."""
 
     def __init__(self, where: Where, quiet: bool) -> None:
@@ -144,7 +144,7 @@ class Publishing(asyncio.Protocol):
         return taken
 
 
-class Reading(asyncio.Protocol):
+class RedisReader(asyncio.Protocol):
     """The connection that carries `XREAD`.
 
     A `PING` behind each `XREAD` is answered after it: so the end of an answer is seen without

@@ -25,8 +25,8 @@ from surgetank.live.systems.redis.protocol import (
     CONNECT_S,
     PASSING,
     READ,
-    Publishing,
-    Reading,
+    RedisPublisher,
+    RedisReader,
     command,
 )
 from surgetank.live.systems.redis.server import ACK_USUAL, ACKS
@@ -63,7 +63,7 @@ class RedisStream(CheckedTarget):
         super().__init__(where)
         self._name = where.name.encode()
         self._control: client.Redis | None = None
-        self._publishing: Publishing | None = None
+        self._publishing: RedisPublisher | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -89,7 +89,7 @@ class RedisStream(CheckedTarget):
             pass  # A server that does not show its settings: the level is the user's word.
         except RedisError as error:
             raise self._unusable(error) from None
-        self._publishing = Publishing(self.where, quiet=self._ack == "none")
+        self._publishing = RedisPublisher(self.where, quiet=self._ack == "none")
         try:
             await self._publishing.connect()
         except OSError as error:
@@ -155,7 +155,7 @@ class RedisStream(CheckedTarget):
 
     async def receive(self, sink: Sink) -> None:
         """Reads until cancelled; connects again when the connection ends."""
-        reading = Reading(self._name, sink)
+        reading = RedisReader(self._name, sink)
         sink.subscribed()  # It reads from the stream's first entry on.
         loop = asyncio.get_running_loop()
         while True:
