@@ -6,6 +6,7 @@ docs/glossary.md from both, and the tables of docs/faults.md from the files of t
 
 from __future__ import annotations
 
+import re
 import sys
 import typing
 from collections.abc import Iterable
@@ -99,6 +100,12 @@ def default_of(field: FieldInfo) -> str:
     return f'"{field.default}"' if isinstance(field.default, str) else f"{field.default}"
 
 
+def _sentence(text: str) -> str:
+    """With a capital, unless it begins with a symbol or a name (`γ`, `timeoutPropose(0)`)."""
+    word = text.split()[0].strip(",;:") if text else ""
+    return f"{text.capitalize()[:1]}{text[1:]}." if re.fullmatch("[a-z-]+", word) else f"{text}."
+
+
 def section(path: str, model: type[BaseModel], lines: list[str]) -> None:
     """A heading per key, depth first."""
     for name, field in model.model_fields.items():
@@ -109,8 +116,7 @@ def section(path: str, model: type[BaseModel], lines: list[str]) -> None:
         default = default_of(field)
         lines += [f"### `{whole}`", ""]
         text = (field.description or "").strip()
-        told = f"{text[:1].upper()}{text[1:]}."
-        lines += [told + (f" Default: `{default}`." if default else ""), ""]
+        lines += [_sentence(text) + (f" Default: `{default}`." if default else ""), ""]
         inner = models_in(field.annotation)
         kinds = [m for m in inner if "kind" in m.model_fields]
         if kinds:

@@ -20,25 +20,27 @@ Burst = Annotated[Whole, Field(ge=1, le=10_000_000)]
 
 
 class Rate(Section):
-    """A rate, and what may be saved up."""
+    """A token bucket: rate and burst."""
 
-    per_s: Positive = Field(10.0, ge=0.001, description="messages a second in the long run")
-    burst: Burst = Field(20, description="messages at once")
+    per_s: Positive = Field(10.0, ge=0.001, description="sustained rate, messages a second")
+    burst: Burst = Field(20, description="burst, messages")
 
 
 class Quota(Section):
     """Requests that are earned by trading (Hyperliquid's address limits)."""
 
-    initial: Whole = Field(10_000, ge=0, description="requests that every account starts with")
+    initial: Whole = Field(10_000, ge=0, description="requests that every account has at the start")
     per_usd: NonNegative = Field(1.0, description="requests earned per USD traded")
     cancels_extra: Whole = Field(
-        100_000, ge=0, description="cancels go on to min(limit + this, 2 · limit)"
+        100_000, ge=0, description="cancels are admitted up to min(limit + this, 2 · limit)"
     )
-    trickle_s: PositiveS = Field(10.0, description="beyond, one request per so many seconds")
+    trickle_s: PositiveS = Field(
+        10.0, description="beyond the limit, one request is admitted per this many seconds"
+    )
 
 
 class NoPrice(Section):
-    """Nothing has to be bid."""
+    """No price: any bid is admitted."""
 
     kind: Literal["none"] = "none"
 
@@ -55,17 +57,19 @@ class Eip1559(Section):
         200, ge=2, description="work of a full block; half of it is the target"
     )
     block_ms: SpanMs = Field(
-        500.0, description="a block that is later counts as empty, ms; 0 = never"
+        500.0, description="a block later than this counts as empty, ms; 0 = never"
     )
-    unit: Unit = Field("messages", description="what is counted: messages, µs of execution")
+    unit: Unit = Field("messages", description="unit of work: messages, or µs of execution")
 
 
 class PriceWindow(Section):
-    """A target rate, and the time scale on which going above it is felt."""
+    """A target rate, and the time scale on which the price responds to exceeding it."""
 
-    target_per_s: Whole = Field(ge=1, description="work a second")
+    target_per_s: Whole = Field(ge=1, description="target rate, work per second")
     window_s: PositiveS = Field(
-        le=1e6, description="the price grows e-fold when the backlog is worth this long, seconds"
+        le=1e6,
+        description="the price grows by a factor e when the backlog reaches this much time of the"
+        " target rate, seconds",
     )
 
 
@@ -80,58 +84,73 @@ class Backlog(Section):
             PriceWindow(target_per_s=200, window_s=30.0),
         ],
         min_length=1,
-        description="target rates and time scales",
+        description="target rates and time scales of the price",
     )
-    degree: Whole = Field(4, ge=1, le=40, description="of the exponential's polynomial")
-    unit: Unit = Field("messages", description="what is counted: messages, µs of execution")
+    degree: Whole = Field(
+        4, ge=1, le=40, description="degree of the polynomial that approximates the exponential"
+    )
+    unit: Unit = Field("messages", description="unit of work: messages, or µs of execution")
 
 
 Price = Annotated[NoPrice | Eip1559 | Backlog, Field(discriminator="kind")]
 
 
 class Admission(Section):
-    """Who is let in: at a client's gateway, and by whoever makes blocks. By default everybody."""
+    """Which messages are admitted, at a client's gateway and by the proposer. By default all."""
 
     policy: Literal["none", "rates", "quota"] = Field(
         "none", description="how an account's orders and cancels are limited"
     )
     orders: Rate = Field(
-        default_factory=Rate, description="orders and replaces of an account, `rates`"
+        default_factory=Rate,
+        description="limit on orders and replaces of an account, under `rates`",
     )
     cancels_shared: bool = Field(
-        False, description="cancels use up the orders' rate (the pitfall), `rates`"
+        False,
+        description="whether cancels count against the orders' limit (a common mistake), under "
+        "`rates`",
     )
     cancels: Rate = Field(
         default_factory=lambda: Rate(per_s=50.0, burst=100),
-        description="cancels of an account, `rates`",
+        description="limit on cancels of an account, under `rates`",
     )
-    quota: Quota = Field(default_factory=Quota, description="under `quota`")
+    quota: Quota = Field(default_factory=Quota, description="the quota, under `quota`")
     reducing: Literal["exempt", "own", "reserved"] = Field(
-        "exempt", description="how price updates, liquidation orders and reduce-only are limited"
+        "exempt",
+        description="how price updates, liquidation orders and reduce-only orders are limited: "
+        "not at all, by a limit of their own, or by a share reserved at the gateway",
     )
     reducing_rate: Rate = Field(
         default_factory=lambda: Rate(per_s=100.0, burst=200),
-        description="of an account (own), or a share of the gate (reserved)",
+        description="that limit, of an account (`own`) or of the gateway (`reserved`)",
     )
-    accounts_max: Whole = Field(100_000, ge=1, description="accounts that a gate knows at a time")
+    accounts_max: Whole = Field(
+        100_000, ge=1, description="accounts that a gateway keeps state for"
+    )
     limit: Count = Field(
-        0, description="orders are refused while so many messages wait at who orders; 0 = never"
+        0,
+        description="orders are refused while this many messages wait at the node that orders; 0 "
+        "= never",
     )
-    price: Price = Field(default_factory=NoPrice, description="what a message must bid")
+    price: Price = Field(default_factory=NoPrice, description="the price that a message must bid")
     relief: Literal["none", "capped", "exempt"] = Field(
-        "exempt", description="what cancels and risk-reducing messages pay of it"
+        "exempt",
+        description="what cancels and risk-reducing messages pay: the price, at most a cap, or "
+        "nothing",
     )
-    relief_cap_usd: NonNegative = Field(0.01, le=1_000, description="under `capped`, USD")
+    relief_cap_usd: NonNegative = Field(0.01, le=1_000, description="the cap, under `capped`, USD")
     expires_blocks: Count = Field(
-        0, description="orders are void so many blocks after their client's last one; 0 = never"
+        0,
+        description="an order expires this many blocks after the last block that its gateway had "
+        "executed; 0 = never",
     )
     remember_cancels: bool = Field(
-        False, description="cancels also hold for orders that come after them"
+        False, description="whether a cancel also holds for an order that arrives after it"
     )
     remember_blocks: Whole = Field(
-        20, ge=1, description="for so many blocks, where orders never expire"
+        20, ge=1, description="blocks for which a cancel is remembered, where orders never expire"
     )
-    remember_max: Whole = Field(100_000, ge=1, description="cancels remembered at a time")
+    remember_max: Whole = Field(100_000, ge=1, description="most cancels that are remembered")
 
     @model_validator(mode="after")
     def _relief_needs_price(self) -> Self:

@@ -18,7 +18,7 @@ class Lasting(Section):
     capital_usd: NonNegative = Field(
         1_000_000.0,
         le=1e12,
-        description="what the attacker's accounts have at the start, together, USD",
+        description="capital of all of the attacker's accounts at the start, USD",
     )
 
     def _arranged(self, data: dict[str, Any]) -> dict[str, Any]:
@@ -27,7 +27,7 @@ class Lasting(Section):
 
 
 class Nothing(Lasting):
-    """Nobody attacks."""
+    """No attack."""
 
     kind: Literal["none"] = "none"
 
@@ -43,12 +43,14 @@ class Sybil(Lasting):
     """The same flood from many accounts."""
 
     kind: Literal["sybil"] = "sybil"
-    rate_per_s: Positive = Field(2_000.0, le=1e6, description="messages per second, all in all")
+    rate_per_s: Positive = Field(
+        2_000.0, le=1e6, description="messages per second, of all accounts together"
+    )
     accounts: Whole = Field(200, ge=1, le=100_000, description="how many accounts")
 
 
 class CancelStorm(Lasting):
-    """One account floods the gateways with cancels of orders that are not there."""
+    """One account floods the gateways with cancels of orders that do not exist."""
 
     kind: Literal["cancel-storm"] = "cancel-storm"
     rate_per_s: Positive = Field(2_000.0, le=1e6, description="messages per second (Poisson)")
@@ -58,20 +60,20 @@ class Stampede(Lasting):
     """Background traders stop for a while, then all send at once."""
 
     kind: Literal["stampede"] = "stampede"
-    halt_s: Positive = Field(5.0, description="how long they wait, seconds")
-    messages: Whole = Field(5_000, ge=1, le=10_000_000, description="messages that come together")
-    within_ms: Positive = Field(500.0, description="... within so long, ms")
+    halt_s: Positive = Field(5.0, description="length of the halt, seconds")
+    messages: Whole = Field(5_000, ge=1, le=10_000_000, description="messages sent after the halt")
+    within_ms: Positive = Field(500.0, description="time within which they are sent, ms")
 
 
 class Reader(Lasting):
     """Somebody who reads orders that are not yet executed."""
 
     node: Count = Field(0, description="at which node")
-    least_usd: NonNegative = Field(5_000.0, description="smaller orders are left alone, USD")
-    size_usd: Positive = Field(20_000.0, description="what it trades per order found, USD")
-    fee_usd: NonNegative = Field(
-        0.5, le=4_000, description="what it offers to be served first, USD"
+    least_usd: NonNegative = Field(
+        5_000.0, description="least size of an order that it attacks, USD"
     )
+    size_usd: Positive = Field(20_000.0, description="size that it trades per order attacked, USD")
+    fee_usd: NonNegative = Field(0.5, le=4_000, description="fee that it bids, USD")
 
 
 class Sandwich(Reader):
@@ -81,7 +83,7 @@ class Sandwich(Reader):
 
 
 class Insider(Reader):
-    """The same by whoever makes blocks at that node: its own orders stand where it likes."""
+    """The same by the proposer at that node, which places its own orders as it likes."""
 
     kind: Literal["insider"] = "insider"
 
@@ -94,7 +96,7 @@ class Grind(Reader):
 
 
 class Withhold(Lasting):
-    """Commits to a purchase and a sale, and reveals what pays."""
+    """Commits to a purchase and a sale, and reveals the one that pays."""
 
     kind: Literal["withhold"] = "withhold"
     rate_per_s: Positive = Field(2.0, le=1e6, description="pairs per second (Poisson)")
@@ -104,14 +106,14 @@ class Withhold(Lasting):
 class Racer(Lasting):
     """Somebody who takes the makers' stale quotes when the outside price has moved."""
 
-    move_bp: Positive = Field(5.0, description="acts on a move of so much, basis points")
-    size_usd: Positive = Field(50_000.0, description="what it takes each time, USD")
-    link_ms: NonNegative = Field(0.1, description="its own client link, one way, ms")
-    fee_usd: NonNegative = Field(
-        0.0, le=4_000, description="what it offers to be served first, USD"
+    move_bp: Positive = Field(
+        5.0, description="move of the outside price on which it acts, basis points"
     )
+    size_usd: Positive = Field(50_000.0, description="size that it takes each time, USD")
+    link_ms: NonNegative = Field(0.1, description="its own client link, one way, ms")
+    fee_usd: NonNegative = Field(0.0, le=4_000, description="fee that it bids, USD")
     lane_usd: NonNegative = Field(
-        20.0, description="what a round of the express lane is worth to it, USD"
+        20.0, description="value of a round of the express lane to it, USD"
     )
 
 
@@ -122,15 +124,13 @@ class LatencyRace(Racer):
 
 
 class FeeJump(Racer):
-    """The same from afar, with a fee."""
+    """The same over a long link, with a fee."""
 
     kind: Literal["fee-jump"] = "fee-jump"
     link_ms: NonNegative = Field(20.0, description="its own client link, one way, ms")
-    fee_usd: NonNegative = Field(
-        1.0, le=4_000, description="what it offers to be served first, USD"
-    )
+    fee_usd: NonNegative = Field(1.0, le=4_000, description="fee that it bids, USD")
     lane_usd: NonNegative = Field(
-        0.0, description="what a round of the express lane is worth to it, USD"
+        0.0, description="value of a round of the express lane to it, USD"
     )
 
 
@@ -139,7 +139,9 @@ class Censor(Lasting):
 
     kind: Literal["censor"] = "censor"
     node: Count = Field(0, description="which node")
-    class_: ClassName = Field("liquidation-order", alias="class", description="of which class")
+    class_: ClassName = Field(
+        "liquidation-order", alias="class", description="class that it censors"
+    )
 
 
 Attack = Annotated[

@@ -129,7 +129,7 @@ class Crash(_OfNamedNodes):
 
     kind: Literal["crash"] = "crash"
     power_loss: bool = Field(
-        False, description="lose what was not fsynced, too (live runs only, needs root)"
+        False, description="whether data not fsynced is lost, too (live runs only, needs root)"
     )
 
     @property
@@ -150,7 +150,7 @@ class Slow(_OfNamedNodes):
     relieved_by = frozenset({"servers"})
 
     kind: Literal["slow"] = "slow"
-    factor: Positive = Field(description="times as long")
+    factor: Positive = Field(description="factor on service times")
 
     @classmethod
     def severity(cls, asked: float, timeout_ms: float) -> float:
@@ -179,7 +179,7 @@ class DelaySurge(_OfNodes):
 
     kind: Literal["delay"] = "delay"
     extra_ms: NonNegative = Field(0.0, description="added to every delay, ms")
-    factor: Positive = Field(1.0, description="multiplies every delay first")
+    factor: Positive = Field(1.0, description="factor on every delay, applied first")
 
     @classmethod
     def severity(cls, asked: float, timeout_ms: float) -> float:
@@ -188,13 +188,13 @@ class DelaySurge(_OfNodes):
 
 
 class Keypers(_OfNamedNodes):
-    """Keypers on these nodes are late, silent, or in the attacker's pay."""
+    """Keypers on these nodes are late, silent, or collude with the attacker."""
 
     needs_keypers = True
 
     kind: Literal["keypers"] = "keypers"
-    conduct: Literal["late", "silent", "colluding"] = Field(description="what they do")
-    extra_ms: NonNegative = Field(500.0, description="how much later the late are, ms")
+    conduct: Literal["late", "silent", "colluding"] = Field(description="their misbehaviour")
+    extra_ms: NonNegative = Field(500.0, description="additional delay of late keypers, ms")
 
 
 class Spam(Timed):
@@ -224,13 +224,13 @@ class Disconnect(_Live):
 
 
 class Stall(_Live):
-    """Connections of these nodes stay, and nothing passes. Live runs only."""
+    """Connections of these nodes stay open, and nothing passes. Live runs only."""
 
     kind: Literal["stall"] = "stall"
 
 
 class Bandwidth(_Live):
-    """Every link of these nodes is as narrow as this, each way. Live runs only."""
+    """The bandwidth of every link of these nodes is limited, each way. Live runs only."""
 
     kind: Literal["bandwidth"] = "bandwidth"
     mbps: Positive = Field(description="megabits per second")
@@ -245,7 +245,7 @@ class DiskFull(_Live):
     """The filesystem under these nodes' data is full. Live runs only, needs root."""
 
     kind: Literal["disk-full"] = "disk-full"
-    free_bytes: Count = Field(0, description="what is left free")
+    free_bytes: Count = Field(0, description="bytes left free")
 
 
 Fault = Annotated[

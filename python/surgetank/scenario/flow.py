@@ -19,7 +19,7 @@ from surgetank.scenario.section import (
 
 
 class NoArrivals(Section):
-    """Nothing arrives by itself."""
+    """No background messages."""
 
     kind: Literal["none"] = "none"
 
@@ -69,7 +69,7 @@ Arrivals = Annotated[
 
 
 class Constant(Section):
-    """The rate as it is."""
+    """A factor of 1."""
 
     kind: Literal["constant"] = "constant"
 
@@ -104,8 +104,8 @@ class Spike(Section):
     """Jumps to `factor` and decays back to 1."""
 
     kind: Literal["spike"] = "spike"
-    at_s: NonNegative = Field(description="when it jumps, seconds")
-    decay_s: Positive = Field(description="time constant of the way back, seconds")
+    at_s: NonNegative = Field(description="time of the jump, seconds")
+    decay_s: Positive = Field(description="time constant of the decay, seconds")
     factor: Positive = Field(description="multiplier at the peak")
 
 
@@ -142,11 +142,11 @@ class ClientLink(Section):
 
 
 class Retry(Section):
-    """What clients do when refused."""
+    """Retries of refused clients."""
 
     tries_max: Whole = Field(0, ge=0, le=100, description="times a refused message is sent again")
     backoff_ms: PositiveMs = Field(
-        200.0, le=1e7, description="wait before the first, then doubled, ms"
+        200.0, le=1e7, description="wait before the first retry, doubled each time, ms"
     )
 
 
@@ -158,36 +158,40 @@ class Makers(Section):
     half_spread_bp: Positive = Field(3.0, description="best level from the outside price, bp")
     step_bp: NonNegative = Field(4.0, description="distance between levels, bp")
     level_usd: Positive = Field(50_000.0, description="size of a level, USD")
-    requote_bp: Positive = Field(3.0, description="outside move that makes them requote, bp")
-    reaction_ms: SpanMs = Field(20.0, description="time from price to decision, ms")
-    fear: NonNegative = Field(
-        0.0, description="share of size withdrawn per 1 % of outside move in the last second"
+    requote_bp: Positive = Field(
+        3.0, description="move of the outside price that makes them requote, bp"
     )
-    post_only: bool = Field(True, description="whether they never take")
+    reaction_ms: SpanMs = Field(20.0, description="time from receiving a price to a decision, ms")
+    fear: NonNegative = Field(
+        0.0,
+        description="share of size withdrawn per 1 % move of the outside price in the last second",
+    )
+    post_only: bool = Field(True, description="whether their orders are post-only")
     requote: Literal["cancel-new", "replace"] = Field(
         "cancel-new",
         description="how they move a quote: cancel and a new order, or one cancel-replace",
     )
-    capital_usd: Positive = Field(1_000_000.0, description="what each has at the start, USD")
+    capital_usd: Positive = Field(1_000_000.0, description="capital of each at the start, USD")
     loss_max: Number = Field(
-        0.5, gt=0, le=1, description="share of its capital after whose loss a maker stops for good"
+        0.5, gt=0, le=1, description="a maker stops for good after losing this share of its capital"
     )
     inventory_usd: Positive = Field(
-        500_000.0, description="position beyond which a maker quotes only what reduces it, USD"
+        500_000.0, description="position beyond which a maker quotes only to reduce it, USD"
     )
     skew_bp: NonNegative = Field(
-        2.0, description="shift of both sides against a full inventory, in proportion to it, bp"
+        2.0, description="shift of both quotes at full inventory, in proportion to inventory, bp"
     )
     widen: NonNegative = Field(
-        0.5, description="added to the half spread, per bp of outside move in the last second"
+        0.5,
+        description="added to the half spread per bp move of the outside price in the last second",
     )
     pull_pct: NonNegative = Field(
-        1.0, description="pull all quotes on such a move in the last second, %; 0 = never"
+        1.0, description="cancel all quotes on such a move within the last second, %; 0 = never"
     )
     stale_ms: SpanMs = Field(
         5_000.0,
-        description="pull all quotes when the venue has left them without an answer so long, ms; "
-        "0 = never",
+        description="cancel all quotes after this time without an answer of the venue, ms; 0 = "
+        "never",
     )
 
 
@@ -195,17 +199,19 @@ class Oracle(Section):
     """Oracles take turns to send the outside price."""
 
     count: Count = Field(0, description="how many; 0 = no price updates")
-    interval_ms: PositiveMs = Field(1_000.0, description="between two price updates, ms")
+    interval_ms: PositiveMs = Field(1_000.0, description="interval of price updates, ms")
     observation_ms: SpanMs = Field(50.0, description="age of the price when sent, ms")
 
 
 class Keepers(Section):
-    """Keepers send liquidation orders on the price that they have received."""
+    """Keepers send liquidation orders at the price that they have received."""
 
     count: Count = Field(0, description="how many; each watches its share of the accounts")
-    reaction_ms: SpanMs = Field(20.0, description="time from hearing a price to sending, ms")
-    orders_max: Whole = Field(50, ge=1, description="orders of one keeper per price heard")
-    resend_ms: SpanMs = Field(2_000.0, description="before an account is tried again, ms")
+    reaction_ms: SpanMs = Field(20.0, description="time from receiving a price to sending, ms")
+    orders_max: Whole = Field(
+        50, ge=1, description="most orders that a keeper sends per price received"
+    )
+    resend_ms: SpanMs = Field(2_000.0, description="time before an account is tried again, ms")
     watch: Literal["venue", "outside"] = Field(
         "venue",
         description="the price they look at: the venue's mark as it reaches them, or the outside "
@@ -217,47 +223,48 @@ class Panic(Section):
     """Traders who react to a moving price: half sell out, half pull orders."""
 
     rate_per_s_per_pct: NonNegative = Field(
-        0.0, description="extra messages per second for each 1 % of outside move"
+        0.0, description="additional messages per second for each 1 % move of the outside price"
     )
-    window_s: Number = Field(5.0, gt=0, le=60, description="look-back of the move, seconds")
+    window_s: Number = Field(5.0, gt=0, le=60, description="look-back of that move, seconds")
 
 
 class Fees(Section):
-    """What senders offer to be served earlier, where the rule or the price asks for it."""
+    """Fees that senders bid, where the rule or the price requires them."""
 
     background_usd: NonNegative = Field(
-        0.01, le=1_000, description="background traders, mean (exponential), USD"
+        0.01, le=1_000, description="bid of background traders, mean (exponential), USD"
     )
-    maker_usd: NonNegative = Field(0.02, le=1_000, description="makers, USD")
-    keeper_usd: NonNegative = Field(0.5, le=1_000, description="keepers, USD")
-    oracle_usd: NonNegative = Field(0.5, le=1_000, description="oracles, USD")
+    maker_usd: NonNegative = Field(0.02, le=1_000, description="bid of makers, USD")
+    keeper_usd: NonNegative = Field(0.5, le=1_000, description="bid of keepers, USD")
+    oracle_usd: NonNegative = Field(0.5, le=1_000, description="bid of oracles, USD")
     escalation: Number = Field(
-        1.25, ge=1, le=10, description="who bid too little and tries again bids so many times more"
+        1.25, ge=1, le=10, description="factor by which a bid that was too low is raised at a retry"
     )
-    max_usd: NonNegative = Field(1.0, le=1_000, description="... up to this, USD")
+    max_usd: NonNegative = Field(1.0, le=1_000, description="highest bid of a retry, USD")
 
 
 class Flow(Section):
-    """Everything that sends messages."""
+    """All senders of messages."""
 
     accounts: Whole = Field(500, ge=1, le=10_000_000, description="background traders")
     arrivals: Arrivals = Field(
-        default_factory=lambda: Poisson(rate_per_s=100.0), description="the background process"
+        default_factory=lambda: Poisson(rate_per_s=100.0),
+        description="arrival process of background messages",
     )
     profile: Profile = Field(
-        default_factory=Constant, description="multiplies the background rate over time"
+        default_factory=Constant, description="multiplier of the background rate over time"
     )
     mix: Mix = Field(default_factory=Mix, description="kinds of background messages")
     overhead_bytes: Count = Field(
         100, description="bytes on the wire beside the encoded message: signature and framing"
     )
     client_link: ClientLink = Field(default_factory=ClientLink, description="client to gateway")
-    retry: Retry = Field(default_factory=Retry, description="after a refusal")
+    retry: Retry = Field(default_factory=Retry, description="retries after a refusal")
     makers: Makers = Field(default_factory=Makers, description="market makers")
     oracle: Oracle = Field(default_factory=Oracle, description="price updates")
     keepers: Keepers = Field(default_factory=Keepers, description="liquidation orders")
-    panic: Panic = Field(default_factory=Panic, description="reactions to the price")
-    fees: Fees = Field(default_factory=Fees, description="offered to be served earlier")
+    panic: Panic = Field(default_factory=Panic, description="traders who react to a moving price")
+    fees: Fees = Field(default_factory=Fees, description="fees that senders bid")
     replay_messages: bool = Field(
         False, description="the tape's messages replace the background process (set by --tape)"
     )

@@ -14,13 +14,13 @@ from surgetank.scenario.tuning import AdaptiveTimeouts, Tuning
 
 
 class Direct(Section):
-    """The gateway sends straight to the sequencer, the sequencer to every node."""
+    """The gateway sends to the sequencer, the sequencer to every node."""
 
     kind: Literal["direct"] = "direct"
 
 
 class Flood(Section):
-    """To every neighbour but the one it came from, after validation (CometBFT's mempool)."""
+    """To every neighbour except the sender, after validation (CometBFT's mempool)."""
 
     kind: Literal["flood"] = "flood"
 
@@ -29,16 +29,23 @@ class Mesh(Section):
     """gossipsub v1.1, under the names of its specification."""
 
     kind: Literal["mesh"] = "mesh"
-    d: Whole = Field(6, ge=1, description="D: mesh peers wanted")
-    d_lo: Whole = Field(4, ge=0, description="D_lo: fewer are too few")
-    d_hi: Whole = Field(12, ge=1, description="D_hi: more are too many")
-    d_lazy: Whole = Field(6, ge=0, description="D_lazy: peers told by IHAVE")
+    d: Whole = Field(6, ge=1, description="target number of mesh peers, D")
+    d_lo: Whole = Field(4, ge=0, description="least number of mesh peers, D_lo")
+    d_hi: Whole = Field(12, ge=1, description="largest number of mesh peers, D_hi")
+    d_lazy: Whole = Field(6, ge=0, description="peers that receive IHAVE, D_lazy")
     heartbeat_ms: PositiveMs = Field(1_000.0, description="heartbeat interval, ms")
-    history_length: Whole = Field(5, ge=1, description="mcache_len: windows that can be asked for")
-    history_gossip: Whole = Field(3, ge=0, description="mcache_gossip: windows told of by IHAVE")
-    flood_publish: bool = Field(False, description="own messages go to all peers")
+    history_length: Whole = Field(
+        5, ge=1, description="windows of messages kept for IWANT, mcache_len"
+    )
+    history_gossip: Whole = Field(
+        3, ge=0, description="windows of messages announced by IHAVE, mcache_gossip"
+    )
+    flood_publish: bool = Field(
+        False, description="whether a node sends its own messages to all peers"
+    )
     prune_backoff_ms: SpanMs = Field(
-        60_000.0, description="a pruned peer is not grafted for so long, ms; 0 = v1.0's rules"
+        60_000.0,
+        description="time for which a pruned peer is not grafted again, ms; 0 = the rules of v1.0",
     )
 
     @model_validator(mode="after")
@@ -71,19 +78,19 @@ class ClassTimes(Section):
 
 
 class Fixed(Section):
-    """Always the mean."""
+    """Always the mean time."""
 
     kind: Literal["fixed"] = "fixed"
 
 
 class Exponential(Section):
-    """Exponential."""
+    """Exponential service times."""
 
     kind: Literal["exponential"] = "exponential"
 
 
 class Lognormal(Section):
-    """Log-normal."""
+    """Log-normal service times."""
 
     kind: Literal["lognormal"] = "lognormal"
     cv: Positive = Field(description="standard deviation over mean")
@@ -102,7 +109,7 @@ Distribution = Annotated[
 
 
 class Service(Section):
-    """How long a node works on a message. Validation and execution have servers of their own."""
+    """Service times of a node. Validation and execution have servers of their own."""
 
     servers: Whole = Field(1, ge=1, le=1_024, description="validation servers (CPUs) per node")
     validation: ClassTimes = Field(
@@ -128,42 +135,57 @@ class Service(Section):
 
 
 class Nobody(Section):
-    """Nobody orders: messages only spread."""
+    """No ordering: messages are only spread."""
 
     kind: Literal["none"] = "none"
 
 
 class Single(Section):
-    """One node orders, the others follow."""
+    """A single sequencer orders, the others follow."""
 
     kind: Literal["single"] = "single"
     node: Whole = Field(0, ge=0, description="the sequencing node")
-    window_ms: SpanMs = Field(10.0, description="a batch closes after this, ms; 0 = at once")
-    block_messages_max: Whole = Field(1_000, ge=1, description="... or at so many messages")
-    block_bytes_max: Whole = Field(4_000_000, ge=1_000, description="... or at so many bytes")
+    window_ms: SpanMs = Field(10.0, description="time after which a batch closes, ms; 0 = at once")
+    block_messages_max: Whole = Field(
+        1_000, ge=1, description="number of messages at which a batch closes"
+    )
+    block_bytes_max: Whole = Field(
+        4_000_000, ge=1_000, description="number of bytes at which a batch closes"
+    )
 
 
 class Tendermint(Section):
     """Tendermint (arXiv 1807.04938) among all nodes, equal weights."""
 
     kind: Literal["tendermint"] = "tendermint"
-    timeout_commit_ms: SpanMs = Field(500.0, description="wait after a decision, ms")
+    timeout_commit_ms: SpanMs = Field(500.0, description="wait after a decision, timeoutCommit, ms")
     timeout_propose_ms: PositiveMs = Field(1_000.0, description="timeoutPropose(0), ms")
-    timeout_propose_delta_ms: SpanMs = Field(500.0, description="growth per round, ms")
+    timeout_propose_delta_ms: SpanMs = Field(
+        500.0, description="growth of timeoutPropose per round, ms"
+    )
     timeout_vote_ms: PositiveMs = Field(
         500.0, description="timeoutPrevote(0), timeoutPrecommit(0), ms"
     )
-    timeout_vote_delta_ms: SpanMs = Field(500.0, description="growth per round, ms")
-    block_messages_max: Whole = Field(5_000, ge=1, description="most messages in a block")
-    block_bytes_max: Whole = Field(4_000_000, ge=1_000, description="most bytes in a block")
+    timeout_vote_delta_ms: SpanMs = Field(
+        500.0, description="growth of the timeouts of votes per round, ms"
+    )
+    block_messages_max: Whole = Field(
+        5_000, ge=1, description="largest number of messages in a block"
+    )
+    block_bytes_max: Whole = Field(
+        4_000_000, ge=1_000, description="largest size of a block, bytes"
+    )
     rebroadcast_ms: PositiveMs = Field(
-        1_000.0, description="a node without progress for so long says its last words again, ms"
+        1_000.0,
+        description="time without progress after which a node repeats its last messages, ms",
     )
     adaptive: bool = Field(
-        False, description="block time and timeouts follow the congestion, and what can wait waits"
+        False,
+        description="whether block time and timeouts adapt to congestion, with throttling by "
+        "criticality (docs/tuning.md)",
     )
     adaptive_timeouts: AdaptiveTimeouts = Field(
-        default_factory=AdaptiveTimeouts, description="how far, if `adaptive`"
+        default_factory=AdaptiveTimeouts, description="bounds of that adaptation"
     )
 
     @model_validator(mode="after")
@@ -192,13 +214,18 @@ class Layer(Section):
     """The messaging layer of every node."""
 
     gossip: Gossip = Field(default_factory=Flood, description="how messages spread")
-    admission: Admission = Field(default_factory=Admission, description="who is let in")
-    queue: Queue = Field(default_factory=Queue, description="how messages wait")
-    tuning: Tuning = Field(
-        default_factory=Tuning, description="who sets batches, admission limit and lane weights"
+    admission: Admission = Field(
+        default_factory=Admission, description="which messages are admitted"
     )
-    service: Service = Field(default_factory=Service, description="how long work takes")
-    consensus: Consensus = Field(default_factory=Tendermint, description="who orders messages")
+    queue: Queue = Field(default_factory=Queue, description="how messages wait and are ordered")
+    tuning: Tuning = Field(
+        default_factory=Tuning,
+        description="controller of batches, admission limit and lane weights",
+    )
+    service: Service = Field(default_factory=Service, description="service times")
+    consensus: Consensus = Field(
+        default_factory=Tendermint, description="the protocol that orders messages"
+    )
 
     @property
     def plugins(self) -> dict[str, str]:

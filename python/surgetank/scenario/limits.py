@@ -68,14 +68,16 @@ class _Tolerances(Section):
 
     unmeasured: Literal["left-out", "unknown"] = Field(
         "left-out",
-        description="a limit whose measure a live target has no facts for (bad debt, say) is named "
-        "and left out of the verdict, or makes it UNKNOWN",
+        description="a limit whose measure a live target has no facts for (such as bad debt) is "
+        "named and left out of the verdict, or makes it UNKNOWN",
     )
     lag_max_ms: NonNegative = Field(
-        1_000.0, description="a node further behind the first one than this is out of step, ms"
+        1_000.0,
+        description="a node is out of step when it lags behind the first one by more than this, ms",
     )
     stale_after_ms: NonNegative = Field(
-        3_000.0, description="an executed state that lacks news for longer than this is stale, ms"
+        3_000.0,
+        description="an executed state is stale when it has lacked news for longer than this, ms",
     )
 
 

@@ -49,7 +49,7 @@ class Points(Section):
 
 
 class TapePath(Section):
-    """The tape's recorded prices."""
+    """Prices recorded on the tape."""
 
     kind: Literal["tape"] = "tape"
 
@@ -61,15 +61,15 @@ class Price(Section):
     """The outside (index) price."""
 
     path: PricePath = Field(
-        default_factory=lambda: Gbm(start_usd=50_000.0), description="where it comes from"
+        default_factory=lambda: Gbm(start_usd=50_000.0), description="source of the outside price"
     )
     step_ms: PositiveMs = Field(50.0, description="step of the price process, ms")
     impact_bp_per_musd: NonNegative = Field(
-        0.0, description="lasting move per 1 M USD that liquidations trade, basis points"
+        0.0, description="permanent price impact per 1 M USD of liquidation trades, basis points"
     )
     feed: Literal["messages", "block"] = Field(
         "messages",
-        description="how the venue learns it: oracles' messages, or every block brings it",
+        description="how the venue receives it: in oracles' messages, or with every block",
     )
 
 
@@ -78,13 +78,13 @@ class PerBlock(Section):
 
     position_share: Number = Field(0.1, gt=0, le=1, description="share of a position")
     position_min_usd: NonNegative = Field(
-        1_000.0, description="notional of a position that may go in any case, USD"
+        1_000.0, description="notional of a position that may be liquidated in any case, USD"
     )
     account_usd: Positive = Field(100_000.0, description="notional of one account, USD")
     account_insurance_usd: NonNegative = Field(
-        1_000_000.0, description="what one account may cost the insurance fund, USD"
+        1_000_000.0, description="loss of the insurance fund by one account, USD"
     )
-    attempts: Whole = Field(50, ge=1, description="liquidations tried")
+    attempts: Whole = Field(50, ge=1, description="liquidation attempts")
     deleveraging_attempts: Whole = Field(10, ge=0, description="positions deleveraged")
 
 
@@ -93,10 +93,16 @@ class Fillable(Section):
     spread × lacking), lacking = `bankruptcy_adjustment` × (1 − equity / requirement) up to 1."""
 
     bankruptcy_adjustment: Number = Field(
-        1.0, ge=1, le=1_000, description="how fast it leaves the mark as equity falls"
+        1.0,
+        ge=1,
+        le=1_000,
+        description="how fast that price moves away from the mark as equity falls",
     )
     spread_to_maintenance: Number = Field(
-        1.5, gt=0, le=1_000, description="its greatest distance, in maintenance margins"
+        1.5,
+        gt=0,
+        le=1_000,
+        description="its largest distance from the mark, in maintenance margins",
     )
 
 
@@ -106,9 +112,10 @@ class Partial(Section):
     above_usd: NonNegative = Field(
         100_000.0, description="notional above which a position is large, USD"
     )
-    share: Number = Field(0.2, gt=0, le=1, description="share of it that goes at first")
+    share: Number = Field(0.2, gt=0, le=1, description="share of it that is liquidated first")
     cooldown_ms: SpanMs = Field(
-        30_000.0, description="for so long after that, the account's positions go whole, ms"
+        30_000.0,
+        description="time after that during which the account's positions are liquidated whole, ms",
     )
 
 
@@ -116,52 +123,58 @@ class Backstop(Section):
     """A vault takes position and margin over at the mark, past the book, as on Hyperliquid."""
 
     below: Number = Field(
-        0.666667, gt=0, le=1, description="share of the maintenance requirement that is too little"
+        0.666667,
+        gt=0,
+        le=1,
+        description="equity over maintenance requirement below which the vault takes over",
     )
     vault_usd: NonNegative = Field(
-        100_000_000.0, description="what the vault has at the start, USD"
+        100_000_000.0, description="capital of the vault at the start, USD"
     )
 
 
 class Protection(Section):
-    """What keeps trades near the mark price, where the order executes; 0 limits nothing."""
+    """Bounds on trade prices around the mark, at execution; 0 = no bound."""
 
     slippage_bp: Number = Field(
         500.0,
         ge=0,
         le=10_000,
-        description="a market order takes no price further from the mark than this, bp",
+        description="largest distance from the mark at which a market order trades, bp",
     )
     band_bp: Number = Field(
         0.0,
         ge=0,
         le=10_000,
-        description="limit orders that would buy higher above or sell deeper below the mark are "
-        "refused, bp; market orders take nothing beyond it",
+        description="limit orders that would buy further above or sell further below the mark are"
+        " refused, bp; market orders do not trade beyond it",
     )
     far_bp: Number = Field(
         0.0,
         ge=0,
         le=10_000,
-        description="limit orders that would buy deeper below or sell higher above the mark are "
-        "refused, bp",
+        description="limit orders that would buy further below or sell further above the mark are"
+        " refused, bp",
     )
     liquidation_bp: Number = Field(
         500.0,
         ge=0,
         le=10_000,
-        description="a liquidation takes no price further from the mark than this, bp; what it "
-        "finds no taker for stays with the account, or goes to winners once that is bankrupt",
+        description="largest distance from the mark at which a liquidation trades, bp; the rest "
+        "stays with the account, or is deleveraged once the account is bankrupt",
     )
     reduce_only_after_ms: SpanMs = Field(
-        0.0, description="with an older oracle price only orders that reduce are admitted, ms"
+        0.0,
+        description="age of the oracle price from which on only reducing orders are admitted, ms",
     )
 
 
 class Margin(Section):
     """Margin and liquidation."""
 
-    mode: Literal["isolated", "cross"] = Field("isolated", description="what backs a position")
+    mode: Literal["isolated", "cross"] = Field(
+        "isolated", description="collateral of a position: its own, or the account's"
+    )
     initial: Number = Field(0.05, gt=0, le=1, description="initial margin over notional")
     maintenance: Number = Field(0.03, gt=0, lt=1, description="maintenance margin over notional")
     liquidation_fee_bp: NonNegative = Field(
@@ -174,23 +187,23 @@ class Margin(Section):
     )
     close_out: Literal["book", "oracle"] = Field(
         "book",
-        description="where liquidations close: on the book, or in full at the mark against a "
+        description="how liquidations close: on the book, or in full at the mark against a "
         "liquidator who hedges outside",
     )
     close_out_bp: Number = Field(
         0.0, ge=0, lt=10_000, description="with `oracle`: how much worse than the mark, bp"
     )
     per_block: PerBlock | None = Field(
-        None, description="what a block may liquidate; absent: anything"
+        None, description="limits on what a block may liquidate; absent: none"
     )
     fillable: Fillable | None = Field(
-        None, description="worst price of a liquidation; absent: any that the fund can bear"
+        None, description="worst price of a liquidation; absent: any that the fund can pay"
     )
     partial: Partial | None = Field(
-        None, description="large positions in part first; absent: whole at once"
+        None, description="partial liquidation of large positions; absent: whole at once"
     )
     backstop: Backstop | None = Field(
-        None, description="a vault for what is nearly bankrupt; absent: none"
+        None, description="a vault that takes over nearly bankrupt accounts; absent: none"
     )
     insurance_usd: NonNegative = Field(1_000_000.0, description="insurance fund at the start, USD")
     late_after_ms: SpanMs = Field(
@@ -210,12 +223,12 @@ class Positions(Section):
     count: Whole = Field(500, ge=0, le=1_000_000, description="leveraged accounts")
     notional_usd: Positive = Field(20_000.0, description="mean notional (exponential), USD")
     leverage_min: Number = Field(2.0, ge=1, description="least leverage")
-    leverage_max: Number = Field(20.0, ge=1, description="most leverage")
+    leverage_max: Number = Field(20.0, ge=1, description="largest leverage")
     long_share: Share = Field(0.7, description="share of them that are long")
     buffer_min: Share = Field(
         1.0,
-        description="equity above maintenance is a uniform share, from this to 1, of what a "
-        "position just opened has (as if the price had moved since)",
+        description="equity above maintenance is a uniform share, from this to 1, of that of a "
+        "newly opened position (as if the price had moved since)",
     )
 
     @model_validator(mode="after")
@@ -228,12 +241,13 @@ class Positions(Section):
 class Auction(Section):
     """How a portfolio below maintenance is sold: a Dutch auction (Derive's figures)."""
 
-    start: Share = Field(0.95, description="share of mark value asked at first")
+    start: Share = Field(0.95, description="share of mark value asked at the start")
     knee: Share = Field(0.7, description="share asked after `fast_s`")
     fast_s: SpanS = Field(900.0, le=1e9, description="from `start` to `knee`, seconds")
     slow_s: SpanS = Field(43_200.0, le=1e9, description="from `knee` to nothing, seconds")
     bid: Share = Field(
-        0.95, description="share at which liquidators buy; below `start` they wait for it"
+        0.95,
+        description="share of mark value at which liquidators buy; below `start` they wait for it",
     )
 
     @model_validator(mode="after")
@@ -248,16 +262,19 @@ class Portfolios(Section):
 
     count: Whole = Field(200, ge=0, le=100_000, description="portfolio accounts")
     hold: Literal["short-strangles", "short-straddles", "short-puts"] = Field(
-        "short-strangles", description="what each has sold, strikes and expiry drawn from the lists"
+        "short-strangles",
+        description="what each account has sold, strikes and expiry drawn from the lists",
     )
     notional_usd: Positive = Field(
         50_000.0, description="mean notional of a leg (exponential), USD"
     )
-    hedge: bool = Field(True, description="the perpetual hedges their delta at the start")
+    hedge: bool = Field(True, description="whether the perpetual hedges their delta at the start")
     equity_min: Number = Field(
-        1.0, ge=0, description="least equity over initial requirement (uniform between the two)"
+        1.0, ge=0, description="least equity over initial requirement (uniform up to `equity_max`)"
     )
-    equity_max: Number = Field(2.0, ge=0, le=1e6, description="most equity over it")
+    equity_max: Number = Field(
+        2.0, ge=0, le=1e6, description="largest equity over initial requirement"
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -283,13 +300,16 @@ class Options(Section):
     )
     iv: Number = Field(0.6, gt=0, le=10, description="implied volatility at the start, per √year")
     iv_beta: Number = Field(
-        0.01, ge=0, le=1, description="added to it for each 1 % that spot has fallen, per √year"
+        0.01,
+        ge=0,
+        le=1,
+        description="added to the volatility for each 1 % that spot has fallen, per √year",
     )
     margin: Literal["deribit-pm", "derive-pmrm"] = Field(
-        "deribit-pm", description="what is required of a portfolio: the worst of whose scenarios"
+        "deribit-pm", description="margin rule of portfolios: whose grid of scenarios is used"
     )
-    auction: Auction = Field(default_factory=Auction, description="how portfolios are sold")
-    positions: Portfolios = Field(default_factory=Portfolios, description="who holds what at first")
+    auction: Auction = Field(default_factory=Auction, description="auction of portfolios")
+    positions: Portfolios = Field(default_factory=Portfolios, description="positions at the start")
 
     @model_validator(mode="after")
     def _strikes_fit(self) -> Self:
@@ -309,19 +329,19 @@ class Market(Section):
     lot: Positive = Field(0.001, description="smallest quantity, coins")
     price: Price = Field(default_factory=Price, description="the outside price")
     mark: Literal["oracle", "median"] = Field(
-        "oracle", description="how positions are marked: last oracle price, or Hyperliquid's median"
+        "oracle", description="mark price of positions: last oracle price, or Hyperliquid's median"
     )
     matching: Literal["continuous", "auction"] = Field(
         "continuous",
-        description="how orders meet: one after the other, or those of a block at one price "
-        "(a frequent batch auction)",
+        description="how orders are matched: one after the other, or those of a block at one "
+        "price (a frequent batch auction)",
     )
     margin: Margin = Field(default_factory=Margin, description="margin and liquidation")
     protection: Protection = Field(
-        default_factory=Protection, description="what keeps trades near the mark"
+        default_factory=Protection, description="bounds on trade prices around the mark"
     )
-    positions: Positions = Field(default_factory=Positions, description="who holds what at first")
-    options: Options | None = Field(None, description="options on it; without it there are none")
+    positions: Positions = Field(default_factory=Positions, description="positions at the start")
+    options: Options | None = Field(None, description="options on the perpetual; absent: none")
 
     @model_validator(mode="after")
     def _leverage_allowed(self) -> Self:

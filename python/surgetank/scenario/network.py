@@ -10,7 +10,7 @@ from surgetank.scenario.section import NonNegative, Section, Share, Whole
 
 
 class Full(Section):
-    """Everybody with everybody."""
+    """Every pair of nodes is linked."""
 
     kind: Literal["full"] = "full"
 
@@ -37,14 +37,14 @@ class Regions(Section):
 
 
 class RandomDial(Section):
-    """Every node dials so many others."""
+    """Every node dials the same number of random others."""
 
     kind: Literal["random-dial"] = "random-dial"
-    degree: Whole = Field(ge=1, description="others that a node dials")
+    degree: Whole = Field(ge=1, description="nodes that each node dials")
 
 
 class Edges(Section):
-    """Given links."""
+    """Links given one by one."""
 
     kind: Literal["edges"] = "edges"
     edges: list[tuple[Whole, Whole]] = Field(description="pairs of nodes, undirected")
@@ -70,7 +70,9 @@ class UniformDelay(Section):
     kind: Literal["uniform"] = "uniform"
     low_ms: NonNegative = Field(description="least one-way delay, ms")
     high_ms: NonNegative = Field(description="most one-way delay, ms")
-    jitter: Share = Field(0.0, description="most extra per packet, uniform, over the delay")
+    jitter: Share = Field(
+        0.0, description="largest additional delay per packet, uniform, over the delay"
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -88,7 +90,7 @@ class RegionsDelay(Section):
     intra_ms: NonNegative = Field(0.5, description="one way inside a region, ms")
     jitter: Share = Field(0.05, description="standard deviation of normal jitter over the delay")
     placement: list[int | str] = Field(
-        default_factory=list, description="region of each node; empty = one after the other"
+        default_factory=list, description="region of each node; empty = in turn"
     )
 
     @model_validator(mode="after")
@@ -119,19 +121,23 @@ Delay = Annotated[FixedDelay | UniformDelay | RegionsDelay, Field(discriminator=
 
 
 class Network(Section):
-    """The venue's nodes and what lies between them."""
+    """The venue's nodes and the network between them."""
 
     nodes: Whole = Field(7, ge=1, le=100_000, description="number of nodes")
-    topology: Topology = Field(default_factory=Full, description="who is linked to whom")
+    topology: Topology = Field(default_factory=Full, description="which nodes are linked")
     delay: Delay = Field(default_factory=FixedDelay, description="one-way delay between nodes")
     uplink_mbps: NonNegative = Field(1_000.0, description="uplink of a node, Mbit/s; 0 = unlimited")
     downlink_mbps: NonNegative = Field(0.0, description="downlink, Mbit/s; 0 = unlimited")
     loss: Share = Field(0.0, description="probability that a packet is lost")
     outbound_queue_max: Whole = Field(
-        0, ge=0, description="packets that may wait on one link before more are dropped; 0 = any"
+        0,
+        ge=0,
+        description="packets that may wait on one link before more are dropped; 0 = unlimited",
     )
     every_copy: bool = Field(
-        False, description="make every copy of a message an event, even where only one can matter"
+        False,
+        description="simulate every copy of a message as an event, even where only the first has "
+        "an effect",
     )
 
     @model_validator(mode="after")

@@ -50,22 +50,29 @@ class Weights(Section):
 class Codel(Section):
     """CoDel's two constants (RFC 8289)."""
 
-    target_ms: PositiveMs = Field(5.0, description="a wait that may stand, ms")
-    interval_ms: PositiveMs = Field(100.0, description="a longer one may stand for so long, ms")
+    target_ms: PositiveMs = Field(5.0, description="target sojourn time, ms")
+    interval_ms: PositiveMs = Field(
+        100.0,
+        description="time for which the sojourn may exceed the target before messages are shed, ms",
+    )
 
 
 class Express(Section):
     """An express lane sold by the round (Timeboost; its rounds last 60 s)."""
 
     enabled: bool = Field(
-        False, strict=True, description="whether there is one, in front of the gateways"
+        False, strict=True, description="whether there is an express lane, in front of the gateways"
     )
     round_s: PositiveS = Field(5.0, description="length of a round, seconds")
-    closing_s: SpanS = Field(1.0, description="the auction closes so long before, seconds")
-    advantage_ms: SpanMs = Field(200.0, description="everybody else is held back, ms")
+    closing_s: SpanS = Field(
+        1.0, description="time before its round at which the auction closes, seconds"
+    )
+    advantage_ms: SpanMs = Field(
+        200.0, description="time for which all other messages are held back, ms"
+    )
     reserve_usd: NonNegative = Field(1.0, description="least price of a round, USD")
     maker_value_usd: NonNegative = Field(
-        10.0, description="what a round is worth to a maker in the mean (exponential), USD"
+        10.0, description="value of a round to a maker, mean (exponential), USD"
     )
 
     @model_validator(mode="after")
@@ -76,39 +83,43 @@ class Express(Section):
 
 
 class Sealed(Section):
-    """How a block is opened, and how its beacon is made if its order is drawn with one."""
+    """How a block is unsealed, and how the beacon of a drawn order is made."""
 
-    reveal_ms: PositiveMs = Field(250.0, description="clients have so long to reveal, ms")
-    bond_usd: NonNegative = Field(5.0, description="what a missing reveal costs, USD")
-    threshold: Share = Field(0.67, gt=0, description="share of the nodes that opens a block")
-    share_us: SpanUs = Field(5_000.0, description="work to make a share of a key, µs")
-    decrypt_us: PositiveUs = Field(20.0, description="work to decrypt a message, µs")
-    timeout_ms: PositiveMs = Field(1_000.0, description="before shares are asked for again, ms")
+    reveal_ms: PositiveMs = Field(250.0, description="time that clients have to reveal, ms")
+    bond_usd: NonNegative = Field(5.0, description="bond that a missing reveal forfeits, USD")
+    threshold: Share = Field(
+        0.67, gt=0, description="share of the nodes whose key shares open a block"
+    )
+    share_us: SpanUs = Field(5_000.0, description="service time of making a share of a key, µs")
+    decrypt_us: PositiveUs = Field(20.0, description="service time of decrypting a message, µs")
+    timeout_ms: PositiveMs = Field(
+        1_000.0, description="time before shares are requested again, ms"
+    )
 
 
 class Fair(Section):
-    """How the orders `themis` and `median` are made of what all nodes saw."""
+    """How the orders `themis` and `median` are computed from the orders of receipt at all nodes."""
 
     gamma: Number = Field(
         1.0,
         gt=0.5,
         le=1,
-        description="γ of `themis`: who was seen first by this share of the nodes is not put into "
-        "a later batch; thousandths count",
+        description="γ of `themis`: a message that this share of the nodes received before "
+        "another is in no later batch than it; to thousandths",
     )
     faulty: Whole | None = Field(
         None,
         ge=0,
-        description="nodes that may lie or be silent; none given = the most that the rule bears, "
-        "n(2γ − 1) > 4f under `themis`, n > 3f under `median`",
+        description="nodes that may lie or be silent; by default the most that the rule "
+        "tolerates, n(2γ − 1) > 4f under `themis`, n > 3f under `median`",
     )
     report_ms: PositiveMs = Field(
-        50.0, description="between two reports of a node, and two rounds of the leader, ms"
+        50.0, description="interval of a node's reports and of the leader's rounds, ms"
     )
     extraction: Literal["safe", "paper"] = Field(
         "paper",
-        description="what leaves a round of `themis`; `safe` keeps the promise to the letter and "
-        "stalls once cycles join into an endless chain: see docs/fairness.md",
+        description="what a round of `themis` outputs; `safe` keeps the guarantee strictly and "
+        "stalls when cycles join into an unbounded chain: see docs/fairness.md",
     )
 
 
@@ -143,7 +154,8 @@ class Queue(Section):
     rule: Rule | str = Field(
         "fifo",
         description="preset of `discipline`, `express.enabled`, `order`, `unsealing` and "
-        "`market.matching`, which win over it where they are given; names joined by `+` combine",
+        "`market.matching`, each of which takes precedence where it is given; names "
+        "joined by `+` combine",
     )
     discipline: Annotated[
         Discipline | str, AfterValidator(known_or_plugin("discipline", DISCIPLINES))
@@ -151,7 +163,8 @@ class Queue(Section):
     order: Literal["as-proposed", "drawn", "themis", "median"] = Field(
         "as-proposed",
         description="order inside a block: as its proposer served them, drawn over accounts, or "
-        "made of what all nodes saw (`fair`; the discipline then holds before validation only)",
+        "computed from the orders in which all nodes received them (`fair`; the "
+        "discipline then holds before validation only)",
     )
     unsealing: Literal["none", "commit-reveal", "threshold"] = Field(
         "none",
@@ -161,21 +174,29 @@ class Queue(Section):
     ingress_max: Whole = Field(5_000, ge=0, description="messages that may wait for validation")
     mempool_max: Whole = Field(10_000, ge=0, description="messages that may wait for ordering")
     high: list[ClassName] = Field(
-        default_factory=lambda: list(HIGH), description="classes of the high lane, `priority`"
+        default_factory=lambda: list(HIGH), description="classes of the high lane, under `priority`"
     )
-    weights: Weights = Field(default_factory=Weights, description="services per round, `lanes`")
+    weights: Weights = Field(
+        default_factory=Weights, description="services per round, under `lanes`"
+    )
     quantum_bytes: Whole = Field(
-        1_500, ge=1, le=1_000_000, description="bytes an account sends per round, `drr`, `fq-codel`"
+        1_500,
+        ge=1,
+        le=1_000_000,
+        description="bytes that an account is served per round, under `drr` and `fq-codel`",
     )
-    codel: Codel = Field(default_factory=Codel, description="when `codel` and `fq-codel` shed")
+    codel: Codel = Field(
+        default_factory=Codel, description="when `codel` and `fq-codel` shed messages"
+    )
     express: Express = Field(default_factory=Express, description="the express lane")
     seed: Literal["beacon", "previous"] = Field(
         "beacon",
-        description="what the order `drawn` is drawn with where nothing is unsealed: the keypers' "
-        "signature of the block, or the hash of the block before (which can be ground)",
+        description="source of the seed of the order `drawn` where nothing is unsealed: the "
+        "keypers' signature of the block, or the hash of the block before (which can "
+        "be ground)",
     )
     sealed: Sealed = Field(default_factory=Sealed, description="how a block is opened")
-    fair: Fair = Field(default_factory=Fair, description="one order out of many")
+    fair: Fair = Field(default_factory=Fair, description="one order from the orders of all nodes")
 
     @property
     def is_fair(self) -> bool:

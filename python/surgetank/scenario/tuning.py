@@ -20,19 +20,19 @@ Weight = Annotated[Integer, Field(ge=1, le=100)]
 
 
 class Bounds(Section):
-    """Hard bounds: whatever a controller wishes, settings stay inside."""
+    """Hard bounds: settings stay inside whatever a controller returns."""
 
-    batch_least: Whole = Field(50, ge=1, description="messages in a batch, at least")
-    batch_most: Whole = Field(5_000, ge=1, description="... and at most")
+    batch_least: Whole = Field(50, ge=1, description="least number of messages in a batch")
+    batch_most: Whole = Field(5_000, ge=1, description="largest number of messages in a batch")
     window_least_ms: SpanMs = Field(
         0.0,
-        description="window of a batch, or wait after a decision of consensus, at least, ms",
+        description="least window of a batch, or wait after a decision of consensus, ms",
     )
-    window_most_ms: SpanMs = Field(1_000.0, description="... and at most, ms")
-    limit_least: Whole = Field(100, ge=1, description="admission limit, at least")
-    limit_most: Whole = Field(20_000, ge=1, description="... and at most")
-    weight_least: Weight = Field(1, description="weight of a lane, at least")
-    weight_most: Weight = Field(16, description="... and at most")
+    window_most_ms: SpanMs = Field(1_000.0, description="longest window or wait, ms")
+    limit_least: Whole = Field(100, ge=1, description="least admission limit")
+    limit_most: Whole = Field(20_000, ge=1, description="largest admission limit")
+    weight_least: Weight = Field(1, description="least weight of a lane")
+    weight_most: Weight = Field(16, description="largest weight of a lane")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -48,18 +48,18 @@ class Bounds(Section):
 
 
 class Tuning(Section):
-    """A controller of the node that makes blocks."""
+    """A controller at each node that makes blocks."""
 
     controller: Annotated[
         BuiltIn | str, AfterValidator(known_or_plugin("controller", CONTROLLERS))
     ] = Field(
         "none",
-        description="who decides; `policy` was found under the rule `class`; "
-        "`module:Class` is a controller of your own",
+        description="the controller; `policy` was found under the rule `class`; `module:Class` is"
+        " a controller of your own",
     )
-    target_ms: PositiveMs = Field(50.0, description="sojourn to stay below, ms (`sojourn`)")
-    interval_ms: PositiveMs = Field(100.0, ge=1, description="between two decisions, ms")
-    bounds: Bounds = Field(default_factory=Bounds, description="where settings may go")
+    target_ms: PositiveMs = Field(50.0, description="target sojourn time of `sojourn`, ms")
+    interval_ms: PositiveMs = Field(100.0, ge=1, description="interval of decisions, ms")
+    bounds: Bounds = Field(default_factory=Bounds, description="bounds of the settings")
 
     @property
     def plugin(self) -> str:
@@ -70,14 +70,16 @@ class Tuning(Section):
 
 
 class AdaptiveTimeouts(Section):
-    """How far adaptive consensus goes."""
+    """Bounds of adaptive consensus."""
 
-    commit_least_ms: SpanMs = Field(50.0, description="wait after a decision, at least, ms")
-    commit_most_ms: PositiveMs = Field(2_000.0, description="... and at most, ms")
-    propose_least_ms: PositiveMs = Field(200.0, description="timeoutPropose(0), at least, ms")
-    propose_most_ms: PositiveMs = Field(10_000.0, description="... and at most, ms")
+    commit_least_ms: SpanMs = Field(50.0, description="least wait after a decision, ms")
+    commit_most_ms: PositiveMs = Field(2_000.0, description="longest wait after a decision, ms")
+    propose_least_ms: PositiveMs = Field(200.0, description="least timeoutPropose(0), ms")
+    propose_most_ms: PositiveMs = Field(10_000.0, description="longest timeoutPropose(0), ms")
     throttle_ms: SpanMs = Field(
-        500.0, description="work that waits so long throttles by criticality, ms; 0 = never"
+        500.0,
+        description="backlog of work from which on messages are throttled by criticality, ms; 0 ="
+        " never",
     )
 
     @model_validator(mode="after")

@@ -32,7 +32,7 @@ class TraceOptions(Section):
     """What is recorded."""
 
     receipts_every: Whole = Field(
-        1, ge=0, description="keep first arrivals of every n-th client message; 0 = none"
+        1, ge=0, description="receipts are recorded of every n-th client message; 0 = none"
     )
     gauge_ms: SpanMs = Field(250.0, description="interval of the gauges, ms; 0 = none")
 
@@ -41,29 +41,31 @@ class Scenario(Section):
     """What is asked: sections stand in the order in which a message meets them."""
 
     name: str = Field(min_length=1, pattern=r"^[\w.-]+$", description="name of the scenario")
-    title: str = Field("", description="one line for a reader")
-    event: str = Field("", description="the real event that it follows, with figures")
-    source: str = Field("", description="where these figures come from")
-    description: str = Field("", description="what to look for")
-    seed: Integer = Field(7, ge=0, lt=2**64, description="seed, unless the command line gives one")
+    title: str = Field("", description="one line, for people")
+    event: str = Field("", description="the real event that it models, with figures")
+    source: str = Field("", description="sources of these figures")
+    description: str = Field("", description="what it shows")
+    seed: Integer = Field(7, ge=0, lt=2**64, description="seed; `--seed` overrides it")
     duration_s: Positive = Field(
-        30.0, le=1e9, description="length during which flow arrives, seconds"
+        30.0, le=1e9, description="time during which messages arrive, seconds"
     )
     warmup_s: NonNegative = Field(3.0, description="start of the measured window, seconds")
     drain_s: NonNegative = Field(
-        10.0, le=1e9, description="extra time for messages under way, seconds"
+        10.0, le=1e9, description="additional time for messages in transit, seconds"
     )
-    flow: Flow = Field(default_factory=Flow, description="messages arriving")
+    flow: Flow = Field(default_factory=Flow, description="the messages that arrive")
     network: Network = Field(default_factory=Network, description="nodes and links")
     layer: Layer = Field(default_factory=Layer, description="how messages travel and are ordered")
-    market: Market | None = Field(None, description="what they mean; without it they are opaque")
-    faults: list[Fault] = Field(default_factory=list, description="what goes wrong, when")
-    attack: Attack = Field(default_factory=Nothing, description="who attacks, and how")
-    limits: Limits = Field(default_factory=Limits, description="the numbers allowed")
-    trace: TraceOptions = Field(default_factory=TraceOptions, description="what is recorded")
+    market: Market | None = Field(
+        None, description="the market that executes messages; without it they are opaque"
+    )
+    faults: list[Fault] = Field(default_factory=list, description="faults and their times")
+    attack: Attack = Field(default_factory=Nothing, description="the attack")
+    limits: Limits = Field(default_factory=Limits, description="limits on measures")
+    trace: TraceOptions = Field(default_factory=TraceOptions, description="what the trace records")
     tape_hash: str = Field("", description="content hash of the tape (set by --tape)")
     tape_options: list[str] = Field(
-        default_factory=list, description="how the tape was read (set by --tape)"
+        default_factory=list, description="options with which the tape was read (set by --tape)"
     )
 
     @model_validator(mode="before")
