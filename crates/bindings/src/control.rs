@@ -7,7 +7,7 @@ use surgetank_lab::trace::DecisionRow;
 use surgetank_lab::world::NewController;
 use surgetank_layer::node::Change;
 use surgetank_layer::tuning::bounded::Fixed;
-use surgetank_layer::tuning::{self, Bounds, Controller, Parameter, Why, Wish};
+use surgetank_layer::tuning::{self, Bounds, Controller, Parameter, Recommendation, Why};
 
 use crate::plugin::Failure;
 
@@ -69,7 +69,7 @@ impl Controller for PyController {
         seen: &tuning::Observation,
         set: &tuning::Setting,
         bounds: &Bounds,
-    ) -> Wish {
+    ) -> Recommendation {
         let observation = Observation {
             now_ns: seen.now,
             served: seen.served,
@@ -92,22 +92,27 @@ impl Controller for PyController {
             least: Setting::of(bounds.least()),
             most: Setting::of(bounds.most()),
         };
-        let nothing = Wish { setting: *set, why: Why::Outside, on: 0 };
+        let nothing = Recommendation { setting: *set, why: Why::Outside, on: 0 };
         Python::attach(|py| {
             let answer = self.controller.call_method1(py, "control", (observation,));
-            let wish = answer.and_then(|wishes| wish(wishes.bind(py), *set));
-            self.failure.keep(wish).unwrap_or(nothing)
+            let recommendation =
+                answer.and_then(|settings| recommendation(settings.bind(py), *set));
+            self.failure.keep(recommendation).unwrap_or(nothing)
         })
     }
 }
 
-/// The setting with what is wished for. `on` is what the controller says it acted on.
-fn wish(wishes: &Bound<'_, PyAny>, mut setting: tuning::Setting) -> PyResult<Wish> {
+/// The present setting with the controller's changes. `on` is the number on which the controller
+/// acted.
+fn recommendation(
+    settings: &Bound<'_, PyAny>,
+    mut setting: tuning::Setting,
+) -> PyResult<Recommendation> {
     let mut on = 0;
-    let wishes = wishes.cast::<PyDict>().map_err(|_| {
-        PyTypeError::new_err("control() must return a dict of wishes, such as {\"window_ns\": 5}")
+    let settings = settings.cast::<PyDict>().map_err(|_| {
+        PyTypeError::new_err("control() must return a dict of settings, such as {\"window_ns\": 5}")
     })?;
-    for (key, value) in wishes {
+    for (key, value) in settings {
         match key.extract::<String>()?.as_str() {
             "batch_messages_max" => setting.batch_messages_max = value.extract()?,
             "window_ns" => setting.window_ns = value.extract()?,
@@ -116,13 +121,13 @@ fn wish(wishes: &Bound<'_, PyAny>, mut setting: tuning::Setting) -> PyResult<Wis
             "on" => on = value.extract()?,
             other => {
                 return Err(PyKeyError::new_err(format!(
-                    "control() wished for `{other}`; there are batch_messages_max, window_ns, \
+                    "control() returned the unknown key `{other}`; known are batch_messages_max, window_ns, \
                      admission_limit, lane_weights and on"
                 )));
             }
         }
     }
-    Ok(Wish { setting, why: Why::Outside, on })
+    Ok(Recommendation { setting, why: Why::Outside, on })
 }
 
 /// Makes a node's controller by calling `factory(seed)`.

@@ -16,7 +16,7 @@
 
 use std::sync::Arc;
 
-use surgetank_layer::audit::batch::{Open, Ticket};
+use surgetank_layer::audit::batch::{OpenBatch, Ticket};
 use surgetank_layer::audit::journal::Ledger;
 use surgetank_layer::codec;
 use surgetank_layer::message::{Block, Entry, Message};
@@ -131,7 +131,7 @@ impl Chain {
         let checked = self.rule.is_some();
         let terms = self.rule.unwrap_or(Ordering::Fifo).terms(u32::MAX, u64::MAX);
         let (mut ledger, mut out) = Ledger::new(&self.secret, self.blocks.len(), &terms);
-        let mut open = Open::default();
+        let mut open = OpenBatch::default();
         for block in &self.blocks {
             // Sealed in order of arrival: where two arrived at once, as they were published.
             let mut sealed: Vec<u32> = (0..block.entries.len() as u32).collect();
@@ -152,7 +152,7 @@ impl Chain {
     }
 }
 
-fn seal_entry(open: &mut Open, entry: &Entry, message: &Message, arrival_ns: Ns) {
+fn seal_entry(open: &mut OpenBatch, entry: &Entry, message: &Message, arrival_ns: Ns) {
     let envelope = &entry.envelope;
     let mut bytes = Vec::new();
     codec::encode(message, &mut bytes);

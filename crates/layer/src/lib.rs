@@ -1,21 +1,23 @@
 //! # surgetank-layer: how messages travel and are ordered
 //!
-//! Sans-IO machines. Nothing here owns a clock, a socket, a thread, a log or a source of chance:
-//! `now` and the random draws are handed in, outputs are appended to an outbox, and the caller does
-//! what they ask. What takes time or can fail (to validate, to execute) is asked for and answered
-//! like everything else: no machine knows how long it takes, or who runs it.
+//! Sans-IO machines. No machine owns a clock, a socket, a thread, a log or a source of randomness:
+//! `now` and the random draws are arguments, outputs are appended to an outbox, and the caller
+//! performs them. Work that takes time or can fail (validation, execution) is an output whose
+//! completion is an input: no machine knows how long it takes, or who runs it.
 //!
-//! Read in this order; imports only go up this list, which `tests/house/test_floors.py` holds:
+//! Read in this order; a module imports only modules above it in this list (checked by
+//! `tests/house/test_floors.py`):
 //!
 //! 1. [`units`]: time, identifiers, hashes
-//! 2. [`machine`]: the shape that every machine has
+//! 2. [`machine`]: the interface of every machine
 //! 3. [`audit`]: Merkle trees, seeds and the journal of batches
-//! 4. [`fair`]: one order out of many; a block carries the reports that it makes
+//! 4. [`fair`]: one order aggregated from the local orders of many nodes; a block carries the
+//!    reports
 //! 5. [`message`]: the messages, under their FIX names
 //! 6. [`codec`]: their versioned binary form
 //! 7. the other machines, which do not import each other: [`gossip`], [`admission`], [`queue`],
 //!    [`sealed`], [`sequencer`], [`consensus`]
-//! 8. [`tuning`]: controllers of their settings
+//! 8. [`tuning`]: controllers that adjust their settings
 //! 9. their compositions: [`node`], and [`pipe`] for a buffer of records
 
 pub mod admission;

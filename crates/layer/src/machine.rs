@@ -1,8 +1,8 @@
-//! The shape that every machine has: `step(now, input, draws, outbox)`.
+//! The interface of every machine: `step(now, input, draws, outbox)`.
 //!
-//! Rules: a machine never asks what time it is or for chance, never blocks, keeps only ordered
-//! maps, and does nothing but change its own state and append to the outbox. The same inputs at
-//! the same times with the same draws give the same outputs, on any machine, in any process.
+//! Rules: a machine reads no clock and no source of randomness, never blocks, keeps only ordered
+//! maps, and only changes its own state and appends to the outbox. The same inputs at the same
+//! times with the same draws give the same outputs, on any machine, in any process.
 
 use crate::units::Ns;
 
@@ -26,13 +26,14 @@ pub trait Draws {
         -(1.0 - self.unit()).ln()
     }
 
-    /// Standard normal, by Box–Muller (one of the pair is thrown away: streams stay aligned).
+    /// Standard normal, by Box–Muller (one of the pair is discarded, so that each call takes the
+    /// same number of draws).
     fn normal(&mut self) -> f64 {
         let r = (2.0 * self.exponential()).sqrt();
         r * (std::f64::consts::TAU * self.unit()).cos()
     }
 
-    /// Fisher–Yates shuffle.
+    /// Random permutation of the items in place (Fisher–Yates shuffle).
     fn shuffle<T>(&mut self, items: &mut [T])
     where
         Self: Sized,
@@ -45,12 +46,12 @@ pub trait Draws {
 
 /// A sans-IO machine.
 pub trait Machine {
-    /// What can happen to it.
+    /// Events that the machine accepts.
     type Input;
-    /// What it asks of its surroundings.
+    /// Effects that the machine requests from its host.
     type Output;
 
-    /// Takes one input at time `now` and appends what follows from it to `outbox`.
+    /// Processes one input at time `now` and appends the resulting outputs to `outbox`.
     fn step(
         &mut self,
         now: Ns,

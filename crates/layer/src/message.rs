@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fair::report::Ground;
+use crate::fair::report::Evidence;
 use crate::units::{AccountId, Digest, Height, MessageId, Ns, Price, Qty, Round};
 
-/// What a message is for; service times, priorities and measures are kept by class.
+/// Purpose of a message; service times, priorities and measures are kept by class.
 ///
 /// A configuration names what clients send as scenarios do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
@@ -77,9 +77,9 @@ impl Class {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Side {
-    /// Buy.
+    /// FIX Side 1: buy.
     Buy = 1,
-    /// Sell.
+    /// FIX Side 2: sell.
     Sell = 2,
 }
 
@@ -105,9 +105,9 @@ impl Side {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum OrdType {
-    /// Takes any price.
+    /// A market order: trades at any price.
     Market = 1,
-    /// Takes its own price or better.
+    /// A limit order: trades at its price or better.
     Limit = 2,
 }
 
@@ -117,7 +117,7 @@ pub enum OrdType {
 pub enum TimeInForce {
     /// Rests until cancelled.
     GoodTillCancel = 1,
-    /// What does not match at once is cancelled.
+    /// The quantity that does not match at once is cancelled.
     ImmediateOrCancel = 3,
 }
 
@@ -128,15 +128,15 @@ pub struct NewOrderSingle {
     pub cl_ord_id: u64,
     /// Index of the market.
     pub symbol: u16,
-    /// Side (54).
+    /// FIX Side (54): buy or sell.
     pub side: Side,
-    /// OrdType (40).
+    /// FIX OrdType (40): market or limit.
     pub ord_type: OrdType,
-    /// TimeInForce (59).
+    /// FIX TimeInForce (59): good till cancel, or immediate or cancel.
     pub time_in_force: TimeInForce,
     /// ExecInst (18) = 6: refused if it would match at once.
     pub post_only: bool,
-    /// Refused or cut so that it only reduces the account's position.
+    /// Reduce-only: refused, or cut to the position that it can reduce.
     pub reduce_only: bool,
     /// Price (44) in ticks; ignored for market orders.
     pub price: Price,
@@ -177,7 +177,7 @@ pub struct PriceUpdate {
     pub symbol: u16,
     /// Price in ticks.
     pub price: Price,
-    /// When the oracle saw this price.
+    /// Time at which the oracle observed this price.
     pub observed_ns: Ns,
 }
 
@@ -186,7 +186,7 @@ pub struct PriceUpdate {
 pub struct LiquidationOrder {
     /// Index of the market.
     pub symbol: u16,
-    /// The account to close out.
+    /// Account to liquidate.
     pub target: AccountId,
     /// Most lots to close; 0 = the whole position.
     pub order_qty: Qty,
@@ -198,28 +198,28 @@ pub struct LiquidationOrder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum ExecType {
-    /// 0: accepted.
+    /// FIX ExecType 0: accepted.
     New = 0,
-    /// F: partial fill or fill.
+    /// FIX ExecType F: partial fill or fill.
     Trade = 1,
-    /// 4: cancelled.
+    /// FIX ExecType 4: cancelled.
     Canceled = 4,
-    /// 5: replaced.
+    /// FIX ExecType 5: replaced.
     Replaced = 5,
-    /// 8: rejected.
+    /// FIX ExecType 8: rejected.
     Rejected = 8,
 }
 
 /// FIX ExecutionReport (8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ExecutionReport {
-    /// ClOrdID (11).
+    /// ClOrdID (11) of the order reported on.
     pub cl_ord_id: u64,
     /// Index of the market.
     pub symbol: u16,
-    /// ExecType (150).
+    /// FIX ExecType (150): the event that is reported.
     pub exec_type: ExecType,
-    /// Side (54).
+    /// FIX Side (54): buy or sell.
     pub side: Side,
     /// LastPx (31) in ticks; 0 without a fill.
     pub last_px: Price,
@@ -234,11 +234,11 @@ pub struct ExecutionReport {
 /// Tendermint's ⟨PROPOSAL, h, r, v, validRound⟩; `v` travels as its identifier `id(v)`, the block beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Proposal {
-    /// h
+    /// Height h of the proposal or vote.
     pub height: Height,
-    /// r
+    /// Round r within the height, from 0.
     pub round: Round,
-    /// id(v)
+    /// Identifier id(v) of the proposed block.
     pub value: Digest,
     /// validRound; −1 in the paper is `None` here.
     pub valid_round: Option<Round>,
@@ -250,9 +250,9 @@ pub struct Proposal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum VoteType {
-    /// ⟨PREVOTE, …⟩
+    /// Prevote, ⟨PREVOTE, h, r, id(v) | nil⟩.
     Prevote = 1,
-    /// ⟨PRECOMMIT, …⟩
+    /// Precommit, ⟨PRECOMMIT, h, r, id(v) | nil⟩.
     Precommit = 2,
 }
 
@@ -261,9 +261,9 @@ pub enum VoteType {
 pub struct Vote {
     /// Prevote or precommit.
     pub vote_type: VoteType,
-    /// h
+    /// Height h of the proposal or vote.
     pub height: Height,
-    /// r
+    /// Round r within the height, from 0.
     pub round: Round,
     /// id(v), or `None` for nil.
     pub value: Option<Digest>,
@@ -271,29 +271,29 @@ pub struct Vote {
     pub validator: u32,
 }
 
-/// What a message says.
+/// Content of a message, by its class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Body {
-    /// Oracle price.
+    /// An oracle's price of a market.
     PriceUpdate(PriceUpdate),
-    /// Close an account out.
+    /// A keeper's order to liquidate an account.
     LiquidationOrder(LiquidationOrder),
-    /// Cancel an order.
+    /// A request to cancel an order.
     OrderCancelRequest(OrderCancelRequest),
-    /// Replace an order.
+    /// A request to replace an order.
     OrderCancelReplaceRequest(OrderCancelReplaceRequest),
-    /// New order.
+    /// A new order of a client.
     NewOrderSingle(NewOrderSingle),
-    /// What became of an order.
+    /// A report of an order's new state.
     ExecutionReport(ExecutionReport),
-    /// A block is proposed.
+    /// A proposer's proposal of a block.
     Proposal(Proposal),
-    /// A vote on it.
+    /// A validator's vote on a proposal.
     Vote(Vote),
 }
 
 impl Body {
-    /// The number of the order that it is about, in 32 bits; 0 if it is about none.
+    /// Number of the order concerned, in 32 bits; 0 if it concerns none.
     pub fn order(&self) -> u32 {
         match self {
             Body::NewOrderSingle(new) => new.cl_ord_id as u32,
@@ -319,7 +319,7 @@ impl Body {
 }
 
 impl NewOrderSingle {
-    /// What its envelope says of it.
+    /// Bits of [`flags`] for its envelope.
     pub fn flags(&self) -> u8 {
         let immediate = self.ord_type == OrdType::Market
             || self.time_in_force == TimeInForce::ImmediateOrCancel;
@@ -330,43 +330,43 @@ impl NewOrderSingle {
     }
 }
 
-/// A message and who sent it when.
+/// A message with its sender and intended send time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Message {
-    /// Its number.
+    /// Number of the message, unique in the run.
     pub id: MessageId,
     /// The sending account (for consensus messages: the validator).
     pub account: AccountId,
-    /// When it was *meant* to be sent; delays are timed from here.
+    /// *Intended* send time, from which latency is measured.
     pub sent_ns: Ns,
-    /// What it says.
+    /// Content of the message.
     pub body: Body,
 }
 
-/// What the layer needs to know of a message in order to carry it, queue it and order it.
+/// The attributes of a message that the layer needs to carry, queue and order it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Envelope {
-    /// Its number.
+    /// Number of the message, unique in the run.
     pub id: MessageId,
-    /// Its class.
+    /// Class of the message.
     pub class: Class,
-    /// What else a queue may know of it: bits of [`flags`].
+    /// Further attributes for queue disciplines: bits of [`flags`].
     pub flags: u8,
-    /// Its size on the wire.
+    /// Size on the wire, in bytes.
     pub size_bytes: u32,
-    /// Who sent it (for consensus messages: the validator).
+    /// Sending account (for consensus messages: the validator).
     pub account: AccountId,
-    /// What its sender pays for being served earlier, in millionths of a USD.
+    /// Priority fee that the sender offers, in millionths of a USD.
     pub fee_micros: u32,
-    /// It is void in blocks above this height; 0 = never.
+    /// Expiry height: void in blocks above it; 0 = never.
     pub expires: u32,
-    /// The order that it is (ClOrdID), replaces or cancels (OrigClOrdID), counted by its account in
-    /// 32 bits; 0 = it is about none.
+    /// ClOrdID of a new order, or OrigClOrdID of the order to replace or cancel, unique per
+    /// account, in 32 bits; 0 = it concerns no order.
     pub order: u32,
 }
 
 impl Envelope {
-    /// One that pays nothing, never expires and says nothing more of itself.
+    /// An envelope without fee, expiry, flags or order number.
     pub fn plain(id: MessageId, class: Class, size_bytes: u32, account: AccountId) -> Envelope {
         Envelope { id, class, flags: 0, size_bytes, account, fee_micros: 0, expires: 0, order: 0 }
     }
@@ -377,7 +377,8 @@ impl Envelope {
         self.flags & flags == flags
     }
 
-    /// Whether it takes risk out of the venue: never shed, never priced out.
+    /// Whether it reduces risk at the venue (cancels, prices, liquidations, reduce-only orders):
+    /// never shed, never refused for its fee.
     #[inline]
     pub fn reduces_risk(&self) -> bool {
         matches!(
@@ -397,44 +398,44 @@ pub mod flags {
     pub const REDUCE_ONLY: u8 = 4;
 }
 
-/// One message's place in a block, and when it entered the queue of the node that put it there.
+/// A message in a block, with the time at which it entered the proposer's queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The message.
+    /// Envelope of the message.
     pub envelope: Envelope,
-    /// When it entered the proposer's queue.
+    /// Time at which it entered the proposer's queue.
     pub queued_ns: Ns,
 }
 
 /// An ordered batch of messages: a consensus block, or a sequencer's batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// Its height (or batch number), from 1.
+    /// Height of the block, or number of the batch, from 1.
     pub height: Height,
-    /// The node that made it.
+    /// Node that proposed or sealed the block.
     pub proposer: u32,
-    /// When it was made.
+    /// Time at which the block was made.
     pub proposed_ns: Ns,
-    /// Its messages, in order.
+    /// Messages of the block, in order.
     pub entries: Vec<Entry>,
-    /// Its place in the hash chain; serves as `id(v)`.
+    /// Hash that chains it to the block before; serves as `id(v)`.
     pub hash: Digest,
-    /// What the order of its messages rests on, if they are in a fair order: signed reports, which
-    /// the chain need not commit to.
-    pub grounds: Vec<Ground>,
+    /// Evidence for a fair order of its messages: signed reports, to which the hash does not
+    /// commit.
+    pub evidence: Vec<Evidence>,
 }
 
-/// What a message of consensus states, without the block beside it.
+/// Statement of a consensus message, without the block that comes with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Statement {
-    /// A vote.
+    /// A prevote or precommit.
     Vote(Vote),
-    /// A proposal.
+    /// A proposal, without its block.
     Proposal(Proposal),
 }
 
 impl Payload {
-    /// What it states; `None` of a client's message.
+    /// Its statement; `None` for a client's message.
     pub fn statement(&self) -> Option<Statement> {
         match self {
             Payload::Opaque => None,
@@ -444,14 +445,14 @@ impl Payload {
     }
 }
 
-/// What travels beside an envelope: nothing for client messages (the layer does not look inside),
-/// the content for consensus.
+/// Content carried with an envelope: none for client messages, which are opaque to the layer; for
+/// consensus messages the statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
-    /// A client's message; opaque here.
+    /// A client's message, opaque to the layer.
     Opaque,
-    /// A vote.
+    /// A prevote or precommit.
     Vote(Vote),
-    /// A proposal with its block.
+    /// A proposal and the proposed block.
     Proposal(Proposal, Arc<Block>),
 }

@@ -1,18 +1,19 @@
 //! Makes batches of waiting messages, by time and by size, and chains them by hash.
 //!
 //! Rules. A batch closes when its window has passed since its first message began to wait, or
-//! earlier when what waits fills it; but never sooner than one window after the close before. So
-//! at most `batch_messages_max` messages leave per window. With a window of 0 a batch closes at
-//! once, as often as something waits.
+//! earlier when the waiting messages fill it; but never sooner than one window after the previous
+//! close. So at most `batch_messages_max` messages leave per window. With a window of 0 a batch
+//! closes as soon as a message waits.
 //!
-//! Theory of operation. The machine holds no message. The node tells it how much waits in its
-//! queue; on [`Output::Close`] the node drains its queue under the queue's own rule and answers,
-//! in the same instant, with [`Input::Seal`]. A window bounds what one batch costs per message,
-//! against a mean wait of half a window.
+//! Theory of operation. The machine holds no message. The node reports the backlog of its queue; on
+//! [`Output::Close`] the node drains its queue under the queue's own rule and answers, in the same
+//! instant, with [`Input::Seal`]. A window amortises the cost of a batch over its messages, at the
+//! price of a mean wait of half a window.
 //!
 //! Source: batch auctions and block building in general; the chain is a plain BLAKE3 hash chain.
 //!
-//! Departures: a single message larger than `batch_bytes_max` is the node's to take or leave.
+//! Departures: whether a single message larger than `batch_bytes_max` is taken is the node's
+//! decision.
 
 use std::borrow::Borrow;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::machine::{Draws, Machine};
 use crate::message::{Block, Entry};
 use crate::units::{Digest, Height, Ns};
 
-/// Sets this use of BLAKE3 apart from every other.
+/// Domain separation tag of the batch chain's hash.
 const CHAIN_TAG: &[u8] = b"surgetank chain 1";
 
 /// When a batch closes.
@@ -35,19 +36,19 @@ pub struct Config {
     pub window_ns: Ns,
 }
 
-/// What can happen to the sequencer.
+/// Events of the sequencer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// What waits in the node's queue, all in all. Told whenever it grows.
+    /// Total backlog of the node's queue, reported whenever it grows.
     Waiting {
-        /// How many messages.
+        /// Number of waiting messages.
         messages: u32,
-        /// Their bytes.
+        /// Total size of the waiting messages, in bytes.
         bytes: u64,
     },
-    /// A time that was armed has come.
+    /// A time armed by [`Output::Arm`] was reached.
     Timer,
-    /// The answer to [`Output::Close`]; empty if nothing was left.
+    /// Answer to [`Output::Close`]; empty if no message was left.
     Seal {
         /// The messages, in order.
         entries: Vec<Entry>,
@@ -56,22 +57,22 @@ pub enum Input {
     },
 }
 
-/// What the sequencer asks of its node.
+/// Requests of the sequencer to its node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Hand [`Input::Timer`] in at this time. A time armed earlier may still be handed in.
     Arm {
-        /// When.
+        /// Time at which to hand the input in.
         at_ns: Ns,
     },
     /// Drain the queue, at most this much, and answer with [`Input::Seal`].
     Close {
-        /// Most messages.
+        /// Greatest number of messages.
         messages_max: u32,
-        /// Most bytes.
+        /// Greatest total size of the messages, in bytes.
         bytes_max: u64,
     },
-    /// A batch is made.
+    /// A batch was sealed.
     Sealed(Arc<Block>),
 }
 
@@ -82,13 +83,15 @@ pub struct Sequencer {
     /// Height and hash of the last batch.
     height: Height,
     hash: Digest,
+    /// Number of waiting messages.
     messages: u32,
+    /// Total size of the waiting messages, in bytes.
     bytes: u64,
-    /// When the first of the waiting messages began to wait, as far as it is known here.
+    /// Time at which the first of the waiting messages began to wait, as far as known here.
     open_ns: Option<Ns>,
     closed_ns: Option<Ns>,
     armed_ns: Option<Ns>,
-    /// Between `Close` and `Seal`.
+    /// Whether a `Close` awaits its `Seal`.
     closing: bool,
 }
 
@@ -98,7 +101,7 @@ impl Sequencer {
         Sequencer::resume(config, 0, Digest::default())
     }
 
-    /// A sequencer that goes on after the batch of this height and hash.
+    /// A sequencer that continues after the batch of this height and hash.
     pub fn resume(config: Config, height: Height, hash: Digest) -> Sequencer {
         assert!(
             config.batch_messages_max > 0 && config.batch_bytes_max > 0,
@@ -117,13 +120,13 @@ impl Sequencer {
         }
     }
 
-    /// From now on batches close at this many messages, or after this long.
+    /// Sets the batch size and the window of batches from now on.
     pub fn tune(&mut self, batch_messages_max: u32, window_ns: Ns) {
         self.config.batch_messages_max = batch_messages_max.max(1);
         self.config.window_ns = window_ns;
     }
 
-    /// Most messages in a batch and its window, as they are now.
+    /// Present greatest number of messages in a batch, and present window.
     pub fn tuned(&self) -> (u32, Ns) {
         (self.config.batch_messages_max, self.config.window_ns)
     }
@@ -149,7 +152,7 @@ impl Sequencer {
         Some(after_open.max(after_close))
     }
 
-    /// Closes if it is time, else arms for when it will be.
+    /// Closes the batch if it is due, else arms a timer for when it is due.
     fn consider(&mut self, now: Ns, outbox: &mut Vec<Output>) {
         let Some(due_ns) = self.due_ns().filter(|_| !self.closing) else {
             return;
@@ -182,7 +185,7 @@ impl Sequencer {
         self.closing = false;
         self.open_ns = None;
         if entries.is_empty() {
-            // The queue had nothing to give: what waited is gone.
+            // The queue was empty: the messages that waited have left it.
             self.waiting(now, 0, 0);
             return;
         }
@@ -194,7 +197,7 @@ impl Sequencer {
         self.hash = chain(&self.hash, self.height, &entries);
         let (height, hash) = (self.height, self.hash);
         let block =
-            Block { height, proposer, proposed_ns: now, entries, hash, grounds: Vec::new() };
+            Block { height, proposer, proposed_ns: now, entries, hash, evidence: Vec::new() };
         outbox.push(Output::Sealed(Arc::new(block)));
     }
 }
@@ -213,9 +216,9 @@ impl Machine for Sequencer {
     }
 }
 
-/// A batch's place in the chain: BLAKE3 over domain tag ‖ prev ‖ height ‖ count ‖ message numbers ‖
-/// classes, little-endian. Consensus uses it as `id(v)`; who made the batch and when is not part
-/// of it.
+/// Hash of a batch in the chain: BLAKE3 over domain tag ‖ prev ‖ height ‖ count ‖ message numbers ‖
+/// classes, little-endian. Consensus uses it as `id(v)`; proposer and time of the batch are not
+/// part of it.
 pub fn chain(prev: &Digest, height: Height, entries: &[Entry]) -> Digest {
     let mut hasher = blake3::Hasher::new();
     let mut bytes = Vec::with_capacity(CHAIN_TAG.len() + 48 + 5 * entries.len());
@@ -232,7 +235,7 @@ pub fn chain(prev: &Digest, height: Height, entries: &[Entry]) -> Digest {
 /// Where a chain of batches breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BrokenChain {
-    /// The first height that is missing, out of order, or not what its hash says.
+    /// The first height that is missing, out of order, or inconsistent with its hash.
     pub height: Height,
 }
 
@@ -249,8 +252,8 @@ impl std::fmt::Display for BrokenChain {
 
 impl std::error::Error for BrokenChain {}
 
-/// Checks batches that follow the one of height `height` and hash `prev` (0 and the zero digest
-/// for a whole chain). Gives the hash of the last one, or the first broken height.
+/// Checks batches that follow the one of height `height` and hash `prev` (0 and the zero digest for
+/// a whole chain). Returns the hash of the last one, or the first broken height.
 pub fn verify_chain<B: Borrow<Block>>(
     height: Height,
     prev: &Digest,

@@ -22,7 +22,7 @@ pub type AccountId = u32;
 pub type Height = u64;
 /// Round within a height, from 0.
 pub type Round = u32;
-/// Voting weight.
+/// Voting weight of a validator; only ratios matter.
 pub type Weight = u64;
 
 /// A price in ticks of its market.

@@ -22,7 +22,7 @@ use surgetank_layer::node::{
 };
 use surgetank_layer::queue::{Reason, Rule};
 use surgetank_layer::sequencer;
-use surgetank_layer::tuning::{Bounds, Controller, Observation, Setting, Why, Wish};
+use surgetank_layer::tuning::{Bounds, Controller, Observation, Recommendation, Setting, Why};
 use surgetank_layer::units::{MS, Ns, SECOND};
 
 use fixed_host::Times;
@@ -49,10 +49,10 @@ fn message(id: u32, kind: usize) -> Envelope {
 struct Moody(Vec<u32>, usize);
 
 impl Controller for Moody {
-    fn control(&mut self, _: &Observation, set: &Setting, _: &Bounds) -> Wish {
+    fn control(&mut self, _: &Observation, set: &Setting, _: &Bounds) -> Recommendation {
         self.1 += 1;
         let admission_limit = self.0[self.1 % self.0.len()];
-        Wish { setting: Setting { admission_limit, ..*set }, why: Why::Outside, on: 0 }
+        Recommendation { setting: Setting { admission_limit, ..*set }, why: Why::Outside, on: 0 }
     }
 }
 
@@ -83,7 +83,7 @@ fn tuned(rule: Rule, limits: Vec<u32>) -> Node {
         budgets: None,
         price: Price::Fixed(0),
         relief: Relief::Exempt,
-        remembered: None,
+        cancel_memory: None,
         admission_limit: u32::MAX,
     };
     node.admit(Admission { gate, unit: Unit::Messages, limit: u32::MAX, expires: false });

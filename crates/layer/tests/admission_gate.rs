@@ -1,12 +1,12 @@
 //! The gate: checks in a row, each refusal with its reason and hint, nothing spent on a refusal.
 
 use surgetank_layer::admission::budgets::{self, Cancels, Policy, Reducing};
+use surgetank_layer::admission::cancel_memory;
 use surgetank_layer::admission::criticality::Criticality;
-use surgetank_layer::admission::gate::{Ask, Config, Gate, Input, Load, OrderNumber, Output};
+use surgetank_layer::admission::gate::{Config, Gate, Input, Load, OrderNumber, Output, Request};
 use surgetank_layer::admission::limit::Limit;
 use surgetank_layer::admission::price::backlog::{self, Backlog, Window};
 use surgetank_layer::admission::price::{Price, Relief};
-use surgetank_layer::admission::remembered;
 use surgetank_layer::admission::{Kind, Reason, Refusal};
 use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::message::{Class, Envelope, flags};
@@ -36,31 +36,31 @@ fn gate() -> Gate {
         budgets: Some(budgets::Config { policy, reducing: Reducing::Exempt, accounts_max: 10 }),
         price: Price::Backlog(price),
         relief: Relief::Exempt,
-        remembered: Some(remembered::Config { capacity: 2, horizon: 20 }),
+        cancel_memory: Some(cancel_memory::Config { capacity: 2, horizon: 20 }),
         admission_limit: 50,
     })
 }
 
-fn place(order: u64) -> Ask {
+fn place(order: u64) -> Request {
     let order = OrderNumber::Place { order, expires: Some(9) };
     let criticality = Criticality::Immediate;
-    Ask { account: 1, kind: Kind::Order, criticality, order, fee: 100, cost: 1 }
+    Request { account: 1, kind: Kind::Order, criticality, order, fee: 100, cost: 1 }
 }
 
-fn cancel(order: u64) -> Ask {
+fn cancel(order: u64) -> Request {
     let order = OrderNumber::Cancel { order };
-    Ask { kind: Kind::Cancel, criticality: Criticality::Reducing, order, fee: 0, ..place(0) }
+    Request { kind: Kind::Cancel, criticality: Criticality::Reducing, order, fee: 0, ..place(0) }
 }
 
-fn reducing(order: u64) -> Ask {
-    Ask { kind: Kind::Reducing, criticality: Criticality::Reducing, fee: 0, ..place(order) }
+fn reducing(order: u64) -> Request {
+    Request { kind: Kind::Reducing, criticality: Criticality::Reducing, fee: 0, ..place(order) }
 }
 
 const CALM: Load = Load { height: 5, inflight: 0, backlog_ns: 0 };
 
-fn answer(gate: &mut Gate, now: u64, ask: Ask, load: Load) -> Output {
+fn answer(gate: &mut Gate, now: u64, ask: Request, load: Load) -> Output {
     let mut outbox = Vec::new();
-    gate.step(now, Input::Ask(ask, load), &mut NoDraws, &mut outbox);
+    gate.step(now, Input::Request(ask, load), &mut NoDraws, &mut outbox);
     outbox.remove(0)
 }
 
@@ -75,7 +75,7 @@ fn each_check_refuses_with_its_reason_and_hint() {
     assert_eq!(answer(&mut gate, 0, place(1), late), refused(Reason::Expired, NEVER));
     let full = Load { inflight: 50, backlog_ns: 7 * MS, ..CALM };
     assert_eq!(answer(&mut gate, 0, place(1), full), refused(Reason::Busy, 7 * MS));
-    let cheap = Ask { fee: 99, ..place(1) };
+    let cheap = Request { fee: 99, ..place(1) };
     assert_eq!(answer(&mut gate, 0, cheap, CALM), refused(Reason::FeeTooLow, NEVER));
     // None of them has spent anything.
     assert_eq!(answer(&mut gate, 0, place(1), CALM), Output::Admitted);
@@ -98,12 +98,12 @@ fn in_a_surge_cancels_and_risk_reducing_messages_pass() {
     assert_eq!(answer(&mut gate, 0, cancel(9), full), Output::Admitted);
     assert_eq!(answer(&mut gate, 0, reducing(8), full), Output::Admitted);
     // A bid of 272 is enough after a second, when half has leaked.
-    let wait = match answer(&mut gate, 0, Ask { fee: 272, ..place(7) }, CALM) {
+    let wait = match answer(&mut gate, 0, Request { fee: 272, ..place(7) }, CALM) {
         Output::Refused(Refusal { reason: Reason::FeeTooLow, retry_after_ns }) => retry_after_ns,
         other => panic!("{other:?}"),
     };
     assert!((990 * MS..SECOND).contains(&wait), "{wait}");
-    let retry = answer(&mut gate, wait, Ask { fee: 272, ..place(7) }, CALM);
+    let retry = answer(&mut gate, wait, Request { fee: 272, ..place(7) }, CALM);
     assert_eq!(retry, Output::Admitted);
 }
 
@@ -120,12 +120,12 @@ fn a_forgotten_cancel_is_said() {
     let mut gate = gate();
     let mut outbox = Vec::new();
     for (second, order) in [(0, 4), (1, 5), (2, 6)] {
-        let input = Input::Ask(cancel(order), CALM);
+        let input = Input::Request(cancel(order), CALM);
         gate.step(second * SECOND, input, &mut NoDraws, &mut outbox);
     }
     assert_eq!(outbox.len(), 4);
-    let forgotten = remembered::Forgotten { account: 1, order: 4 };
-    assert_eq!(outbox[3], Output::Forgot(forgotten));
+    let forgotten = cancel_memory::EvictedCancel { account: 1, order: 4 };
+    assert_eq!(outbox[3], Output::Evicted(forgotten));
 }
 
 #[test]
@@ -143,15 +143,15 @@ fn an_ask_is_read_off_an_envelope() {
     let plain =
         Envelope { flags: flags::IMMEDIATE, ..Envelope::plain(3, Class::NewOrderSingle, 128, 1) };
     let bid = Envelope { fee_micros: 100, expires: 9, ..plain };
-    assert_eq!(Ask::of(&bid, Some(4)), Some(place(4)));
+    assert_eq!(Request::of(&bid, Some(4)), Some(place(4)));
     let order = OrderNumber::Place { order: 4, expires: None };
-    assert_eq!(Ask::of(&plain, Some(4)), Some(Ask { order, fee: 0, ..place(4) }));
+    assert_eq!(Request::of(&plain, Some(4)), Some(Request { order, fee: 0, ..place(4) }));
     let reduce_only = Envelope { flags: flags::REDUCE_ONLY, fee_micros: 0, ..bid };
-    assert_eq!(Ask::of(&reduce_only, Some(4)), Some(reducing(4)));
+    assert_eq!(Request::of(&reduce_only, Some(4)), Some(reducing(4)));
     let cancelling = Envelope { class: Class::OrderCancelRequest, ..plain };
-    assert_eq!(Ask::of(&cancelling, Some(4)), Some(cancel(4)));
+    assert_eq!(Request::of(&cancelling, Some(4)), Some(cancel(4)));
     let keeper = Envelope { class: Class::LiquidationOrder, ..plain };
     let none = OrderNumber::None;
-    assert_eq!(Ask::of(&keeper, None), Some(Ask { order: none, ..reducing(0) }));
-    assert_eq!(Ask::of(&Envelope { class: Class::Vote, ..plain }, None), None);
+    assert_eq!(Request::of(&keeper, None), Some(Request { order: none, ..reducing(0) }));
+    assert_eq!(Request::of(&Envelope { class: Class::Vote, ..plain }, None), None);
 }

@@ -1,11 +1,11 @@
 //! All tests of the crate, in one binary: it is linked once.
 
 mod admission_budgets;
+mod admission_cancel_memory;
 mod admission_criticality;
 mod admission_gate;
 mod admission_price;
 mod admission_rates;
-mod admission_remembered;
 mod audit_journal;
 mod audit_merkle;
 mod audit_rig;

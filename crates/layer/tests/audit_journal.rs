@@ -3,7 +3,7 @@
 use crate::audit_rig;
 
 use audit_rig::{inputs, journal, split, terms};
-use surgetank_layer::audit::batch::{Open, Ticket, leaf};
+use surgetank_layer::audit::batch::{OpenBatch, Ticket, leaf};
 use surgetank_layer::audit::journal::{Ledger, ReadError, Reader};
 
 fn read_all(file: &[u8]) -> Result<u64, ReadError> {
@@ -48,7 +48,7 @@ fn what_is_left_over_comes_first_in_the_next_batch() {
 fn terms_are_announced_one_batch_ahead() {
     let (mut ledger, mut file) = Ledger::new(&[1; 32], 2, "first");
     for next in ["second", "third"] {
-        let mut open = Open::default();
+        let mut open = OpenBatch::default();
         let sealed = ledger.seal(0, &mut open, b"").unwrap();
         ledger.publish(&mut open, sealed, &[], next, &mut file);
     }
@@ -60,7 +60,7 @@ fn terms_are_announced_one_batch_ahead() {
 #[test]
 fn a_ledger_out_of_secrets_says_so() {
     let (mut ledger, _) = Ledger::new(&[1; 32], 0, "fifo");
-    let error = ledger.seal(0, &mut Open::default(), b"").unwrap_err();
+    let error = ledger.seal(0, &mut OpenBatch::default(), b"").unwrap_err();
     assert!(error.to_string().contains("new journal"), "{error}");
 }
 

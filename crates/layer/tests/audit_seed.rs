@@ -1,11 +1,11 @@
 //! Seeds: a chain of secrets that is committed to, revealed backwards, and mixed with the inputs.
 
-use surgetank_layer::audit::seed::{Reveals, seed, step};
+use surgetank_layer::audit::seed::{RevealChain, seed, step};
 
 #[test]
 fn every_secret_leads_to_the_one_before_and_the_first_to_the_anchor() {
     for count in [1, 2, 3, 4, 5, 15, 16, 17, 100] {
-        let mut reveals = Reveals::new(&[3; 32], count);
+        let mut reveals = RevealChain::new(&[3; 32], count);
         let mut last = reveals.anchor();
         for left in (0..count).rev() {
             let reveal = reveals.next().unwrap();
@@ -20,7 +20,7 @@ fn every_secret_leads_to_the_one_before_and_the_first_to_the_anchor() {
 
 #[test]
 fn a_chain_of_nothing_reveals_nothing() {
-    let mut reveals = Reveals::new(&[3; 32], 0);
+    let mut reveals = RevealChain::new(&[3; 32], 0);
     assert_eq!((reveals.left(), reveals.next()), (0, None));
 }
 
@@ -39,5 +39,5 @@ fn a_seed_depends_on_secret_inputs_and_beacon() {
 
 #[test]
 fn what_is_printed_for_debugging_has_no_secret_in_it() {
-    assert_eq!(format!("{:?}", Reveals::new(&[3; 32], 9)), "Reveals { left: 9 }");
+    assert_eq!(format!("{:?}", RevealChain::new(&[3; 32], 9)), "RevealChain { left: 9 }");
 }

@@ -6,7 +6,7 @@ use audit_rig::{
     RULES, Sealed, cut, found, inputs, join, journal, report, reseal, served, split, terms,
 };
 use proptest::prelude::*;
-use surgetank_layer::audit::batch::{Open, Ticket};
+use surgetank_layer::audit::batch::{OpenBatch, Ticket};
 use surgetank_layer::audit::journal::Ledger;
 use surgetank_layer::message::flags::POST_ONLY;
 use surgetank_verifier::Kind;
@@ -14,7 +14,7 @@ use surgetank_verifier::Kind;
 /// A journal of one batch in which `inputs` are published in this order.
 fn published(terms: &str, inputs: &[Sealed], order: impl Fn(&[u8; 32]) -> Vec<u32>) -> Vec<u8> {
     let (mut ledger, mut file) = Ledger::new(&[9; 32], 1, terms);
-    let mut open = Open::default();
+    let mut open = OpenBatch::default();
     for (ticket, message) in inputs {
         open.push(ticket, message);
     }

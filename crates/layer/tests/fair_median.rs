@@ -5,21 +5,21 @@ use crate::fair_rig;
 use fair_rig::NoDraws;
 use proptest::prelude::*;
 use surgetank_layer::fair::median::{
-    Config, Express, Input, MedianOrder, Ordered, Output, Seen, Within, lot, median,
+    Config, Express, Input, ListedMessage, MedianOrder, Ordered, Output, Within, lot, median,
 };
 use surgetank_layer::machine::Machine;
 use surgetank_layer::units::{Digest, MS, NodeId, Ns, SECOND};
 
 const SEED: Digest = Digest([7; 32]);
 
-fn plain(message: u32, seen_ns: Ns) -> Seen {
+fn plain(message: u32, seen_ns: Ns) -> ListedMessage {
     let content = Digest([message as u8; 32]);
     let (account, nonce) = (message, u64::from(message));
-    Seen { message, seen_ns, account, nonce, content, express: None }
+    ListedMessage { message, seen_ns, account, nonce, content, express: None }
 }
 
-fn express(message: u32, epoch: u64, sequence: u64) -> Seen {
-    Seen { express: Some(Express { epoch, sequence }), ..plain(message, 0) }
+fn express(message: u32, epoch: u64, sequence: u64) -> ListedMessage {
+    ListedMessage { express: Some(Express { epoch, sequence }), ..plain(message, 0) }
 }
 
 fn step(machine: &mut MedianOrder, input: Input) -> Vec<Output> {
@@ -28,13 +28,13 @@ fn step(machine: &mut MedianOrder, input: Input) -> Vec<Output> {
     outbox
 }
 
-fn report(machine: &mut MedianOrder, from: NodeId, clock_ns: Ns, seen: &[Seen]) {
+fn report(machine: &mut MedianOrder, from: NodeId, clock_ns: Ns, seen: &[ListedMessage]) {
     let said = step(machine, Input::Report { from, clock_ns, seen: seen.to_vec() });
     assert_eq!(said, []);
 }
 
 /// Four members, all with the clock `clock_ns`, and what each lists.
-fn round(machine: &mut MedianOrder, clock_ns: Ns, lists: [&[Seen]; 4]) -> Ordered {
+fn round(machine: &mut MedianOrder, clock_ns: Ns, lists: [&[ListedMessage]; 4]) -> Ordered {
     lists.iter().zip(0..).for_each(|(list, from)| report(machine, from, clock_ns, list));
     match step(machine, Input::Close { seed: SEED }).pop() {
         Some(Output::Ordered(ordered)) => ordered,
@@ -65,7 +65,7 @@ fn in_with_one_list_more_than_can_lie() {
 #[test]
 fn not_again_for_eight_rounds() {
     let mut machine = four();
-    let lists: [&[Seen]; 4] = [&[plain(1, 0)], &[plain(1, 0)], &[], &[]];
+    let lists: [&[ListedMessage]; 4] = [&[plain(1, 0)], &[plain(1, 0)], &[], &[]];
     assert_eq!(round(&mut machine, 0, lists).rest, [1]);
     // Eight rounds in which too few list it, or enough do: never again.
     for _ in 0..8 {
@@ -114,29 +114,29 @@ fn a_round_needs_all_but_the_faulty() {
 #[test]
 fn express_goes_first_by_number_and_a_gap_holds_it_up() {
     let mut machine = four();
-    let lists: [&[Seen]; 4] =
+    let lists: [&[ListedMessage]; 4] =
         [&[express(12, 0, 2), express(10, 0, 0)], &[plain(1, 0)], &[plain(1, 0)], &[]];
     let found = round(&mut machine, 0, lists);
     assert_eq!((found.express, found.rest), (vec![10], vec![1]));
-    let lists: [&[Seen]; 4] = [&[express(12, 0, 2)], &[], &[express(11, 0, 1)], &[]];
+    let lists: [&[ListedMessage]; 4] = [&[express(12, 0, 2)], &[], &[express(11, 0, 1)], &[]];
     assert_eq!(round(&mut machine, 0, lists).express, [11, 12]);
     // Numbers that are spent, and epochs that are not the round's, are left out.
-    let lists: [&[Seen]; 4] = [&[express(13, 0, 2), express(14, 1, 0)], &[], &[], &[]];
+    let lists: [&[ListedMessage]; 4] = [&[express(13, 0, 2), express(14, 1, 0)], &[], &[], &[]];
     assert!(round(&mut machine, 0, lists).express.is_empty());
     // The next epoch begins at nought again.
-    let lists: [&[Seen]; 4] = [&[express(14, 1, 0), express(15, 0, 3)], &[], &[], &[]];
+    let lists: [&[ListedMessage]; 4] = [&[express(14, 1, 0), express(15, 0, 3)], &[], &[], &[]];
     assert_eq!(round(&mut machine, 60 * SECOND, lists).express, [14]);
 }
 
 #[test]
 fn of_two_express_messages_with_one_number_the_smaller_hash_counts() {
-    let lists: [&[Seen]; 4] = [&[express(11, 0, 0)], &[express(10, 0, 0)], &[], &[]];
+    let lists: [&[ListedMessage]; 4] = [&[express(11, 0, 0)], &[express(10, 0, 0)], &[], &[]];
     assert_eq!(round(&mut four(), 0, lists).express, [10]);
 }
 
 #[test]
 fn the_lot_falls_on_accounts_and_keeps_their_own_order() {
-    let of = |message, account, nonce| Seen { account, nonce, ..plain(message, 0) };
+    let of = |message, account, nonce| ListedMessage { account, nonce, ..plain(message, 0) };
     let list = [of(1, 5, 9), of(2, 5, 8), of(3, 6, 1), of(4, 7, 1)];
     let found = round(&mut four(), 0, [&list, &list, &[], &[]]).rest;
     let mut accounts = [(5, vec![2, 1]), (6, vec![3]), (7, vec![4])];
@@ -175,7 +175,7 @@ proptest! {
         by_time in any::<bool>(),
     ) {
         let within = if by_time { Within::MedianTime } else { Within::Lot };
-        let lists: Vec<Vec<Seen>> = lists
+        let lists: Vec<Vec<ListedMessage>> = lists
             .into_iter()
             .map(|list| list.into_iter().map(|(m, at)| plain(m, at)).collect())
             .collect();

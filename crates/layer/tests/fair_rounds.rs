@@ -20,7 +20,7 @@ fn agreement_is_kept_as_it_is() {
     let mut rig = Rig::new(five());
     rig.round(&[&[7, 3, 5][..]; 5]);
     assert_eq!(rig.batches(), [[7], [3], [5]]);
-    assert_eq!(rig.ordered[0].unpromised_pairs(), 0);
+    assert_eq!(rig.ordered[0].pairs_in_batches(), 0);
     assert!(rig.order.is_empty() && rig.deferred.is_empty());
 }
 
@@ -31,7 +31,7 @@ fn condorcets_three_are_one_batch() {
     rig.round(&[&[0, 1, 2], &[1, 2, 0], &[2, 0, 1]]);
     assert_eq!(rig.batches().len(), 1);
     assert_eq!(rig.ordered[0].cycles().collect::<Vec<_>>(), [3]);
-    assert_eq!(rig.ordered[0].unpromised_pairs(), 3);
+    assert_eq!(rig.ordered[0].pairs_in_batches(), 3);
     // The path runs along majorities: 0 → 1, 1 → 2, 2 → 0.
     let batch = &rig.batches()[0];
     assert!(batch.windows(2).all(|p| (p[0] + 1) % 3 == p[1]), "{batch:?}");
@@ -48,7 +48,7 @@ fn two_messages_of_an_attacker_put_honest_pairs_into_one_batch() {
     let mut rig = Rig::new(Config::of(rule));
     rig.round(&[&[0, 1, 8, 9], &[8, 9, 0, 1], &[9, 0, 1, 8]]);
     assert_eq!(rig.ordered[0].cycles().collect::<Vec<_>>(), [4]);
-    assert_eq!(rig.ordered[0].unpromised_pairs(), 6);
+    assert_eq!(rig.ordered[0].pairs_in_batches(), 6);
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use surgetank_layer::gossip::Seen;
+use surgetank_layer::gossip::SeenCache;
 
 proptest! {
     #[test]
     fn agrees_with_an_ordered_set(ids in prop::collection::vec(0u32..300, 0..400)) {
-        let mut seen = Seen::default();
+        let mut seen = SeenCache::default();
         let mut expected = BTreeSet::new();
         for id in ids {
             prop_assert_eq!(seen.contains(id), expected.contains(&id));

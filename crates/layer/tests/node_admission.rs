@@ -5,7 +5,7 @@ use crate::fixed_host;
 use std::collections::VecDeque;
 
 use surgetank_layer::admission::price::{Price, Relief};
-use surgetank_layer::admission::{gate, remembered};
+use surgetank_layer::admission::{cancel_memory, gate};
 use surgetank_layer::consensus::tendermint::{Config as Tendermint, Timeouts};
 use surgetank_layer::gossip;
 use surgetank_layer::message::{Class, Envelope, flags};
@@ -15,7 +15,9 @@ use surgetank_layer::node::{
 };
 use surgetank_layer::queue::{Reason, Rule};
 use surgetank_layer::sequencer;
-use surgetank_layer::tuning::{Bounds, Controller, Observation, Parameter, Setting, Why, Wish};
+use surgetank_layer::tuning::{
+    Bounds, Controller, Observation, Parameter, Recommendation, Setting, Why,
+};
 use surgetank_layer::units::{MS, NEVER, Ns, SECOND};
 
 use fixed_host::Times;
@@ -50,7 +52,7 @@ fn admission(remember: bool) -> Admission {
         budgets: None,
         price: Price::Fixed(0),
         relief: Relief::Exempt,
-        remembered: remember.then_some(remembered::Config { capacity: 10, horizon: 20 }),
+        cancel_memory: remember.then_some(cancel_memory::Config { capacity: 10, horizon: 20 }),
         admission_limit: u32::MAX,
     };
     Admission { gate, unit: Unit::Messages, limit: u32::MAX, expires: true }
@@ -179,11 +181,11 @@ fn who_bids_enough_owes_the_price_and_not_the_bid() {
 struct Wild(bool);
 
 impl Controller for Wild {
-    fn control(&mut self, _: &Observation, set: &Setting, _: &Bounds) -> Wish {
+    fn control(&mut self, _: &Observation, set: &Setting, _: &Bounds) -> Recommendation {
         self.0 = !self.0;
         let all = if self.0 { u32::MAX } else { 0 };
         let setting = Setting { batch_messages_max: all, admission_limit: all, ..*set };
-        Wish { setting, why: Why::Outside, on: u64::from(all) }
+        Recommendation { setting, why: Why::Outside, on: u64::from(all) }
     }
 }
 

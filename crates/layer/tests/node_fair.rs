@@ -263,7 +263,7 @@ fn reports_that_overtake_each_other_are_put_in_order() {
     // The first report of node 1 is replaced by one that comes after the second.
     rig.loses = Box::new(|now, from, packet| is_report(packet) && from == 1 && now == REPORT);
     rig.run(REPORT);
-    let seen = vec![surgetank_layer::node::Sight { message: 1, seen_ns: MS }];
+    let seen = vec![surgetank_layer::node::ReceivedEntry { message: 1, seen_ns: MS }];
     let report = Report { author: 1, clock_ns: REPORT, seen, ..Report::default() }.signed();
     rig.at(2 * REPORT + 20 * MS, 0, Input::Packet { from: 1, packet: Packet::Ordering(report) });
     rig.run(4 * REPORT);

@@ -71,7 +71,7 @@ fn who_rewrites_what_it_stated_is_found_out_and_heard_no_more() {
     forge(&mut rig, |report| {
         if report.first > 0 {
             let other = Report { first: 0, before: Default::default(), ..report.clone() };
-            let sight = |message| surgetank_layer::node::Sight { message, seen_ns: 0 };
+            let sight = |message| surgetank_layer::node::ReceivedEntry { message, seen_ns: 0 };
             let seen = [3, 2, 1].map(sight).to_vec();
             *report = Report { seen, ..other }.signed();
         }

@@ -79,7 +79,7 @@ fn empty_chain(blocks: usize) -> Vec<Arc<Block>> {
             proposed_ns: 0,
             entries: Vec::new(),
             hash: chain(&prev, height, &[]),
-            grounds: Vec::new(),
+            evidence: Vec::new(),
         }));
     }
     made

@@ -4,7 +4,7 @@ use crate::audit_rig;
 
 use audit_rig::{RULES, cut, found, inputs, served, terms};
 use proptest::prelude::*;
-use surgetank_layer::audit::batch::Open;
+use surgetank_layer::audit::batch::OpenBatch;
 use surgetank_layer::audit::journal::Ledger;
 use surgetank_layer::pipe::envelope;
 use surgetank_layer::pipe::terms::Ordering;
@@ -67,7 +67,7 @@ proptest! {
         let inputs = inputs(count, first.into());
         let terms = terms(&ordering.to_string(), limits.0, limits.1);
         let (mut ledger, mut file) = Ledger::new(&[9; 32], 1, &terms);
-        let mut open = Open::default();
+        let mut open = OpenBatch::default();
         for (ticket, message) in &inputs {
             open.push(ticket, message);
         }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use surgetank_layer::tuning::bounded::{Bounded, Fixed};
 use surgetank_layer::tuning::{
-    Bounds, Controller, Decision, Knob, Observation, Setting, Why, Wish,
+    Bounds, Controller, Decision, Knob, Observation, Recommendation, Setting, Why,
 };
 
 fn setting(batch_messages_max: u32, window_ns: u64, admission_limit: u32, lane: u8) -> Setting {
@@ -14,17 +14,17 @@ fn setting(batch_messages_max: u32, window_ns: u64, admission_limit: u32, lane: 
 struct Told(Vec<Setting>);
 
 impl Controller for Told {
-    fn control(&mut self, seen: &Observation, _: &Setting, _: &Bounds) -> Wish {
+    fn control(&mut self, seen: &Observation, _: &Setting, _: &Bounds) -> Recommendation {
         let setting = self.0.pop().expect("told enough");
-        Wish { setting, why: Why::Outside, on: seen.served }
+        Recommendation { setting, why: Why::Outside, on: seen.served }
     }
 }
 
 #[test]
 fn a_decision_says_what_from_to_why_and_on_what() {
     let bounds = Bounds::new(setting(10, 0, 5, 1), setting(100, 50, 50, 9));
-    let wished = Setting { batch_messages_max: 101, window_ns: 20, ..setting(20, 40, 9, 2) };
-    let mut bounded = Bounded::new(Told(vec![wished]), bounds, &setting(20, 40, 9, 2));
+    let recommended = Setting { batch_messages_max: 101, window_ns: 20, ..setting(20, 40, 9, 2) };
+    let mut bounded = Bounded::new(Told(vec![recommended]), bounds, &setting(20, 40, 9, 2));
     let mut decisions = Vec::new();
     bounded.observe(&Observation { now: 7, served: 3, ..Observation::default() }, &mut decisions);
     let decision = |knob, from, to, clamped| Decision {
@@ -106,21 +106,21 @@ proptest! {
     ) {
         let mut bounded = Bounded::new(Told(wishes.iter().rev().copied().collect()), bounds, &first);
         let mut replayed = *bounded.setting();
-        for wish in wishes {
+        for recommendation in wishes {
             let mut decisions = Vec::new();
             bounded.observe(&Observation::default(), &mut decisions);
             for decision in decisions {
                 prop_assert_ne!(decision.from, decision.to);
-                prop_assert_eq!(decision.clamped, wish.get(decision.knob) != decision.to);
+                prop_assert_eq!(decision.clamped, recommendation.get(decision.knob) != decision.to);
                 prop_assert!(replayed.replay(&decision));
                 prop_assert!(!replayed.replay(&decision), "a decision does not follow itself");
             }
             prop_assert_eq!(&replayed, bounded.setting());
             for knob in Knob::ALL {
-                let (value, wished) = (replayed.get(knob), wish.get(knob));
+                let (value, recommended) = (replayed.get(knob), recommendation.get(knob));
                 let (least, most) = (bounds.least().get(knob), bounds.most().get(knob));
                 prop_assert!((least..=most).contains(&value));
-                prop_assert!(value == wished || value == least || value == most);
+                prop_assert!(value == recommended || value == least || value == most);
             }
         }
     }

@@ -14,9 +14,9 @@ fn bounds() -> Bounds {
 
 fn limit(controller: &mut Gradient2, sojourn_mean_ns: Ns, inflight: u32) -> u32 {
     let seen = Observation { served: 100, sojourn_mean_ns, inflight, ..Observation::default() };
-    let wish = controller.control(&seen, &FIRST, &bounds());
-    assert_eq!((wish.why, wish.on), (Why::Gradient, sojourn_mean_ns));
-    wish.setting.admission_limit
+    let recommendation = controller.control(&seen, &FIRST, &bounds());
+    assert_eq!((recommendation.why, recommendation.on), (Why::Gradient, sojourn_mean_ns));
+    recommendation.setting.admission_limit
 }
 
 /// At a steady sojourn the gradient is 1 and the limit grows by s · q = 0.8 a sample, to the most.

@@ -24,8 +24,10 @@ pub fn frame_bytes(frame: &Frame) -> u32 {
 
 /// Size of a block.
 pub fn block_bytes(block: &Block) -> u32 {
-    let grounds = block.grounds.iter().map(|ground| ground.size_bytes()).sum::<u32>();
-    BLOCK_BYTES + grounds + block.entries.iter().map(|entry| entry.envelope.size_bytes).sum::<u32>()
+    let evidence = block.evidence.iter().map(|ground| ground.size_bytes()).sum::<u32>();
+    BLOCK_BYTES
+        + evidence
+        + block.entries.iter().map(|entry| entry.envelope.size_bytes).sum::<u32>()
 }
 
 /// Size of a packet between any two nodes.

@@ -15,9 +15,9 @@
 //! Departures: the checks of one node. Clients who send to several gates have several budgets.
 
 use super::budgets::{self, Budgets};
+use super::cancel_memory::{self, CancelMemory, EvictedCancel};
 use super::criticality::Criticality;
 use super::price::{Price, Relief};
-use super::remembered::{self, Forgotten, Remembered};
 use super::{Kind, Reason, Refusal};
 use crate::machine::{Draws, Machine};
 use crate::message::{Class, Envelope, flags};
@@ -33,14 +33,14 @@ pub struct Config {
     /// What cancels and risk-reducing messages pay of it.
     pub relief: Relief,
     /// Expiry and remembered cancels; without, neither is checked.
-    pub remembered: Option<remembered::Config>,
+    pub cancel_memory: Option<cancel_memory::Config>,
     /// Orders that take at once are refused when this many messages are on their way.
     pub admission_limit: u32,
 }
 
 /// A message that asks to be let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ask {
+pub struct Request {
     /// Whose it is.
     pub account: AccountId,
     /// Which budget it draws on.
@@ -55,10 +55,10 @@ pub struct Ask {
     pub cost: u64,
 }
 
-impl Ask {
+impl Request {
     /// For a message of cost 1 that is about the order of this number, if it is about one; `None`
     /// for what the venue itself sends.
-    pub fn of(envelope: &Envelope, order: Option<u64>) -> Option<Ask> {
+    pub fn of(envelope: &Envelope, order: Option<u64>) -> Option<Request> {
         let kind = Kind::of(envelope.class, envelope.has(flags::REDUCE_ONLY))?;
         let criticality = Criticality::of(envelope)?;
         let expires = (envelope.expires > 0).then(|| Height::from(envelope.expires));
@@ -68,7 +68,7 @@ impl Ask {
             (Some(order), _) => OrderNumber::Place { order, expires },
         };
         let fee = u64::from(envelope.fee_micros);
-        Some(Ask { account: envelope.account, kind, criticality, order, fee, cost: 1 })
+        Some(Request { account: envelope.account, kind, criticality, order, fee, cost: 1 })
     }
 }
 
@@ -106,7 +106,7 @@ pub struct Load {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
     /// A message asks.
-    Ask(Ask, Load),
+    Request(Request, Load),
     /// A batch of this much work is made.
     Batch {
         /// In the unit of the price's targets.
@@ -131,7 +131,7 @@ pub enum Output {
     /// It is not.
     Refused(Refusal),
     /// To remember a cancel, another one was forgotten: its order may survive if it comes late.
-    Forgot(Forgotten),
+    Evicted(EvictedCancel),
     /// The fee from now on.
     Fee(u64),
 }
@@ -142,7 +142,7 @@ pub struct Gate {
     budgets: Option<Budgets>,
     price: Price,
     relief: Relief,
-    remembered: Option<Remembered>,
+    cancel_memory: Option<CancelMemory>,
     admission_limit: u32,
 }
 
@@ -153,7 +153,7 @@ impl Gate {
             budgets: config.budgets.map(Budgets::new),
             price: config.price,
             relief: config.relief,
-            remembered: config.remembered.map(Remembered::new),
+            cancel_memory: config.cancel_memory.map(CancelMemory::new),
             admission_limit: config.admission_limit,
         }
     }
@@ -162,10 +162,15 @@ impl Gate {
     ///
     /// # Errors
     /// The refusal.
-    pub fn admit(&mut self, now: Ns, ask: &Ask, load: &Load) -> Result<Option<Forgotten>, Refusal> {
-        let Ask { account, kind, .. } = *ask;
+    pub fn admit(
+        &mut self,
+        now: Ns,
+        ask: &Request,
+        load: &Load,
+    ) -> Result<Option<EvictedCancel>, Refusal> {
+        let Request { account, kind, .. } = *ask;
         if let (OrderNumber::Place { order, expires }, Some(remembered)) =
-            (ask.order, &mut self.remembered)
+            (ask.order, &mut self.cancel_memory)
         {
             remembered.order(load.height, account, order, expires)?;
         }
@@ -179,7 +184,7 @@ impl Gate {
         if let Some(budgets) = &mut self.budgets {
             budgets.take(now, account, kind, ask.cost)?;
         }
-        Ok(match (ask.order, &mut self.remembered) {
+        Ok(match (ask.order, &mut self.cancel_memory) {
             (OrderNumber::Cancel { order }, Some(remembered)) => {
                 remembered.cancel(load.height, account, order)
             }
@@ -216,10 +221,10 @@ impl Machine for Gate {
 
     fn step(&mut self, now: Ns, input: Input, _: &mut dyn Draws, outbox: &mut Vec<Output>) {
         match input {
-            Input::Ask(ask, load) => match self.admit(now, &ask, &load) {
+            Input::Request(ask, load) => match self.admit(now, &ask, &load) {
                 Ok(forgotten) => {
                     outbox.push(Output::Admitted);
-                    outbox.extend(forgotten.map(Output::Forgot));
+                    outbox.extend(forgotten.map(Output::Evicted));
                 }
                 Err(refusal) => outbox.push(Output::Refused(refusal)),
             },

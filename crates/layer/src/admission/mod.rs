@@ -8,16 +8,16 @@
 //! 5. Memory is bounded, whoever sends.
 //!
 //! Read in this order: [`limit`], [`bucket`] and [`gcra`] (two forms of one rule), [`budgets`] (per
-//! account), [`price`], [`remembered`], [`gate`], which puts them in a row, and [`criticality`].
+//! account), [`price`], [`cancel_memory`], [`gate`], which puts them in a row, and [`criticality`].
 
 pub mod bucket;
 pub mod budgets;
+pub mod cancel_memory;
 pub mod criticality;
 pub mod gate;
 pub mod gcra;
 pub mod limit;
 pub mod price;
-pub mod remembered;
 
 use crate::message::Class;
 use crate::units::Ns;

@@ -243,7 +243,7 @@ impl Parts<'_> {
 
 /// A batch that still takes inputs. Its buffers are used again for the next one.
 #[derive(Clone, Debug, Default)]
-pub struct Open {
+pub struct OpenBatch {
     bytes: Vec<u8>,
     /// Where each input ends in `bytes`.
     ends: Vec<usize>,
@@ -254,7 +254,7 @@ pub struct Open {
     level: Vec<Hash>,
 }
 
-impl Open {
+impl OpenBatch {
     /// Adds an input and returns its index.
     #[inline]
     pub fn push(&mut self, ticket: &Ticket, message: &[u8]) -> u32 {

@@ -14,9 +14,9 @@
 use std::fmt;
 use std::io::{self, Read};
 
-use super::batch::{self, Batch, Header, Open, Ticket};
+use super::batch::{self, Batch, Header, OpenBatch, Ticket};
 use super::merkle::{Blake3, Hash, root};
-use super::seed::{self, Reveals};
+use super::seed::{self, RevealChain};
 use super::tagged;
 use crate::units::{Digest, Height, Ns};
 
@@ -32,7 +32,7 @@ pub struct Ledger {
     next_sequence: u64,
     previous: Digest,
     terms: String,
-    reveals: Reveals,
+    reveals: RevealChain,
 }
 
 /// There is no secret left for another batch.
@@ -66,7 +66,7 @@ impl Ledger {
     /// # Panics
     /// If `terms` is longer than 65,535 bytes.
     pub fn new(secret: &Hash, batches_max: usize, terms: &str) -> (Ledger, Vec<u8>) {
-        let reveals = Reveals::new(secret, batches_max);
+        let reveals = RevealChain::new(secret, batches_max);
         let mut head = MAGIC.to_vec();
         head.extend(batch::VERSION.to_le_bytes());
         head.extend(reveals.anchor());
@@ -102,7 +102,12 @@ impl Ledger {
     ///
     /// # Errors
     /// If every secret is revealed.
-    pub fn seal(&mut self, now: Ns, open: &mut Open, beacon: &[u8]) -> Result<Sealed, Exhausted> {
+    pub fn seal(
+        &mut self,
+        now: Ns,
+        open: &mut OpenBatch,
+        beacon: &[u8],
+    ) -> Result<Sealed, Exhausted> {
         let reveal = self.reveals.next().ok_or(Exhausted)?;
         let inputs_root = open.inputs_root();
         let seed = seed::seed(&reveal, &inputs_root, beacon);
@@ -113,7 +118,7 @@ impl Ledger {
     /// what the order left out. `terms_next` are the terms of the next batch.
     pub fn publish(
         &mut self,
-        open: &mut Open,
+        open: &mut OpenBatch,
         sealed: Sealed,
         order: &[u32],
         terms_next: &str,

@@ -37,7 +37,7 @@ pub fn seed(reveal: &Hash, inputs_root: &Hash, beacon: &[u8]) -> Hash {
 
 /// The sequencer's secrets, revealed one a batch.
 #[derive(Clone)]
-pub struct Reveals {
+pub struct RevealChain {
     /// `marks[k]` is H^{k·stride}(s).
     marks: Vec<Hash>,
     stride: usize,
@@ -46,9 +46,9 @@ pub struct Reveals {
     anchor: Hash,
 }
 
-impl Reveals {
+impl RevealChain {
     /// A chain of `count` secrets after the anchor; takes `count` hashes.
-    pub fn new(secret: &Hash, count: usize) -> Reveals {
+    pub fn new(secret: &Hash, count: usize) -> RevealChain {
         let stride = count.isqrt().max(1);
         let (mut marks, mut link) = (Vec::new(), *secret);
         for k in 0..count {
@@ -57,7 +57,7 @@ impl Reveals {
             }
             link = step(&link);
         }
-        let mut reveals = Reveals { marks, stride, ready: Vec::new(), anchor: link };
+        let mut reveals = RevealChain { marks, stride, ready: Vec::new(), anchor: link };
         if let Some(mark) = reveals.marks.pop() {
             reveals.refill(mark, count - reveals.marks.len() * stride);
         }
@@ -79,7 +79,7 @@ impl Reveals {
     }
 }
 
-impl Iterator for Reveals {
+impl Iterator for RevealChain {
     type Item = Hash;
 
     fn next(&mut self) -> Option<Hash> {
@@ -91,9 +91,9 @@ impl Iterator for Reveals {
     }
 }
 
-impl std::fmt::Debug for Reveals {
+impl std::fmt::Debug for RevealChain {
     /// Says no secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Reveals {{ left: {} }}", self.left())
+        write!(f, "RevealChain {{ left: {} }}", self.left())
     }
 }

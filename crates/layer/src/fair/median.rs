@@ -86,7 +86,7 @@ pub struct Express {
 
 /// A message as a member lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct ListedMessage {
     /// The message.
     pub message: MessageId,
     /// When the member saw it.
@@ -111,7 +111,7 @@ pub enum Input {
         /// Its clock.
         clock_ns: Ns,
         /// What it lists.
-        seen: Vec<Seen>,
+        seen: Vec<ListedMessage>,
     },
     /// The round ends.
     Close {
@@ -169,7 +169,7 @@ pub struct MedianOrder {
     due: Express,
     /// Round in which a message was last in enough lists.
     done: BTreeMap<MessageId, u32>,
-    lists: BTreeMap<NodeId, (Ns, Vec<Seen>)>,
+    lists: BTreeMap<NodeId, (Ns, Vec<ListedMessage>)>,
 }
 
 impl MedianOrder {
@@ -199,7 +199,13 @@ impl MedianOrder {
         self.done.len()
     }
 
-    fn report(&mut self, from: NodeId, clock_ns: Ns, mut seen: Vec<Seen>, out: &mut Vec<Output>) {
+    fn report(
+        &mut self,
+        from: NodeId,
+        clock_ns: Ns,
+        mut seen: Vec<ListedMessage>,
+        out: &mut Vec<Output>,
+    ) {
         let taken = from < self.config.members && !self.lists.contains_key(&from);
         let rest = seen.split_off(if taken { self.config.list_max.min(seen.len()) } else { 0 });
         if taken {
@@ -224,7 +230,7 @@ impl MedianOrder {
         Output::Ordered(Ordered { round, time_ns: self.time_ns, express, rest, too_few })
     }
 
-    fn express(&mut self, lists: &BTreeMap<NodeId, (Ns, Vec<Seen>)>) -> Vec<MessageId> {
+    fn express(&mut self, lists: &BTreeMap<NodeId, (Ns, Vec<ListedMessage>)>) -> Vec<MessageId> {
         let epoch = self.time_ns / self.config.epoch_ns.max(1);
         if epoch > self.due.epoch {
             self.due = Express { epoch, sequence: 0 };
@@ -248,7 +254,7 @@ impl MedianOrder {
     fn rest(
         &mut self,
         round: u32,
-        lists: &BTreeMap<NodeId, (Ns, Vec<Seen>)>,
+        lists: &BTreeMap<NodeId, (Ns, Vec<ListedMessage>)>,
         seed: Digest,
     ) -> (Vec<MessageId>, u32) {
         // Facts of a message are the same in all honest lists; of others the smallest is taken.

@@ -135,7 +135,7 @@ impl Ordered {
     }
 
     /// Pairs about whose order nothing is promised: those inside a batch.
-    pub fn unpromised_pairs(&self) -> u64 {
+    pub fn pairs_in_batches(&self) -> u64 {
         self.cycles().map(|len| (len * (len - 1) / 2) as u64).sum()
     }
 }

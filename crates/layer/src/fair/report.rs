@@ -32,7 +32,7 @@ const DIGEST_BYTES: u32 = 32;
 
 /// A message as a node saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sight {
+pub struct ReceivedEntry {
     /// The message.
     pub message: MessageId,
     /// When this node had found it valid.
@@ -53,7 +53,7 @@ pub struct Report {
     /// Digest before that entry.
     pub before: Digest,
     /// In the order in which it saw them.
-    pub seen: Vec<Sight>,
+    pub seen: Vec<ReceivedEntry>,
     /// Whether the times are sent along; then the list is whole, and not chained.
     pub timed: bool,
     /// The author's.
@@ -113,26 +113,26 @@ pub fn chained(before: Digest, message: MessageId) -> Digest {
 /// What a leader's order rests on, in the order in which it took effect: whoever has all of it can
 /// make the same order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ground {
+pub enum Evidence {
     /// It heard this.
-    Heard(Report),
+    Report(Report),
     /// It closed a round.
-    Closed,
+    RoundClosed,
     /// It says that it lacked this message when its place was due.
-    Passed(MessageId),
+    ContentMissing(MessageId),
     /// It has it now.
-    Late(MessageId),
+    ContentArrived(MessageId),
     /// It lost what was in its memory.
     Restarted,
 }
 
-impl Ground {
+impl Evidence {
     /// Its size on the wire.
     pub fn size_bytes(&self) -> u32 {
         match self {
-            Ground::Heard(report) => report.size_bytes(),
-            Ground::Closed | Ground::Restarted => 1,
-            Ground::Passed(_) | Ground::Late(_) => 9,
+            Evidence::Report(report) => report.size_bytes(),
+            Evidence::RoundClosed | Evidence::Restarted => 1,
+            Evidence::ContentMissing(_) | Evidence::ContentArrived(_) => 9,
         }
     }
 }

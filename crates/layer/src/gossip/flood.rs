@@ -1,13 +1,13 @@
 //! Flood: every valid message goes to every neighbour once, as in CometBFT's mempool.
 //!
 //! # Rules
-//! 1. Only the first copy of a message is handed to the node for validation.
+//! 1. Only the first copy of a message is passed to the node for validation.
 //! 2. A validated message is forwarded to all neighbours but the one it first came from.
-//! 3. Nothing is sent back, asked for, or sent twice.
+//! 3. Nothing is sent back, requested, or sent twice.
 //!
 //! # Theory of operation
-//! With every link working, everybody has a message after the delay of the fastest path. Each node
-//! receives about as many copies as it has neighbours: robustness is paid for in bandwidth.
+//! With every link working, every node has a message after the delay of the fastest path. Each node
+//! receives about as many copies as it has neighbours: redundancy costs bandwidth.
 //!
 //! # Source
 //! CometBFT specification, mempool; `broadcastTxRoutine`.
@@ -16,18 +16,18 @@
 //! CometBFT also leaves out peers from which further copies came before it was their turn to be
 //! sent to. Here only the first sender is left out, so a few more copies are sent.
 //!
-//! CometBFT looks for room before it looks whether a transaction was seen, so one that found the
-//! mempool full is taken from a later copy if there is room by then. Here the first copy is the only
-//! chance at this node; the lab relies on it (later copies need no event).
+//! CometBFT checks for room before it checks its cache, so that a transaction that found the
+//! mempool full can be accepted from a later copy. Here only the first copy is considered at a
+//! node; the lab relies on it (later copies need no event).
 
-use super::{Frame, Input, Output, Seen};
+use super::{Frame, Input, Output, SeenCache};
 use crate::machine::{Draws, Machine};
 use crate::units::{MessageId, Ns};
 
-/// Flooding.
+/// The flooding machine of one node.
 #[derive(Clone, Debug, Default)]
 pub struct Flood {
-    seen: Seen,
+    seen: SeenCache,
 }
 
 impl Flood {

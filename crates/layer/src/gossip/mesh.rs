@@ -1,17 +1,18 @@
-//! gossipsub v1.1: a random mesh of degree D carries messages, lazy gossip repairs it.
+//! gossipsub v1.1: eager push over a random mesh of degree D, with lazy gossip (IHAVE, IWANT) for
+//! repair.
 //!
 //! # Rules
 //! 1. Messages go to mesh peers; a node keeps between D_lo and D_hi of them.
-//! 2. Membership is symmetric: GRAFT and PRUNE tell the other side.
-//! 3. At each heartbeat, D_lazy peers outside the mesh are told what was seen lately (IHAVE); what
-//!    they lack they ask for (IWANT) and get from the message cache.
-//! 4. Who was pruned, or pruned us, is refused until the backoff is over, and grafted a heartbeat
-//!    after that: the other side counts from when PRUNE reached it.
+//! 2. Mesh links are symmetric: GRAFT and PRUNE notify the other side.
+//! 3. At each heartbeat, D_lazy peers outside the mesh receive the recent message numbers (IHAVE);
+//!    they request missing messages (IWANT), which are sent from the message cache.
+//! 4. A peer that was pruned, or pruned this node, is refused until the backoff has passed, and
+//!    grafted a heartbeat later, as the other side counts from the arrival of PRUNE.
 //!
 //! # Theory of operation
 //! Mesh links carry whole messages, so a message takes about log N / log D hops and each node gets
-//! between D/2 and D copies. All other links carry only numbers. What the mesh lost comes one
-//! heartbeat and a round trip later, if one of those who were told has it.
+//! between D/2 and D copies. All other links carry only message numbers. A message lost in the mesh
+//! arrives a heartbeat and a round trip later, if a peer that sent IHAVE has it.
 //!
 //! # Source
 //! libp2p/specs, pubsub/gossipsub, gossipsub-v1.0.md and gossipsub-v1.1.md.
@@ -25,8 +26,8 @@
 //! - IHAVE goes to D_lazy peers as in v1.0, without v1.1's gossip factor (at least a quarter of all
 //!   peers): with more than 4 · D_lazy peers outside the mesh, repair is slower than it would be.
 //! - PRUNE carries no backoff: all nodes have the same.
-//! - IWANT is answered as often as it comes. What is asked for is limited per node
-//!   (`iwant_max`), not per peer; promises are not tracked.
+//! - Every IWANT is answered. Requests are limited per node (`iwant_max`), not per peer; IWANT
+//!   promises are not tracked.
 //! - A message counts as seen when it arrives, even if its node then has no room for it.
 //! - A node that restarts still has its mesh: connections outlive the crash.
 
@@ -34,7 +35,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Frame, Input, Output, Seen};
+use super::{Frame, Input, Output, SeenCache};
 use crate::machine::{Draws, Machine};
 use crate::message::Envelope;
 use crate::units::{MessageId, Ns, Peer, SECOND};
@@ -43,26 +44,26 @@ use crate::units::{MessageId, Ns, Peer, SECOND};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct MeshConfig {
-    /// D: mesh peers wanted.
+    /// D: target number of mesh peers.
     pub d: u32,
-    /// D_lo: fewer are too few.
+    /// D_low: lower bound of the number of mesh peers.
     pub d_lo: u32,
-    /// D_hi: more are too many.
+    /// D_high: upper bound of the number of mesh peers.
     pub d_hi: u32,
-    /// D_lazy: peers told by IHAVE.
+    /// D_lazy: peers outside the mesh that receive IHAVE per heartbeat.
     pub d_lazy: u32,
-    /// Heartbeat interval, at least 1.
+    /// heartbeat_interval, in ns.
     pub heartbeat_ns: Ns,
     /// mcache_len: windows in which a message can be asked for, at least 1.
     pub history_length: u32,
-    /// mcache_gossip: windows that are told of.
+    /// mcache_gossip: heartbeat windows announced by IHAVE.
     pub history_gossip: u32,
-    /// Own messages go to all peers, not only the mesh.
+    /// flood_publish: whether own messages go to all peers, not only the mesh.
     pub flood_publish: bool,
     /// Time during which a pruned peer is not grafted; 0 = v1.0's rules, which have no backoff
     /// and accept every GRAFT.
     pub prune_backoff_ns: Ns,
-    /// Most messages asked for between two heartbeats.
+    /// Greatest number of messages requested by IWANT between two heartbeats.
     #[serde(skip, default = "iwant_max")]
     pub iwant_max: u32,
 }
@@ -90,23 +91,23 @@ impl Default for MeshConfig {
     }
 }
 
-/// gossipsub of one node.
+/// The gossipsub machine of one node.
 #[derive(Clone, Debug)]
 pub struct Mesh {
     config: MeshConfig,
     degree: u32,
     mesh: BTreeSet<Peer>,
-    /// Until when a peer is refused. Those in here are not grafted.
+    /// Time until which a peer is refused; peers with an entry are not grafted.
     backoff: BTreeMap<Peer, Ns>,
-    seen: Seen,
-    /// Asked for with IWANT since the last heartbeat.
-    asked: BTreeSet<MessageId>,
+    seen: SeenCache,
+    /// Messages requested by IWANT since the last heartbeat.
+    requested: BTreeSet<MessageId>,
     /// The message cache: windows, newest first.
     history: VecDeque<Vec<Envelope>>,
 }
 
 impl Mesh {
-    /// A node with so many neighbours, none of them grafted.
+    /// A node with `degree` neighbours and an empty mesh.
     ///
     /// # Panics
     /// If the heartbeat or the history is 0.
@@ -120,8 +121,8 @@ impl Mesh {
             degree,
             mesh: BTreeSet::new(),
             backoff: BTreeMap::new(),
-            seen: Seen::default(),
-            asked: BTreeSet::new(),
+            seen: SeenCache::default(),
+            requested: BTreeSet::new(),
             history: VecDeque::from([Vec::new()]),
         }
     }
@@ -173,7 +174,7 @@ impl Mesh {
     }
 
     fn heartbeat(&mut self, now: Ns, draws: &mut dyn Draws, outbox: &mut Vec<Output>) {
-        // The specification asks for some slack; v1.0 has nothing to wait for.
+        // The specification asks for some slack; v1.0 has no backoff.
         let slack = if self.config.prune_backoff_ns > 0 { self.config.heartbeat_ns } else { 0 };
         self.backoff.retain(|_, until| until.saturating_add(slack) > now);
         if self.mesh.len() < self.config.d_lo as usize {
@@ -193,7 +194,7 @@ impl Mesh {
                 outbox.push(Output::Send { to, frame: Frame::IHave(ids.clone()) });
             }
         }
-        self.asked.clear();
+        self.requested.clear();
         self.history.push_front(Vec::new());
         self.history.truncate(self.config.history_length as usize);
         outbox.push(Output::HeartbeatAt(now + self.config.heartbeat_ns));
@@ -222,10 +223,10 @@ impl Mesh {
                 self.backoff.insert(from, now + self.config.prune_backoff_ns);
             }
             Frame::IHave(ids) => {
-                let left = (self.config.iwant_max as usize).saturating_sub(self.asked.len());
+                let left = (self.config.iwant_max as usize).saturating_sub(self.requested.len());
                 let wanted: Vec<MessageId> = ids
                     .into_iter()
-                    .filter(|&id| !self.seen.contains(id) && self.asked.insert(id))
+                    .filter(|&id| !self.seen.contains(id) && self.requested.insert(id))
                     .take(left)
                     .collect();
                 if !wanted.is_empty() {

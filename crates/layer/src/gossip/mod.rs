@@ -1,8 +1,9 @@
 //! Gossip: how a message spreads from node to node.
 //!
-//! Two machines behind one contract: [`Flood`] and [`Mesh`] (gossipsub v1.1). A node's neighbours are
-//! [`Peer`]s `0..degree`; the graph is undirected. Neither machine validates or queues: it hands the
-//! first copy to its node ([`Output::Validate`]) and is told the result ([`Input::Validated`]).
+//! Two machines behind one contract: [`Flood`] and [`Mesh`] (gossipsub v1.1). A node's neighbours
+//! are [`Peer`]s `0..degree`; the graph is undirected. Neither machine validates or queues: it
+//! passes the first copy to its node ([`Output::Validate`]) and receives the result
+//! ([`Input::Validated`]).
 
 mod flood;
 mod mesh;
@@ -16,9 +17,9 @@ use crate::units::{MessageId, Ns, Peer};
 
 pub use flood::Flood;
 pub use mesh::{Mesh, MeshConfig};
-pub use seen::Seen;
+pub use seen::SeenCache;
 
-/// Which machine.
+/// Choice of the gossip protocol.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Config {
@@ -26,84 +27,84 @@ pub enum Config {
     Direct {},
     /// To every neighbour but the one it came from.
     Flood {},
-    /// gossipsub.
+    /// gossipsub v1.1 with these parameters.
     Mesh(MeshConfig),
 }
 
-/// What one neighbour sends to another.
+/// A frame between two neighbours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// A message.
+    /// A message in full.
     Message(Envelope),
-    /// "I have these."
+    /// IHAVE: numbers of messages that the sender has.
     IHave(Vec<MessageId>),
-    /// "I want these."
+    /// IWANT: numbers of messages that the sender requests.
     IWant(Vec<MessageId>),
-    /// "You are in my mesh."
+    /// GRAFT: the sender adds the receiver to its mesh.
     Graft,
-    /// "You are not in my mesh any more."
+    /// PRUNE: the sender removes the receiver from its mesh.
     Prune,
 }
 
-/// What can happen to a gossip machine.
+/// Events of a gossip machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// The node starts, or starts again.
     Start,
-    /// A message of this node's own, or of its clients, is valid.
+    /// A message of this node or of its clients is valid and to be published.
     Publish(Envelope),
     /// A frame arrived.
     Receive {
         /// From which neighbour.
         from: Peer,
-        /// The frame.
+        /// The frame itself.
         frame: Frame,
     },
     /// A received message is valid.
     Validated {
-        /// The message.
+        /// Envelope of the message.
         envelope: Envelope,
         /// From which neighbour it first came.
         from: Peer,
     },
-    /// The time asked for with [`Output::HeartbeatAt`] has come.
+    /// The time set by [`Output::HeartbeatAt`] was reached.
     Heartbeat,
 }
 
-/// What a gossip machine asks of its node.
+/// Requests of a gossip machine to its node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// The first copy of a message: is it valid?
+    /// Validate the first copy of a message.
     Validate {
-        /// The message.
+        /// Envelope of the message.
         envelope: Envelope,
         /// From which neighbour.
         from: Peer,
     },
     /// Send a message to all neighbours but one.
     Forward {
-        /// The message.
+        /// Envelope of the message.
         envelope: Envelope,
-        /// Not to this one.
+        /// Neighbour that does not receive it: the one that it came from.
         except: Option<Peer>,
     },
     /// Send to one neighbour.
     Send {
-        /// The receiver.
+        /// Neighbour that receives it.
         to: Peer,
-        /// The frame.
+        /// The frame itself.
         frame: Frame,
     },
-    /// Wake this machine at that time.
+    /// Hand [`Input::Heartbeat`] in at this time.
     HeartbeatAt(Ns),
 }
 
-/// Either machine.
+/// A gossip machine of either protocol.
 #[derive(Clone, Debug)]
 pub enum Gossip {
-    /// To everybody.
+    /// A flooding machine.
     Flood(Flood),
-    /// gossipsub.
+    /// A gossipsub machine.
     Mesh(Box<Mesh>),
 }
 
@@ -117,7 +118,7 @@ impl Gossip {
         }
     }
 
-    /// Whether a copy of the message has been here: another one would be dropped.
+    /// Whether a copy of the message was received: another one would be dropped.
     pub fn has_seen(&self, id: MessageId) -> bool {
         match self {
             Gossip::Flood(flood) => flood.has_seen(id),

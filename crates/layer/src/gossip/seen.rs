@@ -1,4 +1,4 @@
-//! Which messages were seen: one bit each.
+//! The cache of seen messages: one bit each.
 //!
 //! Message numbers are dense in the lab, so a growing bit set is both the smallest and the fastest
 //! cache. A live node would keep an LRU of digests instead (CometBFT's has 10,000 entries).
@@ -7,11 +7,11 @@ use crate::units::MessageId;
 
 /// A set of message numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct SeenCache {
     words: Vec<u64>,
 }
 
-impl Seen {
+impl SeenCache {
     /// Adds a message; false if it was there.
     #[inline]
     pub fn insert(&mut self, id: MessageId) -> bool {
@@ -24,7 +24,7 @@ impl Seen {
         is_new
     }
 
-    /// Forgets a message.
+    /// Removes a message.
     pub fn remove(&mut self, id: MessageId) {
         if let Some(word) = self.words.get_mut(id as usize / 64) {
             *word &= !(1 << (id % 64));

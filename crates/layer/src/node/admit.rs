@@ -13,9 +13,9 @@ use std::collections::BTreeSet;
 use super::intake::Work;
 use super::{Node, Output};
 use crate::admission;
+use crate::admission::cancel_memory::CancelMemory;
 use crate::admission::criticality::Criticality;
-use crate::admission::gate::{self, Ask, Gate, Load};
-use crate::admission::remembered::Remembered;
+use crate::admission::gate::{self, Gate, Load, Request};
 use crate::message::{Block, Class, Envelope};
 use crate::queue::Reason;
 use crate::units::{AccountId, Height, Ns};
@@ -46,7 +46,7 @@ pub struct Admission {
 pub(super) struct State {
     gate: Gate,
     /// Cancels in decided blocks.
-    decided: Option<Remembered>,
+    decided: Option<CancelMemory>,
     unit: Unit,
     pub(super) limit: u32,
     expires: bool,
@@ -59,7 +59,7 @@ impl Node {
     /// From now on clients are let in so.
     pub fn admit(&mut self, admission: Admission) {
         let Admission { gate, unit, limit, expires } = admission;
-        let decided = gate.remembered.map(Remembered::new);
+        let decided = gate.cancel_memory.map(CancelMemory::new);
         let gate = Gate::new(gate::Config { admission_limit: u32::MAX, ..gate });
         self.admission = Some(Box::new(State { gate, decided, unit, limit, expires }));
     }
@@ -129,7 +129,7 @@ impl Node {
         }
         let Some(admission) = &mut self.admission else { return Ok(()) };
         let order = (envelope.order > 0).then_some(u64::from(envelope.order));
-        let Some(ask) = Ask::of(envelope, order) else { return Ok(()) };
+        let Some(ask) = Request::of(envelope, order) else { return Ok(()) };
         let load = Load { height, ..Load::default() };
         admission
             .gate

@@ -42,13 +42,13 @@ mod work;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::gossip::{self, Frame, Gossip, Seen};
+use crate::gossip::{self, Frame, Gossip, SeenCache};
 use crate::machine::{Draws, Machine};
 use crate::message::{Block, Envelope, Payload};
 use crate::queue::{self, Queue};
 use crate::units::{Digest, Height, MessageId, NodeId, Ns, Peer};
 
-pub use crate::fair::report::{Report, Sight};
+pub use crate::fair::report::{ReceivedEntry, Report};
 pub use adaptive::{AdaptiveTimeouts, Span};
 pub use admit::{Admission, Unit};
 pub use builder::{BlockBuilder, Honest};
@@ -230,8 +230,8 @@ pub struct Node {
     mempool: Queue<Envelope>,
     mempool_bytes: u64,
     /// Messages that are in a decided block, or in the mempool: not to be queued again.
-    known: Seen,
-    included: Seen,
+    known: SeenCache,
+    included: SeenCache,
     engine: Box<dyn Engine>,
     engine_out: Vec<ordering::Output>,
     fair: Option<Box<fair::State>>,
@@ -287,8 +287,8 @@ impl Node {
                 capacity: config.mempool_max,
             }),
             mempool_bytes: 0,
-            known: Seen::default(),
-            included: Seen::default(),
+            known: SeenCache::default(),
+            included: SeenCache::default(),
             engine,
             engine_out: Vec::new(),
             fair,

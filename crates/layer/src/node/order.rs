@@ -134,8 +134,8 @@ impl Node {
             .collect();
         self.builder.arrange(&mut entries);
         let hash = chain(&self.last_hash(), height, &entries);
-        let (proposer, grounds) = (self.id, Vec::new());
-        Arc::new(Block { height, proposer, proposed_ns: now, entries, hash, grounds })
+        let (proposer, evidence) = (self.id, Vec::new());
+        Arc::new(Block { height, proposer, proposed_ns: now, entries, hash, evidence })
     }
 
     /// The engine learns that messages wait.
@@ -183,8 +183,8 @@ impl Node {
     /// This node has sealed a block.
     fn sealed(&mut self, block: Arc<Block>, out: &mut Vec<Output>) {
         let prev = self.last_hash();
-        let grounds = self.fair.as_mut().map_or_else(Vec::new, |fair| fair.grounds());
-        let block = Arc::new(Block { grounds, ..Arc::unwrap_or_clone(block) });
+        let evidence = self.fair.as_mut().map_or_else(Vec::new, |fair| fair.evidence());
+        let block = Arc::new(Block { evidence, ..Arc::unwrap_or_clone(block) });
         for to in (0..self.nodes).filter(|&to| to != self.id) {
             out.push(Output::Packet { to, packet: Packet::Batch(prev, Arc::clone(&block)) });
         }

@@ -26,7 +26,7 @@ pub mod terms;
 
 use crate::admission::Kind;
 use crate::admission::limit::Limit;
-use crate::audit::batch::{Open, Ticket};
+use crate::audit::batch::{OpenBatch, Ticket};
 use crate::audit::journal::Ledger;
 use crate::audit::merkle::Hash;
 use crate::message::{Class, Envelope, flags};
@@ -130,7 +130,7 @@ pub struct Pipe {
     terms: String,
     sessions: Sessions,
     ledger: Ledger,
-    open: Open,
+    open: OpenBatch,
     /// Records since the last sealing.
     arrived: u32,
     last_ns: Ns,
@@ -141,7 +141,7 @@ impl Pipe {
     pub fn new(config: Config, secret: &Hash) -> (Pipe, Vec<u8>) {
         let terms = config.ordering.terms(config.batch_messages_max, config.batch_bytes_max);
         let (ledger, head) = Ledger::new(secret, config.batches_max, &terms);
-        let (open, sessions) = (Open::default(), Sessions::default());
+        let (open, sessions) = (OpenBatch::default(), Sessions::default());
         (Pipe { config, terms, sessions, ledger, open, arrived: 0, last_ns: 0 }, head)
     }
 

@@ -7,13 +7,13 @@
 //! 3. The last item is never shed: a shed item always leaves another one to serve.
 //!
 //! # Theory of operation
-//! A queue is bad only if it stands. The least sojourn over an interval tells a standing queue from
-//! a burst, and the inverse square root makes the loss rate grow linearly in time until senders'
-//! rates (for TCP) or the queue's own relief bring the sojourn down. On a return to shedding within
-//! 16 intervals the law goes on near the rate where it left off.
+//! Only a standing queue is harmful. The least sojourn over an interval distinguishes a standing
+//! queue from a burst, and the inverse square root makes the loss rate grow linearly in time until
+//! senders' rates (for TCP) or the shedding itself reduce the sojourn. On a return to shedding
+//! within 16 intervals the law continues near its last rate.
 //!
-//! The law sees one head item at a time. A caller that hears [`Verdict::Drop`] takes the item out,
-//! refuses it with a reason, and asks again for the next head at the same `now`; that is the RFC's
+//! The law sees one head item at a time. A caller that receives [`Verdict::Drop`] removes the item,
+//! refuses it with a reason, and calls again for the next head at the same `now`; that is the RFC's
 //! `deque()` unrolled, and [`Codel`] remembers what the RFC keeps on its stack.
 //!
 //! Source: K. Nichols, V. Jacobson, A. McGregor, J. Iyengar, "Controlled Delay Active Queue
@@ -22,8 +22,8 @@
 //! # Departures
 //! - `maxpacket` bytes become "more items wait behind this one": messages, not bytes, are served.
 //! - `interval/√count` is the floor in whole nanoseconds, exact: ⌊√⌊interval²/count⌋⌋.
-//! - Items that must not be shed (cancels, liquidations) are the caller's to keep away: do not call
-//!   the law for them, and do not count them as waiting behind.
+//! - Items that must not be shed (cancels, liquidations) are the caller's responsibility: it does
+//!   not call the law for them, and does not count them as waiting behind.
 
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,7 @@ use crate::units::{MS, Ns};
 pub const TARGET_NS: Ns = 5 * MS;
 /// RFC 8289 §4.2: about the longest round trip time.
 pub const INTERVAL_NS: Ns = 100 * MS;
-/// Within how many intervals a return to shedding goes on at the rate of the last time.
+/// Number of intervals within which a return to shedding continues at the last rate.
 const RETURN_INTERVALS: Ns = 16;
 
 /// The two constants.
@@ -47,18 +47,18 @@ pub struct Law {
 }
 
 impl Default for Law {
-    /// The RFC's.
+    /// The constants of RFC 8289.
     fn default() -> Law {
         Law { target_ns: TARGET_NS, interval_ns: INTERVAL_NS }
     }
 }
 
-/// What is to be done with the head item.
+/// Decision on the item at the head of the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Serve it.
+    /// Serve the head item.
     Keep,
-    /// Shed it, and ask again for the next one.
+    /// Shed the head item, and call again for the next one.
     Drop,
 }
 
@@ -84,7 +84,7 @@ impl Default for Codel {
 }
 
 impl Codel {
-    /// A law at rest.
+    /// A law in its initial state.
     ///
     /// # Panics
     /// If the interval is 0.

@@ -1,12 +1,14 @@
 //! Deficit round robin by account (Shreedhar & Varghese, *IEEE/ACM ToN* 4(3), 1996).
 //!
-//! Accounts that have something waiting take turns, in the order in which they became active. A turn
-//! adds `quantum_bytes` to the account's deficit and serves its messages while they fit into it; an
-//! account with nothing left leaves and forgets its deficit. Between two accounts that both stay busy
-//! the bytes served never differ by more than quantum + 2 · the largest message (their Lemma 2).
+//! Accounts with waiting messages are served in turn, in the order in which they became active. A
+//! turn adds `quantum_bytes` to the account's deficit counter and serves its messages while they
+//! fit; an account without messages leaves the list, and its deficit is reset. Between two accounts
+//! that both stay busy the bytes served never differ by more than quantum + 2 · the largest message
+//! (their Lemma 2).
 //!
-//! A full queue: the newest message of the account that has most waiting makes room, unless that is
-//! the newcomer's own account (longest-queue drop). What reduces risk is never thrown away.
+//! When the queue is full, the newest message of the account with the most waiting bytes is
+//! dropped, unless that is the arriving message's own account (longest-queue drop). Risk-reducing
+//! messages are never dropped.
 
 use std::collections::VecDeque;
 
@@ -18,7 +20,7 @@ use crate::units::{AccountId, Ns};
 #[derive(Clone, Debug)]
 pub(super) struct Drr {
     quantum_bytes: u32,
-    /// State: the deficit.
+    /// Flows with their deficit counters, in bytes.
     flows: Flows<u64>,
     active: VecDeque<AccountId>,
     /// The first of `active` has had its quantum in this turn.

@@ -1,7 +1,8 @@
 //! Highest fee first; equal fees in the order of arrival.
 //!
-//! A full queue drops its cheapest (of those the newest) for a dearer newcomer, as Ethereum's pools
-//! do. The order of an account's own messages is not kept: who wants that pays a falling fee.
+//! A full queue drops the message with the lowest fee (of those the newest) for one with a higher
+//! fee, as Ethereum's pools do. The order of an account's own messages is not kept: an account that
+//! wants it must bid decreasing fees.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;

@@ -1,15 +1,16 @@
 //! FQ-CoDel (RFC 8290): deficit round robin by account, with CoDel on each account's own queue; and
 //! CoDel alone (RFC 8289), which is the same with one queue for all.
 //!
-//! An account that was idle is served before those that were busy, once: what is sparse waits for
-//! nobody's backlog. An account is forgotten when its turn comes and it has nothing; its law of
-//! control goes with it.
+//! An account that was idle is served once before busy ones, so that sparse flows do not wait for
+//! others' backlog. An account without messages is removed at its turn, with the state of its
+//! control law.
 //!
 //! # Departures from RFC 8290
-//! - Accounts are told apart exactly, not by 1,024 hash buckets; so a sybil gets a share per account.
-//! - What reduces risk is never shed: the law is not asked about it.
-//! - A full queue sheds one message of the fattest account per arrival, not up to 64 at once: one
-//!   arrival needs one place.
+//! - Accounts are distinguished exactly, not by 1,024 hash buckets; so a sybil gets a share per
+//!   account.
+//! - Risk-reducing messages are never shed: the control law is not applied to them.
+//! - A full queue drops one message of the account with the largest backlog per arrival, not up to
+//!   64 at once: one arrival needs one place.
 
 use std::collections::VecDeque;
 
@@ -66,10 +67,10 @@ impl FqCodel {
         let Some(shed) = shed else { return self.flows.pop(account) };
         loop {
             let entry = self.flows.pop(account)?;
-            if entry.safe {
+            if entry.protected {
                 return Some(entry);
             }
-            let more_waits = self.flows.loose_bytes(account) > 0;
+            let more_waits = self.flows.droppable_bytes(account) > 0;
             let flow = self.flows.by_account.get_mut(&account)?;
             let law = flow.state.law.get_or_insert_with(|| Codel::new(self.law));
             let sojourn_ns = now.saturating_sub(entry.queued_ns);
@@ -102,7 +103,7 @@ impl FqCodel {
             let list = if is_new { &mut self.new } else { &mut self.old };
             list.pop_front();
             if is_new && !self.old.is_empty() {
-                // Otherwise it could come back as new at once and starve the old ones.
+                // Otherwise it could return as new at once and starve the old ones.
                 self.old.push_back(account);
             } else {
                 self.flows.remove(account);
@@ -130,9 +131,9 @@ impl Discipline for FqCodel {
         if self.per_account {
             return self.flows.make_room(newcomer);
         }
-        // One queue: only what reduces risk pushes somebody out.
-        let loose = newcomer.reduces_risk().then(|| self.flows.pop_newest(0, false));
-        loose.flatten().map(|entry| entry.place)
+        // With one queue, only a risk-reducing message displaces another.
+        let droppable = newcomer.reduces_risk().then(|| self.flows.pop_newest(0, false));
+        droppable.flatten().map(|entry| entry.place)
     }
 
     fn retain(&mut self, stays: &dyn Fn(Place) -> bool) {

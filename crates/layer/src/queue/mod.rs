@@ -1,17 +1,17 @@
-//! Bounded queues: what waits, and who is served first.
+//! Bounded queues and their disciplines.
 //!
 //! # Rules
-//! 1. Nothing is lost: an item is served, or its refusal is said with a reason.
+//! 1. No item is lost: it is served, or refused with a reason.
 //! 2. No more than `capacity` items wait.
 //! 3. The same pushes and pops at the same times give the same service.
-//! 4. Under the rules that shed, what reduces risk ([`Envelope::reduces_risk`]) is never shed for
-//!    something that does not.
+//! 4. Disciplines that shed never shed a risk-reducing message ([`Envelope::reduces_risk`]) for one
+//!    that is not.
 //!
 //! # Theory of operation
-//! Items lie in numbered places; a [`Discipline`] orders the places and knows nothing of the items.
-//! A full queue refuses an arrival, unless its discipline names somebody who makes room.
+//! Items are kept in numbered places; a [`Discipline`] orders the places and does not see the
+//! items. A full queue refuses an arrival, unless its discipline names an item to drop instead.
 //!
-//! | rule | served | promises | file |
+//! | rule | served | guarantees | file |
 //! |---|---|---|---|
 //! | [`Rule::Fifo`] | first come first | order of arrival | [`strict`] |
 //! | [`Rule::Priority`] | high lane first (Cobham 1954) | order inside a lane | [`strict`] |
@@ -19,9 +19,9 @@
 //! | [`Rule::Fee`] | highest fee first | order among equal fees | [`fee`] |
 //! | [`Rule::Lanes`] | interleaved weighted round robin (CometBFT ADR-118) | a share per class | [`weighted`] |
 //! | [`Rule::Drr`] | deficit round robin by account (Shreedhar & Varghese 1996) | a share per account | [`drr`] |
-//! | [`Rule::Codel`] | first come first, late ones shed (RFC 8289) | bounded sojourn | [`fq_codel`] |
+//! | [`Rule::Codel`] | first come first, with shedding (RFC 8289) | bounded sojourn | [`fq_codel`] |
 //! | [`Rule::FqCodel`] | both (RFC 8290) | both | [`fq_codel`] |
-//! | [`Rule::Custom`] | as its author says | what its author says | [`Discipline`] |
+//! | [`Rule::Custom`] | as implemented | as implemented | [`Discipline`] |
 
 pub mod codel;
 mod drr;
@@ -44,7 +44,7 @@ use crate::units::Ns;
 pub use places::Place;
 use places::Places;
 
-/// Who is served first.
+/// Discipline: which item is served next.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Rule {
@@ -56,7 +56,7 @@ pub enum Rule {
         #[serde(with = "crate::message::class_mask")]
         high: u8,
     },
-    /// Three groups: what takes nothing from the book, then cancels, then the others.
+    /// Three groups: orders that take no liquidity, then cancels, then all others.
     Class,
     /// Highest fee first.
     Fee,
@@ -70,7 +70,7 @@ pub enum Rule {
         /// Bytes that an account may send per round, at least 1.
         quantum_bytes: u32,
     },
-    /// First come, first served; what waited too long for too long is shed.
+    /// First come, first served; items are shed while the sojourn stays above target (CoDel).
     Codel {
         /// When it sheds.
         law: codel::Law,
@@ -82,7 +82,7 @@ pub enum Rule {
         /// When it sheds.
         law: codel::Law,
     },
-    /// Somebody else's.
+    /// A discipline implemented outside this crate, such as a plug-in.
     #[serde(skip)]
     Custom(Box<dyn Discipline>),
 }
@@ -106,34 +106,35 @@ impl Rule {
     }
 }
 
-/// Orders places. Implement this to bring a rule of your own.
+/// Orders the places of a queue. Implement it to add a discipline.
 pub trait Discipline: fmt::Debug + Send + Sync {
-    /// An item is put into a place.
+    /// An item was put into a place.
     fn push(&mut self, now: Ns, place: Place, envelope: &Envelope);
-    /// The place to be served next; places of items that are thrown away go to `shed`.
+    /// The place to be served next; places of shed items are appended to `shed`.
     fn pop(&mut self, now: Ns, shed: &mut Vec<Place>) -> Option<Place>;
-    /// The queue is full: whose item makes room for this one? `None` refuses the newcomer.
+    /// The queue is full: the place of the item to drop for this one; `None` refuses the arriving
+    /// item.
     fn make_room(&mut self, newcomer: &Envelope) -> Option<Place> {
         let _ = newcomer;
         None
     }
-    /// Forgets the places of which `stays` is false.
+    /// Removes the places for which `stays` is false.
     fn retain(&mut self, stays: &dyn Fn(Place) -> bool);
-    /// All places, in the order in which they would be served now if nothing more came and nothing
-    /// were shed.
+    /// All places, in the order in which they would be served now without further arrivals and
+    /// without shedding.
     fn order(&self) -> Vec<Place>;
-    /// How many of those that wait would be served before this newcomer; `None` if all of them.
+    /// Number of waiting items that would be served before this arrival; `None` for all of them.
     fn ahead(&self, newcomer: &Envelope) -> Option<usize> {
         let _ = newcomer;
         None
     }
-    /// From now on classes have these weights; without effect where classes have none.
+    /// Sets the weights of the classes; without effect for disciplines without weights.
     fn weigh(&mut self, weights: [u8; 8]) {
         let _ = weights;
     }
-    /// The same discipline with nothing in it.
+    /// The same discipline, empty.
     fn fresh(&self) -> Box<dyn Discipline>;
-    /// A copy, with everything in it.
+    /// A copy, with its content.
     fn copy(&self) -> Box<dyn Discipline>;
 }
 
@@ -143,73 +144,73 @@ impl Clone for Box<dyn Discipline> {
     }
 }
 
-/// What a queue is like.
+/// Parameters of a queue.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Who is served first.
+    /// Discipline: which item is served next.
     pub rule: Rule,
-    /// Items that may wait.
+    /// Greatest number of waiting items.
     pub capacity: usize,
 }
 
-/// An item that waits.
+/// A waiting item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting<T> {
-    /// The item.
+    /// The queued item itself.
     pub item: T,
-    /// Its class.
+    /// Class of the item's message.
     pub class: Class,
-    /// Since when it waits.
+    /// Time at which it entered the queue.
     pub queued_ns: Ns,
 }
 
-/// Why an item was refused.
+/// Reason for which an item was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Reason {
-    /// As many as may wait do wait.
+    /// The queue is at its capacity.
     QueueFull = 1,
-    /// It waited too long, or made room for somebody else.
+    /// It waited too long, or was dropped for another item.
     Shed = 2,
-    /// Its account has used its rate up.
+    /// Its account has exhausted its rate limit.
     RateExceeded = 3,
-    /// It offers less than the present price.
+    /// Its fee is below the present price.
     FeeTooLow = 4,
-    /// Its last height has passed.
+    /// Its expiry height has passed.
     Expired = 5,
-    /// Its cancel came first.
+    /// Its cancel arrived first.
     CancelledBefore = 6,
-    /// Non-essential flow waits while the venue is congested.
+    /// It is throttled by its criticality while the venue is congested.
     Throttled = 7,
 }
 
-/// What can happen to a queue.
+/// Events of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input<T> {
     /// An item arrives.
     Push {
-        /// What the rule may know of it.
+        /// Attributes of the item's message.
         envelope: Envelope,
-        /// What arrives.
+        /// The arriving item.
         item: T,
     },
-    /// The server is free.
+    /// The server is free: serve the next item.
     Pop,
 }
 
-/// What a queue answers.
+/// Answers of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output<T> {
-    /// This one is next.
+    /// The next item to serve.
     Served(Waiting<T>),
-    /// There is no room for it, or it was shed.
+    /// An item was refused or shed.
     Refused {
-        /// For this one.
+        /// The item that was refused.
         item: T,
-        /// Which bound or rule refused it.
+        /// Reason of the refusal.
         reason: Reason,
     },
-    /// Nothing waits.
+    /// The queue is empty.
     Empty,
 }
 
@@ -219,7 +220,7 @@ pub struct Queue<T> {
     capacity: usize,
     places: Places<Waiting<T>>,
     discipline: Box<dyn Discipline>,
-    /// Looked at and not yet taken: it stays next.
+    /// Place that was peeked and not yet popped: it remains the next one.
     next: Option<Place>,
     shed: Vec<Place>,
 }
@@ -236,10 +237,10 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Adds an item. Gives back whoever made room for it, if somebody had to.
+    /// Adds an item. Returns the item that was dropped for it, if any.
     ///
     /// # Errors
-    /// Hands the item back if the queue is full.
+    /// Returns the item if the queue is full.
     #[inline]
     pub fn push(
         &mut self,
@@ -259,7 +260,7 @@ impl<T> Queue<T> {
         Ok(displaced)
     }
 
-    /// Takes the next item under the rule. Look into [`Queue::shed`] afterwards.
+    /// Removes and returns the next item. Read [`Queue::shed`] afterwards.
     #[inline]
     pub fn pop(&mut self, now: Ns) -> Option<Waiting<T>> {
         let place = match self.next.take() {
@@ -269,7 +270,7 @@ impl<T> Queue<T> {
         self.places.take(place)
     }
 
-    /// The item that the next pop gives. Whoever arrives in between comes after it.
+    /// The item that the next pop returns. Items that arrive in between come after it.
     pub fn peek(&mut self, now: Ns) -> Option<&Waiting<T>> {
         if self.next.is_none() {
             self.next = self.discipline.pop(now, &mut self.shed);
@@ -277,7 +278,7 @@ impl<T> Queue<T> {
         self.places.get(self.next?)
     }
 
-    /// What the rule has thrown away since this was last asked.
+    /// Items shed since the last call.
     #[inline]
     pub fn shed(&mut self) -> Vec<T> {
         if self.shed.is_empty() {
@@ -287,31 +288,32 @@ impl<T> Queue<T> {
         places.into_iter().filter_map(|p| self.places.take(p)).map(|w| w.item).collect()
     }
 
-    /// How many wait.
+    /// Number of waiting items.
     pub fn len(&self) -> usize {
         self.places.len() - self.shed.len()
     }
 
-    /// How many wait, by class number; what is shed and not yet told counts.
+    /// Number of waiting items by class number, including those shed since [`Queue::shed`] was
+    /// read.
     pub fn by_class(&self) -> [u32; 8] {
         let mut waiting = [0; 8];
         self.places.iter().for_each(|waits| waiting[waits.class as usize] += 1);
         waiting
     }
 
-    /// How many would be served before this newcomer, if nothing more came: under rules that cannot
-    /// say, all that wait.
+    /// Number of items that would be served before this arrival, without further arrivals; all of
+    /// them if the discipline cannot tell.
     pub fn ahead(&self, newcomer: &Envelope) -> usize {
         let next = usize::from(self.next.is_some());
         self.discipline.ahead(newcomer).map_or(self.len(), |ahead| ahead + next)
     }
 
-    /// Whether nothing waits.
+    /// Whether the queue is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether the next arrival would be refused, unless somebody makes room.
+    /// Whether the next arrival would be refused, unless the discipline drops an item for it.
     pub fn is_full(&self) -> bool {
         self.len() >= self.capacity
     }
@@ -321,23 +323,23 @@ impl<T> Queue<T> {
         self.discipline.weigh(weights);
     }
 
-    /// How many may wait.
+    /// Greatest number of waiting items.
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// What waits, in the order in which it would be served if nothing more came.
+    /// Waiting items in the order in which they would be served without further arrivals.
     pub fn iter(&self) -> impl Iterator<Item = &Waiting<T>> {
         let rest = self.discipline.order();
         self.next.into_iter().chain(rest).filter_map(|place| self.places.get(place))
     }
 
-    /// What waits, in no order.
+    /// Waiting items, in no particular order.
     pub fn unordered(&self) -> impl Iterator<Item = &Waiting<T>> {
         self.places.iter()
     }
 
-    /// Keeps only what `stays` says.
+    /// Keeps only the items for which `stays` is true.
     pub fn retain(&mut self, mut stays: impl FnMut(&Waiting<T>) -> bool) {
         let gone = self.places.remove_if(|waiting| !stays(waiting));
         if gone.is_empty() {

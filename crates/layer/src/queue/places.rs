@@ -1,4 +1,4 @@
-//! Numbered places for what waits. A place is reused after its item has left.
+//! Numbered places of waiting items. A place is reused after its item has left.
 
 /// Number of a place.
 pub type Place = u32;
@@ -46,7 +46,7 @@ impl<T> Places<T> {
         self.items.len() - self.free.len()
     }
 
-    /// Takes out every item of which `goes` is true; gives their places, in rising order.
+    /// Removes every item for which `goes` is true; returns their places in ascending order.
     pub(super) fn remove_if(&mut self, mut goes: impl FnMut(&T) -> bool) -> Vec<Place> {
         let mut gone = Vec::new();
         for (place, item) in self.items.iter_mut().enumerate() {

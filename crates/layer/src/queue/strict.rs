@@ -1,12 +1,14 @@
 //! Lanes of strict precedence: a lane is served only when those before it are empty.
 //!
-//! `fifo` has one lane, `priority` two (Cobham, *Operations Research* 2, 1954), `class` three, after
-//! Hyperliquid's order inside a block: what takes nothing from the book (post-only orders, prices,
-//! liquidations) · cancels · the rest. Post-only orders stand before cancels, so that "place, cancel"
-//! is not turned round for them; a taker's "place, cancel" is, which is why a node remembers cancels.
+//! `fifo` has one lane, `priority` two (Cobham, *Operations Research* 2, 1954), `class` three,
+//! after Hyperliquid's order inside a block: messages that take no liquidity (post-only orders,
+//! prices, liquidations) · cancels · all others. Post-only orders are served before cancels, so
+//! that "place, cancel" is not reordered for them; a taker's "place, cancel" is, which is why a
+//! node remembers cancels.
 //!
-//! A full queue: `fifo` refuses any arrival. Under `priority` the newest of the low lane makes room for
-//! anything high, under `class` the newest of the last group for anything of an earlier group.
+//! When the queue is full, `fifo` refuses any arrival. Under `priority` the newest message of the
+//! low lane is dropped for one of the high lane, under `class` the newest of the last group for one
+//! of an earlier group.
 
 use std::collections::VecDeque;
 
@@ -77,7 +79,7 @@ impl Discipline for Strict {
     }
 
     fn make_room(&mut self, newcomer: &Envelope) -> Option<Place> {
-        // Only the last lane gives: in group 1 there are cancels.
+        // Only the last lane's messages are dropped: group 1 holds cancels.
         let last = match self.lane {
             Lane::Only => return None,
             Lane::High(_) => 1,

@@ -1,14 +1,14 @@
 //! A lane per class, served by interleaved weighted round robin (CometBFT ADR-118).
 //!
-//! In round r = 1 … the greatest weight, every lane of weight ≥ r that has something serves one, in
-//! the order of falling weight, then of class number; then round 1 again. So of `Σ weights` services
-//! in a row with all lanes busy, a lane gets exactly its weight, and waits for at most
-//! `Σ others' weights` services. First come, first served inside a lane.
+//! In round r = 1 … the greatest weight, every non-empty lane of weight ≥ r serves one message, in
+//! the order of descending weight, then of class number; then round 1 again. So of `Σ weights`
+//! services in a row with all lanes busy, a lane gets exactly its weight, and waits for at most `Σ
+//! others' weights` services. First come, first served inside a lane.
 //!
-//! Round and position are kept from pop to pop; an empty lane is passed over.
-//! A full queue: the newest order or replace, of the lane that is fuller for its weight, makes room
-//! for another lane's message. If there is none, the newest of the fullest lane makes room for what
-//! reduces risk: a storm of cancels crowds out neither prices nor liquidations.
+//! Round and position are kept from pop to pop; an empty lane is skipped. When the queue is full,
+//! the newest order or replace of the lane that is fuller relative to its weight is dropped for
+//! another lane's message. If there is none, the newest message of the fullest lane is dropped for
+//! a risk-reducing one: a storm of cancels displaces neither prices nor liquidations.
 
 use std::collections::VecDeque;
 
@@ -19,11 +19,11 @@ use crate::units::Ns;
 #[derive(Clone, Debug)]
 pub(super) struct Weighted {
     weights: [u8; 8],
-    /// Class numbers by falling weight.
+    /// Class numbers by descending weight.
     sequence: [u8; 8],
     lanes: [VecDeque<Place>; 8],
     round: u8,
-    /// Index into `sequence` of the lane that is looked at next.
+    /// Index into `sequence` of the lane to examine next.
     at: usize,
 }
 
@@ -35,7 +35,7 @@ impl Weighted {
         weighted
     }
 
-    /// A round of these weights begins.
+    /// Sets the weights and begins a new round.
     fn set(&mut self, weights: [u8; 8]) {
         assert!(!weights.contains(&0), "lanes: every weight must be at least 1");
         let mut sequence = [0, 1, 2, 3, 4, 5, 6, 7];
@@ -46,7 +46,7 @@ impl Weighted {
 
     fn next(&mut self) -> Option<Place> {
         let greatest = self.weights[self.sequence[0] as usize];
-        // One look at every lane in every round, and one more for the round begun in the middle.
+        // Every lane once in every round, and once more for the round begun in the middle.
         for _ in 0..(usize::from(greatest) + 1) * self.sequence.len() {
             let class = usize::from(self.sequence[self.at]);
             let served = self.weights[class] >= self.round;
@@ -90,7 +90,7 @@ impl Discipline for Weighted {
         (load(any) > load(newcomer.class)).then(|| self.lanes[any as usize].pop_back())?
     }
 
-    /// Those of its own lane, and of each other what that serves meanwhile in proportion.
+    /// The messages of its own lane, and of each other lane what it serves meanwhile in proportion.
     fn ahead(&self, newcomer: &Envelope) -> Option<usize> {
         let own = newcomer.class as usize;
         let turns = self.lanes[own].len() + 1;

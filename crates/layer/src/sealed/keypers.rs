@@ -1,22 +1,23 @@
-//! The keypers of threshold encryption, as messages: t of n open a batch once it is sealed.
+//! The keypers of threshold encryption, as messages: t of n release a batch's key once it is
+//! sealed.
 //!
 //! # Rules
-//! 1. A sealed batch's key is made of the shares of any `threshold` of `keypers`. Each is asked
-//!    when the batch is sealed, and not before.
-//! 2. A share counts once, if it is valid and was asked for. A forged one is told by name, and its
-//!    keyper may still send a valid one.
-//! 3. With `threshold` valid shares the key is there. Batches open in their order: one whose key is
-//!    there waits for those sealed before it.
-//! 4. Without a key in `timeout_ns`, those who have not answered are asked again, `retries` times;
-//!    then the batch is skipped: its messages are void, and the next may open.
-//! 5. `threshold` keypers who collude read every message as it arrives. Nobody else can tell; the
-//!    lab's attacker is told by [`Output::ReadEarly`].
+//! 1. A sealed batch's key is combined from the shares of any `threshold` of `keypers`. Each is
+//!    asked when the batch is sealed, and not before.
+//! 2. A share counts once, if it is valid and was requested. A forged one is reported with its
+//!    keyper, who may still send a valid one.
+//! 3. With `threshold` valid shares the key is complete. Batches open in their order: one with a
+//!    complete key waits for those sealed before it.
+//! 4. Without a key in `timeout_ns`, keypers that have not answered are asked again, `retries`
+//!    times; then the batch is skipped: its messages are void, and the next may open.
+//! 5. `threshold` colluding keypers read every message as it arrives. No other party can detect it;
+//!    the lab's attacker receives [`Output::ReadEarly`].
 //!
 //! # Theory of operation
-//! No curve arithmetic: whether a share is valid is handed in (`surgetank.keypers` in Python does
-//! the cryptography). How long a share takes, and whether it comes, is the caller's to say. Fewer
-//! than t honest and prompt keypers stop the lane; t dishonest ones make it transparent: the choice
-//! of t trades one for the other. At most `open_max` batches are under way.
+//! No curve arithmetic: the validity of a share is an input (`surgetank.keypers` in Python does the
+//! cryptography). The caller decides when, and whether, a share arrives. With fewer than t honest
+//! and prompt keypers no batch opens; t dishonest ones can read everything: the choice of t trades
+//! liveness for secrecy. At most `open_max` batches are pending.
 //!
 //! Source: Shutter's specification for Gnosis Chain (keypers, per-batch keys, skipping).
 //!
@@ -35,20 +36,20 @@ pub type Batch = u64;
 /// Index of a keyper, dense from 0.
 pub type Keyper = u32;
 
-/// What the keypers are like.
+/// Parameters of the keypers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// How many there are (n).
+    /// Number of keypers, n.
     pub keypers: u32,
-    /// How many open a batch (t).
+    /// Number of shares that complete a key, t.
     pub threshold: u32,
-    /// How long an asking waits.
+    /// Time after which a request is repeated, in ns.
     pub timeout_ns: Ns,
-    /// How often the silent are asked again; 0 skips a batch at once.
+    /// Number of repetitions of a request; 0 skips a batch after the first timeout.
     #[serde(skip, default = "without_end")]
     pub retries: u32,
-    /// Most batches under way.
+    /// Greatest number of pending batches.
     #[serde(skip, default = "unbounded")]
     pub open_max: usize,
 }
@@ -61,14 +62,14 @@ fn unbounded() -> usize {
     usize::MAX
 }
 
-/// What can happen.
+/// Events of the keypers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
     /// An encrypted message arrives for a batch that is not sealed yet.
     Arrived {
-        /// The batch.
+        /// Number of the batch.
         batch: Batch,
-        /// The message.
+        /// Number of the message.
         id: MessageId,
     },
     /// A batch is sealed.
@@ -78,25 +79,25 @@ pub enum Input {
     },
     /// A share arrives.
     Share {
-        /// For this batch.
+        /// Number of the batch.
         batch: Batch,
-        /// From this keyper.
+        /// Keyper that sent the share.
         keyper: Keyper,
-        /// Whether it passes the check that anybody can make.
+        /// Whether it passes public verification.
         valid: bool,
     },
-    /// A keyper joins (or leaves) those who read early.
+    /// A keyper joins (or leaves) the colluding keypers.
     Collude {
         /// The keyper that joins or leaves.
         keyper: Keyper,
         /// Whether it joins.
         joins: bool,
     },
-    /// A time that was armed has come.
+    /// A time armed by [`Output::Arm`] was reached.
     Timer,
 }
 
-/// Why something does not count.
+/// Reason for which a share or a batch was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Refusal {
@@ -106,91 +107,93 @@ pub enum Refusal {
     NotSealed = 2,
     /// The batch has its key already, or was skipped.
     TooLate = 3,
-    /// The share does not pass its check.
+    /// The share fails verification.
     Forged = 4,
-    /// The keyper's share is there already.
+    /// The keyper's share was received before.
     Duplicate = 5,
     /// The batch's number is not above the last one's.
     OutOfOrder = 6,
-    /// As many batches as may be are under way.
+    /// The number of pending batches is at its limit.
     TooManyOpen = 7,
 }
 
-/// What is answered.
+/// Answers of the keypers' machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Hand [`Input::Timer`] in at this time. A time armed earlier may still be handed in.
     Arm {
-        /// When.
+        /// Time at which to hand the input in.
         at_ns: Ns,
     },
     /// Ask this keyper for its share.
     Ask {
-        /// Of this batch.
+        /// Number of the batch.
         batch: Batch,
         /// The keyper that is asked.
         keyper: Keyper,
     },
-    /// A share does not count.
+    /// A share was refused.
     ShareRefused {
-        /// For this batch.
+        /// Number of the batch.
         batch: Batch,
         /// From this keyper.
         keyper: Keyper,
-        /// Why it is refused.
+        /// Reason of the refusal.
         reason: Refusal,
     },
-    /// A batch is not taken: its messages must go another way.
+    /// A batch was refused: its messages must be handled otherwise.
     BatchRefused {
-        /// The batch that is not taken.
+        /// Number of the batch.
         batch: Batch,
-        /// Why it is refused.
+        /// Reason of the refusal.
         reason: Refusal,
     },
-    /// A batch's key is there.
+    /// A batch's key is complete.
     Key {
-        /// The batch.
+        /// Number of the batch.
         batch: Batch,
-        /// Whose shares made it.
+        /// Keypers whose shares were combined.
         by: Vec<Keyper>,
-        /// How long after the sealing.
+        /// Time since the sealing, in ns.
         after_ns: Ns,
     },
     /// A batch may be decrypted and executed.
     Open {
-        /// The batch that may be decrypted.
+        /// Number of the batch.
         batch: Batch,
     },
-    /// The key did not come in time; who has not answered is asked again.
+    /// The key was not complete in time; keypers that have not answered are asked again.
     Deferred {
-        /// The batch.
+        /// Number of the batch.
         batch: Batch,
-        /// Who has not.
+        /// Keypers that have not answered.
         silent: Vec<Keyper>,
     },
-    /// The key did not come: the batch's messages are void.
+    /// The key was not complete after all retries: the batch's messages are void.
     Skipped {
-        /// The batch.
+        /// Number of the batch.
         batch: Batch,
-        /// Who has not answered.
+        /// Keypers that have not answered.
         silent: Vec<Keyper>,
     },
-    /// As many keypers as are needed collude (or no longer do). For the attacker alone.
+    /// The number of colluding keypers reached (or fell below) the threshold. For the attacker
+    /// only.
     Collusion {
-        /// Whether they can read.
+        /// Whether they can read messages before sealing.
         can_read: bool,
     },
-    /// The colluding keypers have read this before its batch was sealed. For the attacker alone.
+    /// The colluding keypers read this message before its batch was sealed. For the attacker only.
     ReadEarly {
-        /// Its batch.
+        /// Number of the batch.
         batch: Batch,
-        /// The message that was read.
+        /// Number of the message.
         id: MessageId,
     },
 }
 
 #[derive(Clone, Debug)]
 struct Sealed {
+    /// Number of the batch.
     batch: Batch,
     sealed_ns: Ns,
     due_ns: Ns,
@@ -199,11 +202,11 @@ struct Sealed {
     has_key: bool,
 }
 
-/// The keypers, and the batches under way.
+/// The keypers, and the pending batches.
 #[derive(Clone, Debug)]
 pub struct Keypers {
     config: Config,
-    /// By the order of sealing. Only the first may open.
+    /// Pending batches in the order of sealing; only the first may open.
     open: VecDeque<Sealed>,
     last: Option<Batch>,
     colluding: BTreeSet<Keyper>,
@@ -211,7 +214,7 @@ pub struct Keypers {
 }
 
 impl Keypers {
-    /// Keypers with nothing to do.
+    /// Keypers without pending batches.
     ///
     /// # Panics
     /// If the threshold is 0 or above the number of keypers.
@@ -226,7 +229,7 @@ impl Keypers {
         Keypers { config, open, last: None, colluding: BTreeSet::new(), armed_ns: None }
     }
 
-    /// Whether enough keypers collude to read what is not sealed.
+    /// Whether enough keypers collude to read messages before sealing.
     pub fn can_read_early(&self) -> bool {
         self.colluding.len() >= self.config.threshold as usize
     }
@@ -295,7 +298,7 @@ impl Keypers {
         }
     }
 
-    /// Asks again, or gives up, where time has run out.
+    /// Repeats requests, or skips batches, whose timeout has passed.
     fn catch_up(&mut self, now: Ns, outbox: &mut Vec<Output>) {
         let Config { keypers, timeout_ns, .. } = self.config;
         for sealed in &mut self.open {

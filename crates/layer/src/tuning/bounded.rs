@@ -1,14 +1,14 @@
 //! Hard bounds around a controller, and the record of what it changed.
 //!
-//! Rules. The setting is inside its bounds at every moment, from the first. Each knob that changes
-//! gives one decision, in the order of [`Knob::ALL`].
+//! Rules. The setting is inside its bounds at all times, from the first. Each knob that changes
+//! yields one decision, in the order of [`Knob::ALL`].
 //!
-//! Theory of operation. Whether a controller learns, errs or is hostile, the venue stays inside what
-//! its operator has allowed. So the check is here, outside of all controllers, and knows none.
+//! Theory of operation. Whether a controller learns, fails or is hostile, the venue stays inside
+//! the bounds that its operator has set. So the check stands outside of all controllers.
 //!
 //! Departures: none.
 
-use super::{Bounds, Controller, Decision, Knob, Observation, Setting, Why, Wish};
+use super::{Bounds, Controller, Decision, Knob, Observation, Recommendation, Setting, Why};
 use crate::machine::{Draws, Machine};
 use crate::units::Ns;
 
@@ -21,30 +21,35 @@ pub struct Bounded<C> {
 }
 
 impl<C: Controller> Bounded<C> {
-    /// Starts from `first`, or from what is nearest to it inside the bounds.
+    /// Starts from `first`, or from the nearest setting inside the bounds.
     pub fn new(controller: C, bounds: Bounds, first: &Setting) -> Bounded<C> {
         Bounded { controller, bounds, setting: bounds.clamp(first) }
     }
 
-    /// What is set.
+    /// The present setting.
     pub fn setting(&self) -> &Setting {
         &self.setting
     }
 
-    /// Lets the controller see, and takes its wish.
+    /// Passes an observation to the controller and applies its recommendation within the bounds.
     pub fn observe(&mut self, seen: &Observation, decisions: &mut Vec<Decision>) {
-        let wish = self.controller.control(seen, &self.setting, &self.bounds);
-        self.take(seen.now, &wish, decisions);
+        let recommendation = self.controller.control(seen, &self.setting, &self.bounds);
+        self.take(seen.now, &recommendation, decisions);
     }
 
-    /// Takes a wish from outside.
-    pub fn take(&mut self, now: Ns, wish: &Wish, decisions: &mut Vec<Decision>) {
-        let inside = self.bounds.clamp(&wish.setting);
+    /// Applies a recommendation made elsewhere, within the bounds.
+    pub fn take(
+        &mut self,
+        now: Ns,
+        recommendation: &Recommendation,
+        decisions: &mut Vec<Decision>,
+    ) {
+        let inside = self.bounds.clamp(&recommendation.setting);
         for knob in Knob::ALL {
             let (from, to) = (self.setting.get(knob), inside.get(knob));
             if from != to {
-                let clamped = to != wish.setting.get(knob);
-                let Wish { why, on, .. } = *wish;
+                let clamped = to != recommendation.setting.get(knob);
+                let Recommendation { why, on, .. } = *recommendation;
                 decisions.push(Decision { at_ns: now, knob, from, to, why, on, clamped });
             }
         }
@@ -62,12 +67,12 @@ impl<C: Controller> Machine for Bounded<C> {
     }
 }
 
-/// A controller that never changes anything: every fixed setting, for comparison.
+/// A controller that never changes anything: a fixed setting, for comparison.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fixed;
 
 impl Controller for Fixed {
-    fn control(&mut self, _: &Observation, set: &Setting, _: &Bounds) -> Wish {
-        Wish { setting: *set, why: Why::Bounds, on: 0 }
+    fn control(&mut self, _: &Observation, set: &Setting, _: &Bounds) -> Recommendation {
+        Recommendation { setting: *set, why: Why::Bounds, on: 0 }
     }
 }

@@ -1,10 +1,12 @@
 //! Self-tuning: controllers that set batch size, batch window, admission limit and lane weights.
 //!
 //! # Rules
-//! 1. A controller sees [`Observation`]s and wishes for a [`Setting`]; it sets nothing itself.
-//! 2. [`bounded::Bounded`] lets no setting leave its [`Bounds`], whatever the controller wishes.
-//! 3. Every change is a [`Decision`]: what, from, to, why, on what. The decisions of a run, taken in
-//!    order from its first setting, give every later setting: a run replays without its controller.
+//! 1. A controller receives [`Observation`]s and recommends a [`Setting`]; it sets nothing itself.
+//! 2. [`bounded::Bounded`] keeps every setting inside its [`Bounds`], whatever the controller
+//!    recommends.
+//! 3. Every change is a [`Decision`]: knob, old and new value, reason, and the number behind the
+//!    reason. The decisions of a run, applied in order to its first setting, yield every later
+//!    setting: a run replays without its controller.
 //!
 //! Floats are allowed in here, and only + − × ÷ and √ of them, which are exact by IEEE 754.
 //!
@@ -19,48 +21,49 @@ pub mod volatility;
 
 use crate::units::Ns;
 
-/// What was seen of a queue and its server over a span of time.
+/// Measurements of a queue and its server over a span of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Observation {
-    /// The end of the span.
+    /// End of the span.
     pub now: Ns,
-    /// How many messages left the queue; the sojourns are theirs, and 0 if there were none.
+    /// Number of messages that left the queue; the sojourns are theirs, and 0 if there were none.
     pub served: u64,
-    /// How many were refused or shed.
+    /// Number of messages refused or shed.
     pub refused: u64,
-    /// Least sojourn.
+    /// Least sojourn of the messages served, in ns.
     pub sojourn_min_ns: Ns,
-    /// Mean sojourn.
+    /// Mean sojourn of the messages served, in ns.
     pub sojourn_mean_ns: Ns,
-    /// Median sojourn.
+    /// Median sojourn of the messages served, in ns.
     pub sojourn_p50_ns: Ns,
-    /// 99th percentile of the sojourns.
+    /// 99th percentile of the sojourns, in ns.
     pub sojourn_p99_ns: Ns,
-    /// Most messages on their way at once.
+    /// Greatest number of messages in flight (admitted, not yet in a block) at once.
     pub inflight: u32,
-    /// How long the work that waits at the end will take.
+    /// Estimated time to work off the backlog at the end of the span.
     pub backlog_ns: Ns,
-    /// How many of the served reduce risk; the next two are theirs.
+    /// Number of risk-reducing messages among the served.
     pub reducing_served: u64,
-    /// Least sojourn.
+    /// Least sojourn of the risk-reducing messages served, in ns.
     pub reducing_min_ns: Ns,
-    /// 99th percentile of the sojourns.
+    /// 99th percentile of the sojourns of the risk-reducing messages served, in ns.
     pub reducing_p99_ns: Ns,
-    /// How long what stands before a newcomer that reduces risk will take.
+    /// Estimated time to work off the backlog that would be served before an arriving risk-reducing
+    /// message.
     pub ahead_ns: Ns,
     /// Smoothed time between decided blocks, where nodes agree on them; 0 under a sequencer.
     pub block_interval_ns: Ns,
-    /// How many wait for a block at the end, by class number.
+    /// Number of messages that wait for a block at the end of the span, by class number.
     pub waiting: [u32; 8],
-    /// How many were refused or shed, by class number.
+    /// Number of messages refused or shed, by class number.
     pub refused_by_class: [u64; 8],
     /// Realised volatility of the mark, millionths per √s ([`volatility`]).
     pub volatility_ppm: u64,
 }
 
 impl Observation {
-    /// What a message that reduces risk cannot get round: the least sojourn beyond the time that a
-    /// block takes, or what stands before a newcomer if none got through.
+    /// Standing delay of risk-reducing messages: their least sojourn beyond the block interval, or
+    /// the backlog before an arriving one if none was served.
     pub fn standing_ns(&self) -> Ns {
         match self.reducing_served {
             0 => self.ahead_ns,
@@ -69,29 +72,29 @@ impl Observation {
     }
 }
 
-/// What can be tuned.
+/// The parameters that controllers tune.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// Most messages in a batch.
+    /// Greatest number of messages in a batch.
     pub batch_messages_max: u32,
-    /// How long a batch stays open; where nodes agree on blocks, the wait after a decision.
+    /// Batch window in ns; under consensus the wait after a decision.
     pub window_ns: Ns,
-    /// Most orders on their way.
+    /// Greatest number of messages in flight beyond which orders that take at once are refused.
     pub admission_limit: u32,
     /// Weight of each class's lane, by class number.
     pub lane_weights: [u8; 8],
 }
 
-/// One number of a [`Setting`].
+/// One parameter of a [`Setting`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Knob {
-    /// [`Setting::batch_messages_max`].
+    /// The batch size, [`Setting::batch_messages_max`].
     BatchMessagesMax,
-    /// [`Setting::window_ns`].
+    /// The batch window, [`Setting::window_ns`].
     WindowNs,
-    /// [`Setting::admission_limit`].
+    /// The admission limit, [`Setting::admission_limit`].
     AdmissionLimit,
-    /// [`Setting::lane_weights`] of this class number.
+    /// The weight of this class's lane, [`Setting::lane_weights`].
     LaneWeight(u8),
 }
 
@@ -122,22 +125,22 @@ impl Knob {
     }
 }
 
-/// Anything that is changed while a node runs: what a controller sets, or what consensus adapts by
-/// itself ([`crate::node::AdaptiveTimeouts`]).
+/// Any parameter that is changed while a node runs: by a controller, or by adaptive consensus
+/// ([`crate::node::AdaptiveTimeouts`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parameter {
-    /// A controller's.
+    /// A parameter that a controller sets.
     Knob(Knob),
     /// The wait after a decision, in ns.
     TimeoutCommit,
-    /// How long a first proposal is waited for, in ns.
+    /// The timeout of a height's first proposal, in ns.
     TimeoutPropose,
     /// Whether messages are refused by their criticality: 0 or 1.
     Throttle,
 }
 
 impl Parameter {
-    /// Its number in a trace. 13 was a timeout that is not adapted any more.
+    /// Its number in a trace. 13 is reserved: it was a timeout that is no longer adapted.
     pub fn code(self) -> u8 {
         match self {
             Parameter::Knob(knob) => knob.code(),
@@ -156,7 +159,7 @@ impl Parameter {
 }
 
 impl Setting {
-    /// The number at a knob.
+    /// Value of a knob.
     pub fn get(&self, knob: Knob) -> u64 {
         match knob {
             Knob::BatchMessagesMax => u64::from(self.batch_messages_max),
@@ -166,7 +169,7 @@ impl Setting {
         }
     }
 
-    /// Sets the number at a knob; what does not fit counts as the greatest that does.
+    /// Sets the value of a knob; a value beyond its type saturates.
     pub fn set(&mut self, knob: Knob, value: u64) {
         let short = u32::try_from(value).unwrap_or(u32::MAX);
         match knob {
@@ -179,8 +182,8 @@ impl Setting {
         }
     }
 
-    /// Replays a decision. Gives `false`, and changes nothing, if it was not taken from this
-    /// setting: then a decision is missing or out of order.
+    /// Replays a decision. Returns `false`, without effect, if it was not taken from this setting,
+    /// so that a decision is missing or out of order.
     #[must_use]
     pub fn replay(&mut self, decision: &Decision) -> bool {
         let follows = self.get(decision.knob) == decision.from;
@@ -191,7 +194,7 @@ impl Setting {
     }
 }
 
-/// Where settings may go.
+/// Range of the settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     least: Setting,
@@ -199,11 +202,11 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Each knob between its number in `least` and its number in `most`.
+    /// Each knob between its value in `least` and its value in `most`.
     ///
     /// # Panics
-    /// If `least` is above `most` at a knob; or 0 where 0 would stop a venue: at the batch size,
-    /// the admission limit or a lane.
+    /// If `least` is above `most` at a knob; or if a batch size, an admission limit or a weight of
+    /// 0 is allowed, which would stop a venue.
     pub fn new(least: Setting, most: Setting) -> Bounds {
         for knob in Knob::ALL {
             assert!(
@@ -218,17 +221,17 @@ impl Bounds {
         Bounds { least, most }
     }
 
-    /// The least numbers.
+    /// The least setting.
     pub fn least(&self) -> &Setting {
         &self.least
     }
 
-    /// The greatest numbers.
+    /// The greatest setting.
     pub fn most(&self) -> &Setting {
         &self.most
     }
 
-    /// The nearest setting inside.
+    /// The nearest setting inside the bounds.
     pub fn clamp(&self, setting: &Setting) -> Setting {
         let mut inside = *setting;
         for knob in Knob::ALL {
@@ -245,13 +248,13 @@ impl Bounds {
 pub enum Why {
     /// The first setting was outside the bounds. On: 0.
     Bounds = 1,
-    /// Messages could not get round waiting above target. On: the standing sojourn in ns.
+    /// The standing delay was above target. On: the standing delay in ns.
     SojournAbove = 2,
-    /// Waiting was well below target. On: the standing sojourn in ns.
+    /// The standing delay was well below target. On: the standing delay in ns.
     SojournBelow = 3,
-    /// The gradient of the sojourn. On: the mean sojourn in ns.
+    /// The gradient of the sojourn moved the limit. On: the mean sojourn in ns.
     Gradient = 4,
-    /// A controller from outside. On: whatever it said.
+    /// A controller outside this crate decided. On: a number of its choice.
     Outside = 5,
     /// Congestion has risen. On: rounds lost, messages or nanoseconds that wait, by [`Parameter`].
     CongestionRises = 6,
@@ -277,45 +280,45 @@ impl Why {
     }
 }
 
-/// A change of one knob: a fact for the trace.
+/// A change of one knob, as recorded in the trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// When it was decided.
+    /// Time of the decision.
     pub at_ns: Ns,
-    /// The setting.
+    /// The knob that was changed.
     pub knob: Knob,
-    /// From which number.
+    /// Value before the change.
     pub from: u64,
-    /// To which number.
+    /// Value after the change.
     pub to: u64,
-    /// The observation that it rests on.
+    /// Reason of the change.
     pub why: Why,
-    /// On what: see [`Why`].
+    /// Number behind the reason: see [`Why`].
     pub on: u64,
-    /// Whether the controller wished for more than the bounds allow.
+    /// Whether the bounds cut the controller's recommendation.
     pub clamped: bool,
 }
 
-/// What a controller would like.
+/// A controller's recommendation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wish {
-    /// The setting.
+pub struct Recommendation {
+    /// The setting that the controller recommends.
     pub setting: Setting,
-    /// The observation that it rests on.
+    /// Reason of the change.
     pub why: Why,
-    /// On what: see [`Why`].
+    /// Number behind the reason: see [`Why`].
     pub on: u64,
 }
 
-/// Turns observations into wishes.
+/// Turns observations into recommendations.
 pub trait Controller {
-    /// What it wishes for, given what was seen and what is set. The bounds are told so that it can
-    /// plan; they are kept by others.
-    fn control(&mut self, seen: &Observation, set: &Setting, bounds: &Bounds) -> Wish;
+    /// Recommends a setting, given an observation and the present setting. The bounds are given for
+    /// planning; [`bounded::Bounded`] enforces them.
+    fn control(&mut self, seen: &Observation, set: &Setting, bounds: &Bounds) -> Recommendation;
 }
 
 impl<C: Controller + ?Sized> Controller for Box<C> {
-    fn control(&mut self, seen: &Observation, set: &Setting, bounds: &Bounds) -> Wish {
+    fn control(&mut self, seen: &Observation, set: &Setting, bounds: &Bounds) -> Recommendation {
         (**self).control(seen, set, bounds)
     }
 }

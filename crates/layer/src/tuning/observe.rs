@@ -1,18 +1,19 @@
-//! Gathers what controllers see.
+//! Collects the observations for controllers.
 //!
-//! Rules. Counts, least, mean and most are of all messages of the span. Percentiles are nearest-rank
-//! ones, of all messages while they are at most [`SAMPLES_MAX`], else of every 2nd, 4th, …: memory is
-//! bounded, and no draw decides what is kept. What a queue cannot tell is left at 0.
+//! Rules. Counts, minimum, mean and maximum are of all messages of the span. Percentiles are
+//! nearest-rank ones, of all messages while they are at most [`SAMPLES_MAX`], else of every 2nd,
+//! 4th, …: memory is bounded, and no randomness decides what is kept. Quantities that a queue does
+//! not know are left at 0.
 //!
 //! Source: the nearest-rank method. Departures: none.
 
 use super::Observation;
 use crate::units::Ns;
 
-/// Most sojourns kept per span.
+/// Greatest number of sojourns kept per span.
 pub const SAMPLES_MAX: usize = 4_096;
 
-/// Observes a queue, a span at a time.
+/// Observes a queue, span by span.
 #[derive(Clone, Debug)]
 pub struct Observer {
     served: u64,
@@ -39,7 +40,7 @@ impl Default for Observer {
 }
 
 impl Observer {
-    /// A message leaves the queue.
+    /// Records a message that leaves the queue.
     pub fn served(&mut self, sojourn_ns: Ns) {
         if self.served.is_multiple_of(self.stride) {
             if self.samples.len() == SAMPLES_MAX {
@@ -58,12 +59,12 @@ impl Observer {
         self.min_ns = self.min_ns.min(sojourn_ns);
     }
 
-    /// A message is refused or shed.
+    /// Records a message that is refused or shed.
     pub fn refused(&mut self) {
         self.refused += 1;
     }
 
-    /// So many are on their way.
+    /// Records the number of messages in flight.
     pub fn inflight(&mut self, messages: u32) {
         self.inflight = self.inflight.max(messages);
     }

@@ -1,66 +1,67 @@
-//! Keeps what messages that reduce risk cannot get round waiting below a target, by CoDel's law.
+//! Keeps the standing delay of risk-reducing messages below a target, by CoDel's control law.
 //!
 //! # Rules
-//! 1. If the standing sojourn stays at target or above for an interval, tighten one step; while it
+//! 1. If the standing delay stays at or above target for an interval, tighten one step; while it
 //!    stays there, the n-th step follows after interval/√n.
 //! 2. A step makes batches a quarter larger and their window a quarter shorter, and halves the
 //!    weights of lanes that are not essential. Only when batch and window are at their bounds does
 //!    it also lower the admission limit by an eighth: capacity first, then refusals.
-//! 3. If the standing sojourn stays below half the target for an interval, relax one step: the
-//!    admission limit an eighth of the way back to rest and, once it is there, all other knobs.
+//! 3. If the standing delay stays below half the target for an interval, relax one step: the
+//!    admission limit an eighth of the way back to its initial value and, once it is there, all
+//!    other knobs.
 //!
 //! # Theory of operation
-//! The least sojourn of a span tells a standing queue from a burst, and CoDel's spacing finds the
-//! needed strength by trying ever harder. Where CoDel drops a packet, this turns the knobs by one
-//! step. Between half the target and the target nothing moves, so that the two do not fight.
+//! The least sojourn of a span distinguishes a standing queue from a burst, and CoDel's spacing
+//! increases the rate of steps until the delay falls. Where CoDel drops a packet, this controller
+//! takes one step. Between half the target and the target nothing changes (hysteresis).
 //!
-//! Only what reduces risk is looked at, and only beyond the time that a block takes. Where the queue's
-//! rule serves it first nothing is tightened, however long others wait: larger blocks would only make
-//! it wait longer for the one that is being executed, and orders that are refused are also the other
-//! side of a liquidation's trade. And no knob here makes agreement on a block faster.
+//! Only risk-reducing messages count, and only their delay beyond the block interval. Where the
+//! discipline serves them first nothing is tightened, however long others wait: larger blocks would
+//! only prolong their wait for the block in execution, and refused orders may be the counterparties
+//! of liquidations. No knob here makes agreement on a block faster.
 //!
 //! Source: RFC 8289 for the law ([`Codel`]); the steps are this project's own.
 //!
 //! # Departures
-//! - Rest is the first setting; relaxing never goes beyond it.
-//! - At most [`STEPS_MAX`] overdue steps are made up for at once.
+//! - The controller relaxes towards the first setting, never beyond it.
+//! - At most [`STEPS_MAX`] overdue steps are taken at once.
 
-use super::{Bounds, Controller, Observation, Setting, Why, Wish};
+use super::{Bounds, Controller, Observation, Recommendation, Setting, Why};
 use crate::queue::codel::{Codel, Law, Verdict};
 use crate::units::Ns;
 
 /// Most steps per observation.
 pub const STEPS_MAX: u32 = 4;
 
-/// What the controller aims at.
+/// Parameters of the controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The standing sojourn to stay below.
+    /// Target of the standing delay, in ns.
     pub target_ns: Ns,
-    /// How long it may be above, at least 1.
+    /// Time for which the delay may be above target, in ns; at least 1.
     pub interval_ns: Ns,
     /// Bit mask of the classes whose lanes keep their weights.
     pub essential: u8,
 }
 
-/// The controller.
+/// Controller of the standing delay of risk-reducing messages.
 #[derive(Clone, Copy, Debug)]
 pub struct Sojourn {
     config: Config,
     rest: Setting,
     law: Codel,
-    /// When to relax if the sojourn stays low until then.
+    /// Time at which to relax if the delay stays low until then.
     relax_ns: Option<Ns>,
 }
 
 impl Sojourn {
-    /// A controller that comes to rest at `rest`.
+    /// A controller that relaxes towards `rest`.
     pub fn new(config: Config, rest: Setting) -> Sojourn {
         let law = Codel::new(Law { target_ns: config.target_ns, interval_ns: config.interval_ns });
         Sojourn { config, rest, law, relax_ns: None }
     }
 
-    /// One step of rule 2.
+    /// The setting after one step of rule 2.
     fn tighten(&self, set: &Setting, bounds: &Bounds) -> Setting {
         let mut to = *set;
         let spent = set.batch_messages_max >= bounds.most().batch_messages_max
@@ -80,7 +81,7 @@ impl Sojourn {
         bounds.clamp(&to)
     }
 
-    /// One step of rule 3.
+    /// The setting after one step of rule 3.
     fn relax(&self, set: &Setting, bounds: &Bounds) -> Setting {
         let rest = bounds.clamp(&self.rest);
         let mut to = *set;
@@ -98,7 +99,7 @@ impl Sojourn {
 }
 
 impl Controller for Sojourn {
-    fn control(&mut self, seen: &Observation, set: &Setting, bounds: &Bounds) -> Wish {
+    fn control(&mut self, seen: &Observation, set: &Setting, bounds: &Bounds) -> Recommendation {
         let standing_ns = seen.standing_ns();
         let mut setting = *set;
         let mut why = Why::SojournAbove;
@@ -117,12 +118,12 @@ impl Controller for Sojourn {
         } else if self.relax_ns.is_none() {
             self.relax_ns = Some(seen.now.saturating_add(self.config.interval_ns));
         }
-        Wish { setting, why, on: standing_ns }
+        Recommendation { setting, why, on: standing_ns }
     }
 }
 
-/// An eighth of the way from one number to another, and at least 1/64 of the goal, lest the last
-/// nanoseconds take for ever.
+/// A step of one eighth from one value to another, and of at least 1/64 of the goal, so that the
+/// approach ends.
 fn towards(from: impl Into<u64>, to: impl Into<u64>) -> u64 {
     let (from, to) = (from.into(), to.into());
     let gap = from.abs_diff(to);

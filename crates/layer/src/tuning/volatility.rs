@@ -1,36 +1,37 @@
 //! Realised volatility of the mark, as a node sees it: block by block.
 //!
 //! # Rules
-//! The variance rate is the sum of squared relative changes, each forgotten with time constant
+//! The variance rate is the sum of squared relative changes, each discounted with time constant
 //! [`MEMORY_NS`], over that constant; the volatility is its root, per √s.
 //!
 //! # Theory of operation
-//! An exponentially weighted estimate needs no window of past prices and falls by itself when nothing
-//! comes. A drift counts too: a fall of 9 % in 30 s in steps is as dangerous as a swing. After a
-//! standstill the whole move comes as one change, which is what positions will feel.
+//! An exponentially weighted estimate needs no window of past prices and decays without input. A
+//! drift counts too: a fall of 9 % in 30 s in steps is as dangerous as a swing. After a standstill
+//! the whole move counts as one change, as it does for positions.
 //!
 //! Source: exponentially weighted variance, RiskMetrics Technical Document (1996), section 5.2, in
 //! continuous time.
 //!
 //! # Departures
-//! - A span of t is forgotten by 1 / (1 + t/τ) rather than e^(−t/τ): only + − × ÷ and √ are exact.
+//! - The discount over a span t is 1 / (1 + t/τ) rather than e^(−t/τ): only + − × ÷ and √ are
+//!   exact.
 
 use crate::units::{Ns, Price};
 
-/// Time constant of forgetting.
+/// Time constant of the discount.
 pub const MEMORY_NS: Ns = 5_000_000_000;
 
 /// An estimate of volatility.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Volatility {
     last: Option<Price>,
-    /// Sum of squared relative changes, forgotten up to `at`.
+    /// Sum of squared relative changes, discounted to `at`.
     squares: f64,
     at: Ns,
 }
 
 impl Volatility {
-    /// The mark is this now, in ticks, above 0.
+    /// Records the mark price, in ticks, above 0.
     pub fn mark(&mut self, now: Ns, price: Price) {
         self.squares = self.squares(now);
         self.at = now;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use surgetank_layer::audit::batch::{Batch, Open, Ticket, leaf};
+use surgetank_layer::audit::batch::{Batch, OpenBatch, Ticket, leaf};
 use surgetank_layer::audit::journal::{Ledger, Reader};
 use surgetank_layer::audit::merkle::{Blake3, Hash, root};
 use surgetank_layer::message::flags::POST_ONLY;
@@ -154,7 +154,7 @@ const SEALED_EVERY_NS: u64 = 1_000_000;
 pub fn journal(rule: &str, batches: u32, arriving: u32, limits: (u32, u32)) -> Vec<u8> {
     let terms = terms(rule, limits.0, limits.1);
     let (mut ledger, mut file) = Ledger::new(&[7; 32], batches as usize, &terms);
-    let mut open = Open::default();
+    let mut open = OpenBatch::default();
     for batch in 0..batches {
         for (ticket, message) in inputs(arriving, batch * arriving) {
             open.push(&ticket, &message);

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use surgetank_layer::admission::budgets::{self, Cancels, Policy, Reducing};
 use surgetank_layer::admission::limit::Limit;
 use surgetank_layer::admission::price::{self, Price, Relief, backlog, eip1559};
-use surgetank_layer::admission::{gate, remembered};
+use surgetank_layer::admission::{cancel_memory, gate};
 use surgetank_layer::node::ordering::Pace;
 use surgetank_layer::node::{self, AdaptiveTimeouts, Node, Span, Unit};
 use surgetank_layer::queue::Rule;
@@ -48,7 +48,7 @@ fn open() -> node::Admission {
         budgets: None,
         price: Price::Fixed(0),
         relief: Relief::None,
-        remembered: None,
+        cancel_memory: None,
         admission_limit: u32::MAX,
     };
     node::Admission { gate, unit: Unit::Messages, limit: u32::MAX, expires: false }
@@ -63,8 +63,10 @@ fn admission(scenario: &Scenario) -> Option<node::Admission> {
         return None;
     }
     let horizon = if expires { asked.expires_blocks } else { asked.remember_blocks };
-    let remembered =
-        remembered::Config { capacity: asked.remember_max as usize, horizon: u64::from(horizon) };
+    let remembered = cancel_memory::Config {
+        capacity: asked.remember_max as usize,
+        horizon: u64::from(horizon),
+    };
     let (price, unit) = price(&asked.price);
     let relief = match asked.relief {
         scenario::Relief::None => Relief::None,
@@ -75,7 +77,7 @@ fn admission(scenario: &Scenario) -> Option<node::Admission> {
         budgets: budgets(asked),
         price,
         relief,
-        remembered: asked.remember_cancels.then_some(remembered),
+        cancel_memory: asked.remember_cancels.then_some(remembered),
         admission_limit: u32::MAX,
     };
     let limit = if asked.limit > 0 { asked.limit } else { u32::MAX };

@@ -1,7 +1,7 @@
 //! A follower's part: whether the leader's blocks are in the order that the signed reports make.
 //!
 //! # Rules
-//! 1. A block carries what its order rests on ([`Ground`]): the reports as they were heard, and when
+//! 1. A block carries what its order rests on ([`Evidence`]): the reports as they were heard, and when
 //!    rounds were closed. Whoever repeats that has every message's place.
 //! 2. In a block and from block to block places must rise. A message before whom one with an earlier
 //!    place is executed later, or one that has no place, is a *break*: with the signed reports
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use super::Rule;
 use super::judge::Judge;
-use crate::fair::report::Ground;
+use crate::fair::report::Evidence;
 use crate::message::Block;
 use crate::units::{Digest, MessageId, Ns};
 
@@ -54,7 +54,7 @@ impl Check {
 
     /// The next block is decided.
     pub(super) fn block(&mut self, block: &Block) {
-        block.grounds.iter().for_each(|ground| self.repeat(ground));
+        block.evidence.iter().for_each(|ground| self.repeat(ground));
         for entry in &block.entries {
             let place = self.places.remove(&entry.envelope.id);
             if place.is_none() || place < self.executed {
@@ -64,16 +64,16 @@ impl Check {
         }
     }
 
-    fn repeat(&mut self, ground: &Ground) {
+    fn repeat(&mut self, ground: &Evidence) {
         match ground {
-            Ground::Heard(report) => self.judge.report(report.author, report.clone()),
-            Ground::Closed => {
+            Evidence::Report(report) => self.judge.report(report.author, report.clone()),
+            Evidence::RoundClosed => {
                 self.rounds += 1;
                 self.judge.close(self.rounds, Digest::default());
             }
-            Ground::Passed(message) => _ = self.places.remove(message),
-            Ground::Late(message) => self.place(*message),
-            Ground::Restarted => self.judge.crash(),
+            Evidence::ContentMissing(message) => _ = self.places.remove(message),
+            Evidence::ContentArrived(message) => self.place(*message),
+            Evidence::Restarted => self.judge.crash(),
         }
         let placed: Vec<MessageId> = self.judge.places().collect();
         placed.into_iter().for_each(|message| self.place(message));

@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, VecDeque};
 use super::{Rule, Tally};
 use crate::fair::median::{self, MedianOrder};
 use crate::fair::order::{self, FairOrder};
-use crate::fair::report::{Ground, Report, Sight, chained};
-use crate::gossip::Seen;
+use crate::fair::report::{Evidence, ReceivedEntry, Report, chained};
+use crate::gossip::SeenCache;
 use crate::machine::{Draws, Machine};
 use crate::message::Envelope;
 use crate::units::{Digest, MS, MessageId, NodeId, Ns};
@@ -66,11 +66,11 @@ pub struct Judge {
     /// Places without content, or behind such, and since when.
     places: VecDeque<(MessageId, Ns)>,
     /// Places that were passed over.
-    passed: Seen,
+    passed: SeenCache,
     /// Turned away by the leader itself.
-    refused: Seen,
+    refused: SeenCache,
     /// What the order rests on, since it was last handed out.
-    grounds: Vec<Ground>,
+    evidence: Vec<Evidence>,
     pub(super) tally: Tally,
 }
 
@@ -104,9 +104,9 @@ impl Judge {
             reporters: vec![start; nodes as usize],
             waiting: BTreeMap::new(),
             places: VecDeque::new(),
-            passed: Seen::default(),
-            refused: Seen::default(),
-            grounds: Vec::new(),
+            passed: SeenCache::default(),
+            refused: SeenCache::default(),
+            evidence: Vec::new(),
             tally: Tally::default(),
         }
     }
@@ -117,17 +117,17 @@ impl Judge {
         self.reporters.fill(Reporter::default());
         self.waiting.clear();
         self.places.clear();
-        self.grounds = vec![Ground::Restarted];
+        self.evidence = vec![Evidence::Restarted];
     }
 
     /// What the order rests on, since this was last asked.
-    pub(super) fn grounds(&mut self) -> Vec<Ground> {
-        std::mem::take(&mut self.grounds)
+    pub(super) fn evidence(&mut self) -> Vec<Evidence> {
+        std::mem::take(&mut self.evidence)
     }
 
     /// Places given out since this was last asked, for one who has no content to give them to.
     pub(super) fn places(&mut self) -> impl Iterator<Item = MessageId> {
-        self.grounds.clear();
+        self.evidence.clear();
         std::mem::take(&mut self.places).into_iter().map(|(message, _)| message)
     }
 
@@ -150,7 +150,7 @@ impl Judge {
         self.refused.remove(envelope.id);
         if self.passed.contains(envelope.id) {
             self.places.push_back((envelope.id, now));
-            self.grounds.push(Ground::Late(envelope.id));
+            self.evidence.push(Evidence::ContentArrived(envelope.id));
         }
         self.waiting.insert(envelope.id, (envelope, now));
     }
@@ -177,7 +177,7 @@ impl Judge {
             (*next, reporter.head) = (report.oldest, None);
         }
         if !report.seen.is_empty() {
-            self.grounds.push(Ground::Heard(report.clone()));
+            self.evidence.push(Evidence::Report(report.clone()));
         }
         if reporter.held.len() < HELD_MAX {
             match reporter.held.entry(report.first) {
@@ -212,7 +212,7 @@ impl Judge {
                 reporter.held.clear();
                 return;
             }
-            let fresh: Vec<Sight> = report.seen.drain(known..).collect();
+            let fresh: Vec<ReceivedEntry> = report.seen.drain(known..).collect();
             let messages: Vec<MessageId> = fresh.iter().map(|sight| sight.message).collect();
             let mut outbox = Vec::new();
             machine.step(0, order::Input::Report { from, messages }, &mut NoDraws, &mut outbox);
@@ -236,7 +236,7 @@ impl Judge {
     /// The round ends.
     pub(super) fn close(&mut self, now: Ns, seed: Digest) {
         (0..self.reporters.len() as NodeId).for_each(|from| self.take(from));
-        self.grounds.push(Ground::Closed);
+        self.evidence.push(Evidence::RoundClosed);
         self.tally.rounds += 1;
         match self.rule {
             Rule::Themis(_) => self.close_themis(now),
@@ -301,7 +301,7 @@ impl Judge {
     }
 
     /// What has place and content by now, in order, and since when it has waited.
-    pub(super) fn ready(&mut self, now: Ns, known: &Seen) -> Vec<(Envelope, Ns)> {
+    pub(super) fn ready(&mut self, now: Ns, known: &SeenCache) -> Vec<(Envelope, Ns)> {
         let mut found = Vec::new();
         while let Some(&(message, since)) = self.places.front() {
             if let Some(content) = self.waiting.remove(&message) {
@@ -312,7 +312,7 @@ impl Judge {
                     break;
                 }
                 self.passed.insert(message);
-                self.grounds.push(Ground::Passed(message));
+                self.evidence.push(Evidence::ContentMissing(message));
                 self.tally.passed_over += 1;
             }
             self.places.pop_front();
@@ -343,8 +343,8 @@ impl Judge {
 }
 
 /// As the median rule wants it. Accounts matter to the lot only, content to ties.
-fn listed(sight: &Sight) -> median::Seen {
+fn listed(sight: &ReceivedEntry) -> median::ListedMessage {
     let content = Digest(*blake3::hash(&sight.message.to_le_bytes()).as_bytes());
-    let Sight { message, seen_ns } = *sight;
-    median::Seen { message, seen_ns, account: 0, nonce: 0, content, express: None }
+    let ReceivedEntry { message, seen_ns } = *sight;
+    median::ListedMessage { message, seen_ns, account: 0, nonce: 0, content, express: None }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::fair::report::{Report, Sight, chained};
+use crate::fair::report::{ReceivedEntry, Report, chained};
 use crate::units::{Digest, MessageId, NodeId, Ns};
 
 /// Most entries of a report: more follow with the next.
@@ -20,7 +20,7 @@ pub enum Log {
     /// For Themis.
     Prefix {
         /// What the leader has not confirmed, each with the digest after it.
-        kept: VecDeque<(Sight, Digest)>,
+        kept: VecDeque<(ReceivedEntry, Digest)>,
         /// Number of the first of them.
         oldest: u64,
         /// Digest before it.
@@ -49,7 +49,7 @@ impl Log {
                     *unsent = (*unsent).max(*oldest);
                 }
                 let last = kept.back().map_or(*before, |&(_, after)| after);
-                kept.push_back((Sight { message, seen_ns }, chained(last, message)));
+                kept.push_back((ReceivedEntry { message, seen_ns }, chained(last, message)));
             }
             Log::List(waiting) => {
                 waiting.entry(message).or_insert(seen_ns);
@@ -72,14 +72,15 @@ impl Log {
                 let begin = (first - oldest) as usize;
                 let before = begin.checked_sub(1).map_or(*before, |last| kept[last].1);
                 let fresh = kept.iter().skip(begin).take(REPORT_MAX);
-                let seen: Vec<Sight> = fresh.map(|&(sight, _)| sight).collect();
+                let seen: Vec<ReceivedEntry> = fresh.map(|&(sight, _)| sight).collect();
                 *unsent += seen.len() as u64;
                 let (clock_ns, timed) = (now, false);
                 Report { author, clock_ns, oldest, first, before, seen, timed, ..Report::default() }
             }
             Log::List(waiting) => {
-                let sight = |(&message, &seen_ns): (&MessageId, &Ns)| Sight { message, seen_ns };
-                let mut seen: Vec<Sight> = waiting.iter().map(sight).collect();
+                let sight =
+                    |(&message, &seen_ns): (&MessageId, &Ns)| ReceivedEntry { message, seen_ns };
+                let mut seen: Vec<ReceivedEntry> = waiting.iter().map(sight).collect();
                 seen.sort_unstable_by_key(|sight| (sight.seen_ns, sight.message));
                 seen.truncate(REPORT_MAX);
                 Report { author, clock_ns: now, seen, timed: true, ..Report::default() }

@@ -31,7 +31,7 @@ mod log;
 
 use super::{Node, Output, Packet, Timer};
 use crate::fair::order::Ordered;
-use crate::fair::report::{Ground, Report};
+use crate::fair::report::{Evidence, Report};
 use crate::fair::{median, order};
 use crate::machine::Draws;
 use crate::message::{Block, Envelope};
@@ -142,10 +142,10 @@ impl State {
     }
 
     /// What the leader's order rests on, since the last block.
-    pub(super) fn grounds(&mut self) -> Vec<Ground> {
-        let grounds = self.judge.as_mut().map_or_else(Vec::new, Judge::grounds);
+    pub(super) fn evidence(&mut self) -> Vec<Evidence> {
+        let evidence = self.judge.as_mut().map_or_else(Vec::new, Judge::evidence);
         // Only Themis is checked.
-        if matches!(self.log, Log::Prefix { .. }) { grounds } else { Vec::new() }
+        if matches!(self.log, Log::Prefix { .. }) { evidence } else { Vec::new() }
     }
 
     /// A block is decided, in the order of heights: what is in it need not be reported any more.

@@ -1,4 +1,4 @@
-//! Who has the next round, and for how much: a sealed-bid second-price auction with a reserve.
+//! Allocation of the next round: a sealed-bid second-price auction with a reserve price.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -6,35 +6,35 @@ use std::collections::BTreeMap;
 use super::LaneRound;
 use crate::units::{AccountId, Money};
 
-/// Sets this use of BLAKE3 apart from every other.
+/// Domain separation tag of the hash that breaks ties.
 const TIE_TAG: &[u8] = b"surgetank express tie 1";
 
-/// What an auction ended with.
+/// Result of an auction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Award {
-    /// Who won.
+    /// Account that won the auction.
     pub controller: AccountId,
-    /// What was bid.
+    /// Winning bid, in quanta.
     pub bid: Money,
-    /// What is paid.
+    /// Price to pay, in quanta: the second-highest bid or the reserve.
     pub price: Money,
 }
 
-/// Why a bid was refused.
+/// Reason for which a bid was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum BidRefusal {
-    /// It is not for the round that is for sale.
+    /// The bid is not for the round on sale.
     NotForSale = 1,
     /// The auction is closed.
     Closed = 2,
     /// It is below the reserve.
     BelowReserve = 3,
-    /// The bidder has had all its bids; the last of them stands.
+    /// The bidder has used all its bids; the last of them remains valid.
     TooManyBids = 4,
 }
 
-/// The bids for one round: of each bidder the last, and how many it made.
+/// Bids for one round: each bidder's last bid, and its number of bids.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bids(BTreeMap<AccountId, (Money, u32)>);
 
@@ -52,15 +52,15 @@ impl Bids {
         Ok(())
     }
 
-    /// Opens the bids.
+    /// Evaluates the bids of the round and clears them.
     pub fn settle(&mut self, round: LaneRound, reserve: Money) -> Option<Award> {
         let bids = std::mem::take(&mut self.0);
         settle(round, reserve, bids.into_iter().map(|(bidder, (last, _))| (bidder, last)))
     }
 }
 
-/// The auction of one round: one bid a bidder; those below the reserve do not count. Equal bids go
-/// to the lower hash of round, bidder and bid.
+/// The auction of one round: one bid per bidder; those below the reserve do not count. Equal bids
+/// go to the lower hash of round, bidder and bid.
 pub fn settle(
     round: LaneRound,
     reserve: Money,

@@ -1,32 +1,35 @@
-//! An express lane that is sold by the round: who controls it is not held back, the others are.
+//! An express lane sold round by round: its controller's messages are not delayed, all others' are.
 //!
 //! # Rules
-//! 1. Time is cut into rounds of `round_ns`. The lane of a round is sold while the round before it
-//!    runs, until `closing_ns` before its start. Round 0 is not sold.
-//! 2. Bids are sealed. Of a bidder's bids (at most `bids_max` a round) the last counts. The highest
+//! 1. Time is divided into rounds of `round_ns`. The lane of a round is sold while the round before
+//!    it runs, until `closing_ns` before its start. Round 0 is not sold.
+//! 2. Bids are sealed. A bidder's last bid counts (of at most `bids_max` per round). The highest
 //!    wins and pays the second highest, or the reserve if that is more; equal bids go to the lower
 //!    hash of round, bidder and bid.
-//! 3. While a round has a controller, everybody else's messages are held back by `advantage_ns`.
+//! 3. While a round has a controller, all other accounts' messages are delayed by `advantage_ns`.
 //! 4. The controller's messages carry round and sequence number, from 0. They leave in order and at
-//!    once; one that comes early waits for those before it, if it is less than `future_max` ahead.
-//! 5. The same message under the same number again does nothing. Everything else that does not fit is
+//!    once; one that arrives early waits for its predecessors, if it is less than `future_max`
+//!    ahead.
+//! 5. A repetition of a message under its number has no effect. Any other invalid message is
 //!    refused with a reason.
-//! 6. At a round's end, and when control is transferred, what still waits falls to the ordinary lane
-//!    as if it came at that moment, or is refused: [`Leftover`] says which. Numbers begin again at 0.
+//! 6. At a round's end, and when control is transferred, messages that still wait join the ordinary
+//!    lane as if they arrived at that moment, or are refused, as [`Leftover`] says. Sequence
+//!    numbers restart at 0.
 //!
 //! # Theory of operation
-//! Nothing sleeps: a message is answered with [`Output::Ready`] and the time at which it may join the
-//! queue. In a second-price auction it is best to bid what the lane is worth to oneself, whatever the
-//! others do (Vickrey 1961). What waits is bounded by `future_max`; bids by the number of bidders.
+//! The machine holds no timer per message: a message is answered with [`Output::Ready`] and the
+//! time at which it may join the queue. In a second-price auction bidding one's own valuation is a
+//! dominant strategy (Vickrey 1961). Waiting messages are bounded by `future_max`, bids by the
+//! number of bidders.
 //!
 //! Source: Offchain Labs, Timeboost research specification and Nitro's published defaults
 //! ([`Config::default`]).
 //!
-//! Departures: a bid is taken to be covered (Timeboost keeps deposits). The tie hash is BLAKE3 and
-//! has the round in it, so that equal bidders take turns. Messages that are held back never overtake
-//! each other: in Nitro one that comes just after the end of a sold round passes those held from
-//! before it. Submissions for the next round are refused, also shortly before it begins. What waits
-//! for a predecessor does so until the round's end and not for a number of blocks.
+//! Departures: a bid is assumed to be covered (Timeboost keeps deposits). The tie hash is BLAKE3
+//! and includes the round, so that equal bidders alternate. Delayed messages never overtake each
+//! other: in Nitro one that arrives just after the end of a sold round overtakes those delayed
+//! before it. Submissions for the next round are refused, also shortly before it begins. A message
+//! waits for its predecessor until the round's end and not for a number of blocks.
 
 mod auction;
 mod sequence;
@@ -40,7 +43,7 @@ use sequence::Sequence;
 /// Number of a round, from 0; not a consensus round.
 pub type LaneRound = u64;
 
-/// What becomes of messages that still wait for a predecessor when the lane changes hands.
+/// Treatment of messages that still wait for a predecessor when the controller changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leftover {
     /// They join the ordinary lane.
@@ -49,22 +52,22 @@ pub enum Leftover {
     Refuse,
 }
 
-/// What the lane is like.
+/// Parameters of the express lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// How long a round lasts.
     pub round_ns: Ns,
     /// How long before a round its auction closes; less than `round_ns`.
     pub closing_ns: Ns,
-    /// How long everybody but the controller is held back.
+    /// Delay of all accounts but the controller.
     pub advantage_ns: Ns,
-    /// The least that a round costs.
+    /// Reserve price of a round, in quanta.
     pub reserve: Money,
-    /// Bids that a bidder has in one auction.
+    /// Greatest number of bids of one bidder in an auction.
     pub bids_max: u32,
-    /// How far ahead of the next number the controller may be.
+    /// Greatest distance of the controller's sequence number from the next expected one.
     pub future_max: u64,
-    /// What becomes of what waits when the lane changes hands.
+    /// Treatment of waiting messages when the controller changes.
     pub leftover: Leftover,
 }
 
@@ -83,52 +86,52 @@ impl Default for Config {
     }
 }
 
-/// Why a message was refused.
+/// Reason for which a message was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Refusal {
-    /// Its ticket is for another round.
+    /// The ticket is for another round.
     WrongRound = 1,
-    /// Nobody controls this round's lane.
+    /// This round's lane has no controller.
     NoController = 2,
-    /// Somebody else does.
+    /// Another account controls this round's lane.
     NotController = 3,
-    /// Another message has this number, or had it so long ago that it cannot be told.
+    /// The sequence number is used by another message, or is too old to tell.
     SequenceTaken = 4,
     /// The number is too far ahead.
     TooFarAhead = 5,
-    /// The lane changed hands while it waited for its predecessor.
+    /// The controller changed while the message waited for its predecessor.
     ChangedHands = 6,
 }
 
-/// What makes a message one of the express lane.
+/// Ticket that assigns a message to the express lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
-    /// The round that it is for.
+    /// Round for which it is valid.
     pub round: LaneRound,
-    /// Its number in that round, from 0.
+    /// Sequence number within the round, from 0.
     pub sequence: u64,
 }
 
-/// By which lane a message came.
+/// Lane by which a message arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    /// The controller's.
+    /// The lane of the round's controller.
     Express,
-    /// Everybody's.
+    /// The lane of all other accounts.
     Ordinary,
 }
 
-/// What can happen to the lane.
+/// Events of the lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
     /// A sealed bid.
     Bid {
-        /// The round that it is for.
+        /// Round for which it is valid.
         round: LaneRound,
         /// Account that bids.
         bidder: AccountId,
-        /// How much.
+        /// Amount of the bid, in quanta.
         amount: Money,
     },
     /// A message arrives.
@@ -137,68 +140,68 @@ pub enum Input {
         id: MessageId,
         /// Account that sent it.
         account: AccountId,
-        /// For the express lane.
+        /// Ticket for the express lane, if the message has one.
         ticket: Option<Ticket>,
     },
-    /// The controller gives the rest of the round to another.
+    /// The controller transfers the rest of the round to another account.
     Transfer {
-        /// The controller.
+        /// Account that transfers: it must be the controller.
         from: AccountId,
-        /// The next one.
+        /// Account that becomes the controller.
         to: AccountId,
     },
-    /// A time that was armed has come.
+    /// A time armed by [`Output::Arm`] was reached.
     Timer,
 }
 
-/// What the lane answers.
+/// Answers of the lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Hand [`Input::Timer`] in at this time. A time armed earlier may still be handed in.
     Arm {
-        /// When.
+        /// Time at which to hand the input in.
         at_ns: Ns,
     },
-    /// An auction with bids is closed. One without is not told.
+    /// An auction with bids was closed. Auctions without bids are not reported.
     Sold {
-        /// The round that was for sale.
+        /// Round that was on sale.
         round: LaneRound,
-        /// Who controls it; `None` if nobody bid as much as the reserve.
+        /// Its controller and price; `None` if no bid reached the reserve.
         award: Option<Award>,
     },
     /// A bid is refused.
     BidRefused {
         /// Account that bid.
         bidder: AccountId,
-        /// What the bid ran into.
+        /// Reason of the refusal.
         reason: BidRefusal,
     },
-    /// It is not the controller.
+    /// A transfer is refused: the account is not the controller.
     TransferRefused {
-        /// Who is not.
+        /// Account that tried to transfer.
         from: AccountId,
     },
-    /// The lane changes hands.
+    /// The controller of the lane changes.
     Control {
-        /// The round that runs.
+        /// The current round.
         round: LaneRound,
-        /// Who controls it from now on.
+        /// Controller from now on; `None` if there is none.
         controller: Option<AccountId>,
     },
-    /// This message may join the queue.
+    /// A message may join the queue.
     Ready {
         /// Number of the message.
         id: MessageId,
-        /// From when on.
+        /// Time from which it may join.
         ready_ns: Ns,
-        /// By which lane.
+        /// Lane by which it arrived.
         lane: Lane,
     },
-    /// This message is refused.
+    /// A message is refused.
     Refused {
         /// Number of the message.
         id: MessageId,
-        /// What the message ran into.
+        /// Reason of the refusal.
         reason: Refusal,
     },
 }
@@ -207,15 +210,15 @@ pub enum Output {
 #[derive(Clone, Debug)]
 pub struct Express {
     config: Config,
-    /// The round that runs, and who controls it.
+    /// Current round and its controller.
     round: LaneRound,
     controller: Option<AccountId>,
     sequence: Sequence,
     /// Bids for the next round.
     bids: Bids,
-    /// Who will control the next round.
+    /// Award of the next round, once its auction is closed.
     sold: Option<Award>,
-    /// Until when the last message that was held back is held.
+    /// Time until which the last delayed message is delayed.
     held_until_ns: Ns,
     armed_ns: Option<Ns>,
 }
@@ -243,12 +246,12 @@ impl Express {
         }
     }
 
-    /// The round that runs.
+    /// Number of the current round.
     pub fn round(&self) -> LaneRound {
         self.round
     }
 
-    /// Who controls the round that runs.
+    /// Controller of the current round.
     pub fn controller(&self) -> Option<AccountId> {
         self.controller
     }
@@ -258,7 +261,7 @@ impl Express {
         self.sequence.waiting()
     }
 
-    /// When a message that joins the ordinary lane now may join the queue.
+    /// Time at which a message that arrives now by the ordinary lane may join the queue.
     fn ready_ns(&mut self, now: Ns) -> Ns {
         let advantage_ns = if self.controller.is_some() { self.config.advantage_ns } else { 0 };
         self.held_until_ns = self.held_until_ns.max(now.saturating_add(advantage_ns));
@@ -270,7 +273,7 @@ impl Express {
         self.config.round_ns - self.config.closing_ns
     }
 
-    /// When something happens by itself: the closing of an auction with bids, or a round's end.
+    /// Time of the next event without input: the close of an auction with bids, or a round's end.
     fn due_ns(&self) -> Option<Ns> {
         let start_ns = self.round.saturating_mul(self.config.round_ns);
         if !self.bids.is_empty() {
@@ -280,7 +283,7 @@ impl Express {
         changes.then(|| start_ns.saturating_add(self.config.round_ns))
     }
 
-    /// Lets happen what was due until now.
+    /// Processes the events that were due until now.
     fn catch_up(&mut self, now: Ns, outbox: &mut Vec<Output>) {
         while let Some(due_ns) = self.due_ns().filter(|&due_ns| due_ns <= now) {
             if !self.bids.is_empty() {

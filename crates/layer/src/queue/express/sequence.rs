@@ -9,9 +9,9 @@ use crate::units::MessageId;
 pub(super) struct Sequence {
     /// The next number in order.
     next: u64,
-    /// What waits for a predecessor.
+    /// Messages that wait for a predecessor, by sequence number.
     early: BTreeMap<u64, MessageId>,
-    /// What left: the last `future_max` of them.
+    /// Messages that were released: the last `future_max` of them.
     left: BTreeMap<u64, MessageId>,
 }
 
@@ -20,7 +20,7 @@ impl Sequence {
         self.early.len()
     }
 
-    /// Takes a message in; what may leave now goes to `ready`.
+    /// Accepts a message; messages released by it are appended to `ready`.
     pub fn put(
         &mut self,
         sequence: u64,
@@ -50,7 +50,7 @@ impl Sequence {
         Ok(())
     }
 
-    /// Begins again at 0; gives what still waited, in order.
+    /// Restarts at 0; returns the messages that still waited, in order.
     pub fn restart(&mut self) -> impl Iterator<Item = MessageId> + use<> {
         std::mem::take(self).early.into_values()
     }

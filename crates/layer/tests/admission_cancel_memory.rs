@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use surgetank_layer::admission::remembered::{Config, Forgotten, Remembered};
+use surgetank_layer::admission::cancel_memory::{CancelMemory, Config, EvictedCancel};
 use surgetank_layer::admission::{Reason, Refusal};
 use surgetank_layer::units::NEVER;
 
@@ -17,7 +17,7 @@ fn refused(reason: Reason) -> Result<(), Refusal> {
 /// dYdX: good til block 10 means that block 10 may hold it, and at most 20 blocks ahead.
 #[test]
 fn an_order_is_good_to_its_expiry_height() {
-    let mut remembered = Remembered::new(CONFIG);
+    let mut remembered = CancelMemory::new(CONFIG);
     assert_eq!(remembered.order(10, 1, 1, Some(10)), Ok(()));
     assert_eq!(remembered.order(11, 1, 1, Some(10)), refused(Reason::Expired));
     assert_eq!(remembered.order(10, 1, 1, Some(30)), Ok(()));
@@ -26,7 +26,7 @@ fn an_order_is_good_to_its_expiry_height() {
 
 #[test]
 fn an_order_that_never_expires_is_guarded_for_the_horizon_only() {
-    let mut remembered = Remembered::new(CONFIG);
+    let mut remembered = CancelMemory::new(CONFIG);
     remembered.cancel(10, 1, 77);
     assert_eq!(remembered.order(30, 1, 77, None), refused(Reason::CancelledBefore));
     assert_eq!(remembered.order(31, 1, 77, None), Ok(()));
@@ -35,7 +35,7 @@ fn an_order_that_never_expires_is_guarded_for_the_horizon_only() {
 /// The pitfall: "place, cancel" delivered as "cancel, place".
 #[test]
 fn a_cancel_that_overtakes_its_order_stops_it() {
-    let mut remembered = Remembered::new(CONFIG);
+    let mut remembered = CancelMemory::new(CONFIG);
     assert_eq!(remembered.cancel(10, 1, 77), None);
     assert_eq!(remembered.order(10, 1, 77, Some(30)), refused(Reason::CancelledBefore));
     // Also when it comes again, and as late as it can be.
@@ -49,7 +49,7 @@ fn a_cancel_that_overtakes_its_order_stops_it() {
 
 #[test]
 fn a_repeated_cancel_is_one_cancel_and_holds_longer() {
-    let mut remembered = Remembered::new(CONFIG);
+    let mut remembered = CancelMemory::new(CONFIG);
     remembered.cancel(10, 1, 77);
     remembered.cancel(20, 1, 77);
     assert_eq!(remembered.len(), 1);
@@ -59,7 +59,7 @@ fn a_repeated_cancel_is_one_cancel_and_holds_longer() {
 
 #[test]
 fn the_fattest_makes_room_and_it_is_said() {
-    let mut remembered = Remembered::new(Config { capacity: 5, horizon: 20 });
+    let mut remembered = CancelMemory::new(Config { capacity: 5, horizon: 20 });
     for order in [7, 8] {
         assert_eq!(remembered.cancel(1, 1, order), None);
     }
@@ -67,8 +67,8 @@ fn the_fattest_makes_room_and_it_is_said() {
         assert_eq!(remembered.cancel(1, 2, order), None);
     }
     // The spammer loses its own, whoever comes.
-    assert_eq!(remembered.cancel(1, 2, 6), Some(Forgotten { account: 2, order: 3 }));
-    assert_eq!(remembered.cancel(1, 3, 1), Some(Forgotten { account: 2, order: 4 }));
+    assert_eq!(remembered.cancel(1, 2, 6), Some(EvictedCancel { account: 2, order: 3 }));
+    assert_eq!(remembered.cancel(1, 3, 1), Some(EvictedCancel { account: 2, order: 4 }));
     assert_eq!(remembered.len(), 5);
     assert_eq!(remembered.order(1, 1, 7, Some(2)), refused(Reason::CancelledBefore));
     assert_eq!(remembered.order(1, 2, 4, Some(2)), Ok(()));
@@ -100,7 +100,7 @@ proptest! {
     #[test]
     fn agrees_with_a_plain_map(capacity in 1usize..12, steps in steps()) {
         let horizon = 9;
-        let mut remembered = Remembered::new(Config { capacity, horizon });
+        let mut remembered = CancelMemory::new(Config { capacity, horizon });
         let mut plain: BTreeMap<(u32, u64), u64> = BTreeMap::new();
         let mut height = 1;
         for step in steps {
@@ -111,7 +111,7 @@ proptest! {
                     plain.insert((account, order), height + horizon);
                     let forgotten = remembered.cancel(height, account, order);
                     prop_assert_eq!(forgotten.is_some(), plain.len() > capacity);
-                    if let Some(Forgotten { account, order }) = forgotten {
+                    if let Some(EvictedCancel { account, order }) = forgotten {
                         let held = |a| plain.keys().filter(|(id, _)| *id == a).count();
                         prop_assert!((0..3).all(|other| held(other) <= held(account)));
                         prop_assert!(plain.remove(&(account, order)).is_some());
@@ -139,7 +139,7 @@ proptest! {
     fn no_order_outlives_its_cancel(
         sent in 1u64..50, good_for in 0u64..=20, cancel_after in 0u64..=20, order_delay in 0u64..100,
     ) {
-        let mut remembered = Remembered::new(CONFIG);
+        let mut remembered = CancelMemory::new(CONFIG);
         let (expires, cancel_at) = (sent + good_for, sent + cancel_after);
         let order_at = cancel_at + order_delay;
         remembered.cancel(cancel_at, 1, 5);

@@ -23,7 +23,7 @@
 //!
 //! # Departures
 //! - dYdX lets an order pass whose expiry is beyond the cancel's; here a number is cancelled once.
-//! - A replace that arrives before its order is not remembered: it is no cancel.
+//! - A replace that arrives before its order is not cancel_memory: it is no cancel.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +41,7 @@ pub struct Config {
 
 /// A cancel that had to make room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Forgotten {
+pub struct EvictedCancel {
     /// Account that had sent it.
     pub account: AccountId,
     /// Of which order.
@@ -50,7 +50,7 @@ pub struct Forgotten {
 
 /// Cancels that may have come before their orders.
 #[derive(Clone, Debug)]
-pub struct Remembered {
+pub struct CancelMemory {
     config: Config,
     /// The last height at which each is needed.
     cancels: BTreeMap<(AccountId, u64), Height>,
@@ -59,14 +59,14 @@ pub struct Remembered {
     fattest: BTreeSet<(u32, AccountId)>,
 }
 
-impl Remembered {
+impl CancelMemory {
     /// Nothing remembered.
     ///
     /// # Panics
     /// If nothing may be remembered.
-    pub fn new(config: Config) -> Remembered {
+    pub fn new(config: Config) -> CancelMemory {
         assert!(config.capacity > 0, "remembered cancels: capacity must be at least 1");
-        Remembered {
+        CancelMemory {
             config,
             cancels: BTreeMap::new(),
             expiring: BTreeSet::new(),
@@ -102,7 +102,12 @@ impl Remembered {
     }
 
     /// Remembers a cancel; gives the one that had to make room for it, if any.
-    pub fn cancel(&mut self, height: Height, account: AccountId, order: u64) -> Option<Forgotten> {
+    pub fn cancel(
+        &mut self,
+        height: Height,
+        account: AccountId,
+        order: u64,
+    ) -> Option<EvictedCancel> {
         self.advance(height);
         let until = height.saturating_add(self.config.horizon);
         match self.cancels.insert((account, order), until) {
@@ -139,12 +144,12 @@ impl Remembered {
         }
     }
 
-    fn make_room(&mut self) -> Forgotten {
+    fn make_room(&mut self) -> EvictedCancel {
         let &(_, account) = self.fattest.last().expect("more than one is remembered");
         let mut own = self.cancels.range((account, 0)..);
         let (&(account, order), _) = own.next().expect("the fattest holds one");
         self.remove(account, order);
-        Forgotten { account, order }
+        EvictedCancel { account, order }
     }
 
     fn remove(&mut self, account: AccountId, order: u64) {
