@@ -30,7 +30,6 @@ fn regions(placement: Vec<u32>) -> Delay {
 fn fixed_delays_are_the_same_everywhere() {
     let delays = delays(&Delay::Fixed { delay_ms: 20.0, jitter: 0.0 }, 5, 1).unwrap();
     assert!(delays.link_ns.iter().all(|&ns| ns == 20 * MS));
-    assert!(!delays.has_jitter());
     // With nothing to draw, the mean itself.
     assert!((0..100).all(|i| delays.sample(20 * MS, packet_bits(1, i)) == 20 * MS));
 }
@@ -102,4 +101,26 @@ fn no_delay_is_shorter_than_a_nanosecond() {
     let delays = delays(&Delay::Fixed { delay_ms: 0.0, jitter: 0.2 }, 2, 1).unwrap();
     assert_eq!(delays.link_ns, [1, 1]);
     assert!((0..10_000).all(|i| delays.sample(1, packet_bits(2, i)) >= 1));
+}
+
+/// What is known without the draw holds for the draw, and is not the weakest thing to be known.
+#[test]
+fn the_least_delay_of_bits_is_a_lower_bound_of_the_delay_of_these_bits() {
+    let fixed = Delay::Fixed { delay_ms: 20.0, jitter: 0.05 };
+    let uniform = Delay::Uniform { low_ms: 20.0, high_ms: 20.0, jitter: 0.5 };
+    for delays in [fixed, uniform].map(|model| delays(&model, 2, 1).unwrap()) {
+        let random = (0..200_000).map(|i| packet_bits(3, i));
+        // Both ends of every octave of the radius, at the bounds of the quarters of the circle.
+        let ends = (0..32).flat_map(|zeros| [1u64 << 31 >> zeros, u64::from(u32::MAX >> zeros)]);
+        let ends = ends.chain([0]).flat_map(|radius| {
+            let angles =
+                (0..4u64).flat_map(|quarter| [quarter << 30, (quarter << 30 | 0x3FFF_FFFF)]);
+            angles.map(move |angle| radius << 32 | angle)
+        });
+        for bits in random.chain(ends) {
+            let (least, delay) = (delays.at_least(20 * MS, bits), delays.sample(20 * MS, bits));
+            assert!(least <= delay, "{least} > {delay} of {bits:x}");
+        }
+        assert!(delays.at_least(20 * MS, 1 << 62) >= 20 * MS - 1, "at least the mean");
+    }
 }

@@ -13,6 +13,8 @@ pub struct Delays {
     pub link_ns: Vec<Ns>,
     model: Delay,
     jitter: f64,
+    /// Distances from 0 that [`normal`] does not exceed, by leading zeros of its first half's bits.
+    farthest: [f64; 33],
     /// Key of the delays of ordered pairs (Uniform): the same for linked and unlinked pairs.
     key: u64,
 }
@@ -41,8 +43,13 @@ impl Delays {
             | Delay::Uniform { jitter, .. }
             | Delay::Regions { jitter, .. } => *jitter,
         };
-        let mut delays =
-            Delays { link_ns: Vec::new(), model: model.clone(), jitter, key: draws.next_u64() };
+        let mut delays = Delays {
+            link_ns: Vec::new(),
+            model: model.clone(),
+            jitter,
+            farthest: farthest(),
+            key: draws.next_u64(),
+        };
         for node in 0..graph.nodes() {
             let links = graph.offsets[node] as usize..graph.offsets[node + 1] as usize;
             for &peer in &graph.peers[links] {
@@ -68,14 +75,27 @@ impl Delays {
         delay.max(1)
     }
 
-    /// Whether packets of one link differ.
+    /// A delay that [`Delays::sample`] of the same bits does not fall below, without its logarithm
+    /// and cosine: most copies of a flood come too late to matter, and this is enough to say so.
     #[inline]
-    pub fn has_jitter(&self) -> bool {
-        self.jitter > 0.0
+    pub fn at_least(&self, mean: Ns, bits: u64) -> Ns {
+        if self.jitter == 0.0 {
+            return mean;
+        }
+        let normal = match (&self.model, (bits as u32) >> 30) {
+            (Delay::Uniform { .. }, _) => 0.0,
+            // The cosine is negative in the second and third quarter of the circle.
+            (_, 1 | 2) => -self.farthest[((bits >> 32) as u32).leading_zeros() as usize],
+            _ => -1e-9,
+        };
+        (mean as f64 * (1.0 + self.jitter * normal)).max(1.0) as Ns
     }
 
     /// One packet's delay around its link's mean, from the packet's own bits.
     pub fn sample(&self, mean: Ns, bits: u64) -> Ns {
+        if self.jitter == 0.0 {
+            return mean;
+        }
         let mean_f = mean as f64;
         let delay = match self.model {
             Delay::Uniform { .. } => mean_f * (1.0 + self.jitter * unit(bits)),
@@ -84,6 +104,12 @@ impl Delays {
         };
         (delay.max(1.0)) as Ns
     }
+}
+
+/// Of first halves with so many leading zeros, the radius of [`normal`] where they are least.
+fn farthest() -> [f64; 33] {
+    let least = |zeros: usize| if zeros == 32 { 0.0 } else { 2f64.powi(31 - zeros as i32) };
+    std::array::from_fn(|zeros| normal((least(zeros) as u64) << 32).abs() + 1e-9)
 }
 
 /// A standard normal from 64 bits: the sum of eight 8-bit uniforms would be cheap but light in the

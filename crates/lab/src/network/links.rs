@@ -152,8 +152,8 @@ impl Links {
 
     /// Sends over a link; when it arrives, if it does.
     ///
-    /// `known` is from when on the receiver has it: of a copy that leaves no earlier, the delay is
-    /// not drawn, since it changes nothing.
+    /// `known` is from when on the receiver has it. A copy that cannot come before that changes
+    /// nothing: its delay is not drawn, and it arrives at some time from `known` on.
     #[inline]
     pub fn send(&mut self, now: Ns, from: NodeId, link: usize, size: u32, known: Ns) -> Sent {
         if self.outbound_max > 0 && !self.has_room(now, link) {
@@ -199,13 +199,14 @@ impl Links {
             self.counts.lost += 1;
             return Err(Dropped { struck: None });
         }
-        if leaves >= known && !self.faults.on_links() {
-            return Ok(Flight { leaves, at: leaves, extra: 0 });
+        let bits = packet_bits(self.jitter_key, number);
+        if known != NEVER && !self.faults.on_links() {
+            let earliest = leaves + self.delays.at_least(base, bits);
+            if earliest >= known {
+                return Ok(Flight { leaves, at: earliest, extra: 0 });
+            }
         }
-        let mut delay = base;
-        if self.delays.has_jitter() {
-            delay = self.delays.sample(base, packet_bits(self.jitter_key, number));
-        }
+        let mut delay = self.delays.sample(base, bits);
         let mut extra = 0;
         if self.faults.on_links() {
             let fate = self.faults.fate(from, to, delay, number);

@@ -200,8 +200,7 @@ impl Wire {
             return None;
         }
         let cell = envelope.id as usize * self.nodes + to as usize;
-        let counts_once = !self.every_copy && !consensus;
-        let known = if counts_once { self.arrivals[cell] } else { NEVER };
+        let known = if self.every_copy { NEVER } else { self.arrivals[cell] };
         let flight = match self.links.send(now, node, index, envelope.size_bytes, known) {
             Ok(flight) => flight,
             Err(dropped) => {
