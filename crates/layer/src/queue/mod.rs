@@ -341,12 +341,10 @@ impl<T> Queue<T> {
 
     /// Keeps only the items for which `stays` is true.
     pub fn retain(&mut self, mut stays: impl FnMut(&Waiting<T>) -> bool) {
-        let gone = self.places.remove_if(|waiting| !stays(waiting));
-        if gone.is_empty() {
-            return;
+        if self.places.remove_if(|waiting| !stays(waiting)) {
+            self.next = self.next.filter(|&place| self.places.get(place).is_some());
+            self.discipline.retain(&|place| self.places.get(place).is_some());
         }
-        self.next = self.next.filter(|place| gone.binary_search(place).is_err());
-        self.discipline.retain(&|place| gone.binary_search(&place).is_err());
     }
 
     /// Empties the queue.

@@ -46,16 +46,15 @@ impl<T> Places<T> {
         self.items.len() - self.free.len()
     }
 
-    /// Removes every item for which `goes` is true; returns their places in ascending order.
-    pub(super) fn remove_if(&mut self, mut goes: impl FnMut(&T) -> bool) -> Vec<Place> {
-        let mut gone = Vec::new();
+    /// Removes every item for which `goes` is true; whether there was any.
+    pub(super) fn remove_if(&mut self, mut goes: impl FnMut(&T) -> bool) -> bool {
+        let before = self.free.len();
         for (place, item) in self.items.iter_mut().enumerate() {
             if item.as_ref().is_some_and(&mut goes) {
                 *item = None;
-                gone.push(place as Place);
+                self.free.push(place as Place);
             }
         }
-        self.free.extend(&gone);
-        gone
+        self.free.len() > before
     }
 }
