@@ -18,6 +18,7 @@
 //! are far more; of these only the first arrival at each node is noted, until they are executed.
 
 mod calamities;
+mod cells;
 mod cycles;
 mod own;
 mod places;
@@ -35,6 +36,7 @@ use crate::host::Wake;
 use crate::network::Flight;
 use crate::trace::{Place, PlaceRow, Resource, WaitRow};
 use calamities::Calamities;
+use cells::Cells;
 use cycles::{CLASSES, Cycles, LeftOut, Proposal};
 use own::Way;
 use places::Part;
@@ -91,7 +93,9 @@ pub struct Waits {
     catching_up: bool,
     segments: Segments,
     stations: Vec<Station>,
-    ways: Vec<Option<Box<Way>>>,
+    /// Of messages that are on their way.
+    ways: Vec<Option<Way>>,
+    cells: Cells,
     /// Why a block was proposed, and whether it left messages out.
     proposals: BTreeMap<Digest, (Id, LeftOut)>,
     /// How a height was first decided, anywhere.
@@ -135,6 +139,7 @@ impl Waits {
             segments: Segments::new(),
             stations: (0..nodes).map(|_| station()).collect(),
             ways: Vec::new(),
+            cells: Cells::new(nodes),
             proposals: BTreeMap::new(),
             first_decided: Vec::new(),
             cycles: Cycles::new(idle),
@@ -207,14 +212,17 @@ impl Waits {
     /// A message has its number.
     pub fn carried(&mut self, message: MessageId) {
         debug_assert_eq!(self.ways.len(), message as usize);
-        self.ways.push(Some(Box::new(Way::new(self.nodes))));
+        self.ways.push(Some(Way::default()));
+        self.cells.add();
     }
 
     /// The first copy of a message of consensus is at a node.
     pub fn hears(&mut self, now: Ns, node: NodeId, message: MessageId) {
         self.nothing();
-        let Some(way) = &self.ways[message as usize] else { return };
-        let cell = way.cells[node as usize];
+        if self.ways[message as usize].is_none() {
+            return;
+        }
+        let cell = *self.cells.get(message, node);
         let flight = Flight { at: cell.at, leaves: cell.leaves, extra: cell.extra };
         let along = Place::between(cell.from, node);
         let arrival = self.flight(cell.before, along, cell.sent, &flight);
@@ -238,8 +246,8 @@ impl Waits {
                 return NONE;
             }
             Wake::Done(Done::Validated(work)) => {
-                if let Some(way) = &mut self.ways[work.envelope.id as usize] {
-                    let cell = &mut way.cells[node as usize];
+                if self.ways[work.envelope.id as usize].is_some() {
+                    let cell = self.cells.get_mut(work.envelope.id, node);
                     (cell.begun, cell.done) = (now, now + span);
                 }
                 return NONE;
@@ -306,11 +314,12 @@ impl Waits {
         let Some(first) = self.stations[node as usize].hearing.pop_front() else { return NONE };
         let heard = self.work(first.arrival, Resource::Consensus, node, first.got, now);
         if let Some(way) = &mut self.ways[first.message as usize] {
-            way.cells[node as usize].heard = heard;
+            self.cells.get_mut(first.message, node).heard = heard;
             way.heard += 1;
             // Its sender has it from the start; nobody is left who could be sent it.
             if way.heard + 1 >= self.nodes {
                 self.ways[first.message as usize] = None;
+                self.cells.remove(first.message);
             }
         }
         heard

@@ -1,79 +1,15 @@
 //! A message's own way: from its client to the node that made its block.
 
-use std::ops::{Index, IndexMut};
-
 use surgetank_layer::message::Class;
 use surgetank_layer::units::{Height, MessageId, NEVER, NodeId, Ns};
 
 use super::Waits;
+use super::cells::{Cell, NOWHERE};
 use super::cycles::Missed;
 use super::places::Places;
-use super::segments::{Id, NONE};
+use super::segments::NONE;
 use crate::network::Flight;
 use crate::trace::{Charges, Place, Reason, Record, Resource, WaitRow};
-
-/// The first arrival of a message at a node.
-#[derive(Clone, Copy)]
-pub struct Cell {
-    /// When it was sent, left its sender's uplink, arrived, and was through the downlink.
-    pub sent: Ns,
-    pub leaves: Ns,
-    pub at: Ns,
-    pub got: Ns,
-    /// What a fault added.
-    pub extra: Ns,
-    /// By which node it was sent.
-    pub from: NodeId,
-    /// Of a message of consensus, why it was sent.
-    pub before: Id,
-    /// Of a message of consensus, when it was heard here.
-    pub heard: Id,
-    /// When a copy that a fault dropped would have been here, the first.
-    pub struck: Ns,
-    /// Validation of a client's message.
-    pub begun: Ns,
-    pub done: Ns,
-}
-
-const NOWHERE: Cell = Cell {
-    sent: NEVER,
-    leaves: NEVER,
-    at: NEVER,
-    got: NEVER,
-    extra: 0,
-    from: NodeId::MAX,
-    before: NONE,
-    heard: NONE,
-    struck: NEVER,
-    begun: NEVER,
-    done: NEVER,
-};
-
-/// Cells of all nodes, in pages of which only those are there that were written to: most messages of
-/// a large network of direct links come by few nodes.
-pub struct Cells(Box<[Option<Box<[Cell; PAGE]>>]>);
-
-const PAGE: usize = 16;
-
-impl Cells {
-    fn new(nodes: usize) -> Cells {
-        Cells((0..nodes.div_ceil(PAGE)).map(|_| None).collect())
-    }
-}
-
-impl Index<usize> for Cells {
-    type Output = Cell;
-
-    fn index(&self, node: usize) -> &Cell {
-        self.0[node / PAGE].as_ref().map_or(&NOWHERE, |page| &page[node % PAGE])
-    }
-}
-
-impl IndexMut<usize> for Cells {
-    fn index_mut(&mut self, node: usize) -> &mut Cell {
-        &mut self.0[node / PAGE].get_or_insert_with(|| Box::new([NOWHERE; PAGE]))[node % PAGE]
-    }
-}
 
 /// An attempt to enter the venue.
 struct Attempt {
@@ -85,20 +21,15 @@ struct Attempt {
     refused: Option<(Ns, Reason)>,
 }
 
-/// Where a message went.
+/// What a message went through, beside nodes ([`Cells`](super::cells::Cells)).
+#[derive(Default)]
 pub struct Way {
-    pub cells: Cells,
     /// Nodes that heard it, if it is of consensus.
     pub heard: usize,
     attempts: Vec<Attempt>,
 }
 
 impl Way {
-    /// Nowhere yet.
-    pub fn new(nodes: usize) -> Way {
-        Way { cells: Cells::new(nodes), heard: 0, attempts: Vec::new() }
-    }
-
     /// A client's message has tried to enter before it is sent anywhere.
     fn is_of_consensus(&self) -> bool {
         self.attempts.is_empty()
@@ -150,13 +81,14 @@ impl Waits {
         message: MessageId,
         flight: &Flight,
     ) {
-        let Some(way) = &mut self.ways[message as usize] else { return };
-        if flight.at >= way.cells[to as usize].at {
+        let Some(way) = &self.ways[message as usize] else { return };
+        let Flight { at, leaves, extra } = *flight;
+        if at >= self.cells.get(message, to).at {
             return;
         }
         let mut before = NONE;
         if way.is_of_consensus() {
-            let heard = way.cells[from as usize].heard;
+            let heard = self.cells.get(message, from).heard;
             before = if self.cause == NONE { heard } else { self.cause };
             let ended = self.segments.end(before);
             if before != NONE && ended < now {
@@ -164,9 +96,7 @@ impl Waits {
                 before = self.segment(before, Resource::Loss, Place::at(from), ended, now);
             }
         }
-        let Some(way) = &mut self.ways[message as usize] else { return };
-        let Flight { at, leaves, extra } = *flight;
-        let cell = &mut way.cells[to as usize];
+        let cell = self.cells.get_mut(message, to);
         *cell = Cell { sent: now, leaves, at, got: at, extra, from, before, ..*cell };
     }
 
@@ -179,19 +109,21 @@ impl Waits {
         message: MessageId,
         flight: &Flight,
     ) {
-        let Some(way) = &mut self.ways[message as usize] else { return };
-        let Flight { at, leaves, extra } = *flight;
-        way.cells[to as usize] = Cell { sent: now, leaves, at, got: at, extra, from, ..NOWHERE };
+        if self.ways[message as usize].is_some() {
+            let Flight { at, leaves, extra } = *flight;
+            let cell = Cell { sent: now, leaves, at, got: at, extra, from, ..NOWHERE };
+            *self.cells.get_mut(message, to) = cell;
+        }
     }
 
     /// A fault drops a copy of a message, which would have been at a node at that time. (A single
     /// sequencer misses no block of another proposer; of consensus' messages nothing is asked.)
     pub fn strikes(&mut self, at: Ns, to: NodeId, message: MessageId) {
-        if let Some(way) = &mut self.ways[message as usize]
+        if let Some(way) = &self.ways[message as usize]
             && !self.single
             && !way.is_of_consensus()
         {
-            let cell = &mut way.cells[to as usize];
+            let cell = self.cells.get_mut(message, to);
             cell.struck = cell.struck.min(at);
         }
     }
@@ -202,27 +134,28 @@ impl Waits {
     /// misses a block for that is chance.
     fn kept_away(&self, way: &Way, record: &Record, node: NodeId, by: Ns) -> Option<Ns> {
         let (gateway, created) = (record.gateway, record.message.sent_ns);
-        let cell = &way.cells[node as usize];
+        let cell = self.cells.get(record.message.id, node);
         if cell.got <= by || node == gateway {
             return None;
         }
         if cell.struck <= by || self.calamities.separate(created, by, gateway, node) {
             return Some(NEVER);
         }
-        let held = self.held_up(way, node, gateway);
+        let held = self.held_up(way, record, node);
         (cell.got != NEVER && cell.got.saturating_sub(held) <= by).then_some(held)
     }
 
     /// How much later a message was at a node because of slow machines and late packets.
-    fn held_up(&self, way: &Way, mut node: NodeId, gateway: NodeId) -> Ns {
+    fn held_up(&self, way: &Way, record: &Record, mut node: NodeId) -> Ns {
+        let (message, gateway) = (record.message.id, record.gateway);
         let mut held = 0;
         for _ in 0..self.nodes {
-            let cell = &way.cells[node as usize];
+            let cell = self.cells.get(message, node);
             if node == gateway || cell.at == NEVER {
                 break;
             }
             let (from, sent) = (cell.from, cell.sent);
-            let came = if from == gateway { 0 } else { way.cells[from as usize].got };
+            let came = if from == gateway { 0 } else { self.cells.get(message, from).got };
             let since = came.max(entered(way, sent)).min(sent);
             held += cell.extra + 2 * self.calamities.slowness(from, since, sent, sent - since);
             node = from;
@@ -239,8 +172,8 @@ impl Waits {
 
     /// The first copy is through a node's downlink.
     pub fn gets(&mut self, now: Ns, node: NodeId, message: MessageId) {
-        if let Some(way) = &mut self.ways[message as usize] {
-            way.cells[node as usize].got = now;
+        if self.ways[message as usize].is_some() {
+            self.cells.get_mut(message, node).got = now;
         }
     }
 
@@ -280,7 +213,7 @@ impl Waits {
         charges.join(&wait);
         let at = proposed - wait.sum();
         let mut back = Backwards { waits: self, places: counted, class, charges, at, created };
-        back.nodes(&way, proposer, record.gateway);
+        back.nodes(&way, message, proposer, record.gateway);
         back.attempts(&way, record.gateway);
         back.to(created, Resource::ClientLink, Place::at(record.gateway));
         let charges = back.charges;
@@ -289,18 +222,19 @@ impl Waits {
             self.carried[class as usize] += 1;
         }
         self.places = places;
+        self.cells.remove(message);
         self.rows.push(WaitRow { message, charges });
     }
 }
 
 impl Backwards<'_> {
     /// From the proposer's queue back to the gateway, hop by hop.
-    fn nodes(&mut self, way: &Way, proposer: NodeId, gateway: NodeId) {
+    fn nodes(&mut self, way: &Way, message: MessageId, proposer: NodeId, gateway: NodeId) {
         let entered = entered(way, self.at);
         let mut node = proposer;
         let mut held = if self.waits.fair { Resource::Rules } else { Resource::Loss };
         for _ in 0..self.waits.nodes {
-            let cell = &way.cells[node as usize];
+            let cell = self.waits.cells.get(message, node);
             let here = Place::at(node);
             if cell.done <= self.at {
                 self.to(cell.done, held, here);

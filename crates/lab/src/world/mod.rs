@@ -194,7 +194,8 @@ impl World {
         if let Some(waits) = &mut self.waits {
             if envelope.class.is_consensus() {
                 waits.hears(self.now, to, message);
-            } else {
+            } else if self.wire.is_every_copy() {
+                // Where only first copies are events, it is here at the time known when it was sent.
                 waits.gets(self.now, to, message);
             }
         }

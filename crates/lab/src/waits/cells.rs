@@ -1,0 +1,118 @@
+//! When messages came to nodes, as long as they are on their way.
+
+use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
+
+use super::segments::{Id, NONE};
+
+/// The first arrival of a message at a node.
+#[derive(Clone, Copy)]
+pub struct Cell {
+    /// When it was sent, left its sender's uplink, arrived, and was through the downlink.
+    pub sent: Ns,
+    pub leaves: Ns,
+    pub at: Ns,
+    pub got: Ns,
+    /// What a fault added.
+    pub extra: Ns,
+    /// By which node it was sent.
+    pub from: NodeId,
+    /// Of a message of consensus, why it was sent.
+    pub before: Id,
+    /// Of a message of consensus, when it was heard here.
+    pub heard: Id,
+    /// When a copy that a fault dropped would have been here, the first.
+    pub struck: Ns,
+    /// Validation of a client's message.
+    pub begun: Ns,
+    pub done: Ns,
+}
+
+/// One that was never there.
+pub const NOWHERE: Cell = Cell {
+    sent: NEVER,
+    leaves: NEVER,
+    at: NEVER,
+    got: NEVER,
+    extra: 0,
+    from: NodeId::MAX,
+    before: NONE,
+    heard: NONE,
+    struck: NEVER,
+    begun: NEVER,
+    done: NEVER,
+};
+
+/// Cells of one message at neighbouring nodes.
+type Page = [Cell; PAGE];
+
+const PAGE: usize = 16;
+
+/// No page.
+const NOT_THERE: u32 = u32::MAX;
+
+/// Cells of messages at nodes, in pages. Only those pages are there that were written to (most
+/// messages of a large network of direct links come by few nodes), and a page that is given back is
+/// the next to be used: what is on its way stays in the processor's cache.
+pub struct Cells {
+    /// Pages of one message.
+    each: usize,
+    /// Numbers of the pages of message m, from m · `each` on.
+    numbers: Vec<u32>,
+    pages: Vec<Page>,
+    free: Vec<u32>,
+}
+
+impl Cells {
+    /// No message is on its way between so many nodes.
+    pub fn new(nodes: usize) -> Cells {
+        let each = nodes.div_ceil(PAGE);
+        Cells { each, numbers: Vec::new(), pages: Vec::new(), free: Vec::new() }
+    }
+
+    /// Makes room for the message of the next number.
+    pub fn add(&mut self) {
+        self.numbers.resize(self.numbers.len() + self.each, NOT_THERE);
+    }
+
+    /// A message at a node.
+    #[inline]
+    pub fn get(&self, message: MessageId, node: NodeId) -> &Cell {
+        let number = self.numbers[self.index(message, node)];
+        self.pages.get(number as usize).map_or(&NOWHERE, |page| &page[node as usize % PAGE])
+    }
+
+    /// The same, to be written to.
+    #[inline]
+    pub fn get_mut(&mut self, message: MessageId, node: NodeId) -> &mut Cell {
+        let index = self.index(message, node);
+        if self.numbers[index] == NOT_THERE {
+            self.numbers[index] = self.page();
+        }
+        &mut self.pages[self.numbers[index] as usize][node as usize % PAGE]
+    }
+
+    /// Forgets a message.
+    pub fn remove(&mut self, message: MessageId) {
+        let first = message as usize * self.each;
+        for number in &mut self.numbers[first..first + self.each] {
+            if *number != NOT_THERE {
+                self.free.push(*number);
+                *number = NOT_THERE;
+            }
+        }
+    }
+
+    #[inline]
+    fn index(&self, message: MessageId, node: NodeId) -> usize {
+        message as usize * self.each + node as usize / PAGE
+    }
+
+    fn page(&mut self) -> u32 {
+        if let Some(number) = self.free.pop() {
+            self.pages[number as usize] = [NOWHERE; PAGE];
+            return number;
+        }
+        self.pages.push([NOWHERE; PAGE]);
+        self.pages.len() as u32 - 1
+    }
+}
