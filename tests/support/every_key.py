@@ -25,7 +25,17 @@ _BOUNDS = ("ge", "gt", "le", "lt")
 WHOLE: dict[str, Any] = {
     "name": "whole",
     "network": {"nodes": 5},
-    "layer": {"queue": {"fair": {"faulty": 1}}, "consensus": {"kind": "single"}},
+    "layer": {
+        "queue": {"fair": {"faulty": 1}},
+        "consensus": {"kind": "single"},
+        "admission": {
+            "policy": "rates",
+            "reducing": "own",
+            "price": {"kind": "eip1559"},
+            "relief": "capped",
+            "remember_cancels": True,
+        },
+    },
     "market": {
         "margin": {"per_block": {}, "fillable": {}, "partial": {}, "backstop": {}},
         "options": {},
@@ -36,9 +46,12 @@ WHOLE: dict[str, Any] = {
 OWN: set[Path] = {("layer", "queue", "rule"), ("tape_hash",), ("tape_options",), ("limits",)}
 OWN |= {(name,) for name in ("name", "title", "event", "source", "description", "seed")}
 
-_QUEUE = ("layer", "queue")
+_QUEUE, _ADMISSION = ("layer", "queue"), ("layer", "admission")
 #: Keys that cross only where another has this value; the longest path that fits counts.
 UNDER: dict[Path, tuple[Path, str]] = {
+    (*_ADMISSION, "quota"): ((*_ADMISSION, "policy"), "quota"),
+    ("layer", "tuning", "bounds", "weight_least"): ((*_QUEUE, "discipline"), "lanes"),
+    ("layer", "tuning", "bounds", "weight_most"): ((*_QUEUE, "discipline"), "lanes"),
     (*_QUEUE, "high"): ((*_QUEUE, "discipline"), "priority"),
     (*_QUEUE, "quantum_bytes"): ((*_QUEUE, "discipline"), "drr"),
     (*_QUEUE, "codel"): ((*_QUEUE, "discipline"), "codel"),

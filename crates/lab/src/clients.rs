@@ -291,16 +291,16 @@ impl Clients {
                 let unit = unit(packet_bits(self.fee_key, number));
                 micros(-(1.0 - unit).ln() * fees.background_usd)
             }
-            Source::Maker => micros(fees.maker_usd),
-            Source::Keeper => micros(fees.keeper_usd),
-            Source::Oracle => micros(fees.oracle_usd),
+            Source::Maker => fees.maker_micros,
+            Source::Keeper => fees.keeper_micros,
+            Source::Oracle => fees.oracle_micros,
             Source::Spam | Source::Attacker => 0,
         }
     }
 
     /// What a message bids after its bid was too low; `None` if it bids as much as it will.
     fn raised(&self, record: &Record) -> Option<u32> {
-        let most = micros(self.fees.max_usd);
+        let most = self.fees.max_micros;
         let next = (f64::from(record.fee_micros) * self.fees.escalation).ceil() as u32;
         // A bid of nothing grows by what a background trader offers in the mean.
         let next = next.max(micros(self.fees.background_usd).min(most)).min(most);

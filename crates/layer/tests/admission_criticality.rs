@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 use surgetank_layer::admission::criticality::Criticality;
 use surgetank_layer::admission::gate;
-use surgetank_layer::admission::price::{Price, Relief};
+use surgetank_layer::admission::price::{self, Relief};
 use surgetank_layer::consensus::tendermint::{Config as Tendermint, Timeouts};
 use surgetank_layer::gossip;
 use surgetank_layer::message::{Class, Envelope, flags};
@@ -81,7 +81,7 @@ fn tuned(rule: Rule, limits: Vec<u32>) -> Node {
     let mut node = node(rule, Ordering::Single { node: 0, sequencer, fair: None });
     let gate = gate::Config {
         budgets: None,
-        price: Price::Fixed(0),
+        price: price::Config::Fixed { fee_micros: 0 },
         relief: Relief::Exempt,
         cancel_memory: None,
         admission_limit: u32::MAX,

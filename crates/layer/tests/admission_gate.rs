@@ -5,8 +5,8 @@ use surgetank_layer::admission::cancel_memory;
 use surgetank_layer::admission::criticality::Criticality;
 use surgetank_layer::admission::gate::{Config, Gate, Input, Load, OrderNumber, Output, Request};
 use surgetank_layer::admission::limit::Limit;
-use surgetank_layer::admission::price::backlog::{self, Backlog, Window};
-use surgetank_layer::admission::price::{Price, Relief};
+use surgetank_layer::admission::price::backlog::{self, Window};
+use surgetank_layer::admission::price::{self, Relief};
 use surgetank_layer::admission::{Kind, Reason, Refusal};
 use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::message::{Class, Envelope, flags};
@@ -26,7 +26,7 @@ fn gate() -> Gate {
         orders: Limit::per_second(2, 2),
         cancels: Cancels::Own(Limit::per_second(1, 1)),
     };
-    let price = Backlog::new(backlog::Config {
+    let price = price::Config::Backlog(backlog::Config {
         fee_min: 100,
         windows: vec![Window { target_per_s: 1_000, window_ns: SECOND }],
         degree: 20,
@@ -34,7 +34,7 @@ fn gate() -> Gate {
     });
     Gate::new(Config {
         budgets: Some(budgets::Config { policy, reducing: Reducing::Exempt, accounts_max: 10 }),
-        price: Price::Backlog(price),
+        price,
         relief: Relief::Exempt,
         cancel_memory: Some(cancel_memory::Config { capacity: 2, horizon: 20 }),
         admission_limit: 50,

@@ -4,7 +4,7 @@ use crate::fixed_host;
 
 use std::collections::VecDeque;
 
-use surgetank_layer::admission::price::{Price, Relief};
+use surgetank_layer::admission::price::{self, Relief};
 use surgetank_layer::admission::{cancel_memory, gate};
 use surgetank_layer::consensus::tendermint::{Config as Tendermint, Timeouts};
 use surgetank_layer::gossip;
@@ -50,7 +50,7 @@ fn single(window_ns: Ns, batch_messages_max: u32) -> Ordering {
 fn admission(remember: bool) -> Admission {
     let gate = gate::Config {
         budgets: None,
-        price: Price::Fixed(0),
+        price: price::Config::Fixed { fee_micros: 0 },
         relief: Relief::Exempt,
         cancel_memory: remember.then_some(cancel_memory::Config { capacity: 10, horizon: 20 }),
         admission_limit: u32::MAX,
@@ -164,7 +164,8 @@ fn the_admission_limit_stops_orders_and_nothing_else() {
 #[test]
 fn who_bids_enough_owes_the_price_and_not_the_bid() {
     let mut venue = node(Rule::Fifo, single(SECOND, 50));
-    let gate = gate::Config { price: Price::Fixed(5), ..admission(false).gate };
+    let gate =
+        gate::Config { price: price::Config::Fixed { fee_micros: 5 }, ..admission(false).gate };
     venue.admit(Admission { gate, ..admission(false) });
     let bids = |id, class, fee_micros| Envelope { fee_micros, ..about(id, class, id) };
     let said = refused(&step(&mut venue, 0, Input::Client(bids(1, PLACE, 4))));

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from surgetank.scenario.section import (
+    COUNT_MAX,
+    NEVER,
     Count,
+    FeeUsd,
     NonNegative,
     Positive,
+    PositiveFeeUsd,
     PositiveS,
     Section,
     SpanMs,
     Whole,
+    nearest,
 )
 
 Burst = Annotated[Whole, Field(ge=1, le=10_000_000)]
@@ -24,6 +30,10 @@ class Rate(Section):
 
     per_s: Positive = Field(10.0, ge=0.001, description="sustained rate, messages a second")
     burst: Burst = Field(20, description="burst, messages")
+
+    def core(self) -> dict[str, Any]:
+        """As the core reads it: per thousand seconds, so that a thousandth per second is a rate."""
+        return {"burst": self.burst, "tokens": nearest(self.per_s * 1e3), "span_ns": 10**12}
 
 
 class Quota(Section):
@@ -44,6 +54,10 @@ class NoPrice(Section):
 
     kind: Literal["none"] = "none"
 
+    def core(self) -> dict[str, Any]:
+        """As the core reads it."""
+        return {"kind": "fixed", "fee_micros": 0}
+
 
 Unit = Literal["messages", "service-us"]
 
@@ -52,7 +66,7 @@ class Eip1559(Section):
     """A base fee that each block moves by at most 1/8 (EIP-1559)."""
 
     kind: Literal["eip1559"] = "eip1559"
-    fee_min_usd: Positive = Field(0.001, le=1_000, description="least base fee, USD")
+    fee_min_usd: PositiveFeeUsd = Field(0.001, le=1_000, description="least base fee, USD")
     block_work: Whole = Field(
         200, ge=2, description="work of a full block; half of it is the target"
     )
@@ -60,6 +74,11 @@ class Eip1559(Section):
         500.0, description="a block later than this counts as empty, ms; 0 = never"
     )
     unit: Unit = Field("messages", description="unit of work: messages, or µs of execution")
+
+    def core(self) -> dict[str, Any]:
+        """As the core reads it."""
+        data = super().core()
+        return data | {"block_ns": data["block_ns"] or NEVER}
 
 
 class PriceWindow(Section):
@@ -77,7 +96,7 @@ class Backlog(Section):
     """The exponential of several backlogs (Nitro's multi-window price): a circuit breaker."""
 
     kind: Literal["backlog"] = "backlog"
-    fee_min_usd: Positive = Field(0.001, le=1_000, description="fee without a backlog, USD")
+    fee_min_usd: PositiveFeeUsd = Field(0.001, le=1_000, description="fee without a backlog, USD")
     windows: list[PriceWindow] = Field(
         default_factory=lambda: [
             PriceWindow(target_per_s=500, window_s=2.0),
@@ -138,7 +157,7 @@ class Admission(Section):
         description="what cancels and risk-reducing messages pay: the price, at most a cap, or "
         "nothing",
     )
-    relief_cap_usd: NonNegative = Field(0.01, le=1_000, description="the cap, under `capped`, USD")
+    relief_cap_usd: FeeUsd = Field(0.01, le=1_000, description="the cap, under `capped`, USD")
     expires_blocks: Count = Field(
         0,
         description="an order expires this many blocks after the last block that its gateway had "
@@ -151,6 +170,63 @@ class Admission(Section):
         20, ge=1, description="blocks for which a cancel is remembered, where orders never expire"
     )
     remember_max: Whole = Field(100_000, ge=1, description="most cancels that are remembered")
+
+    @property
+    def lets_everybody_in(self) -> bool:
+        """Whether nothing is asked of a message at a gate."""
+        asked = self.policy != "none" or self.price.kind != "none" or self.remember_cancels
+        return not (asked or self.limit or self.expires_blocks)
+
+    def core(self) -> dict[str, Any]:
+        """As the core reads it."""
+        of = super().core()
+        unit = of["price"].pop("unit", "messages")
+        cancel_memory = {
+            "capacity": self.remember_max,
+            "horizon": self.expires_blocks or self.remember_blocks,
+        }
+        gate = {
+            "budgets": self._budgets(of),
+            "price": of["price"],
+            "relief": {"capped": of["relief_cap_micros"]}
+            if self.relief == "capped"
+            else self.relief,
+            "cancel_memory": cancel_memory if self.remember_cancels else None,
+        }
+        node = {
+            "gate": gate,
+            "unit": unit,
+            "limit": self.limit or COUNT_MAX,
+            "expires": self.expires_blocks > 0,
+        }
+        return {
+            "node": node,
+            "expires_blocks": self.expires_blocks,
+            "earned_per_usd": self.quota.per_usd if self.policy == "quota" else None,
+        }
+
+    def _budgets(self, of: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Per account; None: no rate is limited."""
+        trickle = {"burst": 1, "tokens": 1, "span_ns": of["quota"]["trickle_ns"]}
+        policies: dict[str, dict[str, Any]] = {
+            "rates": {
+                "orders": of["orders"],
+                "cancels": "shared" if self.cancels_shared else {"own": of["cancels"]},
+            },
+            "quota": {
+                "initial": self.quota.initial,
+                "cancels_extra": self.quota.cancels_extra,
+                "trickle": trickle,
+            },
+        }
+        if self.policy not in policies:
+            return None
+        limited = {self.reducing: of["reducing_rate"]}
+        return {
+            "policy": {"kind": self.policy, **policies[self.policy]},
+            "reducing": "exempt" if self.reducing == "exempt" else limited,
+            "accounts_max": self.accounts_max,
+        }
 
     @model_validator(mode="after")
     def _relief_needs_price(self) -> Self:

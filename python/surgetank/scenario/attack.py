@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field
 
 from surgetank.scenario.queue import ClassName
-from surgetank.scenario.section import Count, NonNegative, Positive, Section, Whole
+from surgetank.scenario.section import Count, FeeUsd, NonNegative, Positive, Section, Whole
 
 
 class Lasting(Section):
@@ -73,7 +73,7 @@ class Reader(Lasting):
         5_000.0, description="least size of an order that it attacks, USD"
     )
     size_usd: Positive = Field(20_000.0, description="size that it trades per order attacked, USD")
-    fee_usd: NonNegative = Field(0.5, le=4_000, description="fee that it bids, USD")
+    fee_usd: FeeUsd = Field(0.5, le=4_000, description="fee that it bids, USD")
 
 
 class Sandwich(Reader):
@@ -94,6 +94,13 @@ class Grind(Reader):
     kind: Literal["grind"] = "grind"
     accounts: Whole = Field(50, ge=1, le=10_000, description="accounts to choose from")
 
+    def core(self) -> dict[str, Any]:
+        """As the core reads it: the reader apart from its accounts."""
+        data = super().core()
+        reader = data["what"]
+        own = {key: reader.pop(key) for key in ("kind", "accounts")}
+        return data | {"what": own | {"reader": reader}}
+
 
 class Withhold(Lasting):
     """Commits to a purchase and a sale, and reveals the one that pays."""
@@ -111,7 +118,7 @@ class Racer(Lasting):
     )
     size_usd: Positive = Field(50_000.0, description="size that it takes each time, USD")
     link_ms: NonNegative = Field(0.1, description="its own client link, one way, ms")
-    fee_usd: NonNegative = Field(0.0, le=4_000, description="fee that it bids, USD")
+    fee_usd: FeeUsd = Field(0.0, le=4_000, description="fee that it bids, USD")
     lane_usd: NonNegative = Field(
         20.0, description="value of a round of the express lane to it, USD"
     )
@@ -128,7 +135,7 @@ class FeeJump(Racer):
 
     kind: Literal["fee-jump"] = "fee-jump"
     link_ms: NonNegative = Field(20.0, description="its own client link, one way, ms")
-    fee_usd: NonNegative = Field(1.0, le=4_000, description="fee that it bids, USD")
+    fee_usd: FeeUsd = Field(1.0, le=4_000, description="fee that it bids, USD")
     lane_usd: NonNegative = Field(
         0.0, description="value of a round of the express lane to it, USD"
     )

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from surgetank.scenario.section import (
     Count,
+    FeeUsd,
     NonNegative,
     Number,
     Positive,
@@ -234,13 +235,13 @@ class Fees(Section):
     background_usd: NonNegative = Field(
         0.01, le=1_000, description="bid of background traders, mean (exponential), USD"
     )
-    maker_usd: NonNegative = Field(0.02, le=1_000, description="bid of makers, USD")
-    keeper_usd: NonNegative = Field(0.5, le=1_000, description="bid of keepers, USD")
-    oracle_usd: NonNegative = Field(0.5, le=1_000, description="bid of oracles, USD")
+    maker_usd: FeeUsd = Field(0.02, le=1_000, description="bid of makers, USD")
+    keeper_usd: FeeUsd = Field(0.5, le=1_000, description="bid of keepers, USD")
+    oracle_usd: FeeUsd = Field(0.5, le=1_000, description="bid of oracles, USD")
     escalation: Number = Field(
         1.25, ge=1, le=10, description="factor by which a bid that was too low is raised at a retry"
     )
-    max_usd: NonNegative = Field(1.0, le=1_000, description="highest bid of a retry, USD")
+    max_usd: FeeUsd = Field(1.0, le=1_000, description="highest bid of a retry, USD")
 
 
 class Flow(Section):

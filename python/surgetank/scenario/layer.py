@@ -252,8 +252,12 @@ class Layer(Section):
             "decryption_ns": sealed["decrypt_ns"] if self.queue.unsealing == "threshold" else 0,
             "share_ns": sealed["share_ns"],
         }
+        lanes, weights = self.queue.discipline == "lanes", self.queue.weights.by_class()
+        data["tuning"]["bounds"] = self.tuning.bounds.between(weights, lanes=lanes)
         if self.tuning.plugin:
             data["tuning"]["controller"] = "custom"
+        if self.tuning.controller == "none" and self.admission.lets_everybody_in:
+            data["admission"]["node"] = None
         return data
 
     @model_validator(mode="after")

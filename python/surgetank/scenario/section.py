@@ -32,6 +32,8 @@ __all__ = [
 
 #: Quantities beyond this are slips; as milliseconds they still fit the core's clock.
 MOST: Final = 1e12
+#: The core's time that never comes.
+NEVER: Final = 2**64 - 1
 #: The core counts in 32 bits.
 COUNT_MAX: Final = 2**32 - 1
 
@@ -92,18 +94,17 @@ class Scaled:
 
     unit: str
     parts: str
-    per_unit: float
+    per_whole: float
+    parts_per_whole: float
 
     def of(self, key: str, value: float) -> tuple[str, int]:
         """Key and value as the core reads them, rounded to nearest."""
         stem = key.removesuffix(self.unit).removesuffix("_")
-        return f"{stem}_{self.parts}", nearest(value * self.per_unit)
+        return f"{stem}_{self.parts}", nearest(value / self.per_whole * self.parts_per_whole)
 
 
 _MS, _US, _S = Nanoseconds("ms", 1e3), Nanoseconds("us", 1e6), Nanoseconds("s", 1.0)
-#: Marks of money and shares; their ranges stand where they are used.
-MICROS, PPM_OF_BP = Scaled("usd", "micros", 1e6), Scaled("bp", "ppm", 1e2)
-PPM = Scaled("", "ppm", 1e6)
+_MICROS = Scaled("usd", "micros", 1.0, 1e6)
 
 SpanMs = Annotated[NonNegative, _MS]
 SpanUs = Annotated[NonNegative, _US]
@@ -114,6 +115,11 @@ PositiveUs = Annotated[float, Field(ge=1e-3, allow_inf_nan=False), BeforeValidat
 PositiveS = Annotated[
     float, Field(ge=1e-9, le=1e9, allow_inf_nan=False), BeforeValidator(_number), _S
 ]
+
+
+#: Fees are counted in millionths of a USD.
+FeeUsd = Annotated[NonNegative, _MICROS]
+PositiveFeeUsd = Annotated[Positive, _MICROS]
 
 
 class Section(BaseModel):

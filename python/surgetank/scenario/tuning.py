@@ -3,7 +3,7 @@ adaptive consensus goes."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -33,6 +33,20 @@ class Bounds(Section):
     limit_most: Whole = Field(20_000, ge=1, description="largest admission limit")
     weight_least: Weight = Field(1, description="least weight of a lane")
     weight_most: Weight = Field(16, description="largest weight of a lane")
+
+    def between(self, lane_weights: list[int], *, lanes: bool) -> dict[str, Any]:
+        """As the core reads them. Without lanes their weights have no room to move."""
+        of = self.core()
+
+        def setting(end: str) -> dict[str, Any]:
+            return {
+                "batch_messages_max": of[f"batch_{end}"],
+                "window_ns": of[f"window_{end}_ns"],
+                "admission_limit": of[f"limit_{end}"],
+                "lane_weights": [of[f"weight_{end}"]] * 8 if lanes else lane_weights,
+            }
+
+        return {end: setting(end) for end in ("least", "most")}
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -81,6 +95,15 @@ class AdaptiveTimeouts(Section):
         description="backlog of work from which on messages are throttled by criticality, ms; 0 ="
         " never",
     )
+
+    def core(self) -> dict[str, Any]:
+        """As the core reads it."""
+        of = super().core()
+        spans = {
+            name: {end: of[f"{name}_{end}_ns"] for end in ("least", "most")}
+            for name in ("commit", "propose")
+        }
+        return spans | {"throttle_ns": of["throttle_ns"]}
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -84,11 +84,10 @@ impl Adversary {
                 messages,
                 within_ns: ms(within_ms),
             }),
-            AttackKind::Sandwich(config) => Attack::Reader(Reader::sandwich(&config, unsealing)),
-            AttackKind::Insider(config) => Attack::Reader(Reader::insider(&config, unsealing)),
-            AttackKind::Grind { node, least_usd, size_usd, fee_usd, .. } => {
-                Attack::Reader(Reader::grind(node, [least_usd, size_usd, fee_usd], unsealing))
+            AttackKind::Sandwich(reader) | AttackKind::Grind { reader, .. } => {
+                Attack::Reader(Reader::sandwich(&reader, unsealing))
             }
+            AttackKind::Insider(config) => Attack::Reader(Reader::insider(&config, unsealing)),
             AttackKind::Withhold { rate_per_s, size_usd } => {
                 Attack::Withholder(Withholder::new(rate_per_s, size_usd, unsealing))
             }

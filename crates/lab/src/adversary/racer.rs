@@ -5,7 +5,7 @@ use surgetank_layer::units::{NodeId, Ns, Price};
 
 use super::means::{Means, send};
 use crate::actors::{Action, View};
-use crate::scenario::{self, micros};
+use crate::scenario;
 
 /// Who takes stale quotes.
 pub struct Racer {
@@ -24,7 +24,7 @@ impl Racer {
         Racer {
             move_bp: config.move_bp,
             size_usd: config.size_usd,
-            fee_micros: micros(config.fee_usd),
+            fee_micros: config.fee_micros,
             leader,
             acted: 0,
         }

@@ -17,7 +17,7 @@ use surgetank_layer::units::{AccountId, Digest, MessageId, NodeId, Ns};
 
 use super::means::{Means, send};
 use crate::actors::{Action, View};
-use crate::scenario::{self, micros};
+use crate::scenario;
 
 /// Who reads orders and trades before them.
 pub struct Reader {
@@ -40,30 +40,20 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// One on the network.
-    pub fn sandwich(config: &scenario::Reader, unsealing: &Unsealing) -> Reader {
-        let usd = [config.least_usd, config.size_usd, config.fee_usd];
-        Reader::grind(config.node, usd, unsealing)
-    }
-
     /// The maker of blocks.
     pub fn insider(config: &scenario::Reader, unsealing: &Unsealing) -> Reader {
         Reader { proposes: true, ..Reader::sandwich(config, unsealing) }
     }
 
-    /// One that chooses among its accounts, if it has several. Victims have at least the first of
-    /// the amounts, it trades the second and offers the third as a fee.
-    pub fn grind(
-        node: NodeId,
-        [least_usd, size_usd, fee_usd]: [f64; 3],
-        unsealing: &Unsealing,
-    ) -> Reader {
+    /// One on the network. It chooses among its accounts, if it has several.
+    pub fn sandwich(config: &scenario::Reader, unsealing: &Unsealing) -> Reader {
+        let &scenario::Reader { node, least_usd, size_usd, fee_micros } = config;
         let drawn = unsealing.places == Places::Drawn && unsealing.keypers.is_none();
         Reader {
             node,
             least_usd,
             size_usd,
-            fee_micros: micros(fee_usd),
+            fee_micros,
             proposes: false,
             hidden: unsealing.hides(),
             threshold: unsealing.keypers.as_ref().map(|keypers| keypers.threshold),

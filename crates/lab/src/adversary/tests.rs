@@ -116,7 +116,7 @@ fn a_racer_takes_quotes_that_a_move_leaves_behind() {
         move_bp: 50.0,
         size_usd: 5_000.0,
         link_ms: 1.0,
-        fee_usd: 0.5,
+        fee_micros: 500_000,
         lane_usd: 0.0,
     };
     let (mut racer, mut means) = (Racer::new(&config, Some(2)), means());
@@ -138,7 +138,8 @@ fn a_racer_takes_quotes_that_a_move_leaves_behind() {
 
 #[test]
 fn a_reader_stands_around_a_large_order_until_it_is_executed() {
-    let config = scenario::Reader { node: 3, least_usd: 5_000.0, size_usd: 3_000.0, fee_usd: 1.0 };
+    let config =
+        scenario::Reader { node: 3, least_usd: 5_000.0, size_usd: 3_000.0, fee_micros: 1_000_000 };
     let mut reader = Reader::sandwich(&config, &Unsealing::at_once());
     let mut means = means();
     let mut read = |message: Message, now: Ns| {
@@ -170,7 +171,7 @@ fn a_reader_stands_around_a_large_order_until_it_is_executed() {
 
 #[test]
 fn what_is_sealed_is_not_read() {
-    let config = scenario::Reader { node: 3, least_usd: 0.0, size_usd: 3_000.0, fee_usd: 0.0 };
+    let config = scenario::Reader { node: 3, least_usd: 0.0, size_usd: 3_000.0, fee_micros: 0 };
     let sealed = Unsealing { reveal_ns: SECOND, ..Unsealing::at_once() };
     let (mut reader, mut means) = (Reader::sandwich(&config, &sealed), means());
     let message = victim(0, 9, TimeInForce::ImmediateOrCancel);

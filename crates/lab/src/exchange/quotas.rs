@@ -2,7 +2,7 @@
 
 use surgetank_layer::units::AccountId;
 
-use crate::scenario::{Policy, Scenario};
+use crate::scenario::Scenario;
 use crate::trace::{MarketKind, MarketRow};
 
 /// What trades earn.
@@ -16,9 +16,8 @@ pub struct Quotas {
 impl Quotas {
     /// `None` where accounts have no quotas.
     pub fn new(scenario: &Scenario) -> Option<Quotas> {
-        let admission = &scenario.layer.admission;
-        let quotas = Quotas { per_usd: admission.quota.per_usd, counted: 0 };
-        (admission.policy == Policy::Quota).then_some(quotas)
+        let per_usd = scenario.layer.admission.earned_per_usd?;
+        Some(Quotas { per_usd, counted: 0 })
     }
 
     /// What the trades since the last time have earned: both sides.

@@ -55,14 +55,8 @@ pub enum AttackKind {
     Insider(Reader),
     /// As `sandwich`, choosing among many accounts the one whose place comes first.
     Grind {
-        /// At which node it reads.
-        node: u32,
-        /// Smaller orders are left alone.
-        least_usd: f64,
-        /// How much it trades per order that it finds.
-        size_usd: f64,
-        /// What it offers to be served before it.
-        fee_usd: f64,
+        /// What it reads, and what it does then.
+        reader: Reader,
         /// How many accounts there are to choose from.
         accounts: u32,
     },
@@ -96,8 +90,8 @@ pub struct Reader {
     pub least_usd: f64,
     /// How much it trades per order that it finds.
     pub size_usd: f64,
-    /// What it offers to be served before it.
-    pub fee_usd: f64,
+    /// What it offers to be served before it, in millionths of a USD.
+    pub fee_micros: u32,
 }
 
 /// Who takes stale quotes.
@@ -110,8 +104,8 @@ pub struct Racer {
     pub size_usd: f64,
     /// Its own client link, one way.
     pub link_ms: f64,
-    /// What it offers to be served first.
-    pub fee_usd: f64,
+    /// What it offers to be served first, in millionths of a USD.
+    pub fee_micros: u32,
     /// What a round of the express lane is worth to it; 0 = it does not bid.
     pub lane_usd: f64,
 }

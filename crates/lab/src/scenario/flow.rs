@@ -234,22 +234,23 @@ pub enum Watch {
     Outside,
 }
 
-/// What senders offer to be served earlier, where the rule or the price asks for it.
+/// What senders offer to be served earlier, where the rule or the price asks for it; in millionths
+/// of a USD, but for the mean of a draw.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fees {
     /// Mean of background traders (exponential).
     pub background_usd: f64,
     /// Makers.
-    pub maker_usd: f64,
+    pub maker_micros: u32,
     /// Keepers.
-    pub keeper_usd: f64,
+    pub keeper_micros: u32,
     /// Oracles.
-    pub oracle_usd: f64,
+    pub oracle_micros: u32,
     /// A bid that was too low is multiplied by this when the message is sent again.
     pub escalation: f64,
     /// Bids do not rise above this.
-    pub max_usd: f64,
+    pub max_micros: u32,
 }
 
 /// Traders who react to a falling (or rising) price.

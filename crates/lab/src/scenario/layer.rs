@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use surgetank_layer::gossip;
+use surgetank_layer::node::AdaptiveTimeouts;
 use surgetank_layer::units::Ns;
 
-use super::{AdaptiveTimeouts, Admission, Queue, Tuning};
+use super::{Admission, Queue, Tuning};
 use crate::host::Service;
 
 /// The messaging layer of every node.

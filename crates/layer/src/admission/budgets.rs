@@ -22,13 +22,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::bucket::Bucket;
 use super::limit::Limit;
 use super::{Kind, Reason, Refusal};
 use crate::units::{AccountId, Ns, SECOND};
 
 /// How cancels are limited where orders have a rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Cancels {
     /// By a rate of their own.
     Own(Limit),
@@ -37,7 +40,8 @@ pub enum Cancels {
 }
 
 /// How an account's orders and cancels are limited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Policy {
     /// By rates.
     Rates {
@@ -66,7 +70,8 @@ impl Policy {
 }
 
 /// How risk-reducing messages are limited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Reducing {
     /// Not at all.
     Exempt,
@@ -78,7 +83,8 @@ pub enum Reducing {
 }
 
 /// What budgets are like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Config {
     /// Orders and cancels.
     pub policy: Policy,

@@ -27,11 +27,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Reason, Refusal};
 use crate::units::{AccountId, Height, NEVER};
 
 /// What is remembered, and for how long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Config {
     /// Most cancels remembered, at least 1.
     pub capacity: usize,

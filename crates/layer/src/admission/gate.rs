@@ -14,28 +14,37 @@
 //!
 //! Departures: the checks of one node. Clients who send to several gates have several budgets.
 
+use serde::{Deserialize, Serialize};
+
 use super::budgets::{self, Budgets};
 use super::cancel_memory::{self, CancelMemory, EvictedCancel};
 use super::criticality::Criticality;
-use super::price::{Price, Relief};
+use super::price::{self, Price, Relief};
 use super::{Kind, Reason, Refusal};
 use crate::machine::{Draws, Machine};
 use crate::message::{Class, Envelope, flags};
 use crate::units::{AccountId, Height, Ns};
 
 /// What a gate is like.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Config {
     /// Budgets per account; without, no rate is checked.
     pub budgets: Option<budgets::Config>,
     /// The fee that a message must bid.
-    pub price: Price,
+    pub price: price::Config,
     /// What cancels and risk-reducing messages pay of it.
     pub relief: Relief,
     /// Expiry and remembered cancels; without, neither is checked.
     pub cancel_memory: Option<cancel_memory::Config>,
     /// Orders that take at once are refused when this many messages are on their way.
+    #[serde(skip, default = "without_limit")]
     pub admission_limit: u32,
+}
+
+/// A node has a limit of its own, which can be tuned.
+fn without_limit() -> u32 {
+    u32::MAX
 }
 
 /// A message that asks to be let in.
@@ -151,7 +160,7 @@ impl Gate {
     pub fn new(config: Config) -> Gate {
         Gate {
             budgets: config.budgets.map(Budgets::new),
-            price: config.price,
+            price: Price::new(config.price),
             relief: config.relief,
             cancel_memory: config.cancel_memory.map(CancelMemory::new),
             admission_limit: config.admission_limit,

@@ -1,12 +1,15 @@
 //! A rate limit in exact integers.
 
+use serde::{Deserialize, Serialize};
+
 use crate::units::{NEVER, Ns, SECOND};
 
 /// `tokens` tokens per `span_ns`, and at most `burst` saved up.
 ///
 /// One token is `span_ns` *parts*, and every nanosecond brings `tokens` parts: no rate is ever
 /// rounded. For a rate per second a part is 1/10⁹ token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Limit {
     burst: u64,
     tokens: u64,

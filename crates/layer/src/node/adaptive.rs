@@ -28,6 +28,8 @@
 //!
 //! Departures: none.
 
+use serde::{Deserialize, Serialize};
+
 use super::ordering::Pace;
 use super::{Node, Output, admit, tune::Change};
 use crate::admission::criticality::Criticality;
@@ -36,7 +38,8 @@ use crate::tuning::{Parameter, Why};
 use crate::units::{Ns, Round};
 
 /// Where a number may go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Span {
     /// Not below.
     pub least: Ns,
@@ -45,7 +48,8 @@ pub struct Span {
 }
 
 /// What adaptive consensus may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct AdaptiveTimeouts {
     /// The wait after a decision.
     pub commit: Span,

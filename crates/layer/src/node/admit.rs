@@ -10,6 +10,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::intake::Work;
 use super::{Node, Output};
 use crate::admission;
@@ -21,7 +23,8 @@ use crate::queue::Reason;
 use crate::units::{AccountId, Height, Ns};
 
 /// What the price's targets count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Unit {
     /// Messages.
     Messages,
@@ -30,7 +33,8 @@ pub enum Unit {
 }
 
 /// Who is let in at a node.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Admission {
     /// At the door. Its own admission limit is left out: the node's is below.
     pub gate: gate::Config,

@@ -19,6 +19,8 @@ pub mod observe;
 pub mod sojourn;
 pub mod volatility;
 
+use serde::{Deserialize, Serialize};
+
 use crate::units::Ns;
 
 /// Measurements of a queue and its server over a span of time.
@@ -73,7 +75,8 @@ impl Observation {
 }
 
 /// The parameters that controllers tune.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Setting {
     /// Greatest number of messages in a batch.
     pub batch_messages_max: u32,
@@ -195,7 +198,8 @@ impl Setting {
 }
 
 /// Range of the settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Bounds {
     least: Setting,
     most: Setting,

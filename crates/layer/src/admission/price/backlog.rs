@@ -26,6 +26,8 @@
 //! - One resource. For several, keep one [`Backlog`] each and take the highest fee.
 //! - Rule 3's second half.
 
+use serde::{Deserialize, Serialize};
+
 use crate::units::{NEVER, Ns};
 
 /// One, in basis points.
@@ -47,7 +49,8 @@ pub fn exp_bips(x: u64, degree: u64) -> u64 {
 }
 
 /// A target rate and the time scale on which going above it is felt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Window {
     /// Work a second that is carried without the price rising.
     pub target_per_s: u64,
@@ -56,16 +59,23 @@ pub struct Window {
 }
 
 /// What a price is like.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Config {
     /// The fee without a backlog.
+    #[serde(rename = "fee_min_micros")]
     pub fee_min: u64,
     /// Target rates and time scales.
     pub windows: Vec<Window>,
     /// Degree of the Taylor polynomial.
     pub degree: u64,
     /// The exponent goes no higher.
+    #[serde(skip, default = "nitros")]
     pub exponent_max_bips: u64,
+}
+
+fn nitros() -> u64 {
+    EXPONENT_MAX_BIPS
 }
 
 /// A price and its backlogs.

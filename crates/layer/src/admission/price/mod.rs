@@ -8,11 +8,14 @@
 pub mod backlog;
 pub mod eip1559;
 
+use serde::{Deserialize, Serialize};
+
 use super::Kind;
 use crate::units::{NEVER, Ns};
 
 /// What cancels and risk-reducing messages pay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Relief {
     /// What the others pay.
     None,
@@ -33,6 +36,28 @@ impl Relief {
     }
 }
 
+/// What a price is like.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Config {
+    /// Always the same.
+    Fixed {
+        /// In millionths of a USD.
+        fee_micros: u64,
+    },
+    /// A base fee that each block moves by at most 1/8.
+    Eip1559 {
+        /// Least base fee, in millionths of a USD.
+        fee_min_micros: u64,
+        /// Work of a full block, at least 2; half of it is the target.
+        block_work: u64,
+        /// A block is missing after this long, at least 1; [`NEVER`] turns that off.
+        block_ns: Ns,
+    },
+    /// The exponential of several backlogs.
+    Backlog(backlog::Config),
+}
+
 /// A fee under one of the rules.
 #[derive(Clone, Debug)]
 pub enum Price {
@@ -45,6 +70,17 @@ pub enum Price {
 }
 
 impl Price {
+    /// A price at rest.
+    pub fn new(config: Config) -> Price {
+        match config {
+            Config::Fixed { fee_micros } => Price::Fixed(fee_micros),
+            Config::Eip1559 { fee_min_micros, block_work, block_ns } => {
+                Price::BaseFee(eip1559::BaseFee::new(fee_min_micros, block_work, block_ns))
+            }
+            Config::Backlog(config) => Price::Backlog(backlog::Backlog::new(config)),
+        }
+    }
+
     /// The fee in force now.
     pub fn fee(&mut self, now: Ns) -> u64 {
         match self {
