@@ -1,7 +1,7 @@
 # %% [markdown]
 # # A venue, a fault, an answer
 #
-# Run it cell by cell, or as a script. The tests run it as it stands.
+# Run it cell by cell, or as a script. It runs as a test.
 
 # %%
 import polars as pl
@@ -26,7 +26,7 @@ for name in ("delay_p50_ms", "delay_p99_ms", "goodput_ratio", "desynchronised_sh
     print(f"{m.name:28} {m.value} {m.unit}  [{m.low}, {m.high}]")
 
 # %% [markdown]
-# The trace is a handful of polars tables. Where did the delay arise?
+# The trace is a handful of polars tables. In which stage did the latency arise?
 
 # %%
 delays = result.trace.delays()
@@ -35,7 +35,7 @@ means = delays.select(pl.col(f"{stage}_ns").mean() / 1e6 for stage in stages)
 print(means)
 
 # %% [markdown]
-# Now cut off a third of the nodes for five seconds. The flow is the same, to the last draw.
+# Now cut off a third of the nodes for five seconds. The flow is the same, draw by draw.
 
 # %%
 nodes = calm.network.nodes

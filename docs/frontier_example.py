@@ -2,7 +2,7 @@
 # # The frontier of a venue, reproduced
 #
 # Safe leverage against load, beside the closed form: the figure of docs/frontier.md, in a small
-# version that takes a minute or two. The whole one is `surgetank frontier rollup-sequencer`.
+# version that takes a minute or two. The full figure is `surgetank frontier rollup-sequencer`.
 
 # %%
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A queue rule of one's own: a lottery among accounts, in which cancels need no luck.
+"""An example of a queue rule: a lottery among accounts, in which risk-reducing messages go first.
 
 Run it from this directory:
 `surgetank run burst --set layer.queue.rule=plugin_example:Lottery --allow-code`.
@@ -13,7 +13,7 @@ from surgetank.plugins import QueueRule, Ticket
 
 
 class Lottery(QueueRule):
-    """What reduces risk first; then one message of an account drawn at random."""
+    """Risk-reducing messages first; then one message of an account drawn at random."""
 
     def __init__(self) -> None:
         self.draws = random.Random(1)
@@ -21,14 +21,14 @@ class Lottery(QueueRule):
         self.tickets: dict[int, deque[int]] = {}
 
     def push(self, now_ns: int, place: int, ticket: Ticket) -> None:
-        """Joins its account's line."""
+        """Appends to the queue of the message's account, or to that of risk-reducing messages."""
         if ticket.reduces_risk:
             self.safe.append(place)
         else:
             self.tickets.setdefault(ticket.account, deque()).append(place)
 
     def pop(self, now_ns: int) -> int | None:
-        """Draws an account, whatever it has waiting."""
+        """Draws an account with equal odds, however many messages it has waiting."""
         if self.safe:
             return self.safe.popleft()
         if not self.tickets:
@@ -41,7 +41,7 @@ class Lottery(QueueRule):
         return place
 
     def remove(self, places: list[int]) -> None:
-        """Forgets what another node has put into a block."""
+        """Removes messages that another node has put into a block."""
         gone = set(places)
         self.safe = deque(p for p in self.safe if p not in gone)
         lines = ((a, deque(p for p in line if p not in gone)) for a, line in self.tickets.items())

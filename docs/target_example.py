@@ -1,7 +1,7 @@
-"""A target of one's own: a WebSocket gateway that takes orders and tells executions.
+"""An example of a target: a WebSocket gateway that takes orders and publishes executions.
 
-Orders go to `/orders` as JSON and are answered there, accepted or rejected; what was executed is
-told to everybody on `/market`. Run it from this directory against a gateway on port 8765:
+Orders go to `/orders` as JSON and are answered there, accepted or rejected; executions are
+published to all clients on `/market`. Run it from this directory against a gateway on port 8765:
 `surgetank run calm --target target_example:OrderGateway?port=8765`.
 """
 
@@ -23,11 +23,11 @@ class OrderGateway(Target):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Every order is answered; nothing is promised beyond that."""
+        """Every order is answered; nothing else is guaranteed."""
         return Capabilities(acks=("answer",), ack="answer")
 
     async def open(self) -> None:
-        """Logs on; the session is read by a task of its own, so that answers may come late."""
+        """Connects; a task of its own reads the session, so that answers may come late."""
         self.waiting: dict[int, asyncio.Future[dict[str, str]]] = {}
         self.uri = f"ws://{self.where.host}:{self.where.port}"
         try:
@@ -37,7 +37,7 @@ class OrderGateway(Target):
         self.reading = asyncio.create_task(self.read())
 
     async def read(self) -> None:
-        """Hands each answer to whoever waits for it."""
+        """Passes each answer to the `publish` that awaits it."""
         with contextlib.suppress(ConnectionClosed):
             async for text in self.orders:
                 answer = json.loads(text)
@@ -67,6 +67,6 @@ class OrderGateway(Target):
                 yield json.loads(text)["tag"].encode()
 
     async def close(self) -> None:
-        """Logs off."""
+        """Closes the session."""
         await self.orders.close()
         await self.reading
