@@ -60,6 +60,13 @@ def test_completion_loads_nothing_heavy(words: str) -> None:
     assert loaded(command(), shell=asked) == set()
 
 
+@pytest.mark.parametrize("module", ["surgetank.live.driver.worker", "surgetank.live.proxy"])
+def test_processes_of_a_live_run_load_little(module: str) -> None:
+    """They start at every run: neither tables nor scenarios nor the core."""
+    heavy = {"polars", "scipy", "surgetank._core", "surgetank.scenario", "surgetank.trace"}
+    assert loaded(f"import {module}", among=heavy) == set()
+
+
 def test_what_is_loaded_is_seen() -> None:
     """The control, and that a use of a name loads what it works with."""
     assert loaded(f"import {', '.join(sorted(HEAVY))}") == HEAVY

@@ -55,7 +55,7 @@ def test_reports_cross_whole(report: Report) -> None:
 
 
 def test_a_job_crosses_whole() -> None:
-    job = Job(WHERE, 1 << 31, -1, 2, True, 100, {5: "00-a-b-01"})
+    job = Job(WHERE, 1 << 31, -1, 2, True, 100, {5: "00-a-b-01"}, ("order", "cancel"))
     assert job_of(line_of(job)) == job
 
 

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final
 
 import numpy as np
 
-from surgetank.live.driver.messages import Cost
+from surgetank.live.driver.messages import Cost, Job
 from surgetank.live.driver.recording import Recording, Sent
 from surgetank.live.event_loop import Timer
 from surgetank.live.payload import Numbers, encode
 from surgetank.live.target import Batched, Disconnected, Outgoing, Refused, Target
-from surgetank.trace import CLASSES
 
 __all__ = ["Generator", "messages"]
 
@@ -27,18 +26,17 @@ __all__ = ["Generator", "messages"]
 QUANTUM_NS: Final = 200_000
 
 
-def messages(
-    recording: Recording, numbers: Numbers, run: int, traceparents: Mapping[int, str]
-) -> list[Outgoing]:
+def messages(recording: Recording, numbers: Numbers, job: Job) -> list[Outgoing]:
     """The messages of these numbers, made before the run."""
     classes, accounts = recording.class_number[numbers], recording.account[numbers]
     sizes = recording.size_bytes[numbers]
+    traceparents = job.traceparents
     return [
         Outgoing(
             number,
-            CLASSES[c],
+            job.classes[c],
             account,
-            encode(run, number, size, traceparents.get(number)),
+            encode(job.run, number, size, traceparents.get(number)),
             traceparents.get(number),
         )
         for number, c, account, size in zip(
@@ -56,22 +54,22 @@ class Generator:
         sink: Sent,
         recording: Recording,
         numbers: Numbers,
-        traceparents: Mapping[int, str],
-        inflight_max: int,
+        job: Job,
     ) -> None:
+        """`numbers` are the messages of its share."""
         self.cost = Cost()
         self._target, self._sink, self._numbers = target, sink, numbers
         self._due = np.ascontiguousarray(recording.due_ns[numbers])
-        self._inflight_max = inflight_max
+        self._inflight_max = job.inflight_max
         self._tasks: set[asyncio.Task[None]] = set()
-        made = messages(recording, numbers, sink.run, traceparents)
+        outgoing = messages(recording, numbers, job)
         self._messages: Sequence[Outgoing] = ()
         if isinstance(target, Batched):
-            frames = [target.frame(message) for message in made]
+            frames = [target.frame(message) for message in outgoing]
             self._ends = [0, *accumulate(map(len, frames))]
             self._frames = memoryview(b"".join(frames))
         else:
-            self._messages = made
+            self._messages = outgoing
 
     async def play(self, start_ns: int, stop: asyncio.Event) -> None:
         """Sends everything when it is due; returns when the last has been sent, or on `stop`."""

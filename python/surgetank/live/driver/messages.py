@@ -49,6 +49,8 @@ class Job:
     inflight_max: int
     traceparents: Mapping[int, str]
     """By message, of those that carry one."""
+    classes: tuple[str, ...]
+    """Names of the classes of messages, by number."""
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from surgetank.live.driver.schedule import Schedule
 from surgetank.live.payload import Numbers
 from surgetank.live.target import Sink
+
+if TYPE_CHECKING:
+    from surgetank.live.driver.schedule import Schedule
 
 __all__ = ["DELIVERY", "Deliveries", "Recording", "Sending", "Sent", "State", "now_ns"]
 

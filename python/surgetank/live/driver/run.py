@@ -24,6 +24,7 @@ from surgetank.live.driver.workers import WorkerProcesses
 from surgetank.live.export.traces import sampled, traceparent
 from surgetank.live.options import LiveOptions
 from surgetank.live.target import Target, Where
+from surgetank.trace import CLASSES
 
 __all__ = ["LiveRun"]
 
@@ -91,7 +92,9 @@ class LiveRun:
 
         def job(worker: int, *, subscribes: bool) -> Job:
             most = self._options.inflight_max
-            return Job(self.where, self.number, worker, workers, subscribes, most, traceparents)
+            return Job(
+                self.where, self.number, worker, workers, subscribes, most, traceparents, CLASSES
+            )
 
         if subscribes and not inside:
             self._processes.start("subscriber", job(-1, subscribes=True))

@@ -85,7 +85,7 @@ async def _publish(job: Job, folder: Path, target: Target, phases: _Phases) -> P
     recording = Recording(folder)
     share = np.flatnonzero(recording.account % job.workers == job.worker)
     sink = Sent(recording, job.run)
-    generator = Generator(target, sink, recording, share, job.traceparents, job.inflight_max)
+    generator = Generator(target, sink, recording, share, job)
     gc.collect()
     gc.freeze()
     gc.disable()  # a collection in mid-run would be a stall of our own making
