@@ -1,30 +1,52 @@
-"""What the link proxy itself costs: round trips and throughput through it, beside none.
+"""What a link proxy costs and how exact its delays are: ours, a relay of asyncio that does nothing,
+Toxiproxy if its server is given, and none, in turn.
 
-`python benchmarks/proxy.py` prints JSON. Client, echo server and proxy share this machine, so on a
-busy one every figure gets worse, the direct one too.
+`python benchmarks/proxy.py [--toxiproxy PATH] [--rounds N]` prints a table. Toxiproxy is built by
+`GOBIN=$PWD go install github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0`. Client, echo server and
+proxies share this machine, so on a busy one every figure gets worse, the direct one too.
 """
 
 from __future__ import annotations
 
+import argparse
+import asyncio
+import contextlib
 import json
 import multiprocessing
 import os
 import socket
+import statistics
+import subprocess
+import sys
 import threading
 import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
 
+import psutil
+
+from surgetank.live.event_loop import run_loop
 from surgetank.live.proxy import Fate, Link, Proxy
+from surgetank.live.server import free_port
 
-_ROUND_TRIPS = 5_000
+_ROUND_TRIPS = 2_000
+_DELAYED = 100
 _BLOCK = os.urandom(1 << 16)
-_STREAM_BYTES = 512 << 20
+_STREAM_BYTES = 128 << 20
+_DELAYS_MS = (1, 5, 20)
+
+Address = tuple[str, int]
 
 
-def _serve(told: Connection) -> None:
-    """Answers small messages; swallows a stream and says when it has all."""
+def _serve(port: Connection) -> None:
+    """Answers small messages; reads a stream and answers when it has all."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        told.send(server.getsockname())
+        port.send(server.getsockname())
         while True:
             client, _ = server.accept()
             threading.Thread(target=_answer, args=(client,), daemon=True).start()
@@ -43,64 +65,192 @@ def _answer(client: socket.socket) -> None:
                 client.sendall(b"!")
 
 
-def _connect(address: tuple[str, int], kind: bytes) -> socket.socket:
+def _connect(address: Address, kind: bytes) -> socket.socket:
     client = socket.create_connection(address)
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     client.sendall(kind)
     return client
 
 
-def round_trips(address: tuple[str, int], count: int) -> dict[str, float]:
-    """Quantiles of `count` round trips of 128 bytes, microseconds."""
-    took_us = []
+def round_trips(address: Address, count: int) -> list[float]:
+    """Times of round trips of 128 bytes, µs, sorted; shape (count,)."""
+    times_us = []
     with _connect(address, b"e") as client:
         for _ in range(count):
             began_ns = time.perf_counter_ns()
             client.sendall(_BLOCK[:128])
             client.recv(128)
-            took_us.append((time.perf_counter_ns() - began_ns) / 1e3)
-    took_us.sort()
-    return {f"p{q}_us": round(took_us[int(count * q / 100)], 1) for q in (50, 90, 99)}
+            times_us.append((time.perf_counter_ns() - began_ns) / 1e3)
+    return sorted(times_us)
 
 
-def stream(address: tuple[str, int]) -> float:
+def stream(address: Address) -> float:
     """Megabytes a second, one way."""
     with _connect(address, b"s") as client:
         began = time.perf_counter()
         for _ in range(_STREAM_BYTES // len(_BLOCK)):
             client.sendall(_BLOCK)
         client.recv(1)
-        return round(_STREAM_BYTES / 1e6 / (time.perf_counter() - began), 1)
+        return _STREAM_BYTES / 1e6 / (time.perf_counter() - began)
+
+
+@dataclass
+class Way:
+    """A way to the server, and what was measured on it, round by round."""
+
+    name: str
+    address: Address
+    delay: Callable[[int], None] | None
+    """Sets a delay of so many ms, each way; None if it cannot."""
+    pid: int = 0
+    figures: dict[str, list[float]] = field(default_factory=dict)
+
+    def note(self, figure: str, value: float) -> None:
+        """One more."""
+        self.figures.setdefault(figure, []).append(value)
+
+    def cpu_s(self) -> float:
+        """CPU time that its process has used."""
+        used = psutil.Process(self.pid).cpu_times()
+        return float(used.user + used.system)
+
+    def measure(self) -> None:
+        """One round."""
+        before = self.cpu_s() if self.pid else 0.0
+        idle_us = round_trips(self.address, _ROUND_TRIPS)
+        if self.pid:
+            self.note("CPU of a round trip, µs", (self.cpu_s() - before) / _ROUND_TRIPS * 1e6)
+        for q in (50, 90, 99):
+            self.note(f"round trip p{q}, µs", idle_us[_ROUND_TRIPS * q // 100])
+        self.note("stream, MB/s", stream(self.address))
+        for asked_ms in _DELAYS_MS if self.delay is not None else ():
+            assert self.delay is not None
+            self.delay(asked_ms)
+            delayed_us = round_trips(self.address, _DELAYED)
+            for q in (50, 99):
+                added_us = (delayed_us[_DELAYED * q // 100] - idle_us[_ROUND_TRIPS // 2]) / 2
+                self.note(f"{asked_ms} ms asked, added each way, p{q}, ms", added_us / 1e3)
+        if self.delay is not None:
+            self.delay(0)
+
+
+async def _relay(target: Address) -> None:
+    """Copies bytes both ways, and prints its port."""
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(*target)
+        with contextlib.suppress(OSError):
+            await asyncio.gather(copy(reader, far_writer), copy(far_reader, writer))
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+@contextlib.contextmanager
+def _started(argv: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, **options)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@contextlib.contextmanager
+def relayed(target: Address) -> Iterator[Way]:
+    """Through the relay of asyncio, on the event loop that ours has."""
+    with _started([sys.executable, __file__, "--relay", f"{target[1]}"]) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        yield Way("relay of asyncio", ("127.0.0.1", port), None, process.pid)
+
+
+@contextlib.contextmanager
+def ours(target: Address) -> Iterator[Way]:
+    """Through `surgetank.live.proxy`."""
+    with Proxy([Link("x", to=target)]) as proxy:
+        through = proxy.address("x")
+        yield Way("ours", through, lambda ms: void(proxy.set(None, Fate(delay_ms=ms))), proxy.pid)
+
+
+def void(_: object) -> None:
+    """Drops a result."""
+
+
+@contextlib.contextmanager
+def toxiproxy(server: Path, target: Address) -> Iterator[Way]:
+    """Through Toxiproxy, with a latency toxic in each direction."""
+    api, listen = f"http://127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+
+    def ask(path: str, data: dict[str, Any] | None = None, method: str = "POST") -> None:
+        body = None if data is None else json.dumps(data).encode()
+        request = urllib.request.Request(api + path, data=body, method=method)
+        with urllib.request.urlopen(request, timeout=5):
+            pass
+
+    def delay(ms: int) -> None:
+        for way in ("upstream", "downstream"):
+            with contextlib.suppress(urllib.error.HTTPError):  # there was none
+                ask(f"/proxies/x/toxics/{way}", method="DELETE")
+            if ms:
+                toxic = {"name": way, "type": "latency", "stream": way}
+                ask("/proxies/x/toxics", toxic | {"attributes": {"latency": ms}})
+
+    argv = [str(server), "-port", api.rpartition(":")[2], "-seed", "1"]
+    with _started(argv, stderr=subprocess.DEVNULL) as process:
+        for _ in range(100):
+            with contextlib.suppress(urllib.error.URLError):
+                ask("/version", method="GET")
+                break
+            time.sleep(0.05)
+        ask("/proxies", {"name": "x", "listen": listen, "upstream": f"{target[0]}:{target[1]}"})
+        port = int(listen.rpartition(":")[2])
+        yield Way("Toxiproxy", ("127.0.0.1", port), delay, process.pid)
+
+
+def table(paths: list[Way]) -> str:
+    """Medians of the rounds."""
+    lines = ["| | " + " | ".join(path.name for path in paths) + " |"]
+    lines.append("|---" * (len(paths) + 1) + "|")
+    for figure in max((path.figures for path in paths), key=len):
+        cells = [path.figures.get(figure) for path in paths]
+        medians = [f"{statistics.median(cell):.3g}" if cell else "" for cell in cells]
+        lines.append(f"| {figure} | {' | '.join(medians)} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
-    """All figures."""
-    ours, theirs = multiprocessing.Pipe()
-    server = multiprocessing.Process(target=_serve, args=(theirs,), daemon=True)
+    """All paths, in turn."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--toxiproxy", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--relay", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.relay:
+        run_loop(_relay(("127.0.0.1", given.relay)))
+        return
+    mine, its = multiprocessing.Pipe()
+    server = multiprocessing.Process(target=_serve, args=(its,), daemon=True)
     server.start()
-    direct = ours.recv()
-    found: dict[str, object] = {"cores": os.cpu_count(), "load": os.getloadavg()[0]}
-    with Proxy([Link("x", to=direct)]) as proxy:
-        through = proxy.address("x")
-        found["direct"] = round_trips(direct, _ROUND_TRIPS)
-        found["idle proxy"] = round_trips(through, _ROUND_TRIPS)
-        reading = proxy.readings()["x"]
-        found["idle proxy, in it"] = {
-            "mean_us": round(reading.delay_mean_ms * 1e3, 1),
-            "p99_us": round(reading.delay_p99_ms * 1e3, 1),
-        }
-        found["direct MB/s"], found["idle proxy MB/s"] = stream(direct), stream(through)
-        for asked_ms in (1, 5, 20):
-            proxy.set(None, Fate(delay_ms=asked_ms))
-            round_trips(through, 200)
-            reading = proxy.readings()["x"]
-            found[f"{asked_ms} ms asked, added"] = {
-                "mean_ms": round(reading.delay_mean_ms, 3),
-                "p50_ms": round(reading.delay_p50_ms, 3),
-                "p99_ms": round(reading.delay_p99_ms, 3),
-            }
+    direct = mine.recv()
+    with contextlib.ExitStack() as stack:
+        paths = [Way("none", direct, None), stack.enter_context(relayed(direct))]
+        paths.append(stack.enter_context(ours(direct)))
+        if given.toxiproxy is not None:
+            paths.append(stack.enter_context(toxiproxy(given.toxiproxy, direct)))
+        for _ in range(given.rounds):
+            for path in paths:
+                path.measure()
     server.terminate()
-    print(json.dumps(found, indent=1))
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {given.rounds} rounds\n")
+    print(table(paths))
 
 
 if __name__ == "__main__":
