@@ -50,10 +50,10 @@ def test_a_search_its_baseline_and_a_fall(here: Path) -> None:
     assert json.loads(fallen.stdout)["baseline"]["p_fell"] < 0.05
 
     both = surgetank("compare", "a", "c", "--json", cwd=here)
-    assert both.returncode == 0 and json.loads(both.stdout)["apart"] is True
+    assert both.returncode == 0 and json.loads(both.stdout)["significant"] is True
     assert json.loads(both.stdout)["ratio"] < 0.8
     shown = surgetank("compare", "a", "c", cwd=here)
-    assert "apart" in shown.stdout and "b over a" in shown.stdout
+    assert "significant" in shown.stdout and "b over a" in shown.stdout
 
 
 def test_an_interrupted_search_goes_on(here: Path) -> None:

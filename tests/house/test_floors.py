@@ -52,7 +52,7 @@ REPORT_FLOORS = [
     {"number_format", "scenario_text", "shell"},
     {"plot", "run_view"},
     {"charts", "page", "summary", "svg_file", "target"},
-    {"frontier", "league", "line", "prediction"},
+    {"frontier", "league", "prediction", "search"},
     {""},
 ]
 #: What reads traces must not know who made them.

@@ -11,7 +11,7 @@ import pytest
 import surgetank as st
 from surgetank.measure.waiting import places, waits
 from surgetank.report.charts.waiting import waiting_charts
-from surgetank.report.run_view import Reading
+from surgetank.report.run_view import RunView
 from surgetank.trace import CLASSES, WAITS, Trace
 from venue_under_attack import CRASH
 from venue_under_attack import venue as crash_venue
@@ -72,7 +72,7 @@ def test_a_fault_is_charged_where_it_is(node: int, seed: int) -> None:
     run = st.run(venue(faults=[slow]), seed=seed)
     found = of(run.trace, "faults")
     assert found[node, None] > 0.8 * sum(found.values())
-    (chart,) = waiting_charts(Reading(run.trace, run.measures, run.verdict))
+    (chart,) = waiting_charts(RunView(run.trace, run.measures, run.verdict))
     assert f"Most at one place: faults at node {node} " in chart.note
     late = fault("delay", nodes=[node], extra_ms=300.0) | WHOLE
     found = of(st.simulate(venue(faults=[late]), seed=seed), "faults")

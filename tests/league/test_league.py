@@ -131,7 +131,7 @@ def test_mean_and_paired_difference_are_student_s() -> None:
     paired = difference(a, b)
     test = stats.ttest_rel(b, a).confidence_interval(0.95)
     assert [paired.low, paired.high] == pytest.approx([test.low, test.high])
-    assert paired.apart is True
+    assert paired.significant is True
     assert found.low is not None and found.high is not None
     assert mean(b).mean is not None and found.low < 6.85 < found.high, "unpaired would not tell"
 
@@ -144,8 +144,8 @@ def test_means_of_what_is_not_there() -> None:
     assert mean([None, None]).mean is None and mean([math.nan]).mean is None
     assert mean([1.0, inf, 2.0]) == SeedMean(inf, None, None, 3, endless=1)
     assert mean([inf, -inf]).mean is None
-    assert difference([1.0, 2.0], [inf, inf]).apart is True
-    assert difference([inf, 2.0], [inf, 2.0]).apart is False
+    assert difference([1.0, 2.0], [inf, inf]).significant is True
+    assert difference([inf, 2.0], [inf, 2.0]).significant is False
     assert difference([1.0, None, 3.0], [2.0, 9.0, 4.0]) == SeedMean(1.0, 1.0, 1.0, 2)
 
 
@@ -164,7 +164,7 @@ def test_the_order_is_by_the_worst_case() -> None:
         (4, 4, "fifo", "spam"),
     ]
     assert found.winner == "priority" and found.seeds_needed is None
-    assert [s.apart for s in found.standings] == [None, True, True, True]
+    assert [s.significant for s in found.standings] == [None, True, True, True]
     assert found.standings[-1].endless == ("spam",)
     finite = found.standings[-1].finite
     assert finite is not None and finite[0] == "cancel-storm"
@@ -209,7 +209,7 @@ def test_equal_values_share_ranks_and_nothing_has_none() -> None:
     debts = dataclasses.replace(league(seeds=6), rank="bad_debt_usd")
     by_debt = debts.standings
     assert [(s.place, s.place_to) for s in by_debt] == [(1, 2), (1, 2), (3, 4), (3, 4)]
-    assert by_debt[1].apart is False and debts.winner is None
+    assert by_debt[1].significant is False and debts.winner is None
     assert debts.seeds_needed is None, "no number of seeds tells equals apart"
     made = tuple(
         dataclasses.replace(m, values=dict(m.values) | {LIQUIDATION: None})
@@ -234,7 +234,7 @@ def test_what_the_attack_changes_is_paired_by_seed() -> None:
     found = league()
     change = found.change("fee", "sybil", "others_loss_usd")
     a, b = (found.values("fee", attack, "others_loss_usd") for attack in ("none", "sybil"))
-    assert change == difference(a, b) and change.apart
+    assert change == difference(a, b) and change.significant
     assert found.change("fee", "none", "others_loss_usd").n == 0
     alone = league(attacks=1)
     assert alone.change("fee", "none", "others_loss_usd").mean is None

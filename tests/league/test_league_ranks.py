@@ -15,7 +15,7 @@ from scipy import stats
 import surgetank as st
 from answers import queue
 from hand_made_league import ATTACKS
-from surgetank.league import Entrant, League, Made
+from surgetank.league import Entrant, League, LeagueRun
 from surgetank.league.ranks import ALPHA, holm, pair_of
 from surgetank.report.league import render_league, wording
 from surgetank.search.parameter import parameter
@@ -31,7 +31,7 @@ def played(values: np.ndarray) -> League:
     entrants = tuple(Entrant(f"e{i}", "fifo", {"x": i}) for i in range(len(values)))
     attacks = ATTACKS[: values.shape[1]]
     made = tuple(
-        Made(e.name, "fifo", attack, seed, 1, {P99: float(values[i, j, seed])}, (), ())
+        LeagueRun(e.name, "fifo", attack, seed, 1, {P99: float(values[i, j, seed])}, (), ())
         for i, e in enumerate(entrants)
         for j, attack in enumerate(attacks)
         for seed in range(values.shape[2])
@@ -116,7 +116,9 @@ def test_what_differs_clearly_is_told_apart() -> None:
     )
     assert [(s.place, s.place_to) for s in found.standings] == [(1, 1), (2, 2), (3, 3)]
     assert found.winner == "load 300"
-    assert "load 300 stands first and is told apart from all others" in wording.sentence(found)
+    assert "load 300 stands first and differs significantly from all others" in wording.sentence(
+        found
+    )
 
 
 def test_without_a_winner_the_page_says_what_would_decide() -> None:

@@ -147,7 +147,10 @@ def test_points_not_found_are_drawn_open_at_their_bound() -> None:
     assert "≥ 2,000×" in html and "≤ 1.25×" in html
     assert html.count('class="open') == 2 * 3, "wide and narrow"
     assert 'data-status="INVALID"' in html
-    assert "4 of 30 points not pinned down: the runs of one did not do what was asked." in html
+    assert (
+        "4 of 30 points without a sufficiently narrow interval: the runs of one were INVALID."
+        in html
+    )
     assert "cascade at 18/s: INVALID. A run at 9 (seed 3): loss." in html
     assert "✘" in html.split("What the closed form assumes")[1].split("</ul>")[0]
     assert 'class="open' not in render_frontier(frontier())

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 
 from chromium import Visit, needs_chromium
 from hand_made_league import ATTACKS, LIQUIDATION, RULES, league, with_invalid, with_lines
-from surgetank.catalogue import LINES, Better
+from surgetank.catalogue import THRESHOLDS, Better
 from surgetank.league import Entrant, League
 from surgetank.league.columns import SHOWN, better, rising, unit_of
 from surgetank.report.league import render_league, wording, write_league
@@ -94,10 +94,13 @@ def test_the_table_is_the_order(browser: Browser, tmp_path: Path) -> None:
     assert [c[0].strip() for c in cells] == ["1", "2", "3", "4"]
     assert [c[1].strip() for c in cells] == ["priority", "fee", "class", "fifo"]
     for s, c in zip(whole.standings, cells, strict=True):
-        assert c[2].startswith(spaced(wording.said(s.worst.mean, "ms"))) and c[3] == s.attack
-    assert [c[4] for c in cells] == ["", "apart", "apart", "apart"]
+        assert c[2].startswith(spaced(wording.value_text(s.worst.mean, "ms"))) and c[3] == s.attack
+    assert [c[4] for c in cells] == ["", "significant", "significant", "significant"]
     text = spaced(visit.page.inner_text("main"))
-    assert "priority stands first and is told apart from all others: in the worst case p99" in text
+    assert (
+        "priority stands first and differs significantly from all others: in the worst case p99"
+        in text
+    )
     assert "Of fifo, the last, it is ∞ under spam, else 198 ms (under cancel-storm)." in text
     visit.close()
 
@@ -106,22 +109,22 @@ def test_every_cell_is_drawn_once_and_says_its_number() -> None:
     """Wide and narrow show the same cells, in whatever blocks."""
     found = league(8, 11)
     drawn = maps(found)
-    assert [m.title for m in drawn] == [wording.head(name) for name in found.shown]
+    assert [m.title for m in drawn] == [wording.measure_title(name) for name in found.shown]
     for m, name in zip(drawn, found.shown, strict=True):
         for svg in m.svgs:
             root = ElementTree.fromstring(str(svg))
             ns = "{http://www.w3.org/2000/svg}"
             cells = [r for r in root.iter(f"{ns}rect") if "cell" in r.attrib["class"].split()]
             tips = [c.findtext(f"{ns}title") or "" for c in cells]
-            wanted = {(e, a) for e in RULES for a in ATTACKS}
-            assert {tuple(t.split(":")[0].split(" under ")) for t in tips} == wanted
-            assert len(tips) == len(wanted)
+            kinds = {(e, a) for e in RULES for a in ATTACKS}
+            assert {tuple(t.split(":")[0].split(" under ")) for t in tips} == kinds
+            assert len(tips) == len(kinds)
             for tip in tips:
                 e, a = tip.split(":")[0].split(" under ")
                 value = found.estimate(e, a, name)
-                assert tip.endswith(": " + wording.told(value, unit_of(name), 3))
+                assert tip.endswith(": " + wording.cell_text(value, unit_of(name), 3))
             values = [t.text for t in root.iter(f"{ns}text") if t.attrib["class"] == "value"]
-            assert len(values) == len(wanted)
+            assert len(values) == len(kinds)
 
 
 def test_darker_is_worse() -> None:
@@ -163,7 +166,7 @@ def test_units_and_directions() -> None:
     assert told["executed_share"] == ("share", True) and told["delay_gini"] == ("1", False)
     assert unit_of("throughput_per_s") == "1/s" and unit_of("systemic_desync_s") == "s"
     assert unit_of("cascade_generations_max") == "count" and unit_of("saturation.uplink") == "share"
-    assert all(better(name) is not Better.NEITHER for name in (*SHOWN, *LINES))
+    assert all(better(name) is not Better.NEITHER for name in (*SHOWN, *THRESHOLDS))
 
 
 @needs_chromium

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser
 from chromium import Visit, needs_chromium
 from hand_made import ANSWERS, folding, found, invalid, safe, unknown, wide
 from surgetank.measure import FailureKind
-from surgetank.report.line import render_search, sentence, write_search
 from surgetank.report.number_format import NBSP
+from surgetank.report.search import render_search, sentence, write_search
 from surgetank.search.answer import Answer, Failed
 from surgetank.search.bound import Bound, BoundKind
 
@@ -61,7 +61,7 @@ def test_numbers_are_the_answer_s(browser: Browser, tmp_path: Path) -> None:
     visit = Visit(browser, write_search(answer, tmp_path / "a.html"), 1280)
     text = spaced(visit.page.inner_text("main"))
     assert "Throughput capacity of calm: 1,234 messages/s (95 % interval 1,181 to 1,288)" in text
-    assert "Bottleneck: uplink. Smallest change that moves it" in text
+    assert "Bottleneck: uplink. Smallest change that moves the threshold" in text
     assert "uplink 100 → 150 Mbit/s, by +38 % (+30 % to +46 %), at the same bound of p99." in text
     rows = "() => [...document.querySelectorAll('.levels tbody tr')].map((r) => r.innerText)"
     cells = [spaced(row).split("\t") for row in visit.page.evaluate(rows)]
@@ -100,17 +100,17 @@ def test_points_lie_where_their_numbers_are(browser: Browser, tmp_path: Path) ->
 
 
 def test_a_status_other_than_found_is_said_first() -> None:
-    assert "not found. The line was not reached (25600)" in sentence(unknown())
-    assert "was not pinned down. 60 runs were not enough" in sentence(wide())
-    assert "As far as it goes: 1,234" in sentence(wide())
-    assert "no answer, because a run did not do what was asked" in sentence(invalid())
-    assert "say nothing about the layer" in render_search(invalid())
-    assert "say nothing about the layer" not in render_search(found())
+    assert "not found. The threshold was not reached (25600)" in sentence(unknown())
+    assert "no sufficiently narrow interval. 60 runs were not enough" in sentence(wide())
+    assert "Estimate so far: 1,234" in sentence(wide())
+    assert "no result, because a run is INVALID" in sentence(invalid())
+    assert "are not evidence about the layer" in render_search(invalid())
+    assert "are not evidence about the layer" not in render_search(found())
 
 
 def test_a_response_that_falls_again_is_told() -> None:
     html = spaced(render_search(folding()))
-    assert "Not monotone: 100 % broke at 1330" in html
+    assert "Not monotone: 100 % failed at 1330" in html
     assert "Throughput collapses past its peak: 1,251/s, then 760/s." in html
     assert ">collapse</text>" in html
     assert ">collapse</text>" not in render_search(found())
@@ -130,7 +130,7 @@ def test_the_kind_of_failure_is_told(tmp_path: Path) -> None:
     )
     answer = found(find="failure-threshold", failures=kinds)
     page = spaced(unescape(render_search(answer)))
-    assert "nobody executed anything (standstill: 14 of 20 runs)" in page
+    assert "no node executed anything (standstill: 14 of 20 runs)" in page
     assert "came first in 11 of the 20 runs" in page
     assert page.index("standstill: 14") < page.index("stale: 20")
     answer.write(tmp_path / "search.json")

@@ -155,7 +155,7 @@ def test_verdicts() -> None:
     assert unsure.status is st.Status.UNKNOWN
     assert unsure.gain_usd == 0
     # Half width 2, mean 1: four times the seeds.
-    assert unsure.seeds_to_tell == 8 * 4
+    assert unsure.seeds_needed == 8 * 4
 
 
 @pytest.mark.parametrize(

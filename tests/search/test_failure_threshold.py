@@ -7,8 +7,8 @@ import pytest
 import surgetank as st
 from failure_threshold import bracket, sweep
 from surgetank.measure import FailureKind
-from surgetank.report.line import render_search
 from surgetank.report.number_format import FAILURES
+from surgetank.report.search import render_search
 
 LONG = [
     pytest.param(name, marks=pytest.mark.soak)

@@ -338,8 +338,8 @@ def test_a_fall_against_the_baseline() -> None:
     vague = against(before, answer_of(800.0, 0.5))
     p = [x.p_fell(0.05) for x in (small, large, vague)]
     assert p[0] is not None and p[0] > 0.5
-    assert p[1] is not None and p[1] < 0.001 and large.apart
-    assert p[2] is not None and p[2] > 0.05 and vague.apart is False
+    assert p[1] is not None and p[1] < 0.001 and large.significant
+    assert p[2] is not None and p[2] > 0.05 and vague.significant is False
     # By hand: ln(0.8/0.95) over √2 standard errors of 0.03/1.96.
     z = math.log(0.8 / 0.95) / (math.sqrt(2) * 0.03 / stats.norm.ppf(0.975))
     assert p[1] == pytest.approx(stats.norm.cdf(z), rel=1e-3)

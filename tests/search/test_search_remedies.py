@@ -15,7 +15,7 @@ from answers import MU, capacity_of_queue, queue
 from stations import times
 from surgetank.console.searches import PHASES, SearchWatch, show_answer
 from surgetank.measure.saturation import RESOURCES, Saturation
-from surgetank.report.line import render_search, wording
+from surgetank.report.search import render_search, wording
 from surgetank.search import Answer, Progress, Remedy, search
 from surgetank.search.remedies import BLOCK_PACE, QUEUE_ORDER, candidates
 
@@ -87,7 +87,7 @@ def test_where_only_a_pair_helps() -> None:
     single = [r for r in answer.remedies if len(r.resources) == 1]
     assert {"validation", "execution"} <= {r.resources[0] for r in single}
     assert not any(r.helps for r in single)
-    assert "only together" in wording.story(answer)
+    assert "only together" in wording.findings(answer)
 
 
 def test_where_nothing_helps() -> None:
@@ -106,7 +106,7 @@ def test_where_nothing_helps() -> None:
     assert answer.status == "FOUND" and answer.estimate == pytest.approx(49, rel=0.1)
     assert answer.bottleneck == () and answer.remedy is None
     assert answer.pairs_tried > 0 and len(answer.remedies) > answer.pairs_tried
-    assert "None of" in wording.story(answer) and "pairs" in wording.story(answer)
+    assert "None of" in wording.findings(answer) and "pairs" in wording.findings(answer)
     assert not any("client_link" in key for r in answer.remedies for key in r.values)
 
 
@@ -123,17 +123,17 @@ def test_what_is_full_is_not_called_the_bottleneck() -> None:
     told = console.file.getvalue()  # type: ignore[attr-defined]
     for text in (told, render_search(answer)):
         assert "Bottleneck: validation." in text
-        assert "Most used was uplink; relieving it was tried and did not move the line." in text
-    assert "restores, no gain beyond chance" in render_search(answer)
+        assert "Most used was uplink; relieving it did not move the threshold." in text
+    assert "restores the limit, gain not significant" in render_search(answer)
     # What is varied, or has no change to try, was not relieved: nothing is said of its relief.
     untried = dataclasses.replace(answer, remedies=(true,))
-    assert "Most used was uplink; no relief of it alone was tried." in wording.story(untried)
+    assert "Most used was uplink; relieving it alone was not tried." in wording.findings(untried)
     vague = Remedy(("uplink",), "uplink 100 → 125 Mbit/s", {}, 0.25, 0, 4)
     unmeasured = dataclasses.replace(answer, remedies=(vague, true))
-    assert "moves the line could not be measured" in wording.story(unmeasured)
+    assert "the gain from relieving it could not be measured" in wording.findings(unmeasured)
     nothing = dataclasses.replace(answer, remedies=(lucky, full))
     assert nothing.bottleneck == () and nothing.remedy is None
-    assert "so it is not called the bottleneck" in wording.story(nothing)
+    assert "so it is not called the bottleneck" in wording.findings(nothing)
 
 
 def test_a_gain_beyond_what_was_searched_is_a_bound() -> None:

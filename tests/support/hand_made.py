@@ -56,7 +56,7 @@ def found(**changes: Any) -> Answer:
         runs=94,
         most_used="uplink",
         key="load",
-        breaks="p99 delay above 2 × unloaded, or fewer than 99 % executed",
+        breaks="p99 latency above 2 × unloaded, or fewer than 99 % executed",
         degradation=2.0,
         target=0.5,
         precision=0.05,
@@ -102,7 +102,8 @@ def found(**changes: Any) -> Answer:
 def folding() -> Answer:
     """Not monotone, and throughput collapses."""
     text = (
-        "not monotone: 100% broke at 1330 1/s, but only 0% at 2000 1/s; the line given is the "
+        "not monotone: 100% failed at 1330 1/s, but only 0% at 2000 1/s; the threshold given is "
+        "the "
         "first crossing; throughput collapses: 1,251/s at 1330 1/s, 760/s at 4000 1/s"
     )
     return found(shape=Shape(False, True, 1251.0, 1330.0, 760.0, text))

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
-from surgetank.league import Entrant, League, Made, SearchedLine
+from surgetank.league import Entrant, League, LeagueRun, SearchedLine
 
 RULES = ("fifo", "priority", "fee", "class", "lanes", "drr", "express", "commit-reveal")
 ATTACKS = (
@@ -49,7 +49,7 @@ def league(rules: int = 4, attacks: int = 4, seeds: int = 3, **changes: Any) -> 
     """Rules × attacks × seeds, whole, without searches."""
     entrants = tuple(Entrant(rule, rule, {"layer.queue.rule": rule}) for rule in RULES[:rules])
     made = tuple(
-        Made(e.name, e.rule, attack, seed, 40_000 + i, values(i, j, seed), (), ())
+        LeagueRun(e.name, e.rule, attack, seed, 40_000 + i, values(i, j, seed), (), ())
         for seed in range(7, 7 + seeds)
         for i, e in enumerate(entrants)
         for j, attack in enumerate(ATTACKS[:attacks])

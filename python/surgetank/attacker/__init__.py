@@ -1,6 +1,6 @@
 """The attacker's best response to a venue: which attack, with which settings and capital, pays.
 
-A gain of an attack with fixed settings says little about a rule: another attacker may choose
+A gain of an attack with fixed settings says little about a queue rule: another attacker may choose
 better ones. Here each kind of attack is searched for its best settings (`race`), and what was found
 is measured on seeds that it was not chosen on. "None pays" speaks of the strategies searched
 (`strategies`), not of all there are.

@@ -1,9 +1,9 @@
 """The best of many noisy strategies, with few runs.
 
 Sequential halving (Karnin, Koren and Somekh, "Almost optimal exploration in multi-armed bandits",
-ICML 2013): all strategies meet the same few seeds, the better ones go on and meet more. Then the
-survivors' neighbourhood is searched the same way. Since all meet the same seeds, differences hang
-less on luck than values do; but the best of many still looks better than it is, so its gain is
+ICML 2013): all strategies are run on the same few seeds, the better half on more. Then the
+survivors' neighbourhood is searched the same way. Since all use the same seeds, differences have
+less variance than values; but the best of many is biased upwards, so its gain is
 measured on seeds that it was not chosen on.
 """
 
@@ -28,14 +28,14 @@ Evaluate = Callable[[Sequence[tuple[Strategy, int]]], Sequence[float]]
 
 @dataclass(frozen=True)
 class RaceEffort:
-    """How much is spent on one kind of attack."""
+    """The number of runs spent on one kind of attack."""
 
     candidates: int = 12
     """Strategies drawn at first."""
     seeds: int = 2
-    """Seeds of a round; survivors of a round keep theirs and meet as many more."""
+    """Seeds of a round; survivors keep their results and get as many further seeds."""
     keep: int = 3
-    """One in so many goes on."""
+    """One in so many strategies survives a round."""
     neighbours: int = 4
     """Drawn around each of the best two, twice, closer the second time."""
 
@@ -46,7 +46,7 @@ class RaceEffort:
 
     @property
     def runs(self) -> int:
-        """Runs of one search, at most: a neighbour that was met before is not drawn again."""
+        """Runs of one search, at most: a neighbour that was run before is not drawn again."""
         alive, used, total = self.candidates, 0, 0
         while True:
             used += self.seeds
@@ -77,7 +77,8 @@ def race(
     effort: RaceEffort,
     draw: int,
 ) -> tuple[Strategy, float]:
-    """The best strategy found and its mean gain on the seeds it was chosen on: too good, by luck.
+    """The best strategy found and its mean gain on the seeds it was chosen on: biased upwards by
+    the selection.
 
     `seeds` are those of the search, `effort.search_seeds` at least; `draw` seeds the neighbours.
     """
@@ -85,7 +86,7 @@ def race(
     used = 0
 
     def meet(strategies: Sequence[Strategy], until: int) -> None:
-        """Each meets those of the first `until` seeds that it has not met."""
+        """Runs each strategy on those of the first `until` seeds on which it has not been run."""
         asked = [(s, seed) for s in strategies for seed in seeds[len(met[s]) : until]]
         for (strategy, _), gain in zip(asked, evaluate(asked), strict=True):
             met[strategy].append(gain)
@@ -134,7 +135,7 @@ class MeanGain:
 
     @property
     def pays(self) -> bool | None:
-        """Whether the mean is above zero; None: too few seeds to tell."""
+        """Whether the mean is above zero; None: too few seeds to decide."""
         if self.low > 0:
             return True
         return False if self.high <= 0 else None
@@ -143,7 +144,7 @@ class MeanGain:
 def estimate(gains: Sequence[float], among: int) -> MeanGain:
     """The mean of runs that count, with Student's interval of level 1 − 0.05 / `among`.
 
-    Of `among` such intervals all hold together in 95 % (Bonferroni's inequality).
+    `among` such intervals hold simultaneously with 95 % (Bonferroni's inequality).
     """
     from scipy import stats  # slow to import
 

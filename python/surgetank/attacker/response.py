@@ -1,4 +1,4 @@
-"""Plays the strategies against a scenario and says what the best of each kind gains."""
+"""Runs the strategies against a scenario and measures what the best of each kind gains."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["GAIN", "BestResponse", "Response", "best_response"]
 GAIN: Final = "attacker_gain_usd"
 
 Watch = Callable[[str, int, int], None]
-"""Kind of attack at hand, runs done, and runs to do, about."""
+"""Called with the kind of attack in progress, runs done, and the approximate total."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,17 @@ class Response:
     gain: MeanGain
     """On fresh seeds."""
     searched_usd: float
-    """Its mean gain on the seeds that it was chosen on: too good, by luck."""
+    """Its mean gain on the seeds that it was chosen on: biased upwards by the selection."""
 
     @property
     def pays(self) -> bool | None:
-        """None: too few seeds to tell."""
+        """None: too few seeds to decide."""
         return self.gain.pays
 
 
 @dataclass(frozen=True)
 class BestResponse:
-    """What attackers who choose can gain."""
+    """The attacker's best response: the best strategy of each kind and its gain."""
 
     scenario: str
     responses: tuple[Response, ...]
@@ -55,11 +55,11 @@ class BestResponse:
     left_out: tuple[str, ...] = field(default=())
     """Kinds that the scenario does not allow, and why."""
     invalid: tuple[str, ...] = field(default=())
-    """Fresh runs that do not count, and why."""
+    """Fresh runs that are INVALID, and why."""
 
     @property
     def status(self) -> Status:
-        """INVALID if a fresh run does not count. FAIL: some strategy pays; PASS: the best of every
+        """INVALID if a fresh run is INVALID. FAIL: some strategy pays; PASS: the best of every
         kind does not; else UNKNOWN."""
         if self.invalid:
             return Status.INVALID
@@ -70,13 +70,14 @@ class BestResponse:
 
     @property
     def gain_usd(self) -> float:
-        """Of the best response: 0 if none is known to pay, for nobody has to attack."""
+        """Of the best response, USD per run: 0 if none is known to pay, since not attacking is
+        allowed."""
         return max((r.gain.mean for r in self.responses if r.pays), default=0.0)
 
     @property
-    def seeds_to_tell(self) -> int | None:
+    def seeds_needed(self) -> int | None:
         """Fresh seeds after which an interval as it is now would exclude 0 for each kind that is
-        still open; None if nothing is open, or the mean is 0."""
+        undecided; None if none is, or if the mean is 0."""
         needed = [
             r.gain.n * ((r.gain.high - r.gain.mean) / r.gain.mean) ** 2
             for r in self.responses
@@ -104,7 +105,7 @@ class BestResponse:
                 "responses": rows,
                 "search_seeds": list(self.search_seeds),
                 "fresh_seeds": list(self.fresh_seeds),
-                "seeds_to_tell": self.seeds_to_tell,
+                "seeds_needed": self.seeds_needed,
                 "runs": self.runs,
                 "left_out": list(self.left_out),
                 "invalid": list(self.invalid),
@@ -143,7 +144,7 @@ def best_response(
     with pool_of(executor, workers, None) as pool:
         each = effort.runs + fresh
 
-        def gains_of(asked: Sequence[tuple[Strategy, int]]) -> list[float]:
+        def evaluate(asked: Sequence[tuple[Strategy, int]]) -> list[float]:
             gains = [_gain(outcome) for outcome in _played(pool, scenario, asked)]
             if watch:
                 watch(kind, pool.spent, max(pool.spent, len(fit) * each))
@@ -154,7 +155,7 @@ def best_response(
                 watch(kind, pool.spent, max(pool.spent, len(fit) * each))
             first = drawn(kind, effort.candidates, budget_usd, seed + number)
             draw = seed + 1_000 * number
-            best, searched = race(first, gains_of, search_seeds, effort, draw)
+            best, searched = race(first, evaluate, search_seeds, effort, draw)
             outcomes = _played(pool, scenario, [(best, s) for s in fresh_seeds])
             invalid += [f"{kind}, seed {o.seed}: {o.invalid[0]}" for o in outcomes if o.invalid]
             told = estimate([_gain(outcome) for outcome in outcomes], len(fit))
@@ -179,14 +180,14 @@ def _played(
 
 
 def _gain(outcome: RunOutcome) -> float:
-    """What the attacker gained in a run; NaN if the run does not count."""
+    """What the attacker gained in a run, USD; NaN if the run is INVALID."""
     return math.nan if outcome.invalid else outcome.value(GAIN)
 
 
 def _check(scenario: Scenario, kinds: Sequence[str], fresh: int, budget_usd: float) -> None:
     if scenario.market is None:
         raise SurgetankError(
-            "has no market, so nobody can gain", place=scenario.name, hint="Add [market]"
+            "has no market, so no attack can gain", place=scenario.name, hint="Add [market]"
         )
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown or not kinds:
@@ -219,7 +220,7 @@ def _fit(
             fit.append(kind)
     if not fit:
         raise SurgetankError(
-            f"none of these attacks goes with it ({'; '.join(unfit)})",
+            f"none of these attacks fits it ({'; '.join(unfit)})",
             place=scenario.name,
             hint="Choose other --kinds",
         )

@@ -1,8 +1,8 @@
-"""What an attacker can choose: a kind of attack, its settings, and the capital behind it.
+"""An attacker's choices: a kind of attack, its settings, and its capital.
 
 A strategy is a point of the unit cube, one coordinate a setting, so that all kinds are searched
-alike. Ranges span what the models allow and what costs the attacker anything between nothing and
-its whole budget.
+alike. Ranges span what the models allow, at a cost to the attacker from nothing to its whole
+budget.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Point = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ChosenKey:
-    """A key of `[attack]` and between what it is chosen."""
+    """A key of `[attack]` and the range from which it is chosen."""
 
     key: str
     low: float
@@ -61,8 +61,8 @@ SETTINGS: Final[Mapping[str, tuple[ChosenKey, ...]]] = MappingProxyType(
     }
 )
 """Kind of attack → what is chosen of it, beside the capital. Kinds whose attacker does not trade
-(`stampede`, `censor`) cannot gain and are left out; where it sits and how short its link is are
-given by the scenario, for no money buys them there."""
+(`stampede`, `censor`) cannot gain and are left out; its node and the delay of its link are
+given by the scenario, not chosen."""
 
 KINDS: Final = tuple(SETTINGS)
 
@@ -78,7 +78,7 @@ class Strategy:
 
     @property
     def values(self) -> dict[str, Any]:
-        """The settings, as keys of `[attack]`."""
+        """The settings as values of `[attack]`."""
         settings = (*SETTINGS[self.kind], ChosenKey("capital_usd", 0.001, 1.0))
         values: dict[str, Any] = {
             s.key: s.value(at) for s, at in zip(settings, self.at, strict=True)

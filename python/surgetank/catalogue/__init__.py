@@ -10,20 +10,20 @@ from collections.abc import Mapping
 from typing import Final
 
 from surgetank.catalogue import delay, fairness, flow, liquidations, money, synchrony
-from surgetank.catalogue.lines import LINES, LineSpec
 from surgetank.catalogue.spec import Better, Family, Limit, LimitSide, MeasureSpec
+from surgetank.catalogue.thresholds import THRESHOLDS, ThresholdSpec
 
 __all__ = [
     "CATALOGUE",
     "LIMITS",
-    "LINES",
     "MEASURES",
+    "THRESHOLDS",
     "Better",
     "Family",
     "Limit",
     "LimitSide",
-    "LineSpec",
     "MeasureSpec",
+    "ThresholdSpec",
     "short_of",
     "title_of",
     "what_of",

@@ -1,4 +1,4 @@
-"""The parts of a run by which measures are taken apart, and their members in words."""
+"""The families of members by which measures are divided, and each member in words."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ STAGE: Final = Family(
         )
     },
 )
-"""Where a message was, in the order in which it passes them."""
+"""Stages of a message's latency, in the order in which it passes them."""
 
 WAIT: Final = Family(
     "cause",
     "a cause (docs/attribution.md)",
     {
-        "client_link": "the way from client to gateway",
-        "distance": "the way between nodes",
+        "client_link": "the link from client to gateway",
+        "distance": "the links' delay between nodes",
         "bandwidth": "nodes' uplinks and downlinks",
         "validation_own": "their own validation",
         "validation_others": "the validation of other messages",
@@ -48,15 +48,15 @@ WAIT: Final = Family(
         "execution_own": "the execution of their own block",
         "execution_others": "the execution of earlier blocks",
         "timers": "timers of the protocol",
-        "block_space": "room in blocks that others filled",
-        "admission": "being let in",
-        "loss": "lost packets to be repeated",
+        "block_space": "room in blocks that other messages filled",
+        "admission": "admission",
+        "loss": "the resending of lost packets",
         "rules": "rules of the venue that hold messages back",
         "faults": "faults",
-        "other": "what was not found out",
+        "other": "causes not identified",
     },
 )
-"""What messages waited for."""
+"""Causes of waiting."""
 
 RESOURCE: Final = Family(
     "resource",
@@ -69,16 +69,16 @@ RESOURCE: Final = Family(
         "execution": "busiest execution server, share of time",
         "block-space": "how full blocks were in the busiest window",
         "keepers": "orders that a keeper had to send on one price over the most it can",
-        "liquidation-limits": "share of liquidations that the venue's own limits put off",
+        "liquidation-limits": "share of liquidations that the venue's own limits deferred",
         "mempool": "how full a queue before ordering was; 1 = it refused",
         "ingress-queue": "how full a queue before validation was; 1 = it refused",
         "consensus-timeouts": "share of time for heights that took more than one round",
         "book-depth": "share of liquidations that the book could not fill",
         "insurance": "share of the insurance fund that was gone at its lowest",
-        "faults": "how much the worst fault took; 1 = enough to halt the layer",
+        "faults": "share of the layer that the worst fault took away; 1 = enough to halt it",
     },
 )
-"""What can be used up, causes before what they cause: of several that are full, the first is
+"""Resources that can saturate, causes before effects: of several that are full, the first is
 named."""
 
 GROUP: Final = Family(
@@ -93,7 +93,7 @@ GROUP: Final = Family(
         "operators": "keepers and oracles",
         "backstop": "the vault, and the liquidator who hedges outside",
         "insurance": "the insurance fund",
-        "socialised": "deleveraged winners, and debt that nobody bore",
+        "socialised": "deleveraged winners, and debt that no party bore",
         "venue": "fees that the venue took",
     },
 )
@@ -104,4 +104,4 @@ LOSER: Final = Family(
     "a group on the other side",
     {"makers": "makers", "takers": "takers", "positions": "positions"},
 )
-"""Out of whose pocket an attacker's gain came."""
+"""The group that an attacker's gain was taken from."""

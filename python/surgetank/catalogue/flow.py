@@ -1,4 +1,4 @@
-"""Flow: what was offered, carried, refused, lost, delivered, and how far it spread."""
+"""Flow: what was offered, executed, refused, lost, delivered, and how far it spread."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MEASURES: Final = (
         "1/s",
         Better.NEITHER,
         "Offered load",
-        "client messages that clients meant to send per second",
+        "client messages that clients intended to send per second",
         _COUNT,
     ),
     MeasureSpec(
@@ -55,7 +55,7 @@ MEASURES: Final = (
         "share",
         Better.LESS,
         "Refused messages",
-        "share of offered messages that were refused for good",
+        "share of offered messages that were finally refused",
         _WILSON,
     ),
     MeasureSpec(
@@ -63,7 +63,7 @@ MEASURES: Final = (
         "share",
         Better.LESS,
         "Lost messages",
-        "share of offered messages that were lost for good",
+        "share of offered messages that were finally lost",
         _WILSON,
     ),
     MeasureSpec(
@@ -105,7 +105,7 @@ MEASURES: Final = (
         "duplicates_per_message",
         "1",
         Better.LESS,
-        "Copies beyond the first",
+        "Duplicate copies",
         "copies a node received of a message beyond the first",
         "copies over first arrivals, counted in the run's stats",
     ),
@@ -124,7 +124,7 @@ MEASURES: Final = (
         "share",
         Better.LESS,
         "Reordered within an account",
-        "share of delivered messages that arrived behind a later one of its account",
+        "share of delivered messages that arrived after a later message of the same account",
         "RFC 4737, Type-P-Reordered",
         short="reordered",
         family=CLASS,

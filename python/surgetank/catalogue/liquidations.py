@@ -1,4 +1,4 @@
-"""Liquidations: stale prices, lateness, what was left behind, and cascades."""
+"""Liquidations: stale prices, lateness, bad debt, and cascades."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MEASURES: Final = (
         "count",
         Better.NEITHER,
         "Liquidations",
-        "liquidation orders that closed something",
+        "liquidation orders that closed a position, in part or whole",
         _FACTS,
     ),
     MeasureSpec(
@@ -60,8 +60,8 @@ MEASURES: Final = (
         "liquidations_empty",
         "count",
         Better.LESS,
-        "Liquidation orders that found nobody",
-        "liquidation orders executed that found nobody to trade with",
+        "Liquidation orders without a counterparty",
+        "liquidation orders executed that found no counterparty",
         _FACTS,
     ),
     MeasureSpec(
@@ -85,7 +85,7 @@ MEASURES: Final = (
         "count",
         Better.NEITHER,
         "Due and recovered",
-        "of these, safe again before anything was closed",
+        "of these, back above maintenance margin before anything was closed",
         _FACTS,
     ),
     MeasureSpec(
@@ -93,7 +93,7 @@ MEASURES: Final = (
         "count",
         Better.LESS,
         "Due and never closed",
-        "due, and at the end of the run neither closed nor safe again",
+        "due, and at the end of the run neither closed nor recovered",
         _FACTS,
     ),
     MeasureSpec(
@@ -145,7 +145,7 @@ MEASURES: Final = (
         "count",
         Better.LESS,
         "Liquidations with bad debt",
-        "liquidations triggered in the window that left a debt behind",
+        "liquidations triggered in the window that ended in bad debt",
         _FACTS,
     ),
     MeasureSpec(
@@ -153,7 +153,7 @@ MEASURES: Final = (
         "share",
         Better.LESS,
         "Share of liquidations with bad debt",
-        "share of liquidations triggered that left a debt behind",
+        "share of liquidations triggered that ended in bad debt",
         _WILSON,
     ),
     MeasureSpec(
@@ -161,7 +161,7 @@ MEASURES: Final = (
         "1",
         Better.LESS,
         "Liquidations caused by one",
-        "liquidations made due by one, in the mean",
+        "mean number of liquidations that one makes due",
         _TREES,
     ),
     MeasureSpec(
@@ -177,7 +177,7 @@ MEASURES: Final = (
         "count",
         Better.LESS,
         "Largest cascade",
-        "liquidations in the largest cascade, its first among them",
+        "liquidations in the largest cascade, the first included",
         _TREES,
     ),
     MeasureSpec(

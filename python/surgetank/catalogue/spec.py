@@ -1,4 +1,4 @@
-"""What an entry of the catalogue says of a measure, and what a limit on a measure is."""
+"""The fields of an entry of the catalogue, and limits on measures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Better(StrEnum):
     MORE = "more"
     LESS = "less"
     NEITHER = ""
-    """It describes a run and does not judge it: what one group gains another loses, say."""
+    """Neither: it describes a run, such as what one group gains and another loses."""
 
 
 class LimitSide(StrEnum):
@@ -29,14 +29,14 @@ class LimitSide(StrEnum):
     LEAST = "min"
 
     @property
-    def said(self) -> str:
+    def phrase(self) -> str:
         """`at most` or `at least`."""
         return "at most" if self is LimitSide.MOST else "at least"
 
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """Parts of a run by which a measure is taken apart: its classes, its resources, …"""
+    """A set of members by which a measure is divided: classes, resources, …"""
 
     name: str
     one: str
@@ -49,7 +49,7 @@ class Family:
 
 @dataclass(frozen=True, eq=False)
 class MeasureSpec:
-    """A measure: all that is known of it before any run."""
+    """The declaration of a measure, independent of any run."""
 
     name: str
     """Without a member: `delay_p99_ms` is one entry, `delay_p99_ms.cancel` a measure of it."""
@@ -74,7 +74,7 @@ class MeasureSpec:
     """Title of a member's measure, with `{of}`; empty: the title, and the member behind a dot."""
 
     def members(self) -> Iterator[str]:
-        """Of what it is measured: the whole (an empty name), and every member of its family."""
+        """What it is measured of: the whole (an empty name), and every member of its family."""
         if self.alone:
             yield ""
         yield from self.family.members if self.family else ()

@@ -10,7 +10,9 @@ from surgetank.catalogue.spec import Better, MeasureSpec
 __all__ = ["MEASURES"]
 
 _STATES: Final = "docs/failure-threshold.md"
-_OVER_TIME: Final = "quantile over time of the age of the newest news executed"
+_OVER_TIME: Final = (
+    "quantile over time of the age of information (Kaul, Yates and Gruteser, INFOCOM 2012)"
+)
 
 MEASURES: Final = (
     MeasureSpec(
@@ -18,7 +20,7 @@ MEASURES: Final = (
         "share",
         Better.LESS,
         "Nodes out of step at once",
-        "most weight out of step at once",
+        "largest share of weight out of step at one time",
         _STATES,
     ),
     MeasureSpec(
@@ -33,7 +35,7 @@ MEASURES: Final = (
         "fault_budget_left",
         "1",
         Better.MORE,
-        "Fault budget left, at worst",
+        "Least fault budget left",
         "a third less the weight out of step",
         "Pease, Shostak and Lamport, JACM 27, 1980: fewer than a third may fail",
         signed=True,
@@ -59,7 +61,7 @@ MEASURES: Final = (
         "s",
         Better.LESS,
         "Time at a standstill",
-        "time in which nobody executed anything for over limits.lag_max_ms beyond the expected "
+        "time in which no node executed anything for over limits.lag_max_ms beyond the expected "
         "interval, though messages waited",
         _STATES,
     ),
@@ -68,7 +70,7 @@ MEASURES: Final = (
         "ms",
         Better.LESS,
         "Longest lag of a node",
-        "longest that any node trailed the first one",
+        "longest time for which a node lacked a block that another had executed",
         _STATES,
     ),
     MeasureSpec(
@@ -84,7 +86,7 @@ MEASURES: Final = (
         "ms",
         Better.LESS,
         "Longest time a node lacked a known message",
-        "longest that a node lacked a message that another knew and nobody had executed",
+        "longest time for which a node lacked a message that another knew and no node had executed",
         _STATES,
     ),
     MeasureSpec(
@@ -99,8 +101,8 @@ MEASURES: Final = (
         "state_age_p50_ms",
         "ms",
         Better.LESS,
-        "Time the state lacks news, median",
-        "the executed state lacked news of {of} for at most this long, half of the time",
+        "Age of information, median",
+        "age of information of {of} in the executed state, median over time",
         _OVER_TIME,
         quantile=0.5,
         family=CLASS,
@@ -110,8 +112,8 @@ MEASURES: Final = (
         "state_age_p99_ms",
         "ms",
         Better.LESS,
-        "Time the state lacks news, p99",
-        "the executed state lacked news of {of} for at most this long, 99% of the time",
+        "Age of information, p99",
+        "age of information of {of} in the executed state, 99th percentile over time",
         _OVER_TIME,
         quantile=0.99,
         family=CLASS,
@@ -121,8 +123,8 @@ MEASURES: Final = (
         "state_age_max_ms",
         "ms",
         Better.LESS,
-        "Time the state lacks news, longest",
-        "the longest that the executed state lacked news of {of}",
+        "Age of information, longest",
+        "longest age of information of {of} in the executed state",
         _OVER_TIME,
         family=CLASS,
         alone=False,

@@ -97,7 +97,7 @@ class Asked:
 def play(scenario: str, asked: Asked, *, as_json: bool, quiet: bool) -> None:
     """Plays a league, writes it, and shows it."""
     from surgetank.console.leagues import LeagueWatch
-    from surgetank.league import Hunt, league
+    from surgetank.league import LeagueSearch, league
     from surgetank.league.play import plan_of
 
     if Path(scenario).is_dir():
@@ -119,7 +119,7 @@ def play(scenario: str, asked: Asked, *, as_json: bool, quiet: bool) -> None:
         raise SurgetankError(
             "this is for searches", place=flag, hint="Add --search capacity, or leave it out"
         )
-    hunt = Hunt(
+    league_search = LeagueSearch(
         searches,
         attacks=bool(asked.search_attacks),
         budget=0.01 if asked.budget is None else asked.budget,
@@ -132,7 +132,7 @@ def play(scenario: str, asked: Asked, *, as_json: bool, quiet: bool) -> None:
         "seeds": 5 if asked.seeds is None else asked.seeds,
         "seed": seed,
         "rank": asked.rank,
-        "hunt": hunt,
+        "hunt": league_search,
     }
     # A question that makes no sense must not leave a folder behind.
     plan_of(chosen, **question)

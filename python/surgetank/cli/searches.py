@@ -246,7 +246,7 @@ def _tell_answer(
     report: bool,
 ) -> None:
     from surgetank.console.searches import show_against, show_answer
-    from surgetank.report.line import write_search
+    from surgetank.report.search import write_search
 
     answer.write(place.folder / "search.json")
     if report:

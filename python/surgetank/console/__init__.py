@@ -1,1 +1,1 @@
-"""What a person sees in a terminal: `terminal` prints, the others know what is printed."""
+"""Output to a terminal: `terminal` prints; the other modules say what is printed."""

@@ -1,4 +1,4 @@
-"""What a person sees of a search for attacks that pay."""
+"""Terminal output of the search for attacks that pay."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from surgetank.verdict import Status
 
 __all__ = ["AttackWatch", "show_response"]
 
-_PAYS: Final = {True: "pays", False: "does not pay", None: "cannot be told"}
+_PAYS: Final = {True: "pays", False: "does not pay", None: "undecided"}
 _STYLE: Final = {True: "red", False: "green", None: "yellow"}
 
 
@@ -36,7 +36,7 @@ class AttackWatch(Bar):
         self._kind = ""
 
     def __call__(self, kind: str, done: int, total: int) -> None:
-        """Shows how far it is."""
+        """Shows progress."""
         self._bar.update(self._task, completed=done, total=total, what=kind)
         if self._console is not None and kind != self._kind:
             self._console.print(f"attack: {kind}, {done} of about {total} runs")
@@ -44,7 +44,7 @@ class AttackWatch(Bar):
 
 
 def show_response(found: BestResponse, console: Console) -> None:
-    """The best strategy of each kind, and what it comes to."""
+    """The best strategy of each kind, its gain, and the conclusion."""
     table = Table(box=None, pad_edge=False)
     for name, justify in (("attack", "left"), ("gain of its best strategy", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
@@ -69,7 +69,7 @@ def show_response(found: BestResponse, console: Console) -> None:
         Text(
             f"{found.runs:,} runs; strategies chosen on seeds {found.search_seeds[0]}–"
             f"{found.search_seeds[-1]}, gains measured on {found.fresh_seeds[0]}–"
-            f"{found.fresh_seeds[-1]}; all intervals hold together in 95 %.",
+            f"{found.fresh_seeds[-1]}; 95 % simultaneous intervals.",
             style="dim",
         )
     )
@@ -81,14 +81,16 @@ def _settings(row: Response) -> str:
 
 def _sentence(found: BestResponse) -> str:
     if found.status is Status.INVALID:
-        return (
-            f"{len(found.invalid)} runs did not do what was asked; what they gained is not known."
-        )
+        return f"{len(found.invalid)} runs are INVALID; what they gained is not known."
     if found.status is Status.FAIL:
         best = next(row for row in found.responses if row.pays)
-        return f"An attacker who chooses gains {usd(found.gain_usd)} a run, by {best.kind}."
+        return f"The best response found gains {usd(found.gain_usd)} per run: {best.kind}."
     if found.status is Status.PASS:
-        return "No strategy that was tried pays: the best response found is not to attack."
-    needed = found.seeds_to_tell
-    more = "" if needed is None else f"; about {needed:,} fresh seeds would (--fresh {needed})"
-    return f"Whether an attack pays cannot be told from these seeds{more}."
+        return "None of the strategies tried pays: the best response found is not to attack."
+    needed = found.seeds_needed
+    more = (
+        ""
+        if needed is None
+        else f"; about {needed:,} fresh seeds would decide it (--fresh {{needed}})"
+    )
+    return f"Whether an attack pays is undecided with these seeds{more}."

@@ -1,4 +1,4 @@
-"""What a person sees of an explanation in a terminal."""
+"""Terminal output of an explanation."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class ExplainWatch(Bar):
         self._console = None if hidden or console.is_terminal else console
 
     def __call__(self, done: int, total: int) -> None:
-        """Shows how far it is; without a terminal a line every 20 runs."""
+        """Shows progress; without a terminal a line every 20 runs."""
         self._bar.update(self._task, completed=done, total=total)
         if self._console is not None and done % 20 == 0:
             self._console.print(f"explain: {done} of {total} runs")
 
 
 def show_explanation(console: Console, found: Explanation) -> None:
-    """The sentence, then what is charged beside what is gained."""
+    """The conclusion, then the share of latency of each resource beside the gain."""
     console.print(Text(found.sentence, style="bold"))
     table = Table(box=None, pad_edge=False)
     table.add_column("resource")
@@ -57,16 +57,16 @@ def show_explanation(console: Console, found: Explanation) -> None:
         table.add_row(name.replace("_", " "), share(found.shares[name]), "no change to try")
     console.print(table)
     seeds = f"seeds {found.seeds[0]} to {found.seeds[-1]}, paired"
-    text = "Change of the delay; 95 % intervals, of each delay together for all changes"
+    text = "Change of latency; 95 % intervals, simultaneous over all changes"
     console.print(dim(f"{text}; {seeds}."))
     for one in found.left_out:
         how = f"{one.resource.replace('_', ' ')} × {one.factor:g}"
-        console.print(dim(f"Not known of {how}: {one.why}"))
+        console.print(dim(f"No result for {how}: {one.why}"))
     if any(found.endless.values()):
         text = "; ".join(
             f"{of} in {n} of {len(found.seeds)} seeds" for of, n in found.endless.items() if n
         )
-        console.print(dim(f"Infinite, as too many messages were never executed: {text}."))
+        console.print(dim(f"Infinite, because too many messages were never executed: {text}."))
     for reason in found.invalid[1:]:
         console.print(Text(f"INVALID: {reason}", style="magenta"))
 

@@ -1,4 +1,4 @@
-"""What a person sees of a league in a terminal."""
+"""Terminal output of a league."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.progress import TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from surgetank.catalogue import LINES
+from surgetank.catalogue import THRESHOLDS
 from surgetank.console.progress_bar import Bar
 from surgetank.console.searches import SearchWatch
 from surgetank.console.terminal import dim
@@ -54,7 +54,7 @@ class LeagueWatch(Bar):
             super().__exit__(kind, error, at)
 
     def __call__(self, seen: LeagueProgress) -> None:
-        """Shows how far it is; without a terminal a line every 20 runs."""
+        """Shows progress; without a terminal a line every 20 runs."""
         if seen.search is not None:
             if not self._searching:
                 # One live display at a time.
@@ -69,7 +69,7 @@ class LeagueWatch(Bar):
 
 
 def show_league(console: Console, found: League) -> None:
-    """Who stands where, the table of rules × attacks, and what a reader must know."""
+    """The standings, the table of entrants × attacks, and warnings."""
     console.print(
         Text.assemble(
             (f"League of {found.scenario}", "bold"),
@@ -97,32 +97,32 @@ def show_league(console: Console, found: League) -> None:
 
 
 def _show_standings(console: Console, found: League) -> None:
-    rows = wording.places(found)
+    rows = wording.league_rows(found)
     table = Table(box=None, pad_edge=False)
     table.add_column("", justify="right")
-    table.add_column("who")
+    table.add_column("entrant")
     table.add_column(f"worst {short(found.rank)}")
     if len(found.attacks) > 1:
         table.add_column("under")
-    table.add_column("from the first")
+    table.add_column("against the first")
     for name, _ in rows[0].others:
         table.add_column(name, justify="right")
     for row in rows:
         mark = " ⚠ INVALID" if row.invalid else ""
-        span = f" ({row.ends})" if row.ends else ""
+        span = f" ({row.interval_text})" if row.interval_text else ""
         cells: list[str | Text] = [
             row.place,
             Text.assemble(row.name, (mark, "bold magenta")),
             Text.assemble(row.worst, (span, "dim")),
         ]
         cells += [row.attack] if len(found.attacks) > 1 else []
-        table.add_row(*cells, row.apart, *(text for _, text in row.others))
+        table.add_row(*cells, row.significant, *(text for _, text in row.others))
     console.print(table, highlight=False)
 
 
 def _show_map(console: Console, found: League) -> None:
     """Entrants × attacks in the measure that ranks, in as many parts as there is no room for."""
-    if len(found.attacks) < 2 or found.rank in LINES:
+    if len(found.attacks) < 2 or found.rank in THRESHOLDS:
         return
     unit = unit_of(found.rank)
     room = max(2, (console.width - _BEFORE // 2) // _NARROW)
@@ -134,18 +134,20 @@ def _show_map(console: Console, found: League) -> None:
             table.add_column(attack, justify="right", overflow="fold")
         for standing in found.standings:
             name = standing.entrant.name
-            cells = [wording.said(found.estimate(name, a, found.rank).mean, unit) for a in part]
+            cells = [
+                wording.value_text(found.estimate(name, a, found.rank).mean, unit) for a in part
+            ]
             table.add_row(name, *cells)
         console.print(table, highlight=False)
 
 
 def _show_sought(console: Console, found: League) -> None:
-    """What the searches found."""
-    rows = wording.sought(found)
+    """The results of the searches."""
+    rows = wording.search_rows(found)
     if not rows:
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("who", "attack", *(name for name, _ in rows[0].cells)):
+    for column in ("entrant", "attack", *(name for name, _ in rows[0].cells)):
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(row.name, row.attack, *(text for _, text in row.cells))
@@ -161,7 +163,7 @@ def _show_cells(console: Console, found: League) -> None:
     names = found.shown[:room]
     table = Table(box=None, pad_edge=False, title="Mean over seeds, 95 % interval below")
     table.title_justify = "left"
-    table.add_column("who", overflow="fold")
+    table.add_column("entrant", overflow="fold")
     table.add_column("attack", overflow="fold")
     for name in names:
         table.add_column(short(name), justify="right", overflow="fold")
@@ -171,10 +173,10 @@ def _show_cells(console: Console, found: League) -> None:
             cells = []
             for name in names:
                 e, unit = found.estimate(entrant, attack, name), unit_of(name)
-                span = wording.ends(e, unit)
+                span = wording.interval_text(e, unit)
                 fewer = f", {e.n} of {found.seeds}" if 0 < e.n < found.seeds else ""
                 below = f"\n{span}{fewer}" if span or fewer else ""
-                cells.append(Text.assemble(wording.said(e.mean, unit), (below, "dim")))
+                cells.append(Text.assemble(wording.value_text(e.mean, unit), (below, "dim")))
             bad = any(m.entrant == entrant and m.attack == attack for m in found.invalid)
             mark = (" ⚠" if bad else "", "bold magenta")
             table.add_row("" if i else entrant, Text.assemble(attack, mark), *cells)

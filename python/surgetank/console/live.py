@@ -1,4 +1,4 @@
-"""What a person sees of a live run while it goes on."""
+"""Terminal output of a live run in progress."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from surgetank.live.snapshot import Snapshot
 __all__ = ["LiveWatch", "line", "per_s", "sparkline", "view"]
 
 BARS: Final = "▁▂▃▄▅▆▇█"
-#: Readings that are kept: a minute and a half at four a second.
+#: Readings kept in memory: a minute and a half at four per second.
 KEPT: Final = 360
-#: A rate is the difference over the last second: shorter, and it flickers with the readings.
+#: A rate is the difference over the last second: a shorter window gives an unsteady number.
 WINDOW_S: Final = 1.0
 SPARK: Final = 40
 
@@ -60,7 +60,7 @@ def sparkline(values: Sequence[float], width: int = SPARK) -> str:
 
 
 def _rate(value: float | None) -> str:
-    """Whole messages a second: a fraction would only tremble."""
+    """Whole messages per second: fractions would change with every reading."""
     return "–" if value is None else f"{value:,.0f}/s"
 
 
@@ -103,7 +103,7 @@ def _headline(now: Snapshot) -> Table:
     if now.done:
         told = "done"
     elif now.seconds >= now.duration_s:
-        told = "waiting for the last"
+        told = "waiting for the last messages"
     else:
         told = f"{now.duration_s - done:.0f} s left"
     bar = ProgressBar(total=max(now.duration_s, 1e-9), completed=done, width=SPARK)
@@ -134,7 +134,7 @@ def _shown(readings: Sequence[Snapshot]) -> range:
 
 def _delays(now: Snapshot) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2))
-    table.add_column("delay, from the intended send time")
+    table.add_column("latency from the intended send time")
     for column in ("delivered", "p50", "p99"):
         table.add_column(column, justify="right")
     for name, delays in sorted(now.by_class.items()):
@@ -144,7 +144,7 @@ def _delays(now: Snapshot) -> Table:
 
 
 def _conditions(now: Snapshot) -> Text:
-    """What went wrong, how late the generator is, and the faults in force."""
+    """Counts of failures, lateness of the generator, and the faults in force."""
     text = Text()
     for name, style in (("refused", "yellow"), ("lost", "bold red"), ("duplicates", "yellow")):
         count = getattr(now, name)
@@ -193,7 +193,7 @@ class LiveWatch:
             self._said_s = -math.inf
             self._readings.clear()
         elif self._readings and self._readings[-1].seconds < 0:
-            self._readings.clear()  # Preparing is no part of the curves.
+            self._readings.clear()  # Readings before the start are not part of the curves.
         self._readings.append(seen)
         if self._live is not None:
             self._live.update(view(list(self._readings)), refresh=True)

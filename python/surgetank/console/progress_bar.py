@@ -1,4 +1,4 @@
-"""A bar of what is done and the time left, on standard error."""
+"""A progress bar with the time left, on standard error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Bar"]
 
 
 class Bar:
-    """Shown while it is entered, and gone afterwards.
+    """A context manager: shown inside `with`, removed afterwards.
 
     `columns` stand between the bar and the time left; `fields` are what their texts name.
     """

@@ -1,4 +1,4 @@
-"""What a person sees in a terminal: progress, the verdict, tables."""
+"""Terminal output of runs: progress, the verdict, tables."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MARKS = {Status.PASS: "✔", Status.FAIL: "✘", Status.INVALID: "⚠", Status.U
 
 
 def number(value: float | None, unit: str = "") -> str:
-    """A number for people: three digits and its unit."""
+    """A number as text: three significant digits and its unit."""
     if value is None or math.isnan(value):
         return "–"
     if math.isinf(value):
@@ -57,7 +57,7 @@ class Watch(Bar):
         self._began = time.monotonic()
 
     def __call__(self, simulated_s: float, messages: int, events: int) -> bool:
-        """Shows how far the run is; False asks it to stop."""
+        """Shows the progress of a run; returns False to ask it to stop."""
         per_s = messages / max(time.monotonic() - self._began, 1e-3)
         shown = f"{messages:,} messages, {per_s:,.0f}/s, {events / 1e6:.1f} M events"
         self._bar.update(self._task, completed=simulated_s, messages=shown)
@@ -65,7 +65,7 @@ class Watch(Bar):
 
 
 def show_result(console: Console, result: Result) -> None:
-    """The verdict, its reasons, and where the delay arose."""
+    """The verdict, its reasons, and the latency by stage."""
     verdict, run = result.verdict, result.trace.run
     status = Text(f" {MARKS[verdict.status]} {verdict.status} ", style=COLOURS[verdict.status])
     console.print(status, Text(printable(result.scenario.title or run.name)), sep=" ")
@@ -86,7 +86,7 @@ def show_result(console: Console, result: Result) -> None:
             mark = Text(MARKS[reason.status], style=COLOURS[reason.status])
             console.print(mark, reason.text, sep=" ", highlight=False)
         elif reason.inside:
-            console.print(dim(f"held, and close: {reason.text}"))
+            console.print(dim(f"passed, but the interval contains the limit:  {reason.text}"))
     for failure in failures(result.trace):
         since = f"{failure.total_s:.3g} s in all, first at {failure.first_ns / 1e9:.1f} s"
         console.print(f"Failed: {failure.kind} ({since})", highlight=False)
@@ -106,7 +106,7 @@ def _show_stages(console: Console, result: Result) -> None:
     total = sum(value for value in means.values() if value)
     if not total:
         return
-    console.print("Where the delay arose (mean):")
+    console.print("Latency by stage (mean):")
     for stage, value in means.items():
         share = (value or 0.0) / total
         bar = "█" * round(share * 40) or "▏"
@@ -128,21 +128,24 @@ def show_comparison(console: Console, comparison: Comparison, *, whole: bool = F
             left_out += 1
             continue
         overlap = difference.overlap
-        told = "" if overlap is None else "overlap" if overlap else "apart"
+        told = "" if overlap is None else "overlap" if overlap else "disjoint"
         table.add_row(
             difference.name,
             *(number(m.value if m else None) for m in (difference.a, difference.b)),
             _change(difference),
-            Text(told, style="bold" if told == "apart" else ""),
+            Text(told, style="bold" if told == "disjoint" else ""),
         )
     if table.row_count:
         console.print(table)
     if left_out:
-        console.print(dim(f"{left_out} more are the same, or of one class: --all, or --json"))
+        console.print(dim(f"{left_out} more are equal or of one class: see --all or --json"))
     if comparison.same_trace:
         console.print("The traces are identical, byte for byte.")
     elif comparison.divergence is not None:
-        console.print(f"One name, two traces: {comparison.divergence.text}", soft_wrap=True)
+        console.print(
+            f"Same (seed, scenario hash, build) but different traces: {comparison.divergence.text}",
+            soft_wrap=True,
+        )
 
 
 def _differs(difference: Difference) -> bool:

@@ -1,4 +1,4 @@
-"""What a person sees of a search in a terminal."""
+"""Terminal output of searches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.text import Text
 
 from surgetank.console.runs import number
 from surgetank.console.terminal import dim
-from surgetank.report.line import wording
+from surgetank.report.search import wording
 from surgetank.search import Answer, Progress
 from surgetank.search.answer_comparison import Against
 from surgetank.search.find import Phase
@@ -35,7 +35,7 @@ TITLES = {
 
 PHASES: Final[Mapping[Phase, str]] = {
     "unloaded": "unloaded value",
-    "climb": "climb to the first break",
+    "climb": "climb to the first failure",
     "refine": "narrowing the interval",
     "remedies": "trying remedies",
     "gain": "measuring the gain of",
@@ -71,7 +71,8 @@ class SearchWatch:
             self._live.stop()
 
     def __call__(self, seen: Progress, of: str = "") -> None:
-        """Shows how far it is (`of` what); without a terminal a line for each phase and every 20
+        """Shows progress (`of` names the search); without a terminal a line for each phase and
+        every 20
         runs."""
         self._seen.append((time.monotonic(), seen.runs))
         text = f"{of}: {self.line(seen)}" if of else self.line(seen)
@@ -90,7 +91,7 @@ class SearchWatch:
         if seen.estimate is not None:
             parts.append(f"{number(seen.estimate)} [{number(seen.low)} … {number(seen.high)}]")
         if seen.p_broken is not None:
-            parts.append(f"P(broken) {seen.p_broken:.2g}")
+            parts.append(f"P(failure) {seen.p_broken:.2g}")
         if seen.runs_left is not None:
             most = "at most" if seen.phase == "remedies" else "about"
             parts.append(f"{most} {seen.runs_left} more in this phase{self._time(seen.runs_left)}")
@@ -111,7 +112,7 @@ class SearchWatch:
 
 def headline(answer: Answer) -> str:
     """The answer in one line."""
-    title = TITLES.get(answer.find, f"Level of {answer.key} at which {answer.find} breaks")
+    title = TITLES.get(answer.find, f"Level of {answer.key} at which {answer.find} is violated")
     if answer.estimate is None:
         return f"{title} of {answer.scenario}: not found"
     unit = UNITS.get(answer.key, "" if answer.unit == "1" else f" {answer.unit}")
@@ -127,11 +128,11 @@ def _said(value: float | None) -> str:
 
 
 def show_answer(console: Console, answer: Answer) -> None:
-    """Where the line is, bottleneck, what would help."""
+    """The threshold, the bottleneck, and remedies."""
     status = Text(f" {MARKS[answer.status]} {answer.status} ", style=STYLES[answer.status])
     console.print(status, headline(answer), highlight=False, soft_wrap=True)
-    console.print(f"Breaks: {answer.breaks}", highlight=False)
-    if how := wording.failed(answer):
+    console.print(f"Failure: {answer.breaks}", highlight=False)
+    if how := wording.failure_text(answer):
         console.print(how, highlight=False)
     if answer.why:
         console.print(f"Note: {answer.why}", highlight=False)
@@ -158,7 +159,7 @@ def show_answer(console: Console, answer: Answer) -> None:
 def _show_used(console: Console, answer: Answer) -> None:
     if not answer.used:
         return
-    said = wording.bottleneck(answer) or "Nothing was full past the line."
+    said = wording.bottleneck(answer) or "No resource was full past the threshold."
     console.print(said, highlight=False)
     for used in answer.used[:6]:
         bar = "█" * round(min(used.value, 1.0) * 30) or "▏"
@@ -173,12 +174,12 @@ def _show_used(console: Console, answer: Answer) -> None:
 
 
 def _show_remedies(console: Console, answer: Answer) -> None:
-    if told := wording.would_help(answer):
+    if told := wording.remedy_text(answer):
         console.print(told, highlight=False)
 
 
 def show_against(console: Console, compared: Against, fall: float | None = None) -> None:
-    """Two answers side by side."""
+    """Two search results side by side."""
     table = Table(box=None, pad_edge=False)
     for column in ("", "a", "b"):
         table.add_column(column, overflow="fold")
@@ -188,7 +189,7 @@ def show_against(console: Console, compared: Against, fall: float | None = None)
     if compared.incomparable:
         console.print(f"Not comparable: {compared.incomparable}", highlight=False)
         return
-    told = "apart" if compared.apart else "not told apart"
+    told = "significant" if compared.significant else "not significant"
     console.print(
         f"b over a: {compared.ratio:.3f} (95 % interval {compared.ratio_low:.3f} to "
         f"{compared.ratio_high:.3f}): {told}",
@@ -196,7 +197,7 @@ def show_against(console: Console, compared: Against, fall: float | None = None)
     )
     p = compared.p_fell(fall) if fall is not None else None
     if fall is not None and p is not None:
-        # Of a parameter whose trouble lies at its low end, more is worse.
+        # For a parameter whose low end fails, a higher threshold is worse.
         how, worse = ("rise", "ROSE") if compared.b.falling else ("fall", "FELL")
         verdict = (worse, "bold red") if p < 0.05 else f"no significant {how}"
         head = f"{how.capitalize()} of more than {fall:.0%}: "

@@ -13,7 +13,7 @@ __all__ = ["Terminal", "dim"]
 
 
 def dim(text: str) -> Text:
-    """Beside the point, and said so."""
+    """Text of lesser importance, shown dim."""
     return Text(printable(text, lines=True), style="dim")
 
 
@@ -27,7 +27,7 @@ class Terminal(Console):
 
     def on_broken_pipe(self) -> None:
         """Rich, which calls this while it handles the error, would end the program with the exit
-        code of a verdict; see `cli.ending`."""
+        code of a verdict; see `cli.exit_codes`."""
         raise
 
     def render_str(self, text: str, **more: Any) -> Text:

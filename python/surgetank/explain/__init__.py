@@ -1,6 +1,6 @@
-"""What to buy: each resource of a scenario made free or faster, seed by seed.
+"""Sensitivity of latency to each resource: made free or faster, seed by seed.
 
-A share says what messages waited for; what taking it away gains, only doing so tells.
+A share says what messages waited for; the gain from relieving it is measured by an intervention.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ def explain(
     journal: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Explanation:
-    """Makes every resource twice as fast in turn (with `free`, also free) and says which to buy.
+    """Makes every resource twice as fast in turn (with `free`, also free) and names the largest
+    gain.
 
-    `seed` is the first of `seeds` seeds, the same for every intervention; `by` is the delay that
+    `seed` is the first of `seeds` seeds, the same for every intervention; `by` is the latency that
     decides, `mean` or `p99`. `progress` is called with runs done and to do. Finished runs are kept
     in `journal`, and found there again.
 
@@ -45,7 +46,7 @@ def explain(
     """
     if not 1 <= seeds <= SEEDS_MAX:
         what = f"must lie between 1 and {SEEDS_MAX:,}"
-        raise SurgetankError(what, place="--seeds", hint="5 tell most, 20 what is near zero")
+        raise SurgetankError(what, place="--seeds", hint="5 usually do, 20 for small effects")
     first = scenario.seed if seed is None else seed
     numbers: Sequence[int] = range(first, first + seeds)
     factors = (FASTER, FREE) if free else (FASTER,)

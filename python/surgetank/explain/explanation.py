@@ -1,4 +1,4 @@
-"""What an explanation says: shares, gains, and one sentence."""
+"""The result of `explain`: shares, gains, and a sentence."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ buying something."""
 _MOST: Final = 0.8
 _PARTS: Final = ("validation", "execution", "consensus")
 _TOLD: Final = 0.02
-#: Where fewer are executed, a delay is that of survivors, and the sentence says so.
+#: Where fewer are executed, a latency is of those alone, and the sentence says so.
 _ALL: Final = 0.99
 #: A change of the share executed that is worth saying.
 _MORE: Final = 0.01
@@ -54,40 +54,41 @@ class Explanation:
     build: str
     seeds: tuple[int, ...]
     by: str
-    """The delay that decides: `mean` or `p99`."""
+    """The latency that decides: `mean` or `p99`."""
     shares: Mapping[str, float]
-    """Resource of the table `waits` → share of the delay, mean over seeds."""
+    """Resource of the table `waits` → share of latency, mean over seeds."""
     effects: tuple[Effect, ...]
     best: Effect | None
     """What to buy; None if no interval of what can be bought excludes zero."""
     invalid: tuple[str, ...]
-    """Why runs of the scenario do not count, if so."""
+    """Why runs of the scenario are INVALID, if they are."""
     executed: float
-    """Share of the messages that were executed, mean over seeds; delays are of these alone."""
+    """Share of the messages that were executed, mean over seeds; latencies are of these alone."""
     endless: Mapping[str, int]
-    """Delay → seeds in which it is infinite: too many messages were never executed."""
+    """Latency (`mean`, `p99`) → seeds in which it is infinite: too many messages were never
+    executed."""
     left_out: tuple[LeftOut, ...]
-    """Interventions of which nothing is known."""
+    """Interventions without a result."""
 
     @property
     def sentence(self) -> str:
         """What to buy, in one sentence; or why nothing can be said."""
         if self.invalid:
             return (
-                "INVALID: a run did not do what was asked, so what to buy is not known "
-                f"({self.invalid[0]})."
+                f"INVALID: a run failed its own checks, so there is no result ({self.invalid[0]})."
             )
         endless = self.endless.get(self.by, 0)
         if self.best is None and endless:
             return (
-                f"Cannot be told by the {self.by} delay: in {endless} of {len(self.seeds)} "
-                "seeds it is infinite, as too many messages were never executed. Ask --by mean."
+                f"No result for the {self.by} latency: in {endless} of {len(self.seeds)} "
+                "seeds it is infinite, because too many messages were never executed. Try --by "
+                "mean."
             )
         if self.best is None:
             whose = f"{len(self.seeds)} seed" + ("s" if len(self.seeds) > 1 else "")
             return (
-                f"Nothing to buy: of {self._tried} changes, none is sure to shorten the {self.by} "
-                f"delay over {whose}.{self._more_executed}"
+                f"No significant gain: none of {self._tried} changes reduces the {self.by} "
+                f"latency over {whose}.{self._more_executed}"
             )
         gain = self.best.gains[self.by]
         assert gain is not None
@@ -95,13 +96,13 @@ class Explanation:
         also = self.best.gains[other]
         aside = "" if also is None else f", and {_percent(also)} off the {other}"
         return (
-            f"{ADVICE[self.best.resource]}: it takes {_percent(gain)} off the {self.by} delay"
+            f"{ADVICE[self.best.resource]}: it takes {_percent(gain)} off the {self.by} latency"
             f"{aside}{self._survivors(self.best)}."
         )
 
     @property
     def _more_executed(self) -> str:
-        """What lets more messages through, of which a delay of executed ones says nothing."""
+        """A change that lets more messages be executed, which latency does not show."""
         sold = [e for e in self.effects if e.factor == FASTER and e.resource in ADVICE]
         most = max(sold, key=lambda e: e.executed_change, default=None)
         if most is None or most.executed_change < _MORE:
@@ -112,18 +113,18 @@ class Explanation:
         )
 
     def _survivors(self, best: Effect) -> str:
-        """What a delay leaves out where many messages are never executed."""
+        """A caveat where many messages are never executed."""
         if self.executed > _ALL:
             return ""
         after = self.executed + best.executed_change
         return (
-            f". That is of executed messages alone: {self.executed:.0%} of all are executed now, "
-            f"{after:.0%} then"
+            f". This counts executed messages only: {self.executed:.0%} of all are executed now, "
+            f"{after:.0%} with the change"
         )
 
     @property
     def untried(self) -> tuple[str, ...]:
-        """What is charged a fiftieth and more, and has no intervention in this scenario."""
+        """Resources with 2 % of latency or more that have no intervention in this scenario."""
         known = [one.resource for one in self.effects] + [one.resource for one in self.left_out]
         tried = {name for resource in known for name in charged(resource)}
         kept = [n for n, x in self.shares.items() if x >= _TOLD and n not in tried]
@@ -175,7 +176,7 @@ def explanation_of(
     before: Sequence[RunOutcome],
     found: Sequence[Effect | LeftOut],
 ) -> Explanation:
-    """The explanation of what interventions did; the surest, largest gain is what to buy."""
+    """The explanation of what interventions did; the largest significant gain is `best`."""
     effects = [one for one in found if isinstance(one, Effect)]
     shares = {n: float(np.mean([o.value(f"wait_share.{n}") for o in before])) for n in WAITS}
     invalid = tuple(dict.fromkeys(reason for outcome in before for reason in outcome.invalid))
@@ -205,8 +206,8 @@ def _lower(text: str) -> str:
 
 
 def _best(effects: Sequence[Effect], by: str) -> Effect | None:
-    """The largest gain of what can be bought whose interval lies above zero. What executes less is
-    no gain: the delay is then that of fewer messages."""
+    """The largest gain of what can be bought whose interval lies above zero. A change that executes
+    fewer messages is no gain: its latency is of fewer messages."""
     sold = [
         e
         for e in effects

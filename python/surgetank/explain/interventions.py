@@ -2,7 +2,7 @@
 
 Each intervention scales the scenario's own numbers by one factor: 0 makes the resource free, 0.5
 twice as fast, 2 twice as slow (a capacity is then half as large). What stays: the flow, the seed
-and every other number. A resource of which the scenario has nothing has no intervention.
+and every other number. A resource that the scenario does not have has no intervention.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MESSAGES_ANY, _BYTES_ANY = 10_000_000, 1_000_000_000
 
 
 class _Asked(Keys):
-    """The scenario's numbers by dotted keys, and changes of them."""
+    """The scenario's values by dotted keys, and scaled copies of them."""
 
     def times(self, factor: float, *keys: str) -> _Changes:
         """These numbers times the factor, where they are not zero."""
@@ -82,7 +82,7 @@ def _client_link(ask: _Asked, factor: float) -> _Changes:
 
 
 def _timers(ask: _Asked, factor: float) -> _Changes:
-    """The wait after a decision, the batch's window. Timeouts of rounds only strike with faults."""
+    """The wait after a decision, the batch's window. Timeouts of rounds matter only with faults."""
     keys = {"tendermint": "timeout_commit_ms", "single": "window_ms"}
     key = keys.get(str(ask("layer.consensus.kind")))
     if key:

@@ -1,8 +1,9 @@
-"""What an intervention changes, seed by seed: the same scenario, the same seeds, one thing changed.
+"""The effect of an intervention, paired by seed: the same scenario and seeds, one change.
 
-Of each seed the logarithm of the changed run's delay over the unchanged run's is taken; the gain is
-what the mean of these says, with Student's interval. Where several interventions are compared, the
-interval of each is widened so that all of them hold at once (Bonferroni).
+Of each seed the logarithm of the changed run's latency over the unchanged run's is taken; the gain
+is
+from the mean of these, with Student's interval. Where several interventions are compared, the
+interval of each is widened so that all of them hold simultaneously (Bonferroni).
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ _CHARGED: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Gain:
-    """How much of a delay an intervention takes away: a share, negative if it adds."""
+    """The share by which an intervention reduces latency; negative if it increases it."""
 
     value: float
     low: float
@@ -73,24 +74,24 @@ class Gain:
 
 @dataclass(frozen=True)
 class Effect:
-    """One intervention beside what its resource is charged."""
+    """The effect of one intervention, and the share of latency charged to its resource."""
 
     resource: str
     factor: float
     """The resource's numbers times this: 0 = free, 0.5 = twice as fast, 2 = twice as slow."""
     share: float
-    """Share of the delay charged to the resource, mean over seeds."""
+    """Share of latency charged to the resource, mean over seeds."""
     gains: Mapping[str, Gain | None]
     """Of `mean` and `p99`; None if some run has no such delay."""
     goodput_change: float
-    """`goodput_ratio` after less before: delays are of executed messages only."""
+    """`goodput_ratio` after less before: latencies are of executed messages only."""
     executed_change: float
     """Likewise of `executed_share`."""
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """An intervention of which nothing is known, and why."""
+    """An intervention without a result, and why."""
 
     resource: str
     factor: float
@@ -109,7 +110,7 @@ class Tried:
 
 
 def observe(task: Task) -> RunOutcome:
-    """Runs a task and measures what an explanation needs: delays, waits and goodput.
+    """Runs a task and measures what an explanation needs: latencies, waits and goodput.
 
     Raises:
         SurgetankError: if the core cannot build the scenario.
@@ -133,7 +134,7 @@ def observe(task: Task) -> RunOutcome:
 def begin(
     pool: Pool, scenario: Scenario, seeds: Sequence[int], factors: Sequence[float]
 ) -> tuple[list[Running], list[Tried]]:
-    """Begins the runs of the scenario as it is, and of every intervention that it allows."""
+    """Begins the runs of the unchanged scenario, and of every intervention that it allows."""
     base = [pool.submit(Task(scenario, 0.0, seed)) for seed in seeds]
     tried = []
     for resource in INTERVENTIONS:
@@ -152,14 +153,15 @@ def begin(
 
 
 def effects(base: Sequence[Running], tried: Sequence[Tried]) -> Iterator[Effect | LeftOut]:
-    """The effect of each intervention, as its runs end. Intervals of one delay hold at once."""
+    """The effect of each intervention, as its runs end. Intervals of one latency are
+    simultaneous."""
     before = [run.result() for run in base]
     compared = sum(not one.refused for one in tried)
     for one in tried:
         after = [run.result() for run in one.runs]
         why = one.refused or next((o.invalid[0] for o in after if o.invalid), "")
         if why:
-            # What a run that does not count changes is not known.
+            # An INVALID run gives no effect.
             yield LeftOut(one.resource, one.factor, why)
             continue
         gains = {
@@ -176,14 +178,14 @@ def charged(resource: str) -> tuple[str, ...]:
 
 
 def share(outcomes: Sequence[RunOutcome], resource: str) -> float:
-    """Share of the delay charged to what an intervention changes, mean over runs."""
+    """Share of latency charged to what an intervention changes, mean over runs."""
     names = charged(resource)
     found = [sum(o.value(f"wait_share.{name}") for name in names) for o in outcomes]
     return float(np.mean(found))
 
 
 def gain(before: Sequence[float], after: Sequence[float], compared: int = 1) -> Gain | None:
-    """The share taken away, 1 − geometric mean of after/before, with its 95 % interval; None if a
+    """The share saved, 1 − geometric mean of after/before, with its 95 % interval; None if a
     delay is missing, infinite or zero."""
     from scipy import stats  # slow to import
 
@@ -191,7 +193,7 @@ def gain(before: Sequence[float], after: Sequence[float], compared: int = 1) -> 
         return None
     if min(before) == 0:
         return None
-    # A delay that is gone altogether counts as a nanosecond.
+    # A latency of zero counts as one nanosecond.
     ratios = np.log([max(b, 1e-6) / a for a, b in zip(before, after, strict=True)])
     middle, n = float(np.mean(ratios)), len(ratios)
     if n < 2:

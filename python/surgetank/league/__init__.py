@@ -1,16 +1,16 @@
-"""A league: settings of a scenario compared on the same flow, unmolested and under attacks."""
+"""A league: settings of a scenario compared on the same flow, without and under attacks."""
 
 from surgetank.league.axes import Entrant
 from surgetank.league.estimate import SeedMean
-from surgetank.league.play import Hunt, LeagueProgress, league
-from surgetank.league.result import League, Made, SearchedLine, Standing
+from surgetank.league.play import LeagueProgress, LeagueSearch, league
+from surgetank.league.result import League, LeagueRun, SearchedLine, Standing
 
 __all__ = [
     "Entrant",
-    "Hunt",
     "League",
     "LeagueProgress",
-    "Made",
+    "LeagueRun",
+    "LeagueSearch",
     "SearchedLine",
     "SeedMean",
     "Standing",

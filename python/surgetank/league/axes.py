@@ -1,4 +1,4 @@
-"""Who takes part in a league: the scenario with each combination of the values varied."""
+"""The entrants of a league: the scenario with each combination of the varied values."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["ATTACK", "NONE", "RULE", "Entrant", "Vary", "attacked", "attacks_of"
 RULE: Final = "layer.queue.rule"
 ATTACK: Final = "attack.kind"
 NONE: Final = "none"
-"""The attack that is none."""
+"""Name of the attack `none`."""
 
 Vary = str | Iterable[str] | Mapping[str, Sequence[Any]]
 
 
 @dataclass(frozen=True)
 class Entrant:
-    """One of those compared."""
+    """A variant of the scenario that is compared with the others."""
 
     name: str
     rule: str
@@ -35,7 +35,7 @@ class Entrant:
     """The keys varied and their values here."""
 
     def at(self, scenario: Scenario) -> Scenario:
-        """The scenario as this entrant plays it.
+        """The scenario with this entrant's values.
 
         Raises:
             SurgetankError: if the scenario does not allow these values.
@@ -79,7 +79,7 @@ def entrants_of(scenario: Scenario, vary: Vary) -> tuple[list[Entrant], list[str
     names = [e.name for e in found]
     twice = next((n for n in names if names.count(n) > 1), None)
     if twice is not None:
-        raise SurgetankError("stands twice", place=f"--vary {twice}", hint="Give each value once")
+        raise SurgetankError("occurs twice", place=f"--vary {twice}", hint="Give each value once")
     return found, [f"{name}: {error}" for name, (_, error) in wrong.items()]
 
 
@@ -95,7 +95,7 @@ def _refused(
 
 
 def attacks_of(
-    scenario: Scenario, entrants: Sequence[Entrant], wanted: str | Sequence[str] | None
+    scenario: Scenario, entrants: Sequence[Entrant], kinds: str | Sequence[str] | None
 ) -> tuple[list[str], list[str]]:
     """Kinds of attack by name; and those left out of `all`, each with the reason.
 
@@ -105,10 +105,10 @@ def attacks_of(
         SurgetankError: if there is no such kind, or it does not fit the scenario.
     """
     known = [NONE, *(k for k in _attack_kinds() if k != NONE)]
-    if wanted is None:
+    if kinds is None:
         own = Keys(scenario)(ATTACK)
         return ([NONE] if own in (None, NONE) else [NONE, str(own)]), []
-    asked = wanted.split(",") if isinstance(wanted, str) else list(wanted)
+    asked = kinds.split(",") if isinstance(kinds, str) else list(kinds)
     asked = list(dict.fromkeys(name.strip() for name in asked))
     found, out = [], []
     for name in known if asked == ["all"] else asked:
@@ -169,7 +169,7 @@ def _axes(vary: Vary) -> list[tuple[str, list[Any], bool]]:
         known = [] if key in ("load", "leverage") else choices(key)
         if not values and not known:
             raise SurgetankError(
-                "which values to take is not known",
+                "has no list of values to choose from",
                 place=f"--vary {key}",
                 hint=f"List them: --vary {key}=A,B",
             )

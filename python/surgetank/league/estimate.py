@@ -22,17 +22,17 @@ class SeedMean:
     """A mean over seeds."""
 
     mean: float | None
-    """None: nothing to measure it on in any run. Infinite: it was in some run."""
+    """None: no run has data for it. Infinite: it was infinite in some run."""
     low: float | None
     """Ends of the 95 % interval; None with fewer than two values, or if only some are infinite."""
     high: float | None
     n: int
     """Runs behind it."""
     endless: int = 0
-    """Those of them in which it was infinite."""
+    """The number of runs in which it was infinite."""
 
     @property
-    def apart(self) -> bool | None:
+    def significant(self) -> bool | None:
         """Whether zero lies outside the interval; None without one."""
         if self.low is None or self.high is None:
             return None

@@ -1,4 +1,4 @@
-"""A league from a question to its table: the runs, and the searches of each entrant."""
+"""Running a league: the plan, its runs, and the searches of each entrant."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from surgetank.catalogue import MEASURES
 from surgetank.errors import SurgetankError
 from surgetank.league.axes import NONE, RULE, Entrant, Vary, attacked, attacks_of, entrants_of
 from surgetank.league.columns import SHOWN, better, default_rank
-from surgetank.league.result import League, Made, SearchedLine
+from surgetank.league.result import League, LeagueRun, SearchedLine
 from surgetank.native import build
 from surgetank.scenario import Scenario, load
 from surgetank.search import Answer, Progress, search
@@ -25,7 +25,7 @@ from surgetank.search.pool import Pool, Running, pool_of
 from surgetank.search.posterior import CONFIDENCE
 from surgetank.search.probe import RunOutcome, Task
 
-__all__ = ["Hunt", "LeagueProgress", "Plan", "league", "plan_of"]
+__all__ = ["LeagueProgress", "LeagueSearch", "Plan", "league", "plan_of"]
 
 #: Runs under way at once where the executor does not say how many workers it has.
 _AHEAD: Final = 256
@@ -34,13 +34,13 @@ _SEEDS_MAX: Final = 1_000
 
 @dataclass(frozen=True)
 class LeagueProgress:
-    """How far a league is."""
+    """Progress of a league."""
 
     done: int
     of: int
     """Runs, without those of searches."""
     what: str
-    """The run or search at hand."""
+    """The run or search in progress."""
     search: Progress | None = None
 
 
@@ -49,7 +49,7 @@ Watch = Callable[[LeagueProgress], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be played."""
+    """The runs of a league, before any is made."""
 
     scenario: Scenario
     entrants: list[Entrant]
@@ -63,8 +63,8 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Hunt:
-    """What is searched for, for each entrant."""
+class LeagueSearch:
+    """The searches made for each entrant."""
 
     find: Sequence[str] = ()
     """Some of `capacity`, `failure-threshold`, `safe-leverage`."""
@@ -84,9 +84,9 @@ def plan_of(
     seeds: int = 5,
     seed: int | None = None,
     rank: str | None = None,
-    hunt: Hunt | None = None,
+    league_search: LeagueSearch | None = None,
 ) -> Plan:
-    """What a league would play, before anything is run.
+    """The plan of a league, before anything is run.
 
     Raises:
         SurgetankError: naming what cannot be compared, and the hint.
@@ -96,7 +96,7 @@ def plan_of(
     first = scenario.seed if seed is None else seed
     entrants, odd = entrants_of(scenario, vary)
     names, unfit = attacks_of(scenario, entrants, attacks)
-    _check_hunt(scenario, hunt or Hunt(), rank)
+    _check_hunt(scenario, league_search or LeagueSearch(), rank)
     return Plan(scenario, entrants, names, range(first, first + seeds), [*odd, *unfit])
 
 
@@ -108,7 +108,7 @@ def league(
     seeds: int = 5,
     seed: int | None = None,
     rank: str | None = None,
-    hunt: Hunt | None = None,
+    league_search: LeagueSearch | None = None,
     workers: int | None = None,
     executor: Executor | None = None,
     journal: Path | None = None,
@@ -120,20 +120,29 @@ def league(
     `KEY=A,B`, or maps keys to values; several keys make a grid. `attacks` are kinds of
     `attack.kind`, or "all"; by default none and the scenario's own. Each entrant meets each attack
     with `seeds` seeds from `seed` (default: the scenario's) on, the same for all. `rank` is a
-    measure, or something found; its worst case over attacks makes the order. `hunt` says what is
+    measure, or something found; its worst case over attacks makes the order. `league_search` says
+    what is
     searched for besides. Replicates run as in `search`.
 
     Raises:
         SurgetankError: naming what cannot be compared, and the hint.
     """
     chosen = scenario if isinstance(scenario, Scenario) else load(scenario)
-    plan = plan_of(chosen, vary=vary, attacks=attacks, seeds=seeds, seed=seed, rank=rank, hunt=hunt)
+    plan = plan_of(
+        chosen,
+        vary=vary,
+        attacks=attacks,
+        seeds=seeds,
+        seed=seed,
+        rank=rank,
+        league_search=league_search,
+    )
     with pool_of(executor, workers, journal) as pool:
         made = _play(plan, pool, _ahead(executor, workers), rank, watch)
         messages = pool.messages
-    sought = hunt or Hunt()
+    sought = league_search or LeagueSearch()
     lines: list[SearchedLine] = []
-    for what, scene, line in _sought(plan, sought):
+    for what, scene, line in _search_all(plan, sought):
         answer = search(
             scene,
             line.find,
@@ -171,11 +180,13 @@ def league(
     )
 
 
-def _sought(plan: Plan, hunt: Hunt) -> Iterator[tuple[str, Scenario, SearchedLine]]:
-    """Every search: its name, its scenario, and the line yet without an answer."""
-    for find in dict.fromkeys(hunt.find):
+def _search_all(
+    plan: Plan, league_search: LeagueSearch
+) -> Iterator[tuple[str, Scenario, SearchedLine]]:
+    """Every search: its name, its scenario, and its row, still without an answer."""
+    for find in dict.fromkeys(league_search.find):
         for entrant in plan.entrants:
-            for attack in plan.attacks if hunt.attacks else [NONE]:
+            for attack in plan.attacks if league_search.attacks else [NONE]:
                 what = f"{find} of {entrant.name}" + ("" if attack == NONE else f" under {attack}")
                 scene = attacked(entrant.at(plan.scenario), attack)
                 empty = (None, None, None, "", "", 0)
@@ -207,19 +218,21 @@ def _ahead(executor: Executor | None, workers: int | None) -> int:
     return 1 if count == 1 else 2 * count
 
 
-def _play(plan: Plan, pool: Pool, ahead: int, rank: str | None, watch: Watch | None) -> list[Made]:
+def _play(
+    plan: Plan, pool: Pool, ahead: int, rank: str | None, watch: Watch | None
+) -> list[LeagueRun]:
     """Makes all runs, in the order of `cells`."""
     cells = plan.cells()
     variants = {
         (e.name, a): attacked(e.at(plan.scenario), a) for e in plan.entrants for a in plan.attacks
     }
     pending: deque[tuple[Entrant, str, Running]] = deque()
-    made: list[Made] = []
+    made: list[LeagueRun] = []
 
     def take() -> None:
         entrant, attack, running = pending.popleft()
         outcome = running.result()
-        made.append(_made(entrant, attack, outcome))
+        made.append(_league_run(entrant, attack, outcome))
         if rank is not None and len(made) == 1:
             _check_rank(rank, outcome)
         if watch is not None:
@@ -243,8 +256,8 @@ def _play(plan: Plan, pool: Pool, ahead: int, rank: str | None, watch: Watch | N
     return made
 
 
-def _made(entrant: Entrant, attack: str, outcome: RunOutcome) -> Made:
-    return Made(
+def _league_run(entrant: Entrant, attack: str, outcome: RunOutcome) -> LeagueRun:
+    return LeagueRun(
         entrant.name,
         entrant.rule,
         attack,
@@ -256,31 +269,31 @@ def _made(entrant: Entrant, attack: str, outcome: RunOutcome) -> Made:
     )
 
 
-def _check_hunt(scenario: Scenario, hunt: Hunt, rank: str | None) -> None:
+def _check_hunt(scenario: Scenario, league_search: LeagueSearch, rank: str | None) -> None:
     """Before any run is made."""
-    for name in hunt.find:
+    for name in league_search.find:
         if name not in FINDS:
             hint = f"Take some of: {', '.join(FINDS)}"
             raise SurgetankError(
-                "nothing of this name can be found", place=f"--search {name}", hint=hint
+                "there is no search of this name", place=f"--search {name}", hint=hint
             )
-        goal(name, budget=hunt.budget)
+        goal(name, budget=league_search.budget)
         parameter(scenario, "leverage" if name == "safe-leverage" else "load")
-    if hunt.find and not 0 < hunt.precision < 1:
+    if league_search.find and not 0 < league_search.precision < 1:
         raise SurgetankError("must lie between 0 and 1", place="--precision", hint="Try 0.1")
     if rank is not None and rank in MEASURES and not better(rank):
         raise _undirected(rank)
-    if rank in FINDS and rank not in hunt.find:
+    if rank in FINDS and rank not in league_search.find:
         raise SurgetankError(
-            "ranks by what is not searched for", place=f"--rank {rank}", hint=f"Add --search {rank}"
+            "is not among the searches", place=f"--rank {rank}", hint=f"Add --search {rank}"
         )
 
 
 def _undirected(rank: str) -> SurgetankError:
     return SurgetankError(
-        "describes a run, and neither more nor less of it is better",
+        "describes a run; neither more nor less of it is better",
         place=f"--rank {rank}",
-        hint="Rank by what judges: bad_debt_usd, others_loss_usd, delay_p99_ms, …",
+        hint="Rank by bad_debt_usd, others_loss_usd, delay_p99_ms or another measure that judges",
     )
 
 

@@ -1,14 +1,15 @@
-"""Who is told apart from whom, and which ranks that leaves each.
+"""Which entrants differ significantly, and the ranks that are possible for each.
 
 Every pair of entrants is compared seed by seed, and the p-values of all pairs are corrected for
 their number by Holm's step-down method (Scandinavian Journal of Statistics 6, 1979), which keeps
-the probability of any false difference at 5 % whatever the dependence between pairs. An entrant's
-ranks run from 1 + the entrants told apart as better to all less those told apart as worse; the true
+the probability of any false positive at 5 % whatever the dependence between pairs. An entrant's
+ranks run from 1 + the number of significantly better entrants to the number not significantly
+worse; the true
 rank lies within for all of them together (Al Mohamad, Goeman and van Zwet, Statistics and
 Computing 32, 2022).
 
 A pair is compared by the paired t-test. Where a difference is infinite, or all are the same, that
-test says nothing, and the exact sign test stands in: it cannot tell two apart by fewer than six
+test is undefined and the exact sign test is used: it cannot be significant with fewer than six
 seeds, nor, of many pairs, by fewer than 1 + log₂(pairs/0.05).
 """
 
@@ -22,7 +23,7 @@ from typing import Final
 __all__ = ["ALPHA", "Pair", "Ranks", "holm", "pair_of", "ranks_of"]
 
 ALPHA: Final = 0.05
-"""Probability that any pair of a league is told apart by chance."""
+"""Familywise error rate: probability that any pair of a league differs by chance alone."""
 
 _POWER: Final = 0.8
 _SEEDS_MAX: Final = 1_000
@@ -44,7 +45,7 @@ class Pair:
         return any(map(math.isinf, d)) or len(set(d)) == 1
 
     def seeds_needed(self, pairs: int) -> int | None:
-        """Seeds that would tell these two apart among so many pairs with probability 0.8, if the
+        """Seeds that would separate these two among so many pairs with power 0.8, if the
         difference is what it seems; None if more than 1,000, or if nothing can be said."""
         from scipy import special, stats  # slow to import
 
@@ -69,17 +70,17 @@ class Pair:
 
 @dataclass(frozen=True)
 class Ranks:
-    """What the pairs leave open."""
+    """The possible ranks of each entrant."""
 
     best: Mapping[str, int]
     """From 1: the best rank that each may have."""
     worst: Mapping[str, int]
-    apart: frozenset[tuple[str, str]]
-    """Pairs told apart, the better one first."""
+    significant: frozenset[tuple[str, str]]
+    """Pairs that differ significantly, the better one first."""
 
-    def told(self, a: str, b: str) -> bool:
-        """Whether two are told apart."""
-        return (a, b) in self.apart or (b, a) in self.apart
+    def differ(self, a: str, b: str) -> bool:
+        """Whether two entrants differ significantly."""
+        return (a, b) in self.significant or (b, a) in self.significant
 
 
 def pair_of(differences: Sequence[float]) -> Pair:
@@ -109,16 +110,16 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def ranks_of(names: Sequence[str], pairs: Mapping[tuple[str, str], Pair]) -> Ranks:
-    """The ranks that pairwise comparisons leave to each of these names."""
+    """The possible ranks of each of these names, from pairwise comparisons."""
     keys = list(pairs)
     corrected = holm([pairs[key].p for key in keys])
-    apart = set()
+    significant = set()
     for (a, b), p in zip(keys, corrected, strict=True):
         if p <= ALPHA and pairs[a, b].sign:
-            apart.add((a, b) if pairs[a, b].sign > 0 else (b, a))
-    best = {name: 1 + sum(loser == name for _, loser in apart) for name in names}
-    worst = {name: len(names) - sum(winner == name for winner, _ in apart) for name in names}
-    return Ranks(best, worst, frozenset(apart))
+            significant.add((a, b) if pairs[a, b].sign > 0 else (b, a))
+    best = {name: 1 + sum(loser == name for _, loser in significant) for name in names}
+    worst = {name: len(names) - sum(winner == name for winner, _ in significant) for name in names}
+    return Ranks(best, worst, frozenset(significant))
 
 
 def _moments(d: Sequence[float]) -> tuple[float, float]:

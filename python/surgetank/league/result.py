@@ -1,4 +1,4 @@
-"""A league: all its runs, what they come to, and who stands where."""
+"""The result of a league: all its runs, their means, and the standings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from surgetank.catalogue import LINES
+from surgetank.catalogue import THRESHOLDS
 from surgetank.errors import SurgetankError
 from surgetank.league.axes import NONE, Entrant
 from surgetank.league.columns import SHOWN, rising, unit_of
@@ -22,13 +22,13 @@ from surgetank.league.estimate import NOTHING, SeedMean, difference, mean
 from surgetank.league.ranks import Pair, pair_of, ranks_of
 from surgetank.measure.measured import plain
 
-__all__ = ["League", "Made", "SearchedLine", "Standing", "json_rows"]
+__all__ = ["League", "LeagueRun", "SearchedLine", "Standing", "json_rows"]
 
 _Z: Final = NormalDist().inv_cdf(0.975)
 
 
 @dataclass(frozen=True)
-class Made:
+class LeagueRun:
     """A run of the league."""
 
     entrant: str
@@ -38,16 +38,16 @@ class Made:
     messages: int
     """Client messages simulated."""
     values: Mapping[str, float | None]
-    """Every measure; None: nothing to measure it on."""
+    """Every measure; None: the run has no data for it."""
     failed: tuple[str, ...]
-    """Limits of the scenario that broke."""
+    """Limits of the scenario that were violated."""
     invalid: tuple[str, ...]
-    """Why the run does not count, if so."""
+    """Why the run is INVALID; empty if it is not."""
 
 
 @dataclass(frozen=True)
 class SearchedLine:
-    """What a search found for an entrant."""
+    """The result of a search for an entrant."""
 
     entrant: str
     rule: str
@@ -69,41 +69,41 @@ class Standing:
     """An entrant's place."""
 
     place: int | None
-    """The best rank that it may have: 1 and one for each entrant told apart as better. None:
-    nothing is known of it."""
+    """The best rank that it may have: 1 + the number of significantly better entrants. None:
+    unknown."""
     place_to: int | None
-    """The worst rank that it may have: that of the last entrant not told apart as worse."""
+    """The worst rank that it may have: the number of entrants not significantly worse."""
     entrant: Entrant
     cells: tuple[tuple[str, SeedMean], ...]
     """Attacks and the measure that ranks, worst first; of equal worst cases the next worst
     decides, and so on (leximax)."""
-    apart: bool | None
-    """Whether it is told apart from the first of the table; None for the first itself."""
+    significant: bool | None
+    """Whether it differs significantly from the first of the table; None for the first itself."""
 
     @property
     def worst(self) -> SeedMean:
-        """In the worst case."""
+        """The mean of the measure that ranks, in the worst case."""
         return self.cells[0][1] if self.cells else NOTHING
 
     @property
     def attack(self) -> str:
-        """The worst case."""
+        """The attack of the worst case."""
         return self.cells[0][0] if self.cells else ""
 
     @property
     def endless(self) -> tuple[str, ...]:
-        """Attacks under which it is infinite."""
+        """Attacks under which the mean is infinite."""
         return tuple(attack for attack, e in self.cells if e.endless)
 
     @property
     def finite(self) -> tuple[str, SeedMean] | None:
-        """The worst case that is finite."""
+        """The worst finite case: attack and mean."""
         return next((cell for cell in self.cells if not cell[1].endless), None)
 
 
 @dataclass(frozen=True)
 class League:
-    """Entrants × attacks × seeds, and what came of it."""
+    """Entrants × attacks × seeds, with all results."""
 
     scenario: str
     title: str
@@ -119,7 +119,7 @@ class League:
     """What was varied."""
     attacks: tuple[str, ...]
     entrants: tuple[Entrant, ...]
-    made: tuple[Made, ...]
+    made: tuple[LeagueRun, ...]
     lines: tuple[SearchedLine, ...]
     left_out: tuple[str, ...]
     """Values and attacks that do not fit the scenario, with the reason."""
@@ -134,8 +134,8 @@ class League:
         return len(self.made) + self.search_runs
 
     @property
-    def invalid(self) -> tuple[Made, ...]:
-        """Runs that do not count."""
+    def invalid(self) -> tuple[LeagueRun, ...]:
+        """Runs that are INVALID."""
         return tuple(m for m in self.made if m.invalid)
 
     @property
@@ -153,16 +153,16 @@ class League:
     @cached_property
     def shown(self) -> tuple[str, ...]:
         """Measures of the table: the one that ranks first, then those of `SHOWN` that there are."""
-        first = [] if self.rank in LINES else [self.rank]
+        first = [] if self.rank in THRESHOLDS else [self.rank]
         listed = [name for name in SHOWN if name in self.measured]
         return tuple(dict.fromkeys([*first, *listed]))
 
     def entrant(self, name: str) -> Entrant:
-        """One of the entrants."""
+        """The entrant of this name."""
         return next(e for e in self.entrants if e.name == name)
 
     def values(self, entrant: str, attack: str, measure: str) -> list[float | None]:
-        """A measure by seed; None where the run does not count or had nothing to measure."""
+        """A measure by seed; None where the run is INVALID or has no data for it."""
         by_seed = self._by_cell.get((entrant, attack), {})
         cells = [by_seed.get(seed) for seed in range(self.seed, self.seed + self.seeds)]
         return [None if m is None or m.invalid else _value(m, measure) for m in cells]
@@ -179,13 +179,13 @@ class League:
         return difference(calm, self.values(entrant, attack, measure))
 
     def line(self, entrant: str, attack: str, find: str) -> SearchedLine | None:
-        """What a search found, if there was one."""
+        """The result of a search, if there was one."""
         key = (entrant, attack, find)
         return next((x for x in self.lines if (x.entrant, x.attack, x.find) == key), None)
 
     def leaders(self, attack: str, measure: str) -> tuple[str, ...]:
-        """Those under an attack than whom nobody is told apart as better, all pairs of them taken
-        into account; nobody if that is everybody."""
+        """Entrants under an attack than which none is significantly better, corrected for all
+        pairs; empty if that holds for all of them."""
         values = {e.name: self.values(e.name, attack, measure) for e in self.entrants}
         sign = -1.0 if rising(measure) else 1.0
         means = {name: sign * m for name, v in values.items() if (m := mean(v).mean) is not None}
@@ -207,12 +207,12 @@ class League:
             for e in self.entrants
             if any(self._ranked(e.name, a).mean is not None for a in self.attacks)
         ]
-        compared = self._by_search if self.rank in LINES else self._by_seed
+        compared = self._by_search if self.rank in THRESHOLDS else self._by_seed
         return {(a, b): compared(a, b) for a, b in combinations(known, 2)}
 
     @cached_property
     def standings(self) -> tuple[Standing, ...]:
-        """Entrants by the ranks that they may have, then by their worst case over attacks, best
+        """Entrants by their possible ranks, then by their worst case over attacks, best
         first; those without one last."""
         found = []
         for entrant in self.entrants:
@@ -237,28 +237,28 @@ class League:
                 continue
             name = entrant.name
             first = standings[0].entrant.name if standings else None
-            apart = None if first is None else ranks.told(first, name)
+            significant = None if first is None else ranks.differ(first, name)
             place = ranks.best[name], ranks.worst[name]
-            standings.append(Standing(*place, entrant, cells, apart))
+            standings.append(Standing(*place, entrant, cells, significant))
         return tuple(standings)
 
     @property
     def winner(self) -> str | None:
-        """The entrant told apart as better than every other, if there is one."""
+        """The entrant that is significantly better than every other, if there is one."""
         first = self.standings[0]
         return first.entrant.name if first.place_to == 1 else None
 
     @property
     def contenders(self) -> tuple[str, ...]:
-        """Those than whom nobody is told apart as better."""
+        """Entrants than which none is significantly better."""
         return tuple(s.entrant.name for s in self.standings if s.place == 1)
 
     @cached_property
     def seeds_needed(self) -> int | None:
-        """Seeds that would tell the first of the table from every other contender with probability
+        """Seeds that would separate the first of the table from every other contender with power
         0.8 each, if the differences are what they seem; None with a winner, of searches, or if
         1,000 would not do."""
-        if self.winner or self.rank in LINES or len(self.contenders) < 2:
+        if self.winner or self.rank in THRESHOLDS or len(self.contenders) < 2:
             return None
         first, *others = self.contenders
         needed = []
@@ -288,7 +288,7 @@ class League:
         return pair_of(found)
 
     def _by_search(self, a: str, b: str) -> Pair:
-        """The lines of two, on the scale of ln, their errors taken as independent."""
+        """The thresholds of two entrants, on the scale of ln, their errors taken as independent."""
         lines = ([self._ranked(name, x) for x in self.attacks] for name in (a, b))
         one, two = (max((e for e in x if e.mean is not None), key=self._badness) for x in lines)
         ends = (one.low, one.high, two.low, two.high, one.mean, two.mean)
@@ -305,14 +305,14 @@ class League:
         return (-1.0 if rising(self.rank) else 1.0) * (e.mean or 0.0), e.endless
 
     def _ranked(self, entrant: str, attack: str) -> SeedMean:
-        if self.rank not in LINES:
+        if self.rank not in THRESHOLDS:
             return self.estimate(entrant, attack, self.rank)
         x = self.line(entrant, attack, self.rank)
         return NOTHING if x is None else SeedMean(x.estimate, x.ci_low, x.ci_high, x.runs)
 
     @cached_property
-    def _by_cell(self) -> dict[tuple[str, str], dict[int, Made]]:
-        found: dict[tuple[str, str], dict[int, Made]] = {}
+    def _by_cell(self) -> dict[tuple[str, str], dict[int, LeagueRun]]:
+        found: dict[tuple[str, str], dict[int, LeagueRun]] = {}
         for m in self.made:
             found.setdefault((m.entrant, m.attack), {})[m.seed] = m
         return found
@@ -338,7 +338,7 @@ class League:
 
         Without `measures`, those that are shown and what searches found.
         """
-        wanted = measures or self.shown
+        kinds = measures or self.shown
         found: list[dict[str, Any]] = []
         for s in self.standings:
             e = s.entrant
@@ -351,7 +351,7 @@ class League:
                     "attack": attack,
                 }
                 bad = sum(1 for m in self._by_cell.get((e.name, attack), {}).values() if m.invalid)
-                for name in wanted:
+                for name in kinds:
                     here = self.estimate(e.name, attack, name)
                     d = self.change(e.name, attack, name)
                     change = {"change": d.mean, "change_low": d.low, "change_high": d.high}
@@ -373,7 +373,7 @@ class League:
                 "place_to": s.place_to,
                 "entrant": s.entrant.name,
                 "cells": [{"attack": a} | plain(asdict(e)) for a, e in s.cells],
-                "apart": s.apart,
+                "significant": s.significant,
             }
             for s in self.standings
         ]
@@ -400,7 +400,7 @@ class League:
             for derived in ("winner", "seeds_needed", "standings", "table"):
                 del content[derived]
             content["entrants"] = tuple(Entrant(**e) for e in content["entrants"])
-            content["made"] = tuple(_made(m) for m in content["made"])
+            content["made"] = tuple(_league_run(m) for m in content["made"])
             content["lines"] = tuple(SearchedLine(**x) for x in content["lines"])
             for key in ("keys", "attacks", "left_out"):
                 content[key] = tuple(content[key])
@@ -416,7 +416,7 @@ class League:
             ) from None
 
 
-def row_of(league: League, made: Made) -> dict[str, Any]:
+def row_of(league: League, made: LeagueRun) -> dict[str, Any]:
     """What names a run, before its measures."""
     return {
         "entrant": made.entrant,
@@ -458,7 +458,7 @@ _TABLE: dict[str, Any] = {
 }
 
 
-def _value(made: Made, measure: str) -> float | None:
+def _value(made: LeagueRun, measure: str) -> float | None:
     return made.values.get(measure)
 
 
@@ -479,7 +479,7 @@ def _cell(value: Any) -> Any:
     return "; ".join(str(v) for v in value) if isinstance(value, list | tuple) else value
 
 
-def _made(content: Mapping[str, Any]) -> Made:
+def _league_run(content: Mapping[str, Any]) -> LeagueRun:
     values = {k: None if v is None else float(v) for k, v in content["values"].items()}
     lists = {key: tuple(content[key]) for key in ("failed", "invalid")}
-    return Made(**(dict(content) | lists | {"values": values}))
+    return LeagueRun(**(dict(content) | lists | {"values": values}))

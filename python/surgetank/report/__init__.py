@@ -13,11 +13,11 @@ from surgetank.measure.ledger import COLUMNS
 from surgetank.report import page
 from surgetank.report.charts import chart_groups
 from surgetank.report.number_format import clock
-from surgetank.report.run_view import Reading
+from surgetank.report.run_view import RunView
 from surgetank.report.scenario_text import command, toml
-from surgetank.report.shell import filled, in_script, plotly, save
+from surgetank.report.shell import in_script, plotly, render_template, save
 from surgetank.report.summary import moments, sentence
-from surgetank.report.target import aimed
+from surgetank.report.target import target_section
 from surgetank.trace import Trace
 from surgetank.verdict import Verdict
 
@@ -35,40 +35,40 @@ def write(trace: Trace, measures: Measures, verdict: Verdict, path: str | Path) 
 
 def render(trace: Trace, measures: Measures, verdict: Verdict) -> str:
     """The report as HTML text."""
-    reading = Reading(trace, measures, verdict)
-    groups = chart_groups(reading)
-    limits, checks = page.reasons(reading)
+    view = RunView(trace, measures, verdict)
+    groups = chart_groups(view)
+    limits, checks = page.reasons(view)
     charts = [chart.to_dict() for group in groups for chart in group.charts]
     data = {
-        "end_s": reading.end_ns / 1e9,
+        "end_s": view.end_ns / 1e9,
         "from_s": trace.measured_from_ns / 1e9,
         "flow_end_s": trace.flow_end_ns / 1e9,
-        "bands": page.bands(reading),
+        "bands": page.bands(view),
         "charts": charts,
     }
-    return filled(
+    return render_template(
         "run.html.j2",
         scripts=("page.js",),
         trace=trace,
         run=trace.run,
         status=str(verdict.status),
         heading=trace.scenario.title or trace.run.name,
-        sentence=sentence(reading),
+        sentence=sentence(view),
         limits=limits,
         checks=checks,
-        tiles=page.figures(reading),
-        money=page.money(reading),
+        tiles=page.figures(view),
+        money=page.money(view),
         money_heads=COLUMNS,
-        moments=moments(reading),
-        stresses=reading.stresses,
+        moments=moments(view),
+        stresses=view.stresses,
         groups=groups,
-        faults=page.faults(reading),
-        aimed=aimed(reading),
-        glossary=page.glossary(reading),
-        limitations=page.limitations(reading),
+        faults=page.faults(view),
+        target_section=target_section(view),
+        glossary=page.glossary(view),
+        limitations=page.limitations(view),
         command=command(trace),
         toml=toml(trace.scenario.model_dump(mode="json", by_alias=True)),
-        length=clock(reading.end_ns),
+        length=clock(view.end_ns),
         asked_s=trace.scenario.duration_s + trace.scenario.drain_s,
         messages=f"{trace['messages'].height:,}",
         data=in_script(data),

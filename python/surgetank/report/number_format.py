@@ -1,4 +1,4 @@
-"""Numbers and names as a person says them: 340 ms, 1.2 s, $1.2 M, 28.6 %."""
+"""Numbers and names in human-readable form: 340 ms, 1.2 s, $1.2 M, 28.6 %."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = [
     "NBSP",
     "clock",
     "interval",
+    "measure_text",
     "milliseconds",
     "number",
-    "said",
     "share",
     "usd",
     "value",
@@ -27,7 +27,7 @@ FAILURES: Final = {
     FailureKind.TRAILING: "nodes trailed the first",
     FailureKind.DOWN: "nodes were down",
     FailureKind.CUT_OFF: "nodes were cut off from a quorum",
-    FailureKind.STANDSTILL: "nobody executed anything",
+    FailureKind.STANDSTILL: "no node executed anything",
     FailureKind.STALE: "the executed state was stale",
 }
 """What happened, by kind of failure."""
@@ -44,7 +44,7 @@ def number(x: float) -> str:
 
 
 def _endless(x: float) -> str:
-    """A number that is not finite."""
+    """The text of a number that is not finite."""
     if math.isnan(x):
         return "not known"
     return "∞" if x > 0 else "−∞"
@@ -75,7 +75,7 @@ def _milliseconds(ms: float) -> str:
 
 
 def clock(ns: float) -> str:
-    """A moment of the run, in seconds since its start."""
+    """A time of the run, in seconds since its start, as text."""
     return f"{ns / 1e9:.1f}{NBSP}s"
 
 
@@ -121,13 +121,13 @@ def value(x: float | None, unit: str) -> str:
     return f"{number(x)}{NBSP}{unit}" if unit not in ("1", "count", "") else number(x)
 
 
-def said(measure: Measure) -> str:
-    """The value of a measure."""
+def measure_text(measure: Measure) -> str:
+    """The value of a measure with its unit."""
     return value(measure.value, measure.unit)
 
 
 def interval(measure: Measure) -> str:
-    """The 95 % interval, or nothing."""
+    """The 95 % interval as text; empty if there is none."""
     if measure.low is None or measure.high is None:
         return ""
     return f"{value(measure.low, measure.unit)} – {value(measure.high, measure.unit)}"

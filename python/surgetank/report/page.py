@@ -1,4 +1,4 @@
-"""What the page says around the charts: verdict, reasons, key figures, faults, glossary."""
+"""Parts of the page around the charts: verdict, reasons, key figures, faults, glossary."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from surgetank.measure.ledger import COLUMNS, ledger
 from surgetank.report.number_format import (
     NBSP,
     interval,
+    measure_text,
     milliseconds,
     number,
-    said,
     usd,
     value,
 )
-from surgetank.report.run_view import Reading
+from surgetank.report.run_view import RunView
 from surgetank.verdict import Reason, Status
 
 __all__ = [
     "FaultRow",
-    "Judged",
     "LedgerRow",
+    "ReasonRow",
     "Tile",
     "faults",
     "figures",
@@ -37,7 +37,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Judged:
+class ReasonRow:
     """A reason of the verdict, for a reader."""
 
     title: str
@@ -62,7 +62,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class FaultRow:
-    """What a fault was asked to do and what was measured."""
+    """What a fault should have done, what was measured, and what is allowed."""
 
     letter: str
     kind: str
@@ -75,34 +75,34 @@ class FaultRow:
     samples: str
 
 
-def reasons(reading: Reading) -> tuple[list[Judged], list[Judged]]:
+def reasons(view: RunView) -> tuple[list[ReasonRow], list[ReasonRow]]:
     """Limits judged, broken ones first; and checks of the run itself."""
     limits, checks = [], []
-    for reason in (*reading.verdict.reasons, *reading.verdict.left_out):
+    for reason in (*view.verdict.reasons, *view.verdict.left_out):
         if reason.bound is not None:
-            limits.append(_limit(reading, reason, reason.bound))
+            limits.append(_limit(view, reason, reason.bound))
         else:
             checks.append(_check(reason))
     return sorted(limits, key=_gravity), sorted(checks, key=_gravity)
 
 
-def _gravity(row: Judged) -> int:
+def _gravity(row: ReasonRow) -> int:
     return ["INVALID", "FAIL", "UNKNOWN", "PASS"].index(row.status)
 
 
-def _limit(reading: Reading, reason: Reason, bound: Limit) -> Judged:
-    measure = reading.measures.get(bound.measure)
+def _limit(view: RunView, reason: Reason, bound: Limit) -> ReasonRow:
+    measure = view.measures.get(bound.measure)
     measured = value(reason.measured, reason.unit)
     if measure is not None and reason.measured is not None:
-        measured = said(measure)
+        measured = measure_text(measure)
     status = reason.status
     note = reason.text if status is Status.UNKNOWN else (measure.note if measure else "")
-    if reading.verdict.status is Status.INVALID:
-        # The run did not do what was asked: nothing of the layer was shown, good or bad.
+    if view.verdict.status is Status.INVALID:
+        # The run was not what the scenario asks for: it is no evidence about the layer.
         status, note = Status.UNKNOWN, "not judged: the run is INVALID"
     elif status is not Status.UNKNOWN and reason.inside:
         note = "the limit lies inside the interval"
-    return Judged(
+    return ReasonRow(
         reason.title,
         reason.name,
         measured,
@@ -116,11 +116,11 @@ def _limit(reading: Reading, reason: Reason, bound: Limit) -> Judged:
 def _allowed(reason: Reason, bound: Limit) -> str:
     if reason.limit is None:
         return ""
-    return f"{bound.side.said} {value(reason.limit, reason.unit)}"
+    return f"{bound.side.phrase} {value(reason.limit, reason.unit)}"
 
 
-def _check(reason: Reason) -> Judged:
-    return Judged(reason.title, reason.name, "", "", "", str(reason.status), reason.text)
+def _check(reason: Reason) -> ReasonRow:
+    return ReasonRow(reason.title, reason.name, "", "", "", str(reason.status), reason.text)
 
 
 _TILES: Final = (
@@ -139,29 +139,29 @@ _TILES: Final = (
 )
 
 
-def figures(reading: Reading) -> list[Tile]:
+def figures(view: RunView) -> list[Tile]:
     """Key figures that were measured."""
-    judged = {r.bound.measure: r for r in reading.verdict.reasons if r.bound is not None}
+    judged = {r.bound.measure: r for r in view.verdict.reasons if r.bound is not None}
     if "late_share" in judged:
         judged["late_liquidations"] = judged["late_share"]
     return [
-        _tile(reading, reading.measures[name], judged.get(name))
+        _tile(view, view.measures[name], judged.get(name))
         for name in _TILES
-        if name in reading.measures and reading.measures[name].value is not None
+        if name in view.measures and view.measures[name].value is not None
     ]
 
 
-def _tile(reading: Reading, measure: Measure, reason: Reason | None) -> Tile:
-    text, detail, status = said(measure), "", ""
+def _tile(view: RunView, measure: Measure, reason: Reason | None) -> Tile:
+    text, detail, status = measure_text(measure), "", ""
     if reason is not None and reason.bound is not None:
         detail = _allowed(reason, reason.bound).replace(" ", NBSP)
-        if reading.verdict.status is not Status.INVALID:
+        if view.verdict.status is not Status.INVALID:
             status = {Status.FAIL: "fail", Status.PASS: "pass"}.get(reason.status, "")
     elif interval(measure):
         detail = f"95{NBSP}%: {interval(measure)}"
     head = title_of(measure.name)
     if measure.name == "desynchronised_share_max" and measure.value is not None:
-        text = f"{round(measure.value * reading.trace.nodes)} of {reading.trace.nodes}"
+        text = f"{round(measure.value * view.trace.nodes)} of {view.trace.nodes}"
     if measure.name == "late_liquidations" and measure.n:
         text = f"{text} of {measure.n:,}"
     if measure.name == "goodput_ratio":
@@ -178,14 +178,14 @@ class LedgerRow:
     cells: list[str]
 
 
-def money(reading: Reading) -> list[LedgerRow]:
-    """The ledger, in USD; groups that nothing happened to are left out."""
-    rows = ledger(reading.trace).iter_rows(named=True)
+def money(view: RunView) -> list[LedgerRow]:
+    """The ledger, in USD; groups without any change are left out."""
+    rows = ledger(view.trace).iter_rows(named=True)
     return [
         LedgerRow(
             row["group"].capitalize(),
             GROUP.members[row["group"]],
-            [usd(row[column] * reading.quantum_usd) for column in COLUMNS],
+            [usd(row[column] * view.quantum_usd) for column in COLUMNS],
         )
         for row in rows
         if any(row[column] for column in COLUMNS)
@@ -199,11 +199,11 @@ def _allowed_range(low: float | None, high: float | None) -> str:
     return number(low) if low == high else f"{number(low)} – {number(high)}"
 
 
-def faults(reading: Reading) -> list[FaultRow]:
+def faults(view: RunView) -> list[FaultRow]:
     """One row per quantity measured on a fault."""
-    letters = {(s.kind, s.at_ns): s.letter for s in reading.stresses}
+    letters = {(s.kind, s.at_ns): s.letter for s in view.stresses}
     rows = []
-    for row in reading.trace["faults"].iter_rows(named=True):
+    for row in view.trace["faults"].iter_rows(named=True):
         measured = row["measured"]
         rows.append(
             FaultRow(
@@ -214,47 +214,48 @@ def faults(reading: Reading) -> list[FaultRow]:
                 row["quantity"],
                 number(row["asked"]),
                 _allowed_range(row["allowed_low"], row["allowed_high"]),
-                "nothing sampled" if measured is None or math.isnan(measured) else number(measured),
+                "no sample" if measured is None or math.isnan(measured) else number(measured),
                 f"{row['samples']:,}",
             )
         )
     return rows
 
 
-def glossary(reading: Reading) -> list[dict[str, str]]:
+def glossary(view: RunView) -> list[dict[str, str]]:
     """Every measure with its value, interval, number of observations and meaning."""
     return [
         {
             "name": m.name,
             "title": title_of(m.name),
-            "value": said(m),
+            "value": measure_text(m),
             "interval": interval(m),
             "n": f"{m.n:,}" if m.n else "",
             "what": m.what,
             "note": m.note,
         }
-        for m in reading.measures.values()
+        for m in view.measures.values()
     ]
 
 
-def limitations(reading: Reading) -> list[str]:
-    """What a reader must not take from this report."""
+def limitations(view: RunView) -> list[str]:
+    """What the report does not show."""
     found = [
-        "One run of one seed. An interval is about sampling inside this run; it does not say how "
+        "One run of one seed. An interval covers sampling inside this run; it does not say how "
         "much another seed would differ.",
-        "Delay counts from the time a client meant to send. Messages still under way at the end "
+        "Latency counts from the intended send time. Messages still under way at the end "
         "count as longer than that (censored), refused and lost ones as infinite.",
-        f"Curves over time are in bins of {milliseconds(reading.step_ns / 1e6)}, by the time of "
+        f"Curves over time are in bins of {milliseconds(view.step_ns / 1e6)}, by the time of "
         "sending; stage means cover executed messages only.",
-        "Dense lines are thinned to first, last, least and greatest value of equal stretches; "
-        "nothing that was measured is smoothed away.",
+        "Dense lines are thinned to the first, last, least and greatest value of equal intervals; "
+        "no extreme value is left out.",
     ]
-    if reading.trace.stats.live is not None:
+    if view.trace.stats.live is not None:
         found.append(
-            "Generator and target share the machine unless the target is elsewhere: what the one "
-            "used, the other had not. The market is not executed in a live run."
+            "Generator and target share the machine unless the target is remote: processor time "
+            "that one "
+            "used was not available to the other. The market is not executed in a live run."
         )
-    if reading.market.height:
+    if view.market.height:
         found.append(
             "Prices, traders and liquidators follow the rules of the scenario above; a real market "
             "may react otherwise. A liquidation is due when the outside price crosses the "
@@ -263,8 +264,8 @@ def limitations(reading: Reading) -> list[str]:
     return found
 
 
-def bands(reading: Reading) -> list[dict[str, Any]]:
-    """The stresses as the script shades them."""
+def bands(view: RunView) -> list[dict[str, Any]]:
+    """Time ranges of surge and faults, for the script to shade."""
     return [
         {
             "letter": s.letter,
@@ -273,5 +274,5 @@ def bands(reading: Reading) -> list[dict[str, Any]]:
             "until": s.until_ns / 1e9,
             "kind": s.kind,
         }
-        for s in reading.stresses
+        for s in view.stresses
     ]

@@ -1,4 +1,4 @@
-"""A figure drawn as SVG: two scales, and what lies between them.
+"""A figure drawn as SVG: axes, lines, points and text.
 
 The same code draws a figure wide for a screen or paper and narrow for a phone, where a picture
 scaled down could not be read. Colours are classes of figure.css, so a figure follows its page.
@@ -21,7 +21,7 @@ Xy = tuple[float, float]
 
 @dataclass(frozen=True)
 class Scale:
-    """An axis: from low to high, plainly or by logarithm."""
+    """An axis from low to high, linear or logarithmic."""
 
     low: float
     high: float
@@ -90,7 +90,7 @@ def _start(block: Sequence[float], gap: float) -> float:
 
 
 class Plot:
-    """Draws in the units of two scales."""
+    """A drawing area: coordinates in the units of two scales."""
 
     def __init__(
         self,
@@ -107,15 +107,15 @@ class Plot:
         self._parts: list[Markup] = []
 
     def x(self, v: float) -> float:
-        """Across, in pixels."""
+        """Horizontal place of a value, px."""
         return self.left + self.x_scale.share(v) * (self.right - self.left)
 
     def y(self, v: float) -> float:
-        """Down, in pixels."""
+        """Vertical place of a value, px from the top."""
         return self.bottom - self.y_scale.share(v) * (self.bottom - self.top)
 
     def put(self, tag: str, kind: str, inside: str = "", tip: str = "", **how: object) -> None:
-        """Any element, of the classes `kind`, with a text to be shown where it is pointed at."""
+        """Any element, of the classes `kind`, with a tooltip."""
         told = "".join(f' {k.rstrip("_").replace("_", "-")}="{_short(v)}"' for k, v in how.items())
         tip = f"<title>{escape(tip)}</title>" if tip else ""
         self._parts.append(Markup(f'<{tag} class="{kind}"{told}>{tip}{escape(inside)}</{tag}>'))
@@ -141,12 +141,12 @@ class Plot:
         draw()
         self._parts.append(Markup("</g>"))
 
-    def text(self, x: float, y: float, said: str, kind: str = "", anchor: str = "start") -> None:
-        """Words at a place in pixels."""
-        self.put("text", kind, said, x=x, y=y, text_anchor=anchor)
+    def text(self, x: float, y: float, words: str, kind: str = "", anchor: str = "start") -> None:
+        """Text at a place in pixels."""
+        self.put("text", kind, words, x=x, y=y, text_anchor=anchor)
 
     def dot(self, x: float, y: float, r: float, kind: str, tip: str) -> None:
-        """A point with its numbers."""
+        """A point with a tooltip."""
         self.put("circle", kind, tip=tip, cx=self.x(x), cy=self.y(y), r=r)
 
     def axes(self, x_count: int, y_count: int, under: Callable[[float], str] | None = None) -> None:
@@ -167,12 +167,14 @@ class Plot:
         if self.y_scale.title:
             self.text(2, self.top - 12, self.y_scale.title, "title")
 
-    def svg(self, said: str, kind: str, inside: Markup | None = None, *, edge: int = 0) -> Markup:
-        """The figure; `said` is what it shows, in words; `edge` is left free around it."""
+    def svg(
+        self, description: str, kind: str, inside: Markup | None = None, *, edge: int = 0
+    ) -> Markup:
+        """The figure; `description` is its text alternative; `edge` (px) is left free around it."""
         box = f"{-edge} {-edge} {self.width + 2 * edge} {self.height + 2 * edge}"
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="fig {kind}" role="img" '
-            f'viewBox="{box}" aria-label="{escape(said)}">'
+            f'viewBox="{box}" aria-label="{escape(description)}">'
         )
         return (
             Markup(head) + (inside or Markup()) + Markup("\n").join(self._parts) + Markup("</svg>")

@@ -1,4 +1,4 @@
-"""One reading of a trace, shared by the story and the charts: windows, bins, quantiles."""
+"""Data of a run that summary and charts share: windows, bins, quantiles."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from surgetank.trace import CLASSES, MarketKind, Quantity, Trace
 from surgetank.trace.frames import delays, groups_of
 from surgetank.verdict import Verdict
 
-__all__ = ["Reading", "Stress", "nice_step"]
+__all__ = ["RunView", "Stress", "nice_step"]
 
 _BINS = 140
 
 
 @dataclass(frozen=True)
 class Stress:
-    """Something that was done to the venue on purpose: a fault, or a surge of flow."""
+    """A fault, or a surge of flow: what the scenario stresses the venue with."""
 
     letter: str
     kind: str
@@ -40,7 +40,7 @@ def nice_step(least: float) -> int:
 
 
 def _extent(quantity: str, asked: float) -> str:
-    """How strong a fault was asked to be, where that is a matter of degree."""
+    """The requested strength of a fault as text, where its kind has one."""
     forms = {
         Quantity.SERVICE_FACTOR: f" × {asked:g}",
         Quantity.PACKETS_LOST: f" of {share(asked)}" if asked < 1 else "",
@@ -51,7 +51,7 @@ def _extent(quantity: str, asked: float) -> str:
     return next((form for of, form in forms.items() if of.label == quantity), "")
 
 
-class Reading:
+class RunView:
     """A trace with its measures and verdict, and what several parts of the report need of them."""
 
     def __init__(self, trace: Trace, measures: Measures, verdict: Verdict) -> None:
@@ -117,7 +117,7 @@ class Reading:
         return self.stresses[0].at_ns if self.stresses else None
 
     def since_begin(self, ns: float) -> str:
-        """A moment in words, relative to the begin of the stress where there is one."""
+        """A time as text, also relative to the begin of the stress if there is one."""
         if self.begin_ns is None or ns < self.begin_ns:
             return clock(ns)
         return f"{clock(ns)} ({clock(ns - self.begin_ns)} after the stress began)"
@@ -129,7 +129,7 @@ class Reading:
         return rows.with_columns(self.binned("created_ns"))
 
     def binned(self, column: str, step_ns: int | None = None) -> pl.Expr:
-        """The begin of the bin that a time falls in, as `bin` (Int64)."""
+        """The begin of the bin that a time falls in, as `bin` (Int64, ns)."""
         step = step_ns or self.step_ns
         return (pl.col(column).cast(pl.Int64) // step * step).alias("bin")
 
@@ -175,7 +175,7 @@ class Reading:
 
     @cached_property
     def reconciled(self) -> str:
-        """How the numbers of liquidations make one account."""
+        """How the counts of liquidations add up, in a sentence."""
         return reconciled(self.trace, self._late_after_ms)
 
     @property

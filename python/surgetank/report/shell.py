@@ -1,4 +1,4 @@
-"""What every page shares: templates, style and script, all of it inside the one file."""
+"""What every page shares: templates, style and script, all inside one file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from markupsafe import Markup
 
 from surgetank.errors import SurgetankError
 
-__all__ = ["filled", "in_script", "plotly", "save", "text_of"]
+__all__ = ["file_text", "in_script", "plotly", "render_template", "save"]
 
 
-def filled(template: str, *, scripts: tuple[str, ...] = (), **content: Any) -> str:
-    """A template filled; `scripts` are files that follow the script of every page."""
-    script = Markup("\n").join(text_of(name) for name in ("shell.js", *scripts))
-    style = text_of("style.css") + text_of("figure.css")
+def render_template(template: str, *, scripts: tuple[str, ...] = (), **content: Any) -> str:
+    """A template rendered to HTML; `scripts` are files that follow the script of every page."""
+    script = Markup("\n").join(file_text(name) for name in ("shell.js", *scripts))
+    style = file_text("style.css") + file_text("figure.css")
     html: str = _environment().get_template(template).render(style=style, script=script, **content)
     return html
 
@@ -50,14 +50,14 @@ def in_script(data: Any) -> Markup:
 
 
 @cache
-def text_of(name: str) -> Markup:
-    """A file beside this one."""
+def file_text(name: str) -> Markup:
+    """The content of a file in this package."""
     return Markup((resources.files(__package__) / name).read_text(encoding="utf-8"))
 
 
 @cache
 def plotly() -> Markup:
-    """plotly.js."""
+    """The source of plotly.js, safe inside a script element."""
     source = resources.files("plotly") / "package_data" / "plotly.min.js"
     # "</script" in a string of the library would end the element early.
     return Markup(source.read_text(encoding="utf-8").replace("</script", "<\\/script"))
@@ -66,7 +66,7 @@ def plotly() -> Markup:
 @cache
 def _environment() -> Environment:
     return Environment(
-        loader=FunctionLoader(lambda name: str(text_of(name))),
+        loader=FunctionLoader(lambda name: str(file_text(name))),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

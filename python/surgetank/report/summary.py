@@ -1,4 +1,4 @@
-"""What happened, in words: one sentence, and the moments that mattered."""
+"""A run in one sentence, and its timeline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import polars as pl
 from surgetank.measure import FailureKind
 from surgetank.measure.liquidations import Timing
 from surgetank.report.number_format import clock, milliseconds, share, usd
-from surgetank.report.run_view import Reading, Stress
+from surgetank.report.run_view import RunView, Stress
 from surgetank.trace import MarketKind, Outcome
 from surgetank.verdict import Status
 
@@ -26,10 +26,10 @@ _HEADS: Final = {
 }
 
 _FAILS: Final = {
-    FailureKind.TRAILING: "Fault budget used up by nodes that trail",
-    FailureKind.DOWN: "Fault budget used up by nodes that are down",
-    FailureKind.CUT_OFF: "Fault budget used up by nodes that are cut off",
-    FailureKind.STANDSTILL: "Standstill: nobody executes what waits",
+    FailureKind.TRAILING: "Fault budget used up by trailing nodes",
+    FailureKind.DOWN: "Fault budget used up by crashed nodes",
+    FailureKind.CUT_OFF: "Fault budget used up by isolated nodes",
+    FailureKind.STANDSTILL: "Standstill: messages wait and no node executes",
     FailureKind.STALE: "The executed state is stale",
 }
 
@@ -46,22 +46,22 @@ class Moment:
 
     @property
     def at(self) -> str:
-        """When, for a reader."""
+        """The time as text."""
         return clock(self.at_ns)
 
 
-def sentence(reading: Reading) -> str:
-    """What the run comes to, in plain English."""
-    verdict = reading.verdict
+def sentence(view: RunView) -> str:
+    """The result of the run in one sentence."""
+    verdict = view.verdict
     if verdict.status is Status.INVALID:
         broken = next(r for r in verdict.reasons if r.status is Status.INVALID)
         return (
-            "The run did not do what was asked of it, so its numbers say nothing about the layer. "
-            f"First reason: {broken.text}."
+            "The run failed its own checks, so its numbers are not evidence about the layer. "
+            f"First failed check: {broken.text}."
         )
-    if reading.messages.is_empty():
-        return "No client message was sent, so there is nothing to tell about the layer."
-    parts = [_delay(reading), _nodes(reading), _liquidations(reading), _money(reading)]
+    if view.messages.is_empty():
+        return "No client message was sent, so nothing was measured."
+    parts = [_delay(view), _nodes(view), _liquidations(view), _money(view)]
     text = "; ".join(p for p in parts if p)
     opening = ""
     if verdict.status is Status.UNKNOWN:
@@ -70,65 +70,67 @@ def sentence(reading: Reading) -> str:
     closing = ""
     if verdict.left_out:
         names = ", ".join(reason.title for reason in verdict.left_out)
-        closing = f" Not judged, because a live target has no facts for it: {names}."
+        closing = f" Not judged, because a live target does not provide the data: {names}."
     return f"{opening}{text[:1].upper()}{text[1:]}.{closing}"
 
 
-def _delay(reading: Reading) -> str:
-    if not reading.trace.orders:
-        reach = reading.value("propagation_p99_ms")
+def _delay(view: RunView) -> str:
+    if not view.trace.orders:
+        reach = view.value("propagation_p99_ms")
         if reach is None:
-            return "messages only spread; nobody ordered them"
+            return "messages were spread but not ordered"
         return f"a message reached 99 % of the nodes within {milliseconds(reach)} in the median"
-    p99, limit = reading.value("delay_p99_ms"), reading.limit("delay_p99_ms")
+    p99, limit = view.value("delay_p99_ms"), view.limit("delay_p99_ms")
     bound = "" if limit is None else f" (limit {milliseconds(limit)})"
     if p99 is None:
         return "nothing was executed"
     if math.isinf(p99):
-        rows = reading.trace.delays()
+        rows = view.trace.delays()
         missing = rows["delay_ns"].null_count() / max(1, rows.height)
-        text = f"{share(missing)} of messages were never executed, so p99 delay is unbounded{bound}"
+        text = (
+            f"{share(missing)} of messages were never executed, so p99 latency is unbounded{bound}"
+        )
     elif limit is not None and p99 <= limit:
-        return f"the p99 delay stayed at {milliseconds(p99)}{bound}"
+        return f"the p99 latency stayed at {milliseconds(p99)}{bound}"
     else:
-        text = f"the p99 delay reached {milliseconds(p99)}{bound}"
-    breach = _first_breach(reading)
+        text = f"the p99 latency reached {milliseconds(p99)}{bound}"
+    breach = _first_breach(view)
     if breach is None:
         return text
-    return f"{text}, first passed by messages sent at {reading.since_begin(breach)}"
+    return f"{text}, first passed by messages sent at {view.since_begin(breach)}"
 
 
-def _nodes(reading: Reading) -> str:
-    most = reading.value("desynchronised_share_max")
+def _nodes(view: RunView) -> str:
+    most = view.value("desynchronised_share_max")
     if most is None:
         return ""
-    nodes = reading.trace.nodes
-    still = sum(b - a for a, b in reading.synchrony.standstills) / 1e6
+    nodes = view.trace.nodes
+    still = sum(b - a for a, b in view.synchrony.standstills) / 1e6
     if still:
-        return f"nobody executed anything for {milliseconds(still)}, beyond what is allowed"
+        return f"no node executed anything for {milliseconds(still)}, longer than allowed"
     count = round(most * nodes)
     text, link = f"{count} of {nodes} nodes fell out of step", ", and "
     if not count:
         text, link = f"all {nodes} nodes stayed in step" if nodes > 1 else "", ", but "
-    return link.join(part for part in (text, _stale(reading)) if part)
+    return link.join(part for part in (text, _stale(view)) if part)
 
 
-def _stale(reading: Reading) -> str:
-    """In step with each other, and yet behind the world."""
-    stale = reading.synchrony.stale
+def _stale(view: RunView) -> str:
+    """Whether the executed state lacked recent outside news, though nodes agreed."""
+    stale = view.synchrony.stale
     if not stale:
         return ""
     names = ", ".join(name.replace("-", " ") for name in stale)
-    after = milliseconds(reading.synchrony.bounds.stale_after_ns / 1e6)
-    span = milliseconds(reading.synchrony.stale_s() * 1e3)
+    after = milliseconds(view.synchrony.bounds.stale_after_ns / 1e6)
+    span = milliseconds(view.synchrony.stale_s() * 1e3)
     return f"the executed state was stale for {span}: it lacked news over {after} old ({names})"
 
 
-def _liquidations(reading: Reading) -> str:
-    if reading.market.is_empty():
+def _liquidations(view: RunView) -> str:
+    if view.market.is_empty():
         return ""
-    late, rows = reading.value("late_liquidations"), reading.liquidated
-    if reading.episodes.is_empty() and rows.is_empty():
+    late, rows = view.value("late_liquidations"), view.liquidated
+    if view.episodes.is_empty() and rows.is_empty():
         return "no account became due for liquidation"
     if not late:
         closed = rows.filter(pl.col("qty") != 0).height
@@ -137,110 +139,113 @@ def _liquidations(reading: Reading) -> str:
     tail = ""
     if isinstance(median, int | float):
         tail = f", half of them more than {milliseconds(float(median) / 1e6)} after they were due"
-    counted = reading.measures["late_liquidations"].n
+    counted = view.measures["late_liquidations"].n
     return f"{int(late):,} of {counted:,} liquidations were late{tail}"
 
 
-def _money(reading: Reading) -> str:
-    debt = reading.value("bad_debt_usd")
+def _money(view: RunView) -> str:
+    debt = view.value("bad_debt_usd")
     if debt is None:
         return ""
-    spent = _exhausted(reading)
+    spent = _exhausted(view)
     fund = f", insurance exhausted at {clock(spent)}" if spent is not None else ""
     return f"{usd(debt)} of bad debt{fund}" if debt else f"no bad debt{fund}"
 
 
-def moments(reading: Reading) -> list[Moment]:
-    """The moments that mattered, in order of time."""
-    found = [m for stress in reading.stresses for m in _asked(stress, reading)]
-    found += [*_flow(reading), *_synchrony(reading), *_solvency(reading)]
-    trace = reading.trace
+def moments(view: RunView) -> list[Moment]:
+    """The timeline: important events in order of time."""
+    found = [m for stress in view.stresses for m in _asked(stress, view)]
+    found += [*_flow(view), *_synchrony(view), *_solvency(view)]
+    trace = view.trace
     if trace.flow_end_ns < trace.end_ns:
-        found.append(Moment(trace.flow_end_ns, "Flow ends", "messages under way finish", "plain"))
+        found.append(
+            Moment(trace.flow_end_ns, "Flow ends", "messages under way may finish", "plain")
+        )
     if not trace.complete:
         found.append(Moment(trace.end_ns, "Run stopped before its end", "", "bad"))
     return sorted(found, key=lambda m: m.at_ns)
 
 
-def _asked(stress: Stress, reading: Reading) -> list[Moment]:
+def _asked(stress: Stress, view: RunView) -> list[Moment]:
     head = _HEADS.get(stress.kind, stress.kind.capitalize())
     detail = f"stress {stress.letter}: {stress.label}"
     found = [Moment(stress.at_ns, f"{head} begins", detail, "asked")]
-    if stress.kind != "surge" and stress.until_ns < reading.end_ns:
+    if stress.kind != "surge" and stress.until_ns < view.end_ns:
         found.append(Moment(stress.until_ns, f"{head} ends", f"stress {stress.letter}", "asked"))
     return found
 
 
-def _first_breach(reading: Reading) -> int | None:
-    limit = reading.limit("delay_p99_ms")
-    if limit is None or not reading.trace.orders:
+def _first_breach(view: RunView) -> int | None:
+    limit = view.limit("delay_p99_ms")
+    if limit is None or not view.trace.orders:
         return None
-    rows = _measured_bins(reading).filter(pl.col("p99") > limit)
+    rows = _measured_bins(view).filter(pl.col("p99") > limit)
     return int(rows["bin"][0]) if rows.height else None
 
 
-def _measured_bins(reading: Reading) -> pl.DataFrame:
-    begin, end = reading.trace.measured_from_ns, reading.trace.flow_end_ns
-    return reading.overall.filter(pl.col("bin").is_between(begin, end, closed="left"))
+def _measured_bins(view: RunView) -> pl.DataFrame:
+    begin, end = view.trace.measured_from_ns, view.trace.flow_end_ns
+    return view.overall.filter(pl.col("bin").is_between(begin, end, closed="left"))
 
 
-def _flow(reading: Reading) -> list[Moment]:
+def _flow(view: RunView) -> list[Moment]:
     found: list[Moment] = []
-    limit, breach = reading.limit("delay_p99_ms"), _first_breach(reading)
+    limit, breach = view.limit("delay_p99_ms"), _first_breach(view)
     if breach is not None and limit is not None:
-        detail = f"for messages sent in that {milliseconds(reading.step_ns / 1e6)}"
-        what = f"p99 delay passes {milliseconds(limit)}"
-        # A bin of few messages has its longest delay for a p99, and the run may hold all the same.
-        p99 = reading.value("delay_p99_ms")
+        detail = f"for messages sent in that {milliseconds(view.step_ns / 1e6)}"
+        what = f"p99 latency passes {milliseconds(limit)}"
+        # In a bin of few messages p99 is the longest latency, which may exceed the limit though
+        # the run's does not.
+        p99 = view.value("delay_p99_ms")
         held = p99 is not None and p99 <= limit
         found.append(Moment(breach, what, detail, "plain" if held else "bad"))
-        rows = _measured_bins(reading)
+        rows = _measured_bins(view)
         over = rows.filter(pl.col("p99") > limit)["bin"].max()
         after = rows.filter(pl.col("bin") > over)
         if after.height >= 3:
-            what = f"p99 delay back under {milliseconds(limit)}"
-            found.append(Moment(int(after["bin"][0]), what, "and stays there", "good"))
-    refused = reading.trace["messages"].filter(pl.col("outcome") == Outcome.REFUSED)
+            what = f"p99 latency back under {milliseconds(limit)}"
+            found.append(Moment(int(after["bin"][0]), what, "and stays below", "good"))
+    refused = view.trace["messages"].filter(pl.col("outcome") == Outcome.REFUSED)
     if refused.height:
         first = refused.sort("created_ns")["created_ns"][0]
         detail = f"{refused.height:,} in all"
-        found.append(Moment(int(first), "First message refused for good", detail, "bad"))
+        found.append(Moment(int(first), "First message finally refused", detail, "bad"))
     return found
 
 
-def _synchrony(reading: Reading) -> list[Moment]:
+def _synchrony(view: RunView) -> list[Moment]:
     found = [
         Moment(f.first_ns, _FAILS[f.kind], f"{milliseconds(f.total_s * 1e3)} in all", "bad")
-        for f in reading.synchrony.failures
+        for f in view.synchrony.failures
     ]
-    steps = reading.synchrony.steps
+    steps = view.synchrony.steps
     out = steps.filter(pl.col("nodes") > 0)
     if out.is_empty():
         return found
-    nodes = reading.trace.nodes
+    nodes = view.trace.nodes
     worst = steps.sort("nodes", descending=True, maintain_order=True).row(0, named=True)
     first = out.row(0, named=True)
     kinds = [kind for kind in ("down", "cut_off", "trailing", "standstill") if first[kind]]
     detail = ", ".join(kind.replace("_", " ") for kind in kinds)
     if first["trailing"]:
-        detail += f": lag beyond {milliseconds(reading.lag_max_ns / 1e6)}"
+        detail += f": lag beyond {milliseconds(view.lag_max_ns / 1e6)}"
     found.append(Moment(first["time_ns"], "First node out of step", detail, "bad"))
     if worst["time_ns"] != out["time_ns"][0]:
         text = f"{worst['nodes']} of {nodes} nodes out of step"
-        found.append(Moment(worst["time_ns"], text, "the most at once", "bad"))
+        found.append(Moment(worst["time_ns"], text, "the most at one time", "bad"))
     back = steps.filter(pl.col("time_ns") > out["time_ns"][-1])
     if back.height:
         found.append(Moment(back["time_ns"][0], "All nodes back in step", "", "good"))
     return found
 
 
-def _solvency(reading: Reading) -> list[Moment]:
+def _solvency(view: RunView) -> list[Moment]:
     found: list[Moment] = []
-    rows = reading.liquidated
+    rows = view.liquidated
     late = rows.filter(pl.col("timing") == Timing.LATE)
-    if reading.episodes.height:
-        detail = f"{reading.episodes.height:,} in all"
-        at = int(reading.episodes["due_ns"][0])
+    if view.episodes.height:
+        detail = f"{view.episodes.height:,} in all"
+        at = int(view.episodes["due_ns"][0])
         found.append(Moment(at, "First account due for liquidation", detail, "plain"))
     if rows.height:
         closed = rows.filter(pl.col("qty") != 0)
@@ -250,21 +255,21 @@ def _solvency(reading: Reading) -> list[Moment]:
     if late.height:
         detail = f"{milliseconds(late['delay_ns'][0] / 1e6)} after it was due"
         found.append(Moment(int(late["time_ns"][0]), "First late liquidation", detail, "bad"))
-    debt = reading.facts(MarketKind.BAD_DEBT)
+    debt = view.facts(MarketKind.BAD_DEBT)
     if debt.height:
-        total = usd(float(debt["amount"].abs().sum()) * reading.quantum_usd)
+        total = usd(float(debt["amount"].abs().sum()) * view.quantum_usd)
         found.append(Moment(int(debt["time_ns"][0]), "First bad debt", f"{total} in all", "bad"))
-    spent = _exhausted(reading)
+    spent = _exhausted(view)
     if spent is not None:
-        detail = f"{usd(reading.insurance_usd)} at the start" if reading.insurance_usd else ""
+        detail = f"{usd(view.insurance_usd)} at the start" if view.insurance_usd else ""
         found.append(Moment(spent, "Insurance fund exhausted", detail, "bad"))
-    against = reading.facts(MarketKind.DELEVERAGED)
+    against = view.facts(MarketKind.DELEVERAGED)
     if against.height:
         detail = f"{against.height:,} positions in all"
         found.append(Moment(int(against["time_ns"][0]), "First deleveraging", detail, "bad"))
     return found
 
 
-def _exhausted(reading: Reading) -> int | None:
-    changes = reading.insurance.filter((pl.col("usd") <= 0) & (pl.col("time_ns") > 0))
+def _exhausted(view: RunView) -> int | None:
+    changes = view.insurance.filter((pl.col("usd") <= 0) & (pl.col("time_ns") > 0))
     return int(changes["time_ns"][0]) if changes.height else None

@@ -1,4 +1,4 @@
-"""A figure as a file of its own, light or dark as its reader is, for papers and documents."""
+"""A figure as a standalone SVG file with light and dark colours, for papers and documents."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from markupsafe import Markup
 
 from surgetank.report.plot import Plot
-from surgetank.report.shell import text_of
+from surgetank.report.shell import file_text
 
 __all__ = ["standalone_svg"]
 
@@ -19,7 +19,7 @@ _EDGE: Final = 14
 def standalone_svg(plot: Plot, description: str) -> str:
     """The drawn plot as a whole SVG document; `description` is its text alternative."""
     light, dark = (_palette(part) for part in _themes())
-    rules = re.sub(r"@media[^{]*\{[^{}]*\{[^{}]*\}\s*\}|/\*.*?\*/", "", text_of("figure.css"))
+    rules = re.sub(r"@media[^{]*\{[^{}]*\{[^{}]*\}\s*\}|/\*.*?\*/", "", file_text("figure.css"))
     rules += ".fig .paper { fill: var(--surface); }\n"
     ways = [
         re.sub(r"var\(--([\w-]+)\)", lambda name: palette[name[1]], rules)  # noqa: B023
@@ -34,7 +34,7 @@ def standalone_svg(plot: Plot, description: str) -> str:
 
 
 def _themes() -> list[str]:
-    style = str(text_of("style.css"))
+    style = str(file_text("style.css"))
     found = re.search(r":root \{(.*?)\}.*?:root\[data-theme=.dark.\] \{(.*?)\}", style, re.S)
     assert found is not None
     return [found[1], found[2]]

@@ -1,4 +1,4 @@
-"""What the page says of the live target that a run was played against."""
+"""The page's section on the live target of a run."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from surgetank.catalogue import short_of
-from surgetank.report.number_format import milliseconds, number, said
-from surgetank.report.run_view import Reading
+from surgetank.report.number_format import measure_text, milliseconds, number
+from surgetank.report.run_view import RunView
 
-__all__ = ["Aimed", "ClassRow", "aimed"]
+__all__ = ["ClassRow", "TargetSection", "target_section"]
 
 #: Measures shown by class.
 COLUMNS: Final = (
@@ -20,26 +20,26 @@ COLUMNS: Final = (
 
 @dataclass(frozen=True)
 class ClassRow:
-    """A class of messages, and what became of it."""
+    """A row of the table: what the target did with messages of a class."""
 
     name: str
     cells: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Aimed:
-    """The target and how it treated the messages."""
+class TargetSection:
+    """The target, what it guarantees, and what it did with the messages."""
 
     facts: tuple[tuple[str, str], ...]
     heads: tuple[str, ...]
     rows: tuple[ClassRow, ...]
     refusals: tuple[tuple[str, str], ...]
-    """The target's own words, and how often."""
+    """Reasons for refusals as the target worded them, and how often each occurred."""
 
 
-def aimed(reading: Reading) -> Aimed | None:
+def target_section(view: RunView) -> TargetSection | None:
     """None for a simulated run."""
-    live = reading.trace.stats.live
+    live = view.trace.stats.live
     if live is None:
         return None
     promises = [
@@ -60,22 +60,22 @@ def aimed(reading: Reading) -> Aimed | None:
     cores = live.server_cores
     facts = (
         ("Target", live.target),
-        ("Server", live.version + ("" if cores is None else f", kept {cores:.2g} cores busy")),
+        ("Server", live.version + ("" if cores is None else f", used {cores:.2g} cores")),
         ("Acknowledgement", live.ack),
-        ("It promises", ", ".join(promises) or "nothing"),
+        ("Guarantees", ", ".join(promises) or "nothing"),
         ("Sent", f"{live.sent:,} of {live.scheduled:,} scheduled"),
-        ("The generator", sender),
+        ("Load generator", sender),
     )
-    rows = [ClassRow("all", _cells(reading, ""))]
-    rows += [ClassRow(name, _cells(reading, f".{name}")) for name in live.classes]
+    rows = [ClassRow("all", _cells(view, ""))]
+    rows += [ClassRow(name, _cells(view, f".{name}")) for name in live.classes]
     told = sorted(live.refusals.items(), key=lambda entry: -entry[1])
     refusals = tuple((text, number(count)) for text, count in told[:10])
-    return Aimed(facts, tuple(short_of(name) for name in COLUMNS), tuple(rows), refusals)
+    return TargetSection(facts, tuple(short_of(name) for name in COLUMNS), tuple(rows), refusals)
 
 
-def _cells(reading: Reading, suffix: str) -> tuple[str, ...]:
+def _cells(view: RunView, suffix: str) -> tuple[str, ...]:
     found = []
     for name in COLUMNS:
-        measure = reading.measures.get(name + suffix)
-        found.append("–" if measure is None or measure.value is None else said(measure))
+        measure = view.measures.get(name + suffix)
+        found.append("–" if measure is None or measure.value is None else measure_text(measure))
     return tuple(found)

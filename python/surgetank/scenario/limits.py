@@ -46,7 +46,7 @@ def _allowed(spec: MeasureSpec) -> Any:
 
 def _field(spec: MeasureSpec, side: LimitSide) -> Any:
     unit = "" if spec.unit in ("1", "count") else f", {spec.unit}"
-    text = f"{spec.title}{unit}, {side.said}: {spec.sentence()}"
+    text = f"{spec.title}{unit}, {side.phrase}: {spec.sentence()}"
     return (_allowed(spec) | None, Field(None, description=text))
 
 

@@ -1,4 +1,4 @@
-"""Where the line is: throughput capacity, failure threshold, safe leverage, or any limit's."""
+"""Search for a threshold: throughput capacity, failure threshold, safe leverage, or any limit's."""
 
 from surgetank.search.answer import Answer, Remedy, Used
 from surgetank.search.ask import search

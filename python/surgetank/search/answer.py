@@ -1,4 +1,4 @@
-"""What a search came to, as it is printed, written, compared and drawn."""
+"""The result of a search, as it is printed, written, compared and drawn."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from surgetank.search.shape import Level, Shape
 __all__ = ["EXIT_CODES", "Answer", "Failed", "Remedy", "Used"]
 
 EXIT_CODES: Final[Mapping[str, int]] = {"FOUND": 0, "INVALID": 3, "UNKNOWN": 4}
-"""Exit code of `surgetank search` by status; 1 is a fall against the baseline, 2 wrong usage."""
+"""Exit code of `surgetank search` by status; 1 is a regression against the baseline, 2 wrong
+usage."""
 
 
 @dataclass(frozen=True)
 class Used:
-    """A resource in runs just past the line: its mean use, and in the unloaded or lowest level."""
+    """A resource in runs just past the threshold: its mean use, and at the unloaded or lowest
+    level."""
 
     resource: str
     where: str
@@ -33,20 +35,20 @@ class Used:
 
 @dataclass(frozen=True)
 class Failed:
-    """A kind of failure in the runs that broke nearest to the line."""
+    """A kind of failure in the failing runs nearest to the threshold."""
 
     kind: FailureKind
     first: int
-    """Runs in which the venue failed so first."""
+    """Runs in which this kind of failure came first."""
     seen: int
-    """Runs in which it failed so at all."""
+    """Runs in which it occurred."""
     runs: int
-    """Runs looked at."""
+    """Runs examined."""
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """A change, or two together, tried past the line."""
+    """A change, or two together, tried past the threshold."""
 
     resources: tuple[str, ...]
     """What it relieves; `queue-order` where it only changes who is served first, `block-pace` where
@@ -57,14 +59,14 @@ class Remedy:
     broke: int
     runs: int
     gain: float | None = None
-    """How much farther the line lies with it, as a share; of changes that restore. None with a
-    lower end: the changed scenario did not break as far as it was searched."""
+    """Relative shift of the threshold, for changes that restore the limit. None with a
+    lower end: the changed scenario did not fail within the range searched."""
     gain_low: float | None = None
     gain_high: float | None = None
 
     @property
     def restores(self) -> bool:
-        """Whether most runs held with it."""
+        """Whether most runs passed with it."""
         return 2 * self.broke < self.runs
 
     @property
@@ -75,11 +77,11 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Answer:
-    """Where the line is, how sure that is, and what it hangs on."""
+    """The threshold with its interval, the bottleneck, and the remedies tried."""
 
     find: str
     status: str
-    """FOUND, UNKNOWN (the line was not pinned down: see `bound`) or INVALID."""
+    """FOUND, UNKNOWN (no sufficiently narrow interval: see `bound`) or INVALID."""
     estimate: float | None
     unit: str
     ci_low: float | None
@@ -87,14 +89,15 @@ class Answer:
     confidence: float
     runs: int
     most_used: str
-    """The resource used most in runs past the line; empty if none was used to half."""
+    """The resource used most in runs past the threshold; empty if none was used to half its
+    capacity."""
     key: str
     breaks: str
-    """What breaks, in words."""
+    """The failure criterion, as text."""
     target: float
     precision: float
     bound: Bound | None
-    """What is known of a line that was not pinned down."""
+    """What is known if the status is UNKNOWN or INVALID."""
     scenario: str
     scenario_hash: str
     build: str
@@ -102,7 +105,7 @@ class Answer:
     messages: int
     """Client messages simulated in all."""
     width: float | None
-    """Distance over which the odds of breaking change by e, as a share of the estimate."""
+    """Distance over which the odds of failure change by e, as a share of the estimate."""
     dispersion: float
     falling: bool
     unloaded: Mapping[str, float] | None
@@ -112,7 +115,7 @@ class Answer:
     used: tuple[Used, ...] = ()
     remedies: tuple[Remedy, ...] = field(default=())
     failures: tuple[Failed, ...] = ()
-    """Of a failure threshold: how the venue failed, what most often came first first."""
+    """Of a failure threshold: kinds of failure, by how often each came first."""
     degradation: float | None = None
     """Of a capacity: how many times its unloaded value the p99 may be."""
     per: str = ""
@@ -125,7 +128,7 @@ class Answer:
 
     @property
     def why(self) -> str:
-        """Why the line was not pinned down, for a reader; empty if it was."""
+        """Why there is no result, as text; empty if there is one."""
         return self.bound.why if self.bound else ""
 
     @property
@@ -135,7 +138,8 @@ class Answer:
 
     @property
     def bottleneck(self) -> tuple[str, ...]:
-        """Resources whose relief moves the line: one each, or two that only help together; empty
+        """Resources whose relief moves the threshold: one each, or two that only help together;
+        empty
         if none is known. The most used resource need not be among them."""
         known = {used.resource for used in self.used}
         found = sorted((r for r in self.remedies if r.helps), key=lambda r: r.size)

@@ -1,4 +1,4 @@
-"""Two answers side by side: what moved, and whether that is more than chance."""
+"""Comparison of two search results: the ratio of their estimates and its significance."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class Against:
     """Why the two cannot be compared; empty if they can."""
 
     @property
-    def apart(self) -> bool | None:
-        """Whether the 95 % interval of the ratio leaves out 1."""
+    def significant(self) -> bool | None:
+        """Whether the 95 % interval of the ratio excludes 1."""
         if self.ratio_low is None or self.ratio_high is None:
             return None
         return not self.ratio_low <= 1 <= self.ratio_high
 
     def p_fell(self, share: float) -> float | None:
         """p-value of "b is not worse than a by more than `share`": one-sided z on ln(ratio). Worse
-        is lower, or, where trouble lies at the low end (`Answer.falling`), higher."""
+        is lower, or, where the low end fails (`Answer.falling`), higher."""
         errors = self.a.log_error(), self.b.log_error()
         if self.ratio is None or errors[0] is None or errors[1] is None:
             return None
@@ -55,7 +55,7 @@ class Against:
             "ratio": self.ratio,
             "ratio_low": self.ratio_low,
             "ratio_high": self.ratio_high,
-            "apart": self.apart,
+            "significant": self.significant,
             "most_used_a": self.a.most_used,
             "most_used_b": self.b.most_used,
             "bottleneck_a": self.a.bottleneck,

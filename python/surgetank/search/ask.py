@@ -1,4 +1,4 @@
-"""A search from a question to an answer."""
+"""`search`: from its arguments to an `Answer`."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def search(
     watch: Watch | None = None,
     live: LiveWork | None = None,
 ) -> Answer:
-    """Finds the line: the level of a quantity at which a limit breaks.
+    """Finds a threshold: the level of a quantity at which a limit is violated.
 
-    `find` is "capacity" (unless said otherwise), "failure-threshold" or "safe-leverage"; with
-    `until` (a limit of the scenario, or "any") in its place it is that limit's line. What is varied
-    is `vary`, within `range` (good end first).
+    `find` is "capacity" (the default), "failure-threshold" or "safe-leverage"; with
+    `until` (a limit of the scenario, or "any") instead, the level at which that limit is violated.
+    `vary` names what is varied, within `range` (good end first).
     `budget` is the P(bad debt) of safe leverage, `per` liquidation or run. Replicates run in
     `workers` processes (default: one per core) or on any `executor`; the answer does not depend on
-    which. `journal` keeps finished runs; a search given the same one goes on where it was. With
+    which. `journal` keeps finished runs; a search given the same journal resumes. With
     `live`, every run is one against a live target, one at a time, in this process.
 
     Raises:
@@ -94,7 +94,7 @@ def search(
 
 
 def _live(q: Question, live: LiveWork, journal: Path | None, watch: Watch | None) -> Answer:
-    """As `search`, with thrift: real runs take real time, and cannot be made side by side."""
+    """As `search`, with fewer runs: live runs take real time and cannot be made in parallel."""
     from surgetank.search.live import THRIFT
 
     question = replace(q, effort=THRIFT)
@@ -126,7 +126,7 @@ def question_of(
     runs_max: int = 200,
     seed: int = 1,
 ) -> Question:
-    """What `search` would look for, before anything is run.
+    """The question that `search` would answer, before anything is run.
 
     Raises:
         SurgetankError: naming what cannot be searched, and the hint.
@@ -134,7 +134,7 @@ def question_of(
     if until is not None:
         if find is not None:
             raise SurgetankError(
-                "one line at a time",
+                "only one of the two can be searched for",
                 place=f"--find {find} --until {until}",
                 hint="Leave one of the two out",
             )
@@ -160,14 +160,14 @@ def _default_range(chosen: Parameter) -> tuple[float, float]:
     if chosen.key == "leverage":
         return _LEVERAGE_RANGE
     raise SurgetankError(
-        "which levels to try is not known", place=f"--vary {chosen.key}", hint="Give --range A:B"
+        "has no default range", place=f"--vary {chosen.key}", hint="Give --range A:B"
     )
 
 
 def _no_limit(until: str, limits: Sequence[str]) -> SurgetankError:
     have = f"It sets {', '.join(limits)}" if limits else "It sets none"
     if until in TOLERANCES:
-        message = "is a tolerance, by which others are counted, and no limit that can break"
+        message = "is a tolerance used by other measures, not a limit"
         return SurgetankError(message, place=f"--until {until}", hint=have)
     near = difflib.get_close_matches(until, SETTABLE, n=1)  # of a name that there is, itself
     add = f"; or set it with --set limits.{key_of(SETTABLE[near[0]])}=…" if near else ""
@@ -182,7 +182,7 @@ def _check(q: Question) -> None:
     if not 0 < q.precision < 1:
         raise SurgetankError("must lie between 0 and 1", place="precision", hint="Try 0.05")
     if q.runs_max < 16:
-        raise SurgetankError("is too few to tell anything", place="runs_max", hint="Allow 50")
+        raise SurgetankError("is too few runs", place="runs_max", hint="Allow 50")
     if q.goal.find == "safe-leverage" and q.scenario.market is None:
         raise SurgetankError(
             "safe leverage needs a market", place=q.scenario.name, hint="Add a [market]"
@@ -267,7 +267,7 @@ def _bottleneck(hunt: Search, *, try_remedies: bool) -> tuple[list[Used], list[R
     held = [o for o in state.outcomes if not q.goal.broke(o, state.unloaded_ms)]
     if not broken:
         return [], []
-    # The runs that broke nearest to the line: farther out everything is full.
+    # The failing runs nearest to the threshold: farther away every resource is full.
     nearest = sorted(broken, key=lambda o: abs(q.u(o.level) - q.u(past(state))))[:4]
     lowest = sorted(state.unloaded or held, key=lambda o: q.u(o.level))[:4]
     used = ranking(nearest, lowest)
@@ -278,7 +278,7 @@ def _bottleneck(hunt: Search, *, try_remedies: bool) -> tuple[list[Used], list[R
 
 
 def _labelled(watch: Watch | None, then: Phase | None) -> Watch | None:
-    """Says of each phase before the remedies what is still to come."""
+    """Adds the phase that follows to each progress report before the remedies."""
     if watch is None or then is None:
         return watch
     return lambda seen: watch(

@@ -1,10 +1,10 @@
-"""What was used most just past the line, and which changes of the scenario move the line.
+"""The most used resource just past the threshold, and the changes that move the threshold.
 
-A change is tried at a level where nine of ten runs break. If most runs hold with it, it restores,
-and a short search of its own measures how far it moves the line, held against the same unloaded
-value. It is a remedy only if the interval of that gain excludes zero. The resource used most and
-the resource whose relief moves the line are two things: a full queue may stand behind the station
-that fills it.
+A change is tried at a level where nine of ten runs fail. If most runs pass with it, it restores the
+limit, and a short search measures how far it moves the threshold, against the same unloaded value.
+It is a remedy only if the interval of that gain excludes zero. The resource used most and
+the resource whose relief moves the threshold may differ: a full queue may be the effect of the
+station behind it.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from surgetank.search.remedies import Change, candidates
 
 __all__ = ["named", "past", "ranking", "remedies"]
 
-#: Runs of each change that is tried; it restores if most of them hold.
+#: Runs of each change that is tried; it restores the limit if most of them pass.
 _TRIES: Final = 4
 #: Resources whose remedies are tried.
 _RESOURCES: Final = 4
 #: Kinds of change of each resource that are tried in pairs, each at its largest.
 _KINDS: Final = 2
-#: How far past the line: there about this share of runs breaks.
+#: Share of failing runs at the level past the threshold where changes are tried.
 _PAST: Final = 0.9
 _NAMED: Final = 0.5
 
 
 def past(state: SearchState) -> float:
-    """The first failing level: just past the line, where nine of ten runs break. Of counts, which
-    hang together, the odds that one breaks are at most nine times those at the line."""
+    """The level just past the threshold where nine of ten runs fail. For counts, which are
+    correlated, the odds of failure are at most nine times those at the threshold."""
     post, q = state.posterior, state.question
     if post is None:
         return q.high
@@ -51,7 +51,7 @@ def past(state: SearchState) -> float:
 
 
 def ranking(broken: Sequence[RunOutcome], before: Sequence[RunOutcome]) -> list[Used]:
-    """Resources by their mean use in broken runs, the most used first (see `rank`)."""
+    """Resources by their mean use in failing runs, the most used first (see `rank`)."""
     found = []
     for name in sorted({s.resource for o in broken for s in o.saturated}):
         value = _mean(broken, name)
@@ -76,7 +76,8 @@ def remedies(search: Search, line: Line, used: Sequence[Used]) -> list[Remedy]:
 
     Single changes first, the small before the large. Of each resource, larger changes are left out
     once one helps; so are changes larger than the smallest that has helped so far, but for those of
-    the most used resource: whether its relief helps is always found out. If no single change helps,
+    the most used resource: whether its relief helps is always determined. If no single change
+    helps,
     pairs are tried until one does.
     """
     trial = _Trial(search, line, past(search.state))
@@ -141,8 +142,8 @@ class _Trial:
     made: int = 0
 
     def changes(self, used: Sequence[Used]) -> list[Change]:
-        """What could relieve the most used resources, from small to large. What is varied is left
-        alone: setting it back is no remedy."""
+        """What could relieve the most used resources, from small to large. The varied key
+        is left out: setting it back is no remedy."""
         q = self.search.question
         scenario = q.parameter.at(q.scenario, self.level)
         ranked = [Saturation(u.resource, u.where, u.value, u.value, 0.0, "") for u in used]
@@ -151,7 +152,7 @@ class _Trial:
         return sorted((c for c in found if not varied & c.values.keys()), key=lambda c: c.size)
 
     def fits(self, changes: Iterable[Change]) -> bool:
-        """Whether they touch different keys."""
+        """Whether these changes touch different keys."""
         keys = [key for change in changes for key in change.values]
         return len(keys) == len(set(keys))
 

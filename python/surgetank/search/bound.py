@@ -1,4 +1,4 @@
-"""What is known of a line that a search did not pin down, and why it did not."""
+"""What is known of a threshold that a search could not estimate, and why."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ __all__ = ["Bound", "BoundKind", "bound_of"]
 
 
 class BoundKind(StrEnum):
-    """Why a search ended without a line."""
+    """Why a search ended without an estimate."""
 
     NOT_REACHED = "not-reached"
-    """It held up to the far end of the range, which is `level`."""
+    """All runs passed up to the far end of the range, which is `level`."""
     BREAKS_ALREADY = "breaks-already"
-    """It broke at the end of the range where all should be well, which is `level`."""
+    """Runs failed at the end of the range where all should pass, which is `level`."""
     GENERATOR_LIMIT = "generator-limit"
-    """It held up to `level`; a live run's generator cannot make the next."""
+    """All runs passed up to `level`; a live run's generator cannot make the next."""
     GENERATOR_TOO_SLOW = "generator-too-slow"
     """The generator cannot make any level."""
     UNLOADED_UNKNOWN = "unloaded-unknown"
-    """The p99 delay at `level`, against which others are held, cannot be measured."""
+    """The p99 latency at `level`, the unloaded reference, cannot be measured."""
     AT_AN_END = "at-an-end"
     """The interval reaches an end of the range."""
     RUNS_SPENT = "runs-spent"
     """The interval is not narrow enough yet."""
     INVALID_RUN = "invalid-run"
-    """A run at `level` did not do what was asked."""
+    """A run at `level` is INVALID."""
     DRIFT = "drift"
     """The target or the machine changed while the search went on."""
     NOT_FOUND = "not-found"
@@ -36,33 +36,33 @@ class BoundKind(StrEnum):
 
 
 _TEXTS: Final = {
-    BoundKind.NOT_REACHED: "the line was not reached ({level:g})",
-    BoundKind.BREAKS_ALREADY: "it breaks already at the low end of the range ({level:g})",
-    BoundKind.GENERATOR_LIMIT: "at least {level:g}: the generator could not go further ({detail})",
-    BoundKind.GENERATOR_TOO_SLOW: "not even the lowest level could be made: the generator could "
-    "not go further ({detail})",
+    BoundKind.NOT_REACHED: "the threshold was not reached ({level:g})",
+    BoundKind.BREAKS_ALREADY: "runs fail already at the low end of the range ({level:g})",
+    BoundKind.GENERATOR_LIMIT: "at least {level:g}: the generator reached its limit ({detail})",
+    BoundKind.GENERATOR_TOO_SLOW: "even the lowest level could not be generated: the generator "
+    "reached its limit ({detail})",
     BoundKind.UNLOADED_UNKNOWN: "p99 at the unloaded level {level:g} cannot be measured; lengthen "
     "the run",
     BoundKind.AT_AN_END: "the interval reaches an end of the range; widen --range",
     BoundKind.RUNS_SPENT: "{detail}; allow more with --runs-max",
     BoundKind.INVALID_RUN: "a run at {level:g} {detail}",
     BoundKind.DRIFT: "{detail}",
-    BoundKind.NOT_FOUND: "the line was not found",
+    BoundKind.NOT_FOUND: "the threshold was not found",
 }
 
 
 @dataclass(frozen=True)
 class Bound:
-    """What a search knows where it found no line."""
+    """What a search knows if it found no estimate."""
 
     kind: BoundKind
     level: float | None = None
     detail: str = ""
-    """For a reader only."""
+    """Text for human readers only."""
 
     @property
     def why(self) -> str:
-        """In words, for a reader."""
+        """The reason as text."""
         return _TEXTS[self.kind].format(level=self.level, detail=self.detail)
 
 

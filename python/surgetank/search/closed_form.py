@@ -71,7 +71,7 @@ def assumptions(scenario: Scenario) -> list[tuple[str, bool]]:
             service_rate_per_s(scenario) is not None,
         ),
         ("Poisson arrivals at a constant rate", _is_poisson(scenario)),
-        ("no makers and no oracles beside them", flow.makers.count == flow.oracle.count == 0),
+        ("no makers and no oracles", flow.makers.count == flow.oracle.count == 0),
         ("no delay between clients and the server", _is_near(scenario)),
         ("first come, first served", layer.queue.rule == "fifo"),
         ("each message is ordered by itself, without a batch window", window),
@@ -82,7 +82,7 @@ def assumptions(scenario: Scenario) -> list[tuple[str, bool]]:
             flow.keepers.watch == "outside" and flow.keepers.reaction_ms == 0,
         ),
         (
-            "a liquidation fills at the outside price of the moment",
+            "a liquidation fills at the outside price at its execution",
             margin.close_out == "oracle" and market.price.feed == "block",
         ),
         ("isolated margin", margin.mode == "isolated"),

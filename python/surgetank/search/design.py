@@ -1,4 +1,4 @@
-"""At which level the next run is made.
+"""Choice of the level of the next run.
 
 Run i is placed by the runs before i − LOOKAHEAD + 1, however many have finished by then. So up to
 LOOKAHEAD runs can be under way at once, and the levels, and with them the answer, do not depend on

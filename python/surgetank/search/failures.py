@@ -1,4 +1,4 @@
-"""How the venue failed in the runs just past a failure threshold."""
+"""Kinds of failure in the runs just past a failure threshold."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from surgetank.search.probe import RunOutcome
 __all__ = ["NEAREST", "failed"]
 
 NEAREST: Final = 20
-"""Runs that are looked at: those that broke nearest to the line."""
+"""Number of runs examined: the failing runs nearest to the threshold."""
 
 
 def failed(nearest: Sequence[RunOutcome]) -> tuple[Failed, ...]:
-    """Kinds of failure in these runs, what most often came first first."""
+    """Kinds of failure in these runs, by how often each came first."""
     found = [
         Failed(
             kind,

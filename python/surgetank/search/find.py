@@ -1,11 +1,12 @@
-"""The search itself: unloaded value, climb to the first break, then the posterior of the line.
+"""The search itself: unloaded value, climb to the first failing level, then the posterior of the
+threshold.
 
 1. **Unloaded** (capacity only): p99 at a small load, pooled over seeds, with its own error.
-2. **Climb**: two seeds at each of two levels, doubling until a level breaks; one level beyond the
-   break is always seen, so that a response that falls again is noticed. Where it does, more seeds
-   make sure of it, and the line is the first crossing.
+2. **Climb**: two seeds at each of two levels, doubling until a level fails; one level beyond the
+   failing one is always run, so that a response that falls again is noticed. Where it does, more
+   seeds confirm it, and the threshold is the first crossing.
 3. **Refine**: one run at a time at the level that `design.place` names, until the interval is
-   narrow enough or the runs are spent.
+   narrow enough or the runs are used up.
 
 Every seed is drawn from the search's own, by phase and number, and every decision uses runs in the
 order in which they were asked for: the answer depends on neither workers nor timing.
@@ -36,46 +37,46 @@ __all__ = ["Effort", "Progress", "Question", "Search", "SearchState"]
 
 _CLIMB_SEEDS: Final = 2
 _REFINE_MIN_COUNTS: Final = 24
-#: Background messages that an unloaded run should have, so that its p99 means something.
+#: Background messages that an unloaded run needs for a usable p99.
 _UNLOADED_MESSAGES: Final = 4_000
 _LENGTHEN_MAX: Final = 20.0
-#: Levels tried between one that held and one that the generator could not make.
+#: Levels tried between one that passed and one that the generator could not make.
 _CEILING_LEVELS: Final = 3
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How many runs the parts of a search take; live runs cost real seconds."""
+    """How many runs the phases of a search take; live runs take real time."""
 
     unloaded_seeds: int = 8
     edge_seeds: int = 6
     refine_min: int = 16
     """Refining runs before the first look at the width; counts need an idea of their dispersion."""
     narrow_looks: int = 5
-    """Looks in a row that must find the interval narrow: one may be luck."""
+    """Consecutive checks that must find the interval narrow: one may do so by chance."""
     lookahead: int = LOOKAHEAD
     """Runs that may be under way at once."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a scenario."""
+    """A search problem: scenario, goal, parameter, range and precision."""
 
     scenario: Scenario
     goal: Goal
     parameter: Parameter
     low: float
-    """The end of the range where all is well."""
+    """The end of the range where runs should pass."""
     high: float
     """The other end; it may be the smaller number."""
     precision: float = 0.05
-    """Half width of the interval over the estimate at which the search is content."""
+    """Half width of the interval over the estimate at which the search ends."""
     runs_max: int = 200
     seed: int = 1
     effort: Effort = Effort()
 
     def u(self, level: float) -> float:
-        """The level on the scale of the search: ln or plain, rising towards trouble."""
+        """The level on the scale of the search: ln or linear, rising towards failure."""
         sign = 1.0 if self.high > self.low else -1.0
         if is_ratio_scale(self.low, self.high):
             return sign * math.log(level)
@@ -89,7 +90,7 @@ class Question:
         return sign * u * abs(self.high - self.low) / 4.0
 
     def level(self, u: float) -> float:
-        """The reverse of `u`, rounded to what can be asked for."""
+        """The reverse of `u`, rounded to a level that the parameter can take."""
         return self.parameter.rounded(self.exact(u))
 
 
@@ -98,7 +99,7 @@ Phase = Literal["unloaded", "climb", "refine", "remedies", "gain"]
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a search is."""
+    """Progress of a search."""
 
     phase: Phase
     runs: int
@@ -107,18 +108,18 @@ class Progress:
     high: float | None
     estimate: float | None
     p_broken: float | None
-    """Share of the last runs that broke."""
+    """Share of failures among the last runs."""
     runs_left: int | None
-    """Runs that this phase will still take, roughly; None if nobody can tell."""
+    """Runs that this phase will still take, roughly; None if unknown."""
     what: str = ""
-    """The change at hand, of a phase that tries changes."""
+    """The change in progress, in a phase that tries changes."""
     then: Phase | None = None
     """The phase that follows this search, if one does."""
 
 
 @dataclass
 class SearchState:
-    """All that a search has seen."""
+    """All runs of a search, and what follows from them."""
 
     question: Question
     unloaded_ms: float = math.nan
@@ -133,7 +134,7 @@ class SearchState:
     """Levels u beyond are not fitted: there the response falls again."""
     status: str = "UNKNOWN"
     bound: Bound | None = None
-    """What is known of the line, and why it was not found."""
+    """What is known of the threshold, and why it was not found."""
 
     def take_unloaded(self, other: SearchState) -> None:
         """Takes over the unloaded value of another search."""
@@ -146,13 +147,13 @@ class SearchState:
         return [*self.climbed, *self.refined]
 
     def trials(self, unloaded_ms: float | None = None) -> list[Trial]:
-        """The runs as trials; another unloaded value shows what its error does."""
+        """The runs as trials; another unloaded value shows the effect of its error."""
         q, base = self.question, self.unloaded_ms if unloaded_ms is None else unloaded_ms
         found = [q.goal.trial(o, q.u(o.level), base) for o in self.outcomes if not o.invalid]
         return [t for t in found if not math.isnan(t.broken)]
 
     def fit(self, unloaded_ms: float | None = None) -> Posterior:
-        """The posterior of the line, by the levels up to `top`."""
+        """The posterior of the threshold, by the levels up to `top`."""
         low, top = self.question.u(self.question.low), self.top
         near = [t for t in self.trials(unloaded_ms) if t.u <= top]
         return fit(near, low, top, self.question.goal.target)
@@ -172,7 +173,7 @@ class Search:
         self._low, self._high = ends
         self.state.top = self._high
         self._trials: list[Trial] = []
-        self._narrow = 0  # looks in a row at an interval narrow enough
+        self._narrow = 0  # consecutive checks with a sufficiently narrow interval
 
     @property
     def spent(self) -> int:
@@ -180,7 +181,7 @@ class Search:
         return self.pool.spent - self._before
 
     def go(self) -> SearchState:
-        """Searches until it is content; what was found so far is in `state` at any time.
+        """Runs the search to its end; what was found so far is in `state` at any time.
 
         Raises:
             SurgetankError: if the scenario cannot be run.
@@ -220,7 +221,8 @@ class Search:
         self.watch(Progress(phase, self.pool.spent, low, high, middle, share, left))
 
     def _refining_left(self) -> int:
-        """Runs until the interval is narrow: its width falls as 1/√n; never none before the end."""
+        """Runs until the interval is narrow: its width falls as 1/√n; at least one before the
+        end."""
         q, post, done = self.question, self.state.posterior, len(self.state.refined)
         least = max(self._refine_min - done, q.effort.narrow_looks - self._narrow, 1)
         if post is not None and not self._is_narrow(post):
@@ -277,7 +279,7 @@ class Search:
     # 2. Climb
 
     def _climb(self) -> bool:
-        """Levels by twos until one holds and the next breaks; False if there is no such pair."""
+        """Doubles levels until one passes and the next fails; False if there is no such pair."""
         q = self.question
         own = q.u(q.parameter.own) if q.parameter.own > 0 else self._low
         start = min(max(own, self._low), self._high)
@@ -308,7 +310,8 @@ class Search:
         return False
 
     def _look_beyond(self, levels: dict[float, list[RunOutcome]], broken: float) -> None:
-        """A level beyond the first break that holds: more seeds at both, to tell it from chance."""
+        """A level beyond the first failing one that passes: more seeds at both, to exclude
+        chance."""
         again = [u for u in levels if u > broken and not self._mostly_broken(levels[u])]
         if not again:
             return
@@ -341,18 +344,18 @@ class Search:
         self._add(found, self.state.climbed, "climb")
 
     def _edge(self, u: float, kind: BoundKind) -> bool:
-        """The line is at or beyond an end: more seeds there, then say so."""
+        """The threshold is at or beyond an end of the range: more seeds there, then report it."""
         level = self.question.level(u)
         first = len(self.state.climbed)
         seeds = self.question.effort.edge_seeds
         tasks = [self.task(level, "climb", first + i) for i in range(seeds)]
         self._add(self.pool.all(tasks), self.state.climbed, "climb")
-        # Runs are of the level as it can be asked for, which is rounded.
+        # Runs have the rounded level.
         at = [t for t in self._trials if abs(t.u - self.question.u(level)) < 1e-9]
         share = sum(t.broken for t in at) / max(1.0, sum(t.trials for t in at))
         target = self.question.goal.target
         if (share > target) == (u == self._high):
-            return True  # it was close: the line may lie inside after all
+            return True  # it was close: the threshold may lie inside the range
         self.state.bound = Bound(kind, level)
         return False
 
@@ -365,8 +368,8 @@ class Search:
     # A live run's generator may be slower than its target
 
     def _limited(self, found: list[RunOutcome]) -> bool:
-        """Whether the generator failed at a level below which nothing broke. Beyond a broken level
-        it does not matter: the line lies below."""
+        """Whether the generator failed at a level below which no run failed. Beyond a failing
+        level it does not matter: the threshold lies below."""
         failed = [o.level for o in found if o.invalid]
         if not failed:
             return False
@@ -375,7 +378,7 @@ class Search:
         return not any(o.level <= min(failed) and goal.broke(o, base) for o in valid)
 
     def _below_ceiling(self, levels: dict[float, list[RunOutcome]]) -> bool:
-        """Closer and closer to the level that the generator cannot make; True if one broke."""
+        """Bisects towards the level that the generator cannot make; True if a run failed."""
         for _ in range(_CEILING_LEVELS):
             failed = min(u for u, o in levels.items() if any(x.invalid for x in o))
             held = [u for u in levels if u < failed and not self._mostly_broken(levels[u])]

@@ -1,4 +1,5 @@
-"""The frontier: safe leverage against load, for a venue and for its departures from theory."""
+"""The frontier: safe leverage against load, for a scenario and for variants that depart from
+theory."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ class Curve:
 
     name: str
     text: str
-    """For a reader."""
+    """What the curve changes, as text."""
     values: Mapping[str, Any]
 
 
@@ -39,14 +40,14 @@ class Point:
     status: str
     """FOUND, UNKNOWN or INVALID, as of a search."""
     bound: Bound | None
-    """What is known where it was not pinned down."""
+    """What is known if the status is UNKNOWN or INVALID."""
     runs: int
     theory: float | None
     """The closed form, for the curve on which its assumptions hold."""
 
     @property
     def why(self) -> str:
-        """Why it was not pinned down, for a reader; empty if it was."""
+        """Why there is no result, as text; empty if there is one."""
         return self.bound.why if self.bound else ""
 
 
@@ -63,11 +64,11 @@ class Frontier:
     per: str
     confidence: float
     capacity_per_s: float | None
-    """Service rate μ of the station that the closed form speaks of, if the scenario has one."""
+    """Service rate μ (1/s) of the server in the closed form, if the scenario has one."""
     theory: tuple[tuple[float, float], ...]
-    """(load, leverage) of the closed form, finely spaced; empty if it says nothing here."""
+    """(load, leverage) of the closed form, finely spaced; empty if it does not apply."""
     assumptions: tuple[tuple[str, bool], ...]
-    """What the closed form assumes, and whether the scenario keeps it."""
+    """The assumptions of the closed form, and whether the scenario meets each."""
     curves: tuple[Curve, ...]
     points: tuple[Point, ...]
     runs: int

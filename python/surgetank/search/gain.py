@@ -1,4 +1,4 @@
-"""How far a change moves the line: a short search of the changed scenario."""
+"""How far a change moves the threshold: a short search of the changed scenario."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["Line", "gained", "interval_of", "line_of"]
 
 _PRECISION: Final = 0.1
 _RUNS: Final = 60
-#: How far the search for the changed line goes, in the direction of trouble and against it.
+#: How far the search for the changed threshold goes, towards failure and away from it.
 _FARTHER, _NEARER = 16.0, 4.0
 
 
 @dataclass(frozen=True)
 class Line:
-    """Where the line is."""
+    """A threshold: estimate and 95 % interval."""
 
     estimate: float
     low: float
@@ -36,7 +36,7 @@ class Line:
 
 
 def line_of(state: SearchState) -> Line | None:
-    """The line, if it was found at a positive level."""
+    """The threshold, if it was found at a positive level."""
     estimate, low, high = interval_of(state)
     if estimate is None or low is None or high is None or not 0 < low <= estimate <= high:
         return None
@@ -60,11 +60,11 @@ def interval_of(state: SearchState) -> tuple[float | None, float | None, float |
 
 
 def gained(search: Search, line: Line, remedy: Remedy) -> Remedy:
-    """The remedy with its gain: how much farther the line lies, as a share, and its 95 % interval.
+    """The remedy with its gain: the relative shift of the threshold and its 95 % interval.
 
-    Held against the same unloaded value, so that the line is the same one. The errors of the two
-    lines are taken as independent and added in quadrature on the scale of ln. Where the changed
-    scenario does not break up to the end of what was searched, only the gain's lower end is known.
+    The same unloaded value is used, so that both thresholds have one definition. The errors of the
+    two are taken as independent and added in quadrature on the scale of ln. Where the changed
+    scenario does not fail up to the end of the range searched, only the gain's lower end is known.
     """
     q = search.question
     falling = q.high < q.low
@@ -75,7 +75,7 @@ def gained(search: Search, line: Line, remedy: Remedy) -> Remedy:
         for end in ends:
             own.at(changed, own.rounded(line.estimate * end))
     except SurgetankError:
-        return remedy  # no room around the line to search in: the gain stays unknown
+        return remedy  # no range around the threshold to search in: the gain stays unknown
     question = replace(
         q,
         scenario=changed,

@@ -1,12 +1,14 @@
-"""What is looked for: when a run counts as broken, and how probable that may be.
+"""Goals of a search: when a run counts as failing, and the probability at the threshold.
 
-- Throughput capacity: the highest load whose p99 end-to-end delay stays within `degradation` of its
+- Throughput capacity: the highest load whose p99 end-to-end latency stays within `degradation` of
+its
   unloaded value and of whose messages 99 % are executed.
 - Failure threshold: the lowest load at which the venue fails more likely than not: its fault budget
-  is used up, it stands still, or its executed state is stale (`surgetank.measure.FailureKind`).
+  is used up, no node makes progress, or its executed state is stale
+  (`surgetank.measure.FailureKind`).
 - Safe leverage: the highest initial leverage whose P(bad debt), per liquidation or per run, stays
   below the budget.
-- A limit of the scenario: the level at which it is more likely than not to break.
+- A limit of the scenario: the level at which it is more likely violated than not.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from surgetank.catalogue import LINES
+from surgetank.catalogue import THRESHOLDS
 from surgetank.errors import SurgetankError
 from surgetank.search.posterior import Trial
 from surgetank.search.probe import RunOutcome
@@ -24,37 +26,37 @@ __all__ = ["FINDS", "Goal", "Per", "goal"]
 
 Per = Literal["liquidation", "run"]
 
-FINDS: Final = tuple(LINES)
-"""What can be found by name."""
+FINDS: Final = tuple(THRESHOLDS)
+"""Thresholds that can be searched for by name."""
 
 _EXECUTED_MIN: Final = 0.99
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What breaks, and the probability at which the line is drawn."""
+    """The failure criterion, and the probability of failure that defines the threshold."""
 
     find: str
     target: float
-    """P(broken) on the line."""
+    """Probability of failure at the threshold."""
     limit: str = ""
-    """The limit that breaks, for `find` = "limit"; empty = any of them."""
+    """The limit that is violated, for `find` = "limit"; empty = any of them."""
     degradation: float = 2.0
     per: Per = "liquidation"
 
     @property
     def counts(self) -> bool:
-        """Whether a run is many trials, its liquidations, and not one."""
+        """Whether each liquidation of a run is a trial, not the run as a whole."""
         return self.find == "safe-leverage" and self.per == "liquidation"
 
     def trial(self, outcome: RunOutcome, u: float, unloaded_ms: float) -> Trial:
-        """How often it broke in this run: once of once, or bad debts of liquidations."""
+        """Failures of trials in this run: 0 or 1 of 1, or bad debts of liquidations."""
         if self.counts:
             return Trial(u, outcome.value("bad_debts"), outcome.value("liquidations_triggered"))
         return Trial(u, float(self.broke(outcome, unloaded_ms)), 1.0)
 
     def broke(self, outcome: RunOutcome, unloaded_ms: float) -> bool:
-        """Whether the run is beyond the line."""
+        """Whether the run fails."""
         if self.find == "capacity":
             delay = outcome.value("delay_p99_ms")
             done = outcome.value("executed_share")
@@ -71,9 +73,9 @@ class Goal:
 
     @property
     def said(self) -> str:
-        """What breaks, in words."""
+        """The failure criterion, as text."""
         if self.find == "capacity":
-            return f"p99 delay above {self.degradation:g} × unloaded, or fewer than 99 % executed"
+            return f"p99 latency above {self.degradation:g} × unloaded, or fewer than 99 % executed"
         if self.find == "failure-threshold":
             return "a third of the weight out of step, a standstill, or a stale executed state"
         if self.find == "safe-leverage":
@@ -96,7 +98,7 @@ def goal(
     """
     if find not in (*FINDS, "limit"):
         hint = f"Take one of: {', '.join(FINDS)}; or give --vary, --range and --until"
-        raise SurgetankError("nothing of this name can be found", place=find, hint=hint)
+        raise SurgetankError("there is no search of this name", place=find, hint=hint)
     if not degradation > 1:
         raise SurgetankError("must be above 1", place="degradation", hint="The default is 2")
     if not 0 < budget < 0.5:

@@ -1,12 +1,12 @@
 """Replicates against a live target, one after the other.
 
-Between two runs the target is left in peace until nothing of the last run is under way: at least
+Between two runs the target stays idle until no message of the last run is under way: at least
 `cooldown_s`, and, if that run left messages behind, until a few single messages come through as
 quickly as they did at the beginning. Every so many runs a reference level is repeated: if it comes
 out different towards the end, it is the target or the machine that changed, not the load.
 
-A run whose generator could not keep its schedule is made again; if it fails again, the level is
-beyond the generator, and says nothing of the target.
+A run whose generator could not keep its schedule is repeated; if it fails again, the level is
+beyond the generator, and is no evidence about the target.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["THRIFT", "LiveWork", "drifted", "expected_s"]
 #: What a search may spend on live runs.
 THRIFT: Final = Effort(unloaded_seeds=4, edge_seeds=2, refine_min=6, narrow_looks=2, lookahead=1)
 
-#: Seconds of a run beside its schedule: processes start and end.
+#: Seconds of a run in addition to its schedule: processes start and end.
 _OVERHEAD_S: Final = 3.0
 _ATTEMPTS: Final = 2
 _CALM_WITHIN_S: Final = 60.0
@@ -74,7 +74,7 @@ class LiveWork:
         return f"live: {server.version() if server else self.rig.where.url}"
 
     def begin(self, reference: Scenario, journal: RunJournal) -> None:
-        """Which level is repeated, and where runs of it are kept.
+        """Sets the reference level that is repeated, and the journal of its runs.
 
         Raises:
             SurgetankError: the runs kept there are of another target.
@@ -126,10 +126,10 @@ class LiveWork:
         self.references.append(kept)
 
     def reach(self) -> float:
-        """Median delay of single messages while nothing else is under way, ms; measured once.
+        """Median latency of single messages while nothing else is under way, ms; measured once.
 
         Raises:
-            SurgetankError: nobody answers.
+            SurgetankError: the target does not answer.
         """
         if self._calm_ms is None:
             self._calm_ms = self._single_ms()
@@ -148,7 +148,7 @@ class LiveWork:
         self._left_behind = False
 
     def _single_ms(self) -> float:
-        """Median delay of a few single messages; infinite if most are lost."""
+        """Median latency of a few single messages, ms; infinite if most are lost."""
         due = np.arange(_CALM_MESSAGES, dtype=np.int64) * 20_000_000
         schedule = Schedule.plain(due, drain_s=5.0)
         first = self.rig.play(schedule, name="cool-down").first_ns()
@@ -167,10 +167,11 @@ def _left_behind(trace: Trace) -> bool:
 
 
 def drifted(references: list[RunOutcome]) -> str:
-    """What changed in the reference runs beyond chance; empty if nothing did.
+    """Significant changes in the reference runs, as text; empty if there are none.
 
     A trend of p99 over the order of the runs (Kendall's τ, p < 0.01) that also moved it by a
-    quarter, or goodput that held at first and does not any more. Fewer than five runs tell nothing.
+    quarter, or goodput that passed at first and fails later. With fewer than five runs no trend is
+    reported.
     """
     valid = [o for o in references if not o.invalid]
     if len(valid) < _REFERENCES_MIN:
@@ -179,7 +180,7 @@ def drifted(references: list[RunOutcome]) -> str:
     p99 = np.array([o.value("delay_p99_ms") for o in valid])
     good = np.array([o.value("executed_share") >= _EXECUTED_MIN for o in valid])
     if good[:third].all() and not good[-third:].any():
-        return "the reference level held at first and does not any more: the target changed"
+        return "the reference level passed at first and fails now: the target changed"
     if not np.isfinite(p99).all():
         return ""
     from scipy import stats  # slow to import

@@ -1,4 +1,4 @@
-"""What is varied: load, leverage, or any numeric key of the scenario."""
+"""The varied quantity: load, leverage, or any numeric key of the scenario."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Parameter:
     own: float
     """The scenario's own value."""
     whole: bool
-    """Only whole numbers."""
+    """Whether it takes whole numbers only."""
     values: Callable[[float], Mapping[str, Any]]
     """Level → values for `Scenario.with_values`."""
 
@@ -36,7 +36,7 @@ class Parameter:
         return scenario.with_values(self.values(level))
 
     def rounded(self, level: float) -> float:
-        """The nearest level that can be asked for: whole, or of six digits."""
+        """The nearest level that the parameter can take: whole, or of six digits."""
         return float(round(level)) if self.whole else float(f"{level:.6g}")
 
 
@@ -77,7 +77,7 @@ def _load(scenario: Scenario) -> Parameter:
     mean = sum(r * d for r, d in zip(rates, arrivals.dwell_s, strict=True)) / cycle
     if mean <= 0:
         raise SurgetankError(
-            "all rates are nil", place="flow.arrivals.rates_per_s", hint="Raise one"
+            "all rates are zero", place="flow.arrivals.rates_per_s", hint="Raise one"
         )
     return Parameter(
         "load",

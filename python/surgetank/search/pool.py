@@ -1,7 +1,7 @@
-"""Replicates in parallel: here, on any executor, or on a cluster; each is made once and kept.
+"""Replicates in parallel: here, on any executor, or on a cluster; each is run once and recorded.
 
 The journal is a file of JSON lines, one per finished run, named by seed and scenario hash. A search
-that starts again with it makes the same decisions and finds these runs already made.
+that starts again with it makes the same decisions and finds these runs in the journal.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Inline(Executor):
     """Runs a task in this process, at once: for one worker, and for debugging."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """As `Executor.submit`."""
+        """Runs the task; the interface of `Executor.submit`."""
         future: Future[T] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
@@ -63,7 +63,7 @@ class Processes(ProcessPoolExecutor):
 
 
 def processes(workers: int) -> Executor:
-    """That many fresh processes; one worker is this process."""
+    """An executor of that many new processes; one worker is this process."""
     return Inline() if workers <= 1 else Processes(workers)
 
 
@@ -84,7 +84,7 @@ def dask_executor(address: str) -> Iterator[Executor]:
     tasks not yet done are cancelled and the connection is closed.
 
     Raises:
-        SurgetankError: if Dask is not installed, or nobody answers at the address.
+        SurgetankError: if Dask is not installed, or no scheduler answers at the address.
     """
     try:
         from distributed import Client
@@ -117,7 +117,7 @@ class RunJournal:
         self.path = path
         self._found: dict[str, RunOutcome] = {}
         self.target = ""
-        """URL of what the runs were made on; empty of simulated ones."""
+        """URL of the target of the runs; empty for simulated ones."""
         if path is not None and path.exists():
             self._read(path)
 
@@ -154,12 +154,12 @@ class RunJournal:
         return self._found.get(key)
 
     def add(self, outcome: RunOutcome) -> None:
-        """Keeps a run, on disk before anything is done with it."""
+        """Records a run, on disk before it is used."""
         self._found[outcome.key] = outcome
         self._append(outcome.to_dict())
 
     def note_target(self, url: str) -> None:
-        """Keeps what the runs are made on."""
+        """Records the target of the runs."""
         self.target = url
         self._append({"target": url})
 
@@ -196,15 +196,15 @@ class Pool:
         known = self._journal.get(task.key)
         if known is not None and (known.level, known.seed) != (task.level, task.seed):
             raise SurgetankError(
-                f"the run kept as {task.key[:24]}… is of level {known.level:g} and seed "
+                f"the run recorded as {task.key[:24]}… is of level {known.level:g} and seed "
                 f"{known.seed}, and was asked for at {task.level:g} and {task.seed}",
-                place=str(self._journal.path or "kept runs"),
+                place=str(self._journal.path or "recorded runs"),
                 hint="Remove its line, or start anew",
             )
         return Running(self, task, known, None if known else self._begin(task))
 
     def all(self, tasks: Sequence[Task]) -> list[RunOutcome]:
-        """Makes these runs."""
+        """Runs these tasks and returns their outcomes."""
         running = [self.submit(task) for task in tasks]
         return [run.result() for run in running]
 
@@ -289,7 +289,7 @@ class Running:
         """Whether its messages are among those that the pool has simulated."""
 
     def result(self) -> RunOutcome:
-        """What became of it, when it has ended.
+        """The outcome, once the run has ended.
 
         Raises:
             SurgetankError: if the scenario cannot be built, or workers keep dying.
@@ -297,7 +297,7 @@ class Running:
         return self._pool._finish(self)
 
     def drop(self) -> None:
-        """It is not needed any more."""
+        """Drops a run that is not needed any more."""
         if self.future is not None:
             self.future.cancel()
 
@@ -306,7 +306,7 @@ def _died() -> SurgetankError:
     return SurgetankError(
         "workers keep dying",
         place="the pool of workers",
-        hint="Give them more memory or fewer --workers; runs that were kept are not made again",
+        hint="Give them more memory or fewer --workers; recorded runs are not repeated",
         exit_code=3,
     )
 

@@ -1,18 +1,19 @@
 """Where a probability crosses its target: the posterior of a threshold.
 
-Theory of operation. Whether a limit breaks in a run at level x is a coin with P(x) that rises with
+Theory of operation. Whether a limit is violated in a run at level x is a Bernoulli trial with P(x)
+that rises with
 x. Near the crossing P is taken as logistic in u = ln x (or x): logit P = logit t + β(u − θ), with
 P(θ) = t. Threshold θ and slope β get the posterior on a grid, before any run uniform in θ and with
 density β^−½ in ln β (a gentle slope is a little likelier than a steep one, which errs towards wide
 intervals), as in the Ψ method (Kontsevich & Tyler, Vision Research 39, 1999) with the slope
-marginalised (Prins, Journal of Vision 13(7), 2013). It needs no asymptotics: runs that all hold
-below and all break above are no special case, and looking at it after every run does not spoil it.
+marginalised (Prins, Journal of Vision 13(7), 2013). It needs no asymptotics: runs that all pass
+below and all fail above are no special case, and evaluating it after every run is valid.
 
 Counts (bad debts among n liquidations of a run) enter as binomial, with the log-likelihood divided
 by their dispersion φ ≥ 1 (quasi-likelihood, Wedderburn, Biometrika 61, 1974): liquidations of one
 run share a price path; Student's t then stands for the normal, φ being estimated.
 
-Only what lies near the crossing is fitted, since the logistic is a local stand-in.
+Only trials near the crossing are fitted, since the logistic is a local approximation.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _ENOUGH: Final = 10
 
 
 class Trial(NamedTuple):
-    """`broken` of `trials` at level u; a run that holds or breaks is 0 or 1 of 1."""
+    """`broken` of `trials` at level u; a run that passes or fails is 0 or 1 of 1."""
 
     u: float
     broken: float
@@ -49,7 +50,7 @@ class Trial(NamedTuple):
 
 @dataclass(frozen=True)
 class Posterior:
-    """What the trials say about θ."""
+    """The posterior of θ given the trials."""
 
     theta: Floats
     """Shape (cells,), rising."""
@@ -71,7 +72,7 @@ class Posterior:
 
     @property
     def median(self) -> float:
-        """The estimate."""
+        """The estimate: the posterior's median."""
         return self.quantile(0.5)
 
     def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -104,7 +105,7 @@ def _both_sides(trials: Sequence[Trial], target: float) -> bool:
 
 
 def _grid(trials: Sequence[Trial], low: float, high: float, target: float) -> Posterior:
-    """Whole range first, then where the mass is, until it spreads over enough cells."""
+    """The grid of θ: the whole range first, then refined where the mass is."""
     table = np.array(trials, dtype=np.float64).reshape(-1, 3)
     cells = _cells((low, high), _SLOPE_RANGE)
     weight, phi = _weigh(table, cells, target, 1.0), 1.0
@@ -136,7 +137,7 @@ def _cells(thetas: tuple[float, float], slopes: tuple[float, float]) -> tuple[Fl
 
 
 def _mass(weight: Floats, widen: float) -> tuple[int, int]:
-    """First and last cell that matter; a likelihood about to get flatter reaches farther out."""
+    """First and last cell with relevant mass; a flatter likelihood needs a wider range."""
     inside = np.flatnonzero(weight > 1e-6 * weight.max())
     more = math.ceil(len(inside) * (widen - 1)) if widen > 1 else 0
     return max(int(inside[0]) - more, 0), min(int(inside[-1]) + more, len(weight) - 1)
@@ -170,7 +171,7 @@ def _summary(weight: Floats, cells: tuple[Floats, Floats], phi: float, used: int
 def _dispersion(table: Floats, best: tuple[float, float], target: float) -> float:
     """Pearson's χ²/(m − 2) of counts at the likeliest (θ, β); 1 for single coins.
 
-    At the likeliest and not at the mean: a wide posterior fits badly, which would widen it further.
+    At the maximum, not at the mean: a wide posterior fits badly, which would widen it further.
     """
     n = table[:, 2]
     m = len(n)
@@ -178,7 +179,7 @@ def _dispersion(table: Floats, best: tuple[float, float], target: float) -> floa
         return 1.0
     z = math.log(target / (1 - target)) + best[1] * (table[:, 0] - best[0])
     p = 1 / (1 + np.exp(-np.clip(z, -30, 30)))
-    # Runs of little expected count are taken together: alone they say little, and that loudly.
+    # Runs with small expected counts are pooled: alone each would have an extreme χ².
     order = np.argsort(table[:, 0])
     expected, seen = (n * p)[order], table[:, 1][order]
     variance = (n * p * (1 - p))[order]

@@ -25,13 +25,13 @@ from surgetank.verdict.validity import CheckKind
 
 __all__ = ["Crashed", "RunOutcome", "Saturated", "Task", "outcome_of", "probe"]
 
-#: Saturated resources kept of each run.
+#: Saturated resources recorded of each run.
 _KEPT = 8
 
 
 @dataclass(frozen=True)
 class Task:
-    """A run to be made."""
+    """A run to be made: scenario, level and seed."""
 
     scenario: Scenario
     level: float
@@ -39,13 +39,13 @@ class Task:
 
     @property
     def key(self) -> str:
-        """What names the run: its seed, and all that changes its trace."""
+        """The key of the run: its seed, and all that changes its trace."""
         return f"{self.seed}:{self.scenario.hash}:{build()}"
 
 
 @dataclass(frozen=True)
 class Saturated:
-    """A resource and how much of it was used."""
+    """A resource, its place, and the share of it that was used."""
 
     resource: str
     where: str
@@ -54,7 +54,7 @@ class Saturated:
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What became of it."""
+    """The outcome of a run."""
 
     key: str
     level: float
@@ -64,22 +64,22 @@ class RunOutcome:
     values: Mapping[str, float | None]
     """Every measure; infinite where a quantile was never reached."""
     failed: tuple[str, ...]
-    """Limits of the scenario that broke."""
+    """Limits of the scenario that were violated."""
     unknown: tuple[str, ...]
     """Limits that could not be judged."""
     invalid: tuple[str, ...]
-    """Why the run does not count, if so."""
+    """Why the run is INVALID; empty if it is not."""
     saturated: tuple[Saturated, ...]
     """Most saturated first."""
     failures: tuple[FailureKind, ...] = ()
-    """How the venue failed, what came first first; empty if it held."""
+    """Kinds of failure in order of time; empty if there was none."""
     beyond_generator: bool = False
     """It is invalid only because a live run's generator could not make the load."""
     sent_late: bool = False
     """It is invalid only because the sender was behind its schedule; it sent every message."""
 
     def value(self, name: str) -> float:
-        """A measure; NaN if the run had nothing to measure it on."""
+        """A measure; NaN if the run has no data for it."""
         found = self.values.get(name)
         return math.nan if found is None else found
 
@@ -109,7 +109,7 @@ class RunOutcome:
 
 
 class Crashed(RuntimeError):
-    """A run ended with an error that is nobody's input: a defect of surgetank, named by its run.
+    """A run ended with an error that no input explains: a defect of surgetank, named by its run.
 
     Unlike some of its causes (a panic of the core among them) it can cross between processes.
     """
@@ -126,7 +126,7 @@ def probe(task: Task) -> RunOutcome:
         return outcome_of(task, simulate(task.scenario, seed=task.seed))
     except (SurgetankError, KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:  # a panic of the core is no Exception
+    except BaseException as error:  # a panic of the core is not an Exception
         raise Crashed(
             f"{task.scenario.name} at level {task.level:g}, seed {task.seed}, "
             f"scenario {task.scenario.hash[:12]}: {type(error).__name__}: {error}"
@@ -140,7 +140,7 @@ def _sent_all(trace: Trace) -> bool:
 
 
 def outcome_of(task: Task, trace: Trace) -> RunOutcome:
-    """What a search needs of a task's trace."""
+    """The outcome of a task, from its trace."""
     measures = measure(trace)
     limits = task.scenario.limits.as_mapping()
     verdict = judge(measures, limits, trace)

@@ -1,6 +1,6 @@
 """Changes of a scenario that could relieve a saturated resource, small ones before large ones.
 
-Nothing here says that a change helps: a search tries them. Each is a change of the scenario's own
+Whether a change helps is decided by a search that tries it. Each is a change of the scenario's own
 numbers, so it is valid for the scenario at hand; a ladder whose key the scenario does not have is
 empty.
 
@@ -29,14 +29,15 @@ KIND: Final = 0.5
 """Size of a change in kind."""
 
 QUEUE_ORDER: Final = "queue-order"
-"""What a change touches that relieves no resource: who is served first."""
+"""The resource name of a change that relieves none: who is served first."""
 
 BLOCK_PACE: Final = "block-pace"
-"""Likewise: how often blocks come. It makes room where blocks are full, and shortens every wait for
-the next block where they are not, so that what it gains does not say that block space was short."""
+"""Likewise: how often blocks are made. It makes room where blocks are full, and shortens every
+wait for
+the next block where they are not, so its gain does not show that block space was scarce."""
 
 _MORE: Final = (1.25, 1.5, 2.0, 4.0)
-#: Bounds that cost nothing but a line of configuration may be far off.
+#: Limits that are only configuration may be raised by large factors.
 _ROOM: Final = (*_MORE, 10.0)
 _LESS: Final = (0.8, 0.5, 0.25)
 _CLASSES: Final = ("price_update", "liquidation_order", "cancel", "replace", "order")
@@ -50,7 +51,7 @@ class Change:
     resource: str
     """What it relieves: in the ladder of a mempool, larger blocks relieve block space."""
     text: str
-    """One line for a reader: `uplink 200 → 250 Mbit/s`."""
+    """One line of text: `uplink 200 → 250 Mbit/s`."""
     values: Mapping[str, object]
     """As `Scenario.with_values` takes them."""
     size: float
@@ -74,7 +75,8 @@ def candidates(scenario: Scenario, ranked: Sequence[Saturation]) -> list[Change]
 
 
 def _fits(scenario: Scenario, change: Change) -> bool:
-    """Whether the scenario's other numbers allow it (a degree its nodes, a margin its other)."""
+    """Whether the scenario's other values allow it (a degree and the nodes, one margin and the
+    other)."""
     try:
         scenario.with_values(change.values)
     except SurgetankError:
@@ -132,7 +134,7 @@ def _said(value: float) -> str:
 
 
 def _of(resource: str, changes: Iterable[Change]) -> Iterator[Change]:
-    """Changes in one resource's ladder that relieve another."""
+    """Marks changes in one resource's ladder that relieve another."""
     return (replace(change, resource=change.resource or resource) for change in changes)
 
 
@@ -166,7 +168,7 @@ def _service(ask: _Asked, stage: str, classes: Sequence[str], name: str) -> Iter
 
 
 def _urgent_first(ask: _Asked) -> Iterator[Change]:
-    """Liquidations, prices and cancels before everything else."""
+    """Liquidation orders, price updates and cancels ahead of all other messages."""
     # Under another discipline `high` is only its default, which says nothing.
     high = ask("layer.queue.high") if ask("layer.queue.discipline") == "priority" else []
     if set(_URGENT) <= set(high):
@@ -194,7 +196,7 @@ def _execution(ask: _Asked) -> Iterator[Change]:
 
 
 def _pace(ask: _Asked) -> Iterator[Change]:
-    """Blocks more often."""
+    """Changes that make blocks more often."""
     yield from ask.scaled("timeout_commit", ["layer.consensus.timeout_commit_ms"], _LESS, " ms")
     yield from ask.scaled("batch window", ["layer.consensus.window_ms"], _LESS, " ms")
 
@@ -207,7 +209,7 @@ def _block_space(ask: _Asked) -> Iterator[Change]:
 
 
 def _mempool(ask: _Asked) -> Iterator[Change]:
-    # Smaller: refusing early keeps the wait of what is let in short.
+    # Smaller: refusing early shortens the wait of admitted messages.
     yield from ask.scaled("mempool", ["layer.queue.mempool_max"], (0.5, *_ROOM), " messages")
     yield from _of("block-space", _block_space(ask))
 
@@ -246,7 +248,7 @@ def _keepers(ask: _Asked) -> Iterator[Change]:
 
 def _limits(ask: _Asked) -> Iterator[Change]:
     """The venue's limits per block, all by one factor (a share stays a share); and how much of a
-    large position goes at first, and how long it rests after that."""
+    large position is closed at first, and the pause after that."""
     partial = "market.margin.partial"
     shares = ask.scaled("share closed at first", [f"{partial}.share"], (1.5, 2.0, 4.0))
     yield from (change for change in shares if _most(change) <= 1)
@@ -282,7 +284,7 @@ def _is_share(key: str) -> bool:
 def _book_depth(ask: _Asked) -> Iterator[Change]:
     if ask("market") is None:
         return
-    yield from ask.scaled("makers' fear", ["flow.makers.fear"], _LESS)
+    yield from ask.scaled("makers' reaction to volatility", ["flow.makers.fear"], _LESS)
     if ask("flow.makers.count"):
         yield from ask.scaled("size of a maker's level", ["flow.makers.level_usd"], _MORE, " USD")
         yield from ask.counted("maker levels", "flow.makers.levels", 100)
@@ -297,7 +299,7 @@ def _insurance(ask: _Asked) -> Iterator[Change]:
 
 
 def _faults(ask: _Asked) -> Iterator[Change]:
-    """What bears the kinds of faults that strike this scenario."""
+    """Changes that mitigate the kinds of faults in this scenario."""
     sections = (KINDS[fault["kind"]] for fault in ask.data["faults"])
     relieved_by = {relief for section in sections for relief in section.relieved_by}
     if "consensus-timeouts" in relieved_by:

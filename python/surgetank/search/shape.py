@@ -1,4 +1,4 @@
-"""Whether the response rises as the search assumes, and whether throughput falls past its peak."""
+"""Whether the response is monotone, as the search assumes, and whether throughput collapses."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from surgetank.search.probe import RunOutcome
 
 __all__ = ["Level", "Shape", "levels", "shape"]
 
-#: A fall that chance alone would show this rarely is called one.
+#: Significance level of a fall.
 _ALPHA: Final = 0.01
-#: A smaller fall of throughput is not worth the word.
+#: Smaller falls of throughput are not reported.
 _FALL_MIN: Final = 0.05
-#: Runs at levels within this of each other are looked at together.
+#: Runs at levels within this share of each other are grouped.
 _SAME: Final = 0.05
 
 
@@ -30,7 +30,7 @@ class Level:
     level: float
     runs: int
     runs_broken: int
-    """Runs beyond the line; of `trials`, which a run may have many of, `broken` broke."""
+    """Runs that fail; of `trials`, of which a run may have many, `broken` failed."""
     broken: float
     trials: float
     delay_p50_ms: float
@@ -41,13 +41,13 @@ class Level:
 
     @property
     def share(self) -> float:
-        """Share broken."""
+        """Share of trials that failed."""
         return self.broken / self.trials if self.trials else math.nan
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the whole range looked like."""
+    """The shape of the response over the whole range."""
 
     monotone: bool
     collapse: bool
@@ -57,7 +57,7 @@ class Shape:
     past_peak_per_s: float
     """Mean throughput at the highest level tried."""
     text: str
-    """For a reader; empty if there is nothing to say."""
+    """Warnings as text; empty if there are none."""
 
 
 def levels(outcomes: Sequence[RunOutcome], goal: Goal, unloaded_ms: float) -> list[Level]:
@@ -94,9 +94,9 @@ def _median(group: Sequence[RunOutcome], name: str) -> float:
 
 
 def shape(found: Sequence[Level], unit: str, *, falling: bool = False) -> Shape:
-    """Looks for a share broken that falls again, and for throughput that falls past its peak.
+    """Tests for a share of failures that falls again, and for throughput that falls past its peak.
 
-    `falling`: trouble lies at the low end. Pairs of levels are compared by Fisher's
+    `falling`: the low end of the range fails. Pairs of levels are compared by Fisher's
     exact test (one-sided, Bonferroni over the pairs), throughput by Welch's t.
     """
     ordered = sorted(found, key=lambda x: x.level, reverse=falling)
@@ -105,8 +105,9 @@ def shape(found: Sequence[Level], unit: str, *, falling: bool = False) -> Shape:
     if again is not None:
         a, b = again
         texts.append(
-            f"not monotone: {a.share:.0%} broke at {a.level:.4g} {unit}, but only {b.share:.0%} at "
-            f"{b.level:.4g} {unit}; the line given is the first crossing"
+            f"not monotone: {a.share:.0%} failed at {a.level:.4g} {unit}, but only {b.share:.0%} "
+            f"at "
+            f"{b.level:.4g} {unit}; the threshold given is the first crossing"
         )
     peak, last, fell = _collapse(ordered)
     if fell:
@@ -125,7 +126,7 @@ def shape(found: Sequence[Level], unit: str, *, falling: bool = False) -> Shape:
 
 
 def _falls_again(ordered: Sequence[Level]) -> tuple[Level, Level] | None:
-    # Counts of one run hang together; a run is one coin here.
+    # Counts of one run are correlated; here a run is one trial.
     coins = [(x, x.runs_broken) for x in ordered if x.trials]
     pairs = [(a, b) for a, b in combinations(coins, 2) if a[0].share > b[0].share]
     if not pairs:
@@ -142,7 +143,7 @@ def _falls_again(ordered: Sequence[Level]) -> tuple[Level, Level] | None:
 
 
 def _collapse(ordered: Sequence[Level]) -> tuple[Level, Level, bool]:
-    """Peak, last level, and whether the last is lower beyond chance."""
+    """Peak, last level, and whether the last is significantly lower."""
     known = [x for x in ordered if math.isfinite(x.throughput_per_s)]
     if not known:
         nothing = Level(math.nan, 0, 0, 0, 0, *[math.nan] * 5)

@@ -51,7 +51,7 @@ _DEPARTURES: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ),
     (
         "priority",
-        "liquidations have a lane of their own before everything else",
+        "liquidations are served before all other messages",
         {"layer.queue.rule": "priority", "layer.queue.high": ["liquidation-order"]},
     ),
     (
@@ -63,7 +63,7 @@ _DEPARTURES: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
 
 
 def curves_of(scenario: Scenario) -> list[Curve]:
-    """The scenario as it is, and its departures from theory one at a time, where they apply."""
+    """The scenario unchanged, and its departures from theory one at a time, where they apply."""
     arrivals, market = scenario.flow.arrivals, scenario.market
     if market is None:
         raise SurgetankError(
@@ -198,7 +198,7 @@ def _point(
     question = Question(
         scenario,
         goal("safe-leverage", budget=plan.budget, per=plan.per),
-        # The climb begins at two thirds of the last answer, below the line more often than above.
+        # The climb begins at two thirds of the last result, usually below the threshold.
         replace(parameter(scenario, "leverage"), own=max(start / 1.5, _LEVERAGES[0] * 1.01)),
         *_LEVERAGES,
         precision=plan.precision,

@@ -248,4 +248,4 @@ def _relation(broken: bool, side: LimitSide) -> str:
     if broken:
         least = side is LimitSide.LEAST
         return "below the least allowed" if least else "above the most allowed"
-    return side.said
+    return side.phrase

@@ -16,7 +16,7 @@ from surgetank.report.charts.money import (
 )
 from surgetank.report.charts.nodes import lag_charts, propagation_charts
 from surgetank.report.charts.waiting import waiting_charts
-from surgetank.report.run_view import Reading
+from surgetank.report.run_view import RunView
 
 __all__ = ["Chart", "Group", "Key", "chart_groups"]
 
@@ -32,44 +32,44 @@ class Group:
     """What to say if there is nothing to draw."""
 
 
-def chart_groups(reading: Reading) -> list[Group]:
+def chart_groups(view: RunView) -> list[Group]:
     """All charts that the trace has the facts for; groups without charts say why."""
-    ordered = reading.trace.orders
-    none = "Nobody orders messages in this scenario; they only spread."
+    ordered = view.trace.orders
+    none = "This scenario has no ordering; messages only spread."
     groups = [
         Group(
             "load",
             "Load",
-            tuple(throughput_charts(reading)),
+            tuple(throughput_charts(view)),
             "No client message was sent.",
         ),
         Group(
             "delay",
             "Delay",
-            (*delay_charts(reading), *waiting_charts(reading), *stage_charts(reading)),
+            (*delay_charts(view), *waiting_charts(view), *stage_charts(view)),
             "No message was executed." if ordered else none,
         ),
         Group(
             "queues",
             "Queues",
-            tuple(queue_charts(reading)),
-            "No gauges were kept (trace.gauge_ms).",
+            tuple(queue_charts(view)),
+            "No gauges were recorded (trace.gauge_ms).",
         ),
         Group(
             "nodes",
             "Nodes",
-            (*lag_charts(reading), *budget_charts(reading), *propagation_charts(reading)),
-            "No node executed anything, and no receipts were kept.",
+            (*lag_charts(view), *budget_charts(view), *propagation_charts(view)),
+            "No node executed anything, and no receipts were recorded.",
         ),
     ]
-    if reading.trace.stats.live is not None:
+    if view.trace.stats.live is not None:
         groups = [group for group in groups if group.charts]
-    elif reading.market.height or reading.trace.scenario.market is not None:
+    elif view.market.height or view.trace.scenario.market is not None:
         charts = (
-            *price_charts(reading),
-            *due_charts(reading),
-            *debt_charts(reading),
-            *liquidation_charts(reading),
+            *price_charts(view),
+            *due_charts(view),
+            *debt_charts(view),
+            *liquidation_charts(view),
         )
         groups.append(Group("money", "Money", charts, "The market recorded nothing."))
     return groups

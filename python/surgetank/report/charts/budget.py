@@ -9,23 +9,23 @@ import numpy as np
 from surgetank.measure.synchrony import BUDGET
 from surgetank.report.charts.figure import Chart, Line, line, seconds
 from surgetank.report.number_format import FAILURES, clock, milliseconds
-from surgetank.report.run_view import Reading
+from surgetank.report.run_view import RunView
 
 __all__ = ["budget_charts"]
 
 _FORM: Final = "%{y:.1%} left"
 
 
-def budget_charts(reading: Reading) -> list[Chart]:
+def budget_charts(view: RunView) -> list[Chart]:
     """What is left of the fault budget, with the lines of half and all of it used up."""
-    trace = reading.trace
-    if reading.value("fault_budget_left") is None or trace.nodes < 2:
+    trace = view.trace
+    if view.value("fault_budget_left") is None or trace.nodes < 2:
         return []
-    return [_budget(reading)]
+    return [_budget(view)]
 
 
-def _budget(reading: Reading) -> Chart:
-    steps = reading.synchrony.steps
+def _budget(view: RunView) -> Chart:
+    steps = view.synchrony.steps
     times, left = seconds(steps["time_ns"]), steps["budget_left"].to_numpy()
     more: dict[str, Any] = {"shape": "hv", "hovertemplate": _FORM}
     data: list[Line] = [
@@ -42,16 +42,16 @@ def _budget(reading: Reading) -> Chart:
             {"y": BUDGET / 2, "text": "half used up"},
         ],
     }
-    return Chart("budget", "Fault budget left", _summary(reading), data, layout, height=240)
+    return Chart("budget", "Fault budget left", _summary(view), data, layout, height=240)
 
 
-def _summary(reading: Reading) -> str:
-    half, used = reading.value("half_budget_s") or 0, reading.value("systemic_desync_s") or 0
-    text = "A third of the weight less what is out of step. "
+def _summary(view: RunView) -> str:
+    half, used = view.value("half_budget_s") or 0, view.value("systemic_desync_s") or 0
+    text = "A third of the voting weight, less the weight that is out of step. "
     if not half:
-        text += "Never was half of it used up."
+        text += "Half of it was never used up."
     else:
         text += f"Half of it was used up for {milliseconds(half * 1e3)}"
-        text += f", all of it for {milliseconds(used * 1e3)}." if used else ", all of it never."
-    found = [f"{FAILURES[f.kind]} from {clock(f.first_ns)} on" for f in reading.synchrony.failures]
+        text += f", all of it for {milliseconds(used * 1e3)}." if used else "; all of it never was."
+    found = [f"{FAILURES[f.kind]} from {clock(f.first_ns)} on" for f in view.synchrony.failures]
     return f"{text} First {', then '.join(found)}." if found else text

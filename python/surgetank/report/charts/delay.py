@@ -1,4 +1,4 @@
-"""How long messages took, by class, and where the time went."""
+"""Latency by class, over time and by stage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import polars as pl
 
 from surgetank.report.charts.figure import Chart, Line, line, log_ms_axis, plain, seconds
 from surgetank.report.number_format import clock, milliseconds, share
-from surgetank.report.run_view import Reading
+from surgetank.report.run_view import RunView
 from surgetank.trace import CLASSES, STAGES
 
 __all__ = ["delay_charts", "ms_axis", "stage_charts"]
@@ -18,34 +18,34 @@ __all__ = ["delay_charts", "ms_axis", "stage_charts"]
 _DASH: Final = ("dot", "solid", "dash", "longdash", "dashdot")
 
 
-def delay_charts(reading: Reading) -> list[Chart]:
-    """Median and p99 of the delay over time; nothing if no message was executed."""
-    done = reading.messages["delay_ns"].drop_nulls() / 1e6
+def delay_charts(view: RunView) -> list[Chart]:
+    """Median and p99 latency over time; nothing if no message was executed."""
+    done = view.messages["delay_ns"].drop_nulls() / 1e6
     if done.is_empty():
         return []
     series: list[tuple[str, str, dict[str, Any], pl.DataFrame]] = [
-        ("all messages", "@ink", {"width": 2.6}, reading.overall)
+        ("all messages", "@ink", {"width": 2.6}, view.overall)
     ]
-    for number in reading.classes:
+    for number in view.classes:
         style = {"dash": _DASH[number % len(_DASH)], "width": 1.6}
-        rows = reading.quantiles(number)
+        rows = view.quantiles(number)
         series.append((CLASSES[number], f"@{CLASSES[number]}", style, rows))
     low = max(0.01, float(done.quantile(0.01) or 0.01) / 2)
-    limit = reading.limit("delay_p99_ms")
+    limit = view.limit("delay_p99_ms")
     high = 1.8 * max(float(done.max() or 1), limit or 0)  # type: ignore[arg-type]
-    median = _quantile_chart(reading, "p50", series, (low, high), None)
-    return [median, _quantile_chart(reading, "p99", series, (low, high), limit)]
+    median = _quantile_chart(view, "p50", series, (low, high), None)
+    return [median, _quantile_chart(view, "p99", series, (low, high), limit)]
 
 
 def _quantile_chart(
-    reading: Reading,
+    view: RunView,
     which: str,
     series: list[tuple[str, str, dict[str, Any], pl.DataFrame]],
     span: tuple[float, float],
     limit: float | None,
 ) -> Chart:
-    data = [_quantile_line(reading, which, *entry) for entry in series]
-    never = reading.overall.filter(pl.col(which).is_infinite())
+    data = [_quantile_line(view, which, *entry) for entry in series]
+    never = view.overall.filter(pl.col(which).is_infinite())
     word = "median" if which == "p50" else "p99"
     if never.height:
         data.append(
@@ -54,7 +54,7 @@ def _quantile_chart(
                 "mode": "markers",
                 "name": f"{word} of all: never",
                 "showlegend": False,
-                "x": seconds(never["bin"] + reading.step_ns // 2),
+                "x": seconds(never["bin"] + view.step_ns // 2),
                 "y": [span[1] * 0.93] * never.height,
                 "marker": {"symbol": "triangle-up", "size": 8, "color": "@bad"},
                 "hovertemplate": "not executed within the run<extra></extra>",
@@ -63,7 +63,7 @@ def _quantile_chart(
     layout: dict[str, Any] = {"yaxis": log_ms_axis(*span)}
     if limit is not None:
         layout["limits"] = [{"y": limit, "text": f"limit {milliseconds(limit)}"}]
-    finite = reading.overall.filter(pl.col(which).is_finite())
+    finite = view.overall.filter(pl.col(which).is_finite())
     summary = "No bin has a finite value."
     if finite.height:
         top = finite.sort(which, descending=True, maintain_order=True).row(0, named=True)
@@ -71,19 +71,19 @@ def _quantile_chart(
         summary = f"The {word} of all messages peaks at {peak} for those sent at {at}."
     if never.height:
         summary += f" Triangles: bins whose {word} message was never executed."
-    note = f"Bins of {milliseconds(reading.step_ns / 1e6)}, by the time of sending."
+    note = f"Bins of {milliseconds(view.step_ns / 1e6)}, by the time of sending."
     if which == "p99":
-        note = "In a bin with fewer than 100 messages p99 is the longest delay."
-    title = "Median delay" if which == "p50" else "p99 delay"
+        note = "In a bin with fewer than 100 messages, p99 is the longest latency."
+    title = "Median latency" if which == "p50" else "p99 latency"
     return Chart(
         f"delay-{which}", f"{title} over time", summary, data, layout, half=True, note=note
     )
 
 
 def _quantile_line(
-    reading: Reading, which: str, name: str, colour: str, style: dict[str, Any], rows: pl.DataFrame
+    view: RunView, which: str, name: str, colour: str, style: dict[str, Any], rows: pl.DataFrame
 ) -> Line:
-    middle = rows["bin"] + reading.step_ns // 2
+    middle = rows["bin"] + view.step_ns // 2
     return line(
         name,
         seconds(middle),
@@ -95,24 +95,24 @@ def _quantile_line(
     )
 
 
-def stage_charts(reading: Reading) -> list[Chart]:
-    """Mean delay by stage, over time and by class; nothing if no message was executed."""
+def stage_charts(view: RunView) -> list[Chart]:
+    """Mean latency by stage, over time and by class; nothing if no message was executed."""
     columns = [f"{stage}_ns" for stage in STAGES]
-    done = reading.messages.filter(pl.col("delay_ns").is_not_null()).drop_nulls(columns)
+    done = view.messages.filter(pl.col("delay_ns").is_not_null()).drop_nulls(columns)
     if done.is_empty():
         return []
-    return [_over_time(reading, done), _by_class(done)]
+    return [_over_time(view, done), _by_class(done)]
 
 
-def _over_time(reading: Reading, done: pl.DataFrame) -> Chart:
+def _over_time(view: RunView, done: pl.DataFrame) -> Chart:
     means = done.group_by("bin").agg(pl.col(f"{s}_ns").mean() / 1e6 for s in STAGES).sort("bin")
     first, last = int(means["bin"][0]), int(means["bin"][-1])
-    step = reading.step_ns
+    step = view.step_ns
     grid = pl.DataFrame({"bin": pl.int_range(first, last + 1, step, eager=True)})
     means = grid.join(means, on="bin", how="left").with_columns(
         pl.col(f"{s}_ns").fill_null(0) for s in STAGES
     )
-    x = seconds(means["bin"] + reading.step_ns // 2)
+    x = seconds(means["bin"] + view.step_ns // 2)
     data = [
         line(
             _stage_name(stage),
@@ -131,18 +131,18 @@ def _over_time(reading: Reading, done: pl.DataFrame) -> Chart:
     worst = max(totals, key=lambda s: totals[s])
     part = totals[worst] / max(1.0, sum(totals.values()))
     summary = (
-        f"{_stage_name(worst).capitalize()} makes up {share(part)} of all delay. Blue and green: "
+        f"{_stage_name(worst).capitalize()} makes up {share(part)} of all latency. Blue and green: "
         "communication and agreement; yellow: waiting for a block; orange and red: computation."
     )
     top = float(means.select(pl.sum_horizontal(f"{s}_ns" for s in STAGES)).to_series().max() or 1)  # type: ignore[arg-type]
     return Chart(
         "stages",
-        "Where the delay arose",
+        "Where the latency arose",
         summary,
         data,
         {"yaxis": ms_axis(top)},
         height=340,
-        note="Means of executed messages by the time they were sent; the stages sum to the delay.",
+        note="Means of executed messages by time of sending; the stages sum to the latency.",
     )
 
 

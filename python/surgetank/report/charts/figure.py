@@ -44,13 +44,13 @@ class Chart:
     time: bool = True
     """Whether x is the time of the run: faults are shaded, ranges are linked."""
     half: bool = False
-    """Half of the page's width where there is room."""
+    """Whether it takes half of the page's width, where there is room."""
     keys: tuple[Key, ...] = ()
     height: int = 300
     note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """For the page's script."""
+        """The chart as JSON data for the page's script."""
         return {
             "name": self.name,
             "data": self.data,

@@ -1,4 +1,4 @@
-"""How much came, how much was done, how much waited."""
+"""Offered load, throughput and queue lengths."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import polars as pl
 
 from surgetank.report.charts.figure import Chart, Line, line, seconds, thin
 from surgetank.report.number_format import clock, number
-from surgetank.report.run_view import Reading, nice_step
+from surgetank.report.run_view import RunView, nice_step
 from surgetank.trace import Outcome
 
 __all__ = ["queue_charts", "throughput_charts"]
@@ -21,12 +21,12 @@ _QUEUES: Final = {
 }
 
 
-def throughput_charts(reading: Reading) -> list[Chart]:
+def throughput_charts(view: RunView) -> list[Chart]:
     """Messages per second offered, executed and refused or lost."""
-    rows = reading.trace["messages"]
+    rows = view.trace["messages"]
     if rows.is_empty():
         return []
-    end, fine = reading.end_ns, reading.step_ns
+    end, fine = view.end_ns, view.step_ns
     x, offered = _rate(rows["created_ns"], fine, end)
     failed = _rate(
         rows.filter(pl.col("outcome").is_in([Outcome.REFUSED, Outcome.LOST]))["created_ns"],
@@ -39,9 +39,9 @@ def throughput_charts(reading: Reading) -> list[Chart]:
     summary = (
         f"Offered load peaks at {number(round(offered[peak]))} messages/s at {clock(peak * fine)}"
     )
-    if reading.trace.orders:
+    if view.trace.orders:
         executed = rows.filter(pl.col("outcome") == Outcome.EXECUTED)["executed_ns"].drop_nulls()
-        x_done, done = _rate(executed, _block_step(reading), end)
+        x_done, done = _rate(executed, _block_step(view), end)
         fill = {"fill": "tozeroy", "fillcolor": "@good/25"}
         data.insert(0, line("executed", x_done, done, "@good", hovertemplate=form, **fill))
         summary += f"; execution peaks at {number(round(max(done)))}/s"
@@ -52,9 +52,9 @@ def throughput_charts(reading: Reading) -> list[Chart]:
     return [Chart("throughput", "Offered and executed", f"{summary}.", data, layout)]
 
 
-def queue_charts(reading: Reading) -> list[Chart]:
+def queue_charts(view: RunView) -> list[Chart]:
     """Lengths of the queues: the longest and the median over nodes that are up."""
-    rows = reading.trace["gauges"].filter(pl.col("up") == 1)
+    rows = view.trace["gauges"].filter(pl.col("up") == 1)
     if rows.is_empty():
         return []
     found = (
@@ -115,9 +115,9 @@ def _rate(times: pl.Series, step: int, end: int) -> tuple[list[Any], list[float]
     return seconds(edges[:-1] + widths / 2), [float(v) for v in rates]
 
 
-def _block_step(reading: Reading) -> int:
-    """Bins that hold several blocks each; else executions come in teeth."""
-    gaps = reading.trace["blocks"]["decided_ns"].sort().cast(pl.Int64).diff().drop_nulls()
+def _block_step(view: RunView) -> int:
+    """Bins that hold several blocks each; in finer ones executions would look like spikes."""
+    gaps = view.trace["blocks"]["decided_ns"].sort().cast(pl.Int64).diff().drop_nulls()
     usual = gaps.median() if len(gaps) else None
     least = 2.5 * usual if isinstance(usual, float) else 0.0
-    return nice_step(max(reading.step_ns, min(least, reading.end_ns / 30)))
+    return nice_step(max(view.step_ns, min(least, view.end_ns / 30)))

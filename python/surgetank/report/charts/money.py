@@ -1,4 +1,4 @@
-"""What the delay cost: prices, liquidations, bad debt, the insurance fund."""
+"""Prices, liquidations, bad debt and the insurance fund over time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import polars as pl
 from surgetank.measure.liquidations import Timing
 from surgetank.report.charts.figure import Chart, Line, line, log_ms_axis, plain, seconds, thin
 from surgetank.report.number_format import clock, milliseconds, share, usd
-from surgetank.report.run_view import Reading
+from surgetank.report.run_view import RunView
 from surgetank.trace import MarketKind
 
 __all__ = ["debt_charts", "due_charts", "liquidation_charts", "price_charts"]
@@ -19,7 +19,7 @@ __all__ = ["debt_charts", "due_charts", "liquidation_charts", "price_charts"]
 _MARKS_MAX: Final = 800
 
 
-def price_charts(reading: Reading) -> list[Chart]:
+def price_charts(view: RunView) -> list[Chart]:
     """Outside price, oracle price as executed, mark; liquidations as marks on them."""
     data: list[Line] = []
     styles: dict[MarketKind, tuple[str, str, dict[str, Any]]] = {
@@ -32,34 +32,34 @@ def price_charts(reading: Reading) -> list[Chart]:
         MarketKind.MARK: ("mark", "@price-mark", {"shape": "hv", "dash": "dot"}),
     }
     for kind, (name, colour, style) in styles.items():
-        rows = thin(reading.facts(kind).select("time_ns", "price"), "price")
+        rows = thin(view.facts(kind).select("time_ns", "price"), "price")
         if rows.height:
-            prices = (rows["price"] * reading.tick_usd).to_list()
+            prices = (rows["price"] * view.tick_usd).to_list()
             x = seconds(rows["time_ns"])
             data.append(line(name, x, prices, colour, hovertemplate="%{y:$,.2f}", **style))
     if not data:
         return []
-    orders = reading.liquidated
+    orders = view.liquidated
     for timing in Timing:
         rows = orders.filter(pl.col("timing") == timing)
-        data += _marks(reading, rows, f"liquidated, {timing}", timing is Timing.LATE)
-    outside = reading.facts(MarketKind.INDEX)["price"]
+        data += _marks(view, rows, f"liquidated, {timing}", timing is Timing.LATE)
+    outside = view.facts(MarketKind.INDEX)["price"]
     summary = "Liquidations stand at the average price they got."
     if outside.len() and outside[0]:
-        low = reading.facts(MarketKind.INDEX).sort("price", maintain_order=True).row(0, named=True)
+        low = view.facts(MarketKind.INDEX).sort("price", maintain_order=True).row(0, named=True)
         fall = 1 - low["price"] / outside[0]
         summary = (
             f"The outside price fell by {share(fall)} until {clock(low['time_ns'])}. {summary}"
         )
     note = ""
-    if reading.liquidated.height > 2 * _MARKS_MAX:
+    if view.liquidated.height > 2 * _MARKS_MAX:
         note = f"At most {_MARKS_MAX} liquidations of each kind are drawn, evenly picked."
     layout = {"yaxis": {"tickprefix": "$", "tickformat": ",~r"}}
     title = "Price and liquidations"
     return [Chart("price", title, summary, data, layout, height=360, note=note)]
 
 
-def _marks(reading: Reading, rows: pl.DataFrame, name: str, late: bool) -> list[Line]:
+def _marks(view: RunView, rows: pl.DataFrame, name: str, late: bool) -> list[Line]:
     if rows.is_empty():
         return []
     picked = rows.gather_every(max(1, -(-rows.height // _MARKS_MAX)))
@@ -70,7 +70,7 @@ def _marks(reading: Reading, rows: pl.DataFrame, name: str, late: bool) -> list[
             "mode": "markers",
             "name": f"{name} ({rows.height:,})",
             "x": seconds(picked["time_ns"]),
-            "y": plain((picked["price"] * reading.tick_usd).to_list()),
+            "y": plain((picked["price"] * view.tick_usd).to_list()),
             "customdata": [
                 "" if d is None else f", {milliseconds(d / 1e6)} after due"
                 for d in picked["delay_ns"]
@@ -86,26 +86,26 @@ def _marks(reading: Reading, rows: pl.DataFrame, name: str, late: bool) -> list[
     ]
 
 
-def debt_charts(reading: Reading) -> list[Chart]:
+def debt_charts(view: RunView) -> list[Chart]:
     """Bad debt so far and the balance of the insurance fund."""
-    debt = reading.facts(MarketKind.BAD_DEBT).select(
+    debt = view.facts(MarketKind.BAD_DEBT).select(
         pl.col("time_ns").cast(pl.Int64),
-        (pl.col("amount").abs().cum_sum() * reading.quantum_usd).alias("usd"),
+        (pl.col("amount").abs().cum_sum() * view.quantum_usd).alias("usd"),
     )
-    fund = reading.insurance
+    fund = view.insurance
     if debt.is_empty() and fund.is_empty():
         return []
     data = []
     form = {"hovertemplate": "%{y:$,.0f}", "shape": "hv"}
     if fund.height:
-        rows = thin(_held(fund, reading.end_ns), "usd")
+        rows = thin(_held(fund, view.end_ns), "usd")
         x, y = seconds(rows["time_ns"]), rows["usd"].to_list()
         data.append(line("insurance fund", x, y, "@insurance", width=2, dash="dash", **form))
     total = 0.0
     if debt.height:
         total = float(debt["usd"][-1])
         start = pl.DataFrame({"time_ns": [0], "usd": [0.0]})
-        rows = thin(_held(pl.concat([start, debt]), reading.end_ns), "usd")
+        rows = thin(_held(pl.concat([start, debt]), view.end_ns), "usd")
         fill = {"fill": "tozeroy", "fillcolor": "@bad/20"}
         x, y = seconds(rows["time_ns"]), rows["usd"].to_list()
         data.append(line("bad debt so far", x, y, "@bad", width=2.2, **form, **fill))
@@ -123,18 +123,18 @@ def _held(rows: pl.DataFrame, end_ns: int) -> pl.DataFrame:
     return pl.concat([rows, last])
 
 
-def due_charts(reading: Reading) -> list[Chart]:
+def due_charts(view: RunView) -> list[Chart]:
     """Accounts that are due for liquidation and not yet closed."""
-    rows = reading.episodes
+    rows = view.episodes
     if rows.is_empty():
         return []
-    end = rows["ended_ns"].fill_null(reading.end_ns + 1)
-    ends = [0, reading.end_ns]
+    end = rows["ended_ns"].fill_null(view.end_ns + 1)
+    ends = [0, view.end_ns]
     times = np.concatenate([rows["due_ns"].to_numpy(), end.to_numpy(), ends])
     change = np.concatenate([np.repeat([1, -1], rows.height), [0, 0]])
     order = np.argsort(times, kind="stable")
     steps = pl.DataFrame({"time_ns": times[order], "open": np.cumsum(change[order])})
-    steps = steps.filter(pl.col("time_ns") <= reading.end_ns)
+    steps = steps.filter(pl.col("time_ns") <= view.end_ns)
     top = steps.sort("open", descending=True, maintain_order=True).row(0, named=True)
     steps = thin(steps, "open")
     fill = {"fill": "tozeroy", "fillcolor": "@liquidation-order/20", "shape": "hv"}
@@ -155,13 +155,13 @@ def due_charts(reading: Reading) -> list[Chart]:
     return [Chart("due", title, summary, data, layout, height=220)]
 
 
-def liquidation_charts(reading: Reading) -> list[Chart]:
+def liquidation_charts(view: RunView) -> list[Chart]:
     """Histogram of the time from due to liquidated, on a logarithmic axis."""
-    first = reading.liquidated.filter(pl.col("timing").is_in([Timing.IN_TIME, Timing.LATE]))
+    first = view.liquidated.filter(pl.col("timing").is_in([Timing.IN_TIME, Timing.LATE]))
     delay = first["delay_ns"].to_numpy() / 1e6
     if not len(delay):
         return []
-    bound = None if reading.late_after_ns is None else reading.late_after_ns / 1e6
+    bound = None if view.late_after_ns is None else view.late_after_ns / 1e6
     # A bin edge at the bound, so that no bar is half late.
     anchor, width = math.log10(bound) if bound else 0.0, 0.1
     logs = np.log10(np.maximum(delay, 0.01))
@@ -202,7 +202,7 @@ def liquidation_charts(reading: Reading) -> list[Chart]:
         "barmode": "overlay",
     }
     median = milliseconds(float(np.median(delay)))
-    summary = f"From the moment the outside price crossed to the close: median {median}."
-    note = f"Drawn is the first order of each due account. {reading.reconciled}"
-    title = "How long liquidations took"
+    summary = f"From the crossing of the outside price to the close: median {median}."
+    note = f"The figure shows the first order of each due account. {view.reconciled}"
+    title = "Time from due to liquidated"
     return [Chart("liquidations", title, summary, data, layout, time=False, note=note)]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from surgetank.measure.synchrony import crashes, lag_series
 from surgetank.report.charts.figure import Chart, Key, line, log_ms_axis, plain, seconds
 from surgetank.report.number_format import milliseconds
-from surgetank.report.run_view import Reading, nice_step
+from surgetank.report.run_view import RunView, nice_step
 
 __all__ = ["lag_charts", "propagation_charts"]
 
@@ -21,27 +21,27 @@ _MESSAGES_MAX: Final = 5_000
 _TOLD_MAX: Final = 10_000
 
 
-def lag_charts(reading: Reading) -> list[Chart]:
+def lag_charts(view: RunView) -> list[Chart]:
     """Each node's lag over time, where blocks are executed."""
-    return [] if reading.trace["executions"].is_empty() else [_heat_map(reading)]
+    return [] if view.trace["executions"].is_empty() else [_heat_map(view)]
 
 
-def _heat_map(reading: Reading) -> Chart:
-    nodes = reading.trace.nodes
+def _heat_map(view: RunView) -> Chart:
+    nodes = view.trace.nodes
     columns = int(min(350, max(40, _CELLS_MAX // nodes)))
-    step = nice_step(reading.end_ns / columns)
-    times = np.arange(0, reading.trace.end_ns + 1, step)
+    step = nice_step(view.end_ns / columns)
+    times = np.arange(0, view.trace.end_ns + 1, step)
     lag = np.zeros((nodes, len(times)))
-    rows = lag_series(reading.trace, step)
+    rows = lag_series(view.trace, step)
     if rows.height:
         lag[rows["node"].to_numpy(), rows["time_ns"].to_numpy() // step] = rows["lag_ns"].to_numpy()
-    most = reading.lag_max_ns
+    most = view.lag_max_ns
     # A lag of exactly lag_max is still in step.
     level = np.digitize(lag, [most / 10, most, 3 * most, 10 * most], right=True).astype(np.int64)
-    down = crashes(reading.trace)
+    down = crashes(view.trace)
     for node, begin, until in down.iter_rows():
         level[node, (times >= begin) & (times < until)] = 5
-    regions = reading.regions
+    regions = view.regions
     order = sorted(range(nodes), key=lambda k: (regions[k], k))[::-1]
     data = [
         {
@@ -49,7 +49,7 @@ def _heat_map(reading: Reading) -> Chart:
             "x": seconds(times),
             "y": list(range(nodes)),
             "z": [level[k].tolist() for k in order],
-            "customdata": _told(reading, order, level, lag),
+            "customdata": _told(view, order, level, lag),
             "hovertemplate": "%{x} s · %{customdata}<extra></extra>",
             "zmin": -0.5,
             "zmax": 5.5,
@@ -58,7 +58,7 @@ def _heat_map(reading: Reading) -> Chart:
             "ygap": 1 if nodes <= 60 else 0,
         }
     ]
-    share_max = reading.value("desynchronised_share_max") or 0
+    share_max = view.value("desynchronised_share_max") or 0
     summary = (
         f"One row per node, by region. At worst {round(share_max * nodes)} of {nodes} nodes were "
         f"out of step: more than {milliseconds(most / 1e6)} behind, cut off, down or at a "
@@ -102,10 +102,10 @@ def _node(node: int, regions: list[str]) -> str:
 
 
 def _told(
-    reading: Reading, order: list[int], level: NDArray[np.int64], lag: NDArray[np.float64]
+    view: RunView, order: list[int], level: NDArray[np.int64], lag: NDArray[np.float64]
 ) -> list[list[str]]:
-    """What each cell says when pointed at; the lag itself only while that keeps the file small."""
-    names = [_node(k, reading.regions) for k in order]
+    """Tooltips of the cells; the lag itself only while that keeps the file small."""
+    names = [_node(k, view.regions) for k in order]
     if level.size > _TOLD_MAX:
         return [[name] * level.shape[1] for name in names]
     return [
@@ -140,15 +140,15 @@ def _separators(order: list[int], regions: list[str]) -> list[float]:
     return [i - 0.5 for i in range(1, len(order)) if regions[order[i]] != regions[order[i - 1]]]
 
 
-def propagation_charts(reading: Reading) -> list[Chart]:
+def propagation_charts(view: RunView) -> list[Chart]:
     """Share of the nodes that have a message, by time since its admission."""
-    trace = reading.trace
+    trace = view.trace
     if trace["receipts"].is_empty() or trace.nodes < 2:
         return []
-    since, admitted = _arrivals(reading)
+    since, admitted = _arrivals(view)
     data: list[dict[str, Any]] = []
-    said, spans = [], []
-    for name, colour, chosen in _phases(reading, admitted):
+    measure_text, spans = [], []
+    for name, colour, chosen in _phases(view, admitted):
         if not chosen.any():
             continue
         low, middle, high = _curves(since[chosen])
@@ -170,7 +170,9 @@ def propagation_charts(reading: Reading) -> list[Chart]:
             )
         )
         reach = middle[int(np.ceil(0.99 * trace.nodes)) - 1]
-        said.append(f"{name} {milliseconds(reach) if np.isfinite(reach) else 'not reached'}")
+        measure_text.append(
+            f"{name} {milliseconds(reach) if np.isfinite(reach) else 'not reached'}"
+        )
         # Where the second node has it: the first is the gateway, at once.
         spans += [v for v in (middle[1] / 3, *middle[1:], *high) if np.isfinite(v) and v > 0]
     if not spans:
@@ -181,14 +183,14 @@ def propagation_charts(reading: Reading) -> list[Chart]:
         "hovermode": "closest",
     }
     title = "How fast a message reaches the nodes"
-    summary = f"Median time to 99 % of the nodes: {'; '.join(said)}."
+    summary = f"Median time to 99 % of the nodes: {'; '.join(measure_text)}."
     summary += " Band: the middle 80\u00a0% of messages."
     return [Chart("propagation", title, summary, data, layout, time=False, height=320)]
 
 
-def _arrivals(reading: Reading) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _arrivals(view: RunView) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Sorted arrival delays (ms, inf = never), one row per message; and its admission (ns)."""
-    trace = reading.trace
+    trace = view.trace
     sent = (
         trace["messages"]
         .select("message", "gateway", "admitted_ns")
@@ -205,15 +207,13 @@ def _arrivals(reading: Reading) -> tuple[NDArray[np.float64], NDArray[np.int64]]
     return np.sort(since, axis=1), sent["admitted_ns"].to_numpy().astype(np.int64)
 
 
-def _phases(
-    reading: Reading, admitted: NDArray[np.int64]
-) -> list[tuple[str, str, NDArray[np.bool_]]]:
-    if reading.begin_ns is None:
+def _phases(view: RunView, admitted: NDArray[np.int64]) -> list[tuple[str, str, NDArray[np.bool_]]]:
+    if view.begin_ns is None:
         return [("whole run", "@ink", np.ones(len(admitted), dtype=np.bool_))]
     during = np.zeros(len(admitted), dtype=np.bool_)
-    for stress in reading.stresses:
+    for stress in view.stresses:
         during |= (admitted >= stress.at_ns) & (admitted < stress.until_ns)
-    before = admitted < reading.begin_ns
+    before = admitted < view.begin_ns
     return [
         ("before stress", "@good", before),
         ("during stress", "@bad", during),

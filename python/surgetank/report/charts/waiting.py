@@ -10,7 +10,7 @@ from surgetank.measure.waiting import COMPUTATION, late, places, shares, waits
 from surgetank.report.charts.delay import ms_axis
 from surgetank.report.charts.figure import Chart
 from surgetank.report.number_format import milliseconds, share
-from surgetank.report.run_view import Reading
+from surgetank.report.run_view import RunView
 from surgetank.trace import CLASSES, WAITS
 
 __all__ = ["waiting_charts"]
@@ -20,20 +20,20 @@ _SHOWN: Final = 0.0005
 _ALL: Final = "all messages"
 #: What is set for the venue as a whole, whichever node it is waited for at.
 _SETTINGS: Final = ("timers", "rules", "block_space", "admission")
-#: Places are named that have this share of all delay, so many at most.
+#: Places are named that have this share of all latency, so many at most.
 _MUCH: Final = 0.05
 _NAMED: Final = 3
 
 
-def waiting_charts(reading: Reading) -> list[Chart]:
-    """Mean delay by what it was spent waiting for, a bar per class; nothing without charges."""
-    rows = waits(reading.trace)
+def waiting_charts(view: RunView) -> list[Chart]:
+    """Mean latency by what it was spent waiting for, a bar per class; nothing without charges."""
+    rows = waits(view.trace)
     if rows.is_empty() or not int(rows["delay_ns"].sum()):
         return []
     bars = {_ALL: rows}
     for number, name in enumerate(CLASSES):
         bars[name] = rows.filter(pl.col("class") == number)
-    bars["late liquidations"] = late(reading.trace, rows, reading.trace.scenario.late_after_ms)
+    bars["late liquidations"] = late(view.trace, rows, view.trace.scenario.late_after_ms)
     bars = {name: bar for name, bar in reversed(bars.items()) if bar.height}
     means = {
         name: {wait: int(bar[f"{wait}_ns"].sum()) / bar.height / 1e6 for wait in WAITS}
@@ -59,9 +59,8 @@ def waiting_charts(reading: Reading) -> list[Chart]:
             layout,
             time=False,
             height=150 + 34 * len(bars),
-            note="Every nanosecond of an executed message's delay is charged to one resource; "
-            "docs/attribution.md. What a change gains, `surgetank explain` tells."
-            + _where(reading),
+            note="Every nanosecond of an executed message's latency is charged to one resource; "
+            "docs/attribution.md. `surgetank explain` measures what a change gains." + _where(view),
         )
     ]
 
@@ -69,7 +68,9 @@ def waiting_charts(reading: Reading) -> list[Chart]:
 def _bar(
     wait: str, means: dict[str, dict[str, float]], parts: dict[str, dict[str, float]]
 ) -> dict[str, Any]:
-    said = [f"{milliseconds(means[name][wait])}, {share(parts[name][wait])}" for name in means]
+    measure_text = [
+        f"{milliseconds(means[name][wait])}, {share(parts[name][wait])}" for name in means
+    ]
     return {
         "type": "bar",
         "orientation": "h",
@@ -77,21 +78,21 @@ def _bar(
         "y": list(means),
         "x": [mean[wait] for mean in means.values()],
         "marker": {"color": f"@wait-{wait}", "line": {"width": 0}},
-        "customdata": said,
+        "customdata": measure_text,
         "hovertemplate": "%{customdata}",
     }
 
 
-def _where(reading: Reading) -> str:
+def _where(view: RunView) -> str:
     """The machines and links that were waited for most."""
     much = (pl.col("share") >= _MUCH) & ~pl.col("resource").is_in(_SETTINGS)
-    most = places(reading.trace).drop_nulls("node").filter(much)
+    most = places(view.trace).drop_nulls("node").filter(much)
     told = [
         f"{row['resource'].replace('_', ' ')} {_place(row['node'], row['peer'])} "
         f"({share(row['share'])})"
         for row in most.head(_NAMED).iter_rows(named=True)
     ]
-    return f" Most at one place: {', '.join(told)}." if told else ""
+    return f" Longest waits at one place: {', '.join(told)}." if told else ""
 
 
 def _place(node: int, peer: int | None) -> str:
@@ -106,6 +107,6 @@ def _summary(parts: dict[str, float]) -> str:
     named[most.replace("_", " ")] = rest[most]
     (one, first), (other, second) = sorted(named.items(), key=lambda item: -item[1])
     return (
-        f"Most for {one}: {share(first)} of all delay; {other}: {share(second)}. A share is not "
+        f"Most for {one}: {share(first)} of all latency; {other}: {share(second)}. A share is not "
         "what its removal gains: `surgetank explain` with this folder measures that."
     )

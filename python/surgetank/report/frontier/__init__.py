@@ -6,7 +6,7 @@ from pathlib import Path
 
 from surgetank.report.frontier import wording
 from surgetank.report.frontier.figure import drawing, frontier_svg
-from surgetank.report.shell import filled, save
+from surgetank.report.shell import render_template, save
 from surgetank.search.frontier import Frontier
 
 __all__ = ["frontier_svg", "render_frontier", "write_frontier"]
@@ -27,7 +27,7 @@ def render_frontier(frontier: Frontier) -> str:
         (i % 8, c, [f"{key} = {value}" for key, value in c.values.items()])
         for i, c in enumerate(frontier.curves)
     ]
-    return filled(
+    return render_template(
         "frontier.html.j2",
         frontier=frontier,
         status=wording.status(frontier),
@@ -39,5 +39,5 @@ def render_frontier(frontier: Frontier) -> str:
         drawing=drawing(frontier),
         curves=curves,
         rows=wording.rows(frontier),
-        reading=wording.reading(frontier),
+        how_to_read=wording.how_to_read(frontier),
     )

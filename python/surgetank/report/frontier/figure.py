@@ -1,7 +1,7 @@
 """The frontier as one SVG: simulated points with intervals, and the closed form.
 
-Safe leverage on a logarithmic scale against load. A point that was not pinned down is drawn open,
-at its estimate or at the bound that the search came to, and never left out.
+Safe leverage on a logarithmic scale against load. A point without a sufficiently narrow interval is
+drawn open, at its estimate or at the bound that the search reached, and never left out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final, Literal
 import numpy as np
 from markupsafe import Markup
 
-from surgetank.report.frontier.wording import many, per_mille, said, times
+from surgetank.report.frontier.wording import budget_text, leverage_factor, leverage_text, plural
 from surgetank.report.number_format import NBSP, number
 from surgetank.report.plot import Plot, Scale, spread
 from surgetank.report.svg_file import standalone_svg
@@ -40,7 +40,7 @@ class Mark:
 
 
 def mark(point: Point) -> Mark:
-    """Where a point goes, and how sure it is."""
+    """Where a point is drawn, and whether it is an estimate or a bound."""
     if point.status == "INVALID":
         return Mark(None, "nothing")
     if point.estimate is not None:
@@ -60,7 +60,7 @@ def colour(index: int) -> int:
 
 def drawing(frontier: Frontier) -> tuple[Markup, Markup]:
     """The figure, wide and narrow."""
-    told = _told(frontier)
+    told = _description(frontier)
     return (
         _plot(frontier, _WIDE).svg(told, "wide"),
         _plot(frontier, _NARROW).svg(told, "narrow"),
@@ -68,13 +68,13 @@ def drawing(frontier: Frontier) -> tuple[Markup, Markup]:
 
 
 def frontier_svg(frontier: Frontier) -> str:
-    """The figure as a file of its own, light or dark as its reader is, for papers and documents."""
-    return standalone_svg(_plot(frontier, _WIDE), _told(frontier))
+    """The figure as a standalone SVG file with light and dark colours."""
+    return standalone_svg(_plot(frontier, _WIDE), _description(frontier))
 
 
-def _told(frontier: Frontier) -> str:
+def _description(frontier: Frontier) -> str:
     name = frontier.title or frontier.scenario
-    return f"Safe leverage against load, {many(len(frontier.curves), 'curve')}: {name}"
+    return f"Safe leverage against load, {plural(len(frontier.curves), 'curve')}: {name}"
 
 
 def _scales(frontier: Frontier, *, narrow: bool) -> tuple[Scale, Scale]:
@@ -92,8 +92,8 @@ def _scales(frontier: Frontier, *, narrow: bool) -> tuple[Scale, Scale]:
         if p.status != "INVALID" and p.estimate is not None:
             ends += [v for v in (p.estimate, p.ci_low, p.ci_high) if v is not None and v > 0]
     low, high = min(ends, default=1.0), max(ends, default=100.0)
-    title = "safe leverage" if narrow else f"safe leverage: at most {per_mille(frontier)}"
-    return x, Scale(max(low / 1.6, _LOWEST / 1.25), high * 1.35, True, times, title)
+    title = "safe leverage" if narrow else f"safe leverage: at most {budget_text(frontier)}"
+    return x, Scale(max(low / 1.6, _LOWEST / 1.25), high * 1.35, True, leverage_factor, title)
 
 
 def _plot(frontier: Frontier, size: tuple[int, int]) -> Plot:
@@ -178,7 +178,7 @@ def _aside(plot: Plot, index: int) -> float:
 def _point(plot: Plot, p: Point, c: int, aside: float) -> None:
     where = mark(p)
     across = plot.x(p.load) + aside
-    tip = f"{p.curve} at {number(p.load)}/s: {said(p)}, {many(p.runs, 'run')}"
+    tip = f"{p.curve} at {number(p.load)}/s: {leverage_text(p)}, {plural(p.runs, 'run')}"
     if p.theory is not None:
         tip += f"; closed form {p.theory:.3g}×"
     if where.at is None:
@@ -202,7 +202,7 @@ def _point(plot: Plot, p: Point, c: int, aside: float) -> None:
         y = _inside(plot, where.at, 14.0)
         arrow = f"M{across - 6:.1f},{y:.1f}h12l-6,{-10 * up}Z"
         plot.put("path", f"open s{c}", tip=f"{tip}; {p.why}", d=arrow)
-        bound = f"{'≥' if up == 1 else '≤'} {times(where.at)}"
+        bound = f"{'≥' if up == 1 else '≤'} {leverage_factor(where.at)}"
         plot.text(across, y + 14 * up + (4 if up == 1 else 0), bound, f"note f{c}", "middle")
 
 

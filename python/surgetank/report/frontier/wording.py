@@ -1,4 +1,4 @@
-"""What the page of a frontier says around its figure."""
+"""Sentences and tables of the page of a frontier."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = [
     "FrontierRow",
     "FrontierTile",
     "agreement",
-    "many",
+    "budget_text",
+    "how_to_read",
+    "leverage_text",
     "missing",
-    "per_mille",
-    "reading",
+    "plural",
     "rows",
-    "said",
     "sentence",
     "status",
     "tiles",
@@ -50,28 +50,29 @@ class FrontierTile:
     detail: str
 
 
-def many(count: int, word: str) -> str:
+def plural(count: int, word: str) -> str:
     """1 run, 2 runs."""
     return f"{count:,}{NBSP}{word}" + ("" if count == 1 else "s")
 
 
-def times(v: float) -> str:
-    """27.4×."""
+def leverage_factor(v: float) -> str:
+    """Leverage as a factor: 27.4×."""
     return f"{v:,.0f}×" if v >= 1000 else f"{v:.3g}×"
 
 
-def per_mille(frontier: Frontier, end: str = "end") -> str:
+def budget_text(frontier: Frontier, end: str = "end") -> str:
     """The budget in words: `1 % of liquidations end in bad debt`."""
     return f"{share(frontier.budget)} of {frontier.per}s {end} in bad debt"
 
 
-def said(p: Point) -> str:
+def leverage_text(p: Point) -> str:
     """Safe leverage of a point with its interval, or that it was not found."""
     if p.estimate is None:
         return f"{p.status}, not found"
     if p.ci_low is None or p.ci_high is None:
-        return times(p.estimate)
-    return f"{times(p.estimate)} ({times(p.ci_low)} to {times(p.ci_high)})"
+        return leverage_factor(p.estimate)
+    span = f"{leverage_factor(p.ci_low)} to {leverage_factor(p.ci_high)}"
+    return f"{leverage_factor(p.estimate)} ({span})"
 
 
 def status(frontier: Frontier) -> str:
@@ -99,29 +100,29 @@ def _not_all(frontier: Frontier) -> str:
     count = sum(p.status != "FOUND" for p in frontier.points)
     if not count:
         return ""
-    why = "the runs of one did not do what was asked" if status(frontier) == "INVALID" else ""
-    total = many(len(frontier.points), "point")
-    return f"{count} of {total} not pinned down{': ' if why else ''}{why}. "
+    why = "the runs of one were INVALID" if status(frontier) == "INVALID" else ""
+    total = plural(len(frontier.points), "point")
+    return f"{count} of {total} without a sufficiently narrow interval{': ' if why else ''}{why}. "
 
 
 def sentence(frontier: Frontier) -> str:
-    """What the first curve does."""
-    head = _not_all(frontier) + f"If at most {per_mille(frontier, 'may end')}"
+    """Safe leverage of the first curve at its first and last load."""
+    head = _not_all(frontier) + f"If at most {budget_text(frontier, 'may end')}"
     known = _known(frontier, frontier.curves[0].name) if frontier.curves else []
     if not known:
         return f"{head}: no point of the first curve was found."
     (first, high), (last, low) = known[0], known[-1]
     if first is last:
-        return f"{head}, safe leverage is {times(high)} at {_at(frontier, first.load)}."
+        return f"{head}, safe leverage is {leverage_factor(high)} at {_at(frontier, first.load)}."
     went = "falls" if low < high else "goes"
     return (
-        f"{head}, safe leverage {went} from {times(high)} at {_at(frontier, first.load)} to "
-        f"{times(low)} at {_at(frontier, last.load)}."
+        f"{head}, safe leverage {went} from {leverage_factor(high)} at "
+        f"{_at(frontier, first.load)} to {leverage_factor(low)} at {_at(frontier, last.load)}."
     )
 
 
 def agreement(frontier: Frontier) -> str:
-    """How many intervals hold the closed form, of those where it should."""
+    """In how many intervals the closed form lies, of the points where it applies."""
     held = [
         p.ci_low <= p.theory <= p.ci_high
         for p in frontier.points
@@ -135,7 +136,7 @@ def agreement(frontier: Frontier) -> str:
     confidence = f"{frontier.confidence:.0%}".replace("%", f"{NBSP}%")
     return (
         f"Where its assumptions hold, the closed form lies inside the {confidence} interval at "
-        f"{sum(held)} of {many(len(held), 'point')}."
+        f"{sum(held)} of {plural(len(held), 'point')}."
     )
 
 
@@ -158,7 +159,7 @@ def tiles(frontier: Frontier) -> list[FrontierTile]:
             ratio = v / base[p.load]
             more = f"{ratio:.2g} times" if ratio >= 1 else f"1/{1 / ratio:.2g} of"
             detail += f": {more} “{frontier.curves[0].name}”"
-        found.append(FrontierTile(curve.name, index % 8, times(v), detail))
+        found.append(FrontierTile(curve.name, index % 8, leverage_factor(v), detail))
     return found
 
 
@@ -177,7 +178,7 @@ def rows(frontier: Frontier) -> list[FrontierRow]:
     found = []
     for index, curve in enumerate(frontier.curves):
         for p in frontier.of(curve.name):
-            ends = p.ci_low is not None and p.ci_high is not None
+            low, high = (leverage_factor(v or 0) for v in (p.ci_low, p.ci_high))
             mu, theory = frontier.capacity_per_s, p.theory
             off = None if theory is None or p.estimate is None else p.estimate / theory - 1
             found.append(
@@ -186,9 +187,9 @@ def rows(frontier: Frontier) -> list[FrontierRow]:
                     index % 8,
                     number(p.load),
                     share(p.load / mu) if mu else "",
-                    "–" if p.estimate is None else times(p.estimate),
-                    f"{times(p.ci_low or 0)} – {times(p.ci_high or 0)}" if ends else "",
-                    "" if theory is None else times(theory),
+                    "–" if p.estimate is None else leverage_factor(p.estimate),
+                    f"{low} – {high}" if p.ci_low and p.ci_high else "",
+                    "" if theory is None else leverage_factor(theory),
                     "" if off is None else f"{off:+.1%}".replace("-", "−").replace("%", " %"),
                     p.status,
                     f"{p.runs:,}",
@@ -198,29 +199,31 @@ def rows(frontier: Frontier) -> list[FrontierRow]:
     return found
 
 
-def reading(frontier: Frontier) -> list[str]:
-    """How to read the figure, in plain words."""
+def how_to_read(frontier: Frontier) -> list[str]:
+    """Explanations of the figure."""
     found = [
         "Go across to the load that the venue must carry, then up to a curve: that is the highest "
-        f"leverage it can offer there if at most {per_mille(frontier, 'may end')}.",
+        f"leverage it can offer there if at most {budget_text(frontier, 'may end')}.",
         "The scale of leverage is logarithmic: equal steps are equal ratios, and halving the "
         "leverage halves the position that a given collateral may carry.",
     ]
     if frontier.capacity_per_s is not None:
         found.append(
             "A liquidation waits behind other messages. The nearer the load comes to capacity, the "
-            "longer and the more unevenly it waits, and the price moves meanwhile."
+            "longer and the more variable the wait, and the price moves meanwhile."
         )
     if frontier.theory:
         found.append(f"The thin dark line is a formula, not a fit. {agreement(frontier)}")
     found.append(
-        f"Bars are {frontier.confidence:.0%} intervals of the simulation. Open marks were not "
-        "pinned down: an arrow up says at least, an arrow down at most, a cross that nothing is "
+        f"Bars are {frontier.confidence:.0%} intervals of the simulation. Open marks have no "
+        "sufficiently narrow interval: an arrow up means at least, an arrow down at most, a cross "
+        "that nothing is "
         "known.".replace("%", f"{NBSP}%")
     )
     if len(frontier.curves) > 1:
         found.append(
-            "Each further curve changes one thing, so the distance between two curves is what that "
-            "thing costs or brings. The shaded region lies below the intervals of all curves."
+            "Each further curve changes one setting, so the distance between two curves is what "
+            "that "
+            "setting costs or gains. The shaded region lies below the intervals of all curves."
         )
     return found

@@ -1,4 +1,4 @@
-"""The page of a league: who stands first, and every rule under every attack."""
+"""The page of a league: the ranking, and every entrant under every attack."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from surgetank.league import League
 from surgetank.league.columns import short
 from surgetank.report.league import wording
 from surgetank.report.league.figure import maps
-from surgetank.report.shell import filled, save
+from surgetank.report.shell import render_template, save
 
 __all__ = ["render_league", "write_league"]
 
@@ -25,7 +25,7 @@ def write_league(league: League, path: str | Path) -> Path:
 def render_league(league: League) -> str:
     """The page of a league as HTML text."""
     ranked = bool(league.contenders)
-    return filled(
+    return render_template(
         "league.html.j2",
         league=league,
         status="INVALID" if league.exit_code else "FOUND" if league.winner else "UNKNOWN",
@@ -35,10 +35,10 @@ def render_league(league: League) -> str:
         undecided=wording.undecided(league),
         notes=wording.notes(league),
         maps=maps(league),
-        places=wording.places(league),
-        sought=wording.sought(league),
+        league_rows=wording.league_rows(league),
+        search_rows=wording.search_rows(league),
         blocks=wording.blocks(league),
-        ranks=wording.head(league.rank),
+        ranks=wording.measure_title(league.rank),
         short=short(league.rank),
-        reading=wording.reading(league),
+        how_to_read=wording.how_to_read(league),
     )

@@ -40,7 +40,7 @@ _SMALL_LETTER: Final = 5.9
 _SPAN_RATIO: Final = math.log(2)
 _SPAN_SHARE: Final = 0.05
 _SPAN: Final = 0.25
-#: Where something is infinite, the worst finite value is this dark.
+#: Where a value is infinite, the worst finite value has this opacity.
 _FINITE: Final = 0.8
 #: Opacity of the worst cell; words on it must stay readable.
 _DARKEST: Final = 0.5
@@ -96,12 +96,12 @@ def maps(league: League) -> list[Map]:
         if not content.known:
             continue
         full = _left(content.names, _HALF) + _ROOMY * len(league.attacks) > _HALF
-        title = wording.head(name)
+        title = wording.measure_title(name)
         better = f"{'More' if rising(name) else 'Less'} is better."
-        said = f"{title}, {len(content.names)} × {len(league.attacks)} cells"
+        value_text = f"{title}, {len(content.names)} × {len(league.attacks)} cells"
         svgs = (
-            _map(content, _FULL if full else _HALF).svg(said, "wide"),
-            _map(content, _NARROW).svg(said, "narrow"),
+            _map(content, _FULL if full else _HALF).svg(value_text, "wide"),
+            _map(content, _NARROW).svg(value_text, "narrow"),
         )
         summary = f"Ranks the league. {better}" if name == league.rank else better
         made.append(Map(f"map-{i}", title, summary, svgs, full))
@@ -137,7 +137,7 @@ def _map(content: _Content, width: int) -> Plot:
     blocks = [attacks[i : i + columns] for i in range(0, len(attacks), columns)]
     deep = _HEAD + _ROW * len(names) + _GAP
     plot = Plot((width, len(blocks) * deep - _GAP + 4), _NO_SCALE, _NO_SCALE, (0, 0, 0, 0))
-    longest = max(len(wording.ends(e, content.unit)) for e in content.cells.values())
+    longest = max(len(wording.interval_text(e, content.unit)) for e in content.cells.values())
     whole = longest * _SMALL_LETTER < across - 9
     for b, part in enumerate(blocks):
         top = b * deep + _HEAD
@@ -162,7 +162,7 @@ def _left(names: list[str], width: int) -> int:
 
 
 def _name(plot: Plot, entrant: str, left: int, y: float) -> None:
-    """In two lines if need be, whole in the tip."""
+    """The entrant's name, in two lines if it is long; in full as a tooltip."""
     lines = _broken(entrant, max(4, int((left - 12) / _LETTER)))
     for k, line in enumerate(lines):
         down = y + _ROW / 2 + 4.5 + 15 * (k - (len(lines) - 1) / 2)
@@ -170,11 +170,11 @@ def _name(plot: Plot, entrant: str, left: int, y: float) -> None:
 
 
 def _broken(text: str, letters: int) -> list[str]:
-    """At most two lines, parted at a sign where words end; what is too long ends in …"""
+    """At most two lines, split where a word ends; longer text ends in …"""
     if len(text) <= letters:
         return [text]
-    places = [i + 1 for i, sign in enumerate(text) if sign in " -,_" and i < letters]
-    at = places[-1] if places else letters
+    league_rows = [i + 1 for i, sign in enumerate(text) if sign in " -,_" and i < letters]
+    at = league_rows[-1] if league_rows else letters
     lines = [text[:at].strip(), text[at:].strip()]
     return [x if len(x) <= letters else x[: max(1, letters - 1)] + "…" for x in lines if x]
 
@@ -190,7 +190,7 @@ def _cell(
     """One cell; its interval `whole`, or as ± where there is no room for both ends."""
     e, unit, bad = content.cells[who], content.unit, content.invalid[who]
     x, y, width, height = box
-    tip = f"{who[0]} under {who[1]}: {wording.told(e, unit, content.league.seeds)}"
+    tip = f"{who[0]} under {who[1]}: {wording.cell_text(e, unit, content.league.seeds)}"
     tip += f"; {bad} INVALID" if bad else ""
     dark = shade(e.mean, content.known, unit, more_is_better=rising(content.name))
     place: dict[str, Any] = {"x": x, "y": y, "width": width, "height": height, "rx": 4}
@@ -199,10 +199,10 @@ def _cell(
         plot.put("rect", "heat", fill_opacity=f"{_DARKEST * dark:.3f}", **place)
     if who in content.leaders:
         plot.put("rect", "best", **place)
-    text = wording.said(e.mean, unit) + (" ⚠" if bad else "")
-    span = wording.ends(e, unit)
+    text = wording.value_text(e.mean, unit) + (" ⚠" if bad else "")
+    span = wording.interval_text(e, unit)
     if span and not whole and e.low is not None and e.high is not None:
-        span = f"± {wording.said((e.high - e.low) / 2, unit)}"
+        span = f"± {wording.value_text((e.high - e.low) / 2, unit)}"
     middle = x + width / 2
     plot.put("text", "value", text, x=middle, y=y + (19.0 if span else 27.0), text_anchor="middle")
     if span:

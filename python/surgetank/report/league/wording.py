@@ -1,40 +1,40 @@
-"""What the page of a league, and the terminal, say in words."""
+"""Sentences and table rows of a league, for its page and for the terminal."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-from surgetank.catalogue import LINES
+from surgetank.catalogue import THRESHOLDS
 from surgetank.league import League, SearchedLine, SeedMean, Standing
-from surgetank.league.columns import head, rising, short, unit_of
+from surgetank.league.columns import measure_title, rising, short, unit_of
 from surgetank.league.ranks import ALPHA
 from surgetank.report.number_format import NBSP, number, value
 
 __all__ = [
     "Cell",
     "LeagueBlock",
-    "Place",
-    "Sought",
+    "LeagueRow",
+    "SearchRow",
     "blocks",
-    "changed",
-    "ends",
-    "found",
-    "head",
+    "cell_text",
+    "change_text",
+    "how_to_read",
+    "interval_text",
+    "league_rows",
+    "measure_title",
     "notes",
-    "places",
-    "reading",
-    "said",
+    "search_rows",
+    "search_text",
     "sentence",
     "settings",
     "size",
-    "sought",
-    "told",
     "undecided",
+    "value_text",
 ]
 
 
-def said(x: float | None, unit: str) -> str:
+def value_text(x: float | None, unit: str) -> str:
     """A value with its unit; a dash if there was nothing to measure."""
     if x is None or math.isnan(x):
         return "–"
@@ -45,13 +45,13 @@ def said(x: float | None, unit: str) -> str:
     return value(x, unit).replace("-", "−")
 
 
-def changed(x: float, unit: str) -> str:
+def change_text(x: float, unit: str) -> str:
     """A difference, with its sign; of shares in percentage points."""
-    text = f"{number(100 * x)}{NBSP}points" if unit == "share" else said(x, unit)
+    text = f"{number(100 * x)}{NBSP}points" if unit == "share" else value_text(x, unit)
     return f"+{text}" if x > 0 else text
 
 
-def ends(e: SeedMean, unit: str) -> str:
+def interval_text(e: SeedMean, unit: str) -> str:
     """The interval; of an infinite mean, in how many runs it was; or nothing."""
     if 0 < e.endless < e.n:
         return f"in {e.endless} of {e.n} runs"
@@ -63,26 +63,25 @@ def ends(e: SeedMean, unit: str) -> str:
         low = max(low, 0.0)
     if unit == "share" and e.mean is not None:
         high = min(high, max(1.0, e.mean))
-    return f"{said(low, unit)} – {said(high, unit)}"
+    return f"{value_text(low, unit)} – {value_text(high, unit)}"
 
 
-def told(e: SeedMean, unit: str, seeds: int) -> str:
+def cell_text(e: SeedMean, unit: str, seeds: int) -> str:
     """A cell in one line: value, interval, and of how many runs if not of all."""
-    span = ends(e, unit)
-    text = said(e.mean, unit) + (f" ({span})" if span else "")
+    span = interval_text(e, unit)
+    text = value_text(e.mean, unit) + (f" ({span})" if span else "")
     return text if e.n in (0, seeds) else f"{text}, {e.n} of {seeds} runs"
 
 
-def found(x: SearchedLine) -> str:
-    """What a search found, or why it did not."""
+def search_text(x: SearchedLine) -> str:
+    """The result of a search, or why there is none."""
     if x.estimate is None:
         return f"{x.status}: {x.why}"
     mark = "" if x.status == "FOUND" else f"{x.status} "
     if x.ci_low is None or x.ci_high is None:
-        return f"{mark}{said(x.estimate, x.unit)}"
-    return (
-        f"{mark}{said(x.estimate, x.unit)} ({said(x.ci_low, x.unit)} – {said(x.ci_high, x.unit)})"
-    )
+        return f"{mark}{value_text(x.estimate, x.unit)}"
+    span = f"{value_text(x.ci_low, x.unit)} – {value_text(x.ci_high, x.unit)}"
+    return f"{mark}{value_text(x.estimate, x.unit)} ({span})"
 
 
 def _lower(text: str) -> str:
@@ -94,22 +93,30 @@ def _listed(names: list[str]) -> str:
 
 
 def sentence(league: League) -> str:
-    """Who wins, or among whom it is open, who is last, and in what."""
+    """Which entrant is best, or which are tied for it, and which is worst."""
     ranked = [s for s in league.standings if s.place is not None]
-    what = _lower(head(league.rank))
+    what = _lower(measure_title(league.rank))
     if not ranked:
-        return f"Nobody can be ranked: no run had anything to measure {what} on."
+        return f"No ranking: no run has data for {what}."
     worst = "in the worst case " if len(league.attacks) > 1 else ""
     case = f"{worst}{what} is {_case(league, ranked[0])}"
     first = league.contenders
     if league.winner is not None:
-        beaten = "is told apart from all others" if len(ranked) > 1 else "has nobody beside it"
+        beaten = (
+            "differs significantly from all others"
+            if len(ranked) > 1
+            else "has no entrant of equal rank"
+        )
         text = f"{league.winner} stands first and {beaten}: {case}."
     elif len(first) == len(ranked):
-        text = f"No winner: the {len(ranked)} entrants cannot be told apart. Of {first[0]} {case}."
+        text = (
+            f"No winner: the differences among the {len(ranked)} entrants are not significant. "
+            f"Of {first[0]} {case}."
+        )
     else:
         text = (
-            f"No winner: {_listed(list(first))} cannot be told apart, and nobody is better. "
+            f"No winner: {_listed(list(first))} do not differ significantly, and no entrant is "
+            f"better. "
             f"Of {first[0]} {case}."
         )
     last = ranked[-1]
@@ -122,16 +129,16 @@ def _case(league: League, s: Standing) -> str:
     """The worst case; of an infinite one also the worst that is finite."""
     unit = unit_of(league.rank)
     if len(league.attacks) == 1:
-        return said(s.worst.mean, unit)
+        return value_text(s.worst.mean, unit)
     if not s.endless or s.finite is None:
-        return f"{said(s.worst.mean, unit)} (under {s.attack})"
+        return f"{value_text(s.worst.mean, unit)} (under {s.attack})"
     attack, e = s.finite
     under = f"under {s.attack}" if len(s.endless) == 1 else f"under {len(s.endless)} attacks"
-    return f"∞ {under}, else {said(e.mean, unit)} (under {attack})"
+    return f"∞ {under}, else {value_text(e.mean, unit)} (under {attack})"
 
 
 def size(league: League) -> str:
-    """How much was played: `4 entrants × 3 attacks × 1 seed`."""
+    """How much was simulated: `4 entrants × 3 attacks × 1 seed`."""
     counts = {
         "entrant": len(league.entrants),
         "attack": len(league.attacks),
@@ -144,20 +151,20 @@ def undecided(league: League) -> str:
     """How many seeds would make a winner; empty if there is one."""
     if league.winner is not None or len(league.contenders) < 2:
         return ""
-    if league.rank in LINES:
-        return "Narrower searches (--precision, --runs-max) may tell them apart."
+    if league.rank in THRESHOLDS:
+        return "Narrower intervals (--precision, --runs-max) may separate them."
     if league.seeds < 2:
-        return "One seed tells nothing of chance: give more with --seeds."
+        return "One seed gives no estimate of chance variation: give more with --seeds."
     first, *others = league.contenders
     needed = league.seeds_needed
     if needed is None:
         return (
-            f"1,000 seeds would not tell {first} from all the others, if the differences are what "
+            f"1,000 seeds would not separate {first} from all others, if the differences are as "
             f"{league.seeds} seeds show."
         )
     return (
-        f"About {needed:,} seeds would tell {first} from {_listed(others)}, if the differences are "
-        f"what {league.seeds} seeds show: --seeds {needed}."
+        f"About {needed:,} seeds would separate {first} from {_listed(others)}, if the differences "
+        f"are as {league.seeds} seeds show: --seeds {needed}."
     )
 
 
@@ -171,7 +178,7 @@ class Cell:
 
     attack: str
     value: str
-    ends: str
+    interval_text: str
     change: str
     note: str
 
@@ -187,7 +194,7 @@ class LeagueBlock:
 
 
 @dataclass(frozen=True)
-class Sought:
+class SearchRow:
     """What the searches found for an entrant, under an attack."""
 
     name: str
@@ -197,20 +204,20 @@ class Sought:
 
 
 @dataclass(frozen=True)
-class Place:
+class LeagueRow:
     """A row of the league table."""
 
     place: str
     name: str
     worst: str
-    ends: str
+    interval_text: str
     attack: str
-    apart: str
+    significant: str
     others: list[tuple[str, str]]
     """Short title and worst value of further measures."""
     invalid: int
     contends: bool
-    """Whether nobody is told apart as better."""
+    """Whether no entrant is significantly better."""
 
 
 def settings(league: League, name: str) -> list[str]:
@@ -218,11 +225,11 @@ def settings(league: League, name: str) -> list[str]:
     return [f"{key} = {v}" for key, v in league.entrant(name).values.items()]
 
 
-#: Beside the measure that ranks.
+#: Shown in the table beside the measure that ranks.
 _BESIDE = ("delay_p99_ms.cancel", "executed_share", "attacker_gain_usd", "others_loss_usd")
 
 
-def places(league: League) -> list[Place]:
+def league_rows(league: League) -> list[LeagueRow]:
     """The league table, by rank."""
     names = [n for n in (*_BESIDE, "bad_debt_usd") if n in league.shown and n != league.rank]
     unit = unit_of(league.rank)
@@ -230,13 +237,13 @@ def places(league: League) -> list[Place]:
     for s in league.standings:
         others = [(short(n), _worst(league, s.entrant.name, n)) for n in names]
         rows.append(
-            Place(
+            LeagueRow(
                 _place(s),
                 s.entrant.name,
-                said(s.worst.mean, unit),
+                value_text(s.worst.mean, unit),
                 _below(league, s),
                 s.attack if len(s.endless) < 2 else f"{s.attack}, {len(s.endless) - 1} more",
-                {True: "apart", False: "not told apart", None: ""}[s.apart],
+                {True: "significant", False: "not significant", None: ""}[s.significant],
                 others,
                 sum(m.entrant == s.entrant.name for m in league.invalid),
                 s.place == 1,
@@ -246,18 +253,18 @@ def places(league: League) -> list[Place]:
 
 
 def _place(s: Standing) -> str:
-    """The ranks that it may have: 1, or 1–3."""
+    """The possible ranks: 1, or 1–3."""
     if s.place is None:
         return "–"
     return str(s.place) if s.place == s.place_to else f"{s.place}–{s.place_to}"
 
 
 def _below(league: League, s: Standing) -> str:
-    """Beneath the worst case: its interval, or the worst case that is finite."""
+    """Small print of the worst case: its interval, or the worst finite case."""
     unit = unit_of(league.rank)
     if not s.endless or s.finite is None or len(league.attacks) == 1:
-        return ends(s.worst, unit)
-    return f"else {said(s.finite[1].mean, unit)}, {s.finite[0]}"
+        return interval_text(s.worst, unit)
+    return f"else {value_text(s.finite[1].mean, unit)}, {s.finite[0]}"
 
 
 def _worst(league: League, entrant: str, name: str) -> str:
@@ -265,10 +272,10 @@ def _worst(league: League, entrant: str, name: str) -> str:
     known = [m for m in means if m is not None]
     if not known:
         return "–"
-    return said(min(known) if rising(name) else max(known), unit_of(name))
+    return value_text(min(known) if rising(name) else max(known), unit_of(name))
 
 
-def sought(league: League) -> list[Sought]:
+def search_rows(league: League) -> list[SearchRow]:
     """The table of what the searches found, by rank."""
     finds = list(dict.fromkeys(x.find for x in league.lines))
     rows = []
@@ -276,8 +283,8 @@ def sought(league: League) -> list[Sought]:
         own = [x for x in league.lines if x.entrant == s.entrant.name]
         for attack in dict.fromkeys(x.attack for x in own):
             lines = {x.find: x for x in own if x.attack == attack}
-            cells = [(LINES[f].title, found(lines[f])) for f in finds if f in lines]
-            rows.append(Sought(s.entrant.name, attack, cells))
+            cells = [(THRESHOLDS[f].title, search_text(lines[f])) for f in finds if f in lines]
+            rows.append(SearchRow(s.entrant.name, attack, cells))
     return rows
 
 
@@ -290,7 +297,10 @@ def blocks(league: League) -> list[LeagueBlock]:
         parts = [
             (
                 list(part),
-                [(head(m), [_cell(league, name, a, m) for a in part]) for m in league.shown],
+                [
+                    (measure_title(m), [_cell(league, name, a, m) for a in part])
+                    for m in league.shown
+                ],
             )
             for part in attacks
         ]
@@ -303,14 +313,14 @@ def _cell(league: League, entrant: str, attack: str, name: str) -> Cell:
     e = league.estimate(entrant, attack, name)
     d = league.change(entrant, attack, name)
     change = ""
-    if d.mean is not None and d.apart:
-        change = changed(d.mean, unit)
+    if d.mean is not None and d.significant:
+        change = change_text(d.mean, unit)
     note = "" if e.n in (0, league.seeds) else f"{e.n} of {league.seeds} runs"
-    return Cell(attack, said(e.mean, unit), ends(e, unit), change, note)
+    return Cell(attack, value_text(e.mean, unit), interval_text(e, unit), change, note)
 
 
 def notes(league: League) -> list[str]:
-    """What a reader must know: runs that do not count, lines not found, values left out."""
+    """Warnings: runs excluded as INVALID, thresholds not found, values left out."""
     texts: dict[str, list[str]] = {}
     for m in league.invalid:
         texts.setdefault(f"INVALID, left out of the means: {m.invalid[0]}", []).append(
@@ -319,7 +329,7 @@ def notes(league: League) -> list[str]:
     for x in league.lines:
         if x.status != "FOUND":
             under = "" if x.attack == "none" else f" under {x.attack}"
-            what = f"{LINES[x.find].title} of {x.entrant}{under}"
+            what = f"{THRESHOLDS[x.find].title} of {x.entrant}{under}"
             texts.setdefault(f"{x.status}: {x.why}", []).append(what)
     found_notes = [f"{', '.join(who)}: {why}." for why, who in texts.items()]
     return found_notes + [
@@ -327,25 +337,28 @@ def notes(league: League) -> list[str]:
     ]
 
 
-def reading(league: League) -> list[str]:
-    """How to read it, in plain words."""
+def how_to_read(league: League) -> list[str]:
+    """Explanations of the tables and figures."""
     better = "more" if rising(league.rank) else "less"
-    what = _lower(head(league.rank))
+    what = _lower(measure_title(league.rank))
     texts = [
         f"The order is by {what}, {better} is better, in the worst case over the attacks played. "
-        "Of equal worst cases the next worst decides. Another measure gives another order: --rank.",
+        "Equal worst cases are ordered by the next worst. `--rank` chooses another measure.",
         f"Each number is a mean over {league.seeds}{NBSP}seeds, the same for all, with a "
         f"{league.confidence:.0%} interval (Student’s t).".replace("%", f"{NBSP}%"),
-        "A place such as 2–4 holds the ranks that are left open: one place for each entrant told "
-        "apart as better, up to all not told apart as worse. Every two entrants are compared seed "
-        "by seed in their worst cases, all pairs corrected together (Holm), so that the chance "
-        f"that luck tells any two apart is {ALPHA:.0%}.".replace("%", f"{NBSP}%"),
-        "∞ means that more than the share in question was never executed. A dash means that "
-        "nothing was there to measure.",
+        "A place such as 2–4 is the range of possible ranks: from 1 + the number of entrants that "
+        "are "
+        "significantly better, to the number that are not significantly worse. Each pair of "
+        "entrants is compared seed "
+        "by seed in its worst cases, corrected for all pairs (Holm), so that the probability "
+        f"of a difference found by chance is at most {ALPHA:.0%}.".replace("%", f"{NBSP}%"),
+        "∞ means that more messages than the quantile allows were never executed. A dash means "
+        "that "
+        "the run has no data for it.",
     ]
     if len(league.attacks) > 1:
         texts.append(
             "A number with a sign is what the attack changed: the mean difference from the same "
-            "seed without attack, given where its interval does not hold zero."
+            "seed without attack, shown where its interval excludes zero."
         )
     return texts

@@ -1,4 +1,4 @@
-"""The page of a prediction: what the calibrated simulator said beside what the target did."""
+"""The page of a prediction: the calibrated simulator beside the live target."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from surgetank.predict import CapacityLine, Claim, LoadRow, Prediction, Side
 from surgetank.predict.allowance import LEVEL
 from surgetank.report.number_format import milliseconds, number
 from surgetank.report.prediction.figure import drawing, prediction_svg
-from surgetank.report.shell import filled, save
+from surgetank.report.shell import render_template, save
 
 __all__ = ["prediction_svg", "render_prediction", "write_prediction"]
 
@@ -34,7 +34,7 @@ def write_prediction(found: Prediction, path: str | Path) -> Path:
 
 def render_prediction(found: Prediction) -> str:
     """The page as HTML text."""
-    return filled(
+    return render_template(
         "prediction.html.j2",
         found=found,
         status=_SIGNS[found.status],
@@ -56,10 +56,10 @@ def render_prediction(found: Prediction) -> str:
 def _sentence(found: Prediction) -> str:
     capacity = found.claims[0]
     if capacity.predicted is None:
-        return "The simulator has no capacity to predict."
+        return "The simulator found no capacity within the range of loads."
     text = f"Predicted to carry {number(capacity.predicted)} messages/s"
     if capacity.status == "NO CLAIM":
-        text += ", but too unsure of it to claim it"
+        text += ", with too wide an interval to claim it"
     if capacity.measured is None:
         return f"{text}; the capacity could not be measured: {capacity.why}."
     if capacity.at_least:

@@ -1,4 +1,4 @@
-"""Delay against load on both sides: predicted as lines, measured as points."""
+"""Latency against load on both sides: predicted as lines, measured as points."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ def drawing(found: Prediction) -> tuple[Markup, Markup]:
 
 
 def prediction_svg(found: Prediction) -> str:
-    """The figure as a file of its own, light or dark as its reader is."""
+    """The figure as a standalone SVG file with light and dark colours."""
     return standalone_svg(_plot(found, _WIDE), _told(found))
 
 
 def _told(found: Prediction) -> str:
-    return f"Delay against load of {found.calibration.target}, predicted and measured"
+    return f"Latency against load of {found.calibration.target}, predicted and measured"
 
 
 def _scales(found: Prediction) -> tuple[Scale, Scale]:
     rates = [r.rate_per_s for r in found.rows]
     sides = [s for r in found.rows for s in (r.predicted, r.measured) if s is not None]
     delays = [v for s in sides for v in (s.p50_ms, s.p99_ms) if math.isfinite(v) and v > 0]
-    # What is far past the line is cut off, so that the rest can be read.
+    # Latencies far above the capacity's limit are cut off, so that the rest can be read.
     top = min(max(delays, default=1.0), _top(found))
     x = Scale(min(rates) / 1.2, max(rates) * 1.2, True, number, "load, messages/s")
     y = Scale(min(delays, default=0.1) / 1.5, top * 1.5, True, milliseconds, "delay")
@@ -53,7 +53,7 @@ def _scales(found: Prediction) -> tuple[Scale, Scale]:
 
 
 def _top(found: Prediction) -> float:
-    """Highest delay shown, ms: some way past the line."""
+    """The highest latency shown, ms: some way above the capacity's limit."""
     line = found.measured_line
     if line.kind == "sustained":
         return 10 * (line.unloaded_p50_ms + SOJOURN_MAX_MS)

@@ -1,12 +1,12 @@
-"""The page of a search: where the line is, how sure that is, bottleneck, what would help."""
+"""The page of a search: the threshold with its interval, the bottleneck, and changes that help."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from surgetank.report.line import wording
-from surgetank.report.line.figures import pictures
-from surgetank.report.shell import filled, save
+from surgetank.report.search import wording
+from surgetank.report.search.figures import pictures
+from surgetank.report.shell import render_template, save
 from surgetank.search.answer import Answer
 
 __all__ = ["render_search", "sentence", "write_search"]
@@ -25,21 +25,26 @@ def write_search(answer: Answer, path: str | Path) -> Path:
 
 def render_search(answer: Answer) -> str:
     """The page of a search as HTML text."""
-    return filled(
-        "line.html.j2",
+    return render_template(
+        "search.html.j2",
         answer=answer,
         status=answer.status,
         heading=wording.heading(answer),
         sentence=wording.sentence(answer),
-        story=wording.story(answer),
+        findings=wording.findings(answer),
         notes=wording.notes(answer),
-        facts=wording.facts(answer),
+        key_figures=wording.key_figures(answer),
         pictures=pictures(answer),
         rows=wording.rows(answer),
         remedies=[
-            (r, " + ".join(map(wording.spoken, r.resources)), wording.gain(r), wording.outcome(r))
+            (
+                r,
+                " + ".join(map(wording.resource_text, r.resources)),
+                wording.gain(r),
+                wording.remedy_outcome(r),
+            )
             for r in answer.remedies
         ],
         best=answer.remedy,
-        reading=wording.reading(answer),
+        how_to_read=wording.how_to_read(answer),
     )

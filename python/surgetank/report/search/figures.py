@@ -1,4 +1,5 @@
-"""The figures of a search: share broken, delay, throughput, resources; all against level."""
+"""The figures of a search: share of failing runs, latency, throughput, resources; all against
+level."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ from typing import Final
 
 from markupsafe import Markup
 
-from surgetank.report.line.wording import said, tight
 from surgetank.report.number_format import milliseconds, number, share, value
 from surgetank.report.plot import Plot, Scale
+from surgetank.report.search.wording import level_text, no_break
 from surgetank.search.answer import Answer
 from surgetank.search.shape import Level
 
@@ -19,13 +20,14 @@ __all__ = ["Picture", "pictures"]
 
 _WIDE: Final = (540, 360)
 _NARROW: Final = (350, 320)
-#: Levels farther from the line than this factor are left to the table, in the first figure.
+#: Levels farther from the threshold than this factor are only in the table, not in the first
+#: figure.
 _NEAR: Final = 2.0
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with its words."""
+    """A figure with its title, caption and note."""
 
     name: str
     title: str
@@ -52,7 +54,7 @@ def _level_scale(answer: Answer, values: Sequence[float]) -> Scale:
         word = f"{word}, {answer.unit}"
 
     def say(v: float) -> str:
-        return said(answer, v, unit=False)
+        return level_text(answer, v, unit=False)
 
     if low > 0 and high / low > 1.5:
         room = (high / low) ** 0.04
@@ -66,7 +68,7 @@ def _mark_line(plot: Plot, answer: Answer) -> None:
     if answer.estimate is None or answer.ci_low is None or answer.ci_high is None:
         return
     low, high = plot.x(answer.ci_low), plot.x(answer.ci_high)
-    tip = f"{said(answer, answer.ci_low)} to {said(answer, answer.ci_high)}"
+    tip = f"{level_text(answer, answer.ci_low)} to {level_text(answer, answer.ci_high)}"
     tall = plot.bottom - plot.top
     wide = max(abs(high - low), 1.0)
     plot.put("rect", "band", tip=tip, x=min(low, high), width=wide, y=plot.top, height=tall)
@@ -91,7 +93,7 @@ def _broken(answer: Answer) -> Picture | None:
     top = 1.0
     if answer.target < 0.2:
         top = min(1.0, max(4 * answer.target, 1.15 * max(x.share for x in near)))
-    y = Scale(-0.05 * top, 1.06 * top, say=share, title="share broken")
+    y = Scale(-0.05 * top, 1.06 * top, say=share, title="share of failing runs")
 
     def draw(size: tuple[int, int]) -> Plot:
         plot = Plot(size, scale, y, (38, 18, 50, 58))
@@ -99,21 +101,21 @@ def _broken(answer: Answer) -> Picture | None:
         plot.clipped("broken", lambda: _fitted(plot, answer))
         level = plot.y(answer.target)
         plot.put("line", "target", x1=plot.left, x2=plot.right, y1=level, y2=level)
-        told = f"the line: {share(answer.target)}"
+        told = f"threshold: {share(answer.target)}"
         plot.text(plot.right, level - 6, told, "target-text note", "end")
         most = max(x.runs for x in near)
         for x in sorted(near, key=lambda x: -x.runs):
-            tip = f"{said(answer, x.level)}: {number(x.broken)} of {number(x.trials)} broke"
+            tip = f"{level_text(answer, x.level)}: {number(x.broken)} of {number(x.trials)} failed"
             plot.dot(x.level, x.share, _dot_size(x, most), "dot f0", f"{tip}, {x.runs} runs")
         return plot
 
-    summary = f"What breaks: {answer.breaks}. Points: levels, larger with more runs."
+    summary = f"Failure: {answer.breaks}. Points: levels, larger with more runs."
     if middle is not None:
         summary += f" Curve: the fitted probability; band: {answer.confidence:.0%} interval."
     left = len(known) - len(near)
-    note = f"Levels farther from the line, in the table below: {left}." if left else ""
-    svgs = _twice(draw, "Share broken against level")
-    return Picture("broken", "How often it breaks", tight(summary), svgs, note)
+    note = f"Levels farther from the threshold are in the table below: {left}." if left else ""
+    svgs = _twice(draw, "Share of failing runs against level")
+    return Picture("broken", "Share of failing runs", no_break(summary), svgs, note)
 
 
 def _fitted(plot: Plot, answer: Answer) -> None:
@@ -145,7 +147,7 @@ def _delay(answer: Answer) -> Picture | None:
     factor = answer.degradation
     bounds = [] if base is None else [base, base * (factor or 1)]
     low, high = min(finite + bounds) / 1.3, max(finite + bounds) * 1.5
-    y = Scale(low, high, log=True, say=milliseconds, title="delay")
+    y = Scale(low, high, log=True, say=milliseconds, title="latency")
     scale = _level_scale(answer, [x.level for x in shown])
 
     def draw(size: tuple[int, int]) -> Plot:
@@ -160,12 +162,15 @@ def _delay(answer: Answer) -> Picture | None:
             _delays(plot, answer, [(x.level, getattr(x, at)) for x in shown], name, kind)
         return plot
 
-    summary = "Median over the runs of a level of their p50 and p99 end-to-end delay."
+    summary = "Median over the runs of a level of their p50 and p99 end-to-end latency."
     never = sum(not math.isfinite(x.delay_p99_ms) for x in shown)
     note = ""
     if never:
-        note = "Open triangles: more messages than the quantile allows never finished."
-    return Picture("delay", "Delay", summary, _twice(draw, "p50 and p99 delay by level"), note)
+        note = (
+            "Open triangles: infinite, because more messages than the quantile allows never "
+            "finished."
+        )
+    return Picture("delay", "Latency", summary, _twice(draw, "p50 and p99 latency by level"), note)
 
 
 def _guide(plot: Plot, v: float, told: str, kind: str, words: str) -> None:
@@ -179,7 +184,7 @@ def _delays(
     finite = [(x, v) for x, v in points if math.isfinite(v) and v > 0]
     plot.line(finite, f"curve s{kind}")
     for x, v in points:
-        tip = f"{name} at {said(answer, x)}: {milliseconds(v)}"
+        tip = f"{name} at {level_text(answer, x)}: {milliseconds(v)}"
         if math.isfinite(v) and v > 0:
             plot.dot(x, v, 3.2, f"dot f{kind}", tip)
         elif v > 0:
@@ -219,7 +224,7 @@ def _throughput(answer: Answer) -> Picture | None:
         ends = (scale.low, scale.high)
         plot.line([(v, v) for v in ends], "guide")
         far = scale.low**0.15 * scale.high**0.85 if log else scale.high * 0.85
-        plot.text(plot.x(far) - 8, plot.y(far) - 4, "all of it", "note", "end")
+        plot.text(plot.x(far) - 8, plot.y(far) - 4, "all offered", "note", "end")
         if answer.estimate is not None:
             at = plot.x(answer.estimate)
             plot.put("line", "edge", x1=at, x2=at, y1=plot.top, y2=plot.bottom)
@@ -235,7 +240,7 @@ def _throughput(answer: Answer) -> Picture | None:
         peak, last = (number(v) for v in (answer.shape.peak_per_s, answer.shape.past_peak_per_s))
         summary = f"Throughput collapses past its peak: {peak}/s, then {last}/s. {summary}"
     svgs = _twice(draw, "Throughput against offered load")
-    return Picture("throughput", "Throughput", tight(summary), svgs)
+    return Picture("throughput", "Throughput", no_break(summary), svgs)
 
 
 def _with_spread(plot: Plot, x: Level) -> None:
@@ -285,7 +290,9 @@ def _used(answer: Answer) -> Picture | None:
             plot.text(plot.left + long + 7, top + 13, share(u.value), f"note {name}".strip())
         return plot
 
-    summary = "Use of each resource in the runs that broke nearest to the line, in the worst place."
+    summary = (
+        "Use of each resource at its worst place, in the failing runs nearest to the threshold."
+    )
     summary += " Tick across a bar: the same when unloaded."
-    title = "What was full"
-    return Picture("used", title, summary, _twice(draw, "Use of each resource past the line"))
+    title = "Resource use"
+    return Picture("used", title, summary, _twice(draw, "Use of each resource past the threshold"))

@@ -1,4 +1,4 @@
-"""What the page of a search says: the answer in a sentence, key figures, tables."""
+"""Sentences and tables of a search: the answer, key figures, levels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from surgetank.catalogue import LIMITS, LINES, title_of
+from surgetank.catalogue import LIMITS, THRESHOLDS, title_of
 from surgetank.report.number_format import FAILURES, NBSP, number, share, value
 from surgetank.search.answer import Answer, Remedy
 from surgetank.search.shape import Level
@@ -15,19 +15,19 @@ __all__ = [
     "Figure",
     "LevelRow",
     "bottleneck",
-    "facts",
-    "failed",
+    "failure_text",
+    "findings",
     "gain",
     "heading",
+    "how_to_read",
+    "key_figures",
+    "level_text",
+    "no_break",
     "notes",
-    "outcome",
-    "reading",
+    "remedy_outcome",
+    "remedy_text",
     "rows",
-    "said",
     "sentence",
-    "story",
-    "tight",
-    "would_help",
 ]
 
 
@@ -54,7 +54,7 @@ class LevelRow:
     throughput: str
 
 
-def tight(text: str) -> str:
+def no_break(text: str) -> str:
     """Keeps a percent sign with its number."""
     return re.sub(" ?%", f"{NBSP}%", text)
 
@@ -65,11 +65,11 @@ def digits(v: float) -> str:
 
 
 def delay(ms: float) -> str:
-    """A delay that must be told from twice itself: 1,030 ms rather than 1 s."""
+    """A latency with enough digits to compare with twice itself: 1,030 ms, not 1 s."""
     return f"{digits(ms)}{NBSP}ms" if 1 <= ms < 10_000 else value(ms, "ms")
 
 
-def said(answer: Answer, v: float | None, *, unit: bool = True) -> str:
+def level_text(answer: Answer, v: float | None, *, unit: bool = True) -> str:
     """A level, with its unit."""
     if v is None:
         return "–"
@@ -80,37 +80,40 @@ def said(answer: Answer, v: float | None, *, unit: bool = True) -> str:
 
 
 def heading(answer: Answer) -> str:
-    """What was looked for."""
-    if answer.find in LINES:
-        return LINES[answer.find].title
+    """What the search is for, as a heading."""
+    if answer.find in THRESHOLDS:
+        return THRESHOLDS[answer.find].title
     limit = LIMITS.get(answer.find)
     what = "any limit" if limit is None else title_of(limit.measure)
-    return f"The {answer.key} at which {what} breaks"
+    return f"The {answer.key} at which {what} is violated"
 
 
 def sentence(answer: Answer) -> str:
     """The answer in one sentence, or why there is none."""
     head = f"{heading(answer)} of {answer.scenario}"
     if answer.status == "INVALID":
-        return f"{head}: no answer, because a run did not do what was asked: {answer.why}."
+        return f"{head}: no result, because a run is INVALID: {answer.why}."
     if answer.estimate is None:
         return f"{head}: not found. {_capital(answer.why)}."
-    text = f"{said(answer, answer.estimate)} ({interval(answer)})"
+    text = f"{level_text(answer, answer.estimate)} ({interval(answer)})"
     if answer.status == "UNKNOWN":
-        return f"{head} was not pinned down. {_capital(answer.why)}. As far as it goes: {text}."
+        return (
+            f"{head}: no sufficiently narrow interval. {_capital(answer.why)}. Estimate so far: "
+            f"{text}."
+        )
     return f"{head}: {text}."
 
 
-def story(answer: Answer) -> str:
-    """How it failed, bottleneck, most used resource, and what moves the line; empty if nothing is
+def findings(answer: Answer) -> str:
+    """Kinds of failure, bottleneck, most used resource, and remedies; empty if nothing is
     known."""
-    parts = (failed(answer), bottleneck(answer), would_help(answer))
+    parts = (failure_text(answer), bottleneck(answer), remedy_text(answer))
     return " ".join(text for text in parts if text)
 
 
 def bottleneck(answer: Answer) -> str:
-    """What the line hangs on, and what was only full; empty if neither is known."""
-    most, found = spoken(answer.most_used), [spoken(x) for x in answer.bottleneck]
+    """The bottleneck, and the most used resource if that is another; empty if neither is known."""
+    most, found = resource_text(answer.most_used), [resource_text(x) for x in answer.bottleneck]
     if not found:
         if not most:
             return ""
@@ -123,57 +126,58 @@ def bottleneck(answer: Answer) -> str:
 
 
 def _relief(answer: Answer) -> str:
-    """What became of relieving the most used resource alone."""
+    """The result of relieving the most used resource alone."""
     alone = [r for r in answer.remedies if r.resources == (answer.most_used,)]
     if not alone:
-        return "no relief of it alone was tried"
+        return "relieving it alone was not tried"
     if any(r.restores and r.gain is None and r.gain_high is None for r in alone):
-        return "by how much its relief moves the line could not be measured"
-    return "relieving it was tried and did not move the line"
+        return "the gain from relieving it could not be measured"
+    return "relieving it did not move the threshold"
 
 
-def would_help(answer: Answer) -> str:
-    """The smallest change that moves the line, that none does, or that nothing is known of what
-    was used; empty if none was tried."""
+def remedy_text(answer: Answer) -> str:
+    """The smallest change that moves the threshold, that none does, or that use is not known;
+    empty if none was tried."""
     best = answer.remedy
     if best is not None:
         bound = ", at the same bound of p99" if answer.find == "capacity" else ""
-        return f"Smallest change that moves it: {best.text}, by {gain(best)}{bound}."
+        return f"Smallest change that moves the threshold: {best.text}, by {gain(best)}{bound}."
     if answer.remedies:
-        return f"{none_helps(answer)}."
+        return f"{no_remedy(answer)}."
     if answer.used or answer.status != "FOUND":
         return ""
     return (
-        "What was used past the line is not known (a live target, or trace.gauge_ms = 0), so no "
+        "Resource use past the threshold is not known (a live target, or trace.gauge_ms = 0), so "
+        "no "
         "change was tried."
     )
 
 
-def none_helps(answer: Answer) -> str:
-    """How much was tried in vain."""
+def no_remedy(answer: Answer) -> str:
+    """How many changes were tried without effect."""
     pairs = answer.pairs_tried
     single = len(answer.remedies) - pairs
-    text = f"None of {single} single changes tried moves it beyond chance"
+    text = f"None of {single} single changes tried moves the threshold significantly"
     return f"{text}, nor any of {pairs} pairs" if pairs else f"{text}; there was no pair to try"
 
 
-def spoken(resource: str) -> str:
+def resource_text(resource: str) -> str:
     """A resource in words."""
     return resource.replace("-", " ")
 
 
-def failed(answer: Answer) -> str:
-    """How the venue failed just past a failure threshold; empty for other lines."""
+def failure_text(answer: Answer) -> str:
+    """How the venue failed just past a failure threshold; empty for other searches."""
     if not answer.failures:
         return ""
     parts = [f"{FAILURES[f.kind]} ({f.kind}: {f.seen} of {f.runs} runs)" for f in answer.failures]
-    return f"How it failed, the most frequent first cause first: {'; '.join(parts)}."
+    return f"Kinds of failure, by how often each came first: {'; '.join(parts)}."
 
 
 def interval(answer: Answer) -> str:
     """95 % interval 1,180 to 1,290."""
-    ends = (said(answer, v, unit=answer.unit == "x") for v in (answer.ci_low, answer.ci_high))
-    return tight(f"{answer.confidence:.0%} interval ") + " to ".join(ends)
+    ends = (level_text(answer, v, unit=answer.unit == "x") for v in (answer.ci_low, answer.ci_high))
+    return no_break(f"{answer.confidence:.0%} interval ") + " to ".join(ends)
 
 
 def _capital(text: str) -> str:
@@ -192,51 +196,60 @@ def gain(remedy: Remedy) -> str:
     return f"{text} ({_signed(remedy.gain_low)} to {_signed(remedy.gain_high)})"
 
 
-def outcome(remedy: Remedy) -> str:
-    """What became of a change that was tried."""
+def remedy_outcome(remedy: Remedy) -> str:
+    """The result of a change that was tried."""
     if not remedy.restores:
-        return "does not restore"
+        return "does not restore the limit"
     if remedy.helps:
-        return "moves the line"
+        return "moves the threshold"
     known = remedy.gain is not None or remedy.gain_high is not None
-    return "restores, no gain beyond chance" if known else "restores, gain not measurable"
+    return (
+        "restores the limit, gain not significant"
+        if known
+        else "restores the limit, gain not measurable"
+    )
 
 
 def _signed(x: float) -> str:
-    return tight(f"{x:+.0%}".replace("-", "−"))
+    return no_break(f"{x:+.0%}".replace("-", "−"))
 
 
-def facts(answer: Answer) -> list[Figure]:
+def key_figures(answer: Answer) -> list[Figure]:
     """Key figures."""
     found = []
     if answer.estimate is not None:
-        name = tight(f"{answer.confidence:.0%} interval")
-        ends = f"{said(answer, answer.ci_low, unit=False)} – {said(answer, answer.ci_high)}"
-        found.append(Figure(heading(answer), said(answer, answer.estimate), f"{name}: {ends}"))
+        name = no_break(f"{answer.confidence:.0%} interval")
+        low = level_text(answer, answer.ci_low, unit=False)
+        ends = f"{low} – {level_text(answer, answer.ci_high)}"
+        found.append(
+            Figure(heading(answer), level_text(answer, answer.estimate), f"{name}: {ends}")
+        )
     if answer.failures:
         worst = answer.failures[0]
-        detail = f"came first in {worst.first} of the {worst.runs} runs that broke nearest"
+        detail = (
+            f"came first in {worst.first} of the {worst.runs} failing runs nearest to the threshold"
+        )
         found.append(Figure("Kind of failure", _capital(worst.kind.replace("-", " ")), detail))
     if answer.used:
         first = next((u for u in answer.used if u.resource == answer.most_used), None)
-        detail = "no resource was used to half"
+        detail = "no resource was used to half its capacity"
         if first is not None:
             detail = f"{share(first.value)} used ({first.where}); unloaded {share(first.before)}"
-        most = _capital(spoken(answer.most_used)) or "Nothing was full"
-        found.append(Figure("Most used past the line", most, detail))
+        most = _capital(resource_text(answer.most_used)) or "No resource was full"
+        found.append(Figure("Most used past the threshold", most, detail))
     if answer.remedies:
         best = answer.remedy
-        named = _capital(" and ".join(spoken(x) for x in answer.bottleneck))
-        moved = f"{best.text}: {gain(best)}" if best else none_helps(answer)
+        named = _capital(" and ".join(resource_text(x) for x in answer.bottleneck))
+        moved = f"{best.text}: {gain(best)}" if best else no_remedy(answer)
         found.append(Figure("Bottleneck", named or ("Not a resource" if best else "None"), moved))
     if answer.unloaded:
         ends = " – ".join(delay(answer.unloaded[k]) for k in ("low_ms", "high_ms"))
-        at = said(answer, answer.unloaded["level"])
+        at = level_text(answer, answer.unloaded["level"])
         p99 = delay(answer.unloaded["p99_ms"])
-        found.append(Figure("Unloaded p99 delay", p99, f"{ends}, at {at}"))
+        found.append(Figure("Unloaded p99 latency", p99, f"{ends}, at {at}"))
     if answer.shape is not None and answer.key == "load" and answer.shape.peak_per_s > 0:
         peak = value(answer.shape.peak_per_s, "1/s")
-        at = said(answer, answer.shape.peak_level)
+        at = level_text(answer, answer.shape.peak_level)
         found.append(Figure("Highest throughput", peak, f"mean of the runs at {at}"))
     detail = f"{number(answer.messages)} messages simulated"
     found.append(Figure("Runs", f"{answer.runs:,}", detail))
@@ -244,15 +257,15 @@ def facts(answer: Answer) -> list[Figure]:
 
 
 def notes(answer: Answer) -> list[str]:
-    """What a reader must see before the figures."""
+    """Warnings that stand above the figures."""
     found = []
     if answer.status == "INVALID":
         found.append(
-            "INVALID: a run did not do what was asked, so the runs below say nothing about the "
-            "layer. They are shown for whoever looks for the cause."
+            "INVALID: a run failed its own checks, so the runs below are not evidence about the "
+            "layer. They are shown to help find the cause."
         )
     if answer.shape is not None and answer.shape.text:
-        found.append(f"{_capital(tight(answer.shape.text))}.")
+        found.append(f"{_capital(no_break(answer.shape.text))}.")
     if answer.status == "FOUND" and answer.why:
         found.append(f"{_capital(answer.why)}.")
     return found
@@ -262,7 +275,7 @@ def rows(answer: Answer) -> list[LevelRow]:
     """The table of levels."""
     return [
         LevelRow(
-            said(answer, x.level),
+            level_text(answer, x.level),
             f"{x.runs:,}",
             f"{number(x.broken)} of {number(x.trials)}",
             share(x.share) if x.trials else "not measured",
@@ -280,31 +293,34 @@ def _throughput(x: Level) -> str:
     return text if math.isnan(x.throughput_sd) else f"{text} ± {number(x.throughput_sd)}"
 
 
-def reading(answer: Answer) -> list[str]:
-    """How to read the page, in plain words."""
+def how_to_read(answer: Answer) -> list[str]:
+    """Explanations of the page."""
     counts = answer.per == "liquidation"
     coin = (
         "Of each run's liquidations some end in bad debt; liquidations of one run share a price "
         f"path and are not independent (dispersion {answer.dispersion:.2g})."
         if counts
-        else "Each run is one seed of the scenario at one level; it holds or it breaks."
+        else "Each run is one seed of the scenario at one level; it passes or it fails."
     )
     found = [
-        f"{coin} The line is the level at which the probability of breaking is "
+        f"{coin} The threshold is the level at which the probability of failure is "
         f"{share(answer.target)}.",
-        tight(f"The interval covers {answer.confidence:.0%}: it is about the seeds not tried. ")
+        no_break(
+            f"The interval covers {answer.confidence:.0%}: it accounts for the seeds not tried.  "
+        )
         + "It says nothing about how well the scenario stands for a real venue.",
     ]
     if answer.width is not None and answer.estimate is not None:
         found.append(
-            f"How sharp the line is: over {share(answer.width)} of the level the odds of breaking "
+            f"Sharpness: over {share(answer.width)} of the level the odds of failure "
             "change by a factor of 2.7."
         )
     if answer.used:
         found.append(
-            "Most used is the resource used most in the runs that broke nearest to the line; of "
-            "several that are full, the one that is known to fill the others. The bottleneck is "
-            "what moves the line when it is relieved: the interval of the gain excludes zero. "
+            "Most used is the resource used most in the failing runs nearest to the threshold; of "
+            "several that are full, the one whose saturation fills the others. The bottleneck is "
+            "the resource whose relief moves the threshold: the interval of the gain excludes "
+            "zero. "
             "The two need not be the same."
         )
     return found
