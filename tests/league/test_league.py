@@ -394,7 +394,7 @@ def test_an_invalid_run_is_exit_code_3(here: Path) -> None:
     (here / "odd.toml").write_text(QUEUE + fault)
     done = surgetank("compare", "odd.toml", *TWO, "--seeds", "1", cwd=here)
     assert done.returncode == 3, done.stdout + done.stderr
-    assert "INVALID" in done.stdout and "nothing passed it" in done.stdout
+    assert "INVALID" in done.stdout and "no traffic passed it" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -407,7 +407,7 @@ def test_an_invalid_run_is_exit_code_3(here: Path) -> None:
         (["small.toml", "--vary", "layer.queue.rul"], "Did you mean `layer.queue.rule`"),
         (["small.toml", "--vary", "layer.queue.mempool_max"], "--vary layer.queue.mempool_max=A,B"),
         (["small.toml", "--vary", "layer.queue.rule=lifo"], "--vary layer.queue.rule=lifo"),
-        (["small.toml", "--vary", "layer.queue.rule=fifo,fifo"], "stands twice"),
+        (["small.toml", "--vary", "layer.queue.rule=fifo,fifo"], "occurs twice"),
         (["small.toml", "--vary", "=x"], "Write key=a,b"),
         (["small.toml", "--vary", "load=many"], "not a positive number"),
         (["small.toml", *TWO, "--attack", "moonbeams"], "There are: none"),

@@ -163,7 +163,7 @@ def test_an_order_that_finds_nobody_liquidates_nothing() -> None:
     assert (found["liquidations"], found["liquidations_empty"]) == (2, 1)
     assert found["late_liquidations"] == 1
     assert found["bad_debts"] == 1, "account 2 was closed in part, and is worth less than nothing"
-    assert "1 more found nobody" in reconciled(trace, 100)
+    assert "1 more found no counterparty" in reconciled(trace, 100)
 
 
 def test_the_numbers_of_liquidations_sum_in_every_run() -> None:

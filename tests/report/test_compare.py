@@ -57,7 +57,7 @@ def test_the_table_fits_a_terminal() -> None:
         shown[whole] = console.file.getvalue()
         assert all(len(line) <= 80 for line in shown[whole].splitlines())
         assert len(shown[whole].splitlines()) <= len(found.differences) + 3
-    assert re.search(r"delay_p50_ms +13 +123,459 +\+\S+% +apart", shown[False])
+    assert re.search(r"delay_p50_ms +13 +123,459 +\+\S+% +disjoint", shown[False])
     assert "executed_share" in shown[True] and "executed_share" not in shown[False]
 
 

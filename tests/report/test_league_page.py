@@ -116,15 +116,15 @@ def test_every_cell_is_drawn_once_and_says_its_number() -> None:
             ns = "{http://www.w3.org/2000/svg}"
             cells = [r for r in root.iter(f"{ns}rect") if "cell" in r.attrib["class"].split()]
             tips = [c.findtext(f"{ns}title") or "" for c in cells]
-            kinds = {(e, a) for e in RULES for a in ATTACKS}
-            assert {tuple(t.split(":")[0].split(" under ")) for t in tips} == kinds
-            assert len(tips) == len(kinds)
+            wanted = {(e, a) for e in RULES for a in ATTACKS}
+            assert {tuple(t.split(":")[0].split(" under ")) for t in tips} == wanted
+            assert len(tips) == len(wanted)
             for tip in tips:
                 e, a = tip.split(":")[0].split(" under ")
                 value = found.estimate(e, a, name)
                 assert tip.endswith(": " + wording.cell_text(value, unit_of(name), 3))
             values = [t.text for t in root.iter(f"{ns}text") if t.attrib["class"] == "value"]
-            assert len(values) == len(kinds)
+            assert len(values) == len(wanted)
 
 
 def test_darker_is_worse() -> None:

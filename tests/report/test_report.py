@@ -263,8 +263,8 @@ def test_scenario_survives_as_toml() -> None:
         "flow": {"rate": 1e-9, "many": [1, 2.5], "empty": [], "odd key": "x"},
         "faults": [{"at_s": 1.0, "what": {"kind": "loss"}}, {"at_s": 2.0}],
     }
-    kinds = {k: v for k, v in scenario.items() if v is not None}
-    assert tomllib.loads(toml(scenario)) == kinds
+    wanted = {k: v for k, v in scenario.items() if v is not None}
+    assert tomllib.loads(toml(scenario)) == wanted
 
 
 @pytest.mark.parametrize(
@@ -292,8 +292,8 @@ def test_scenario_survives_as_toml() -> None:
         (w.value(1234.5, "1/s"), "1,234 /s"),
     ],
 )
-def test_numbers_are_said_as_people_say_them(said: str, kinds: str) -> None:
-    assert said.replace(w.NBSP, " ") == kinds
+def test_numbers_are_said_as_people_say_them(said: str, wanted: str) -> None:
+    assert said.replace(w.NBSP, " ") == wanted
 
 
 @pytest.mark.parametrize(
@@ -306,5 +306,5 @@ def test_numbers_are_said_as_people_say_them(said: str, kinds: str) -> None:
         ("makers_edge_usd", "Makers' trades against the outside price"),
     ],
 )
-def test_titles(name: str, kinds: str) -> None:
-    assert title_of(name) == kinds
+def test_titles(name: str, wanted: str) -> None:
+    assert title_of(name) == wanted

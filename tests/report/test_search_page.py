@@ -131,7 +131,7 @@ def test_the_kind_of_failure_is_told(tmp_path: Path) -> None:
     answer = found(find="failure-threshold", failures=kinds)
     page = spaced(unescape(render_search(answer)))
     assert "no node executed anything (standstill: 14 of 20 runs)" in page
-    assert "came first in 11 of the 20 runs" in page
+    assert "came first in 11 of the 20 failing runs" in page
     assert page.index("standstill: 14") < page.index("stale: 20")
     answer.write(tmp_path / "search.json")
     assert Answer.read(tmp_path).failures == kinds

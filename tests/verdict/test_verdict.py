@@ -85,7 +85,7 @@ def test_names_of_limits() -> None:
 
 def test_the_reason_tells_both_numbers() -> None:
     (reason,) = judge(p99(12.0, low=11.0), {"delay_p99_ms_max": 10}, make_trace()).broken
-    assert "12 ms" in reason.text and "above the most allowed 10 ms" in reason.text
+    assert "12 ms" in reason.text and "above the limit 10 ms" in reason.text
     assert (reason.measured, reason.limit, reason.ok) == (12.0, 10.0, False)
     told = reason.to_dict()
     assert (told["measure"], told["unit"], told["check"]) == ("delay_p99_ms", "ms", None)
@@ -184,7 +184,7 @@ def test_faults_measured_against_what_is_allowed(
 def test_a_fault_that_nothing_met_is_invalid() -> None:
     verdict = judge(p99(1.0), {}, faulty(samples=0))
     assert verdict.status is Status.INVALID
-    assert "nothing passed it" in verdict.broken[0].text
+    assert "no traffic passed it" in verdict.broken[0].text
     assert judge(p99(1.0), {}, faulty(complete=False, samples=0)).status is Status.UNKNOWN
 
 

@@ -132,7 +132,7 @@ def play(scenario: str, asked: Asked, *, as_json: bool, quiet: bool) -> None:
         "seeds": 5 if asked.seeds is None else asked.seeds,
         "seed": seed,
         "rank": asked.rank,
-        "hunt": league_search,
+        "searches": league_search,
     }
     # A question that makes no sense must not leave a folder behind.
     plan_of(chosen, **question)

@@ -84,7 +84,7 @@ def plan_of(
     seeds: int = 5,
     seed: int | None = None,
     rank: str | None = None,
-    league_search: LeagueSearch | None = None,
+    searches: LeagueSearch | None = None,
 ) -> Plan:
     """The plan of a league, before anything is run.
 
@@ -96,7 +96,7 @@ def plan_of(
     first = scenario.seed if seed is None else seed
     entrants, odd = entrants_of(scenario, vary)
     names, unfit = attacks_of(scenario, entrants, attacks)
-    _check_hunt(scenario, league_search or LeagueSearch(), rank)
+    _check_searches(scenario, searches or LeagueSearch(), rank)
     return Plan(scenario, entrants, names, range(first, first + seeds), [*odd, *unfit])
 
 
@@ -108,7 +108,7 @@ def league(
     seeds: int = 5,
     seed: int | None = None,
     rank: str | None = None,
-    league_search: LeagueSearch | None = None,
+    searches: LeagueSearch | None = None,
     workers: int | None = None,
     executor: Executor | None = None,
     journal: Path | None = None,
@@ -135,12 +135,12 @@ def league(
         seeds=seeds,
         seed=seed,
         rank=rank,
-        league_search=league_search,
+        searches=searches,
     )
     with pool_of(executor, workers, journal) as pool:
         made = _play(plan, pool, _ahead(executor, workers), rank, watch)
         messages = pool.messages
-    sought = league_search or LeagueSearch()
+    sought = searches or LeagueSearch()
     lines: list[SearchedLine] = []
     for what, scene, line in _search_all(plan, sought):
         answer = search(
@@ -180,13 +180,11 @@ def league(
     )
 
 
-def _search_all(
-    plan: Plan, league_search: LeagueSearch
-) -> Iterator[tuple[str, Scenario, SearchedLine]]:
+def _search_all(plan: Plan, searches: LeagueSearch) -> Iterator[tuple[str, Scenario, SearchedLine]]:
     """Every search: its name, its scenario, and its row, still without an answer."""
-    for find in dict.fromkeys(league_search.find):
+    for find in dict.fromkeys(searches.find):
         for entrant in plan.entrants:
-            for attack in plan.attacks if league_search.attacks else [NONE]:
+            for attack in plan.attacks if searches.attacks else [NONE]:
                 what = f"{find} of {entrant.name}" + ("" if attack == NONE else f" under {attack}")
                 scene = attacked(entrant.at(plan.scenario), attack)
                 empty = (None, None, None, "", "", 0)
@@ -269,21 +267,21 @@ def _league_run(entrant: Entrant, attack: str, outcome: RunOutcome) -> LeagueRun
     )
 
 
-def _check_hunt(scenario: Scenario, league_search: LeagueSearch, rank: str | None) -> None:
+def _check_searches(scenario: Scenario, searches: LeagueSearch, rank: str | None) -> None:
     """Before any run is made."""
-    for name in league_search.find:
+    for name in searches.find:
         if name not in FINDS:
             hint = f"Take some of: {', '.join(FINDS)}"
             raise SurgetankError(
                 "there is no search of this name", place=f"--search {name}", hint=hint
             )
-        goal(name, budget=league_search.budget)
+        goal(name, budget=searches.budget)
         parameter(scenario, "leverage" if name == "safe-leverage" else "load")
-    if league_search.find and not 0 < league_search.precision < 1:
+    if searches.find and not 0 < searches.precision < 1:
         raise SurgetankError("must lie between 0 and 1", place="--precision", hint="Try 0.1")
     if rank is not None and rank in MEASURES and not better(rank):
         raise _undirected(rank)
-    if rank in FINDS and rank not in league_search.find:
+    if rank in FINDS and rank not in searches.find:
         raise SurgetankError(
             "is not among the searches", place=f"--rank {rank}", hint=f"Add --search {rank}"
         )

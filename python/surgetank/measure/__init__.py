@@ -1,6 +1,6 @@
 """From a trace to numbers.
 
-`measure` computes every measure that the trace has the facts for; the modules compute the frames
+`measure` computes every measure for which the trace has data; the modules compute the frames
 behind them, which the report draws.
 """
 
@@ -71,7 +71,7 @@ def measure(
 
 
 def synchrony_of(trace: Trace, *, lag_max_ms: float | None = None) -> Synchrony:
-    """Who was out of step, when and why, by the scenario's `limits.lag_max_ms` and
+    """Which nodes were out of step, when and why, by the scenario's `limits.lag_max_ms` and
     `limits.stale_after_ms`."""
     limits = trace.scenario.limits
     lag_max = limits.lag_max_ms if lag_max_ms is None else lag_max_ms
@@ -79,5 +79,5 @@ def synchrony_of(trace: Trace, *, lag_max_ms: float | None = None) -> Synchrony:
 
 
 def failures(trace: Trace) -> list[Failure]:
-    """How the venue failed, in the order in which it did; empty if it held."""
+    """Kinds of failure, in the order in which they began; empty if there was none."""
     return synchrony_of(trace).failures

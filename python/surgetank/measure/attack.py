@@ -1,8 +1,9 @@
 """What an attacker gained and what the others lost, in money.
 
-Every trade is judged against the outside price of the moment at which it was executed: whoever
-bought below it or sold above it gained the difference, as if the position were closed outside at
-once. So a gain does not depend on where the price went afterwards, and over all accounts the
+Every trade is judged against the outside price of the moment at which it was executed: an
+account that bought below it or sold above it gained the difference, as if the position were closed
+outside at once. So a gain does not depend on where the price went afterwards, and over all
+accounts the
 differences sum to zero.
 """
 
@@ -20,7 +21,8 @@ from surgetank.trace import Accounts, MarketKind, Trace
 __all__ = ["attack", "edges", "pockets"]
 
 _TRADES: Final = [MarketKind.TRADE, MarketKind.LIQUIDATION_TRADE]
-#: Who can be on the other side of an attacker's trade, and their range in the trace's stats.
+#: Groups that can be on the other side of an attacker's trade, and their account ranges in the
+#: stats.
 _POCKETS: Final = {
     "makers": "makers",
     "takers": "background",
@@ -38,7 +40,7 @@ _EDGES: Final = {
 def edges(trace: Trace) -> pl.DataFrame:
     """One row per account that traded: account (UInt32), edge_usd, taker_usd, trades (UInt32).
 
-    edge = Σ side · quantity · (outside price − trade price) at each trade's moment; taker_usd is
+    edge = Σ side · quantity · (outside price − trade price) at the time of each trade; taker_usd is
     the notional that the account took from the book.
     """
     trades = _with_outside(trace)
@@ -64,11 +66,11 @@ def edges(trace: Trace) -> pl.DataFrame:
 
 
 def pockets(trace: Trace) -> pl.DataFrame:
-    """Out of whose pocket the attacker's edge came: group (String) and edge (Int64, quanta).
+    """The attacker's edge by counterparty: group (String) and edge (Int64, quanta).
 
-    Each of the attacker's trades against the outside price of its moment, by who was on its other
-    side; what the group lost is positive. Sums exactly to the attacker's edge in the ledger, unless
-    it traded with itself, which moves nothing.
+    Each of the attacker's trades against the outside price at its time, by the group on its other
+    side; a loss of the group is positive. Sums exactly to the attacker's edge in the ledger, unless
+    it traded with itself, which has no effect.
     """
     rows = _with_outside(trace)
     signed = pl.col("qty") * (pl.col("outside") - pl.col("price"))
@@ -95,7 +97,7 @@ def pockets(trace: Trace) -> pl.DataFrame:
 
 
 def _with_outside(trace: Trace) -> pl.LazyFrame:
-    """Every trade with the outside price of its moment in `outside`."""
+    """Every trade with the outside price at its time in `outside`."""
     market = trace["market"].lazy().with_columns(pl.col("time_ns").cast(pl.Int64))
     index = market.filter(pl.col("kind") == MarketKind.INDEX).select(
         "time_ns", pl.col("price").alias("outside")
@@ -107,13 +109,14 @@ def _with_outside(trace: Trace) -> pl.LazyFrame:
 def attack(trace: Trace) -> list[Measure]:
     """Edges of makers, traders and leveraged accounts, uncovered loss; gain and cost of an attack.
 
-    `others_loss_usd` is what the attacker took: its edge, and its debts that others bore (the fund,
+    `others_loss_usd` is what the attacker took from others: its edge, and its debts borne by
+    others (the fund,
     the venue, those who were deleveraged, or a vault).
     `attacker_gain_usd` is that less `attacker_cost_usd`: fees of its trades, of its messages
     (where the rule asks for fees) and of its liquidations, bonds it forfeited and the price of the
-    express lane. What its positions made as the outside price moved is no gain of the attack; it
-    stands in the ledger (`surgetank.measure.ledger`). Bad debt among the others is no loss of
-    theirs as a whole and stands by itself (`bad_debt_usd`). None without a market.
+    express lane. What its positions made as the outside price moved is not a gain of the attack; it
+    is in the ledger (`surgetank.measure.ledger`). Bad debt among the others is no loss of
+    the group as a whole and is a measure of its own (`bad_debt_usd`). None without a market.
     """
     if trace["market"].is_empty() or trace.stats.accounts == Accounts():
         return []
@@ -153,7 +156,8 @@ def _gain_and_loss(trace: Trace, rows: pl.DataFrame) -> list[Measure]:
 
 
 def _unpaid(trace: Trace) -> int:
-    """The attacker's debts, whoever bore them, quanta. The ledger's column `relief` has only those
+    """The attacker's debts, by whatever party they were borne, quanta. The ledger's column
+    `relief` has only those
     that the fund and the venue bore; what was deleveraged or taken over lies in `held`."""
     first, count = trace.stats.accounts.attackers
     debts = trace["market"].filter(

@@ -1,9 +1,9 @@
-"""Whether a backlog grows: the slope of delay against the time of sending.
+"""Growth of a backlog: the slope of latency against the time of sending.
 
-A first-in-first-out server of rate μ that is offered λ > μ falls behind by 1 − μ/λ of what comes,
+A first-in-first-out server of rate μ that is offered λ > μ accumulates 1 − μ/λ of the load,
 and a message sent at t waits (λ/μ − 1)·t (fluid limit; Kleinrock, Queueing Systems II, 1976, §2.7).
-The slope of delay over the time of sending is therefore λ/μ − 1 in overload and 0 below it,
-whatever the delay itself: unlike a quantile of the delay, it does not depend on how the operating
+The slope of latency over the time of sending is therefore λ/μ − 1 in overload and 0 below it,
+whatever the latency itself: unlike a quantile of latency, it does not depend on how the operating
 system schedules a process.
 """
 
@@ -26,8 +26,9 @@ _SLICES_MIN = 5
 
 
 def backlog(trace: Trace) -> list[Measure]:
-    """backlog_growth: slope of the median delay of 25 slices of the window over their times, s/s;
-    of a live run also backlog_growth_sent, of the delay since the generator handed a message over.
+    """backlog_growth: slope of the median latency of 25 slices of the window over their times, s/s;
+    of a live run also backlog_growth_sent, of the latency since the generator handed a message
+    over.
 
     The slope is Theil and Sen's (Sen, JASA 63, 1968), the median of the slopes between all pairs of
     slices, with its 95 % interval: a stall that touches fewer than 29 % of the slices cannot make
@@ -37,7 +38,7 @@ def backlog(trace: Trace) -> list[Measure]:
     rows = trace.delays()
     found = [_growth("backlog_growth", trace, rows)]
     if trace.stats.live is not None:
-        # The generator's own lateness is no backlog of the target.
+        # The generator's own lateness is not a backlog of the target.
         late = pl.col("client_link_ns").fill_null(0)
         handed_over = rows.with_columns(
             (pl.col("created_ns").cast(pl.Int64) + late).alias("created_ns"),

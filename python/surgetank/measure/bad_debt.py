@@ -1,4 +1,4 @@
-"""How often closing an account out left a debt behind: what safe leverage is about."""
+"""How often a close-out ended in bad debt, from which safe leverage is computed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ def triggers(trace: Trace) -> pl.DataFrame:
     Columns: account (UInt32), due_ns (Int64), bad (Boolean). A liquidation is triggered when an
     account has become due and did not recover before any keeper sent an order for it. It is bad if
     closing the account cost more than its collateral, or if the account is still open and the
-    outside price is beyond its bankruptcy price: what a stopped layer never closed is not thereby
-    solvent. An order that finds the price recovered is a trigger without harm. Bankruptcy lies at
+    outside price is beyond its bankruptcy price: an account that a stopped layer never closed is
+    not thereby
+    solvent. An order that meets a recovered price is a trigger without bad debt. Bankruptcy lies at
     P_liq·(1 ∓ m), for a maintenance share m of one linear position; a portfolio is bankrupt where
     the trace has it underwater.
     """
@@ -55,7 +56,7 @@ def triggers(trace: Trace) -> pl.DataFrame:
 
 
 def _still_open(trace: Trace, rows: pl.DataFrame) -> pl.DataFrame:
-    """Accounts that became due and were neither closed whole nor safe again, and whether they are
+    """Accounts that became due and were neither closed whole nor recovered, and whether they are
     bankrupt outside."""
     market = trace.scenario.market
     share = 0.0 if market is None else market.margin.maintenance
@@ -66,7 +67,7 @@ def _still_open(trace: Trace, rows: pl.DataFrame) -> pl.DataFrame:
         .last()
         .filter(pl.col("kind") == MarketKind.DUE)
     )
-    # A portfolio has no one liquidation price (0); the trace says when it is worth less than 0.
+    # A portfolio has no single liquidation price (0); the trace records when its equity is below 0.
     worth = rows.filter(pl.col("kind") == MarketKind.UNDERWATER)
     worth = worth.group_by("account", maintain_order=True).last()
     sunk = worth.filter(pl.col("amount") < 0)["account"].implode()
@@ -94,6 +95,6 @@ def bad_debt(trace: Trace) -> list[Measure]:
     ]
     name = "bad_debt_share"
     if not n:
-        return [*head, Measure(name, None, note="nothing was triggered")]
+        return [*head, Measure(name, None, note="no liquidation was triggered")]
     share = share_interval(bad)
     return [*head, Measure(name, share.value, share.low, share.high, n)]

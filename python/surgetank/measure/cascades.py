@@ -74,7 +74,7 @@ def cascade_measures(trace: Trace) -> list[Measure]:
         above, below = (trees[c].to_numpy().astype(np.float64) for c in ("caused", "size"))
         ratio = ratio_interval(above, below)
         high = None if ratio.high is None else min(1.0, ratio.high)
-        # Trees that are all alike tell nothing of how others would differ.
+        # Trees of equal size give no estimate of variance.
         low, high = (None, None) if ratio.low == ratio.high else (ratio.low, high)
         branching = Measure("branching_ratio", ratio.value, low, high, ratio.n, note)
 
@@ -92,5 +92,5 @@ def cascade_measures(trace: Trace) -> list[Measure]:
 def _note(trace: Trace) -> str:
     market = trace.scenario.market
     if market is not None and market.mark == "median":
-        return "what liquidations did to the mark through the venue's own book is not counted"
+        return "the effect of liquidations on the mark through the venue's own book is not counted"
     return ""

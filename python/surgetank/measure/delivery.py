@@ -1,4 +1,4 @@
-"""What a live target did beside delaying messages: acknowledge, repeat, reorder, refuse, lose."""
+"""Acknowledgements, duplicates, reordering, refusals and losses of a live target."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["delivery", "reordered"]
 
 _MS: Final = 1e6
 
-#: Counted by class: what became of messages in a live run.
+#: Outcomes of messages in a live run, counted by class.
 _COUNTS: Final = {
     "refused_count": OutcomeReason.TARGET_REFUSED,
     "timed_out_count": OutcomeReason.TIMED_OUT,
@@ -58,7 +58,7 @@ def _of(rows: pl.DataFrame, suffix: str) -> Iterator[Measure]:
         ("reordered_share", arrived["reordered"]),
     ):
         if arrived.is_empty():
-            yield Measure(name + suffix, None, note="nothing was delivered")
+            yield Measure(name + suffix, None, note="no message was delivered")
             continue
         share = share_interval(flags.to_numpy())
         yield Measure(name + suffix, share.value, share.low, share.high, share.n)
@@ -90,7 +90,7 @@ def _arrivals(trace: Trace) -> pl.DataFrame:
 
 
 def reordered(trace: Trace) -> pl.DataFrame:
-    """Columns message, reordered: whether a message came, at any subscriber, behind a later one of
+    """Columns message, reordered: whether a message came, at any subscriber, after a later one of
     the same account. First copies only (RFC 4737, Type-P-Reordered, with the account's messages in
     order of sending as the sequence)."""
     sent = trace["messages"].select("message", "account", "created_ns")

@@ -1,8 +1,8 @@
-"""Delay end to end, where it was spent, and how much it varied.
+"""End-to-end latency, its stages, and its variation.
 
-Delays are timed from the intended send time, so that a stalled client cannot hide them
+Latencies are timed from the intended send time, so that a stalled client cannot hide them
 (coordinated omission). A message still under way at the end of the run is censored there; one that
-was refused or lost has an infinite delay.
+was refused or lost has an infinite latency.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Stages:
     total_ns: dict[str, int]
     """Stage → sum."""
     delay_ns: int
-    """Sum of the end-to-end delays."""
+    """Sum of the end-to-end latencies, ns."""
     executed: int
     unstamped: int
     """Executed messages that lack a stamp on the way."""
@@ -38,7 +38,7 @@ class Stages:
 
     @property
     def exact(self) -> bool:
-        """Whether every stamp is there, in order, and the stages sum to the delay."""
+        """Whether every stamp is there, in order, and the stages sum to the latency."""
         whole = sum(self.total_ns.values()) == self.delay_ns
         return whole and not self.unstamped and not self.negative
 
@@ -65,7 +65,7 @@ def stages(trace: Trace) -> Stages:
 
 
 def delay_distribution(rows: pl.DataFrame, end_ns: int) -> KaplanMeier:
-    """Distribution of delays (ns) of rows of `Trace.delays()`."""
+    """Distribution of latencies (ns) of rows of `Trace.delays()`."""
     reached = rows["delay_ns"].is_not_null().to_numpy()
     censored = end_ns - rows["created_ns"].to_numpy().astype(np.float64)
     unfinished = np.where(rows["outcome"].to_numpy() == Outcome.PENDING, censored, np.inf)
@@ -88,7 +88,11 @@ def delays(trace: Trace) -> list[Measure]:
 def _quantiles(trace: Trace, rows: pl.DataFrame, suffix: str) -> list[Measure]:
     names = {f"delay_{q}_ms{suffix}": p for q, p in _QUANTILES.items()}
     if rows.is_empty() or not trace.orders:
-        note = "no messages in the window" if trace.orders else "nobody orders: nothing executes"
+        note = (
+            "no messages in the window"
+            if trace.orders
+            else "the scenario has no ordering, so no message is executed"
+        )
         return [Measure(n, None, note=note) for n in names]
     distribution = delay_distribution(rows, trace.end_ns)
     unfinished = int(rows["delay_ns"].null_count())
@@ -125,12 +129,12 @@ def _mean(name: str, cells: pl.Series, note: str) -> Measure:
     if not n:
         return Measure(name, None, note=note)
     interval = mean_interval(cells.to_numpy().astype(np.float64) / _MS)
-    # The value from the whole-number sum: float means of the stages need not add up.
+    # The value from the whole-number sum: float means of the stages need not sum exactly.
     return Measure(name, int(cells.sum()) / n / _MS, interval.low, interval.high, n, note)
 
 
 def jitter(trace: Trace) -> list[Measure]:
-    """Delay variation of executed messages.
+    """Variation of latency of executed messages.
 
     jitter_p99_min_ms and jitter_sd_ms: packet delay variation, each delay less the least delay
     (RFC 5481 §4.2), its 99th percentile and standard deviation; messages never executed have no

@@ -1,6 +1,6 @@
-"""Who gained and who lost, by group, in whole quanta of money: every column sums to zero.
+"""Gains and losses by group, in whole quanta of money: every column sums to zero.
 
-The lab keeps the books (`crates/lab/src/exchange/ledger.rs`) and writes them into the trace's
+The lab records the ledger (`crates/lab/src/exchange/ledger.rs`) and writes them into the trace's
 stats; here they become a table and measures. A live trace has none.
 """
 
@@ -17,9 +17,9 @@ from surgetank.trace import Trace
 __all__ = ["COLUMNS", "ledger", "ledger_measures"]
 
 COLUMNS: Final[dict[str, str]] = {
-    "edge": "trades against the outside price of their moment",
+    "edge": "trades against the outside price at their time",
     "fees": "of trades, liquidations, messages, bonds and the express lane",
-    "relief": "debts that others bore",
+    "relief": "debts borne by others",
     "held": "what positions made as the outside price moved",
     "total": "sum of the four: worth at the end less worth at the start",
 }

@@ -1,17 +1,17 @@
-"""Liquidations: one account of them, for every measure and chart.
+"""Liquidations: one consistent count, for every measure and chart.
 
 An account is due when the outside price crosses its liquidation price. The episode ends when the
-venue closes something of it, or when the outside price makes it safe again (then the delay is
-censored: nobody knows how long it would have taken). So
+venue closes something of it, or when the outside price recovers (then the time to liquidation is
+censored). So
 
     due                 = due_liquidated + due_recovered + unliquidated
-    late + in time      = due_liquidated + unliquidated − due too shortly before the end to tell
+    late + in time      = due_liquidated + unliquidated − due too shortly before the end to decide
     liquidations        = due_liquidated + liquidations_parts + liquidations_not_due
     due (in the window) = liquidations_triggered + recovered before any keeper acted
 
 where liquidations are orders executed that closed something: the first of an episode, further parts
 of it, and those of accounts that were due at the venue's mark and not at the outside price. An
-order that found nobody to trade with (`liquidations_empty`) ends nothing.
+order that found no counterparty (`liquidations_empty`) ends nothing.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def executed_orders(trace: Trace, late_after_ms: float | None) -> pl.DataFrame:
 
 
 def reconciled(trace: Trace, late_after_ms: float | None) -> str:
-    """How the numbers of liquidations make one account, in a sentence; empty if none was due."""
+    """How the counts of liquidations add up, in a sentence; empty if none was due."""
     rows = due_episodes(trace)
     if rows.is_empty():
         return ""
@@ -124,7 +124,7 @@ def reconciled(trace: Trace, late_after_ms: float | None) -> str:
     )
     text += f", {parts:,} further parts" if parts else ""
     text += f", {early:,} due at the venue's mark only" if early else ""
-    return text + (f". {empty:,} more found nobody to trade with." if empty else ".")
+    return text + (f". {empty:,} more found no counterparty." if empty else ".")
 
 
 def _orders(trace: Trace, late_after_ms: float | None) -> list[Measure]:
@@ -141,7 +141,7 @@ def _orders(trace: Trace, late_after_ms: float | None) -> list[Measure]:
 
 
 def liquidation_measures(trace: Trace, late_after_ms: float | None) -> list[Measure]:
-    """How many accounts became due, what became of them, and how late."""
+    """Counts of due accounts, of liquidations by timing, and of lateness (ms)."""
     rows = due_episodes(trace)
     liquidated = rows["how"].eq_missing(pl.Series(["liquidated"])).to_numpy()
     open_still = rows["how"].is_null().to_numpy()
@@ -162,7 +162,7 @@ def liquidation_measures(trace: Trace, late_after_ms: float | None) -> list[Meas
             continue
         q = KaplanMeier(length / _MS, liquidated).interval(p)
         censored = rows.height - int(liquidated.sum())
-        # Recovery is taken as if it said nothing of how long closing would have taken.
+        # Recovery is treated as censoring independent of the time that closing would have taken.
         note = f"{censored} of {rows.height} recovered or still due (censored)" if censored else ""
         found.append(Measure(name, q.value, q.low, q.high, q.n, note))
     return found
@@ -182,7 +182,7 @@ def _lateness(
         return [Measure(name, None, note=note) for name in ("late_liquidations", "late_share")]
     note = f"market.margin.late_after_ms is {late_after_ms:g}"
     if early:
-        note += f"; {early} due too shortly before the end to tell are left out"
+        note += f"; {early} due too shortly before the end to decide are left out"
     if not counted.any():
         note += "" if early else "; no account became due"
         return [

@@ -1,4 +1,4 @@
-"""A measure: one number of a run, how sure it is, and what it says."""
+"""A measure: one number of a run with its interval and note."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Measure", "Measures", "plain"]
 
 @dataclass(frozen=True)
 class Measure:
-    """One number of a run; what is known of it before any run stands in the catalogue.
+    """One number of a run; what is known of it before any run is in the catalogue.
 
     Raises:
         ValueError: the catalogue has no such measure.
@@ -24,14 +24,14 @@ class Measure:
 
     name: str
     value: float | None
-    """None: nothing to measure it on. Infinite: too many messages never finished."""
+    """None: the run has no data for it. Infinite: too many messages never finished."""
     low: float | None = None
     """Lower end of the 95 % interval; None if the measure is a full count, not a sample."""
     high: float | None = None
     n: int = 0
     """Observations behind it."""
     note: str = ""
-    """What a reader must know about this value."""
+    """A remark on this value; empty if there is none."""
 
     def __post_init__(self) -> None:
         if self.name not in MEASURES:
@@ -49,7 +49,7 @@ class Measure:
 
     @property
     def what(self) -> str:
-        """One line for a reader."""
+        """One line of text."""
         return what_of(self.name)
 
     def to_dict(self) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Measures(Mapping[str, Measure]):
         return f"Measures({len(self)}: {', '.join(self)})"
 
     def value(self, name: str) -> float | None:
-        """The number alone."""
+        """The value of a measure, without its interval."""
         return self._by_name[name].value
 
     def frame(self) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""How fast a message reaches the nodes, and how many copies that costs."""
+"""Time until a message has reached the nodes, and the number of copies sent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MS = 1e6
 Ints = NDArray[np.int64]
 
 _NEVER: Final = np.iinfo(np.int64).max
-#: Cells of the table that is sorted at once.
+#: Cells of the table that is sorted in one call.
 _CELLS: Final = 4_000_000
 _REACH = {"propagation_p50": 0.5, "propagation_p99": 0.99, "propagation_full": 1.0}
 
@@ -101,7 +101,7 @@ def propagation(trace: Trace) -> list[Measure]:
     found = []
     for name in _REACH:
         if rows.is_empty():
-            note = "no receipts were kept (trace.receipts_every)"
+            note = "no receipts were recorded (trace.receipts_every)"
             found.append(Measure(f"{name}_ms", None, note=note))
             continue
         times = rows[f"{name}_ns"]
@@ -111,7 +111,7 @@ def propagation(trace: Trace) -> list[Measure]:
         q = KaplanMeier(known.astype(np.float64), reached).interval(0.5)
         low, high = (None if x is None else x / _MS for x in (q.low, q.high))
         missed = int((~reached).sum())
-        note = f"{missed} of {len(reached)} messages never got so far" if missed else ""
+        note = f"{missed} of {len(reached)} messages never reached so many" if missed else ""
         found.append(Measure(f"{name}_ms", q.value / _MS, low, high, q.n, note))
     return [*found, _delivered(rows), _duplicates(trace)]
 
@@ -119,7 +119,7 @@ def propagation(trace: Trace) -> list[Measure]:
 def _delivered(rows: pl.DataFrame) -> Measure:
     name = "delivered_share"
     if rows.is_empty():
-        return Measure(name, None, note="no receipts were kept")
+        return Measure(name, None, note="no receipts were recorded")
     share = share_interval(rows["propagation_full_ns"].is_not_null().to_numpy())
     return Measure(name, share.value, share.low, share.high, share.n)
 
@@ -128,5 +128,5 @@ def _duplicates(trace: Trace) -> Measure:
     first = trace.stats.first_arrivals
     copies = trace.stats.duplicates
     if not first or copies is None:
-        return Measure("duplicates_per_message", None, note="not counted")
+        return Measure("duplicates_per_message", None, note="the target does not report it")
     return Measure("duplicates_per_message", copies / first, n=int(first))

@@ -1,4 +1,4 @@
-"""What trading cost against the price of the moment at which it was meant to happen.
+"""Cost of trading against the price at the intended send time.
 
 Implementation shortfall (Perold, "The implementation shortfall: paper versus reality", *Journal of
 Portfolio Management* 14(3), 1988): side · (price traded − benchmark), the benchmark being the
@@ -7,14 +7,15 @@ middle of the venue's own book at the intended send time. It is the sum of
 - *delay*: what the middle of the book moved until the block that executed the order, and
 - *execution*: what the fill was worse than the middle at that moment.
 
-What did not trade is no part of it and is counted apart (*failed trades*), with the move of the
+What did not trade is not part of it and is counted separately (*failed trades*), with the move of
+the
 outside price that it missed until the end of the run (*opportunity cost*).
 
-Against the outside price at execution, quotes that stand still while the outside falls would let
+Against the outside price at execution, stale quotes while the outside price falls would let
 every seller "gain" what their makers lose: a stalled venue would look like a good one. Against the
-venue's own book a trade with quotes that stood still costs half the spread and the depth it took.
+venue's own book a trade with stale quotes costs half the spread and the depth it took.
 How far trades were from the outside price is measured without a sign (`mispricing_bp_mean`):
-whoever gained it, somebody else lost it.
+it is a gain of one side and a loss of the other.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ def shortfall(trace: Trace) -> list[Measure]:
 
 def _cost(name: str, rows: pl.DataFrame, move: pl.Expr) -> Measure:
     if rows.is_empty():
-        return Measure(name, None, note="none traded")
+        return Measure(name, None, note="no order traded")
     bp = rows.select((pl.col("side") * move / pl.col("benchmark") * 1e4).alias("bp"))["bp"]
     mean = _weighted(bp.to_numpy(), rows["weight"].to_numpy())
     return Measure(name, mean.value, mean.low, mean.high, mean.n, _BY_NOTIONAL)
@@ -147,7 +148,7 @@ def _cost(name: str, rows: pl.DataFrame, move: pl.Expr) -> Measure:
 def _failed(rows: pl.DataFrame) -> list[Measure]:
     name, missed = "failed_trades_share", "opportunity_bp_mean"
     if rows.is_empty():
-        note = "nobody asked to trade at once"
+        note = "no order had to trade at once"
         return [Measure(name, None, note=note), Measure(missed, None, note=note)]
     nothing = (rows["filled"] == 0).to_numpy()
     share = share_interval(nothing)

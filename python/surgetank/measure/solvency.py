@@ -1,6 +1,6 @@
-"""What delay cost: stale prices, late liquidations, bad debt, and who paid for it.
+"""Cost of latency: stale prices, late liquidations, bad debt, and its bearers.
 
-Money counts over the whole run, from its first moment to its last.
+Money counts over the whole run, from its begin to its end.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Quantiles with censored observations, and intervals for autocorrelated ones.
 
-Messages of one run are not independent: a surge makes neighbours slow together. All intervals here
+Messages of one run are not independent: a surge slows neighbouring messages together. All
+intervals here
 therefore estimate the variance from batches of neighbours (batch means; Schmeiser, "Batch size
 effects in the analysis of simulation output", Operations Research 30(3), 1982: 10 to 30 batches
-suffice) and are 95 %, two-sided. They speak of this run's load, not of other seeds.
+suffice) and are 95 %, two-sided. They are about this run, not about other seeds.
 """
 
 from __future__ import annotations

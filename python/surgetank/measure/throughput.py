@@ -1,4 +1,4 @@
-"""How much was offered, and how much of it was done, inside the measured window."""
+"""Offered load, throughput and goodput of the measured window."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def throughput(trace: Trace) -> list[Measure]:
 
     Goodput is 1 less what was refused, lost, or added to the backlog, each over what was offered in
     the window (see `_goodput`): a backlog that is only worked off after the flow has ended does not
-    count as carried. `executed_share` follows the messages of the window to the end of the run, so
+    count as goodput. `executed_share` follows the messages of the window to the end of the run, so
     bursts at the window's edges do not move it.
     """
     begin, end = trace.measured_from_ns, trace.flow_end_ns
@@ -76,11 +76,13 @@ def _goodput(trace: Trace, offered: Floats, begin: int, end: int) -> Interval:
     Refusals and losses count in the slice in which their message was sent, so that bursts cancel in
     the ratio (Cochran, Sampling Techniques, 3rd ed., 1977, §6.3). The backlog is what was sent and
     will be executed or is still under way; its growth over the window is a difference of two
-    numbers, whose error follows from how the backlog moves. If it wanders (a server that is always
-    busy), its steps are added up, neighbours that move together included. If it returns again and
-    again, steps cancel, and the error is that of two levels; √6 instead of √2 standard deviations,
+    numbers, whose error follows from how the backlog moves. If it is a random walk (a server that
+    is always
+    busy), the variances of its steps add up, correlation of neighbours included. If it is
+    mean-reverting,
+    steps cancel, and the error is that of two levels; √6 instead of √2 standard deviations,
     so that for a random walk, of which the standard deviation is √(slices/6) steps on average, both
-    errors are equal and taking the smaller one claims nothing.
+    errors are equal and taking the smaller one is not too narrow.
     """
     sent = trace["messages"].filter(pl.col("source") != Source.ATTACKER)
     refused = pl.col("outcome").is_in([Outcome.REFUSED, Outcome.LOST])
@@ -104,7 +106,7 @@ def _goodput(trace: Trace, offered: Floats, begin: int, end: int) -> Interval:
 
 
 def _error(above: Floats, below: Floats) -> float:
-    """Standard error of Σ above / Σ below over slices, neighbours that move together included."""
+    """Standard error of Σ above / Σ below over slices, correlation of neighbours included."""
     rest = above - float(above.sum()) / float(below.sum()) * below
     together = max(0.0, float((rest[1:] * rest[:-1]).sum()))
     squares = float((rest**2).sum()) + 2 * together

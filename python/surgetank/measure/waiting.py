@@ -1,7 +1,8 @@
-"""What messages waited for: each nanosecond of their delay, charged to a resource.
+"""Attribution: each nanosecond of a message's latency, charged to a resource.
 
-Stages say where a message was; this says what kept it there (docs/attribution.md). The charges are
-made where the facts are, in the simulation, and sum exactly to the delay. Live runs have none.
+Stages say where a message was; attribution says what it waited for (docs/attribution.md). The
+charges are
+made in the simulation and sum exactly to the latency. Live runs have none.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def waits(trace: Trace) -> pl.DataFrame:
 
 
 def shares(rows: pl.DataFrame) -> dict[str, float]:
-    """Resource → its share of the delay of rows of `waits`; empty if there is no delay."""
+    """Resource → its share of the latency of rows of `waits`; empty if there is none."""
     total = int(rows["delay_ns"].sum())
     return {name: int(rows[f"{name}_ns"].sum()) / total for name in WAITS} if total else {}
 
@@ -52,7 +53,7 @@ def by_class(trace: Trace) -> dict[str, dict[str, float]]:
 
 
 def places(trace: Trace) -> pl.DataFrame:
-    """Where the messages of `waits` waited for what, of all classes; most first.
+    """Places where the messages of `waits` waited for each resource, of all classes; longest first.
 
     Columns: resource (of WAITS), node and peer (UInt32: a node, or the way from it to a peer; null
     = neither), wait_ns (UInt64) and share (of all delay; shares sum to 1). Of a resource, wait_ns
@@ -105,7 +106,7 @@ def _late(trace: Trace, rows: pl.DataFrame, late_after_ms: float | None) -> list
             f"late_wait_share.{name}",
             part,
             n=mine.height,
-            note="from the order's sending; what passed before that is the keeper's",
+            note="from the order's sending; time before that is the keeper's",
         )
         for name, part in shares(mine).items()
     ]

@@ -88,9 +88,9 @@ def search(
     if live is not None:
         return _live(question, live, journal, watch)
     with pool_of(executor, workers, journal) as pool:
-        hunt = Search(question, pool, _labelled(watch, "remedies" if try_remedies else None))
-        hunt.go()
-        return _answer(hunt, try_remedies=try_remedies)
+        search_run = Search(question, pool, _labelled(watch, "remedies" if try_remedies else None))
+        search_run.go()
+        return _answer(search_run, try_remedies=try_remedies)
 
 
 def _live(q: Question, live: LiveWork, journal: Path | None, watch: Watch | None) -> Answer:
@@ -103,13 +103,13 @@ def _live(q: Question, live: LiveWork, journal: Path | None, watch: Watch | None
         question.parameter.at(question.scenario, question.parameter.rounded(question.low)), known
     )
     pool = Pool(Inline, known, work=live)
-    hunt = Search(question, pool, watch)
-    hunt.go()
+    search_run = Search(question, pool, watch)
+    search_run.go()
     drifted = live.drift()
-    if drifted and hunt.state.status != "INVALID":
-        hunt.state.status = "UNKNOWN"
-        hunt.state.bound = Bound(BoundKind.DRIFT, detail=drifted)
-    return replace(_answer(hunt, try_remedies=False), build=live.build)
+    if drifted and search_run.state.status != "INVALID":
+        search_run.state.status = "UNKNOWN"
+        search_run.state.bound = Bound(BoundKind.DRIFT, detail=drifted)
+    return replace(_answer(search_run, try_remedies=False), build=live.build)
 
 
 def question_of(
@@ -191,12 +191,12 @@ def _check(q: Question) -> None:
         q.parameter.at(q.scenario, q.parameter.rounded(end))
 
 
-def _answer(hunt: Search, *, try_remedies: bool) -> Answer:
-    state, q = hunt.state, hunt.question
+def _answer(search_run: Search, *, try_remedies: bool) -> Answer:
+    state, q = search_run.state, search_run.question
     found = levels(state.outcomes, q.goal, state.unloaded_ms)
     falling = q.high < q.low
     estimate, low, high = interval_of(state)
-    used, tried = _bottleneck(hunt, try_remedies=try_remedies)
+    used, tried = _bottleneck(search_run, try_remedies=try_remedies)
     post = state.posterior
     return Answer(
         find=q.goal.find if q.goal.find != "limit" else q.goal.limit or "any",
@@ -206,7 +206,7 @@ def _answer(hunt: Search, *, try_remedies: bool) -> Answer:
         ci_low=low,
         ci_high=high,
         confidence=CONFIDENCE,
-        runs=hunt.pool.spent,
+        runs=search_run.pool.spent,
         most_used=named(used),
         key=q.parameter.key,
         breaks=q.goal.said,
@@ -217,7 +217,7 @@ def _answer(hunt: Search, *, try_remedies: bool) -> Answer:
         scenario_hash=q.scenario.hash,
         build=build(),
         seed=q.seed,
-        messages=hunt.pool.messages,
+        messages=search_run.pool.messages,
         width=_width(state),
         dispersion=1.0 if post is None else post.dispersion,
         falling=falling,
@@ -261,8 +261,8 @@ def _unloaded(state: SearchState) -> dict[str, float] | None:
     }
 
 
-def _bottleneck(hunt: Search, *, try_remedies: bool) -> tuple[list[Used], list[Remedy]]:
-    state, q = hunt.state, hunt.question
+def _bottleneck(search_run: Search, *, try_remedies: bool) -> tuple[list[Used], list[Remedy]]:
+    state, q = search_run.state, search_run.question
     broken = [o for o in state.outcomes if q.goal.broke(o, state.unloaded_ms)]
     held = [o for o in state.outcomes if not q.goal.broke(o, state.unloaded_ms)]
     if not broken:
@@ -274,7 +274,7 @@ def _bottleneck(hunt: Search, *, try_remedies: bool) -> tuple[list[Used], list[R
     line = line_of(state)
     if not try_remedies or state.status != "FOUND" or line is None:
         return used, []
-    return used, remedies(hunt, line, used)
+    return used, remedies(search_run, line, used)
 
 
 def _labelled(watch: Watch | None, then: Phase | None) -> Watch | None:

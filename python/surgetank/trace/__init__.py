@@ -1,4 +1,4 @@
-"""The trace: all facts of one run, in one set of tables, whoever produced them.
+"""The trace: all facts of one run, in one set of tables, simulated or live.
 
 Two producers (simulation, live run) write it; measures, verdict and report read it and cannot
 tell which it was.
@@ -67,7 +67,7 @@ __all__ = [
     "Why",
 ]
 
-#: What a scenario is called that a trace made by hand does not give.
+#: Name of the default scenario of a trace made by hand.
 _UNNAMED = "unnamed"
 
 
@@ -93,9 +93,9 @@ class Trace:
     tables: Mapping[str, pl.DataFrame] = field(repr=False)
     stats: Stats = field(repr=False)
     complete: bool
-    """False if the run was stopped; what had been measured until then is here."""
+    """False if the run was stopped; the tables then end there."""
     scenario: Scenario = field(repr=False)
-    """As it was run, with its limits."""
+    """The scenario as it was run, with its limits."""
 
     @classmethod
     def from_tables(
@@ -162,7 +162,7 @@ class Trace:
 
     @property
     def live(self) -> LiveStats:
-        """Of a live run.
+        """Statistics of a live run.
 
         Raises:
             LookupError: it was a simulation (`stats.live` is None).
@@ -173,8 +173,8 @@ class Trace:
 
     @property
     def orders(self) -> bool:
-        """Whether anybody orders messages; with `consensus.kind = none` they only spread. A live
-        target delivers, and that is an order, whatever the scenario would simulate."""
+        """Whether messages are ordered; with `consensus.kind = none` they only spread. A live
+        target's delivery counts as an order, whatever the scenario would simulate."""
         return self.stats.live is not None or self.scenario.layer.consensus.kind != "none"
 
     def delays(self) -> pl.DataFrame:

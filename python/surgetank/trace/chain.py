@@ -3,9 +3,10 @@
 Theory of operation: the first link commits to the table's name and columns. Each chunk of 65,536
 rows gives the next link: BLAKE3(previous link, number of rows, columns). A column is its validity
 bytes (only where the schema allows null), then its values little-endian with 0 in place of null;
-text is its byte lengths (u32), then its UTF-8. Two runs that part ways share their links up to the
-chunk in which they do, so the chunk is found without the rows. The hash of the whole also commits
-to the run's name and to its stats, as JSON with sorted keys: a verdict rests on them too.
+text is its byte lengths (u32), then its UTF-8. Two runs that differ share their links up to the
+first chunk that differs, so that chunk is found without the rows. The hash of the whole also
+commits
+to the run's name and to its stats, as JSON with sorted keys: a verdict depends on them too.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ __all__ = ["delays", "groups_of", "lag", "waits"]
 def waits() -> pl.Expr:
     """Of a row of `messages`: whether it waited until it was executed, or to the end of the run.
 
-    Not so one that was refused or lost on the way; a live client that timed out did wait, and so
-    did one whose message was acknowledged and never came.
+    A message refused or lost on the way did not; a live client that timed out did wait, and so
+    did one whose message was acknowledged and never delivered.
     """
     open_ends = pl.col("outcome").is_in([Outcome.EXECUTED, Outcome.PENDING])
     return open_ends | pl.col("reason").is_in(
@@ -30,7 +30,7 @@ def groups_of(nodes: str) -> list[list[int]]:
 def delays(messages: pl.DataFrame, from_ns: int, until_ns: int) -> pl.DataFrame:
     """One row per client message created in [from_ns, until_ns], in order of creation.
 
-    An attacker's own messages are left out: a venue is judged by what the others get.
+    An attacker's own messages are left out: a venue is judged by the messages of the others.
 
     Columns: message, class, account, gateway, source, outcome, created_ns, executed_ns (UInt64),
     delay_ns (Int64, executed − created, null if not executed) and one Int64 column `<stage>_ns`

@@ -84,7 +84,7 @@ CLIENT_CLASSES: Final = CLASSES[:5]
 
 
 class Outcome(_Numbered):
-    """What became of a message: `messages.outcome`."""
+    """The outcome of a message: `messages.outcome`."""
 
     PENDING = "pending"
     EXECUTED = "executed"
@@ -176,7 +176,7 @@ class MarketKind(_Numbered):
 
 
 class Bearer(_Numbered):
-    """Who bears a loss beyond an account's collateral: `market.code` of `BAD_DEBT`."""
+    """The bearer of a loss beyond an account's collateral: `market.code` of `BAD_DEBT`."""
 
     INSURANCE = "insurance"
     DELEVERAGED = "deleveraged"
@@ -185,7 +185,7 @@ class Bearer(_Numbered):
 
 
 class Deferral(_Numbered):
-    """What put a liquidation off: `market.code` of `LIQUIDATION_DEFERRED`."""
+    """Why a liquidation was deferred: `market.code` of `LIQUIDATION_DEFERRED`."""
 
     AGAIN = "tried in this block already"
     ACCOUNT_NOTIONAL = "notional of the account"
@@ -229,7 +229,8 @@ class Why(_Numbered):
 
 
 class Resource(_Numbered):
-    """What a message can wait for: `wait_places.resource`, and column `<name>_ns` of `waits`."""
+    """Resources that a message can wait for: `wait_places.resource`, and column `<name>_ns` of
+    `waits`."""
 
     CLIENT_LINK = "client_link"
     DISTANCE = "distance"

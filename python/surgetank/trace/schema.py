@@ -56,7 +56,7 @@ SCHEMA: Final[Mapping[str, Mapping[str, Column]]] = MappingProxyType(
             "executed_ns": _U64_OR_NULL,
             "confirmed_ns": _U64_OR_NULL,
         },
-        # Of simulated runs: what every executed message waited for.
+        # Of simulated runs: the waits of every executed message.
         "waits": {"message": _U32, **{f"{name}_ns": _U64 for name in WAITS}},
         # The same, summed by class, resource and place: a node, or the way from it
         # to a peer, or neither. Of messages of the measured window, an attacker's left out.

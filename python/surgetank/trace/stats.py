@@ -1,4 +1,4 @@
-"""What a run says of itself as a whole: its window, its counts, its constants.
+"""Statistics of a run as a whole: its window, counts and constants.
 
 A producer gives it once, the core as JSON (`crates/lab/src/world/summary.rs`); it is checked there,
 and read by name from then on. `Stats.to_dict` is what `run.json` and the trace hash hold.
@@ -30,7 +30,7 @@ class _Closed:
 
 @dataclass(frozen=True)
 class Accounts(_Closed):
-    """Which accounts are whose."""
+    """Ranges of accounts by owner."""
 
     leveraged: Range = (0, 0)
     hedgers: Range = (0, 0)
@@ -42,7 +42,7 @@ class Accounts(_Closed):
 
 @dataclass(frozen=True)
 class AttackStats(_Closed):
-    """What the attacker found, kept back, and forfeited beside its fees."""
+    """What the attacker found, withheld, and forfeited beside its fees."""
 
     found: int = 0
     withheld: int = 0
@@ -51,7 +51,7 @@ class AttackStats(_Closed):
 
 @dataclass(frozen=True)
 class LedgerLine(_Closed):
-    """What one group gained, quanta; `total` is the sum of the other four."""
+    """The gain of one group, quanta; `total` is the sum of the other four."""
 
     group: str
     edge: int
@@ -63,7 +63,7 @@ class LedgerLine(_Closed):
 
 @dataclass(frozen=True)
 class FairStats(_Closed):
-    """What the leader made of all nodes' orders: counts of rounds, messages and reports."""
+    """Counts of the leader that merges all nodes' orders: rounds, messages and reports."""
 
     rounds: int
     failed: int
@@ -104,15 +104,15 @@ class LiveStats(_Closed):
     lateness_p99_ns: float = 0.0
     lateness_max_ns: float = 0.0
     lateness_p99_max_ns: float = 0.0
-    """What is allowed."""
+    """The allowed maximum."""
     cpu_share: Mapping[str, float] = field(default_factory=dict)
-    """Of a core, by process."""
+    """Share of a core, by process."""
     cpu_share_max: float = 1.0
-    """What is allowed."""
+    """The allowed maximum."""
     server_cores: float | None = None
-    """How many the server kept busy; None where that cannot be seen."""
+    """Mean number of cores that the server used; None where unknown."""
     refusals: Mapping[str, int] = field(default_factory=dict)
-    """How often, by the target's own words."""
+    """Counts of refusals by the target's own text."""
     mistakes: tuple[str, ...] = ()
     """Of the target's code, or of the faults themselves."""
     strangers: int = 0
@@ -123,7 +123,7 @@ class LiveStats(_Closed):
     sample: float = 1.0
     """Share of the messages of which spans are exported."""
     classes: tuple[str, ...] = ()
-    """Of which there were messages."""
+    """Classes of which there were messages."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Stats(_Closed):
     quantum_usd: float = 1.0
     """tick × lot."""
     consensus_lines: Mapping[str, int] = field(default_factory=dict)
-    """How often each line of Tendermint's Algorithm 1 fired, over all nodes."""
+    """How often each rule (line) of Tendermint's Algorithm 1 applied, over all nodes."""
     equivocations: int = 0
     money_conserved: bool | None = None
     safety: bool | None = None

@@ -28,7 +28,7 @@ def write_table(folder: Path, name: str, table: pl.DataFrame, run_name: str) -> 
     """Writes `<name>.parquet`, the run's name in its metadata.
 
     Raises:
-        OSError: it cannot be written, whatever polars makes of that.
+        OSError: it cannot be written.
     """
     path = folder / f"{name}.parquet"
     try:

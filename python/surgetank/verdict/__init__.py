@@ -1,6 +1,6 @@
-"""Numbers against limits → PASS, FAIL, INVALID or UNKNOWN, with reasons.
+"""Measures against limits → PASS, FAIL, INVALID or UNKNOWN, with reasons.
 
-`judging` holds measures against limits, `validity` asks first whether the run did what was asked,
+`judging` compares measures with limits, `validity` first checks the run itself,
 `junit` writes both for a CI server.
 """
 

@@ -1,7 +1,7 @@
 """From measures and limits to a verdict, with reasons.
 
-INVALID beats FAIL beats UNKNOWN beats PASS: a run that did not do what was asked says nothing about
-the layer, however good or bad its numbers; a limit broken is broken whatever else is unknown.
+INVALID beats FAIL beats UNKNOWN beats PASS: a run that fails its own checks is no evidence about
+the layer, whatever its numbers; a violated limit is a FAIL whatever else is unknown.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["EXIT_CODES", "Reason", "Status", "Verdict", "judge"]
 
 
 class Status(StrEnum):
-    """What a run, or one reason, comes to."""
+    """The status of a run, or of one reason."""
 
     PASS = "PASS"
     FAIL = "FAIL"
@@ -41,7 +41,8 @@ EXIT_CODES: Final[Mapping[Status, int]] = {
 }
 """Exit code of the command line; 2 is wrong usage."""
 
-#: What messages under way may take where the scenario does not say: the default of `drain_s`.
+#: Time for messages under way to finish where the scenario does not set it: the default of
+#: `drain_s`.
 _DRAIN_S: Final = 10.0
 
 _WORST: Final = (Status.INVALID, Status.FAIL, Status.UNKNOWN, Status.PASS)
@@ -49,7 +50,7 @@ _WORST: Final = (Status.INVALID, Status.FAIL, Status.UNKNOWN, Status.PASS)
 
 @dataclass(frozen=True)
 class Reason:
-    """One thing that was judged."""
+    """A limit or check that was judged, with its result."""
 
     name: str
     """The limit (`delay_p99_ms_max`), or the check of the run (`money_conserved`)."""
@@ -66,19 +67,19 @@ class Reason:
 
     @property
     def unit(self) -> str:
-        """Of both numbers of a limit."""
+        """The unit of both numbers of a limit."""
         return self.bound.spec.unit if self.bound else ""
 
     @property
     def title(self) -> str:
-        """For a heading."""
+        """The title, for a heading."""
         if self.bound is not None:
             return title_of(self.bound.measure)
         return self.check.title_of(self.name) if self.check else self.name
 
     @property
     def ok(self) -> bool:
-        """Whether it held."""
+        """Whether it passed."""
         return self.status is Status.PASS
 
     def to_dict(self) -> dict[str, Any]:
@@ -98,13 +99,13 @@ class Reason:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a run comes to, and why: checks of the run first, then one reason per limit."""
+    """The status of a run, and why: checks of the run first, then one reason per limit."""
 
     status: Status
     reasons: tuple[Reason, ...]
     left_out: tuple[Reason, ...] = ()
-    """Limits that were not judged: a live target has no facts for them. UNKNOWN each, and without
-    weight in the status."""
+    """Limits that were not judged: a live target has no data for them. UNKNOWN each, without
+    effect on the status."""
 
     @property
     def exit_code(self) -> int:
@@ -113,7 +114,7 @@ class Verdict:
 
     @property
     def broken(self) -> tuple[Reason, ...]:
-        """The reasons that did not hold."""
+        """The reasons that failed."""
         return tuple(r for r in self.reasons if not r.ok)
 
     def to_dict(self) -> dict[str, Any]:
@@ -158,12 +159,13 @@ def judge(measures: Measures, limits: Mapping[str, float | None], trace: Trace) 
     found = {r.status for r in reasons}
     status = next((s for s in _WORST if s in found), Status.PASS)
     if left_out and status is Status.PASS and not any(r.name in asked for r in reasons):
-        status = Status.UNKNOWN  # nothing that was asked for could be judged
+        status = Status.UNKNOWN  # no limit could be judged
     return Verdict(status, tuple(reasons), left_out)
 
 
 def _left_out(reasons: list[Reason], measures: Measures, trace: Trace) -> tuple[Reason, ...]:
-    """Limits of a live run that no live target can be held to, unless they were insisted on."""
+    """Limits of a live run that no live target can be judged by, unless the scenario requires
+    them."""
     if trace.stats.live is None or trace.scenario.limits.unmeasured == "unknown":
         return ()
     # A limit that is misspelt has no `bound`, and is not left out in silence.
@@ -190,7 +192,7 @@ def _of_the_old(reason: Reason, old: Measures | None, drain_s: float) -> Reason:
         ends = [] if m is None else [x for x in (m.value, m.low, m.high) if x is not None]
         if ends and all(bound.broken(x, reason.limit) for x in ends):
             return reason
-    text = f"{reason.text}; not told by the messages that had {drain_s:g} s to finish"
+    text = f"{reason.text}; not decided by the messages that had {drain_s:g} s to finish"
     return dataclasses.replace(reason, status=Status.UNKNOWN, text=text)
 
 
@@ -217,20 +219,20 @@ def _judge_limit(name: str, number: float, measures: Measures, *, live: bool) ->
         text += "; the limit lies inside the interval"
     needed = samples_needed(bound.spec.quantile) if bound.spec.quantile else 0
     if m.n < needed and not surely:
-        text += f"; too few observations to tell ({m.n} of at least {needed})"
+        text += f"; too few observations ({m.n} of at least {needed})"
         return Reason(name, m.value, number, Status.UNKNOWN, text, bound, inside=inside)
     status = Status.FAIL if broken else Status.PASS
     return Reason(name, m.value, number, status, text, bound, inside=inside)
 
 
 def _unmeasured(name: str, bound: Limit | None, measures: Measures, *, live: bool) -> str:
-    """Why a run has nothing to hold against a limit."""
+    """Why a run has no measure for a limit."""
     if bound is None:
         near = difflib.get_close_matches(name, LIMITS, n=1)
         return "there is no such limit" + (f"; did you mean {near[0]}?" if near else "")
     if live:
-        return "a live target has no facts to measure this; simulate to judge it"
-    return "this run has no such measure; the scenario lacks what it is of, such as a [market]"
+        return "a live target has no data for this; simulate to judge it"
+    return "this run has no such measure; the scenario lacks the section for it, such as [market]"
 
 
 def _said(m: Measure) -> str:
@@ -247,5 +249,5 @@ def _unit(m: Measure) -> str:
 def _relation(broken: bool, side: LimitSide) -> str:
     if broken:
         least = side is LimitSide.LEAST
-        return "below the least allowed" if least else "above the most allowed"
+        return "below the limit" if least else "above the limit"
     return side.phrase

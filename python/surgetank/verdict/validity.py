@@ -1,7 +1,7 @@
-"""Whether a run did what was asked: faults, generator, conservation of money, safety, stages.
+"""Checks of the run itself: faults, generator, conservation of money, safety, stages.
 
-Sampling tolerances are wide on purpose (5 standard errors): a run is called INVALID only when
-chance cannot explain it.
+Sampling tolerances are wide on purpose (5 standard errors): a run is INVALID only when
+chance cannot explain the deviation.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _SIGMAS: Final = 5.0
 
 
 class CheckKind(StrEnum):
-    """What is asked of the run itself."""
+    """Kinds of checks of the run itself."""
 
     FAULT = "fault"
-    """Whether a fault did what it was asked to do."""
+    """Whether a fault had the requested effect."""
     BACKGROUND = "background"
-    """Whether as many background messages arrived as were asked for."""
+    """Whether the number of background messages fits the requested rate."""
     SCHEDULE_KEPT = "schedule_kept"
     """Whether a live run's sender kept its schedule."""
     CPU = "cpu"
-    """Whether a process of a live run's generator had the time that it needed."""
+    """Whether a process of a live run's generator had enough processor time."""
     TARGET_CODE = "target_code"
     """Whether the target's own code works."""
     MONEY_CONSERVED = "money_conserved"
@@ -40,26 +40,26 @@ class CheckKind(StrEnum):
     LEDGER_BALANCED = "ledger_balanced"
     STAGES_EXACT = "stages_exact"
     COMPLETE = "complete"
-    """Whether it ran to its end."""
+    """Whether the run was completed."""
 
     @property
     def of_generator(self) -> bool:
-        """Whether it asks if a live run's own generator could make the load."""
+        """Whether it checks that a live run's generator could make the load."""
         return self in (CheckKind.SCHEDULE_KEPT, CheckKind.CPU)
 
     def title_of(self, name: str) -> str:
-        """For a heading, of the check of this name."""
+        """The title of the check of this name."""
         return _TITLES.get(self) or name[:1].upper() + name[1:]
 
 
 _TITLES: Final = {
-    CheckKind.BACKGROUND: "Load generated as asked",
+    CheckKind.BACKGROUND: "Load generated as requested",
     CheckKind.SCHEDULE_KEPT: "Schedule kept",
     CheckKind.TARGET_CODE: "The target's own code",
     CheckKind.MONEY_CONSERVED: "Money conserved",
     CheckKind.SAFETY: "One order on all nodes",
     CheckKind.LEDGER_BALANCED: "Gains and losses balance",
-    CheckKind.STAGES_EXACT: "Stages sum to the delay",
+    CheckKind.STAGES_EXACT: "Stages sum to the latency",
     CheckKind.COMPLETE: "Run complete",
 }
 
@@ -74,7 +74,7 @@ class Check:
     asked: float | None
     text: str
     of: str = ""
-    """Which of several of its kind: a fault's number and kind, a process."""
+    """The instance of its kind: a fault's number and kind, a process."""
 
     @property
     def name(self) -> str:
@@ -83,7 +83,7 @@ class Check:
 
 
 def checks(trace: Trace) -> list[Check]:
-    """All checks that the trace has the facts for."""
+    """All checks for which the trace has data."""
     found = [*_faults(trace), *_background(trace), *_live(trace)]
     flags = (
         (
@@ -108,7 +108,7 @@ def checks(trace: Trace) -> list[Check]:
 
 
 def _ledger(trace: Trace) -> Iterator[Check]:
-    """Whether what some groups gained, others lost, to the last quantum; in every column."""
+    """Whether gains and losses of all groups sum to zero, to the last quantum, in every column."""
     rows = ledger(trace)
     if rows.is_empty():
         return
@@ -121,10 +121,10 @@ def _ledger(trace: Trace) -> Iterator[Check]:
 def _stages(trace: Trace) -> Check:
     split = stages(trace)
     total = sum(split.total_ns.values())
-    text = f"the stages of {split.executed} executed messages sum to their delay"
+    text = f"the stages of {split.executed} executed messages sum to their latency"
     if not split.exact:
         text = (
-            f"the stages sum to {total} ns, the delays to {split.delay_ns} ns; "
+            f"the stages sum to {total} ns, the latencies to {split.delay_ns} ns; "
             f"{split.unstamped} messages lack a stamp, {split.negative} have stamps out of order"
         )
     delay_ns = float(split.delay_ns)
@@ -132,7 +132,7 @@ def _stages(trace: Trace) -> Check:
 
 
 def _faults(trace: Trace) -> Iterator[Check]:
-    """Whether what was measured of each fault is what its injector allows."""
+    """Whether the measured effect of each fault is in the range that its injector allows."""
     for fault in trace["faults"].iter_rows(named=True):
         of = f"{fault['index']} {fault['kind']}"
         quantity, asked, measured = fault["quantity"], fault["asked"], fault["measured"]
@@ -140,20 +140,21 @@ def _faults(trace: Trace) -> Iterator[Check]:
         if not fault["samples"] or measured is None:
             if trace.complete:
                 free = low is None and high is None
-                why = "nothing could be measured" if free else "nothing passed it"
-                text = f"{quantity}: asked, but {why}"
+                why = "it could not be measured" if free else "no traffic passed it"
+                text = f"{quantity}: requested, but {why}"
                 yield Check(CheckKind.FAULT, free, None, asked, text, of)
             continue
         least, most = -math.inf if low is None else low, math.inf if high is None else high
         text = (
-            f"{quantity}: measured {measured:.6g} on {fault['samples']} samples, asked {asked:.6g}"
+            f"{quantity}: measured {measured:.6g} on {fault['samples']} samples, requested "
+            f"{asked:.6g}"
             f" (allowed {least:.6g} to {most:.6g})"
         )
         yield Check(CheckKind.FAULT, least <= measured <= most, measured, asked, text, of)
 
 
 def _background(trace: Trace) -> Iterator[Check]:
-    """Arrivals generated against the integral of the rate asked for."""
+    """Arrivals generated against the integral of the requested rate."""
     expected, found = trace.stats.expected_background, trace.stats.background
     if expected is None or found is None or not trace.complete:
         return
@@ -165,7 +166,7 @@ def _background(trace: Trace) -> Iterator[Check]:
 
 
 def _live(trace: Trace) -> Iterator[Check]:
-    """Whether the generator of a live run kept its schedule, and had the time to."""
+    """Whether the generator of a live run kept its schedule, and had the processor time to."""
     live = trace.stats.live
     if live is None:
         return

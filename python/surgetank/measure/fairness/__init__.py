@@ -1,7 +1,7 @@
-"""How fair the order was: against the order of sending and of receipt, and between accounts.
+"""Fairness of the order: against the orders of sending and receipt, and between accounts.
 
 Messages are the executed ones of the measured window; their order is that of execution (`height`,
-`position`). What each measure says and what not: docs/fairness.md.
+`position`). What each measure does and does not say: docs/fairness.md.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def fairness(trace: Trace) -> list[Measure]:
     """All measures of fairness.
 
     inversions_send, inversions_receive and rank_error; fairness_violations, condorcet_cycle_rate
-    and condorcet_share (None where the nodes kept no receipts); delay_gini, account_share_max and
+    and condorcet_share (None where no receipts were recorded); delay_gini, account_share_max and
     block_share.<class>; fair_cycle_share, fair_unplaced_share, fair_forced_pairs,
     fair_order_breaks and fair_forged_reports of a fair order. Pairs are counted on samples of
     bounded size, so that this takes some tens of milliseconds however long the run.

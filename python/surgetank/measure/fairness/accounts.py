@@ -1,4 +1,4 @@
-"""Between accounts: who waits how long, and who has how much of the blocks."""
+"""Fairness between accounts: mean latencies, and shares of block space."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def gini(values: Floats) -> Interval:
     value = 2 * weighted / (n * total) - (n + 1) / n
     if n < _JACKKNIFE_MIN:
         return Interval(value, None, None, n)
-    # Without x₍ₖ₎ those above it move down by a rank.
+    # Without x₍ₖ₎ the values above it move down by a rank.
     above = total - np.cumsum(x)
     totals = total - x
     if totals.min() <= 0:

@@ -13,7 +13,7 @@ from surgetank.trace import Outcome, Trace
 __all__ = ["CELLS_MAX", "NEVER", "FirstReceipts", "Ints", "drawn", "executed"]
 
 CELLS_MAX: Final = 400_000
-"""Most receipts (messages × nodes) that one measure looks at."""
+"""Most receipts (messages × nodes) that one measure reads."""
 
 NEVER: Final = np.iinfo(np.int64).max
 """The node never had it."""
@@ -52,12 +52,12 @@ def executed(trace: Trace) -> pl.DataFrame:
 
 
 class FirstReceipts:
-    """The executed messages of which receipts were kept, in the order of arrival at a gateway."""
+    """The executed messages with recorded receipts, in the order of arrival at a gateway."""
 
     def __init__(self, trace: Trace, rows: pl.DataFrame) -> None:
         self.nodes = trace.nodes
         every = max(trace.scenario.trace.receipts_every, 1)
-        self.note = "" if every == 1 else f"of one message in {every}: no receipts of the others"
+        self.note = "" if every == 1 else f"of one message in {every}; the others have no receipts"
         receipts = trace["receipts"]
         if not receipts["message"].is_sorted():
             receipts = receipts.sort("message")
@@ -89,14 +89,14 @@ class FirstReceipts:
 
     @property
     def kept(self) -> bool:
-        """Whether there are receipts at all."""
+        """Whether receipts were recorded."""
         return len(self._message) > 0
 
     def times(self, index: Ints) -> Ints:
         """When each node first had each of these messages, ns; NEVER if it did not.
 
         Shape (len(index), nodes). The gateway has a message as soon as it reaches it. Nodes that
-        never had most of them are left out (they were down, or messages do not come by them), so
+        lack most of them are left out (they were down, or messages do not reach them), so
         there may be no column at all.
         """
         times: Ints = np.full((len(index), self.nodes), NEVER, dtype=np.int64)

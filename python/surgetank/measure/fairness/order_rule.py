@@ -1,4 +1,4 @@
-"""What a fair order found: its own account of cycles, forced pairs and exceptions.
+"""Statistics of a fair order (themis, median): cycles, forced pairs and exceptions.
 
 The facts are counts of the whole run (`stats.fair`), from the leader that made the order.
 """

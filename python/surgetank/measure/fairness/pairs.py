@@ -1,4 +1,4 @@
-"""Pairs of messages that the nodes saw in one order: does the venue's order keep it, can any?"""
+"""Pairs of messages that the nodes received in one order: violations of it, and cycles."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ from surgetank.scenario import Scenario
 __all__ = ["circles", "cycles", "gamma_of", "violations", "votes"]
 
 WINDOW: Final = 128
-"""Messages that were received one after the other and of which all pairs are looked at."""
+"""Size of a window of consecutively received messages, of which all pairs are compared."""
 
 WINDOWS_MAX: Final = 25
 BLOCKS_MAX: Final = 50
 _VOTES_MAX: Final = 5_000_000
 
 _CYCLES = ("condorcet_cycle_rate", "condorcet_share")
-_NO_RECEIPTS = "no receipts were kept (trace.receipts_every)"
-_NOT_ALL = "messages do not reach most nodes, so they have no order of receipt"
+_NO_RECEIPTS = "no receipts were recorded (trace.receipts_every)"
+_NOT_ALL = "most nodes do not receive all messages, so there is no order of receipt"
 
 
 def gamma_of(scenario: Scenario) -> float:
-    """γ: the share of nodes that must have seen a pair in one order; 1 unless the scenario's order
+    """γ: the share of nodes that must have received a pair in one order; 1 unless the scenario's
+    order
     is `themis` with another (`layer.queue.fair.gamma`)."""
     queue = scenario.layer.queue
     return queue.fair.gamma if queue.order == "themis" else 1.0
 
 
 def votes(times: Ints) -> NDArray[np.int32]:
-    """How many nodes saw row a before row b: shape (rows, rows). Never is after everything."""
+    """How many nodes received row a before row b: shape (rows, rows). NEVER sorts last."""
     found = np.zeros((len(times), len(times)), dtype=np.int32)
     for column in np.ascontiguousarray(times.T):
         found += column[:, None] < column[None, :]
@@ -44,13 +45,13 @@ def votes(times: Ints) -> NDArray[np.int32]:
 
 
 def circles(relations: Sequence[Flags]) -> list[Flags]:
-    """For each vertex of each directed graph, given as matrices, whether it lies on a circle.
+    """For each vertex of each directed graph, given as matrices, whether it lies on a cycle.
 
-    On one through at least one other vertex: on a strongly connected component of more than one.
+    That is, whether its strongly connected component has more than one vertex.
     """
     sizes = [len(relation) for relation in relations]
     begins = np.concatenate(([0], np.cumsum(sizes)))
-    # All graphs as one with no edge between them: scipy is asked once.
+    # All graphs as one with no edge between them: scipy is called once.
     edges = [np.argwhere(r) + begin for r, begin in zip(relations, begins, strict=False)]
     tails, heads = np.concatenate([*edges, np.empty((0, 2), np.int64)]).T
     from scipy.sparse import coo_array  # slow to import
@@ -65,8 +66,8 @@ def circles(relations: Sequence[Flags]) -> list[Flags]:
 def violations(receipts: FirstReceipts, gamma: float) -> Measure:
     """fairness_violations: pairs that break γ-batch-order-fairness, a block being a batch.
 
-    Of the pairs of messages that at least a share γ of the nodes saw in one order, the share of
-    which the later one stands in an earlier block. Pairs come from windows of WINDOW messages
+    Of the pairs of messages that at least a share γ of the nodes received in one order, the share
+    of which the later one is in an earlier block. Pairs come from windows of WINDOW messages
     received one after the other, evenly spread over the run; the interval is from the windows.
     """
     name = "fairness_violations"
@@ -83,15 +84,15 @@ def violations(receipts: FirstReceipts, gamma: float) -> Measure:
         broken.append(int((agreed & (height[:, None] > height[None, :])).sum()))
         promised.append(int(agreed.sum()))
     if not sum(promised):
-        return Measure(name, None, note="the nodes agreed on no pair")
+        return Measure(name, None, note="the nodes did not agree on any pair")
     return _ratio(name, np.array(broken, np.float64), np.array(promised, np.float64), note)
 
 
 def cycles(receipts: FirstReceipts) -> list[Measure]:
-    """condorcet_cycle_rate and condorcet_share: where "most nodes saw a before b" is a circle.
+    """condorcet_cycle_rate and condorcet_share: cycles of "most nodes received a before b".
 
-    The share of blocks with a circle, and of messages that lie on one. Of blocks with at least
-    three messages of which receipts were kept; of a larger block the first WINDOW received. A
+    The share of blocks with a cycle, and of messages that lie on one. Of blocks with at least
+    three messages with recorded receipts; of a larger block the first WINDOW received. A
     strict majority of the nodes makes an edge.
     """
     times, note = _blocks(receipts)
@@ -131,7 +132,7 @@ def _blocks(receipts: FirstReceipts) -> tuple[list[Ints], str]:
     sizes = np.diff(begins, append=len(order))
     begins, sizes = begins[sizes >= 3], np.minimum(sizes[sizes >= 3], WINDOW)
     if not len(begins):
-        return [], "no block with three messages of which receipts were kept"
+        return [], "no block with three messages with recorded receipts"
     cells = float((sizes.astype(np.float64) ** 2).mean()) * receipts.nodes
     chosen = drawn(len(begins), max(2, min(BLOCKS_MAX, int(_VOTES_MAX / cells))))
     stretches = zip(begins[chosen], sizes[chosen], strict=True)
@@ -144,6 +145,6 @@ def _blocks(receipts: FirstReceipts) -> tuple[list[Ints], str]:
 def _ratio(name: str, above: Floats, below: Floats, note: str) -> Measure:
     found = ratio_interval(above, below)
     if found.value == 0 or found.low is None or found.high is None:
-        # That nothing was found says nothing about the spread between slices.
+        # Without any cycle the variance between slices cannot be estimated.
         return Measure(name, found.value, n=found.n, note=note)
     return Measure(name, found.value, found.low, min(1.0, found.high), found.n, note)

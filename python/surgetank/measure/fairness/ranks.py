@@ -1,4 +1,4 @@
-"""One order against another: how many pairs changed places, and by how many places."""
+"""Distances between two orders: inverted pairs, and differences of ranks."""
 
 from __future__ import annotations
 
@@ -56,15 +56,16 @@ def against_sending(rows: pl.DataFrame) -> Measure:
 def against_receipt(rows: pl.DataFrame, receipts: FirstReceipts) -> list[Measure]:
     """inversions_receive and rank_error.
 
-    A message is received when half of the nodes have it; where most messages never get so far, or
-    no receipts were kept, when it reaches its gateway.
+    A message is received when half of the nodes have it; where most messages never reach half of
+    them, or
+    no receipts were recorded, when it reaches its gateway.
     """
     received, note = _received(rows, receipts)
     if len(received) < 2:
         return [Measure(name, None, note=_FEW) for name in (_RECEIVE, _ERROR)]
     order = _permutation(received)
     n = len(order)
-    # A sample's places lie further apart by as much as it is smaller.
+    # Ranks within a sample are scaled up by the sampling fraction.
     moved: Floats = np.abs(order - np.arange(n)) * (rows.height / n)
     error = mean_interval(moved)
     low = None if error.low is None else max(0.0, error.low)
@@ -88,7 +89,9 @@ def _received(rows: pl.DataFrame, receipts: FirstReceipts) -> tuple[Ints, str]:
     arrived = rows["gateway_ns"].drop_nulls().to_numpy()
     index = drawn(len(arrived), RANKED_MAX)
     why = (
-        "most messages do not reach half of the nodes" if receipts.kept else "no receipts were kept"
+        "most messages do not reach half of the nodes"
+        if receipts.kept
+        else "no receipts were recorded"
     )
     part = _of(len(index), rows.height)
     return arrived[index], f"receipt is at the gateway: {why}" + (f"; {part}" if part else "")

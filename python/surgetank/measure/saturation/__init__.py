@@ -1,9 +1,9 @@
-"""What was used up: every resource of the layer and the venue, the most saturated first.
+"""Saturation of every resource of the layer and the venue, the most saturated first.
 
 A resource's value is its use at the worst place in the busiest window (one second, or the median
-block interval where that is longer), from 0 to 1, where 1 is "cannot do more". Links and servers:
-busy time over time, exact. Queues, blocks: how full. What has no natural capacity has a stand-in
-that its function's docstring defines. Only what the trace has the facts for is there.
+block interval where that is longer), from 0 to 1, where 1 is full use. Links and servers:
+busy time over time, exact. Queues, blocks: how full. Where there is no natural capacity, the
+function's docstring defines a proxy. Only resources for which the trace has data are included.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PARTS: Final = (
 
 
 def saturation(trace: Trace) -> list[Saturation]:
-    """Every resource that the trace tells of, the most saturated first; ties by RESOURCES."""
+    """Every resource for which the trace has data, the most saturated first; ties by RESOURCES."""
     parts = _PARTS if trace.stats.live is None else (servers, queues, faults)
     found = (one for part in parts for one in part(trace))
     return sorted(found, key=lambda one: rank(one.resource, one.value))

@@ -1,4 +1,4 @@
-"""Faults: not a resource, but a part of the layer taken away."""
+"""Impact of faults: the part of the layer that a fault takes away."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from surgetank.trace.frames import groups_of
 
 __all__ = ["faults"]
 
-#: What a delay is weighed against where nodes agree on no blocks: Tendermint's usual timeout.
+#: Reference for added delays where there is no consensus: Tendermint's default timeout.
 _PATIENCE_MS: Final = 1_000.0
 
 
 def faults(trace: Trace) -> Iterator[Saturation]:
-    """The worst fault: how much it takes from how many nodes, 1 = it must halt the layer.
+    """The worst fault: its severity times the share of nodes affected, 1 = it must halt the layer.
 
-    How many: the share of nodes that it strikes over one third, at most 1 (more than a third is
-    what no quorum survives). How much: the severity of its kind (`scenario.faults`), where delays
-    are weighed against timeout_propose (1 s where there is none). A fault that sends messages: its
+    How many: the share of nodes that it affects over one third, at most 1 (a quorum does not
+    survive
+    the loss of more than a third). How much: the severity of its kind (`scenario.faults`), where
+    delays
+    are compared with timeout_propose (1 s where there is none). A fault that sends messages: its
     share of the messages of its time.
     """
     every = [_one(trace, row) for row in trace["faults"].unique("index").iter_rows(named=True)]
@@ -49,7 +51,7 @@ def _one(trace: Trace, row: dict[str, object]) -> Saturation:
         value = extent * section.severity(float(str(row["asked"])), patience_ms)
     where = "all nodes" if not named else f"nodes {', '.join(str(k) for k in sorted(named))}"
     at_s, until_s = (int(str(row[c])) / SECOND for c in ("at_ns", "until_ns"))
-    what = f"fault {index} ({kind}) struck {struck} of {trace.nodes} nodes"
+    what = f"fault {index} ({kind}) affected {struck} of {trace.nodes} nodes"
     what += f" from {at_s:.1f} to {min(until_s, trace.end_ns / SECOND):.1f} s"
     return Saturation("faults", where, value, value, at_s, what)
 

@@ -1,4 +1,4 @@
-"""What liquidations meet: keepers, the venue's own limits, the book, the insurance fund."""
+"""Resources of liquidation: keepers, the venue's own limits, the book, the insurance fund."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["book_depth", "insurance", "keepers", "liquidation_limits"]
 
 Ints = NDArray[np.int64]
 
-#: A window of fewer liquidations is made longer before a share of them is taken.
+#: A window with fewer liquidations is lengthened before a share is computed.
 _LEAST: Final = 10
 
 
 def keepers(trace: Trace) -> Iterator[Saturation]:
-    """Orders that a keeper had to send on one price over `orders_max + 1`: 1 if somebody waited.
+    """Orders that a keeper had to send on one price over `orders_max + 1`: 1 if an account waited.
 
     Those it had to send are those it sent, and, when it sent `orders_max`, also the accounts of its
-    share that were due by the price it had heard and had no order yet. Or, if that is more, the
+    share that were due by the price it had received and had no order yet. Or, if that is more, the
     share of due accounts that waited for `resend_ms` (for half of it at least) after their order
     had been executed, or refused, and had not closed them.
     """
@@ -49,7 +49,7 @@ def keepers(trace: Trace) -> Iterator[Saturation]:
     what += f", {worst['left']} more were due" if worst["left"] else ""
     if again / due > value:
         value, where = min(1.0, again / due), "keepers"
-        what = f"{again} of {due} due accounts waited for `resend_ms` to be tried again"
+        what = f"{again} of {due} due accounts waited for `resend_ms` before another attempt"
     at_s = worst["time_ns"] / SECOND
     yield Saturation("keepers", where, value, max(value, float(worst["use"])), at_s, what)
 
@@ -108,7 +108,7 @@ def _left(
 
 
 def _heard(trace: Trace, times: Ints) -> Ints:
-    """When the last price executed before each time had been observed."""
+    """When the last price executed before each time had been observed, ns."""
     flow = trace.scenario.flow
     if flow.keepers.watch == "outside":
         return times
@@ -122,11 +122,11 @@ def _heard(trace: Trace, times: Ints) -> Ints:
 
 
 def liquidation_limits(trace: Trace) -> Iterator[Saturation]:
-    """Liquidations that the venue's own limits put off, over all attempted, in the worst window
+    """Liquidations that the venue's own limits deferred, over all attempted, in the worst window
     that holds at least ten.
 
-    From rows `liquidation-deferred`; nothing where there are none and no limits are set. A
-    portfolio that waits for its auction's price to fall is not put off by a limit.
+    From rows `liquidation-deferred`; empty where there are none and no limits are set. A
+    portfolio that waits for its auction's price to fall is not deferred by a limit.
     """
     kind = MarketKind.LIQUIDATION_DEFERRED
     done = _times(trace, MarketKind.LIQUIDATED)
@@ -137,7 +137,7 @@ def liquidation_limits(trace: Trace) -> Iterator[Saturation]:
         return
     value, at = _share(put_off, np.sort(np.concatenate([done, put_off])), window_ns(trace))
     whole = len(put_off) / max(1, len(put_off) + len(done))
-    what = f"{len(put_off):,} of {len(put_off) + len(done):,} liquidations were put off by limits"
+    what = f"{len(put_off):,} of {len(put_off) + len(done):,} liquidations were deferred by limits"
     yield Saturation("liquidation-limits", "venue", value, max(value, whole), at / SECOND, what)
 
 
@@ -175,14 +175,14 @@ def book_depth(trace: Trace) -> Iterator[Saturation]:
     )
     every = rows["time_ns"].cast(pl.Int64).to_numpy()
     value, at = _share(short["time_ns"].cast(pl.Int64).to_numpy(), every, window_ns(trace))
-    what = f"{short.height:,} of {rows.height:,} liquidations were more than the book could fill"
+    what = f"{short.height:,} of {rows.height:,} liquidations exceeded the depth of the book"
     share = short.height / rows.height
     yield Saturation("book-depth", "book", value, max(value, share), at / SECOND, what)
 
 
 def insurance(trace: Trace) -> Iterator[Saturation]:
-    """The part of the insurance fund that was gone at its lowest; 1 if it never had anything and
-    somebody else had to bear a debt."""
+    """The share of the insurance fund that was used at its lowest; 1 if it was always empty and
+    another party had to bear a debt."""
     market = trace.scenario.market
     if market is None or trace["market"].is_empty():
         return
@@ -196,7 +196,7 @@ def insurance(trace: Trace) -> Iterator[Saturation]:
     if rows.height:
         lowest, at = min(lowest, rows["amount"][0] * quantum), int(rows["time_ns"][0])
     value = (start - lowest) / start if start else float(debts.height > 0)
-    what = f"of {start:,.0f} USD, {max(0.0, lowest):,.0f} USD were left at the least"
+    what = f"of {start:,.0f} USD, the least balance was {max(0.0, lowest):,.0f} USD"
     value = float(min(1.0, max(0.0, value)))
     yield Saturation("insurance", "fund", value, value, at / SECOND if value else 0.0, what)
 
@@ -208,8 +208,9 @@ def _times(trace: Trace, kind: int) -> Ints:
 
 def _share(some: Ints, every: Ints, window: int) -> tuple[float, float]:
     """Greatest share of `some` among `every` (both sorted, the one part of the other) in a window
-    that is made longer until it holds ten of `every`, or all if there are fewer: one that stands
-    alone is no share of a hundred. Of equal ones that with most, then the first; and its begin."""
+    that is made longer until it holds ten of `every`, or all if there are fewer: a single
+    liquidation gives no meaningful share. Of equal ones that with most, then the first; and its
+    begin."""
     if not len(some):
         return 0.0, 0.0
     least = min(_LEAST, len(every))

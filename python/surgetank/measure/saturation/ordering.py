@@ -1,4 +1,4 @@
-"""Room in blocks, and time that consensus loses."""
+"""Block space, and time lost to consensus rounds that fail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from surgetank.trace import Trace
 
 __all__ = ["block_space", "consensus_timeouts"]
 
-#: Rounds fail by whole heights; over a single one nothing could be said.
+#: Rounds fail per height; a single height gives no meaningful share.
 _HEIGHTS: Final = 10
 
 Ints = NDArray[np.int64]
@@ -24,8 +24,8 @@ Ints = NDArray[np.int64]
 def block_space(trace: Trace) -> Iterator[Saturation]:
     """Messages (or bytes) in blocks over the most that a block holds, over the busiest window.
 
-    A block is full of bytes when the largest message seen might not have fitted. A sequencer
-    without a window makes as many batches as it needs: then there is no bound.
+    A block is full in bytes when the largest message of the run might not have fitted. A sequencer
+    without a window makes as many batches as needed: then there is no bound.
     """
     consensus = trace.scenario.layer.consensus
     unbounded = isinstance(consensus, Single) and not consensus.window_ms
@@ -58,7 +58,7 @@ def consensus_timeouts(trace: Trace) -> Iterator[Saturation]:
     """Share of time spent on heights that took more than one round, over ten block intervals (at
     least a second). A height's time begins when half of the nodes have executed the one before.
 
-    A chain that stands still for longer than a first round's timeouts counts as such a height.
+    A chain without progress for longer than a first round's timeouts counts as such a height.
     """
     consensus = trace.scenario.layer.consensus
     if not isinstance(consensus, Tendermint):

@@ -1,4 +1,4 @@
-"""What a saturated resource is: its name, its place, its use."""
+"""The use of a resource: name, place, value."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RESOURCES: Final = tuple(RESOURCE.members)
 """Every resource, causes before what they cause: of several that are full, the first is named."""
 
 FULL: Final = 0.98
-"""From this use on a resource counts as full: a window's ends rarely meet a rush exactly."""
+"""From this use on a resource counts as full: a window rarely coincides with a peak exactly."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class Saturation:
     where: str
     """`node 3`, `keeper 0`, `nodes 2, 5`, `blocks`, `book`, `fund`."""
     value: float
-    """Use from 0 to 1, where 1 is "cannot do more"."""
+    """Use from 0 to 1, where 1 is full use."""
     peak: float
-    """Greatest use in the shortest stretch that the trace can tell."""
+    """Greatest use in the shortest interval that the trace resolves."""
     at_s: float
     """When the busiest window began, seconds since the start of the run."""
     what: str
-    """One line for a reader."""
+    """One line of text."""
 
 
 def rank(resource: str, value: float) -> tuple[float, int]:

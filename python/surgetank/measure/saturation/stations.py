@@ -50,7 +50,7 @@ def servers(trace: Trace) -> Iterator[Saturation]:
         node, span_s, at_s = wide.node[worst], wide.span[worst] / SECOND, wide.begin[worst] / SECOND
         own = (short.node == node) & (short.use >= 0.95)
         full_s = float(short.span[own].sum()) / SECOND
-        what = f"the {name} of node {node} worked {wide.use[worst]:.0%} of the time"
+        what = f"the {name} of node {node} were busy for {wide.use[worst]:.0%} of the time"
         what += f" in the {span_s:.2g} s from {at_s:.1f} s"
         what += f"; {full_s:.1f} s of the run at 95 % or more" if full_s else ""
         use, peak = (min(1.0, float(one.use.max())) for one in (wide, short))
@@ -60,7 +60,7 @@ def servers(trace: Trace) -> Iterator[Saturation]:
 def queues(trace: Trace) -> Iterator[Saturation]:
     """ingress-queue, mempool: 1 if it refused a message, else its greatest length over its bound.
 
-    A queue that is read full now and then may have been full in between: refusals tell.
+    Between two readings a queue may have been full: refusals show that.
     """
     rows, queue = _measured(trace), trace.scenario.layer.queue
     refused = trace["messages"].filter(

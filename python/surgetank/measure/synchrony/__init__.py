@@ -1,8 +1,8 @@
 """Which nodes fall out of step, why, and how old the venue's state is.
 
-Desynchronisation is defined by what it costs a venue (docs/concepts.md, decision 10): a node that
+Desynchronisation is defined by its effect on a venue (docs/concepts.md, decision 10): a node that
 **trails** serves old prices; one that is **down** or **cut off** serves none and does not vote; at
-a **standstill** everybody's state is old; where **views diverge**, an order that one gateway knows
+a **standstill** every node's state is old; where **views diverge**, an order that one gateway knows
 is unknown to another; a **stale** state lacks what happened outside, however well the nodes agree.
 """
 

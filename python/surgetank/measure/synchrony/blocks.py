@@ -1,4 +1,4 @@
-"""The rhythm of blocks."""
+"""Block intervals and rounds per block."""
 
 from __future__ import annotations
 

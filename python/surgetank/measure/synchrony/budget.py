@@ -20,27 +20,27 @@ from surgetank.trace import CLASSES, Trace
 __all__ = ["BUDGET", "Synchrony", "SynchronyBounds"]
 
 BUDGET: Final = 1 / 3
-"""Byzantine agreement bears faults below this share of the weight (Pease, Shostak and Lamport,
+"""Byzantine agreement tolerates faults below this share of the weight (Pease, Shostak and Lamport,
 "Reaching agreement in the presence of faults", J. ACM 27(2), 1980)."""
 
 _KINDS: Final = (FailureKind.DOWN, FailureKind.CUT_OFF, FailureKind.TRAILING)
-"""Why a node is out of step; where several hold, the first is its kind."""
+"""Reasons for a node's being out of step; where several hold, the first counts."""
 
 
 @dataclass(frozen=True)
 class SynchronyBounds:
-    """From where on a delay is counted as out of step."""
+    """Bounds beyond which lag and age of information count, ns."""
 
     lag_max_ns: int
     stale_after_ns: int
 
 
 class Synchrony:
-    """Who was out of step, when and why, in one run; everything from the events, not sampled.
+    """Which nodes were out of step, when and why, in one run; exact, from the events.
 
     A node is out of step while it is down, cut off or trailing; at a standstill all are. From the
-    begin of the measured window to the end of the run, drain included: a node that a surge left
-    behind is behind until it has caught up.
+    begin of the measured window to the end of the run, drain included: a node that a surge
+    delayed counts until it has caught up.
     """
 
     def __init__(self, trace: Trace, bounds: SynchronyBounds) -> None:
@@ -58,7 +58,7 @@ class Synchrony:
 
     @cached_property
     def standstills(self) -> list[tuple[int, int]]:
-        """Begin and end of each; none where nobody orders messages."""
+        """Begin and end of each standstill, ns; none without ordering."""
         if not self.trace.orders:
             return []
         return state.standstills(self.trace, self.bounds.lag_max_ns)
@@ -116,15 +116,15 @@ class Synchrony:
 
     @cached_property
     def in_view(self) -> view.MessagesInView:
-        """Messages in view, of those whose receipts were kept."""
+        """Messages in view, with recorded receipts."""
         return view.in_view(self.trace)
 
     # What the executed state lacked
 
     @cached_property
     def ages(self) -> dict[str, News]:
-        """Class → its messages as news, in the order of the class numbers; empty where nobody
-        orders messages."""
+        """Class → its messages as news, in the order of the class numbers; empty without
+        ordering."""
         found = dict(state.classes(self.trace)) if self.trace.orders else {}
         return {name: found[name] for name in CLASSES if name in found}
 
@@ -133,7 +133,7 @@ class Synchrony:
         """Class → when the executed state lacked news of it for longer than stale_after_ns.
 
         Only price updates, which come at fixed intervals, and classes that bring news regularly;
-        and only while flow arrives: a class that nobody sends any more is not stale.
+        and only while flow arrives: a class that is no longer sent is not stale.
         """
         begin, end, most = self._flow
         found = {}
@@ -156,11 +156,11 @@ class Synchrony:
             last = max(last, until)
         return total / 1e9
 
-    # How the venue failed
+    # Kinds of failure
 
     @cached_property
     def failures(self) -> list[Failure]:
-        """Kinds of failure, in the order in which they began; empty if the venue held.
+        """Kinds of failure, in the order in which they began; empty if there was none.
 
         While the fault budget is used up, the kind is the one that most nodes are in; a standstill
         is one whatever the nodes are in.

@@ -1,4 +1,4 @@
-"""How a venue fails: the kinds that are told apart, and one occurrence of one of them."""
+"""Kinds of failure of a venue, and one occurrence of a kind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Failure", "FailureKind"]
 
 
 class FailureKind(StrEnum):
-    """Why a venue's executed state was of no use; docs/concepts.md defines each."""
+    """Why a venue's executed state was unusable; docs/concepts.md defines each kind."""
 
     TRAILING = "trailing"
     """Too many nodes' executed state is behind the first node's."""
@@ -19,9 +19,9 @@ class FailureKind(StrEnum):
     CUT_OFF = "cut-off"
     """Too many nodes cannot reach, or do not hear, a quorum."""
     STANDSTILL = "standstill"
-    """Nobody executes anything though messages wait."""
+    """No node executes anything though messages wait."""
     STALE = "stale"
-    """Even the first node's executed state lacks what happened outside."""
+    """Even the most recent executed state lacks outside news."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Failure:
     first_ns: int
     """When it began for the first time."""
     total_s: float
-    """How long it lasted, in all."""
+    """Its total duration, s."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -1,13 +1,15 @@
-"""How long somebody has lacked the newest there is: one definition, used at three places.
+"""The time for which an observer lacks the newest information: one definition, used three times.
 
-A piece of news has a time at which it came up and one at which somebody had it (or never had). What
-is newer supersedes what is older: whoever has a later piece lacks none of the earlier ones. At a
-time t somebody lacks news for t less the time at which the first piece came up that is newer than
-all he has; 0 if there is none. That is the age of information (Kaul, Yates and Gruteser, "Real-time
-status: how often should one update?", INFOCOM 2012) less the time in which there was no news.
+An update has a time at which it arose and one at which the observer had it (or never). Newer
+updates supersede older ones: an observer that has a later update lacks none of the earlier ones. At
+time t the observer lacks news for t less the time at which the first update arose that is newer
+than
+all it has; 0 if there is none. That is the age of information (Kaul, Yates and Gruteser, "Real-time
+status: how often should one update?", INFOCOM 2012) less the time in which there was no update.
 
-- A node **trails** by how long it has lacked the newest block that somebody executed.
-- A node does not **hear** another by how long it has lacked the newest message let in there.
+- A node **trails** by how long it has lacked the newest block that any node executed.
+- A node does not **receive** from another for as long as it has lacked the newest message admitted
+there.
 - A state is **stale** by how long it has lacked the newest message that was created outside.
 """
 
@@ -31,15 +33,16 @@ _HALVINGS: Final = 60
 
 @dataclass(frozen=True, eq=False)
 class News:
-    """Pieces of news in the order in which they came up."""
+    """Updates in the order in which they arose."""
 
     up_ns: Ints
-    """When each came up; ascending."""
+    """When each arose, ns; ascending."""
     had_ns: Ints
-    """When it, or a later one, was had; ascending; NEVER if that did not happen."""
+    """When the observer had it or a later one, ns; ascending; NEVER if it did not."""
 
     def spans(self, longer_than_ns: int, end_ns: int) -> tuple[Ints, Ints]:
-        """Begins and ends of the times in which news was lacked for longer than that; disjoint."""
+        """Begins and ends (ns) of the times in which news was lacked for longer than that;
+        disjoint."""
         begin, until = self.up_ns + longer_than_ns, np.minimum(self.had_ns, end_ns)
         kept = begin < until
         begin, until = begin[kept], until[kept]
@@ -55,9 +58,9 @@ class News:
         return int(high.max(initial=0)) if len(low) else 0
 
     def quantile_ns(self, q: float, from_ns: int, until_ns: int) -> float:
-        """What the time for which news was lacked did not exceed for a share q of a window.
+        """The q-quantile, over a window, of the time for which news was lacked, ns.
 
-        Exact up to a nanosecond: the age rises at rate 1 between the pieces' ends, so the time
+        Exact up to a nanosecond: the age rises at rate 1 between updates, so the time
         spent below a value is a sum of clipped lengths, which is solved for the value.
         """
         low, high = self._ages(from_ns, until_ns)
@@ -75,7 +78,7 @@ class News:
         return above
 
     def _ages(self, from_ns: int, until_ns: int) -> tuple[Ints, Ints]:
-        """Least and greatest age on each stretch of the window in which one piece is lacked."""
+        """Least and greatest age in each part of the window in which one update is lacked."""
         before = np.append(-1, self.had_ns[:-1])
         begin = np.maximum(np.maximum(self.up_ns, before), from_ns)
         until = np.minimum(self.had_ns, until_ns)
@@ -84,9 +87,9 @@ class News:
 
 
 def news(up_ns: Ints, had_ns: Ints) -> News:
-    """News from when each piece came up and was had, in any order."""
+    """Updates from the times at which each arose and was had, in any order."""
     order = np.argsort(up_ns, kind="stable")
     up, had = up_ns[order], had_ns[order]
-    # Having a later piece, or one of the same time, is as good as having this one.
+    # A later update, or one of the same time, supersedes this one.
     had = np.minimum.accumulate(had[::-1])[::-1]
     return News(up, had[np.searchsorted(up, up, side="left")])

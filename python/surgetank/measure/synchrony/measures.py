@@ -29,8 +29,8 @@ def _nodes(found: Synchrony) -> list[Measure]:
         return []
     if _nothing_seen(found):
         if trace.stats.live is not None:
-            return []  # no facts at all, so no measure: another thing than one without a value
-        note = "nothing tells what each node has"
+            return []  # no data at all, so no measure, rather than one without a value
+        note = "the trace does not record what each node has"
         return [Measure(name, None, note=note) for name in _UNSEEN]
     share = float(found.steps["share"].to_numpy().max())
     begin = trace.measured_from_ns
@@ -53,7 +53,7 @@ def _nodes(found: Synchrony) -> list[Measure]:
 
 
 def _nothing_seen(found: Synchrony) -> bool:
-    """Whether nodes cannot be told apart: no messages, or a live target that shows nothing else."""
+    """Whether nodes cannot be observed separately: no messages, or a live target."""
     trace = found.trace
     seen = trace["executions"].height or trace["receipts"].height
     blank = trace.stats.live is not None or trace["messages"].is_empty()

@@ -1,4 +1,4 @@
-"""Which nodes were down, and which were cut off from the rest."""
+"""Which nodes were down, and which were cut off from a quorum."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def cut_off(trace: Trace, lag_max_ns: int) -> Spans:
 
     By an injected partition: its side has at most two thirds of the weight, or, where a single node
     sequences, not that node. Where no blocks are executed and messages only spread, also by the
-    receipts: it hears at most two thirds of the weight, itself included.
+    receipts: it receives from at most two thirds of the weight, itself included.
     """
     found = [_partitioned(trace, lag_max_ns)]
     if trace["executions"].is_empty() and trace["receipts"].height:
@@ -64,7 +64,7 @@ def _partitioned(trace: Trace, lag_max_ns: int) -> Spans:
     cuts = trace["faults"].filter(pl.col("kind").is_in(dividing)).unique("index")
     for begin, until, text in cuts.select("at_ns", "until_ns", "nodes").iter_rows():
         for side in Partition.sides(groups_of(text), trace.nodes):
-            # −1 are the clients of a live run.
+            # −1 stands for the clients of a live run.
             members = {k for k in side if 0 <= k < trace.nodes}
             reaches = sequencer in members if sequencer is not None else _quorum(members, trace)
             if not reaches:
@@ -77,7 +77,8 @@ def _quorum(members: set[int], trace: Trace) -> bool:
 
 
 def _unhearing(trace: Trace, lag_max_ns: int) -> Spans:
-    """From the receipts: when a node did not hear nodes with a third of the weight or more."""
+    """From the receipts: when a node received nothing from nodes with a third of the weight or
+    more."""
     rows = in_view(trace)
     speakers = [(int(k), rows.gateway == k) for k in np.unique(rows.gateway)]
     found: list[tuple[int, int, int]] = []

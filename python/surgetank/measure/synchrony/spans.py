@@ -1,4 +1,4 @@
-"""Times in which something holds of a node."""
+"""Intervals of time in which a condition holds of a node."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def spans(rows: Iterable[tuple[int, int, int]]) -> Spans:
 
 
 def held(found: Spans, nodes: int, times: Ints) -> NDArray[np.bool_]:
-    """Whether it held of a node from each time to the next: nodes × (times − 1).
+    """Whether the condition held of a node from each time to the next: nodes × (times − 1).
 
     Every span must begin and end at one of the times, or outside of them.
     """

@@ -44,15 +44,16 @@ def _messages(trace: Trace) -> pl.DataFrame:
 
 
 def classes(trace: Trace) -> Iterator[tuple[str, News]]:
-    """Each class that clients sent, and its messages as news: up when they were created, had when
-    the first node had executed them. A refused message is news that the state never gets."""
+    """Each class that clients sent, and its messages as updates: they arise when created, and are
+    had when
+    the first node had executed them. A refused message is an update that the state never gets."""
     for (number,), rows in _messages(trace).group_by("class", maintain_order=True):
         name = CLASSES[int(str(number))]
         yield name, news(rows["created_ns"].to_numpy(), rows["done_ns"].to_numpy())
 
 
 def is_regular(found: News, stale_after_ns: int, from_ns: int, until_ns: int) -> bool:
-    """Whether a class has enough messages in a window for its silence to mean something."""
+    """Whether a class has enough messages in a window for its absence to be significant."""
     inside = (found.up_ns >= from_ns) & (found.up_ns < until_ns)
     return int(inside.sum()) * stale_after_ns >= _REGULAR * (until_ns - from_ns)
 
@@ -66,8 +67,9 @@ def _progress(trace: Trace, done_ns: Ints) -> Ints:
 
 
 def expected_ns(trace: Trace, progress: Ints) -> int:
-    """The expected interval: the median between two times at which somebody made progress, and,
-    where proposers take turns, one proposer who does not answer: the protocol is made for that."""
+    """The expected interval: the median between two times at which any node made progress, and,
+    where proposers take turns, the timeout of one proposer that does not answer, which the
+    protocol allows for."""
     median = int(np.median(np.diff(progress))) if len(progress) > 1 else 0
     consensus = trace.scenario.layer.consensus
     if trace["blocks"].is_empty() or not isinstance(consensus, Tendermint):
@@ -76,12 +78,12 @@ def expected_ns(trace: Trace, progress: Ints) -> int:
 
 
 def standstills(trace: Trace, lag_max_ns: int) -> list[tuple[int, int]]:
-    """Times in which nobody made progress though messages waited, for longer than lag_max_ns
+    """Times in which no node made progress though messages waited, for longer than lag_max_ns
     beyond the expected interval.
 
     The clock starts when the last progress was made, or when a message began to wait after it.
     A message waits from its creation until the first node has executed it; one that was refused or
-    lost does not wait. Once flow has ended no clock starts: what is left then may be out of reach.
+    lost does not wait. Once flow has ended no clock starts: what is left then may be unreachable.
     """
     rows = _messages(trace).filter("waits").sort("done_ns")
     created, done = rows["created_ns"].to_numpy(), rows["done_ns"].to_numpy()

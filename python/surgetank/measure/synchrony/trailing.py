@@ -1,4 +1,4 @@
-"""Which nodes' executed state is behind the first node's, by how much and when."""
+"""Which nodes' executed state lags the first node's, by how much and when."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["lag_series", "longest_ns", "trailing"]
 
 
 def _nodes(trace: Trace) -> Iterator[tuple[int, News]]:
-    """Each node and the blocks as news: up when the first node executed them."""
+    """Each node and the blocks as updates, which arise when the first node executed them."""
     rows = trace.lag().filter(pl.col("first_ns").is_not_null()).sort("node", "height")
     for (node,), own in rows.group_by("node", maintain_order=True):
         had = own["executed_ns"].fill_null(NEVER).cast(pl.Int64).to_numpy()
@@ -32,7 +32,7 @@ def trailing(trace: Trace, lag_max_ns: int) -> Spans:
 
 
 def longest_ns(trace: Trace) -> int:
-    """The longest that any node trailed, from the begin of the measured window on."""
+    """The longest time that any node trailed, ns, from the begin of the measured window on."""
     window = (trace.measured_from_ns, trace.end_ns)
     return max((blocks.longest_ns(*window) for _, blocks in _nodes(trace)), default=0)
 

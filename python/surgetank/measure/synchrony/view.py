@@ -1,7 +1,7 @@
-"""What nodes know and nobody has ordered yet: by how much their views differ.
+"""Divergence of view: messages that some nodes know and no node has executed yet.
 
 A message is **in view** from its first receipt by a node until the first node has executed it, or
-to the end of the run. Messages that were refused or lost are left out: nobody will order them.
+to the end of the run. Messages that were refused or lost are left out: they are never ordered.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class MessagesInView:
 
 
 def in_view(trace: Trace) -> MessagesInView:
-    """The messages of which receipts were kept, in the order in which a first node had them.
+    """The messages with recorded receipts, in the order in which a first node had them.
 
-    Its gateway has a message from when it let it in, whether or not that is among the receipts.
+    Its gateway has a message from its admission on, whether or not that is among the receipts.
     """
     received = trace["receipts"]
     first = received.group_by("message").agg(pl.col("time_ns").min().alias("first_ns"))
@@ -76,14 +76,14 @@ def in_view(trace: Trace) -> MessagesInView:
 def divergence(rows: MessagesInView, nodes: int) -> float | None:
     """The share of (message in view, node) pairs in which the node lacks it, over all time.
 
-    Nodes that are split into groups of a and b, with messages let in evenly, lack 2ab/n² of them.
+    Nodes that are split into groups of a and b, with messages admitted evenly, lack 2ab/n² of them.
     """
     total = nodes * float((rows.done_ns - rows.known_ns).sum())
     return float(rows.lacking_ns.sum()) / total if total else None
 
 
 def longest_apart_ns(rows: MessagesInView) -> int:
-    """The longest that a node lacked a message in view."""
+    """The longest time that a node lacked a message in view, ns."""
     return int(rows.lacking_ns.max(initial=0))
 
 
