@@ -51,6 +51,9 @@ impl Backwards<'_> {
     /// This part was spent on a resource, but for what passed while blocks were crowded.
     fn to(&mut self, begin: Ns, resource: Resource, place: Place) {
         let begin = begin.clamp(self.created, self.at);
+        if begin == self.at {
+            return;
+        }
         let places = self.places.as_deref_mut();
         let crowd = self.waits.cycles.crowd(begin, self.at, self.class, places);
         let own = self.at - begin - crowd.sum();
