@@ -19,6 +19,7 @@ use surgetank_layer::units::Ns;
 
 use crate::seed::Stream;
 pub use busy::Busy;
+use service::Times;
 pub use service::{Distribution, Service};
 
 /// What a host waits for on behalf of its node.
@@ -57,8 +58,8 @@ pub struct Host {
     /// The process.
     pub node: Node,
     draws: Stream,
-    service_draws: Stream,
     service: Service,
+    times: Times,
     slow: f64,
     shares: Shares,
     up: bool,
@@ -75,7 +76,7 @@ impl Host {
         Host {
             node,
             draws,
-            service_draws,
+            times: Times::new(service.distribution, service_draws),
             service,
             slow: 1.0,
             shares: Shares::Prompt,
@@ -109,7 +110,7 @@ impl Host {
             Task::Validate(work) => {
                 self.validation.begin(now);
                 let mean = self.service.means.validation_ns[work.envelope.class as usize];
-                let span = self.service.sample(mean, self.slow, &mut self.service_draws);
+                let span = self.times.sample(mean, self.slow);
                 if span == 0 {
                     self.finished = Some(task.done());
                     return None;
@@ -119,14 +120,14 @@ impl Host {
             Task::Verify(class) => {
                 self.verification.begin(now);
                 let mean = self.service.means.validation_ns[*class as usize];
-                Some(self.service.sample(mean, self.slow, &mut self.service_draws))
+                Some(self.times.sample(mean, self.slow))
             }
             Task::Execute(block) => {
                 self.execution.begin(now);
                 let mut span = self.service.decryption_ns * block.entries.len() as Ns;
                 for entry in &block.entries {
                     let mean = self.service.means.execution_ns[entry.envelope.class as usize];
-                    span += self.service.sample(mean, self.slow, &mut self.service_draws);
+                    span += self.times.sample(mean, self.slow);
                 }
                 Some(span)
             }

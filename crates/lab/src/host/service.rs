@@ -6,6 +6,8 @@ use surgetank_layer::message::Class;
 use surgetank_layer::node::Costs;
 use surgetank_layer::units::Ns;
 
+use crate::seed::Stream;
+
 /// Distribution of a service time around its mean.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -60,19 +62,36 @@ impl Service {
         let mut clients = Class::ALL.into_iter().filter(|&class| of_clients(class));
         clients.any(|class| self.means.validation_ns[class as usize] > 0)
     }
+}
+
+/// Service times: a distribution around 1, and the stream that they are drawn from.
+pub(super) struct Times {
+    distribution: Distribution,
+    /// Of a log-normal: variance of the logarithm, and its root.
+    log_variance: f64,
+    log_deviation: f64,
+    draws: Stream,
+}
+
+impl Times {
+    pub(super) fn new(distribution: Distribution, draws: Stream) -> Times {
+        let cv = distribution.cv();
+        let log_variance = (1.0 + cv * cv).ln();
+        Times { distribution, log_variance, log_deviation: log_variance.sqrt(), draws }
+    }
 
     /// One time of this mean, on a machine `slow` times as slow.
     #[inline]
-    pub(super) fn sample(&self, mean: Ns, slow: f64, draws: &mut dyn Draws) -> Ns {
+    pub(super) fn sample(&mut self, mean: Ns, slow: f64) -> Ns {
         if mean == 0 {
             return 0;
         }
+        let draws = &mut self.draws;
         let scale = match self.distribution {
             Distribution::Fixed => 1.0,
             Distribution::Exponential => draws.exponential(),
-            Distribution::Lognormal { cv } => {
-                let variance = (1.0 + cv * cv).ln();
-                (variance.sqrt() * draws.normal() - variance / 2.0).exp()
+            Distribution::Lognormal { .. } => {
+                (self.log_deviation * draws.normal() - self.log_variance / 2.0).exp()
             }
             Distribution::Hyperexponential { cv } => {
                 let squared = cv * cv;
