@@ -154,7 +154,7 @@ impl Links {
     ///
     /// `known` is from when on the receiver has it. A copy that cannot come before that changes
     /// nothing: its delay is not drawn, and it arrives at some time from `known` on.
-    #[inline]
+    #[inline(always)]
     pub fn send(&mut self, now: Ns, from: NodeId, link: usize, size: u32, known: Ns) -> Sent {
         if self.outbound_max > 0 && !self.has_room(now, link) {
             self.counts.dropped_outbound += 1;
@@ -163,6 +163,10 @@ impl Links {
         let leaves = self.leave(now, from, size);
         if self.outbound_max > 0 {
             self.outbound[link].push_back(leaves);
+        }
+        // Most copies of a flood end here.
+        if leaves >= known && self.loss_below == 0 && !self.faults.on_links() {
+            return Ok(Flight { leaves, at: leaves, extra: 0 });
         }
         let to = self.graph.peers[link];
         self.travel(leaves, from, to, self.delays.link_ns[link], known)
@@ -192,7 +196,6 @@ impl Links {
         self.uplink[from as usize].take(now, span)
     }
 
-    #[inline]
     fn travel(&mut self, leaves: Ns, from: NodeId, to: NodeId, base: Ns, known: Ns) -> Sent {
         let number = self.counts.transmissions;
         if self.loss_below > 0 && packet_bits(self.loss_key, number) < self.loss_below {

@@ -183,7 +183,7 @@ impl Wire {
     }
 
     /// Sends one copy of a message over one link: when it arrives, if that is to be an event.
-    #[inline]
+    #[inline(always)]
     pub fn transmit(
         &mut self,
         now: Ns,

@@ -73,6 +73,9 @@ enum Event {
     End,
 }
 
+/// Small: see above.
+const _: () = assert!(size_of::<Event>() <= 12);
+
 /// What a user brings to a run.
 #[derive(Default)]
 pub struct Plugins {
@@ -259,18 +262,11 @@ impl World {
         }
     }
 
-    /// Steps a node and does what it asks.
-    #[inline]
+    /// Steps a node and does what it asks, and what follows from work that takes no time.
     fn step(&mut self, node: NodeId, input: Input) {
-        let mut next = Some(input);
-        while let Some(input) = next {
-            let mut outbox = std::mem::take(&mut self.outbox);
-            self.nodes[node as usize].step(self.now, input, &mut outbox);
-            for output in outbox.drain(..) {
-                self.interpret(node, output);
-            }
-            self.outbox = outbox;
-            next = self.nodes[node as usize].finished().map(Input::Done);
+        self.step_once(node, input);
+        while let Some(done) = self.nodes[node as usize].finished() {
+            self.step_once(node, Input::Done(done));
         }
         if let Some(waits) = &mut self.waits {
             let node_now = &self.nodes[node as usize].node;
@@ -278,6 +274,15 @@ impl World {
                 waits.opens(self.now, node, node_now.opened_height());
             }
         }
+    }
+
+    fn step_once(&mut self, node: NodeId, input: Input) {
+        let mut outbox = std::mem::take(&mut self.outbox);
+        self.nodes[node as usize].step(self.now, input, &mut outbox);
+        for output in outbox.drain(..) {
+            self.interpret(node, output);
+        }
+        self.outbox = outbox;
     }
 
     /// A node's work begins.
@@ -336,7 +341,7 @@ impl World {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn transmit(&mut self, node: NodeId, link: u32, envelope: &Envelope) {
         let waits = self.waits.as_deref_mut();
         let sent = self.wire.transmit(self.now, node, link, envelope, &self.nodes, waits);
