@@ -74,6 +74,7 @@ soak: build ## longer random worlds
 .PHONY: bench
 bench: build ## the figures of the README, against their peers
 	$(BIN)/python benchmarks/simulator.py
+	$(BIN)/python benchmarks/flagship.py
 	$(BIN)/python benchmarks/search.py
 	$(BIN)/python benchmarks/queues.py
 	$(BIN)/python benchmarks/live.py
