@@ -1,15 +1,15 @@
-//! Token bucket: what is saved up, and since when.
+//! Token bucket: its level, and the time of the last update.
 //!
-//! Rules. A message of cost c is let in if at least c tokens are there, and takes them. Tokens come
-//! at a steady rate up to the burst.
+//! Rules. A message of cost c is admitted if the bucket holds at least c tokens, and consumes them.
+//! Tokens accrue at a constant rate up to the burst.
 //!
-//! Theory of operation. Between two messages the level is a straight line, so it is brought up to
-//! date when one comes. In any span t no more than burst + rate · t gets through.
+//! Theory of operation. Between two messages the level is linear in time, so it is updated when one
+//! arrives. In any span t at most burst + rate · t is admitted.
 //!
 //! Source: J. S. Turner, "New directions in communications (or which way to the information age?)",
 //! IEEE Communications Magazine 24(10), 1986; the meter of RFC 2697.
 //!
-//! Departures: none. `now` must not go back; if it does, no time has passed.
+//! Departures: none. `now` must not decrease; if it does, no time is taken to have passed.
 
 use super::limit::Limit;
 use crate::units::{NEVER, Ns};
@@ -17,7 +17,7 @@ use crate::units::{NEVER, Ns};
 /// The state of one bucket; its [`Limit`] is kept once for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bucket {
-    /// Parts there at `at_ns`.
+    /// Level at `at_ns`, in parts of a token (see [`Limit`]).
     level: u64,
     at_ns: Ns,
 }
@@ -28,11 +28,11 @@ impl Bucket {
         Bucket { level: limit.capacity(), at_ns: now }
     }
 
-    /// Takes `cost` tokens, or nothing and says when there will be enough.
+    /// Consumes `cost` tokens, or none and returns when there will be enough.
     ///
     /// # Errors
-    /// The span after which as many tokens are there, if nothing else takes any;
-    /// [`NEVER`] if the burst is smaller than the cost.
+    /// The time until the bucket holds as many tokens, if nothing else consumes any; [`NEVER`] if
+    /// the burst is smaller than the cost.
     #[inline]
     pub fn take(&mut self, limit: &Limit, now: Ns, cost: u64) -> Result<(), Ns> {
         self.refill(limit, now);
@@ -46,7 +46,7 @@ impl Bucket {
         }
     }
 
-    /// Whole tokens there.
+    /// Whole tokens in the bucket.
     pub fn tokens(&mut self, limit: &Limit, now: Ns) -> u64 {
         self.refill(limit, now);
         self.level / (limit.capacity() / limit.burst())

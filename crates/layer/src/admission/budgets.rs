@@ -1,15 +1,16 @@
-//! Budgets per account, with cancels and risk-reducing messages apart.
+//! Budgets per account, separate for orders, cancels and risk-reducing messages.
 //!
 //! # Rules
-//! 1. Orders of an account never use up what its cancels or its risk-reducing messages need.
+//! 1. An account's orders never use up the budget of its cancels or its risk-reducing messages.
 //! 2. One account's budget is not touched by another account.
-//! 3. At most `accounts_max` accounts are known; then the one not heard of for longest is forgotten.
+//! 3. At most `accounts_max` accounts are tracked; beyond that the least recently used one is
+//!    evicted.
 //!
 //! # Theory of operation
 //! Two policies. [`Policy::Rates`]: token buckets. [`Policy::Quota`]: requests must be earned by
-//! trading; cancels go on to min(limit + extra, 2 · limit); when all is used up, a trickle remains.
-//! Recency is kept lazily: the order set holds each account's number from when it was last looked
-//! at, and only forgetting looks.
+//! trading; cancels are allowed up to min(limit + extra, 2 · limit); when the quota is used up, a
+//! trickle remains. Recency is updated lazily: the ordered set holds each account's stamp as of its
+//! last check, and only eviction checks.
 //!
 //! Source: Hyperliquid's documentation, "Rate limits" (address-based limits: 1 request per unit of
 //! quote traded, 10 000 at the start, cancels to min(limit + 100 000, 2 · limit), then 1 request
@@ -17,8 +18,9 @@
 //!
 //! # Departures
 //! - Orders and cancels are counted together against the two limits of a quota.
-//! - A forgotten account starts afresh: whoever commands more than `accounts_max` accounts gains
-//!   a burst (or the initial quota) by each turn through them. [`Budgets::forgotten`] tells.
+//! - An evicted account starts with a full budget: an owner of more than `accounts_max` accounts
+//!   gains a burst (or the initial quota) with each cycle through them. [`Budgets::forgotten`]
+//!   counts evictions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,68 +31,68 @@ use super::limit::Limit;
 use super::{Kind, Reason, Refusal};
 use crate::units::{AccountId, Ns, SECOND};
 
-/// How cancels are limited where orders have a rate.
+/// Limit of cancels where orders have a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cancels {
-    /// By a rate of their own.
+    /// A rate of their own.
     Own(Limit),
-    /// By the orders' rate: the pitfall, for comparison.
+    /// The orders' rate: a known mistake, for comparison.
     Shared,
 }
 
-/// How an account's orders and cancels are limited.
+/// Limits of an account's orders and cancels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Policy {
-    /// By rates.
+    /// Token buckets for orders and for cancels.
     Rates {
-        /// Orders and replaces.
+        /// Rate of orders and replaces.
         orders: Limit,
-        /// Cancels.
+        /// Rate of cancels.
         cancels: Cancels,
     },
-    /// By what was earned.
+    /// A quota of requests that is earned by trading.
     Quota {
         /// Requests that every account starts with.
         initial: u64,
-        /// Cancels go on to min(limit + this, 2 · limit).
+        /// Cancels are allowed up to min(limit + this, 2 · limit).
         cancels_extra: u64,
-        /// What remains when all is used up.
+        /// Rate that remains when the quota is used up.
         trickle: Limit,
     },
 }
 
 impl Policy {
-    /// Hyperliquid's numbers.
+    /// Hyperliquid's address-based limits (documentation, "Rate limits").
     pub fn hyperliquid() -> Policy {
         let trickle = Limit::new(1, 1, 10 * SECOND);
         Policy::Quota { initial: 10_000, cancels_extra: 100_000, trickle }
     }
 }
 
-/// How risk-reducing messages are limited.
+/// Limit of risk-reducing messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reducing {
-    /// Not at all.
+    /// No limit.
     Exempt,
-    /// By a rate of each account's own.
+    /// A rate per account.
     Own(Limit),
-    /// By a share of the whole gate that is reserved for them; beyond it they draw on their
-    /// account's budget for orders.
+    /// A rate reserved for them at the gate; beyond it they draw on their account's budget for
+    /// orders.
     Reserved(Limit),
 }
 
-/// What budgets are like.
+/// Parameters of the budgets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Orders and cancels.
+    /// Limits of orders and cancels.
     pub policy: Policy,
-    /// Risk-reducing messages.
+    /// Limit of risk-reducing messages.
     pub reducing: Reducing,
-    /// Most accounts that are known at a time, at least 1.
+    /// Greatest number of tracked accounts, at least 1.
     pub accounts_max: usize,
 }
 
@@ -107,23 +109,23 @@ struct Account {
     seen: u64,
 }
 
-/// The budgets of all accounts heard of lately.
+/// The budgets of recently active accounts.
 #[derive(Clone, Debug)]
 pub struct Budgets {
     config: Config,
     reserved: Option<Bucket>,
     accounts: BTreeMap<AccountId, Account>,
-    /// By `seen` as it was when last looked at: never later than it is.
+    /// Accounts by `seen` as of the last check: never later than the present one.
     recency: BTreeSet<(u64, AccountId)>,
     clock: u64,
     forgotten: u64,
 }
 
 impl Budgets {
-    /// Budgets of which nothing is spent.
+    /// Full budgets.
     ///
     /// # Panics
-    /// If no account may be known.
+    /// If `accounts_max` is 0.
     pub fn new(config: Config) -> Budgets {
         assert!(config.accounts_max > 0, "budgets: accounts_max must be at least 1");
         let reserved = match config.reducing {
@@ -143,7 +145,7 @@ impl Budgets {
     /// Takes `cost` from the budget of this kind.
     ///
     /// # Errors
-    /// A refusal if the budget does not hold as much; then nothing is taken.
+    /// A refusal if the budget is too small; then nothing is consumed.
     #[inline]
     pub fn take(
         &mut self,
@@ -165,17 +167,17 @@ impl Budgets {
         }
     }
 
-    /// How many accounts are known.
+    /// Number of tracked accounts.
     pub fn len(&self) -> usize {
         self.accounts.len()
     }
 
-    /// Whether no account is known.
+    /// Whether no account is tracked.
     pub fn is_empty(&self) -> bool {
         self.accounts.is_empty()
     }
 
-    /// How many accounts were forgotten to make room.
+    /// Number of accounts evicted.
     pub fn forgotten(&self) -> u64 {
         self.forgotten
     }
@@ -230,7 +232,7 @@ impl Budgets {
         }
     }
 
-    /// The account's state, made if it is new.
+    /// The account's state, created if it is new.
     fn account(&mut self, now: Ns, id: AccountId) -> &mut Account {
         self.clock += 1;
         let seen = self.clock;
@@ -246,7 +248,7 @@ impl Budgets {
         account
     }
 
-    /// Forgets the account not heard of for longest.
+    /// Evicts the least recently used account.
     fn forget(&mut self) {
         while let Some((seen, id)) = self.recency.pop_first() {
             let now_seen = self.accounts[&id].seen;
@@ -260,7 +262,7 @@ impl Budgets {
     }
 }
 
-/// An account of which nothing is spent.
+/// An account with a full budget.
 fn fresh(config: &Config, now: Ns) -> Account {
     let spent = match config.policy {
         Policy::Rates { orders, cancels } => {

@@ -1,28 +1,30 @@
-//! Expiry heights, and cancels that are remembered.
+//! Expiry heights, and the memory of cancels that arrived before their orders.
 //!
 //! # Rules
-//! 1. An order may be put into a batch up to and including its expiry height, and no order expires
-//!    more than `horizon` heights ahead, unless it never does.
-//! 2. A cancel holds for orders that come after it as well: it is remembered for `horizon` heights,
-//!    by when every order sent before it has expired.
-//! 3. At most `capacity` cancels are remembered. Beyond it, the account that holds most loses the
-//!    one of its lowest order number, and that is said.
+//! 1. An order may enter a batch up to and including its expiry height, and no expiry is more than
+//!    `horizon` heights ahead, except of orders that never expire.
+//! 2. A cancel also applies to an order that arrives after it: it is remembered for `horizon`
+//!    heights, by which time every order sent before it has expired.
+//! 3. At most `capacity` cancels are remembered. Beyond that, the account with the most loses the
+//!    one of its lowest order number, and that is reported.
 //!
 //! # Theory of operation
-//! A network may deliver "place, cancel" as "cancel, place". If the cancel then falls flat, the
-//! order survives against its owner's will. With rules 1 and 2 it cannot: expiry is the only final
-//! cancel, and memory up to it makes the early one final too. Order numbers are unique per account
-//! (FIX ClOrdID), so an order whose number was cancelled is never wanted. For an order that never
-//! expires the cancel holds for `horizon` heights only: there is the gap that expiry closes.
+//! A network may deliver "place, cancel" as "cancel, place". If the cancel then has no effect, the
+//! order survives against its owner's will. Rules 1 and 2 prevent it: expiry is the only final
+//! cancel, and remembering a cancel up to the expiry makes an early cancel final too. Order numbers
+//! are unique per account (FIX ClOrdID), so an order whose number was cancelled is never valid. For
+//! an order that never expires the cancel holds for `horizon` heights only: the gap that expiry
+//! closes.
 //!
-//! Rule 3 takes from the fattest, as FQ-CoDel does: nobody pushes out the cancels of an account that
-//! holds fewer.
+//! Rule 3 evicts from the largest holder, as FQ-CoDel does: no account displaces the cancels of one
+//! that holds fewer.
 //!
 //! Source: dYdX v4's short-term orders (good-til-block, cancels kept until theirs); RFC 8290 for
 //! rule 3.
 //!
 //! # Departures
-//! - dYdX lets an order pass whose expiry is beyond the cancel's; here a number is cancelled once.
+//! - dYdX admits an order whose expiry is beyond the cancel's; here a cancelled number stays
+//!   cancelled.
 //! - A replace that arrives before its order is not cancel_memory: it is no cancel.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,30 +34,30 @@ use serde::{Deserialize, Serialize};
 use super::{Reason, Refusal};
 use crate::units::{AccountId, Height, NEVER};
 
-/// What is remembered, and for how long.
+/// Capacity and retention of the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Most cancels remembered, at least 1.
+    /// Greatest number of remembered cancels, at least 1.
     pub capacity: usize,
-    /// Most heights that an order may be good for.
+    /// Greatest number of heights for which an order may be valid.
     pub horizon: Height,
 }
 
-/// A cancel that had to make room.
+/// A cancel that was evicted for a newer one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EvictedCancel {
-    /// Account that had sent it.
+    /// Account that sent the cancel.
     pub account: AccountId,
-    /// Of which order.
+    /// Number of the order that it cancels.
     pub order: u64,
 }
 
-/// Cancels that may have come before their orders.
+/// Cancels that may have arrived before their orders.
 #[derive(Clone, Debug)]
 pub struct CancelMemory {
     config: Config,
-    /// The last height at which each is needed.
+    /// Last height at which each cancel is needed.
     cancels: BTreeMap<(AccountId, u64), Height>,
     expiring: BTreeSet<(Height, AccountId, u64)>,
     held: BTreeMap<AccountId, u32>,
@@ -63,10 +65,10 @@ pub struct CancelMemory {
 }
 
 impl CancelMemory {
-    /// Nothing remembered.
+    /// An empty memory.
     ///
     /// # Panics
-    /// If nothing may be remembered.
+    /// If the capacity is 0.
     pub fn new(config: Config) -> CancelMemory {
         assert!(config.capacity > 0, "remembered cancels: capacity must be at least 1");
         CancelMemory {
@@ -78,11 +80,11 @@ impl CancelMemory {
         }
     }
 
-    /// Whether an order that could go into the batch of `height` may still live; `expires` is
-    /// `None` if it never does by itself.
+    /// Checks whether an order that could enter the batch of `height` is still valid; `expires` is
+    /// `None` if it never expires.
     ///
     /// # Errors
-    /// A refusal if it has expired, expires too far ahead, or was cancelled before it came.
+    /// A refusal if it has expired, expires too far ahead, or was cancelled before it arrived.
     pub fn order(
         &mut self,
         height: Height,
@@ -104,7 +106,7 @@ impl CancelMemory {
         }
     }
 
-    /// Remembers a cancel; gives the one that had to make room for it, if any.
+    /// Remembers a cancel; returns the one that was evicted for it, if any.
     pub fn cancel(
         &mut self,
         height: Height,
@@ -128,17 +130,17 @@ impl CancelMemory {
         self.cancels.contains_key(&(account, order))
     }
 
-    /// How many are remembered.
+    /// Number of remembered cancels.
     pub fn len(&self) -> usize {
         self.cancels.len()
     }
 
-    /// Whether none is remembered.
+    /// Whether no cancel is remembered.
     pub fn is_empty(&self) -> bool {
         self.cancels.is_empty()
     }
 
-    /// Forgets what is no longer needed at this height.
+    /// Removes the cancels that are no longer needed at this height.
     fn advance(&mut self, height: Height) {
         while let Some(&(until, account, order)) = self.expiring.first()
             && until < height

@@ -1,49 +1,51 @@
-//! How critical a message is, and which load throttles it.
+//! Criticality of messages, and the load at which each is throttled.
 //!
 //! # Rules
-//! 1. What takes risk out of the venue is never throttled: prices, liquidation orders, cancels,
-//!    reduce-only orders.
+//! 1. Risk-reducing messages are never throttled: prices, liquidation orders, cancels, reduce-only
+//!    orders.
 //! 2. Orders that take at once are throttled at a limit, orders that may rest at twice that, quotes at
 //!    four times that.
-//! 3. So whatever is throttled, everything less critical would be too, at the same node and moment.
+//! 3. So if a message is throttled, every less critical one is too, at the same node and moment.
 //!
 //! # Theory of operation
-//! A venue under load that refuses by arrival refuses most of what there is most of. In a crash those
-//! are the makers' requotes, and a book without depth is where liquidations turn into bad debt:
-//! refusing them saves work and loses money. So load is shed by criticality, the less critical first,
-//! as in overload control of services: what only takes depth before what may add it. Quotes are
-//! bounded all the same: else whoever floods a venue with them is never stopped.
+//! A venue under load that refuses by arrival refuses mostly the most frequent messages. In a crash
+//! those are the makers' requotes, and in a book without depth liquidations turn into bad debt:
+//! refusing requotes saves work and loses money. So load is shed by criticality, the less critical
+//! first, as in overload control of services: orders that only take depth before those that may add
+//! it. Quotes are bounded too: otherwise a flood of quotes would never be throttled.
 //!
 //! Source: criticality and graceful degradation in Beyer et al., *Site Reliability Engineering* (2016),
 //! ch. 21; priority-based shedding in Zhou et al., "Overload Control for Scaling WeChat Microservices"
 //! (SoCC 2018). What counts as a quote follows Hyperliquid's and dYdX's exemptions of post-only orders.
 //!
 //! # Departures
-//! - A gate cannot see whether the order that a replace moves was post-only. A replace changes what
-//!   rests and opens nothing, so it counts as a quote; one that is priced through the book takes from it.
-//! - Reduce-only is the sender's claim: see [`Kind::of`](super::Kind::of). Deposits are no messages here.
+//! - A gate cannot see whether the order that a replace moves was post-only. A replace changes a
+//!   resting order and opens none, so it counts as a quote, although one priced through the book
+//!   takes from it.
+//! - Reduce-only is the sender's claim: see [`Kind::of`](super::Kind::of). Deposits are not
+//!   messages here.
 
 use crate::message::{Class, Envelope, flags};
 
-/// How critical a client's message is, the most critical first.
+/// Criticality of a client's message, the most critical first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Criticality {
-    /// It takes risk out of the venue.
+    /// It reduces risk at the venue.
     Reducing,
-    /// It is, or moves, an order that others trade against.
+    /// It is a quote, or moves one.
     Quote,
-    /// It may rest, and may take.
+    /// It may rest, and may take liquidity.
     Resting,
-    /// It takes at once or is gone.
+    /// It takes liquidity at once or is cancelled.
     Immediate,
 }
 
 impl Criticality {
-    /// All, the most critical first.
+    /// All values, the most critical first.
     pub const ALL: [Criticality; 4] =
         [Criticality::Reducing, Criticality::Quote, Criticality::Resting, Criticality::Immediate];
 
-    /// Of a client's message; `None` for what the venue itself sends.
+    /// Criticality of a client's message; `None` for the venue's own messages.
     pub fn of(envelope: &Envelope) -> Option<Criticality> {
         match envelope.class {
             Class::PriceUpdate | Class::LiquidationOrder | Class::OrderCancelRequest => {
@@ -62,8 +64,8 @@ impl Criticality {
         }
     }
 
-    /// Whether a load throttles it, given the load at which the least critical are throttled. Both in
-    /// the same unit; monotone in the load and in the criticality.
+    /// Whether this load throttles it; `limit` is the load at which the least critical messages are
+    /// throttled. Both in the same unit; monotone in the load and in the criticality.
     pub fn throttled(self, load: u64, limit: u64) -> bool {
         let times = match self {
             Criticality::Reducing => return false,

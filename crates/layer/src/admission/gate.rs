@@ -1,18 +1,19 @@
-//! The gate: expiry, remembered cancels, the admission limit, the fee and the budgets, in a row.
+//! The gate: expiry, remembered cancels, admission limit, fee and budgets, checked in sequence.
 //!
 //! # Rules
-//! 1. A message is let in if every check lets it; the first that does not gives the refusal.
-//! 2. Checks that spend come last: what is refused has spent nothing.
-//! 3. A cancel that is let in is remembered. One that is refused is not, and its sender is told.
-//! 4. The admission limit throttles by [`Criticality`]: what reduces risk passes it, and quotes and
-//!    orders that may rest pass it for longer than those that take at once.
+//! 1. A message is admitted if it passes every check; the first one that fails gives the refusal.
+//! 2. Checks that consume come last: a refused message has consumed nothing.
+//! 3. An admitted cancel is remembered. A refused one is not, and its sender is notified.
+//! 4. The admission limit throttles by [`Criticality`]: risk-reducing messages always pass it, and
+//!    quotes and orders that may rest pass at higher loads than those that take at once.
 //!
-//! Theory of operation. Each check is its own machine and may be left out. What the venue itself
-//! sends (reports, consensus) is not for the gate: [`Kind::of`] gives `None` for it.
+//! Theory of operation. Each check is its own machine and optional. The venue's own messages
+//! (reports, consensus) bypass the gate: [`Kind::of`] returns `None` for them.
 //!
 //! Source: the parts' own; for rule 4 see [`super::criticality`].
 //!
-//! Departures: the checks of one node. Clients who send to several gates have several budgets.
+//! Departures: the checks are those of one node. Clients that send to several gates have several
+//! budgets.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,19 +26,19 @@ use crate::machine::{Draws, Machine};
 use crate::message::{Class, Envelope, flags};
 use crate::units::{AccountId, Height, Ns};
 
-/// What a gate is like.
+/// Parameters of a gate.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Budgets per account; without, no rate is checked.
+    /// Budgets per account; `None` checks no rate.
     pub budgets: Option<budgets::Config>,
-    /// The fee that a message must bid.
+    /// Least fee that a message must bid.
     pub price: price::Config,
-    /// What cancels and risk-reducing messages pay of it.
+    /// Reduction of the fee for cancels and risk-reducing messages.
     pub relief: Relief,
-    /// Expiry and remembered cancels; without, neither is checked.
+    /// Expiry and remembered cancels; `None` checks neither.
     pub cancel_memory: Option<cancel_memory::Config>,
-    /// Orders that take at once are refused when this many messages are on their way.
+    /// Number of messages in flight from which orders that take at once are refused.
     #[serde(skip, default = "without_limit")]
     pub admission_limit: u32,
 }
@@ -47,26 +48,26 @@ fn without_limit() -> u32 {
     u32::MAX
 }
 
-/// A message that asks to be let in.
+/// A message's request for admission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Whose it is.
+    /// Account that sent the message.
     pub account: AccountId,
-    /// Which budget it draws on.
+    /// Budget on which it draws.
     pub kind: Kind,
-    /// Which load throttles it.
+    /// Criticality, which decides the load at which it is throttled.
     pub criticality: Criticality,
-    /// What to do about its order number.
+    /// The order concerned, and how.
     pub order: OrderNumber,
-    /// The most it will pay.
+    /// Greatest fee that it offers.
     pub fee: u64,
-    /// What it takes from its budget: 1, or as many as it has parts.
+    /// Cost to its budget: 1, or its number of parts.
     pub cost: u64,
 }
 
 impl Request {
-    /// For a message of cost 1 that is about the order of this number, if it is about one; `None`
-    /// for what the venue itself sends.
+    /// The request of a message of cost 1 that concerns this order, if any; `None` for the venue's
+    /// own messages.
     pub fn of(envelope: &Envelope, order: Option<u64>) -> Option<Request> {
         let kind = Kind::of(envelope.class, envelope.has(flags::REDUCE_ONLY))?;
         let criticality = Criticality::of(envelope)?;
@@ -81,71 +82,71 @@ impl Request {
     }
 }
 
-/// What a message has to do with an order's number.
+/// Relation of a message to an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderNumber {
-    /// Nothing: price updates, liquidation orders.
+    /// It concerns no order: price updates, liquidation orders.
     None,
-    /// It is the order, or replaces it, and is good to this height.
+    /// It places the order, or replaces it, valid up to a height.
     Place {
         /// ClOrdID (11), or OrigClOrdID (41) of a replace.
         order: u64,
-        /// The last height whose batch may hold it; `None` if any may.
+        /// Last height whose batch may contain it; `None` for any.
         expires: Option<Height>,
     },
     /// It cancels the order.
     Cancel {
-        /// OrigClOrdID (41).
+        /// OrigClOrdID (41) of the order to cancel.
         order: u64,
     },
 }
 
-/// What the gate is told of the node behind it.
+/// Load of the node behind the gate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
-    /// Height of the batch to come.
+    /// Height of the next batch.
     pub height: Height,
-    /// Messages let in and not yet in a batch.
+    /// Messages in flight: admitted and not yet in a batch.
     pub inflight: u32,
-    /// How long they will take: the hint for who is refused because of them.
+    /// Estimated time to process them: the retry hint of a refusal for load.
     pub backlog_ns: Ns,
 }
 
-/// What can happen to a gate.
+/// Events of a gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// A message asks.
+    /// A message requests admission under this load.
     Request(Request, Load),
-    /// A batch of this much work is made.
+    /// A batch of this much work was made.
     Batch {
-        /// In the unit of the price's targets.
+        /// Work, in the unit of the price's targets.
         work: u64,
     },
     /// An account has earned requests by trading.
     Earned {
-        /// The account.
+        /// Account that traded.
         account: AccountId,
-        /// How many.
+        /// Number of requests earned.
         requests: u64,
     },
-    /// The admission limit is set anew.
+    /// The admission limit changes to this value.
     Limit(u32),
 }
 
-/// What a gate answers.
+/// Answers of a gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// It is let in.
+    /// The message is admitted.
     Admitted,
-    /// It is not.
+    /// The message is refused.
     Refused(Refusal),
-    /// To remember a cancel, another one was forgotten: its order may survive if it comes late.
+    /// A remembered cancel was evicted for a new one: its order may survive if it arrives late.
     Evicted(EvictedCancel),
     /// The fee from now on.
     Fee(u64),
 }
 
-/// Who is let in.
+/// Admission control of one node.
 #[derive(Clone, Debug)]
 pub struct Gate {
     budgets: Option<Budgets>,
@@ -156,7 +157,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate that nobody has passed.
+    /// A gate in its initial state.
     pub fn new(config: Config) -> Gate {
         Gate {
             budgets: config.budgets.map(Budgets::new),
@@ -167,10 +168,10 @@ impl Gate {
         }
     }
 
-    /// Lets a message in; gives the remembered cancel that was forgotten for it, if any.
+    /// Admits a message; returns the remembered cancel that was evicted for it, if any.
     ///
     /// # Errors
-    /// The refusal.
+    /// The refusal, with its reason and hint.
     pub fn admit(
         &mut self,
         now: Ns,
@@ -201,12 +202,12 @@ impl Gate {
         })
     }
 
-    /// What a message of this kind must bid now.
+    /// Least fee that a message of this kind must bid now.
     pub fn owed(&mut self, now: Ns, kind: Kind) -> u64 {
         self.relief.owed(self.price.fee(now), kind)
     }
 
-    /// A batch of this much work is made: gives the fee to publish with it.
+    /// Accounts for a batch of this much work; returns the fee to publish with it.
     pub fn on_batch(&mut self, now: Ns, work: u64) -> u64 {
         self.price.on_batch(now, work)
     }
@@ -218,7 +219,7 @@ impl Gate {
         }
     }
 
-    /// Sets the admission limit anew.
+    /// Sets the admission limit.
     pub fn set_admission_limit(&mut self, limit: u32) {
         self.admission_limit = limit;
     }

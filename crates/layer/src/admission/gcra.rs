@@ -1,10 +1,10 @@
 //! Generic cell rate algorithm: the token bucket as one timestamp.
 //!
-//! Rules. A message of cost c that arrives at t moves the theoretical arrival time to
-//! max(t, TAT) + c·T, and is let in if that is no further than τ + T ahead of t, where T is the
-//! time per token and τ + T = burst · T.
+//! Rules. A message of cost c that arrives at t moves the theoretical arrival time to max(t, TAT) +
+//! c·T, and is admitted if that is at most τ + T ahead of t, where T is the time per token and τ +
+//! T = burst · T.
 //!
-//! Theory of operation. TAT − t is what the bucket lacks to be full, told as time. Hence the same
+//! Theory of operation. TAT − t is the bucket's deficit to full, as a time. Hence the same
 //! decisions as [`Bucket`](super::bucket::Bucket) for the same [`Limit`].
 //!
 //! Source: ITU-T I.371, annex A (virtual scheduling algorithm).
@@ -18,16 +18,16 @@ use crate::units::{NEVER, Ns};
 /// The state of one limiter; its [`Limit`] is kept once for all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gcra {
-    /// Theoretical arrival time in parts.
+    /// Theoretical arrival time (TAT), in parts of a token (see [`Limit`]).
     tat: u128,
 }
 
 impl Gcra {
-    /// Lets `cost` tokens through, or nothing and says when it will.
+    /// Admits `cost` tokens, or nothing and returns when it will.
     ///
     /// # Errors
-    /// The span after which it will, if nothing else comes; [`NEVER`] if the burst is smaller than
-    /// the cost.
+    /// The time until it will, without further arrivals; [`NEVER`] if the burst is smaller than the
+    /// cost.
     #[inline]
     pub fn take(&mut self, limit: &Limit, now: Ns, cost: u64) -> Result<(), Ns> {
         let now = u128::from(now) * u128::from(limit.rate());

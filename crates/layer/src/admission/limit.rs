@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::{NEVER, Ns, SECOND};
 
-/// `tokens` tokens per `span_ns`, and at most `burst` saved up.
+/// `tokens` tokens per `span_ns`, of which at most `burst` accumulate.
 ///
-/// One token is `span_ns` *parts*, and every nanosecond brings `tokens` parts: no rate is ever
-/// rounded. For a rate per second a part is 1/10⁹ token.
+/// One token is `span_ns` *parts*, and every nanosecond adds `tokens` parts: no rate is rounded.
+/// For a rate per second a part is 1/10⁹ token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
@@ -38,12 +38,12 @@ impl Limit {
         Limit::new(burst, tokens, SECOND)
     }
 
-    /// Most tokens saved up.
+    /// Greatest number of accumulated tokens.
     pub fn burst(&self) -> u64 {
         self.burst
     }
 
-    /// Parts in `cost` tokens, or `None` if so many are never saved up.
+    /// Parts in `cost` tokens, or `None` if so many never accumulate.
     pub(super) fn parts(&self, cost: u64) -> Option<u64> {
         (cost <= self.burst).then(|| cost * self.span_ns)
     }
@@ -53,12 +53,12 @@ impl Limit {
         self.burst * self.span_ns
     }
 
-    /// Parts that a nanosecond brings.
+    /// Parts added per nanosecond.
     pub(super) fn rate(&self) -> u64 {
         self.tokens
     }
 
-    /// How long it takes until this many parts have come.
+    /// Time in which this many parts are added, in ns, rounded up.
     pub(super) fn wait_ns(&self, parts: u128) -> Ns {
         Ns::try_from(parts.div_ceil(u128::from(self.tokens))).unwrap_or(NEVER)
     }

@@ -1,14 +1,15 @@
-//! Who is let in: rates, prices, expiry, and cancels that are remembered.
+//! Admission control: rates, fees, expiry, and remembered cancels.
 //!
 //! # Rules
-//! 1. Whatever is not let in is refused, with a reason and a hint when to try again.
-//! 2. A refused message has spent nothing.
+//! 1. A message that is not admitted is refused, with a reason and a hint when to retry.
+//! 2. A refused message has consumed nothing.
 //! 3. Cancels and risk-reducing messages have budgets of their own.
-//! 4. What load throttles it throttles by criticality, the least critical first.
-//! 5. Memory is bounded, whoever sends.
+//! 4. Load throttles messages by criticality, the least critical first.
+//! 5. Memory is bounded for any input.
 //!
 //! Read in this order: [`limit`], [`bucket`] and [`gcra`] (two forms of one rule), [`budgets`] (per
-//! account), [`price`], [`cancel_memory`], [`gate`], which puts them in a row, and [`criticality`].
+//! account), [`price`], [`cancel_memory`], [`gate`], which applies them in sequence, and
+//! [`criticality`].
 
 pub mod bucket;
 pub mod budgets;
@@ -22,7 +23,7 @@ pub mod price;
 use crate::message::Class;
 use crate::units::Ns;
 
-/// Why a message was not let in.
+/// Reason for which a message was not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Reason {
@@ -30,32 +31,32 @@ pub enum Reason {
     RateExceeded = 1,
     /// It bids less than the fee that is due.
     FeeTooLow = 2,
-    /// It arrives after its expiry height.
+    /// It arrived after its expiry height.
     Expired = 3,
-    /// Its expiry lies further ahead than cancels are remembered.
+    /// Its expiry is further ahead than cancels are remembered.
     ExpiryTooFar = 4,
-    /// The cancel of its order came first.
+    /// The cancel of its order arrived first.
     CancelledBefore = 5,
-    /// As many are on their way as the admission limit allows.
+    /// The number of messages in flight is at the admission limit.
     Busy = 6,
 }
 
-/// An explicit no.
+/// A refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// What the message ran into.
+    /// Reason of the refusal.
     pub reason: Reason,
-    /// The same message may be let in after this long, if nothing else comes;
+    /// Time after which the same message may be admitted, without further arrivals;
     /// [`NEVER`](crate::units::NEVER) if it will not be.
     pub retry_after_ns: Ns,
 }
 
-/// Which budget a message draws on.
+/// Budget on which a message draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Orders and replaces: what adds work and may add risk.
+    /// Orders and replaces, which may add risk.
     Order,
-    /// Cancels.
+    /// Cancels of resting orders.
     Cancel,
     /// Price updates, liquidation orders, and orders that only reduce a position.
     Reducing,
@@ -64,9 +65,9 @@ pub enum Kind {
 impl Kind {
     /// Of a client's message; `None` for what the venue itself sends.
     ///
-    /// `reduce_only` is what the sender claims: the market refuses or cuts an order that does not
-    /// keep to it, but by then it has been carried. So the budget of this kind must be bounded too
-    /// wherever clients can set the flag.
+    /// `reduce_only` is the sender's claim: the market refuses or cuts an order that violates it,
+    /// but only after it was carried. So the budget of this kind must be bounded too wherever
+    /// clients can set the flag.
     pub fn of(class: Class, reduce_only: bool) -> Option<Kind> {
         match class {
             Class::PriceUpdate | Class::LiquidationOrder => Some(Kind::Reducing),

@@ -1,4 +1,4 @@
-//! One batch of a journal: its header, its sealed inputs, its published order, and their bytes.
+//! One batch of a journal: its header, its sealed inputs, its published order, and their encoding.
 //!
 //! # Layout, version 1, little-endian
 //! ```text
@@ -20,27 +20,27 @@
 //!    `order_root` over those that are published, in published order.
 //! 2. `hash = BLAKE3("surgetank batch 1" ‖ header)`; `previous` is the hash of the batch before, of
 //!    the journal's head for the first.
-//! 3. Inputs that find no room in the batch are *carried*: they are the first `carried_in` inputs
+//! 3. Inputs that exceed the batch's limits are *carried*: they are the first `carried_in` inputs
 //!    of the next one, in the same order.
-//! 4. `terms` is the rule with its parameters and limits; it was announced by the batch before as
-//!    `terms_next`, so that it cannot be chosen to suit the inputs.
+//! 4. `terms` is the rule with its parameters and limits; the batch before announced it as
+//!    `terms_next`, so that it cannot be chosen after the inputs are known.
 //!
-//! The checks prove nothing. They only let a reader say *which* message was altered.
+//! The checks prove nothing. They only let a reader identify the message that was altered.
 
 use super::merkle::{Blake3, Hash, TreeHash};
 use super::{many, tagged};
 use crate::units::{Digest, Height, Ns};
 
-/// The version written.
+/// Version of the format that is written.
 pub const VERSION: u16 = 1;
-/// What a frame begins with.
+/// First bytes of a frame.
 pub const MAGIC: &[u8; 4] = b"SGTB";
-/// Bytes of a ticket.
+/// Size of a ticket, in bytes.
 pub const TICKET_BYTES: usize = 18;
-/// Sets the hash of headers apart.
+/// Domain separation tag of the hash of headers.
 const BATCH_TAG: &[u8] = b"surgetank batch 1";
 
-/// What an ordering rule may know of a message.
+/// Attributes of a message that an ordering rule may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
     /// The sending account.
@@ -51,12 +51,12 @@ pub struct Ticket {
     pub flags: u8,
     /// Fee that was bid, in millionths of a USD.
     pub fee: u32,
-    /// When it arrived.
+    /// Arrival time.
     pub arrival_ns: Ns,
 }
 
 impl Ticket {
-    /// Its bytes.
+    /// Encoding of the ticket.
     pub fn to_bytes(&self) -> [u8; TICKET_BYTES] {
         let mut bytes = [0; TICKET_BYTES];
         bytes[..4].copy_from_slice(&self.account.to_le_bytes());
@@ -67,7 +67,7 @@ impl Ticket {
         bytes
     }
 
-    /// The ticket of these bytes; every 18 bytes are one.
+    /// Decodes a ticket; any 18 bytes are valid.
     pub fn from_bytes(bytes: &[u8; TICKET_BYTES]) -> Ticket {
         let [a, b, c, d, class, flags, e, f, g, h, arrival @ ..] = *bytes;
         Ticket {
@@ -80,33 +80,33 @@ impl Ticket {
     }
 }
 
-/// The leaf of a sealed input.
+/// Leaf hash of a sealed input.
 pub fn leaf(ticket: &Ticket, message: &[u8]) -> Hash {
     let mut input = Vec::with_capacity(TICKET_BYTES + 4 + message.len());
     write_input(ticket, message, &mut input);
     Blake3::leaf(&input)
 }
 
-/// What is hashed into the chain.
+/// Header of a batch, which is hashed into the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Number of the batch, from 1.
     pub height: Height,
     /// Sequence number of its first published message, from 1 in the journal.
     pub first_sequence: u64,
-    /// When its inputs were sealed.
+    /// Time at which its inputs were sealed.
     pub sealed_ns: Ns,
-    /// Sealed inputs.
+    /// Number of sealed inputs.
     pub inputs: u32,
     /// How many of them, the first ones, come from the batch before.
     pub carried_in: u32,
-    /// Published messages.
+    /// Number of published messages.
     pub ordered: u32,
-    /// Inputs left for the next batch.
+    /// Number of inputs carried to the next batch.
     pub carried_out: u32,
-    /// The secret of this batch; see [`super::seed`].
+    /// Secret revealed with this batch; see [`super::seed`].
     pub reveal: Hash,
-    /// What draws of the rule depend on.
+    /// Random seed of the ordering rule.
     pub seed: Hash,
     /// Root over the sealed inputs.
     pub inputs_root: Hash,
@@ -116,14 +116,14 @@ pub struct Header {
     pub previous: Digest,
     /// Rule, parameters and limits.
     pub terms: String,
-    /// The next batch's.
+    /// Terms of the next batch.
     pub terms_next: String,
-    /// What others said about `inputs_root` after the sealing; may be empty.
+    /// Randomness contributed by others after the sealing of `inputs_root`; may be empty.
     pub beacon: Vec<u8>,
 }
 
 impl Header {
-    /// Its bytes.
+    /// Encoding of the header.
     ///
     /// # Panics
     /// If a text or the beacon is longer than 65,535 bytes.
@@ -147,7 +147,7 @@ impl Header {
         bytes
     }
 
-    /// The batch's place in the chain.
+    /// Hash of the header, which chains the next batch to this one.
     pub fn hash(&self) -> Digest {
         header_hash(&self.to_bytes())
     }
@@ -158,10 +158,10 @@ pub fn header_hash(header: &[u8]) -> Digest {
     tagged(BATCH_TAG, &[header])
 }
 
-/// A batch as it stands in the file; nothing about it is certain.
+/// A batch as read from a file, not verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// What is hashed.
+    /// Header of the batch.
     pub header: Header,
     /// Inputs in order of arrival.
     pub inputs: Vec<(Ticket, Vec<u8>)>,
@@ -169,14 +169,14 @@ pub struct Batch {
     pub checks: Vec<[u8; 8]>,
     /// Published order: indices of inputs.
     pub order: Vec<u32>,
-    /// Indices of the inputs left over, ascending.
+    /// Indices of the inputs carried, ascending.
     pub carried: Vec<u32>,
     /// Hash of the header.
     pub hash: Digest,
 }
 
 impl Batch {
-    /// Appends its frame, as it is.
+    /// Appends its frame, unverified.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut inputs = Vec::new();
         for (ticket, message) in &self.inputs {
@@ -209,7 +209,7 @@ fn length(n: usize) -> u32 {
     u32::try_from(n).expect("a batch is under 4 GiB")
 }
 
-/// A frame's parts, as they are written.
+/// Parts of a frame, in the order of writing.
 struct Parts<'a> {
     header: &'a [u8],
     inputs: (usize, &'a [u8]),
@@ -241,16 +241,16 @@ impl Parts<'_> {
     }
 }
 
-/// A batch that still takes inputs. Its buffers are used again for the next one.
+/// A batch that accepts inputs. Its buffers are reused for the next one.
 #[derive(Clone, Debug, Default)]
 pub struct OpenBatch {
     bytes: Vec<u8>,
-    /// Where each input ends in `bytes`.
+    /// Offset in `bytes` at which each input ends.
     ends: Vec<usize>,
-    /// Of the first inputs; the others' are made when they are asked for.
+    /// Leaf hashes of the first inputs; the others are computed when needed.
     leaves: Vec<Hash>,
     carried_in: u32,
-    /// Room for making trees.
+    /// Scratch buffer for trees.
     level: Vec<Hash>,
 }
 
@@ -263,22 +263,22 @@ impl OpenBatch {
         self.ends.len() as u32 - 1
     }
 
-    /// Inputs so far.
+    /// Number of inputs so far.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there are none.
+    /// Whether there is no input.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// How many came from the batch before.
+    /// Number of inputs carried from the batch before.
     pub fn carried_in(&self) -> u32 {
         self.carried_in
     }
 
-    /// Makes the leaves that are missing, and gives all.
+    /// Computes the missing leaf hashes and returns all.
     fn leaves(&mut self) -> &[Hash] {
         many::leaves(&self.bytes, &self.ends, self.leaves.len(), &mut self.leaves);
         &self.leaves
@@ -291,7 +291,7 @@ impl OpenBatch {
         many::root(&mut self.level)
     }
 
-    /// Input `index`.
+    /// Ticket and message of input `index`.
     #[inline]
     pub fn input(&self, index: u32) -> (Ticket, &[u8]) {
         let at = index as usize;
@@ -317,7 +317,7 @@ impl OpenBatch {
         many::root(&mut self.level)
     }
 
-    /// The indices that `order` leaves out, ascending.
+    /// Indices of the inputs that are not in `order`, ascending.
     pub fn left_by(&self, order: &[u32]) -> Vec<u32> {
         if order.len() == self.len() {
             return Vec::new();
@@ -345,7 +345,7 @@ impl OpenBatch {
         hash
     }
 
-    /// Begins the next batch with the inputs that were carried.
+    /// Begins the next batch with the carried inputs.
     pub fn begin_next(&mut self, carried: &[u32]) {
         let mut kept = Vec::new();
         for index in carried {

@@ -5,11 +5,11 @@
 //! "SGTJRNL\n" | version u16 | anchor (32 bytes) | terms (length u16 | bytes) | hash (32 bytes)
 //! | frames of batches
 //! ```
-//! `hash = BLAKE3("surgetank journal 1" ‖ what stands before it)`. The anchor is that of the chain of
+//! `hash = BLAKE3("surgetank journal 1" ‖ the bytes before it)`. The anchor is that of the chain of
 //! secrets ([`super::seed`]); `terms` are those of the first batch.
 //!
-//! [`Ledger`] makes what is appended; who appends it to a file is the caller. [`Reader`] reads it
-//! back and checks what can be checked without knowing any rule.
+//! [`Ledger`] produces the bytes to append; the caller writes them to a file. [`Reader`] reads them
+//! back and checks all that does not depend on the ordering rule.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -20,12 +20,12 @@ use super::seed::{self, RevealChain};
 use super::tagged;
 use crate::units::{Digest, Height, Ns};
 
-/// What a journal begins with.
+/// First bytes of a journal.
 pub const MAGIC: &[u8; 8] = b"SGTJRNL\n";
-/// Sets the hash of heads apart.
+/// Domain separation tag of the hash of heads.
 const HEAD_TAG: &[u8] = b"surgetank journal 1";
 
-/// The writing end: what the next batch must continue.
+/// The writer's state: what the next batch must continue.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     height: Height,
@@ -35,7 +35,7 @@ pub struct Ledger {
     reveals: RevealChain,
 }
 
-/// There is no secret left for another batch.
+/// Error: no secret is left for another batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exhausted;
 
@@ -45,18 +45,18 @@ impl fmt::Display for Exhausted {
     }
 }
 
-/// A batch's secret and what follows from it.
+/// Result of sealing a batch: its secret and seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
-    /// When the inputs were sealed.
+    /// Time at which the inputs were sealed.
     pub sealed_ns: Ns,
-    /// Root over them.
+    /// Merkle root over the inputs.
     pub inputs_root: Hash,
-    /// The secret.
+    /// Secret revealed with this batch.
     pub reveal: Hash,
-    /// What others said after the sealing.
+    /// Randomness contributed by others after the sealing.
     pub beacon: Vec<u8>,
-    /// The seed.
+    /// Random seed of the ordering rule.
     pub seed: Hash,
 }
 
@@ -78,7 +78,7 @@ impl Ledger {
         (Ledger { height: 0, next_sequence: 1, previous, terms, reveals }, head)
     }
 
-    /// The hash that whoever trusts this journal must know from elsewhere.
+    /// Hash of the last batch: the trust anchor, which a verifier must obtain elsewhere.
     pub fn last_hash(&self) -> Digest {
         self.previous
     }
@@ -93,7 +93,7 @@ impl Ledger {
         self.next_sequence
     }
 
-    /// How many more batches this journal can hold.
+    /// Number of further batches that this journal can hold.
     pub fn batches_left(&self) -> usize {
         self.reveals.left()
     }
@@ -114,8 +114,8 @@ impl Ledger {
         Ok(Sealed { sealed_ns: now, inputs_root, reveal, beacon: beacon.to_vec(), seed })
     }
 
-    /// Publishes an order of sealed inputs: appends the batch to `out`, and begins the next one with
-    /// what the order left out. `terms_next` are the terms of the next batch.
+    /// Publishes an order of sealed inputs: appends the batch to `out`, and begins the next one
+    /// with the inputs that are not in the order. `terms_next` are the terms of the next batch.
     pub fn publish(
         &mut self,
         open: &mut OpenBatch,
@@ -150,14 +150,14 @@ impl Ledger {
     }
 }
 
-/// Why a journal cannot be read on.
+/// Error that ends the reading of a journal.
 #[derive(Debug)]
 pub struct ReadError {
-    /// Offset of the byte at which it shows.
+    /// Offset of the byte at which the error was detected.
     pub byte: u64,
     /// Number of the batch in the file, from 1; 0 is the head.
     pub batch: u64,
-    /// What is wrong.
+    /// Description of the error.
     pub what: String,
 }
 
@@ -173,7 +173,7 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
-/// The reading end. Each batch's hash, chain and roots are checked as it is read.
+/// A reader that checks each batch's hash, chain and roots.
 #[derive(Debug)]
 pub struct Reader<R> {
     source: R,
@@ -216,7 +216,7 @@ impl<R: Read> Reader<R> {
         Ok(reader)
     }
 
-    /// The hash of what was read last.
+    /// Hash of the head or batch that was read last.
     pub fn last_hash(&self) -> Digest {
         self.previous
     }
@@ -269,7 +269,7 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
-    /// Fills `room` as far as the file goes.
+    /// Reads into `room` until it is full or the file ends; returns the number of bytes.
     fn fill(&mut self, room: &mut [u8]) -> Result<usize, ReadError> {
         let mut got = 0;
         while got < room.len() {
@@ -283,7 +283,8 @@ impl<R: Read> Reader<R> {
         Ok(got)
     }
 
-    /// The next `size` bytes; what a length claims takes no memory before it is there.
+    /// The next `size` bytes; memory is allocated only as bytes are read, whatever the length field
+    /// says.
     fn take(&mut self, size: u64) -> Result<Vec<u8>, ReadError> {
         let mut bytes = Vec::new();
         let got = self.source.by_ref().take(size).read_to_end(&mut bytes);
@@ -303,7 +304,7 @@ impl<R: Read> Reader<R> {
 
 type Field<T> = Result<T, (usize, &'static str)>;
 
-/// Takes the fields of a frame one after the other.
+/// Reads the fields of a frame in sequence.
 struct Fields<'a> {
     frame: &'a [u8],
     at: usize,
@@ -330,7 +331,7 @@ impl Fields<'_> {
         self.array().map(u64::from_le_bytes)
     }
 
-    /// A count and as many `item`s.
+    /// A count, followed by as many items.
     fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Field<T>) -> Field<Vec<T>> {
         let count = self.u32()?;
         (0..count).map(|_| item(self)).collect()

@@ -1,23 +1,25 @@
-//! Leaves and trees of a whole batch at once, 16 hashes in parallel where the processor can.
+//! Leaves and trees of a whole batch at once, 16 hashes in parallel where the processor supports
+//! it.
 //!
 //! Rules. The same values as [`super::merkle`] gives one by one; tests compare them.
 //!
-//! Theory of operation. One BLAKE3 compression waits for itself; 16 of them side by side keep the
-//! vector units busy and are about eight times faster. That works for inputs of equally many whole
-//! blocks, which is why [`super::merkle::Blake3`] fills its inputs up to whole blocks. Pairing
-//! neighbours level by level, an odd last one going up as it is, gives RFC 6962's tree.
+//! Theory of operation. One BLAKE3 compression is a chain of dependent instructions; 16 in parallel
+//! use the vector units and are about eight times faster. That requires inputs of the same number
+//! of whole blocks, which is why [`super::merkle::Blake3`] fills its inputs up to whole blocks.
+//! Pairing neighbours level by level, with an odd last one promoted unchanged, gives RFC 6962's
+//! tree.
 //!
 //! Source: the BLAKE3 paper, section 5.3 (hashing multiple inputs).
 //!
-//! Departures: uses `blake3::platform`, which the crate exports without promising to keep it; this
-//! is the only file that would have to change.
+//! Departures: uses `blake3::platform`, which the crate exports without a stability guarantee; only
+//! this file depends on it.
 
 use blake3::IncrementCounter;
 use blake3::platform::Platform;
 
 use super::merkle::{Blake3, Hash, TreeHash};
 
-/// Hashes at a time.
+/// Number of hashes in parallel.
 const LANES: usize = 16;
 const BLOCK: usize = 64;
 /// Section 2.2 of the paper: the initial value, and the flags of an input that is one chunk.

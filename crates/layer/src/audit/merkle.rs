@@ -3,16 +3,16 @@
 //! Rules. A leaf is `H(0x00 ‖ data)`, a node `H(0x01 ‖ left ‖ right)`; a tree of n > 1 leaves splits
 //! at the largest power of two below n; the tree of nothing is `H()`.
 //!
-//! Theory of operation. The two prefixes keep a node from passing for a leaf. Because every left
-//! part is a full tree, a growing tree never changes a full part again, so [`Tree`] needs only one
-//! hash per bit of its size, and an older root can be proved to be a prefix of a newer one.
+//! Theory of operation. The two prefixes prevent a node from being taken for a leaf. Because every
+//! left part is a full tree, a growing tree never changes a full part again, so [`Tree`] needs only
+//! one hash per bit of its size, and an older root can be proved to be a prefix of a newer one.
 //!
 //! Source: RFC 6962, section 2.1; the checks follow RFC 9162, sections 2.1.3.2 and 2.1.4.2.
 //!
 //! Departures: the hash is a parameter. [`Sha256`] gives the RFC's own values. Journals use
 //! [`Blake3`]: H is BLAKE3 of the input, filled up with zeros to whole blocks of 64 bytes, so that
-//! many can be hashed side by side ([`super::many`]). Zeros at the end of two inputs are not told
-//! apart by that: the data of a leaf must say its own length, as a journal's does.
+//! many can be hashed side by side ([`super::many`]). Inputs that differ in trailing zeros only
+//! have equal hashes: the data of a leaf must contain its own length, as a journal's does.
 
 use std::marker::PhantomData;
 
@@ -21,9 +21,9 @@ use sha2::Digest as _;
 /// A hash of 32 bytes.
 pub type Hash = [u8; 32];
 
-/// The hash that a tree is made with.
+/// The hash function of a tree.
 pub trait TreeHash {
-    /// H(data).
+    /// The hash H of these bytes.
     fn hash(data: &[u8]) -> Hash;
 
     /// H(0x00 ‖ data).
@@ -46,7 +46,7 @@ pub trait TreeHash {
     }
 }
 
-/// The RFC's own hash.
+/// SHA-256, the hash of RFC 6962.
 #[derive(Clone, Copy, Debug)]
 pub enum Sha256 {}
 
@@ -103,7 +103,7 @@ impl<H: TreeHash> Tree<H> {
         self.size += 1;
     }
 
-    /// Leaves so far.
+    /// Number of leaves so far.
     pub fn size(&self) -> u64 {
         self.size
     }

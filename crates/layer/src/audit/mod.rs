@@ -4,12 +4,12 @@
 //!
 //! 1. [`merkle`]: RFC 6962's tree, its inclusion and consistency proofs
 //! 2. [`seed`]: a chain of secrets committed to in advance, and the seed of a batch
-//! 3. [`batch`]: sealed inputs, published order and header of one batch, and their bytes
+//! 3. [`batch`]: sealed inputs, published order and header of one batch, and their encoding
 //! 4. [`journal`]: the file that batches are appended to
 //! 5. [`many`]: the same trees, a batch at a time
 //!
-//! The format to the byte, what it proves and what it cannot, is in `docs/journal.md`. The crate
-//! `surgetank-verifier` checks a journal and shares no code with this folder.
+//! The format to the byte, what it proves and what it cannot prove are in `docs/journal.md`. The
+//! crate `surgetank-verifier` checks a journal and shares no code with this folder.
 
 pub mod batch;
 pub mod journal;
@@ -19,7 +19,7 @@ pub mod seed;
 
 use crate::units::Digest;
 
-/// BLAKE3 of `tag` and then `parts`; the tag sets one use of the hash apart from every other.
+/// BLAKE3 of `tag` and then `parts`; the tag separates the domains of the hash's uses.
 pub fn tagged(tag: &[u8], parts: &[&[u8]]) -> Digest {
     let mut hasher = blake3::Hasher::new();
     hasher.update(tag);

@@ -5,24 +5,24 @@
 //! `BLAKE3(tag ‖ r_i ‖ inputs root_i ‖ beacon_i)`.
 //!
 //! Theory of operation. The anchor leaves the sequencer no choice of r_i, and nobody else knows r_i
-//! before batch i is published, so clients cannot aim their messages at the seed. The inputs' root
-//! is in it, so the seed exists only once the inputs are sealed. The beacon is what others (keypers)
-//! say about that root after the sealing.
+//! before batch i is published, so clients cannot adapt their messages to the seed. It depends on
+//! the inputs' root, so it exists only once the inputs are sealed. The beacon is randomness that
+//! others (keypers) derive from that root after the sealing.
 //!
-//! What this does not stop: with an empty beacon the sequencer itself, who knows r_i, can try one
-//! set of inputs after another until the seed suits it. With a beacon that it cannot foresee it
-//! cannot; that the beacon is genuine (its signatures) is for those who know the keypers' keys.
+//! Limit: with an empty beacon the sequencer itself, which knows r_i, can grind: try sets of inputs
+//! until the seed suits it. An unpredictable beacon prevents that; verifying the beacon's
+//! signatures requires the keypers' keys.
 //!
 //! Source: Lamport, "Password authentication with insecure communication", CACM 24(11), 1981.
 //!
-//! Departures: of the n links only about 2·√n are kept at once.
+//! Departures: only about 2·√n of the n links are stored at once.
 
 use super::merkle::Hash;
 use super::tagged;
 
-/// Sets the hash of the secrets' chain apart.
+/// Domain separation tag of the chain of secrets.
 const REVEAL_TAG: &[u8] = b"surgetank reveal 1";
-/// Sets the hash that makes a seed apart.
+/// Domain separation tag of the hash that derives seeds.
 const SEED_TAG: &[u8] = b"surgetank seed 1";
 
 /// One step of the chain: H(r).
@@ -35,7 +35,7 @@ pub fn seed(reveal: &Hash, inputs_root: &Hash, beacon: &[u8]) -> Hash {
     tagged(SEED_TAG, &[reveal, inputs_root, beacon]).0
 }
 
-/// The sequencer's secrets, revealed one a batch.
+/// The sequencer's hash chain of secrets, revealed one per batch.
 #[derive(Clone)]
 pub struct RevealChain {
     /// `marks[k]` is H^{k·stride}(s).
@@ -73,7 +73,7 @@ impl RevealChain {
         self.anchor
     }
 
-    /// Secrets not yet revealed.
+    /// Number of secrets not yet revealed.
     pub fn left(&self) -> usize {
         self.marks.len() * self.stride + self.ready.len()
     }
@@ -92,7 +92,7 @@ impl Iterator for RevealChain {
 }
 
 impl std::fmt::Debug for RevealChain {
-    /// Says no secret.
+    /// Prints no secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "RevealChain {{ left: {} }}", self.left())
     }

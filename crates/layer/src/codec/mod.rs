@@ -4,12 +4,12 @@
 //! ```text
 //! version u8 = 1 | class u8 | id u32 | account u32 | sent_ns u64 | body, fixed by its class
 //! ```
-//! Fields stand in the order of their structs. Enumerations are their FIX numbers in a byte, flags a
+//! Fields are in the order of their structs. Enumerations are their FIX numbers in a byte, flags a
 //! byte of 0 or 1, `Option` a byte of 0 or 1 and then the value (zeros where there is none).
 //!
 //! # Rules
-//! 1. One message, one encoding: whatever decodes encodes to the same bytes.
-//! 2. No bytes make it panic: what is not a message is refused, naming the field and its offset.
+//! 1. One message, one encoding: decoded bytes encode to the same bytes.
+//! 2. No input panics: bytes that are not a message are refused, naming the field and its offset.
 
 mod read;
 mod write;
@@ -20,30 +20,30 @@ use crate::message::{Body, Message};
 
 pub use read::decode;
 
-/// The version written.
+/// Version of the format that is written.
 pub const VERSION: u8 = 1;
-/// Bytes before the body.
+/// Size of the part before the body, in bytes.
 const HEADER: usize = 18;
 
-/// Why bytes are not a message.
+/// Error of decoding: these bytes are not a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeError {
     /// Offset of the field.
     pub offset: usize,
-    /// Its name.
+    /// Name of the field.
     pub field: &'static str,
-    /// What is wrong.
+    /// Kind of the error.
     pub kind: Malformed,
 }
 
-/// What can be wrong with a field.
+/// Kinds of malformed fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {
     /// The bytes end here.
     Truncated,
-    /// No such version.
+    /// The version is not known.
     UnknownVersion(u8),
-    /// The byte means nothing here.
+    /// The byte is not a value of this field.
     UnknownValue(u8),
 }
 

@@ -1,4 +1,4 @@
-//! Bytes to messages.
+//! Decoding of messages.
 
 use super::{DecodeError, Malformed, VERSION};
 use crate::message::{
@@ -10,7 +10,7 @@ use crate::units::Digest;
 
 type Read<T> = Result<T, DecodeError>;
 
-/// Reads one message from the front of `bytes`; also says how many bytes it took.
+/// Reads one message from the front of `bytes`; also returns the number of bytes read.
 ///
 /// # Errors
 /// Names the field at which the bytes are not a message, and its offset.
@@ -67,7 +67,7 @@ impl Reader<'_> {
         Err(DecodeError { offset: self.at - 1, field, kind: Malformed::UnknownValue(value) })
     }
 
-    /// A byte that numbers one of these.
+    /// A byte that is the number of one of these values.
     fn one_of<T: Copy, const N: usize>(
         &mut self,
         field: &'static str,
@@ -89,7 +89,7 @@ impl Reader<'_> {
         self.one_of("side", [Side::Buy, Side::Sell], |side| side as u8)
     }
 
-    /// A flag and a value that is zero where the flag says that there is none.
+    /// A flag and a value, which must be zero where the flag is 0.
     fn option<T: Default + PartialEq>(
         &mut self,
         field: &'static str,

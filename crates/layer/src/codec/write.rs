@@ -1,4 +1,4 @@
-//! Messages to bytes.
+//! Encoding of messages.
 
 use super::VERSION;
 use crate::message::{Body, Message};

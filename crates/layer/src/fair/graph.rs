@@ -1,17 +1,17 @@
-//! Graphs of "was seen before" over one round: dense, as rows of bits.
+//! Graphs of "was received before" over one round: dense, as rows of bits.
 //!
 //! # Theory of operation
-//! Vertices are numbers `0..len`, in ascending order of message. A weight is the number
-//! of lists that hold one vertex before another; what a list lacks comes after all that it holds,
-//! since a list is a prefix of its replica's order. [`Graph`] is a set of edges as a bit matrix:
-//! strongly connected components by Tarjan's algorithm (*SIAM J. Comput.* 1, 1972) without recursion,
-//! a Hamiltonian path of a tournament by binary insertion (Rédei 1934). The weights
-//! cost O(len² · lists), all else O(len²).
+//! Vertices are numbers `0..len`, in ascending order of message. A weight is the number of lists
+//! with one vertex before another; a vertex missing from a list counts as after all of its
+//! vertices, since a list is a prefix of its replica's order. [`Graph`] is a set of edges as a bit
+//! matrix: strongly connected components by Tarjan's algorithm (*SIAM J. Comput.* 1, 1972) without
+//! recursion, a Hamiltonian path of a tournament by binary insertion (Rédei 1934). The weights cost
+//! O(len² · lists), all else O(len²).
 
-/// The place of a message that a list lacks: after all others.
+/// Position of a message that a list does not contain: after all others.
 pub const ABSENT: u32 = u32::MAX;
 
-/// How many lists hold `a` before `b`, and how many `b` before `a`. Each list gives the place of
+/// Number of lists with `a` before `b`, and with `b` before `a`. Each list gives the position of
 /// every vertex, or [`ABSENT`].
 pub fn weigh(lists: &[Vec<u32>], a: usize, b: usize) -> (u32, u32) {
     let count = |before: fn(&u32, &u32) -> bool| {
@@ -20,8 +20,9 @@ pub fn weigh(lists: &[Vec<u32>], a: usize, b: usize) -> (u32, u32) {
     (count(u32::lt), count(u32::gt))
 }
 
-/// Whether the heavier of two weights, there and back, reaches `least`, and whether it is the way
-/// there. Of equal weights it is, so ask with the smaller vertex first.
+/// The direction of the edge between two vertices with weights `there` and `back`: `Some(true)` if
+/// `there` is the heavier and at least `least`, `Some(false)` if `back` is, `None` if neither
+/// reaches it. Equal weights count as `there`: pass the smaller vertex first.
 pub fn heavier(there: u32, back: u32, least: u32) -> Option<bool> {
     (there.max(back) >= least).then_some(there >= back)
 }
@@ -41,8 +42,8 @@ impl Graph {
         Graph { len, words, rows: vec![0; len * words] }
     }
 
-    /// The heavier edge between any two of `len` vertices, where its weight reaches `least`; of equal
-    /// weights that from the smaller vertex.
+    /// The graph with the heavier edge between any two of `len` vertices, where its weight reaches
+    /// `least`; at equal weights the edge from the smaller vertex.
     pub fn of(len: usize, lists: &[Vec<u32>], least: u32) -> Graph {
         let mut graph = Graph::new(len);
         let held: Vec<Bits> = (0..len).map(|v| Bits::of_lists(lists, v)).collect();
@@ -50,14 +51,14 @@ impl Graph {
         for a in 0..len {
             there[a + 1..].fill(0);
             for places in lists {
-                // All vertices behind this one at once, which takes several per instruction.
+                // All vertices after this one at once, which vectorises.
                 let own = places[a];
                 for (count, &place) in there[a + 1..].iter_mut().zip(&places[a + 1..len]) {
                     *count += u32::from(own < place);
                 }
             }
             for b in a + 1..len {
-                // Every list that holds either speaks one way or the other.
+                // Every list that contains either vertex counts for one direction.
                 let back = held[a].either(&held[b]) - there[b];
                 match heavier(there[b], back, least) {
                     Some(true) => graph.add(a, b),
@@ -122,7 +123,7 @@ impl Graph {
         found
     }
 
-    /// All edges turned round.
+    /// The graph with all edges reversed.
     pub fn reversed(&self) -> Graph {
         let mut found = Graph::new(self.len);
         for a in 0..self.len {
@@ -144,8 +145,7 @@ impl Graph {
         (0..self.len).map(|v| !left.has(v)).collect()
     }
 
-    /// Strongly connected components, each ascending, so ordered that edges between them only point
-    /// forward.
+    /// Strongly connected components, each ascending, in topological order.
     pub fn components(&self) -> Vec<Vec<usize>> {
         let mut search = Search {
             left: Bits::all(self.len),
@@ -169,7 +169,7 @@ impl Graph {
     pub fn path(&self, vertices: &[usize]) -> Vec<usize> {
         let mut path: Vec<usize> = Vec::with_capacity(vertices.len());
         for &vertex in vertices {
-            // Before `low` stands one that comes before `vertex`, at `high` one that comes after.
+            // Invariant: the vertex before `low` precedes `vertex`, the one at `high` follows it.
             let (mut low, mut high) = (0, path.len());
             while low < high {
                 let middle = usize::midpoint(low, high);
@@ -205,7 +205,7 @@ impl Search {
     }
 
     fn from(&mut self, graph: &Graph, root: usize) {
-        // Numbers need only tell apart what waits on the stack, which is empty between roots.
+        // Numbers need only be unique on the stack, which is empty between roots.
         let mut number = 0;
         let mut way = vec![root];
         self.enter(root, &mut number);
@@ -255,14 +255,14 @@ impl Bits {
         bits
     }
 
-    /// The lists that hold `v`.
+    /// The lists that contain `v`.
     fn of_lists(lists: &[Vec<u32>], v: usize) -> Bits {
         let mut bits = Bits::none(lists.len());
         (0..lists.len()).filter(|&list| lists[list][v] != ABSENT).for_each(|list| bits.put(list));
         bits
     }
 
-    /// How many are in either.
+    /// Number of members of the union.
     fn either(&self, other: &Bits) -> u32 {
         self.0.iter().zip(&other.0).map(|(a, b)| (a | b).count_ones()).sum()
     }
@@ -275,7 +275,7 @@ impl Bits {
         self.0[v / 64] >> (v % 64) & 1 == 1
     }
 
-    /// Takes `v` out; whether it was in.
+    /// Removes `v`; returns whether it was a member.
     fn take(&mut self, v: usize) -> bool {
         let had = self.has(v);
         self.0[v / 64] &= !(1 << (v % 64));

@@ -1,22 +1,24 @@
-//! The order of the decentralised Timeboost: enough lists to be in, a lot or a median to be first.
+//! The order of the decentralised Timeboost: inclusion by a number of lists, order by lot or by
+//! median time.
 //!
 //! # Rules
 //! Of N members at most F < N/3 are faulty. A round needs N − F lists.
-//! 1. A message is in if at least F + 1 lists hold it, unless that was already so in one of the last
-//!    8 rounds.
+//! 1. A message is included if at least F + 1 lists contain it, unless it was included in one of
+//!    the last 8 rounds.
 //! 2. The time of the round is the median of the lists' clocks, never below that of the round before.
-//! 3. Express messages are in as soon as one list holds them, by consecutive sequence number within
-//!    the epoch of the round's time; of two with one number that with the smaller content hash. A gap
-//!    holds up what comes after it.
-//! 4. Express messages come first, by sequence number. The rest comes by H(seed ‖ account), then
-//!    nonce, then content hash; or, as a variant, by the median of the times at which it was seen.
+//! 3. Express messages are included as soon as one list contains them, by consecutive sequence
+//!    number within the epoch of the round's time; of two with one number that with the smaller
+//!    content hash. Messages after a gap wait.
+//! 4. Express messages come first, by sequence number. The others follow by H(seed ‖ account), then
+//!    nonce, then content hash; or, as a variant, by the median of their receive times.
 //!
 //! # Theory of operation
-//! F + 1 lists hold at least one honest member's, so nothing gets in that no honest member saw. The
-//! median of more than 2F clocks lies between two honest ones. The lot makes speed worthless within a
-//! round; it is as good as its seed, which must not be known to whoever can still add a message, and
-//! it favours whoever has many accounts. The median of a message's own times is safe from F liars only
-//! with 2F + 1 lists that hold it; it is in with F + 1.
+//! Of F + 1 lists at least one is an honest member's, so every included message was received by an
+//! honest member. The median of more than 2F clocks lies between two honest ones. The lot makes
+//! speed worthless within a round; it is as good as its seed, which must be unknown to everyone who
+//! can still add a message, and it favours owners of many accounts. The median of a message's
+//! receive times is robust against F faulty members only with 2F + 1 lists that contain it; it is
+//! included with F + 1.
 //!
 //! # Source
 //! Felten and Shoup, decentralized-timeboost-spec (OffchainLabs), README and inclusion.md.
@@ -24,45 +26,45 @@
 //! # Departures
 //! All lists of the round count, not N − F chosen by consensus. The median of an even number, which
 //! the specification leaves open, is the lower one. No signatures, no decryption, no delayed inbox.
-//! Whether a message waited 250 ms before it was listed is the member's affair. A list that is too
-//! long is cut. The order by median time is not theirs.
+//! Whether a message waited 250 ms before it was listed is not checked. A list that is too long is
+//! cut. The order by median time is not part of the specification.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::machine::{Draws, Machine};
 use crate::units::{AccountId, Digest, MessageId, NodeId, Ns, SECOND};
 
-/// Sets this use of BLAKE3 apart from every other.
+/// Domain separation tag of the lot's hash.
 const LOT_TAG: &[u8] = b"surgetank lot 1";
 
-/// Who is first within a round.
+/// Order of messages within a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Within {
     /// By lot: H(seed ‖ account), nonce, content hash.
     Lot,
-    /// By the median of the times at which the lists' members saw it.
+    /// By the median of the members' receive times.
     MedianTime,
 }
 
-/// What the order is like.
+/// Parameters of the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// N.
+    /// Number of members, N.
     pub members: u32,
-    /// F.
+    /// Greatest number of faulty members, F < N/3.
     pub faulty: u32,
-    /// Who is first within a round.
+    /// Order of messages within a round.
     pub within: Within,
-    /// Rounds for which it is remembered what was in.
+    /// Number of rounds for which included messages are remembered.
     pub memory_rounds: u32,
     /// Length of an epoch of the express lane.
     pub epoch_ns: Ns,
-    /// Most messages in a list.
+    /// Greatest number of messages in a list.
     pub list_max: usize,
 }
 
 impl Config {
-    /// The specification's numbers, with the most faults that `members` can bear.
+    /// The specification's numbers, with the greatest number of faults that `members` tolerate.
     pub fn of(members: u32) -> Config {
         Config {
             members,
@@ -75,68 +77,70 @@ impl Config {
     }
 }
 
-/// Where an express message stands in its lane.
+/// Position of an express message in its lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Express {
-    /// The epoch that it is for.
+    /// Epoch for which it is valid.
     pub epoch: u64,
-    /// Its number in the epoch, from 0.
+    /// Sequence number in the epoch, from 0.
     pub sequence: u64,
 }
 
 /// A message as a member lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListedMessage {
-    /// The message.
+    /// Number of the message.
     pub message: MessageId,
-    /// When the member saw it.
+    /// Receive time at the member.
     pub seen_ns: Ns,
-    /// Whose it is: an account, or better what stands for all accounts of one owner.
+    /// Account of the sender, or better an identity of all accounts of one owner.
     pub account: AccountId,
-    /// The account's own order.
+    /// Nonce: the message's number within the account.
     pub nonce: u64,
     /// Hash of its content.
     pub content: Digest,
-    /// Where it stands in the express lane, if it is for that.
+    /// Position in the express lane, for an express message.
     pub express: Option<Express>,
 }
 
-/// What can happen.
+/// Events of the median order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// A member's list of this round: all it has seen and not yet seen ordered. The first counts.
+    /// A member's list of this round: all messages received and not yet ordered. The first one
+    /// counts.
     Report {
-        /// The member.
+        /// Member that reports.
         from: NodeId,
-        /// Its clock.
+        /// Clock of the member.
         clock_ns: Ns,
-        /// What it lists.
+        /// The listed messages.
         seen: Vec<ListedMessage>,
     },
-    /// The round ends.
+    /// Ends the round.
     Close {
-        /// What the lot is drawn from.
+        /// Seed of the lot.
         seed: Digest,
     },
 }
 
-/// What is said.
+/// Answers of the median order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// What is in, in order.
+    /// The included messages, in order.
     Ordered(Ordered),
-    /// There were fewer than N − F lists; they are thrown away.
+    /// There were fewer than N − F lists; they are discarded.
     Failed {
         /// Number of the round, from 1.
         round: u32,
-        /// Lists that there were.
+        /// Number of lists received.
         lists: u32,
     },
-    /// Not taken: no such member, a second list in the round, or beyond the longest list.
+    /// A list was refused: unknown member, a second list in the round, or beyond the greatest
+    /// length.
     Refused {
-        /// The member.
+        /// Member that reported.
         from: NodeId,
-        /// What was not taken.
+        /// Messages that were refused.
         messages: Vec<MessageId>,
     },
 }
@@ -146,34 +150,34 @@ pub enum Output {
 pub struct Ordered {
     /// Number of the round, from 1.
     pub round: u32,
-    /// Its time.
+    /// Time of the round: the median of the members' clocks.
     pub time_ns: Ns,
-    /// Express messages, first.
+    /// Express messages, which come first.
     pub express: Vec<MessageId>,
-    /// The rest, after them.
+    /// All other messages, after them.
     pub rest: Vec<MessageId>,
-    /// Messages that were in some lists but too few.
+    /// Number of messages that too few lists contained.
     pub too_few: u32,
 }
 
 /// Content hash, nonce and account of a message.
 type Facts = (Digest, u64, AccountId);
 
-/// The machine.
+/// The machine that computes the order by lot or by median time.
 #[derive(Clone, Debug)]
 pub struct MedianOrder {
     config: Config,
     round: u32,
     time_ns: Ns,
-    /// Epoch and number of the express message that is due.
+    /// Epoch and sequence number of the next express message.
     due: Express,
-    /// Round in which a message was last in enough lists.
+    /// Round in which a message was last included.
     done: BTreeMap<MessageId, u32>,
     lists: BTreeMap<NodeId, (Ns, Vec<ListedMessage>)>,
 }
 
 impl MedianOrder {
-    /// Nothing ordered yet.
+    /// A machine before its first round.
     ///
     /// # Errors
     /// If a third of the members or more may be faulty.
@@ -194,7 +198,7 @@ impl MedianOrder {
         })
     }
 
-    /// Messages that are remembered as ordered.
+    /// Number of messages remembered as ordered.
     pub fn remembered(&self) -> usize {
         self.done.len()
     }
@@ -250,14 +254,15 @@ impl MedianOrder {
         found
     }
 
-    /// The rest in order, and how many were in too few lists.
+    /// The other messages in order, and the number of messages that too few lists contained.
     fn rest(
         &mut self,
         round: u32,
         lists: &BTreeMap<NodeId, (Ns, Vec<ListedMessage>)>,
         seed: Digest,
     ) -> (Vec<MessageId>, u32) {
-        // Facts of a message are the same in all honest lists; of others the smallest is taken.
+        // A message's attributes agree in all honest lists; if they differ, the smallest value is
+        // taken.
         let mut votes: BTreeMap<MessageId, (Vec<Ns>, Facts)> = BTreeMap::new();
         for (_, list) in lists.values() {
             let mut own = BTreeSet::new();
@@ -294,14 +299,14 @@ impl MedianOrder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank(Digest, u64, Digest);
 
-/// H(seed ‖ account): the place of an account in a round that is ordered by lot.
+/// H(seed ‖ account): the rank of an account in a round ordered by lot.
 pub fn lot(seed: Digest, account: AccountId) -> Digest {
     let mut hasher = blake3::Hasher::new();
     hasher.update(LOT_TAG).update(&seed.0).update(&account.to_le_bytes());
     Digest(*hasher.finalize().as_bytes())
 }
 
-/// The lower median; 0 of nothing.
+/// The lower median; 0 of an empty list.
 pub fn median(times: &mut [Ns]) -> Ns {
     if times.is_empty() {
         return 0;

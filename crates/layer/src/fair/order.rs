@@ -1,33 +1,35 @@
-//! Makes one order of what many replicas report, in rounds, after Themis.
+//! Aggregates the reports of many replicas into one order, in rounds, after Themis.
 //!
 //! # Rules
-//! 1. A replica reports what it sees in the order in which it sees it, each message once.
-//! 2. At the close of a round the [`themis`](super::themis) rule takes messages out as a *proposal*;
-//!    what is not taken is deferred to the next round, with all that is known of it.
-//! 3. A proposal is ordered once there is an edge between any two of its messages: at once if all are
-//!    solid, else as later reports bring the missing edges (deferred ordering). Proposals are ordered
-//!    one after the other.
-//! 4. Nothing is ordered twice, and what at least n − f replicas report is ordered in the end.
+//! 1. A replica reports messages in the order in which it received them, each once.
+//! 2. At the close of a round the [`themis`](super::themis) rule extracts messages as a *proposal*;
+//!    the others are deferred to the next round, with all reports of them.
+//! 3. A proposal is ordered once there is an edge between any two of its messages: at once if all
+//!    are solid, else when later reports supply the missing edges (deferred ordering). Proposals
+//!    are ordered one after the other.
+//! 4. No message is ordered twice, and every message that at least n − f replicas report is
+//!    eventually ordered.
 //!
 //! # Theory of operation
 //! The state is, for each replica, the places of the messages that it has reported and that are not
-//! yet ordered. Each is a prefix of what an honest replica saw, so counting them in any round gives
-//! the same or fewer votes for a wrong edge than the rule allows for. A round costs
-//! O(k² · replicas) for k messages that are not blank, and k² bits.
+//! yet ordered. For an honest replica they are a prefix of its receive order, so counting them in
+//! any round gives at most as many votes for a wrong edge as the rule tolerates. A round costs O(k²
+//! · replicas) for k messages that are not blank, and k² bits.
 //!
 //! Memory is bounded: `pending_max` messages per replica, beyond which its report is refused from
-//! the first that does not fit on (a later one must not overtake it); what stays blank for
-//! `memory_rounds` is dropped; what is ordered is remembered until all replicas have reported it or
-//! `memory_rounds` have passed. What a shaded message that nobody else ever reports may hold up is
-//! bounded by `patience_rounds`: then it goes as if it were solid, missing edges fall to the heavier
-//! side, and the output counts both.
+//! the first excess message on (a later one must not overtake it); a message that stays blank for
+//! `memory_rounds` is dropped; an ordered one is remembered until all replicas have reported it or
+//! `memory_rounds` have passed. The delay caused by a shaded message that no other replica reports
+//! is bounded by `patience_rounds`: then it is treated as solid, missing edges take the heavier
+//! direction, and the output counts both.
 //!
 //! # Source
 //! Kelkar, Deb, Long, Juels and Kannan, "Themis", CCS 2023: FairPropose, FairUpdate, FairFinalize.
 //!
 //! # Departures
-//! Lists are sent as what is new since the last report instead of whole. [`Extraction::Safe`] is the
-//! default. Patience and the bounds on memory are ours; past them the promise is void, and said so.
+//! Reports carry the entries since the last report instead of whole lists. [`Extraction::Safe`] is
+//! the default. Patience and the bounds on memory are additions; beyond them the guarantee does not
+//! hold, and the output says so.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -36,95 +38,99 @@ use super::themis::{Extraction, Rule, batches, extracted};
 use crate::machine::{Draws, Machine};
 use crate::units::{MessageId, NodeId, Ns};
 
-/// What a fair order is like.
+/// Parameters of a fair order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Replicas, faults and γ.
     pub rule: Rule,
-    /// What leaves the graph at the end of a round.
+    /// Extraction rule at the end of a round.
     pub extraction: Extraction,
-    /// Messages of one replica that may wait.
+    /// Greatest number of pending messages of one replica.
     pub pending_max: usize,
-    /// Rounds after which a message that stays shaded goes nevertheless.
+    /// Number of rounds after which a shaded message is extracted nevertheless.
     pub patience_rounds: u32,
     /// Rounds for which a message that stays blank waits, and an ordered one is remembered. They
-    /// must take longer than a message takes to all replicas, or it may be dropped or ordered again.
+    /// must be longer than a message's propagation to all replicas, or it may be dropped or ordered
+    /// again.
     pub memory_rounds: u32,
 }
 
 impl Config {
-    /// The safe extraction, 4,096 waiting messages per replica, patience of 16 rounds, memory of 64.
+    /// The safe extraction, 4,096 pending messages per replica, patience of 16 rounds, memory of
+    /// 64.
     pub fn of(rule: Rule) -> Config {
         let extraction = Extraction::Safe;
         Config { rule, extraction, pending_max: 4096, patience_rounds: 16, memory_rounds: 64 }
     }
 }
 
-/// What can happen to a fair order.
+/// Events of a fair order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// A replica has seen these, in this order, since its last report.
+    /// A replica's report: the messages received since its last one, in order.
     Report {
-        /// The replica.
+        /// Replica that reports.
         from: NodeId,
-        /// What it saw. What it has reported before is ignored.
+        /// Messages received. Those reported before are ignored.
         messages: Vec<MessageId>,
     },
-    /// The round ends.
+    /// Ends the round.
     Close,
 }
 
-/// What a fair order says.
+/// Answers of a fair order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// A round has ended.
     Closed(Census),
-    /// The next stretch of the order.
+    /// The next part of the order.
     Ordered(Ordered),
-    /// These are not blank and yet wait for the next round, ascending.
+    /// Messages that are not blank but deferred to the next round, ascending.
     Deferred {
-        /// Them.
+        /// The deferred messages, ascending.
         messages: Vec<MessageId>,
     },
-    /// These were reported by too few for too long; they must be reported anew by all.
+    /// Messages dropped because too few replicas reported them for too long; all must report them
+    /// again.
     Dropped {
-        /// Them, ascending.
+        /// The dropped messages, ascending.
         messages: Vec<MessageId>,
     },
-    /// No room, or no such replica: report these again, in this order, before anything else.
+    /// A report was refused, for lack of room or of an unknown replica: report these again, in this
+    /// order, before any other.
     Refused {
-        /// The replica.
+        /// Replica that reported.
         from: NodeId,
-        /// What did not fit.
+        /// Messages that were refused.
         messages: Vec<MessageId>,
     },
 }
 
-/// What a round found.
+/// Counts of a round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Census {
     /// Number of the round, from 1.
     pub round: u32,
-    /// Messages that n − 2f lists hold.
+    /// Messages that n − 2f lists contain.
     pub solid: u32,
-    /// Messages that enough lists for an edge hold, but not n − 2f.
+    /// Messages that enough lists for an edge contain, but fewer than n − 2f.
     pub shaded: u32,
-    /// Messages that fewer hold.
+    /// Messages that fewer lists contain.
     pub blank: u32,
-    /// Messages that left the graph.
+    /// Messages extracted from the graph.
     pub extracted: u32,
-    /// Of these, shaded ones that went because they had waited too long.
+    /// Of these, shaded messages extracted after `patience_rounds`.
     pub overdue: u32,
 }
 
-/// A stretch of the order.
+/// A part of the order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ordered {
     /// The round in which it was proposed.
     pub round: u32,
     /// Batches in order; a batch of more than one is a Condorcet cycle.
     pub batches: Vec<Vec<MessageId>>,
-    /// Pairs for which too few lists spoke in time; the heavier direction was taken.
+    /// Pairs with too few votes in time; the heavier direction was taken.
     pub forced_pairs: u32,
 }
 
@@ -134,7 +140,7 @@ impl Ordered {
         self.batches.iter().map(Vec::len).filter(|&len| len > 1)
     }
 
-    /// Pairs about whose order nothing is promised: those inside a batch.
+    /// Number of pairs without a guarantee of order: those inside a batch.
     pub fn pairs_in_batches(&self) -> u64 {
         self.cycles().map(|len| (len * (len - 1) / 2) as u64).sum()
     }
@@ -142,7 +148,7 @@ impl Ordered {
 
 #[derive(Clone, Debug, Default)]
 struct Replica {
-    /// Place of what it has reported and is not ordered.
+    /// Positions of messages reported and not yet ordered.
     places: BTreeMap<MessageId, u32>,
     next: u32,
 }
@@ -150,7 +156,7 @@ struct Replica {
 #[derive(Clone, Copy, Debug)]
 struct Pending {
     reports: u32,
-    /// Round of the first report; since it is not blank, round in which it ceased to be.
+    /// Round of the first report; once it is not blank, the round in which it ceased to be.
     since: u32,
     blank: bool,
 }
@@ -169,7 +175,7 @@ struct Proposal {
     missing: Vec<(usize, usize)>,
 }
 
-/// One order out of many.
+/// The machine that aggregates local orders.
 #[derive(Clone, Debug)]
 pub struct FairOrder {
     config: Config,
@@ -183,7 +189,7 @@ pub struct FairOrder {
 }
 
 impl FairOrder {
-    /// An order in which nothing stands yet.
+    /// A machine before its first round.
     pub fn new(config: Config) -> FairOrder {
         FairOrder {
             config,
@@ -196,17 +202,17 @@ impl FairOrder {
         }
     }
 
-    /// Messages that wait, proposed ones included.
+    /// Number of pending messages, including proposed ones.
     pub fn len(&self) -> usize {
         self.pending.len() + self.proposed.len()
     }
 
-    /// Whether nothing waits.
+    /// Whether no message is pending.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Ordered messages that are still remembered.
+    /// Number of ordered messages that are still remembered.
     pub fn remembered(&self) -> usize {
         self.done.len()
     }
@@ -277,7 +283,7 @@ impl FairOrder {
         self.round += 1;
     }
 
-    /// For each replica the places of `messages` in its list.
+    /// For each replica the positions of `messages` in its list.
     fn lists(&self, messages: &[MessageId]) -> Vec<Vec<u32>> {
         let place = |replica: &Replica, m| replica.places.get(m).copied().unwrap_or(ABSENT);
         let places = |r: &Replica| messages.iter().map(|m| place(r, m)).collect();
@@ -303,7 +309,7 @@ impl FairOrder {
         self.open.push_back(proposal);
     }
 
-    /// Orders the first open proposal, if nothing is missing from it.
+    /// Orders the first open proposal, if no edge is missing.
     fn finish(&mut self, outbox: &mut Vec<Output>) -> bool {
         let Some(mut proposal) = self.open.pop_front() else { return false };
         let forced_pairs = self.fill(&mut proposal);
@@ -331,8 +337,8 @@ impl FairOrder {
         true
     }
 
-    /// Adds the missing edges of pairs of which one is solid by now, or all if it is too late to
-    /// wait; returns how many had too little weight.
+    /// Adds the missing edges of pairs of which one is now solid, or all edges after the patience;
+    /// returns how many had too little weight.
     fn fill(&self, proposal: &mut Proposal) -> u32 {
         if proposal.missing.is_empty() {
             return 0;

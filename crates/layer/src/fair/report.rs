@@ -1,5 +1,5 @@
-//! Reports of what a node saw first, which it cannot take back: signed, and chained to all that it
-//! stated before.
+//! Reports of a node's receive order, which it cannot revise: signed, and chained to its former
+//! reports.
 //!
 //! # Rules
 //! 1. The digest after an entry is H(digest before it ‖ message): it commits to all entries so far.
@@ -8,66 +8,67 @@
 //!    order.
 //!
 //! # Theory of operation
-//! A signature proves who said it, the chain that nothing said before has been changed. Neither
-//! proves *when* a message was seen: an author may place a message anywhere among what it has not
-//! yet stated, as one may to whom packets came in that order. So a forger can lie once, within the
-//! interval between two reports, and f of them are what the rule of the order allows for.
+//! A signature proves authorship, the chain that former statements are unchanged. Neither proves
+//! *when* a message was received: an author may place a message anywhere among the entries that it
+//! has not yet reported. So a faulty node can misorder once, within the interval between two
+//! reports, and the rule tolerates f such nodes.
 //!
 //! # Source
-//! Signed local orderings: Kelkar et al., "Themis", CCS 2023, §5. The chain is ours: it takes the
-//! place of sending each list whole.
+//! Signed local orderings: Kelkar et al., "Themis", CCS 2023, §5. The chain is an addition: it
+//! replaces sending each list whole.
 //!
 //! # Departures
-//! A keyed BLAKE3 hash under a key made of the author's number stands for Ed25519: here all machines
-//! are in one process. The 64 bytes are counted on the wire; the time that signing takes is not.
+//! A keyed BLAKE3 hash under a key derived from the author's number replaces Ed25519, as all
+//! machines run in one process. The 64 bytes are counted on the wire; the time of signing is not.
 
 use crate::units::{Digest, MessageId, NodeId, Ns};
 
-/// Set these uses of BLAKE3 apart from every other.
+/// Domain separation tag of the chain of entries.
 const CHAIN_TAG: &[u8] = b"surgetank stated 1";
 const KEY_CONTEXT: &str = "surgetank 2026 report key 1";
-/// A report without its entries: header, numbers, clock; signature; digest of what came before.
+/// Size of a report without its entries: header, numbers, clock; signature; digest before the first
+/// entry.
 const REPORT_BYTES: u32 = 40 + 64;
 const DIGEST_BYTES: u32 = 32;
 
-/// A message as a node saw it.
+/// A received message with its receive time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReceivedEntry {
-    /// The message.
+    /// Number of the message.
     pub message: MessageId,
-    /// When this node had found it valid.
+    /// Time at which this node had validated it.
     pub seen_ns: Ns,
 }
 
-/// What a node states about the order in which it saw messages.
+/// A node's signed statement of the order in which it received messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Who states it.
+    /// Node that reports.
     pub author: NodeId,
-    /// The node's clock.
+    /// Clock of the node.
     pub clock_ns: Ns,
-    /// Number of the oldest entry that the node still has: below it there is nothing to ask for.
+    /// Number of the oldest entry that the node still has; older ones cannot be requested.
     pub oldest: u64,
     /// Number of the first entry here.
     pub first: u64,
-    /// Digest before that entry.
+    /// Chain digest before that entry.
     pub before: Digest,
-    /// In the order in which it saw them.
+    /// Received messages, in receive order.
     pub seen: Vec<ReceivedEntry>,
-    /// Whether the times are sent along; then the list is whole, and not chained.
+    /// Whether receive times are included; then the list is complete, and not chained.
     pub timed: bool,
-    /// The author's.
+    /// Signature of the author over the report.
     pub signature: Digest,
 }
 
 impl Report {
-    /// The same, signed by its author.
+    /// The same report, signed by its author.
     pub fn signed(mut self) -> Report {
         self.signature = self.signature();
         self
     }
 
-    /// Whether its author has signed just this.
+    /// Whether the signature is valid for this content.
     pub fn is_signed(&self) -> bool {
         self.signature == self.signature()
     }
@@ -96,7 +97,8 @@ impl Report {
         self.seen[..index].iter().fold(self.before, |digest, sight| chained(digest, sight.message))
     }
 
-    /// Its size on the wire: 104 bytes, and 16 a message with its time; or 32 more, and 8 a message.
+    /// Size on the wire: 104 bytes and 16 per message with times; 136 bytes and 8 per message
+    /// without.
     pub fn size_bytes(&self) -> u32 {
         let entries = self.seen.len() as u32;
         REPORT_BYTES + if self.timed { 16 * entries } else { DIGEST_BYTES + 8 * entries }
@@ -110,24 +112,24 @@ pub fn chained(before: Digest, message: MessageId) -> Digest {
     Digest(*hasher.finalize().as_bytes())
 }
 
-/// What a leader's order rests on, in the order in which it took effect: whoever has all of it can
-/// make the same order.
+/// Evidence for a leader's order, in the order in which it took effect: with all of it anyone can
+/// compute the same order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// It heard this.
+    /// The leader received this report.
     Report(Report),
-    /// It closed a round.
+    /// The leader closed a round.
     RoundClosed,
-    /// It says that it lacked this message when its place was due.
+    /// The leader states that it did not have this message when it was due.
     ContentMissing(MessageId),
-    /// It has it now.
+    /// The leader has received the message meanwhile.
     ContentArrived(MessageId),
-    /// It lost what was in its memory.
+    /// The leader restarted and lost its memory.
     Restarted,
 }
 
 impl Evidence {
-    /// Its size on the wire.
+    /// Size on the wire, in bytes.
     pub fn size_bytes(&self) -> u32 {
         match self {
             Evidence::Report(report) => report.size_bytes(),

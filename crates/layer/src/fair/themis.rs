@@ -1,39 +1,40 @@
-//! γ-batch-order-fairness after Themis: what one round of local orders says.
+//! γ-batch-order-fairness after Themis: evaluation of one round of local orders.
 //!
 //! # Rules
 //! Of `n` replicas at most `f` are faulty, and n(2γ − 1) > 4f; at γ = 1 that is n ≥ 4f + 1.
-//! 1. A message is *solid* if at least n − 2f lists hold it; else *shaded* if at least
-//!    ⌊n(1 − γ)⌋ + f + 1 do; else *blank*.
+//! 1. A message is *solid* if at least n − 2f lists contain it; else *shaded* if at least ⌊n(1 −
+//!    γ)⌋ + f + 1 do; else *blank*.
 //! 2. Between two that are not blank there is an edge in the heavier direction if its weight, the
-//!    number of lists that hold the one before the other, is at least ⌊n(1 − γ)⌋ + f + 1. Of equal
+//!    number of lists with the one before the other, is at least ⌊n(1 − γ)⌋ + f + 1. Of equal
 //!    weights the smaller identifier comes first.
 //! 3. Strongly connected components are the batches, in topological order. Inside a batch the order
-//!    is a Hamiltonian path: each was seen before the next by enough lists, and nothing is promised
-//!    about any other pair of the batch.
+//!    is a Hamiltonian path: enough lists have each message before the next, and no other pair of
+//!    the batch has a guaranteed order.
 //!
 //! # Theory of operation
-//! If a share γ of the replicas saw a before b, at most ⌊n(1 − γ)⌋ + f lists can say otherwise, so no
-//! edge leads from b to a. A solid message has an edge to or from every other vertex, since the
-//! n − 2f lists that hold it say something about each pair, and half of them reach the bound. What is
-//! taken out of the graph must therefore be solid, or an edge may be missing; and it must have no
-//! predecessor that stays, or the predecessor comes too late. [`Extraction::Safe`] takes exactly that.
-//! The paper takes everything up to the last component with a solid message, which includes shaded
-//! ones before whom a blank message may belong that is not in the graph yet: the AUTIG authors' remark.
+//! If a share γ of the replicas received a before b, at most ⌊n(1 − γ)⌋ + f lists can have b before
+//! a, so no edge leads from b to a. A solid message has an edge to or from every other vertex,
+//! since the n − 2f lists that contain it give a direction for each pair, and half of them reach
+//! the bound. An extracted message must therefore be solid, or an edge may be missing; and it must
+//! have no predecessor that stays, or the predecessor comes too late. [`Extraction::Safe`] extracts
+//! exactly such messages. The paper extracts everything up to the last component with a solid
+//! message, including shaded messages that a blank one, not yet in the graph, may have to precede
+//! (a remark of AUTIG's authors).
 //!
 //! # Source
 //! Kelkar, Deb, Long, Juels and Kannan, "Themis: Fast, Strong Order-Fairness in Byzantine Consensus",
 //! CCS 2023.
 //!
 //! # Departures
-//! All lists that are known are counted, not n − f of them; the bounds hold for any number of lists.
-//! A list is the prefix of a replica's order so far, so a silent replica has a short list.
+//! All known lists are counted, not n − f of them; the bounds hold for any number of lists. A list
+//! is the prefix of a replica's order so far, so a silent replica has a short list.
 
 use super::graph::Graph;
 
-/// Most replicas that a rule can be for.
+/// Greatest number of replicas.
 pub const REPLICAS_MAX: u32 = 4096;
 
-/// How many replicas there are, how many may lie, and how many must agree.
+/// Number of replicas and of tolerated faults, and the thresholds that follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
     replicas: u32,
@@ -64,7 +65,7 @@ impl Rule {
         Ok(Rule { replicas, faulty, gamma_permille })
     }
 
-    /// The rule with as many faulty replicas as it can bear at γ = 1.
+    /// The rule with the greatest number of tolerated faults at γ = 1.
     ///
     /// # Errors
     /// As [`Rule::new`].
@@ -82,27 +83,27 @@ impl Rule {
         self.faulty
     }
 
-    /// Least weight of an edge, and least number of lists that hold what is not blank.
+    /// Least weight of an edge, and least number of lists that contain a message that is not blank.
     pub fn edge_min(&self) -> u32 {
         self.replicas * (1000 - self.gamma_permille) / 1000 + self.faulty + 1
     }
 
-    /// Least number of lists that hold what is solid.
+    /// Least number of lists that contain a solid message.
     pub fn solid_min(&self) -> u32 {
         self.replicas - 2 * self.faulty
     }
 }
 
-/// What leaves the graph at the end of a round.
+/// Rule of extraction at the end of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extraction {
-    /// Solid messages all of whose predecessors are solid. Keeps the promise; may wait longer.
+    /// Solid messages all of whose predecessors are solid. Keeps the guarantee; may wait longer.
     Safe,
-    /// Everything up to the last component with a solid message, as the paper has it.
+    /// Everything up to the last component with a solid message, as in the paper.
     Paper,
 }
 
-/// The vertices that leave the graph, ascending.
+/// The vertices to extract, ascending.
 pub fn extracted(graph: &Graph, solid: &[bool], extraction: Extraction) -> Vec<usize> {
     let with = |wanted: bool| (0..graph.len()).filter(move |&v| solid[v] == wanted);
     match extraction {
@@ -111,8 +112,8 @@ pub fn extracted(graph: &Graph, solid: &[bool], extraction: Extraction) -> Vec<u
             (0..graph.len()).filter(|&v| !stays[v]).collect()
         }
         Extraction::Paper => {
-            // A solid vertex has an edge to or from every other. So what lies up to the last
-            // component with a solid one is what some solid one can be reached from.
+            // A solid vertex has an edge to or from every other, so the vertices up to the last
+            // component with a solid one are those from which a solid one can be reached.
             let before = graph.reversed().reached(with(true));
             (0..graph.len()).filter(|&v| before[v]).collect()
         }

@@ -4,21 +4,21 @@
 //! # Rules
 //! 1. Every record is either sealed into a batch or refused with a reason.
 //! 2. A batch is sealed when `seal_messages` records came since the last one, or on
-//!    [`Pipe::flush`]. What finds no room under the batch's limits is carried into the next.
+//!    [`Pipe::flush`]. Inputs beyond the batch's limits are carried to the next.
 //! 3. The order of a batch is that of a queue under the rule that is filled with the sealed inputs
-//!    in order of arrival, and emptied.
+//!    in order of arrival and then drained.
 //! 4. At most `capacity` inputs are open at a time, and `accounts_max` accounts are known.
 //!
 //! # Theory of operation
 //! One thread, no allocation per record. The queue is filled only after the sealing, because the
-//! seed may decide the order and must not be known before. A session's key is derived once and kept.
+//! seed may decide the order and must be unknown before. A session's key is derived once and kept.
 //!
 //! # Source
 //! The parts' own: [`record`], [`crate::admission::bucket`], [`crate::queue`], [`crate::audit`].
 //!
 //! # Departures
-//! - The beacon is empty: a pipe has no keypers. [`crate::audit::seed`] says what that leaves open.
-//! - Whoever has a key may send any client's class; who may send prices is for the market.
+//! - The beacon is empty: a pipe has no keypers. [`crate::audit::seed`] states the resulting limit.
+//! - Any key holder may send any client's class; authorisation of prices is the market's task.
 
 pub mod record;
 mod sessions;
@@ -39,30 +39,30 @@ use terms::Ordering;
 /// Flags that a client may set.
 const CLIENT_FLAGS: u8 = flags::POST_ONLY | flags::IMMEDIATE | flags::REDUCE_ONLY;
 
-/// What a pipe is like.
+/// Parameters of a pipe.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Who is served first.
+    /// Ordering rule of batches.
     pub ordering: Ordering,
-    /// Most messages that a batch publishes, at least 1.
+    /// Greatest number of messages that a batch publishes, at least 1.
     pub batch_messages_max: u32,
-    /// Most bytes of messages that a batch publishes.
+    /// Greatest total size of messages that a batch publishes, in bytes.
     pub batch_bytes_max: u64,
     /// Records after which the inputs are sealed, at least 1.
     pub seal_messages: u32,
-    /// Inputs that may be open, carried ones included.
+    /// Greatest number of open inputs, including carried ones.
     pub capacity: u32,
-    /// Account numbers are below this.
+    /// Number of accounts: account numbers are below this.
     pub accounts_max: u32,
-    /// Per account: orders, cancels, risk-reducing messages. Without, all are admitted.
+    /// Rate limits per account of orders, cancels and risk-reducing messages; `None` admits all.
     pub limits: Option<[Limit; 3]>,
     /// The venue's key.
     pub key: Key,
-    /// Batches that this journal can hold.
+    /// Greatest number of batches in this journal.
     pub batches_max: usize,
 }
 
-/// Why a record was refused.
+/// Reason for which a record was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Reason {
@@ -72,11 +72,11 @@ pub enum Reason {
     UnknownClass = 2,
     /// It sets a flag that clients do not set.
     UnknownFlag = 3,
-    /// Its MAC is not that of its account.
+    /// Its MAC is not valid for its account.
     WrongMac = 4,
-    /// Its number does not follow the account's last one.
+    /// Its number is not above the account's last one.
     Replayed = 5,
-    /// As many inputs are open as may be.
+    /// The number of open inputs is at its limit.
     QueueFull = 6,
     /// Its account's budget is used up.
     RateExceeded = 7,
@@ -97,7 +97,7 @@ impl Reason {
         Reason::JournalFull,
     ];
 
-    /// Its name.
+    /// Name of the reason, as in the Python package.
     pub fn name(self) -> &'static str {
         match self {
             Reason::UnknownAccount => "unknown-account",
@@ -112,14 +112,14 @@ impl Reason {
     }
 }
 
-/// A record that was not let in.
+/// A refused record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// Its index in the buffer.
+    /// Index in the buffer.
     pub index: u32,
-    /// What it ran into.
+    /// Reason of the refusal.
     pub reason: Reason,
-    /// It may be let in after this long, if nothing else comes; 0 = no such hint.
+    /// Time after which it may be admitted, without further arrivals; 0 = no such hint.
     pub retry_after_ns: Ns,
 }
 
@@ -145,8 +145,8 @@ impl Pipe {
         (Pipe { config, terms, sessions, ledger, open, arrived: 0, last_ns: 0 }, head)
     }
 
-    /// Takes the records of a buffer, in order. Appends what was refused, and the batches that were
-    /// filled by it. Bytes after the last whole record are not looked at.
+    /// Processes the records of a buffer, in order. Appends the refusals, and the batches that were
+    /// completed. Bytes after the last whole record are ignored.
     pub fn push(&mut self, now: Ns, buffer: &[u8], refused: &mut Vec<Refused>, out: &mut Vec<u8>) {
         self.last_ns = self.last_ns.max(now);
         for (record, index) in Record::split(buffer).0.zip(0..) {
@@ -163,23 +163,23 @@ impl Pipe {
         }
     }
 
-    /// Seals and publishes what is open, if anything is. True if a batch was appended.
+    /// Seals and publishes the open inputs, if any. True if a batch was appended.
     pub fn flush(&mut self, now: Ns, out: &mut Vec<u8>) -> bool {
         self.last_ns = self.last_ns.max(now);
         !self.open.is_empty() && self.seal(out)
     }
 
-    /// Inputs that are not published yet.
+    /// Number of inputs that are not published yet.
     pub fn waiting(&self) -> usize {
         self.open.len()
     }
 
-    /// The last batch's number.
+    /// Number of the last batch.
     pub fn height(&self) -> Height {
         self.ledger.height()
     }
 
-    /// The last batch's hash.
+    /// Hash of the last batch.
     pub fn last_hash(&self) -> Digest {
         self.ledger.last_hash()
     }
@@ -216,7 +216,7 @@ impl Pipe {
         Ok(())
     }
 
-    /// Fixes the inputs, orders them, publishes. False if the journal is full.
+    /// Seals, orders and publishes the inputs. False if the journal is full.
     fn seal(&mut self, out: &mut Vec<u8>) -> bool {
         let sealed = self.ledger.seal(self.last_ns, &mut self.open, &[]);
         let Ok(sealed) = sealed else { return false };
@@ -226,7 +226,7 @@ impl Pipe {
         true
     }
 
-    /// What the queue serves of the sealed inputs, up to the limits.
+    /// The order in which the queue serves the sealed inputs, up to the limits.
     fn order(&self, seed: &Hash) -> Vec<u32> {
         let Config { ordering, batch_messages_max, batch_bytes_max, .. } = &self.config;
         let count = self.open.len();
@@ -251,7 +251,7 @@ impl Pipe {
     }
 }
 
-/// What a queue may know of an input.
+/// Envelope of an input, for a queue.
 pub fn envelope(index: u32, ticket: &Ticket, message: &[u8]) -> Envelope {
     let class = Class::ALL[usize::from(ticket.class & 7)];
     Envelope {

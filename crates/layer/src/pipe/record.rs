@@ -4,22 +4,23 @@
 //! ```text
 //! account u32 | class u8 | flags u8 | zero u16 | fee u32 | number u32 | body (96 bytes) | MAC (16)
 //! ```
-//! The MAC is the first 16 bytes of keyed BLAKE3 over the 112 bytes before it. The key of an account
-//! is keyed BLAKE3 of the tag and the account's number under the venue's key; a session learns it
-//! when it is established. `number` must grow within an account, so that no record counts twice.
+//! The MAC is the first 16 bytes of keyed BLAKE3 over the 112 bytes before it. The key of an
+//! account is keyed BLAKE3 of the tag and the account's number under the venue's key; a session
+//! obtains it when it is established. `number` must grow within an account, so that no record
+//! counts twice.
 
 use std::array::from_fn;
 
 use crate::audit::batch::Ticket;
 use crate::units::Ns;
 
-/// Bytes of a record.
+/// Size of a record, in bytes.
 pub const RECORD_BYTES: usize = 128;
-/// Bytes of its MAC.
+/// Size of the MAC, in bytes.
 pub const MAC_BYTES: usize = 16;
-/// Where the MAC begins.
+/// Offset of the MAC.
 const SIGNED: usize = RECORD_BYTES - MAC_BYTES;
-/// Sets the derivation of account keys apart.
+/// Domain separation tag of the derivation of account keys.
 const KEY_TAG: &[u8; 19] = b"surgetank session 1";
 
 /// A key of keyed BLAKE3.
@@ -38,13 +39,13 @@ pub fn account_key(venue: &Key, account: u32) -> Key {
 pub struct Record<'a>(&'a [u8; RECORD_BYTES]);
 
 impl<'a> Record<'a> {
-    /// The records of a buffer, and what is left at its end.
+    /// The records of a buffer, and the remaining bytes at its end.
     pub fn split(buffer: &'a [u8]) -> (impl ExactSizeIterator<Item = Record<'a>>, &'a [u8]) {
         let (records, rest) = buffer.as_chunks::<RECORD_BYTES>();
         (records.iter().map(Record), rest)
     }
 
-    /// All its bytes.
+    /// All bytes of the record.
     pub fn bytes(&self) -> &'a [u8; RECORD_BYTES] {
         self.0
     }
@@ -53,30 +54,30 @@ impl<'a> Record<'a> {
         u32::from_le_bytes(from_fn(|i| self.0[at + i]))
     }
 
-    /// Who says to have sent it.
+    /// Account that the record claims as its sender.
     #[inline]
     pub fn account(&self) -> u32 {
         self.u32(0)
     }
 
-    /// Its number within the account.
+    /// Number of the record within the account.
     #[inline]
     pub fn number(&self) -> u32 {
         self.u32(12)
     }
 
-    /// What a rule may know of it.
+    /// Ticket of the record, for ordering rules.
     #[inline]
     pub fn ticket(&self, arrival_ns: Ns) -> Ticket {
         let [_, _, _, _, class, flags, ..] = *self.0;
         Ticket { account: self.account(), class, flags, fee: self.u32(8), arrival_ns }
     }
 
-    /// Whether its MAC is that of this key.
+    /// Whether its MAC is valid under this key.
     #[inline]
     pub fn is_from(&self, key: &Key) -> bool {
         let expected = mac(key, self.0);
-        // Looks at every byte, whatever the first ones say.
+        // Compares every byte, in constant time.
         let pairs = self.0[SIGNED..].iter().zip(&expected);
         pairs.fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
     }
@@ -88,7 +89,7 @@ fn mac(key: &Key, record: &[u8; RECORD_BYTES]) -> [u8; MAC_BYTES] {
     from_fn(|i| hash.as_bytes()[i])
 }
 
-/// Makes a record; what a client does.
+/// Creates an authenticated record, as a client does.
 pub fn write(key: &Key, ticket: &Ticket, number: u32, body: &[u8; 96]) -> [u8; RECORD_BYTES] {
     let mut record = [0; RECORD_BYTES];
     record[..4].copy_from_slice(&ticket.account.to_le_bytes());

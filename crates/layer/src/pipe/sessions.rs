@@ -1,14 +1,14 @@
-//! What is known of the accounts that have sent something genuine.
+//! Sessions of the accounts that have sent an authentic record.
 
 use super::Config;
 use super::record::{self, Key, Record};
 use crate::admission::bucket::Bucket;
 use crate::units::Ns;
 
-/// Accounts on a page.
+/// Number of accounts per page.
 const PAGE: usize = 1 << 12;
 
-/// What is known of an account.
+/// State of an account's session.
 #[derive(Clone, Debug)]
 pub(super) struct Session {
     key: Key,
@@ -25,8 +25,8 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    /// The session of a record's account, which begins with its first genuine record; `None` if
-    /// the record's MAC is not that of the account. Nothing is kept of such an account.
+    /// The session of a record's account, which begins with its first authentic record; `None` if
+    /// the record's MAC is not that of the account. No state is kept for such an account.
     #[inline]
     pub(super) fn of(
         &mut self,

@@ -3,8 +3,9 @@
 //! ```text
 //! fifo | priority high=6 | fee | class | lanes weights=8,8,4,2,1,1,1,1 | drr quantum=1500 | hash
 //! ```
-//! and then ` messages_max=4096 bytes_max=1048576`. Only rules that are a pure function of the sealed
-//! inputs can be checked by others, so only those have a text: no shedding, no rule of one's own.
+//! and then ` messages_max=4096 bytes_max=1048576`. Only rules that are a pure function of the
+//! sealed inputs can be checked by others, so only those have a text: none that sheds, and no
+//! custom one.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -14,26 +15,26 @@ use crate::message::Envelope;
 use crate::queue::{Discipline, Place, Rule};
 use crate::units::{AccountId, Ns};
 
-/// A rule that others can check.
+/// An ordering rule that others can verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ordering {
-    /// [`Rule::Fifo`].
+    /// First come, first served: [`Rule::Fifo`].
     Fifo,
-    /// [`Rule::Priority`].
+    /// Two strict lanes: [`Rule::Priority`].
     Priority {
         /// Bit mask of the high lane's classes.
         high: u8,
     },
-    /// [`Rule::Fee`].
+    /// Highest fee first: [`Rule::Fee`].
     Fee,
-    /// [`Rule::Class`].
+    /// Hyperliquid's three groups: [`Rule::Class`].
     Class,
-    /// [`Rule::Lanes`].
+    /// Weighted round robin over classes: [`Rule::Lanes`].
     Lanes {
         /// Weight by class number, each at least 1.
         weights: [u8; 8],
     },
-    /// [`Rule::Drr`].
+    /// Deficit round robin over accounts: [`Rule::Drr`].
     Drr {
         /// Bytes per account and round, at least 1.
         quantum_bytes: u32,

@@ -3,13 +3,13 @@
 //! # Rules
 //! 1. fee = fee_min · exp(Σ backlogᵢ / (windowᵢ · targetᵢ)).
 //! 2. Each backlog grows by the work of every batch and leaks at its own target rate, not below 0.
-//! 3. A published fee does not rise before the next batch, but falls by itself meanwhile.
+//! 3. A published fee does not rise before the next batch, but decays meanwhile.
 //!
 //! # Theory of operation
 //! backlogᵢ / targetᵢ is a backlog in seconds of work at the target rate. A pair of a high target
 //! and a short window answers bursts, a pair of a low target and a long window answers sustained
-//! load. No step is bounded, so the price can follow a stampede; and it needs no message to come
-//! down, so that a price nobody pays does not stay.
+//! load. Steps are unbounded, so the price can follow a stampede; and it decays without messages,
+//! so that a prohibitive price does not persist.
 //!
 //! The exponent is in basis points (1/10 000), each term rounded down. exp is the Taylor polynomial
 //! of degree [`Config::degree`], by Horner's rule in integers, rounded down at each step. It
@@ -48,28 +48,28 @@ pub fn exp_bips(x: u64, degree: u64) -> u64 {
     sum
 }
 
-/// A target rate and the time scale on which going above it is felt.
+/// A target rate and the time scale on which the price reacts to exceeding it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
-    /// Work a second that is carried without the price rising.
+    /// Work per second at which the price does not rise.
     pub target_per_s: u64,
-    /// The price grows e-fold when the backlog is worth this long at the target rate.
+    /// Backlog, as a time at the target rate, at which the price has grown e-fold.
     pub window_ns: Ns,
 }
 
-/// What a price is like.
+/// Parameters of the price.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The fee without a backlog.
+    /// The fee without backlog.
     #[serde(rename = "fee_min_micros")]
     pub fee_min: u64,
     /// Target rates and time scales.
     pub windows: Vec<Window>,
     /// Degree of the Taylor polynomial.
     pub degree: u64,
-    /// The exponent goes no higher.
+    /// Upper bound of the exponent, in basis points.
     #[serde(skip, default = "nitros")]
     pub exponent_max_bips: u64,
 }
@@ -82,7 +82,7 @@ fn nitros() -> u64 {
 #[derive(Clone, Debug)]
 pub struct Backlog {
     config: Config,
-    /// One a window, in 1/10⁹ of a unit of work, as of `at_ns`.
+    /// Backlog of each window, in 1/10⁹ of a unit of work, as of `at_ns`.
     backlogs: Vec<u128>,
     at_ns: Ns,
 }
@@ -103,14 +103,15 @@ impl Backlog {
         Backlog { config, backlogs, at_ns: 0 }
     }
 
-    /// The fee in force now: the last published one, or what the leak has made of it.
+    /// The fee in force now: the last published one, decayed by the leak.
     pub fn fee(&self, now: Ns) -> u64 {
         let factor = exp_bips(self.exponent_bips(now), self.config.degree);
         let fee = u128::from(self.config.fee_min) * u128::from(factor) / u128::from(ONE_BIPS);
         u64::try_from(fee).unwrap_or(u64::MAX)
     }
 
-    /// A batch of this much work is made: the fee from now on, to be published with it.
+    /// Accounts for a batch of this much work; returns the fee from now on, to be published with
+    /// it.
     pub fn on_batch(&mut self, now: Ns, work: u64) -> u64 {
         let now = now.max(self.at_ns);
         let more = u128::from(work) * 1_000_000_000;
@@ -131,7 +132,7 @@ impl Backlog {
         sum.min(u128::from(self.config.exponent_max_bips)) as u64
     }
 
-    /// How long until the fee has fallen to `bid` if no more work comes; [`NEVER`] if it will not.
+    /// Time until the fee has fallen to `bid` without further work; [`NEVER`] if it will not.
     pub fn falls_to_ns(&self, now: Ns, bid: u64) -> Ns {
         if self.fee(now) <= bid {
             return 0;

@@ -10,16 +10,16 @@
 //!
 //! Source: V. Buterin and others, EIP-1559 (2019), section "Specification".
 //!
-//! Departures. More work than the limit counts as the limit, so that 1/8 holds. If a batch is late by
-//! a whole `block_ns`, an empty block is taken to have been, and one for each further `block_ns`:
-//! else a fee that keeps everyone out would never fall again. With [`NEVER`] that is off. By integer division the fee does not
-//! fall below 7 by itself; choose the unit accordingly.
+//! Departures. More work than the limit counts as the limit, so that 1/8 holds. If a batch is late
+//! by a whole `block_ns`, an empty block is assumed, and one for each further `block_ns`: otherwise
+//! a prohibitive fee would never fall again. [`NEVER`] turns that off. By integer division the fee
+//! does not fall below 7 by itself; choose the unit accordingly.
 
 use crate::units::{NEVER, Ns};
 
-/// `ELASTICITY_MULTIPLIER`.
+/// EIP-1559's `ELASTICITY_MULTIPLIER`: block limit over target.
 pub const ELASTICITY: u64 = 2;
-/// `BASE_FEE_MAX_CHANGE_DENOMINATOR`.
+/// EIP-1559's `BASE_FEE_MAX_CHANGE_DENOMINATOR`: a block moves the fee by at most 1/8.
 pub const CHANGE_DENOMINATOR: u64 = 8;
 
 /// The base fee of the block that follows one of base fee `fee`, of limit `limit` (at least 2) and
@@ -64,7 +64,7 @@ impl BaseFee {
         self.fee
     }
 
-    /// A block of this much work is made: the fee from now on.
+    /// Accounts for a block of this much work; returns the fee from now on.
     pub fn on_batch(&mut self, now: Ns, used: u64) -> u64 {
         self.pass_empty(now);
         self.step(used);
@@ -72,7 +72,7 @@ impl BaseFee {
         self.fee
     }
 
-    /// How long until the fee has fallen to `bid` by empty blocks; [`NEVER`] if it will not.
+    /// Time until the fee has fallen to `bid` by empty blocks; [`NEVER`] if it will not.
     pub fn falls_to_ns(&self, now: Ns, bid: u64) -> Ns {
         let mut ahead = *self;
         ahead.pass_empty(now);
@@ -95,7 +95,7 @@ impl BaseFee {
         self.fee = next_base_fee(self.fee, self.limit, used).max(self.fee_min);
     }
 
-    /// Steps over the blocks that were not made.
+    /// Applies the empty blocks that are due.
     fn pass_empty(&mut self, now: Ns) {
         let passed = now.saturating_sub(self.at_ns) / self.block_ns;
         let mut missed = passed.saturating_sub(1);

@@ -1,6 +1,6 @@
-//! What a message costs: fees that rise with the load and fall without it.
+//! Fees of messages, which rise with the load and fall without it.
 //!
-//! Money here is the layer's own fee unit, a whole number; who is charged what is the market's.
+//! Amounts are whole numbers of the layer's own fee unit; charging accounts is the market's task.
 //!
 //! [`eip1559`] moves by at most 1/8 a block; [`backlog`] is the exponential of several backlogs,
 //! each with its own time scale, and serves as the circuit breaker.
@@ -13,20 +13,20 @@ use serde::{Deserialize, Serialize};
 use super::Kind;
 use crate::units::{NEVER, Ns};
 
-/// What cancels and risk-reducing messages pay.
+/// Fee of cancels and risk-reducing messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Relief {
-    /// What the others pay.
+    /// The full fee.
     None,
-    /// The fee, but no more than this.
+    /// The fee, but at most this amount.
     Capped(u64),
-    /// Nothing.
+    /// No fee.
     Exempt,
 }
 
 impl Relief {
-    /// What a message of this kind owes when the fee is `fee`.
+    /// Fee that a message of this kind owes when the full fee is `fee`.
     pub fn owed(self, fee: u64, kind: Kind) -> u64 {
         match (self, kind) {
             (_, Kind::Order) | (Relief::None, _) => fee,
@@ -40,7 +40,7 @@ impl Relief {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Config {
-    /// Always the same.
+    /// A constant fee.
     Fixed {
         /// In millionths of a USD.
         fee_micros: u64,
@@ -61,11 +61,11 @@ pub enum Config {
 /// A fee under one of the rules.
 #[derive(Clone, Debug)]
 pub enum Price {
-    /// Always the same.
+    /// A constant fee.
     Fixed(u64),
-    /// Moves from block to block.
+    /// EIP-1559's base fee.
     BaseFee(eip1559::BaseFee),
-    /// Follows the backlogs.
+    /// The exponential of the backlogs.
     Backlog(backlog::Backlog),
 }
 
@@ -90,7 +90,8 @@ impl Price {
         }
     }
 
-    /// A batch of this much work is made: gives the fee from now on, to be published with it.
+    /// Accounts for a batch of this much work; returns the fee from now on, to be published with
+    /// it.
     pub fn on_batch(&mut self, now: Ns, work: u64) -> u64 {
         match self {
             Price::Fixed(fee) => *fee,
@@ -99,7 +100,7 @@ impl Price {
         }
     }
 
-    /// How long until the fee has fallen to `bid` if no more work comes; [`NEVER`] if it will not.
+    /// Time until the fee has fallen to `bid` without further work; [`NEVER`] if it will not.
     pub fn falls_to_ns(&self, now: Ns, bid: u64) -> Ns {
         match self {
             Price::Fixed(fee) => {
