@@ -14,7 +14,7 @@ use surgetank_market::Fact;
 struct Screen {
     ticks: Price,
     below: Vec<AccountId>,
-    cut_off: Vec<AccountId>,
+    liquidation_deferred: Vec<AccountId>,
     position: Qty,
 }
 
@@ -47,8 +47,8 @@ impl View for Screen {
         self.below.iter().copied()
     }
 
-    fn cut_off(&self, account: AccountId, _height: u32) -> bool {
-        self.cut_off.contains(&account)
+    fn liquidation_deferred(&self, account: AccountId, _height: u32) -> bool {
+        self.liquidation_deferred.contains(&account)
     }
 }
 
@@ -206,8 +206,8 @@ fn keepers_act_on_what_their_own_gateway_publishes() {
     assert_eq!(targets(&out), [(0, 900), (2, 900)], "its share, and no more than orders_max");
     let out = keepers_hear(&mut keepers, at + MS, Heard::Timer(timer), &screen);
     assert_eq!(targets(&out), [(4, 900), (6, 900)], "nobody twice within resend_ms");
-    let cut = Screen { cut_off: vec![2], ..screen };
-    let again = Timer::CutOff { keeper: 0, height: 3 };
+    let cut = Screen { liquidation_deferred: vec![2], ..screen };
+    let again = Timer::LiquidationDeferred { keeper: 0, height: 3 };
     let out = keepers_hear(&mut keepers, at + 2 * MS, Heard::Timer(again), &cut);
     assert_eq!(targets(&out), [(2, 900)], "but for whom a limit cut off");
 }

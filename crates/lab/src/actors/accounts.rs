@@ -1,4 +1,4 @@
-//! Which accounts are whose: dense ranges, in a fixed order.
+//! Ranges of accounts by owner: dense, in a fixed order.
 
 use std::ops::Range;
 
@@ -6,26 +6,26 @@ use surgetank_layer::units::{AccountId, NodeId};
 
 use crate::scenario::{AttackKind, Scenario};
 
-/// Which accounts are whose: dense ranges, in this order.
+/// Number of accounts by owner: dense ranges, in this order.
 #[derive(Clone, Copy, Debug)]
 pub struct Accounts {
-    /// Leveraged positions: 0..leveraged.
+    /// Accounts with leveraged positions: 0..leveraged.
     pub leveraged: u32,
-    /// Portfolios with options, after them.
+    /// Accounts with options portfolios, which follow.
     pub portfolios: u32,
     /// Counterparties of the leveraged positions.
     pub hedgers: u32,
-    /// Background traders.
+    /// Accounts of background traders.
     pub background: u32,
-    /// Makers.
+    /// Accounts of market makers.
     pub makers: u32,
-    /// Keepers.
+    /// Accounts of keepers.
     pub keepers: u32,
-    /// Oracles.
+    /// Accounts of oracles.
     pub oracles: u32,
-    /// The attacker's.
+    /// Accounts of the attacker.
     pub attackers: u32,
-    /// Nodes that they are connected to.
+    /// Number of nodes, their gateways.
     pub nodes: u32,
 }
 
@@ -53,7 +53,7 @@ impl Accounts {
         account % self.nodes
     }
 
-    /// Accounts that are judged: 0..judged.
+    /// Number of accounts whose solvency is measured: 0..judged.
     pub fn judged(&self) -> u32 {
         self.leveraged + self.portfolios
     }
@@ -63,38 +63,38 @@ impl Accounts {
         self.judged() + self.hedgers
     }
 
-    /// First maker.
+    /// First account of the makers.
     pub fn makers_from(&self) -> AccountId {
         self.background_from() + self.background
     }
 
-    /// First keeper.
+    /// First account of the keepers.
     pub fn keepers_from(&self) -> AccountId {
         self.makers_from() + self.makers
     }
 
-    /// First oracle.
+    /// First account of the oracles.
     pub fn oracles_from(&self) -> AccountId {
         self.keepers_from() + self.keepers
     }
 
-    /// The spammer.
+    /// Account of the spam fault.
     pub fn spammer(&self) -> AccountId {
         self.oracles_from() + self.oracles
     }
 
-    /// Who takes positions over where liquidations close at the oracle price, and portfolios.
-    /// Sends nothing.
+    /// The liquidator: takes over portfolios, and positions that close at the oracle price. Sends
+    /// nothing.
     pub fn liquidator(&self) -> AccountId {
         self.spammer() + 1
     }
 
-    /// Who holds the other side of the portfolios. Sends nothing.
+    /// The option writer: holds the other side of the portfolios. Sends nothing.
     pub fn writer(&self) -> AccountId {
         self.spammer() + 2
     }
 
-    /// Who takes over what is nearly bankrupt, where the venue has such a vault. Sends nothing.
+    /// The backstop vault, if the venue has one. Sends nothing.
     pub fn vault(&self) -> AccountId {
         self.spammer() + 3
     }
@@ -109,29 +109,29 @@ impl Accounts {
         self.attackers_from()..self.attackers_from() + self.attackers
     }
 
-    /// Which maker an account is.
+    /// Index of the maker that owns an account.
     pub fn maker(&self, account: AccountId) -> Option<u32> {
         account.checked_sub(self.makers_from()).filter(|&maker| maker < self.makers)
     }
 
     /// Accounts that keepers watch and may liquidate: positions and portfolios, makers, the
-    /// attacker's. Rising.
+    /// attacker's. In ascending order.
     pub fn watched(&self) -> impl Iterator<Item = AccountId> + use<> {
         (0..self.judged()).chain(self.makers_from()..self.keepers_from()).chain(self.attacking())
     }
 
-    /// Above every account.
+    /// One above the highest account.
     pub fn end(&self) -> AccountId {
         self.attackers_from() + self.attackers
     }
 
-    /// How many of the venue's own can send; the attacker's stand apart.
+    /// Number of accounts without the attacker's.
     pub fn count(&self) -> u32 {
         self.spammer() + 1
     }
 }
 
-/// Accounts that an attack needs.
+/// Number of accounts of an attack.
 fn needed_by(attack: &AttackKind) -> u32 {
     match *attack {
         AttackKind::None {} | AttackKind::Stampede { .. } | AttackKind::Censor { .. } => 0,

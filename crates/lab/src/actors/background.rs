@@ -1,5 +1,5 @@
-//! Background traders: messages that come by themselves, from the arrival process or a tape, and
-//! those of panicking and stampeding traders among them.
+//! Background traders: messages of the arrival process or a tape, and of the panicking and
+//! stampeding traders among them.
 
 use std::ops::Range;
 
@@ -17,10 +17,10 @@ use crate::scenario::{AttackKind, Scenario, ms};
 use crate::seed::{Seed, Stream};
 use crate::trace::Source;
 
-/// Orders that a cancel or a replace may still find.
+/// Number of recent orders from which cancels and replaces choose.
 const RECENT: usize = 4096;
 
-/// An order that was sent, as its sender remembers it.
+/// A sent order, as its sender knows it.
 #[derive(Clone, Copy)]
 struct Sent {
     account: AccountId,
@@ -29,9 +29,9 @@ struct Sent {
     qty: Qty,
 }
 
-/// What background messages are like.
+/// Distribution of background messages.
 struct Mix {
-    /// Of limit, post-only, market and IOC orders, cancels and replaces.
+    /// Weights of limit, post-only, market and IOC orders, cancels and replaces.
     weights: [f64; 6],
     order_usd: f64,
     distance_bp: f64,
@@ -42,7 +42,7 @@ pub struct Background {
     accounts: Accounts,
     mix: Mix,
     flow_end_ns: Ns,
-    /// When they wait for the venue to come back.
+    /// Time of the halt, in which they send nothing.
     halt: Range<Ns>,
     arrivals: ArrivalProcess,
     arrival_draws: Stream,
@@ -89,17 +89,17 @@ impl Background {
         }
     }
 
-    /// How many messages came by themselves so far.
+    /// Number of messages of the arrival process so far.
     pub fn sent(&self) -> u64 {
         self.sent
     }
 
-    /// ∫ of the mean arrival rate until then.
+    /// Integral of the mean arrival rate until then.
     pub fn expected(&self, until: Ns) -> f64 {
         self.arrivals.expected(0, until)
     }
 
-    /// Asks for the first message's time.
+    /// Sets the timer of the first message.
     pub fn start(&mut self, now: Ns, out: &mut Vec<Action>) {
         match &self.replay {
             Some(replay) => {
@@ -110,7 +110,7 @@ impl Background {
         }
     }
 
-    /// A time comes, or the outside price steps: some traders panic.
+    /// Processes a timer, or a step of the outside price, at which some traders panic.
     #[inline]
     pub fn step(&mut self, now: Ns, heard: Heard<'_>, view: &impl View, out: &mut Vec<Action>) {
         match heard {
@@ -123,7 +123,7 @@ impl Background {
         }
     }
 
-    /// Asks for the time of the next arrival.
+    /// Sets the timer of the next arrival.
     fn next(&mut self, now: Ns, out: &mut Vec<Action>) {
         let next = self.arrivals.next(now, &mut self.arrival_draws);
         if let Some(at) = next.filter(|&at| at < self.flow_end_ns) {
@@ -146,13 +146,13 @@ impl Background {
         self.next(now, out);
     }
 
-    /// One of a stampeding crowd sells out or pulls an order, as background traders do.
+    /// A trader of a stampede sends a message drawn as any background message.
     fn herd(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
         let (account, body) = self.message(view);
         out.push(self.send(now, account, Source::Panic, body));
     }
 
-    /// One message of the next recorded ones.
+    /// Sends the next recorded message.
     fn replay(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
         let cl_ord_id = self.next_id();
         let Some(replay) = &mut self.replay else { return };
@@ -167,7 +167,7 @@ impl Background {
         }
     }
 
-    /// A panicking trader sends.
+    /// Sends the message of a panicking trader.
     fn panic(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
         let cl_ord_id = self.next_id();
         let whose = (self.accounts.background_from(), self.accounts.background);
@@ -189,7 +189,7 @@ impl Background {
         }
     }
 
-    /// What some background trader sends. The number of draws does not depend on what it is.
+    /// A background message. The number of draws does not depend on its kind.
     fn message(&mut self, view: &impl View) -> (AccountId, Body) {
         let pick = self.draws.below(u64::from(self.accounts.background.max(1)));
         let account = self.accounts.background_from() + pick as AccountId;
@@ -239,7 +239,7 @@ impl Background {
         (account, body)
     }
 
-    /// A cancel or a replace of an order sent earlier; a replace moves it to the price of its side.
+    /// A cancel or a replace of an earlier order; a replace moves it to a new price of its side.
     fn change(
         &mut self,
         cancels: bool,

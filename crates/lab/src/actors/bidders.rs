@@ -1,6 +1,6 @@
-//! Who bids for rounds of the express lane (`layer.queue.express`): makers, what a round is
-//! worth to them, drawn each round, and an attacker who races, its own value. In a second-price
-//! auction that is what they should do.
+//! Bidders for rounds of the express lane (`layer.queue.express`): makers, with a value drawn for
+//! each round, and a racing attacker, with its own value. Bidding one's value is dominant in a
+//! second-price auction.
 
 use surgetank_layer::machine::Draws;
 use surgetank_layer::units::{AccountId, Money, Ns};
@@ -9,14 +9,14 @@ use super::{Accounts, Action, Timer};
 use crate::scenario::{AttackKind, Scenario};
 use crate::seed::{Seed, Stream};
 
-/// All bidders.
+/// All bidders of a run.
 pub struct Bidders {
     draws: Stream,
     round_ns: Ns,
     flow_end_ns: Ns,
     accounts: Accounts,
     maker_value_usd: f64,
-    /// What a round is worth to an attacker; `None` = there is none who races.
+    /// Value of a round to a racing attacker, in USD; `None` without one.
     racer_value_usd: Option<f64>,
 }
 
@@ -44,12 +44,12 @@ impl Bidders {
         out.push(Action::Wake { at: now, timer: Timer::Auction });
     }
 
-    /// A round begins: everybody who wants the next one bids.
+    /// A round begins: bids for the next one are sent.
     pub(super) fn bid(&mut self, now: Ns, out: &mut Vec<Action>) {
         let round = now / self.round_ns + 1;
         let mut bid = |bidder: AccountId, usd: f64| {
             if usd > 0.0 {
-                // Millionths of a USD. Bids are not bound to the 32 bits of a message's fee.
+                // Millionths of a USD. A bid is not limited to the 32 bits of a message's fee.
                 let amount = (usd * 1e6).round() as Money;
                 out.push(Action::Bid { round, bidder, amount });
             }

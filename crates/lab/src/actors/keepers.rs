@@ -1,4 +1,4 @@
-//! Keepers: they hear prices from the venue, or see the outside price, and send liquidation orders.
+//! Keepers: they watch the venue's marks or the outside price, and send liquidation orders.
 
 use surgetank_layer::message::{Body, LiquidationOrder};
 use surgetank_layer::units::{NEVER, Ns, Price};
@@ -8,27 +8,27 @@ use super::{Accounts, Action, Heard, Published, Sending, Timer, Times, View};
 use crate::scenario::{self, Watch};
 use crate::trace::Source;
 
-/// All keepers. Each watches its own share of the accounts.
+/// All keepers of a run. Each watches its own share of the accounts.
 pub struct Keepers {
     accounts: Accounts,
     watch: Watch,
     reaction_ns: Ns,
     resend_ns: Ns,
-    /// Until a client has what its gateway publishes.
+    /// Delay from a gateway to its clients, in ns.
     link_ns: Ns,
     orders_max: u32,
-    /// When a liquidation order for an account was last sent.
+    /// Time of the last liquidation order for each account.
     sent_ns: Vec<Ns>,
-    /// Marks that were published, by height.
+    /// Published marks, by height.
     marks: Vec<Price>,
-    /// Outside prices that made some keeper act.
+    /// Outside prices on which some keeper acts.
     seen: Vec<Price>,
-    /// Which keepers react to a step of the outside price.
+    /// Whether each keeper reacts to a step of the outside price.
     alerted: Vec<bool>,
 }
 
 impl Keepers {
-    /// Keepers that have not sent anything yet.
+    /// Keepers in their initial state.
     pub fn new(config: &scenario::Keepers, accounts: Accounts, times: Times) -> Keepers {
         Keepers {
             watch: config.watch,
@@ -44,7 +44,7 @@ impl Keepers {
         }
     }
 
-    /// Something is published, the outside price steps, or a time comes.
+    /// Processes a publication, a step of the outside price, or a timer.
     pub fn step(&mut self, now: Ns, heard: Heard<'_>, view: &impl View, out: &mut Vec<Action>) {
         match heard {
             Heard::Published(published) => self.published(now, &published, out),
@@ -55,8 +55,8 @@ impl Keepers {
         }
     }
 
-    /// A gateway has published a block: its keepers react to a new price in it, and go on at once
-    /// where a limit cut liquidations off, for those accounts are on their lists.
+    /// A gateway has published a block: its keepers react to a new price in it, and at once to
+    /// liquidations that a limit deferred, as those accounts are on their lists.
     fn published(&mut self, now: Ns, published: &Published, out: &mut Vec<Action>) {
         let Published { gateway, height, mark, priced, cut } = *published;
         if self.marks.len() <= height as usize {
@@ -75,15 +75,15 @@ impl Keepers {
         }
         if cut {
             let at = now + self.link_ns;
-            out.extend(
-                (0..self.accounts.keepers)
-                    .filter(here)
-                    .map(|keeper| Action::Wake { at, timer: Timer::CutOff { keeper, height } }),
-            );
+            out.extend((0..self.accounts.keepers).filter(here).map(|keeper| Action::Wake {
+                at,
+                timer: Timer::LiquidationDeferred { keeper, height },
+            }));
         }
     }
 
-    /// The outside price has stepped: keepers who watch it, and have somebody to close out, react.
+    /// The outside price has stepped: keepers that watch it, and have an account to liquidate,
+    /// react.
     fn see(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
         let Some(outside) = view.outside() else { return };
         if self.watch != Watch::Outside || self.accounts.keepers == 0 {
@@ -93,7 +93,7 @@ impl Keepers {
         self.alerted.fill(false);
         for target in view.due() {
             let sent = self.sent_ns[target as usize];
-            let again = view.cut_off(target, u32::MAX);
+            let again = view.liquidation_deferred(target, u32::MAX);
             self.alerted[(target % self.accounts.keepers) as usize] |=
                 sent == NEVER || acts_ns >= sent + self.resend_ns || again;
         }
@@ -106,8 +106,9 @@ impl Keepers {
         }
     }
 
-    /// Orders that found nothing to liquidate: a keeper with eyes of its own may send again as soon
-    /// as the account is due again. (One that goes by the venue's marks waits out `resend_ns`.)
+    /// Orders that found nothing to liquidate: a keeper that watches the outside price may send
+    /// again as soon as the account is due again. (One that follows the venue's marks waits
+    /// `resend_ns`.)
     fn executed(&mut self, facts: &[Fact]) {
         if self.watch == Watch::Venue {
             return;
@@ -129,7 +130,7 @@ impl Keepers {
                 let price = self.seen[seen as usize];
                 self.keep(now, keeper, (price, u32::MAX), false, view, out);
             }
-            Timer::CutOff { keeper, height } => {
+            Timer::LiquidationDeferred { keeper, height } => {
                 let price = match self.watch {
                     Watch::Venue => self.marks[height as usize],
                     Watch::Outside => view.outside().map_or(0, |outside| outside.ticks),
@@ -140,8 +141,8 @@ impl Keepers {
         }
     }
 
-    /// A keeper looks at its share of the accounts with a price that it knows, and sends again for
-    /// those that were cut off up to this height; `only` for those.
+    /// A keeper checks its share of the accounts at a price, and sends again for those deferred up
+    /// to this height; `only` for those.
     fn keep(
         &mut self,
         now: Ns,
@@ -160,7 +161,7 @@ impl Keepers {
             }
             let sent = &mut self.sent_ns[target as usize];
             let waits = only || *sent != NEVER && now < *sent + self.resend_ns;
-            if waits && !view.cut_off(target, height) {
+            if waits && !view.liquidation_deferred(target, height) {
                 continue;
             }
             *sent = now;

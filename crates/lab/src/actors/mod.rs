@@ -1,15 +1,15 @@
-//! Who sends messages: background traders, the tape, market makers, oracles, keepers, panicking
-//! traders, bidders for the express lane.
+//! Actors, which send messages: background traders, the tape, market makers, oracles, keepers,
+//! panicking traders, bidders for the express lane.
 //!
 //! # Rules
-//! 1. An actor is a machine: it hears something ([`Heard`]), looks at what a client can know
-//!    ([`View`]) and answers with [`Action`]s. It reaches nothing else, so it can be run against
-//!    the simulated world or against a venue that runs.
+//! 1. An actor is a machine: it processes events ([`Heard`]), reads what a client can know
+//!    ([`View`]) and returns [`Action`]s. It accesses nothing else, so it can run against the
+//!    simulated world or a running venue.
 //! 2. Background messages draw from streams of their own, at the times of the arrival process;
 //!    nothing that happens to a message changes a later one.
-//! 3. Everybody else reacts: to the outside price (makers, panicking traders, oracles, keepers that
-//!    watch it) or to what the venue has published (makers, keepers), after the time that this
-//!    takes. What is published is heard at once; an actor adds its own link and reaction time.
+//! 3. All others react: to the outside price (makers, panicking traders, oracles, keepers that
+//!    watch it) or to what the venue has published (makers, keepers), after their reaction time.
+//!    Publications are delivered at once; an actor adds its own link delay and reaction time.
 //! 4. A scenario's keys are converted once, when an actor is made.
 
 mod accounts;
@@ -39,171 +39,172 @@ pub use makers::Makers;
 pub use oracles::Oracles;
 pub use view::{Holding, Outside, View, size_and_price};
 
-/// What an actor or an attacker hears.
+/// Events of actors and attackers.
 #[derive(Clone, Copy)]
 pub enum Heard<'a> {
-    /// A time has come that it asked for.
+    /// A timer that it set has expired.
     Timer(Timer),
     /// The outside price has stepped.
     Index {
-        /// When it steps again.
+        /// Time of its next step.
         next_ns: Ns,
     },
-    /// Execution reports of a block: the messages in it, and what followed from them.
+    /// Execution reports of a block: its messages and the resulting facts.
     Executed {
-        /// In the order of the block.
+        /// Messages of the block, in its order.
         messages: &'a [Message],
-        /// In the order in which they happened.
+        /// Facts in the order in which they happened.
         facts: &'a [Fact],
     },
     /// A gateway has published a block that has a price or deferred liquidations in it.
     Published(Published),
-    /// A message passes a node, before it is executed.
+    /// A message reaches a node before its execution.
     Passes {
-        /// The node.
+        /// Node that the message reached.
         node: NodeId,
-        /// The message.
+        /// The message that passes.
         message: &'a Message,
-        /// The hash of the last block that the node knows.
+        /// Hash of the last block that the node knows.
         last_hash: Digest,
     },
     /// A client's message has been executed and confirmed.
     Confirmed(MessageId),
-    /// A block asks what these messages, committed to earlier, say.
+    /// A decided block requests the reveal of this committed message.
     Reveal(&'a Message),
 }
 
-/// What a gateway publishes of an executed block.
+/// A gateway's publication of an executed block.
 #[derive(Clone, Copy, Debug)]
 pub struct Published {
-    /// The gateway.
+    /// Gateway that publishes.
     pub gateway: NodeId,
-    /// The block's height.
+    /// Height of the block.
     pub height: u32,
-    /// The mark price after it.
+    /// Mark price after the block, in ticks.
     pub mark: Price,
-    /// Whether it has a new price in it.
+    /// Whether the block contains a new price.
     pub priced: bool,
-    /// Whether a limit cut liquidations off in it.
+    /// Whether a limit deferred liquidations in it.
     pub cut: bool,
 }
 
-/// Times that actors and attackers ask for. Small: the agenda copies it about.
+/// Timers of actors and attackers. Small, as the agenda copies them.
 #[derive(Clone, Copy, Debug)]
 pub enum Timer {
-    /// The next background message is meant to be sent.
+    /// The next background message is due.
     Background,
-    /// The next recorded message.
+    /// The next recorded message is due.
     Replay,
-    /// One of a stampeding crowd of background traders sends.
+    /// A trader of a stampede sends.
     Herd,
     /// A panicking trader sends.
     Panic,
     /// An oracle sends a price.
     Oracle,
-    /// A maker decides on the outside price that it has seen.
+    /// A maker decides on the outside price that it observed.
     Maker {
-        /// Which maker.
+        /// Index of the maker.
         maker: u32,
     },
-    /// A maker has the report of what became of its orders in a block.
+    /// A maker receives its report of a block.
     Report {
         /// Number of the report.
         slot: u32,
     },
-    /// A keeper acts on a mark that it has heard.
+    /// A keeper acts on a mark that it received.
     Marked {
-        /// Which keeper.
+        /// Index of the keeper.
         keeper: u32,
-        /// The block with the mark.
+        /// Height of the block with the mark.
         height: u32,
     },
-    /// A keeper acts on an outside price that it has seen.
+    /// A keeper acts on an outside price that it observed.
     Seen {
-        /// Which keeper.
+        /// Index of the keeper.
         keeper: u32,
         /// Number of the price.
         seen: u32,
     },
-    /// A keeper goes on after a limit cut its liquidations off.
-    CutOff {
-        /// Which keeper.
+    /// A keeper resumes after a limit deferred its liquidations.
+    LiquidationDeferred {
+        /// Index of the keeper.
         keeper: u32,
-        /// The block with the limit.
+        /// Height of the block in which they were deferred.
         height: u32,
     },
     /// A round of the express lane begins.
     Auction,
-    /// The attacker's turn.
+    /// The attacker acts.
     Attack,
 }
 
-/// What an actor or an attacker does.
+/// Actions of actors and attackers.
 #[derive(Clone, Copy, Debug)]
 pub enum Action {
-    /// It sends a message.
+    /// Send a message.
     Send(Sending),
-    /// It wants to hear of a time.
+    /// Set a timer.
     Wake {
-        /// When.
+        /// Time at which the timer expires.
         at: Ns,
-        /// What for.
+        /// The timer to hand back.
         timer: Timer,
     },
-    /// It bids for a round of the express lane.
+    /// Bid for a round of the express lane.
     Bid {
         /// Number of the round.
         round: u64,
-        /// Who bids.
+        /// Account that bids.
         bidder: AccountId,
-        /// How much, in millionths of a USD.
+        /// Amount, in millionths of a USD.
         amount: Money,
     },
-    /// It does not reveal what it committed to.
+    /// Withhold the reveal of a commitment.
     Withhold(MessageId),
-    /// It has its proposer put the two orders that it sent last right before a message.
+    /// Have the controlled proposer put the two orders sent last right before a message.
     PutBefore(MessageId),
 }
 
-/// A message on its way to a gateway.
+/// A message to a gateway.
 #[derive(Clone, Copy, Debug)]
 pub struct Sending {
-    /// When it was meant to be sent.
+    /// Intended send time.
     pub sent_ns: Ns,
-    /// Whose it is.
+    /// Account that sends it.
     pub account: AccountId,
-    /// Where it enters.
+    /// Gateway at which it enters.
     pub gateway: NodeId,
-    /// What kind of sender that is.
+    /// Kind of the sender.
     pub source: Source,
-    /// What it says.
+    /// Content of the message.
     pub body: Body,
-    /// What it offers to be served earlier, in millionths of a USD; `None` = what such senders do.
+    /// Priority fee that it offers, in millionths of a USD; `None` = the default of its kind of
+    /// sender.
     pub fee_micros: Option<u32>,
 }
 
-/// What all actors share.
+/// Times that all actors share.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
-    /// Until a client has what its gateway publishes.
+    /// Delay from a gateway to its clients, in ns.
     pub link_ns: Ns,
-    /// From when on nothing new is sent.
+    /// Time from which nothing new is sent.
     pub flow_end_ns: Ns,
 }
 
-/// Everybody who sends but the attacker.
+/// All actors of a run, without the attacker.
 pub struct Actors {
-    /// Whose accounts are whose.
+    /// Ranges of accounts by owner.
     pub accounts: Accounts,
     /// Background traders, with the tape and panic.
     pub background: Background,
-    /// Market makers.
+    /// The market makers.
     pub makers: Makers,
-    /// Keepers.
+    /// The keepers.
     pub keepers: Keepers,
-    /// Oracles.
+    /// The oracles.
     pub oracles: Oracles,
-    /// Who bids for the express lane.
+    /// Bidders for the express lane, if there is one.
     pub bidders: Option<Bidders>,
 }
 
@@ -223,7 +224,7 @@ impl Actors {
         }
     }
 
-    /// What those ask for at the beginning who act at set times.
+    /// Sets the timers of the actors that act at given times.
     pub fn start(&mut self, now: Ns, out: &mut Vec<Action>) {
         self.oracles.start(now, out);
         if let Some(bidders) = &self.bidders {
@@ -231,7 +232,7 @@ impl Actors {
         }
     }
 
-    /// Tells those whom it concerns.
+    /// Passes an event to the actors that it concerns.
     #[inline]
     pub fn step(&mut self, now: Ns, heard: Heard<'_>, view: &impl View, out: &mut Vec<Action>) {
         match heard {
@@ -242,7 +243,9 @@ impl Actors {
             Heard::Timer(Timer::Maker { .. } | Timer::Report { .. }) => {
                 self.makers.step(now, heard, view, out);
             }
-            Heard::Timer(Timer::Marked { .. } | Timer::Seen { .. } | Timer::CutOff { .. })
+            Heard::Timer(
+                Timer::Marked { .. } | Timer::Seen { .. } | Timer::LiquidationDeferred { .. },
+            )
             | Heard::Published(_) => self.keepers.step(now, heard, view, out),
             Heard::Timer(Timer::Auction) => {
                 if let Some(bidders) = &mut self.bidders {

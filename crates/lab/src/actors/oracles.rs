@@ -1,4 +1,4 @@
-//! Oracles: they take turns to send the outside price that they have observed.
+//! Oracles: they take turns to send the outside price that they observed.
 
 use surgetank_layer::message::{Body, PriceUpdate};
 use surgetank_layer::units::{AccountId, Ns};
@@ -7,18 +7,18 @@ use super::{Accounts, Action, Heard, Sending, Timer, Times, View};
 use crate::scenario::{self};
 use crate::trace::Source;
 
-/// All oracles.
+/// All oracles of a run.
 pub struct Oracles {
     accounts: Accounts,
     interval_ns: Ns,
     observation_ns: Ns,
     flow_end_ns: Ns,
-    /// Whose turn it is.
+    /// Index of the next oracle.
     turn: u32,
 }
 
 impl Oracles {
-    /// Oracles that have not sent anything yet.
+    /// Oracles in their initial state.
     pub fn new(config: &scenario::Oracle, accounts: Accounts, times: Times) -> Oracles {
         Oracles {
             accounts,
@@ -29,21 +29,21 @@ impl Oracles {
         }
     }
 
-    /// Asks for the first one's time.
+    /// Sets the timer of the first price.
     pub fn start(&self, now: Ns, out: &mut Vec<Action>) {
         if self.accounts.oracles > 0 {
             out.push(Action::Wake { at: now, timer: Timer::Oracle });
         }
     }
 
-    /// An oracle hears of its times only.
+    /// Processes the timer of an oracle; ignores other events.
     pub fn step(&mut self, now: Ns, heard: Heard<'_>, view: &impl View, out: &mut Vec<Action>) {
         if let Heard::Timer(Timer::Oracle) = heard {
             self.send(now, view, out);
         }
     }
 
-    /// The next in turn sends the price that it saw.
+    /// The next oracle in turn sends the price that it observed.
     fn send(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
         let next = now + self.interval_ns;
         if next < self.flow_end_ns {

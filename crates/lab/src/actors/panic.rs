@@ -1,4 +1,4 @@
-//! Traders who panic: they react to a move of the outside price.
+//! Panicking traders: they react to a move of the outside price.
 
 use surgetank_layer::machine::Draws;
 use surgetank_layer::message::{Body, OrderCancelRequest, Side};
@@ -9,7 +9,7 @@ use super::{Action, Timer, View, size_and_price};
 use crate::scenario::Scenario;
 use crate::seed::{Seed, Stream};
 
-/// When traders panic, and what they do then.
+/// Parameters and stream of panicking traders.
 pub struct Panic {
     draws: Stream,
     window_ns: Ns,
@@ -52,8 +52,8 @@ impl Panic {
         }
     }
 
-    /// What one of `count` accounts from `first` sends: half sell out (or buy back) at market, half
-    /// pull an order.
+    /// The message of one of `count` accounts from `first`: half sell out (or buy back) at market,
+    /// half cancel an order.
     pub(super) fn message(
         &mut self,
         (first, count): (AccountId, u32),

@@ -12,7 +12,7 @@ use super::View;
 use super::background::market_order;
 use crate::flow::Tape;
 
-/// A tape and how far it has been replayed.
+/// A tape and the position of its replay.
 pub struct Replay {
     tape: Tape,
     next: usize,
@@ -25,12 +25,12 @@ impl Replay {
         Replay { tape, next: 0, orders: BTreeMap::new() }
     }
 
-    /// When the next message is due.
+    /// Time at which the next message is due.
     pub(super) fn next_ns(&self) -> Option<Ns> {
         self.tape.messages_ns.get(self.next).copied()
     }
 
-    /// The next message, under this ClOrdID, and the key of the order that it is about.
+    /// The next message, under this ClOrdID, and the key of the order that it concerns.
     pub(super) fn message(&mut self, now: Ns, cl_ord_id: u64, view: &impl View) -> (u64, Body) {
         let (tape, i) = (&self.tape, self.next);
         self.next += 1;

@@ -1,12 +1,13 @@
-//! What an actor may know: the market outside, and what the venue publishes.
+//! What an actor may know: the outside price, and the venue's publications.
 
 use surgetank_layer::message::Side;
 use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
 
-/// What a client can look up when it decides. Whoever runs the actors implements it: the simulated
-/// world, or a client of a venue that runs.
+/// What a client can query when it decides. The host of the actors implements it: the simulated
+/// world, or a client of a running venue.
 ///
-/// Without a market there is no outside price, every book is empty and no account is in danger.
+/// Without a market there is no outside price, every book is empty and no account is below
+/// maintenance.
 pub trait View {
     /// The outside price; `None` without a market.
     fn outside(&self) -> Option<Outside>;
@@ -21,34 +22,34 @@ pub trait View {
     /// next one; `None` unless there are two.
     fn best_levels(&self, side: Side) -> Option<(Price, Qty, Price)>;
 
-    /// Position and cash of an account of one's own.
+    /// Position and cash of one of the actor's own accounts.
     fn holding(&self, account: AccountId) -> Holding;
 
-    /// Accounts whose positions were below maintenance margin at this mark, rising. Positions are
-    /// public, as on a chain.
+    /// Accounts whose positions were below maintenance margin at this mark, in ascending order.
+    /// Positions are public, as on a chain.
     fn below_maintenance(&self, mark: Price) -> Vec<AccountId>;
 
     /// The same at the outside price of its last step.
     fn due(&self) -> impl Iterator<Item = AccountId>;
 
-    /// Whether the venue has published, in a block up to this height, that a limit cut the
-    /// account's liquidation off, and nobody has sent for it since.
-    fn cut_off(&self, account: AccountId, height: u32) -> bool;
+    /// Whether the venue has published, in a block up to this height, that a limit deferred the
+    /// account's liquidation, and no keeper has sent for it since.
+    fn liquidation_deferred(&self, account: AccountId, height: u32) -> bool;
 }
 
-/// The outside price, and what the venue counts in.
+/// The outside price, and the venue's units.
 #[derive(Clone, Copy, Debug)]
 pub struct Outside {
     /// The outside price in ticks.
     pub ticks: Price,
-    /// What a tick is worth.
+    /// Value of a tick, in USD.
     pub tick_usd: f64,
-    /// Coins in a lot.
+    /// Size of a lot, in coins.
     pub lot: f64,
 }
 
 impl Outside {
-    /// What one quantum of money is worth.
+    /// Value of one quantum of money, in USD.
     pub fn quantum_usd(&self) -> f64 {
         self.tick_usd * self.lot
     }
@@ -75,7 +76,7 @@ impl Outside {
     }
 }
 
-/// What an account has, as the venue reports it to its owner.
+/// An account's balance, as the venue reports it to its owner.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Holding {
     /// Signed position, in lots.

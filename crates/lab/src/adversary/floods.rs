@@ -1,4 +1,4 @@
-//! Floods: many messages that cost their sender little.
+//! Floods: many messages at little cost to their sender.
 
 use surgetank_layer::machine::Draws;
 use surgetank_layer::message::{Body, NewOrderSingle, Side, TimeInForce};
@@ -8,10 +8,10 @@ use super::means::{Means, send};
 use crate::actors::{Action, Timer, View, size_and_price};
 use crate::scenario::ms;
 
-/// Messages at a rate, from one account or many.
+/// Messages at a given rate, from one account or many.
 pub struct Flood {
     rate_per_s: f64,
-    /// How many accounts send, where they are drawn.
+    /// Number of accounts, one of which is drawn per message; `None` = one account.
     accounts: Option<u32>,
     cancels: bool,
 }
@@ -27,12 +27,12 @@ impl Flood {
         Flood { rate_per_s, accounts: Some(accounts), cancels: false }
     }
 
-    /// Cancels of orders that are not there.
+    /// Cancels of orders that do not exist.
     pub fn cancels(rate_per_s: f64) -> Flood {
         Flood { rate_per_s, accounts: None, cancels: true }
     }
 
-    /// One message, and when the next comes.
+    /// Sends one message and sets the timer of the next.
     pub fn send(&self, now: Ns, means: &mut Means, view: &impl View, out: &mut Vec<Action>) {
         let gap = means.draws.exponential() / self.rate_per_s;
         let gateway = means.draws.below(u64::from(means.accounts.nodes)) as NodeId;
@@ -40,7 +40,7 @@ impl Flood {
         let body = if self.cancels {
             cancel_of_nothing(means)
         } else {
-            // Far from the market: it costs the venue work and the sender nothing.
+            // Far from the market: it costs the venue work and never trades.
             let (order_qty, price) = size_and_price(view, 10.0, Side::Buy, 0.5);
             Body::NewOrderSingle(NewOrderSingle {
                 time_in_force: TimeInForce::GoodTillCancel,
@@ -64,18 +64,18 @@ fn cancel_of_nothing(means: &mut Means) -> Body {
     body
 }
 
-/// Background traders stop, then many of them send at once.
+/// Background traders stop, then many of them send at once, as after an outage.
 pub struct Stampede {
-    /// How long they wait.
+    /// Duration of the halt, in ns.
     pub halt_ns: Ns,
-    /// How many messages come together.
+    /// Number of messages sent after the halt.
     pub messages: u32,
-    /// Within how long.
+    /// Span in which they are sent, in ns.
     pub within_ns: Ns,
 }
 
 impl Stampede {
-    /// The halt begins, or is over: then everybody sends.
+    /// The halt begins, or is over, upon which the messages are sent.
     pub fn begin(&self, now: Ns, means: &mut Means, out: &mut Vec<Action>) {
         let over = means.window.start + self.halt_ns;
         if now < over {

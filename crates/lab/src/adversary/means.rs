@@ -1,4 +1,4 @@
-//! What every attack needs: accounts, a time, draws, orders.
+//! Resources of every attack: accounts, time window, random draws, order numbers.
 
 use std::ops::Range;
 
@@ -12,23 +12,23 @@ use crate::scenario::{self, ms};
 use crate::seed::{Seed, Stream};
 use crate::trace::Source;
 
-/// What every attack needs.
+/// Resources of every attack.
 pub struct Means {
-    /// Whose accounts are whose.
+    /// Ranges of accounts by owner.
     pub accounts: Accounts,
-    /// When it attacks.
+    /// Time window of the attack.
     pub window: Range<Ns>,
-    /// When flow ends.
+    /// Time at which new messages end.
     pub flow_end_ns: Ns,
-    /// Its own stream.
+    /// Random stream of the attack.
     pub draws: Stream,
-    /// Orders that it found worth acting on.
+    /// Number of orders on which it acted.
     pub found: u64,
     cl_ord_id: u64,
 }
 
 impl Means {
-    /// Those of an attack in a run in which flow arrives for so long.
+    /// Resources of an attack in a run whose flow ends at `flow_end_ns`.
     pub(super) fn new(
         attack: &scenario::Attack,
         duration_s: f64,
@@ -46,18 +46,18 @@ impl Means {
         }
     }
 
-    /// One of its accounts.
+    /// The account of this index among its own.
     pub fn account(&self, index: u32) -> AccountId {
         self.accounts.attackers_from() + index
     }
 
-    /// The ClOrdID of its next message.
+    /// ClOrdID of its next message.
     pub fn next_id(&mut self) -> u64 {
         self.cl_ord_id += 1;
         self.cl_ord_id
     }
 
-    /// An order that takes what it finds and does not rest.
+    /// An immediate-or-cancel order.
     pub fn taking(&mut self, side: Side, price: Price, order_qty: Qty) -> NewOrderSingle {
         NewOrderSingle {
             cl_ord_id: self.next_id(),
@@ -72,14 +72,14 @@ impl Means {
         }
     }
 
-    /// A cancel of an order of its own.
+    /// A cancel of one of its own orders.
     pub fn cancel(&mut self, orig_cl_ord_id: u64) -> Body {
         let cl_ord_id = self.next_id();
         Body::OrderCancelRequest(OrderCancelRequest { cl_ord_id, orig_cl_ord_id, symbol: 0 })
     }
 }
 
-/// A message of the attacker's, with the fee that it offers.
+/// A message of the attacker, with the fee that it offers.
 pub fn send(now: Ns, account: AccountId, gateway: NodeId, fee_micros: u32, body: Body) -> Action {
     let (source, fee_micros) = (Source::Attacker, Some(fee_micros));
     Action::Send(Sending { sent_ns: now, account, gateway, source, body, fee_micros })

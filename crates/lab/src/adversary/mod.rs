@@ -1,17 +1,17 @@
-//! The attacker of `[attack]`: what it sees, and what it sends.
+//! The attacker of `[attack]`: what it observes, and what it sends.
 //!
 //! # Rules
-//! 1. It is a machine like the [actors](crate::actors): it hears, looks and answers.
-//! 2. It draws from a stream of its own, so the others' flow is the same with and without it, until
-//!    they meet in a queue.
-//! 3. It has accounts of its own, and orders of its own to the venue: it gains only by trades that
-//!    the market really makes. What it gains is read from the trace: every trade against the outside
-//!    price of that moment, less fees, bonds and the price of the lane.
-//! 4. It reads only what passes a place where it sits, and only if that can be read there.
+//! 1. It is a machine like the [actors](crate::actors): events and a view in, actions out.
+//! 2. It draws from its own stream, so all other flow is the same with and without it, until they
+//!    meet in a queue.
+//! 3. It has its own accounts and sends ordinary orders: it gains only by trades that the market
+//!    executes. Its gain is computed from the trace: every trade against the outside price at that
+//!    time, less fees, bonds and the price of the lane.
+//! 4. It reads only messages that pass its node, and only if they are readable there.
 //!
 //! Files: [`floods`] (spam, sybil, cancel storm, stampede), [`reader`] (front-running: sandwich,
 //! insider, grinding), [`racer`] (stale quotes), [`withholder`] (withheld reveals), [`proposer`]
-//! (blocks made as the attacker says), [`means`] (what they share).
+//! (blocks built as the attacker wants), [`means`] (shared resources).
 
 mod floods;
 mod means;
@@ -37,7 +37,7 @@ use racer::Racer;
 use reader::Reader;
 use withholder::Withholder;
 
-/// How it attacks.
+/// Kind of attack.
 enum Attack {
     None,
     Flood(Flood),
@@ -45,25 +45,25 @@ enum Attack {
     Reader(Reader),
     Withholder(Withholder),
     Racer(Racer),
-    /// Its proposer leaves messages of these classes out.
+    /// Its proposer omits messages of these classes.
     Censor {
         classes: u8,
     },
 }
 
-/// Whoever attacks the venue.
+/// The attacker of a run.
 pub struct Adversary {
     attack: Attack,
     means: Means,
-    /// A node's proposer, where it has one in its hands.
+    /// The proposer that it controls, if any.
     proposer: Option<Arc<Proposer>>,
-    /// Its own client link, where it has a better (or worse) one than the others.
+    /// Delay of its own client link, in ns, if different from the other clients'.
     link_ns: Option<Ns>,
 }
 
 impl Adversary {
-    /// The attacker of a scenario. `unsealing` is what the venue does with decided blocks, `proposer`
-    /// that of [`Proposer::of`].
+    /// The attacker of a scenario. `unsealing` is the venue's; `proposer` comes from
+    /// [`Proposer::of`].
     pub fn new(
         scenario: &Scenario,
         unsealing: &Unsealing,
@@ -108,7 +108,7 @@ impl Adversary {
         Adversary { attack, means, proposer, link_ns }
     }
 
-    /// Its own client link, where it has a better (or worse) one than the others.
+    /// Delay of its own client link, in ns, if different from the other clients'.
     pub fn link_ns(&self) -> Option<Ns> {
         self.link_ns
     }
@@ -118,43 +118,43 @@ impl Adversary {
         self.means.found
     }
 
-    /// Commitments that it did not reveal.
+    /// Number of commitments that it did not reveal.
     pub fn withheld(&self) -> u64 {
         if let Attack::Withholder(withholder) = &self.attack { withholder.withheld() } else { 0 }
     }
 
-    /// Keypers enter its pay, or leave it.
-    pub fn pay_keypers(&mut self, change: i32) {
+    /// The number of colluding keypers changes.
+    pub fn change_colluding(&mut self, change: i32) {
         if let Attack::Reader(reader) = &mut self.attack {
-            reader.pay_keypers(change);
+            reader.change_colluding(change);
         }
     }
 
-    /// Whether it reads what passes a node.
+    /// Whether it reads the messages that pass this node.
     #[inline]
     pub fn reads_at(&self, node: NodeId) -> bool {
         matches!(&self.attack, Attack::Reader(reader) if reader.node() == node)
     }
 
-    /// Whether it wants to know when a message is executed.
+    /// Whether it waits for the execution of this message.
     #[inline]
     pub fn follows(&self, message: MessageId) -> bool {
         matches!(&self.attack, Attack::Reader(reader) if reader.follows(message))
     }
 
-    /// Whether it has committed to messages that it may not reveal.
+    /// Whether it has commitments that it may withhold.
     pub fn may_withhold(&self) -> bool {
         matches!(&self.attack, Attack::Withholder(withholder) if withholder.may_withhold())
     }
 
-    /// Its proposer is to put two orders, of these numbers, right before a message.
+    /// Instructs its proposer to put two orders, of these numbers, right before a message.
     pub fn put_before(&self, own: [MessageId; 2], message: MessageId) {
         if let Some(proposer) = &self.proposer {
             proposer.put_before(own, message);
         }
     }
 
-    /// Asks for the time at which the attack begins.
+    /// Sets the timer at which the attack begins.
     pub fn start(&self, out: &mut Vec<Action>) {
         let window = &self.means.window;
         if !window.is_empty() && !matches!(self.attack, Attack::None) {
@@ -162,7 +162,7 @@ impl Adversary {
         }
     }
 
-    /// Tells it something.
+    /// Processes one event.
     pub fn step(&mut self, now: Ns, heard: Heard<'_>, view: &impl View, out: &mut Vec<Action>) {
         let means = &mut self.means;
         match (&mut self.attack, heard) {

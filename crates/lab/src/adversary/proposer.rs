@@ -1,9 +1,9 @@
-//! A proposer that obeys the attacker: it censors, or puts the attacker's orders before a victim's.
+//! A proposer controlled by the attacker: it censors, or puts the attacker's orders before a
+//! victim's.
 //!
-//! A queue's rule binds an honest proposer only: leaving out and putting in front leave no trace in
-//! the block itself. Nobody can show that something was left out. Where order is drawn after the
-//! decision, or checked against sealed inputs (`surgetank_layer::audit`), putting in front is in vain
-//! or found out.
+//! A queue's rule binds only an honest proposer: omission and reordering are not visible in the
+//! block itself. Omission cannot be proved. Where the order is drawn after the decision, or checked
+//! against sealed inputs (`surgetank_layer::audit`), reordering has no effect or is detected.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -15,20 +15,20 @@ use surgetank_layer::units::{MessageId, NodeId};
 
 use crate::scenario::{AttackKind, Scenario};
 
-/// Pairs kept at most: older ones are forgotten.
+/// Greatest number of pairs kept: older ones are dropped.
 const PAIRS_MAX: usize = 256;
 
-/// Builds blocks as the attacker says. The attacker and the node share it.
+/// Builds blocks as the attacker instructs. The attacker and the node share it.
 #[derive(Debug, Default)]
 pub struct Proposer {
-    /// Classes that it leaves out, a bit each.
+    /// Bit mask of the classes that it omits.
     censored: AtomicU8,
-    /// Two messages of the attacker's, and the message that they are to precede.
+    /// Two messages of the attacker, and the message that they are to precede.
     before: Mutex<VecDeque<([MessageId; 2], MessageId)>>,
 }
 
 impl Proposer {
-    /// The node whose proposer obeys, if the attack is one that has it.
+    /// The node whose proposer the attacker controls, if the attack has one.
     pub fn of(scenario: &Scenario) -> Option<(NodeId, Arc<Proposer>)> {
         match &scenario.attack.what {
             AttackKind::Censor { node, .. } => Some((*node, Arc::default())),
@@ -37,12 +37,12 @@ impl Proposer {
         }
     }
 
-    /// From now on it leaves these classes out: bit c = class c.
+    /// Omits these classes from now on: bit c = class c.
     pub fn censor(&self, classes: u8) {
         self.censored.store(classes, Relaxed);
     }
 
-    /// In a block that has all three, `own` stand in this order right before `message`.
+    /// In a block with all three, `own` are placed in this order right before `message`.
     pub fn put_before(&self, own: [MessageId; 2], message: MessageId) {
         let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
         if before.len() == PAIRS_MAX {

@@ -1,4 +1,4 @@
-//! Trading against those who are slower: stale quotes are taken before their makers move them.
+//! Latency arbitrage: stale quotes are taken before their makers cancel them.
 
 use surgetank_layer::message::{Body, Side};
 use surgetank_layer::units::{NodeId, Ns, Price};
@@ -7,19 +7,19 @@ use super::means::{Means, send};
 use crate::actors::{Action, View};
 use crate::scenario;
 
-/// Who takes stale quotes.
+/// An attacker that takes stale quotes.
 pub struct Racer {
     move_bp: f64,
     size_usd: f64,
     fee_micros: u32,
-    /// The one node that orders, if there is one.
+    /// The node that orders, under a single sequencer.
     leader: Option<NodeId>,
     /// Outside price at which it last acted; 0 = never.
     acted: Price,
 }
 
 impl Racer {
-    /// One that has not acted yet. `leader` is the one node that orders, if there is one.
+    /// A racer in its initial state. `leader` is the node that orders, under a single sequencer.
     pub fn new(config: &scenario::Racer, leader: Option<NodeId>) -> Racer {
         Racer {
             move_bp: config.move_bp,
@@ -30,7 +30,7 @@ impl Racer {
         }
     }
 
-    /// The outside price has stepped: does it leave stale quotes behind?
+    /// The outside price has stepped: takes the quotes that are now stale.
     pub fn see(&mut self, now: Ns, means: &mut Means, view: &impl View, out: &mut Vec<Action>) {
         let Some(outside) = view.outside() else { return };
         let seen = std::mem::replace(&mut self.acted, outside.ticks);
@@ -44,7 +44,7 @@ impl Racer {
         }
         means.found += 1;
         let side = if moved_bp > 0.0 { Side::Buy } else { Side::Sell };
-        // Whatever is worse than the new price for its owner.
+        // Quotes worse for their owner than the new price.
         let limit = outside.ticks - side.sign();
         let order = means.taking(side, limit, outside.lots(self.size_usd));
         let account = means.account(0);

@@ -1,13 +1,13 @@
 //! Reading orders before they are executed: front-running in an order book.
 //!
-//! Who reads a large order that takes from the book buys up the best level before it, and offers the
-//! same quantity one tick below the next level, for the victim to take. When the victim has been
-//! executed, what is left of the offer is cancelled. (Taking on both sides, as is done against an
-//! automated market maker, only pays the spread twice here: a buyer does not raise the bids.)
+//! An attacker that reads a large taking order buys the best level before it, and offers the same
+//! quantity one tick below the next level, for the victim to take. When the victim has been
+//! executed, the rest of the offer is cancelled. (Trading on both sides, as against an automated
+//! market maker, would only pay the spread twice here: a buyer does not raise the bids.)
 //!
-//! Where the reader sits decides what it can do: on the network it races and pays; as the maker of
-//! blocks it puts its orders where it likes; where places are drawn by account it can choose among
-//! accounts, if it knows the draw.
+//! Its position decides its means: on the network it races and pays fees; as the proposer it places
+//! its orders freely; where the order is drawn by account it can choose among its accounts, if it
+//! knows the seed.
 
 use std::collections::BTreeMap;
 
@@ -19,33 +19,33 @@ use super::means::{Means, send};
 use crate::actors::{Action, View};
 use crate::scenario;
 
-/// Who reads orders and trades before them.
+/// An attacker that reads orders and trades before them.
 pub struct Reader {
     node: NodeId,
     least_usd: f64,
     size_usd: f64,
     fee_micros: u32,
-    /// Whether it makes the blocks at its node.
+    /// Whether it controls the proposer of its node.
     proposes: bool,
-    /// Whether nobody can read a message before its place is fixed.
+    /// Whether messages are unreadable before their place is fixed.
     hidden: bool,
-    /// How many keypers it takes to read one all the same.
+    /// Number of colluding keypers that can read a sealed message; `None` without keypers.
     threshold: Option<u32>,
-    /// Whether places are drawn over accounts by a draw that is known before.
-    foreseen: bool,
-    /// Keypers in its pay.
+    /// Whether the order is drawn over accounts from a seed that is known before.
+    seed_known: bool,
+    /// Number of colluding keypers.
     colluding: u32,
     /// Its offers to victims that are not executed yet: victim → (account, ClOrdID).
     offers: BTreeMap<MessageId, (AccountId, u64)>,
 }
 
 impl Reader {
-    /// The maker of blocks.
+    /// A front-runner that controls the proposer.
     pub fn insider(config: &scenario::Reader, unsealing: &Unsealing) -> Reader {
         Reader { proposes: true, ..Reader::sandwich(config, unsealing) }
     }
 
-    /// One on the network. It chooses among its accounts, if it has several.
+    /// A front-runner at a network node. It chooses among its accounts, if it has several.
     pub fn sandwich(config: &scenario::Reader, unsealing: &Unsealing) -> Reader {
         let &scenario::Reader { node, least_usd, size_usd, fee_micros } = config;
         let drawn = unsealing.places == Places::Drawn && unsealing.keypers.is_none();
@@ -57,13 +57,13 @@ impl Reader {
             proposes: false,
             hidden: unsealing.hides(),
             threshold: unsealing.keypers.as_ref().map(|keypers| keypers.threshold),
-            foreseen: drawn && !unsealing.hides(),
+            seed_known: drawn && !unsealing.hides(),
             colluding: 0,
             offers: BTreeMap::new(),
         }
     }
 
-    /// Where it sits.
+    /// Node at which it reads.
     pub fn node(&self) -> NodeId {
         self.node
     }
@@ -74,16 +74,16 @@ impl Reader {
     }
 
     /// Keypers enter its pay, or leave it.
-    pub fn pay_keypers(&mut self, change: i32) {
+    pub fn change_colluding(&mut self, change: i32) {
         self.colluding = self.colluding.saturating_add_signed(change);
     }
 
-    /// Whether it can tell what a message says before its place is fixed.
+    /// Whether it can read a message before its place is fixed.
     fn can_read(&self) -> bool {
         !self.hidden || self.threshold.is_some_and(|threshold| self.colluding >= threshold)
     }
 
-    /// It has an order before it.
+    /// It reads an order: front-runs it if it is large enough.
     pub fn read(
         &mut self,
         now: Ns,
@@ -101,7 +101,7 @@ impl Reader {
         let Some(outside) = view.outside().filter(|_| self.can_read()) else { return };
         let usd = order.order_qty as f64 * outside.ticks as f64 * outside.quantum_usd();
         let Some((limit, qty, next)) = view.best_levels(order.side.opposite()) else { return };
-        // One tick better than the next level.
+        // One tick better than the next level of the book.
         let resale = next - order.side.sign();
         if resale == limit || usd < self.least_usd {
             return;
@@ -125,7 +125,7 @@ impl Reader {
         }
     }
 
-    /// The victim has been executed: what is left of the offer goes.
+    /// The victim has been executed: cancels the rest of the offer.
     pub fn confirmed(
         &mut self,
         now: Ns,
@@ -138,11 +138,11 @@ impl Reader {
         out.push(send(now, account, self.node, 0, body));
     }
 
-    /// The account to act with: the one whose drawn place is first, if the draw can be known before.
+    /// The account to use: the one whose drawn rank is first, if the seed is known before.
     fn choose_account(&self, last_hash: &Digest, means: &Means) -> AccountId {
         let accounts = means.accounts.attacking();
         let first = accounts.start;
-        if !self.foreseen {
+        if !self.seed_known {
             return first;
         }
         // The next block's seed is the hash of the last one that the node knows.

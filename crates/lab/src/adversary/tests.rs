@@ -1,4 +1,4 @@
-//! Attackers are machines: fed with what they hear, without a world around them.
+//! Attackers are machines: tested with events and a view, without a world.
 
 use surgetank_layer::message::{
     Body, Message, NewOrderSingle, OrdType, OrderCancelRequest, Side, TimeInForce,
@@ -54,7 +54,7 @@ impl View for Screen {
         std::iter::empty()
     }
 
-    fn cut_off(&self, _account: AccountId, _height: u32) -> bool {
+    fn liquidation_deferred(&self, _account: AccountId, _height: u32) -> bool {
         false
     }
 }

@@ -1,4 +1,4 @@
-//! Trading against those who must decide first: what one has committed to need not be revealed.
+//! Withheld reveals: of two commitments only the profitable one is revealed.
 
 use std::collections::BTreeSet;
 
@@ -11,30 +11,30 @@ use super::means::{Means, send};
 use crate::actors::{Action, Timer, View};
 use crate::scenario::ms;
 
-/// Who commits to a purchase and a sale, and reveals what pays.
+/// An attacker that commits to a purchase and a sale, and reveals the profitable one.
 pub struct Withholder {
     rate_per_s: f64,
     size_usd: f64,
-    /// Whether senders may keep silent about what they committed to.
+    /// Whether commitments need not be revealed.
     allowed: bool,
-    /// ClOrdIDs of the orders of pairs that are not in a block yet.
+    /// ClOrdIDs of the pairs' orders that are not in a block yet.
     committed: BTreeSet<u64>,
     withheld: u64,
 }
 
 impl Withholder {
-    /// One that has not committed to anything yet.
+    /// A withholder without commitments.
     pub fn new(rate_per_s: f64, size_usd: f64, unsealing: &Unsealing) -> Withholder {
         let (allowed, committed) = (unsealing.reveal_ns > 0, BTreeSet::new());
         Withholder { rate_per_s, size_usd, allowed, committed, withheld: 0 }
     }
 
-    /// Commitments that it did not reveal.
+    /// Number of commitments that it did not reveal.
     pub fn withheld(&self) -> u64 {
         self.withheld
     }
 
-    /// Whether it has committed to orders that it may not reveal.
+    /// Whether it has commitments that it may withhold.
     pub fn may_withhold(&self) -> bool {
         self.allowed && !self.committed.is_empty()
     }
@@ -53,7 +53,7 @@ impl Withholder {
             out.push(Action::Wake { at, timer: Timer::Attack });
         }
         let Some(outside) = view.outside() else { return };
-        // Near enough to the makers' quotes to trade, whichever way the price goes.
+        // Near enough to the makers' quotes to trade, whichever way the price moves.
         let (ticks, reach) = (outside.ticks, outside.ticks / 1_000);
         let qty = outside.lots(self.size_usd);
         let sides = [(Side::Buy, ticks + reach), (Side::Sell, ticks - reach)];
@@ -67,8 +67,8 @@ impl Withholder {
         means.found += 1;
     }
 
-    /// A block asks for a message of its own: of a pair, what the outside price has not made better
-    /// since is not revealed.
+    /// A block requests the reveal of its message: it is withheld unless the outside price has
+    /// since moved in its favour.
     pub fn reveal(
         &mut self,
         message: &Message,

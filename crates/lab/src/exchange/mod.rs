@@ -189,7 +189,7 @@ impl Exchange {
     }
 
     /// Whether a limit cut the account's last liquidation off, in a block up to this height.
-    fn cut_off(&self, account: AccountId, height: u32) -> bool {
+    fn liquidation_deferred(&self, account: AccountId, height: u32) -> bool {
         self.cut.get(account as usize).is_some_and(|&at| at != 0 && at <= height)
     }
 

@@ -45,7 +45,7 @@ impl View for Public<'_> {
         self.0.into_iter().flat_map(Exchange::due_accounts)
     }
 
-    fn cut_off(&self, account: AccountId, height: u32) -> bool {
-        self.0.is_some_and(|exchange| exchange.cut_off(account, height))
+    fn liquidation_deferred(&self, account: AccountId, height: u32) -> bool {
+        self.0.is_some_and(|exchange| exchange.liquidation_deferred(account, height))
     }
 }

@@ -1,4 +1,4 @@
-//! Nodes stop, lose what is in memory, and start again at the end.
+//! Nodes stop, lose their memory, and restart at the end of the fault.
 //!
 //! | measured | allowed |
 //! |---|---|
@@ -8,8 +8,8 @@ use serde::Deserialize;
 use surgetank_layer::units::NodeId;
 
 use super::{
-    Allowed, Asked, Ended, Fault, Hindrance, Impairment, Members, Quantity, Reach, Report, Seen,
-    Whom,
+    Allowed, Ended, Fault, FaultRequest, Hindrance, Impairment, Members, Quantity, Reach, Report,
+    Seen, Whom,
 };
 
 #[derive(Deserialize)]
@@ -24,7 +24,7 @@ struct Crash {
     missed: u64,
 }
 
-pub(super) fn build(asked: &Asked<'_>) -> Result<Box<dyn Fault>, String> {
+pub(super) fn build(asked: &FaultRequest<'_>) -> Result<Box<dyn Fault>, String> {
     let Keys { nodes } = asked.keys()?;
     let members = asked.members(&nodes)?;
     Ok(Box::new(Crash { whom: Whom::Nodes(nodes), members, missed: 0 }))
@@ -49,7 +49,7 @@ impl Fault for Crash {
         }
     }
 
-    /// Everything that came to a crashed node was counted instead of handled.
+    /// Every event at a crashed node was counted instead of handled.
     fn report(&self, _run: &Ended<'_>) -> Report {
         Report {
             quantity: Quantity::EventsWhileDown,

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use surgetank_layer::units::{NodeId, Ns};
 
 use super::{
-    Asked, Ended, Fate, Fault, Hindrance, Members, Packet, Quantity, Reach, Report, Tally, Whom,
-    to_the_nanosecond,
+    Ended, Fate, Fault, FaultRequest, Hindrance, Members, Packet, Quantity, Reach, Report, Tally,
+    Whom, to_the_nanosecond,
 };
 use crate::scenario::ms;
 
@@ -18,7 +18,7 @@ use crate::scenario::ms;
 struct Keys {
     nodes: Vec<NodeId>,
     extra_ms: f64,
-    /// Multiplies first.
+    /// Factor on the delay, applied before `extra_ms` is added.
     factor: f64,
 }
 
@@ -26,12 +26,13 @@ struct Delay {
     whom: Whom,
     members: Members,
     extra_ms: f64,
+    /// Factor on the delay, applied before `extra_ms` is added.
     factor: f64,
     wanted_ms: Tally,
     added_ms: Tally,
 }
 
-pub(super) fn build(asked: &Asked<'_>) -> Result<Box<dyn Fault>, String> {
+pub(super) fn build(asked: &FaultRequest<'_>) -> Result<Box<dyn Fault>, String> {
     let Keys { nodes, extra_ms, factor } = asked.keys()?;
     let members = asked.members_or_all(&nodes)?;
     let (wanted_ms, added_ms) = (Tally::default(), Tally::default());
@@ -59,7 +60,8 @@ impl Fault for Delay {
     }
 
     fn report(&self, _run: &Ended<'_>) -> Report {
-        // What a factor adds depends on the packets, and is asked and measured on the same ones.
+        // The delay that a factor adds depends on the packets: request and measurement are means
+        // over the same packets.
         let asked = self.wanted_ms.mean().unwrap_or(self.extra_ms);
         Report {
             quantity: Quantity::AddedDelay,

@@ -1,4 +1,4 @@
-//! Keypers are late with their shares of keys, keep them back, or sell them to the attacker.
+//! Keypers send their key shares late, withhold them, or collude with the attacker.
 //!
 //! | measured | allowed |
 //! |---|---|
@@ -11,20 +11,20 @@ use surgetank_layer::node::Task;
 use surgetank_layer::units::NodeId;
 
 use super::{
-    Allowed, Asked, Ended, Fault, Impairment, Members, Quantity, Reach, Report, Seen, Tally, Whom,
-    to_the_nanosecond,
+    Allowed, Ended, Fault, FaultRequest, Impairment, Members, Quantity, Reach, Report, Seen, Tally,
+    Whom, to_the_nanosecond,
 };
 use crate::scenario::ms;
 
-/// What a keyper does instead of sending its share in time.
+/// Misbehaviour of a keyper.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Conduct {
-    /// Sends it late.
+    /// It sends its share late.
     Late,
-    /// Does not send it.
+    /// It does not send its share.
     Silent,
-    /// Gives it to the attacker before the block is sealed.
+    /// It gives its share to the attacker before the block is sealed.
     Colluding,
 }
 
@@ -33,7 +33,7 @@ enum Conduct {
 struct Keys {
     nodes: Vec<NodeId>,
     conduct: Conduct,
-    /// How much later the late are.
+    /// Added delay of late shares, in ms.
     extra_ms: f64,
 }
 
@@ -45,7 +45,7 @@ struct Keypers {
     measured: Tally,
 }
 
-pub(super) fn build(asked: &Asked<'_>) -> Result<Box<dyn Fault>, String> {
+pub(super) fn build(asked: &FaultRequest<'_>) -> Result<Box<dyn Fault>, String> {
     let Keys { nodes, conduct, extra_ms } = asked.keys()?;
     let (members, measured) = (asked.members(&nodes)?, Tally::default());
     Ok(Box::new(Keypers { whom: Whom::Nodes(nodes), members, conduct, extra_ms, measured }))

@@ -1,4 +1,4 @@
-//! Packets from or to some nodes are lost by chance.
+//! Packets from or to some nodes are lost at random.
 //!
 //! | measured | allowed |
 //! |---|---|
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use surgetank_layer::units::NodeId;
 
 use super::{
-    Allowed, Asked, Ended, Fate, Fault, Hindrance, Members, Packet, Quantity, Reach, Report,
+    Allowed, Ended, Fate, Fault, FaultRequest, Hindrance, Members, Packet, Quantity, Reach, Report,
     SIGMAS, Tally, Whom,
 };
 use crate::seed::{packet_bits, unit};
@@ -28,7 +28,7 @@ struct Loss {
     lost: Tally,
 }
 
-pub(super) fn build(asked: &Asked<'_>) -> Result<Box<dyn Fault>, String> {
+pub(super) fn build(asked: &FaultRequest<'_>) -> Result<Box<dyn Fault>, String> {
     let Keys { nodes, probability } = asked.keys()?;
     let (members, key) = (asked.members_or_all(&nodes)?, asked.key);
     Ok(Box::new(Loss {

@@ -1,25 +1,25 @@
-//! What goes wrong, from when to when. A file for each kind holds all of it: what is asked, what it
-//! does, how that is measured, and what is reported.
+//! Faults: what goes wrong, and when. One file per kind holds its keys, its effect, its measurement
+//! and its report.
 //!
 //! # Rules
-//! 1. A fault says what becomes of a packet ([`Fate`]), what it does to a machine ([`Impairment`])
-//!    or what it sends. Links, hosts and the world do it; no node knows of it.
-//! 2. Faults that are under way together add up: a packet passes all of them in the scenario's
-//!    order, a machine bears them all. Each is measured against what the others leave.
-//! 3. Each says what its measurement may be ([`Allowed`]): where chance has a part in it, five standard
-//!    errors, so that chance alone makes no run invalid; else its own precision.
-//! 4. Draws come from a packet's own number, or from a stream of the faults' own, so that a fault
-//!    does not shift anybody else's.
+//! 1. A fault decides the fate of a packet ([`Fate`]), the impairment of a host ([`Impairment`]) or
+//!    the messages to send. Links, hosts and the world apply it; no node is aware of it.
+//! 2. Simultaneous faults combine: a packet passes all of them in the scenario's order, and a host
+//!    has all their impairments. Each is measured net of the others.
+//! 3. Each states the allowed range of its measurement ([`Allowed`]): five standard errors for a
+//!    random quantity, so that chance alone makes no run invalid; else its own precision.
+//! 4. Draws come from a packet's own number, or from the faults' own stream, so that a fault does
+//!    not shift the draws of other parts.
 //!
 //! A new kind is a file here and a line of [`KINDS`]; Python declares its keys
 //! (`surgetank.scenario.faults`).
 
-mod asked;
 mod crash;
 mod delay;
 mod keypers;
 mod loss;
 mod partition;
+mod request;
 mod slow;
 mod spam;
 mod whom;
@@ -32,10 +32,10 @@ use crate::host::{Service, Shares};
 use crate::scenario;
 use crate::seed::{Seed, Stream};
 use crate::trace::{Allowed, FaultRow, Quantity};
-use asked::{Asked, Members, Tally};
+use request::{FaultRequest, Members, Tally};
 pub use whom::Whom;
 
-/// The kinds, by their names in a scenario.
+/// The kinds of fault, by their names in a scenario.
 const KINDS: &[(&str, Build)] = &[
     ("partition", partition::build),
     ("crash", crash::build),
@@ -46,89 +46,90 @@ const KINDS: &[(&str, Build)] = &[
     ("spam", spam::build),
 ];
 
-/// Reads what is asked of a fault.
-type Build = fn(&Asked<'_>) -> Result<Box<dyn Fault>, String>;
+/// Builds a fault of one kind from the scenario's entry.
+type Build = fn(&FaultRequest<'_>) -> Result<Box<dyn Fault>, String>;
 
-/// One fault of a run. What it does not do, it need not say.
+/// One fault of a run. The defaults do nothing.
 trait Fault: Send + Sync {
-    /// What it acts on.
+    /// The part of the system on which it acts.
     fn reach(&self) -> Reach;
 
-    /// Whom it concerns, as the scenario says it.
+    /// Nodes affected, as the scenario names them.
     fn whom(&self) -> &Whom;
 
-    /// What it does to a packet that passes while it lasts.
+    /// Changes the fate of a packet that is sent while it is active.
     fn strike(&mut self, _packet: &Packet, _fate: &mut Fate) {}
 
-    /// What it does to a node's machine while it lasts.
+    /// Changes the impairment of a node's host while it is active.
     fn impair(&self, _node: NodeId, _machine: &mut Impairment) {}
 
-    /// It has begun at a node that it names, which holds a share of the blocks' key or does not.
+    /// It has begun at a listed node; `holds_share` says whether the node holds a share of the
+    /// blocks' key.
     fn begun_at(&mut self, _node: NodeId, _holds_share: bool) {}
 
-    /// Something has happened on a machine while it lasts; `machine` is what all faults together do
-    /// to that machine.
+    /// An event occurred on a host while it is active; `machine` is the combined impairment of that
+    /// host.
     fn observe(&mut self, _node: NodeId, _seen: &Seen<'_>, _machine: &Impairment) {}
 
-    /// It begins: does it want to act?
+    /// It begins; returns its first action.
     fn begin(&mut self, _stage: &mut Stage<'_>) -> Turn {
         Turn::default()
     }
 
-    /// A time has come that it asked for.
+    /// A time that it requested was reached; returns its next action.
     fn act(&mut self, _stage: &mut Stage<'_>) -> Turn {
         Turn::default()
     }
 
-    /// What was asked, allowed and measured.
+    /// Requested, allowed and measured value.
     fn report(&self, run: &Ended<'_>) -> Report;
 
-    /// How it can keep messages waiting.
+    /// How it can delay messages, for attribution; `None` if it cannot.
     fn hinders(&self) -> Option<Hindrance> {
         None
     }
 }
 
-/// What a fault acts on.
+/// The part of the system on which a fault acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reach {
     /// Packets between nodes.
     Links,
-    /// What nodes run on.
+    /// Hosts of nodes.
     Machines,
-    /// Gateways, to which it sends.
+    /// Gateways, to which it sends messages.
     Gateways,
 }
 
-/// A packet that passes.
+/// A packet at its sending.
 struct Packet {
     from: NodeId,
     to: NodeId,
-    /// Its own number, for draws.
+    /// Number of the packet, for draws.
     number: u64,
 }
 
-/// What becomes of a packet.
+/// Fate of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fate {
     /// Whether it is lost.
     pub lost: bool,
-    /// Time on the link, if it is not.
+    /// Delay on the link, in ns, if it is not lost.
     pub after_ns: Ns,
 }
 
-/// What all faults under way do to a machine.
+/// Combined effect of the active faults on a host.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Impairment {
-    /// How many times as long work takes.
+    /// Factor on service times.
     pub slow: f64,
-    /// Whether it is stopped.
+    /// Whether the host is stopped.
     pub down: bool,
-    /// How much later its shares of keys are made.
+    /// Added delay of its key shares, in ns.
     pub late_ns: Ns,
-    /// Whether it sends no shares.
+    /// Whether it withholds its key shares.
     pub silent: bool,
-    /// How many have bought its shares.
+    /// Number of active faults by which it colludes with the attacker.
     pub bought: i32,
 }
 
@@ -136,7 +137,7 @@ impl Impairment {
     const NONE: Impairment =
         Impairment { slow: 1.0, down: false, late_ns: 0, silent: false, bought: 0 };
 
-    /// How its shares of keys come.
+    /// Conduct of its keyper.
     pub fn shares(&self) -> Shares {
         match self.late_ns {
             _ if self.silent => Shares::Never,
@@ -146,24 +147,24 @@ impl Impairment {
     }
 }
 
-/// What has happened on a machine.
+/// An event on a host, as a fault observes it.
 pub enum Seen<'a> {
-    /// It has begun work that takes `span_ns`, and by itself `usual_ns` on average.
+    /// Work began that takes `span_ns`, and without faults `usual_ns` on average.
     Work {
-        /// What work.
+        /// The work.
         task: &'a Task,
-        /// How long it takes.
+        /// Service time, in ns.
         span_ns: Ns,
-        /// How long on average, without faults.
+        /// Mean service time without faults, in ns.
         usual_ns: Ns,
     },
-    /// It is to send a share of a block's key.
+    /// A share of a block's key is due.
     ShareDue,
-    /// Something came to it while it was stopped.
+    /// An event reached the host while it was stopped.
     Missed,
 }
 
-/// What a fault that sends can see and use.
+/// Context of a fault that sends messages.
 pub struct Stage<'a> {
     now: Ns,
     until_ns: Ns,
@@ -173,12 +174,12 @@ pub struct Stage<'a> {
     draws: &'a mut Stream,
 }
 
-/// What a fault that sends does now, and when it wants to act again.
+/// Action of a fault that sends messages, and the time of its next one.
 #[derive(Default)]
 pub struct Turn {
-    /// An order, and the gateway to which it goes.
+    /// Order to send, and its gateway.
     pub order: Option<(NodeId, NewOrderSingle)>,
-    /// When it wants to act again.
+    /// Time of the next action; `None` if there is none.
     pub again: Option<Ns>,
 }
 
@@ -186,59 +187,60 @@ pub struct Turn {
 /// the passive side.
 pub type Quote<'a> = dyn Fn(f64, Side, f64) -> (Qty, Price) + 'a;
 
-/// A run that has ended, as far as what is allowed depends on it.
+/// Facts of a finished run on which allowed ranges depend.
 pub struct Ended<'a> {
-    /// When.
+    /// Time at which the run ended.
     pub end_ns: Ns,
-    /// How long work took without faults.
+    /// Service times without faults.
     pub service: &'a Service,
 }
 
-/// How a fault can keep messages waiting; for whoever says what a message waited for.
+/// How a fault can delay messages, for the attribution of waits.
 pub struct Hindrance {
-    /// From when on.
+    /// Time at which it begins.
     pub begin: Ns,
-    /// Until when.
+    /// Time at which it ends.
     pub end: Ns,
-    /// Whom it concerns.
+    /// Nodes affected.
     pub whom: Whom,
-    /// How many times as long work takes.
+    /// Factor on service times.
     pub slows: f64,
-    /// How much later packets are: a span, and as many times.
+    /// Effect on packet delays: added time in ns, and factor.
     pub delays: (Ns, f64),
-    /// With which probability it loses a packet of its nodes.
+    /// Probability with which it loses a packet of its nodes.
     pub chance: f64,
-    /// Whether it stops its nodes.
+    /// Whether it stops the hosts of its nodes.
     pub stops: bool,
 }
 
 impl Hindrance {
-    /// Of these nodes, in no way yet.
+    /// A hindrance of these nodes without effect.
     fn of(whom: &Whom) -> Hindrance {
         let (delays, whom) = ((0, 1.0), whom.clone());
         Hindrance { begin: 0, end: 0, whom, slows: 1.0, delays, chance: 0.0, stops: false }
     }
 }
 
-/// A fault as it was asked for and as it was measured.
+/// A fault as requested and as measured.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What is compared.
+    /// Quantity that is compared.
     pub quantity: Quantity,
-    /// As asked.
+    /// Requested value, in the unit of the quantity.
     pub asked: f64,
-    /// What is allowed.
+    /// Allowed range of the measured value.
     pub allowed: Allowed,
-    /// As measured; `None` when nothing came by.
+    /// Measured value; `None` without samples.
     pub measured: Option<f64>,
-    /// Out of how many.
+    /// Number of samples.
     pub samples: u64,
 }
 
-/// Standard errors that a measurement may be away from what was asked, where chance has a part in it.
+/// Allowed distance of a random measurement from the request, in standard errors.
 const SIGMAS: f64 = 5.0;
 
-/// Of a time in ms that is added to the nanosecond: rounding, and that of the sums of many.
+/// Allowed range of an added time in ms that is exact to the nanosecond: rounding of it and of
+/// sums.
 fn to_the_nanosecond(asked_ms: f64) -> Allowed {
     Allowed::within(asked_ms, 1e-6 + 1e-9 * asked_ms.abs())
 }
@@ -254,7 +256,7 @@ struct Entry {
 /// All faults of a run.
 pub struct Faults {
     entries: Vec<Entry>,
-    /// Which of those under way act on links, and which on machines.
+    /// Active faults that act on links, and those that act on hosts.
     on_links: Vec<usize>,
     on_machines: Vec<usize>,
     machines: Vec<Impairment>,
@@ -265,11 +267,11 @@ impl Faults {
     /// Reads the scenario's faults.
     ///
     /// # Errors
-    /// Names the fault and what is wrong with it, such as a node that is not there.
+    /// Names the fault and the error, such as a node that does not exist.
     pub fn new(faults: &[scenario::Fault], nodes: u32, seed: &Seed) -> Result<Faults, String> {
         let key = seed.key("fault.loss");
         let read = |(index, fault)| {
-            let asked = Asked::new(index, fault, nodes, key);
+            let asked = FaultRequest::new(index, fault, nodes, key);
             let &(kind, build) = asked.kind(KINDS)?;
             let (begin, end) = (ns(fault.at_s), ns(fault.at_s + fault.duration_s));
             Ok(Entry { kind, begin, end, active: false, fault: build(&asked)? })
@@ -283,11 +285,11 @@ impl Faults {
         })
     }
 
-    /// When faults begin and end, in order of time; what ends at a time ends before what begins.
+    /// Times at which faults begin and end, in order; at one time, ends come before beginnings.
     pub fn boundaries(&self) -> Vec<(Ns, u32, bool)> {
         let mut all: Vec<(Ns, u32, bool)> = Vec::new();
         for (entry, index) in self.entries.iter().zip(0..) {
-            // Never of no length: it would end before it begins, and last.
+            // At least 1 ns long: else it would end before it begins, and never end.
             all.push((entry.begin, index, true));
             all.push((entry.end.max(entry.begin + 1), index, false));
         }
@@ -295,8 +297,8 @@ impl Faults {
         all
     }
 
-    /// A fault begins or ends: the machines that it concerns, and what all faults did to them
-    /// before and do now.
+    /// Activates or deactivates a fault; returns the affected hosts with their impairment before
+    /// and after.
     pub fn switch(&mut self, index: u32, active: bool) -> Vec<(NodeId, [Impairment; 2])> {
         self.entries[index as usize].active = active;
         let of = |reach: Reach| {
@@ -320,13 +322,13 @@ impl Faults {
         named.into_iter().map(change).collect()
     }
 
-    /// Whether any fault acts on links now.
+    /// Whether any active fault acts on links.
     #[inline]
     pub fn on_links(&self) -> bool {
         !self.on_links.is_empty()
     }
 
-    /// What faults under way make of a packet with this delay; `number` is the packet's own.
+    /// Fate of a packet with this delay under the active faults; `number` is the packet's.
     pub fn fate(&mut self, from: NodeId, to: NodeId, delay: Ns, number: u64) -> Fate {
         let packet = Packet { from, to, number };
         let mut fate = Fate { lost: false, after_ns: delay };
@@ -336,26 +338,26 @@ impl Faults {
         fate
     }
 
-    /// Whether any fault acts on machines now.
+    /// Whether any active fault acts on hosts.
     #[inline]
     pub fn on_machines(&self) -> bool {
         !self.on_machines.is_empty()
     }
 
-    /// A fault has begun at a node that it names, which holds a share of the blocks' key or does
-    /// not.
+    /// A fault has begun at a listed node; `holds_share` says whether the node holds a share of the
+    /// blocks' key.
     pub fn begun_at(&mut self, index: u32, node: NodeId, holds_share: bool) {
         self.entries[index as usize].fault.begun_at(node, holds_share);
     }
 
-    /// Something has happened on a machine: faults under way measure what they do.
+    /// Passes an event on a host to the active faults, which measure their effect.
     pub fn observe(&mut self, node: NodeId, seen: &Seen<'_>) {
         for &index in &self.on_machines {
             self.entries[index].fault.observe(node, seen, &self.machines[node as usize]);
         }
     }
 
-    /// A fault begins, or a time has come that it asked for.
+    /// A fault begins, or a time that it requested was reached.
     pub fn act(&mut self, index: u32, begins: bool, now: Ns, quote: &Quote<'_>) -> Turn {
         let entry = &mut self.entries[index as usize];
         let (until_ns, draws) = (entry.end, &mut self.draws);
@@ -363,12 +365,12 @@ impl Faults {
         if begins { entry.fault.begin(&mut stage) } else { entry.fault.act(&mut stage) }
     }
 
-    /// What was asked of a fault, allowed and measured.
+    /// Requested, allowed and measured value of a fault.
     pub fn report(&self, index: usize, run: &Ended<'_>) -> Report {
         self.entries[index].fault.report(run)
     }
 
-    /// The same of all, as rows of the trace.
+    /// The same of all faults, as rows of the trace.
     pub fn rows(&self, run: &Ended<'_>) -> Vec<FaultRow> {
         let row = |entry: &Entry| {
             let report = entry.fault.report(run);
@@ -387,7 +389,7 @@ impl Faults {
         self.entries.iter().map(row).collect()
     }
 
-    /// How they can keep messages waiting, those that can.
+    /// Hindrances of the faults that can delay messages.
     pub fn hindrances(&self) -> Vec<Hindrance> {
         let of = |entry: &Entry| {
             let hindrance = entry.fault.hinders()?;

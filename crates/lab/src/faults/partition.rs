@@ -8,7 +8,8 @@ use serde::Deserialize;
 use surgetank_layer::units::NodeId;
 
 use super::{
-    Allowed, Asked, Ended, Fate, Fault, Hindrance, Packet, Quantity, Reach, Report, Tally, Whom,
+    Allowed, Ended, Fate, Fault, FaultRequest, Hindrance, Packet, Quantity, Reach, Report, Tally,
+    Whom,
 };
 
 #[derive(Deserialize)]
@@ -19,12 +20,12 @@ struct Keys {
 
 struct Partition {
     whom: Whom,
-    /// Number of each node's group; 0 = that of the others.
+    /// Group number of each node; 0 = the group of the nodes that are not listed.
     group: Vec<u32>,
     lost: Tally,
 }
 
-pub(super) fn build(asked: &Asked<'_>) -> Result<Box<dyn Fault>, String> {
+pub(super) fn build(asked: &FaultRequest<'_>) -> Result<Box<dyn Fault>, String> {
     let Keys { groups } = asked.keys()?;
     let mut group = vec![0; asked.nodes as usize];
     for (list, number) in groups.iter().zip(1..) {

@@ -9,8 +9,8 @@ use surgetank_layer::node::Task;
 use surgetank_layer::units::NodeId;
 
 use super::{
-    Allowed, Asked, Ended, Fault, Hindrance, Impairment, Members, Quantity, Reach, Report, SIGMAS,
-    Seen, Tally, Whom,
+    Allowed, Ended, Fault, FaultRequest, Hindrance, Impairment, Members, Quantity, Reach, Report,
+    SIGMAS, Seen, Tally, Whom,
 };
 
 #[derive(Deserialize)]
@@ -27,7 +27,7 @@ struct Slow {
     measured: Tally,
 }
 
-pub(super) fn build(asked: &Asked<'_>) -> Result<Box<dyn Fault>, String> {
+pub(super) fn build(asked: &FaultRequest<'_>) -> Result<Box<dyn Fault>, String> {
     let Keys { nodes, factor } = asked.keys()?;
     let (members, measured) = (asked.members(&nodes)?, Tally::default());
     Ok(Box::new(Slow { whom: Whom::Nodes(nodes), members, factor, measured }))

@@ -9,28 +9,31 @@ use surgetank_layer::machine::Draws;
 use surgetank_layer::message::{NewOrderSingle, OrdType, Side, TimeInForce};
 use surgetank_layer::units::NodeId;
 
-use super::{Allowed, Asked, Ended, Fault, Quantity, Reach, Report, SIGMAS, Stage, Turn, Whom};
+use super::{
+    Allowed, Ended, Fault, FaultRequest, Quantity, Reach, Report, SIGMAS, Stage, Turn, Whom,
+};
 use crate::scenario::ms;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Keys {
-    /// Poisson.
+    /// Rate of the Poisson process of orders, per second.
     rate_per_s: f64,
     nodes: Vec<NodeId>,
 }
 
 struct Spam {
     whom: Whom,
-    /// Nodes of the network.
+    /// Number of nodes.
     nodes: u32,
+    /// Rate of the Poisson process of orders, per second.
     rate_per_s: f64,
     at_s: f64,
     duration_s: f64,
     sent: u64,
 }
 
-pub(super) fn build(asked: &Asked<'_>) -> Result<Box<dyn Fault>, String> {
+pub(super) fn build(asked: &FaultRequest<'_>) -> Result<Box<dyn Fault>, String> {
     let Keys { rate_per_s, nodes } = asked.keys()?;
     asked.check("nodes", &nodes)?;
     let (at_s, duration_s) = (asked.entry.at_s, asked.entry.duration_s);
@@ -61,7 +64,7 @@ impl Fault for Spam {
             named[stage.draws.below(named.len() as u64) as usize]
         };
         self.sent += 1;
-        // Far from the market: it costs the venue work and the spammer nothing.
+        // Far from the market: it costs the venue work and never trades.
         let (order_qty, price) = (stage.quote)(10.0, Side::Buy, 0.5);
         let order = NewOrderSingle {
             cl_ord_id: self.sent + (u64::from(stage.index) << 32),
@@ -81,7 +84,7 @@ impl Fault for Spam {
         // The run may end before the fault does.
         let lasted = self.duration_s.min(run.end_ns as f64 / 1e9 - self.at_s);
         let (asked, samples) = (self.rate_per_s, self.sent);
-        // A Poisson number over the time that it lasted.
+        // The number of orders in that time has a Poisson distribution.
         let tolerance = (SIGMAS * (asked * lasted).max(0.0).sqrt() + 1.0) / lasted;
         let allowed =
             if lasted > 0.0 { Allowed::within(asked, tolerance) } else { Allowed::exactly(asked) };

@@ -1,30 +1,30 @@
-//! Whom a fault concerns.
+//! The nodes that a fault affects.
 
 use std::fmt;
 
 use surgetank_layer::units::NodeId;
 
-/// Whom a fault concerns.
+/// The nodes that a fault affects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whom {
-    /// These nodes; all if none is named.
+    /// These nodes; all nodes if the list is empty.
     Nodes(Vec<NodeId>),
-    /// What passes from one of these groups to another; nodes in none are one more.
+    /// Packets between these groups; nodes in none of them form one more group.
     Groups(Vec<Vec<NodeId>>),
 }
 
 impl Whom {
-    /// Nodes that it names.
+    /// Nodes that the scenario lists.
     pub fn named(&self) -> &[NodeId] {
         if let Whom::Nodes(nodes) = self { nodes } else { &[] }
     }
 
-    /// Whether it concerns a node as such.
+    /// Whether it affects this node itself.
     pub fn names(&self, node: NodeId) -> bool {
         matches!(self, Whom::Nodes(nodes) if nodes.is_empty() || nodes.contains(&node))
     }
 
-    /// Whether it comes between two nodes.
+    /// Whether it separates two nodes.
     pub fn separates(&self, a: NodeId, b: NodeId) -> bool {
         let Whom::Groups(groups) = self else { return false };
         let group = |node| groups.iter().position(|group| group.contains(&node));
@@ -32,7 +32,7 @@ impl Whom {
     }
 }
 
-/// As in the trace: `0,2`, and groups as `0,1|2`.
+/// The form used in the trace: `0,2`, and for groups `0,1|2`.
 impl fmt::Display for Whom {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         let join =

@@ -29,7 +29,7 @@ impl World {
         let host = &mut self.nodes[node as usize];
         host.slow_down(after.slow);
         host.deliver_shares(after.shares());
-        self.adversary.pay_keypers(after.bought - before.bought);
+        self.adversary.change_colluding(after.bought - before.bought);
         if after.down && !before.down {
             self.waits.iter_mut().for_each(|waits| waits.crashes(self.now, node));
             host.crash(self.now);

@@ -1,14 +1,14 @@
-//! Where a maker wants its orders.
+//! The ladder: orders that a maker wants.
 
 use surgetank_layer::message::Side;
 use surgetank_layer::units::{Price, Qty};
 
 use crate::scenario;
 
-/// Where a maker wants its orders: price and quantity by level, buys then sells.
+/// A maker's target orders: price in ticks and quantity in lots by level, buys then sells.
 pub type Ladder = Vec<(Price, Qty)>;
 
-/// How a maker lays its orders out.
+/// Parameters of a maker's ladder.
 pub struct Shape {
     levels: u32,
     half_spread_bp: f64,
@@ -21,7 +21,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// As the scenario has it.
+    /// The parameters of a scenario.
     pub fn new(config: &scenario::Makers) -> Shape {
         Shape {
             levels: config.levels,
@@ -35,8 +35,8 @@ impl Shape {
         }
     }
 
-    /// The orders that a maker wants around a price of `seen` ticks, buys then sells. It has a
-    /// position, and orders on their way out that may still buy and sell so much.
+    /// The orders that a maker wants around a price of `seen` ticks, buys then sells, given its
+    /// position and the quantity that its orders under cancellation may still buy and sell.
     pub fn ladder(
         &self,
         (seen, quantum_usd): (f64, f64),
@@ -52,7 +52,7 @@ impl Shape {
         let mut wanted = Vec::with_capacity(2 * self.levels as usize);
         for side in [Side::Buy, Side::Sell] {
             let sign = side.sign() as f64;
-            // What this side may still trade before the position is full.
+            // Quantity that this side may trade before the position reaches its limit.
             let on_the_way = if side == Side::Buy { buys } else { sells };
             let mut room = lots(self.inventory_usd) - side.sign() * position - on_the_way;
             for level in 0..self.levels {
@@ -68,7 +68,7 @@ impl Shape {
         wanted
     }
 
-    /// No orders at all.
+    /// An empty ladder.
     pub fn nothing(&self) -> Ladder {
         vec![(0, 0); 2 * self.levels as usize]
     }

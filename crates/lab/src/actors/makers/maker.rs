@@ -1,4 +1,4 @@
-//! One maker: its orders, and what it knows of them.
+//! One maker: its orders, and its knowledge of them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -16,46 +16,47 @@ struct Quote {
     cl_ord_id: u64,
     price: Price,
     qty: Qty,
-    /// The maker believes that it rests.
+    /// Whether the maker believes that it rests.
     alive: bool,
 }
 
-/// One maker: its orders, and what it knows of them.
+/// One maker: its orders, and its knowledge of them.
 #[derive(Clone)]
 pub struct Maker {
     /// Outside price at the last quote, in ticks; 0 = never quoted.
     pub centre: Price,
-    /// Whether a decision is on its way.
+    /// Whether a decision is pending.
     pub deciding: bool,
     /// Outside price on which it will decide, in ticks.
     pub seen: Price,
-    /// Whether something became of its orders since the last quote.
+    /// Whether one of its orders traded or was refused since the last quote.
     pub disturbed: bool,
-    /// Whether it has stopped for good.
+    /// Whether it has stopped permanently.
     pub broke: bool,
     next_id: u64,
-    /// Buys, then sells.
+    /// Quotes by level, buys then sells.
     quotes: Vec<Quote>,
     /// Replaces that were sent: the ClOrdID of each, and of what it replaces.
     replaces: BTreeMap<u64, u64>,
     /// Cancels that were sent: the ClOrdID of each, and of what it cancels.
     cancels: BTreeMap<u64, u64>,
-    /// Orders that the venue did not know yet when their end came; still on their way.
+    /// Orders whose cancel or replace arrived before them; still in flight.
     overtaken: BTreeSet<u64>,
-    /// Orders that may trade: sent, and not known to be gone. What each may buy (sell: below zero).
+    /// Orders that may trade: sent, and not known to be closed. Open quantity, in lots; negative
+    /// for sells.
     open: BTreeMap<u64, Qty>,
-    /// When its messages without an answer were sent.
+    /// Send times of its unanswered messages.
     unanswered: VecDeque<Ns>,
-    /// When it last sent.
+    /// Time at which it last sent.
     pub sent_ns: Ns,
-    /// Signed position, as it was told.
+    /// Signed position in lots, as last reported.
     pub position: Qty,
-    /// Equity less the position's value, in USD, as it was told.
+    /// Equity less the position's value, in USD, as last reported.
     pub cash_usd: f64,
 }
 
 impl Maker {
-    /// A maker that has not sent anything yet.
+    /// A maker in its initial state.
     pub fn new(levels: u32, capital_usd: f64) -> Maker {
         Maker {
             centre: 0,
@@ -76,12 +77,12 @@ impl Maker {
         }
     }
 
-    /// Whether it believes that some order of its ladder rests.
+    /// Whether it believes that an order of its ladder rests.
     pub fn is_quoting(&self) -> bool {
         self.quotes.iter().any(|quote| quote.alive)
     }
 
-    /// What was sent is taken for lost.
+    /// Treats its unanswered messages as lost.
     pub fn forget(&mut self) {
         self.unanswered.clear();
         self.open.clear();
@@ -89,14 +90,14 @@ impl Maker {
         self.overtaken.clear();
     }
 
-    /// It sends a message, or several at once.
+    /// Records that it sends a message, or several at once.
     pub fn sends(&mut self, now: Ns) {
         self.sent_ns = now;
         self.unanswered.push_back(now);
     }
 
-    /// What orders that its ladder no longer holds may still buy and sell: cancelled or replaced, but
-    /// the venue has not said so yet.
+    /// Quantity that orders outside its ladder may still buy and sell: those under cancellation or
+    /// replacement, not yet confirmed.
     pub fn open_beside_quotes(&self) -> (Qty, Qty) {
         let quoted =
             |id: &u64| self.quotes.iter().any(|quote| quote.alive && quote.cl_ord_id == *id);
@@ -110,8 +111,8 @@ impl Maker {
         cancel(self.next_id, orig_cl_ord_id)
     }
 
-    /// Cancels for orders that rest although the maker had asked for their end.
-    fn ends_again(&mut self, report: &Report, bodies: &mut Vec<Body>) {
+    /// Cancels orders that rest although the maker has requested their cancel.
+    fn repeat_cancels(&mut self, report: &Report, bodies: &mut Vec<Body>) {
         for &(cl_ord_id, old_rests) in &report.refused {
             let replaced = self.replaces.remove(&cl_ord_id);
             let Some(old) = replaced.or_else(|| self.cancels.remove(&cl_ord_id)) else { continue };
@@ -132,13 +133,13 @@ impl Maker {
         }
     }
 
-    /// Whether a message has been without an answer for too long.
+    /// Whether a message has been unanswered for too long.
     pub fn is_stale(&self, now: Ns, stale_ns: Ns) -> bool {
         stale_ns > 0 && self.unanswered.front().is_some_and(|&sent| now >= sent + stale_ns)
     }
 
-    /// Cancels what should not stand, then places what is missing.
-    pub fn bring_in_line(
+    /// Cancels orders that are not in the ladder, then sends those that are missing.
+    pub fn adjust(
         &mut self,
         ladder: &Ladder,
         replaces: bool,
@@ -173,13 +174,13 @@ impl Maker {
         }
     }
 
-    /// It learns what became of its orders in a block, and cancels what should have ended.
+    /// Processes the report of its orders in a block, and repeats cancels that had no effect.
     pub fn learn(&mut self, report: &Report, bodies: &mut Vec<Body>) {
         (self.position, self.cash_usd) = (report.position, report.cash_usd);
         while self.unanswered.front().is_some_and(|&sent| sent <= report.answered_ns) {
             self.unanswered.pop_front();
         }
-        self.ends_again(report, bodies);
+        self.repeat_cancels(report, bodies);
         let refused = report.refused.iter().map(|(cl_ord_id, _)| cl_ord_id);
         for cl_ord_id in report.gone.iter().chain(refused) {
             self.open.remove(cl_ord_id);

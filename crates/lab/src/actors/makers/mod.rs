@@ -1,25 +1,26 @@
-//! Market makers: a ladder on both sides of the outside price, with a position, capital and doubts.
+//! Market makers: a ladder on both sides of the outside price, with limits on position, loss and
+//! staleness.
 //!
 //! # Rules
-//! 1. A maker requotes when the outside price has moved by `requote_bp` since it last quoted, or when
-//!    it has heard that one of its orders traded or was refused. Orders that stand where they should
-//!    are left alone.
-//!    What it decides on is the outside price of `reaction_ns` ago.
+//! 1. A maker requotes when the outside price has moved by `requote_bp` since it last quoted, or
+//!    when one of its orders was reported traded or refused. Orders at their target price stay. It
+//!    decides on the outside price of `reaction_ns` ago.
 //! 2. It knows its orders, position and equity as the venue reports them: one report for each block
-//!    in which something became of its orders, a client link later.
-//! 3. Both sides move against its position (`skew_bp`), and no more is quoted on a side than the
-//!    position may still grow (`inventory_usd`), orders counted in whose end it has not heard of. The spread widens with the last second's move of the outside price (`widen`),
-//!    and size falls with it (`fear`).
+//!    that changed its orders, after the client link's delay.
+//! 3. Both sides move against its position (`skew_bp`), and a side quotes at most the quantity by
+//!    which the position may grow (`inventory_usd`), counting orders whose end is not confirmed.
+//!    The spread widens with the last second's move of the outside price (`widen`), and size falls
+//!    with it (`fear`).
 //! 4. It pulls all quotes while that move is `pull_pct` or more, and while a message of its own has
-//!    been without an answer for `stale_ns`: what it knows of its position is old. After as long
-//!    again without news it tries once more.
-//! 5. When it has lost `loss_max` of its capital it pulls all quotes for good.
+//!    been unanswered for `stale_ns`, as its knowledge of its position is stale. After the same
+//!    time again it retries.
+//! 5. When it has lost `loss_max` of its capital it pulls all quotes permanently.
 //!
-//! A quote moves by a cancel and a new order, all cancels first, as where a queue serves cancels and
-//! post-only orders before those that take (Hyperliquid); or by one cancel-replace. A refused replace
-//! leaves the old order in the book, at the old price: the maker cancels it when it hears so. A
-//! cancel that overtook its order on the way found nothing: it is sent again when the venue accepts
-//! the order after all.
+//! A quote moves by a cancel and a new order, all cancels first, which suits queues that serve
+//! cancels and post-only orders first (Hyperliquid); or by one cancel-replace. A refused replace
+//! leaves the old order in the book, at the old price: the maker cancels it when that is reported.
+//! A cancel that overtook its order had no effect: it is sent again when the venue reports the
+//! order accepted.
 //!
 //! Source: Avellaneda & Stoikov, "High-frequency trading in a limit order book" (Quantitative
 //! Finance 8, 2008) for the shift of both quotes in proportion to inventory, and the spread's growth
@@ -40,31 +41,31 @@ use ladder::Shape;
 use maker::Maker;
 use report::Report;
 
-/// All makers.
+/// All makers of a run.
 pub struct Makers {
     accounts: Accounts,
     shape: Shape,
-    /// Share of the outside price by which it must move.
+    /// Relative move of the outside price that triggers a requote.
     requote: f64,
     replaces: bool,
     post_only: bool,
     reaction_ns: Ns,
     stale_ns: Ns,
-    /// Until a client has what the venue reports.
+    /// Delay from the venue to a client, in ns.
     link_ns: Ns,
     flow_end_ns: Ns,
     pull_pct: f64,
-    /// What is left of its capital when a maker stops for good.
+    /// Capital in USD at which a maker stops permanently.
     left_usd: f64,
     makers: Vec<Maker>,
-    /// Reports on their way, by number.
+    /// Reports in flight, by number.
     reports: Vec<Report>,
-    /// What a maker is about to send.
+    /// Messages that a maker is about to send.
     bodies: Vec<Body>,
 }
 
 impl Makers {
-    /// Makers that have not sent anything yet.
+    /// Makers in their initial state.
     pub fn new(config: &scenario::Makers, accounts: Accounts, times: Times) -> Makers {
         Makers {
             accounts,
@@ -84,12 +85,12 @@ impl Makers {
         }
     }
 
-    /// How many have stopped for good.
+    /// Number of makers that have stopped permanently.
     pub fn broke(&self) -> usize {
         self.makers.iter().filter(|maker| maker.broke).count()
     }
 
-    /// The outside price steps, a block is executed, or a time comes.
+    /// Processes a step of the outside price, an executed block, or a timer.
     pub fn step(&mut self, now: Ns, heard: Heard<'_>, view: &impl View, out: &mut Vec<Action>) {
         match heard {
             Heard::Index { .. } => self.see(now, view, out),
@@ -100,7 +101,7 @@ impl Makers {
         }
     }
 
-    /// The outside price has stepped: makers who find reason to will requote.
+    /// The outside price has stepped: makers with a reason to will requote.
     fn see(&mut self, now: Ns, view: &impl View, out: &mut Vec<Action>) {
         let Some(outside) = view.outside() else { return };
         let at = now + self.reaction_ns;
@@ -119,7 +120,7 @@ impl Makers {
         }
     }
 
-    /// A maker looks at price, position and what it knows, and brings its ladder in line.
+    /// A maker decides on its ladder and sends the messages that it takes.
     fn decide(&mut self, now: Ns, index: u32, view: &impl View, out: &mut Vec<Action>) {
         let Some(outside) = view.outside() else { return };
         let maker = &mut self.makers[index as usize];
@@ -130,7 +131,7 @@ impl Makers {
             if now < maker.sent_ns + self.stale_ns {
                 return;
             }
-            // As long again without news.
+            // The same time again without an answer.
             maker.forget();
         }
         (maker.centre, maker.disturbed) = (seen, false);
@@ -145,7 +146,7 @@ impl Makers {
             let held = (maker.position, maker.open_beside_quotes());
             self.shape.ladder((seen as f64, quantum_usd), moved_pct, held)
         };
-        maker.bring_in_line(&ladder, self.replaces, self.post_only, &mut self.bodies);
+        maker.adjust(&ladder, self.replaces, self.post_only, &mut self.bodies);
         self.send(now, index, out);
     }
 
@@ -162,7 +163,7 @@ impl Makers {
         }));
     }
 
-    /// A block was executed: every maker of whose messages something became will hear of it.
+    /// A block was executed: sends a report to every maker with a message or trade in it.
     fn executed(
         &mut self,
         now: Ns,
@@ -178,7 +179,7 @@ impl Makers {
         }
     }
 
-    /// A maker has the report of what became of its orders in a block.
+    /// A maker receives its report of a block.
     fn report(&mut self, now: Ns, slot: u32, out: &mut Vec<Action>) {
         let report = std::mem::take(&mut self.reports[slot as usize]);
         self.makers[report.maker as usize].learn(&report, &mut self.bodies);

@@ -1,4 +1,4 @@
-//! What the venue tells a maker of one block: what became of its orders.
+//! The venue's report to a maker of one block: changes of its orders.
 
 use std::collections::BTreeMap;
 
@@ -8,52 +8,52 @@ use surgetank_market::{Fact, Reject};
 
 use super::super::{Accounts, View};
 
-/// What the venue tells a maker of one block.
+/// The venue's report to a maker of one block.
 #[derive(Clone, Default)]
 pub struct Report {
-    /// Which maker.
+    /// Index of the maker.
     pub maker: u32,
-    /// Orders let into the book.
+    /// ClOrdIDs of orders accepted.
     pub accepted: Vec<u64>,
-    /// Orders that no longer rest.
+    /// ClOrdIDs of orders that no longer rest.
     pub gone: Vec<u64>,
-    /// Messages refused; whether a replaced order still rests.
+    /// ClOrdIDs of messages refused, each with whether the order to replace still rests.
     pub refused: Vec<(u64, bool)>,
     /// Sending time of the latest message answered; 0 = none.
     pub answered_ns: Ns,
-    /// Signed position.
+    /// Signed position, in lots.
     pub position: Qty,
-    /// Equity less the position's value.
+    /// Equity less the position's value, in USD.
     pub cash_usd: f64,
 }
 
-/// What became of an order.
+/// Change of an order.
 #[derive(Clone, Copy)]
-enum Became {
-    /// It no longer rests.
+enum OrderChange {
+    /// The order no longer rests.
     Gone(u64),
-    /// It was refused; whether the order that it was to replace still rests.
+    /// It was refused; the flag says whether the order to replace still rests.
     Refused(u64, bool),
-    /// It was let into the book.
+    /// It was accepted.
     Accepted(u64),
     /// Its owner's position changed.
     Traded,
 }
 
 impl Report {
-    fn note(&mut self, what: Became) {
+    fn note(&mut self, what: OrderChange) {
         match what {
-            Became::Gone(cl_ord_id) => self.gone.push(cl_ord_id),
-            Became::Refused(cl_ord_id, old_rests) => self.refused.push((cl_ord_id, old_rests)),
-            Became::Accepted(cl_ord_id) => self.accepted.push(cl_ord_id),
-            Became::Traded => {}
+            OrderChange::Gone(cl_ord_id) => self.gone.push(cl_ord_id),
+            OrderChange::Refused(cl_ord_id, old_rests) => self.refused.push((cl_ord_id, old_rests)),
+            OrderChange::Accepted(cl_ord_id) => self.accepted.push(cl_ord_id),
+            OrderChange::Traded => {}
         }
     }
 }
 
-/// To whose orders a fact did what.
-fn becomes(fact: &Fact) -> [Option<(AccountId, Became)>; 2] {
-    let traded = |leaves, id| if leaves == 0 { Became::Gone(id) } else { Became::Traded };
+/// The changes of orders that a fact reports, by account.
+fn changes_of(fact: &Fact) -> [Option<(AccountId, OrderChange)>; 2] {
+    let traded = |leaves, id| if leaves == 0 { OrderChange::Gone(id) } else { OrderChange::Traded };
     match *fact {
         Fact::Trade {
             maker_account,
@@ -69,25 +69,25 @@ fn becomes(fact: &Fact) -> [Option<(AccountId, Became)>; 2] {
         ],
         Fact::Rejected { account, cl_ord_id, reason, .. } => {
             let old_rests = reason != Reject::UnknownOrder;
-            [Some((account, Became::Refused(cl_ord_id, old_rests))), None]
+            [Some((account, OrderChange::Refused(cl_ord_id, old_rests))), None]
         }
         Fact::Canceled { account, cl_ord_id, .. } => {
-            [Some((account, Became::Gone(cl_ord_id))), None]
+            [Some((account, OrderChange::Gone(cl_ord_id))), None]
         }
         Fact::Accepted { account, cl_ord_id, .. } => {
-            [Some((account, Became::Accepted(cl_ord_id))), None]
+            [Some((account, OrderChange::Accepted(cl_ord_id))), None]
         }
         Fact::Replaced { account, cl_ord_id, orig_cl_ord_id, .. } => [
-            Some((account, Became::Gone(orig_cl_ord_id))),
-            Some((account, Became::Accepted(cl_ord_id))),
+            Some((account, OrderChange::Gone(orig_cl_ord_id))),
+            Some((account, OrderChange::Accepted(cl_ord_id))),
         ],
-        Fact::Deleveraged { against, .. } => [Some((against, Became::Traded)), None],
-        Fact::TakenOver { account, .. } => [Some((account, Became::Traded)), None],
+        Fact::Deleveraged { against, .. } => [Some((against, OrderChange::Traded)), None],
+        Fact::TakenOver { account, .. } => [Some((account, OrderChange::Traded)), None],
         _ => [None, None],
     }
 }
 
-/// A report for every maker of whose messages something became, in the order of their accounts.
+/// A report for every maker with a change, in the order of their accounts.
 pub fn reports(
     accounts: &Accounts,
     messages: &[Message],
@@ -102,7 +102,7 @@ pub fn reports(
         }
     }
     for fact in facts {
-        for (account, what) in becomes(fact).into_iter().flatten() {
+        for (account, what) in changes_of(fact).into_iter().flatten() {
             if accounts.maker(account).is_some() {
                 reports.entry(account).or_default().note(what);
             }

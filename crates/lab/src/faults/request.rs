@@ -1,4 +1,5 @@
-//! What faults of several kinds need: to read what is asked, to know their nodes, to measure.
+//! What faults of several kinds share: reading the scenario's entry, the nodes concerned, means of
+//! measurements.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -6,23 +7,23 @@ use surgetank_layer::units::NodeId;
 
 use crate::scenario;
 
-/// What is asked of a fault.
-pub(super) struct Asked<'a> {
+/// A fault as the scenario requests it.
+pub(super) struct FaultRequest<'a> {
     index: usize,
-    /// When, and for how long.
+    /// The scenario's entry: kind, start, duration, keys.
     pub entry: &'a scenario::Fault,
-    /// Nodes of the network.
+    /// Number of nodes.
     pub nodes: u32,
-    /// For draws by packets' numbers.
+    /// Key of the draws that depend on packets' numbers.
     pub key: u64,
 }
 
-impl<'a> Asked<'a> {
-    pub fn new(index: usize, entry: &'a scenario::Fault, nodes: u32, key: u64) -> Asked<'a> {
-        Asked { index, entry, nodes, key: key.wrapping_add(index as u64) }
+impl<'a> FaultRequest<'a> {
+    pub fn new(index: usize, entry: &'a scenario::Fault, nodes: u32, key: u64) -> FaultRequest<'a> {
+        FaultRequest { index, entry, nodes, key: key.wrapping_add(index as u64) }
     }
 
-    /// The line of the list of kinds that is asked for.
+    /// The entry of the list of kinds that the scenario names.
     pub fn kind<'k, T>(&self, kinds: &'k [(&str, T)]) -> Result<&'k (&'k str, T), String> {
         let asked = self.entry.what.get("kind").and_then(Value::as_str).unwrap_or_default();
         let found = kinds.iter().find(|(name, _)| *name == asked);
@@ -37,7 +38,7 @@ impl<'a> Asked<'a> {
             .map_err(|error| format!("faults[{}]: {error}", self.index))
     }
 
-    /// Whether a node is there.
+    /// Checks that the listed nodes exist.
     pub fn check(&self, key: &str, list: &[NodeId]) -> Result<(), String> {
         match list.iter().find(|&&node| node >= self.nodes) {
             Some(node) => Err(format!(
@@ -50,7 +51,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// Those named, and nobody else.
+    /// The listed nodes only.
     pub fn members(&self, list: &[NodeId]) -> Result<Members, String> {
         self.check("nodes", list)?;
         let mut members = vec![false; self.nodes as usize];
@@ -58,14 +59,14 @@ impl<'a> Asked<'a> {
         Ok(Members(members))
     }
 
-    /// Those named; all if nobody is.
+    /// The listed nodes; all nodes if none is listed.
     pub fn members_or_all(&self, list: &[NodeId]) -> Result<Members, String> {
         let all = Members(vec![true; self.nodes as usize]);
         if list.is_empty() { Ok(all) } else { self.members(list) }
     }
 }
 
-/// Nodes that a fault concerns.
+/// Nodes affected by a fault.
 pub(super) struct Members(Vec<bool>);
 
 impl Members {
@@ -74,14 +75,14 @@ impl Members {
         self.0[node as usize]
     }
 
-    /// Whether a packet comes from one of them or goes to one.
+    /// Whether a packet comes from or goes to one of them.
     #[inline]
     pub fn meet(&self, packet: &super::Packet) -> bool {
         self.has(packet.from) || self.has(packet.to)
     }
 }
 
-/// A sum of measurements.
+/// Sum and number of measurements.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Tally {
     pub sum: f64,
@@ -94,7 +95,7 @@ impl Tally {
         self.samples += 1;
     }
 
-    /// `None` if nothing was measured.
+    /// Mean of the measurements; `None` if there are none.
     pub fn mean(&self) -> Option<f64> {
         (self.samples > 0).then(|| self.sum / self.samples as f64)
     }
