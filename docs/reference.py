@@ -36,10 +36,10 @@ FAULTS = Path(__file__).with_name("faults.md")
 SIMULATED = Path(__file__).resolve().parents[1] / "crates" / "lab" / "src" / "faults"
 HEAD = """# Scenario reference
 
-A scenario is one TOML file. Every key is below, with its default; only `name` must be given. Unknown keys are refused. Units stand last
-in names. `surgetank schema` prints the same as JSON schema; `surgetank init NAME` writes a commented file to start from.
+Which keys does a scenario have? A scenario is one TOML file. Every key is below, with its default; only `name` is required. Unknown keys are refused. Units
+come last in names. `surgetank schema` prints the same as JSON schema; `surgetank init NAME` writes a commented file to start from.
 
-Presets lie under what the file says: `rule` in `[layer.queue]` ([queues](queue.md)); `venue = "dydx-v4"`, `"hyperliquid"`, `"binance"` or `"deribit"` at the top, `preset = "aws-13"` in `[network]`
+Presets set keys that the file does not give: `rule` in `[layer.queue]` ([queues](queue.md)); `venue = "dydx-v4"`, `"hyperliquid"`, `"binance"` or `"deribit"` at the top, `preset = "aws-13"` in `[network]`
 (their constants and sources: `python/surgetank/scenario/presets.py`).
 
 This page is written by `docs/reference.py`.
@@ -48,15 +48,15 @@ This page is written by `docs/reference.py`.
 
 MEASURES_HEAD = """# Measures
 
-What `surgetank.measure` computes of a run: {count} entries of the catalogue (`python/surgetank/catalogue`), from which limits, verdicts, reports,
-leagues and this page are made. A name ends in its unit. `x.<class>` stands for one measure per class; with "and", the measure of the whole is there,
-too. *Limit* is the key under `limits` ([reference](scenario.md)) that bounds it; of a class it stands under `limits.class.<class>`. A measure
-that is better neither way describes a run and does not judge it: it has no limit, and no league is ranked by it. Of a quantile, a verdict
-asks for enough observations to have one beyond it (Wilks, 1941: 5 for a median, 299 for p99).
+What does surgetank measure, in which unit, and by which formula? `surgetank.measure` computes {count} entries of the catalogue (`python/surgetank/catalogue`),
+from which limits, verdicts, reports, leagues and this page derive. A name ends in its unit. `x.<class>` is one measure per class; "and" means that the
+whole is measured, too. *Limit* is the key under `limits` ([reference](scenario.md)) that bounds it; of a class it is under `limits.class.<class>`. A measure
+without a better direction describes a run and does not judge it: it has no limit, and leagues are not ranked by it. For a quantile, a verdict
+requires enough observations to have one beyond it (Wilks, 1941: 5 for a median, 299 for p99).
 
 This page is written by `docs/reference.py`.
 
-| measure | title | unit | better | limit | what it says | where the formula is from |
+| measure | title | unit | better | limit | definition | source of the formula |
 |---|---|---|---|---|---|---|
 """
 

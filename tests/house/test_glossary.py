@@ -159,5 +159,29 @@ def test_a_name_that_is_not_there_is_seen() -> None:
         assert unnamed(PAGE.replace(f"`{name}`", "")) == [name]
 
 
+def avoided(text: str) -> list[str]:
+    """Words of the table of words to avoid that a text has."""
+    table = PAGE.partition("## Words to avoid")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\| ([a-z ,]+) \| ", table, re.MULTILINE)[1:]
+    words = "|".join(word for cell in cells for word in cell.split(", "))
+    prose = re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.DOTALL)
+    return re.findall(rf"\b(?:{words})\b", prose)
+
+
+def test_pages_avoid_these_words() -> None:
+    """In the pages, in sentences of scenario keys and measures, and in help texts."""
+    pages = [*ROOT.glob("docs/*.md"), *ROOT.glob("*.md")]
+    texts = {page.name: page.read_text(encoding="utf-8") for page in pages}
+    for page in ("CHANGELOG.md", "glossary.md", "measures.md", "scenario.md"):
+        del texts[page]
+    assert {name: found for name, text in texts.items() if (found := avoided(text))} == {}
+
+
+def test_a_word_to_avoid_is_seen() -> None:
+    """The controls."""
+    assert avoided("It is told by nobody, for `so long`.") == ["told", "nobody"]
+    assert avoided("They gave way.\n```\nmend\n```") == ["gave way"]
+
+
 def test_readme_links_to_it() -> None:
     assert "](docs/glossary.md)" in (ROOT / "README.md").read_text()
