@@ -59,12 +59,12 @@ REPORT_FLOORS = [
 PRODUCERS = {"live", "simulate"}
 READERS = ("measure", "report", "verdict")
 
-#: Of crates/layer. A block carries the reports of `fair`, so that one stands below `message`.
-LAYER_MACHINES = {"admission", "consensus", "gossip", "queue", "sealed", "sequencer"}
+#: Of crates/layer. A block carries what nodes report of their order, so that stands below it.
+LAYER_MACHINES = {"admission", "consensus", "fair", "gossip", "queue", "sealed", "sequencer"}
 LAYER_FLOORS = [
     {"units"},
     {"machine", "audit"},
-    {"fair"},
+    {"order_report"},
     {"message"},
     {"codec", *LAYER_MACHINES},
     {"tuning"},

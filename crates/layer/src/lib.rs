@@ -11,12 +11,11 @@
 //! 1. [`units`]: time, identifiers, hashes
 //! 2. [`machine`]: the interface of every machine
 //! 3. [`audit`]: Merkle trees, seeds and the journal of batches
-//! 4. [`fair`]: one order aggregated from the local orders of many nodes; a block carries the
-//!    reports
+//! 4. [`order_report`]: in which order a node received messages; a block carries such reports
 //! 5. [`message`]: the messages, under their FIX names
 //! 6. [`codec`]: their versioned binary form
 //! 7. the other machines, which do not import each other: [`gossip`], [`admission`], [`queue`],
-//!    [`sealed`], [`sequencer`], [`consensus`]
+//!    [`sealed`], [`fair`], [`sequencer`], [`consensus`]
 //! 8. [`tuning`]: controllers that adjust their settings
 //! 9. their compositions: [`node`], and [`pipe`] for a buffer of records
 
@@ -29,6 +28,7 @@ pub mod gossip;
 pub mod machine;
 pub mod message;
 pub mod node;
+pub mod order_report;
 pub mod pipe;
 pub mod queue;
 pub mod sealed;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fair::report::Evidence;
+use crate::order_report::Evidence;
 use crate::units::{AccountId, Digest, Height, MessageId, Ns, Price, Qty, Round};
 
 /// Purpose of a message; service times, priorities and measures are kept by class.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use surgetank_layer::tuning::bounded::{Bounded, Fixed};
 use surgetank_layer::tuning::{
-    Bounds, Controller, Decision, Knob, Observation, Recommendation, Setting, Why,
+    Bounds, Change, Controller, Knob, Observation, Parameter, Recommendation, Setting, Why,
 };
 
 fn setting(batch_messages_max: u32, window_ns: u64, admission_limit: u32, lane: u8) -> Setting {
@@ -27,9 +27,8 @@ fn a_decision_says_what_from_to_why_and_on_what() {
     let mut bounded = Bounded::new(Told(vec![recommended]), bounds, &setting(20, 40, 9, 2));
     let mut decisions = Vec::new();
     bounded.observe(&Observation { now: 7, served: 3, ..Observation::default() }, &mut decisions);
-    let decision = |knob, from, to, clamped| Decision {
-        at_ns: 7,
-        knob,
+    let decision = |knob, from, to, clamped| Change {
+        parameter: Parameter::Knob(knob),
         from,
         to,
         why: Why::Outside,
@@ -51,7 +50,8 @@ fn the_first_setting_is_inside_too() {
 #[test]
 fn a_decision_out_of_order_changes_nothing() {
     let (knob, why) = (Knob::LaneWeight(7), Why::Outside);
-    let decision = Decision { at_ns: 1, knob, from: 3, to: 4, why, on: 0, clamped: false };
+    let decision =
+        Change { parameter: Parameter::Knob(knob), from: 3, to: 4, why, on: 0, clamped: false };
     let mut set = setting(20, 40, 9, 2);
     assert!(!set.replay(&decision));
     assert_eq!(set, setting(20, 40, 9, 2));
@@ -111,7 +111,8 @@ proptest! {
             bounded.observe(&Observation::default(), &mut decisions);
             for decision in decisions {
                 prop_assert_ne!(decision.from, decision.to);
-                prop_assert_eq!(decision.clamped, recommendation.get(decision.knob) != decision.to);
+                let Parameter::Knob(knob) = decision.parameter else { unreachable!() };
+                prop_assert_eq!(decision.clamped, recommendation.get(knob) != decision.to);
                 prop_assert!(replayed.replay(&decision));
                 prop_assert!(!replayed.replay(&decision), "a decision does not follow itself");
             }

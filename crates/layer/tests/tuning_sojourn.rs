@@ -2,7 +2,7 @@
 
 use surgetank_layer::tuning::bounded::Bounded;
 use surgetank_layer::tuning::sojourn::{Config, Sojourn};
-use surgetank_layer::tuning::{Bounds, Decision, Knob, Observation, Setting, Why};
+use surgetank_layer::tuning::{Bounds, Change, Knob, Observation, Parameter, Setting, Why};
 use surgetank_layer::units::{MS, Ns, SECOND};
 
 const CONFIG: Config = Config { target_ns: 10 * MS, interval_ns: 100 * MS, essential: 0b0110 };
@@ -29,16 +29,16 @@ fn start() -> Bounded<Sojourn> {
 }
 
 /// What is decided at `now` on a standing sojourn.
-fn decide(bounded: &mut Bounded<Sojourn>, now: Ns, sojourn_min_ns: Ns) -> Vec<Decision> {
+fn decide(bounded: &mut Bounded<Sojourn>, now: Ns, sojourn_min_ns: Ns) -> Vec<Change> {
     let seen = Observation {
         now,
         reducing_served: 9,
         reducing_min_ns: sojourn_min_ns,
         ..Observation::default()
     };
-    let mut decisions = Vec::new();
-    bounded.observe(&seen, &mut decisions);
-    decisions
+    let mut changes = Vec::new();
+    bounded.observe(&seen, &mut changes);
+    changes
 }
 
 /// Millisecond by millisecond: steps at 100 ms · Σ 1/√i after the first sojourn above target.
@@ -55,16 +55,16 @@ fn a_step_gives_capacity_and_throttles_what_is_not_essential() {
     let mut bounded = start();
     decide(&mut bounded, 0, 12 * MS);
     let decisions = decide(&mut bounded, 100 * MS, 12 * MS);
-    let changes: Vec<_> = decisions.iter().map(|d| (d.knob, d.from, d.to)).collect();
+    let changes: Vec<_> = decisions.iter().map(|d| (d.parameter, d.from, d.to)).collect();
     let expected = [
-        (Knob::BatchMessagesMax, 16, 20),
-        (Knob::WindowNs, 20 * MS, 15 * MS),
-        (Knob::LaneWeight(0), 8, 4),
-        (Knob::LaneWeight(4), 2, 1),
+        (Parameter::Knob(Knob::BatchMessagesMax), 16, 20),
+        (Parameter::Knob(Knob::WindowNs), 20 * MS, 15 * MS),
+        (Parameter::Knob(Knob::LaneWeight(0)), 8, 4),
+        (Parameter::Knob(Knob::LaneWeight(4)), 2, 1),
     ];
     assert_eq!(changes, expected);
-    let why = |d: &Decision| (d.at_ns, d.why, d.on, d.clamped);
-    assert!(decisions.iter().all(|d| why(d) == (100 * MS, Why::SojournAbove, 12 * MS, false)));
+    let why = |d: &Change| (d.why, d.on, d.clamped);
+    assert!(decisions.iter().all(|d| why(d) == (Why::SojournAbove, 12 * MS, false)));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn admission_is_lowered_only_when_capacity_is_spent() {
         let spent = before.batch_messages_max == 64 && before.window_ns == 5 * MS;
         let lowered = decide(&mut bounded, ms * MS, SECOND)
             .iter()
-            .any(|d| d.knob == Knob::AdmissionLimit && d.to < d.from);
+            .any(|d| d.parameter == Parameter::Knob(Knob::AdmissionLimit) && d.to < d.from);
         assert!(spent || !lowered);
         spent_at = spent_at.or(lowered.then_some(ms));
     }
@@ -99,7 +99,7 @@ fn it_relaxes_to_rest_and_admission_comes_back_first() {
         now += 100 * MS;
         for decision in decide(&mut bounded, now, 5 * MS - 1) {
             assert_eq!(decision.why, Why::SojournBelow);
-            let admission = decision.knob == Knob::AdmissionLimit;
+            let admission = decision.parameter == Parameter::Knob(Knob::AdmissionLimit);
             assert_eq!(admission, before.admission_limit < REST.admission_limit);
         }
         steps += 1;

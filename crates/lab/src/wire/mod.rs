@@ -213,15 +213,11 @@ impl Wire {
             self.note_copy(envelope.id, to, at);
         }
         if !self.every_copy {
-            let cell = &mut self.arrivals[cell];
-            if at >= *cell {
-                self.duplicates += 1;
+            self.duplicates += u64::from(known != NEVER);
+            if at >= known {
                 return None;
             }
-            if *cell != NEVER {
-                self.duplicates += 1;
-            }
-            *cell = at;
+            self.arrivals[cell] = at;
         }
         if let Some(waits) = waits {
             waits.sends(now, node, to, envelope.id, &flight);

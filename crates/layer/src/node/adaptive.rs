@@ -31,10 +31,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::ordering::Pace;
-use super::{Node, Output, admit, tune::Change};
+use super::{Node, Output, admit};
 use crate::admission::criticality::Criticality;
 use crate::message::Envelope;
-use crate::tuning::{Parameter, Why};
+use crate::tuning::{Change, Parameter, Why};
 use crate::units::{Ns, Round};
 
 /// Where a number may go.

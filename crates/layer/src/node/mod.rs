@@ -48,13 +48,14 @@ use crate::message::{Block, Envelope, Payload};
 use crate::queue::{self, Queue};
 use crate::units::{Digest, Height, MessageId, NodeId, Ns, Peer};
 
-pub use crate::fair::report::{ReceivedEntry, Report};
+pub use crate::order_report::{ReceivedEntry, Report};
+pub use crate::tuning::Change;
 pub use adaptive::{AdaptiveTimeouts, Span};
 pub use admit::{Admission, Unit};
 pub use builder::{BlockBuilder, Honest};
 pub use fair::{Fair, Rule as FairRule, Tally as FairTally};
 pub use ordering::{Awaited, Engine, Ordering, Wait};
-pub use tune::{Change, Tuning};
+pub use tune::Tuning;
 pub use unsealing::{Places, Unsealing, place};
 pub use work::{Costs, Done, Task};
 

@@ -19,25 +19,8 @@ use crate::message::{Block, Envelope};
 use crate::tuning::bounded::Bounded;
 use crate::tuning::observe::Observer;
 use crate::tuning::volatility::Volatility;
-use crate::tuning::{Bounds, Controller, Observation, Parameter, Setting, Why};
+use crate::tuning::{Bounds, Change, Controller, Observation, Parameter, Setting};
 use crate::units::{MessageId, Ns, Price};
-
-/// A change of a node's setting: a fact for the trace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The setting that was changed.
-    pub parameter: Parameter,
-    /// From which number.
-    pub from: u64,
-    /// To which number.
-    pub to: u64,
-    /// The observation that made it change.
-    pub why: Why,
-    /// On what number: see [`Why`].
-    pub on: u64,
-    /// Whether more was wished for than the bounds allow.
-    pub clamped: bool,
-}
 
 /// How a node is tuned.
 pub struct Tuning {
@@ -176,19 +159,10 @@ impl Node {
         let before = tuning.setting;
         match &mut tuning.controller {
             Some(controller) => {
-                let mut decisions = Vec::new();
-                controller.observe(&seen, &mut decisions);
+                let mut changes = Vec::new();
+                controller.observe(&seen, &mut changes);
                 tuning.setting = *controller.setting();
-                out.extend(decisions.iter().map(|decision| {
-                    Output::Changed(Change {
-                        parameter: Parameter::Knob(decision.knob),
-                        from: decision.from,
-                        to: decision.to,
-                        why: decision.why,
-                        on: decision.on,
-                        clamped: decision.clamped,
-                    })
-                }));
+                out.extend(changes.into_iter().map(Output::Changed));
             }
             None => {
                 while let Some(&(at, change)) = tuning.played.front().filter(|(at, _)| *at <= now) {

@@ -1,14 +1,16 @@
 //! Hard bounds around a controller, and the record of what it changed.
 //!
 //! Rules. The setting is inside its bounds at all times, from the first. Each knob that changes
-//! yields one decision, in the order of [`Knob::ALL`].
+//! yields one change, in the order of [`Knob::ALL`].
 //!
 //! Theory of operation. Whether a controller learns, fails or is hostile, the venue stays inside
 //! the bounds that its operator has set. So the check stands outside of all controllers.
 //!
 //! Departures: none.
 
-use super::{Bounds, Controller, Decision, Knob, Observation, Recommendation, Setting, Why};
+use super::{
+    Bounds, Change, Controller, Knob, Observation, Parameter, Recommendation, Setting, Why,
+};
 use crate::machine::{Draws, Machine};
 use crate::units::Ns;
 
@@ -32,25 +34,21 @@ impl<C: Controller> Bounded<C> {
     }
 
     /// Passes an observation to the controller and applies its recommendation within the bounds.
-    pub fn observe(&mut self, seen: &Observation, decisions: &mut Vec<Decision>) {
+    pub fn observe(&mut self, seen: &Observation, changes: &mut Vec<Change>) {
         let recommendation = self.controller.control(seen, &self.setting, &self.bounds);
-        self.take(seen.now, &recommendation, decisions);
+        self.take(&recommendation, changes);
     }
 
     /// Applies a recommendation made elsewhere, within the bounds.
-    pub fn take(
-        &mut self,
-        now: Ns,
-        recommendation: &Recommendation,
-        decisions: &mut Vec<Decision>,
-    ) {
+    pub fn take(&mut self, recommendation: &Recommendation, changes: &mut Vec<Change>) {
         let inside = self.bounds.clamp(&recommendation.setting);
         for knob in Knob::ALL {
             let (from, to) = (self.setting.get(knob), inside.get(knob));
             if from != to {
                 let clamped = to != recommendation.setting.get(knob);
                 let Recommendation { why, on, .. } = *recommendation;
-                decisions.push(Decision { at_ns: now, knob, from, to, why, on, clamped });
+                let parameter = Parameter::Knob(knob);
+                changes.push(Change { parameter, from, to, why, on, clamped });
             }
         }
         self.setting = inside;
@@ -59,11 +57,11 @@ impl<C: Controller> Bounded<C> {
 
 impl<C: Controller> Machine for Bounded<C> {
     type Input = Observation;
-    type Output = Decision;
+    type Output = Change;
 
     /// `now` is the observation's own.
-    fn step(&mut self, _: Ns, seen: Observation, _: &mut dyn Draws, decisions: &mut Vec<Decision>) {
-        self.observe(&seen, decisions);
+    fn step(&mut self, _: Ns, seen: Observation, _: &mut dyn Draws, changes: &mut Vec<Change>) {
+        self.observe(&seen, changes);
     }
 }
 

@@ -4,8 +4,8 @@
 //! 1. A controller receives [`Observation`]s and recommends a [`Setting`]; it sets nothing itself.
 //! 2. [`bounded::Bounded`] keeps every setting inside its [`Bounds`], whatever the controller
 //!    recommends.
-//! 3. Every change is a [`Decision`]: knob, old and new value, reason, and the number behind the
-//!    reason. The decisions of a run, applied in order to its first setting, yield every later
+//! 3. Every change is a [`Change`]: parameter, old and new value, reason, and the number behind
+//!    the reason. The changes of a run, applied in order to its first setting, yield every later
 //!    setting: a run replays without its controller.
 //!
 //! Floats are allowed in here, and only + − × ÷ and √ of them, which are exact by IEEE 754.
@@ -185,13 +185,14 @@ impl Setting {
         }
     }
 
-    /// Replays a decision. Returns `false`, without effect, if it was not taken from this setting,
-    /// so that a decision is missing or out of order.
+    /// Replays a controller's change. Returns `false`, without effect, if it was not made from this
+    /// setting, so that a change is missing or out of order, or if it is not that of a knob.
     #[must_use]
-    pub fn replay(&mut self, decision: &Decision) -> bool {
-        let follows = self.get(decision.knob) == decision.from;
+    pub fn replay(&mut self, change: &Change) -> bool {
+        let Parameter::Knob(knob) = change.parameter else { return false };
+        let follows = self.get(knob) == change.from;
         if follows {
-            self.set(decision.knob, decision.to);
+            self.set(knob, change.to);
         }
         follows
     }
@@ -246,7 +247,7 @@ impl Bounds {
     }
 }
 
-/// Why a setting was changed, and what the number in [`Decision::on`] is.
+/// Why a setting was changed, and what the number in [`Change::on`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Why {
@@ -284,13 +285,11 @@ impl Why {
     }
 }
 
-/// A change of one knob, as recorded in the trace.
+/// A change of a node's setting, as recorded in the trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decision {
-    /// Time of the decision.
-    pub at_ns: Ns,
-    /// The knob that was changed.
-    pub knob: Knob,
+pub struct Change {
+    /// The setting that was changed.
+    pub parameter: Parameter,
     /// Value before the change.
     pub from: u64,
     /// Value after the change.
@@ -299,7 +298,7 @@ pub struct Decision {
     pub why: Why,
     /// Number behind the reason: see [`Why`].
     pub on: u64,
-    /// Whether the bounds cut the controller's recommendation.
+    /// Whether the bounds cut the value that was aimed at.
     pub clamped: bool,
 }
 

@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 
 use super::Rule;
 use super::judge::Judge;
-use crate::fair::report::Evidence;
 use crate::message::Block;
+use crate::order_report::Evidence;
 use crate::units::{Digest, MessageId, Ns};
 
 /// Makes the order again and compares.

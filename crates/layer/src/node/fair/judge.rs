@@ -14,10 +14,10 @@ use std::collections::{BTreeMap, VecDeque};
 use super::{Rule, Tally};
 use crate::fair::median::{self, MedianOrder};
 use crate::fair::order::{self, FairOrder};
-use crate::fair::report::{Evidence, ReceivedEntry, Report, chained};
 use crate::gossip::SeenCache;
 use crate::machine::{Draws, Machine};
 use crate::message::Envelope;
+use crate::order_report::{Evidence, ReceivedEntry, Report, chained};
 use crate::units::{Digest, MS, MessageId, NodeId, Ns};
 
 /// Rounds for which a place waits for its content.

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::fair::report::{ReceivedEntry, Report, chained};
+use crate::order_report::{ReceivedEntry, Report, chained};
 use crate::units::{Digest, MessageId, NodeId, Ns};
 
 /// Most entries of a report: more follow with the next.

@@ -8,7 +8,7 @@
 //!    Only what that puts out goes into the mempool, in that order.
 //! 3. Everything goes in the end: what too few nodes report goes after the rules' patience, counted.
 //! 4. What a follower has reported and the leader has not confirmed is kept and sent again.
-//! 5. Reports are signed and chained ([`crate::fair::report`]). Under Themis a block carries those that
+//! 5. Reports are signed and chained ([`crate::order_report`]). Under Themis a block carries those that
 //!    its order rests on, and a follower makes the order again and counts where the block breaks it.
 //!
 //! # Theory of operation
@@ -31,10 +31,10 @@ mod log;
 
 use super::{Node, Output, Packet, Timer};
 use crate::fair::order::Ordered;
-use crate::fair::report::{Evidence, Report};
 use crate::fair::{median, order};
 use crate::machine::Draws;
 use crate::message::{Block, Envelope};
+use crate::order_report::{Evidence, Report};
 use crate::queue::Reason;
 use crate::units::{NodeId, Ns};
 
