@@ -98,14 +98,14 @@ def how_of(label: str) -> dict[str, Any]:
 def configured(scenario: st.Scenario, how: dict[str, Any]) -> st.Scenario:
     """The scenario under a configuration; controllers stay within a quarter and four times."""
     consensus: Any = scenario.layer.consensus
-    key = "window_ms" if consensus.kind == "single" else "timeout_commit_ms"
+    key = consensus.pace.key
     values = {k: v for k, v in how.items() if "." in k}
-    size, window_ms = consensus.block_messages_max, getattr(consensus, key)
+    size, window_ms = consensus.block_messages_max, consensus.pace_ms
     if "batch" in how:
         values["layer.consensus.block_messages_max"] = max(1, round(size * how["batch"]))
     if "window" in how:
         values[f"layer.consensus.{key}"] = window_ms * how["window"]
-    if "layer.consensus.adaptive" in how and consensus.kind == "single":
+    if "layer.consensus.adaptive" in how and not consensus.round_timeouts:
         values.pop("layer.consensus.adaptive")
     if "layer.tuning.controller" in how:
         bounds = {
@@ -323,7 +323,7 @@ def current(rows: list[dict[str, Any]]) -> dict[str, BySeed]:
     made_by, wanted = build(), {}
     for name, label, _ in tasks_of(1, [*CONTROLLED, *ABLATED]):
         scenario = scenario_of(name)
-        if label == "adaptive" and scenario.layer.consensus.kind == "single":
+        if label == "adaptive" and not scenario.layer.consensus.round_timeouts:
             continue  # there is no consensus to adapt
         wanted[name, label] = configured(scenario, how_of(label)).hash
     found: dict[str, BySeed] = defaultdict(lambda: defaultdict(dict))

@@ -30,6 +30,10 @@ _MESSAGES_ANY, _BYTES_ANY = 10_000_000, 1_000_000_000
 class _Asked(Keys):
     """The scenario's values by dotted keys, and scaled copies of them."""
 
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario)
+        self.consensus = scenario.layer.consensus
+
     def times(self, factor: float, *keys: str) -> _Changes:
         """These numbers times the factor, where they are not zero."""
         for key in keys:
@@ -46,7 +50,7 @@ def _execution(ask: _Asked, factor: float) -> _Changes:
 
 
 def _consensus(ask: _Asked, factor: float) -> _Changes:
-    if ask("layer.consensus.kind") == "tendermint":
+    if ask.consensus.votes:
         keys = ("proposal_us", "vote_us")
         yield from ask.times(factor, *(f"layer.service.validation.{key}" for key in keys))
 
@@ -83,10 +87,9 @@ def _client_link(ask: _Asked, factor: float) -> _Changes:
 
 def _timers(ask: _Asked, factor: float) -> _Changes:
     """The wait after a decision, the batch's window. Timeouts of rounds matter only with faults."""
-    keys = {"tendermint": "timeout_commit_ms", "single": "window_ms"}
-    key = keys.get(str(ask("layer.consensus.kind")))
-    if key:
-        yield from ask.times(factor, f"layer.consensus.{key}")
+    pace = ask.consensus.pace
+    if pace is not None:
+        yield from ask.times(factor, f"layer.consensus.{pace.key}")
 
 
 def _block_space(ask: _Asked, factor: float) -> _Changes:

@@ -8,9 +8,10 @@ from pydantic import Field, model_validator
 
 from surgetank.plugins import Controller, QueueRule, digest, is_plugin
 from surgetank.scenario.admission import Admission
+from surgetank.scenario.consensus import Consensus, Tendermint
 from surgetank.scenario.queue import Queue
 from surgetank.scenario.section import Number, Positive, PositiveMs, Section, SpanMs, SpanUs, Whole
-from surgetank.scenario.tuning import AdaptiveTimeouts, Tuning
+from surgetank.scenario.tuning import Tuning
 
 
 class Direct(Section):
@@ -134,82 +135,6 @@ class Service(Section):
         }
 
 
-class Nobody(Section):
-    """No ordering: messages are only spread."""
-
-    kind: Literal["none"] = "none"
-
-
-class Single(Section):
-    """A single sequencer orders, the others follow."""
-
-    kind: Literal["single"] = "single"
-    node: Whole = Field(0, ge=0, description="the sequencing node")
-    window_ms: SpanMs = Field(10.0, description="time after which a batch closes, ms; 0 = at once")
-    block_messages_max: Whole = Field(
-        1_000, ge=1, description="number of messages at which a batch closes"
-    )
-    block_bytes_max: Whole = Field(
-        4_000_000, ge=1_000, description="number of bytes at which a batch closes"
-    )
-
-
-class Tendermint(Section):
-    """Tendermint (arXiv 1807.04938) among all nodes, equal weights."""
-
-    kind: Literal["tendermint"] = "tendermint"
-    timeout_commit_ms: SpanMs = Field(500.0, description="wait after a decision, timeoutCommit, ms")
-    timeout_propose_ms: PositiveMs = Field(1_000.0, description="timeoutPropose(0), ms")
-    timeout_propose_delta_ms: SpanMs = Field(
-        500.0, description="growth of timeoutPropose per round, ms"
-    )
-    timeout_vote_ms: PositiveMs = Field(
-        500.0, description="timeoutPrevote(0), timeoutPrecommit(0), ms"
-    )
-    timeout_vote_delta_ms: SpanMs = Field(
-        500.0, description="growth of the timeouts of votes per round, ms"
-    )
-    block_messages_max: Whole = Field(
-        5_000, ge=1, description="largest number of messages in a block"
-    )
-    block_bytes_max: Whole = Field(
-        4_000_000, ge=1_000, description="largest size of a block, bytes"
-    )
-    rebroadcast_ms: PositiveMs = Field(
-        1_000.0,
-        description="time without progress after which a node repeats its last messages, ms",
-    )
-    adaptive: bool = Field(
-        False,
-        description="whether block time and timeouts adapt to congestion, with throttling by "
-        "criticality (docs/tuning.md)",
-    )
-    adaptive_timeouts: AdaptiveTimeouts = Field(
-        default_factory=AdaptiveTimeouts, description="bounds of that adaptation"
-    )
-
-    @model_validator(mode="after")
-    def _starts_inside(self) -> Self:
-        if not self.adaptive:
-            return self
-        for name, value in (
-            ("commit", self.timeout_commit_ms),
-            ("propose", self.timeout_propose_ms),
-        ):
-            least, most = (
-                getattr(self.adaptive_timeouts, f"{name}_{end}_ms") for end in ("least", "most")
-            )
-            if not least <= value <= most:
-                raise ValueError(
-                    f"`timeout_{name}_ms` must be within `adaptive_timeouts.{name}_least_ms` and "
-                    f"`adaptive_timeouts.{name}_most_ms`, from which `adaptive` starts"
-                )
-        return self
-
-
-Consensus = Annotated[Nobody | Single | Tendermint, Field(discriminator="kind")]
-
-
 class Layer(Section):
     """The messaging layer of every node."""
 
@@ -262,14 +187,14 @@ class Layer(Section):
 
     @model_validator(mode="after")
     def _can_be_ordered(self) -> Self:
-        queue, single = self.queue, isinstance(self.consensus, Single)
+        queue, single = self.queue, self.consensus.leader is not None
         if queue.is_fair and (not single or isinstance(self.gossip, Direct)):
             raise ValueError(
                 f"`queue.order` {queue.order} needs `consensus.kind` single, whose node makes the "
                 "order, and `gossip.kind` flood or mesh, so that all nodes see messages"
             )
         for key, plain in (("order", "as-proposed"), ("unsealing", "none")):
-            if getattr(queue, key) != plain and isinstance(self.consensus, Nobody):
+            if getattr(queue, key) != plain and not self.consensus.orders:
                 raise ValueError(
                     f"`queue.{key}` {getattr(queue, key)} is of blocks, and `consensus.kind` none "
                     "makes none: take single or tendermint"

@@ -43,7 +43,7 @@ def needs(scenario: Scenario) -> Iterator[tuple[str, float, float]]:
     if scenario.trace.gauge_ms:
         readings = 1e3 * seconds / scenario.trace.gauge_ms * scenario.network.nodes
         yield "trace.gauge_ms", 0.0, readings * ROW_BYTES
-    if scenario.layer.consensus.kind == "tendermint":
+    if scenario.layer.consensus.votes:
         # The votes of one height: each node votes twice, and all hear it.
         yield "network.nodes", 0.0, 2.0 * scenario.network.nodes**2 * NODE_BYTES
     if market is not None:

@@ -16,7 +16,7 @@ from surgetank.scenario.attack import TRADING, Attack, Nothing
 from surgetank.scenario.dotted import put
 from surgetank.scenario.faults import Fault, named_nodes
 from surgetank.scenario.flow import Flow
-from surgetank.scenario.layer import Layer, Single
+from surgetank.scenario.layer import Layer
 from surgetank.scenario.limits import Limits
 from surgetank.scenario.market import Market
 from surgetank.scenario.network import Network
@@ -78,10 +78,10 @@ class Scenario(Section):
         if self.warmup_s >= self.duration_s:
             raise ValueError("`warmup_s` must be below `duration_s`, or nothing is measured")
         last = self.network.nodes - 1
-        consensus = self.layer.consensus
-        if isinstance(consensus, Single) and consensus.node > last:
+        leader = self.layer.consensus.leader
+        if leader is not None and leader > last:
             raise ValueError(
-                f"layer.consensus.node: node {consensus.node} is not there; the network has "
+                f"layer.consensus.node: node {leader} is not there; the network has "
                 f"{self.network.nodes} nodes, 0..{last}"
             )
         self.layer.queue.check_faulty(self.network.nodes)

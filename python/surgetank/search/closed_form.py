@@ -42,7 +42,7 @@ def safe_leverage(
 def service_rate_per_s(scenario: Scenario) -> float | None:
     """μ, if every message passes one exponential server and no other; else None."""
     service, consensus = scenario.layer.service, scenario.layer.consensus
-    if consensus.kind != "single" or scenario.layer.gossip.kind != "direct":
+    if consensus.leader is None or scenario.layer.gossip.kind != "direct":
         return None
     if service.distribution.kind != "exponential" or service.servers != 1:
         return None
@@ -64,7 +64,7 @@ def assumptions(scenario: Scenario) -> list[tuple[str, bool]]:
         return [("a market", False)]
     path, margin = market.price.path, market.margin
     calm = path.kind == "gbm" and path.jumps_per_day == 0
-    window = layer.consensus.kind == "single" and layer.consensus.window_ms == 0
+    window = layer.consensus.leader is not None and layer.consensus.pace_ms == 0
     return [
         (
             "one exponential server for all messages (M/M/1)",

@@ -87,6 +87,10 @@ def _fits(scenario: Scenario, change: Change) -> bool:
 class _Asked(Keys):
     """The scenario's numbers by dotted keys, and ladders of changes of them."""
 
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario)
+        self.consensus = scenario.layer.consensus
+
     def scaled(
         self, name: str, keys: Sequence[str], factors: Iterable[float], unit: str = ""
     ) -> Iterator[Change]:
@@ -186,7 +190,7 @@ def _validation(ask: _Asked) -> Iterator[Change]:
 
 
 def _consensus_validation(ask: _Asked) -> Iterator[Change]:
-    if ask("layer.consensus.kind") == "tendermint":
+    if ask.consensus.votes:
         name = "validation of proposals and votes"
         yield from _service(ask, "validation", ("proposal", "vote"), name)
 
@@ -197,8 +201,9 @@ def _execution(ask: _Asked) -> Iterator[Change]:
 
 def _pace(ask: _Asked) -> Iterator[Change]:
     """Changes that make blocks more often."""
-    yield from ask.scaled("timeout_commit", ["layer.consensus.timeout_commit_ms"], _LESS, " ms")
-    yield from ask.scaled("batch window", ["layer.consensus.window_ms"], _LESS, " ms")
+    pace = ask.consensus.pace
+    if pace is not None:
+        yield from ask.scaled(pace.name, [f"layer.consensus.{pace.key}"], _LESS, " ms")
 
 
 def _block_space(ask: _Asked) -> Iterator[Change]:
@@ -223,13 +228,15 @@ def _ingress(ask: _Asked) -> Iterator[Change]:
 
 
 def _timeouts(ask: _Asked) -> Iterator[Change]:
-    keys = ["layer.consensus.timeout_propose_ms", "layer.consensus.timeout_vote_ms"]
-    if ask("layer.consensus.kind") != "tendermint":
+    timeouts, pace = ask.consensus.round_timeouts, ask.consensus.pace
+    if not timeouts:
         return
-    yield from ask.scaled("timeout_propose", keys[:1], _MORE, " ms")
-    yield from ask.scaled("timeout_propose and timeout_vote", keys, _MORE)
-    wait = "layer.consensus.timeout_commit_ms"
-    yield from ask.scaled("timeout_commit", [wait], (1.5, 2.0), " ms")
+    names = [key.removesuffix("_ms") for key in timeouts]
+    keys = [f"layer.consensus.{key}" for key in timeouts]
+    yield from ask.scaled(names[0], keys[:1], _MORE, " ms")
+    yield from ask.scaled(" and ".join(names), keys, _MORE)
+    if pace is not None:
+        yield from ask.scaled(pace.name, [f"layer.consensus.{pace.key}"], (1.5, 2.0), " ms")
     yield from ask.scaled(
         "block size (messages)", ["layer.consensus.block_messages_max"], (0.5,), " messages"
     )

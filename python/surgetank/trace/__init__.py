@@ -175,7 +175,7 @@ class Trace:
     def orders(self) -> bool:
         """Whether messages are ordered; with `consensus.kind = none` they only spread. A live
         target's delivery counts as an order, whatever the scenario would simulate."""
-        return self.stats.live is not None or self.scenario.layer.consensus.kind != "none"
+        return self.stats.live is not None or self.scenario.layer.consensus.orders
 
     def delays(self) -> pl.DataFrame:
         """Client messages of the measured window with exact stage columns; `frames.delays`."""

@@ -9,7 +9,6 @@ import polars as pl
 
 from surgetank.measure.saturation.resource_use import SECOND, Saturation
 from surgetank.scenario.faults import KINDS, Timed
-from surgetank.scenario.layer import Tendermint
 from surgetank.trace import Source, Trace
 from surgetank.trace.frames import groups_of
 
@@ -41,10 +40,7 @@ def _one(trace: Trace, row: dict[str, object]) -> Saturation:
     named = [node for group in groups for node in group if node >= 0]
     struck = section.struck(groups, nodes)
     extent = min(1.0, 3 * struck / nodes)
-    consensus = trace.scenario.layer.consensus
-    patience_ms = (
-        consensus.timeout_propose_ms if isinstance(consensus, Tendermint) else _PATIENCE_MS
-    )
+    patience_ms = trace.scenario.layer.consensus.proposal_timeout_ms or _PATIENCE_MS
     if section.sends_messages:
         value = _spam(trace, row)
     else:

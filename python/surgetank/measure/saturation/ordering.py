@@ -10,7 +10,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from surgetank.measure.saturation.resource_use import SECOND, Saturation, window_ns
-from surgetank.scenario.layer import Nobody, Single, Tendermint
 from surgetank.trace import Trace
 
 __all__ = ["block_space", "consensus_timeouts"]
@@ -24,14 +23,13 @@ Ints = NDArray[np.int64]
 def block_space(trace: Trace) -> Iterator[Saturation]:
     """Messages (or bytes) in blocks over the most that a block holds, over the busiest window.
 
-    A block is full in bytes when the largest message of the run might not have fitted. A sequencer
-    without a window makes as many batches as needed: then there is no bound.
+    A block is full in bytes when the largest message of the run might not have fitted. Nothing, if
+    the engine makes as many blocks as needed: then there is no bound.
     """
-    consensus = trace.scenario.layer.consensus
-    unbounded = isinstance(consensus, Single) and not consensus.window_ms
-    if isinstance(consensus, Nobody) or unbounded:
+    bounds = trace.scenario.layer.consensus.block_bounds
+    if bounds is None:
         return
-    count_max, bytes_max = consensus.block_messages_max, consensus.block_bytes_max
+    count_max, bytes_max = bounds
     rows = trace["blocks"].filter(pl.col("decided_ns") >= trace.measured_from_ns).sort("height")
     if rows.is_empty():
         return
@@ -60,10 +58,10 @@ def consensus_timeouts(trace: Trace) -> Iterator[Saturation]:
 
     A chain without progress for longer than a first round's timeouts counts as such a height.
     """
-    consensus = trace.scenario.layer.consensus
-    if not isinstance(consensus, Tendermint):
+    round_ms = trace.scenario.layer.consensus.round_ms
+    if round_ms is None:
         return
-    spans = _lost(trace, consensus)
+    spans = _lost(trace, round_ms)
     begin, end = trace.measured_from_ns, max(trace.end_ns, trace.measured_from_ns + 1)
     starts, stops = (np.clip(spans[c].to_numpy(), begin, end) for c in ("from_ns", "until_ns"))
     window = min(max(SECOND, _HEIGHTS * window_ns(trace)), end - begin)
@@ -75,7 +73,7 @@ def consensus_timeouts(trace: Trace) -> Iterator[Saturation]:
     yield Saturation("consensus-timeouts", "blocks", value, max(value, peak), at / SECOND, what)
 
 
-def _lost(trace: Trace, consensus: Tendermint) -> pl.DataFrame:
+def _lost(trace: Trace, round_ms: float) -> pl.DataFrame:
     """from_ns, until_ns (Int64) of heights that took more than one round, and of a standstill."""
     executed = (
         trace["executions"]
@@ -93,10 +91,8 @@ def _lost(trace: Trace, consensus: Tendermint) -> pl.DataFrame:
         pl.min_horizontal(pl.col("before").cast(pl.Int64), "decided_ns").alias("from_ns"),
         pl.col("decided_ns").alias("until_ns"),
     )
-    patience_ms = consensus.timeout_commit_ms + consensus.timeout_propose_ms
-    patience_ms += 2 * consensus.timeout_vote_ms
     last = blocks["begun_ns"][-1] if blocks.height else 0
-    if last is not None and trace.end_ns - last > max(patience_ms * 1e6, SECOND):
+    if last is not None and trace.end_ns - last > max(round_ms * 1e6, SECOND):
         tail = {"from_ns": [int(last)], "until_ns": [trace.end_ns]}
         lost = pl.concat([lost, pl.DataFrame(tail, schema=lost.schema)])
     return lost

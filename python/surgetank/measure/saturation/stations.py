@@ -106,7 +106,7 @@ def _is_there(resource: str, trace: Trace, cells: pl.Series) -> bool:
     if resource == "downlink":
         return scenario.network.downlink_mbps > 0
     if resource == "consensus-validation":
-        return scenario.layer.consensus.kind == "tendermint"
+        return scenario.layer.consensus.votes
     return trace.orders or resource != "execution"
 
 

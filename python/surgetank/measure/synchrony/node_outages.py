@@ -11,7 +11,6 @@ from surgetank.measure.synchrony.information_age import Ints, news
 from surgetank.measure.synchrony.spans import Spans, spans
 from surgetank.measure.synchrony.view import in_view
 from surgetank.scenario.faults import KINDS, Partition
-from surgetank.scenario.layer import Single
 from surgetank.trace import Trace
 from surgetank.trace.frames import groups_of
 
@@ -58,7 +57,6 @@ def cut_off(trace: Trace, lag_max_ns: int) -> Spans:
 
 def _partitioned(trace: Trace, lag_max_ns: int) -> Spans:
     consensus = trace.scenario.layer.consensus
-    sequencer = consensus.node if isinstance(consensus, Single) else None
     rows = []
     dividing = [kind for kind, section in KINDS.items() if section.divides_nodes]
     cuts = trace["faults"].filter(pl.col("kind").is_in(dividing)).unique("index")
@@ -66,14 +64,9 @@ def _partitioned(trace: Trace, lag_max_ns: int) -> Spans:
         for side in Partition.sides(groups_of(text), trace.nodes):
             # −1 stands for the clients of a live run.
             members = {k for k in side if 0 <= k < trace.nodes}
-            reaches = sequencer in members if sequencer is not None else _quorum(members, trace)
-            if not reaches:
+            if not consensus.can_order(members, trace.nodes):
                 rows += [(k, begin + lag_max_ns, min(until, trace.end_ns)) for k in members]
     return spans(rows)
-
-
-def _quorum(members: set[int], trace: Trace) -> bool:
-    return 3 * len(members) > 2 * trace.nodes
 
 
 def _unhearing(trace: Trace, lag_max_ns: int) -> Spans:

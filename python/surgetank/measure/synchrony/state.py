@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 
 from surgetank.measure.synchrony.information_age import NEVER, Ints, News, news
-from surgetank.scenario.layer import Tendermint
 from surgetank.trace import CLASSES, Outcome, Source, Trace
 from surgetank.trace.frames import waits
 
@@ -71,10 +70,10 @@ def expected_ns(trace: Trace, progress: Ints) -> int:
     where proposers take turns, the timeout of one proposer that does not answer, which the
     protocol allows for."""
     median = int(np.median(np.diff(progress))) if len(progress) > 1 else 0
-    consensus = trace.scenario.layer.consensus
-    if trace["blocks"].is_empty() or not isinstance(consensus, Tendermint):
+    timeout_ms = trace.scenario.layer.consensus.proposal_timeout_ms
+    if trace["blocks"].is_empty() or timeout_ms is None:
         return median
-    return median + int(consensus.timeout_propose_ms * 1e6)
+    return median + int(timeout_ms * 1e6)
 
 
 def standstills(trace: Trace, lag_max_ns: int) -> list[tuple[int, int]]:

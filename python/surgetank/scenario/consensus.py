@@ -1,0 +1,178 @@
+"""`[layer.consensus]`: who orders messages, a section for each engine, and what it says of itself.
+
+Measures, searches and checks ask an engine what it does (`Engine`), not which one it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from surgetank.scenario.section import PositiveMs, Section, SpanMs, Whole
+from surgetank.scenario.tuning import AdaptiveTimeouts
+
+__all__ = ["Consensus", "Engine", "Nobody", "Pace", "Single", "Tendermint"]
+
+
+class Pace(NamedTuple):
+    """The wait between two blocks: what it is called, and its key in the section."""
+
+    name: str
+    key: str
+
+
+class Engine(Section):
+    """What an engine says of itself; unless it says otherwise, what holds of most."""
+
+    orders: ClassVar[bool] = True
+    """Whether there are blocks at all."""
+    votes: ClassVar[bool] = False
+    """Whether nodes exchange proposals and votes, which they validate."""
+    pace: ClassVar[Pace | None] = None
+    """What sets how often there is a block."""
+    round_timeouts: ClassVar[tuple[str, ...]] = ()
+    """Keys of the timeouts of a round, that of its proposal first; none without rounds."""
+
+    @property
+    def leader(self) -> int | None:
+        """The one node that orders for all, if one does."""
+        return None
+
+    @property
+    def pace_ms(self) -> float | None:
+        """The wait between two blocks, ms."""
+        return None if self.pace is None else float(getattr(self, self.pace.key))
+
+    @property
+    def block_bounds(self) -> tuple[int, int] | None:
+        """The most messages and bytes in a block; None where a backlog is not bounded by them."""
+        return None
+
+    @property
+    def proposal_timeout_ms(self) -> float | None:
+        """How long a first proposal is waited for; None where no proposer can be lost."""
+        return None
+
+    @property
+    def round_ms(self) -> float | None:
+        """The longest that a height may take in its first round, ms; None without rounds."""
+        return None
+
+    def can_order(self, members: Collection[int], nodes: int) -> bool:
+        """Whether these nodes could order without the others: more than two thirds of them."""
+        return 3 * len(members) > 2 * nodes
+
+
+class Nobody(Engine):
+    """No ordering: messages are only spread."""
+
+    orders: ClassVar[bool] = False
+
+    kind: Literal["none"] = "none"
+
+
+class Single(Engine):
+    """A single sequencer orders, the others follow."""
+
+    pace: ClassVar[Pace | None] = Pace("batch window", "window_ms")
+
+    kind: Literal["single"] = "single"
+    node: Whole = Field(0, ge=0, description="the sequencing node")
+    window_ms: SpanMs = Field(10.0, description="time after which a batch closes, ms; 0 = at once")
+    block_messages_max: Whole = Field(
+        1_000, ge=1, description="number of messages at which a batch closes"
+    )
+    block_bytes_max: Whole = Field(
+        4_000_000, ge=1_000, description="number of bytes at which a batch closes"
+    )
+
+    @property
+    def leader(self) -> int | None:
+        """The sequencing node."""
+        return self.node
+
+    @property
+    def block_bounds(self) -> tuple[int, int] | None:
+        """Without a window it makes as many batches as it needs: then there is no bound."""
+        return (self.block_messages_max, self.block_bytes_max) if self.window_ms else None
+
+    def can_order(self, members: Collection[int], nodes: int) -> bool:
+        """Those among whom the sequencing node is."""
+        return self.node in members
+
+
+class Tendermint(Engine):
+    """Tendermint (arXiv 1807.04938) among all nodes, equal weights."""
+
+    votes: ClassVar[bool] = True
+    pace: ClassVar[Pace | None] = Pace("timeout_commit", "timeout_commit_ms")
+    round_timeouts: ClassVar[tuple[str, ...]] = ("timeout_propose_ms", "timeout_vote_ms")
+
+    kind: Literal["tendermint"] = "tendermint"
+    timeout_commit_ms: SpanMs = Field(500.0, description="wait after a decision, timeoutCommit, ms")
+    timeout_propose_ms: PositiveMs = Field(1_000.0, description="timeoutPropose(0), ms")
+    timeout_propose_delta_ms: SpanMs = Field(
+        500.0, description="growth of timeoutPropose per round, ms"
+    )
+    timeout_vote_ms: PositiveMs = Field(
+        500.0, description="timeoutPrevote(0), timeoutPrecommit(0), ms"
+    )
+    timeout_vote_delta_ms: SpanMs = Field(
+        500.0, description="growth of the timeouts of votes per round, ms"
+    )
+    block_messages_max: Whole = Field(
+        5_000, ge=1, description="largest number of messages in a block"
+    )
+    block_bytes_max: Whole = Field(
+        4_000_000, ge=1_000, description="largest size of a block, bytes"
+    )
+    rebroadcast_ms: PositiveMs = Field(
+        1_000.0,
+        description="time without progress after which a node repeats its last messages, ms",
+    )
+    adaptive: bool = Field(
+        False,
+        description="whether block time and timeouts adapt to congestion, with throttling by "
+        "criticality (docs/tuning.md)",
+    )
+    adaptive_timeouts: AdaptiveTimeouts = Field(
+        default_factory=AdaptiveTimeouts, description="bounds of that adaptation"
+    )
+
+    @property
+    def block_bounds(self) -> tuple[int, int] | None:
+        """Of every block."""
+        return self.block_messages_max, self.block_bytes_max
+
+    @property
+    def proposal_timeout_ms(self) -> float | None:
+        """timeoutPropose(0)."""
+        return self.timeout_propose_ms
+
+    @property
+    def round_ms(self) -> float | None:
+        """Of round 0: the wait after the last decision, a proposal and both votes."""
+        return self.timeout_commit_ms + self.timeout_propose_ms + 2 * self.timeout_vote_ms
+
+    @model_validator(mode="after")
+    def _starts_inside(self) -> Self:
+        if not self.adaptive:
+            return self
+        for name, value in (
+            ("commit", self.timeout_commit_ms),
+            ("propose", self.timeout_propose_ms),
+        ):
+            least, most = (
+                getattr(self.adaptive_timeouts, f"{name}_{end}_ms") for end in ("least", "most")
+            )
+            if not least <= value <= most:
+                raise ValueError(
+                    f"`timeout_{name}_ms` must be within `adaptive_timeouts.{name}_least_ms` and "
+                    f"`adaptive_timeouts.{name}_most_ms`, from which `adaptive` starts"
+                )
+        return self
+
+
+Consensus = Annotated[Nobody | Single | Tendermint, Field(discriminator="kind")]
