@@ -1,0 +1,49 @@
+"""What others need to know of an engine of order, the engine says itself."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import surgetank as st
+from surgetank.scenario.consensus import Engine
+
+PACKAGE = Path(st.__file__).parent
+CLASSES = {engine.__name__ for engine in Engine.__subclasses__()}
+KINDS = {engine.model_fields["kind"].default for engine in Engine.__subclasses__()}
+
+
+def asked(code: str) -> Iterator[str]:
+    """Places that ask which engine there is: by class, or by a comparison of its kind."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom) and {name.name for name in node.names} & CLASSES:
+            yield ast.unparse(node)
+        elif isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            named = any(isinstance(x, ast.Constant) and x.value in KINDS for x in sides)
+            if named and "consensus" in ast.unparse(node):
+                yield ast.unparse(node)
+
+
+def test_nobody_asks_which_engine_it_is() -> None:
+    """But the sections themselves, and whoever sets a scenario's engine."""
+    files = [path for path in PACKAGE.rglob("*.py") if path.parent.name != "scenario"]
+    found = [f"{p.name}: {at}" for p in sorted(files) for at in asked(p.read_text("utf-8"))]
+    assert len(CLASSES) >= 3 and len(files) > 200 and found == []
+
+
+@pytest.mark.parametrize(
+    "seeded",
+    [
+        "from surgetank.scenario.consensus import Tendermint",
+        'scenario.layer.consensus.kind == "single"',
+        'ask("layer.consensus.kind") != "tendermint"',
+    ],
+)
+def test_who_asks_is_found(seeded: str) -> None:
+    """The control: the ways in which it was asked."""
+    assert len(list(asked(seeded))) == 1
+    assert list(asked('{"layer.consensus": {"kind": "tendermint"}}')) == []
