@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from surgetank.scenario import Scenario
+from surgetank.scenario.consensus import Engine
 from surgetank.scenario.dotted import Keys
 from surgetank.trace import CLIENT_CLASSES
 
@@ -32,7 +33,12 @@ class _Asked(Keys):
 
     def __init__(self, scenario: Scenario) -> None:
         super().__init__(scenario)
-        self.consensus = scenario.layer.consensus
+        self._scenario = scenario
+
+    @property
+    def consensus(self) -> Engine:
+        """What its engine of order says of itself."""
+        return self._scenario.layer.consensus
 
     def times(self, factor: float, *keys: str) -> _Changes:
         """These numbers times the factor, where they are not zero."""

@@ -20,6 +20,7 @@ from typing import Final
 from surgetank.errors import SurgetankError
 from surgetank.measure.saturation import Saturation
 from surgetank.scenario import Scenario
+from surgetank.scenario.consensus import Engine
 from surgetank.scenario.dotted import Keys
 from surgetank.scenario.faults import KINDS
 
@@ -89,7 +90,12 @@ class _Asked(Keys):
 
     def __init__(self, scenario: Scenario) -> None:
         super().__init__(scenario)
-        self.consensus = scenario.layer.consensus
+        self._scenario = scenario
+
+    @property
+    def consensus(self) -> Engine:
+        """What its engine of order says of itself."""
+        return self._scenario.layer.consensus
 
     def scaled(
         self, name: str, keys: Sequence[str], factors: Iterable[float], unit: str = ""
