@@ -89,18 +89,18 @@ fn run<'py>(
         }
     }
     let result = PyDict::new(py);
-    let out = PyDict::new(py);
-    for table in py.detach(|| world.tables()) {
-        let name = table.name;
-        out.set_item(name, columns::table(table)?)?;
-    }
-    result.set_item("tables", out)?;
     if journal {
         let bytes = py.detach(|| world.journal());
         result.set_item("journal", PyBytes::new(py, &bytes))?;
     }
     result.set_item("stats", world.stats().to_string())?;
     result.set_item("complete", world.is_done())?;
+    let out = PyDict::new(py);
+    for table in py.detach(|| world.into_tables()) {
+        let name = table.name;
+        out.set_item(name, columns::table(table)?)?;
+    }
+    result.set_item("tables", out)?;
     Ok(result)
 }
 

@@ -127,7 +127,7 @@ impl Chain {
     }
 
     /// The journal of the blocks that were executed so far, with what their messages say.
-    pub fn journal<'a>(&self, message: impl Fn(MessageId) -> &'a Message) -> Vec<u8> {
+    pub fn journal(&self, message: impl Fn(MessageId) -> Message) -> Vec<u8> {
         let checked = self.rule.is_some();
         let terms = self.rule.unwrap_or(Ordering::Fifo).terms(u32::MAX, u64::MAX);
         let (mut ledger, mut out) = Ledger::new(&self.secret, self.blocks.len(), &terms);
@@ -142,7 +142,7 @@ impl Chain {
             for (index, &at) in (0u32..).zip(&sealed) {
                 let entry = &block.entries[at as usize];
                 let arrival_ns = if checked { entry.queued_ns } else { block.proposed_ns };
-                seal_entry(&mut open, entry, message(entry.envelope.id), arrival_ns);
+                seal_entry(&mut open, entry, &message(entry.envelope.id), arrival_ns);
                 order[at as usize] = index;
             }
             let Ok(batch) = ledger.seal(block.proposed_ns, &mut open, &block.hash.0) else { break };

@@ -11,7 +11,7 @@ use surgetank_layer::units::{Height, MessageId, NEVER, NodeId, Ns};
 use crate::actors::Sending;
 use crate::scenario::{self, Consensus, Scenario, micros};
 use crate::seed::{Seed, packet_bits, unit};
-use crate::trace::{Outcome, Reason, Record, Source};
+use crate::trace::{Messages, NewMessage, Outcome, Reason, Source};
 
 /// When one attempt of a message reached its gateway, and when it was let in there.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +52,7 @@ pub struct Clients {
     earlier: BTreeMap<u32, Vec<Attempt>>,
     /// Messages that were not revealed.
     silent: BTreeSet<u32>,
-    records: Vec<Record>,
+    messages: Messages,
 }
 
 impl Clients {
@@ -78,19 +78,31 @@ impl Clients {
             serials: [0; 8],
             earlier: BTreeMap::new(),
             silent: BTreeSet::new(),
-            records: Vec::new(),
+            messages: Messages::new(is_unread(scenario)),
         }
     }
 
-    /// All messages so far, by number.
-    pub fn records(&self) -> &[Record] {
-        &self.records
+    /// All messages so far, by slot.
+    #[inline]
+    pub fn messages(&self) -> &Messages {
+        &self.messages
     }
 
-    /// A message.
+    /// The same, when nothing more will happen to them.
+    pub fn take_messages(&mut self) -> Messages {
+        std::mem::take(&mut self.messages)
+    }
+
+    /// Where a message enters.
     #[inline]
-    pub fn record(&self, slot: u32) -> &Record {
-        &self.records[slot as usize]
+    pub fn gateway(&self, slot: u32) -> NodeId {
+        self.messages.gateway[slot as usize]
+    }
+
+    /// Whether it is in a decided block.
+    #[inline]
+    pub fn is_decided(&self, slot: u32) -> bool {
+        self.messages.decided_ns[slot as usize] != NEVER
     }
 
     /// The one node that orders, and reports to clients, if there is one.
@@ -101,7 +113,7 @@ impl Clients {
     /// Whether a node reports this message to its client.
     #[inline]
     pub fn reports(&self, slot: u32, node: NodeId) -> bool {
-        self.leader.unwrap_or_else(|| self.records[slot as usize].gateway) == node
+        self.leader.unwrap_or_else(|| self.gateway(slot)) == node
     }
 
     /// What the layer may know of a message that is about to be sent, but for its number. Its
@@ -134,55 +146,59 @@ impl Clients {
         let serial = self.serials[source as usize];
         self.serials[source as usize] += 1;
         let message = Message { id: envelope.id, account, sent_ns, body };
-        let mut record = Record::new(message, envelope.size_bytes, gateway, source, serial);
-        record.fee_micros = envelope.fee_micros;
-        let reaches = sent_ns.max(now) + self.crossing(&record, false);
-        self.records.push(record);
-        (message, reaches)
+        let Envelope { size_bytes, fee_micros, .. } = *envelope;
+        self.messages.push(&NewMessage {
+            message,
+            gateway,
+            size_bytes,
+            source,
+            serial,
+            fee_micros,
+        });
+        (message, sent_ns.max(now) + self.crossing(source, serial, 0, false))
     }
 
     /// A message is at its gateway, perhaps again: which gateway, and which message. `None`: its
     /// client had the report before it sent again.
     #[inline]
     pub fn reaches_gateway(&mut self, now: Ns, slot: u32) -> Option<(NodeId, MessageId)> {
-        let record = &self.records[slot as usize];
-        let reported = record.outcome == Outcome::Executed
-            && record.confirmed_ns.saturating_add(self.crossing(record, false)) <= now;
+        let (at, messages) = (slot as usize, &self.messages);
+        let reported = messages.outcome[at] == Outcome::Executed
+            && messages.confirmed_ns[at].saturating_add(self.crosses(slot, false)) <= now;
         if reported {
             return None;
         }
         // What is in a block keeps its stamps; a copy that comes later is still work.
-        if record.decided_ns == NEVER {
+        if !self.is_decided(slot) {
             self.attempt(now, slot);
         }
-        let record = &self.records[slot as usize];
-        Some((record.gateway, record.message.id))
+        Some((self.messages.gateway[at], self.messages.id[at]))
     }
 
     /// What an earlier attempt left is kept if that attempt was let in: a node that got a copy of it
     /// may still propose it.
+    #[inline]
     fn attempt(&mut self, now: Ns, slot: u32) {
-        let record = &mut self.records[slot as usize];
-        let Record { gateway_ns, admitted_ns, .. } = *record;
+        let (at, messages) = (slot as usize, &mut self.messages);
+        let gateway_ns = std::mem::replace(&mut messages.gateway_ns[at], now);
+        let admitted_ns = std::mem::replace(&mut messages.admitted_ns[at], NEVER);
         if admitted_ns != NEVER {
             self.earlier.entry(slot).or_default().push(Attempt { gateway_ns, admitted_ns });
         }
-        (record.gateway_ns, record.admitted_ns) = (now, NEVER);
     }
 
     /// A gateway has let a message in.
     #[inline]
     pub fn admitted(&mut self, now: Ns, slot: u32) {
-        let record = &mut self.records[slot as usize];
-        if record.decided_ns == NEVER {
-            record.admitted_ns = now;
+        if !self.is_decided(slot) {
+            self.messages.admitted_ns[slot as usize] = now;
         }
     }
 
     /// A message owes this if it is executed.
     #[inline]
     pub fn charge(&mut self, slot: u32, micros: u64) {
-        self.records[slot as usize].owed_micros = u32::try_from(micros).unwrap_or(u32::MAX);
+        self.messages.owed_micros[slot as usize] = u32::try_from(micros).unwrap_or(u32::MAX);
     }
 
     /// A refusal: the client tries again, or gives up.
@@ -194,37 +210,40 @@ impl Clients {
         retry_after_ns: Ns,
     ) -> Option<Retry> {
         let bids = reason == Reason::FeeTooLow;
-        let raised = if bids { self.raised(&self.records[slot as usize]) } else { None };
-        let record = &mut self.records[slot as usize];
-        record.reason = reason;
+        let raised = if bids { self.raised(slot) } else { None };
+        let (at, messages) = (slot as usize, &mut self.messages);
+        messages.reason[at] = reason;
         let final_no = raised.is_none() && retry_after_ns == NEVER;
-        if u32::from(record.tries) >= self.tries_max || final_no {
-            record.outcome = Outcome::Refused;
+        if u32::from(messages.tries[at]) >= self.tries_max || final_no {
+            messages.outcome[at] = Outcome::Refused;
             return None;
         }
-        record.tries += 1;
-        let mut backoff = self.backoff_ns << (record.tries - 1).min(16);
+        messages.tries[at] += 1;
+        let mut backoff = self.backoff_ns << (messages.tries[at] - 1).min(16);
         match raised {
             // Who bids more need not wait for the price to fall.
-            Some(fee_micros) => record.fee_micros = fee_micros,
+            Some(fee_micros) => messages.fee_micros[at] = fee_micros,
             None => backoff = backoff.max(retry_after_ns),
         }
-        let record = &self.records[slot as usize];
-        let there_and_back = self.crossing(record, true) + self.crossing(record, false);
+        let there_and_back = self.crosses(slot, true) + self.crosses(slot, false);
         Some(Retry { at: now + backoff + there_and_back, raised })
     }
 
     /// A message's only packet was lost.
     pub fn lost(&mut self, slot: u32) {
-        let record = &mut self.records[slot as usize];
-        (record.outcome, record.reason) = (Outcome::Lost, Reason::PacketLost);
+        self.becomes(slot, Outcome::Lost, Reason::PacketLost);
     }
 
     /// A message is not revealed: it is in its block, and is not executed.
     pub fn withheld(&mut self, slot: u32) {
         self.silent.insert(slot);
-        let record = &mut self.records[slot as usize];
-        (record.outcome, record.reason) = (Outcome::Refused, Reason::NotRevealed);
+        self.becomes(slot, Outcome::Refused, Reason::NotRevealed);
+    }
+
+    #[inline]
+    fn becomes(&mut self, slot: u32, outcome: Outcome, reason: Reason) {
+        let (at, messages) = (slot as usize, &mut self.messages);
+        (messages.outcome[at], messages.reason[at]) = (outcome, reason);
     }
 
     /// Whether a message was not revealed.
@@ -237,46 +256,59 @@ impl Clients {
     /// block's proposer at `arrived_ns`, if that is not its gateway.
     #[inline]
     pub fn decided(&mut self, now: Ns, slot: u32, block: &Block, entry: &Entry, arrived_ns: Ns) {
-        let earlier = self.earlier.remove(&slot);
-        let record = &mut self.records[slot as usize];
-        if let Some(earlier) = earlier {
-            let elsewhere = block.proposer != record.gateway;
+        if let Some(earlier) = self.earlier.remove(&slot) {
+            let elsewhere = block.proposer != self.gateway(slot);
             let by_ns = if elsewhere { entry.queued_ns.min(arrived_ns) } else { entry.queued_ns };
-            stem_from(record, &earlier, by_ns);
+            self.stem_from(slot, &earlier, by_ns);
         }
-        record.height = block.height;
-        record.queued_ns = entry.queued_ns;
-        record.proposed_ns = block.proposed_ns;
-        record.decided_ns = now;
+        self.messages.decide(slot, block.height, [entry.queued_ns, block.proposed_ns, now]);
+    }
+
+    /// The copy in a block had reached its proposer by `by_ns`: the stamps at the gateway become
+    /// those of the last attempt that had been let in by then.
+    fn stem_from(&mut self, slot: u32, earlier: &[Attempt], by_ns: Ns) {
+        let (at, messages) = (slot as usize, &mut self.messages);
+        if messages.admitted_ns[at] <= by_ns {
+            return;
+        }
+        if let Some(attempt) = earlier.iter().rfind(|attempt| attempt.admitted_ns <= by_ns) {
+            messages.gateway_ns[at] = attempt.gateway_ns;
+            messages.admitted_ns[at] = attempt.admitted_ns;
+        }
     }
 
     /// The node that reports a message has executed it, at this place of its block; the report takes
     /// `back_ns` to the gateway.
     #[inline]
     pub fn executed(&mut self, now: Ns, slot: u32, position: u32, fee_micros: u32, back_ns: Ns) {
-        let record = &mut self.records[slot as usize];
-        record.executed_ns = now;
+        let confirmed_ns = now + back_ns + self.crosses(slot, true);
+        self.becomes(slot, Outcome::Executed, Reason::None);
+        let (at, messages) = (slot as usize, &mut self.messages);
+        messages.executed_ns[at] = now;
+        messages.confirmed_ns[at] = confirmed_ns;
+        messages.position[at] = position;
         if self.pays_bids {
-            record.owed_micros = fee_micros;
+            messages.owed_micros[at] = fee_micros;
         }
-        record.position = position;
-        (record.outcome, record.reason) = (Outcome::Executed, Reason::None);
-        let record = &self.records[slot as usize];
-        let confirmed_ns = now + back_ns + self.crossing(record, true);
-        self.records[slot as usize].confirmed_ns = confirmed_ns;
+    }
+
+    /// How long the present attempt of a message takes over its client's link, or its answer back.
+    fn crosses(&self, slot: u32, back: bool) -> Ns {
+        let (at, messages) = (slot as usize, &self.messages);
+        self.crossing(messages.source[at], messages.serial[at], messages.tries[at], back)
     }
 
     /// One crossing of a client link. It depends on the message and the attempt alone.
-    fn crossing(&self, record: &Record, back: bool) -> Ns {
-        if let (Source::Attacker, Some(link_ns)) = (record.source, self.attacker_ns) {
+    fn crossing(&self, source: Source, serial: u32, tries: u8, back: bool) -> Ns {
+        if let (Source::Attacker, Some(link_ns)) = (source, self.attacker_ns) {
             return link_ns;
         }
         if self.jitter_ns == 0.0 {
             return self.fixed_ns;
         }
-        let number = u64::from(record.serial) << 12
-            | (record.source as u64) << 9
-            | u64::from(record.tries) << 1
+        let number = u64::from(serial) << 12
+            | (source as u64) << 9
+            | u64::from(tries) << 1
             | u64::from(back);
         let unit = (packet_bits(self.key, number) >> 11) as f64 / (1u64 << 53) as f64;
         self.fixed_ns + (-(1.0 - unit).ln() * self.jitter_ns) as Ns
@@ -299,22 +331,19 @@ impl Clients {
     }
 
     /// What a message bids after its bid was too low; `None` if it bids as much as it will.
-    fn raised(&self, record: &Record) -> Option<u32> {
+    fn raised(&self, slot: u32) -> Option<u32> {
         let most = self.fees.max_micros;
-        let next = (f64::from(record.fee_micros) * self.fees.escalation).ceil() as u32;
+        let offered = self.messages.fee_micros[slot as usize];
+        let next = (f64::from(offered) * self.fees.escalation).ceil() as u32;
         // A bid of nothing grows by what a background trader offers in the mean.
         let next = next.max(micros(self.fees.background_usd).min(most)).min(most);
-        (next > record.fee_micros).then_some(next)
+        (next > offered).then_some(next)
     }
 }
 
-/// The copy in a block had reached its proposer by `by_ns`: the stamps at the gateway become those of
-/// the last attempt that had been let in by then.
-fn stem_from(record: &mut Record, earlier: &[Attempt], by_ns: Ns) {
-    if record.admitted_ns <= by_ns {
-        return;
-    }
-    if let Some(attempt) = earlier.iter().rfind(|attempt| attempt.admitted_ns <= by_ns) {
-        (record.gateway_ns, record.admitted_ns) = (attempt.gateway_ns, attempt.admitted_ns);
-    }
+/// Whether nobody will read what messages say: nothing is executed, and nobody attacks.
+fn is_unread(scenario: &Scenario) -> bool {
+    let Scenario { layer, attack, .. } = scenario;
+    matches!(layer.consensus, Consensus::None { .. })
+        && matches!(attack.what, scenario::AttackKind::None {})
 }

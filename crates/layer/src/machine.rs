@@ -23,7 +23,7 @@ pub trait Draws {
 
     /// Exponential with mean 1.
     fn exponential(&mut self) -> f64 {
-        -(1.0 - self.unit()).ln()
+        exponential(self.unit())
     }
 
     /// Standard normal, by Box–Muller (one of the pair is discarded, so that each call takes the
@@ -42,6 +42,12 @@ pub trait Draws {
             items.swap(i, self.below(i as u64 + 1) as usize);
         }
     }
+}
+
+/// The exponential variate with mean 1 of a uniform one on [0, 1).
+#[inline]
+pub fn exponential(unit: f64) -> f64 {
+    -(1.0 - unit).ln()
 }
 
 /// A sans-IO machine.

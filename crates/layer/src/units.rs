@@ -48,5 +48,13 @@ pub const LONGEST: Ns = 1 << 60;
 /// Whole nanoseconds of a span given in (non-negative) seconds, rounded to nearest; at most
 /// [`LONGEST`].
 pub fn ns(seconds: f64) -> Ns {
-    ((seconds * SECOND as f64).round() as Ns).min(LONGEST)
+    nearest(seconds * SECOND as f64).min(LONGEST)
+}
+
+/// The whole number nearest to a (non-negative) one, halves upwards, as `f64::round` gives it: that
+/// is a call on processors of the baseline.
+#[inline]
+pub fn nearest(value: f64) -> Ns {
+    let whole = value as Ns;
+    whole.saturating_add(Ns::from(value - whole as f64 >= 0.5))
 }

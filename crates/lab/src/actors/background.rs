@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use surgetank_layer::machine::Draws;
+use surgetank_layer::machine::{Draws, exponential};
 use surgetank_layer::message::{
     Body, NewOrderSingle, OrdType, OrderCancelReplaceRequest, OrderCancelRequest, Side, TimeInForce,
 };
@@ -196,9 +196,12 @@ impl Background {
         let draws = &mut self.draws;
         let kind = weighted(&self.mix.weights, draws.unit());
         let side = if draws.unit() < 0.5 { Side::Buy } else { Side::Sell };
-        let size = draws.exponential();
-        let distance = draws.exponential() * self.mix.distance_bp / 1e4;
-        let which = draws.unit();
+        let (size, distance, which) = (draws.unit(), draws.unit(), draws.unit());
+        // Without a market nobody asks how much, or how far from which price.
+        let (size, distance) = match view.outside() {
+            Some(_) => (exponential(size), exponential(distance) * self.mix.distance_bp / 1e4),
+            None => (0.0, 0.0),
+        };
         let (qty, price) = size_and_price(view, size * self.mix.order_usd, side, distance);
         let cl_ord_id = self.next_id();
         let known = self.recent.len();

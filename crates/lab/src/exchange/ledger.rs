@@ -21,7 +21,7 @@ use surgetank_market::{Bearer, Fact, Market};
 
 use super::{Exchange, clamp};
 use crate::actors::Accounts;
-use crate::trace::{LaneRow, Record, Source};
+use crate::trace::{LaneRow, Messages, Source};
 
 /// Who gains or loses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,10 +172,10 @@ impl Exchange {
     /// The ledger by group, in quanta: edge, fees, relief, held and total. Every column sums to zero.
     /// Beside the market, accounts have paid fees of messages, rounds of the express lane and, the
     /// attacker, bonds.
-    pub fn ledger(&self, records: &[Record], rounds: &[LaneRow], bonds_usd: f64) -> Value {
+    pub fn ledger(&self, messages: &Messages, rounds: &[LaneRow], bonds_usd: f64) -> Value {
         let mut lines = self.ledger.lines(&self.market, self.ticks);
         let micros_per_quantum = self.quantum_usd() * 1e6;
-        for (group, micros) in self.paid_beside(records, rounds, bonds_usd) {
+        for (group, micros) in self.paid_beside(messages, rounds, bonds_usd) {
             let paid = (micros as f64 / micros_per_quantum).round() as Money;
             for (group, sign) in [(group, -1), (Group::Venue, 1)] {
                 let line = &mut lines[group as usize];
@@ -200,14 +200,14 @@ impl Exchange {
     /// What was paid beside the market, in millionths of a USD, and by whom.
     fn paid_beside(
         &self,
-        records: &[Record],
+        messages: &Messages,
         rounds: &[LaneRow],
         bonds_usd: f64,
     ) -> [(Group, u64); 4] {
         let (mut attacker, mut makers, mut takers, mut operators) = (0, 0, 0, 0);
-        for record in records {
-            let paid = u64::from(record.paid_micros());
-            match record.source {
+        for (source, paid) in messages.paid() {
+            let paid = u64::from(paid);
+            match source {
                 Source::Attacker | Source::Spam => attacker += paid,
                 Source::Maker => makers += paid,
                 Source::Keeper | Source::Oracle => operators += paid,

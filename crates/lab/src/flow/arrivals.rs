@@ -12,7 +12,7 @@
 //! - **Deterministic**: the k-th message comes when the integrated rate reaches k.
 
 use surgetank_layer::machine::Draws;
-use surgetank_layer::units::{Ns, SECOND};
+use surgetank_layer::units::{Ns, SECOND, nearest};
 
 use crate::scenario::{Arrivals, Profile};
 
@@ -40,17 +40,17 @@ impl ArrivalProcess {
 
     /// The next arrival, not before `now`; earlier ones are passed over. `None` if none will ever
     /// come.
-    pub fn next(&mut self, now: Ns, draws: &mut dyn Draws) -> Option<Ns> {
+    pub fn next(&mut self, now: Ns, draws: &mut impl Draws) -> Option<Ns> {
         loop {
             self.at = self.following(draws)?;
-            let at = (self.at * SECOND as f64).round() as Ns;
+            let at = nearest(self.at * SECOND as f64);
             if at >= now {
                 return Some(at);
             }
         }
     }
 
-    fn following(&mut self, draws: &mut dyn Draws) -> Option<f64> {
+    fn following(&mut self, draws: &mut impl Draws) -> Option<f64> {
         match self.kind {
             Arrivals::None {} => None,
             Arrivals::Deterministic { rate_per_s } => self.deterministic(rate_per_s),
@@ -109,7 +109,7 @@ impl ArrivalProcess {
         Some(high)
     }
 
-    fn poisson(&mut self, rate: f64, draws: &mut dyn Draws) -> Option<f64> {
+    fn poisson(&mut self, rate: f64, draws: &mut impl Draws) -> Option<f64> {
         let mut t = self.at;
         loop {
             let (factor, until) = self.profile.bound(t);
@@ -126,7 +126,7 @@ impl ArrivalProcess {
         }
     }
 
-    fn hawkes(&mut self, mu: f64, n: f64, beta: f64, draws: &mut dyn Draws) -> Option<f64> {
+    fn hawkes(&mut self, mu: f64, n: f64, beta: f64, draws: &mut impl Draws) -> Option<f64> {
         let mut t = self.at;
         loop {
             let (factor, until) = self.profile.bound(t);
@@ -145,7 +145,7 @@ impl ArrivalProcess {
         }
     }
 
-    fn mmpp(&mut self, draws: &mut dyn Draws) -> Option<f64> {
+    fn mmpp(&mut self, draws: &mut impl Draws) -> Option<f64> {
         let Arrivals::Mmpp { rates_per_s: rates, dwell_s: dwell } = &self.kind else { return None };
         if rates.iter().sum::<f64>() <= 0.0 {
             return None;
@@ -186,12 +186,12 @@ impl ArrivalProcess {
 }
 
 /// The next candidate after `t` at this rate; never, without a draw, at rate 0.
-fn after(t: f64, rate: f64, draws: &mut dyn Draws) -> f64 {
+fn after(t: f64, rate: f64, draws: &mut impl Draws) -> f64 {
     if rate > 0.0 { t + draws.exponential() / rate } else { f64::INFINITY }
 }
 
 /// Thinning: whether a candidate drawn at rate `most` is one at rate `rate`.
-fn accepted(most: f64, rate: f64, draws: &mut dyn Draws) -> bool {
+fn accepted(most: f64, rate: f64, draws: &mut impl Draws) -> bool {
     rate >= most || draws.unit() * most < rate
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use surgetank_layer::machine::Draws;
 use surgetank_layer::message::Class;
 use surgetank_layer::node::Costs;
-use surgetank_layer::units::Ns;
+use surgetank_layer::units::{Ns, nearest};
 
 use crate::seed::Stream;
 
@@ -100,6 +100,6 @@ impl Times {
                 draws.exponential() / (2.0 * branch)
             }
         };
-        (mean as f64 * slow * scale).round() as Ns
+        nearest(mean as f64 * slow * scale)
     }
 }

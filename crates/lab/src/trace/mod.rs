@@ -1,16 +1,17 @@
 //! All facts of a run, as tables of plain columns. No floats but where the outside world is one,
 //! no wall clock: the same run gives the same bytes.
 
+mod messages;
 #[macro_use]
 mod names;
 mod reading;
 mod resource;
 mod tables;
 
-use surgetank_layer::message::Message;
 use surgetank_layer::node::Change;
-use surgetank_layer::units::{Height, MessageId, NEVER, NodeId, Ns, Price};
+use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns, Price};
 
+pub use messages::{Executed, Messages, NewMessage};
 pub use names::names;
 pub use resource::{Charges, Place, PlaceRow, RESOURCES, Resource, WaitRow};
 pub use tables::{Receipts, Rows, schema};
@@ -147,87 +148,6 @@ named! {
         Tape = "tape",
         /// The attacker of `[attack]`.
         Attacker = "attacker",
-    }
-}
-
-/// A client's message and the stamps that every boundary left on it.
-#[derive(Clone, Copy, Debug)]
-pub struct Record {
-    /// What was sent.
-    pub message: Message,
-    /// Bytes on the wire.
-    pub size_bytes: u32,
-    /// What its sender offers to be served earlier, in millionths of a USD.
-    pub fee_micros: u32,
-    /// What it owes if it is executed, in millionths of a USD.
-    pub owed_micros: u32,
-    /// Where it enters.
-    pub gateway: NodeId,
-    /// Who sent it.
-    pub source: Source,
-    /// Number among the messages of its source, for draws that do not depend on others.
-    pub serial: u32,
-    /// Attempts so far.
-    pub tries: u8,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// Why it was refused or lost, if so.
-    pub reason: Reason,
-    /// The block that it is in; 0 = none.
-    pub height: Height,
-    /// Its place in that block, from 0.
-    pub position: u32,
-    /// Arrival at the gateway.
-    pub gateway_ns: Ns,
-    /// Validated there.
-    pub admitted_ns: Ns,
-    /// In the queue of the node that proposed it.
-    pub queued_ns: Ns,
-    /// In a proposed block.
-    pub proposed_ns: Ns,
-    /// The reporting node knows the decision.
-    pub decided_ns: Ns,
-    /// The reporting node has executed it.
-    pub executed_ns: Ns,
-    /// The client has the report.
-    pub confirmed_ns: Ns,
-}
-
-impl Record {
-    /// What its sender paid for it, in millionths of a USD: nothing unless it was executed.
-    pub fn paid_micros(&self) -> u32 {
-        if self.outcome == Outcome::Executed { self.owed_micros } else { 0 }
-    }
-
-    /// A message that is about to be sent.
-    pub fn new(
-        message: Message,
-        size_bytes: u32,
-        gateway: NodeId,
-        source: Source,
-        serial: u32,
-    ) -> Record {
-        Record {
-            message,
-            size_bytes,
-            fee_micros: 0,
-            owed_micros: 0,
-            gateway,
-            source,
-            serial,
-            tries: 0,
-            outcome: Outcome::Pending,
-            reason: Reason::None,
-            height: 0,
-            position: u32::MAX,
-            gateway_ns: NEVER,
-            admitted_ns: NEVER,
-            queued_ns: NEVER,
-            proposed_ns: NEVER,
-            decided_ns: NEVER,
-            executed_ns: NEVER,
-            confirmed_ns: NEVER,
-        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! The rows of a run as tables, and the one declaration of their columns.
 
-use surgetank_layer::units::Ns;
+use surgetank_layer::units::{MessageId, Ns};
 
 use super::reading::Reading;
 use super::{
-    BlockRow, Column, DecisionRow, FaultRow, GaugeRow, MarketRow, PlaceRow, Record, Resource,
+    BlockRow, Column, DecisionRow, FaultRow, GaugeRow, MarketRow, Messages, PlaceRow, Resource,
     Table, WaitRow,
 };
 
@@ -12,13 +12,13 @@ use super::{
 #[derive(Default)]
 pub struct Rows<'a> {
     /// Client messages.
-    pub records: &'a [Record],
+    pub messages: Messages,
     /// What executed messages waited for.
     pub waits: &'a [WaitRow],
     /// Where messages of each class waited for what.
     pub wait_places: Vec<PlaceRow>,
     /// First arrivals of messages at nodes.
-    pub receipts: Receipts<'a>,
+    pub receipts: Receipts,
     /// Decided blocks, from height 1.
     pub blocks: &'a [BlockRow],
     /// (decided, executed) per node and height.
@@ -35,9 +35,9 @@ pub struct Rows<'a> {
 
 /// First arrivals of messages at nodes.
 #[derive(Default)]
-pub struct Receipts<'a> {
+pub struct Receipts {
     /// Of message m at node k, at m·nodes + k.
-    pub arrivals: &'a [Ns],
+    pub arrivals: Vec<Ns>,
     /// How many nodes there are.
     pub nodes: usize,
     /// Those of every n-th client message are kept; 0 = of none.
@@ -48,12 +48,13 @@ pub struct Receipts<'a> {
 
 impl Rows<'_> {
     /// Every table of the trace, in a fixed order.
-    pub fn tables(&self) -> Vec<Table> {
+    pub fn into_tables(self) -> Vec<Table> {
+        let receipts = receipts(self.receipts, &self.messages.id);
         vec![
-            messages(self.records),
+            self.messages.into_table(),
             waits(self.waits),
             wait_places(&self.wait_places),
-            receipts(&self.receipts, self.records),
+            receipts,
             deliveries(),
             blocks(self.blocks),
             executions(self.executions),
@@ -67,37 +68,7 @@ impl Rows<'_> {
 
 /// Every table of a trace without rows: its columns and their types.
 pub fn schema() -> Vec<Table> {
-    Rows::default().tables()
-}
-
-fn messages(records: &[Record]) -> Table {
-    Reading::of("messages", records)
-        .column("message", Column::U32, |r| r.message.id)
-        .column("class", Column::U8, |r| r.message.body.class() as u8)
-        .column("account", Column::U32, |r| r.message.account)
-        .column("gateway", Column::U32, |r| r.gateway)
-        .column("size_bytes", Column::U32, |r| r.size_bytes)
-        .column("outcome", Column::U8, |r| r.outcome as u8)
-        .column("reason", Column::U8, |r| r.reason as u8)
-        .column("tries", Column::U8, |r| r.tries)
-        .column("source", Column::U8, |r| r.source as u8)
-        .column(
-            "height",
-            Column::OptionU32,
-            |r| if r.height == 0 { u32::MAX } else { r.height as u32 },
-        )
-        .column("position", Column::OptionU32, |r| r.position)
-        .column("fee_micros", Column::U32, |r| r.fee_micros)
-        .column("paid_micros", Column::U32, Record::paid_micros)
-        .column("created_ns", Column::U64, |r| r.message.sent_ns)
-        .column("gateway_ns", Column::OptionU64, |r| r.gateway_ns)
-        .column("admitted_ns", Column::OptionU64, |r| r.admitted_ns)
-        .column("queued_ns", Column::OptionU64, |r| r.queued_ns)
-        .column("proposed_ns", Column::OptionU64, |r| r.proposed_ns)
-        .column("decided_ns", Column::OptionU64, |r| r.decided_ns)
-        .column("executed_ns", Column::OptionU64, |r| r.executed_ns)
-        .column("confirmed_ns", Column::OptionU64, |r| r.confirmed_ns)
-        .table()
+    Rows::default().into_tables()
 }
 
 fn waits(rows: &[WaitRow]) -> Table {
@@ -118,24 +89,26 @@ fn wait_places(rows: &[PlaceRow]) -> Table {
         .table()
 }
 
-fn receipts(kept: &Receipts<'_>, records: &[Record]) -> Table {
-    let every = kept.every as usize;
-    let records = if every > 0 { records } else { &[] };
-    let most = records.len().div_ceil(every.max(1)) * kept.nodes;
+fn receipts(kept: Receipts, messages: &[MessageId]) -> Table {
+    let Receipts { arrivals: mut time, nodes, every, until } = kept;
+    let every = every as usize;
+    let messages = if every > 0 { messages } else { &[] };
+    let most = messages.len().div_ceil(every.max(1)) * nodes;
     let (mut message, mut node) = (Vec::with_capacity(most), Vec::with_capacity(most));
-    let mut time = Vec::with_capacity(most);
-    for record in records.iter().step_by(every.max(1)) {
-        let id = record.message.id;
-        let from = id as usize * kept.nodes;
-        for (index, &at) in (0..).zip(&kept.arrivals[from..from + kept.nodes]) {
+    for &id in messages.iter().step_by(every.max(1)) {
+        let from = id as usize * nodes;
+        for (index, cell) in (0..).zip(from..from + nodes) {
             // A copy may still be under way when the run ends.
-            if at <= kept.until {
+            let at = time[cell];
+            if at <= until {
+                // Where it stood it is needed no more: receipts are no more than cells before it.
+                time[message.len()] = at;
                 message.push(id);
                 node.push(index);
-                time.push(at);
             }
         }
     }
+    time.truncate(message.len());
     let columns = vec![
         ("message", Column::U32(message)),
         ("node", Column::U32(node)),

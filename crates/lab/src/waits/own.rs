@@ -9,7 +9,7 @@ use super::cycles::Missed;
 use super::places::Places;
 use super::segments::NONE;
 use crate::network::Flight;
-use crate::trace::{Charges, Place, Reason, Record, Resource, WaitRow};
+use crate::trace::{Charges, Executed, Place, Reason, Resource, WaitRow};
 
 /// An attempt to enter the venue.
 struct Attempt {
@@ -135,9 +135,9 @@ impl Waits {
     /// was dropped, or the node cut off from the gateway, for as long as it waits for another. If
     /// machines were slow or packets late on its way, no longer than they held it up: whether it just
     /// misses a block for that is chance.
-    fn kept_away(&self, way: &Way, record: &Record, node: NodeId, by: Ns) -> Option<Ns> {
-        let (gateway, created) = (record.gateway, record.message.sent_ns);
-        let cell = self.cells.get(record.message.id, node);
+    fn kept_away(&self, way: &Way, record: &Executed, node: NodeId, by: Ns) -> Option<Ns> {
+        let (gateway, created) = (record.gateway, record.created_ns);
+        let cell = self.cells.get(record.id, node);
         if cell.got <= by || node == gateway {
             return None;
         }
@@ -149,8 +149,8 @@ impl Waits {
     }
 
     /// How much later a message was at a node because of slow machines and late packets.
-    fn held_up(&self, way: &Way, record: &Record, mut node: NodeId) -> Ns {
-        let (message, gateway) = (record.message.id, record.gateway);
+    fn held_up(&self, way: &Way, record: &Executed, mut node: NodeId) -> Ns {
+        let (message, gateway) = (record.id, record.gateway);
         let mut held = 0;
         for _ in 0..self.nodes {
             let cell = self.cells.get(message, node);
@@ -200,11 +200,11 @@ impl Waits {
     }
 
     /// A message of the block that is being reported is executed: what it waited for.
-    pub fn done(&mut self, now: Ns, record: &Record, height: Height, proposer: NodeId) {
-        let message = record.message.id;
+    pub fn done(&mut self, now: Ns, record: &Executed, height: Height, proposer: NodeId) {
+        let message = record.id;
         let Some(way) = self.ways[message as usize].take() else { return };
-        let created = record.message.sent_ns;
-        let (class, proposed) = (record.message.body.class(), now - self.tail.charges.sum());
+        let created = record.created_ns;
+        let (class, proposed) = (record.class, now - self.tail.charges.sum());
         // Of a proposer that did not have it when it made an earlier block.
         let mut places = self.places.take();
         let missed = |at: Ns, node: NodeId| self.kept_away(&way, record, node, at);

@@ -18,7 +18,7 @@ use std::ops::Range;
 use surgetank_layer::units::{NodeId, Ns};
 
 use super::cycles::CLASSES;
-use crate::trace::{Charges, Place, PlaceRow, RESOURCES, Record, Resource, Source};
+use crate::trace::{Charges, Executed, Place, PlaceRow, RESOURCES, Resource, Source};
 
 /// A part of a way: what it was spent on, and where.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,8 +83,8 @@ impl Places {
     }
 
     /// Whether a message counts.
-    pub fn counts(&self, record: &Record) -> bool {
-        record.source != Source::Attacker && self.window.contains(&record.message.sent_ns)
+    pub fn counts(&self, message: &Executed) -> bool {
+        message.source != Source::Attacker && self.window.contains(&message.created_ns)
     }
 
     /// All that a message that counts is charged.

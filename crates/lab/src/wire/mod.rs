@@ -86,9 +86,9 @@ impl Wire {
         }
     }
 
-    /// First arrivals, of message m at node k at m·n + k.
-    pub fn arrivals(&self) -> &[Ns] {
-        &self.arrivals
+    /// First arrivals, of message m at node k at m·n + k, when nothing more will happen.
+    pub fn take_arrivals(&mut self) -> Vec<Ns> {
+        std::mem::take(&mut self.arrivals)
     }
 
     /// How often a message came to a node for the first time.

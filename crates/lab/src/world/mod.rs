@@ -131,7 +131,7 @@ impl World {
 
     /// Client messages so far.
     pub fn messages(&self) -> u64 {
-        self.clients.records().len() as u64
+        self.clients.messages().len() as u64
     }
 
     /// Whether the run has ended.

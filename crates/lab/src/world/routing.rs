@@ -5,7 +5,7 @@ use std::sync::Arc;
 use surgetank_layer::message::{Block, Class, Envelope, Message};
 use surgetank_layer::node::Input;
 use surgetank_layer::queue;
-use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
+use surgetank_layer::units::{MessageId, NodeId, Ns};
 
 use super::{Event, World};
 use crate::actors::{Action, Actors, Heard, Published, Sending, Timer};
@@ -76,7 +76,7 @@ impl World {
         if self.adversary.reads_at(node)
             && self.wire.envelope(message).class == Class::NewOrderSingle
         {
-            let message = self.clients.record(self.wire.slot(message)).message;
+            let message = self.clients.messages().message(self.wire.slot(message));
             let last_hash = self.nodes[node as usize].node.last_hash();
             self.tell_attacker(Heard::Passes { node, message: &message, last_hash });
         }
@@ -89,7 +89,7 @@ impl World {
             return;
         }
         for entry in &block.entries {
-            let message = self.clients.record(self.wire.slot(entry.envelope.id)).message;
+            let message = self.clients.messages().message(self.wire.slot(entry.envelope.id));
             self.tell_attacker(Heard::Reveal(&message));
         }
     }
@@ -112,7 +112,7 @@ impl World {
     pub(super) fn send(&mut self, sending: &Sending) -> MessageId {
         let executed = self.nodes[sending.gateway as usize].node.executed_height();
         let envelope = self.clients.envelope(sending, executed);
-        let slot = self.clients.records().len() as u32;
+        let slot = self.clients.messages().len() as u32;
         let envelope = self.wire.carry(self.now, envelope, slot, sending.gateway);
         self.waits.iter_mut().for_each(|waits| waits.carried(envelope.id));
         let (message, at) = self.clients.send(self.now, sending, &envelope);
@@ -134,7 +134,7 @@ impl World {
             self.pass_by(gateway, message);
         }
         if self.lane.is_some() {
-            let account = self.clients.record(slot).message.account;
+            let account = self.clients.messages().account[slot as usize];
             self.at_the_lane(|lane, now, out| lane.message(now, message, account, out));
         } else {
             self.enter(slot);
@@ -143,8 +143,8 @@ impl World {
 
     /// A message may enter its gateway.
     pub(super) fn enter(&mut self, slot: u32) {
-        let record = self.clients.record(slot);
-        let (gateway, message) = (record.gateway, record.message.id);
+        let gateway = self.clients.gateway(slot);
+        let message = self.clients.messages().id[slot as usize];
         if self.nodes[gateway as usize].is_up() {
             self.waits.iter_mut().for_each(|waits| waits.enters(self.now, message));
             self.step(gateway, Input::Client(self.wire.envelope(message)));
@@ -184,7 +184,7 @@ impl World {
         retry_after_ns: Ns,
     ) {
         let slot = self.wire.slot(message);
-        if node != self.clients.record(slot).gateway && self.clients.leader() != Some(node) {
+        if node != self.clients.gateway(slot) && self.clients.leader() != Some(node) {
             // It still waits elsewhere.
             return;
         }
@@ -205,12 +205,11 @@ impl World {
 
     /// A refusal: the client tries again later, or gives up.
     fn turn_away(&mut self, slot: u32, reason: Reason, retry_after_ns: Ns) {
-        let record = self.clients.record(slot);
-        if record.decided_ns != NEVER {
+        if self.clients.is_decided(slot) {
             // A copy of it is in a block: refusing another one changes nothing.
             return;
         }
-        let message = record.message.id;
+        let message = self.clients.messages().id[slot as usize];
         if let Some(waits) = &mut self.waits {
             waits.turned_away(self.now, message, reason);
         }
@@ -250,12 +249,13 @@ impl World {
             if self.clients.is_withheld(slot) || !self.clients.reports(slot, node) {
                 continue;
             }
-            let gateway = self.clients.record(slot).gateway;
+            let gateway = self.clients.gateway(slot);
             let back_ns =
                 if gateway == node { 0 } else { self.wire.links.delays.between(node, gateway) };
             self.clients.executed(now, slot, position, fee_micros, back_ns);
             if let Some(waits) = &mut self.waits {
-                waits.done(now, self.clients.record(slot), block.height, block.proposer);
+                let executed = self.clients.messages().executed(slot);
+                waits.done(now, &executed, block.height, block.proposer);
             }
             if self.adversary.follows(id) {
                 self.tell_attacker(Heard::Confirmed(id));
@@ -297,7 +297,7 @@ impl World {
         let slots = block.entries.iter().map(|entry| self.wire.slot(entry.envelope.id));
         let messages: Vec<Message> = slots
             .filter(|&slot| !self.clients.is_withheld(slot))
-            .map(|slot| self.clients.record(slot).message)
+            .map(|slot| self.clients.messages().message(slot))
             .collect();
         let facts = exchange.execute(self.now, block, &messages);
         self.tell(Heard::Executed { messages: &messages, facts: &facts });

@@ -8,18 +8,19 @@ use crate::exchange::Exchange;
 use crate::faults::Ended;
 use crate::lane::Lane;
 use crate::scenario::Delay;
-use crate::trace::{LaneRow, Receipts, Rows, Table};
+use crate::trace::{LaneRow, Outcome, Receipts, Rows, Table};
 
 impl World {
     /// Every table of the trace, in a fixed order.
-    pub fn tables(&self) -> Vec<Table> {
+    pub fn into_tables(mut self) -> Vec<Table> {
+        let (messages, arrivals) = (self.clients.take_messages(), self.wire.take_arrivals());
         let ended = Ended { end_ns: self.now, service: self.nodes[0].service() };
         let rows = Rows {
-            records: self.clients.records(),
+            messages,
             waits: self.waits.as_ref().map_or(&[], |waits| &waits.rows),
             wait_places: self.waits.as_ref().map_or_else(Vec::new, |waits| waits.places()),
             receipts: Receipts {
-                arrivals: self.wire.arrivals(),
+                arrivals,
                 nodes: self.nodes.len(),
                 every: self.scenario.trace.receipts_every,
                 until: self.now,
@@ -31,12 +32,12 @@ impl World {
             faults: self.wire.links.faults.rows(&ended),
             decisions: self.gauges.changes(),
         };
-        rows.tables()
+        rows.into_tables()
     }
 
     /// The journal of the blocks that were executed so far.
     pub fn journal(&self) -> Vec<u8> {
-        let message = |id| &self.clients.record(self.wire.slot(id)).message;
+        let message = |id| self.clients.messages().message(self.wire.slot(id));
         self.chain.journal(message)
     }
 
@@ -51,8 +52,8 @@ impl World {
             }
             _ => Vec::new(),
         };
-        let records = self.clients.records();
-        let refused = records.iter().filter(|r| r.outcome == crate::trace::Outcome::Refused);
+        let messages = self.clients.messages();
+        let refused = messages.outcome.iter().filter(|&&outcome| outcome == Outcome::Refused);
         let tick_usd = market.map_or(1.0, |m| m.tick_usd);
         let lot = market.map_or(1.0, |m| m.lot);
         let flow_until = self.now.min(scenario.flow_end_ns());
@@ -64,7 +65,7 @@ impl World {
             "lost_packets": counts.lost,
             "dropped_outbound": counts.dropped_outbound,
             "bytes": counts.bytes,
-            "client_messages": records.len(),
+            "client_messages": messages.len(),
             "consensus_messages": self.wire.consensus_messages(),
             "refused": refused.count(),
             "expected_background": if scenario.flow.replay_messages { Value::Null } else {
@@ -120,7 +121,7 @@ impl World {
         let rounds = self.lane.as_ref().map_or(&[][..], Lane::rows);
         let bonds_usd = self.bonds_usd();
         let exchange = self.exchange.as_ref();
-        exchange.map_or_else(|| json!([]), |e| e.ledger(self.clients.records(), rounds, bonds_usd))
+        exchange.map_or_else(|| json!([]), |e| e.ledger(self.clients.messages(), rounds, bonds_usd))
     }
 
     /// What the attacker forfeited for what it did not reveal.
