@@ -66,10 +66,11 @@ def stages(trace: Trace) -> Stages:
 
 def delay_distribution(rows: pl.DataFrame, end_ns: int) -> KaplanMeier:
     """Distribution of latencies (ns) of rows of `Trace.delays()`."""
-    reached = rows["delay_ns"].is_not_null().to_numpy()
+    # Polars hands integers with nulls over as floats with NaN.
+    delay = rows["delay_ns"].to_numpy().astype(np.float64)
+    reached = ~np.isnan(delay)
     censored = end_ns - rows["created_ns"].to_numpy().astype(np.float64)
     unfinished = np.where(rows["outcome"].to_numpy() == Outcome.PENDING, censored, np.inf)
-    delay = rows["delay_ns"].fill_null(0).to_numpy().astype(np.float64)
     return KaplanMeier(np.where(reached, delay, unfinished), reached)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from surgetank.trace.names import STAGES, Outcome, OutcomeReason, Source
@@ -71,28 +72,20 @@ def lag(executions: pl.DataFrame, nodes: int) -> pl.DataFrame:
     a later one; null = none did), executed_ns (UInt64: when this node had; null = not within the
     run).
     """
-    heights = executions.select(pl.col("height").unique().sort())
-    grid = heights.join(
-        pl.DataFrame({"node": pl.Series(range(nodes), dtype=pl.UInt32)}), how="cross"
-    )
-    return (
-        grid.lazy()
-        .join(
-            executions.lazy().group_by("height", "node").agg(pl.col("executed_ns").min()),
-            on=["height", "node"],
-            how="left",
-        )
-        # A node that executed a later height (state sync) has this one behind it.
-        .sort("node", "height")
-        .with_columns(
-            pl.col("executed_ns")
-            .fill_null(2**64 - 1)
-            .cum_min(reverse=True)
-            .over("node")
-            .replace(2**64 - 1, None)
-        )
-        .with_columns(pl.col("executed_ns").min().over("height").alias("first_ns"))
-        .select("height", "node", "first_ns", "executed_ns")
-        .sort("height", "node")
-        .collect()
-    )
+    heights, row = np.unique(executions["height"].to_numpy(), return_inverse=True)
+    never = np.iinfo(np.uint64).max
+    done = np.full((len(heights), nodes), never)
+    at = executions["executed_ns"].fill_null(never).to_numpy()
+    np.minimum.at(done, (row, executions["node"].to_numpy()), at)
+    # A node that executed a later height (state sync) has this one behind it.
+    done = np.minimum.accumulate(done[::-1])[::-1]
+    first = done.min(axis=1, initial=never)
+    times = pl.col("first_ns", "executed_ns")
+    return pl.DataFrame(
+        {
+            "height": np.repeat(heights, nodes),
+            "node": np.tile(np.arange(nodes, dtype=np.uint32), len(heights)),
+            "first_ns": np.repeat(first, nodes),
+            "executed_ns": done.ravel(),
+        }
+    ).with_columns(pl.when(times != never).then(times))

@@ -71,7 +71,8 @@ class News:
         below, above = 0.0, float(high.max())
         for _ in range(_HALVINGS):
             middle = (below + above) / 2
-            if float(np.clip(middle - low, 0, length).sum()) < wanted:
+            below_it = np.minimum(np.maximum(middle - low, 0), length)
+            if float(below_it.sum()) < wanted:
                 below = middle
             else:
                 above = middle

@@ -16,10 +16,13 @@ __all__ = ["lag_series", "longest_ns", "trailing"]
 
 def _nodes(trace: Trace) -> Iterator[tuple[int, News]]:
     """Each node and the blocks as updates, which arise when the first node executed them."""
-    rows = trace.lag().filter(pl.col("first_ns").is_not_null()).sort("node", "height")
-    for (node,), own in rows.group_by("node", maintain_order=True):
-        had = own["executed_ns"].fill_null(NEVER).cast(pl.Int64).to_numpy()
-        yield int(str(node)), News(own["first_ns"].cast(pl.Int64).to_numpy(), had)
+    rows = trace.lag().filter(pl.col("first_ns").is_not_null())
+    if rows.is_empty():
+        return
+    had = rows["executed_ns"].fill_null(NEVER).cast(pl.Int64).to_numpy()
+    first = rows["first_ns"].cast(pl.Int64).to_numpy()
+    for node in range(trace.nodes):
+        yield node, News(first[node :: trace.nodes], had[node :: trace.nodes])
 
 
 def trailing(trace: Trace, lag_max_ns: int) -> Spans:
