@@ -58,7 +58,7 @@ Cooldown = Annotated[
     float,
     typer.Option(
         min=0,
-        help="Seconds between runs, at least; longer while messages are under way.",
+        help="Seconds between runs, at least; longer while messages are in transit.",
         rich_help_panel=_PANEL,
     ),
 ]
