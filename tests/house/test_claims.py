@@ -126,3 +126,21 @@ def test_commands_exist() -> None:
     assert [f"{p.name}: {what}" for p in PAGES for what in missing_commands(p.read_text())] == []
     block = "```\n$ surgetank run calm --gone 3 --seed 7\nsurgetank search x --json\n```"
     assert sorted(missing_commands(f"{block} `surgetank gone`")) == ["gone", "run --gone"]
+
+
+def unreachable(texts: dict[str, str]) -> set[str]:
+    """Pages of docs/ that no chain of links from README.md leads to."""
+    reached, ahead = set(), ["README.md"]
+    while ahead:
+        page = ahead.pop()
+        if page not in reached:
+            reached.add(page)
+            links = re.findall(r"\]\((?:docs/)?([\w.-]+\.md)", texts.get(page, ""))
+            ahead += [link for link in links if link in texts]
+    return set(texts) - reached
+
+
+def test_readme_leads_to_every_page() -> None:
+    texts = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
+    assert unreachable(texts) == set()
+    assert unreachable(texts | {"lonely.md": ""}) == {"lonely.md"}
