@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import typer.main
 
+import surgetank as st
 from surgetank.catalogue import CATALOGUE, LIMITS
 from surgetank.cli import app
 
@@ -126,6 +128,23 @@ def test_commands_exist() -> None:
     assert [f"{p.name}: {what}" for p in PAGES for what in missing_commands(p.read_text())] == []
     block = "```\n$ surgetank run calm --gone 3 --seed 7\nsurgetank search x --json\n```"
     assert sorted(missing_commands(f"{block} `surgetank gone`")) == ["gone", "run --gone"]
+
+
+def missing_imports(text: str) -> Iterator[str]:
+    """Names that a Python block imports from surgetank, and that are not there."""
+    for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("surgetank"):
+                module = importlib.import_module(node.module or "")
+                yield from (a.name for a in node.names if not hasattr(module, a.name))
+            elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "st":
+                yield from () if hasattr(st, node.attr) else (node.attr,)
+
+
+def test_python_blocks_use_what_there_is() -> None:
+    assert [f"{p.name}: {name}" for p in PAGES for name in missing_imports(p.read_text())] == []
+    seeded = "```python\nfrom surgetank.options import gone\nst.run(st.gone)\n```"
+    assert sorted(missing_imports(seeded)) == ["gone", "gone"]
 
 
 def unreachable(texts: dict[str, str]) -> set[str]:
