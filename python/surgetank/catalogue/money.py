@@ -99,7 +99,7 @@ MEASURES: Final = (
         "bp",
         Better.LESS,
         "Distance of trades from the outside price",
-        "distance of trades from the outside price at execution, whoever gained it",
+        "distance of trades from the outside price at execution, whichever side gained it",
         "Σ quantity · |trade price − outside price| over Σ quantity · outside price",
     ),
     MeasureSpec(

@@ -11,7 +11,8 @@ __all__ = ["MEASURES"]
 
 _STATES: Final = "docs/failure-threshold.md"
 _OVER_TIME: Final = (
-    "quantile over time of the age of information (Kaul, Yates and Gruteser, INFOCOM 2012)"
+    "quantile over time of the age of information (Kaul, Yates and Gruteser, INFOCOM 2012) less "
+    "the time without news"
 )
 
 MEASURES: Final = (
@@ -101,8 +102,8 @@ MEASURES: Final = (
         "state_age_p50_ms",
         "ms",
         Better.LESS,
-        "Age of information, median",
-        "age of information of {of} in the executed state, median over time",
+        "Time the state lacks news, median",
+        "the executed state lacked news of {of} for at most this long, half of the time",
         _OVER_TIME,
         quantile=0.5,
         family=CLASS,
@@ -112,8 +113,8 @@ MEASURES: Final = (
         "state_age_p99_ms",
         "ms",
         Better.LESS,
-        "Age of information, p99",
-        "age of information of {of} in the executed state, 99th percentile over time",
+        "Time the state lacks news, p99",
+        "the executed state lacked news of {of} for at most this long, 99% of the time",
         _OVER_TIME,
         quantile=0.99,
         family=CLASS,
@@ -123,8 +124,8 @@ MEASURES: Final = (
         "state_age_max_ms",
         "ms",
         Better.LESS,
-        "Age of information, longest",
-        "longest age of information of {of} in the executed state",
+        "Time the state lacks news, longest",
+        "longest time for which the executed state lacked news of {of}",
         _OVER_TIME,
         family=CLASS,
         alone=False,
