@@ -44,14 +44,17 @@ WHOLE: dict[str, Any] = {
 }
 #: Keys that Python keeps to itself.
 OWN: set[Path] = {("layer", "queue", "rule"), ("tape_hash",), ("tape_options",), ("limits",)}
+OWN |= {("market", "margin", "late_after_ms")}
 OWN |= {(name,) for name in ("name", "title", "event", "source", "description", "seed")}
 
 _QUEUE, _ADMISSION = ("layer", "queue"), ("layer", "admission")
+_MARGIN = ("market", "margin")
 #: Keys that cross only where another has this value; the longest path that fits counts.
 UNDER: dict[Path, tuple[Path, str]] = {
     (*_ADMISSION, "quota"): ((*_ADMISSION, "policy"), "quota"),
     ("layer", "tuning", "bounds", "weight_least"): ((*_QUEUE, "discipline"), "lanes"),
     ("layer", "tuning", "bounds", "weight_most"): ((*_QUEUE, "discipline"), "lanes"),
+    (*_MARGIN, "close_out_bp"): ((*_MARGIN, "close_out"), "oracle"),
     (*_QUEUE, "high"): ((*_QUEUE, "discipline"), "priority"),
     (*_QUEUE, "quantum_bytes"): ((*_QUEUE, "discipline"), "drr"),
     (*_QUEUE, "codel"): ((*_QUEUE, "discipline"), "codel"),

@@ -1,5 +1,6 @@
 //! A venue's settings: margin, fees, mark and liquidation rules, all in integers.
 
+use serde::{Deserialize, Serialize};
 use surgetank_layer::message::Side;
 use surgetank_layer::units::{AccountId, Money, Ns, Price};
 
@@ -9,7 +10,8 @@ use crate::mark::Mark;
 pub use crate::bounds::{MONEY_MAX, PPM, PRICE_MAX, QTY_MAX};
 
 /// Whether positions share their collateral.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum MarginMode {
     /// Each position has its own collateral and can lose no more than that.
     Isolated,
@@ -24,7 +26,8 @@ pub enum MarginMode {
 ///
 /// Source: Paradex docs, "Price bands" (aggressive orders only, market orders take up to the band);
 /// Binance USD-M `exchangeInfo` (`marketTakeBound`, `PERCENT_PRICE` on both sides).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Protection {
     /// A market order takes nothing worse than the mark by more than this.
     pub slippage_ppm: Option<u32>,
@@ -73,7 +76,8 @@ pub(crate) fn worse(mark: Price, side: Side, ppm: Money) -> Price {
 }
 
 /// The counterparty of a liquidation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum CloseOut {
     /// The market's own book.
     Book,
@@ -83,6 +87,7 @@ pub enum CloseOut {
         /// Share of the mark price that the liquidator keeps, at most [`PPM`].
         worse_ppm: u32,
         /// The liquidator's account. It is never liquidated itself.
+        #[serde(skip)]
         against: AccountId,
     },
 }
@@ -90,7 +95,8 @@ pub enum CloseOut {
 /// The worst price that a liquidation takes, as dYdX v4 has it: it moves away from the mark price
 /// as the account's equity falls short of its maintenance requirement, up to
 /// `spread_to_maintenance` times the maintenance margin where equity is zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Fillable {
     /// How fast it moves; at one (1,000,000) it spans all the range from maintenance to bankruptcy.
     pub bankruptcy_adjustment_ppm: u32,
@@ -99,7 +105,8 @@ pub struct Fillable {
 }
 
 /// Large positions are liquidated in part first, as on Hyperliquid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Partial {
     /// Notional at the mark above which a position is large.
     pub above: Money,
@@ -110,22 +117,26 @@ pub struct Partial {
 }
 
 /// A vault takes over nearly bankrupt positions, as on Hyperliquid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Backstop {
     /// Share of the maintenance requirement below which the vault takes over instead of the book.
     pub below_ppm: u32,
     /// The vault's account, in cross mode. It is never liquidated itself.
+    #[serde(skip)]
     pub vault: AccountId,
 }
 
 /// Liquidation limits per block, as on dYdX v4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct BlockLimits {
     /// Share of a position that may be closed in one block.
     pub position_share_ppm: u32,
     /// Notional of a position that may be closed in any case, in quanta.
     pub position_min: Money,
     /// Greatest notional closed of one account, in quanta.
+    #[serde(rename = "account")]
     pub account_notional: Money,
     /// Greatest amount that one account may cost the insurance fund, in quanta.
     pub account_insurance: Money,
@@ -136,7 +147,8 @@ pub struct BlockLimits {
 }
 
 /// The rules of one market.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct SymbolConfig {
     /// Initial margin as a share of notional; the greatest leverage is its inverse.
     pub initial_margin_ppm: u32,

@@ -15,24 +15,31 @@
 //! average's weight over a gap dt is dt/(dt + τ) (backward Euler) and not 1 − e^(−dt/τ): the same
 //! to first order, and exact in integers.
 
+use serde::{Deserialize, Serialize};
 use surgetank_layer::units::{Ns, Price, SECOND};
 
 use crate::bounds::PRICE_MAX;
 
 /// How the mark price is computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Mark {
     /// The last oracle price.
     Oracle,
     /// Median of oracle, oracle + average(mid − oracle) and median(bid, ask, last).
     Median {
         /// Time constant τ of the average; Hyperliquid has [`HYPERLIQUID_EMA_NS`].
+        #[serde(skip, default = "hyperliquids")]
         ema_ns: Ns,
     },
 }
 
 /// Hyperliquid's time constant, 150 s (docs, "Robust price indices").
 pub const HYPERLIQUID_EMA_NS: Ns = 150 * SECOND;
+
+fn hyperliquids() -> Ns {
+    HYPERLIQUID_EMA_NS
+}
 
 /// Fraction bits of the average.
 const FRACTION: u32 = 16;

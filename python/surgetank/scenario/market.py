@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+import math
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from surgetank.scenario.section import (
+    QUANTA,
+    BasisPoints,
+    MarketUsd,
     NonNegative,
     Number,
     Positive,
+    PositiveMarketUsd,
     PositiveMs,
+    PositivePpm,
+    Ppm,
+    PpmShare,
     Section,
     Share,
     SpanMs,
     SpanS,
     Whole,
+    nearest,
 )
 
 
@@ -76,12 +85,12 @@ class Price(Section):
 class PerBlock(Section):
     """What a block may liquidate; the defaults are dYdX v4's."""
 
-    position_share: Number = Field(0.1, gt=0, le=1, description="share of a position")
-    position_min_usd: NonNegative = Field(
+    position_share: PositivePpm = Field(0.1, description="share of a position")
+    position_min_usd: MarketUsd = Field(
         1_000.0, description="notional of a position that may be liquidated in any case, USD"
     )
-    account_usd: Positive = Field(100_000.0, description="notional of one account, USD")
-    account_insurance_usd: NonNegative = Field(
+    account_usd: PositiveMarketUsd = Field(100_000.0, description="notional of one account, USD")
+    account_insurance_usd: MarketUsd = Field(
         1_000_000.0, description="loss of the insurance fund by one account, USD"
     )
     attempts: Whole = Field(50, ge=1, description="liquidation attempts")
@@ -92,15 +101,15 @@ class Fillable(Section):
     """The worst price that a liquidation takes, as dYdX v4 has it: mark × (1 − `maintenance` ×
     spread × lacking), lacking = `bankruptcy_adjustment` × (1 − equity / requirement) up to 1."""
 
-    bankruptcy_adjustment: Number = Field(
+    bankruptcy_adjustment: Ppm = Field(
         1.0,
         ge=1,
         le=1_000,
         description="how fast that price moves away from the mark as equity falls",
     )
-    spread_to_maintenance: Number = Field(
+    spread_to_maintenance: Ppm = Field(
         1.5,
-        gt=0,
+        ge=1e-6,
         le=1_000,
         description="its largest distance from the mark, in maintenance margins",
     )
@@ -109,10 +118,10 @@ class Fillable(Section):
 class Partial(Section):
     """Large positions go in part first; the defaults are Hyperliquid's."""
 
-    above_usd: NonNegative = Field(
+    above_usd: MarketUsd = Field(
         100_000.0, description="notional above which a position is large, USD"
     )
-    share: Number = Field(0.2, gt=0, le=1, description="share of it that is liquidated first")
+    share: PositivePpm = Field(0.2, description="share of it that is liquidated first")
     cooldown_ms: SpanMs = Field(
         30_000.0,
         description="time after that during which the account's positions are liquidated whole, ms",
@@ -122,13 +131,11 @@ class Partial(Section):
 class Backstop(Section):
     """A vault takes position and margin over at the mark, past the book, as on Hyperliquid."""
 
-    below: Number = Field(
+    below: PositivePpm = Field(
         0.666667,
-        gt=0,
-        le=1,
         description="equity over maintenance requirement below which the vault takes over",
     )
-    vault_usd: NonNegative = Field(
+    vault_usd: MarketUsd = Field(
         100_000_000.0, description="capital of the vault at the start, USD"
     )
 
@@ -136,29 +143,25 @@ class Backstop(Section):
 class Protection(Section):
     """Bounds on trade prices around the mark, at execution; 0 = no bound."""
 
-    slippage_bp: Number = Field(
+    slippage_bp: BasisPoints = Field(
         500.0,
-        ge=0,
         le=10_000,
         description="largest distance from the mark at which a market order trades, bp",
     )
-    band_bp: Number = Field(
+    band_bp: BasisPoints = Field(
         0.0,
-        ge=0,
         le=10_000,
         description="limit orders that would buy further above or sell further below the mark are"
         " refused, bp; market orders do not trade beyond it",
     )
-    far_bp: Number = Field(
+    far_bp: BasisPoints = Field(
         0.0,
-        ge=0,
         le=10_000,
         description="limit orders that would buy further below or sell further above the mark are"
         " refused, bp",
     )
-    liquidation_bp: Number = Field(
+    liquidation_bp: BasisPoints = Field(
         500.0,
-        ge=0,
         le=10_000,
         description="largest distance from the mark at which a liquidation trades, bp; the rest "
         "stays with the account, or is deleveraged once the account is bankrupt",
@@ -175,23 +178,23 @@ class Margin(Section):
     mode: Literal["isolated", "cross"] = Field(
         "isolated", description="collateral of a position: its own, or the account's"
     )
-    initial: Number = Field(0.05, gt=0, le=1, description="initial margin over notional")
-    maintenance: Number = Field(0.03, gt=0, lt=1, description="maintenance margin over notional")
-    liquidation_fee_bp: NonNegative = Field(
+    initial: PositivePpm = Field(0.05, description="initial margin over notional")
+    maintenance: PositivePpm = Field(0.03, description="maintenance margin over notional")
+    liquidation_fee_bp: BasisPoints = Field(
         0.0, le=10_000, description="fee to the insurance fund, bp"
     )
-    taker_fee_bp: NonNegative = Field(0.0, le=10_000, description="taker fee, bp")
-    maker_fee_bp: NonNegative = Field(0.0, le=10_000, description="maker fee, bp")
-    liquidation_share: Number = Field(
-        1.0, gt=0, le=1, description="share of a position that one liquidation order closes"
+    taker_fee_bp: BasisPoints = Field(0.0, le=10_000, description="taker fee, bp")
+    maker_fee_bp: BasisPoints = Field(0.0, le=10_000, description="maker fee, bp")
+    liquidation_share: PositivePpm = Field(
+        1.0, description="share of a position that one liquidation order closes"
     )
     close_out: Literal["book", "oracle"] = Field(
         "book",
         description="how liquidations close: on the book, or in full at the mark against a "
         "liquidator who hedges outside",
     )
-    close_out_bp: Number = Field(
-        0.0, ge=0, lt=10_000, description="with `oracle`: how much worse than the mark, bp"
+    close_out_bp: BasisPoints = Field(
+        0.0, lt=10_000, description="with `oracle`: how much worse than the mark, bp"
     )
     per_block: PerBlock | None = Field(
         None, description="limits on what a block may liquidate; absent: none"
@@ -205,7 +208,7 @@ class Margin(Section):
     backstop: Backstop | None = Field(
         None, description="a vault that takes over nearly bankrupt accounts; absent: none"
     )
-    insurance_usd: NonNegative = Field(1_000_000.0, description="insurance fund at the start, USD")
+    insurance_usd: MarketUsd = Field(1_000_000.0, description="insurance fund at the start, USD")
     late_after_ms: SpanMs = Field(
         2_000.0, description="a liquidation is late this long after the account became due, ms"
     )
@@ -241,11 +244,11 @@ class Positions(Section):
 class Auction(Section):
     """How a portfolio below maintenance is sold: a Dutch auction (Derive's figures)."""
 
-    start: Share = Field(0.95, description="share of mark value asked at the start")
-    knee: Share = Field(0.7, description="share asked after `fast_s`")
+    start: PpmShare = Field(0.95, description="share of mark value asked at the start")
+    knee: PpmShare = Field(0.7, description="share asked after `fast_s`")
     fast_s: SpanS = Field(900.0, le=1e9, description="from `start` to `knee`, seconds")
     slow_s: SpanS = Field(43_200.0, le=1e9, description="from `knee` to nothing, seconds")
-    bid: Share = Field(
+    bid: PpmShare = Field(
         0.95,
         description="share of mark value at which liquidators buy; below `start` they wait for it",
     )
@@ -311,6 +314,12 @@ class Options(Section):
     auction: Auction = Field(default_factory=Auction, description="auction of portfolios")
     positions: Portfolios = Field(default_factory=Portfolios, description="positions at the start")
 
+    def core(self) -> dict[str, Any]:
+        """As the core reads it."""
+        data = super().core()
+        vol = {"start": data.pop("iv"), "beta": data.pop("iv_beta")}
+        return data | {"vol": vol, "rule": data.pop("margin")}
+
     @model_validator(mode="after")
     def _strikes_fit(self) -> Self:
         hold = self.positions.hold
@@ -342,6 +351,54 @@ class Market(Section):
     )
     positions: Positions = Field(default_factory=Positions, description="positions at the start")
     options: Options | None = Field(None, description="options on the perpetual; absent: none")
+
+    def core(self) -> dict[str, Any]:
+        """As the core reads it: the rules of its one symbol, money in quanta."""
+        data = super().core()
+        backstop = self.margin.backstop
+        kept = ("tick_usd", "lot", "price", "matching", "options")
+        return {key: data[key] for key in kept} | {
+            "symbol": self._symbol(data["margin"], data["protection"]),
+            "insurance": self._counted(self.margin)["insurance"],
+            "per_block": self.margin.per_block and self._counted(self.margin.per_block),
+            "mode": self.margin.mode,
+            "vault": self._counted(backstop)["vault"] if backstop else 0,
+            "positions": data["positions"] | {"maintenance": self.margin.maintenance},
+        }
+
+    def _symbol(self, margin: dict[str, Any], protection: dict[str, Any]) -> dict[str, Any]:
+        kept = ("liquidation_fee_ppm", "taker_fee_ppm", "maker_fee_ppm", "liquidation_share_ppm")
+        of, asked = self.margin, self.protection
+        distance = {
+            name: protection[f"{name}_ppm"] if getattr(asked, f"{name}_bp") > 0 else None
+            for name in ("slippage", "band", "far", "liquidation")
+        }
+        outside = {"kind": "oracle", "worse_ppm": margin["close_out_ppm"]}
+        return {key: margin[key] for key in kept} | {
+            "initial_margin_ppm": margin["initial_ppm"],
+            "maintenance_margin_ppm": margin["maintenance_ppm"],
+            "worst_price_ppm": distance.pop("liquidation"),
+            "protection": {f"{name}_ppm": ppm for name, ppm in distance.items()}
+            | {"reduce_only_after_ns": protection["reduce_only_after_ns"] or None},
+            "mark": {"kind": self.mark},
+            "close_out": outside if of.close_out == "oracle" else {"kind": "book"},
+            "fillable": margin["fillable"],
+            "partial": of.partial and self._counted(of.partial),
+            "backstop": of.backstop and {"below_ppm": margin["backstop"]["below_ppm"]},
+        }
+
+    def _counted(self, section: Section) -> dict[str, Any]:
+        """As the core reads it, its money in quanta: USD over the worth of a lot at a tick.
+
+        Amounts that no market can count are left to the core, which knows all of them.
+        """
+        data, quantum_usd = section.core(), self.tick_usd * self.lot
+        for name, field in type(section).model_fields.items():
+            if QUANTA in field.metadata:
+                usd = data.pop(name)
+                quanta = usd / quantum_usd if quantum_usd > 0 else math.inf
+                data[name.removesuffix("_usd")] = nearest(min(quanta, 2.0**126))
+        return data
 
     @model_validator(mode="after")
     def _leverage_allowed(self) -> Self:

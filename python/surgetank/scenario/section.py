@@ -104,6 +104,7 @@ class Scaled:
 
 
 _MS, _US, _S = Nanoseconds("ms", 1e3), Nanoseconds("us", 1e6), Nanoseconds("s", 1.0)
+_PPM = Scaled("", "ppm", 1.0, 1e6)
 _MICROS = Scaled("usd", "micros", 1.0, 1e6)
 
 SpanMs = Annotated[NonNegative, _MS]
@@ -117,6 +118,15 @@ PositiveS = Annotated[
 ]
 
 
+#: Shares and basis points are counted in millionths; what must not be nothing is at least one.
+Ppm = Annotated[Number, _PPM]
+PpmShare = Annotated[Share, _PPM]
+PositivePpm = Annotated[float, Field(ge=1e-6, le=1), BeforeValidator(_number), _PPM]
+BasisPoints = Annotated[NonNegative, Scaled("bp", "ppm", 1e4, 1e6)]
+#: Money of the market, counted in its smallest amount: of one lot at one tick.
+QUANTA: Final = "quanta"
+MarketUsd = Annotated[NonNegative, QUANTA]
+PositiveMarketUsd = Annotated[Positive, QUANTA]
 #: Fees are counted in millionths of a USD.
 FeeUsd = Annotated[NonNegative, _MICROS]
 PositiveFeeUsd = Annotated[Positive, _MICROS]

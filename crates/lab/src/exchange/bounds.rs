@@ -39,12 +39,9 @@ pub(super) fn check(
         let key = "market.options.positions.notional_usd";
         held(key, options.positions.notional_usd, options.positions.count)?;
     }
-    let vault_usd = config.margin.backstop.as_ref().map_or(0.0, |backstop| backstop.vault_usd);
-    let all_usd = config.margin.insurance_usd
-        + vault_usd
-        + DEEP_USD * (8.0 + f64::from(accounts.count()) / 1e3)
+    let all_usd = DEEP_USD * (8.0 + f64::from(accounts.count()) / 1e3)
         + positions.notional_usd * LARGEST_DRAW * 4.0 * f64::from(positions.count + 1);
-    let quanta = all_usd / quantum_usd;
+    let quanta = config.insurance as f64 + config.vault as f64 + all_usd / quantum_usd;
     if quanta.is_finite() && quanta <= MONEY_MAX as f64 {
         return Ok(());
     }

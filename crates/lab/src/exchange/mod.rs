@@ -114,7 +114,7 @@ impl Exchange {
             step_ns: config.price.step_ns,
             impact_bp_per_musd: config.price.impact_bp_per_musd,
             feed: config.price.feed,
-            in_parts: config.margin.per_block.is_some() || config.margin.partial.is_some(),
+            in_parts: config.per_block.is_some() || config.symbol.partial.is_some(),
             height: 0,
             marks: vec![unsealing.ticks],
             cuts: vec![false],

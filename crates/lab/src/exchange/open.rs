@@ -2,10 +2,7 @@
 
 use surgetank_layer::machine::Draws;
 use surgetank_layer::units::{Money, Price, Qty};
-use surgetank_market::{
-    Backstop, BlockLimits, CloseOut, Config, Fillable, HYPERLIQUID_EMA_NS, MarginMode, Mark,
-    Market, Partial, Protection, SymbolConfig,
-};
+use surgetank_market::{CloseOut, Config, MarginMode, Market, SymbolConfig};
 
 use super::quotas::Quotas;
 use super::{Exchange, Unsealing, bounds, portfolios};
@@ -39,66 +36,21 @@ pub fn open(
     Ok(Some(Exchange::new(unsealing, config)))
 }
 
-/// A distance from the mark; 0 in the scenario means no limit.
-fn limit_ppm(bp: f64) -> Option<u32> {
-    (bp > 0.0).then(|| (bp * 1e2).round() as u32)
-}
-
-fn protection(asked: &scenario::Protection) -> Protection {
-    let after_ns = asked.reduce_only_after_ns;
-    Protection {
-        slippage_ppm: limit_ppm(asked.slippage_bp),
-        band_ppm: limit_ppm(asked.band_bp),
-        far_ppm: limit_ppm(asked.far_bp),
-        reduce_only_after_ns: (after_ns > 0).then_some(after_ns),
-    }
-}
-
-fn ppm(share: f64) -> u32 {
-    (share * 1e6).round() as u32
-}
-
 /// USD in the smallest amounts of money: of one lot at one tick.
 fn quanta(config: &scenario::Market, usd: f64) -> Money {
     (usd / (config.tick_usd * config.lot)).round() as Money
 }
 
+/// The symbol's rules, with the accounts that they name.
 fn symbol(config: &scenario::Market, accounts: &Accounts) -> SymbolConfig {
-    let margin = &config.margin;
-    SymbolConfig {
-        initial_margin_ppm: ppm(margin.initial),
-        maintenance_margin_ppm: ppm(margin.maintenance),
-        liquidation_fee_ppm: ppm(margin.liquidation_fee_bp / 1e4),
-        taker_fee_ppm: ppm(margin.taker_fee_bp / 1e4),
-        maker_fee_ppm: ppm(margin.maker_fee_bp / 1e4),
-        liquidation_share_ppm: ppm(margin.liquidation_share),
-        worst_price_ppm: limit_ppm(config.protection.liquidation_bp),
-        protection: protection(&config.protection),
-        mark: match config.mark {
-            scenario::Mark::Oracle => Mark::Oracle,
-            scenario::Mark::Median => Mark::Median { ema_ns: HYPERLIQUID_EMA_NS },
-        },
-        close_out: match margin.close_out {
-            scenario::CloseOut::Book => CloseOut::Book,
-            scenario::CloseOut::Oracle => CloseOut::Oracle {
-                worse_ppm: ppm(margin.close_out_bp / 1e4),
-                against: accounts.liquidator(),
-            },
-        },
-        fillable: margin.fillable.as_ref().map(|fillable| Fillable {
-            bankruptcy_adjustment_ppm: ppm(fillable.bankruptcy_adjustment),
-            spread_to_maintenance_ppm: ppm(fillable.spread_to_maintenance),
-        }),
-        partial: margin.partial.as_ref().map(|partial| Partial {
-            above: quanta(config, partial.above_usd),
-            share_ppm: ppm(partial.share),
-            cooldown_ns: partial.cooldown_ns,
-        }),
-        backstop: margin
-            .backstop
-            .as_ref()
-            .map(|backstop| Backstop { below_ppm: ppm(backstop.below), vault: accounts.vault() }),
+    let mut symbol = config.symbol.clone();
+    if let CloseOut::Oracle { against, .. } = &mut symbol.close_out {
+        *against = accounts.liquidator();
     }
+    if let Some(backstop) = &mut symbol.backstop {
+        backstop.vault = accounts.vault();
+    }
+    symbol
 }
 
 fn open_market(
@@ -108,20 +60,14 @@ fn open_market(
     ticks: Price,
     seed: &Seed,
 ) -> Market {
-    let margin = &config.margin;
     let quanta = |usd| quanta(config, usd);
-    let rules =
-        Config { symbols: vec![symbol(config, accounts)], insurance: quanta(margin.insurance_usd) };
+    let symbol = symbol(config, accounts);
+    let outside = matches!(symbol.close_out, CloseOut::Oracle { .. }) || config.options.is_some();
+    let backed = symbol.backstop.is_some();
+    let rules = Config { symbols: vec![symbol], insurance: config.insurance };
     let mut market = Market::new(rules, &[ticks]);
-    if let Some(limits) = &margin.per_block {
-        market.limit(BlockLimits {
-            position_share_ppm: ppm(limits.position_share),
-            position_min: quanta(limits.position_min_usd),
-            account_notional: quanta(limits.account_usd),
-            account_insurance: quanta(limits.account_insurance_usd),
-            attempts: limits.attempts,
-            deleveraging_attempts: limits.deleveraging_attempts,
-        });
+    if let Some(limits) = config.per_block {
+        market.limit(limits);
     }
     take_positions(&mut market, config, accounts, ticks, seed);
     let maker_usd = scenario.flow.makers.capital_usd;
@@ -136,12 +82,12 @@ fn open_market(
     if let Some(options) = &config.options {
         portfolios::open(&mut market, config, options, accounts, seed);
     }
-    if margin.close_out == scenario::CloseOut::Oracle || config.options.is_some() {
+    if outside {
         // It hedges outside; this cash only has to be more than it can ever lose here.
         market.deposit(accounts.liquidator(), quanta(1e12), MarginMode::Cross);
     }
-    if let Some(backstop) = &margin.backstop {
-        market.deposit(accounts.vault(), quanta(backstop.vault_usd), MarginMode::Cross);
+    if backed {
+        market.deposit(accounts.vault(), config.vault, MarginMode::Cross);
     }
     market
 }
@@ -154,14 +100,10 @@ fn take_positions(
     ticks: Price,
     seed: &Seed,
 ) {
-    let margin = &config.margin;
-    let mode = match margin.mode {
-        scenario::MarginMode::Isolated => MarginMode::Isolated,
-        scenario::MarginMode::Cross => MarginMode::Cross,
-    };
     let mut draws = seed.stream("market.positions", 0);
     let mut buffers = seed.stream("market.buffers", 0);
-    let positions = &config.positions;
+    let (positions, mode) = (&config.positions, config.mode);
+    let maintenance = positions.maintenance;
     let mut net: Qty = 0;
     for account in 0..accounts.leveraged {
         let notional = positions.notional_usd * draws.exponential();
@@ -171,7 +113,7 @@ fn take_positions(
         let long = draws.unit() < positions.long_share;
         let lots = (quanta(config, notional) / Money::from(ticks)).max(1) as Qty;
         let buffer = positions.buffer_min + (1.0 - positions.buffer_min) * buffers.unit();
-        let backing = margin.maintenance + buffer * (margin_share - margin.maintenance);
+        let backing = maintenance + buffer * (margin_share - maintenance);
         let backing = if positions.buffer_min < 1.0 { backing } else { margin_share };
         let cash = (lots as f64 * ticks as f64 * backing).ceil() as Money;
         market.deposit(account, cash, mode);

@@ -7,7 +7,7 @@
 
 use surgetank_layer::machine::Draws;
 use surgetank_layer::units::{AccountId, Money, NEVER, Ns, Price, Qty};
-use surgetank_market::options::{Auction, Contract, ImpliedVol, Listing, Rule};
+use surgetank_market::options::{Contract, Listing};
 use surgetank_market::{Fact, MarginMode, Market};
 
 use super::{Exchange, clamp};
@@ -59,7 +59,6 @@ pub(super) fn open(
 }
 
 fn listing(options: &scenario::Options, spot: Price, liquidator: AccountId) -> Listing {
-    let ppm = |share: f64| (share * 1e6).round() as u32;
     let mut contracts = Vec::new();
     for &days in &options.expiry_days {
         for &percent in &options.strikes_pct {
@@ -70,18 +69,9 @@ fn listing(options: &scenario::Options, spot: Price, liquidator: AccountId) -> L
     }
     Listing {
         contracts,
-        vol: ImpliedVol { start: options.iv, beta: options.iv_beta },
-        rule: match options.margin {
-            scenario::PortfolioRule::DeribitPm => Rule::DeribitPm,
-            scenario::PortfolioRule::DerivePmrm => Rule::DerivePmrm,
-        },
-        auction: Auction {
-            start_ppm: ppm(options.auction.start),
-            knee_ppm: ppm(options.auction.knee),
-            fast_ns: options.auction.fast_ns,
-            slow_ns: options.auction.slow_ns,
-            bid_ppm: ppm(options.auction.bid),
-        },
+        vol: options.vol,
+        rule: options.rule,
+        auction: options.auction,
         liquidator,
     }
 }

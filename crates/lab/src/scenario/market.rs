@@ -1,7 +1,9 @@
 //! `[market]`: what messages mean.
 
 use serde::{Deserialize, Serialize};
-use surgetank_layer::units::Ns;
+use surgetank_layer::units::{Money, Ns};
+use surgetank_market::options::{Auction, ImpliedVol, Rule};
+use surgetank_market::{BlockLimits, MarginMode, SymbolConfig};
 
 /// One linear perpetual (BTC-USD in shape) and the accounts that hold it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -13,14 +15,18 @@ pub struct Market {
     pub lot: f64,
     /// The outside (index) price.
     pub price: Price,
-    /// How the venue marks positions.
-    pub mark: Mark,
+    /// The rules of the perpetual; accounts that they name are the lab's.
+    pub symbol: SymbolConfig,
+    /// Insurance fund at the start.
+    pub insurance: Money,
+    /// What a block may liquidate; without it nothing is limited.
+    pub per_block: Option<BlockLimits>,
+    /// The collateral of leveraged positions.
+    pub mode: MarginMode,
+    /// What the vault of `symbol.backstop` has at the start.
+    pub vault: Money,
     /// How orders meet.
     pub matching: Matching,
-    /// Margin rules.
-    pub margin: Margin,
-    /// What keeps trades near the mark.
-    pub protection: Protection,
     /// Positions at the start.
     pub positions: Positions,
     /// Options on it, and who holds them.
@@ -94,142 +100,12 @@ pub enum Matching {
     Auction,
 }
 
-/// How the venue marks positions.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mark {
-    /// The last oracle price executed.
-    Oracle,
-    /// Median of oracle, oracle + EMA(mid − oracle) and the book's mid (Hyperliquid's form).
-    Median,
-}
-
-/// Margin rules.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Margin {
-    /// Isolated or cross.
-    pub mode: MarginMode,
-    /// Initial margin as a share of notional (1/leverage limit).
-    pub initial: f64,
-    /// Maintenance margin as a share of notional.
-    pub maintenance: f64,
-    /// Fee on liquidated notional, to the insurance fund.
-    pub liquidation_fee_bp: f64,
-    /// Taker fee.
-    pub taker_fee_bp: f64,
-    /// Maker fee.
-    pub maker_fee_bp: f64,
-    /// Share of the position that one liquidation order closes.
-    pub liquidation_share: f64,
-    /// Insurance fund at the start.
-    pub insurance_usd: f64,
-    /// Against whom a liquidation closes.
-    pub close_out: CloseOut,
-    /// Under `oracle`: how much worse than the mark price it closes.
-    pub close_out_bp: f64,
-    /// What a block may liquidate; without it nothing is limited.
-    pub per_block: Option<BlockLimits>,
-    /// The worst price that a liquidation takes, by how bad the account stands.
-    pub fillable: Option<Fillable>,
-    /// Whether large positions go in part first.
-    pub partial: Option<Partial>,
-    /// Whether a vault takes over what is nearly bankrupt.
-    pub backstop: Option<Backstop>,
-    /// A liquidation is late when it executes later than this after the outside price crossed the account's threshold.
-    pub late_after_ns: Ns,
-}
-
-/// What keeps trades near the mark price; 0 = no limit.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Protection {
-    /// A market order takes no price further from the mark.
-    pub slippage_bp: f64,
-    /// Limit orders that would buy higher above, or sell deeper below, are refused.
-    pub band_bp: f64,
-    /// Limit orders that would buy deeper below, or sell higher above, are refused.
-    pub far_bp: f64,
-    /// A liquidation takes no price further from the mark.
-    pub liquidation_bp: f64,
-    /// With an older oracle price only orders that reduce are admitted.
-    pub reduce_only_after_ns: Ns,
-}
-
-/// What a block may liquidate (dYdX v4).
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct BlockLimits {
-    /// Share of a position.
-    pub position_share: f64,
-    /// Notional of a position that may go in any case.
-    pub position_min_usd: f64,
-    /// Notional of one account.
-    pub account_usd: f64,
-    /// What one account may cost the insurance fund.
-    pub account_insurance_usd: f64,
-    /// Liquidations tried.
-    pub attempts: u32,
-    /// Positions deleveraged.
-    pub deleveraging_attempts: u32,
-}
-
-/// The worst price that a liquidation takes (dYdX v4).
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fillable {
-    /// How fast it moves away from the mark as equity falls.
-    pub bankruptcy_adjustment: f64,
-    /// Its greatest distance, in maintenance margins.
-    pub spread_to_maintenance: f64,
-}
-
-/// Large positions go in part first (Hyperliquid).
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Partial {
-    /// Notional above which a position is large.
-    pub above_usd: f64,
-    /// Share of it that goes at first.
-    pub share: f64,
-    /// For so long after that, the account's positions go as a whole.
-    pub cooldown_ns: Ns,
-}
-
-/// A vault takes over what is nearly bankrupt (Hyperliquid).
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Backstop {
-    /// Share of the maintenance requirement below which it takes over.
-    pub below: f64,
-    /// What the vault has at the start.
-    pub vault_usd: f64,
-}
-
-/// Against whom a liquidation closes.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub enum CloseOut {
-    /// The book.
-    Book,
-    /// A liquidator who hedges outside: in full, at the mark price less `close_out_bp`.
-    Oracle,
-}
-
-/// Isolated or cross margin.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub enum MarginMode {
-    /// Each position has its own collateral.
-    Isolated,
-    /// One collateral for all.
-    Cross,
-}
-
 /// Positions at the start: as many long as short in quantity.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Positions {
+    /// Maintenance margin as a share of notional.
+    pub maintenance: f64,
     /// Accounts with a leveraged long position; shorts of the same total are held at low leverage.
     pub count: u32,
     /// Mean notional (exponential).
@@ -253,42 +129,14 @@ pub struct Options {
     pub expiry_days: Vec<f64>,
     /// Strikes, in percent of the price at the start; a put and a call at each.
     pub strikes_pct: Vec<f64>,
-    /// Implied volatility at the start, per √year.
-    pub iv: f64,
-    /// Volatility added for each 1 % that spot has fallen since the start, per √year.
-    pub iv_beta: f64,
+    /// Implied volatility as a function of spot.
+    pub vol: ImpliedVol,
     /// What is required of a portfolio.
-    pub margin: PortfolioRule,
+    pub rule: Rule,
     /// How a portfolio is sold.
     pub auction: Auction,
     /// Portfolios at the start.
     pub positions: Portfolios,
-}
-
-/// Whose rule portfolios are margined by.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub enum PortfolioRule {
-    /// Deribit's portfolio margin.
-    DeribitPm,
-    /// Derive's PMRM.
-    DerivePmrm,
-}
-
-/// A Dutch auction: the price is a share of mark value.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Auction {
-    /// Share asked at first.
-    pub start: f64,
-    /// Share asked after `fast_ns`.
-    pub knee: f64,
-    /// How long the price falls from `start` to `knee`.
-    pub fast_ns: Ns,
-    /// How long it falls from `knee` to nothing.
-    pub slow_ns: Ns,
-    /// Share at which liquidators buy.
-    pub bid: f64,
 }
 
 /// What portfolios hold.

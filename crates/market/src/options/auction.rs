@@ -5,10 +5,12 @@
 //!
 //! Source: Derive v2-core `DutchAuction.sol` at 7736900d (95 % → 70 % in 15 min → 0 in 12 h).
 
+use serde::{Deserialize, Serialize};
 use surgetank_layer::units::Ns;
 
 /// Terms of the Dutch auction of a portfolio.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Auction {
     /// Share of mark value asked at the start, in millionths.
     pub start_ppm: u32,

@@ -10,6 +10,7 @@
 //!
 //! Departures: one volatility for all strikes and expiries: no smile, no term structure.
 
+use serde::{Deserialize, Serialize};
 use surgetank_layer::units::{Ns, Price};
 
 use super::black76::Terms;
@@ -18,7 +19,8 @@ use super::grid::{Grid, Rule};
 use crate::bounds::PRICE_MAX;
 
 /// Implied volatility as it depends on spot.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct ImpliedVol {
     /// Volatility at the start, per √year.
     pub start: f64,

@@ -33,6 +33,7 @@
 //! Derive's rate is 0.
 
 use super::black76::Terms;
+use serde::{Deserialize, Serialize};
 
 /// Greatest number of scenarios of any rule.
 const SCENARIOS_MAX: usize = 35;
@@ -47,7 +48,8 @@ const DERIVE_NAKED: f64 = 0.02;
 const DERIVE_INITIAL: f64 = 1.25;
 
 /// The venue whose portfolio-margin rule applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Rule {
     /// Deribit's portfolio margin.
     DeribitPm,
