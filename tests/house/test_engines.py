@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,3 +48,18 @@ def test_who_asks_is_found(seeded: str) -> None:
     """The control: the ways in which it was asked."""
     assert len(list(asked(seeded))) == 1
     assert list(asked('{"layer.consensus": {"kind": "tendermint"}}')) == []
+
+
+def asked_in_rust(code: str) -> list[str]:
+    """Variants of the registry of engines that are named."""
+    variants = "|".join(kind.capitalize() for kind in sorted(KINDS))
+    return re.findall(rf"\b(?:Ordering|Consensus)::(?:{variants})\b", code)
+
+
+def test_no_machine_and_no_host_asks_either() -> None:
+    """The registry apart; the control is a line as there were some."""
+    crates = PACKAGE.parents[1] / "crates"
+    files = [p for name in ("layer", "lab") for p in (crates / name / "src").rglob("*.rs")]
+    found = {path.name: asked_in_rust(path.read_text("utf-8")) for path in files}
+    assert len(files) > 150 and {name: at for name, at in found.items() if at} == {}
+    assert asked_in_rust("Consensus::Single { node, .. } => Some(node)") == ["Consensus::Single"]

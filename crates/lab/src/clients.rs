@@ -9,7 +9,8 @@ use surgetank_layer::queue::Rule;
 use surgetank_layer::units::{Height, MessageId, NEVER, NodeId, Ns};
 
 use crate::actors::Sending;
-use crate::scenario::{self, Consensus, Scenario, micros};
+use crate::host::Host;
+use crate::scenario::{self, Scenario, micros};
 use crate::seed::{Seed, packet_bits, unit};
 use crate::trace::{Messages, NewMessage, Outcome, Reason, Source};
 
@@ -56,8 +57,13 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// `attacker_ns` = the attacker's link, if it is not like the others'.
-    pub fn new(scenario: &Scenario, attacker_ns: Option<Ns>, seed: &Seed) -> Clients {
+    /// Clients of these nodes. `attacker_ns` = the attacker's link, if it is not like the others'.
+    pub fn new(
+        scenario: &Scenario,
+        nodes: &[Host],
+        attacker_ns: Option<Ns>,
+        seed: &Seed,
+    ) -> Clients {
         let flow = &scenario.flow;
         Clients {
             fixed_ns: flow.client_link.fixed_ns,
@@ -70,15 +76,12 @@ impl Clients {
             fees: flow.fees.clone(),
             expires_blocks: scenario.layer.admission.expires_blocks,
             pays_bids: matches!(scenario.layer.queue.discipline, Some(Rule::Fee)),
-            leader: match scenario.layer.consensus {
-                Consensus::Single { node, .. } => Some(node),
-                _ => None,
-            },
+            leader: nodes[0].node.engine().leader(),
             attacker_ns,
             serials: [0; 8],
             earlier: BTreeMap::new(),
             silent: BTreeSet::new(),
-            messages: Messages::new(is_unread(scenario)),
+            messages: Messages::new(is_unread(scenario, nodes)),
         }
     }
 
@@ -342,8 +345,7 @@ impl Clients {
 }
 
 /// Whether nobody will read what messages say: nothing is executed, and nobody attacks.
-fn is_unread(scenario: &Scenario) -> bool {
-    let Scenario { layer, attack, .. } = scenario;
-    matches!(layer.consensus, Consensus::None { .. })
-        && matches!(attack.what, scenario::AttackKind::None {})
+fn is_unread(scenario: &Scenario, nodes: &[Host]) -> bool {
+    nodes.iter().all(|host| !host.node.engine().proposes())
+        && matches!(scenario.attack.what, scenario::AttackKind::None {})
 }

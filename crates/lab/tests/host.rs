@@ -4,9 +4,9 @@ use surgetank_lab::host::{Distribution, Host, Service, Shares};
 use surgetank_lab::seed::Seed;
 use surgetank_layer::gossip;
 use surgetank_layer::message::{Class, Envelope};
+use surgetank_layer::node::ordering::{none, single};
 use surgetank_layer::node::{Config, Costs, Done, Input, Node, Ordering, Output, Task, Unsealing};
 use surgetank_layer::queue::Rule;
-use surgetank_layer::sequencer;
 use surgetank_layer::units::{MS, Ns};
 
 fn service(servers: u32, distribution: Distribution, validation_ns: Ns) -> Service {
@@ -31,6 +31,7 @@ fn host(service: Service, ordering: Ordering) -> Host {
         validations_max: service.servers,
         costs: service.means,
         ordering,
+        fair: None,
         unsealing: Unsealing::at_once(),
     });
     let seed = Seed::new(1);
@@ -68,7 +69,7 @@ fn client(id: u32) -> Input {
 
 #[test]
 fn two_servers_count_twice_and_idle_time_not_at_all() {
-    let mut host = fixed(2, Ordering::None);
+    let mut host = fixed(2, Ordering::None(none::Config {}));
     assert_eq!(host.busy_ns(10 * MS).validation, 0);
     let first = step(&mut host, 10 * MS, client(1)).0[0].1;
     let second = step(&mut host, 12 * MS, client(2)).0[0].1;
@@ -81,7 +82,7 @@ fn two_servers_count_twice_and_idle_time_not_at_all() {
 
 #[test]
 fn a_waiting_message_is_no_work() {
-    let mut host = fixed(1, Ordering::None);
+    let mut host = fixed(1, Ordering::None(none::Config {}));
     let first = step(&mut host, 0, client(1)).0[0].1;
     step(&mut host, 0, client(2));
     assert_eq!(host.busy_ns(4 * MS).validation, 4 * MS);
@@ -91,7 +92,7 @@ fn a_waiting_message_is_no_work() {
 
 #[test]
 fn a_crash_ends_the_work_and_an_earlier_epoch() {
-    let mut host = fixed(1, Ordering::None);
+    let mut host = fixed(1, Ordering::None(none::Config {}));
     step(&mut host, 0, client(1));
     step(&mut host, 0, client(2));
     host.crash(2 * MS);
@@ -106,8 +107,8 @@ fn a_crash_ends_the_work_and_an_earlier_epoch() {
 #[test]
 fn execution_is_work_of_its_own() {
     let sequencer =
-        sequencer::Config { window_ns: 0, batch_messages_max: 1, batch_bytes_max: 1_000_000 };
-    let mut host = fixed(1, Ordering::Single { node: 0, sequencer, fair: None });
+        single::Config { node: 0, window_ns: 0, block_messages_max: 1, block_bytes_max: 1_000_000 };
+    let mut host = fixed(1, Ordering::Single(sequencer));
     let validated = step(&mut host, 0, client(1)).0[0].1;
     let begun = step(&mut host, 5 * MS, Input::Done(validated)).0;
     assert_eq!(begun, [(3 * MS, Done::Executed)]);
@@ -119,14 +120,14 @@ fn execution_is_work_of_its_own() {
 
 #[test]
 fn work_takes_longer_on_a_slow_host() {
-    let mut host = fixed(1, Ordering::None);
+    let mut host = fixed(1, Ordering::None(none::Config {}));
     host.slow_down(7.0);
     assert_eq!(step(&mut host, 0, client(1)).0[0].0, 35 * MS);
 }
 
 #[test]
 fn shares_come_late_or_never() {
-    let mut host = fixed(1, Ordering::None);
+    let mut host = fixed(1, Ordering::None(none::Config {}));
     let task = Task::MakeShare { height: 1, to: None };
     let spans = [Shares::Prompt, Shares::Late(4 * MS), Shares::Never].map(|shares| {
         host.deliver_shares(shares);
@@ -140,7 +141,8 @@ fn a_validation_that_takes_no_time_leaves_no_server_idle() {
     // Spans round to whole nanoseconds, so that a fast host's are often zero. With no further
     // arrival to wake the servers, all that wait must still be served.
     for servers in [1, 2, 3] {
-        let mut host = host(service(servers, Distribution::Exponential, 1), Ordering::None);
+        let mut host =
+            host(service(servers, Distribution::Exponential, 1), Ordering::None(none::Config {}));
         host.slow_down(1e6);
         let (mut admitted, mut due) = (Vec::new(), Vec::new());
         for id in 0..60 {

@@ -13,17 +13,16 @@ use proptest::prelude::*;
 use surgetank_layer::admission::criticality::Criticality;
 use surgetank_layer::admission::gate;
 use surgetank_layer::admission::price::{self, Relief};
-use surgetank_layer::consensus::tendermint::{Config as Tendermint, Timeouts};
 use surgetank_layer::gossip;
 use surgetank_layer::message::{Class, Envelope, flags};
+use surgetank_layer::node::ordering::single;
 use surgetank_layer::node::{
     AdaptiveTimeouts, Admission, Config, Input, Node, Ordering, Output, Span, Tuning, Unit,
     Unsealing,
 };
 use surgetank_layer::queue::{Reason, Rule};
-use surgetank_layer::sequencer;
 use surgetank_layer::tuning::{Bounds, Controller, Observation, Recommendation, Setting, Why};
-use surgetank_layer::units::{MS, Ns, SECOND};
+use surgetank_layer::units::{MS, Ns};
 
 use fixed_host::Times;
 
@@ -70,15 +69,20 @@ fn node(rule: Rule, ordering: Ordering) -> Node {
         validations_max: 1,
         costs: TIMES.costs(),
         ordering,
+        fair: None,
         unsealing: Unsealing::at_once(),
     })
 }
 
 /// A sequencer whose admission limit a controller moves.
 fn tuned(rule: Rule, limits: Vec<u32>) -> Node {
-    let sequencer =
-        sequencer::Config { batch_messages_max: 5, batch_bytes_max: 10_000, window_ns: 20 * MS };
-    let mut node = node(rule, Ordering::Single { node: 0, sequencer, fair: None });
+    let sequencer = single::Config {
+        node: 0,
+        block_messages_max: 5,
+        block_bytes_max: 10_000,
+        window_ns: 20 * MS,
+    };
+    let mut node = node(rule, Ordering::Single(sequencer));
     let gate = gate::Config {
         budgets: None,
         price: price::Config::Fixed { fee_micros: 0 },
@@ -105,23 +109,7 @@ fn tuned(rule: Rule, limits: Vec<u32>) -> Node {
 
 /// A lone validator under adaptive consensus.
 fn adaptive(rule: Rule) -> Node {
-    let timeouts = Timeouts {
-        propose_ns: SECOND,
-        propose_delta_ns: 0,
-        prevote_ns: SECOND,
-        prevote_delta_ns: 0,
-        precommit_ns: SECOND,
-        precommit_delta_ns: 0,
-        commit_ns: 100 * MS,
-    };
-    let tendermint = Tendermint { validator: Some(0), weights: vec![1], timeouts };
-    let ordering = Ordering::Tendermint {
-        tendermint,
-        block_messages_max: 20,
-        block_bytes_max: 10_000,
-        rebroadcast_ns: SECOND,
-    };
-    let mut node = node(rule, ordering);
+    let mut node = node(rule, fixed_host::tendermint(100 * MS, 20));
     let span = |least, most| Span { least: least * MS, most: most * MS };
     node.adapt(AdaptiveTimeouts {
         commit: span(20, 200),

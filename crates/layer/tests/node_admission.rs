@@ -6,15 +6,14 @@ use std::collections::VecDeque;
 
 use surgetank_layer::admission::price::{self, Relief};
 use surgetank_layer::admission::{cancel_memory, gate};
-use surgetank_layer::consensus::tendermint::{Config as Tendermint, Timeouts};
 use surgetank_layer::gossip;
 use surgetank_layer::message::{Class, Envelope, flags};
+use surgetank_layer::node::ordering::single;
 use surgetank_layer::node::{
     AdaptiveTimeouts, Admission, Awaited, Change, Config, Input, Node, Ordering, Output, Span,
     Timer, Tuning, Unit, Unsealing, Wait,
 };
 use surgetank_layer::queue::{Reason, Rule};
-use surgetank_layer::sequencer;
 use surgetank_layer::tuning::{
     Bounds, Controller, Observation, Parameter, Recommendation, Setting, Why,
 };
@@ -38,13 +37,19 @@ fn node(rule: Rule, ordering: Ordering) -> Node {
         validations_max: 1,
         costs: TIMES.costs(),
         ordering,
+        fair: None,
         unsealing: Unsealing::at_once(),
     })
 }
 
 fn single(window_ns: Ns, batch_messages_max: u32) -> Ordering {
-    let sequencer = sequencer::Config { batch_messages_max, batch_bytes_max: 10_000, window_ns };
-    Ordering::Single { node: 0, sequencer, fair: None }
+    let sequencer = single::Config {
+        node: 0,
+        block_messages_max: batch_messages_max,
+        block_bytes_max: 10_000,
+        window_ns,
+    };
+    Ordering::Single(sequencer)
 }
 
 fn admission(remember: bool) -> Admission {
@@ -236,22 +241,7 @@ fn whatever_a_controller_wishes_settings_stay_in_bounds_and_replay() {
 }
 
 fn lone_validator() -> Node {
-    let timeouts = Timeouts {
-        propose_ns: SECOND,
-        propose_delta_ns: 0,
-        prevote_ns: SECOND,
-        prevote_delta_ns: 0,
-        precommit_ns: SECOND,
-        precommit_delta_ns: 0,
-        commit_ns: 400 * MS,
-    };
-    let tendermint = Tendermint { validator: Some(0), weights: vec![1], timeouts };
-    let (block_messages_max, block_bytes_max) = (2, 1_000);
-    let rebroadcast_ns = SECOND;
-    let mut node = node(
-        Rule::Fifo,
-        Ordering::Tendermint { tendermint, block_messages_max, block_bytes_max, rebroadcast_ns },
-    );
+    let mut node = node(Rule::Fifo, fixed_host::tendermint(400 * MS, 2));
     let span = |least, most| Span { least: least * MS, most: most * MS };
     node.adapt(AdaptiveTimeouts {
         commit: span(100, 400),

@@ -2,14 +2,13 @@
 
 use crate::fixed_host;
 
-use surgetank_layer::consensus::tendermint::{Config as Tendermint, Timeouts};
 use surgetank_layer::gossip::{self, Frame};
 use surgetank_layer::message::{Class, Envelope, Payload};
+use surgetank_layer::node::ordering::{none, single};
 use surgetank_layer::node::{
     Config, Done, Input, Node, Ordering, Output, Packet, Task, Timer, Unsealing,
 };
 use surgetank_layer::queue::{Reason, Rule};
-use surgetank_layer::sequencer;
 use surgetank_layer::units::{MS, NodeId, Ns, SECOND};
 
 use fixed_host::Times;
@@ -33,6 +32,7 @@ fn config(id: NodeId, times: Times, validations_max: u32, ordering: Ordering) ->
         validations_max,
         costs: times.costs(),
         ordering,
+        fair: None,
         unsealing,
     }
 }
@@ -68,7 +68,7 @@ fn refused(out: &[Output]) -> Vec<(u32, Reason)> {
 
 #[test]
 fn a_client_message_is_validated_then_admitted_and_spread() {
-    let mut node = Node::new(config(0, SLOW, 1, Ordering::None));
+    let mut node = Node::new(config(0, SLOW, 1, Ordering::None(none::Config {})));
     let message = envelope(1, Class::NewOrderSingle);
     let out = SLOW.step(&mut node, 0, Input::Client(message));
     let [done] = work(&out)[..] else { panic!("{out:?}") };
@@ -84,7 +84,7 @@ fn a_client_message_is_validated_then_admitted_and_spread() {
 
 #[test]
 fn validations_go_side_by_side_and_the_rest_wait_or_are_refused() {
-    let mut node = Node::new(config(0, SLOW, 2, Ordering::None));
+    let mut node = Node::new(config(0, SLOW, 2, Ordering::None(none::Config {})));
     let mut begun = Vec::new();
     let mut said = Vec::new();
     for id in 0..6 {
@@ -102,7 +102,7 @@ fn validations_go_side_by_side_and_the_rest_wait_or_are_refused() {
 
 #[test]
 fn a_neighbours_message_is_validated_once_and_not_sent_back() {
-    let mut node = Node::new(config(0, FREE, 1, Ordering::None));
+    let mut node = Node::new(config(0, FREE, 1, Ordering::None(none::Config {})));
     let message = envelope(9, Class::OrderCancelRequest);
     let receive =
         || Input::Receive { from: 0, frame: Frame::Message(message), payload: Payload::Opaque };
@@ -115,7 +115,8 @@ fn a_neighbours_message_is_validated_once_and_not_sent_back() {
 #[test]
 fn the_high_lane_is_served_first() {
     let rule = Rule::Priority { high: 1 << Class::OrderCancelRequest as u8 };
-    let mut node = Node::new(Config { rule, ..config(0, SLOW, 1, Ordering::None) });
+    let mut node =
+        Node::new(Config { rule, ..config(0, SLOW, 1, Ordering::None(none::Config {})) });
     let mut client = |id, class| SLOW.step(&mut node, 0, Input::Client(envelope(id, class)));
     let first = client(0, Class::NewOrderSingle);
     client(1, Class::NewOrderSingle);
@@ -131,8 +132,9 @@ fn the_high_lane_is_served_first() {
 }
 
 fn single(window_ns: Ns) -> Ordering {
-    let sequencer = sequencer::Config { batch_messages_max: 2, batch_bytes_max: 1_000, window_ns };
-    Ordering::Single { node: 0, sequencer, fair: None }
+    let sequencer =
+        single::Config { node: 0, block_messages_max: 2, block_bytes_max: 1_000, window_ns };
+    Ordering::Single(sequencer)
 }
 
 #[test]
@@ -213,23 +215,7 @@ fn a_follower_with_a_gap_asks_and_catches_up() {
 
 #[test]
 fn a_crash_loses_queues_and_keeps_the_chain() {
-    let tendermint = Tendermint {
-        validator: Some(0),
-        weights: vec![1],
-        timeouts: Timeouts {
-            propose_ns: SECOND,
-            propose_delta_ns: 0,
-            prevote_ns: SECOND,
-            prevote_delta_ns: 0,
-            precommit_ns: SECOND,
-            precommit_delta_ns: 0,
-            commit_ns: 10 * MS,
-        },
-    };
-    let rebroadcast_ns = SECOND;
-    let (block_messages_max, block_bytes_max) = (2, 1_000);
-    let ordering =
-        Ordering::Tendermint { tendermint, block_messages_max, block_bytes_max, rebroadcast_ns };
+    let ordering = fixed_host::tendermint(10 * MS, 2);
     let mut node = Node::new(Config { nodes: 1, degree: 0, ..config(0, FREE, 1, ordering) });
     for id in 0..3 {
         step(&mut node, 0, Input::Client(envelope(id, Class::NewOrderSingle)));

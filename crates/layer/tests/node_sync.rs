@@ -5,11 +5,8 @@ use crate::fixed_host;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use surgetank_layer::consensus::tendermint::{Config as Tendermint, Timeouts};
 use surgetank_layer::message::{Block, Class, Envelope, Payload, Statement, Vote, VoteType};
-use surgetank_layer::node::{
-    Config, Done, Input, Node, Ordering, Output, Packet, Timer, Unsealing,
-};
+use surgetank_layer::node::{Config, Done, Input, Node, Output, Packet, Timer, Unsealing};
 use surgetank_layer::queue::Rule;
 use surgetank_layer::sequencer::chain;
 use surgetank_layer::units::{Digest, Height, MS, Ns, SECOND};
@@ -19,15 +16,6 @@ use fixed_host::Times;
 const FREE: Times = Times { validation_ns: 0, execution_ns: 0 };
 
 fn node() -> Node {
-    let timeouts = Timeouts {
-        propose_ns: SECOND,
-        propose_delta_ns: 0,
-        prevote_ns: SECOND,
-        prevote_delta_ns: 0,
-        precommit_ns: SECOND,
-        precommit_delta_ns: 0,
-        commit_ns: SECOND,
-    };
     Node::new(Config {
         id: 0,
         nodes: 4,
@@ -39,12 +27,8 @@ fn node() -> Node {
         mempool_max: 100,
         validations_max: 1,
         costs: FREE.costs(),
-        ordering: Ordering::Tendermint {
-            tendermint: Tendermint { validator: Some(0), weights: vec![1; 4], timeouts },
-            block_messages_max: 10,
-            block_bytes_max: 10_000,
-            rebroadcast_ns: SECOND,
-        },
+        ordering: fixed_host::tendermint(SECOND, 10),
+        fair: None,
     })
 }
 

@@ -24,11 +24,11 @@ mod withholder;
 
 use std::sync::Arc;
 
-use surgetank_layer::node::Unsealing;
+use surgetank_layer::node::Node;
 use surgetank_layer::units::{MessageId, NodeId, Ns};
 
 use crate::actors::{Accounts, Action, Heard, Timer, View};
-use crate::scenario::{AttackKind, Consensus, Scenario, ms};
+use crate::scenario::{AttackKind, Scenario, ms};
 use crate::seed::Seed;
 use floods::{Flood, Stampede};
 use means::Means;
@@ -62,14 +62,15 @@ pub struct Adversary {
 }
 
 impl Adversary {
-    /// The attacker of a scenario. `unsealing` is the venue's; `proposer` comes from
-    /// [`Proposer::of`].
+    /// The attacker of a scenario. `venue` is one of its nodes, of which it knows how blocks are
+    /// opened and who leads; `proposer` comes from [`Proposer::of`].
     pub fn new(
         scenario: &Scenario,
-        unsealing: &Unsealing,
+        venue: &Node,
         proposer: Option<Arc<Proposer>>,
         seed: &Seed,
     ) -> Adversary {
+        let (unsealing, leader) = (venue.unsealing(), venue.engine().leader());
         let accounts = Accounts::new(scenario);
         let means = Means::new(&scenario.attack, scenario.duration_s, accounts, seed);
         let attack = match scenario.attack.what.clone() {
@@ -92,10 +93,6 @@ impl Adversary {
                 Attack::Withholder(Withholder::new(rate_per_s, size_usd, unsealing))
             }
             AttackKind::LatencyRace(config) | AttackKind::FeeJump(config) => {
-                let leader = match scenario.layer.consensus {
-                    Consensus::Single { node, .. } => Some(node),
-                    _ => None,
-                };
                 Attack::Racer(Racer::new(&config, leader))
             }
             AttackKind::Censor { class, .. } => Attack::Censor { classes: 1 << class as u8 },

@@ -82,6 +82,8 @@ pub struct Config {
     pub costs: Costs,
     /// Who orders.
     pub ordering: Ordering,
+    /// How the leader puts messages in order, if not as they come. Needs an engine with a leader.
+    pub fair: Option<Fair>,
     /// What happens to a decided block before it is executed.
     pub unsealing: Unsealing,
 }
@@ -256,19 +258,23 @@ pub struct Node {
 
 impl Node {
     /// A node at rest.
+    ///
+    /// # Panics
+    /// If a fair order is asked of an engine without a leader.
     pub fn new(config: Config) -> Node {
         Node::with_builder(config, Arc::new(Honest))
     }
 
     /// The same, with a proposer of its own kind.
+    ///
+    /// # Panics
+    /// If a fair order is asked of an engine without a leader.
     pub fn with_builder(config: Config, builder: Arc<dyn BlockBuilder>) -> Node {
-        let fair = match &config.ordering {
-            Ordering::Single { node, fair: Some(fair), .. } => {
-                Some(Box::new(fair::State::new(fair, config.nodes, config.id, *node)))
-            }
-            _ => None,
-        };
-        let engine = config.ordering.engine(config.id);
+        let engine = config.ordering.engine(config.id, config.nodes);
+        let fair = config.fair.map(|fair| {
+            let leader = engine.leader().expect("Config::fair: the engine has a leader");
+            Box::new(fair::State::new(&fair, config.nodes, config.id, leader))
+        });
         Node {
             id: config.id,
             nodes: config.nodes,

@@ -1,8 +1,9 @@
 //! A host whose work takes fixed times.
 
 use surgetank_layer::machine::{Draws, Machine};
-use surgetank_layer::node::{Costs, Input, Node, Output, Task};
-use surgetank_layer::units::Ns;
+use surgetank_layer::node::ordering::tendermint;
+use surgetank_layer::node::{AdaptiveTimeouts, Costs, Input, Node, Ordering, Output, Span, Task};
+use surgetank_layer::units::{Ns, SECOND};
 
 struct NoDraws;
 
@@ -58,4 +59,21 @@ impl Times {
             Task::MakeShare { .. } => 0,
         }
     }
+}
+
+/// Tendermint with timeouts of a second that do not grow.
+pub fn tendermint(timeout_commit_ns: Ns, block_messages_max: u32) -> Ordering {
+    let span = Span { least: 0, most: SECOND };
+    Ordering::Tendermint(tendermint::Config {
+        timeout_commit_ns,
+        timeout_propose_ns: SECOND,
+        timeout_propose_delta_ns: 0,
+        timeout_vote_ns: SECOND,
+        timeout_vote_delta_ns: 0,
+        block_messages_max,
+        block_bytes_max: 10_000,
+        rebroadcast_ns: SECOND,
+        adaptive: false,
+        adaptive_timeouts: AdaptiveTimeouts { commit: span, propose: span, throttle_ns: 0 },
+    })
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use surgetank_layer::gossip;
 use surgetank_layer::message::{Class, Envelope};
+use surgetank_layer::node::ordering::single;
 use surgetank_layer::node::{
     BlockBuilder, Config, Fair, FairRule, FairTally, Honest, Input, Node, Ordering, Output, Packet,
     Unsealing,
 };
 use surgetank_layer::queue::{Reason, Rule};
-use surgetank_layer::sequencer;
 use surgetank_layer::units::{MS, MessageId, NodeId, Ns};
 
 use super::fixed_host::Times;
@@ -163,8 +163,12 @@ impl Rig {
 }
 
 fn config(id: NodeId, nodes: u32, rule: FairRule, mempool_max: usize) -> Config {
-    let sequencer =
-        sequencer::Config { batch_messages_max: 100, batch_bytes_max: 100_000, window_ns: MS };
+    let sequencer = single::Config {
+        node: 0,
+        block_messages_max: 100,
+        block_bytes_max: 100_000,
+        window_ns: MS,
+    };
     let fair = Some(Fair { rule, report_ns: REPORT });
     Config {
         id,
@@ -176,7 +180,8 @@ fn config(id: NodeId, nodes: u32, rule: FairRule, mempool_max: usize) -> Config 
         mempool_max,
         validations_max: 1,
         costs: FREE.costs(),
-        ordering: Ordering::Single { node: 0, sequencer, fair },
+        ordering: Ordering::Single(sequencer),
+        fair,
         unsealing: Unsealing::at_once(),
     }
 }

@@ -9,7 +9,7 @@ use surgetank_layer::tuning::{Controller, Parameter, Setting, gradient2, sojourn
 use surgetank_layer::units::NodeId;
 
 use super::super::Plugins;
-use crate::scenario::{self, Consensus, Scenario};
+use crate::scenario::{self, Scenario};
 use crate::seed::Seed;
 use crate::trace::DecisionRow;
 
@@ -26,10 +26,8 @@ pub(super) fn put(nodes: &mut [Node], scenario: &Scenario, seed: &Seed, plugins:
         if let Some(pace) = node.engine().pace().filter(|_| tuned) {
             node.tune(tuning(scenario, pace, seed, plugins, id));
         }
-        if let Consensus::Tendermint { adaptive: true, adaptive_timeouts, .. } =
-            &scenario.layer.consensus
-        {
-            node.adapt(*adaptive_timeouts);
+        if let Some(adaptive) = node.engine().adaptive() {
+            node.adapt(adaptive);
         }
     }
 }

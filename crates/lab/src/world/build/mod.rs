@@ -58,12 +58,9 @@ impl World {
         let crashes = hindrances.iter().any(|hindrance| hindrance.stops);
         let waits = build_waits(&scenario, &nodes, hindrances);
         let exchange = exchange::open(&scenario, tape.as_ref(), &seed)?;
-        let adversary = Adversary::new(
-            &scenario,
-            nodes[0].node.unsealing(),
-            proposer.map(|(_, builder)| builder),
-            &seed,
-        );
+        let adversary =
+            Adversary::new(&scenario, &nodes[0].node, proposer.map(|(_, builder)| builder), &seed);
+        let clients = Clients::new(&scenario, &nodes, adversary.link_ns(), &seed);
         let mut world = World {
             now: 0,
             end_ns: scenario.end_ns(),
@@ -74,7 +71,7 @@ impl World {
             nodes,
             wire: Wire::new(links, scenario.network.every_copy || crashes),
             chain: Chain::new(&scenario, &seed),
-            clients: Clients::new(&scenario, adversary.link_ns(), &seed),
+            clients,
             lane: Lane::new(&scenario, &seed),
             exchange,
             actors: Actors::new(&scenario, tape, &seed),

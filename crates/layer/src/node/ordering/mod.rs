@@ -5,73 +5,51 @@
 //!    ([`Input`]), and does what it asks ([`Output`]).
 //! 2. An engine holds no message, block or packet: it knows blocks by their hashes. The node keeps
 //!    them, fills them ([`super::BlockBuilder`]), sends them and executes them.
-//! 3. An engine is a file or folder here, one variant and one line of [`Ordering`], and its machine
-//!    in [`crate::consensus`], if that is one of its own.
+//! 3. An engine is a file or folder here, with a `Config` as a scenario names it, and one line of the
+//!    registry ([`Ordering`]); its machine is in [`crate::consensus`], if that is one of its own.
 //!
 //! # Theory of operation
 //! Two ways to make a block. Where blocks are voted on ([`Output::Peek`]), messages stay in the queue
 //! until a block that has them is decided; where one node seals them ([`Output::Take`]), they leave it.
 
-mod none;
-mod single;
-mod tendermint;
+pub mod none;
+pub mod single;
+pub mod tendermint;
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::Fair;
-use crate::consensus::tendermint as tendermint_machine;
+use serde::{Deserialize, Serialize};
+
+use super::AdaptiveTimeouts;
 use crate::machine::Draws;
 use crate::message::{Block, Entry, Proposal, Statement, Vote, VoteType};
-use crate::sequencer;
 use crate::units::{Digest, Height, NodeId, Ns, Round};
 
-/// Who orders messages.
-#[derive(Clone, Debug)]
-pub enum Ordering {
-    /// Nobody.
-    None,
-    /// One node.
-    Single {
-        /// The node that orders.
-        node: NodeId,
-        /// How it makes batches.
-        sequencer: sequencer::Config,
-        /// How it puts messages in order, if not as they come.
-        fair: Option<Fair>,
-    },
-    /// All nodes.
-    Tendermint {
-        /// Validators, weights, timeouts.
-        tendermint: tendermint_machine::Config,
-        /// Most messages in a block.
-        block_messages_max: u32,
-        /// Most bytes in a block.
-        block_bytes_max: u32,
-        /// Without progress for this long, say it again.
-        rebroadcast_ns: Ns,
-    },
-}
+/// The registry: a variant for each engine, with the configuration that its module declares.
+macro_rules! engines {
+    ($($(#[$doc:meta])* $name:ident = $module:ident,)*) => {
+        /// Who orders messages.
+        #[derive(Clone, Debug, Deserialize, Serialize)]
+        #[serde(tag = "kind", rename_all = "kebab-case")]
+        pub enum Ordering { $($(#[$doc])* $name($module::Config),)* }
 
-impl Ordering {
-    /// The engine of a node.
-    pub(super) fn engine(self, id: NodeId) -> Box<dyn Engine> {
-        match self {
-            Ordering::None => Box::new(none::Nobody),
-            Ordering::Single { node, sequencer, .. } => {
-                Box::new(single::Sequenced::new(id, node, sequencer))
-            }
-            Ordering::Tendermint {
-                tendermint,
-                block_messages_max,
-                block_bytes_max,
-                rebroadcast_ns,
-            } => {
-                let limits = (block_messages_max, block_bytes_max);
-                Box::new(tendermint::Voted::new(tendermint, limits, rebroadcast_ns))
+        impl Ordering {
+            /// The part of node `id` among `nodes`.
+            pub(super) fn engine(self, id: NodeId, nodes: u32) -> Box<dyn Engine> {
+                match self { $(Ordering::$name(config) => config.engine(id, nodes),)* }
             }
         }
-    }
+    };
+}
+
+engines! {
+    /// Nobody.
+    None = none,
+    /// One node.
+    Single = single,
+    /// All nodes.
+    Tendermint = tendermint,
 }
 
 /// What an engine waits for.
@@ -249,6 +227,11 @@ pub trait Engine: fmt::Debug + Send + Sync {
     /// How long it takes at least until so many waiting messages are in blocks.
     fn closes_ns(&self, _messages: u64) -> Ns {
         0
+    }
+
+    /// How its timeouts adapt to congestion, if they do.
+    fn adaptive(&self) -> Option<AdaptiveTimeouts> {
+        None
     }
 
     /// Without progress for this long, [`Engine::repeats`] is spread again.

@@ -1,8 +1,21 @@
 //! Nobody orders: messages are validated and spread.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Engine, Input, Output};
 use crate::machine::Draws;
-use crate::units::Ns;
+use crate::units::{NodeId, Ns};
+
+/// There is nothing to configure.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {}
+
+impl Config {
+    pub(super) fn engine(self, _id: NodeId, _nodes: u32) -> Box<dyn Engine> {
+        Box::new(Nobody)
+    }
+}
 
 /// No order.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,7 @@
 //! One node orders: [`crate::sequencer`] there, [`crate::consensus::single`] everywhere.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Awaited, Engine, Input, Output, Pace, Wait};
 use crate::consensus::single::{self, Single};
 use crate::machine::{Draws, Machine};
@@ -8,6 +10,26 @@ use crate::units::{NodeId, Ns};
 
 /// A batch waits in no height: it is not known which it will get.
 const BATCH: Wait = Wait { what: Awaited::Batch, height: 0, round: 0 };
+
+/// Who orders, and how batches are made.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The sequencing node.
+    pub node: NodeId,
+    /// A batch closes after this long; 0 = at once.
+    pub window_ns: Ns,
+    /// ... or at this many messages.
+    pub block_messages_max: u32,
+    /// ... or at this many bytes.
+    pub block_bytes_max: u32,
+}
+
+impl Config {
+    pub(super) fn engine(self, id: NodeId, _nodes: u32) -> Box<dyn Engine> {
+        Box::new(Sequenced::new(id, self))
+    }
+}
 
 /// A node's part under a single sequencer.
 #[derive(Clone, Debug)]
@@ -22,13 +44,19 @@ pub struct Sequenced {
 }
 
 impl Sequenced {
-    /// The part of node `id`; `leader` orders.
-    pub fn new(id: NodeId, leader: NodeId, config: sequencer::Config) -> Sequenced {
+    /// The part of node `id`.
+    pub fn new(id: NodeId, config: Config) -> Sequenced {
+        let leader = config.node;
+        let batches = sequencer::Config {
+            batch_messages_max: config.block_messages_max,
+            batch_bytes_max: u64::from(config.block_bytes_max),
+            window_ns: config.window_ns,
+        };
         Sequenced {
             id,
             leader,
             follower: Single::new(single::Config { node: id, orderer: leader }),
-            sequencer: (id == leader).then(|| Sequencer::new(config)),
+            sequencer: (id == leader).then(|| Sequencer::new(batches)),
             made: Vec::new(),
             followed: Vec::new(),
         }

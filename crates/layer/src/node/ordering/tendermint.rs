@@ -1,31 +1,74 @@
 //! All nodes vote: [`crate::consensus::tendermint`].
 
-use super::{Awaited, Engine, Input, Output, Pace, Wait};
-use crate::consensus::tendermint::{self, Config, Step, Tendermint, Timeout, Timeouts};
+use serde::{Deserialize, Serialize};
+
+use super::{AdaptiveTimeouts, Awaited, Engine, Input, Output, Pace, Wait};
+use crate::consensus::tendermint::{self, Step, Tendermint, Timeout, Timeouts};
 use crate::machine::{Draws, Machine};
 use crate::message::{Statement, VoteType};
 use crate::units::{Height, NodeId, Ns, Round};
+
+/// Timeouts and sizes. All nodes are validators of equal weight.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Wait after a decision before the next height.
+    pub timeout_commit_ns: Ns,
+    /// timeoutPropose(0)
+    pub timeout_propose_ns: Ns,
+    /// Growth per round.
+    pub timeout_propose_delta_ns: Ns,
+    /// timeoutPrevote(0) and timeoutPrecommit(0)
+    pub timeout_vote_ns: Ns,
+    /// Growth per round.
+    pub timeout_vote_delta_ns: Ns,
+    /// Most messages in a block.
+    pub block_messages_max: u32,
+    /// Most bytes in a block.
+    pub block_bytes_max: u32,
+    /// A node without progress for this long sends its latest proposal and votes again.
+    pub rebroadcast_ns: Ns,
+    /// Whether block time and timeouts follow the measured congestion.
+    pub adaptive: bool,
+    /// How far, if they do.
+    pub adaptive_timeouts: AdaptiveTimeouts,
+}
+
+impl Config {
+    pub(super) fn engine(self, id: NodeId, nodes: u32) -> Box<dyn Engine> {
+        Box::new(Voted::new(id, nodes, self))
+    }
+
+    fn timeouts(&self) -> Timeouts {
+        Timeouts {
+            propose_ns: self.timeout_propose_ns,
+            propose_delta_ns: self.timeout_propose_delta_ns,
+            prevote_ns: self.timeout_vote_ns,
+            prevote_delta_ns: self.timeout_vote_delta_ns,
+            precommit_ns: self.timeout_vote_ns,
+            precommit_delta_ns: self.timeout_vote_delta_ns,
+            commit_ns: self.timeout_commit_ns,
+        }
+    }
+}
 
 /// A validator's part.
 #[derive(Clone, Debug)]
 pub struct Voted {
     machine: Tendermint,
-    block_messages_max: u32,
-    block_bytes_max: u32,
-    rebroadcast_ns: Ns,
+    config: Config,
     outbox: Vec<tendermint::Output>,
 }
 
 impl Voted {
-    /// A validator before its start. Blocks have at most so many messages and bytes.
-    pub fn new(config: Config, (messages_max, bytes_max): (u32, u32), rebroadcast_ns: Ns) -> Voted {
-        Voted {
-            machine: Tendermint::new(config),
-            block_messages_max: messages_max,
-            block_bytes_max: bytes_max,
-            rebroadcast_ns,
-            outbox: Vec::new(),
-        }
+    /// Validator `id` of `nodes`, before its start.
+    pub fn new(id: NodeId, nodes: u32, config: Config) -> Voted {
+        let machine = Tendermint::new(tendermint::Config {
+            validator: Some(id),
+            weights: vec![1; nodes as usize],
+            timeouts: config.timeouts(),
+        });
+        Voted { machine, config, outbox: Vec::new() }
     }
 
     fn ask(&self, output: tendermint::Output) -> Output {
@@ -33,8 +76,8 @@ impl Voted {
             tendermint::Output::GetValue { height, round } => Output::Peek {
                 height,
                 round,
-                messages_max: self.block_messages_max,
-                bytes_max: self.block_bytes_max,
+                messages_max: self.config.block_messages_max,
+                bytes_max: self.config.block_bytes_max,
             },
             tendermint::Output::Propose(proposal) => Output::Propose(proposal),
             tendermint::Output::Vote(vote) => Output::Vote(vote),
@@ -110,14 +153,14 @@ impl Engine for Voted {
     fn pace(&self) -> Option<Pace> {
         let Timeouts { commit_ns, propose_ns, .. } = self.machine.timeouts();
         Some(Pace {
-            block_messages_max: self.block_messages_max,
+            block_messages_max: self.config.block_messages_max,
             window_ns: commit_ns,
             propose_ns: Some(propose_ns),
         })
     }
 
     fn set_pace(&mut self, pace: Pace) {
-        self.block_messages_max = pace.block_messages_max;
+        self.config.block_messages_max = pace.block_messages_max;
         let timeouts = self.machine.timeouts();
         self.machine.set_timeouts(Timeouts {
             commit_ns: pace.window_ns,
@@ -126,8 +169,12 @@ impl Engine for Voted {
         });
     }
 
+    fn adaptive(&self) -> Option<AdaptiveTimeouts> {
+        self.config.adaptive.then_some(self.config.adaptive_timeouts)
+    }
+
     fn rebroadcast_ns(&self) -> Option<Ns> {
-        Some(self.rebroadcast_ns)
+        Some(self.config.rebroadcast_ns)
     }
 
     fn repeats(&self, all: bool) -> Vec<Statement> {
