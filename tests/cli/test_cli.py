@@ -41,7 +41,7 @@ def test_exit_codes_and_junit(here: Path) -> None:
     """0 PASS, 1 FAIL, 2 usage; JUnit counts the broken limit."""
     done = surgetank("run", "bad.toml", "--no-report", "--junit", "ci/out.xml", cwd=here)
     assert done.returncode == 1
-    assert "FAIL" in done.stdout and "Where the delay arose" in done.stdout
+    assert "FAIL" in done.stdout and "Latency by stage" in done.stdout
     assert re.search(r"delay_p50_ms_max +[\d.,]+ ms +0.001 ms", done.stdout)
     assert re.search(r"stages_exact +held", done.stdout)
     suite = ET.parse(here / "ci/out.xml").getroot()
