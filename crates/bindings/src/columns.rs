@@ -1,4 +1,4 @@
-//! Columns of the lab as Arrow columns, without copying what need not be copied.
+//! Columns of the lab as Arrow columns, without copies where possible.
 //!
 //! A table crosses as an object with `__arrow_c_stream__` (the Arrow PyCapsule interface), which
 //! polars, pyarrow and others accept. Done by hand: a ready binding crate would triple the build.
@@ -24,7 +24,7 @@ pub struct ArrowTable(RecordBatch);
 
 #[pymethods]
 impl ArrowTable {
-    /// The table as a stream of one batch. A schema that is asked for is not followed.
+    /// The table as a stream of one batch. A requested schema is ignored.
     #[pyo3(signature = (requested_schema=None))]
     fn __arrow_c_stream__<'py>(
         &self,

@@ -11,7 +11,7 @@ use surgetank_layer::tuning::{self, Bounds, Controller, Parameter, Recommendatio
 
 use crate::plugin::Failure;
 
-/// Numbers that can be tuned.
+/// Parameters that controllers tune.
 #[pyclass(frozen, get_all)]
 #[derive(Clone)]
 pub struct Setting {
@@ -32,7 +32,7 @@ impl Setting {
     }
 }
 
-/// What a controller written in Python sees.
+/// Observation for a controller written in Python.
 #[pyclass(frozen, get_all)]
 pub struct Observation {
     pub now_ns: u64,

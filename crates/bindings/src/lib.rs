@@ -1,4 +1,4 @@
-//! The door between Python and Rust: a scenario in, tables out. It decides nothing.
+//! The interface between Python and Rust: a scenario in, tables out, without logic of its own.
 // The attribute macros of PyO3 expand to unsafe code of their own.
 #![allow(unsafe_code, missing_docs)]
 
@@ -22,7 +22,7 @@ use surgetank_lab::seed::Seed;
 use surgetank_lab::trace;
 use surgetank_lab::world::{Plugins, World};
 
-/// Events between two looks at the clock.
+/// Number of events between two readings of the clock.
 const SLICE: u64 = 1_000;
 /// Wall time between two calls of `progress`.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
@@ -53,10 +53,10 @@ fn schema(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 }
 
 /// Runs a scenario. `progress(simulated_s, messages, events)` is called about ten times a second of
-/// wall time; when it returns False the run stops and what was measured so far is returned.
-/// `plugins` holds factories of what the user brings: `rule`, a queue rule, and `controller`; and
-/// `decisions`, rows of an earlier run's table that are played instead of asking controllers. With
-/// `journal`, the executed blocks come as a journal, too.
+/// wall time; when it returns False the run stops and the tables so far are returned. `plugins`
+/// holds a user's factories: `rule`, a queue discipline, and `controller`; and `decisions`, rows of
+/// an earlier run's table that are replayed instead of a controller's. With `journal`, the executed
+/// blocks come as a journal, too.
 #[pyfunction]
 #[pyo3(signature = (scenario_json, seed, tape=None, progress=None, plugins=None, journal=false))]
 fn run<'py>(
@@ -77,7 +77,7 @@ fn run<'py>(
         .map_err(PyValueError::new_err)?;
     let mut stopped = false;
     while !stopped && !world.is_done() {
-        py.detach(|| live(&mut world));
+        py.detach(|| run_slice(&mut world));
         py.check_signals()?;
         if let Some(error) = failure.take() {
             return Err(error);
@@ -104,7 +104,7 @@ fn run<'py>(
     Ok(result)
 }
 
-/// A scenario as the core has read it, in the form in which it was given.
+/// A scenario as the core has parsed it, serialised again.
 #[pyfunction]
 fn scenario_read(scenario_json: &str) -> PyResult<String> {
     let scenario = Scenario::from_json(scenario_json).map_err(PyValueError::new_err)?;
@@ -129,12 +129,12 @@ fn plugins_of(given: Option<&Bound<'_, PyDict>>, failure: &Failure) -> PyResult<
     Ok(plugins)
 }
 
-/// Lives through events until it is time to show progress.
+/// Runs events until progress is due.
 #[expect(
     clippy::disallowed_methods,
     reason = "progress is shown by the wall clock; the run does not see it"
 )]
-fn live(world: &mut World) {
+fn run_slice(world: &mut World) {
     let began = std::time::Instant::now();
     while world.run(SLICE) && began.elapsed() < PROGRESS_EVERY {}
 }

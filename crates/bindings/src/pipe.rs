@@ -93,7 +93,7 @@ impl Pipe {
         Ok(Pipe { pipe, head, refused: Vec::new(), out: Vec::new() })
     }
 
-    /// What the journal begins with.
+    /// Head of the journal.
     #[getter]
     fn head<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.head)
@@ -117,8 +117,8 @@ impl Pipe {
         PyBytes::new(py, &self.pipe.last_hash().0)
     }
 
-    /// Takes a buffer of whole records: the frames that it filled, and (index, reason, retry_after_ns)
-    /// of what was refused.
+    /// Processes a buffer of whole records; returns the completed frames, and (index, reason,
+    /// retry_after_ns) of each refused record.
     fn push<'py>(
         &mut self,
         py: Python<'py>,
@@ -145,7 +145,7 @@ impl Pipe {
         Ok((PyBytes::new(py, out), told.collect()))
     }
 
-    /// Seals and publishes what waits: one frame, or nothing.
+    /// Seals and publishes the open inputs; returns one frame, or nothing.
     fn flush<'py>(&mut self, py: Python<'py>, now_ns: u64) -> Bound<'py, PyBytes> {
         self.out.clear();
         self.pipe.flush(now_ns, &mut self.out);

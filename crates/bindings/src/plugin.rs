@@ -1,6 +1,7 @@
-//! Rules written in Python. They are asked once per decision; the core keeps nothing of theirs.
+//! Queue disciplines written in Python, called once per decision; the core keeps no state of
+//! theirs.
 //!
-//! An exception in a rule stops the run: it is kept here and raised when the core comes back. So does
+//! An exception in a rule stops the run: it is kept here and raised when the core returns. So does
 //! an answer that would lose messages or serve them twice.
 
 use std::collections::BTreeSet;
@@ -12,7 +13,7 @@ use surgetank_layer::message::Envelope;
 use surgetank_layer::queue::{Discipline, Place};
 use surgetank_layer::units::Ns;
 
-/// Where a plug-in's first exception waits for the end of a slice.
+/// A plug-in's first exception, kept until the end of a slice.
 #[derive(Clone, Debug, Default)]
 pub struct Failure(Arc<Mutex<Option<PyErr>>>);
 
@@ -31,7 +32,7 @@ impl Failure {
     }
 }
 
-/// What a rule written in Python may know of a message.
+/// Attributes of a message for a discipline written in Python.
 #[pyclass(frozen, get_all)]
 pub struct Ticket {
     pub message: u32,
@@ -57,12 +58,12 @@ impl Ticket {
     }
 }
 
-/// A queue rule written in Python.
+/// A queue discipline written in Python.
 #[derive(Debug)]
 pub struct PyRule {
     factory: Py<PyAny>,
     rule: Py<PyAny>,
-    /// The places that it has been given and has not given back.
+    /// Places that it holds.
     waiting: BTreeSet<Place>,
     failure: Failure,
 }
@@ -84,12 +85,12 @@ impl PyRule {
         Box::new(PyRule { factory, rule, waiting, failure: self.failure.clone() })
     }
 
-    /// Notes a wrong answer.
+    /// Records an invalid answer.
     fn wrong<T>(&self, what: String) -> Option<T> {
         self.failure.keep(Err(PyValueError::new_err(format!("queue rule: {what}"))))
     }
 
-    /// The place that a method gives up, if it is one that waits.
+    /// The place that a method returns, if it is waiting.
     fn given_up(&mut self, method: &str, answer: PyResult<Option<Place>>) -> Option<Place> {
         let place = self.failure.keep(answer)??;
         if self.waiting.remove(&place) {

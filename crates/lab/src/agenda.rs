@@ -19,7 +19,7 @@ use surgetank_layer::units::Ns;
 /// Buckets for 64 bits of difference, and one for none.
 const BUCKETS: usize = 65;
 
-/// Events in order of time, then of insertion. `E` is small and plain: it is copied about.
+/// Events in order of time, then of insertion. `E` should be small, as entries are copied.
 pub struct Agenda<E> {
     last: Ns,
     len: usize,
@@ -43,17 +43,17 @@ impl<E: Copy> Agenda<E> {
         Agenda { last: 0, len: 0, filled: 0, head: 0, buckets }
     }
 
-    /// Entries waiting.
+    /// Number of pending entries.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether nothing waits.
+    /// Whether the agenda is empty.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Adds an event. A time already passed is a bug of the caller.
+    /// Adds an event. `at` must not lie before the last event popped.
     #[inline]
     pub fn push(&mut self, at: Ns, event: E) {
         debug_assert!(at >= self.last, "event at {at} is before {}", self.last);
@@ -65,7 +65,7 @@ impl<E: Copy> Agenda<E> {
         self.len += 1;
     }
 
-    /// Takes the next event.
+    /// Removes and returns the next event with its time.
     #[inline]
     pub fn pop(&mut self) -> Option<(Ns, E)> {
         if self.head == self.buckets[0].len() && !self.refill() {

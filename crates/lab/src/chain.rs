@@ -1,18 +1,19 @@
-//! What nodes decided and executed, and the run's journal of it: the venue's ordered, chained log, in
+//! Decided and executed blocks, and the run's journal: the venue's ordered, hash-chained log, in
 //! the format of `docs/journal.md`.
 //!
 //! # Rules
 //! 1. One batch per executed block, sealed when the block was made; its beacon is the block's hash.
-//! 2. Under the disciplines `fifo`, `priority`, `fee` and `class` the inputs stand in the order in which
-//!    the proposer queued them and the terms name the rule: whoever verifies derives each block's order
-//!    again.
-//! 3. Other disciplines keep state between blocks. Theirs are sealed as they were published, under
-//!    `fifo`; so is what gets its order elsewhere (by an express lane, a draw, an auction, many nodes).
+//! 2. Under the disciplines `fifo`, `priority`, `fee` and `class` the inputs are in the order in
+//!    which the proposer queued them and the terms name the rule, so that a verifier can derive
+//!    each block's order.
+//! 3. Other disciplines keep state between blocks. Their blocks are sealed as published, under
+//!    `fifo`; so are those ordered elsewhere (by an express lane, a draw, an auction, a fair
+//!    order).
 //!
 //! # Departures
-//! - The secret follows from the run's seed, so that a run has one journal: it binds a run, nobody.
-//! - What still waited at the proposer is not in the journal, so that a block left nothing out is
-//!   not proved.
+//! - The secret derives from the run's seed, so that a run has one journal: it commits nobody.
+//! - Messages that still waited at the proposer are not in the journal, so omissions cannot be
+//!   detected.
 
 use std::sync::Arc;
 
@@ -38,9 +39,9 @@ pub struct Chain {
     equivocations: u64,
     /// Executed blocks, each in the order in which it took effect.
     blocks: Vec<Arc<Block>>,
-    /// The rule that can be checked block by block, if there is one.
+    /// The rule that can be verified block by block, if there is one.
     rule: Option<Ordering>,
-    /// Of the journal's chain of secrets.
+    /// Secret of the journal's hash chain.
     secret: [u8; 32],
 }
 
@@ -61,7 +62,7 @@ fn checkable(scenario: &Scenario) -> Option<Ordering> {
 }
 
 impl Chain {
-    /// Nothing is decided yet.
+    /// A chain without blocks.
     pub fn new(scenario: &Scenario, seed: &Seed) -> Chain {
         Chain {
             executions: vec![Vec::new(); scenario.network.nodes as usize],
@@ -89,17 +90,17 @@ impl Chain {
         self.safe
     }
 
-    /// How often a node has seen another say two things.
+    /// Number of equivocations that nodes have detected.
     pub fn equivocations(&self) -> u64 {
         self.equivocations
     }
 
-    /// A node has seen another say two things.
+    /// Records an equivocation that a node has detected.
     pub fn equivocation(&mut self) {
         self.equivocations += 1;
     }
 
-    /// A node knows that a block is decided.
+    /// Records that a node knows a block as decided.
     pub fn decided(&mut self, now: Ns, node: NodeId, block: &Block, round: u32) {
         let index = block.height as usize - 1;
         debug_assert_eq!(self.executions[node as usize].len(), index);
@@ -118,7 +119,7 @@ impl Chain {
         }
     }
 
-    /// A node has executed a block, perhaps as the first.
+    /// Records that a node has executed a block.
     pub fn executed(&mut self, now: Ns, node: NodeId, block: &Arc<Block>) {
         self.executions[node as usize][block.height as usize - 1].1 = now;
         if block.height == self.blocks.len() as u64 + 1 {
@@ -126,14 +127,14 @@ impl Chain {
         }
     }
 
-    /// The journal of the blocks that were executed so far, with what their messages say.
+    /// The journal of the blocks that were executed so far, with the content of their messages.
     pub fn journal(&self, message: impl Fn(MessageId) -> Message) -> Vec<u8> {
         let checked = self.rule.is_some();
         let terms = self.rule.unwrap_or(Ordering::Fifo).terms(u32::MAX, u64::MAX);
         let (mut ledger, mut out) = Ledger::new(&self.secret, self.blocks.len(), &terms);
         let mut open = OpenBatch::default();
         for block in &self.blocks {
-            // Sealed in order of arrival: where two arrived at once, as they were published.
+            // Sealed in order of arrival; at equal times, in published order.
             let mut sealed: Vec<u32> = (0..block.entries.len() as u32).collect();
             if checked {
                 sealed.sort_by_key(|&at| block.entries[at as usize].queued_ns);

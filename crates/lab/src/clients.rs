@@ -1,5 +1,5 @@
-//! Clients' messages: they enter the venue over client links, are refused and sent again, and are
-//! confirmed. Every boundary leaves its stamp here.
+//! Clients' messages: sent over client links, refused and retried, confirmed. Time stamps of every
+//! boundary are recorded here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,23 +14,23 @@ use crate::scenario::{self, Scenario, micros};
 use crate::seed::{Seed, packet_bits, unit};
 use crate::trace::{Messages, NewMessage, Outcome, Reason, Source};
 
-/// When one attempt of a message reached its gateway, and when it was let in there.
+/// Times at which one attempt of a message reached its gateway and was admitted there.
 #[derive(Clone, Copy, Debug)]
 struct Attempt {
     gateway_ns: Ns,
     admitted_ns: Ns,
 }
 
-/// A client that was refused sends again.
+/// Retry of a refused message.
 #[derive(Clone, Copy, Debug)]
 pub struct Retry {
-    /// When it is at the gateway.
+    /// Time of arrival at the gateway.
     pub at: Ns,
-    /// What it offers now, if that is more than before.
+    /// The raised fee, in millionths of a USD, if it bids more.
     pub raised: Option<u32>,
 }
 
-/// All clients: what they and their links are like, and what became of their messages.
+/// All clients: their parameters and links, and the outcome of their messages.
 pub struct Clients {
     fixed_ns: Ns,
     jitter_ns: f64,
@@ -40,16 +40,16 @@ pub struct Clients {
     key: u64,
     fee_key: u64,
     fees: scenario::Fees,
-    /// For so many blocks an order may wait; 0 = for ever.
+    /// Number of blocks after which an order expires; 0 = never.
     expires_blocks: u32,
-    /// Whether who is executed owes what it has offered.
+    /// Whether an executed message owes the fee that it bid.
     pays_bids: bool,
-    /// The one node that orders, and reports to clients, if there is one.
+    /// The node that orders and reports to clients, under a single sequencer.
     leader: Option<NodeId>,
-    /// The attacker's link, if it is not like the others'.
+    /// Delay of the attacker's link, in ns, if different from the others'.
     attacker_ns: Option<Ns>,
     serials: [u32; 8],
-    /// Earlier attempts of messages that were let in, refused later and sent again.
+    /// Earlier attempts of messages that were admitted, refused later and sent again.
     earlier: BTreeMap<u32, Vec<Attempt>>,
     /// Messages that were not revealed.
     silent: BTreeSet<u32>,
@@ -57,7 +57,8 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Clients of these nodes. `attacker_ns` = the attacker's link, if it is not like the others'.
+    /// Clients of these nodes. `attacker_ns`: delay of the attacker's link, if different from the
+    /// others'.
     pub fn new(
         scenario: &Scenario,
         nodes: &[Host],
@@ -108,7 +109,7 @@ impl Clients {
         self.messages.decided_ns[slot as usize] != NEVER
     }
 
-    /// The one node that orders, and reports to clients, if there is one.
+    /// The node that orders and reports to clients, under a single sequencer.
     pub fn leader(&self) -> Option<NodeId> {
         self.leader
     }
@@ -119,8 +120,8 @@ impl Clients {
         self.leader.unwrap_or_else(|| self.gateway(slot)) == node
     }
 
-    /// What the layer may know of a message that is about to be sent, but for its number. Its
-    /// gateway has executed up to this height.
+    /// Envelope of a message to be sent, without its number. `executed` is the height that its
+    /// gateway has executed.
     #[inline]
     pub fn envelope(&self, sending: &Sending, executed: Height) -> Envelope {
         let Sending { account, source, body, fee_micros, .. } = sending;
@@ -142,7 +143,7 @@ impl Clients {
         }
     }
 
-    /// A client sends a message; when it is at its gateway.
+    /// A client sends a message; returns the time of its arrival at the gateway.
     #[inline]
     pub fn send(&mut self, now: Ns, sending: &Sending, envelope: &Envelope) -> (Message, Ns) {
         let &Sending { sent_ns, account, gateway, source, body, .. } = sending;
@@ -161,8 +162,8 @@ impl Clients {
         (message, sent_ns.max(now) + self.crossing(source, serial, 0, false))
     }
 
-    /// A message is at its gateway, perhaps again: which gateway, and which message. `None`: its
-    /// client had the report before it sent again.
+    /// A message arrived at its gateway; returns gateway and message. `None`: its client had the
+    /// report before the retry.
     #[inline]
     pub fn reaches_gateway(&mut self, now: Ns, slot: u32) -> Option<(NodeId, MessageId)> {
         let (at, messages) = (slot as usize, &self.messages);
@@ -171,15 +172,15 @@ impl Clients {
         if reported {
             return None;
         }
-        // What is in a block keeps its stamps; a copy that comes later is still work.
+        // A message in a block keeps its stamps; a later copy is still validated.
         if !self.is_decided(slot) {
             self.attempt(now, slot);
         }
         Some((self.messages.gateway[at], self.messages.id[at]))
     }
 
-    /// What an earlier attempt left is kept if that attempt was let in: a node that got a copy of it
-    /// may still propose it.
+    /// Stamps of an earlier attempt are kept if it was admitted: a node with a copy of it may still
+    /// propose it.
     #[inline]
     fn attempt(&mut self, now: Ns, slot: u32) {
         let (at, messages) = (slot as usize, &mut self.messages);
@@ -190,7 +191,7 @@ impl Clients {
         }
     }
 
-    /// A gateway has let a message in.
+    /// Records that a gateway has admitted a message.
     #[inline]
     pub fn admitted(&mut self, now: Ns, slot: u32) {
         if !self.is_decided(slot) {
@@ -198,13 +199,13 @@ impl Clients {
         }
     }
 
-    /// A message owes this if it is executed.
+    /// Records the fee that a message owes if it is executed.
     #[inline]
     pub fn charge(&mut self, slot: u32, micros: u64) {
         self.messages.owed_micros[slot as usize] = u32::try_from(micros).unwrap_or(u32::MAX);
     }
 
-    /// A refusal: the client tries again, or gives up.
+    /// Processes a refusal: the client retries, or gives up.
     pub fn turned_away(
         &mut self,
         now: Ns,
@@ -224,7 +225,7 @@ impl Clients {
         messages.tries[at] += 1;
         let mut backoff = self.backoff_ns << (messages.tries[at] - 1).min(16);
         match raised {
-            // Who bids more need not wait for the price to fall.
+            // A raised bid need not wait for the price to fall.
             Some(fee_micros) => messages.fee_micros[at] = fee_micros,
             None => backoff = backoff.max(retry_after_ns),
         }
@@ -232,12 +233,12 @@ impl Clients {
         Some(Retry { at: now + backoff + there_and_back, raised })
     }
 
-    /// A message's only packet was lost.
+    /// Records that a message's only packet was lost.
     pub fn lost(&mut self, slot: u32) {
         self.becomes(slot, Outcome::Lost, Reason::PacketLost);
     }
 
-    /// A message is not revealed: it is in its block, and is not executed.
+    /// Records that a message is not revealed: it is in a block, and is not executed.
     pub fn withheld(&mut self, slot: u32) {
         self.silent.insert(slot);
         self.becomes(slot, Outcome::Refused, Reason::NotRevealed);
@@ -255,7 +256,7 @@ impl Clients {
         self.silent.contains(&slot)
     }
 
-    /// The node that reports a message knows that its block is decided. A copy of it had reached the
+    /// Records the decision of a message's block at its reporting node. A copy had reached the
     /// block's proposer at `arrived_ns`, if that is not its gateway.
     #[inline]
     pub fn decided(&mut self, now: Ns, slot: u32, block: &Block, entry: &Entry, arrived_ns: Ns) {
@@ -280,8 +281,8 @@ impl Clients {
         }
     }
 
-    /// The node that reports a message has executed it, at this place of its block; the report takes
-    /// `back_ns` to the gateway.
+    /// Records the execution of a message at its reporting node, at this position of its block; the
+    /// report takes `back_ns` to the gateway.
     #[inline]
     pub fn executed(&mut self, now: Ns, slot: u32, position: u32, fee_micros: u32, back_ns: Ns) {
         let confirmed_ns = now + back_ns + self.crosses(slot, true);
@@ -301,7 +302,7 @@ impl Clients {
         self.crossing(messages.source[at], messages.serial[at], messages.tries[at], back)
     }
 
-    /// One crossing of a client link. It depends on the message and the attempt alone.
+    /// Delay of one crossing of a client link; a function of message and attempt only.
     fn crossing(&self, source: Source, serial: u32, tries: u8, back: bool) -> Ns {
         if let (Source::Attacker, Some(link_ns)) = (source, self.attacker_ns) {
             return link_ns;
@@ -317,7 +318,7 @@ impl Clients {
         self.fixed_ns + (-(1.0 - unit).ln() * self.jitter_ns) as Ns
     }
 
-    /// What a message offers to be served earlier, in millionths of a USD.
+    /// Priority fee of a message, in millionths of a USD.
     fn fee(&self, source: Source, serial: u32) -> u32 {
         let fees = &self.fees;
         match source {
@@ -333,12 +334,12 @@ impl Clients {
         }
     }
 
-    /// What a message bids after its bid was too low; `None` if it bids as much as it will.
+    /// The raised bid of a message whose bid was too low; `None` if it is at its maximum.
     fn raised(&self, slot: u32) -> Option<u32> {
         let most = self.fees.max_micros;
         let offered = self.messages.fee_micros[slot as usize];
         let next = (f64::from(offered) * self.fees.escalation).ceil() as u32;
-        // A bid of nothing grows by what a background trader offers in the mean.
+        // A bid of zero is raised to the mean fee of background traders.
         let next = next.max(micros(self.fees.background_usd).min(most)).min(most);
         (next > offered).then_some(next)
     }

@@ -1,4 +1,4 @@
-//! What is read of nodes at intervals, and the settings that they changed.
+//! Gauges, read from nodes at intervals, and changes of nodes' settings.
 
 use surgetank_layer::node::Change;
 use surgetank_layer::units::{NodeId, Ns};
@@ -8,7 +8,7 @@ use crate::network::Links;
 use crate::scenario::Scenario;
 use crate::trace::{DecisionRow, GaugeRow};
 
-/// What is written down of nodes.
+/// Rows of gauges and of changed settings.
 pub struct Gauges {
     every_ns: Ns,
     end_ns: Ns,
@@ -17,7 +17,7 @@ pub struct Gauges {
 }
 
 impl Gauges {
-    /// Nothing is read yet.
+    /// Gauges without rows.
     pub fn new(scenario: &Scenario) -> Gauges {
         Gauges {
             every_ns: scenario.trace.gauge_ns,
@@ -27,27 +27,27 @@ impl Gauges {
         }
     }
 
-    /// What was read.
+    /// Rows read so far.
     pub fn rows(&self) -> &[GaugeRow] {
         &self.rows
     }
 
-    /// What controllers and consensus changed.
+    /// Changes made by controllers and by adaptive consensus.
     pub fn changes(&self) -> &[DecisionRow] {
         &self.changes
     }
 
-    /// Whether anything is to be read.
+    /// Whether gauges are enabled.
     pub fn is_on(&self) -> bool {
         self.every_ns > 0
     }
 
-    /// A setting of a node was changed.
+    /// Records a change of a node's setting.
     pub fn changed(&mut self, time_ns: Ns, node: NodeId, change: Change) {
         self.changes.push(DecisionRow { time_ns, node, change });
     }
 
-    /// Reads every node; when it is to be done again.
+    /// Reads every node; returns the time of the next reading.
     pub fn read(&mut self, now: Ns, nodes: &[Host], links: &Links) -> Option<Ns> {
         for (id, host) in (0 as NodeId..).zip(nodes) {
             let (node, busy) = (&host.node, host.busy_ns(now));

@@ -1,6 +1,6 @@
 //! The express lane in front of the gateways (`layer.queue.express`).
 //!
-//! The controller's messages get their numbers as they arrive, so none waits for a predecessor.
+//! The controller's messages are numbered as they arrive, so none waits for a predecessor.
 
 use surgetank_layer::machine::Machine;
 use surgetank_layer::queue::express::{Config, Express, Input, Output, Ticket};
@@ -10,18 +10,18 @@ use crate::scenario::Scenario;
 use crate::seed::{Seed, Stream};
 use crate::trace::LaneRow;
 
-/// What follows from a step of the lane.
+/// Effects of a step of the lane.
 #[derive(Clone, Copy, Debug)]
 pub enum Effect {
-    /// It wants to be woken.
+    /// Set a timer of the lane.
     Wake(Ns),
     /// A message may enter its gateway.
     Enter(Ns, MessageId),
-    /// A message is turned away.
+    /// A message is refused.
     TurnAway(MessageId),
 }
 
-/// The lane, and who has paid what for it.
+/// The lane and the rounds sold.
 pub struct Lane {
     machine: Express,
     draws: Stream,
@@ -58,12 +58,12 @@ impl Lane {
         &self.rows
     }
 
-    /// A time has come that it asked for, or the run begins.
+    /// Processes a timer of the lane, or the start of the run.
     pub fn timer(&mut self, now: Ns, out: &mut Vec<Effect>) {
         self.step(now, Input::Timer, out);
     }
 
-    /// Somebody bids for a round, in millionths of a USD.
+    /// Processes a bid for a round, in millionths of a USD.
     pub fn bid(
         &mut self,
         now: Ns,
@@ -73,7 +73,7 @@ impl Lane {
         self.step(now, Input::Bid { round, bidder, amount }, out);
     }
 
-    /// A message stands in front of its gateway.
+    /// Processes a message that arrives in front of its gateway.
     pub fn message(&mut self, now: Ns, id: MessageId, account: AccountId, out: &mut Vec<Effect>) {
         let mine = self.machine.controller() == Some(account);
         let ticket = mine.then(|| {
@@ -98,7 +98,7 @@ impl Lane {
                 Output::Ready { id, ready_ns, .. } => {
                     out.push(Effect::Enter(ready_ns.max(now), id));
                 }
-                // Only the message that was handed in: without gaps in the numbers none waits.
+                // Only the message handed in: without gaps in the numbers none waits.
                 Output::Refused { id, .. } => refused = Some(id),
                 _ => {}
             }

@@ -1,8 +1,8 @@
 //! # surgetank-lab: what happens to messages
 //!
-//! A deterministic discrete-event world around the machines of `surgetank-layer`.
-//! Start at [`scenario`] (what is asked), then [`host`] (what a node runs on), [`world`] (what happens) and
-//! [`trace`] (its tables).
+//! A deterministic discrete-event world around the machines of `surgetank-layer`. Start at
+//! [`scenario`] (the input), then [`host`] (servers of a node), [`world`] (agenda and routing) and
+//! [`trace`] (output tables).
 
 pub mod actors;
 pub mod adversary;

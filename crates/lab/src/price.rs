@@ -1,11 +1,11 @@
-//! The outside (index) price: what the world outside the venue believes.
+//! The outside (index) price: the price on other venues.
 //!
 //! # Theory of operation
 //! - **Gbm**: d(ln S) = ν dt + σ dW, stepped exactly, with Merton's jumps (compound Poisson).
 //! - **Points**: log-linear between the points, plus a Brownian bridge pinned at each point.
 //! - **Tape**: the last recorded price.
 //!
-//! On top of each lies the impact of the venue's own liquidations, a factor that stays.
+//! Each is multiplied by the impact of the venue's own liquidations, a permanent factor.
 
 use std::collections::VecDeque;
 
@@ -17,7 +17,7 @@ use crate::scenario::{Price, PricePath};
 
 /// A year of 365 days, in seconds.
 const YEAR_S: f64 = 365.0 * 86_400.0;
-/// How far back moves can be asked for.
+/// Length of the history for which moves can be queried.
 const KEPT_NS: Ns = 60 * SECOND;
 
 /// The outside price and its recent past.
@@ -26,7 +26,7 @@ pub struct OutsidePrice {
     tape: Vec<(Ns, f64)>,
     cursor: usize,
     at: Ns,
-    /// ln of the process (Gbm), or the bridge's deviation from the line (Points).
+    /// Logarithm of the process (Gbm), or the bridge's deviation from the line (Points).
     log: f64,
     /// ln of the impact of liquidations.
     impact: f64,
@@ -80,7 +80,7 @@ impl OutsidePrice {
         })
     }
 
-    /// The price at `now`, in USD. Called with times that do not go back.
+    /// The price at `now`, in USD. `now` must not decrease.
     pub fn advance(&mut self, now: Ns, draws: &mut dyn Draws) -> f64 {
         let elapsed = (now - self.at) as f64 / SECOND as f64;
         let free = match &self.path {
@@ -115,8 +115,8 @@ impl OutsidePrice {
         price
     }
 
-    /// Moves the price for good by this many basis points of its logarithm (liquidations press on
-    /// the market); it shows at the next step.
+    /// Moves the price permanently by this many basis points of its logarithm (the impact of
+    /// liquidations), with effect at the next step.
     pub fn shock(&mut self, bp: f64) {
         self.impact += bp / 1e4;
     }
@@ -130,8 +130,8 @@ impl OutsidePrice {
     }
 }
 
-/// Logarithms of the line through the points and of a Brownian bridge on it that is nil at each
-/// point, at `now`; `last` is when the bridge was last looked at and where it was.
+/// Logarithms of the line through the points and of a Brownian bridge on it that is zero at each
+/// point, at `now`; `last` is the time and value of its last evaluation.
 fn bridge(
     (at_s, price_usd): (&[f64], &[f64]),
     volatility: f64,

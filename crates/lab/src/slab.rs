@@ -1,6 +1,6 @@
-//! Things that wait under a number.
+//! A slab: values stored under reusable numbers.
 
-/// Things that wait under a number; numbers are used again.
+/// Values stored under a number; numbers are reused.
 pub struct Slab<T> {
     items: Vec<Option<T>>,
     free: Vec<u32>,
@@ -13,7 +13,7 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
-    /// Puts a thing in; its number.
+    /// Stores a value; returns its number.
     pub fn put(&mut self, item: T) -> u32 {
         if let Some(slot) = self.free.pop() {
             self.items[slot as usize] = Some(item);
@@ -23,7 +23,7 @@ impl<T> Slab<T> {
         self.items.len() as u32 - 1
     }
 
-    /// Takes a thing out; its number is free.
+    /// Removes a value; frees its number.
     pub fn take(&mut self, slot: u32) -> Option<T> {
         self.free.push(slot);
         self.items[slot as usize].take()

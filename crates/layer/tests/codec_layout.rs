@@ -33,7 +33,7 @@ const ORDER_ID_BYTES: &[u8] = &[0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88];
 const SEVEN: &[u8] = &[7, 0, 0, 0, 0, 0, 0, 0];
 const NINE: &[u8] = &[9, 0, 0, 0, 0, 0, 0, 0];
 const MINUS_TWO: &[u8] = &[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
-/// Market 0x0201.
+/// Market number 0x0201.
 const SYMBOL: &[u8] = &[1, 2];
 
 #[test]

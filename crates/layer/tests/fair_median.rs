@@ -146,7 +146,7 @@ fn the_lot_falls_on_accounts_and_keeps_their_own_order() {
 }
 
 #[test]
-fn by_median_time_one_liar_moves_nothing() {
+fn by_median_time_one_faulty_member_changes_nothing() {
     let config = Config { within: Within::MedianTime, ..Config::of(4) };
     let mut machine = MedianOrder::new(config).unwrap();
     let honest = [plain(1, 10 * MS), plain(2, 11 * MS)];

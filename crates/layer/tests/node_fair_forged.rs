@@ -114,7 +114,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     /// A lie told before anything else was stated cannot be found out: packets might have come so.
-    /// One liar in five turns no pair round that the four others saw alike.
+    /// One faulty node in five inverts no pair that the four others saw alike.
     #[test]
     fn what_cannot_be_proved_is_bounded(swaps in prop::collection::vec((0usize..8, 0usize..8), 1..9)) {
         let honest: Vec<MessageId> = (1..=8).collect();

@@ -93,7 +93,7 @@ fn a_second_vote_counts_for_a_value_that_more_than_a_third_stands_behind() {
 }
 
 #[test]
-fn what_is_held_is_bounded_whatever_two_liars_send() {
+fn what_is_held_is_bounded_whatever_two_byzantine_validators_send() {
     let mut rig = Rig::idle(&[1; 7], Some(0));
     rig.feed(Input::Start);
     for k in 0..20_000u32 {

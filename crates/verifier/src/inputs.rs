@@ -1,4 +1,4 @@
-//! The sealed inputs: is what stands here what was sealed, and if not, where?
+//! Verification of the sealed inputs, and location of differences.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,7 +47,7 @@ impl Verifier {
         true
     }
 
-    /// What is particular about single inputs: their class, their arrival, their having waited.
+    /// Checks of single inputs: class, arrival order, and inputs carried over.
     fn arrivals(&mut self, batch: &Batch<'_>, leaves: &[Hash]) {
         let mut last_ns = 0;
         for (position, input) in batch.inputs.iter().enumerate() {
@@ -74,7 +74,7 @@ impl Verifier {
         }
     }
 
-    /// Names what differs between the inputs found here and the checks of those that were sealed.
+    /// Reports the differences between these inputs and the checks of those that were sealed.
     fn differs(&mut self, found: &[[u8; 8]], checks: &[[u8; 8]], sealed: usize) {
         let what = "position in the inputs";
         let same = found.iter().zip(checks).take_while(|(found, check)| found == check).count();

@@ -1,15 +1,15 @@
 //! # surgetank-verifier: does the published order follow from the sealed inputs?
 //!
-//! Reads a journal (its format, and what it proves and what not: `docs/journal.md`) and derives
-//! everything in it again: hashes, roots, seeds, and the order that the announced rule gives. It
-//! depends on a hash function and nothing else, shares no code with the sequencer, and is meant to
-//! be read in one sitting, in this order:
+//! Reads a journal (format and guarantees: `docs/journal.md`) and recomputes everything in it:
+//! hashes, roots, seeds, and the order that the announced rule gives. It depends on a hash function
+//! and nothing else, shares no code with the sequencer, and is meant to be read in one sitting, in
+//! this order:
 //!
-//! 1. [`verify`] and `Verifier::batch`, below: what is checked of one batch, step by step
+//! 1. [`verify`] and `Verifier::batch`, below: the checks of one batch, step by step
 //! 2. `order.rs`: the rules
 //! 3. `inputs.rs`: which message was altered, dropped, inserted
-//! 4. `report.rs`: the names of all that can be found
-//! 5. `read.rs`: the bytes
+//! 4. `report.rs`: the kinds of findings
+//! 5. `read.rs`: parsing
 //!
 //! ```
 //! let report = surgetank_verifier::verify(&b"not a journal"[..], |_| true).unwrap();
@@ -36,11 +36,11 @@ const CLOCK_MAX: u64 = i64::MAX as u64;
 /// Findings kept; more are only counted.
 const FINDINGS_MAX: usize = 1000;
 
-/// Reads a journal to its end and derives all of it again. `goes_on(bytes)` is called after each
-/// batch with the bytes read so far; when it returns false, the reading stops.
+/// Reads a journal to its end and recomputes all of it. `goes_on(bytes)` is called after each batch
+/// with the bytes read so far; when it returns false, verification stops.
 ///
 /// # Errors
-/// Only if `source` cannot be read; whatever is wrong with the journal is a finding.
+/// Only if `source` cannot be read; errors in the journal are findings.
 pub fn verify(source: impl Read, mut goes_on: impl FnMut(u64) -> bool) -> io::Result<Report> {
     let mut frames = Frames::new(source);
     let mut verifier = Verifier::default();
@@ -79,27 +79,27 @@ pub fn verify(source: impl Read, mut goes_on: impl FnMut(u64) -> bool) -> io::Re
     Ok(verifier.report)
 }
 
-/// What the next batch must continue.
+/// State that the next batch must continue.
 #[derive(Default)]
 struct Verifier {
     report: Report,
     /// Where the current batch begins.
     start: u64,
-    /// The last batch's hash, as derived and as stored (if they differ, that was said already).
+    /// Hash of the last batch, as computed and as stored (a difference was reported before).
     accepted: [Hash; 2],
     height: u64,
     sequence: u64,
     sealed_ns: u64,
     reveal: Hash,
     terms: Vec<u8>,
-    /// Leaves of what the last batch left over.
+    /// Leaf hashes of the inputs that the last batch carried over.
     carried: Vec<Hash>,
 }
 
 impl Verifier {
     fn batch(&mut self, batch: &Batch<'_>) {
         let head = &batch.header;
-        // 1. The chain: this header follows that one, and nothing stands between.
+        // 1. The chain: this header follows the last one directly.
         let hash = tagged(b"surgetank batch 1", &[batch.header_bytes]);
         if hash != batch.hash {
             self.found(Kind::ForgedHash, None, "the hash is not that of the header");
@@ -112,7 +112,7 @@ impl Verifier {
         {
             self.found(Kind::BrokenChain, None, "height or sequence number does not continue");
         }
-        // 2. The seed: the secret was committed to, and the rest follows.
+        // 2. The seed: it follows from the committed secret.
         if tagged(b"surgetank reveal 1", &[&head.reveal]) != self.reveal {
             self.found(Kind::WrongReveal, None, "the secret does not lead to the one before it");
         }
@@ -125,7 +125,7 @@ impl Verifier {
         if head.terms != self.terms {
             self.found(Kind::ChangedRule, None, "the terms are not those announced before");
         }
-        // 4. The time: nothing is sealed before it is there, and batches follow each other.
+        // 4. The time: inputs arrive before they are sealed, and batches follow each other.
         let arrived = batch.inputs.iter().map(|input| input.arrival_ns).max().unwrap_or(0);
         if !(self.sealed_ns.max(arrived)..=CLOCK_MAX).contains(&head.sealed_ns) {
             let what = format!(
@@ -134,10 +134,10 @@ impl Verifier {
             );
             self.found(Kind::WrongTime, None, &what);
         }
-        // 5. The inputs: what was sealed is here, and begins with what was left over.
+        // 5. The inputs: they are those sealed, and begin with those carried over.
         let leaves: Vec<Hash> = batch.inputs.iter().map(read::Input::leaf).collect();
         let sealed = self.inputs(batch, &leaves);
-        // 6. The order: each input once, and where the rule puts it.
+        // 6. The order: each input once, at the place that the rule gives.
         let partition = self.partition(batch);
         if sealed && partition {
             self.order(batch, &leaves);
@@ -153,7 +153,7 @@ impl Verifier {
         self.report.messages += batch.order.len() as u64;
     }
 
-    /// Whether every input is either published or carried, once, and none else is.
+    /// Whether every input is either published or carried, exactly once, and no other is.
     fn partition(&mut self, batch: &Batch<'_>) -> bool {
         let before = self.report.findings_count;
         let mut seen = vec![false; batch.inputs.len()];

@@ -1,8 +1,8 @@
 //! The rules, as pure functions of the sealed inputs in order of arrival.
 //!
 //! Every rule is a sort: each input gets two numbers, lower is served first, and order of arrival
-//! breaks ties. For the two round-robin rules the numbers are a closed form of what a queue does
-//! that is filled first and emptied then: an input's *round*, and its lane's turn in the round.
+//! breaks ties. For the two round-robin rules the numbers are a closed form of a queue that is
+//! filled first and then drained: an input's *round*, and its lane's turn in the round.
 
 use std::collections::BTreeMap;
 

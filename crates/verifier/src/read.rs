@@ -1,17 +1,17 @@
-//! The bytes of a journal.
+//! Parsing of a journal.
 
 use std::io::{self, Read};
 
 use crate::Hash;
 
-/// What is wrong at which byte.
+/// A value, or an error with its offset in bytes.
 type Torn<T> = Result<T, (usize, &'static str)>;
 
 /// The journal's head.
 pub struct Head {
     pub anchor: Hash,
     pub terms: Vec<u8>,
-    /// All that is hashed.
+    /// The hashed bytes.
     pub bytes: Vec<u8>,
     pub hash: Hash,
 }
@@ -19,7 +19,7 @@ pub struct Head {
 /// Cuts a file into its head and the frames of its batches.
 pub struct Frames<R> {
     source: R,
-    /// Bytes taken so far.
+    /// Number of bytes read so far.
     pub byte: u64,
     /// The last frame.
     pub frame: Vec<u8>,
@@ -30,7 +30,7 @@ impl<R: Read> Frames<R> {
         Frames { source, byte: 0, frame: Vec::new() }
     }
 
-    /// Reads the head; inside, what is wrong with it.
+    /// Reads the head; the inner error says what is wrong with it.
     pub fn head(&mut self) -> io::Result<Result<Head, (u64, &'static str)>> {
         let mut bytes = Vec::new();
         if !self.append(44, &mut bytes)? {
@@ -65,7 +65,7 @@ impl<R: Read> Frames<R> {
         Ok(!self.frame.is_empty())
     }
 
-    /// Appends up to `size` bytes; whether they were all there.
+    /// Appends up to `size` bytes; returns whether all were present.
     fn append(&mut self, size: u64, to: &mut Vec<u8>) -> io::Result<bool> {
         let got = self.source.by_ref().take(size).read_to_end(to)? as u64;
         self.byte += got;
@@ -75,7 +75,7 @@ impl<R: Read> Frames<R> {
 
 /// A sealed input.
 pub struct Input<'a> {
-    /// All of it, as it stands in the file and is hashed.
+    /// All of its bytes, as stored in the file and hashed.
     bytes: &'a [u8],
     pub account: u32,
     pub class: u8,
@@ -108,7 +108,7 @@ pub fn padded(prefix: u8, data: &[u8]) -> Hash {
     *blake3::hash(bytes).as_bytes()
 }
 
-/// What of a header is checked.
+/// The fields of a header that are checked.
 pub struct Header<'a> {
     pub height: u64,
     pub first_sequence: u64,
@@ -127,7 +127,7 @@ pub struct Header<'a> {
     pub beacon: &'a [u8],
 }
 
-/// A batch.
+/// A batch as parsed, not verified.
 pub struct Batch<'a> {
     pub header_bytes: &'a [u8],
     pub header: Header<'a>,
@@ -198,7 +198,7 @@ fn input<'a>(fields: &mut Fields<'a>) -> Torn<Input<'a>> {
     Ok(Input { bytes, account, class, flags, fee, arrival_ns, message })
 }
 
-/// Takes fields one after the other.
+/// Reads fields in sequence.
 struct Fields<'a> {
     bytes: &'a [u8],
     at: usize,

@@ -1,13 +1,13 @@
-//! What can be found, and by what name.
+//! Kinds of findings, and their names.
 
 use std::fmt;
 
 use crate::Hash;
 
-/// All that can be found.
+/// Kinds of findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// The file ends or goes astray inside its head or a frame; nothing after it is checked.
+    /// The file ends or is malformed inside its head or a frame; nothing after it is checked.
     TornFile,
     /// The head's hash is not that of its bytes.
     AlteredHead,
@@ -19,42 +19,42 @@ pub enum Kind {
     WrongReveal,
     /// The seed does not follow from secret, inputs and beacon.
     WrongSeed,
-    /// The terms name no rule that is known here.
+    /// The terms name an unknown rule.
     UnknownRule,
     /// The terms are not those that were announced.
     ChangedRule,
-    /// An input's class is not a class.
+    /// An input's class is unknown.
     UnknownClass,
-    /// Inputs do not stand in order of arrival.
+    /// Inputs are not in order of arrival.
     ArrivalBackwards,
     /// A message or its ticket is not what was sealed.
     AlteredMessage,
-    /// Two messages stand in each other's places.
+    /// Two messages are exchanged.
     SwappedPair,
-    /// A message that was sealed is not there, or was neither published nor carried.
+    /// A sealed message is missing, or was neither published nor carried.
     DroppedMessage,
-    /// A message is there that was not sealed.
+    /// A message is present that was not sealed.
     InsertedMessage,
-    /// A message is there twice.
+    /// A message is present twice.
     DuplicatedMessage,
     /// The published order is not the one that the rule gives.
     OutOfOrder,
     /// The order is cut before, or goes on beyond, the announced limits.
     WrongCut,
-    /// A Merkle root is not that of what stands under it.
+    /// A Merkle root does not match its leaves.
     ForgedRoot,
-    /// A message that was left over is not among the next batch's first inputs.
+    /// A carried message is not among the next batch's first inputs.
     MissingCarried,
     /// A count in the header is wrong.
     WrongCount,
-    /// A check is not that of its message, which itself is sound.
+    /// A check does not match its message, which itself is valid.
     AlteredCheck,
     /// Sealed before an input arrived or before the batch before it was, or later than any clock.
     WrongTime,
 }
 
 impl Kind {
-    /// Its name, for people and programs.
+    /// Name of the kind, stable across versions.
     pub fn name(self) -> &'static str {
         match self {
             Kind::TornFile => "torn-file",
@@ -83,18 +83,18 @@ impl Kind {
     }
 }
 
-/// Something is wrong.
+/// An error found in a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What happened.
+    /// Kind of the error.
     pub kind: Kind,
-    /// In which batch of the file, from 1; 0 is the head.
+    /// Number of the batch in the file, from 1; 0 is the head.
     pub batch: u64,
     /// At which position, from 0, of the inputs or of the order, as `what` says.
     pub position: Option<u64>,
     /// Offset in the file: of the batch, or of the byte where a torn file ends.
     pub byte: u64,
-    /// In words.
+    /// Description of the error, for people.
     pub what: String,
 }
 
@@ -106,29 +106,29 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What was read and found.
+/// Result of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Batches read.
+    /// Number of batches read.
     pub batches: u64,
-    /// Messages published.
+    /// Number of published messages.
     pub messages: u64,
-    /// Messages that wait for a next batch at the end.
+    /// Messages carried over at the end of the journal.
     pub waiting: u64,
-    /// Bytes read.
+    /// Number of bytes read.
     pub bytes: u64,
-    /// Hash of the last batch: compare it with one that you know from elsewhere.
+    /// Hash of the last batch: compare it with one from a trusted source.
     pub last_hash: Hash,
     /// The first 1,000 findings.
     pub findings: Vec<Finding>,
-    /// All findings.
+    /// Number of all findings.
     pub findings_count: u64,
-    /// Whether `goes_on` ended it before the file did.
+    /// Whether `goes_on` stopped it before the end of the file.
     pub stopped: bool,
 }
 
 impl Report {
-    /// Whether everything was read and nothing found.
+    /// Whether everything was read and no error found.
     pub fn whole(&self) -> bool {
         self.findings_count == 0 && !self.stopped
     }

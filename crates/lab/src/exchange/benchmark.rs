@@ -1,9 +1,8 @@
-//! What a trade is measured against: the book's best prices, and who asked to trade when.
+//! Benchmarks of trades: the book's best prices, and the send times of orders.
 //!
 //! # Rules
-//! 1. After each block the best bid and ask are written down where they changed; 0 is an empty side.
-//! 2. An order that must trade at once or not at all is written down at its intended send time, and
-//!    so is a liquidation order.
+//! 1. After each block the best bid and ask are recorded where they changed; 0 is an empty side.
+//! 2. Immediate orders and liquidation orders are recorded at their intended send time.
 
 use surgetank_layer::message::{Body, Message, OrdType, Side, TimeInForce};
 use surgetank_layer::units::{Ns, Price};
@@ -18,7 +17,7 @@ impl Exchange {
         (best(Side::Buy), best(Side::Sell))
     }
 
-    /// A block has been executed.
+    /// Records the best prices after a block.
     pub(super) fn note_touch(&mut self, now: Ns) {
         let (bid, ask) = self.touch();
         let touch = (bid.unwrap_or(0), ask.unwrap_or(0));
@@ -29,7 +28,7 @@ impl Exchange {
         }
     }
 
-    /// Somebody sends a message.
+    /// Records an immediate order or a liquidation order that is sent.
     pub fn note_sent(&mut self, message: &Message) {
         let order = match &message.body {
             Body::NewOrderSingle(order) => order,

@@ -1,5 +1,5 @@
-//! Whether prices and amounts fit the integers that the market counts in. Everything that the
-//! market would refuse by a panic is refused here, by the key that has to change.
+//! Checks that prices and amounts fit the market's integers. Values at which the market would panic
+//! are refused here, with the name of the key to change.
 
 use surgetank_market::{MONEY_MAX, PRICE_MAX, QTY_MAX};
 
@@ -7,9 +7,9 @@ use crate::actors::Accounts;
 use crate::flow::Tape;
 use crate::scenario::{Market, PricePath};
 
-/// Times its mean: no exponential draw of a run is larger (e⁻⁶⁰ = 10⁻²⁶).
+/// Multiple of the mean that no exponential draw of a run exceeds (e⁻⁶⁰ = 10⁻²⁶).
 const LARGEST_DRAW: f64 = 60.0;
-/// What accounts that are not watched have at the start, USD each at most.
+/// Upper bound of the initial cash of accounts that are not watched, in USD each.
 const DEEP_USD: f64 = 1e12;
 
 /// # Errors

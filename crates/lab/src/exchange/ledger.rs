@@ -1,19 +1,19 @@
-//! Where money went: what each group gained or lost, and by what, in whole quanta.
+//! The ledger of gains and losses by group and cause, in whole quanta.
 //!
 //! # Rules
-//! 1. An account's *total* is what it is worth at the end less what it was worth at the start, both
-//!    at the outside price of the moment, less what it paid beside the market: fees of messages,
-//!    forfeited bonds, the express lane.
-//! 2. The total has four parts. *Edge*: each trade against the outside price of its moment. *Fees*:
-//!    of trades, liquidations and messages. *Relief*: debts that others bore for it; for a winner
-//!    who was deleveraged, what that cost it, which stands under `socialised` instead. *Held*: the
-//!    rest, which is what its positions made as the outside price moved.
-//! 3. The insurance fund, what was socialised (deleveraged winners, and debt that nobody bore) and
-//!    the venue are groups like the others. So every column sums to zero, to the last quantum.
+//! 1. An account's *total* is its equity at the end less that at the start, both at the outside
+//!    price of the time, less payments outside the market: fees of messages, forfeited bonds, the
+//!    express lane.
+//! 2. The total has four parts. *Edge*: each trade against the outside price of its time. *Fees*:
+//!    of trades, liquidations and messages. *Relief*: its debts that others bore; for a deleveraged
+//!    account, its loss by that, which is booked under `socialised` instead. *Held*: the rest, the
+//!    gain of its positions as the outside price moved.
+//! 3. The insurance fund, socialised losses (of deleveraged accounts, and uncovered debt) and the
+//!    venue are groups like the others. So every column sums to zero, to the last quantum.
 //!
 //! The groups of accounts: `attacker`, `makers`, `takers` (background traders), `liquidated` (were
 //! liquidated at least once), `holders` (positions at the start, never liquidated), `operators`
-//! (keepers and oracles) and `backstop` (the vault and the liquidator who hedges outside).
+//! (keepers and oracles) and `backstop` (the vault and the liquidator).
 
 use serde_json::{Value, json};
 use surgetank_layer::units::{AccountId, Money, Price};
@@ -23,7 +23,7 @@ use super::{Exchange, clamp};
 use crate::actors::Accounts;
 use crate::trace::{LaneRow, Messages, Source};
 
-/// Who gains or loses.
+/// Groups of accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Group {
     Attacker,
@@ -61,19 +61,19 @@ struct Line {
     total: Money,
 }
 
-/// What is noted as it happens.
+/// Sums kept during the run.
 pub struct Ledger {
     accounts: Accounts,
-    /// Worth at the start, by account.
-    unsealing: Vec<Money>,
+    /// Equity at the start, by account.
+    worth_at_start: Vec<Money>,
     edge: Vec<Money>,
     relief: Vec<Money>,
     liquidation_fees: Vec<Money>,
     liquidated: Vec<bool>,
     insurance: Money,
-    /// Debts that the insurance fund bore.
+    /// Bad debt that the insurance fund paid.
     insured: Money,
-    /// What winners lost when they were deleveraged.
+    /// Losses of deleveraged accounts.
     haircuts: Vec<Money>,
 }
 
@@ -83,7 +83,7 @@ impl Ledger {
         let worth = |account| market.worth(account, ticks);
         Ledger {
             accounts: *accounts,
-            unsealing: (0..accounts.end()).map(worth).collect(),
+            worth_at_start: (0..accounts.end()).map(worth).collect(),
             edge: vec![0; count],
             relief: vec![0; count],
             liquidation_fees: vec![0; count],
@@ -94,7 +94,7 @@ impl Ledger {
         }
     }
 
-    /// Notes what a fact moved, with the outside price at `ticks`.
+    /// Books a fact, with the outside price at `ticks`.
     pub(super) fn note(&mut self, fact: &Fact, ticks: Price) {
         match *fact {
             Fact::Trade { price, qty, maker_account, taker_account, taker_side, .. } => {
@@ -117,7 +117,8 @@ impl Ledger {
                     self.insured += amount;
                 }
                 Bearer::Venue => self.relief[account as usize] += amount,
-                // Of winners: noted one by one. The vault's is in what it took over.
+                // Deleveraged accounts are booked one by one; the vault's loss is in the positions
+                // that it took over.
                 Bearer::Deleveraged | Bearer::Vault => {}
             },
             _ => {}
@@ -142,7 +143,7 @@ impl Ledger {
         }
     }
 
-    /// The lines by group, without what was paid beside the market.
+    /// The lines by group, without payments outside the market.
     fn lines(&self, market: &Market, ticks: Price) -> [Line; NAMES.len()] {
         let mut lines = [Line::default(); NAMES.len()];
         for account in 0..self.accounts.end() {
@@ -151,7 +152,7 @@ impl Ledger {
             line.edge += self.edge[i];
             line.fees -= market.fees_paid(account) + self.liquidation_fees[i];
             line.relief += self.relief[i] + self.haircuts[i];
-            line.total += market.worth(account, ticks) - self.unsealing[i] + self.haircuts[i];
+            line.total += market.worth(account, ticks) - self.worth_at_start[i] + self.haircuts[i];
         }
         let liquidation_fees: Money = self.liquidation_fees.iter().sum();
         let insurance = &mut lines[Group::Insurance as usize];
@@ -169,13 +170,13 @@ impl Ledger {
 }
 
 impl Exchange {
-    /// The ledger by group, in quanta: edge, fees, relief, held and total. Every column sums to zero.
-    /// Beside the market, accounts have paid fees of messages, rounds of the express lane and, the
-    /// attacker, bonds.
+    /// The ledger by group, in quanta: edge, fees, relief, held and total. Every column sums to
+    /// zero. Payments outside the market are fees of messages, rounds of the express lane and the
+    /// attacker's bonds.
     pub fn ledger(&self, messages: &Messages, rounds: &[LaneRow], bonds_usd: f64) -> Value {
         let mut lines = self.ledger.lines(&self.market, self.ticks);
         let micros_per_quantum = self.quantum_usd() * 1e6;
-        for (group, micros) in self.paid_beside(messages, rounds, bonds_usd) {
+        for (group, micros) in self.paid_outside_market(messages, rounds, bonds_usd) {
             let paid = (micros as f64 / micros_per_quantum).round() as Money;
             for (group, sign) in [(group, -1), (Group::Venue, 1)] {
                 let line = &mut lines[group as usize];
@@ -197,8 +198,8 @@ impl Exchange {
         NAMES.into_iter().zip(&lines).map(row).collect()
     }
 
-    /// What was paid beside the market, in millionths of a USD, and by whom.
-    fn paid_beside(
+    /// Payments outside the market by account, in millionths of a USD.
+    fn paid_outside_market(
         &self,
         messages: &Messages,
         rounds: &[LaneRow],

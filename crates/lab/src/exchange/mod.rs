@@ -2,12 +2,12 @@
 //!
 //! # Rules
 //! 1. The market is executed once, when the first node executes a block: it is a pure function of
-//!    the ordered messages, so every other node would find the same.
-//! 2. What accounts *should* experience is judged by the outside price: an account is due when the
-//!    outside price crosses its liquidation price, whatever the venue believes.
-//! 3. Where the price travels in the block (`market.price.feed`), the outside price of the moment of
-//!    execution comes first in every block, as an oracle price observed then.
-//! 4. Liquidations press on the outside price by `impact_bp_per_musd`; this is where cascades begin.
+//!    the ordered messages, so every other node would compute the same.
+//! 2. The reference of liquidations is the outside price: an account is due when the outside price
+//!    crosses its liquidation price, whatever the venue's mark.
+//! 3. Where blocks carry the price (`market.price.feed`), the outside price at execution comes
+//!    first in every block, as an oracle price observed then.
+//! 4. Liquidations move the outside price by `impact_bp_per_musd`, which can start cascades.
 
 mod benchmark;
 mod bounds;
@@ -39,11 +39,11 @@ use quotas::Quotas;
 pub use open::open;
 pub use public::Public;
 
-/// The market, the outside price, and what is written down of both.
+/// The market, the outside price, and the rows recorded of both.
 pub struct Exchange {
     market: Market,
     outside: OutsidePrice,
-    /// Best bid and ask as last written down; 0 = none.
+    /// Best bid and ask as last recorded; 0 = none.
     touched: (Price, Price),
     pressure: Pressure,
     draws: Stream,
@@ -60,34 +60,35 @@ pub struct Exchange {
     height: Height,
     /// Mark price after each block.
     marks: Vec<Price>,
-    /// Whether a limit cut a liquidation off in each block.
-    cuts: Vec<bool>,
-    /// The block in which an account's last liquidation was cut off; 0 = none since it was sent.
+    /// Whether a limit deferred a liquidation, by block.
+    deferrals: Vec<bool>,
+    /// Height at which an account's last liquidation was deferred; 0 = not since it was last sent.
     cut: Vec<u32>,
-    /// Whose accounts are whose.
+    /// Ranges of accounts by owner.
     accounts: Accounts,
-    /// Accounts that are watched and may be liquidated, rising.
+    /// Accounts that keepers watch, in ascending order.
     watched: Vec<AccountId>,
-    /// When each account became due; `NEVER` = is not.
+    /// Time at which each account became due; `NEVER` = it is not due.
     due: Vec<Ns>,
-    /// Prices, both ends included, at which the same accounts are due as now; `None` = unknown.
+    /// Range of prices, inclusive, in which the set of due accounts does not change; `None` =
+    /// unknown.
     unmoved: Option<(Price, Price)>,
-    /// Due portfolios that are worth less than nothing at the outside price.
+    /// Due portfolios with negative equity at the outside price.
     underwater: BTreeSet<AccountId>,
-    /// Where money went.
+    /// Gains and losses by group.
     ledger: Ledger,
     insurance: Money,
     money: Money,
     conserved: bool,
     rows: Vec<MarketRow>,
     facts: Vec<Fact>,
-    /// Whether a block is one call auction.
+    /// Whether each block is matched as a call auction.
     calls: bool,
     quotas: Option<Quotas>,
 }
 
-/// What [`Exchange::new`] needs.
-struct Unsealing {
+/// Parameters of [`Exchange::new`].
+struct Opening {
     market: Market,
     outside: OutsidePrice,
     draws: Stream,
@@ -98,17 +99,17 @@ struct Unsealing {
 }
 
 impl Exchange {
-    fn new(unsealing: Unsealing, config: &crate::scenario::Market) -> Exchange {
-        let (insurance, money) = (unsealing.market.insurance(), unsealing.market.total_money());
-        let every = unsealing.accounts.end() as usize;
+    fn new(opening: Opening, config: &crate::scenario::Market) -> Exchange {
+        let (insurance, money) = (opening.market.insurance(), opening.market.total_money());
+        let every = opening.accounts.end() as usize;
         Exchange {
-            ledger: Ledger::new(&unsealing.market, unsealing.ticks, &unsealing.accounts),
-            market: unsealing.market,
-            outside: unsealing.outside,
+            ledger: Ledger::new(&opening.market, opening.ticks, &opening.accounts),
+            market: opening.market,
+            outside: opening.outside,
             touched: (0, 0),
             pressure: Pressure::default(),
-            draws: unsealing.draws,
-            ticks: unsealing.ticks,
+            draws: opening.draws,
+            ticks: opening.ticks,
             tick_usd: config.tick_usd,
             lot: config.lot,
             step_ns: config.price.step_ns,
@@ -116,11 +117,11 @@ impl Exchange {
             feed: config.price.feed,
             in_parts: config.per_block.is_some() || config.symbol.partial.is_some(),
             height: 0,
-            marks: vec![unsealing.ticks],
-            cuts: vec![false],
+            marks: vec![opening.ticks],
+            deferrals: vec![false],
             cut: vec![0; every],
-            watched: unsealing.accounts.watched().collect(),
-            accounts: unsealing.accounts,
+            watched: opening.accounts.watched().collect(),
+            accounts: opening.accounts,
             due: vec![NEVER; every],
             unmoved: None,
             underwater: BTreeSet::new(),
@@ -129,17 +130,17 @@ impl Exchange {
             conserved: true,
             rows: Vec::new(),
             facts: Vec::new(),
-            calls: unsealing.calls,
-            quotas: unsealing.quotas,
+            calls: opening.calls,
+            quotas: opening.quotas,
         }
     }
 
-    /// What was written down.
+    /// Rows of the market's table.
     pub fn rows(&self) -> &[MarketRow] {
         &self.rows
     }
 
-    /// Whether no money came from nowhere or went there.
+    /// Whether total money equals deposits.
     pub fn is_conserved(&self) -> bool {
         self.conserved
     }
@@ -149,33 +150,33 @@ impl Exchange {
         height == self.height + 1
     }
 
-    /// Whether the outside price travels in every block.
+    /// Whether every block carries the outside price.
     pub fn feeds_in_block(&self) -> bool {
         self.feed == Feed::Block
     }
 
-    /// What watched accounts are worth less than nothing at the outside price.
+    /// Sum of the negative equity of watched accounts at the outside price, in USD.
     pub fn uncovered_usd(&self) -> f64 {
         let short = |account| (-self.market.worth(account, self.ticks)).max(0);
         let sum: Money = self.watched.iter().copied().map(short).sum();
         sum as f64 * self.quantum_usd()
     }
 
-    /// What one quantum of money is worth.
+    /// Value of one quantum of money, in USD.
     fn quantum_usd(&self) -> f64 {
         self.tick_usd * self.lot
     }
 
-    /// What trades have earned their accounts in requests since it was last asked.
+    /// Requests that accounts have earned by trades since the last call.
     pub fn earned(&mut self) -> Vec<(AccountId, u64)> {
         let quantum_usd = self.quantum_usd();
         let quotas = self.quotas.as_mut();
         quotas.map_or_else(Vec::new, |quotas| quotas.earned(&self.rows, quantum_usd))
     }
 
-    /// Whether a limit cut liquidations off in the block of this height.
-    pub fn cut_in(&self, height: u32) -> bool {
-        self.cuts[height as usize]
+    /// Whether a limit deferred liquidations in the block of this height.
+    pub fn deferred_in(&self, height: u32) -> bool {
+        self.deferrals[height as usize]
     }
 
     /// The mark price as of a height.
@@ -183,23 +184,23 @@ impl Exchange {
         self.marks[(height as usize).min(self.marks.len() - 1)]
     }
 
-    /// When an account became due; `NEVER` = it is not.
+    /// Time at which an account became due; `NEVER` = it is not.
     fn due_ns(&self, account: AccountId) -> Ns {
         self.due.get(account as usize).copied().unwrap_or(NEVER)
     }
 
-    /// Whether a limit cut the account's last liquidation off, in a block up to this height.
+    /// Whether a limit deferred the account's last liquidation, in a block up to this height.
     fn liquidation_deferred(&self, account: AccountId, height: u32) -> bool {
         self.cut.get(account as usize).is_some_and(|&at| at != 0 && at <= height)
     }
 
-    /// A keeper has sent again for the account.
+    /// Records that a keeper has sent again for the account.
     fn sent_again(&mut self, account: AccountId) {
         self.cut[account as usize] = 0;
     }
 
-    /// Notes accounts whose liquidation a limit cut off in this block.
-    fn note_cut(&mut self, fact: &Fact) {
+    /// Records an account whose liquidation a limit deferred in this block.
+    fn note_deferral(&mut self, fact: &Fact) {
         let account = match *fact {
             Fact::LiquidationDeferred { account, .. } => account,
             Fact::Liquidated { account, book_qty, deleveraged_qty, remaining, .. }
@@ -211,7 +212,7 @@ impl Exchange {
         };
         if let Some(cut) = self.cut.get_mut(account as usize) {
             *cut = self.height as u32;
-            self.cuts[self.height as usize] = true;
+            self.deferrals[self.height as usize] = true;
         }
     }
 
@@ -221,7 +222,7 @@ impl Exchange {
         self.watched.iter().copied().filter(due)
     }
 
-    /// Judged accounts below maintenance margin at this mark.
+    /// Measured accounts below maintenance margin at this mark.
     fn below_maintenance(&self, mark: Price) -> Vec<AccountId> {
         let mut below = Vec::new();
         self.market.below_maintenance(0, mark, &mut below);
@@ -233,13 +234,13 @@ impl Exchange {
         self.rows.push(row);
     }
 
-    /// The outside price moves one step; when does it move again?
+    /// Moves the outside price one step; returns the time of the next step.
     pub fn step(&mut self, now: Ns) -> Ns {
         self.move_outside(now);
         now + self.step_ns
     }
 
-    /// The outside price moves; who is due now?
+    /// Moves the outside price and updates the due accounts.
     fn move_outside(&mut self, now: Ns) {
         let usd = self.outside.advance(now, &mut self.draws);
         self.pressure.stepped(now);
@@ -269,8 +270,8 @@ impl Exchange {
         self.sound_portfolios(now);
     }
 
-    /// The prices around this one between the liquidation prices of watched accounts. Portfolios of
-    /// options have none.
+    /// The range of prices around this one without a liquidation price of a watched account.
+    /// Options portfolios have no such price.
     fn unmoved_around(&self, ticks: Price) -> Option<(Price, Price)> {
         if self.market.options().is_some() {
             return None;
@@ -289,10 +290,10 @@ impl Exchange {
         Some((low, high))
     }
 
-    /// The market executes a block with these messages: what follows from them.
+    /// Executes a block with these messages; returns the resulting facts.
     pub fn execute(&mut self, now: Ns, block: &Block, messages: &[Message]) -> Vec<Fact> {
         self.height = block.height;
-        self.cuts.push(false);
+        self.deferrals.push(false);
         self.market.begin_block();
         if self.feed == Feed::Block {
             self.take_block_price(now);
@@ -301,7 +302,7 @@ impl Exchange {
         let mut facts = Vec::with_capacity(traded.len());
         for (message, fact) in traded {
             facts.push(fact);
-            self.note_cut(&fact);
+            self.note_deferral(&fact);
             self.fact(now, message, fact);
         }
         let insurance = self.market.insurance();
@@ -316,11 +317,11 @@ impl Exchange {
         facts
     }
 
-    /// The market executes a block's messages: what follows from each.
+    /// Executes a block's messages; returns the facts of each.
     fn trade(&mut self, now: Ns, messages: &[Message], block: Digest) -> Vec<(MessageId, Fact)> {
         let mut told = Vec::new();
         if self.calls {
-            // Who makes the block could grind this seed; what it decides is the last lot.
+            // The proposer could grind this seed, which only decides indivisible lots.
             let call = Call { seed: block, rationing: Rationing::Random };
             self.market.execute_batch(now, messages, call, &mut told);
             return told;
@@ -332,7 +333,7 @@ impl Exchange {
         told
     }
 
-    /// The block about to be executed brings the outside price of this moment.
+    /// Applies the outside price that the block carries.
     fn take_block_price(&mut self, now: Ns) {
         let mut facts = std::mem::take(&mut self.facts);
         let update = PriceUpdate { symbol: 0, price: self.ticks, observed_ns: now };
@@ -344,7 +345,7 @@ impl Exchange {
     }
 }
 
-/// As far as 64 bits go.
+/// Saturates at 64 bits.
 fn clamp(money: Money) -> i64 {
     money.clamp(Money::from(i64::MIN), Money::from(i64::MAX)) as i64
 }

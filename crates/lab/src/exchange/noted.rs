@@ -1,4 +1,4 @@
-//! What follows from executing a message, written down.
+//! Rows of the market's table for executed messages.
 
 use surgetank_layer::units::{AccountId, Money, NEVER, Ns};
 use surgetank_market::{Deferral, Fact};
@@ -7,7 +7,7 @@ use super::{Exchange, clamp};
 use crate::trace::{MarketKind, MarketRow};
 
 impl Exchange {
-    /// Notes what a message did.
+    /// Records a fact of a message.
     pub(super) fn fact(&mut self, now: Ns, message: u32, fact: Fact) {
         let moves_nobody = matches!(
             fact,
@@ -106,7 +106,7 @@ impl Exchange {
         });
     }
 
-    /// A liquidation of this account presses on the outside price, by millions of USD bought.
+    /// A liquidation of this account moves the outside price, by millions of USD bought.
     pub(super) fn press(&mut self, now: Ns, account: AccountId, musd: f64) {
         let bp = musd * self.impact_bp_per_musd;
         self.outside.shock(bp);
@@ -148,7 +148,7 @@ impl Exchange {
         }
     }
 
-    /// Nothing is left of a position, or of a portfolio, that was liquidated.
+    /// A liquidated position or portfolio is closed completely.
     pub(super) fn closed(&mut self, now: Ns, message: u32, account: AccountId) {
         let ref_ns = self.due_ns(account);
         self.row(MarketRow { message, account, ref_ns, ..MarketRow::new(now, MarketKind::Closed) });

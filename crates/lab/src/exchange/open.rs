@@ -1,11 +1,11 @@
-//! The market with everybody's money and positions, from `[market]`.
+//! Opens the market with all accounts' cash and positions, from `[market]`.
 
 use surgetank_layer::machine::Draws;
 use surgetank_layer::units::{Money, Price, Qty};
 use surgetank_market::{CloseOut, Config, MarginMode, Market, SymbolConfig};
 
 use super::quotas::Quotas;
-use super::{Exchange, Unsealing, bounds, portfolios};
+use super::{Exchange, Opening, bounds, portfolios};
 use crate::actors::Accounts;
 use crate::flow::Tape;
 use crate::price::OutsidePrice;
@@ -31,12 +31,12 @@ pub fn open(
     let market = open_market(scenario, config, &accounts, ticks, seed);
     market.check_genesis().map_err(|imbalance| format!("market.positions: {imbalance}"))?;
     let calls = config.matching == scenario::Matching::Auction;
-    let unsealing =
-        Unsealing { market, outside, draws, ticks, accounts, calls, quotas: Quotas::new(scenario) };
-    Ok(Some(Exchange::new(unsealing, config)))
+    let opening =
+        Opening { market, outside, draws, ticks, accounts, calls, quotas: Quotas::new(scenario) };
+    Ok(Some(Exchange::new(opening, config)))
 }
 
-/// USD in the smallest amounts of money: of one lot at one tick.
+/// USD in quanta, the value of one lot at one tick.
 fn quanta(config: &scenario::Market, usd: f64) -> Money {
     (usd / (config.tick_usd * config.lot)).round() as Money
 }
@@ -83,7 +83,7 @@ fn open_market(
         portfolios::open(&mut market, config, options, accounts, seed);
     }
     if outside {
-        // It hedges outside; this cash only has to be more than it can ever lose here.
+        // It hedges outside; its cash only has to exceed any loss here.
         market.deposit(accounts.liquidator(), quanta(1e12), MarginMode::Cross);
     }
     if backed {
@@ -92,7 +92,7 @@ fn open_market(
     market
 }
 
-/// Leveraged positions, and those of hedgers who hold the other side.
+/// Opens leveraged positions, and those of the hedgers on the other side.
 fn take_positions(
     market: &mut Market,
     config: &scenario::Market,
@@ -120,7 +120,7 @@ fn take_positions(
         market.open(account, 0, if long { lots } else { -lots }, ticks);
         net += if long { lots } else { -lots };
     }
-    // The other side, unlevered: what is left over goes to the last.
+    // The other side, unlevered: the remainder goes to the last one.
     let hedgers = Qty::from(accounts.hedgers);
     for hedger in 0..accounts.hedgers {
         let lots = -net / hedgers - if hedger + 1 == accounts.hedgers { net % hedgers } else { 0 };

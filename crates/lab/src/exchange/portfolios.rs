@@ -1,9 +1,8 @@
-//! Accounts with options: how they begin, and what is written down of them.
+//! Accounts with options: opening positions, and recorded facts.
 //!
 //! # Rules
-//! 1. Everything is opened at its mark, so nobody begins with a gain: an account's equity is what
-//!    it has paid in.
-//! 2. One rich account, who is not judged, holds the other side of all of it.
+//! 1. Positions are opened at their mark, so no account starts with a gain: equity equals deposits.
+//! 2. One account with ample cash, which is not measured, holds the other side.
 
 use surgetank_layer::machine::Draws;
 use surgetank_layer::units::{AccountId, Money, NEVER, Ns, Price, Qty};
@@ -16,7 +15,7 @@ use crate::scenario::{self, Hold, ms};
 use crate::seed::{Seed, Stream};
 use crate::trace::{MarketKind, MarketRow};
 
-/// What the accounts not judged pay in: more than they can lose.
+/// Deposit of accounts that are not measured, in USD: more than they can lose.
 const DEEP_USD: f64 = 1e12;
 
 /// Lists options and opens the portfolios.
@@ -117,7 +116,7 @@ fn delta(market: &Market, symbol: u16, spot: Price) -> f64 {
 }
 
 impl Exchange {
-    /// Which portfolios that are due could not pay if they were closed outside, at this price?
+    /// Finds the due portfolios with negative equity at the outside price.
     pub(super) fn sound_portfolios(&mut self, now: Ns) {
         for account in self.accounts.leveraged..self.accounts.judged() {
             let due = self.due[account as usize] != NEVER;
@@ -137,7 +136,7 @@ impl Exchange {
         }
     }
 
-    /// A portfolio was sold.
+    /// Records the sale of a portfolio.
     pub(super) fn auctioned(&mut self, now: Ns, message: u32, fact: Fact) {
         let Fact::Auctioned { account, keeper, discount, size, delta, mark_price, closed, .. } =
             fact
@@ -154,7 +153,7 @@ impl Exchange {
             ref_ns: self.due_ns(account),
             ..MarketRow::new(now, MarketKind::Liquidated)
         });
-        // The liquidator hedges outside what it has taken over.
+        // The liquidator hedges its purchase outside.
         let musd = mark_price as f64 * delta as f64 * self.quantum_usd() / 1e6;
         self.press(now, account, -musd);
         if closed && account < self.accounts.judged() {

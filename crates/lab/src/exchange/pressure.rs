@@ -1,21 +1,21 @@
-//! Which liquidation moved the mark through whose trigger.
+//! Causes of margin calls: which liquidation moved the mark through which trigger price.
 //!
 //! # Rules
-//! 1. Liquidations press on the outside price for good, so a mark holds the pressure of all of them
-//!    that the outside price held when the oracle observed it.
-//! 2. A margin call has no cause inside the venue if the same mark without all that pressure were
-//!    through the account's trigger too.
-//! 3. Otherwise its cause is the liquidation from whose pressure on the mark is through the trigger
-//!    and stays there, pressures being added in the order of execution.
+//! 1. Liquidations move the outside price permanently, so a mark contains the impact of all that
+//!    the outside price contained when the oracle observed it.
+//! 2. A margin call has no cause inside the venue if the same mark without that impact were through
+//!    the account's trigger too.
+//! 3. Otherwise its cause is the liquidation whose impact moves the mark through the trigger for
+//!    good, adding impacts in the order of execution.
 //!
 //! # Theory of operation
-//! Rule 2 is the counterfactual without any impact and at the moment of the call; the account may
-//! still come due later by itself. Rule 3 gives each call one cause, so causes form trees. Without
-//! impact there is no pressure, and nothing is caused.
+//! Rule 2 is the counterfactual without any impact at the time of the call; the account might still
+//! become due later. Rule 3 gives each call one cause, so causes form trees. Without impact there
+//! are no causes.
 //!
 //! # Departures
-//! Pressure through the venue's own book, which a median mark feels, is not taken out: a call that
-//! came about so counts as come from outside.
+//! Impact through the venue's own book, which affects a median mark, is not removed: such a call
+//! counts as caused outside.
 
 use surgetank_layer::units::{AccountId, Ns, Price};
 

@@ -1,4 +1,4 @@
-//! What clients can know of the exchange.
+//! The exchange as clients see it.
 
 use surgetank_layer::message::Side;
 use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
@@ -6,7 +6,7 @@ use surgetank_layer::units::{AccountId, Money, Ns, Price, Qty};
 use super::Exchange;
 use crate::actors::{Holding, Outside, View};
 
-/// What clients can know of the exchange; without one there is no market.
+/// The exchange as clients see it; `None` without a market.
 pub struct Public<'a>(pub Option<&'a Exchange>);
 
 impl View for Public<'_> {

@@ -5,9 +5,9 @@ use surgetank_layer::units::AccountId;
 use crate::scenario::Scenario;
 use crate::trace::{MarketKind, MarketRow};
 
-/// What trades earn.
+/// Requests earned by trades.
 pub struct Quotas {
-    /// Requests for a traded USD.
+    /// Requests per USD of notional traded.
     per_usd: f64,
     /// Rows whose trades have been counted.
     counted: usize,
@@ -20,7 +20,7 @@ impl Quotas {
         Some(Quotas { per_usd, counted: 0 })
     }
 
-    /// What the trades since the last time have earned: both sides.
+    /// Requests earned by the trades since the last call, by both sides.
     pub fn earned(&mut self, rows: &[MarketRow], quantum_usd: f64) -> Vec<(AccountId, u64)> {
         let per_quantum = quantum_usd * self.per_usd;
         let new = &rows[self.counted..];

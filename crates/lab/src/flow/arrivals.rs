@@ -2,8 +2,8 @@
 //!
 //! # Theory of operation
 //! - **Poisson** with a profile: thinning (Lewis and Shedler, *Naval Research Logistics* 26, 1979)
-//!   under a bound of the profile that holds for a while; where it ends, one begins anew, which
-//!   changes nothing because exponential gaps have no memory.
+//!   under a bound of the profile that holds for a while; where it ends, the draw is repeated,
+//!   which is valid because exponential gaps are memoryless.
 //! - **Hawkes**, intensity λ(t) = μ·p(t) + Σ n·β·e^(−β(t−tᵢ)): Ogata's thinning (*IEEE Trans. Inf.
 //!   Theory* 27, 1981). Between events the excitation only falls, so its value now bounds it. The
 //!   profile p multiplies the base rate; what it excites follows. The history is empty at 0.
@@ -23,7 +23,7 @@ pub struct ArrivalProcess {
     profile: Profile,
     /// Excitation above the base rate (Hawkes), as of `at`.
     excited: f64,
-    /// Last time looked at.
+    /// Time of the last evaluation.
     at: f64,
     /// Current state and when it ends (MMPP).
     state: (usize, f64),
@@ -32,14 +32,13 @@ pub struct ArrivalProcess {
 }
 
 impl ArrivalProcess {
-    /// A process that has not begun.
+    /// A process at time 0.
     pub fn new(kind: &Arrivals, profile: &Profile) -> ArrivalProcess {
         let (kind, profile) = (kind.clone(), profile.clone());
         ArrivalProcess { kind, profile, excited: 0.0, at: 0.0, state: (usize::MAX, 0.0), count: 0 }
     }
 
-    /// The next arrival, not before `now`; earlier ones are passed over. `None` if none will ever
-    /// come.
+    /// The next arrival, not before `now`; earlier ones are skipped. `None` if there is none.
     pub fn next(&mut self, now: Ns, draws: &mut impl Draws) -> Option<Ns> {
         loop {
             self.at = self.following(draws)?;

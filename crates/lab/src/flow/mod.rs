@@ -1,4 +1,4 @@
-//! Messages arriving by themselves: [`arrivals`] by a process, [`tape`] from a recording.
+//! Arrivals of messages: [`arrivals`] by a process, [`tape`] from a recording.
 
 mod arrivals;
 mod profile;

@@ -77,8 +77,8 @@ impl Profile {
         }
     }
 
-    /// ∫ from 0 to `t` of the multiplier at s times e^(−κ(t−s)): how much of it is still felt at
-    /// `t` by what forgets at rate κ > 0.
+    /// ∫ from 0 to `t` of the multiplier at s times e^(−κ(t−s)): its exponentially discounted
+    /// integral at rate κ > 0.
     pub fn felt(&self, t: f64, kappa: f64) -> f64 {
         let always = forgotten(t, kappa);
         let more = match *self {

@@ -2,30 +2,30 @@
 
 use surgetank_layer::units::Ns;
 
-/// What was recorded. The `messages_*` have equal lengths, and so have the `prices_*`.
+/// Recorded prices and messages. The `messages_*` have equal lengths, and so have the `prices_*`.
 #[derive(Clone, Debug, Default)]
 pub struct Tape {
-    /// When each price was seen.
+    /// Time of each price.
     pub prices_ns: Vec<Ns>,
-    /// The prices.
+    /// Price of each observation, in USD.
     pub prices_usd: Vec<f64>,
-    /// When each message was sent.
+    /// Send time of each message.
     pub messages_ns: Vec<Ns>,
-    /// Its class number.
+    /// Class number of each message.
     pub messages_class: Vec<u8>,
     /// 1 buy, 2 sell, 0 neither.
     pub messages_side: Vec<u8>,
-    /// Its price.
+    /// Price of each message, in USD; 0 without one.
     pub messages_usd: Vec<f64>,
-    /// Its quantity in coins.
+    /// Quantity of each message, in coins.
     pub messages_qty: Vec<f64>,
-    /// Which resting order it is about; 0 = none.
+    /// Key of the resting order that each message concerns; 0 = none.
     pub messages_key: Vec<u64>,
 }
 
 impl Tape {
-    /// Checks that columns have equal lengths, times do not go back, prices are positive and
-    /// codes known.
+    /// Checks that columns have equal lengths, times do not decrease, prices are positive and codes
+    /// known.
     ///
     /// # Errors
     /// Names the column and the index.

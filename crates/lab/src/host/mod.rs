@@ -1,14 +1,14 @@
-//! The machine that a node runs on: servers, how long they take, what slows or stops them.
+//! The host of a node: servers, service times, slowness and crashes.
 //!
 //! # Rules
-//! 1. A node says what work is to be done ([`Task`]); its host draws how long that takes
-//!    ([`Service`]) from a stream of its own, and the world hands the answer back after that time.
-//! 2. What a host does to its node is what a machine can do to a process: it works more slowly
-//!    ([`Host::slow_down`]), it stops and loses what was in memory ([`Host::crash`]), it starts
-//!    again ([`Host::restart`]). A corrupt keyper withholds or delays its shares ([`Shares`]).
+//! 1. A node requests work ([`Task`]); its host draws the service time ([`Service`]) from its own
+//!    stream, and the world hands the completion back after that time.
+//! 2. A host affects its node as a machine affects a process: it slows down ([`Host::slow_down`]),
+//!    crashes and loses its memory ([`Host::crash`]), and restarts ([`Host::restart`]). A corrupt
+//!    keyper withholds or delays its shares ([`Shares`]).
 //! 3. Servers' working time is measured exactly ([`Busy`]).
 //!
-//! Validation that takes no time is over at once ([`Host::finished`]): no event is spent on it.
+//! Validation without service time completes at once ([`Host::finished`]), without an event.
 
 mod busy;
 mod service;
@@ -22,40 +22,40 @@ pub use busy::Busy;
 use service::Times;
 pub use service::{Distribution, Service};
 
-/// What a host waits for on behalf of its node.
+/// Events that a host awaits for its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
     /// A timer that the node has set.
     Timer(Timer),
-    /// The end of work.
+    /// Completion of work.
     Done(Done),
 }
 
-/// How a keyper's shares come.
+/// Conduct of a keyper with its shares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shares {
-    /// As soon as they are made.
+    /// Sent as soon as they are made.
     Prompt,
-    /// So much later.
+    /// Sent after this added delay, in ns.
     Late(Ns),
-    /// Not at all.
+    /// Not sent.
     Never,
 }
 
 /// Time that a host's servers have worked, in ns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BusyTimes {
-    /// Clients' messages.
+    /// Time on clients' messages, in ns.
     pub validation: Ns,
-    /// Messages of consensus.
+    /// Time on consensus messages, in ns.
     pub verification: Ns,
-    /// Blocks.
+    /// Time on blocks, in ns.
     pub execution: Ns,
 }
 
-/// A node and the machine it runs on.
+/// A node and its host.
 pub struct Host {
-    /// The process.
+    /// The node's process.
     pub node: Node,
     draws: Stream,
     service: Service,
@@ -71,7 +71,8 @@ pub struct Host {
 }
 
 impl Host {
-    /// A host at rest. The node draws from `draws`, its service times come from `service_draws`.
+    /// A host before its start. The node draws from `draws`, its service times come from
+    /// `service_draws`.
     pub fn new(node: Node, service: Service, draws: Stream, service_draws: Stream) -> Host {
         Host {
             node,
@@ -89,7 +90,7 @@ impl Host {
         }
     }
 
-    /// Something happens to the node.
+    /// Steps the node with one input.
     #[inline]
     pub fn step(&mut self, now: Ns, input: Input, out: &mut Vec<Output>) {
         if let Input::Done(done) = &input {
@@ -103,7 +104,7 @@ impl Host {
         self.node.step(now, input, &mut self.draws, out);
     }
 
-    /// Work begins: how long it will take, `None` if there is nothing to wait for.
+    /// Begins work; returns its service time, `None` if it completes at once.
     #[inline]
     pub fn begin(&mut self, now: Ns, task: &Task) -> Option<Ns> {
         match task {
@@ -139,12 +140,12 @@ impl Host {
         }
     }
 
-    /// How long work takes without faults.
+    /// Service times without faults.
     pub fn service(&self) -> &Service {
         &self.service
     }
 
-    /// How long work takes on average on a machine that nothing slows down.
+    /// Mean service time without faults.
     pub fn usual_ns(&self, task: &Task) -> Ns {
         let means = &self.service.means;
         match task {
@@ -158,24 +159,24 @@ impl Host {
         }
     }
 
-    /// Work that was over as soon as it had begun: to be handed to the node in this moment.
+    /// Work that completed at once, to be handed to the node now.
     #[inline]
     pub fn finished(&mut self) -> Option<Done> {
         self.finished.take()
     }
 
-    /// From now on work takes `factor` times as long.
+    /// Multiplies service times by `factor` from now on.
     pub fn slow_down(&mut self, factor: f64) {
         self.slow = factor;
     }
 
-    /// From now on this node's shares of keys come so.
+    /// Sets the conduct of this node's keyper.
     pub fn deliver_shares(&mut self, shares: Shares) {
         self.shares = shares;
     }
 
-    /// The machine stops. What was only in memory is lost: the node is what the next process will
-    /// find on disk. Timers and work of before do not come back ([`Host::epoch`]).
+    /// Stops the host. State in memory is lost: the node is what the next process will find on
+    /// disk. Earlier timers and work are void ([`Host::epoch`]).
     pub fn crash(&mut self, now: Ns) {
         self.up = false;
         self.epoch += 1;
@@ -185,17 +186,17 @@ impl Host {
         self.node.recover();
     }
 
-    /// It runs again. Step [`Input::Start`]: a new process begins.
+    /// Starts the host again. Step [`Input::Start`] next, for the new process.
     pub fn restart(&mut self) {
         self.up = true;
     }
 
-    /// Whether it runs.
+    /// Whether the host is up.
     pub fn is_up(&self) -> bool {
         self.up
     }
 
-    /// How often it has crashed: what was begun in an earlier epoch is not finished.
+    /// Number of crashes: work begun in an earlier epoch does not complete.
     pub fn epoch(&self) -> u32 {
         self.epoch
     }

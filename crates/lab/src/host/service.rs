@@ -1,4 +1,4 @@
-//! How long work takes.
+//! Service times.
 
 use serde::{Deserialize, Serialize};
 use surgetank_layer::machine::Draws;
@@ -12,9 +12,9 @@ use crate::seed::Stream;
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Distribution {
-    /// Always the mean.
+    /// Deterministic: always the mean.
     Fixed,
-    /// Exponential.
+    /// Exponential, as in M/M/1.
     Exponential,
     /// Log-normal with coefficient of variation `cv`.
     Lognormal {
@@ -39,15 +39,15 @@ impl Distribution {
     }
 }
 
-/// Servers, and how long they take.
+/// Servers and their service times.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
-    /// Validation servers.
+    /// Number of parallel validation servers.
     pub servers: u32,
     /// Mean times of validation and execution.
     pub means: Costs,
-    /// How both are spread around their means.
+    /// Distribution of both around their means.
     pub distribution: Distribution,
     /// Time to decrypt a message before its execution; always the same.
     pub decryption_ns: Ns,

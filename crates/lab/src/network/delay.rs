@@ -1,4 +1,4 @@
-//! How long a packet travels.
+//! Delays of packets.
 
 use surgetank_layer::machine::Draws;
 use surgetank_layer::units::{NodeId, Ns};

@@ -15,41 +15,41 @@ use crate::seed::packet_bits;
 /// Fixed-point bits of the time a byte takes.
 const FRACTION: u32 = 16;
 
-/// What passed over the links.
+/// Counters of the links.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counts {
-    /// Packets sent.
+    /// Number of packets sent.
     pub transmissions: u64,
-    /// Packets lost on the way.
+    /// Number of packets lost.
     pub lost: u64,
-    /// Packets dropped because too many waited for the link.
+    /// Number of packets dropped because the link's queue was full.
     pub dropped_outbound: u64,
-    /// Bytes sent.
+    /// Total size of the packets sent, in bytes.
     pub bytes: u64,
 }
 
 /// A packet that was sent and will arrive.
 #[derive(Clone, Copy, Debug)]
 pub struct Flight {
-    /// When it is through its sender's uplink.
+    /// Time at which it has left its sender's uplink.
     pub leaves: Ns,
-    /// When it arrives.
+    /// Time of arrival.
     pub at: Ns,
-    /// How much of its way active faults added.
+    /// Delay added by active faults, in ns.
     pub extra: Ns,
 }
 
-/// One node's way out or in: packets pass one after the other.
+/// One node's uplink or downlink: packets pass one after the other.
 #[derive(Clone, Copy, Debug, Default)]
 struct Lane {
-    /// When the last packet is through.
+    /// Time at which the last packet has passed.
     free: Ns,
-    /// Time that all packets so far take.
+    /// Total transmission time of all packets so far.
     taken: Ns,
 }
 
 impl Lane {
-    /// A packet that takes this long; when it is through.
+    /// Transmits a packet of this duration; returns the time at which it has passed.
     #[inline]
     fn take(&mut self, now: Ns, span: Ns) -> Ns {
         self.free = now.max(self.free) + span;
@@ -66,22 +66,22 @@ impl Lane {
 /// A packet that does not arrive.
 #[derive(Clone, Copy, Debug)]
 pub struct Dropped {
-    /// When it would have arrived, if a fault dropped it.
+    /// Time at which it would have arrived, if a fault dropped it.
     pub struck: Option<Ns>,
 }
 
-/// What became of a packet that was handed over.
+/// Fate of a packet that was sent.
 pub type Sent = Result<Flight, Dropped>;
 
 /// All links of the network.
 pub struct Links {
-    /// Who is linked to whom.
+    /// Topology of the network.
     pub graph: Graph,
-    /// How long it takes.
+    /// Delays of the links.
     pub delays: Delays,
-    /// What is going wrong.
+    /// Active faults.
     pub faults: Faults,
-    /// What passed.
+    /// Counters of packets and bytes.
     pub counts: Counts,
     uplink: Vec<Lane>,
     downlink: Vec<Lane>,
@@ -109,7 +109,7 @@ pub struct Options {
 }
 
 impl Links {
-    /// Links at rest.
+    /// Links without packets.
     pub fn new(graph: Graph, delays: Delays, faults: Faults, options: &Options) -> Links {
         let nodes = graph.nodes();
         let queues = if options.outbound_max > 0 { graph.peers.len() } else { 0 };
@@ -135,7 +135,7 @@ impl Links {
         self.downlink_byte > 0
     }
 
-    /// How long a packet handed over now would wait for the uplink.
+    /// Time that a packet sent now would wait for the uplink.
     pub fn uplink_backlog(&self, node: NodeId, now: Ns) -> Ns {
         self.uplink[node as usize].free.saturating_sub(now)
     }
@@ -150,10 +150,10 @@ impl Links {
         self.downlink[node as usize].busy(now)
     }
 
-    /// Sends over a link; when it arrives, if it does.
+    /// Sends a packet over a link; returns its arrival, or that it is dropped.
     ///
-    /// `known` is from when on the receiver has it. A copy that cannot come before that changes
-    /// nothing: its delay is not drawn, and it arrives at some time from `known` on.
+    /// `known` is the time from which the receiver has the message. A copy that cannot arrive
+    /// earlier has no effect: its delay is not drawn, and it arrives at some time from `known` on.
     #[inline(always)]
     pub fn send(&mut self, now: Ns, from: NodeId, link: usize, size: u32, known: Ns) -> Sent {
         if self.outbound_max > 0 && !self.has_room(now, link) {
@@ -179,7 +179,7 @@ impl Links {
         self.travel(leaves, from, to, delay, NEVER)
     }
 
-    /// The packet has come as far as the receiver's downlink; when it is through.
+    /// The packet has reached the receiver's downlink; returns the time at which it has passed.
     pub fn receive(&mut self, now: Ns, to: NodeId, size: u32) -> Ns {
         let span = (u64::from(size) * self.downlink_byte) >> FRACTION;
         self.downlink[to as usize].take(now, span)

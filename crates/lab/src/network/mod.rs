@@ -1,4 +1,4 @@
-//! What the network does to packets: who is linked to whom, how long it takes.
+//! The network: topology, delays and links.
 
 mod delay;
 mod links;

@@ -1,4 +1,4 @@
-//! Who is linked to whom, as compressed adjacency lists.
+//! Topologies, as compressed adjacency lists.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::seed::Stream;
 
 /// Directed links beyond which a topology is refused: it would not fit into memory.
 const LINKS_MAX: u64 = 50_000_000;
-/// Random graphs are drawn again this often if they come out unconnected.
+/// Number of draws of a random graph before an unconnected one is an error.
 const TRIES: u32 = 100;
 
 /// An undirected graph; every link stands in both nodes' lists.
@@ -18,9 +18,9 @@ const TRIES: u32 = 100;
 pub struct Graph {
     /// Node k's links are `offsets[k]..offsets[k + 1]`.
     pub offsets: Vec<u32>,
-    /// Where each directed link leads.
+    /// Head node of each directed link.
     pub peers: Vec<NodeId>,
-    /// The same link the other way.
+    /// Index of the reverse link of each link.
     pub reverse: Vec<u32>,
 }
 
@@ -30,7 +30,7 @@ impl Graph {
     /// Builds the topology of a network of `nodes`; `regions` gives each node's region, if any.
     ///
     /// # Errors
-    /// Names the link or the number that cannot be.
+    /// Names the invalid link or number.
     pub fn build(
         topology: &Topology,
         nodes: u32,
@@ -72,7 +72,7 @@ impl Graph {
         Err("network.topology: not every node can be reached; add links".into())
     }
 
-    /// How many nodes there are.
+    /// Number of nodes.
     pub fn nodes(&self) -> usize {
         self.offsets.len() - 1
     }
@@ -82,12 +82,12 @@ impl Graph {
         self.offsets[node as usize] as usize..self.offsets[node as usize + 1] as usize
     }
 
-    /// Which of its neighbours the sender over a link is to the receiver.
+    /// The receiver's index of the neighbour that sends over this link.
     pub fn peer_at_receiver(&self, link: u32) -> u32 {
         self.reverse[link as usize] - self.offsets[self.peers[link as usize] as usize]
     }
 
-    /// Everybody with everybody, without the detour over a set of links.
+    /// The complete graph, built directly.
     fn full(nodes: u32) -> Graph {
         let degree = nodes - 1;
         let others = |node: NodeId| (0..nodes).filter(move |&peer| peer != node);

@@ -1,4 +1,4 @@
-//! `[attack]`: who attacks, and how.
+//! `[attack]`: kind, time and means of the attack.
 
 use serde::{Deserialize, Serialize};
 use surgetank_layer::message::Class;
@@ -7,21 +7,21 @@ use surgetank_layer::message::Class;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attack {
-    /// Begin.
+    /// Start of the attack, in s.
     pub at_s: f64,
-    /// Length.
+    /// Duration of the attack, in s.
     pub duration_s: f64,
-    /// What the attacker's accounts have at the start, together.
+    /// Total cash of the attacker's accounts at the start, in USD.
     pub capital_usd: f64,
-    /// How.
+    /// Kind of attack, with its keys.
     pub what: AttackKind,
 }
 
-/// How somebody attacks.
+/// Kinds of attack.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum AttackKind {
-    /// Nobody does.
+    /// No attack.
     None {},
     /// One account floods the gateways with post-only orders far from the market.
     Spam {
@@ -35,32 +35,32 @@ pub enum AttackKind {
         /// How many accounts.
         accounts: u32,
     },
-    /// One account floods the gateways with cancels of orders that are not there.
+    /// One account floods the gateways with cancels of orders that do not exist.
     CancelStorm {
         /// Messages per second.
         rate_per_s: f64,
     },
-    /// Background traders stop for `halt_s`, then everybody sends at once.
+    /// Background traders stop for `halt_s`, then many send at once.
     Stampede {
-        /// How long they wait.
+        /// Duration of the halt, in s.
         halt_s: f64,
-        /// Messages that come together.
+        /// Number of messages sent after the halt.
         messages: u32,
-        /// ... within this long.
+        /// Span in which they are sent, in ms.
         within_ms: f64,
     },
     /// A node reads large market orders as they pass and trades before and after them.
     Sandwich(Reader),
-    /// The same by whoever makes the blocks on that node: it puts its own orders where it likes.
+    /// The same by that node's proposer, which places its own orders freely.
     Insider(Reader),
-    /// As `sandwich`, choosing among many accounts the one whose place comes first.
+    /// As `sandwich`, choosing among many accounts the one whose drawn rank is first.
     Grind {
         /// What it reads, and what it does then.
         reader: Reader,
-        /// How many accounts there are to choose from.
+        /// Number of accounts to choose from.
         accounts: u32,
     },
-    /// Commits to a purchase and a sale, and reveals what pays.
+    /// Commits to a purchase and a sale, and reveals the profitable one.
     Withhold {
         /// Pairs per second.
         rate_per_s: f64,
@@ -69,43 +69,43 @@ pub enum AttackKind {
     },
     /// Takes the makers' stale quotes when the outside price moves.
     LatencyRace(Racer),
-    /// The same from afar, with a fee.
+    /// The same over a slower link, with a fee.
     FeeJump(Racer),
-    /// A node leaves messages out of its blocks.
+    /// A node's proposer omits messages from its blocks.
     Censor {
-        /// Which node.
+        /// Node whose proposer censors.
         node: u32,
-        /// Of which class.
+        /// Class of the omitted messages.
         class: Class,
     },
 }
 
-/// Who reads orders that are not yet executed.
+/// An attacker that reads orders before their execution.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reader {
-    /// At which node.
+    /// Node at which it reads.
     pub node: u32,
-    /// Smaller orders are left alone.
+    /// Least size of a victim, in USD.
     pub least_usd: f64,
-    /// How much it trades per order that it finds.
+    /// Size of its trade per victim, in USD.
     pub size_usd: f64,
     /// What it offers to be served before it, in millionths of a USD.
     pub fee_micros: u32,
 }
 
-/// Who takes stale quotes.
+/// An attacker that takes stale quotes.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Racer {
     /// Acts when the outside price has moved by this much since it last acted.
     pub move_bp: f64,
-    /// How much it takes each time.
+    /// Size of each trade, in USD.
     pub size_usd: f64,
     /// Its own client link, one way.
     pub link_ms: f64,
     /// What it offers to be served first, in millionths of a USD.
     pub fee_micros: u32,
-    /// What a round of the express lane is worth to it; 0 = it does not bid.
+    /// Value of a round of the express lane to it, in USD; 0 = it does not bid.
     pub lane_usd: f64,
 }

@@ -3,33 +3,33 @@
 use serde::{Deserialize, Serialize};
 use surgetank_layer::units::Ns;
 
-/// Everything that sends messages.
+/// Senders of messages.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Flow {
     /// Background traders: accounts that the arrival process draws from.
     pub accounts: u32,
-    /// When the background messages are meant to be sent.
+    /// Arrival process of the background messages.
     pub arrivals: Arrivals,
     /// Multiplies the arrival rate over time.
     pub profile: Profile,
-    /// Which kinds the background messages are.
+    /// Mix of kinds of the background messages.
     pub mix: Mix,
     /// Bytes on the wire beside the encoded message (signature, framing).
     pub overhead_bytes: u32,
     /// Delay between a client and its gateway, each way.
     pub client_link: ClientLink,
-    /// What clients do when refused or left without an answer.
+    /// Clients' reaction to a refusal or a missing answer.
     pub retry: Retry,
-    /// Market makers, who requote when the outside price has moved.
+    /// Market makers, which requote when the outside price has moved.
     pub makers: Makers,
-    /// Oracles, who send price updates.
+    /// Oracles, which send price updates.
     pub oracle: Oracle,
-    /// Keepers, who send liquidation orders on the price they have received.
+    /// Keepers, which send liquidation orders on the price that they have received.
     pub keepers: Keepers,
     /// Traders who react to a falling price.
     pub panic: Panic,
-    /// What senders offer to be served earlier.
+    /// Priority fees that senders offer.
     pub fees: Fees,
     /// Whether background arrivals come from the tape's recorded messages instead of `arrivals`.
     pub replay_messages: bool,
@@ -39,16 +39,16 @@ pub struct Flow {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Arrivals {
-    /// Nothing arrives by itself.
+    /// No background messages.
     None {},
     /// Every 1/rate seconds.
     Deterministic {
-        /// λ
+        /// Arrival rate λ, per second.
         rate_per_s: f64,
     },
     /// Independent exponential gaps.
     Poisson {
-        /// λ
+        /// Arrival rate λ, per second.
         rate_per_s: f64,
     },
     /// Self-exciting: intensity μ + Σ n·β·e^(−β(t−tᵢ)); mean rate μ/(1−n) = `rate_per_s`.
@@ -57,12 +57,12 @@ pub enum Arrivals {
         rate_per_s: f64,
         /// Branching ratio n, in [0, 1).
         branching: f64,
-        /// Decay β.
+        /// Decay rate β of the excitation, per second.
         decay_per_s: f64,
     },
     /// Markov-modulated Poisson: state i lasts Exp(mean dwell_s[i]), then the next state, cyclically.
     Mmpp {
-        /// λᵢ
+        /// Arrival rate λᵢ of each state, per second.
         rates_per_s: Vec<f64>,
         /// Mean stay in state i.
         dwell_s: Vec<f64>,
@@ -73,31 +73,31 @@ pub enum Arrivals {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Profile {
-    /// 1 throughout.
+    /// The factor is 1 throughout.
     Constant {},
     /// From 1 at `from_s` linearly to `factor` at `until_s`, and `factor` from then on.
     Ramp {
-        /// Begin.
+        /// Start of the change, in s.
         from_s: f64,
         /// End of the rise.
         until_s: f64,
-        /// Multiplier reached.
+        /// Factor reached at the end of the rise.
         factor: f64,
     },
     /// `factor` between `from_s` and `until_s`.
     Step {
-        /// Begin.
+        /// Start of the change, in s.
         from_s: f64,
-        /// End.
+        /// End of the step, in s.
         until_s: f64,
-        /// Multiplier inside.
+        /// Factor inside the step.
         factor: f64,
     },
     /// Jumps to `factor` at `at_s` and decays back to 1 exponentially with time constant `decay_s`.
     Spike {
-        /// When.
+        /// Time of the jump, in s.
         at_s: f64,
-        /// Time constant.
+        /// Time constant of the decay, in s.
         decay_s: f64,
         /// Multiplier at the peak.
         factor: f64,
@@ -108,17 +108,17 @@ pub enum Profile {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mix {
-    /// Resting limit orders (good till cancelled).
+    /// Weight of resting limit orders (good till cancelled).
     pub limit: f64,
-    /// Post-only limit orders.
+    /// Weight of post-only limit orders.
     pub post_only: f64,
-    /// Market orders.
+    /// Weight of market orders.
     pub market: f64,
-    /// Immediate-or-cancel limit orders.
+    /// Weight of immediate-or-cancel limit orders.
     pub ioc: f64,
-    /// Cancels.
+    /// Weight of cancels.
     pub cancel: f64,
-    /// Cancel-replaces.
+    /// Weight of cancel-replaces.
     pub replace: f64,
     /// Mean size of an order in USD notional.
     pub order_usd: f64,
@@ -130,13 +130,13 @@ pub struct Mix {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientLink {
-    /// Constant part.
+    /// Constant part of the delay, in ns.
     pub fixed_ns: Ns,
     /// Mean of the exponential part.
     pub jitter_ns: Ns,
 }
 
-/// What clients do when refused or left without an answer.
+/// Clients' reaction to a refusal or a missing answer.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retry {
@@ -146,11 +146,11 @@ pub struct Retry {
     pub backoff_ns: Ns,
 }
 
-/// Market makers.
+/// Parameters of the market makers.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Makers {
-    /// How many.
+    /// Number of makers.
     pub count: u32,
     /// Price levels per side.
     pub levels: u32,
@@ -166,13 +166,13 @@ pub struct Makers {
     pub reaction_ns: Ns,
     /// Share of size withdrawn per 1 % of outside price move over the last second (0 = never).
     pub fear: f64,
-    /// Never take.
+    /// Whether makers' orders are post-only.
     pub post_only: bool,
-    /// How they move a quote.
+    /// Messages by which they move a quote.
     pub requote: Requote,
-    /// What each has at the start.
+    /// Capital of each maker at the start, in USD.
     pub capital_usd: f64,
-    /// Share of its capital after whose loss a maker stops for good.
+    /// Share of its capital after whose loss a maker stops permanently.
     pub loss_max: f64,
     /// Position beyond which a maker quotes only what reduces it.
     pub inventory_usd: f64,
@@ -182,21 +182,21 @@ pub struct Makers {
     pub widen: f64,
     /// Pull all quotes on such a move in the last second (0 = never).
     pub pull_pct: f64,
-    /// Pull all quotes when the venue has left them without an answer so long (0 = never).
+    /// Pull all quotes when a message was unanswered for this long, in ns (0 = never).
     pub stale_ns: Ns,
 }
 
-/// How makers move a quote.
+/// Messages by which makers move a quote.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Requote {
     /// A cancel and a new order.
     CancelNew,
-    /// One cancel-replace.
+    /// One cancel-replace per quote.
     Replace,
 }
 
-/// Oracles.
+/// Parameters of the oracles.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Oracle {
@@ -208,23 +208,23 @@ pub struct Oracle {
     pub observation_ns: Ns,
 }
 
-/// Keepers.
+/// Parameters of the keepers.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Keepers {
     /// How many; each watches its own share of the accounts.
     pub count: u32,
-    /// Time from hearing a price to sending.
+    /// Time from receiving a price to sending, in ns.
     pub reaction_ns: Ns,
-    /// Most liquidation orders one keeper sends per price heard.
+    /// Greatest number of liquidation orders that one keeper sends per price.
     pub orders_max: u32,
-    /// Sends again for an account still under water after this long.
+    /// Time after which a keeper sends again for an account still below maintenance, in ns.
     pub resend_ns: Ns,
-    /// Which price they look at.
+    /// Price that keepers watch.
     pub watch: Watch,
 }
 
-/// Which price keepers look at.
+/// Price that keepers watch.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Watch {
@@ -241,11 +241,11 @@ pub enum Watch {
 pub struct Fees {
     /// Mean of background traders (exponential).
     pub background_usd: f64,
-    /// Makers.
+    /// Fee of makers, in millionths of a USD.
     pub maker_micros: u32,
-    /// Keepers.
+    /// Fee of keepers, in millionths of a USD.
     pub keeper_micros: u32,
-    /// Oracles.
+    /// Fee of oracles, in millionths of a USD.
     pub oracle_micros: u32,
     /// A bid that was too low is multiplied by this when the message is sent again.
     pub escalation: f64,
@@ -259,6 +259,6 @@ pub struct Fees {
 pub struct Panic {
     /// Extra messages per second, for each 1 % of outside price move over the last `window_s`.
     pub rate_per_s_per_pct: f64,
-    /// Look-back.
+    /// Length of the look-back for the price's move, in s.
     pub window_s: f64,
 }

@@ -13,14 +13,14 @@ use crate::host::Service;
 pub struct Layer {
     /// How messages spread.
     pub gossip: gossip::Config,
-    /// Who is let in.
+    /// Admission control.
     pub admission: Admission,
     /// How they wait, before validation (ingress) and before ordering (mempool).
     pub queue: Queue,
-    /// Who sets batch size, window, admission limit and lane weights.
+    /// Controller of batch size, window, admission limit and lane weights.
     pub tuning: Tuning,
-    /// How long a node works on one.
+    /// Service times of messages.
     pub service: Service,
-    /// Who orders them.
+    /// Ordering protocol.
     pub consensus: Ordering,
 }

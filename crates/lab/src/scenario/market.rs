@@ -1,4 +1,4 @@
-//! `[market]`: what messages mean.
+//! `[market]`: the perpetual, its price, margin rules and positions.
 
 use serde::{Deserialize, Serialize};
 use surgetank_layer::units::{Money, Ns};
@@ -19,17 +19,17 @@ pub struct Market {
     pub symbol: SymbolConfig,
     /// Insurance fund at the start.
     pub insurance: Money,
-    /// What a block may liquidate; without it nothing is limited.
+    /// Liquidation limits per block; `None` = no limit.
     pub per_block: Option<BlockLimits>,
     /// The collateral of leveraged positions.
     pub mode: MarginMode,
     /// What the vault of `symbol.backstop` has at the start.
     pub vault: Money,
-    /// How orders meet.
+    /// Matching of orders.
     pub matching: Matching,
     /// Positions at the start.
     pub positions: Positions,
-    /// Options on it, and who holds them.
+    /// Options on it, and portfolios that hold them.
     pub options: Option<Options>,
 }
 
@@ -37,28 +37,28 @@ pub struct Market {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
-    /// Where it comes from.
+    /// Source of the price path.
     pub path: PricePath,
     /// Step of the price process.
     pub step_ns: Ns,
     /// Permanent move of the outside price, in basis points, per 1 M USD sold (or bought) by liquidations.
     pub impact_bp_per_musd: f64,
-    /// How the venue learns it.
+    /// How the venue receives it.
     pub feed: Feed,
 }
 
-/// How the venue learns the outside price.
+/// How the venue receives the outside price.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Feed {
-    /// By oracles' messages, which queue like any other.
+    /// Oracles' messages, which queue like any other.
     Messages,
-    /// Every block brings the price of the moment at which it is executed (dYdX v4's vote
-    /// extensions, GMX's execution prices).
+    /// Every block carries the price at its execution (dYdX v4's vote extensions, GMX's execution
+    /// prices).
     Block,
 }
 
-/// Where the outside price comes from.
+/// Source of the outside price.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum PricePath {
@@ -79,7 +79,7 @@ pub enum PricePath {
     },
     /// Given points, log-linear between them, with a Brownian bridge of this volatility between each two.
     Points {
-        /// Times.
+        /// Times of the points, in s.
         at_s: Vec<f64>,
         /// Prices at these times.
         price_usd: Vec<f64>,
@@ -90,13 +90,13 @@ pub enum PricePath {
     Tape {},
 }
 
-/// How orders meet.
+/// Matching of orders.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Matching {
-    /// One after the other.
+    /// Continuous matching, one order after the other.
     Continuous,
-    /// Those of a block at one price (Budish, Cramton and Shim).
+    /// A call auction per block, at one price (Budish, Cramton and Shim).
     Auction,
 }
 
@@ -112,7 +112,7 @@ pub struct Positions {
     pub notional_usd: f64,
     /// Least leverage (uniform in 1/leverage between the two).
     pub leverage_min: f64,
-    /// Most leverage.
+    /// Greatest leverage of a position.
     pub leverage_max: f64,
     /// Share of the leveraged accounts that are long.
     pub long_share: f64,
@@ -131,15 +131,15 @@ pub struct Options {
     pub strikes_pct: Vec<f64>,
     /// Implied volatility as a function of spot.
     pub vol: ImpliedVol,
-    /// What is required of a portfolio.
+    /// Portfolio-margin rule.
     pub rule: Rule,
-    /// How a portfolio is sold.
+    /// Terms of the auction of a portfolio.
     pub auction: Auction,
     /// Portfolios at the start.
     pub positions: Portfolios,
 }
 
-/// What portfolios hold.
+/// Holdings of portfolios.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hold {
@@ -151,13 +151,13 @@ pub enum Hold {
     ShortPuts,
 }
 
-/// Portfolios at the start; the other side is one account that is not judged.
+/// Portfolios at the start; the other side is one account that is not measured.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Portfolios {
-    /// How many.
+    /// Number of portfolios.
     pub count: u32,
-    /// What they hold.
+    /// Holdings of each.
     pub hold: Hold,
     /// Mean notional of each leg (exponential).
     pub notional_usd: f64,
@@ -165,6 +165,6 @@ pub struct Portfolios {
     pub hedge: bool,
     /// Least equity, as a multiple of the initial requirement (uniform between the two).
     pub equity_min: f64,
-    /// Most equity.
+    /// Greatest equity, as a multiple of the initial requirement.
     pub equity_max: f64,
 }

@@ -1,9 +1,9 @@
-//! What is asked of the lab: the resolved scenario, as it crosses from Python.
+//! The resolved scenario, as it crosses from Python.
 //!
-//! Python owns scenario files: presets, defaults, ranges, what fits together. It hands down JSON in
-//! which everything is spelt out, spans in nanoseconds. One word per section: the TOML table, the
-//! pydantic class and the file here have the same name. What is read here is neither checked nor
-//! changed; `tests/scenario/test_core_schema.py` compares keys, types and limits of both sides.
+//! Python owns scenario files: presets, defaults, ranges, what fits together. It passes JSON with
+//! all defaults resolved, spans in nanoseconds. One word per section: the TOML table, the pydantic
+//! class and the file here have the same name. What is read here is neither checked nor changed;
+//! `tests/scenario/test_core_schema.py` compares keys, types and limits of both sides.
 
 mod admission;
 mod attack;
@@ -26,7 +26,7 @@ pub use tuning::*;
 use serde::{Deserialize, Serialize};
 use surgetank_layer::units::{Ns, ns};
 
-/// A whole scenario. Sections stand in the order in which a message meets them.
+/// A whole scenario. Sections are in the order in which a message passes them.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
@@ -38,7 +38,7 @@ pub struct Scenario {
     pub warmup_s: f64,
     /// Extra time after the last arrival in which messages under way may finish.
     pub drain_s: f64,
-    /// Messages arriving.
+    /// Senders of messages.
     pub flow: Flow,
     /// What the network does to packets.
     pub network: Network,

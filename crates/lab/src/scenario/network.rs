@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Network {
     /// Number of nodes.
     pub nodes: u32,
-    /// Who is linked to whom.
+    /// Topology of the links.
     pub topology: Topology,
     /// One-way delay between nodes.
     pub delay: Delay,
@@ -24,11 +24,11 @@ pub struct Network {
     pub every_copy: bool,
 }
 
-/// Who is linked to whom.
+/// Topology of the links.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Topology {
-    /// Everybody with everybody.
+    /// Links between all pairs of nodes.
     Full {},
     /// Every node has the same number of random links.
     RandomRegular {
@@ -37,7 +37,7 @@ pub enum Topology {
     },
     /// Preferential attachment with m links per new node.
     BarabasiAlbert {
-        /// m
+        /// Links m per new node.
         degree: u32,
     },
     /// Full mesh inside a region, `bridges` links between each two regions.
@@ -63,16 +63,16 @@ pub enum Topology {
 pub enum Delay {
     /// The same everywhere.
     Fixed {
-        /// Delay.
+        /// One-way delay of every link, in ms.
         delay_ms: f64,
         /// Standard deviation of the normal jitter as a share of the delay.
         jitter: f64,
     },
     /// Drawn once per ordered pair, uniformly; then per packet a uniform extra of at most `jitter` of it.
     Uniform {
-        /// Least.
+        /// Least mean delay, in ms.
         low_ms: f64,
-        /// Most.
+        /// Greatest mean delay, in ms.
         high_ms: f64,
         /// Most extra per packet as a share.
         jitter: f64,
@@ -96,9 +96,9 @@ pub enum Delay {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// Begin.
+    /// Start of the fault, in s.
     pub at_s: f64,
-    /// Length.
+    /// Duration of the fault, in s.
     pub duration_s: f64,
     /// Its `kind` and that kind's keys, which the kind's file in [`faults`](crate::faults) reads.
     pub what: serde_json::Map<String, serde_json::Value>,

@@ -8,7 +8,7 @@ use surgetank_layer::units::Ns;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tuning {
-    /// Who decides.
+    /// The controller of the settings.
     pub controller: Controller,
     /// The sojourn to stay below.
     pub target_ns: Ns,
@@ -18,11 +18,11 @@ pub struct Tuning {
     pub bounds: Bounds,
 }
 
-/// Who decides.
+/// Controllers of the settings.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Controller {
-    /// Nobody.
+    /// No controller: fixed settings.
     None,
     /// CoDel's law on the least sojourn.
     Sojourn,

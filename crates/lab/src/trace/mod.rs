@@ -1,5 +1,5 @@
-//! All facts of a run, as tables of plain columns. No floats but where the outside world is one,
-//! no wall clock: the same run gives the same bytes.
+//! All facts of a run, as tables of plain columns. Floats only for real-valued quantities, no wall
+//! clock: the same run gives the same bytes.
 
 mod messages;
 #[macro_use]
@@ -19,11 +19,11 @@ pub use tables::{Receipts, Rows, schema};
 /// One column; `None` of an optional column is the type's greatest value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Column {
-    /// Small enumerations.
+    /// Numbers of small enumerations.
     U8(Vec<u8>),
     /// Small enumerations that may be absent (`u8::MAX`).
     OptionU8(Vec<u8>),
-    /// Identifiers.
+    /// Identifiers, such as nodes and messages.
     U32(Vec<u32>),
     /// Identifiers that may be absent (`u32::MAX`).
     OptionU32(Vec<u32>),
@@ -31,13 +31,13 @@ pub enum Column {
     U64(Vec<u64>),
     /// Times that may never come (`u64::MAX`).
     OptionU64(Vec<u64>),
-    /// Ticks, lots, quanta.
+    /// Signed amounts: ticks, lots, quanta.
     I64(Vec<i64>),
-    /// What the outside world measures in reals.
+    /// Real-valued quantities.
     F64(Vec<f64>),
     /// Reals that may be absent (NaN).
     OptionF64(Vec<f64>),
-    /// Text.
+    /// Text cells, such as hashes.
     Text(Vec<String>),
 }
 
@@ -69,60 +69,60 @@ impl Column {
 /// A table: its name and its named columns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
-    /// Its name.
+    /// Name of the table.
     pub name: &'static str,
     /// Its columns, in the order of the schema.
     pub columns: Vec<(&'static str, Column)>,
 }
 
 named! {
-    /// What became of a client's message.
+    /// Outcome of a client's message.
     pub enum Outcome {
-        /// Nothing yet: a censored observation.
+        /// Neither executed nor refused yet: a censored observation.
         Pending = "pending",
-        /// Executed.
+        /// It was executed by the reporting node.
         Executed = "executed",
-        /// Refused for good.
+        /// It was refused, and its client gave up.
         Refused = "refused",
-        /// Lost on the way.
+        /// It was lost in the network.
         Lost = "lost",
     }
 }
 
 named! {
-    /// Why it was refused or lost.
+    /// Reason for which it was refused or lost.
     pub enum Reason {
-        /// It was not.
+        /// It was neither refused nor lost.
         None = "none",
-        /// Too many waited for validation.
+        /// The ingress queue was full.
         IngressFull = "ingress full",
-        /// Too many waited for ordering.
+        /// The mempool was full.
         MempoolFull = "mempool full",
         /// The gateway was down.
         GatewayDown = "gateway down",
-        /// It expired.
+        /// Its expiry height had passed.
         Expired = "expired",
         /// The packet was lost.
         PacketLost = "packet lost",
-        /// It waited too long, or made room for another.
+        /// It waited too long, or was dropped for another.
         Shed = "shed",
-        /// Its account had used its rate up.
+        /// Its account had exhausted its rate limit.
         RateExceeded = "rate exceeded",
-        /// It offered less than the present price.
+        /// Its fee was below the price.
         FeeTooLow = "fee too low",
-        /// Its cancel came first.
+        /// Its cancel arrived first.
         CancelledBefore = "cancelled before",
-        /// Its sender did not reveal what it says.
+        /// Its sender did not reveal its content.
         NotRevealed = "not revealed",
-        /// Non-essential flow waits while the venue is congested.
+        /// It was throttled by its criticality.
         Throttled = "throttled",
-        /// Nobody answered in time. This and what follows: of live runs alone.
+        /// No answer in time. This and the following occur in live runs only.
         TimedOut = "timed out",
-        /// The connection broke before it was answered.
+        /// The connection was lost before an answer.
         Disconnected = "disconnected",
         /// The target refused it.
         TargetRefused = "target refused",
-        /// The generator did not come to send it.
+        /// The generator did not send it in time.
         NotSent = "not sent",
         /// The target acknowledged it and never delivered it.
         AcknowledgedAndLost = "acknowledged and lost",
@@ -130,21 +130,21 @@ named! {
 }
 
 named! {
-    /// Who sent it.
+    /// Kind of the sender.
     pub enum Source {
-        /// The background process.
+        /// The background arrival process.
         Background = "background",
         /// A market maker.
         Maker = "maker",
-        /// An oracle.
+        /// An oracle of the venue.
         Oracle = "oracle",
-        /// A keeper.
+        /// A keeper that liquidates.
         Keeper = "keeper",
-        /// A trader who reacts to the price.
+        /// A panicking trader.
         Panic = "panic",
-        /// An attacker.
+        /// The attacker of a spam fault.
         Spam = "spam",
-        /// The tape.
+        /// A recorded message of the tape.
         Tape = "tape",
         /// The attacker of `[attack]`.
         Attacker = "attacker",
@@ -152,47 +152,47 @@ named! {
 }
 
 named! {
-    /// What happened in the market.
+    /// Kinds of rows of the market's table.
     pub enum MarketKind {
         /// The outside price moved.
         Index = "index",
-        /// A price update was executed.
+        /// An oracle of the venue.
         Oracle = "oracle",
-        /// The mark moved.
+        /// The mark price changed.
         Mark = "mark",
-        /// A trade.
+        /// Two orders traded.
         Trade = "trade",
         /// The outside price crossed an account's liquidation price.
         Due = "due",
         /// A keeper sent a liquidation order.
         LiquidationSent = "liquidation-sent",
-        /// An account was closed out.
+        /// An account was liquidated, wholly or in part.
         Liquidated = "liquidated",
         /// An account's loss exceeded its collateral.
         BadDebt = "bad-debt",
-        /// The insurance fund changed.
+        /// The insurance fund paid or received.
         Insurance = "insurance",
-        /// A winner's position was closed against a bankrupt one.
+        /// Auto-deleveraging closed a position against a bankrupt one.
         Deleveraged = "deleveraged",
         /// An account fell below maintenance margin at the venue's mark.
         MarginCall = "margin-call",
-        /// A liquidation order came too late or too early.
+        /// A liquidation order found the account not liquidatable.
         NotLiquidatable = "not-liquidatable",
         /// A trade of a liquidation.
         LiquidationTrade = "liquidation-trade",
-        /// A due account is safe again.
+        /// A due account has recovered.
         Recovered = "recovered",
-        /// A limit of the venue put a liquidation off.
+        /// A limit of the venue deferred a liquidation.
         LiquidationDeferred = "liquidation-deferred",
         /// The venue's vault took a position over.
         TakenOver = "taken-over",
-        /// The outside price took what a due portfolio is worth below nothing, or brought it back.
+        /// The equity of a due portfolio at the outside price became negative, or recovered.
         Underwater = "underwater",
         /// The book's best prices after a block.
         Touch = "touch",
-        /// An order that must trade at once was sent.
+        /// An immediate order was sent.
         OrderSent = "order-sent",
-        /// Nothing is left of what was liquidated.
+        /// A liquidated position is closed completely.
         Closed = "closed",
     }
 }
@@ -200,30 +200,30 @@ named! {
 /// One row of the market's table.
 #[derive(Clone, Copy, Debug)]
 pub struct MarketRow {
-    /// When.
+    /// Time of the row, in ns.
     pub time_ns: Ns,
-    /// What happened.
+    /// Kind of the row.
     pub kind: MarketKind,
     /// A number of `Bearer` (bad debt) or of `Deferral` (liquidation deferred); `u8::MAX` = neither.
     pub code: u8,
-    /// By which message; `u32::MAX` = none.
+    /// Number of the causing message; `u32::MAX` = none.
     pub message: MessageId,
-    /// Whose; `u32::MAX` = nobody's.
+    /// Account concerned; `u32::MAX` = none.
     pub account: u32,
-    /// Counterparty; `u32::MAX` = none.
+    /// Account of the counterparty; `u32::MAX` = none.
     pub other: u32,
-    /// In ticks.
+    /// Price, in ticks.
     pub price: Price,
-    /// In lots, signed.
+    /// Signed quantity, in lots.
     pub qty: i64,
-    /// In quanta.
+    /// Amount of money, in quanta.
     pub amount: i64,
     /// Observed, or due, time; `NEVER` = none.
     pub ref_ns: Ns,
 }
 
 impl MarketRow {
-    /// A row with nothing but a time and a kind.
+    /// A row with a time and a kind only.
     pub fn new(time_ns: Ns, kind: MarketKind) -> MarketRow {
         MarketRow {
             time_ns,
@@ -243,29 +243,29 @@ impl MarketRow {
 /// One row of the gauges.
 #[derive(Clone, Copy, Debug)]
 pub struct GaugeRow {
-    /// When.
+    /// Time of the row, in ns.
     pub time_ns: Ns,
-    /// Where.
+    /// Node of the row.
     pub node: NodeId,
-    /// Waiting for validation.
+    /// Number of messages that wait for validation.
     pub ingress_len: u32,
-    /// Waiting for ordering.
+    /// Number of messages that wait for ordering.
     pub mempool_len: u32,
-    /// Decided, not executed.
+    /// Number of messages decided and not executed.
     pub execution_len: u32,
-    /// How long a packet would wait for the uplink.
+    /// Time that a packet would wait for the uplink, in ns.
     pub uplink_backlog_ns: Ns,
-    /// How long the uplink has been sending, since the start of the run.
+    /// Busy time of the uplink since the start of the run, in ns.
     pub uplink_busy_ns: Ns,
-    /// How long the downlink has been receiving.
+    /// Busy time of the downlink, in ns.
     pub downlink_busy_ns: Ns,
-    /// How long the validation servers have worked, summed over them.
+    /// Busy time of the validation servers, summed over them, in ns.
     pub validation_busy_ns: Ns,
-    /// How long the server of consensus messages has worked.
+    /// Busy time of the server of consensus messages, in ns.
     pub consensus_busy_ns: Ns,
-    /// How long the execution server has worked.
+    /// Busy time of the execution server, in ns.
     pub execution_busy_ns: Ns,
-    /// Executed height.
+    /// Height of the last executed block.
     pub height: u32,
     /// Whether the node is up.
     pub up: u8,
@@ -276,17 +276,17 @@ pub struct GaugeRow {
 pub struct BlockRow {
     /// Round in which it was decided.
     pub round: u32,
-    /// Who made it.
+    /// Node that proposed it.
     pub proposer: NodeId,
-    /// How many messages.
+    /// Number of messages.
     pub messages: u32,
-    /// How many bytes.
+    /// Size, in bytes.
     pub size_bytes: u64,
-    /// When it was made.
+    /// Time of the proposal.
     pub proposed_ns: Ns,
-    /// When the first node knew it was decided.
+    /// Time at which the first node knew it as decided.
     pub decided_ns: Ns,
-    /// Its hash.
+    /// Hash of the block.
     pub hash: [u8; 32],
 }
 
@@ -295,109 +295,110 @@ pub struct BlockRow {
 pub struct LaneRow {
     /// Number of the round.
     pub round: u64,
-    /// To whom.
+    /// Account that controls the round.
     pub controller: u32,
-    /// For how much, in millionths of a USD.
+    /// Price, in millionths of a USD.
     pub price_micros: u64,
 }
 
 /// A node's setting was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecisionRow {
-    /// When.
+    /// Time of the row, in ns.
     pub time_ns: Ns,
-    /// At which node.
+    /// Node of the row.
     pub node: NodeId,
-    /// What, why, from and to.
+    /// Parameter, reason, old and new value.
     pub change: Change,
 }
 
 named! {
-    /// What is measured of a fault: the unit stands last. Those after `SpamPerS` are of live runs.
+    /// Measured quantity of a fault, with its unit last. Those after `SpamPerS` occur in live runs
+    /// only.
     pub enum Quantity {
-        /// Packets that were lost, of those that the fault met.
+        /// Share of packets lost, of those affected.
         PacketsLost = "packets_lost_share",
-        /// What was added to packets' (or bytes') time on the way, on average.
+        /// Mean delay added to packets (or bytes).
         AddedDelay = "added_delay_ms",
         /// Events that a stopped node handled.
         EventsWhileDown = "events_while_down",
-        /// How many times as long work took.
+        /// Factor on service times.
         ServiceFactor = "service_factor",
-        /// What was added to the making of a share of a key, on average.
+        /// Mean delay added to key shares.
         AddedShareDelay = "added_share_delay_ms",
         /// Shares that silent keypers sent.
         SharesSent = "shares_sent_per_block",
-        /// Keypers that gave their shares to the attacker, of those named that have any.
+        /// Share of listed keypers that gave their shares to the attacker.
         KeypersColluding = "keypers_colluding_share",
-        /// Orders of the spammer.
+        /// Orders of the spam fault per second.
         SpamPerS = "spam_per_s",
-        /// TCP segments that were lost, of those that the fault met.
+        /// Share of TCP segments lost, of those affected.
         SegmentsLost = "segments_lost_share",
-        /// Bytes that passed where none may.
+        /// Bytes that passed although none may.
         BytesPassed = "bytes_passed",
-        /// Connections that a dead node took.
+        /// Connections that a crashed node accepted.
         ConnectionsWhileDown = "connections_while_down",
         /// Connections that were left open.
         ConnectionsLeft = "connections_left",
         /// Bits that passed while bytes waited (or in all, if none did).
         Bandwidth = "bandwidth_mbps",
-        /// What was left of a disk.
+        /// Free space of a disk.
         FreeBytes = "free_bytes",
-        /// How long the fault lasted.
+        /// Time for which the fault was active.
         InForce = "in_force_s",
-        /// From a node's death until it answered again.
+        /// Time from a node's crash until it answered again.
         Down = "down_s",
     }
 }
 
-/// What whoever does a fault allows its measurement to be, ends included; `None` = no limit.
+/// Allowed range of a fault's measurement, inclusive; `None` = no limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Allowed {
-    /// At least.
+    /// Least allowed value.
     pub low: Option<f64>,
-    /// At most.
+    /// Greatest allowed value.
     pub high: Option<f64>,
 }
 
 impl Allowed {
-    /// Anything, also that nothing could be measured.
+    /// Any value, or none.
     pub const ANY: Allowed = Allowed { low: None, high: None };
 
-    /// This value and no other.
+    /// Exactly this value.
     pub fn exactly(value: f64) -> Allowed {
         Allowed::within(value, 0.0)
     }
 
-    /// This far from a value, on both sides.
+    /// The range within `tolerance` of a value.
     pub fn within(value: f64, tolerance: f64) -> Allowed {
         Allowed { low: Some(value - tolerance), high: Some(value + tolerance) }
     }
 
-    /// Whether it allows a measurement.
+    /// Whether a measurement is in the range.
     pub fn holds(&self, measured: f64) -> bool {
         self.low.is_none_or(|low| measured >= low) && self.high.is_none_or(|high| measured <= high)
     }
 }
 
-/// A fault as it was asked for and as it was measured.
+/// A fault as requested and as measured.
 #[derive(Clone, Debug)]
 pub struct FaultRow {
-    /// Which kind.
+    /// Kind of the fault.
     pub kind: &'static str,
-    /// When it begins.
+    /// Time at which it begins.
     pub at_ns: Ns,
-    /// When it ends.
+    /// Time at which it ends.
     pub until_ns: Ns,
-    /// The nodes that it concerns, separated by commas; groups of a partition by `|`.
+    /// Affected nodes, separated by commas; groups of a partition by `|`.
     pub nodes: String,
-    /// What is compared.
+    /// Quantity that is measured.
     pub quantity: Quantity,
-    /// As asked, in the quantity's unit.
+    /// Requested value, in the quantity's unit.
     pub asked: f64,
-    /// What is allowed.
+    /// Allowed range of the measurement.
     pub allowed: Allowed,
-    /// As measured; `None` when nothing came by.
+    /// Measured value; `None` without samples.
     pub measured: Option<f64>,
-    /// Out of how many.
+    /// Number of samples.
     pub samples: u64,
 }

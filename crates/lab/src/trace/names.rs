@@ -19,10 +19,10 @@ macro_rules! named {
         pub enum $type { $($(#[$doc])* $variant,)* }
 
         impl $type {
-            /// All, in the order of their numbers.
+            /// All values, in the order of their numbers.
             pub const ALL: &[$type] = &[$($type::$variant),*];
 
-            /// Its name in the trace.
+            /// Name in the trace.
             pub fn name(self) -> &'static str {
                 match self { $($type::$variant => $name,)* }
             }
@@ -98,7 +98,7 @@ fn deferrals() -> Vec<String> {
     })
 }
 
-/// What controllers set and consensus adapts, by [`Parameter::code`].
+/// Parameters that controllers set and consensus adapts, by [`Parameter::code`].
 fn knobs() -> Vec<String> {
     let classes = classes();
     let name = |code| match Parameter::of_code(code) {
@@ -111,7 +111,7 @@ fn knobs() -> Vec<String> {
         Some(Parameter::TimeoutCommit) => "timeout_commit_ns".to_owned(),
         Some(Parameter::TimeoutPropose) => "timeout_propose_ns".to_owned(),
         Some(Parameter::Throttle) => "throttle".to_owned(),
-        // Not adapted any more; older traces have it.
+        // No longer adapted; older traces contain it.
         None => "timeout_vote_ns".to_owned(),
     };
     (0..=Parameter::Throttle.code()).map(name).collect()

@@ -1,10 +1,10 @@
-//! What a message can wait for.
+//! Resources for which messages wait.
 
 use surgetank_layer::units::{NodeId, Ns};
 
 macro_rules! resources {
     ($($(#[$doc:meta])* $name:ident = $column:literal,)*) => {
-        /// What a message's time is charged to.
+        /// Resource to which a message's time is charged.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         pub enum Resource { $($(#[$doc])* $name,)* }
@@ -27,13 +27,13 @@ macro_rules! resources {
 }
 
 resources! {
-    /// The way from the client to its gateway.
+    /// The link from the client to its gateway.
     ClientLink = "client_link_ns",
-    /// The way between nodes.
+    /// Propagation between nodes.
     Distance = "distance_ns",
     /// Waiting for a node's uplink or downlink, and passing through it.
     Bandwidth = "bandwidth_ns",
-    /// Its own validation, at every node on its way.
+    /// Its own validation, at every node on its path.
     ValidationOwn = "validation_own_ns",
     /// Validation of other messages before it.
     ValidationOthers = "validation_others_ns",
@@ -47,15 +47,15 @@ resources! {
     Timers = "timers_ns",
     /// Room in blocks, while others fill them.
     BlockSpace = "block_space_ns",
-    /// Being let in: refused and tried again.
+    /// Admission: refusals and retries.
     Admission = "admission_ns",
-    /// Lost packets, until they are said again.
+    /// Lost packets, until their re-transmission.
     Loss = "loss_ns",
     /// Rules of the venue that hold messages back: reveals, shares of keys, lanes, fair order.
     Rules = "rules_ns",
-    /// A fault: something down, cut off, or delayed on purpose.
+    /// An injected fault: crash, partition, or delay.
     Faults = "faults_ns",
-    /// Not found out.
+    /// Not attributed.
     Other = "other_ns",
 }
 
@@ -67,36 +67,36 @@ pub const RESOURCES: usize = Resource::ALL.len();
 pub struct Charges([Ns; RESOURCES]);
 
 impl Charges {
-    /// Charges more to a resource.
+    /// Adds a time to a resource.
     #[inline]
     pub fn add(&mut self, resource: Resource, span: Ns) {
         self.0[resource as usize] += span;
     }
 
-    /// What is charged to a resource.
+    /// Time charged to a resource, in ns.
     pub fn get(&self, resource: Resource) -> Ns {
         self.0[resource as usize]
     }
 
-    /// Charges all of another's.
+    /// Adds all of another's charges.
     pub fn join(&mut self, other: &Charges) {
         self.0.iter_mut().zip(other.0).for_each(|(mine, more)| *mine += more);
     }
 
-    /// What came after an earlier state of the same sums.
+    /// Difference from an earlier state of the same sums.
     pub fn since(&self, earlier: &Charges) -> Charges {
         let mut rest = *self;
         rest.0.iter_mut().zip(earlier.0).for_each(|(mine, before)| *mine -= before);
         rest
     }
 
-    /// Moves what is charged to one resource to another.
+    /// Moves the charge of one resource to another.
     pub fn shift(&mut self, from: Resource, to: Resource) {
         let span = std::mem::take(&mut self.0[from as usize]);
         self.add(to, span);
     }
 
-    /// All of it.
+    /// Sum over all resources, in ns.
     pub fn sum(&self) -> Ns {
         self.0.iter().sum()
     }
@@ -119,21 +119,21 @@ impl Charges {
     }
 }
 
-/// What one executed message waited for, from its creation to its execution.
+/// Attribution of one executed message's time, from creation to execution.
 #[derive(Clone, Copy, Debug)]
 pub struct WaitRow {
-    /// Which message.
+    /// Number of the message.
     pub message: u32,
     /// What its time is charged to.
     pub charges: Charges,
 }
 
-/// Where a resource is: a node, or the way from one node to another.
+/// Place of a resource: a node, or the link from one node to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The node, or the one at the begin of the way.
+    /// The node, or the start of the link.
     pub node: NodeId,
-    /// The node at its end; `NodeId::MAX` = it is no way.
+    /// The end of the link; `NodeId::MAX` = not a link.
     pub peer: NodeId,
 }
 
@@ -141,33 +141,33 @@ impl Place {
     /// No node and no link: what belongs to the venue as a whole.
     pub const NOWHERE: Place = Place { node: NodeId::MAX, peer: NodeId::MAX };
 
-    /// A node.
+    /// The place of a node.
     pub fn at(node: NodeId) -> Place {
         Place { node, ..Place::NOWHERE }
     }
 
-    /// The way from one to another.
+    /// The link from one node to another.
     pub fn between(node: NodeId, peer: NodeId) -> Place {
         Place { node, peer }
     }
 
-    /// Whether it is the way between two nodes.
+    /// Whether it is a link.
     pub fn is_link(self) -> bool {
         self.peer != NodeId::MAX
     }
 }
 
-/// What executed messages of a class waited for at a place, of the measured window, an attacker's
-/// left out.
+/// Attributed time of a class's executed messages at a place, in the measured window, without the
+/// attacker's.
 #[derive(Clone, Copy, Debug)]
 pub struct PlaceRow {
-    /// The class.
+    /// Class of the messages.
     pub class: u8,
-    /// What they waited for.
+    /// Resource to which the time is charged.
     pub resource: Resource,
-    /// Where.
+    /// Place of the resource.
     pub place: Place,
-    /// How long in all.
+    /// Total time, in ns.
     pub span: Ns,
 }
 

@@ -8,14 +8,14 @@ use super::{
     Table, WaitRow,
 };
 
-/// The rows of a finished (or interrupted) run, as its parts have noted them.
+/// The rows of a finished (or interrupted) run, as its parts recorded them.
 #[derive(Default)]
 pub struct Rows<'a> {
     /// Client messages.
     pub messages: Messages,
-    /// What executed messages waited for.
+    /// Attributions of executed messages.
     pub waits: &'a [WaitRow],
-    /// Where messages of each class waited for what.
+    /// Attributions by class, resource and place.
     pub wait_places: Vec<PlaceRow>,
     /// First arrivals of messages at nodes.
     pub receipts: Receipts,
@@ -23,13 +23,13 @@ pub struct Rows<'a> {
     pub blocks: &'a [BlockRow],
     /// (decided, executed) per node and height.
     pub executions: &'a [Vec<(Ns, Ns)>],
-    /// Queue lengths and work of nodes.
+    /// Gauges of nodes.
     pub gauges: &'a [GaugeRow],
-    /// What happened in the market.
+    /// Events of the market.
     pub market: &'a [MarketRow],
-    /// Faults as asked and as measured.
+    /// Faults as requested and as measured.
     pub faults: Vec<FaultRow>,
-    /// What controllers and consensus changed.
+    /// Changes by controllers and adaptive consensus.
     pub decisions: &'a [DecisionRow],
 }
 
@@ -38,9 +38,9 @@ pub struct Rows<'a> {
 pub struct Receipts {
     /// Of message m at node k, at m·nodes + k.
     pub arrivals: Vec<Ns>,
-    /// How many nodes there are.
+    /// Number of nodes.
     pub nodes: usize,
-    /// Those of every n-th client message are kept; 0 = of none.
+    /// Receipts of every n-th client message are kept; 0 = none.
     pub every: u32,
     /// Arrivals after this have not happened.
     pub until: Ns,
@@ -98,7 +98,7 @@ fn receipts(kept: Receipts, messages: &[MessageId]) -> Table {
     for &id in messages.iter().step_by(every.max(1)) {
         let from = id as usize * nodes;
         for (index, cell) in (0..).zip(from..from + nodes) {
-            // A copy may still be under way when the run ends.
+            // A copy may still be in flight when the run ends.
             let at = time[cell];
             if at <= until {
                 // Where it stood it is needed no more: receipts are no more than cells before it.

@@ -1,14 +1,14 @@
-//! When faults were under way, and what they do to the time of what they strike.
+//! Faults in attribution: their times, and the part of a wait that is due to them.
 
 use surgetank_layer::units::{NodeId, Ns};
 
 use crate::faults::{Hindrance, Whom};
 
-/// All of a run's faults that can keep messages waiting.
+/// All faults of a run that can delay messages.
 pub struct Calamities(Vec<Hindrance>);
 
 impl Calamities {
-    /// Of these faults.
+    /// The faults with these hindrances.
     pub fn new(faults: Vec<Hindrance>) -> Calamities {
         Calamities(faults)
     }
@@ -17,7 +17,7 @@ impl Calamities {
         self.0.iter().filter(move |fault| fault.begin < until && fault.end > since)
     }
 
-    /// Whether a node was stopped within this time, or cut off from another.
+    /// Whether a node was down within this time, or partitioned from another.
     pub fn silence(&self, since: Ns, until: Ns, node: NodeId, other: NodeId) -> bool {
         let mut all = self.between(since, until);
         all.any(|fault| fault.stops && fault.whom.names(node) || fault.whom.separates(node, other))
@@ -35,17 +35,17 @@ impl Calamities {
         late.sum::<Ns>().min(span)
     }
 
-    /// Whether two nodes were cut off from each other within this time.
+    /// Whether two nodes were partitioned from each other within this time.
     pub fn separate(&self, since: Ns, until: Ns, a: NodeId, b: NodeId) -> bool {
         self.between(since, until).any(|fault| fault.whom.separates(a, b))
     }
 
-    /// Whether a fault that loses packets was under way in this time.
+    /// Whether a fault that loses packets was active in this time.
     pub fn lose(&self, since: Ns, until: Ns) -> bool {
         self.between(since, until).any(loses)
     }
 
-    /// How many nodes were stopped at some time of these.
+    /// Number of nodes that were down at some time of the span.
     pub fn stopped(&self, since: Ns, until: Ns) -> usize {
         let stops = self.between(since, until).filter(|fault| fault.stops);
         stops.map(|fault| fault.whom.named().len()).sum()
@@ -73,7 +73,7 @@ impl Calamities {
     }
 }
 
-/// Whether it keeps packets from arriving.
+/// Whether it drops packets.
 fn loses(fault: &Hindrance) -> bool {
     fault.stops || fault.chance > 0.0 || matches!(fault.whom, Whom::Groups(_))
 }

@@ -1,5 +1,4 @@
-//! What the time between two blocks was spent on, and what a message that waits for a block is
-//! charged.
+//! Attribution of the time between two blocks, and of messages that wait for a block.
 //!
 //! # Rules
 //! 1. A cycle is the time from one block's proposal to the next's. It is charged along the way that
@@ -42,7 +41,7 @@ use crate::trace::{Charges, Place, Resource};
 /// Classes of clients' messages.
 pub const CLASSES: usize = 8;
 
-/// Which classes of messages a block left out: bits `1 << class`.
+/// Classes of messages that a block left out: bits `1 << class`.
 pub type LeftOut = u8;
 
 /// Between the proposals of two blocks.
@@ -65,34 +64,34 @@ struct Cycle {
     left_out: LeftOut,
 }
 
-/// What a block's proposal tells.
+/// Facts of a block's proposal.
 #[derive(Clone, Copy, Debug)]
 pub struct Proposal {
-    /// When it was made.
+    /// Time of the proposal.
     pub at: Ns,
-    /// By whom.
+    /// Node that proposed it.
     pub proposer: NodeId,
-    /// What it left out.
+    /// Classes of messages that it left out.
     pub left_out: LeftOut,
 }
 
 /// How long at most a fault kept a message waiting that a proposer did not have at a time.
 pub type Missed<'a> = dyn Fn(Ns, NodeId) -> Option<Ns> + 'a;
 
-/// All cycles, by height.
+/// All cycles of a run, by height.
 #[derive(Debug)]
 pub struct Cycles {
     cycles: Vec<Cycle>,
     /// Charges of all cycles up to each, by class.
     up_to: Vec<[Charges; CLASSES]>,
-    /// Whether any was crowded.
+    /// Whether any cycle was crowded.
     any_crowded: bool,
     /// Waiting before anything leads to a block is waiting for this.
     idle: Resource,
 }
 
 impl Cycles {
-    /// None yet.
+    /// Cycles of a run before its first block.
     pub fn new(idle: Resource) -> Cycles {
         Cycles { cycles: Vec::new(), up_to: Vec::new(), any_crowded: false, idle }
     }

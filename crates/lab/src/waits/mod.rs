@@ -1,21 +1,21 @@
-//! What every message waited for: each nanosecond from its creation to its execution, charged to a
-//! resource.
+//! Attribution: each nanosecond of a message from creation to execution, charged to a resource.
 //!
 //! # Rules
-//! 1. What happens has one cause: the event in which it happens. Time between a cause and its effect
+//! 1. Every event has one cause: the event that triggered it. Time between a cause and its effect
 //!    is a [`segments::Segment`] and was spent on one resource, at one place ([`places`]).
-//! 2. Where something waits in a queue, it is charged what the queue's server did meanwhile. Before
-//!    that its own way goes on, not that of whoever stood before it.
-//! 3. A message's way is: client link and tries, hop by hop with validation at every node to the one
-//!    that made its block ([`own`]); the wait for that block ([`cycles`]); then the way that led from
+//! 2. Time in a queue is charged to the work that the queue's server did meanwhile. Before that,
+//!    the item's own path is followed, not that of the items ahead.
+//! 3. A message's path is: client link and tries, hop by hop with validation at every node to the
+//!    one that made its block ([`own`]); the wait for that block ([`cycles`]); then the path from
 //!    the proposal to the execution at the node that reports it (segments).
-//! 4. Work that a fault makes slower is charged to the fault and to the work ([`calamities`]).
-//! 5. The charges of a message sum to executed − created exactly. What cannot be explained is
+//! 4. Work slowed by a fault is charged to the fault and to the work ([`calamities`]).
+//! 5. The charges of a message sum to executed − created exactly. Time that cannot be attributed is
 //!    [`Resource::Other`], not hidden.
 //!
 //! # Theory of operation
-//! Only what orders messages is kept as segments: votes, proposals, timers, blocks. Clients' messages
-//! are far more; of these only the first arrival at each node is noted, until they are executed.
+//! Only events of the ordering protocol are kept as segments: votes, proposals, timers, blocks. Of
+//! clients' messages, which are far more, only the first arrival at each node is kept, until they
+//! are executed.
 
 mod calamities;
 mod cells;
@@ -44,7 +44,7 @@ pub use places::Places;
 pub use segments::Id;
 use segments::{Charged, NONE, Segment, Segments};
 
-/// A message of consensus that waits to be heard, or has been.
+/// A consensus message that waits for verification, or is verified.
 #[derive(Clone, Copy)]
 struct Hearing {
     message: MessageId,
@@ -52,7 +52,7 @@ struct Hearing {
     arrival: Id,
 }
 
-/// What one node is at.
+/// Attribution state of one node.
 struct Station {
     /// Messages of consensus that wait for its server, in order.
     hearing: VecDeque<Hearing>,
@@ -79,7 +79,7 @@ fn of_round(what: Awaited) -> bool {
     matches!(what, Awaited::Proposal | Awaited::Votes(_))
 }
 
-/// What waits for what.
+/// Attribution of a run.
 pub struct Waits {
     nodes: usize,
     single: bool,
@@ -87,7 +87,7 @@ pub struct Waits {
     calamities: Calamities,
     /// When messages of consensus were dropped: by themselves, and by faults.
     drops: [Vec<Ns>; 2],
-    /// The cause of what happens now.
+    /// Cause of the present event.
     cause: Id,
     /// Blocks that came by catching up are being read.
     catching_up: bool,
@@ -105,14 +105,14 @@ pub struct Waits {
     tail: Charged,
     /// How many messages of each class that block has, of those that count.
     carried: [u32; CLASSES],
-    /// Where messages waited; taken out while one is charged.
+    /// Charges by place; taken out while a message is charged.
     places: Option<Box<Places>>,
-    /// What every executed message waited for, in order of execution.
+    /// Attributions of executed messages, in order of execution.
     pub rows: Vec<WaitRow>,
 }
 
 impl Waits {
-    /// Nothing has happened yet. `single` = one node orders; `fair` = under a fair order.
+    /// Attribution at the start of a run. `single` = one node orders; `fair` = under a fair order.
     pub fn new(places: Places, single: bool, fair: bool, faults: Vec<Hindrance>) -> Waits {
         let nodes = places.nodes();
         let station = || Station {
@@ -190,7 +190,7 @@ impl Waits {
         if halted || fault { Resource::Faults } else { Resource::Loss }
     }
 
-    /// A packet of consensus is dropped.
+    /// Records that a consensus packet was dropped.
     pub fn drops(&mut self, now: Ns, by_fault: bool) {
         self.drops[usize::from(by_fault)].push(now);
     }
@@ -204,12 +204,12 @@ impl Waits {
         self.segment(along, Resource::Faults, way, due, at)
     }
 
-    /// What happens now was caused by nothing that is kept: a client, a gauge, the outside.
+    /// The present event has no recorded cause: a client, a gauge, the outside price.
     pub fn nothing(&mut self) {
         (self.cause, self.catching_up) = (NONE, false);
     }
 
-    /// A message has its number.
+    /// Adds the message of the next number.
     pub fn carried(&mut self, message: MessageId) {
         debug_assert_eq!(self.ways.len(), message as usize);
         self.ways.push(Some(Way::default()));
@@ -410,7 +410,7 @@ impl Waits {
         }
     }
 
-    /// A node stops.
+    /// Records the crash of a node.
     pub fn crashes(&mut self, now: Ns, node: NodeId) {
         self.nothing();
         let station = &mut self.stations[node as usize];
@@ -418,7 +418,7 @@ impl Waits {
         station.down = (now, NEVER);
     }
 
-    /// A node starts again.
+    /// Records the restart of a node.
     pub fn restarts(&mut self, now: Ns, node: NodeId) {
         self.nothing();
         let station = &mut self.stations[node as usize];

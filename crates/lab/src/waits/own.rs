@@ -1,4 +1,4 @@
-//! A message's own way: from its client to the node that made its block.
+//! A message's own path: from its client to the proposer of its block.
 
 use surgetank_layer::message::Class;
 use surgetank_layer::units::{Height, MessageId, NEVER, NodeId, Ns};
@@ -13,15 +13,15 @@ use crate::trace::{Charges, Executed, Place, Reason, Resource, WaitRow};
 
 /// An attempt to enter the venue.
 struct Attempt {
-    /// At the gateway.
+    /// Time of arrival at the gateway.
     reached: Ns,
-    /// Let in to be validated.
+    /// Time at which it was accepted for validation.
     entered: Ns,
-    /// When and why it was sent away.
+    /// Time and reason of its refusal.
     refused: Option<(Ns, Reason)>,
 }
 
-/// What a message went through, beside nodes ([`Cells`](super::cells::Cells)).
+/// Path of a message, apart from nodes ([`Cells`](super::cells::Cells)).
 #[derive(Default)]
 pub struct Way {
     /// Nodes that heard it, if it is of consensus.
@@ -95,7 +95,7 @@ impl Waits {
             before = if self.cause == NONE { heard } else { self.cause };
             let ended = self.segments.end(before);
             if before != NONE && ended < now {
-                // It was asked for again.
+                // It was requested again.
                 before = self.segment(before, Resource::Loss, Place::at(from), ended, now);
             }
         }
@@ -190,7 +190,7 @@ impl Waits {
         }
     }
 
-    /// It is sent away.
+    /// Records a refusal.
     pub fn turned_away(&mut self, now: Ns, message: MessageId, reason: Reason) {
         if let Some(way) = &mut self.ways[message as usize]
             && let Some(attempt) = way.attempts.last_mut()

@@ -1,4 +1,4 @@
-//! Where messages waited: what they are charged, by class, resource and place.
+//! Charges of messages by class, resource and place.
 //!
 //! # Rules
 //! 1. Those messages count that measures are made of: executed, created in the measured window, not
@@ -31,7 +31,7 @@ pub struct Part {
 /// How much of a cycle messages of a class were charged, as multiples of its length.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Used {
-    /// As it is.
+    /// Multiple in its own proportions.
     pub own: f64,
     /// In the proportions of its crowded spell.
     pub spell: f64,
@@ -64,7 +64,7 @@ pub struct Places {
 }
 
 impl Places {
-    /// Nothing is charged yet. `window` = when messages that count are created.
+    /// No charges yet. `window` = when messages that count are created.
     pub fn new(nodes: usize, window: Range<Ns>) -> Places {
         Places {
             window,
@@ -77,7 +77,7 @@ impl Places {
         }
     }
 
-    /// Of how many nodes.
+    /// Number of nodes.
     pub fn nodes(&self) -> usize {
         self.nodes
     }

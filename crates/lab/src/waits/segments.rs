@@ -1,5 +1,4 @@
-//! What made what happen: a segment of time, what it was spent on and where, and the segment before
-//! it.
+//! Causal segments: a span of time, its resource and place, and the preceding segment.
 
 use surgetank_layer::units::Ns;
 
@@ -9,28 +8,28 @@ use crate::trace::{Charges, Place, Resource};
 /// Number of a segment; [`NONE`] is before everything.
 pub type Id = u32;
 
-/// No segment.
+/// The segment before all others.
 pub const NONE: Id = 0;
 
-/// A stretch of time that had to pass before something else could begin.
+/// A span of time that had to pass before its effect could begin.
 #[derive(Clone, Copy, Debug)]
 pub struct Segment {
-    /// What had to happen before it.
+    /// Number of the preceding segment.
     pub parent: Id,
-    /// What the time was spent on.
+    /// Resource to which the time is charged.
     pub resource: Resource,
-    /// Where.
+    /// Place of the resource.
     pub place: Place,
-    /// When it began.
+    /// Begin of the span.
     pub begin: Ns,
-    /// When it ended.
+    /// End of the span.
     pub end: Ns,
 }
 
-/// What a way was spent on.
+/// Attribution of a path.
 #[derive(Debug, Default)]
 pub struct Charged {
-    /// By resource.
+    /// Time charged to each resource.
     pub charges: Charges,
     /// The same, part by part; what is not known to have been spent on anything is left out.
     pub parts: Vec<Part>,
@@ -63,7 +62,7 @@ impl Segments {
         self.0[id as usize].end
     }
 
-    /// A segment.
+    /// The segment of this number.
     pub fn get(&self, id: Id) -> Segment {
         self.0[id as usize]
     }

@@ -1,10 +1,10 @@
-//! What is on its way between nodes: copies of messages, frames and packets.
+//! Messages, frames and packets in flight between nodes.
 //!
 //! # The shortcut
-//! Of the copies of a message that reach a node, only the first does anything, and its sender knows
-//! when it will arrive. So the earliest known arrival is kept per (message, node), and only what
-//! improves it is to be an event. The other copies still take their sender's uplink and are still
-//! counted. Where copies matter to each other (a downlink, a node that may be down when the first
+//! Of the copies of a message that reach a node, only the first has an effect, and its arrival is
+//! known when it is sent. So the earliest known arrival is kept per (message, node), and only a
+//! copy that improves it becomes an event. The other copies still take their sender's uplink and
+//! are still counted. Where copies interact (a downlink, a node that may be down when the first
 //! arrives), every copy is an event; `network.every_copy` asks for it, and a test shows that both
 //! give the same trace.
 
@@ -30,11 +30,11 @@ pub enum Parcel {
     Frame(u32, Frame),
     /// A packet between any two nodes.
     Packet {
-        /// From whom.
+        /// Sending node.
         from: NodeId,
-        /// To whom.
+        /// Receiving node.
         to: NodeId,
-        /// What it is.
+        /// The packet itself.
         packet: Packet,
         /// The segment that ends when it arrives.
         sent: waits::Id,
@@ -47,13 +47,13 @@ struct Carried {
     envelope: Envelope,
     /// Number among the clients' records, or in `payloads` (consensus).
     slot: u32,
-    /// It was said before: it goes to those who lack it.
+    /// Whether it is a re-broadcast, for nodes that lack it.
     again: bool,
 }
 
-/// All links, and what is on its way.
+/// All links, and the messages in flight.
 pub struct Wire {
-    /// Who is linked to whom, and what the network does to a packet.
+    /// Links with their topology and delays.
     pub links: Links,
     every_copy: bool,
     nodes: usize,
@@ -68,7 +68,7 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Nothing is on its way. `every_copy`: every copy of a message is an event.
+    /// A wire without messages in flight. `every_copy`: every copy of a message is an event.
     pub fn new(links: Links, every_copy: bool) -> Wire {
         let nodes = links.graph.nodes();
         let every_copy = every_copy || links.has_downlink();
@@ -91,12 +91,12 @@ impl Wire {
         std::mem::take(&mut self.arrivals)
     }
 
-    /// How often a message came to a node for the first time.
+    /// Number of first arrivals of messages at nodes.
     pub fn first_arrivals(&self) -> u64 {
         self.first_arrivals
     }
 
-    /// How often it came again.
+    /// Number of further arrivals (duplicates).
     pub fn duplicates(&self) -> u64 {
         self.duplicates
     }
@@ -112,7 +112,7 @@ impl Wire {
         self.every_copy
     }
 
-    /// What the layer may know of a message.
+    /// Envelope of a message.
     #[inline]
     pub fn envelope(&self, message: MessageId) -> Envelope {
         self.carried[message as usize].envelope
@@ -124,7 +124,7 @@ impl Wire {
         self.carried[message as usize].slot
     }
 
-    /// What a message of consensus says; a client's is opaque.
+    /// Content of a consensus message; a client's is opaque.
     #[inline]
     pub fn payload(&self, message: MessageId) -> Payload {
         let carried = &self.carried[message as usize];
@@ -135,18 +135,18 @@ impl Wire {
         }
     }
 
-    /// A message offers more to be served earlier.
+    /// Raises the fee of a message.
     pub fn raise(&mut self, message: MessageId, fee_micros: u32) {
         self.carried[message as usize].envelope.fee_micros = fee_micros;
     }
 
-    /// When the first copy of a message is at a node, as far as is known.
+    /// Time of the first arrival of a message at a node, as far as known.
     #[inline]
     pub fn arrival(&self, message: MessageId, node: NodeId) -> Ns {
         self.arrivals[message as usize * self.nodes + node as usize]
     }
 
-    /// Gives a message its number. The origin of a message of consensus has it from the start.
+    /// Assigns a number to a message. The origin of a consensus message has it from the start.
     #[inline]
     pub fn carry(&mut self, now: Ns, envelope: Envelope, slot: u32, origin: NodeId) -> Envelope {
         let id = self.carried.len() as MessageId;
@@ -159,7 +159,7 @@ impl Wire {
         envelope
     }
 
-    /// Numbers a message of consensus, which its origin is about to spread.
+    /// Assigns a number to a consensus message that its origin publishes.
     pub fn publish(&mut self, now: Ns, node: NodeId, payload: &Payload, again: bool) -> Envelope {
         let (class, size_bytes) = match payload {
             Payload::Proposal(_, block) => (Class::Proposal, block_bytes(block)),
@@ -173,7 +173,7 @@ impl Wire {
         envelope
     }
 
-    /// A client's message is at its gateway; whether for the first time.
+    /// A client's message arrived at its gateway; returns whether for the first time.
     #[inline]
     pub fn reaches_gateway(&mut self, now: Ns, gateway: NodeId, message: MessageId) -> bool {
         let cell = &mut self.arrivals[message as usize * self.nodes + gateway as usize];
@@ -225,7 +225,8 @@ impl Wire {
         Some(at)
     }
 
-    /// A copy of a message is at the receiver's door: when it is through a contended downlink.
+    /// A copy of a message has reached the receiver: returns the time at which it has passed a
+    /// shared downlink.
     #[inline]
     pub fn through(&mut self, now: Ns, link: u32, message: MessageId) -> Option<Ns> {
         if !self.links.has_downlink() {
@@ -241,7 +242,7 @@ impl Wire {
         Some(through)
     }
 
-    /// A copy of a message is at a node; whether it is the first.
+    /// A copy of a message arrived at a node; returns whether it is the first.
     #[inline]
     pub fn arrives(&mut self, now: Ns, to: NodeId, message: MessageId) -> bool {
         let cell = &mut self.arrivals[message as usize * self.nodes + to as usize];
@@ -296,7 +297,7 @@ impl Wire {
         Ok((flight.at, self.parcels.put(Parcel::Packet { from, to, packet, sent })))
     }
 
-    /// What arrives under a number.
+    /// The parcel under this number.
     #[inline]
     pub fn open(&mut self, parcel: u32) -> Option<Parcel> {
         self.parcels.take(parcel)

@@ -1,9 +1,9 @@
-//! What consensus has said, and says again.
+//! Re-broadcast of consensus messages.
 //!
-//! CometBFT sends a vote or a proposal over a connection once: its peers tell it what they have
-//! (NewRoundStep, HasVote, HasProposalBlockPart), and what they lack is sent again. Those small
-//! messages are not simulated; what they would tell is read from the neighbour itself. So a chain
-//! without progress repeats what was lost, and what was not lost costs neither link nor processor.
+//! CometBFT sends a vote or a proposal over a connection once: its peers announce what they have
+//! (NewRoundStep, HasVote, HasProposalBlockPart), and missing messages are sent again. Those
+//! announcements are not simulated; their content is read from the neighbour directly. So a chain
+//! without progress repeats only lost messages, and the others cost neither link nor processor.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use surgetank_layer::units::{Height, MessageId, NEVER, NodeId, Ns};
 use super::Wire;
 use crate::host::Host;
 
-/// Heights that are remembered: who is further behind asks for blocks.
+/// Number of heights kept: a node further behind requests blocks.
 const HEIGHTS: Height = 16;
 
-/// Numbers under which statements travel, and copies that are under way.
+/// Message numbers of statements, and copies in flight.
 #[derive(Default)]
 pub struct Said {
     /// Every number of a statement, by height.
@@ -49,7 +49,7 @@ fn height(statement: &Statement) -> Height {
 }
 
 impl Wire {
-    /// A message of consensus has its number.
+    /// Records the number of a consensus message.
     pub(super) fn note_said(&mut self, payload: &Payload, id: MessageId) {
         self.said.number(payload, id);
         if self.every_copy {
@@ -57,7 +57,7 @@ impl Wire {
         }
     }
 
-    /// A copy of a message of consensus is on its way to a node until `at`.
+    /// Records that a copy of a consensus message is in flight to a node until `at`.
     #[inline]
     pub(super) fn note_copy(&mut self, message: MessageId, to: NodeId, at: Ns) {
         if self.every_copy {

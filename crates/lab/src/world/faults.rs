@@ -1,4 +1,4 @@
-//! Faults begin and end: what they ask for is done to machines, and what happens is shown to them.
+//! Faults in the world: their effects are applied to hosts, and events are passed to them.
 
 use surgetank_layer::message::Body;
 use surgetank_layer::node::{Input, Task};
@@ -24,7 +24,7 @@ impl World {
         }
     }
 
-    /// What faults do to a node's machine has changed.
+    /// Applies a changed impairment to a host.
     fn impair(&mut self, node: NodeId, before: Impairment, after: Impairment) {
         let host = &mut self.nodes[node as usize];
         host.slow_down(after.slow);
@@ -40,7 +40,7 @@ impl World {
         }
     }
 
-    /// A fault that sends begins, or its time has come.
+    /// Performs the next action of a fault that sends.
     pub(super) fn fault_acts(&mut self, index: u32, begins: bool) {
         let view = Public(self.exchange.as_ref());
         let quote = |usd, side, distance| size_and_price(&view, usd, side, distance);

@@ -1,18 +1,18 @@
 //! The world: nodes, links, clients, actors and the market around one agenda.
 //!
 //! # Rules
-//! 1. Everything that happens is an event; between events nothing changes.
+//! 1. All changes are events; between events nothing changes.
 //! 2. Machines are stepped, their outputs are interpreted here, and nowhere else.
-//! 3. Each part has its own state and draws from its own named stream; what one part needs of another
-//!    is handed to it here.
+//! 3. Each part has its own state and draws from its own named stream; what one part needs of
+//!    another is passed to it here.
 //!
 //! The parts: [hosts](crate::host) with their nodes, the [wire](crate::wire) between them,
 //! [clients](crate::clients) and the express [lane](crate::lane), the [chain](crate::chain) of
 //! blocks, the [exchange](crate::exchange) that executes them, [actors](crate::actors) and the
-//! [attacker](crate::adversary), and what messages [wait](crate::waits) for.
+//! [attacker](crate::adversary), and the [attribution](crate::waits) of waits.
 //!
-//! Files: this one (the agenda, and what nodes ask for), [`routing`] (what clients and actors send
-//! and hear), [`faults`] (what goes wrong), [`build`] (set-up), [`summary`] (what is told at the end).
+//! Files: this one (the agenda, and nodes' outputs), [`routing`] (clients, actors and blocks),
+//! [`faults`] (their effects), [`build`] (set-up), [`summary`] (the results).
 
 mod build;
 mod faults;
@@ -42,32 +42,32 @@ use crate::trace::DecisionRow;
 use crate::waits::{self, Waits};
 use crate::wire::{Parcel, Wire};
 
-/// What can happen next. Small: the agenda copies it about.
+/// Events of the agenda. Small, as the agenda copies them.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     /// A copy of a message arrives over a link.
     Arrive { link: u32, message: MessageId },
     /// A copy of a message is through the receiver's downlink.
     Through { link: u32, message: MessageId },
-    /// Something larger: see the slab.
+    /// A larger packet arrives, stored in the slab.
     Parcel(u32),
     /// A node's timer goes off, or its work is over.
     Wake { slot: u32 },
     /// A client's message reaches its gateway.
     Gateway(u32),
-    /// A client's message that was held back may enter.
+    /// A delayed message may enter its gateway.
     Enter(u32),
-    /// A time of the express lane has come.
+    /// A timer of the express lane expires.
     Lane,
     /// The outside price steps.
     Price,
-    /// A time that somebody outside asked for.
+    /// A timer of an actor or the attacker expires.
     Outside(actors::Timer),
     /// Gauges are read.
     Gauge,
     /// A fault begins or ends.
     Fault { index: u32, begins: bool },
-    /// A time that a fault asked for.
+    /// A timer of a fault expires.
     FaultActs { index: u32 },
     /// The run ends.
     End,
@@ -76,14 +76,14 @@ enum Event {
 /// Small: see above.
 const _: () = assert!(size_of::<Event>() <= 12);
 
-/// What a user brings to a run.
+/// A user's plug-ins.
 #[derive(Default)]
 pub struct Plugins {
     /// The queue rule, where the scenario's is `custom`.
     pub rule: Option<Box<dyn Discipline>>,
     /// Makes the controller of a node from a seed, where the scenario's is `custom`.
     pub controller: Option<NewController>,
-    /// Decisions of an earlier run, to be played instead of any controller's.
+    /// Decisions of an earlier run, replayed instead of a controller's.
     pub decisions: Option<Vec<DecisionRow>>,
 }
 
@@ -92,14 +92,14 @@ pub type NewController = Box<dyn Fn(u64) -> Box<dyn Controller + Send + Sync> + 
 
 /// The simulated world.
 pub struct World {
-    /// What was asked: read when the world is set up and when it is summed up.
+    /// The scenario, read at set-up and in the summary.
     scenario: Scenario,
     now: Ns,
     end_ns: Ns,
     done: bool,
     events: u64,
     agenda: Agenda<Event>,
-    /// Which node to wake, in which of its epochs, for what, and the segment that ends then.
+    /// Pending wake-ups: node, its epoch, the event, and the segment that ends then.
     wakes: Slab<(NodeId, u32, Wake, waits::Id)>,
     nodes: Vec<Host>,
     wire: Wire,
@@ -110,26 +110,26 @@ pub struct World {
     actors: Actors,
     adversary: Adversary,
     gauges: Gauges,
-    /// What messages waited for; where nobody orders, nothing is executed.
+    /// Attribution; `None` without an ordering engine, as nothing is executed.
     waits: Option<Box<Waits>>,
-    /// What a node has just asked for.
+    /// Outputs of the node's last step.
     outbox: Vec<Output>,
-    /// What somebody outside has just asked for.
+    /// Actions of the last step of an actor or the attacker.
     actions: Vec<Action>,
 }
 
 impl World {
-    /// Simulated time.
+    /// Simulated time, in ns.
     pub fn now(&self) -> Ns {
         self.now
     }
 
-    /// Events so far.
+    /// Number of events so far.
     pub fn events(&self) -> u64 {
         self.events
     }
 
-    /// Client messages so far.
+    /// Number of client messages so far.
     pub fn messages(&self) -> u64 {
         self.clients.messages().len() as u64
     }
@@ -173,7 +173,7 @@ impl World {
         }
     }
 
-    /// A copy of a message is at the receiver's door.
+    /// A copy of a message reaches the receiver.
     #[inline]
     fn arrive(&mut self, link: u32, message: MessageId) {
         match self.wire.through(self.now, link, message) {
@@ -369,7 +369,7 @@ impl World {
         }
     }
 
-    /// A node spreads a message of consensus.
+    /// Publishes a consensus message of a node.
     fn publish(&mut self, node: NodeId, payload: Payload, again: bool) {
         if let Some(waits) = &mut self.waits {
             let publisher = &self.nodes[node as usize].node;

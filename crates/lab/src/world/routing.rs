@@ -1,4 +1,4 @@
-//! What clients and actors send and hear.
+//! Routing between clients, actors and nodes.
 
 use std::sync::Arc;
 
@@ -17,35 +17,35 @@ use crate::trace::Reason;
 
 /// Actors and the attacker.
 impl World {
-    /// Does what actors ask for.
+    /// Steps the actors and performs their actions.
     pub(super) fn with_actors(&mut self, ask: impl FnOnce(&mut Actors, &mut Vec<Action>)) {
         let mut actions = std::mem::take(&mut self.actions);
         ask(&mut self.actors, &mut actions);
         self.act(actions);
     }
 
-    /// Does what the attacker asks for.
+    /// Steps the attacker and performs its actions.
     pub(super) fn with_attacker(&mut self, ask: impl FnOnce(&mut Adversary, &mut Vec<Action>)) {
         let mut actions = std::mem::take(&mut self.actions);
         ask(&mut self.adversary, &mut actions);
         self.act(actions);
     }
 
-    /// Actors hear something.
+    /// Passes an event to the actors.
     pub(super) fn tell(&mut self, heard: Heard<'_>) {
         let mut actions = std::mem::take(&mut self.actions);
         self.actors.step(self.now, heard, &Public(self.exchange.as_ref()), &mut actions);
         self.act(actions);
     }
 
-    /// The attacker hears something.
+    /// Passes an event to the attacker.
     pub(super) fn tell_attacker(&mut self, heard: Heard<'_>) {
         let mut actions = std::mem::take(&mut self.actions);
         self.adversary.step(self.now, heard, &Public(self.exchange.as_ref()), &mut actions);
         self.act(actions);
     }
 
-    /// A time has come that somebody outside asked for.
+    /// A timer of an actor or the attacker has expired.
     pub(super) fn outside_timer(&mut self, timer: Timer) {
         match timer {
             Timer::Attack => self.tell_attacker(Heard::Timer(timer)),
@@ -53,7 +53,7 @@ impl World {
         }
     }
 
-    /// Does what somebody outside asks for, and keeps the room that the list takes.
+    /// Performs actions, and keeps the list's allocation.
     fn act(&mut self, mut actions: Vec<Action>) {
         let mut sent: [MessageId; 2] = [MessageId::MAX; 2];
         for action in actions.drain(..) {
@@ -82,7 +82,7 @@ impl World {
         }
     }
 
-    /// Before a block is executed for the first time, its messages are asked for: who keeps silent?
+    /// Before a block is first executed: asks for the reveals of its messages.
     fn ask_to_reveal(&mut self, block: &Block) {
         let first = self.exchange.as_ref().is_some_and(|exchange| exchange.is_next(block.height));
         if !first || !self.adversary.may_withhold() {
@@ -94,7 +94,7 @@ impl World {
         }
     }
 
-    /// The outside price steps, and everybody who watches it reacts.
+    /// The outside price steps, and the actors that watch it react.
     pub(super) fn price_step(&mut self) {
         let Some(exchange) = &mut self.exchange else { return };
         let next_ns = exchange.step(self.now);
@@ -106,7 +106,7 @@ impl World {
     }
 }
 
-/// Clients' messages enter.
+/// Clients' messages and the express lane.
 impl World {
     /// A client sends a message.
     pub(super) fn send(&mut self, sending: &Sending) -> MessageId {
@@ -154,12 +154,12 @@ impl World {
         }
     }
 
-    /// A time has come that the lane asked for, or the run begins.
+    /// A timer of the lane has expired, or the run begins.
     pub(super) fn lane_timer(&mut self) {
         self.at_the_lane(|lane, now, out| lane.timer(now, out));
     }
 
-    /// Something happens at the express lane, if there is one.
+    /// Steps the express lane, if there is one.
     fn at_the_lane(&mut self, what: impl FnOnce(&mut Lane, Ns, &mut Vec<Effect>)) {
         let Some(lane) = &mut self.lane else { return };
         let mut effects = Vec::new();
@@ -185,7 +185,7 @@ impl World {
     ) {
         let slot = self.wire.slot(message);
         if node != self.clients.gateway(slot) && self.clients.leader() != Some(node) {
-            // It still waits elsewhere.
+            // The message still waits at another node.
             return;
         }
         let reason = match reason {
@@ -203,10 +203,10 @@ impl World {
         self.turn_away(slot, reason, retry_after_ns);
     }
 
-    /// A refusal: the client tries again later, or gives up.
+    /// Processes a refusal: the client retries later, or gives up.
     fn turn_away(&mut self, slot: u32, reason: Reason, retry_after_ns: Ns) {
         if self.clients.is_decided(slot) {
-            // A copy of it is in a block: refusing another one changes nothing.
+            // A copy is in a block: refusing another one has no effect.
             return;
         }
         let message = self.clients.messages().id[slot as usize];
@@ -220,7 +220,7 @@ impl World {
     }
 }
 
-/// Blocks take effect.
+/// Decided and executed blocks.
 impl World {
     pub(super) fn decided(&mut self, node: NodeId, block: &Arc<Block>, round: u32) {
         self.observe_block(node);
@@ -262,10 +262,10 @@ impl World {
             }
         }
         self.settle(node, block);
-        self.pay_out_quotas();
+        self.credit_quotas();
     }
 
-    /// The market follows if the node is the first, and its clients hear.
+    /// Executes the market if the node is the first, and reports to its clients.
     fn settle(&mut self, node: NodeId, block: &Block) {
         let Some(exchange) = &self.exchange else { return };
         if exchange.is_next(block.height) {
@@ -279,7 +279,7 @@ impl World {
         if leader.is_some_and(|leader| leader != node) {
             return;
         }
-        let cut = exchange.cut_in(height);
+        let cut = exchange.deferred_in(height);
         let priced = exchange.feeds_in_block()
             || block.entries.iter().any(|e| e.envelope.class == Class::PriceUpdate);
         if !priced && !cut {
@@ -303,10 +303,10 @@ impl World {
         self.tell(Heard::Executed { messages: &messages, facts: &facts });
     }
 
-    /// Pays out the requests that trades have earned, at the accounts' own gateways.
+    /// Credits the requests earned by trades at the accounts' own gateways.
     ///
-    /// A gateway has it at once, as it has the block: the venue counts where it executes.
-    fn pay_out_quotas(&mut self) {
+    /// A gateway has it at once, with the block, as the venue counts where it executes.
+    fn credit_quotas(&mut self) {
         let earned = self.exchange.as_mut().map_or_else(Vec::new, |exchange| exchange.earned());
         for (account, requests) in earned {
             let gateway = self.actors.accounts.gateway(account);

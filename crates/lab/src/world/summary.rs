@@ -1,4 +1,4 @@
-//! The summary of a run: tables and counts, assembled from what its parts have noted.
+//! The summary of a run: tables and counts, assembled from the records of its parts.
 
 use serde_json::{Value, json};
 use surgetank_layer::node::FairTally;
@@ -94,7 +94,7 @@ impl World {
         })
     }
 
-    /// Which accounts are whose: (first, how many).
+    /// Ranges of accounts by owner: (first, number).
     fn account_ranges(&self) -> Value {
         let a = self.actors.accounts;
         json!({
@@ -107,7 +107,7 @@ impl World {
         })
     }
 
-    /// What the attacker found and what it paid beside fees.
+    /// The attacker's finds, and its payments apart from fees.
     fn attack(&self) -> Value {
         json!({
             "found": self.adversary.found(),
@@ -116,7 +116,7 @@ impl World {
         })
     }
 
-    /// Where money went, by group.
+    /// Gains and losses by group.
     fn ledger(&self) -> Value {
         let rounds = self.lane.as_ref().map_or(&[][..], Lane::rows);
         let bonds_usd = self.bonds_usd();
@@ -124,12 +124,12 @@ impl World {
         exchange.map_or_else(|| json!([]), |e| e.ledger(self.clients.messages(), rounds, bonds_usd))
     }
 
-    /// What the attacker forfeited for what it did not reveal.
+    /// Bonds that the attacker forfeited for withheld reveals, in USD.
     pub(super) fn bonds_usd(&self) -> f64 {
         self.adversary.withheld() as f64 * self.scenario.layer.queue.bond_usd
     }
 
-    /// What the leader made of all nodes' orders; null if it did not ask them.
+    /// Counters of the fair order; null without one.
     fn fair_order(&self) -> Value {
         let told: Vec<FairTally> =
             self.nodes.iter().filter_map(|host| host.node.fair_tally()).collect();
@@ -167,7 +167,8 @@ impl World {
         json!(rows.iter().map(row).collect::<Vec<_>>())
     }
 
-    /// What engines counted, over all nodes: of Tendermint, how often each line of Algorithm 1 fired.
+    /// Counters of the engines, over all nodes: of Tendermint, how often each line of Algorithm 1
+    /// fired.
     fn consensus_lines(&self) -> Value {
         let mut lines = std::collections::BTreeMap::new();
         for (line, times) in self.nodes.iter().flat_map(|host| host.node.engine().counters()) {

@@ -75,7 +75,7 @@ impl Policy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reducing {
-    /// No limit.
+    /// Their number is not limited.
     Exempt,
     /// A rate per account.
     Own(Limit),

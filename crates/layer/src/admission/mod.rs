@@ -41,7 +41,7 @@ pub enum Reason {
     Busy = 6,
 }
 
-/// A refusal.
+/// A refusal with its reason and retry hint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// Reason of the refusal.

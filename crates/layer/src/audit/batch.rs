@@ -51,7 +51,7 @@ pub struct Ticket {
     pub flags: u8,
     /// Fee that was bid, in millionths of a USD.
     pub fee: u32,
-    /// Arrival time.
+    /// Time of arrival at the venue, in ns.
     pub arrival_ns: Ns,
 }
 

@@ -1,10 +1,10 @@
 //! The single sequencer: one node orders, the others follow.
 //!
 //! Rules. Only the orderer's own node seals batches. Everyone decides them in height order, each
-//! once, each linked to the one before by its hash. A follower says what it lacks.
+//! once, each linked to the one before by its hash. A follower requests the batches that it lacks.
 //!
 //! Theory of operation. There is nothing to agree on, hence no votes and one message delay; and
-//! nothing is decided while the orderer is down, and a lying orderer is only found out when its
+//! nothing is decided while the orderer is down, and a faulty orderer is only detected when its
 //! chain breaks ([`Output::Broken`]).
 //!
 //! Source: the arrangement of centralised venues and of today's rollups; no paper.
@@ -20,32 +20,32 @@ use crate::units::{Digest, Height, Ns};
 /// How many batches beyond a gap are held.
 pub const HELD_MAX: usize = 1024;
 
-/// What a machine is made from.
+/// Parameters of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// This node.
+    /// Index of this node.
     pub node: u32,
     /// The node that orders.
     pub orderer: u32,
 }
 
-/// What can happen to the machine.
+/// Events of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
     /// This node's sequencer sealed a batch. Ignored unless this node is the orderer.
     Sealed {
-        /// Its height.
+        /// Height of the batch.
         height: Height,
-        /// Its hash.
+        /// Hash of the batch.
         hash: Digest,
     },
     /// A batch of the orderer arrived. The node has checked who made it.
     Batch {
-        /// Its height.
+        /// Height of the batch.
         height: Height,
         /// The hash of the batch before.
         prev: Digest,
-        /// Its own hash.
+        /// Hash of the batch.
         hash: Digest,
     },
     /// The orderer is known to have reached this height (a heartbeat: it shows a lost tail).
@@ -53,30 +53,30 @@ pub enum Input {
         /// The height of its last batch.
         height: Height,
     },
-    /// Ask again for what is missing.
+    /// Request the missing batches again.
     Retry,
 }
 
-/// What the machine asks of its node.
+/// Requests of the machine to its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
     /// The batch is next in order.
     Decide {
-        /// Its height.
+        /// Height of the batch.
         height: Height,
-        /// Its hash.
+        /// Hash of the batch.
         hash: Digest,
     },
     /// Batches are missing; ask a peer for them.
     Missing {
-        /// The first of them.
+        /// The first missing height.
         from_height: Height,
-        /// The last of them.
+        /// The last missing height.
         to_height: Height,
     },
-    /// The batch at this height does not link to the one before it. It is not taken.
+    /// The batch at this height does not link to the one before it. It is not accepted.
     Broken {
-        /// Its height.
+        /// Height of the batch.
         height: Height,
     },
 }
@@ -102,7 +102,7 @@ impl Single {
         Single::resume(config, 0, Digest::default())
     }
 
-    /// A machine that goes on after a decided height.
+    /// A machine that continues after a decided height.
     pub fn resume(config: Config, height: Height, hash: Digest) -> Single {
         Single { config, height, hash, held: BTreeMap::new(), head: height, asked: None }
     }
@@ -141,7 +141,7 @@ impl Single {
         }
     }
 
-    /// Decides what is next, as far as it goes.
+    /// Decides the held batches that are next in order.
     fn drain(&mut self, outbox: &mut Vec<Output>) {
         while let Some((prev, hash)) = self.held.remove(&(self.height + 1)) {
             if prev != self.hash {
@@ -158,8 +158,7 @@ impl Single {
         (from <= to).then_some((from, to))
     }
 
-    /// Says what is missing if that is news: a gap whose beginning is the same and whose end is
-    /// no further has been asked for.
+    /// Requests a gap, unless one with the same start that reaches as far was requested before.
     fn ask(&mut self, outbox: &mut Vec<Output>) {
         let gap = self.gap();
         if let Some((from_height, to_height)) = gap

@@ -1,28 +1,30 @@
-//! Adaptive consensus: block time and timeouts follow the measured congestion, and what can wait waits.
+//! Adaptive consensus: block time and timeouts follow the measured congestion, and less critical
+//! messages are throttled.
 //!
 //! # Rules
-//! 1. timeoutPropose rests where the scenario puts it. While more than one round a height is lost in
-//!    the mean (gain 1/8), it doubles after each decision; else it returns by half of the way.
-//!    Timeouts of votes are not touched.
-//! 2. While more than a block stands before a newcomer that reduces risk, the wait after a decision
-//!    shrinks by a quarter; while less than half a block does, it returns by an eighth of the way.
-//! 3. When the work that stands before such a newcomer reaches `throttle_ns`, messages are
-//!    refused at gateways by their [`Criticality`] until it is below half of that: that half is the
-//!    limit. Where the queue's rule serves such messages first, nothing is refused: who is refused is
-//!    also the other side of a liquidation's trade.
-//! 4. Every number stays in its span. A change of less than 1/8 is not made, unless to a bound.
+//! 1. timeoutPropose starts at the scenario's value. While more than one round a height is lost in
+//!    the mean (gain 1/8), it doubles after each decision; else it returns half of the way to the
+//!    start value. Timeouts of votes are not touched.
+//! 2. While more than a block of messages would be served before an arriving risk-reducing message,
+//!    the wait after a decision shrinks by a quarter; while less than half a block would, it
+//!    returns an eighth of the way.
+//! 3. When the work ahead of such a message reaches `throttle_ns`, messages are refused at gateways
+//!    by their [`Criticality`] until it is below half of that: that half is the limit. Where the
+//!    queue's rule serves such messages first, nothing is refused: a refused order may be the
+//!    counterparty of a liquidation.
+//! 4. Every value stays in its range. Changes of less than 1/8 are not made, except to a bound.
 //!
 //! # Theory of operation
-//! Each node acts on what it sees itself. Tendermint's safety needs no timeouts, and its liveness
-//! needs them to grow by round: the growths are not touched, and are back-off enough.
+//! Each node acts on its own measurements. Tendermint's safety does not depend on timeouts, and its
+//! liveness needs them to grow by round: the growths are unchanged, and provide the back-off.
 //!
-//! A lost round seldom says that the timeout was too short: a proposer that is down, cut off or slow
-//! is better passed over early, and fewer than a third of them are expected to be. More than one lost
-//! round a height is more than those can account for: then it is too short for all. What it replaces
-//! doubled after every lost round and let vote timeouts follow the time of a height; both came to their
-//! most while a part of the validators was cut off, and liquidations waited 20 s after it healed. Nor is
-//! it shortened below its rest: the mean and deviation of a few dozen proposals do not tell the tail
-//! of a wide-area network, and a round lost in vain costs more than is won.
+//! A lost round seldom means that the timeout was too short: a proposer that is down, partitioned
+//! or slow is better skipped early, and fewer than a third are expected to be. More than one lost
+//! round per height is more than those explain: then the timeout is too short for all. What it
+//! replaces doubled after every lost round and let vote timeouts follow the time of a height; both
+//! reached their maximum during a partition, and liquidations waited 20 s after it healed. Nor is
+//! it shortened below its start value: mean and deviation of a few dozen proposals do not determine
+//! the tail of a wide-area network, and a round lost needlessly costs more than is gained.
 //!
 //! Source: this project's own.
 //!
@@ -37,31 +39,31 @@ use crate::message::Envelope;
 use crate::tuning::{Change, Parameter, Why};
 use crate::units::{Ns, Round};
 
-/// Where a number may go.
+/// Range of a timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Span {
-    /// Not below.
+    /// Lower bound, in ns.
     pub least: Ns,
-    /// Not above.
+    /// Upper bound, in ns.
     pub most: Ns,
 }
 
-/// What adaptive consensus may do.
+/// Parameters of adaptive consensus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdaptiveTimeouts {
-    /// The wait after a decision.
+    /// Range of the wait after a decision.
     pub commit: Span,
-    /// timeoutPropose(0).
+    /// Range of timeoutPropose of round 0.
     pub propose: Span,
-    /// Work that waits for so long throttles; 0 = never.
+    /// Backlog, as a time, at which messages are throttled; 0 = never.
     pub throttle_ns: Ns,
 }
 
 pub(super) struct State {
     config: AdaptiveTimeouts,
-    /// timeout_commit and timeoutPropose at rest.
+    /// Start values of timeout_commit and timeoutPropose.
     rest_ns: (Ns, Ns),
     /// Rounds lost per height, smoothed, in 64ths.
     lost_64: u64,
@@ -69,7 +71,7 @@ pub(super) struct State {
 }
 
 impl Node {
-    /// From now on consensus adapts, where its rounds have proposals to wait for.
+    /// Enables adaptation, for engines whose rounds wait for proposals.
     pub fn adapt(&mut self, config: AdaptiveTimeouts) {
         let Some(Pace { window_ns, propose_ns: Some(propose_ns), .. }) = self.engine.pace() else {
             return;
@@ -79,7 +81,7 @@ impl Node {
         self.adaptive = Some(Box::new(state));
     }
 
-    /// A height is decided.
+    /// Adapts the timeouts after a decided height.
     pub(super) fn adapt_to(&mut self, round: Round, out: &mut Vec<Output>) {
         let waiting = self.mempool.ahead(&admit::reducing()) as u64;
         let Some(adaptive) = &mut self.adaptive else { return };
@@ -118,7 +120,7 @@ impl Node {
         self.look_at_backlog(out);
     }
 
-    /// Rule 3 for a client's message: the hint when to come again.
+    /// Rule 3 for a client's message: the retry hint if it is throttled.
     pub(super) fn throttles(&mut self, envelope: &Envelope, out: &mut Vec<Output>) -> Option<Ns> {
         self.adaptive.as_ref()?;
         let backlog_ns = self.look_at_backlog(out)?;
@@ -148,7 +150,7 @@ impl Node {
     }
 }
 
-/// A number moved to its aim, inside its span.
+/// The value moved to its target, within its range.
 fn change(
     parameter: Parameter,
     from: Ns,

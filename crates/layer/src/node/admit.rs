@@ -1,12 +1,12 @@
-//! Who is let in at a gateway, and what is void when its turn comes.
+//! Admission at a gateway, and messages that are void when a block is made.
 //!
-//! A client's message asks the [`Gate`] before it waits for validation. Where cancels are
-//! remembered, every node also remembers those of decided blocks, and whoever makes a block leaves
-//! out what has expired or whose cancel stands before it: a place and its cancel that were swapped
-//! on the way, or by the queue's rule, do not leave the order alive.
+//! A client's message passes the [`Gate`] before it waits for validation. Where cancels are
+//! remembered, every node also remembers those of decided blocks, and a proposer omits messages
+//! that have expired or whose cancel comes before them: an order and its cancel that were reordered
+//! by the network or by the queue's rule do not leave the order alive.
 //!
 //! Departures. Where the order inside a block is drawn or auctioned after the block is made, a
-//! cancel only holds against orders of later blocks and those that stand after it when it is made.
+//! cancel only applies to orders of later blocks and to those after it when the block is made.
 
 use std::collections::BTreeSet;
 
@@ -22,26 +22,26 @@ use crate::message::{Block, Class, Envelope};
 use crate::queue::Reason;
 use crate::units::{AccountId, Height, Ns};
 
-/// What the price's targets count.
+/// Unit of work of the price's targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
-    /// Messages.
+    /// Number of messages.
     Messages,
     /// Microseconds of mean execution time.
     ServiceUs,
 }
 
-/// Who is let in at a node.
+/// Parameters of admission at a node.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Admission {
-    /// At the door. Its own admission limit is left out: the node's is below.
+    /// The gate. Its own admission limit is not used: the node's is below.
     pub gate: gate::Config,
-    /// What the price counts.
+    /// Unit of work of the price.
     pub unit: Unit,
-    /// Most messages on their way at a node that orders; beyond it orders that take at once are
-    /// refused, beyond multiples of it others ([`Criticality::throttled`]).
+    /// Greatest number of messages in flight at a node that orders; beyond it orders that take at
+    /// once are refused, beyond multiples of it others ([`Criticality::throttled`]).
     pub limit: u32,
     /// Whether messages have an expiry height.
     pub expires: bool,
@@ -56,11 +56,11 @@ pub(super) struct State {
     expires: bool,
 }
 
-/// Cancels that stand earlier in a block that is being made.
+/// Cancels that come earlier in the block being made.
 pub(super) type Cancelled = BTreeSet<(AccountId, u32)>;
 
 impl Node {
-    /// From now on clients are let in so.
+    /// Sets the admission control of this node.
     pub fn admit(&mut self, admission: Admission) {
         let Admission { gate, unit, limit, expires } = admission;
         let decided = gate.cancel_memory.map(CancelMemory::new);
@@ -68,13 +68,13 @@ impl Node {
         self.admission = Some(Box::new(State { gate, decided, unit, limit, expires }));
     }
 
-    /// Messages that wait here for validation or for ordering.
+    /// Number of messages that wait here for validation or for ordering.
     pub fn on_the_way(&self) -> u32 {
         (self.ingress.len() + self.validating as usize + self.mempool_len()) as u32
     }
 
-    /// How long what waits here will take, by the mean times of an order: at the slower of
-    /// validation and execution.
+    /// Estimated time to work off the messages that wait here, by the mean times of an order: at
+    /// the slower of validation and execution.
     pub fn backlog_ns(&self) -> Ns {
         let order = Class::NewOrderSingle as usize;
         self.work_ns(order).max(self.engine.closes_ns(self.mempool.len() as u64))
@@ -86,9 +86,9 @@ impl Node {
         self.takes_ns(waits, waits + decided as u64, order)
     }
 
-    /// How long what stands before a newcomer that reduces risk will take. Under a rule that serves
-    /// such messages first it is short however much waits behind them. Blocks that are decided do not
-    /// count: what is refused now makes none of them shorter.
+    /// Estimated time to work off the messages ahead of an arriving risk-reducing message. Under a
+    /// rule that serves such messages first it is short, whatever waits behind them. Decided blocks
+    /// do not count: refusals do not shorten them.
     pub fn ahead_of_reducing_ns(&self) -> Ns {
         let newcomer = reducing();
         let waits = self.ingress.ahead(&newcomer) as u64 + u64::from(self.validating);
@@ -96,13 +96,13 @@ impl Node {
         self.takes_ns(waits, waits + orders, Class::NewOrderSingle as usize)
     }
 
-    /// So many checks and executions, one beside the other, by the declared mean times.
+    /// Time of this many validations and executions in parallel, by the declared mean times.
     fn takes_ns(&self, checks: u64, executions: u64, class: usize) -> Ns {
         let checks = checks * self.costs.validation_ns[class] / u64::from(self.validations_max);
         checks.max(executions * self.costs.execution_ns[class])
     }
 
-    /// A client's message has arrived here.
+    /// Processes a client's message that arrived at this gateway.
     pub(super) fn ask(&mut self, now: Ns, envelope: Envelope, out: &mut Vec<Output>) {
         if let Err((reason, retry_after_ns)) = self.let_in(now, &envelope, out) {
             self.note_refusal(&envelope);
@@ -125,7 +125,7 @@ impl Node {
         if envelope.expires > 0 && Height::from(envelope.expires) < height {
             return Err((Reason::Expired, crate::units::NEVER));
         }
-        // A node that follows an orderer has no say in how much is under way.
+        // The admission limit does not apply at a node that only follows an orderer.
         if self.orders()
             && let Some(retry_after_ns) = self.too_many(envelope)
         {
@@ -146,7 +146,7 @@ impl Node {
         Ok(())
     }
 
-    /// Whether a message is one too many here; the hint when to come again.
+    /// The retry hint if the admission limit refuses this message.
     pub(super) fn too_many(&self, envelope: &Envelope) -> Option<Ns> {
         let limit = self.admission.as_ref().map_or(u32::MAX, |admission| admission.limit);
         if limit == u32::MAX {
@@ -157,7 +157,8 @@ impl Node {
         throttled.then(|| self.backlog_ns())
     }
 
-    /// Why a waiting message may not go into the block of this height, after those `cancelled` in it.
+    /// The reason for which a waiting message may not enter the block of this height, given the
+    /// orders `cancelled` earlier in it.
     pub(super) fn is_void(
         &self,
         height: Height,
@@ -182,7 +183,7 @@ impl Node {
         }
     }
 
-    /// A block is decided: the price moves, cancels are remembered, and what is void goes.
+    /// Updates the price and the remembered cancels for a decided block, and removes void messages.
     pub(super) fn account_for(&mut self, now: Ns, block: &Block, out: &mut Vec<Output>) {
         let costs = &self.costs;
         if let Some(admission) = &mut self.admission {
@@ -220,7 +221,7 @@ impl Node {
             .mempool
             .iter()
             .filter_map(|waiting| {
-                // What stands before what is for whoever makes the next block.
+                // The order of messages is decided by the next proposer.
                 let reason = self.is_void(height, &waiting.item, &mut Cancelled::default())?;
                 Some((waiting.item, reason))
             })
@@ -236,7 +237,7 @@ impl Node {
     }
 }
 
-/// Some newcomer that reduces risk.
+/// An arriving risk-reducing message, for estimates.
 pub(super) fn reducing() -> Envelope {
     Envelope::plain(0, Class::LiquidationOrder, 0, 0)
 }

@@ -1,21 +1,21 @@
-//! What a proposer decides by itself: which of the waiting messages stand in its block, and in which
-//! order. The queue's rule proposes both; no protocol here lets others check that it was followed.
+//! Choices of a proposer: which waiting messages its block contains, and in which order. The
+//! queue's rule suggests both; no protocol here lets others verify that it was followed.
 
 use std::fmt;
 
 use crate::message::{Entry, Envelope};
 
-/// A proposer's choice.
+/// A proposer's policy.
 pub trait BlockBuilder: fmt::Debug + Send + Sync {
-    /// Whether a waiting message may go into a block. One that may not is passed over where blocks
-    /// are agreed on, and forgotten by a sequencer: nobody else proposes it, and nobody hears of it.
+    /// Whether a waiting message may go into a block. One that may not is skipped under consensus,
+    /// and dropped silently by a sequencer, as no other node would propose it.
     fn takes(&self, waiting: &Envelope) -> bool;
 
-    /// Puts a block's messages in order; they come in that of the queue.
+    /// Orders a block's messages, which are given in the queue's order.
     fn arrange(&self, entries: &mut [Entry]);
 }
 
-/// Follows the queue's rule.
+/// The honest policy: follows the queue's rule.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Honest;
 

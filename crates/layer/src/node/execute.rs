@@ -1,4 +1,4 @@
-//! Decided blocks take effect, one after the other.
+//! Execution of decided blocks, one after the other.
 
 use super::{Awaited, Node, Output, Task, Timer, Wait};
 use crate::machine::Draws;
@@ -7,7 +7,8 @@ use crate::units::{Digest, Ns, Round};
 use std::sync::Arc;
 
 impl Node {
-    /// The next block is decided: note it, forget its messages, execute it when its turn comes.
+    /// Records the next decided block, removes its messages from the mempool, and executes it in
+    /// turn.
     pub(super) fn decide(
         &mut self,
         now: Ns,
@@ -83,7 +84,7 @@ impl Node {
         out.push(Output::After(after_ns, Timer::Engine(wait)));
     }
 
-    /// A time that the engine waits for; that for the next height begins after execution.
+    /// Sets an engine's timer; that of the next height starts after execution.
     pub(super) fn schedule(&mut self, now: Ns, wait: Wait, after_ns: Ns, out: &mut Vec<Output>) {
         let unfinished = self.executed < self.chain.len() as u64;
         match wait.what {

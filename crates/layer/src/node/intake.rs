@@ -1,4 +1,4 @@
-//! Messages arrive, wait, are validated, spread and enter the mempool.
+//! Intake: messages arrive, wait, are validated, forwarded and enter the mempool.
 
 use super::{Node, Output, Packet, Task, Timer};
 use crate::gossip::{self, Frame};
@@ -10,14 +10,14 @@ use crate::units::{Ns, Peer};
 /// A client's message that is to be validated, and where it came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Work {
-    /// The message.
+    /// Envelope of the message.
     pub envelope: Envelope,
     from: Peer,
 }
 
-/// Straight from a client.
+/// Origin: a client of this gateway.
 const CLIENT: Peer = Peer::MAX;
-/// From a gateway, straight to the sequencer.
+/// Origin: a gateway that sends directly to the sequencer.
 const GATEWAY: Peer = Peer::MAX - 1;
 
 impl Work {
@@ -31,7 +31,7 @@ impl Work {
 }
 
 impl Node {
-    /// A message wants to be validated: at once, after a wait, or not at all.
+    /// Offers a message for validation, which starts at once, after a wait, or is refused.
     pub(super) fn offer(&mut self, now: Ns, work: Work, out: &mut Vec<Output>) {
         if work.from == GATEWAY
             && let Some(retry_after_ns) = self.too_many(&work.envelope)
@@ -71,11 +71,11 @@ impl Node {
         self.accept(now, work, draws, out);
     }
 
-    /// A message has been found valid: pass it on, and queue it for ordering.
+    /// Forwards a valid message and queues it for ordering.
     fn accept(&mut self, now: Ns, work: Work, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         let envelope = work.envelope;
         if work.from == CLIENT {
-            // A gateway that orders must have room; any other only passes the message on.
+            // A gateway that orders must have room; any other only forwards the message.
             if self.orders() && self.is_full() {
                 return self.refuse(work, Reason::QueueFull, out);
             }
@@ -144,7 +144,7 @@ impl Node {
         self.tell_engine(now, draws, out);
     }
 
-    /// A message that waited for ordering is thrown away.
+    /// Drops a message that waited for ordering.
     pub(super) fn forget(&mut self, envelope: Envelope, reason: Reason, out: &mut Vec<Output>) {
         self.mempool_bytes -= u64::from(envelope.size_bytes);
         self.known.remove(envelope.id);
@@ -152,7 +152,7 @@ impl Node {
         out.push(Output::Refused { message: envelope.id, reason, retry_after_ns: 0 });
     }
 
-    /// Says no where somebody listens: to the client at its gateway, and from the only sequencer.
+    /// Reports a refusal: to the client at its gateway, and from the single sequencer.
     pub(super) fn refuse(&mut self, work: Work, reason: Reason, out: &mut Vec<Output>) {
         self.refuse_for(work, reason, 0, out);
     }
@@ -204,7 +204,7 @@ impl Node {
         self.gossip_out = outbox;
     }
 
-    /// One of this node's own messages of consensus has its number: spread it.
+    /// Publishes one of this node's own consensus messages, now numbered.
     pub(super) fn publish(
         &mut self,
         now: Ns,

@@ -1,4 +1,4 @@
-//! A process of a node begins: for the first time, or on what an earlier one left on disk.
+//! Start of a node's process: the first one, or one that recovers from disk.
 
 use super::{Node, Output, Timer, ordering, sync};
 use crate::gossip;

@@ -1,14 +1,14 @@
-//! A node: gossip, queues, an engine of order and what follows a decision, composed.
+//! A node: the composition of gossip, queues, an ordering engine and execution.
 //!
 //! # Rules
-//! 1. A client's message is validated once at every node that hears of it, before it is passed on.
-//! 2. Work is the host's: a node says what is to be done ([`Task`]) and goes on when it is done
+//! 1. A client's message is validated once at every node that receives it, before it is forwarded.
+//! 2. The host performs work: a node requests it ([`Task`]) and continues when it is done
 //!    ([`Done`]). It does not know how long anything takes.
 //! 3. Messages of consensus are verified one after the other, beside clients' messages, as they have
 //!    a thread of their own in CometBFT; they share the links with everything else.
 //! 4. A block's effects are visible when the whole block is executed. The next height starts only
 //!    then (CometBFT applies the block before it waits out `timeout_commit`).
-//! 5. A refusal is always said, with a reason.
+//! 5. A refusal is always reported, with a reason.
 //!
 //! # Theory of operation
 //! ```text
@@ -17,9 +17,10 @@
 //! peers ───→ consensus queue → verification ──┴─ gossip ─→ peers
 //! ```
 //! Files: [`intake`] (messages arrive and are validated), [`order`] (they become blocks, as the
-//! engine of [`ordering`] asks and the [`builder`] chooses), [`fair`] (all nodes have a say in their
-//! order), [`unsealing`] (blocks are opened), [`execute`] (they take effect), [`sync`] (a node that
-//! fell behind catches up), [`life`] (a process begins, or has died), [`work`] (what hosts do).
+//! engine of [`ordering`] asks and the [`builder`] chooses), [`fair`] (all nodes contribute to
+//! their order), [`unsealing`] (blocks are opened), [`execute`] (they take effect), [`sync`] (a
+//! node that fell behind catches up), [`life`] (a process begins, or has died), [`work`] (what
+//! hosts do).
 //!
 //! # Departures from CometBFT
 //! Blocks travel whole, not in parts. A block that is synced is trusted without its commit.
@@ -59,10 +60,10 @@ pub use tune::Tuning;
 pub use unsealing::{Places, Unsealing, place};
 pub use work::{Costs, Done, Task};
 
-/// What a node is made of.
+/// Parameters of a node.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// This node.
+    /// Number of this node.
     pub id: NodeId,
     /// How many nodes there are.
     pub nodes: u32,
@@ -70,7 +71,7 @@ pub struct Config {
     pub degree: u32,
     /// How messages spread.
     pub gossip: gossip::Config,
-    /// Who is served first.
+    /// Discipline of the mempool.
     pub rule: queue::Rule,
     /// Messages that may wait for validation.
     pub ingress_max: usize,
@@ -80,7 +81,7 @@ pub struct Config {
     pub validations_max: u32,
     /// What work takes on average.
     pub costs: Costs,
-    /// Who orders.
+    /// The ordering engine.
     pub ordering: Ordering,
     /// How the leader puts messages in order, if not as they come. Needs an engine with a leader.
     pub fair: Option<Fair>,
@@ -88,7 +89,7 @@ pub struct Config {
     pub unsealing: Unsealing,
 }
 
-/// What can happen to a node.
+/// Events of a node.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// The process begins: for the first time, or on what an earlier one left ([`Node::recover`]).
@@ -101,7 +102,7 @@ pub enum Input {
     Receive {
         /// From which neighbour.
         from: Peer,
-        /// The frame.
+        /// The received frame.
         frame: Frame,
         /// The content, for a message of consensus.
         payload: Payload,
@@ -110,7 +111,7 @@ pub enum Input {
     Packet {
         /// From which node.
         from: NodeId,
-        /// The packet.
+        /// The packet itself.
         packet: Packet,
     },
     /// A timer that this node set has gone off.
@@ -119,7 +120,7 @@ pub enum Input {
     Done(Done),
 }
 
-/// What travels between two nodes that need not be neighbours.
+/// Packets between two nodes that need not be neighbours.
 #[derive(Clone, Debug)]
 pub enum Packet {
     /// A client's message on its way to the sequencer.
@@ -128,83 +129,83 @@ pub enum Packet {
     Batch(Digest, Arc<Block>),
     /// "Send me the blocks from this height on."
     BlocksWanted(Height),
-    /// The answer.
+    /// Blocks, in answer to `BlocksWanted`.
     Blocks(Vec<Arc<Block>>),
     /// The sender's share of a decided block's key.
     Share(Height),
     /// "Send me your share of this block's key."
     ShareWanted(Height),
-    /// In which order the sender saw messages.
+    /// Report of the sender's receive order.
     Ordering(Report),
-    /// The answer to reports.
+    /// Confirmation of reports.
     OrderingHeard {
-        /// Everything below this number has been heard.
+        /// Entries below this number were received.
         next: u64,
-        /// Something above is missing: send it all again.
+        /// Whether later entries are missing and to be sent again.
         again: bool,
     },
 }
 
-/// A node's own timers.
+/// Timers of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timer {
-    /// gossipsub's heartbeat.
+    /// Heartbeat of gossipsub.
     Heartbeat,
-    /// The engine's.
+    /// A timer of the ordering engine.
     Engine(Wait),
-    /// Time to look for progress.
+    /// Check of progress, with re-broadcast.
     Rebroadcast,
-    /// The reveals of the block of this height are in.
+    /// End of the reveal period of the block of this height.
     Revealed(Height),
-    /// Time to ask for shares again.
+    /// Repetition of requests for shares.
     SharesDue,
-    /// Time to report the own order.
+    /// Report of the local order.
     Report,
-    /// Time to look at what was seen and to tune.
+    /// Interval of the controller.
     Tune,
 }
 
-/// What a node asks of its surroundings, or tells them.
+/// Requests and notifications of a node to its host.
 #[derive(Clone, Debug)]
 pub enum Output {
     /// Send to all neighbours but one.
     Forward {
-        /// The message.
+        /// Envelope of the message.
         envelope: Envelope,
         /// Not to this one.
         except: Option<Peer>,
     },
     /// Send to one neighbour.
     Send {
-        /// The receiver.
+        /// Neighbour that receives it.
         to: Peer,
-        /// The frame.
+        /// The frame to send.
         frame: Frame,
     },
     /// Send to a node that need not be a neighbour.
     Packet {
-        /// The receiver.
+        /// Node that receives it.
         to: NodeId,
-        /// The packet.
+        /// The packet itself.
         packet: Packet,
     },
     /// Number this message of consensus and hand it back as [`Input::Publish`].
     Publish(Payload),
-    /// The same, of what may have been lost: it goes to neighbours that lack it.
+    /// Re-broadcast: as `Publish`, for neighbours that lack the message.
     PublishAgain(Payload),
-    /// Call back after this long.
+    /// Set a timer.
     After(Ns, Timer),
     /// Do this work and hand back [`Task::done`] as [`Input::Done`].
     Work(Task),
     /// A client's message was validated at this gateway.
     Admitted(MessageId),
-    /// A message was turned away here. Of a message that waits at several nodes, each says so.
+    /// A message was refused here. Each node at which it waited reports it.
     Refused {
         /// The message's number.
         message: MessageId,
-        /// What it ran into.
+        /// Reason of the refusal.
         reason: queue::Reason,
-        /// Sending again earlier than this is in vain; 0 = no hint.
+        /// Time before which a retry is useless; 0 = no hint.
         retry_after_ns: Ns,
     },
     /// This node knows that the block is decided.
@@ -213,7 +214,7 @@ pub enum Output {
     Executed(Arc<Block>),
     /// A validator voted twice.
     Equivocation(u32),
-    /// A message let in here owes this fee, in millionths of a USD, if it is executed.
+    /// A message admitted here owes this fee, in millionths of a USD, if it is executed.
     Charged(MessageId, u64),
     /// A setting of this node was changed.
     Changed(Change),
@@ -257,7 +258,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node at rest.
+    /// A node before its start.
     ///
     /// # Panics
     /// If a fair order is asked of an engine without a leader.
@@ -265,7 +266,7 @@ impl Node {
         Node::with_builder(config, Arc::new(Honest))
     }
 
-    /// The same, with a proposer of its own kind.
+    /// A node with another proposer's policy.
     ///
     /// # Panics
     /// If a fair order is asked of an engine without a leader.
@@ -289,7 +290,7 @@ impl Node {
             costs: config.costs,
             hearing: VecDeque::new(),
             mempool: Queue::new(&queue::Config {
-                // What has its place by a fair order keeps it.
+                // A fair order keeps its messages in place.
                 rule: if fair.is_some() { queue::Rule::Fifo } else { config.rule },
                 capacity: config.mempool_max,
             }),
@@ -359,7 +360,7 @@ impl Node {
         self.chain.get((height as usize).checked_sub(1)?)
     }
 
-    /// What orders its messages.
+    /// The ordering engine.
     pub fn engine(&self) -> &dyn Engine {
         &*self.engine
     }

@@ -1,4 +1,4 @@
-//! Messages become blocks, as the engine asks.
+//! Making blocks at the engine's request.
 
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ impl Node {
         self.engine_out = asked;
     }
 
-    /// Does what the engine asks.
+    /// Performs the engine's requests.
     fn answer(
         &mut self,
         now: Ns,
@@ -87,7 +87,7 @@ impl Node {
             }
             ordering::Output::Take { messages_max, bytes_max } => {
                 let entries = self.drain(now, messages_max, bytes_max, out);
-                // A rule that gives nothing now gives nothing when asked again at once.
+                // An empty batch now would be empty again at once.
                 let gave = !entries.is_empty();
                 self.engine_step(now, ordering::Input::Taken(entries), draws, out);
                 if gave && !self.mempool.is_empty() {
@@ -116,7 +116,7 @@ impl Node {
         }
     }
 
-    /// A block of what waits, under the queue's rule, without taking it out.
+    /// A block of waiting messages, under the queue's rule, which stay in the queue.
     fn make_block(&self, now: Ns, height: Height, messages_max: u32, bytes_max: u32) -> Arc<Block> {
         let mut bytes = 0;
         let mut cancelled = admit::Cancelled::default();

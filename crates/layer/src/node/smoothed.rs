@@ -1,4 +1,4 @@
-//! A smoothed time and how far it strays: what to wait for an answer follows what answers took.
+//! Smoothed response time with its deviation, from which a timeout follows.
 //!
 //! # Source
 //! RFC 6298, section 2: gains 1/8 and 1/4, and a timeout of the mean plus four deviations.
@@ -8,12 +8,12 @@ use crate::units::Ns;
 /// Smoothed mean and mean deviation of times.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Smoothed {
-    /// In ns · 8 and ns · 4.
+    /// Mean in ns · 8 and deviation in ns · 4.
     held: Option<(u64, u64)>,
 }
 
 impl Smoothed {
-    /// Feeds a time; gives the timeout that follows.
+    /// Adds a sample; returns the timeout.
     pub(super) fn sample(&mut self, took_ns: Ns) -> Ns {
         let (mean_8, deviation_4) = match self.held {
             None => (took_ns * 8, took_ns * 2),

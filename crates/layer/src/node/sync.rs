@@ -1,8 +1,8 @@
-//! A node that fell behind catches up; a node without progress says its last words again.
+//! Block synchronisation of a node that fell behind, and re-broadcast by a node without progress.
 //!
 //! A request is repeated when no answer came within what answers take (RFC 6298's timeout, with its
-//! back-off; an answer to a repeated request is no sample: Karn & Partridge 1987). So a venue whose
-//! links or disks are slow does not answer the same question many times.
+//! back-off; an answer to a repeated request is no sample: Karn & Partridge 1987). So a venue with
+//! slow links or disks does not answer the same request many times.
 
 use std::sync::Arc;
 
@@ -15,22 +15,22 @@ use crate::units::{Height, NodeId, Ns, SECOND};
 
 /// Blocks sent in one answer.
 const BLOCKS_PER_ANSWER: usize = 16;
-/// Looks without progress after which everything known is said again.
+/// Checks without progress after which all known statements are re-broadcast.
 const STUCK: u32 = 4;
 /// How long an answer may take before any was seen (RFC 6298, 2.1).
 const FIRST_PATIENCE_NS: Ns = SECOND;
 /// Doublings of the patience, at most.
 const DOUBLINGS_MAX: u32 = 6;
 
-/// What a node knows of others' progress and its own.
+/// A node's knowledge of others' progress and its own.
 pub struct State {
-    /// Highest height heard of in consensus, and from whom.
+    /// Highest height seen in consensus messages, and the sender.
     heard: Height,
     from: NodeId,
     asked_ns: Option<Ns>,
     /// The first block asked for.
     asked: Height,
-    /// What answers take, how long to wait for one, and how often that was doubled since.
+    /// Smoothed answer time, the present timeout, and its doublings.
     answers: Smoothed,
     patience_ns: Ns,
     doublings: u32,
@@ -82,14 +82,14 @@ impl State {
         }
     }
 
-    /// Somebody works on `height`: it has decided everything below.
+    /// Records that a node works on `height`, so that it has decided all below.
     pub(super) fn seen(&mut self, height: Height, from: NodeId) {
         if height > self.heard {
             (self.heard, self.from) = (height, from);
         }
     }
 
-    /// Whether somebody has decided more than `decided` blocks.
+    /// Whether another node has decided more than `decided` blocks.
     pub(super) fn behind(&self, decided: Height) -> bool {
         self.heard > decided + 1
     }
@@ -194,7 +194,8 @@ impl Node {
         let decided = self.chain.len() as u64;
         self.sync.stuck = if decided == self.sync.last_look { self.sync.stuck + 1 } else { 0 };
         if self.sync.stuck > 0 {
-            // Own words mostly suffice; after a while, also what those say who may be gone.
+            // Own statements mostly suffice; after a while, also those of nodes that may have
+            // failed.
             for statement in self.engine.repeats(self.sync.stuck.is_multiple_of(STUCK)) {
                 match statement {
                     Statement::Proposal(proposal) => self.propose_again(proposal, out),

@@ -1,8 +1,9 @@
-//! A node's controller: what it sees, and where what it decides is set.
+//! A node's controller: its observations, and the application of its decisions.
 //!
 //! Rules. Every interval the controller sees how long messages waited that this node put into
 //! blocks, from their arrival here to their block. It is asked through
-//! [`Bounded`](crate::tuning::bounded::Bounded), and every change is told as [`Output::Changed`].
+//! [`Bounded`](crate::tuning::bounded::Bounded), and every change is reported as
+//! [`Output::Changed`].
 //!
 //! Theory of operation. A node that orders sets the size of the batches it makes, their window (where
 //! nodes agree on blocks: its wait after a decision), its admission limit, and the weights of its lanes.
@@ -22,17 +23,17 @@ use crate::tuning::volatility::Volatility;
 use crate::tuning::{Bounds, Change, Controller, Observation, Parameter, Setting};
 use crate::units::{MessageId, Ns, Price};
 
-/// How a node is tuned.
+/// Parameters of a node's tuning.
 pub struct Tuning {
-    /// Who decides; `None` sets what `played` says instead.
+    /// The controller; `None` replays the changes of `played`.
     pub controller: Option<Box<dyn Controller + Send + Sync>>,
     /// Changes of an earlier run, in order of time.
     pub played: VecDeque<(Ns, Change)>,
-    /// Where settings may go.
+    /// Range of the settings.
     pub bounds: Bounds,
     /// The setting before the first decision.
     pub first: Setting,
-    /// Time between two looks.
+    /// Interval between two observations, in ns.
     pub interval_ns: Ns,
 }
 
@@ -59,7 +60,7 @@ pub(super) struct State {
 }
 
 impl Node {
-    /// From now on this node is tuned so.
+    /// Enables tuning of this node.
     pub fn tune(&mut self, tuning: Tuning) {
         let Tuning { controller, played, bounds, first, interval_ns } = tuning;
         let setting = bounds.clamp(&first);

@@ -1,19 +1,19 @@
-//! Between decision and execution: a block gets its final order, and is read for the first time.
+//! Unsealing, between decision and execution: a block gets its final order, and becomes readable.
 //!
 //! # Rules
-//! 1. What a block holds is fixed when it is decided. Everything here comes after.
+//! 1. The content of a block is fixed when it is decided. All steps here follow that.
 //! 2. Every node opens the same block into the same order: it is a function of the block and of a
-//!    seed, and of nothing that one node knows alone.
+//!    seed that all nodes know.
 //! 3. Blocks open in the order of their heights.
 //!
 //! # Theory of operation
 //! [`Places::Drawn`] draws an order over accounts: by BLAKE3 of seed and account, an account's own
 //! messages in the order of the block (after the decentralised Timeboost specification, with the
-//! seed fixed later). With keypers, the seed is their unique threshold signature of the block: the
-//! key here stands for it, and nobody has it before `threshold` shares have crossed the network.
-//! Without keypers the seed is the hash of the block before: public early, so it can be ground.
-//! `reveal_ns` leaves time for clients to reveal what they committed to. What is not revealed is the
-//! surroundings' to know (clients are not here): they leave the message out at execution.
+//! seed fixed later). With keypers, the seed is their unique threshold signature of the block: here
+//! a key replaces it, and no node has it before `threshold` shares have crossed the network.
+//! Without keypers the seed is the hash of the block before: public early, so participants can
+//! grind it. `reveal_ns` leaves time for clients to reveal what they committed to. The host knows
+//! which messages were not revealed, and omits them at execution.
 //!
 //! Source: Felten & Shoup's specification (order); Shutter's (keypers); `crate::sealed`.
 //!
@@ -33,17 +33,17 @@ use crate::units::{AccountId, Digest, Height, NodeId, Ns};
 
 const ORDER_TAG: &[u8] = b"surgetank order 1";
 
-/// Which order a block is executed in.
+/// Execution order of a block's messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Places {
-    /// As it stands in the block.
+    /// The order of the block.
     AsDecided,
     /// Drawn over accounts.
     Drawn,
 }
 
-/// What happens to a decided block before it is executed.
+/// Steps between a block's decision and its execution.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unsealing {
@@ -51,7 +51,7 @@ pub struct Unsealing {
     pub places: Places,
     /// How long clients have to reveal; 0 = there is nothing to reveal.
     pub reveal_ns: Ns,
-    /// Who holds shares of its key; `None` = nobody.
+    /// The keypers of its key; `None` without keypers.
     pub keypers: Option<keypers::Config>,
     /// What the keypers' signature is made of. Equal on all nodes; no configuration has it.
     #[serde(skip)]
@@ -72,7 +72,7 @@ impl Unsealing {
         }
     }
 
-    /// Whether nobody can read a message before its place is fixed.
+    /// Whether messages are unreadable before their place is fixed.
     pub fn hides(&self) -> bool {
         self.reveal_ns > 0 || self.encrypted
     }
@@ -129,7 +129,7 @@ impl State {
         &self.config
     }
 
-    /// What was in memory is lost; what was executed is on disk.
+    /// Discards the state that was in memory; executed heights are on disk.
     pub(super) fn recover(&mut self) {
         self.keypers = self.config.keypers.map(Keypers::new);
         self.early.clear();
@@ -211,7 +211,7 @@ impl Node {
         }
     }
 
-    /// A keyper's share is here.
+    /// Processes a keyper's share.
     pub(super) fn share(
         &mut self,
         now: Ns,
@@ -228,7 +228,7 @@ impl Node {
         self.keypers_step(now, input, draws, out);
     }
 
-    /// Somebody has no share of ours.
+    /// Another node requests this node's share.
     pub(super) fn share_wanted(&mut self, height: Height, from: NodeId, out: &mut Vec<Output>) {
         if height <= self.chain.len() as Height {
             out.push(Output::Work(Task::MakeShare { height, to: Some(from) }));

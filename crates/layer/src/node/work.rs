@@ -1,5 +1,5 @@
-//! Work: what takes a processor's time. A node says what is to be done; its host does it, or has it
-//! done, and says when it is over.
+//! Work that takes processor time. A node requests it; its host performs it and reports its
+//! completion.
 
 use std::sync::Arc;
 
@@ -22,14 +22,14 @@ pub enum Task {
     Execute(Arc<Block>),
     /// Make this node's share of the key of the block of this height.
     MakeShare {
-        /// Of which block.
+        /// Height of the block.
         height: Height,
-        /// For whom; `None` = all others.
+        /// Node that receives the share; `None` = all others.
         to: Option<NodeId>,
     },
 }
 
-/// Work that is over: the answer to a [`Task`].
+/// Completion of work: the answer to a [`Task`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Done {
     /// The message is valid.
@@ -40,15 +40,15 @@ pub enum Done {
     Executed,
     /// The share is made.
     ShareMade {
-        /// Of which block.
+        /// Height of the block.
         height: Height,
-        /// For whom; `None` = all others.
+        /// Node that receives the share; `None` = all others.
         to: Option<NodeId>,
     },
 }
 
 impl Task {
-    /// What to answer when it is over.
+    /// The input to hand in upon completion.
     pub fn done(&self) -> Done {
         match *self {
             Task::Validate(work) => Done::Validated(work),
@@ -65,8 +65,8 @@ impl Task {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Costs {
-    /// To validate a message.
+    /// Mean time to validate a message, in ns.
     pub validation_ns: [Ns; 8],
-    /// To execute it.
+    /// Mean time to execute a message, in ns.
     pub execution_ns: [Ns; 8],
 }

@@ -8,7 +8,7 @@ use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::message::{Class, Envelope};
 use surgetank_layer::units::{MS, MessageId, Ns, Peer};
 
-/// SplitMix64.
+/// SplitMix64 generator of random draws.
 pub struct Split(pub u64);
 
 impl Draws for Split {
@@ -36,7 +36,7 @@ pub struct Net {
     pub validated: BTreeMap<(usize, MessageId), u32>,
     /// Frames that `drops` says are lost, by (from, to, frame).
     pub drops: fn(usize, usize, &Frame) -> bool,
-    /// Frames sent.
+    /// Frames sent so far: (from, to, frame).
     pub sent: Vec<(usize, usize, Frame)>,
 }
 

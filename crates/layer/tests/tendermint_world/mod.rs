@@ -1,12 +1,12 @@
 //! A small adversarial world around Tendermint machines: random delays, losses, duplicates,
 //! partitions that heal, late starts, and validators that lie. One seed names one world.
 
-mod liar;
+mod byzantine;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use liar::Liar;
+use byzantine::Byzantine;
 use surgetank_layer::consensus::tendermint::{
     Config, Input, Line, Output, Tendermint, Timeout, Timeouts,
 };
@@ -30,7 +30,7 @@ impl Draws for SplitMix {
 /// How much weight lies.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Lying {
-    /// Nobody does.
+    /// No node is faulty.
     Nobody,
     /// Strictly less than a third of the weight.
     BelowThird,
@@ -86,15 +86,15 @@ pub struct World {
     now: Ns,
     agenda: BTreeMap<(Ns, u64), Event>,
     seq: u64,
-    /// One per node; a liar's is `None`. The last node may be a follower.
+    /// One per node; a Byzantine one is `None`. The last node may be a follower.
     pub nodes: Vec<Option<Tendermint>>,
-    liars: Vec<Option<Liar>>,
+    byzantine: Vec<Option<Byzantine>>,
     heights: Height,
     groups: Vec<u64>,
     heal_ns: Ns,
     loss_percent: u64,
     delay_max_ns: Ns,
-    /// Values proposed by anyone, by height: what liars choose from.
+    /// Values proposed by anyone, by height: what Byzantine validators choose from.
     pub values: BTreeMap<Height, Vec<Digest>>,
     decided: Vec<BTreeMap<Height, Digest>>,
     agreed: BTreeMap<Height, (usize, Round, Digest)>,
@@ -118,11 +118,11 @@ fn is_valid(height: Height, value: Digest) -> bool {
 }
 
 /// Draws who lies, as Lying says.
-fn choose_liars(draws: &mut SplitMix, weights: &[Weight], lying: Lying) -> Vec<bool> {
+fn choose_byzantine(draws: &mut SplitMix, weights: &[Weight], lying: Lying) -> Vec<bool> {
     let total: Weight = weights.iter().sum();
     let mut order: Vec<usize> = (0..weights.len()).collect();
     draws.shuffle(&mut order);
-    let (mut liars, mut weight) = (vec![false; weights.len()], 0);
+    let (mut byzantine, mut weight) = (vec![false; weights.len()], 0);
     for i in order {
         let more = weight + weights[i];
         let take = match lying {
@@ -131,11 +131,11 @@ fn choose_liars(draws: &mut SplitMix, weights: &[Weight], lying: Lying) -> Vec<b
             Lying::AboveThird => 3 * weight <= total && 3 * more < 2 * total,
         };
         if take {
-            liars[i] = true;
+            byzantine[i] = true;
             weight = more;
         }
     }
-    liars
+    byzantine
 }
 
 impl World {
@@ -148,12 +148,12 @@ impl World {
         let equal = draws.below(3) > 0;
         let weights: Vec<Weight> =
             (0..validators).map(|_| if equal { 10 } else { 1 + draws.below(5) }).collect();
-        let lies = choose_liars(&mut draws, &weights, lying);
+        let lies = choose_byzantine(&mut draws, &weights, lying);
         let followers = draws.below(2) as usize;
         // Alike at all: with unlike growths the gap between nodes can outgrow timeoutPropose.
         let timeouts = random_timeouts(&mut draws);
         let mut nodes = Vec::new();
-        let mut liars = Vec::new();
+        let mut byzantine = Vec::new();
         for i in 0..validators + followers {
             let lies = lies.get(i).copied().unwrap_or(false);
             let config = Config {
@@ -162,7 +162,7 @@ impl World {
                 timeouts,
             };
             nodes.push((!lies).then(|| Tendermint::new(config)));
-            liars.push(lies.then(|| Liar::new(&mut draws, validators + followers)));
+            byzantine.push(lies.then(|| Byzantine::new(&mut draws, validators + followers)));
         }
         let count = nodes.len();
         let mut world = World {
@@ -170,7 +170,7 @@ impl World {
             agenda: BTreeMap::new(),
             seq: 0,
             nodes,
-            liars,
+            byzantine,
             heights: 1 + draws.below(3),
             groups: vec![0; count],
             heal_ns: draws.below(800) * MS,
@@ -192,7 +192,7 @@ impl World {
     fn plan_start(&mut self) {
         for node in 0..self.nodes.len() {
             let at = self.draws.below(40) * MS;
-            if self.liars[node].is_some() {
+            if self.byzantine[node].is_some() {
                 self.plan(at, Event::Attack(node));
             } else {
                 self.plan(at, Event::Start(node));
@@ -306,7 +306,10 @@ impl World {
             }
             Output::Decide { height, round, value } => self.decide(node, height, round, value),
             Output::Equivocation { validator, .. } => {
-                assert!(self.liars[validator as usize].is_some(), "{validator} accused wrongly");
+                assert!(
+                    self.byzantine[validator as usize].is_some(),
+                    "{validator} accused wrongly"
+                );
             }
         }
     }
@@ -374,7 +377,7 @@ impl World {
         let (height, ticks) = self.idle_ticks[node];
         let ticks = if height == machine.height() { ticks + 1 } else { 0 };
         self.idle_ticks[node] = (machine.height(), ticks);
-        let lied_to = self.liars.iter().any(Option::is_some);
+        let lied_to = self.byzantine.iter().any(Option::is_some);
         let messages: Vec<Msg> = if lied_to && ticks % PATIENCE_TICKS == PATIENCE_TICKS - 1 {
             let (proposals, votes) = machine.known_messages();
             let proposals = proposals.into_iter().map(Msg::Proposal);
@@ -391,7 +394,7 @@ impl World {
     }
 
     fn attack(&mut self, node: usize) {
-        let mut liar = self.liars[node].take().expect("a liar");
+        let mut liar = self.byzantine[node].take().expect("a liar");
         for to in 0..self.nodes.len() {
             let Some(victim) = &self.nodes[to] else {
                 continue;
@@ -407,7 +410,7 @@ impl World {
                 self.send(node, to, Rc::new(lies));
             }
         }
-        self.liars[node] = Some(liar);
+        self.byzantine[node] = Some(liar);
         let at = self.now + (2 + self.draws.below(30)) * MS;
         self.plan(at, Event::Attack(node));
     }

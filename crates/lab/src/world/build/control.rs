@@ -1,4 +1,4 @@
-//! Who is let in at a node and who tunes it, from `[layer.admission]` and `[layer.tuning]`.
+//! Admission control and tuning of nodes, from `[layer.admission]` and `[layer.tuning]`.
 
 use std::collections::VecDeque;
 
@@ -44,7 +44,7 @@ fn tuning(
     let first = bounds.clamp(&first(scenario, pace));
     let interval_ns = asked.interval_ns;
     if let Some(rows) = &plugins.decisions {
-        // What consensus adapts by itself it adapts by itself again.
+        // Only controllers' changes are replayed: adaptive consensus adapts again.
         let set = |row: &&DecisionRow| matches!(row.change.parameter, Parameter::Knob(_));
         let own = rows.iter().filter(|row| row.node == id).filter(set);
         let played: VecDeque<_> = own.map(|row| (row.time_ns, row.change)).collect();
@@ -67,7 +67,7 @@ fn tuning(
     node::Tuning { controller: Some(controller), played, bounds, first, interval_ns }
 }
 
-/// What the scenario sets without tuning.
+/// The scenario's settings, before tuning.
 fn first(scenario: &Scenario, pace: Pace) -> Setting {
     let layer = &scenario.layer;
     let admission_limit = layer.admission.node.as_ref().map_or(u32::MAX, |node| node.limit);

@@ -6,7 +6,7 @@ use surgetank_layer::node::{Fair, FairRule};
 
 use crate::scenario::{BlockOrder, Extraction, Scenario};
 
-/// How the nodes make one order of many, if they do.
+/// Parameters of the fair order, if there is one.
 ///
 /// # Errors
 /// If too many may be faulty.

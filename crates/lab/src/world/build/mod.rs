@@ -1,4 +1,4 @@
-//! A world is set up from its scenario.
+//! Set-up of a world from its scenario.
 //!
 //! Files: [`fair`] (one order out of many), [`layer`] (nodes and their machines).
 
@@ -32,18 +32,18 @@ use crate::wire::Wire;
 use layer::node_config;
 
 impl World {
-    /// Sets a world up; nothing has happened yet.
+    /// A world at time 0.
     ///
     /// # Errors
-    /// Says what in the scenario cannot be built.
+    /// Names the part of the scenario that cannot be built.
     pub fn new(scenario: Scenario, seed: u64, tape: Option<Tape>) -> Result<World, String> {
         World::with_plugins(scenario, seed, tape, Plugins::default())
     }
 
-    /// The same, with what the user brings.
+    /// As [`World::new`], with plug-ins.
     ///
     /// # Errors
-    /// Says what in the scenario cannot be built.
+    /// Names the part of the scenario that cannot be built.
     pub fn with_plugins(
         scenario: Scenario,
         seed: u64,
@@ -86,7 +86,7 @@ impl World {
         Ok(world)
     }
 
-    /// The first events.
+    /// Schedules the first events.
     fn begin(&mut self) {
         self.agenda.push(self.end_ns, Event::End);
         for (at, index, begins) in self.wire.links.faults.boundaries() {

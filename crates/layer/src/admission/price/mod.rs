@@ -21,7 +21,7 @@ pub enum Relief {
     None,
     /// The fee, but at most this amount.
     Capped(u64),
-    /// No fee.
+    /// They pay no fee.
     Exempt,
 }
 

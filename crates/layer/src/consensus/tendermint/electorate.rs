@@ -1,4 +1,4 @@
-//! Who may vote, with what weight, and whose turn it is to propose.
+//! Validators with their weights, quorums and proposer rotation.
 
 use crate::units::{Height, Round, Weight};
 

@@ -4,27 +4,27 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Line {
-    /// upon start.
+    /// Line 10: upon start.
     L10,
-    /// Function StartRound.
+    /// Line 11: Function StartRound.
     L11,
     /// The valid value is proposed again.
     L16,
-    /// getValue().
+    /// Line 18: getValue() is called.
     L18,
     /// A proposal is broadcast.
     L19,
-    /// timeoutPropose is scheduled.
+    /// Line 21: timeoutPropose is scheduled.
     L21,
     /// upon a fresh proposal.
     L22,
-    /// It is prevoted.
+    /// Line 24: the fresh proposal is prevoted.
     L24,
     /// It is answered by a prevote of nil.
     L26,
     /// upon a proposal with a valid round and that round's quorum of prevotes.
     L28,
-    /// It is prevoted.
+    /// Line 30: the proposal of an earlier valid round is prevoted.
     L30,
     /// It is answered by a prevote of nil.
     L32,

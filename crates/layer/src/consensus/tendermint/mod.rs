@@ -10,7 +10,7 @@
 //! round to round. So no two honest nodes decide differently, whatever the network does. Timeouts
 //! grow with the round, so once messages arrive in bounded time some round is long enough.
 //! Every `upon` of the paper is a method `line_NN` (see `rules`; timeouts in `expiry`, the message
-//! log in `hearing`), and [`Line`] counts what fired.
+//! log in `reception`), and [`Line`] counts what fired.
 //!
 //! Source: E. Buchman, J. Kwon, Z. Milosevic, "The latest gossip on BFT consensus",
 //! arXiv 1807.04938, Algorithm 1. Line numbers are the paper's.
@@ -21,23 +21,23 @@
 //!   proposer too has a propose timeout, as in CometBFT, else an idle node would stall n ≤ 3.
 //! - Between a decision and the next round 0 passes a commit timeout (CometBFT's
 //!   `timeout_commit`): [`Step::Commit`]. Lines 49 and 55 still apply during it.
-//! - A follower (no validator index) runs lines 49 and 55 only, and schedules nothing.
+//! - A follower (no validator index) runs lines 49 and 55 only, and schedules no timeouts.
 //! - The log is bounded (the paper's is not). Of a validator's different votes of one kind in one
-//!   round the first counts; another one counts for its value only once more than 1/3 of the
-//!   weight stands behind that value, so that at most two more are kept. Without that exception
-//!   an equivocator could hide a quorum from a node for ever; with it, re-broadcasting
-//!   [`Tendermint::known_messages`] heals it. Rounds from [`ROUNDS_BEHIND`] behind to
+//!   round the first counts; another one counts for its value only once more than 1/3 of the weight
+//!   stands behind that value, so that at most two more are kept. Without that exception an
+//!   equivocator could hide a quorum from a node for ever; with it, re-broadcasting
+//!   [`Tendermint::known_messages`] resolves it. Rounds from [`ROUNDS_BEHIND`] behind to
 //!   [`ROUNDS_AHEAD`] ahead are kept; of rounds further ahead only each validator's highest, for
 //!   line 55. Messages of the next height: [`NEXT_PER_VALIDATOR`] each. All else is dropped and
 //!   must be sent again.
 //! - Line 55 with rounds beyond the window: the highest round that f+1 reached or passed.
-//! - Nothing is written down. A validator that restarts and votes again in a height in which it
-//!   had voted may contradict itself; let it follow until that height is decided.
+//! - No state is persisted. A validator that restarts and votes again in a height in which it had
+//!   voted may equivocate; it should follow until that height is decided.
 
 mod electorate;
 mod expiry;
-mod hearing;
 mod line;
+mod reception;
 mod relay;
 mod round_log;
 mod rules;
@@ -51,7 +51,7 @@ use crate::units::{Digest, Height, Ns, Round, Weight};
 
 use electorate::Electorate;
 pub use line::Line;
-use round_log::{Heard, RoundLog};
+use round_log::{Received, RoundLog};
 
 /// How many past rounds of the current height are kept (besides the locked and valid rounds).
 pub const ROUNDS_BEHIND: Round = 64;
@@ -61,20 +61,20 @@ pub const ROUNDS_AHEAD: Round = 64;
 pub const NEXT_PER_VALIDATOR: usize = 8;
 
 /// How long each step waits: `init + round × delta`. Must be alike at all validators: safety does
-/// not need it, but with unlike growths nodes can drift apart faster than timeoutPropose grows.
+/// not need it, but with different growths nodes can drift apart faster than timeoutPropose grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// timeoutPropose of round 0.
     pub propose_ns: Ns,
-    /// What timeoutPropose gains per round.
+    /// Growth of timeoutPropose per round.
     pub propose_delta_ns: Ns,
     /// timeoutPrevote of round 0.
     pub prevote_ns: Ns,
-    /// What timeoutPrevote gains per round.
+    /// Growth of timeoutPrevote per round.
     pub prevote_delta_ns: Ns,
     /// timeoutPrecommit of round 0.
     pub precommit_ns: Ns,
-    /// What timeoutPrecommit gains per round.
+    /// Growth of timeoutPrecommit per round.
     pub precommit_delta_ns: Ns,
     /// Between a decision and the next height.
     pub commit_ns: Ns,
@@ -93,7 +93,7 @@ impl Timeouts {
     }
 }
 
-/// What a Tendermint machine is made from.
+/// Parameters of the machine.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Index of this validator; `None` for a follower that only listens.
@@ -104,15 +104,15 @@ pub struct Config {
     pub timeouts: Timeouts,
 }
 
-/// Where in a round the machine is.
+/// Step within a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Step {
-    /// Waiting for the proposal.
+    /// Waits for the proposal of the round.
     Propose = 0,
-    /// Has prevoted.
+    /// This validator has prevoted; it waits for prevotes.
     Prevote = 1,
-    /// Has precommitted.
+    /// This validator has precommitted; it waits for precommits.
     Precommit = 2,
     /// The height before is decided (or nothing has started yet); round 0 has not begun.
     Commit = 3,
@@ -130,7 +130,7 @@ impl Step {
     }
 }
 
-/// A timeout that was asked for, and comes back when it expires.
+/// A scheduled timeout, handed back when it expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timeout {
     /// Which step it bounds.
@@ -141,42 +141,42 @@ pub struct Timeout {
     pub round: Round,
 }
 
-/// What can happen to the machine.
+/// Events of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// Line 10. Messages heard earlier are kept.
+    /// Line 10. Messages received earlier are kept.
     Start,
     /// The answer to [`Output::GetValue`].
     Value {
-        /// As asked.
+        /// Height of the request.
         height: Height,
-        /// As asked.
+        /// Round of the request.
         round: Round,
         /// id(v) of a new block.
         value: Digest,
     },
     /// A proposal arrived, with its block.
     Proposal {
-        /// The proposal.
+        /// The received proposal.
         proposal: Proposal,
-        /// valid(v). The same proposal may come again once the node knows better: say `false` of
-        /// one of the next height that cannot be judged yet, and hand it in again upon `Decide`.
+        /// valid(v). The same proposal may come again once the node knows better: pass `false` for
+        /// one of the next height that cannot be validated yet, and hand it in again upon `Decide`.
         valid: bool,
     },
     /// A vote arrived.
     Vote(Vote),
     /// A scheduled timeout expired.
     Timeout(Timeout),
-    /// The node has synced and verified this decided block: go on to the height after it.
+    /// The node has synced and verified this decided block: continue at the next height.
     CatchUp {
         /// Height of the block.
         height: Height,
-        /// Its id(v).
+        /// Identifier id(v) of the block.
         value: Digest,
     },
 }
 
-/// What the machine asks of its node.
+/// Requests of the machine to its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Line 18: make a block and answer with [`Input::Value`].
@@ -197,22 +197,22 @@ pub enum Output {
         /// After how long.
         after_ns: Ns,
     },
-    /// Line 51: the height is decided, for ever. Not said for [`Input::CatchUp`].
+    /// Line 51: the height is decided, for ever. Not emitted for [`Input::CatchUp`].
     Decide {
         /// Decided height; each is decided once, in order.
         height: Height,
         /// The round whose precommits decided it.
         round: Round,
-        /// id(v).
+        /// Identifier id(v) of the decided block.
         value: Digest,
     },
-    /// A validator contradicted itself. Said once per validator, height and round.
+    /// A validator equivocated. Reported once per validator, height and round.
     Equivocation {
-        /// Who.
+        /// Index of the validator.
         validator: u32,
-        /// Where.
+        /// Height of the conflicting messages.
         height: Height,
-        /// When.
+        /// Round of the conflicting messages.
         round: Round,
     },
 }
@@ -236,14 +236,14 @@ pub struct Tendermint {
     decided: Option<(Height, Digest)>,
     /// The message log of the current height.
     rounds: BTreeMap<Round, RoundLog>,
-    /// Rounds with news, for lines 49 and 55.
+    /// Rounds with new messages, for lines 49 and 55.
     touched: BTreeSet<Round>,
-    /// Highest round of each validator heard beyond the window.
+    /// Highest round of each validator received beyond the window.
     far: BTreeMap<u32, Round>,
     /// Messages of the next height, by validator, in order of arrival.
-    next: BTreeMap<u32, Vec<Heard>>,
-    /// Messages kept for the current height, to be heard again.
-    replay: VecDeque<Heard>,
+    next: BTreeMap<u32, Vec<Received>>,
+    /// Messages kept for the current height, to be processed again.
+    replay: VecDeque<Received>,
     fired: [(Line, u64); Line::COUNT],
 }
 
@@ -283,7 +283,8 @@ impl Tendermint {
         self.timeouts
     }
 
-    /// Steps that begin from now on wait so long. Keep the growths alike: see [`Timeouts`].
+    /// Sets the timeouts of steps that begin from now on. Growths must be equal at all validators:
+    /// see [`Timeouts`].
     pub fn set_timeouts(&mut self, timeouts: Timeouts) {
         self.timeouts = timeouts;
     }
@@ -293,12 +294,12 @@ impl Tendermint {
         self.height
     }
 
-    /// round_p.
+    /// The current round, round_p.
     pub fn round(&self) -> Round {
         self.round
     }
 
-    /// step_p.
+    /// The current step, step_p.
     pub fn step_now(&self) -> Step {
         self.step
     }
@@ -353,9 +354,9 @@ impl Machine for Tendermint {
             Input::Start => self.line_10(outbox),
             Input::Value { height, round, value } => self.answer(height, round, value, outbox),
             Input::Proposal { proposal, valid } => {
-                self.hear(Heard::Proposal(proposal, valid), outbox);
+                self.receive(Received::Proposal(proposal, valid), outbox);
             }
-            Input::Vote(vote) => self.hear(Heard::Vote(vote), outbox),
+            Input::Vote(vote) => self.receive(Received::Vote(vote), outbox),
             Input::Timeout(timeout) => self.expire(timeout, outbox),
             Input::CatchUp { height, value } => self.catch_up(height, value, outbox),
         }

@@ -1,9 +1,9 @@
-//! What to send again. The paper assumes that a message one honest node has, all get in the end;
-//! over a lossy network that takes re-broadcast.
+//! Re-broadcast. The paper assumes that a message received by one honest node reaches all
+//! eventually; over a lossy network that requires re-broadcast.
 
 use std::collections::BTreeSet;
 
-use super::round_log::{Heard, RoundLog};
+use super::round_log::{Received, RoundLog};
 use super::{NEXT_PER_VALIDATOR, ROUNDS_AHEAD, Tendermint};
 use crate::message::{Proposal, Statement, Vote, VoteType};
 use crate::units::{Digest, Round};
@@ -65,22 +65,21 @@ impl Tendermint {
         (proposals, votes)
     }
 
-    /// Whether a message would be news here: what it states is not known, and would be kept. A
-    /// peer need not be sent anything else (CometBFT's peers tell each other by NewRoundStep and
-    /// HasVote).
+    /// Whether a statement is unknown here and would be kept. A peer need not be sent any other
+    /// (CometBFT's peers exchange NewRoundStep and HasVote for that).
     pub fn lacks(&self, statement: &Statement) -> bool {
-        let heard = match *statement {
-            Statement::Vote(vote) => Heard::Vote(vote),
-            Statement::Proposal(proposal) => Heard::Proposal(proposal, true),
+        let received = match *statement {
+            Statement::Vote(vote) => Received::Vote(vote),
+            Statement::Proposal(proposal) => Received::Proposal(proposal, true),
         };
-        let (height, round, validator) = heard.place();
+        let (height, round, validator) = received.place();
         if validator as usize >= self.electorate.len() {
             return false;
         }
         if height == self.height + 1 {
             let kept = self.next.get(&validator);
             return kept.is_none_or(|kept| {
-                kept.len() < NEXT_PER_VALIDATOR && !kept.iter().any(|old| old.same_as(&heard))
+                kept.len() < NEXT_PER_VALIDATOR && !kept.iter().any(|old| old.same_as(&received))
             });
         }
         if height != self.height {
@@ -90,7 +89,7 @@ impl Tendermint {
             return self.far.get(&validator).is_none_or(|&highest| highest < round);
         }
         let log = self.rounds.get(&round);
-        self.keeps(round) && log.is_none_or(|log| log.lacks(&self.electorate, &heard))
+        self.keeps(round) && log.is_none_or(|log| log.lacks(&self.electorate, &received))
     }
 
     fn vote_of(

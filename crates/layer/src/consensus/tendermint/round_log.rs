@@ -1,4 +1,4 @@
-//! What was heard of one round.
+//! Messages received of one round.
 
 use std::collections::BTreeSet;
 
@@ -12,39 +12,39 @@ const PROPOSALS_MAX: usize = 4;
 
 /// A message from a validator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
-    /// A proposal and valid(v).
+pub(super) enum Received {
+    /// A proposal, with valid(v).
     Proposal(Proposal, bool),
-    /// A vote.
+    /// A prevote or precommit.
     Vote(Vote),
 }
 
-impl Heard {
+impl Received {
     pub(super) fn place(&self) -> (Height, Round, u32) {
         match self {
-            Heard::Proposal(p, _) => (p.height, p.round, p.validator),
-            Heard::Vote(v) => (v.height, v.round, v.validator),
+            Received::Proposal(p, _) => (p.height, p.round, p.validator),
+            Received::Vote(v) => (v.height, v.round, v.validator),
         }
     }
 }
 
-impl Heard {
-    /// Whether both state the same, whatever is thought of it.
-    pub(super) fn same_as(&self, other: &Heard) -> bool {
+impl Received {
+    /// Whether both make the same statement, regardless of validity.
+    pub(super) fn same_as(&self, other: &Received) -> bool {
         match (self, other) {
-            (Heard::Proposal(one, _), Heard::Proposal(two, _)) => one == two,
-            (Heard::Vote(one), Heard::Vote(two)) => one == two,
+            (Received::Proposal(one, _), Received::Proposal(two, _)) => one == two,
+            (Received::Vote(one), Received::Vote(two)) => one == two,
             _ => false,
         }
     }
 }
 
-/// What a message changed.
+/// Effect of a message on the log.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct News {
-    /// A rule may fire now that could not before.
+    /// Whether a rule may fire now that could not before.
     pub(super) changed: bool,
-    /// The sender contradicted itself, for the first time in this round.
+    /// Whether the sender equivocated, for the first time in this round.
     pub(super) equivocation: bool,
 }
 
@@ -54,9 +54,9 @@ pub(super) struct RoundLog {
     proposals: Vec<(Proposal, bool)>,
     pub(super) prevotes: Tally,
     pub(super) precommits: Tally,
-    /// Who said anything in this round, and their weight.
-    spoke: Vec<bool>,
-    spoke_weight: Weight,
+    /// Validators with a message in this round, and their weight.
+    senders: Vec<bool>,
+    senders_weight: Weight,
     accused: BTreeSet<u32>,
     /// "For the first time" of lines 34, 36 and 47.
     pub(super) once_34: bool,
@@ -70,8 +70,8 @@ impl RoundLog {
             proposals: Vec::new(),
             prevotes: Tally::new(validators),
             precommits: Tally::new(validators),
-            spoke: vec![false; validators],
-            spoke_weight: 0,
+            senders: vec![false; validators],
+            senders_weight: 0,
             accused: BTreeSet::new(),
             once_34: false,
             once_36: false,
@@ -79,15 +79,17 @@ impl RoundLog {
         }
     }
 
-    pub(super) fn hear(&mut self, electorate: &Electorate, heard: Heard) -> News {
-        let (_, _, validator) = heard.place();
-        if !self.spoke[validator as usize] {
-            self.spoke[validator as usize] = true;
-            self.spoke_weight += electorate.weight(validator);
+    pub(super) fn receive(&mut self, electorate: &Electorate, received: Received) -> News {
+        let (_, _, validator) = received.place();
+        if !self.senders[validator as usize] {
+            self.senders[validator as usize] = true;
+            self.senders_weight += electorate.weight(validator);
         }
-        let mut news = match heard {
-            Heard::Proposal(proposal, valid) => self.hear_proposal(electorate, proposal, valid),
-            Heard::Vote(vote) => {
+        let mut news = match received {
+            Received::Proposal(proposal, valid) => {
+                self.receive_proposal(electorate, proposal, valid)
+            }
+            Received::Vote(vote) => {
                 match self.tally_mut(vote.vote_type).count(electorate, validator, vote.value) {
                     Counted::New => News { changed: true, equivocation: false },
                     Counted::Known => News::default(),
@@ -99,7 +101,7 @@ impl RoundLog {
         news
     }
 
-    fn hear_proposal(&mut self, electorate: &Electorate, new: Proposal, valid: bool) -> News {
+    fn receive_proposal(&mut self, electorate: &Electorate, new: Proposal, valid: bool) -> News {
         if let Some((_, known)) = self.proposals.iter_mut().find(|(old, _)| *old == new) {
             let changed = valid && !*known;
             *known |= valid;
@@ -113,14 +115,14 @@ impl RoundLog {
         News { changed: keep, equivocation }
     }
 
-    /// Whether `hear` would keep it.
-    pub(super) fn lacks(&self, electorate: &Electorate, heard: &Heard) -> bool {
-        match heard {
-            Heard::Proposal(proposal, _) => {
+    /// Whether `receive` would keep it.
+    pub(super) fn lacks(&self, electorate: &Electorate, received: &Received) -> bool {
+        match received {
+            Received::Proposal(proposal, _) => {
                 !self.proposals.iter().any(|(old, _)| old == proposal)
                     && self.keeps(electorate, proposal)
             }
-            Heard::Vote(vote) => {
+            Received::Vote(vote) => {
                 self.tally(vote.vote_type).lacks(electorate, vote.validator, vote.value)
             }
         }
@@ -166,9 +168,9 @@ impl RoundLog {
         self.proposals.iter().any(|(proposal, _)| proposal.value == value)
     }
 
-    /// Weight of the validators that said anything in this round.
-    pub(super) fn spoke_weight(&self) -> Weight {
-        self.spoke_weight
+    /// Weight of the validators with a message in this round.
+    pub(super) fn senders_weight(&self) -> Weight {
+        self.senders_weight
     }
 
     pub(super) fn held(&self) -> usize {

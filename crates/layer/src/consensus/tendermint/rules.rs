@@ -1,6 +1,6 @@
 //! Lines 10 to 56: starting rounds, and the `upon` rules. Timeouts (57 to 67) are in `expiry`.
 
-use super::round_log::{Heard, RoundLog};
+use super::round_log::{Received, RoundLog};
 use super::{Line, Output, Step, Tendermint, Timeout};
 use crate::message::{Proposal, Vote, VoteType};
 use crate::units::{Digest, Height, Round};
@@ -59,14 +59,14 @@ impl Tendermint {
         let (height, round) = (self.height, self.round);
         let proposal = Proposal { height, round, value, valid_round, validator };
         outbox.push(Output::Propose(proposal));
-        self.hear(Heard::Proposal(proposal, true), outbox);
+        self.receive(Received::Proposal(proposal, true), outbox);
     }
 
     fn vote(&mut self, vote_type: VoteType, value: Option<Digest>, outbox: &mut Vec<Output>) {
         let validator = self.me.expect("only validators vote");
         let vote = Vote { vote_type, height: self.height, round: self.round, value, validator };
         outbox.push(Output::Vote(vote));
-        self.hear(Heard::Vote(vote), outbox);
+        self.receive(Received::Vote(vote), outbox);
     }
 
     /// 24, 26, 30, 32, 59, and the step that follows each.
@@ -95,8 +95,8 @@ impl Tendermint {
                     self.line_55(round, outbox);
                 }
             } else if self.round_rules(outbox) {
-            } else if let Some(heard) = self.replay.pop_front() {
-                self.hear(heard, outbox);
+            } else if let Some(received) = self.replay.pop_front() {
+                self.receive(received, outbox);
             } else {
                 return;
             }
@@ -253,8 +253,8 @@ impl Tendermint {
 
     /// 55: upon f+1 ⟨∗, h_p, round, ∗, ∗⟩ with round > round_p.
     fn line_55(&mut self, round: Round, outbox: &mut Vec<Output>) -> bool {
-        let spoke = self.rounds.get(&round).map_or(0, RoundLog::spoke_weight);
-        if round <= self.round || !self.electorate.is_third(spoke) {
+        let senders = self.rounds.get(&round).map_or(0, RoundLog::senders_weight);
+        if round <= self.round || !self.electorate.is_third(senders) {
             return false;
         }
         self.fire(Line::L55);

@@ -5,23 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::electorate::Electorate;
 use crate::units::{Digest, Weight};
 
-/// What became of a vote.
+/// Effect of a vote on the tally.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Counted {
     /// It is new and counts.
     New,
-    /// It was known.
+    /// It was known before.
     Known,
     /// It contradicts the validator's first vote; `counts` tells whether it newly counts.
     Contradicts { counts: bool },
 }
 
-/// A running tally; no question is answered by a rescan.
+/// Running sums of the votes, so that no query rescans them.
 #[derive(Clone, Debug)]
 pub(super) struct Tally {
     /// First vote of each validator.
     first: Vec<Option<Option<Digest>>>,
-    /// Later votes that count all the same.
+    /// Later conflicting votes that count.
     later: BTreeSet<(u32, Option<Digest>)>,
     /// Weight of all who voted.
     any: Weight,

@@ -1,17 +1,18 @@
-//! A follower's part: whether the leader's blocks are in the order that the signed reports make.
+//! Verification by a follower: whether the leader's blocks are in the order that follows from the
+//! signed reports.
 //!
 //! # Rules
-//! 1. A block carries what its order rests on ([`Evidence`]): the reports as they were heard, and when
-//!    rounds were closed. Whoever repeats that has every message's place.
-//! 2. In a block and from block to block places must rise. A message before whom one with an earlier
-//!    place is executed later, or one that has no place, is a *break*: with the signed reports
-//!    and the leader's chain of blocks anybody can show it.
+//! 1. A block carries the evidence of its order ([`Evidence`]): the reports in the order of
+//!    receipt, and the ends of rounds. Repeating the computation gives every message's place.
+//! 2. In a block and from block to block places must rise. A message executed before one with an
+//!    earlier place, or one without a place, is a *violation*, provable from the signed reports and
+//!    the leader's chain of blocks.
 //! 3. A report that its author has not signed, or that contradicts what it signed before, is a forgery.
 //!
 //! # Theory of operation
-//! The leader cannot invent reports, nor change one. What it can do is not to listen to a node (then
-//! the order rests on fewer lists, and the rule's bounds hold for any number), to choose when rounds
-//! end, and to say that it lacks a message: that is said openly, and counted.
+//! The leader cannot forge or change reports. It can ignore a node (then fewer lists count, and the
+//! rule's bounds hold for any number), choose when rounds end, and claim that it lacks a message,
+//! which is visible and counted.
 
 use std::collections::BTreeMap;
 
@@ -21,12 +22,12 @@ use crate::message::Block;
 use crate::order_report::Evidence;
 use crate::units::{Digest, MessageId, Ns};
 
-/// Makes the order again and compares.
+/// Recomputes the order and compares.
 #[derive(Clone, Debug)]
 pub struct Check {
     judge: Judge,
     rounds: Ns,
-    /// Places of what is not yet executed.
+    /// Places of messages not yet executed.
     places: BTreeMap<MessageId, u64>,
     next: u64,
     /// Greatest place executed.
@@ -47,7 +48,7 @@ impl Check {
         }
     }
 
-    /// Reports in blocks that were forged.
+    /// Number of forged reports in blocks.
     pub(super) fn forged(&self) -> u64 {
         self.judge.tally.unsigned + self.judge.tally.rewritten
     }

@@ -1,12 +1,14 @@
-//! The leader's side: reports come in, and messages leave in the order that the rule makes of them.
+//! The leader's side: receives reports, and releases messages in the order that the rule computes
+//! from them.
 //!
 //! A message is content, which the leader has once it has validated it, and a place, which it has
-//! once the rule has put it out. It goes on when it has both, in the order of places. A place whose
-//! content does not come is passed over after [`PATIENCE_ROUNDS`], at once if the leader itself has
-//! refused it; should the content come later, it goes as it comes.
+//! once the rule has put it out. It is released when both are known, in the order of places. A
+//! place whose content does not arrive is skipped after [`PATIENCE_ROUNDS`], at once if the leader
+//! itself has refused the message; if the content arrives later, the message is released on
+//! arrival.
 //!
-//! Reports that their author has not signed are thrown away, and an author who rewrites what it has
-//! stated is heard no more. What the order rests on is kept for those who check it (`check`).
+//! Reports without a valid signature are discarded, and an author that rewrites its order is
+//! ignored from then on. The evidence of the order is kept for verification (`check`).
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
@@ -22,13 +24,14 @@ use crate::units::{Digest, MS, MessageId, NodeId, Ns};
 
 /// Rounds for which a place waits for its content.
 const PATIENCE_ROUNDS: Ns = 16;
-/// Rounds after which a message that too few list goes nevertheless (median; Themis has its own).
+/// Rounds after which a message that too few nodes list is released nevertheless (median rule;
+/// Themis has its own).
 const LIST_ROUNDS: Ns = 64;
 /// Rounds for which a list of the median rule counts, if no newer one has come.
 const LIST_AGE: u32 = 2;
 /// Reports that are kept beyond a gap.
 const HELD_MAX: usize = 64;
-/// What is missing is asked for again after this long.
+/// Time after which missing entries are requested again, in ns.
 const ASK_NS: Ns = 500 * MS;
 
 #[derive(Clone, Debug)]
@@ -43,18 +46,18 @@ struct Reporter {
     next: Option<u64>,
     /// Digest before that entry; unknown where entries are missing.
     head: Option<Digest>,
-    /// Whether it has rewritten its order: what it says counts no more.
+    /// Whether it has rewritten its order, so that its reports are ignored.
     rewrote: bool,
-    /// Reports beyond a gap, or for which there was no room.
+    /// Reports beyond a gap, or without room.
     held: BTreeMap<u64, Report>,
     asked_ns: Option<Ns>,
-    /// Last confirmed.
-    told: u64,
+    /// Number up to which entries were last confirmed to the reporter.
+    confirmed_to: u64,
     /// The newest list, and for how many rounds it has counted.
     list: Option<(Report, u32)>,
 }
 
-/// The leader's part.
+/// The leader's state.
 #[derive(Clone, Debug)]
 pub struct Judge {
     rule: Rule,
@@ -65,16 +68,16 @@ pub struct Judge {
     waiting: BTreeMap<MessageId, (Envelope, Ns)>,
     /// Places without content, or behind such, and since when.
     places: VecDeque<(MessageId, Ns)>,
-    /// Places that were passed over.
+    /// Messages whose place was skipped.
     passed: SeenCache,
-    /// Turned away by the leader itself.
+    /// Messages that the leader itself has refused.
     refused: SeenCache,
-    /// What the order rests on, since it was last handed out.
+    /// Evidence of the order since the last block.
     evidence: Vec<Evidence>,
     pub(super) tally: Tally,
 }
 
-/// The rules draw nothing.
+/// The rules use no random draws.
 struct NoDraws;
 
 impl Draws for NoDraws {
@@ -111,7 +114,7 @@ impl Judge {
         }
     }
 
-    /// What was in memory is lost.
+    /// Discards the state that was in memory.
     pub(super) fn crash(&mut self) {
         self.machine = machine_of(&self.rule);
         self.reporters.fill(Reporter::default());
@@ -120,18 +123,18 @@ impl Judge {
         self.evidence = vec![Evidence::Restarted];
     }
 
-    /// What the order rests on, since this was last asked.
+    /// Evidence of the order since the last call.
     pub(super) fn evidence(&mut self) -> Vec<Evidence> {
         std::mem::take(&mut self.evidence)
     }
 
-    /// Places given out since this was last asked, for one who has no content to give them to.
+    /// Places assigned since the last call, for a node that only verifies.
     pub(super) fn places(&mut self) -> impl Iterator<Item = MessageId> {
         self.evidence.clear();
         std::mem::take(&mut self.places).into_iter().map(|(message, _)| message)
     }
 
-    /// Messages that wait for their place.
+    /// Number of messages that wait for their place.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }
@@ -140,12 +143,12 @@ impl Judge {
         self.waiting.contains_key(&message)
     }
 
-    /// The leader has refused a message: its place need not wait for it.
+    /// Records that the leader has refused a message, so that its place need not wait.
     pub(super) fn refuse(&mut self, message: MessageId) {
         self.refused.insert(message);
     }
 
-    /// The content of a message is here.
+    /// Records the content of a message.
     pub(super) fn put(&mut self, now: Ns, envelope: Envelope) {
         self.refused.remove(envelope.id);
         if self.passed.contains(envelope.id) {
@@ -155,7 +158,7 @@ impl Judge {
         self.waiting.insert(envelope.id, (envelope, now));
     }
 
-    /// What a node tells about its order.
+    /// Processes a node's report of its order.
     pub(super) fn report(&mut self, from: NodeId, report: Report) {
         let Some(reporter) = self.reporters.get_mut(from as usize) else { return };
         if report.author != from || !report.is_signed() {
@@ -173,7 +176,7 @@ impl Judge {
         }
         let next = reporter.next.get_or_insert(report.oldest);
         if report.oldest > *next {
-            // It has lost what it had not told.
+            // The node has lost the entries that it had not reported.
             (*next, reporter.head) = (report.oldest, None);
         }
         if !report.seen.is_empty() {
@@ -191,7 +194,7 @@ impl Judge {
         self.take(from);
     }
 
-    /// Hands on what is due of a reporter's entries, as far as there is room.
+    /// Passes a reporter's next entries to the rule, as far as there is room.
     fn take(&mut self, from: NodeId) {
         let Order::Themis(machine) = &mut self.machine else { return };
         let reporter = &mut self.reporters[from as usize];
@@ -300,7 +303,7 @@ impl Judge {
         self.places.extend(overdue);
     }
 
-    /// What has place and content by now, in order, and since when it has waited.
+    /// Messages with place and content, in order, each with the time since which it waited.
     pub(super) fn ready(&mut self, now: Ns, known: &SeenCache) -> Vec<(Envelope, Ns)> {
         let mut found = Vec::new();
         while let Some(&(message, since)) = self.places.front() {
@@ -320,7 +323,7 @@ impl Judge {
         found
     }
 
-    /// To whom it is to be said what has been heard: (node, next, whether again).
+    /// Confirmations to send: (node, next entry, whether to send again).
     pub(super) fn answers(&mut self, now: Ns) -> Vec<(NodeId, u64, bool)> {
         let mut found = Vec::new();
         for (node, reporter) in (0..).zip(&mut self.reporters) {
@@ -333,8 +336,8 @@ impl Judge {
             if again {
                 reporter.asked_ns = Some(now);
             }
-            if again || reporter.told < next {
-                reporter.told = next;
+            if again || reporter.confirmed_to < next {
+                reporter.confirmed_to = next;
                 found.push((node, next, again));
             }
         }
@@ -342,7 +345,7 @@ impl Judge {
     }
 }
 
-/// As the median rule wants it. Accounts matter to the lot only, content to ties.
+/// An entry for the median rule. Accounts matter to the lot only, content to ties.
 fn listed(sight: &ReceivedEntry) -> median::ListedMessage {
     let content = Digest(*blake3::hash(&sight.message.to_le_bytes()).as_bytes());
     let ReceivedEntry { message, seen_ns } = *sight;

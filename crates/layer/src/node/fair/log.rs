@@ -1,25 +1,24 @@
-//! What a node has seen and in which order, and what of it the leader still lacks.
+//! A node's local order, and the part of it that the leader has not confirmed.
 //!
-//! Themis wants prefixes: every entry has a number, a report says from which number on it speaks,
-//! and what the leader has not confirmed is kept, so that a lost report is made up for by the next.
-//! The median rule wants, every round, the whole list of what is not yet decided: there is nothing
-//! to confirm.
+//! Themis needs prefixes: every entry has a number, a report states its first number, and
+//! unconfirmed entries are kept, so that the next report replaces a lost one. The median rule
+//! needs, in every round, the whole list of undecided messages, without confirmation.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::order_report::{ReceivedEntry, Report, chained};
 use crate::units::{Digest, MessageId, NodeId, Ns};
 
-/// Most entries of a report: more follow with the next.
+/// Greatest number of entries of a report: more follow with the next.
 pub const REPORT_MAX: usize = 4096;
-/// Most entries that are kept for a leader that does not answer.
+/// Greatest number of entries kept for a leader that does not answer.
 const KEPT_MAX: usize = 65_536;
-/// One node's own order.
+/// One node's local order.
 #[derive(Clone, Debug)]
 pub enum Log {
-    /// For Themis.
+    /// Numbered entries, for Themis.
     Prefix {
-        /// What the leader has not confirmed, each with the digest after it.
+        /// Unconfirmed entries, each with the digest after it.
         kept: VecDeque<(ReceivedEntry, Digest)>,
         /// Number of the first of them.
         oldest: u64,
@@ -37,7 +36,7 @@ impl Log {
         Log::Prefix { kept: VecDeque::new(), oldest: 0, before: Digest::default(), unsent: 0 }
     }
 
-    /// The node has seen a message.
+    /// Records a received message.
     pub(super) fn note(&mut self, message: MessageId, seen_ns: Ns) {
         match self {
             Log::Prefix { kept, oldest, before, unsent } => {
@@ -57,14 +56,14 @@ impl Log {
         }
     }
 
-    /// A message is in a decided block.
+    /// Records that a message is in a decided block.
     pub(super) fn decided(&mut self, message: MessageId) {
         if let Log::List(waiting) = self {
             waiting.remove(&message);
         }
     }
 
-    /// What is to be said now, signed.
+    /// The signed report to send now.
     pub(super) fn report(&mut self, author: NodeId, now: Ns) -> Report {
         let report = match self {
             Log::Prefix { kept, oldest, before, unsent } => {
@@ -101,7 +100,7 @@ impl Log {
         *unsent = if again { *oldest } else { (*unsent).max(*oldest) };
     }
 
-    /// What was in memory is lost; numbers and digests, which are on disk, go on.
+    /// Discards the state that was in memory; numbers and digests, which are on disk, continue.
     pub(super) fn crash(&mut self) {
         match self {
             Log::Prefix { kept, oldest, before, unsent } => {

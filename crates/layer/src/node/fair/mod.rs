@@ -1,29 +1,32 @@
-//! A fair order under a single leader: all nodes say what they saw first, and the leader follows it.
+//! A fair order under a single leader: all nodes report their receive order, and the leader orders
+//! messages by the reports.
 //!
 //! # Rules
-//! 1. Every node notes a client's message when it has found it valid, and reports what is new to the
-//!    leader every `report_ns`, in its own order (Themis), or all that is undecided with its times
-//!    (median). A report is a packet like any other: it takes uplink and delay, and can be lost.
-//! 2. Every `report_ns` the leader adds what it saw itself and closes a round of [`crate::fair`].
-//!    Only what that puts out goes into the mempool, in that order.
-//! 3. Everything goes in the end: what too few nodes report goes after the rules' patience, counted.
-//! 4. What a follower has reported and the leader has not confirmed is kept and sent again.
-//! 5. Reports are signed and chained ([`crate::order_report`]). Under Themis a block carries those that
-//!    its order rests on, and a follower makes the order again and counts where the block breaks it.
+//! 1. Every node records a client's message when it has validated it, and every `report_ns` reports
+//!    new entries to the leader in its own order (Themis), or all undecided messages with their
+//!    times (median). A report is a packet like any other: it takes uplink and delay, and can be
+//!    lost.
+//! 2. Every `report_ns` the leader adds its own entries and closes a round of [`crate::fair`]. Only
+//!    the messages that the round orders enter the mempool, in that order.
+//! 3. Every message is released eventually: one that too few nodes report after the rules'
+//!    patience, and counted.
+//! 4. Reported entries that the leader has not confirmed are kept and sent again.
+//! 5. Reports are signed and chained ([`crate::order_report`]). Under Themis a block carries the
+//!    reports that determine its order, and a follower recomputes the order and counts violations.
 //!
 //! # Theory of operation
-//! A node's entries are numbered, so that the leader sees a gap, and counts nothing twice and nothing
-//! out of order; it says up to where it has heard, and asks again for what is missing. A median list
-//! is whole each time and needs none of this. Files: [`log`] (a node's own order), [`judge`] (the
-//! leader's part), [`check`] (a follower's).
+//! A node's entries are numbered, so that the leader sees a gap, and counts nothing twice and
+//! nothing out of order; it confirms up to where it has received, and requests missing entries. A
+//! median list is complete each time and needs no confirmation. Files: [`log`] (a node's own
+//! order), [`judge`] (the leader's part), [`check`] (a follower's).
 //!
 //! # Source
 //! `crate::fair`; the transport is a plain go-back-N.
 //!
 //! # Departures
-//! One follower checks, since all would find the same; what it finds is counted and nothing follows
-//! from it, where a deployment would replace the leader. The order by median time is signed and not
-//! checked. A leader that crashes loses what waits, as any single sequencer's queue does.
+//! One follower verifies, since all would find the same; violations are counted without
+//! consequence, where a deployment would replace the leader. The order by median time is signed and
+//! not verified. A leader that crashes loses the waiting messages, as any single sequencer does.
 
 mod check;
 mod judge;
@@ -43,30 +46,30 @@ use check::Check;
 use judge::Judge;
 use log::Log;
 
-/// Which rule makes one order of many.
+/// Rule that aggregates local orders.
 #[derive(Clone, Copy, Debug)]
 pub enum Rule {
-    /// γ-batch-order-fairness.
+    /// γ-batch-order-fairness after Themis.
     Themis(order::Config),
-    /// The median of the times at which it was seen.
+    /// The median of receive times.
     Median(median::Config),
 }
 
-/// How a fair order is made.
+/// Parameters of a fair order.
 #[derive(Clone, Copy, Debug)]
 pub struct Fair {
-    /// By which rule.
+    /// Rule of the order.
     pub rule: Rule,
-    /// Between two reports of a node, and between two rounds of the leader. At least 1.
+    /// Interval of a node's reports, and of the leader's rounds, in ns. At least 1.
     pub report_ns: Ns,
 }
 
-/// What happened so far: at the leader, but for the reports.
+/// Counters, kept at the leader except those of reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Rounds closed.
+    /// Number of rounds closed.
     pub rounds: u64,
-    /// Of these, without enough lists (median).
+    /// Rounds without enough lists (median rule).
     pub failed: u64,
     /// Messages put in order.
     pub ordered: u64,
@@ -80,23 +83,23 @@ pub struct Tally {
     pub forced_pairs: u64,
     /// Messages that were held back for a round, counted each round.
     pub deferred: u64,
-    /// Messages that went because they had waited too long for more reports.
+    /// Messages released because they had waited too long for more reports.
     pub overdue: u64,
-    /// Messages that too few reported for too long: they went without a place.
+    /// Messages released without a place because too few nodes reported them for too long.
     pub dropped: u64,
     /// Places whose message the leader did not have in time.
     pub passed_over: u64,
     /// Reports that this node sent.
     pub reports: u64,
-    /// Their bytes.
+    /// Total size of these reports, in bytes.
     pub report_bytes: u64,
-    /// Times that this node told another what it had heard.
+    /// Confirmations that this node sent.
     pub answers: u64,
     /// Reports that their author had not signed.
     pub unsigned: u64,
-    /// Nodes that rewrote what they had stated.
+    /// Nodes that rewrote their order.
     pub rewritten: u64,
-    /// At the follower that checks: messages that the leader's blocks have against the order.
+    /// At the verifying follower: messages in the leader's blocks that violate the order.
     pub breaks: u64,
     /// At the same: forged reports in blocks.
     pub forged: u64,
@@ -119,7 +122,7 @@ impl Tally {
     }
 }
 
-/// A node's part in it.
+/// A node's state of the fair order.
 pub struct State {
     report_ns: Ns,
     log: Log,
@@ -141,7 +144,7 @@ impl State {
         State { report_ns: fair.report_ns, log, judge, check, sent: Tally::default() }
     }
 
-    /// What the leader's order rests on, since the last block.
+    /// Evidence of the leader's order since the last block.
     pub(super) fn evidence(&mut self) -> Vec<Evidence> {
         let evidence = self.judge.as_mut().map_or_else(Vec::new, Judge::evidence);
         // Only Themis is checked.
@@ -185,7 +188,7 @@ impl Node {
         self.engine.leader().unwrap_or(self.id)
     }
 
-    /// What the fair order did so far, as far as this node knows it; `None` if there is none.
+    /// Counters of the fair order at this node; `None` if there is none.
     pub fn fair_tally(&self) -> Option<Tally> {
         let fair = self.fair.as_ref()?;
         let Tally { reports, report_bytes, answers, .. } = fair.sent;
@@ -195,7 +198,7 @@ impl Node {
         Some(Tally { reports, report_bytes, answers, breaks, forged, ..judged })
     }
 
-    /// A client's message is valid: note when it came; at the leader it waits for its place.
+    /// Records a valid client's message; at the leader it waits for its place.
     pub(super) fn note(
         &mut self,
         now: Ns,
@@ -244,21 +247,21 @@ impl Node {
         self.go_on(now, draws, out);
     }
 
-    /// Another node's report is here.
+    /// Processes another node's report.
     pub(super) fn reported(&mut self, from: NodeId, report: Report) {
         if let Some(judge) = self.fair.as_mut().and_then(|fair| fair.judge.as_mut()) {
             judge.report(from, report);
         }
     }
 
-    /// The leader says what it has heard.
+    /// Processes the leader's confirmation.
     pub(super) fn ordering_heard(&mut self, next: u64, again: bool) {
         if let Some(fair) = &mut self.fair {
             fair.log.confirmed(next, again);
         }
     }
 
-    /// Messages that have their place go into the mempool.
+    /// Moves messages with a place into the mempool.
     fn go_on(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         let Some(judge) = self.fair.as_mut().and_then(|fair| fair.judge.as_mut()) else { return };
         let ready: Vec<(Envelope, Ns)> = judge.ready(now, &self.known);

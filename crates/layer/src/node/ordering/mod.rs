@@ -1,8 +1,8 @@
-//! Engines: how nodes come to one order of blocks, behind one trait.
+//! Ordering engines: protocols by which nodes agree on one order of blocks, behind one trait.
 //!
 //! # Rules
-//! 1. A node never asks which engine it has. It hands it what waits, what others sent and timers
-//!    ([`Input`]), and does what it asks ([`Output`]).
+//! 1. A node does not depend on the kind of engine. It passes it the backlog, others' messages and
+//!    timers ([`Input`]), and performs its requests ([`Output`]).
 //! 2. An engine holds no message, block or packet: it knows blocks by their hashes. The node keeps
 //!    them, fills them ([`super::BlockBuilder`]), sends them and executes them.
 //! 3. An engine is a file or folder here, with a `Config` as a scenario names it, and one line of the
@@ -29,7 +29,7 @@ use crate::units::{Digest, Height, NodeId, Ns, Round};
 /// The registry: a variant for each engine, with the configuration that its module declares.
 macro_rules! engines {
     ($($(#[$doc:meta])* $name:ident = $module:ident,)*) => {
-        /// Who orders messages.
+        /// The ordering protocol of a venue.
         #[derive(Clone, Debug, Deserialize, Serialize)]
         #[serde(tag = "kind", rename_all = "kebab-case")]
         pub enum Ordering { $($(#[$doc])* $name($module::Config),)* }
@@ -68,15 +68,15 @@ pub struct Wait {
 pub enum Awaited {
     /// More messages for a batch.
     Batch,
-    /// A proposal.
+    /// A proposal of the round.
     Proposal,
-    /// Votes.
+    /// Votes of the round.
     Votes(VoteType),
     /// The next height: it begins so long after everything decided is executed.
     NextHeight,
 }
 
-/// What can happen to an engine.
+/// Events of an engine.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// The first process of the node begins.
@@ -85,23 +85,23 @@ pub enum Input {
     Waiting {
         /// How many messages.
         messages: u32,
-        /// Their bytes.
+        /// Total size of these messages, in bytes.
         bytes: u64,
     },
     /// The answer to [`Output::Peek`].
     Made {
-        /// As asked.
+        /// Height of the request.
         height: Height,
-        /// As asked.
+        /// Round of the request.
         round: Round,
-        /// The block.
+        /// Hash of the block.
         value: Digest,
     },
     /// The answer to [`Output::Take`]; empty if nothing was left.
     Taken(Vec<Entry>),
     /// A proposal has come, with its block.
     Proposal {
-        /// The proposal.
+        /// The received proposal.
         proposal: Proposal,
         /// Whether the block is the one proposed and follows the chain, as far as is known here.
         valid: bool,
@@ -110,27 +110,27 @@ pub enum Input {
     Vote(Vote),
     /// A sealed block has come from another node.
     Sealed {
-        /// Its height.
+        /// Height of the block.
         height: Height,
         /// The block before it.
         prev: Digest,
-        /// The block.
+        /// Hash of the block.
         hash: Digest,
     },
     /// The next block of the chain was fetched from another node: decide it.
     Fetched {
-        /// Its height.
+        /// Height of the block.
         height: Height,
         /// The block before it.
         prev: Digest,
-        /// The block.
+        /// Hash of the block.
         hash: Digest,
     },
     /// A time that was asked for has passed.
     Waited(Wait),
 }
 
-/// What an engine asks of its node.
+/// Requests of an engine to its node.
 #[derive(Clone, Debug)]
 pub enum Output {
     /// Make a block of what waits, leave it there, and answer with [`Input::Made`].
@@ -139,16 +139,16 @@ pub enum Output {
         height: Height,
         /// The round that asks.
         round: Round,
-        /// Most messages.
+        /// Greatest number of messages.
         messages_max: u32,
-        /// Most bytes.
+        /// Greatest total size of messages, in bytes.
         bytes_max: u32,
     },
     /// Take messages out of the queue and answer with [`Input::Taken`].
     Take {
-        /// Most messages.
+        /// Greatest number of messages.
         messages_max: u32,
-        /// Most bytes.
+        /// Greatest total size of messages, in bytes.
         bytes_max: u64,
     },
     /// This node has sealed a block: send it to all others.
@@ -166,7 +166,7 @@ pub enum Output {
     },
     /// The next block is decided, for ever.
     Decide {
-        /// The block.
+        /// Hash of the block.
         hash: Digest,
         /// The round in which it was.
         round: Round,
@@ -178,7 +178,7 @@ pub enum Output {
         /// Who has them.
         at: NodeId,
     },
-    /// A validator contradicted itself.
+    /// A validator equivocated.
     Equivocation(u32),
 }
 
@@ -239,12 +239,12 @@ pub trait Engine: fmt::Debug + Send + Sync {
         None
     }
 
-    /// What to say again: what this node stated itself, or all that it knows.
+    /// Statements to re-broadcast: this node's own, or all that it knows.
     fn repeats(&self, _all: bool) -> Vec<Statement> {
         Vec::new()
     }
 
-    /// Whether a statement would be news here.
+    /// Whether a statement is unknown here.
     fn lacks(&self, _statement: &Statement) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! Nobody orders: messages are validated and spread.
+//! No ordering: messages are only validated and spread.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ impl Config {
     }
 }
 
-/// No order.
+/// The engine that orders nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Nobody;
 

@@ -1,17 +1,17 @@
-//! From a message to the log: what is kept, what is dropped, and who contradicts itself.
+//! Reception of messages into the log: retention, dropping, and detection of equivocation.
 
-use super::round_log::{Heard, RoundLog};
+use super::round_log::{Received, RoundLog};
 use super::{Line, NEXT_PER_VALIDATOR, Output, ROUNDS_AHEAD, ROUNDS_BEHIND, Tendermint};
 use crate::units::{Digest, Round, Weight};
 
 impl Tendermint {
     /// Puts a message into the log. The rules follow in `settle`.
-    pub(super) fn hear(&mut self, heard: Heard, outbox: &mut Vec<Output>) {
-        let (height, round, validator) = heard.place();
+    pub(super) fn receive(&mut self, received: Received, outbox: &mut Vec<Output>) {
+        let (height, round, validator) = received.place();
         if validator as usize >= self.electorate.len() || height < self.height {
             return;
         }
-        if let Heard::Proposal(proposal, _) = heard {
+        if let Received::Proposal(proposal, _) = received {
             let forged = self.proposer(height, round) != validator;
             if forged || proposal.valid_round.is_some_and(|valid_round| valid_round >= round) {
                 return;
@@ -20,16 +20,16 @@ impl Tendermint {
         if height > self.height {
             if height == self.height + 1 {
                 let kept = self.next.entry(validator).or_default();
-                if kept.len() < NEXT_PER_VALIDATOR && !kept.contains(&heard) {
-                    kept.push(heard);
+                if kept.len() < NEXT_PER_VALIDATOR && !kept.contains(&received) {
+                    kept.push(received);
                 }
             }
         } else if round > self.round.saturating_add(ROUNDS_AHEAD) {
-            self.hear_far(validator, round, outbox);
+            self.receive_far(validator, round, outbox);
         } else if self.keeps(round) {
             let validators = self.electorate.len();
             let log = self.rounds.entry(round).or_insert_with(|| RoundLog::new(validators));
-            let news = log.hear(&self.electorate, heard);
+            let news = log.receive(&self.electorate, received);
             if news.equivocation {
                 outbox.push(Output::Equivocation { validator, height, round });
             }
@@ -54,7 +54,7 @@ impl Tendermint {
     }
 
     /// 55 for rounds beyond the window.
-    fn hear_far(&mut self, validator: u32, round: Round, outbox: &mut Vec<Output>) {
+    fn receive_far(&mut self, validator: u32, round: Round, outbox: &mut Vec<Output>) {
         let highest = self.far.entry(validator).or_insert(round);
         *highest = round.max(*highest);
         if !self.started {

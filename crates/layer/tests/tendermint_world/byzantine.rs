@@ -19,7 +19,7 @@ enum Style {
     TwoFaced,
 }
 
-pub struct Liar {
+pub struct Byzantine {
     style: Style,
     /// Which face each victim sees.
     faces: Vec<u64>,
@@ -31,8 +31,8 @@ pub struct Liar {
 
 type Values = BTreeMap<Height, Vec<Digest>>;
 
-impl Liar {
-    pub fn new(draws: &mut SplitMix, nodes: usize) -> Liar {
+impl Byzantine {
+    pub fn new(draws: &mut SplitMix, nodes: usize) -> Byzantine {
         let style = match draws.below(8) {
             0 => Style::Silent,
             1..4 => Style::Wild,
@@ -41,7 +41,7 @@ impl Liar {
         // Liars that split the nodes alike do the most harm: most use the same faces.
         let alike = draws.below(4) > 0;
         let faces = (0..nodes as u64).map(|i| if alike { i % 2 } else { draws.below(2) });
-        Liar {
+        Byzantine {
             style,
             faces: faces.collect(),
             one_value: draws.below(2) == 0,
@@ -49,7 +49,7 @@ impl Liar {
         }
     }
 
-    /// What liar `me` tells `to`.
+    /// What the Byzantine validator `me` sends to `to`.
     pub fn lies(
         &mut self,
         me: u32,
@@ -105,9 +105,9 @@ fn wild(me: u32, victim: &Tendermint, values: &Values, draws: &mut SplitMix) -> 
     lies
 }
 
-impl Liar {
+impl Byzantine {
     /// Each face sees a well-behaved validator that favours its own value: the face's own made-up
-    /// value where a liar proposes, else what the honest proposer said to one face and nil to the other.
+    /// value where a Byzantine validator proposes, else what the honest proposer said to one face and nil to the other.
     fn two_faced(&self, me: u32, face: u64, victim: &Tendermint, values: &Values) -> Vec<Msg> {
         let (height, round) = (victim.height(), victim.round());
         let shown = if self.one_value { 2 } else { face };
