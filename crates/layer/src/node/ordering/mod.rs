@@ -44,7 +44,7 @@ macro_rules! engines {
 }
 
 engines! {
-    /// Nobody.
+    /// No ordering: messages are validated and spread only.
     None = none,
     /// One node.
     Single = single,

@@ -14,7 +14,7 @@ use crate::units::{Height, NodeId, Ns, Round};
 pub struct Config {
     /// Wait after a decision before the next height.
     pub timeout_commit_ns: Ns,
-    /// timeoutPropose(0)
+    /// timeoutPropose of round 0, in ns.
     pub timeout_propose_ns: Ns,
     /// Growth per round.
     pub timeout_propose_delta_ns: Ns,
