@@ -81,8 +81,8 @@ fn optional<T: ArrowPrimitiveType>(
     if nulls.null_count() == 0 {
         return Arc::new(PrimitiveArray::<T>::new(cells.into(), None));
     }
-    for cell in cells.iter_mut().filter(|cell| absent(**cell)) {
-        *cell = T::Native::default();
+    for cell in &mut cells {
+        *cell = if absent(*cell) { T::Native::default() } else { *cell };
     }
     Arc::new(PrimitiveArray::<T>::new(cells.into(), Some(nulls)))
 }

@@ -55,7 +55,7 @@ impl ArrivalProcess {
             Arrivals::Deterministic { rate_per_s } => self.deterministic(rate_per_s),
             Arrivals::Poisson { rate_per_s } => self.poisson(rate_per_s, draws),
             Arrivals::Hawkes { rate_per_s, branching, decay_per_s } => {
-                self.hawkes(rate_per_s * (1.0 - branching), branching, decay_per_s, draws)
+                self.hawkes(rate_per_s, branching, decay_per_s, draws)
             }
             Arrivals::Mmpp { .. } => self.mmpp(draws),
         }
@@ -87,6 +87,7 @@ impl ArrivalProcess {
         }
     }
 
+    #[inline(never)]
     fn deterministic(&mut self, rate: f64) -> Option<f64> {
         self.count += 1;
         let wanted = self.count as f64 / rate;
@@ -125,7 +126,9 @@ impl ArrivalProcess {
         }
     }
 
-    fn hawkes(&mut self, mu: f64, n: f64, beta: f64, draws: &mut impl Draws) -> Option<f64> {
+    #[inline(never)]
+    fn hawkes(&mut self, rate: f64, n: f64, beta: f64, draws: &mut impl Draws) -> Option<f64> {
+        let mu = rate * (1.0 - n);
         let mut t = self.at;
         loop {
             let (factor, until) = self.profile.bound(t);
@@ -144,6 +147,7 @@ impl ArrivalProcess {
         }
     }
 
+    #[inline(never)]
     fn mmpp(&mut self, draws: &mut impl Draws) -> Option<f64> {
         let Arrivals::Mmpp { rates_per_s: rates, dwell_s: dwell } = &self.kind else { return None };
         if rates.iter().sum::<f64>() <= 0.0 {

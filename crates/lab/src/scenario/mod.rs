@@ -24,7 +24,7 @@ pub use queue::*;
 pub use tuning::*;
 
 use serde::{Deserialize, Serialize};
-use surgetank_layer::units::{Ns, ns};
+use surgetank_layer::units::{Ns, nearest, ns};
 
 /// A whole scenario. Sections are in the order in which a message passes them.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -101,5 +101,5 @@ pub fn ms(value: f64) -> Ns {
 
 /// US dollars (as scenarios have them) in millionths of a USD.
 pub fn micros(usd: f64) -> u32 {
-    (usd * 1e6).round() as u32
+    u32::try_from(nearest(usd * 1e6)).unwrap_or(u32::MAX)
 }
