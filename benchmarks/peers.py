@@ -14,14 +14,26 @@ from dataclasses import dataclass
 from typing import Any
 
 
+class Stopwatch:
+    """Wall time and CPU time of this process since it was made, s."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter(), time.process_time()
+
+    def read(self) -> tuple[float, float]:
+        """Both."""
+        return time.perf_counter() - self._began[0], time.process_time() - self._began[1]
+
+
 @dataclass(frozen=True)
 class Speed:
-    """What one run did and how long it took (seconds of wall time)."""
+    """What one run did and how long it took (wall time, s)."""
 
     who: str
     work: int
     events: int
     seconds: float
+    cpu_s: float
     answer: float
 
     @property
@@ -57,12 +69,12 @@ def simpy_mm1(customers: int, rho: float, seed: int) -> Speed:
             env.process(customer())
 
     env.process(source())
-    began = time.perf_counter()
+    watch = Stopwatch()
     events = 0
     while env.peek() != float("inf"):
         env.step()
         events += 1
-    return Speed("SimPy", customers, events, time.perf_counter() - began, sum(waits) / len(waits))
+    return Speed("SimPy", customers, events, *watch.read(), sum(waits) / len(waits))
 
 
 def ciw_mm1(customers: int, rho: float, seed: int) -> Speed:
@@ -76,12 +88,12 @@ def ciw_mm1(customers: int, rho: float, seed: int) -> Speed:
     )
     ciw.seed(seed)
     simulation = ciw.Simulation(network)
-    began = time.perf_counter()
+    watch = Stopwatch()
     simulation.simulate_until_max_customers(customers, method="Finish")
-    seconds = time.perf_counter() - began
+    spent = watch.read()
     waits = [record.waiting_time for record in simulation.get_all_records()]
     # An arrival and an end of service each.
-    return Speed("ciw", customers, 2 * customers, seconds, sum(waits) / len(waits))
+    return Speed("ciw", customers, 2 * customers, *spent, sum(waits) / len(waits))
 
 
 def simpy_flood(
@@ -121,6 +133,6 @@ def simpy_flood(
             arrive(message % nodes, -1, message)
 
     env.process(source())
-    began = time.perf_counter()
+    watch = Stopwatch()
     env.run()
-    return Speed("SimPy", sent, sent, time.perf_counter() - began, last)
+    return Speed("SimPy", sent, sent, *watch.read(), last)

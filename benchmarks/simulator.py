@@ -18,12 +18,11 @@ import platform
 import resource
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from peers import Speed, ciw_mm1, simpy_flood, simpy_mm1
+from peers import Speed, Stopwatch, ciw_mm1, simpy_flood, simpy_mm1
 
 ROOT = Path(__file__).resolve().parents[1]
 CLASSES = ("price_update", "liquidation_order", "cancel", "replace", "order", "proposal", "vote")
@@ -61,13 +60,13 @@ def scenario(**sections: Any) -> str:
     ).to_core()
 
 
-def ours(json_text: str) -> tuple[dict[str, Any], dict[str, Any], float]:
-    """Tables, stats and seconds of wall time."""
+def ours(json_text: str) -> tuple[dict[str, Any], dict[str, Any], tuple[float, float]]:
+    """Tables, stats, and seconds of wall time and of CPU time."""
     from surgetank import _core
 
-    began = time.perf_counter()
+    watch = Stopwatch()
     out = _core.run(json_text, 1)
-    return out["tables"], json.loads(out["stats"]), time.perf_counter() - began
+    return out["tables"], json.loads(out["stats"]), watch.read()
 
 
 def our_mm1(customers: int, rho: float) -> Speed:
@@ -82,10 +81,10 @@ def our_mm1(customers: int, rho: float) -> Speed:
         service_us=1_000.0,
         network=network,
     )
-    tables, stats, seconds = ours(text)
+    tables, stats, spent = ours(text)
     messages = pl.DataFrame(tables["messages"])
     wait = float((messages["admitted_ns"] - messages["gateway_ns"]).mean()) / 1e6 - 1  # type: ignore[arg-type]
-    return Speed("surgetank", messages.height, stats["events"], seconds, wait)
+    return Speed("surgetank", messages.height, stats["events"], *spent, wait)
 
 
 def our_flood(nodes: int, messages: int, every_copy: bool) -> tuple[Speed, dict[str, Any]]:
@@ -104,11 +103,11 @@ def our_flood(nodes: int, messages: int, every_copy: bool) -> tuple[Speed, dict[
             "every_copy": every_copy,
         },
     )
-    tables, stats, seconds = ours(text)
+    tables, stats, spent = ours(text)
     import polars as pl
 
     last = float(pl.DataFrame(tables["receipts"])["time_ns"].max()) / 1e9  # type: ignore[arg-type]
-    return Speed("surgetank", stats["transmissions"], stats["events"], seconds, last), stats
+    return Speed("surgetank", stats["transmissions"], stats["events"], *spent, last), stats
 
 
 def peer_flood(nodes: int, messages: int) -> Speed:
