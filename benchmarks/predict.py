@@ -122,8 +122,8 @@ def one(target: str, number: int, out: Path) -> Record:
     began = time.monotonic()
     try:
         with Rig(target, OPTIONS) as rig:
-            calibration = calibrate(rig, name=f"calibrated-{name}", told=say)
-            found = compare(rig, calibration, told=say)
+            calibration = calibrate(rig, name=f"calibrated-{name}", progress=say)
+            found = compare(rig, calibration, progress=say)
     except SurgetankError as error:
         record["failed"] = str(error)
     else:

@@ -7,7 +7,7 @@
 
 from typing import TYPE_CHECKING
 
-from surgetank.lazy import lend
+from surgetank.lazy import export_lazily
 
 if TYPE_CHECKING:
     from surgetank.compare import Comparison, compare
@@ -54,7 +54,7 @@ __all__ = [
     "simulate",
 ]
 
-lend(
+export_lazily(
     __name__,
     {
         "compare": ["Comparison", "compare"],

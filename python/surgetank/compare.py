@@ -1,4 +1,4 @@
-"""Two runs side by side: what moved, by how much, and where equal runs part ways."""
+"""Comparison of two runs: differences of measures, and the first difference of equal runs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Difference:
     def overlap(self) -> bool | None:
         """Whether the 95 % intervals overlap; None if either has none.
 
-        Apart means that the runs differ beyond their own noise. Overlapping proves nothing.
+        Disjoint intervals mean a significant difference; overlapping ones prove nothing.
         """
         ends = [e for m in (self.a, self.b) if m is not None for e in (m.low, m.high)]
         if len(ends) < 4 or any(e is None for e in ends):
@@ -67,14 +67,14 @@ class Divergence:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two runs side by side."""
+    """The comparison of two runs."""
 
     a: Run
     b: Run
     same_name: bool
     """Same scenario, seed and build: the traces should be byte-identical."""
     same_trace: bool
-    """Every table is the same in every cell, and so are what the runs say of themselves."""
+    """Every table is the same in every cell, and so are the stats of the runs."""
     differences: tuple[Difference, ...]
     divergence: Divergence | None
     """Only for runs of one name."""

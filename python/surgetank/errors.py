@@ -1,4 +1,4 @@
-"""What a person meets when something goes wrong: what, where, and what to do about it."""
+"""Errors: message, place, hint and exit code."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = [
     "printable",
 ]
 
-#: Something a person can correct in what was asked.
+#: Wrong usage: the user can correct it.
 EXIT_USAGE: Final = 2
-#: Stopped before it had an answer: that of the verdict UNKNOWN.
+#: Stopped before a result: the code of the verdict UNKNOWN.
 EXIT_STOPPED: Final = 4
-#: surgetank itself failed: a defect, never a verdict. EX_SOFTWARE of sysexits(3).
+#: Internal error: a defect, never a verdict. EX_SOFTWARE of sysexits(3).
 EXIT_BROKE: Final = 70
-#: The machine could not: disk full, no memory, too many open files. EX_IOERR of sysexits(3).
+#: Operating system error: disk full, no memory, too many open files. EX_IOERR of sysexits(3).
 EXIT_MACHINE: Final = 74
 
 _REMEDIES: Final = {
@@ -30,7 +30,7 @@ _REMEDIES: Final = {
     errno.EDQUOT: "Free space there, or write elsewhere",
     errno.EMFILE: "Raise the limit (`ulimit -n 1024`)",
     errno.ENFILE: "Close programs that hold many files",
-    errno.ENOMEM: "Ask for less at once, or use a machine with more memory",
+    errno.ENOMEM: "Reduce the scenario, or use a machine with more memory",
     errno.EROFS: "Write elsewhere",
     errno.EACCES: "Give a place that you may use",
     errno.EPERM: "Give a place that you may use",
@@ -38,7 +38,7 @@ _REMEDIES: Final = {
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """The text with a space for whatever would act on a terminal: control and formatting
+    """The text with a space for each character that would act on a terminal: control and formatting
     characters, and line ends unless `lines` are allowed."""
     if text.isprintable():
         return text
@@ -51,7 +51,7 @@ def _is_shown(char: str) -> bool:
 
 
 class SurgetankError(Exception):
-    """Something a person can correct.
+    """An error that the user can correct.
 
     `place` names where (a file, a key, a table), `hint` says what to do, `exit_code` is what the
     command line returns.
@@ -72,7 +72,7 @@ class SurgetankError(Exception):
 
     @classmethod
     def of_machine(cls, error: OSError | MemoryError) -> SurgetankError:
-        """What the operating system refused, and its usual remedy."""
+        """An error of the operating system, with its usual remedy."""
         if isinstance(error, MemoryError):
             hint = _REMEDIES[errno.ENOMEM]
             return cls("not enough memory", hint=hint, exit_code=EXIT_MACHINE)
@@ -83,4 +83,4 @@ class SurgetankError(Exception):
 
 
 class CoreError(Exception):
-    """The compiled core failed: a defect of surgetank, not of what was asked."""
+    """The compiled core failed: a defect of surgetank, not of the input."""

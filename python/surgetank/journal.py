@@ -1,7 +1,7 @@
-"""Journals of ordered batches: written by a pipe, verified offline, proved to third parties.
+"""Journals of ordered batches: written by a pipe, verified offline, with proofs for third parties.
 
 The format to the byte, what a journal proves and what it cannot: `docs/journal.md`. Proofs are
-checked here, by code apart from the core that makes them: either can be held against the other.
+checked here, by code independent of the core that makes them: each checks the other.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ _PUBLISHED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong: its kind, the batch (from 1; 0 is the head), position there, and byte."""
+    """A defect of a journal: its kind, the batch (from 1; 0 is the head), position there, and
+    byte."""
 
     kind: str
     batch: int
@@ -84,7 +85,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the verifier read and found. `findings` holds the first 1,000 of `findings_count`."""
+    """Counts and findings of the verifier. `findings` holds the first 1,000 of `findings_count`."""
 
     batches: int
     messages: int
@@ -111,10 +112,11 @@ def verify(
     expect: bytes | None = None,
     progress: Callable[[int], bool] | None = None,
 ) -> Report:
-    """Derives a journal again from its sealed inputs, by code that shares none with the sequencer.
+    """Verifies a journal by deriving it again from its sealed inputs, by code that shares none
+    with the sequencer.
 
-    `expect` is the hash of the last batch, known from elsewhere: without it nobody can tell a
-    journal from an older part of it, or from another one. `progress(bytes)` is called about ten
+    `expect` is the hash of the last batch, from an independent source: without it a
+    truncated or substituted journal cannot be detected. `progress(bytes)` is called about ten
     times a second; False stops.
 
     Raises:
@@ -185,10 +187,10 @@ class Batch:
 
     @classmethod
     def from_header(cls, header: bytes) -> Batch:
-        """Reads a header's bytes.
+        """Parses a header's bytes.
 
         Raises:
-            SurgetankError: if they are none.
+            SurgetankError: if they are not a header.
         """
         try:
             version, *fixed = _HEADER.unpack_from(header)
@@ -209,7 +211,7 @@ class Batch:
             return cls(**dict(zip(_FIXED, fixed, strict=True)), **rest)
         except (struct.error, ValueError):
             raise SurgetankError(
-                "is no header of a batch", place="header", hint="Take it from a journal"
+                "is not the header of a batch", place="header", hint="Take it from a journal"
             ) from None
 
     @property
@@ -230,7 +232,7 @@ class Proof:
 
     @property
     def batch(self) -> Batch:
-        """The batch that it names."""
+        """The header of the batch that the proof refers to."""
         return Batch.from_header(self.header)
 
     @property
@@ -257,7 +259,7 @@ class Proof:
         return self.batch.hash == batch_hash and self.check(self.batch.order_root)
 
     def to_json(self) -> str:
-        """As text, to be handed on."""
+        """The proof as JSON text."""
         values = {k: v.hex() if isinstance(v, bytes) else v for k, v in asdict(self).items()}
         return json.dumps(values | {"path": [step.hex() for step in self.path]})
 
@@ -277,7 +279,7 @@ class Proof:
             return cls(header, int(read["position"]), ticket, message, path)
         except (KeyError, TypeError, ValueError):
             raise SurgetankError(
-                "is no proof", place="proof", hint="Write it by Proof.to_json"
+                "is not a proof", place="proof", hint="Write it by Proof.to_json"
             ) from None
 
 

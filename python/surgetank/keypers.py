@@ -2,8 +2,8 @@
 
 The keypers hold a secret s in shares, so that any t of them can use it and t − 1 cannot. With it
 they open what was encrypted to a batch, once the batch is sealed, and sign what was sealed, which
-gives a seed that nobody could choose. Batch and beacon are hashed to the curve under different
-tags: neither use of the secret helps with the other.
+gives an unbiasable seed. Batch and beacon are hashed to the curve under different
+tags: so the two uses of the secret are independent.
 
 Sources: Shamir (1979), shares; Feldman (1987), shares that can be checked; Pedersen (1991), a
 secret that no dealer knows; Boneh, Franklin (2001), FullIdent: encryption to a name, where the
@@ -13,7 +13,7 @@ threshold signatures; RFC 9380, hashing to the curve. Curve arithmetic is arkwor
 What is not here: how shares travel (`crates/layer/src/sealed/keypers.rs`), a channel by which a
 dealer hands each keyper its share unseen, and the dispute over a bad one. In Pedersen's set-up a
 dealer who speaks last can bias the public key (Gennaro et al. 1999), not learn the secret. Nothing
-is hardened against timing: it is for the laboratory.
+is hardened against timing attacks: it is for experiments.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ G1_BYTES, G2_BYTES, SEED_BYTES = 48, 96, 32
 
 @dataclass(frozen=True)
 class Dealing:
-    """What one dealer hands out: commitments for all, and a share for each keyper alone."""
+    """The output of one dealer: commitments for all, and a share for each keyper alone."""
 
     dealer: int
     #: aⱼ·G₂ for the coefficients aⱼ of the dealer's polynomial, j = 0 … t − 1.
@@ -86,7 +86,7 @@ class Keyper:
     secret: Scalar = field(repr=False)
 
     def share(self, batch: bytes) -> Share:
-        """Its part of a batch's key. To give it away before the batch is sealed is to collude."""
+        """Its part of a batch's key. Publishing it before the batch is sealed is collusion."""
         return self._share("batch", batch)
 
     def sign(self, sealed: bytes) -> Share:
@@ -100,7 +100,7 @@ class Keyper:
 
 @dataclass(frozen=True)
 class Beacon:
-    """A threshold signature: the same whoever signed, and known to nobody before t have."""
+    """A threshold signature: independent of who signed, and unknown until t have."""
 
     sealed: bytes
     #: A compressed point of G₁, 48 bytes.
@@ -108,19 +108,19 @@ class Beacon:
 
     @property
     def seed(self) -> bytes:
-        """32 bytes that nobody could choose."""
+        """The seed: 32 bytes that no party could choose."""
         return _hash("seed", self.signature)
 
 
 @dataclass(frozen=True)
 class BatchKey:
-    """Opens whatever was encrypted to one batch."""
+    """The key that decrypts messages of one batch."""
 
     batch: bytes
     point: G1Point
 
     def decrypt(self, encrypted: bytes, sender: bytes) -> bytes:
-        """What `Committee.encrypt` was given.
+        """The plaintext that `Committee.encrypt` was given.
 
         Raises:
             SurgetankError: if it was changed, or encrypted to another batch or by another sender.
@@ -146,7 +146,7 @@ class BatchKey:
 
 @dataclass(frozen=True)
 class Committee:
-    """What everybody knows of the keypers."""
+    """The public data of the keypers."""
 
     threshold: int
     public_key: G2Point
@@ -160,7 +160,7 @@ class Committee:
         """A message that can be read once the batch's key is there; 128 bytes longer.
 
         r·G₂ ‖ salt ⊕ H(e(r·H₁(batch), s·G₂)) ‖ message ⊕ H(salt), r = H(salt, sender, message).
-        The sender is bound, so nobody can send a copy as their own; the length is not hidden.
+        The sender is bound, so a copy cannot be sent by another; the length is not hidden.
         """
         salt = random(SEED_BYTES)
         exponent = _exponent(salt, sender, message)
@@ -170,7 +170,7 @@ class Committee:
         return point + masked + _xor(message, _hash("body", salt, length=len(message)))
 
     def check(self, share: Share) -> bool:
-        """Whether a share is what that keyper owes: e(σᵢ, G₂) = e(H₁(about), sᵢ·G₂)."""
+        """Whether a share is valid for that keyper: e(σᵢ, G₂) = e(H₁(about), sᵢ·G₂)."""
         if not 0 <= share.keyper < len(self.share_keys):
             return False
         point = _point(share.point)
@@ -181,7 +181,7 @@ class Committee:
         """A batch's key of any t shares.
 
         Raises:
-            SurgetankError: if fewer than t keypers sent a valid one; it names the forgers.
+            SurgetankError: if fewer than t keypers sent a valid one; the error names the forgers.
         """
         return BatchKey(batch, self._combine("batch", batch, shares))
 
@@ -189,7 +189,7 @@ class Committee:
         """The beacon over what was sealed, of any t shares.
 
         Raises:
-            SurgetankError: if fewer than t keypers sent a valid one; it names the forgers.
+            SurgetankError: if fewer than t keypers sent a valid one; the error names the forgers.
         """
         point = self._combine("beacon", sealed, shares)
         return Beacon(sealed, bytes(point.to_compressed_bytes()))
@@ -207,7 +207,7 @@ class Committee:
             and 0 <= share.keyper < len(self.share_keys)
         ]
         hashed = _hashed(purpose, about)
-        # All at once first: one check, and shares one by one only if somebody forged.
+        # All at once first: one check, and shares one by one only if one is forged.
         whole = self._interpolated({share.keyper: share for share in shares})
         if whole is not None and _fits(whole, hashed, self.public_key):
             return whole
@@ -260,7 +260,7 @@ def set_up(dealings: Sequence[Dealing]) -> tuple[Committee, tuple[Keyper, ...]]:
     """The committee of these dealings and its keypers (Pedersen): secrets are sums of shares.
 
     With one dealing its dealer is trusted: it knows the whole secret. With one from every keyper
-    nobody does, as long as one of them was honest. Dealings with a share that does not fit are
+    no party does, as long as one of them was honest. Dealings with a share that does not fit are
     left out, and named in `Committee.excluded`.
 
     Raises:
@@ -276,7 +276,7 @@ def set_up(dealings: Sequence[Dealing]) -> tuple[Committee, tuple[Keyper, ...]]:
     good = [d for d in dealings if all(d.fits(keyper) for keyper in range(keypers))]
     excluded = tuple(sorted({d.dealer for d in dealings} - {d.dealer for d in good}))
     if not good:
-        raise SurgetankError("no dealing is left: every dealer cheated", place="keypers.set_up")
+        raise SurgetankError("no valid dealing is left", place="keypers.set_up")
     commitments = [_sum(points) for points in zip(*(d.commitments for d in good), strict=True)]
     keys = tuple(_at(commitments, keyper) for keyper in range(keypers))
     held = [Scalar(0)] * keypers

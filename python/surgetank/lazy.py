@@ -12,11 +12,11 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-__all__ = ["lend"]
+__all__ = ["export_lazily"]
 
 
-class _Lending(ModuleType):
-    """A package whose names stand in its modules."""
+class _LazyPackage(ModuleType):
+    """A package whose names are defined in its modules."""
 
     _homes: Mapping[str, str]
 
@@ -28,7 +28,8 @@ class _Lending(ModuleType):
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """As usual, but for one case: after the import of `surgetank.run`, Python binds that module
+        """Sets an attribute, with one exception: after the import of `surgetank.run`, Python binds
+        that module
         to the name `run`, which here is the function in it."""
         if not (isinstance(value, ModuleType) and name in self._homes):
             super().__setattr__(name, value)
@@ -37,8 +38,8 @@ class _Lending(ModuleType):
         return sorted({*self.__dict__, *self._homes})
 
 
-def lend(package: str, modules: Mapping[str, Sequence[str]]) -> None:
-    """Makes `package` give these names, listed by the module of it in which they stand."""
+def export_lazily(package: str, modules: Mapping[str, Sequence[str]]) -> None:
+    """Makes `package` provide these names, listed by the module that defines them."""
     module = sys.modules[package]
     module.__dict__["_homes"] = {name: home for home, names in modules.items() for name in names}
-    module.__class__ = _Lending
+    module.__class__ = _LazyPackage

@@ -1,4 +1,4 @@
-"""The door to the compiled core: the only module that imports `surgetank._core`."""
+"""Import of the compiled core: the only module that imports `surgetank._core`."""
 
 from __future__ import annotations
 

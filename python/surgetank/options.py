@@ -1,4 +1,4 @@
-"""Options: value, sensitivities and portfolio margin, from the same core that marks them in a run.
+"""Options: value, sensitivities and portfolio margin, by the same core that values them in a run.
 
 Everything is in one currency: forward, strike and price per unit of the underlying.
 """
@@ -18,7 +18,7 @@ __all__ = ["Requirement", "black76", "portfolio_margin"]
 
 
 class Requirement(NamedTuple):
-    """What must stand behind a portfolio, in the currency of spot."""
+    """The margin requirement of a portfolio, in the currency of spot."""
 
     maintenance: float
     initial: float
@@ -38,11 +38,11 @@ def black76(
 
     Arguments are broadcast against each other: forward F and strike K in one currency, vol σ per
     √year (0.6 = 60 %), years T to expiry, call True or put False. Without time or volatility the
-    price is what the option would pay now.
+    price is the option's payoff now.
 
     Returns one row per option, in row-major order of the broadcast shape: the arguments, and
     price (currency), delta (∂/∂F), gamma (∂²/∂F²), vega (∂/∂σ per 1.00), theta (∂/∂t per year,
-    forward standing still), rho (∂/∂r per 1.00, of the discount only, forward standing still).
+    forward unchanged), rho (∂/∂r per 1.00, of the discount only, forward unchanged).
 
     Raises:
         SurgetankError: if shapes do not fit, or a number is not finite or has the wrong sign.

@@ -1,4 +1,4 @@
-"""The folder that a run or a search writes into: claimed before the work, and by one only."""
+"""The output folder of a run or a search: created and locked before the work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final
 
 from surgetank.errors import SurgetankError
 
-__all__ = ["alone_in", "claimed"]
+__all__ = ["claimed", "locked"]
 
 #: Endings of the files that surgetank writes into a folder.
 _WRITTEN: Final = (".parquet", ".json", ".jsonl", ".xml", ".html", ".svg", ".csv", ".hlog")
@@ -20,11 +20,11 @@ _WRITTEN: Final = (".parquet", ".json", ".jsonl", ".xml", ".html", ".svg", ".csv
 
 @contextmanager
 def claimed(folder: Path, *, force: bool, mark: str = "run.json") -> Iterator[Path]:
-    """An empty folder for a run, made before the run so that nothing is lost after it, and ours
-    alone meanwhile.
+    """An empty folder for a run, created before the run so that no result is lost, and locked
+    meanwhile.
 
     An earlier run's files are removed with `force`; a folder without the file `mark` is never
-    touched. A folder made here goes again if an error leaves it empty.
+    touched. A folder created here is removed if an error leaves it empty.
 
     Raises:
         SurgetankError: if the folder cannot be used, or another run writes there.
@@ -32,7 +32,7 @@ def claimed(folder: Path, *, force: bool, mark: str = "run.json") -> Iterator[Pa
     if folder.exists() and not folder.is_dir():
         raise SurgetankError("this is a file", place=str(folder), hint="Give another --out")
     made = not folder.exists()
-    with alone_in(folder):
+    with locked(folder):
         try:
             _emptied(folder, force=force, mark=mark)
             yield folder
@@ -44,8 +44,8 @@ def claimed(folder: Path, *, force: bool, mark: str = "run.json") -> Iterator[Pa
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Nobody else writes there meanwhile. The kernel ends that with the process, however it ends.
+def locked(folder: Path) -> Iterator[None]:
+    """An exclusive lock on the folder. The kernel releases it when the process ends.
 
     Raises:
         SurgetankError: another run writes there, or the folder cannot be made.
@@ -58,12 +58,12 @@ def alone_in(folder: Path) -> Iterator[None]:
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        # Some network file systems have no locks: then nobody is refused.
+        # Some network file systems have no locks: then the lock is skipped.
         if error.errno in (errno.EAGAIN, errno.EACCES):
             os.close(held)
             hint = "Give another --out, or wait for it to end"
             raise SurgetankError(
-                "another run writes there now", place=str(folder), hint=hint
+                "another run is writing there", place=str(folder), hint=hint
             ) from None
     try:
         yield
@@ -80,7 +80,7 @@ def _emptied(folder: Path, *, force: bool, mark: str) -> None:
             raise SurgetankError("the folder is not empty", place=place, hint=hint)
         if held and mark not in held:
             hint = f"Give another --out; --force replaces only folders with a {mark}"
-            raise SurgetankError("the folder holds something else", place=place, hint=hint)
+            raise SurgetankError("the folder contains other files", place=place, hint=hint)
         for name in held:
             if name.endswith(_WRITTEN):
                 (folder / name).unlink()

@@ -16,7 +16,7 @@ __all__ = ["Pipe", "Refusal", "account_key", "record"]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A record that was not let in: its index in the buffer, why, and when to try again (0: no
+    """A refused record: its index in the buffer, the reason, and when to try again (0: no
     hint)."""
 
     index: int
@@ -83,7 +83,7 @@ class Pipe:
         return [Refusal(*one) for one in refused]
 
     def flush(self, now_ns: int) -> None:
-        """Seals and publishes what waits; what finds no room goes on waiting.
+        """Seals and publishes waiting records; those that do not fit keep waiting.
 
         Raises:
             SurgetankError: if the journal could not be written, now or earlier.
@@ -104,12 +104,12 @@ class Pipe:
                 view = view[os.write(self._file, view) :]
             self._bytes += len(frames)
         except OSError as error:
-            hint = "What was published before is whole; begin a new journal elsewhere"
+            hint = "Records published before are intact; begin a new journal elsewhere"
             try:
                 os.ftruncate(self._file, self._bytes)
             except OSError:
-                hint = f"Cut the file to {self._bytes} bytes: so far it is whole"
-            what = f"cannot be written ({error.strerror}); the pipe takes no more records"
+                hint = f"Cut the file to {self._bytes} bytes: that part is intact"
+            what = f"cannot be written ({error.strerror}); the pipe accepts no more records"
             self._failed = SurgetankError(what, place=self._path, hint=hint)
             raise self._failed from None
 
@@ -121,12 +121,12 @@ class Pipe:
 
     @property
     def last_hash(self) -> bytes:
-        """Hash of the last batch: what others should know."""
+        """Hash of the last batch, to be published independently."""
         with self._lock:
             return bytes(self._pipe.last_hash)
 
     def close(self) -> None:
-        """Closes the file; what waits is not published."""
+        """Closes the file; waiting records are not published."""
         with self._lock:
             if self._closed:
                 return
@@ -161,7 +161,7 @@ def record(
     fee: int = 0,
     body: bytes = b"",
 ) -> bytes:
-    """What a client sends: 128 bytes with its MAC. `key` is the account's.
+    """A client's record: 128 bytes with its MAC. `key` is the account's.
 
     `number` grows from 1 within an account; `kind` is the class's number (4 = new order,
     2 = cancel); `fee` is in millionths of a USD; `body` has at most 96 bytes.

@@ -1,4 +1,4 @@
-"""One run: scenario → trace → measures → verdict, and what is written of it."""
+"""One run: scenario → trace → measures → verdict, and its output files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["Result", "can_journal", "run", "write"]
 
 @dataclass(frozen=True)
 class Result:
-    """What a run came to."""
+    """The result of a run."""
 
     scenario: Scenario
     trace: Trace
@@ -56,7 +56,7 @@ def run(
     `report`); nothing is written without it. The name of the run is (seed, scenario hash, build);
     the same name gives the same bytes.
 
-    With `target`, a URL such as `nats:`, the scenario is played against that live system instead of
+    With `target`, a URL such as `nats:`, the scenario is run against that live system instead of
     being simulated, as `options` say; `watch` is then called with readings. docs/targets.md.
 
     `journal` is a file for the simulated venue's journal. docs/journal.md.
@@ -85,19 +85,19 @@ def run(
 
 
 def can_journal(journal: Path, target: str | None) -> None:
-    """Before the run, so that nothing is lost after it."""
+    """Checks before the run that a journal can be written after it."""
     if target is not None:
         hint = "Leave --journal out: a live system keeps a log of its own"
         raise SurgetankError("only a simulated venue writes one", place="--journal", hint=hint)
     if journal.exists() or not journal.parent.is_dir():
-        what = "is already there" if journal.exists() else "lies in a folder that is not there"
+        what = "exists already" if journal.exists() else "is in a folder that does not exist"
         raise SurgetankError(what, place=str(journal), hint="Give another --journal")
 
 
 def write(
     folder: Path, trace: Trace, measures: Measures, verdict: Verdict, *, report: bool
 ) -> None:
-    """Writes all of a run into a folder that is there."""
+    """Writes all files of a run into an existing folder."""
     trace.save(folder)
     content = verdict.to_dict() | {
         "failures": [failure.to_dict() for failure in failures(trace)],

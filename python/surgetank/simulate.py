@@ -37,15 +37,15 @@ def simulate(
     decisions: pl.DataFrame | None = None,
     journal: Path | None = None,
 ) -> Trace:
-    """Runs a scenario in the deterministic world.
+    """Runs a scenario in the deterministic simulator.
 
     With a tape, give the scenario as `with_tape` makes it. The trace of a run that `progress`
-    stopped is marked incomplete. With the table `decisions` of an earlier run, these are set at
-    their times, and no controller is asked. The executed blocks are written to the file `journal`,
+    stopped is marked incomplete. With the table `decisions` of an earlier run, they are replayed at
+    their times, and no controller is called. The executed blocks are written to the file `journal`,
     which must not exist (docs/journal.md).
 
     Raises:
-        SurgetankError: if the core cannot build the scenario, a fault is of real systems only, or
+        SurgetankError: if the core cannot build the scenario, a fault is for live systems only, or
             the seed does not fit into 64 bits.
         CoreError: if the core panics.
     """
@@ -109,7 +109,7 @@ def _can_happen_here(scenario: Scenario) -> None:
     for i, fault in enumerate(scenario.faults):
         if fault.live_only:
             raise SurgetankError(
-                f"this `{fault.kind}` can only happen to a real system",
+                f"the fault `{fault.kind}` is for live systems only",
                 place=f"{scenario.name}: faults[{i}]",
                 hint="Run it with --target URL, or take it out",
             )
@@ -128,13 +128,13 @@ def _plugins(scenario: Scenario, decisions: pl.DataFrame | None) -> dict[str, An
 
 
 def _plugin_failed(scenario: Scenario, error: Exception) -> SurgetankError:
-    """Where in the user's file it went wrong."""
+    """The error of a user's class, with file and line."""
     frames = traceback.extract_tb(error.__traceback__)
     rule, controller = scenario.layer.queue.discipline, scenario.layer.tuning.plugin
     names = " or ".join(([rule] if is_plugin(rule) else []) + ([controller] if controller else []))
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else names
     what = f"{names} raised {type(error).__name__}: {error}"
-    return SurgetankError(what, place=where, hint="Mend it and run again")
+    return SurgetankError(what, place=where, hint="Correct it and run again")
 
 
 def with_tape(scenario: Scenario, tape: Tape) -> Scenario:
@@ -144,7 +144,7 @@ def with_tape(scenario: Scenario, tape: Tape) -> Scenario:
     """
     seconds = min(scenario.duration_s, tape.seconds)
     values: dict[str, object] = {
-        # The scenario's own event is not what is played.
+        # The scenario's own event is not what is replayed.
         "title": f"{scenario.name} on a recording: {PurePath(tape.file).name or 'unnamed'}",
         "event": f"A recording: {tape.file or 'unnamed'}, {tape.seconds:g} s of it"
         + (f" at {tape.speed:g} times its speed." if tape.speed != 1 else "."),

@@ -5,7 +5,7 @@ STARTER = """\
 name = "NAME"
 title = "My venue under a burst"
 seed = 7
-duration_s = 30.0    # flow arrives for so long
+duration_s = 30.0    # length of the flow
 warmup_s = 5.0       # measured from here on
 drain_s = 10.0       # messages under way may finish
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from surgetank.calibrate import Arrived, calibrate, chain
-from surgetank.calibrate.cores import Busy, shared, steady
+from surgetank.calibrate import TrainArrivals, calibrate, chain
+from surgetank.calibrate.cores import CoreUse, shared, steady
 from surgetank.calibrate.estimate import (
     Floats,
     Ints,
@@ -27,7 +27,7 @@ from surgetank.calibrate.estimate import (
 )
 from surgetank.calibrate.fitted_scenario import broker, plain
 from surgetank.calibrate.probing import poisson, singles, trains
-from surgetank.calibrate.queueing import FittedQueue, Grid, Light, fit, services, sojourn_ns
+from surgetank.calibrate.queueing import FittedQueue, Grid, LightLoad, fit, services, sojourn_ns
 from surgetank.calibrate.rounds import SHARES, Round, lights_of, spread_of
 from surgetank.calibrate.spread import HALF_RUNS, LIVE_RUNS, joined, of_rounds
 from surgetank.errors import SurgetankError
@@ -39,11 +39,11 @@ from surgetank.simulate import simulate
 from surgetank.trace import Outcome
 
 
-def train(n: int, mean_ns: float, cv: float, reading_ns: float, seed: int) -> Arrived:
+def train(n: int, mean_ns: float, cv: float, reading_ns: float, seed: int) -> TrainArrivals:
     """n services back to back, arrivals read at multiples of `reading_ns`."""
     draws = np.random.default_rng(seed)
     at = 1e6 + np.cumsum(services(mean_ns, cv, n, draws))
-    return Arrived((np.ceil(at / reading_ns) * reading_ns).astype(np.int64))
+    return TrainArrivals((np.ceil(at / reading_ns) * reading_ns).astype(np.int64))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_trains_tell_service_time_and_variation(
 
 def test_a_train_read_at_once_tells_nothing() -> None:
     """No dispersion is not a service time of nil."""
-    at_once = Arrived(np.full(100, 5_000, dtype=np.int64))
+    at_once = TrainArrivals(np.full(100, 5_000, dtype=np.int64))
     assert dispersion_ns(at_once) is None
     assert service([at_once] * 5) is None
     assert variation([at_once] * 5) is None
@@ -108,7 +108,7 @@ def test_light_loads_give_link_and_variation_back() -> None:
         delay = sojourn_ns(arrivals, services(50e3, 1.0, 80_000, draws)) / 1e6
         delay += 0.4 + draws.exponential(0.1, 80_000)
         p50, p99 = np.quantile(delay, (0.5, 0.99))
-        lights.append(Light(share / 50e-6, share, p50, p99, None, None, 80_000))
+        lights.append(LightLoad(share / 50e-6, share, p50, p99, None, None, 80_000))
     queue = fit(50.0, lights)
     assert queue.misfit < 1.05
     assert queue.fixed_ms == pytest.approx(0.4, abs=0.05)
@@ -138,10 +138,10 @@ def test_p99_at_half_load_is_foretold_and_its_interval_covers() -> None:
             mean_us, [x.rate_per_s for x in lights] + [0.5e6 / mean_us], 50.0, samples=40_000
         )
         asked = np.array([(x.p50_ms, x.p99_ms) for x in lights])
-        told = grid.nearest(asked)[1][-1, 1]
+        progress = grid.nearest(asked)[1][-1, 1]
         low, high = spread_of(rounds, 1e6 / mean_us, mean_us)["p99_at_half"]
         later = np.median([np.quantile(delays(0.5), 0.99) for _ in range(HALF_RUNS)]) / 1e6
-        covered += low <= later / told <= high
+        covered += low <= later / progress <= high
         widths.append(high)
     assert covered >= stats.binom.ppf(0.001, queues, 0.8), covered
     assert np.median(widths) < 2.0
@@ -151,10 +151,10 @@ def test_p99_at_half_load_is_foretold_and_its_interval_covers() -> None:
 def test_the_interval_of_rounds_covers_a_further_median(rounds: int) -> None:
     """In 95 % of 4,000 draws, within what chance allows; and far less often if it were half."""
     draws = np.random.default_rng()
-    told = np.exp(0.3 * draws.standard_normal((4_000, rounds)))
+    progress = np.exp(0.3 * draws.standard_normal((4_000, rounds)))
     later = np.median(np.exp(0.3 * draws.standard_normal((4_000, LIVE_RUNS))), axis=1)
     inside = half = 0
-    for values, measured in zip(told, later, strict=True):
+    for values, measured in zip(progress, later, strict=True):
         ends = of_rounds(values.tolist())
         assert ends is not None
         off = measured / float(np.median(values))
@@ -233,9 +233,9 @@ class BlocksRig(SimulatedRig):
 
 def test_a_known_queue_is_found_again_and_written() -> None:
     """All the way: service 50 µs, exponential, link 0.4 ms + 0.1 ms; the file says the same."""
-    told: list[str] = []
+    progress: list[str] = []
     rig: Any = SimulatedRig(plain("any", 10.0, 1.0))
-    found = calibrate(rig, told=told.append)
+    found = calibrate(rig, progress=progress.append)
     assert found.kind == "broker"
     assert found.capacity_per_s == pytest.approx(20_000, rel=0.05)
     assert found.load_share <= 0.3
@@ -243,7 +243,7 @@ def test_a_known_queue_is_found_again_and_written() -> None:
     link = found.scenario.flow.client_link
     assert link.fixed_ms == pytest.approx(0.4, abs=0.06)
     assert found.scenario.layer.service.validation.order_us == pytest.approx(50, rel=0.05)
-    assert len(told) >= 3
+    assert len(progress) >= 3
     again = Scenario.from_toml(found.toml())
     assert again.hash == found.scenario.hash
     assert tomllib.loads(found.toml())["network"]["nodes"] == 1
@@ -328,13 +328,13 @@ def test_the_end_of_the_cores_is_found_from_light_loads(
     """Exact where costs are linear; never too far, where batching bends them."""
     cores = 4
 
-    def busy(rate: float) -> Busy:
-        return Busy(rate, idle + (rate * each_ms / 1e3) ** bend)
+    def busy(rate: float) -> CoreUse:
+        return CoreUse(rate, idle + (rate * each_ms / 1e3) ** bend)
 
     true_end = (cores - idle) ** (1 / bend) / each_ms * 1e3
     played: list[float] = []
 
-    def play(rate: float) -> Busy:
+    def play(rate: float) -> CoreUse:
         played.append(rate)
         return busy(rate)
 
@@ -353,7 +353,7 @@ def test_the_interval_of_the_end_covers_readings_that_scatter() -> None:
     rates = np.asarray([200.0, 400.0] * 3)
     for _ in range(100):
         cores = 0.3 + 1.2e-3 * rates + draws.normal(0, 0.01, 6)
-        found = shared([Busy(r, float(c)) for r, c in zip(rates, cores, strict=True)], 2)
+        found = shared([CoreUse(r, float(c)) for r, c in zip(rates, cores, strict=True)], 2)
         assert found is not None and found.low is not None and found.high is not None
         covered += found.low <= 1e6 / (1.7 / 1.2e-3) <= found.high
     assert covered >= 88
@@ -361,8 +361,8 @@ def test_the_interval_of_the_end_covers_readings_that_scatter() -> None:
 
 def test_cores_of_another_machine_are_not_known() -> None:
     assert steady(lambda rate: None, 100.0, 2) is None
-    assert shared([Busy(100, 1.1), Busy(200, 0.9)], 2) is None
-    assert shared([Busy(100, 1.1), Busy(100, 1.1)], 2) is None
+    assert shared([CoreUse(100, 1.1), CoreUse(200, 0.9)], 2) is None
+    assert shared([CoreUse(100, 1.1), CoreUse(100, 1.1)], 2) is None
 
 
 def test_of_a_train_only_the_first_can_be_late() -> None:
@@ -374,13 +374,13 @@ def test_blocks_are_told_from_deliveries() -> None:
     """Empty blocks count as intervals; one full block is no limit, two in a row are."""
     first = np.array([10, 10, 30, 60, 60, -1])
     height = np.array([1, 1, 3, 6, 6, -1])
-    blocks = chain.heard(first * 1_000_000, height)
+    blocks = chain.block_arrivals(first * 1_000_000, height)
     assert blocks.messages.tolist() == [2, 1, 2]
     every = chain.interval(blocks)
     assert every is not None
     assert every.value == pytest.approx(10.0)
-    once = chain.Heard(np.array([1, 2]), np.array([0, 1]), np.array([400, 100]))
-    twice = chain.Heard(np.array([1, 2]), np.array([0, 1]), np.array([400, 398]))
+    once = chain.BlockArrivals(np.array([1, 2]), np.array([0, 1]), np.array([400, 100]))
+    twice = chain.BlockArrivals(np.array([1, 2]), np.array([0, 1]), np.array([400, 398]))
     assert chain.fullest(once) == (400, False)
     assert chain.fullest(twice) == (400, True)
 

@@ -16,7 +16,7 @@ from surgetank.calibrate import Calibration
 from surgetank.calibrate.fitted_scenario import broker, plain
 from surgetank.calibrate.queueing import FittedQueue
 from surgetank.live import LiveOptions
-from surgetank.predict import CapacityLine, Claim, Prediction, Side, compare
+from surgetank.predict import CapacityCriterion, Claim, Prediction, Side, compare
 from surgetank.predict.allowance import allowance, ends, known
 from surgetank.predict.capacity_criterion import capacity_of, knee_of
 from surgetank.report.prediction import prediction_svg, render_prediction
@@ -79,7 +79,7 @@ def test_a_right_model_holds(right: Prediction) -> None:
     assert capacity.measured is not None
     assert capacity.measured_high is not None
     assert capacity.measured_low <= capacity.measured <= capacity.measured_high
-    assert any(right.measured_line.broke(r.measured) for r in right.rows if r.measured)
+    assert any(right.measured_line.exceeded(r.measured) for r in right.rows if r.measured)
 
 
 def test_a_wrong_model_misses() -> None:
@@ -109,7 +109,7 @@ def test_a_disturbed_calibration_decides_nothing(right: Prediction) -> None:
 
 def test_a_prediction_below_a_bound_is_a_miss() -> None:
     """What was carried cannot be beyond the capacity."""
-    bound = Claim("capacity", "1/s", 50.0, 45.0, 55.0, 100.0, 100.0, None, 0.25, "nothing broke")
+    bound = Claim("capacity", "1/s", 50.0, 45.0, 55.0, 100.0, 100.0, None, 0.25, "no load failed")
     assert bound.status == "MISS"
     above = replace(bound, predicted=300.0, predicted_low=290.0, predicted_high=310.0)
     assert above.status == "UNKNOWN"
@@ -161,37 +161,37 @@ def test_the_models_error_is_that_on_other_systems() -> None:
 
 def test_a_broker_is_beyond_its_capacity_when_its_backlog_grows() -> None:
     """Not when the operating system makes its p99 a hundred times longer."""
-    line = CapacityLine("sustained", 0.3, 0.6)
-    assert not line.broke(Side(3, 0.4, 60.0, 100.0, 1.0, 0.001))
-    assert line.broke(Side(3, 0.4, 0.6, 100.0, 1.0, 0.05))
-    assert line.broke(Side(3, 0.4, 0.6, 100.0, 0.98, 0.0))
-    assert line.broke(Side(3, 251.0, 300.0, 100.0, 1.0, 0.0))
-    assert line.broke(Side(3, math.nan, 300.0, 100.0, 1.0, 0.0))
-    degraded = CapacityLine("degraded", 0.3, 0.6)
-    assert degraded.broke(Side(3, 0.4, 60.0, 100.0, 1.0, 0.0))
-    assert not degraded.broke(Side(3, 0.4, 1.1, 100.0, 1.0, 0.5))
+    line = CapacityCriterion("sustained", 0.3, 0.6)
+    assert not line.exceeded(Side(3, 0.4, 60.0, 100.0, 1.0, 0.001))
+    assert line.exceeded(Side(3, 0.4, 0.6, 100.0, 1.0, 0.05))
+    assert line.exceeded(Side(3, 0.4, 0.6, 100.0, 0.98, 0.0))
+    assert line.exceeded(Side(3, 251.0, 300.0, 100.0, 1.0, 0.0))
+    assert line.exceeded(Side(3, math.nan, 300.0, 100.0, 1.0, 0.0))
+    degraded = CapacityCriterion("degraded", 0.3, 0.6)
+    assert degraded.exceeded(Side(3, 0.4, 60.0, 100.0, 1.0, 0.0))
+    assert not degraded.exceeded(Side(3, 0.4, 1.1, 100.0, 1.0, 0.5))
 
 
 def test_a_late_sender_tells_unless_it_alone_falls_behind() -> None:
     """What held though it came late held; what fell behind the messages really sent is beyond."""
-    line = CapacityLine("sustained", 0.3, 0.6)
+    line = CapacityCriterion("sustained", 0.3, 0.6)
     held = Side(3, 0.4, 60.0, 100.0, 1.0, 0.01, 0.01, "late", sent_late=True, beyond_generator=True)
     target_behind = replace(held, growth=0.2, growth_sent=0.15)
     sender_behind = replace(held, growth=0.2, growth_sent=0.01)
-    assert line.tells(held)
-    assert line.tells(target_behind)
-    assert not line.tells(sender_behind)
+    assert line.is_evidence(held)
+    assert line.is_evidence(target_behind)
+    assert not line.is_evidence(sender_behind)
     less_was_sent = replace(target_behind, executed_share=0.8, sent_late=False)
-    assert line.tells(less_was_sent) and line.broke(less_was_sent)
-    assert not line.tells(replace(less_was_sent, growth_sent=0.0))
-    assert not line.tells(replace(target_behind, sent_late=False, beyond_generator=False))
-    assert not line.tells(replace(held, sent_late=False))
-    assert not replace(line, kind="degraded").tells(held)
+    assert line.is_evidence(less_was_sent) and line.exceeded(less_was_sent)
+    assert not line.is_evidence(replace(less_was_sent, growth_sent=0.0))
+    assert not line.is_evidence(replace(target_behind, sent_late=False, beyond_generator=False))
+    assert not line.is_evidence(replace(held, sent_late=False))
+    assert not replace(line, kind="degraded").is_evidence(held)
 
 
 def test_a_sustained_capacity_is_what_an_overloaded_server_delivers() -> None:
     """And lies between the loads that held and broke."""
-    line = CapacityLine("sustained", 1.0, 2.0)
+    line = CapacityCriterion("sustained", 1.0, 2.0)
     held, broke = Side(3, 1, 2, 900, 1.0, 0.0), Side(3, 90, 99, 1_000.0, 1.0, 0.2)
     assert capacity_of([(900.0, held), (1_200.0, broke)], line) == (1_000.0, 900.0, 1_200.0, "")
     slow = replace(broke, throughput_per_s=500.0)
@@ -200,7 +200,7 @@ def test_a_sustained_capacity_is_what_an_overloaded_server_delivers() -> None:
 
 def test_capacity_lies_between_two_loads() -> None:
     """One slow level between two that held is chance; two in a row are the line."""
-    line = CapacityLine("degraded", 0.5, 1.0)
+    line = CapacityCriterion("degraded", 0.5, 1.0)
     sides = [
         (100.0 * i, Side(1, 1.0, p99, 100.0 * i, 1.0)) for i, p99 in enumerate((1, 9, 1.5, 4, 9), 1)
     ]
@@ -213,11 +213,11 @@ def test_capacity_lies_between_two_loads() -> None:
     late = replace(lost[1][1], invalid="late", sent_late=True, beyond_generator=True)
     assert capacity_of([*lost, (250.0, late)], line)[3] == ""
     kept = replace(late, executed_share=1.0)
-    assert "could not go further" in capacity_of([*lost, (250.0, kept)], line)[3]
+    assert "reached its limit" in capacity_of([*lost, (250.0, kept)], line)[3]
     unsafe = replace(late, sent_late=False)
-    assert "could not go further" in capacity_of([*lost, (250.0, unsafe)], line)[3]
-    assert capacity_of(lost[1:], line)[3] == "it breaks at the lowest load"
-    assert capacity_of(lost[:1], line)[3] == "nothing broke"
+    assert "reached its limit" in capacity_of([*lost, (250.0, unsafe)], line)[3]
+    assert capacity_of(lost[1:], line)[3] == "it fails at the lowest load"
+    assert capacity_of(lost[:1], line)[3] == "no load failed"
 
 
 def test_the_knee_has_the_most_power() -> None:
@@ -235,10 +235,10 @@ def test_the_page_and_the_file_show_hits_and_misses(right: Prediction, tmp_path:
     assert ">miss<" in page
     assert prediction_svg(right).startswith("<svg")
     right.write(tmp_path / "prediction.json")
-    told = json.loads((tmp_path / "prediction.json").read_text())
-    assert told["status"] == "HIT"
-    assert {c["name"] for c in told["claims"]} >= {"capacity", "p99 at half load"}
-    assert len(told["rows"]) == len(right.rows)
+    progress = json.loads((tmp_path / "prediction.json").read_text())
+    assert progress["status"] == "HIT"
+    assert {c["name"] for c in progress["claims"]} >= {"capacity", "p99 at half load"}
+    assert len(progress["rows"]) == len(right.rows)
     (tmp_path / "page.html").write_text(render_prediction(right), encoding="utf-8")
 
 

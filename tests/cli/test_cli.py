@@ -147,7 +147,7 @@ def test_scenarios_schema_init(here: Path) -> None:
     assert surgetank("init", "mine", cwd=here).returncode == 0
     assert 'name = "mine"' in (here / "mine.toml").read_text()
     again = surgetank("init", "mine", cwd=here)
-    assert again.returncode == 2 and "already there" in again.stderr
+    assert again.returncode == 2 and "exists already" in again.stderr
 
 
 @pytest.mark.parametrize("command", ["run", "report", "compare", "scenarios", "schema", "init"])
@@ -165,4 +165,4 @@ def test_help_of_attack_names_all_kinds() -> None:
         for param in typer.main.get_command(app).commands["attack"].params  # type: ignore[attr-defined]
         if param.name == "kinds"
     )
-    assert option.help == f"Attacks, else all: {', '.join(KINDS)}."
+    assert option.help == f"Kinds, by default all: {', '.join(KINDS)}."

@@ -170,7 +170,7 @@ def test_an_option_that_would_do_nothing_is_refused(
     """It is a slip, and the run would not be what was meant."""
     assert ended(lambda: app(["run", "calm", *options])) == 2
     told = capsys.readouterr().err
-    assert options[0] in told and f"nothing without {needs}" in told
+    assert options[0] in told and f"no effect without {needs}" in told
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

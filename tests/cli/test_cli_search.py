@@ -76,7 +76,7 @@ def test_an_interrupted_search_goes_on(here: Path) -> None:
     assert len(kept) >= 5
 
     refused = surgetank("search", "small.toml", *QUICK, "--out", "s", cwd=here)
-    assert refused.returncode == 2 and "--resume goes on" in refused.stderr
+    assert refused.returncode == 2 and "--resume continues" in refused.stderr
     both = surgetank("search", "small.toml", *QUICK, "--resume", "--force", cwd=here)
     assert both.returncode == 2 and "contradict" in both.stderr
     (here / "forged").mkdir()
@@ -159,7 +159,7 @@ def test_an_error_before_the_first_run_leaves_nothing(
     name = "rollup-sequencer" if command == "frontier" else "small.toml"
     arguments = [command, name, *more[command], "--set", fault, "--out", "s", "--workers", "1"]
     found = CliRunner().invoke(app, arguments).exception
-    assert isinstance(found, SurgetankError) and "real system" in str(found), found
+    assert isinstance(found, SurgetankError) and "live systems" in str(found), found
     assert not (here / "s").exists()
 
 
@@ -189,7 +189,7 @@ def test_wrong_usage_is_one_line(here: Path, arguments: list[str], said: str) ->
     """Exit code 2, the place and the hint, no traceback."""
     if "--resume" in arguments:
         (here / "s").mkdir()
-        said = "no search to go on with"
+        said = "there is no search to resume"
     done = surgetank(*arguments, cwd=here)
     assert done.returncode == 2, done.stdout + done.stderr
     assert said in done.stderr and "Traceback" not in done.stderr

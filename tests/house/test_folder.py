@@ -11,7 +11,7 @@ import pytest
 import surgetank as st
 from surgetank.cli.app import app
 from surgetank.cli.exit_codes import ended
-from surgetank.output_folder import alone_in, claimed
+from surgetank.output_folder import claimed, locked
 
 HOLD = "from surgetank.output_folder import claimed; from pathlib import Path; import sys\n"
 HOLD += "with claimed(Path('out'), force=True):\n    print('mine', flush=True); sys.stdin.read()"
@@ -31,7 +31,7 @@ def test_one_folder_has_one_writer(
     asked = ["run", "calm", "--set", "duration_s=0.5", "--set", "warmup_s=0", "--no-report"]
     for command in (["search", "calm"], asked):
         assert ended(lambda c=command: app([*c, "--out", "out", "--force"])) == 2  # type: ignore[misc]
-        assert "another run writes there now" in capsys.readouterr().err
+        assert "another run is writing there" in capsys.readouterr().err
     assert (tmp_path / "out" / "run.json").read_text() == "{}"
     other.kill()
     other.communicate()
@@ -59,5 +59,5 @@ def test_where_it_cannot_be(tmp_path: Path) -> None:
         claimed(tmp_path / "file", force=True),
     ):
         pass
-    with pytest.raises(st.SurgetankError, match="not a directory"), alone_in(tmp_path / "file/x"):
+    with pytest.raises(st.SurgetankError, match="not a directory"), locked(tmp_path / "file/x"):
         pass

@@ -19,7 +19,7 @@ def test_public_names_are_all_and_only_those() -> None:
         for name in dir(st)
         if not name.startswith("_") and not isinstance(getattr(st, name), types.ModuleType)
     }
-    assert seen - {"TYPE_CHECKING", "lend"} == set(st.__all__) - {"__version__"}
+    assert seen - {"TYPE_CHECKING", "export_lazily"} == set(st.__all__) - {"__version__"}
 
 
 def unlisted(tests: Path) -> set[str]:

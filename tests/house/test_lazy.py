@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import surgetank as st
-from surgetank.lazy import lend
+from surgetank.lazy import export_lazily
 
 HEAVY = {"numpy", "plotly", "polars", "psutil", "scipy", "surgetank._core"}
 #: Packages that lend names of their modules.
@@ -122,7 +122,7 @@ def test_only_what_is_lent_keeps_its_name(monkeypatch: pytest.MonkeyPatch) -> No
     package = type(sys)("lending")
     monkeypatch.setitem(sys.modules, "lending", package)
     package.part = type(sys)("lending.part")  # type: ignore[attr-defined]
-    lend("lending", {"part": ["part"]})
+    export_lazily("lending", {"part": ["part"]})
     package.__dict__.pop("part")
     package.part = type(sys)("lending.part")  # type: ignore[attr-defined]
     assert "part" not in package.__dict__

@@ -209,7 +209,7 @@ def test_a_proof_holds_for_nothing_else(tmp_path: Path) -> None:
     assert not any(other.check(root) for other in forged)
     with pytest.raises(SurgetankError, match="no such message"):
         Journal(path).prove(b"never sent")
-    with pytest.raises(SurgetankError, match="is no proof"):
+    with pytest.raises(SurgetankError, match="is not a proof"):
         Proof.from_json("{}")
 
 
@@ -276,7 +276,7 @@ def test_the_command_for_people(tmp_path: Path, command: Command) -> None:
     written(path)
     code, told, error = command(str(path))
     assert (code, error) == (0, "")
-    assert "✔ whole" in told and "40 messages published" in told
+    assert "✔ valid" in told and "40 messages published" in told
     last = Journal(path).batches[-1].hash.hex()
     assert last in told
     assert command(str(path), "--expect", last)[0] == 0
@@ -297,7 +297,7 @@ def test_the_command_for_machines(tmp_path: Path, command: Command) -> None:
     path.write_bytes(altered)
     code, told, _ = command(str(path))
     assert code == 1
-    assert "✘ not whole" in told and "forged-hash: batch" in told
+    assert "✘ not valid" in told and "forged-hash: batch" in told
     code, told, error = command(str(path), "--json")
     report = json.loads(told)
     assert (code, error, report["whole"]) == (1, "", False)

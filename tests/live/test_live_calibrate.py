@@ -56,4 +56,4 @@ def test_nats_is_calibrated_by_the_command(tmp_path: Path) -> None:
     assert told["capacity_per_s"] > 10_000
     assert load(file).layer.consensus.kind == "single"
     again = CliRunner().invoke(app, [*_NATS, "--out", str(file)])
-    assert "is there already" in str(again.exception)
+    assert "exists already" in str(again.exception)

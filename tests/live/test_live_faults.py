@@ -82,7 +82,7 @@ def rows_of(table: pl.DataFrame, index: int) -> dict[str, dict[str, Any]]:
 )
 def test_the_simulator_refuses_what_only_happens_to_real_systems(fault: dict[str, Any]) -> None:
     asked = scenario([{"at_s": 1, "duration_s": 1} | fault], 3)
-    with pytest.raises(SurgetankError, match=r"faults\[0\].*only happen to a real system"):
+    with pytest.raises(SurgetankError, match=r"faults\[0\].*live systems only"):
         st.simulate(asked)
 
 

@@ -160,7 +160,7 @@ def test_every_intervention_undoes_itself() -> None:
 def test_says_what_to_buy() -> None:
     found = explain(venue("calm"), seed=1, seeds=3, workers=1)
     assert found.best is not None and found.best.resource == "distance"
-    assert "executed messages alone" not in found.sentence
+    assert "executed messages only" not in found.sentence
     assert found.sentence.startswith("Bring nodes to half the distance from each other: it takes ")
     assert sum(found.shares.values()) == pytest.approx(1)
 
@@ -193,14 +193,14 @@ def test_nothing_to_buy_is_said() -> None:
     assert found.best is not None and found.best.resource == "validation"
     found = explain(idle.with_values(dict.fromkeys(slow, 0.0)), seeds=3, seed=1, workers=1)
     assert found.best is None
-    assert found.sentence.startswith("Nothing to buy")
+    assert found.sentence.startswith("No significant gain")
     # 80 messages a second for 50: what is refused is in no mean, and the sentence says so.
     crowded = {"flow.arrivals.rate_per_s": 80.0, "layer.queue.ingress_max": 20}
     found = explain(idle.with_values(slow | crowded), seeds=3, seed=1, workers=1)
     assert found.best is not None and found.best.resource == "validation"
     assert found.executed == pytest.approx(50 / 80, abs=0.08)
     assert found.best.executed_change == pytest.approx(1 - 50 / 80, abs=0.08)
-    assert "of executed messages alone: 6" in found.sentence
+    assert "counts executed messages only: 6" in found.sentence
     assert found.endless["p99"] == 3 and found.endless["mean"] == 0
 
 
@@ -254,6 +254,6 @@ def test_command(tmp_path: Path) -> None:
     shown = runner.invoke(app, [*asked[:4], "--workers", "1", "--kept", str(kept)])
     assert "charged" in shown.output and told["sentence"].split(":")[0] in shown.output
     wrong = runner.invoke(app, ["explain", "calm", "--by", "median"])
-    assert isinstance(wrong.exception, st.SurgetankError) and "no such delay" in str(
+    assert isinstance(wrong.exception, st.SurgetankError) and "no such latency" in str(
         wrong.exception
     )

@@ -114,7 +114,7 @@ def test_a_slow_generator_gives_a_bound_and_no_capacity() -> None:
     assert answer.bound is not None and answer.bound.level is not None
     assert answer.bound.kind is BoundKind.GENERATOR_LIMIT
     assert 400 < answer.bound.level <= 600
-    assert f"at least {answer.bound.level:g}: the generator could not go further" in answer.why
+    assert f"at least {answer.bound.level:g}: the generator reached its limit" in answer.why
 
 
 def test_a_generator_that_fails_beyond_the_break_does_not_matter() -> None:

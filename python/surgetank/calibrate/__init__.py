@@ -1,7 +1,7 @@
 """From a live target to a scenario that makes the simulator behave like it."""
 
 from surgetank.calibrate.calibration import Calibration
-from surgetank.calibrate.estimate import Arrived, Estimate
+from surgetank.calibrate.estimate import Estimate, TrainArrivals
 from surgetank.calibrate.procedure import OPTIONS, calibrate
 
-__all__ = ["OPTIONS", "Arrived", "Calibration", "Estimate", "calibrate"]
+__all__ = ["OPTIONS", "Calibration", "Estimate", "TrainArrivals", "calibrate"]

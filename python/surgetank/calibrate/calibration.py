@@ -1,4 +1,4 @@
-"""What calibration came to."""
+"""The result of a calibration."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from surgetank.calibrate.estimate import Estimate
-from surgetank.calibrate.queueing import Light
+from surgetank.calibrate.queueing import LightLoad
 from surgetank.calibrate.spread import Spread
 from surgetank.errors import SurgetankError
 from surgetank.live import LiveOptions
@@ -28,32 +28,33 @@ class Calibration:
     version: str
     kind: Literal["broker", "chain"]
     estimates: tuple[Estimate, ...]
-    lights: tuple[Light, ...]
+    lights: tuple[LightLoad, ...]
     capacity_per_s: float
-    """Pace of the slowest stage: 1 over the service time."""
+    """Rate of the slowest stage, 1/s: 1 over the service time."""
     load_share: float
-    """Average load of the busiest play over `capacity_per_s`; the rule is at most 0.3."""
+    """Average load of the busiest probe over `capacity_per_s`; the rule is at most 0.3."""
     scenario: Scenario
     notes: tuple[str, ...] = ()
     invalid: str = ""
-    """Why it does not count, if so."""
-    """What a reader must know."""
+    """Why it is INVALID; empty if it is not."""
+    """Warnings and remarks."""
     fit: Mapping[str, float] = field(default_factory=dict)
-    """What was fitted, and how well it fits."""
+    """Fitted parameters and the quality of the fit."""
     spread: Mapping[str, Spread] = field(default_factory=dict)
-    """How far predictions may be off by chance: "capacity" and "p99_at_half" → the factors of the
+    """Chance error of predictions: "capacity" and "p99_at_half" → the factors of the
     prediction between which a measurement lies in 95 %."""
 
     def late_ms_max(self, options: LiveOptions) -> float:
-        """How late a generator may be at p99: as the options say, or a twentieth of the base delay;
-        a tenth of a chain's, whose nodes keep all cores busy, and whose delays bear it."""
+        """Allowed lateness of the generator at p99, ms: as the options say, or 5 % of the base
+        delay;
+        10 % for a chain, whose nodes keep all cores busy and whose latencies are longer."""
         base = self.estimate("base_delay_p50")
         part = 10 if self.kind == "chain" else 20
         return max(options.lateness_p99_ms, 0.0 if base is None else base.value / part)
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Notes for people, why it does not count among them."""
+        """Notes as text, the reason for INVALID among them."""
         return (*self.notes, f"INVALID: {self.invalid}") if self.invalid else self.notes
 
     def estimate(self, name: str) -> Estimate | None:
@@ -66,7 +67,7 @@ class Calibration:
         return dict(plain(content))
 
     def toml(self) -> str:
-        """The scenario file; what was estimated stands in front of it, as comments."""
+        """The scenario file; with the estimates in front of it, as comments."""
         lines = [f"# Calibrated on {self.target} ({self.version}) by `surgetank calibrate`."]
         for e in self.estimates:
             between = "" if e.low is None else f" [{e.low:.4g}, {e.high:.4g}]"

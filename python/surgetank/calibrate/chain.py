@@ -1,14 +1,14 @@
-"""Estimates of a chain from when its blocks were heard of, and the scenario that behaves like it.
+"""Estimates of a chain from the arrival of its blocks, and the scenario that behaves like it.
 
 **Block interval**: time over heights between blocks that carried single messages. **Time per
 message**: the slope of the time that a whole train takes over its length (Theil and Sen's, the
 median of all slopes between trains of different sizes: one slow block does not move it).
 **Validation**: dispersion of the answers to a train, which come when a message has been checked.
-**Fullest block**: the most messages seen in one; it is the limit only if a train filled two.
+**Fullest block**: the most messages found in one; it is the limit only if a train filled two.
 
 The scenario is Tendermint on the same number of nodes. `timeout_commit` and the work on a proposal
 are set by simulating until the interval and the median delay of single messages are the measured
-ones; every message costs its measured time in execution, as what fills a block delays the next.
+ones; every message costs its measured time in execution, since a full block delays the next.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from surgetank.calibrate.estimate import Arrived, Estimate, bootstrap
+from surgetank.calibrate.estimate import Estimate, TrainArrivals, bootstrap
 from surgetank.calibrate.fitted_scenario import class_times, rewritten
 from surgetank.measure import measure
 from surgetank.scenario import Scenario
 from surgetank.simulate import simulate
 
 __all__ = [
-    "ChainWanted",
-    "Heard",
+    "BlockArrivals",
+    "ChainProperties",
+    "block_arrivals",
     "fitted",
     "fullest",
-    "heard",
     "in_full_us",
     "interval",
     "per_message",
@@ -45,8 +45,8 @@ _LINK_MS: Final = 0.1
 
 
 @dataclass(frozen=True)
-class Heard:
-    """Blocks that carried messages of ours, by height; shape (blocks,) each."""
+class BlockArrivals:
+    """Blocks that carried probe messages, by height; shape (blocks,) each."""
 
     height: Ints
     time_ns: Ints
@@ -54,16 +54,16 @@ class Heard:
     messages: Ints
 
 
-def heard(first_ns: Ints, height: Ints) -> Heard:
+def block_arrivals(first_ns: Ints, height: Ints) -> BlockArrivals:
     """The blocks of messages delivered at `first_ns` (−1 never) in blocks `height` (−1 unknown)."""
     here = (first_ns >= 0) & (height >= 0)
     heights, index, counts = np.unique(height[here], return_inverse=True, return_counts=True)
     times = np.full(len(heights), np.iinfo(np.int64).max)
     np.minimum.at(times, index, first_ns[here])
-    return Heard(heights, times, counts)
+    return BlockArrivals(heights, times, counts)
 
 
-def interval(blocks: Heard) -> Estimate | None:
+def interval(blocks: BlockArrivals) -> Estimate | None:
     """Mean time from block to block, ms; empty blocks count."""
     steps = np.diff(blocks.height)
     spans = np.diff(blocks.time_ns)
@@ -79,7 +79,7 @@ def interval(blocks: Heard) -> Estimate | None:
     return Estimate("block_interval", value, low, high, "ms", int(steps.sum()), text)
 
 
-def per_message(trains: Sequence[Arrived]) -> Estimate | None:
+def per_message(trains: Sequence[TrainArrivals]) -> Estimate | None:
     """Slope of a train's whole time over its length, µs; None without two lengths."""
     sizes = np.asarray([len(t) for t in trains], dtype=np.float64)
     times = np.asarray([t.last_ns for t in trains])
@@ -92,7 +92,7 @@ def per_message(trains: Sequence[Arrived]) -> Estimate | None:
         apart = np.abs(x[i] - x[j]) > 0
         if not apart.any():
             return float("nan")
-        # Pairs far apart tell more: weights as wide as the difference (weighted median).
+        # Weighted median: weights are the differences in length.
         gaps = (x[j] - x[i])[apart]
         slopes, weights = (y[j] - y[i])[apart] / gaps, np.abs(gaps)
         order = np.argsort(slopes)
@@ -101,11 +101,11 @@ def per_message(trains: Sequence[Arrived]) -> Estimate | None:
 
     value = slope(np.arange(len(sizes)))
     low, high = bootstrap(len(sizes), slope)
-    text = "time that each further message of a train takes until it is in a block"
+    text = "time that each further message of a train adds until it is in a block"
     return Estimate("service", value, low, high, "µs", len(sizes), text)
 
 
-def fullest(blocks: Heard) -> tuple[int, bool]:
+def fullest(blocks: BlockArrivals) -> tuple[int, bool]:
     """Most messages in a block, and whether that is a limit: two blocks in a row as full."""
     if not len(blocks.messages):
         return 0, False
@@ -115,8 +115,8 @@ def fullest(blocks: Heard) -> tuple[int, bool]:
     return most, bool(pairs.any()) and most > 50
 
 
-def in_full_us(blocks: Heard, interval_ms: float) -> float:
-    """What each message adds to the interval after a full block, µs; at least nothing."""
+def in_full_us(blocks: BlockArrivals, interval_ms: float) -> float:
+    """What each message adds to the interval after a full block, µs; at least 0."""
     most = int(blocks.messages.max())
     full = blocks.messages >= 0.98 * most
     after = full[:-1] & (np.diff(blocks.height) == 1)
@@ -127,49 +127,51 @@ def in_full_us(blocks: Heard, interval_ms: float) -> float:
 
 
 @dataclass(frozen=True)
-class ChainWanted:
-    """What a chain is to be like."""
+class ChainProperties:
+    """Properties of a chain that the scenario must reproduce."""
 
     nodes: int
     interval_ms: float
     delay_p50_ms: float
-    """Of single messages."""
+    """Median latency of single messages, ms."""
     service_us: float
     validation_us: float
     block_messages_max: int
     gap_s: float
-    """Between single messages."""
+    """Gap between single messages, s."""
 
 
-def fitted(scenario: Scenario, chain: ChainWanted) -> tuple[Scenario, Mapping[str, float]]:
+def fitted(scenario: Scenario, chain: ChainProperties) -> tuple[Scenario, Mapping[str, float]]:
     """The scenario, and what the simulator makes of single messages in it."""
     commit, proposal = max(1.0, chain.interval_ms * 0.8), 1.0
-    told: dict[str, float] = {}
+    progress: dict[str, float] = {}
     for _ in range(_STEPS):
         trial = _tendermint(_idle(scenario, chain), chain, commit, proposal)
         trace = simulate(trial, seed=1)
         decided = np.sort(trace["blocks"]["decided_ns"].to_numpy().astype(np.float64))
         simulated = float(np.diff(decided).mean()) / 1e6
         p50 = measure(trace)["delay_p50_ms"].value or chain.delay_p50_ms
-        told = {"block_interval_ms": simulated, "delay_p50_ms": p50}
+        progress = {"block_interval_ms": simulated, "delay_p50_ms": p50}
         off = chain.interval_ms - simulated
-        # Half an interval is waited for the next block; the rest is consensus.
+        # A message waits half an interval for the next block; the rest is consensus.
         more = chain.delay_p50_ms - p50 - off / 2
         step = max(more / 2, 0.1 - proposal)
         proposal += step
         commit = max(0.1, commit + off - step)
-    told |= {"timeout_commit_ms": commit, "proposal_ms": proposal}
-    return _tendermint(scenario, chain, commit, proposal), told
+    progress |= {"timeout_commit_ms": commit, "proposal_ms": proposal}
+    return _tendermint(scenario, chain, commit, proposal), progress
 
 
-def _idle(scenario: Scenario, chain: ChainWanted) -> Scenario:
+def _idle(scenario: Scenario, chain: ChainProperties) -> Scenario:
     seconds = max(30.0, 40 * chain.interval_ms / 1e3)
     values: dict[str, Any] = {"duration_s": seconds, "warmup_s": seconds / 10}
     values["flow.arrivals"] = {"kind": "poisson", "rate_per_s": 1 / chain.gap_s}
     return scenario.with_values(values)
 
 
-def _tendermint(scenario: Scenario, chain: ChainWanted, commit: float, proposal: float) -> Scenario:
+def _tendermint(
+    scenario: Scenario, chain: ChainProperties, commit: float, proposal: float
+) -> Scenario:
     patient = max(3_000.0, 5 * chain.interval_ms)
     validation = class_times(chain.validation_us)
     return rewritten(

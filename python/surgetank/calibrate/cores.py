@@ -1,10 +1,11 @@
-"""What a message costs the cores that nodes and clients share.
+"""Processor time per message on the cores that nodes and clients share.
 
 A chain on one machine has no stage that a train could keep busy by itself: every node checks,
 gossips and executes every message on the same cores that also make the blocks and feed them. How
-many cores are busy is measured at two light, steady loads; the secant through them, drawn on to all
-cores, says where they end. Batching makes each further message cheaper, so the true end is rather
-further; a law with a bend (a·λᵇ through three loads) was tried and went beyond it as often.
+many cores are busy is measured at two light, steady loads; the secant through them, extrapolated to
+all cores, gives the capacity. Batching makes each further message cheaper, so the true capacity is
+somewhat
+higher; a law with a bend (a·λᵇ through three loads) was tried and overestimated it as often.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from surgetank.calibrate.estimate import Estimate
 from surgetank.calibrate.probing import LOAD_SHARE_MAX
 from surgetank.measure.statistics import student_t
 
-__all__ = ["TURNS", "Busy", "cores_here", "shared", "steady"]
+__all__ = ["TURNS", "CoreUse", "cores_here", "shared", "steady"]
 
 _LOOKS_MAX: Final = 6
-#: The last load and its half are played in turn, so often.
+#: How often the last load and its half are run, in turn.
 TURNS: Final = 5
 
 
 @dataclass(frozen=True)
-class Busy:
-    """Cores busy, of nodes and clients together, at a steady load."""
+class CoreUse:
+    """Mean number of busy cores, of nodes and clients together, at a steady load."""
 
     rate_per_s: float
     cores: float
@@ -41,12 +42,13 @@ def cores_here() -> int:
 
 
 def steady(
-    play: Callable[[float], Busy | None], hint_per_s: float, cores: int
-) -> Sequence[Busy] | None:
+    play: Callable[[float], CoreUse | None], hint_per_s: float, cores: int
+) -> Sequence[CoreUse] | None:
     """Readings where messages take about 15 and 30 % of the cores that the idle chain leaves.
 
-    `play` plays a rate; None where nodes' cores cannot be seen. `hint_per_s` is what trains say
-    that the chain can carry, which may be far too much: the first look is at 2 % of it; from there
+    `play` runs a rate; None where nodes' processor time cannot be read. `hint_per_s` is the
+    capacity
+    by trains, which may be far too high: the first load is 2 % of it; from there
     upwards, at most fourfold. With batching, 30 % of the cores is less than 30 % of the load at
     which they end.
     """
@@ -57,7 +59,7 @@ def steady(
         if last is None:
             return None
         share = (last.cores - idle.cores) / max(0.1, cores - idle.cores)
-        # What is less than a fiftieth may be chance.
+        # Less than 2 % of a core may be noise.
         rate = last.rate_per_s * min(4.0, LOAD_SHARE_MAX / max(share, 0.02))
         if rate < 1.3 * last.rate_per_s:
             break
@@ -66,7 +68,7 @@ def steady(
     return [one for one in found if one is not None]
 
 
-def shared(readings: Sequence[Busy], cores: int) -> Estimate | None:
+def shared(readings: Sequence[CoreUse], cores: int) -> Estimate | None:
     """Time per message at which all cores are busy, µs; None if more load did not cost more.
 
     With means y₁ and y₂ of the cores busy at the lower and the upper load, x apart, the end is at
@@ -91,5 +93,5 @@ def shared(readings: Sequence[Busy], cores: int) -> Estimate | None:
         spread = scatter * (by_y1**2 / (~upper).sum() + by_y2**2 / upper.sum())
         half = student_t(freedom) * float(np.sqrt(spread))
         low, high = 1e6 / (end + half), 1e6 / max(end - half, float(x2))
-    text = f"time per message with all {cores} cores busy, drawn on from light loads"
+    text = f"time per message with all {cores} cores busy, extrapolated from light loads"
     return Estimate("shared_cores", 1e6 / end, low, high, "µs", len(readings), text)

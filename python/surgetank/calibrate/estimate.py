@@ -1,21 +1,21 @@
 """Estimates from times of sending and arrival; pure functions on arrays.
 
-**Base delay**: messages sent far apart meet nobody. Quantiles of their delays, with
+**Base delay**: messages sent far apart do not interfere. Quantiles of their delays, with
 order-statistic intervals.
 
 **Service time**: a train of n messages due at the same instant keeps the slowest stage busy from
 its first message to its last, so that its messages leave at the pace of that stage: their
 dispersion is the service time, batching included (packet trains: Jain and Routhier, IEEE JSAC 4(6),
 1986; dispersion and capacity: Dovrolis, Ramanathan and Moore, IEEE/ACM ToN 12(6), 2004). With
-arrivals read in batches, what came with the first reading is left out at both ends: (last − first
+arrivals read in batches, messages of the first reading are excluded at both ends: (last − first
 reading) / (n − messages of the first reading). It holds where the train is much longer than a
-reading and than the base delay; short trains tell what a burst waits for beside that.
+reading and than the base delay; short trains show the additional wait of a burst.
 
 **Variation of service**: the time of k neighbours in a train has the variance k·b²·c² if service
 times are independent, with mean b and coefficient of variation c. Trains are cut into segments of
 several milliseconds, so that readings and timers do not count as variation, and c² is the
-segments' variance over their mean squared, times their messages. Stalls of the whole machine are
-in it as rare long services, which is what they are to the messages behind them.
+segments' variance over their mean squared, times their messages. Stalls of the whole machine
+appear as rare long services, which they are to the messages behind them.
 
 Intervals over trains are percentile bootstraps (Efron and Tibshirani, 1993), 95 %.
 """
@@ -32,8 +32,8 @@ import numpy.typing as npt
 from surgetank.measure.statistics import KaplanMeier
 
 __all__ = [
-    "Arrived",
     "Estimate",
+    "TrainArrivals",
     "base_delays",
     "bootstrap",
     "burst_ns",
@@ -59,11 +59,11 @@ class Estimate:
     name: str
     value: float
     low: float | None
-    """95 % interval; None where there is too little to tell."""
+    """95 % interval; None with too few observations."""
     high: float | None
     unit: str
     n: int
-    """What it rests on: messages, trains or blocks."""
+    """Number of observations: messages, trains or blocks."""
     what: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Arrived:
+class TrainArrivals:
     """One train: when its messages arrived, ascending, since the instant at which all were due."""
 
     arrival_ns: Ints
@@ -115,7 +115,7 @@ def base_delays(delay_ns: Floats) -> dict[str, Estimate]:
     return found
 
 
-def dispersion_ns(train: Arrived) -> float | None:
+def dispersion_ns(train: TrainArrivals) -> float | None:
     """Service time per message that one train shows; None if it came in a single reading."""
     at = train.arrival_ns
     first = int(np.searchsorted(at, at[0], side="right"))
@@ -123,7 +123,7 @@ def dispersion_ns(train: Arrived) -> float | None:
     return None if rest <= 0 else float(at[-1] - at[0]) / rest
 
 
-def dispersions(trains: Sequence[Arrived]) -> Floats:
+def dispersions(trains: Sequence[TrainArrivals]) -> Floats:
     """`dispersion_ns` of those trains that have one."""
     found = [d for d in map(dispersion_ns, trains) if d is not None]
     return np.asarray(found, dtype=np.float64)
@@ -144,7 +144,9 @@ def bootstrap(
     return float(low), float(high)
 
 
-def service(trains: Sequence[Arrived], name: str = "service", what: str = "") -> Estimate | None:
+def service(
+    trains: Sequence[TrainArrivals], name: str = "service", what: str = ""
+) -> Estimate | None:
     """Mean service time per message, µs: total time over total messages of equally long trains."""
     kept = [t for t in trains if dispersion_ns(t) is not None]
     if not kept:
@@ -161,7 +163,7 @@ def service(trains: Sequence[Arrived], name: str = "service", what: str = "") ->
     return Estimate(name, ratio(np.arange(len(kept))), low, high, "µs", len(kept), text)
 
 
-def variation(trains: Sequence[Arrived]) -> Estimate | None:
+def variation(trains: Sequence[TrainArrivals]) -> Estimate | None:
     """Coefficient of variation of the service time of a message; None if trains are too short."""
     segments = [s for s in map(_segments, trains) if s is not None]
     if not segments:
@@ -183,7 +185,7 @@ def variation(trains: Sequence[Arrived]) -> Estimate | None:
     return Estimate("service_cv", value, low, high, "1", sum(map(len, times)), text)
 
 
-def _segments(train: Arrived) -> tuple[Floats, float] | None:
+def _segments(train: TrainArrivals) -> tuple[Floats, float] | None:
     """Times (ns) of equal parts of a train, and how many messages are in each."""
     at = train.arrival_ns
     readings, starts = np.unique(at, return_index=True)
@@ -199,7 +201,7 @@ def _segments(train: Arrived) -> tuple[Floats, float] | None:
     return np.diff(cut), (len(at) - float(starts[1])) / parts
 
 
-def burst_ns(trains: Sequence[Arrived], single_ns: float) -> float | None:
+def burst_ns(trains: Sequence[TrainArrivals], single_ns: float) -> float | None:
     """How much longer than a single message the whole of a short train takes, median, ns."""
     if not trains:
         return None

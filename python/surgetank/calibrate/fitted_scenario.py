@@ -15,7 +15,8 @@ _CLASSES: Final = ("price_update", "liquidation_order", "cancel", "replace", "or
 
 
 def plain(name: str, rate_per_s: float, duration_s: float) -> Scenario:
-    """Orders at random times, nobody who reacts, no market: what calibration itself sends."""
+    """Orders at random times, no reacting actors, no market: the flow that calibration itself
+    sends."""
     return Scenario.build(
         {
             "name": name,
@@ -43,7 +44,7 @@ def plain(name: str, rate_per_s: float, duration_s: float) -> Scenario:
 
 
 def rewritten(scenario: Scenario, sections: Mapping[str, Any]) -> Scenario:
-    """The scenario with whole sections replaced (dotted names), its faults left out: they are of
+    """The scenario with whole sections replaced (dotted names), its faults left out: they belong to
     the venue that it described."""
     data = scenario.model_dump(mode="json", by_alias=True) | {"faults": []}
     for name, section in sections.items():
@@ -57,7 +58,7 @@ def class_times(mean_us: float) -> dict[str, float]:
 
 
 def broker(scenario: Scenario, queue: FittedQueue) -> Scenario:
-    """One node that takes one message at a time: what fits a broker between a client and another.
+    """A broker as one node that serves one message at a time, between a client and another.
 
     The whole base delay, there and back to the subscriber, is in the client's link.
     """

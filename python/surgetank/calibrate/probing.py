@@ -1,4 +1,4 @@
-"""What is sent to a target so that it can be measured: single messages, trains, light loads."""
+"""Probes for measuring a target: single messages, packet trains, light loads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from surgetank.calibrate.estimate import Arrived
+from surgetank.calibrate.estimate import TrainArrivals
 
 __all__ = [
     "LOAD_SHARE_MAX",
@@ -49,16 +49,16 @@ class PoissonLoad:
 
 @dataclass(frozen=True)
 class Probe:
-    """Messages in order of time, and what each part is."""
+    """Messages in order of time, divided into parts."""
 
     due_ns: Ints
     single: int = 0
-    """The first so many are single messages."""
+    """Number of single messages, which come first."""
     trains: tuple[Train, ...] = ()
     loads: tuple[PoissonLoad, ...] = ()
 
     def then(self, other: Probe, pause_s: float) -> Probe:
-        """Another one after this one; single messages can only stand in front."""
+        """This probe followed by another; single messages can only come first."""
         begin = (int(self.due_ns[-1]) if len(self.due_ns) else 0) + int(pause_s * 1e9)
         n = len(self.due_ns)
         moved = [Train(t.first + n, t.size, t.due_ns + begin) for t in other.trains]
@@ -82,13 +82,13 @@ class Probe:
         part = slice(load.first + load.count // 10, load.first + load.count)
         return _delays(first_ns[part], self.due_ns[part])
 
-    def arrived(self, first_ns: Ints, size: int | None = None) -> list[Arrived]:
+    def arrived(self, first_ns: Ints, size: int | None = None) -> list[TrainArrivals]:
         """The trains that arrived in full, of one size or all."""
         found = []
         for train in self.trains:
             at = first_ns[train.first : train.first + train.size]
             if (size is None or train.size == size) and bool((at >= 0).all()):
-                found.append(Arrived(np.sort(at) - train.due_ns))
+                found.append(TrainArrivals(np.sort(at) - train.due_ns))
         return found
 
     @property
@@ -117,8 +117,8 @@ def _delays(first_ns: Ints, due_ns: Ints) -> Floats:
 
 
 def singles(count: int, gap_s: float, seed: int = 1) -> Probe:
-    """Messages far apart, at gaps of 0.5 to 1.5 times the mean, so that they meet every phase of a
-    clock of the target's."""
+    """Messages far apart, at gaps of 0.5 to 1.5 times the mean, so that they sample every phase of
+    periodic work of the target."""
     gaps = np.random.default_rng(seed).uniform(0.5, 1.5, count) * gap_s * 1e9
     return Probe(np.cumsum(gaps).astype(np.int64), single=count)
 
@@ -143,7 +143,7 @@ def rest_s(size: int, pace_us: float) -> float:
 
 
 def poisson(rate_per_s: float, seconds: float, seed: int = 1) -> Probe:
-    """Independent arrivals."""
+    """Poisson arrivals at a rate (1/s) for some seconds."""
     count = max(1, round(rate_per_s * seconds))
     at = np.sort(np.random.default_rng(seed).uniform(0, seconds, count)) * 1e9
     return Probe(at.astype(np.int64), loads=(PoissonLoad(0, count, rate_per_s),))

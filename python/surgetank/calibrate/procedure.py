@@ -1,14 +1,14 @@
-"""The way from a live target to a calibration: what is played, in which order, and why.
+"""The procedure of a calibration: which probes are sent to a live target, in which order, and why.
 
 1. Single messages and short trains: the base delay, and a first bound on the service time.
 2. Of a chain whose nodes are on this machine: steady loads, and how many cores they keep busy.
 3. Trains long enough to keep the slowest stage busy for about a second (of a chain: for a block
    or two), rests between them, so that the average load stays below 30 %. Once more and
-   longer if batching made them faster than was thought.
+   longer if batching made them faster than estimated.
 4. Of a broker: rounds of trains and of random arrivals at 5 % and 30 % of the capacity that the
-   trains told, each round an answer of its own, so that the answers' scatter is known.
+   trains indicate; each round gives its own result, so that their scatter is known.
 
-Nothing here asks for more than 30 % on average; that it was so is checked afterwards.
+No probe exceeds 30 % of the capacity on average; this is checked afterwards.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ import numpy as np
 from surgetank.calibrate import chain as chains
 from surgetank.calibrate import fitted_scenario
 from surgetank.calibrate.calibration import Calibration
-from surgetank.calibrate.cores import TURNS, Busy, cores_here, shared, steady
+from surgetank.calibrate.cores import TURNS, CoreUse, cores_here, shared, steady
 from surgetank.calibrate.estimate import (
-    Arrived,
     Estimate,
     Floats,
     Ints,
+    TrainArrivals,
     base_delays,
     burst_ns,
     service,
     variation,
 )
 from surgetank.calibrate.probing import LOAD_SHARE_MAX, Probe, poisson, rest_s, singles, trains
-from surgetank.calibrate.queueing import Light, fit
+from surgetank.calibrate.queueing import LightLoad, fit
 from surgetank.calibrate.rounds import (
     OVERLOAD,
     Round,
-    heard,
     lights_of,
     overload,
     probe_of,
+    round_result,
     spread_of,
 )
 from surgetank.calibrate.spread import Spread, of_chain
@@ -50,26 +50,26 @@ from surgetank.errors import SurgetankError
 from surgetank.live import LiveOptions, Played, Rig, Schedule
 from surgetank.scenario import Scenario
 
-__all__ = ["OPTIONS", "Told", "calibrate"]
+__all__ = ["OPTIONS", "Progress", "calibrate"]
 
-#: Told what is being done.
-Told = Callable[[str], None]
+#: Progress what is being done.
+Progress = Callable[[str], None]
 
-#: A calibration of minutes need not end because processes start slowly, and a fast broker that
-#: falls behind must show it by its delays, not by the generator's own bounds.
+#: A calibration of minutes must not fail because processes start slowly, and a fast broker that
+#: falls behind must show it by its delays, not by the generator's own limits.
 OPTIONS: Final = LiveOptions(patience_s=90.0, rate_max_per_s=4e6, inflight_max=1_000_000)
 
 _SIZE_BYTES: Final = 150
-#: A burst keeps the target busy for so long, many times what a process may wait for a core.
+#: Time for which a burst keeps the target busy, s: many times the scheduler's latency.
 _BURST_S: Final = 0.25
 _BURST_MAX: Final = 60_000
 _LONG_MAX: Final = 1_000_000
-#: Of what may be in flight, a train may have so much behind: its pace is not known well before.
+#: Share of the in-flight limit that a train may use: its rate is not known well before.
 _OF_INFLIGHT: Final = 0.8
-#: Trains of a chain last about so many delays of a single message.
+#: Length of a chain's trains, in base delays.
 _BLOCKS: Final = 5.0
 _LONGER_MAX: Final = 3
-#: A single message that takes longer than this waits for a block, or for something like it.
+#: A single message that takes longer than this waits for a block, or for a similar period.
 _SLOW_MS: Final = 60.0
 
 
@@ -79,46 +79,48 @@ def calibrate(
     *,
     name: str = "",
     quick: bool = False,
-    told: Told | None = None,
+    progress: Progress | None = None,
 ) -> Calibration:
     """Measures the rig's target at low load and writes the scenario that behaves like it.
 
     The flow, market and limits are those of `scenario`; without one, of plain orders at random
-    times. Its network, client links, queue, service times and consensus are what is calibrated.
+    times. Its network, client links, queue, service times and consensus are calibrated.
     `quick` sends about a third of the messages: wider intervals, for a first look and for tests.
 
     Raises:
         SurgetankError: the target lost single messages, or could not be measured.
     """
-    return _Taking(rig, scenario, name, _QUICK if quick else _FULL, told or (lambda _: None)).all()
+    return _Procedure(
+        rig, scenario, name, _QUICK if quick else _FULL, progress or (lambda _: None)
+    ).all()
 
 
 @dataclass(frozen=True)
-class _Much:
-    """How much is sent."""
+class _Amounts:
+    """Numbers of probe messages and lengths of probes."""
 
     singles: int
     short: int
     """Trains of 10, and of 100."""
     rounds: int
-    """Of a broker."""
+    """Rounds of a broker."""
     steady_s: float
-    """Of each steady load of a chain."""
+    """Length of each steady load of a chain, s."""
     train_s: float
-    """So long a train keeps a broker busy; buffers, caches and garbage are then as in a steady
-    flow."""
+    """Time for which a train keeps a broker busy, s; buffers, caches and garbage collection are
+    then as in a steady flow."""
     light: float
     """Length of a broker's light loads, as a share of the usual one."""
     chain_singles: int
     """Single messages of a chain: p99 has an interval from 370 on."""
 
 
-_FULL: Final = _Much(240, 5, 7, 8.0, 1.0, 1.0, 450)
-_QUICK: Final = _Much(100, 2, 4, 4.0, 0.3, 0.3, 150)
+_FULL: Final = _Amounts(240, 5, 7, 8.0, 1.0, 1.0, 450)
+_QUICK: Final = _Amounts(100, 2, 4, 4.0, 0.3, 0.3, 150)
 
 
 class _Play:
-    """A probe and what became of it."""
+    """A probe with the arrival times of its messages."""
 
     def __init__(self, probe: Probe, played: Played) -> None:
         self.probe, self.played = probe, played
@@ -127,31 +129,32 @@ class _Play:
         rows = played.deliveries
         self.height[rows["number"]] = rows["height"]
 
-    def answered(self) -> list[Arrived]:
-        """Trains by when they were answered."""
+    def answered(self) -> list[TrainArrivals]:
+        """Trains by the times of their acknowledgements."""
         return self.probe.arrived(self.played.sending.answered_ns)
 
 
-class _Taking:
+class _Procedure:
     def __init__(
-        self, rig: Rig, scenario: Scenario | None, name: str, much: _Much, told: Told
+        self, rig: Rig, scenario: Scenario | None, name: str, amounts: _Amounts, progress: Progress
     ) -> None:
-        self._much = much
-        self._rig, self._scenario, self._told = rig, scenario, told
+        self._amounts = amounts
+        self._rig, self._scenario, self._progress = rig, scenario, progress
         self._name = name or f"calibrated-{rig.where.scheme.replace(':', '-')}"
         self._rates: list[float] = []
         self._late_ms: dict[str, list[float]] = {}
-        """p99 of the generator's own lateness in each play, by kind of play."""
+        """p99 of the generator's own lateness in each probe, ms, by kind of probe."""
         self._beside_s = 0.0
-        """What the last play took beside its schedule: to start processes, and to drain."""
+        """Seconds that the last probe took in addition to its schedule: to start processes, and to
+        drain."""
 
     def all(self) -> Calibration:
-        """Plays all probes and fits the scenario."""
-        much = self._much
-        k = much.short
+        """Sends all probes and fits the scenario."""
+        amounts = self._amounts
+        k = amounts.short
         short = [10] * k + [100] * k
         first = self._play(
-            singles(much.singles, 0.01).then(trains(short, [0.25] * k + [0.4] * k), 0.3),
+            singles(amounts.singles, 0.01).then(trains(short, [0.25] * k + [0.4] * k), 0.3),
             "single messages and short trains",
         )
         delays = first.probe.single_delays(first.first_ns)
@@ -163,7 +166,7 @@ class _Taking:
 
     def _play(self, probe: Probe, what: str, kind: str = "") -> _Play:
         seconds = float(probe.due_ns[-1]) / 1e9
-        self._told(f"{what}: {len(probe.due_ns):,} messages in {seconds:.1f} s")
+        self._progress(f"{what}: {len(probe.due_ns):,} messages in {seconds:.1f} s")
         schedule = Schedule.plain(probe.due_ns, size_bytes=_SIZE_BYTES, drain_s=30.0)
         self._rates.append(probe.mean_rate_per_s)
         began = time.monotonic()
@@ -182,7 +185,7 @@ class _Taking:
             raise SurgetankError(
                 f"{lost} of {len(delays)} single messages never arrived",
                 place=f"--target {self._rig.url}",
-                hint="Look at the target; it cannot be calibrated like this",
+                hint="Check the target: it must deliver single messages",
                 exit_code=3,
             )
 
@@ -191,21 +194,24 @@ class _Taking:
     def _broker(self, first: _Play, base: dict[str, Estimate]) -> Calibration:
         burst_us = self._burst_us(_bound_us(first, base))
         size, pace_us = self._sustained(burst_us, self._longest(first))
-        each_s = probe_of(size, pace_us, 1, self._much.light).due_ns[-1] / 1e9 + self._beside_s
-        self._told(f"{self._much.rounds} rounds follow, about {self._much.rounds * each_s:.0f} s")
-        rounds = [self._round(size, pace_us, i) for i in range(self._much.rounds)]
+        each_s = probe_of(size, pace_us, 1, self._amounts.light).due_ns[-1] / 1e9 + self._beside_s
+        self._progress(
+            f"{self._amounts.rounds} rounds follow, about {self._amounts.rounds * each_s:.0f} s"
+        )
+        rounds = [self._round(size, pace_us, i) for i in range(self._amounts.rounds)]
         long = [train for one in rounds for train in one.trains]
         self._some(long, size)
         found = service(long)
         if found is None:
             raise SurgetankError(
-                f"trains of {size:,} messages arrive in one piece: their dispersion tells nothing",
+                f"trains of {size:,} messages arrive in a single read: their dispersion cannot be "
+                f"measured",
                 place=f"--target {self._rig.url}",
-                hint="Nothing; the target is faster than this machine can tell",
+                hint="The target is faster than this machine can measure",
                 exit_code=4,
             )
         varied = variation(long)
-        # The light loads were placed by the first look at the pace.
+        # The light loads were placed by the first estimate of the rate.
         lights = lights_of(rounds, 1e6 / pace_us)
         capacity = 1e6 / found.value
         lights = [replace(x, share=x.rate_per_s / capacity) for x in lights]
@@ -216,20 +222,26 @@ class _Taking:
         estimates += _answers(first, "acknowledgement")
         rate = self._scenario is None and max(1.0, 0.1 * capacity)
         flow = self._scenario or fitted_scenario.plain(self._name, float(f"{rate:.3g}"), 4.0)
-        told = {
+        fitted = {
             "service_cv": queue.cv,
             "client_link_fixed_ms": queue.fixed_ms,
             "client_link_jitter_ms": queue.jitter_ms,
             "worst_ratio": queue.misfit,
         }
         return self._result(
-            "broker", estimates, lights, capacity, fitted_scenario.broker(flow, queue), told, spread
+            "broker",
+            estimates,
+            lights,
+            capacity,
+            fitted_scenario.broker(flow, queue),
+            fitted,
+            spread,
         )
 
     def _burst_us(self, bound_us: float) -> float:
         """The pace of a burst that keeps the slowest stage busy for `_BURST_S`, µs.
 
-        Half as many where the target does not take so long a burst whole.
+        Half as many where the target does not accept so long a burst.
         """
         most = _BURST_MAX
         while True:
@@ -259,7 +271,7 @@ class _Taking:
     def _sustained(self, burst_us: float, most: float) -> tuple[int, float]:
         """How many messages, a little faster than a burst of them was served, keep the slowest
         stage busy for `train_s`, and their pace, µs. Half as many where not all arrive."""
-        size = int(np.clip(self._much.train_s * 1e6 / burst_us, 100, most))
+        size = int(np.clip(self._amounts.train_s * 1e6 / burst_us, 100, most))
         while True:
             probe = overload(size, burst_us, 2, rest=2.0)  # how much slower is not known yet
             play = self._play(probe, f"trains of {size:,}, one message after the other")
@@ -271,11 +283,11 @@ class _Taking:
             size //= 2
 
     def _round(self, size: int, pace_us: float, number: int) -> Round:
-        probe = probe_of(size, pace_us, number + 1, self._much.light)
-        what = f"round {number + 1} of {self._much.rounds}, trains of {size:,} and light loads"
-        return heard(probe, self._play(probe, what, "round").first_ns)
+        probe = probe_of(size, pace_us, number + 1, self._amounts.light)
+        what = f"round {number + 1} of {self._amounts.rounds}, trains of {size:,} and light loads"
+        return round_result(probe, self._play(probe, what, "round").first_ns)
 
-    def _some(self, found: list[Arrived], size: int) -> None:
+    def _some(self, found: list[TrainArrivals], size: int) -> None:
         if not found:
             raise SurgetankError(
                 f"no train of {size:,} messages arrived in full",
@@ -291,19 +303,21 @@ class _Taking:
         bound_us = max(t.last_ns / len(t) for t in short if len(t) == 100) / 1e3 if short else 1e4
         delay_s = float(np.median(first.probe.single_delays(first.first_ns))) / 1e9
         gap_s = max(0.05, delay_s / 8)
-        self._told(f"a chain: about {_chain_s(self._much, delay_s, gap_s) / 60:.0f} min follow")
+        self._progress(
+            f"a chain: about {_chain_s(self._amounts, delay_s, gap_s) / 60:.0f} min follow"
+        )
         sizes = [50, 200, 50, 200, 50, 200]
         rest = [max(3 * delay_s, 1.2 * n * bound_us / 1e6 / LOAD_SHARE_MAX) for n in sizes]
         early = self._play(
-            singles(self._much.chain_singles, gap_s).then(trains(sizes, rest), 3 * delay_s),
+            singles(self._amounts.chain_singles, gap_s).then(trains(sizes, rest), 3 * delay_s),
             "single messages and trains for a chain",
         )
         trains_seen = early.probe.arrived(early.first_ns)
         slope = chains.per_message(trains_seen)
-        # The slope between short trains is mostly the rhythm of blocks: take its upper side.
+        # The slope between short trains is mostly block intervals: take its upper end.
         step_us = max(50.0, slope.high if slope and slope.high else bound_us)
         cores = self._cores(1e6 / step_us)
-        # No message can take less than what it costs the cores.
+        # No message can take less than its processor time.
         least_us = max(5.0, cores.value if cores else 0.0)
         step_us = max(step_us, least_us)
         late = early
@@ -316,7 +330,7 @@ class _Taking:
             whole = late.probe.arrived(late.first_ns)
             trains_seen += whole
             if whole and not longest:
-                break  # the target refuses so long a burst: the longest that it took must do
+                break  # the target refuses so long a burst: use the longest that it accepted
             self._some(longest, size)
             took_s = float(np.median([t.last_ns for t in longest])) / 1e9
             step_us = max(least_us, (took_s - delay_s / 2) * 1e6 / size)
@@ -325,45 +339,45 @@ class _Taking:
         found = chains.per_message(trains_seen)
         if found is None or found.value <= 0:
             raise SurgetankError(
-                "longer trains did not take longer: the time per message cannot be told",
+                "longer trains did not take longer: the time per message cannot be estimated",
                 place=f"--target {self._rig.url}",
                 hint="Calibrate again on a quiet machine",
                 exit_code=4,
             )
-        return self._chain_told(early, late, found, cores, gap_s)
+        return self._chain_estimates(early, late, found, cores, gap_s)
 
     def _cores(self, hint_per_s: float) -> Estimate | None:
-        """What a message costs cores that all share; None where they are not of this machine."""
+        """Processor time per message on shared cores; None where the target is remote."""
 
-        def play(rate: float) -> Busy | None:
-            probe = poisson(rate, self._much.steady_s)
+        def play(rate: float) -> CoreUse | None:
+            probe = poisson(rate, self._amounts.steady_s)
             one = self._play(probe, f"a steady load of {rate:,.0f}/s").played
             busy, seconds = one.cores_busy, (one.end_ns - one.start_ns) / 1e9
             seconds += self._rig.options.lead_s  # in which cores are read already
-            return None if busy is None else Busy(len(probe.due_ns) / seconds, busy)
+            return None if busy is None else CoreUse(len(probe.due_ns) / seconds, busy)
 
         if self._rig.server is None:
             return None
         readings = steady(play, hint_per_s, cores_here())
         return shared(readings, cores_here()) if readings else None
 
-    def _chain_told(
+    def _chain_estimates(
         self, early: _Play, late: _Play, found: Estimate, cores: Estimate | None, gap_s: float
     ) -> Calibration:
         delays = early.probe.single_delays(early.first_ns)
         self._check(delays)
         base = base_delays(delays)
         part = slice(0, early.probe.single)
-        every = chains.interval(chains.heard(early.first_ns[part], early.height[part]))
+        every = chains.interval(chains.block_arrivals(early.first_ns[part], early.height[part]))
         interval_ms = every.value if every else 2 * base["p50"].value
         checked = service(late.answered(), "validation", "dispersion of the answers to trains")
-        blocks = chains.heard(late.first_ns, late.height)
+        blocks = chains.block_arrivals(late.first_ns, late.height)
         most, limited = chains.fullest(blocks)
         each_us = chains.in_full_us(blocks, interval_ms) if limited else found.value
         cores_us = cores.value if cores else 0.0
-        # Of the two that bound it: what answers wait for, and what the cores bear.
+        # The larger of two lower bounds: dispersion of acknowledgements, and processor time.
         validation_us = min(found.value, checked.value) if checked else found.value / 10
-        asked = chains.ChainWanted(
+        asked = chains.ChainProperties(
             nodes=max(1, late.played.nodes),
             interval_ms=interval_ms,
             delay_p50_ms=base["p50"].value,
@@ -376,7 +390,7 @@ class _Taking:
         flow = self._scenario or fitted_scenario.plain(
             self._name, float(f"{0.1 * capacity:.3g}"), 20.0
         )
-        scenario, told = chains.fitted(flow, asked)
+        scenario, fitted = chains.fitted(flow, asked)
         estimates = [*base.values(), found]
         estimates += [e for e in (every, checked, cores) if e is not None]
         what = "most messages in a block" + ("; a limit" if limited else "; no limit was met")
@@ -385,23 +399,25 @@ class _Taking:
         )
         spread = of_chain(cores if cores_us > found.value else found, base["p99"])
         return self._result(
-            "chain", [*estimates, fullest], [], capacity, scenario, dict(told), spread
+            "chain", [*estimates, fullest], [], capacity, scenario, dict(fitted), spread
         )
 
     def _result(
         self,
         kind: Literal["broker", "chain"],
         estimates: list[Estimate],
-        lights: list[Light],
+        lights: list[LightLoad],
         capacity: float,
         scenario: Scenario,
-        told: dict[str, float],
+        fitted: dict[str, float],
         spread: dict[str, Spread],
     ) -> Calibration:
         share = max(self._rates) / capacity
         notes = []
         if share > LOAD_SHARE_MAX:
-            notes.append(f"a play used {share:.0%} of the capacity on average, more than the rule")
+            notes.append(
+                f"a probe used {share:.0%} of the capacity on average, more than the rule allows"
+            )
         server = self._rig.server
         found = Calibration(
             target=self._rig.url,
@@ -413,37 +429,37 @@ class _Taking:
             load_share=share,
             scenario=scenario,
             notes=tuple(notes),
-            fit=told,
+            fit=fitted,
             spread=spread,
         )
-        # Of the rounds the medians count, which a few that were disturbed do not make.
+        # Medians over rounds are robust against a few disturbed rounds.
         late_ms = max((float(np.median(x)) for x in self._late_ms.values()), default=0.0)
         if late_ms <= found.late_ms_max(self._rig.options):
             return found
         invalid = (
-            f"the generator was {late_ms:.3g} ms late at p99; something else "
-            "used this machine, and its noise is in these numbers"
+            f"the generator was {late_ms:.3g} ms late at p99; other processes "
+            "used this machine and disturbed the measurement"
         )
         return replace(found, invalid=invalid)
 
 
-def _chain_s(much: _Much, delay_s: float, gap_s: float) -> float:
+def _chain_s(amounts: _Amounts, delay_s: float, gap_s: float) -> float:
     """About how long the rest of a chain's calibration takes: singles, steady loads, trains."""
     loads = 2 + 2 + 2 * TURNS  # idle and first look, two steps up, then in turn
     return (
-        much.chain_singles * gap_s
-        + loads * (much.steady_s + 5)
+        amounts.chain_singles * gap_s
+        + loads * (amounts.steady_s + 5)
         + 2 * 6 * _BLOCKS * delay_s / LOAD_SHARE_MAX
     )
 
 
 def sizes_of(play: _Play) -> list[int]:
-    """Lengths of the trains of a play."""
+    """Lengths of the trains of a probe."""
     return [t.size for t in play.probe.trains]
 
 
 def _bound_us(first: _Play, base: dict[str, Estimate]) -> float:
-    """At most so long does a message take, from trains of 100."""
+    """Upper bound on the time per message, µs, from trains of 100."""
     whole = [t.last_ns for t in first.probe.arrived(first.first_ns, 100)]
     if not whole:
         return 1_000.0
@@ -463,7 +479,7 @@ def _bursts(first: _Play, base: dict[str, Estimate]) -> list[Estimate]:
 
 
 def _answers(first: _Play, name: str) -> list[Estimate]:
-    """How long single messages waited for their answer, where the target gives one."""
+    """Time until single messages were acknowledged, where the target acknowledges."""
     played, probe = first.played, first.probe
     answered = played.sending.answered_ns[: probe.single]
     if played.capabilities.ack == "none" or not (answered >= 0).any():

@@ -3,7 +3,7 @@
 The waiting time follows Lindley's recursion (Proc. Cambridge Phil. Soc. 48, 1952): with arrival
 aᵢ and service sᵢ, departure dᵢ = max(dᵢ₋₁, aᵢ) + sᵢ. It is what the simulator does with a single
 sequencer and a validation server, so a fit by it is a fit of the simulator, thousands of times
-cheaper. The mean service time is given (trains tell it); fitted are the variation of service and
+cheaper. The mean service time is given (from trains); fitted are the variation of service and
 the link's fixed and exponential parts, to p50 and p99 of the light loads, by least squares of
 logarithms over a grid.
 """
@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CVS", "QUANTILES", "FittedQueue", "Grid", "Light", "fit", "services", "sojourn_ns"]
+__all__ = ["CVS", "QUANTILES", "FittedQueue", "Grid", "LightLoad", "fit", "services", "sojourn_ns"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,12 +31,12 @@ QUANTILES: Final = (0.5, 0.99)
 
 
 @dataclass(frozen=True)
-class Light:
-    """Delays measured at a light load."""
+class LightLoad:
+    """Latency measured at a light load."""
 
     rate_per_s: float
     share: float
-    """Of the capacity that the trains told."""
+    """Share of the capacity estimated from trains."""
     p50_ms: float
     p99_ms: float
     p99_low_ms: float | None
@@ -46,7 +46,7 @@ class Light:
 
 @dataclass(frozen=True)
 class FittedQueue:
-    """What was fitted."""
+    """Fitted parameters of the queue and the link."""
 
     service_us: float
     cv: float
@@ -101,7 +101,7 @@ class Grid:
         *,
         samples: int = _SAMPLES,
     ) -> None:
-        """At each rate; `highest_ms` is the greatest delay that is asked for, the jitters go up to
+        """At each rate; `highest_ms` is the greatest delay needed, the jitters go up to
         a third of it. `samples` messages are played at each rate."""
         self.service_us = service_us
         self._jitters = np.geomspace(highest_ms / 300, highest_ms / 3, _JITTERS)
@@ -132,11 +132,12 @@ class Grid:
         return queue, self._found_ms[i, j] + at
 
 
-def fit(service_us: float, lights: Sequence[Light], *, samples: int = _SAMPLES) -> FittedQueue:
+def fit(service_us: float, lights: Sequence[LightLoad], *, samples: int = _SAMPLES) -> FittedQueue:
     """The queue that comes nearest to the light loads.
 
-    The variation of service is the light loads' alone. That of trains is another: under a train a
-    broker flushes, collects garbage and fights for cores as it never does at a light load.
+    The variation of service is fitted to the light loads alone. That of trains differs: under a
+    train
+    a broker flushes, collects garbage and competes for cores more than at a light load.
     """
     asked = np.array([(light.p50_ms, light.p99_ms) for light in lights])
     grid = Grid(service_us, [x.rate_per_s for x in lights], float(asked.max()), samples=samples)
@@ -146,5 +147,5 @@ def fit(service_us: float, lights: Sequence[Light], *, samples: int = _SAMPLES) 
 def _sojourn_ms(service_us: float, cv: float, rate_per_s: float, samples: int) -> Floats:
     draws = np.random.default_rng(5)
     arrivals = np.cumsum(draws.standard_exponential(samples)) * (1e9 / rate_per_s)
-    # The same message stays in its place whatever the load: neighbours differ by the queue alone.
+    # The same random numbers are used at every load (common random numbers).
     return sojourn_ns(arrivals, services(service_us * 1e3, cv, samples, draws)) / 1e6

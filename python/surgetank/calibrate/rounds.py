@@ -1,7 +1,7 @@
-"""A broker's calibration in rounds: each has trains and light loads of its own, and its own answer.
+"""A broker's calibration in rounds: each has its own trains and light loads, and its own result.
 
-What differs between rounds (the machine's other work, the server's housekeeping, where processes
-were placed) will differ between the calibration and what is predicted, so the rounds' scatter is
+What differs between rounds (the machine's other work, the server's housekeeping, placement of
+processes) will differ between the calibration and what is predicted, so the rounds' scatter is
 the prediction's (`spread.py`).
 """
 
@@ -13,9 +13,9 @@ from typing import Final
 
 import numpy as np
 
-from surgetank.calibrate.estimate import Arrived, Floats, Ints, service
+from surgetank.calibrate.estimate import Floats, Ints, TrainArrivals, service
 from surgetank.calibrate.probing import LOAD_SHARE_MAX, Probe, poisson, rest_s, trains
-from surgetank.calibrate.queueing import QUANTILES, Grid, Light
+from surgetank.calibrate.queueing import QUANTILES, Grid, LightLoad
 from surgetank.calibrate.spread import Spread, of_fit, of_rounds
 from surgetank.measure.statistics import KaplanMeier
 
@@ -23,36 +23,36 @@ __all__ = [
     "OVERLOAD",
     "SHARES",
     "Round",
-    "heard",
     "light_s",
     "lights_of",
     "overload",
     "probe_of",
+    "round_result",
     "spread_of",
 ]
 
-#: Messages of a train come so many times as fast as they are served.
+#: Arrival rate of a train over its service rate.
 OVERLOAD: Final = 1.3
-#: Light loads, as shares of the capacity that trains told. Waiting grows as ρ/(1 − ρ), so the
-#: farther they lie apart, the less is left to guess at half load.
+#: Light loads, as shares of the capacity estimated from trains. Waiting grows as ρ/(1 − ρ), so the
+#: wider their spacing, the smaller the extrapolation to half load.
 SHARES: Final = (0.05, 0.3)
-#: A stall of the operating system comes some times a second: p99 needs seconds of it.
+#: Stalls of the operating system occur some times per second: p99 needs seconds of it.
 _LIGHT_S: Final = (3.0, 4.0)
 _LIGHT_MESSAGES: Final = 200_000
 _RESAMPLES: Final = 400
-#: Between a train and a light load, until what was left behind is served.
+#: Pause between a train and a light load, s, until the backlog is served.
 _SETTLE_S: Final = 1.0
-#: The pace is not known well when a round is laid out.
+#: The service rate is not known well when a round is planned.
 _MARGIN: Final = 1.1
-#: How the answers scatter needs fewer messages than the answer.
+#: Estimating the scatter needs fewer messages than the estimate itself.
 _SAMPLES: Final = 40_000
 
 
 @dataclass(frozen=True)
 class Round:
-    """What one round heard."""
+    """The arrivals of one round."""
 
-    trains: tuple[Arrived, ...]
+    trains: tuple[TrainArrivals, ...]
     delays: tuple[Floats, ...]
     """Delays (ns) of each light load of `SHARES`; infinite = lost."""
 
@@ -61,8 +61,8 @@ def overload(size: int, pace_us: float, count: int, rest: float = 1.0) -> Probe:
     """Trains of `size` whose messages come `OVERLOAD` times as fast as one per `pace_us`, with
     rests as the rule asks, times `rest`.
 
-    They keep the slowest stage busy, as a burst does, but sender, target and receiver are at work
-    side by side on the cores they share, as in a steady flow; a burst's sender is done before the
+    They keep the slowest stage busy, as a burst does, but sender, target and receiver work
+    concurrently on shared cores, as in a steady flow; a burst's sender has finished before the
     others begin.
     """
     return trains([size] * count, [rest * rest_s(size, pace_us)] * count, pace_us / OVERLOAD)
@@ -94,15 +94,15 @@ def probe_of(size: int, pace_us: float, seed: int, light: float = 1.0) -> Probe:
     return probe
 
 
-def heard(probe: Probe, first_ns: Ints) -> Round:
-    """A round from when each of its messages was first delivered (−1: never)."""
+def round_result(probe: Probe, first_ns: Ints) -> Round:
+    """The result of a round, from the times of first delivery (−1: never)."""
     delays = tuple(probe.load_delays(load, first_ns) for load in probe.loads)
     return Round(tuple(probe.arrived(first_ns)), delays)
 
 
-def lights_of(rounds: Sequence[Round], capacity: float) -> list[Light]:
-    """Quantiles at each light load: medians over the rounds, so that one disturbance from outside
-    does not make them; the interval of p99 is that of all delays together."""
+def lights_of(rounds: Sequence[Round], capacity: float) -> list[LightLoad]:
+    """Quantiles at each light load: medians over the rounds, which a single disturbance
+    does not change; the interval of p99 is that of all delays together."""
     found = []
     for i, share in enumerate(SHARES):
         turns = [r.delays[i] for r in rounds]
@@ -110,7 +110,7 @@ def lights_of(rounds: Sequence[Round], capacity: float) -> list[Light]:
         delays = np.concatenate(turns)
         ends = KaplanMeier(delays, np.isfinite(delays)).interval(0.99)
         low, high = (None if x is None else x / 1e6 for x in (ends.low, ends.high))
-        found.append(Light(share * capacity, share, p50, p99, low, high, len(delays)))
+        found.append(LightLoad(share * capacity, share, p50, p99, low, high, len(delays)))
     return found
 
 
@@ -119,10 +119,11 @@ def _quantiles_ms(delays: Floats) -> list[float]:
 
 
 def spread_of(rounds: Sequence[Round], capacity: float, service_us: float) -> dict[str, Spread]:
-    """Factors of the predicted capacity, and of p99 at half of it, between which it may lie.
+    """Interval factors of the predicted capacity, and of p99 at half of it.
 
     `capacity` is what the light loads were placed by, per second; `service_us` the time that the
-    fit is made with. How far p99 at half load repeats is the deviation of the fit over resampled
+    fit is made with. The repeatability of p99 at half load is the deviation of the fit over
+    resampled
     rounds (Efron and Tibshirani, 1993), and of what is measured that of the rounds' own p99 at the
     higher load: a live run there meets as many stalls as a round did.
     """

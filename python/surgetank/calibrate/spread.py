@@ -1,4 +1,4 @@
-"""How far a prediction may be off by chance: the calibration's own repeatability.
+"""Chance error of a prediction, from the calibration's own repeatability.
 
 A broker is calibrated in rounds of trains and light loads. The rounds' answers scatter by all that
 a round is subject to, the operating system's noise included.
@@ -81,7 +81,8 @@ def of_chain(step: Estimate | None, single_p99: Estimate) -> dict[str, Spread]:
 
 
 def joined(parts: Sequence[Spread | None]) -> Spread | None:
-    """Independent causes together: half-widths of logarithms add in squares, each side apart. None
+    """Independent causes together: half-widths of logarithms add in squares, for each side
+    separately. None
     if one of them is not known."""
     known = [p for p in parts if p is not None]
     if not known or len(known) < len(parts):

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-#: As `--help` lists them: what one does first stands first.
+#: Order of the commands in `--help`: in order of use.
 _ORDER = [
     "run",
     "search",
@@ -55,6 +55,5 @@ app.registered_commands.sort(key=lambda command: _ORDER.index(command.name or ""
 
 
 def main() -> None:
-    """Entry point. However a command ends, it ends with a documented exit code and, on an error,
-    one line."""
+    """Entry point. Every command ends with a documented exit code and, on an error, one line."""
     sys.exit(ended(app))

@@ -46,13 +46,13 @@ AllowCode = Annotated[
     typer.Option(
         "--allow-code",
         callback=_allow_code,
-        help="Let the scenario bring classes of its own (module:Class): it runs their code.",
+        help="Run Python classes that the scenario names (module:Class).",
     ),
 ]
 
 
 def _scenarios(incomplete: str) -> list[str]:
-    """For the shell: scenarios that come with surgetank, and files here."""
+    """Completion: scenarios that come with surgetank, and files in the current directory."""
     from surgetank.scenario import names
 
     files = (path.name for path in Path.cwd().glob("*.toml"))
@@ -65,14 +65,14 @@ ScenarioName = Annotated[
 ]
 
 
-def _tell_version(asked: bool) -> None:
+def _show_version(asked: bool) -> None:
     if asked:
         sys.stdout.write(f"surgetank {__version__}\n")
         raise typer.Exit
 
 
 class _Group(TyperGroup):
-    """Lets two ends pass that Typer would give exit codes of its own, one of them that of FAIL."""
+    """Keeps Typer from giving its own exit codes to two exceptions, one of them that of FAIL."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         try:
@@ -83,7 +83,7 @@ class _Group(TyperGroup):
 
 
 class Left(Exception):
-    """Ctrl-C, or whoever read the output has gone."""
+    """Interrupted by Ctrl-C, or the reader of the output has closed it."""
 
     def __init__(self, how: BaseException) -> None:
         super().__init__(how)
@@ -94,7 +94,7 @@ app = typer.Typer(
     cls=_Group,
     help="Stress tests for the messaging layer of a derivatives venue.",
     epilog="Exit codes: 0 PASS · 1 FAIL · 2 usage · 3 INVALID · 4 UNKNOWN (also: stopped) · "
-    "70 surgetank itself failed · 74 the machine could not (disk full, no memory, …).",
+    "70 internal error · 74 operating system error (disk full, no memory, …).",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -107,7 +107,7 @@ out = Terminal()
 def _surgetank(
     show_version: Annotated[
         bool,
-        typer.Option("--version", is_eager=True, callback=_tell_version, help="Show the version."),
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
     ] = False,
 ) -> None:
     pass
@@ -133,7 +133,7 @@ def overrides(values: list[str]) -> dict[str, Any]:
 
 
 def finite(value: Any) -> Any:
-    """Infinities and NaN as null, so that any JSON reader reads it."""
+    """Infinities and NaN as null, which every JSON reader accepts."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):

@@ -32,27 +32,30 @@ Examples:
 
   surgetank attack my-venue.toml --budget-usd 50000 --candidates 24 --fresh 16 --json
 
-Each kind of attack is searched for the settings and the capital that pay most; the best of each is
-then played on seeds that it was not chosen on, and has an interval.
+For each kind of attack the most profitable settings and capital are searched for; the best is then
+measured on fresh seeds, with an interval.
 
 Exit codes: 0 none pays · 1 one pays · 2 usage · 3 INVALID · 4 UNKNOWN: more seeds
-are needed to tell.
+are needed.
 """
 
 Kinds = Annotated[
     str | None,
     typer.Option(
         metavar="A,B,…",
-        help="Attacks, else all: spam, sybil, cancel-storm, sandwich, insider, grind, withhold, "
-        "latency-race, fee-jump.",
+        help="Kinds, by default all: spam, sybil, cancel-storm, sandwich, insider, grind, "
+        "withhold, latency-race, fee-jump.",
     ),
 ]
-Capital = Annotated[float, typer.Option("--budget-usd", help="Capital that it may use at most.")]
+Capital = Annotated[
+    float, typer.Option("--budget-usd", help="Largest capital of the attacker, USD.")
+]
 Candidates = Annotated[
-    int, typer.Option(min=2, max=10_000, help="Strategies of each kind that are drawn at first.")
+    int, typer.Option(min=2, max=10_000, help="Strategies of each kind drawn in the first round.")
 ]
 Fresh = Annotated[
-    int, typer.Option(min=2, max=10_000, help="Seeds on which the best of each kind is measured.")
+    int,
+    typer.Option(min=2, max=10_000, help="Fresh seeds on which the best of each kind is measured."),
 ]
 
 
@@ -71,7 +74,7 @@ def attack_command(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Does any attack pay? Searches each for its best strategy, and says what that gains."""
+    """Search each kind of attack for its best strategy and measure what it gains."""
     from surgetank.attacker import KINDS, best_response
     from surgetank.attacker.race import RaceEffort
     from surgetank.console.attacks import AttackWatch, show_response
@@ -94,7 +97,7 @@ def attack_command(
                     watch=watch,
                 )
         except KeyboardInterrupt:
-            err.print("Stopped: nothing was found.")
+            err.print("Stopped before any result.")
             raise typer.Exit(EXIT_STOPPED) from None
     if as_json:
         sys.stdout.write(json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n")

@@ -30,7 +30,7 @@ Examples:
   surgetank calibrate --target nats://127.0.0.1:4222 --scenario calm --json
 
 Exit codes: 0 calibrated (with --check: the prediction held) · 1 --check: it missed · 2 usage ·
-3 INVALID · 4 UNKNOWN, or too unsure to claim anything.
+3 INVALID · 4 UNKNOWN, or too imprecise for a claim.
 
 Takes about two minutes for a broker and three to ten for a chain; with --check three times as
 long.
@@ -42,23 +42,26 @@ _EXIT = {"HIT": 0, "MISS": 1, "INVALID": 3, "NO CLAIM": 4, "UNKNOWN": 4}
 def calibrate_command(
     target: target_options.Target = None,
     scenario: Annotated[
-        str | None, typer.Option(help="Whose flow, market and limits; else plain orders.")
+        str | None,
+        typer.Option(help="Scenario whose flow, market and limits to use; else plain orders."),
     ] = None,
     allow_code: AllowCode = False,
     out: Annotated[Path | None, typer.Option(help="The scenario file to write.")] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Then predict loads, run them, compare.")
+        bool, typer.Option("--check", help="Then predict the capacity and compare with live runs.")
     ] = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="A third of the messages; wider intervals.")
+        bool, typer.Option("--quick", help="Send a third of the messages; wider intervals.")
     ] = False,
     seconds: Annotated[
-        float | None, typer.Option(min=0.5, help="--check: length of a live run.")
+        float | None, typer.Option(min=0.5, help="With --check: length of a live run, s.")
     ] = None,
     own_system: target_options.OwnSystem = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace files there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object to stdout.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Measure a target at low load and write the scenario that behaves like it."""
     from surgetank.calibrate import OPTIONS, calibrate
@@ -75,21 +78,21 @@ def calibrate_command(
     _free([file, *pages], force=force)
     flow = None if scenario is None else load(scenario)
 
-    def told(text: str) -> None:
+    def report(text: str) -> None:
         if not (quiet or as_json):
             err.print(text, highlight=False, soft_wrap=True)
 
     found: Prediction | None = None
     with Rig(target, replace(OPTIONS, own_system=own_system)) as rig:
-        calibration = calibrate(rig, flow, name=file.stem, quick=quick, told=told)
+        calibration = calibrate(rig, flow, name=file.stem, quick=quick, progress=report)
         calibration.write(file)
         if check:
-            found = compare(rig, calibration, seconds=seconds, told=told)
+            found = compare(rig, calibration, seconds=seconds, progress=report)
     if found is not None:
         found.write(file.with_suffix(".json"))
         file.with_suffix(".svg").write_text(prediction_svg(found), encoding="utf-8")
         write_prediction(found, file.with_suffix(".html"))
-    _tell(calibration, found, file, as_json=as_json)
+    _show(calibration, found, file, as_json=as_json)
     if calibration.invalid:
         raise typer.Exit(3)
     raise typer.Exit(0 if found is None else _EXIT[found.status])
@@ -98,10 +101,10 @@ def calibrate_command(
 def _free(files: list[Path], *, force: bool) -> None:
     there = next((f for f in files if f.exists()), None)
     if there is not None and not force:
-        raise SurgetankError("is there already", place=str(there), hint="Give --out or --force")
+        raise SurgetankError("exists already", place=str(there), hint="Give --out or --force")
 
 
-def _tell(c: Calibration, found: Prediction | None, file: Path, *, as_json: bool) -> None:
+def _show(c: Calibration, found: Prediction | None, file: Path, *, as_json: bool) -> None:
     from rich.table import Table
 
     if as_json:
@@ -109,7 +112,7 @@ def _tell(c: Calibration, found: Prediction | None, file: Path, *, as_json: bool
         sys.stdout.write(json.dumps(finite(content), allow_nan=False) + "\n")
         return
     table = Table(title=f"{c.target}: {c.version}", title_justify="left")
-    for name in ("estimate", "value", "95 % interval", "what it is"):
+    for name in ("estimate", "value", "95 % interval", "meaning"):
         table.add_column(name, justify="right" if name in ("value", "95 % interval") else "left")
     for e in c.estimates:
         between = "" if e.low is None or e.high is None else f"{e.low:.4g} to {e.high:.4g}"
@@ -117,13 +120,13 @@ def _tell(c: Calibration, found: Prediction | None, file: Path, *, as_json: bool
         table.add_row(e.name, f"{e.value:.4g}{unit}", between, e.what)
     out_.print(table)
     if found is not None:
-        _tell_claims(found)
+        _show_claims(found)
     for note in c.remarks:
         out_.print(note, soft_wrap=True, highlight=False)
     out_.print(f"Written to {file}", soft_wrap=True, highlight=False)
 
 
-def _tell_claims(found: Prediction) -> None:
+def _show_claims(found: Prediction) -> None:
     from rich.table import Table
 
     from surgetank.predict.allowance import LEVEL

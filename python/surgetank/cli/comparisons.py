@@ -12,10 +12,10 @@ import typer
 from surgetank.cli.app import AllowCode, app, finite
 from surgetank.cli.app import out as out_
 from surgetank.cli.leagues import (
-    Asked,
     Attack,
     Find,
     FirstSeed,
+    LeagueOptions,
     OwnBudget,
     OwnPrecision,
     Rank,
@@ -54,7 +54,7 @@ def _is_search(place: Path) -> bool:
 @app.command("compare", epilog=_EXAMPLES)
 def compare_command(
     a: Annotated[str, typer.Argument(help="A run's or a search's folder; or a scenario.")],
-    b: Annotated[str | None, typer.Argument(help="Another folder.")] = None,
+    b: Annotated[str | None, typer.Argument(help="A second folder.")] = None,
     vary: Vary = None,
     attack: Attack = None,
     seeds: Seeds = None,
@@ -73,15 +73,15 @@ def compare_command(
     force: Force = False,
     resume: Resume = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object; of a league, one line a run.")
+        bool, typer.Option("--json", help="Print one JSON object; for a league, one line per run.")
     ] = False,
     whole: Annotated[
-        bool, typer.Option("--all", help="Of two runs: also classes, and what is the same.")
+        bool, typer.Option("--all", help="For two runs: also classes, and equal values.")
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Two runs or searches side by side; or, with --vary, a league of one scenario's settings."""
-    asked = Asked(
+    """Compare two runs or searches; or, with --vary, settings of one scenario (a league)."""
+    asked = LeagueOptions(
         vary=vary,
         attack=attack,
         seeds=seeds,
@@ -110,7 +110,7 @@ def compare_command(
         return
     if asked.given:
         raise SurgetankError(
-            f"{asked.given[0]} is for a league of one scenario, and here are two folders",
+            f"{asked.given[0]} is for a league of one scenario, but two folders are given",
             place=f"compare {a} {b}",
             hint=f"Leave out {' '.join(asked.given)}, or give one scenario and --vary KEY",
         )
@@ -118,7 +118,7 @@ def compare_command(
 
 
 def _two(a: Path, b: Path, *, as_json: bool, whole: bool) -> None:
-    """Two folders."""
+    """Compares the runs or searches in two folders."""
     if _is_search(a) and _is_search(b):
         from surgetank.console.searches import show_against
         from surgetank.search import Answer

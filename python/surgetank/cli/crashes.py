@@ -28,21 +28,23 @@ Examples:
 
 @app.command("crash", epilog=_EXAMPLES)
 def crash_command(
-    target: Annotated[str, typer.Option(help="What to kill: jetstream:, redis:, rabbitmq:, …")],
-    ack: Annotated[str, typer.Option(help="One level of acknowledgement, or all.")] = "all",
+    target: Annotated[str, typer.Option(help="Target to kill: jetstream:, redis:, rabbitmq:, …")],
+    ack: Annotated[str, typer.Option(help="Level of acknowledgement, or all.")] = "all",
     messages: Annotated[int, typer.Option(help="Messages at each level.")] = 2_000,
     rate: Annotated[float, typer.Option(help="Messages per second.")] = 1_000.0,
     power_loss: Annotated[
         bool | None,
         typer.Option(
             "--power-loss/--no-power-loss",
-            help="Lose what was not fsynced, too (needs root); by default where that is possible.",
+            help="Also lose writes without fsync (needs root); by default where possible.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Also write the JSON here.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object to stdout.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Also write the JSON to this file.")] = None,
 ) -> None:
-    """Kill a broker in mid-flow and count what it had acknowledged and no longer has."""
+    """Kill a broker under load and count acknowledged messages that are lost."""
 
     from surgetank.live.crash import crash
 
@@ -87,10 +89,19 @@ def _show(target: str, found: Sequence[CrashOutcome]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=f"What {target} had acknowledged, and what was left", title_justify="left")
-    for head in ("level", "event", "meant to survive"):
+    table = Table(
+        title=f"Messages that {target} had acknowledged, and that were there after the restart",
+        title_justify="left",
+    )
+    for head in ("level", "event", "to survive"):
         table.add_column(head)
-    for head in ("sent", "acknowledged", "… and missing", "unacknowledged, there", "duplicates"):
+    for head in (
+        "sent",
+        "acknowledged",
+        "of these missing",
+        "unacknowledged, present",
+        "duplicates",
+    ):
         table.add_column(head, justify="right")
     table.add_column("restart s", justify="right")
     for one in found:
@@ -111,7 +122,7 @@ def _show(target: str, found: Sequence[CrashOutcome]) -> None:
         if one.missing_numbers:
             shown = ", ".join(str(number) for number in one.missing_numbers)
             more = ", …" if one.missing > len(one.missing_numbers) else ""
-            kind = "FAIL" if one.broken else "as promised"
+            kind = "FAIL" if one.broken else "as documented"
             text = f"{kind}: {one.level}, {one.event}: acknowledged and missing: {shown}{more}"
             out_.print(text, highlight=False, soft_wrap=True)
         if one.note:

@@ -1,4 +1,4 @@
-"""How the program ends: every way out has an exit code of its own, and an error is one line."""
+"""Exit codes: each outcome has its own, and an error is reported in one line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from surgetank.errors import EXIT_BROKE, EXIT_STOPPED, SurgetankError, printable
 
 __all__ = ["ended"]
 
-#: What a terminal without Unicode shows instead; all else becomes a question mark.
+#: Substitutes for terminals without Unicode; all other characters become a question mark.
 _PLAIN: Final = {
     "✔": "+",
     "✘": "X",
@@ -42,12 +42,12 @@ _PLAIN: Final = {
     "’": "'",
     "\xa0": " ",
 }
-#: What a shell reports of a program that SIGPIPE ended: whoever read our output has gone.
+#: What a shell reports of a program that SIGPIPE ended: the reader of the output has closed it.
 _NOBODY_READS: Final = 141
 
 
 def ended(command: Callable[[], object]) -> int:
-    """Runs it and returns the exit code."""
+    """Runs a command and returns its exit code."""
     _open_streams()
     _write_any_text()
     try:
@@ -61,7 +61,7 @@ def ended(command: Callable[[], object]) -> int:
         return _nobody_reads()
     except (OSError, MemoryError) as error:
         return _refused(SurgetankError.of_machine(error))
-    except BaseException as error:  # A panic of the core is no Exception.
+    except BaseException as error:  # A panic of the core is not an Exception.
         return _broke(error)
 
 
@@ -73,20 +73,21 @@ def _left(command: Callable[[], object]) -> int:
         code = end.code if isinstance(end.code, int) else 0
     except Left as left:
         raise left.how from None
-    # Here, where a reader that has gone is no crash.
+    # Here, where a closed reader is not a crash.
     sys.stdout.flush()
     return code
 
 
 def _open_streams() -> None:
-    """A stream that whoever started us closed is written to nowhere: the exit code still tells."""
+    """A stream closed by the parent process goes to the null device: the exit code is still
+    right."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 — to the end
 
 
 def _write_any_text() -> None:
-    """Whatever the terminal's encoding is, no character ends the program."""
+    """Makes output robust: no character fails in any encoding of the terminal."""
     codecs.register_error("surgetank-plain", _plain)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -111,7 +112,7 @@ def _refused(error: SurgetankError) -> int:
 
 
 def _nobody_reads() -> int:
-    # Python flushes standard output at its end, which would fail once more.
+    # Python flushes standard output at exit, which would fail again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return _NOBODY_READS
 

@@ -26,32 +26,37 @@ Examples:
 
   surgetank explain my-venue.toml --free --json
 
-Exit codes: 0 something to buy · 2 usage · 3 INVALID · 4 nothing is sure to help, or stopped.
+Exit codes: 0 a significant gain · 2 usage · 3 INVALID · 4 no significant gain, or stopped.
 """
 
 
 @app.command("explain", epilog=_EXAMPLES)
 def explain_command(
     run: Annotated[str, typer.Argument(help="A run's folder; or a scenario's name or file.")],
-    seeds: Annotated[int, typer.Option(min=2, help="Seeds, from the run's own on.")] = 5,
-    by: Annotated[str, typer.Option(help="The delay that decides: mean or p99.")] = "mean",
-    free: Annotated[bool, typer.Option("--free", help="Also make each resource free.")] = False,
+    seeds: Annotated[
+        int, typer.Option(min=2, help="Number of seeds, beginning with the run's own.")
+    ] = 5,
+    by: Annotated[str, typer.Option(help="Latency to reduce: mean or p99.")] = "mean",
+    free: Annotated[
+        bool, typer.Option("--free", help="Also make each resource free (zero time).")
+    ] = False,
     values: Values = None,
     allow_code: AllowCode = False,
     workers: Workers = None,
     kept: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep finished runs here, and go on.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Record finished runs in this file, and resume from it."),
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say what to buy: make each resource twice as fast, with the same seeds, and compare."""
+    """Find the resource to improve: make each twice as fast, with the same seeds, and compare."""
     from surgetank.console.explanations import ExplainWatch, show_explanation
     from surgetank.explain import explain
     from surgetank.explain.paired import DELAYS
 
     if by not in DELAYS:
-        raise SurgetankError("no such delay", place=f"--by {by}", hint="mean or p99")
+        raise SurgetankError("no such latency", place=f"--by {by}", hint="Give mean or p99")
     scenario, seed = _asked(run)
     if values:
         scenario = scenario.with_values(overrides(values))
@@ -68,7 +73,7 @@ def explain_command(
                 progress=watch,
             )
     except KeyboardInterrupt:
-        err.print("Stopped." if kept is None else f"Stopped. Go on with: --kept {kept}")
+        err.print("Stopped." if kept is None else f"Stopped. Resume with: --kept {kept}")
         raise typer.Exit(EXIT_STOPPED) from None
     if as_json:
         sys.stdout.write(json.dumps(finite(found.to_dict()), allow_nan=False) + "\n")
@@ -93,13 +98,13 @@ def _asked(run: str) -> tuple[Scenario, int]:
     where = str(folder / RUN_FILE)
     if "live" in content["stats"]:
         raise SurgetankError(
-            "this run was of a live system, of which nothing can be made free",
+            "this run was of a live system, whose resources cannot be changed",
             place=where,
             hint="Explain the scenario, or a `surgetank calibrate` of the system",
         )
     if content["scenario"].get("tape_hash"):
         raise SurgetankError(
-            "this run replayed a tape, which is not kept with it",
+            "this run replayed a tape, which is not stored with it",
             place=where,
             hint="Explain the scenario without the tape",
         )

@@ -53,17 +53,21 @@ Examples:
 def frontier_command(
     scenario: ScenarioName,
     loads: Annotated[
-        str | None, typer.Option(metavar="A:B", help="Loads, background messages a second.")
+        str | None,
+        typer.Option(metavar="A:B", help="Range of loads, background messages per second."),
     ] = None,
-    points: Annotated[int, typer.Option(min=2, max=50, help="How many loads.")] = 6,
+    points: Annotated[int, typer.Option(min=2, max=50, help="Number of loads.")] = 6,
     curve: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME[: KEY=VALUE; …]", help="Curves; else those that apply."),
+        typer.Option(
+            metavar="NAME[: KEY=VALUE; …]",
+            help="Curve to draw, repeatable; by default those that apply.",
+        ),
     ] = None,
     budget: Budget = 0.01,
     per: PerWhat = "liquidation",
     precision: Precision = 0.05,
-    runs_max: Annotated[int, typer.Option(min=16, help="Runs of one point at most.")] = 160,
+    runs_max: Annotated[int, typer.Option(min=16, help="Most runs per point.")] = 160,
     seed: Seed = 1,
     values: Values = None,
     allow_code: AllowCode = False,
@@ -75,7 +79,7 @@ def frontier_command(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Safe leverage against load: one figure and one table."""
+    """Compute safe leverage against load, as a figure and a table."""
     from surgetank.console.searches import SearchWatch, show_frontier
     from surgetank.report.frontier import frontier_svg, write_frontier
     from surgetank.search import frontier

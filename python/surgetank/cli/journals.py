@@ -17,7 +17,7 @@ from surgetank.errors import SurgetankError, printable
 if TYPE_CHECKING:
     from surgetank.journal import Report
 
-#: Findings that a person is shown; `--json` has more.
+#: Findings printed; `--json` has more.
 _SHOWN = 20
 
 
@@ -30,13 +30,15 @@ def verify_command(
     journal: Annotated[Path, typer.Argument(help="A journal's file.")],
     expect: Annotated[
         str | None,
-        typer.Option(help="Hash of the last batch (hex), as you know it from elsewhere."),
+        typer.Option(help="Hash of the last batch (hex), from an independent source."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object to stdout.")
+    ] = False,
 ) -> None:
     """Check that a journal's published order follows from its sealed inputs under its rule.
 
-    Exit codes: 0 whole, 1 not, 2 usage, 4 stopped.
+    Exit codes: 0 valid, 1 not valid, 2 usage, 4 stopped.
     """
     report = _watched(journal, _digest(expect), hidden=as_json or not err.is_terminal)
     if as_json:
@@ -55,7 +57,7 @@ def _digest(text: str | None) -> bytes | None:
         digest = b""
     if len(digest) != 32:
         raise SurgetankError(
-            "is no hash", place=f"--expect {text}", hint="Give 64 hexadecimal digits"
+            "is not a hash", place=f"--expect {text}", hint="Give 64 hexadecimal digits"
         )
     return digest
 
@@ -86,7 +88,7 @@ def _watched(journal: Path, expect: bytes | None, *, hidden: bool) -> Report:
 
 
 def _show(journal: Path, report: Report) -> None:
-    mark = ("✔ whole", "bold green") if report.whole else ("✘ not whole", "bold red")
+    mark = ("✔ valid", "bold green") if report.whole else ("✘ not valid", "bold red")
     counts = f"{report.batches:,} batches, {report.messages:,} messages published"
     said = printable(f"  {journal}: {counts}, {report.waiting:,} waiting")
     out_.print(Text.assemble(mark, said), soft_wrap=True)

@@ -25,49 +25,48 @@ from surgetank.errors import SurgetankError
 if TYPE_CHECKING:
     from surgetank.league import League
 
-# None where an option is not given: two folders take none of them.
+# None where an option is not given: a comparison of two folders takes none of them.
 Vary = Annotated[
     list[str] | None,
     typer.Option(
         metavar="KEY[=A,B,…]",
-        help="Compare these values of a key of the scenario, by default all that its model lists; "
-        "`load` and `leverage` are keys too. Given again: a grid.",
+        help="Compare these values of a scenario key, by default all that its model lists; "
+        "`load` and `leverage` are keys too. Repeat for a grid.",
     ),
 ]
 Attack = Annotated[
-    str | None, typer.Option(metavar="A,B,…", help="Kinds of attack, or all; else none.")
+    str | None, typer.Option(metavar="A,B,…", help="Kinds of attack, or all; by default none.")
 ]
-Seeds = Annotated[int | None, typer.Option(min=1, help="Seeds of each, 5 by default.")]
+Seeds = Annotated[int | None, typer.Option(min=1, help="Seeds per cell, 5 by default.")]
 FirstSeed = Annotated[
-    int | None, typer.Option(min=0, max=SEED_MAX, help="First seed; else the scenario's.")
+    int | None, typer.Option(min=0, max=SEED_MAX, help="First seed; by default the scenario's.")
 ]
 Rank = Annotated[
-    str | None, typer.Option(metavar="MEASURE", help="Ranks by its worst case over attacks.")
+    str | None,
+    typer.Option(metavar="MEASURE", help="Measure to rank by, in its worst case over attacks."),
 ]
 Find = Annotated[
     str | None,
     typer.Option(
         "--search",
         metavar="A,B,…",
-        help="Also find each one's capacity, failure-threshold, safe-leverage.",
+        help="Also search each entrant's capacity, failure-threshold, safe-leverage.",
     ),
 ]
 SearchAttacks = Annotated[
-    bool, typer.Option("--search-attacks", help="… under each attack, not only without.")
+    bool, typer.Option("--search-attacks", help="With --search: also under each attack.")
 ]
 OwnBudget = Annotated[
-    float | None, typer.Option(help="P(bad debt) of safe leverage, 0.01 by default.")
+    float | None, typer.Option(help="P(bad debt) for safe leverage, 0.01 by default.")
 ]
 OwnPrecision = Annotated[
-    float | None, typer.Option(help="Half width of a search's interval, 0.1 by default.")
+    float | None, typer.Option(help="Relative half width of a search's interval, 0.1 by default.")
 ]
-RunsMax = Annotated[
-    int | None, typer.Option(min=16, help="Runs of a search at most, 100 by default.")
-]
+RunsMax = Annotated[int | None, typer.Option(min=16, help="Most runs of a search, 100 by default.")]
 
 
 @dataclass(frozen=True)
-class Asked:
+class LeagueOptions:
     """The options of a league, None where they are not given."""
 
     vary: list[str] | None
@@ -94,8 +93,8 @@ class Asked:
         return [f"--{name.replace('_', '-')}" for name in names]
 
 
-def play(scenario: str, asked: Asked, *, as_json: bool, quiet: bool) -> None:
-    """Plays a league, writes it, and shows it."""
+def play(scenario: str, asked: LeagueOptions, *, as_json: bool, quiet: bool) -> None:
+    """Runs a league, writes it, and shows it."""
     from surgetank.console.leagues import LeagueWatch
     from surgetank.league import LeagueSearch, league
     from surgetank.league.play import plan_of
@@ -117,7 +116,7 @@ def play(scenario: str, asked: Asked, *, as_json: bool, quiet: bool) -> None:
     if only and not searches:
         flag = f"--{only[0].replace('_', '-')}"
         raise SurgetankError(
-            "this is for searches", place=flag, hint="Add --search capacity, or leave it out"
+            "applies only to searches", place=flag, hint="Add --search capacity, or leave it out"
         )
     league_search = LeagueSearch(
         searches,
@@ -134,7 +133,7 @@ def play(scenario: str, asked: Asked, *, as_json: bool, quiet: bool) -> None:
         "rank": asked.rank,
         "searches": league_search,
     }
-    # A question that makes no sense must not leave a folder behind.
+    # An invalid question must not leave a folder behind.
     plan_of(chosen, **question)
     folder = asked.out or Path("runs") / f"league-{chosen.name}-{seed}-{chosen.hash[:8]}"
     with (
@@ -154,11 +153,11 @@ def play(scenario: str, asked: Asked, *, as_json: bool, quiet: bool) -> None:
                 )
         except KeyboardInterrupt:
             stopped(place)
-    _tell(found, place, as_json=as_json)
+    _show(found, place, as_json=as_json)
     raise typer.Exit(found.exit_code)
 
 
-def _tell(found: League, place: SearchFolder, *, as_json: bool) -> None:
+def _show(found: League, place: SearchFolder, *, as_json: bool) -> None:
     from surgetank.console.leagues import show_league
     from surgetank.league.result import json_rows
     from surgetank.report.league import write_league

@@ -1,4 +1,4 @@
-"""A run as a command shows it: the terminal's view, what is exported, and Ctrl-C."""
+"""Simulated and live runs of a command: terminal view, export, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class _Interruptible(Protocol):
 
 
 def stop_on_interrupt(watch: _Interruptible) -> None:
-    """The first Ctrl-C ends the run and keeps it; the second ends the program. SIGTERM is the same:
-    whoever stops a job wants streams and queues removed too."""
+    """The first Ctrl-C ends the run and keeps its results; the second ends the program. SIGTERM is
+    the same, so that streams and queues of the target are removed."""
     which = (signal.SIGINT, signal.SIGTERM)
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -39,7 +39,7 @@ def stop_on_interrupt(watch: _Interruptible) -> None:
 
 
 class Simulated:
-    """A run in the lab, watched."""
+    """A simulated run with progress."""
 
     def __init__(self, *, hidden: bool, journal: Path | None = None) -> None:
         self._hidden, self._journal = hidden, journal
@@ -53,7 +53,7 @@ class Simulated:
 
 
 class Live:
-    """A run against `target`, watched and exported."""
+    """A run against `target` with progress and export."""
 
     def __init__(
         self,
@@ -105,5 +105,5 @@ class Live:
         )
         text = f"Sent {told.spans} spans to {endpoint}"
         if told.failed:
-            text += f"; {told.failed} were not taken: {told.why}"
+            text += f"; {told.failed} were not accepted: {told.why}"
         err.print(text, highlight=False, soft_wrap=True)

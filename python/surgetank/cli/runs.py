@@ -61,10 +61,11 @@ def run_command(
     context: typer.Context,
     scenario: ScenarioName,
     seed: Annotated[
-        int | None, typer.Option(min=0, max=SEED_MAX, help="Seed; else the scenario's.")
+        int | None, typer.Option(min=0, max=SEED_MAX, help="Seed; by default the scenario's.")
     ] = None,
     values: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a scenario key."),
     ] = None,
     tape: target_options.Tape = None,
     speed: target_options.Speed = 1.0,
@@ -72,14 +73,19 @@ def run_command(
     tape_seconds: target_options.TapeSeconds = None,
     allow_code: AllowCode = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the run.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier run there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an earlier run in the folder.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object to stdout.")
+    ] = False,
     journal: Annotated[
-        Path | None, typer.Option(help="Also write the venue's journal here (`verify` reads it).")
+        Path | None,
+        typer.Option(help="Also write the venue's journal to this file (see `verify`)."),
     ] = None,
-    junit: Annotated[Path | None, typer.Option(help="Also write JUnit XML here.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Also write JUnit XML to this file.")] = None,
     report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress bar.")] = False,
     target: target_options.Target = None,
     own_system: target_options.OwnSystem = False,
     workers: target_options.Workers = target_options.DEFAULTS.workers,
@@ -94,7 +100,7 @@ def run_command(
 ) -> None:
     """Run a scenario: simulate the venue, judge it, write the trace and a report.
 
-    With --target, play it against a live system instead.
+    With --target, run it against a live system instead.
     """
     from surgetank.cli.run_modes import Live, Simulated
     from surgetank.live import LiveOptions
@@ -103,7 +109,7 @@ def run_command(
     from surgetank.simulate import with_tape
     from surgetank.tape import read_tape
 
-    target_options.refuse_idle(context)
+    target_options.refuse_unused(context)
     chosen = load(scenario)
     if values:
         chosen = chosen.with_values(overrides(values))
@@ -150,7 +156,7 @@ def _show(result: Result, where: Path) -> None:
     show_result(out_, result)
     out_.print(f"Written to {where}", soft_wrap=True, highlight=False)
     if not result.trace.complete:
-        out_.print("Stopped before the end: what was measured so far is kept, and incomplete.")
+        out_.print("Stopped before the end: the results so far are stored, marked incomplete.")
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -164,9 +170,11 @@ def _copy(source: Path, target: Path) -> None:
 @app.command("report", epilog="Example:\n\n  surgetank report runs/black-thursday")
 def report_command(
     folder: Annotated[Path, typer.Argument(help="A run's folder.")],
-    out: Annotated[Path | None, typer.Option(help="Where to; else report.html there.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; by default report.html in the folder.")
+    ] = None,
 ) -> None:
-    """Draw a run's report again."""
+    """Write a run's report again."""
     from surgetank.measure import measure
     from surgetank.report import write as write_report
     from surgetank.trace import Trace

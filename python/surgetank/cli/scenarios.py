@@ -17,7 +17,9 @@ from surgetank.errors import SurgetankError
 
 @app.command("scenarios", epilog="Example:\n\n  surgetank scenarios")
 def scenarios_command(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object to stdout.")
+    ] = False,
 ) -> None:
     """The scenarios that come with surgetank, and the events that they follow."""
     from surgetank.scenario import load, names
@@ -56,7 +58,7 @@ def init_command(
             file.write(text)
     except FileExistsError:
         raise SurgetankError(
-            "is already there", place=str(path), hint="Choose another name"
+            "exists already", place=str(path), hint="Choose another name"
         ) from None
     except OSError as error:
         reason = (error.strerror or "cannot be written").lower()

@@ -1,4 +1,4 @@
-"""What `search` and `frontier` share: options, where they write, who does the work."""
+"""Options that `search`, `frontier` and leagues share, and their folders and workers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 
 from surgetank.cli.app import SEED_MAX, err, overrides
 from surgetank.errors import EXIT_STOPPED, SurgetankError
-from surgetank.output_folder import alone_in, claimed
+from surgetank.output_folder import claimed, locked
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -25,26 +25,28 @@ if TYPE_CHECKING:
 JOURNAL = "runs.jsonl"
 
 Values = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a scenario key.")
 ]
-Budget = Annotated[float, typer.Option(help="P(bad debt) that safe leverage may have.")]
-PerWhat = Annotated[str, typer.Option(help="What the budget is per: liquidation or run.")]
-Precision = Annotated[
-    float, typer.Option(help="Half width of the interval, as a share of the estimate.")
-]
+Budget = Annotated[float, typer.Option(help="Greatest P(bad debt) for safe leverage.")]
+PerWhat = Annotated[str, typer.Option(help="Unit of the budget: liquidation or run.")]
+Precision = Annotated[float, typer.Option(help="Relative half width of the interval.")]
 Seed = Annotated[int, typer.Option(min=0, max=SEED_MAX, help="Seed of the search.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes; else one per core.")]
-Dask = Annotated[str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler.")]
-Out = Annotated[Path | None, typer.Option(help="Folder for the answer.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace an earlier one there.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with the runs kept there.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Worker processes; by default one per core.")
+]
+Dask = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address of a Dask scheduler.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for the results.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace earlier results in the folder.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Resume with the runs recorded in the folder.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
 @dataclass(frozen=True)
 class SearchFolder:
-    """Where a search writes, and the runs it keeps."""
+    """The folder and the run journal of a search."""
 
     folder: Path
     journal: Path
@@ -53,25 +55,25 @@ class SearchFolder:
 @contextmanager
 def placed(folder: Path, *, force: bool, resume: bool) -> Iterator[SearchFolder]:
     """The folder, made before the search so that nothing is lost after it. If an error ends the
-    search before any run has been kept, a folder made here goes again: it holds nothing, and would
+    search before any run is recorded, a folder made here is removed: it is empty, and would
     block the corrected command."""
     place = SearchFolder(folder, folder / JOURNAL)
     if resume and force:
-        hint = "--resume goes on with what is there, --force replaces it: leave one out"
+        hint = "--resume continues the search there, --force replaces it: leave one out"
         raise SurgetankError("contradict each other", place="--resume --force", hint=hint)
     if resume and folder.is_dir():
         if not place.journal.exists():
             raise SurgetankError(
-                "there is no search to go on with",
+                "there is no search to resume",
                 place=str(folder),
                 hint="Leave out --resume, or give the --out of the search that was stopped",
             )
-        with alone_in(folder):
+        with locked(folder):
             yield place
         return
     if place.journal.exists() and not force:
-        hint = "--resume goes on with its runs, --force starts anew, --out takes another place"
-        raise SurgetankError("an earlier search lies there", place=str(folder), hint=hint)
+        hint = "--resume continues it, --force starts again, --out chooses another folder"
+        raise SurgetankError("the folder has an earlier search", place=str(folder), hint=hint)
     with claimed(folder, force=force, mark=JOURNAL):
         place.journal.touch()
         try:
@@ -86,7 +88,7 @@ def chosen_of(scenario: str, values: list[str] | None) -> Scenario:
     """The scenario of this name or file, with its overrides.
 
     Raises:
-        SurgetankError: if it is none, or an override does not fit.
+        SurgetankError: there is no such scenario, or an override does not fit.
     """
     from surgetank.scenario import load
 
@@ -112,7 +114,7 @@ def per_of(text: str) -> Per:
         return "run"
     if text == "liquidation":
         return "liquidation"
-    raise SurgetankError("no such unit", place=f"--per {text}", hint="liquidation or run")
+    raise SurgetankError("no such unit", place=f"--per {text}", hint="Give liquidation or run")
 
 
 @contextmanager
@@ -129,7 +131,7 @@ def executor_of(dask: str | None) -> Iterator[Executor | None]:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """A polite end (SIGTERM) is taken as Ctrl-C: workers end, finished runs are kept."""
+    """Treats SIGTERM as Ctrl-C: workers end, finished runs are recorded."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -142,9 +144,9 @@ def terminable() -> Iterator[None]:
 
 
 def stopped(place: SearchFolder) -> NoReturn:
-    """Says how to go on, and ends."""
+    """Reports how to resume, and ends the command."""
     err.print(
-        f"Stopped; finished runs are kept. Go on with: --resume --out {place.folder}",
+        f"Stopped; finished runs are recorded. Resume with: --resume --out {place.folder}",
         soft_wrap=True,
         highlight=False,
     )

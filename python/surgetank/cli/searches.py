@@ -60,7 +60,7 @@ Examples:
 
   surgetank search calm --baseline main/search.json --fall 0.05 --json
 
-Exit codes: 0 found · 1 fell against the baseline · 2 usage · 3 INVALID · 4 UNKNOWN.
+Exit codes: 0 found · 1 below the baseline · 2 usage · 3 INVALID · 4 UNKNOWN.
 """
 
 
@@ -73,23 +73,33 @@ def _finds(incomplete: str) -> list[str]:
 Find = Annotated[
     str | None,
     typer.Option(
-        help="capacity, failure-threshold or safe-leverage; default capacity.",
+        help="capacity (default), failure-threshold or safe-leverage.",
         autocompletion=_finds,
     ),
 ]
-Vary = Annotated[str | None, typer.Option(metavar="KEY", help="What is varied.")]
+Vary = Annotated[
+    str | None,
+    typer.Option(metavar="KEY", help="Quantity to vary: load, leverage or a scenario key."),
+]
 Range = Annotated[
-    str | None, typer.Option("--range", metavar="A:B", help="Levels, good end first.")
+    str | None, typer.Option("--range", metavar="A:B", help="Range of levels, passing end first.")
 ]
 Until = Annotated[
-    str | None, typer.Option(metavar="LIMIT", help="A limit of the scenario, or `any`.")
+    str | None,
+    typer.Option(
+        metavar="LIMIT", help="Search where this limit of the scenario (or `any`) is violated."
+    ),
 ]
-Degradation = Annotated[float, typer.Option(help="Capacity: p99 over its unloaded value.")]
-RunsMax = Annotated[int, typer.Option(min=16, help="Runs to spend at most; remedies come on top.")]
+Degradation = Annotated[
+    float, typer.Option(help="For capacity: greatest p99 over its unloaded value.")
+]
+RunsMax = Annotated[int, typer.Option(min=16, help="Most runs; remedies are additional.")]
 Baseline = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="An earlier search.json to hold against.")
+    Path | None, typer.Option(metavar="FILE", help="An earlier search.json to compare with.")
 ]
-Fall = Annotated[float, typer.Option(min=0, max=0.99, help="Share by which it may fall below it.")]
+Fall = Annotated[
+    float, typer.Option(min=0, max=0.99, help="Allowed relative decrease against the baseline.")
+]
 
 
 @app.command("search", epilog=_EXAMPLES)
@@ -110,7 +120,9 @@ def search_command(
     allow_code: AllowCode = False,
     workers: Workers = None,
     dask: Dask = None,
-    remedies: Annotated[bool, typer.Option(help="Try what would help.")] = True,
+    remedies: Annotated[
+        bool, typer.Option(help="Try changes that may raise the threshold.")
+    ] = True,
     baseline: Baseline = None,
     fall: Fall = 0.05,
     out: Out = None,
@@ -125,10 +137,11 @@ def search_command(
     report: Annotated[bool, typer.Option(help="Write search.html.")] = True,
     quiet: Quiet = False,
 ) -> None:
-    """Find the line: capacity, failure threshold, safe leverage, or any limit's.
+    """Find a threshold: capacity, failure threshold, safe leverage, or where a limit is violated.
 
-    With --target, by runs against a live system, one after the other (--workers and --dask do not
-    matter): give a scenario without reactions, and --set duration_s for the length of a run.
+    With --target, by runs against a live system, one after the other (without --workers and
+    --dask):
+    give a scenario without reacting actors, and --set duration_s for the length of a run.
     """
     from surgetank.console.searches import SearchWatch
     from surgetank.live import LiveOptions
@@ -137,7 +150,7 @@ def search_command(
     from surgetank.search.ask import question_of
     from surgetank.search.goal import FINDS
 
-    target_options.refuse_idle(context)
+    target_options.refuse_unused(context)
     chosen = chosen_of(scenario, values)
     before = None if baseline is None else Answer.read(baseline)
     asked: dict[str, Any] = {
@@ -151,7 +164,7 @@ def search_command(
         "runs_max": runs_max,
         "seed": seed,
     }
-    # A question that makes no sense must neither leave a folder nor replace one.
+    # An invalid question must neither leave a folder nor replace one.
     question_of(chosen, find, **asked)
     label = _label(f"{vary or 'load'}-{until}" if until else find or FINDS[0], target)
     folder = out or Path("runs") / f"{label}-{chosen.name}-{seed}-{chosen.hash[:8]}"
@@ -181,7 +194,7 @@ def search_command(
         except KeyboardInterrupt:
             stopped(place)
     compared = None if before is None else against(before, answer)
-    _tell_answer(answer, compared, fall, place, as_json=as_json, report=report)
+    _show_answer(answer, compared, fall, place, as_json=as_json, report=report)
     raise typer.Exit(_exit_code(answer, compared, fall))
 
 
@@ -199,7 +212,7 @@ def _live_work(
     *,
     hidden: bool,
 ) -> Iterator[LiveWork | None]:
-    """The target, up for as long as the search goes on; None without one."""
+    """The target, running during the search; None without one."""
     if target is None:
         yield None
         return
@@ -208,18 +221,18 @@ def _live_work(
 
     with Rig(target, options, faults=scenario.faults) as rig:
         if not hidden:
-            _say_time(scenario, cooldown)
+            _show_duration(scenario, cooldown)
         live = LiveWork(rig, cooldown_s=cooldown)
-        live.reach()  # a wrong address is told before a folder is made or replaced
+        live.reach()  # a wrong address is reported before a folder is made or replaced
         yield live
 
 
-def _say_time(scenario: Scenario, cooldown: float) -> None:
+def _show_duration(scenario: Scenario, cooldown: float) -> None:
     from surgetank.search.live import expected_s
 
     minutes = expected_s(scenario.duration_s, cooldown) / 60
     err.print(
-        f"About {minutes:.0f} minutes, more where drain takes long: real runs take "
+        f"About {minutes:.0f} minutes, more where drain takes long: live runs take "
         f"{scenario.duration_s:g} s each (--set duration_s=…).",
         highlight=False,
         soft_wrap=True,
@@ -236,7 +249,7 @@ def _exit_code(answer: Answer, compared: Against | None, fall: float) -> int:
     return answer.exit_code
 
 
-def _tell_answer(
+def _show_answer(
     answer: Answer,
     compared: Against | None,
     fall: float,

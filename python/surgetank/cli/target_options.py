@@ -28,7 +28,7 @@ __all__ = [
     "TapeStart",
     "Target",
     "Workers",
-    "refuse_idle",
+    "refuse_unused",
 ]
 
 DEFAULTS: Final = LiveOptions()
@@ -39,7 +39,7 @@ Target = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
-        help="Play it against a live system: nats:, redis://127.0.0.1:6379, my_module:Class, …",
+        help="Run against a live system: nats:, redis://127.0.0.1:6379, my_module:Class, …",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -52,70 +52,82 @@ OwnSystem = Annotated[
     ),
 ]
 Workers = Annotated[
-    int, typer.Option(min=1, max=64, help="Sending processes.", rich_help_panel=_PANEL)
+    int, typer.Option(min=1, max=64, help="Number of sending processes.", rich_help_panel=_PANEL)
 ]
 Cooldown = Annotated[
     float,
     typer.Option(
         min=0,
-        help="Seconds between runs, at least; longer while messages are in transit.",
+        help="Least seconds between runs; longer while messages are in transit.",
         rich_help_panel=_PANEL,
     ),
 ]
 RateMax = Annotated[
     float,
-    typer.Option(min=0, help="Refuse more messages in any one second.", rich_help_panel=_PANEL),
+    typer.Option(
+        min=0, help="Refuse scenarios with more messages in any second.", rich_help_panel=_PANEL
+    ),
 ]
 SecondsMax = Annotated[
-    float, typer.Option(min=0, help="Refuse a longer run.", rich_help_panel=_PANEL)
+    float, typer.Option(min=0, help="Refuse longer scenarios, s.", rich_help_panel=_PANEL)
 ]
 MessagesMax = Annotated[
-    int, typer.Option(min=1, help="Refuse more messages.", rich_help_panel=_PANEL)
+    int, typer.Option(min=1, help="Refuse scenarios with more messages.", rich_help_panel=_PANEL)
 ]
 InflightMax = Annotated[
     int,
-    typer.Option(min=1, help="Unanswered messages per sending process.", rich_help_panel=_PANEL),
+    typer.Option(
+        min=1, help="Most unanswered messages per sending process.", rich_help_panel=_PANEL
+    ),
 ]
 LatenessMax = Annotated[
     float,
     typer.Option(
         min=0,
-        help="INVALID if the generator was later than so many ms at p99.",
+        help="Greatest lateness of the generator at p99, ms; else INVALID.",
         rich_help_panel=_PANEL,
     ),
 ]
 PrometheusPort = Annotated[
     int | None,
-    typer.Option(min=0, max=65_535, help="Serve /metrics here meanwhile.", rich_help_panel=_PANEL),
+    typer.Option(
+        min=0,
+        max=65_535,
+        help="Serve /metrics on this port during the run.",
+        rich_help_panel=_PANEL,
+    ),
 ]
 OtelEndpoint = Annotated[
     str | None,
     typer.Option(
-        metavar="URL", help="Send traces there by OTLP/HTTP afterwards.", rich_help_panel=_PANEL
+        metavar="URL",
+        help="Send traces to this URL by OTLP/HTTP after the run.",
+        rich_help_panel=_PANEL,
     ),
 ]
 OtelSample = Annotated[
     float,
-    typer.Option(
-        min=0, max=1, help="Share of messages that carry a trace.", rich_help_panel=_PANEL
-    ),
+    typer.Option(min=0, max=1, help="Share of messages that are traced.", rich_help_panel=_PANEL),
 ]
 
 Tape = Annotated[
     Path | None, typer.Option(help="Replay a recording: docs/tapes.md.", rich_help_panel=_TAPES)
 ]
-Speed = Annotated[float, typer.Option(help="Squeeze the tape's time.", rich_help_panel=_TAPES)]
+Speed = Annotated[
+    float, typer.Option(help="Replay this many times as fast.", rich_help_panel=_TAPES)
+]
 TapeStart = Annotated[
-    float, typer.Option(help="Skip seconds of recorded time.", rich_help_panel=_TAPES)
+    float,
+    typer.Option(help="Begin after so many seconds of recorded time.", rich_help_panel=_TAPES),
 ]
 TapeSeconds = Annotated[
     float | None,
-    typer.Option(help="Take so many seconds of recorded time.", rich_help_panel=_TAPES),
+    typer.Option(help="Length in seconds of recorded time.", rich_help_panel=_TAPES),
 ]
 
 
-def refuse_idle(context: typer.Context) -> None:
-    """An option that would do nothing is a slip: those of a panel need the panel's own flag.
+def refuse_unused(context: typer.Context) -> None:
+    """Refuses options that would have no effect: those of a panel need the panel's own flag.
 
     Raises:
         SurgetankError: `--speed` without `--tape`, `--rate-max` without `--target`, and so on.
@@ -128,7 +140,7 @@ def refuse_idle(context: typer.Context) -> None:
             source = context.get_parameter_source(option.name or "")
             if source is not None and source.name == "COMMANDLINE":
                 raise SurgetankError(
-                    f"does nothing without --{head}",
+                    f"has no effect without --{head}",
                     place=option.opts[0],
                     hint=f"Add --{head} {value}, or leave it out",
                 )

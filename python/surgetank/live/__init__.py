@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from surgetank.lazy import lend
+from surgetank.lazy import export_lazily
 
 if TYPE_CHECKING:
     from surgetank.live.driver.facts import Played, trace_of
@@ -56,7 +56,7 @@ __all__ = [
     "trace_of",
 ]
 
-lend(
+export_lazily(
     __name__,
     {
         "driver.facts": ["Played", "trace_of"],

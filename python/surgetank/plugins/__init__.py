@@ -1,4 +1,4 @@
-"""What a user brings to a run: a queue rule or a controller written in Python (docs/plugins.md).
+"""User extensions of a run: a queue rule or a controller written in Python (docs/plugins.md).
 
 `interface` has the classes to derive from, `loading` finds those that a scenario names, `policy` is
 a controller of this kind that comes with surgetank.

@@ -1,7 +1,8 @@
-"""The interface of what a user brings: a queue rule or a controller written in Python.
+"""The interface of user extensions: a queue rule or a controller written in Python.
 
-The class is made without arguments, twice for every node. It is asked per decision, so it is slower
-than the built-in rules: docs/plugins.md says how much.
+The class is made without arguments, twice for every node. It is called per decision, so it is
+slower
+than the built-in rules: docs/plugins.md has figures.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ __all__ = ["Controller", "Observation", "QueueRule", "Setting", "Ticket", "Wishe
 
 
 class Ticket(Protocol):
-    """What a rule may know of a message."""
+    """The properties of a message that a rule may use."""
 
     message: int
     class_number: int
@@ -29,7 +30,7 @@ class Ticket(Protocol):
 
 
 class QueueRule:
-    """Orders places: every waiting message lies in a numbered place, which is free again after.
+    """Orders places: every waiting message has a numbered place, which is reused afterwards.
 
     Override `push`, `pop` and `remove`. The same calls must give the same answers: draw from a
     `random.Random(seed)` of your own, never from the clock.
@@ -44,15 +45,16 @@ class QueueRule:
         raise NotImplementedError
 
     def remove(self, places: list[int]) -> None:
-        """Forgets these places: another node has put their messages into a block."""
+        """Removes these places: another node has put their messages into a block."""
         raise NotImplementedError
 
     def make_room(self, ticket: Ticket) -> int | None:
-        """The queue is full: the place of whoever makes room; None refuses the newcomer."""
+        """The queue is full: the place to drop for the new message; None refuses the new one."""
         return None
 
     def order(self) -> list[int]:
-        """All places in order of service, if nothing more came. Inherited: pops a copy empty."""
+        """All places in order of service without further arrivals. By default: pops a copy
+        empty."""
         twin, places = copy.deepcopy(self), dict[int, None]()
         while (place := twin.pop(0)) is not None:
             if place in places:
@@ -74,7 +76,7 @@ class Setting(Protocol):
 
 
 class Observation(Protocol):
-    """What a node has seen since it last asked its controller."""
+    """Observations of a node since the last call of its controller."""
 
     now_ns: int
     served: int
@@ -87,13 +89,13 @@ class Observation(Protocol):
     inflight: int
     """Most messages that waited at once."""
     backlog_ns: int
-    """How long the work that waits will take."""
+    """Time that the waiting work will take, ns."""
     reducing_served: int
-    """How many of the served reduce risk; the next two are theirs."""
+    """Number of served messages that reduce risk; the next two are about them."""
     reducing_min_ns: int
     reducing_p99_ns: int
     ahead_ns: int
-    """How long what stands before a newcomer that reduces risk will take."""
+    """Time of the work ahead of a new message that reduces risk, ns."""
     block_interval_ns: int
     """Smoothed time between decided blocks; 0 under a single sequencer."""
     waiting: list[int]
@@ -107,20 +109,20 @@ class Observation(Protocol):
 
 
 class Wishes(TypedDict, total=False):
-    """What to set; what is left out stays."""
+    """Settings to change; None leaves a setting as it is."""
 
     batch_messages_max: int
     window_ns: int
     admission_limit: int
     lane_weights: list[int]
     on: int
-    """On what number it was decided: for the trace."""
+    """The number that the decision is based on, for the trace."""
 
 
 class Controller:
     """Tunes a node that makes blocks. Made once for every such node, with a seed of its own.
 
-    Wishes are cut to the scenario's bounds. The same seed and observations must give the same
+    Wishes are clamped to the scenario's bounds. The same seed and observations must give the same
     wishes.
     """
 
@@ -131,5 +133,5 @@ class Controller:
         """`seed` follows from the run's seed and the node."""
 
     def control(self, observation: Observation) -> Wishes:
-        """Asked every `layer.tuning.interval_ms`."""
+        """Called every `layer.tuning.interval_ms`."""
         raise NotImplementedError

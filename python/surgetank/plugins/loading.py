@@ -1,7 +1,7 @@
 """Finds a class that a scenario names by module and class, `rule = "my_rules:Lottery"`.
 
 The module is found as `import` finds it, and lastly in the current directory. From the terminal
-that needs --allow-code: a scenario may come from anybody.
+that needs --allow-code: a scenario may come from an untrusted source.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def is_plugin(name: str) -> bool:
     return bool(cls) and cls.isidentifier() and all(p.isidentifier() for p in module.split("."))
 
 
-#: Whoever calls the library has chosen the scenario; the terminal asks.
+#: A caller of the library has chosen the scenario; the command line requires --allow-code.
 _ALLOWED: ContextVar[bool] = ContextVar("allowed", default=True)
 
 
 @contextmanager
 def code_refused() -> Iterator[None]:
-    """Until `allow_code`, no scenario brings code of its own."""
+    """Refuses code of scenarios until `allow_code` is called."""
     token = _ALLOWED.set(False)
     try:
         yield
@@ -44,7 +44,7 @@ def code_refused() -> Iterator[None]:
 
 
 def allow_code() -> None:
-    """The user trusts the scenario's code."""
+    """Allows scenarios to run their own code."""
     _ALLOWED.set(True)
 
 
@@ -84,7 +84,7 @@ def load_plugin(name: str, kind: type) -> Callable[[], Any]:
         raise SurgetankError(f"no module of this name ({error})", place=name, hint=hint) from None
     except Exception as error:
         what = f"importing {module_name} raised {type(error).__name__}: {error}"
-        raise SurgetankError(what, place=name, hint="Mend it and run again") from error
+        raise SurgetankError(what, place=name, hint="Correct it and run again") from error
     found = getattr(module, class_name, None)
     if not (inspect.isclass(found) and issubclass(found, kind)):
         subclasses = [

@@ -1,15 +1,17 @@
 """The controller `policy`: one law for weights, admission, batch and block time, with numbers that
 were learned offline.
 
-Its numbers stand in policy.json beside this file, with the command that finds them again. It sets
+Its numbers are in policy.json beside this file, with the command that finds them again. It sets
 batch and block time at rest to multiples of what the scenario sets, and raises an alarm by two
-signs: the realised volatility of the mark, and how long what reduces risk waits beyond the time of
+signs: the realised volatility of the mark, and the wait of messages that reduce risk beyond the
+time of
 a block. The alarm rises at once and falls by itself; batch and block time move with it, on a
 logarithmic scale, between what was learned for rest and for alarm. A batch holds at least a learned
-share of what waits, less of it under alarm: small batches are quick where all fits into them, and
+share of what waits, less of it under alarm: small batches reduce latency where all fits into them,
+and
 lose capacity where they are full. Under `lanes` its weights serve what reduces risk first. Orders
-are refused only while what reduces risk waits too long: they are also the other side of a
-liquidation's trade.
+are refused only while what reduces risk waits too long: they are also counterparties of
+liquidations.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ _STEP: Final = math.sqrt(math.sqrt(math.sqrt(2.0)))
 
 @dataclass(frozen=True)
 class Numbers:
-    """What was learned."""
+    """The learned parameters."""
 
     volatility_ppm: float
     """Volatility at which the alarm begins, millionths per √s; it is full at four times that."""
@@ -59,7 +61,7 @@ class Numbers:
     replace_weight: int
     """Weight of replaces; orders have 2, what reduces risk has 100."""
     calm_looks: int
-    """Looks in which the alarm falls to 1/e."""
+    """Calls in which the alarm falls to 1/e."""
 
     @classmethod
     def load(cls, path: Path = NUMBERS) -> Numbers:
@@ -77,7 +79,7 @@ def lane_weights(replace_weight: int) -> list[int]:
 
 
 class Policy(Controller):
-    """Sets everything from what it sees; keeps the alarm and the setting that it found first."""
+    """Sets all parameters from observations; its state is the alarm and the initial setting."""
 
     files = (NUMBERS,)
     numbers: Numbers | None = None
@@ -89,7 +91,7 @@ class Policy(Controller):
         self._alarm = 0.0
 
     def control(self, observation: Observation) -> Wishes:
-        """The wishes for what is seen; on: the alarm in thousandths."""
+        """The wishes for an observation; `on` is the alarm in thousandths."""
         seen, learned = observation, self._learned
         first = self._first = self._first or seen.now_set
         wait_ms = _waits_ns(seen) / 1e6
@@ -116,7 +118,7 @@ class Policy(Controller):
 
 
 def _waits_ns(seen: Observation) -> int:
-    """What a message that reduces risk cannot get round, beyond the time of a block."""
+    """The least wait of a message that reduces risk, beyond the time of a block, ns."""
     if seen.reducing_served:
         return max(0, seen.reducing_min_ns - seen.block_interval_ns)
     return seen.ahead_ns

@@ -1,11 +1,11 @@
-"""A calibrated simulator's prediction beside what a live target did."""
+"""Predictions of a calibrated simulator, compared with measurements of the live target."""
 
-from surgetank.predict.capacity_criterion import CapacityLine, Side
+from surgetank.predict.capacity_criterion import CapacityCriterion, Side
 from surgetank.predict.compare import compare, with_interval
 from surgetank.predict.prediction import Claim, LoadRow, Prediction, status_of
 
 __all__ = [
-    "CapacityLine",
+    "CapacityCriterion",
     "Claim",
     "LoadRow",
     "Prediction",

@@ -1,10 +1,11 @@
 """How wide a prediction's interval is: chance, and the model's own error.
 
-Chance is how far calibration and live runs scatter (`surgetank.calibrate.spread`). It knows nothing
-of what the model leaves out, which is the same in every repetition. That error was measured on the
+Chance is how far calibration and live runs scatter (`surgetank.calibrate.spread`). It does not
+include
+model error, which is the same in every repetition. That error was measured on the
 systems of docs/calibrate.md: `model_error.json`, written by `benchmarks/predict.py --docs`, has of
 each system the mean of ln(measured / predicted) over its repetitions. Its root mean square over the
-*other* systems is what a system is allowed, so that none is judged by its own measurements. That a
+*other* systems is the allowance of a system, so that none is judged by its own measurements. That a
 model needs such a term beside the error of its parameters: Kennedy and O'Hagan, JRSS B 63, 2001.
 """
 
@@ -30,7 +31,7 @@ MODEL_ERROR: Final = Path(__file__).with_name("model_error.json")
 
 LEVEL: Final = 0.9
 """Share of measurements that an interval is to hold. A handful of systems say how large the model's
-error is; at 95 % its tails would be made up."""
+error is; too few to estimate tails at 95 %."""
 
 _Z: Final = NormalDist().inv_cdf((1 + LEVEL) / 2)
 #: Of the intervals of chance, which are of 95 %.

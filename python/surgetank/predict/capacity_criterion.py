@@ -1,11 +1,12 @@
-"""What a load must not do, so that the system carries it: the line of a capacity, by kind.
+"""Criterion of capacity, by kind of system: when a load counts as carried.
 
 A broker's delay without load is a fraction of a millisecond and made by the operating system as
-much as by the broker: a line at twice its p99 moves by a factor between two looks at the same
-broker. What a broker can carry is therefore what it can *sustain*: no more than 1 % lost, the
+much as by the broker: a threshold at twice its p99 varies by a factor between two measurements of
+the same broker. What a broker can carry is therefore what it can *sustain*: no more than 1 % lost,
+the
 delay not growing by more than 0.03 s per second of flow (`measure/backlog.py`), the median delay
 at most the unloaded one and a stated allowance. A chain's delay is made by its blocks, hundreds of
-milliseconds; there the line is as in `search`, a multiple of the unloaded p99.
+milliseconds; there the criterion is as in `search`, a multiple of the unloaded p99.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["GROWTH_MAX", "SOJOURN_MAX_MS", "CapacityLine", "Side", "capacity_of", "knee_of"]
+__all__ = ["GROWTH_MAX", "SOJOURN_MAX_MS", "CapacityCriterion", "Side", "capacity_of", "knee_of"]
 
 #: A load is sustained while delay grows by at most this, seconds per second of flow: λ ≤ 1.03 μ.
 GROWTH_MAX: Final = 0.03
@@ -38,29 +39,29 @@ class Side:
     growth_sent: float = 0.0
     """Likewise, counted from when messages were sent instead of when they were due."""
     invalid: str = ""
-    """Why it says nothing of its load, if so."""
+    """Why it is INVALID; empty if it is not."""
     sent_late: bool = False
-    """Because its sender was behind its schedule, and for nothing else; all was sent."""
+    """Whether it is INVALID only because the sender was behind its schedule; all was sent."""
     beyond_generator: bool = False
-    """Because of the generator, and for nothing else."""
+    """Whether it is INVALID only because of the generator."""
 
 
 @dataclass(frozen=True)
-class CapacityLine:
-    """The line of one side's capacity."""
+class CapacityCriterion:
+    """The criterion of one side's capacity."""
 
     kind: Literal["sustained", "degraded"]
     unloaded_p50_ms: float
     unloaded_p99_ms: float
     degradation: float = 2.0
-    """Of a "degraded" line: the multiple of the unloaded p99."""
+    """Of a "degraded" criterion: the multiple of the unloaded p99."""
 
-    def tells(self, side: Side) -> bool:
-        """Whether a side says where the line is.
+    def is_evidence(self, side: Side) -> bool:
+        """Whether a run is evidence about the capacity.
 
-        One that fell behind what it was really sent is beyond the line, however little of the load
-        that was. One whose sender was late, though it sent everything, was loaded as meant on the
-        whole, and no more: what it lost tells, and that it held, since delays are counted from when
+        One that fell behind what was really sent exceeds it, however little of the load
+        that was. One whose sender was late, though it sent everything, had the intended load on
+        average: losses count, and so does success, since delays are counted from when
         messages were due. Only a delay that grows with the sender's own lateness is the
         generator's.
         """
@@ -68,16 +69,16 @@ class CapacityLine:
             return not side.invalid
         if self.kind == "sustained" and side.growth_sent > GROWTH_MAX:
             return True
-        held = self.kind == "sustained" and not self.broke(side)
-        return side.sent_late and (held or self.lost(side))
+        held = self.kind == "sustained" and not self.exceeded(side)
+        return side.sent_late and (held or self.too_few_delivered(side))
 
-    def lost(self, side: Side) -> bool:
-        """Whether too little was delivered."""
+    def too_few_delivered(self, side: Side) -> bool:
+        """Whether too few messages were delivered."""
         return not side.executed_share >= _DELIVERED_MIN
 
-    def broke(self, side: Side) -> bool:
-        """Whether a side is beyond the line."""
-        if self.lost(side):
+    def exceeded(self, side: Side) -> bool:
+        """Whether a side exceeds the criterion."""
+        if self.too_few_delivered(side):
             return True
         if self.kind == "degraded":
             return not side.p99_ms <= self.degradation * self.unloaded_p99_ms
@@ -86,7 +87,7 @@ class CapacityLine:
 
     @property
     def definition(self) -> str:
-        """For people."""
+        """The definition of capacity, as text."""
         if self.kind == "degraded":
             return (
                 f"the highest load with p99 at most {self.degradation:g} times its unloaded value "
@@ -100,32 +101,32 @@ class CapacityLine:
 
 
 def capacity_of(
-    sides: Sequence[tuple[float, Side]], line: CapacityLine
+    sides: Sequence[tuple[float, Side]], line: CapacityCriterion
 ) -> tuple[float | None, float | None, float | None, str]:
-    """Capacity between the last load that held and the first of two in a row that broke.
+    """Capacity between the last load that passed and the first of two consecutive failing ones.
 
-    (estimate, low, high, why). On a "sustained" line the estimate is what was delivered at the
-    load that broke, as a server that is always busy delivers μ; on a "degraded" line it is
-    interpolated in the logarithms of load and p99, or halfway where it is not p99 that broke.
-    With `why`, the estimate is a lower bound: the generator gave up, or nothing broke.
+    (estimate, low, high, why). For a "sustained" criterion the estimate is the throughput at the
+    failing load, as a server that is always busy delivers μ; for a "degraded" one it is
+    interpolated in the logarithms of load and p99, or halfway where p99 did not exceed.
+    With `why`, the estimate is a lower bound: the generator reached its limit, or no load failed.
     """
     ordered = sorted(sides, key=lambda x: x[0])
-    valid = [(rate, s) for rate, s in ordered if line.tells(s)]
-    limit = next((rate for rate, s in ordered if not line.tells(s)), None)
-    broken = [line.broke(s) for _, s in valid]
+    valid = [(rate, s) for rate, s in ordered if line.is_evidence(s)]
+    limit = next((rate for rate, s in ordered if not line.is_evidence(s)), None)
+    broken = [line.exceeded(s) for _, s in valid]
     first = next(
         (i for i, b in enumerate(broken) if b and (i + 1 == len(broken) or broken[i + 1])), None
     )
     if not valid:
         return None, None, None, "the generator could not make any load"
     if first is None:
-        why = "nothing broke" if limit is None else "the generator could not go further"
+        why = "no load failed" if limit is None else "the generator reached its limit"
         return valid[-1][0], valid[-1][0], None, why
     if first == 0:
-        return None, None, valid[0][0], "it breaks at the lowest load"
+        return None, None, valid[0][0], "it fails at the lowest load"
     (low, held), (high, broke) = valid[first - 1], valid[first]
     if first + 1 == len(valid) and limit is not None and limit > high:
-        return low, low, None, "one load broke, and the generator could not go further"
+        return low, low, None, "one load failed, and the generator reached its limit"
     if line.kind == "sustained":
         return min(high, max(low, broke.throughput_per_s)), low, high, ""
     share, at = 0.5, line.degradation * line.unloaded_p99_ms

@@ -23,7 +23,7 @@ from surgetank.errors import SurgetankError
 from surgetank.live import Rig
 from surgetank.predict.allowance import Errors, allowance, ends
 from surgetank.predict.allowance import known as model_errors
-from surgetank.predict.capacity_criterion import CapacityLine, Side, capacity_of, knee_of
+from surgetank.predict.capacity_criterion import CapacityCriterion, Side, capacity_of, knee_of
 from surgetank.predict.prediction import CAPACITY_OFF_MAX, P99_OFF_MAX, Claim, LoadRow, Prediction
 from surgetank.scenario import Scenario
 from surgetank.search import search
@@ -32,22 +32,23 @@ from surgetank.search.probe import RunOutcome, Task, probe
 
 __all__ = ["compare", "with_interval"]
 
-Told = Callable[[str], None]
+Progress = Callable[[str], None]
 Work = Callable[[Task], RunOutcome]
 
-#: Loads of the ladder over the capacity that calibration told; the first is run live only where
-#: the second broke.
+#: Loads of the ladder over the calibrated capacity; the first is run live only where
+#: the second fails.
 _LADDER: Final = (0.25, 0.5, 0.75, 0.9, 1.05, 1.25, 1.6, 2.2, 3.0)
-#: What a live run takes beside its schedule, s, about.
+#: Time of a live run in addition to its schedule, s, approximately.
 _BESIDE_S: Final = 3.0
 _UNLOADED_SHARE: Final = 0.05
 _UNLOADED_MESSAGES: Final = 4_000
-#: A shorter run hangs on one stall of the operating system: in 0.4 s, 12 ms are a growth of 0.03.
+#: A shorter run depends on single stalls of the operating system: in 0.4 s, 12 ms are a growth of
+#: 0.03.
 _MESSAGES_MAX: Final = 1_000_000
 _SIMULATED_MAX: Final = 60_000
 _SIMULATED_LEAST_S: Final = 0.2
 _SIMULATED_RUNS: Final = 2
-#: Simulated at half load, where p99 is foretold.
+#: Simulated at half load, where p99 is predicted.
 _HALF_MAX: Final = 150_000
 #: Of what may be sent in a second: the load, with its bursts.
 _OF_RATE_MAX: Final = 0.9
@@ -61,10 +62,10 @@ def compare(
     degradation: float = 2.0,
     cooldown_s: float = 0.5,
     work: Work | None = None,
-    told: Told | None = None,
+    progress: Progress | None = None,
     errors: Errors | None = None,
 ) -> Prediction:
-    """Predicts, then measures, and lays both side by side.
+    """Predicts, then measures, and compares the two.
 
     `seconds` is the length of a live run (default: 3, or 12 for a chain); `work` makes the live
     runs in place of the rig. `errors` of the model are by default those that were measured.
@@ -77,7 +78,7 @@ def compare(
     live = work or LiveWork(rig, cooldown_s=cooldown_s)
     rig.options = replace(rig.options, lateness_p99_ms=calibration.late_ms_max(rig.options))
     most = rig.options.rate_max_per_s
-    say = told or (lambda _: None)
+    say = progress or (lambda _: None)
     off = model_errors() if errors is None else errors
     return _Comparison(calibration, live, length, most, degradation, say, off).all()
 
@@ -90,10 +91,10 @@ class _Comparison:
         length: float,
         rate_max: float,
         degradation: float,
-        told: Told,
+        progress: Progress,
         errors: Errors,
     ) -> None:
-        self._of, self._live, self._told = calibration, live, told
+        self._of, self._live, self._progress = calibration, live, progress
         self._errors = errors
         self._length, self._degradation = length, degradation
         self._rate_max = rate_max
@@ -106,7 +107,7 @@ class _Comparison:
         low = float(f"{_UNLOADED_SHARE * predicted_at:.4g}")
         rates = [float(f"{x * predicted_at:.4g}") for x in _LADDER]
         self._half = rates[_LADDER.index(0.5)]
-        self._told(f"simulating {1 + len(rates)} loads")
+        self._progress(f"simulating {1 + len(rates)} loads")
         base = self._simulated(low, unloaded=True)
         predicted = {rate: self._simulated(rate) for rate in rates}
         lines = [self._line(base)]
@@ -116,7 +117,7 @@ class _Comparison:
             chance = self._of.spread.get("capacity")
         runs = LIVE_RUNS * (1 + len(rates)) + HALF_RUNS
         most_s = runs * (self._length + _BESIDE_S)  # a few of them longer
-        self._told(f"live: at most {runs} runs, {most_s / 60:.0f} min; fewer once it breaks")
+        self._progress(f"live: at most {runs} runs, {most_s / 60:.0f} min; fewer once a load fails")
         measured_base = self._measured(low, "unloaded", unloaded=True)
         lines.append(self._line(measured_base))
         measured = self._climbed(rates, lines[1])
@@ -137,17 +138,17 @@ class _Comparison:
             notes=self._of.remarks,
         )
 
-    def _line(self, base: Side) -> CapacityLine:
+    def _line(self, base: Side) -> CapacityCriterion:
         kind: Final = "degraded" if self._of.kind == "chain" else "sustained"
-        return CapacityLine(kind, base.p50_ms, base.p99_ms, self._degradation)
+        return CapacityCriterion(kind, base.p50_ms, base.p99_ms, self._degradation)
 
     def _told_capacity(self) -> tuple[float, Spread | None]:
-        """What the ladder is laid around, of a chain the simulated capacity; and how far chance
-        alone may be off."""
+        """The center of the ladder (for a chain the simulated capacity), and the factors of chance
+        error."""
         capacity = self._of.capacity_per_s
         if self._of.kind == "broker":
             return capacity, None
-        self._told("simulating: search for the capacity")
+        self._progress("simulating: search for the capacity")
         found = search(
             self._at(0.5 * capacity, _SIMULATED_MAX),
             range=(_UNLOADED_SHARE * capacity, 3.0 * capacity),
@@ -203,19 +204,19 @@ class _Comparison:
         unloaded: bool = False,
         enough: Callable[[Side], bool] | None = None,
     ) -> Side:
-        """Medians over live runs; fewer than usual where what is there is `enough`."""
+        """Medians over live runs; fewer than usual where those made are `enough`."""
         runs, messages, wanted_s = LIVE_RUNS, _MESSAGES_MAX, self._length
         if unloaded:
             wanted_s = self._unloaded_s(rate)
         elif rate == self._half and self._of.kind == "broker":
-            # As long as the light loads of a calibration's rounds: both meet as many stalls.
+            # As long as the light loads of a calibration's rounds: both contain as many stalls.
             runs, wanted_s = HALF_RUNS, light_s(SHARES[-1] * self._of.capacity_per_s)
             messages = int(rate * wanted_s)
         if rate > _OF_RATE_MAX * self._rate_max:
             messages = min(messages, int(_OF_RATE_MAX * self._rate_max))
         scenario = self._at(rate, messages, wanted_s)
         most = "" if enough is None else "at most "
-        self._told(f"live, {what}: {rate:,.0f}/s, {most}{runs} × {scenario.duration_s:g} s")
+        self._progress(f"live, {what}: {rate:,.0f}/s, {most}{runs} × {scenario.duration_s:g} s")
         outcomes: list[RunOutcome] = []
         while len(outcomes) < runs:
             outcomes.append(self._live(Task(scenario, rate, len(outcomes) + 1)))
@@ -223,32 +224,33 @@ class _Comparison:
                 break
         return _side(outcomes)
 
-    def _climbed(self, rates: Sequence[float], line: CapacityLine) -> dict[float, Side]:
-        """Upwards until two loads in a row broke, or the generator gave up; the lowest load where
-        the one above it did not hold; at last, what lies between those that held and broke. A load
-        that does what the one below it did needs one run; what turns the answer is repeated."""
+    def _climbed(self, rates: Sequence[float], line: CapacityCriterion) -> dict[float, Side]:
+        """Upwards until two consecutive loads fail, or the generator reaches its limit; the lowest
+        load
+        where the one above it failed; last, loads between passing and failing ones. A load with
+        the result of the one below it needs one run; a different result is repeated."""
         found: dict[float, Side] = {}
         broken = 0
 
         def as_below(side: Side) -> bool:
-            return line.tells(side) and line.broke(side) == (broken > 0)
+            return line.is_evidence(side) and line.exceeded(side) == (broken > 0)
 
         for i, rate in enumerate(rates[1:]):
             enough = as_below if i else None  # at half load p99 is judged
             side = self._measured(rate, f"load {i + 1} of at most {len(rates)}", enough=enough)
             found[rate] = side
-            broken = broken + 1 if line.broke(side) else 0
-            if broken >= 2 or not line.tells(side):
+            broken = broken + 1 if line.exceeded(side) else 0
+            if broken >= 2 or not line.is_evidence(side):
                 break
         first = found[rates[1]]
-        if first.invalid or line.broke(first):
+        if first.invalid or line.exceeded(first):
             found[rates[0]] = self._measured(rates[0], "half as much")
         _, low, high, _ = capacity_of(list(found.items()), line)
         if low is not None and high is not None:
             middle = float(f"{math.sqrt(low * high):.4g}")
             broken = 0
             found[middle] = self._measured(
-                middle, "between what held and what broke", enough=as_below
+                middle, "between passing and failing loads", enough=as_below
             )
         return found
 
@@ -257,14 +259,19 @@ class _Comparison:
         predicted_at: float,
         chance: Spread | None,
         rows: Sequence[LoadRow],
-        line: CapacityLine,
+        line: CapacityCriterion,
     ) -> tuple[Claim, ...]:
         seen = [(r.rate_per_s, r.measured) for r in rows[1:] if r.measured is not None]
         capacity, low, high, why = capacity_of(seen, line)
         unloaded = rows[0].measured
         if unloaded is not None and unloaded.invalid:
-            # What the line is held against is not known; then neither is the line.
-            capacity, low, high, why = None, None, None, "the unloaded delay could not be measured"
+            # Without the unloaded value the criterion is undefined.
+            capacity, low, high, why = (
+                None,
+                None,
+                None,
+                "the unloaded latency could not be measured",
+            )
         half = next(r for r in rows[1:] if r.rate_per_s == self._half)
         same = [r for r in rows[1:] if r.measured is not None and not r.measured.invalid]
         knees = (

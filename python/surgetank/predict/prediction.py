@@ -12,11 +12,11 @@ from typing import Any, Final
 from surgetank.calibrate import Calibration
 from surgetank.calibrate.spread import Spread
 from surgetank.measure.measured import plain
-from surgetank.predict.capacity_criterion import CapacityLine, Side
+from surgetank.predict.capacity_criterion import CapacityCriterion, Side
 
 __all__ = ["Claim", "LoadRow", "Prediction", "status_of"]
 
-#: How far a prediction may be off.
+#: Allowed error of a prediction, as a share of the measured value.
 CAPACITY_OFF_MAX: Final = 0.25
 P99_OFF_MAX: Final = 0.5
 
@@ -28,7 +28,7 @@ class LoadRow:
     rate_per_s: float
     predicted: Side
     measured: Side | None
-    """None: it was not tried, as lower loads had broken."""
+    """None: not run, since lower loads had failed."""
 
     @property
     def off_p50(self) -> float | None:
@@ -62,7 +62,7 @@ class Claim:
     measured_low: float | None
     measured_high: float | None
     off_max: float | None
-    """How far it may be off, as a share of the measured value; None: told, not judged."""
+    """Allowed error, as a share of the measured value; None: reported, not judged."""
     why: str = ""
     """Why it could not be measured or judged."""
     chance: Spread | None = None
@@ -70,7 +70,8 @@ class Claim:
 
     @property
     def at_least(self) -> bool:
-        """Whether `measured` is only a lower bound: nothing broke, or the generator gave up."""
+        """Whether `measured` is only a lower bound: no load failed, or the generator reached its
+        limit."""
         return self.measured_low is not None and self.measured_high is None
 
     @property
@@ -82,8 +83,8 @@ class Claim:
 
     @property
     def claimed(self) -> bool:
-        """Whether the prediction is sure enough to be one: its interval is known, and whatever is
-        measured inside of it is a hit."""
+        """Whether the prediction is precise enough to claim: its interval is known, and any
+        measurement inside it is a hit."""
         if self.off_max is None or self.predicted is None:
             return False
         if self.predicted_low is None or self.predicted_high is None:
@@ -93,14 +94,14 @@ class Claim:
 
     @property
     def within(self) -> bool | None:
-        """Whether it came as near as it may be off, claimed or not; None if that is not known."""
+        """Whether its error is within the allowed one, claimed or not; None if not known."""
         if self.off is None or self.at_least or self.off_max is None:
             return None
         return abs(self.off) <= self.off_max
 
     @property
     def covered(self) -> bool | None:
-        """Whether the prediction's interval holds what was measured; None if either is not known,
+        """Whether the prediction's interval contains the measurement; None if either is not known,
         or only a bound."""
         ends = (self.predicted_low, self.predicted_high)
         if self.measured is None or self.at_least or ends[0] is None or ends[1] is None:
@@ -109,12 +110,12 @@ class Claim:
 
     @property
     def status(self) -> str:
-        """HIT, MISS, NO CLAIM (the prediction's interval is wider than what it may be off), or
+        """HIT, MISS, NO CLAIM (the prediction's interval is wider than the allowed error), or
         UNKNOWN: not measured, or only a bound is known."""
         if self.off_max is not None and self.predicted is not None and not self.claimed:
             return "NO CLAIM"
         if self.off_max is not None and self.measured is None and self.measured_high is not None:
-            # An upper bound: even the lowest load that was tried broke.
+            # An upper bound: even the lowest load failed.
             beyond = self.predicted is not None and self.predicted > self.measured_high * (
                 1 + self.off_max
             )
@@ -122,12 +123,12 @@ class Claim:
         if self.off_max is None or self.off is None:
             return "UNKNOWN"
         if self.at_least:
-            # Below a lower bound the prediction is a miss, above it who knows.
+            # Below a lower bound the prediction is a miss, above it undecided.
             return "MISS" if self.off < -self.off_max else "UNKNOWN"
         return "HIT" if self.within else "MISS"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, what they come to among them."""
+        """Plain values for JSON, with the derived ones."""
         told = {
             "off": self.off,
             "within": self.within,
@@ -138,7 +139,7 @@ class Claim:
 
 
 def status_of(claims: Sequence[Claim], invalid: str) -> str:
-    """What claims come to, see `Prediction.status`; `invalid` says why they do not count."""
+    """The status of claims, see `Prediction.status`; `invalid` says why they are INVALID."""
     if invalid:
         return "INVALID"
     found = {c.status for c in claims if c.off_max is not None}
@@ -148,23 +149,23 @@ def status_of(claims: Sequence[Claim], invalid: str) -> str:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The whole comparison."""
+    """Predictions and measurements of all loads, and the claims."""
 
     calibration: Calibration
-    predicted_line: CapacityLine
-    measured_line: CapacityLine
-    """By the same definition, held against each side's own unloaded delay."""
+    predicted_line: CapacityCriterion
+    measured_line: CapacityCriterion
+    """By the same definition, relative to each side's own unloaded latency."""
     unloaded_per_s: float
     rows: tuple[LoadRow, ...]
     claims: tuple[Claim, ...]
     seconds: float
-    """How long all of it took."""
+    """Duration of the whole comparison, s."""
     notes: tuple[str, ...] = ()
 
     @property
     def status(self) -> str:
-        """MISS if a claim does not hold; HIT if one does and none is undecided; NO CLAIM if nothing
-        was sure enough; else UNKNOWN. INVALID if the calibration was disturbed."""
+        """MISS if a claim fails; HIT if one holds and none is undecided; NO CLAIM if none
+        was precise enough; else UNKNOWN. INVALID if the calibration was disturbed."""
         return status_of(self.claims, self.calibration.invalid)
 
     def to_dict(self) -> dict[str, Any]:
@@ -178,6 +179,6 @@ class Prediction:
         return dict(plain(content))
 
     def write(self, path: Path) -> None:
-        """Writes `prediction.json`."""
+        """Writes `prediction.json` into a folder."""
         text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
         path.write_text(text + "\n", encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from surgetank.lazy import lend
+from surgetank.lazy import export_lazily
 
 if TYPE_CHECKING:
     from surgetank.scenario.named import load, names
@@ -10,4 +10,4 @@ if TYPE_CHECKING:
 
 __all__ = ["Scenario", "load", "names"]
 
-lend(__name__, {"named": ["load", "names"], "whole": ["Scenario"]})
+export_lazily(__name__, {"named": ["load", "names"], "whole": ["Scenario"]})

@@ -9,17 +9,17 @@ from typing import Final
 from surgetank.errors import SurgetankError
 from surgetank.tape.lines import broken
 
-#: More would not fit into a run of sensible length.
+#: More than any practical run needs.
 MESSAGES_MAX = 2_000_000
-#: Half of what 64 bits hold, so that differences fit too.
+#: Half of the range of 64 bits, so that differences fit too.
 _TIME_MAX_NS: Final = 2**62
-#: Beyond these no coin has been; the core counts prices in ticks of 64 bits.
+#: No price has been outside these; the core counts prices in ticks of 64 bits.
 _USD_MIN: Final = 1e-9
 _USD_MAX: Final = 1e9
 
 
 class Columns:
-    """Grows line by line; times are the recording's own nanoseconds."""
+    """Columns that grow line by line; times are the recording's own nanoseconds."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

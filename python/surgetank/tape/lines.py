@@ -1,4 +1,4 @@
-"""Lines of a recording, with one clear error for a file that is not whole."""
+"""Lines of a recording, with one clear error for a damaged file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from surgetank.errors import SurgetankError
 __all__ = ["broken", "lines"]
 
 _GZIP = b"\x1f\x8b"
-#: A whole book of 5,000 levels is a tenth of it. What a zip bomb unpacks to is not read further.
+#: A book of 5,000 levels is a tenth of it. The limit also stops a zip bomb.
 _LINE_MAX = 4 << 20
 
 

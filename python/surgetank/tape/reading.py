@@ -24,7 +24,8 @@ def read_tape(
     """Reads a recording: a WebSocket capture (`.jsonl`), bars, trades or prices (`.csv`), plain or
     `.gz`; docs/tapes.md.
 
-    `start_s` and `seconds` choose a part of it, in recorded time; `speed` squeezes that: 600 plays
+    `start_s` and `seconds` choose a part of it, in recorded time; `speed` compresses it: 600
+    replays
     ten hours in a minute.
 
     Raises:
@@ -42,9 +43,9 @@ def read_tape(
         kind, columns = "table", table.read(path)
     else:
         hint = "Give a .jsonl capture or a .csv of bars, trades or prices, plain or .gz"
-        raise SurgetankError("not a kind of tape that is known", place=str(path), hint=hint)
+        raise SurgetankError("not a known kind of tape", place=str(path), hint=hint)
     prices = np.array(columns.prices, dtype=np.float64).reshape(-1, 2)
-    # Times do not fit into a float: they are kept apart.
+    # Times do not fit into a float: they are stored separately.
     prices_ns = np.array([at for at, _ in columns.prices], dtype=np.int64)
     messages_ns = np.array([row[0] for row in columns.messages], dtype=np.int64)
     messages = np.array([row[1:] for row in columns.messages], dtype=np.float64).reshape(-1, 5)

@@ -1,4 +1,4 @@
-"""What a tape holds, whatever it was recorded from."""
+"""The content of a tape, independent of the recording's format."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Tape:
     messages_qty: Floats
     messages_key: Ints
     file: str = ""
-    """Where it was read from, and below as what: for whoever wants to play it again."""
+    """The file it was read from; below, the options, to replay it again."""
     speed: float = 1.0
     start_s: float = 0.0
     part_s: float | None = None

@@ -1,4 +1,4 @@
-"""Recordings in CSV: bars, trades, or prices alone. The head says which: docs/tapes.md."""
+"""Recordings in CSV: bars, trades, or prices alone. The header line says which: docs/tapes.md."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from surgetank.tape.lines import broken, lines
 
 __all__ = ["read"]
 
-#: What columns are called, by whom: tardis.dev, Binance, Kaiko, Coinbase, pandas, our own data.
+#: Names of columns by source: tardis.dev, Binance, Kaiko, Coinbase, pandas, our own data.
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "time": (
         *("timestamp", "time", "datetime", "date", "open_time", "ts", "local_timestamp"),
@@ -39,7 +39,7 @@ _FORMS: Final = (
     "`price`, with `amount` and `side` where trades are to be sent: docs/tapes.md"
 )
 _BUY: Final = {"buy": 1, "b": 1, "bid": 1, "sell": 2, "s": 2, "ask": 2, "": 0, "unknown": 0}
-#: The taker buys if the maker asked; he sells if the buyer was the maker.
+#: The taker bought if the maker sold, and sold if the buyer was the maker.
 _TAKER_BUYS: Final = {"is_maker_ask": ("1", "true"), "is_buyer_maker": ("0", "false")}
 _UNITS: Final = {"_s": 1_000_000_000, "_ms": 1_000_000, "_us": 1_000, "_ns": 1}
 #: A number without a unit: seconds since 1970 until the year 5138, then ms, then µs, then ns.
@@ -50,7 +50,7 @@ ORDER: Final = 4
 
 @dataclass(frozen=True)
 class _Head:
-    """Where each column is, and what it is called there."""
+    """Position and name of each column."""
 
     width: int
     at: Mapping[str, int]
@@ -80,7 +80,7 @@ def read(path: Path) -> Columns:
             head = _head(path, cells)
             continue
         if len(cells) != head.width:
-            what = f"{len(cells)} columns where the head has {head.width}"
+            what = f"{len(cells)} columns where the header has {head.width}"
             raise broken(path, number, what, "Record it again, or leave the line out")
         try:
             at = _time_ns(cells[head.at["time"]].strip(), head.names["time"])
@@ -94,7 +94,7 @@ def read(path: Path) -> Columns:
     _play(bars, columns)
     if not columns.count:
         raise SurgetankError(
-            "the tape has a head and no rows", place=str(path), hint="Give another"
+            "the tape has a header and no rows", place=str(path), hint="Give another"
         )
     return columns
 
@@ -147,7 +147,7 @@ def _trade(cells: list[str], head: _Head, columns: Columns, number: int, at: int
 
 
 def _side(text: str, column: str) -> int:
-    """1 where the taker bought, 2 where it sold, 0 where that is not known."""
+    """1 if the taker bought, 2 if it sold, 0 if unknown."""
     word = text.strip().lower()
     if column in _TAKER_BUYS:
         if word not in ("0", "1", "true", "false"):

@@ -1,10 +1,10 @@
-"""A raw Binance USD-M WebSocket capture, as hftbacktest keeps them: `<local ns> <json>` a line.
+"""A raw Binance USD-M WebSocket capture, as hftbacktest records them: `<local ns> <json>` a line.
 
 - `trade` → a market order of the taker's side (`m` = the buyer was the maker → a sell).
 - `depthUpdate` → a message for every changed level: quantity 0 is a cancel, a level already known a
   replace, another a new limit order. Levels stand in for orders: the feed does not show orders.
 - `bookTicker` → a price, the mid.
-- A snapshot of the book (`lastUpdateId`) is no flow: it tells which levels are known.
+- A snapshot of the book (`lastUpdateId`) is not flow: it sets which levels are known.
 
 Times are the recorder's local clock.
 """

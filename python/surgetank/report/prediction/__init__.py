@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from surgetank.predict import CapacityLine, Claim, LoadRow, Prediction, Side
+from surgetank.predict import CapacityCriterion, Claim, LoadRow, Prediction, Side
 from surgetank.predict.allowance import LEVEL
 from surgetank.report.number_format import milliseconds, number
 from surgetank.report.prediction.figure import drawing, prediction_svg
@@ -108,8 +108,8 @@ def _row(row: LoadRow, found: Prediction) -> dict[str, Any]:
     }
 
 
-def _side(side: Side, line: CapacityLine) -> dict[str, str]:
-    held = "broke" if line.broke(side) else "held"
+def _side(side: Side, line: CapacityCriterion) -> dict[str, str]:
+    held = "broke" if line.exceeded(side) else "held"
     return {
         "p50": _shown(side.p50_ms, "ms"),
         "p99": _shown(side.p99_ms, "ms"),
