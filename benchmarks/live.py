@@ -42,7 +42,7 @@ FIRST_PER_S = {"nats": 100_000.0, "jetstream": 10_000.0}
 
 @dataclass(frozen=True)
 class Row:
-    """One line."""
+    """One line of the table."""
 
     what: str
     who: str
@@ -214,7 +214,7 @@ def table(rows: list[Row]) -> str:
 
 
 def main() -> None:
-    """Command line."""
+    """The command line's entry point."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -174,7 +174,7 @@ def peer_environment(folder: Path) -> str:
 
 
 def main() -> None:
-    """Command line."""
+    """The command line's entry point."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -167,7 +167,7 @@ PEERS = {
 
 
 def main() -> None:
-    """Command line."""
+    """The command line's entry point."""
     who, host, port, name, count = sys.argv[1:]
     peer = PEERS[who](host, int(port), name, int(count))
     try:

@@ -106,7 +106,7 @@ class Way:
     figures: dict[str, list[float]] = field(default_factory=dict)
 
     def note(self, figure: str, value: float) -> None:
-        """One more."""
+        """Counts one more."""
         self.figures.setdefault(figure, []).append(value)
 
     def cpu_s(self) -> float:
@@ -115,7 +115,7 @@ class Way:
         return float(used.user + used.system)
 
     def measure(self) -> None:
-        """One round."""
+        """Measures one round."""
         before = self.cpu_s() if self.pid else 0.0
         idle_us = round_trips(self.address, _ROUND_TRIPS)
         if self.pid:

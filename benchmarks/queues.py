@@ -176,7 +176,7 @@ def table(rows: list[Row]) -> str:
 
 
 def main() -> None:
-    """Command line."""
+    """The command line's entry point."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -152,7 +152,7 @@ def alone(task: str) -> dict[str, Any]:
 
 
 def perform(task: str) -> dict[str, Any]:
-    """One measurement."""
+    """Makes one measurement."""
     name, *numbers = task.split(":")
     n = [int(number) for number in numbers]
     stats: dict[str, Any] = {}
@@ -184,7 +184,7 @@ def rate(value: float) -> str:
 
 
 def measure(quick: bool) -> list[Row]:
-    """All rows."""
+    """All rows of the table."""
     scale = 10 if quick else 1
     rows = []
     mine = alone(f"our-mm1:{2_000_000 // scale}")
@@ -252,7 +252,7 @@ def table(rows: list[Row]) -> str:
 
 
 def main() -> None:
-    """Command line."""
+    """The command line's entry point."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -123,17 +123,17 @@ def verify(
         SurgetankError: if the file cannot be read.
     """
     try:
-        told = compiled().verify(os.fspath(path), progress)
+        checked = compiled().verify(os.fspath(path), progress)
     except OSError as error:
         raise SurgetankError(
             f"cannot be read ({error})", place=str(path), hint="Name a journal's file"
         ) from None
-    findings = [Finding(*finding) for finding in told.pop("findings")]
-    if expect is not None and expect != told["last_hash"] and not told["stopped"]:
-        what = f"ends with {told['last_hash'].hex()}, not with what was expected"
-        findings.append(Finding("other-end", told["batches"], None, told["bytes_read"], what))
-        told["findings_count"] += 1
-    return Report(findings=tuple(findings), **told)
+    findings = [Finding(*finding) for finding in checked.pop("findings")]
+    if expect is not None and expect != checked["last_hash"] and not checked["stopped"]:
+        what = f"ends with {checked['last_hash'].hex()}, not with what was expected"
+        findings.append(Finding("other-end", checked["batches"], None, checked["bytes_read"], what))
+        checked["findings_count"] += 1
+    return Report(findings=tuple(findings), **checked)
 
 
 def _hash(prefix: bytes, data: bytes) -> bytes:

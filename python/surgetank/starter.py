@@ -7,7 +7,7 @@ title = "My venue under a burst"
 seed = 7
 duration_s = 30.0    # length of the flow
 warmup_s = 5.0       # measured from here on
-drain_s = 10.0       # messages under way may finish
+drain_s = 10.0       # messages in transit may finish
 
 [flow]
 accounts = 500

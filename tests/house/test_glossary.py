@@ -12,6 +12,7 @@ from typing import Any
 
 import typer.main
 
+from avoided_words import avoided
 from surgetank import _core, errors
 from surgetank.catalogue import CATALOGUE
 from surgetank.cli import app
@@ -160,15 +161,6 @@ def test_a_name_that_is_not_there_is_seen() -> None:
     """The controls: a kind of fault, a reason, a resource, an attack, a verdict."""
     for name in ("disk-full", "fee too low", "book-depth", "stampede", "INVALID", "EXIT_BROKE"):
         assert unnamed(PAGE.replace(f"`{name}`", "")) == [name]
-
-
-def avoided(text: str) -> list[str]:
-    """Words of the table of words to avoid that a text has."""
-    table = PAGE.partition("## Words to avoid")[2].partition("\n## ")[0]
-    cells = re.findall(r"^\| ([a-z ,]+) \| ", table, re.MULTILINE)[1:]
-    words = "|".join(word for cell in cells for word in cell.split(", "))
-    prose = re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.DOTALL)
-    return re.findall(rf"\b(?:{words})\b", prose)
 
 
 def test_pages_avoid_these_words() -> None:

@@ -21,11 +21,11 @@ class Reporter:
         self.lines: list[str] = []
 
     def section(self, title: str) -> None:
-        """A heading."""
+        """Records a heading."""
         self.lines.append(title)
 
     def write_line(self, line: str) -> None:
-        """A line."""
+        """Records a line."""
         self.lines.append(line)
 
 

@@ -31,7 +31,7 @@ def read(document: Any) -> Any:
 
 
 def document(scenario: st.Scenario) -> Any:
-    """What crosses."""
+    """The document that crosses to the core."""
     return json.loads(scenario.to_core())
 
 

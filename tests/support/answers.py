@@ -35,7 +35,7 @@ def queue(load: float, *, waiting_max: int = 1_000, duration_s: float = 20.0) ->
 
 
 def capacity_of_queue(waiting_max: int, unloaded: float, degradation: float = 2.0) -> float:
-    """Highest λ with p99 ≤ degradation × p99 at `unloaded`, a refused message taking for ever.
+    """Highest λ with p99 ≤ degradation × p99 at `unloaded`, with refusals as infinite.
 
     M/M/1/K: an arrival meets j others with probability ∝ ρ^j, j ≤ K, is refused if j = K, and else
     spends an Erlang(j + 1, μ) time (Gross et al., Fundamentals of Queueing Theory, §2.4). With 1 %
@@ -44,7 +44,7 @@ def capacity_of_queue(waiting_max: int, unloaded: float, degradation: float = 2.
     shapes = np.arange(1, min(waiting_max + 1, 2_000) + 1)
 
     def late(load: float, limit_s: float) -> float:
-        """Share of arrivals that take longer than the limit, or for ever."""
+        """Share of arrivals that take longer than the limit, or are refused."""
         weight = (load / MU) ** np.arange(len(shapes) + 1)
         weight /= weight.sum()
         return float(weight[:-1] @ stats.gamma.sf(limit_s, shapes, scale=1 / MU) + weight[-1])

@@ -36,7 +36,7 @@ SIZE_BYTES = 100
 
 @dataclass
 class Heard:
-    """A sink that keeps what it is told."""
+    """A sink that records what it receives."""
 
     run: int = RUN
     yes: list[int] = field(default_factory=list)

@@ -69,7 +69,7 @@ class _Taking(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing."""
+        """Writes no log of requests."""
 
 
 @contextmanager

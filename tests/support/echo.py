@@ -62,7 +62,7 @@ def echo(*, answers: bool = True) -> Iterator[Echo]:
 
 
 def connect(address: tuple[str, int], timeout_s: float = 20.0) -> socket.socket:
-    """A client that does not wait for ever, nor for more to send."""
+    """A client with a timeout that does not wait for more to send."""
     client = socket.create_connection(address, timeout_s)
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return client

@@ -1,7 +1,7 @@
 """A small order gateway for tests: WebSocket, JSON, no order book.
 
 `python tests/support/gateway.py PORT [--reject-every N] [--stop-after N]`. Orders on `/orders` are
-answered and executed at once; executions are told to everybody on `/market`. With `--reject-every`
+answered and executed at once; executions are published on `/market`. With `--reject-every`
 each n-th order is rejected; with `--stop-after` the gateway breaks the session off after so many
 orders.
 """

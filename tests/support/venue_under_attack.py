@@ -85,7 +85,7 @@ def venue(**values: Any) -> st.Scenario:
 
 
 def outcome(seed: int = 3, **values: Any) -> st.Result:
-    """One run."""
+    """The outcome of one run."""
     return st.run(venue(**values), seed=seed)
 
 

@@ -158,8 +158,8 @@ def best_response(
             best, searched = race(first, evaluate, search_seeds, effort, draw)
             outcomes = _played(pool, scenario, [(best, s) for s in fresh_seeds])
             invalid += [f"{kind}, seed {o.seed}: {o.invalid[0]}" for o in outcomes if o.invalid]
-            told = estimate([_gain(outcome) for outcome in outcomes], len(fit))
-            found.append(Response(kind, best, told, searched))
+            gain = estimate([_gain(outcome) for outcome in outcomes], len(fit))
+            found.append(Response(kind, best, gain, searched))
         runs = pool.spent
     found.sort(key=lambda r: -r.gain.mean if not math.isnan(r.gain.mean) else math.inf)
     return BestResponse(

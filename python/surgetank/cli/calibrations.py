@@ -1,4 +1,4 @@
-"""`surgetank calibrate`."""
+"""The command `surgetank calibrate`."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _show_claims(found: Prediction) -> None:
         ends = (c.predicted_low, c.predicted_high)
         between = "—" if None in ends else "{:.4g} to {:.4g}".format(*ends)
         off = "—" if c.off is None else f"{c.off:+.0%}"
-        status = "told" if c.off_max is None else c.status
+        status = "reported" if c.off_max is None else c.status
         result = f"{status} ({c.why})" if c.why else status
         table.add_row(c.name, values[0], between, values[1], off, result)
     out_.print(table)

@@ -1,4 +1,4 @@
-"""`surgetank crash`."""
+"""The command `surgetank crash`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`surgetank explain`."""
+"""The command `surgetank explain`."""
 
 from __future__ import annotations
 

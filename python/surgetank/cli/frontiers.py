@@ -1,4 +1,4 @@
-"""`surgetank frontier`."""
+"""The command `surgetank frontier`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`surgetank verify`."""
+"""The command `surgetank verify`."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class Live:
         from surgetank.live.export.otel import export
 
         live = result.trace.live
-        told = export(
+        exported = export(
             result.trace["messages"],
             live.run,
             live.start_unix_ns,
@@ -103,7 +103,7 @@ class Live:
             live.sample,
             parse(self._target),
         )
-        text = f"Sent {told.spans} spans to {endpoint}"
-        if told.failed:
-            text += f"; {told.failed} were not accepted: {told.why}"
+        text = f"Sent {exported.spans} spans to {endpoint}"
+        if exported.failed:
+            text += f"; {exported.failed} were not accepted: {exported.why}"
         err.print(text, highlight=False, soft_wrap=True)

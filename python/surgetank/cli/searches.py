@@ -1,4 +1,4 @@
-"""`surgetank search`."""
+"""The command `surgetank search`."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class AttackWatch(Bar):
         self._kind = ""
 
     def __call__(self, kind: str, done: int, total: int) -> None:
-        """Shows progress."""
+        """Shows the progress of a kind of attack."""
         self._bar.update(self._task, completed=done, total=total, what=kind)
         if self._console is not None and kind != self._kind:
             self._console.print(f"attack: {kind}, {done} of about {total} runs")

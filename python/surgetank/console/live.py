@@ -101,13 +101,13 @@ def _headline(now: Snapshot) -> Table:
         return row
     done = min(now.seconds, now.duration_s)
     if now.done:
-        told = "done"
+        text = "done"
     elif now.seconds >= now.duration_s:
-        told = "waiting for the last messages"
+        text = "waiting for the last messages"
     else:
-        told = f"{now.duration_s - done:.0f} s left"
+        text = f"{now.duration_s - done:.0f} s left"
     bar = ProgressBar(total=max(now.duration_s, 1e-9), completed=done, width=SPARK)
-    row.add_row(name, bar, Text(f"{done:.1f}/{now.duration_s:.0f} s"), Text(told, style="cyan"))
+    row.add_row(name, bar, Text(f"{done:.1f}/{now.duration_s:.0f} s"), Text(text, style="cyan"))
     return row
 
 

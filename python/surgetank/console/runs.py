@@ -128,12 +128,12 @@ def show_comparison(console: Console, comparison: Comparison, *, whole: bool = F
             left_out += 1
             continue
         overlap = difference.overlap
-        told = "" if overlap is None else "overlap" if overlap else "disjoint"
+        text = "" if overlap is None else "overlap" if overlap else "disjoint"
         table.add_row(
             difference.name,
             *(number(m.value if m else None) for m in (difference.a, difference.b)),
             _change(difference),
-            Text(told, style="bold" if told == "disjoint" else ""),
+            Text(text, style="bold" if text == "disjoint" else ""),
         )
     if table.row_count:
         console.print(table)

@@ -174,8 +174,8 @@ def _show_used(console: Console, answer: Answer) -> None:
 
 
 def _show_remedies(console: Console, answer: Answer) -> None:
-    if told := wording.remedy_text(answer):
-        console.print(told, highlight=False)
+    if remedy := wording.remedy_text(answer):
+        console.print(remedy, highlight=False)
 
 
 def show_against(console: Console, compared: Against, fall: float | None = None) -> None:
@@ -189,10 +189,10 @@ def show_against(console: Console, compared: Against, fall: float | None = None)
     if compared.incomparable:
         console.print(f"Not comparable: {compared.incomparable}", highlight=False)
         return
-    told = "significant" if compared.significant else "not significant"
+    remedy = "significant" if compared.significant else "not significant"
     console.print(
         f"b over a: {compared.ratio:.3f} (95 % interval {compared.ratio_low:.3f} to "
-        f"{compared.ratio_high:.3f}): {told}",
+        f"{compared.ratio_high:.3f}): {remedy}",
         highlight=False,
     )
     p = compared.p_fell(fall) if fall is not None else None

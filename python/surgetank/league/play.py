@@ -27,7 +27,7 @@ from surgetank.search.probe import RunOutcome, Task
 
 __all__ = ["LeagueProgress", "LeagueSearch", "Plan", "league", "plan_of"]
 
-#: Runs under way at once where the executor does not say how many workers it has.
+#: Runs in progress at once where the executor does not say how many workers it has.
 _AHEAD: Final = 256
 _SEEDS_MAX: Final = 1_000
 
@@ -209,7 +209,7 @@ def _line(line: SearchedLine, answer: Answer) -> SearchedLine:
 
 
 def _ahead(executor: Executor | None, workers: int | None) -> int:
-    """Runs under way at once: with one worker each is kept before the next begins."""
+    """Runs in progress at once: with one worker each is kept before the next begins."""
     if executor is not None:
         return _AHEAD
     count = workers or os.cpu_count() or 1

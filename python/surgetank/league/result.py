@@ -470,8 +470,8 @@ def _differences(a: Sequence[float | None], b: Sequence[float | None]) -> list[f
 
 def _line_cells(x: SearchedLine) -> dict[str, Any]:
     ends = {"mean": x.estimate, "low": x.ci_low, "high": x.ci_high, "n": x.runs}
-    told = {"measure": x.find, "unit": x.unit, "status": x.status, "why": x.why}
-    return dict.fromkeys(_TABLE) | ends | told
+    result = {"measure": x.find, "unit": x.unit, "status": x.status, "why": x.why}
+    return dict.fromkeys(_TABLE) | ends | result
 
 
 def _cell(value: Any) -> Any:

@@ -83,8 +83,8 @@ def pockets(trace: Trace) -> pl.DataFrame:
     first, count = trace.stats.accounts.attackers
     own = both.filter(pl.col("account").is_between(first, first + count, closed="left"))
     group = pl.lit("others")
-    for name, told in _POCKETS.items():
-        first, count = getattr(trace.stats.accounts, told)
+    for name, field in _POCKETS.items():
+        first, count = getattr(trace.stats.accounts, field)
         inside = pl.col("against").is_between(first, first + count, closed="left")
         group = pl.when(inside).then(pl.lit(name)).otherwise(group)
     return (

@@ -1,7 +1,7 @@
 """End-to-end latency, its stages, and its variation.
 
 Latencies are timed from the intended send time, so that a stalled client cannot hide them
-(coordinated omission). A message still under way at the end of the run is censored there; one that
+(coordinated omission). A message still in transit at the end of the run is censored there; one that
 was refused or lost has an infinite latency.
 """
 

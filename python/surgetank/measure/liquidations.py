@@ -38,7 +38,7 @@ class Timing(StrEnum):
     LATE = "late"
     FURTHER_PART = "further part"
     NOT_DUE_OUTSIDE = "not due outside"
-    FOUND_NOBODY = "found nobody"
+    NO_COUNTERPARTY = "no counterparty"
 
 
 def due_episodes(trace: Trace) -> pl.DataFrame:
@@ -93,7 +93,7 @@ def executed_orders(trace: Trace, late_after_ms: float | None) -> pl.DataFrame:
     closes = pl.col("qty") != 0
     timing = (
         pl.when(~closes)
-        .then(pl.lit(Timing.FOUND_NOBODY))
+        .then(pl.lit(Timing.NO_COUNTERPARTY))
         .when(pl.col("ref_ns").is_null())
         .then(pl.lit(Timing.NOT_DUE_OUTSIDE))
         .when(closes.cum_sum().over("account", "ref_ns") > 1)
@@ -114,7 +114,7 @@ def reconciled(trace: Trace, late_after_ms: float | None) -> str:
     how = dict(rows.group_by(pl.col("how").fill_null("still due")).len().iter_rows())
     orders = dict(executed_orders(trace, late_after_ms).group_by("timing").len().iter_rows())
     parts, early = orders.get(Timing.FURTHER_PART, 0), orders.get(Timing.NOT_DUE_OUTSIDE, 0)
-    empty = orders.get(Timing.FOUND_NOBODY, 0)
+    empty = orders.get(Timing.NO_COUNTERPARTY, 0)
     closed = how.get("liquidated", 0)
     first = orders.get(Timing.LATE, 0) + orders.get(Timing.IN_TIME, 0)
     text = (
@@ -129,7 +129,7 @@ def reconciled(trace: Trace, late_after_ms: float | None) -> str:
 
 def _orders(trace: Trace, late_after_ms: float | None) -> list[Measure]:
     timing = executed_orders(trace, late_after_ms)["timing"]
-    empty = int((timing == Timing.FOUND_NOBODY).sum())
+    empty = int((timing == Timing.NO_COUNTERPARTY).sum())
     n = timing.len() - empty
     counts = {
         "liquidations": n,

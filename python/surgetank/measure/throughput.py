@@ -75,7 +75,7 @@ def _goodput(trace: Trace, offered: Floats, begin: int, end: int) -> Interval:
 
     Refusals and losses count in the slice in which their message was sent, so that bursts cancel in
     the ratio (Cochran, Sampling Techniques, 3rd ed., 1977, §6.3). The backlog is what was sent and
-    will be executed or is still under way; its growth over the window is a difference of two
+    will be executed or is still in transit; its growth over the window is a difference of two
     numbers, whose error follows from how the backlog moves. If it is a random walk (a server that
     is always
     busy), the variances of its steps add up, correlation of neighbours included. If it is

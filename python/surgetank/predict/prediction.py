@@ -129,13 +129,13 @@ class Claim:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, with the derived ones."""
-        told = {
+        derived = {
             "off": self.off,
             "within": self.within,
             "status": self.status,
             "covered": self.covered,
         }
-        return dict(plain(asdict(self) | told))
+        return dict(plain(asdict(self) | derived))
 
 
 def status_of(claims: Sequence[Claim], invalid: str) -> str:

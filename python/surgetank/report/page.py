@@ -242,7 +242,7 @@ def limitations(view: RunView) -> list[str]:
     found = [
         "One run of one seed. An interval covers sampling inside this run; it does not say how "
         "much another seed would differ.",
-        "Latency counts from the intended send time. Messages still under way at the end "
+        "Latency counts from the intended send time. Messages still in transit at the end "
         "count as longer than that (censored), refused and lost ones as infinite.",
         f"Curves over time are in bins of {milliseconds(view.step_ns / 1e6)}, by the time of "
         "sending; stage means cover executed messages only.",

@@ -116,9 +116,13 @@ class Plot:
 
     def put(self, tag: str, kind: str, inside: str = "", tip: str = "", **how: object) -> None:
         """Any element, of the classes `kind`, with a tooltip."""
-        told = "".join(f' {k.rstrip("_").replace("_", "-")}="{_short(v)}"' for k, v in how.items())
+        attributes = "".join(
+            f' {k.rstrip("_").replace("_", "-")}="{_short(v)}"' for k, v in how.items()
+        )
         tip = f"<title>{escape(tip)}</title>" if tip else ""
-        self._parts.append(Markup(f'<{tag} class="{kind}"{told}>{tip}{escape(inside)}</{tag}>'))
+        self._parts.append(
+            Markup(f'<{tag} class="{kind}"{attributes}>{tip}{escape(inside)}</{tag}>')
+        )
 
     def line(self, points: Iterable[Xy], kind: str, *, shut: bool = False, tip: str = "") -> None:
         """A line through points in the units of the scales; shut, an area."""

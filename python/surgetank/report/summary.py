@@ -159,7 +159,7 @@ def moments(view: RunView) -> list[Moment]:
     trace = view.trace
     if trace.flow_end_ns < trace.end_ns:
         found.append(
-            Moment(trace.flow_end_ns, "Flow ends", "messages under way may finish", "plain")
+            Moment(trace.flow_end_ns, "Flow ends", "messages in transit may finish", "plain")
         )
     if not trace.complete:
         found.append(Moment(trace.end_ns, "Run stopped before its end", "", "bad"))

@@ -68,8 +68,8 @@ def target_section(view: RunView) -> TargetSection | None:
     )
     rows = [ClassRow("all", _cells(view, ""))]
     rows += [ClassRow(name, _cells(view, f".{name}")) for name in live.classes]
-    told = sorted(live.refusals.items(), key=lambda entry: -entry[1])
-    refusals = tuple((text, number(count)) for text, count in told[:10])
+    counts = sorted(live.refusals.items(), key=lambda entry: -entry[1])
+    refusals = tuple((text, number(count)) for text, count in counts[:10])
     return TargetSection(facts, tuple(short_of(name) for name in COLUMNS), tuple(rows), refusals)
 
 

@@ -1,4 +1,4 @@
-"""`[layer.admission]`: who is let in."""
+"""`[layer.admission]`: rules of admission at gateways."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`[attack]`: who attacks, and how. Gains and losses are told in USD."""
+"""`[attack]`: who attacks, and how. Gains and losses are in USD."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Lasting(Section):
 
 
 class Nothing(Lasting):
-    """No attack."""
+    """No attack is made."""
 
     kind: Literal["none"] = "none"
 

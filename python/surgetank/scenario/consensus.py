@@ -148,7 +148,7 @@ class Tendermint(Engine):
 
     @property
     def proposal_timeout_ms(self) -> float | None:
-        """timeoutPropose(0)."""
+        """timeoutPropose(0) of Tendermint, ms."""
         return self.timeout_propose_ms
 
     @property

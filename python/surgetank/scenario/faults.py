@@ -27,7 +27,7 @@ class Timed(Section):
     sends_messages: ClassVar[bool] = False
     """It is messages, so it is a part of the flow."""
     needs_keypers: ClassVar[bool] = False
-    """Without keypers it has nobody to strike."""
+    """Whether it needs keypers."""
     relieved_by: ClassVar[frozenset[Relief]] = frozenset()
     """What more of may bear it."""
 
@@ -168,7 +168,7 @@ class Loss(_OfNodes):
 
     @classmethod
     def severity(cls, asked: float, timeout_ms: float) -> float:
-        """The probability."""
+        """The probability of loss."""
         return asked
 
 

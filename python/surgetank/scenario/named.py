@@ -38,7 +38,7 @@ def load(name_or_path: str | Path) -> Scenario:
     path = Path(name_or_path)
     if path.suffix == ".toml" or path.is_file():
         if path.exists() and not path.is_file():
-            # A pipe would be waited for, for ever.
+            # Reading a pipe would block.
             raise SurgetankError("is not a file", place=text, hint="Give a .toml file")
         try:
             return Scenario.from_toml(path.read_text(encoding="utf-8"), place=text)

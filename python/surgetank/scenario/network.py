@@ -23,7 +23,7 @@ class RandomRegular(Section):
 
 
 class BarabasiAlbert(Section):
-    """Preferential attachment."""
+    """A graph grown by preferential attachment."""
 
     kind: Literal["barabasi-albert"] = "barabasi-albert"
     degree: Whole = Field(ge=1, description="links of a new node, m")

@@ -216,7 +216,7 @@ class Queue(Section):
         if self.discipline in BY_CLASS and self.unsealing != "none":
             others = ", ".join(name for name in DISCIPLINES if name not in BY_CLASS)
             raise ValueError(
-                f"`discipline` {self.discipline} goes by a message's class, which nobody can read "
+                f"`discipline` {self.discipline} goes by a message's class, which no node can read "
                 f"before `unsealing` {self.unsealing}: take one of {others}"
             )
         return self

@@ -117,7 +117,7 @@ class Scenario(Section):
         return self
 
     def _attack_can_act(self) -> None:
-        """An attack that never acts would be told as one that gained nothing."""
+        """Refuses an attack that never acts, which would be reported as one that gained nothing."""
         if self.attack.kind == "none":
             return
         if self.attack.at_s >= self.duration_s:

@@ -163,12 +163,12 @@ class Answer:
         content["remedy"] = remedy and remedy.text
         content["bottleneck"] = self.bottleneck
         content["why"] = self.why
-        for told, r in zip(content["remedies"], self.remedies, strict=True):
-            told["helps"] = r.helps
+        for plain_remedy, r in zip(content["remedies"], self.remedies, strict=True):
+            plain_remedy["helps"] = r.helps
         return dict(plain(content))
 
     def write(self, path: Path) -> None:
-        """Writes `search.json`."""
+        """Writes `search.json` into a folder."""
         text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
         path.write_text(text + "\n", encoding="utf-8")
 

@@ -1,7 +1,8 @@
 """Choice of the level of the next run.
 
 Run i is placed by the runs before i − LOOKAHEAD + 1, however many have finished by then. So up to
-LOOKAHEAD runs can be under way at once, and the levels, and with them the answer, do not depend on
+LOOKAHEAD runs can be in progress at once, and the levels, and with them the answer, do not depend
+on
 how many workers there are or who finishes first.
 
 Levels are quantiles of θ's posterior, taken in van der Corput's order, and moved in turn by ∓1.1/β:
@@ -19,7 +20,7 @@ from surgetank.search.posterior import Posterior
 __all__ = ["LOOKAHEAD", "place"]
 
 LOOKAHEAD: Final = 8
-"""Runs that may be under way at once."""
+"""Runs that may be in progress at once."""
 _OFFSET: Final = 1.1
 
 

@@ -55,7 +55,7 @@ class Effort:
     narrow_looks: int = 5
     """Consecutive checks that must find the interval narrow: one may do so by chance."""
     lookahead: int = LOOKAHEAD
-    """Runs that may be under way at once."""
+    """Runs that may be in progress at once."""
 
 
 @dataclass(frozen=True)

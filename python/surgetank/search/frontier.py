@@ -101,7 +101,7 @@ class Frontier:
         return content
 
     def write(self, path: Path) -> None:
-        """Writes `frontier.json`."""
+        """Writes `frontier.json` into a folder."""
         text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
         path.write_text(text + "\n", encoding="utf-8")
 

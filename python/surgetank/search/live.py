@@ -1,6 +1,6 @@
 """Replicates against a live target, one after the other.
 
-Between two runs the target stays idle until no message of the last run is under way: at least
+Between two runs the target stays idle until no message of the last run is in transit: at least
 `cooldown_s`, and, if that run left messages behind, until a few single messages come through as
 quickly as they did at the beginning. Every so many runs a reference level is repeated: if it comes
 out different towards the end, it is the target or the machine that changed, not the load.
@@ -126,7 +126,7 @@ class LiveWork:
         self.references.append(kept)
 
     def reach(self) -> float:
-        """Median latency of single messages while nothing else is under way, ms; measured once.
+        """Median latency of single messages while nothing else is in transit, ms; measured once.
 
         Raises:
             SurgetankError: the target does not answer.
@@ -161,7 +161,7 @@ class LiveWork:
 
 
 def _left_behind(trace: Trace) -> bool:
-    """Whether messages may still be under way: some neither arrived nor were refused."""
+    """Whether messages may still be in transit: some neither arrived nor were refused."""
     open_ends = [Outcome.PENDING, Outcome.LOST]
     return bool(trace["messages"].filter(pl.col("outcome").is_in(open_ends)).height)
 

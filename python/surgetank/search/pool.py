@@ -209,7 +209,7 @@ class Pool:
         return [run.result() for run in running]
 
     def close(self, *, at_once: bool = False) -> None:
-        """Ends the workers; runs not yet begun are dropped, and `at_once` those under way too."""
+        """Ends the workers; runs not yet begun are dropped, and `at_once` running ones too."""
         executor, self._executor = self._executor, None
         if at_once and isinstance(executor, Processes):
             executor.kill()

@@ -53,8 +53,8 @@ def combine(run: Iterable[str], chains: Mapping[str, list[str]], stats: Mapping[
     digest = blake3(_VERSION)
     for part in run:
         digest.update(part.encode() + b"\0")
-    told = json.dumps(stats, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    digest.update(len(told).to_bytes(8, "little") + told)
+    text = json.dumps(stats, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    digest.update(len(text).to_bytes(8, "little") + text)
     for name, links in chains.items():
         digest.update(name.encode() + b"\0" + bytes.fromhex(links[-1]))
     return digest.hexdigest()

@@ -41,7 +41,7 @@ EXIT_CODES: Final[Mapping[Status, int]] = {
 }
 """Exit code of the command line; 2 is wrong usage."""
 
-#: Time for messages under way to finish where the scenario does not set it: the default of
+#: Time for messages in transit to finish where the scenario does not set it: the default of
 #: `drain_s`.
 _DRAIN_S: Final = 10.0
 
@@ -140,7 +140,8 @@ def judge(measures: Measures, limits: Mapping[str, float | None], trace: Trace) 
     Of a live run, limits without a measure are left out and named, unless the scenario's
     `limits.unmeasured` is `unknown`; if that leaves no limit, the verdict is UNKNOWN.
 
-    Of a run that was stopped, messages under way are no failure: a limit FAILs only if it is broken
+    Of a run that was stopped, messages in transit are no failure: a limit FAILs only if it is
+    broken
     by the messages that had the scenario's `drain_s` to finish, too, and surely so where there is
     an interval.
     """

@@ -14,17 +14,17 @@ __all__ = ["of_the_rule"]
 def of_the_rule(trace: Trace) -> list[Measure]:
     """fair_cycle_share, fair_unplaced_share, fair_forced_pairs, fair_order_breaks and
     fair_forged_reports; none without a fair order."""
-    told = trace.stats.fair
-    if told is None:
+    counts = trace.stats.fair
+    if counts is None:
         return []
-    ordered, unplaced = told.ordered, told.dropped + told.passed_over
+    ordered, unplaced = counts.ordered, counts.dropped + counts.passed_over
     parts = {
-        "fair_cycle_share": (told.in_cycles, ordered),
-        "fair_unplaced_share": (unplaced, ordered + told.dropped),
+        "fair_cycle_share": (counts.in_cycles, ordered),
+        "fair_unplaced_share": (unplaced, ordered + counts.dropped),
     }
-    cycles = told.cycles
+    cycles = counts.cycles
     text = (
-        f"{cycles} batches, the largest of {max(told.largest_cycle, 1)}"
+        f"{cycles} batches, the largest of {max(counts.largest_cycle, 1)}"
         if cycles
         else "no batch of several"
     )
@@ -38,17 +38,17 @@ def of_the_rule(trace: Trace) -> list[Measure]:
         )
         for name, (part, whole) in parts.items()
     ]
-    forged = told.unsigned + told.rewritten
+    forged = counts.unsigned + counts.rewritten
     return [
         *shares,
-        Measure("fair_forced_pairs", told.forced_pairs, n=1),
+        Measure("fair_forced_pairs", counts.forced_pairs, n=1),
         Measure(
             "fair_order_breaks",
-            told.order_breaks,
+            counts.order_breaks,
             n=ordered,
             note="" if _is_checked(trace) else "only the order of `themis` is checked",
         ),
-        Measure("fair_forged_reports", forged, n=told.reports),
+        Measure("fair_forged_reports", forged, n=counts.reports),
     ]
 
 

@@ -56,7 +56,7 @@ def keepers(trace: Trace) -> Iterator[Saturation]:
 
 def _sent(trace: Trace, count: int, resend_ms: float) -> pl.DataFrame:
     """Liquidation orders: time_ns, account, ref_ns, keeper (each has its share of the accounts),
-    number (0 = the first since due), waited (for `resend_ms`, not for an order under way)."""
+    number (0 = the first since due), waited (for `resend_ms`, not for an order in transit)."""
     done = trace["messages"].select(
         "message",
         pl.when(pl.col("outcome") == Outcome.EXECUTED)
@@ -115,9 +115,9 @@ def _heard(trace: Trace, times: Ints) -> Ints:
     rows = trace["market"].filter(pl.col("kind") == MarketKind.ORACLE).sort("time_ns")
     if rows.is_empty():
         return times
-    told, observed = (rows[c].cast(pl.Int64).to_numpy() for c in ("time_ns", "ref_ns"))
+    executed_ns, observed = (rows[c].cast(pl.Int64).to_numpy() for c in ("time_ns", "ref_ns"))
     link_ms = flow.keepers.reaction_ms + flow.client_link.fixed_ms
-    at = np.searchsorted(told, times - int(link_ms * 1e6), side="right") - 1
+    at = np.searchsorted(executed_ns, times - int(link_ms * 1e6), side="right") - 1
     return np.where(at >= 0, observed[np.maximum(at, 0)], 0)
 
 

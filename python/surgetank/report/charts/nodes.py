@@ -49,7 +49,7 @@ def _heat_map(view: RunView) -> Chart:
             "x": seconds(times),
             "y": list(range(nodes)),
             "z": [level[k].tolist() for k in order],
-            "customdata": _told(view, order, level, lag),
+            "customdata": _tooltips(view, order, level, lag),
             "hovertemplate": "%{x} s · %{customdata}<extra></extra>",
             "zmin": -0.5,
             "zmax": 5.5,
@@ -101,7 +101,7 @@ def _node(node: int, regions: list[str]) -> str:
     return f"node {node}, {regions[node]}" if regions[node] else f"node {node}"
 
 
-def _told(
+def _tooltips(
     view: RunView, order: list[int], level: NDArray[np.int64], lag: NDArray[np.float64]
 ) -> list[list[str]]:
     """Tooltips of the cells; the lag itself only while that keeps the file small."""

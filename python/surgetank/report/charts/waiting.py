@@ -87,12 +87,12 @@ def _where(view: RunView) -> str:
     """The machines and links that were waited for most."""
     much = (pl.col("share") >= _MUCH) & ~pl.col("resource").is_in(_SETTINGS)
     most = places(view.trace).drop_nulls("node").filter(much)
-    told = [
+    longest = [
         f"{row['resource'].replace('_', ' ')} {_place(row['node'], row['peer'])} "
         f"({share(row['share'])})"
         for row in most.head(_NAMED).iter_rows(named=True)
     ]
-    return f" Longest waits at one place: {', '.join(told)}." if told else ""
+    return f" Longest waits at one place: {', '.join(longest)}." if longest else ""
 
 
 def _place(node: int, peer: int | None) -> str:

@@ -60,10 +60,10 @@ def colour(index: int) -> int:
 
 def drawing(frontier: Frontier) -> tuple[Markup, Markup]:
     """The figure, wide and narrow."""
-    told = _description(frontier)
+    description = _description(frontier)
     return (
-        _plot(frontier, _WIDE).svg(told, "wide"),
-        _plot(frontier, _NARROW).svg(told, "narrow"),
+        _plot(frontier, _WIDE).svg(description, "wide"),
+        _plot(frontier, _NARROW).svg(description, "narrow"),
     )
 
 
@@ -141,9 +141,11 @@ def _safe(plot: Plot, frontier: Frontier, *, narrow: bool) -> None:
     for run in runs:
         if len(run) > 1:
             plot.line([(run[0][0], floor), *run, (run[-1][0], floor)], "safe", shut=True)
-    told = "safe on every curve" if len(frontier.curves) > 1 else "safe"
-    if len(widest) > 1 and plot.x(widest[-1][0]) - plot.x(widest[0][0]) > 8 * len(told):
-        plot.text(plot.x(widest[0][0]) + 10, plot.bottom - 12, told, "faint" if narrow else "")
+    description = "safe on every curve" if len(frontier.curves) > 1 else "safe"
+    if len(widest) > 1 and plot.x(widest[-1][0]) - plot.x(widest[0][0]) > 8 * len(description):
+        plot.text(
+            plot.x(widest[0][0]) + 10, plot.bottom - 12, description, "faint" if narrow else ""
+        )
 
 
 def _surely(point: Point) -> float | None:

@@ -94,7 +94,7 @@ def _claim(c: Claim) -> dict[str, Any]:
         "off": _share(c.off),
         "allowed": "not judged" if c.off_max is None else f"± {c.off_max:.0%}",
         "sign": _SIGNS[c.status],
-        "status": "told" if c.off_max is None else c.status.lower(),
+        "status": "reported" if c.off_max is None else c.status.lower(),
     }
 
 

@@ -27,17 +27,17 @@ _QUANTILES: Final[tuple[tuple[str, int, Callable[[Side], float]], ...]] = (
 def drawing(found: Prediction) -> tuple[Markup, Markup]:
     """The figure, wide and narrow."""
     return (
-        _plot(found, _WIDE).svg(_told(found), "wide"),
-        _plot(found, _NARROW).svg(_told(found), "narrow"),
+        _plot(found, _WIDE).svg(_description(found), "wide"),
+        _plot(found, _NARROW).svg(_description(found), "narrow"),
     )
 
 
 def prediction_svg(found: Prediction) -> str:
     """The figure as a standalone SVG file with light and dark colours."""
-    return standalone_svg(_plot(found, _WIDE), _told(found))
+    return standalone_svg(_plot(found, _WIDE), _description(found))
 
 
-def _told(found: Prediction) -> str:
+def _description(found: Prediction) -> str:
     return f"Latency against load of {found.calibration.target}, predicted and measured"
 
 

@@ -43,8 +43,8 @@ def pictures(answer: Answer) -> list[Picture]:
     return [picture for picture in drawn if picture is not None]
 
 
-def _twice(draw: Callable[[tuple[int, int]], Plot], told: str) -> tuple[Markup, ...]:
-    return (draw(_WIDE).svg(told, "wide"), draw(_NARROW).svg(told, "narrow"))
+def _twice(draw: Callable[[tuple[int, int]], Plot], text: str) -> tuple[Markup, ...]:
+    return (draw(_WIDE).svg(text, "wide"), draw(_NARROW).svg(text, "narrow"))
 
 
 def _level_scale(answer: Answer, values: Sequence[float]) -> Scale:
@@ -101,8 +101,8 @@ def _broken(answer: Answer) -> Picture | None:
         plot.clipped("broken", lambda: _fitted(plot, answer))
         level = plot.y(answer.target)
         plot.put("line", "target", x1=plot.left, x2=plot.right, y1=level, y2=level)
-        told = f"threshold: {share(answer.target)}"
-        plot.text(plot.right, level - 6, told, "target-text note", "end")
+        text = f"threshold: {share(answer.target)}"
+        plot.text(plot.right, level - 6, text, "target-text note", "end")
         most = max(x.runs for x in near)
         for x in sorted(near, key=lambda x: -x.runs):
             tip = f"{level_text(answer, x.level)}: {number(x.broken)} of {number(x.trials)} failed"
@@ -173,9 +173,9 @@ def _delay(answer: Answer) -> Picture | None:
     return Picture("delay", "Latency", summary, _twice(draw, "p50 and p99 latency by level"), note)
 
 
-def _guide(plot: Plot, v: float, told: str, kind: str, words: str) -> None:
+def _guide(plot: Plot, v: float, text: str, kind: str, words: str) -> None:
     plot.put("line", kind, x1=plot.left, x2=plot.right, y1=plot.y(v), y2=plot.y(v))
-    plot.text(plot.right, plot.y(v) - 5, told, words, "end")
+    plot.text(plot.right, plot.y(v) - 5, text, words, "end")
 
 
 def _delays(

@@ -215,7 +215,7 @@ def _signed(x: float) -> str:
 
 
 def key_figures(answer: Answer) -> list[Figure]:
-    """Key figures."""
+    """The key figures of the page."""
     found = []
     if answer.estimate is not None:
         name = no_break(f"{answer.confidence:.0%} interval")
