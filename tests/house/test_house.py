@@ -9,6 +9,8 @@ from pathlib import Path
 
 import surgetank as st
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 def test_public_names_are_all_and_only_those() -> None:
     """`__all__` is sorted, and every name in it is there."""
@@ -55,3 +57,58 @@ def test_a_class_name_has_one_meaning(tmp_path: Path) -> None:
     for room in ("search", "league"):
         (tmp_path / f"{room}.py").write_text("class Line: ...\nclass _Own: ...\n")
     assert namesakes(tmp_path) == {"Line": {"league", "search"}}
+
+
+#: What every machine has, under the name of its module: `gossip::Config`, `queue::Input`.
+OF_EVERY_MACHINE = {"Config", "Input", "Output", "State"}
+#: Public types of one name in two modules of a crate. Each is a debt to be paid by a better name; a
+#: name that is gone must leave this list, and none is added.
+RUST_NAMESAKES = {
+    "layer": {
+        "Batch": {"audit", "sealed"},
+        "Express": {"fair", "queue"},
+        "Ordered": {"fair"},
+        "Price": {"admission", "units"},
+        "Reason": {"admission", "pipe", "queue"},
+        "Refusal": {"admission", "queue", "sealed"},
+        "Rule": {"fair", "node", "queue"},
+        "Ticket": {"audit", "queue"},
+    },
+    "lab": {
+        "Keepers": {"actors", "scenario"},
+        "Makers": {"actors", "scenario"},
+        "Options": {"network", "scenario"},
+        "Panic": {"actors", "scenario"},
+        "Racer": {"adversary", "scenario"},
+        "Reader": {"adversary", "scenario"},
+        "Report": {"actors", "faults"},
+        "Retry": {"clients", "scenario"},
+    },
+}
+
+
+def rust_namesakes(crate: Path) -> dict[str, set[str]]:
+    """Names that several public types of a crate have, and the modules in which these stand."""
+    modules: dict[str, list[str]] = {}
+    for path in (crate / "src").rglob("*.rs"):
+        module = path.relative_to(crate / "src").parts[0].removesuffix(".rs")
+        text = path.read_text("utf-8")
+        for name in re.findall(r"^pub (?:struct|enum|trait|type) (\w+)", text, re.MULTILINE):
+            modules.setdefault(name, []).append(module)
+    return {
+        name: set(where)
+        for name, where in modules.items()
+        if len(where) > 1 and name not in OF_EVERY_MACHINE
+    }
+
+
+def test_a_type_name_has_one_meaning_in_its_crate(tmp_path: Path) -> None:
+    """But for those that are listed above; the control is a crate with one that is not."""
+    crates = [path for path in (ROOT / "crates").iterdir() if (path / "src").is_dir()]
+    found = {crate.name: rust_namesakes(crate) for crate in crates}
+    assert {crate: names for crate, names in found.items() if names} == RUST_NAMESAKES
+    (tmp_path / "src").mkdir()
+    for module in ("gossip", "queue"):
+        text = "pub struct Ticket;\npub struct Config;\nstruct Own;\n"
+        (tmp_path / f"src/{module}.rs").write_text(text)
+    assert rust_namesakes(tmp_path) == {"Ticket": {"gossip", "queue"}}
