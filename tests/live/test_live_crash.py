@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from surgetank.cli import app
 from surgetank.errors import SurgetankError
-from surgetank.live.crash import CrashOutcome, crash, levels_of
+from surgetank.live.crash import CrashOutcome, crash, crash_once, levels_of
 from surgetank.live.faults.mounts import mounting_missing
 from surgetank.live.registry import parse, server_class
 
@@ -40,7 +40,7 @@ def needs(url: str) -> None:
 
 def test_a_killed_jetstream_keeps_its_files_and_forgets_its_memory() -> None:
     for level, kept in (("memory", False), ("file", True)):
-        (one,) = crash("jetstream:", ack=level, messages=400, rate_per_s=800, power_loss=False)
+        one = crash_once("jetstream:", level, "kill -9", 400, 800)
         adds_up(one)
         assert (one.level, one.event, one.durable) == (level, "kill -9", kept)
         assert one.acknowledged > 0
@@ -51,8 +51,8 @@ def test_a_killed_jetstream_keeps_its_files_and_forgets_its_memory() -> None:
 @needs_mounts
 def test_power_loss_tells_the_levels_of_jetstream_apart() -> None:
     """Both directions: what is not fsynced is missed, and what is fsynced is there."""
-    _, plain = crash("jetstream:", ack="file", messages=400, rate_per_s=800, power_loss=True)
-    _, synced = crash("jetstream:", ack="file-sync", messages=400, rate_per_s=400, power_loss=True)
+    plain = crash_once("jetstream:", "file", "power loss", 400, 800)
+    synced = crash_once("jetstream:", "file-sync", "power loss", 400, 400)
     for one in (plain, synced):
         adds_up(one)
         assert one.event == "power loss" and one.durable and one.acknowledged > 0
@@ -66,7 +66,7 @@ def test_power_loss_tells_the_levels_of_redis_apart() -> None:
     # The server fsyncs once a second by its own clock. Right before the death, nothing is at risk:
     # such a run says nothing about the level, and another is made.
     for _ in range(4):
-        every = crash("redis:", ack="everysec", messages=600, rate_per_s=800, power_loss=True)[1]
+        every = crash_once("redis:", "everysec", "power loss", 600, 800)
         adds_up(every)
         if every.missing:
             break

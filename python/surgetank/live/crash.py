@@ -33,7 +33,7 @@ from surgetank.live.registry import parse, server_class, target_class
 from surgetank.live.server import Server
 from surgetank.live.target import Target, Where
 
-__all__ = ["EVENTS", "CrashOutcome", "crash", "levels_of"]
+__all__ = ["EVENTS", "CrashOutcome", "crash", "crash_once", "levels_of"]
 
 EVENTS: Final = ("kill -9", "power loss")
 
@@ -157,11 +157,12 @@ def crash(
         for event in events:
             if progress is not None:
                 progress(f"{level}, {event}")
-            found.append(_one(url, level, event, messages, rate_per_s))
+            found.append(crash_once(url, level, event, messages, rate_per_s))
     return found
 
 
-def _one(url: str, level: str, event: str, messages: int, rate_per_s: float) -> CrashOutcome:
+def crash_once(url: str, level: str, event: str, messages: int, rate_per_s: float) -> CrashOutcome:
+    """The same at one level and by one of `EVENTS`."""
     power = event == "power loss"
     due_ns = (np.arange(messages) * (1e9 / rate_per_s)).astype(np.int64)
     schedule = Schedule.plain(due_ns, size_bytes=_SIZE_BYTES, accounts=1)
