@@ -81,6 +81,7 @@ bench: build ## the figures of the README, against their peers
 	$(BIN)/python benchmarks/predict.py
 	$(BIN)/python benchmarks/omission.py
 	$(BIN)/python benchmarks/proxy.py
+	timeout 900 $(BIN)/python benchmarks/protocols.py --quick
 
 .PHONY: format
 format: $(VENV)/.ready ## format everything

@@ -39,6 +39,8 @@ _DELAYED = 100
 _BLOCK = os.urandom(1 << 16)
 _STREAM_BYTES = 128 << 20
 _DELAYS_MS = (1, 5, 20)
+#: No answer for so long: the proxy passes nothing any more.
+_HUNG_S = 20.0
 
 Address = tuple[str, int]
 
@@ -66,7 +68,7 @@ def _answer(client: socket.socket) -> None:
 
 
 def _connect(address: Address, kind: bytes) -> socket.socket:
-    client = socket.create_connection(address)
+    client = socket.create_connection(address, timeout=_HUNG_S)
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     client.sendall(kind)
     return client
@@ -100,8 +102,8 @@ class Way:
 
     name: str
     address: Address
-    delay: Callable[[int], None] | None
-    """Sets a delay of so many ms, each way; None if it cannot."""
+    delayed: Callable[[int], Address] | None
+    """Where to connect for a delay of so many ms, each way; None if it has none."""
     pid: int = 0
     figures: dict[str, list[float]] = field(default_factory=dict)
 
@@ -123,15 +125,14 @@ class Way:
         for q in (50, 90, 99):
             self.note(f"round trip p{q}, µs", idle_us[_ROUND_TRIPS * q // 100])
         self.note("stream, MB/s", stream(self.address))
-        for asked_ms in _DELAYS_MS if self.delay is not None else ():
-            assert self.delay is not None
-            self.delay(asked_ms)
-            delayed_us = round_trips(self.address, _DELAYED)
+        for asked_ms in () if self.delayed is None else _DELAYS_MS:
+            assert self.delayed is not None
+            delayed_us = round_trips(self.delayed(asked_ms), _DELAYED)
             for q in (50, 99):
                 added_us = (delayed_us[_DELAYED * q // 100] - idle_us[_ROUND_TRIPS // 2]) / 2
                 self.note(f"{asked_ms} ms asked, added each way, p{q}, ms", added_us / 1e3)
-        if self.delay is not None:
-            self.delay(0)
+        if self.delayed is not None:
+            self.delayed(0)
 
 
 async def _relay(target: Address) -> None:
@@ -176,43 +177,43 @@ def relayed(target: Address) -> Iterator[Way]:
 def ours(target: Address) -> Iterator[Way]:
     """Through `surgetank.live.proxy`."""
     with Proxy([Link("x", to=target)]) as proxy:
-        through = proxy.address("x")
-        yield Way("ours", through, lambda ms: void(proxy.set(None, Fate(delay_ms=ms))), proxy.pid)
 
+        def delayed(ms: int) -> Address:
+            proxy.set("x", Fate(delay_ms=ms))
+            return proxy.address("x")
 
-def void(_: object) -> None:
-    """Drops a result."""
+        yield Way("ours", delayed(0), delayed, proxy.pid)
 
 
 @contextlib.contextmanager
 def toxiproxy(server: Path, target: Address) -> Iterator[Way]:
-    """Through Toxiproxy, with a latency toxic in each direction."""
-    api, listen = f"http://127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    """Through Toxiproxy: one of its proxies for each delay, with a latency toxic each way."""
+    api = f"http://127.0.0.1:{free_port()}"
+    ports = {ms: free_port() for ms in (0, *_DELAYS_MS)}
 
-    def ask(path: str, data: dict[str, Any] | None = None, method: str = "POST") -> None:
+    def ask(path: str, data: dict[str, Any] | None = None) -> None:
         body = None if data is None else json.dumps(data).encode()
-        request = urllib.request.Request(api + path, data=body, method=method)
-        with urllib.request.urlopen(request, timeout=5):
+        with urllib.request.urlopen(api + path, data=body, timeout=5):
             pass
-
-    def delay(ms: int) -> None:
-        for way in ("upstream", "downstream"):
-            with contextlib.suppress(urllib.error.HTTPError):  # there was none
-                ask(f"/proxies/x/toxics/{way}", method="DELETE")
-            if ms:
-                toxic = {"name": way, "type": "latency", "stream": way}
-                ask("/proxies/x/toxics", toxic | {"attributes": {"latency": ms}})
 
     argv = [str(server), "-port", api.rpartition(":")[2], "-seed", "1"]
     with _started(argv, stderr=subprocess.DEVNULL) as process:
         for _ in range(100):
             with contextlib.suppress(urllib.error.URLError):
-                ask("/version", method="GET")
+                ask("/version")
                 break
             time.sleep(0.05)
-        ask("/proxies", {"name": "x", "listen": listen, "upstream": f"{target[0]}:{target[1]}"})
-        port = int(listen.rpartition(":")[2])
-        yield Way("Toxiproxy", ("127.0.0.1", port), delay, process.pid)
+        for ms, port in ports.items():
+            name, upstream = f"ms{ms}", f"{target[0]}:{target[1]}"
+            ask("/proxies", {"name": name, "listen": f"127.0.0.1:{port}", "upstream": upstream})
+            for way in ("upstream", "downstream") if ms else ():
+                toxic = {"type": "latency", "stream": way, "attributes": {"latency": ms}}
+                ask(f"/proxies/{name}/toxics", toxic)
+
+        def delayed(ms: int) -> Address:
+            return "127.0.0.1", ports[ms]
+
+        yield Way("Toxiproxy", delayed(0), delayed, process.pid)
 
 
 def table(paths: list[Way]) -> str:
@@ -243,14 +244,23 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         paths = [Way("none", direct, None), stack.enter_context(relayed(direct))]
         paths.append(stack.enter_context(ours(direct)))
-        if given.toxiproxy is not None:
-            paths.append(stack.enter_context(toxiproxy(given.toxiproxy, direct)))
+        toxic, hung = Way("Toxiproxy", direct, None), 0
         for _ in range(given.rounds):
             for path in paths:
                 path.measure()
+            if given.toxiproxy is not None:
+                # Started anew every round: after some connections it may pass nothing any more.
+                with toxiproxy(given.toxiproxy, direct) as way:
+                    try:
+                        way.measure()
+                    except TimeoutError:
+                        hung += 1
+                    for figure, values in way.figures.items():
+                        toxic.figures.setdefault(figure, []).extend(values)
     server.terminate()
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {given.rounds} rounds\n")
-    print(table(paths))
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {given.rounds} rounds")
+    print(f"Toxiproxy passed nothing for {_HUNG_S:g} s in {hung} rounds.\n" if hung else "")
+    print(table([*paths, toxic] if toxic.figures else paths))
 
 
 if __name__ == "__main__":
