@@ -51,9 +51,9 @@ def test_nats_is_calibrated_by_the_command(tmp_path: Path) -> None:
     if code == 4:
         assert not file.exists()
         return
-    told = json.loads(run.stdout)
-    assert told["kind"] == "broker"
-    assert told["capacity_per_s"] > 10_000
+    printed = json.loads(run.stdout)
+    assert printed["kind"] == "broker"
+    assert printed["capacity_per_s"] > 10_000
     assert load(file).layer.consensus.kind == "single"
     again = CliRunner().invoke(app, [*_NATS, "--out", str(file)])
     assert "exists already" in str(again.exception)

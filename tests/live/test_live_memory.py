@@ -269,7 +269,7 @@ def test_what_is_open_at_the_end_was_not_cut_off(tmp_path: Path) -> None:
     sink.acknowledged(numbers[1:2], 2)
     sink.ended = True
     sink.disconnected(numbers, 3)
-    assert [State(s) for s in recording.kept().state[:4]] == [
+    assert [State(s) for s in recording.copied().state[:4]] == [
         State.DISCONNECTED,
         State.ACKNOWLEDGED,
         State.SENT,

@@ -143,15 +143,15 @@ def crash(
     if not 1 <= rate_per_s <= 1e6:
         raise SurgetankError(f"not {rate_per_s:g}", place="--rate", hint="Give 1 to 1000000")
     events = list(EVENTS)
-    lack = mounting_missing("mkfs.ext4", "losetup")
+    missing = mounting_missing("mkfs.ext4", "losetup")
     if power_loss is False:
         events.remove("power loss")
-    elif lack is not None and power_loss is None:
+    elif missing is not None and power_loss is None:
         events.remove("power loss")
         if progress is not None:
-            progress(f"Without power loss: {lack}")
-    elif lack is not None:
-        raise SurgetankError(lack, place="--power-loss", hint="Or give --no-power-loss")
+            progress(f"Without power loss: {missing}")
+    elif missing is not None:
+        raise SurgetankError(missing, place="--power-loss", hint="Or give --no-power-loss")
     found = []
     for level in levels_of(url, ack):
         for event in events:
@@ -224,7 +224,7 @@ def _killed(rig: Rig, run: LiveRun) -> Sending:
         lambda: True,
     )
     run.finish()
-    return run.recording.kept()
+    return run.recording.copied()
 
 
 def _restarted(server: Server) -> float:

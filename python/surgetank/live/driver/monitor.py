@@ -45,7 +45,7 @@ class Monitor:
         self._first_ns = np.full(len(schedule), -1, dtype=np.int64)
         self._delivered = 0
         self._copies = capabilities.copies
-        self._seen: dict[int, npt.NDArray[np.bool_]] = {}
+        self._received: dict[int, npt.NDArray[np.bool_]] = {}
         self._different = 0
         """Deliveries that are no duplicates: each message once at each node."""
         self._delays = {c: HdrHistogram(1, _HIGHEST_US, 3) for c in set(schedule.class_number)}
@@ -108,10 +108,12 @@ class Monitor:
         known = rows[(rows["number"] >= 0) & (rows["number"] < len(self._schedule))]
         self._rows.append(known)
         for node in np.unique(known["node"]).tolist():
-            seen = self._seen.setdefault(node, np.zeros(len(self._schedule), dtype=np.bool_))
+            received = self._received.setdefault(
+                node, np.zeros(len(self._schedule), dtype=np.bool_)
+            )
             numbers = np.unique(known["number"][known["node"] == node])
-            self._different += int((~seen[numbers]).sum())
-            seen[numbers] = True
+            self._different += int((~received[numbers]).sum())
+            received[numbers] = True
         numbers, index = np.unique(known["number"], return_index=True)
         new = self._first_ns[numbers] < 0
         numbers, times = numbers[new], known["time_ns"][index[new]]

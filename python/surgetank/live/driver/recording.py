@@ -84,7 +84,7 @@ class Recording:
         found = np.bincount(self.state, minlength=len(State)).tolist()
         return {state: found[state] for state in State}
 
-    def kept(self) -> Sending:
+    def copied(self) -> Sending:
         """Copies that outlive the folder."""
         return Sending(
             np.array(self.sent_ns), np.array(self.answered_ns), np.array(self.state, dtype=np.int64)

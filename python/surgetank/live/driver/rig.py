@@ -243,7 +243,7 @@ class Rig:
         ]
         return Played(
             schedule=schedule,
-            sending=recording.kept().since(start),
+            sending=recording.copied().since(start),
             deliveries=monitor.deliveries,
             capabilities=run.capabilities,
             options=self.options,

@@ -58,10 +58,10 @@ class Schedule:
         Raises:
             SurgetankError: the scenario cannot be simulated, or sends nothing.
         """
-        kept = [f for f in scenario.faults if not getattr(f, "live_only", False)]
+        simulated = [f for f in scenario.faults if not getattr(f, "live_only", False)]
         flow = scenario
-        if len(kept) < len(scenario.faults):
-            flow = scenario.with_values({"faults": [f.model_dump(mode="json") for f in kept]})
+        if len(simulated) < len(scenario.faults):
+            flow = scenario.with_values({"faults": [f.model_dump(mode="json") for f in simulated]})
         if tape is None and _is_plain(flow):
             # The same messages, several times as soon.
             flow = flow.with_values({"layer.service": {}, "layer.queue.ingress_max": 0})

@@ -112,9 +112,9 @@ class WorkerProcesses:
 
     def start(self, name: str, job: Job) -> None:
         """Starts a process."""
-        made = WorkerProcess(self.folder, name, job)
-        self._all.append(made)
-        self._selector.register(made.process.stdout, selectors.EVENT_READ, made)  # type: ignore[arg-type]
+        worker = WorkerProcess(self.folder, name, job)
+        self._all.append(worker)
+        self._selector.register(worker.process.stdout, selectors.EVENT_READ, worker)  # type: ignore[arg-type]
 
     def send(self, instruction: Instruction) -> None:
         """Tells all of them."""
@@ -140,11 +140,11 @@ class WorkerProcesses:
         Raises:
             TargetError: a process ended before.
         """
-        asked = [p for p in self._all if p.publishes or not publishers_only]
+        awaited = [p for p in self._all if p.publishes or not publishers_only]
         for _ in self._ticks(until_s):
-            if all(process.report(kind) for process in asked):
+            if all(process.report(kind) for process in awaited):
                 return True
-            self._check(kind, asked)
+            self._check(kind, awaited)
             if not tick():
                 return False
         return False
@@ -166,8 +166,8 @@ class WorkerProcesses:
                     break
             yield
 
-    def _check(self, kind: type[Report], asked: list[WorkerProcess]) -> None:
-        for process in asked:
+    def _check(self, kind: type[Report], awaited: list[WorkerProcess]) -> None:
+        for process in awaited:
             if (failed := process.report(WorkerFailed)) is not None:
                 raise TargetError(failed.message, place=failed.place, hint=failed.hint, exit_code=3)
             if process.report(kind) is None and process.process.poll() is not None:

@@ -22,14 +22,14 @@ def histograms(trace: Trace) -> dict[str, HdrHistogram]:
     found: dict[str, HdrHistogram] = {}
     done = trace.delays().filter(pl.col("delay_ns").is_not_null())
     for (key,), rows in sorted(done.partition_by("class", as_dict=True).items()):
-        made = HdrHistogram(1, _HIGHEST_US, 3)
+        histogram = HdrHistogram(1, _HIGHEST_US, 3)
         delays_us = np.maximum(rows["delay_ns"].to_numpy() // 1_000, 1)
         for value, count in zip(*np.unique(delays_us, return_counts=True), strict=True):
-            made.record_value(int(value), int(count))
+            histogram.record_value(int(value), int(count))
         begin_ms = trace.live.start_unix_ns // 1_000_000
-        made.set_start_time_stamp(begin_ms + trace.measured_from_ns // 1_000_000)
-        made.set_end_time_stamp(begin_ms + trace.flow_end_ns // 1_000_000)
-        found[CLASSES[int(key)]] = made
+        histogram.set_start_time_stamp(begin_ms + trace.measured_from_ns // 1_000_000)
+        histogram.set_end_time_stamp(begin_ms + trace.flow_end_ns // 1_000_000)
+        found[CLASSES[int(key)]] = histogram
     return found
 
 
@@ -40,6 +40,6 @@ def write_log(trace: Trace, path: Path) -> None:
         log.output_comment(f"surgetank {trace.run}; delays from the intended send time, µs")
         log.output_log_format_version()
         log.output_legend()
-        for name, made in histograms(trace).items():
+        for name, histogram in histograms(trace).items():
             file.write(f"Tag={name},")  # the library reads tags and does not write them
-            log.output_interval_histogram(made, max_value_unit_ratio=1.0)
+            log.output_interval_histogram(histogram, max_value_unit_ratio=1.0)

@@ -83,8 +83,8 @@ def export(
     exporter = OTLPSpanExporter(endpoint, timeout=TIMEOUT_S)
     taken = failed = 0
     with _Complaints() as complaints:
-        made = spans(messages, run, start_unix_ns, share, where)
-        while batch := tuple(islice(made, BATCH)):
+        pending = spans(messages, run, start_unix_ns, share, where)
+        while batch := tuple(islice(pending, BATCH)):
             if failed or exporter.export(batch) is not SpanExportResult.SUCCESS:
                 failed += len(batch)
             else:

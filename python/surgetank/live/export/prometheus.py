@@ -40,33 +40,33 @@ class _Readings(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Called for every scrape, on the server's thread."""
-        seen = self.newest
-        if seen is None:
+        snapshot = self.newest
+        if snapshot is None:
             return
-        labels = (_without_password(seen.target), seen.scenario)
+        labels = (_without_password(snapshot.target), snapshot.scenario)
         for name, what in _COUNTERS.items():
             counter = CounterMetricFamily(f"surgetank_{name}", what, labels=_LABELS)
-            counter.add_metric(labels, getattr(seen, name))
+            counter.add_metric(labels, getattr(snapshot, name))
             yield counter
         for name, what, value in (
-            ("backlog", "Messages accepted and not delivered", seen.backlog),
-            ("running", "1 until the run is done", float(not seen.done)),
-            ("run_seconds", "Since the first message could be due", seen.seconds),
-            ("run_duration_seconds", "Length of the schedule", seen.duration_s),
+            ("backlog", "Messages accepted and not delivered", snapshot.backlog),
+            ("running", "1 until the run is done", float(not snapshot.done)),
+            ("run_seconds", "Since the first message could be due", snapshot.seconds),
+            ("run_duration_seconds", "Length of the schedule", snapshot.duration_s),
         ):
             gauge = GaugeMetricFamily(f"surgetank_{name}", what, labels=_LABELS)
             gauge.add_metric(labels, value)
             yield gauge
-        yield from _delays(seen, labels)
+        yield from _delays(snapshot, labels)
 
 
-def _delays(seen: Snapshot, labels: tuple[str, str]) -> Iterator[Metric]:
+def _delays(snapshot: Snapshot, labels: tuple[str, str]) -> Iterator[Metric]:
     late = GaugeMetricFamily(
         "surgetank_lateness_seconds",
         "Of the generator itself: sending behind the schedule",
         labels=(*_LABELS, "quantile"),
     )
-    late.add_metric((*labels, "0.99"), seen.lateness_p99_ms / 1e3)
+    late.add_metric((*labels, "0.99"), snapshot.lateness_p99_ms / 1e3)
     yield late
     delay = GaugeMetricFamily(
         "surgetank_delay_seconds",
@@ -76,14 +76,14 @@ def _delays(seen: Snapshot, labels: tuple[str, str]) -> Iterator[Metric]:
     by_class = CounterMetricFamily(
         "surgetank_delivered_by_class", "Messages delivered", labels=(*_LABELS, "class")
     )
-    for name, delays in sorted(seen.by_class.items()):
+    for name, delays in sorted(snapshot.by_class.items()):
         delay.add_metric((*labels, name, "0.5"), delays.p50_ms / 1e3)
         delay.add_metric((*labels, name, "0.99"), delays.p99_ms / 1e3)
         by_class.add_metric((*labels, name), delays.delivered)
     yield delay
     yield by_class
     fault = GaugeMetricFamily("surgetank_fault", "A fault in force", labels=(*_LABELS, "fault"))
-    for name in seen.faults:
+    for name in snapshot.faults:
         fault.add_metric((*labels, name), 1)
     yield fault
 
@@ -137,7 +137,7 @@ class Prometheus:
         self._server.server_close()
         self._thread.join()
 
-    def __call__(self, seen: Snapshot) -> bool:
+    def __call__(self, snapshot: Snapshot) -> bool:
         """A `Watch` that never stops the run."""
-        self._readings.newest = seen
+        self._readings.newest = snapshot
         return True

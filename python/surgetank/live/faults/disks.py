@@ -65,9 +65,9 @@ class Disks:
         data, place = server.data, self._needs[0].place
         if not data:
             raise SurgetankError("this server keeps no data", place=place, hint="Take it out")
-        lack = mounting_missing()
-        if lack is not None:
-            raise SurgetankError(lack, place=place, hint="Or take the fault out")
+        missing = mounting_missing()
+        if missing is not None:
+            raise SurgetankError(missing, place=place, hint="Or take the fault out")
         try:
             for need in self._needs:
                 for node in nodes_or_all(need.nodes, len(data), need.place):

@@ -69,10 +69,10 @@ class _Mount:
         )
         assert self._keeper.stdout is not None and self._keeper.stderr is not None
         if self._keeper.stdout.readline() != b"mounted\n":
-            said = self._keeper.stderr.read().decode("utf-8", "replace").strip()
+            message = self._keeper.stderr.read().decode("utf-8", "replace").strip()
             self._keeper.wait()
             raise TargetError(
-                f"cannot be mounted ({said or 'mount failed'})",
+                f"cannot be mounted ({message or 'mount failed'})",
                 place=str(folder),
                 hint="Mounting needs root, and loop devices where power is to be lost",
             )
@@ -152,9 +152,9 @@ class PowerLossDisk:
         Raises:
             TargetError: it cannot be made or mounted.
         """
-        lack = mounting_missing("mkfs.ext4", "losetup")
-        if lack is not None:
-            raise TargetError(lack, place="power loss", hint="Leave power loss out")
+        missing = mounting_missing("mkfs.ext4", "losetup")
+        if missing is not None:
+            raise TargetError(missing, place="power loss", hint="Leave power loss out")
         images.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._image = images / f"{folder.name}-0.img"
@@ -217,6 +217,6 @@ def _syncfs(handle: int) -> None:
 
 
 def _done(argv: list[str]) -> None:
-    made = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
-    if made.returncode != 0:
-        raise TargetError(f"failed: {made.stderr.strip()[-300:]}", place=Path(argv[0]).name)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode != 0:
+        raise TargetError(f"failed: {done.stderr.strip()[-300:]}", place=Path(argv[0]).name)

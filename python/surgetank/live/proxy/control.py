@@ -51,9 +51,9 @@ class Proxy:
         for link in links:
             if link.name in self.links:
                 raise SurgetankError("two links have this name", place=link.name, hint="Rename one")
-        told = self._ask(do="begin", links=[asdict(link) for link in links], seed=self._seed)
+        answer = self._ask(do="begin", links=[asdict(link) for link in links], seed=self._seed)
         self.links |= {link.name: link for link in links}
-        self._ports |= told["ports"]
+        self._ports |= answer["ports"]
 
     def start(self) -> Self:
         """Listens on every link's port.

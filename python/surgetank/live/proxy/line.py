@@ -57,7 +57,7 @@ class LinkDirection:
         self.bytes = self.chunks = self.segments = self.segments_lost = 0
         self.busy_bytes = self.busy_ns = 0
         self._busy_to_ns = 0
-        self._alone = (0, 0)
+        self._unqueued = (0, 0)
 
     @property
     def held_max_bytes(self) -> int:
@@ -115,13 +115,13 @@ class LinkDirection:
         piece that met nobody counts when another waits behind it."""
         begun_ns = piece.off_wire_ns - piece.wire_ns
         end_ns = piece.off_wire_ns + now_ns - piece.release_ns
-        alone, self._alone = self._alone, (0, 0)
+        unqueued, self._unqueued = self._unqueued, (0, 0)
         if piece.waited:
-            self.busy_bytes += alone[0] + len(piece.data)
-            self.busy_ns += alone[1] + max(0, end_ns - max(begun_ns, self._busy_to_ns))
+            self.busy_bytes += unqueued[0] + len(piece.data)
+            self.busy_ns += unqueued[1] + max(0, end_ns - max(begun_ns, self._busy_to_ns))
             self._busy_to_ns = max(self._busy_to_ns, end_ns)
         else:
-            self._alone = (len(piece.data), end_ns - begun_ns)
+            self._unqueued = (len(piece.data), end_ns - begun_ns)
             self._busy_to_ns = end_ns
 
     def straight(self, size: int, delay_ns: int) -> None:

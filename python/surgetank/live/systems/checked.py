@@ -28,7 +28,7 @@ class CheckedTarget(Batched):
         super().__init__(where)
         check_options(where, self.options)
         self._ack = choice(where, "ack", self.acks, self.ack_usual)
-        self._made = False
+        self._created = False
 
     async def prepare(self) -> None:
         """See `Target`."""
@@ -38,12 +38,12 @@ class CheckedTarget(Batched):
                 place=self.where.url,
                 hint="Give another name after the port's slash, or none",
             )
-        self._made = True
+        self._created = True
         await self._settle()
 
     async def dispose(self) -> None:
         """See `Target`. What this object did not make stays."""
-        if not self._made:
+        if not self._created:
             return
         try:
             await self._remove()
@@ -53,7 +53,7 @@ class CheckedTarget(Batched):
                 place=self.where.url,
                 hint=self.by_hand.format(name=self.where.name, port=self.where.port),
             ) from error
-        self._made = False
+        self._created = False
 
     async def _make(self) -> bool:
         """Makes what a run needs; False if there is something of that name.

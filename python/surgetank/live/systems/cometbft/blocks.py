@@ -129,19 +129,19 @@ class Follower:
             async with asyncio.TaskGroup() as tasks:
                 for number, node in enumerate(self._nodes):
                     tasks.create_task(self._keep(number, node, follows))
-                    tasks.create_task(self._tell(number, node, sink))
+                    tasks.create_task(self._report_blocks(number, node, sink))
         finally:
             for node in self._nodes:
                 node.rpc.close()
 
     def _listener(self, number: int, node: _Node) -> Any:
-        def heard(name: str, value: dict[str, Any], at_ns: int) -> None:
+        def on_event(name: str, value: dict[str, Any], at_ns: int) -> None:
             if name == "NewBlockHeader":
                 self._seen(number, node, int(value["header"]["height"]), at_ns)
             else:
                 self.proposed_ns.setdefault((int(value["height"]), value["round"]), at_ns)
 
-        return heard
+        return on_event
 
     def _seen(self, number: int, node: _Node, height: int, at_ns: int) -> None:
         """A node has come to a height; heights between were missed and count from now."""
@@ -166,7 +166,7 @@ class Follower:
             node.rpc.close()
             await asyncio.sleep(_RETRY_S)
 
-    async def _tell(self, number: int, node: _Node, sink: Sink) -> None:
+    async def _report_blocks(self, number: int, node: _Node, sink: Sink) -> None:
         while True:
             while node.waiting:
                 height, at_ns = node.waiting[0]

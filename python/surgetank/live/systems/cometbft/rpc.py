@@ -19,7 +19,7 @@ __all__ = ["Rpc", "RpcError", "broadcast_frame"]
 WAITING_MAX_BYTES: Final = 32_000_000
 
 _ID: Final = b'{"jsonrpc":"2.0","id":"'
-_YES: Final = b'","result":{"code":0,'
+_OK: Final = b'","result":{"code":0,'
 _ID_END: Final = len(_ID) + 8
 
 
@@ -47,7 +47,7 @@ class Rpc:
         self._socket: WebSocket | None = None
         self._calls: dict[str, asyncio.Future[Any]] = {}
         self._events: dict[str, str] = {}
-        self._made = 0
+        self._requests = 0
         self._sink: Sink | None = None
         self._open: dict[int, None] = {}
 
@@ -93,8 +93,8 @@ class Rpc:
         """
         if self._socket is None:
             raise ConnectionResetError("not connected")
-        self._made += 1
-        name = f"c{self._made}"
+        self._requests += 1
+        name = f"c{self._requests}"
         answer = self._calls[name] = asyncio.get_running_loop().create_future()
         request = {"jsonrpc": "2.0", "id": name, "method": method, "params": params}
         self._socket.write(text_frame(json.dumps(request).encode()))
@@ -110,14 +110,14 @@ class Rpc:
         Raises:
             OSError, RpcError: as `call`.
         """
-        name = f"c{self._made + 1}"
+        name = f"c{self._requests + 1}"
         self._events[name] = event
         await self.call("subscribe", query=f"tm.event='{event}'")
 
     def _texts(self, texts: list[bytes], at_ns: int) -> None:
         taken = []
         for text in texts:
-            if text.startswith(_YES, _ID_END) and text.startswith(_ID):
+            if text.startswith(_OK, _ID_END) and text.startswith(_ID):
                 taken.append(text[len(_ID) : _ID_END])
             else:
                 self._other(json.loads(text), at_ns)
@@ -160,9 +160,9 @@ class Rpc:
 
 
 def _words(error: dict[str, Any]) -> str:
-    """An error's reason without the numbers that make each one different."""
-    said = str(error.get("data") or error.get("message") or "error")
-    return said.partition(":")[0][:80]
+    """An error's detail without the numbers that make each one different."""
+    detail = str(error.get("data") or error.get("message") or "error")
+    return detail.partition(":")[0][:80]
 
 
 def _code(result: dict[str, Any]) -> str:

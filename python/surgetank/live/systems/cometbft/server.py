@@ -230,10 +230,10 @@ def _go() -> str | None:
     beside = Path(sys.executable).with_name("go")
     for found in (shutil.which("go"), str(beside) if beside.exists() else None):
         if found is not None:
-            said = subprocess.run(
+            output = subprocess.run(
                 [found, "version"], capture_output=True, text=True, timeout=30, check=False
             ).stdout
-            number = re.search(r"go(\d+)\.(\d+)", said)
+            number = re.search(r"go(\d+)\.(\d+)", output)
             if number and (int(number[1]), int(number[2])) >= (1, 21):
                 return found
     return None
@@ -245,15 +245,15 @@ def build() -> Path:
     Raises:
         TargetError: no Go, or it could not be built.
     """
-    kept = program()
-    if kept.exists():
-        return kept
+    binary = program()
+    if binary.exists():
+        return binary
     go = _go()
     if go is None:
         raise TargetError("is not here", place="cometbft", hint=Localnet.missing() or "")
     print(f"Building cometbft {VERSION} with Go, once: 2 to 5 minutes", file=sys.stderr, flush=True)
     # Beside the cache and moved at the end: a build broken off leaves nothing that looks whole.
-    fresh = kept.parent / f"building-{os.getpid()}"
+    fresh = binary.parent / f"building-{os.getpid()}"
     fresh.mkdir(parents=True, exist_ok=True)
     try:
         environment = {**os.environ, "GOBIN": str(fresh), "GOFLAGS": ""}
@@ -267,12 +267,12 @@ def build() -> Path:
         )
         if made.returncode != 0:
             raise TargetError(f"does not build: {made.stderr[-800:]}", place=_MODULE)
-        (fresh / "cometbft").replace(kept)
+        (fresh / "cometbft").replace(binary)
     except subprocess.TimeoutExpired:
         raise TargetError(f"was not built within {_BUILD_S:g} s", place=_MODULE) from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-    return kept
+    return binary
 
 
 def _wrong(option: str, text: str, want: ValueError) -> TargetError:

@@ -219,13 +219,13 @@ class CometBFT(CheckedTarget):
 
     async def _ask(self, method: str, **params: Any) -> Any:
         """Of the first node that can answer."""
-        said: Exception | None = None
+        last_error: Exception | None = None
         for rpc in self._rpcs:
             try:
                 return await rpc.call(method, **params)
             except (OSError, RpcError) as error:
-                said = error
-        raise TargetError(f"no node answers `{method}` ({said})", place="cometbft")
+                last_error = error
+        raise TargetError(f"no node answers `{method}` ({last_error})", place="cometbft")
 
 
 async def _stay(rpc: Rpc) -> None:

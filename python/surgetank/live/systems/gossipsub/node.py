@@ -112,7 +112,7 @@ class Node:
             if word == "PUB":
                 await self._publish(topic, stream)
             elif word == "SUB":
-                await self._tell(topic, stream)
+                await self._forward_receipts(topic, stream)
             else:
                 if word == "DIAL" and not self._dialled:
                     self._dialled = True
@@ -173,7 +173,7 @@ class Node:
                     except (trio.WouldBlock, trio.BrokenResourceError):
                         into.missed += 1
 
-    async def _tell(self, topic: str, stream: trio.SocketStream) -> None:
+    async def _forward_receipts(self, topic: str, stream: trio.SocketStream) -> None:
         if topic not in self._topics:
             return
         send, receive = trio.open_memory_channel[bytes](_QUEUED_MAX)

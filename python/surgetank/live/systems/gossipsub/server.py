@@ -183,11 +183,11 @@ def ask(address: Address, line: str) -> dict[str, Any]:
         link.settimeout(_ANSWER_S)
         link.sendall(line.encode() + b"\n")
         with link.makefile("rb") as answer:
-            said = answer.readline()
-    if not said:
+            reply = answer.readline()
+    if not reply:
         raise ConnectionResetError("no answer")
     try:
-        found: dict[str, Any] = json.loads(said)
+        found: dict[str, Any] = json.loads(reply)
     except ValueError:
         raise ConnectionResetError("something else listens there") from None
     return found

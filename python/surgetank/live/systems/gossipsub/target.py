@@ -138,10 +138,10 @@ class Gossipsub(CheckedTarget):
 
     async def receive(self, sink: Sink) -> None:
         """All nodes' receipts."""
-        heard: set[int] = set()
+        listening: set[int] = set()
         async with asyncio.TaskGroup() as tasks:
             for node in range(len(self._nodes)):
-                tasks.create_task(self._follow(node, sink, heard))
+                tasks.create_task(self._follow(node, sink, listening))
 
     async def subscribe(self) -> AsyncIterator[bytes]:
         """The receipts of the first node."""
@@ -156,7 +156,7 @@ class Gossipsub(CheckedTarget):
         for publisher in self._publishers.values():
             publisher.close()
 
-    async def _follow(self, node: int, sink: Sink, heard: set[int]) -> None:
+    async def _follow(self, node: int, sink: Sink, listening: set[int]) -> None:
         """Receipts of one node; `heard`: those that have begun."""
         while True:
             receipts = Receipts()
@@ -166,8 +166,8 @@ class Gossipsub(CheckedTarget):
                 async for piece in self._pieces(node):
                     for at_ns, payload in receipts.feed(piece):
                         if not payload:
-                            heard.add(node)
-                            if len(heard) == len(self._nodes):
+                            listening.add(node)
+                            if len(listening) == len(self._nodes):
                                 sink.subscribed()
                         number = decode(sink.run, payload)
                         if number is not None:

@@ -89,5 +89,5 @@ async def payloads(manager: JetStreamContext, stream: str) -> AsyncIterator[byte
 def last_sequence(reply: str) -> int:
     """Sequence number within the stream, from a delivered message's reply subject `$JS.ACK.…`
     (nine words, or eleven with domain and account)."""
-    words = reply.split(".")
-    return int(words[5] if len(words) == 9 else words[7])
+    fields = reply.split(".")
+    return int(fields[5] if len(fields) == 9 else fields[7])

@@ -104,7 +104,7 @@ class JetStream(Nats):
         self._waiting: set[int] = set()
         self._futures: dict[int, asyncio.Future[None]] = {}
         self._sequence = 0
-        self._hears = 0
+        self._connection_used = 0
 
     @property
     def capabilities(self) -> Capabilities:
@@ -346,9 +346,9 @@ class JetStream(Nats):
             settings.mem_storage = True
             settings.inactive_threshold = _IDLE_S
         settings.deliver_subject = subject
-        if self._hears != opened:
+        if self._connection_used != opened:
             self._link.send(f"SUB {subject} 1\r\n".encode(), control=True)
-            self._hears = opened
+            self._connection_used = opened
         async with managed(self.where) as manager:
             if self._sequence:
                 info = await stream_info(manager, stream)

@@ -128,7 +128,7 @@ class Producing(_Answers):
         self._head += _text(topic) + struct.pack(">ii", 1, 0)
         self._skip = 4 + 2 + len(topic.encode()) + 4 + 4
         """Bytes of an answer before the error code."""
-        self._asked: deque[_Batch] = deque()
+        self._in_flight: deque[_Batch] = deque()
         self._waiting: deque[tuple[bytes, int, Sink]] = deque()
         self._waiting_bytes = 0
 
@@ -151,14 +151,14 @@ class Producing(_Answers):
         self._send()
 
     def _send(self) -> None:
-        while self._waiting and (not self._acks or len(self._asked) < _REQUESTS_MAX):
+        while self._waiting and (not self._acks or len(self._in_flight) < _REQUESTS_MAX):
             batch = self._next()
             records = _packed(batch.payloads)
             body = self._head + struct.pack(">i", len(records)) + records
             assert self.transport is not None
             self.transport.write(_request(_PRODUCE, 7, body))
             if self._acks:
-                self._asked.append(batch)
+                self._in_flight.append(batch)
 
     def _next(self) -> _Batch:
         """As many as fit; at least one."""
@@ -185,7 +185,7 @@ class Producing(_Answers):
     def answer(self, body: bytes, at_ns: int) -> None:
         """See `_Answers`."""
         (code,) = struct.unpack_from(">h", body, self._skip)
-        for numbers, sink in self._asked.popleft().shares:
+        for numbers, sink in self._in_flight.popleft().shares:
             if not code:
                 sink.acknowledged(numbers, at_ns)
             elif code == _TIMED_OUT:
@@ -198,12 +198,12 @@ class Producing(_Answers):
         """See `asyncio.Protocol`."""
         at_ns = time.monotonic_ns()
         self.transport = None
-        for batch in self._asked:
+        for batch in self._in_flight:
             for numbers, sink in batch.shares:
                 sink.disconnected(numbers, at_ns)
         for _, number, sink in self._waiting:
             sink.disconnected([number], at_ns)
-        self._asked.clear()
+        self._in_flight.clear()
         self._waiting.clear()
         self._waiting_bytes = 0
         self.on_end()
@@ -257,7 +257,7 @@ class Fetching(_Answers):
     def __init__(self, topic: str) -> None:
         super().__init__()
         self._topic = topic
-        self._asked: asyncio.Future[tuple[bytes, int]] | None = None
+        self._in_flight: asyncio.Future[tuple[bytes, int]] | None = None
 
     async def fetch(self, offset: int, wait_ms: int = _FETCH_MS) -> tuple[int, int, Batches]:
         """Error code, high watermark and batches from an offset on.
@@ -269,9 +269,9 @@ class Fetching(_Answers):
             raise ConnectionResetError("not connected")
         body = struct.pack(">iiiibi", -1, wait_ms, 1, _FETCH_BYTES, 0, 1) + _text(self._topic)
         body += struct.pack(">iiqi", 1, 0, offset, _FETCH_BYTES)
-        self._asked = asyncio.get_running_loop().create_future()
+        self._in_flight = asyncio.get_running_loop().create_future()
         self.transport.write(_request(_FETCH, 4, body))
-        answer, at_ns = await asyncio.wait_for(self._asked, 10.0)
+        answer, at_ns = await asyncio.wait_for(self._in_flight, 10.0)
         position = 4 + 4 + 2 + len(self._topic.encode()) + 4 + 4
         code, watermark, _, aborted = struct.unpack_from(">hqqi", answer, position)
         position += 22 + 16 * max(0, aborted)
@@ -281,11 +281,11 @@ class Fetching(_Answers):
 
     def answer(self, body: bytes, at_ns: int) -> None:
         """See `_Answers`."""
-        if self._asked is not None and not self._asked.done():
-            self._asked.set_result((body, at_ns))
+        if self._in_flight is not None and not self._in_flight.done():
+            self._in_flight.set_result((body, at_ns))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
         self.transport = None
-        if self._asked is not None and not self._asked.done():
-            self._asked.set_exception(ConnectionResetError("the connection ended"))
+        if self._in_flight is not None and not self._in_flight.done():
+            self._in_flight.set_exception(ConnectionResetError("the connection ended"))

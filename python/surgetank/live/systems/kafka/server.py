@@ -73,16 +73,16 @@ def jars() -> Path:
 
 def _fetched() -> Path:
     """The jars, fetched by Maven if this is the first use."""
-    kept = jars()
-    if kept.is_dir():
-        return kept
-    kept.parent.mkdir(parents=True, exist_ok=True)
+    cached = jars()
+    if cached.is_dir():
+        return cached
+    cached.parent.mkdir(parents=True, exist_ok=True)
     print(
-        f"surgetank: fetching Apache Kafka {VERSION} by Maven into {kept} (about 50 MB, once) …",
+        f"surgetank: fetching Apache Kafka {VERSION} by Maven into {cached} (about 50 MB, once) …",
         file=sys.stderr,
         flush=True,
     )
-    work = Path(tempfile.mkdtemp(prefix="kafka-", dir=kept.parent))
+    work = Path(tempfile.mkdtemp(prefix="kafka-", dir=cached.parent))
     try:
         (work / "pom.xml").write_text(_POM.format(scala=_SCALA, version=VERSION), encoding="utf-8")
         argv = ["mvn", "-B", "-q", "dependency:copy-dependencies"]
@@ -91,15 +91,15 @@ def _fetched() -> Path:
         if done.returncode:
             raise _failed("\n".join((done.stdout + done.stderr).splitlines()[-8:]))
         try:
-            (work / "jars").rename(kept)
+            (work / "jars").rename(cached)
         except OSError:
-            if not kept.is_dir():  # else another process was faster
+            if not cached.is_dir():  # else another process was faster
                 raise
     except (subprocess.TimeoutExpired, OSError) as error:
         raise _failed(str(error)) from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return kept
+    return cached
 
 
 def _failed(why: str) -> TargetError:

@@ -101,11 +101,11 @@ class Kafka(CheckedTarget):
                 answer = await admin.create_topics([topic])
         except (KafkaError, OSError, TimeoutError) as error:
             raise self._unusable(error) from None
-        for _, code, *words in answer.topic_errors:
+        for _, code, *details in answer.topic_errors:
             if code == _EXISTS:
                 return False
             if code:
-                raise self._unusable(for_code(code)(*words))
+                raise self._unusable(for_code(code)(*details))
         return True
 
     async def _settle(self) -> None:

@@ -137,26 +137,26 @@ class Connection:
     # ---- opening
 
     async def _connect(self) -> None:
-        made = socket.socket(socket.AF_INET6 if ":" in self.where.host else socket.AF_INET)
+        sock = socket.socket(socket.AF_INET6 if ":" in self.where.host else socket.AF_INET)
         try:
-            made.setblocking(False)
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await self._loop.sock_connect(made, (self.where.host, self.where.port))
-            rest = await self._shake_hands(made)
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await self._loop.sock_connect(sock, (self.where.host, self.where.port))
+            rest = await self._shake_hands(sock)
         except BaseException:
-            made.close()
+            sock.close()
             raise
-        self._socket, self._cutter = made, Cutter()
+        self._socket, self._cutter = sock, Cutter()
         self.up, self.opened = True, self.opened + 1
-        self._loop.add_reader(made.fileno(), self._readable)
+        self._loop.add_reader(sock.fileno(), self._readable)
         if rest:
             self._take(rest)
 
-    async def _shake_hands(self, made: socket.socket) -> bytes:
+    async def _shake_hands(self, sock: socket.socket) -> bytes:
         """INFO, CONNECT, what is kept, PING, PONG; returns what came behind the PONG."""
         got = b""
         while b"\r\n" not in got:
-            got += await self._more(made)
+            got += await self._more(sock)
         line, _, got = got.partition(b"\r\n")
         if not line.startswith(b"INFO "):
             raise ValueError("it does not speak NATS")
@@ -176,16 +176,16 @@ class Connection:
             if key in self.where.options:
                 hello[name] = self.where.options[key]
         text = b"CONNECT " + json.dumps(hello).encode() + b"\r\n"
-        await self._loop.sock_sendall(made, text + bytes(self._hello) + b"PING\r\n")
+        await self._loop.sock_sendall(sock, text + bytes(self._hello) + b"PING\r\n")
         while b"PONG\r\n" not in got:
             if complaints := errors(got):
                 raise ValueError(complaints[0])
-            got += await self._more(made)
+            got += await self._more(sock)
         before, _, rest = got.partition(b"PONG\r\n")
         return before + rest
 
-    async def _more(self, made: socket.socket) -> bytes:
-        piece = await self._loop.sock_recv(made, _PIECE)
+    async def _more(self, sock: socket.socket) -> bytes:
+        piece = await self._loop.sock_recv(sock, _PIECE)
         if not piece:
             raise ValueError("it closed the connection")
         return piece
@@ -219,9 +219,9 @@ class Connection:
         blocks = self._cutter.feed(piece)
         if not blocks:
             return
-        asked = pings(blocks)
-        if asked and not last:
-            self.send(b"PONG\r\n" * asked, control=True)
+        pings_received = pings(blocks)
+        if pings_received and not last:
+            self.send(b"PONG\r\n" * pings_received, control=True)
         if self.on_error is not None:
             for text in errors(blocks):
                 self.on_error(text)

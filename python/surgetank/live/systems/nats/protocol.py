@@ -110,17 +110,17 @@ def messages(blocks: bytes) -> Iterator[Message]:
     at = 0
     while (line_end := blocks.find(b"\r\n", at)) >= 0:
         line, at = blocks[at:line_end], line_end + 2
-        words = line.decode("utf-8", "replace").split(" ")
-        if words[0] == "MSG":
-            size = int(words[-1])
-            reply = words[3] if len(words) == 5 else ""
-            yield Message(words[1], reply, blocks[at : at + size])
+        fields = line.decode("utf-8", "replace").split(" ")
+        if fields[0] == "MSG":
+            size = int(fields[-1])
+            reply = fields[3] if len(fields) == 5 else ""
+            yield Message(fields[1], reply, blocks[at : at + size])
             at += size + 2
-        elif words[0] == "HMSG":
-            head, size = int(words[-2]), int(words[-1])
-            reply = words[3] if len(words) == 6 else ""
+        elif fields[0] == "HMSG":
+            head, size = int(fields[-2]), int(fields[-1])
+            reply = fields[3] if len(fields) == 6 else ""
             headers = blocks[at : at + head]
             status = headers[9:12]
             number = int(status) if status.isdigit() else 0
-            yield Message(words[1], reply, blocks[at + head : at + size], number, headers)
+            yield Message(fields[1], reply, blocks[at + head : at + size], number, headers)
             at += size + 2

@@ -100,7 +100,7 @@ class Nats(CheckedTarget):
         if self._ack == "pong":
             await self._pong()
 
-    async def _heard(self) -> None:
+    async def _check_subscribed(self) -> None:
         """Returns when the server has read what is kept, over ends of the connection."""
         while True:
             with contextlib.suppress(Disconnected):
@@ -162,7 +162,7 @@ class Nats(CheckedTarget):
 
         self._take = take
         self._link.keep(b"SUB %b 1\r\n" % self.where.name.encode())
-        await self._heard()
+        await self._check_subscribed()
         sink.subscribed()
         await asyncio.Event().wait()
 

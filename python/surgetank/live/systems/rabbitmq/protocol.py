@@ -76,7 +76,7 @@ class AmqpConnection(asyncio.Protocol):
         """Why the server takes no messages now."""
         self._login = (user, password, vhost)
         self._rest = b""
-        self._asked: asyncio.Future[Any] | None = None
+        self._reply: asyncio.Future[Any] | None = None
         self._kind = 0
         self._tag = 0
         self._missing = 0
@@ -89,7 +89,7 @@ class AmqpConnection(asyncio.Protocol):
             OSError: nobody answers. Closed: the server does not want us.
         """
         loop = asyncio.get_running_loop()
-        self._asked = loop.create_future()
+        self._reply = loop.create_future()
         self.blocked = ""
         made = loop.create_connection(lambda: self, self.where.host, self.where.port)
         try:
@@ -102,9 +102,9 @@ class AmqpConnection(asyncio.Protocol):
 
     async def _greet(self) -> None:
         user, password, vhost = self._login
-        assert self.transport is not None and self._asked is not None
+        assert self.transport is not None and self._reply is not None
         self.transport.write(b"AMQP\x00\x00\x09\x01")
-        await self._asked
+        await self._reply
         known: dict[str, Any] = {"connection.blocked": True, "basic.nack": True}
         start = commands.Connection.StartOk(
             client_properties={"product": "surgetank", "capabilities": known},
@@ -125,9 +125,9 @@ class AmqpConnection(asyncio.Protocol):
         """
         if self.transport is None:
             raise ConnectionResetError(self.why or "not connected")
-        self._asked = asyncio.get_running_loop().create_future()
+        self._reply = asyncio.get_running_loop().create_future()
         self.transport.write(method(what, channel))
-        return await asyncio.wait_for(self._asked, CONNECT_S)
+        return await asyncio.wait_for(self._reply, CONNECT_S)
 
     def abort(self) -> None:
         """Ends the connection without words."""
@@ -142,8 +142,8 @@ class AmqpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
         self.transport = None
-        if self._asked is not None and not self._asked.done():
-            self._asked.set_exception(ConnectionResetError(self.why or "the connection ended"))
+        if self._reply is not None and not self._reply.done():
+            self._reply.set_exception(ConnectionResetError(self.why or "the connection ended"))
         self.ended(time.monotonic_ns())
 
     def data_received(self, data: bytes) -> None:
@@ -167,7 +167,7 @@ class AmqpConnection(asyncio.Protocol):
                     self.message(self._kind == _RETURN, self._tag, b"")
             position = end + 1
         self._rest = data[position:]
-        self.heard(at_ns)
+        self.data_processed(at_ns)
 
     def _method(self, data: bytes, position: int, begin: int, end: int) -> None:
         (which,) = struct.unpack_from(">I", data, begin)
@@ -199,13 +199,13 @@ class AmqpConnection(asyncio.Protocol):
             self._closed(Closed(what.reply_code or 0, what.reply_text or ""))
         elif isinstance(what, commands.Basic.Cancel):
             self._closed(Closed(404, "the queue is gone"))
-        elif self._asked is not None and not self._asked.done():
-            self._asked.set_result(what)
+        elif self._reply is not None and not self._reply.done():
+            self._reply.set_result(what)
 
     def _closed(self, error: Closed) -> None:
         self.why = str(error)
-        if self._asked is not None and not self._asked.done():
-            self._asked.set_exception(error)
+        if self._reply is not None and not self._reply.done():
+            self._reply.set_exception(error)
         # A channel without its connection is of no use here: both are made again together.
         with contextlib.suppress(Exception):
             self.abort()
@@ -216,7 +216,7 @@ class AmqpConnection(asyncio.Protocol):
     def message(self, returned: bool, tag: int, payload: bytes) -> None:
         """A delivery, or a message that no queue wanted."""
 
-    def heard(self, at_ns: int) -> None:
+    def data_processed(self, at_ns: int) -> None:
         """A piece of the stream has been read to its end."""
 
     def ended(self, at_ns: int) -> None:

@@ -180,15 +180,15 @@ class QuorumQueue(CheckedTarget):
         except (OSError, Closed, TimeoutError) as error:
             raise self._unusable(error) from None
         try:
-            seen = 0
+            received = 0
             while True:
-                patience = _QUIET_S if seen >= count else _RECOVERED_S
+                patience = _QUIET_S if received >= count else _RECOVERED_S
                 yield await asyncio.wait_for(link.payloads.get(), patience)
-                seen += 1
+                received += 1
         except TimeoutError:
-            if seen < count:
+            if received < count:
                 raise TargetError(
-                    f"{count} messages are ready, and only {seen} came",
+                    f"{count} messages are ready, and only {received} came",
                     place=self.where.url,
                     hint="Is another consumer reading it?",
                 ) from None
@@ -224,8 +224,8 @@ class AmqpPublisher(AmqpConnection):
         self._closing = False
         self._next = 1
         self._waiting: OrderedDict[int, tuple[int, Sink]] = OrderedDict()
-        self._yes: list[tuple[int, Sink]] = []
-        self._no: list[tuple[int, Sink]] = []
+        self._acked: list[tuple[int, Sink]] = []
+        self._nacked: list[tuple[int, Sink]] = []
         self._returned: set[int] = set()
         self._again: asyncio.Task[None] | None = None
 
@@ -268,7 +268,7 @@ class AmqpPublisher(AmqpConnection):
                 self._next += len(numbers)
 
     def confirmed(self, tag: int, *, several: bool, taken: bool) -> None:
-        answered = self._yes if taken else self._no
+        answered = self._acked if taken else self._nacked
         if not several:
             if tag in self._waiting:
                 answered.append(self._waiting.pop(tag))
@@ -285,18 +285,18 @@ class AmqpPublisher(AmqpConnection):
             if number is not None:
                 self._returned.add(number)
 
-    def heard(self, at_ns: int) -> None:
+    def data_processed(self, at_ns: int) -> None:
         if self._returned:
-            lost = [(n, sink) for n, sink in self._yes if n in self._returned]
-            self._yes = [(n, sink) for n, sink in self._yes if n not in self._returned]
+            lost = [(n, sink) for n, sink in self._acked if n in self._returned]
+            self._acked = [(n, sink) for n, sink in self._acked if n not in self._returned]
             for number, sink in lost:
                 self._returned.discard(number)
                 sink.refused([number], at_ns, "returned: no such queue")
-        for sink, numbers in _by_sink(self._yes):
+        for sink, numbers in _by_sink(self._acked):
             sink.acknowledged(numbers, at_ns)
-        for sink, numbers in _by_sink(self._no):
+        for sink, numbers in _by_sink(self._nacked):
             sink.refused(numbers, at_ns, "nack")
-        self._yes, self._no = [], []
+        self._acked, self._nacked = [], []
 
     def ended(self, at_ns: int) -> None:
         self._ready = False
@@ -353,7 +353,7 @@ class AmqpConsumer(AmqpConnection):
         self._last = tag
         self._came.append(payload)
 
-    def heard(self, at_ns: int) -> None:
+    def data_processed(self, at_ns: int) -> None:
         if not self._came:
             return
         if self._sink is not None:

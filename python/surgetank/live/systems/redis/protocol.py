@@ -35,8 +35,8 @@ def _bulk(text: bytes) -> bytes:
     return b"$%d\r\n%s\r\n" % (len(text), text)
 
 
-def command(*words: bytes) -> bytes:
-    return b"*%d\r\n%s" % (len(words), b"".join(map(_bulk, words)))
+def command(*arguments: bytes) -> bytes:
+    return b"*%d\r\n%s" % (len(arguments), b"".join(map(_bulk, arguments)))
 
 
 class RedisPublisher(asyncio.Protocol):
@@ -55,8 +55,8 @@ class RedisPublisher(asyncio.Protocol):
 
     async def connect(self) -> None:
         loop = asyncio.get_running_loop()
-        made = loop.create_connection(lambda: self, self._where.host, self._where.port)
-        await asyncio.wait_for(made, CONNECT_S)
+        connecting = loop.create_connection(lambda: self, self._where.host, self._where.port)
+        await asyncio.wait_for(connecting, CONNECT_S)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._link = cast(asyncio.Transport, transport)
@@ -197,11 +197,11 @@ class RedisReader(asyncio.Protocol):
         if len(numbers):
             self._since += numbers.tolist()
             self._sink.delivered(numbers, at_ns)
-        seen = self._rest + data
-        for found in _ID.finditer(seen, max(0, seen.rfind(_FIELD) - _ID_BYTES_MAX)):
+        data_so_far = self._rest + data
+        for found in _ID.finditer(data_so_far, max(0, data_so_far.rfind(_FIELD) - _ID_BYTES_MAX)):
             self._newest = found[1]
-        if seen.endswith(_END):
+        if data_so_far.endswith(_END):
             self._last, self._known = self._newest, frozenset()
             self._ask()
         else:
-            self._rest = seen[-_ID_BYTES_MAX:]
+            self._rest = data_so_far[-_ID_BYTES_MAX:]

@@ -104,8 +104,8 @@ class Redis(Server):
     def version(self) -> str:
         """Such as `redis-server 7.0.15`."""
         with contextlib.suppress(OSError, subprocess.SubprocessError, IndexError):
-            said = subprocess.run(
+            output = subprocess.run(
                 [self.processes[0].argv[0], "--version"], capture_output=True, text=True, timeout=10
             ).stdout
-            return f"redis-server {said.split('v=')[1].split()[0]}"
+            return f"redis-server {output.split('v=')[1].split()[0]}"
         return "redis-server"

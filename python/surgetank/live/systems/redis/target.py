@@ -122,10 +122,10 @@ class RedisStream(CheckedTarget):
 
     async def _make(self) -> bool:
         try:
-            made = await self._ask(self._asking.eval(_MAKE, 1, self.where.name, _GROUP))
+            created = await self._ask(self._asking.eval(_MAKE, 1, self.where.name, _GROUP))
         except RedisError as error:
             raise self._unusable(error) from None
-        return bool(made == 1)
+        return bool(created == 1)
 
     async def _remove(self) -> None:
         try:
@@ -143,10 +143,10 @@ class RedisStream(CheckedTarget):
 
     def frame(self, message: Outgoing) -> bytes:
         """`XADD name * p PAYLOAD`, with a field `traceparent` for a sampled message."""
-        words = [b"XADD", self._name, b"*", b"p", message.payload]
+        arguments = [b"XADD", self._name, b"*", b"p", message.payload]
         if message.traceparent is not None:
-            words += [b"traceparent", message.traceparent.encode("ascii")]
-        return command(*words)
+            arguments += [b"traceparent", message.traceparent.encode("ascii")]
+        return command(*arguments)
 
     def write(self, frames: memoryview, numbers: Numbers, sink: Sink) -> None:
         """Sends; see `Batched.write`."""
@@ -187,8 +187,8 @@ class RedisStream(CheckedTarget):
         first = "-"
         while True:
             try:
-                asked = self._asking.xrange(self.where.name, first, "+", READ)
-                entries = await self._ask(asked)
+                reply = self._asking.xrange(self.where.name, first, "+", READ)
+                entries = await self._ask(reply)
             except RedisError as error:
                 raise self._unusable(error) from None
             for entry, fields in entries:
