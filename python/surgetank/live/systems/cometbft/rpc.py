@@ -160,9 +160,9 @@ class Rpc:
 
 
 def _words(error: dict[str, Any]) -> str:
-    """An error's detail without the numbers that make each one different."""
-    detail = str(error.get("data") or error.get("message") or "error")
-    return detail.partition(":")[0][:80]
+    """An error's text without the numbers that make each one different."""
+    log = str(error.get("data") or error.get("message") or "error")
+    return log.partition(":")[0][:80]
 
 
 def _code(result: dict[str, Any]) -> str:
