@@ -101,7 +101,7 @@ def _limits_that_cannot_be_measured(calm: st.Trace, limits: dict[str, float]) ->
     verdict = judge(measure(calm), limits, calm)
     assert verdict.status is Status.PASS and verdict.exit_code == 0
     assert [r.name for r in verdict.left_out] == ["bad_debt_usd_max"]
-    assert "no facts" in verdict.left_out[0].text
+    assert "no data" in verdict.left_out[0].text
     assert verdict.to_dict()["left_out"][0]["name"] == "bad_debt_usd_max"
     assert 'skipped="1"' in junit_xml(verdict, calm.run)
     assert "Not judged" in render(calm, measure(calm), verdict)
