@@ -33,7 +33,7 @@ fn build() -> String {
     format!("{}+{}", env!("CARGO_PKG_VERSION"), env!("SURGETANK_SOURCES"))
 }
 
-/// Enumerations of the trace's tables: a number stands for the name at its place.
+/// Enumerations of the trace's tables: each number is the index of its name.
 #[pyfunction]
 fn names() -> BTreeMap<&'static str, Vec<String>> {
     trace::names().into_iter().collect()

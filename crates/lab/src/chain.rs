@@ -11,7 +11,7 @@
 //!    order).
 //!
 //! # Departures
-//! - The secret derives from the run's seed, so that a run has one journal: it commits nobody.
+//! - The secret derives from the run's seed, so that a run has one journal: it is no commitment.
 //! - Messages that still waited at the proposer are not in the journal, so omissions cannot be
 //!   detected.
 

@@ -269,7 +269,7 @@ impl Clients {
     }
 
     /// The copy in a block had reached its proposer by `by_ns`: the stamps at the gateway become
-    /// those of the last attempt that had been let in by then.
+    /// those of the last attempt that had been admitted by then.
     fn stem_from(&mut self, slot: u32, earlier: &[Attempt], by_ns: Ns) {
         let (at, messages) = (slot as usize, &mut self.messages);
         if messages.admitted_ns[at] <= by_ns {
@@ -345,7 +345,7 @@ impl Clients {
     }
 }
 
-/// Whether nobody will read what messages say: nothing is executed, and nobody attacks.
+/// Whether the content of messages is not read: no execution, and no attacker.
 fn is_unread(scenario: &Scenario, nodes: &[Host]) -> bool {
     nodes.iter().all(|host| !host.node.engine().proposes())
         && matches!(scenario.attack.what, scenario::AttackKind::None {})

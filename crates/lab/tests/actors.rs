@@ -1,8 +1,8 @@
 //! Actors are machines: fed with what a venue publishes, without a world around them.
 
 use surgetank_lab::actors::{
-    Accounts, Action, Heard, Holding, Keepers, Makers, Outside, Published, Sending, Timer, Times,
-    View,
+    Accounts, Action, ActorEvent, Holding, Keepers, Makers, Outside, Published, Sending, Timer,
+    Times, View,
 };
 use surgetank_lab::scenario::{self, Requote, Watch};
 use surgetank_layer::message::{Body, Side};
@@ -121,25 +121,30 @@ fn wakes(actions: &[Action]) -> Vec<Ns> {
 }
 
 /// One input; what follows.
-fn makers_hear(makers: &mut Makers, now: Ns, heard: Heard<'_>, view: &Screen) -> Vec<Action> {
+fn makers_hear(makers: &mut Makers, now: Ns, event: ActorEvent<'_>, view: &Screen) -> Vec<Action> {
     let mut out = Vec::new();
-    makers.step(now, heard, view, &mut out);
+    makers.step(now, event, view, &mut out);
     out
 }
 
-fn keepers_hear(keepers: &mut Keepers, now: Ns, heard: Heard<'_>, view: &Screen) -> Vec<Action> {
+fn keepers_hear(
+    keepers: &mut Keepers,
+    now: Ns,
+    event: ActorEvent<'_>,
+    view: &Screen,
+) -> Vec<Action> {
     let mut out = Vec::new();
-    keepers.step(now, heard, view, &mut out);
+    keepers.step(now, event, view, &mut out);
     out
 }
 
 #[test]
 fn a_maker_quotes_on_a_price_and_replaces_what_has_traded() {
     let (mut makers, screen) = (makers(), Screen { ticks: 1_000, ..Screen::default() });
-    let (index, decides) = (Heard::Index { next_ns: MS }, Timer::Maker { maker: 0 });
+    let (index, decides) = (ActorEvent::Index { next_ns: MS }, Timer::Maker { maker: 0 });
     let out = makers_hear(&mut makers, 0, index, &screen);
     assert_eq!(wakes(&out), [MS], "it takes its reaction time");
-    let out = makers_hear(&mut makers, MS, Heard::Timer(decides), &screen);
+    let out = makers_hear(&mut makers, MS, ActorEvent::Timer(decides), &screen);
     let ladder =
         [(Side::Buy, 990, 3), (Side::Buy, 980, 3), (Side::Sell, 1_010, 3), (Side::Sell, 1_020, 3)];
     assert_eq!(orders(&out), ladder);
@@ -160,25 +165,25 @@ fn a_maker_quotes_on_a_price_and_replaces_what_has_traded() {
         taker_side: Side::Sell,
         liquidation: false,
     };
-    let executed = Heard::Executed { messages: &[], facts: &[trade] };
+    let executed = ActorEvent::Executed { messages: &[], facts: &[trade] };
     let out = makers_hear(&mut makers, 3 * MS, executed, &screen);
     assert_eq!(wakes(&out), [8 * MS], "the report crosses its link");
     let [Action::Wake { timer, .. }] = out[..] else { panic!("{out:?}") };
-    makers_hear(&mut makers, 8 * MS, Heard::Timer(timer), &screen);
+    makers_hear(&mut makers, 8 * MS, ActorEvent::Timer(timer), &screen);
     makers_hear(&mut makers, 9 * MS, index, &screen);
-    let out = makers_hear(&mut makers, 10 * MS, Heard::Timer(decides), &screen);
+    let out = makers_hear(&mut makers, 10 * MS, ActorEvent::Timer(decides), &screen);
     assert_eq!(orders(&out), [(Side::Buy, 990, 3)], "what still stands is left alone");
 }
 
 #[test]
 fn a_maker_whose_price_moves_cancels_before_it_quotes_anew() {
     let (mut makers, mut screen) = (makers(), Screen { ticks: 1_000, ..Screen::default() });
-    let (index, decides) = (Heard::Index { next_ns: MS }, Timer::Maker { maker: 0 });
+    let (index, decides) = (ActorEvent::Index { next_ns: MS }, Timer::Maker { maker: 0 });
     makers_hear(&mut makers, 0, index, &screen);
-    makers_hear(&mut makers, MS, Heard::Timer(decides), &screen);
+    makers_hear(&mut makers, MS, ActorEvent::Timer(decides), &screen);
     screen.ticks = 1_100;
     makers_hear(&mut makers, 2 * MS, index, &screen);
-    let out = makers_hear(&mut makers, 3 * MS, Heard::Timer(decides), &screen);
+    let out = makers_hear(&mut makers, 3 * MS, ActorEvent::Timer(decides), &screen);
     let cancels = orders(&out).iter().take_while(|order| order.2 == 0).count();
     assert_eq!((cancels, out.len()), (4, 8));
 }
@@ -189,13 +194,13 @@ fn keepers_act_on_what_their_own_gateway_publishes() {
     let screen = Screen { ticks: 1_000, below: (0..8).collect(), ..Screen::default() };
     let gateway = ACCOUNTS.gateway(ACCOUNTS.keepers_from());
     let published = Published { gateway, height: 3, mark: 900, priced: true, cut: false };
-    let out = keepers_hear(&mut keepers, 0, Heard::Published(published), &screen);
+    let out = keepers_hear(&mut keepers, 0, ActorEvent::Published(published), &screen);
     let [Action::Wake { at, timer: timer @ Timer::Marked { keeper: 0, height: 3 } }] = out[..]
     else {
         panic!("one keeper, after link and reaction: {out:?}")
     };
     assert_eq!(at, 6 * MS);
-    let out = keepers_hear(&mut keepers, at, Heard::Timer(timer), &screen);
+    let out = keepers_hear(&mut keepers, at, ActorEvent::Timer(timer), &screen);
     let targets = |actions: &[Action]| -> Vec<(AccountId, Price)> {
         let order = |sending: &&Sending| match sending.body {
             Body::LiquidationOrder(order) => (order.target, order.trigger_price),
@@ -204,11 +209,11 @@ fn keepers_act_on_what_their_own_gateway_publishes() {
         sent(actions).iter().map(order).collect()
     };
     assert_eq!(targets(&out), [(0, 900), (2, 900)], "its share, and no more than orders_max");
-    let out = keepers_hear(&mut keepers, at + MS, Heard::Timer(timer), &screen);
+    let out = keepers_hear(&mut keepers, at + MS, ActorEvent::Timer(timer), &screen);
     assert_eq!(targets(&out), [(4, 900), (6, 900)], "nobody twice within resend_ms");
     let cut = Screen { liquidation_deferred: vec![2], ..screen };
     let again = Timer::LiquidationDeferred { keeper: 0, height: 3 };
-    let out = keepers_hear(&mut keepers, at + 2 * MS, Heard::Timer(again), &cut);
+    let out = keepers_hear(&mut keepers, at + 2 * MS, ActorEvent::Timer(again), &cut);
     assert_eq!(targets(&out), [(2, 900)], "but for whom a limit cut off");
 }
 
@@ -217,18 +222,18 @@ fn keepers_with_eyes_of_their_own_go_by_the_outside_price() {
     let mut keepers = keepers(Watch::Outside);
     let screen = Screen { ticks: 950, below: vec![3], ..Screen::default() };
     let published = Published { gateway: 1, height: 1, mark: 900, priced: true, cut: false };
-    let out = keepers_hear(&mut keepers, 0, Heard::Published(published), &screen);
+    let out = keepers_hear(&mut keepers, 0, ActorEvent::Published(published), &screen);
     assert!(out.is_empty(), "a mark is not what they watch");
-    let out = keepers_hear(&mut keepers, 0, Heard::Index { next_ns: MS }, &screen);
+    let out = keepers_hear(&mut keepers, 0, ActorEvent::Index { next_ns: MS }, &screen);
     let [Action::Wake { at, timer }] = out[..] else { panic!("{out:?}") };
-    let out = keepers_hear(&mut keepers, at, Heard::Timer(timer), &screen);
+    let out = keepers_hear(&mut keepers, at, ActorEvent::Timer(timer), &screen);
     let Body::LiquidationOrder(order) = sent(&out)[0].body else { panic!("{out:?}") };
     assert_eq!((order.target, order.trigger_price), (3, 950));
-    let out = keepers_hear(&mut keepers, 2 * MS, Heard::Index { next_ns: 3 * MS }, &screen);
+    let out = keepers_hear(&mut keepers, 2 * MS, ActorEvent::Index { next_ns: 3 * MS }, &screen);
     assert!(out.is_empty(), "sent already");
     let refused = Fact::NotLiquidatable { account: 3, keeper: 12, symbol: 0 };
-    let heard = Heard::Executed { messages: &[], facts: &[refused] };
-    keepers_hear(&mut keepers, 2 * MS, heard, &screen);
-    let out = keepers_hear(&mut keepers, 3 * MS, Heard::Index { next_ns: 4 * MS }, &screen);
+    let event = ActorEvent::Executed { messages: &[], facts: &[refused] };
+    keepers_hear(&mut keepers, 2 * MS, event, &screen);
+    let out = keepers_hear(&mut keepers, 3 * MS, ActorEvent::Index { next_ns: 4 * MS }, &screen);
     assert_eq!(out.len(), 1, "the order found nothing: it may send again at once");
 }

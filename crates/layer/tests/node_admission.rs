@@ -10,8 +10,8 @@ use surgetank_layer::gossip;
 use surgetank_layer::message::{Class, Envelope, flags};
 use surgetank_layer::node::ordering::single;
 use surgetank_layer::node::{
-    AdaptiveTimeouts, Admission, Awaited, Change, Config, Input, Node, Ordering, Output, Span,
-    Timer, Tuning, Unit, Unsealing, Wait,
+    AdaptiveTimeouts, Admission, Change, Config, Input, Node, Ordering, Output, Span, Timer,
+    Tuning, Unit, Unsealing, Wait, WaitKind,
 };
 use surgetank_layer::queue::{Reason, Rule};
 use surgetank_layer::tuning::{
@@ -22,7 +22,7 @@ use surgetank_layer::units::{MS, NEVER, Ns, SECOND};
 use fixed_host::Times;
 
 /// The sequencer closes its batch.
-const BATCH: Wait = Wait { what: Awaited::Batch, height: 0, round: 0 };
+const BATCH: Wait = Wait { what: WaitKind::Batch, height: 0, round: 0 };
 const TIMES: Times = Times { validation_ns: 0, execution_ns: MS };
 
 fn node(rule: Rule, ordering: Ordering) -> Node {

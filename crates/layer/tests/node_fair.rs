@@ -85,7 +85,7 @@ fn lost_reports_are_said_again() {
 fn lost_answers_do_no_harm() {
     let mut rig = Rig::new(3, themis(3, 0), 1_000);
     rig.loses = Box::new(|now, _, packet| {
-        matches!(packet, Packet::OrderingHeard { .. }) && now < 12 * REPORT
+        matches!(packet, Packet::OrderConfirmed { .. }) && now < 12 * REPORT
             || is_report(packet) && now == REPORT
     });
     (0..3).for_each(|node| rig.sees(MS, node, &[1, 2]));
@@ -173,7 +173,7 @@ fn the_median_of_the_times_decides() {
 fn a_round_of_the_median_needs_enough_lists() {
     let mut rig = Rig::new(4, by_median(4), 1_000);
     rig.loses = Box::new(|now, from, packet| {
-        matches!(packet, Packet::Ordering(_)) && from > 1 && now < 5 * REPORT
+        matches!(packet, Packet::OrderReport(_)) && from > 1 && now < 5 * REPORT
     });
     (0..4).for_each(|node| rig.sees(MS, node, &[1, 2]));
     rig.run(5 * REPORT);
@@ -217,7 +217,7 @@ proptest! {
         let mut sent = 0;
         rig.loses = Box::new(move |_, from, packet| {
             sent += 1;
-            let counts = matches!(packet, Packet::Ordering(_) | Packet::OrderingHeard { .. });
+            let counts = matches!(packet, Packet::OrderReport(_) | Packet::OrderConfirmed { .. });
             counts && from != 9 && loses.get(sent).copied().unwrap_or(false)
         });
         for node in 0..5 {
@@ -265,7 +265,7 @@ fn reports_that_overtake_each_other_are_put_in_order() {
     rig.run(REPORT);
     let seen = vec![surgetank_layer::node::ReceivedEntry { message: 1, seen_ns: MS }];
     let report = Report { author: 1, clock_ns: REPORT, seen, ..Report::default() }.signed();
-    rig.at(2 * REPORT + 20 * MS, 0, Input::Packet { from: 1, packet: Packet::Ordering(report) });
+    rig.at(2 * REPORT + 20 * MS, 0, Input::Packet { from: 1, packet: Packet::OrderReport(report) });
     rig.run(4 * REPORT);
     assert_eq!(rig.order(0), [1, 2]);
 }

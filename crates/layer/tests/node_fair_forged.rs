@@ -27,7 +27,7 @@ fn under(leader: Arc<dyn BlockBuilder>) -> Rig {
 /// What a report of the liar's that has entries becomes.
 fn forge(rig: &mut Rig, mut lie: impl FnMut(&mut Report) + 'static) {
     rig.forges = Box::new(move |_, from, packet| {
-        if let Packet::Ordering(report) = packet
+        if let Packet::OrderReport(report) = packet
             && from == LIAR
             && !report.seen.is_empty()
         {
@@ -122,7 +122,7 @@ proptest! {
         // It keeps to its lie: what it states later is chained to what it has stated.
         let mut head = None;
         rig.forges = Box::new(move |_, from, packet| {
-            let Packet::Ordering(report) = packet else { return };
+            let Packet::OrderReport(report) = packet else { return };
             if from != LIAR {
                 return;
             }

@@ -64,8 +64,8 @@ impl Protection {
     }
 }
 
-/// The mark price made worse by a share for whoever trades on this side, rounded towards the mark;
-/// at least one tick.
+/// The mark price made worse by a share for a trader on this side, rounded towards the mark; at
+/// least one tick.
 pub(crate) fn worse(mark: Price, side: Side, ppm: Money) -> Price {
     let (mark, whole) = (Money::from(mark), Money::from(PPM));
     let price = match side {

@@ -299,7 +299,7 @@ impl Market {
         self.deficit
     }
 
-    /// All losses beyond collateral so far, whoever bears them.
+    /// All losses beyond collateral so far.
     pub fn bad_debt_total(&self) -> Money {
         self.bad_debt
     }

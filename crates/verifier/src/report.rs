@@ -39,7 +39,7 @@ pub enum Kind {
     DuplicatedMessage,
     /// The published order is not the one that the rule gives.
     OutOfOrder,
-    /// The order is cut before, or goes on beyond, the announced limits.
+    /// The order is cut before, or extends beyond, the announced limits.
     WrongCut,
     /// A Merkle root does not match its leaves.
     ForgedRoot,

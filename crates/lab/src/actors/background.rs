@@ -11,7 +11,7 @@ use surgetank_layer::units::{AccountId, Ns, Price, Qty};
 
 use super::panic::Panic;
 use super::tape::Replay;
-use super::{Accounts, Action, Heard, Sending, Timer, View, size_and_price};
+use super::{Accounts, Action, ActorEvent, Sending, Timer, View, size_and_price};
 use crate::flow::{ArrivalProcess, Tape};
 use crate::scenario::{AttackKind, Scenario, ms};
 use crate::seed::{Seed, Stream};
@@ -112,13 +112,19 @@ impl Background {
 
     /// Processes a timer, or a step of the outside price, at which some traders panic.
     #[inline]
-    pub fn step(&mut self, now: Ns, heard: Heard<'_>, view: &impl View, out: &mut Vec<Action>) {
-        match heard {
-            Heard::Timer(Timer::Background) => self.arrival(now, view, out),
-            Heard::Timer(Timer::Replay) => self.replay(now, view, out),
-            Heard::Timer(Timer::Herd) => self.herd(now, view, out),
-            Heard::Timer(Timer::Panic) => self.panic(now, view, out),
-            Heard::Index { next_ns } => self.panic.spread(now, next_ns, view, out),
+    pub fn step(
+        &mut self,
+        now: Ns,
+        event: ActorEvent<'_>,
+        view: &impl View,
+        out: &mut Vec<Action>,
+    ) {
+        match event {
+            ActorEvent::Timer(Timer::Background) => self.arrival(now, view, out),
+            ActorEvent::Timer(Timer::Replay) => self.replay(now, view, out),
+            ActorEvent::Timer(Timer::Herd) => self.herd(now, view, out),
+            ActorEvent::Timer(Timer::Panic) => self.panic(now, view, out),
+            ActorEvent::Index { next_ns } => self.panic.spread(now, next_ns, view, out),
             _ => {}
         }
     }
@@ -197,7 +203,7 @@ impl Background {
         let kind = weighted(&self.mix.weights, draws.unit());
         let side = if draws.unit() < 0.5 { Side::Buy } else { Side::Sell };
         let (size, distance, which) = (draws.unit(), draws.unit(), draws.unit());
-        // Without a market nobody asks how much, or how far from which price.
+        // Without a market, size and price are not needed.
         let (size, distance) = match view.outside() {
             Some(_) => (exponential(size), exponential(distance) * self.mix.distance_bp / 1e4),
             None => (0.0, 0.0),

@@ -4,7 +4,7 @@ use surgetank_layer::message::{Body, LiquidationOrder};
 use surgetank_layer::units::{NEVER, Ns, Price};
 use surgetank_market::Fact;
 
-use super::{Accounts, Action, Heard, Published, Sending, Timer, Times, View};
+use super::{Accounts, Action, ActorEvent, Published, Sending, Timer, Times, View};
 use crate::scenario::{self, Watch};
 use crate::trace::Source;
 
@@ -45,12 +45,18 @@ impl Keepers {
     }
 
     /// Processes a publication, a step of the outside price, or a timer.
-    pub fn step(&mut self, now: Ns, heard: Heard<'_>, view: &impl View, out: &mut Vec<Action>) {
-        match heard {
-            Heard::Published(published) => self.published(now, &published, out),
-            Heard::Index { .. } => self.see(now, view, out),
-            Heard::Executed { facts, .. } => self.executed(facts),
-            Heard::Timer(timer) => self.timer(now, timer, view, out),
+    pub fn step(
+        &mut self,
+        now: Ns,
+        event: ActorEvent<'_>,
+        view: &impl View,
+        out: &mut Vec<Action>,
+    ) {
+        match event {
+            ActorEvent::Published(published) => self.published(now, &published, out),
+            ActorEvent::Index { .. } => self.see(now, view, out),
+            ActorEvent::Executed { facts, .. } => self.executed(facts),
+            ActorEvent::Timer(timer) => self.timer(now, timer, view, out),
             _ => {}
         }
     }

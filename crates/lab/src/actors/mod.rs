@@ -2,7 +2,7 @@
 //! panicking traders, bidders for the express lane.
 //!
 //! # Rules
-//! 1. An actor is a machine: it processes events ([`Heard`]), reads what a client can know
+//! 1. An actor is a machine: it processes events ([`ActorEvent`]), reads what a client can know
 //!    ([`View`]) and returns [`Action`]s. It accesses nothing else, so it can run against the
 //!    simulated world or a running venue.
 //! 2. Background messages draw from streams of their own, at the times of the arrival process;
@@ -41,7 +41,7 @@ pub use view::{Holding, Outside, View, size_and_price};
 
 /// Events of actors and attackers.
 #[derive(Clone, Copy)]
-pub enum Heard<'a> {
+pub enum ActorEvent<'a> {
     /// A timer that it set has expired.
     Timer(Timer),
     /// The outside price has stepped.
@@ -234,33 +234,39 @@ impl Actors {
 
     /// Passes an event to the actors that it concerns.
     #[inline]
-    pub fn step(&mut self, now: Ns, heard: Heard<'_>, view: &impl View, out: &mut Vec<Action>) {
-        match heard {
-            Heard::Timer(Timer::Background | Timer::Replay | Timer::Herd | Timer::Panic) => {
-                self.background.step(now, heard, view, out)
+    pub fn step(
+        &mut self,
+        now: Ns,
+        event: ActorEvent<'_>,
+        view: &impl View,
+        out: &mut Vec<Action>,
+    ) {
+        match event {
+            ActorEvent::Timer(Timer::Background | Timer::Replay | Timer::Herd | Timer::Panic) => {
+                self.background.step(now, event, view, out)
             }
-            Heard::Timer(Timer::Oracle) => self.oracles.step(now, heard, view, out),
-            Heard::Timer(Timer::Maker { .. } | Timer::Report { .. }) => {
-                self.makers.step(now, heard, view, out);
+            ActorEvent::Timer(Timer::Oracle) => self.oracles.step(now, event, view, out),
+            ActorEvent::Timer(Timer::Maker { .. } | Timer::Report { .. }) => {
+                self.makers.step(now, event, view, out);
             }
-            Heard::Timer(
+            ActorEvent::Timer(
                 Timer::Marked { .. } | Timer::Seen { .. } | Timer::LiquidationDeferred { .. },
             )
-            | Heard::Published(_) => self.keepers.step(now, heard, view, out),
-            Heard::Timer(Timer::Auction) => {
+            | ActorEvent::Published(_) => self.keepers.step(now, event, view, out),
+            ActorEvent::Timer(Timer::Auction) => {
                 if let Some(bidders) = &mut self.bidders {
                     bidders.bid(now, out);
                 }
             }
-            Heard::Index { .. } | Heard::Executed { .. } => {
-                self.makers.step(now, heard, view, out);
-                self.keepers.step(now, heard, view, out);
-                self.background.step(now, heard, view, out);
+            ActorEvent::Index { .. } | ActorEvent::Executed { .. } => {
+                self.makers.step(now, event, view, out);
+                self.keepers.step(now, event, view, out);
+                self.background.step(now, event, view, out);
             }
-            Heard::Timer(Timer::Attack)
-            | Heard::Passes { .. }
-            | Heard::Confirmed(_)
-            | Heard::Reveal(_) => {}
+            ActorEvent::Timer(Timer::Attack)
+            | ActorEvent::Passes { .. }
+            | ActorEvent::Confirmed(_)
+            | ActorEvent::Reveal(_) => {}
         }
     }
 }

@@ -3,7 +3,7 @@
 use surgetank_layer::message::{Body, PriceUpdate};
 use surgetank_layer::units::{AccountId, Ns};
 
-use super::{Accounts, Action, Heard, Sending, Timer, Times, View};
+use super::{Accounts, Action, ActorEvent, Sending, Timer, Times, View};
 use crate::scenario::{self};
 use crate::trace::Source;
 
@@ -37,8 +37,14 @@ impl Oracles {
     }
 
     /// Processes the timer of an oracle; ignores other events.
-    pub fn step(&mut self, now: Ns, heard: Heard<'_>, view: &impl View, out: &mut Vec<Action>) {
-        if let Heard::Timer(Timer::Oracle) = heard {
+    pub fn step(
+        &mut self,
+        now: Ns,
+        event: ActorEvent<'_>,
+        view: &impl View,
+        out: &mut Vec<Action>,
+    ) {
+        if let ActorEvent::Timer(Timer::Oracle) = event {
             self.send(now, view, out);
         }
     }

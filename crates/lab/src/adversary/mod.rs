@@ -27,7 +27,7 @@ use std::sync::Arc;
 use surgetank_layer::node::Node;
 use surgetank_layer::units::{MessageId, NodeId, Ns};
 
-use crate::actors::{Accounts, Action, Heard, Timer, View};
+use crate::actors::{Accounts, Action, ActorEvent, Timer, View};
 use crate::scenario::{AttackKind, Scenario, ms};
 use crate::seed::Seed;
 use floods::{Flood, Stampede};
@@ -160,16 +160,22 @@ impl Adversary {
     }
 
     /// Processes one event.
-    pub fn step(&mut self, now: Ns, heard: Heard<'_>, view: &impl View, out: &mut Vec<Action>) {
+    pub fn step(
+        &mut self,
+        now: Ns,
+        event: ActorEvent<'_>,
+        view: &impl View,
+        out: &mut Vec<Action>,
+    ) {
         let means = &mut self.means;
-        match (&mut self.attack, heard) {
-            (Attack::Flood(flood), Heard::Timer(Timer::Attack)) => {
+        match (&mut self.attack, event) {
+            (Attack::Flood(flood), ActorEvent::Timer(Timer::Attack)) => {
                 flood.send(now, means, view, out);
             }
-            (Attack::Stampede(stampede), Heard::Timer(Timer::Attack)) => {
+            (Attack::Stampede(stampede), ActorEvent::Timer(Timer::Attack)) => {
                 stampede.begin(now, means, out);
             }
-            (&mut Attack::Censor { classes }, Heard::Timer(Timer::Attack)) => {
+            (&mut Attack::Censor { classes }, ActorEvent::Timer(Timer::Attack)) => {
                 let (until, censors) = (means.window.end, now < means.window.end);
                 if let Some(proposer) = &self.proposer {
                     proposer.censor(if censors { classes } else { 0 });
@@ -178,17 +184,17 @@ impl Adversary {
                     out.push(Action::Wake { at: until, timer: Timer::Attack });
                 }
             }
-            (Attack::Withholder(withholder), Heard::Timer(Timer::Attack)) => {
+            (Attack::Withholder(withholder), ActorEvent::Timer(Timer::Attack)) => {
                 withholder.commit_both(now, means, view, out);
             }
-            (Attack::Withholder(withholder), Heard::Reveal(message)) => {
+            (Attack::Withholder(withholder), ActorEvent::Reveal(message)) => {
                 withholder.reveal(message, means, view, out);
             }
-            (Attack::Racer(racer), Heard::Index { .. }) => racer.see(now, means, view, out),
-            (Attack::Reader(reader), Heard::Passes { message, last_hash, .. }) => {
+            (Attack::Racer(racer), ActorEvent::Index { .. }) => racer.see(now, means, view, out),
+            (Attack::Reader(reader), ActorEvent::Passes { message, last_hash, .. }) => {
                 reader.read(now, message, &last_hash, means, view, out);
             }
-            (Attack::Reader(reader), Heard::Confirmed(message)) => {
+            (Attack::Reader(reader), ActorEvent::Confirmed(message)) => {
                 reader.confirmed(now, message, means, out);
             }
             _ => {}

@@ -12,7 +12,7 @@
 mod benchmark;
 mod bounds;
 mod ledger;
-mod noted;
+mod market_rows;
 mod open;
 mod portfolios;
 mod pressure;

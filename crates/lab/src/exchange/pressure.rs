@@ -76,7 +76,7 @@ impl Pressure {
     }
 
     /// Whose liquidation moved the mark through this trigger; `falling`: prices below it are
-    /// through. `None`: nobody's.
+    /// through. `None`: no liquidation did.
     pub fn cause(&self, mark: Price, trigger: Price, falling: bool) -> Option<Cause> {
         let presses = &self.presses[..self.marked];
         let all = presses.last()?.total;

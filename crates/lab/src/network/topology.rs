@@ -13,7 +13,7 @@ const LINKS_MAX: u64 = 50_000_000;
 /// Number of draws of a random graph before an unconnected one is an error.
 const TRIES: u32 = 100;
 
-/// An undirected graph; every link stands in both nodes' lists.
+/// An undirected graph; every link is in both nodes' lists.
 #[derive(Clone, Debug)]
 pub struct Graph {
     /// Node k's links are `offsets[k]..offsets[k + 1]`.

@@ -1,4 +1,4 @@
-//! `[layer.admission]`: who is let in.
+//! `[layer.admission]`: admission control.
 
 use serde::{Deserialize, Serialize};
 use surgetank_layer::node;
@@ -7,7 +7,7 @@ use surgetank_layer::node;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Admission {
-    /// What every node is given; `None` = everybody is let in.
+    /// Admission control of every node; `None` = everything is admitted.
     pub node: Option<node::Admission>,
     /// Clients' orders are void so many blocks after the last one they know; 0 = never.
     pub expires_blocks: u32,

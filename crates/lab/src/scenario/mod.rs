@@ -36,7 +36,7 @@ pub struct Scenario {
     pub duration_s: f64,
     /// Start of the measured window.
     pub warmup_s: f64,
-    /// Extra time after the last arrival in which messages under way may finish.
+    /// Extra time after the last arrival in which messages in flight may finish.
     pub drain_s: f64,
     /// Senders of messages.
     pub flow: Flow,

@@ -59,7 +59,7 @@ pub struct Express {
     pub round_ns: Ns,
     /// The auction of a round closes this long before it begins.
     pub closing_ns: Ns,
-    /// How long everybody else is held back.
+    /// Delay of all other accounts' messages.
     pub advantage_ns: Ns,
     /// Least price of a round.
     pub reserve_usd: f64,

@@ -8,7 +8,7 @@ use surgetank_layer::units::{AccountId, Height, MessageId, NEVER, NodeId, Ns};
 
 use super::{Column, Outcome, Reason, Source, Table};
 
-/// Client messages by slot: the columns of the table `messages`, and what is told of them elsewhere.
+/// Client messages by slot: the columns of the table `messages`, and attributes used elsewhere.
 #[derive(Default)]
 pub struct Messages {
     /// Its number among all messages.
@@ -55,7 +55,7 @@ pub struct Messages {
     pub confirmed_ns: Vec<Ns>,
     /// Number among the messages of its source, for draws that do not depend on others.
     pub serial: Vec<u32>,
-    /// What it says; empty where nobody will read it.
+    /// Content of the message; empty where it is not read.
     body: Vec<Body>,
     unread: bool,
 }
@@ -94,7 +94,7 @@ pub struct Executed {
 }
 
 impl Messages {
-    /// None yet. `unread`: nobody will read what they say.
+    /// No messages. `unread`: their content will not be read.
     pub fn new(unread: bool) -> Messages {
         Messages { unread, ..Messages::default() }
     }

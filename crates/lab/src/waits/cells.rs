@@ -1,4 +1,4 @@
-//! When messages came to nodes, as long as they are on their way.
+//! Arrivals of messages at nodes, while they are in flight.
 
 use surgetank_layer::units::{MessageId, NEVER, NodeId, Ns};
 
@@ -7,27 +7,27 @@ use super::segments::{Id, NONE};
 /// The first arrival of a message at a node.
 #[derive(Clone, Copy)]
 pub struct Cell {
-    /// When it was sent, left its sender's uplink, arrived, and was through the downlink.
+    /// Times of sending, leaving the uplink, arrival, and passing the downlink.
     pub sent: Ns,
     pub leaves: Ns,
     pub at: Ns,
     pub got: Ns,
-    /// What a fault added.
+    /// Delay added by a fault, in ns.
     pub extra: Ns,
-    /// By which node it was sent.
+    /// Sending node.
     pub from: NodeId,
-    /// Of a message of consensus, why it was sent.
+    /// For a consensus message, the cause of its sending.
     pub before: Id,
-    /// Of a message of consensus, when it was heard here.
+    /// For a consensus message, its verification here.
     pub heard: Id,
-    /// When a copy that a fault dropped would have been here, the first.
+    /// Time at which the first copy dropped by a fault would have arrived.
     pub struck: Ns,
-    /// Validation of a client's message.
+    /// Times of validation of a client's message.
     pub begun: Ns,
     pub done: Ns,
 }
 
-/// One that was never there.
+/// The cell of a message that never arrived.
 pub const NOWHERE: Cell = Cell {
     sent: NEVER,
     leaves: NEVER,
@@ -52,7 +52,7 @@ const NOT_THERE: u32 = u32::MAX;
 
 /// Cells of messages at nodes, in pages. Only those pages are there that were written to (most
 /// messages of a large network of direct links come by few nodes), and a page that is given back is
-/// the next to be used: what is on its way stays in the processor's cache.
+/// the next to be used: messages in flight stay in the processor's cache.
 pub struct Cells {
     /// Pages of one message.
     each: usize,
@@ -63,13 +63,13 @@ pub struct Cells {
 }
 
 impl Cells {
-    /// No message is on its way between so many nodes.
+    /// No messages, between this number of nodes.
     pub fn new(nodes: usize) -> Cells {
         let each = nodes.div_ceil(PAGE);
         Cells { each, numbers: Vec::new(), pages: Vec::new(), free: Vec::new() }
     }
 
-    /// Makes room for the message of the next number.
+    /// Adds the message of the next number.
     pub fn add(&mut self) {
         self.numbers.resize(self.numbers.len() + self.each, NOT_THERE);
     }
@@ -91,7 +91,7 @@ impl Cells {
         &mut self.pages[self.numbers[index] as usize][node as usize % PAGE]
     }
 
-    /// Forgets a message.
+    /// Removes a message.
     pub fn remove(&mut self, message: MessageId) {
         let first = message as usize * self.each;
         for number in &mut self.numbers[first..first + self.each] {

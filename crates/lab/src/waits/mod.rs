@@ -8,7 +8,7 @@
 //! 3. A message's path is: client link and tries, hop by hop with validation at every node to the
 //!    one that made its block ([`own`]); the wait for that block ([`cycles`]); then the path from
 //!    the proposal to the execution at the node that reports it (segments).
-//! 4. Work slowed by a fault is charged to the fault and to the work ([`calamities`]).
+//! 4. Work slowed by a fault is charged to the fault and to the work ([`fault_spans`]).
 //! 5. The charges of a message sum to executed − created exactly. Time that cannot be attributed is
 //!    [`Resource::Other`], not hidden.
 //!
@@ -17,9 +17,9 @@
 //! clients' messages, which are far more, only the first arrival at each node is kept, until they
 //! are executed.
 
-mod calamities;
 mod cells;
 mod cycles;
+mod fault_spans;
 mod own;
 mod places;
 mod segments;
@@ -28,16 +28,16 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use surgetank_layer::message::{Block, Payload};
-use surgetank_layer::node::{Awaited, Done, Node, Timer, Wait};
+use surgetank_layer::node::{Done, Node, Timer, Wait, WaitKind};
 use surgetank_layer::units::{Digest, Height, MessageId, NEVER, NodeId, Ns};
 
 use crate::faults::Hindrance;
 use crate::host::Wake;
 use crate::network::Flight;
 use crate::trace::{Place, PlaceRow, Resource, WaitRow};
-use calamities::Calamities;
 use cells::Cells;
 use cycles::{CLASSES, Cycles, LeftOut, Proposal};
+use fault_spans::FaultSpans;
 use own::Way;
 use places::Part;
 pub use places::Places;
@@ -46,7 +46,7 @@ use segments::{Charged, NONE, Segment, Segments};
 
 /// A consensus message that waits for verification, or is verified.
 #[derive(Clone, Copy)]
-struct Hearing {
+struct Verification {
     message: MessageId,
     got: Ns,
     arrival: Id,
@@ -55,7 +55,7 @@ struct Hearing {
 /// Attribution state of one node.
 struct Station {
     /// Messages of consensus that wait for its server, in order.
-    hearing: VecDeque<Hearing>,
+    verifying: VecDeque<Verification>,
     /// How each height was decided here, from height 1.
     decided: Vec<(Ns, Id)>,
     /// When a height was opened here and why, if that is later than its decision.
@@ -75,8 +75,8 @@ struct Station {
 }
 
 /// Whether a time bounds a round.
-fn of_round(what: Awaited) -> bool {
-    matches!(what, Awaited::Proposal | Awaited::Votes(_))
+fn of_round(what: WaitKind) -> bool {
+    matches!(what, WaitKind::Proposal | WaitKind::Votes(_))
 }
 
 /// Attribution of a run.
@@ -84,7 +84,7 @@ pub struct Waits {
     nodes: usize,
     single: bool,
     fair: bool,
-    calamities: Calamities,
+    fault_spans: FaultSpans,
     /// When messages of consensus were dropped: by themselves, and by faults.
     drops: [Vec<Ns>; 2],
     /// Cause of the present event.
@@ -93,7 +93,7 @@ pub struct Waits {
     catching_up: bool,
     segments: Segments,
     stations: Vec<Station>,
-    /// Of messages that are on their way.
+    /// Paths of messages in flight.
     ways: Vec<Option<Way>>,
     cells: Cells,
     /// Why a block was proposed, and whether it left messages out.
@@ -116,7 +116,7 @@ impl Waits {
     pub fn new(places: Places, single: bool, fair: bool, faults: Vec<Hindrance>) -> Waits {
         let nodes = places.nodes();
         let station = || Station {
-            hearing: VecDeque::new(),
+            verifying: VecDeque::new(),
             decided: Vec::new(),
             opened: BTreeMap::new(),
             executed: 0,
@@ -126,13 +126,13 @@ impl Waits {
             spoke: (0, NONE),
             down: (NEVER, NEVER),
         };
-        // A sequencer that was told nothing waits for its window; consensus is never idle.
+        // An idle sequencer waits for its window; consensus is never idle.
         let idle = if single { Resource::Timers } else { Resource::Other };
         Waits {
             nodes,
             single,
             fair,
-            calamities: Calamities::new(faults),
+            fault_spans: FaultSpans::new(faults),
             drops: Default::default(),
             cause: NONE,
             catching_up: false,
@@ -170,21 +170,21 @@ impl Waits {
         end: Ns,
     ) -> Id {
         let span = end.saturating_sub(begin);
-        let usual = end - self.calamities.slowness(node, since, end, span);
+        let usual = end - self.fault_spans.slowness(node, since, end, span);
         let (at, slowed) = (Place::at(node), begin + (end - usual));
         let slow = self.segment(parent, Resource::Faults, at, begin, slowed);
         self.segment(slow, resource, at, slowed, end)
     }
 
-    /// What something that was lost in this time is charged to: what dropped more. Drops before a
-    /// node that is down keep nobody else waiting, unless a third of the nodes are.
+    /// What something that was lost in this time is charged to: what dropped more. Drops at a node
+    /// that is down delay no other node, unless a third of the nodes are down.
     fn lost(&self, since: Ns, until: Ns) -> Resource {
         let [chance, faults] = self.drops.each_ref().map(|drops| {
             drops.partition_point(|&at| at <= until) - drops.partition_point(|&at| at < since)
         });
-        let halted = 3 * self.calamities.stopped(since, until) >= self.nodes;
+        let halted = 3 * self.fault_spans.stopped(since, until) >= self.nodes;
         let fault = match (chance, faults) {
-            (0, 0) => self.calamities.lose(since, until),
+            (0, 0) => self.fault_spans.lose(since, until),
             _ => faults > chance,
         };
         if halted || fault { Resource::Faults } else { Resource::Loss }
@@ -217,7 +217,7 @@ impl Waits {
     }
 
     /// The first copy of a message of consensus is at a node.
-    pub fn hears(&mut self, now: Ns, node: NodeId, message: MessageId) {
+    pub fn first_arrival(&mut self, now: Ns, node: NodeId, message: MessageId) {
         self.nothing();
         if self.ways[message as usize].is_none() {
             return;
@@ -231,7 +231,11 @@ impl Waits {
         let missed = back != NEVER && cell.at < back;
         let resource = if missed { Resource::Faults } else { Resource::Bandwidth };
         let arrival = self.segment(arrival, resource, Place::at(node), cell.at, now);
-        self.stations[node as usize].hearing.push_back(Hearing { message, got: now, arrival });
+        self.stations[node as usize].verifying.push_back(Verification {
+            message,
+            got: now,
+            arrival,
+        });
         self.cause = arrival;
     }
 
@@ -296,13 +300,13 @@ impl Waits {
         let (waiter, faulty) = (place.node, Place::at(proposer));
         // Back from a fault, it is out of step until it decides again.
         let in_step = station.decided.last().map_or(0, |(at, _)| *at).min(begin);
-        let busy = !station.hearing.is_empty();
-        if self.calamities.silence(in_step, now, proposer, waiter) {
+        let busy = !station.verifying.is_empty();
+        if self.fault_spans.silence(in_step, now, proposer, waiter) {
             return self.segment(parent, Resource::Faults, faulty, begin, now);
         }
-        let late = begin + self.calamities.lateness(begin, now, [proposer, waiter]);
+        let late = begin + self.fault_spans.lateness(begin, now, [proposer, waiter]);
         let span = if busy { now - late } else { 0 };
-        let slow = late + self.calamities.slowness(proposer, late, now, span);
+        let slow = late + self.fault_spans.slowness(proposer, late, now, span);
         if slow == begin {
             return armed;
         }
@@ -311,12 +315,12 @@ impl Waits {
     }
 
     fn heard(&mut self, now: Ns, node: NodeId) -> Id {
-        let Some(first) = self.stations[node as usize].hearing.pop_front() else { return NONE };
+        let Some(first) = self.stations[node as usize].verifying.pop_front() else { return NONE };
         let heard = self.work(first.arrival, Resource::Consensus, node, first.got, now);
         if let Some(way) = &mut self.ways[first.message as usize] {
             self.cells.get_mut(first.message, node).heard = heard;
             way.heard += 1;
-            // Its sender has it from the start; nobody is left who could be sent it.
+            // Its sender has it from the start, so every node has it now.
             if way.heard + 1 >= self.nodes {
                 self.ways[first.message as usize] = None;
                 self.cells.remove(first.message);
@@ -358,7 +362,7 @@ impl Waits {
         (self.cause, self.catching_up) = (sent, catching_up);
     }
 
-    /// A node has something to say: why, and, of a new block, whether it left messages out.
+    /// A node publishes a statement: records the cause and, for a new block, the classes left out.
     pub fn publishes(&mut self, now: Ns, node: NodeId, payload: &Payload, again: bool, at: &Node) {
         if !again {
             self.stations[node as usize].spoke = (now, self.cause);
@@ -414,7 +418,7 @@ impl Waits {
     pub fn crashes(&mut self, now: Ns, node: NodeId) {
         self.nothing();
         let station = &mut self.stations[node as usize];
-        station.hearing.clear();
+        station.verifying.clear();
         station.down = (now, NEVER);
     }
 

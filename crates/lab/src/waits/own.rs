@@ -24,7 +24,7 @@ struct Attempt {
 /// Path of a message, apart from nodes ([`Cells`](super::cells::Cells)).
 #[derive(Default)]
 pub struct Way {
-    /// Nodes that heard it, if it is of consensus.
+    /// Number of nodes that verified it, for a consensus message.
     pub heard: usize,
     attempts: Vec<Attempt>,
 }
@@ -36,10 +36,10 @@ impl Way {
     }
 }
 
-/// Charges a way backwards: each part down to its begin, never below the creation.
+/// Charges a path backwards: each part down to its begin, never below the creation.
 struct Backwards<'a> {
     waits: &'a Waits,
-    /// Where what it is charged for is noted, if it counts.
+    /// Places to which charges are added, if the message counts.
     places: Option<&'a mut Places>,
     class: Class,
     charges: Charges,
@@ -48,7 +48,7 @@ struct Backwards<'a> {
 }
 
 impl Backwards<'_> {
-    /// This part was spent on a resource, but for what passed while blocks were crowded.
+    /// Charges this part to a resource, except the time in which blocks were crowded.
     fn to(&mut self, begin: Ns, resource: Resource, place: Place) {
         let begin = begin.clamp(self.created, self.at);
         if begin == self.at {
@@ -68,14 +68,14 @@ impl Backwards<'_> {
     /// This part was work of a node, which a fault may have made slower.
     fn work(&mut self, begin: Ns, resource: Resource, node: NodeId) {
         let span = self.at.saturating_sub(begin.max(self.created));
-        let slowness = self.waits.calamities.slowness(node, begin, self.at, span);
+        let slowness = self.waits.fault_spans.slowness(node, begin, self.at, span);
         self.to(self.at - slowness, Resource::Faults, Place::at(node));
         self.to(begin, resource, Place::at(node));
     }
 }
 
 impl Waits {
-    /// A copy of a message will be at a node at that time; earlier than any other so far.
+    /// Records a copy that will arrive earlier than any other so far.
     pub fn sends(
         &mut self,
         now: Ns,
@@ -141,14 +141,14 @@ impl Waits {
         if cell.got <= by || node == gateway {
             return None;
         }
-        if cell.struck <= by || self.calamities.separate(created, by, gateway, node) {
+        if cell.struck <= by || self.fault_spans.separate(created, by, gateway, node) {
             return Some(NEVER);
         }
         let held = self.held_up(way, record, node);
         (cell.got != NEVER && cell.got.saturating_sub(held) <= by).then_some(held)
     }
 
-    /// How much later a message was at a node because of slow machines and late packets.
+    /// Delay of a message's arrival at a node due to slow hosts and late packets.
     fn held_up(&self, way: &Way, record: &Executed, mut node: NodeId) -> Ns {
         let (message, gateway) = (record.id, record.gateway);
         let mut held = 0;
@@ -160,27 +160,27 @@ impl Waits {
             let (from, sent) = (cell.from, cell.sent);
             let came = if from == gateway { 0 } else { self.cells.get(message, from).got };
             let since = came.max(entered(way, sent)).min(sent);
-            held += cell.extra + 2 * self.calamities.slowness(from, since, sent, sent - since);
+            held += cell.extra + 2 * self.fault_spans.slowness(from, since, sent, sent - since);
             node = from;
         }
         held
     }
 
-    /// A client's message is at its gateway.
+    /// Records the arrival of a client's message at its gateway.
     pub fn reaches(&mut self, now: Ns, message: MessageId) {
         if let Some(way) = &mut self.ways[message as usize] {
             way.attempts.push(Attempt { reached: now, entered: NEVER, refused: None });
         }
     }
 
-    /// The first copy is through a node's downlink.
+    /// Records that the first copy has passed a node's downlink.
     pub fn gets(&mut self, now: Ns, node: NodeId, message: MessageId) {
         if self.ways[message as usize].is_some() {
             self.cells.get_mut(message, node).got = now;
         }
     }
 
-    /// It is handed to its gateway.
+    /// Records that it is handed to its gateway.
     pub fn enters(&mut self, now: Ns, message: MessageId) {
         self.nothing();
         if let Some(way) = &mut self.ways[message as usize]
@@ -199,7 +199,7 @@ impl Waits {
         }
     }
 
-    /// A message of the block that is being reported is executed: what it waited for.
+    /// Attributes a message of the block that is being reported.
     pub fn done(&mut self, now: Ns, record: &Executed, height: Height, proposer: NodeId) {
         let message = record.id;
         let Some(way) = self.ways[message as usize].take() else { return };
@@ -231,7 +231,7 @@ impl Waits {
 }
 
 impl Backwards<'_> {
-    /// From the proposer's queue back to the gateway, hop by hop.
+    /// Charges the path from the proposer's queue back to the gateway, hop by hop.
     fn nodes(&mut self, way: &Way, message: MessageId, proposer: NodeId, gateway: NodeId) {
         let entered = entered(way, self.at);
         let mut node = proposer;
@@ -260,7 +260,7 @@ impl Backwards<'_> {
         self.work(entered, Resource::ValidationOthers, gateway);
     }
 
-    /// From the attempt that got in back to the first.
+    /// Charges the attempts, from the admitted one back to the first.
     fn attempts(&mut self, way: &Way, gateway: NodeId) {
         let gate = Place::at(gateway);
         for attempt in way.attempts.iter().rev() {
@@ -276,14 +276,14 @@ impl Backwards<'_> {
     }
 }
 
-/// When the attempt began that got in before this time.
+/// Start of the attempt that was admitted before this time.
 fn entered(way: &Way, before: Ns) -> Ns {
     let found = way.attempts.iter().rev().find(|attempt| attempt.entered <= before);
     found.map_or(0, |attempt| attempt.entered)
 }
 
-/// What the time from a refusal to the next attempt is charged to: what was too full, if something
-/// was. (A full queue of messages to be ordered is crowded blocks, charged as such before this.)
+/// Resource to which the time from a refusal to the next attempt is charged: the full one, if any.
+/// (A full queue of messages to be ordered is crowded blocks, charged as such before this.)
 fn turned_away_by(reason: Reason) -> Resource {
     match reason {
         Reason::MempoolFull | Reason::Shed => Resource::BlockSpace,

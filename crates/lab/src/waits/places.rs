@@ -1,8 +1,8 @@
 //! Charges of messages by class, resource and place.
 //!
 //! # Rules
-//! 1. Those messages count that measures are made of: executed, created in the measured window, not
-//!    an attacker's.
+//! 1. The messages that measures use count: executed, created in the measured window, not the
+//!    attacker's.
 //! 2. By class and resource, the spans of all places sum exactly to what is charged to those messages.
 //! 3. What waits for a block is charged in the proportions of cycles ([`super::cycles`]); so it is
 //!    in the places of those cycles.
@@ -20,7 +20,7 @@ use surgetank_layer::units::{NodeId, Ns};
 use super::cycles::CLASSES;
 use crate::trace::{Charges, Executed, Place, PlaceRow, RESOURCES, Resource, Source};
 
-/// A part of a way: what it was spent on, and where.
+/// A part of a path: resource, place and time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Part {
     pub resource: Resource,
@@ -28,7 +28,7 @@ pub struct Part {
     pub span: Ns,
 }
 
-/// How much of a cycle messages of a class were charged, as multiples of its length.
+/// Multiples of a cycle's length that messages of a class were charged.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Used {
     /// Multiple in its own proportions.

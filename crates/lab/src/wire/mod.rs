@@ -8,7 +8,7 @@
 //! arrives), every copy is an event; `network.every_copy` asks for it, and a test shows that both
 //! give the same trace.
 
-mod said;
+mod rebroadcast;
 mod sizes;
 
 use surgetank_layer::gossip::Frame;
@@ -21,7 +21,7 @@ use crate::network::{Dropped, Links};
 use crate::slab::Slab;
 use crate::trace::Place;
 use crate::waits::{self, Waits};
-use said::Said;
+use rebroadcast::Rebroadcast;
 use sizes::{VOTE_BYTES, block_bytes, frame_bytes, packet_bytes};
 
 /// A packet that is too large for an event.
@@ -62,7 +62,7 @@ pub struct Wire {
     parcels: Slab<Parcel>,
     /// First arrival of message m at node k, at m·n + k.
     arrivals: Vec<Ns>,
-    said: Said,
+    rebroadcast: Rebroadcast,
     duplicates: u64,
     first_arrivals: u64,
 }
@@ -80,7 +80,7 @@ impl Wire {
             payloads: Vec::new(),
             parcels: Slab::default(),
             arrivals: Vec::new(),
-            said: Said::default(),
+            rebroadcast: Rebroadcast::default(),
             duplicates: 0,
             first_arrivals: 0,
         }
@@ -169,7 +169,7 @@ impl Wire {
         self.payloads.push(payload.clone());
         let envelope = self.carry(now, Envelope::plain(0, class, size_bytes, node), slot, node);
         self.carried[envelope.id as usize].again = again;
-        self.note_said(payload, envelope.id);
+        self.record_statement(payload, envelope.id);
         envelope
     }
 

@@ -37,8 +37,8 @@ pub fn packet_bytes(packet: &Packet) -> u32 {
         Packet::Batch(_, block) => block_bytes(block),
         Packet::BlocksWanted(_) | Packet::ShareWanted(_) => 60,
         Packet::Share(_) => SHARE_BYTES,
-        Packet::Ordering(report) => report.size_bytes(),
-        Packet::OrderingHeard { .. } => ID_BYTES,
+        Packet::OrderReport(report) => report.size_bytes(),
+        Packet::OrderConfirmed { .. } => ID_BYTES,
         Packet::Blocks(blocks) => blocks.iter().map(|block| block_bytes(block)).sum(),
     }
 }

@@ -196,7 +196,7 @@ impl World {
         let envelope = self.wire.envelope(message);
         if let Some(waits) = &mut self.waits {
             if envelope.class.is_consensus() {
-                waits.hears(self.now, to, message);
+                waits.first_arrival(self.now, to, message);
             } else if self.wire.is_every_copy() {
                 // Where only first copies are events, it is here at the time known when it was sent.
                 waits.gets(self.now, to, message);
@@ -231,9 +231,9 @@ impl World {
     fn wake(&mut self, slot: u32) {
         let Some((node, epoch, wake, begun)) = self.wakes.take(slot) else { return };
         if self.nodes[node as usize].epoch() == epoch {
-            let awaited = self.awaited(&wake, node);
+            let awaited_proposer = self.awaited_proposer(&wake, node);
             if let Some(waits) = &mut self.waits {
-                waits.wakes(self.now, node, &wake, begun, awaited);
+                waits.wakes(self.now, node, &wake, begun, awaited_proposer);
             }
             let input = match wake {
                 Wake::Timer(timer) => Input::Timer(timer),
@@ -244,7 +244,7 @@ impl World {
     }
 
     /// Who proposes in the round whose timer this is.
-    fn awaited(&self, wake: &Wake, node: NodeId) -> Option<NodeId> {
+    fn awaited_proposer(&self, wake: &Wake, node: NodeId) -> Option<NodeId> {
         let Wake::Timer(Timer::Engine(Wait { height, round, .. })) = wake else { return None };
         self.nodes[node as usize].node.engine().proposer(*height, *round)
     }

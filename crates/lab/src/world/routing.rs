@@ -8,7 +8,7 @@ use surgetank_layer::queue;
 use surgetank_layer::units::{MessageId, NodeId, Ns};
 
 use super::{Event, World};
-use crate::actors::{Action, Actors, Heard, Published, Sending, Timer};
+use crate::actors::{Action, ActorEvent, Actors, Published, Sending, Timer};
 use crate::adversary::Adversary;
 use crate::exchange::Public;
 use crate::faults::Seen;
@@ -32,24 +32,24 @@ impl World {
     }
 
     /// Passes an event to the actors.
-    pub(super) fn tell(&mut self, heard: Heard<'_>) {
+    pub(super) fn notify_actors(&mut self, event: ActorEvent<'_>) {
         let mut actions = std::mem::take(&mut self.actions);
-        self.actors.step(self.now, heard, &Public(self.exchange.as_ref()), &mut actions);
+        self.actors.step(self.now, event, &Public(self.exchange.as_ref()), &mut actions);
         self.act(actions);
     }
 
     /// Passes an event to the attacker.
-    pub(super) fn tell_attacker(&mut self, heard: Heard<'_>) {
+    pub(super) fn notify_attacker(&mut self, event: ActorEvent<'_>) {
         let mut actions = std::mem::take(&mut self.actions);
-        self.adversary.step(self.now, heard, &Public(self.exchange.as_ref()), &mut actions);
+        self.adversary.step(self.now, event, &Public(self.exchange.as_ref()), &mut actions);
         self.act(actions);
     }
 
     /// A timer of an actor or the attacker has expired.
     pub(super) fn outside_timer(&mut self, timer: Timer) {
         match timer {
-            Timer::Attack => self.tell_attacker(Heard::Timer(timer)),
-            _ => self.tell(Heard::Timer(timer)),
+            Timer::Attack => self.notify_attacker(ActorEvent::Timer(timer)),
+            _ => self.notify_actors(ActorEvent::Timer(timer)),
         }
     }
 
@@ -78,7 +78,7 @@ impl World {
         {
             let message = self.clients.messages().message(self.wire.slot(message));
             let last_hash = self.nodes[node as usize].node.last_hash();
-            self.tell_attacker(Heard::Passes { node, message: &message, last_hash });
+            self.notify_attacker(ActorEvent::Passes { node, message: &message, last_hash });
         }
     }
 
@@ -90,7 +90,7 @@ impl World {
         }
         for entry in &block.entries {
             let message = self.clients.messages().message(self.wire.slot(entry.envelope.id));
-            self.tell_attacker(Heard::Reveal(&message));
+            self.notify_attacker(ActorEvent::Reveal(&message));
         }
     }
 
@@ -101,8 +101,8 @@ impl World {
         if next_ns < self.end_ns {
             self.agenda.push(next_ns, Event::Price);
         }
-        self.tell(Heard::Index { next_ns });
-        self.tell_attacker(Heard::Index { next_ns });
+        self.notify_actors(ActorEvent::Index { next_ns });
+        self.notify_attacker(ActorEvent::Index { next_ns });
     }
 }
 
@@ -258,7 +258,7 @@ impl World {
                 waits.done(now, &executed, block.height, block.proposer);
             }
             if self.adversary.follows(id) {
-                self.tell_attacker(Heard::Confirmed(id));
+                self.notify_attacker(ActorEvent::Confirmed(id));
             }
         }
         self.settle(node, block);
@@ -288,7 +288,13 @@ impl World {
         // One executing node serves every gateway.
         let served = if leader.is_some() { 0..self.nodes.len() as u32 } else { node..node + 1 };
         for gateway in served {
-            self.tell(Heard::Published(Published { gateway, height, mark, priced, cut }));
+            self.notify_actors(ActorEvent::Published(Published {
+                gateway,
+                height,
+                mark,
+                priced,
+                cut,
+            }));
         }
     }
 
@@ -300,7 +306,7 @@ impl World {
             .map(|slot| self.clients.messages().message(slot))
             .collect();
         let facts = exchange.execute(self.now, block, &messages);
-        self.tell(Heard::Executed { messages: &messages, facts: &facts });
+        self.notify_actors(ActorEvent::Executed { messages: &messages, facts: &facts });
     }
 
     /// Credits the requests earned by trades at the accounts' own gateways.

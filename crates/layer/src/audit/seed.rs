@@ -4,9 +4,9 @@
 //! A = H^n(s). Batch i reveals r_i with H(r_i) = r_{i−1}, r_0 = A. Its seed is
 //! `BLAKE3(tag ‖ r_i ‖ inputs root_i ‖ beacon_i)`.
 //!
-//! Theory of operation. The anchor leaves the sequencer no choice of r_i, and nobody else knows r_i
-//! before batch i is published, so clients cannot adapt their messages to the seed. It depends on
-//! the inputs' root, so it exists only once the inputs are sealed. The beacon is randomness that
+//! Theory of operation. The anchor leaves the sequencer no choice of r_i, and no other party knows
+//! r_i before batch i is published, so clients cannot adapt their messages to the seed. It depends
+//! on the inputs' root, so it exists only once the inputs are sealed. The beacon is randomness that
 //! others (keypers) derive from that root after the sealing.
 //!
 //! Limit: with an empty beacon the sequencer itself, which knows r_i, can grind: try sets of inputs

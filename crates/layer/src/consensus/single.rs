@@ -9,8 +9,8 @@
 //!
 //! Source: the arrangement of centralised venues and of today's rollups; no paper.
 //!
-//! Departures: none. At most [`HELD_MAX`] batches ahead of a gap are held; the furthest are
-//! dropped and asked for again.
+//! Departures: none. At most [`HELD_MAX`] batches ahead of a gap are held; the furthest are dropped
+//! and requested again.
 
 use std::collections::BTreeMap;
 
@@ -92,7 +92,7 @@ pub struct Single {
     held: BTreeMap<Height, (Digest, Digest)>,
     /// The highest height known to exist.
     head: Height,
-    /// The gap last asked for.
+    /// The gap last requested.
     asked: Option<(Height, Height)>,
 }
 

@@ -54,7 +54,7 @@ pub struct MeshConfig {
     pub d_lazy: u32,
     /// heartbeat_interval, in ns.
     pub heartbeat_ns: Ns,
-    /// mcache_len: windows in which a message can be asked for, at least 1.
+    /// mcache_len: heartbeat windows for which the message cache answers IWANT, at least 1.
     pub history_length: u32,
     /// mcache_gossip: heartbeat windows announced by IHAVE.
     pub history_gossip: u32,

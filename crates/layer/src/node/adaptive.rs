@@ -117,20 +117,20 @@ impl Node {
         };
         let propose_ns = Some(propose_ns);
         self.engine.set_pace(Pace { block_messages_max, window_ns, propose_ns });
-        self.look_at_backlog(out);
+        self.throttling_backlog(out);
     }
 
     /// Rule 3 for a client's message: the retry hint if it is throttled.
     pub(super) fn throttles(&mut self, envelope: &Envelope, out: &mut Vec<Output>) -> Option<Ns> {
         self.adaptive.as_ref()?;
-        let backlog_ns = self.look_at_backlog(out)?;
+        let backlog_ns = self.throttling_backlog(out)?;
         // Once it throttles it does so from half the limit on.
         let limit_ns = self.adaptive.as_ref()?.config.throttle_ns.div_ceil(2);
         Criticality::of(envelope)?.throttled(backlog_ns, limit_ns).then_some(backlog_ns)
     }
 
     /// The backlog, while it throttles.
-    fn look_at_backlog(&mut self, out: &mut Vec<Output>) -> Option<Ns> {
+    fn throttling_backlog(&mut self, out: &mut Vec<Output>) -> Option<Ns> {
         let backlog_ns = self.ahead_of_reducing_ns();
         let adaptive = self.adaptive.as_mut()?;
         let most = adaptive.config.throttle_ns;

@@ -138,7 +138,7 @@ impl Node {
         admission
             .gate
             .admit(now, &ask, &load)
-            .map_err(|no| (said(no.reason), no.retry_after_ns))?;
+            .map_err(|no| (queue_reason(no.reason), no.retry_after_ns))?;
         let owed = admission.gate.owed(now, ask.kind);
         if owed > 0 {
             out.push(Output::Charged(envelope.id, owed));
@@ -242,7 +242,7 @@ pub(super) fn reducing() -> Envelope {
     Envelope::plain(0, Class::LiquidationOrder, 0, 0)
 }
 
-fn said(reason: admission::Reason) -> Reason {
+fn queue_reason(reason: admission::Reason) -> Reason {
     match reason {
         admission::Reason::RateExceeded => Reason::RateExceeded,
         admission::Reason::FeeTooLow => Reason::FeeTooLow,

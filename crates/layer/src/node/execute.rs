@@ -1,6 +1,6 @@
 //! Execution of decided blocks, one after the other.
 
-use super::{Awaited, Node, Output, Task, Timer, Wait};
+use super::{Node, Output, Task, Timer, Wait, WaitKind};
 use crate::machine::Draws;
 use crate::message::Block;
 use crate::units::{Digest, Ns, Round};
@@ -88,9 +88,9 @@ impl Node {
     pub(super) fn schedule(&mut self, now: Ns, wait: Wait, after_ns: Ns, out: &mut Vec<Output>) {
         let unfinished = self.executed < self.chain.len() as u64;
         match wait.what {
-            Awaited::NextHeight if unfinished => self.sync.held_commit = Some((after_ns, wait)),
+            WaitKind::NextHeight if unfinished => self.sync.held_commit = Some((after_ns, wait)),
             // After a restart no message waits for a batch to be closed.
-            Awaited::Batch => out.push(Output::After(after_ns, Timer::Engine(wait))),
+            WaitKind::Batch => out.push(Output::After(after_ns, Timer::Engine(wait))),
             _ => self.arm(now, wait, after_ns, out),
         }
     }

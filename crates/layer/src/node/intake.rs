@@ -85,7 +85,7 @@ impl Node {
             work.from == CLIENT && self.gossip.as_ref().is_some_and(|g| g.has_seen(envelope.id));
         let leader = self.engine.leader().filter(|&leader| leader != self.id);
         match (&self.gossip, leader) {
-            // The only orderer refused it, and everybody on the way would drop another copy.
+            // The single orderer refused it, and all nodes on the path would drop another copy.
             (Some(_), Some(to)) if again => {
                 out.push(Output::Packet { to, packet: Packet::Forward(envelope) });
             }
@@ -141,7 +141,7 @@ impl Node {
         }
         self.known.insert(envelope.id);
         self.mempool_bytes += u64::from(envelope.size_bytes);
-        self.tell_engine(now, draws, out);
+        self.notify_engine(now, draws, out);
     }
 
     /// Drops a message that waited for ordering.
@@ -192,7 +192,7 @@ impl Node {
             match output {
                 gossip::Output::Validate { envelope, from } if envelope.class.is_consensus() => {
                     if let Some(payload) = payload.take() {
-                        self.hear(envelope, payload, Some(from), out);
+                        self.queue_consensus(envelope, payload, Some(from), out);
                     }
                 }
                 gossip::Output::Validate { envelope, from } => {
@@ -231,8 +231,8 @@ impl Node {
         }
     }
 
-    /// A message of consensus waits for its turn to be verified.
-    fn hear(
+    /// Queues a consensus message for verification.
+    fn queue_consensus(
         &mut self,
         envelope: Envelope,
         payload: Payload,

@@ -28,10 +28,10 @@ impl Node {
         self.fair.iter().for_each(|fair| fair.arm(out));
     }
 
-    /// The process has died. What was only in memory is lost: what waits for validation, for order or
-    /// to be heard, reports, shares. On disk are decided blocks, the height executed, what consensus
-    /// has signed and its timeouts, which messages were seen, and settings. Step [`super::Input::Start`]
-    /// when the next process begins.
+    /// The process has crashed. State in memory is lost: messages that wait for validation,
+    /// ordering or verification, reports, shares. On disk are decided blocks, the height executed,
+    /// what consensus has signed and its timeouts, which messages were seen, and settings. Step
+    /// [`super::Input::Start`] when the next process begins.
     pub fn recover(&mut self) {
         self.ingress.clear();
         self.hearing.clear();

@@ -55,7 +55,7 @@ pub use adaptive::{AdaptiveTimeouts, Span};
 pub use admit::{Admission, Unit};
 pub use builder::{BlockBuilder, Honest};
 pub use fair::{Fair, Rule as FairRule, Tally as FairTally};
-pub use ordering::{Awaited, Engine, Ordering, Wait};
+pub use ordering::{Engine, Ordering, Wait, WaitKind};
 pub use tune::Tuning;
 pub use unsealing::{Places, Unsealing, place};
 pub use work::{Costs, Done, Task};
@@ -116,14 +116,14 @@ pub enum Input {
     },
     /// A timer that this node set has gone off.
     Timer(Timer),
-    /// Work that this node asked for is over.
+    /// Work that this node requested is done.
     Done(Done),
 }
 
 /// Packets between two nodes that need not be neighbours.
 #[derive(Clone, Debug)]
 pub enum Packet {
-    /// A client's message on its way to the sequencer.
+    /// A client's message, forwarded to the sequencer.
     Forward(Envelope),
     /// The sequencer's next batch, and the hash of the one before.
     Batch(Digest, Arc<Block>),
@@ -136,9 +136,9 @@ pub enum Packet {
     /// "Send me your share of this block's key."
     ShareWanted(Height),
     /// Report of the sender's receive order.
-    Ordering(Report),
+    OrderReport(Report),
     /// Confirmation of reports.
-    OrderingHeard {
+    OrderConfirmed {
         /// Entries below this number were received.
         next: u64,
         /// Whether later entries are missing and to be sent again.

@@ -21,11 +21,11 @@ impl Node {
         match payload {
             Payload::Opaque => {}
             Payload::Vote(vote) => {
-                self.heard_of(now, vote.height, vote.validator, out);
+                self.note_height(now, vote.height, vote.validator, out);
                 self.engine_step(now, ordering::Input::Vote(vote), draws, out);
             }
             Payload::Proposal(proposal, block) => {
-                self.heard_of(now, proposal.height, proposal.validator, out);
+                self.note_height(now, proposal.height, proposal.validator, out);
                 if proposal.height <= self.chain.len() as u64 {
                     return;
                 }
@@ -91,7 +91,7 @@ impl Node {
                 let gave = !entries.is_empty();
                 self.engine_step(now, ordering::Input::Taken(entries), draws, out);
                 if gave && !self.mempool.is_empty() {
-                    self.tell_engine(now, draws, out);
+                    self.notify_engine(now, draws, out);
                 }
             }
             ordering::Output::Seal(block) => self.sealed(block, out),
@@ -139,7 +139,7 @@ impl Node {
     }
 
     /// The engine learns that messages wait.
-    pub(super) fn tell_engine(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
+    pub(super) fn notify_engine(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
         let messages = self.mempool.len() as u32;
         let input = ordering::Input::Waiting { messages, bytes: self.mempool_bytes };
         self.engine_step(now, input, draws, out);

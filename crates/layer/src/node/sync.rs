@@ -28,7 +28,7 @@ pub struct State {
     heard: Height,
     from: NodeId,
     asked_ns: Option<Ns>,
-    /// The first block asked for.
+    /// Height of the first requested block.
     asked: Height,
     /// Smoothed answer time, the present timeout, and its doublings.
     answers: Smoothed,
@@ -96,7 +96,7 @@ impl State {
 }
 
 impl Node {
-    pub(super) fn heard_of(
+    pub(super) fn note_height(
         &mut self,
         now: Ns,
         height: Height,
@@ -104,7 +104,7 @@ impl Node {
         out: &mut Vec<Output>,
     ) {
         self.sync.seen(height, from);
-        // One height behind is ordinary: the last votes may be under way.
+        // One height behind is normal: the last votes may be in flight.
         if height > self.chain.len() as u64 + 2 {
             self.ask_for_blocks(now, out);
         }
@@ -144,8 +144,8 @@ impl Node {
             Packet::Blocks(blocks) => self.synced(now, blocks, draws, out),
             Packet::Share(height) => self.share(now, height, from, draws, out),
             Packet::ShareWanted(height) => self.share_wanted(height, from, out),
-            Packet::Ordering(report) => self.reported(from, report),
-            Packet::OrderingHeard { next, again } => self.ordering_heard(next, again),
+            Packet::OrderReport(report) => self.reported(from, report),
+            Packet::OrderConfirmed { next, again } => self.order_confirmed(next, again),
         }
     }
 
@@ -182,7 +182,7 @@ impl Node {
         }
     }
 
-    /// Whether a message of consensus would be news here: neither known nor waiting to be heard.
+    /// Whether a statement is unknown here: neither known nor waiting for verification.
     pub fn lacks(&self, statement: &Statement) -> bool {
         let waits = || self.hearing.iter().any(|(_, said, _)| said.statement() == Some(*statement));
         self.engine.lacks(statement) && !waits()

@@ -13,12 +13,12 @@ use crate::units::{Height, NodeId, Ns};
 #[derive(Clone, Debug)]
 pub enum Task {
     /// Check a client's message (signature, account, format). At most
-    /// [`Config::validations_max`](super::Config::validations_max) are under way at once.
+    /// [`Config::validations_max`](super::Config::validations_max) are in progress at once.
     Validate(Work),
-    /// Check a message of consensus of this class. One is under way at a time.
+    /// Check a message of consensus of this class. One is in progress at a time.
     Verify(Class),
     /// Decrypt a block, if its messages were encrypted, and apply it, in this order of its entries.
-    /// One is under way at a time.
+    /// One is in progress at a time.
     Execute(Arc<Block>),
     /// Make this node's share of the key of the block of this height.
     MakeShare {

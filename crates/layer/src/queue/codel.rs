@@ -72,7 +72,8 @@ pub struct Codel {
     count: u32,
     lastcount: u32,
     dropping: bool,
-    /// An item was shed on schedule, and the next head's sojourn decides whether that goes on.
+    /// An item was shed on schedule, and the next head's sojourn decides whether shedding
+    /// continues.
     scheduled: bool,
 }
 

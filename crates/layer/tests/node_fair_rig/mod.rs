@@ -188,5 +188,5 @@ fn config(id: NodeId, nodes: u32, rule: FairRule, mempool_max: usize) -> Config 
 
 /// A report with something in it.
 pub fn is_report(packet: &Packet) -> bool {
-    matches!(packet, Packet::Ordering(report) if !report.seen.is_empty())
+    matches!(packet, Packet::OrderReport(report) if !report.seen.is_empty())
 }

@@ -10,7 +10,7 @@
 //! order. If mark value is not positive the whole portfolio passes at once, and negative cash is
 //! bad debt: the insurance fund pays it, and beyond the fund it is the venue's deficit.
 //!
-//! Theory of operation: a transfer of positions at their marks changes nobody's equity, so the
+//! Theory of operation: a transfer of positions at their marks changes no account's equity, so the
 //! discount is the only money that moves, and total money is constant.
 //!
 //! Source: Derive v2-core `DutchAuction.sol` at 7736900d (95 % → 70 % in 15 min → 0 in 12 h).

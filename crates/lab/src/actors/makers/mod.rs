@@ -34,7 +34,7 @@ use surgetank_layer::message::{Body, Message};
 use surgetank_layer::units::{Ns, SECOND};
 use surgetank_market::Fact;
 
-use super::{Accounts, Action, Heard, Sending, Timer, Times, View};
+use super::{Accounts, Action, ActorEvent, Sending, Timer, Times, View};
 use crate::scenario::{self, Requote};
 use crate::trace::Source;
 use ladder::Shape;
@@ -91,12 +91,20 @@ impl Makers {
     }
 
     /// Processes a step of the outside price, an executed block, or a timer.
-    pub fn step(&mut self, now: Ns, heard: Heard<'_>, view: &impl View, out: &mut Vec<Action>) {
-        match heard {
-            Heard::Index { .. } => self.see(now, view, out),
-            Heard::Executed { messages, facts } => self.executed(now, messages, facts, view, out),
-            Heard::Timer(Timer::Maker { maker }) => self.decide(now, maker, view, out),
-            Heard::Timer(Timer::Report { slot }) => self.report(now, slot, out),
+    pub fn step(
+        &mut self,
+        now: Ns,
+        event: ActorEvent<'_>,
+        view: &impl View,
+        out: &mut Vec<Action>,
+    ) {
+        match event {
+            ActorEvent::Index { .. } => self.see(now, view, out),
+            ActorEvent::Executed { messages, facts } => {
+                self.executed(now, messages, facts, view, out)
+            }
+            ActorEvent::Timer(Timer::Maker { maker }) => self.decide(now, maker, view, out),
+            ActorEvent::Timer(Timer::Report { slot }) => self.report(now, slot, out),
             _ => {}
         }
     }

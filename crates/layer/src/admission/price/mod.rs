@@ -70,7 +70,7 @@ pub enum Price {
 }
 
 impl Price {
-    /// A price at rest.
+    /// A price without backlog.
     pub fn new(config: Config) -> Price {
         match config {
             Config::Fixed { fee_micros } => Price::Fixed(fee_micros),

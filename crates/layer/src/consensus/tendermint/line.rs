@@ -55,7 +55,7 @@ pub enum Line {
 }
 
 impl Line {
-    /// How many lines are told apart.
+    /// Number of lines.
     pub const COUNT: usize = 24;
 
     /// All of them, in the paper's order.

@@ -141,7 +141,7 @@ impl Tendermint {
     }
 
     /// 28: upon ⟨PROPOSAL, h_p, round_p, v, vr⟩ and a quorum of ⟨PREVOTE, h_p, vr, id(v)⟩ while
-    /// step_p = propose. That vr < round_p was checked when it was heard.
+    /// step_p = propose. That vr < round_p was checked on receipt.
     fn line_28(&mut self, outbox: &mut Vec<Output>) -> bool {
         let Some((proposal, valid)) = self.now_log().proposal() else {
             return false;

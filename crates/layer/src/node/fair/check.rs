@@ -17,7 +17,7 @@
 use std::collections::BTreeMap;
 
 use super::Rule;
-use super::judge::Judge;
+use super::leader::Leader;
 use crate::message::Block;
 use crate::order_report::Evidence;
 use crate::units::{Digest, MessageId, Ns};
@@ -25,7 +25,7 @@ use crate::units::{Digest, MessageId, Ns};
 /// Recomputes the order and compares.
 #[derive(Clone, Debug)]
 pub struct Check {
-    judge: Judge,
+    judge: Leader,
     rounds: Ns,
     /// Places of messages not yet executed.
     places: BTreeMap<MessageId, u64>,
@@ -39,7 +39,7 @@ pub struct Check {
 impl Check {
     pub(super) fn new(rule: Rule, report_ns: Ns, nodes: u32) -> Check {
         Check {
-            judge: Judge::new(rule, report_ns, nodes),
+            judge: Leader::new(rule, report_ns, nodes),
             rounds: 0,
             places: BTreeMap::new(),
             next: 0,

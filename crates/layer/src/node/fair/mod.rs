@@ -18,7 +18,7 @@
 //! A node's entries are numbered, so that the leader sees a gap, and counts nothing twice and
 //! nothing out of order; it confirms up to where it has received, and requests missing entries. A
 //! median list is complete each time and needs no confirmation. Files: [`log`] (a node's own
-//! order), [`judge`] (the leader's part), [`check`] (a follower's).
+//! order), [`leader`] (the leader's part), [`check`] (a follower's).
 //!
 //! # Source
 //! `crate::fair`; the transport is a plain go-back-N.
@@ -29,7 +29,7 @@
 //! not verified. A leader that crashes loses the waiting messages, as any single sequencer does.
 
 mod check;
-mod judge;
+mod leader;
 mod log;
 
 use super::{Node, Output, Packet, Timer};
@@ -43,7 +43,7 @@ use crate::units::{NodeId, Ns};
 
 use super::intake::Work;
 use check::Check;
-use judge::Judge;
+use leader::Leader;
 use log::Log;
 
 /// Rule that aggregates local orders.
@@ -126,7 +126,7 @@ impl Tally {
 pub struct State {
     report_ns: Ns,
     log: Log,
-    judge: Option<Judge>,
+    judge: Option<Leader>,
     check: Option<Box<Check>>,
     sent: Tally,
 }
@@ -137,7 +137,7 @@ impl State {
             Rule::Themis(_) => Log::prefix(),
             Rule::Median(_) => Log::List(Default::default()),
         };
-        let judge = (id == leader).then(|| Judge::new(fair.rule, fair.report_ns, nodes));
+        let judge = (id == leader).then(|| Leader::new(fair.rule, fair.report_ns, nodes));
         let checks = id != leader && id == (leader + 1) % nodes;
         let check = (checks && matches!(fair.rule, Rule::Themis(_)))
             .then(|| Box::new(Check::new(fair.rule, fair.report_ns, nodes)));
@@ -146,7 +146,7 @@ impl State {
 
     /// Evidence of the leader's order since the last block.
     pub(super) fn evidence(&mut self) -> Vec<Evidence> {
-        let evidence = self.judge.as_mut().map_or_else(Vec::new, Judge::evidence);
+        let evidence = self.judge.as_mut().map_or_else(Vec::new, Leader::evidence);
         // Only Themis is checked.
         if matches!(self.log, Log::Prefix { .. }) { evidence } else { Vec::new() }
     }
@@ -175,7 +175,7 @@ impl State {
 
     /// Messages that wait for their place.
     pub(super) fn len(&self) -> usize {
-        self.judge.as_ref().map_or(0, Judge::len)
+        self.judge.as_ref().map_or(0, Leader::len)
     }
 
     pub(super) fn arm(&self, out: &mut Vec<Output>) {
@@ -232,7 +232,7 @@ impl Node {
         let report = fair.log.report(id, now);
         let Some(judge) = &mut fair.judge else {
             fair.sent.sent(&report);
-            return out.push(Output::Packet { to: leader, packet: Packet::Ordering(report) });
+            return out.push(Output::Packet { to: leader, packet: Packet::OrderReport(report) });
         };
         judge.report(id, report);
         judge.close(now, seed);
@@ -241,7 +241,7 @@ impl Node {
                 fair.log.confirmed(next, again);
             } else {
                 fair.sent.answers += 1;
-                out.push(Output::Packet { to, packet: Packet::OrderingHeard { next, again } });
+                out.push(Output::Packet { to, packet: Packet::OrderConfirmed { next, again } });
             }
         }
         self.go_on(now, draws, out);
@@ -255,7 +255,7 @@ impl Node {
     }
 
     /// Processes the leader's confirmation.
-    pub(super) fn ordering_heard(&mut self, next: u64, again: bool) {
+    pub(super) fn order_confirmed(&mut self, next: u64, again: bool) {
         if let Some(fair) = &mut self.fair {
             fair.log.confirmed(next, again);
         }
@@ -281,6 +281,6 @@ impl Node {
                 }
             }
         }
-        self.tell_engine(now, draws, out);
+        self.notify_engine(now, draws, out);
     }
 }

@@ -56,7 +56,7 @@ engines! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
     /// The answer, message or time that it waits for.
-    pub what: Awaited,
+    pub what: WaitKind,
     /// In which height; 0 = in none.
     pub height: Height,
     /// In which round.
@@ -65,7 +65,7 @@ pub struct Wait {
 
 /// What a time bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Awaited {
+pub enum WaitKind {
     /// More messages for a batch.
     Batch,
     /// A proposal of the round.
@@ -126,7 +126,7 @@ pub enum Input {
         /// Hash of the block.
         hash: Digest,
     },
-    /// A time that was asked for has passed.
+    /// A timer has expired.
     Waited(Wait),
 }
 

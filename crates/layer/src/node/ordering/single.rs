@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Awaited, Engine, Input, Output, Pace, Wait};
+use super::{Engine, Input, Output, Pace, Wait, WaitKind};
 use crate::consensus::single::{self, Single};
 use crate::machine::{Draws, Machine};
 use crate::sequencer::{self, Sequencer};
 use crate::units::{NodeId, Ns};
 
 /// A batch waits in no height: it is not known which it will get.
-const BATCH: Wait = Wait { what: Awaited::Batch, height: 0, round: 0 };
+const BATCH: Wait = Wait { what: WaitKind::Batch, height: 0, round: 0 };
 
 /// Who orders, and how batches are made.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]

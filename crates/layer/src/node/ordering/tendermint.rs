@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AdaptiveTimeouts, Awaited, Engine, Input, Output, Pace, Wait};
+use super::{AdaptiveTimeouts, Engine, Input, Output, Pace, Wait, WaitKind};
 use crate::consensus::tendermint::{self, Step, Tendermint, Timeout, Timeouts};
 use crate::machine::{Draws, Machine};
 use crate::message::{Statement, VoteType};
@@ -94,21 +94,21 @@ impl Voted {
 
 fn wait(timeout: Timeout) -> Wait {
     let what = match timeout.step {
-        Step::Propose => Awaited::Proposal,
-        Step::Prevote => Awaited::Votes(VoteType::Prevote),
-        Step::Precommit => Awaited::Votes(VoteType::Precommit),
-        Step::Commit => Awaited::NextHeight,
+        Step::Propose => WaitKind::Proposal,
+        Step::Prevote => WaitKind::Votes(VoteType::Prevote),
+        Step::Precommit => WaitKind::Votes(VoteType::Precommit),
+        Step::Commit => WaitKind::NextHeight,
     };
     Wait { what, height: timeout.height, round: timeout.round }
 }
 
 fn timeout(wait: Wait) -> Option<Timeout> {
     let step = match wait.what {
-        Awaited::Batch => return None,
-        Awaited::Proposal => Step::Propose,
-        Awaited::Votes(VoteType::Prevote) => Step::Prevote,
-        Awaited::Votes(VoteType::Precommit) => Step::Precommit,
-        Awaited::NextHeight => Step::Commit,
+        WaitKind::Batch => return None,
+        WaitKind::Proposal => Step::Propose,
+        WaitKind::Votes(VoteType::Prevote) => Step::Prevote,
+        WaitKind::Votes(VoteType::Precommit) => Step::Precommit,
+        WaitKind::NextHeight => Step::Commit,
     };
     Some(Timeout { step, height: wait.height, round: wait.round })
 }

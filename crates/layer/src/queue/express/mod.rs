@@ -224,7 +224,7 @@ pub struct Express {
 }
 
 impl Express {
-    /// A lane at the start of round 0, which nobody controls.
+    /// A lane at the start of round 0, which has no controller.
     ///
     /// # Panics
     /// If an auction would close before it opens, a bid be negative, or none could be made.

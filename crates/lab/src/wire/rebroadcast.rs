@@ -18,14 +18,14 @@ const HEIGHTS: Height = 16;
 
 /// Message numbers of statements, and copies in flight.
 #[derive(Default)]
-pub struct Said {
+pub struct Rebroadcast {
     /// Every number of a statement, by height.
     numbers: BTreeMap<Height, BTreeMap<Statement, Vec<MessageId>>>,
     /// Where every copy is an event: when the last copy sent of payload p is at node k, at p·n + k.
     due: Vec<Ns>,
 }
 
-impl Said {
+impl Rebroadcast {
     fn number(&mut self, payload: &Payload, id: MessageId) {
         let Some(statement) = payload.statement() else { return };
         let height = height(&statement);
@@ -36,8 +36,8 @@ impl Said {
     }
 
     fn numbers(&self, statement: &Statement) -> &[MessageId] {
-        let said = self.numbers.get(&height(statement)).and_then(|said| said.get(statement));
-        said.map_or(&[], Vec::as_slice)
+        let numbers = self.numbers.get(&height(statement)).and_then(|all| all.get(statement));
+        numbers.map_or(&[], Vec::as_slice)
     }
 }
 
@@ -50,10 +50,10 @@ fn height(statement: &Statement) -> Height {
 
 impl Wire {
     /// Records the number of a consensus message.
-    pub(super) fn note_said(&mut self, payload: &Payload, id: MessageId) {
-        self.said.number(payload, id);
+    pub(super) fn record_statement(&mut self, payload: &Payload, id: MessageId) {
+        self.rebroadcast.number(payload, id);
         if self.every_copy {
-            self.said.due.resize(self.payloads.len() * self.nodes, 0);
+            self.rebroadcast.due.resize(self.payloads.len() * self.nodes, 0);
         }
     }
 
@@ -62,7 +62,7 @@ impl Wire {
     pub(super) fn note_copy(&mut self, message: MessageId, to: NodeId, at: Ns) {
         if self.every_copy {
             let slot = self.carried[message as usize].slot as usize;
-            let due = &mut self.said.due[slot * self.nodes + to as usize];
+            let due = &mut self.rebroadcast.due[slot * self.nodes + to as usize];
             *due = at.max(*due);
         }
     }
@@ -70,17 +70,21 @@ impl Wire {
     fn is_under_way(&self, now: Ns, message: MessageId, to: NodeId) -> bool {
         if self.every_copy {
             let slot = self.carried[message as usize].slot as usize;
-            return self.said.due[slot * self.nodes + to as usize] > now;
+            return self.rebroadcast.due[slot * self.nodes + to as usize] > now;
         }
         let at = self.arrival(message, to);
         at > now && at != NEVER
     }
 
-    /// Whether a node lacks what a message states, and no copy is under way to it.
+    /// Whether a node lacks a statement, and no copy is in flight to it.
     fn lacks(&self, now: Ns, to: NodeId, payload: &Payload, nodes: &[Host]) -> bool {
         payload.statement().is_some_and(|statement| {
             nodes[to as usize].node.lacks(&statement)
-                && !self.said.numbers(&statement).iter().any(|&id| self.is_under_way(now, id, to))
+                && !self
+                    .rebroadcast
+                    .numbers(&statement)
+                    .iter()
+                    .any(|&id| self.is_under_way(now, id, to))
         })
     }
 
@@ -90,7 +94,7 @@ impl Wire {
         self.links.graph.peers[links].iter().any(|&to| self.lacks(now, to, payload, nodes))
     }
 
-    /// Whether a copy of a message that is said again need not be sent to a node.
+    /// Whether a re-broadcast message need not be sent to a node.
     #[inline]
     pub(super) fn is_known(&self, now: Ns, message: MessageId, to: NodeId, nodes: &[Host]) -> bool {
         let carried = &self.carried[message as usize];

@@ -5,12 +5,12 @@ use surgetank_layer::units::{NodeId, Ns};
 use crate::faults::{Hindrance, Whom};
 
 /// All faults of a run that can delay messages.
-pub struct Calamities(Vec<Hindrance>);
+pub struct FaultSpans(Vec<Hindrance>);
 
-impl Calamities {
+impl FaultSpans {
     /// The faults with these hindrances.
-    pub fn new(faults: Vec<Hindrance>) -> Calamities {
-        Calamities(faults)
+    pub fn new(faults: Vec<Hindrance>) -> FaultSpans {
+        FaultSpans(faults)
     }
 
     fn between(&self, since: Ns, until: Ns) -> impl Iterator<Item = &Hindrance> {

@@ -59,7 +59,7 @@ struct Reporter {
 
 /// The leader's state.
 #[derive(Clone, Debug)]
-pub struct Judge {
+pub struct Leader {
     rule: Rule,
     report_ns: Ns,
     machine: Order,
@@ -96,11 +96,11 @@ fn machine_of(rule: &Rule) -> Order {
     }
 }
 
-impl Judge {
-    pub(super) fn new(rule: Rule, report_ns: Ns, nodes: u32) -> Judge {
+impl Leader {
+    pub(super) fn new(rule: Rule, report_ns: Ns, nodes: u32) -> Leader {
         let head = Some(Digest::default());
         let start = Reporter { next: Some(0), head, ..Reporter::default() };
-        Judge {
+        Leader {
             machine: machine_of(&rule),
             rule,
             report_ns,
