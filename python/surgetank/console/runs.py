@@ -86,7 +86,7 @@ def show_result(console: Console, result: Result) -> None:
             mark = Text(MARKS[reason.status], style=COLOURS[reason.status])
             console.print(mark, reason.text, sep=" ", highlight=False)
         elif reason.inside:
-            console.print(dim(f"passed, but the interval contains the limit:  {reason.text}"))
+            console.print(dim(f"passed, but close: {reason.text}"))
     for failure in failures(result.trace):
         since = f"{failure.total_s:.3g} s in all, first at {failure.first_ns / 1e9:.1f} s"
         console.print(f"Failed: {failure.kind} ({since})", highlight=False)

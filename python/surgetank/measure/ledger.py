@@ -20,8 +20,8 @@ COLUMNS: Final[dict[str, str]] = {
     "edge": "trades against the outside price at their time",
     "fees": "of trades, liquidations, messages, bonds and the express lane",
     "relief": "debts borne by others",
-    "held": "what positions made as the outside price moved",
-    "total": "sum of the four: worth at the end less worth at the start",
+    "held": "gains of positions from moves of the outside price",
+    "total": "sum of the four: value at the end less value at the start",
 }
 
 

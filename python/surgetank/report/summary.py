@@ -97,7 +97,7 @@ def _delay(view: RunView) -> str:
     breach = _first_breach(view)
     if breach is None:
         return text
-    return f"{text}, first passed by messages sent at {view.since_begin(breach)}"
+    return f"{text}, first exceeded by messages sent at {view.since_begin(breach)}"
 
 
 def _nodes(view: RunView) -> str:
@@ -193,7 +193,7 @@ def _flow(view: RunView) -> list[Moment]:
     limit, breach = view.limit("delay_p99_ms"), _first_breach(view)
     if breach is not None and limit is not None:
         detail = f"for messages sent in that {milliseconds(view.step_ns / 1e6)}"
-        what = f"p99 latency passes {milliseconds(limit)}"
+        what = f"p99 latency exceeds {milliseconds(limit)}"
         # In a bin of few messages p99 is the longest latency, which may exceed the limit though
         # the run's does not.
         p99 = view.value("delay_p99_ms")

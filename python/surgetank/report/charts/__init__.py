@@ -45,7 +45,7 @@ def chart_groups(view: RunView) -> list[Group]:
         ),
         Group(
             "delay",
-            "Delay",
+            "Latency",
             (*delay_charts(view), *waiting_charts(view), *stage_charts(view)),
             "No message was executed." if ordered else none,
         ),

@@ -137,7 +137,7 @@ def _over_time(view: RunView, done: pl.DataFrame) -> Chart:
     top = float(means.select(pl.sum_horizontal(f"{s}_ns" for s in STAGES)).to_series().max() or 1)  # type: ignore[arg-type]
     return Chart(
         "stages",
-        "Where the latency arose",
+        "Latency by stage",
         summary,
         data,
         {"yaxis": ms_axis(top)},
@@ -175,7 +175,7 @@ def _by_class(done: pl.DataFrame) -> Chart:
     }
     return Chart(
         "stages-class",
-        "The same by class of message",
+        "Latency by stage and class",
         f"Slowest on average: {slowest}, {milliseconds(longest)}.",
         data,
         layout,

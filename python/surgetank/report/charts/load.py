@@ -49,7 +49,7 @@ def throughput_charts(view: RunView) -> list[Chart]:
         data.append(line("refused or lost", x, failed, "@bad", dash="dot", hovertemplate=form))
         summary += ". Refused and lost messages count at the time they were sent"
     layout = {"yaxis": {"rangemode": "tozero", "tickformat": ",.3~s"}}
-    return [Chart("throughput", "Offered and executed", f"{summary}.", data, layout)]
+    return [Chart("throughput", "Offered and executed load", f"{summary}.", data, layout)]
 
 
 def queue_charts(view: RunView) -> list[Chart]:

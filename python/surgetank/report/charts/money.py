@@ -44,7 +44,7 @@ def price_charts(view: RunView) -> list[Chart]:
         rows = orders.filter(pl.col("timing") == timing)
         data += _marks(view, rows, f"liquidated, {timing}", timing is Timing.LATE)
     outside = view.facts(MarketKind.INDEX)["price"]
-    summary = "Liquidations stand at the average price they got."
+    summary = "Liquidations are drawn at their average price."
     if outside.len() and outside[0]:
         low = view.facts(MarketKind.INDEX).sort("price", maintain_order=True).row(0, named=True)
         fall = 1 - low["price"] / outside[0]

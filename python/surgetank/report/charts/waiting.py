@@ -103,10 +103,10 @@ def _summary(parts: dict[str, float]) -> str:
     """Processors, in all, beside what is charged most of the rest."""
     rest = {wait: part for wait, part in parts.items() if wait not in COMPUTATION}
     most = max(rest, key=lambda wait: rest[wait])
-    named = {"processors, in all": sum(parts[wait] for wait in COMPUTATION)}
+    named = {"processors in total": sum(parts[wait] for wait in COMPUTATION)}
     named[most.replace("_", " ")] = rest[most]
     (one, first), (other, second) = sorted(named.items(), key=lambda item: -item[1])
     return (
         f"Most for {one}: {share(first)} of all latency; {other}: {share(second)}. A share is not "
-        "what its removal gains: `surgetank explain` with this folder measures that."
+        "the gain from removing the wait: `surgetank explain` with this folder measures that."
     )
