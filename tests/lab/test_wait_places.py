@@ -73,7 +73,7 @@ def test_a_fault_is_charged_where_it_is(node: int, seed: int) -> None:
     found = of(run.trace, "faults")
     assert found[node, None] > 0.8 * sum(found.values())
     (chart,) = waiting_charts(RunView(run.trace, run.measures, run.verdict))
-    assert f"Most at one place: faults at node {node} " in chart.note
+    assert f"Longest waits at one place: faults at node {node} " in chart.note
     late = fault("delay", nodes=[node], extra_ms=300.0) | WHOLE
     found = of(st.simulate(venue(faults=[late]), seed=seed), "faults")
     assert sum(span for place, span in found.items() if node in place) > 0.9 * sum(found.values())

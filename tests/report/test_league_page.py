@@ -95,7 +95,7 @@ def test_the_table_is_the_order(browser: Browser, tmp_path: Path) -> None:
     assert [c[1].strip() for c in cells] == ["priority", "fee", "class", "fifo"]
     for s, c in zip(whole.standings, cells, strict=True):
         assert c[2].startswith(spaced(wording.value_text(s.worst.mean, "ms"))) and c[3] == s.attack
-    assert [c[4] for c in cells] == ["", "significant", "significant", "significant"]
+    assert [c[4] for c in cells] == ["", "differs", "differs", "differs"]
     text = spaced(visit.page.inner_text("main"))
     assert (
         "priority stands first and differs significantly from all others: in the worst case p99"

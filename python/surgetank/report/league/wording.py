@@ -243,7 +243,7 @@ def league_rows(league: League) -> list[LeagueRow]:
                 value_text(s.worst.mean, unit),
                 _below(league, s),
                 s.attack if len(s.endless) < 2 else f"{s.attack}, {len(s.endless) - 1} more",
-                {True: "significant", False: "not significant", None: ""}[s.significant],
+                {True: "differs", False: "undecided", None: ""}[s.significant],
                 others,
                 sum(m.entrant == s.entrant.name for m in league.invalid),
                 s.place == 1,
