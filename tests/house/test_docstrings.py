@@ -11,12 +11,7 @@ from avoided_words import avoided
 
 PACKAGE = Path(st.__file__).parent
 SUPPORT = Path(__file__).parents[1] / "support"
-SOURCES = [
-    path
-    for folder in (PACKAGE, SUPPORT)
-    for path in folder.rglob("*.py")
-    if PACKAGE / "live" not in path.parents
-]
+SOURCES = [path for folder in (PACKAGE, SUPPORT) for path in folder.rglob("*.py")]
 #: A method that fulfils a contract may refer to it: See `Target`.
 REFERENCE = re.compile(r"See `[\w.]+`\.")
 

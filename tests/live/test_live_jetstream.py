@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 
 import brokers
-from brokers import RUN, Heard, do, flow, kept, killed_in_mid_flow, named, opened, started, until
+from brokers import (
+    RUN,
+    RecordingSink,
+    do,
+    flow,
+    kept,
+    killed_in_mid_flow,
+    named,
+    opened,
+    started,
+    until,
+)
 from surgetank.live import LiveOptions, Rig, Schedule, Snapshot
 from surgetank.live.driver.recording import State
 from surgetank.live.payload import Numbers, encode
@@ -59,7 +70,7 @@ def test_stream_stamps_lie_between_sending_and_delivery(server: Server) -> None:
     """They are the server's wall clock, the same machine's: told on our monotonic clock."""
 
     async def run() -> None:
-        sent, received = Heard(), Heard()
+        sent, received = RecordingSink(), RecordingSink()
         times: list[tuple[Numbers, int]] = []
         plain = received.delivered
 
@@ -73,7 +84,7 @@ def test_stream_stamps_lie_between_sending_and_delivery(server: Server) -> None:
             assert target.capabilities.stamps == ("decided",)
             async with brokers.listening(subscriber, received):
                 await flow(target, 100, sent)
-                assert await until(lambda: len(received.came) == 100)
+                assert await until(lambda: len(received.arrivals) == 100)
         decided = np.concatenate([stamps for stamps, _ in times])
         assert len(decided) == 100 and (np.diff(decided) >= 0).all()
         # An adjustment of the wall clock between two readings is at most this.
@@ -85,13 +96,13 @@ def test_stream_stamps_lie_between_sending_and_delivery(server: Server) -> None:
 
 def test_what_the_stream_refuses_is_told_with_its_reason(server: Server) -> None:
     async def run() -> None:
-        sent = Heard()
+        sent = RecordingSink()
         where = named(server, "full", bytes_max="20000")
         async with opened(where, prepare=True) as target:
             await flow(target, 200, sent)
-            assert {reason for _, reason in sent.no} == {"maximum bytes exceeded"}
-            assert sorted(sent.yes + [n for n, _ in sent.no]) == list(range(200))
-            assert await kept(target) == sent.yes == list(range(len(sent.yes)))
+            assert {reason for _, reason in sent.refusals} == {"maximum bytes exceeded"}
+            assert sorted(sent.acked + [n for n, _ in sent.refusals]) == list(range(200))
+            assert await kept(target) == sent.acked == list(range(len(sent.acked)))
             with pytest.raises(Refused, match="maximum bytes"):
                 await target.publish(brokers.message(200))
 
@@ -100,19 +111,19 @@ def test_what_the_stream_refuses_is_told_with_its_reason(server: Server) -> None
 
 def test_without_a_stream_publishing_is_refused(server: Server) -> None:
     async def run() -> None:
-        sent = Heard()
+        sent = RecordingSink()
         async with opened(named(server, "nowhere")) as target:
             await flow(target, 5, sent)
             with pytest.raises(TargetError, match="is not there"):
                 await kept(target)
-        assert sent.no == [(n, "no stream answers") for n in range(5)]
+        assert sent.refusals == [(n, "no stream answers") for n in range(5)]
 
     do(run())
 
 
 def test_a_duplicate_within_the_window_is_stored_once(server: Server) -> None:
     async def run() -> None:
-        sent = Heard()
+        sent = RecordingSink()
         async with opened(named(server, "twice", dedup="5"), prepare=True) as target:
             for _ in range(2):
                 await target.publish(brokers.message(1))
@@ -159,7 +170,7 @@ def test_after_a_kill_everything_acknowledged_is_stored(server: Server, ack: str
 
 def test_memory_alone_forgets(server: Server) -> None:
     async def run() -> None:
-        sent = Heard()
+        sent = RecordingSink()
         async with opened(named(server, "forgets", ack="memory"), prepare=True) as target:
             await flow(target, 20, sent)
             assert await kept(target) == list(range(20))
@@ -176,7 +187,7 @@ def test_a_subscriber_goes_on_after_a_kill(server: Server, consumer: str) -> Non
     """Ordered: nothing twice. Explicit: at least once."""
 
     async def run() -> None:
-        sent, received = Heard(), Heard()
+        sent, received = RecordingSink(), RecordingSink()
         where = named(server, "goes-on", consumer=consumer, ack_wait="1")
         async with (
             opened(where, prepare=True) as publisher,
@@ -185,15 +196,15 @@ def test_a_subscriber_goes_on_after_a_kill(server: Server, consumer: str) -> Non
         ):
             assert publisher.capabilities.redelivers == (consumer == "explicit")
             await flow(publisher, 50, sent)
-            assert await until(lambda: len(received.came) >= 50)
+            assert await until(lambda: len(received.arrivals) >= 50)
             await asyncio.to_thread(server.kill)
             await asyncio.to_thread(server.restart)
             assert await brokers.until_accepted(publisher, 100)
             await flow(publisher, 50, sent, first=1000)
-            assert await until(lambda: bool(received.came) and received.came[-1] == 1049)
-            assert set(received.came) == set(await kept(publisher))
+            assert await until(lambda: bool(received.arrivals) and received.arrivals[-1] == 1049)
+            assert set(received.arrivals) == set(await kept(publisher))
         if consumer == "ordered":
-            assert received.came == sorted(set(received.came))
+            assert received.arrivals == sorted(set(received.arrivals))
 
     do(run())
 
@@ -202,7 +213,7 @@ def test_unacknowledged_messages_come_again(server: Server) -> None:
     """A consumer that dies before it has acknowledged: JetStream delivers again."""
 
     async def run() -> None:
-        sent, received = Heard(), Heard()
+        sent, received = RecordingSink(), RecordingSink()
         where = named(server, "again", consumer="explicit", ack_wait="0.2")
         async with opened(where, prepare=True) as publisher, opened(where) as subscriber:
             assert isinstance(subscriber, JetStream)
@@ -210,9 +221,9 @@ def test_unacknowledged_messages_come_again(server: Server) -> None:
             subscriber._seen = lambda blocks: None  # type: ignore[method-assign]
             async with brokers.listening(subscriber, received):
                 await flow(publisher, 5, sent)
-                assert await until(lambda: received.came.count(0) >= 2)
+                assert await until(lambda: received.arrivals.count(0) >= 2)
                 subscriber._seen = seen  # type: ignore[method-assign]
-                assert set(received.came) == set(range(5))
+                assert set(received.arrivals) == set(range(5))
 
     do(run())
 

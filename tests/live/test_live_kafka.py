@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import brokers
 from brokers import (
-    Heard,
     KeptTransport,
+    RecordingSink,
     do,
     flow,
     kept,
@@ -90,14 +90,14 @@ def test_what_is_too_large_is_refused_and_the_rest_passes(server: Server) -> Non
     async def run() -> None:
         where = named(server, "small", max_message_bytes="2000")
         async with opened(where, prepare=True) as target:
-            sent = Heard()
+            sent = RecordingSink()
             await flow(target, 100, sent)
             large = Outgoing(100, "order", 0, encode(brokers.RUN, 100, 5000))
             with pytest.raises(Refused, match="MessageSizeTooLarge"):
                 await target.publish(large)
             await flow(target, 100, sent, first=101)
-            assert await kept(target) == sent.yes == [*range(100), *range(101, 201)]
-        assert not sent.no and not sent.cut
+            assert await kept(target) == sent.acked == [*range(100), *range(101, 201)]
+        assert not sent.refusals and not sent.unanswered
 
     do(run())
 
@@ -145,7 +145,7 @@ def test_after_a_kill_everything_acknowledged_is_stored(server: Server) -> None:
 
 def test_a_subscriber_goes_on_when_its_connection_ends(server: Server) -> None:
     async def run() -> None:
-        sent, received = Heard(), Heard()
+        sent, received = RecordingSink(), RecordingSink()
         where = named(server, "again")
         async with opened(where, prepare=True) as target:
             assert isinstance(target, Kafka)
@@ -154,8 +154,8 @@ def test_a_subscriber_goes_on_when_its_connection_ends(server: Server) -> None:
                 assert target._producing is not None
                 target._producing.abort()
                 assert await brokers.until_accepted(target, 100)
-                assert await until(lambda: len(received.came) >= 51)
-        assert received.came[:50] == list(range(50)) and received.came[50] >= 100
+                assert await until(lambda: len(received.arrivals) >= 51)
+        assert received.arrivals[:50] == list(range(50)) and received.arrivals[50] >= 100
 
     do(run())
 
@@ -179,11 +179,11 @@ def answered(code: int) -> bytes:
 def test_answers_are_matched_wherever_cut_and_requests_bounded(
     codes: list[int], cuts: list[int]
 ) -> None:
-    heard, transport = Heard(), KeptTransport()
+    sink, transport = RecordingSink(), KeptTransport()
     link = Producing("t", -1, 1 << 20)
     link.connection_made(transport)  # type: ignore[arg-type]
     for i in range(9):
-        link.write(memoryview(framed(encode(heard.run, i, 50))), np.array([i]), heard)
+        link.write(memoryview(framed(encode(sink.run, i, 50))), np.array([i]), sink)
     # Five alone; the other four wait, and go together when the first answer comes.
     assert len(transport.written) == 5
     stream = b"".join(answered(code) for code in codes[:6])
@@ -192,9 +192,9 @@ def test_answers_are_matched_wherever_cut_and_requests_bounded(
         link.data_received(stream[a:b])
     assert len(transport.written) == 6
     by_number = [*codes[:5], *[codes[5]] * 4]
-    assert heard.yes == [i for i, code in enumerate(by_number) if code == 0]
-    assert [n for n, _ in heard.no] == [i for i, code in enumerate(by_number) if code == 10]
-    assert heard.cut == [i for i, code in enumerate(by_number) if code == 7]
+    assert sink.acked == [i for i, code in enumerate(by_number) if code == 0]
+    assert [n for n, _ in sink.refusals] == [i for i, code in enumerate(by_number) if code == 10]
+    assert sink.unanswered == [i for i, code in enumerate(by_number) if code == 7]
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=4), st.integers(0, 200))

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import brokers
-from brokers import RUN, Heard, do, flow, named, opened, started, until, until_accepted
+from brokers import RUN, RecordingSink, do, flow, named, opened, started, until, until_accepted
 from surgetank.live.payload import Finder, encode, hex_numbers, traceparent_of
 from surgetank.live.registry import parse
 from surgetank.live.server import Server
@@ -137,7 +137,7 @@ def test_all_that_is_sent_arrives_once_and_in_order(server: Server) -> None:
     """What is published before anybody listens is gone: that is NATS core."""
 
     async def run(ack: str) -> None:
-        sent, received = Heard(), Heard()
+        sent, received = RecordingSink(), RecordingSink()
         where = named(server, f"through.{ack}", ack=ack)
         async with (
             opened(where) as publisher,
@@ -145,10 +145,10 @@ def test_all_that_is_sent_arrives_once_and_in_order(server: Server) -> None:
             brokers.listening(subscriber, received),
         ):
             await flow(publisher, 300, sent)
-            assert await until(lambda: len(received.came) >= 300)
-        assert received.came == list(range(300))
-        assert sent.yes == (list(range(300)) if ack == "pong" else [])
-        assert not sent.no and not sent.cut
+            assert await until(lambda: len(received.arrivals) >= 300)
+        assert received.arrivals == list(range(300))
+        assert sent.acked == (list(range(300)) if ack == "pong" else [])
+        assert not sent.refusals and not sent.unanswered
 
     for ack in ("none", "pong"):
         do(run(ack))
@@ -173,14 +173,14 @@ def test_what_the_server_complains_of_is_told(server: Server) -> None:
     """A payload beyond its maximum: it says so and closes; the target comes back by itself."""
 
     async def run() -> None:
-        sent = Heard()
+        sent = RecordingSink()
         told: list[str] = []
         sent.refused = lambda numbers, at_ns, reason: told.append(reason)  # type: ignore[method-assign]
         async with opened(named(server, "large", ack="pong")) as target:
             assert isinstance(target, Nats)
             large = Outgoing(0, "order", 0, encode(RUN, 0, 2 << 20))
             target.write(memoryview(target.frame(large)), np.array([0]), sent)
-            assert await until(lambda: sent.cut == [0])
+            assert await until(lambda: sent.unanswered == [0])
             assert await until(lambda: target._link.up)
             assert await until_accepted(target, 1)
         assert any("Maximum Payload Violation" in text for text in told), told
@@ -190,7 +190,7 @@ def test_what_the_server_complains_of_is_told(server: Server) -> None:
 
 def test_a_kill_in_mid_flow_is_told_and_survived(server: Server) -> None:
     async def run() -> None:
-        sent, received = Heard(), Heard()
+        sent, received = RecordingSink(), RecordingSink()
         where = named(server, "killed", ack="pong")
         async with (
             opened(where) as publisher,
@@ -198,19 +198,19 @@ def test_a_kill_in_mid_flow_is_told_and_survived(server: Server) -> None:
             brokers.listening(subscriber, received),
         ):
             sending = asyncio.create_task(flow(publisher, 600, sent, per_s=300))
-            assert await until(lambda: len(sent.yes) >= 100)
+            assert await until(lambda: len(sent.acked) >= 100)
             await asyncio.to_thread(server.kill)
             await asyncio.sleep(0.05)
             assert server.pids == [0]
             await asyncio.to_thread(server.restart)
             await sending
-            assert sent.cut and sorted(sent.yes + sent.cut) == list(range(600))
+            assert sent.unanswered and sorted(sent.acked + sent.unanswered) == list(range(600))
             assert isinstance(subscriber, Nats)
             assert await until(lambda: subscriber._link.up)
             assert await until_accepted(publisher, 1000)
-            assert await until(lambda: bool(received.came) and received.came[-1] >= 1000)
+            assert await until(lambda: bool(received.arrivals) and received.arrivals[-1] >= 1000)
         # Order holds, and nothing comes twice.
-        assert received.came == sorted(set(received.came))
+        assert received.arrivals == sorted(set(received.arrivals))
 
     do(run())
 
@@ -219,14 +219,14 @@ def test_without_connection_messages_without_acks_are_disconnected_too(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     async def run(server: Server) -> None:
-        sent = Heard()
+        sent = RecordingSink()
         async with opened(named(server, "gone")) as target:
             await flow(target, 10, sent)
             await asyncio.to_thread(server.kill)
             assert isinstance(target, Nats)
             assert await until(lambda: not target._link.up)
             await flow(target, 10, sent, first=10)
-        assert sent.cut == list(range(10, 20))
+        assert sent.unanswered == list(range(10, 20))
 
     with started("nats:", tmp_path_factory.mktemp("gone")) as server:
         do(run(server))
@@ -300,27 +300,27 @@ def test_a_server_that_does_not_read_never_blocks_and_memory_is_bounded() -> Non
     """What finds no room is refused with the reason; what waits is sent when it reads again."""
 
     async def run(deaf: _Deaf) -> None:
-        heard = Heard()
+        sink = RecordingSink()
         target = Nats(Where("nats", "127.0.0.1", deaf.port, "deaf"))
         target._link = Connection(target.where, target._blocks, target._lost, pending_max=1 << 20)
         await target.open()
         frame = target.frame(Outgoing(0, "order", 0, encode(RUN, 0, 1 << 18)))
         for number in range(200):
-            target.write(memoryview(frame), np.array([number]), heard)
+            target.write(memoryview(frame), np.array([number]), sink)
         assert target._link.pending_bytes <= 1 << 20
-        assert heard.no and "reads too slowly" in heard.no[0][1]
-        taken = 200 - len(heard.no)
+        assert sink.refusals and "reads too slowly" in sink.refusals[0][1]
+        taken = 200 - len(sink.refusals)
         reading = asyncio.create_task(asyncio.to_thread(deaf.read, taken * len(frame)))
         assert await target._link.drain(10)
         assert await reading == taken * len(frame)
         # And what waits when it goes is given up, and told.
-        before = len(heard.no)
+        before = len(sink.refusals)
         for number in range(200, 400):
-            target.write(memoryview(frame), np.array([number]), heard)
-        assert len(heard.no) > before
+            target.write(memoryview(frame), np.array([number]), sink)
+        assert len(sink.refusals) > before
         deaf.close()
-        assert await until(lambda: bool(heard.cut))
-        assert set(heard.cut).isdisjoint(n for n, _ in heard.no)
+        assert await until(lambda: bool(sink.unanswered))
+        assert set(sink.unanswered).isdisjoint(n for n, _ in sink.refusals)
         await target.close()
 
     deaf = _Deaf()

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from pamqp import commands, header
 
 import brokers
-from brokers import Heard, KeptTransport, do, flow, kept, killed_in_mid_flow, opened, started, until
+from brokers import (
+    KeptTransport,
+    RecordingSink,
+    do,
+    flow,
+    kept,
+    killed_in_mid_flow,
+    opened,
+    started,
+    until,
+)
 from surgetank.live.payload import encode
 from surgetank.live.server import Server
 from surgetank.live.systems.rabbitmq.protocol import AmqpConnection, method, publication
@@ -75,26 +85,26 @@ def test_a_stranger_of_the_same_name_is_refused_and_untouched(server: Server) ->
 
 def test_a_full_queue_refuses(server: Server) -> None:
     async def run() -> None:
-        sent = Heard()
+        sent = RecordingSink()
         async with opened(named(server, "full", max_length="50"), prepare=True) as target:
             await flow(target, 200, sent)
             with pytest.raises(Refused, match="nack"):
                 await target.publish(brokers.message(200))
-            assert sorted(await kept(target)) == sorted(sent.yes)
-        assert 50 <= len(sent.yes) < 200 and not sent.cut
-        assert {reason for _, reason in sent.no} == {"nack"}
-        assert sorted(sent.yes + [n for n, _ in sent.no]) == list(range(200))
+            assert sorted(await kept(target)) == sorted(sent.acked)
+        assert 50 <= len(sent.acked) < 200 and not sent.unanswered
+        assert {reason for _, reason in sent.refusals} == {"nack"}
+        assert sorted(sent.acked + [n for n, _ in sent.refusals]) == list(range(200))
 
     do(run())
 
 
 def test_what_no_queue_takes_is_refused_and_not_acknowledged(server: Server) -> None:
     async def run() -> None:
-        sent = Heard()
+        sent = RecordingSink()
         async with opened(named(server, "nowhere")) as target:
             await flow(target, 20, sent)
-        assert not sent.yes and sorted(n for n, _ in sent.no) == list(range(20))
-        assert {reason for _, reason in sent.no} == {"returned: no such queue"}
+        assert not sent.acked and sorted(n for n, _ in sent.refusals) == list(range(20))
+        assert {reason for _, reason in sent.refusals} == {"returned: no such queue"}
 
     do(run())
 
@@ -124,7 +134,7 @@ def test_after_a_kill_everything_acknowledged_is_stored(server: Server) -> None:
 
 def test_a_consumer_goes_on_after_the_queue_is_served_again(server: Server) -> None:
     async def run() -> None:
-        sent, received = Heard(), Heard()
+        sent, received = RecordingSink(), RecordingSink()
         where = named(server, "again")
         async with opened(where, prepare=True) as target:
             consumer = QuorumQueue(where)
@@ -133,7 +143,10 @@ def test_a_consumer_goes_on_after_the_queue_is_served_again(server: Server) -> N
                 assert isinstance(target, QuorumQueue) and target._publishing is not None
                 target._publishing.abort()
                 assert await brokers.until_accepted(target, 100)
-                assert await until(lambda: 49 in received.came and max(received.came) >= 100)
+                done = received.arrivals
+                assert await until(lambda: 49 in done and max(done) >= 100)
+                    lambda: 49 in received.arrivals and max(received.arrivals) >= 100
+                )
 
     do(run())
 
@@ -158,18 +171,18 @@ def fed(link: AmqpConnection, stream: bytes, cuts: list[int]) -> None:
         link.data_received(stream[a:b])
 
 
-def publishing(heard: Heard, count: int) -> AmqpPublisher:
+def publishing(sink: RecordingSink, count: int) -> AmqpPublisher:
     link = AmqpPublisher(Where("rabbitmq"), "", "", "", quiet=False)
     link.connection_made(KeptTransport())  # type: ignore[arg-type]
     link._ready = True
-    link.write(memoryview(b""), np.arange(count), heard)
+    link.write(memoryview(b""), np.arange(count), sink)
     return link
 
 
 @given(CUTS)
 def test_confirmations_are_matched_wherever_the_stream_is_cut(cuts: list[int]) -> None:
-    heard = Heard()
-    link = publishing(heard, 10)
+    sink = RecordingSink()
+    link = publishing(sink, 10)
     stream = b"".join(
         method(what)
         for what in (
@@ -182,27 +195,27 @@ def test_confirmations_are_matched_wherever_the_stream_is_cut(cuts: list[int]) -
         )
     )
     fed(link, stream, cuts)
-    assert heard.yes == [1, 0, 2, 3, 8]
-    assert heard.no == [(4, "nack"), (5, "nack")]
-    link.write(memoryview(b""), np.array([10]), heard)
-    assert heard.no[-1] == (10, "connection blocked: low on disk")
+    assert sink.acked == [1, 0, 2, 3, 8]
+    assert sink.refusals == [(4, "nack"), (5, "nack")]
+    link.write(memoryview(b""), np.array([10]), sink)
+    assert sink.refusals[-1] == (10, "connection blocked: low on disk")
     link._closing = True
     link.connection_lost(None)
-    assert heard.cut == [6, 7, 9]
+    assert sink.unanswered == [6, 7, 9]
 
 
 @given(CUTS)
 def test_deliveries_are_read_and_acknowledged_wherever_cut(cuts: list[int]) -> None:
-    heard, transport = Heard(), KeptTransport()
-    link = AmqpConsumer(Where("rabbitmq"), "", "", "", sink=heard)
+    sink, transport = RecordingSink(), KeptTransport()
+    link = AmqpConsumer(Where("rabbitmq"), "", "", "", sink=sink)
     link.connection_made(transport)  # type: ignore[arg-type]
     stream = b""
     for i in range(4):
-        payload = encode(heard.run, i, 60)
+        payload = encode(sink.run, i, 60)
         stream += method(commands.Basic.Deliver("tag", i + 1, False, "", "queue"))
         stream += method(header.ContentHeader(0, len(payload)))
         for part in (payload[:30], payload[30:]):  # a body in two frames
             stream += struct.pack(">BHI", 3, 1, len(part)) + part + b"\xce"
     fed(link, stream, cuts)
-    assert heard.came == [0, 1, 2, 3]
+    assert sink.arrivals == [0, 1, 2, 3]
     assert transport.written[-1] == method(commands.Basic.Ack(4, multiple=True))

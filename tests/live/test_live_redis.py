@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import brokers
-from brokers import Heard, do, flow, killed_in_mid_flow, named, opened, started, until
+from brokers import RecordingSink, do, flow, killed_in_mid_flow, named, opened, started, until
 from surgetank.live.payload import encode
 from surgetank.live.server import Server
 from surgetank.live.systems.redis.protocol import RedisPublisher, RedisReader
@@ -64,30 +64,30 @@ def test_a_strangers_entries_in_our_stream_are_not_counted(server: Server) -> No
     async def run() -> None:
         where = named(server, "mixed")
         async with opened(where, prepare=True) as target:
-            sent, received = Heard(), Heard()
+            sent, received = RecordingSink(), RecordingSink()
             async with brokers.listening(target, received):
                 await flow(target, 10, sent)
                 command(server, "XADD", "mixed", "*", "p", "stranger")
-                await flow(target, 10, Heard(), first=10)
-                assert await until(lambda: len(received.came) == 20)
+                await flow(target, 10, RecordingSink(), first=10)
+                assert await until(lambda: len(received.arrivals) == 20)
 
     do(run())
 
 
 def test_a_full_server_refuses_and_says_why(server: Server) -> None:
     async def run() -> None:
-        sent, received = Heard(), Heard()
+        sent, received = RecordingSink(), RecordingSink()
         async with opened(named(server, "full"), prepare=True) as target:
             async with brokers.listening(target, received):
                 await flow(target, 100, sent)
                 command(server, "CONFIG", "SET", "maxmemory", "1mb")  # it has more already
                 await flow(target, 100, sent, first=100)
-                assert await until(lambda: len(received.came) >= 100)
+                assert await until(lambda: len(received.arrivals) >= 100)
             with pytest.raises(Refused, match="OOM"):
                 await target.publish(brokers.message(200))
-        assert sent.yes == received.came == list(range(100))
-        assert [number for number, _ in sent.no] == list(range(100, 200))
-        assert {reason[:3] for _, reason in sent.no} == {"OOM"}
+        assert sent.acked == received.arrivals == list(range(100))
+        assert [number for number, _ in sent.refusals] == list(range(100, 200))
+        assert {reason[:3] for _, reason in sent.refusals} == {"OOM"}
 
     try:
         do(run())
@@ -106,19 +106,19 @@ def test_after_a_kill_everything_acknowledged_is_stored(server: Server) -> None:
 
 def test_a_reader_goes_on_after_a_kill_and_hears_nothing_twice(server: Server) -> None:
     async def run() -> None:
-        where, sent, received = named(server, "goes-on"), Heard(), Heard()
+        where, sent, received = named(server, "goes-on"), RecordingSink(), RecordingSink()
         async with (
             opened(where, prepare=True) as target,
             opened(where) as subscriber,
             brokers.listening(subscriber, received),
         ):
             await flow(target, 100, sent)
-            assert await until(lambda: len(received.came) == 100)
+            assert await until(lambda: len(received.arrivals) == 100)
             server.kill()
             server.restart()
             assert await brokers.until_accepted(target, 200)
-            assert await until(lambda: received.came[-1] >= 200)
-        assert len(set(received.came)) == len(received.came)
+            assert await until(lambda: received.arrivals[-1] >= 200)
+        assert len(set(received.arrivals)) == len(received.arrivals)
 
     do(run())
 
@@ -185,59 +185,59 @@ def pieces(stream: bytes, cuts: list[int]) -> list[bytes]:
 
 @given(st.lists(st.booleans(), min_size=1, max_size=15), CUTS)
 def test_answers_are_matched_wherever_the_stream_is_cut(oks: list[bool], cuts: list[int]) -> None:
-    heard = Heard()
+    sink = RecordingSink()
     link = RedisPublisher(Where("redis"), quiet=False)
     link.connection_made(_Link())  # type: ignore[arg-type]
-    link.write(memoryview(b""), np.arange(len(oks)), heard)
+    link.write(memoryview(b""), np.arange(len(oks)), sink)
     answers = [b"$15\r\n1700000000000-%d\r\n" % (i % 10) if ok else b"-OOM no\r\n"
                for i, ok in enumerate(oks)]  # fmt: skip
     for piece in pieces(b"".join(answers), cuts):
         link.data_received(piece)
-    assert heard.yes == [i for i, ok in enumerate(oks) if ok]
-    assert [n for n, _ in heard.no] == [i for i, ok in enumerate(oks) if not ok]
+    assert sink.acked == [i for i, ok in enumerate(oks) if ok]
+    assert [n for n, _ in sink.refusals] == [i for i, ok in enumerate(oks) if not ok]
 
 
 @given(st.integers(1, 400))
 def test_an_answer_cut_off_is_asked_for_again_and_told_once(cut: int) -> None:
-    heard, asked = Heard(), []
+    sink, asked = RecordingSink(), []
 
     class Link(_Link):
         def write(self, data: bytes) -> None:
             asked.append(data)
 
-    reading = RedisReader(b"s", heard)
+    reading = RedisReader(b"s", sink)
     stream = b"*1\r\n*2\r\n$1\r\ns\r\n*3\r\n"
     for i in range(3):
         head = b"*2\r\n$15\r\n1700000000000-%d\r\n*2\r\n$1\r\np\r\n$40\r\n" % i
-        stream += head + encode(heard.run, i, 40) + b"\r\n"
+        stream += head + encode(sink.run, i, 40) + b"\r\n"
     reading.connection_made(Link())  # type: ignore[arg-type]
     reading.data_received(stream[: min(cut, len(stream))])
     reading.connection_lost(None)
     reading.connection_made(Link())  # type: ignore[arg-type]
     assert asked[1] == asked[0]
     reading.data_received(stream + b"+PONG\r\n")
-    assert heard.came == [0, 1, 2]
+    assert sink.arrivals == [0, 1, 2]
     assert b"1700000000000-2" in asked[2]
 
 
 @given(CUTS)
 def test_numbers_and_the_last_id_are_found_wherever_the_stream_is_cut(cuts: list[int]) -> None:
-    heard, asked = Heard(), []
+    sink, asked = RecordingSink(), []
 
     class Link(_Link):
         def write(self, data: bytes) -> None:
             asked.append(data)
 
-    reading = RedisReader(b"s", heard)
+    reading = RedisReader(b"s", sink)
     reading.connection_made(Link())  # type: ignore[arg-type]
     entries = []
     for i in range(3):
-        payload = encode(heard.run, i, 40)
+        payload = encode(sink.run, i, 40)
         entries.append(
             b"*2\r\n$15\r\n1700000000000-%d\r\n*2\r\n$1\r\np\r\n$40\r\n%s\r\n" % (i, payload)
         )
     stream = b"*1\r\n*2\r\n$1\r\ns\r\n*3\r\n" + b"".join(entries) + b"+PONG\r\n"
     for piece in pieces(stream, cuts):
         reading.data_received(piece)
-    assert heard.came == [0, 1, 2]
+    assert sink.arrivals == [0, 1, 2]
     assert len(asked) == 2 and b"1700000000000-2" in asked[1]

@@ -35,24 +35,24 @@ SIZE_BYTES = 100
 
 
 @dataclass
-class Heard:
+class RecordingSink:
     """A sink that records what it receives."""
 
     run: int = RUN
-    yes: list[int] = field(default_factory=list)
-    no: list[tuple[int, str]] = field(default_factory=list)
-    cut: list[int] = field(default_factory=list)
-    came: list[int] = field(default_factory=list)
+    acked: list[int] = field(default_factory=list)
+    refusals: list[tuple[int, str]] = field(default_factory=list)
+    unanswered: list[int] = field(default_factory=list)
+    arrivals: list[int] = field(default_factory=list)
     listening: asyncio.Event = field(default_factory=asyncio.Event)
 
     def acknowledged(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
-        self.yes += [int(n) for n in numbers]
+        self.acked += [int(n) for n in numbers]
 
     def refused(self, numbers: Numbers | Sequence[int], at_ns: int, reason: str) -> None:
-        self.no += [(int(n), reason) for n in numbers]
+        self.refusals += [(int(n), reason) for n in numbers]
 
     def disconnected(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
-        self.cut += [int(n) for n in numbers]
+        self.unanswered += [int(n) for n in numbers]
 
     def subscribed(self) -> None:
         self.listening.set()
@@ -66,11 +66,11 @@ class Heard:
         decided_ns: int | Numbers | None = None,
         height: int | None = None,
     ) -> None:
-        self.came += [int(n) for n in numbers]
+        self.arrivals += [int(n) for n in numbers]
 
     @property
     def answered(self) -> int:
-        return len(self.yes) + len(self.no) + len(self.cut)
+        return len(self.acked) + len(self.refusals) + len(self.unanswered)
 
 
 @contextmanager
@@ -128,7 +128,7 @@ async def until(check: Callable[[], bool], seconds: float = 20.0) -> bool:
     return check()
 
 
-def send(target: Target, numbers: Sequence[int], sink: Heard) -> list[asyncio.Task[None]]:
+def send(target: Target, numbers: Sequence[int], sink: RecordingSink) -> list[asyncio.Task[None]]:
     """Sends these at once."""
     messages = [message(n) for n in numbers]
     if isinstance(target, Batched):
@@ -138,7 +138,7 @@ def send(target: Target, numbers: Sequence[int], sink: Heard) -> list[asyncio.Ta
     return [asyncio.create_task(_publish(target, m, sink)) for m in messages]
 
 
-async def _publish(target: Target, one: Outgoing, sink: Heard) -> None:
+async def _publish(target: Target, one: Outgoing, sink: RecordingSink) -> None:
     try:
         await target.publish(one)
     except Refused as answer:
@@ -150,7 +150,7 @@ async def _publish(target: Target, one: Outgoing, sink: Heard) -> None:
 
 
 async def flow(
-    target: Target, count: int, sink: Heard, *, first: int = 0, per_s: float = 500.0
+    target: Target, count: int, sink: RecordingSink, *, first: int = 0, per_s: float = 500.0
 ) -> None:
     """Messages at a low rate, five at a time, and then their answers."""
     waiting: list[asyncio.Task[None]] = []
@@ -164,7 +164,7 @@ async def flow(
 
 
 @asynccontextmanager
-async def listening(target: Target, sink: Heard) -> AsyncIterator[None]:
+async def listening(target: Target, sink: RecordingSink) -> AsyncIterator[None]:
     """Receives meanwhile, everything from here on."""
     task = asyncio.create_task(_listen(target, sink))
     try:
@@ -178,7 +178,7 @@ async def listening(target: Target, sink: Heard) -> AsyncIterator[None]:
         await asyncio.wait([task], timeout=5)
 
 
-async def _listen(target: Target, sink: Heard) -> None:
+async def _listen(target: Target, sink: RecordingSink) -> None:
     if isinstance(target, Batched):
         await target.receive(sink)
         return
@@ -201,17 +201,17 @@ def do(work: Coroutine[Any, Any, None], seconds: float = 60.0) -> None:
 
 async def end_to_end(where: Where, count: int = 300) -> None:
     """All are acknowledged and all arrive once and in order, those before the subscriber too."""
-    sent, received = Heard(), Heard()
+    sent, received = RecordingSink(), RecordingSink()
     async with opened(where, prepare=True) as publisher, opened(where) as subscriber:
         await flow(publisher, count // 3, sent)
         async with listening(subscriber, received):
             await flow(publisher, count - count // 3, sent, first=count // 3)
-            assert await until(lambda: len(received.came) >= count), len(received.came)
+            assert await until(lambda: len(received.arrivals) >= count), len(received.arrivals)
             await asyncio.sleep(0.05)
     acknowledged = [] if publisher.capabilities.ack == "none" else list(range(count))
-    assert sorted(sent.yes) == acknowledged
-    assert not sent.no and not sent.cut
-    assert received.came == list(range(count))
+    assert sorted(sent.acked) == acknowledged
+    assert not sent.refusals and not sent.unanswered
+    assert received.arrivals == list(range(count))
 
 
 async def killed_in_mid_flow(server: Server, where: Where) -> tuple[list[int], list[int]]:
@@ -219,19 +219,19 @@ async def killed_in_mid_flow(server: Server, where: Where) -> tuple[list[int], l
 
     Nobody reads meanwhile, so that nothing is taken away.
     """
-    sent = Heard()
+    sent = RecordingSink()
     async with opened(where, prepare=True) as publisher:
         before = server.pids
         killed = asyncio.Event()
         sending = asyncio.create_task(_past(publisher, killed, sent))
-        assert await until(lambda: len(sent.yes) >= 200)
+        assert await until(lambda: len(sent.acked) >= 200)
         await asyncio.to_thread(server.kill)
         assert server.pids == [0]
         killed.set()
         count = await sending
-        assert sent.cut, "nothing was in flight or sent after the kill"
-        assert len(sent.yes) + len(sent.cut) + len(sent.no) == count
-        acknowledged = sorted(sent.yes)
+        assert sent.unanswered, "nothing was in flight or sent after the kill"
+        assert len(sent.acked) + len(sent.unanswered) + len(sent.refusals) == count
+        acknowledged = sorted(sent.acked)
         await asyncio.to_thread(server.restart)
         assert server.pids != before
         stored = await kept(publisher)
@@ -240,7 +240,7 @@ async def killed_in_mid_flow(server: Server, where: Where) -> tuple[list[int], l
     return acknowledged, stored
 
 
-async def _past(target: Target, killed: asyncio.Event, sink: Heard) -> int:
+async def _past(target: Target, killed: asyncio.Event, sink: RecordingSink) -> int:
     """Messages at a low rate, however long the kill takes, and two hundred more; how many."""
     waiting: list[asyncio.Task[None]] = []
     count, more = 0, 200
@@ -256,9 +256,9 @@ async def _past(target: Target, killed: asyncio.Event, sink: Heard) -> int:
 async def until_accepted(target: Target, first: int, tries: int = 400) -> bool:
     """Sends one after the other until one is acknowledged: the target has connected again."""
     for number in range(first, first + tries):
-        heard = Heard()
-        await flow(target, 1, heard, first=number)
-        if heard.yes:
+        sink = RecordingSink()
+        await flow(target, 1, sink, first=number)
+        if sink.acked:
             return True
         await asyncio.sleep(0.05)
     return False

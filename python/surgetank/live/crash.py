@@ -77,7 +77,7 @@ class CrashOutcome:
         return self.durable and self.missing > 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
+        """The fields as plain values, for JSON."""
         return {**asdict(self), "broken": self.broken}
 
 

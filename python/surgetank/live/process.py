@@ -133,7 +133,7 @@ class Process:
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """SIGCONT."""
+        """SIGCONT: it continues."""
         self._signal(signal.SIGCONT)
 
     def cpu_s(self) -> float | None:

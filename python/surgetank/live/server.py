@@ -72,7 +72,7 @@ class Server(abc.ABC):
         self.processes[node].pause()
 
     def resume(self, node: int = 0) -> None:
-        """SIGCONT."""
+        """SIGCONT: it continues."""
         self.processes[node].resume()
 
     def cpu_s(self) -> float | None:
@@ -98,14 +98,14 @@ class Server(abc.ABC):
 
 
 def free_port() -> int:
-    """A loopback port that nobody uses now."""
+    """A loopback port that is free now."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
 
 
 def free_ports(n: int) -> list[int]:
-    """`n` different loopback ports that nobody uses now."""
+    """`n` different loopback ports that are free now."""
     with contextlib.ExitStack() as held:
         found = [held.enter_context(socket.socket()) for _ in range(n)]
         for each in found:

@@ -209,7 +209,7 @@ class Target(abc.ABC):
         """Connects.
 
         Raises:
-            TargetError: nobody answers, or what answers is not usable.
+            TargetError: no answer comes, or what answers is not usable.
         """
 
     async def prepare(self) -> None:  # noqa: B027
@@ -241,7 +241,7 @@ class Target(abc.ABC):
         return Clock()
 
     async def close(self) -> None:  # noqa: B027
-        """Disconnects; must not wait for ever."""
+        """Disconnects; must return in bounded time."""
 
     async def stored(self) -> AsyncIterator[bytes]:
         """Payloads that a durable target still holds, read back after a crash.
@@ -270,7 +270,7 @@ class _Answer(Sink):
         self.future.set_exception(Refused(reason))
 
     def disconnected(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
-        """No answer."""
+        """The connection ended before an answer."""
         self.future.set_exception(Disconnected())
 
 

@@ -2,7 +2,7 @@
 
 The stamps of a message: created = when it was due; gateway = when the generator handed it over, so
 that the generator's own lateness is the stage `client_link`; admitted and queued = the same, or
-when the target said that it was let in; proposed and decided = when the target had put it in order,
+when the target accepted it; proposed and decided = when the target had put it in order,
 or, where it does not say, when it was delivered; executed = its first delivery. With blocks,
 proposed = when its block was. `confirmed_ns` is when it was acknowledged.
 """

@@ -1,6 +1,6 @@
 """What the processes of a run share: arrays in a folder, mapped into memory.
 
-Every cell has one writer, the process that sends the message, so nobody waits for anybody; and what
+Every cell has one writer, the process that sends the message, so no process waits for another; and what
 was written is there even if the writer is killed.
 """
 

@@ -297,7 +297,7 @@ class _Usage:
         )
 
     def read(self) -> None:
-        """Until now."""
+        """Sets `proxy` and `server`, of the time since this was made."""
         began, proxy_before, pids_before, server_before = self._before
         ended, proxy, pids, server = self._now()
         seconds = max(1e-3, ended - began)

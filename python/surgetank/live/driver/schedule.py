@@ -149,7 +149,7 @@ class Schedule:
 
 
 def _is_plain(scenario: Scenario) -> bool:
-    """Whether nobody waits for an answer: every message is one of the background's, and none of
+    """Whether no sender waits for an answer: every message is one of the background's, and none of
     these withdraws another, so that the layer they meet does not change what is sent."""
     flow = scenario.flow
     senders = (flow.makers.count, flow.oracle.count, flow.keepers.count, flow.retry.tries_max)

@@ -31,7 +31,7 @@ _R = TypeVar("_R", bound=Report)
 
 
 class WorkerProcess:
-    """One process."""
+    """A worker process, its standard input and its reports."""
 
     def __init__(self, folder: Path, name: str, job: Job) -> None:
         self.name = name

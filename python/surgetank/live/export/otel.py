@@ -75,7 +75,7 @@ def export(
         where: the target, for the attributes.
 
     Returns:
-        Counts; a collector that does not answer is told there and never raised.
+        Counts; a collector that does not answer is counted there and never raised.
     """
     parts = urlsplit(endpoint)
     if parts.path in ("", "/"):
@@ -94,7 +94,7 @@ def export(
 
 
 class _Complaints(logging.Handler):
-    """What the exporter would have logged: it is told once, at the end, by us."""
+    """What the exporter would have logged: we report it once, at the end."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

@@ -1,7 +1,7 @@
 """Identifiers of messages' traces (W3C Trace Context), and which messages are sampled.
 
 Both follow from the run's number and the message's: whoever knows these finds the trace, and the
-workers need not be told who is sampled. Ids lie behind each other in BLAKE3's output stream of the
+workers need no list of the sampled ones. Ids lie behind each other in BLAKE3's output stream of the
 run's number, so that those of a whole run are drawn at once.
 """
 

@@ -133,7 +133,7 @@ class SmallDisk:
         self._ballast.unlink(missing_ok=True)
 
     def end(self) -> None:
-        """Unmounts."""
+        """Unmounts it; what it held is gone."""
         self._mount.end()
 
 
@@ -202,7 +202,7 @@ class PowerLossDisk:
         self._mount = self._mounted()
 
     def end(self) -> None:
-        """Unmounts."""
+        """Unmounts it; what it held is gone."""
         self._mount.end()
         self._image.unlink(missing_ok=True)
 

@@ -1,6 +1,6 @@
 """The proxy's process: `python -m surgetank.live.proxy`.
 
-It is told what to do by lines of JSON on its standard input and answers each with one on its
+It reads requests as lines of JSON on its standard input and answers each with a line on its
 standard output; it ends when its input ends, so it never outlives who started it.
 """
 
@@ -19,7 +19,7 @@ from surgetank.live.proxy.fate import Fate, Link
 from surgetank.live.proxy.listener import Listener
 
 
-class _Desk:
+class _Requests:
     """Reads requests and does them."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -61,10 +61,10 @@ async def _serve() -> None:
     loop = asyncio.get_running_loop()
     requests = asyncio.StreamReader(limit=1 << 24)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(requests), sys.stdin)
-    desk = _Desk(loop)
+    handler = _Requests(loop)
     while line := await requests.readline():
         try:
-            answer = await desk.answer(json.loads(line))
+            answer = await handler.answer(json.loads(line))
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
         os.write(1, json.dumps(answer).encode() + b"\n")

@@ -82,7 +82,7 @@ class Fate:
 
     @property
     def holds(self) -> bool:
-        """Nothing passes."""
+        """Whether nothing passes."""
         return self.stall or bool(self.cut) or self.drop
 
     @property
@@ -101,7 +101,7 @@ class Fate:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Fate:
-        """The reverse."""
+        """From what `to_json` returned."""
         return cls(**data)
 
 

@@ -46,7 +46,7 @@ class Relay:
         self.done = False
 
     def take(self, data: bytes) -> None:
-        """Bytes arrived."""
+        """Takes bytes that the source has read."""
         arrived_ns = time.monotonic_ns()
         line = self.line
         if not self._waiting and line.fate.idle and self._sink.ready:
@@ -135,14 +135,14 @@ class Half(asyncio.Protocol):
         self._gone = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """asyncio: connected."""
+        """See `asyncio.Protocol`."""
         # uvloop's transports do not inherit from asyncio's.
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=_WRITE_MAX_BYTES)
         self._owner.opened(self)
 
     def data_received(self, data: bytes) -> None:
-        """asyncio: bytes."""
+        """See `asyncio.Protocol`."""
         if self.out is not None:
             self.out.take(data)
 
@@ -153,7 +153,7 @@ class Half(asyncio.Protocol):
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """asyncio: gone."""
+        """See `asyncio.Protocol`."""
         self.transport = None
         self._gone = True
         if self.out is not None:
@@ -177,7 +177,7 @@ class Half(asyncio.Protocol):
         return self._gone or (self.transport is not None and not self._full)
 
     def write(self, data: bytes) -> None:
-        """Bytes on."""
+        """Writes bytes to the socket."""
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
 

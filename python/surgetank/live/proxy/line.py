@@ -112,7 +112,7 @@ class LinkDirection:
         """Counts the wire's busy time on its own clock: a piece has it from when its turn comes
         until it is off, and for as long as it was passed on too late. So a piece that left late
         does not make the next one look fast, nor does one that was held up for other reasons. A
-        piece that met nobody counts when another waits behind it."""
+        piece that met no queue counts when another waits behind it."""
         begun_ns = piece.off_wire_ns - piece.wire_ns
         end_ns = piece.off_wire_ns + now_ns - piece.release_ns
         unqueued, self._unqueued = self._unqueued, (0, 0)

@@ -114,7 +114,7 @@ class Listener:
         return len(found)
 
     def arrived(self, connection: _Connection) -> None:
-        """Somebody connected."""
+        """Connects a new client to the server, or refuses it."""
         fate = self.up.fate
         if fate.refuses:
             self.refused += 1

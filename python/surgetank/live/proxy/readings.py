@@ -21,7 +21,7 @@ class Delays:
         self._counts: dict[int, int] = {}
 
     def note(self, value_ns: int) -> None:
-        """One more."""
+        """Adds a value."""
         self.n += 1
         self.sum_ns += value_ns
         shift = max(0, value_ns.bit_length() - _BITS)

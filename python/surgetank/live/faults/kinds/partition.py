@@ -37,5 +37,5 @@ class LinkPartition(LinkFault[Partition]):
         return list(found)
 
     def row(self, traffic: Traffic) -> Row:
-        """Bytes."""
+        """The bytes that passed while it lasted."""
         return PASSED.row(float(traffic.bytes), traffic.attempts)

@@ -24,5 +24,5 @@ class LinkStall(LinkFault[Stall]):
         return Fate(stall=True)
 
     def row(self, traffic: Traffic) -> Row:
-        """Bytes."""
+        """The bytes that passed while it lasted."""
         return PASSED.row(float(traffic.bytes), traffic.attempts)

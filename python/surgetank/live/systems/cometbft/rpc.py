@@ -60,7 +60,7 @@ class Rpc:
         """Opens the connection.
 
         Raises:
-            OSError: nobody answers in time.
+            OSError: no answer comes in time.
             TargetError: what answers is not CometBFT's RPC.
         """
         self.lost.clear()

@@ -52,7 +52,7 @@ class WebSocket(asyncio.Protocol):
         """A connection that is open.
 
         Raises:
-            OSError: nobody answers in time.
+            OSError: no answer comes in time.
             TargetError: what answers does not speak WebSocket there.
         """
         name = f"[{host}]" if ":" in host else host

@@ -1,1 +1,1 @@
-"""libp2p's gossipsub."""
+"""The gossipsub of py-libp2p: a mesh of nodes."""

@@ -81,7 +81,7 @@ class Node:
         self._dialled = False
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Serves until it is cancelled."""
         listen = Multiaddr(f"/ip4/127.0.0.1/tcp/{self._plan['port']}")
         async with (
             self._host.run(listen_addrs=[listen]),

@@ -48,7 +48,7 @@ Address = tuple[str, int]
 
 
 class GossipsubServer(Server):
-    """`gossipsub:?nodes=8`."""
+    """Nodes of py-libp2p with gossipsub, a process each: `gossipsub:?nodes=8`."""
 
     name: ClassVar[str] = "gossipsub"
     stop_s: ClassVar[float] = 0.0

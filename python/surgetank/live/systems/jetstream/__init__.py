@@ -1,1 +1,1 @@
-"""NATS JetStream."""
+"""NATS JetStream, its stored streams."""

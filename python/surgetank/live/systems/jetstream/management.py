@@ -32,7 +32,7 @@ async def managed(where: Where) -> AsyncIterator[JetStreamContext]:
     """A connection of its own for requests.
 
     Raises:
-        TargetError: nobody answers (in time), there is no JetStream, or it refuses a request.
+        TargetError: no answer comes in time, there is no JetStream, or it refuses a request.
     """
     login = {key: where.options.get(key) for key in ("user", "password", "token")}
     place = f"{where.host}:{where.port}"

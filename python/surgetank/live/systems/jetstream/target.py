@@ -2,7 +2,7 @@
 
 Levels of acknowledgement:
 
-- `none`: nobody is asked for an answer; the stream is a file as with `file`.
+- `none`: no answer is requested; the stream is a file as with `file`.
 - `memory`: the message is in the server's memory; its death loses everything.
 - `file` (default): the message was written to a file, without fsync. It survives the death of the
   server's process, not of the machine: the server calls fsync every two minutes, or as `sync` says.
@@ -65,7 +65,7 @@ _BYTES_MAX: Final = 1 << 30
 _CONSUMERS: Final = ("ordered", "explicit")
 _UNACKED_MAX: Final = 20_000
 _DISPOSE_S: Final = 5.0
-#: An ordered consumer that nobody hears is removed after so long.
+#: An ordered consumer that has no subscriber is removed after so long.
 _IDLE_S: Final = 5.0
 
 

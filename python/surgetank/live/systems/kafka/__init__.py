@@ -1,1 +1,1 @@
-"""Apache Kafka."""
+"""Apache Kafka, one broker."""

@@ -244,7 +244,7 @@ class Batches:
         return Scanner(run).feed(self.records)
 
     def payloads(self) -> Iterator[bytes]:
-        """Values."""
+        """The values of the records."""
         records = MemoryRecords(self.records)
         while (batch := records.next_batch()) is not None:
             for record in batch:

@@ -54,7 +54,7 @@ class Kafka(CheckedTarget):
         return Capabilities(acks=self.acks, ack=self._ack, durable=self._ack != "none")
 
     async def open(self) -> None:
-        """Connects."""
+        """Connects to the broker."""
         self._closing = False
         try:
             await self._connect()
@@ -136,7 +136,7 @@ class Kafka(CheckedTarget):
             raise self._unusable(error) from None
 
     async def close(self) -> None:
-        """Disconnects."""
+        """Closes its connections."""
         self._closing = True
         if self._again is not None:
             self._again.cancel()

@@ -47,7 +47,7 @@ class Broker:
         self._subscribers: set[asyncio.StreamWriter] = set()
 
     async def serve(self) -> None:
-        """Serves for ever: a message leaves when the server is done with it."""
+        """Serves until it is cancelled: a message leaves when the server is done with it."""
         with Timer() as timer:
             while True:
                 if not self._waiting:
@@ -80,7 +80,7 @@ class Broker:
         return b"A" + number
 
     async def client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection."""
+        """Serves a connection until it ends."""
         try:
             word = await reader.readline()
             if word == b"SUB\n":

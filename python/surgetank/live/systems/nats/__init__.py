@@ -1,1 +1,1 @@
-"""NATS core."""
+"""NATS core, without storage."""

@@ -65,7 +65,7 @@ class Connection:
         """Connects.
 
         Raises:
-            TargetError: nobody answers, or it is not a server that can be used.
+            TargetError: no answer comes, or it is not a server that can be used.
         """
         self._loop = asyncio.get_running_loop()
         self._closed = False

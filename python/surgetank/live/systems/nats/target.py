@@ -60,7 +60,7 @@ class Nats(CheckedTarget):
         return Capabilities(acks=self.acks, ack=self._ack, ordered=True)
 
     async def open(self) -> None:
-        """Connects."""
+        """Connects to the server."""
         await self._link.open()
 
     async def close(self) -> None:

@@ -86,7 +86,7 @@ class AmqpConnection(asyncio.Protocol):
         """Connects and opens the channel.
 
         Raises:
-            OSError: nobody answers. Closed: the server does not want us.
+            OSError: no answer comes. Closed: the server refuses the login.
         """
         loop = asyncio.get_running_loop()
         self._reply = loop.create_future()

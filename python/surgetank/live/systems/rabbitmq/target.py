@@ -80,7 +80,7 @@ class QuorumQueue(CheckedTarget):
         )
 
     async def open(self) -> None:
-        """Connects."""
+        """Connects to the node."""
         self._publishing = AmqpPublisher(self.where, *self._login, quiet=self._ack == "none")
         try:
             await self._publishing.open()
@@ -129,7 +129,7 @@ class QuorumQueue(CheckedTarget):
             raise
 
     async def close(self) -> None:
-        """Disconnects."""
+        """Closes its connections."""
         if self._publishing is not None:
             await self._publishing.close()
 

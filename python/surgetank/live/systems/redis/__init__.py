@@ -1,1 +1,1 @@
-"""Redis Streams."""
+"""Redis Streams, one stream per run."""

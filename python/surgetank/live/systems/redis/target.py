@@ -134,7 +134,7 @@ class RedisStream(CheckedTarget):
             raise self._unusable(error) from None
 
     async def close(self) -> None:
-        """Disconnects."""
+        """Closes its connections."""
         if self._publishing is not None:
             self._publishing.close()
         if self._control is not None:
