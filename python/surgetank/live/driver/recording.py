@@ -1,7 +1,7 @@
 """What the processes of a run share: arrays in a folder, mapped into memory.
 
-Every cell has one writer, the process that sends the message, so no process waits for another; and what
-was written is there even if the writer is killed.
+Every cell has one writer, the process that sends the message, so no process waits for another;
+and what was written is there even if the writer is killed.
 """
 
 from __future__ import annotations

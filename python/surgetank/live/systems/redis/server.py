@@ -1,8 +1,8 @@
 """A Redis server of our own: one process, its files in our folder.
 
-The option `ack` says how safe an acknowledged message is (`surgetank.live.systems.redis.target`), and here becomes
-`appendonly` and `appendfsync`; `maxmemory` (Redis' own notation, such as `64mb`) makes it refuse
-what does not fit. Snapshots (RDB) are off.
+The option `ack` says how safe an acknowledged message is (`surgetank.live.systems.redis.target`),
+and here becomes `appendonly` and `appendfsync`; `maxmemory` (Redis' own notation, such as `64mb`)
+makes it refuse what does not fit. Snapshots (RDB) are off.
 """
 
 from __future__ import annotations
