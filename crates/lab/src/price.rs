@@ -37,28 +37,13 @@ impl OutsidePrice {
     /// A price at its start.
     ///
     /// # Errors
-    /// If the path is the tape's and there is no tape, or it has no prices, or points are not in order.
+    /// If the path is the tape's and there is no tape, or it has no prices.
     pub fn new(config: &Price, tape: Option<&Tape>) -> Result<OutsidePrice, String> {
         let mut prices = Vec::new();
         let mut log = 0.0;
         match &config.path {
-            PricePath::Gbm { start_usd, .. } if !is_price(*start_usd) => {
-                return Err("market.price.path.start_usd: must be positive".into());
-            }
             PricePath::Gbm { start_usd, .. } => log = start_usd.ln(),
-            PricePath::Points { at_s, price_usd, .. } => {
-                if at_s.is_empty() || at_s.len() != price_usd.len() {
-                    return Err(
-                        "market.price.path: as many `at_s` as `price_usd`, and at least one".into(),
-                    );
-                }
-                if !at_s.is_sorted_by(|a, b| a < b) {
-                    return Err("market.price.path: `at_s` must rise".into());
-                }
-                if let Some(at) = price_usd.iter().position(|usd| !is_price(*usd)) {
-                    return Err(format!("market.price.path.price_usd[{at}]: must be positive"));
-                }
-            }
+            PricePath::Points { .. } => {}
             PricePath::Tape {} => {
                 let tape = tape.ok_or("market.price.path: kind `tape` needs a tape")?;
                 prices =
@@ -157,10 +142,6 @@ fn bridge(
     }
     let share = (t - from) / (until - from);
     (price_usd[next - 1].ln() * (1.0 - share) + price_usd[next].ln() * share, log)
-}
-
-fn is_price(usd: f64) -> bool {
-    usd > 0.0 && usd.is_finite()
 }
 
 /// Sum of a Poisson number (of this mean) of normal jumps.

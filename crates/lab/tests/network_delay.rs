@@ -12,7 +12,7 @@ fn graph(nodes: u32) -> Graph {
     Graph::build(&Topology::Full {}, nodes, None, &mut Seed::new(1).stream("topology", 0)).unwrap()
 }
 
-fn delays(model: &Delay, nodes: u32, seed: u64) -> Result<Delays, String> {
+fn delays(model: &Delay, nodes: u32, seed: u64) -> Delays {
     Delays::new(model, &graph(nodes), &mut Seed::new(seed).stream("delay", 0))
 }
 
@@ -28,7 +28,7 @@ fn regions(placement: Vec<u32>) -> Delay {
 
 #[test]
 fn fixed_delays_are_the_same_everywhere() {
-    let delays = delays(&Delay::Fixed { delay_ms: 20.0, jitter: 0.0 }, 5, 1).unwrap();
+    let delays = delays(&Delay::Fixed { delay_ms: 20.0, jitter: 0.0 }, 5, 1);
     assert!(delays.link_ns.iter().all(|&ns| ns == 20 * MS));
     // With nothing to draw, the mean itself.
     assert!((0..100).all(|i| delays.sample(20 * MS, packet_bits(1, i)) == 20 * MS));
@@ -37,7 +37,7 @@ fn fixed_delays_are_the_same_everywhere() {
 #[test]
 fn uniform_delays_are_drawn_once_per_ordered_pair() {
     let model = Delay::Uniform { low_ms: 10.0, high_ms: 30.0, jitter: 0.5 };
-    let (one, other) = (delays(&model, 60, 1).unwrap(), delays(&model, 60, 2).unwrap());
+    let (one, other) = (delays(&model, 60, 1), delays(&model, 60, 2));
     let ms: Vec<f64> = one.link_ns.iter().map(|&ns| ns as f64 / MS as f64).collect();
     assert!(ms.iter().all(|ms| (10.0..=30.0).contains(ms)));
     Estimate::of(&ms).holds(20.0, "mean");
@@ -55,7 +55,7 @@ fn uniform_delays_are_drawn_once_per_ordered_pair() {
 
 #[test]
 fn regions_give_direction_and_the_inside_replaces_the_diagonal() {
-    let delays = delays(&regions(vec![0, 0, 1]), 3, 1).unwrap();
+    let delays = delays(&regions(vec![0, 0, 1]), 3, 1);
     assert_eq!(delays.between(0, 1), MS / 2);
     assert_eq!(delays.between(0, 2), 40 * MS);
     assert_eq!(delays.between(2, 0), 60 * MS);
@@ -63,24 +63,8 @@ fn regions_give_direction_and_the_inside_replaces_the_diagonal() {
 }
 
 #[test]
-fn regions_that_do_not_fit_are_refused() {
-    let error = |model: &Delay| delays(model, 3, 1).map(|_| ()).unwrap_err();
-    assert!(error(&regions(vec![0, 1])).contains("2 entries where 3"));
-    assert!(error(&regions(vec![0, 1, 2])).contains("region 2 is not there"));
-    let Delay::Regions { names, .. } = regions(vec![]) else { unreachable!() };
-    let ragged = Delay::Regions {
-        names,
-        matrix_ms: vec![vec![1.0, 1.0], vec![1.0]],
-        intra_ms: 1.0,
-        jitter: 0.0,
-        placement: vec![0, 0, 0],
-    };
-    assert!(error(&ragged).contains("2 × 2"));
-}
-
-#[test]
 fn jitter_is_normal_and_never_below_a_nanosecond() {
-    let narrow = delays(&Delay::Fixed { delay_ms: 20.0, jitter: 0.05 }, 2, 1).unwrap();
+    let narrow = delays(&Delay::Fixed { delay_ms: 20.0, jitter: 0.05 }, 2, 1);
     let found: Vec<f64> = samples(&narrow, 20 * MS).iter().map(|ns| ns / 1e6 - 20.0).collect();
     // Σ = 1 ms: mean, variance, skewness, fourth moment of a standard normal.
     for (power, wanted) in [(1, 0.0), (2, 1.0), (3, 0.0), (4, 3.0)] {
@@ -89,7 +73,7 @@ fn jitter_is_normal_and_never_below_a_nanosecond() {
     }
     let beyond = found.iter().map(|x| f64::from(u8::from(x.abs() > 1.959_964)));
     Estimate::of(&beyond.collect::<Vec<_>>()).holds(0.05, "share beyond 1.96 σ");
-    let wide = delays(&Delay::Fixed { delay_ms: 20.0, jitter: 1.0 }, 2, 1).unwrap();
+    let wide = delays(&Delay::Fixed { delay_ms: 20.0, jitter: 1.0 }, 2, 1);
     let found = samples(&wide, 20 * MS);
     assert!(found.iter().all(|&ns| ns >= 1.0));
     let cut = found.iter().map(|&ns| f64::from(u8::from(ns <= 1.0)));
@@ -98,7 +82,7 @@ fn jitter_is_normal_and_never_below_a_nanosecond() {
 
 #[test]
 fn no_delay_is_shorter_than_a_nanosecond() {
-    let delays = delays(&Delay::Fixed { delay_ms: 0.0, jitter: 0.2 }, 2, 1).unwrap();
+    let delays = delays(&Delay::Fixed { delay_ms: 0.0, jitter: 0.2 }, 2, 1);
     assert_eq!(delays.link_ns, [1, 1]);
     assert!((0..10_000).all(|i| delays.sample(1, packet_bits(2, i)) >= 1));
 }
@@ -108,7 +92,7 @@ fn no_delay_is_shorter_than_a_nanosecond() {
 fn the_least_delay_of_bits_is_a_lower_bound_of_the_delay_of_these_bits() {
     let fixed = Delay::Fixed { delay_ms: 20.0, jitter: 0.05 };
     let uniform = Delay::Uniform { low_ms: 20.0, high_ms: 20.0, jitter: 0.5 };
-    for delays in [fixed, uniform].map(|model| delays(&model, 2, 1).unwrap()) {
+    for delays in [fixed, uniform].map(|model| delays(&model, 2, 1)) {
         let random = (0..200_000).map(|i| packet_bits(3, i));
         // Both ends of every octave of the radius, at the bounds of the quarters of the circle.
         let ends = (0..32).flat_map(|zeros| [1u64 << 31 >> zeros, u64::from(u32::MAX >> zeros)]);

@@ -122,7 +122,8 @@ impl Sequencer {
 
     /// Sets the batch size and the window of batches from now on.
     pub fn tune(&mut self, batch_messages_max: u32, window_ns: Ns) {
-        self.config.batch_messages_max = batch_messages_max.max(1);
+        debug_assert!(batch_messages_max > 0, "sequencer: batch_messages_max must be at least 1");
+        self.config.batch_messages_max = batch_messages_max;
         self.config.window_ns = window_ns;
     }
 

@@ -23,6 +23,7 @@ from surgetank.scenario.section import (
     SpanUs,
     Whole,
     known_or_plugin,
+    nearest,
 )
 
 ClassName = Literal["price-update", "liquidation-order", "cancel", "replace", "order"]
@@ -222,9 +223,9 @@ class Queue(Section):
         return self
 
     def core(self) -> dict[str, Any]:
-        """As the core reads it: without what `blocks` says."""
+        """As the core reads it: without what `blocks` and `fair_among` say."""
         of = super().core()
-        keys = ("order", "ingress_max", "mempool_max", "express", "fair")
+        keys = ("order", "ingress_max", "mempool_max", "express")
         return {key: of[key] for key in keys} | {
             "discipline": self._discipline(of),
             "weights": self.weights.by_class(),
@@ -258,6 +259,18 @@ class Queue(Section):
             "encrypted": self.unsealing == "threshold",
         }
 
+    def fair_among(self, nodes: int) -> dict[str, Any]:
+        """How the orders of so many nodes become one; none given faulty: the most that it bears."""
+        permille = nearest(self.fair.gamma * 1e3)
+        if self.order == "median":
+            most = (nodes - 1) // 3
+        else:
+            most = max(nodes * (2 * permille - 1000) - 1, 0) // 4000
+        faulty = most if self.fair.faulty is None else self.fair.faulty
+        of = self.fair.core()
+        kept = {key: of[key] for key in ("report_ns", "extraction")}
+        return kept | {"gamma_permille": permille, "faulty": faulty}
+
     def check_faulty(self, nodes: int) -> None:
         """Whether a fair order among so many nodes can bear as many faulty ones as asked.
 
@@ -267,7 +280,7 @@ class Queue(Section):
         faulty = self.fair.faulty or 0
         if self.order == "themis":
             # In thousandths, as the core counts.
-            permille = round(self.fair.gamma * 1000)
+            permille = nearest(self.fair.gamma * 1e3)
             room, taken, law = nodes * (2 * permille - 1000), 4000 * faulty, "n(2γ − 1) > 4f"
         elif self.order == "median":
             room, taken, law = nodes, 3 * faulty, "n > 3f"

@@ -176,7 +176,11 @@ class Scenario(Section):
     def core(self) -> dict[str, Any]:
         """As the core reads it: everything spelt out, no prose."""
         data = super().core()
-        data["layer"]["queue"]["unsealing"] = self.layer.queue.blocks(self.network.nodes)
+        queue, nodes = self.layer.queue, self.network.nodes
+        data["layer"]["queue"] |= {
+            "unsealing": queue.blocks(nodes),
+            "fair": queue.fair_among(nodes),
+        }
         return data
 
     def _arranged(self, data: dict[str, Any]) -> dict[str, Any]:

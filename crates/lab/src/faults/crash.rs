@@ -26,7 +26,7 @@ struct Crash {
 
 pub(super) fn build(asked: &FaultRequest<'_>) -> Result<Box<dyn Fault>, String> {
     let Keys { nodes } = asked.keys()?;
-    let members = asked.members(&nodes)?;
+    let members = asked.members(&nodes);
     Ok(Box::new(Crash { whom: Whom::Nodes(nodes), members, missed: 0 }))
 }
 

@@ -34,7 +34,7 @@ struct Delay {
 
 pub(super) fn build(asked: &FaultRequest<'_>) -> Result<Box<dyn Fault>, String> {
     let Keys { nodes, extra_ms, factor } = asked.keys()?;
-    let members = asked.members_or_all(&nodes)?;
+    let members = asked.members_or_all(&nodes);
     let (wanted_ms, added_ms) = (Tally::default(), Tally::default());
     let whom = Whom::Nodes(nodes);
     Ok(Box::new(Delay { whom, members, extra_ms, factor, wanted_ms, added_ms }))

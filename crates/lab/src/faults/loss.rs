@@ -30,7 +30,7 @@ struct Loss {
 
 pub(super) fn build(asked: &FaultRequest<'_>) -> Result<Box<dyn Fault>, String> {
     let Keys { nodes, probability } = asked.keys()?;
-    let (members, key) = (asked.members_or_all(&nodes)?, asked.key);
+    let (members, key) = (asked.members_or_all(&nodes), asked.key);
     Ok(Box::new(Loss {
         whom: Whom::Nodes(nodes),
         members,

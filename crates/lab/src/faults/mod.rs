@@ -267,7 +267,7 @@ impl Faults {
     /// Reads the scenario's faults.
     ///
     /// # Errors
-    /// Names the fault and the error, such as a node that does not exist.
+    /// Names the fault and the key that is not one of its kind.
     pub fn new(faults: &[scenario::Fault], nodes: u32, seed: &Seed) -> Result<Faults, String> {
         let key = seed.key("fault.loss");
         let read = |(index, fault)| {

@@ -29,7 +29,6 @@ pub(super) fn build(asked: &FaultRequest<'_>) -> Result<Box<dyn Fault>, String> 
     let Keys { groups } = asked.keys()?;
     let mut group = vec![0; asked.nodes as usize];
     for (list, number) in groups.iter().zip(1..) {
-        asked.check("groups", list)?;
         list.iter().for_each(|&node| group[node as usize] = number);
     }
     Ok(Box::new(Partition { whom: Whom::Groups(groups), group, lost: Tally::default() }))

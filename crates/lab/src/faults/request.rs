@@ -38,31 +38,17 @@ impl<'a> FaultRequest<'a> {
             .map_err(|error| format!("faults[{}]: {error}", self.index))
     }
 
-    /// Checks that the listed nodes exist.
-    pub fn check(&self, key: &str, list: &[NodeId]) -> Result<(), String> {
-        match list.iter().find(|&&node| node >= self.nodes) {
-            Some(node) => Err(format!(
-                "faults[{}].{key}: node {node} is not there; the network has {} nodes, 0..{}",
-                self.index,
-                self.nodes,
-                self.nodes - 1
-            )),
-            None => Ok(()),
-        }
-    }
-
     /// The listed nodes only.
-    pub fn members(&self, list: &[NodeId]) -> Result<Members, String> {
-        self.check("nodes", list)?;
+    pub fn members(&self, list: &[NodeId]) -> Members {
         let mut members = vec![false; self.nodes as usize];
         list.iter().for_each(|&node| members[node as usize] = true);
-        Ok(Members(members))
+        Members(members)
     }
 
     /// The listed nodes; all nodes if none is listed.
-    pub fn members_or_all(&self, list: &[NodeId]) -> Result<Members, String> {
+    pub fn members_or_all(&self, list: &[NodeId]) -> Members {
         let all = Members(vec![true; self.nodes as usize]);
-        if list.is_empty() { Ok(all) } else { self.members(list) }
+        if list.is_empty() { all } else { self.members(list) }
     }
 }
 

@@ -35,7 +35,6 @@ struct Spam {
 
 pub(super) fn build(asked: &FaultRequest<'_>) -> Result<Box<dyn Fault>, String> {
     let Keys { rate_per_s, nodes } = asked.keys()?;
-    asked.check("nodes", &nodes)?;
     let (at_s, duration_s) = (asked.entry.at_s, asked.entry.duration_s);
     let (whom, nodes) = (Whom::Nodes(nodes), asked.nodes);
     Ok(Box::new(Spam { whom, nodes, rate_per_s, at_s, duration_s, sent: 0 }))

@@ -21,23 +21,7 @@ pub struct Delays {
 
 impl Delays {
     /// The delays of a graph's links.
-    ///
-    /// # Errors
-    /// If the matrix does not fit the regions or the placement does not fit the nodes.
-    pub fn new(model: &Delay, graph: &Graph, draws: &mut Stream) -> Result<Delays, String> {
-        if let Delay::Regions { names, matrix_ms, placement, .. } = model {
-            let regions = names.len();
-            if matrix_ms.len() != regions || matrix_ms.iter().any(|row| row.len() != regions) {
-                return Err(format!("network.delay.matrix_ms: must be {regions} × {regions}"));
-            }
-            if placement.len() != graph.nodes() {
-                let (is, due) = (placement.len(), graph.nodes());
-                return Err(format!("network.delay.placement: {is} entries where {due} are due"));
-            }
-            if let Some(region) = placement.iter().find(|&&region| region as usize >= regions) {
-                return Err(format!("network.delay.placement: region {region} is not there"));
-            }
-        }
+    pub fn new(model: &Delay, graph: &Graph, draws: &mut Stream) -> Delays {
         let jitter = match model {
             Delay::Fixed { jitter, .. }
             | Delay::Uniform { jitter, .. }
@@ -56,7 +40,7 @@ impl Delays {
                 delays.link_ns.push(delays.between(node as NodeId, peer));
             }
         }
-        Ok(delays)
+        delays
     }
 
     /// Mean one-way delay between any two nodes.

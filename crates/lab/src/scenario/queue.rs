@@ -1,6 +1,7 @@
 //! `[layer.queue]`: how messages wait, and how a batch gets its order.
 
 use serde::{Deserialize, Serialize};
+use surgetank_layer::fair::themis::Extraction;
 use surgetank_layer::units::Ns;
 use surgetank_layer::{node, queue};
 
@@ -71,22 +72,12 @@ pub struct Express {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fair {
-    /// γ of `themis`.
-    pub gamma: f64,
-    /// Nodes that may be faulty; none given = as many as the rule can bear.
-    pub faulty: Option<u32>,
+    /// γ of `themis`, in thousandths.
+    pub gamma_permille: u32,
+    /// Nodes that may be faulty.
+    pub faulty: u32,
     /// Between two reports of a node.
     pub report_ns: Ns,
     /// What leaves the graph of `themis` at the end of a round.
     pub extraction: Extraction,
-}
-
-/// What leaves the graph at the end of a round.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub enum Extraction {
-    /// What enough nodes have reported, with nothing before it that may still come.
-    Safe,
-    /// Everything up to the last such message.
-    Paper,
 }

@@ -180,13 +180,16 @@ impl MedianOrder {
     /// A machine before its first round.
     ///
     /// # Errors
-    /// If a third of the members or more may be faulty.
+    /// If a third of the members or more may be faulty, or epochs have no length.
     pub fn new(config: Config) -> Result<MedianOrder, String> {
         if config.members <= config.faulty.saturating_mul(3) {
             return Err(format!(
                 "{} of {} members may be faulty; it must be fewer than a third",
                 config.faulty, config.members
             ));
+        }
+        if config.epoch_ns == 0 {
+            return Err("epoch_ns must be at least 1".into());
         }
         Ok(MedianOrder {
             config,
@@ -235,7 +238,7 @@ impl MedianOrder {
     }
 
     fn express(&mut self, lists: &BTreeMap<NodeId, (Ns, Vec<ListedMessage>)>) -> Vec<MessageId> {
-        let epoch = self.time_ns / self.config.epoch_ns.max(1);
+        let epoch = self.time_ns / self.config.epoch_ns;
         if epoch > self.due.epoch {
             self.due = Express { epoch, sequence: 0 };
         }

@@ -29,6 +29,8 @@
 //! All known lists are counted, not n − f of them; the bounds hold for any number of lists. A list
 //! is the prefix of a replica's order so far, so a silent replica has a short list.
 
+use serde::{Deserialize, Serialize};
+
 use super::graph::Graph;
 
 /// Greatest number of replicas.
@@ -95,7 +97,8 @@ impl Rule {
 }
 
 /// Rule of extraction at the end of a round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Extraction {
     /// Solid messages all of whose predecessors are solid. Keeps the guarantee; may wait longer.
     Safe,

@@ -63,13 +63,14 @@ impl Node {
     /// Enables tuning of this node.
     pub fn tune(&mut self, tuning: Tuning) {
         let Tuning { controller, played, bounds, first, interval_ns } = tuning;
+        debug_assert!(interval_ns > 0, "tuning: interval_ns must be at least 1");
         let setting = bounds.clamp(&first);
         let controller = controller.map(|controller| Bounded::new(controller, bounds, &first));
         self.tuning = Some(Box::new(State {
             controller,
             played,
             setting,
-            interval_ns: interval_ns.max(1),
+            interval_ns,
             observer: Observer::default(),
             reducing: Observer::default(),
             refused_by_class: [0; 8],

@@ -28,7 +28,7 @@ impl Auction {
     /// The share of mark value asked this long after the start.
     pub fn price_ppm(&self, elapsed: Ns) -> u32 {
         let fall = |from: u32, to: u32, part: Ns, whole: Ns| {
-            from - (u128::from(from - to) * u128::from(part) / u128::from(whole.max(1))) as u32
+            from - (u128::from(from - to) * u128::from(part) / u128::from(whole)) as u32
         };
         if elapsed < self.fast_ns {
             return fall(self.start_ppm, self.knee_ppm, elapsed, self.fast_ns);

@@ -150,7 +150,7 @@ fn build_links(scenario: &Scenario, seed: &Seed) -> Result<Links, String> {
     };
     let mut draws = seed.stream("network.topology", 0);
     let graph = Graph::build(&network.topology, network.nodes, regions, &mut draws)?;
-    let delays = Delays::new(&network.delay, &graph, &mut seed.stream("network.delay", 0))?;
+    let delays = Delays::new(&network.delay, &graph, &mut seed.stream("network.delay", 0));
     let faults = Faults::new(&scenario.faults, network.nodes, seed)?;
     let options = Options {
         uplink_mbps: network.uplink_mbps,
