@@ -28,7 +28,7 @@ from scipy import stats
 from simulator import ROOT, alone, machine
 
 SMALL: dict[str, Any] = {"name": "small", "duration_s": 2.0, "drain_s": 1.0, "warmup_s": 0.2}
-MARKET: dict[str, Any] = SMALL | {"name": "small, a market", "market": {}}
+MARKET: dict[str, Any] = SMALL | {"name": "small-market", "market": {}}
 
 
 def interval(values: list[float]) -> tuple[float, float, float]:
