@@ -217,9 +217,9 @@ def test_the_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("responses", "says"),
     [
-        ((response("sandwich", 5, 15), response("spam", -9, -1)), "gains $10 a run, by sandwich"),
+        ((response("sandwich", 5, 15), response("spam", -9, -1)), "gains $10 per run: sandwich"),
         ((response("spam", -9, -1),), "the best response found is not to attack"),
-        ((response("grind", -1, 3),), "about 32 fresh seeds would (--fresh 32)"),
+        ((response("grind", -1, 3),), "about 32 fresh seeds would decide it (--fresh 32)"),
     ],
 )
 def test_what_a_person_reads(responses: tuple[Response, ...], says: str) -> None:

@@ -91,6 +91,6 @@ def _sentence(found: BestResponse) -> str:
     more = (
         ""
         if needed is None
-        else f"; about {needed:,} fresh seeds would decide it (--fresh {{needed}})"
+        else f"; about {needed:,} fresh seeds would decide it (--fresh {needed})"
     )
     return f"Whether an attack pays is undecided with these seeds{more}."
