@@ -136,7 +136,7 @@ FLOOD = {"layer.gossip.kind": "flood"}
         ({RULE: "hash+themis"}, RULE, "both set `layer.queue.order`"),
         ({RULE: "drr+"}, RULE, "no such rule"),
         ({RULE: "drr+thems"}, RULE, "did you mean `themis`"),
-        ({RULE: "class+threshold"}, "layer.queue", "nobody can read before `unsealing` threshold"),
+        ({RULE: "class+threshold"}, "layer.queue", "no node can read before `unsealing` threshold"),
         ({RULE: "lanes+commit-reveal"}, "layer.queue", "take one of fifo, fee, drr"),
         (
             {"layer.queue.discipline": "priority", "layer.queue.unsealing": "threshold"},
