@@ -257,7 +257,7 @@ def test_whole_numbers_stay_whole_and_trouble_may_lie_below() -> None:
     [
         ({"find": "throughput"}, "capacity, failure-threshold, safe-leverage"),
         ({"until": "delay_p99_ms_max"}, "sets no such limit"),
-        ({"until": "any", "find": "capacity"}, "one line at a time"),
+        ({"until": "any", "find": "capacity"}, "only one of the two"),
         ({"vary": "network.nodes"}, "--range"),
         ({"vary": "network.nodez", "range": (1, 2)}, "no such key"),
         ({"vary": "name", "range": (1, 2)}, "not a number"),
