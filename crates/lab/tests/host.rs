@@ -19,8 +19,8 @@ fn service(servers: u32, distribution: Distribution, validation_ns: Ns) -> Servi
     }
 }
 
-fn host(service: Service, ordering: Ordering) -> Host {
-    let node = Node::new(Config {
+fn node(service: &Service, ordering: Ordering) -> Node {
+    Node::new(Config {
         id: 0,
         nodes: 1,
         degree: 0,
@@ -33,7 +33,11 @@ fn host(service: Service, ordering: Ordering) -> Host {
         ordering,
         fair: None,
         unsealing: Unsealing::at_once(),
-    });
+    })
+}
+
+fn host(service: Service, ordering: Ordering) -> Host {
+    let node = node(&service, ordering);
     let seed = Seed::new(1);
     Host::new(node, service, seed.stream("node", 0), seed.stream("service", 0))
 }
@@ -95,7 +99,8 @@ fn a_crash_ends_the_work_and_an_earlier_epoch() {
     let mut host = fixed(1, Ordering::None(none::Config {}));
     step(&mut host, 0, client(1));
     step(&mut host, 0, client(2));
-    host.crash(2 * MS);
+    let next = node(host.service(), Ordering::None(none::Config {}));
+    host.crash(2 * MS, next);
     assert_eq!((host.is_up(), host.epoch(), host.node.ingress_len()), (false, 1, 0));
     assert_eq!(host.busy_ns(50 * MS).validation, 2 * MS);
     host.restart();

@@ -132,6 +132,11 @@ impl Sequencer {
         (self.config.batch_messages_max, self.config.window_ns)
     }
 
+    /// Its present parameters.
+    pub fn config(&self) -> Config {
+        self.config
+    }
+
     /// Height of the last batch; 0 before the first.
     pub fn height(&self) -> Height {
         self.height

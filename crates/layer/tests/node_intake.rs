@@ -216,7 +216,8 @@ fn a_follower_with_a_gap_asks_and_catches_up() {
 #[test]
 fn a_crash_loses_queues_and_keeps_the_chain() {
     let ordering = fixed_host::tendermint(10 * MS, 2);
-    let mut node = Node::new(Config { nodes: 1, degree: 0, ..config(0, FREE, 1, ordering) });
+    let config = || Config { nodes: 1, degree: 0, ..config(0, FREE, 1, ordering.clone()) };
+    let mut node = Node::new(config());
     for id in 0..3 {
         step(&mut node, 0, Input::Client(envelope(id, Class::NewOrderSingle)));
     }
@@ -231,7 +232,9 @@ fn a_crash_loses_queues_and_keeps_the_chain() {
     }
     assert_eq!(node.block(1).map(|block| block.entries.len()), Some(2));
     assert_eq!(node.mempool_len(), 1);
-    node.recover();
+    let disk = node.into_disk(now);
+    let mut node = Node::new(config());
+    node.recover(disk);
     assert_eq!((node.mempool_len(), node.ingress_len()), (0, 0));
     assert!(node.block(1).is_some());
     assert!(!FREE.due(&step(&mut node, now + 1, Input::Start)).is_empty());

@@ -152,6 +152,8 @@ fn a_crash_forgets_what_waited() {
     let frame = surgetank_layer::gossip::Frame::Message(envelope);
     let payload = Payload::Vote(vote(1, 1));
     step(&mut node, 1, Input::Receive { from: 0, frame, payload });
-    node.recover();
+    let disk = node.into_disk(1);
+    let mut node = self::node();
+    node.recover(disk);
     assert!(node.lacks(&Statement::Vote(vote(1, 1))));
 }

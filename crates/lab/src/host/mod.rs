@@ -175,15 +175,16 @@ impl Host {
         self.shares = shares;
     }
 
-    /// Stops the host. State in memory is lost: the node is what the next process will find on
-    /// disk. Earlier timers and work are void ([`Host::epoch`]).
-    pub fn crash(&mut self, now: Ns) {
+    /// Stops the host. State in memory is lost: `next` is a node of the same configuration, which
+    /// continues on what this one left on disk. Earlier timers and work are void ([`Host::epoch`]).
+    pub fn crash(&mut self, now: Ns, next: Node) {
         self.up = false;
         self.epoch += 1;
         self.validation.stop(now);
         self.verification.stop(now);
         self.execution.stop(now);
-        self.node.recover();
+        let disk = std::mem::replace(&mut self.node, next).into_disk(now);
+        self.node.recover(disk);
     }
 
     /// Starts the host again. Step [`Input::Start`] next, for the new process.

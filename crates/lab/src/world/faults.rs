@@ -32,7 +32,8 @@ impl World {
         self.adversary.change_colluding(after.bought - before.bought);
         if after.down && !before.down {
             self.waits.iter_mut().for_each(|waits| waits.crashes(self.now, node));
-            host.crash(self.now);
+            let next = self.processes.node(&self.scenario, &self.wire.links.graph, node, self.now);
+            host.crash(self.now, next.expect("it was built before"));
         } else if before.down && !after.down {
             host.restart();
             self.waits.iter_mut().for_each(|waits| waits.restarts(self.now, node));

@@ -41,6 +41,7 @@ use crate::slab::Slab;
 use crate::trace::DecisionRow;
 use crate::waits::{self, Waits};
 use crate::wire::{Parcel, Wire};
+use build::Processes;
 
 /// Events of the agenda. Small, as the agenda copies them.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +103,7 @@ pub struct World {
     /// Pending wake-ups: node, its epoch, the event, and the segment that ends then.
     wakes: Slab<(NodeId, u32, Wake, waits::Id)>,
     nodes: Vec<Host>,
+    processes: Processes,
     wire: Wire,
     chain: Chain,
     clients: Clients,

@@ -79,8 +79,8 @@ impl Node {
     }
 
     fn arm(&mut self, now: Ns, wait: Wait, after_ns: Ns, out: &mut Vec<Output>) {
-        self.armed.retain(|(at, armed)| *at > now && armed.height >= wait.height);
-        self.armed.push((now + after_ns, wait));
+        self.armed.retain(|(at, _, armed)| *at > now && armed.height >= wait.height);
+        self.armed.push((now + after_ns, after_ns, wait));
         out.push(Output::After(after_ns, Timer::Engine(wait)));
     }
 

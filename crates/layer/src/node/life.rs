@@ -1,9 +1,34 @@
-//! Start of a node's process: the first one, or one that recovers from disk.
+//! Start of a node's process, its death, and what the next one finds on disk.
+//!
+//! # Rules
+//! 1. Only [`Disk`] outlives a process: the next one is a new node ([`Node::recover`]).
+//! 2. Consensus logs what it hears before it acts on it, as CometBFT's write-ahead log does: after
+//!    a replay it has voted, locked and received what it had. Its pending timers are set again, in
+//!    full.
+//! 3. Blocks that were decided and not executed are unsealed and executed anew.
+//! 4. Of its local order a node keeps the number and digest of the last entry, so that it does not
+//!    rewrite what it has reported.
 
-use super::{Node, Output, Timer, ordering, sync};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Node, Output, Timer, Wait, fair, ordering};
 use crate::gossip;
 use crate::machine::Draws;
-use crate::units::{Height, Ns};
+use crate::message::Block;
+use crate::units::{Digest, Height, Ns};
+
+/// What a node's process leaves on disk.
+pub struct Disk {
+    chain: Vec<Arc<Block>>,
+    executed: Height,
+    engine: Box<dyn ordering::Engine>,
+    proposed: BTreeMap<Digest, Arc<Block>>,
+    /// Timers of the engine that had not gone off, each with how long it takes.
+    pending: Vec<(Ns, Wait)>,
+    fair: Option<Box<fair::State>>,
+    started: bool,
+}
 
 impl Node {
     pub(super) fn start(&mut self, now: Ns, draws: &mut dyn Draws, out: &mut Vec<Output>) {
@@ -13,8 +38,8 @@ impl Node {
             out.push(Output::After(rebroadcast_ns, Timer::Rebroadcast));
         }
         if self.started {
-            for (at, wait) in &self.armed {
-                out.push(Output::After(at.saturating_sub(now), Timer::Engine(*wait)));
+            for (after_ns, wait) in std::mem::take(&mut self.pending) {
+                self.schedule(now, wait, after_ns, out);
             }
             for height in self.executed + 1..=self.chain.len() as Height {
                 self.seal(now, height, true, draws, out);
@@ -28,21 +53,45 @@ impl Node {
         self.fair.iter().for_each(|fair| fair.arm(out));
     }
 
-    /// The process has crashed. State in memory is lost: messages that wait for validation,
-    /// ordering or verification, reports, shares. On disk are decided blocks, the height executed,
-    /// what consensus has signed and its timeouts, which messages were seen, and settings. Step
-    /// [`super::Input::Start`] when the next process begins.
-    pub fn recover(&mut self) {
-        self.ingress.clear();
-        self.hearing.clear();
-        self.mempool.clear();
-        self.mempool_bytes = 0;
-        self.validating = 0;
-        self.executing = None;
-        self.unsealing.recover();
+    /// The process dies at `now`; what it leaves.
+    pub fn into_disk(mut self, now: Ns) -> Disk {
+        let logged = self.engine.recover(self.chain.len() as Height, self.last_hash());
+        if !logged {
+            self.proposed.clear();
+        }
+        let armed = self.armed.iter().filter(|(at, ..)| *at >= now);
+        let mut pending: Vec<_> = armed.map(|(_, after_ns, wait)| (*after_ns, *wait)).collect();
+        pending.extend(self.sync.held_commit);
         self.fair.iter_mut().for_each(|fair| fair.crash());
-        // What was only in memory may come again.
+        Disk {
+            chain: self.chain,
+            executed: self.executed,
+            engine: self.engine,
+            proposed: self.proposed,
+            pending,
+            fair: self.fair,
+            started: self.started,
+        }
+    }
+
+    /// This node, which is new, continues on the disk of one of the same configuration. Step
+    /// [`super::Input::Start`] next.
+    pub fn recover(&mut self, disk: Disk) {
+        let pace = self.engine.pace();
+        self.engine = disk.engine;
+        if let Some(pace) = pace {
+            self.engine.set_pace(pace);
+        }
+        for entry in disk.chain.iter().flat_map(|block| &block.entries) {
+            self.included.insert(entry.envelope.id);
+        }
         self.known = self.included.clone();
-        self.sync = sync::State::default();
+        self.unsealing.resume(disk.executed);
+        self.chain = disk.chain;
+        self.executed = disk.executed;
+        self.proposed = disk.proposed;
+        self.pending = disk.pending;
+        self.fair = disk.fair;
+        self.started = disk.started;
     }
 }

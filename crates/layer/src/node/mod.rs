@@ -55,6 +55,7 @@ pub use adaptive::{AdaptiveTimeouts, Span};
 pub use admit::{Admission, Unit};
 pub use builder::{BlockBuilder, Honest};
 pub use fair::{Fair, Rule as FairRule, Tally as FairTally};
+pub use life::Disk;
 pub use ordering::{Engine, Ordering, Wait, WaitKind};
 pub use tune::Tuning;
 pub use unsealing::{Places, Unsealing, place};
@@ -92,7 +93,7 @@ pub struct Config {
 /// Events of a node.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// The process begins: for the first time, or on what an earlier one left ([`Node::recover`]).
+    /// The process begins: the first one, or one that recovers ([`Node::recover`]).
     Start,
     /// A client's message has arrived at this gateway.
     Client(Envelope),
@@ -249,8 +250,10 @@ pub struct Node {
     unsealing: unsealing::State,
     builder: Arc<dyn BlockBuilder>,
     sync: sync::State,
-    /// Times that the engine waits for, for a restart.
-    armed: Vec<(Ns, Wait)>,
+    /// The engine's timers: when each goes off, and after how long it does.
+    armed: Vec<(Ns, Ns, Wait)>,
+    /// Timers of the process before, to be set again.
+    pending: Vec<(Ns, Wait)>,
     gossip_out: Vec<gossip::Output>,
     admission: Option<Box<admit::State>>,
     tuning: Option<Box<tune::State>>,
@@ -308,6 +311,7 @@ impl Node {
             builder,
             sync: sync::State::default(),
             armed: Vec::new(),
+            pending: Vec::new(),
             gossip_out: Vec::new(),
             admission: None,
             tuning: None,

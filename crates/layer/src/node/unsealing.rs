@@ -129,10 +129,9 @@ impl State {
         &self.config
     }
 
-    /// Discards the state that was in memory; executed heights are on disk.
-    pub(super) fn recover(&mut self) {
-        self.keypers = self.config.keypers.map(Keypers::new);
-        self.early.clear();
+    /// Continues after a crash: executed heights are open.
+    pub(super) fn resume(&mut self, executed: Height) {
+        self.open = executed;
     }
 
     pub(super) fn is_open(&self, height: Height) -> bool {

@@ -37,6 +37,8 @@ enum Event {
 
 pub struct Rig {
     pub nodes: Vec<Node>,
+    /// Makes a node, for the first process and after each crash.
+    make: Box<dyn Fn(NodeId) -> Node>,
     pub loses: Loses,
     pub forges: Forges,
     /// Everything that was turned away: (node, message, reason).
@@ -60,11 +62,12 @@ impl Rig {
         mempool_max: usize,
         leader: Arc<dyn BlockBuilder>,
     ) -> Rig {
-        let builder = |id| if id == 0 { Arc::clone(&leader) } else { Arc::new(Honest) };
-        let node = |id| Node::with_builder(config(id, count, rule, mempool_max), builder(id));
-        let nodes = (0..count).map(node).collect();
+        let builder = move |id| if id == 0 { Arc::clone(&leader) } else { Arc::new(Honest) };
+        let make = move |id| Node::with_builder(config(id, count, rule, mempool_max), builder(id));
+        let nodes = (0..count).map(&make).collect();
         let mut rig = Rig {
             nodes,
+            make: Box::new(make),
             loses: Box::new(|_, _, _| false),
             forges: Box::new(|_, _, _| ()),
             refused: Vec::new(),
@@ -112,7 +115,9 @@ impl Rig {
                 Event::Crash => {
                     self.epochs[index] += 1;
                     self.down[index] = true;
-                    self.nodes[index].recover();
+                    let next = (self.make)(node);
+                    let disk = std::mem::replace(&mut self.nodes[index], next).into_disk(now);
+                    self.nodes[index].recover(disk);
                     continue;
                 }
                 Event::Restart => {

@@ -6,7 +6,7 @@ use surgetank_layer::node::ordering::Pace;
 use surgetank_layer::node::{self, Node};
 use surgetank_layer::tuning::bounded::Fixed;
 use surgetank_layer::tuning::{Controller, Parameter, Setting, gradient2, sojourn};
-use surgetank_layer::units::NodeId;
+use surgetank_layer::units::{NodeId, Ns};
 
 use super::super::Plugins;
 use crate::scenario::{self, Scenario};
@@ -16,19 +16,27 @@ use crate::trace::DecisionRow;
 /// Price updates, liquidation orders and cancels keep the weights of their lanes.
 const ESSENTIAL: u8 = 0b111;
 
-/// Gives every node its gate, its controller and its adaptive timeouts.
-pub(super) fn put(nodes: &mut [Node], scenario: &Scenario, seed: &Seed, plugins: &Plugins) {
+/// Gives a node its gate, its controller and its adaptive timeouts, for a process that starts at
+/// `now`.
+pub(super) fn put(
+    node: &mut Node,
+    id: NodeId,
+    scenario: &Scenario,
+    seed: &Seed,
+    plugins: &Plugins,
+    now: Ns,
+) {
+    if let Some(admission) = scenario.layer.admission.node.clone() {
+        node.admit(admission);
+    }
     let tuned = scenario.layer.tuning.controller != scenario::Controller::None;
-    for (id, node) in (0 as NodeId..).zip(nodes) {
-        if let Some(admission) = scenario.layer.admission.node.clone() {
-            node.admit(admission);
-        }
-        if let Some(pace) = node.engine().pace().filter(|_| tuned) {
-            node.tune(tuning(scenario, pace, seed, plugins, id));
-        }
-        if let Some(adaptive) = node.engine().adaptive() {
-            node.adapt(adaptive);
-        }
+    if let Some(pace) = node.engine().pace().filter(|_| tuned) {
+        let mut tuning = tuning(scenario, pace, seed, plugins, id);
+        tuning.played.retain(|(at, _)| *at >= now);
+        node.tune(tuning);
+    }
+    if let Some(adaptive) = node.engine().adaptive() {
+        node.adapt(adaptive);
     }
 }
 

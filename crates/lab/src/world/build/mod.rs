@@ -9,7 +9,7 @@ mod layer;
 use std::sync::Arc;
 
 use surgetank_layer::node::{Input, Node};
-use surgetank_layer::units::NodeId;
+use surgetank_layer::units::{NodeId, Ns};
 
 use super::{Event, Plugins, World};
 use crate::actors::Actors;
@@ -52,14 +52,14 @@ impl World {
     ) -> Result<World, String> {
         let seed = Seed::new(seed);
         let links = build_links(&scenario, &seed)?;
-        let proposer = Proposer::of(&scenario);
-        let nodes = build_hosts(&scenario, &links.graph, &seed, &plugins, proposer.as_ref())?;
+        let processes = Processes { seed, plugins, proposer: Proposer::of(&scenario) };
+        let nodes = build_hosts(&scenario, &links.graph, &processes)?;
         let hindrances = links.faults.hindrances();
         let crashes = hindrances.iter().any(|hindrance| hindrance.stops);
         let waits = build_waits(&scenario, &nodes, hindrances);
         let exchange = exchange::open(&scenario, tape.as_ref(), &seed)?;
-        let adversary =
-            Adversary::new(&scenario, &nodes[0].node, proposer.map(|(_, builder)| builder), &seed);
+        let proposer = processes.proposer.as_ref().map(|(_, proposer)| proposer.clone());
+        let adversary = Adversary::new(&scenario, &nodes[0].node, proposer, &seed);
         let clients = Clients::new(&scenario, &nodes, adversary.link_ns(), &seed);
         let mut world = World {
             now: 0,
@@ -69,6 +69,7 @@ impl World {
             agenda: Agenda::new(),
             wakes: Slab::default(),
             nodes,
+            processes,
             wire: Wire::new(links, scenario.network.every_copy || crashes),
             chain: Chain::new(&scenario, &seed),
             clients,
@@ -106,29 +107,49 @@ impl World {
     }
 }
 
-/// Nodes on their hosts; `proposer` is the node whose proposer is the attacker's.
+/// What makes a node's process: the first one, and one after each crash.
+pub(super) struct Processes {
+    seed: Seed,
+    plugins: Plugins,
+    /// The node whose proposer is the attacker's.
+    proposer: Option<(NodeId, Arc<Proposer>)>,
+}
+
+impl Processes {
+    /// A node as configured, for a process that starts at `now`.
+    ///
+    /// # Errors
+    /// Names the part of the scenario that cannot be built.
+    pub(super) fn node(
+        &self,
+        scenario: &Scenario,
+        graph: &Graph,
+        id: NodeId,
+        now: Ns,
+    ) -> Result<Node, String> {
+        let config = node_config(scenario, graph, id, &self.seed, &self.plugins)?;
+        let mut node = match &self.proposer {
+            Some((at, proposer)) if *at == id => Node::with_builder(config, proposer.clone()),
+            _ => Node::new(config),
+        };
+        control::put(&mut node, id, scenario, &self.seed, &self.plugins, now);
+        Ok(node)
+    }
+}
+
 fn build_hosts(
     scenario: &Scenario,
     graph: &Graph,
-    seed: &Seed,
-    plugins: &Plugins,
-    proposer: Option<&(NodeId, Arc<Proposer>)>,
+    processes: &Processes,
 ) -> Result<Vec<Host>, String> {
-    let node = |id| {
-        let config = node_config(scenario, graph, id, seed, plugins)?;
-        Ok(match proposer {
-            Some((at, proposer)) if *at == id => Node::with_builder(config, proposer.clone()),
-            _ => Node::new(config),
-        })
+    let host = |id: NodeId| {
+        let seed = &processes.seed;
+        let (draws, service_draws) =
+            (seed.stream("node", u64::from(id)), seed.stream("service", u64::from(id)));
+        let node = processes.node(scenario, graph, id, 0)?;
+        Ok(Host::new(node, scenario.layer.service.clone(), draws, service_draws))
     };
-    let nodes = (0..scenario.network.nodes).map(node);
-    let mut nodes: Vec<Node> = nodes.collect::<Result<_, String>>()?;
-    control::put(&mut nodes, scenario, seed, plugins);
-    let host = |(node, id)| {
-        let (draws, service_draws) = (seed.stream("node", id), seed.stream("service", id));
-        Host::new(node, scenario.layer.service.clone(), draws, service_draws)
-    };
-    Ok(nodes.into_iter().zip(0..).map(host).collect())
+    (0..scenario.network.nodes).map(host).collect()
 }
 
 fn build_waits(scenario: &Scenario, nodes: &[Host], faults: Vec<Hindrance>) -> Option<Box<Waits>> {

@@ -198,6 +198,11 @@ pub trait Engine: fmt::Debug + Send + Sync {
     /// Takes one input and appends what follows from it.
     fn step(&mut self, now: Ns, input: Input, draws: &mut dyn Draws, out: &mut Vec<Output>);
 
+    /// The process dies. What remains is what the engine of the next process has, whose node has
+    /// decided `height` blocks, the last with this hash; [`Engine::set_pace`] follows. Returns
+    /// whether it logs proposed blocks, too, before it acts on them.
+    fn recover(&mut self, height: Height, hash: Digest) -> bool;
+
     /// Whether this node makes blocks, at some time, and so needs a queue of messages.
     fn proposes(&self) -> bool;
 

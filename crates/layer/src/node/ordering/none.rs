@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Engine, Input, Output};
 use crate::machine::Draws;
-use crate::units::{NodeId, Ns};
+use crate::units::{Digest, Height, NodeId, Ns};
 
 /// There is nothing to configure.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
@@ -23,6 +23,10 @@ pub struct Nobody;
 
 impl Engine for Nobody {
     fn step(&mut self, _now: Ns, _input: Input, _draws: &mut dyn Draws, _out: &mut Vec<Output>) {}
+
+    fn recover(&mut self, _height: Height, _hash: Digest) -> bool {
+        false
+    }
 
     fn proposes(&self) -> bool {
         false

@@ -6,7 +6,7 @@ use super::{Engine, Input, Output, Pace, Wait, WaitKind};
 use crate::consensus::single::{self, Single};
 use crate::machine::{Draws, Machine};
 use crate::sequencer::{self, Sequencer};
-use crate::units::{NodeId, Ns};
+use crate::units::{Digest, Height, NodeId, Ns};
 
 /// A batch waits in no height: it is not known which it will get.
 const BATCH: Wait = Wait { what: WaitKind::Batch, height: 0, round: 0 };
@@ -126,6 +126,17 @@ impl Engine for Sequenced {
             }
             Input::Start | Input::Made { .. } | Input::Proposal { .. } | Input::Vote(_) => {}
         }
+    }
+
+    /// There is no log: batches beyond a gap are fetched again, and no batch is open.
+    fn recover(&mut self, height: Height, hash: Digest) -> bool {
+        self.follower =
+            Single::resume(single::Config { node: self.id, orderer: self.leader }, height, hash);
+        self.sequencer = self
+            .sequencer
+            .take()
+            .map(|sequencer| Sequencer::resume(sequencer.config(), height, hash));
+        false
     }
 
     fn proposes(&self) -> bool {

@@ -6,7 +6,7 @@ use super::{AdaptiveTimeouts, Engine, Input, Output, Pace, Wait, WaitKind};
 use crate::consensus::tendermint::{self, Step, Tendermint, Timeout, Timeouts};
 use crate::machine::{Draws, Machine};
 use crate::message::{Statement, VoteType};
-use crate::units::{Height, NodeId, Ns, Round};
+use crate::units::{Digest, Height, NodeId, Ns, Round};
 
 /// Timeouts and sizes. All nodes are validators of equal weight.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -136,6 +136,11 @@ impl Engine for Voted {
         self.machine.step(now, input, draws, &mut outbox);
         out.extend(outbox.drain(..).map(|output| self.ask(output)));
         self.outbox = outbox;
+    }
+
+    /// All is in the log: what was heard and, synced before it is sent, what was signed.
+    fn recover(&mut self, _height: Height, _hash: Digest) -> bool {
+        true
     }
 
     fn proposes(&self) -> bool {
