@@ -21,7 +21,7 @@ class Stopwatch:
         self._began = time.perf_counter(), time.process_time()
 
     def read(self) -> tuple[float, float]:
-        """Both."""
+        """Both times since it was made: wall time and CPU time, s."""
         return time.perf_counter() - self._began[0], time.process_time() - self._began[1]
 
 

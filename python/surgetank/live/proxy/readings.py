@@ -67,9 +67,9 @@ class LinkReading:
     refused: int = 0
     resets: int = 0
     chunks: int = 0
-    """Passed."""
+    """Number of chunks that passed."""
     bytes: int = 0
-    """Passed."""
+    """Number of bytes that passed."""
     held_bytes: int = 0
     """Waiting now."""
     delays: int = 0
