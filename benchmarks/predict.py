@@ -23,6 +23,7 @@ import math
 import re
 import statistics
 import sys
+import textwrap
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -251,13 +252,15 @@ def summary(records: Sequence[Record]) -> str:
         f"Within ± {CAPACITY_OFF_MAX:.0%} (capacity) and ± {P99_OFF_MAX:.0%} (p99) in at least "
         f"four repetitions of five: **{near} of {of} numbers**. Intervals of {LEVEL:.0%} held "
         f"{sum(sure)} of {len(sure)} measurements; {sum(claimed)} of {len(claimed)} predictions "
-        "were claimed.\n"
+        "were claimed."
     )
+    paragraphs = [text]
     errors = model_errors(records)
     for name in JUDGED:
-        told = ", ".join(f"{system} {math.expm1(x):+.0%}" for system, x in errors[name].items())
-        text += f"\nMean error of the model, {name} (measured over predicted): {told}.\n"
-    return text.replace("-", "−")
+        listed = ", ".join(f"{system} {math.expm1(x):+.0%}" for system, x in errors[name].items())
+        paragraphs.append(f"Mean error of the model, {name} (measured over predicted): {listed}.")
+    filled = (textwrap.fill(one, 120, break_on_hyphens=False) + "\n" for one in paragraphs)
+    return "\n".join(filled).replace("-", "−")
 
 
 def targets_of(records: Sequence[Record]) -> list[str]:

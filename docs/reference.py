@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+import textwrap
 import typing
 from collections.abc import Iterable
 from pathlib import Path
@@ -36,11 +37,13 @@ FAULTS = Path(__file__).with_name("faults.md")
 SIMULATED = Path(__file__).resolve().parents[1] / "crates" / "lab" / "src" / "faults"
 HEAD = """# Scenario reference
 
-Which keys does a scenario have? A scenario is one TOML file. Every key is below, with its default; only `name` is required. Unknown keys are refused. Units
-come last in names. `surgetank schema` prints the same as JSON schema; `surgetank init NAME` writes a commented file to start from.
+A scenario is one TOML file. Which keys does it have? Every key is below, with its default; only `name` is required.
+Unknown keys are refused. Units come last in names. `surgetank schema` prints the same as JSON schema; `surgetank init
+NAME` writes a commented file to start from.
 
-Presets set keys that the file does not give: `rule` in `[layer.queue]` ([queues](queue.md)); `venue = "dydx-v4"`, `"hyperliquid"`, `"binance"` or `"deribit"` at the top, `preset = "aws-13"` in `[network]`
-(their constants and sources: `python/surgetank/scenario/presets.py`).
+Presets set keys that the file does not give: `rule` in `[layer.queue]` ([queues](queue.md)); `venue = "dydx-v4"`,
+`"hyperliquid"`, `"binance"` or `"deribit"` at the top, `preset = "aws-13"` in `[network]` (their constants and sources:
+`python/surgetank/scenario/presets.py`).
 
 This page is written by `docs/reference.py`.
 """
@@ -48,11 +51,12 @@ This page is written by `docs/reference.py`.
 
 MEASURES_HEAD = """# Measures
 
-What does surgetank measure, in which unit, and by which formula? `surgetank.measure` computes {count} entries of the catalogue (`python/surgetank/catalogue`),
-from which limits, verdicts, reports, leagues and this page derive. A name ends in its unit. `x.<class>` is one measure per class; "and" means that the
-whole is measured, too. *Limit* is the key under `limits` ([reference](scenario.md)) that bounds it; of a class it is under `limits.class.<class>`. A measure
-without a better direction describes a run and does not judge it: it has no limit, and leagues are not ranked by it. For a quantile, a verdict
-requires enough observations to have one beyond it (Wilks, 1941: 5 for a median, 299 for p99).
+What does surgetank measure, in which unit, and by which formula? `surgetank.measure` computes {count} entries of the
+catalogue (`python/surgetank/catalogue`), from which limits, verdicts, reports, leagues and this page derive. A name
+ends in its unit. `x.<class>` is one measure per class; "and" means that the whole is measured, too. *Limit* is the key
+under `limits` ([reference](scenario.md)) that bounds it; of a class it is under `limits.class.<class>`. A measure
+without a better direction describes a run and does not judge it: it has no limit, and leagues are not ranked by it. For
+a quantile, a verdict requires enough observations to have one beyond it (Wilks, 1941: 5 for a median, 299 for p99).
 
 This page is written by `docs/reference.py`.
 
@@ -106,6 +110,10 @@ def _sentence(text: str) -> str:
     return f"{text.capitalize()[:1]}{text[1:]}." if re.fullmatch("[a-z-]+", word) else f"{text}."
 
 
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
+
+
 def section(path: str, model: type[BaseModel], lines: list[str]) -> None:
     """A heading per key, depth first."""
     for name, field in model.model_fields.items():
@@ -116,18 +124,17 @@ def section(path: str, model: type[BaseModel], lines: list[str]) -> None:
         default = default_of(field)
         lines += [f"### `{whole}`", ""]
         text = (field.description or "").strip()
-        lines += [_sentence(text) + (f" Default: `{default}`." if default else ""), ""]
+        lines += [_wrapped(_sentence(text) + (f" Default: `{default}`." if default else "")), ""]
         inner = models_in(field.annotation)
         kinds = [m for m in inner if "kind" in m.model_fields]
         if kinds:
             names = ", ".join(f"`{m.model_fields['kind'].default}`" for m in kinds)
-            lines += [f"Kinds: {names}.", ""]
+            lines += [_wrapped(f"Kinds: {names}."), ""]
         for one in inner:
             kind = one.model_fields.get("kind")
             place = f"{whole}[kind = {kind.default}]" if kind is not None else whole
             if kind is not None:
-                doc = " ".join((one.__doc__ or "").split())
-                lines += [f"#### `{place}`", "", doc, ""]
+                lines += [f"#### `{place}`", "", _wrapped(_doc(one)), ""]
             section(place, one, lines)
 
 
@@ -140,7 +147,8 @@ def page() -> str:
 
 NAMES_HEAD = """## Names that files and tables use
 
-From here on this page is written by `docs/reference.py`. Measures: [measures.md](measures.md). Keys of a scenario: [scenario.md](scenario.md).
+From here on this page is written by `docs/reference.py`. Measures: [measures.md](measures.md). Keys of a scenario:
+[scenario.md](scenario.md).
 """
 
 

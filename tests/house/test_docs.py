@@ -19,6 +19,8 @@ from surgetank.trace import CHUNK_ROWS, SCHEMA, STAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+#: The change log has a line of any length for each change.
+WRAPPED = [page for page in PAGES if page.name not in {"CHANGELOG.md", "README.md"}]
 #: Made by running or building, not kept in the repository.
 MADE = ("target", ".venv", "runs/")
 
@@ -51,6 +53,33 @@ def test_toml_blocks_are_scenarios(page: Path) -> None:
     for block in re.findall(r"```toml\n(.*?)```", page.read_text(), flags=re.DOTALL):
         if re.search(r"^name = ", block, flags=re.MULTILINE):
             st.Scenario.from_toml(block, place=page.name)
+
+
+PROSE_COLUMNS = 120
+
+
+def wide_lines(page: str) -> list[int]:
+    """Numbers of the lines of prose above 120 columns: neither code, table, heading nor picture,
+    nor what a single word (a link) makes that long."""
+    found, code = [], False
+    for number, line in enumerate(page.splitlines(), start=1):
+        if line.startswith("```"):
+            code = not code
+        elif not code and not line.startswith(("|", "#", "![")) and len(line) > PROSE_COLUMNS:
+            found += [number] if len(line.split()) > 1 else []
+    return found
+
+
+@pytest.mark.parametrize("page", WRAPPED, ids=lambda page: str(page.relative_to(ROOT)))
+def test_prose_is_wrapped(page: Path) -> None:
+    """At 120 columns, so that a change shows in a diff as what it is."""
+    assert wide_lines(page.read_text(encoding="utf-8")) == []
+
+
+def test_a_wide_line_is_seen() -> None:
+    """The control."""
+    wide = "word " * 25
+    assert wide_lines(f"{wide}\n| {wide} |\n```\n{wide}\n```\n- {wide}\n{'x' * 130}") == [1, 6]
 
 
 def test_every_target_has_a_page() -> None:

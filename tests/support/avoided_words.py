@@ -1,4 +1,4 @@
-"""Words that prose of surgetank avoids, from the table in docs/glossary.md."""
+"""Words that prose of surgetank avoids, from the table in docs/CONTRIBUTING.md."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import re
 from functools import cache
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/glossary.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs/CONTRIBUTING.md"
+
+
+HEADING = "## Words to avoid"
 
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    page = PAGE.read_text(encoding="utf-8")
-    table = page.partition("## Words to avoid")[2].partition("\n## ")[0]
+    table = PAGE.read_text(encoding="utf-8").partition(HEADING)[2].partition("\n## ")[0]
     cells = re.findall(r"^\| ([a-z ,]+) \| ", table, re.MULTILINE)[1:]
     words = "|".join(word for cell in cells for word in cell.split(", "))
     return re.compile(rf"\b(?:{words})\b")
