@@ -29,7 +29,8 @@ from surgetank.scenario import Scenario
 from surgetank.scenario.faults import Fault, Slow
 from surgetank.trace import Quantity, Run, Stats, Trace
 from surgetank.trace.schema import empty_table
-from surgetank.verdict.validity import checks
+from surgetank.verdict import Status
+from surgetank.verdict.validity import CheckKind, checks
 
 pytestmark = pytest.mark.live
 
@@ -395,4 +396,50 @@ def test_a_server_is_killed_slowed_and_its_disk_filled() -> None:
     assert rows_of(faults, 2)["service_factor"]["measured"] >= 1.9
     outcomes = trace["messages"]["outcome"].value_counts()
     assert len(outcomes) >= 2  # Some arrived, and the full disk or the crash cost some.
-    assert trace.live.mistakes == ()
+    assert trace.live.target_errors == ()
+    assert trace.live.fault_errors == ()
+
+
+def _fault_checks(trace: Trace) -> list[tuple[str, bool, str]]:
+    """Name, result and text of the checks of faults, and of the target's own code."""
+    kinds = (CheckKind.FAULT, CheckKind.TARGET_CODE)
+    return [(c.name, c.ok, c.text) for c in checks(trace) if c.kind in kinds]
+
+
+@pytest.mark.parametrize("succeed", [0, 5])
+def test_a_fault_that_cannot_be_injected_makes_the_run_invalid(
+    succeed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system refuses the signal, at once or in the middle; the target is not to blame."""
+    asked = scenario(
+        [{"kind": "slow", "at_s": 0.2, "duration_s": 0.5, "nodes": [0], "factor": 2.0}], 1
+    )
+    sent, killpg = [], os.killpg
+
+    def refused(group: int, which: int) -> None:
+        if which == signal.SIGSTOP:
+            sent.append(which)
+            if len(sent) > succeed:
+                raise PermissionError(1, "Operation not permitted")
+        killpg(group, which)
+
+    monkeypatch.setattr(os, "killpg", refused)
+    with Rig("redis:", _PATIENT, faults=asked.faults) as rig:
+        trace = rig.run(asked, seed=7)
+    text = (
+        "it was not injected as requested: PermissionError: [Errno 1] Operation not permitted"
+    )
+    assert _fault_checks(trace) == [("fault 0 slow", False, text)]
+    assert st.judge(st.measure(trace), {}, trace).status is Status.INVALID
+
+
+def test_a_fault_that_the_run_did_not_reach_makes_it_invalid() -> None:
+    """Everything is delivered long before the fault is due, so the run ends without it."""
+    crash = {"kind": "crash", "at_s": 30, "duration_s": 1, "nodes": [0]}
+    asked = scenario([crash], 1, drain_s=60)
+    with Rig("redis:", _PATIENT, faults=asked.faults) as rig:
+        trace = rig.run(asked, seed=7)
+    assert trace.complete
+    ((name, ok, text),) = _fault_checks(trace)
+    assert (name, ok) == ("fault 0 crash", False)
+    assert text.startswith("it never began: the run was over at ")

@@ -152,7 +152,7 @@ def test_a_scenario_runs_against_it(tmp_path: Path) -> None:
     messages = trace["messages"]
     outcomes = dict(messages["outcome"].value_counts().iter_rows())
     executed, refused = (outcomes.get(Outcome.named(o), 0) for o in ("executed", "refused"))
-    assert said.mistakes == ()
+    assert said.target_errors == ()
     assert executed + refused == messages.height == said.sent
     assert said.refusals == {"price out of band": refused}
     assert refused == messages.height // 10

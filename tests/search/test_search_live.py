@@ -50,7 +50,6 @@ class FakeRig:
             sent=1,
             cpu_share={},
             cpu_share_max=0.95,
-            mistakes=(),
             ack="none",
             ordered=True,
             redelivers=False,

@@ -129,12 +129,16 @@ class Process:
         self._end()
 
     def pause(self) -> None:
-        """SIGSTOP: it stands still and keeps its connections."""
-        self._signal(signal.SIGSTOP)
+        """SIGSTOP: it stands still and keeps its connections. Does nothing if it is down.
+
+        Raises:
+            PermissionError: this process may not signal it.
+        """
+        self._signal_running(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """SIGCONT: it continues."""
-        self._signal(signal.SIGCONT)
+        """SIGCONT: it continues. Raises as `pause`."""
+        self._signal_running(signal.SIGCONT)
 
     def cpu_s(self) -> float | None:
         """Seconds of a core that it and its children have used; None when it is down."""
@@ -169,6 +173,10 @@ class Process:
         tail = self.tail()
         log = f"its log ends:\n{tail}" if tail else "its log is empty"
         return TargetError(f"{message}; {log}", place=Path(self.argv[0]).name, hint=hint)
+
+    def _signal_running(self, which: signal.Signals) -> None:
+        if pid := self.pid:
+            os.killpg(pid, which)
 
     def _signal(self, which: signal.Signals) -> None:
         if self._child is not None and self._owner == os.getpid():

@@ -16,7 +16,15 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from surgetank.errors import SurgetankError
 
-__all__ = ["Accounts", "AttackStats", "FairStats", "LedgerLine", "LiveStats", "Stats"]
+__all__ = [
+    "Accounts",
+    "AttackStats",
+    "FairStats",
+    "FaultError",
+    "LedgerLine",
+    "LiveStats",
+    "Stats",
+]
 
 #: Of accounts: the first, and how many.
 Range = tuple[int, int]
@@ -86,6 +94,16 @@ class FairStats(_Closed):
 
 
 @dataclass(frozen=True)
+class FaultError(_Closed):
+    """A fault of a live run that could not be injected, kept in force or undone."""
+
+    index: int
+    """Its number in the scenario."""
+    kind: str
+    error: str
+
+
+@dataclass(frozen=True)
 class LiveStats(_Closed):
     """The target of a live run, and how the generator kept its schedule."""
 
@@ -113,8 +131,9 @@ class LiveStats(_Closed):
     """Mean number of cores that the server used; None where unknown."""
     refusals: Mapping[str, int] = field(default_factory=dict)
     """Counts of refusals by the target's own text."""
-    mistakes: tuple[str, ...] = ()
-    """Of the target's code, or of the faults themselves."""
+    target_errors: tuple[str, ...] = ()
+    """The first error that each process met in the target's own code."""
+    fault_errors: tuple[FaultError, ...] = ()
     strangers: int = 0
     """Deliveries that were not of this run."""
     start_unix_ns: int = 0

@@ -133,8 +133,12 @@ def _stages(trace: Trace) -> Check:
 
 def _faults(trace: Trace) -> Iterator[Check]:
     """Whether the measured effect of each fault is in the range that its injector allows."""
+    failed = _not_injected(trace)
+    yield from failed.values()
     for fault in trace["faults"].iter_rows(named=True):
         of = f"{fault['index']} {fault['kind']}"
+        if fault["index"] in failed:
+            continue
         quantity, asked, measured = fault["quantity"], fault["asked"], fault["measured"]
         low, high = fault["allowed_low"], fault["allowed_high"]
         if not fault["samples"] or measured is None:
@@ -151,6 +155,24 @@ def _faults(trace: Trace) -> Iterator[Check]:
             f" (allowed {least:.6g} to {most:.6g})"
         )
         yield Check(CheckKind.FAULT, least <= measured <= most, measured, asked, text, of)
+
+
+def _not_injected(trace: Trace) -> dict[int, Check]:
+    """Faults of the scenario, by number, that failed or that the table `faults` does not know."""
+    texts = {}
+    if trace.complete:
+        known = set(trace["faults"]["index"].to_list())
+        for i, fault in enumerate(trace.scenario.faults):
+            if i not in known and not fault.sends_messages:
+                end_s = trace.end_ns / 1e9
+                texts[i] = fault.kind, f"it never began: the run was over at {end_s:.3g} s"
+    live = trace.stats.live
+    for error in () if live is None else live.fault_errors:
+        texts[error.index] = error.kind, f"it was not injected as requested: {error.error}"
+    return {
+        i: Check(CheckKind.FAULT, False, None, None, text, f"{i} {kind}")
+        for i, (kind, text) in sorted(texts.items())
+    }
 
 
 def _background(trace: Trace) -> Iterator[Check]:
@@ -179,7 +201,7 @@ def _live(trace: Trace) -> Iterator[Check]:
     for name, share in sorted(live.cpu_share.items()):
         text = f"the {name} process used {share:.0%} of a core (at most {allowed:.0%})"
         yield Check(CheckKind.CPU, share <= allowed, share, allowed, text, of=name)
-    for text in live.mistakes:
+    for text in live.target_errors:
         yield Check(CheckKind.TARGET_CODE, False, None, None, text)
 
 

@@ -26,6 +26,7 @@ from surgetank.native import build
 from surgetank.scenario import Scenario
 from surgetank.trace import CLASSES, LiveStats, Outcome, OutcomeReason, Run, Stats, Trace
 from surgetank.trace.schema import empty_table
+from surgetank.trace.stats import FaultError
 
 __all__ = ["Played", "trace_of"]
 
@@ -57,8 +58,7 @@ class Played:
     nodes: int
     run: int
     """The run's number on the wire."""
-    mistakes: Sequence[str] = ()
-    """What went wrong with the faults themselves."""
+    fault_errors: Sequence[FaultError] = ()
     cpu_share: Mapping[str, float] = field(default_factory=dict)
     """Of a core, of processes of ours beside publishers and subscriber."""
     server_cores: float | None = None
@@ -274,7 +274,6 @@ def _stats(played: Played) -> Stats:
     for part in parts:
         for text, count in part.refusals.items():
             reasons[text] = reasons.get(text, 0) + count
-    mistakes = [*played.mistakes, *(part.error for part in parts if part.error)]
     p50, p99, most = np.quantile(late, (0.5, 0.99, 1.0)) if len(late) else (0.0, 0.0, 0.0)
     return Stats(
         measured_from_ns=schedule.measured_from_ns,
@@ -303,7 +302,8 @@ def _stats(played: Played) -> Stats:
             cpu_share_max=played.options.cpu_share_max,
             server_cores=played.server_cores,
             refusals=reasons,
-            mistakes=tuple(mistakes),
+            target_errors=tuple(part.error for part in parts if part.error),
+            fault_errors=tuple(played.fault_errors),
             strangers=sum(part.foreign for part in parts if isinstance(part, Subscriber)),
             start_unix_ns=played.start_unix_ns,
             run=played.run,

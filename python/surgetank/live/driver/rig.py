@@ -256,7 +256,7 @@ class Rig:
             complete=whole,
             blocks=blocks,
             faults=faults.end(),
-            mistakes=faults.errors,
+            fault_errors=faults.errors,
             cpu_share={} if usage.proxy is None else {"link proxy": usage.proxy},
             server_cores=usage.server,
             nodes=len(self.server.pids) if self.server else max(1, len(self.where.addresses)),

@@ -19,6 +19,7 @@ from surgetank.live.faults.link_fates import LinkFates
 from surgetank.live.proxy import Proxy
 from surgetank.live.server import Server
 from surgetank.scenario.faults import Fault
+from surgetank.trace.stats import FaultError
 
 __all__ = ["Faults", "disks_for", "needs_proxy"]
 
@@ -96,9 +97,9 @@ class Faults:
         return tuple(play.text for play in self._plays if play.in_force(now_ns))
 
     @property
-    def errors(self) -> list[str]:
-        """What went wrong with a fault itself."""
-        return [play.error for play in self._plays if play.error]
+    def errors(self) -> list[FaultError]:
+        """Of faults that could not be injected, kept in force or undone."""
+        return [play.error for play in self._plays if play.error is not None]
 
     def end(self) -> list[dict[str, Any]]:
         """Undoes what is in force and returns rows of the trace's table `faults`; of a fault that
@@ -128,7 +129,7 @@ class _Scheduled:
         self._thread = threading.Thread(target=self._run, name=play.place, daemon=True)
         self._start_ns = self._began_ns = self._ended_ns = 0
         self._asked_s = play.fault.duration_s
-        self.error = ""
+        self.error: FaultError | None = None
 
     @property
     def text(self) -> str:
@@ -156,6 +157,8 @@ class _Scheduled:
         """Its rows, when it has ended."""
         if self._thread.ident is not None:
             self._thread.join(_ENDS_WITHIN_S)
+            if self._thread.is_alive():
+                self._failed(f"it could not be ended within {_ENDS_WITHIN_S:g} s")
         if not self._began_ns:
             return []
         at_ns = self._began_ns - self._start_ns
@@ -181,7 +184,11 @@ class _Scheduled:
                 self._play.end()
                 self._ended_ns = time.monotonic_ns()
         except Exception as error:  # A thread has nobody to raise it to.
-            self.error = f"{self._play.place} {self._fault.kind}: {error}"
+            known = isinstance(error, SurgetankError)
+            self._failed(str(error) if known else f"{type(error).__name__}: {error}")
+
+    def _failed(self, error: str) -> None:
+        self.error = FaultError(self._play.index, self._fault.kind, error)
 
     def _waited_until(self, when_ns: int) -> bool:
         """Whether it was stopped before."""

@@ -43,6 +43,7 @@ class NodeSlowdown(LiveFault[Slow]):
         self._thread = threading.Thread(target=self._turns, daemon=True)
         self._ran_s = self._stopped_s = 0.0
         self._count = 0
+        self._error: Exception | None = None
 
     def begin(self) -> None:
         """See `LiveFault`."""
@@ -54,8 +55,16 @@ class NodeSlowdown(LiveFault[Slow]):
         if self._thread.ident is not None:
             self._thread.join(5)
         self._each(self.server.resume)
+        if self._error is not None:
+            raise self._error
 
     def _turns(self) -> None:
+        try:
+            self._take_turns()
+        except Exception as error:  # `end` raises it, in the thread that can report it.
+            self._error = error
+
+    def _take_turns(self) -> None:
         run_s = max(_RUN_LEAST_S, _TURN_S * self._share)
         rest_s = run_s / self._share - run_s
         resumed_ns = time.monotonic_ns()
