@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from surgetank.errors import CoreError, SurgetankError
-from surgetank.native import build, compiled
+from surgetank.native import build, compiled, stale_core_named
 from surgetank.plugins import Controller, QueueRule, is_plugin, load_plugin
 from surgetank.scenario import Scenario
 from surgetank.scenario.size import refuse_too_large
@@ -57,10 +57,35 @@ def simulate(
         raise SurgetankError(f"{chosen} is not a seed", place="seed", hint=hint)
     recorded = None if tape is None else tape.as_core()
     plugins = _plugins(scenario, decisions)
+    name = Run(name=scenario.name, seed=chosen, scenario_hash=scenario.hash, build=build())
+    with stale_core_named():
+        keeps = journal is not None
+        out = _run(_core(), scenario, chosen, recorded, progress, plugins, keeps)
+        trace = Trace.from_tables(
+            out["tables"],
+            run=name,
+            stats=Stats.parse(json.loads(out["stats"])),
+            complete=out["complete"],
+            scenario=scenario,
+        )
+    if journal is not None:
+        _keep(journal, out["journal"])
+    return trace
+
+
+def _run(
+    core: ModuleType,
+    scenario: Scenario,
+    seed: int,
+    tape: dict[str, Any] | None,
+    progress: Progress | None,
+    plugins: dict[str, Any],
+    keeps: bool,
+) -> dict[str, Any]:
+    """The core's output."""
     panic = ""
     try:
-        keeps = journal is not None
-        out = _core().run(scenario.to_core(), chosen, recorded, progress, plugins, keeps)
+        out: dict[str, Any] = core.run(scenario.to_core(), seed, tape, progress, plugins, keeps)
     except ValueError as error:
         if not plugins:
             raise SurgetankError(str(error), place=scenario.name) from None
@@ -72,20 +97,11 @@ def simulate(
     except BaseException as error:
         if type(error).__module__ != "pyo3_runtime":
             raise
-        panic = f"scenario {scenario.name}, seed {chosen}: {error}"
+        panic = f"scenario {scenario.name}, seed {seed}: {error}"
     if panic:
         # Outside of `except`: no process could send a panic, not even as context, to another.
         raise CoreError(panic)
-    if journal is not None:
-        _keep(journal, out["journal"])
-    name = Run(name=scenario.name, seed=chosen, scenario_hash=scenario.hash, build=build())
-    return Trace.from_tables(
-        out["tables"],
-        run=name,
-        stats=Stats.parse(json.loads(out["stats"])),
-        complete=out["complete"],
-        scenario=scenario,
-    )
+    return out
 
 
 @cache

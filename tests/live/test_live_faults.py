@@ -426,9 +426,7 @@ def test_a_fault_that_cannot_be_injected_makes_the_run_invalid(
     monkeypatch.setattr(os, "killpg", refused)
     with Rig("redis:", _PATIENT, faults=asked.faults) as rig:
         trace = rig.run(asked, seed=7)
-    text = (
-        "it was not injected as requested: PermissionError: [Errno 1] Operation not permitted"
-    )
+    text = "it was not injected as requested: PermissionError: [Errno 1] Operation not permitted"
     assert _fault_checks(trace) == [("fault 0 slow", False, text)]
     assert st.judge(st.measure(trace), {}, trace).status is Status.INVALID
 

@@ -159,7 +159,7 @@ def _faults(trace: Trace) -> Iterator[Check]:
 
 def _not_injected(trace: Trace) -> dict[int, Check]:
     """Faults of the scenario, by number, that failed or that the table `faults` does not know."""
-    texts = {}
+    texts: dict[int, tuple[str, str]] = {}
     if trace.complete:
         known = set(trace["faults"]["index"].to_list())
         for i, fault in enumerate(trace.scenario.faults):
