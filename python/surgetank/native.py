@@ -42,7 +42,7 @@ def build() -> str:
 def stale_core_named() -> Iterator[None]:
     """In a checkout whose core was not built from its sources, an error in here names that cause.
 
-    The sources are read only after an error: a changed comment alone stops nobody.
+    The sources are read only after an error: a core that works may differ in a comment.
     """
     try:
         yield
