@@ -61,30 +61,6 @@ def test_a_class_name_has_one_meaning(tmp_path: Path) -> None:
 
 #: What every machine has, under the name of its module: `gossip::Config`, `queue::Input`.
 OF_EVERY_MACHINE = {"Config", "Input", "Output", "State"}
-#: Public types of one name in two modules of a crate. Each is a debt to be paid by a better name; a
-#: name that is gone must leave this list, and none is added.
-RUST_NAMESAKES = {
-    "layer": {
-        "Batch": {"audit", "sealed"},
-        "Express": {"fair", "queue"},
-        "Ordered": {"fair"},
-        "Price": {"admission", "units"},
-        "Reason": {"admission", "pipe", "queue"},
-        "Refusal": {"admission", "queue", "sealed"},
-        "Rule": {"fair", "node", "queue"},
-        "Ticket": {"audit", "queue"},
-    },
-    "lab": {
-        "Keepers": {"actors", "scenario"},
-        "Makers": {"actors", "scenario"},
-        "Options": {"network", "scenario"},
-        "Panic": {"actors", "scenario"},
-        "Racer": {"adversary", "scenario"},
-        "Reader": {"adversary", "scenario"},
-        "Report": {"actors", "faults"},
-        "Retry": {"clients", "scenario"},
-    },
-}
 
 
 def rust_namesakes(crate: Path) -> dict[str, set[str]]:
@@ -103,10 +79,10 @@ def rust_namesakes(crate: Path) -> dict[str, set[str]]:
 
 
 def test_a_type_name_has_one_meaning_in_its_crate(tmp_path: Path) -> None:
-    """But for those that are listed above; the control is a crate with one that is not."""
+    """But for the parts of every machine; the control is a crate with a name of two types."""
     crates = [path for path in (ROOT / "crates").iterdir() if (path / "src").is_dir()]
     found = {crate.name: rust_namesakes(crate) for crate in crates}
-    assert {crate: names for crate, names in found.items() if names} == RUST_NAMESAKES
+    assert len(found) > 4 and not any(found.values()), found
     (tmp_path / "src").mkdir()
     for module in ("gossip", "queue"):
         text = "pub struct Ticket;\npub struct Config;\nstruct Own;\n"

@@ -3,7 +3,7 @@
 //! The controller's messages are numbered as they arrive, so none waits for a predecessor.
 
 use surgetank_layer::machine::Machine;
-use surgetank_layer::queue::express::{Config, Express, Input, Output, Ticket};
+use surgetank_layer::queue::express::{Config, Express, ExpressTicket, Input, Output};
 use surgetank_layer::units::{AccountId, MessageId, Money, Ns};
 
 use crate::scenario::Scenario;
@@ -78,7 +78,7 @@ impl Lane {
         let mine = self.machine.controller() == Some(account);
         let ticket = mine.then(|| {
             self.sequence += 1;
-            Ticket { round: self.machine.round(), sequence: self.sequence - 1 }
+            ExpressTicket { round: self.machine.round(), sequence: self.sequence - 1 }
         });
         self.step(now, Input::Message { id, account, ticket }, out);
     }

@@ -67,7 +67,7 @@ const ACCOUNTS: Accounts = Accounts {
 const TIMES: Times = Times { link_ns: 5 * MS, flow_end_ns: Ns::MAX };
 
 fn makers() -> Makers {
-    let config = scenario::Makers {
+    let config = scenario::MakersConfig {
         count: 1,
         levels: 2,
         half_spread_bp: 100.0,
@@ -90,8 +90,13 @@ fn makers() -> Makers {
 }
 
 fn keepers(watch: Watch) -> Keepers {
-    let config =
-        scenario::Keepers { count: 2, reaction_ns: MS, orders_max: 2, resend_ns: 100 * MS, watch };
+    let config = scenario::KeepersConfig {
+        count: 2,
+        reaction_ns: MS,
+        orders_max: 2,
+        resend_ns: 100 * MS,
+        watch,
+    };
     Keepers::new(&config, ACCOUNTS, TIMES)
 }
 

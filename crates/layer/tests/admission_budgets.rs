@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use surgetank_layer::admission::budgets::{Budgets, Cancels, Config, Policy, Reducing};
 use surgetank_layer::admission::limit::Limit;
-use surgetank_layer::admission::{Kind, Reason, Refusal};
+use surgetank_layer::admission::{AdmissionReason, Kind, Refusal};
 use surgetank_layer::message::Class;
 use surgetank_layer::units::{Ns, SECOND};
 
@@ -23,7 +23,7 @@ fn cancels_pass_when_orders_are_used_up() {
     let mut budgets = Budgets::new(rates(5, own, Reducing::Exempt));
     assert_eq!(through(&mut budgets, 0, 7, Kind::Order), 5);
     assert_eq!(through(&mut budgets, 0, 7, Kind::Cancel), 3);
-    let refusal = Refusal { reason: Reason::RateExceeded, retry_after_ns: SECOND };
+    let refusal = Refusal { reason: AdmissionReason::RateExceeded, retry_after_ns: SECOND };
     assert_eq!(budgets.take(0, 7, Kind::Order, 1), Err(refusal));
     assert_eq!(budgets.take(SECOND, 7, Kind::Order, 1), Ok(()));
 }
@@ -73,7 +73,7 @@ fn a_quota_must_be_earned_and_cancels_go_further() {
     // The trickle gives one more, at once; it is counted too.
     assert_eq!(through(&mut budgets, 0, 1, Kind::Order), 10_001);
     assert_eq!(through(&mut budgets, 0, 1, Kind::Cancel), 9_999);
-    let refusal = Refusal { reason: Reason::RateExceeded, retry_after_ns: 10 * SECOND };
+    let refusal = Refusal { reason: AdmissionReason::RateExceeded, retry_after_ns: 10 * SECOND };
     assert_eq!(budgets.take(0, 1, Kind::Cancel, 1), Err(refusal));
     assert_eq!(budgets.take(10 * SECOND, 1, Kind::Order, 1), Ok(()));
     // 20 001 were used: 190 000 earned make a limit of 200 000 for orders, 300 000 for cancels.

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use surgetank_layer::admission::cancel_memory::{CancelMemory, Config, EvictedCancel};
-use surgetank_layer::admission::{Reason, Refusal};
+use surgetank_layer::admission::{AdmissionReason, Refusal};
 use surgetank_layer::units::NEVER;
 
 const CONFIG: Config = Config { capacity: 100, horizon: 20 };
 
-fn refused(reason: Reason) -> Result<(), Refusal> {
+fn refused(reason: AdmissionReason) -> Result<(), Refusal> {
     Err(Refusal { reason, retry_after_ns: NEVER })
 }
 
@@ -19,16 +19,16 @@ fn refused(reason: Reason) -> Result<(), Refusal> {
 fn an_order_is_good_to_its_expiry_height() {
     let mut remembered = CancelMemory::new(CONFIG);
     assert_eq!(remembered.order(10, 1, 1, Some(10)), Ok(()));
-    assert_eq!(remembered.order(11, 1, 1, Some(10)), refused(Reason::Expired));
+    assert_eq!(remembered.order(11, 1, 1, Some(10)), refused(AdmissionReason::Expired));
     assert_eq!(remembered.order(10, 1, 1, Some(30)), Ok(()));
-    assert_eq!(remembered.order(10, 1, 1, Some(31)), refused(Reason::ExpiryTooFar));
+    assert_eq!(remembered.order(10, 1, 1, Some(31)), refused(AdmissionReason::ExpiryTooFar));
 }
 
 #[test]
 fn an_order_that_never_expires_is_guarded_for_the_horizon_only() {
     let mut remembered = CancelMemory::new(CONFIG);
     remembered.cancel(10, 1, 77);
-    assert_eq!(remembered.order(30, 1, 77, None), refused(Reason::CancelledBefore));
+    assert_eq!(remembered.order(30, 1, 77, None), refused(AdmissionReason::CancelledBefore));
     assert_eq!(remembered.order(31, 1, 77, None), Ok(()));
 }
 
@@ -37,10 +37,10 @@ fn an_order_that_never_expires_is_guarded_for_the_horizon_only() {
 fn a_cancel_that_overtakes_its_order_stops_it() {
     let mut remembered = CancelMemory::new(CONFIG);
     assert_eq!(remembered.cancel(10, 1, 77), None);
-    assert_eq!(remembered.order(10, 1, 77, Some(30)), refused(Reason::CancelledBefore));
+    assert_eq!(remembered.order(10, 1, 77, Some(30)), refused(AdmissionReason::CancelledBefore));
     // Also when it comes again, and as late as it can be.
-    assert_eq!(remembered.order(30, 1, 77, Some(30)), refused(Reason::CancelledBefore));
-    assert_eq!(remembered.order(31, 1, 77, Some(30)), refused(Reason::Expired));
+    assert_eq!(remembered.order(30, 1, 77, Some(30)), refused(AdmissionReason::CancelledBefore));
+    assert_eq!(remembered.order(31, 1, 77, Some(30)), refused(AdmissionReason::Expired));
     // Not another order, nor another account's.
     assert_eq!(remembered.order(31, 1, 78, Some(40)), Ok(()));
     assert_eq!(remembered.order(31, 2, 77, Some(40)), Ok(()));
@@ -53,7 +53,7 @@ fn a_repeated_cancel_is_one_cancel_and_holds_longer() {
     remembered.cancel(10, 1, 77);
     remembered.cancel(20, 1, 77);
     assert_eq!(remembered.len(), 1);
-    assert_eq!(remembered.order(40, 1, 77, Some(40)), refused(Reason::CancelledBefore));
+    assert_eq!(remembered.order(40, 1, 77, Some(40)), refused(AdmissionReason::CancelledBefore));
     assert_eq!(remembered.order(41, 1, 77, Some(41)), Ok(()));
 }
 
@@ -70,7 +70,7 @@ fn the_fattest_makes_room_and_it_is_said() {
     assert_eq!(remembered.cancel(1, 2, 6), Some(EvictedCancel { account: 2, order: 3 }));
     assert_eq!(remembered.cancel(1, 3, 1), Some(EvictedCancel { account: 2, order: 4 }));
     assert_eq!(remembered.len(), 5);
-    assert_eq!(remembered.order(1, 1, 7, Some(2)), refused(Reason::CancelledBefore));
+    assert_eq!(remembered.order(1, 1, 7, Some(2)), refused(AdmissionReason::CancelledBefore));
     assert_eq!(remembered.order(1, 2, 4, Some(2)), Ok(()));
 }
 
@@ -121,9 +121,9 @@ proptest! {
                 Step::Order { account, order, ahead } => {
                     let told = remembered.order(height, account, order, Some(height + ahead));
                     let expected = if ahead > horizon {
-                        refused(Reason::ExpiryTooFar)
+                        refused(AdmissionReason::ExpiryTooFar)
                     } else if plain.contains_key(&(account, order)) {
-                        refused(Reason::CancelledBefore)
+                        refused(AdmissionReason::CancelledBefore)
                     } else {
                         Ok(())
                     };
@@ -146,7 +146,7 @@ proptest! {
         for height in cancel_at..order_at {
             prop_assert!(remembered.order(height, 2, 5, Some(height)).is_ok());
         }
-        let reason = if expires < order_at { Reason::Expired } else { Reason::CancelledBefore };
+        let reason = if expires < order_at { AdmissionReason::Expired } else { AdmissionReason::CancelledBefore };
         prop_assert_eq!(remembered.order(order_at, 1, 5, Some(expires)), refused(reason));
     }
 }

@@ -7,7 +7,7 @@ use surgetank_layer::admission::gate::{Config, Gate, Input, Load, OrderNumber, O
 use surgetank_layer::admission::limit::Limit;
 use surgetank_layer::admission::price::backlog::{self, Window};
 use surgetank_layer::admission::price::{self, Relief};
-use surgetank_layer::admission::{Kind, Reason, Refusal};
+use surgetank_layer::admission::{AdmissionReason, Kind, Refusal};
 use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::message::{Class, Envelope, flags};
 use surgetank_layer::units::{MS, NEVER, SECOND};
@@ -64,7 +64,7 @@ fn answer(gate: &mut Gate, now: u64, ask: Request, load: Load) -> Output {
     outbox.remove(0)
 }
 
-fn refused(reason: Reason, retry_after_ns: u64) -> Output {
+fn refused(reason: AdmissionReason, retry_after_ns: u64) -> Output {
     Output::Refused(Refusal { reason, retry_after_ns })
 }
 
@@ -72,18 +72,21 @@ fn refused(reason: Reason, retry_after_ns: u64) -> Output {
 fn each_check_refuses_with_its_reason_and_hint() {
     let mut gate = gate();
     let late = Load { height: 10, ..CALM };
-    assert_eq!(answer(&mut gate, 0, place(1), late), refused(Reason::Expired, NEVER));
+    assert_eq!(answer(&mut gate, 0, place(1), late), refused(AdmissionReason::Expired, NEVER));
     let full = Load { inflight: 50, backlog_ns: 7 * MS, ..CALM };
-    assert_eq!(answer(&mut gate, 0, place(1), full), refused(Reason::Busy, 7 * MS));
+    assert_eq!(answer(&mut gate, 0, place(1), full), refused(AdmissionReason::Busy, 7 * MS));
     let cheap = Request { fee: 99, ..place(1) };
-    assert_eq!(answer(&mut gate, 0, cheap, CALM), refused(Reason::FeeTooLow, NEVER));
+    assert_eq!(answer(&mut gate, 0, cheap, CALM), refused(AdmissionReason::FeeTooLow, NEVER));
     // None of them has spent anything.
     assert_eq!(answer(&mut gate, 0, place(1), CALM), Output::Admitted);
     assert_eq!(answer(&mut gate, 0, place(2), CALM), Output::Admitted);
-    assert_eq!(answer(&mut gate, 0, place(3), CALM), refused(Reason::RateExceeded, 500 * MS));
+    assert_eq!(
+        answer(&mut gate, 0, place(3), CALM),
+        refused(AdmissionReason::RateExceeded, 500 * MS)
+    );
     assert_eq!(answer(&mut gate, 0, cancel(1), CALM), Output::Admitted);
     let again = answer(&mut gate, 0, place(1), CALM);
-    assert_eq!(again, refused(Reason::CancelledBefore, NEVER));
+    assert_eq!(again, refused(AdmissionReason::CancelledBefore, NEVER));
 }
 
 #[test]
@@ -99,7 +102,9 @@ fn in_a_surge_cancels_and_risk_reducing_messages_pass() {
     assert_eq!(answer(&mut gate, 0, reducing(8), full), Output::Admitted);
     // A bid of 272 is enough after a second, when half has leaked.
     let wait = match answer(&mut gate, 0, Request { fee: 272, ..place(7) }, CALM) {
-        Output::Refused(Refusal { reason: Reason::FeeTooLow, retry_after_ns }) => retry_after_ns,
+        Output::Refused(Refusal { reason: AdmissionReason::FeeTooLow, retry_after_ns }) => {
+            retry_after_ns
+        }
         other => panic!("{other:?}"),
     };
     assert!((990 * MS..SECOND).contains(&wait), "{wait}");
@@ -111,7 +116,10 @@ fn in_a_surge_cancels_and_risk_reducing_messages_pass() {
 fn a_refused_cancel_is_not_remembered() {
     let mut gate = gate();
     assert_eq!(answer(&mut gate, 0, cancel(1), CALM), Output::Admitted);
-    assert_eq!(answer(&mut gate, 0, cancel(2), CALM), refused(Reason::RateExceeded, SECOND));
+    assert_eq!(
+        answer(&mut gate, 0, cancel(2), CALM),
+        refused(AdmissionReason::RateExceeded, SECOND)
+    );
     assert_eq!(answer(&mut gate, 0, place(2), CALM), Output::Admitted);
 }
 
@@ -133,7 +141,7 @@ fn the_admission_limit_can_be_set_anew() {
     let mut gate = gate();
     let load = Load { inflight: 20, ..CALM };
     gate.step(0, Input::Limit(20), &mut NoDraws, &mut Vec::new());
-    assert_eq!(answer(&mut gate, 0, place(1), load), refused(Reason::Busy, 0));
+    assert_eq!(answer(&mut gate, 0, place(1), load), refused(AdmissionReason::Busy, 0));
     gate.step(0, Input::Limit(21), &mut NoDraws, &mut Vec::new());
     assert_eq!(answer(&mut gate, 0, place(1), load), Output::Admitted);
 }

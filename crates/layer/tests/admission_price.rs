@@ -5,7 +5,7 @@ use surgetank_layer::admission::price::backlog::{
     Backlog, Config, EXPONENT_MAX_BIPS, Window, exp_bips,
 };
 use surgetank_layer::admission::price::eip1559::{BaseFee, next_base_fee};
-use surgetank_layer::admission::price::{Price, Relief};
+use surgetank_layer::admission::price::{FeeRule, Relief};
 use surgetank_layer::admission::{Kind, price};
 use surgetank_layer::units::{MS, NEVER, Ns, SECOND};
 
@@ -156,7 +156,7 @@ fn relief_is_for_cancels_and_risk_reducing_messages_only() {
 
 #[test]
 fn a_fixed_price_is_fixed() {
-    let mut price = Price::Fixed(7);
+    let mut price = FeeRule::Fixed(7);
     assert_eq!((price.on_batch(0, 9), price.fee(5)), (7, 7));
     assert_eq!((price.falls_to_ns(0, 7), price.falls_to_ns(0, 6)), (0, NEVER));
 }
@@ -166,9 +166,9 @@ fn batches() -> impl Strategy<Value = Vec<(Ns, u64)>> {
     prop::collection::vec((0..3 * SECOND, 0u64..20_000), 1..30)
 }
 
-fn prices() -> [Price; 2] {
+fn prices() -> [FeeRule; 2] {
     let backlog = Backlog::new(windows(&[(1_000, SECOND), (500, 10 * SECOND), (300, 60 * SECOND)]));
-    [Price::BaseFee(BaseFee::new(1_000, 2_000, SECOND)), Price::Backlog(backlog)]
+    [FeeRule::BaseFee(BaseFee::new(1_000, 2_000, SECOND)), FeeRule::Backlog(backlog)]
 }
 
 proptest! {

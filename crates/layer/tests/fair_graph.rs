@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use surgetank_layer::fair::graph::{ABSENT, Graph, heavier, weigh};
-use surgetank_layer::fair::themis::{Extraction, Rule, batches, extracted};
+use surgetank_layer::fair::themis::{Extraction, Thresholds, batches, extracted};
 
 fn graph(len: usize, edges: &[(usize, usize)]) -> Graph {
     let mut graph = Graph::new(len);
@@ -62,15 +62,15 @@ fn a_long_line_does_not_exhaust_the_stack() {
 #[test]
 fn thresholds() {
     // n = 5, f = 1, γ = 1: edge 2, solid 3. n = 21, f = 3, γ = 0.9: ⌊2.1⌋ + 4 and 15.
-    let strict = Rule::new(5, 1, 1000).unwrap();
+    let strict = Thresholds::new(5, 1, 1000).unwrap();
     assert_eq!((strict.edge_min(), strict.solid_min()), (2, 3));
-    assert_eq!(Rule::strictest(5).unwrap(), strict);
-    let loose = Rule::new(21, 3, 900).unwrap();
+    assert_eq!(Thresholds::strictest(5).unwrap(), strict);
+    let loose = Thresholds::new(21, 3, 900).unwrap();
     assert_eq!((loose.edge_min(), loose.solid_min()), (6, 15));
     // n > 4f / (2γ − 1): at γ = 0.9 and f = 3 that is above 15.
-    assert!(Rule::new(15, 3, 900).is_err() && Rule::new(16, 3, 900).is_ok());
-    assert!(Rule::new(4, 1, 1000).unwrap_err().contains("at least 5"));
-    assert!(Rule::new(9, 0, 500).is_err() && Rule::new(0, 0, 1000).is_err());
+    assert!(Thresholds::new(15, 3, 900).is_err() && Thresholds::new(16, 3, 900).is_ok());
+    assert!(Thresholds::new(4, 1, 1000).unwrap_err().contains("at least 5"));
+    assert!(Thresholds::new(9, 0, 500).is_err() && Thresholds::new(0, 0, 1000).is_err());
 }
 
 #[test]

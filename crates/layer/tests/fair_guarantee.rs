@@ -5,7 +5,7 @@ use crate::fair_rig;
 use fair_rig::Rig;
 use proptest::prelude::*;
 use surgetank_layer::fair::order::Config;
-use surgetank_layer::fair::themis::{Extraction, Rule};
+use surgetank_layer::fair::themis::{Extraction, Thresholds};
 use surgetank_layer::units::MessageId;
 
 const MESSAGES: u32 = 7;
@@ -60,9 +60,9 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 impl Case {
-    fn rule(&self) -> Rule {
+    fn thresholds(&self) -> Thresholds {
         let (replicas, faulty, gamma) = self.group;
-        Rule::new(replicas, faulty, gamma).unwrap()
+        Thresholds::new(replicas, faulty, gamma).unwrap()
     }
 
     /// What replica `r` will have reported in the end.
@@ -126,7 +126,7 @@ proptest! {
     /// The definition: if a share γ of the replicas saw a before b, a is in no later batch than b.
     #[test]
     fn batches_keep_the_order_that_enough_saw(case in case()) {
-        let rig = case.play(Config::of(case.rule()), false);
+        let rig = case.play(Config::of(case.thresholds()), false);
         let place = places(&rig);
         for a in 0..MESSAGES {
             for b in 0..MESSAGES {
@@ -139,7 +139,7 @@ proptest! {
     /// With whole lists, batches are exactly what reaches each other by majorities: none larger.
     #[test]
     fn batches_are_no_larger_than_they_must_be(case in case()) {
-        let mut rig = Rig::new(Config::of(case.rule()));
+        let mut rig = Rig::new(Config::of(case.thresholds()));
         let honest = case.group.1..case.group.0;
         let lists: Vec<&[MessageId]> = honest.clone().map(|r| case.says(r)).collect();
         honest.zip(&lists).for_each(|(r, list)| rig.report(r, list));
@@ -173,7 +173,7 @@ proptest! {
         patience_rounds in 0u32..6,
     ) {
         let extraction = if paper { Extraction::Paper } else { Extraction::Safe };
-        let config = Config { extraction, patience_rounds, ..Config::of(case.rule()) };
+        let config = Config { extraction, patience_rounds, ..Config::of(case.thresholds()) };
         let rig = case.play(config, false);
         let mut all = rig.batches().concat();
         all.sort_unstable();
@@ -187,7 +187,7 @@ proptest! {
     #[test]
     fn the_order_of_reports_does_not_matter(case in case(), paper in any::<bool>()) {
         let extraction = if paper { Extraction::Paper } else { Extraction::Safe };
-        let config = Config { extraction, patience_rounds: 3, ..Config::of(case.rule()) };
+        let config = Config { extraction, patience_rounds: 3, ..Config::of(case.thresholds()) };
         let (one, other) = (case.play(config, false), case.play(config, true));
         prop_assert_eq!(one.ordered, other.ordered);
         prop_assert_eq!(one.censuses, other.censuses);
@@ -196,7 +196,7 @@ proptest! {
     /// With patience to spare no promise is ever forced.
     #[test]
     fn safe_extraction_never_forces(case in case()) {
-        let config = Config { patience_rounds: u32::MAX, ..Config::of(case.rule()) };
+        let config = Config { patience_rounds: u32::MAX, ..Config::of(case.thresholds()) };
         let rig = case.play(config, false);
         prop_assert!(rig.ordered.iter().all(|o| o.forced_pairs == 0));
         prop_assert!(rig.censuses.iter().all(|c| c.overdue == 0));
@@ -205,8 +205,8 @@ proptest! {
     /// Garbage from faulty replicas is bounded and keeps nobody else waiting.
     #[test]
     fn memory_is_bounded(junk in prop::collection::vec(100u32..10_000, 0..200)) {
-        let rule = Rule::new(5, 1, 1000).unwrap();
-        let config = Config { pending_max: 8, memory_rounds: 3, ..Config::of(rule) };
+        let thresholds = Thresholds::new(5, 1, 1000).unwrap();
+        let config = Config { pending_max: 8, memory_rounds: 3, ..Config::of(thresholds) };
         let mut rig = Rig::new(config);
         for (round, part) in junk.chunks(20).enumerate() {
             rig.report(0, part);

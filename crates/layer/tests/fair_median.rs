@@ -5,7 +5,8 @@ use crate::fair_rig;
 use fair_rig::NoDraws;
 use proptest::prelude::*;
 use surgetank_layer::fair::median::{
-    Config, Express, Input, ListedMessage, MedianOrder, Ordered, Output, Within, lot, median,
+    Config, ExpressPosition, Input, ListedMessage, MedianOrder, Output, RoundOrder, Within, lot,
+    median,
 };
 use surgetank_layer::machine::Machine;
 use surgetank_layer::units::{Digest, MS, NodeId, Ns, SECOND};
@@ -19,7 +20,7 @@ fn plain(message: u32, seen_ns: Ns) -> ListedMessage {
 }
 
 fn express(message: u32, epoch: u64, sequence: u64) -> ListedMessage {
-    ListedMessage { express: Some(Express { epoch, sequence }), ..plain(message, 0) }
+    ListedMessage { express: Some(ExpressPosition { epoch, sequence }), ..plain(message, 0) }
 }
 
 fn step(machine: &mut MedianOrder, input: Input) -> Vec<Output> {
@@ -34,7 +35,7 @@ fn report(machine: &mut MedianOrder, from: NodeId, clock_ns: Ns, seen: &[ListedM
 }
 
 /// Four members, all with the clock `clock_ns`, and what each lists.
-fn round(machine: &mut MedianOrder, clock_ns: Ns, lists: [&[ListedMessage]; 4]) -> Ordered {
+fn round(machine: &mut MedianOrder, clock_ns: Ns, lists: [&[ListedMessage]; 4]) -> RoundOrder {
     lists.iter().zip(0..).for_each(|(list, from)| report(machine, from, clock_ns, list));
     match step(machine, Input::Close { seed: SEED }).pop() {
         Some(Output::Ordered(ordered)) => ordered,

@@ -4,11 +4,11 @@ use crate::fair_rig;
 
 use fair_rig::Rig;
 use surgetank_layer::fair::order::Config;
-use surgetank_layer::fair::themis::{Extraction, Rule};
+use surgetank_layer::fair::themis::{Extraction, Thresholds};
 
 /// Five replicas of which one may be faulty: an edge takes 2 lists, solid 3.
 fn five() -> Config {
-    Config::of(Rule::new(5, 1, 1000).unwrap())
+    Config::of(Thresholds::new(5, 1, 1000).unwrap())
 }
 
 fn paper() -> Config {
@@ -27,7 +27,7 @@ fn agreement_is_kept_as_it_is() {
 #[test]
 fn condorcets_three_are_one_batch() {
     // 0 before 1 before 2 before 0, in two of three lists each.
-    let mut rig = Rig::new(Config::of(Rule::new(3, 0, 1000).unwrap()));
+    let mut rig = Rig::new(Config::of(Thresholds::new(3, 0, 1000).unwrap()));
     rig.round(&[&[0, 1, 2], &[1, 2, 0], &[2, 0, 1]]);
     assert_eq!(rig.batches().len(), 1);
     assert_eq!(rig.ordered[0].cycles().collect::<Vec<_>>(), [3]);
@@ -41,11 +41,11 @@ fn condorcets_three_are_one_batch() {
 fn two_messages_of_an_attacker_put_honest_pairs_into_one_batch() {
     // arXiv 2306.15743: all replicas are honest and all saw 0 before 1. The attacker sends 8 and 9
     // so that they arrive in a circle with the pair, and nothing is promised about 0 and 1 any more.
-    let rule = Rule::new(3, 0, 1000).unwrap();
-    let mut quiet = Rig::new(Config::of(rule));
+    let thresholds = Thresholds::new(3, 0, 1000).unwrap();
+    let mut quiet = Rig::new(Config::of(thresholds));
     quiet.round(&[&[0, 1], &[0, 1], &[0, 1]]);
     assert_eq!(quiet.batches(), [[0], [1]]);
-    let mut rig = Rig::new(Config::of(rule));
+    let mut rig = Rig::new(Config::of(thresholds));
     rig.round(&[&[0, 1, 8, 9], &[8, 9, 0, 1], &[9, 0, 1, 8]]);
     assert_eq!(rig.ordered[0].cycles().collect::<Vec<_>>(), [4]);
     assert_eq!(rig.ordered[0].pairs_in_batches(), 6);
@@ -54,12 +54,12 @@ fn two_messages_of_an_attacker_put_honest_pairs_into_one_batch() {
 #[test]
 fn chained_cycles_stay_apart() {
     // Two circles of three, all of the one before all of the other.
-    let mut rig = Rig::new(Config::of(Rule::new(3, 0, 1000).unwrap()));
+    let mut rig = Rig::new(Config::of(Thresholds::new(3, 0, 1000).unwrap()));
     rig.round(&[&[0, 1, 2, 3, 4, 5], &[1, 2, 0, 4, 5, 3], &[2, 0, 1, 5, 3, 4]]);
     assert_eq!(rig.ordered[0].cycles().collect::<Vec<_>>(), [3, 3]);
     assert!(rig.batches()[0].iter().all(|&m| m < 3));
     // Overlapping ones do not: a third of the lists has the second circle first.
-    let mut rig = Rig::new(Config::of(Rule::new(3, 0, 1000).unwrap()));
+    let mut rig = Rig::new(Config::of(Thresholds::new(3, 0, 1000).unwrap()));
     rig.round(&[&[0, 1, 2, 3, 4], &[1, 3, 2, 4, 0], &[4, 0, 2, 1, 3]]);
     assert_eq!(rig.ordered[0].cycles().collect::<Vec<_>>(), [5]);
 }
@@ -117,9 +117,9 @@ fn the_safe_extraction_waits_for_it() {
 fn the_paper_fills_missing_edges_later() {
     // 1 and 2 are shaded: four lists hold them, two in each order, which is too few for an edge. 3 is
     // solid and after both.
-    let rule = Rule::new(9, 2, 1000).unwrap();
-    let mut rig = Rig::new(Config { extraction: Extraction::Paper, ..Config::of(rule) });
-    assert_eq!((rule.edge_min(), rule.solid_min()), (3, 5));
+    let thresholds = Thresholds::new(9, 2, 1000).unwrap();
+    let mut rig = Rig::new(Config { extraction: Extraction::Paper, ..Config::of(thresholds) });
+    assert_eq!((thresholds.edge_min(), thresholds.solid_min()), (3, 5));
     rig.round(&[&[1, 2, 3], &[2, 1, 3], &[1, 2, 3], &[2, 1, 3], &[3]]);
     // 2 lists each way: no edge; the proposal stays open, and so does what comes after it.
     assert_eq!((rig.census().extracted, rig.batches().len()), (3, 0));
@@ -134,8 +134,8 @@ fn the_paper_fills_missing_edges_later() {
 #[test]
 fn patience_ends() {
     for extraction in [Extraction::Paper, Extraction::Safe] {
-        let rule = Rule::new(9, 2, 1000).unwrap();
-        let config = Config { extraction, patience_rounds: 3, ..Config::of(rule) };
+        let thresholds = Thresholds::new(9, 2, 1000).unwrap();
+        let config = Config { extraction, patience_rounds: 3, ..Config::of(thresholds) };
         let mut rig = Rig::new(config);
         rig.round(&[&[1, 2, 3], &[2, 1, 3], &[1, 2, 3], &[2, 1, 3], &[3]]);
         rig.close();

@@ -12,8 +12,8 @@ use surgetank_layer::queue::Reason;
 use surgetank_layer::units::{MS, MessageId, NodeId, SECOND};
 
 fn themis(replicas: u32, faulty: u32) -> FairRule {
-    let rule = themis::Rule::new(replicas, faulty, 1000).expect("a rule");
-    FairRule::Themis(order::Config::of(rule))
+    let thresholds = themis::Thresholds::new(replicas, faulty, 1000).expect("thresholds");
+    FairRule::Themis(order::Config::of(thresholds))
 }
 
 fn by_median(members: u32) -> FairRule {

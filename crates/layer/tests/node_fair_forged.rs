@@ -20,8 +20,8 @@ fn five() -> Rig {
 
 /// The same, under a leader that makes its blocks so.
 fn under(leader: Arc<dyn BlockBuilder>) -> Rig {
-    let rule = themis::Rule::new(5, 1, 1000).expect("a rule");
-    Rig::with_leader(5, FairRule::Themis(order::Config::of(rule)), 1_000, leader)
+    let thresholds = themis::Thresholds::new(5, 1, 1000).expect("thresholds");
+    Rig::with_leader(5, FairRule::Themis(order::Config::of(thresholds)), 1_000, leader)
 }
 
 /// What a report of the liar's that has entries becomes.

@@ -8,7 +8,7 @@ use surgetank_layer::admission::limit::Limit;
 use surgetank_layer::audit::batch::{Batch, Ticket};
 use surgetank_layer::pipe::record::{RECORD_BYTES, account_key, write};
 use surgetank_layer::pipe::terms::Ordering;
-use surgetank_layer::pipe::{Config, Pipe, Reason, Refused};
+use surgetank_layer::pipe::{Config, Pipe, Refused, RejectReason};
 use surgetank_layer::units::SECOND;
 
 const KEY: [u8; 32] = [42; 32];
@@ -45,7 +45,7 @@ impl Rig {
         Rig { pipe, file }
     }
 
-    fn push(&mut self, now: u64, records: &[[u8; RECORD_BYTES]]) -> Vec<(u32, Reason)> {
+    fn push(&mut self, now: u64, records: &[[u8; RECORD_BYTES]]) -> Vec<(u32, RejectReason)> {
         self.push_bytes(now, records.as_flattened()).iter().map(|r| (r.index, r.reason)).collect()
     }
 
@@ -130,7 +130,7 @@ fn what_cannot_be_from_its_account_is_refused() {
         1,
         &[0; 96],
     );
-    assert_eq!(rig.push(0, &[foreign]), [(0, Reason::WrongMac)]);
+    assert_eq!(rig.push(0, &[foreign]), [(0, RejectReason::WrongMac)]);
     // Any altered byte, the MAC's own included, is refused for some reason.
     for at in 0..RECORD_BYTES {
         let mut altered = record(1, 1, 4, 0);
@@ -147,7 +147,7 @@ fn a_record_counts_once() {
     let [first, second, third] = [1, 2, 3].map(|number| record(1, number, 4, 0));
     assert_eq!(
         rig.push(0, &[first, first, third, second]),
-        [(1, Reason::Replayed), (3, Reason::Replayed)]
+        [(1, RejectReason::Replayed), (3, RejectReason::Replayed)]
     );
     assert_eq!(rig.push(0, &[record(2, 1, 4, 0)]), [], "accounts count apart");
 }
@@ -163,11 +163,11 @@ fn what_clients_do_not_send_is_refused() {
         record(u32::MAX, 1, 4, 0),
     ];
     let reasons = [
-        (0, Reason::UnknownAccount),
-        (1, Reason::UnknownClass),
-        (2, Reason::UnknownClass),
-        (3, Reason::UnknownFlag),
-        (4, Reason::UnknownAccount),
+        (0, RejectReason::UnknownAccount),
+        (1, RejectReason::UnknownClass),
+        (2, RejectReason::UnknownClass),
+        (3, RejectReason::UnknownFlag),
+        (4, RejectReason::UnknownAccount),
     ];
     assert_eq!(rig.push(0, &records), reasons);
 }
@@ -175,7 +175,7 @@ fn what_clients_do_not_send_is_refused() {
 #[test]
 fn no_more_wait_than_may() {
     let mut rig = Rig::new(Config { capacity: 3, seal_messages: 100, ..config("fifo") });
-    let full = [(3, Reason::QueueFull), (4, Reason::QueueFull)];
+    let full = [(3, RejectReason::QueueFull), (4, RejectReason::QueueFull)];
     assert_eq!(rig.push(0, &orders(0..5)), full);
     rig.pipe.flush(0, &mut rig.file);
     assert_eq!(rig.push(0, &orders(5..6)), [], "there is room again");
@@ -187,7 +187,7 @@ fn budgets_are_per_account_and_kind_and_say_when_to_come_back() {
     let mut rig = Rig::new(Config { limits: Some([limit; 3]), ..config("fifo") });
     let bytes: Vec<[u8; RECORD_BYTES]> = (1..=3).map(|n| record(1, n, 4, 0)).collect();
     let refused = rig.push_bytes(0, bytes.as_flattened());
-    let (reason, retry_after_ns) = (Reason::RateExceeded, SECOND);
+    let (reason, retry_after_ns) = (RejectReason::RateExceeded, SECOND);
     assert_eq!(refused, [Refused { index: 2, reason, retry_after_ns }]);
     let others = [record(1, 4, 2, 0), record(1, 5, 4, 4), record(2, 1, 4, 0)];
     assert_eq!(rig.push(0, &others), [], "cancels, reducing orders and others have their own");
@@ -198,7 +198,7 @@ fn budgets_are_per_account_and_kind_and_say_when_to_come_back() {
 fn a_full_journal_takes_nothing_more() {
     let mut rig = Rig::new(Config { batches_max: 1, ..config("fifo") });
     let refused = rig.push(0, &orders(0..6));
-    assert_eq!(refused, [(4, Reason::JournalFull), (5, Reason::JournalFull)]);
+    assert_eq!(refused, [(4, RejectReason::JournalFull), (5, RejectReason::JournalFull)]);
     assert!(!rig.pipe.flush(0, &mut rig.file));
     assert_eq!(rig.batches().len(), 1);
 }
@@ -214,7 +214,7 @@ fn bytes_after_the_last_record_are_left_alone() {
 
 #[test]
 fn reasons_have_names_and_numbers() {
-    for (reason, number) in Reason::ALL.into_iter().zip(1..) {
+    for (reason, number) in RejectReason::ALL.into_iter().zip(1..) {
         assert_eq!(reason as u8, number);
         assert!(!reason.name().is_empty());
     }

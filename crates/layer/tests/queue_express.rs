@@ -54,7 +54,7 @@ impl Rig {
     }
 
     fn express(&mut self, now: Ns, account: AccountId, number: (u64, u64), id: u32) -> Vec<Output> {
-        let ticket = Some(Ticket { round: number.0, sequence: number.1 });
+        let ticket = Some(ExpressTicket { round: number.0, sequence: number.1 });
         self.at(now, Input::Message { id, account, ticket })
     }
 
@@ -67,7 +67,7 @@ fn ready(id: MessageId, ready_ns: Ns, lane: Lane) -> Output {
     Output::Ready { id, ready_ns, lane }
 }
 
-fn refused(id: MessageId, reason: Refusal) -> Vec<Output> {
+fn refused(id: MessageId, reason: ExpressRefusal) -> Vec<Output> {
     vec![Output::Refused { id, reason }]
 }
 
@@ -184,20 +184,20 @@ fn the_same_again_does_nothing_and_another_is_refused() {
     rig.express(ROUND, 7, (1, 2), 12);
     assert_eq!(rig.express(ROUND, 7, (1, 0), 10), vec![]);
     assert_eq!(rig.express(ROUND, 7, (1, 2), 12), vec![]);
-    assert_eq!(rig.express(ROUND, 7, (1, 0), 20), refused(20, Refusal::SequenceTaken));
-    assert_eq!(rig.express(ROUND, 7, (1, 2), 20), refused(20, Refusal::SequenceTaken));
+    assert_eq!(rig.express(ROUND, 7, (1, 0), 20), refused(20, ExpressRefusal::SequenceTaken));
+    assert_eq!(rig.express(ROUND, 7, (1, 2), 20), refused(20, ExpressRefusal::SequenceTaken));
 }
 
 #[test]
 fn tickets_that_do_not_fit_are_refused() {
     let mut rig = Rig::sold(config());
-    assert_eq!(rig.express(ROUND, 7, (0, 0), 1), refused(1, Refusal::WrongRound));
-    assert_eq!(rig.express(ROUND, 7, (2, 0), 1), refused(1, Refusal::WrongRound));
-    assert_eq!(rig.express(ROUND, 8, (1, 0), 1), refused(1, Refusal::NotController));
-    assert_eq!(rig.express(ROUND, 7, (1, 4), 1), refused(1, Refusal::TooFarAhead));
+    assert_eq!(rig.express(ROUND, 7, (0, 0), 1), refused(1, ExpressRefusal::WrongRound));
+    assert_eq!(rig.express(ROUND, 7, (2, 0), 1), refused(1, ExpressRefusal::WrongRound));
+    assert_eq!(rig.express(ROUND, 8, (1, 0), 1), refused(1, ExpressRefusal::NotController));
+    assert_eq!(rig.express(ROUND, 7, (1, 4), 1), refused(1, ExpressRefusal::TooFarAhead));
     assert_eq!(rig.express(ROUND, 7, (1, 3), 1), vec![]);
     let mut unsold = Rig::new(config());
-    assert_eq!(unsold.express(ROUND, 7, (1, 0), 1), refused(1, Refusal::NoController));
+    assert_eq!(unsold.express(ROUND, 7, (1, 0), 1), refused(1, ExpressRefusal::NoController));
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn what_waits_at_the_rounds_end_goes_where_the_rule_says() {
             [sold(2, 8, 20, 10), Output::Control { round: 2, controller: Some(8) },]
         );
         let left = [11, 13].map(|id| match leftover {
-            Leftover::Refuse => Output::Refused { id, reason: Refusal::ChangedHands },
+            Leftover::Refuse => Output::Refused { id, reason: ExpressRefusal::ChangedHands },
             Leftover::Ordinary => ready(id, 2 * ROUND + 200 * MS, Lane::Ordinary),
         });
         assert_eq!(outputs[2..], left);
@@ -233,8 +233,8 @@ fn control_is_transferred_by_the_controller_alone() {
     assert_eq!(rig.at(now, by_other), vec![Output::TransferRefused { from: 8 }]);
     let outputs = rig.at(now, Input::Transfer { from: 7, to: 8 });
     let control = Output::Control { round: 1, controller: Some(8) };
-    assert_eq!(outputs, [vec![control], refused(12, Refusal::ChangedHands)].concat());
-    assert_eq!(rig.express(now, 7, (1, 1), 11), refused(11, Refusal::NotController));
+    assert_eq!(outputs, [vec![control], refused(12, ExpressRefusal::ChangedHands)].concat());
+    assert_eq!(rig.express(now, 7, (1, 1), 11), refused(11, ExpressRefusal::NotController));
     assert_eq!(rig.express(now, 8, (1, 0), 20), vec![ready(20, now, Lane::Express)]);
 }
 

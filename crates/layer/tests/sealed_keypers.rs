@@ -31,25 +31,25 @@ impl Rig {
         outbox
     }
 
-    fn share(&mut self, now: Ns, batch: Batch, keyper: Keyper) -> Vec<Output> {
+    fn share(&mut self, now: Ns, batch: BatchNumber, keyper: Keyper) -> Vec<Output> {
         self.at(now, Input::Share { batch, keyper, valid: true })
     }
 }
 
-fn refused(batch: Batch, keyper: Keyper, reason: Refusal) -> Vec<Output> {
+fn refused(batch: BatchNumber, keyper: Keyper, reason: KeyperRefusal) -> Vec<Output> {
     vec![Output::ShareRefused { batch, keyper, reason }]
 }
 
-fn asks(batch: Batch, keypers: &[Keyper]) -> Vec<Output> {
+fn asks(batch: BatchNumber, keypers: &[Keyper]) -> Vec<Output> {
     keypers.iter().map(|&keyper| Output::Ask { batch, keyper }).collect()
 }
 
 #[test]
 fn all_are_asked_once_the_batch_is_sealed() {
     let mut rig = Rig::new(CONFIG);
-    assert_eq!(rig.share(0, 1, 0), refused(1, 0, Refusal::NotSealed));
+    assert_eq!(rig.share(0, 1, 0), refused(1, 0, KeyperRefusal::NotSealed));
     assert_eq!(rig.at(5, Input::Sealed { batch: 1 }), asks(1, &[0, 1, 2, 3, 4]));
-    let again = Output::BatchRefused { batch: 1, reason: Refusal::OutOfOrder };
+    let again = Output::BatchRefused { batch: 1, reason: KeyperRefusal::OutOfOrder };
     assert_eq!(rig.at(6, Input::Sealed { batch: 1 }), vec![again]);
 }
 
@@ -58,11 +58,11 @@ fn any_three_of_five_open_the_batch() {
     let mut rig = Rig::new(CONFIG);
     rig.at(5, Input::Sealed { batch: 1 });
     assert_eq!(rig.share(10, 1, 4), vec![]);
-    assert_eq!(rig.share(11, 1, 4), refused(1, 4, Refusal::Duplicate));
+    assert_eq!(rig.share(11, 1, 4), refused(1, 4, KeyperRefusal::Duplicate));
     assert_eq!(rig.share(12, 1, 0), vec![]);
     let key = Output::Key { batch: 1, by: vec![0, 2, 4], after_ns: 25 };
     assert_eq!(rig.share(30, 1, 2), vec![key, Output::Open { batch: 1 }]);
-    assert_eq!(rig.share(31, 1, 1), refused(1, 1, Refusal::TooLate));
+    assert_eq!(rig.share(31, 1, 1), refused(1, 1, KeyperRefusal::TooLate));
 }
 
 #[test]
@@ -72,8 +72,8 @@ fn a_forged_share_is_told_by_name_and_does_not_count() {
     rig.share(1, 1, 0);
     rig.share(1, 1, 1);
     let forged = Input::Share { batch: 1, keyper: 3, valid: false };
-    assert_eq!(rig.at(2, forged), refused(1, 3, Refusal::Forged));
-    assert_eq!(rig.share(2, 1, 5), refused(1, 5, Refusal::UnknownKeyper));
+    assert_eq!(rig.at(2, forged), refused(1, 3, KeyperRefusal::Forged));
+    assert_eq!(rig.share(2, 1, 5), refused(1, 5, KeyperRefusal::UnknownKeyper));
     // It may still send a good one.
     assert_eq!(rig.share(3, 1, 3).last(), Some(&Output::Open { batch: 1 }));
 }
@@ -90,7 +90,7 @@ fn the_silent_are_asked_again_and_then_the_batch_is_skipped() {
     assert_eq!(rig.at(100, Input::Timer), [deferred, asks(1, &silent)].concat());
     assert_eq!(rig.at(199, Input::Timer), vec![]);
     assert_eq!(rig.at(200, Input::Timer), vec![Output::Skipped { batch: 1, silent }]);
-    assert_eq!(rig.share(201, 1, 1), refused(1, 1, Refusal::TooLate));
+    assert_eq!(rig.share(201, 1, 1), refused(1, 1, KeyperRefusal::TooLate));
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn no_more_batches_are_under_way_than_may_be() {
     let mut rig = Rig::new(Config { open_max: 2, ..CONFIG });
     rig.at(0, Input::Sealed { batch: 1 });
     rig.at(0, Input::Sealed { batch: 2 });
-    let refused = Output::BatchRefused { batch: 3, reason: Refusal::TooManyOpen };
+    let refused = Output::BatchRefused { batch: 3, reason: KeyperRefusal::TooManyOpen };
     assert_eq!(rig.at(0, Input::Sealed { batch: 3 }), vec![refused]);
     (0..3).for_each(|keyper| drop(rig.share(1, 1, keyper)));
     assert_eq!(rig.at(2, Input::Sealed { batch: 3 }).len(), 5);

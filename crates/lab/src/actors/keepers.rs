@@ -29,7 +29,7 @@ pub struct Keepers {
 
 impl Keepers {
     /// Keepers in their initial state.
-    pub fn new(config: &scenario::Keepers, accounts: Accounts, times: Times) -> Keepers {
+    pub fn new(config: &scenario::KeepersConfig, accounts: Accounts, times: Times) -> Keepers {
         Keepers {
             watch: config.watch,
             reaction_ns: config.reaction_ns,

@@ -20,7 +20,7 @@ pub struct Racer {
 
 impl Racer {
     /// A racer in its initial state. `leader` is the node that orders, under a single sequencer.
-    pub fn new(config: &scenario::Racer, leader: Option<NodeId>) -> Racer {
+    pub fn new(config: &scenario::RacerConfig, leader: Option<NodeId>) -> Racer {
         Racer {
             move_bp: config.move_bp,
             size_usd: config.size_usd,

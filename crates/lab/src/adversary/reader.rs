@@ -41,13 +41,13 @@ pub struct Reader {
 
 impl Reader {
     /// A front-runner that controls the proposer.
-    pub fn insider(config: &scenario::Reader, unsealing: &Unsealing) -> Reader {
+    pub fn insider(config: &scenario::ReaderConfig, unsealing: &Unsealing) -> Reader {
         Reader { proposes: true, ..Reader::sandwich(config, unsealing) }
     }
 
     /// A front-runner at a network node. It chooses among its accounts, if it has several.
-    pub fn sandwich(config: &scenario::Reader, unsealing: &Unsealing) -> Reader {
-        let &scenario::Reader { node, least_usd, size_usd, fee_micros } = config;
+    pub fn sandwich(config: &scenario::ReaderConfig, unsealing: &Unsealing) -> Reader {
+        let &scenario::ReaderConfig { node, least_usd, size_usd, fee_micros } = config;
         let drawn = unsealing.places == Places::Drawn && unsealing.keypers.is_none();
         Reader {
             node,

@@ -112,7 +112,7 @@ fn victim(account: AccountId, order_qty: Qty, time_in_force: TimeInForce) -> Mes
 
 #[test]
 fn a_racer_takes_quotes_that_a_move_leaves_behind() {
-    let config = scenario::Racer {
+    let config = scenario::RacerConfig {
         move_bp: 50.0,
         size_usd: 5_000.0,
         link_ms: 1.0,
@@ -138,8 +138,12 @@ fn a_racer_takes_quotes_that_a_move_leaves_behind() {
 
 #[test]
 fn a_reader_stands_around_a_large_order_until_it_is_executed() {
-    let config =
-        scenario::Reader { node: 3, least_usd: 5_000.0, size_usd: 3_000.0, fee_micros: 1_000_000 };
+    let config = scenario::ReaderConfig {
+        node: 3,
+        least_usd: 5_000.0,
+        size_usd: 3_000.0,
+        fee_micros: 1_000_000,
+    };
     let mut reader = Reader::sandwich(&config, &Unsealing::at_once());
     let mut means = means();
     let mut read = |message: Message, now: Ns| {
@@ -171,7 +175,8 @@ fn a_reader_stands_around_a_large_order_until_it_is_executed() {
 
 #[test]
 fn what_is_sealed_is_not_read() {
-    let config = scenario::Reader { node: 3, least_usd: 0.0, size_usd: 3_000.0, fee_micros: 0 };
+    let config =
+        scenario::ReaderConfig { node: 3, least_usd: 0.0, size_usd: 3_000.0, fee_micros: 0 };
     let sealed = Unsealing { reveal_ns: SECOND, ..Unsealing::at_once() };
     let (mut reader, mut means) = (Reader::sandwich(&config, &sealed), means());
     let message = victim(0, 9, TimeInForce::ImmediateOrCancel);

@@ -95,7 +95,7 @@ pub struct Links {
 }
 
 /// Constants of [`Links::new`].
-pub struct Options {
+pub struct LinkConfig {
     /// Uplink rate; 0 = unlimited.
     pub uplink_mbps: f64,
     /// Downlink rate; 0 = unlimited.
@@ -110,7 +110,7 @@ pub struct Options {
 
 impl Links {
     /// Links without packets.
-    pub fn new(graph: Graph, delays: Delays, faults: Faults, options: &Options) -> Links {
+    pub fn new(graph: Graph, delays: Delays, faults: Faults, options: &LinkConfig) -> Links {
         let nodes = graph.nodes();
         let queues = if options.outbound_max > 0 { graph.peers.len() } else { 0 };
         Links {

@@ -5,5 +5,5 @@ mod links;
 mod topology;
 
 pub use delay::Delays;
-pub use links::{Counts, Dropped, Flight, Links, Options, Sent};
+pub use links::{Counts, Dropped, Flight, LinkConfig, Links, Sent};
 pub use topology::Graph;

@@ -50,13 +50,13 @@ pub enum AttackKind {
         within_ms: f64,
     },
     /// A node reads large market orders as they pass and trades before and after them.
-    Sandwich(Reader),
+    Sandwich(ReaderConfig),
     /// The same by that node's proposer, which places its own orders freely.
-    Insider(Reader),
+    Insider(ReaderConfig),
     /// As `sandwich`, choosing among many accounts the one whose drawn rank is first.
     Grind {
         /// What it reads, and what it does then.
-        reader: Reader,
+        reader: ReaderConfig,
         /// Number of accounts to choose from.
         accounts: u32,
     },
@@ -68,9 +68,9 @@ pub enum AttackKind {
         size_usd: f64,
     },
     /// Takes the makers' stale quotes when the outside price moves.
-    LatencyRace(Racer),
+    LatencyRace(RacerConfig),
     /// The same over a slower link, with a fee.
-    FeeJump(Racer),
+    FeeJump(RacerConfig),
     /// A node's proposer omits messages from its blocks.
     Censor {
         /// Node whose proposer censors.
@@ -83,7 +83,7 @@ pub enum AttackKind {
 /// An attacker that reads orders before their execution.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Reader {
+pub struct ReaderConfig {
     /// Node at which it reads.
     pub node: u32,
     /// Least size of a victim, in USD.
@@ -97,7 +97,7 @@ pub struct Reader {
 /// An attacker that takes stale quotes.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Racer {
+pub struct RacerConfig {
     /// Acts when the outside price has moved by this much since it last acted.
     pub move_bp: f64,
     /// Size of each trade, in USD.

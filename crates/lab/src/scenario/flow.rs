@@ -20,15 +20,15 @@ pub struct Flow {
     /// Delay between a client and its gateway, each way.
     pub client_link: ClientLink,
     /// Clients' reaction to a refusal or a missing answer.
-    pub retry: Retry,
+    pub retry: RetryConfig,
     /// Market makers, which requote when the outside price has moved.
-    pub makers: Makers,
+    pub makers: MakersConfig,
     /// Oracles, which send price updates.
     pub oracle: Oracle,
     /// Keepers, which send liquidation orders on the price that they have received.
-    pub keepers: Keepers,
+    pub keepers: KeepersConfig,
     /// Traders who react to a falling price.
-    pub panic: Panic,
+    pub panic: PanicConfig,
     /// Priority fees that senders offer.
     pub fees: Fees,
     /// Whether background arrivals come from the tape's recorded messages instead of `arrivals`.
@@ -139,7 +139,7 @@ pub struct ClientLink {
 /// Clients' reaction to a refusal or a missing answer.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Retry {
+pub struct RetryConfig {
     /// Sends again after a refusal at most this many times.
     pub tries_max: u32,
     /// Wait before sending again; doubles each time.
@@ -149,7 +149,7 @@ pub struct Retry {
 /// Parameters of the market makers.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Makers {
+pub struct MakersConfig {
     /// Number of makers.
     pub count: u32,
     /// Price levels per side.
@@ -211,7 +211,7 @@ pub struct Oracle {
 /// Parameters of the keepers.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Keepers {
+pub struct KeepersConfig {
     /// How many; each watches its own share of the accounts.
     pub count: u32,
     /// Time from receiving a price to sending, in ns.
@@ -256,7 +256,7 @@ pub struct Fees {
 /// Traders who react to a falling (or rising) price.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Panic {
+pub struct PanicConfig {
     /// Extra messages per second, for each 1 % of outside price move over the last `window_s`.
     pub rate_per_s_per_pct: f64,
     /// Length of the look-back for the price's move, in s.

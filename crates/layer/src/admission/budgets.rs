@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bucket::Bucket;
 use super::limit::Limit;
-use super::{Kind, Reason, Refusal};
+use super::{AdmissionReason, Kind, Refusal};
 use crate::units::{AccountId, Ns, SECOND};
 
 /// Limit of cancels where orders have a rate.
@@ -154,8 +154,10 @@ impl Budgets {
         kind: Kind,
         cost: u64,
     ) -> Result<(), Refusal> {
-        self.take_or_wait(now, account, kind, cost)
-            .map_err(|retry_after_ns| Refusal { reason: Reason::RateExceeded, retry_after_ns })
+        self.take_or_wait(now, account, kind, cost).map_err(|retry_after_ns| Refusal {
+            reason: AdmissionReason::RateExceeded,
+            retry_after_ns,
+        })
     }
 
     /// Adds what an account has earned by trading; without effect on rates.

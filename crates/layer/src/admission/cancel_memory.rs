@@ -31,7 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Reason, Refusal};
+use super::{AdmissionReason, Refusal};
 use crate::units::{AccountId, Height, NEVER};
 
 /// Capacity and retention of the memory.
@@ -96,11 +96,11 @@ impl CancelMemory {
         let refuse = |reason| Err(Refusal { reason, retry_after_ns: NEVER });
         let horizon = height.saturating_add(self.config.horizon);
         if expires.is_some_and(|last| last < height) {
-            refuse(Reason::Expired)
+            refuse(AdmissionReason::Expired)
         } else if expires.is_some_and(|last| last > horizon) {
-            refuse(Reason::ExpiryTooFar)
+            refuse(AdmissionReason::ExpiryTooFar)
         } else if self.cancels.contains_key(&(account, order)) {
-            refuse(Reason::CancelledBefore)
+            refuse(AdmissionReason::CancelledBefore)
         } else {
             Ok(())
         }

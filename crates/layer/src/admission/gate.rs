@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 use super::budgets::{self, Budgets};
 use super::cancel_memory::{self, CancelMemory, EvictedCancel};
 use super::criticality::Criticality;
-use super::price::{self, Price, Relief};
-use super::{Kind, Reason, Refusal};
+use super::price::{self, FeeRule, Relief};
+use super::{AdmissionReason, Kind, Refusal};
 use crate::machine::{Draws, Machine};
 use crate::message::{Class, Envelope, flags};
 use crate::units::{AccountId, Height, Ns};
@@ -150,7 +150,7 @@ pub enum Output {
 #[derive(Clone, Debug)]
 pub struct Gate {
     budgets: Option<Budgets>,
-    price: Price,
+    price: FeeRule,
     relief: Relief,
     cancel_memory: Option<CancelMemory>,
     admission_limit: u32,
@@ -161,7 +161,7 @@ impl Gate {
     pub fn new(config: Config) -> Gate {
         Gate {
             budgets: config.budgets.map(Budgets::new),
-            price: Price::new(config.price),
+            price: FeeRule::new(config.price),
             relief: config.relief,
             cancel_memory: config.cancel_memory.map(CancelMemory::new),
             admission_limit: config.admission_limit,
@@ -185,11 +185,11 @@ impl Gate {
             remembered.order(load.height, account, order, expires)?;
         }
         if ask.criticality.throttled(load.inflight.into(), self.admission_limit.into()) {
-            return Err(Refusal { reason: Reason::Busy, retry_after_ns: load.backlog_ns });
+            return Err(Refusal { reason: AdmissionReason::Busy, retry_after_ns: load.backlog_ns });
         }
         if ask.fee < self.relief.owed(self.price.fee(now), kind) {
             let retry_after_ns = self.price.falls_to_ns(now, ask.fee);
-            return Err(Refusal { reason: Reason::FeeTooLow, retry_after_ns });
+            return Err(Refusal { reason: AdmissionReason::FeeTooLow, retry_after_ns });
         }
         if let Some(budgets) = &mut self.budgets {
             budgets.take(now, account, kind, ask.cost)?;

@@ -26,7 +26,7 @@ use crate::units::Ns;
 /// Reason for which a message was not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub enum Reason {
+pub enum AdmissionReason {
     /// Its account's budget is used up.
     RateExceeded = 1,
     /// It bids less than the fee that is due.
@@ -45,7 +45,7 @@ pub enum Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// Reason of the refusal.
-    pub reason: Reason,
+    pub reason: AdmissionReason,
     /// Time after which the same message may be admitted, without further arrivals;
     /// [`NEVER`](crate::units::NEVER) if it will not be.
     pub retry_after_ns: Ns,

@@ -79,7 +79,7 @@ impl Config {
 
 /// Position of an express message in its lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Express {
+pub struct ExpressPosition {
     /// Epoch for which it is valid.
     pub epoch: u64,
     /// Sequence number in the epoch, from 0.
@@ -100,7 +100,7 @@ pub struct ListedMessage {
     /// Hash of its content.
     pub content: Digest,
     /// Position in the express lane, for an express message.
-    pub express: Option<Express>,
+    pub express: Option<ExpressPosition>,
 }
 
 /// Events of the median order.
@@ -127,7 +127,7 @@ pub enum Input {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// The included messages, in order.
-    Ordered(Ordered),
+    Ordered(RoundOrder),
     /// There were fewer than N − F lists; they are discarded.
     Failed {
         /// Number of the round, from 1.
@@ -147,7 +147,7 @@ pub enum Output {
 
 /// The order of one round.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ordered {
+pub struct RoundOrder {
     /// Number of the round, from 1.
     pub round: u32,
     /// Time of the round: the median of the members' clocks.
@@ -170,7 +170,7 @@ pub struct MedianOrder {
     round: u32,
     time_ns: Ns,
     /// Epoch and sequence number of the next express message.
-    due: Express,
+    due: ExpressPosition,
     /// Round in which a message was last included.
     done: BTreeMap<MessageId, u32>,
     lists: BTreeMap<NodeId, (Ns, Vec<ListedMessage>)>,
@@ -195,7 +195,7 @@ impl MedianOrder {
             config,
             round: 1,
             time_ns: 0,
-            due: Express { epoch: 0, sequence: 0 },
+            due: ExpressPosition { epoch: 0, sequence: 0 },
             done: BTreeMap::new(),
             lists: BTreeMap::new(),
         })
@@ -234,13 +234,13 @@ impl MedianOrder {
         self.time_ns = self.time_ns.max(median(&mut clocks));
         let express = self.express(&lists);
         let (rest, too_few) = self.rest(round, &lists, seed);
-        Output::Ordered(Ordered { round, time_ns: self.time_ns, express, rest, too_few })
+        Output::Ordered(RoundOrder { round, time_ns: self.time_ns, express, rest, too_few })
     }
 
     fn express(&mut self, lists: &BTreeMap<NodeId, (Ns, Vec<ListedMessage>)>) -> Vec<MessageId> {
         let epoch = self.time_ns / self.config.epoch_ns;
         if epoch > self.due.epoch {
-            self.due = Express { epoch, sequence: 0 };
+            self.due = ExpressPosition { epoch, sequence: 0 };
         }
         let mut lane: BTreeMap<u64, (Digest, MessageId)> = BTreeMap::new();
         for seen in lists.values().flat_map(|(_, list)| list) {

@@ -34,7 +34,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::graph::{ABSENT, Graph, heavier, weigh};
-use super::themis::{Extraction, Rule, batches, extracted};
+use super::themis::{Extraction, Thresholds, batches, extracted};
 use crate::machine::{Draws, Machine};
 use crate::units::{MessageId, NodeId, Ns};
 
@@ -42,7 +42,7 @@ use crate::units::{MessageId, NodeId, Ns};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Replicas, faults and γ.
-    pub rule: Rule,
+    pub thresholds: Thresholds,
     /// Extraction rule at the end of a round.
     pub extraction: Extraction,
     /// Greatest number of pending messages of one replica.
@@ -58,9 +58,9 @@ pub struct Config {
 impl Config {
     /// The safe extraction, 4,096 pending messages per replica, patience of 16 rounds, memory of
     /// 64.
-    pub fn of(rule: Rule) -> Config {
+    pub fn of(thresholds: Thresholds) -> Config {
         let extraction = Extraction::Safe;
-        Config { rule, extraction, pending_max: 4096, patience_rounds: 16, memory_rounds: 64 }
+        Config { thresholds, extraction, pending_max: 4096, patience_rounds: 16, memory_rounds: 64 }
     }
 }
 
@@ -194,7 +194,7 @@ impl FairOrder {
         FairOrder {
             config,
             round: 1,
-            replicas: vec![Replica::default(); config.rule.replicas() as usize],
+            replicas: vec![Replica::default(); config.thresholds.replicas() as usize],
             pending: BTreeMap::new(),
             proposed: BTreeMap::new(),
             open: VecDeque::new(),
@@ -224,7 +224,7 @@ impl FairOrder {
         for (index, &message) in messages.iter().enumerate() {
             if let Some(done) = self.done.get_mut(&message) {
                 done.reported.insert(from);
-                if done.reported.len() == self.config.rule.replicas() as usize {
+                if done.reported.len() == self.config.thresholds.replicas() as usize {
                     self.done.remove(&message);
                 }
                 continue;
@@ -245,22 +245,22 @@ impl FairOrder {
             let new = Pending { reports: 0, since: self.round, blank: true };
             let pending = self.pending.entry(message).or_insert(new);
             pending.reports += 1;
-            if pending.blank && pending.reports >= self.config.rule.edge_min() {
+            if pending.blank && pending.reports >= self.config.thresholds.edge_min() {
                 (pending.blank, pending.since) = (false, self.round);
             }
         }
     }
 
     fn close(&mut self, outbox: &mut Vec<Output>) {
-        let rule = self.config.rule;
+        let thresholds = self.config.thresholds;
         let seen = self.pending.iter().filter(|(_, p)| !p.blank);
         let messages: Vec<MessageId> = seen.map(|(&message, _)| message).collect();
         let pending: Vec<Pending> = messages.iter().map(|m| self.pending[m]).collect();
         let overdue = |p: &Pending| self.round - p.since >= self.config.patience_rounds;
-        let is_solid = |p: &Pending| p.reports >= rule.solid_min();
+        let is_solid = |p: &Pending| p.reports >= thresholds.solid_min();
         let goes: Vec<bool> = pending.iter().map(|p| is_solid(p) || overdue(p)).collect();
 
-        let graph = Graph::of(messages.len(), &self.lists(&messages), rule.edge_min());
+        let graph = Graph::of(messages.len(), &self.lists(&messages), thresholds.edge_min());
         let kept = extracted(&graph, &goes, self.config.extraction);
         let solid = pending.iter().filter(|p| is_solid(p)).count() as u32;
         let late = |&&v: &&usize| !is_solid(&pending[v]) && overdue(&pending[v]);
@@ -329,7 +329,7 @@ impl FairOrder {
                     replica
                 })
                 .collect();
-            if reported.len() < self.config.rule.replicas() as usize {
+            if reported.len() < self.config.thresholds.replicas() as usize {
                 self.done.insert(*message, Done { round: self.round, reported });
             }
         }
@@ -343,17 +343,17 @@ impl FairOrder {
         if proposal.missing.is_empty() {
             return 0;
         }
-        let rule = self.config.rule;
+        let thresholds = self.config.thresholds;
         // Under the safe extraction an edge is only missing between messages that are overdue.
         let late = self.round - proposal.round >= self.config.patience_rounds
             || self.config.extraction == Extraction::Safe;
         let lists = self.lists(&proposal.messages);
-        let solid = |&v: &usize| self.proposed[&proposal.messages[v]] >= rule.solid_min();
+        let solid = |&v: &usize| self.proposed[&proposal.messages[v]] >= thresholds.solid_min();
         let solid: Vec<bool> = (0..proposal.messages.len()).map(|v| solid(&v)).collect();
         let mut forced = 0;
         proposal.missing.retain(|&(a, b)| {
             let (there, back) = weigh(&lists, a, b);
-            let enough = if solid[a] || solid[b] { rule.edge_min() } else { u32::MAX };
+            let enough = if solid[a] || solid[b] { thresholds.edge_min() } else { u32::MAX };
             match heavier(there, back, enough) {
                 Some(true) => proposal.graph.add(a, b),
                 Some(false) => proposal.graph.add(b, a),

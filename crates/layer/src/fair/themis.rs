@@ -36,20 +36,20 @@ use super::graph::Graph;
 /// Greatest number of replicas.
 pub const REPLICAS_MAX: u32 = 4096;
 
-/// Number of replicas and of tolerated faults, and the thresholds that follow.
+/// Numbers of replicas and of tolerated faults, and the vote thresholds that follow from them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rule {
+pub struct Thresholds {
     replicas: u32,
     faulty: u32,
     gamma_permille: u32,
 }
 
-impl Rule {
-    /// The rule for `replicas` of which at most `faulty` are faulty, at γ = `gamma_permille` / 1000.
+impl Thresholds {
+    /// The thresholds for `replicas` of which at most `faulty` are faulty, at γ = `gamma_permille` / 1000.
     ///
     /// # Errors
     /// If γ is not above ½ and at most 1, or n(2γ − 1) ≤ 4f, or there are too many replicas.
-    pub fn new(replicas: u32, faulty: u32, gamma_permille: u32) -> Result<Rule, String> {
+    pub fn new(replicas: u32, faulty: u32, gamma_permille: u32) -> Result<Thresholds, String> {
         if !(501..=1000).contains(&gamma_permille) {
             return Err(format!("gamma is {gamma_permille}/1000; give one in 501 to 1000"));
         }
@@ -64,15 +64,15 @@ impl Rule {
                  {gamma_permille}/1000; give at least {least}, fewer faulty ones or a greater gamma"
             ));
         }
-        Ok(Rule { replicas, faulty, gamma_permille })
+        Ok(Thresholds { replicas, faulty, gamma_permille })
     }
 
-    /// The rule with the greatest number of tolerated faults at γ = 1.
+    /// The thresholds with the greatest number of tolerated faults at γ = 1.
     ///
     /// # Errors
-    /// As [`Rule::new`].
-    pub fn strictest(replicas: u32) -> Result<Rule, String> {
-        Rule::new(replicas, replicas.saturating_sub(1) / 4, 1000)
+    /// As [`Thresholds::new`].
+    pub fn strictest(replicas: u32) -> Result<Thresholds, String> {
+        Thresholds::new(replicas, replicas.saturating_sub(1) / 4, 1000)
     }
 
     /// Number of replicas.

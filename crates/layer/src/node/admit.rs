@@ -242,12 +242,14 @@ pub(super) fn reducing() -> Envelope {
     Envelope::plain(0, Class::LiquidationOrder, 0, 0)
 }
 
-fn queue_reason(reason: admission::Reason) -> Reason {
+fn queue_reason(reason: admission::AdmissionReason) -> Reason {
     match reason {
-        admission::Reason::RateExceeded => Reason::RateExceeded,
-        admission::Reason::FeeTooLow => Reason::FeeTooLow,
-        admission::Reason::Expired | admission::Reason::ExpiryTooFar => Reason::Expired,
-        admission::Reason::CancelledBefore => Reason::CancelledBefore,
-        admission::Reason::Busy => Reason::Throttled,
+        admission::AdmissionReason::RateExceeded => Reason::RateExceeded,
+        admission::AdmissionReason::FeeTooLow => Reason::FeeTooLow,
+        admission::AdmissionReason::Expired | admission::AdmissionReason::ExpiryTooFar => {
+            Reason::Expired
+        }
+        admission::AdmissionReason::CancelledBefore => Reason::CancelledBefore,
+        admission::AdmissionReason::Busy => Reason::Throttled,
     }
 }

@@ -54,7 +54,7 @@ pub use crate::tuning::Change;
 pub use adaptive::{AdaptiveTimeouts, Span};
 pub use admit::{Admission, Unit};
 pub use builder::{BlockBuilder, Honest};
-pub use fair::{Fair, Rule as FairRule, Tally as FairTally};
+pub use fair::{Fair, FairRule, Tally as FairTally};
 pub use life::Disk;
 pub use ordering::{Engine, Ordering, Wait, WaitKind};
 pub use tune::Tuning;

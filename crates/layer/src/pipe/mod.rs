@@ -65,7 +65,7 @@ pub struct Config {
 /// Reason for which a record was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub enum Reason {
+pub enum RejectReason {
     /// Its account's number is too high.
     UnknownAccount = 1,
     /// Its class is not one that clients send.
@@ -84,30 +84,30 @@ pub enum Reason {
     JournalFull = 8,
 }
 
-impl Reason {
+impl RejectReason {
     /// Every reason, by number less one.
-    pub const ALL: [Reason; 8] = [
-        Reason::UnknownAccount,
-        Reason::UnknownClass,
-        Reason::UnknownFlag,
-        Reason::WrongMac,
-        Reason::Replayed,
-        Reason::QueueFull,
-        Reason::RateExceeded,
-        Reason::JournalFull,
+    pub const ALL: [RejectReason; 8] = [
+        RejectReason::UnknownAccount,
+        RejectReason::UnknownClass,
+        RejectReason::UnknownFlag,
+        RejectReason::WrongMac,
+        RejectReason::Replayed,
+        RejectReason::QueueFull,
+        RejectReason::RateExceeded,
+        RejectReason::JournalFull,
     ];
 
     /// Name of the reason, as in the Python package.
     pub fn name(self) -> &'static str {
         match self {
-            Reason::UnknownAccount => "unknown-account",
-            Reason::UnknownClass => "unknown-class",
-            Reason::UnknownFlag => "unknown-flag",
-            Reason::WrongMac => "wrong-mac",
-            Reason::Replayed => "replayed",
-            Reason::QueueFull => "queue-full",
-            Reason::RateExceeded => "rate-exceeded",
-            Reason::JournalFull => "journal-full",
+            RejectReason::UnknownAccount => "unknown-account",
+            RejectReason::UnknownClass => "unknown-class",
+            RejectReason::UnknownFlag => "unknown-flag",
+            RejectReason::WrongMac => "wrong-mac",
+            RejectReason::Replayed => "replayed",
+            RejectReason::QueueFull => "queue-full",
+            RejectReason::RateExceeded => "rate-exceeded",
+            RejectReason::JournalFull => "journal-full",
         }
     }
 }
@@ -118,7 +118,7 @@ pub struct Refused {
     /// Index in the buffer.
     pub index: u32,
     /// Reason of the refusal.
-    pub reason: Reason,
+    pub reason: RejectReason,
     /// Time after which it may be admitted, without further arrivals; 0 = no such hint.
     pub retry_after_ns: Ns,
 }
@@ -184,33 +184,33 @@ impl Pipe {
         self.ledger.last_hash()
     }
 
-    fn admit(&mut self, record: &Record<'_>, ticket: &Ticket) -> Result<(), (Reason, Ns)> {
+    fn admit(&mut self, record: &Record<'_>, ticket: &Ticket) -> Result<(), (RejectReason, Ns)> {
         if ticket.account >= self.config.accounts_max {
-            return Err((Reason::UnknownAccount, 0));
+            return Err((RejectReason::UnknownAccount, 0));
         }
         let class = Class::ALL.get(usize::from(ticket.class));
         let reduces = ticket.flags & flags::REDUCE_ONLY != 0;
         let kind = class.and_then(|class| Kind::of(*class, reduces));
-        let kind = kind.ok_or((Reason::UnknownClass, 0))?;
+        let kind = kind.ok_or((RejectReason::UnknownClass, 0))?;
         if ticket.flags & !CLIENT_FLAGS != 0 {
-            return Err((Reason::UnknownFlag, 0));
+            return Err((RejectReason::UnknownFlag, 0));
         }
         let waiting = self.open.len() as u64;
         let session = self.sessions.of(record, &self.config, ticket.account, self.last_ns);
-        let session = session.ok_or((Reason::WrongMac, 0))?;
+        let session = session.ok_or((RejectReason::WrongMac, 0))?;
         if record.number() <= session.last_number {
-            return Err((Reason::Replayed, 0));
+            return Err((RejectReason::Replayed, 0));
         }
         if self.ledger.batches_left() == 0 {
-            return Err((Reason::JournalFull, 0));
+            return Err((RejectReason::JournalFull, 0));
         }
         if waiting >= u64::from(self.config.capacity) {
-            return Err((Reason::QueueFull, 0));
+            return Err((RejectReason::QueueFull, 0));
         }
         if let (Some(buckets), Some(limits)) = (&mut session.buckets, &self.config.limits) {
             let of = kind as usize;
             let taken = buckets[of].take(&limits[of], self.last_ns, 1);
-            taken.map_err(|retry_after_ns| (Reason::RateExceeded, retry_after_ns))?;
+            taken.map_err(|retry_after_ns| (RejectReason::RateExceeded, retry_after_ns))?;
         }
         session.last_number = record.number();
         Ok(())

@@ -32,7 +32,7 @@ use crate::machine::{Draws, Machine};
 use crate::units::{MessageId, Ns};
 
 /// Number of a batch; each sealed one has a higher number than the one before.
-pub type Batch = u64;
+pub type BatchNumber = u64;
 /// Index of a keyper, dense from 0.
 pub type Keyper = u32;
 
@@ -68,19 +68,19 @@ pub enum Input {
     /// An encrypted message arrives for a batch that is not sealed yet.
     Arrived {
         /// Number of the batch.
-        batch: Batch,
+        batch: BatchNumber,
         /// Number of the message.
         id: MessageId,
     },
     /// A batch is sealed.
     Sealed {
         /// Number of the batch.
-        batch: Batch,
+        batch: BatchNumber,
     },
     /// A share arrives.
     Share {
         /// Number of the batch.
-        batch: Batch,
+        batch: BatchNumber,
         /// Keyper that sent the share.
         keyper: Keyper,
         /// Whether it passes public verification.
@@ -100,7 +100,7 @@ pub enum Input {
 /// Reason for which a share or a batch was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Refusal {
+pub enum KeyperRefusal {
     /// There is no keyper of this number.
     UnknownKeyper = 1,
     /// The batch is not sealed.
@@ -128,30 +128,30 @@ pub enum Output {
     /// Ask this keyper for its share.
     Ask {
         /// Number of the batch.
-        batch: Batch,
+        batch: BatchNumber,
         /// The keyper that is asked.
         keyper: Keyper,
     },
     /// A share was refused.
     ShareRefused {
         /// Number of the batch.
-        batch: Batch,
+        batch: BatchNumber,
         /// From this keyper.
         keyper: Keyper,
         /// Reason of the refusal.
-        reason: Refusal,
+        reason: KeyperRefusal,
     },
     /// A batch was refused: its messages must be handled otherwise.
     BatchRefused {
         /// Number of the batch.
-        batch: Batch,
+        batch: BatchNumber,
         /// Reason of the refusal.
-        reason: Refusal,
+        reason: KeyperRefusal,
     },
     /// A batch's key is complete.
     Key {
         /// Number of the batch.
-        batch: Batch,
+        batch: BatchNumber,
         /// Keypers whose shares were combined.
         by: Vec<Keyper>,
         /// Time since the sealing, in ns.
@@ -160,19 +160,19 @@ pub enum Output {
     /// A batch may be decrypted and executed.
     Open {
         /// Number of the batch.
-        batch: Batch,
+        batch: BatchNumber,
     },
     /// The key was not complete in time; keypers that have not answered are asked again.
     Deferred {
         /// Number of the batch.
-        batch: Batch,
+        batch: BatchNumber,
         /// Keypers that have not answered.
         silent: Vec<Keyper>,
     },
     /// The key was not complete after all retries: the batch's messages are void.
     Skipped {
         /// Number of the batch.
-        batch: Batch,
+        batch: BatchNumber,
         /// Keypers that have not answered.
         silent: Vec<Keyper>,
     },
@@ -185,7 +185,7 @@ pub enum Output {
     /// The colluding keypers read this message before its batch was sealed. For the attacker only.
     ReadEarly {
         /// Number of the batch.
-        batch: Batch,
+        batch: BatchNumber,
         /// Number of the message.
         id: MessageId,
     },
@@ -194,7 +194,7 @@ pub enum Output {
 #[derive(Clone, Debug)]
 struct Sealed {
     /// Number of the batch.
-    batch: Batch,
+    batch: BatchNumber,
     sealed_ns: Ns,
     due_ns: Ns,
     retries: u32,
@@ -208,7 +208,7 @@ pub struct Keypers {
     config: Config,
     /// Pending batches in the order of sealing; only the first may open.
     open: VecDeque<Sealed>,
-    last: Option<Batch>,
+    last: Option<BatchNumber>,
     colluding: BTreeSet<Keyper>,
     armed_ns: Option<Ns>,
 }
@@ -234,15 +234,15 @@ impl Keypers {
         self.colluding.len() >= self.config.threshold as usize
     }
 
-    fn is_unsealed(&self, batch: Batch) -> bool {
+    fn is_unsealed(&self, batch: BatchNumber) -> bool {
         self.last.is_none_or(|last| batch > last)
     }
 
-    fn seal(&mut self, now: Ns, batch: Batch, outbox: &mut Vec<Output>) {
+    fn seal(&mut self, now: Ns, batch: BatchNumber, outbox: &mut Vec<Output>) {
         let reason = if !self.is_unsealed(batch) {
-            Some(Refusal::OutOfOrder)
+            Some(KeyperRefusal::OutOfOrder)
         } else if self.open.len() >= self.config.open_max {
-            Some(Refusal::TooManyOpen)
+            Some(KeyperRefusal::TooManyOpen)
         } else {
             None
         };
@@ -264,23 +264,23 @@ impl Keypers {
     fn share(
         &mut self,
         now: Ns,
-        (batch, keyper): (Batch, Keyper),
+        (batch, keyper): (BatchNumber, Keyper),
         valid: bool,
         outbox: &mut Vec<Output>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), KeyperRefusal> {
         if keyper >= self.config.keypers {
-            return Err(Refusal::UnknownKeyper);
+            return Err(KeyperRefusal::UnknownKeyper);
         }
         if self.is_unsealed(batch) {
-            return Err(Refusal::NotSealed);
+            return Err(KeyperRefusal::NotSealed);
         }
         let sealed = self.open.iter_mut().find(|sealed| sealed.batch == batch);
-        let sealed = sealed.filter(|sealed| !sealed.has_key).ok_or(Refusal::TooLate)?;
+        let sealed = sealed.filter(|sealed| !sealed.has_key).ok_or(KeyperRefusal::TooLate)?;
         if !valid {
-            return Err(Refusal::Forged);
+            return Err(KeyperRefusal::Forged);
         }
         if !sealed.shares.insert(keyper) {
-            return Err(Refusal::Duplicate);
+            return Err(KeyperRefusal::Duplicate);
         }
         if sealed.shares.len() == self.config.threshold as usize {
             sealed.has_key = true;

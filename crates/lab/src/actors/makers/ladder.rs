@@ -22,7 +22,7 @@ pub struct Shape {
 
 impl Shape {
     /// The parameters of a scenario.
-    pub fn new(config: &scenario::Makers) -> Shape {
+    pub fn new(config: &scenario::MakersConfig) -> Shape {
         Shape {
             levels: config.levels,
             half_spread_bp: config.half_spread_bp,

@@ -8,7 +8,7 @@ use surgetank_layer::message::{
 use surgetank_layer::units::{Ns, Price, Qty};
 
 use super::ladder::Ladder;
-use super::report::Report;
+use super::report::BlockReport;
 
 /// One order of a ladder. ClOrdIDs of a maker count up from 1.
 #[derive(Clone, Copy, Default)]
@@ -112,7 +112,7 @@ impl Maker {
     }
 
     /// Cancels orders that rest although the maker has requested their cancel.
-    fn repeat_cancels(&mut self, report: &Report, bodies: &mut Vec<Body>) {
+    fn repeat_cancels(&mut self, report: &BlockReport, bodies: &mut Vec<Body>) {
         for &(cl_ord_id, old_rests) in &report.refused {
             let replaced = self.replaces.remove(&cl_ord_id);
             let Some(old) = replaced.or_else(|| self.cancels.remove(&cl_ord_id)) else { continue };
@@ -175,7 +175,7 @@ impl Maker {
     }
 
     /// Processes the report of its orders in a block, and repeats cancels that had no effect.
-    pub fn learn(&mut self, report: &Report, bodies: &mut Vec<Body>) {
+    pub fn learn(&mut self, report: &BlockReport, bodies: &mut Vec<Body>) {
         (self.position, self.cash_usd) = (report.position, report.cash_usd);
         while self.unanswered.front().is_some_and(|&sent| sent <= report.answered_ns) {
             self.unanswered.pop_front();

@@ -39,7 +39,7 @@ use crate::scenario::{self, Requote};
 use crate::trace::Source;
 use ladder::Shape;
 use maker::Maker;
-use report::Report;
+use report::BlockReport;
 
 /// All makers of a run.
 pub struct Makers {
@@ -59,14 +59,14 @@ pub struct Makers {
     left_usd: f64,
     makers: Vec<Maker>,
     /// Reports in flight, by number.
-    reports: Vec<Report>,
+    reports: Vec<BlockReport>,
     /// Messages that a maker is about to send.
     bodies: Vec<Body>,
 }
 
 impl Makers {
     /// Makers in their initial state.
-    pub fn new(config: &scenario::Makers, accounts: Accounts, times: Times) -> Makers {
+    pub fn new(config: &scenario::MakersConfig, accounts: Accounts, times: Times) -> Makers {
         Makers {
             accounts,
             shape: Shape::new(config),

@@ -10,7 +10,7 @@ use super::super::{Accounts, View};
 
 /// The venue's report to a maker of one block.
 #[derive(Clone, Default)]
-pub struct Report {
+pub struct BlockReport {
     /// Index of the maker.
     pub maker: u32,
     /// ClOrdIDs of orders accepted.
@@ -40,7 +40,7 @@ enum OrderChange {
     Traded,
 }
 
-impl Report {
+impl BlockReport {
     fn note(&mut self, what: OrderChange) {
         match what {
             OrderChange::Gone(cl_ord_id) => self.gone.push(cl_ord_id),
@@ -93,8 +93,8 @@ pub fn reports(
     messages: &[Message],
     facts: &[Fact],
     view: &impl View,
-) -> impl Iterator<Item = Report> {
-    let mut reports: BTreeMap<AccountId, Report> = BTreeMap::new();
+) -> impl Iterator<Item = BlockReport> {
+    let mut reports: BTreeMap<AccountId, BlockReport> = BTreeMap::new();
     for message in messages {
         if accounts.maker(message.account).is_some() {
             let report = reports.entry(message.account).or_default();

@@ -15,9 +15,9 @@ pub(super) fn build_fair(scenario: &Scenario) -> Result<Option<Fair>, String> {
     let asked = &layer.queue.fair;
     let rule = match layer.queue.order {
         BlockOrder::Themis => {
-            let rule = themis::Rule::new(nodes, asked.faulty, asked.gamma_permille)?;
+            let thresholds = themis::Thresholds::new(nodes, asked.faulty, asked.gamma_permille)?;
             let extraction = asked.extraction;
-            FairRule::Themis(order::Config { extraction, ..order::Config::of(rule) })
+            FairRule::Themis(order::Config { extraction, ..order::Config::of(thresholds) })
         }
         BlockOrder::Median => {
             let within = median::Within::MedianTime;

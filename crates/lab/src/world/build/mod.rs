@@ -23,7 +23,7 @@ use crate::flow::Tape;
 use crate::gauges::Gauges;
 use crate::host::Host;
 use crate::lane::Lane;
-use crate::network::{Delays, Graph, Links, Options};
+use crate::network::{Delays, Graph, LinkConfig, Links};
 use crate::scenario::{Delay, Scenario};
 use crate::seed::Seed;
 use crate::slab::Slab;
@@ -173,7 +173,7 @@ fn build_links(scenario: &Scenario, seed: &Seed) -> Result<Links, String> {
     let graph = Graph::build(&network.topology, network.nodes, regions, &mut draws)?;
     let delays = Delays::new(&network.delay, &graph, &mut seed.stream("network.delay", 0));
     let faults = Faults::new(&scenario.faults, network.nodes, seed)?;
-    let options = Options {
+    let options = LinkConfig {
         uplink_mbps: network.uplink_mbps,
         downlink_mbps: network.downlink_mbps,
         loss: network.loss,

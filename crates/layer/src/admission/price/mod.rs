@@ -60,7 +60,7 @@ pub enum Config {
 
 /// A fee under one of the rules.
 #[derive(Clone, Debug)]
-pub enum Price {
+pub enum FeeRule {
     /// A constant fee.
     Fixed(u64),
     /// EIP-1559's base fee.
@@ -69,24 +69,24 @@ pub enum Price {
     Backlog(backlog::Backlog),
 }
 
-impl Price {
+impl FeeRule {
     /// A price without backlog.
-    pub fn new(config: Config) -> Price {
+    pub fn new(config: Config) -> FeeRule {
         match config {
-            Config::Fixed { fee_micros } => Price::Fixed(fee_micros),
+            Config::Fixed { fee_micros } => FeeRule::Fixed(fee_micros),
             Config::Eip1559 { fee_min_micros, block_work, block_ns } => {
-                Price::BaseFee(eip1559::BaseFee::new(fee_min_micros, block_work, block_ns))
+                FeeRule::BaseFee(eip1559::BaseFee::new(fee_min_micros, block_work, block_ns))
             }
-            Config::Backlog(config) => Price::Backlog(backlog::Backlog::new(config)),
+            Config::Backlog(config) => FeeRule::Backlog(backlog::Backlog::new(config)),
         }
     }
 
     /// The fee in force now.
     pub fn fee(&mut self, now: Ns) -> u64 {
         match self {
-            Price::Fixed(fee) => *fee,
-            Price::BaseFee(base) => base.fee(now),
-            Price::Backlog(backlog) => backlog.fee(now),
+            FeeRule::Fixed(fee) => *fee,
+            FeeRule::BaseFee(base) => base.fee(now),
+            FeeRule::Backlog(backlog) => backlog.fee(now),
         }
     }
 
@@ -94,24 +94,24 @@ impl Price {
     /// it.
     pub fn on_batch(&mut self, now: Ns, work: u64) -> u64 {
         match self {
-            Price::Fixed(fee) => *fee,
-            Price::BaseFee(base) => base.on_batch(now, work),
-            Price::Backlog(backlog) => backlog.on_batch(now, work),
+            FeeRule::Fixed(fee) => *fee,
+            FeeRule::BaseFee(base) => base.on_batch(now, work),
+            FeeRule::Backlog(backlog) => backlog.on_batch(now, work),
         }
     }
 
     /// Time until the fee has fallen to `bid` without further work; [`NEVER`] if it will not.
     pub fn falls_to_ns(&self, now: Ns, bid: u64) -> Ns {
         match self {
-            Price::Fixed(fee) => {
+            FeeRule::Fixed(fee) => {
                 if *fee <= bid {
                     0
                 } else {
                     NEVER
                 }
             }
-            Price::BaseFee(base) => base.falls_to_ns(now, bid),
-            Price::Backlog(backlog) => backlog.falls_to_ns(now, bid),
+            FeeRule::BaseFee(base) => base.falls_to_ns(now, bid),
+            FeeRule::Backlog(backlog) => backlog.falls_to_ns(now, bid),
         }
     }
 }

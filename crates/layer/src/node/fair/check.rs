@@ -16,7 +16,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Rule;
+use super::FairRule;
 use super::leader::Leader;
 use crate::message::Block;
 use crate::order_report::Evidence;
@@ -37,7 +37,7 @@ pub struct Check {
 }
 
 impl Check {
-    pub(super) fn new(rule: Rule, report_ns: Ns, nodes: u32) -> Check {
+    pub(super) fn new(rule: FairRule, report_ns: Ns, nodes: u32) -> Check {
         Check {
             judge: Leader::new(rule, report_ns, nodes),
             rounds: 0,

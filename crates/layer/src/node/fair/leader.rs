@@ -13,7 +13,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Rule, Tally};
+use super::{FairRule, Tally};
 use crate::fair::median::{self, MedianOrder};
 use crate::fair::order::{self, FairOrder};
 use crate::gossip::SeenCache;
@@ -60,7 +60,7 @@ struct Reporter {
 /// The leader's state.
 #[derive(Clone, Debug)]
 pub struct Leader {
-    rule: Rule,
+    rule: FairRule,
     report_ns: Ns,
     machine: Order,
     reporters: Vec<Reporter>,
@@ -86,10 +86,10 @@ impl Draws for NoDraws {
     }
 }
 
-fn machine_of(rule: &Rule) -> Order {
+fn machine_of(rule: &FairRule) -> Order {
     match rule {
-        Rule::Themis(config) => Order::Themis(Box::new(FairOrder::new(*config))),
-        Rule::Median(config) => match MedianOrder::new(*config) {
+        FairRule::Themis(config) => Order::Themis(Box::new(FairOrder::new(*config))),
+        FairRule::Median(config) => match MedianOrder::new(*config) {
             Ok(machine) => Order::Median(Box::new(machine)),
             Err(error) => panic!("{error}"),
         },
@@ -97,7 +97,7 @@ fn machine_of(rule: &Rule) -> Order {
 }
 
 impl Leader {
-    pub(super) fn new(rule: Rule, report_ns: Ns, nodes: u32) -> Leader {
+    pub(super) fn new(rule: FairRule, report_ns: Ns, nodes: u32) -> Leader {
         let head = Some(Digest::default());
         let start = Reporter { next: Some(0), head, ..Reporter::default() };
         Leader {
@@ -242,8 +242,8 @@ impl Leader {
         self.evidence.push(Evidence::RoundClosed);
         self.tally.rounds += 1;
         match self.rule {
-            Rule::Themis(_) => self.close_themis(now),
-            Rule::Median(_) => self.close_median(now, seed),
+            FairRule::Themis(_) => self.close_themis(now),
+            FairRule::Median(_) => self.close_median(now, seed),
         }
     }
 

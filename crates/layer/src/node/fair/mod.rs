@@ -48,7 +48,7 @@ use log::Log;
 
 /// Rule that aggregates local orders.
 #[derive(Clone, Copy, Debug)]
-pub enum Rule {
+pub enum FairRule {
     /// γ-batch-order-fairness after Themis.
     Themis(order::Config),
     /// The median of receive times.
@@ -59,7 +59,7 @@ pub enum Rule {
 #[derive(Clone, Copy, Debug)]
 pub struct Fair {
     /// Rule of the order.
-    pub rule: Rule,
+    pub rule: FairRule,
     /// Interval of a node's reports, and of the leader's rounds, in ns. At least 1.
     pub report_ns: Ns,
 }
@@ -134,12 +134,12 @@ pub struct State {
 impl State {
     pub(super) fn new(fair: &Fair, nodes: u32, id: NodeId, leader: NodeId) -> State {
         let log = match fair.rule {
-            Rule::Themis(_) => Log::prefix(),
-            Rule::Median(_) => Log::List(Default::default()),
+            FairRule::Themis(_) => Log::prefix(),
+            FairRule::Median(_) => Log::List(Default::default()),
         };
         let judge = (id == leader).then(|| Leader::new(fair.rule, fair.report_ns, nodes));
         let checks = id != leader && id == (leader + 1) % nodes;
-        let check = (checks && matches!(fair.rule, Rule::Themis(_)))
+        let check = (checks && matches!(fair.rule, FairRule::Themis(_)))
             .then(|| Box::new(Check::new(fair.rule, fair.report_ns, nodes)));
         State { report_ns: fair.report_ns, log, judge, check, sent: Tally::default() }
     }

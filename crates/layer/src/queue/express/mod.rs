@@ -89,7 +89,7 @@ impl Default for Config {
 /// Reason for which a message was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Refusal {
+pub enum ExpressRefusal {
     /// The ticket is for another round.
     WrongRound = 1,
     /// This round's lane has no controller.
@@ -106,7 +106,7 @@ pub enum Refusal {
 
 /// Ticket that assigns a message to the express lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
+pub struct ExpressTicket {
     /// Round for which it is valid.
     pub round: LaneRound,
     /// Sequence number within the round, from 0.
@@ -141,7 +141,7 @@ pub enum Input {
         /// Account that sent it.
         account: AccountId,
         /// Ticket for the express lane, if the message has one.
-        ticket: Option<Ticket>,
+        ticket: Option<ExpressTicket>,
     },
     /// The controller transfers the rest of the round to another account.
     Transfer {
@@ -202,7 +202,7 @@ pub enum Output {
         /// Number of the message.
         id: MessageId,
         /// Reason of the refusal.
-        reason: Refusal,
+        reason: ExpressRefusal,
     },
 }
 
@@ -312,7 +312,7 @@ impl Express {
                 Leftover::Ordinary => {
                     Output::Ready { id, ready_ns: self.ready_ns(at_ns), lane: Lane::Ordinary }
                 }
-                Leftover::Refuse => Output::Refused { id, reason: Refusal::ChangedHands },
+                Leftover::Refuse => Output::Refused { id, reason: ExpressRefusal::ChangedHands },
             });
         }
     }
@@ -340,15 +340,15 @@ impl Express {
         &mut self,
         now: Ns,
         (id, account): (MessageId, AccountId),
-        Ticket { round, sequence }: Ticket,
+        ExpressTicket { round, sequence }: ExpressTicket,
         outbox: &mut Vec<Output>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ExpressRefusal> {
         if round != self.round {
-            return Err(Refusal::WrongRound);
+            return Err(ExpressRefusal::WrongRound);
         }
-        let controller = self.controller.ok_or(Refusal::NoController)?;
+        let controller = self.controller.ok_or(ExpressRefusal::NoController)?;
         if controller != account {
-            return Err(Refusal::NotController);
+            return Err(ExpressRefusal::NotController);
         }
         self.sequence.put(sequence, id, self.config.future_max, |id| {
             outbox.push(Output::Ready { id, ready_ns: now, lane: Lane::Express });

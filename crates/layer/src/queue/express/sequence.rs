@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Refusal;
+use super::ExpressRefusal;
 use crate::units::MessageId;
 
 #[derive(Clone, Debug, Default)]
@@ -27,16 +27,16 @@ impl Sequence {
         id: MessageId,
         future_max: u64,
         mut ready: impl FnMut(MessageId),
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ExpressRefusal> {
         if sequence >= self.next.saturating_add(future_max) {
-            return Err(Refusal::TooFarAhead);
+            return Err(ExpressRefusal::TooFarAhead);
         }
         let known = self.left.get(&sequence).or_else(|| self.early.get(&sequence));
         if known == Some(&id) {
             return Ok(());
         }
         if known.is_some() || sequence < self.next {
-            return Err(Refusal::SequenceTaken);
+            return Err(ExpressRefusal::SequenceTaken);
         }
         self.early.insert(sequence, id);
         while let Some(id) = self.early.remove(&self.next) {
