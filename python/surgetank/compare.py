@@ -44,7 +44,8 @@ class Difference:
         return low_a <= high_b and low_b <= high_a
 
     def to_dict(self) -> dict[str, str | float | bool | None]:
-        """unit, and of either side the value and its 95 % interval (low, high); change, overlap."""
+        """Plain values: unit, each side's value with its 95 % interval (low, high), change and
+        overlap."""
         sides: dict[str, float | None] = {}
         for side, m in (("a", self.a), ("b", self.b)):
             sides[side] = m.value if m else None
@@ -80,7 +81,7 @@ class Comparison:
     """Only for runs of one name."""
 
     def frame(self) -> pl.DataFrame:
-        """One row per measure: name, and what `Difference.to_dict` says of it."""
+        """One row per measure: its name and the columns of `Difference.to_dict`."""
         rows = [{"name": d.name, **d.to_dict()} for d in self.differences]
         text = dict.fromkeys(("name", "unit"), pl.String)
         sides = ("a", "a_low", "a_high", "b", "b_low", "b_high", "change")

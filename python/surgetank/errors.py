@@ -38,8 +38,8 @@ _REMEDIES: Final = {
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """The text with a space for each character that would act on a terminal: control and formatting
-    characters, and line ends unless `lines` are allowed."""
+    """The text with control and formatting characters replaced by spaces, and line ends too unless
+    `lines` is set."""
     if text.isprintable():
         return text
     kept = "\n\t" if lines else ""
@@ -53,8 +53,8 @@ def _is_shown(char: str) -> bool:
 class SurgetankError(Exception):
     """An error that the user can correct.
 
-    `place` names where (a file, a key, a table), `hint` says what to do, `exit_code` is what the
-    command line returns.
+    `place` names its location (a file, a key, a table), `hint` says what to do, and `exit_code` is
+    the exit code of the command line.
     """
 
     def __init__(

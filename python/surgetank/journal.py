@@ -39,7 +39,7 @@ __all__ = [
 #: Bytes of a record that a pipe takes.
 RECORD_BYTES = 128
 _HEADER = struct.Struct("<H3Q4I32s32s32s32s32s")
-#: What it holds after the version.
+#: The fields after the version.
 _FIXED = (
     "height",
     "first_sequence",
@@ -98,7 +98,7 @@ class Report:
 
     @property
     def whole(self) -> bool:
-        """Whether everything was read and nothing found."""
+        """Whether the whole file was read without a finding."""
         return self.findings_count == 0 and not self.stopped
 
     def to_json(self) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def _node(left: bytes, right: bytes) -> bytes:
 
 
 def _climb(index: int, last: int, path: tuple[bytes, ...]) -> Iterator[tuple[bool, bytes]]:
-    """For each step of a path: whether it stands left, and its hash (RFC 9162, 2.1.3.2).
+    """Each step of a path: whether the sibling is on the left, and its hash (RFC 9162, 2.1.3.2).
 
     Raises ValueError if the path is longer or shorter than the tree is high.
     """
@@ -165,7 +165,7 @@ def _climb(index: int, last: int, path: tuple[bytes, ...]) -> Iterator[tuple[boo
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch's header; `sealed_ns` is in the clock of whoever pushed."""
+    """A batch's header; `sealed_ns` is by the clock of the caller of `Pipe.push`."""
 
     height: int
     first_sequence: int
@@ -182,7 +182,7 @@ class Batch:
     rule: str
     rule_next: str
     beacon: bytes
-    #: What is hashed.
+    #: The layout of the hashed bytes.
     header: bytes = field(repr=False)
 
     @classmethod
@@ -222,7 +222,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """That a message was published at a position of a batch."""
+    """A proof that a message was published at a position of a batch."""
 
     header: bytes
     position: int
@@ -285,14 +285,15 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """That a journal of `new` batches begins with the one of `old` batches."""
+    """A proof that a journal of `new` batches begins with the journal of its first `old`
+    batches."""
 
     old: int
     new: int
     path: tuple[bytes, ...]
 
     def check(self, old_root: bytes, new_root: bytes) -> bool:
-        """Whether it proves that for these roots (RFC 9162, 2.1.4.2)."""
+        """Whether the proof holds for these roots (RFC 9162, 2.1.4.2)."""
         if not 0 < self.old <= self.new:
             return False
         if self.old == self.new:

@@ -2,18 +2,18 @@
 
 The keypers hold a secret s in shares, so that any t of them can use it and t − 1 cannot. With it
 they open what was encrypted to a batch, once the batch is sealed, and sign what was sealed, which
-gives an unbiasable seed. Batch and beacon are hashed to the curve under different
-tags: so the two uses of the secret are independent.
+gives an unbiasable seed. Batch and beacon are hashed to the curve under different tags, so that the
+two uses of the secret are independent.
 
 Sources: Shamir (1979), shares; Feldman (1987), shares that can be checked; Pedersen (1991), a
 secret that no dealer knows; Boneh, Franklin (2001), FullIdent: encryption to a name, where the
 batch is the name (Shutter does so too); Boneh, Lynn, Shacham (2001) and Boldyreva (2003),
 threshold signatures; RFC 9380, hashing to the curve. Curve arithmetic is arkworks'.
 
-What is not here: how shares travel (`crates/layer/src/sealed/keypers.rs`), a channel by which a
-dealer hands each keyper its share unseen, and the dispute over a bad one. In Pedersen's set-up a
-dealer who speaks last can bias the public key (Gennaro et al. 1999), not learn the secret. Nothing
-is hardened against timing attacks: it is for experiments.
+Not included: the transport of shares (`crates/layer/src/sealed/keypers.rs`), a secret channel from
+a dealer to each keyper, and the dispute over an invalid share. In Pedersen's set-up a dealer who
+publishes last can bias the public key (Gennaro et al. 1999), but cannot learn the secret. Nothing
+is hardened against timing attacks: this module is for experiments.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ except ImportError:
 __all__ = ["BatchKey", "Beacon", "Committee", "Dealing", "Keyper", "Share", "deal", "set_up"]
 
 Random = Callable[[int], bytes]
-"""So many random bytes; `secrets.token_bytes` unless a test asks for the same again."""
+"""A source of random bytes by their number: `secrets.token_bytes`, or a seeded one in tests."""
 
 Purpose = Literal["batch", "beacon"]
 
@@ -207,7 +207,8 @@ class Committee:
             and 0 <= share.keyper < len(self.share_keys)
         ]
         hashed = _hashed(purpose, about)
-        # All at once first: one check, and shares one by one only if one is forged.
+        # One check of all shares together comes first; shares are checked one by one only if it
+        # fails.
         whole = self._interpolated({share.keyper: share for share in shares})
         if whole is not None and _fits(whole, hashed, self.public_key):
             return whole
@@ -259,9 +260,9 @@ def deal(
 def set_up(dealings: Sequence[Dealing]) -> tuple[Committee, tuple[Keyper, ...]]:
     """The committee of these dealings and its keypers (Pedersen): secrets are sums of shares.
 
-    With one dealing its dealer is trusted: it knows the whole secret. With one from every keyper
-    no party does, as long as one of them was honest. Dealings with a share that does not fit are
-    left out, and named in `Committee.excluded`.
+    With one dealing its dealer is trusted: it knows the whole secret. With one dealing from every
+    keyper no party knows it, if at least one of them was honest. Dealings with a share that does
+    not fit are left out, and named in `Committee.excluded`.
 
     Raises:
         SurgetankError: if there is no dealing, they differ in size, or none is left.

@@ -1,7 +1,7 @@
 """Names of a package that are imported when they are first used (PEP 562).
 
 `import surgetank` would load polars, numpy, scipy and pydantic, and so would every `--help` and
-every completion in a shell, which need none of them: docs/decisions/0024.
+every completion in a shell, which do not need them: docs/decisions/0024.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""The attacker's best response to a venue: which attack, with which settings and capital, pays.
+"""The attacker's best response to a venue: which attack pays, with which settings and how much
+capital.
 
 A gain of an attack with fixed settings says little about a queue rule: another attacker may choose
-better ones. Here each kind of attack is searched for its best settings (`race`), and what was found
-is measured on seeds that it was not chosen on. "None pays" speaks of the strategies searched
-(`strategies`), not of all there are.
+better ones. Here each kind of attack is searched for its best settings (`race`), and the result is
+measured on seeds that the search did not use. "None pays" is a statement about the strategies
+searched (`strategies`), not about every possible attack.
 """
 
 from surgetank.attacker.response import BestResponse, Response, best_response

@@ -3,8 +3,8 @@
 Sequential halving (Karnin, Koren and Somekh, "Almost optimal exploration in multi-armed bandits",
 ICML 2013): all strategies are run on the same few seeds, the better half on more. Then the
 survivors' neighbourhood is searched the same way. Since all use the same seeds, differences have
-less variance than values; but the best of many is biased upwards, so its gain is
-measured on seeds that it was not chosen on.
+less variance than values; but the best of many is biased upwards, so its gain is measured on other
+seeds than those of its selection.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from surgetank.attacker.strategies import Strategy, near
 
 __all__ = ["Evaluate", "MeanGain", "RaceEffort", "estimate", "race"]
 
-#: How far neighbours are drawn, closer every time; settings go from 0 to 1.
+#: Standard deviation of neighbours' settings in each round; settings go from 0 to 1.
 _RADII = (0.15, 0.05)
 
 Evaluate = Callable[[Sequence[tuple[Strategy, int]]], Sequence[float]]
@@ -31,22 +31,22 @@ class RaceEffort:
     """The number of runs spent on one kind of attack."""
 
     candidates: int = 12
-    """Strategies drawn at first."""
+    """Number of strategies in the first round."""
     seeds: int = 2
-    """Seeds of a round; survivors keep their results and get as many further seeds."""
+    """Seeds per round; survivors keep their results and get as many further seeds."""
     keep: int = 3
-    """One in so many strategies survives a round."""
+    """One strategy in `keep` survives a round."""
     neighbours: int = 4
-    """Drawn around each of the best two, twice, closer the second time."""
+    """Number of neighbours drawn around each of the best two, twice, closer the second time."""
 
     @property
     def search_seeds(self) -> int:
-        """Seeds that strategies are chosen on, at most."""
+        """The most seeds that strategies are chosen on."""
         return self.seeds * (self._rounds(self.candidates) + 2)
 
     @property
     def runs(self) -> int:
-        """Runs of one search, at most: a neighbour that was run before is not drawn again."""
+        """The most runs of one search: a neighbour that was run before is not drawn again."""
         alive, used, total = self.candidates, 0, 0
         while True:
             used += self.seeds
@@ -63,7 +63,8 @@ class RaceEffort:
         return total
 
     def is_enough(self, alive: int, used: int, seeds: int) -> bool:
-        """Whether the rounds end: another one and those among neighbours must find fresh seeds."""
+        """Whether the rounds end, because seeds for another one and for the neighbours would not
+        suffice."""
         return alive <= 2 or used + (1 + len(_RADII)) * self.seeds > seeds
 
     def _rounds(self, count: int) -> int:
@@ -77,8 +78,8 @@ def race(
     effort: RaceEffort,
     draw: int,
 ) -> tuple[Strategy, float]:
-    """The best strategy found and its mean gain on the seeds it was chosen on: biased upwards by
-    the selection.
+    """The best strategy found and its mean gain (USD) on the seeds of the search, which the
+    selection biases upwards.
 
     `seeds` are those of the search, `effort.search_seeds` at least; `draw` seeds the neighbours.
     """

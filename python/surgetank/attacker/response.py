@@ -32,9 +32,9 @@ class Response:
     kind: str
     strategy: Strategy
     gain: MeanGain
-    """On fresh seeds."""
+    """Mean gain on fresh seeds, with its interval."""
     searched_usd: float
-    """Its mean gain on the seeds that it was chosen on: biased upwards by the selection."""
+    """Mean gain on the seeds of the search, USD, which the selection biases upwards."""
 
     @property
     def pays(self) -> bool | None:
@@ -48,7 +48,7 @@ class BestResponse:
 
     scenario: str
     responses: tuple[Response, ...]
-    """By gain, the greatest first."""
+    """Responses in order of gain, the greatest first."""
     search_seeds: range
     fresh_seeds: range
     runs: int
@@ -70,14 +70,14 @@ class BestResponse:
 
     @property
     def gain_usd(self) -> float:
-        """Of the best response, USD per run: 0 if none is known to pay, since not attacking is
+        """Gain of the best response, USD per run; 0 if none is known to pay, since not attacking is
         allowed."""
         return max((r.gain.mean for r in self.responses if r.pays), default=0.0)
 
     @property
     def seeds_needed(self) -> int | None:
-        """Fresh seeds after which an interval as it is now would exclude 0 for each kind that is
-        undecided; None if none is, or if the mean is 0."""
+        """Number of fresh seeds after which the interval of each undecided kind would exclude 0, at
+        its present mean and variance; None if no kind is undecided, or if a mean is 0."""
         needed = [
             r.gain.n * ((r.gain.high - r.gain.mean) / r.gain.mean) ** 2
             for r in self.responses
@@ -180,7 +180,7 @@ def _played(
 
 
 def _gain(outcome: RunOutcome) -> float:
-    """What the attacker gained in a run, USD; NaN if the run is INVALID."""
+    """The attacker's gain in a run, USD; NaN if the run is INVALID."""
     return math.nan if outcome.invalid else outcome.value(GAIN)
 
 

@@ -1,7 +1,7 @@
 """An attacker's choices: a kind of attack, its settings, and its capital.
 
 A strategy is a point of the unit cube, one coordinate a setting, so that all kinds are searched
-alike. Ranges span what the models allow, at a cost to the attacker from nothing to its whole
+alike. Ranges span what the models allow; the cost to the attacker goes from zero to its whole
 budget.
 """
 
@@ -60,9 +60,9 @@ SETTINGS: Final[Mapping[str, tuple[ChosenKey, ...]]] = MappingProxyType(
         "fee-jump": _RACES,
     }
 )
-"""Kind of attack → what is chosen of it, beside the capital. Kinds whose attacker does not trade
-(`stampede`, `censor`) cannot gain and are left out; its node and the delay of its link are
-given by the scenario, not chosen."""
+"""Kind of attack → the settings that are chosen, in addition to the capital. Kinds whose attacker
+does not trade (`stampede`, `censor`) cannot gain and are left out; the attacker's node and the
+delay of its link are given by the scenario, not chosen."""
 
 KINDS: Final = tuple(SETTINGS)
 
@@ -73,7 +73,7 @@ class Strategy:
 
     kind: str
     at: tuple[float, ...]
-    """Coordinates of its settings, and last of its capital, from 0 to 1."""
+    """Coordinates from 0 to 1 of the settings, with that of the capital last."""
     budget_usd: float
 
     @property
@@ -87,8 +87,8 @@ class Strategy:
         return values
 
     def applied(self, scenario: Scenario) -> Scenario:
-        """The scenario under this attack; what the scenario's own attack of this kind says and is
-        not chosen here (node, link, begin) stays.
+        """The scenario under this attack. Keys that are not chosen here (node, link, begin) keep
+        the values of the scenario's own attack of this kind.
 
         Raises:
             SurgetankError: the scenario does not go with such an attack.

@@ -32,7 +32,7 @@ class Calibration:
     capacity_per_s: float
     """Rate of the slowest stage, 1/s: 1 over the service time."""
     load_share: float
-    """Average load of the busiest probe over `capacity_per_s`; the rule is at most 0.3."""
+    """Average load of the busiest probe over `capacity_per_s`; at most 0.3 (`LOAD_SHARE_MAX`)."""
     scenario: Scenario
     notes: tuple[str, ...] = ()
     invalid: str = ""
@@ -41,8 +41,8 @@ class Calibration:
     fit: Mapping[str, float] = field(default_factory=dict)
     """Fitted parameters and the quality of the fit."""
     spread: Mapping[str, Spread] = field(default_factory=dict)
-    """Chance error of predictions: "capacity" and "p99_at_half" → the factors of the
-    prediction between which a measurement lies in 95 %."""
+    """Random error of predictions: "capacity" and "p99_at_half" → the factors of the prediction
+    between which 95 % of measurements lie."""
 
     def late_ms_max(self, options: LiveOptions) -> float:
         """Allowed lateness of the generator at p99, ms: as the options say, or 5 % of the base
@@ -67,7 +67,7 @@ class Calibration:
         return dict(plain(content))
 
     def toml(self) -> str:
-        """The scenario file; with the estimates in front of it, as comments."""
+        """The text of the scenario file, preceded by the estimates as comments."""
         lines = [f"# Calibrated on {self.target} ({self.version}) by `surgetank calibrate`."]
         for e in self.estimates:
             between = "" if e.low is None else f" [{e.low:.4g}, {e.high:.4g}]"

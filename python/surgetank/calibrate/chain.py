@@ -50,7 +50,7 @@ class BlockArrivals:
 
     height: Ints
     time_ns: Ints
-    """When the first of its messages was delivered."""
+    """Time at which the first message of each block was delivered, ns."""
     messages: Ints
 
 
@@ -106,7 +106,8 @@ def per_message(trains: Sequence[TrainArrivals]) -> Estimate | None:
 
 
 def fullest(blocks: BlockArrivals) -> tuple[int, bool]:
-    """Most messages in a block, and whether that is a limit: two blocks in a row as full."""
+    """The most messages in a block, and whether that is a limit: two successive blocks held as
+    many."""
     if not len(blocks.messages):
         return 0, False
     most = int(blocks.messages.max())
@@ -142,7 +143,7 @@ class ChainProperties:
 
 
 def fitted(scenario: Scenario, chain: ChainProperties) -> tuple[Scenario, Mapping[str, float]]:
-    """The scenario, and what the simulator makes of single messages in it."""
+    """The fitted scenario, and the simulated delays of single messages in it."""
     commit, proposal = max(1.0, chain.interval_ms * 0.8), 1.0
     progress: dict[str, float] = {}
     for _ in range(_STEPS):

@@ -24,7 +24,7 @@ from surgetank.measure.statistics import student_t
 __all__ = ["TURNS", "CoreUse", "cores_here", "shared", "steady"]
 
 _LOOKS_MAX: Final = 6
-#: How often the last load and its half are run, in turn.
+#: Number of runs of the last load and of its half, in alternation.
 TURNS: Final = 5
 
 
@@ -46,11 +46,10 @@ def steady(
 ) -> Sequence[CoreUse] | None:
     """Readings where messages take about 15 and 30 % of the cores that the idle chain leaves.
 
-    `play` runs a rate; None where nodes' processor time cannot be read. `hint_per_s` is the
-    capacity
-    by trains, which may be far too high: the first load is 2 % of it; from there
-    upwards, at most fourfold. With batching, 30 % of the cores is less than 30 % of the load at
-    which they end.
+    `play` runs at a rate (1/s); the result is None where the nodes' processor time cannot be read.
+    `hint_per_s` is the capacity by trains, which may be far too high: the first load is 2 % of it;
+    from there upwards, at most fourfold. With batching, 30 % of the cores is less than 30 % of the
+    load at which they end.
     """
     idle, last = play(2e-4 * hint_per_s), play(0.02 * hint_per_s)
     if idle is None:

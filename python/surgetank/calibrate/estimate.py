@@ -13,9 +13,9 @@ reading and than the base delay; short trains show the additional wait of a burs
 
 **Variation of service**: the time of k neighbours in a train has the variance k·b²·c² if service
 times are independent, with mean b and coefficient of variation c. Trains are cut into segments of
-several milliseconds, so that readings and timers do not count as variation, and c² is the
-segments' variance over their mean squared, times their messages. Stalls of the whole machine
-appear as rare long services, which they are to the messages behind them.
+several milliseconds, so that readings and timers do not count as variation, and c² is the segments'
+variance over their mean squared, times their messages. Stalls of the whole machine appear as rare
+long services, as the messages that wait behind them experience.
 
 Intervals over trains are percentile bootstraps (Efron and Tibshirani, 1993), 95 %.
 """
@@ -47,7 +47,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _RESAMPLES: Final = 1_000
-#: Segments are at least so long, in time and in readings.
+#: Least length of a segment, in time and in readings.
 _SEGMENT_NS: Final = 5_000_000.0
 _SEGMENT_READINGS: Final = 8
 
@@ -73,7 +73,8 @@ class Estimate:
 
 @dataclass(frozen=True)
 class TrainArrivals:
-    """One train: when its messages arrived, ascending, since the instant at which all were due."""
+    """One train: arrival times of its messages, ns, ascending, since the instant at which all were
+    due."""
 
     arrival_ns: Ints
 
@@ -82,7 +83,7 @@ class TrainArrivals:
 
     @property
     def last_ns(self) -> float:
-        """When the last one had arrived."""
+        """Arrival time of the last message, ns."""
         return float(self.arrival_ns[-1])
 
 
@@ -116,7 +117,7 @@ def base_delays(delay_ns: Floats) -> dict[str, Estimate]:
 
 
 def dispersion_ns(train: TrainArrivals) -> float | None:
-    """Service time per message that one train shows; None if it came in a single reading."""
+    """Service time per message of one train, ns; None if the train came in a single reading."""
     at = train.arrival_ns
     first = int(np.searchsorted(at, at[0], side="right"))
     rest = len(at) - first
@@ -202,7 +203,7 @@ def _segments(train: TrainArrivals) -> tuple[Floats, float] | None:
 
 
 def burst_ns(trains: Sequence[TrainArrivals], single_ns: float) -> float | None:
-    """How much longer than a single message the whole of a short train takes, median, ns."""
+    """Median over short trains of their whole time less that of a single message, ns."""
     if not trains:
         return None
     return float(np.median([t.last_ns for t in trains])) - single_ns

@@ -53,7 +53,7 @@ class Probe:
 
     due_ns: Ints
     single: int = 0
-    """Number of single messages, which come first."""
+    """Number of single messages; they come first."""
     trains: tuple[Train, ...] = ()
     loads: tuple[PoissonLoad, ...] = ()
 
@@ -78,7 +78,8 @@ class Probe:
         return _delays(first_ns[: self.single], self.due_ns[: self.single])
 
     def load_delays(self, load: PoissonLoad, first_ns: Ints) -> Floats:
-        """Likewise of a light load, without its first tenth."""
+        """Delays (ns) of the messages of a light load, without its first tenth; infinite for those
+        never delivered."""
         part = slice(load.first + load.count // 10, load.first + load.count)
         return _delays(first_ns[part], self.due_ns[part])
 
@@ -93,8 +94,8 @@ class Probe:
 
     @property
     def scheduled(self) -> npt.NDArray[np.bool_]:
-        """Messages whose own due time matters; shape (n,). Of a train it is only the first one's:
-        the others cannot be sent at the same instant."""
+        """Flags of the messages whose lateness counts; shape (n,). Of a train only the first
+        message's does: the others cannot be sent at the same instant."""
         found = np.ones(len(self.due_ns), dtype=np.bool_)
         for train in self.trains:
             found[train.first + 1 : train.first + train.size] = False
@@ -102,8 +103,8 @@ class Probe:
 
     @property
     def mean_rate_per_s(self) -> float:
-        """Messages over time, up to the last due time, or to the last train if it ends with one:
-        that is followed by a rest too."""
+        """Messages over time (1/s) up to the last due time. A probe that ends with a train counts
+        up to that train, since a rest follows it."""
         last = self.trains[-1] if self.trains else None
         if last is not None and last.first + last.size == len(self.due_ns):
             before, end_ns = last.first, last.due_ns

@@ -52,11 +52,11 @@ from surgetank.scenario import Scenario
 
 __all__ = ["OPTIONS", "Progress", "calibrate"]
 
-#: Progress what is being done.
+#: Called with a description of the current step.
 Progress = Callable[[str], None]
 
-#: A calibration of minutes must not fail because processes start slowly, and a fast broker that
-#: falls behind must show it by its delays, not by the generator's own limits.
+#: A calibration takes minutes and must not fail because processes start slowly. A fast broker that
+#: falls behind must show it in its delays, not by reaching the generator's own limits.
 OPTIONS: Final = LiveOptions(patience_s=90.0, rate_max_per_s=4e6, inflight_max=1_000_000)
 
 _SIZE_BYTES: Final = 150
@@ -101,14 +101,14 @@ class _Amounts:
 
     singles: int
     short: int
-    """Trains of 10, and of 100."""
+    """Number of trains of 10 messages, and of trains of 100."""
     rounds: int
     """Rounds of a broker."""
     steady_s: float
     """Length of each steady load of a chain, s."""
     train_s: float
-    """Time for which a train keeps a broker busy, s; buffers, caches and garbage collection are
-    then as in a steady flow."""
+    """Time for which a train keeps a broker busy, s: long enough for buffers, caches and garbage
+    collection to behave as in a steady flow."""
     light: float
     """Length of a broker's light loads, as a share of the usual one."""
     chain_singles: int
@@ -130,7 +130,7 @@ class _Play:
         self.height[rows["number"]] = rows["height"]
 
     def answered(self) -> list[TrainArrivals]:
-        """Trains by the times of their acknowledgements."""
+        """The trains, with the times of their acknowledgements in place of deliveries."""
         return self.probe.arrived(self.played.sending.answered_ns)
 
 
@@ -145,7 +145,7 @@ class _Procedure:
         self._late_ms: dict[str, list[float]] = {}
         """p99 of the generator's own lateness in each probe, ms, by kind of probe."""
         self._beside_s = 0.0
-        """Seconds that the last probe took in addition to its schedule: to start processes, and to
+        """Seconds that the last probe took in addition to its schedule, to start processes and to
         drain."""
 
     def all(self) -> Calibration:
@@ -239,9 +239,9 @@ class _Procedure:
         )
 
     def _burst_us(self, bound_us: float) -> float:
-        """The pace of a burst that keeps the slowest stage busy for `_BURST_S`, µs.
+        """Time per message in a burst that keeps the slowest stage busy for `_BURST_S`, µs.
 
-        Half as many where the target does not accept so long a burst.
+        The burst is halved until the target accepts all of it.
         """
         most = _BURST_MAX
         while True:
@@ -260,8 +260,8 @@ class _Procedure:
             bound_us = min(found_us, bound_us / 2)
 
     def _longest(self, first: _Play) -> float:
-        """How long a train may be: no more messages than may be sent in a second, and, where they
-        are acknowledged, no more behind than may be in flight."""
+        """The greatest length of a train, in messages: at most what may be sent in a second and,
+        where messages are acknowledged, what may be in flight."""
         options = self._rig.options
         most = min(_LONG_MAX, options.rate_max_per_s)
         if first.played.capabilities.ack == "none":
@@ -269,8 +269,9 @@ class _Procedure:
         return min(most, _OF_INFLIGHT * options.inflight_max / (1 - 1 / OVERLOAD))
 
     def _sustained(self, burst_us: float, most: float) -> tuple[int, float]:
-        """How many messages, a little faster than a burst of them was served, keep the slowest
-        stage busy for `train_s`, and their pace, µs. Half as many where not all arrive."""
+        """Number of messages that keep the slowest stage busy for `train_s` when they are sent a
+        little faster than a burst of them was served, and the time per message, µs. The number is
+        halved until all arrive."""
         size = int(np.clip(self._amounts.train_s * 1e6 / burst_us, 100, most))
         while True:
             probe = overload(size, burst_us, 2, rest=2.0)  # how much slower is not known yet
@@ -444,7 +445,8 @@ class _Procedure:
 
 
 def _chain_s(amounts: _Amounts, delay_s: float, gap_s: float) -> float:
-    """About how long the rest of a chain's calibration takes: singles, steady loads, trains."""
+    """Approximate time that the rest of a chain's calibration takes, s: single messages, steady
+    loads, trains."""
     loads = 2 + 2 + 2 * TURNS  # idle and first look, two steps up, then in turn
     return (
         amounts.chain_singles * gap_s
@@ -454,7 +456,7 @@ def _chain_s(amounts: _Amounts, delay_s: float, gap_s: float) -> float:
 
 
 def sizes_of(play: _Play) -> list[int]:
-    """Lengths of the trains of a probe."""
+    """Number of messages in each train of a probe."""
     return [t.size for t in play.probe.trains]
 
 
@@ -479,7 +481,8 @@ def _bursts(first: _Play, base: dict[str, Estimate]) -> list[Estimate]:
 
 
 def _answers(first: _Play, name: str) -> list[Estimate]:
-    """Time until single messages were acknowledged, where the target acknowledges."""
+    """Time until single messages were acknowledged, ms; empty where the target does not
+    acknowledge."""
     played, probe = first.played, first.probe
     answered = played.sending.answered_ns[: probe.single]
     if played.capabilities.ack == "none" or not (answered >= 0).any():

@@ -101,8 +101,8 @@ class Grid:
         *,
         samples: int = _SAMPLES,
     ) -> None:
-        """At each rate; `highest_ms` is the greatest delay needed, the jitters go up to
-        a third of it. `samples` messages are played at each rate."""
+        """Simulates `samples` messages at each rate. `highest_ms` is the greatest delay that is
+        needed; jitters go up to a third of it."""
         self.service_us = service_us
         self._jitters = np.geomspace(highest_ms / 300, highest_ms / 3, _JITTERS)
         unit = np.random.default_rng(11).standard_exponential(samples)

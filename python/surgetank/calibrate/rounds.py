@@ -1,8 +1,8 @@
 """A broker's calibration in rounds: each has its own trains and light loads, and its own result.
 
 What differs between rounds (the machine's other work, the server's housekeeping, placement of
-processes) will differ between the calibration and what is predicted, so the rounds' scatter is
-the prediction's (`spread.py`).
+processes) also differs between the calibration and later runs, so the scatter of the rounds gives
+the error of a prediction (`spread.py`).
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Round:
 
 
 def overload(size: int, pace_us: float, count: int, rest: float = 1.0) -> Probe:
-    """Trains of `size` whose messages come `OVERLOAD` times as fast as one per `pace_us`, with
-    rests as the rule asks, times `rest`.
+    """Trains of `size` whose messages come `OVERLOAD` times as fast as one per `pace_us`. Rests
+    between them are `rest` times those that keep the average below `LOAD_SHARE_MAX`.
 
     They keep the slowest stage busy, as a burst does, but sender, target and receiver work
     concurrently on shared cores, as in a steady flow; a burst's sender has finished before the
@@ -119,13 +119,13 @@ def _quantiles_ms(delays: Floats) -> list[float]:
 
 
 def spread_of(rounds: Sequence[Round], capacity: float, service_us: float) -> dict[str, Spread]:
-    """Interval factors of the predicted capacity, and of p99 at half of it.
+    """Interval factors of the predicted capacity, and of p99 at half that load.
 
-    `capacity` is what the light loads were placed by, per second; `service_us` the time that the
-    fit is made with. The repeatability of p99 at half load is the deviation of the fit over
-    resampled
-    rounds (Efron and Tibshirani, 1993), and of what is measured that of the rounds' own p99 at the
-    higher load: a live run there meets as many stalls as a round did.
+    `capacity` (1/s) is the value from which the rates of the light loads were computed;
+    `service_us` is the service time of the fit. The repeatability of p99 at half load is the
+    deviation of the fit over resampled rounds (Efron and Tibshirani, 1993). The repeatability of
+    the measurement is the deviation of the rounds' own p99 at the higher load: a live run there
+    meets as many stalls as a round did.
     """
     paces = [1e6 / pace.value for pace in (service(r.trains) for r in rounds) if pace is not None]
     found = {"capacity": of_rounds(paces), "p99_at_half": None}

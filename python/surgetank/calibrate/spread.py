@@ -1,4 +1,4 @@
-"""Chance error of a prediction, from the calibration's own repeatability.
+"""Random error of a prediction, from the calibration's own repeatability.
 
 A broker is calibrated in rounds of trains and light loads. The rounds' answers scatter by all that
 a round is subject to, the operating system's noise included.
@@ -30,12 +30,12 @@ __all__ = [
     "of_rounds",
 ]
 
-#: Low and high end of a prediction, as factors of it.
+#: Low and high end of an interval, as factors of the prediction.
 Spread = tuple[float, float]
 
-#: Live runs of each load, of which the median is taken.
+#: Number of live runs at each load, of which the median is taken.
 LIVE_RUNS: Final = 3
-#: Likewise at half of a broker's capacity, where p99 is judged.
+#: Number of live runs at half of a broker's capacity, where p99 is judged.
 HALF_RUNS: Final = 5
 #: Variance of the median of n standard normal observations.
 _MEDIAN: Final = {1: 1.0, 2: 0.5, 3: 0.449, 4: 0.298, 5: 0.287, 6: 0.215, 7: 0.210}
@@ -54,9 +54,9 @@ def of_rounds(values: Sequence[float]) -> Spread | None:
 
 
 def of_fit(resampled: Floats, rounds: Floats) -> Spread:
-    """The factors between which a median of `HALF_RUNS` live runs lies in 95 % around a fit:
-    `resampled` are its answers over resampled rounds, `rounds` what single rounds showed of the
-    like; all positive."""
+    """The factors between which a median of `HALF_RUNS` live runs lies in 95 % around a fit.
+    `resampled` are the fit's results over resampled rounds, `rounds` the same quantity in single
+    rounds; all positive."""
     fitted = float(np.log(resampled).std(ddof=1))
     live = float(np.log(rounds).std(ddof=1))
     half = student_t(len(rounds) - 1) * math.hypot(fitted, live * math.sqrt(_MEDIAN[HALF_RUNS]))
@@ -72,8 +72,9 @@ def of_estimate(estimate: Estimate | None) -> Spread | None:
 
 
 def of_chain(step: Estimate | None, single_p99: Estimate) -> dict[str, Spread]:
-    """Of a chain: `step`, the time per message that binds, makes its capacity; p99 at half of it
-    is that of single messages, which wait for a block like all others, and what `step` adds."""
+    """Interval factors of a chain. Its capacity follows from `step`, the binding time per message;
+    p99 at half of it is that of single messages, which wait for a block like all others, plus what
+    `step` adds."""
     pace = of_estimate(step)
     turned = None if pace is None else (1 / pace[1], 1 / pace[0])
     found = {"capacity": turned, "p99_at_half": joined([of_estimate(single_p99), pace])}

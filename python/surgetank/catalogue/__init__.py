@@ -70,7 +70,7 @@ def title_of(measure: str) -> str:
 
 
 def short_of(measure: str) -> str:
-    """For the head of a narrow column, by a measure's full name."""
+    """A title for the head of a narrow column, by a measure's full name."""
     spec, member = MEASURES[measure], _MEMBERS[measure]
     short = spec.short or spec.title
     return f"{member} {short}" if member else short

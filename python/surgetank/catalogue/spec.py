@@ -14,7 +14,7 @@ Unit = Literal["ms", "s", "1/s", "s/s", "share", "1", "count", "USD", "bp"]
 
 
 class Better(StrEnum):
-    """Which way a measure is better."""
+    """The direction in which a measure is better."""
 
     MORE = "more"
     LESS = "less"
@@ -23,7 +23,8 @@ class Better(StrEnum):
 
 
 class LimitSide(StrEnum):
-    """From which side a limit bounds its measure; the value stands at the end of its name."""
+    """The side from which a limit bounds its measure; the value is the suffix of the limit's
+    name."""
 
     MOST = "max"
     LEAST = "min"
@@ -40,11 +41,12 @@ class Family:
 
     name: str
     one: str
-    """Any member, in a sentence."""
+    """The words for any member, in a sentence."""
     members: Mapping[str, str]
-    """Name of a member, as it stands behind the dot → the same in a sentence."""
+    """Name of a member, as it stands after the dot → its words in a sentence."""
     whole: str = ""
-    """What they are parts of, in a sentence, if measures of it are taken as well."""
+    """The words for the whole that the members divide, in a sentence; empty if the whole is not
+    measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,29 +54,32 @@ class MeasureSpec:
     """The declaration of a measure, independent of any run."""
 
     name: str
-    """Without a member: `delay_p99_ms` is one entry, `delay_p99_ms.cancel` a measure of it."""
+    """Name without a member: `delay_p99_ms` is one entry, `delay_p99_ms.cancel` one of its
+    measures."""
     unit: Unit
     better: Better
     title: str
-    """For a heading."""
+    """Title for a heading."""
     what: str
     """One sentence; `{of}` stands for the member, or for the whole."""
     source: str
-    """Where the formula is from: a publication, or what in the trace is counted."""
+    """Source of the formula: a publication, or what in the trace is counted."""
     short: str = ""
-    """For the head of a narrow column; empty: as the title."""
+    """Title for the head of a narrow column; empty: the title itself."""
     quantile: float | None = None
-    """Of a sampled quantile, which: an estimate needs enough observations beyond it."""
+    """The quantile, if the measure is a sampled one: its estimate needs enough observations beyond
+    it."""
     signed: bool = False
     """Whether it can be below zero."""
     family: Family | None = None
     alone: bool = True
-    """Whether it is measured of the whole, too, and not only of members."""
+    """Whether the whole is measured too, and not only the members."""
     title_of: str = ""
     """Title of a member's measure, with `{of}`; empty: the title, and the member behind a dot."""
 
     def members(self) -> Iterator[str]:
-        """What it is measured of: the whole (an empty name), and every member of its family."""
+        """Everything that has a measure: the whole (an empty name), and every member of the
+        family."""
         if self.alone:
             yield ""
         yield from self.family.members if self.family else ()
@@ -85,7 +90,8 @@ class MeasureSpec:
 
     @property
     def side(self) -> LimitSide | None:
-        """From which side a scenario bounds it; None if neither more nor less is better."""
+        """The side from which a scenario bounds the measure; None if neither more nor less is
+        better."""
         sides = {Better.LESS: LimitSide.MOST, Better.MORE: LimitSide.LEAST}
         return sides.get(self.better)
 
@@ -96,7 +102,7 @@ class MeasureSpec:
         return self.name if doubled else f"{self.name}_{side}"
 
     def sentence(self, member: str = "") -> str:
-        """`what`, of a member or of the whole; without a whole, of any member."""
+        """`what` for a member, or for the whole; without a whole, for any member."""
         family = self.family
         if family is None:
             return self.what
@@ -115,7 +121,7 @@ class Limit:
 
     @property
     def name(self) -> str:
-        """As in verdicts and on the command line: `delay_p99_ms_max.cancel`."""
+        """The name as in verdicts and on the command line: `delay_p99_ms_max.cancel`."""
         return _named(self.spec.bounded(self.side), self.member)
 
     @property

@@ -1,7 +1,7 @@
 """What all commands share: the application, its two consoles, and how values are read and shown.
 
-Commands import what they work with in their bodies: `--help`, and completion in a shell, load only
-what declares the options (docs/decisions/0024).
+Commands import their working modules in their bodies, so that `--help` and shell completion load
+only the declarations of options (docs/decisions/0024).
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ _PLAIN: Final = {
     "’": "'",
     "\xa0": " ",
 }
-#: What a shell reports of a program that SIGPIPE ended: the reader of the output has closed it.
+#: The exit code that a shell reports for a program ended by SIGPIPE: the reader closed the output.
 _NOBODY_READS: Final = 141
 
 
@@ -79,8 +79,8 @@ def _left(command: Callable[[], object]) -> int:
 
 
 def _open_streams() -> None:
-    """A stream closed by the parent process goes to the null device: the exit code is still
-    right."""
+    """Replaces streams that the parent process closed by the null device, so that the exit code is
+    still right."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 — to the end
@@ -126,7 +126,8 @@ def _broke(error: BaseException) -> int:
 
 
 def _kept(error: BaseException) -> str:
-    """Where the traceback is; the traceback itself where no file can be written."""
+    """The path of the file with the traceback, or the traceback itself where no file can be
+    written."""
     text = "".join(
         (
             f"command: {shlex.join(sys.argv)}\n",

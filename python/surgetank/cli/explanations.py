@@ -83,7 +83,7 @@ def explain_command(
 
 
 def _asked(run: str) -> tuple[Scenario, int]:
-    """The scenario of a run's folder and its seed, or a scenario and its own."""
+    """The scenario and the seed of a run's folder; of a scenario, the scenario and its own seed."""
     from surgetank.scenario import Scenario, load
     from surgetank.trace.store import RUN_FILE, read_run
 

@@ -25,7 +25,7 @@ from surgetank.errors import SurgetankError
 if TYPE_CHECKING:
     from surgetank.league import League
 
-# None where an option is not given: a comparison of two folders takes none of them.
+# An option that is not given is None: a comparison of two folders takes none of them.
 Vary = Annotated[
     list[str] | None,
     typer.Option(
@@ -67,7 +67,7 @@ RunsMax = Annotated[int | None, typer.Option(min=16, help="Most runs of a search
 
 @dataclass(frozen=True)
 class LeagueOptions:
-    """The options of a league, None where they are not given."""
+    """The options of a league; None for each that is not given."""
 
     vary: list[str] | None
     attack: str | None

@@ -97,7 +97,7 @@ def chosen_of(scenario: str, values: list[str] | None) -> Scenario:
 
 
 def span_of(text: str, flag: str) -> tuple[float, float]:
-    """A:B as two numbers."""
+    """The two numbers of a range `A:B`."""
     low, colon, high = text.partition(":")
     try:
         if not colon:

@@ -1,1 +1,1 @@
-"""Output to a terminal: `terminal` prints; the other modules say what is printed."""
+"""Output to a terminal: `terminal` prints; each other module composes the output of one command."""

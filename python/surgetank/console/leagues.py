@@ -22,7 +22,7 @@ __all__ = ["LeagueWatch", "show_league"]
 #: Width of a measure's column, and of the columns before it.
 _COLUMN, _BEFORE = 17, 40
 _NARROW = 15
-#: More rows than this are for the page.
+#: Tables with more rows than this are shown on the page only.
 _ROWS_MAX = 24
 
 
@@ -121,7 +121,8 @@ def _show_standings(console: Console, found: League) -> None:
 
 
 def _show_map(console: Console, found: League) -> None:
-    """Entrants × attacks in the measure that ranks, in as many parts as there is no room for."""
+    """Entrants × attacks in the measure that ranks, split into several tables where the terminal is
+    too narrow."""
     if len(found.attacks) < 2 or found.rank in THRESHOLDS:
         return
     unit = unit_of(found.rank)
@@ -155,7 +156,7 @@ def _show_sought(console: Console, found: League) -> None:
 
 
 def _show_cells(console: Console, found: League) -> None:
-    """Each entrant under each attack, as many measures as there is room for."""
+    """Each entrant under each attack, with as many measures as fit into the terminal's width."""
     if len(found.entrants) * len(found.attacks) > _ROWS_MAX:
         console.print(dim("Every measure with its interval: league.html and league.csv"))
         return

@@ -87,7 +87,7 @@ def line(readings: Sequence[Snapshot]) -> str:
 
 
 def view(readings: Sequence[Snapshot]) -> Group:
-    """The newest reading and the way there, as a block of a terminal."""
+    """The newest reading and the course of the last ones, as a block of a terminal."""
     now = readings[-1]
     delays = [_delays(now)] if now.by_class else []
     return Group(_headline(now), _counts(readings), *delays, _conditions(now))
@@ -128,7 +128,7 @@ def _counts(readings: Sequence[Snapshot]) -> Table:
 
 
 def _shown(readings: Sequence[Snapshot]) -> range:
-    """Places of the newest readings of a rate: as many as there is room for."""
+    """Indices of the newest readings of a rate, as many as fit."""
     return range(max(0, len(readings) - SPARK), len(readings))
 
 
@@ -189,7 +189,7 @@ class LiveWatch:
     def __call__(self, seen: Snapshot) -> bool:
         """Shows a reading; False asks the run to stop."""
         if self._readings and seen.seconds < self._readings[-1].seconds:
-            # Another run through the same watch.
+            # Another run has begun with the same watch.
             self._said_s = -math.inf
             self._readings.clear()
         elif self._readings and self._readings[-1].seconds < 0:
@@ -204,7 +204,7 @@ class LiveWatch:
         return not self.interrupted
 
     def _due(self, seconds: float) -> bool:
-        """Once while preparing, then once a second."""
+        """Whether a line is due: once while preparing, then once a second."""
         if seconds < 0:
             return self._said_s == -math.inf
         return self._said_s < 0 or seconds >= self._said_s + 1

@@ -115,8 +115,8 @@ def _show_stages(console: Console, result: Result) -> None:
 
 
 def show_comparison(console: Console, comparison: Comparison, *, whole: bool = False) -> None:
-    """Two runs side by side: what differs, and with `whole` every class of message and what is the
-    same. Names end in their units; values are without."""
+    """Two runs side by side: the measures that differ, and with `whole` all measures, those of
+    classes too. Names end in their units, so values have none."""
     table = Table(box=None, pad_edge=False)
     table.add_column("measure", no_wrap=True, max_width=34)
     for column in ("a", "b", "change"):
@@ -149,7 +149,8 @@ def show_comparison(console: Console, comparison: Comparison, *, whole: bool = F
 
 
 def _differs(difference: Difference) -> bool:
-    """Of the whole run, and not the same in both; of one class, only where intervals part."""
+    """Whether a measure is shown: one of the whole run if the values differ, one of a class only if
+    the intervals are disjoint."""
     if "." in difference.name:
         return difference.overlap is False
     a, b = (m.value if m else None for m in (difference.a, difference.b))

@@ -41,7 +41,7 @@ PHASES: Final[Mapping[Phase, str]] = {
     "gain": "measuring the gain of",
 }
 
-#: Reports behind the pace that is shown.
+#: Number of progress reports from which the pace is computed.
 _RECENT: Final = 20
 
 
@@ -85,7 +85,8 @@ class SearchWatch:
                 self._console.print(text, highlight=False, soft_wrap=True)
 
     def line(self, seen: Progress) -> str:
-        """Phase, runs, bracket, probability, what is left of the phase, what follows."""
+        """One line: phase, runs, bracket, probability, time left of the phase, and the next
+        phase."""
         what = f" {seen.what}" if seen.what else ""
         parts = [f"{PHASES[seen.phase]}{what}: {seen.runs} runs"]
         if seen.estimate is not None:
@@ -100,8 +101,8 @@ class SearchWatch:
         return " · ".join(parts)
 
     def _time(self, runs: int) -> str:
-        """How long so many runs take at the pace of the last ones; nothing while that is unknown
-        (runs kept from before take no time)."""
+        """The time that so many runs take at the pace of the last ones, as text; empty while the
+        pace is unknown (runs found in a journal take no time)."""
         if not self._seen:
             return ""
         (since, before), (now, done) = self._seen[0], self._seen[-1]

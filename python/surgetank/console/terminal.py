@@ -18,18 +18,18 @@ def dim(text: str) -> Text:
 
 
 class Terminal(Console):
-    """Prints text as it is: nothing that stands in a file's name, a scenario or a server's answer
-    is markup, and nothing in it acts on the terminal. Give a `rich.text.Text`, or `markup=True`
-    with words of one's own."""
+    """Prints text literally: file names, scenarios and server answers are never taken as markup,
+    and control characters in them never reach the terminal. For styled output give a
+    `rich.text.Text`, or `markup=True` with constant text."""
 
     def __init__(self, *, stderr: bool = False, **more: Any) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False, **more)
 
     def on_broken_pipe(self) -> None:
-        """Rich, which calls this while it handles the error, would end the program with the exit
+        """Rich calls this on a closed output. Its own version would end the program with the exit
         code of a verdict; see `cli.exit_codes`."""
         raise
 
     def render_str(self, text: str, **more: Any) -> Text:
-        """As Rich's, without control characters."""
+        """The text as Rich renders it, without control characters."""
         return super().render_str(printable(text, lines=True), **more)

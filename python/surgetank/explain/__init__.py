@@ -1,6 +1,7 @@
-"""Sensitivity of latency to each resource: made free or faster, seed by seed.
+"""Sensitivity of latency to each resource, measured seed by seed by making it faster or free.
 
-A share says what messages waited for; the gain from relieving it is measured by an intervention.
+The share of latency shows what messages waited for; only an intervention shows the gain from
+relieving a resource.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from surgetank.search.pool import pool_of
 
 __all__ = ["Explanation", "explain"]
 
-#: Days of computing, for any scenario.
+#: The most seeds: more would take days for any scenario.
 SEEDS_MAX: Final = 10_000
 
 

@@ -32,22 +32,22 @@ ADVICE: Final[Mapping[str, str]] = {
     "loss": "Halve the packet loss",
     "rules": "Halve the time that the venue's rule holds messages back",
 }
-"""Resource → how to make it twice as fast. Faults have none: they cannot be made shorter by
-buying something."""
+"""Resource → how to make it twice as fast. Faults have no entry: no purchase makes them shorter."""
 
-#: A part of the machine is named alone if it brings this much of what the whole machine brings.
+#: One part of the machine is named alone if it gives at least this share of the whole machine's
+#: gain.
 _MOST: Final = 0.8
 _PARTS: Final = ("validation", "execution", "consensus")
 _TOLD: Final = 0.02
-#: Where fewer are executed, a latency is of those alone, and the sentence says so.
+#: If a smaller share of messages is executed, the sentence says that latencies are of those alone.
 _ALL: Final = 0.99
-#: A change of the share executed that is worth saying.
+#: The least change of the executed share that is reported.
 _MORE: Final = 0.01
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What messages of a scenario waited for, and what taking it away gains."""
+    """What the messages of a scenario waited for, and the gain from relieving each resource."""
 
     scenario: str
     scenario_hash: str
@@ -59,7 +59,8 @@ class Explanation:
     """Resource of the table `waits` → share of latency, mean over seeds."""
     effects: tuple[Effect, ...]
     best: Effect | None
-    """What to buy; None if no interval of what can be bought excludes zero."""
+    """The most effective intervention that can be bought; None if no interval of one excludes
+    zero."""
     invalid: tuple[str, ...]
     """Why runs of the scenario are INVALID, if they are."""
     executed: float
@@ -72,7 +73,7 @@ class Explanation:
 
     @property
     def sentence(self) -> str:
-        """What to buy, in one sentence; or why nothing can be said."""
+        """The recommended purchase in one sentence, or why there is none."""
         if self.invalid:
             return (
                 f"INVALID: a run failed its own checks, so there is no result ({self.invalid[0]})."
@@ -102,7 +103,8 @@ class Explanation:
 
     @property
     def _more_executed(self) -> str:
-        """A change that lets more messages be executed, which latency does not show."""
+        """The sentence on an intervention with which more messages are executed, which latency does
+        not show."""
         sold = [e for e in self.effects if e.factor == FASTER and e.resource in ADVICE]
         most = max(sold, key=lambda e: e.executed_change, default=None)
         if most is None or most.executed_change < _MORE:
@@ -206,8 +208,8 @@ def _lower(text: str) -> str:
 
 
 def _best(effects: Sequence[Effect], by: str) -> Effect | None:
-    """The largest gain of what can be bought whose interval lies above zero. A change that executes
-    fewer messages is no gain: its latency is of fewer messages."""
+    """The purchasable intervention with the largest gain whose interval lies above zero. One that
+    executes fewer messages does not count, because its latency is of fewer messages."""
     sold = [
         e
         for e in effects

@@ -1,8 +1,8 @@
 """A resource made free, faster or slower: what an intervention changes in a scenario.
 
 Each intervention scales the scenario's own numbers by one factor: 0 makes the resource free, 0.5
-twice as fast, 2 twice as slow (a capacity is then half as large). What stays: the flow, the seed
-and every other number. A resource that the scenario does not have has no intervention.
+twice as fast, 2 twice as slow (a capacity is then half as large). The flow, the seed and every
+other number stay the same. A resource that the scenario lacks has no intervention.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class _Asked(Keys):
 
     @property
     def consensus(self) -> Engine:
-        """What its engine of order says of itself."""
+        """The scenario's consensus engine, which answers what it does."""
         return self._scenario.layer.consensus
 
     def times(self, factor: float, *keys: str) -> _Changes:
-        """These numbers times the factor, where they are not zero."""
+        """The numbers at these keys times the factor; those that are zero are left out."""
         for key in keys:
             if self(key):
                 yield key, self(key) * factor
@@ -92,7 +92,8 @@ def _client_link(ask: _Asked, factor: float) -> _Changes:
 
 
 def _timers(ask: _Asked, factor: float) -> _Changes:
-    """The wait after a decision, the batch's window. Timeouts of rounds matter only with faults."""
+    """Scales the wait after a decision, or the batch's window. Timeouts of rounds matter only with
+    faults."""
     pace = ask.consensus.pace
     if pace is not None:
         yield from ask.times(factor, f"layer.consensus.{pace.key}")
@@ -107,7 +108,7 @@ def _block_space(ask: _Asked, factor: float) -> _Changes:
 
 
 def _admission(ask: _Asked, factor: float) -> _Changes:
-    """Retries at once, or after twice as long."""
+    """Scales the time after which clients retry."""
     if not ask("flow.retry.tries_max"):
         return
     # It must be positive.
@@ -121,7 +122,7 @@ def _loss(ask: _Asked, factor: float) -> _Changes:
 
 
 def _rules(ask: _Asked, factor: float) -> _Changes:
-    """What the express lane, sealed messages and a fair order hold back."""
+    """The delays of the express lane, of sealed messages and of a fair order."""
     if ask("layer.queue.express.enabled"):
         yield from ask.times(factor, "layer.queue.express.advantage_ms")
     if ask("layer.queue.unsealing") == "commit-reveal":
@@ -135,7 +136,8 @@ def _rules(ask: _Asked, factor: float) -> _Changes:
 
 
 def _faults(ask: _Asked, factor: float) -> _Changes:
-    """Without them; there is no fault that is twice a crash, so only lengths double."""
+    """A factor of 0 removes the faults; larger factors scale their durations only, since there is
+    no such thing as twice a crash."""
     faults = ask.data["faults"]
     if faults and not factor:
         yield "faults", []
@@ -165,5 +167,5 @@ INTERVENTIONS: Final[Mapping[str, Callable[[_Asked, float], _Changes]]] = Mappin
 
 
 def changed(scenario: Scenario, resource: str, factor: float) -> dict[str, object]:
-    """What to hand to `Scenario.with_values`; empty if the scenario has nothing of the resource."""
+    """The arguments for `Scenario.with_values`; empty if the scenario lacks the resource."""
     return dict(INTERVENTIONS[resource](_Asked(scenario), factor))

@@ -43,7 +43,7 @@ __all__ = [
 
 DELAYS: Final = {"mean": "delay_mean_ms", "p99": "delay_p99_ms"}
 _CARRIED: Final = ("goodput_ratio", "executed_share")
-#: Resource of an intervention → what is charged to it in `wait_share.<name>`.
+#: Resource of an intervention → the members of `wait_share.<name>` that are charged to it.
 _CHARGED: Final[Mapping[str, tuple[str, ...]]] = {
     "validation": ("validation_own", "validation_others"),
     "execution": ("execution_own", "execution_others"),
@@ -78,15 +78,15 @@ class Effect:
 
     resource: str
     factor: float
-    """The resource's numbers times this: 0 = free, 0.5 = twice as fast, 2 = twice as slow."""
+    """Factor on the resource's numbers: 0 = free, 0.5 = twice as fast, 2 = twice as slow."""
     share: float
     """Share of latency charged to the resource, mean over seeds."""
     gains: Mapping[str, Gain | None]
-    """Of `mean` and `p99`; None if some run has no such delay."""
+    """Gains of `mean` and `p99`; None if some run has no such delay."""
     goodput_change: float
     """`goodput_ratio` after less before: latencies are of executed messages only."""
     executed_change: float
-    """Likewise of `executed_share`."""
+    """`executed_share` after less before."""
 
 
 @dataclass(frozen=True)

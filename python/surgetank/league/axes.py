@@ -50,9 +50,9 @@ class Entrant:
 
 
 def entrants_of(scenario: Scenario, vary: Vary) -> tuple[list[Entrant], list[str]]:
-    """Every combination of the values varied; and what was left out, each with the reason.
+    """Every combination of the varied values, and those left out, each with the reason.
 
-    Each value that was asked for must fit the scenario in some combination. Combinations that do
+    Each value that the user named must fit the scenario in some combination. Combinations that do
     not fit are left out.
 
     Raises:
@@ -150,7 +150,7 @@ def _attack_kinds() -> list[str]:
 
 
 def _axes(vary: Vary) -> list[tuple[str, list[Any], bool]]:
-    """Key, values, and whether the values were asked for."""
+    """Key, values, and whether the user named the values."""
     if isinstance(vary, Mapping):
         pairs = [(str(key), list(values)) for key, values in vary.items()]
     else:
@@ -192,7 +192,7 @@ def _pair(text: str) -> tuple[str, list[Any]]:
 
 
 def _split(text: str) -> list[str]:
-    """At commas that stand in no brackets or quotes."""
+    """The parts of a text between commas that are outside brackets and quotes."""
     parts, depth, quoted = [""], 0, False
     for sign in text:
         quoted ^= sign == '"'
@@ -212,7 +212,8 @@ def _value(text: str) -> Any:
 
 
 def _name(values: Mapping[str, Any]) -> str:
-    """The rule by itself; other keys by their last part and value; `as it is` if nothing varies."""
+    """An entrant's name: the rule by itself, other keys by their last part and value, `as it is` if
+    nothing varies."""
     if not values:
         return "as it is"
     parts = []

@@ -17,7 +17,7 @@ __all__ = ["choices", "is_key"]
 
 
 def choices(key: str, model: type[BaseModel] = Scenario) -> list[Any]:
-    """Every value of a dotted key that takes one of a list; empty if it takes more than a list.
+    """Every value of a dotted key that takes one of a list; empty if it takes other values too.
 
     Below a section of several kinds, the key of all of them: `layer.gossip.kind` gives every kind.
 
@@ -42,7 +42,7 @@ def is_key(key: str, model: type[BaseModel] = Scenario) -> bool:
 
 
 def _walk(key: str, model: type[BaseModel]) -> list[Any]:
-    """The annotations that stand at a key."""
+    """The type annotations of a key."""
     here: list[Any] = [model]
     parts = key.split(".")
     for depth, part in enumerate(parts):
@@ -63,7 +63,7 @@ def _walk(key: str, model: type[BaseModel]) -> list[Any]:
 
 
 def _parts(annotation: Any) -> Iterable[Any]:
-    """What a union or an annotated type is made of; else itself."""
+    """The members of a union or of an annotated type; of any other type, the type itself."""
     origin, inside = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
         return _parts(inside[0])

@@ -33,10 +33,10 @@ SHOWN: Final = (
     "delay_gini",
     "account_share_max",
 )
-"""In the order in which they are shown; those that no run has are left out."""
+"""Measures in the order in which they are shown; those that no run has are left out."""
 
-#: The default measures that rank a league: the first that any run has.
-#: From due, not from when a keeper sent: a rule that delays prices makes keepers send late.
+#: The default measures that rank a league: the first that any run has. Counted from the due time,
+#: not from the keeper's sending: a rule that delays prices makes keepers send late.
 _RANKS: Final = ("liquidation_delay_p99_ms", "delay_p99_ms.cancel", "delay_p99_ms")
 
 

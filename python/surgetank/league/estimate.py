@@ -44,7 +44,7 @@ NOTHING = SeedMean(None, None, None, 0)
 
 
 def mean(values: Sequence[float | None]) -> SeedMean:
-    """Mean and interval of the values that there are."""
+    """Mean and interval of the values that are not None."""
     found = [v for v in values if v is not None and not math.isnan(v)]
     n = len(found)
     if not n:
@@ -64,6 +64,6 @@ def mean(values: Sequence[float | None]) -> SeedMean:
 
 
 def difference(a: Sequence[float | None], b: Sequence[float | None]) -> SeedMean:
-    """Mean of b less a over the seeds that have both; two equal infinities do not differ."""
+    """Mean of b − a over the seeds that have both; two equal infinities have a difference of 0."""
     pairs = [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None]
     return mean([0.0 if x == y else y - x for x, y in pairs])

@@ -38,7 +38,7 @@ class LeagueProgress:
 
     done: int
     of: int
-    """Runs, without those of searches."""
+    """Number of runs, without those of searches."""
     what: str
     """The run or search in progress."""
     search: Progress | None = None
@@ -58,7 +58,7 @@ class Plan:
     left_out: list[str]
 
     def cells(self) -> list[tuple[int, Entrant, str]]:
-        """All runs; seed by seed, so that what is there when stopped is a smaller league."""
+        """All runs, seed by seed, so that a stopped league is a complete one of fewer seeds."""
         return [(s, e, a) for s in self.seeds for e in self.entrants for a in self.attacks]
 
 
@@ -114,15 +114,14 @@ def league(
     journal: Path | None = None,
     watch: Watch | None = None,
 ) -> League:
-    """Compares settings of a scenario on the same flow, unmolested and under attacks.
+    """Compares settings of a scenario on the same flow, without attack and under attacks.
 
     `vary` names keys whose values are compared, `KEY` (every value of the model's list) or
     `KEY=A,B`, or maps keys to values; several keys make a grid. `attacks` are kinds of
     `attack.kind`, or "all"; by default none and the scenario's own. Each entrant meets each attack
     with `seeds` seeds from `seed` (default: the scenario's) on, the same for all. `rank` is a
-    measure, or something found; its worst case over attacks makes the order. `league_search` says
-    what is
-    searched for besides. Replicates run as in `search`.
+    measure, or a threshold that is searched for; entrants are ordered by its worst case over
+    attacks. `searches` are the searches made for each entrant. Replicates run as in `search`.
 
     Raises:
         SurgetankError: naming what cannot be compared, and the hint.
@@ -209,7 +208,8 @@ def _line(line: SearchedLine, answer: Answer) -> SearchedLine:
 
 
 def _ahead(executor: Executor | None, workers: int | None) -> int:
-    """Runs in progress at once: with one worker each is kept before the next begins."""
+    """The number of runs in progress at once. With one worker each run is recorded before the next
+    begins."""
     if executor is not None:
         return _AHEAD
     count = workers or os.cpu_count() or 1
@@ -268,7 +268,8 @@ def _league_run(entrant: Entrant, attack: str, outcome: RunOutcome) -> LeagueRun
 
 
 def _check_searches(scenario: Scenario, searches: LeagueSearch, rank: str | None) -> None:
-    """Before any run is made."""
+    """Checks the searches before any run is made. Raises SurgetankError for one that cannot be
+    made."""
     for name in searches.find:
         if name not in FINDS:
             hint = f"Take some of: {', '.join(FINDS)}"
@@ -296,7 +297,8 @@ def _undirected(rank: str) -> SurgetankError:
 
 
 def _check_rank(rank: str, outcome: RunOutcome) -> None:
-    """After the first run: its measures are those of all, but for classes that it did not meet.
+    """Checks `rank` after the first run, whose measures are those of all runs except for classes
+    that it lacks.
 
     Raises:
         SurgetankError: there is no such measure.

@@ -35,7 +35,7 @@ class Pair:
 
     differences: tuple[float, ...]
     p: float
-    """Two-sided p-value, not corrected; 1 if nothing can be said."""
+    """Two-sided p-value, not corrected; 1 if the test is undefined."""
     sign: int
     """1: the second is worse; −1: better; 0: neither."""
 
@@ -45,8 +45,8 @@ class Pair:
         return any(map(math.isinf, d)) or len(set(d)) == 1
 
     def seeds_needed(self, pairs: int) -> int | None:
-        """Seeds that would separate these two among so many pairs with power 0.8, if the
-        difference is what it seems; None if more than 1,000, or if nothing can be said."""
+        """Number of seeds that would separate these two among so many pairs with power 0.8, if the
+        true difference is the one observed; None if more than 1,000, or if it is undefined."""
         from scipy import special, stats  # slow to import
 
         d, alpha = self.differences, ALPHA / pairs
@@ -73,7 +73,7 @@ class Ranks:
     """The possible ranks of each entrant."""
 
     best: Mapping[str, int]
-    """From 1: the best rank that each may have."""
+    """The best possible rank of each, from 1."""
     worst: Mapping[str, int]
     significant: frozenset[tuple[str, str]]
     """Pairs that differ significantly, the better one first."""
@@ -84,7 +84,7 @@ class Ranks:
 
 
 def pair_of(differences: Sequence[float]) -> Pair:
-    """Compares two entrants by the differences that they have, one a seed."""
+    """Compares two entrants by their differences, one per seed."""
     from scipy import special  # slow to import
 
     d = tuple(x for x in differences if not math.isnan(x))

@@ -60,7 +60,7 @@ class SearchedLine:
     ci_high: float | None
     unit: str
     why: str
-    """Why it was not found, if so."""
+    """Why it was not found; empty if it was."""
     runs: int
 
 
@@ -116,7 +116,7 @@ class League:
     """The measure that ranks, by its worst case over attacks."""
     confidence: float
     keys: tuple[str, ...]
-    """What was varied."""
+    """The keys that were varied."""
     attacks: tuple[str, ...]
     entrants: tuple[Entrant, ...]
     made: tuple[LeagueRun, ...]
@@ -172,7 +172,8 @@ class League:
         return mean(self.values(entrant, attack, measure))
 
     def change(self, entrant: str, attack: str, measure: str) -> SeedMean:
-        """What the attack changes, seed by seed; nothing if no run was without attack."""
+        """The difference that the attack makes, paired by seed; without values if no run is without
+        attack."""
         if NONE not in self.attacks or attack == NONE:
             return NOTHING
         calm = self.values(entrant, NONE, measure)
@@ -185,7 +186,7 @@ class League:
 
     def leaders(self, attack: str, measure: str) -> tuple[str, ...]:
         """Entrants under an attack than which none is significantly better, corrected for all
-        pairs; empty if that holds for all of them."""
+        pairs; empty if all entrants are."""
         values = {e.name: self.values(e.name, attack, measure) for e in self.entrants}
         sign = -1.0 if rising(measure) else 1.0
         means = {name: sign * m for name, v in values.items() if (m := mean(v).mean) is not None}
@@ -255,9 +256,9 @@ class League:
 
     @cached_property
     def seeds_needed(self) -> int | None:
-        """Seeds that would separate the first of the table from every other contender with power
-        0.8 each, if the differences are what they seem; None with a winner, of searches, or if
-        1,000 would not do."""
+        """Number of seeds that would separate the first of the table from every other contender
+        with power 0.8 each, if the true differences are those observed; None with a winner, for
+        searches, or above 1,000."""
         if self.winner or self.rank in THRESHOLDS or len(self.contenders) < 2:
             return None
         first, *others = self.contenders
@@ -269,8 +270,8 @@ class League:
         return max(known) if len(known) == len(needed) else None
 
     def _by_seed(self, a: str, b: str) -> Pair:
-        """In each seed the worst case of one against that of the other, over the attacks that both
-        have values of; of equal ones the next worst, and so on."""
+        """Two entrants compared seed by seed in their worst cases over the attacks for which both
+        have values; of equal worst cases the next worst decides, and so on."""
         sign = -1.0 if rising(self.rank) else 1.0
         cells = [(self.values(a, x, self.rank), self.values(b, x, self.rank)) for x in self.attacks]
         found = []
@@ -319,7 +320,7 @@ class League:
 
     @property
     def rows(self) -> pl.DataFrame:
-        """One row a run: entrant, rule, attack, seed, the keys varied, messages, invalid, failed,
+        """One row per run: entrant, rule, attack, seed, the keys varied, messages, invalid, failed,
         and every measure by its name (Float64; null: nothing to measure it on)."""
         names = list(dict.fromkeys(name for m in self.made for name in m.values))
         listed = [
@@ -417,7 +418,7 @@ class League:
 
 
 def row_of(league: League, made: LeagueRun) -> dict[str, Any]:
-    """What names a run, before its measures."""
+    """The columns that identify a run; they stand before its measures."""
     return {
         "entrant": made.entrant,
         "rule": made.rule,
@@ -431,7 +432,7 @@ def row_of(league: League, made: LeagueRun) -> dict[str, Any]:
 
 
 def json_rows(league: League) -> list[dict[str, Any]]:
-    """One plain row a run, then one a search; infinity is the text "inf"."""
+    """One plain row per run, then one per search; infinity is the text "inf"."""
     runs = [plain(row_of(league, m) | dict(m.values)) for m in league.made]
     return runs + [plain(asdict(x) | {"seed": league.seed}) for x in league.lines]
 
@@ -463,7 +464,7 @@ def _value(made: LeagueRun, measure: str) -> float | None:
 
 
 def _differences(a: Sequence[float | None], b: Sequence[float | None]) -> list[float]:
-    """b less a by seed, where both are; equal infinities do not differ."""
+    """b − a by seed, where both have a value; equal infinities have a difference of 0."""
     both = [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None]
     return [0.0 if x == y else y - x for x, y in both]
 
@@ -475,7 +476,7 @@ def _line_cells(x: SearchedLine) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> Any:
-    """Lists as text: a table written as CSV knows none."""
+    """A list as text, since CSV has no lists; other values unchanged."""
     return "; ".join(str(v) for v in value) if isinstance(value, list | tuple) else value
 
 
