@@ -9,6 +9,7 @@ import pytest
 import surgetank as st
 from crash_day import crash_day
 from surgetank.measure.saturation import FULL, Saturation, rank, saturation
+from surgetank.measure.saturation.liquidation_capacity import keepers
 from surgetank.testing import executed, make_trace, unfinished
 from surgetank.trace import Bearer, Deferral, MarketKind, OutcomeReason, Trace
 
@@ -154,6 +155,17 @@ def test_keepers_by_hand() -> None:
     assert two.value == pytest.approx(2 / 3)
 
 
+def test_of_equally_busy_keepers_the_first_is_named() -> None:
+    """Eight keepers send one order each at the same time, in no order of theirs."""
+    sent = [
+        (2.0, "liquidation-sent", {"account": a, "ref_ns": S}) for a in (5, 3, 7, 0, 6, 1, 4, 2)
+    ]
+    setting = {"market": {}, "flow": {"keepers": KEEPERS | {"count": 8}}}
+    trace = make_trace({"market": market(*sent)}, scenario=setting)
+    named = {next(iter(keepers(trace))).where for _ in range(20)}
+    assert named == {"keeper 0"}
+
+
 def test_waiting_to_be_tried_again() -> None:
     """An order that failed and its account's next: that waited; one still under way did not."""
     rows = market(
@@ -295,4 +307,4 @@ def test_measures_and_limits() -> None:
 
 
 def test_an_empty_trace_tells_nothing() -> None:
-    assert saturation(make_trace(scenario={"layer": {"consensus": {"kind": "none"}}})) == []
+    assert saturation(make_trace(scenario={"layer": {"consensus": {"kind": "none"}}})) == ()

@@ -41,7 +41,8 @@ def keepers(trace: Trace) -> Iterator[Saturation]:
     wakes = wakes.with_columns(left=_left(trace, wakes, sent, int(count), most))
     load = (pl.col("orders") + pl.col("left")) / (most + 1)
     wakes = wakes.with_columns(load.clip(upper_bound=1.0).alias("use"))
-    worst = wakes.sort("use", "left", "time_ns", descending=[True, True, False]).row(0, named=True)
+    ranked = wakes.sort("use", "left", "time_ns", "keeper", descending=[True, True, False, False])
+    worst = ranked.row(0, named=True)
     again = sent.filter(pl.col("waited")).select("account", "ref_ns").n_unique()
     due = max(1, int((market["kind"] == MarketKind.DUE).sum()))
     value, where = float(worst["use"]), f"keeper {worst['keeper']}"
