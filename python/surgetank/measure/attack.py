@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from surgetank.catalogue.families import LOSER
 from surgetank.measure.ledger import ledger
+from surgetank.measure.market_rows import market_of
 from surgetank.measure.measured import Measure
 from surgetank.trace import Accounts, MarketKind, Trace
 
@@ -98,12 +100,8 @@ def pockets(trace: Trace) -> pl.DataFrame:
 
 def _with_outside(trace: Trace) -> pl.LazyFrame:
     """Every trade with the outside price at its time in `outside`."""
-    market = trace["market"].lazy().with_columns(pl.col("time_ns").cast(pl.Int64))
-    index = market.filter(pl.col("kind") == MarketKind.INDEX).select(
-        "time_ns", pl.col("price").alias("outside")
-    )
-    trades = market.filter(pl.col("kind").is_in(_TRADES)).sort("time_ns", maintain_order=True)
-    return trades.join_asof(index.sort("time_ns", maintain_order=True), on="time_ns")
+    index = market_of(trace, MarketKind.INDEX).lazy().select("time_ns", outside="price")
+    return market_of(trace, *_TRADES).lazy().join_asof(index, on="time_ns")
 
 
 def attack(trace: Trace) -> list[Measure]:
@@ -121,11 +119,13 @@ def attack(trace: Trace) -> list[Measure]:
     if trace["market"].is_empty() or trace.stats.accounts == Accounts():
         return []
     by_account = edges(trace)
-    ranges = trace.stats.accounts
+    account = by_account["account"].to_numpy()
 
     def of(group: str) -> pl.DataFrame:
-        first, count = getattr(ranges, group)
-        return by_account.filter(pl.col("account").is_between(first, first + count, closed="left"))
+        first, count = getattr(trace.stats.accounts, group)
+        # Rows are in order of accounts, and a group has one range of them.
+        begin, end = np.searchsorted(account, (first, first + count))
+        return by_account[begin:end]
 
     found = []
     for name, group in _EDGES.items():
@@ -160,11 +160,9 @@ def _unpaid(trace: Trace) -> int:
     `relief` has only those
     that the fund and the venue bore; what was deleveraged or taken over lies in `held`."""
     first, count = trace.stats.accounts.attackers
-    debts = trace["market"].filter(
-        pl.col("kind") == MarketKind.BAD_DEBT,
-        pl.col("account").is_between(first, first + count, closed="left"),
-    )
-    return int(debts["amount"].abs().sum())
+    debts = market_of(trace, MarketKind.BAD_DEBT)
+    own = debts["account"].is_between(first, first + count, closed="left")
+    return int(debts["amount"].filter(own).abs().sum())
 
 
 def _from_pockets(trace: Trace) -> list[Measure]:

@@ -14,9 +14,9 @@ import math
 import numpy as np
 import polars as pl
 
-from surgetank.measure.latency import delay_distribution
+from surgetank.measure.latency import delay_observations
 from surgetank.measure.measured import Measure
-from surgetank.measure.statistics import theil_sen
+from surgetank.measure.statistics import KaplanMeier, theil_sen
 from surgetank.trace import Trace
 
 __all__ = ["backlog"]
@@ -54,12 +54,14 @@ def _growth(name: str, trace: Trace, rows: pl.DataFrame) -> Measure:
     if rows.is_empty() or end <= begin:
         return Measure(name, None, note="no messages")
     edges = np.linspace(begin, end, _SLICES + 1)
-    which = np.searchsorted(edges[:-1], rows["created_ns"].to_numpy(), side="right") - 1
-    parts = rows.with_columns(pl.Series("slice", which)).partition_by("slice", as_dict=True)
+    created_ns = rows["created_ns"].to_numpy()
+    delay_ns, reached = delay_observations(rows, trace.end_ns)
+    which = np.searchsorted(edges[:-1], created_ns, side="right") - 1
     times, medians = [], []
-    for part in parts.values():
-        sent_ns = float(part["created_ns"].to_numpy().astype(np.float64).mean())
-        median = delay_distribution(part, trace.end_ns).quantile(0.5)
+    for number in np.unique(which):
+        part = which == number
+        sent_ns = float(created_ns[part].astype(np.float64).mean())
+        median = KaplanMeier(delay_ns[part], reached[part]).quantile(0.5)
         times.append(sent_ns)
         medians.append(median if math.isfinite(median) else trace.end_ns - sent_ns)
     if len(times) < _SLICES_MIN:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from surgetank.measure.liquidations import due_episodes
+from surgetank.measure.market_rows import latest, market_of
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import share_interval
 from surgetank.trace import MarketKind, Trace
@@ -24,18 +26,11 @@ def triggers(trace: Trace) -> pl.DataFrame:
     P_liq·(1 ∓ m), for a maintenance share m of one linear position; a portfolio is bankrupt where
     the trace has it underwater.
     """
-    index = pl.when(pl.col("kind") == MarketKind.INDEX).then(pl.col("price")).forward_fill()
-    rows = (
-        trace["market"]
-        .sort("time_ns", maintain_order=True)
-        .with_columns(index.alias("outside"), pl.col("time_ns").cast(pl.Int64))
-    )
-    still = _still_open(trace, rows)
     episodes = due_episodes(trace)
     touched = pl.col("sent") | pl.col("how").eq_missing(pl.lit("recovered")).not_()
     found = episodes.filter(touched).select("account", "due_ns").unique(maintain_order=True)
     found = found.sort("due_ns", maintain_order=True)
-    debts = rows.filter(pl.col("kind") == MarketKind.BAD_DEBT).select("account", "time_ns").unique()
+    debts = market_of(trace, MarketKind.BAD_DEBT)["account", "time_ns"].unique()
     # A debt belongs to its account's last trigger before it.
     debts = debts.sort("time_ns").join_asof(
         found.with_columns(at_ns="due_ns"),
@@ -44,35 +39,43 @@ def triggers(trace: Trace) -> pl.DataFrame:
         by="account",
         check_sortedness=False,
     )
-    bankrupt = still.filter("bad").select("account", "due_ns")
-    bad = pl.concat([debts.select("account", "due_ns").drop_nulls(), bankrupt]).unique()
+    bankrupt = _still_open(trace).filter("bad")
+    bad = [frame.select("account", "due_ns") for frame in (debts.drop_nulls("due_ns"), bankrupt)]
     return (
-        found.filter(pl.col("due_ns").is_between(trace.measured_from_ns, trace.flow_end_ns))
+        found.filter(found["due_ns"].is_between(trace.measured_from_ns, trace.flow_end_ns))
         .join(
-            bad.with_columns(bad=True), on=["account", "due_ns"], how="left", maintain_order="left"
+            pl.concat(bad).unique().with_columns(bad=True),
+            on=["account", "due_ns"],
+            how="left",
+            maintain_order="left",
         )
         .with_columns(pl.col("bad").fill_null(False))
     )
 
 
-def _still_open(trace: Trace, rows: pl.DataFrame) -> pl.DataFrame:
+def _still_open(trace: Trace) -> pl.DataFrame:
     """Accounts that became due and were neither closed whole nor recovered, and whether they are
-    bankrupt outside."""
+    bankrupt outside: account, due_ns, bad (Boolean)."""
     market = trace.scenario.market
     share = 0.0 if market is None else market.margin.maintenance
-    ending = [MarketKind.DUE, MarketKind.RECOVERED, MarketKind.CLOSED]
+    due, recovered, closed = MarketKind.DUE, MarketKind.RECOVERED, MarketKind.CLOSED
+    rows = market_of(trace, due, recovered, closed, MarketKind.INDEX)
+    outside = rows["kind"] == MarketKind.INDEX
+    row = latest(outside.to_numpy())
+    prices = rows["price"].to_numpy().astype(np.float64)
+    then = np.where(row >= 0, prices[row], np.nan) if len(row) else prices
     last = (
-        rows.filter(pl.col("kind").is_in(ending) & pl.col("account").is_not_null())
+        rows.with_columns(outside=then)
+        .filter(~outside & rows["account"].is_not_null())
         .group_by("account", maintain_order=True)
         .last()
-        .filter(pl.col("kind") == MarketKind.DUE)
+        .filter(pl.col("kind") == due)
     )
     # A portfolio has no single liquidation price (0); the trace records when its equity is below 0.
-    worth = rows.filter(pl.col("kind") == MarketKind.UNDERWATER)
+    worth = market_of(trace, MarketKind.UNDERWATER)
     worth = worth.group_by("account", maintain_order=True).last()
-    sunk = worth.filter(pl.col("amount") < 0)["account"].implode()
-    prices = rows.filter(pl.col("kind") == MarketKind.INDEX)["price"]
-    now = float(prices[-1]) if len(prices) else float("nan")
+    sunk = worth["account"].filter(worth["amount"] < 0).implode()
+    now = float(prices[row[-1]]) if len(row) and row[-1] >= 0 else float("nan")
     long = pl.col("outside") <= pl.col("price")
     bankrupt = (
         pl.when(pl.col("price") == 0)

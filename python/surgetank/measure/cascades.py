@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from surgetank.measure.market_rows import market_of
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import ratio_interval
 from surgetank.trace import MarketKind, Trace
@@ -22,12 +23,12 @@ __all__ = ["cascade_measures", "causes"]
 def causes(trace: Trace) -> pl.DataFrame:
     """One row per liquidation, in the order in which they began to be executed.
 
-    Columns: account (UInt32); called_ns (UInt64; null: not by a move of the mark); executed_ns
-    (UInt64), of its first order that closed anything; cause (Int64: row of the liquidation that
+    Columns: account (UInt32); called_ns (Int64; null: not by a move of the mark); executed_ns
+    (Int64), of its first order that closed anything; cause (Int64: row of the liquidation that
     made it due, null = none); generation (Int64, 0 = no cause); cascade (Int64: row of the first
     of its tree).
     """
-    rows = trace["market"].sort("time_ns", maintain_order=True).with_row_index("at")
+    rows = market_of(trace, MarketKind.MARGIN_CALL, MarketKind.LIQUIDATED).with_row_index("at")
     calls = rows.filter(pl.col("kind") == MarketKind.MARGIN_CALL).select(
         "account", "at", called_ns="time_ns", call="at", by="other", by_ns="ref_ns"
     )
@@ -37,13 +38,12 @@ def causes(trace: Trace) -> pl.DataFrame:
         .join_asof(calls, on="at", by="account", check_sortedness=False)
     )
     begun = orders.group_by("account", "call", maintain_order=True).first().sort("at")
-    begun = begun.with_columns(row=pl.int_range(pl.len(), dtype=pl.Int64))
-    row_of = {(a, c): r for a, c, r in begun.select("account", "call", "row").iter_rows()}
+    row_of = {key: row for row, key in enumerate(zip(begun["account"], begun["call"], strict=True))}
     executed = {
         (account, at_ns): row_of[account, call]
-        for account, at_ns, call in orders.select("account", "executed_ns", "call").iter_rows()
+        for account, at_ns, call in zip(*orders["account", "executed_ns", "call"], strict=True)
     }
-    cause = [executed.get(key) for key in begun.select("by", "by_ns").iter_rows()]
+    cause = [executed.get(key) for key in zip(begun["by"], begun["by_ns"], strict=True)]
     generation, first = [0] * len(cause), list(range(len(cause)))
     for row, parent in enumerate(cause):
         # A cause was executed before what it caused was called.

@@ -13,10 +13,18 @@ import numpy as np
 import polars as pl
 
 from surgetank.measure.measured import Measure
-from surgetank.measure.statistics import Floats, KaplanMeier, mean_interval
+from surgetank.measure.statistics import Flags, Floats, KaplanMeier, mean_interval
 from surgetank.trace import CLIENT_CLASSES, STAGES, Outcome, Trace
 
-__all__ = ["Stages", "delay_distribution", "delays", "jitter", "jitter_rfc3550_ns", "stages"]
+__all__ = [
+    "Stages",
+    "delay_distribution",
+    "delay_observations",
+    "delays",
+    "jitter",
+    "jitter_rfc3550_ns",
+    "stages",
+]
 
 _QUANTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
 _MS = 1e6
@@ -66,12 +74,17 @@ def stages(trace: Trace) -> Stages:
 
 def delay_distribution(rows: pl.DataFrame, end_ns: int) -> KaplanMeier:
     """Distribution of latencies (ns) of rows of `Trace.delays()`."""
+    return KaplanMeier(*delay_observations(rows, end_ns))
+
+
+def delay_observations(rows: pl.DataFrame, end_ns: int) -> tuple[Floats, Flags]:
+    """Latencies of rows of `Trace.delays()` as `KaplanMeier` takes them, ns: shape (rows,) each."""
     # Polars hands integers with nulls over as floats with NaN.
     delay = rows["delay_ns"].to_numpy().astype(np.float64)
     reached = ~np.isnan(delay)
     censored = end_ns - rows["created_ns"].to_numpy().astype(np.float64)
     unfinished = np.where(rows["outcome"].to_numpy() == Outcome.PENDING, censored, np.inf)
-    return KaplanMeier(np.where(reached, delay, unfinished), reached)
+    return np.where(reached, delay, unfinished), reached
 
 
 def delays(trace: Trace) -> list[Measure]:

@@ -22,9 +22,11 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from surgetank.measure.market_rows import market_in_order, market_of
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import KaplanMeier, share_interval
 from surgetank.trace import MarketKind, Trace
+from surgetank.trace.once import once_per_trace
 
 __all__ = ["Timing", "due_episodes", "executed_orders", "liquidation_measures", "reconciled"]
 
@@ -41,6 +43,7 @@ class Timing(StrEnum):
     NO_COUNTERPARTY = "no counterparty"
 
 
+@once_per_trace
 def due_episodes(trace: Trace) -> pl.DataFrame:
     """One row per time that an account became due; the first liquidation order that closes some of
     it ends it.
@@ -50,12 +53,13 @@ def due_episodes(trace: Trace) -> pl.DataFrame:
     keeper sent an order for it while it was due).
     """
     closing = [MarketKind.LIQUIDATED, MarketKind.DELEVERAGED]
-    sent = _in_order(trace).filter(pl.col("kind") == MarketKind.LIQUIDATION_SENT)
+    sent = market_of(trace, MarketKind.LIQUIDATION_SENT).lazy()
     sent = sent.select("account", due_ns=pl.col("ref_ns").cast(pl.Int64), sent=True)
     ending = pl.col("kind") != MarketKind.DUE
-    time = pl.col("time_ns").cast(pl.Int64)
+    time = pl.col("time_ns")
     return (
-        _in_order(trace)
+        market_in_order(trace)
+        .lazy()
         .filter(
             pl.col("kind").is_in([MarketKind.DUE, MarketKind.RECOVERED, MarketKind.DELEVERAGED])
             | ((pl.col("kind") == MarketKind.LIQUIDATED) & (pl.col("qty") != 0))
@@ -79,16 +83,18 @@ def due_episodes(trace: Trace) -> pl.DataFrame:
             sent.drop_nulls().unique(), on=["account", "due_ns"], how="left", maintain_order="left"
         )
         .with_columns(pl.col("sent").fill_null(False))
+        .collect()
     )
 
 
+@once_per_trace
 def executed_orders(trace: Trace, late_after_ms: float | None) -> pl.DataFrame:
     """Liquidation orders that were executed: the market's columns, and
 
     delay_ns (Int64, from due to executed; null if the account was not due), timing (one of
     `Timing`; without a bound none is late).
     """
-    delay = pl.col("time_ns").cast(pl.Int64) - pl.col("ref_ns").cast(pl.Int64)
+    delay = pl.col("time_ns") - pl.col("ref_ns").cast(pl.Int64)
     bound = np.inf if late_after_ms is None else late_after_ms * _MS
     closes = pl.col("qty") != 0
     timing = (
@@ -102,7 +108,7 @@ def executed_orders(trace: Trace, late_after_ms: float | None) -> pl.DataFrame:
         .then(pl.lit(Timing.LATE))
         .otherwise(pl.lit(Timing.IN_TIME))
     )
-    rows = _in_order(trace).filter(pl.col("kind") == MarketKind.LIQUIDATED)
+    rows = market_of(trace, MarketKind.LIQUIDATED)
     return rows.with_columns(delay.alias("delay_ns"), timing.alias("timing"))
 
 
@@ -195,7 +201,3 @@ def _lateness(
         Measure("late_liquidations", float(late.sum()), n=share.n, note=note),
         Measure("late_share", share.value, share.low, share.high, share.n, note),
     ]
-
-
-def _in_order(trace: Trace) -> pl.DataFrame:
-    return trace["market"].sort("time_ns", maintain_order=True)

@@ -25,6 +25,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from surgetank.measure.market_rows import at_time, latest, market_of
 from surgetank.measure.measured import Measure
 from surgetank.measure.statistics import Interval, mean_interval, share_interval
 from surgetank.trace import MarketKind, Outcome, Source, Trace
@@ -44,13 +45,14 @@ def traded(trace: Trace) -> pl.DataFrame:
     at_execution (Float64, ticks: the middle of the book at sent_ns, and before the block that
     executed it; the mark while a side of the book is empty); weight (Float64, benchmark · qty).
     """
-    rows = _in_order(trace)
-    due = rows.filter(pl.col("kind") == MarketKind.LIQUIDATED).select(
-        "message", "account", due_ns="ref_ns"
-    )
-    sent = trace["messages"].select("message", "source", created_ns=_int("created_ns"))
+    due = market_of(trace, MarketKind.LIQUIDATED).lazy()
+    due = due.select("message", "account", due_ns="ref_ns")
+    sent = trace["messages"].lazy()
+    sent = sent.select("message", "source", created_ns=_int("created_ns"))
     found = (
-        rows.filter(pl.col("kind").is_in(_TRADES) & (pl.col("qty") != 0))
+        market_of(trace, *_TRADES)
+        .lazy()
+        .filter(pl.col("qty") != 0)
         .with_columns(liquidation=pl.col("kind") == MarketKind.LIQUIDATION_TRADE)
         .group_by("message", "account", "liquidation", maintain_order=True)
         .agg(
@@ -59,20 +61,25 @@ def traded(trace: Trace) -> pl.DataFrame:
             qty=pl.col("qty").abs().sum(),
             paid=(pl.col("qty").abs() * pl.col("price")).sum(),
         )
-        .join(sent, on="message", how="left")
+        .join(sent, on="message", how="left", maintain_order="left")
         .filter(pl.col("source").is_null() | ~pl.col("source").is_in(_ATTACKERS))
         .join(due, on=["message", "account"], how="left", maintain_order="left")
         .with_columns(
             sent_ns=pl.coalesce(_int("due_ns"), "created_ns", "executed_ns"),
             price=pl.col("paid") / pl.col("qty"),
         )
+        .collect()
     )
-    found = _at(found, _book(trace), "sent_ns", "benchmark", before=False)
-    found = _at(found, _book(trace), "executed_ns", "at_execution", before=True)
-    return found.select(
+    book = _book(trace)
+    prices = {
+        "benchmark": at_time(book, found["sent_ns"].to_numpy()),
+        "at_execution": at_time(book, found["executed_ns"].to_numpy() - 1),
+    }
+    known = ~np.isnan(prices["benchmark"]) & ~np.isnan(prices["at_execution"])
+    return found.with_columns(**prices).filter(known).select(
         "message", "liquidation", "sent_ns", "executed_ns", "side", "qty", "price", "benchmark",
         "at_execution", weight=pl.col("benchmark") * pl.col("qty"),
-    ).filter(pl.col("benchmark").is_not_null() & pl.col("at_execution").is_not_null())  # fmt: skip
+    )  # fmt: skip
 
 
 def intents(trace: Trace) -> pl.DataFrame:
@@ -82,23 +89,15 @@ def intents(trace: Trace) -> pl.DataFrame:
     (UInt8, as in `messages`), missed_bp (Float64: what the outside price moved against its side
     from sending to the end of the run).
     """
-    rows = _in_order(trace)
-    filled = (
-        rows.filter(pl.col("kind") == MarketKind.TRADE)
-        .group_by("message")
-        .agg(filled=pl.col("qty").abs().sum())
-    )
-    sent = trace["messages"].select("message", "source", "outcome")
-    outside = rows.filter(pl.col("kind") == MarketKind.INDEX).select(
-        "time_ns", middle=pl.col("price").cast(pl.Float64)
-    )
-    last = float(outside["middle"][-1]) if outside.height else float("nan")
+    filled = market_of(trace, MarketKind.TRADE).lazy().group_by("message")
+    sent = trace["messages"].lazy().select("message", "source", "outcome")
+    outside = market_of(trace, MarketKind.INDEX)["time_ns", "price"]
+    last = float(outside["price"][-1]) if outside.height else float("nan")
+    window = pl.col("time_ns").is_between(trace.measured_from_ns, trace.flow_end_ns, closed="left")
     found = (
-        rows.filter(
-            (pl.col("kind") == MarketKind.ORDER_SENT)
-            & (pl.col("time_ns") >= trace.measured_from_ns)
-            & (pl.col("time_ns") < trace.flow_end_ns)
-        )
+        market_of(trace, MarketKind.ORDER_SENT)
+        .lazy()
+        .filter(window)
         .select(
             "message",
             sent_ns="time_ns",
@@ -107,13 +106,24 @@ def intents(trace: Trace) -> pl.DataFrame:
         )
         .join(sent, on="message", how="left", maintain_order="left")
         .filter(pl.col("source").is_null() | ~pl.col("source").is_in(_ATTACKERS))
-        .join(filled, on="message", how="left", maintain_order="left")
-        .with_columns(pl.col("filled").fill_null(0), pl.col("outcome").fill_null(0))
+        .join(
+            filled.agg(filled=pl.col("qty").abs().sum()),
+            on="message",
+            how="left",
+            maintain_order="left",
+        )
+        .select(
+            "message",
+            "sent_ns",
+            "side",
+            "asked",
+            pl.col("filled").fill_null(0),
+            pl.col("outcome").fill_null(0),
+        )
+        .collect()
     )
-    return _at(found, outside, "sent_ns", "then", before=False).select(
-        "message", "sent_ns", "side", "asked", "filled", "outcome",
-        missed_bp=pl.col("side") * (last - pl.col("then")) / pl.col("then") * 1e4,
-    )  # fmt: skip
+    then = at_time(outside, found["sent_ns"].to_numpy())
+    return found.with_columns(missed_bp=found["side"].to_numpy() * (last - then) / then * 1e4)
 
 
 def shortfall(trace: Trace) -> list[Measure]:
@@ -171,20 +181,16 @@ def _failed(rows: pl.DataFrame) -> list[Measure]:
 
 def _mispricing(trace: Trace) -> Measure:
     name = "mispricing_bp_mean"
-    outside = pl.when(pl.col("kind") == MarketKind.INDEX).then(pl.col("price")).forward_fill()
-    rows = (
-        _in_order(trace)
-        .with_columns(outside=outside)
-        .filter(
-            pl.col("kind").is_in(_TRADES)
-            & pl.col("outside").is_not_null()
-            & (pl.col("time_ns") >= trace.measured_from_ns)
-        )
-    )
-    if rows.is_empty():
+    rows = market_of(trace, MarketKind.INDEX, *_TRADES)
+    outside = (rows["kind"] == MarketKind.INDEX).to_numpy()
+    row = latest(outside)
+    traded = ~outside & (row >= 0) & (rows["time_ns"].to_numpy() >= trace.measured_from_ns)
+    if not traded.any():
         return Measure(name, None, note="nothing traded")
-    price, fair = (rows[c].to_numpy().astype(np.float64) for c in ("price", "outside"))
-    mean = _weighted(np.abs(price - fair) / fair * 1e4, np.abs(rows["qty"].to_numpy()) * fair)
+    prices = rows["price"].to_numpy().astype(np.float64)
+    price, fair = prices[traded], prices[row[traded]]
+    lots = np.abs(rows["qty"].to_numpy()[traded])
+    mean = _weighted(np.abs(price - fair) / fair * 1e4, lots * fair)
     return Measure(name, mean.value, mean.low, mean.high, mean.n, _BY_NOTIONAL)
 
 
@@ -208,47 +214,18 @@ def _weighted(
 
 def _book(trace: Trace) -> pl.DataFrame:
     """time_ns, middle: of the book while it has two sides, else the mark, else the outside price;
-    a row per change."""
-    kind, price, ask = pl.col("kind"), pl.col("price"), pl.col("amount")
-    two_sided = (price > 0) & (ask > 0)
-    nan = pl.lit(float("nan"))
-    touch = pl.when(kind == MarketKind.TOUCH).then(
-        pl.when(two_sided).then((price + ask) / 2).otherwise(nan)
-    )
-    held = [
-        touch.forward_fill().fill_nan(None),
-        *(
-            pl.when(kind == fallback).then(price.cast(pl.Float64)).forward_fill()
-            for fallback in (MarketKind.MARK, MarketKind.INDEX)
-        ),
-    ]
-    return (
-        _in_order(trace)
-        .with_columns(middle=pl.coalesce(held))
-        .filter(kind.is_in([MarketKind.TOUCH, MarketKind.MARK, MarketKind.INDEX]))
-        .select("time_ns", "middle")
-    )
-
-
-def _at(
-    rows: pl.DataFrame, series: pl.DataFrame, when: str, name: str, *, before: bool
-) -> pl.DataFrame:
-    """`rows`, in their order, with the value of a series at `when` (`before`: just before it)."""
-    column = series.columns[-1]
-    there = series.select(_until="time_ns", **{name: pl.col(column)})
-    return (
-        rows.with_row_index("_row")
-        .with_columns(_until=pl.col(when) - int(before))
-        .sort("_until")
-        .join_asof(there, on="_until")
-        .sort("_row")
-        .drop("_row", "_until")
-    )
+    NaN before the first of them; a row per change."""
+    rows = market_of(trace, MarketKind.TOUCH, MarketKind.MARK, MarketKind.INDEX)
+    kind, bid, ask = (rows[c].to_numpy() for c in ("kind", "price", "amount"))
+    touch = kind == MarketKind.TOUCH
+    two_sided = touch & (bid > 0) & (ask > 0)
+    prices = np.where(two_sided, (bid + ask) / 2, np.where(touch, np.nan, bid))
+    middle = np.full(len(kind), np.nan)
+    for source in (touch, kind == MarketKind.MARK, kind == MarketKind.INDEX):
+        row = latest(source)
+        middle = np.where(np.isnan(middle) & (row >= 0), prices[row], middle)
+    return pl.DataFrame({"time_ns": rows["time_ns"], "middle": middle})
 
 
 def _int(name: str) -> pl.Expr:
     return pl.col(name).cast(pl.Int64)
-
-
-def _in_order(trace: Trace) -> pl.DataFrame:
-    return trace["market"].with_columns(_int("time_ns")).sort("time_ns", maintain_order=True)

@@ -11,6 +11,7 @@ import polars as pl
 from surgetank.measure.bad_debt import bad_debt
 from surgetank.measure.cascades import cascade_measures
 from surgetank.measure.liquidations import liquidation_measures
+from surgetank.measure.market_rows import latest, market_of
 from surgetank.measure.measured import Measure
 from surgetank.measure.shortfall import shortfall
 from surgetank.measure.statistics import KaplanMeier
@@ -27,20 +28,14 @@ def staleness(trace: Trace) -> pl.DataFrame:
     The age counts from the moment the oracle observed the price. Executions before the first
     oracle price are left out.
     """
-    executed = [MarketKind.TRADE, MarketKind.LIQUIDATION_TRADE, MarketKind.LIQUIDATED]
-    observed = pl.when(pl.col("kind") == MarketKind.ORACLE).then(pl.col("ref_ns")).forward_fill()
-    return (
-        _in_order(trace)
-        .with_columns(observed.alias("observed_ns"))
-        .filter(pl.col("kind").is_in(executed) & pl.col("observed_ns").is_not_null())
-        .filter(pl.col("time_ns") >= trace.measured_from_ns)
-        .select(
-            "time_ns",
-            (pl.col("time_ns").cast(pl.Int64) - pl.col("observed_ns").cast(pl.Int64)).alias(
-                "age_ns"
-            ),
-        )
-    )
+    executed = (MarketKind.TRADE, MarketKind.LIQUIDATION_TRADE, MarketKind.LIQUIDATED)
+    rows = market_of(trace, MarketKind.ORACLE, *executed)
+    oracle = (rows["kind"] == MarketKind.ORACLE).to_numpy()
+    time_ns, observed_ns = (rows[c].fill_null(0).to_numpy() for c in ("time_ns", "ref_ns"))
+    price = latest(oracle)
+    kept = ~oracle & (price >= 0) & (time_ns >= trace.measured_from_ns)
+    age_ns = time_ns[kept] - observed_ns[price[kept]].astype(np.int64)
+    return pl.DataFrame({"time_ns": time_ns[kept], "age_ns": age_ns})
 
 
 def solvency(trace: Trace, late_after_ms: float | None) -> list[Measure]:
@@ -73,17 +68,12 @@ def _staleness(trace: Trace) -> list[Measure]:
 def _money(trace: Trace) -> list[Measure]:
     quantum = trace.stats.quantum_usd
     notional = trace.stats.tick_usd * trace.stats.lot
-    rows = _in_order(trace)
-    debt = rows.filter(pl.col("kind") == MarketKind.BAD_DEBT)["amount"].abs()
-    drawn = rows.filter(pl.col("kind") == MarketKind.BAD_DEBT, pl.col("code") == Bearer.INSURANCE)
-    closed = rows.filter(pl.col("kind") == MarketKind.DELEVERAGED)
-    deleveraged = sum(p * abs(q) for p, q in closed.select("price", "qty").iter_rows())
+    debts = market_of(trace, MarketKind.BAD_DEBT)
+    drawn = debts["amount"].filter(debts["code"] == Bearer.INSURANCE)
+    closed = market_of(trace, MarketKind.DELEVERAGED)
+    deleveraged = sum(p * abs(q) for p, q in zip(closed["price"], closed["qty"], strict=True))
     return [
-        Measure("bad_debt_usd", int(debt.sum()) * quantum, n=len(debt)),
-        Measure("insurance_drawn_usd", abs(int(drawn["amount"].sum())) * quantum, n=drawn.height),
+        Measure("bad_debt_usd", int(debts["amount"].abs().sum()) * quantum, n=debts.height),
+        Measure("insurance_drawn_usd", abs(int(drawn.sum())) * quantum, n=len(drawn)),
         Measure("deleveraged_usd", deleveraged * notional, n=closed.height),
     ]
-
-
-def _in_order(trace: Trace) -> pl.DataFrame:
-    return trace["market"].sort("time_ns", maintain_order=True)

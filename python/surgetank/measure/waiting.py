@@ -14,6 +14,7 @@ import polars as pl
 from surgetank.measure.liquidations import Timing, executed_orders
 from surgetank.measure.measured import Measure
 from surgetank.trace import CLASSES, WAITS, Trace
+from surgetank.trace.once import once_per_trace
 
 __all__ = ["COMPUTATION", "by_class", "late", "places", "shares", "waiting", "waits"]
 
@@ -29,6 +30,7 @@ COMPUTATION: Final = (
 _MS = 1e6
 
 
+@once_per_trace
 def waits(trace: Trace) -> pl.DataFrame:
     """One row per executed message of the measured window, an attacker's own left out.
 

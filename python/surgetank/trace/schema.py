@@ -179,7 +179,7 @@ def check_table(name: str, table: pl.DataFrame) -> pl.DataFrame:
             place=f"trace table {name!r}",
             hint="Give exactly the columns of surgetank.trace.SCHEMA",
         )
-    return table.select([_checked(name, table[c], spec) for c, spec in columns.items()])
+    return pl.DataFrame([_checked(name, table[c], spec) for c, spec in columns.items()])
 
 
 def _checked(table: str, cells: pl.Series, spec: Column) -> pl.Series:

@@ -22,6 +22,7 @@ from surgetank.measure.saturation.ordering import block_space, consensus_timeout
 from surgetank.measure.saturation.resource_use import FULL, RESOURCES, Saturation, rank
 from surgetank.measure.saturation.stations import queues, servers
 from surgetank.trace import Trace
+from surgetank.trace.once import once_per_trace
 
 __all__ = ["FULL", "RESOURCES", "Saturation", "measures", "rank", "saturation"]
 
@@ -38,11 +39,12 @@ _PARTS: Final = (
 )
 
 
-def saturation(trace: Trace) -> list[Saturation]:
+@once_per_trace
+def saturation(trace: Trace) -> tuple[Saturation, ...]:
     """Every resource for which the trace has data, the most saturated first; ties by RESOURCES."""
     parts = _PARTS if trace.stats.live is None else (servers, queues, faults)
     found = (one for part in parts for one in part(trace))
-    return sorted(found, key=lambda one: rank(one.resource, one.value))
+    return tuple(sorted(found, key=lambda one: rank(one.resource, one.value)))
 
 
 def measures(trace: Trace) -> list[Measure]:

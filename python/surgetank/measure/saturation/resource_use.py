@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from surgetank.catalogue.families import RESOURCE
 from surgetank.trace import Trace
+from surgetank.trace.once import once_per_trace
 
 __all__ = ["FULL", "RESOURCES", "SECOND", "Saturation", "rank", "window_ns"]
 
@@ -46,6 +47,7 @@ def rank(resource: str, value: float) -> tuple[float, int]:
     return (-1.0 if value >= FULL else -round(value, 3), RESOURCES.index(resource))
 
 
+@once_per_trace
 def window_ns(trace: Trace) -> int:
     """One second, or the median block interval where that is longer, at most the measured run."""
     decided = trace["blocks"].sort("height")["decided_ns"].cast(pl.Int64)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from surgetank.measure.saturation.resource_use import SECOND, Saturation, window_ns
 from surgetank.trace import Outcome, OutcomeReason, Trace
+from surgetank.trace.once import once_per_trace
 
 __all__ = ["queues", "servers"]
 
@@ -92,6 +93,7 @@ def queues(trace: Trace) -> Iterator[Saturation]:
         yield Saturation(resource, where, value, value, at_ns / SECOND, what)
 
 
+@once_per_trace
 def _measured(trace: Trace) -> pl.DataFrame:
     rows = trace["gauges"].filter(pl.col("time_ns") >= trace.measured_from_ns)
     return rows.sort("node", "time_ns").with_columns(pl.col("time_ns").cast(pl.Int64))

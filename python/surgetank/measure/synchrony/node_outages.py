@@ -29,7 +29,7 @@ def crashes(trace: Trace) -> Spans:
     for begin, until, text in injected.select("at_ns", "until_ns", "nodes").iter_rows():
         nodes = chain.from_iterable(groups_of(text)) if text else range(trace.nodes)
         rows += [(k, min(begin, trace.end_ns), min(until, trace.end_ns)) for k in nodes]
-    if not rows:
+    if not rows and (trace["gauges"]["up"] == 0).any():
         changed = (
             trace["gauges"]
             .sort("node", "time_ns")

@@ -11,6 +11,7 @@ import polars as pl
 from surgetank.measure.synchrony.information_age import NEVER, Ints, News, news
 from surgetank.trace import CLASSES, Outcome, Source, Trace
 from surgetank.trace.frames import waits
+from surgetank.trace.once import once_per_trace
 
 __all__ = ["classes", "expected_ns", "is_regular", "standstills"]
 
@@ -18,6 +19,7 @@ _REGULAR: Final = 10
 """A class brings news regularly if it has at least so many messages per allowed age."""
 
 
+@once_per_trace
 def _messages(trace: Trace) -> pl.DataFrame:
     """class, waits, created_ns, done_ns (NEVER if no node executed it), in order of creation."""
     done = (

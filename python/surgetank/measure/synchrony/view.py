@@ -14,6 +14,7 @@ import polars as pl
 from surgetank.measure.synchrony.information_age import NEVER, Ints
 from surgetank.trace import Trace
 from surgetank.trace.frames import waits
+from surgetank.trace.once import once_per_trace
 
 __all__ = ["MessagesInView", "divergence", "divergence_series", "in_view", "longest_apart_ns"]
 
@@ -37,6 +38,7 @@ class MessagesInView:
         return np.maximum(until - self.known_ns[:, None], 0)
 
 
+@once_per_trace
 def in_view(trace: Trace) -> MessagesInView:
     """The messages with recorded receipts, in the order in which a first node had them.
 
