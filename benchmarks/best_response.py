@@ -17,7 +17,7 @@ from front_running import CASES as FRONT_RUNNING
 from front_running import FIVE
 from surgetank.attacker import best_response
 from surgetank.attacker.response import Response
-from surgetank.report.number_format import number
+from surgetank.number_format import number
 from venue_under_attack import venue
 
 KINDS: Final = ("sandwich", "insider", "latency-race", "spam")

@@ -19,7 +19,7 @@ EDGES = python_edges(Path(st.__file__).parent)
 
 #: Of the package, lower floors first: a module imports from floors below its own, or its own room.
 FLOORS = [
-    {"_core", "errors", "lazy", "version"},
+    {"_core", "errors", "lazy", "number_format", "version"},
     {"catalogue", "native", "output_folder", "plugins"},
     {"scenario", "starter"},
     {"tape"},
@@ -49,7 +49,7 @@ SEARCH_FLOORS = [
     {""},
 ]
 REPORT_FLOORS = [
-    {"number_format", "scenario_text", "shell"},
+    {"measure_text", "scenario_text", "shell"},
     {"plot", "run_view"},
     {"charts", "page", "summary", "svg_file", "target"},
     {"frontier", "league", "prediction", "search"},

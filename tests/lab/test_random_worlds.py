@@ -115,4 +115,4 @@ def test_what_is_broken_by_hand_is_found() -> None:
         altered = st.Trace.from_tables(
             trace.tables, run=trace.run, stats=stats, scenario=trace.scenario
         )
-        assert any("broken" in what for what in random_worlds.broken(altered, altered)), flag
+        assert any("violated" in what for what in random_worlds.broken(altered, altered)), flag

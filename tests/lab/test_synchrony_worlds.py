@@ -13,8 +13,8 @@ import surgetank as st
 from surgetank.measure import FailureKind, Measures, failures, measure, synchrony_of
 from surgetank.measure.synchrony import lag_series
 from surgetank.measure.synchrony.view import divergence_series
+from surgetank.number_format import NBSP
 from surgetank.report import render
-from surgetank.report.number_format import NBSP
 from surgetank.trace import Trace
 from surgetank.verdict import judge
 from synchrony_worlds import NODES, SINGLE, crash, cut, slow, venue

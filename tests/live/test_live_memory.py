@@ -235,7 +235,7 @@ def test_a_generator_that_is_late_makes_the_run_invalid(calm: st.Trace) -> None:
     late = replace(calm, stats=replace(calm.stats, live=live))
     verdict = judge(measure(late), {"delay_p99_ms_max": 60_000.0}, late)
     assert verdict.status is Status.INVALID
-    assert "behind its schedule" in verdict.broken[0].text
+    assert "behind its schedule" in verdict.failed[0].text
     busy = replace(calm.live, cpu_share={"publisher-0": 0.99})
     worn = replace(calm, stats=replace(calm.stats, live=busy))
     assert judge(measure(worn), {}, worn).status is Status.INVALID

@@ -7,7 +7,7 @@ from dataclasses import replace
 import polars as pl
 
 from surgetank.compare import compare
-from surgetank.console.runs import show_comparison
+from surgetank.console.comparisons import show_comparison
 from surgetank.console.terminal import Terminal
 from surgetank.measure import Measure, Measures
 from surgetank.testing import executed, make_trace
@@ -39,8 +39,8 @@ def test_measures_side_by_side() -> None:
     assert row["a_low"] <= row["a"] <= row["a_high"] < row["b_low"] <= row["b"] <= row["b_high"]
 
 
-def test_the_table_fits_a_terminal() -> None:
-    """At 80 columns no line or number is broken; what is the same is left out."""
+def test_the_table_fits_a_terminal_and_says_which_is_better() -> None:
+    """At 80 columns no number is broken; what is the same is left out."""
     slow, fast = (
         make_trace(
             {"messages": [executed(i, i, (d + i % 7) * MS) for i in range(500)]},
@@ -54,11 +54,38 @@ def test_the_table_fits_a_terminal() -> None:
         console = Terminal(file=io.StringIO(), width=80)
         show_comparison(console, found, whole=whole)
         assert isinstance(console.file, io.StringIO)
-        shown[whole] = console.file.getvalue()
+        shown[whole] = console.file.getvalue().replace("\u00a0", " ")
         assert all(len(line) <= 80 for line in shown[whole].splitlines())
-        assert len(shown[whole].splitlines()) <= len(found.differences) + 3
-    assert re.search(r"delay_p50_ms +13 +123,459 +\+\S+% +disjoint", shown[False])
-    assert "executed_share" in shown[True] and "executed_share" not in shown[False]
+    assert re.search(r"Median latency +13 ms +2 min 3 s +× 9,500 +worse", shown[False])
+    assert re.search(r"Jitter, standard deviation +\S+ ms +\S+ ms *\n", shown[True])
+    assert "Share of messages executed" in shown[True]
+    assert "Share of messages executed" not in shown[False]
+    assert found.a.scenario_hash[:12] in shown[False] and "seed 123456" in shown[False]
+
+
+def test_the_wide_table_has_intervals_and_directions() -> None:
+    """More throughput is better, less latency is better; overlapping intervals decide nothing."""
+    changes = {
+        "delay_p99_ms": (Measure("delay_p99_ms", 9.0, 8.0, 10.0, 500), 4.5, 4.0, 5.0),
+        "throughput_per_s": (Measure("throughput_per_s", 9.0, 8.0, 10.0, 500), 4.5, 4.0, 5.0),
+        "delay_p50_ms": (Measure("delay_p50_ms", 9.0, 8.0, 10.0, 500), 8.5, 7.0, 9.5),
+        "offered_per_s": (Measure("offered_per_s", 9.0, 8.0, 10.0, 500), 4.5, 4.0, 5.0),
+        "goodput_ratio": (Measure("goodput_ratio", 0.9, 0.8, 0.95, 500), 0.5, 0.4, 0.6),
+    }
+    b = [Measure(name, *new, 500) for name, (_, *new) in changes.items()]
+    both = Measures([old for old, *_ in changes.values()]), Measures(b)
+    console = Terminal(file=io.StringIO(), width=140)
+    show_comparison(console, compare(make_trace(), make_trace(seed=2), measures=both))
+    assert isinstance(console.file, io.StringIO)
+    shown = console.file.getvalue().replace("\u00a0", " ")
+    for line in (
+        r"p99 latency +9 ms +8 ms – 10 ms +4.5 ms +4 ms – 5 ms +−50 % +better",
+        r"Throughput +9 /s +8 /s – 10 /s +4.5 /s +4 /s – 5 /s +−50 % +worse",
+        r"Median latency .* undecided",
+        r"Goodput .* −40 points +worse",
+        r"Offered load .* −50 % *\n",
+    ):
+        assert re.search(line, shown), (line, shown)
 
 
 def test_a_measure_of_one_run_only() -> None:

@@ -17,9 +17,9 @@ from playwright.sync_api import Browser
 from chromium import Visit as Plain
 from chromium import needs_chromium
 from crash_day import crash_day
+from surgetank import number_format as w
 from surgetank.catalogue import title_of
 from surgetank.measure import measure
-from surgetank.report import number_format as w
 from surgetank.report import render, write
 from surgetank.report.scenario_text import toml
 from surgetank.testing import executed, make_trace, unfinished
@@ -215,24 +215,56 @@ def test_sentence_names_delay_nodes_lateness_and_money() -> None:
     html = html_of(crash_day()).replace(w.NBSP, " ")
     sentence = html.split('class="sentence">')[1].split("</p>")[0]
     assert "6 of 21 nodes fell out of step" in sentence
-    assert re.search(r"\d+ of \d+ liquidations were late", sentence)
+    assert re.search(r"accounts became due for liquidation: \d+ liquidated late", sentence)
     assert "of bad debt, insurance exhausted at" in sentence
 
 
+def test_sentence_counts_late_in_time_recovered_and_never_liquidated_apart() -> None:
+    """Late after 100 ms: two accounts closed after 200 and 400 ms (one by deleveraging), one after
+    50 ms; one recovered; two never closed, one of them due 40 ms before the end."""
+    ms = 1_000_000
+    facts = [
+        *((100, "due", {"account": n}) for n in range(1, 6)),
+        (150, "liquidated", {"account": 1, "ref_ns": 100 * ms, "qty": -5}),
+        (300, "liquidated", {"account": 2, "ref_ns": 100 * ms, "qty": -5}),
+        (350, "recovered", {"account": 3}),
+        (500, "deleveraged", {"account": 4, "other": 9, "price": 10_000, "qty": 5}),
+        (960, "due", {"account": 6}),
+    ]
+    rows = [{"time_ns": t * ms, "kind": MarketKind.named(kind), **c} for t, kind, c in facts]
+    trace = make_trace(
+        {"messages": [executed(1, 0, 5)], "market": rows},
+        scenario={"market": {"margin": {"late_after_ms": 100.0}}},
+        end_ns=1000 * ms,
+    )
+    html = html_of(trace).replace(w.NBSP, " ")
+    assert (
+        "6 accounts became due for liquidation: 2 liquidated late (half of them more than 300 ms "
+        "after becoming due), 1 liquidated in time, 1 recovered before that, 2 never liquidated;"
+    ) in html
+
+
+def test_numbers_on_either_side_of_a_limit_look_different() -> None:
+    assert w.apart(2_000.4, 2_000, "ms") == (f"2,000.4{w.NBSP}ms", f"2,000{w.NBSP}ms")
+    assert w.apart(0.99899, 0.999, "share") == (f"99.899{w.NBSP}%", f"99.9{w.NBSP}%")
+    assert w.apart(None, 3, "count") == ("not measured", "3")
+    assert w.apart(3, 3, "count") == ("3", "3")
+
+
 def test_an_invalid_run_judges_no_limit() -> None:
-    """What was measured stands there, and neither "held" nor "broken" beside it."""
+    """What was measured stands there, and neither "met" nor "not met" beside it."""
     trace = crash_day()
     trace = dataclasses.replace(trace, scenario=trace.scenario.with_values({"limits": LOOSE}))
     measures = measure(trace)
     verdict = judge(measures, LOOSE, trace)
-    assert "✓ held" in render(trace, measures, verdict)
+    assert "✓ met" in render(trace, measures, verdict)
     bad = Reason("money_conserved", None, None, Status.INVALID, "one quantum is missing")
     broken = dataclasses.replace(verdict, status=Status.INVALID, reasons=(bad, *verdict.reasons))
     html = render(trace, measures, broken)
     limits = html.split('class="stack reasons"')[1].split("</table>")[0]
     tiles = html.split('class="tiles"')[1].split("</dl>")[0]
     assert "not judged: the run is INVALID" in limits
-    assert "held" not in limits + tiles and "broken" not in limits + tiles
+    assert "met<" not in limits + tiles and "met <" not in limits + tiles
 
 
 def _luminance(colour: str) -> float:

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser
 from chromium import Visit, needs_chromium
 from hand_made import ANSWERS, folding, found, invalid, safe, unknown, wide
 from surgetank.measure import FailureKind
-from surgetank.report.number_format import NBSP
+from surgetank.number_format import NBSP
 from surgetank.report.search import render_search, sentence, write_search
 from surgetank.search.answer import Answer, Failed
 from surgetank.search.bound import Bound, BoundKind

@@ -7,7 +7,7 @@ import pytest
 import surgetank as st
 from failure_threshold import bracket, sweep
 from surgetank.measure import FailureKind
-from surgetank.report.number_format import FAILURES
+from surgetank.report.measure_text import FAILURES
 from surgetank.report.search import render_search
 
 LONG = [

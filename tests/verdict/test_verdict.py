@@ -80,12 +80,12 @@ def test_names_of_limits() -> None:
     assert status(found, delay_p50_ms_max=None) is Status.PASS
     verdict = judge(found, {"desynchronized_share_max": 1}, make_trace())
     assert verdict.status is Status.UNKNOWN
-    assert "desynchronised_share_max" in verdict.broken[0].text
+    assert verdict.failed[0].title in verdict.failed[0].text
 
 
 def test_the_reason_tells_both_numbers() -> None:
-    (reason,) = judge(p99(12.0, low=11.0), {"delay_p99_ms_max": 10}, make_trace()).broken
-    assert "12 ms" in reason.text and "above the limit 10 ms" in reason.text
+    (reason,) = judge(p99(12.0, low=11.0), {"delay_p99_ms_max": 10}, make_trace()).failed
+    assert "12 ms" in reason.text and "above the limit of 10 ms" in reason.text
     assert (reason.measured, reason.limit, reason.ok) == (12.0, 10.0, False)
     told = reason.to_dict()
     assert (told["measure"], told["unit"], told["check"]) == ("delay_p99_ms", "ms", None)
@@ -150,7 +150,7 @@ def test_stages_that_do_not_sum_are_invalid() -> None:
     trace = make_trace({"messages": [executed(0, 0, 600, proposed_ns=None)]})
     verdict = judge(p99(5.0), {}, trace)
     assert verdict.status is Status.INVALID
-    assert verdict.broken[0].name == "stages_exact"
+    assert verdict.failed[0].name == "stages_exact"
 
 
 def faulty(complete: bool = True, **cells: Any) -> Trace:
@@ -184,7 +184,7 @@ def test_faults_measured_against_what_is_allowed(
 def test_a_fault_that_nothing_met_is_invalid() -> None:
     verdict = judge(p99(1.0), {}, faulty(samples=0))
     assert verdict.status is Status.INVALID
-    assert "no traffic passed it" in verdict.broken[0].text
+    assert "no traffic passed it" in verdict.failed[0].text
     assert judge(p99(1.0), {}, faulty(complete=False, samples=0)).status is Status.UNKNOWN
 
 

@@ -66,7 +66,7 @@ def title_of(measure: str) -> str:
         return spec.title
     if spec.title_of:
         return spec.title_of.format(of=spec.family.members[member])
-    return f"{spec.title} · {member.replace('_', ' ')}"
+    return f"{spec.title} · {spec.family.title(member)}"
 
 
 def short_of(measure: str) -> str:

@@ -26,11 +26,17 @@ STAGE: Final = Family(
     "stage",
     "a stage",
     {
-        name: name.replace("_", " ")
-        for name in (
-            *("client_link", "admission", "propagation"),
-            *("queueing", "ordering", "execution"),
-        )
+        "client_link": "the link from client to gateway",
+        "admission": "the queue before validation, and in validation",
+        "propagation": "gossip, on the way from the gateway to the proposer",
+        "queueing": "the mempool, before a block takes the message",
+        "ordering": "ordering, from the proposal of its block to the decision",
+        "execution": "the queue before execution, and in execution",
+    },
+    titles={
+        "admission": "ingress queue and validation",
+        "propagation": "gossip to the proposer",
+        "queueing": "mempool wait",
     },
 )
 """Stages of a message's latency, in the order in which it passes them."""
@@ -54,6 +60,19 @@ WAIT: Final = Family(
         "rules": "rules of the venue that hold messages back",
         "faults": "faults",
         "other": "causes not identified",
+    },
+    titles={
+        "distance": "network delay",
+        "validation_own": "validation, own",
+        "validation_others": "validation, other messages",
+        "consensus": "proposals and votes",
+        "execution_own": "execution, own block",
+        "execution_others": "execution, earlier blocks",
+        "timers": "protocol timers",
+        "admission": "refusals and retries",
+        "loss": "packet loss",
+        "rules": "venue rules",
+        "other": "not identified",
     },
 )
 """Causes of waiting."""

@@ -35,7 +35,7 @@ MEASURES: Final = (
         "goodput_ratio",
         "share",
         Better.MORE,
-        "Goodput (offered less refused, lost and backlog)",
+        "Goodput",
         "1 less what was refused, lost or added to the backlog, each over what was offered in the "
         "window",
         "ratio; ends: Cochran, Sampling Techniques, 3rd ed., 1977, §6.3",

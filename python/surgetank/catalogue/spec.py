@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -47,6 +47,12 @@ class Family:
     whole: str = ""
     """The words for the whole that the members divide, in a sentence; empty if the whole is not
     measured."""
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """Name of a member → its title in a heading or key, where the name itself does not serve."""
+
+    def title(self, member: str) -> str:
+        """Title of a member; of any other name, the name in words."""
+        return self.titles.get(member) or member.replace("_", " ").replace("-", " ")
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +135,7 @@ class Limit:
         """Full name of the measure that it bounds."""
         return self.spec.measure(self.member)
 
-    def broken(self, value: float, number: float) -> bool:
+    def violated(self, value: float, number: float) -> bool:
         """Whether a measured value is beyond the number."""
         return value > number if self.side is LimitSide.MOST else value < number
 

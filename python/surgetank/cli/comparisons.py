@@ -131,7 +131,7 @@ def _two(a: Path, b: Path, *, as_json: bool, whole: bool) -> None:
             show_against(out_, compared)
         return
     from surgetank.compare import compare
-    from surgetank.console.runs import show_comparison
+    from surgetank.console.comparisons import show_comparison
     from surgetank.trace import Trace
 
     comparison = compare(Trace.load(a), Trace.load(b))

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from surgetank.attacker import BestResponse, Response
 from surgetank.console.progress_bar import Bar
-from surgetank.report.number_format import usd
+from surgetank.number_format import usd
 from surgetank.verdict import Status
 
 __all__ = ["AttackWatch", "show_response"]

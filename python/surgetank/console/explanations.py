@@ -7,12 +7,13 @@ from rich.progress import TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from surgetank.catalogue.families import WAIT
 from surgetank.console.progress_bar import Bar
 from surgetank.console.terminal import dim
 from surgetank.explain import Explanation
 from surgetank.explain.interventions import FASTER, FREE
 from surgetank.explain.paired import Effect, Gain
-from surgetank.report.number_format import share
+from surgetank.number_format import share
 
 __all__ = ["ExplainWatch", "show_explanation"]
 
@@ -52,15 +53,15 @@ def show_explanation(console: Console, found: Explanation) -> None:
         if any(effect is not None and _matters(effect) for effect in pair):
             known = next(effect for effect in pair if effect is not None)
             cells = [_said(effect, of, found) for effect in pair for of in ("mean", "p99")]
-            table.add_row(resource.replace("_", " "), share(known.share), *cells)
+            table.add_row(WAIT.title(resource), share(known.share), *cells)
     for name in found.untried:
-        table.add_row(name.replace("_", " "), share(found.shares[name]), "no change to try")
+        table.add_row(WAIT.title(name), share(found.shares[name]), "no change to try")
     console.print(table)
     seeds = f"seeds {found.seeds[0]} to {found.seeds[-1]}, paired"
     text = "Change of latency; 95 % intervals, simultaneous over all changes"
     console.print(dim(f"{text}; {seeds}."))
     for one in found.left_out:
-        how = f"{one.resource.replace('_', ' ')} × {one.factor:g}"
+        how = f"{WAIT.title(one.resource)} × {one.factor:g}"
         console.print(dim(f"No result for {how}: {one.why}"))
     if any(found.endless.values()):
         text = "; ".join(

@@ -10,16 +10,19 @@ from rich.progress import TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from surgetank.compare import Comparison, Difference
+from surgetank.catalogue import LimitSide
+from surgetank.catalogue.families import STAGE
 from surgetank.console.progress_bar import Bar
 from surgetank.console.terminal import dim
 from surgetank.errors import printable
 from surgetank.measure import failures
+from surgetank.number_format import apart, value
+from surgetank.report.measure_text import FAILURES
 from surgetank.run import Result
 from surgetank.trace import STAGES
-from surgetank.verdict import Status
+from surgetank.verdict import Reason, Status
 
-__all__ = ["COLOURS", "Watch", "number", "show_comparison", "show_result"]
+__all__ = ["COLOURS", "Watch", "number", "show_result"]
 
 COLOURS = {
     Status.PASS: "bold green",
@@ -70,28 +73,23 @@ def show_result(console: Console, result: Result) -> None:
     status = Text(f" {MARKS[verdict.status]} {verdict.status} ", style=COLOURS[verdict.status])
     console.print(status, Text(printable(result.scenario.title or run.name)), sep=" ")
     table = Table(box=None, pad_edge=False, show_edge=False)
-    table.add_column("")
-    table.add_column("what", overflow="fold")
-    for column in ("measured", "limit"):
-        table.add_column(column, justify="right", no_wrap=True)
+    for heading, justify in (("", "left"), ("", "left"), ("measured", "right"), ("limit", "left")):
+        table.add_column(heading, justify=justify, no_wrap=heading != "")  # type: ignore[arg-type]
     for reason in verdict.reasons:
-        mark = Text(MARKS[reason.status], style=COLOURS[reason.status])
-        numbers = [number(x, reason.unit) for x in (reason.measured, reason.limit)]
-        if reason.check is not None:
-            numbers = ["held" if reason.ok else "not held", ""]
-        table.add_row(mark, reason.name, *numbers)
+        table.add_row(_mark(reason.status), reason.title, *_numbers(reason))
     console.print(table)
     for reason in verdict.reasons:
+        name = ("" if reason.name in reason.text else f" [{reason.name}]", "dim")
         if reason.status is not Status.PASS:
-            mark = Text(MARKS[reason.status], style=COLOURS[reason.status])
-            console.print(mark, reason.text, sep=" ", highlight=False)
+            line = Text.assemble(_mark(reason.status), " ", printable(reason.text), name)
+            console.print(line)
         elif reason.inside:
-            console.print(dim(f"passed, but close: {reason.text}"))
+            console.print(dim(f"Met, but not with certainty: {reason.text}"))
     for failure in failures(result.trace):
         since = f"{failure.total_s:.3g} s in all, first at {failure.first_ns / 1e9:.1f} s"
-        console.print(f"Failed: {failure.kind} ({since})", highlight=False)
+        console.print(f"Failed: {FAILURES[failure.kind]} ({since})", highlight=False)
     for reason in verdict.left_out:
-        console.print(dim(f"not judged: {reason.text}"))
+        console.print(dim(f"Not judged: {reason.text}"))
     _show_stages(console, result)
     console.print(
         dim(
@@ -101,64 +99,30 @@ def show_result(console: Console, result: Result) -> None:
     )
 
 
+def _mark(status: Status) -> Text:
+    return Text(MARKS[status], style=COLOURS[status])
+
+
+def _numbers(reason: Reason) -> tuple[str, str]:
+    """What was measured and the limit; of a check of the run, whether it passed."""
+    if reason.bound is None or reason.limit is None:
+        return {Status.PASS: "passed", Status.INVALID: "failed"}.get(reason.status, "–"), ""
+    side = "≤" if reason.bound.side is LimitSide.MOST else "≥"
+    if reason.measured is None:
+        return "–", f"{side} {value(reason.limit, reason.unit)}"
+    measured, limit = apart(reason.measured, reason.limit, reason.unit)
+    return measured, f"{side} {limit}"
+
+
 def _show_stages(console: Console, result: Result) -> None:
     means = {stage: result.measures.value(f"stage_mean_ms.{stage}") for stage in STAGES}
     total = sum(value for value in means.values() if value)
     if not total:
         return
-    console.print("Latency by stage (mean):")
-    for stage, value in means.items():
-        share = (value or 0.0) / total
-        bar = "█" * round(share * 40) or "▏"
-        line = f"  {stage:12} {number(value, 'ms'):>12} {share:5.0%} "
+    console.print("Mean latency by stage:")
+    width = max(len(STAGE.title(stage)) for stage in means)
+    for stage, mean in means.items():
+        part = (mean or 0.0) / total
+        bar = "█" * round(part * 40) or "▏"
+        line = f"  {STAGE.title(stage):{width}} {value(mean, 'ms'):>8} {part:5.0%} "
         console.print(Text.assemble(line, (bar, "cyan")))
-
-
-def show_comparison(console: Console, comparison: Comparison, *, whole: bool = False) -> None:
-    """Two runs side by side: the measures that differ, and with `whole` all measures, those of
-    classes too. Names end in their units, so values have none."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("measure", no_wrap=True, max_width=34)
-    for column in ("a", "b", "change"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("intervals", no_wrap=True)
-    left_out = 0
-    for difference in comparison.differences:
-        if not whole and not _differs(difference):
-            left_out += 1
-            continue
-        overlap = difference.overlap
-        text = "" if overlap is None else "overlap" if overlap else "disjoint"
-        table.add_row(
-            difference.name,
-            *(number(m.value if m else None) for m in (difference.a, difference.b)),
-            _change(difference),
-            Text(text, style="bold" if text == "disjoint" else ""),
-        )
-    if table.row_count:
-        console.print(table)
-    if left_out:
-        console.print(dim(f"{left_out} more are equal or of one class: see --all or --json"))
-    if comparison.same_trace:
-        console.print("The traces are identical, byte for byte.")
-    elif comparison.divergence is not None:
-        console.print(
-            f"Same (seed, scenario hash, build) but different traces: {comparison.divergence.text}",
-            soft_wrap=True,
-        )
-
-
-def _differs(difference: Difference) -> bool:
-    """Whether a measure is shown: one of the whole run if the values differ, one of a class only if
-    the intervals are disjoint."""
-    if "." in difference.name:
-        return difference.overlap is False
-    a, b = (m.value if m else None for m in (difference.a, difference.b))
-    return a != b and not (a is None and b is None)
-
-
-def _change(difference: Difference) -> str:
-    change, a = difference.change, difference.a
-    if not change or a is None or a.value is None:
-        return ""
-    return f"{change / abs(a.value):+.1%}" if a.value else f"{change:+.3g}"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from surgetank.measure import Measures
 from surgetank.measure.ledger import COLUMNS
+from surgetank.number_format import clock
 from surgetank.report import page
 from surgetank.report.charts import chart_groups
-from surgetank.report.number_format import clock
 from surgetank.report.run_view import RunView
 from surgetank.report.scenario_text import command, toml
 from surgetank.report.shell import in_script, plotly, render_template, save

@@ -10,15 +10,8 @@ from surgetank.catalogue import Limit, title_of
 from surgetank.catalogue.families import GROUP
 from surgetank.measure import Measure
 from surgetank.measure.ledger import COLUMNS, ledger
-from surgetank.report.number_format import (
-    NBSP,
-    interval,
-    measure_text,
-    milliseconds,
-    number,
-    usd,
-    value,
-)
+from surgetank.number_format import NBSP, apart, milliseconds, number, usd
+from surgetank.report.measure_text import interval, measure_text
 from surgetank.report.run_view import RunView
 from surgetank.verdict import Reason, Status
 
@@ -76,7 +69,7 @@ class FaultRow:
 
 
 def reasons(view: RunView) -> tuple[list[ReasonRow], list[ReasonRow]]:
-    """Limits judged, broken ones first; and checks of the run itself."""
+    """Limits judged, those not met first; and checks of the run itself."""
     limits, checks = [], []
     for reason in (*view.verdict.reasons, *view.verdict.left_out):
         if reason.bound is not None:
@@ -92,9 +85,7 @@ def _gravity(row: ReasonRow) -> int:
 
 def _limit(view: RunView, reason: Reason, bound: Limit) -> ReasonRow:
     measure = view.measures.get(bound.measure)
-    measured = value(reason.measured, reason.unit)
-    if measure is not None and reason.measured is not None:
-        measured = measure_text(measure)
+    measured = apart(reason.measured, reason.limit, reason.unit)[0]
     status = reason.status
     note = reason.text if status is Status.UNKNOWN else (measure.note if measure else "")
     if view.verdict.status is Status.INVALID:
@@ -116,7 +107,7 @@ def _limit(view: RunView, reason: Reason, bound: Limit) -> ReasonRow:
 def _allowed(reason: Reason, bound: Limit) -> str:
     if reason.limit is None:
         return ""
-    return f"{bound.side.phrase} {value(reason.limit, reason.unit)}"
+    return f"{bound.side.phrase} {apart(reason.limit, reason.measured, reason.unit)[0]}"
 
 
 def _check(reason: Reason) -> ReasonRow:
@@ -164,8 +155,6 @@ def _tile(view: RunView, measure: Measure, reason: Reason | None) -> Tile:
         text = f"{round(measure.value * view.trace.nodes)} of {view.trace.nodes}"
     if measure.name == "late_liquidations" and measure.n:
         text = f"{text} of {measure.n:,}"
-    if measure.name == "goodput_ratio":
-        head = "Goodput"
     return Tile(head, text, detail, status)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from surgetank.report.number_format import number
+from surgetank.number_format import number
 
 __all__ = ["Plot", "Scale", "nice_ticks", "spread"]
 

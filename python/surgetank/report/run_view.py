@@ -11,7 +11,7 @@ import polars as pl
 from surgetank.measure import Measures, synchrony_of
 from surgetank.measure.liquidations import due_episodes, executed_orders, reconciled
 from surgetank.measure.synchrony import Synchrony
-from surgetank.report.number_format import clock, milliseconds, number, share
+from surgetank.number_format import clock, milliseconds, number, share
 from surgetank.scenario.flow import Constant, Spike
 from surgetank.trace import CLASSES, MarketKind, Quantity, Trace
 from surgetank.trace.frames import delays, groups_of

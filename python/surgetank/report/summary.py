@@ -10,7 +10,7 @@ import polars as pl
 
 from surgetank.measure import FailureKind
 from surgetank.measure.liquidations import Timing
-from surgetank.report.number_format import clock, milliseconds, share, usd
+from surgetank.number_format import clock, milliseconds, share, usd
 from surgetank.report.run_view import RunView, Stress
 from surgetank.trace import MarketKind, Outcome
 from surgetank.verdict import Status
@@ -129,18 +129,37 @@ def _stale(view: RunView) -> str:
 def _liquidations(view: RunView) -> str:
     if view.market.is_empty():
         return ""
-    late, rows = view.value("late_liquidations"), view.liquidated
-    if view.episodes.is_empty() and rows.is_empty():
-        return "no account became due for liquidation"
-    if not late:
-        closed = rows.filter(pl.col("qty") != 0).height
-        return f"{closed:,} liquidation{'' if closed == 1 else 's'}, none late"
-    median = rows.filter(pl.col("timing") == Timing.LATE)["delay_ns"].median()
-    tail = ""
-    if isinstance(median, int | float):
-        tail = f", half of them more than {milliseconds(float(median) / 1e6)} after they were due"
-    counted = view.measures["late_liquidations"].n
-    return f"{int(late):,} of {counted:,} liquidations were late{tail}"
+    due = view.episodes
+    if due.is_empty():
+        early = view.liquidated.filter(pl.col("qty") != 0).height
+        if not early:
+            return "no account became due for liquidation"
+        return f"{early:,} liquidation{_s(early)} of accounts due at the venue's mark only"
+    closed = due.filter(pl.col("how") == "liquidated")
+    lengths = (closed["ended_ns"] - closed["due_ns"]) / 1e6
+    late_after_ms = view.trace.scenario.late_after_ms
+    over = lengths.filter(lengths > (math.inf if late_after_ms is None else late_after_ms))
+    in_time = closed.height - over.len()
+    parts = {
+        f"liquidated late{_median(over)}": over.len(),
+        "liquidated" if late_after_ms is None else "liquidated in time": in_time,
+        "recovered before that": due.filter(pl.col("how") == "recovered").height,
+        "never liquidated": due["how"].null_count(),
+    }
+    said = ", ".join(f"{count:,} {what}" for what, count in parts.items() if count)
+    return f"{due.height:,} account{_s(due.height)} became due for liquidation: {said}"
+
+
+def _median(lateness_ms: pl.Series) -> str:
+    """The median of late liquidations' times from due to closed, in parentheses."""
+    median = lateness_ms.median()
+    if not isinstance(median, int | float):
+        return ""
+    return f" (half of them more than {milliseconds(float(median))} after becoming due)"
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
 
 
 def _money(view: RunView) -> str:

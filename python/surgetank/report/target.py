@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from surgetank.catalogue import short_of
-from surgetank.report.number_format import measure_text, milliseconds, number
+from surgetank.number_format import milliseconds, number
+from surgetank.report.measure_text import measure_text
 from surgetank.report.run_view import RunView
 
 __all__ = ["ClassRow", "TargetSection", "target_section"]

@@ -18,6 +18,7 @@ from surgetank.catalogue import LIMITS, Limit, LimitSide, title_of
 from surgetank.errors import EXIT_STOPPED
 from surgetank.measure import Measure, Measures, measure
 from surgetank.measure.statistics import samples_needed
+from surgetank.number_format import NBSP, apart, value
 from surgetank.trace import Trace
 from surgetank.verdict.validity import Check, CheckKind, checks
 
@@ -62,8 +63,10 @@ class Reason:
     """The limit, if it is one that the catalogue knows."""
     check: CheckKind | None = None
     """The check of the run itself, if it is one: its numbers say how the run was made."""
+    of: str = ""
+    """Of a check, the instance of its kind: a fault's number and kind, a process."""
     inside: bool = False
-    """The limit held, and lies inside the measure's interval."""
+    """The limit is met, and lies inside the measure's interval."""
 
     @property
     def unit(self) -> str:
@@ -75,7 +78,7 @@ class Reason:
         """The title, for a heading."""
         if self.bound is not None:
             return title_of(self.bound.measure)
-        return self.check.title_of(self.name) if self.check else self.name
+        return self.check.title_of(self.of) if self.check else self.name
 
     @property
     def ok(self) -> bool:
@@ -113,8 +116,8 @@ class Verdict:
         return EXIT_CODES[self.status]
 
     @property
-    def broken(self) -> tuple[Reason, ...]:
-        """The reasons that failed."""
+    def failed(self) -> tuple[Reason, ...]:
+        """Checks and limits that did not pass."""
         return tuple(r for r in self.reasons if not r.ok)
 
     def to_dict(self) -> dict[str, Any]:
@@ -141,9 +144,8 @@ def judge(measures: Measures, limits: Mapping[str, float | None], trace: Trace) 
     `limits.unmeasured` is `unknown`; if that leaves no limit, the verdict is UNKNOWN.
 
     Of a run that was stopped, messages in transit are no failure: a limit FAILs only if it is
-    broken
-    by the messages that had the scenario's `drain_s` to finish, too, and surely so where there is
-    an interval.
+    violated by the messages that had the scenario's `drain_s` to finish, too, and surely so where
+    there is an interval.
     """
     reasons = [_from_check(check) for check in checks(trace)]
     if not trace.complete:
@@ -191,7 +193,7 @@ def _of_the_old(reason: Reason, old: Measures | None, drain_s: float) -> Reason:
     if old is not None and bound is not None and reason.limit is not None:
         m = old.get(bound.measure)
         ends = [] if m is None else [x for x in (m.value, m.low, m.high) if x is not None]
-        if ends and all(bound.broken(x, reason.limit) for x in ends):
+        if ends and all(bound.violated(x, reason.limit) for x in ends):
             return reason
     text = f"{reason.text}; not decided by the messages that had {drain_s:g} s to finish"
     return dataclasses.replace(reason, status=Status.UNKNOWN, text=text)
@@ -199,30 +201,39 @@ def _of_the_old(reason: Reason, old: Measures | None, drain_s: float) -> Reason:
 
 def _from_check(check: Check) -> Reason:
     status = Status.PASS if check.ok else Status.INVALID
-    return Reason(check.name, check.measured, check.asked, status, check.text, check=check.kind)
+    return Reason(
+        check.name,
+        check.measured,
+        check.asked,
+        status,
+        check.text,
+        check=check.kind,
+        of=check.of,
+    )
 
 
 def _judge_limit(name: str, number: float, measures: Measures, *, live: bool) -> Reason:
     bound = LIMITS.get(name)
     if bound is None or bound.measure not in measures:
-        text = f"{name}: {_unmeasured(name, bound, measures, live=live)}"
+        title = title_of(bound.measure) if bound else name
+        text = f"{title}: {_unmeasured(name, bound, measures, live=live)}"
         return Reason(name, None, number, Status.UNKNOWN, text, bound)
     m = measures[bound.measure]
     if m.value is None or math.isnan(m.value):
-        text = f"{m.name} could not be measured: {m.note or 'no data'}"
+        text = f"{title_of(m.name)} could not be measured: {m.note or 'no data'}"
         return Reason(name, None, number, Status.UNKNOWN, text, bound)
-    broken = bound.broken(m.value, number)
+    violated = bound.violated(m.value, number)
     near_end = m.high if bound.side is LimitSide.LEAST else m.low
-    surely = broken and near_end is not None and bound.broken(near_end, number)
-    text = f"{_said(m)} is {_relation(broken, bound.side)} {number:g}{_unit(m)}"
-    inside = not broken and m.low is not None and m.high is not None and m.low <= number < m.high
+    surely = violated and near_end is not None and bound.violated(near_end, number)
+    text = _compared(m, m.value, number, bound)
+    inside = not violated and m.low is not None and m.high is not None and m.low <= number < m.high
     if inside:
         text += "; the limit lies inside the interval"
     needed = samples_needed(bound.spec.quantile) if bound.spec.quantile else 0
     if m.n < needed and not surely:
         text += f"; too few observations ({m.n} of at least {needed})"
         return Reason(name, m.value, number, Status.UNKNOWN, text, bound, inside=inside)
-    status = Status.FAIL if broken else Status.PASS
+    status = Status.FAIL if violated else Status.PASS
     return Reason(name, m.value, number, status, text, bound, inside=inside)
 
 
@@ -236,19 +247,17 @@ def _unmeasured(name: str, bound: Limit | None, measures: Measures, *, live: boo
     return "this run has no such measure; the scenario lacks the section for it, such as [market]"
 
 
-def _said(m: Measure) -> str:
-    text = f"{m.name} {m.value:.6g}{_unit(m)}"
+def _compared(m: Measure, measured: float, number: float, bound: Limit) -> str:
+    """A measured value, its interval, and on which side of the limit it is."""
+    value_text, limit_text = apart(measured, number, m.unit)
+    text = f"{title_of(m.name)}: {value_text}"
     if m.low is not None and m.high is not None:
-        text += f" (95% interval {m.low:.6g} to {m.high:.6g}, n = {m.n})"
-    return text
-
-
-def _unit(m: Measure) -> str:
-    return "" if m.unit in ("1", "count", "share") else f" {m.unit}"
-
-
-def _relation(broken: bool, side: LimitSide) -> str:
-    if broken:
-        least = side is LimitSide.LEAST
-        return "below the limit" if least else "above the limit"
-    return side.phrase
+        text += f" (95{NBSP}% interval {value(m.low, m.unit)} to {value(m.high, m.unit)}, "
+        text += f"n = {m.n:,})"
+    if not bound.violated(measured, number):
+        relation = f"within the limit of {bound.side.phrase} {limit_text}"
+    elif bound.side is LimitSide.LEAST:
+        relation = f"below the limit of {limit_text}"
+    else:
+        relation = f"above the limit of {limit_text}"
+    return f"{text} is {relation}".replace(NBSP, " ")

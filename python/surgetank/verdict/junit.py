@@ -19,7 +19,7 @@ def junit_xml(verdict: Verdict, run: Run) -> str:
     """FAIL is a failure, INVALID an error, UNKNOWN and limits left out are skipped; the run's name
     is in the properties."""
     count = {tag: 0 for tag in _ELEMENT.values()}
-    for reason in (*verdict.broken, *verdict.left_out):
+    for reason in (*verdict.failed, *verdict.left_out):
         count[_ELEMENT[reason.status]] += 1
     totals = {
         "tests": str(len(verdict.reasons) + len(verdict.left_out)),
@@ -44,7 +44,7 @@ def junit_xml(verdict: Verdict, run: Run) -> str:
             suite,
             "testcase",
             {
-                "name": _clean(reason.name),
+                "name": _clean(f"{reason.title} ({reason.name})"),
                 "classname": f"surgetank.{_clean(run.name)}",
                 "time": "0",
             },

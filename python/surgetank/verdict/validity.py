@@ -47,20 +47,22 @@ class CheckKind(StrEnum):
         """Whether it checks that a live run's generator could make the load."""
         return self in (CheckKind.SCHEDULE_KEPT, CheckKind.CPU)
 
-    def title_of(self, name: str) -> str:
-        """The title of the check of this name."""
-        return _TITLES.get(self) or name[:1].upper() + name[1:]
+    def title_of(self, of: str) -> str:
+        """The title of a check of this kind; `of` is the fault or process that it is about."""
+        return f"{_TITLES[self]}: {of}" if of else _TITLES[self]
 
 
 _TITLES: Final = {
+    CheckKind.FAULT: "Fault had the effect requested",
     CheckKind.BACKGROUND: "Load generated as requested",
-    CheckKind.SCHEDULE_KEPT: "Schedule kept",
-    CheckKind.TARGET_CODE: "The target's own code",
+    CheckKind.SCHEDULE_KEPT: "Generator kept its schedule",
+    CheckKind.CPU: "Generator had processor time to spare",
+    CheckKind.TARGET_CODE: "Target's code ran without error",
     CheckKind.MONEY_CONSERVED: "Money conserved",
-    CheckKind.SAFETY: "One order on all nodes",
-    CheckKind.LEDGER_BALANCED: "Gains and losses balance",
+    CheckKind.SAFETY: "Same block order on all nodes",
+    CheckKind.LEDGER_BALANCED: "Gains and losses sum to zero",
     CheckKind.STAGES_EXACT: "Stages sum to the latency",
-    CheckKind.COMPLETE: "Run complete",
+    CheckKind.COMPLETE: "Run completed",
 }
 
 
@@ -99,7 +101,7 @@ def checks(trace: Trace) -> list[Check]:
     )
     for kind, held, text in flags:
         if held is not None:
-            said = text if held else f"broken: {text}"
+            said = text if held else f"violated: {text}"
             found.append(Check(kind, bool(held), float(bool(held)), 1.0, said))
     found += _ledger(trace)
     if trace.orders:

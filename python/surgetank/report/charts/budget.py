@@ -7,8 +7,9 @@ from typing import Any, Final
 import numpy as np
 
 from surgetank.measure.synchrony import BUDGET
+from surgetank.number_format import clock, milliseconds
 from surgetank.report.charts.figure import Chart, Line, line, seconds
-from surgetank.report.number_format import FAILURES, clock, milliseconds
+from surgetank.report.measure_text import FAILURES
 from surgetank.report.run_view import RunView
 
 __all__ = ["budget_charts"]

@@ -8,8 +8,9 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from surgetank.catalogue.families import STAGE
+from surgetank.number_format import clock, milliseconds, share
 from surgetank.report.charts.figure import Chart, Line, line, log_ms_axis, plain, seconds
-from surgetank.report.number_format import clock, milliseconds, share
 from surgetank.report.run_view import RunView
 from surgetank.trace import CLASSES, STAGES
 
@@ -115,7 +116,7 @@ def _over_time(view: RunView, done: pl.DataFrame) -> Chart:
     x = seconds(means["bin"] + view.step_ns // 2)
     data = [
         line(
-            _stage_name(stage),
+            STAGE.title(stage),
             x,
             means[f"{stage}_ns"].to_list(),
             f"@stage-{stage}",
@@ -131,8 +132,8 @@ def _over_time(view: RunView, done: pl.DataFrame) -> Chart:
     worst = max(totals, key=lambda s: totals[s])
     part = totals[worst] / max(1.0, sum(totals.values()))
     summary = (
-        f"{_stage_name(worst).capitalize()} makes up {share(part)} of all latency. Blue and green: "
-        "communication and agreement; yellow: waiting for a block; orange and red: computation."
+        f"{STAGE.title(worst).capitalize()} makes up {share(part)} of all latency. Blue and green: "
+        "communication and consensus; yellow: waiting for a block; orange and red: computation."
     )
     top = float(means.select(pl.sum_horizontal(f"{s}_ns" for s in STAGES)).to_series().max() or 1)  # type: ignore[arg-type]
     return Chart(
@@ -154,7 +155,7 @@ def _by_class(done: pl.DataFrame) -> Chart:
         {
             "type": "bar",
             "orientation": "h",
-            "name": _stage_name(stage),
+            "name": STAGE.title(stage),
             "y": names,
             "x": plain(means[f"{stage}_ns"]),
             "marker": {"color": f"@stage-{stage}", "line": {"width": 0}},
@@ -169,6 +170,7 @@ def _by_class(done: pl.DataFrame) -> Chart:
     layout = {
         "barmode": "stack",
         "xaxis": ms_axis(longest),
+        "yaxis": {"dtick": 1},
         "bargap": 0.35,
         "hovermode": "y unified",
         "left": [124, 112],
@@ -182,10 +184,6 @@ def _by_class(done: pl.DataFrame) -> Chart:
         time=False,
         height=120 + 34 * len(names),
     )
-
-
-def _stage_name(stage: str) -> str:
-    return stage.replace("_", " ")
 
 
 def ms_axis(top: float) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from surgetank.report.number_format import milliseconds
+from surgetank.number_format import milliseconds
 
 __all__ = ["Chart", "Key", "line", "log_ms_axis", "plain", "seconds", "thin"]
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from surgetank.number_format import clock, number
 from surgetank.report.charts.figure import Chart, Line, line, seconds, thin
-from surgetank.report.number_format import clock, number
 from surgetank.report.run_view import RunView, nice_step
 from surgetank.trace import Outcome
 

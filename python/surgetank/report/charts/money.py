@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from surgetank.measure.liquidations import Timing
+from surgetank.number_format import clock, milliseconds, share, usd
 from surgetank.report.charts.figure import Chart, Line, line, log_ms_axis, plain, seconds, thin
-from surgetank.report.number_format import clock, milliseconds, share, usd
 from surgetank.report.run_view import RunView
 from surgetank.trace import MarketKind
 

@@ -9,8 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from surgetank.measure.synchrony import crashes, lag_series
+from surgetank.number_format import milliseconds
 from surgetank.report.charts.figure import Chart, Key, line, log_ms_axis, plain, seconds
-from surgetank.report.number_format import milliseconds
 from surgetank.report.run_view import RunView, nice_step
 
 __all__ = ["lag_charts", "propagation_charts"]

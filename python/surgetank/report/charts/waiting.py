@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import polars as pl
 
+from surgetank.catalogue.families import WAIT
 from surgetank.measure.waiting import COMPUTATION, late, places, shares, waits
+from surgetank.number_format import milliseconds, share
 from surgetank.report.charts.delay import ms_axis
 from surgetank.report.charts.figure import Chart
-from surgetank.report.number_format import milliseconds, share
 from surgetank.report.run_view import RunView
 from surgetank.trace import CLASSES, WAITS
 
@@ -46,6 +47,7 @@ def waiting_charts(view: RunView) -> list[Chart]:
     layout: dict[str, Any] = {
         "barmode": "stack",
         "xaxis": ms_axis(longest),
+        "yaxis": {"dtick": 1},
         "bargap": 0.35,
         "hovermode": "y unified",
         "left": [124, 112],
@@ -74,7 +76,7 @@ def _bar(
     return {
         "type": "bar",
         "orientation": "h",
-        "name": wait.replace("_", " "),
+        "name": WAIT.title(wait),
         "y": list(means),
         "x": [mean[wait] for mean in means.values()],
         "marker": {"color": f"@wait-{wait}", "line": {"width": 0}},
@@ -88,8 +90,7 @@ def _where(view: RunView) -> str:
     much = (pl.col("share") >= _MUCH) & ~pl.col("resource").is_in(_SETTINGS)
     most = places(view.trace).drop_nulls("node").filter(much)
     longest = [
-        f"{row['resource'].replace('_', ' ')} {_place(row['node'], row['peer'])} "
-        f"({share(row['share'])})"
+        f"{WAIT.title(row['resource'])} {_place(row['node'], row['peer'])} ({share(row['share'])})"
         for row in most.head(_NAMED).iter_rows(named=True)
     ]
     return f" Longest waits at one place: {', '.join(longest)}." if longest else ""
@@ -104,7 +105,7 @@ def _summary(parts: dict[str, float]) -> str:
     rest = {wait: part for wait, part in parts.items() if wait not in COMPUTATION}
     most = max(rest, key=lambda wait: rest[wait])
     named = {"processors in total": sum(parts[wait] for wait in COMPUTATION)}
-    named[most.replace("_", " ")] = rest[most]
+    named[WAIT.title(most)] = rest[most]
     (one, first), (other, second) = sorted(named.items(), key=lambda item: -item[1])
     return (
         f"Most for {one}: {share(first)} of all latency; {other}: {share(second)}. A share is not "

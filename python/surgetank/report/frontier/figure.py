@@ -15,8 +15,8 @@ from typing import Final, Literal
 import numpy as np
 from markupsafe import Markup
 
+from surgetank.number_format import NBSP, number
 from surgetank.report.frontier.wording import budget_text, leverage_factor, leverage_text, plural
-from surgetank.report.number_format import NBSP, number
 from surgetank.report.plot import Plot, Scale, spread
 from surgetank.report.svg_file import standalone_svg
 from surgetank.search.bound import BoundKind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from surgetank.report.number_format import NBSP, number, share
+from surgetank.number_format import NBSP, number, share
 from surgetank.search.frontier import Frontier, Point
 
 __all__ = [

@@ -9,7 +9,7 @@ from surgetank.catalogue import THRESHOLDS
 from surgetank.league import League, SearchedLine, SeedMean, Standing
 from surgetank.league.columns import measure_title, rising, short, unit_of
 from surgetank.league.ranks import ALPHA
-from surgetank.report.number_format import NBSP, number, value
+from surgetank.number_format import NBSP, number, value
 
 __all__ = [
     "Cell",

@@ -6,9 +6,9 @@ import math
 from pathlib import Path
 from typing import Any
 
+from surgetank.number_format import milliseconds, number
 from surgetank.predict import CapacityCriterion, Claim, LoadRow, Prediction, Side
 from surgetank.predict.allowance import LEVEL
-from surgetank.report.number_format import milliseconds, number
 from surgetank.report.prediction.figure import drawing, prediction_svg
 from surgetank.report.shell import render_template, save
 

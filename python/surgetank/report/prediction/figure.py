@@ -8,9 +8,9 @@ from typing import Final
 
 from markupsafe import Markup
 
+from surgetank.number_format import milliseconds, number
 from surgetank.predict import LoadRow, Prediction, Side
 from surgetank.predict.capacity_criterion import SOJOURN_MAX_MS
-from surgetank.report.number_format import milliseconds, number
 from surgetank.report.plot import Plot, Scale
 from surgetank.report.svg_file import standalone_svg
 

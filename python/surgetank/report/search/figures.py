@@ -10,7 +10,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from surgetank.report.number_format import milliseconds, number, share, value
+from surgetank.number_format import milliseconds, number, share, value
 from surgetank.report.plot import Plot, Scale
 from surgetank.report.search.wording import level_text, no_break
 from surgetank.search.answer import Answer

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 
 from surgetank.catalogue import LIMITS, THRESHOLDS, title_of
-from surgetank.report.number_format import FAILURES, NBSP, number, share, value
+from surgetank.number_format import NBSP, number, share, value
+from surgetank.report.measure_text import FAILURES
 from surgetank.search.answer import Answer, Remedy
 from surgetank.search.shape import Level
 

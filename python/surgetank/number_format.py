@@ -1,18 +1,15 @@
-"""Numbers and names in human-readable form: 340 ms, 1.2 s, $1.2 M, 28.6 %."""
+"""Numbers as text, with their units, the same in verdicts, reports and on the terminal: 340 ms,
+1.2 s, $1.2 M, 28.6 %."""
 
 from __future__ import annotations
 
 import math
 from typing import Final
 
-from surgetank.measure import FailureKind, Measure
-
 __all__ = [
-    "FAILURES",
     "NBSP",
+    "apart",
     "clock",
-    "interval",
-    "measure_text",
     "milliseconds",
     "number",
     "share",
@@ -22,15 +19,6 @@ __all__ = [
 
 NBSP: Final = "\u00a0"
 """Keeps a number and its unit on one line."""
-
-FAILURES: Final = {
-    FailureKind.TRAILING: "nodes trailed the first",
-    FailureKind.DOWN: "nodes were down",
-    FailureKind.CUT_OFF: "nodes were cut off from a quorum",
-    FailureKind.STANDSTILL: "no node executed anything",
-    FailureKind.STALE: "the executed state was stale",
-}
-"""What happened, by kind of failure."""
 
 
 def number(x: float) -> str:
@@ -121,16 +109,15 @@ def value(x: float | None, unit: str) -> str:
     return f"{number(x)}{NBSP}{unit}" if unit not in ("1", "count", "") else number(x)
 
 
-def measure_text(measure: Measure) -> str:
-    """The value of a measure with its unit."""
-    return value(measure.value, measure.unit)
-
-
-def interval(measure: Measure) -> str:
-    """The 95 % interval as text; empty if there is none."""
-    if measure.low is None or measure.high is None:
-        return ""
-    return f"{value(measure.low, measure.unit)} – {value(measure.high, measure.unit)}"
+def apart(x: float | None, y: float | None, unit: str) -> tuple[str, str]:
+    """Two numbers of one unit; with more digits where rounding would make them look equal."""
+    one, other = value(x, unit), value(y, unit)
+    if one != other or x is None or y is None or x == y:
+        return one, other
+    of = "" if unit in ("1", "count", "") else f"{NBSP}{unit}"
+    if unit == "share":
+        x, y, of = 100 * x, 100 * y, f"{NBSP}%"
+    return _minus(f"{x:,.9g}{of}"), _minus(f"{y:,.9g}{of}")
 
 
 def _minus(text: str) -> str:

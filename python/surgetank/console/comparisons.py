@@ -1,0 +1,112 @@
+"""Terminal output of the comparison of two runs."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from surgetank.catalogue import MEASURES, Better, title_of
+from surgetank.compare import Comparison, Difference
+from surgetank.console.terminal import dim
+from surgetank.number_format import number, value
+from surgetank.report.measure_text import interval
+from surgetank.trace import Run
+
+__all__ = ["show_comparison"]
+
+#: From this width on, the table has room for the intervals of both runs.
+_WIDE = 120
+#: From this ratio on, a change is a factor and not a percentage.
+_FACTOR = 10
+_STYLE = {"better": "green", "worse": "red", "undecided": "dim"}
+
+
+def show_comparison(console: Console, comparison: Comparison, *, whole: bool = False) -> None:
+    """Two runs side by side: what differs, and with `whole` also every class of message and what is
+    equal."""
+    for name, run in (("a", comparison.a), ("b", comparison.b)):
+        console.print(Text.assemble((f"{name}  ", "bold"), _named(run)), soft_wrap=True)
+    shown = [d for d in comparison.differences if whole or _differs(d)]
+    if shown:
+        console.print(_table(shown, wide=console.width >= _WIDE))
+        console.print(
+            dim(
+                "b is better or worse than a; undecided: the 95 % intervals overlap. Intervals "
+                "cover sampling inside a run; other seeds may differ: compare SCENARIO --vary KEY"
+            )
+        )
+    if left_out := len(comparison.differences) - len(shown):
+        console.print(dim(f"{left_out} more are equal or of one class: see --all or --json"))
+    if comparison.same_trace:
+        console.print("The traces are identical, byte for byte.")
+    elif comparison.divergence is not None:
+        console.print(
+            f"Same (seed, scenario hash, build) but different traces: {comparison.divergence.text}",
+            soft_wrap=True,
+        )
+
+
+def _named(run: Run) -> str:
+    return f"{run.name} · seed {run.seed} · scenario {run.scenario_hash[:12]} · build {run.build}"
+
+
+def _table(shown: list[Difference], *, wide: bool) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("measure", overflow="fold")
+    for run in ("a", "b"):
+        table.add_column(run, justify="right", no_wrap=True)
+        if wide:
+            table.add_column("95 % interval", style="dim", no_wrap=True)
+    table.add_column("change", justify="right", no_wrap=True)
+    table.add_column("b is", no_wrap=True)
+    for difference in shown:
+        cells = []
+        for measure in (difference.a, difference.b):
+            known = measure is not None and measure.value is not None
+            cells.append(value(measure.value, difference.unit) if measure and known else "–")
+            if wide:
+                cells.append(interval(measure) if measure else "")
+        found = _judged(difference)
+        table.add_row(
+            title_of(difference.name),
+            *cells,
+            _change(difference),
+            Text(found, style=_STYLE.get(found, "")),
+        )
+    return table
+
+
+def _differs(difference: Difference) -> bool:
+    """Of the whole run, and not the same in both; of one class, only where intervals part."""
+    if "." in difference.name:
+        return difference.overlap is False
+    a, b = (m.value if m else None for m in (difference.a, difference.b))
+    return a != b and not (a is None and b is None)
+
+
+def _judged(difference: Difference) -> str:
+    """Whether b is better, if the measure has a better direction."""
+    better = MEASURES[difference.name].better
+    if not difference.change or better is Better.NEITHER:
+        return ""
+    if difference.overlap:
+        return "undecided"
+    return "better" if (difference.change > 0) == (better is Better.MORE) else "worse"
+
+
+def _change(difference: Difference) -> str:
+    """b against a: in percent or as a factor; the difference of shares (in points), of measures
+    that can be below zero, and from zero."""
+    change, a = difference.change, difference.a
+    if not change or a is None or a.value is None:
+        return ""
+    if difference.unit == "share":
+        text = f"{number(100 * change)} points"
+    elif MEASURES[difference.name].signed or not a.value:
+        text = value(change, difference.unit)
+    elif change / a.value >= _FACTOR - 1:
+        return f"× {number(float(f'{1 + change / a.value:.3g}'))}"
+    else:
+        text = f"{number(100 * change / a.value)} %"
+    return f"+{text}" if change > 0 else text
