@@ -197,9 +197,13 @@ def names() -> str:
     """The second half of docs/glossary.md."""
     lines = [NAMES_HEAD, "### In a scenario", "", "| key | name | meaning |", "|---|---|---|"]
     lines += choices("", st.Scenario)
-    lines += ["", "### Parts of a measure", "", "| part | name | meaning |", "|---|---|---|"]
+    lines += ["", "### Parts of a measure", ""]
+    lines += ["| part | name | shown as | meaning |", "|---|---|---|---|"]
     for family in (CLASS, STAGE, WAIT, RESOURCE, GROUP):
-        lines += [f"| {family.name} | `{name}` | {what} |" for name, what in family.members.items()]
+        lines += [
+            f"| {family.name} | `{name}` | {family.title(name)} | {what} |"
+            for name, what in family.members.items()
+        ]
     lines += ["", "### In a trace", "", "What each is: [trace.md](trace.md).", ""]
     lines += ["| enumeration | names |", "|---|---|", f"| tables | {_listed(SCHEMA)} |"]
     lines += [f"| {of} | {_listed(members)} |" for of, members in NAMES.items()]

@@ -257,7 +257,7 @@ def test_stopping_keeps_what_was_measured(rig: Rig) -> None:
     assert not trace.complete and (trace["messages"]["outcome"] == Outcome.EXECUTED).sum() > 100
     assert (trace["messages"]["outcome"] == Outcome.LOST).sum() == 0
     status = judge(measure(trace), {"goodput_ratio_min": 0.1}, trace)
-    assert "complete" in {r.name for r in status.broken}
+    assert "complete" in {r.name for r in status.failed}
 
 
 def test_what_is_open_at_the_end_was_not_cut_off(tmp_path: Path) -> None:

@@ -66,14 +66,14 @@ def test_the_table_fits_a_terminal_and_says_which_is_better() -> None:
 def test_the_wide_table_has_intervals_and_directions() -> None:
     """More throughput is better, less latency is better; overlapping intervals decide nothing."""
     changes = {
-        "delay_p99_ms": (Measure("delay_p99_ms", 9.0, 8.0, 10.0, 500), 4.5, 4.0, 5.0),
-        "throughput_per_s": (Measure("throughput_per_s", 9.0, 8.0, 10.0, 500), 4.5, 4.0, 5.0),
-        "delay_p50_ms": (Measure("delay_p50_ms", 9.0, 8.0, 10.0, 500), 8.5, 7.0, 9.5),
-        "offered_per_s": (Measure("offered_per_s", 9.0, 8.0, 10.0, 500), 4.5, 4.0, 5.0),
-        "goodput_ratio": (Measure("goodput_ratio", 0.9, 0.8, 0.95, 500), 0.5, 0.4, 0.6),
+        "delay_p99_ms": (Measure("delay_p99_ms", 9.0, 8.0, 10.0, 500), (4.5, 4.0, 5.0)),
+        "throughput_per_s": (Measure("throughput_per_s", 9.0, 8.0, 10.0, 500), (4.5, 4.0, 5.0)),
+        "delay_p50_ms": (Measure("delay_p50_ms", 9.0, 8.0, 10.0, 500), (8.5, 7.0, 9.5)),
+        "offered_per_s": (Measure("offered_per_s", 9.0, 8.0, 10.0, 500), (4.5, 4.0, 5.0)),
+        "goodput_ratio": (Measure("goodput_ratio", 0.9, 0.8, 0.95, 500), (0.5, 0.4, 0.6)),
     }
-    b = [Measure(name, *new, 500) for name, (_, *new) in changes.items()]
-    both = Measures([old for old, *_ in changes.values()]), Measures(b)
+    b = [Measure(name, *new, n=500) for name, (_, new) in changes.items()]
+    both = Measures([old for old, _ in changes.values()]), Measures(b)
     console = Terminal(file=io.StringIO(), width=140)
     show_comparison(console, compare(make_trace(), make_trace(seed=2), measures=both))
     assert isinstance(console.file, io.StringIO)

@@ -333,7 +333,7 @@ def test_numbers_are_said_as_people_say_them(said: str, wanted: str) -> None:
     [
         ("delay_p99_ms", "p99 latency"),
         ("delay_p99_ms.cancel", "p99 latency of cancels"),
-        ("stage_mean_ms.client_link", "Mean time in a stage · client link"),
+        ("stage_mean_ms.client_link", "Mean stage time · client link"),
         ("desynchronised_share_max", "Nodes out of step at once"),
         ("makers_edge_usd", "Makers' trades against the outside price"),
     ],

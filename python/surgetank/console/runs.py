@@ -79,10 +79,9 @@ def show_result(console: Console, result: Result) -> None:
         table.add_row(_mark(reason.status), reason.title, *_numbers(reason))
     console.print(table)
     for reason in verdict.reasons:
-        name = ("" if reason.name in reason.text else f" [{reason.name}]", "dim")
         if reason.status is not Status.PASS:
-            line = Text.assemble(_mark(reason.status), " ", printable(reason.text), name)
-            console.print(line)
+            name = (f" [{reason.name}]", "dim")
+            console.print(Text.assemble(_mark(reason.status), " ", printable(reason.text), name))
         elif reason.inside:
             console.print(dim(f"Met, but not with certainty: {reason.text}"))
     for failure in failures(result.trace):
