@@ -40,7 +40,8 @@ from surgetank.predict import Claim, compare, status_of, with_interval
 from surgetank.predict.allowance import LEVEL, MODEL_ERROR, Errors, ends
 from surgetank.predict.allowance import known as known_errors
 from surgetank.predict.prediction import CAPACITY_OFF_MAX, P99_OFF_MAX
-from surgetank.report.prediction import prediction_svg, write_prediction
+from surgetank.report.prediction import prediction_svg, render_prediction
+from surgetank.report.shell import save
 from surgetank.scenario import load
 from surgetank.simulate import simulate
 
@@ -129,7 +130,7 @@ def one(target: str, number: int, out: Path) -> Record:
         record["failed"] = str(error)
     else:
         calibration.write(out / f"{name}.toml")
-        write_prediction(found, out / f"{name}.html")
+        save(render_prediction(found), out / f"{name}.html")
         (out / f"{name}.svg").write_text(prediction_svg(found), encoding="utf-8")
         content = found.to_dict()
         del content["calibration"]["scenario"]  # it lies beside it

@@ -13,9 +13,10 @@ from playwright.sync_api import Browser
 
 from chromium import Visit, needs_chromium
 from hand_made import CURVES, frontier
-from surgetank.number_format import NBSP
-from surgetank.report.frontier import frontier_svg, render_frontier, write_frontier
+from surgetank.report.frontier import frontier_svg, render_frontier
 from surgetank.report.frontier.figure import mark
+from surgetank.number_format import NBSP
+from surgetank.report.shell import save
 from surgetank.search.bound import Bound, BoundKind
 from surgetank.search.frontier import Frontier
 
@@ -52,7 +53,7 @@ HOLE = next(p for p in frontier(whole=False).points if p.status == "UNKNOWN")
 def test_page_loads_nothing_and_fits(
     browser: Browser, tmp_path: Path, name: str, width: int, scheme: str
 ) -> None:
-    visit = Visit(browser, write_frontier(cases()[name], tmp_path / "f.html"), width, scheme)
+    visit = Visit(browser, save(render_frontier(cases()[name]), tmp_path / "f.html"), width, scheme)
     assert visit.said == []
     assert visit.loaded() == []
     assert visit.overflow() <= 0
@@ -67,7 +68,7 @@ def test_every_point_is_drawn_and_lies_where_its_numbers_are(
     browser: Browser, tmp_path: Path
 ) -> None:
     whole = frontier()
-    visit = Visit(browser, write_frontier(whole, tmp_path / "f.html"), 1280)
+    visit = Visit(browser, save(render_frontier(whole), tmp_path / "f.html"), 1280)
     drawn = visit.page.evaluate(
         f"""() => [...document.querySelectorAll('{FIGURE} circle')].map((c) => [
             c.querySelector('title').textContent,
@@ -93,7 +94,7 @@ def test_every_point_is_drawn_and_lies_where_its_numbers_are(
 @needs_chromium
 def test_table_and_sentence_say_the_frontier_s_numbers(browser: Browser, tmp_path: Path) -> None:
     whole = frontier()
-    visit = Visit(browser, write_frontier(whole, tmp_path / "f.html"), 1280)
+    visit = Visit(browser, save(render_frontier(whole), tmp_path / "f.html"), 1280)
     rows = "() => [...document.querySelectorAll('.points tbody tr')].map((r) => r.innerText)"
     cells = [spaced(row).split("\t") for row in visit.page.evaluate(rows)]
     for p, c in zip(whole.points, cells, strict=True):
@@ -116,7 +117,7 @@ def test_table_and_sentence_say_the_frontier_s_numbers(browser: Browser, tmp_pat
 
 @needs_chromium
 def test_names_stand_beside_their_curves_and_do_not_touch(browser: Browser, tmp_path: Path) -> None:
-    visit = Visit(browser, write_frontier(frontier(), tmp_path / "f.html"), 1280)
+    visit = Visit(browser, save(render_frontier(frontier()), tmp_path / "f.html"), 1280)
     found = visit.page.evaluate(
         f"""() => [...document.querySelectorAll('{FIGURE} text.said')].map((t) => {{
             const b = t.getBoundingClientRect();
@@ -183,7 +184,7 @@ def test_figure_alone_is_drawn_as_a_picture(browser: Browser, tmp_path: Path) ->
 
 @needs_chromium
 def test_paper_is_white_and_shows_the_wide_figure(browser: Browser, tmp_path: Path) -> None:
-    visit = Visit(browser, write_frontier(frontier(), tmp_path / "f.html"), 700, "dark")
+    visit = Visit(browser, save(render_frontier(frontier()), tmp_path / "f.html"), 700, "dark")
     dark = visit.background()
     visit.page.emulate_media(media="print")
     visit.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")

@@ -15,9 +15,10 @@ from hand_made_league import ATTACKS, LIQUIDATION, RULES, league, with_invalid, 
 from surgetank.catalogue import THRESHOLDS, Better
 from surgetank.league import Entrant, League
 from surgetank.league.columns import SHOWN, better, rising, unit_of
-from surgetank.number_format import NBSP
-from surgetank.report.league import render_league, wording, write_league
+from surgetank.report.league import render_league, wording
 from surgetank.report.league.figure import maps, shade
+from surgetank.number_format import NBSP
+from surgetank.report.shell import save
 
 
 def spaced(text: str) -> str:
@@ -52,7 +53,7 @@ def cases() -> dict[str, League]:
 def test_page_loads_nothing_and_fits(
     browser: Browser, tmp_path: Path, name: str, width: int, scheme: str
 ) -> None:
-    visit = Visit(browser, write_league(cases()[name], tmp_path / "l.html"), width, scheme)
+    visit = Visit(browser, save(render_league(cases()[name]), tmp_path / "l.html"), width, scheme)
     visit.page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
     assert visit.said == []
     assert visit.loaded() == []
@@ -66,7 +67,7 @@ def test_page_loads_nothing_and_fits(
 @needs_chromium
 def test_words_stay_inside_their_cells(browser: Browser, tmp_path: Path) -> None:
     """On a desk and on a phone, with as many attacks as there may be."""
-    place = write_league(league(8, 11), tmp_path / "l.html")
+    place = save(render_league(league(8, 11)), tmp_path / "l.html")
     for width in (1280, 390):
         visit = Visit(browser, place, width)
         outside = visit.page.evaluate(
@@ -88,7 +89,7 @@ def test_words_stay_inside_their_cells(browser: Browser, tmp_path: Path) -> None
 @needs_chromium
 def test_the_table_is_the_order(browser: Browser, tmp_path: Path) -> None:
     whole = league(seeds=12)
-    visit = Visit(browser, write_league(whole, tmp_path / "l.html"), 1280)
+    visit = Visit(browser, save(render_league(whole), tmp_path / "l.html"), 1280)
     rows = "() => [...document.querySelectorAll('.league tbody tr')].map((r) => r.innerText)"
     cells = [spaced(row).split("\t") for row in visit.page.evaluate(rows)]
     assert [c[0].strip() for c in cells] == ["1", "2", "3", "4"]
@@ -171,7 +172,7 @@ def test_units_and_directions() -> None:
 
 @needs_chromium
 def test_paper_is_white_and_open(browser: Browser, tmp_path: Path) -> None:
-    visit = Visit(browser, write_league(league(), tmp_path / "l.html"), 700, "dark")
+    visit = Visit(browser, save(render_league(league()), tmp_path / "l.html"), 700, "dark")
     dark = visit.background()
     visit.page.emulate_media(media="print")
     visit.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")

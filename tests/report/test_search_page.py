@@ -15,7 +15,8 @@ from chromium import Visit, needs_chromium
 from hand_made import ANSWERS, folding, found, invalid, safe, unknown, wide
 from surgetank.measure import FailureKind
 from surgetank.number_format import NBSP
-from surgetank.report.search import render_search, sentence, write_search
+from surgetank.report.search import render_search, sentence
+from surgetank.report.shell import save
 from surgetank.search.answer import Answer, Failed
 from surgetank.search.bound import Bound, BoundKind
 
@@ -39,7 +40,7 @@ def spaced(text: str) -> str:
 def test_page_loads_nothing_fits_and_draws_its_figures(
     browser: Browser, tmp_path: Path, name: str, width: int, scheme: str
 ) -> None:
-    visit = Visit(browser, write_search(ANSWERS[name](), tmp_path / "a.html"), width, scheme)
+    visit = Visit(browser, save(render_search(ANSWERS[name]()), tmp_path / "a.html"), width, scheme)
     assert visit.said == []
     assert visit.loaded() == []
     assert visit.overflow() <= 0
@@ -58,7 +59,7 @@ def test_page_loads_nothing_fits_and_draws_its_figures(
 @needs_chromium
 def test_numbers_are_the_answer_s(browser: Browser, tmp_path: Path) -> None:
     answer = found()
-    visit = Visit(browser, write_search(answer, tmp_path / "a.html"), 1280)
+    visit = Visit(browser, save(render_search(answer), tmp_path / "a.html"), 1280)
     text = spaced(visit.page.inner_text("main"))
     assert "Throughput capacity of calm: 1,234 messages/s (95 % interval 1,181 to 1,288)" in text
     assert "Bottleneck: uplink. Smallest change that moves the threshold" in text
@@ -79,7 +80,7 @@ def test_numbers_are_the_answer_s(browser: Browser, tmp_path: Path) -> None:
 @needs_chromium
 def test_points_lie_where_their_numbers_are(browser: Browser, tmp_path: Path) -> None:
     """More runs, larger points; a larger share, a higher point; the line where half breaks."""
-    visit = Visit(browser, write_search(found(), tmp_path / "a.html"), 1280)
+    visit = Visit(browser, save(render_search(found()), tmp_path / "a.html"), 1280)
     points = visit.page.evaluate(
         """() => [...document.querySelectorAll('#p-broken .wide circle')].map((c) => [
             c.querySelector('title').textContent,

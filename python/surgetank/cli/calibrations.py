@@ -67,7 +67,8 @@ def calibrate_command(
     from surgetank.calibrate import OPTIONS, calibrate
     from surgetank.live import Rig
     from surgetank.predict import compare
-    from surgetank.report.prediction import prediction_svg, write_prediction
+    from surgetank.report.prediction import prediction_svg, render_prediction
+    from surgetank.report.shell import save
     from surgetank.scenario import load
 
     if target is None:
@@ -91,7 +92,7 @@ def calibrate_command(
     if found is not None:
         found.write(file.with_suffix(".json"))
         file.with_suffix(".svg").write_text(prediction_svg(found), encoding="utf-8")
-        write_prediction(found, file.with_suffix(".html"))
+        save(render_prediction(found), file.with_suffix(".html"))
     _show(calibration, found, file, as_json=as_json)
     if calibration.invalid:
         raise typer.Exit(3)

@@ -81,7 +81,8 @@ def frontier_command(
 ) -> None:
     """Compute safe leverage against load, as a figure and a table."""
     from surgetank.console.searches import SearchWatch, show_frontier
-    from surgetank.report.frontier import frontier_svg, write_frontier
+    from surgetank.report.frontier import frontier_svg, render_frontier
+    from surgetank.report.shell import save
     from surgetank.search import frontier
     from surgetank.search.goal import goal
     from surgetank.search.sweep import curves_of, loads_of
@@ -118,7 +119,7 @@ def frontier_command(
     found.write(place.folder / "frontier.json")
     found.frame().write_csv(place.folder / "frontier.csv")
     (place.folder / "frontier.svg").write_text(frontier_svg(found), encoding="utf-8")
-    write_frontier(found, place.folder / "frontier.html")
+    save(render_frontier(found), place.folder / "frontier.html")
     if as_json:
         content = found.to_dict() | {"out": str(place.folder)}
         sys.stdout.write(json.dumps(finite(content), allow_nan=False) + "\n")

@@ -160,10 +160,11 @@ def play(scenario: str, asked: LeagueOptions, *, as_json: bool, quiet: bool) -> 
 def _show(found: League, place: SearchFolder, *, as_json: bool) -> None:
     from surgetank.console.leagues import show_league
     from surgetank.league.result import json_rows
-    from surgetank.report.league import write_league
+    from surgetank.report.league import render_league
+    from surgetank.report.shell import save
 
     found.write(place.folder)
-    page = write_league(found, place.folder / "league.html")
+    page = save(render_league(found), place.folder / "league.html")
     if as_json:
         for row in json_rows(found):
             sys.stdout.write(json.dumps(row, allow_nan=False) + "\n")

@@ -259,11 +259,12 @@ def _show_answer(
     report: bool,
 ) -> None:
     from surgetank.console.searches import show_against, show_answer
-    from surgetank.report.search import write_search
+    from surgetank.report.search import render_search
+    from surgetank.report.shell import save
 
     answer.write(place.folder / "search.json")
     if report:
-        write_search(answer, place.folder / "search.html")
+        save(render_search(answer), place.folder / "search.html")
     if as_json:
         content = answer.to_dict() | {"out": str(place.folder)}
         if compared is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-
 from rich.console import Console
 from rich.progress import TextColumn
 from rich.table import Table
@@ -42,24 +40,20 @@ class LeagueWatch(Bar):
         self._search = SearchWatch(console, hidden=hidden)
         self._searching = False
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
+        """Removes what is shown, the searches' progress or its own."""
         if self._searching:
-            self._search.__exit__(kind, error, at)
+            self._search.stop()
         else:
-            super().__exit__(kind, error, at)
+            super().stop()
 
     def __call__(self, seen: LeagueProgress) -> None:
         """Shows progress; without a terminal a line every 20 runs."""
         if seen.search is not None:
             if not self._searching:
                 # One live display at a time.
-                self._bar.stop()
-                self._search.__enter__()
+                super().stop()
+                self._search.start()
                 self._searching = True
             self._search(seen.search, seen.what)
             return

@@ -6,15 +6,14 @@ import math
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from surgetank.console.display import Display, redrawn
 from surgetank.console.runs import number
 from surgetank.live.snapshot import Snapshot
 
@@ -155,7 +154,7 @@ def _conditions(now: Snapshot) -> Text:
     return text
 
 
-class LiveWatch:
+class LiveWatch(Display):
     """Shows readings on standard error as they come; stops the run when interrupted.
 
     On a terminal a block that is drawn in place; elsewhere a line a second of the run.
@@ -164,27 +163,10 @@ class LiveWatch:
     def __init__(self, console: Console, *, hidden: bool) -> None:
         self.interrupted = False
         self._console = None if hidden else console
-        self._live = (
-            Live(Text(""), console=console, transient=True, auto_refresh=False)
-            if console.is_terminal and not hidden
-            else None
-        )
+        self._live = redrawn(console, hidden=hidden)
+        super().__init__(self._live)
         self._readings: deque[Snapshot] = deque(maxlen=KEPT)
         self._said_s = -math.inf
-
-    def __enter__(self) -> Self:
-        if self._live is not None:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
 
     def __call__(self, seen: Snapshot) -> bool:
         """Shows a reading; False asks the run to stop."""

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 
+from surgetank.console.display import Display
+
 __all__ = ["Bar"]
 
 
-class Bar:
-    """A context manager: shown inside `with`, removed afterwards.
-
-    `columns` stand between the bar and the time left; `fields` are what their texts name.
-    """
+class Bar(Display):
+    """`columns` stand between the bar and the time left; `fields` are what their texts name."""
 
     def __init__(
         self,
@@ -35,16 +33,5 @@ class Bar:
             disable=hidden,
             transient=True,
         )
+        super().__init__(self._bar)
         self._task = self._bar.add_task(name, total=total, **fields)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._bar.stop()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from surgetank.console.display import Display, redrawn
 from surgetank.console.runs import number
 from surgetank.console.terminal import dim
 from surgetank.report.search import wording
@@ -45,30 +44,16 @@ PHASES: Final[Mapping[Phase, str]] = {
 _RECENT: Final = 20
 
 
-class SearchWatch:
+class SearchWatch(Display):
     """The bracket, the probability and the time left, on standard error."""
 
     def __init__(self, console: Console, *, hidden: bool) -> None:
-        self._live = Live(Text(""), console=console, transient=True, auto_refresh=False)
-        self._hidden = hidden or not console.is_terminal
+        self._live = redrawn(console, hidden=hidden)
+        super().__init__(self._live)
         self._console = None if hidden else console
         self._said = 0
         self._phase = ""
         self._seen: deque[tuple[float, int]] = deque(maxlen=_RECENT)
-
-    def __enter__(self) -> Self:
-        if not self._hidden:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        if not self._hidden:
-            self._live.stop()
 
     def __call__(self, seen: Progress, of: str = "") -> None:
         """Shows progress (`of` names the search); without a terminal a line for each phase and
@@ -76,7 +61,7 @@ class SearchWatch:
         runs."""
         self._seen.append((time.monotonic(), seen.runs))
         text = f"{of}: {self.line(seen)}" if of else self.line(seen)
-        if not self._hidden:
+        if self._live is not None:
             self._live.update(Text(text), refresh=True)
         elif self._console is not None:
             phase = f"{of}{seen.phase}{seen.what}"

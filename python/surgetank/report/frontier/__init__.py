@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from surgetank.report.frontier import wording
 from surgetank.report.frontier.figure import drawing, frontier_svg
-from surgetank.report.shell import render_template, save
+from surgetank.report.shell import render_template
 from surgetank.search.frontier import Frontier
 
-__all__ = ["frontier_svg", "render_frontier", "write_frontier"]
-
-
-def write_frontier(frontier: Frontier, path: str | Path) -> Path:
-    """Writes the page of a frontier as one HTML file and returns its path.
-
-    Raises:
-        SurgetankError: the file cannot be written.
-    """
-    return save(render_frontier(frontier), path)
+__all__ = ["frontier_svg", "render_frontier"]
 
 
 def render_frontier(frontier: Frontier) -> str:

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from surgetank.league import League
 from surgetank.league.columns import short
 from surgetank.report.league import wording
 from surgetank.report.league.figure import maps
-from surgetank.report.shell import render_template, save
+from surgetank.report.shell import render_template
 
-__all__ = ["render_league", "write_league"]
-
-
-def write_league(league: League, path: str | Path) -> Path:
-    """Writes the page of a league as one HTML file and returns its path.
-
-    Raises:
-        SurgetankError: the file cannot be written.
-    """
-    return save(render_league(league), path)
+__all__ = ["render_league"]
 
 
 def render_league(league: League) -> str:

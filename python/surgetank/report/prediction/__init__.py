@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 from surgetank.number_format import milliseconds, number
 from surgetank.predict import CapacityCriterion, Claim, LoadRow, Prediction, Side
 from surgetank.predict.allowance import LEVEL
 from surgetank.report.prediction.figure import drawing, prediction_svg
-from surgetank.report.shell import render_template, save
+from surgetank.report.shell import render_template
 
-__all__ = ["prediction_svg", "render_prediction", "write_prediction"]
+__all__ = ["prediction_svg", "render_prediction"]
 
 _SIGNS = {
     "HIT": "PASS",
@@ -21,15 +20,6 @@ _SIGNS = {
     "UNKNOWN": "UNKNOWN",
     "INVALID": "INVALID",
 }
-
-
-def write_prediction(found: Prediction, path: str | Path) -> Path:
-    """Writes the page as one HTML file and returns its path.
-
-    Raises:
-        SurgetankError: the file cannot be written.
-    """
-    return save(render_prediction(found), path)
 
 
 def render_prediction(found: Prediction) -> str:

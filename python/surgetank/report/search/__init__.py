@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from surgetank.report.search import wording
 from surgetank.report.search.figures import pictures
-from surgetank.report.shell import render_template, save
+from surgetank.report.shell import render_template
 from surgetank.search.answer import Answer
 
-__all__ = ["render_search", "sentence", "write_search"]
+__all__ = ["render_search", "sentence"]
 
 sentence = wording.sentence
-
-
-def write_search(answer: Answer, path: str | Path) -> Path:
-    """Writes the page of a search as one HTML file and returns its path.
-
-    Raises:
-        SurgetankError: the file cannot be written.
-    """
-    return save(render_search(answer), path)
 
 
 def render_search(answer: Answer) -> str:
