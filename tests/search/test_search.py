@@ -7,6 +7,7 @@ import math
 import os
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,10 @@ from surgetank.measure import FailureKind
 from surgetank.search import Answer, Progress, search
 from surgetank.search.answer_comparison import against
 from surgetank.search.bound import Bound, BoundKind
-from surgetank.search.pool import Inline, processes
+from surgetank.search.find import Question, Search
+from surgetank.search.goal import goal
+from surgetank.search.parameter import parameter
+from surgetank.search.pool import Inline, Pool, RunJournal, processes
 from surgetank.search.probe import Crashed, RunOutcome, Task, probe
 from surgetank.search.shape import levels, shape
 
@@ -214,6 +218,40 @@ def test_too_few_runs_are_not_enough() -> None:
     state = find_with(coin(logistic(500.0, 2.0)), runs_max=30)
     assert state.status == "UNKNOWN" and state.bound is not None
     assert state.bound.kind is BoundKind.RUNS_SPENT and "--runs-max" in state.bound.why
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize(
+    "p_broken",
+    [logistic(500.0, 3.0), lambda _: 0.0, lambda _: 1.0, lambda x: float(400 < x < 900)],
+    ids=["threshold", "never breaks", "always breaks", "falls again"],
+)
+def test_no_search_makes_more_runs_than_allowed(
+    p_broken: Callable[[float], float], workers: int
+) -> None:
+    """Whichever phase the budget ends in; a search that it ended says so."""
+    bounds: dict[int, BoundKind | None] = {}
+    for runs_max in [*range(16, 40), 200]:
+        made: list[int] = []
+
+        def work(task: Task, made: list[int] = made) -> RunOutcome:
+            made.append(task.seed)
+            broke = np.random.default_rng(task.seed).random() < p_broken(task.level)
+            values = {"delay_p99_ms": 50.0 if broke else 1.0, "executed_share": 1.0}
+            return outcome(task, values=values)
+
+        scenario = queue(100.0)
+        load = parameter(scenario, "load")
+        asked = Question(
+            scenario, goal("capacity"), load, 10.0, 1e4, precision=0.3, runs_max=runs_max
+        )
+        with ThreadPoolExecutor(workers) as threads:
+            pool = Pool(lambda threads=threads: threads, RunJournal(), work=work)  # type: ignore[misc]
+            state = Search(asked, pool).go()
+        assert len(made) <= pool.spent <= runs_max
+        bounds[runs_max] = None if state.bound is None else state.bound.kind
+    assert bounds[16] is BoundKind.RUNS_SPENT
+    assert bounds[200] is not BoundKind.RUNS_SPENT
 
 
 def test_trouble_at_the_low_end() -> None:

@@ -123,6 +123,18 @@ def test_a_generator_that_fails_beyond_the_break_does_not_matter() -> None:
     assert answer.status == "FOUND", answer.why
 
 
+@pytest.mark.parametrize("runs_max", [16, 19, 24])
+def test_a_live_search_makes_no_more_runs_than_allowed(runs_max: int) -> None:
+    """Beside its reference runs."""
+    rig = FakeRig()
+    working = work(rig)
+    answer = search(
+        rig.scenario, range=(50, 4_000), precision=0.05, runs_max=runs_max, live=working
+    )
+    assert answer.runs <= runs_max
+    assert rig.runs == answer.runs + len(working.references)
+
+
 def test_resumed_runs_are_not_made_again(tmp_path: Path) -> None:
     """Neither runs nor reference runs; and never those of another target."""
     rig, journal = FakeRig(), tmp_path / "runs.jsonl"

@@ -93,7 +93,13 @@ Until = Annotated[
 Degradation = Annotated[
     float, typer.Option(help="For capacity: greatest p99 over its unloaded value.")
 ]
-RunsMax = Annotated[int, typer.Option(min=16, help="Most runs; remedies are additional.")]
+RunsMax = Annotated[
+    int,
+    typer.Option(
+        min=16,
+        help="Most runs; those of remedies, and runs that a live search repeats, are additional.",
+    ),
+]
 Baseline = Annotated[
     Path | None, typer.Option(metavar="FILE", help="An earlier search.json to compare with.")
 ]

@@ -20,12 +20,12 @@ class Display:
         self._drawn = drawn
 
     def start(self) -> None:
-        """Shows it."""
+        """Begins to draw it."""
         if self._drawn is not None:
             self._drawn.start()
 
     def stop(self) -> None:
-        """Removes it."""
+        """Removes it from the terminal."""
         if self._drawn is not None:
             self._drawn.stop()
 

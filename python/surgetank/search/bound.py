@@ -26,7 +26,7 @@ class BoundKind(StrEnum):
     AT_AN_END = "at-an-end"
     """The interval reaches an end of the range."""
     RUNS_SPENT = "runs-spent"
-    """The interval is not narrow enough yet."""
+    """No more runs may be made, and the interval is not narrow enough, or not known."""
     INVALID_RUN = "invalid-run"
     """A run at `level` is INVALID."""
     DRIFT = "drift"

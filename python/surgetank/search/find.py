@@ -72,6 +72,7 @@ class Question:
     precision: float = 0.05
     """Half width of the interval over the estimate at which the search ends."""
     runs_max: int = 200
+    """Most runs; those of remedies, and what a live search repeats, are additional."""
     seed: int = 1
     effort: Effort = Effort()
 
@@ -293,7 +294,7 @@ class Search:
             broke = [u for u in levels if self._mostly_broken(levels[u])]
             if held and broke and max(levels) > min(broke):
                 self._look_beyond(levels, min(broke))
-                return True
+                return self.state.bound is None
             top, bottom = max(levels), min(levels)
             if not broke and top >= self._high:
                 return self._edge(self._high, BoundKind.NOT_REACHED)
@@ -318,9 +319,10 @@ class Search:
         for u in (broken, min(again)):
             level, first = self.question.level(u), len(self.state.climbed)
             seeds = self.question.effort.edge_seeds
-            more = [self.task(level, "climb", first + i) for i in range(seeds)]
-            levels[u] = levels[u] + self.pool.all(more)
-            self._add(levels[u][-seeds:], self.state.climbed, "climb")
+            more = self._made([self.task(level, "climb", first + i) for i in range(seeds)])
+            if not more:
+                return
+            levels[u] = levels[u] + more
         if self._mostly_broken(levels[broken]) and not self._mostly_broken(levels[min(again)]):
             self.state.top = (broken + min(again)) / 2
 
@@ -338,18 +340,28 @@ class Search:
             first = len(self.state.climbed) + len(tasks)
             level = self.question.level(u)
             tasks += [self.task(level, "climb", first + i) for i in range(_CLIMB_SEEDS)]
+        if found := self._made(tasks):
+            for i, u in enumerate(fresh):
+                levels[u] = found[i * _CLIMB_SEEDS : (i + 1) * _CLIMB_SEEDS]
+
+    def _made(self, tasks: list[Task]) -> list[RunOutcome]:
+        """Outcomes of these runs of the climb; none, and a bound, if not all of them may be
+        made."""
+        if self.spent + len(tasks) > self.question.runs_max:
+            text = f"{self.spent} runs were made, and the climb needs {len(tasks)} more at once"
+            self.state.bound = Bound(BoundKind.RUNS_SPENT, detail=text)
+            return []
         found = self.pool.all(tasks)
-        for i, u in enumerate(fresh):
-            levels[u] = found[i * _CLIMB_SEEDS : (i + 1) * _CLIMB_SEEDS]
         self._add(found, self.state.climbed, "climb")
+        return found
 
     def _edge(self, u: float, kind: BoundKind) -> bool:
         """The threshold is at or beyond an end of the range: more seeds there, then report it."""
         level = self.question.level(u)
         first = len(self.state.climbed)
         seeds = self.question.effort.edge_seeds
-        tasks = [self.task(level, "climb", first + i) for i in range(seeds)]
-        self._add(self.pool.all(tasks), self.state.climbed, "climb")
+        if not self._made([self.task(level, "climb", first + i) for i in range(seeds)]):
+            return False
         # Runs have the rounded level.
         at = [t for t in self._trials if abs(t.u - self.question.u(level)) < 1e-9]
         share = sum(t.broken for t in at) / max(1.0, sum(t.trials for t in at))
