@@ -13,9 +13,9 @@ from playwright.sync_api import Browser
 
 from chromium import Visit, needs_chromium
 from hand_made import CURVES, frontier
+from surgetank.number_format import NBSP
 from surgetank.report.frontier import frontier_svg, render_frontier
 from surgetank.report.frontier.figure import mark
-from surgetank.number_format import NBSP
 from surgetank.report.shell import save
 from surgetank.search.bound import Bound, BoundKind
 from surgetank.search.frontier import Frontier

@@ -15,9 +15,9 @@ from hand_made_league import ATTACKS, LIQUIDATION, RULES, league, with_invalid, 
 from surgetank.catalogue import THRESHOLDS, Better
 from surgetank.league import Entrant, League
 from surgetank.league.columns import SHOWN, better, rising, unit_of
+from surgetank.number_format import NBSP
 from surgetank.report.league import render_league, wording
 from surgetank.report.league.figure import maps, shade
-from surgetank.number_format import NBSP
 from surgetank.report.shell import save
 
 
