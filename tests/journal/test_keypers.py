@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 import random
-import re
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import pytest
 
@@ -198,9 +196,3 @@ def test_hashing_to_the_curve_is_rfc_9380() -> None:
         "052926add2207b76ca4fa57a8734416c8dc95e24501772c814278700eed6d1e4"
         "e8cf62d9c09db0fac349612b759e79a1"
     )
-
-
-def test_the_example_of_the_docs_runs() -> None:
-    page = Path(__file__).resolve().parents[2] / "docs" / "sealed.md"
-    (block,) = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
-    exec(block, {})

@@ -56,7 +56,7 @@ Examples:
 
   surgetank search calm --vary network.uplink_mbps --range 200:5 --until delay_p99_ms_max
 
-  surgetank search calm --target nats: --set duration_s=5 --range 500:200000
+  surgetank search calm --target nats: --set duration_s=5 --set warmup_s=1
 
   surgetank search calm --baseline main/search.json --fall 0.05 --json
 
