@@ -76,7 +76,7 @@ def test_the_first_steps_of_start_run(tmp_path: Path) -> None:
         if line.startswith("surgetank")
     ]
     assert [run.returncode for run in done] == [0] * 4, [run.stderr for run in done]
-    assert "delay_p99_ms" in done[-1].stdout
+    assert done[-1].stdout.count("my-venue") >= 2
 
 
 def python_blocks(page: Path) -> list[str]:
