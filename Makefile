@@ -72,16 +72,8 @@ soak: build ## longer random worlds
 	$(BIN)/python -m pytest -m soak
 
 .PHONY: bench
-bench: build ## the figures of the README, against their peers
-	$(BIN)/python benchmarks/simulator.py
-	$(BIN)/python benchmarks/flagship.py
-	$(BIN)/python benchmarks/search.py
-	$(BIN)/python benchmarks/queues.py
-	$(BIN)/python benchmarks/live.py
-	$(BIN)/python benchmarks/predict.py
-	$(BIN)/python benchmarks/omission.py
-	$(BIN)/python benchmarks/proxy.py
-	timeout 900 $(BIN)/python benchmarks/protocols.py --quick
+bench: build ## the figures of docs/benchmarks.md, against their peers
+	$(BIN)/python benchmarks/publish.py
 
 .PHONY: format
 format: $(VENV)/.ready ## format everything

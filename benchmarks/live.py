@@ -1,6 +1,6 @@
 """How fast the open-loop generator is against NATS, beside its peers, in one run on one server.
 
-    python benchmarks/live.py [--quick] [--no-locust] [--json] [--markdown FILE]
+    python benchmarks/live.py [--quick] [--no-locust] [--json]
 
 - ours: the highest rate at which the generator keeps its schedule (doubling, then halving the
   bracket): not INVALID (lateness p99, CPU), and every message delivered once to a subscriber that
@@ -20,10 +20,10 @@ import argparse
 import asyncio
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -221,12 +221,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="shorter runs, a coarser answer")
     parser.add_argument("--no-locust", action="store_true", help="do not install Locust")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    parser.add_argument("--markdown", type=Path, help="also write the table to this file")
     arguments = parser.parse_args()
 
     def say(line: str) -> None:
-        if not arguments.json:
-            print(line, flush=True)
+        print(line, file=sys.stderr, flush=True)
 
     rows = ours("nats:", "NATS core", arguments.quick, say)
     if not arguments.no_locust:
@@ -236,8 +234,6 @@ def main() -> None:
         print(json.dumps({"machine": machine(), "rows": [asdict(row) for row in rows]}))
     else:
         print(table(rows))
-    if arguments.markdown:
-        arguments.markdown.write_text(table(rows) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
 """Ratios of speed with their intervals: what is compared runs in turn, in CPU time.
 
-    .venv/bin/python benchmarks/pairs.py [--pairs 7] [--quick] [--markdown FILE]
+    .venv/bin/python benchmarks/pairs.py [--pairs 7] [--quick]
 
 - M/M/1: CPU time per customer in SimPy over that of surgetank.
 - Twice the messages (M/M/1, flood): CPU time over that of the half.
 - A small scenario, with and without a market: CPU time of `surgetank.run` outside the core.
 - The floor of M/M/1: events, draws and stamps alone (crates/lab/examples/mm1_floor.rs).
 
-Every run of a pair is a process of its own; the order turns from pair to pair (A B, B A), so that
-what else the machine does meets both. A ratio is the geometric mean over the pairs, with Student's
-95 % interval on its logarithm. CPU time is that of the call, not of the process's start.
+Every run of a pair is a process of its own (paired.py has turns and intervals). CPU time is that of
+the call, not of the process's start.
 """
 
 from __future__ import annotations
@@ -19,58 +18,34 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
+from paired import in_turn, mean, ratio
 from simulator import ROOT, alone, machine
 
 SMALL: dict[str, Any] = {"name": "small", "duration_s": 2.0, "drain_s": 1.0, "warmup_s": 0.2}
 MARKET: dict[str, Any] = SMALL | {"name": "small-market", "market": {}}
 
 
-def interval(values: list[float]) -> tuple[float, float, float]:
-    """Mean of values and its 95 % interval (Student)."""
-    mean, spread = float(np.mean(values)), float(np.std(values, ddof=1)) / len(values) ** 0.5
-    half = float(stats.t.ppf(0.975, len(values) - 1)) * spread
-    return mean, mean - half, mean + half
-
-
-def ratio(over: list[float], under: list[float]) -> str:
-    """Geometric mean of pairs' ratios and its interval."""
-    mean, low, high = np.exp(interval(np.log(np.divide(over, under)).tolist()))
-    return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
-
-
-def in_turn(pairs: int, *tasks: Callable[[], float]) -> list[list[float]]:
-    """What each task answers, pair by pair; every other pair in reverse."""
-    answers: list[list[float]] = [[] for _ in tasks]
-    for pair in range(pairs):
-        order = range(len(tasks)) if pair % 2 == 0 else reversed(range(len(tasks)))
-        for which in order:
-            answers[which].append(tasks[which]())
-    return answers
-
-
-def cpu_ns(task: str) -> Callable[[], float]:
+def cpu_ns(task: str) -> Callable[[int], float]:
     """CPU time of a task of `simulator.py` per unit of its work, ns."""
 
-    def measured() -> float:
+    def measured(pair: int) -> float:
         answer = alone(task)
         return float(answer["cpu_s"] / answer["work"] * 1e9)
 
     return measured
 
 
-def floor_ns(what: str, customers: int) -> Callable[[], float]:
+def floor_ns(what: str, customers: int) -> Callable[[int], float]:
     """CPU time per customer of M/M/1 on the bare agenda, ns, process start included."""
     build = ["cargo", "build", "--quiet", "--release", "-p", "surgetank-lab"]
     subprocess.run([*build, "--example", "mm1_floor"], cwd=ROOT, check=True)
     binary = ROOT / "target" / "release" / "examples" / "mm1_floor"
 
-    def measured() -> float:
+    def measured(pair: int) -> float:
         before = os.times()
         subprocess.run([binary, str(customers), what], check=True, capture_output=True)
         after = os.times()
@@ -80,9 +55,9 @@ def floor_ns(what: str, customers: int) -> Callable[[], float]:
     return measured
 
 
-def cpu_s(task: str) -> Callable[[], float]:
+def cpu_s(task: str) -> Callable[[int], float]:
     """CPU time of a task of `simulator.py`, s."""
-    return lambda: float(alone(task)["cpu_s"])
+    return lambda pair: float(alone(task)["cpu_s"])
 
 
 def outside_core_ms(document: dict[str, Any], times: int) -> list[float]:
@@ -124,20 +99,22 @@ def rows(pairs: int, scale: int) -> list[tuple[str, str, str]]:
     mm1 = f"our-mm1:{customers}"
     peer, ours = in_turn(pairs, cpu_ns(f"simpy-mm1:{customers // 20}"), cpu_ns(mm1))
     behind = f"{np.median(peer):,.0f} and {np.median(ours):,.0f} ns per customer"
-    found = [("M/M/1: SimPy over surgetank", ratio(peer, ours), behind)]
+    found = [("M/M/1: SimPy over surgetank", ratio(peer, ours).text(2), behind)]
     for what, task in (("M/M/1", "our-mm1:{}"), ("flood", "our-flood:1000:{}:0")):
         size = customers if what == "M/M/1" else messages
         once, twice = in_turn(pairs, cpu_s(task.format(size)), cpu_s(task.format(2 * size)))
         behind = f"{np.median(once):.2f} and {np.median(twice):.2f} s"
-        found.append((f"{what}: twice the messages", ratio(twice, once), behind))
+        found.append((f"{what}: twice the messages", ratio(twice, once).text(2), behind))
     for what in ("events", "draws"):
         floor, ours = in_turn(pairs, floor_ns(what, customers), cpu_ns(mm1))
         behind = f"{np.median(floor):,.0f} and {np.median(ours):,.0f} ns per customer"
-        found.append((f"M/M/1: surgetank over its {what} alone", ratio(ours, floor), behind))
+        found.append(
+            (f"M/M/1: surgetank over its {what} alone", ratio(ours, floor).text(2), behind)
+        )
     for document in (SMALL, MARKET):
-        mean, low, high = interval(outside_core_ms(document, 2 * pairs))
+        outside = mean(outside_core_ms(document, 2 * pairs))
         what = f"`run`, {document['name']}: outside the core"
-        found.append((what, f"{mean:.1f} [{low:.1f}, {high:.1f}] ms", f"{2 * pairs} runs"))
+        found.append((what, f"{outside.text(1)} ms", f"{2 * pairs} runs"))
     return found
 
 
@@ -148,8 +125,9 @@ def main() -> None:
     )
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--quick", action="store_true", help="a tenth of the work")
-    parser.add_argument("--markdown", type=Path, help="also write the table to this file")
     given = parser.parse_args()
+    if given.pairs < 2:
+        parser.error("--pairs: at least 2, or there is no interval")
     found = rows(given.pairs, 10 if given.quick else 1)
     lines = [
         f"{given.pairs} pairs on {machine()}.",
@@ -158,10 +136,7 @@ def main() -> None:
         "|---|---|---|",
     ]
     lines += [f"| {what} | {value} | {behind} |" for what, value, behind in found]
-    text = "\n".join(lines)
-    print(text)
-    if given.markdown:
-        given.markdown.write_text(text + "\n")
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What speaking a protocol directly saves a generator, beside the system's client library.
 
-    python benchmarks/protocols.py [--quick] [--only SYSTEM]... [--markdown FILE]
+    python benchmarks/protocols.py [--quick] [--only SYSTEM]...
 
 Each publishes the same number of acknowledged messages of 128 bytes to the same stream, queue or
 topic of the same server, in a process of its own, with at most 1,024 unanswered. Ours and the
@@ -180,7 +180,6 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="three turns in place of five")
     parser.add_argument("--only", action="append", choices=PAIRS, help="leave the others out")
-    parser.add_argument("--markdown", type=Path, help="also write the table to this file")
     parser.add_argument("--one", nargs=2, metavar=("URL", "COUNT"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
@@ -200,11 +199,8 @@ def main() -> None:
             if pair.library == "aio-pika":
                 python = peer_environment(Path(folder))
             lines.append(line(system, pair, turns(pair, python, 3 if arguments.quick else 5)))
-            print(lines[-1], flush=True)
-    text = "\n".join(lines)
-    print(text)
-    if arguments.markdown is not None:
-        arguments.markdown.write_text(text + "\n", encoding="utf-8")
+            print(lines[-1], file=sys.stderr, flush=True)
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How fast messages go through the pipe, beside its parts, its peers and its limit, in one run.
 
-    .venv/bin/python benchmarks/queues.py [--quick] [--json] [--markdown FILE]
+    .venv/bin/python benchmarks/queues.py [--quick] [--json]
 
 One core; 128-byte messages of 1,000 accounts in all client classes; the best of some repetitions.
 
@@ -182,7 +182,6 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="a tenth of the work")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    parser.add_argument("--markdown", type=Path, help="also write the table to this file")
     arguments = parser.parse_args()
     batches, repeats = (4, 3) if arguments.quick else (32, 10)
     buffers = records(batches * BATCH)
@@ -191,8 +190,6 @@ def main() -> None:
         print(json.dumps({"machine": machine(), "rows": [asdict(row) for row in rows]}))
     else:
         print(table(rows))
-    if arguments.markdown:
-        arguments.markdown.write_text(table(rows) + "\n")
 
 
 if __name__ == "__main__":

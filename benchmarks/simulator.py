@@ -1,6 +1,6 @@
 """How fast the simulator is, beside its peers and its limit, in one run.
 
-    .venv/bin/python benchmarks/simulator.py [--quick] [--markdown FILE]
+    .venv/bin/python benchmarks/simulator.py [--quick]
 
 - M/M/1 and a flood broadcast against SimPy and ciw: the same model, the answers compared.
 - Against the hold model on the bare queue (crates/lab/examples/hold_model.rs), the limit.
@@ -257,16 +257,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="a tenth of the work")
-    parser.add_argument("--markdown", type=Path, help="also write the table to this file")
     parser.add_argument("--task", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.task:
         print(json.dumps(perform(arguments.task)))
         return
-    text = table(measure(arguments.quick))
-    print(text)
-    if arguments.markdown:
-        arguments.markdown.write_text(text + "\n")
+    print(table(measure(arguments.quick)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,78 @@
+"""Runs the benchmarks and puts what each prints into docs/benchmarks.md, between its two markers.
+
+    python benchmarks/publish.py              # all of them, as `make bench` does
+    python benchmarks/publish.py pairs queues
+
+The part of a benchmark that fails, or that is not asked for, stays as it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+PAGE: Final = ROOT / "docs" / "benchmarks.md"
+#: Script → its options.
+SCRIPTS: Final[dict[str, tuple[str, ...]]] = {
+    "simulator": (),
+    "pairs": (),
+    "flagship": (),
+    "search": (),
+    "queues": (),
+    "live": (),
+    "predict": (),
+    "omission": (),
+    "proxy": (),
+    "protocols": ("--quick",),
+}
+
+
+def markers(name: str) -> tuple[str, str]:
+    """The lines before and after what a script printed."""
+    return f"<!-- printed by benchmarks/{name}.py -->", f"<!-- end of benchmarks/{name}.py -->"
+
+
+def replaced(page: str, name: str, printed: str) -> str:
+    """The page with what a script printed in place of what it printed last.
+
+    Raises:
+        ValueError: the page lacks one of the script's markers.
+    """
+    begin, end = markers(name)
+    head, found, rest = page.partition(begin)
+    _, closed, tail = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"lacks the line {end if found else begin}")
+    return f"{head}{begin}\n\n{printed.strip()}\n\n{end}{tail}"
+
+
+def main() -> None:
+    """Command line."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
+    parser.add_argument("script", nargs="*", help=f"of {', '.join(SCRIPTS)}")
+    names = parser.parse_args().script or list(SCRIPTS)
+    unknown = [name for name in names if name not in SCRIPTS]
+    if unknown:
+        parser.error(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(SCRIPTS)}")
+    failed = []
+    for name in names:
+        command = [sys.executable, str(Path(__file__).with_name(f"{name}.py")), *SCRIPTS[name]]
+        print(f"\n{name}.py", flush=True)
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+        print(done.stdout, flush=True)
+        if done.returncode:
+            failed.append(name)
+            continue
+        # Written after each: the last one may be stopped.
+        PAGE.write_text(replaced(PAGE.read_text(), name, done.stdout))
+    if failed:
+        sys.exit(f"publish.py: failed, and left as it was on the page: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
