@@ -22,6 +22,12 @@ TAKES_APART = {
     *("count", "endswith", "find", "index", "partition", "removeprefix", "removesuffix"),
     *("rpartition", "rsplit", "split", "startswith"),
 }
+#: Sentences of other programs, which say what is asked nowhere else: AMQP has one code for a queue
+#: that is not there and for one whose leader is just down.
+OTHERS_SENTENCES = [
+    "target.py: 'no queue' in str(error)",
+    "target.py: 'no queue' in str(error)",
+]
 PATTERNS = {"findall", "finditer", "fullmatch", "match", "search", "split"}
 
 
@@ -31,7 +37,19 @@ def is_prose(node: ast.expr) -> bool:
         return isinstance(node.slice, ast.Constant) and node.slice.value in PROSE
     if isinstance(node, ast.Name):
         return node.id in NAMES
+    if isinstance(node, ast.Call):
+        return is_text_of_error(node)
     return isinstance(node, ast.Attribute) and node.attr in PROSE | {"quantity"}
+
+
+def is_text_of_error(node: ast.Call) -> bool:
+    """Whether a call gives an error's sentence: `str(error)`, `record.getMessage()`."""
+    if isinstance(node.func, ast.Attribute):
+        return node.func.attr == "getMessage"
+    text = isinstance(node.func, ast.Name) and node.func.id in ("str", "repr")
+    of = node.args[0] if node.args else None
+    name = of.attr if isinstance(of, ast.Attribute) else of.id if isinstance(of, ast.Name) else ""
+    return text and name in ("e", "err", "error", "exc", "exception")
 
 
 def is_sentence(node: ast.expr) -> bool:
@@ -65,7 +83,7 @@ def test_prose_is_for_people() -> None:
         for path in sorted(files)
         for place in parsed(path.read_text(encoding="utf-8"))
     ]
-    assert len(files) > 300 and found == []
+    assert len(files) > 300 and found == OTHERS_SENTENCES
 
 
 @pytest.mark.parametrize(
@@ -81,6 +99,8 @@ def test_prose_is_for_people() -> None:
         'claim["why"] == "unknown"',
         'state == "the line was not reached"',
         'quantity.startswith("delay added")',
+        '"no space" in str(error)',
+        're.search("os error", str(self.error))',
         'fault.quantity == "loss"',
     ],
 )

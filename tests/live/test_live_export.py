@@ -18,8 +18,8 @@ from surgetank.live.export.otel import Exported, export
 from surgetank.live.export.prometheus import Prometheus
 from surgetank.live.export.traces import sampled, trace_id, traceparent
 from surgetank.live.payload import encode, traceparent_of
+from surgetank.live.registry import parse
 from surgetank.live.snapshot import ClassDelays, Snapshot
-from surgetank.live.target import Where
 from surgetank.trace import SCHEMA, MessageClass, Outcome, OutcomeReason
 from surgetank.trace.schema import check_table
 
@@ -162,7 +162,7 @@ START = 1_700_000_000_000_000_000
 
 def test_spans_arrive_at_a_collector() -> None:
     """Explicit times, the trace that the payload carried, the conventions' names."""
-    where = Where("jetstream", "127.0.0.1", 4222, "surgetank-1")
+    where = parse("jetstream://127.0.0.1:4222/surgetank-1")
     with collector() as got:
         done = export(MESSAGES, 7, START, got.url, 1.0, where)
     assert done == Exported(4, 0)

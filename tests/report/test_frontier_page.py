@@ -15,7 +15,7 @@ from chromium import Visit, needs_chromium
 from hand_made import CURVES, frontier
 from surgetank.number_format import NBSP
 from surgetank.report.frontier import frontier_svg, render_frontier
-from surgetank.report.frontier.figure import mark
+from surgetank.report.frontier.figure import MarkKind, mark
 from surgetank.report.shell import save
 from surgetank.search.bound import Bound, BoundKind
 from surgetank.search.frontier import Frontier
@@ -139,11 +139,11 @@ def test_points_not_found_are_drawn_open_at_their_bound() -> None:
     holes = frontier(whole=False)
     kinds = {(p.curve, p.load): mark(p) for p in holes.points if p.status != "FOUND"}
     assert {k: (m.kind, m.at) for k, m in kinds.items() if k != ("jumps", 8.0)} == {
-        ("bursts", 19.0): ("at most", 1.25),
-        ("priority", 2.0): ("at least", 2000.0),
-        ("cascade", 18.0): ("nothing", None),
+        ("bursts", 19.0): (MarkKind.UPPER_BOUND, 1.25),
+        ("priority", 2.0): (MarkKind.LOWER_BOUND, 2000.0),
+        ("cascade", 18.0): (MarkKind.NOTHING, None),
     }
-    assert kinds["jumps", 8.0].kind == "rough"
+    assert kinds["jumps", 8.0].kind is MarkKind.ROUGH
     html = spaced(render_frontier(holes))
     assert "≥ 2,000×" in html and "≤ 1.25×" in html
     assert html.count('class="open') == 2 * 3, "wide and narrow"

@@ -51,7 +51,7 @@ def rust_edges(source: Path) -> dict[str, set[str]]:
         parts = path.relative_to(source).with_suffix("").parts
         depth = len(parts) - (parts[-1] == "mod")
         code, own = rust_code(path), parts[0]
-        found = _heads(code, "crate") | _heads(code, "::".join(["super"] * depth))
+        found = heads(code, "crate") | heads(code, "::".join(["super"] * depth))
         edges[own] = edges.get(own, set()) | found & known - {own}
     edges.pop("lib", None)
     return edges
@@ -60,7 +60,7 @@ def rust_edges(source: Path) -> dict[str, set[str]]:
 def rust_uses(source: Path, crate: str) -> dict[str, set[str]]:
     """File → the modules of another crate that it names."""
     return {
-        str(path.relative_to(source)): _heads(rust_code(path), crate)
+        str(path.relative_to(source)): heads(rust_code(path), crate)
         for path in sorted(source.rglob("*.rs"))
     }
 
@@ -70,7 +70,7 @@ def rust_code(path: Path) -> str:
     return re.sub(r"//[^\n]*", "", path.read_text())
 
 
-def _heads(code: str, root: str) -> set[str]:
+def heads(code: str, root: str) -> set[str]:
     """First names of the paths that begin with `root`, groups in braces included."""
     found = set(re.findall(rf"\b{root}::(\w+)", code))
     for group in re.findall(rf"\b{root}::(\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}})", code):

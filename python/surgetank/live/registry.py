@@ -31,13 +31,15 @@ class System:
     """`module:Class` of the server that surgetank can start for it."""
     port: int = 0
     """Where its servers listen if the URL names a host and no port."""
+    product: str = ""
+    """The product's name (OpenTelemetry's `messaging.system`), if the scheme has another."""
 
 
 #: Scheme → system. Loaded when it is used: its client library may not be installed.
 SYSTEMS: Final = {
     "memory": System("memory.target:Memory", "memory.server:MemoryServer"),
     "nats": System("nats.target:Nats", "nats.server:NatsServer", 4222),
-    "jetstream": System("jetstream.target:JetStream", "nats.server:NatsServer", 4222),
+    "jetstream": System("jetstream.target:JetStream", "nats.server:NatsServer", 4222, "nats"),
     "redis": System("redis.target:RedisStream", "redis.server:Redis", 6379),
     "rabbitmq": System("rabbitmq.target:QuorumQueue", "rabbitmq.server:RabbitMQ", 5672),
     "kafka": System("kafka.target:Kafka", "kafka.server:KafkaBroker", 9092),
@@ -81,7 +83,7 @@ def parse(url: str) -> Where:
             raise SurgetankError(f"{text!r} is not one line", place=url, hint=hint)
     further = [_port(url, text) for text in options.get("ports", "").split(",") if text]
     ports = dict.fromkeys([number, *further]) if host else ()
-    where = Where(scheme, host, number, name, options)
+    where = Where(scheme, host, number, name, options, product=SYSTEMS[scheme].product)
     return replace(where, addresses=tuple((host, port) for port in ports))
 
 

@@ -69,6 +69,8 @@ class Where:
     options: Mapping[str, str] = field(default_factory=dict)
     addresses: tuple[tuple[str, int], ...] = ()
     """All nodes' addresses, where there are several; the first is (host, port)."""
+    product: str = ""
+    """The product's name (OpenTelemetry's `messaging.system`), if the scheme has another."""
 
     @property
     def url(self) -> str:

@@ -31,7 +31,8 @@ def explain(error: ValidationError, model: type[BaseModel], place: str = "") -> 
         kinds = [str(m.model_fields["kind"].default) for m in inside if "kind" in m.model_fields]
         fault = "`kind` is missing" if kind == "union_tag_not_found" else "no such `kind`"
         return SurgetankError(fault, place=where, hint=f"Take one of: {', '.join(kinds)}")
-    message = first["msg"].removeprefix("Value error, ")
+    # What a validator of ours raised, without what pydantic puts before it.
+    message = str(first["ctx"]["error"]) if kind == "value_error" else first["msg"]
     got = first["input"]
     shown = "" if isinstance(got, dict | list | tuple | BaseModel) else f" (it is {got!r})"
     return SurgetankError(message[:1].lower() + message[1:] + shown, place=where)

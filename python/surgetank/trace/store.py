@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import errno
+import io
 import json
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -31,12 +30,10 @@ def write_table(folder: Path, name: str, table: pl.DataFrame, run_name: str) -> 
         OSError: it cannot be written.
     """
     path = folder / f"{name}.parquet"
-    try:
-        table.write_parquet(path, compression="zstd", metadata={_RUN_KEY: run_name})
-    except pl.exceptions.PolarsError as error:
-        number = re.search(r"os error (\d+)", str(error))
-        code = int(number[1]) if number else errno.EIO
-        raise OSError(code, os.strerror(code), str(path)) from None
+    # In memory first: polars reports a full disk as an error of its own, without a number.
+    content = io.BytesIO()
+    table.write_parquet(content, compression="zstd", metadata={_RUN_KEY: run_name})
+    path.write_bytes(content.getbuffer())
 
 
 def write_run(folder: Path, content: Mapping[str, Any]) -> None:

@@ -231,5 +231,4 @@ def _system(where: Where | None) -> str:
     """`messaging.system`: the product, not our name for one of its modes."""
     if where is None:
         return "surgetank"
-    scheme = where.scheme
-    return {"jetstream": "nats"}.get(scheme, scheme.rpartition(":")[2].lower())
+    return where.product or where.scheme.rpartition(":")[2].lower()

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 from itertools import groupby
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from markupsafe import Markup
@@ -30,27 +31,42 @@ _COLOURS: Final = 8
 _LOWEST: Final = 1.0
 
 
+class MarkKind(Enum):
+    """What is known of a point's safe leverage."""
+
+    FOUND = auto()
+    """An estimate whose interval is narrow enough."""
+    ROUGH = auto()
+    """An estimate whose interval is too wide."""
+    LOWER_BOUND = auto()
+    UPPER_BOUND = auto()
+    NOTHING = auto()
+
+
+_ESTIMATED: Final = (MarkKind.FOUND, MarkKind.ROUGH)
+
+
 @dataclass(frozen=True)
 class Mark:
     """Where a point is drawn."""
 
     at: float | None
     """Leverage; None if nothing is known of it."""
-    kind: Literal["found", "rough", "at least", "at most", "nothing"]
+    kind: MarkKind
 
 
 def mark(point: Point) -> Mark:
     """Where a point is drawn, and whether it is an estimate or a bound."""
     if point.status == "INVALID":
-        return Mark(None, "nothing")
+        return Mark(None, MarkKind.NOTHING)
     if point.estimate is not None:
-        return Mark(point.estimate, "found" if point.status == "FOUND" else "rough")
+        return Mark(point.estimate, MarkKind.FOUND if point.status == "FOUND" else MarkKind.ROUGH)
     bound = point.bound
     if bound is not None and bound.kind is BoundKind.NOT_REACHED:
-        return Mark(bound.level, "at least")
+        return Mark(bound.level, MarkKind.LOWER_BOUND)
     if bound is not None and bound.kind is BoundKind.BREAKS_ALREADY:
-        return Mark(bound.level, "at most")
-    return Mark(None, "nothing")
+        return Mark(bound.level, MarkKind.UPPER_BOUND)
+    return Mark(None, MarkKind.NOTHING)
 
 
 def colour(index: int) -> int:
@@ -150,9 +166,9 @@ def _safe(plot: Plot, frontier: Frontier, *, narrow: bool) -> None:
 
 def _surely(point: Point) -> float | None:
     where = mark(point)
-    if where.kind == "at least":
+    if where.kind is MarkKind.LOWER_BOUND:
         return where.at
-    return point.ci_low if where.kind == "found" else None
+    return point.ci_low if where.kind is MarkKind.FOUND else None
 
 
 def _curve(plot: Plot, frontier: Frontier, curve: Curve, index: int) -> None:
@@ -160,7 +176,7 @@ def _curve(plot: Plot, frontier: Frontier, curve: Curve, index: int) -> None:
     points = frontier.of(curve.name)
     # Where the closed form holds, it is the line; a point of which only a bound is known breaks it.
     if not (frontier.theory and all(p.theory is not None for p in points)):
-        for known, part in groupby(points, key=lambda p: mark(p).kind in ("found", "rough")):
+        for known, part in groupby(points, key=lambda p: mark(p).kind in _ESTIMATED):
             if known:
                 places = [
                     f"{plot.x(p.load) + _aside(plot, index):.1f},{plot.y(p.estimate or 1.0):.1f}"
@@ -187,20 +203,20 @@ def _point(plot: Plot, p: Point, c: int, aside: float) -> None:
         cross = f"M{across - 5:.1f},{plot.bottom - 14:.1f}l10,10m0,-10l-10,10"
         plot.put("path", f"whisker s{c}", tip=f"{tip}; {p.why}", d=cross)
         return
-    if where.kind in ("found", "rough") and p.ci_low and p.ci_high:
-        dash = "" if where.kind == "found" else " rough"
+    if where.kind in _ESTIMATED and p.ci_low and p.ci_high:
+        dash = "" if where.kind is MarkKind.FOUND else " rough"
         bar = f"M{across:.1f},{plot.y(p.ci_low):.1f}V{plot.y(p.ci_high):.1f}"
         plot.put("path", f"whisker s{c}{dash}", d=bar)
         for end in (p.ci_low, p.ci_high):
             cap = f"M{across - 4:.1f},{plot.y(end):.1f}h8"
             plot.put("path", f"whisker s{c}", d=cap)
-    if where.kind == "found":
+    if where.kind is MarkKind.FOUND:
         plot.put("circle", f"dot f{c}", tip=tip, cx=across, cy=plot.y(where.at), r=4.6)
-    elif where.kind == "rough":
+    elif where.kind is MarkKind.ROUGH:
         tip = f"{tip}; {p.why}"
         plot.put("circle", f"open s{c}", tip=tip, cx=across, cy=plot.y(where.at), r=4.6)
     else:
-        up = 1 if where.kind == "at least" else -1
+        up = 1 if where.kind is MarkKind.LOWER_BOUND else -1
         y = _inside(plot, where.at, 14.0)
         arrow = f"M{across - 6:.1f},{y:.1f}h12l-6,{-10 * up}Z"
         plot.put("path", f"open s{c}", tip=f"{tip}; {p.why}", d=arrow)
