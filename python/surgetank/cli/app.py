@@ -10,7 +10,7 @@ import math
 import sys
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
@@ -21,6 +21,10 @@ from surgetank.plugins import allow_code, code_refused
 from surgetank.version import __version__
 
 __all__ = [
+    "EFFORT",
+    "OUTPUT",
+    "QUESTION",
+    "SCENARIO",
     "SEED_MAX",
     "AllowCode",
     "Left",
@@ -33,6 +37,12 @@ __all__ = [
 ]
 
 SEED_MAX = 2**64 - 1
+
+#: Panels of `--help`.
+SCENARIO: Final = "Scenario"
+QUESTION: Final = "Question"
+EFFORT: Final = "Effort"
+OUTPUT: Final = "Output"
 
 
 def _allow_code(asked: bool) -> bool:
@@ -47,6 +57,7 @@ AllowCode = Annotated[
         "--allow-code",
         callback=_allow_code,
         help="Run Python classes that the scenario names (module:Class).",
+        rich_help_panel=SCENARIO,
     ),
 ]
 
@@ -61,7 +72,11 @@ def _scenarios(incomplete: str) -> list[str]:
 
 ScenarioName = Annotated[
     str,
-    typer.Argument(help="A scenario's name, or a .toml file.", autocompletion=_scenarios),
+    typer.Argument(
+        metavar="SCENARIO",
+        help="A scenario's name, or a .toml file.",
+        autocompletion=_scenarios,
+    ),
 ]
 
 
@@ -71,8 +86,27 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit
 
 
+def _without_types(options: list[Any]) -> list[Any]:
+    for option in options:
+        if getattr(option, "is_flag", False) and option.metavar is None:
+            option.metavar = ""
+    return options
+
+
 class _Group(TyperGroup):
-    """Keeps Typer from giving its own exit codes to two exceptions, one of them that of FAIL."""
+    """Keeps Typer from giving its own exit codes to two exceptions, one of them that of FAIL, and
+    shows no type beside options without a value."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of this name; its flags have an empty metavar."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None:
+            _without_types(command.get_params(ctx))
+        return command
+
+    def get_params(self, ctx: Any) -> Any:
+        """The options before a command."""
+        return _without_types(super().get_params(ctx))
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         try:

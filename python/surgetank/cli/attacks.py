@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from surgetank.cli.app import AllowCode, ScenarioName, app, err
+from surgetank.cli.app import EFFORT, QUESTION, AllowCode, ScenarioName, app, err
 from surgetank.cli.app import out as out_
 from surgetank.cli.search_options import (
     Dask,
@@ -43,19 +43,39 @@ Kinds = Annotated[
     str | None,
     typer.Option(
         metavar="A,B,…",
+        rich_help_panel=QUESTION,
         help="Kinds, by default all: spam, sybil, cancel-storm, sandwich, insider, grind, "
         "withhold, latency-race, fee-jump.",
     ),
 ]
 Capital = Annotated[
-    float, typer.Option("--budget-usd", help="Largest capital of the attacker, USD.")
+    float,
+    typer.Option(
+        "--budget-usd",
+        metavar="USD",
+        help="Largest capital of the attacker.",
+        rich_help_panel=QUESTION,
+    ),
 ]
 Candidates = Annotated[
-    int, typer.Option(min=2, max=10_000, help="Strategies of each kind drawn in the first round.")
+    int,
+    typer.Option(
+        metavar="N",
+        min=2,
+        max=10_000,
+        help="Strategies of each kind drawn in the first round.",
+        rich_help_panel=EFFORT,
+    ),
 ]
 Fresh = Annotated[
     int,
-    typer.Option(min=2, max=10_000, help="Fresh seeds on which the best of each kind is measured."),
+    typer.Option(
+        metavar="N",
+        min=2,
+        max=10_000,
+        help="Fresh seeds on which the best of each kind is measured.",
+        rich_help_panel=EFFORT,
+    ),
 ]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from surgetank.cli import target_options
-from surgetank.cli.app import AllowCode, app, err, finite
+from surgetank.cli.app import EFFORT, OUTPUT, SCENARIO, AllowCode, app, err, finite
 from surgetank.cli.app import out as out_
 from surgetank.errors import SurgetankError
 
@@ -43,25 +43,51 @@ def calibrate_command(
     target: target_options.Target = None,
     scenario: Annotated[
         str | None,
-        typer.Option(help="Scenario whose flow, market and limits to use; else plain orders."),
+        typer.Option(
+            metavar="SCENARIO",
+            rich_help_panel=SCENARIO,
+            help="Scenario whose flow, market and limits to use; else plain orders.",
+        ),
     ] = None,
     allow_code: AllowCode = False,
-    out: Annotated[Path | None, typer.Option(help="The scenario file to write.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The scenario file to write.", rich_help_panel=OUTPUT),
+    ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Then predict the capacity and compare with live runs.")
+        bool,
+        typer.Option(
+            "--check",
+            help="Then predict the capacity and compare with live runs.",
+            rich_help_panel=EFFORT,
+        ),
     ] = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Send a third of the messages; wider intervals.")
+        bool,
+        typer.Option(
+            "--quick", help="Send a third of the messages; wider intervals.", rich_help_panel=EFFORT
+        ),
     ] = False,
     seconds: Annotated[
-        float | None, typer.Option(min=0.5, help="With --check: length of a live run, s.")
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0.5,
+            help="With --check: length of a live run.",
+            rich_help_panel=EFFORT,
+        ),
     ] = None,
     own_system: target_options.OwnSystem = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object to stdout.")
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace existing files.", rich_help_panel=OUTPUT)
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one JSON object to stdout.", rich_help_panel=OUTPUT),
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=OUTPUT)
+    ] = False,
 ) -> None:
     """Measure a target at low load and write the scenario that behaves like it."""
     from surgetank.calibrate import OPTIONS, calibrate

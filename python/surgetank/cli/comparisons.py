@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from surgetank.cli.app import AllowCode, app, finite
+from surgetank.cli.app import OUTPUT, AllowCode, app, finite
 from surgetank.cli.app import out as out_
 from surgetank.cli.leagues import (
     Attack,
@@ -53,8 +53,10 @@ def _is_search(place: Path) -> bool:
 
 @app.command("compare", epilog=_EXAMPLES)
 def compare_command(
-    a: Annotated[str, typer.Argument(help="A run's or a search's folder; or a scenario.")],
-    b: Annotated[str | None, typer.Argument(help="A second folder.")] = None,
+    a: Annotated[
+        str, typer.Argument(metavar="A", help="A run's or a search's folder; or a scenario.")
+    ],
+    b: Annotated[str | None, typer.Argument(metavar="B", help="A second folder.")] = None,
     vary: Vary = None,
     attack: Attack = None,
     seeds: Seeds = None,
@@ -73,10 +75,18 @@ def compare_command(
     force: Force = False,
     resume: Resume = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object; for a league, one line per run.")
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one JSON object; for a league, one line per run.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = False,
     whole: Annotated[
-        bool, typer.Option("--all", help="For two runs: also classes, and equal values.")
+        bool,
+        typer.Option(
+            "--all", help="For two runs: also classes, and equal values.", rich_help_panel=OUTPUT
+        ),
     ] = False,
     quiet: Quiet = False,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from surgetank.cli.app import app, err
+from surgetank.cli.app import OUTPUT, app, err
 from surgetank.cli.app import out as out_
 from surgetank.errors import SurgetankError
 
@@ -23,15 +23,21 @@ Examples:
   surgetank crash --target jetstream:
 
   surgetank crash --target redis: --ack everysec --messages 5000 --json
+
+Exit codes: 0 nothing was lost that the level promises to keep · 1 it was · 2 usage.
 """
 
 
 @app.command("crash", epilog=_EXAMPLES)
 def crash_command(
-    target: Annotated[str, typer.Option(help="Target to kill: jetstream:, redis:, rabbitmq:, …")],
-    ack: Annotated[str, typer.Option(help="Level of acknowledgement, or all.")] = "all",
-    messages: Annotated[int, typer.Option(help="Messages at each level.")] = 2_000,
-    rate: Annotated[float, typer.Option(help="Messages per second.")] = 1_000.0,
+    target: Annotated[
+        str, typer.Option(metavar="URL", help="Target to kill: jetstream:, redis:, rabbitmq:, …")
+    ],
+    ack: Annotated[
+        str, typer.Option(metavar="LEVEL", help="Level of acknowledgement, or all.")
+    ] = "all",
+    messages: Annotated[int, typer.Option(metavar="N", help="Messages at each level.")] = 2_000,
+    rate: Annotated[float, typer.Option(metavar="N", help="Messages per second.")] = 1_000.0,
     power_loss: Annotated[
         bool | None,
         typer.Option(
@@ -40,9 +46,15 @@ def crash_command(
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object to stdout.")
+        bool,
+        typer.Option("--json", help="Print one JSON object to stdout.", rich_help_panel=OUTPUT),
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="Also write the JSON to this file.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Also write the JSON to this file.", rich_help_panel=OUTPUT
+        ),
+    ] = None,
 ) -> None:
     """Kill a broker under load and count acknowledged messages that are lost."""
 

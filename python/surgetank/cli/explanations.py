@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from surgetank.cli.app import AllowCode, app, err, finite, overrides
+from surgetank.cli.app import EFFORT, QUESTION, AllowCode, app, err, finite, overrides
 from surgetank.cli.app import out as out_
 from surgetank.cli.search_options import Json, Quiet, Values, Workers, terminable
 from surgetank.errors import EXIT_STOPPED, SurgetankError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """
 Examples:
 
-  surgetank explain runs/black-thursday-7-0c1d2e3f
+  surgetank explain runs/black-thursday
 
   surgetank explain black-thursday --by p99 --seeds 10
 
@@ -32,20 +32,37 @@ Exit codes: 0 a significant gain · 2 usage · 3 INVALID · 4 no significant gai
 
 @app.command("explain", epilog=_EXAMPLES)
 def explain_command(
-    run: Annotated[str, typer.Argument(help="A run's folder; or a scenario's name or file.")],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's folder; or a scenario's name or file.")
+    ],
     seeds: Annotated[
-        int, typer.Option(min=2, help="Number of seeds, beginning with the run's own.")
+        int,
+        typer.Option(
+            metavar="N",
+            min=2,
+            help="Number of seeds, beginning with the run's own.",
+            rich_help_panel=EFFORT,
+        ),
     ] = 5,
-    by: Annotated[str, typer.Option(help="Latency to reduce: mean or p99.")] = "mean",
+    by: Annotated[
+        str, typer.Option(metavar="mean|p99", help="Latency to reduce.", rich_help_panel=QUESTION)
+    ] = "mean",
     free: Annotated[
-        bool, typer.Option("--free", help="Also make each resource free (zero time).")
+        bool,
+        typer.Option(
+            "--free", help="Also make each resource free (zero time).", rich_help_panel=QUESTION
+        ),
     ] = False,
     values: Values = None,
     allow_code: AllowCode = False,
     workers: Workers = None,
     kept: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Record finished runs in this file, and resume from it."),
+        typer.Option(
+            metavar="FILE",
+            help="Record finished runs in this file, and resume from it.",
+            rich_help_panel=EFFORT,
+        ),
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,

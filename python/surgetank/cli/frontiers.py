@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from surgetank.cli.app import AllowCode, ScenarioName, app, err, finite, overrides
+from surgetank.cli.app import (
+    EFFORT,
+    QUESTION,
+    AllowCode,
+    ScenarioName,
+    app,
+    err,
+    finite,
+    overrides,
+)
 from surgetank.cli.app import out as out_
 from surgetank.cli.search_options import (
     Budget,
@@ -46,6 +55,8 @@ Examples:
   surgetank frontier my-venue.toml --loads 50:2000 --points 5 --budget 0.001
 
   surgetank frontier calm --curve "as it is" --curve "fast oracle: flow.oracle.interval_ms=100"
+
+Exit codes: 0 all points found · 2 usage · 3 INVALID · 4 UNKNOWN, or stopped.
 """
 
 
@@ -54,20 +65,30 @@ def frontier_command(
     scenario: ScenarioName,
     loads: Annotated[
         str | None,
-        typer.Option(metavar="A:B", help="Range of loads, background messages per second."),
+        typer.Option(
+            metavar="A:B",
+            help="Range of loads, background messages per second.",
+            rich_help_panel=QUESTION,
+        ),
     ] = None,
-    points: Annotated[int, typer.Option(min=2, max=50, help="Number of loads.")] = 6,
+    points: Annotated[
+        int,
+        typer.Option(metavar="N", min=2, max=50, help="Number of loads.", rich_help_panel=QUESTION),
+    ] = 6,
     curve: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME[: KEY=VALUE; …]",
             help="Curve to draw, repeatable; by default those that apply.",
+            rich_help_panel=QUESTION,
         ),
     ] = None,
     budget: Budget = 0.01,
     per: PerWhat = "liquidation",
     precision: Precision = 0.05,
-    runs_max: Annotated[int, typer.Option(min=16, help="Most runs per point.")] = 160,
+    runs_max: Annotated[
+        int, typer.Option(metavar="N", min=16, help="Most runs per point.", rich_help_panel=EFFORT)
+    ] = 160,
     seed: Seed = 1,
     values: Values = None,
     allow_code: AllowCode = False,

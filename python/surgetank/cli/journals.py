@@ -24,22 +24,22 @@ _SHOWN = 20
 @app.command(
     "verify",
     epilog="Examples:\n\n  surgetank verify venue.journal\n\n"
-    "  surgetank verify venue.journal --json --expect $(cat published.hash)",
+    "  surgetank verify venue.journal --json --expect $(cat published.hash)\n\n"
+    "Exit codes: 0 valid · 1 not valid · 2 usage · 4 stopped.",
 )
 def verify_command(
-    journal: Annotated[Path, typer.Argument(help="A journal's file.")],
+    journal: Annotated[Path, typer.Argument(metavar="FILE", help="A journal's file.")],
     expect: Annotated[
         str | None,
-        typer.Option(help="Hash of the last batch (hex), from an independent source."),
+        typer.Option(
+            metavar="HASH", help="Hash of the last batch (hex), from an independent source."
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object to stdout.")
     ] = False,
 ) -> None:
-    """Check that a journal's published order follows from its sealed inputs under its rule.
-
-    Exit codes: 0 valid, 1 not valid, 2 usage, 4 stopped.
-    """
+    """Check that a journal's published order follows from its sealed inputs under its rule."""
     report = _watched(journal, _digest(expect), hidden=as_json or not err.is_terminal)
     if as_json:
         sys.stdout.write(json.dumps(report.to_json()) + "\n")

@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -25,6 +25,9 @@ from surgetank.errors import SurgetankError
 if TYPE_CHECKING:
     from surgetank.league import League
 
+#: The panel of a league's options in `--help`.
+LEAGUE: Final = "League (with one scenario)"
+
 # An option that is not given is None: a comparison of two folders takes none of them.
 Vary = Annotated[
     list[str] | None,
@@ -32,18 +35,36 @@ Vary = Annotated[
         metavar="KEY[=A,B,…]",
         help="Compare these values of a scenario key, by default all that its model lists; "
         "`load` and `leverage` are keys too. Repeat for a grid.",
+        rich_help_panel=LEAGUE,
     ),
 ]
 Attack = Annotated[
-    str | None, typer.Option(metavar="A,B,…", help="Kinds of attack, or all; by default none.")
+    str | None,
+    typer.Option(
+        metavar="A,B,…", help="Kinds of attack, or all; by default none.", rich_help_panel=LEAGUE
+    ),
 ]
-Seeds = Annotated[int | None, typer.Option(min=1, help="Seeds per cell, 5 by default.")]
+Seeds = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Seeds per cell, 5 by default.", rich_help_panel=LEAGUE),
+]
 FirstSeed = Annotated[
-    int | None, typer.Option(min=0, max=SEED_MAX, help="First seed; by default the scenario's.")
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=0,
+        max=SEED_MAX,
+        help="First seed; by default the scenario's.",
+        rich_help_panel=LEAGUE,
+    ),
 ]
 Rank = Annotated[
     str | None,
-    typer.Option(metavar="MEASURE", help="Measure to rank by, in its worst case over attacks."),
+    typer.Option(
+        metavar="MEASURE",
+        help="Measure to rank by, in its worst case over attacks.",
+        rich_help_panel=LEAGUE,
+    ),
 ]
 Find = Annotated[
     str | None,
@@ -51,18 +72,35 @@ Find = Annotated[
         "--search",
         metavar="A,B,…",
         help="Also search each entrant's capacity, failure-threshold, safe-leverage.",
+        rich_help_panel=LEAGUE,
     ),
 ]
 SearchAttacks = Annotated[
-    bool, typer.Option("--search-attacks", help="With --search: also under each attack.")
+    bool,
+    typer.Option(
+        "--search-attacks", help="With --search: also under each attack.", rich_help_panel=LEAGUE
+    ),
 ]
 OwnBudget = Annotated[
-    float | None, typer.Option(help="P(bad debt) for safe leverage, 0.01 by default.")
+    float | None,
+    typer.Option(
+        metavar="P", help="P(bad debt) for safe leverage, 0.01 by default.", rich_help_panel=LEAGUE
+    ),
 ]
 OwnPrecision = Annotated[
-    float | None, typer.Option(help="Relative half width of a search's interval, 0.1 by default.")
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        help="Relative half width of a search's interval, 0.1 by default.",
+        rich_help_panel=LEAGUE,
+    ),
 ]
-RunsMax = Annotated[int | None, typer.Option(min=16, help="Most runs of a search, 100 by default.")]
+RunsMax = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", min=16, help="Most runs of a search, 100 by default.", rich_help_panel=LEAGUE
+    ),
+]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from surgetank.cli import target_options
-from surgetank.cli.app import SEED_MAX, AllowCode, ScenarioName, app, finite, overrides
+from surgetank.cli.app import (
+    OUTPUT,
+    SCENARIO,
+    SEED_MAX,
+    AllowCode,
+    ScenarioName,
+    app,
+    finite,
+    overrides,
+)
 from surgetank.cli.app import out as out_
 from surgetank.errors import SurgetankError
 from surgetank.output_folder import claimed
@@ -30,7 +39,13 @@ Examples:
 
   surgetank run black-thursday --tape bars.csv.gz --speed 600
 
-  surgetank run calm --target nats:        (a server of its own; nats://127.0.0.1:4222 is yours)
+  surgetank run calm --target nats:
+
+  surgetank run calm --target nats://127.0.0.1:4222
+
+`nats:` starts a server and stops it afterwards; an address is that of your own server.
+
+Exit codes: 0 PASS · 1 FAIL · 2 usage · 3 INVALID · 4 UNKNOWN, or stopped.
 """
 
 
@@ -61,31 +76,62 @@ def run_command(
     context: typer.Context,
     scenario: ScenarioName,
     seed: Annotated[
-        int | None, typer.Option(min=0, max=SEED_MAX, help="Seed; by default the scenario's.")
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=SEED_MAX,
+            help="Seed; by default the scenario's.",
+            rich_help_panel=SCENARIO,
+        ),
     ] = None,
     values: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a scenario key."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Override a scenario key.", rich_help_panel=SCENARIO
+        ),
     ] = None,
     tape: target_options.Tape = None,
     speed: target_options.Speed = 1.0,
     tape_start: target_options.TapeStart = 0.0,
     tape_seconds: target_options.TapeSeconds = None,
     allow_code: AllowCode = False,
-    out: Annotated[Path | None, typer.Option(help="Folder for the run.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder for the run; by default one in runs/.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace an earlier run in the folder.")
+        bool,
+        typer.Option(
+            "--force", help="Replace an earlier run in the folder.", rich_help_panel=OUTPUT
+        ),
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object to stdout.")
+        bool,
+        typer.Option("--json", help="Print one JSON object to stdout.", rich_help_panel=OUTPUT),
     ] = False,
     journal: Annotated[
         Path | None,
-        typer.Option(help="Also write the venue's journal to this file (see `verify`)."),
+        typer.Option(
+            metavar="FILE",
+            help="Also write the venue's journal to this file (see `verify`).",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
-    junit: Annotated[Path | None, typer.Option(help="Also write JUnit XML to this file.")] = None,
-    report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress bar.")] = False,
+    junit: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Also write JUnit XML to this file.", rich_help_panel=OUTPUT
+        ),
+    ] = None,
+    report: Annotated[bool, typer.Option(help="Write report.html.", rich_help_panel=OUTPUT)] = True,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show no progress bar.", rich_help_panel=OUTPUT)
+    ] = False,
     target: target_options.Target = None,
     own_system: target_options.OwnSystem = False,
     workers: target_options.Workers = target_options.DEFAULTS.workers,
@@ -169,9 +215,10 @@ def _copy(source: Path, target: Path) -> None:
 
 @app.command("report", epilog="Example:\n\n  surgetank report runs/black-thursday")
 def report_command(
-    folder: Annotated[Path, typer.Argument(help="A run's folder.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A run's folder.")],
     out: Annotated[
-        Path | None, typer.Option(help="File to write; by default report.html in the folder.")
+        Path | None,
+        typer.Option(metavar="FILE", help="File to write; by default report.html in the folder."),
     ] = None,
 ) -> None:
     """Write a run's report again."""

@@ -21,7 +21,7 @@ def scenarios_command(
         bool, typer.Option("--json", help="Print one JSON object to stdout.")
     ] = False,
 ) -> None:
-    """The scenarios that come with surgetank, and the events that they follow."""
+    """List the scenarios that come with surgetank, and the events that they follow."""
     from surgetank.scenario import load, names
 
     found = [load(name) for name in names()]
@@ -36,7 +36,7 @@ def scenarios_command(
 
 @app.command("schema", epilog="Example:\n\n  surgetank schema > scenario.schema.json")
 def schema_command() -> None:
-    """The JSON schema of a scenario file."""
+    """Print the JSON schema of a scenario file."""
     from surgetank.scenario import Scenario
 
     sys.stdout.write(json.dumps(Scenario.model_json_schema(by_alias=True), indent=1) + "\n")
@@ -44,7 +44,9 @@ def schema_command() -> None:
 
 @app.command("init", epilog="Example:\n\n  surgetank init my-venue && surgetank run my-venue.toml")
 def init_command(
-    name: Annotated[str, typer.Argument(help="Name of the scenario; writes NAME.toml.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the scenario; writes NAME.toml.")
+    ],
 ) -> None:
     """Write a commented scenario to start from."""
     from surgetank.scenario import Scenario

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from surgetank.cli.app import SEED_MAX, err, overrides
+from surgetank.cli.app import EFFORT, OUTPUT, QUESTION, SCENARIO, SEED_MAX, err, overrides
 from surgetank.errors import EXIT_STOPPED, SurgetankError
 from surgetank.output_folder import claimed, locked
 
@@ -25,23 +25,72 @@ if TYPE_CHECKING:
 JOURNAL = "runs.jsonl"
 
 Values = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a scenario key.")
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override a scenario key.", rich_help_panel=SCENARIO
+    ),
 ]
-Budget = Annotated[float, typer.Option(help="Greatest P(bad debt) for safe leverage.")]
-PerWhat = Annotated[str, typer.Option(help="Unit of the budget: liquidation or run.")]
-Precision = Annotated[float, typer.Option(help="Relative half width of the interval.")]
-Seed = Annotated[int, typer.Option(min=0, max=SEED_MAX, help="Seed of the search.")]
+Budget = Annotated[
+    float,
+    typer.Option(
+        metavar="P", help="Greatest P(bad debt) for safe leverage.", rich_help_panel=QUESTION
+    ),
+]
+PerWhat = Annotated[
+    str,
+    typer.Option(
+        metavar="liquidation|run", help="What the budget is per.", rich_help_panel=QUESTION
+    ),
+]
+Precision = Annotated[
+    float,
+    typer.Option(
+        metavar="SHARE", help="Relative half width of the interval.", rich_help_panel=EFFORT
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        metavar="N", min=0, max=SEED_MAX, help="Seed of the search.", rich_help_panel=EFFORT
+    ),
+]
 Workers = Annotated[
-    int | None, typer.Option(min=1, help="Worker processes; by default one per core.")
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="Worker processes; by default one per core.",
+        rich_help_panel=EFFORT,
+    ),
 ]
-Dask = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address of a Dask scheduler.")]
-Out = Annotated[Path | None, typer.Option(help="Folder for the results.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace earlier results in the folder.")]
+Dask = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Address of a Dask scheduler.", rich_help_panel=EFFORT),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder for the results; by default one in runs/.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Replace earlier results in the folder.", rich_help_panel=OUTPUT),
+]
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Resume with the runs recorded in the folder.")
+    bool,
+    typer.Option(
+        "--resume", help="Resume with the runs recorded in the folder.", rich_help_panel=OUTPUT
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object to stdout.", rich_help_panel=OUTPUT)
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=OUTPUT)
+]
 
 
 @dataclass(frozen=True)

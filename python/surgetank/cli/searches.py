@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from surgetank.cli import target_options
-from surgetank.cli.app import AllowCode, ScenarioName, app, err, finite
+from surgetank.cli.app import (
+    EFFORT,
+    OUTPUT,
+    QUESTION,
+    AllowCode,
+    ScenarioName,
+    app,
+    err,
+    finite,
+)
 from surgetank.cli.app import out as out_
 from surgetank.cli.search_options import (
     Budget,
@@ -73,38 +82,69 @@ def _finds(incomplete: str) -> list[str]:
 Find = Annotated[
     str | None,
     typer.Option(
+        metavar="NAME",
         help="capacity (default), failure-threshold or safe-leverage.",
+        rich_help_panel=QUESTION,
         autocompletion=_finds,
     ),
 ]
 Vary = Annotated[
     str | None,
-    typer.Option(metavar="KEY", help="Quantity to vary: load, leverage or a scenario key."),
+    typer.Option(
+        metavar="KEY",
+        help="Quantity to vary: load, leverage or a scenario key.",
+        rich_help_panel=QUESTION,
+    ),
 ]
 Range = Annotated[
-    str | None, typer.Option("--range", metavar="A:B", help="Range of levels, passing end first.")
+    str | None,
+    typer.Option(
+        "--range",
+        metavar="A:B",
+        help="Range of levels, passing end first.",
+        rich_help_panel=QUESTION,
+    ),
 ]
 Until = Annotated[
     str | None,
     typer.Option(
-        metavar="LIMIT", help="Search where this limit of the scenario (or `any`) is violated."
+        metavar="LIMIT",
+        help="Search where this limit of the scenario (or `any`) is no longer met.",
+        rich_help_panel=QUESTION,
     ),
 ]
 Degradation = Annotated[
-    float, typer.Option(help="For capacity: greatest p99 over its unloaded value.")
+    float,
+    typer.Option(
+        metavar="FACTOR",
+        help="For capacity: greatest p99 over its unloaded value.",
+        rich_help_panel=QUESTION,
+    ),
 ]
 RunsMax = Annotated[
     int,
     typer.Option(
+        metavar="N",
         min=16,
         help="Most runs; those of remedies, and runs that a live search repeats, are additional.",
+        rich_help_panel=EFFORT,
     ),
 ]
 Baseline = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="An earlier search.json to compare with.")
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="An earlier search.json to compare with.", rich_help_panel=QUESTION
+    ),
 ]
 Fall = Annotated[
-    float, typer.Option(min=0, max=0.99, help="Allowed relative decrease against the baseline.")
+    float,
+    typer.Option(
+        metavar="SHARE",
+        min=0,
+        max=0.99,
+        help="Allowed relative decrease against the baseline.",
+        rich_help_panel=QUESTION,
+    ),
 ]
 
 
@@ -127,7 +167,7 @@ def search_command(
     workers: Workers = None,
     dask: Dask = None,
     remedies: Annotated[
-        bool, typer.Option(help="Try changes that may raise the threshold.")
+        bool, typer.Option(help="Try changes that may raise the threshold.", rich_help_panel=EFFORT)
     ] = True,
     baseline: Baseline = None,
     fall: Fall = 0.05,
@@ -140,14 +180,14 @@ def search_command(
     rate_max: target_options.RateMax = target_options.DEFAULTS.rate_max_per_s,
     lateness_max: target_options.LatenessMax = target_options.DEFAULTS.lateness_p99_ms,
     as_json: Json = False,
-    report: Annotated[bool, typer.Option(help="Write search.html.")] = True,
+    report: Annotated[bool, typer.Option(help="Write search.html.", rich_help_panel=OUTPUT)] = True,
     quiet: Quiet = False,
 ) -> None:
     """Find a threshold: capacity, failure threshold, safe leverage, or where a limit is violated.
 
     With --target, by runs against a live system, one after the other (without --workers and
-    --dask):
-    give a scenario without reacting actors, and --set duration_s for the length of a run.
+    --dask). Give a scenario without reacting actors, and --set duration_s=… for the length of a
+    run.
     """
     from surgetank.console.searches import SearchWatch
     from surgetank.live import LiveOptions

@@ -52,45 +52,61 @@ OwnSystem = Annotated[
     ),
 ]
 Workers = Annotated[
-    int, typer.Option(min=1, max=64, help="Number of sending processes.", rich_help_panel=_PANEL)
+    int,
+    typer.Option(
+        metavar="N", min=1, max=64, help="Number of sending processes.", rich_help_panel=_PANEL
+    ),
 ]
 Cooldown = Annotated[
     float,
     typer.Option(
+        metavar="SECONDS",
         min=0,
-        help="Least seconds between runs; longer while messages are in transit.",
+        help="Least time between runs; longer while messages are in transit.",
         rich_help_panel=_PANEL,
     ),
 ]
 RateMax = Annotated[
     float,
     typer.Option(
-        min=0, help="Refuse scenarios with more messages in any second.", rich_help_panel=_PANEL
+        metavar="N",
+        min=0,
+        help="Refuse scenarios with more messages in any second.",
+        rich_help_panel=_PANEL,
     ),
 ]
 SecondsMax = Annotated[
-    float, typer.Option(min=0, help="Refuse longer scenarios, s.", rich_help_panel=_PANEL)
+    float,
+    typer.Option(metavar="SECONDS", min=0, help="Refuse longer scenarios.", rich_help_panel=_PANEL),
 ]
 MessagesMax = Annotated[
-    int, typer.Option(min=1, help="Refuse scenarios with more messages.", rich_help_panel=_PANEL)
+    int,
+    typer.Option(
+        metavar="N", min=1, help="Refuse scenarios with more messages.", rich_help_panel=_PANEL
+    ),
 ]
 InflightMax = Annotated[
     int,
     typer.Option(
-        min=1, help="Most unanswered messages per sending process.", rich_help_panel=_PANEL
+        metavar="N",
+        min=1,
+        help="Most unanswered messages per sending process.",
+        rich_help_panel=_PANEL,
     ),
 ]
 LatenessMax = Annotated[
     float,
     typer.Option(
+        metavar="MS",
         min=0,
-        help="Greatest lateness of the generator at p99, ms; else INVALID.",
+        help="Greatest lateness of the generator at p99; beyond it the run is INVALID.",
         rich_help_panel=_PANEL,
     ),
 ]
 PrometheusPort = Annotated[
     int | None,
     typer.Option(
+        metavar="PORT",
         min=0,
         max=65_535,
         help="Serve /metrics on this port during the run.",
@@ -107,22 +123,34 @@ OtelEndpoint = Annotated[
 ]
 OtelSample = Annotated[
     float,
-    typer.Option(min=0, max=1, help="Share of messages that are traced.", rich_help_panel=_PANEL),
+    typer.Option(
+        metavar="SHARE",
+        min=0,
+        max=1,
+        help="Share of messages that are traced.",
+        rich_help_panel=_PANEL,
+    ),
 ]
 
 Tape = Annotated[
-    Path | None, typer.Option(help="Replay a recording: docs/tapes.md.", rich_help_panel=_TAPES)
+    Path | None,
+    typer.Option(metavar="FILE", help="Replay a recording: docs/tapes.md.", rich_help_panel=_TAPES),
 ]
 Speed = Annotated[
-    float, typer.Option(help="Replay this many times as fast.", rich_help_panel=_TAPES)
+    float,
+    typer.Option(metavar="FACTOR", help="Replay this many times as fast.", rich_help_panel=_TAPES),
 ]
 TapeStart = Annotated[
     float,
-    typer.Option(help="Begin after so many seconds of recorded time.", rich_help_panel=_TAPES),
+    typer.Option(
+        metavar="SECONDS", help="Begin after this much recorded time.", rich_help_panel=_TAPES
+    ),
 ]
 TapeSeconds = Annotated[
     float | None,
-    typer.Option(help="Length in seconds of recorded time.", rich_help_panel=_TAPES),
+    typer.Option(
+        metavar="SECONDS", help="Length of recorded time to replay.", rich_help_panel=_TAPES
+    ),
 ]
 
 

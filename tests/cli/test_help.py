@@ -1,0 +1,65 @@
+"""`--help`: what it shows of options, and examples that can be entered as they stand."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from command_line import surgetank
+from shown_commands import commands_in, wrong_with
+from surgetank.cli import app
+
+ROOT = Path(__file__).resolve().parents[2]
+GROUP: Any = typer.main.get_command(app)
+#: Above this many options, a command's `--help` has them in panels.
+FEW = 8
+
+
+def options(command: str) -> list[Any]:
+    context = typer.Context(GROUP)
+    return [p for p in GROUP.get_command(context, command).params if hasattr(p, "is_flag")]
+
+
+def examples(command: str) -> list[str]:
+    return re.findall(r"^ *(surgetank .*)$", GROUP.commands[command].epilog or "", re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", GROUP.commands)
+def test_options_have_a_metavar_and_a_panel(command: str) -> None:
+    """A metavar if they take a value, none if not."""
+    found = options(command)
+    assert [p.name for p in found if bool(p.metavar) == p.is_flag] == []
+    if len(found) > FEW:
+        assert [p.name for p in found if p.rich_help_panel is None] == []
+
+
+@pytest.mark.parametrize("command", GROUP.commands)
+def test_examples_can_be_entered(command: str) -> None:
+    """tests/house/test_shown_commands.py has the control."""
+    assert examples(command), "no example"
+    lines = [re.sub(r"\$\([^)]*\)", "0" * 64, line) for line in examples(command)]
+    assert {line: why for line in lines if (why := wrong_with(line))} == {}
+
+
+def test_commands_of_the_readme_run_in_their_order(tmp_path: Path) -> None:
+    """Those that need neither a server nor minutes."""
+    assert surgetank("init", "my-venue", cwd=tmp_path).returncode == 0
+    ran = set()
+    for line in commands_in((ROOT / "README.md").read_text(encoding="utf-8")):
+        program, *words = shlex.split(line, comments=True)
+        cheap = program == "surgetank" and words[0] in ("scenarios", "run", "verify", "report")
+        if not cheap or {"--target", "--tape"} & set(words):
+            continue
+        done = surgetank(*words, cwd=tmp_path)
+        assert done.returncode in (0, 1), (line, done.stderr)
+        ran.add(words[0])
+        if "--json" in words:
+            assert json.loads(done.stdout)["verdict"] in ("PASS", "FAIL")
+    assert {"scenarios", "run", "verify"} <= ran
+    assert (tmp_path / "runs" / "black-thursday" / "report.html").is_file()
