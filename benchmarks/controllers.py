@@ -277,6 +277,8 @@ Verdicts = list[tuple[str, str]]
 """Of each scenario's debt and p99: "worse", "better" or "" (not told apart)."""
 KEYS: Final = ("debt_usd", "p99_s")
 SHOWN: Final = {"debt_usd": ",.0f", "p99_s": ".2f", "executed": ".0%"}
+#: Shown for a p99 of 0, which stands for a scenario in which nothing was due in any seed.
+NOTHING_DUE: Final = "–"
 HEAD: Final = (
     "| scenario | best fixed | n | debt fixed, USD | debt, USD | p99 fixed, s | p99, s "
     "| executed fixed | executed | verdict |\n|---|---|---:|---:|---:|---:|---:|---:|---:|---|"
@@ -298,7 +300,7 @@ def table(path: Path) -> list[str]:
         lines += [f"\n### {controller}\n", HEAD]
         for (name, own), words in zip(kept.items(), said, strict=True):
             cells = [
-                format(mean(own, label, key, seeds[name]), shape)
+                shown(key, mean(own, label, key, seeds[name]), shape)
                 for key, shape in SHOWN.items()
                 for label in (best[name], controller)
             ]
@@ -316,6 +318,11 @@ def table(path: Path) -> list[str]:
                 )
                 lines.append(f"| {label} | {worse(said)} | {better(said)} |")
     return lines
+
+
+def shown(key: str, value: float, shape: str) -> str:
+    """A cell of the table."""
+    return NOTHING_DUE if key == "p99_s" and value == 0 else format(value, shape)
 
 
 def current(rows: list[dict[str, Any]]) -> dict[str, BySeed]:

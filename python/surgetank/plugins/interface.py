@@ -1,8 +1,9 @@
 """The interface of user extensions: a queue rule or a controller written in Python.
 
-The class is made without arguments, twice for every node. It is called per decision, so it is
-slower
-than the built-in rules: docs/plugins.md has figures.
+A queue rule is made without arguments, twice for every node: for the queue before validation and
+for the queue before ordering. It is called for each decision, so it is slower than the built-in
+rules (docs/plugins.md has figures). A controller is made once for every node that makes blocks,
+with a seed, and is called every `layer.tuning.interval_ms` (docs/tuning.md).
 """
 
 from __future__ import annotations
