@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import typer.main
 
 import surgetank as st
 from surgetank.catalogue import CATALOGUE, LIMITS
 from surgetank.cli import app
+from surgetank.search.goal import goal
+from surgetank.search.probe import RunOutcome
 
 ROOT = Path(__file__).resolve().parents[2]
 #: What is true today; decisions and the change log say what was true then.
@@ -110,6 +113,36 @@ def test_files_in_rows_exist() -> None:
     assert missing_files(text.replace("`builder.rs`", "`gone.rs`")) == ["gone.rs"]
 
 
+#: Rooms whose entries ARCHITECTURE.md lists.
+ROOMS = [*sorted(ROOT.glob("crates/*/src")), ROOT / "python/surgetank"]
+#: What every crate or package has, and what the compiled core leaves there.
+EVERYWHERE = {"__init__", "__pycache__", "_core", "lib", "py"}
+
+
+def unlisted(room: Path, text: str) -> list[str]:
+    """Files and folders of a room that a text names neither by path nor by name."""
+    entries = [one for one in room.iterdir() if one.name.split(".")[0] not in EVERYWHERE]
+    named = set(re.findall(r"`([\w./-]+)`", text))
+    return sorted(
+        str(one.name) for one in entries if not {one.name, str(one.relative_to(ROOT))} & named
+    )
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: str(room.relative_to(ROOT)))
+def test_architecture_lists_every_part(room: Path) -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert unlisted(room, text) == []
+
+
+def test_a_part_that_is_not_listed_is_seen() -> None:
+    """The controls: a folder, a file with its path, a file beside another."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    for room, name in (("lab", "waits"), ("lab", "agenda.rs"), ("lab", "slab.rs")):
+        folder = ROOT / "crates" / room / "src"
+        without = text.replace(f"`{name}`", "").replace(f"`crates/{room}/src/{name}`", "")
+        assert unlisted(folder, without) == [name]
+
+
 def test_names_can_be_imported() -> None:
     assert [f"{p.name}: {name}" for p in PAGES for name in missing_names(p.read_text())] == []
     assert list(missing_names("`surgetank.measure.gone`, `surgetank.gone.x`")) == [
@@ -163,3 +196,71 @@ def test_readme_leads_to_every_page() -> None:
     texts = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
     assert unreachable(texts) == set()
     assert unreachable(texts | {"lonely.md": ""}) == {"lonely.md"}
+
+
+def anchors(text: str) -> set[str]:
+    """What a page's headings are called in links, as GitHub writes them."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    headings = (one.lower() for one in re.findall(r"^#+ (.*)$", prose, re.MULTILINE))
+    return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in headings}
+
+
+def missing_anchors(page: Path, text: str) -> list[str]:
+    """Links of a page to a heading that its page, or another, does not have."""
+    found = []
+    for file, anchor in re.findall(r"\]\(([^)#\s:]*)#([^)]+)\)", text):
+        other = (page.parent / file).read_text(encoding="utf-8") if file else text
+        found += [] if anchor in anchors(other) else [f"{file}#{anchor}"]
+    return found
+
+
+def test_anchors_exist() -> None:
+    for page in [*PAGES, *ROOT.glob("docs/decisions/*.md")]:
+        assert missing_anchors(page, page.read_text(encoding="utf-8")) == [], page.name
+    seeded = "# Here\n[a](#here) [b](#gone) [c](concepts.md#verdicts) [d](concepts.md#gone)"
+    assert missing_anchors(ROOT / "docs/seeded.md", seeded) == ["#gone", "concepts.md#gone"]
+
+
+#: What makes the pictures of docs/pictures, by the first words of their names.
+MADE_BY = {
+    "coordinated-omission": "benchmarks/omission.py",
+    "frontier": "surgetank frontier",
+    "prediction": "benchmarks/predict.py",
+    "report": "benchmarks/picture.py",
+}
+
+
+def unexplained_pictures(text: str) -> list[str]:
+    """Pictures on a page that does not name the script or command that makes them."""
+    shown = re.findall(r"\]\(pictures/([\w-]+)\.\w+\)", text)
+    makers = {one: next(m for name, m in MADE_BY.items() if one.startswith(name)) for one in shown}
+    return [one for one, maker in makers.items() if maker not in text]
+
+
+def test_pictures_name_what_makes_them() -> None:
+    pictures = {path.stem for path in (ROOT / "docs/pictures").iterdir()}
+    assert {one for one in pictures if not one.startswith(tuple(MADE_BY))} == set()
+    pages = {page.name: page.read_text(encoding="utf-8") for page in ROOT.glob("docs/*.md")}
+    assert {
+        name: found for name, text in pages.items() if (found := unexplained_pictures(text))
+    } == {}
+    seeded = pages["frontier.md"].replace("surgetank frontier", "surgetank")
+    assert unexplained_pictures(seeded) == ["frontier"]
+
+
+def capacity_breaks(**values: float) -> bool:
+    """Whether a run with these measures is beyond capacity, where the unloaded p99 is 1 ms."""
+    outcome = RunOutcome("r", 0.0, 0, 0, values, (), (), (), ())
+    return goal("capacity").broke(outcome, 1.0)
+
+
+def test_capacity_is_defined_once() -> None:
+    """Glossary and search name the measures and the numbers by which the search judges a run."""
+    for page, row in (("glossary", "| throughput capacity |"), ("search", "| `capacity` |")):
+        text = (ROOT / f"docs/{page}.md").read_text(encoding="utf-8")
+        (line,) = [one for one in text.splitlines() if one.startswith(row)]
+        assert {"executed_share", "99 %"} <= set(re.findall(r"executed_share|99 %", line))
+        assert re.search(r"p99 latency above (twice|2 ×) its unloaded value", line)
+    assert not capacity_breaks(delay_p99_ms=2.0, executed_share=0.99)
+    assert capacity_breaks(delay_p99_ms=2.01, executed_share=0.99)
+    assert capacity_breaks(delay_p99_ms=2.0, executed_share=0.989)
