@@ -1,4 +1,4 @@
-"""A venue's intake that writes a journal. Formats of record and file: docs/journal.md."""
+"""A venue's intake that writes a journal. docs/journal.md has the formats of record and file."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Refusal:
 class Pipe:
     """A venue's intake that writes a journal: MAC check, admission, order, Merkle batch, chain.
 
-    Threads may share one: calls take turns, and each writes its frames before the next begins. The
-    first failure to write ends it; the file keeps the whole frames before it.
+    Threads may share one: calls are serialised, and each writes its frames before the next begins.
+    The first failure to write ends it; the file keeps the whole frames before it.
 
     `rule` is one that a verifier can check: `fifo`, `priority high=MASK`, `fee`, `class`,
     `lanes weights=W0,…,W7`, `drr quantum=BYTES` or `hash`. `key` (32 bytes) is the venue's; each
@@ -115,7 +115,7 @@ class Pipe:
 
     @property
     def waiting(self) -> int:
-        """Inputs that are not published yet."""
+        """Number of inputs that are not published yet."""
         with self._lock:
             return int(self._pipe.waiting)
 

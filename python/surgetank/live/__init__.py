@@ -1,8 +1,8 @@
-"""Live runs: the same scenario against something that runs.
+"""Live runs: the same scenario against a running system.
 
 `Rig` holds a target (and its server, if surgetank starts it); `Rig.run` plays a scenario against it
-and gives the same trace as a simulation. `Target` is what a user implements for a system of their
-own.
+and returns a trace of the same form as a simulation's. `Target` is what a user implements for a
+system of their own.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What a broker had said yes to, and no longer has after its process or its machine died.
+"""Acknowledged messages that a broker has lost after its process or its machine failed.
 
-For every level of acknowledgement: messages are published at a steady rate, in mid-flow the server
-gets SIGKILL, and for a power loss its disk then goes back to what had reached it
-(`surgetank.live.faults.mounts`). It is started again, and what it holds is read back and compared
-with what was acknowledged before.
+At each level of acknowledgement messages are published at a steady rate and the server is killed
+with SIGKILL meanwhile. For a power loss its disk is then reset to the data that had reached it
+(`surgetank.live.faults.mounts`). The server is started again, and its stored messages are compared
+with those acknowledged before.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ EVENTS: Final = ("kill -9", "power loss")
 
 _SIZE_BYTES: Final = 256
 _EXAMPLES: Final = 5
-#: Of the messages, so many are due before the server dies.
+#: Number of messages that are due before the server is killed.
 _KILL_AT: Final = 0.6
 _ANSWERS_S: Final = 3.0
 _READ_S: Final = 60.0
@@ -48,32 +48,33 @@ _MOST: Final = 1_000_000
 
 @dataclass(frozen=True)
 class CrashOutcome:
-    """One level of acknowledgement and one way to die."""
+    """The outcome at one level of acknowledgement, after one kind of failure."""
 
     level: str
     event: str
     durable: bool
     """The target promises that what it acknowledges at this level survives its server's death."""
     sent: int
-    """Handed to the connection."""
+    """Number of messages handed to the connection."""
     acknowledged: int
-    """Before the server died."""
+    """Number acknowledged before the server was killed."""
     missing: int
-    """Acknowledged, and not there afterwards."""
+    """Number acknowledged and not stored afterwards."""
     missing_numbers: tuple[int, ...]
-    """The first of them."""
+    """Numbers of the first missing messages."""
     unacknowledged_there: int
-    """Not acknowledged, and there: allowed, but a publisher that tries again makes duplicates."""
+    """Number stored without acknowledgement. This is allowed, but a publisher that retries them
+    makes duplicates."""
     sent_missing: int
-    """Sent without a yes, and not there: nobody promised anything."""
+    """Number sent, not acknowledged and not stored: no guarantee covers these."""
     duplicates: int
     restart_s: float
-    """From starting the server again until it answered."""
+    """Time from starting the server again until it answered, s."""
     note: str = ""
 
     @property
     def broken(self) -> bool:
-        """A promise was broken."""
+        """Whether the target lost messages that it had promised to keep."""
         return self.durable and self.missing > 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -131,8 +132,8 @@ def crash(
 ) -> list[CrashOutcome]:
     """Kills the server of `url` at each level of acknowledgement, with and without power loss.
 
-    With `power_loss` None power is lost only where we may mount; True insists. `progress` is
-    called with what is being done.
+    With `power_loss` None, power loss is included only where mounting is permitted; True makes it a
+    requirement. `progress` is called with a description of each step.
 
     Raises:
         SurgetankError: the target cannot be used like this.
@@ -162,7 +163,7 @@ def crash(
 
 
 def crash_once(url: str, level: str, event: str, messages: int, rate_per_s: float) -> CrashOutcome:
-    """The same at one level and by one of `EVENTS`."""
+    """The outcome at one level of acknowledgement and for one of `EVENTS`."""
     power = event == "power loss"
     due_ns = (np.arange(messages) * (1e9 / rate_per_s)).astype(np.int64)
     schedule = Schedule.plain(due_ns, size_bytes=_SIZE_BYTES, accounts=1)
@@ -174,7 +175,7 @@ def crash_once(url: str, level: str, event: str, messages: int, rate_per_s: floa
             raise SurgetankError("keeps no data", place=url, hint="Give --no-power-loss")
         with rig.prepared(schedule) as run:
             for disk in rig.disks.of(PowerLossDisk).values():
-                disk.sync()  # As if the stream had been made long ago.
+                disk.sync()  # Makes the stream durable, as one created long ago would be.
             with run:
                 sending = _killed(rig, run)
             restart_s = _restarted(rig.server)
@@ -206,7 +207,7 @@ def _at_level(url: str, level: str) -> str:
 
 
 def _killed(rig: Rig, run: LiveRun) -> Sending:
-    """Publishes until the server is dead; what was sent and answered by then."""
+    """Publishes until the server is killed; returns what was sent and answered by then."""
     server = rig.server
     assert server is not None
     start_ns = run.begin(lambda: True, subscribes=False)
@@ -216,7 +217,7 @@ def _killed(rig: Rig, run: LiveRun) -> Sending:
         server.kill(node)
     for disk in rig.disks.of(PowerLossDisk).values():
         disk.lose_power()
-    # Answers that the server had written before it died are on their way.
+    # Answers that the server wrote before the kill are still in transit.
     open_ends = run.capabilities.ack != "none"
     run.drain(
         now_ns() + int(_ANSWERS_S * 1e9),
@@ -228,7 +229,7 @@ def _killed(rig: Rig, run: LiveRun) -> Sending:
 
 
 def _restarted(server: Server) -> float:
-    """Starts all nodes again; how long that took."""
+    """Starts all nodes again; returns the time that took, s."""
     began = time.monotonic()
     for node in range(len(server.pids)):
         server.restart(node)
@@ -236,7 +237,7 @@ def _restarted(server: Server) -> float:
 
 
 async def _stored(where: Where, run: int, messages: int) -> tuple[npt.NDArray[np.int64], str]:
-    """How often each message is there, and what hindered reading."""
+    """Number of stored copies of each message, and the error that ended the reading, if any."""
     there, note = np.zeros(messages, dtype=np.int64), ""
     reader = target_class(where)(where)
     try:

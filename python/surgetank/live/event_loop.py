@@ -1,4 +1,5 @@
-"""Event loops that wake up on time: Python's own ones do so on whole milliseconds."""
+"""Event loops with timers of nanosecond resolution; those of Python's own loops are rounded to
+milliseconds."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ _TFD_TIMER_ABSTIME: Final = 1
 
 
 def run_loop(main: Coroutine[Any, Any, _T]) -> _T:
-    """Runs a process's main coroutine, on uvloop where there is one."""
+    """Runs a process's main coroutine, on uvloop where it is installed."""
     try:
         import uvloop
     except ImportError:
@@ -37,7 +38,8 @@ class _Spec(ctypes.Structure):
 
 
 class Alarms:
-    """One heap of calls on one timerfd; on systems without it, on the loop's own timers."""
+    """Timed calls by one heap and one timerfd; on systems without timerfd, by the loop's own
+    timers."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -53,14 +55,14 @@ class Alarms:
             loop.add_reader(self._fd, self._rang)
 
     def at(self, when_ns: int, call: Callable[[], None]) -> None:
-        """Calls at a time of `time.monotonic_ns`; never earlier."""
+        """Calls `call` at a time of `time.monotonic_ns`, never earlier."""
         self._count += 1
         heapq.heappush(self._heap, (when_ns, self._count, call))
         if self._next_ns == 0 or when_ns < self._next_ns:
             self._set(when_ns)
 
     def close(self) -> None:
-        """No more calls."""
+        """Cancels all calls."""
         self._heap.clear()
         if self._fd >= 0:
             self._loop.remove_reader(self._fd)
@@ -105,7 +107,8 @@ class Timer:
         self._alarms.close()
 
     async def until(self, at_ns: int) -> None:
-        """Returns at that time, or soon after; at once (but after others had a turn) if past."""
+        """Returns at that time or soon after; for a time in the past, after one turn of the
+        loop."""
         if at_ns <= time.monotonic_ns():
             await asyncio.sleep(0)
             return

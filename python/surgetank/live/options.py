@@ -1,4 +1,4 @@
-"""How a live run is made: processes, bounds, patience."""
+"""Options of a live run: processes, bounds and timeouts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["LiveOptions"]
 
 @dataclass(frozen=True)
 class LiveOptions:
-    """Bounds are hard: what is beyond them is refused before anything is sent.
+    """Options of a live run. A schedule beyond the bounds is refused before anything is sent.
 
     Raises:
         SurgetankError: a value makes no sense.
@@ -20,22 +20,22 @@ class LiveOptions:
     workers: int = 1
     """Publishing processes; accounts are dealt out among them."""
     inflight_max: int = 100_000
-    """Messages of one worker that may be unanswered; what is due beyond is not sent and counted as
-    `not sent`. The schedule never waits."""
+    """Most unanswered messages of one worker. Messages that are due beyond it are not sent and
+    count as `not sent`; the schedule never waits."""
     own_system: bool = False
-    """The user said --i-own-this-system: targets beyond loopback are allowed."""
+    """Whether targets beyond loopback are allowed (`--i-own-this-system`)."""
     rate_max_per_s: float = 1_000_000.0
-    """Highest mean rate of a second of the schedule."""
+    """Highest mean rate in any second of the schedule, 1/s."""
     seconds_max: float = 3_600.0
     messages_max: int = 20_000_000
     lateness_p99_ms: float = 5.0
-    """A run whose generator was later than this at its 99th percentile is INVALID."""
+    """Most p99 lateness of the generator, ms; a run beyond it is INVALID."""
     cpu_share_max: float = 0.95
-    """... or that used more of a core than this, sending or receiving."""
+    """Most share of a core used for sending, or for receiving; a run beyond it is INVALID."""
     lead_s: float = 0.3
-    """Between the start signal and the first time at which a message can be due."""
+    """Time from the start signal until the first message can be due, s."""
     patience_s: float = 20.0
-    """How long processes may take to connect."""
+    """Time that processes may take to connect, s."""
     sample: float = 0.0
     """Share of messages that carry a W3C trace context."""
 

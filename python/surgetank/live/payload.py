@@ -1,11 +1,11 @@
-"""What surgetank puts on the wire: text, so that it passes through every broker, with the number of
-the message in front.
+"""Payloads of live runs: text, so that every broker accepts them, beginning with the message's
+number.
 
 ```text
 SGT1 | run, 8 hex digits | number, 8 hex digits | flag | [traceparent, 55 characters] | padding
 ```
-The flag is `T` where a W3C traceparent follows, else `-`. Padding is dots. Whatever does not start
-like this, or is of another run, is foreign and is not counted.
+The flag is `T` where a W3C traceparent follows, else `-`. Padding is dots. A payload that
+does not start like this, or is of another run, is foreign and is not counted.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Numbers = npt.NDArray[np.int64]
 
 
 def encode(run: int, number: int, size_bytes: int, traceparent: str | None = None) -> bytes:
-    """A payload of `size_bytes`, or of as many as the header needs."""
+    """A payload of `size_bytes`, or of the header's size if that is larger."""
     if traceparent is None:
         head = b"SGT1%08x%08x-" % (run, number)
     else:
@@ -72,17 +72,18 @@ def numbers_in(run: int, payloads: Iterable[bytes]) -> Numbers:
 
 
 class Finder:
-    """Numbers of all messages of a run whose header is whole within a piece, in order."""
+    """Finds the numbers of all messages of a run whose header is complete within a piece of a
+    stream, in order."""
 
     def __init__(self, run: int) -> None:
         self._start = b"SGT1%08x" % run
         self._pattern = re.compile(self._start + b"([0-9a-f]{8})[-T]")
 
     def numbers(self, piece: bytes) -> Numbers:
-        """For framings where payloads stand in the stream as they are."""
+        """The numbers in a piece, for framings that leave payloads unchanged."""
         if len(piece) < _LARGE_BYTES:
             return hex_numbers(b"".join(self._pattern.findall(piece)))
-        # Half the cost of the pattern: only where there is a T is anything looked at.
+        # Half the cost of the pattern: only positions with the letter T are examined.
         places = np.flatnonzero(np.frombuffer(piece, dtype=np.uint8) == ord("T")) - 2
         count = len(piece) - HEADER_BYTES + 1
         places = places[(places >= 0) & (places < count)]
@@ -96,7 +97,7 @@ class Finder:
 
 
 class Scanner:
-    """Numbers in a stream that comes in pieces, cut anywhere."""
+    """Finds the numbers in a stream that arrives in pieces, cut anywhere."""
 
     def __init__(self, run: int) -> None:
         self._finder = Finder(run)
@@ -105,13 +106,13 @@ class Scanner:
     def feed(self, piece: bytes) -> Numbers:
         """Numbers of the messages whose header ends in this piece, in order."""
         data = self._tail + piece
-        # One byte short of a header, so nothing is found twice.
+        # One byte less than a header is kept, so that no number is found twice.
         self._tail = data[1 - HEADER_BYTES :]
         return self._finder.numbers(data)
 
 
 def _at_each(kind: str, piece: bytes, count: int, offset: int = 0) -> npt.NDArray[Any]:
-    """A view of what begins at each byte."""
+    """An array view with one item of dtype `kind` from each byte position on."""
     return np.ndarray((count,), dtype=kind, buffer=piece, offset=offset, strides=(1,))
 
 

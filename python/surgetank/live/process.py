@@ -1,6 +1,7 @@
-"""Keeping a server's process: in a session of its own, ended by its id, gone when we are gone.
+"""A server's process: in a session of its own, ended by its process id, and never outliving this
+process.
 
-Whatever is started here gets SIGKILL when the process that started it dies, however that happens
+A process that is started here gets SIGKILL when its parent ends, however that happens
 (Linux's parent-death signal; elsewhere only `atexit` ends it). The signal is bound to the starting
 *thread*, so all starts happen on one thread that lives as long as the interpreter. It reaches the
 process itself, not its children: give an `argv` that becomes the server, not a script that waits
@@ -40,7 +41,7 @@ _ALL: Final[weakref.WeakSet[Process]] = weakref.WeakSet()
 
 
 class Process:
-    """One server process with its log file. Not started until `start`."""
+    """One server process with its log file; `start` starts it."""
 
     def __init__(
         self,
@@ -55,7 +56,8 @@ class Process:
         self.log = folder / log_name
         self.env = dict(env or {})
         self.exit_code: int | None = None
-        """Of its last life; negative for a signal. None while it lives or before it started."""
+        """Exit code of the last run; negative for a signal. None while it runs or before it
+        started."""
         self._child: subprocess.Popen[bytes] | None = None
         self._owner = os.getpid()
 
@@ -67,7 +69,7 @@ class Process:
         """
         if self.running:
             raise TargetError(f"runs already as {self.pid}", place=self.argv[0], hint="Stop it")
-        self._end()  # What a dead leader left in its group.
+        self._end()  # Processes that a dead leader left in its group.
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             self._child = _STARTER.submit(self._spawn).result()
@@ -99,10 +101,11 @@ class Process:
 
     @property
     def running(self) -> bool:
-        """It was started and has not ended."""
+        """Whether it was started and has not ended."""
         if self._child is None:
             return False
-        # Looked at, not reaped: while it is a zombie nobody else can get its id or its group's.
+        # Polled without reaping: while it is a zombie, no other process can get its id or its
+        # group's.
         options = os.WEXITED | os.WNOHANG | os.WNOWAIT
         try:
             return os.waitid(os.P_PID, self._child.pid, options) is None
@@ -111,7 +114,7 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Its id, which is its group's too; 0 when it is down."""
+        """Its process id, which is also its group's; 0 when it is down."""
         return self._child.pid if self._child is not None and self.running else 0
 
     def kill(self) -> None:
@@ -122,14 +125,14 @@ class Process:
         """Asks it to end, waits `seconds`, then kills it. Safe to call twice."""
         if self.running:
             self._signal(how)
-            self._signal(signal.SIGCONT)  # A paused process could not obey.
+            self._signal(signal.SIGCONT)  # A paused process could not act on the signal.
             until = time.monotonic() + seconds
             while self.running and time.monotonic() < until:
                 time.sleep(_POLL_S)
         self._end()
 
     def pause(self) -> None:
-        """SIGSTOP: it stands still and keeps its connections. Does nothing if it is down.
+        """Sends SIGSTOP: the process stops and keeps its connections. Does nothing if it is down.
 
         Raises:
             PermissionError: this process may not signal it.
@@ -137,11 +140,11 @@ class Process:
         self._signal_running(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """SIGCONT: it continues. Raises as `pause`."""
+        """Sends SIGCONT: the process continues. Raises as `pause`."""
         self._signal_running(signal.SIGCONT)
 
     def cpu_s(self) -> float | None:
-        """Seconds of a core that it and its children have used; None when it is down."""
+        """CPU time of the process and its children, s; None when it is down."""
         if not (pid := self.pid):
             return None
         try:
@@ -180,7 +183,7 @@ class Process:
 
     def _signal(self, which: signal.Signals) -> None:
         if self._child is not None and self._owner == os.getpid():
-            # Nobody of the group may be left.
+            # No process of the group may be left.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._child.pid, which)
 
@@ -201,7 +204,7 @@ def _end_all() -> None:
 def wait_until(
     check: Callable[[], bool], seconds: float, what: str, process: Process | None = None
 ) -> None:
-    """Asks until `check` says yes; an OSError of it counts as no.
+    """Calls `check` until it returns True; an OSError counts as False.
 
     Raises:
         TargetError: `seconds` are over, or `process` has ended; with the end of its log.

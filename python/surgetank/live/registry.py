@@ -1,6 +1,6 @@
 """From `--target URL` to a target and, where surgetank starts it itself, its server.
 
-`nats:` starts a server of our own; `nats://127.0.0.1:4222` uses one that is there.
+`nats:` starts a server; `nats://127.0.0.1:4222` uses one that is running.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class System:
-    """Where the classes of a system under test are, below `surgetank.live.systems`."""
+    """The locations of a system's classes, below `surgetank.live.systems`."""
 
     target: str
     """`module:Class` of its clients."""
@@ -53,13 +53,13 @@ def parse(url: str) -> Where:
     """The parts of a target's URL. The option `ports` names further nodes on the same host.
 
     Raises:
-        SurgetankError: it is not one.
+        SurgetankError: it is not a valid target URL.
     """
     scheme, colon, rest = url.partition(":")
     if not colon:
         raise _unknown(url, scheme)
     if scheme not in SYSTEMS:
-        # A class of the user's: module:Class?host=…&port=….
+        # A user-defined class: module:Class?host=…&port=….
         name, _, query = rest.partition("?")
         if not (name.isidentifier() and scheme.replace(".", "_").isidentifier()):
             raise _unknown(url, scheme)
@@ -77,7 +77,7 @@ def parse(url: str) -> Where:
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     name = unquote(parts.path.strip("/"))
     for text in (host, name, *options, *options.values()):
-        # It may end up in a line of a server's configuration.
+        # The value may be written into a line of a server's configuration.
         if not text.isprintable():
             hint = "Leave line ends and control characters out"
             raise SurgetankError(f"{text!r} is not one line", place=url, hint=hint)
@@ -125,7 +125,7 @@ def _load(path: str, kind: type[_T]) -> type[_T]:
     module, _, name = path.partition(":")
     ours = module.startswith("surgetank.")
     try:
-        # A `redis.py` that lies in the current directory is not the client.
+        # A `redis.py` in the current directory is not the client library.
         load = importlib.import_module if ours else import_of_user
         found = getattr(load(module), name)
     except ImportError as error:

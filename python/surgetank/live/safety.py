@@ -15,8 +15,8 @@ __all__ = ["owned"]
 def owned(where: Where, *, own_system: bool) -> Where:
     """Refuses addresses beyond loopback. A name is resolved, and all of its addresses count.
 
-    What comes back has the address that was looked at in place of the name: a name that is resolved
-    once more might answer otherwise. What the user calls theirs keeps its name.
+    The result has the checked address in place of the name, since a second resolution might give
+    another one. A system that the user declares as their own keeps its name.
 
     Raises:
         SurgetankError: an address is not loopback and the user has not said that it is theirs, or a

@@ -1,7 +1,7 @@
-"""The contract of a server that surgetank starts itself: its processes, its folder, its ports.
+"""The interface of a server that surgetank starts itself: its processes, its folder, its ports.
 
-Whatever a server starts is in process groups of its own and ends with `stop`, also on Ctrl-C; it
-touches nothing that it did not start.
+All processes that a server starts are in process groups of their own and end with `stop`, also on
+Ctrl-C. It touches no other process.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ class Server(abc.ABC):
 
     name: ClassVar[str]
     stop_s: ClassVar[float] = 5.0
-    """How long it may take to end by itself; 0 = it is killed at once."""
+    """Time that it may take to end by itself, s; 0 = it is killed at once."""
 
     def __init__(self, folder: Path, where: Where) -> None:
         """`folder` is for its data, logs and configuration; `where` has the options of the URL."""
         self.folder = folder
         self.where = where
         self.processes: list[Process] = []
-        """By node, of each the one that holds its data."""
+        """The process that holds the data of each node, by node number."""
 
     @classmethod
     @abc.abstractmethod
     def missing(cls) -> str | None:
-        """None if its programs are here; else the command that installs them."""
+        """None if its programs are installed; else the command that installs them."""
 
     @abc.abstractmethod
     def start(self) -> Where:
-        """Starts it, waits until it answers, and says where.
+        """Starts it, waits until it answers, and returns its address.
 
         Raises:
-            TargetError: it did not come up; the message ends with the last lines of its log.
+            TargetError: it did not start; the message ends with the last lines of its log.
         """
 
     @abc.abstractmethod
@@ -64,19 +64,20 @@ class Server(abc.ABC):
         return [process.pid for process in self.processes]
 
     def kill(self, node: int = 0) -> None:
-        """SIGKILL: the process has no chance to write anything. Returns when it is gone."""
+        """Sends SIGKILL, so that the process cannot write anything more; returns when it has
+        ended."""
         self.processes[node].kill()
 
     def pause(self, node: int = 0) -> None:
-        """SIGSTOP: it keeps its connections and does nothing."""
+        """Sends SIGSTOP: the node stops and keeps its connections."""
         self.processes[node].pause()
 
     def resume(self, node: int = 0) -> None:
-        """SIGCONT: it continues."""
+        """Sends SIGCONT: the node continues."""
         self.processes[node].resume()
 
     def cpu_s(self) -> float | None:
-        """Seconds of a core that its processes have used; None if one is down."""
+        """CPU time of its processes, s; None if one is down."""
         used = [process.cpu_s() for process in self.processes]
         return None if None in used else sum(each for each in used if each is not None)
 
@@ -90,7 +91,7 @@ class Server(abc.ABC):
         return {}
 
     def route(self, addresses: Mapping[tuple[int, int], tuple[str, int]]) -> None:  # noqa: B027
-        """Has node a reach node b at another address (a link proxy's). Before `start`."""
+        """Makes node a reach node b at another address (a link proxy's). Call it before `start`."""
 
     def version(self) -> str:
         """Program and version, for the report."""

@@ -1,4 +1,4 @@
-"""What can be seen of a live run while it goes on."""
+"""Readings of a live run in progress."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ class Snapshot:
     """A reading, about four times a second. Counts are since the start of the run."""
 
     seconds: float
-    """Since the first message could be due; negative while preparing."""
+    """Seconds since the first message could be due; negative while preparing."""
     duration_s: float
     target: str
-    """As `--target` named it."""
+    """The target as in `--target`."""
     scenario: str
     due: int = 0
-    """Messages that were due by now."""
+    """Number of messages due so far."""
     sent: int = 0
     accepted: int = 0
-    """Acknowledged; equal to `sent` where the target does not acknowledge."""
+    """Number acknowledged; equal to `sent` where the target does not acknowledge."""
     refused: int = 0
     lost: int = 0
-    """Known by now not to have been taken: connection ended, no room in flight, timed out."""
+    """Number known to be lost: connection ended, in-flight limit reached, or timed out."""
     delivered: int = 0
-    """Different messages delivered."""
+    """Number of messages delivered, without duplicates."""
     duplicates: int = 0
     lateness_p99_ms: float = 0.0
-    """Of the generator itself: sending behind the schedule."""
+    """p99 lateness of the generator, ms: sending behind the schedule."""
     by_class: Mapping[str, ClassDelays] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
-    """Faults in force now, in words."""
+    """Descriptions of the faults in force."""
     done: bool = False
 
     @property
     def backlog(self) -> int:
-        """Accepted and not delivered."""
+        """Number accepted and not yet delivered."""
         return max(0, self.accepted - self.delivered)
 
 

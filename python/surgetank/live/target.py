@@ -1,12 +1,12 @@
-"""The contract of a target: a live system that carries messages.
+"""The interface of a target: a live system that carries messages.
 
 A target of your own is a class with `publish` and `subscribe`; give it to
 `surgetank run S --target my_venue:Gateway?host=127.0.0.1` as `module:Class`. docs/targets.md has a
 worked example of 40 lines.
 
 A target object lives in one process and one event loop. Publishing workers and the subscriber are
-processes of their own, each with its own object, unless `capabilities.in_process` says that only
-the same object sees what it published.
+processes of their own, each with its own object, unless `capabilities.in_process` is set: then only
+the publishing object receives its messages.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ __all__ = [
 
 
 class TargetError(SurgetankError):
-    """The target cannot be used: not there, not ours, wrong version. Ends the run with exit code 3
-    if it happens during one, 2 before."""
+    """The target cannot be used: it does not answer, was not declared as the user's own, or has the
+    wrong version. The exit code is 3 during a run and 2 before it."""
 
 
 class Refused(Exception):
-    """The target said no to one message: an answer, not a failure."""
+    """The target refused one message. This is a valid answer, not a failure of the target."""
 
     def __init__(self, reason: str = "", retry_after_s: float | None = None) -> None:
         super().__init__(reason)
@@ -53,7 +53,7 @@ class Refused(Exception):
 
 
 class Disconnected(Exception):
-    """The connection ended before the answer came; whether the message arrived is not known."""
+    """The connection ended before the answer; whether the message arrived is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,39 +74,40 @@ class Where:
 
     @property
     def url(self) -> str:
-        """Host and port as clients write them."""
+        """Host and port as in a client's URL."""
         return f"{self.scheme}://{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a target promises, so that a run is judged by that and no more."""
+    """The guarantees of a target; a run is judged by these only."""
 
     acks: tuple[str, ...] = ("none",)
     """Levels of acknowledgement, weakest first, chosen by the option `ack`. `none`: `publish`
     returns when the message is written."""
     ack: str = "none"
-    """The level chosen."""
+    """The chosen level."""
     ordered: bool = True
     """Messages of one publisher arrive in the order of sending."""
     durable: bool = False
-    """An acknowledged message is meant to survive the server's death."""
+    """Whether the target guarantees that an acknowledged message survives a crash of the server."""
     redelivers: bool = False
-    """At least once: duplicates are allowed."""
+    """Whether delivery is at least once, so that duplicates are allowed."""
     in_process: bool = False
-    """Publish and subscribe work only on the same object."""
+    """Whether publish and subscribe work only on the same object."""
     stamps: tuple[str, ...] = ()
-    """Stages beside delivery that it reports to the sink: `admitted`, `decided`."""
+    """Stages that it reports to the sink in addition to delivery: `admitted`, `decided`."""
     copies: int = 1
-    """So many nodes deliver each message, each once; the run waits for all of them."""
+    """Number of nodes that deliver each message, each once; the run waits for all of them."""
     gossips: bool = False
-    """A message starts at node `account` modulo the number of nodes and spreads to the others, so
-    that its deliveries are receipts and its propagation can be measured."""
+    """Whether a message starts at node `account` modulo the number of nodes and spreads to the
+    others. Its deliveries are then receipts, and its propagation can be measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The target's clock against our monotonic clock, for stamps that it gives itself."""
+    """The offset of the target's clock from this machine's monotonic clock, for time stamps of the
+    target."""
 
     offset_ns: int = 0
     error_ns: int = 0
@@ -122,24 +123,24 @@ class Outgoing:
     account: int
     payload: bytes
     traceparent: str | None = None
-    """W3C trace context of a sampled message; put it into the protocol's own headers where there
-    are any (it is in the payload too)."""
+    """W3C trace context of a sampled message; put it into the protocol's own headers if it has any
+    (the payload has it too)."""
 
 
 class Sink(Protocol):
-    """Where a target reports what became of messages; what a sink leaves out, it does not need.
-    Times are `time.monotonic_ns()`."""
+    """The receiver of a target's reports on messages. Methods that a sink does not override ignore
+    the report. Times are `time.monotonic_ns()`."""
 
     run: int
     """Number of the run, for `payload.decode`."""
 
     def acknowledged(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
-        """The target said yes, at the level of `capabilities.ack`."""
+        """The target acknowledged these, at the level of `capabilities.ack`."""
         return
 
     def refused(self, numbers: Numbers | Sequence[int], at_ns: int, reason: str) -> None:
-        """The target said no. No numbers: a complaint about no message in particular (a slow
-        consumer, a permission), kept with its words."""
+        """The target refused these. Without numbers it is an error about no message in particular
+        (a slow consumer, a permission); its text is recorded."""
         return
 
     def disconnected(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
@@ -147,7 +148,7 @@ class Sink(Protocol):
         return
 
     def subscribed(self) -> None:
-        """From now on everything that is published will be delivered."""
+        """The subscription is active: all messages published from now on will be delivered."""
         return
 
     def delivered(
@@ -172,9 +173,9 @@ class Block:
     height: int
     round: int
     proposer: int
-    """Number of the node that proposed it."""
+    """Number of the proposing node."""
     messages: int
-    """Of this run; a block may hold foreign ones too."""
+    """Number of messages of this run; a block may hold foreign ones too."""
     size_bytes: int
     proposed_ns: int
     decided_ns: int
@@ -185,16 +186,16 @@ class Block:
 
 @runtime_checkable
 class Chain(Protocol):
-    """What a target that makes blocks can tell beside deliveries."""
+    """The additional interface of a target that makes blocks."""
 
     async def blocks(self, run: int) -> list[Block]:
-        """Blocks since `open`, by height; asked of the subscribing object when the run is over and
-        `receive` was cancelled, for only that one has seen when blocks came."""
+        """Blocks since `open`, by height. It is called on the subscribing object after `receive`
+        was cancelled, since only that object has the arrival times of blocks."""
         ...
 
 
 class Target(abc.ABC):
-    """A live system under test, seen by one process."""
+    """The client of a live system under test in one process."""
 
     options: ClassVar[tuple[str, ...] | None] = None
     """Options of the URL that it and its server know; any other is refused. None: not checked."""
@@ -236,10 +237,10 @@ class Target(abc.ABC):
 
     @abc.abstractmethod
     def subscribe(self) -> AsyncIterator[bytes]:
-        """Payloads as they are received, from the run's first on, until cancelled."""
+        """Payloads in the order of receipt, from the run's first on, until cancelled."""
 
     def clock(self) -> Clock:
-        """Its clock against ours."""
+        """The offset of its clock."""
         return Clock()
 
     async def close(self) -> None:  # noqa: B027
@@ -282,15 +283,15 @@ class Batched(Target):
 
     @abc.abstractmethod
     def frame(self, message: Outgoing) -> bytes:
-        """The message as it goes over the wire. Called for every message before the run starts."""
+        """The bytes of the message on the wire. Called for every message before the run starts."""
 
     @abc.abstractmethod
     def write(self, frames: memoryview, numbers: Numbers, sink: Sink) -> None:
-        """Sends frames that lie behind each other, in order; must not block. Acknowledgements go to
-        the sink when they come."""
+        """Sends consecutive frames, in order, without blocking. Acknowledgements are reported to
+        the sink as they arrive."""
 
     async def publish(self, message: Outgoing) -> None:
-        """One message by `write`; waits for its answer if there is one to come."""
+        """Sends one message by `write`, and waits for its answer if the target acknowledges."""
         answer = _Answer()
         numbers = np.array([message.number], dtype=np.int64)
         self.write(memoryview(self.frame(message)), numbers, answer)
@@ -299,5 +300,5 @@ class Batched(Target):
 
     @abc.abstractmethod
     async def receive(self, sink: Sink) -> None:
-        """Receives until cancelled and tells the sink, first that it has `subscribed`: the run does
-        not start before."""
+        """Receives until cancelled and reports to the sink. The first report is `subscribed`; the
+        run does not start before it."""

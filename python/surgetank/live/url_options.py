@@ -1,4 +1,4 @@
-"""Options of a target's URL, as they are read and refused everywhere alike."""
+"""Reading and checking the options of a target's URL; all targets share it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["check_options", "choice", "real_number", "size", "whole_number"]
 
 
 def check_options(where: Where, known: Sequence[str] | None) -> None:
-    """Refuses options that the target does not know: misspelt, they would do nothing.
+    """Refuses options that the target does not know, since a misspelt one would have no effect.
 
     Raises:
         TargetError: there is one.
@@ -30,7 +30,7 @@ def check_options(where: Where, known: Sequence[str] | None) -> None:
 
 
 def choice(where: Where, option: str, choices: Iterable[str], usual: str) -> str:
-    """One of several values; `usual` where the URL leaves it out.
+    """The value of an option with several `choices`; `usual` where the URL lacks it.
 
     Raises:
         TargetError: it is none of them.
@@ -44,7 +44,7 @@ def choice(where: Where, option: str, choices: Iterable[str], usual: str) -> str
 def real_number(
     where: Where, option: str, usual: float, least: float = 0.0, most: float = math.inf
 ) -> float:
-    """A number from `least` to `most`; `usual`, whatever it is, where the URL leaves it out.
+    """A number from `least` to `most`; `usual`, unchecked, where the URL lacks it.
 
     Raises:
         TargetError: it is not one.
@@ -64,7 +64,7 @@ def real_number(
 
 
 def whole_number(where: Where, option: str, usual: int, least: int, most: int) -> int:
-    """The same without a fraction.
+    """An integer from `least` to `most`; `usual` where the URL lacks it.
 
     Raises:
         TargetError: it is not one.

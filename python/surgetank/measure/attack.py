@@ -1,4 +1,4 @@
-"""What an attacker gained and what the others lost, in money.
+"""Gain of an attacker and losses of the other parties, in money.
 
 Every trade is judged against the outside price of the moment at which it was executed: an
 account that bought below it or sold above it gained the difference, as if the position were closed

@@ -1,6 +1,6 @@
 """User extensions of a run: a queue rule or a controller written in Python (docs/plugins.md).
 
-`interface` has the classes to derive from, `loading` finds those that a scenario names, `policy` is
+`interface` has the base classes, `loading` finds the classes that a scenario names, and `policy` is
 a controller of this kind that comes with surgetank.
 """
 

@@ -26,15 +26,16 @@ class Ticket(Protocol):
     size_bytes: int
     account: int
     fee_micros: int
-    """Offered to be served earlier, in millionths of a USD."""
+    """Fee that the sender bids, in millionths of a USD."""
     reduces_risk: bool
 
 
 class QueueRule:
-    """Orders places: every waiting message has a numbered place, which is reused afterwards.
+    """The interface of a queue rule. Every waiting message has a numbered place, which is reused
+    afterwards; the rule orders the places.
 
     Override `push`, `pop` and `remove`. The same calls must give the same answers: draw from a
-    `random.Random(seed)` of your own, never from the clock.
+    `random.Random(seed)` of your own, and never read the clock.
     """
 
     def push(self, now_ns: int, place: int, ticket: Ticket) -> None:
@@ -65,15 +66,15 @@ class QueueRule:
 
 
 class Setting(Protocol):
-    """Numbers that can be tuned."""
+    """The settings that a controller can change."""
 
     batch_messages_max: int
     window_ns: int
-    """How long a batch stays open; under Tendermint, the wait after a decision."""
+    """Time that a batch stays open, ns; under Tendermint, the wait after a decision."""
     admission_limit: int
-    """Orders are refused while so many messages wait at the node."""
+    """Number of messages waiting at the node from which on orders are refused."""
     lane_weights: list[int]
-    """By class number, under the rule `lanes`."""
+    """Weight of each lane by class number, under the rule `lanes`."""
 
 
 class Observation(Protocol):
@@ -81,18 +82,19 @@ class Observation(Protocol):
 
     now_ns: int
     served: int
-    """Messages that it put into blocks; the sojourns (arrival to block) are theirs."""
+    """Number of messages that it put into blocks; the sojourn times (arrival to block) are of
+    these."""
     refused: int
     sojourn_min_ns: int
     sojourn_mean_ns: int
     sojourn_p50_ns: int
     sojourn_p99_ns: int
     inflight: int
-    """Most messages that waited at once."""
+    """The most messages that waited at once."""
     backlog_ns: int
     """Time that the waiting work will take, ns."""
     reducing_served: int
-    """Number of served messages that reduce risk; the next two are about them."""
+    """Number of served messages that reduce risk; the next two fields are of these."""
     reducing_min_ns: int
     reducing_p99_ns: int
     ahead_ns: int
@@ -100,7 +102,7 @@ class Observation(Protocol):
     block_interval_ns: int
     """Smoothed time between decided blocks; 0 under a single sequencer."""
     waiting: list[int]
-    """How many wait for a block, by class number."""
+    """Number of messages that wait for a block, by class number."""
     refused_by_class: list[int]
     volatility_ppm: int
     """Realised volatility of the mark, millionths per √s; 178 is 100 % a year."""
@@ -121,14 +123,15 @@ class Wishes(TypedDict, total=False):
 
 
 class Controller:
-    """Tunes a node that makes blocks. Made once for every such node, with a seed of its own.
+    """The interface of a controller, which tunes a node that makes blocks. It is constructed once
+    for every such node, with a seed of its own.
 
     Wishes are clamped to the scenario's bounds. The same seed and observations must give the same
     wishes.
     """
 
     files: ClassVar[tuple[Path, ...]] = ()
-    """Files beside its source that it reads: a part of the run's name, as the source is."""
+    """Files that it reads, beside its source; like the source they are a part of the run's name."""
 
     def __init__(self, seed: int) -> None:
         """`seed` follows from the run's seed and the node."""

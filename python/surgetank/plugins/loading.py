@@ -1,7 +1,7 @@
 """Finds a class that a scenario names by module and class, `rule = "my_rules:Lottery"`.
 
-The module is found as `import` finds it, and lastly in the current directory. From the terminal
-that needs --allow-code: a scenario may come from an untrusted source.
+The module is found as `import` finds it, and lastly in the current directory. On the command line
+this needs --allow-code, since a scenario may come from an untrusted source.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def is_plugin(name: str) -> bool:
     return bool(cls) and cls.isidentifier() and all(p.isidentifier() for p in module.split("."))
 
 
-#: A caller of the library has chosen the scenario; the command line requires --allow-code.
+#: The library allows code, since its caller has chosen the scenario; the command line requires
+#: --allow-code.
 _ALLOWED: ContextVar[bool] = ContextVar("allowed", default=True)
 
 
@@ -49,8 +50,8 @@ def allow_code() -> None:
 
 
 def import_of_user(module: str) -> ModuleType:
-    """Imports a module of the user's: as `import` does, and lastly from the current directory, so
-    that no file there takes the place of an installed library."""
+    """Imports a user's module as `import` does, with the current directory last on the path, so
+    that no file there replaces an installed library."""
     here = str(Path.cwd())
     known = here in sys.path
     if not known:
@@ -98,8 +99,8 @@ def load_plugin(name: str, kind: type) -> Callable[[], Any]:
 
 
 def digest(name: str, kind: type) -> str:
-    """BLAKE3 (hex) of the file that the class stands in and of those that it reads: part of a run's
-    name."""
+    """BLAKE3 (hex) of the file that defines the class and of the files that it reads: a part of a
+    run's name."""
     found: Any = load_plugin(name, kind)
     source = inspect.getsourcefile(found)
     if not source:

@@ -26,7 +26,7 @@ from surgetank.plugins import Controller, Observation, Setting, Wishes
 
 __all__ = ["NUMBERS", "Numbers", "Policy", "lane_weights"]
 
-#: Where the learned numbers are.
+#: The file of the learned parameters.
 NUMBERS: Final = Path(__file__).with_suffix(".json")
 
 _FIRST: Final = 100
@@ -61,7 +61,7 @@ class Numbers:
     replace_weight: int
     """Weight of replaces; orders have 2, what reduces risk has 100."""
     calm_looks: int
-    """Calls in which the alarm falls to 1/e."""
+    """Number of calls after which the alarm has fallen to 1/e."""
 
     @classmethod
     def load(cls, path: Path = NUMBERS) -> Numbers:

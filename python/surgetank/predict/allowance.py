@@ -1,10 +1,9 @@
-"""How wide a prediction's interval is: chance, and the model's own error.
+"""The width of a prediction's interval: random error, and the model's own error.
 
-Chance is how far calibration and live runs scatter (`surgetank.calibrate.spread`). It does not
-include
-model error, which is the same in every repetition. That error was measured on the
-systems of docs/calibrate.md: `model_error.json`, written by `benchmarks/predict.py --docs`, has of
-each system the mean of ln(measured / predicted) over its repetitions. Its root mean square over the
+Random error is the scatter of calibration and live runs (`surgetank.calibrate.spread`). It does not
+include model error, which is the same in every repetition. Model error was measured on the systems
+of docs/calibrate.md: `model_error.json`, written by `benchmarks/predict.py --docs`, has of each
+system the mean of ln(measured / predicted) over its repetitions. Its root mean square over the
 *other* systems is the allowance of a system, so that none is judged by its own measurements. That a
 model needs such a term beside the error of its parameters: Kennedy and O'Hagan, JRSS B 63, 2001.
 """
@@ -26,15 +25,15 @@ __all__ = ["LEVEL", "MODEL_ERROR", "Errors", "allowance", "ends", "known"]
 Errors = Mapping[str, Mapping[str, float]]
 """Number that is predicted → system (a target's scheme) → mean of ln(measured / predicted)."""
 
-#: Where the measured errors are.
+#: The file of the measured errors.
 MODEL_ERROR: Final = Path(__file__).with_name("model_error.json")
 
 LEVEL: Final = 0.9
-"""Share of measurements that an interval is to hold. A handful of systems say how large the model's
-error is; too few to estimate tails at 95 %."""
+"""Share of measurements that an interval should contain. The model's error is estimated from a
+handful of systems, too few to estimate tails at 95 %."""
 
 _Z: Final = NormalDist().inv_cdf((1 + LEVEL) / 2)
-#: Of the intervals of chance, which are of 95 %.
+#: Normal quantile of the 95 % intervals of random error.
 _Z_CHANCE: Final = NormalDist().inv_cdf(0.975)
 _OTHERS_MIN: Final = 2
 
@@ -61,9 +60,9 @@ def allowance(errors: Mapping[str, float], target: str) -> float | None:
 def ends(
     value: float | None, chance: Spread | None, error: float | None
 ) -> tuple[float | None, float | None]:
-    """Between which a measurement lies in 90 % of predictions of `value`: chance (factors, 95 %)
-    and the model's error (standard deviation of the logarithm) in quadrature. None where one of
-    them is not known."""
+    """Ends of the interval that contains a measurement in 90 % of predictions of `value`: random
+    error (factors, 95 %) and the model's error (standard deviation of the logarithm) in quadrature.
+    None where one of them is unknown."""
     if value is None or chance is None or error is None:
         return None, None
     low, high = (end ** (_Z / _Z_CHANCE) for end in chance)

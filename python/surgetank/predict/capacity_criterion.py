@@ -1,11 +1,10 @@
 """Criterion of capacity, by kind of system: when a load counts as carried.
 
-A broker's delay without load is a fraction of a millisecond and made by the operating system as
-much as by the broker: a threshold at twice its p99 varies by a factor between two measurements of
-the same broker. What a broker can carry is therefore what it can *sustain*: no more than 1 % lost,
-the
-delay not growing by more than 0.03 s per second of flow (`measure/backlog.py`), the median delay
-at most the unloaded one and a stated allowance. A chain's delay is made by its blocks, hundreds of
+A broker's delay without load is a fraction of a millisecond and depends on the operating system as
+much as on the broker: a threshold at twice its p99 varies by a factor between two measurements of
+the same broker. A broker's capacity is therefore the load that it can *sustain*: at most 1 % lost,
+delay growing by at most 0.03 s per second of flow (`measure/backlog.py`), and a median delay of at
+most the unloaded one plus a stated allowance. A chain's delay is that of its blocks, hundreds of
 milliseconds; there the criterion is as in `search`, a multiple of the unloaded p99.
 """
 
@@ -20,7 +19,7 @@ __all__ = ["GROWTH_MAX", "SOJOURN_MAX_MS", "CapacityCriterion", "Side", "capacit
 
 #: A load is sustained while delay grows by at most this, seconds per second of flow: λ ≤ 1.03 μ.
 GROWTH_MAX: Final = 0.03
-#: How much longer than unloaded the median message may take: 3 s of a load of 1.08 μ.
+#: Most median delay above the unloaded one, s: that of 3 s of a load of 1.08 μ.
 SOJOURN_MAX_MS: Final = 250.0
 _DELIVERED_MIN: Final = 0.99
 
@@ -35,9 +34,9 @@ class Side:
     throughput_per_s: float
     executed_share: float
     growth: float = 0.0
-    """Of the backlog, s/s."""
+    """Growth of the backlog, s/s."""
     growth_sent: float = 0.0
-    """Likewise, counted from when messages were sent instead of when they were due."""
+    """Growth of the backlog, s/s, with delays counted from sending instead of from the due time."""
     invalid: str = ""
     """Why it is INVALID; empty if it is not."""
     sent_late: bool = False
@@ -54,7 +53,7 @@ class CapacityCriterion:
     unloaded_p50_ms: float
     unloaded_p99_ms: float
     degradation: float = 2.0
-    """Of a "degraded" criterion: the multiple of the unloaded p99."""
+    """The multiple of the unloaded p99 in a "degraded" criterion."""
 
     def is_evidence(self, side: Side) -> bool:
         """Whether a run is evidence about the capacity.

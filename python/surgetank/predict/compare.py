@@ -38,7 +38,7 @@ Work = Callable[[Task], RunOutcome]
 #: Loads of the ladder over the calibrated capacity; the first is run live only where
 #: the second fails.
 _LADDER: Final = (0.25, 0.5, 0.75, 0.9, 1.05, 1.25, 1.6, 2.2, 3.0)
-#: Time of a live run in addition to its schedule, s, approximately.
+#: Approximate time of a live run in addition to its schedule, s.
 _BESIDE_S: Final = 3.0
 _UNLOADED_SHARE: Final = 0.05
 _UNLOADED_MESSAGES: Final = 4_000
@@ -48,9 +48,9 @@ _MESSAGES_MAX: Final = 1_000_000
 _SIMULATED_MAX: Final = 60_000
 _SIMULATED_LEAST_S: Final = 0.2
 _SIMULATED_RUNS: Final = 2
-#: Simulated at half load, where p99 is predicted.
+#: Number of messages simulated at half load, where p99 is predicted.
 _HALF_MAX: Final = 150_000
-#: Of what may be sent in a second: the load, with its bursts.
+#: Share of the allowed rate that a load may take, so that its bursts fit.
 _OF_RATE_MAX: Final = 0.9
 
 
@@ -143,8 +143,8 @@ class _Comparison:
         return CapacityCriterion(kind, base.p50_ms, base.p99_ms, self._degradation)
 
     def _told_capacity(self) -> tuple[float, Spread | None]:
-        """The center of the ladder (for a chain the simulated capacity), and the factors of chance
-        error."""
+        """The predicted capacity, 1/s, which is the centre of the ladder of loads (for a chain, the
+        simulated capacity), and the factors of its random error."""
         capacity = self._of.capacity_per_s
         if self._of.kind == "broker":
             return capacity, None
@@ -225,10 +225,10 @@ class _Comparison:
         return _side(outcomes)
 
     def _climbed(self, rates: Sequence[float], line: CapacityCriterion) -> dict[float, Side]:
-        """Upwards until two consecutive loads fail, or the generator reaches its limit; the lowest
-        load
-        where the one above it failed; last, loads between passing and failing ones. A load with
-        the result of the one below it needs one run; a different result is repeated."""
+        """Measures loads upwards until two consecutive ones fail or the generator reaches its
+        limit, then loads below the lowest if it failed, and last loads between passing and failing
+        ones. A load with the same result as the one below it needs one run; a different result is
+        repeated."""
         found: dict[float, Side] = {}
         broken = 0
 

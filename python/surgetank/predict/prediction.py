@@ -66,7 +66,7 @@ class Claim:
     why: str = ""
     """Why it could not be measured or judged."""
     chance: Spread | None = None
-    """The part of the interval that is scatter: factors of the prediction, 95 %."""
+    """The random part of the interval: factors of the prediction, 95 %."""
 
     @property
     def at_least(self) -> bool:

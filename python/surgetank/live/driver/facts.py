@@ -1,4 +1,4 @@
-"""From what the processes of a live run wrote to the one trace.
+"""Builds the trace of a live run from the recordings of its processes.
 
 The stamps of a message: created = when it was due; gateway = when the generator handed it over, so
 that the generator's own lateness is the stage `client_link`; admitted and queued = the same, or
@@ -35,7 +35,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Played:
-    """What a run left behind."""
+    """The recordings of a finished run."""
 
     schedule: Schedule
     sending: Sending
@@ -51,7 +51,7 @@ class Played:
     end_ns: int
     start_unix_ns: int
     finished: Mapping[str, Finished]
-    """Last report of each process."""
+    """The final report of each process."""
     complete: bool
     blocks: Sequence[Block]
     faults: Sequence[Mapping[str, Any]]
@@ -60,9 +60,10 @@ class Played:
     """The run's number on the wire."""
     fault_errors: Sequence[FaultError] = ()
     cpu_share: Mapping[str, float] = field(default_factory=dict)
-    """Of a core, of processes of ours beside publishers and subscriber."""
+    """Share of a core used by surgetank's processes other than publishers and subscriber, by
+    name."""
     server_cores: float | None = None
-    """How many cores the server kept busy; None where that cannot be seen."""
+    """Mean number of cores that the server kept busy; None where that cannot be read."""
 
     def first_ns(self) -> Ints:
         """When each message was first delivered, since the start of the run; −1 for never."""
@@ -70,13 +71,14 @@ class Played:
 
     @property
     def cores_busy(self) -> float | None:
-        """By clients, link proxy and server together; None where the server's cannot be seen."""
+        """Mean number of cores kept busy by clients, link proxy and server together; None where the
+        server's cannot be read."""
         if self.server_cores is None:
             return None
         return self.server_cores + sum(self.shares().values())
 
     def shares(self) -> dict[str, float]:
-        """Of a core, by process of ours."""
+        """Share of a core by process of surgetank."""
         clients = {
             name: part.cost.core_share for name, end in self.finished.items() for part in end.parts
         }
@@ -102,7 +104,7 @@ def trace_of(played: Played, scenario: Scenario, seed: int) -> Trace:
 
 
 def _first(played: Played) -> tuple[Ints, npt.NDArray[Any]]:
-    """When each message was first delivered, and that delivery's row."""
+    """Time of each message's first delivery, and that delivery's row."""
     rows = played.deliveries
     n = len(played.schedule)
     by_time = np.argsort(rows["time_ns"], kind="stable")
@@ -122,7 +124,7 @@ def _messages(played: Played) -> pl.DataFrame:
     delivered = first >= 0
     outcome, reason = _outcomes(played, delivered)
     due, sent = schedule.due_ns, sending.sent_ns
-    # A stamp is never before the one in front of it: a timer may wake a few microseconds early.
+    # A stamp is never earlier than the one before it: a timer may wake a few microseconds early.
     gateway = np.where(sent >= 0, np.maximum(sent, due), -1)
     executed = np.where(delivered & (sent >= 0), np.maximum(first, gateway), -1)
     decided = np.where(executed >= 0, _decided(played, which, gateway, executed), -1)
@@ -170,7 +172,8 @@ def _decided(played: Played, which: Ints, gateway: Ints, executed: Ints) -> Ints
 
 
 def _proposed(played: Played, height: Ints, gateway: Ints, decided: Ints) -> Ints:
-    """When each message's block was proposed; decided where there are no blocks."""
+    """Time at which each message's block was proposed; the time of decision where there are no
+    blocks."""
     if not played.blocks:
         return decided
     heights = np.array([block.height for block in played.blocks], dtype=np.int64)
@@ -186,7 +189,8 @@ def _or_null(values: Ints) -> pl.Series:
 
 
 def _outcomes(played: Played, delivered: npt.NDArray[np.bool_]) -> tuple[Ints, Ints]:
-    """What became of each message. What was delivered was executed, whatever was said of it."""
+    """Outcome and reason of each message. A delivered message counts as executed, whatever the
+    target answered."""
     state = played.sending.state
     n = len(state)
     outcome, reason = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
@@ -207,7 +211,7 @@ def _outcomes(played: Played, delivered: npt.NDArray[np.bool_]) -> tuple[Ints, I
         outcome[which], reason[which] = what, why
     outcome[delivered], reason[delivered] = Outcome.EXECUTED, OutcomeReason.NONE
     if not played.complete:
-        # Nobody waited for these: what became of them is not known.
+        # The run ended before these were answered, so their outcome is unknown.
         open_ends = [State.WAITING, State.SENT, State.ACKNOWLEDGED]
         unknown = ~delivered & np.isin(state, open_ends)
         outcome[unknown], reason[unknown] = Outcome.PENDING, OutcomeReason.NONE
@@ -230,14 +234,14 @@ def _deliveries(played: Played) -> pl.DataFrame:
 
 
 def _receipts(played: Played, deliveries: pl.DataFrame) -> pl.DataFrame:
-    """When each node first had each message, where messages spread from node to node."""
+    """The first receipt of each message at each node, where messages spread from node to node."""
     if not played.capabilities.gossips:
         return empty_table("receipts")
     return deliveries.filter(pl.col("copy") == 0).select("message", "node", "time_ns")
 
 
 def _chain(played: Played) -> dict[str, pl.DataFrame]:
-    """Tables of blocks, where the target makes blocks."""
+    """The tables of blocks and executions, where the target makes blocks."""
     seen = [block for block in played.blocks if block.decided_ns >= played.start_ns]
     if not seen:
         return {}

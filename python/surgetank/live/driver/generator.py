@@ -1,6 +1,6 @@
-"""The open loop: what is due is sent, whatever has become of what was sent before.
+"""The open loop: every message is sent when it is due, whatever the outcome of earlier ones.
 
-A wake-up sends everything that is due by then. Delays are counted from the due time, so a late
+A wake-up sends all messages that are due by then. Delays are counted from the due time, so a late
 wake-up makes the delays longer, not the load lower; how late it was is in `sent_ns` − `due_ns`.
 """
 
@@ -22,7 +22,7 @@ from surgetank.live.target import Batched, Disconnected, Outgoing, Refused, Targ
 
 __all__ = ["Generator", "messages"]
 
-#: Wake-ups are at least so far apart: a wake-up costs as much as sending some ten messages.
+#: Least time between two wake-ups: one costs as much as sending some ten messages.
 QUANTUM_NS: Final = 200_000
 
 
@@ -72,7 +72,7 @@ class Generator:
             self._messages = outgoing
 
     async def play(self, start_ns: int, stop: asyncio.Event) -> None:
-        """Sends everything when it is due; returns when the last has been sent, or on `stop`."""
+        """Sends each message when it is due; returns after the last one, or on `stop`."""
         due, n, i = self._due, len(self._due), 0
         began, cpu = time.monotonic(), time.process_time()
         with Timer() as timer:
@@ -116,19 +116,19 @@ class Generator:
             self._sink.refused(number, time.monotonic_ns(), answer.reason or "no reason given")
         except (Disconnected, OSError):
             self._sink.disconnected(number, time.monotonic_ns())
-        except Exception as error:  # an error in the target's own code must be seen
+        except Exception as error:  # an error in the target's own code must be reported
             self._sink.disconnected(number, time.monotonic_ns())
             self._sink.error = self._sink.error or f"publish: {type(error).__name__}: {error}"
         else:
             self._sink.acknowledged(number, time.monotonic_ns())
 
     async def answered(self, until_ns: int, stop: asyncio.Event) -> None:
-        """Waits for answers until a time."""
+        """Waits for answers until `until_ns`, or until `stop`."""
         while time.monotonic_ns() < until_ns and self._sink.open > 0 and not stop.is_set():
             await asyncio.sleep(0.02)
 
     async def end(self) -> None:
-        """What has no answer by now is given up."""
+        """Gives up messages that have no answer by now."""
         self._sink.ended = True
         for task in list(self._tasks):
             task.cancel()

@@ -1,4 +1,4 @@
-"""What the driver and its worker processes say to each other: a JSON object per line.
+"""The messages between the driver and its worker processes: a JSON object per line.
 
 Instructions go to a process's standard input, reports come from its standard output. Times are
 `time.monotonic_ns()`, one clock for all processes of a machine.
@@ -37,25 +37,25 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Job:
-    """What a process is to do."""
+    """The work of a process."""
 
     where: Where
     run: int
-    """Number of the run, as it stands in payloads."""
+    """Number of the run, as in payloads."""
     worker: int
-    """Which share of the schedule; −1 publishes nothing."""
+    """Index of its share of the schedule; −1 publishes nothing."""
     workers: int
     subscribes: bool
     inflight_max: int
     traceparents: Mapping[int, str]
-    """By message, of those that carry one."""
+    """W3C trace contexts by message number, of the sampled messages."""
     classes: tuple[str, ...]
     """Names of the classes of messages, by number."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """The run's time 0."""
+    """Instruction: the run's time 0 is at this time."""
 
     at_ns: int
     kind: Literal["start"] = "start"
@@ -63,7 +63,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Drain:
-    """Nothing more is sent; answers are waited for until a time."""
+    """Instruction: send nothing more, and wait for answers until a time."""
 
     until_ns: int
     kind: Literal["drain"] = "drain"
@@ -71,28 +71,28 @@ class Drain:
 
 @dataclass(frozen=True)
 class Stop:
-    """The run is over: what has no answer is given up."""
+    """Instruction: the run is over, give up messages without an answer."""
 
     kind: Literal["stop"] = "stop"
 
 
 @dataclass(frozen=True)
 class Ready:
-    """Connected and, where this process subscribes, subscribed."""
+    """Report: connected and, where this process subscribes, subscribed."""
 
     kind: Literal["ready"] = "ready"
 
 
 @dataclass(frozen=True)
 class AllSent:
-    """Its share of the schedule has been sent."""
+    """Report: its share of the schedule has been sent."""
 
     kind: Literal["all sent"] = "all sent"
 
 
 @dataclass(frozen=True)
 class WorkerFailed:
-    """The process ends because of this; the fields of a `SurgetankError`."""
+    """Report: the error that ends the process, with the fields of a `SurgetankError`."""
 
     message: str
     place: str
@@ -109,37 +109,38 @@ class Cost:
 
     @property
     def core_share(self) -> float:
-        """Of one core."""
+        """Share of one core."""
         return self.cpu_s / max(self.wall_s, 1e-3)
 
 
 @dataclass(frozen=True)
 class Publisher:
-    """What a publishing process has seen."""
+    """Observations of a publishing process."""
 
     cost: Cost
     refusals: Mapping[str, int]
-    """Messages refused, by the target's words."""
+    """Number of messages refused, by the target's reason."""
     error: str = ""
     """The first error in the target's own code."""
 
 
 @dataclass(frozen=True)
 class Subscriber:
-    """What a subscribing process has seen."""
+    """Observations of a subscribing process."""
 
     cost: Cost
     refusals: Mapping[str, int]
-    """Complaints of the target, by its words; of no message (0 each)."""
+    """Errors that the target reported about no message in particular, by their text (counts are
+    0)."""
     error: str = ""
     foreign: int = 0
-    """Payloads that were not of this run."""
+    """Number of payloads that were not of this run."""
     blocks: Sequence[Block] = ()
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The run's end, as this process saw it."""
+    """Report: the end of the run and this process's observations."""
 
     publisher: Publisher | None = None
     subscriber: Subscriber | None = None
@@ -147,7 +148,7 @@ class Finished:
 
     @property
     def parts(self) -> tuple[Publisher | Subscriber, ...]:
-        """Those that there are."""
+        """The observations as publisher and as subscriber, as far as it was either."""
         return tuple(part for part in (self.publisher, self.subscriber) if part is not None)
 
 
@@ -162,7 +163,7 @@ _REPORT: Final[TypeAdapter[Report]] = TypeAdapter(Annotated[Report, Discriminato
 
 
 def line_of(message: Instruction | Report | Job) -> bytes:
-    """A message as one line."""
+    """A message as one line of JSON."""
     return TypeAdapter(type(message)).dump_json(message) + b"\n"
 
 

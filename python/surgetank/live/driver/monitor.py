@@ -1,4 +1,4 @@
-"""What the driver sees while a run goes on: counts and delays, as snapshots for whoever watches."""
+"""Readings of a run in progress: counts and delays, as snapshots for the `Watch`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["Monitor"]
 
 _READING_NS: Final = 250_000_000
 _HIGHEST_US: Final = 3_600_000_000
-#: Nothing more is to be expected of these.
+#: States after which nothing more is expected of a message.
 _GIVEN_UP: Final = (State.REFUSED, State.DISCONNECTED, State.NOT_SENT)
 
 
 class Monitor:
-    """Reads what the processes write."""
+    """Reads the recordings of the processes while they are written."""
 
     def __init__(
         self,
@@ -47,12 +47,12 @@ class Monitor:
         self._copies = capabilities.copies
         self._received: dict[int, npt.NDArray[np.bool_]] = {}
         self._different = 0
-        """Deliveries that are no duplicates: each message once at each node."""
+        """Number of deliveries without duplicates: each message once at each node."""
         self._delays = {c: HdrHistogram(1, _HIGHEST_US, 3) for c in set(schedule.class_number)}
         self.faults: Callable[[int], tuple[str, ...]] = lambda now: ()
-        """Those in force at a time, in words."""
+        """The descriptions of the faults in force at a time."""
         self.stopped = False
-        """Whether who watches has asked to stop."""
+        """Whether the watch has asked to stop."""
 
     @property
     def deliveries(self) -> npt.NDArray[Any]:
@@ -70,15 +70,15 @@ class Monitor:
         return whole and open_ == 0 and self._delivered + given_up >= len(self._schedule)
 
     def begin(self, start_ns: int) -> None:
-        """The first message can be due from here on."""
+        """Sets the run's time 0: messages can be due from then on."""
         self._start_ns = start_ns
 
     def preparing(self) -> bool:
-        """A reading before the start."""
+        """Passes on a reading before the start; False if the run is to stop."""
         return self._show(Snapshot(-1.0, self._seconds, self._url, self._name))
 
     def tick(self) -> bool:
-        """A reading, if it is time for one; False if the run is to stop."""
+        """Passes on a reading if one is due; False if the run is to stop."""
         now = now_ns()
         if now - self._last_ns < _READING_NS:
             return not self.stopped
@@ -87,7 +87,7 @@ class Monitor:
         return self._show(self._snapshot(now))
 
     def finish(self) -> None:
-        """The last reading."""
+        """Passes on the last reading."""
         self._take()
         self._show(self._snapshot(now_ns(), done=True))
 
@@ -156,7 +156,7 @@ class Monitor:
         )
 
     def _lateness_ms(self, due: int) -> float:
-        """Of the last thousand messages due."""
+        """p99 lateness of the last thousand messages due, ms."""
         part = slice(max(0, due - 1_000), due)
         sent = self._of.sent_ns[part]
         late = (sent - (self._start_ns or 0) - self._of.due_ns[part])[sent >= 0]

@@ -1,7 +1,7 @@
-"""What the processes of a run share: arrays in a folder, mapped into memory.
+"""The recordings that the processes of a run share: arrays in a folder, mapped into memory.
 
-Every cell has one writer, the process that sends the message, so no process waits for another;
-and what was written is there even if the writer is killed.
+Every cell has one writer, the process that sends the message, so no process waits for another, and
+written cells survive even if the writer is killed.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ __all__ = ["DELIVERY", "Deliveries", "Recording", "Sending", "Sent", "State", "n
 
 
 class State(enum.IntEnum):
-    """What is known of a message on the sender's side."""
+    """The state of a message on the sender's side."""
 
     WAITING = 0
-    """Not due yet, or the process has ended before."""
+    """Not due yet, or the process ended before it was due."""
     SENT = 1
     """Handed to the target, which has not answered."""
     ACKNOWLEDGED = 2
@@ -56,7 +56,7 @@ _WRITTEN: Final = {"sent_ns": np.int64, "answered_ns": np.int64, "state": np.uin
 
 
 class Recording:
-    """The sender's side of a run's folder: what is due, and what became of it."""
+    """The sender's side of a run's folder: due times and outcomes."""
 
     def __init__(self, folder: Path, mode: Any = "r+") -> None:
         self.folder = folder
@@ -80,7 +80,7 @@ class Recording:
         return cls(folder)
 
     def counts(self) -> dict[State, int]:
-        """Messages by state, now."""
+        """Number of messages in each state now."""
         found = np.bincount(self.state, minlength=len(State)).tolist()
         return {state: found[state] for state in State}
 
@@ -117,23 +117,23 @@ class Sent(Sink):
     def __init__(self, recording: Recording, run: int) -> None:
         self.run = run
         self.reasons: dict[str, int] = {}
-        """Why messages were refused, in the target's words, and how often."""
+        """Number of refused messages by the target's reason."""
         self.open = 0
         """Messages sent and not answered."""
         self.error = ""
         """The first error in the target's own code, if any."""
         self.ended = False
-        """Nobody waits any more: the connections that close now are closed by us."""
+        """Whether the run is over: connections that close from now on are closed by surgetank."""
         self._of = recording
 
     def sent(self, numbers: Numbers, at_ns: int) -> None:
-        """These are being handed to the target."""
+        """Records that these are being handed to the target at a time."""
         self._of.sent_ns[numbers] = at_ns
         self._of.state[numbers] = State.SENT
         self.open += len(numbers)
 
     def not_sent(self, numbers: Numbers) -> None:
-        """There was no room in flight: these were due and are not sent."""
+        """Records that these were due and are not sent, since the in-flight limit was reached."""
         self._of.state[numbers] = State.NOT_SENT
 
     def acknowledged(self, numbers: Numbers | Sequence[int], at_ns: int) -> None:
@@ -169,13 +169,13 @@ class Deliveries(Sink):
         self.foreign = 0
         """Payloads that were not of this run."""
         self.reasons: dict[str, int] = {}
-        """What the target complained of (with 0 messages each)."""
+        """Errors that the target reported about no message (counts are 0)."""
         self.listening = asyncio.Event()
         self._file = (folder / "deliveries.bin").open("ab", buffering=0)
         self._rows: list[npt.NDArray[Any]] = []
 
     def refused(self, numbers: Numbers | Sequence[int], at_ns: int, reason: str) -> None:
-        """Subscribing objects send nothing; a complaint is kept."""
+        """Keeps the reason. Subscribing objects send nothing, so the refusal is of no message."""
         _count(self.reasons, reason, 0)
 
     def subscribed(self) -> None:
@@ -201,7 +201,7 @@ class Deliveries(Sink):
             self.flush()
 
     def flush(self) -> None:
-        """Writes what has come; called many times a second."""
+        """Writes the deliveries received so far; called many times a second."""
         if self._rows:
             rows, self._rows = self._rows, []
             self._file.write(np.concatenate(rows).tobytes())
@@ -225,5 +225,5 @@ def _count(reasons: dict[str, int], reason: str, count: int) -> None:
 
 
 def now_ns() -> int:
-    """The clock of a run: one for all processes of a machine."""
+    """The clock of a run, `time.monotonic_ns()`: one for all processes of a machine."""
     return time.monotonic_ns()

@@ -45,11 +45,12 @@ _T = TypeVar("_T")
 class Rig:
     """A live system under test, started by us if the URL names no host.
 
-    Use it as a context: what it started and made is gone afterwards, also on Ctrl-C.
+    Use it as a context manager: it ends what it started and removes what it created, also on
+    Ctrl-C.
 
     Raises:
-        SurgetankError: not a target, not ours to put under load, not installed.
-        TargetError: it does not answer.
+        SurgetankError: the URL names no target, the user has not declared the system as their own,
+        or it is not installed. TargetError: it does not answer.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Rig:
         self.options = options or LiveOptions()
         self.server: Server | None = None
         self.proxy = Proxy([]) if proxied or needs_proxy(faults) else None
-        """The link proxy, if there is one: node −1 is the clients."""
+        """The link proxy, if there is one; node −1 stands for the clients."""
         self.where = parse(url)
         self.disks = disks or disks_for(faults)
         self._loop = _Loop()
@@ -159,7 +160,7 @@ class Rig:
         tape: Tape | None = None,
         watch: Watch | None = None,
     ) -> Trace:
-        """The scenario's flow and faults against the target.
+        """Plays the scenario's flow and faults against the target and returns the trace.
 
         Raises:
             SurgetankError: the scenario cannot be played here.
@@ -189,7 +190,8 @@ class Rig:
     def prepared(
         self, schedule: Schedule, options: Mapping[str, str] | None = None
     ) -> Iterator[LiveRun]:
-        """A run of a schedule: what it needs on the target is made, and removed afterwards.
+        """A run of a schedule. What it needs on the target is created before it and removed
+        afterwards.
 
         Raises:
             SurgetankError: the schedule is beyond the bounds.
@@ -264,11 +266,12 @@ class Rig:
         )
 
     def _dispose(self, target: Target) -> None:
-        """Removes what the run made; that it cannot be removed must not hide what happened."""
+        """Removes what the run created. A failure to remove it must not hide the run's own
+        error."""
         try:
             self._loop.do(target.dispose(), patience_s=10)
         except Exception as error:
-            if self.server is None:  # a server of our own ends with all that it holds
+            if self.server is None:  # a server started here ends with all of its data
                 text = f"{self.url}: what this run made there could not be removed ({error})"
                 warnings.warn(text, stacklevel=2)
 
@@ -278,13 +281,14 @@ class Rig:
 
 
 class _Usage:
-    """How much of a core the link proxy and the server use, from here to `read`."""
+    """Cores used by the link proxy and the server between construction and `read`."""
 
     def __init__(self, proxy: Proxy | None, server: Server | None) -> None:
         self._proxy, self._server = proxy, server
         self.proxy: float | None = None
         self.server: float | None = None
-        """None where it is not ours, or a process of it was down."""
+        """Mean number of cores; None where surgetank did not start the server, or a process of it
+        was down."""
         self._before = self._now()
 
     def _now(self) -> tuple[float, float | None, list[int], float | None]:
@@ -297,7 +301,7 @@ class _Usage:
         )
 
     def read(self) -> None:
-        """Sets `proxy` and `server`, of the time since this was made."""
+        """Sets `proxy` and `server` to the use since construction."""
         began, proxy_before, pids_before, server_before = self._before
         ended, proxy, pids, server = self._now()
         seconds = max(1e-3, ended - began)
@@ -308,7 +312,7 @@ class _Usage:
 
 
 class _Loop:
-    """An event loop in a thread of its own, for what the driver itself asks of a target."""
+    """An event loop in a thread of its own, for the driver's own requests to a target."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -1,4 +1,4 @@
-"""One run on a target that is prepared for it: its worker processes, and what they share."""
+"""One run on a prepared target: its worker processes and their shared recordings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from surgetank.trace import CLASSES
 
 __all__ = ["LiveRun"]
 
-#: How long a process may take to report what it has seen.
+#: Time that a process may take for its final report, s.
 _FINISH_S = 5.0
 
 Tick = Callable[[], bool]
@@ -36,7 +36,8 @@ Tick = Callable[[], bool]
 
 
 class LiveRun:
-    """A context: `begin`, `sent`, `drain`, `finish`, in this order; its processes end with it."""
+    """A context manager. Call `begin`, `sent`, `drain` and `finish` in this order; its processes
+    end with the context."""
 
     def __init__(
         self,
@@ -102,7 +103,7 @@ class LiveRun:
             self._processes.start(f"publisher-{i}", job(i, subscribes=subscribes and inside))
 
     def sent(self, until_ns: int, tick: Tick) -> bool:
-        """Waits until everything has been sent; False when time is up or `tick` says so.
+        """Waits until everything has been sent; False when time is up or `tick` returns False.
 
         Raises:
             TargetError: a process ended before.
@@ -111,7 +112,7 @@ class LiveRun:
 
     def drain(self, until_ns: int, settled: Tick, tick: Tick) -> bool:
         """Sends nothing more and waits for answers until a time, or until they are `settled`; False
-        when `tick` says so."""
+        when `tick` returns False."""
         self._processes.send(Drain(until_ns))
         while now_ns() < until_ns and not settled():
             if not self._processes.idle(min(0.25, (until_ns - now_ns()) / 1e9), tick):
@@ -119,7 +120,7 @@ class LiveRun:
         return True
 
     def finish(self) -> Mapping[str, Finished]:
-        """Ends the run; the last report of each process."""
+        """Ends the run; returns the final report of each process."""
         self._processes.send(Stop())
         with contextlib.suppress(SurgetankError):
             self._processes.wait(Finished, time.monotonic() + _FINISH_S, lambda: True)

@@ -1,8 +1,9 @@
-"""What is to be sent, and when: worked out before the run, by the simulator's own flow machines.
+"""The messages to send and their due times, computed before the run by the simulator's own flow
+machines.
 
 The messages are those of the simulated run of the same name: same seed, same arrivals, classes,
-accounts and sizes. Who reacts (makers, keepers, those who panic) reacts as in the simulation, so
-that a live run and its simulation can be laid side by side message by message.
+accounts and sizes. Actors that react (makers, keepers, panicking traders) react as in the
+simulation, so that a live run and its simulation can be compared message by message.
 """
 
 from __future__ import annotations
@@ -28,25 +29,26 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """n messages in order of time; row i is message number i on the wire."""
+    """n messages in order of due time; row i is message number i on the wire."""
 
     due_ns: Ints
     """Shape (n,), since the start of the run, ascending."""
     class_number: Ints
     account: Ints
     size_bytes: Ints
-    """Of the payload."""
+    """Payload size of each message, bytes."""
     source: Ints
     message: Ints
-    """Its number in the simulated run of the same name."""
+    """Number of each message in the simulated run of the same name."""
     measured_from_ns: int
     flow_end_ns: int
     drain_ns: int
-    """How long answers are waited for after the flow has ended."""
+    """Time that answers are waited for after the flow has ended, ns."""
     expected_background: float | None = None
-    """Background messages by the integral of the rate; None where a tape sends them."""
+    """Integral of the background rate, in messages; None where a tape sends them."""
     background: int | None = None
-    """Background messages that the simulation sent; None of a schedule of one's own."""
+    """Background messages that the simulation sent; None for a schedule not made from a
+    scenario."""
 
     def __len__(self) -> int:
         return len(self.due_ns)
@@ -63,7 +65,7 @@ class Schedule:
         if len(simulated) < len(scenario.faults):
             flow = scenario.with_values({"faults": [f.model_dump(mode="json") for f in simulated]})
         if tape is None and _is_plain(flow):
-            # The same messages, several times as soon.
+            # The same messages at a multiple of the rate.
             flow = flow.with_values({"layer.service": {}, "layer.queue.ingress_max": 0})
         return cls.from_trace(simulate(flow, seed=seed, tape=tape), scenario)
 
@@ -110,7 +112,7 @@ class Schedule:
         drain_s: float = 2.0,
         end_ns: int | None = None,
     ) -> Self:
-        """Messages of one class at times of one's own choosing (calibration, benchmarks)."""
+        """Messages of one class at given times (for calibration and benchmarks)."""
         due = np.sort(np.asarray(due_ns, dtype=np.int64))
         n = len(due)
         number = np.arange(n, dtype=np.int64)
@@ -149,8 +151,8 @@ class Schedule:
 
 
 def _is_plain(scenario: Scenario) -> bool:
-    """Whether no sender waits for an answer: every message is one of the background's, and none of
-    these withdraws another, so that the layer they meet does not change what is sent."""
+    """Whether no sender waits for an answer: all messages are background messages and none
+    withdraws another, so that the messaging layer does not affect what is sent."""
     flow = scenario.flow
     senders = (flow.makers.count, flow.oracle.count, flow.keepers.count, flow.retry.tries_max)
     withdrawals = (flow.mix.cancel, flow.mix.replace, flow.panic.rate_per_s_per_pct)

@@ -1,8 +1,8 @@
 """A process of a live run: publishes a share of the schedule, or subscribes, or both.
 
-A file says what it is to do (`messages.Job`), standard input says when (`messages.Instruction`, a
-line each), and it reports on standard output (`messages.Report`). The end of standard input ends
-it, so it cannot outlive the run.
+Its work is read from a file (`messages.Job`), its instructions from standard input
+(`messages.Instruction`, a line each), and its reports go to standard output (`messages.Report`). It
+ends with its standard input, so it cannot outlive the run.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _report(report: Report) -> None:
 
 
 class _Phases:
-    """How far the run is, by the driver's instructions and by this process's own subscription."""
+    """The phase of the run, by the driver's instructions and by this process's own subscription."""
 
     def __init__(self) -> None:
         self.start: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -88,7 +88,7 @@ async def _publish(job: Job, folder: Path, target: Target, phases: _Phases) -> P
     generator = Generator(target, sink, recording, share, job)
     gc.collect()
     gc.freeze()
-    gc.disable()  # a collection in mid-run would be a stall of our own making
+    gc.disable()  # a garbage collection during the run would be a stall of the generator
     if job.subscribes:
         await phases.subscribed.wait()
     _report(Ready())
@@ -101,7 +101,7 @@ async def _publish(job: Job, folder: Path, target: Target, phases: _Phases) -> P
 
 
 class _Subscription:
-    """Receives until it is ended."""
+    """Receives until the task is cancelled."""
 
     def __init__(self, target: Target, sink: Deliveries) -> None:
         self.error = ""
@@ -123,7 +123,7 @@ class _Subscription:
             self.error = f"subscribe: {type(error).__name__}: {error}"
 
     async def begun(self, stop: asyncio.Event) -> None:
-        """Returns when everything published from now on will be delivered, or on `stop`."""
+        """Returns once all messages published from now on will be delivered, or on `stop`."""
         if not isinstance(self._target, Batched):
             await asyncio.sleep(0.1)  # an iterator cannot say that it has subscribed
             return

@@ -40,7 +40,7 @@ class WorkerProcess:
         path = folder / f"{name}.json"
         path.write_bytes(line_of(job))
         self._log = folder / f"{name}.log"
-        # As our own path, and without the current directory in front of it (-P).
+        # The same import path as ours, without the current directory in front (-P).
         known = os.pathsep.join(entry for entry in sys.path if entry)
         program = [sys.executable, "-P", "-m", "surgetank.live.driver.worker"]
         with self._log.open("wb") as log:
@@ -55,18 +55,18 @@ class WorkerProcess:
         self._rest = b""
 
     def report(self, kind: type[_R]) -> _R | None:
-        """Its report of a kind; None if there was none yet."""
+        """The report of this type; None if there is none yet."""
         return next((each for each in self._reports if isinstance(each, kind)), None)
 
     def send(self, instruction: Instruction) -> None:
-        """Tells it what to do; nothing if it has ended."""
+        """Sends it an instruction; does nothing if it has ended."""
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError, ValueError):
             self.process.stdin.write(line_of(instruction))
             self.process.stdin.flush()
 
     def read(self) -> bool:
-        """Takes in the reports that it has written; False if it has ended."""
+        """Reads the reports that it has written; False if it has ended."""
         assert self.process.stdout is not None
         raw = os.read(self.process.stdout.fileno(), 1 << 16)
         *lines, self._rest = (self._rest + raw).split(b"\n")
@@ -74,13 +74,13 @@ class WorkerProcess:
         return bool(raw)
 
     def log(self) -> str:
-        """The end of what it wrote to standard error."""
+        """The last part of its standard error."""
         with contextlib.suppress(OSError):
             return self._log.read_text(errors="replace").strip()[-2_000:]
         return ""
 
     def end(self) -> None:
-        """Asks it to end, and ends it."""
+        """Asks it to end, then kills it."""
         self.send(Stop())
         with contextlib.suppress(OSError, ValueError):
             assert self.process.stdin is not None
@@ -96,7 +96,7 @@ class WorkerProcess:
 
 
 class WorkerProcesses:
-    """All processes of a run. Whoever makes this calls `end`."""
+    """All processes of a run. The creator calls `end`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -117,7 +117,7 @@ class WorkerProcesses:
         self._selector.register(worker.process.stdout, selectors.EVENT_READ, worker)  # type: ignore[arg-type]
 
     def send(self, instruction: Instruction) -> None:
-        """Tells all of them."""
+        """Sends an instruction to all of them."""
         for process in self._all:
             process.send(instruction)
 
@@ -134,8 +134,8 @@ class WorkerProcesses:
         *,
         publishers_only: bool = False,
     ) -> bool:
-        """Waits until all have made a report of a kind; False when time is up or `tick`, called
-        four times a second, says so.
+        """Waits until all have made a report of this type; False when time is up or `tick`, called
+        four times a second, returns False.
 
         Raises:
             TargetError: a process ended before.
@@ -150,7 +150,7 @@ class WorkerProcesses:
         return False
 
     def idle(self, seconds: float, tick: Callable[[], bool]) -> bool:
-        """Takes in reports for so long; False when `tick` says so."""
+        """Reads reports for so many seconds; False when `tick` returns False."""
         return all(tick() for _ in self._ticks(time.monotonic() + seconds))
 
     def _ticks(self, until_s: float) -> Iterator[None]:

@@ -1,4 +1,5 @@
-"""A live run's folder: it goes when the run ends, and if the program was killed, with the next."""
+"""A live run's temporary folder, removed when the run ends or, if the program was killed, by the
+next run."""
 
 from __future__ import annotations
 
@@ -20,10 +21,10 @@ _LOCK: Final = "lock"
 
 
 class Workplace:
-    """A folder of our own under the system's temporary one.
+    """A folder under the system's temporary one.
 
-    Whoever made it holds a lock in it, which the kernel releases however the process ends. So what
-    is found unlocked was left by a process that was killed, and is removed.
+    Its creator holds a lock in it, which the kernel releases however the process ends. A folder
+    that is found unlocked was therefore left by a killed process, and is removed.
 
     Raises:
         SurgetankError: there is no place for temporary files.
@@ -39,7 +40,7 @@ class Workplace:
                 exit_code=EXIT_MACHINE,
             ) from None
         _sweep(root)
-        # Under another name until it is locked: nobody sweeps it in between.
+        # It has another name until it is locked, so that no other process removes it in between.
         draft = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}", dir=root))
         self._lock = _locked(draft / _LOCK)
         self.folder = draft.rename(root / f"{_PREFIX}{secrets.token_hex(6)}")

@@ -46,14 +46,14 @@ _SCOPE: Final = InstrumentationScope("surgetank")
 
 @dataclass(frozen=True)
 class Exported:
-    """What became of the spans."""
+    """Number of spans exported, and the failure if there was one."""
 
     spans: int
-    """Taken by the collector."""
+    """Number of spans that the collector accepted."""
     failed: int
-    """Not taken: after the first failure nothing more is tried."""
+    """Number of spans not accepted: after the first failure no more are sent."""
     why: str = ""
-    """Of the failure, in one line."""
+    """The failure in one line; empty if there was none."""
 
 
 def export(
@@ -67,12 +67,10 @@ def export(
     """Sends the spans of a share of a run's messages to a collector by OTLP over HTTP.
 
     Args:
-        messages: a live trace's table `messages`, whole: row i is message i on the wire.
-        run: number of the run on the wire (`Played.run`).
-        start_unix_ns: wall-clock time of the trace's time 0.
-        endpoint: the collector; without a path, OTLP's own (`/v1/traces`) is taken.
-        share: of the messages, 0 to 1.
-        where: the target, for the attributes.
+        messages: a live trace's table `messages`, whole: row i is message i on the wire. run:
+        number of the run on the wire (`Played.run`). start_unix_ns: wall-clock time of the trace's
+        time 0. endpoint: the collector; without a path, OTLP's own (`/v1/traces`) is taken. share:
+        sampled share of the messages, 0 to 1. where: the target, for the attributes.
 
     Returns:
         Counts; a collector that does not answer is counted there and never raised.
@@ -94,7 +92,7 @@ def export(
 
 
 class _Complaints(logging.Handler):
-    """What the exporter would have logged: we report it once, at the end."""
+    """Collects what the exporter would log, to report it once at the end."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -102,7 +100,8 @@ class _Complaints(logging.Handler):
         self._logger = logging.getLogger("opentelemetry")
 
     def emit(self, record: logging.LogRecord) -> None:
-        """The first complaint of a batch has the cause; the rest says that it gave up."""
+        """The first record of a batch has the cause; the later ones say that the exporter gave
+        up."""
         if self.last == "not taken":
             text = record.getMessage().splitlines()[0]
             cause = re.search(r"\[Errno -?\d+\] [^'\")]+", text)
@@ -148,7 +147,7 @@ class _Spans:
             self.about |= {"server.address": where.host, "server.port": where.port}
 
     def of(self, row: Mapping[str, Any]) -> Iterator[ReadableSpan]:
-        """Of one message."""
+        """The spans of one message."""
         publish = self._context(row["number"], "publish")
         refused, lost = row["outcome"] == _REFUSED, row["outcome"] == _LOST
         status = Status(StatusCode.UNSET)
@@ -228,7 +227,7 @@ class _Spans:
 
 
 def _system(where: Where | None) -> str:
-    """`messaging.system`: the product, not our name for one of its modes."""
+    """The attribute `messaging.system`: the product, not surgetank's name for one of its modes."""
     if where is None:
         return "surgetank"
     return where.product or where.scheme.rpartition(":")[2].lower()

@@ -1,6 +1,6 @@
-"""Readings of a live run for Prometheus, while it goes on: `/metrics` over HTTP.
+"""Readings of a live run in progress for Prometheus: `/metrics` over HTTP.
 
-Every scrape sees one whole reading, never half of two. Nothing is counted here: the counters are
+Every scrape returns one consistent reading. Nothing is counted here: the counters are
 the run's own, and start from 0 with each run, as Prometheus expects of a process that restarted.
 """
 
@@ -39,7 +39,7 @@ class _Readings(Collector):
         self.newest: Snapshot | None = None
 
     def collect(self) -> Iterator[Metric]:
-        """Called for every scrape, on the server's thread."""
+        """The metrics of the newest reading; called for every scrape, on the server's thread."""
         snapshot = self.newest
         if snapshot is None:
             return
@@ -89,12 +89,12 @@ def _delays(snapshot: Snapshot, labels: tuple[str, str]) -> Iterator[Metric]:
 
 
 def _without_password(target: str) -> str:
-    """A URL's user and password do not belong on a page that anybody may read."""
+    """The URL without user and password: the page may be public."""
     return re.sub(r"//[^/@]*@", "//", target)
 
 
 class Prometheus:
-    """Serves readings on `/metrics` as long as it is open; give it each reading as it comes."""
+    """Serves readings on `/metrics` while it is open; call it with each new reading."""
 
     def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         """`port` 0 takes a free one."""
@@ -104,7 +104,7 @@ class Prometheus:
 
     @property
     def url(self) -> str:
-        """Where Prometheus is to scrape."""
+        """The URL for Prometheus to scrape."""
         return f"http://{self.host}:{self.port}/metrics"
 
     def __enter__(self) -> Self:

@@ -1,8 +1,8 @@
 """Identifiers of messages' traces (W3C Trace Context), and which messages are sampled.
 
-Both follow from the run's number and the message's: whoever knows these finds the trace, and the
-workers need no list of the sampled ones. Ids lie behind each other in BLAKE3's output stream of the
-run's number, so that those of a whole run are drawn at once.
+Both follow from the numbers of the run and of the message, so that they can be computed anywhere
+and the workers need no list of sampled messages. Identifiers are successive parts of BLAKE3's
+output stream for the run's number, so that those of a whole run are drawn at once.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _SPAN: Final = b"surgetank span %08x %s"
 
 
 def trace_id(run: int, number: int) -> int:
-    """128 bits, one trace a message."""
+    """The trace identifier of a message, 128 bits."""
     return int.from_bytes(blake3(_TRACE % run).digest(length=16, seek=16 * number), "big")
 
 
 def span_id(run: int, number: int, span: str = "publish") -> int:
-    """64 bits, one for each span of a message's trace."""
+    """The identifier of a span of a message's trace, 64 bits."""
     stream = blake3(_SPAN % (run, span.encode()))
     return int.from_bytes(stream.digest(length=8, seek=8 * number), "big")
 

@@ -1,4 +1,4 @@
-"""Disks of our own under a server's data, for the faults that need one."""
+"""Disks that surgetank mounts under a server's data, for the faults that need one."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _Disk = TypeVar("_Disk", SmallDisk, PowerLossDisk)
 
 @dataclass(frozen=True)
 class DiskNeed:
-    """A disk that must lie under nodes' data."""
+    """A disk that must be mounted under the data of some nodes."""
 
     disk: type[ServerDisk]
     place: str
-    """Who needs it, for errors."""
+    """The fault that needs it, for error messages."""
     nodes: Sequence[int] = ()
-    """Empty = all."""
+    """Node numbers; empty = all."""
 
 
 def nodes_or_all(nodes: Sequence[int], count: int, place: str) -> list[int]:
-    """These nodes of `count`; all, if there are none.
+    """These nodes of `count`; all if none are named.
 
     Raises:
         SurgetankError: one does not exist.
@@ -57,8 +57,8 @@ class Disks:
         images.
 
         Raises:
-            SurgetankError: one node cannot have two kinds, the server has no data of its own, or
-                we may not mount.
+            SurgetankError: a node would need two kinds of disk, the server has no data folder, or
+            mounting is not permitted.
         """
         if not self._needs:
             return

@@ -1,4 +1,5 @@
-"""What a kind of fault is in a live run, and what it can act on."""
+"""The interface of a kind of fault in a live run, and the parts of the system that it can act
+on."""
 
 from __future__ import annotations
 
@@ -26,23 +27,24 @@ class SystemUnderTest:
     server: Server | None = None
     """None where surgetank did not start it."""
     fates: LinkFates | None = None
-    """Of the link proxy, if there is one."""
+    """Fates of the link proxy's links, if there is one."""
     disks: Disks = field(default_factory=Disks)
     addresses: Sequence[tuple[str, int]] = ()
-    """The nodes' own ones, not those of a proxy."""
+    """The nodes' own addresses, not those of a proxy."""
 
 
 class LiveFault(abc.ABC, Generic[_Section]):
-    """One fault while it is played. A kind is a subclass; its docstring says how it is played."""
+    """One fault in a live run. A kind is a subclass; its docstring describes the mechanism."""
 
     tolerances: ClassVar[tuple[Tolerance, ...]]
-    """Of everything that its rows may measure."""
+    """Tolerances of all quantities that its rows may measure."""
     needs_proxy: ClassVar[bool] = False
     """Whether connections must go through the link proxy."""
 
     @classmethod
     def disk(cls, fault: _Section) -> type[ServerDisk] | None:
-        """The disk that must lie under the data of its nodes; None = their own will do."""
+        """The disk that must be mounted under the data of its nodes; None = their own disk
+        suffices."""
         return None
 
     def __init__(self, fault: _Section, index: int, system: SystemUnderTest) -> None:
@@ -55,7 +57,7 @@ class LiveFault(abc.ABC, Generic[_Section]):
 
     @property
     def place(self) -> str:
-        """Of the fault in the scenario, for errors."""
+        """The fault's key in the scenario, for error messages."""
         return f"faults[{self.index}]"
 
     @property
@@ -63,7 +65,7 @@ class LiveFault(abc.ABC, Generic[_Section]):
         """The system's server.
 
         Raises:
-            SurgetankError: it is not ours.
+            SurgetankError: surgetank did not start it.
         """
         if self.system.server is None:
             raise SurgetankError(
@@ -75,7 +77,7 @@ class LiveFault(abc.ABC, Generic[_Section]):
 
     @property
     def fates(self) -> LinkFates:
-        """What the system's links do.
+        """The fates of the system's links.
 
         Raises:
             SurgetankError: there is no link proxy.
@@ -90,12 +92,12 @@ class LiveFault(abc.ABC, Generic[_Section]):
 
     @abc.abstractmethod
     def begin(self) -> None:
-        """Puts it in force; called once, in a thread of its own."""
+        """Puts the fault in force; called once, in a thread of its own."""
 
     @abc.abstractmethod
     def end(self) -> None:
-        """Undoes it; also called where `begin` failed or was not called."""
+        """Undoes the fault; also called if `begin` failed or was not called."""
 
     @abc.abstractmethod
     def rows(self, asked_s: float) -> list[Row]:
-        """What was measured, after `end`; `asked_s` is how long it was to last."""
+        """The measurements, after `end`; `asked_s` is the requested duration, s."""

@@ -1,6 +1,6 @@
-"""What the faults in force do to the links of a proxy. Several may be on one link at a time: delays
-add up, the narrowest bandwidth counts, losses are independent, and what one of them stops is
-stopped."""
+"""The combined effect of the faults in force on the links of a proxy. Several may be on one link at
+a time: delays add up, the narrowest bandwidth counts, losses are independent, and a link that one
+fault stops is stopped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["LinkFates", "Traffic", "combined"]
 
 
 def combined(fates: Iterable[Fate]) -> Fate:
-    """The fate of a link on which these are."""
+    """The fate of a link with several faults."""
     whole = Fate()
     for fate in fates:
         narrow = [f.bandwidth_mbps for f in (whole, fate) if f.bandwidth_mbps]
@@ -36,11 +36,12 @@ def combined(fates: Iterable[Fate]) -> Fate:
 
 @dataclass(slots=True)
 class Traffic:
-    """What passed a fault's links while it lasted."""
+    """Traffic on a fault's links during the fault."""
 
     bytes: int = 0
     attempts: int = 0
-    """Bytes held, connections opened, refused or reset: signs that clients met the fault."""
+    """Number of bytes held and of connections opened, refused or reset: evidence that clients met
+    the fault."""
     connections: int = 0
     resets: int = 0
     delays: int = 0
@@ -52,7 +53,7 @@ class Traffic:
     busy_s: float = 0.0
 
     def add(self, reading: LinkReading) -> None:
-        """Another reading of a link."""
+        """Adds a reading of a link."""
         self.bytes += reading.bytes
         self.attempts += reading.held_bytes + reading.opened + reading.refused + reading.resets
         self.connections += reading.connections
@@ -67,7 +68,7 @@ class Traffic:
 
 
 class LinkFates:
-    """Which faults are on which links of a proxy now."""
+    """The faults on each link of a proxy."""
 
     def __init__(self, proxy: Proxy) -> None:
         self.proxy = proxy
@@ -85,7 +86,7 @@ class LinkFates:
             return self._set(names)
 
     def end(self, fault: int) -> int:
-        """Takes it off them; returns when."""
+        """Removes a fault from its links; returns the time of removal."""
         with self._lock:
             names = [name for name, on in self._on.items() if fault in on]
             if not names:
@@ -96,11 +97,11 @@ class LinkFates:
             return self._set(names)
 
     def traffic(self, fault: int) -> Traffic:
-        """What passed the links of a fault while it lasted."""
+        """Traffic on the links of a fault during the fault."""
         return self._traffic.get(fault, Traffic())
 
     def _credit(self, names: list[str]) -> None:
-        """Setting a fate makes the counts start anew: they belong to the faults until now."""
+        """Adds the counts up to now to the faults in force: setting a fate resets the counts."""
         readings = self.proxy.readings()
         for name in names:
             for fault in self._on.get(name, {}):

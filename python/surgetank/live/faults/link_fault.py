@@ -1,4 +1,4 @@
-"""What the kinds of faults of links share."""
+"""The common part of the kinds of link faults."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ _Section = TypeVar("_Section", bound=Fault)
 
 
 class LinkFault(LiveFault[_Section]):
-    """Another fate for some links. As in the simulator these are the links between nodes; where
-    there are none, those of the clients."""
+    """A fault that sets the fate of some links: as in the simulator the links between nodes or,
+    where there are none, those of the clients."""
 
     needs_proxy = True
     if_no_link: ClassVar[str] = "Take the fault out"
-    """What to do where the fault meets no link."""
+    """The hint of the error if the fault affects no link."""
 
     def __init__(self, fault: _Section, index: int, system: SystemUnderTest) -> None:
         """See `LiveFault`."""
         super().__init__(fault, index, system)
         self.fate = self.fate_of(fault)
         self.names = self.links(self.fates.proxy)
-        """Of the links that it is on."""
+        """Names of its links."""
         if not self.names:
             raise SurgetankError("it meets no link", place=self.place, hint=self.if_no_link)
         self._begun_ns = self._ended_ns = 0
 
     @abc.abstractmethod
     def fate_of(self, fault: _Section) -> Fate:
-        """What it does to its links.
+        """The fate of its links.
 
         Raises:
-            SurgetankError: nothing, on real links.
+            SurgetankError: the fault has no effect on real links.
         """
 
     @abc.abstractmethod
     def row(self, traffic: Traffic) -> Row:
-        """What was measured, of the traffic on its links while it lasted."""
+        """The measurement, from the traffic on its links during the fault."""
 
     def links(self, proxy: Proxy) -> list[str]:
-        """Names of the links that it is on: those that end at a node that it names.
+        """Names of its links: those that end at a node that it names.
 
         Raises:
             SurgetankError: there is no such node.
@@ -75,11 +75,11 @@ class LinkFault(LiveFault[_Section]):
 
     @property
     def lasted_s(self) -> float:
-        """From begin to end."""
+        """Time from begin to end, s."""
         return (self._ended_ns - self._begun_ns) / 1e9
 
     def rows(self, asked_s: float) -> list[Row]:
-        """See `LiveFault`; of a fault that lets nothing pass also how long that was."""
+        """See `LiveFault`. A fault that stops the links also has a row with its duration."""
         found = [self.row(self.fates.traffic(self.index))]
         if self.fate.holds:
             found.append(IN_FORCE.row(self.lasted_s, 1, asked=asked_s))

@@ -1,7 +1,8 @@
-"""Filesystems of our own under a server's data: small ones, and ones that lose power.
+"""Filesystems mounted under a server's data: a small one, and one that can lose power.
 
-A mount is kept by a small shell that waits on a pipe from us: when we end, however that happens,
-it unmounts. Mounting needs root (CAP_SYS_ADMIN); without it, `missing` says so.
+Each mount is kept by a small shell that waits on a pipe from this process and unmounts when this
+process ends, however that happens. Mounting needs root (CAP_SYS_ADMIN); without it, `missing` says
+so.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ read -r _
 cd /
 umount "$dir" 2>/dev/null || umount -l "$dir"
 """
-#: Of memory, at most, for one node's small disk.
+#: The most memory for one node's small disk, bytes.
 _SMALL_BYTES: Final = 256 << 20
 _MOUNT_S: Final = 20.0
 _CAP_SYS_ADMIN: Final = 21
-#: Pages of tmpfs; what is asked of free space is kept within it.
+#: Page size of tmpfs, bytes: free space is accurate to a page.
 PAGE_BYTES: Final = 4096
 
 
 def mounting_missing(*programs: str) -> str | None:
-    """None if we may mount and these programs are here; else what is missing."""
+    """None if mounting is permitted and these programs are installed; else what is missing."""
     capabilities = 0
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
@@ -93,7 +94,7 @@ class SmallDisk:
     """A tmpfs of a given size, which can be filled up."""
 
     def __init__(self, folder: Path, size_bytes: int) -> None:
-        """Mounts it; what was in the folder is not seen while it is mounted.
+        """Mounts it; the folder's own content is hidden meanwhile.
 
         Raises:
             TargetError: it cannot be mounted.
@@ -110,12 +111,12 @@ class SmallDisk:
 
     @property
     def free_bytes(self) -> int:
-        """Left for the server."""
+        """Bytes left for the server."""
         room = os.statvfs(self.folder)
         return room.f_bavail * room.f_frsize
 
     def fill(self, free_bytes: int) -> int:
-        """Leaves about so much; returns how much really."""
+        """Fills the disk until about `free_bytes` are left; returns the number that is left."""
         with self._ballast.open("wb") as ballast:
             while True:
                 more = self.free_bytes - free_bytes
@@ -124,12 +125,12 @@ class SmallDisk:
                 size = os.fstat(ballast.fileno()).st_size
                 try:
                     os.posix_fallocate(ballast.fileno(), size, more // PAGE_BYTES * PAGE_BYTES)
-                except OSError:  # The server took it meanwhile.
+                except OSError:  # The server used the space meanwhile.
                     if more // 2 < PAGE_BYTES:
                         return self.free_bytes
 
     def clear(self) -> None:
-        """Takes the ballast away."""
+        """Removes the file that fills the disk."""
         self._ballast.unlink(missing_ok=True)
 
     def end(self) -> None:
@@ -138,12 +139,14 @@ class SmallDisk:
 
 
 class PowerLossDisk:
-    """An ext4 on a loop image that can lose its power: what did not reach the image is gone.
+    """An ext4 filesystem on a loop image that can lose power: data that did not reach the image is
+    lost.
 
     The kernel keeps dirty pages of this filesystem to itself until fsync, until 30 s have passed
     (`vm.dirty_expire_centisecs`) or until it needs the memory. So a copy of the image is what a
-    disk holds when power fails. The journal is committed only by fsync (`commit=300`), not every
-    5 s, so the loss is as bad as ext4 allows within the first half minute, not the luck of a timer.
+    disk holds when power fails. The journal is committed only by fsync (`commit=300`), not every 5
+    s, so the loss is the worst that ext4 allows within the first half minute and does not depend on
+    a timer.
     """
 
     def __init__(self, folder: Path, images: Path, size_bytes: int = 1 << 30) -> None:
@@ -180,7 +183,7 @@ class PowerLossDisk:
         return _Mount(self.folder, ["-o", "loop,commit=300", "-t", "ext4", str(self._image)])
 
     def sync(self) -> None:
-        """Writes everything down, as if the past were long ago."""
+        """Writes all dirty data to the image."""
         handle = os.open(self.folder, os.O_RDONLY)
         try:
             _syncfs(handle)
@@ -188,7 +191,7 @@ class PowerLossDisk:
             os.close(handle)
 
     def lose_power(self) -> None:
-        """Goes back to what had reached the disk; the server must be dead by now.
+        """Resets the disk to the data that had reached it; the server must have been killed before.
 
         Raises:
             TargetError: what is left cannot be mounted.
@@ -196,7 +199,7 @@ class PowerLossDisk:
         self._lives += 1
         left = self._image.with_name(f"{self.folder.name}-{self._lives}.img")
         _done(["cp", "--sparse=always", "--reflink=auto", str(self._image), str(left)])
-        self._mount.end()  # Writes the rest to the old image, which nobody will see.
+        self._mount.end()  # Unmounting writes the rest to the old image, which is discarded.
         self._image.unlink()
         self._image = left
         self._mount = self._mounted()

@@ -1,6 +1,6 @@
 """Plays a scenario's `[[faults]]` against a real system, each in a thread of its own.
 
-Whatever is in force when the run ends, for whatever reason, is undone by `end`.
+`end` undoes all faults that are in force when the run ends, for whatever reason.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def disks_for(faults: Sequence[Fault]) -> Disks:
 
 
 class Faults:
-    """The faults of one run, but for those that are messages: these are a part of the flow."""
+    """The faults of one run, except those that send messages, which are a part of the flow."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Faults:
         disks: Disks | None = None,
         addresses: Sequence[tuple[str, int]] = (),
     ) -> None:
-        """`addresses` are the nodes' own ones, to see that a dead node is dead.
+        """`addresses` are the nodes' own ones, to verify that a killed node accepts no connections.
 
         Raises:
             SurgetankError: a fault cannot be played against this system.
@@ -88,7 +88,8 @@ class Faults:
         return [link.to for link in sorted(links, key=lambda link: link.b)]
 
     def begin(self, start_ns: int) -> None:
-        """The run's time 0 is `start_ns` of `time.monotonic_ns`; returns at once."""
+        """Begins the faults' schedule; `start_ns` of `time.monotonic_ns` is the run's time 0.
+        Returns at once."""
         for play in self._plays:
             play.start(start_ns)
 
@@ -102,8 +103,8 @@ class Faults:
         return [play.error for play in self._plays if play.error is not None]
 
     def end(self) -> list[dict[str, Any]]:
-        """Undoes what is in force and returns rows of the trace's table `faults`; of a fault that
-        never began there are none. Safe to call twice."""
+        """Undoes the faults in force and returns rows of the trace's table `faults`; a fault that
+        never began has none. Safe to call twice."""
         for play in self._plays:
             play.stop()
         return [row for play in self._plays for row in play.join()]
@@ -141,7 +142,7 @@ class _Scheduled:
         return f"{self._fault.kind} on {f'nodes {named}' if named else 'all nodes'}"
 
     def start(self, start_ns: int) -> None:
-        """Begins to wait for its time."""
+        """Starts the thread, which waits for the fault's time."""
         self._start_ns = start_ns
         self._thread.start()
 
@@ -150,11 +151,11 @@ class _Scheduled:
         return 0 < self._began_ns <= now_ns and (not self._ended_ns or now_ns < self._ended_ns)
 
     def stop(self) -> None:
-        """No longer than now."""
+        """Ends the fault now."""
         self._stop.set()
 
     def join(self) -> list[dict[str, Any]]:
-        """Its rows, when it has ended."""
+        """Waits for its end and returns its rows."""
         if self._thread.ident is not None:
             self._thread.join(_ENDS_WITHIN_S)
             if self._thread.is_alive():
@@ -183,7 +184,7 @@ class _Scheduled:
             finally:
                 self._play.end()
                 self._ended_ns = time.monotonic_ns()
-        except Exception as error:  # A thread has nobody to raise it to.
+        except Exception as error:  # A thread has no caller to raise it to.
             known = isinstance(error, SurgetankError)
             self._failed(str(error) if known else f"{type(error).__name__}: {error}")
 
@@ -191,7 +192,7 @@ class _Scheduled:
         self.error = FaultError(self._play.index, self._fault.kind, error)
 
     def _waited_until(self, when_ns: int) -> bool:
-        """Whether it was stopped before."""
+        """Waits until a time; returns whether it was stopped before."""
         return self._stop.wait(max(0.0, (when_ns - time.monotonic_ns()) / 1e9))
 
 

@@ -1,5 +1,5 @@
-"""What a fault's measurement may be: a row of the trace's table `faults`, and the tolerance that it
-is written with."""
+"""Measurements of faults: rows of the trace's table `faults`, and the tolerances that give their
+limits."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from surgetank.trace import Quantity
 
 __all__ = ["IN_FORCE", "Row", "Tolerance"]
 
-#: Standard errors, where chance has a part in a measurement: chance alone makes no run invalid.
+#: Number of standard errors that are tolerated in a random measurement, so that chance alone makes
+#: no run INVALID.
 SIGMAS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One quantity of one fault: what was asked, allowed and measured."""
+    """One quantity of one fault: requested, allowed and measured value."""
 
     quantity: Quantity
     asked: float
@@ -31,7 +32,8 @@ class Row:
     def to_dict(
         self, index: int, kind: str, at_ns: int, until_ns: int, nodes: str
     ) -> dict[str, Any]:
-        """With what all rows of the fault share; times are since the start of the run."""
+        """The row with the columns that all rows of the fault share; times are since the start of
+        the run."""
         return {
             "index": index,
             "kind": kind,
@@ -49,25 +51,25 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How far a measured quantity may be from what was asked. The margin is the sum of its parts;
-    without any, nothing but what was asked is allowed."""
+    """The allowed deviation of a measured quantity from the request. The margin is the sum of its
+    parts; without any part only the requested value is allowed."""
 
     quantity: Quantity
     share: float = 0.0
-    """Of what was asked."""
+    """Part of the margin as a share of the request."""
     absolute: float = 0.0
-    """In the quantity's own unit."""
+    """Part of the margin in the quantity's own unit."""
     by_chance: bool = False
-    """Five standard errors of the mean are allowed, too."""
+    """Whether five standard errors of the mean are added to the margin."""
     per_sample: float = 0.0
-    """Over the number of samples."""
+    """Part of the margin that is divided by the number of samples."""
     below: bool = True
-    """Whether there is a limit below what was asked."""
+    """Whether there is a limit below the request."""
     above: bool = True
     fixed: float | None = None
-    """What is asked, if that is the same for every fault of a kind."""
+    """The request, if it is the same for every fault of a kind."""
     case: str = ""
-    """The case that it is for, if the kind has several."""
+    """The case to which it applies, if the kind has several."""
 
     def row(
         self,
@@ -108,5 +110,5 @@ class Tolerance:
         return f"{text} ({self.case})" if self.case else text
 
 
-#: Threads, and calls of the operating system, are late by some milliseconds.
+#: Threads and system calls are late by some milliseconds.
 IN_FORCE: Final = Tolerance(Quantity.IN_FORCE, share=0.02, absolute=0.25)

@@ -1,4 +1,4 @@
-"""A link proxy on loopback: what a network does to a connection, done in userspace."""
+"""A link proxy on loopback that applies the effects of a network to connections, in user space."""
 
 from surgetank.live.proxy.control import Proxy
 from surgetank.live.proxy.fate import Fate, Link

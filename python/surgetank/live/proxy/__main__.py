@@ -1,7 +1,7 @@
 """The proxy's process: `python -m surgetank.live.proxy`.
 
 It reads requests as lines of JSON on its standard input and answers each with a line on its
-standard output; it ends when its input ends, so it never outlives who started it.
+standard output; it ends when its input ends, so it never outlives its parent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from surgetank.live.proxy.listener import Listener
 
 
 class _Requests:
-    """Reads requests and does them."""
+    """Reads requests and carries them out."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._alarms = Alarms(loop)
@@ -42,7 +42,7 @@ class _Requests:
         return {"at_ns": time.monotonic_ns()}
 
     async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Does what is asked."""
+        """Carries out a request and returns the answer."""
         what = request["do"]
         if what == "begin":
             return await self._begin(request)

@@ -1,4 +1,4 @@
-"""The proxy as the driver sees it."""
+"""The driver's control of the proxy's process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ENDS_WITHIN_S: Final = 5.0
 
 
 class Proxy:
-    """Starts the proxy's process and tells it what to do; use it as a context.
+    """Starts and controls the proxy's process; use it as a context manager.
 
     Its methods can be called from any thread. It ends with the context, and with its parent.
     """
@@ -43,7 +43,7 @@ class Proxy:
         self._process: subprocess.Popen[bytes] | None = None
 
     def add(self, links: Sequence[Link]) -> None:
-        """Listens on more ports, for links that are known later.
+        """Adds links that become known later, and listens on their ports.
 
         Raises:
             SurgetankError: a name is there already.
@@ -59,7 +59,7 @@ class Proxy:
         """Listens on every link's port.
 
         Raises:
-            SurgetankError: the process did not come up, or a port is taken.
+            SurgetankError: the process did not start, or a port is taken.
         """
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "surgetank.live.proxy"],
@@ -76,7 +76,7 @@ class Proxy:
         return self
 
     def stop(self) -> None:
-        """Ends it; connections through it are closed. Safe to call twice."""
+        """Ends the process; connections through it are closed. Safe to call twice."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -102,11 +102,11 @@ class Proxy:
 
     @property
     def pid(self) -> int:
-        """Its process id, for the account of CPU; 0 if it does not run."""
+        """Its process id, for the CPU time; 0 if it does not run."""
         return self._process.pid if self._process is not None else 0
 
     def address(self, name: str) -> tuple[str, int]:
-        """Where to connect to, to go through a link."""
+        """The address to connect to in order to go through a link."""
         return "127.0.0.1", self._ports[name]
 
     def between(self, some: Iterable[int], others: Iterable[int] | None = None) -> list[str]:
@@ -127,7 +127,7 @@ class Proxy:
         return found
 
     def set(self, names: str | Iterable[str] | None, fate: Fate) -> int:
-        """Gives links (None = all) another fate. Their counts start anew.
+        """Sets the fate of links (None = all) and resets their counts.
 
         Returns:
             When it took effect, by `time.monotonic_ns`.
@@ -139,12 +139,12 @@ class Proxy:
         return int(self._ask(do="reset", names=self._named(names))["resets"])
 
     def readings(self) -> dict[str, LinkReading]:
-        """What passed each link since its fate was last set."""
+        """The reading of each link since its fate was last set."""
         found = [LinkReading.from_json(data) for data in self._ask(do="readings")["readings"]]
         return {reading.name: reading for reading in found}
 
     def cpu_s(self) -> float:
-        """CPU time that its process has used: one that needs a whole core delays what passes."""
+        """CPU time of its process, s: a proxy that needs a whole core delays the traffic."""
         return float(self._ask(do="cost")["cpu_s"])
 
     def _named(self, names: str | Iterable[str] | None) -> list[str]:

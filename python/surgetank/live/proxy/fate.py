@@ -1,7 +1,7 @@
-"""What a link does to the bytes that pass it, and the draws for it.
+"""The effect of a link on the bytes that pass it, and its random draws.
 
-A connection is TCP: bytes arrive whole and in order, whatever happens. So delay and jitter hold a
-chunk back and everything behind it waits; and a lost segment costs time, not bytes.
+A connection is TCP: bytes arrive whole and in order, whatever happens. So delay and jitter hold
+back a chunk and all bytes after it, and a lost segment costs time but no bytes.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ __all__ = ["RTO_NS", "SEGMENT_BYTES", "Draws", "Fate", "Link"]
 
 #: Linux's least retransmission time-out, `TCP_RTO_MIN` = HZ/5. RFC 6298 (2.4) says 1 s.
 RTO_NS: Final = 200_000_000
-#: Retransmissions of one segment are backed off twice as far each time (RFC 6298, 5.5), to a limit
-#: that keeps a fault from outlasting its run.
+#: The timeout doubles with each retransmission of a segment (RFC 6298, 5.5), up to a limit that
+#: keeps a fault from outlasting its run.
 _RETRIES_MAX: Final = 6
 #: Payload of an Ethernet frame: 1500 less 20 of IPv4, 20 of TCP and 12 of time stamps.
 SEGMENT_BYTES: Final = 1448
 #: Pareto tails of exponent 2 and above have a mean; at 2.5 the variance is finite too.
 _TAIL: Final = 2.5
-#: A heavy-tailed draw beyond so many times its mean is cut off there.
+#: Heavy-tailed draws are cut off at this multiple of the mean.
 _HEAVY_MOST: Final = 100.0
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One way through the proxy: it listens for `a` and connects to `to`, where `b` listens."""
+    """One link through the proxy, which listens for `a` and connects to `to`, where `b` listens."""
 
     name: str
     a: int = -1
@@ -45,23 +45,22 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What happens to bytes on a link, each way."""
+    """The effect of a link on bytes in each direction."""
 
     delay_ms: float = 0.0
-    """Added to every chunk."""
+    """Delay of every chunk, ms."""
     jitter_ms: float = 0.0
-    """Mean of a random addition to it."""
+    """Mean of the random addition to the delay, ms."""
     distribution: Literal["exponential", "uniform", "heavy"] = "exponential"
-    """Of the jitter. `uniform`: from 0 to twice the mean. `heavy`: Lomax (Pareto II), exponent 2.5,
-    cut off at 100 times the mean."""
+    """Distribution of the jitter. `uniform`: from 0 to twice the mean. `heavy`: Lomax (Pareto II),
+    exponent 2.5, cut off at 100 times the mean."""
     bandwidth_mbps: float = 0.0
-    """Bits leave one after the other at this rate, all connections of the link together; 0 = as
-    they come."""
+    """Rate at which all connections of the link together send, Mbit/s; 0 = unlimited."""
     stall: bool = False
     """Bytes are held; connections stay, and new ones are accepted and held."""
     cut: Literal["", "hang", "refuse"] = ""
     """A partition: bytes are held and nothing passes. New connections get no answer (`hang`) or
-    are refused. What was held goes on when it heals."""
+    are refused. The held bytes are passed on at the end."""
     drop: bool = False
     """Connections are reset, and new ones refused, while this lasts."""
     retransmit_p: float = 0.0
@@ -82,21 +81,21 @@ class Fate:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing passes."""
+        """Whether no bytes pass."""
         return self.stall or bool(self.cut) or self.drop
 
     @property
     def refuses(self) -> bool:
-        """New connections are refused."""
+        """Whether new connections are refused."""
         return self.drop or self.cut == "refuse"
 
     @property
     def idle(self) -> bool:
-        """Bytes go straight through."""
+        """Whether bytes pass without change."""
         return self == _IDLE
 
     def to_json(self) -> dict[str, Any]:
-        """As it goes to the proxy's process."""
+        """The fields as they are sent to the proxy's process."""
         return asdict(self)
 
     @classmethod
@@ -113,7 +112,7 @@ def _wrong(name: str, value: object, hint: str) -> SurgetankError:
 
 
 class Draws:
-    """Random draws of one direction of one link: the same seed and name, the same draws."""
+    """Random draws of one direction of one link; they depend on the seed and the name only."""
 
     def __init__(self, seed: int, name: str) -> None:
         self._random = random.Random(f"{seed}/{name}")
@@ -133,9 +132,10 @@ class Draws:
         return int((fate.delay_ms + fate.jitter_ms * times) * 1e6)
 
     def lost(self, fate: Fate, segments: int) -> tuple[int, int]:
-        """Segments lost at first sending, and how long the chunk waits for retransmissions, ns.
+        """Number of segments lost at first transmission, and the chunk's wait for retransmissions,
+        ns.
 
-        Segments of one chunk wait side by side, so the worst of them counts.
+        Segments of one chunk wait in parallel, so the longest wait counts.
         """
         p, lost, worst = fate.retransmit_p, 0, 0
         for _ in range(segments):

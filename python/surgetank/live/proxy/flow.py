@@ -1,4 +1,4 @@
-"""One direction of one connection: bytes in, held for as long as their link says, bytes out."""
+"""One direction of one connection: bytes in, held back as the link's fate requires, bytes out."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def reset(transport: asyncio.Transport | None) -> None:
 
 
 class Relay:
-    """From one half of a connection to the other."""
+    """Passes bytes from one half of a connection to the other."""
 
     def __init__(self, line: LinkDirection, source: Half, sink: Half, alarms: Alarms) -> None:
         self.line = line
@@ -62,15 +62,15 @@ class Relay:
         self.pump()
 
     def end(self, how: str) -> None:
-        """The source is at its end (`eof`), closed (`close`) or reset (`reset`): so will be the
-        sink, behind the bytes before it."""
+        """Ends the sink as the source ended, by `eof`, `close` or `reset`, after the bytes before
+        it."""
         if self._ended in ("close", "reset"):
             return
         self._ended = how
         self.pump()
 
     def pump(self) -> None:
-        """Writes what is due."""
+        """Writes the bytes that are due."""
         if self.line.fate.holds:
             return
         while self._waiting:
@@ -94,12 +94,13 @@ class Relay:
             self.done = True
             self._sink.finish(self._ended)
             if self._sink.out is not None and self._sink.out.done:
-                # Both sides have said all: sockets half closed twice do not close themselves.
+                # Both sides have ended: a socket that is half closed in both directions does not
+                # close itself.
                 self._sink.finish("close")
                 self._source.finish("close")
 
     def room(self) -> None:
-        """Lets the sender go on when half of the held bytes have left."""
+        """Resumes the sender when half of the held bytes have left."""
         if self.held_bytes * 2 <= self.line.held_max_bytes:
             self._source.hold_back(self, False)
 
@@ -127,9 +128,9 @@ class Half(asyncio.Protocol):
         self._owner = owner
         self.transport: asyncio.Transport | None = None
         self.out: Relay | None = None
-        """Where its bytes go."""
+        """The relay of the bytes that it reads."""
         self.back: Relay | None = None
-        """Whose sink it is."""
+        """The relay that writes to it."""
         self._full = False
         self._held = False
         self._gone = False
@@ -147,7 +148,7 @@ class Half(asyncio.Protocol):
             self.out.take(data)
 
     def eof_received(self) -> bool:
-        """asyncio: the peer will send no more; it may still receive."""
+        """asyncio's callback: the peer sends no more but may still receive."""
         if self.out is not None:
             self.out.end("eof")
         return True
@@ -161,11 +162,11 @@ class Half(asyncio.Protocol):
         self._owner.lost(self, exc)
 
     def pause_writing(self) -> None:
-        """asyncio: the receiver does not keep up."""
+        """asyncio's callback: the receiver does not keep up."""
         self._full = True
 
     def resume_writing(self) -> None:
-        """asyncio: it does again."""
+        """asyncio's callback: the receiver keeps up again."""
         self._full = False
         if self.back is not None:
             self.back.pump()
@@ -173,7 +174,7 @@ class Half(asyncio.Protocol):
 
     @property
     def ready(self) -> bool:
-        """Bytes can be written (to a socket that is gone they can, and are forgotten)."""
+        """Whether bytes can be written; those for a closed socket are discarded."""
         return self._gone or (self.transport is not None and not self._full)
 
     def write(self, data: bytes) -> None:
@@ -182,7 +183,7 @@ class Half(asyncio.Protocol):
             self.transport.write(data)
 
     def hold_back(self, flow: Relay, yes: bool) -> None:
-        """Stops reading, so that the sender's own buffers fill up, or goes on."""
+        """Stops reading, so that the sender's own buffers fill up, or resumes."""
         if yes == self._held or self.transport is None or self.transport.is_closing():
             return
         self._held = yes

@@ -1,6 +1,6 @@
-"""One direction of a link: its fate, its draws, its wire, and what passed it.
+"""One direction of a link: its fate, its draws, its serialisation, and its counts.
 
-All connections of the link share it: bits of one wait behind bits of another.
+All connections of the link share it: bytes of one wait behind bytes of another.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from surgetank.live.proxy.readings import Delays
 
 __all__ = ["LinkDirection", "Piece"]
 
-#: Held at most per connection and direction, as much as Linux's `tcp_rmem` allows by default.
+#: Most bytes held per connection and direction: Linux's default maximum of `tcp_rmem`.
 HELD_MAX_BYTES = 6 << 20
-#: Of a narrow link, at most so much time of waiting bytes.
+#: Most waiting bytes of a link with limited bandwidth, as transmission time, s.
 _WAITING_NS = 200_000_000
-#: Bytes of a narrow link leave in pieces of so much time.
+#: Transmission time of one piece on a link with limited bandwidth, s.
 _PIECE_NS = 1_000_000
 
 
 @dataclass(slots=True)
 class Piece:
-    """Bytes on their way; without any, the end of the stream."""
+    """Bytes in transit; without any, the end of the stream."""
 
     data: bytes
     arrived_ns: int
@@ -31,11 +31,11 @@ class Piece:
     release_ns: int
     epoch: int
     wire_ns: int = 0
-    """How long a narrow wire has it."""
+    """Transmission time at the limited bandwidth, ns."""
     off_wire_ns: int = 0
-    """When it has left the wire; jitter and retransmissions hold it up for longer."""
+    """Time at which its transmission ends, ns; jitter and retransmissions delay it further."""
     waited: bool = False
-    """For the wire, behind others."""
+    """Whether it waited for the transmission of others."""
 
 
 class LinkDirection:
@@ -49,7 +49,7 @@ class LinkDirection:
         self.begin(Fate())
 
     def begin(self, fate: Fate) -> None:
-        """Another fate from now on; counts start anew."""
+        """Sets the fate from now on and resets the counts."""
         self.fate = fate
         self.epoch += 1
         self.delays = Delays()
@@ -61,7 +61,7 @@ class LinkDirection:
 
     @property
     def held_max_bytes(self) -> int:
-        """Bytes of one connection beyond which its sender is held back."""
+        """Held bytes of one connection beyond which its sender is stopped."""
         if not self.fate.bandwidth_mbps:
             return HELD_MAX_BYTES
         waiting_ns = _WAITING_NS + self.fate.delay_ms * 1e6
@@ -69,7 +69,7 @@ class LinkDirection:
         return max(1 << 16, min(room, HELD_MAX_BYTES))
 
     def pieces(self, data: bytes, arrived_ns: int, not_before_ns: int) -> list[Piece]:
-        """What becomes of bytes that arrived: when they may leave, in order."""
+        """The pieces of bytes that arrived, with the times at which they may leave, in order."""
         fate = self.fate
         extra_ns = self._draws.delay_ns(fate)
         if fate.retransmit_p:
@@ -97,8 +97,8 @@ class LinkDirection:
         return found
 
     def passed(self, piece: Piece, now_ns: int, blocked: bool) -> None:
-        """A piece was written on. What waited for its receiver, or was asked for under an earlier
-        fate, says nothing of this link's delay."""
+        """Counts a piece that was written. A piece that waited for its receiver, or was scheduled
+        under an earlier fate, does not count for this link's delay."""
         self.bytes += len(piece.data)
         self.chunks += 1
         if blocked or piece.epoch != self.epoch:
@@ -125,7 +125,7 @@ class LinkDirection:
             self._busy_to_ns = end_ns
 
     def straight(self, size: int, delay_ns: int) -> None:
-        """Bytes went straight through."""
+        """Counts bytes that passed without change."""
         self.bytes += size
         self.chunks += 1
         self.delays.note(delay_ns)

@@ -14,7 +14,7 @@ __all__ = ["Listener"]
 
 
 class _Connection:
-    """A client's socket and ours to the server."""
+    """A client's socket and the proxy's own to the server."""
 
     def __init__(self, owner: Listener) -> None:
         self._owner = owner
@@ -34,7 +34,7 @@ class _Connection:
         self._owner.departed(self)
 
     def connect(self) -> None:
-        """To the server, once."""
+        """Connects to the server; called once."""
         if self.connecting is None:
             self.connecting = asyncio.get_running_loop().create_task(self._connect())
 
@@ -53,27 +53,27 @@ class _Connection:
         loop.call_soon(self._owner.departed, self)
 
     def reset(self) -> None:
-        """RST to both sides; what is held is gone."""
+        """Resets both sides; held bytes are lost."""
         for half in (self.near, self.far):
             half.out = None
             reset(half.transport)
 
     @property
     def gone(self) -> bool:
-        """Both sides have ended."""
+        """Whether both sides have ended."""
         if self.connecting is not None and not self.connecting.done():
             return False
         return self.near.transport is None and self.far.transport is None
 
     def pump(self) -> None:
-        """Writes what is due, after the fate has changed."""
+        """Writes the bytes that are due after the fate has changed."""
         for flow in (self.up, self.down):
             flow.pump()
             flow.room()
 
 
 class Listener:
-    """One link at work."""
+    """The listening port and the connections of one link."""
 
     def __init__(self, link: Link, seed: int, alarms: Alarms) -> None:
         self.link = link
@@ -85,7 +85,7 @@ class Listener:
         self._server: asyncio.Server | None = None
 
     async def listen(self) -> int:
-        """Starts; returns the port."""
+        """Starts listening; returns the port."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: _Connection(self).near, "127.0.0.1", self.link.port, backlog=1024
@@ -93,7 +93,7 @@ class Listener:
         return int(self._server.sockets[0].getsockname()[1])
 
     def set(self, fate: Fate) -> None:
-        """From now on."""
+        """Sets the fate from now on."""
         self.opened = self.refused = self.resets = 0
         for line in (self.up, self.down):
             line.begin(fate)
@@ -126,12 +126,12 @@ class Listener:
             connection.connect()
 
     def departed(self, connection: _Connection) -> None:
-        """One side has ended; when both have, the connection is forgotten."""
+        """Notes that one side has ended; when both have, the connection is removed."""
         if connection.gone or connection.connecting is None:
             self._connections.pop(connection, None)
 
     def reading(self) -> LinkReading:
-        """Both directions together."""
+        """The reading of both directions together."""
         lines = (self.up, self.down)
         both = Delays.together(line.delays for line in lines)
         return LinkReading(

@@ -1,4 +1,4 @@
-"""What passed a link, counted and timed chunk by chunk."""
+"""Counts and delays of the chunks that passed a link."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 __all__ = ["Delays", "LinkReading"]
 
-#: Bits kept of a value: a quantile is within 1/64 of the true one.
+#: Significant bits of a recorded value: a quantile is within 1/64 of the true one.
 _BITS: Final = 6
 
 
@@ -30,7 +30,7 @@ class Delays:
 
     @classmethod
     def together(cls, some: Iterable[Delays]) -> Self:
-        """All of several."""
+        """The sum of several histograms."""
         whole = cls()
         for one in some:
             whole.n += one.n
@@ -52,7 +52,7 @@ class Delays:
 
 @dataclass(frozen=True)
 class LinkReading:
-    """Of one link since its fate was last set, both directions together.
+    """Reading of one link since its fate was last set, both directions together.
 
     The delay of a chunk is from reading it from one socket to writing it to the other, so it has
     what the proxy itself costs in it, and not what the kernel's buffers cost.
@@ -62,7 +62,7 @@ class LinkReading:
     a: int
     b: int
     connections: int = 0
-    """Open now."""
+    """Number of open connections."""
     opened: int = 0
     refused: int = 0
     resets: int = 0
@@ -71,34 +71,34 @@ class LinkReading:
     bytes: int = 0
     """Number of bytes that passed."""
     held_bytes: int = 0
-    """Waiting now."""
+    """Number of bytes held now."""
     delays: int = 0
-    """Chunks whose delay was measured."""
+    """Number of chunks whose delay was measured."""
     delay_asked_ms: float = 0.0
-    """Mean of what was asked for each chunk: delay, jitter, serialisation, retransmissions."""
+    """Mean requested delay of a chunk, ms: delay, jitter, serialisation and retransmissions."""
     delay_mean_ms: float = 0.0
     delay_p50_ms: float = 0.0
     delay_p99_ms: float = 0.0
     segments: int = 0
-    """Drawn for loss."""
+    """Number of segments for which a loss was drawn."""
     segments_lost: int = 0
     busy_bytes: int = 0
-    """Passed in queues of two pieces or more."""
+    """Number of bytes that passed in queues of two pieces or more."""
     busy_s: float = 0.0
-    """How long the wire took for them: their quotient is the bandwidth as it was."""
+    """Transmission time of these, s: the quotient is the measured bandwidth."""
     by_direction: Mapping[str, int] = field(default_factory=dict)
-    """Bytes `up` (from a to b) and `down`."""
+    """Number of bytes `up` (from a to b) and `down`."""
 
     @property
     def bandwidth_mbps(self) -> float | None:
-        """Measured while bytes waited for room; None where they never did."""
+        """Bandwidth measured while bytes waited, Mbit/s; None where they never did."""
         return self.busy_bytes * 8e-6 / self.busy_s if self.busy_s > 0 else None
 
     def to_json(self) -> dict[str, Any]:
-        """As it leaves the proxy's process."""
+        """The fields as the proxy's process sends them."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> LinkReading:
-        """As the proxy's process wrote it."""
+        """The reading from the fields that `to_json` returned."""
         return cls(**data)

@@ -1,1 +1,1 @@
-"""Systems under test, a folder each: target, protocol, and the server surgetank starts."""
+"""Systems under test, a folder each: target, protocol, and the server that surgetank starts."""

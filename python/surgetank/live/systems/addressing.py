@@ -1,5 +1,5 @@
-"""Frames for several nodes in one piece of memory: each has the node's number and a length in front
-that never go over the wire."""
+"""Frames for several nodes in one piece of memory: each has the node's number and its length in
+front, which are not sent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def addressed(node: int, frame: bytes) -> bytes:
 
 
 def dealt(frames: memoryview, numbers: Numbers) -> dict[int, tuple[bytes, Numbers]]:
-    """Node → its frames without what is in front, and their numbers, in order."""
+    """Node → its frames without the prefix, and their message numbers, in order."""
     parts: dict[int, list[memoryview]] = {}
     whose = np.empty(len(numbers), dtype=np.int64)
     at = 0

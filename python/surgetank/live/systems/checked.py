@@ -1,4 +1,4 @@
-"""What surgetank's own targets check alike: options, and that only what we made is removed."""
+"""The checks that surgetank's own targets share: options, and ownership of what is removed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ __all__ = ["CheckedTarget"]
 
 
 class CheckedTarget(Batched):
-    """A target whose options are known, and that makes one stream, queue or topic for a run."""
+    """A target with checked options that creates one stream, queue or topic for a run."""
 
     options: ClassVar[tuple[str, ...]]
     acks: ClassVar[tuple[str, ...]]
     """Levels of acknowledgement, weakest first."""
     ack_usual: ClassVar[str]
-    """Where the URL leaves `ack` out."""
+    """The level if the URL lacks `ack`."""
     by_hand: ClassVar[str] = ""
-    """A command that removes what `prepare` made; `{name}` and `{port}` are filled in."""
+    """A shell command that removes what `prepare` created, with `{name}` and `{port}` to be filled
+    in."""
 
     def __init__(self, where: Where) -> None:
         """Raises:
@@ -42,7 +43,7 @@ class CheckedTarget(Batched):
         await self._settle()
 
     async def dispose(self) -> None:
-        """See `Target`. What this object did not make stays."""
+        """See `Target`. Anything that this object did not create stays."""
         if not self._created:
             return
         try:
@@ -56,7 +57,7 @@ class CheckedTarget(Batched):
         self._created = False
 
     async def _make(self) -> bool:
-        """Makes what a run needs; False if there is something of that name.
+        """Creates the stream, queue or topic of a run; False if one of that name exists.
 
         Raises:
             TargetError: it cannot be made.
@@ -64,17 +65,17 @@ class CheckedTarget(Batched):
         return True
 
     async def _settle(self) -> None:
-        """Waits until what was made can be used."""
+        """Waits until it can be used."""
 
     async def _remove(self) -> None:
-        """Removes what `_make` made.
+        """Removes what `_make` created.
 
         Raises:
             TargetError: it cannot be removed.
         """
 
     def _unusable(self, error: Exception) -> TargetError:
-        """What hinders talking to the server at all."""
+        """The error if the server cannot be used at all."""
         return TargetError(
             f"no usable {self.where.scheme} server ({str(error) or type(error).__name__})",
             place=self.where.url,

@@ -1,5 +1,5 @@
-"""The kinds of faults that live runs can play, a file each. Those that are missing happen in the
-simulator alone; a fault that sends messages is a part of the flow."""
+"""The kinds of faults in live runs, a file each. Kinds that are not here exist in the simulator
+only. A fault that sends messages is a part of the flow."""
 
 from __future__ import annotations
 
@@ -33,4 +33,4 @@ KINDS: Final[Mapping[str, type[LiveFault[Any]]]] = MappingProxyType(
         "stall": LinkStall,
     }
 )
-"""By their names in a scenario."""
+"""The kinds by their names in a scenario."""

@@ -1,4 +1,4 @@
-"""Links are narrow."""
+"""The fault `bandwidth`: links have a limited bandwidth."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEVER_FULL = Tolerance(Quantity.BANDWIDTH, share=0.02, below=False, case="if non
 
 
 class LinkBandwidth(LinkFault[Bandwidth]):
-    """Bits leave one after the other."""
+    """The proxy sends bytes on at `mbps`, one after the other."""
 
     tolerances = (USED, NEVER_FULL)
 
@@ -25,7 +25,7 @@ class LinkBandwidth(LinkFault[Bandwidth]):
         return Fate(bandwidth_mbps=fault.mbps)
 
     def row(self, traffic: Traffic) -> Row:
-        """While bytes waited; of the whole time where there was less to send."""
+        """The bandwidth measured while bytes waited, or over the whole time where none did."""
         if traffic.busy_s > 0:
             mbps = traffic.busy_bytes * 8e-6 / traffic.busy_s
             return USED.row(mbps, traffic.delays, asked=self.fault.mbps)

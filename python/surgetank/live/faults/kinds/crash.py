@@ -1,4 +1,4 @@
-"""Processes are killed and started again."""
+"""The fault `crash`: processes are killed and started again."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from surgetank.trace import Quantity
 
 __all__ = ["NodeCrash"]
 
-#: Between two tries to connect to a dead node.
+#: Pause between two attempts to connect to a stopped node, s.
 _PROBE_S: Final = 0.05
 
 CONNECTIONS = Tolerance(Quantity.CONNECTIONS_WHILE_DOWN, fixed=0.0)
-#: How long a node takes to come back is its own doing.
+#: The time that a node takes to restart is a property of the system, so it has no upper limit.
 DOWN = Tolerance(Quantity.DOWN, share=0.02, absolute=0.05, above=False)
 
 
@@ -67,7 +67,7 @@ class NodeCrash(LiveFault[Crash]):
         self._prober.start()
 
     def end(self) -> None:
-        """Returns when the nodes answer."""
+        """Restarts the nodes; returns when they answer."""
         self._stop.set()
         if self._prober.ident is not None:
             self._prober.join(2)
@@ -77,7 +77,7 @@ class NodeCrash(LiveFault[Crash]):
             del self._killed_ns[node]
 
     def _probe(self) -> None:
-        """Tries whether a dead node takes connections."""
+        """Tests whether a stopped node accepts connections."""
         while not self._stop.wait(_PROBE_S):
             for address in self._addresses:
                 with contextlib.suppress(OSError):
@@ -86,8 +86,8 @@ class NodeCrash(LiveFault[Crash]):
                     self._accepted += 1
 
     def rows(self, asked_s: float) -> list[Row]:
-        """How long nodes were down, on average; where their addresses are known, also whether they
-        took connections."""
+        """The mean time that nodes were down and, where their addresses are known, the connections
+        that they accepted meanwhile."""
         mean_s = sum(self._down_s) / len(self._down_s) if self._down_s else None
         down = DOWN.row(mean_s, len(self._down_s), asked=asked_s)
         if not self.system.addresses:

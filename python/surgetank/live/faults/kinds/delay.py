@@ -1,4 +1,4 @@
-"""Bytes on the links take longer."""
+"""The fault `delay`: bytes on the links take longer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from surgetank.trace import Quantity
 
 __all__ = ["LinkDelay"]
 
-#: Asked and measured on the same chunks: only the proxy's own precision counts.
+#: Request and measurement are of the same chunks, so only the proxy's own precision counts.
 ADDED = Tolerance(Quantity.ADDED_DELAY, share=0.05, absolute=0.5)
 
 
@@ -33,7 +33,7 @@ class LinkDelay(LinkFault[DelaySurge]):
         return Fate(delay_ms=fault.extra_ms)
 
     def row(self, traffic: Traffic) -> Row:
-        """Means of the chunks."""
+        """The mean delay of the chunks, requested and measured."""
         n = traffic.delays
         asked_ms = traffic.asked_ms / n if n else self.fault.extra_ms
         return ADDED.row(traffic.measured_ms / n if n else None, n, asked=asked_ms)

@@ -1,4 +1,4 @@
-"""Connections are reset, and new ones refused."""
+"""The fault `disconnect`: connections are reset, and new ones refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEFT = Tolerance(Quantity.CONNECTIONS_LEFT, fixed=0.0)
 
 
 class LinkReset(LinkFault[Disconnect]):
-    """Connections are reset, new ones too."""
+    """The proxy resets connections, new ones too."""
 
     tolerances = (LEFT, IN_FORCE)
 
@@ -24,5 +24,5 @@ class LinkReset(LinkFault[Disconnect]):
         return Fate(drop=True)
 
     def row(self, traffic: Traffic) -> Row:
-        """Connections that were open at the end."""
+        """The number of connections that were open at the end."""
         return LEFT.row(float(traffic.connections), traffic.attempts)

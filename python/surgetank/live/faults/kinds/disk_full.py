@@ -1,4 +1,4 @@
-"""The filesystem under a server's data is full."""
+"""The fault `disk-full`: the filesystem under a server's data is full."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from surgetank.trace import Quantity
 
 __all__ = ["DiskFill"]
 
-#: The server writes meanwhile, and pages are given out in whole ones.
+#: The server writes meanwhile, and the filesystem allocates whole pages.
 FREE = Tolerance(Quantity.FREE_BYTES, absolute=65_536)
 
 
@@ -55,7 +55,7 @@ class DiskFill(LiveFault[DiskFull]):
         self._ended_ns = time.monotonic_ns()
 
     def rows(self, asked_s: float) -> list[Row]:
-        """The node that is farthest from what was asked counts."""
+        """The free bytes of the node that is farthest from the request."""
         asked, free = self.fault.free_bytes, self._free_bytes
         worst = max(free, key=lambda left: abs(left - asked), default=None)
         lasted_s = (self._ended_ns - self._begun_ns) / 1e9 if self._begun_ns else None

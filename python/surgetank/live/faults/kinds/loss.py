@@ -1,4 +1,4 @@
-"""Segments on the links are lost by chance."""
+"""The fault `loss`: segments on the links are lost at random."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from surgetank.trace import Quantity
 
 __all__ = ["SegmentLoss"]
 
-#: A share of n draws: binomial.
+#: The share is of n independent draws, so its error is binomial.
 LOST = Tolerance(Quantity.SEGMENTS_LOST, by_chance=True, per_sample=1.0)
 PASSED = Tolerance(Quantity.BYTES_PASSED, fixed=0.0, case="where all is lost")
 
@@ -31,10 +31,10 @@ class SegmentLoss(LinkFault[Loss]):
         return Fate(retransmit_p=fault.probability)
 
     def row(self, traffic: Traffic) -> Row:
-        """The share of the segments at their first sending."""
+        """The share of segments lost at their first transmission."""
         if self.fate.holds:
             return PASSED.row(float(traffic.bytes), traffic.attempts)
         p, n = self.fault.probability, traffic.segments
-        # Of a probability of 0 there are no draws.
+        # With a probability of 0 nothing is drawn.
         share = traffic.segments_lost / n if n else (None if p else 0.0)
         return LOST.row(share, n, asked=p, deviation=math.sqrt(p * (1 - p)))

@@ -1,4 +1,4 @@
-"""Nothing passes between groups of nodes, and clients."""
+"""The fault `partition`: no bytes pass between groups of nodes and clients."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class LinkPartition(LinkFault[Partition]):
         return Fate(cut="hang")
 
     def links(self, proxy: Proxy) -> list[str]:
-        """From one group to another. Clients that are not named reach all nodes, as in the
-        simulator; nodes that are not named form a group."""
+        """Names of the links between different groups. Clients that are not named reach all nodes,
+        as in the simulator; nodes that are not named form one more group."""
         groups = [set(group) for group in self.fault.groups]
         if rest := nodes_of(proxy).difference(*groups):
             groups.append(rest)
@@ -37,5 +37,5 @@ class LinkPartition(LinkFault[Partition]):
         return list(found)
 
     def row(self, traffic: Traffic) -> Row:
-        """The bytes that passed while it lasted."""
+        """The bytes that passed during the fault."""
         return PASSED.row(float(traffic.bytes), traffic.attempts)

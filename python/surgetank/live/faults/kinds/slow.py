@@ -1,4 +1,4 @@
-"""Processes get only a part of the time."""
+"""The fault `slow`: processes run for only a part of the time."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from surgetank.trace import Quantity
 
 __all__ = ["NodeSlowdown"]
 
-#: Of one turn of running and being stopped.
+#: Length of one cycle of running and being stopped, s.
 _TURN_S: Final = 0.02
-#: No turn runs shorter than this, so a large factor makes turns longer.
+#: Least running time in a cycle, s, so a large factor makes cycles longer.
 _RUN_LEAST_S: Final = 0.002
 
-#: A mean of turns, each as long as the machine's scheduler makes it.
+#: The factor is a mean over cycles, whose lengths the machine's scheduler disturbs.
 FACTOR = Tolerance(Quantity.SERVICE_FACTOR, share=0.02, by_chance=True)
 
 
@@ -73,7 +73,7 @@ class NodeSlowdown(LiveFault[Slow]):
                 continue
             stopped_ns = time.monotonic_ns()
             self._each(self.server.pause)
-            # As much as the time before was, however long that really was.
+            # Stopped in proportion to the running time before, as it was measured.
             time.sleep((stopped_ns - resumed_ns) / 1e9 * (1 / self._share - 1))
             self._each(self.server.resume)
             now_ns = time.monotonic_ns()
@@ -87,7 +87,7 @@ class NodeSlowdown(LiveFault[Slow]):
             act(node)
 
     def rows(self, asked_s: float) -> list[Row]:
-        """By the times at which the signals were sent."""
+        """The measured factor, by the times at which the signals were sent."""
         whole_s, asked = self._ran_s + self._stopped_s, self.fault.factor
         factor = whole_s / self._ran_s if self._ran_s > 0 else None
         return [FACTOR.row(factor, self._count, asked=asked, deviation=asked)]

@@ -1,4 +1,4 @@
-"""Connections stay, and nothing passes."""
+"""The fault `stall`: connections stay open, and no bytes pass."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PASSED = Tolerance(Quantity.BYTES_PASSED, fixed=0.0)
 
 
 class LinkStall(LinkFault[Stall]):
-    """Connections stay open, new ones are accepted, and nothing passes."""
+    """The proxy keeps connections open, accepts new ones, and passes no bytes."""
 
     tolerances = (PASSED, IN_FORCE)
 
@@ -24,5 +24,5 @@ class LinkStall(LinkFault[Stall]):
         return Fate(stall=True)
 
     def row(self, traffic: Traffic) -> Row:
-        """The bytes that passed while it lasted."""
+        """The bytes that passed during the fault."""
         return PASSED.row(float(traffic.bytes), traffic.attempts)

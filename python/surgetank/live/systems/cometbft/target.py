@@ -1,8 +1,8 @@
 """CometBFT: transactions to every validator's RPC, deliveries from committed blocks.
 
 Acknowledgement levels: `sync` answers with the application's CheckTx code, `async` when the node
-has taken the transaction into its mempool's queue, whatever CheckTx says. Neither promises that it
-is ever in a block: a validator's mempool is memory.
+has taken the transaction into its mempool's queue, whatever CheckTx says. Neither guarantees that
+it is ever in a block, since a validator's mempool is in memory.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class CometBFT(CheckedTarget):
         )
 
     async def open(self) -> None:
-        """Connects to all nodes; those that do not answer are tried again and again.
+        """Connects to all nodes, and keeps trying those that do not answer.
 
         Raises:
             TargetError: none answers, or one is something else.
@@ -121,7 +121,7 @@ class CometBFT(CheckedTarget):
         return addressed(message.account % len(self._rpcs), made)
 
     def write(self, frames: memoryview, numbers: Numbers, sink: Sink) -> None:
-        """See `Batched`. What is for a node that is down is reported as disconnected."""
+        """See `Batched`. Messages for a node that is down are reported as disconnected."""
         for node, (part, whose) in dealt(frames, numbers).items():
             self._rpcs[node].broadcast(part, whose, sink)
 
@@ -185,8 +185,8 @@ class CometBFT(CheckedTarget):
         return found
 
     def clock(self) -> Clock:
-        """Validators stamp by the wall clock of the same machine; `delivered` and `blocks` have
-        converted it already."""
+        """The validators' wall clock is this machine's; `delivered` and `blocks` already return
+        converted times."""
         before = time.monotonic_ns()
         offset = wall_offset_ns()
         return Clock(offset_ns=offset, error_ns=time.monotonic_ns() - before)
@@ -218,7 +218,7 @@ class CometBFT(CheckedTarget):
         return max(heights)
 
     async def _ask(self, method: str, **params: Any) -> Any:
-        """Of the first node that can answer."""
+        """The result of a call to the first node that answers."""
         last_error: Exception | None = None
         for rpc in self._rpcs:
             try:

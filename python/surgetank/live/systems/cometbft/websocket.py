@@ -1,5 +1,5 @@
 """A WebSocket client around the sans-IO protocol of `websockets`: frames are made before the run
-and sent in whole slices, and what comes is stamped once per piece of the stream."""
+and sent in whole slices, and received data is time-stamped once per piece of the stream."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def text_frame(text: bytes) -> bytes:
 
 
 class WebSocket(asyncio.Protocol):
-    """One connection. `on_texts(messages, at_ns)` gets what came in one piece of the stream;
+    """One connection. `on_texts(messages, at_ns)` gets the messages of one piece of the stream;
     `on_lost()` is called once, when it ends."""
 
     def __init__(
@@ -52,8 +52,8 @@ class WebSocket(asyncio.Protocol):
         """A connection that is open.
 
         Raises:
-            OSError: no answer comes in time.
-            TargetError: what answers does not speak WebSocket there.
+            OSError: no answer comes in time. TargetError: the server does not speak WebSocket at
+            this path.
         """
         name = f"[{host}]" if ":" in host else host
         made = cls(f"ws://{name}:{port}{path}", on_texts, on_lost)
@@ -69,7 +69,7 @@ class WebSocket(asyncio.Protocol):
 
     @property
     def waiting_bytes(self) -> int:
-        """Written and not yet taken by the socket."""
+        """Number of bytes written and not yet accepted by the socket."""
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     def write(self, frames: bytes | memoryview) -> None:
@@ -125,7 +125,7 @@ class WebSocket(asyncio.Protocol):
             self._opened.set_result(None)
 
     def _flush(self) -> None:
-        """Sends what the protocol itself has to say: the request, pongs, the closing handshake."""
+        """Sends the protocol's own frames: the request, pongs, the closing handshake."""
         for piece in self._protocol.data_to_send():
             if piece:
                 self.write(piece)

@@ -1,7 +1,7 @@
 """One node of a gossipsub mesh: py-libp2p under trio, in a process of its own.
 
-It imports nothing of surgetank, so that it starts faster. It is spoken to over loopback, one line
-first: `PUB topic`, `SUB topic`, `JOIN topic`, `LEAVE topic`, `STAT topic` or `DIAL -`.
+It imports nothing of surgetank, so that it starts faster. Clients connect over loopback and send
+one line first: `PUB topic`, `SUB topic`, `JOIN topic`, `LEAVE topic`, `STAT topic` or `DIAL -`.
 
 - `PUB`: then payloads, each behind its length in 4 bytes. For each the node answers `A` (handed to
   its router) or `R` (it raised) and the payload's number (8 bytes as they are in the payload).
@@ -50,11 +50,11 @@ def key_of(seed: str, node: int) -> KeyPair:
 
 @dataclass
 class _Topic:
-    """A topic that the node is in, and who wants its messages."""
+    """A topic that the node has joined, and the subscribers to its messages."""
 
     listeners: list[trio.MemorySendChannel[bytes]] = field(default_factory=list)
     missed: int = 0
-    """Messages that a listener was too slow for."""
+    """Number of messages dropped because a subscriber was too slow."""
     reading: trio.CancelScope = field(default_factory=trio.CancelScope)
 
 
@@ -94,7 +94,7 @@ class Node:
             await trio.serve_tcp(self._serve, self._plan["control"], host="127.0.0.1")
 
     async def _keep(self, peer: PeerInfo) -> None:
-        """Stays connected to a peer, by the address that the plan has for it."""
+        """Keeps a connection to a peer at the address in the plan."""
         while True:
             if peer.peer_id not in self._host.get_connected_peers():
                 # The peer may have given us other addresses; those would go round a proxy.
@@ -157,7 +157,7 @@ class Node:
                 await stream.send_all(answer + payload[_NUMBER])
 
     async def _read(self, topic: str, into: _Topic) -> None:
-        """Stamps what comes and passes it on to who listens."""
+        """Time-stamps received messages and passes them on to the subscribers."""
         own = self._host.get_id().to_bytes()
         with into.reading:
             subscription = await self._pubsub.subscribe(topic)
@@ -192,7 +192,7 @@ def _id(peer: dict[str, str]) -> ID:
 
 
 async def _line(stream: trio.SocketStream) -> str:
-    """One line, byte by byte: what follows belongs to who reads next."""
+    """Reads one line byte by byte, so that the bytes after it stay in the stream."""
     line = b""
     while not line.endswith(b"\n"):
         piece = await stream.receive_some(1)

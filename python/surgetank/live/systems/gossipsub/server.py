@@ -31,7 +31,7 @@ __all__ = ["LIMITS", "GossipsubServer", "ask", "regular_graph"]
 _NODES_MAX: Final = 64
 _START_S: Final = 60.0
 _ANSWER_S: Final = 2.0
-#: Option → what it is where the URL leaves it out, and its bounds.
+#: Option → its default and its bounds.
 LIMITS: Final[dict[str, tuple[int, int, int]]] = {
     "nodes": (8, 2, _NODES_MAX),
     "links": (6, 2, _NODES_MAX - 1),
@@ -81,8 +81,8 @@ class GossipsubServer(Server):
         return None if found else "pip install '.[live]' in the source of surgetank"
 
     def links(self) -> dict[tuple[int, int], Address]:
-        """See `Server`. The lower number of a pair dials, and after a restart the one that was
-        restarted: the others may take a minute to see that a connection is dead."""
+        """See `Server`. The node with the lower number dials and, after a restart, the restarted
+        node: the others may take a minute to detect that a connection is dead."""
         both = [*self.graph, *((b, a) for a, b in self.graph)]
         return {(a, b): self._peer[b] for a, b in sorted(both)}
 
@@ -119,7 +119,8 @@ class GossipsubServer(Server):
         )
 
     def restart(self, node: int = 0) -> None:
-        """It has forgotten its topics: `Gossipsub.receive` has it join again."""
+        """Starts the node again. It has lost its topics; `Gossipsub.receive` makes it join
+        again."""
         self._write_plan(node, [b for a, b in self.links() if a == node])
         self.processes[node].start()
         self._wait(node, 0)
@@ -127,7 +128,7 @@ class GossipsubServer(Server):
         self._wait(node, 1)
 
     def mesh_degrees(self) -> list[int]:
-        """Mesh peers of each node that answers, in the topic of the run that goes on."""
+        """Number of mesh peers of each node that answers, in the topic of the current run."""
         found = []
         for address in self.control:
             with contextlib.suppress(OSError):
@@ -174,7 +175,7 @@ class GossipsubServer(Server):
 
 
 def ask(address: Address, line: str) -> dict[str, Any]:
-    """A node's answer to one line.
+    """A node's answer to a request of one line.
 
     Raises:
         OSError: it does not answer.

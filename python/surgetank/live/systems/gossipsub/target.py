@@ -1,8 +1,8 @@
 """A gossipsub mesh: messages to every node, receipts from every node.
 
-`delivered` is a node's first receipt of another node's message, at the time at which the node
-itself had it (same clock). The publishing node's own copy is not reported: else every message
-would be delivered at once.
+`delivered` is a node's first receipt of another node's message, at the node's own time stamp (same
+clock). The publishing node's own copy is not reported, since it would make every message delivered
+at once.
 """
 
 from __future__ import annotations
@@ -63,13 +63,13 @@ class Gossipsub(CheckedTarget):
 
     @property
     def capabilities(self) -> Capabilities:
-        """`node`: the publishing node has signed it and handed it to its router. That is no promise
-        that anybody else ever has it."""
+        """`node`: the publishing node has signed it and handed it to its router. This does not
+        guarantee that another node ever receives it."""
         others = len(self._nodes) - 1
         return Capabilities(self.acks, self._ack, ordered=False, copies=others, gossips=True)
 
     async def open(self) -> None:
-        """Looks whether the nodes are there.
+        """Checks that the nodes answer.
 
         Raises:
             TargetError: one is not.
@@ -78,8 +78,8 @@ class Gossipsub(CheckedTarget):
             await self._ask(address, "STAT -")
 
     async def prepare(self) -> None:
-        """Has all nodes join the run's topic, and waits until every one has `d_low` mesh peers, or,
-        after ten heartbeats, any.
+        """Makes all nodes join the run's topic, and waits until each has `d_low` mesh peers or,
+        after ten heartbeats, at least one.
 
         Raises:
             TargetError: the mesh does not form.
@@ -90,7 +90,7 @@ class Gossipsub(CheckedTarget):
         while True:
             states = [await self._ask(each, f"STAT {self.where.name}") for each in self._nodes]
             waited = time.monotonic() - began
-            # Full nodes may prune a graft, and then nobody tries again for a minute.
+            # Full nodes may prune a graft, and then no node tries again for a minute.
             least = self._d_low if waited < self._patience_s else 1
             if all(state["mesh"] >= max(1, min(least, state["peers"])) for state in states):
                 return
@@ -100,7 +100,7 @@ class Gossipsub(CheckedTarget):
             await asyncio.sleep(0.1)
 
     async def dispose(self) -> None:
-        """Has them leave it."""
+        """Makes all nodes leave the topic."""
         for address in self._nodes:
             with contextlib.suppress(TargetError):
                 await self._ask(address, f"LEAVE {self.where.name}")
@@ -137,7 +137,7 @@ class Gossipsub(CheckedTarget):
             raise Refused("the node's router raised")
 
     async def receive(self, sink: Sink) -> None:
-        """All nodes' receipts."""
+        """Reports all nodes' receipts to the sink until cancelled."""
         listening: set[int] = set()
         async with asyncio.TaskGroup() as tasks:
             for node in range(len(self._nodes)):
@@ -157,11 +157,12 @@ class Gossipsub(CheckedTarget):
             publisher.close()
 
     async def _follow(self, node: int, sink: Sink, listening: set[int]) -> None:
-        """Receipts of one node; `heard`: those that have begun."""
+        """Reports the receipts of one node; `listening` has the nodes whose subscription has
+        begun."""
         while True:
             receipts = Receipts()
             with contextlib.suppress(OSError, TargetError):
-                # A node that was killed has forgotten its topics.
+                # A node that was killed has lost its topics.
                 await self._ask(self._nodes[node], f"JOIN {self.where.name}")
                 async for piece in self._pieces(node):
                     for at_ns, payload in receipts.feed(piece):
@@ -208,7 +209,7 @@ class Receipts:
         self._data = b""
 
     def feed(self, piece: bytes) -> list[tuple[int, bytes]]:
-        """(time, payload) of those that end in this piece."""
+        """(time in ns, payload) of the receipts that end in this piece."""
         data, i, found = self._data + piece, 0, []
         while len(data) - i >= _HEAD_BYTES:
             end = i + _HEAD_BYTES + int.from_bytes(data[i : i + 4])
@@ -222,7 +223,7 @@ class Receipts:
 
 
 class _Publisher(asyncio.Protocol):
-    """A connection that carries payloads there and answers back."""
+    """A connection that sends payloads and receives answers."""
 
     def __init__(self, address: Address, hello: bytes, sink: Sink) -> None:
         self.lost = False

@@ -1,4 +1,4 @@
-"""Streams and consumers, by NATS' own client: none of it is in the way of messages."""
+"""Streams and consumers, by NATS' own client, which carries no messages of a run."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ _BATCH: Final = 512
 
 
 async def _silent(error: Exception) -> None:
-    """What goes wrong is raised where it is awaited; the client would log it, too."""
+    """Discards an error callback: errors are raised where they are awaited, and the client would
+    log them as well."""
     del error
 
 
 @contextlib.asynccontextmanager
 async def managed(where: Where) -> AsyncIterator[JetStreamContext]:
-    """A connection of its own for requests.
+    """A separate connection for requests.
 
     Raises:
         TargetError: no answer comes in time, there is no JetStream, or it refuses a request.
@@ -37,7 +38,7 @@ async def managed(where: Where) -> AsyncIterator[JetStreamContext]:
     login = {key: where.options.get(key) for key in ("user", "password", "token")}
     place = f"{where.host}:{where.port}"
     try:
-        # The client's own patience is for single steps of connecting.
+        # The client's own timeout covers single steps of connecting only.
         async with asyncio.timeout(_ANSWER_S):
             client = await nats.connect(
                 f"nats://{place}", error_cb=_silent, allow_reconnect=False, **login

@@ -1,4 +1,4 @@
-"""NATS JetStream: a stream that acknowledges when it has stored.
+"""NATS JetStream: a stream that acknowledges a message once it has stored it.
 
 Levels of acknowledgement:
 
@@ -6,13 +6,13 @@ Levels of acknowledgement:
 - `memory`: the message is in the server's memory; its death loses everything.
 - `file` (default): the message was written to a file, without fsync. It survives the death of the
   server's process, not of the machine: the server calls fsync every two minutes, or as `sync` says.
-- `file-sync`: the server calls fsync before each answer. That is a setting of the server, so a
-  server that surgetank did not start is believed only when the URL says `sync=always`.
+- `file-sync`: the server calls fsync before each answer. That is a setting of the server, so for a
+  server that surgetank did not start, the URL must have `sync=always`.
 
-Options: `consumer=ordered` (a push consumer without acknowledgements, which continues behind the
-last message that it has seen) or `consumer=explicit` (each message is acknowledged; at least once,
+Options: `consumer=ordered` (a push consumer without acknowledgements, which continues after the
+last message that it received) or `consumer=explicit` (each message is acknowledged; at least once,
 again after `ack_wait` seconds); `dedup=SECONDS` gives each message a `Nats-Msg-Id` and the stream a
-duplicate window; `bytes_max` bounds the stream (default 1 GiB; it refuses what is beyond);
+duplicate window; `bytes_max` bounds the stream (default 1 GiB; it refuses messages beyond it);
 `replicas`.
 """
 
@@ -129,7 +129,7 @@ class JetStream(Nats):
     # ---- the stream
 
     async def open(self) -> None:
-        """Connects; answers to publishing come to a subject of this object's own."""
+        """Connects; publications are acknowledged on a subject of this object's own."""
         self._link.keep(f"SUB {self._inbox}.* 2\r\n".encode())
         await super().open()
 
@@ -159,8 +159,8 @@ class JetStream(Nats):
         return True
 
     async def _remove(self) -> None:
-        """One of that name that took its place since stays; a server that is coming up again is
-        waited for."""
+        """Removes the stream, unless another one of that name has replaced it; waits for a server
+        that is restarting."""
         name, until = self.where.name, time.monotonic() + _DISPOSE_S
         while True:
             try:
@@ -187,8 +187,8 @@ class JetStream(Nats):
     # ---- publishing
 
     def frame(self, message: Outgoing) -> bytes:
-        """With a reply subject that ends with the message's number, so that the answer says whose
-        it is. Belongs to this object: others do not hear the answers."""
+        """A frame whose reply subject ends with the message's number, so that the answer identifies
+        the message. Only this object receives the answers."""
         reply = "" if self._ack == "none" else f"{self._inbox}.{message.number:08x}"
         headers = {"traceparent": message.traceparent} if message.traceparent else {}
         if self._dedup_s:
@@ -197,7 +197,7 @@ class JetStream(Nats):
         return pub(self.where.name, message.payload, reply, headers)
 
     def write(self, frames: memoryview, numbers: Numbers, sink: Sink) -> None:
-        """One send for all; the answers come each by itself."""
+        """Sends all frames in one call; each is answered separately."""
         self._sink = sink
         if self._ack != "none":
             self._waiting.update(numbers.tolist())
@@ -316,7 +316,7 @@ class JetStream(Nats):
             consuming.cancel()
 
     async def _consume(self, take: Any) -> None:
-        """Keeps a consumer at work, over ends of the connection."""
+        """Keeps a consumer running, and creates it again when the connection has ended."""
         self._take = take
         opened = 0
         while True:
@@ -352,14 +352,14 @@ class JetStream(Nats):
         async with managed(self.where) as manager:
             if self._sequence:
                 info = await stream_info(manager, stream)
-                # After a crash the stream may end before what we have seen.
+                # After a crash the stream may end before the last message received.
                 last = info.state.last_seq if info is not None else 0
                 settings.deliver_policy = DeliverPolicy.BY_START_SEQUENCE
                 settings.opt_start_seq = min(self._sequence, last) + 1
             await manager.add_consumer(stream, settings)
 
     def _seen(self, blocks: bytes) -> None:
-        """Acknowledges, or remembers how far the stream was read."""
+        """Acknowledges messages, or notes the position read in the stream."""
         if self._explicit:
             replies = _REPLIES.findall(blocks)
             if replies:

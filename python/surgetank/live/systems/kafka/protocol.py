@@ -1,4 +1,4 @@
-"""Kafka's protocol as far as one partition needs it: the connections of `Kafka`.
+"""The part of Kafka's protocol that one partition needs: the connections of `Kafka`.
 
 Produce version 7 and Fetch version 4 with record batches of format 2, uncompressed; brokers from
 2.1 to 4.x speak them.
@@ -31,19 +31,20 @@ _PRODUCE, _FETCH = 0, 1
 _CLIENT: Final = "surgetank"
 _REQUESTS_MAX: Final = 5
 _ANSWER_MS: Final = 30_000
-#: Messages that wait to be sent, beyond which they are refused on our side.
+#: Number of messages waiting to be sent beyond which the client refuses more.
 _WAITING_BYTES_MAX: Final = 32 << 20
 _FETCH_MS: Final = 500
 _FETCH_BYTES: Final = 4 << 20
 _LENGTH: Final = struct.Struct(">I")
-#: Of a record in a batch, beside its value: lengths, deltas, and a header `traceparent`.
+#: Bytes of a record in a batch in addition to its value: lengths, deltas, and a header
+#: `traceparent`.
 _RECORD_EXTRA_BYTES: Final = 100
-#: Not a no: whether it arrived is not known.
+#: Error codes that are no refusal: whether the message arrived is unknown.
 _TIMED_OUT: Final = 7
 
 
 def framed(payload: bytes) -> bytes:
-    """A payload behind its length."""
+    """A payload with its length in front."""
     return _LENGTH.pack(len(payload)) + payload
 
 
@@ -68,7 +69,7 @@ def _packed(payloads: list[bytes]) -> bytes:
 
 
 class _Answers(asyncio.Protocol):
-    """Answers, cut out of the stream by their lengths."""
+    """Splits the stream into answers by their lengths."""
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
@@ -106,7 +107,7 @@ class _Answers(asyncio.Protocol):
         self._have = len(whole) - position
 
     def answer(self, body: bytes, at_ns: int) -> None:
-        """One whole answer."""
+        """Handles one complete answer."""
         raise NotImplementedError
 
 
@@ -117,7 +118,7 @@ class _Batch:
 
 
 class Producing(_Answers):
-    """The connection that produces. Answers come in the order of asking."""
+    """The connection that sends Produce requests. Answers arrive in the order of the requests."""
 
     def __init__(self, topic: str, acks: int, batch_bytes_max: int) -> None:
         super().__init__()
@@ -133,7 +134,7 @@ class Producing(_Answers):
         self._waiting_bytes = 0
 
     def write(self, frames: memoryview, numbers: Numbers, sink: Sink) -> None:
-        """Messages for the next batch, which is sent at once if it may be."""
+        """Adds messages to the next batch, which is sent at once if the in-flight limit allows."""
         at_ns = time.monotonic_ns()
         if self.transport is None or self.transport.is_closing():
             sink.disconnected(numbers, at_ns)
@@ -161,7 +162,7 @@ class Producing(_Answers):
                 self._in_flight.append(batch)
 
     def _next(self) -> _Batch:
-        """As many as fit; at least one."""
+        """The next batch: as many messages as fit, at least one."""
         room = self._batch_bytes_max
         payloads: list[bytes] = []
         numbers: list[int] = []
@@ -209,17 +210,17 @@ class Producing(_Answers):
         self.on_end()
 
     def close(self) -> None:
-        """Sends what is written and ends."""
+        """Sends the waiting messages and closes."""
         if self.transport is not None:
             self.transport.close()
 
 
 @dataclass
 class Batches:
-    """What a fetch brought."""
+    """The record batches of one Fetch answer."""
 
     records: bytes
-    """Whole record batches; a cut one at the end is left out."""
+    """Complete record batches; an incomplete one at the end is left out."""
     next: int | None
     at_ns: int
 
@@ -236,11 +237,12 @@ class Batches:
         return cls(records[:position], following, at_ns)
 
     def next_offset(self, offset: int) -> int:
-        """Where to go on."""
+        """The offset of the next fetch."""
         return offset if self.next is None else self.next
 
     def numbers(self, run: int) -> Numbers:
-        """Numbers of the run's messages: values stand in a batch as they are."""
+        """Message numbers of this run; values are uncompressed in a batch, so they can be searched
+        as they are."""
         return Scanner(run).feed(self.records)
 
     def payloads(self) -> Iterator[bytes]:

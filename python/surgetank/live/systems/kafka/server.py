@@ -1,8 +1,7 @@
-"""An Apache Kafka broker of our own: one process, broker and controller in one (KRaft).
+"""An Apache Kafka broker that surgetank starts: one process, broker and controller in one (KRaft).
 
-Kafka is in no Linux distribution's packages. Its jars are fetched once by Maven from the
-repositories that Maven is set up for, into the user's cache folder, and the broker's main class is
-started with them.
+Kafka is in no Linux distribution's packages. Maven fetches its jars once, from the repositories in
+its configuration, into the user's cache folder.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ broker.session.timeout.ms=1000
 
 
 def jars() -> Path:
-    """The cache folder of this version's jars; it may not be there yet."""
+    """The cache folder of this version's jars; it may not exist yet."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "surgetank" / f"kafka-{VERSION}"
 
@@ -138,7 +137,8 @@ class KafkaBroker(Server):
 
     @classmethod
     def missing(cls) -> str | None:
-        """Debian's command where Java, or Maven before the first use, is not here."""
+        """Debian's command that installs Java, or Maven before the first use; None if both are
+        installed."""
         if shutil.which("java") is None:
             return "apt-get install default-jre-headless maven"
         here = jars().is_dir() or shutil.which("mvn") is not None
@@ -169,7 +169,7 @@ class KafkaBroker(Server):
             )
 
     def restart(self, node: int = 0) -> None:
-        """Starts it on its folder; returns when it answers as a broker."""
+        """Starts it again on its folder; returns when it answers as a broker."""
         self.processes[0].start()
         try:
             wait_until(self._answers, _START_S, "an answer of Kafka", self.processes[0])
@@ -187,7 +187,7 @@ class KafkaBroker(Server):
 
     @property
     def data(self) -> list[Path]:
-        """Where its logs lie."""
+        """The folder of its logs."""
         return [self.folder / "data"]
 
     def version(self) -> str:

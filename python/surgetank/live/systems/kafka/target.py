@@ -1,7 +1,7 @@
-"""Kafka: one topic of one partition, Produce and Fetch spoken directly.
+"""Kafka: one topic of one partition, with Produce and Fetch implemented here.
 
-aiokafka makes and removes the topic and packs the batches. Its producer is not used: it sends a
-failed batch again by itself, which would show as the broker's duplicates and losses.
+aiokafka makes and removes the topic and packs the batches. Its producer is not used: it retries a
+failed batch by itself, which would appear as duplicates and losses of the broker.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Kafka(CheckedTarget):
 
     @property
     def capabilities(self) -> Capabilities:
-        """In order; nothing is sent twice."""
+        """Ordered; no message is sent twice."""
         return Capabilities(acks=self.acks, ack=self._ack, durable=self._ack != "none")
 
     async def open(self) -> None:
@@ -144,8 +144,8 @@ class Kafka(CheckedTarget):
             self._producing.close()
 
     def frame(self, message: Outgoing) -> bytes:
-        """The payload with its length; records are packed when they are sent, for their place in
-        the batch is in them."""
+        """The payload with its length; records are packed when they are sent, since they contain
+        their position in the batch."""
         return framed(message.payload)
 
     def write(self, frames: memoryview, numbers: Numbers, sink: Sink) -> None:
@@ -202,7 +202,7 @@ class Kafka(CheckedTarget):
                     yield payload
 
     async def stored(self) -> AsyncIterator[bytes]:
-        """What the topic holds up to now."""
+        """The payloads that the topic holds now."""
         end = await self._led()
         offset = 0
         try:

@@ -1,1 +1,1 @@
-"""The reference system, whose truth is known."""
+"""The reference system, a queue whose parameters are known."""

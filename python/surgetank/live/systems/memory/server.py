@@ -1,6 +1,6 @@
 """The reference server: one queue in memory, one server with a known service time.
 
-It is the system whose truth is known: what is measured of it must agree with queueing theory. The
+Its parameters are known, so measurements of it must agree with queueing theory. The
 options of the URL: `service_us` (0), `distribution` = fixed | exponential, `capacity` (messages
 that may wait; beyond it they are refused) and `seed`. Run as `python -m
 surgetank.live.systems.memory.server PORT OPTIONS`.
@@ -47,7 +47,7 @@ class Broker:
         self._subscribers: set[asyncio.StreamWriter] = set()
 
     async def serve(self) -> None:
-        """Serves until it is cancelled: a message leaves when the server is done with it."""
+        """Serves until it is cancelled: a message leaves after its service time."""
         with Timer() as timer:
             while True:
                 if not self._waiting:
@@ -68,7 +68,7 @@ class Broker:
                 writer.write(frames)
 
     def _take(self, frame: bytes) -> bytes:
-        """Lets a message in, or not; the answer."""
+        """Admits a message to the queue or refuses it; returns the answer."""
         number = frame[16:24]
         if len(self._waiting) >= self._capacity:
             return b"R" + number
@@ -124,7 +124,7 @@ class MemoryServer(Server):
 
     @classmethod
     def missing(cls) -> str | None:
-        """Never: it is a part of surgetank."""
+        """Always None: it is a part of surgetank."""
         return None
 
     def start(self) -> Where:

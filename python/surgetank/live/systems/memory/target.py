@@ -1,4 +1,4 @@
-"""The reference target: surgetank's own server, whose truth is known (`server.py`)."""
+"""The reference target: surgetank's own server with known service times (`server.py`)."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""One connection to a NATS server over a raw socket: sends slices, never blocks, comes back.
+"""One connection to a NATS server over a raw socket: sends slices, never blocks, reconnects.
 
-Why not nats-py: it makes one Python object and several calls for each message. Here a slice of many
-frames is one `send` system call, and a received piece is searched as a whole.
+nats-py is not used because it makes one Python object and several calls for each message. Here a
+slice of many frames is one `send` system call, and a received piece is searched as a whole.
 
 Back-pressure: what the socket does not take waits in a queue of at most `pending_max` bytes, as
-views of the caller's frames, so nothing is copied. What does not fit any more is not taken, and the
-reason is given. When the connection ends, what waits is given up (its owner learns of it) and the
+views of the caller's frames, so nothing is copied. Frames that do not fit are refused with a
+reason. When the connection ends, waiting frames are given up and reported to `on_lost`, and the
 connection is opened again, with growing pauses of at most half a second, until `close`.
 """
 
@@ -35,7 +35,7 @@ _OPEN_S: Final = 5.0
 class Connection:
     """Used from one event loop. `on_blocks(blocks, at_ns)` gets everything received, in whole
     blocks; `on_lost(unsent, reason)` is called when the connection ended, with the numbers of the
-    slices that were not written whole; `on_error(text)` what the server complained of."""
+    slices that were not written whole; `on_error(text)` gets errors of the server."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Connection:
         self.where = where
         self.up = False
         self.opened = 0
-        """How often it was opened."""
+        """Number of times that it was opened."""
         self.pending_bytes = 0
         self.info: dict[str, Any] = {}
         """The server's INFO."""
@@ -65,7 +65,7 @@ class Connection:
         """Connects.
 
         Raises:
-            TargetError: no answer comes, or it is not a server that can be used.
+            TargetError: no answer comes, or the server cannot be used.
         """
         self._loop = asyncio.get_running_loop()
         self._closed = False
@@ -91,8 +91,8 @@ class Connection:
     def send(
         self, data: bytes | memoryview, numbers: Numbers | None = None, control: bool = False
     ) -> str | None:
-        """Hands it to the socket or the queue. None if it was taken, else why not. A control line
-        always has room: an answer that counts on it must not get out of step."""
+        """Passes data to the socket or the queue; returns None, or the reason if it was refused. A
+        control line is never refused, because answers are matched by their order."""
         if not self.up or self._socket is None:
             return "no connection"
         sent = 0
@@ -117,14 +117,14 @@ class Connection:
         return None
 
     async def drain(self, seconds: float) -> bool:
-        """Waits until nothing waits for the socket; whether that came in time."""
+        """Waits until the queue to the socket is empty; returns whether that was in time."""
         until = time.monotonic() + seconds
         while self.up and self._queue and time.monotonic() < until:
             await asyncio.sleep(0.002)
         return not self._queue
 
     async def close(self) -> None:
-        """Sends what waits, for at most two seconds, and disconnects."""
+        """Sends the waiting frames, for at most two seconds, and disconnects."""
         await self.drain(2.0)
         self._closed = True
         if self._again is not None:
@@ -153,7 +153,8 @@ class Connection:
             self._take(rest)
 
     async def _shake_hands(self, sock: socket.socket) -> bytes:
-        """INFO, CONNECT, what is kept, PING, PONG; returns what came behind the PONG."""
+        """Exchanges INFO, CONNECT, the kept lines, PING and PONG; returns the bytes received after
+        the PONG."""
         got = b""
         while b"\r\n" not in got:
             got += await self._more(sock)

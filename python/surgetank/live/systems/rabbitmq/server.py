@@ -1,7 +1,7 @@
-"""A RabbitMQ node of our own: its own name, folder, cookie and ports, and its own epmd.
+"""A RabbitMQ node that surgetank starts, with its own name, folder, cookie, ports and epmd.
 
-Erlang nodes find each other through a daemon, epmd, that usually is one for the machine and stays
-when the nodes have gone. Ours is another, on a port of its own, and ends with the node.
+Erlang nodes find each other through a daemon, epmd, of which a machine usually has one that
+outlives the nodes. This server starts another on a port of its own, which ends with the node.
 
 Debian's `rabbitmq-server` on the path changes the user and writes under /var; the script below it
 is called instead. `-noinput` and `RABBITMQ_ALLOW_INPUT` make that script *become* the Erlang
@@ -81,7 +81,7 @@ class RabbitMQ(Server):
 
     @classmethod
     def missing(cls) -> str | None:
-        """Debian's command where it is not here."""
+        """Debian's command that installs it; None if it is installed."""
         here = _script() is not None and shutil.which("erl") and shutil.which("epmd")
         return None if here else "apt-get install rabbitmq-server"
 
@@ -114,7 +114,7 @@ class RabbitMQ(Server):
         self._epmd.kill()
 
     def restart(self, node: int = 0) -> None:
-        """Starts it on its folder; returns when it speaks AMQP."""
+        """Starts it again on its folder; returns when it answers over AMQP."""
         try:
             if not self._epmd.running:
                 self._epmd.start()
@@ -137,7 +137,7 @@ class RabbitMQ(Server):
 
     @property
     def data(self) -> list[Path]:
-        """Where its queues' logs lie."""
+        """The folder of its queues' logs."""
         return [self.folder / "data"]
 
     def version(self) -> str:

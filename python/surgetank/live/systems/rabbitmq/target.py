@@ -1,8 +1,8 @@
 """RabbitMQ: one quorum queue, publisher confirms, a consumer with prefetch and acknowledgements.
 
-No client library stands in the way of messages, so that its cost per message is not in the
-generator: frames are made before the run, and confirmations come with the publication's place in
-the channel, which is looked up.
+No client library handles the messages, so that its cost per message is not in the generator. Frames
+are made before the run; confirmations carry the publication's position in the channel, which is
+looked up.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ __all__ = ["QuorumQueue"]
 _UNSENT_BYTES_MAX: Final = 32 << 20
 _PREFETCH: Final = 2000
 _SHORT_MAX: Final = 65_535
-#: How old a queue is to be before it is used. RabbitMQ 3.10 writes the names of its queues to disk
+#: Least age of a queue before it is used, s. RabbitMQ 3.10 writes the names of its queues to disk
 #: up to three seconds late; a kill before that loses the queue with all that was confirmed.
 _SETTLE_S: Final = 4.0
 _QUIET_S: Final = 0.3
 _RECOVERED_S: Final = 30.0
 _NOT_FOUND: Final = 404
-#: Access refused, not allowed. Other errors pass when a restarted node is up.
+#: Permanent errors: access refused, not allowed. Other errors end when a restarted node is up.
 _FOR_GOOD: Final = (403, 530)
 
 
@@ -66,7 +66,7 @@ class QuorumQueue(CheckedTarget):
         self._prefetch = whole_number(where, "prefetch", _PREFETCH, 1, _SHORT_MAX)
         self._length_max = whole_number(where, "max_length", 0, 1, _SHORT_MAX)
         self._settle_s = real_number(where, "settle_s", _SETTLE_S, 0, _SHORT_MAX)
-        # A password does not belong into a URL that reports repeat.
+        # Reports repeat the URL, so a password must not be in it.
         secret = os.environ.get("SURGETANK_RABBITMQ_PASSWORD", "guest")
         user, vhost = where.options.get("user", "guest"), where.options.get("vhost", "/")
         self._login = (user, secret, vhost)
@@ -74,7 +74,8 @@ class QuorumQueue(CheckedTarget):
 
     @property
     def capabilities(self) -> Capabilities:
-        """At least once: what a consumer had not acknowledged when it died comes again."""
+        """At least once: messages that a consumer had not acknowledged when it ended are delivered
+        again."""
         return Capabilities(
             acks=self.acks, ack=self._ack, durable=self._ack == "confirm", redelivers=True
         )
@@ -111,7 +112,7 @@ class QuorumQueue(CheckedTarget):
             raise self._unusable(error) from None
 
     async def _manage(self, what: commands.Queue.Declare | commands.Queue.Delete) -> int:
-        """Asks on a connection of its own; returns the count of messages in the answer."""
+        """Sends a request on a separate connection; returns the message count in the answer."""
         link = AmqpConnection(self.where, *self._login)
         await link.connect()
         try:
@@ -172,7 +173,8 @@ class QuorumQueue(CheckedTarget):
             link.abort()
 
     async def stored(self) -> AsyncIterator[bytes]:
-        """What is ready in the queue: taken without acknowledging and given back at the end."""
+        """The payloads that are ready in the queue, taken without acknowledgement and returned at
+        the end."""
         try:
             count = await self._ready()
             link = AmqpConsumer(self.where, *self._login, keeps=True)
@@ -196,8 +198,8 @@ class QuorumQueue(CheckedTarget):
             link.abort()
 
     async def _ready(self) -> int:
-        """Messages that are ready, from the queue's leader: after a restart there is none for a
-        while, and the count in the answer to a declaration is 0 meanwhile."""
+        """Number of ready messages, from the queue's leader. After a restart there is no leader for
+        a while, and the count in the answer to a declaration is 0 meanwhile."""
         until = time.monotonic() + _RECOVERED_S
         while True:
             link = AmqpConnection(self.where, *self._login)
@@ -215,7 +217,7 @@ class QuorumQueue(CheckedTarget):
 
 
 class AmqpPublisher(AmqpConnection):
-    """The connection that publishes, made again when it ends."""
+    """The publishing connection, reopened when it ends."""
 
     def __init__(self, where: Where, user: str, password: str, vhost: str, quiet: bool) -> None:
         super().__init__(where, user, password, vhost)
@@ -238,7 +240,7 @@ class AmqpPublisher(AmqpConnection):
         self._ready = True
 
     async def close(self) -> None:
-        """For good. What is written already is sent, within a second."""
+        """Closes permanently. Frames that are already written are sent, for at most a second."""
         self.give_up()
         with contextlib.suppress(OSError, Closed, TimeoutError):
             if self._ready:
@@ -277,7 +279,7 @@ class AmqpPublisher(AmqpConnection):
             answered.append(self._waiting.popitem(last=False)[1])
 
     def message(self, returned: bool, tag: int, payload: bytes) -> None:
-        # No such queue. The confirmation follows, and is no yes.
+        # There is no such queue. The confirmation that follows does not count.
         del tag
         if returned:
             run = next((sink.run for _, sink in self._waiting.values()), 0)
@@ -323,7 +325,7 @@ def _by_sink(answers: list[tuple[int, Sink]]) -> list[tuple[Sink, list[int]]]:
 
 
 class AmqpConsumer(AmqpConnection):
-    """The connection that consumes."""
+    """The consuming connection, reopened when it ends."""
 
     def __init__(
         self,
@@ -343,7 +345,7 @@ class AmqpConsumer(AmqpConnection):
         self._last = 0
 
     async def consume(self, queue: str, prefetch: int) -> None:
-        """Begins; 0 is no limit."""
+        """Starts consuming; a prefetch of 0 means no limit."""
         await self.connect()
         if prefetch:
             await self.ask(commands.Basic.Qos(prefetch_count=prefetch))

@@ -1,4 +1,4 @@
-"""Redis' protocol (RESP 2) as far as streams need it: the connections of `RedisStream`.
+"""The part of Redis' protocol (RESP 2) that streams need: the connections of `RedisStream`.
 
 Source: the protocol specification and the commands' reference at redis.io.
 """
@@ -17,17 +17,17 @@ from surgetank.live.target import Sink, Where
 
 __all__ = ["AGAIN_S", "CONNECT_S", "PASSING", "READ", "RedisPublisher", "RedisReader", "command"]
 
-#: Bytes that may wait in the connection before messages are refused on our side.
+#: Waiting bytes of a connection beyond which the client refuses messages.
 _UNSENT_BYTES_MAX: Final = 32 << 20
 AGAIN_S: Final = 0.05
 CONNECT_S: Final = 5.0
-#: Messages in one answer to `XREAD`, and in one to `XRANGE`.
+#: Most messages in one answer to `XREAD`, and in one to `XRANGE`.
 READ: Final = 512
 _END: Final = b"+PONG\r\n"
 _FIELD: Final = b"\r\n$1\r\np\r\n"
 _ID: Final = re.compile(rb"\$\d+\r\n(\d+-\d+)\r\n\*[24]" + re.escape(_FIELD))
 _ID_BYTES_MAX: Final = 80
-#: Answers to `XREAD` that only mean: again.
+#: Answers to `XREAD` after which the request is repeated.
 PASSING: Final = ("LOADING", "UNBLOCKED")
 
 
@@ -40,7 +40,7 @@ def command(*arguments: bytes) -> bytes:
 
 
 class RedisPublisher(asyncio.Protocol):
-    """The connection that carries `XADD`, made again when it ends."""
+    """The connection for `XADD`, reopened when it ends."""
 
     def __init__(self, where: Where, quiet: bool) -> None:
         self._where = where
@@ -48,7 +48,7 @@ class RedisPublisher(asyncio.Protocol):
         self._link: asyncio.Transport | None = None
         self._waiting: deque[tuple[Numbers, Sink]] = deque()
         self._answered = 0
-        """How many of the first waiting are answered."""
+        """Number of messages at the front of the queue that are answered."""
         self._rest = b""
         self._closed = False
         self._again: asyncio.Task[None] | None = None
@@ -104,7 +104,7 @@ class RedisPublisher(asyncio.Protocol):
         if data[:1] == b"-" or b"\n-" in data:
             self._mixed(data, at_ns)
             return
-        # Nothing but ids: `$15`, then the id, a line each.
+        # The answers are ids only: `$15`, then the id, a line each.
         lines = data.count(b"\r\n")
         end = data.rfind(b"$") if lines % 2 else data.rfind(b"\r\n") + 2 if lines else 0
         self._rest = data[end:]
@@ -145,10 +145,10 @@ class RedisPublisher(asyncio.Protocol):
 
 
 class RedisReader(asyncio.Protocol):
-    """The connection that carries `XREAD`.
+    """The connection for `XREAD`.
 
-    A `PING` behind each `XREAD` is answered after it: so the end of an answer is seen without
-    taking it apart. The next is asked from the last id on.
+    A `PING` after each `XREAD` is answered after it, so the end of an answer is found without
+    parsing it. The next request starts from the last id.
     """
 
     def __init__(self, name: bytes, sink: Sink) -> None:
@@ -156,10 +156,11 @@ class RedisReader(asyncio.Protocol):
         self._sink = sink
         self._scanner = Scanner(sink.run)
         self._last = b"0-0"
-        """The last id of the last whole answer: after a cut it is asked again from there."""
+        """The last id of the last complete answer; after a disconnection reading continues from
+        there."""
         self._newest = self._last
         self._since: list[int] = []
-        """Numbers delivered from an answer that is not whole yet."""
+        """Numbers already delivered from an incomplete answer."""
         self._known: frozenset[int] = frozenset()
         self._rest = b""
         self._begun = False

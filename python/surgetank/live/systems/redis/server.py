@@ -1,8 +1,8 @@
-"""A Redis server of our own: one process, its files in our folder.
+"""A Redis server that surgetank starts: one process, with its files in a folder of the run.
 
-The option `ack` says how safe an acknowledged message is (`surgetank.live.systems.redis.target`),
-and here becomes `appendonly` and `appendfsync`; `maxmemory` (Redis' own notation, such as `64mb`)
-makes it refuse what does not fit. Snapshots (RDB) are off.
+The option `ack` sets how durable an acknowledged message is
+(`surgetank.live.systems.redis.target`), here by `appendonly` and `appendfsync`. With `maxmemory`
+(Redis' own notation, such as `64mb`) it refuses messages that do not fit. Snapshots (RDB) are off.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ACKS: Final[dict[str, tuple[str, str]]] = {
     "everysec": ("yes", "everysec"),
     "always": ("yes", "always"),
 }
-#: Redis' own choice with a log.
+#: Redis' own default with a log.
 ACK_USUAL: Final = "everysec"
 _START_S: Final = 20.0
 _SIZE: Final = re.compile(r"\d{1,15}([kmg]b?|b)?", re.IGNORECASE)
@@ -49,7 +49,7 @@ class Redis(Server):
 
     @classmethod
     def missing(cls) -> str | None:
-        """Debian's command where it is not here."""
+        """Debian's command that installs it; None if it is installed."""
         return None if shutil.which("redis-server") else "apt-get install redis-server"
 
     def start(self) -> Where:
@@ -83,7 +83,7 @@ class Redis(Server):
         return "\n".join(lines) + "\n"
 
     def restart(self, node: int = 0) -> None:
-        """Starts it on its folder; returns when its log is loaded and it answers."""
+        """Starts it again on its folder; returns when its log is loaded and it answers."""
         self.processes[0].start()
         try:
             wait_until(self._answers, _START_S, "an answer of redis-server", self.processes[0])
@@ -98,7 +98,7 @@ class Redis(Server):
 
     @property
     def data(self) -> list[Path]:
-        """Where its log of appends lies."""
+        """The folder of its append-only log."""
         return [self.folder / "data"]
 
     def version(self) -> str:

@@ -1,9 +1,8 @@
-"""Redis Streams: `XADD` written as it stands in the protocol, `XREAD BLOCK` to receive.
+"""Redis Streams: `XADD` to publish and `XREAD BLOCK` to receive.
 
-The client library is left out of the way of messages, so that its cost per message is not in the
-generator: frames are made before the run, replies are counted off against the numbers in the order
-of sending (Redis answers a connection in order), and numbers are found in what arrives without
-taking it apart.
+No client library handles the messages, so that its cost per message is not in the generator. Frames
+are made before the run, replies are matched with the numbers in the order of sending (Redis answers
+a connection in order), and numbers are found in received data without parsing it.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ __all__ = ["RedisStream"]
 
 _GROUP: Final = "surgetank"
 
-#: Makes an empty stream with a mark of ours, if nothing of that name is there: in one step.
+#: Creates, in one step, an empty stream with a mark of surgetank, if no key of that name exists.
 _MAKE: Final = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
@@ -73,20 +72,21 @@ class RedisStream(CheckedTarget):
         )
 
     async def open(self) -> None:
-        """Connects and checks that the server keeps what the level `ack` stands for."""
+        """Connects and checks that the server's settings provide the durability of the level
+        `ack`."""
         self._control = client.Redis(
             host=self.where.host,
             port=self.where.port,
             socket_connect_timeout=CONNECT_S,
             decode_responses=False,
-            # Once: a pooled connection may be of a server that has been restarted since.
+            # A new connection: a pooled one may be of a server that has been restarted since.
             retry=Retry(NoBackoff(), 1),
         )
         try:
             had: dict[Any, Any] = await self._ask(self._control.config_get("append*"))
             self._check({_text(key): _text(value) for key, value in had.items()})
         except NoPermissionError:
-            pass  # A server that does not show its settings: the level is the user's word.
+            pass  # The server does not show its settings, so the level in the URL is assumed.
         except RedisError as error:
             raise self._unusable(error) from None
         self._publishing = RedisPublisher(self.where, quiet=self._ack == "none")
@@ -183,7 +183,7 @@ class RedisStream(CheckedTarget):
                     yield fields[b"p"]
 
     async def stored(self) -> AsyncIterator[bytes]:
-        """What the stream holds, from its beginning."""
+        """The payloads that the stream holds, from its beginning."""
         first = "-"
         while True:
             try:
