@@ -145,8 +145,8 @@ def held_out(pool: Pool, count: int, seeds: int) -> None:
         ranks.append(rho)
         best += most == wins
         close += kept[most][1] >= 0.8 * float(gains.max())
-        told = [f"{n} {kept[n][0]:.0%}, gains {kept[n][1]:.0%}" for n in (most, wins)]
-        print(f"| {number} | {told[0]} | {told[1]} | {rho:.2f} |", flush=True)
+        reported = [f"{n} {kept[n][0]:.0%}, gains {kept[n][1]:.0%}" for n in (most, wins)]
+        print(f"| {number} | {reported[0]} | {reported[1]} | {rho:.2f} |", flush=True)
     n = len(ranks)
     print(f"\n{n} worlds: charged most gains most in {best}, and within a fifth of it in {close};")
     low, middle = np.quantile(ranks, (0.1, 0.5))

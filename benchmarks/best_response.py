@@ -36,8 +36,8 @@ def cell(response: Response) -> str:
     gain = response.gain
     if response.pays is False:
         return "none"
-    told = f"{number(gain.mean)} [{number(gain.low)}, {number(gain.high)}]"
-    return told if response.pays else f"({told})"
+    reported = f"{number(gain.mean)} [{number(gain.low)}, {number(gain.high)}]"
+    return reported if response.pays else f"({reported})"
 
 
 def main() -> None:

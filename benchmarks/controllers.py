@@ -230,8 +230,8 @@ def train(seed: int, rounds: int, rule: str, out: Path, jobs: int) -> None:
             updating="deferred",
         )
     command = f"benchmarks/controllers.py train --seed {seed} --rounds {rounds} --rule {rule}"
-    told = {"command": command, "loss": round(float(best.fun), 4)}
-    out.write_text(json.dumps(told | {"numbers": vars(numbers_of(best.x))}, indent=2) + "\n")
+    reported = {"command": command, "loss": round(float(best.fun), 4)}
+    out.write_text(json.dumps(reported | {"numbers": vars(numbers_of(best.x))}, indent=2) + "\n")
 
 
 def tasks_of(seeds: int, controllers: list[str]) -> Iterator[tuple[str, str, int]]:
@@ -274,7 +274,7 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 BySeed = dict[str, dict[int, dict[str, Any]]]
 """Rows of one scenario by label and seed."""
 Verdicts = list[tuple[str, str]]
-"""Of each scenario's debt and p99: "worse", "better" or "" (not told apart)."""
+"""Of each scenario's debt and p99: "worse", "better" or "" (not distinguished)."""
 KEYS: Final = ("debt_usd", "p99_s")
 SHOWN: Final = {"debt_usd": ",.0f", "p99_s": ".2f", "executed": ".0%"}
 #: Shown for a p99 of 0, which stands for a scenario in which nothing was due in any seed.

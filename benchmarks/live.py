@@ -8,7 +8,7 @@
   JetStream with every message acknowledged from a file.
 - peers: nats-py publishing as fast as it can, nats-py's asynchronous publishing to JetStream,
   Locust with a user class for NATS. They are closed loops: they have no schedule to keep, and
-  nobody receives what they send.
+  no one receives what they send.
 - limit: our own target without schedule and subscriber, 64 messages a write.
 
 Generator, server and subscriber share the machine's cores. 128-byte payloads.

@@ -2,7 +2,7 @@
 
     python live_peers.py nats-py|jetstream HOST PORT SECONDS
 
-prints messages a second, until the server has confirmed the last one. Nobody subscribes: the peers
+prints messages a second, until the server has confirmed the last one. No one subscribes: the peers
 have less to do than surgetank's generator, whose every message is received and counted.
 """
 

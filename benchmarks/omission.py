@@ -168,7 +168,7 @@ def measure(rate: float, seconds: float, stall_s: float) -> tuple[dict[str, Seen
         try:
             played = rig.play(Schedule.plain(due, drain_s=stall_s + 5), watch=watch)
             assert closed.stdout is not None
-            told = json.loads(closed.stdout.read())
+            reported = json.loads(closed.stdout.read())
         finally:
             stall.end()
             closed.kill()
@@ -177,7 +177,9 @@ def measure(rate: float, seconds: float, stall_s: float) -> tuple[dict[str, Seen
     delay_ms = np.where(first >= 0, (first - played.schedule.due_ns) / 1e6, np.inf)
     seen = {
         NAMES[0]: Seen(played.schedule.due_ns / 1e9, delay_ms),
-        NAMES[1]: Seen(np.array(told["at_s"]) - played.start_ns / 1e9, np.array(told["delay_ms"])),
+        NAMES[1]: Seen(
+            np.array(reported["at_s"]) - played.start_ns / 1e9, np.array(reported["delay_ms"])
+        ),
     }
     seen[NAMES[2]] = corrected(seen[NAMES[1]], rate)
     late = played.sending.sent_ns - played.schedule.due_ns
@@ -189,7 +191,7 @@ def milliseconds(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def by_quantile(seen: dict[str, Seen], told: str) -> str:
+def by_quantile(seen: dict[str, Seen], reported: str) -> str:
     """Delay against the share of messages that were faster."""
     most = max(float(s.delay_ms.max()) for s in seen.values())
     least = min(float(np.quantile(s.delay_ms, 0.3)) for s in seen.values())
@@ -205,10 +207,10 @@ def by_quantile(seen: dict[str, Seen], told: str) -> str:
         plot.line(zip(marks.tolist(), delays.tolist(), strict=True), f"curve {kind}", tip=name)
         delay = float(np.quantile(of.delay_ms, 1 - 10.0**-at, method="higher"))
         plot.text(plot.x(at), plot.y(delay) + above, name + how, "said note", "middle")
-    return standalone_svg(plot, told)
+    return standalone_svg(plot, reported)
 
 
-def by_time(seen: dict[str, Seen], told: str) -> str:
+def by_time(seen: dict[str, Seen], reported: str) -> str:
     """Delay against the time at which a message was due, or was sent, around the stall."""
     ours, theirs = seen[NAMES[0]], seen[NAMES[1]]
     most = max(float(s.delay_ms.max()) for s in (ours, theirs))
@@ -228,7 +230,7 @@ def by_time(seen: dict[str, Seen], told: str) -> str:
     plot.text(plot.x(at) + 10, plot.y(delay) - 4, "closed loop: one message", "said")
     many = f"open loop: {int((ours.delay_ms > 20).sum()):,} messages over 20 ms"
     plot.text(plot.x(began + most / 2e3) + 14, plot.y(most / 2), many, "said")
-    return standalone_svg(plot, told)
+    return standalone_svg(plot, reported)
 
 
 def table(rows: list[Row]) -> str:
@@ -256,21 +258,23 @@ def main() -> None:
         return
     seen, stall_s, late_ms = measure(asked.rate, asked.seconds, asked.stall)
     rows = [of.row(name) for name, of in seen.items()]
-    told = f"{asked.rate:,.0f} messages/s for {asked.seconds:g} s, NATS stopped for {stall_s:.3f} s"
+    reported = (
+        f"{asked.rate:,.0f} messages/s for {asked.seconds:g} s, NATS stopped for {stall_s:.3f} s"
+    )
     if asked.json:
-        print(json.dumps({"what": told, "late_ms": late_ms, "rows": [asdict(r) for r in rows]}))
+        print(json.dumps({"what": reported, "late_ms": late_ms, "rows": [asdict(r) for r in rows]}))
     else:
-        print(f"{told}; the generator itself late by {late_ms:.2f} ms at p99\n\n{table(rows)}")
+        print(f"{reported}; the generator itself late by {late_ms:.2f} ms at p99\n\n{table(rows)}")
         print(f"\n{machine()}")
     if late_ms > LiveOptions().lateness_p99_ms:
         raise SystemExit("INVALID: this machine had other work, and the schedule was not kept")
     if asked.pictures:
-        publish(seen, rows, told)
+        publish(seen, rows, reported)
 
 
-def publish(seen: dict[str, Seen], rows: list[Row], told: str) -> None:
+def publish(seen: dict[str, Seen], rows: list[Row], reported: str) -> None:
     """Into the documents."""
-    for name, drawn in (("", by_quantile(seen, told)), ("-time", by_time(seen, told))):
+    for name, drawn in (("", by_quantile(seen, reported)), ("-time", by_time(seen, reported))):
         picture = DOCS / f"pictures/coordinated-omission{name}.svg"
         picture.write_text(drawn, encoding="utf-8")
     page = DOCS / "coordinated-omission.md"

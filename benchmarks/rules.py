@@ -118,14 +118,14 @@ def fair() -> None:
         if report_ms:
             asked[f"{key}.report_ms"] = float(report_ms)
         result = st.run(base.with_values(asked), seed=1)
-        measured, told = result.measures, result.trace.stats
+        measured, reported = result.measures, result.trace.stats
         cells = [f"{measured[f'delay_{q}_ms'].value:.0f} ms" for q in ("p50", "p99")]
         cells.append(f"{measured['inversions_receive'].value:.2%}")
         cycles = measured["fair_cycle_share"].value if rule == "themis" else None
         cells.append("" if cycles is None else f"{cycles:.0%}")
-        bytes_ = told.fair.report_bytes if told.fair else 0
+        bytes_ = reported.fair.report_bytes if reported.fair else 0
         cells.append(f"{bytes_ / result.trace['messages'].height:,.0f}" if bytes_ else "")
-        cells.append(f"{bytes_ / told.bytes:.1%}" if bytes_ else "")
+        cells.append(f"{bytes_ / reported.bytes:.1%}" if bytes_ else "")
         report = f"{report_ms} ms" if report_ms else ""
         print(f"| {name} | {report} | " + " | ".join(cells) + " |", flush=True)
 

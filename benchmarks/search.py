@@ -129,7 +129,7 @@ def repeated_halving(search: Search, width: float) -> Spent:
     return Spent(mean, mean - half, mean + half, messages, runs)
 
 
-def told(name: str, rows: list[Spent], truth: float, ours: list[Spent]) -> None:
+def reported(name: str, rows: list[Spent], truth: float, ours: list[Spent]) -> None:
     """One line of the table."""
     errors = np.array([x.estimate / truth - 1 for x in rows])
     covered = sum(x.low <= truth <= x.high for x in rows)
@@ -200,7 +200,7 @@ def compare(searches: int) -> None:
     print("| method | runs | messages | of ours | interval | rms error | interval holds truth |")
     print("|---|---|---|---|---|---|---|")
     for name, found in rows.items():
-        told(name, found, truth, rows["surgetank search"])
+        reported(name, found, truth, rows["surgetank search"])
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ CLASSES = ("price_update", "liquidation_order", "cancel", "replace", "order", "p
 
 
 def scenario(**sections: Any) -> str:
-    """JSON for the core: nobody orders, nobody reacts, service as given."""
+    """JSON for the core: no one orders, no one reacts, service as given."""
     import surgetank as st
 
     return st.Scenario.model_validate(

@@ -56,10 +56,10 @@ def run(
     `report`); nothing is written without it. The name of the run is (seed, scenario hash, build);
     the same name gives the same bytes.
 
-    With `target`, a URL such as `nats:`, the scenario is run against that live system instead of
-    being simulated, as `options` say; `watch` is then called with readings. docs/targets.md.
+    With `target`, a URL such as `nats:`, the scenario is run with `options` against that live
+    system instead of being simulated, and `watch` is called with readings (docs/targets.md).
 
-    `journal` is a file for the simulated venue's journal. docs/journal.md.
+    `journal` is a file for the simulated venue's journal (docs/journal.md).
 
     Raises:
         SurgetankError: if the scenario, the tape or the folder is not usable.

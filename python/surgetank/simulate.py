@@ -23,8 +23,8 @@ from surgetank.trace.names import check_names
 
 __all__ = ["Progress", "simulate", "with_tape"]
 
-#: Called about ten times a second with simulated seconds, client messages and events so far;
-#: returning False stops the run.
+#: Called about ten times a second with simulated seconds, client messages and events so far; it
+#: returns False to stop the run.
 Progress = Callable[[float, int, int], bool]
 
 
@@ -99,7 +99,8 @@ def _run(
             raise
         panic = f"scenario {scenario.name}, seed {seed}: {error}"
     if panic:
-        # Outside of `except`: no process could send a panic, not even as context, to another.
+        # Outside of `except`: a panic, even as the context of an exception, cannot be sent to
+        # another process.
         raise CoreError(panic)
     return out
 
@@ -154,13 +155,14 @@ def _plugin_failed(scenario: Scenario, error: Exception) -> SurgetankError:
 
 
 def with_tape(scenario: Scenario, tape: Tape) -> Scenario:
-    """The scenario on a tape: its prices outside, its messages (if any) for background flow.
+    """The scenario with the tape's prices as outside price and its messages, if any, as background
+    flow.
 
-    The run is not longer than the tape.
+    The run ends with the tape at the latest.
     """
     seconds = min(scenario.duration_s, tape.seconds)
     values: dict[str, object] = {
-        # The scenario's own event is not what is replayed.
+        # The event that the scenario describes is not the one on the tape.
         "title": f"{scenario.name} on a recording: {PurePath(tape.file).name or 'unnamed'}",
         "event": f"A recording: {tape.file or 'unnamed'}, {tape.seconds:g} s of it"
         + (f" at {tape.speed:g} times its speed." if tape.speed != 1 else "."),

@@ -370,7 +370,7 @@ def test_of_a_train_only_the_first_can_be_late() -> None:
     assert probe.scheduled.tolist() == [True] * 4 + [False] * 3 + [True, False]
 
 
-def test_blocks_are_told_from_deliveries() -> None:
+def test_blocks_are_distinguished_from_deliveries() -> None:
     """Empty blocks count as intervals; one full block is no limit, two in a row are."""
     first = np.array([10, 10, 30, 60, 60, -1])
     height = np.array([1, 1, 3, 6, 6, -1])

@@ -24,17 +24,17 @@ def test_run_for_machines(here: Path) -> None:
     """`--json` prints one object, and nothing else, on stdout."""
     done = surgetank("run", "good.toml", "--json", "--no-report", "--seed", "3", cwd=here)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["verdict"] == "PASS"
-    assert told["complete"] is True
-    assert told["run"]["seed"] == 3
-    assert {"name", "seed", "scenario_hash", "build"} <= set(told["run"])
-    p50 = told["measures"]["delay_p50_ms"]
+    reported = json.loads(done.stdout)
+    assert reported["verdict"] == "PASS"
+    assert reported["complete"] is True
+    assert reported["run"]["seed"] == 3
+    assert {"name", "seed", "scenario_hash", "build"} <= set(reported["run"])
+    p50 = reported["measures"]["delay_p50_ms"]
     assert p50["unit"] == "ms" and p50["low"] <= p50["value"] <= p50["high"]
-    assert len(told["trace_hash"]) == 64
-    folder = here / told["out"]
+    assert len(reported["trace_hash"]) == 64
+    folder = here / reported["out"]
     kept = json.loads((folder / "run.json").read_text())
-    assert kept["trace_hash"] == told["trace_hash"]
+    assert kept["trace_hash"] == reported["trace_hash"]
 
 
 def test_exit_codes_and_junit(here: Path) -> None:
@@ -115,11 +115,11 @@ def test_interrupt_keeps_what_was_measured(here: Path) -> None:
     time.sleep(2.0)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
-    told = json.loads(out)
-    assert told["complete"] is False, err
-    assert told["verdict"] == "UNKNOWN"
+    reported = json.loads(out)
+    assert reported["complete"] is False, err
+    assert reported["verdict"] == "UNKNOWN"
     assert process.returncode == 4
-    assert told["measures"]["delay_p50_ms"]["value"] > 0
+    assert reported["measures"]["delay_p50_ms"]["value"] > 0
     assert json.loads((here / "long/run.json").read_text())["complete"] is False
 
 
@@ -130,18 +130,18 @@ def test_report_and_compare(here: Path) -> None:
     done = surgetank("report", "1", cwd=here)
     assert done.returncode == 0, done.stderr
     assert "<html" in (here / "1/report.html").read_text()[:2_000]
-    told = json.loads(surgetank("compare", "1", "2", "--json", cwd=here).stdout)
-    assert told["same_trace"] is False
-    assert told["differences"]["delay_p50_ms"]["change"] != 0
-    told = json.loads(surgetank("compare", "1", "1", "--json", cwd=here).stdout)
-    assert told["same_trace"] is True
+    reported = json.loads(surgetank("compare", "1", "2", "--json", cwd=here).stdout)
+    assert reported["same_trace"] is False
+    assert reported["differences"]["delay_p50_ms"]["change"] != 0
+    reported = json.loads(surgetank("compare", "1", "1", "--json", cwd=here).stdout)
+    assert reported["same_trace"] is True
     assert "byte for byte" in surgetank("compare", "1", "1", cwd=here).stdout
 
 
 def test_scenarios_schema_init(here: Path) -> None:
     """What there is, what it may say, and something to start from."""
-    told = json.loads(surgetank("scenarios", "--json", cwd=here).stdout)
-    assert "12–13 March 2020" in told["black-thursday"]["event"]
+    reported = json.loads(surgetank("scenarios", "--json", cwd=here).stdout)
+    assert "12–13 March 2020" in reported["black-thursday"]["event"]
     schema = json.loads(surgetank("schema", cwd=here).stdout)
     assert "flow" in schema["properties"]
     assert surgetank("init", "mine", cwd=here).returncode == 0

@@ -24,7 +24,7 @@ from surgetank.errors import CoreError
 
 
 class PanicException(BaseException):
-    """As pyo3 raises it: no Exception, and of a module that nobody can import."""
+    """As pyo3 raises it: no Exception, and of a module that no one can import."""
 
 
 PanicException.__module__ = "pyo3_runtime"
@@ -45,9 +45,13 @@ def test_a_crash_has_an_exit_code_of_its_own(
 ) -> None:
     """70 and never 1, which would read as FAIL; one line; the traceback in the file it names."""
     assert ended(raising(error)) == 70
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1 and "Traceback" not in told and type(error).__name__ in told
-    found = re.search(r"\S+/surgetank-\S+\.txt", told)
+    reported = capsys.readouterr().err
+    assert (
+        reported.count("\n") == 1
+        and "Traceback" not in reported
+        and type(error).__name__ in reported
+    )
+    found = re.search(r"\S+/surgetank-\S+\.txt", reported)
     assert found is not None
     kept = Path(found[0])
     assert "Traceback" in kept.read_text() and "raise error" in kept.read_text()
@@ -55,13 +59,17 @@ def test_a_crash_has_an_exit_code_of_its_own(
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.ENOMEM])
-def test_what_the_machine_refuses_is_told_with_a_remedy(
+def test_what_the_machine_refuses_is_reported_with_a_remedy(
     number: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """74: neither a defect nor a verdict."""
     assert ended(raising(OSError(number, os.strerror(number), "runs/a"))) == 74
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1 and os.strerror(number).lower() in told and "runs/a: " in told
+    reported = capsys.readouterr().err
+    assert (
+        reported.count("\n") == 1
+        and os.strerror(number).lower() in reported
+        and "runs/a: " in reported
+    )
 
 
 def test_a_panic_reaches_other_processes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +118,7 @@ def test_a_reader_that_has_gone_is_no_verdict(here: Path) -> None:
 
 @pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
 def test_closed_streams_change_no_exit_code(here: Path, closed: str) -> None:
-    """Whoever started us may have closed them; the verdict is told by the code all the same."""
+    """Whoever started us may have closed them; the verdict is reported by the code all the same."""
     command = f"{sys.executable} -c 'from surgetank.cli import main; main()'"
     for arguments, code in (
         ("--version", 0),
@@ -169,8 +177,8 @@ def test_an_option_that_would_do_nothing_is_refused(
 ) -> None:
     """It is a slip, and the run would not be what was meant."""
     assert ended(lambda: app(["run", "calm", *options])) == 2
-    told = capsys.readouterr().err
-    assert options[0] in told and f"no effect without {needs}" in told
+    reported = capsys.readouterr().err
+    assert options[0] in reported and f"no effect without {needs}" in reported
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -197,11 +205,11 @@ def test_completion(
     monkeypatch.setenv("_SURGETANK_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", f"surgetank {words}")
     monkeypatch.setenv("COMP_CWORD", str(len(typed)))
-    told = io.StringIO()
-    monkeypatch.setattr(sys, "stdout", told)
+    reported = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", reported)
     with pytest.raises(SystemExit):
         app(prog_name="surgetank")
-    assert told.getvalue().split() == found
+    assert reported.getvalue().split() == found
 
 
 DEEP = "x = " + "[" * 100_000 + "]" * 100_000
@@ -223,8 +231,8 @@ def test_scenarios_that_cannot_be_read(
     else:
         path.write_text(text)
     assert ended(lambda: app(["run", str(path)])) == 2
-    told = capsys.readouterr().err
-    assert what in told and told.count("\n") == 1
+    reported = capsys.readouterr().err
+    assert what in reported and reported.count("\n") == 1
 
 
 @pytest.mark.parametrize("value", ["9" * 5_000, DEEP.removeprefix("x = ")])
@@ -245,8 +253,8 @@ def limited(limit: str, *asked: str, cwd: Path, **env: str) -> subprocess.Comple
 
 
 def test_a_full_disk_and_too_many_files(here: Path) -> None:
-    """What the machine refuses is told as that, wherever it happens: in polars, in processes, in
-    the search for a temporary folder."""
+    """An error of the operating system is reported as such, wherever it occurs: in polars, in
+    processes, or in the search for a temporary folder."""
     short = ["run", "good.toml", "--no-report", "--set", "duration_s=1", "--set", "warmup_s=0"]
     done = limited("-f 8", *short, "--out", "full", cwd=here)
     assert (done.returncode, "File too large" in done.stderr) == (74, True), done.stderr

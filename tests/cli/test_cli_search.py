@@ -30,13 +30,13 @@ def test_a_search_its_baseline_and_a_fall(here: Path) -> None:
     """Found; held against itself; and, with a slower server, fallen significantly."""
     done = surgetank("search", "small.toml", *QUICK, "--json", "--out", "a", cwd=here)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    reported = json.loads(done.stdout)
     wanted = {"find", "estimate", "unit", "ci_low", "ci_high", "confidence", "runs", "most_used"}
-    assert wanted <= set(told)
-    assert told["find"] == "delay_p99_ms_max" and told["unit"] == "1/s"
-    assert told["ci_low"] <= told["estimate"] <= told["ci_high"]
+    assert wanted <= set(reported)
+    assert reported["find"] == "delay_p99_ms_max" and reported["unit"] == "1/s"
+    assert reported["ci_low"] <= reported["estimate"] <= reported["ci_high"]
     # M/M/1: p99 = ln(100)/(μ − λ) with μ = 2,500/s.
-    assert told["estimate"] == pytest.approx(2_500 - 4.605 / 0.003, rel=0.15)
+    assert reported["estimate"] == pytest.approx(2_500 - 4.605 / 0.003, rel=0.15)
     assert {"search.json", "search.html", "runs.jsonl"} <= {p.name for p in (here / "a").iterdir()}
 
     same = ["--baseline", "a/search.json", "--fall", "0.05"]
@@ -206,10 +206,10 @@ def test_a_frontier_in_four_forms(here: Path) -> None:
         cwd=here,
     )
     assert done.returncode in (0, 4), done.stderr
-    told = json.loads(done.stdout)
-    assert [c["name"] for c in told["curves"]] == ["as it is", "slow keepers"]
-    assert len(told["points"]) == 4
-    first = {p["curve"]: p for p in told["points"] if p["load"] == 10}
+    reported = json.loads(done.stdout)
+    assert [c["name"] for c in reported["curves"]] == ["as it is", "slow keepers"]
+    assert len(reported["points"]) == 4
+    first = {p["curve"]: p for p in reported["points"] if p["load"] == 10}
     assert first["as it is"]["theory"] and first["slow keepers"]["theory"] is None
     assert first["slow keepers"]["estimate"] < first["as it is"]["estimate"]
     folder = here / "f"

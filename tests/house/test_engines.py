@@ -29,7 +29,7 @@ def asked(code: str) -> Iterator[str]:
                 yield ast.unparse(node)
 
 
-def test_nobody_asks_which_engine_it_is() -> None:
+def test_only_properties_of_engines_are_read_it_is() -> None:
     """But the sections themselves, and whoever sets a scenario's engine."""
     files = [path for path in PACKAGE.rglob("*.py") if path.parent.name != "scenario"]
     found = [f"{p.name}: {at}" for p in sorted(files) for at in asked(p.read_text("utf-8"))]

@@ -55,7 +55,7 @@ SEARCH_FLOORS = [
     {"answer", "live"},
     {"answer_comparison", "failures", "gain"},
     {"bottleneck", "sweep"},
-    {"ask"},
+    {"question"},
     {""},
 ]
 REPORT_FLOORS = [

@@ -54,8 +54,8 @@ def test_a_scenario_does_not_run_code_unasked(
     (inside / "stranger.toml").write_text(text)
     asked = [part.replace("KEY", "layer.queue.rule=evil:Rule") for part in command]
     assert ended(lambda: app(asked)) == 2
-    told = capsys.readouterr().err
-    assert "runs code from `evil`" in told and "--allow-code" in told
+    reported = capsys.readouterr().err
+    assert "runs code from `evil`" in reported and "--allow-code" in reported
     left = {path.name for path in inside.rglob("*") if path.is_file()}
     assert left == {"evil.py", "tiny.toml", "stranger.toml"}
 

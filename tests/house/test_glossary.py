@@ -83,7 +83,7 @@ def exists(place: str) -> bool:
 
 
 def missing_places(text: str) -> list[str]:
-    """Places that the page names and nobody finds; a term without any place is one."""
+    """Places that the page names and that do not exist; a term without any place is one."""
     found = []
     for term, _, places in rows(text):
         named = re.findall(r"`([^`]+)`", places)

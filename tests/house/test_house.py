@@ -31,7 +31,7 @@ def unlisted(tests: Path) -> set[str]:
 
 
 def test_every_rust_test_is_in_its_binary(tmp_path: Path) -> None:
-    """A file that `all.rs` forgets would be compiled by nobody; the control is such a file."""
+    """A file that `all.rs` forgets would be compiled by no one; the control is such a file."""
     crates = Path(__file__).resolve().parents[2] / "crates"
     found = {path.parent.name: unlisted(path) for path in crates.glob("*/tests")}
     assert len(found) >= 3 and set().union(*found.values()) == set()

@@ -22,10 +22,10 @@ LENDING = ("surgetank", "surgetank.scenario", "surgetank.live")
 
 def loaded(code: str, *, among: set[str] = HEAVY, shell: Mapping[str, str] = {}) -> set[str]:
     """Which of some modules a fresh interpreter has loaded after it ran the code."""
-    told = f"\nfinally:\n sys.stderr.write(' '.join({among!r} & set(sys.modules)))"
+    reported = f"\nfinally:\n sys.stderr.write(' '.join({among!r} & set(sys.modules)))"
     lines = ["import sys", "try:", *(f" {line}" for line in code.splitlines())]
     done = subprocess.run(
-        [sys.executable, "-c", "\n".join(lines) + told],
+        [sys.executable, "-c", "\n".join(lines) + reported],
         capture_output=True,
         text=True,
         env=os.environ | dict(shell),

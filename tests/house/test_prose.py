@@ -14,7 +14,7 @@ import surgetank as st
 PACKAGE = Path(st.__file__).parent
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 #: Attributes, and cells of mappings, that hold words for a reader.
-PROSE = {"breaks", "detail", "note", "said", "sentence", "text", "title", "what", "why"}
+PROSE = {"breaks", "detail", "note", "criterion", "sentence", "text", "title", "what", "why"}
 #: Plain names that do. A `text` may be anybody's.
 NAMES = {"breaks", "detail", "note", "quantity", "reason", "sentence", "why"}
 #: Methods that take a text apart or look into it.

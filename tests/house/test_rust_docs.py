@@ -1,10 +1,12 @@
-"""Every documented item of the Rust crates says what it is in more than one word."""
+"""Documentation of the Rust crates has more than one word, and none of the words to avoid."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
+
+from avoided_words import avoided, avoided_in_names, rust_words
 
 CRATES = Path(__file__).parents[2] / "crates"
 #: A block of documentation, outer or inner, with its text.
@@ -46,3 +48,24 @@ pub price: i64,
 pub x: i64, // Not documentation.
 """
     assert list(short(code)) == [(1, "Orders."), (3, "Price."), (8, " How.")]
+
+
+def idiom(code: str) -> list[str]:
+    """Words to avoid (docs/CONTRIBUTING.md) in comments, and identifiers with such a word."""
+    comments, names = rust_words(code)
+    return [*avoided(comments), *avoided_in_names(names)]
+
+
+def test_rust_avoids_these_words() -> None:
+    """The words that the pages avoid, in documentation, comments, identifiers and modules."""
+    files = sorted(CRATES.rglob("*.rs"))
+    found = {str(path.relative_to(CRATES)): idiom(path.read_text()) for path in files}
+    assert {path: words for path, words in found.items() if words} == {}
+    assert len(files) > 200 and avoided_in_names({path.stem for path in files}) == []
+
+
+def test_words_to_avoid_are_seen() -> None:
+    """The controls: documentation, a comment, a function, a field, a variant; literals are left."""
+    assert idiom("/// Nobody waits.\nfn a() {} // It is told.\n") == ["nobody", "told"]
+    assert idiom("fn let_in(told: u8) { E::Nobody }") == ["Nobody", "let_in", "told"]
+    assert idiom('let a = "http://told"; let letting = b"\\"told";') == []

@@ -264,8 +264,8 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         monkeypatch.setattr(sys, "argv", ["surgetank", "verify", *arguments])
         with pytest.raises(SystemExit) as exit_:
             main()
-        told = capsys.readouterr()
-        return int(exit_.value.code or 0), told.out, told.err
+        reported = capsys.readouterr()
+        return int(exit_.value.code or 0), reported.out, reported.err
 
     return run
 
@@ -274,11 +274,11 @@ def test_the_command_for_people(tmp_path: Path, command: Command) -> None:
     """0 whole, 1 not, 2 usage."""
     path = tmp_path / "venue.journal"
     written(path)
-    code, told, error = command(str(path))
+    code, reported, error = command(str(path))
     assert (code, error) == (0, "")
-    assert "✔ valid" in told and "40 messages published" in told
+    assert "✔ valid" in reported and "40 messages published" in reported
     last = Journal(path).batches[-1].hash.hex()
-    assert last in told
+    assert last in reported
     assert command(str(path), "--expect", last)[0] == 0
     assert command(str(path), "--expect", "00" * 32)[0] == 1
     code, _, error = command(str(path), "--expect", "me")
@@ -295,11 +295,11 @@ def test_the_command_for_machines(tmp_path: Path, command: Command) -> None:
     altered = bytearray(path.read_bytes())
     altered[-1] ^= 1
     path.write_bytes(altered)
-    code, told, _ = command(str(path))
+    code, reported, _ = command(str(path))
     assert code == 1
-    assert "✘ not valid" in told and "forged-hash: batch" in told
-    code, told, error = command(str(path), "--json")
-    report = json.loads(told)
+    assert "✘ not valid" in reported and "forged-hash: batch" in reported
+    code, reported, error = command(str(path), "--json")
+    report = json.loads(reported)
     assert (code, error, report["whole"]) == (1, "", False)
     assert report["findings"][0]["kind"] == "forged-hash"
 
@@ -379,7 +379,7 @@ def test_a_forged_record_costs_no_memory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sealed_ns", [0, 2**64 - 1])
 def test_a_false_time_of_sealing_is_found(sealed_ns: int, tmp_path: Path) -> None:
-    """Rehashed, so that every hash fits; before, nobody looked at it."""
+    """Rehashed, so that every hash fits; before, no one looked at it."""
     path = tmp_path / "one.journal"
     written(path, "fifo", 8, seal_messages=8)
     content = bytearray(path.read_bytes())

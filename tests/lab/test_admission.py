@@ -1,4 +1,4 @@
-"""Who is let in: real small runs with rates, prices, expiry and remembered cancels."""
+"""Who is admitted: real small runs with rates, prices, expiry and remembered cancels."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def refused(trace: st.Trace) -> dict[str, int]:
     }
 
 
-def test_an_account_beyond_its_rate_is_told_so_and_its_cancels_are_not() -> None:
+def test_an_account_beyond_its_rate_is_refused_and_its_cancels_are_not() -> None:
     rates = {"policy": "rates", "orders": {"per_s": 0.5, "burst": 2}}
     trace = st.simulate(venue(rates))
     assert set(refused(trace)) == {"rate exceeded"}

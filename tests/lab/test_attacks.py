@@ -116,11 +116,11 @@ def test_silence_costs_the_bond() -> None:
     """Only where there is something to reveal."""
     asked: dict[str, Any] = {"attack__kind": "withhold", "layer__queue__sealed__bond_usd": 7.0}
     silent = outcome(**asked, layer__queue__rule="commit-reveal")
-    told = silent.trace.stats.attack
-    assert told.withheld > 10 and told.bonds_usd == 7.0 * told.withheld
+    reported = silent.trace.stats.attack
+    assert reported.withheld > 10 and reported.bonds_usd == 7.0 * reported.withheld
     refused = silent.trace["messages"].filter(pl.col("reason") == OutcomeReason.NOT_REVEALED)
-    assert refused.height == told.withheld
-    assert value(silent, "attacker_cost_usd") >= told.bonds_usd
+    assert refused.height == reported.withheld
+    assert value(silent, "attacker_cost_usd") >= reported.bonds_usd
     assert outcome(**asked).trace.stats.attack.withheld == 0
 
 
@@ -133,7 +133,7 @@ def test_a_censored_class_is_never_executed() -> None:
 
 
 def test_after_a_halt_everybody_sends_at_once() -> None:
-    """Nobody of the background during the halt, then the crowd."""
+    """No one of the background during the halt, then the crowd."""
     asked: dict[str, Any] = {"attack__kind": "stampede", "attack__at_s": 2.0, "attack__halt_s": 3.0}
     result = outcome(**asked, attack__messages=800, duration_s=8.0)
     messages = result.trace["messages"].with_columns(pl.col("created_ns") / 1e9)

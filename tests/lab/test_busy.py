@@ -1,4 +1,4 @@
-"""The gauges' busy times: exact uses of every resource, told by queueing theory and by bytes."""
+"""The gauges' busy times: exact uses of every resource, from queueing theory and by bytes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_execution_is_counted_to_the_nanosecond() -> None:
 
 
 def test_links_carry_what_was_sent() -> None:
-    """Once nothing is under way, all uplinks together were busy for bytes · 8 / rate; downlinks for
+    """With nothing in transit, all uplinks together were busy for bytes · 8 / rate; downlinks for
     every copy that arrived."""
     scenario = st.load("calm").with_values(
         {

@@ -152,7 +152,7 @@ def test_impact_raises_them() -> None:
 
 
 def free_ticks(trace: Trace, at_ns: int) -> float:
-    """The line of `venue` at the step before `at_ns`, in ticks: what the price would be if nobody
+    """The line of `venue` at the step before `at_ns`, in ticks: what the price would be if no one
     had been liquidated."""
     s = (at_ns // STEP_NS) * STEP_NS / 1e9
     share = min(max((s - 1.0) / 4.0, 0.0), 1.0)
@@ -164,7 +164,7 @@ def free_ticks(trace: Trace, at_ns: int) -> float:
 def test_causes_are_those_of_the_counterfactual(seed: int) -> None:
     """Every margin call, judged anew from the known line and the trades of the liquidations.
 
-    The core scales the mark, which is a whole tick, so a tick either way is not told apart.
+    The core scales the mark, which is a whole tick, so a tick either way is not distinguished.
     """
     impact = 10.0
     trace = simulate(venue(impact), seed=seed)

@@ -17,7 +17,7 @@ from venue_under_attack import FLOOD, TEN_TIMES, outcome, value, victims_of
     "rule", ["priority+express", "fee+threshold", "lanes+auction", "drr+themis"]
 )
 def test_nothing_is_lost_and_the_same_seed_gives_the_same_bytes(rule: str) -> None:
-    """Each message has one end: a place of its own in a block, a refusal, or it is under way."""
+    """Each message has one end: a place of its own in a block, a refusal, or it is in transit."""
     asked: dict[str, Any] = {"duration_s": 4.0, "layer__queue__rule": rule, "attack__kind": "spam"}
     asked |= {"attack__rate_per_s": 400.0, "layer__gossip__kind": "flood"}
     result, again = outcome(**asked), outcome(**asked)

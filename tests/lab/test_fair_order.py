@@ -68,8 +68,8 @@ def test_the_order_is_nearer_to_that_of_receipt_than_the_sequencers_own(rule: st
 def test_the_safe_extraction_waits_longer_and_breaks_no_promise() -> None:
     """What may still have somebody before it stays for another round."""
     safe = st.run(small("themis", **{"layer.queue.fair.extraction": "safe"}), seed=11)
-    told, paper = fair_of(safe), fair_of(of("themis"))
-    assert told.ordered == paper.ordered and told.deferred > paper.deferred
+    reported, paper = fair_of(safe), fair_of(of("themis"))
+    assert reported.ordered == paper.ordered and reported.deferred > paper.deferred
     assert safe.measures["fairness_violations"].value == 0.0
     assert value(safe, "delay_mean_ms") > value(of("themis"), "delay_mean_ms")
 
@@ -91,7 +91,7 @@ def test_lost_packets_lose_no_message(rule: str) -> None:
 
 
 @pytest.mark.parametrize("rule", FAIR)
-def test_a_crashed_follower_holds_nobody_up(rule: str) -> None:
+def test_a_crashed_follower_holds_no_one_up(rule: str) -> None:
     """One of five may be faulty; what has its gateway elsewhere is executed all the same."""
     crash = {"kind": "crash", "at_s": 2.0, "duration_s": 2.0, "nodes": [3]}
     run = st.run(small(rule, faults=[crash]), seed=5)
@@ -105,13 +105,13 @@ def test_a_crashed_follower_holds_nobody_up(rule: str) -> None:
 def test_the_rules_account_of_a_run() -> None:
     """Counts of rounds, messages and bytes fit together; other rules have none."""
     run = of("themis")
-    told, messages = fair_of(run), len(run.trace["messages"])
-    assert told.ordered == messages
-    assert told.rounds == pytest.approx(run.trace.end_ns / 50e6, abs=2)
+    reported, messages = fair_of(run), len(run.trace["messages"])
+    assert reported.ordered == messages
+    assert reported.rounds == pytest.approx(run.trace.end_ns / 50e6, abs=2)
     followers = 4
     # Every follower says every message once: 8 bytes each; a report 136 (64 signature, 32 chain).
-    told_bytes = 136 * told.reports + 8 * followers * messages
-    assert told.report_bytes == pytest.approx(told_bytes, rel=0.01)
+    reported_bytes = 136 * reported.reports + 8 * followers * messages
+    assert reported.report_bytes == pytest.approx(reported_bytes, rel=0.01)
     assert run.measures["fair_unplaced_share"].value == 0.0
     assert of("fifo").trace.stats.fair is None
     assert "fair_cycle_share" not in of("fifo").measures

@@ -72,11 +72,11 @@ def test_the_crash_moves_money_between_all_groups() -> None:
     trace = simulate(
         venue(**CRASH, attack__kind="latency-race", market__margin__taker_fee_bp=4.5), seed=1
     )
-    told = lines(trace)
+    reported = lines(trace)
     for group in ("attacker", "makers", "takers", "liquidated", "insurance", "venue"):
-        assert told[group]["total"] != 0, group
-    borne = sum(told[group]["relief"] for group in ("insurance", "socialised"))
-    assert borne == -sum(told[group]["relief"] for group in ("holders", "liquidated")) < 0
+        assert reported[group]["total"] != 0, group
+    borne = sum(reported[group]["relief"] for group in ("insurance", "socialised"))
+    assert borne == -sum(reported[group]["relief"] for group in ("holders", "liquidated")) < 0
 
 
 def test_edges_and_fees_are_those_of_the_trades() -> None:
@@ -86,25 +86,27 @@ def test_edges_and_fees_are_those_of_the_trades() -> None:
     trace = simulate(
         venue(**values, attack__kind="latency-race", market__margin__taker_fee_bp=fee_bp), seed=2
     )
-    told = lines(trace)
+    reported = lines(trace)
     taken = pockets(trace)
     assert taken.height >= 2
-    assert taken["edge"].sum() == told["attacker"]["edge"] != 0
+    assert taken["edge"].sum() == reported["attacker"]["edge"] != 0
     ordinary = trades(trace).filter(pl.col("kind") == MarketKind.TRADE)
     notionals = ordinary.select(pl.col("qty").abs() * pl.col("price")).to_series().to_list()
     # The taker's fee of each trade, rounded up to a quantum.
-    assert told["venue"]["fees"] == sum(-(-n * round(fee_bp * 100) // 1_000_000) for n in notionals)
+    assert reported["venue"]["fees"] == sum(
+        -(-n * round(fee_bp * 100) // 1_000_000) for n in notionals
+    )
     fees = trace["market"].filter(pl.col("kind") == MarketKind.LIQUIDATED)["amount"].sum()
-    assert told["insurance"]["fees"] == fees > 0
+    assert reported["insurance"]["fees"] == fees > 0
 
 
 def test_bad_debt_is_somebodys_loss() -> None:
     """What the insurance fund and others bore is what the trace calls bad debt."""
     dry = simulate(venue(**CRASH | {"market__margin__insurance_usd": 0.0}), seed=3)
-    told = lines(dry)
+    reported = lines(dry)
     debt = dry["market"].filter(pl.col("kind") == MarketKind.BAD_DEBT)["amount"].sum()
     assert debt > 0
-    assert told["insurance"]["relief"] + told["socialised"]["relief"] == -debt
+    assert reported["insurance"]["relief"] + reported["socialised"]["relief"] == -debt
 
 
 def test_a_broken_ledger_makes_the_run_invalid() -> None:
@@ -143,7 +145,7 @@ def test_an_attacker_can_lose_its_capital_and_no_more() -> None:
 
 
 def test_a_debt_that_deleveraged_winners_bear_is_the_attackers_gain() -> None:
-    """It is long when the price falls by a quarter at once; nobody's bids are left, and its rest is
+    """It is long when the price falls by a quarter at once; no one's bids are left, and its rest is
     closed against winners at the price at which it is bankrupt. The ledger has no relief for that;
     what it took from them is a gain all the same."""
     path = {"kind": "points", "at_s": [0.0, 1.0, 2.0, 3.0, 5.0, 8.0]} | {
@@ -167,10 +169,10 @@ def test_a_debt_that_deleveraged_winners_bear_is_the_attackers_gain() -> None:
             (pl.col("kind") == MarketKind.BAD_DEBT) & (pl.col("account") == first)
         )
         assert set(debts["code"]) == {Bearer.DELEVERAGED}, "the scenario must make it so"
-        told, found = lines(trace)["attacker"], measure(trace)
+        reported, found = lines(trace)["attacker"], measure(trace)
         debt = int(debts["amount"].sum())
-        assert told["relief"] == 0 and debt > 0
-        taken = (told["edge"] + debt) * trace.stats.quantum_usd
+        assert reported["relief"] == 0 and debt > 0
+        taken = (reported["edge"] + debt) * trace.stats.quantum_usd
         assert found.value("others_loss_usd") == pytest.approx(taken)
-        gain = taken + told["fees"] * trace.stats.quantum_usd
+        gain = taken + reported["fees"] * trace.stats.quantum_usd
         assert found.value("attacker_gain_usd") == pytest.approx(gain)

@@ -54,7 +54,7 @@ def messages(trace: Trace, *classes: int) -> pl.DataFrame:
     )
 
 
-def test_they_never_take_unless_told_to() -> None:
+def test_they_never_take_unless_configured_to() -> None:
     # Others' limit orders are left behind by the price, for makers to run into.
     mix = {"limit": 0.8, "post_only": 0.0, "market": 0.1, "ioc": 0.0, "cancel": 0.1, "replace": 0.0}
     slow: dict[str, Any] = {"flow__mix": mix | {"order_usd": 5_000.0, "distance_bp": 5.0}}

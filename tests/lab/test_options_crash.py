@@ -97,7 +97,7 @@ def test_a_slower_layer_leaves_more_bad_debt(hold: str) -> None:
 
 
 def test_debts_are_the_same_in_the_trace_and_in_the_fund() -> None:
-    """Bad debt = what the fund lost + what nobody paid."""
+    """Bad debt = what the fund lost + what no one paid."""
     trace = crash(3_000.0, 1)
     debts = rows(trace, "bad-debt")
     fund = rows(trace, "insurance")["amount"]

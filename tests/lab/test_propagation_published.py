@@ -132,7 +132,7 @@ def test_whiteblock_median(m: int, published_ms: float, drawn: int) -> None:
         accounts=95,
     )
     frame, _ = arrivals(scenario, seed=drawn, after_s=5.0)
-    # v1.0 leaves a node without mesh for a heartbeat now and then, and tells nobody in the mesh
+    # v1.0 leaves a node without mesh for a heartbeat now and then, and tells no node in the mesh
     # what it missed.
     last_ns = last_arrival_ns(frame, 95, complete_min=0.9)
     median_ms = float(np.median(last_ns.to_numpy())) / MS

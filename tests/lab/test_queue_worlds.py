@@ -1,4 +1,4 @@
-"""Queue rules in a whole world: what is promised under overload, and what is lost by nobody."""
+"""Queue rules in a whole world: what is promised under overload, and what is lost by no one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EVERYWHERE = [rule for rule in RULES if rule not in ("themis", "median")]
 
 @pytest.mark.parametrize("rule", EVERYWHERE)
 def test_every_message_has_one_end_and_the_same_seed_the_same_bytes(rule: str) -> None:
-    """Executed in one place of one block, refused with a reason, or still under way."""
+    """Executed in one place of one block, refused with a reason, or still in transit."""
     asked: dict[str, Any] = {"duration_s": 5.0, "layer__queue__rule": rule, "attack__kind": "spam"}
     result = outcome(**asked, attack__rate_per_s=400.0)
     again = outcome(**asked, attack__rate_per_s=400.0)
@@ -127,7 +127,7 @@ def test_keypers_that_fail_delay_what_only_they_can_open(conduct: str, extra_ms:
 
 
 def test_a_class_of_ones_own_is_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The documented example runs, repeats, is part of the run's name, and its slips are told."""
+    """The documented example runs, repeats, is in the run's name, and its errors are reported."""
     docs = st.__path__[0].replace("/python/surgetank", "/docs")
     monkeypatch.chdir(docs)
     asked: dict[str, Any] = {"duration_s": 3.0, "layer__queue__rule": "plugin_example:Lottery"}
@@ -155,7 +155,7 @@ def test_a_rule_that_raises_stops_the_run_and_is_named(
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "reported"),
     [
         ("pop(self, now_ns): return 7_777", "gave place 7777, in which nothing waits"),
         ("pop(self, now_ns): return None", "gave None while"),
@@ -165,17 +165,17 @@ def test_a_rule_that_raises_stops_the_run_and_is_named(
     ],
 )
 def test_a_rule_that_would_lose_messages_stops_the_run(
-    body: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    body: str, reported: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A place in which nothing waits, or nothing while something waits: an error, no result."""
     text = "from plugin_example import Lottery\n\nclass Wrong(Lottery):\n    def " + body
     # Modules are imported once: a name for each.
-    name = f"wrong_rule_{len(body)}_{len(told)}"
+    name = f"wrong_rule_{len(body)}_{len(reported)}"
     (tmp_path / f"{name}.py").write_text(text + "\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "docs"))
     full: dict[str, Any] = {"layer__queue__ingress_max": 3, "layer__queue__mempool_max": 3}
-    with pytest.raises(st.SurgetankError, match=told):
+    with pytest.raises(st.SurgetankError, match=reported):
         outcome(duration_s=2.0, layer__queue__rule=f"{name}:Wrong", **full)
 
 

@@ -74,12 +74,12 @@ def test_stamps_are_those_of_the_copy_in_the_block(rule: str) -> None:
 
 
 def test_a_copy_that_comes_after_the_block_changes_nothing() -> None:
-    """Executed stays executed, whatever a later attempt is told; what is paid is what the copy in
-    the block bid."""
+    """Executed stays so, whatever the answer to a later attempt; the fee is the bid of the copy
+    in the block."""
     trace = st.simulate(full("fee", "spam").with_values({"flow.fees.escalation": 2.0}), seed=2)
     messages = trace["messages"]
-    told = messages.filter(pl.col("confirmed_ns").is_not_null())
-    assert told["outcome"].unique().to_list() == [1]
+    reported = messages.filter(pl.col("confirmed_ns").is_not_null())
+    assert reported["outcome"].unique().to_list() == [1]
     done = messages.filter(pl.col("outcome") == Outcome.EXECUTED)
     assert done.filter(pl.col("reason") != OutcomeReason.NONE).is_empty()
     assert done.filter(pl.col("paid_micros") > pl.col("fee_micros")).is_empty()

@@ -82,7 +82,7 @@ def test_slow_nodes_use_up_the_budget(count: int, seed: int) -> None:
         behind = lag_series(trace, S).filter(pl.col("lag_ns") > S)["node"].unique()
         assert set(behind) == set(which)
     else:
-        # Nobody is ahead of anybody, and nobody's state is of any use.
+        # No one is ahead of anybody, and no one's state is of any use.
         assert worst(trace, "trailing") == 0 and STALE in kinds(trace)
     half, used = found.value("half_budget_s"), found.value("systemic_desync_s")
     assert half is not None and used is not None
@@ -114,7 +114,7 @@ def test_partitions(side: list[int], heals: bool, seed: int) -> None:
         assert not set(kinds(trace)) & {DOWN, CUT_OFF, TRAILING}
         assert ((found.value("half_budget_s") or 0) > 0) == (len(side) == 2)
     else:
-        # Neither side has more than two thirds: nobody executes, and nobody is behind anybody.
+        # Neither side has more than two thirds: no one executes, and no one is behind anybody.
         assert kinds(trace)[:2] == [CUT_OFF, STANDSTILL] and worst(trace, "trailing") == 0
         assert found.value("desynchronised_share_max") == 1
     assert (last["nodes"] == 0) == heals

@@ -229,7 +229,7 @@ def seen(**values: Any) -> Any:
 
 def test_what_policy_wishes() -> None:
     """At rest, with much waiting, in a crash, and while what reduces risk waits."""
-    told = Numbers(
+    reported = Numbers(
         volatility_ppm=100.0,
         wait_ms=100.0,
         rest_batch_factor=0.5,
@@ -243,11 +243,11 @@ def test_what_policy_wishes() -> None:
         calm_looks=10,
     )
 
-    class Told(Policy):
-        numbers = told
+    class Reported(Policy):
+        numbers = reported
 
     def wishes(**values: Any) -> tuple[int, int, int]:
-        wish = Told(0).control(seen(**values))
+        wish = Reported(0).control(seen(**values))
         return wish["batch_messages_max"], wish["window_ns"], wish["admission_limit"]
 
     waiting = [0, 0, 0, 0, 5_000, 0, 0, 0]
@@ -340,12 +340,12 @@ def test_throttling_never_touches_what_is_essential() -> None:
     assert not messages.filter(pl.col("outcome") == Outcome.EXECUTED).is_empty()
 
 
-def test_without_throttling_nobody_is_throttled() -> None:
+def test_without_throttling_no_one_is_throttled() -> None:
     messages = st.simulate(adapting(throttle_ms=0.0))["messages"]
     assert messages.filter(pl.col("reason") == OutcomeReason.THROTTLED).is_empty()
 
 
-def test_a_wish_for_what_there_is_not_names_file_and_mend() -> None:
+def test_a_wish_for_what_there_is_not_names_file_and_hint() -> None:
     with pytest.raises(SurgetankError, match="batch_size"):
         st.simulate(venue("test_tuning:Wrong"))
 

@@ -101,7 +101,7 @@ def test_dydx_liquidations_stop_at_the_fillable_price() -> None:
     ],
 )
 def test_makers_move_quotes_as_the_venue_has_it(venue: str, moves: str) -> None:
-    """Nobody else cancels or replaces here."""
+    """No one else cancels or replaces here."""
     trace = simulate(thin(venue, **{"flow.makers.count": 2}), seed=1)
     classes = trace["messages"]["class"].value_counts()
     sent = {CLASSES[row["class"]]: row["count"] for row in classes.to_dicts()}

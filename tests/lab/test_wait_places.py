@@ -94,8 +94,8 @@ def test_rounds_that_fail_are_charged_to_who_was_missing(what: dict[str, Any], s
 
 
 @pytest.mark.parametrize("single", [True, False])
-def test_the_place_charged_more_is_the_one_to_mend(single: bool) -> None:
-    """Two slow machines: what is charged there is what mending one alone gains, in the mean of
+def test_the_place_charged_more_is_the_one_to_improve(single: bool) -> None:
+    """Two slow machines: what is charged there is what improving one alone gains, in the mean of
     eight seeds within three points of a hundred."""
     values: dict[str, Any] = {"layer.consensus": SINGLE} if single else {}
     factors = {2: 60.0, 5: 15.0}

@@ -69,10 +69,10 @@ def test_shares_by_class_and_of_late_liquidations() -> None:
     late_orders = set(timed.filter(pl.col("timing") == "late")["message"])
     mine = rows.filter(pl.col("message").is_in(list(late_orders)))
     assert mine.height > 5 and (timed["timing"] == "in time").sum() > 0
-    told = {m.name: m for m in waiting(trace, after_ms)}
+    reported = {m.name: m for m in waiting(trace, after_ms)}
     for name, part in shares(mine).items():
-        assert told[f"late_wait_share.{name}"].value == part
-        assert told[f"late_wait_share.{name}"].n == mine.height
+        assert reported[f"late_wait_share.{name}"].value == part
+        assert reported[f"late_wait_share.{name}"].n == mine.height
 
 
 def test_an_overloaded_server_is_what_messages_waited_for() -> None:

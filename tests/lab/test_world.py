@@ -84,10 +84,10 @@ def test_every_fault_is_survived_and_measured(kind: str, consensus: str) -> None
     seen = result.trace["faults"].row(0, named=True)
     assert seen["samples"] > 0
     assert seen["measured"] == pytest.approx(seen["asked"], rel=0.15, abs=0.02)
-    told = heights(result.trace)
-    # Messages stop before the end of the run; only the last block may be under way.
-    assert len(told) == 7
-    assert int(told.max() or 0) - int(told.min() or 0) <= 1  # type: ignore[arg-type]
+    reported = heights(result.trace)
+    # Messages stop before the end of the run; only the last block may be in transit.
+    assert len(reported) == 7
+    assert int(reported.max() or 0) - int(reported.min() or 0) <= 1  # type: ignore[arg-type]
     sent = result.trace["messages"].filter(pl.col("created_ns") < 2_500_000_000)
     assert (sent["outcome"] == Outcome.EXECUTED).all()
 
@@ -154,7 +154,7 @@ worlds = some.fixed_dictionaries(
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(world=worlds)
 def test_swarm(world: dict[str, Any]) -> None:
-    """Small random worlds: no crash of ours, nobody disagrees, money stays, stamps are in order."""
+    """Small random worlds: no crash of ours, no one disagrees, money stays, stamps are in order."""
     nodes, consensus = world["nodes"], world["consensus"]
     gossip = {"kind": world["gossip"] if consensus is SINGLE else "flood"}
     if world["gossip"] == "mesh":

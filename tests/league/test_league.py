@@ -174,7 +174,7 @@ def test_the_order_is_by_the_worst_case() -> None:
     assert {s.attack for s in by_share} == {"cancel-storm"}
 
 
-def test_infinity_in_three_seeds_of_three_tells_nobody_apart() -> None:
+def test_infinity_in_three_seeds_of_three_distinguishes_none() -> None:
     """It may be one seed in two: 2 · ½³ = ¼. How many seeds would tell is said."""
     found = league(seeds=3)
     fifo = next(s for s in found.standings if s.entrant.name == "fifo")
@@ -187,7 +187,7 @@ def test_infinity_in_three_seeds_of_three_tells_nobody_apart() -> None:
 
 
 def test_of_equal_worst_cases_the_next_worst_decides() -> None:
-    """All are endless under spam; what is left decides, and is told apart there."""
+    """All are endless under spam; what is left decides, and is distinguished there."""
     made = tuple(
         dataclasses.replace(m, values=dict(m.values) | {LIQUIDATION: math.inf})
         if m.attack == "spam"
@@ -267,8 +267,8 @@ def test_lines_of_searches_rank_and_stay_unknown() -> None:
     assert "25600" in rows.filter(entrant="fee")["why"].item()
 
 
-def test_leaders_are_those_not_told_apart() -> None:
-    """Nobody leads where all are alike."""
+def test_leaders_are_those_not_distinguished() -> None:
+    """No one leads where all are alike."""
     assert league().leaders("none", LIQUIDATION) == ("fifo",)
     assert league().leaders("spam", "delay_p99_ms.order") == ()
     assert set(league(seeds=12).leaders("sybil", "bad_debt_usd")) == {"priority", "class"}
@@ -365,8 +365,8 @@ def test_command_for_people_and_machines(here: Path) -> None:
     written = {p.name for p in (here / "a").iterdir()}
     assert {"league.json", "league.csv", "rows.csv", "league.html", "runs.jsonl"} <= written
 
-    told = surgetank("compare", "small.toml", *asked, "--json", "--out", "b", cwd=here)
-    rows = [json.loads(line) for line in told.stdout.splitlines()]
+    reported = surgetank("compare", "small.toml", *asked, "--json", "--out", "b", cwd=here)
+    rows = [json.loads(line) for line in reported.stdout.splitlines()]
     assert [(r["rule"], r["attack"], r["seed"]) for r in rows] == [
         ("fifo", "none", 7),
         ("priority", "none", 7),

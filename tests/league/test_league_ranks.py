@@ -1,4 +1,4 @@
-"""Who is told apart: false winners among equals, true ones among unequals, seeds that decide."""
+"""Who is distinguished: false winners among equals, true ones among unequals, seeds that decide."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_equal_runs_of_a_real_queue_have_no_winner() -> None:
     assert wrong <= stats.binom.ppf(0.999, LEAGUES, ALPHA), f"{wrong} of {LEAGUES}"
 
 
-def test_what_differs_clearly_is_told_apart() -> None:
+def test_what_differs_clearly_is_distinguished() -> None:
     """A real league: loads of 30, 60 and 90 % of a server are three different delays."""
     found = st.league(
         queue(300.0, duration_s=2.0), vary="load=300,600,900", seeds=6, rank=P99, workers=1
@@ -152,12 +152,14 @@ def test_p_values_are_scipy_s() -> None:
 
 
 def test_ranks_follow_from_the_runs(tmp_path: Path) -> None:
-    """They are told in JSON and in the table, and nothing of them is read back."""
+    """They are reported in JSON and in the table, and nothing of them is read back."""
     level = np.arange(4.0).reshape(4, 1, 1) * 100
     found = played(level + np.random.default_rng(2).normal(size=(4, 1, 6)))
-    told = found.to_dict()
-    assert told["winner"] == found.winner == "e0"
-    assert [(s["place"], s["place_to"]) for s in told["standings"]] == [(i, i) for i in range(1, 5)]
+    reported = found.to_dict()
+    assert reported["winner"] == found.winner == "e0"
+    assert [(s["place"], s["place_to"]) for s in reported["standings"]] == [
+        (i, i) for i in range(1, 5)
+    ]
     assert found.table(P99)["place_to"].to_list() == [1, 2, 3, 4]
     found.write(tmp_path)
     assert League.read(tmp_path) == found and League.read(tmp_path).winner == "e0"

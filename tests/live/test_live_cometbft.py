@@ -258,7 +258,7 @@ def test_wrong_options_are_named(tmp_path: Path) -> None:
         CometBFT(parse("cometbft://127.0.0.1:1?ack=commit"))
 
 
-def test_nobody_there_is_said_with_the_mend() -> None:
+def test_no_one_there_is_said_with_the_hint() -> None:
     with pytest.raises(TargetError, match=r"no CometBFT node answers.*26657"):
         asyncio.run(CometBFT(parse("cometbft://127.0.0.1:1")).open())
 

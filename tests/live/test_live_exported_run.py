@@ -1,4 +1,4 @@
-"""A whole run, told to Prometheus while it goes on and to a collector afterwards."""
+"""A whole run, reported to Prometheus while it goes on and to a collector afterwards."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_run_is_exported(tmp_path: Path) -> None:
         delivered = at("surgetank_delivered_total", target="memory:", scenario="small")
         samples = scrape(url[0])
         until = time.monotonic() + 20
-        while samples.get(delivered, 0) <= 100:  # Told to the terminal first.
+        while samples.get(delivered, 0) <= 100:  # Reported to the terminal first.
             assert time.monotonic() < until
             time.sleep(0.02)
             samples = scrape(url[0])

@@ -111,7 +111,7 @@ def test_the_example_speaks_to_the_gateway(tmp_path: Path) -> None:
     assert delivered == sorted(accepted) == [n for n in range(200) if n not in rejected]
 
 
-def test_a_session_that_ends_leaves_nobody_waiting(tmp_path: Path) -> None:
+def test_a_session_that_ends_leaves_no_one_waiting(tmp_path: Path) -> None:
     """Whether the rest arrived is not known, and that is what is said."""
     with gateway(tmp_path, "--stop-after", "50") as port:
         accepted, rejected, delivered = asyncio.run(asyncio.wait_for(exchange(port, 200), 60))
@@ -160,7 +160,7 @@ def test_a_scenario_runs_against_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("import no_such_client\n", "No module named 'no_such_client'"),
         ("class Other: ...\n", "has no class Mine"),
@@ -170,7 +170,7 @@ def test_a_scenario_runs_against_it(tmp_path: Path) -> None:
     ],
 )
 def test_a_module_with_a_mistake_is_one_error(
-    text: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    text: str, reported: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Found in the current directory, and named."""
     monkeypatch.chdir(tmp_path)
@@ -178,5 +178,5 @@ def test_a_module_with_a_mistake_is_one_error(
     (tmp_path / "wrong_target.py").write_text(text)
     with pytest.raises(st.SurgetankError) as error, Rig("wrong_target:Mine?port=1"):
         pass
-    assert told in str(error.value)
+    assert reported in str(error.value)
     assert "wrong_target" in error.value.place

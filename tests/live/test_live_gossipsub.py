@@ -150,7 +150,7 @@ def test_wrong_options_are_named(tmp_path: Path) -> None:
             GossipsubServer(tmp_path, parse(url))
 
 
-def test_nobody_there_is_said() -> None:
+def test_no_one_there_is_said() -> None:
     where = Where("gossipsub", "127.0.0.1", 1, "t", {}, (("127.0.0.1", 1),))
     with pytest.raises(TargetError, match="no node answers"):
         asyncio.run(Gossipsub(where).open())

@@ -67,7 +67,7 @@ def test_all_that_is_sent_arrives_once_and_in_order(
 
 
 def test_stream_stamps_lie_between_sending_and_delivery(server: Server) -> None:
-    """They are the server's wall clock, the same machine's: told on our monotonic clock."""
+    """They are the server's wall clock, the same machine's: reported on our monotonic clock."""
 
     async def run() -> None:
         sent, received = RecordingSink(), RecordingSink()
@@ -94,7 +94,7 @@ def test_stream_stamps_lie_between_sending_and_delivery(server: Server) -> None:
     do(run())
 
 
-def test_what_the_stream_refuses_is_told_with_its_reason(server: Server) -> None:
+def test_what_the_stream_refuses_is_reported_with_its_reason(server: Server) -> None:
     async def run() -> None:
         sent = RecordingSink()
         where = named(server, "full", bytes_max="20000")

@@ -160,7 +160,7 @@ def test_a_subscriber_goes_on_when_its_connection_ends(server: Server) -> None:
     do(run())
 
 
-def test_wrong_options_and_nobody_there_are_clear_errors(server: Server) -> None:
+def test_wrong_options_and_no_one_there_are_clear_errors(server: Server) -> None:
     with pytest.raises(TargetError, match="`ack` fast is not known"):
         Kafka(named(server, "x", ack="fast"))
     with pytest.raises(TargetError, match="max_message_bytes"):

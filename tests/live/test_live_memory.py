@@ -166,7 +166,7 @@ def test_who_does_not_wait_long_enough_loses_messages() -> None:
     assert (values["lost_share"].value or 0) > 0.1
 
 
-def test_refusals_are_told_with_their_reason() -> None:
+def test_refusals_are_reported_with_their_reason() -> None:
     with Rig("memory:?service_us=20000&capacity=5", LiveOptions(lateness_p99_ms=200)) as rig:
         scenario = small()
         trace = rig.run(scenario, seed=7)
@@ -215,7 +215,7 @@ def test_in_flight_is_bounded_without_waiting() -> None:
     assert measure(trace)["not_sent_count"].value == counts[State.NOT_SENT]
 
 
-def test_a_server_that_dies_is_told_and_ends_nothing() -> None:
+def test_a_server_that_dies_is_reported_and_ends_nothing() -> None:
     with Rig("memory:?service_us=2000", LiveOptions(lateness_p99_ms=500)) as rig:
         assert rig.server is not None
         played = rig.play(poisson(200, 2), watch=At((0.7, rig.server.kill)))
@@ -308,7 +308,7 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     ("url", "said"),
     [
         ("memroy:", "did you mean memory:?"),
-        ("memory://127.0.0.1:1", "nobody answers"),
+        ("memory://127.0.0.1:1", "no answer"),
         ("memory:?service_us=slow", "is not a number"),
         ("memory:?distribution=odd", "Give one of fixed, exponential"),
         ("nowhere.at_all:Target", "cannot be loaded"),

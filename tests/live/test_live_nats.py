@@ -169,13 +169,13 @@ def test_payloads_one_by_one_and_trace_context(server: Server) -> None:
     do(run())
 
 
-def test_what_the_server_complains_of_is_told(server: Server) -> None:
+def test_what_the_server_complains_of_is_reported(server: Server) -> None:
     """A payload beyond its maximum: it says so and closes; the target comes back by itself."""
 
     async def run() -> None:
         sent = RecordingSink()
-        told: list[str] = []
-        sent.refused = lambda numbers, at_ns, reason: told.append(reason)  # type: ignore[method-assign]
+        reported: list[str] = []
+        sent.refused = lambda numbers, at_ns, reason: reported.append(reason)  # type: ignore[method-assign]
         async with opened(named(server, "large", ack="pong")) as target:
             assert isinstance(target, Nats)
             large = Outgoing(0, "order", 0, encode(RUN, 0, 2 << 20))
@@ -183,12 +183,12 @@ def test_what_the_server_complains_of_is_told(server: Server) -> None:
             assert await until(lambda: sent.unanswered == [0])
             assert await until(lambda: target._link.up)
             assert await until_accepted(target, 1)
-        assert any("Maximum Payload Violation" in text for text in told), told
+        assert any("Maximum Payload Violation" in text for text in reported), reported
 
     do(run())
 
 
-def test_a_kill_in_mid_flow_is_told_and_survived(server: Server) -> None:
+def test_a_kill_in_mid_flow_is_reported_and_survived(server: Server) -> None:
     async def run() -> None:
         sent, received = RecordingSink(), RecordingSink()
         where = named(server, "killed", ack="pong")
@@ -249,7 +249,7 @@ def test_a_host_alone_means_the_usual_port() -> None:
     assert parse("nats:").port == 0
 
 
-def test_nobody_there_is_one_clear_error() -> None:
+def test_no_one_there_is_one_clear_error() -> None:
     async def run() -> None:
         await Nats(Where("nats", "127.0.0.1", 1, "x")).open()
 
@@ -313,7 +313,7 @@ def test_a_server_that_does_not_read_never_blocks_and_memory_is_bounded() -> Non
         reading = asyncio.create_task(asyncio.to_thread(deaf.read, taken * len(frame)))
         assert await target._link.drain(10)
         assert await reading == taken * len(frame)
-        # And what waits when it goes is given up, and told.
+        # And what waits when it goes is given up, and reported.
         before = len(sink.refusals)
         for number in range(200, 400):
             target.write(memoryview(frame), np.array([number]), sink)

@@ -161,7 +161,7 @@ def test_a_stall_holds_and_a_reset_resets(proxy: Proxy) -> None:
 
 
 def test_a_full_link_holds_its_sender_back(proxy: Proxy) -> None:
-    """Bounded buffers: a stalled link does not swallow what is sent for ever."""
+    """Bounded buffers: a stalled link does not swallow what is sent permanently."""
     proxy.set(_ECHO_LINK, Fate(stall=True))
     with connect(proxy.address(_ECHO_LINK), 0.5) as client:
         sent = 0
@@ -194,9 +194,9 @@ def test_bandwidth_is_measured_where_bytes_wait(proxy: Proxy) -> None:
 
 
 def test_a_server_that_is_away_resets_the_client() -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        with Proxy([Link("x", to=nobody.getsockname())]) as proxy:
+    with socket.socket() as no_one:
+        no_one.bind(("127.0.0.1", 0))
+        with Proxy([Link("x", to=no_one.getsockname())]) as proxy:
             # Already connecting may see it.
             with pytest.raises(ConnectionResetError), connect(proxy.address("x")) as client:
                 client.recv(1)

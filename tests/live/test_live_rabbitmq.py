@@ -149,7 +149,7 @@ def test_a_consumer_goes_on_after_the_queue_is_served_again(server: Server) -> N
     do(run())
 
 
-def test_wrong_options_and_nobody_there_are_clear_errors(server: Server) -> None:
+def test_wrong_options_and_no_one_there_are_clear_errors(server: Server) -> None:
     with pytest.raises(TargetError, match="`ack` fast is not known"):
         QuorumQueue(named(server, "x", ack="fast"))
     with pytest.raises(TargetError, match="prefetch"):
@@ -189,7 +189,7 @@ def test_confirmations_are_matched_wherever_the_stream_is_cut(cuts: list[int]) -
             commands.Basic.Nack(6, multiple=True),  # 5, 6
             commands.Connection.Blocked("low on disk"),
             commands.Basic.Ack(9),
-            commands.Basic.Ack(9),  # said twice: told once
+            commands.Basic.Ack(9),  # said twice: reported once
         )
     )
     fed(link, stream, cuts)

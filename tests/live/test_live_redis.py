@@ -143,7 +143,7 @@ def test_memory_alone_forgets(tmp_path_factory: pytest.TempPathFactory) -> None:
         do(run(server))
 
 
-def test_nobody_there_is_one_clear_error() -> None:
+def test_no_one_there_is_one_clear_error() -> None:
     async def run() -> None:
         await RedisStream(Where("redis", "127.0.0.1", 1, "x", {})).open()
 
@@ -198,7 +198,7 @@ def test_answers_are_matched_wherever_the_stream_is_cut(oks: list[bool], cuts: l
 
 
 @given(st.integers(1, 400))
-def test_an_answer_cut_off_is_asked_for_again_and_told_once(cut: int) -> None:
+def test_an_answer_cut_off_is_asked_for_again_and_reported_once(cut: int) -> None:
     sink, asked = RecordingSink(), []
 
     class Link(_Link):

@@ -1,4 +1,4 @@
-"""Live runs harm nobody: loopback only, bounded, gone afterwards, errors in one line."""
+"""Live runs harm no one: loopback only, bounded, gone afterwards, errors in one line."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def resolves_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "0.0.0.0", "[2001:db8::1]", "[::ffff:192.0.2.1]"])
 def test_other_machines_are_refused(host: str) -> None:
-    """Documentation addresses: nobody's."""
+    """Documentation addresses: no one's."""
     where = parse(f"nats://{host}:4222")
     with pytest.raises(SurgetankError, match="is not this machine") as error:
         owned(where, own_system=False)
@@ -114,7 +114,7 @@ def test_options_do_not_write_configuration(url: str, tmp_path: Path) -> None:
     assert "is not" in error.value.message
 
 
-def test_a_name_that_nobody_knows_is_one_error() -> None:
+def test_a_name_that_no_one_knows_is_one_error() -> None:
     """`.invalid` never resolves (RFC 6761)."""
     with pytest.raises(SurgetankError, match="is not known"):
         owned(parse("nats://nowhere.invalid:4222"), own_system=False)
@@ -267,7 +267,7 @@ def test_a_killed_driver_leaves_no_process_and_its_folder_goes_with_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SIGKILL: it could not clean up, and its processes end all the same. Of the folders that lie
-    there the next run removes those that nobody holds."""
+    there the next run removes those that no one holds."""
     command = Command(tmp_path, "nats:")
     processes = command.in_the_middle()
     monkeypatch.setattr(tempfile, "tempdir", str(command.temporary))
@@ -310,13 +310,13 @@ def mute() -> Iterator[int]:
 
 
 @pytest.mark.parametrize(
-    ("target", "told"),
+    ("target", "reported"),
     [
         ("nat:", "did you mean nats:"),
         ("nats", "is not a target"),
         ("nats://127.0.0.1:99999", "ort out of range"),
         ("nats://127.0.0.1:{dead}", "127.0.0.1:{dead}"),
-        ("memory://127.0.0.1:{dead}", "nobody answers"),
+        ("memory://127.0.0.1:{dead}", "no answer"),
         ("nats://127.0.0.1:{mute}", "127.0.0.1:{mute}"),
         ("redis://127.0.0.1:{mute}", "127.0.0.1:{mute}"),
         ("docs.target_example:OrderGateway?port={mute}", "no gateway answers"),
@@ -331,7 +331,7 @@ def mute() -> Iterator[int]:
 )
 def test_an_error_is_one_line(
     target: str,
-    told: str,
+    reported: str,
     mute: int,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -355,5 +355,5 @@ def test_an_error_is_one_line(
     assert ended.value.code == 2, out + errors
     assert len(errors.splitlines()) == 1, errors
     assert errors.startswith("error: ")
-    assert told.format(**places) in errors
+    assert reported.format(**places) in errors
     assert out == ""

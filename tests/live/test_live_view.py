@@ -100,8 +100,8 @@ def test_view_stands_at_the_edges(seconds: float, width: int) -> None:
     shown = rendered([reading(seconds)], width)
     assert max(len(row) for row in shown.splitlines()) <= width
     if width > 40:
-        told = "preparing" if seconds < 0 else "done" if seconds > 10 else "10 s left"
-        assert told in shown
+        reported = "preparing" if seconds < 0 else "done" if seconds > 10 else "10 s left"
+        assert reported in shown
 
 
 def test_infinite_delay_is_shown() -> None:

@@ -127,7 +127,7 @@ def test_what_is_drawn_is_the_same_again() -> None:
 
 def test_a_block_that_breaks_what_all_nodes_saw() -> None:
     seen = receipts([[0, 1, 2], [0, 1, 2], [0, 2, 1]])
-    # All saw 0 before 1 and 0 before 2, and 0 is in the later block; 1 and 2 nobody agrees on.
+    # All saw 0 before 1 and 0 before 2, and 0 is in the later block; 1 and 2 no one agrees on.
     late = [heard(0, 2, 0), heard(1, 1, 0), heard(2, 1, 1)]
     violated = found(late, seen)["fairness_violations"]
     assert (violated.value, violated.n) == (1, 2)
@@ -214,7 +214,7 @@ def test_between_accounts() -> None:
         cells = {"account": account, "size_bytes": size, "class": kind, "height": 1}
         return {**executed(number, 0, delay_ms * MS, **cells), "position": number}
 
-    # Mean delays 10 and 30 ms; the price update of account 9 is nobody's.
+    # Mean delays 10 and 30 ms; the price update of account 9 is no one's.
     rows = [row(0, 1, 5, 100), row(1, 1, 15, 100), row(2, 2, 30, 300, MessageClass.CANCEL)]
     rows.append(row(3, 9, 900, 500, MessageClass.PRICE_UPDATE))
     measures = found(rows)

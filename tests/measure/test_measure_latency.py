@@ -49,7 +49,7 @@ def test_kaplan_meier_agrees_with_scipy() -> None:
     assert ours.reached_share == pytest.approx(theirs.probabilities[at])
 
 
-def test_messages_under_way_are_censored_and_refused_ones_never_finish() -> None:
+def test_messages_in_progress_are_censored_and_refused_ones_never_finish() -> None:
     done = [executed(i, 0, 10 * MS) for i in range(98)]
     late = make_trace({"messages": [*done, unfinished(98, 0), unfinished(99, 0)]})
     assert measure(late)["delay_p99_ms"].value == math.inf

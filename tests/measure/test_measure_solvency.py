@@ -138,7 +138,7 @@ def test_who_became_due_just_before_the_end_is_neither_late_nor_in_time() -> Non
     assert "1 due too shortly before the end" in late.note
 
 
-def test_an_order_that_finds_nobody_liquidates_nothing() -> None:
+def test_an_order_that_finds_no_one_liquidates_nothing() -> None:
     """The account stays due until something of it is closed; closed in part and then bankrupt, it
     is a bad debt."""
     trace = market(

@@ -81,7 +81,7 @@ def test_a_skipped_height_is_done_with_the_next() -> None:
     assert chain(times).lag().filter(node=3)["executed_ns"].to_list()[1] == round(3.2 * S)
 
 
-def test_nobody_trails_at_a_standstill_but_all_are_out_of_step() -> None:
+def test_no_one_trails_at_a_standstill_but_all_are_out_of_step() -> None:
     times: Times = {k: [1.0, 1.5, 2.0, 9.0] for k in range(3)}
     waiting = [executed(1, 3 * S, 6 * S, height=4), unfinished(2, 2 * S, 2), unfinished(3, S, 3)]
     trace = chain(times, tables={"messages": waiting})
@@ -169,7 +169,7 @@ def test_sides_without_a_quorum_are_cut_off() -> None:
 
 
 def test_who_hears_no_quorum_is_cut_off_where_messages_only_spread() -> None:
-    # Four nodes, a message a second at each; from 5 s on node 3 hears nobody but itself.
+    # Four nodes, a message a second at each; from 5 s on node 3 hears no one but itself.
     messages, receipts = [], []
     for at in range(10):
         for gateway in range(4):

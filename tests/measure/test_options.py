@@ -35,14 +35,16 @@ def quantlib(row: dict[str, Any]) -> dict[str, float]:
     """The same option by QuantLib's BlackCalculator, discount 1."""
     kind = ql.Option.Call if row["call"] else ql.Option.Put
     spread = row["vol"] * math.sqrt(row["years"])
-    told = ql.BlackCalculator(ql.PlainVanillaPayoff(kind, row["strike"]), row["forward"], spread)
+    reported = ql.BlackCalculator(
+        ql.PlainVanillaPayoff(kind, row["strike"]), row["forward"], spread
+    )
     return {
-        "price": told.value(),
-        "delta": told.deltaForward(),
-        "gamma": told.gammaForward(),
-        "vega": told.vega(row["years"]),
-        "theta": told.theta(row["forward"], row["years"]),
-        "rho": -row["years"] * told.value(),
+        "price": reported.value(),
+        "delta": reported.deltaForward(),
+        "gamma": reported.gammaForward(),
+        "vega": reported.vega(row["years"]),
+        "theta": reported.theta(row["forward"], row["years"]),
+        "rho": -row["years"] * reported.value(),
     }
 
 

@@ -167,7 +167,7 @@ def test_of_equally_busy_keepers_the_first_is_named() -> None:
 
 
 def test_waiting_to_be_tried_again() -> None:
-    """An order that failed and its account's next: that waited; one still under way did not."""
+    """An order that failed and its account's next: that waited; one still in transit did not."""
     rows = market(
         *[(1.0, "due", {"account": a}) for a in (0, 2)],
         (1.5, "liquidation-sent", {"account": 0, "message": 0, "ref_ns": S}),
@@ -184,7 +184,7 @@ def test_waiting_to_be_tried_again() -> None:
 
 
 def liquidation(at_s: float, number: int, filled: bool = True) -> list[dict[str, Any]]:
-    """An account closed whole, or by an order that found nobody."""
+    """An account closed whole, or by an order that found no one."""
     of = {"message": number, "account": number, "ref_ns": 0}
     if not filled:
         return market((at_s, "liquidated", {**of, "qty": 0}))
@@ -195,7 +195,7 @@ def liquidation(at_s: float, number: int, filled: bool = True) -> list[dict[str,
 
 
 def test_one_that_stands_alone_is_no_share_of_a_hundred() -> None:
-    """Of 500 liquidations in 25 s one finds nobody, half a minute later: one of the last ten, and
+    """Of 500 liquidations in 25 s one finds no one, half a minute later: one of the last ten, and
     not the whole of its second. Fifteen of twenty in one second are three quarters."""
     many = [row for i in range(499) for row in liquidation(0.05 * i, i)]
     alone = found(make_trace({"market": many + liquidation(55.0, 499, filled=False)}))["book-depth"]

@@ -10,7 +10,7 @@ from surgetank.measure.saturation import FULL, saturation
 
 
 def test_nothing_is_scarce_on_a_calm_day() -> None:
-    """The yardstick of the others: every resource is used to less than a third."""
+    """The reference of the others: every resource is used to less than a third."""
     trace = st.run(st.load("calm").with_values(SHORT | FALL)).trace
     assert {s.resource: s.value for s in saturation(trace) if s.value > 1 / 3} == {}
 

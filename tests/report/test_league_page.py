@@ -162,9 +162,9 @@ def test_what_does_not_count_is_said() -> None:
 
 def test_units_and_directions() -> None:
     """Every measure shown has a unit that a reader can read."""
-    told = {name: (unit_of(name), rising(name)) for name in SHOWN}
-    assert told[LIQUIDATION] == ("ms", False) and told["bad_debt_usd"] == ("USD", False)
-    assert told["executed_share"] == ("share", True) and told["delay_gini"] == ("1", False)
+    reported = {name: (unit_of(name), rising(name)) for name in SHOWN}
+    assert reported[LIQUIDATION] == ("ms", False) and reported["bad_debt_usd"] == ("USD", False)
+    assert reported["executed_share"] == ("share", True) and reported["delay_gini"] == ("1", False)
     assert unit_of("throughput_per_s") == "1/s" and unit_of("systemic_desync_s") == "s"
     assert unit_of("cascade_generations_max") == "count" and unit_of("saturation.uplink") == "share"
     assert all(better(name) is not Better.NEITHER for name in (*SHOWN, *THRESHOLDS))

@@ -109,7 +109,7 @@ def test_a_status_other_than_found_is_said_first() -> None:
     assert "are not evidence about the layer" not in render_search(found())
 
 
-def test_a_response_that_falls_again_is_told() -> None:
+def test_a_response_that_falls_again_is_reported() -> None:
     html = spaced(render_search(folding()))
     assert "Not monotone: 100 % failed at 1330" in html
     assert "Throughput collapses past its peak: 1,251/s, then 760/s." in html
@@ -123,7 +123,7 @@ def test_leverage_is_said_as_a_multiple() -> None:
     assert "51 of 5,105" in spaced(render_search(safe()))
 
 
-def test_the_kind_of_failure_is_told(tmp_path: Path) -> None:
+def test_the_kind_of_failure_is_reported(tmp_path: Path) -> None:
     """On the page, in the terminal's words and in search.json, which reads back the same."""
     kinds = (
         Failed(FailureKind.STANDSTILL, first=11, seen=14, runs=20),

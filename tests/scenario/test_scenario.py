@@ -253,7 +253,7 @@ def test_starter_is_a_scenario() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "reported"),
     [
         ({"attack.kind": "spam", "attack.at_s": 99.0}, "ends before this attack begins"),
         ({"attack.kind": "sandwich", "attack.node": 99}, "node 99 is not there"),
@@ -261,9 +261,9 @@ def test_starter_is_a_scenario() -> None:
         ({"layer.queue.rule": "fifoo"}, "did you mean `fifo`"),
     ],
 )
-def test_an_attack_that_could_not_act_is_refused(values: dict[str, Any], told: str) -> None:
-    """It would be told as one that gained nothing."""
-    with pytest.raises(st.SurgetankError, match=told):
+def test_an_attack_that_could_not_act_is_refused(values: dict[str, Any], reported: str) -> None:
+    """It would be reported as one that gained nothing."""
+    with pytest.raises(st.SurgetankError, match=reported):
         st.load("burst").with_values(values)
 
 

@@ -13,10 +13,10 @@ from surgetank.simulate import simulate
 
 
 def refused(**values: Any) -> str:
-    """What `calm` is told with these values."""
-    with pytest.raises(SurgetankError) as told:
+    """The error of `calm` with these values."""
+    with pytest.raises(SurgetankError) as reported:
         simulate(st.load("calm").with_values({k.replace("__", "."): v for k, v in values.items()}))
-    return str(told.value)
+    return str(reported.value)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_what_needs_more_memory_than_there_is(key: str, value: float, named: str
     assert named in said and "of memory" in said and "Lower" in said
 
 
-def test_keepers_that_have_nobody_to_watch() -> None:
+def test_keepers_that_have_no_one_to_watch() -> None:
     said = refused(flow__keepers__count=1_000_000, market__positions__count=5_000)
     assert "flow.keepers.count" in said and "days" in said
 
@@ -81,9 +81,9 @@ def test_shipped_scenarios_are_small(name: str) -> None:
 def test_what_the_core_cannot_count_is_named(values: dict[str, Any], named: str) -> None:
     """Before: panics of the core, an abort, "expected u32 at column 2209", or taken without a
     word."""
-    with pytest.raises(SurgetankError) as told:
+    with pytest.raises(SurgetankError) as reported:
         simulate(st.load("calm").with_values({"duration_s": 4.0, "warmup_s": 1.0} | values))
-    assert named in str(told.value)
+    assert named in str(reported.value)
 
 
 def test_a_price_that_runs_away_stays_countable() -> None:

@@ -79,5 +79,5 @@ def test_a_core_of_these_sources_is_not_blamed() -> None:
 
 
 @pytest.mark.usefixtures("changed_sources")
-def test_changed_sources_alone_stop_nobody() -> None:
+def test_changed_sources_alone_stop_no_one() -> None:
     assert st.simulate(st.load("calm").with_values({"duration_s": 1, "warmup_s": 0})).complete

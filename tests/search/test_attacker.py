@@ -175,7 +175,7 @@ def test_what_cannot_be_asked(asked: dict[str, object], says: str) -> None:
 SMALL = RaceEffort(candidates=4, neighbours=2)
 
 
-def test_an_insider_pays_unless_nobody_can_read() -> None:
+def test_an_insider_pays_unless_no_one_can_read() -> None:
     """The same venue: who makes blocks gains under first come, first served, whatever else it could
     do; where orders are sealed until their place is fixed, no setting gains anything."""
     found = {}
@@ -207,9 +207,9 @@ def test_the_command(tmp_path: Path) -> None:
     (tmp_path / "small.toml").write_text(SCENARIO)
     command = ["attack", str(tmp_path / "small.toml"), "--kinds", "withhold", "--json"]
     command += ["--candidates", "2", "--fresh", "2", "--workers", "1"]
-    told = CliRunner().invoke(app, command)
-    answer = json.loads(told.stdout)
-    assert told.exit_code == {"PASS": 0, "FAIL": 1, "UNKNOWN": 4}[answer["status"]]
+    reported = CliRunner().invoke(app, command)
+    answer = json.loads(reported.stdout)
+    assert reported.exit_code == {"PASS": 0, "FAIL": 1, "UNKNOWN": 4}[answer["status"]]
     assert answer["responses"][0]["attack"]["kind"] == "withhold"
     assert not set(answer["search_seeds"]) & set(answer["fresh_seeds"])
 

@@ -83,7 +83,7 @@ def test_commands_keep_their_answers(
     assert len(json.loads((made["frontier"] / "frontier.json").read_text())["points"]) == 2
 
 
-def test_nobody_at_the_address() -> None:
+def test_no_one_at_the_address() -> None:
     """One error, and no thread left waiting."""
     before = threading.active_count()
     with (

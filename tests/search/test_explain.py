@@ -244,15 +244,15 @@ def test_command(tmp_path: Path) -> None:
     asked = ["explain", str(out), "--seeds", "2", "--json", "--workers", "1", "--kept", str(kept)]
     result = runner.invoke(app, asked)
     assert result.exit_code in (0, 4), result.output
-    told = json.loads(result.stdout)
-    assert told["seeds"] == [7, 8] and told["scenario"] == "calm"
-    assert {row["resource"] for row in told["effects"]} >= {"distance", "timers", "execution"}
+    reported = json.loads(result.stdout)
+    assert reported["seeds"] == [7, 8] and reported["scenario"] == "calm"
+    assert {row["resource"] for row in reported["effects"]} >= {"distance", "timers", "execution"}
     # Nothing is run twice, and the answer is the same.
     lines = kept.read_text().count("\n")
-    assert json.loads(runner.invoke(app, asked).stdout) == told
+    assert json.loads(runner.invoke(app, asked).stdout) == reported
     assert kept.read_text().count("\n") == lines
     shown = runner.invoke(app, [*asked[:4], "--workers", "1", "--kept", str(kept)])
-    assert "charged" in shown.output and told["sentence"].split(":")[0] in shown.output
+    assert "charged" in shown.output and reported["sentence"].split(":")[0] in shown.output
     wrong = runner.invoke(app, ["explain", "calm", "--by", "median"])
     assert isinstance(wrong.exception, st.SurgetankError) and "no such latency" in str(
         wrong.exception

@@ -113,7 +113,7 @@ def test_a_journal_that_is_not_text_is_named(tmp_path: Path) -> None:
 
 
 class Panic(BaseException):
-    """Like a panic of the core: no Exception, and of a module that nobody can import."""
+    """Like a panic of the core: no Exception, and of a module that no one can import."""
 
     __module__ = "nowhere"
 
@@ -166,7 +166,7 @@ def collapsing(task: Task) -> RunOutcome:
 
 
 def test_a_response_that_falls_again_is_shown() -> None:
-    """The first crossing is the line, and a reader is told that it is not the only one."""
+    """The first crossing is the line, and the answer says that it is not the only one."""
     state = find_with(coin(hump), own=150.0, precision=0.05)
     found = shape(levels(state.outcomes, state.question.goal, math.nan), "1/s")
     assert state.posterior is not None
@@ -396,9 +396,9 @@ def test_an_answer_is_read_as_it_was_written(tmp_path: Path) -> None:
     """With all its levels, NaN and infinity included."""
     answer = ask(queue(300.0, duration_s=2.0), range=(20.0, 4_000.0), precision=0.2)
     answer.write(tmp_path / "search.json")
-    told = json.loads((tmp_path / "search.json").read_text())
+    reported = json.loads((tmp_path / "search.json").read_text())
     wanted = {"find", "estimate", "unit", "ci_low", "ci_high", "confidence", "runs", "most_used"}
-    assert wanted <= set(told)
+    assert wanted <= set(reported)
     assert repr(Answer.read(tmp_path)) == repr(answer)
     (tmp_path / "search.json").write_text("[]")
     with pytest.raises(SurgetankError, match="not the answer of a search"):

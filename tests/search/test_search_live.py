@@ -39,7 +39,7 @@ class FakeRig:
         self.scenario = broker(plain("fake", 100.0, 2.0), FittedQueue(500.0, 1.0, 1.0, 0.5, 1.0))
 
     def run(self, scenario: Scenario, *, seed: int) -> Trace:
-        """A simulated run told as a live one."""
+        """A simulated run reported as a live one."""
         self.runs += 1
         trace = simulate(scenario, seed=seed)
         rate = scenario.flow.arrivals.rate_per_s  # type: ignore[union-attr]
@@ -84,24 +84,27 @@ def test_whose_fault_a_disturbed_run_is() -> None:
     """A late sender's run still tells what its target lost; one whose receiver had no time, or that
     had no room to send everything, does not."""
 
-    def told(trace: Trace) -> tuple[bool, bool]:
+    def reported(trace: Trace) -> tuple[bool, bool]:
         outcome = outcome_of(Task(rig.scenario, 1.0, 1), trace)
         return outcome.beyond_generator, outcome.sent_late
 
     rig = FakeRig()
     kept = rig.run(rig.scenario, seed=1)
     late = FakeRig(limit_per_s=1.0).run(rig.scenario, seed=1)
-    assert told(kept) == (False, False)
-    assert told(late) == (True, True)
+    assert reported(kept) == (False, False)
+    assert reported(late) == (True, True)
     busy = replace(late.live, cpu_share={"subscriber": 1.0})
-    assert told(replace(late, stats=replace(late.stats, live=busy))) == (True, False)
+    assert reported(replace(late, stats=replace(late.stats, live=busy))) == (True, False)
     unsent = pl.lit(OutcomeReason.NOT_SENT, dtype=late["messages"].schema["reason"])
     messages = late["messages"].with_columns(
         pl.when(pl.int_range(pl.len()) == 0).then(unsent).otherwise("reason").alias("reason")
     )
-    assert told(replace(late, tables=dict(late.tables) | {"messages": messages})) == (True, False)
+    assert reported(replace(late, tables=dict(late.tables) | {"messages": messages})) == (
+        True,
+        False,
+    )
     unsafe = replace(late, stats=replace(late.stats, safety=False))
-    assert told(unsafe) == (False, False)
+    assert reported(unsafe) == (False, False)
 
 
 def test_a_slow_generator_gives_a_bound_and_no_capacity() -> None:
@@ -154,7 +157,7 @@ def _reference(p99: float, share: float = 1.0) -> RunOutcome:
     return RunOutcome("r", 0.0, 0, 0, values, (), (), (), ())
 
 
-def test_drift_is_told_from_chance() -> None:
+def test_drift_is_distinguished_from_chance() -> None:
     """A steady rise is drift; noise around a level is not; nor is a rise too small to matter."""
     assert "drift" in drifted([_reference(x) for x in (1.0, 1.1, 1.3, 1.4, 1.7, 2.0, 2.2)])
     noise = np.random.default_rng(1).lognormal(0, 0.3, (200, 8))

@@ -54,10 +54,10 @@ def test_where_validation_is_the_bottleneck() -> None:
     assert found.gain_low - 0.05 < gain < found.gain_high + 0.05
     assert all(r.gain is not None for r in answer.remedies if r.restores), "each is measured"
     assert not any(r.helps for r in answer.remedies if r.resources != ("validation",))
-    _phases_are_told(seen)
+    _phases_are_reported(seen)
 
 
-def _phases_are_told(seen: list[Progress]) -> None:
+def _phases_are_reported(seen: list[Progress]) -> None:
     """In order, each by its name, with what follows; never done before it is done."""
     order = list(dict.fromkeys(p.phase for p in seen))
     assert order == ["unloaded", "climb", "refine", "remedies", "gain"]
@@ -120,8 +120,8 @@ def test_what_is_full_is_not_called_the_bottleneck() -> None:
     assert answer.bottleneck == ("validation",) and answer.remedy == true
     console = Console(file=io.StringIO(), width=200)
     show_answer(console, answer)
-    told = console.file.getvalue()  # type: ignore[attr-defined]
-    for text in (told, render_search(answer)):
+    reported = console.file.getvalue()  # type: ignore[attr-defined]
+    for text in (reported, render_search(answer)):
         assert "Bottleneck: validation." in text
         assert "Most used was uplink; relieving it did not move the threshold." in text
     assert "restores the limit, gain not significant" in render_search(answer)

@@ -217,7 +217,7 @@ async def end_to_end(where: Where, count: int = 300) -> None:
 async def killed_in_mid_flow(server: Server, where: Where) -> tuple[list[int], list[int]]:
     """Numbers acknowledged before a kill -9 in mid-flow, and numbers stored after the restart.
 
-    Nobody reads meanwhile, so that nothing is taken away.
+    No one reads meanwhile, so that nothing is taken away.
     """
     sent = RecordingSink()
     async with opened(where, prepare=True) as publisher:

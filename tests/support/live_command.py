@@ -49,12 +49,12 @@ class Command:
         )
         self.said: list[str] = []
 
-    def in_the_middle(self, told: str = "1/") -> list[psutil.Process]:
+    def in_the_middle(self, reported: str = "1/") -> list[psutil.Process]:
         """Waits for a line with these words; all processes that there are then."""
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.said.append(line)
-            if told in line:
+            if reported in line:
                 return list(psutil.Process(self.process.pid).children(recursive=True))
         raise AssertionError(f"never came to the middle: {''.join(self.said)}")
 

@@ -131,8 +131,8 @@ def _fitting(name: str, **values: Any) -> Iterator[tuple[str, st.Scenario]]:
 def digests(trace: st.Trace) -> dict[str, str]:
     """Digests of the trace's tables that have rows, and of its stats."""
     rows = {name: chain[-1][:_DIGITS] for name, chain in trace.chains.items() if trace[name].height}
-    told = json.dumps(trace.stats.to_dict(), sort_keys=True, separators=(",", ":")).encode()
-    return rows | {"stats": blake3(told).hexdigest()[:_DIGITS]}
+    reported = json.dumps(trace.stats.to_dict(), sort_keys=True, separators=(",", ":")).encode()
+    return rows | {"stats": blake3(reported).hexdigest()[:_DIGITS]}
 
 
 def libm() -> str:

@@ -24,7 +24,7 @@ from surgetank.live.registry import SYSTEMS, parse, target_class
 from surgetank.live.url_options import check_options
 from surgetank.plugins import code_refused, import_of_user
 from surgetank.scenario import Scenario, load, names
-from surgetank.search.ask import question_of
+from surgetank.search.question import question_of
 from surgetank.starter import STARTER
 
 __all__ = ["commands_in", "wrong_with"]

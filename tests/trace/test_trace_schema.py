@@ -34,7 +34,7 @@ def test_other_integers_are_converted_and_columns_put_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "reported"),
     [
         (receipts().drop("node"), "lacks node"),
         (receipts(extra=[1]), "unknown extra"),
@@ -43,10 +43,10 @@ def test_other_integers_are_converted_and_columns_put_in_order() -> None:
         (receipts(node=pl.Series([None], dtype=pl.UInt32)), "null in row 0"),
     ],
 )
-def test_a_wrong_column_is_named(given: pl.DataFrame, told: str) -> None:
+def test_a_wrong_column_is_named(given: pl.DataFrame, reported: str) -> None:
     with pytest.raises(SurgetankError, match="receipts") as caught:
         Trace.from_tables({"receipts": given}, run=RUN, stats=STATS)
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
 
 
 def test_an_unknown_table_and_a_missing_number_are_named() -> None:

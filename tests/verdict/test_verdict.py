@@ -87,12 +87,16 @@ def test_the_reason_tells_both_numbers() -> None:
     (reason,) = judge(p99(12.0, low=11.0), {"delay_p99_ms_max": 10}, make_trace()).failed
     assert "12 ms" in reason.text and "above the limit of 10 ms" in reason.text
     assert (reason.measured, reason.limit, reason.ok) == (12.0, 10.0, False)
-    told = reason.to_dict()
-    assert (told["measure"], told["unit"], told["check"]) == ("delay_p99_ms", "ms", None)
+    reported = reason.to_dict()
+    assert (reported["measure"], reported["unit"], reported["check"]) == (
+        "delay_p99_ms",
+        "ms",
+        None,
+    )
 
 
 def stopped_at(seconds: float, delay_ms: int) -> Trace:
-    """Every message takes `delay_ms`; those that were still under way when it stopped did not."""
+    """Every message takes `delay_ms`; those that were still in transit when it stopped did not."""
     end, delay = int(seconds * S), delay_ms * 1_000_000
     rows = [
         executed(i, at, delay) if at + delay <= end else unfinished(i, at)
@@ -109,7 +113,7 @@ def stopped_at(seconds: float, delay_ms: int) -> Trace:
 
 
 @pytest.mark.parametrize("seconds", [3.0, 8.0, 20.0])
-def test_a_stopped_run_is_not_failed_by_what_was_under_way(seconds: float) -> None:
+def test_a_stopped_run_is_not_failed_by_what_was_in_progress(seconds: float) -> None:
     """Half a second each is what they all take; cut off, the last half second looks lost."""
     limits = {"goodput_ratio_min": 0.99, "executed_share_min": 0.99, "delay_p99_ms_max": 600}
     trace = stopped_at(seconds, 500)

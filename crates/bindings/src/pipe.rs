@@ -141,8 +141,8 @@ impl Pipe {
         refused.clear();
         out.clear();
         py.detach(|| pipe.push(now_ns, buffer, refused, out));
-        let told = refused.iter().map(|r| (r.index, r.reason.name(), r.retry_after_ns));
-        Ok((PyBytes::new(py, out), told.collect()))
+        let refusals = refused.iter().map(|r| (r.index, r.reason.name(), r.retry_after_ns));
+        Ok((PyBytes::new(py, out), refusals.collect()))
     }
 
     /// Seals and publishes the open inputs; returns one frame, or nothing.

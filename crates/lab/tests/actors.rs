@@ -215,7 +215,7 @@ fn keepers_act_on_what_their_own_gateway_publishes() {
     };
     assert_eq!(targets(&out), [(0, 900), (2, 900)], "its share, and no more than orders_max");
     let out = keepers_hear(&mut keepers, at + MS, ActorEvent::Timer(timer), &screen);
-    assert_eq!(targets(&out), [(4, 900), (6, 900)], "nobody twice within resend_ms");
+    assert_eq!(targets(&out), [(4, 900), (6, 900)], "no one twice within resend_ms");
     let cut = Screen { liquidation_deferred: vec![2], ..screen };
     let again = Timer::LiquidationDeferred { keeper: 0, height: 3 };
     let out = keepers_hear(&mut keepers, at + 2 * MS, ActorEvent::Timer(again), &cut);

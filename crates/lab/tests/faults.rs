@@ -44,7 +44,7 @@ fn new(faults: &[Fault]) -> Result<Faults, String> {
     Faults::new(faults, NODES, &Seed::new(1))
 }
 
-/// All of them under way.
+/// All of them in transit.
 fn active(list: &[Fault]) -> Faults {
     let mut faults = new(list).unwrap();
     switch(&mut faults, 0..list.len() as u32, true);

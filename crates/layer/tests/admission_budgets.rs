@@ -12,7 +12,7 @@ fn rates(orders: u64, cancels: Cancels, reducing: Reducing) -> Config {
     Config { policy, reducing, accounts_max: 3 }
 }
 
-/// How many in a row are let in at `now`.
+/// How many in a row are admitted at `now`.
 fn through(budgets: &mut Budgets, now: Ns, account: u32, kind: Kind) -> u64 {
     (0..).find(|_| budgets.take(now, account, kind, 1).is_err()).expect("a budget has an end")
 }

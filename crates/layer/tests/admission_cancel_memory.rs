@@ -119,7 +119,7 @@ proptest! {
                     prop_assert_eq!(remembered.len(), plain.len());
                 }
                 Step::Order { account, order, ahead } => {
-                    let told = remembered.order(height, account, order, Some(height + ahead));
+                    let reported = remembered.order(height, account, order, Some(height + ahead));
                     let expected = if ahead > horizon {
                         refused(AdmissionReason::ExpiryTooFar)
                     } else if plain.contains_key(&(account, order)) {
@@ -127,14 +127,14 @@ proptest! {
                     } else {
                         Ok(())
                     };
-                    prop_assert_eq!(told, expected);
+                    prop_assert_eq!(reported, expected);
                 }
             }
         }
     }
 
     /// An order and its cancel, sent in this order, delivered at any heights: once the cancel has
-    /// come, the order is never let in.
+    /// come, the order is never admitted.
     #[test]
     fn no_order_outlives_its_cancel(
         sent in 1u64..50, good_for in 0u64..=20, cancel_after in 0u64..=20, order_delay in 0u64..100,

@@ -239,7 +239,7 @@ fn load_reaches_every_level_but_the_first() {
     assert!(throttled[0] == 0 && throttled[1..].iter().all(|&n| n > 0), "{throttled:?}");
 }
 
-/// A gate that forgets what an order says of itself, as when makers' quotes were not told apart.
+/// A gate that forgets what an order says of itself, as when makers' quotes were not distinguished.
 fn forgets_flags(sent: Envelope) -> Envelope {
     Envelope { flags: if sent.has(flags::IMMEDIATE) { flags::POST_ONLY } else { 0 }, ..sent }
 }
@@ -262,7 +262,7 @@ fn the_check_finds_a_gate_that_errs() {
 }
 
 #[test]
-fn where_risk_is_reduced_first_adaptive_consensus_throttles_nobody() {
+fn where_risk_is_reduced_first_adaptive_consensus_throttles_no_one() {
     let first = Rule::Priority { high: 0b111 };
     // Orders alone: nothing stands before what reduces risk.
     let orders: Vec<_> = (0..600).map(|n| (5 + n % 4, 300)).collect();

@@ -92,7 +92,7 @@ proptest! {
         }
     }
 
-    /// The hint is the first instant at which it is let in, to the nanosecond.
+    /// The hint is the first instant at which it is admitted, to the nanosecond.
     #[test]
     fn the_hint_is_exact(limit in limits(), messages in messages()) {
         let mut gcra = Gcra::default();

@@ -325,7 +325,7 @@ fn a_finding_reads_like_a_sentence() {
 }
 
 #[test]
-fn names_are_told_apart() {
+fn names_are_distinguished() {
     let kinds = (0..=Kind::AlteredCheck as u8).count();
     assert_eq!(kinds, 21, "a kind was added: does docs/journal.md name it?");
 }

@@ -109,7 +109,7 @@ proptest! {
         }
     }
 
-    /// Any tournament: nobody lost, and each has an edge to the next, inside batches and across.
+    /// Any tournament: no one lost, and each has an edge to the next, inside batches and across.
     #[test]
     fn batches_of_a_tournament_are_one_hamiltonian_path(
         len in 1usize..10,

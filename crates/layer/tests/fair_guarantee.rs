@@ -78,15 +78,15 @@ impl Case {
     fn play(&self, config: Config, backwards: bool) -> Rig {
         let mut rig = Rig::new(config);
         let replicas = self.group.0;
-        let mut told = vec![0; replicas as usize];
+        let mut reported = vec![0; replicas as usize];
         let mut round: Vec<(u32, Vec<MessageId>)> = Vec::new();
         let last = (0..replicas).map(|r| (r, MESSAGES as usize, false));
         for (r, count, close) in self.steps.iter().copied().chain(last) {
             let r = r % replicas;
-            let from = told[r as usize];
+            let from = reported[r as usize];
             let until = self.says(r).len().min(from + count);
             round.push((r, self.says(r)[from..until].to_vec()));
-            told[r as usize] = until;
+            reported[r as usize] = until;
             if close {
                 flush(&mut rig, &mut round, backwards);
                 rig.close();
@@ -202,7 +202,7 @@ proptest! {
         prop_assert!(rig.censuses.iter().all(|c| c.overdue == 0));
     }
 
-    /// Garbage from faulty replicas is bounded and keeps nobody else waiting.
+    /// Garbage from faulty replicas is bounded and keeps no one else waiting.
     #[test]
     fn memory_is_bounded(junk in prop::collection::vec(100u32..10_000, 0..200)) {
         let thresholds = Thresholds::new(5, 1, 1000).unwrap();

@@ -114,7 +114,7 @@ fn a_pruned_peer_is_not_grafted_before_its_backoff_is_over() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
-    /// With every neighbour in reach of the mesh and of gossip, nobody misses a message.
+    /// With every neighbour in reach of the mesh and of gossip, no one misses a message.
     #[test]
     fn everybody_gets_every_message_once(nodes in 8usize..40, seed in any::<u64>()) {
         let mut net = settled(nodes, nodes * 8, MeshConfig::default(), seed);

@@ -1,4 +1,4 @@
-//! gossipsub: what the mesh carries, and who is told by IHAVE of what, for how long.
+//! gossipsub: what the mesh carries, and which messages IHAVE announces to whom, for how long.
 
 use crate::lone_mesh;
 
@@ -6,15 +6,15 @@ use lone_mesh::{Lone, envelope, sends, sent};
 use surgetank_layer::gossip::{Frame, Input, MeshConfig, Output};
 
 fn ihaves(frames: &[(u32, Frame)]) -> Vec<(u32, Vec<u32>)> {
-    let mut told: Vec<(u32, Vec<u32>)> = frames
+    let mut reported: Vec<(u32, Vec<u32>)> = frames
         .iter()
         .filter_map(|(to, frame)| match frame {
             Frame::IHave(ids) => Some((*to, ids.clone())),
             _ => None,
         })
         .collect();
-    told.sort_unstable();
-    told
+    reported.sort_unstable();
+    reported
 }
 
 fn with_mesh(degree: u32, config: MeshConfig) -> Lone {
@@ -48,7 +48,7 @@ fn an_own_message_goes_to_the_mesh_and_does_not_come_back() {
 }
 
 #[test]
-fn flood_publish_goes_to_everybody_and_is_told_of_as_well() {
+fn flood_publish_goes_to_all_neighbours_and_is_announced_too() {
     let config = MeshConfig { flood_publish: true, ..MeshConfig::default() };
     let mut node = with_mesh(20, config);
     let outputs = node.step(Input::Publish(envelope(9)));
@@ -59,26 +59,26 @@ fn flood_publish_goes_to_everybody_and_is_told_of_as_well() {
 }
 
 #[test]
-fn d_lazy_neighbours_outside_the_mesh_are_told() {
+fn d_lazy_neighbours_outside_the_mesh_are_reported() {
     let mut node = with_mesh(20, MeshConfig::default());
     node.accept(2, 9);
-    let told = ihaves(&node.heartbeat());
-    assert_eq!(told.len(), 6);
-    assert!(told.iter().all(|(to, ids)| *to >= 6 && *ids == [9]), "{told:?}");
+    let reported = ihaves(&node.heartbeat());
+    assert_eq!(reported.len(), 6);
+    assert!(reported.iter().all(|(to, ids)| *to >= 6 && *ids == [9]), "{reported:?}");
     // Others are chosen the next time.
     let again = ihaves(&node.heartbeat());
-    assert_ne!(told, again);
+    assert_ne!(reported, again);
 }
 
 #[test]
-fn with_fewer_outside_all_of_them_are_told() {
+fn with_fewer_outside_all_of_them_are_reported() {
     let mut node = with_mesh(8, MeshConfig::default());
     node.accept(2, 9);
     assert_eq!(ihaves(&node.heartbeat()), [(6, vec![9]), (7, vec![9])]);
 }
 
 #[test]
-fn nothing_new_is_not_told() {
+fn nothing_new_is_not_reported() {
     let mut node = with_mesh(20, MeshConfig::default());
     assert_eq!(node.heartbeat(), []);
 }
@@ -90,8 +90,12 @@ fn history_gossip_heartbeats_tell_of_a_message() {
         let mut node = with_mesh(20, config);
         node.accept(2, 9);
         for heartbeat in 0..6 {
-            let is_told = !ihaves(&node.heartbeat()).is_empty();
-            assert_eq!(is_told, heartbeat < windows, "{windows} windows, heartbeat {heartbeat}");
+            let is_reported = !ihaves(&node.heartbeat()).is_empty();
+            assert_eq!(
+                is_reported,
+                heartbeat < windows,
+                "{windows} windows, heartbeat {heartbeat}"
+            );
         }
     }
 }
@@ -99,12 +103,12 @@ fn history_gossip_heartbeats_tell_of_a_message() {
 #[test]
 fn each_heartbeat_tells_of_the_windows_then_open() {
     let mut node = with_mesh(7, MeshConfig::default());
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for id in 0..5 {
         node.accept(2, id);
         let mut ids = ihaves(&node.heartbeat()).remove(0).1;
         ids.sort_unstable();
-        told.push(ids);
+        reported.push(ids);
     }
-    assert_eq!(told, [vec![0], vec![0, 1], vec![0, 1, 2], vec![1, 2, 3], vec![2, 3, 4]]);
+    assert_eq!(reported, [vec![0], vec![0, 1], vec![0, 1, 2], vec![1, 2, 3], vec![2, 3, 4]]);
 }

@@ -66,7 +66,7 @@ fn a_refusal_starts_a_backoff() {
     node.grafted_by(0..12);
     assert_eq!(sends(&node.receive(12, Frame::Graft)), [(12, Frame::Prune)]);
     assert_eq!(node.receive(0, Frame::Prune), []);
-    // There is room again, but it was told to wait.
+    // There is room again, but it was asked to wait.
     assert_eq!(sends(&node.receive(12, Frame::Graft)), [(12, Frame::Prune)]);
 }
 

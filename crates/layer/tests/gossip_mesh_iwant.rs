@@ -102,7 +102,7 @@ fn act() -> impl Strategy<Value = Act> {
 
 proptest! {
     /// Whatever neighbours say: no more than D_hi in the mesh, every message handed over once,
-    /// nobody told what to send twice between heartbeats, nothing sent that is not there.
+    /// no node sends the same id twice between heartbeats, nothing sent that is not there.
     #[test]
     fn no_neighbour_can_break_the_rules(
         acts in prop::collection::vec(act(), 0..120), seed in any::<u64>(),

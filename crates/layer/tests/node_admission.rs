@@ -1,4 +1,4 @@
-//! A node's gate: what is let in, what is void when its turn comes, what is tuned and throttled.
+//! A node's gate: what is admitted, what is void when its turn comes, what is tuned and throttled.
 
 use crate::fixed_host;
 

@@ -65,7 +65,7 @@ fn a_circle_of_majorities_is_one_batch_and_is_counted() {
 
 #[test]
 fn lost_reports_are_said_again() {
-    // Nobody may be faulty: every report counts.
+    // No one may be faulty: every report counts.
     let mut rig = Rig::new(3, themis(3, 0), 1_000);
     rig.loses = Box::new(|now, _, packet| is_report(packet) && now < 4 * REPORT);
     rig.sees(MS, 0, &[2, 1, 3]);
@@ -122,7 +122,7 @@ fn a_leader_that_comes_back_hears_the_others_again() {
 }
 
 #[test]
-fn what_nobody_else_reports_goes_in_the_end() {
+fn what_no_one_else_reports_goes_in_the_end() {
     let mut rig = five();
     rig.sees(MS, 0, &[9]);
     rig.run(60 * REPORT);
@@ -133,7 +133,7 @@ fn what_nobody_else_reports_goes_in_the_end() {
 }
 
 #[test]
-fn a_place_does_not_wait_for_ever_for_a_message_that_the_leader_lacks() {
+fn a_place_does_not_wait_without_end_for_a_message_that_the_leader_lacks() {
     let mut rig = five();
     (1..5).for_each(|node| rig.sees(MS, node, &[1, 2]));
     rig.sees(MS, 0, &[2]);
@@ -148,7 +148,7 @@ fn a_place_does_not_wait_for_ever_for_a_message_that_the_leader_lacks() {
 }
 
 #[test]
-fn what_the_leader_refuses_holds_up_nobody() {
+fn what_the_leader_refuses_holds_up_no_one() {
     let mut rig = Rig::new(5, themis(5, 1), 2);
     (0..5).for_each(|node| rig.sees(MS, node, &[1, 2, 3]));
     (0..5).for_each(|node| rig.sees(4 * REPORT, node, &[4]));
@@ -190,8 +190,8 @@ fn a_report_costs_eight_bytes_a_message_and_a_list_sixteen() {
         let mut rig = Rig::new(5, rule, 1_000);
         (0..5).for_each(|node| rig.sees(MS, node, &[1, 2, 3]));
         rig.run(REPORT);
-        let told = rig.nodes[2].fair_tally().expect("there is a fair order");
-        assert_eq!((told.reports, told.report_bytes), (1, bare + 3 * each));
+        let reported = rig.nodes[2].fair_tally().expect("there is a fair order");
+        assert_eq!((reported.reports, reported.report_bytes), (1, bare + 3 * each));
     }
 }
 
@@ -238,9 +238,9 @@ proptest! {
         rig.run(SECOND);
         let found = rig.order(0);
         prop_assert_eq!(found.len(), MESSAGES as usize);
-        let told: Vec<_> = rig.nodes.iter().filter_map(|node| node.fair_tally()).collect();
+        let reported: Vec<_> = rig.nodes.iter().filter_map(|node| node.fair_tally()).collect();
         let wrong = |t: &FairTally| t.unsigned + t.rewritten + t.breaks + t.forged;
-        prop_assert_eq!(told.iter().map(wrong).sum::<u64>(), 0, "nobody forged anything");
+        prop_assert_eq!(reported.iter().map(wrong).sum::<u64>(), 0, "no one forged anything");
         // Inside a batch nothing is promised; without one, the promise is about places.
         let place = |of: &[MessageId], m| of.iter().position(|&x| x == m);
         let first = |a, b| orders.iter().all(|own| place(own, a) < place(own, b));

@@ -41,7 +41,7 @@ fn checked(rig: &Rig) -> FairTally {
 }
 
 #[test]
-fn a_report_changed_on_its_way_is_thrown_away() {
+fn a_report_changed_on_its_way_is_discarded() {
     let mut rig = five();
     forge(&mut rig, |report| report.seen.reverse());
     (0..5).for_each(|node| rig.sees(MS, node, &[1, 2, 3]));
@@ -52,7 +52,7 @@ fn a_report_changed_on_its_way_is_thrown_away() {
 }
 
 #[test]
-fn a_report_in_anothers_name_is_thrown_away() {
+fn a_report_in_anothers_name_is_discarded() {
     let mut rig = five();
     forge(&mut rig, |report| {
         report.author = 3;
@@ -113,7 +113,7 @@ fn a_leader_that_puts_its_own_first_breaks_the_order() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// A lie told before anything else was stated cannot be found out: packets might have come so.
+    /// A false report before anything else was stated cannot be found out: packets might have come so.
     /// One faulty node in five inverts no pair that the four others saw alike.
     #[test]
     fn what_cannot_be_proved_is_bounded(swaps in prop::collection::vec((0usize..8, 0usize..8), 1..9)) {

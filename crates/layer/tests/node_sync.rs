@@ -96,7 +96,7 @@ fn asked(node: &mut Node, until: Ns, after: Option<Ns>) -> Vec<Ns> {
 }
 
 #[test]
-fn a_request_that_nobody_answers_is_repeated_ever_more_rarely() {
+fn a_request_that_no_one_answers_is_repeated_ever_more_rarely() {
     let times = asked(&mut node(), 40 * SECOND, None);
     let gaps: Vec<Ns> = times.windows(2).map(|pair| (pair[1] - pair[0]) / SECOND).collect();
     assert_eq!(gaps, [1, 2, 4, 8, 16]);

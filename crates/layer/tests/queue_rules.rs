@@ -109,7 +109,7 @@ proptest! {
     }
 
     /// Every rule: what was pushed is served once, or refused once with a reason; never more wait
-    /// than may; the same steps give the same service; what reduces risk is thrown away for its like
+    /// than may; the same steps give the same service; what reduces risk is discarded for its like
     /// only (under `fee`, for whoever pays more).
     #[test]
     fn nothing_is_lost_or_doubled(rule in prop::sample::select(rules()), capacity in 1usize..8,
@@ -153,7 +153,7 @@ proptest! {
         prop_assert_eq!(ends, due);
     }
 
-    /// One account's storm of cancels in a full queue pushes out nobody else's under the rules that
+    /// One account's storm of cancels in a full queue pushes out no one else's under the rules that
     /// keep accounts apart.
     #[test]
     fn a_storm_of_cancels_crowds_out_only_itself(own in 1u32..20, size_bytes in 50u32..200) {
@@ -363,7 +363,7 @@ fn the_dearest_first_and_the_cheapest_makes_room() {
 }
 
 #[test]
-fn a_sparse_account_waits_for_nobodys_backlog() {
+fn a_sparse_account_waits_for_no_ones_backlog() {
     let law = Law { target_ns: MS, interval_ns: 10 * MS };
     let mut queue =
         Queue::new(&Config { rule: Rule::FqCodel { quantum_bytes: 100, law }, capacity: 100 });

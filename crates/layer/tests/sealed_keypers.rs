@@ -66,7 +66,7 @@ fn any_three_of_five_open_the_batch() {
 }
 
 #[test]
-fn a_forged_share_is_told_by_name_and_does_not_count() {
+fn a_forged_share_is_reported_by_name_and_does_not_count() {
     let mut rig = Rig::new(CONFIG);
     rig.at(0, Input::Sealed { batch: 1 });
     rig.share(1, 1, 0);
@@ -118,7 +118,7 @@ fn batches_open_in_their_order() {
 }
 
 #[test]
-fn no_more_batches_are_under_way_than_may_be() {
+fn no_more_batches_are_in_progress_than_may_be() {
     let mut rig = Rig::new(Config { open_max: 2, ..CONFIG });
     rig.at(0, Input::Sealed { batch: 1 });
     rig.at(0, Input::Sealed { batch: 2 });

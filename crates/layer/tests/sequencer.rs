@@ -216,6 +216,6 @@ fn the_chain_depends_on_everything_it_names_and_on_nothing_else() {
     let mut later = two;
     later[0].queued_ns = 5;
     assert_eq!(first, chain(&zero, 1, &later));
-    // Fixed for ever: a journal written by an older build must verify. Checked with Python's blake3.
+    // Fixed permanently: a journal written by an older build must verify. Checked with Python's blake3.
     assert_eq!(format!("{first:?}"), "3468612a");
 }

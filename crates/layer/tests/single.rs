@@ -61,7 +61,7 @@ fn batches_are_decided_in_order_and_once() {
 }
 
 #[test]
-fn a_gap_is_told_once_and_filled_in_any_order() {
+fn a_gap_is_reported_once_and_filled_in_any_order() {
     let mut machine = follower();
     assert_eq!(batch(&mut machine, 4), [missing(1, 3)]);
     assert!(batch(&mut machine, 5).is_empty());

@@ -69,7 +69,7 @@ fn messages_before_the_start_are_kept() {
 }
 
 #[test]
-fn the_first_of_two_votes_counts_and_the_contradiction_is_told_once() {
+fn the_first_of_two_votes_counts_and_the_contradiction_is_reported_once() {
     let mut rig = Rig::of_four(0);
     rig.propose(1, 0, A, None);
     rig.vote(Prevote, 1, 0, 1, B);

@@ -57,7 +57,7 @@ fn honest_nodes_agree_and_decide_although_a_minority_lies() {
 
 #[test]
 fn honest_nodes_agree_and_decide_with_own_messages_alone() {
-    all_agree(Lying::Nobody, 8_000);
+    all_agree(Lying::None, 8_000);
 }
 
 /// The check above can fail: with more than a third lying, some world shows a disagreement.

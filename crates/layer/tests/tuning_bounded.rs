@@ -10,12 +10,12 @@ fn setting(batch_messages_max: u32, window_ns: u64, admission_limit: u32, lane: 
     Setting { batch_messages_max, window_ns, admission_limit, lane_weights: [lane; 8] }
 }
 
-/// Wishes for whatever it is told to, in turn.
-struct Told(Vec<Setting>);
+/// Recommends the given settings, the last one first.
+struct Scripted(Vec<Setting>);
 
-impl Controller for Told {
+impl Controller for Scripted {
     fn control(&mut self, seen: &Observation, _: &Setting, _: &Bounds) -> Recommendation {
-        let setting = self.0.pop().expect("told enough");
+        let setting = self.0.pop().expect("enough settings");
         Recommendation { setting, why: Why::Outside, on: seen.served }
     }
 }
@@ -24,7 +24,7 @@ impl Controller for Told {
 fn a_decision_says_what_from_to_why_and_on_what() {
     let bounds = Bounds::new(setting(10, 0, 5, 1), setting(100, 50, 50, 9));
     let recommended = Setting { batch_messages_max: 101, window_ns: 20, ..setting(20, 40, 9, 2) };
-    let mut bounded = Bounded::new(Told(vec![recommended]), bounds, &setting(20, 40, 9, 2));
+    let mut bounded = Bounded::new(Scripted(vec![recommended]), bounds, &setting(20, 40, 9, 2));
     let mut decisions = Vec::new();
     bounded.observe(&Observation { now: 7, served: 3, ..Observation::default() }, &mut decisions);
     let decision = |knob, from, to, clamped| Change {
@@ -104,7 +104,7 @@ proptest! {
         first in settings(),
         wishes in prop::collection::vec(settings(), 1..20),
     ) {
-        let mut bounded = Bounded::new(Told(wishes.iter().rev().copied().collect()), bounds, &first);
+        let mut bounded = Bounded::new(Scripted(wishes.iter().rev().copied().collect()), bounds, &first);
         let mut replayed = *bounded.setting();
         for recommendation in wishes {
             let mut decisions = Vec::new();

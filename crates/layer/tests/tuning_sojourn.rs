@@ -129,7 +129,7 @@ fn between_half_the_target_and_the_target_nothing_moves() {
     }
 }
 
-/// Nothing served is not nothing waiting; and a block's own time is nobody's wait.
+/// Nothing served is not nothing waiting; and a block's own time is no one's wait.
 #[test]
 fn a_stall_counts_as_what_stands_before_a_newcomer() {
     let stalled = Observation { ahead_ns: SECOND, ..Observation::default() };

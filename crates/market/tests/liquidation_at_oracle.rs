@@ -64,7 +64,7 @@ fn a_shortfall_beyond_the_fund_is_the_venues_deficit() {
     let facts = d.liquidate(LONG);
     assert_eq!(bad_debt(&facts), [(3_000, Bearer::Insurance), (2_000, Bearer::Venue)]);
     assert_eq!((d.market.insurance(), d.market.deficit()), (0, 2_000));
-    assert_eq!(d.market.position(SHORT, 0), -100, "nobody is deleveraged");
+    assert_eq!(d.market.position(SHORT, 0), -100, "no one is deleveraged");
 }
 
 #[test]

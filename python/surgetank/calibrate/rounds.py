@@ -129,15 +129,15 @@ def spread_of(rounds: Sequence[Round], capacity: float, service_us: float) -> di
     """
     paces = [1e6 / pace.value for pace in (service(r.trains) for r in rounds) if pace is not None]
     found = {"capacity": of_rounds(paces), "p99_at_half": None}
-    heard_ms = np.array([[_quantiles_ms(delays) for delays in one.delays] for one in rounds])
-    if len(rounds) >= 3 and bool(np.isfinite(heard_ms).all()):
+    measured_ms = np.array([[_quantiles_ms(delays) for delays in one.delays] for one in rounds])
+    if len(rounds) >= 3 and bool(np.isfinite(measured_ms).all()):
         rates = [share * capacity for share in SHARES]
         asked = [*rates, 0.5e6 / service_us]
-        grid = Grid(service_us, asked, float(heard_ms.max()), samples=_SAMPLES)
+        grid = Grid(service_us, asked, float(measured_ms.max()), samples=_SAMPLES)
         draws = np.random.default_rng(1)
         halves = [
-            grid.nearest(np.median(heard_ms[picked], axis=0))[1][-1, 1]
+            grid.nearest(np.median(measured_ms[picked], axis=0))[1][-1, 1]
             for picked in draws.integers(0, len(rounds), (_RESAMPLES, len(rounds)))
         ]
-        found["p99_at_half"] = of_fit(np.asarray(halves), heard_ms[:, -1, 1])
+        found["p99_at_half"] = of_fit(np.asarray(halves), measured_ms[:, -1, 1])
     return {name: ends for name, ends in found.items() if ends is not None}

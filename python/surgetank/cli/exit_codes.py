@@ -43,7 +43,7 @@ _PLAIN: Final = {
     "\xa0": " ",
 }
 #: The exit code that a shell reports for a program ended by SIGPIPE: the reader closed the output.
-_NOBODY_READS: Final = 141
+_READER_CLOSED: Final = 141
 
 
 def ended(command: Callable[[], object]) -> int:
@@ -58,7 +58,7 @@ def ended(command: Callable[[], object]) -> int:
     except SurgetankError as error:
         return _refused(error)
     except BrokenPipeError:
-        return _nobody_reads()
+        return _reader_closed()
     except (OSError, MemoryError) as error:
         return _refused(SurgetankError.of_machine(error))
     except BaseException as error:  # A panic of the core is not an Exception.
@@ -111,10 +111,10 @@ def _refused(error: SurgetankError) -> int:
     return error.exit_code
 
 
-def _nobody_reads() -> int:
+def _reader_closed() -> int:
     # Python flushes standard output at exit, which would fail again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    return _NOBODY_READS
+    return _READER_CLOSED
 
 
 def _broke(error: BaseException) -> int:

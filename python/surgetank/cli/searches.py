@@ -193,8 +193,8 @@ def search_command(
     from surgetank.live import LiveOptions
     from surgetank.search import Answer, search
     from surgetank.search.answer_comparison import against
-    from surgetank.search.ask import question_of
     from surgetank.search.goal import FINDS
+    from surgetank.search.question import question_of
 
     target_options.refuse_unused(context)
     chosen = chosen_of(scenario, values)

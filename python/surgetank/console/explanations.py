@@ -52,7 +52,7 @@ def show_explanation(console: Console, found: Explanation) -> None:
         pair = [by.get((resource, factor)) for factor in (FASTER, FREE)]
         if any(effect is not None and _matters(effect) for effect in pair):
             known = next(effect for effect in pair if effect is not None)
-            cells = [_said(effect, of, found) for effect in pair for of in ("mean", "p99")]
+            cells = [_gain_text(effect, of, found) for effect in pair for of in ("mean", "p99")]
             table.add_row(WAIT.title(resource), share(known.share), *cells)
     for name in found.untried:
         table.add_row(WAIT.title(name), share(found.shares[name]), "no change to try")
@@ -77,7 +77,7 @@ def _matters(effect: Effect) -> bool:
     return max([effect.share, *gains]) >= _SHOWN
 
 
-def _said(effect: Effect | None, of: str, found: Explanation) -> str:
+def _gain_text(effect: Effect | None, of: str, found: Explanation) -> str:
     if effect is None:
         return ""
     gain = effect.gains[of]

@@ -77,7 +77,7 @@ def show_league(console: Console, found: League) -> None:
     _show_standings(console, found)
     _show_map(console, found)
     _show_cells(console, found)
-    _show_sought(console, found)
+    _show_searches(console, found)
     for note in wording.notes(found):
         console.print(Text.assemble(("Note:", "bold yellow"), f" {note}"))
     console.print(
@@ -136,7 +136,7 @@ def _show_map(console: Console, found: League) -> None:
         console.print(table, highlight=False)
 
 
-def _show_sought(console: Console, found: League) -> None:
+def _show_searches(console: Console, found: League) -> None:
     """The results of the searches."""
     rows = wording.search_rows(found)
     if not rows:

@@ -166,13 +166,13 @@ class LiveWatch(Display):
         self._live = redrawn(console, hidden=hidden)
         super().__init__(self._live)
         self._readings: deque[Snapshot] = deque(maxlen=KEPT)
-        self._said_s = -math.inf
+        self._reported_s = -math.inf
 
     def __call__(self, seen: Snapshot) -> bool:
         """Shows a reading; False asks the run to stop."""
         if self._readings and seen.seconds < self._readings[-1].seconds:
             # Another run has begun with the same watch.
-            self._said_s = -math.inf
+            self._reported_s = -math.inf
             self._readings.clear()
         elif self._readings and self._readings[-1].seconds < 0:
             self._readings.clear()  # Readings before the start are not part of the curves.
@@ -180,7 +180,7 @@ class LiveWatch(Display):
         if self._live is not None:
             self._live.update(view(list(self._readings)), refresh=True)
         elif self._console is not None and (seen.done or self._due(seen.seconds)):
-            self._said_s = math.floor(seen.seconds)
+            self._reported_s = math.floor(seen.seconds)
             text = Text(line(list(self._readings)))
             self._console.print(text, highlight=False, soft_wrap=True)
         return not self.interrupted
@@ -188,5 +188,5 @@ class LiveWatch(Display):
     def _due(self, seconds: float) -> bool:
         """Whether a line is due: once while preparing, then once a second."""
         if seconds < 0:
-            return self._said_s == -math.inf
-        return self._said_s < 0 or seconds >= self._said_s + 1
+            return self._reported_s == -math.inf
+        return self._reported_s < 0 or seconds >= self._reported_s + 1

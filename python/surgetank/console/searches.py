@@ -51,7 +51,7 @@ class SearchWatch(Display):
         self._live = redrawn(console, hidden=hidden)
         super().__init__(self._live)
         self._console = None if hidden else console
-        self._said = 0
+        self._reported = 0
         self._phase = ""
         self._seen: deque[tuple[float, int]] = deque(maxlen=_RECENT)
 
@@ -65,8 +65,8 @@ class SearchWatch(Display):
             self._live.update(Text(text), refresh=True)
         elif self._console is not None:
             phase = f"{of}{seen.phase}{seen.what}"
-            if phase != self._phase or seen.runs >= self._said + 20:
-                self._said, self._phase = seen.runs, phase
+            if phase != self._phase or seen.runs >= self._reported + 20:
+                self._reported, self._phase = seen.runs, phase
                 self._console.print(text, highlight=False, soft_wrap=True)
 
     def line(self, seen: Progress) -> str:
@@ -103,12 +103,12 @@ def headline(answer: Answer) -> str:
         return f"{title} of {answer.scenario}: not found"
     unit = UNITS.get(answer.key, "" if answer.unit == "1" else f" {answer.unit}")
     return (
-        f"{title} of {answer.scenario}: {_said(answer.estimate)}{unit} "
-        f"({answer.confidence:.0%} interval {_said(answer.ci_low)} to {_said(answer.ci_high)})"
+        f"{title} of {answer.scenario}: {_digits(answer.estimate)}{unit} "
+        f"({answer.confidence:.0%} interval {_digits(answer.ci_low)} to {_digits(answer.ci_high)})"
     )
 
 
-def _said(value: float | None) -> str:
+def _digits(value: float | None) -> str:
     """Four digits: an interval of a few percent must not vanish in rounding."""
     return "–" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
@@ -238,4 +238,4 @@ def _rows(compared: Against) -> list[tuple[str, str, str]]:
 
 
 def _span(answer: Answer) -> str:
-    return f"{_said(answer.estimate)} ({_said(answer.ci_low)} … {_said(answer.ci_high)})"
+    return f"{_digits(answer.estimate)} ({_digits(answer.ci_low)} … {_digits(answer.ci_high)})"

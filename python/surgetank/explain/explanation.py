@@ -38,7 +38,7 @@ ADVICE: Final[Mapping[str, str]] = {
 #: gain.
 _MOST: Final = 0.8
 _PARTS: Final = ("validation", "execution", "consensus")
-_TOLD: Final = 0.02
+_SHARE_MIN: Final = 0.02
 #: If a smaller share of messages is executed, the sentence says that latencies are of those alone.
 _ALL: Final = 0.99
 #: The least change of the executed share that is reported.
@@ -129,7 +129,7 @@ class Explanation:
         """Resources with 2 % of latency or more that have no intervention in this scenario."""
         known = [one.resource for one in self.effects] + [one.resource for one in self.left_out]
         tried = {name for resource in known for name in charged(resource)}
-        kept = [n for n, x in self.shares.items() if x >= _TOLD and n not in tried]
+        kept = [n for n, x in self.shares.items() if x >= _SHARE_MIN and n not in tried]
         return tuple(sorted(kept, key=lambda name: -self.shares[name]))
 
     @property

@@ -28,7 +28,7 @@ _CLIENTS: Final = tuple(name.replace("-", "_") for name in CLIENT_CLASSES)
 _MESSAGES_ANY, _BYTES_ANY = 10_000_000, 1_000_000_000
 
 
-class _Asked(Keys):
+class _Values(Keys):
     """The scenario's values by dotted keys, and scaled copies of them."""
 
     def __init__(self, scenario: Scenario) -> None:
@@ -47,98 +47,98 @@ class _Asked(Keys):
                 yield key, self(key) * factor
 
 
-def _validation(ask: _Asked, factor: float) -> _Changes:
-    yield from ask.times(factor, *(f"layer.service.validation.{c}_us" for c in _CLIENTS))
+def _validation(values: _Values, factor: float) -> _Changes:
+    yield from values.times(factor, *(f"layer.service.validation.{c}_us" for c in _CLIENTS))
 
 
-def _execution(ask: _Asked, factor: float) -> _Changes:
-    yield from ask.times(factor, *(f"layer.service.execution.{c}_us" for c in _CLIENTS))
+def _execution(values: _Values, factor: float) -> _Changes:
+    yield from values.times(factor, *(f"layer.service.execution.{c}_us" for c in _CLIENTS))
 
 
-def _consensus(ask: _Asked, factor: float) -> _Changes:
-    if ask.consensus.votes:
+def _consensus(values: _Values, factor: float) -> _Changes:
+    if values.consensus.votes:
         keys = ("proposal_us", "vote_us")
-        yield from ask.times(factor, *(f"layer.service.validation.{key}" for key in keys))
+        yield from values.times(factor, *(f"layer.service.validation.{key}" for key in keys))
 
 
-def _computation(ask: _Asked, factor: float) -> _Changes:
+def _computation(values: _Values, factor: float) -> _Changes:
     for part in (_validation, _execution, _consensus):
-        yield from part(ask, factor)
+        yield from part(values, factor)
 
 
-def _bandwidth(ask: _Asked, factor: float) -> _Changes:
+def _bandwidth(values: _Values, factor: float) -> _Changes:
     for key in ("network.uplink_mbps", "network.downlink_mbps"):
-        if ask(key):
+        if values(key):
             # 0 is unlimited.
-            yield key, ask(key) / factor if factor else 0.0
+            yield key, values(key) / factor if factor else 0.0
 
 
-def _distance(ask: _Asked, factor: float) -> _Changes:
-    if ask("network.nodes") == 1:
+def _distance(values: _Values, factor: float) -> _Changes:
+    if values("network.nodes") == 1:
         return
     place = "network.delay"
-    yield from ask.times(factor, *(f"{place}.{key}" for key in ("delay_ms", "intra_ms")))
+    yield from values.times(factor, *(f"{place}.{key}" for key in ("delay_ms", "intra_ms")))
     # The greater first: at no time may low be above high.
     keys = ("high_ms", "low_ms") if factor > 1 else ("low_ms", "high_ms")
-    yield from ask.times(factor, *(f"{place}.{key}" for key in keys))
-    matrix = ask(f"{place}.matrix_ms")
+    yield from values.times(factor, *(f"{place}.{key}" for key in keys))
+    matrix = values(f"{place}.matrix_ms")
     if matrix:
         yield f"{place}.matrix_ms", [[cell * factor for cell in row] for row in matrix]
 
 
-def _client_link(ask: _Asked, factor: float) -> _Changes:
+def _client_link(values: _Values, factor: float) -> _Changes:
     keys = ("fixed_ms", "jitter_ms")
-    yield from ask.times(factor, *(f"flow.client_link.{key}" for key in keys))
+    yield from values.times(factor, *(f"flow.client_link.{key}" for key in keys))
 
 
-def _timers(ask: _Asked, factor: float) -> _Changes:
+def _timers(values: _Values, factor: float) -> _Changes:
     """Scales the wait after a decision, or the batch's window. Timeouts of rounds matter only with
     faults."""
-    pace = ask.consensus.pace
+    pace = values.consensus.pace
     if pace is not None:
-        yield from ask.times(factor, f"layer.consensus.{pace.key}")
+        yield from values.times(factor, f"layer.consensus.{pace.key}")
 
 
-def _block_space(ask: _Asked, factor: float) -> _Changes:
+def _block_space(values: _Values, factor: float) -> _Changes:
     bounds = {"block_messages_max": _MESSAGES_ANY, "block_bytes_max": _BYTES_ANY}
     for key, any_ in bounds.items():
-        old = ask(f"layer.consensus.{key}")
+        old = values(f"layer.consensus.{key}")
         if old:
             yield f"layer.consensus.{key}", max(1, int(old / factor)) if factor else any_
 
 
-def _admission(ask: _Asked, factor: float) -> _Changes:
+def _admission(values: _Values, factor: float) -> _Changes:
     """Scales the time after which clients retry."""
-    if not ask("flow.retry.tries_max"):
+    if not values("flow.retry.tries_max"):
         return
     # It must be positive.
-    yield from ask.times(max(factor, 1e-6), "flow.retry.backoff_ms")
+    yield from values.times(max(factor, 1e-6), "flow.retry.backoff_ms")
 
 
-def _loss(ask: _Asked, factor: float) -> _Changes:
-    loss = ask("network.loss")
+def _loss(values: _Values, factor: float) -> _Changes:
+    loss = values("network.loss")
     if loss:
         yield "network.loss", min(1.0, loss * factor)
 
 
-def _rules(ask: _Asked, factor: float) -> _Changes:
+def _rules(values: _Values, factor: float) -> _Changes:
     """The delays of the express lane, of sealed messages and of a fair order."""
-    if ask("layer.queue.express.enabled"):
-        yield from ask.times(factor, "layer.queue.express.advantage_ms")
-    if ask("layer.queue.unsealing") == "commit-reveal":
+    if values("layer.queue.express.enabled"):
+        yield from values.times(factor, "layer.queue.express.advantage_ms")
+    if values("layer.queue.unsealing") == "commit-reveal":
         # It must be positive.
-        yield from ask.times(max(factor, 1e-6), "layer.queue.sealed.reveal_ms")
-    if ask("layer.queue.unsealing") == "threshold":
-        yield from ask.times(factor, "layer.queue.sealed.share_us")
-    if ask("layer.queue.order") in ("themis", "median"):
+        yield from values.times(max(factor, 1e-6), "layer.queue.sealed.reveal_ms")
+    if values("layer.queue.unsealing") == "threshold":
+        yield from values.times(factor, "layer.queue.sealed.share_us")
+    if values("layer.queue.order") in ("themis", "median"):
         # It must be positive.
-        yield from ask.times(max(factor, 1e-6), "layer.queue.fair.report_ms")
+        yield from values.times(max(factor, 1e-6), "layer.queue.fair.report_ms")
 
 
-def _faults(ask: _Asked, factor: float) -> _Changes:
+def _faults(values: _Values, factor: float) -> _Changes:
     """A factor of 0 removes the faults; larger factors scale their durations only, since there is
     no such thing as twice a crash."""
-    faults = ask.data["faults"]
+    faults = values.data["faults"]
     if faults and not factor:
         yield "faults", []
     elif faults:
@@ -146,7 +146,7 @@ def _faults(ask: _Asked, factor: float) -> _Changes:
         yield "faults", longer
 
 
-INTERVENTIONS: Final[Mapping[str, Callable[[_Asked, float], _Changes]]] = MappingProxyType(
+INTERVENTIONS: Final[Mapping[str, Callable[[_Values, float], _Changes]]] = MappingProxyType(
     {
         "computation": _computation,
         "validation": _validation,
@@ -168,4 +168,4 @@ INTERVENTIONS: Final[Mapping[str, Callable[[_Asked, float], _Changes]]] = Mappin
 
 def changed(scenario: Scenario, resource: str, factor: float) -> dict[str, object]:
     """The arguments for `Scenario.with_values`; empty if the scenario lacks the resource."""
-    return dict(INTERVENTIONS[resource](_Asked(scenario), factor))
+    return dict(INTERVENTIONS[resource](_Values(scenario), factor))

@@ -89,7 +89,7 @@ def _refused(
     error = next(e for values, e in wrong.values() if values[key] == value)
     return SurgetankError(
         f"{error.place}: {error.message}" if error.place else error.message,
-        place=f"--vary {key}={_said(value)}",
+        place=f"--vary {key}={_value_text(value)}",
         hint=error.hint or "Set what it needs with --set, or leave the value out",
     )
 
@@ -220,15 +220,15 @@ def _name(values: Mapping[str, Any]) -> str:
     for key, value in values.items():
         last = key.rpartition(".")[2]
         bare = isinstance(value, str) and (key == RULE or len(values) == 1)
-        parts.append(str(value) if bare else f"{last} {_said(value)}")
+        parts.append(str(value) if bare else f"{last} {_value_text(value)}")
     return ", ".join(parts)
 
 
-def _said(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
-        return "+".join(_said(v) for v in value) or "none"
+        return "+".join(_value_text(v) for v in value) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -139,22 +139,22 @@ def league(
     with pool_of(executor, workers, journal) as pool:
         made = _play(plan, pool, _ahead(executor, workers), rank, watch)
         messages = pool.messages
-    sought = searches or LeagueSearch()
+    chosen_searches = searches or LeagueSearch()
     lines: list[SearchedLine] = []
-    for what, scene, line in _search_all(plan, sought):
+    for what, scene, line in _search_all(plan, chosen_searches):
         answer = search(
             scene,
             line.find,
-            budget=sought.budget,
-            per=sought.per,
-            precision=sought.precision,
-            runs_max=sought.runs_max,
+            budget=chosen_searches.budget,
+            per=chosen_searches.per,
+            precision=chosen_searches.precision,
+            runs_max=chosen_searches.runs_max,
             seed=plan.seeds[0],
             workers=workers,
             executor=executor,
             journal=journal,
             try_remedies=False,
-            watch=_telling(watch, len(made), what),
+            watch=_with_progress(watch, len(made), what),
         )
         messages += answer.messages
         lines.append(_line(line, answer))
@@ -310,7 +310,7 @@ def _check_rank(rank: str, outcome: RunOutcome) -> None:
     raise SurgetankError("a run has no such measure", place=f"--rank {rank}", hint=hint)
 
 
-def _telling(watch: Watch | None, done: int, what: str) -> Callable[[Progress], None] | None:
+def _with_progress(watch: Watch | None, done: int, what: str) -> Callable[[Progress], None] | None:
     if watch is None:
         return None
     return lambda seen: watch(LeagueProgress(done, done, what, seen))

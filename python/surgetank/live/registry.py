@@ -139,7 +139,7 @@ def _load(path: str, kind: type[_T]) -> type[_T]:
         if ours:
             raise
         what = f"fails when it is imported ({type(error).__name__}: {error})"
-        raise SurgetankError(what, place=path, hint="Mend the module") from None
+        raise SurgetankError(what, place=path, hint="Correct the module") from None
     if not (isinstance(found, type) and issubclass(found, kind)):
         raise SurgetankError(f"is not a {kind.__name__}", place=path, hint="Inherit from it")
     return found

@@ -25,7 +25,7 @@ COMPUTATION: Final = (
     "execution_own",
     "execution_others",
 )
-"""The processors."""
+"""Resources of the processors, whose shares sum to `computation_share`."""
 
 _MS = 1e6
 

@@ -1,16 +1,14 @@
-"""The controller `policy`: one law for weights, admission, batch and block time, with numbers that
-were learned offline.
+"""The controller `policy`: one law for weights, admission, batch and block time, with parameters
+found offline.
 
-Its numbers are in policy.json beside this file, with the command that finds them again. It sets
-batch and block time at rest to multiples of what the scenario sets, and raises an alarm by two
-signs: the realised volatility of the mark, and the wait of messages that reduce risk beyond the
-time of
-a block. The alarm rises at once and falls by itself; batch and block time move with it, on a
+They are in policy.json beside this file, with the command that finds them again. It sets batch and
+block time at rest to multiples of what the scenario sets, and raises an alarm by two signs: the
+realised volatility of the mark, and the wait of messages that reduce risk beyond the time of a
+block. The alarm rises at once and falls by itself; batch and block time move with it, on a
 logarithmic scale, between what was learned for rest and for alarm. A batch holds at least a learned
 share of what waits, less of it under alarm: small batches reduce latency where all fits into them,
-and
-lose capacity where they are full. Under `lanes` its weights serve what reduces risk first. Orders
-are refused only while what reduces risk waits too long: they are also counterparties of
+and lose capacity where they are full. Under `lanes` its weights serve what reduces risk first.
+Orders are refused only while what reduces risk waits too long: they are also counterparties of
 liquidations.
 """
 

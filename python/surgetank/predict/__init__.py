@@ -1,4 +1,4 @@
-"""Predictions of a calibrated simulator, compared with measurements of the live target."""
+"""Predictions of a calibrated simulator, compared with measurements on the live target."""
 
 from surgetank.predict.capacity_criterion import CapacityCriterion, Side
 from surgetank.predict.compare import compare, with_interval

@@ -103,7 +103,7 @@ class _Comparison:
 
     def all(self) -> Prediction:
         """Predicts, measures and compares."""
-        predicted_at, chance = self._told_capacity()
+        predicted_at, chance = self._predicted_capacity()
         low = float(f"{_UNLOADED_SHARE * predicted_at:.4g}")
         rates = [float(f"{x * predicted_at:.4g}") for x in _LADDER]
         self._half = rates[_LADDER.index(0.5)]
@@ -142,7 +142,7 @@ class _Comparison:
         kind: Final = "degraded" if self._of.kind == "chain" else "sustained"
         return CapacityCriterion(kind, base.p50_ms, base.p99_ms, self._degradation)
 
-    def _told_capacity(self) -> tuple[float, Spread | None]:
+    def _predicted_capacity(self) -> tuple[float, Spread | None]:
         """The predicted capacity, 1/s, which is the centre of the ladder of loads (for a chain, the
         simulated capacity), and the factors of its random error."""
         capacity = self._of.capacity_per_s

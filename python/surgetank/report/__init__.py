@@ -1,7 +1,7 @@
 """The report: one offline HTML file that a risk manager can read.
 
-`write` and `render` are all there is to call. Everything the page needs (style, script, plotly.js,
-data) is inside the file; its content security policy forbids it to load anything.
+`write` and `render` are its only public functions. Everything the page needs (style, script,
+plotly.js, data) is inside the file; its content security policy forbids it to load anything.
 """
 
 from __future__ import annotations

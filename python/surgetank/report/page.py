@@ -55,7 +55,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class FaultRow:
-    """What a fault should have done, what was measured, and what is allowed."""
+    """A quantity of a fault: requested, measured and allowed."""
 
     letter: str
     kind: str
@@ -69,7 +69,7 @@ class FaultRow:
 
 
 def reasons(view: RunView) -> tuple[list[ReasonRow], list[ReasonRow]]:
-    """Limits judged, those not met first; and checks of the run itself."""
+    """The limits judged, those not met first, and the checks of the run itself."""
     limits, checks = [], []
     for reason in (*view.verdict.reasons, *view.verdict.left_out):
         if reason.bound is not None:
@@ -160,7 +160,7 @@ def _tile(view: RunView, measure: Measure, reason: Reason | None) -> Tile:
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """What a group gained or lost, and by what."""
+    """The gain or loss of a group, by its parts."""
 
     group: str
     who: str
@@ -227,7 +227,7 @@ def glossary(view: RunView) -> list[dict[str, str]]:
 
 
 def limitations(view: RunView) -> list[str]:
-    """What the report does not show."""
+    """Sentences on what the report does not show."""
     found = [
         "One run of one seed. An interval covers sampling inside this run; it does not say how "
         "much another seed would differ.",

@@ -1,7 +1,8 @@
 """A figure drawn as SVG: axes, lines, points and text.
 
-The same code draws a figure wide for a screen or paper and narrow for a phone, where a picture
-scaled down could not be read. Colours are classes of figure.css, so a figure follows its page.
+The same code draws a wide figure for a screen or paper and a narrow one for a phone, where a
+scaled-down picture would be illegible. Colours are classes of figure.css, so a figure follows its
+page.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Scale:
     title: str = ""
 
     def share(self, v: float) -> float:
-        """Where a value lies: 0 at the low end, 1 at the high end; beyond them outside of that."""
+        """Position of a value on the axis: 0 at the low end, 1 at the high end; outside 0 to 1
+        beyond them."""
         if self.log:
             least = math.log(self.low)
             return (math.log(max(v, 1e-300)) - least) / (math.log(self.high) - least)
@@ -42,7 +44,7 @@ class Scale:
 
 
 def nice_ticks(scale: Scale, count: int) -> list[float]:
-    """About `count` values that read well: multiples of 1, 2 or 5 × 10^k."""
+    """About `count` round values: multiples of 1, 2 or 5 × 10^k."""
     if not scale.log:
         least = (scale.high - scale.low) / max(count, 1)
         power = 10.0 ** math.floor(math.log10(least))
@@ -64,7 +66,8 @@ def nice_ticks(scale: Scale, count: int) -> list[float]:
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Places near the wanted ones, in their order, at least `gap` apart, inside [low, high]."""
+    """Positions near the `wanted` ones, in their order, at least `gap` apart, inside [low,
+    high]."""
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
     placed: list[list[float]] = []
     for i in order:
@@ -136,7 +139,7 @@ class Plot:
             self.put("path", kind, tip=tip, d="M" + "L".join(places) + ("Z" if shut else ""))
 
     def clipped(self, name: str, draw: Callable[[], None]) -> None:
-        """Draws what must not leave the frame."""
+        """Draws elements that are clipped at the frame."""
         box = (
             f'<clipPath id="{name}-{self.width}"><rect x="{self.left}" y="{self.top}" '
             f'width="{self.right - self.left}" height="{self.bottom - self.top}"/></clipPath>'
@@ -154,7 +157,8 @@ class Plot:
         self.put("circle", kind, tip=tip, cx=self.x(x), cy=self.y(y), r=r)
 
     def axes(self, x_count: int, y_count: int, under: Callable[[float], str] | None = None) -> None:
-        """Grid, frame, ticks and titles; `under` says more beneath each tick of x."""
+        """Draws grid, frame, ticks and titles; `under` gives a second line beneath each tick of
+        x."""
         for v in nice_ticks(self.y_scale, y_count):
             self.put("line", "gridline", x1=self.left, x2=self.right, y1=self.y(v), y2=self.y(v))
             self.text(self.left - 8, self.y(v) + 4, self.y_scale.say(v), anchor="end")

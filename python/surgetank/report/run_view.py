@@ -24,7 +24,7 @@ _BINS = 140
 
 @dataclass(frozen=True)
 class Stress:
-    """A fault, or a surge of flow: what the scenario stresses the venue with."""
+    """A fault or a surge of flow in the scenario."""
 
     letter: str
     kind: str
@@ -34,7 +34,7 @@ class Stress:
 
 
 def nice_step(least: float) -> int:
-    """The least of 1, 2, 5 × 10^k that is not below."""
+    """The least of 1, 2, 5 × 10^k that is not below `least`."""
     power = 10 ** int(np.floor(np.log10(max(least, 1))))
     return int(next(m * power for m in (1, 2, 5, 10) if m * power >= least))
 
@@ -52,7 +52,7 @@ def _extent(quantity: str, asked: float) -> str:
 
 
 class RunView:
-    """A trace with its measures and verdict, and what several parts of the report need of them."""
+    """A trace with its measures and verdict, and frames that several parts of the report share."""
 
     def __init__(self, trace: Trace, measures: Measures, verdict: Verdict) -> None:
         self.trace = trace
@@ -71,7 +71,7 @@ class RunView:
         return self.measures.value(name) if name in self.measures else None
 
     def limit(self, measure: str) -> float | None:
-        """The number that a measure was judged by, or None if it was not."""
+        """The limit that a measure was judged against, or None if it has none."""
         every = (*self.verdict.reasons, *self.verdict.left_out)
         return next((r.limit for r in every if r.bound and r.bound.measure == measure), None)
 
@@ -89,7 +89,7 @@ class RunView:
         if isinstance(profile, Constant):
             return []
         if isinstance(profile, Spike):
-            # Three time constants: what is left of the spike then is 5 %.
+            # After three time constants 5 % of the spike is left.
             span = (profile.at_s, profile.at_s + 3 * profile.decay_s)
         else:
             span = (profile.from_s, profile.until_s)
@@ -184,7 +184,7 @@ class RunView:
 
     @cached_property
     def episodes(self) -> pl.DataFrame:
-        """Times that an account became due, and how that ended; see `due_episodes`."""
+        """Due episodes of accounts, and how each ended; see `due_episodes`."""
         return due_episodes(self.trace)
 
     @property

@@ -15,8 +15,8 @@ __all__ = ["command", "toml"]
 def command(trace: Trace) -> str:
     """The command that gives the same trace.
 
-    The scenario's name where the package's scenario of that name has the run's hash; else
-    `scenario.toml`, to be made of the text in the report.
+    It names the scenario if the package's scenario of that name has the run's hash; else
+    `scenario.toml`, which is to be created from the text in the report.
     """
     run = trace.run
     source = "scenario.toml"

@@ -1,4 +1,4 @@
-"""What every page shares: templates, style and script, all inside one file."""
+"""The common part of all pages: templates, style and script, embedded in one file."""
 
 from __future__ import annotations
 

@@ -116,7 +116,8 @@ def _nodes(view: RunView) -> str:
 
 
 def _stale(view: RunView) -> str:
-    """Whether the executed state lacked recent outside news, though nodes agreed."""
+    """The sentence on an executed state that lacked recent outside news though the nodes agreed;
+    empty if it did not."""
     stale = view.synchrony.stale
     if not stale:
         return ""

@@ -21,7 +21,7 @@ COLUMNS: Final = (
 
 @dataclass(frozen=True)
 class ClassRow:
-    """A row of the table: what the target did with messages of a class."""
+    """A row of the table: the target's handling of the messages of a class."""
 
     name: str
     cells: tuple[str, ...]
@@ -29,7 +29,7 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class TargetSection:
-    """The target, what it guarantees, and what it did with the messages."""
+    """The target, its guarantees, and its handling of the messages."""
 
     facts: tuple[tuple[str, str], ...]
     heads: tuple[str, ...]

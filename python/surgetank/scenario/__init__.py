@@ -1,4 +1,4 @@
-"""Scenarios: what is asked. One module per section, as in the file and in the core."""
+"""Scenarios: the input of a run. One module per section, as in the file and in the core."""
 
 from typing import TYPE_CHECKING
 

@@ -32,7 +32,8 @@ class Rate(Section):
     burst: Burst = Field(20, description="burst, messages")
 
     def core(self) -> dict[str, Any]:
-        """As the core reads it: per thousand seconds, so that a thousandth per second is a rate."""
+        """The section as the core reads it: rates per thousand seconds, so that rates down to
+        0.001/s can be given."""
         return {"burst": self.burst, "tokens": nearest(self.per_s * 1e3), "span_ns": 10**12}
 
 
@@ -126,7 +127,7 @@ class Admission(Section):
     )
     cancels_shared: bool = Field(
         False,
-        description="whether cancels count against the orders' limit (a common mistake), under "
+        description="whether cancels count against the orders' limit (a common error), under "
         "`rates`",
     )
     cancels: Rate = Field(
@@ -172,8 +173,8 @@ class Admission(Section):
     remember_max: Whole = Field(100_000, ge=1, description="most cancels that are remembered")
 
     @property
-    def lets_everybody_in(self) -> bool:
-        """Whether nothing is asked of a message at a gate."""
+    def admits_all(self) -> bool:
+        """Whether every message is admitted at the gate."""
         asked = self.policy != "none" or self.price.kind != "none" or self.remember_cancels
         return not (asked or self.limit or self.expires_blocks)
 

@@ -1,4 +1,4 @@
-"""`[attack]`: who attacks, and how. Gains and losses are in USD."""
+"""`[attack]`: the kind of attack and its settings. Gains and losses are in USD."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Lasting(Section):
         return own | {"what": data}
 
 
-class Nothing(Lasting):
+class NoAttack(Lasting):
     """No attack is made."""
 
     kind: Literal["none"] = "none"
@@ -66,7 +66,7 @@ class Stampede(Lasting):
 
 
 class Reader(Lasting):
-    """Somebody who reads orders that are not yet executed."""
+    """An attacker that reads orders before their execution."""
 
     node: Count = Field(0, description="at which node")
     least_usd: NonNegative = Field(
@@ -95,7 +95,8 @@ class Grind(Reader):
     accounts: Whole = Field(50, ge=1, le=10_000, description="accounts to choose from")
 
     def core(self) -> dict[str, Any]:
-        """As the core reads it: the reader apart from its accounts."""
+        """The section as the core reads it, with the settings of the reader in a table of their
+        own."""
         data = super().core()
         reader = data["what"]
         own = {key: reader.pop(key) for key in ("kind", "accounts")}
@@ -111,7 +112,7 @@ class Withhold(Lasting):
 
 
 class Racer(Lasting):
-    """Somebody who takes the makers' stale quotes when the outside price has moved."""
+    """An attacker that takes the makers' stale quotes when the outside price has moved."""
 
     move_bp: Positive = Field(
         5.0, description="move of the outside price on which it acts, basis points"
@@ -152,7 +153,7 @@ class Censor(Lasting):
 
 
 Attack = Annotated[
-    Nothing
+    NoAttack
     | SpamAttack
     | Sybil
     | CancelStorm
@@ -169,5 +170,5 @@ Attack = Annotated[
 ATTACKS: tuple[str, ...] = tuple(
     str(one.model_fields["kind"].default) for one in get_args(get_args(Attack)[0])
 )
-#: Attacks that live by trading.
+#: Attacks that gain by trading.
 TRADING = ("sandwich", "insider", "grind", "withhold", "latency-race", "fee-jump")

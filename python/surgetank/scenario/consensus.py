@@ -1,6 +1,7 @@
-"""`[layer.consensus]`: who orders messages, a section for each engine, and what it says of itself.
+"""`[layer.consensus]`: the consensus engine that orders messages; a section for each engine, with
+its properties.
 
-Measures, searches and checks ask an engine what it does (`Engine`), not which one it is.
+Measures, searches and checks use an engine's properties (`Engine`), not its name.
 """
 
 from __future__ import annotations
@@ -13,31 +14,31 @@ from pydantic import Field, model_validator
 from surgetank.scenario.section import PositiveMs, Section, SpanMs, Whole
 from surgetank.scenario.tuning import AdaptiveTimeouts
 
-__all__ = ["Consensus", "Engine", "Nobody", "Pace", "Single", "Tendermint"]
+__all__ = ["Consensus", "Engine", "NoConsensus", "Pace", "Single", "Tendermint"]
 
 
 class Pace(NamedTuple):
-    """The wait between two blocks: what it is called, and its key in the section."""
+    """The wait between two blocks: its name for a reader, and its key in the section."""
 
     name: str
     key: str
 
 
 class Engine(Section):
-    """What an engine says of itself; unless it says otherwise, what holds of most."""
+    """The properties of an engine. The defaults hold for most engines."""
 
     orders: ClassVar[bool] = True
-    """Whether there are blocks at all."""
+    """Whether the engine orders messages into blocks."""
     votes: ClassVar[bool] = False
     """Whether nodes exchange proposals and votes, which they validate."""
     pace: ClassVar[Pace | None] = None
-    """What sets how often there is a block."""
+    """The setting of the block interval."""
     round_timeouts: ClassVar[tuple[str, ...]] = ()
     """Keys of the timeouts of a round, that of its proposal first; none without rounds."""
 
     @property
     def leader(self) -> int | None:
-        """The one node that orders for all, if one does."""
+        """The number of the single node that orders, if there is one."""
         return None
 
     @property
@@ -47,17 +48,17 @@ class Engine(Section):
 
     @property
     def block_bounds(self) -> tuple[int, int] | None:
-        """The most messages and bytes in a block; None where a backlog is not bounded by them."""
+        """The most messages and bytes in a block; None where they do not limit the throughput."""
         return None
 
     @property
     def proposal_timeout_ms(self) -> float | None:
-        """How long a first proposal is waited for; None where no proposer can be lost."""
+        """Timeout of a first proposal, ms; None where no proposer can fail."""
         return None
 
     @property
     def round_ms(self) -> float | None:
-        """The longest that a height may take in its first round, ms; None without rounds."""
+        """The longest duration of a height's first round, ms; None without rounds."""
         return None
 
     def can_order(self, members: Collection[int], nodes: int) -> bool:
@@ -65,7 +66,7 @@ class Engine(Section):
         return 3 * len(members) > 2 * nodes
 
 
-class Nobody(Engine):
+class NoConsensus(Engine):
     """No ordering: messages are only spread."""
 
     orders: ClassVar[bool] = False
@@ -95,11 +96,11 @@ class Single(Engine):
 
     @property
     def block_bounds(self) -> tuple[int, int] | None:
-        """Without a window it makes as many batches as it needs: then there is no bound."""
+        """None without a window: then the sequencer makes as many batches as needed."""
         return (self.block_messages_max, self.block_bytes_max) if self.window_ms else None
 
     def can_order(self, members: Collection[int], nodes: int) -> bool:
-        """Those among whom the sequencing node is."""
+        """Whether the sequencing node is among the members."""
         return self.node in members
 
 
@@ -143,7 +144,7 @@ class Tendermint(Engine):
 
     @property
     def block_bounds(self) -> tuple[int, int] | None:
-        """Of every block."""
+        """The bounds of every block."""
         return self.block_messages_max, self.block_bytes_max
 
     @property
@@ -153,7 +154,7 @@ class Tendermint(Engine):
 
     @property
     def round_ms(self) -> float | None:
-        """Of round 0: the wait after the last decision, a proposal and both votes."""
+        """Duration of round 0, ms: the wait after the last decision, a proposal and both votes."""
         return self.timeout_commit_ms + self.timeout_propose_ms + 2 * self.timeout_vote_ms
 
     @model_validator(mode="after")
@@ -175,4 +176,4 @@ class Tendermint(Engine):
         return self
 
 
-Consensus = Annotated[Nobody | Single | Tendermint, Field(discriminator="kind")]
+Consensus = Annotated[NoConsensus | Single | Tendermint, Field(discriminator="kind")]

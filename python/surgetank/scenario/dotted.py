@@ -1,4 +1,4 @@
-"""A scenario's plain values by dotted keys: read, written, and the unit that a key's name ends in.
+"""Access to a scenario's plain values by dotted keys, and the unit in which a key's name ends.
 
 A part of a key is a name in a table, or an index in a list: `faults.0.at_s`.
 """
@@ -36,7 +36,7 @@ def value_at(data: Any, key: str) -> Any:
 
 
 class Keys:
-    """A scenario's values, as they stand in its file, by dotted keys."""
+    """A scenario's values, as in its file, by dotted keys."""
 
     def __init__(self, scenario: BaseModel) -> None:
         self.data: dict[str, Any] = scenario.model_dump(mode="json", by_alias=True)
@@ -91,7 +91,7 @@ def nested(key: str, value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-#: Units stand last in names of keys (docs/CONTRIBUTING.md).
+#: Units by the last part of a key's name (docs/CONTRIBUTING.md).
 _UNITS: Final = {
     "per_s": "1/s",
     "ms": "ms",

@@ -1,4 +1,5 @@
-"""`[[faults]]`: what goes wrong, when; and what is known of each kind whoever plays it."""
+"""`[[faults]]`: kinds and times of faults, with the properties that simulation and live runs
+share."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from surgetank.scenario.section import Count, Integer, NonNegative, Positive, Se
 Nodes = list[Count]
 #: −1 = the clients.
 Peer = Annotated[Integer, Field(ge=-1, le=2**31)]
-#: What a larger number of helps against a fault.
+#: The number that must grow to make a fault less severe.
 Relief = Literal["consensus-timeouts", "links", "servers"]
 
 
@@ -21,41 +22,41 @@ class Timed(Section):
     """A fault lasts from `at_s` for `duration_s`."""
 
     stops_nodes: ClassVar[bool] = False
-    """Its nodes do nothing while it lasts."""
+    """Whether its nodes are stopped during the fault."""
     divides_nodes: ClassVar[bool] = False
-    """Its nodes cannot reach those outside their group."""
+    """Whether its nodes cannot reach those outside their group."""
     sends_messages: ClassVar[bool] = False
-    """It is messages, so it is a part of the flow."""
+    """Whether the fault consists of messages and so is a part of the flow."""
     needs_keypers: ClassVar[bool] = False
     """Whether it needs keypers."""
     relieved_by: ClassVar[frozenset[Relief]] = frozenset()
-    """What more of may bear it."""
+    """The numbers whose increase makes the fault less severe."""
 
     at_s: NonNegative = Field(description="begin, seconds")
     duration_s: Positive = Field(description="length, seconds")
 
     @property
     def live_only(self) -> bool:
-        """Whether it can only happen to a real system."""
+        """Whether the fault exists in live runs only."""
         return False
 
     @property
     def groups_named(self) -> list[list[int]]:
-        """The groups of nodes that it names, none if it strikes all; −1 = the clients."""
+        """The groups of nodes that it names; none if it affects all. −1 = the clients."""
         named = getattr(self, "nodes", [])
         return [list(named)] if named else []
 
     @classmethod
     def struck(cls, groups: Sequence[Sequence[int]], nodes: int) -> int:
-        """How many of so many nodes it strikes if it names these groups."""
+        """The number of affected nodes, of `nodes`, if it names these groups."""
         return len(groups[0]) if groups else nodes
 
     @classmethod
     def severity(cls, asked: float, timeout_ms: float) -> float:
-        """The share of what its nodes do that it takes from them, 1 = all of it.
+        """The share of its nodes' work that the fault prevents; 1 = all of it.
 
-        `asked` is as in the trace's table `faults`; a delay is weighed against the timeout of those
-        who wait for its nodes.
+        `asked` is as in the trace's table `faults`; a delay is compared with the timeout of the
+        nodes that wait for them.
         """
         return 1.0
 
@@ -64,13 +65,13 @@ class Timed(Section):
 
 
 class _OfNodes(Timed):
-    """Of some nodes, or of all."""
+    """A fault of some nodes, or of all."""
 
     nodes: Nodes = Field(default_factory=list, description="which nodes; empty = all")
 
 
 class _OfNamedNodes(Timed):
-    """Of the nodes that it names."""
+    """A fault of the nodes that it names."""
 
     nodes: Nodes = Field(min_length=1, description="which nodes")
 
@@ -98,7 +99,8 @@ class Partition(Timed):
 
     @classmethod
     def struck(cls, groups: Sequence[Sequence[int]], nodes: int) -> int:
-        """All but the side that the clients are on, or, where they reach everybody, the largest."""
+        """All nodes but those on the clients' side or, where clients reach all nodes, on the
+        largest side."""
         sides = cls.sides(groups, nodes)
         with_clients = [side for side in sides if -1 in side]
         spared = len(with_clients[0]) - 1 if with_clients else max(len(side) for side in sides)
@@ -138,7 +140,7 @@ class Crash(_OfNamedNodes):
         return self.power_loss
 
     def _arranged(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Without the key where it says nothing, so that scenarios keep their names."""
+        """Without the key if it has its default, so that scenarios keep their hashes."""
         if not self.power_loss:
             del data["power_loss"]
         return super()._arranged(data)
@@ -209,7 +211,7 @@ class Spam(Timed):
 
 
 class _Live(_OfNodes):
-    """Of real systems only."""
+    """A fault of live runs only."""
 
     @property
     def live_only(self) -> bool:
@@ -237,7 +239,7 @@ class Bandwidth(_Live):
 
     @classmethod
     def severity(cls, asked: float, timeout_ms: float) -> float:
-        """0: what it takes shows in the delays."""
+        """0: its effect shows in the delays."""
         return 0.0
 
 
@@ -270,6 +272,6 @@ KINDS: Final[Mapping[str, type[Timed]]] = MappingProxyType(
 
 
 def named_nodes(fault: Fault) -> list[tuple[str, int]]:
-    """Every node that a fault names, and under which key."""
+    """Every node that a fault names, with the key that names it."""
     key = "groups" if fault.divides_nodes else "nodes"
     return [(key, node) for group in fault.groups_named for node in group]

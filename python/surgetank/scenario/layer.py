@@ -73,7 +73,7 @@ class ClassTimes(Section):
     vote_us: SpanUs = Field(100.0, description="Vote, µs (validation only)")
 
     def by_class(self) -> list[int]:
-        """In nanoseconds, by class number; an execution report takes no work."""
+        """Mean times in nanoseconds by class number; that of an execution report is 0."""
         *clients, proposal, vote = self.core().values()
         return [*clients, 0, proposal, vote]
 
@@ -124,7 +124,7 @@ class Service(Section):
     )
 
     def core(self) -> dict[str, Any]:
-        """As the core reads it, but for what keypers do."""
+        """The section as the core reads it, without the keypers' times."""
         return {
             "servers": self.servers,
             "means": {
@@ -154,13 +154,13 @@ class Layer(Section):
 
     @property
     def plugins(self) -> dict[str, str]:
-        """What the user brings: which part of the layer → digest of the source."""
+        """The user's plug-ins: part of the layer → digest of the source."""
         rule, controller = self.queue.discipline, self.tuning.plugin
         found = {"rule": digest(rule, QueueRule)} if is_plugin(rule) else {}
         return found | ({"controller": digest(controller, Controller)} if controller else {})
 
     def canonical(self) -> dict[str, Any]:
-        """As the scenario's hash names it: plug-ins by their source, beside it."""
+        """The section as it enters the scenario's hash, with the digests of plug-ins beside it."""
         data = super().canonical()
         del data["queue"]["rule"]
         if is_plugin(self.queue.discipline):
@@ -170,7 +170,8 @@ class Layer(Section):
         return data
 
     def core(self) -> dict[str, Any]:
-        """As the core reads it, but for what depends on the number of nodes."""
+        """The section as the core reads it, without the parts that depend on the number of
+        nodes."""
         data = super().core()
         sealed = self.queue.sealed.core()
         data["service"] |= {
@@ -181,7 +182,7 @@ class Layer(Section):
         data["tuning"]["bounds"] = self.tuning.bounds.between(weights, lanes=lanes)
         if self.tuning.plugin:
             data["tuning"]["controller"] = "custom"
-        if self.tuning.controller == "none" and self.admission.lets_everybody_in:
+        if self.tuning.controller == "none" and self.admission.admits_all:
             data["admission"]["node"] = None
         return data
 

@@ -1,7 +1,7 @@
-"""`[limits]`: the numbers allowed, and what "out of step" means.
+"""`[limits]`: limits on measures, and the bounds that define "out of step".
 
-A limit is made of the catalogue's entry of the measure that it bounds: every measure with a better
-direction can be bounded, from the other side; of a class under `class`, of a resource in a table.
+The limits derive from the catalogue: every measure with a better direction can be bounded from the
+other side. Limits of a class stand under `class`, those of a resource in a table.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SETTABLE: Final = {
 
 
 def key_of(limit: Limit) -> str:
-    """Where a scenario sets a limit, below `limits`: `class.cancel.delay_p99_ms_max`."""
+    """The key below `limits` at which a scenario sets a limit: `class.cancel.delay_p99_ms_max`."""
     bounded = limit.spec.bounded(limit.side)
     return (
         f"class.{limit.member}.{bounded}"
@@ -38,7 +38,7 @@ def key_of(limit: Limit) -> str:
 
 
 def _allowed(spec: MeasureSpec) -> Any:
-    """Numbers that a limit on this measure may be."""
+    """The type of numbers that a limit on this measure may have."""
     if spec.signed:
         return Number
     return Share if spec.unit == "share" else NonNegative
@@ -64,7 +64,7 @@ _BY_CLASS: Final = [
 
 
 class _Tolerances(Section):
-    """What counts as out of step, and what becomes of limits without a measure."""
+    """The bounds that define out of step, and the treatment of limits without a measure."""
 
     unmeasured: Literal["left-out", "unknown"] = Field(
         "left-out",
@@ -90,7 +90,7 @@ else:
 
 
 TOLERANCES: Final = frozenset(_Tolerances.model_fields)
-"""Keys of `limits` that bound no measure."""
+"""The keys of `limits` that bound no measure."""
 
 
 class ClassLimits(_OfClass):
@@ -103,7 +103,7 @@ _Resource: Any = Literal.__getitem__(tuple(RESOURCE.members))
 
 
 class Limits(_Whole):
-    """A measure's name with `_max` or `_min`; what is not given is not judged."""
+    """A measure's name with `_max` or `_min`; a limit that is not given is not judged."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
 
@@ -125,5 +125,5 @@ class Limits(_Whole):
         return given
 
     def tolerances(self) -> dict[str, float]:
-        """What is no limit, and yet changes what is measured: `lag_max_ms`, `stale_after_ms`."""
+        """The keys that affect measures: `lag_max_ms` and `stale_after_ms`."""
         return {"lag_max_ms": self.lag_max_ms, "stale_after_ms": self.stale_after_ms}

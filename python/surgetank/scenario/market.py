@@ -1,4 +1,4 @@
-"""`[market]`: what messages mean."""
+"""`[market]`: the market on which messages are executed."""
 
 from __future__ import annotations
 
@@ -261,7 +261,8 @@ class Auction(Section):
 
 
 class Portfolios(Section):
-    """Accounts with options at the start; the other side is held by one that is not judged."""
+    """Accounts with options at the start; the other side is held by one account without a margin
+    requirement."""
 
     count: Whole = Field(200, ge=0, le=100_000, description="portfolio accounts")
     hold: Literal["short-strangles", "short-straddles", "short-puts"] = Field(
@@ -332,7 +333,7 @@ class Options(Section):
 
 
 class Market(Section):
-    """One linear perpetual, options on it, and those who hold them."""
+    """One linear perpetual, options on it, and the accounts that hold positions in them."""
 
     tick_usd: Positive = Field(0.1, description="smallest price step, USD")
     lot: Positive = Field(0.001, description="smallest quantity, coins")
@@ -353,7 +354,7 @@ class Market(Section):
     options: Options | None = Field(None, description="options on the perpetual; absent: none")
 
     def core(self) -> dict[str, Any]:
-        """As the core reads it: the rules of its one symbol, money in quanta."""
+        """The section as the core reads it: the rules of its one symbol, with money in quanta."""
         data = super().core()
         backstop = self.margin.backstop
         kept = ("tick_usd", "lot", "price", "matching", "options")
@@ -388,7 +389,8 @@ class Market(Section):
         }
 
     def _counted(self, section: Section) -> dict[str, Any]:
-        """As the core reads it, its money in quanta: USD over the worth of a lot at a tick.
+        """A section as the core reads it, with money in quanta: USD over the value of one lot at
+        one tick.
 
         Amounts that no market can count are left to the core, which knows all of them.
         """

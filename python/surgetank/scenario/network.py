@@ -1,4 +1,4 @@
-"""`[network]`: nodes, who is linked to whom, and what a link does."""
+"""`[network]`: nodes, the topology, and the links' delay, bandwidth and loss."""
 
 from __future__ import annotations
 

@@ -15,15 +15,14 @@
   replaced by another of its client id: makers
   replace.
 - `venue = "hyperliquid"`: hyperliquid.gitbook.io (liquidations, oracle, L1 overview): maintenance
-  is half of initial margin (50×: 2 % and 1 %), oracle every 3 s, cancels before other actions,
-  mark = median; of positions above 100,000 USD 20 % first, then for 30 s all; a vault below 2/3 of
-  maintenance (its size is ours). Blocks of about 70 ms (Alchemy). HyperBFT is stood in for by one
+  is half of initial margin (50×: 2 % and 1 %), oracle every 3 s, cancels before other actions, mark
+  = median; of positions above 100,000 USD 20 % first, then for 30 s all; a vault below 2/3 of
+  maintenance (its size is ours). Blocks of about 70 ms (Alchemy). HyperBFT is approximated by one
   sequencer with such a window: its votes are not modelled. Inside a block: what takes nothing, then
   cancels, then the rest (rule `class`). Market orders are immediate-or-cancel 5 % away
   (DEFAULT_SLIPPAGE, hyperliquid-dex/hyperliquid-python-sdk); "Order price cannot be more than 80 %
   away from the reference price" (its error, as clients quote it), liquidations included, which go
-  to the book as market orders. Makers cancel and post, as that
-  order rewards.
+  to the book as market orders. Makers cancel and post, as that order rewards.
 - `venue = "binance"`: Binance USD-M futures, `GET /fapi/v1/exchangeInfo` of BTCUSDT:
   `marketTakeBound` .05 (a market order's greatest distance from the mark), filter `PERCENT_PRICE`
   multiplierUp 1.05 and multiplierDown .95, against the mark, on both sides. Liquidations are
@@ -60,7 +59,7 @@ ZONES: Final = (
     "Singapore",
 )
 
-#: One way from row to column, ms. Not quite symmetric, as measured.
+#: One-way delay from row to column, ms. The measured matrix is not exactly symmetric.
 _MATRIX_MS: Final = (
     (0, 7, 30, 38, 39, 33, 44, 58, 73, 93, 98, 87, 105),
     (7, 0, 38, 39, 29, 35, 46, 63, 70, 94, 97, 85, 103),
@@ -172,7 +171,8 @@ KEYS: Final = ("venue", "network.preset", RULE)
 
 
 def expand(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The scenario's data with its presets filled in under what it says itself.
+    """The scenario's data with its presets filled in; keys that the scenario sets itself have
+    precedence.
 
     Raises:
         SurgetankError: if there is no such preset.
@@ -190,7 +190,7 @@ def expand(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def over(data: Mapping[str, Any], key: str, name: Any) -> dict[str, Any]:
-    """A scenario in full with a preset put over it: `key` is one of `KEYS`.
+    """A complete scenario with a preset's values replacing its own; `key` is one of `KEYS`.
 
     Raises:
         SurgetankError: if there is no such preset.
@@ -205,21 +205,22 @@ def over(data: Mapping[str, Any], key: str, name: Any) -> dict[str, Any]:
 
 
 def _named(whole: dict[str, Any]) -> dict[str, Any]:
-    """With the rule named after the settings that hold."""
+    """The data with `rule` set to the name of the resulting settings."""
     layer = whole.get("layer", {})
     queue = layer.get("queue", {}) if isinstance(layer, Mapping) else None
     if not isinstance(queue, Mapping) or not isinstance(queue.get("rule", ""), str):
-        return whole  # It is refused where it is read.
+        return whole  # An invalid value is refused when the scenario is validated.
     return whole | {"layer": {**layer, "queue": {**queue, "rule": name_of(whole)}}}
 
 
 def rule_in(key: str, value: Any) -> Any:
-    """The rule that a value under a dotted key brings with it, if any."""
+    """The rule that a value at a dotted key implies, if any."""
     return value_at(nested(key, value), RULE)
 
 
 def _ruled(data: Mapping[str, Any], scenario: Mapping[str, Any]) -> dict[str, Any]:
-    """The data with the settings of their rule, if they name one, under what they say themselves.
+    """The data with the settings of their rule, if they name one; settings in the data have
+    precedence.
 
     A rule does not make a market where the scenario has none.
     """
@@ -245,7 +246,8 @@ def _chosen(name: Any, known: Mapping[str, Mapping[str, Any]], place: str) -> Ma
 
 
 def _under(preset: Any, own: Any) -> Any:
-    """`own` over `preset`, table by table. Another `kind` leaves the preset's table behind."""
+    """`own` merged over `preset`, table by table. A table with another `kind` replaces the
+    preset's."""
     if not (isinstance(preset, Mapping) and isinstance(own, Mapping)):
         return own
     if own.get("kind", preset.get("kind")) != preset.get("kind"):

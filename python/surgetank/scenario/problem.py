@@ -1,4 +1,4 @@
-"""A validation error as one line: which key, what is wrong, what to do about it."""
+"""A validation error as one line: the key, the problem, the hint."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def explain(error: ValidationError, model: type[BaseModel], place: str = "") -> 
 
 
 def _slip(errors: list[Any], first: Any) -> Any:
-    """Of a key that is missing and one that is unknown beside it, the latter, if it is the former
-    misspelt: that is what was written."""
+    """The error to report if a key is missing and a similar unknown key stands beside it: the
+    unknown one, which is the misspelt key."""
     if first["type"] != "missing":
         return first
     *table, name = first["loc"]

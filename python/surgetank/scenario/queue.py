@@ -1,4 +1,4 @@
-"""`[layer.queue]`: how messages wait, and how a batch gets its order."""
+"""`[layer.queue]`: queues of waiting messages, and the order inside a batch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from surgetank.scenario.section import (
 
 ClassName = Literal["price-update", "liquidation-order", "cancel", "replace", "order"]
 
-#: What takes risk out of the venue.
+#: Classes of messages that reduce risk.
 HIGH: tuple[ClassName, ...] = ("price-update", "liquidation-order", "cancel")
 
 Weight = Annotated[Integer, Field(ge=1, le=100)]
@@ -44,7 +44,7 @@ class Weights(Section):
     order: Weight = Field(1, description="NewOrderSingle")
 
     def by_class(self) -> list[int]:
-        """By class number; what the venue itself sends weighs 1."""
+        """Weights by class number; messages of the protocol have weight 1."""
         return [getattr(self, name) for name in type(self).model_fields] + [1, 1, 1]
 
 
@@ -145,7 +145,7 @@ RULES: tuple[str, ...] = get_args(Rule)
 
 Discipline = Literal["fifo", "priority", "class", "fee", "lanes", "drr", "codel", "fq-codel"]
 DISCIPLINES: tuple[str, ...] = get_args(Discipline)
-#: Disciplines that must read what a message is.
+#: Disciplines that depend on the content of messages.
 BY_CLASS: tuple[str, ...] = ("priority", "class", "lanes")
 
 
@@ -201,7 +201,7 @@ class Queue(Section):
 
     @property
     def is_fair(self) -> bool:
-        """Whether all nodes have a say in the order."""
+        """Whether the order is computed from the reports of all nodes."""
         return self.order in ("themis", "median")
 
     @property
@@ -223,7 +223,8 @@ class Queue(Section):
         return self
 
     def core(self) -> dict[str, Any]:
-        """As the core reads it: without what `blocks` and `fair_among` say."""
+        """The section as the core reads it, without the parts that `blocks` and `fair_among`
+        return."""
         of = super().core()
         keys = ("order", "ingress_max", "mempool_max", "express")
         return {key: of[key] for key in keys} | {
@@ -233,7 +234,7 @@ class Queue(Section):
         }
 
     def _discipline(self, of: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The discipline with what it is tuned by; None: a class of the user's."""
+        """The discipline with its parameters; None for a user's class."""
         tuned_by: dict[str, dict[str, Any]] = {
             "priority": {"high": of["high"]},
             "lanes": {"weights": self.weights.by_class()},
@@ -245,7 +246,7 @@ class Queue(Section):
         return None if is_plugin(kind) else {"kind": kind, **tuned_by.get(kind, {})}
 
     def blocks(self, nodes: int) -> dict[str, Any]:
-        """What happens to a decided block before it is executed, among so many nodes."""
+        """The unsealing of decided blocks among `nodes` nodes, as the core reads it."""
         sealed = self.sealed.core()
         keypers = {
             "keypers": nodes,
@@ -260,7 +261,8 @@ class Queue(Section):
         }
 
     def fair_among(self, nodes: int) -> dict[str, Any]:
-        """How the orders of so many nodes become one; none given faulty: the most that it bears."""
+        """The rule that merges the orders of `nodes` nodes, as the core reads it. Without `faulty`
+        it tolerates as many faulty nodes as possible."""
         permille = nearest(self.fair.gamma * 1e3)
         if self.order == "median":
             most = (nodes - 1) // 3
@@ -272,14 +274,14 @@ class Queue(Section):
         return kept | {"gamma_permille": permille, "faulty": faulty}
 
     def check_faulty(self, nodes: int) -> None:
-        """Whether a fair order among so many nodes can bear as many faulty ones as asked.
+        """Checks that a fair order among `nodes` nodes tolerates the requested number of faulty
+        ones.
 
-        Raises:
-            ValueError: if not.
+        Raises: ValueError: it does not.
         """
         faulty = self.fair.faulty or 0
         if self.order == "themis":
-            # In thousandths, as the core counts.
+            # In thousandths, the core's unit.
             permille = nearest(self.fair.gamma * 1e3)
             room, taken, law = nodes * (2 * permille - 1000), 4000 * faulty, "n(2γ − 1) > 4f"
         elif self.order == "median":

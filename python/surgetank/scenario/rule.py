@@ -1,8 +1,8 @@
 """`layer.queue.rule`: one name for the five settings that make an order.
 
-A name sets what it is known for, and the others to what they are by default, so that a league can
-vary one key. Names joined by `+` combine: `drr+themis`, `lanes+auction`. What a scenario says of a
-setting itself wins over its rule; the rule it then has is named after what holds.
+A name sets the settings that define it and the others to their defaults, so that a league can vary
+one key. Names joined by `+` combine: `drr+themis`, `lanes+auction`. A setting in the scenario has
+precedence over its rule; the scenario's rule is then named after the resulting settings.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ORDER: Final = "layer.queue.order"
 UNSEALING: Final = "layer.queue.unsealing"
 MATCHING: Final = "market.matching"
 
-#: The settings where no name says otherwise.
+#: The default settings.
 _PLAIN: Final[Mapping[str, Any]] = {
     DISCIPLINE: "fifo",
     EXPRESS: False,
@@ -33,7 +33,8 @@ _PLAIN: Final[Mapping[str, Any]] = {
     UNSEALING: "none",
     MATCHING: "continuous",
 }
-#: Sealed messages have their order drawn unless another is named: no place can be chosen.
+#: Sealed messages have a drawn order unless another is named, so that no sender can choose its
+#: place.
 _SEALED: Final = {ORDER: "drawn"}
 _NAMES: Final[Mapping[str, tuple[str, Any]]] = {
     **{name: (DISCIPLINE, name) for name in DISCIPLINES},
@@ -49,7 +50,7 @@ _NAMES: Final[Mapping[str, tuple[str, Any]]] = {
 
 
 def settings(rule: str) -> dict[str, Any]:
-    """All five settings, under dotted keys, as a rule has them.
+    """All five settings of a rule, by dotted keys.
 
     Raises:
         SurgetankError: if there is no such rule, or two of its names set the same.

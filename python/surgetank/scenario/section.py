@@ -1,4 +1,4 @@
-"""What every section of a scenario shares: frozen, and strict about unknown keys."""
+"""The base of all sections of a scenario: frozen models that refuse unknown keys."""
 
 from __future__ import annotations
 
@@ -30,16 +30,17 @@ __all__ = [
     "known_or_plugin",
 ]
 
-#: Quantities beyond this are slips; as milliseconds they still fit the core's clock.
+#: Upper bound on quantities; larger ones are typing errors. As milliseconds it fits the core's
+#: clock.
 MOST: Final = 1e12
-#: The core's time that never comes.
+#: The core's value for a time that is never reached.
 NEVER: Final = 2**64 - 1
-#: The core counts in 32 bits.
+#: Upper bound on counts, which have 32 bits in the core.
 COUNT_MAX: Final = 2**32 - 1
 
 
 def _number(value: Any) -> Any:
-    """Refuses what pydantic would read as a number and a TOML file does not call one."""
+    """Refuses values that pydantic would convert to a number but that are no numbers in TOML."""
     if isinstance(value, bool | str):
         raise ValueError("must be a number")
     if isinstance(value, int | float) and MOST < abs(value) < math.inf:
@@ -60,7 +61,7 @@ def _integer(value: Any) -> Any:
     return value
 
 
-#: An integer in bounds of its own.
+#: An integer with bounds of its own.
 Integer = Annotated[int, BeforeValidator(_integer)]
 Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_number)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_number)]
@@ -110,7 +111,7 @@ _MICROS = Scaled("usd", "micros", 1.0, 1e6)
 SpanMs = Annotated[NonNegative, _MS]
 SpanUs = Annotated[NonNegative, _US]
 SpanS = Annotated[NonNegative, Field(le=1e9), _S]
-#: Spans that must not be nothing: a nanosecond is the least.
+#: Positive spans: at least a nanosecond.
 PositiveMs = Annotated[float, Field(ge=1e-6, allow_inf_nan=False), BeforeValidator(_number), _MS]
 PositiveUs = Annotated[float, Field(ge=1e-3, allow_inf_nan=False), BeforeValidator(_number), _US]
 PositiveS = Annotated[
@@ -118,7 +119,7 @@ PositiveS = Annotated[
 ]
 
 
-#: Shares and basis points are counted in millionths; what must not be nothing is at least one.
+#: Shares and basis points are counted in millionths; positive ones are at least one millionth.
 Ppm = Annotated[Number, _PPM]
 PpmShare = Annotated[Share, _PPM]
 PositivePpm = Annotated[float, Field(ge=1e-6, le=1), BeforeValidator(_number), _PPM]
@@ -138,15 +139,16 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def core(self) -> dict[str, Any]:
-        """As the core reads it: each quantity in the unit of its machine.
+        """The section as the core reads it: each quantity in the unit of its machine.
 
-        A section whose machine is configured in another form overrides this: that is the one place
-        where it is translated.
+        A section whose machine has a configuration of another form overrides this method, which is
+        the only place of translation.
         """
         return self._arranged(self._keys("core", scale=True))
 
     def canonical(self) -> dict[str, Any]:
-        """As the scenario's hash names it: spans in nanoseconds, the rest as the file has it."""
+        """The section as it enters the scenario's hash: spans in nanoseconds, other values as in
+        the file."""
         return self._arranged(self._keys("canonical", scale=False))
 
     def _arranged(self, data: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""What a run would take at the least, before it is begun: memory and work.
+"""Lower bounds on the memory and the work of a run, computed before it begins.
 
-Counted are messages that somebody is sure to send, accounts, and readings; lower bounds, so that
-what is refused could not have ended.
+They count messages that are certain to be sent, accounts, and readings. A run that is refused could
+not have ended.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ NODE_BYTES: Final = 8
 #: Bytes of an account, of an actor beside it, and of a row of market or gauges. Measured.
 ACCOUNT_BYTES: Final = 200
 ROW_BYTES: Final = 60
-#: Accounts that keepers may look at in all: days on a fast machine.
+#: Most accounts that keepers examine in all; more take days on a fast machine.
 LOOKS_MAX: Final = 1e11
 
 
 def needs(scenario: Scenario) -> Iterator[tuple[str, float, float]]:
-    """(key, messages, bytes) of each part of a scenario that grows without bound."""
+    """(key, messages, bytes) of each part of a scenario whose size has no upper bound."""
     flow, market = scenario.flow, scenario.market
     a_message = MESSAGE_BYTES + NODE_BYTES * scenario.network.nodes
     for key, messages in _messages(scenario):
@@ -44,7 +44,7 @@ def needs(scenario: Scenario) -> Iterator[tuple[str, float, float]]:
         readings = 1e3 * seconds / scenario.trace.gauge_ms * scenario.network.nodes
         yield "trace.gauge_ms", 0.0, readings * ROW_BYTES
     if scenario.layer.consensus.votes:
-        # The votes of one height: each node votes twice, and all hear it.
+        # The votes of one height: each node votes twice, and all nodes receive them.
         yield "network.nodes", 0.0, 2.0 * scenario.network.nodes**2 * NODE_BYTES
     if market is not None:
         yield "market.price.step_ms", 0.0, 1e3 * seconds / market.price.step_ms * ROW_BYTES / 10
@@ -81,7 +81,7 @@ def refuse_too_large(scenario: Scenario) -> None:
     """Refuses a run that could not end on this machine.
 
     Raises:
-        SurgetankError: names the key that asks for most, with the estimate.
+        SurgetankError: names the key that requires most, with the estimate.
     """
     found = list(needs(scenario))
     total, free = sum(need[2] for need in found), psutil.virtual_memory().available

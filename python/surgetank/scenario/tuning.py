@@ -1,5 +1,5 @@
-"""`[layer.tuning]`: who sets batch size, window, admission limit and lane weights; and how far
-adaptive consensus goes."""
+"""`[layer.tuning]`: the controller of batch size, window, admission limit and lane weights; and the
+bounds of adaptive consensus."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Weight = Annotated[Integer, Field(ge=1, le=100)]
 
 
 class Bounds(Section):
-    """Hard bounds: settings stay inside whatever a controller returns."""
+    """Hard bounds of the settings, whatever a controller returns."""
 
     batch_least: Whole = Field(50, ge=1, description="least number of messages in a batch")
     batch_most: Whole = Field(5_000, ge=1, description="largest number of messages in a batch")
@@ -35,7 +35,8 @@ class Bounds(Section):
     weight_most: Weight = Field(16, description="largest weight of a lane")
 
     def between(self, lane_weights: list[int], *, lanes: bool) -> dict[str, Any]:
-        """As the core reads them. Without lanes their weights have no room to move."""
+        """The bounds as the core reads them. Without lanes the bounds of their weights are
+        equal."""
         of = self.core()
 
         def setting(end: str) -> dict[str, Any]:
@@ -77,7 +78,7 @@ class Tuning(Section):
 
     @property
     def plugin(self) -> str:
-        """`module:Class` of a controller that is written in Python; else nothing."""
+        """`module:Class` of a controller written in Python; else empty."""
         if self.controller == "policy":
             return POLICY
         return self.controller if is_plugin(self.controller) else ""

@@ -1,4 +1,4 @@
-"""A whole scenario: what is asked."""
+"""A complete scenario: the input of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from surgetank.errors import SurgetankError
 from surgetank.scenario import presets
-from surgetank.scenario.attack import TRADING, Attack, Nothing
+from surgetank.scenario.attack import TRADING, Attack, NoAttack
 from surgetank.scenario.dotted import put
 from surgetank.scenario.faults import Fault, named_nodes
 from surgetank.scenario.flow import Flow
@@ -24,7 +24,7 @@ from surgetank.scenario.problem import explain
 from surgetank.scenario.rule import RULE
 from surgetank.scenario.section import Integer, NonNegative, Positive, Section, SpanMs, Whole
 
-#: Keys that the core has no use for.
+#: Keys that the core does not read.
 _OWN = ("title", "event", "source", "description", "seed", "limits", "tape_hash", "tape_options")
 
 
@@ -38,7 +38,7 @@ class TraceOptions(Section):
 
 
 class Scenario(Section):
-    """What is asked: sections stand in the order in which a message meets them."""
+    """The input of a run, with sections in the order in which a message passes them."""
 
     name: str = Field(min_length=1, pattern=r"^[\w.-]+$", description="name of the scenario")
     title: str = Field("", description="one line, for people")
@@ -60,7 +60,7 @@ class Scenario(Section):
         None, description="the market that executes messages; without it they are opaque"
     )
     faults: list[Fault] = Field(default_factory=list, description="faults and their times")
-    attack: Attack = Field(default_factory=Nothing, description="the attack")
+    attack: Attack = Field(default_factory=NoAttack, description="the attack")
     limits: Limits = Field(default_factory=Limits, description="limits on measures")
     trace: TraceOptions = Field(default_factory=TraceOptions, description="what the trace records")
     tape_hash: str = Field("", description="content hash of the tape (set by --tape)")
@@ -134,7 +134,7 @@ class Scenario(Section):
         """
         try:
             data = tomllib.loads(text)
-        except ValueError as error:  # Also of a number with more digits than Python reads.
+        except ValueError as error:  # Also for too many digits in a number.
             raise SurgetankError(f"not TOML: {error}", place=place) from None
         except RecursionError:
             hint = "Write it flat"
@@ -143,7 +143,7 @@ class Scenario(Section):
 
     @classmethod
     def build(cls, data: Mapping[str, Any], place: str = "") -> Scenario:
-        """As `model_validate`, with errors for people (SurgetankError)."""
+        """As `model_validate`, with readable errors (SurgetankError)."""
         try:
             return cls.model_validate(data)
         except ValidationError as error:
@@ -162,7 +162,8 @@ class Scenario(Section):
             SurgetankError: naming the key.
         """
         data = self.model_dump(mode="json", by_alias=True)
-        # A kind brings its own keys: presets and kinds go first, in whatever order they are given.
+        # A kind has keys of its own, so presets and kinds are applied first, whatever the order
+        # given.
         for key, value in sorted(values.items(), key=lambda item: _rank(item[0])):
             if key in presets.KEYS:
                 data = presets.over(data, key, value)
@@ -174,7 +175,7 @@ class Scenario(Section):
         return Scenario.build(data)
 
     def core(self) -> dict[str, Any]:
-        """As the core reads it: everything spelt out, no prose."""
+        """The scenario as the core reads it: all values, without descriptive text."""
         data = super().core()
         queue, nodes = self.layer.queue, self.network.nodes
         data["layer"]["queue"] |= {
@@ -187,7 +188,7 @@ class Scenario(Section):
         return {key: value for key, value in data.items() if key not in _OWN}
 
     def to_core(self) -> str:
-        """What crosses into the compiled core: JSON, keys in alphabetical order."""
+        """The input of the compiled core: JSON, with keys in alphabetical order."""
         return _canonical(self.core())
 
     @property
@@ -197,7 +198,8 @@ class Scenario(Section):
 
     @property
     def hash(self) -> str:
-        """BLAKE3 (hex) of what changes the trace or the verdict: not of prose, not of the seed."""
+        """BLAKE3 (hex) of everything that affects the trace or the verdict, without descriptive
+        text and seed."""
         limits = _canonical(self.limits.as_mapping() | self.limits.tolerances())
         parts = [_canonical(self.canonical()), limits, self.tape_hash, *self.layer.plugins.values()]
         if self.limits.unmeasured != "left-out":

@@ -1,9 +1,9 @@
 """Search for a threshold: throughput capacity, failure threshold, safe leverage, or any limit's."""
 
 from surgetank.search.answer import Answer, Remedy, Used
-from surgetank.search.ask import search
 from surgetank.search.find import Progress
 from surgetank.search.frontier import Curve, Frontier, Point
+from surgetank.search.question import search
 from surgetank.search.sweep import frontier
 
 __all__ = [

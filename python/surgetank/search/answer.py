@@ -1,4 +1,4 @@
-"""The result of a search, as it is printed, written, compared and drawn."""
+"""The result of a search, for output, comparison and figures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ usage."""
 
 @dataclass(frozen=True)
 class Used:
-    """A resource in runs just past the threshold: its mean use, and at the unloaded or lowest
+    """The mean use of a resource in runs just past the threshold, and at the unloaded or lowest
     level."""
 
     resource: str
@@ -41,9 +41,9 @@ class Failed:
     first: int
     """Runs in which this kind of failure came first."""
     seen: int
-    """Runs in which it occurred."""
+    """Number of runs in which it occurred."""
     runs: int
-    """Runs examined."""
+    """Number of runs examined."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Remedy:
     """A change, or two together, tried past the threshold."""
 
     resources: tuple[str, ...]
-    """What it relieves; `queue-order` where it only changes who is served first, `block-pace` where
-    it changes how often blocks come."""
+    """The resources that it relieves; `queue-order` if it only changes the order of service,
+    `block-pace` if it changes how often blocks are made."""
     text: str
     values: Mapping[str, Any]
     size: float
@@ -97,7 +97,7 @@ class Answer:
     target: float
     precision: float
     bound: Bound | None
-    """What is known if the status is UNKNOWN or INVALID."""
+    """The known bound if the status is UNKNOWN or INVALID."""
     scenario: str
     scenario_hash: str
     build: str
@@ -115,11 +115,11 @@ class Answer:
     used: tuple[Used, ...] = ()
     remedies: tuple[Remedy, ...] = field(default=())
     failures: tuple[Failed, ...] = ()
-    """Of a failure threshold: kinds of failure, by how often each came first."""
+    """Kinds of failure at a failure threshold, by how often each came first."""
     degradation: float | None = None
-    """Of a capacity: how many times its unloaded value the p99 may be."""
+    """Allowed p99 over its unloaded value, if the threshold is a capacity."""
     per: str = ""
-    """Of safe leverage: what the budget of bad debt is counted over, `liquidation` or `run`."""
+    """Unit of the budget of bad debt, `liquidation` or `run`, if the threshold is safe leverage."""
 
     @property
     def exit_code(self) -> int:

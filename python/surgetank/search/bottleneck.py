@@ -26,11 +26,11 @@ from surgetank.search.remedies import Change, candidates
 
 __all__ = ["named", "past", "ranking", "remedies"]
 
-#: Runs of each change that is tried; it restores the limit if most of them pass.
+#: Number of runs of each change; it restores the limit if most of them pass.
 _TRIES: Final = 4
-#: Resources whose remedies are tried.
+#: Number of resources whose remedies are tried.
 _RESOURCES: Final = 4
-#: Kinds of change of each resource that are tried in pairs, each at its largest.
+#: Number of kinds of change per resource that are tried in pairs, each at its largest.
 _KINDS: Final = 2
 #: Share of failing runs at the level past the threshold where changes are tried.
 _PAST: Final = 0.9
@@ -142,8 +142,8 @@ class _Trial:
     made: int = 0
 
     def changes(self, used: Sequence[Used]) -> list[Change]:
-        """What could relieve the most used resources, from small to large. The varied key
-        is left out: setting it back is no remedy."""
+        """Changes that could relieve the most used resources, from small to large. The varied key
+        is left out, since setting it back is no remedy."""
         q = self.search.question
         scenario = q.parameter.at(q.scenario, self.level)
         ranked = [Saturation(u.resource, u.where, u.value, u.value, 0.0, "") for u in used]
@@ -162,7 +162,7 @@ class _Trial:
         values = {key: value for change in changes for key, value in change.values.items()}
         text = "; ".join(change.text for change in changes)
         scenario = q.parameter.at(q.scenario, self.level).with_values(values)
-        self._tell(text, left)
+        self._report_progress(text, left)
         first = self.made * _TRIES
         self.made += 1
         tasks = [
@@ -179,7 +179,7 @@ class _Trial:
         )
         return gained(self.search, self.line, remedy) if remedy.restores else remedy
 
-    def _tell(self, text: str, left: int) -> None:
+    def _report_progress(self, text: str, left: int) -> None:
         if self.search.watch is not None:
             low, high = sorted((self.line.low, self.line.high))
             spent = self.search.pool.spent

@@ -1,4 +1,4 @@
-"""What is known of a threshold that a search could not estimate, and why."""
+"""Bounds on a threshold that a search could not estimate, with the reason."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _TEXTS: Final = {
 
 @dataclass(frozen=True)
 class Bound:
-    """What a search knows if it found no estimate."""
+    """The bound on a threshold, if the search found no estimate."""
 
     kind: BoundKind
     level: float | None = None

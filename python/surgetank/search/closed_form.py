@@ -2,8 +2,8 @@
 
 L_safe = κ/(s + σ·ln(1/2ε)/√(2(μ−λ))). Conditional on being triggered, bad debt does not depend on
 leverage but on the maintenance margin m = κ/L: an isolated position is bankrupt when the price has
-fallen by m from where it was liquidated, less what slippage s takes. The close-out waits for the
-sojourn of M/M/1, which is Exp(μ−λ); at an exponential time a driftless log price is Laplace.
+fallen by m from its liquidation price, less the slippage s. The close-out waits for the sojourn of
+M/M/1, which is Exp(μ−λ); at an exponential time a driftless log price is Laplace.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def service_rate_per_s(scenario: Scenario) -> float | None:
 
 
 def assumptions(scenario: Scenario) -> list[tuple[str, bool]]:
-    """What the closed form assumes of a scenario, and whether it is so."""
+    """The assumptions of the closed form, and whether the scenario meets each."""
     flow, layer, market = scenario.flow, scenario.layer, scenario.market
     if market is None:
         return [("a market", False)]

@@ -1,14 +1,13 @@
 """Choice of the level of the next run.
 
 Run i is placed by the runs before i − LOOKAHEAD + 1, however many have finished by then. So up to
-LOOKAHEAD runs can be in progress at once, and the levels, and with them the answer, do not depend
-on
-how many workers there are or who finishes first.
+LOOKAHEAD runs can be in progress at once, and the levels and the answer do not depend on the number
+of workers or on the order in which runs finish.
 
 Levels are quantiles of θ's posterior, taken in van der Corput's order, and moved in turn by ∓1.1/β:
 while θ is uncertain they spread over where it may be; once it is known better than the width of the
-transition they straddle it, at P ≈ .25 and .75 for a target of .5, which tells both θ and β (the
-D-optimal levels of a logistic are .18 and .82: Wu, JASA 80, 1985).
+transition they straddle it, at P ≈ .25 and .75 for a target of .5, which determines both θ and β
+(the D-optimal levels of a logistic are .18 and .82: Wu, JASA 80, 1985).
 """
 
 from __future__ import annotations

@@ -46,14 +46,16 @@ _CEILING_LEVELS: Final = 3
 
 @dataclass(frozen=True)
 class Effort:
-    """How many runs the phases of a search take; live runs take real time."""
+    """Numbers of runs in the phases of a search; live runs take real time."""
 
     unloaded_seeds: int = 8
     edge_seeds: int = 6
     refine_min: int = 16
-    """Refining runs before the first look at the width; counts need an idea of their dispersion."""
+    """Number of refining runs before the width is first checked, which counts need to estimate
+    their dispersion."""
     narrow_looks: int = 5
-    """Consecutive checks that must find the interval narrow: one may do so by chance."""
+    """Number of consecutive checks that must find the interval narrow, since one may do so by
+    chance."""
     lookahead: int = LOOKAHEAD
     """Runs that may be in progress at once."""
 
@@ -120,7 +122,7 @@ class Progress:
 
 @dataclass
 class SearchState:
-    """All runs of a search, and what follows from them."""
+    """All runs of a search, and the quantities derived from them."""
 
     question: Question
     unloaded_ms: float = math.nan
@@ -132,10 +134,10 @@ class SearchState:
     refined: list[RunOutcome] = field(default_factory=list)
     posterior: Posterior | None = None
     top: float = math.inf
-    """Levels u beyond are not fitted: there the response falls again."""
+    """Greatest level u of the fit; beyond it the response falls again."""
     status: str = "UNKNOWN"
     bound: Bound | None = None
-    """What is known of the threshold, and why it was not found."""
+    """The bound on the threshold and why it was not found."""
 
     def take_unloaded(self, other: SearchState) -> None:
         """Takes over the unloaded value of another search."""
@@ -205,7 +207,7 @@ class Search:
         digest = blake3(f"{self.question.seed}/{phase}/{number}".encode()).digest(8)
         return Task(scenario, level, int.from_bytes(digest) >> 1)
 
-    def _tell(self, phase: Phase) -> None:
+    def _report_progress(self, phase: Phase) -> None:
         if self.watch is None:
             return
         post, q = self.state.posterior, self.question
@@ -243,13 +245,13 @@ class Search:
     def _find_unloaded(self) -> None:
         """p99 at the low end of the range: the geometric mean over seeds, and its error."""
         q, state = self.question, self.state
-        self._tell("unloaded")
+        self._report_progress("unloaded")
         level = state.unloaded_level = q.parameter.rounded(q.low)
         idle = self._lengthened(q.parameter.at(q.scenario, level))
         state.unloaded = self.pool.all(
             [self.task_of(idle, level, "unloaded", i) for i in range(q.effort.unloaded_seeds)]
         )
-        self._tell("unloaded")
+        self._report_progress("unloaded")
         if self._invalid(state.unloaded):
             return
         if self._limited(state.unloaded):
@@ -311,8 +313,8 @@ class Search:
         return False
 
     def _look_beyond(self, levels: dict[float, list[RunOutcome]], broken: float) -> None:
-        """A level beyond the first failing one that passes: more seeds at both, to exclude
-        chance."""
+        """Runs more seeds at a passing level beyond the first failing one and at that one, to
+        exclude chance."""
         again = [u for u in levels if u > broken and not self._mostly_broken(levels[u])]
         if not again:
             return
@@ -356,7 +358,8 @@ class Search:
         return found
 
     def _edge(self, u: float, kind: BoundKind) -> bool:
-        """The threshold is at or beyond an end of the range: more seeds there, then report it."""
+        """Runs more seeds at an end of the range, and reports the bound if the threshold is at or
+        beyond it."""
         level = self.question.level(u)
         first = len(self.state.climbed)
         seeds = self.question.effort.edge_seeds
@@ -367,7 +370,7 @@ class Search:
         share = sum(t.broken for t in at) / max(1.0, sum(t.trials for t in at))
         target = self.question.goal.target
         if (share > target) == (u == self._high):
-            return True  # it was close: the threshold may lie inside the range
+            return True  # nearly failed: the threshold may lie inside the range
         self.state.bound = Bound(kind, level)
         return False
 
@@ -377,7 +380,7 @@ class Search:
         total = sum(t.trials for t in trials)
         return sum(t.broken for t in trials) > goal.target * total
 
-    # A live run's generator may be slower than its target
+    # The generator of live runs may be slower than the target
 
     def _limited(self, found: list[RunOutcome]) -> bool:
         """Whether the generator failed at a level below which no run failed. Beyond a failing
@@ -453,7 +456,7 @@ class Search:
         to.extend(found)
         if not self._invalid(found):
             self._trials = self.state.trials()
-        self._tell(phase)
+        self._report_progress(phase)
 
     def _invalid(self, found: list[RunOutcome]) -> bool:
         bad = next((o for o in found if o.invalid and not o.beyond_generator), None)

@@ -33,7 +33,7 @@ class Point:
 
     curve: str
     load: float
-    """Background messages a second."""
+    """Load, background messages per second."""
     estimate: float | None
     ci_low: float | None
     ci_high: float | None

@@ -1,4 +1,4 @@
-"""How far a change moves the threshold: a short search of the changed scenario."""
+"""The shift of the threshold by a change, measured by a short search of the changed scenario."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Line", "gained", "interval_of", "line_of"]
 
 _PRECISION: Final = 0.1
 _RUNS: Final = 60
-#: How far the search for the changed threshold goes, towards failure and away from it.
+#: Range of the search for the changed threshold, as factors towards failure and away from it.
 _FARTHER, _NEARER = 16.0, 4.0
 
 
@@ -85,7 +85,7 @@ def gained(search: Search, line: Line, remedy: Remedy) -> Remedy:
         precision=_PRECISION,
         runs_max=_RUNS,
     )
-    other = Search(question, search.pool, _telling(search.watch, remedy.text))
+    other = Search(question, search.pool, _relabelled(search.watch, remedy.text))
     other.state.take_unloaded(search.state)
     state = other.go()
     kind = state.bound and state.bound.kind
@@ -106,7 +106,7 @@ def gained(search: Search, line: Line, remedy: Remedy) -> Remedy:
     )
 
 
-def _telling(
+def _relabelled(
     watch: Callable[[Progress], None] | None, text: str
 ) -> Callable[[Progress], None] | None:
     if watch is None:

@@ -72,7 +72,7 @@ class Goal:
         return bool(outcome.failed)
 
     @property
-    def said(self) -> str:
+    def criterion(self) -> str:
         """The failure criterion, as text."""
         if self.find == "capacity":
             return f"p99 latency above {self.degradation:g} × unloaded, or fewer than 99 % executed"

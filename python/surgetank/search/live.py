@@ -30,10 +30,10 @@ from surgetank.trace import Outcome, Trace
 
 __all__ = ["THRIFT", "LiveWork", "drifted", "expected_s"]
 
-#: What a search may spend on live runs.
+#: The effort of a search with live runs.
 THRIFT: Final = Effort(unloaded_seeds=4, edge_seeds=2, refine_min=6, narrow_looks=2, lookahead=1)
 
-#: Seconds of a run in addition to its schedule: processes start and end.
+#: Time of a run in addition to its schedule, s, for processes to start and end.
 _OVERHEAD_S: Final = 3.0
 _ATTEMPTS: Final = 2
 _CALM_WITHIN_S: Final = 60.0
@@ -69,7 +69,7 @@ class LiveWork:
 
     @property
     def build(self) -> str:
-        """What was tested, in place of the simulator's build."""
+        """Identifier of the system under test, in place of the simulator's build."""
         server = self.rig.server
         return f"live: {server.version() if server else self.rig.where.url}"
 
@@ -136,7 +136,7 @@ class LiveWork:
         return self._calm_ms
 
     def _cool(self) -> None:
-        """Waits until the last run is over for the target too."""
+        """Waits until the target has finished the messages of the last run."""
         if self._ended_s is not None:
             self._sleep(max(0.0, self._ended_s + self._cooldown_s - time.monotonic()))
         calm_ms = self.reach()
@@ -156,7 +156,7 @@ class LiveWork:
         return float(np.median(delays))
 
     def drift(self) -> str:
-        """Why the answer cannot be trusted, if the reference level changed."""
+        """Why the answer is unreliable if the reference level changed; empty if it did not."""
         return drifted(self.references)
 
 

@@ -1,4 +1,5 @@
-"""Replicates in parallel: here, on any executor, or on a cluster; each is run once and recorded.
+"""Replicates in parallel: in processes, on any executor, or on a cluster; each is run once and
+recorded.
 
 The journal is a file of JSON lines, one per finished run, named by seed and scenario hash. A search
 that starts again with it makes the same decisions and finds these runs in the journal.
@@ -26,7 +27,7 @@ __all__ = ["Inline", "Pool", "Processes", "RunJournal", "dask_executor", "pool_o
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Times that a pool whose worker died is made anew before the search gives up.
+#: Number of times that a pool is recreated after a worker died before the search gives up.
 _REVIVALS: Final = 5
 
 
@@ -44,7 +45,7 @@ class Inline(Executor):
 
 
 class Processes(ProcessPoolExecutor):
-    """Fresh processes that end when this one does, however it ends.
+    """New processes that end with this one, however it ends.
 
     Each worker waits on a pipe whose other end only this process holds: closed, or closed by the
     kernel when this process dies (`kill -9` included), the worker exits at once, also in mid-run.
@@ -57,7 +58,7 @@ class Processes(ProcessPoolExecutor):
         super().__init__(workers, mp_context=context, initializer=_attend, initargs=(other_end,))
 
     def kill(self) -> None:
-        """Ends the workers now; what they were doing is lost."""
+        """Kills the workers; their unfinished runs are lost."""
         self._lifeline.close()
         self.shutdown(wait=True, cancel_futures=True)
 
@@ -68,7 +69,8 @@ def processes(workers: int) -> Executor:
 
 
 def _attend(lifeline: Connection) -> None:
-    """In a worker: ends with the search, and leaves Ctrl-C to it."""
+    """Initialises a worker: it ends with the search and ignores Ctrl-C, which the search
+    handles."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
 
@@ -171,7 +173,7 @@ class RunJournal:
 
 
 class Pool:
-    """Makes runs, in any number of processes, and hands them back in the order asked for."""
+    """Makes runs in any number of processes and returns them in the order of submission."""
 
     def __init__(
         self,
@@ -186,7 +188,7 @@ class Pool:
         self._executor: Executor | None = None
         self._revived = 0
         self.spent = 0
-        """Runs asked for, found or made."""
+        """Number of runs submitted, found in the journal or made."""
         self.messages = 0
         """Client messages simulated in them."""
 
@@ -248,7 +250,7 @@ class Pool:
         return running.outcome
 
     def _revive(self, broken: Executor) -> None:
-        """A worker died (out of memory, killed): its pool is of no more use."""
+        """Replaces the executor after a worker died (out of memory, killed)."""
         self._revived += 1
         if not self._can_revive or self._revived > _REVIVALS:
             raise _died()

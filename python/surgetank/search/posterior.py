@@ -1,4 +1,4 @@
-"""Where a probability crosses its target: the posterior of a threshold.
+"""The posterior of a threshold, at which a probability crosses its target.
 
 Theory of operation. Whether a limit is violated in a run at level x is a Bernoulli trial with P(x)
 that rises with
@@ -59,9 +59,9 @@ class Posterior:
     width: float
     """1/β: the mean distance in u over which the odds change by e."""
     dispersion: float
-    """φ."""
+    """φ: variance of counts over that of a binomial."""
     used: int
-    """Trials near enough to count."""
+    """Number of trials near enough to be fitted."""
 
     def quantile(self, p: float) -> float:
         """θ below which lies a share p of the posterior; within cells linear."""

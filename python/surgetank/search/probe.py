@@ -1,6 +1,6 @@
-"""One replicate: a scenario and a seed in, the numbers a search needs out.
+"""One replicate of a search: from a scenario and a seed to a `RunOutcome`.
 
-`probe` runs in another process, perhaps on another machine, so it takes and gives plain values.
+`probe` may run in another process or on another machine, so it takes and returns plain values.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class RunOutcome:
 class Crashed(RuntimeError):
     """A run ended with an error that no input explains: a defect of surgetank, named by its run.
 
-    Unlike some of its causes (a panic of the core among them) it can cross between processes.
+    Unlike some of its causes, such as a panic of the core, it can be sent between processes.
     """
 
 

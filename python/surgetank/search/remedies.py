@@ -30,15 +30,15 @@ KIND: Final = 0.5
 """Size of a change in kind."""
 
 QUEUE_ORDER: Final = "queue-order"
-"""The resource name of a change that relieves none: who is served first."""
+"""The resource name of changes of the order of service, which relieve no resource."""
 
 BLOCK_PACE: Final = "block-pace"
-"""Likewise: how often blocks are made. It makes room where blocks are full, and shortens every
-wait for
-the next block where they are not, so its gain does not show that block space was scarce."""
+"""The resource name of changes of the block interval. A shorter interval gives more room where
+blocks are full, and shortens every wait for the next block where they are not, so its gain does not
+show that block space was scarce."""
 
 _MORE: Final = (1.25, 1.5, 2.0, 4.0)
-#: Limits that are only configuration may be raised by large factors.
+#: Limits that are only configuration are raised by large factors.
 _ROOM: Final = (*_MORE, 10.0)
 _LESS: Final = (0.8, 0.5, 0.25)
 _CLASSES: Final = ("price_update", "liquidation_order", "cancel", "replace", "order")
@@ -50,7 +50,8 @@ class Change:
     """A change that could relieve a resource."""
 
     resource: str
-    """What it relieves: in the ladder of a mempool, larger blocks relieve block space."""
+    """The resource that it relieves: in the ladder of a mempool, larger blocks relieve block
+    space."""
     text: str
     """One line of text: `uplink 200 → 250 Mbit/s`."""
     values: Mapping[str, object]
@@ -64,10 +65,10 @@ def candidates(scenario: Scenario, ranked: Sequence[Saturation]) -> list[Change]
 
     A change that would relieve several resources stands at the first of them.
     """
-    ask, found = _Asked(scenario), list[Change]()
+    values, found = _Values(scenario), list[Change]()
     seen: list[Mapping[str, object]] = []
     for resource in dict.fromkeys(one.resource for one in ranked):
-        ladder = (replace(c, resource=c.resource or resource) for c in _LADDERS[resource](ask))
+        ladder = (replace(c, resource=c.resource or resource) for c in _LADDERS[resource](values))
         for change in sorted(ladder, key=lambda c: (c.size, c.text)):
             if change.values not in seen and _fits(scenario, change):
                 seen.append(change.values)
@@ -85,7 +86,7 @@ def _fits(scenario: Scenario, change: Change) -> bool:
     return True
 
 
-class _Asked(Keys):
+class _Values(Keys):
     """The scenario's numbers by dotted keys, and ladders of changes of them."""
 
     def __init__(self, scenario: Scenario) -> None:
@@ -109,7 +110,7 @@ class _Asked(Keys):
             if not changed:
                 continue
             first = next(iter(changed))
-            shown = f"{_said(old[first])} → {_said(changed[first])}{unit}"
+            shown = f"{_number_text(old[first])} → {_number_text(changed[first])}{unit}"
             text = f"{name} {shown}" if len(old) == 1 else f"{name} × {factor:g}"
             yield Change("", text, changed, _size(old[first], changed[first]))
 
@@ -138,7 +139,7 @@ def _size(old: float, new: float) -> float:
     return high if low <= 0 else high / low - 1
 
 
-def _said(value: float) -> str:
+def _number_text(value: float) -> str:
     whole = float(value).is_integer()
     return f"{value:,.0f}" if whole else f"{value:,.6g}"
 
@@ -148,126 +149,126 @@ def _of(resource: str, changes: Iterable[Change]) -> Iterator[Change]:
     return (replace(change, resource=change.resource or resource) for change in changes)
 
 
-def _links(ask: _Asked, key: str, name: str) -> Iterator[Change]:
-    yield from ask.scaled(name, [key], _MORE, " Mbit/s")
-    if ask("layer.gossip.kind") == "direct":
+def _links(values: _Values, key: str, name: str) -> Iterator[Change]:
+    yield from values.scaled(name, [key], _MORE, " Mbit/s")
+    if values("layer.gossip.kind") == "direct":
         return
-    degree = ask("network.topology.degree")
-    kind, nodes = ask("network.topology.kind"), ask("network.nodes")
+    degree = values("network.topology.degree")
+    kind, nodes = values("network.topology.kind"), values("network.nodes")
     if kind == "random-regular" and degree > 4:
         fewer = degree - 2
         text = f"links per node {degree} → {fewer}"
         yield Change("", text, {"network.topology.degree": fewer}, _size(degree, fewer))
     # A mesh of six only spares links where there are more.
     most = {"full": nodes - 1, "random-regular": degree, "random-dial": 2 * (degree or 0)}
-    if ask("layer.gossip.kind") == "flood" and most.get(kind, 0) > 6:
-        yield from ask.kind("gossip: flood → mesh", {"layer.gossip.kind": "mesh"})
+    if values("layer.gossip.kind") == "flood" and most.get(kind, 0) > 6:
+        yield from values.kind("gossip: flood → mesh", {"layer.gossip.kind": "mesh"})
 
 
-def _uplink(ask: _Asked) -> Iterator[Change]:
-    return _links(ask, "network.uplink_mbps", "uplink")
+def _uplink(values: _Values) -> Iterator[Change]:
+    return _links(values, "network.uplink_mbps", "uplink")
 
 
-def _downlink(ask: _Asked) -> Iterator[Change]:
-    return _links(ask, "network.downlink_mbps", "downlink")
+def _downlink(values: _Values) -> Iterator[Change]:
+    return _links(values, "network.downlink_mbps", "downlink")
 
 
-def _service(ask: _Asked, stage: str, classes: Sequence[str], name: str) -> Iterator[Change]:
+def _service(values: _Values, stage: str, classes: Sequence[str], name: str) -> Iterator[Change]:
     keys = [f"layer.service.{stage}.{one}_us" for one in classes]
-    return ask.scaled(name, keys, _LESS)
+    return values.scaled(name, keys, _LESS)
 
 
-def _urgent_first(ask: _Asked) -> Iterator[Change]:
+def _urgent_first(values: _Values) -> Iterator[Change]:
     """Liquidation orders, price updates and cancels ahead of all other messages."""
     # Under another discipline `high` is only its default, which says nothing.
-    high = ask("layer.queue.high") if ask("layer.queue.discipline") == "priority" else []
+    high = values("layer.queue.high") if values("layer.queue.discipline") == "priority" else []
     if set(_URGENT) <= set(high):
         return
     lanes = [*high, *(name for name in _URGENT if name not in high)]
     text = f"queues: first {', '.join(lanes)}"
-    values = {"layer.queue.discipline": "priority", "layer.queue.high": lanes}
-    yield from _of(QUEUE_ORDER, ask.kind(text, values))
+    changes = {"layer.queue.discipline": "priority", "layer.queue.high": lanes}
+    yield from _of(QUEUE_ORDER, values.kind(text, changes))
 
 
-def _validation(ask: _Asked) -> Iterator[Change]:
-    yield from ask.counted("validation servers", "layer.service.servers", 1_024)
-    yield from _service(ask, "validation", _CLASSES, "validation times")
-    yield from _urgent_first(ask)
+def _validation(values: _Values) -> Iterator[Change]:
+    yield from values.counted("validation servers", "layer.service.servers", 1_024)
+    yield from _service(values, "validation", _CLASSES, "validation times")
+    yield from _urgent_first(values)
 
 
-def _consensus_validation(ask: _Asked) -> Iterator[Change]:
-    if ask.consensus.votes:
+def _consensus_validation(values: _Values) -> Iterator[Change]:
+    if values.consensus.votes:
         name = "validation of proposals and votes"
-        yield from _service(ask, "validation", ("proposal", "vote"), name)
+        yield from _service(values, "validation", ("proposal", "vote"), name)
 
 
-def _execution(ask: _Asked) -> Iterator[Change]:
-    return _service(ask, "execution", _CLASSES, "execution times")
+def _execution(values: _Values) -> Iterator[Change]:
+    return _service(values, "execution", _CLASSES, "execution times")
 
 
-def _pace(ask: _Asked) -> Iterator[Change]:
+def _pace(values: _Values) -> Iterator[Change]:
     """Changes that make blocks more often."""
-    pace = ask.consensus.pace
+    pace = values.consensus.pace
     if pace is not None:
-        yield from ask.scaled(pace.name, [f"layer.consensus.{pace.key}"], _LESS, " ms")
+        yield from values.scaled(pace.name, [f"layer.consensus.{pace.key}"], _LESS, " ms")
 
 
-def _block_space(ask: _Asked) -> Iterator[Change]:
+def _block_space(values: _Values) -> Iterator[Change]:
     keys = ["layer.consensus.block_messages_max", "layer.consensus.block_bytes_max"]
-    yield from ask.scaled("block size (messages and bytes)", keys, _ROOM)
-    yield from _of(BLOCK_PACE, _pace(ask))
-    yield from _urgent_first(ask)
+    yield from values.scaled("block size (messages and bytes)", keys, _ROOM)
+    yield from _of(BLOCK_PACE, _pace(values))
+    yield from _urgent_first(values)
 
 
-def _mempool(ask: _Asked) -> Iterator[Change]:
-    # Smaller: refusing early shortens the wait of admitted messages.
-    yield from ask.scaled("mempool", ["layer.queue.mempool_max"], (0.5, *_ROOM), " messages")
-    yield from _of("block-space", _block_space(ask))
+def _mempool(values: _Values) -> Iterator[Change]:
+    # A smaller queue refuses earlier, which shortens the wait of admitted messages.
+    yield from values.scaled("mempool", ["layer.queue.mempool_max"], (0.5, *_ROOM), " messages")
+    yield from _of("block-space", _block_space(values))
 
 
-def _ingress(ask: _Asked) -> Iterator[Change]:
+def _ingress(values: _Values) -> Iterator[Change]:
     key = "layer.queue.ingress_max"
-    if ask(key) == 0:
+    if values(key) == 0:
         yield Change("", "ingress queue 0 → 100 messages", {key: 100}, _size(0, 100))
-    yield from ask.scaled("ingress queue", [key], (0.5, *_ROOM), " messages")
-    yield from _of("validation", _validation(ask))
+    yield from values.scaled("ingress queue", [key], (0.5, *_ROOM), " messages")
+    yield from _of("validation", _validation(values))
 
 
-def _timeouts(ask: _Asked) -> Iterator[Change]:
-    timeouts, pace = ask.consensus.round_timeouts, ask.consensus.pace
+def _timeouts(values: _Values) -> Iterator[Change]:
+    timeouts, pace = values.consensus.round_timeouts, values.consensus.pace
     if not timeouts:
         return
     names = [key.removesuffix("_ms") for key in timeouts]
     keys = [f"layer.consensus.{key}" for key in timeouts]
-    yield from ask.scaled(names[0], keys[:1], _MORE, " ms")
-    yield from ask.scaled(" and ".join(names), keys, _MORE)
+    yield from values.scaled(names[0], keys[:1], _MORE, " ms")
+    yield from values.scaled(" and ".join(names), keys, _MORE)
     if pace is not None:
-        yield from ask.scaled(pace.name, [f"layer.consensus.{pace.key}"], (1.5, 2.0), " ms")
-    yield from ask.scaled(
+        yield from values.scaled(pace.name, [f"layer.consensus.{pace.key}"], (1.5, 2.0), " ms")
+    yield from values.scaled(
         "block size (messages)", ["layer.consensus.block_messages_max"], (0.5,), " messages"
     )
 
 
-def _keepers(ask: _Asked) -> Iterator[Change]:
-    yield from ask.counted("keepers", "flow.keepers.count")
-    yield from ask.scaled("orders of a keeper per price", ["flow.keepers.orders_max"], _ROOM)
-    yield from ask.scaled("resend after", ["flow.keepers.resend_ms"], _LESS, " ms")
-    yield from ask.scaled("reaction of keepers", ["flow.keepers.reaction_ms"], (0.5,), " ms")
-    if ask("flow.oracle.count"):
-        yield from ask.scaled("oracle interval", ["flow.oracle.interval_ms"], (0.5,), " ms")
-    if ask("flow.keepers.watch") == "venue":
-        yield from ask.kind("keepers watch the outside price", {"flow.keepers.watch": "outside"})
+def _keepers(values: _Values) -> Iterator[Change]:
+    yield from values.counted("keepers", "flow.keepers.count")
+    yield from values.scaled("orders of a keeper per price", ["flow.keepers.orders_max"], _ROOM)
+    yield from values.scaled("resend after", ["flow.keepers.resend_ms"], _LESS, " ms")
+    yield from values.scaled("reaction of keepers", ["flow.keepers.reaction_ms"], (0.5,), " ms")
+    if values("flow.oracle.count"):
+        yield from values.scaled("oracle interval", ["flow.oracle.interval_ms"], (0.5,), " ms")
+    if values("flow.keepers.watch") == "venue":
+        yield from values.kind("keepers watch the outside price", {"flow.keepers.watch": "outside"})
 
 
-def _limits(ask: _Asked) -> Iterator[Change]:
+def _limits(values: _Values) -> Iterator[Change]:
     """The venue's limits per block, all by one factor (a share stays a share); and how much of a
     large position is closed at first, and the pause after that."""
     partial = "market.margin.partial"
-    shares = ask.scaled("share closed at first", [f"{partial}.share"], (1.5, 2.0, 4.0))
+    shares = values.scaled("share closed at first", [f"{partial}.share"], (1.5, 2.0, 4.0))
     yield from (change for change in shares if _most(change) <= 1)
-    yield from ask.scaled("cooldown", [f"{partial}.cooldown_ms"], _LESS, " ms")
+    yield from values.scaled("cooldown", [f"{partial}.cooldown_ms"], _LESS, " ms")
     place = "market.margin.per_block"
-    bounds = ask(place)
+    bounds = values(place)
     if not isinstance(bounds, Mapping):
         return
     numbers = {k: v for k, v in bounds.items() if _is_number(v) and v > 0}
@@ -294,40 +295,42 @@ def _is_share(key: str) -> bool:
     return "share" in key
 
 
-def _book_depth(ask: _Asked) -> Iterator[Change]:
-    if ask("market") is None:
+def _book_depth(values: _Values) -> Iterator[Change]:
+    if values("market") is None:
         return
-    yield from ask.scaled("makers' reaction to volatility", ["flow.makers.fear"], _LESS)
-    if ask("flow.makers.count"):
-        yield from ask.scaled("size of a maker's level", ["flow.makers.level_usd"], _MORE, " USD")
-        yield from ask.counted("maker levels", "flow.makers.levels", 100)
-    yield from ask.counted("makers", "flow.makers.count")
-    yield from ask.scaled("share closed at once", ["market.margin.liquidation_share"], _LESS)
+    yield from values.scaled("makers' reaction to volatility", ["flow.makers.fear"], _LESS)
+    if values("flow.makers.count"):
+        yield from values.scaled(
+            "size of a maker's level", ["flow.makers.level_usd"], _MORE, " USD"
+        )
+        yield from values.counted("maker levels", "flow.makers.levels", 100)
+    yield from values.counted("makers", "flow.makers.count")
+    yield from values.scaled("share closed at once", ["market.margin.liquidation_share"], _LESS)
 
 
-def _insurance(ask: _Asked) -> Iterator[Change]:
-    yield from ask.scaled("insurance fund", ["market.margin.insurance_usd"], _MORE, " USD")
-    # Closed out earlier, an account has more left to pay with.
-    yield from ask.scaled("maintenance margin", ["market.margin.maintenance"], (1.1, 1.25, 1.5))
+def _insurance(values: _Values) -> Iterator[Change]:
+    yield from values.scaled("insurance fund", ["market.margin.insurance_usd"], _MORE, " USD")
+    # An account that is closed out earlier has more collateral left.
+    yield from values.scaled("maintenance margin", ["market.margin.maintenance"], (1.1, 1.25, 1.5))
 
 
-def _faults(ask: _Asked) -> Iterator[Change]:
+def _faults(values: _Values) -> Iterator[Change]:
     """Changes that mitigate the kinds of faults in this scenario."""
-    sections = (KINDS[fault["kind"]] for fault in ask.data["faults"])
+    sections = (KINDS[fault["kind"]] for fault in values.data["faults"])
     relieved_by = {relief for section in sections for relief in section.relieved_by}
     if "consensus-timeouts" in relieved_by:
-        yield from _of("consensus-timeouts", _timeouts(ask))
-    if "links" in relieved_by and ask("network.topology.kind") == "random-regular":
-        degree = ask("network.topology.degree")
+        yield from _of("consensus-timeouts", _timeouts(values))
+    if "links" in relieved_by and values("network.topology.kind") == "random-regular":
+        degree = values("network.topology.degree")
         for more in (degree + 2, 2 * degree):
             text = f"links per node {degree} → {more}"
             yield Change("", text, {"network.topology.degree": more}, _size(degree, more))
     if "servers" in relieved_by:
-        yield from _of("validation", _validation(ask))
-        yield from _of("execution", _execution(ask))
+        yield from _of("validation", _validation(values))
+        yield from _of("execution", _execution(values))
 
 
-_LADDERS: Final[Mapping[str, Callable[[_Asked], Iterator[Change]]]] = {
+_LADDERS: Final[Mapping[str, Callable[[_Values], Iterator[Change]]]] = {
     "uplink": _uplink,
     "downlink": _downlink,
     "validation": _validation,

@@ -63,7 +63,7 @@ _DEPARTURES: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
 
 
 def curves_of(scenario: Scenario) -> list[Curve]:
-    """The scenario unchanged, and its departures from theory one at a time, where they apply."""
+    """The scenario unchanged, and with one departure from theory at a time, where these apply."""
     arrivals, market = scenario.flow.arrivals, scenario.market
     if market is None:
         raise SurgetankError(

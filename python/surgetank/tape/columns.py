@@ -9,11 +9,11 @@ from typing import Final
 from surgetank.errors import SurgetankError
 from surgetank.tape.lines import broken
 
-#: More than any practical run needs.
+#: Most rows; more than any practical run needs.
 MESSAGES_MAX = 2_000_000
-#: Half of the range of 64 bits, so that differences fit too.
+#: Bound on times: half of the range of 64 bits, so that differences fit too.
 _TIME_MAX_NS: Final = 2**62
-#: No price has been outside these; the core counts prices in ticks of 64 bits.
+#: Bounds on prices; the core counts prices in ticks of 64 bits.
 _USD_MIN: Final = 1e-9
 _USD_MAX: Final = 1e9
 
@@ -30,7 +30,7 @@ class Columns:
         self.messages: list[tuple[int, int, int, float, float, int]] = []
 
     def tick(self, line: int, at: int) -> None:
-        """The clock of the recording moves on to this line's time."""
+        """Advances the clock of the recording to this line's time."""
         if abs(at) > _TIME_MAX_NS:
             what = f"the time {str(at)[:24]} ns does not fit into 64 bits"
             raise broken(self.path, line, what, "Give nanoseconds since 1970")
@@ -40,7 +40,7 @@ class Columns:
         self.line, self.now, self.count = line, at, self.count + 1
 
     def price(self, usd: float) -> None:
-        """A price at this time."""
+        """Adds a price at the current time."""
         if not (usd > 0 and math.isfinite(usd)):
             raise broken(
                 self.path, self.line, f"price {usd:g} is not positive", "Leave the line out"
@@ -51,7 +51,7 @@ class Columns:
         self.prices.append((self.now, usd))
 
     def message(self, number: int, side: int, usd: float, coins: float, key: int) -> None:
-        """A message at this time."""
+        """Adds a message at the current time."""
         if len(self.messages) == MESSAGES_MAX:
             raise SurgetankError(
                 f"more than {MESSAGES_MAX:,} messages",

@@ -34,7 +34,7 @@ class Tape:
     messages_qty: Floats
     messages_key: Ints
     file: str = ""
-    """The file it was read from; below, the options, to replay it again."""
+    """The file from which it was read; with the options below, it can be read again."""
     speed: float = 1.0
     start_s: float = 0.0
     part_s: float | None = None
@@ -60,7 +60,7 @@ class Tape:
 
     @property
     def hash(self) -> str:
-        """BLAKE3 (hex) of everything on it: part of the run's scenario hash."""
+        """BLAKE3 (hex) of its whole content: a part of the run's scenario hash."""
         digest = blake3(self.kind.encode())
         for name, values in self.as_arrays().items():
             digest.update(name.encode())

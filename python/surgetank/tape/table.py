@@ -39,7 +39,7 @@ _FORMS: Final = (
     "`price`, with `amount` and `side` where trades are to be sent: docs/tapes.md"
 )
 _BUY: Final = {"buy": 1, "b": 1, "bid": 1, "sell": 2, "s": 2, "ask": 2, "": 0, "unknown": 0}
-#: The taker bought if the maker sold, and sold if the buyer was the maker.
+#: Columns with the maker's side: the taker bought if the maker sold.
 _TAKER_BUYS: Final = {"is_maker_ask": ("1", "true"), "is_buyer_maker": ("0", "false")}
 _UNITS: Final = {"_s": 1_000_000_000, "_ms": 1_000_000, "_us": 1_000, "_ns": 1}
 #: A number without a unit: seconds since 1970 until the year 5138, then ms, then µs, then ns.

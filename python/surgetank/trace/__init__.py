@@ -1,7 +1,7 @@
-"""The trace: all facts of one run, in one set of tables, simulated or live.
+"""The trace: all facts of one run, simulated or live, in one set of tables.
 
-Two producers (simulation, live run) write it; measures, verdict and report read it and cannot
-tell which it was.
+Two producers (simulation, live run) write it; measures, verdict and report read it without regard
+to the producer.
 """
 
 from __future__ import annotations

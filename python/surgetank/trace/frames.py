@@ -11,10 +11,10 @@ __all__ = ["delays", "groups_of", "lag", "waits"]
 
 
 def waits() -> pl.Expr:
-    """Of a row of `messages`: whether it waited until it was executed, or to the end of the run.
+    """Whether a row of `messages` waited until it was executed, or to the end of the run.
 
-    A message refused or lost on the way did not; a live client that timed out did wait, and so
-    did one whose message was acknowledged and never delivered.
+    A message that was refused or lost did not wait. A live message that timed out did, and so did
+    one that was acknowledged and never delivered.
     """
     open_ends = pl.col("outcome").is_in([Outcome.EXECUTED, Outcome.PENDING])
     return open_ends | pl.col("reason").is_in(
@@ -31,7 +31,7 @@ def groups_of(nodes: str) -> list[list[int]]:
 def delays(messages: pl.DataFrame, from_ns: int, until_ns: int) -> pl.DataFrame:
     """One row per client message created in [from_ns, until_ns], in order of creation.
 
-    An attacker's own messages are left out: a venue is judged by the messages of the others.
+    An attacker's own messages are left out: a venue is judged by the messages of its other clients.
 
     Columns: message, class, account, gateway, source, outcome, created_ns, executed_ns (UInt64),
     delay_ns (Int64, executed − created, null if not executed) and one Int64 column `<stage>_ns`

@@ -35,7 +35,7 @@ __all__ = [
 
 
 class _Numbered(IntEnum):
-    """Members are numbered from 0 in the order in which they stand; each has a name."""
+    """Members are numbered from 0 in the order of declaration; each has a name."""
 
     label: str
 
@@ -59,12 +59,12 @@ class _Numbered(IntEnum):
 
     @classmethod
     def labels(cls) -> tuple[str, ...]:
-        """All names, at the place of their numbers."""
+        """All names, indexed by number."""
         return tuple(member.label for member in cls)
 
 
 class MessageClass(_Numbered):
-    """What a message is for: `messages.class`."""
+    """The class of a message: `messages.class`."""
 
     PRICE_UPDATE = "price-update"
     LIQUIDATION_ORDER = "liquidation-order"
@@ -77,10 +77,10 @@ class MessageClass(_Numbered):
 
 
 CLASSES: Final = MessageClass.labels()
-"""Names of the classes, at the place of their numbers."""
+"""Names of the classes, indexed by number."""
 
 CLIENT_CLASSES: Final = CLASSES[:5]
-"""Those of what clients send."""
+"""Names of the classes that clients send."""
 
 
 class Outcome(_Numbered):
@@ -107,7 +107,7 @@ class OutcomeReason(_Numbered):
     CANCELLED_BEFORE = "cancelled before"
     NOT_REVEALED = "not revealed"
     THROTTLED = "throttled"
-    # Of live runs alone.
+    # In live runs only.
     TIMED_OUT = "timed out"
     DISCONNECTED = "disconnected"
     TARGET_REFUSED = "target refused"
@@ -116,7 +116,8 @@ class OutcomeReason(_Numbered):
 
 
 class Quantity(_Numbered):
-    """What is measured of a fault, its unit last. The table `faults` has the names themselves."""
+    """The quantity that is measured of a fault, with its unit last. The table `faults` has the
+    names themselves."""
 
     PACKETS_LOST = "packets_lost_share"
     ADDED_DELAY = "added_delay_ms"
@@ -138,7 +139,7 @@ class Quantity(_Numbered):
 
 
 class Source(_Numbered):
-    """Who sent a message: `messages.source`."""
+    """The kind of sender of a message: `messages.source`."""
 
     BACKGROUND = "background"
     MAKER = "maker"
@@ -151,7 +152,7 @@ class Source(_Numbered):
 
 
 class MarketKind(_Numbered):
-    """What happened in the market: `market.kind`."""
+    """The kind of a market event: `market.kind`."""
 
     INDEX = "index"
     ORACLE = "oracle"
@@ -196,7 +197,7 @@ class Deferral(_Numbered):
 
 
 class Knob(_Numbered):
-    """Which setting of a node was changed: `decisions.knob`."""
+    """The setting of a node that was changed: `decisions.knob`."""
 
     BATCH_MESSAGES_MAX = "batch_messages_max"
     WINDOW_NS = "window_ns"
@@ -216,7 +217,7 @@ class Knob(_Numbered):
 
 
 class Why(_Numbered):
-    """Why it was changed: `decisions.why`."""
+    """The reason of the change: `decisions.why`."""
 
     NONE = ""
     BOUNDS = "bounds"
@@ -250,7 +251,7 @@ class Resource(_Numbered):
 
 
 WAITS: Final = Resource.labels()
-"""Names of the resources, at the place of their numbers. The columns of `waits` sum exactly to
+"""Names of the resources, indexed by number. The columns of `waits` sum exactly to
 executed − created (docs/attribution.md)."""
 
 NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -268,7 +269,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "quantity": Quantity.labels(),
     }
 )
-"""Enumeration → names, at the place of their numbers, as the core has them."""
+"""Enumeration → names, indexed by number, as in the core."""
 
 STAGES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
@@ -285,7 +286,7 @@ exactly to executed − created."""
 
 
 def check_names(declared: Mapping[str, tuple[str, ...]]) -> None:
-    """Numbers of the core's tables stand for the names that this package gives them.
+    """Checks that the core's enumerations have the same names and numbers as this package's.
 
     Raises:
         SurgetankError: naming the enumerations that differ.

@@ -101,7 +101,7 @@ SCHEMA: Final[Mapping[str, Mapping[str, Column]]] = MappingProxyType(
             "uplink_backlog_ns": _U64,
             "height": _U32,
             "up": _U8,
-            # Since the start of the run; null where the producer cannot tell.
+            # Since the start of the run; null where the producer does not know it.
             "uplink_busy_ns": _U64_OR_NULL,
             "downlink_busy_ns": _U64_OR_NULL,
             "validation_busy_ns": _U64_OR_NULL,

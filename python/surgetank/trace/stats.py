@@ -1,7 +1,7 @@
 """Statistics of a run as a whole: its window, counts and constants.
 
-A producer gives it once, the core as JSON (`crates/lab/src/world/summary.rs`); it is checked there,
-and read by name from then on. `Stats.to_dict` is what `run.json` and the trace hash hold.
+A producer provides it once, the core as JSON (`crates/lab/src/world/summary.rs`); it is checked
+when it is read. `Stats.to_dict` is what `run.json` and the trace hash hold.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = [
     "Stats",
 ]
 
-#: Of accounts: the first, and how many.
+#: A range of accounts: the first number, and the count.
 Range = tuple[int, int]
 
 
@@ -50,7 +50,7 @@ class Accounts(_Closed):
 
 @dataclass(frozen=True)
 class AttackStats(_Closed):
-    """What the attacker found, withheld, and forfeited beside its fees."""
+    """Counts of the attacker's orders found and withheld, and the bonds that it forfeited."""
 
     found: int = 0
     withheld: int = 0
@@ -134,7 +134,7 @@ class LiveStats(_Closed):
     target_errors: tuple[str, ...] = ()
     """The first error that each process met in the target's own code."""
     fault_errors: tuple[FaultError, ...] = ()
-    strangers: int = 0
+    foreign: int = 0
     """Deliveries that were not of this run."""
     start_unix_ns: int = 0
     run: int = 0
@@ -147,15 +147,15 @@ class LiveStats(_Closed):
 
 @dataclass(frozen=True)
 class Stats(_Closed):
-    """Counts and constants of one run. The window and the number of nodes are always given; what
-    a producer does not know has its default."""
+    """Counts and constants of one run. The window and the number of nodes are always given; other
+    fields have their default if the producer does not know them."""
 
     measured_from_ns: int
     flow_end_ns: int
     end_ns: int
     nodes: int
     events: int | None = None
-    """Of the simulator; None in live runs and traces made by hand."""
+    """Number of the simulator's events; None in live runs and hand-made traces."""
     transmissions: int = 0
     first_arrivals: int | None = None
     duplicates: int | None = None
@@ -190,7 +190,7 @@ class Stats(_Closed):
 
     @staticmethod
     def parse(content: Mapping[str, Any], place: str = "trace stats") -> Stats:
-        """From a producer's plain values.
+        """Statistics from a producer's plain values.
 
         Raises:
             SurgetankError: naming the number that is missing, unknown or of another type.
@@ -205,7 +205,8 @@ class Stats(_Closed):
             raise SurgetankError(what, place=place, hint=hint) from None
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values: everything that a simulation knows; of others, what is not a default."""
+        """Plain values: all fields of a simulation; of other runs, the fields that are not at their
+        default."""
         content = dataclasses.asdict(self)
         if self.events is not None:
             return {k: v for k, v in content.items() if k != "live" or v is not None}

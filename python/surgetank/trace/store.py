@@ -37,7 +37,7 @@ def write_table(folder: Path, name: str, table: pl.DataFrame, run_name: str) -> 
 
 
 def write_run(folder: Path, content: Mapping[str, Any]) -> None:
-    """Writes `run.json` with a seal (BLAKE3 of its content); last, and in one step."""
+    """Writes `run.json` with a seal (BLAKE3 of its content), atomically and after the tables."""
     sealed = {**content, "seal": _seal(content)}
     draft = folder / (RUN_FILE + ".part")
     draft.write_text(

@@ -1,7 +1,8 @@
 """From measures and limits to a verdict, with reasons.
 
-INVALID beats FAIL beats UNKNOWN beats PASS: a run that fails its own checks is no evidence about
-the layer, whatever its numbers; a violated limit is a FAIL whatever else is unknown.
+INVALID takes precedence over FAIL, FAIL over UNKNOWN, and UNKNOWN over PASS: a run that fails its
+own checks is no evidence about the layer, whatever its numbers, and a violated limit is a FAIL
+whatever is unknown.
 """
 
 from __future__ import annotations
@@ -60,11 +61,11 @@ class Reason:
     status: Status
     text: str
     bound: Limit | None = None
-    """The limit, if it is one that the catalogue knows."""
+    """The limit, if it is in the catalogue."""
     check: CheckKind | None = None
-    """The check of the run itself, if it is one: its numbers say how the run was made."""
+    """The kind of check, if it is a check of the run itself and no limit."""
     of: str = ""
-    """Of a check, the instance of its kind: a fault's number and kind, a process."""
+    """The instance that a check is of: a fault's number and kind, or a process."""
     inside: bool = False
     """The limit is met, and lies inside the measure's interval."""
 
@@ -171,12 +172,13 @@ def _left_out(reasons: list[Reason], measures: Measures, trace: Trace) -> tuple[
     them."""
     if trace.stats.live is None or trace.scenario.limits.unmeasured == "unknown":
         return ()
-    # A limit that is misspelt has no `bound`, and is not left out in silence.
+    # A misspelt limit has no `bound`, and is not left out silently.
     return tuple(r for r in reasons if r.bound is not None and r.bound.measure not in measures)
 
 
 def _with_time_to_finish(reasons: list[Reason], trace: Trace) -> list[Reason]:
-    """What FAILs in a stopped run, judged anew on the messages that had the time to finish."""
+    """The reasons of a stopped run, with its FAILs judged again on the messages that had time to
+    finish."""
     if all(reason.status is not Status.FAIL for reason in reasons):
         return reasons
     drain_s = trace.scenario.drain_s

@@ -76,7 +76,7 @@ class Check:
     asked: float | None
     text: str
     of: str = ""
-    """The instance of its kind: a fault's number and kind, a process."""
+    """The instance that is checked: a fault's number and kind, or a process."""
 
     @property
     def name(self) -> str:

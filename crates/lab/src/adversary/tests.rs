@@ -182,7 +182,7 @@ fn what_is_sealed_is_not_read() {
     let message = victim(0, 9, TimeInForce::ImmediateOrCancel);
     let mut out = Vec::new();
     reader.read(2 * SECOND, &message, &Digest::default(), &mut means, &SCREEN, &mut out);
-    assert!(out.is_empty(), "nobody can, before the reveal");
+    assert!(out.is_empty(), "no order can be read before the reveal");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::trace::{MarketKind, MarketRow};
 impl Exchange {
     /// Records a fact of a message.
     pub(super) fn fact(&mut self, now: Ns, message: u32, fact: Fact) {
-        let moves_nobody = matches!(
+        let changes_no_account = matches!(
             fact,
             Fact::OraclePrice { .. }
                 | Fact::Mark { .. }
@@ -18,7 +18,7 @@ impl Exchange {
                 | Fact::Rejected { .. }
                 | Fact::NotLiquidatable { .. }
         );
-        if !moves_nobody {
+        if !changes_no_account {
             self.unmoved = None;
         }
         self.ledger.note(&fact, self.ticks);

@@ -319,18 +319,18 @@ impl Exchange {
 
     /// Executes a block's messages; returns the facts of each.
     fn trade(&mut self, now: Ns, messages: &[Message], block: Digest) -> Vec<(MessageId, Fact)> {
-        let mut told = Vec::new();
+        let mut facts = Vec::new();
         if self.calls {
             // The proposer could grind this seed, which only decides indivisible lots.
             let call = Call { seed: block, rationing: Rationing::Random };
-            self.market.execute_batch(now, messages, call, &mut told);
-            return told;
+            self.market.execute_batch(now, messages, call, &mut facts);
+            return facts;
         }
         for message in messages {
             self.market.execute(now, message, &mut self.facts);
-            told.extend(self.facts.drain(..).map(|fact| (message.id, fact)));
+            facts.extend(self.facts.drain(..).map(|fact| (message.id, fact)));
         }
-        told
+        facts
     }
 
     /// Applies the outside price that the block carries.

@@ -22,7 +22,7 @@ impl Busy {
     /// A server has finished.
     #[inline]
     pub fn end(&mut self, now: Ns) {
-        debug_assert!(self.servers > 0, "nobody was at work");
+        debug_assert!(self.servers > 0, "there are no servers");
         self.total = self.total_ns(now);
         self.since = now;
         self.servers -= 1;

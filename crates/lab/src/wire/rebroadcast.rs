@@ -67,7 +67,7 @@ impl Wire {
         }
     }
 
-    fn is_under_way(&self, now: Ns, message: MessageId, to: NodeId) -> bool {
+    fn is_in_transit(&self, now: Ns, message: MessageId, to: NodeId) -> bool {
         if self.every_copy {
             let slot = self.carried[message as usize].slot as usize;
             return self.rebroadcast.due[slot * self.nodes + to as usize] > now;
@@ -84,7 +84,7 @@ impl Wire {
                     .rebroadcast
                     .numbers(&statement)
                     .iter()
-                    .any(|&id| self.is_under_way(now, id, to))
+                    .any(|&id| self.is_in_transit(now, id, to))
         })
     }
 

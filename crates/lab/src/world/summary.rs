@@ -131,13 +131,13 @@ impl World {
 
     /// Counters of the fair order; null without one.
     fn fair_order(&self) -> Value {
-        let told: Vec<FairTally> =
+        let tallies: Vec<FairTally> =
             self.nodes.iter().filter_map(|host| host.node.fair_tally()).collect();
-        let Some(leader) = self.clients.leader().and_then(|leader| told.get(leader as usize))
+        let Some(leader) = self.clients.leader().and_then(|leader| tallies.get(leader as usize))
         else {
             return Value::Null;
         };
-        let sum = |of: fn(&FairTally) -> u64| told.iter().map(of).sum::<u64>();
+        let sum = |of: fn(&FairTally) -> u64| tallies.iter().map(of).sum::<u64>();
         json!({
             "rounds": leader.rounds,
             "failed": leader.failed,

@@ -185,9 +185,9 @@ impl Mesh {
                 self.prune(now, to, outbox);
             }
         }
-        let told = self.config.history_gossip as usize;
+        let announced = self.config.history_gossip as usize;
         let ids: Vec<MessageId> =
-            self.history.iter().take(told).flatten().map(|envelope| envelope.id).collect();
+            self.history.iter().take(announced).flatten().map(|envelope| envelope.id).collect();
         if !ids.is_empty() {
             let lazy = self.config.d_lazy as usize;
             for to in self.sample(lazy, draws, |peer| !self.mesh.contains(&peer)) {

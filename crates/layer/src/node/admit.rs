@@ -104,7 +104,7 @@ impl Node {
 
     /// Processes a client's message that arrived at this gateway.
     pub(super) fn ask(&mut self, now: Ns, envelope: Envelope, out: &mut Vec<Output>) {
-        if let Err((reason, retry_after_ns)) = self.let_in(now, &envelope, out) {
+        if let Err((reason, retry_after_ns)) = self.check_gate(now, &envelope, out) {
             self.note_refusal(&envelope);
             out.push(Output::Refused { message: envelope.id, reason, retry_after_ns });
             return;
@@ -112,7 +112,7 @@ impl Node {
         self.offer(now, Work::client(envelope), out);
     }
 
-    fn let_in(
+    fn check_gate(
         &mut self,
         now: Ns,
         envelope: &Envelope,

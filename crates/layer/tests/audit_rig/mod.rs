@@ -27,7 +27,7 @@ pub fn terms(rule: &str, messages_max: u32, bytes_max: u32) -> String {
     format!("{rule} messages_max={messages_max} bytes_max={bytes_max}")
 }
 
-/// `count` inputs of mixed kinds, told apart by their number.
+/// `count` inputs of mixed kinds, distinguished by their number.
 pub fn inputs(count: u32, first: u32) -> Vec<Sealed> {
     (first..first + count)
         .map(|n| {

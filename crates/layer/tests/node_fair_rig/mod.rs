@@ -20,7 +20,7 @@ const FREE: Times = Times { validation_ns: 0, execution_ns: 0 };
 
 /// Between two reports.
 pub const REPORT: Ns = 50 * MS;
-/// How long a packet is under way.
+/// How long a packet is in transit.
 const DELAY: Ns = 7 * MS;
 
 /// Whether a packet from a node, sent then, is lost.

@@ -31,7 +31,7 @@ impl Draws for SplitMix {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Lying {
     /// No node is faulty.
-    Nobody,
+    None,
     /// Strictly less than a third of the weight.
     BelowThird,
     /// More than a third and less than two.
@@ -126,7 +126,7 @@ fn choose_byzantine(draws: &mut SplitMix, weights: &[Weight], lying: Lying) -> V
     for i in order {
         let more = weight + weights[i];
         let take = match lying {
-            Lying::Nobody => false,
+            Lying::None => false,
             Lying::BelowThird => 3 * more < total,
             Lying::AboveThird => 3 * weight <= total && 3 * more < 2 * total,
         };

@@ -308,7 +308,7 @@ def _stats(played: Played) -> Stats:
             refusals=reasons,
             target_errors=tuple(part.error for part in parts if part.error),
             fault_errors=tuple(played.fault_errors),
-            strangers=sum(part.foreign for part in parts if isinstance(part, Subscriber)),
+            foreign=sum(part.foreign for part in parts if isinstance(part, Subscriber)),
             start_unix_ns=played.start_unix_ns,
             run=played.run,
             sample=played.options.sample,

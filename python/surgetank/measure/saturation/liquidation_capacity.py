@@ -101,14 +101,14 @@ def _left(
     )
     keeper = owed["account"].to_numpy() % count
     time, whose = (wakes[c].to_numpy() for c in ("time_ns", "keeper"))
-    heard = _heard(trace, time[full])
-    for at, until in zip(full, heard, strict=True):
+    received = _received_price(trace, time[full])
+    for at, until in zip(full, received, strict=True):
         waits = (due <= until) & (ended > time[at]) & (sent_ns > time[at]) & (keeper == whose[at])
         left[at] = int(waits.sum())
     return pl.Series("left", left)
 
 
-def _heard(trace: Trace, times: Ints) -> Ints:
+def _received_price(trace: Trace, times: Ints) -> Ints:
     """When the last price executed before each time had been observed, ns."""
     flow = trace.scenario.flow
     if flow.keepers.watch == "outside":

@@ -29,11 +29,11 @@ class Group:
     title: str
     charts: tuple[Chart, ...]
     empty: str
-    """What to say if there is nothing to draw."""
+    """The text that is shown if there is nothing to draw."""
 
 
 def chart_groups(view: RunView) -> list[Group]:
-    """All charts that the trace has the facts for; groups without charts say why."""
+    """All charts for which the trace has the facts; a group without charts has a text instead."""
     ordered = view.trace.orders
     none = "This scenario has no ordering; messages only spread."
     groups = [

@@ -81,7 +81,7 @@ def seconds(times: pl.Series | NDArray[Any]) -> list[Any]:
 
 
 def line(name: str, x: Sequence[Any], y: Sequence[Any], colour: str, **more: Any) -> Line:
-    """A line; `dash`, `width`, `fill` and whatever else Plotly knows may be given."""
+    """A line. `more` takes `dash`, `width`, `fill` and other attributes of Plotly's."""
     style = {"color": colour, "width": more.pop("width", 1.8)}
     if "dash" in more:
         style["dash"] = more.pop("dash")

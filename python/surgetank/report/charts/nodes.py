@@ -18,7 +18,7 @@ __all__ = ["lag_charts", "propagation_charts"]
 _CELLS_MAX: Final = 40_000
 _LEVELS: Final = ("lag-0", "lag-1", "lag-2", "lag-3", "lag-4", "lag-down")
 _MESSAGES_MAX: Final = 5_000
-_TOLD_MAX: Final = 10_000
+_LAG_CELLS_MAX: Final = 10_000
 
 
 def lag_charts(view: RunView) -> list[Chart]:
@@ -106,7 +106,7 @@ def _tooltips(
 ) -> list[list[str]]:
     """Tooltips of the cells; the lag itself only while that keeps the file small."""
     names = [_node(k, view.regions) for k in order]
-    if level.size > _TOLD_MAX:
+    if level.size > _LAG_CELLS_MAX:
         return [[name] * level.shape[1] for name in names]
     return [
         [

@@ -19,15 +19,15 @@ __all__ = ["waiting_charts"]
 #: Resources whose share is below this in every row are left out of the legend.
 _SHOWN: Final = 0.0005
 _ALL: Final = "all messages"
-#: What is set for the venue as a whole, whichever node it is waited for at.
+#: Resources that are set for the venue as a whole, not per node.
 _SETTINGS: Final = ("timers", "rules", "block_space", "admission")
-#: Places are named that have this share of all latency, so many at most.
+#: Least share of all latency of a place that is named, and the most places that are.
 _MUCH: Final = 0.05
 _NAMED: Final = 3
 
 
 def waiting_charts(view: RunView) -> list[Chart]:
-    """Mean latency by what it was spent waiting for, a bar per class; nothing without charges."""
+    """Mean latency by resource waited for, a bar per class; empty if the trace has no charges."""
     rows = waits(view.trace)
     if rows.is_empty() or not int(rows["delay_ns"].sum()):
         return []
@@ -101,7 +101,7 @@ def _place(node: int, peer: int | None) -> str:
 
 
 def _summary(parts: dict[str, float]) -> str:
-    """Processors, in all, beside what is charged most of the rest."""
+    """One sentence: the share of the processors together, and the largest other charge."""
     rest = {wait: part for wait, part in parts.items() if wait not in COMPUTATION}
     most = max(rest, key=lambda wait: rest[wait])
     named = {"processors in total": sum(parts[wait] for wait in COMPUTATION)}

@@ -188,7 +188,8 @@ def _curve(plot: Plot, frontier: Frontier, curve: Curve, index: int) -> None:
 
 
 def _aside(plot: Plot, index: int) -> float:
-    """Pixels to the side, so that points of one load do not hide each other; the first has none."""
+    """Horizontal offset in pixels, so that points of one load do not hide each other; 0 for the
+    first curve."""
     step = 4.5 if plot.width == _WIDE[0] else 2.5
     return step * ((index + 1) // 2) * (1 if index % 2 else -1)
 
@@ -225,12 +226,12 @@ def _point(plot: Plot, p: Point, c: int, aside: float) -> None:
 
 
 def _inside(plot: Plot, leverage: float, edge: float) -> float:
-    """Down, in pixels, but not beyond the ends of the scale."""
+    """Vertical position of a leverage, pixels from the top, within the ends of the scale."""
     return min(max(plot.y(leverage), plot.top + edge), plot.bottom - edge)
 
 
 def _name_curves(plot: Plot, frontier: Frontier, room: int) -> None:
-    """Names beside the last points, led to where there is room for them."""
+    """Draws the curves' names beside their last points, moved to free space."""
     ends = []
     for index, curve in enumerate(frontier.curves):
         known = [(p, m.at) for p in frontier.of(curve.name) if (m := mark(p)).at is not None]
@@ -270,7 +271,7 @@ def _name_theory(plot: Plot, frontier: Frontier) -> None:
 
 
 def _near(plot: Plot, frontier: Frontier, ends: tuple[float, float]) -> list[float]:
-    """How far down the other curves run, in pixels, between two places."""
+    """Vertical positions of the other curves between two horizontal ones, pixels from the top."""
     found = []
     for curve in frontier.curves:
         points = [p for p in frontier.of(curve.name) if p.estimate is not None]

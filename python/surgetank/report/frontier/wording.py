@@ -122,7 +122,7 @@ def sentence(frontier: Frontier) -> str:
 
 
 def agreement(frontier: Frontier) -> str:
-    """In how many intervals the closed form lies, of the points where it applies."""
+    """The number of intervals that contain the closed form, among the points where it applies."""
     held = [
         p.ci_low <= p.theory <= p.ci_high
         for p in frontier.points
@@ -141,7 +141,8 @@ def agreement(frontier: Frontier) -> str:
 
 
 def tiles(frontier: Frontier) -> list[FrontierTile]:
-    """Each curve at the highest load where it was found, against the first curve there."""
+    """Each curve at the highest load where it was found, relative to the first curve at that
+    load."""
     found = []
     base = (
         {p.load: v for p, v in _known(frontier, frontier.curves[0].name)} if frontier.curves else {}

@@ -1,7 +1,7 @@
 """Maps of entrants × attacks as SVG: one for each measure, darker where it is worse.
 
-A map that would be too wide for its page goes on below itself, so that a phone shows the same
-cells as a desk does.
+A map that is too wide for its page is continued below, so that a narrow screen shows the same
+cells.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Map", "maps", "shade"]
 _ROW: Final = 46
 _HEAD: Final = 40
 _GAP: Final = 18
-#: Cells narrower than this go below.
+#: Least width of a cell; narrower ones are continued below.
 _LEAST: Final = 76
 _MOST: Final = 190
 #: Width of a map of which two stand side by side, while its cells are this wide.
@@ -31,7 +31,7 @@ _HALF: Final = 520
 _FULL: Final = 1080
 _NARROW: Final = 330
 _ROOMY: Final = 100
-#: Letters of the figure are about this wide, in pixels.
+#: Approximate width of a letter in the figure, pixels.
 _LETTER: Final = 6.9
 _BOLD_LETTER: Final = 7.6
 _SMALL_LETTER: Final = 5.9
@@ -61,7 +61,7 @@ class Map:
 
 @dataclass(frozen=True)
 class _Content:
-    """What a map shows, however wide it is."""
+    """The content of a map, independent of its width."""
 
     league: League
     name: str

@@ -217,7 +217,7 @@ class LeagueRow:
     """Short title and worst value of further measures."""
     invalid: int
     contends: bool
-    """Whether no entrant is significantly better."""
+    """Whether no other entrant is significantly better."""
 
 
 def settings(league: League, name: str) -> list[str]:
@@ -260,7 +260,7 @@ def _place(s: Standing) -> str:
 
 
 def _below(league: League, s: Standing) -> str:
-    """Small print of the worst case: its interval, or the worst finite case."""
+    """Note on the worst case: its interval, or the worst finite case."""
     unit = unit_of(league.rank)
     if not s.endless or s.finite is None or len(league.attacks) == 1:
         return interval_text(s.worst, unit)

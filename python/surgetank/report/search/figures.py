@@ -38,7 +38,7 @@ class Picture:
 
 
 def pictures(answer: Answer) -> list[Picture]:
-    """All figures that the answer has the numbers for."""
+    """All figures for which the answer has data."""
     drawn = (_broken(answer), _delay(answer), _throughput(answer), _used(answer))
     return [picture for picture in drawn if picture is not None]
 
@@ -64,7 +64,7 @@ def _level_scale(answer: Answer, values: Sequence[float]) -> Scale:
 
 
 def _mark_line(plot: Plot, answer: Answer) -> None:
-    """The estimate and its interval, from top to bottom."""
+    """Draws the estimate and its interval as vertical lines."""
     if answer.estimate is None or answer.ci_low is None or answer.ci_high is None:
         return
     low, high = plot.x(answer.ci_low), plot.x(answer.ci_high)

@@ -56,7 +56,7 @@ class LevelRow:
 
 
 def no_break(text: str) -> str:
-    """Keeps a percent sign with its number."""
+    """The text with non-breaking spaces between numbers and percent signs."""
     return re.sub(" ?%", f"{NBSP}%", text)
 
 
@@ -66,7 +66,7 @@ def digits(v: float) -> str:
 
 
 def delay(ms: float) -> str:
-    """A latency with enough digits to compare with twice itself: 1,030 ms, not 1 s."""
+    """A latency with enough digits to compare two of them: 1,030 ms, not 1 s."""
     return f"{digits(ms)}{NBSP}ms" if 1 <= ms < 10_000 else value(ms, "ms")
 
 
@@ -137,8 +137,8 @@ def _relief(answer: Answer) -> str:
 
 
 def remedy_text(answer: Answer) -> str:
-    """The smallest change that moves the threshold, that none does, or that use is not known;
-    empty if none was tried."""
+    """The smallest change that moves the threshold, or a sentence that none does or that the use of
+    resources is unknown; empty if none was tried."""
     best = answer.remedy
     if best is not None:
         bound = ", at the same bound of p99" if answer.find == "capacity" else ""

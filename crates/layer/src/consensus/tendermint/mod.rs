@@ -25,7 +25,7 @@
 //! - The log is bounded (the paper's is not). Of a validator's different votes of one kind in one
 //!   round the first counts; another one counts for its value only once more than 1/3 of the weight
 //!   stands behind that value, so that at most two more are kept. Without that exception an
-//!   equivocator could hide a quorum from a node for ever; with it, re-broadcasting
+//!   equivocator could hide a quorum from a node permanently; with it, re-broadcasting
 //!   [`Tendermint::known_messages`] resolves it. Rounds from [`ROUNDS_BEHIND`] behind to
 //!   [`ROUNDS_AHEAD`] ahead are kept; of rounds further ahead only each validator's highest, for
 //!   line 55. Messages of the next height: [`NEXT_PER_VALIDATOR`] each. All else is dropped and
@@ -197,7 +197,7 @@ pub enum Output {
         /// After how long.
         after_ns: Ns,
     },
-    /// Line 51: the height is decided, for ever. Not emitted for [`Input::CatchUp`].
+    /// Line 51: the height is decided, and final. Not emitted for [`Input::CatchUp`].
     Decide {
         /// Decided height; each is decided once, in order.
         height: Height,

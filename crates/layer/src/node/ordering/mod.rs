@@ -164,7 +164,7 @@ pub enum Output {
         /// After how long.
         after_ns: Ns,
     },
-    /// The next block is decided, for ever.
+    /// The next block is decided, and final.
     Decide {
         /// Hash of the block.
         hash: Digest,

@@ -13,15 +13,15 @@ pub struct Config {}
 
 impl Config {
     pub(super) fn engine(self, _id: NodeId, _nodes: u32) -> Box<dyn Engine> {
-        Box::new(Nobody)
+        Box::new(NoOrdering)
     }
 }
 
 /// The engine that orders nothing.
 #[derive(Clone, Copy, Debug)]
-pub struct Nobody;
+pub struct NoOrdering;
 
-impl Engine for Nobody {
+impl Engine for NoOrdering {
     fn step(&mut self, _now: Ns, _input: Input, _draws: &mut dyn Draws, _out: &mut Vec<Output>) {}
 
     fn recover(&mut self, _height: Height, _hash: Digest) -> bool {

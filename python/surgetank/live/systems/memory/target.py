@@ -39,7 +39,7 @@ class Memory(CheckedTarget):
             reader, writer = await asyncio.open_connection(self.where.host, self.where.port)
         except OSError as error:
             raise TargetError(
-                f"nobody answers ({error.strerror or error})",
+                f"no answer ({error.strerror or error})",
                 place=self.where.url,
                 hint="Start it, or leave the host out: surgetank starts one",
             ) from None

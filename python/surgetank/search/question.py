@@ -209,7 +209,7 @@ def _answer(search_run: Search, *, try_remedies: bool) -> Answer:
         runs=search_run.pool.spent,
         most_used=named(used),
         key=q.parameter.key,
-        breaks=q.goal.said,
+        breaks=q.goal.criterion,
         target=q.goal.target,
         precision=q.precision,
         bound=state.bound,
