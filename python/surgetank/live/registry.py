@@ -30,7 +30,7 @@ class System:
     server: str
     """`module:Class` of the server that surgetank can start for it."""
     port: int = 0
-    """Where its servers listen if the URL names a host and no port."""
+    """Default port, if the URL names a host without one."""
     product: str = ""
     """The product's name (OpenTelemetry's `messaging.system`), if the scheme has another."""
 
