@@ -83,7 +83,7 @@ def test_every_fault_is_survived_and_measured(kind: str, consensus: str) -> None
     check(result.trace)
     seen = result.trace["faults"].row(0, named=True)
     assert seen["samples"] > 0
-    assert seen["measured"] == pytest.approx(seen["asked"], rel=0.15, abs=0.02)
+    assert seen["allowed_low"] <= seen["measured"] <= seen["allowed_high"]
     reported = heights(result.trace)
     # Messages stop before the end of the run; only the last block may be in transit.
     assert len(reported) == 7

@@ -12,18 +12,12 @@ from surgetank.measure import FailureKind
 from surgetank.measure.liquidations import Timing
 from surgetank.number_format import clock, milliseconds, share, usd
 from surgetank.report.run_view import RunView, Stress
+from surgetank.scenario.faults import KINDS
 from surgetank.trace import MarketKind, Outcome
 from surgetank.verdict import Status
 
 __all__ = ["Moment", "moments", "sentence"]
 
-
-_HEADS: Final = {
-    "surge": "Surge of load",
-    "slow": "Slow-down",
-    "loss": "Packet loss",
-    "delay": "Extra delay",
-}
 
 _FAILS: Final = {
     FailureKind.TRAILING: "Fault budget used up by trailing nodes",
@@ -187,10 +181,11 @@ def moments(view: RunView) -> list[Moment]:
 
 
 def _asked(stress: Stress, view: RunView) -> list[Moment]:
-    head = _HEADS.get(stress.kind, stress.kind.capitalize())
+    fault = KINDS.get(stress.kind)
+    head = "Surge of load" if fault is None else fault.title
     detail = f"stress {stress.letter}: {stress.label}"
     found = [Moment(stress.at_ns, f"{head} begins", detail, "asked")]
-    if stress.kind != "surge" and stress.until_ns < view.end_ns:
+    if fault is not None and stress.until_ns < view.end_ns:
         found.append(Moment(stress.until_ns, f"{head} ends", f"stress {stress.letter}", "asked"))
     return found
 

@@ -21,6 +21,8 @@ Relief = Literal["consensus-timeouts", "links", "servers"]
 class Timed(Section):
     """A fault lasts from `at_s` for `duration_s`."""
 
+    title: ClassVar[str]
+    """Its name in reports."""
     stops_nodes: ClassVar[bool] = False
     """Whether its nodes are stopped during the fault."""
     divides_nodes: ClassVar[bool] = False
@@ -82,6 +84,7 @@ class Partition(Timed):
     divides_nodes = True
     relieved_by = frozenset({"consensus-timeouts", "links"})
 
+    title: ClassVar[str] = "Partition"
     kind: Literal["partition"] = "partition"
     groups: list[Annotated[list[Peer], Field(min_length=1)]] = Field(
         min_length=1, description="the groups of nodes; −1 = the clients (live runs only)"
@@ -129,6 +132,7 @@ class Crash(_OfNamedNodes):
     stops_nodes = True
     relieved_by = frozenset({"consensus-timeouts"})
 
+    title: ClassVar[str] = "Crash"
     kind: Literal["crash"] = "crash"
     power_loss: bool = Field(
         False, description="whether data not fsynced is lost, too (live runs only, needs root)"
@@ -151,6 +155,7 @@ class Slow(_OfNamedNodes):
 
     relieved_by = frozenset({"servers"})
 
+    title: ClassVar[str] = "Slow nodes"
     kind: Literal["slow"] = "slow"
     factor: Positive = Field(description="factor on service times")
 
@@ -165,6 +170,7 @@ class Loss(_OfNodes):
 
     relieved_by = frozenset({"consensus-timeouts", "links"})
 
+    title: ClassVar[str] = "Packet loss"
     kind: Literal["loss"] = "loss"
     probability: Share = Field(description="probability of loss")
 
@@ -179,6 +185,7 @@ class DelaySurge(_OfNodes):
 
     relieved_by = frozenset({"consensus-timeouts"})
 
+    title: ClassVar[str] = "Added delay"
     kind: Literal["delay"] = "delay"
     extra_ms: NonNegative = Field(0.0, description="added to every delay, ms")
     factor: Positive = Field(1.0, description="factor on every delay, applied first")
@@ -194,6 +201,7 @@ class Keypers(_OfNamedNodes):
 
     needs_keypers = True
 
+    title: ClassVar[str] = "Late or colluding keypers"
     kind: Literal["keypers"] = "keypers"
     conduct: Literal["late", "silent", "colluding"] = Field(description="their misbehaviour")
     extra_ms: NonNegative = Field(500.0, description="additional delay of late keypers, ms")
@@ -205,6 +213,7 @@ class Spam(Timed):
     sends_messages = True
     relieved_by = frozenset({"servers"})
 
+    title: ClassVar[str] = "Spam"
     kind: Literal["spam"] = "spam"
     nodes: Nodes = Field(default_factory=list, description="gateways under attack; empty = all")
     rate_per_s: Positive = Field(description="messages per second (Poisson)")
@@ -222,18 +231,21 @@ class _Live(_OfNodes):
 class Disconnect(_Live):
     """Connections of these nodes are reset, and new ones refused. Live runs only."""
 
+    title: ClassVar[str] = "Lost connections"
     kind: Literal["disconnect"] = "disconnect"
 
 
 class Stall(_Live):
     """Connections of these nodes stay open, and nothing passes. Live runs only."""
 
+    title: ClassVar[str] = "Stalled nodes"
     kind: Literal["stall"] = "stall"
 
 
 class Bandwidth(_Live):
     """The bandwidth of every link of these nodes is limited, each way. Live runs only."""
 
+    title: ClassVar[str] = "Reduced bandwidth"
     kind: Literal["bandwidth"] = "bandwidth"
     mbps: Positive = Field(description="megabits per second")
 
@@ -246,6 +258,7 @@ class Bandwidth(_Live):
 class DiskFull(_Live):
     """The filesystem under these nodes' data is full. Live runs only, needs root."""
 
+    title: ClassVar[str] = "Full disk"
     kind: Literal["disk-full"] = "disk-full"
     free_bytes: Count = Field(0, description="bytes left free")
 
