@@ -99,6 +99,12 @@ def test_seeds_that_do_not_fit_are_wrong_usage(
     assert not (here / "x").exists()
 
 
+def test_a_program_that_ends_with_a_text_has_not_passed(capsys: pytest.CaptureFixture[str]) -> None:
+    """`sys.exit("text")` in a user's class is no exit code 0."""
+    assert ended(raising(SystemExit("text"))) == 70
+    assert [ended(raising(SystemExit(code))) for code in (None, 0, 3)] == [0, 0, 3]
+
+
 def test_ctrl_c_and_a_reader_that_has_gone() -> None:
     """Typer gives the second FAIL's exit code."""
     assert ended(raising(KeyboardInterrupt())) == 4
@@ -106,6 +112,27 @@ def test_ctrl_c_and_a_reader_that_has_gone() -> None:
     script = f"set -o pipefail; {command} | true"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("module", ["surgetank.cli", "typer", "surgetank.cli.searches"])
+def test_ctrl_c_while_the_command_line_is_imported(module: str) -> None:
+    """The signal comes when the import of this module begins."""
+    script = f"""
+import os, runpy, signal, sys
+from importlib.abc import MetaPathFinder
+
+class Interrupt(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+        return None
+
+sys.meta_path.insert(0, Interrupt())
+sys.argv = ["surgetank", "--version"]
+runpy.run_module("surgetank", run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr, done.stdout) == (4, "Stopped.\n", "")
 
 
 def test_a_reader_that_has_gone_is_no_verdict(here: Path) -> None:

@@ -70,7 +70,9 @@ def _left(command: Callable[[], object]) -> int:
     try:
         command()
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 0
+        if isinstance(end.code, str):
+            raise
+        code = end.code or 0
     except Left as left:
         raise left.how from None
     # Here, where a closed reader is not a crash.
