@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import Any
 
@@ -9,11 +10,14 @@ import polars as pl
 import pytest
 
 import surgetank as st
+from surgetank import _core
 from surgetank.errors import SurgetankError
 from surgetank.trace import FairStats, Outcome, Source
 from venue_under_attack import outcome, value
 
 FAIR = ("themis", "median")
+#: The first is ½ in thousandths: no order at all.
+GAMMAS = (0.5004, 0.6, 0.75, 0.9, 1.0)
 
 BASE: dict[str, Any] = {
     "name": "five",
@@ -130,6 +134,31 @@ def test_what_does_not_fit_is_refused(values: dict[str, object], says: str) -> N
     """One clear error that gives a hint."""
     with pytest.raises(SurgetankError, match=says.replace(".", r"\.")):
         small("themis", **values)
+
+
+@pytest.mark.parametrize(("rule", "gamma"), [("median", 1.0), *(("themis", g) for g in GAMMAS)])
+def test_the_core_bears_as_many_faulty_nodes_as_a_scenario_may_ask_for(
+    rule: str, gamma: float
+) -> None:
+    """Python has the law; the machines have their own, for whoever builds them without Python."""
+    short = {"duration_s": 0.01, "warmup_s": 0.0, "drain_s": 0.0, "layer.queue.fair.gamma": gamma}
+    for nodes in (*range(2, 15), 21):
+        sizes = short | {"network.nodes": nodes}
+        try:
+            allowed = json.loads(small(rule, **sizes).to_core())
+        except SurgetankError:
+            allowed = json.loads(small(rule, **sizes | {"layer.queue.fair.gamma": 1.0}).to_core())
+            allowed["layer"]["queue"]["fair"]["gamma_permille"] = round(gamma * 1e3)
+            most = -1
+        else:
+            most = allowed["layer"]["queue"]["fair"]["faulty"]
+            small(rule, **sizes | {"layer.queue.fair.faulty": most})
+            _core.run(json.dumps(allowed), 1)
+        with pytest.raises(SurgetankError, match=r"layer\.queue\.fair\.faulty"):
+            small(rule, **sizes | {"layer.queue.fair.faulty": most + 1})
+        allowed["layer"]["queue"]["fair"]["faulty"] = most + 1
+        with pytest.raises(ValueError, match=r"faulty|gamma"):
+            _core.run(json.dumps(allowed), 1)
 
 
 def test_a_front_runner_on_the_network_comes_too_late() -> None:

@@ -263,32 +263,35 @@ class Queue(Section):
     def fair_among(self, nodes: int) -> dict[str, Any]:
         """The rule that merges the orders of `nodes` nodes, as the core reads it. Without `faulty`
         it tolerates as many faulty nodes as possible."""
-        permille = nearest(self.fair.gamma * 1e3)
-        if self.order == "median":
-            most = (nodes - 1) // 3
-        else:
-            most = max(nodes * (2 * permille - 1000) - 1, 0) // 4000
-        faulty = most if self.fair.faulty is None else self.fair.faulty
+        faulty = self.fair.faulty
+        if faulty is None:
+            faulty = max(0, self._faulty_max(nodes))
         of = self.fair.core()
         kept = {key: of[key] for key in ("report_ns", "extraction")}
-        return kept | {"gamma_permille": permille, "faulty": faulty}
+        return kept | {"gamma_permille": self._gamma_permille, "faulty": faulty}
+
+    @property
+    def _gamma_permille(self) -> int:
+        """γ in thousandths, the core's unit."""
+        return nearest(self.fair.gamma * 1e3)
+
+    def _faulty_max(self, nodes: int) -> int:
+        """The most faulty nodes that a fair order among `nodes` tolerates; −1: none is possible."""
+        if self.order == "median":  # n > 3f
+            return (nodes - 1) // 3
+        # n(2γ − 1) > 4f
+        return (nodes * (2 * self._gamma_permille - 1000) - 1) // 4000
 
     def check_faulty(self, nodes: int) -> None:
         """Checks that a fair order among `nodes` nodes tolerates the requested number of faulty
         ones.
 
-        Raises: ValueError: it does not.
+        Raises:
+            ValueError: it does not.
         """
         faulty = self.fair.faulty or 0
-        if self.order == "themis":
-            # In thousandths, the core's unit.
-            permille = nearest(self.fair.gamma * 1e3)
-            room, taken, law = nodes * (2 * permille - 1000), 4000 * faulty, "n(2γ − 1) > 4f"
-        elif self.order == "median":
-            room, taken, law = nodes, 3 * faulty, "n > 3f"
-        else:
-            return
-        if room <= taken:
+        if self.is_fair and faulty > self._faulty_max(nodes):
+            law = "n > 3f" if self.order == "median" else "n(2γ − 1) > 4f"
             raise ValueError(
                 f"layer.queue.fair.faulty: {nodes} nodes cannot order fairly if {faulty} are "
                 f"faulty: `{self.order}` needs {law}. Give more nodes or fewer faulty ones"
