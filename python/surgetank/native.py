@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from surgetank.errors import SurgetankError
+from surgetank.errors import CoreError, SurgetankError
 
 __all__ = ["build", "compiled", "stale_core_named"]
 
@@ -46,6 +46,8 @@ def stale_core_named() -> Iterator[None]:
     """
     try:
         yield
+    except CoreError:
+        raise  # A defect, whose text must cross between processes.
     except Exception as error:
         built_from = build().rpartition("+")[2]
         if _CRATES.is_dir() and built_from != _sources_digest():

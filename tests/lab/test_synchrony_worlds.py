@@ -6,13 +6,15 @@ from __future__ import annotations
 from html import unescape
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pytest
 
 import surgetank as st
 from surgetank.measure import FailureKind, Measures, failures, measure, synchrony_of
 from surgetank.measure.synchrony import lag_series
-from surgetank.measure.synchrony.view import divergence_series
+from surgetank.measure.synchrony.information_age import Ints
+from surgetank.measure.synchrony.view import MessagesInView
 from surgetank.number_format import NBSP
 from surgetank.report import render
 from surgetank.trace import Trace
@@ -120,12 +122,31 @@ def test_partitions(side: list[int], heals: bool, seed: int) -> None:
     assert (last["nodes"] == 0) == heals
 
 
+def lacking_share(rows: MessagesInView, times: Ints) -> npt.NDArray[np.float64]:
+    """At each time, the share of pairs of node and message in view in which the node lacks it (NaN
+    if none is in view)."""
+
+    def count(begin: Ints, until: Ints) -> Ints:
+        begun = np.searchsorted(np.sort(begin), times, side="right")
+        ended: Ints = begun - np.searchsorted(np.sort(until), times, side="right")
+        return ended
+
+    nodes = rows.had_ns.shape[1]
+    inside = count(rows.known_ns, rows.done_ns)
+    begin = np.repeat(rows.known_ns, nodes)
+    lacking = count(begin, begin + rows.lacking_ns.ravel())
+    found: npt.NDArray[np.float64] = np.divide(
+        lacking, nodes * inside, out=np.full(len(times), np.nan), where=inside > 0
+    )
+    return found
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_partition_splits_what_nodes_know(seed: int) -> None:
     """Groups of a and b lack 2ab/n² of what came in evenly while they were apart."""
     trace, found = play(venue([cut([0, 3, 5], FOREVER)], rate=400.0), seed)
     rows = synchrony_of(trace).in_view
-    _, share = divergence_series(rows, np.array([4 * S, 15 * S]))
+    share = lacking_share(rows, np.array([4 * S, 15 * S]))
     assert share[0] < 0.2
     assert share[1] == pytest.approx(2 * 3 * 4 / 49, abs=0.05)
     lag = found.value("view_lag_max_ms")

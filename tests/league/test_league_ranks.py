@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from functools import cache
@@ -14,9 +15,10 @@ from scipy import stats
 
 import surgetank as st
 from answers import queue
-from hand_made_league import ATTACKS
+from hand_made_league import ATTACKS, league
 from surgetank.league import Entrant, League, LeagueRun
 from surgetank.league.ranks import ALPHA, holm, pair_of
+from surgetank.league.result import SearchedLine
 from surgetank.report.league import render_league, wording
 from surgetank.search.parameter import parameter
 from surgetank.search.pool import Inline
@@ -119,6 +121,24 @@ def test_what_differs_clearly_is_distinguished() -> None:
     assert "load 300 stands first and differs significantly from all others" in wording.sentence(
         found
     )
+
+
+def test_thresholds_without_error_differ_if_they_differ() -> None:
+    """Whole numbers, such as a count of nodes, may be known exactly."""
+
+    def line(name: str, at: float) -> SearchedLine:
+        return SearchedLine(name, name, "none", "capacity", "FOUND", at, at, at, "1/s", "", 60)
+
+    def of(*levels: float) -> list[tuple[int, int]]:
+        names = [e.name for e in whole.entrants[: len(levels)]]
+        lines = tuple(map(line, names, levels))
+        entrants = whole.entrants[: len(levels)]
+        made = dataclasses.replace(whole, rank="capacity", entrants=entrants, lines=lines)
+        return [(s.place, s.place_to) for s in made.standings]
+
+    whole = league(attacks=1)
+    assert of(9.0, 5.0, 4.0) == [(1, 1), (2, 2), (3, 3)]
+    assert of(5.0, 5.0) == [(1, 2), (1, 2)]
 
 
 def test_without_a_winner_the_page_says_what_would_decide() -> None:

@@ -13,18 +13,20 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import psutil
 import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
 import surgetank as st
+from surgetank.errors import SurgetankError
 from surgetank.live import LiveOptions, Played, Rig, Schedule, Snapshot, trace_of
 from surgetank.live.driver.recording import Recording, Sent, State
 from surgetank.live.export.histogram import write_log
 from surgetank.measure import measure
 from surgetank.report import render
 from surgetank.trace import MessageClass, Outcome, OutcomeReason
-from surgetank.verdict import Status, judge
+from surgetank.verdict import EXIT_CODES, Status, judge
 from surgetank.verdict.junit import junit_xml
 from surgetank.verdict.validity import checks
 
@@ -228,6 +230,23 @@ def test_a_server_that_dies_is_reported_and_ends_nothing() -> None:
     # A delivery is a delivery, whatever was answered.
     delivered = played.first_ns() >= 0
     assert (rows["outcome"].to_numpy()[delivered] == Outcome.EXECUTED).all()
+
+
+def test_a_receiver_that_dies_is_not_the_targets_loss(rig: Rig) -> None:
+    """What it would have received is unknown, not lost: there is no verdict on the target."""
+    killed = []
+
+    def watch(seen: Snapshot) -> bool:
+        if seen.delivered and not killed:
+            for child in psutil.Process().children():
+                if child.cmdline()[-1].endswith("subscriber.json"):
+                    killed.append(child.pid)
+                    child.kill()
+        return True
+
+    with pytest.raises(SurgetankError, match="the subscriber process ended") as caught:
+        rig.run(small(), seed=7, watch=watch)
+    assert killed and caught.value.exit_code == EXIT_CODES[Status.INVALID]
 
 
 def test_a_generator_that_is_late_makes_the_run_invalid(calm: st.Trace) -> None:

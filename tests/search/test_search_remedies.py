@@ -17,6 +17,8 @@ from surgetank.console.searches import PHASES, SearchWatch, show_answer
 from surgetank.measure.saturation import RESOURCES, Saturation
 from surgetank.report.search import render_search, wording
 from surgetank.search import Answer, Progress, Remedy, search
+from surgetank.search.bottleneck import ranking
+from surgetank.search.probe import Task, probe
 from surgetank.search.remedies import BLOCK_PACE, QUEUE_ORDER, candidates
 
 #: Ends of a range: unloaded, and far beyond what a server carries.
@@ -68,6 +70,21 @@ def _phases_are_reported(seen: list[Progress]) -> None:
     for p in seen:
         line = watch.line(p)
         assert line.startswith(PHASES[p.phase]) and p.what in line and " 0 s" not in line
+
+
+def test_a_use_that_no_run_measured_is_not_zero() -> None:
+    """Where all runs fail there is no unloaded level."""
+    broken = [probe(Task(watched(300.0), 300.0, 1))]
+    assert broken[0].saturated
+    assert all(used.before is None for used in ranking(broken, []))
+    answer = dataclasses.replace(
+        hand_made.found(), used=tuple(ranking(broken, [])), most_used="validation"
+    )
+    page = render_search(answer)
+    assert "used (" in page and "unloaded 0" not in page
+    told = io.StringIO()
+    show_answer(Console(file=told), answer)
+    assert "unloaded 0%" not in told.getvalue()
 
 
 def test_where_only_a_pair_helps() -> None:

@@ -38,7 +38,6 @@ __all__ = [
     "bootstrap",
     "burst_ns",
     "dispersion_ns",
-    "dispersions",
     "service",
     "variation",
 ]
@@ -122,12 +121,6 @@ def dispersion_ns(train: TrainArrivals) -> float | None:
     first = int(np.searchsorted(at, at[0], side="right"))
     rest = len(at) - first
     return None if rest <= 0 else float(at[-1] - at[0]) / rest
-
-
-def dispersions(trains: Sequence[TrainArrivals]) -> Floats:
-    """`dispersion_ns` of those trains that have one."""
-    found = [d for d in map(dispersion_ns, trains) if d is not None]
-    return np.asarray(found, dtype=np.float64)
 
 
 def bootstrap(

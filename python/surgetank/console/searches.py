@@ -152,7 +152,7 @@ def _show_used(console: Console, answer: Answer) -> None:
         console.print(
             Text.assemble(
                 f"  {used.resource:22} {used.value:5.0%} ",
-                (f"(unloaded {used.before:4.0%}) ", "dim"),
+                ("" if used.before is None else f"(unloaded {used.before:4.0%}) ", "dim"),
                 (bar, "cyan"),
                 (f" {used.where}", "dim"),
             )

@@ -297,7 +297,8 @@ class League:
             return Pair((), 1.0, 0)
         al, ah, bl, bh, am, bm = (math.log(x) for x in ends if x is not None)
         error = math.hypot(ah - al, bh - bl) / (2 * _Z)
-        z = (bm - am) / error if error else 0.0
+        gap = bm - am
+        z = gap / error if error else math.copysign(math.inf, gap) if gap else 0.0
         worse = z < 0 if rising(self.rank) else z > 0
         return Pair((), 2 * NormalDist().cdf(-abs(z)), 1 if worse else -1)
 

@@ -30,7 +30,8 @@ class Used:
     resource: str
     where: str
     value: float
-    before: float
+    before: float | None
+    """None where no run of that level measured it."""
 
 
 @dataclass(frozen=True)

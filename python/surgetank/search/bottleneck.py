@@ -55,15 +55,18 @@ def ranking(broken: Sequence[RunOutcome], before: Sequence[RunOutcome]) -> list[
     found = []
     for name in sorted({s.resource for o in broken for s in o.saturated}):
         value = _mean(broken, name)
+        if value is None:
+            continue
         where = next(s.where for o in broken for s in o.saturated if s.resource == name)
         found.append(Used(name, where, value, _mean(before, name)))
     return sorted(found, key=lambda used: rank(used.resource, used.value))
 
 
-def _mean(outcomes: Sequence[RunOutcome], resource: str) -> float:
+def _mean(outcomes: Sequence[RunOutcome], resource: str) -> float | None:
+    """Over the runs that measured it; None if none did."""
     values = [o.value(f"saturation.{resource}") for o in outcomes]
     known = [v for v in values if not math.isnan(v)]
-    return float(np.mean(known)) if known else 0.0
+    return float(np.mean(known)) if known else None
 
 
 def named(used: Sequence[Used]) -> str:

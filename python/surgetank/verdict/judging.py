@@ -43,10 +43,6 @@ EXIT_CODES: Final[Mapping[Status, int]] = {
 }
 """Exit code of the command line; 2 is wrong usage."""
 
-#: Time for messages in transit to finish where the scenario does not set it: the default of
-#: `drain_s`.
-_DRAIN_S: Final = 10.0
-
 _WORST: Final = (Status.INVALID, Status.FAIL, Status.UNKNOWN, Status.PASS)
 
 

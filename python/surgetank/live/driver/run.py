@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,9 +26,6 @@ from surgetank.live.target import Target, Where
 from surgetank.trace import CLASSES
 
 __all__ = ["LiveRun"]
-
-#: Time that a process may take for its final report, s.
-_FINISH_S = 5.0
 
 Tick = Callable[[], bool]
 """Called four times a second while a run waits; False ends the wait."""
@@ -120,8 +116,19 @@ class LiveRun:
         return True
 
     def finish(self) -> Mapping[str, Finished]:
-        """Ends the run; returns the final report of each process."""
+        """Ends the run; returns the final report of each process.
+
+        Raises:
+            SurgetankError: not all reported in time; what the others saw is not the whole run.
+            TargetError: one of them ended before.
+        """
         self._processes.send(Stop())
-        with contextlib.suppress(SurgetankError):
-            self._processes.wait(Finished, time.monotonic() + _FINISH_S, lambda: True)
+        patience_s = self._options.patience_s
+        if not self._processes.wait(Finished, time.monotonic() + patience_s, lambda: True):
+            raise SurgetankError(
+                f"not all processes of the run reported what they saw within {patience_s:g} s",
+                place="live run",
+                hint="Give --patience, or a machine with less other work",
+                exit_code=3,
+            )
         return self._processes.finished()

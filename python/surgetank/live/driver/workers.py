@@ -122,7 +122,7 @@ class WorkerProcesses:
             process.send(instruction)
 
     def finished(self) -> Mapping[str, Finished]:
-        """Their last reports, by name; those that have not finished are left out."""
+        """Their last reports, by name, after `wait(Finished, …)`."""
         ends = {process.name: process.report(Finished) for process in self._all}
         return {name: end for name, end in ends.items() if end is not None}
 

@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from surgetank.measure.saturation.resource_use import SECOND, Saturation
-from surgetank.scenario.faults import KINDS, Timed
+from surgetank.scenario.faults import KINDS
 from surgetank.trace import Source, Trace
 from surgetank.trace.frames import groups_of
 
@@ -35,7 +35,7 @@ def faults(trace: Trace) -> Iterator[Saturation]:
 
 def _one(trace: Trace, row: dict[str, object]) -> Saturation:
     kind, index, nodes = str(row["kind"]), int(str(row["index"])), max(1, trace.nodes)
-    section = KINDS.get(kind, Timed)
+    section = KINDS[kind]
     groups = groups_of(str(row["nodes"]))
     named = [node for group in groups for node in group if node >= 0]
     struck = section.struck(groups, nodes)

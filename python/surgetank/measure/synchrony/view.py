@@ -16,7 +16,7 @@ from surgetank.trace import Trace
 from surgetank.trace.frames import waits
 from surgetank.trace.once import once_per_trace
 
-__all__ = ["MessagesInView", "divergence", "divergence_series", "in_view", "longest_apart_ns"]
+__all__ = ["MessagesInView", "divergence", "in_view", "longest_apart_ns"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,20 +87,3 @@ def divergence(rows: MessagesInView, nodes: int) -> float | None:
 def longest_apart_ns(rows: MessagesInView) -> int:
     """The longest time that a node lacked a message in view, ns."""
     return int(rows.lacking_ns.max(initial=0))
-
-
-def divergence_series(rows: MessagesInView, times: Ints) -> tuple[Ints, np.ndarray]:
-    """At each time: messages in view, and the share of pairs in which the node lacks one (NaN if
-    none is in view)."""
-
-    def count(begin: Ints, until: Ints) -> Ints:
-        begun = np.searchsorted(np.sort(begin), times, side="right")
-        ended: Ints = begun - np.searchsorted(np.sort(until), times, side="right")
-        return ended
-
-    nodes = rows.had_ns.shape[1]
-    inside = count(rows.known_ns, rows.done_ns)
-    begin = np.repeat(rows.known_ns, nodes)
-    lacking = count(begin, begin + rows.lacking_ns.ravel())
-    share = np.divide(lacking, nodes * inside, out=np.full(len(times), np.nan), where=inside > 0)
-    return inside, share

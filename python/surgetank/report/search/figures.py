@@ -279,12 +279,14 @@ def _used(answer: Answer) -> Picture | None:
             plot.text(at, plot.bottom + 18, share(v), anchor="middle")
         for i, u in enumerate(used):
             top = plot.top + 8 + i * step
-            tip = f"{u.resource} at {u.where}: {share(u.value)}, unloaded {share(u.before)}"
+            tip = f"{u.resource} at {u.where}: {share(u.value)}"
+            tip += "" if u.before is None else f", unloaded {share(u.before)}"
             kind = "f1" if u.resource == answer.most_used else "f0"
             long = plot.x(max(u.value, 0.0)) - plot.left
             plot.put("rect", kind, tip=tip, x=plot.left, y=top, width=long, height=16, rx=2)
-            at = plot.x(u.before)
-            plot.put("line", "before", x1=at, x2=at, y1=top - 3, y2=top + 19)
+            if u.before is not None:
+                at = plot.x(u.before)
+                plot.put("line", "before", x1=at, x2=at, y1=top - 3, y2=top + 19)
             name = "said" if u.resource == answer.most_used else ""
             plot.text(plot.left - 10, top + 13, u.resource, name, "end")
             plot.text(plot.left + long + 7, top + 13, share(u.value), f"note {name}".strip())

@@ -235,7 +235,8 @@ def key_figures(answer: Answer) -> list[Figure]:
         first = next((u for u in answer.used if u.resource == answer.most_used), None)
         detail = "no resource was used to half its capacity"
         if first is not None:
-            detail = f"{share(first.value)} used ({first.where}); unloaded {share(first.before)}"
+            detail = f"{share(first.value)} used ({first.where})"
+            detail += "" if first.before is None else f"; unloaded {share(first.before)}"
         most = _capital(resource_text(answer.most_used)) or "No resource was full"
         found.append(Figure("Most used past the threshold", most, detail))
     if answer.remedies:

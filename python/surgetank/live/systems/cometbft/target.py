@@ -180,7 +180,9 @@ class CometBFT(CheckedTarget):
                 content = None if self._follower is None else self._follower.content(height)
                 if content is None:
                     content = await self._content(height, run, offset)
-                size = sizes.get(height, 0)
+                if height not in sizes:
+                    raise TargetError(f"tells no size of block {height}", place=self.where.url)
+                size = sizes[height]
                 found.append(block_of(content, size, self._validators, self._follower))
         return found
 
