@@ -45,6 +45,7 @@ FLOORS = [
     {"run"},
     {"console"},
     {"cli"},
+    {"__main__"},
     {""},
 ]
 #: Inside `search` and `report`; the empty name is the package's own `__init__`.

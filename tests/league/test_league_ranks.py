@@ -129,7 +129,7 @@ def test_thresholds_without_error_differ_if_they_differ() -> None:
     def line(name: str, at: float) -> SearchedLine:
         return SearchedLine(name, name, "none", "capacity", "FOUND", at, at, at, "1/s", "", 60)
 
-    def of(*levels: float) -> list[tuple[int, int]]:
+    def of(*levels: float) -> list[tuple[int | None, int | None]]:
         names = [e.name for e in whole.entrants[: len(levels)]]
         lines = tuple(map(line, names, levels))
         entrants = whole.entrants[: len(levels)]

@@ -234,7 +234,7 @@ def test_a_server_that_dies_is_reported_and_ends_nothing() -> None:
 
 def test_a_receiver_that_dies_is_not_the_targets_loss(rig: Rig) -> None:
     """What it would have received is unknown, not lost: there is no verdict on the target."""
-    killed = []
+    killed: list[int] = []
 
     def watch(seen: Snapshot) -> bool:
         if seen.delivered and not killed:
