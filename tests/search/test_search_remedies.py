@@ -82,9 +82,9 @@ def test_a_use_that_no_run_measured_is_not_zero() -> None:
     )
     page = render_search(answer)
     assert "used (" in page and "unloaded 0" not in page
-    told = io.StringIO()
-    show_answer(Console(file=told), answer)
-    assert "unloaded 0%" not in told.getvalue()
+    printed = io.StringIO()
+    show_answer(Console(file=printed), answer)
+    assert "unloaded 0%" not in printed.getvalue()
 
 
 def test_where_only_a_pair_helps() -> None:
