@@ -53,7 +53,7 @@ MEASURES: Final = (
         "count",
         Better.LESS,
         "Liquidations of accounts not due outside",
-        "of these, of accounts due at the venue's mark only",
+        "liquidations of accounts due at the venue's mark and not at the outside price",
         _FACTS,
     ),
     MeasureSpec(

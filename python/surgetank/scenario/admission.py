@@ -104,7 +104,7 @@ class Backlog(Section):
             PriceWindow(target_per_s=200, window_s=30.0),
         ],
         min_length=1,
-        description="target rates and time scales of the price",
+        description="pairs of a target rate and a time scale, whose backlogs are added",
     )
     degree: Whole = Field(
         4, ge=1, le=40, description="degree of the polynomial that approximates the exponential"
@@ -142,7 +142,7 @@ class Admission(Section):
     )
     reducing_rate: Rate = Field(
         default_factory=lambda: Rate(per_s=100.0, burst=200),
-        description="that limit, of an account (`own`) or of the gateway (`reserved`)",
+        description="limit on these messages, of an account (`own`) or of the gateway (`reserved`)",
     )
     accounts_max: Whole = Field(
         100_000, ge=1, description="accounts that a gateway keeps state for"
@@ -152,7 +152,9 @@ class Admission(Section):
         description="orders are refused while this many messages wait at the node that orders; 0 "
         "= never",
     )
-    price: Price = Field(default_factory=NoPrice, description="the price that a message must bid")
+    price: Price = Field(
+        default_factory=NoPrice, description="price that a message must bid to be admitted"
+    )
     relief: Literal["none", "capped", "exempt"] = Field(
         "exempt",
         description="what cancels and risk-reducing messages pay: the price, at most a cap, or "

@@ -68,7 +68,7 @@ class Stampede(Lasting):
 class Reader(Lasting):
     """An attacker that reads orders before their execution."""
 
-    node: Count = Field(0, description="at which node")
+    node: Count = Field(0, description="node at which the attacker reads messages")
     least_usd: NonNegative = Field(
         5_000.0, description="least size of an order that it attacks, USD"
     )

@@ -139,7 +139,7 @@ class Tendermint(Engine):
         "criticality (docs/tuning.md)",
     )
     adaptive_timeouts: AdaptiveTimeouts = Field(
-        default_factory=AdaptiveTimeouts, description="bounds of that adaptation"
+        default_factory=AdaptiveTimeouts, description="bounds within which it adapts"
     )
 
     @property

@@ -145,7 +145,9 @@ class ClientLink(Section):
 class Retry(Section):
     """Retries of refused clients."""
 
-    tries_max: Whole = Field(0, ge=0, le=100, description="times a refused message is sent again")
+    tries_max: Whole = Field(
+        0, ge=0, le=100, description="how often a refused message is sent again"
+    )
     backoff_ms: PositiveMs = Field(
         200.0, le=1e7, description="wait before the first retry, doubled each time, ms"
     )
@@ -156,7 +158,9 @@ class Makers(Section):
 
     count: Count = Field(0, description="how many")
     levels: Whole = Field(5, ge=1, le=100, description="price levels per side")
-    half_spread_bp: Positive = Field(3.0, description="best level from the outside price, bp")
+    half_spread_bp: Positive = Field(
+        3.0, description="distance of the best level from the outside price, bp"
+    )
     step_bp: NonNegative = Field(4.0, description="distance between levels, bp")
     level_usd: Positive = Field(50_000.0, description="size of a level, USD")
     requote_bp: Positive = Field(
@@ -165,7 +169,8 @@ class Makers(Section):
     reaction_ms: SpanMs = Field(20.0, description="time from receiving a price to a decision, ms")
     fear: NonNegative = Field(
         0.0,
-        description="share of size withdrawn per 1 % move of the outside price in the last second",
+        description="share of its quoted size that a maker withdraws per 1 % move of the "
+        "outside price in the last second",
     )
     post_only: bool = Field(True, description="whether their orders are post-only")
     requote: Literal["cancel-new", "replace"] = Field(
@@ -187,7 +192,9 @@ class Makers(Section):
         description="added to the half spread per bp move of the outside price in the last second",
     )
     pull_pct: NonNegative = Field(
-        1.0, description="cancel all quotes on such a move within the last second, %; 0 = never"
+        1.0,
+        description="move of the outside price within the last second on which a maker cancels "
+        "all its quotes, %; 0 = never",
     )
     stale_ms: SpanMs = Field(
         5_000.0,
@@ -255,15 +262,24 @@ class Flow(Section):
     profile: Profile = Field(
         default_factory=Constant, description="multiplier of the background rate over time"
     )
-    mix: Mix = Field(default_factory=Mix, description="kinds of background messages")
+    mix: Mix = Field(default_factory=Mix, description="weights of the kinds of background messages")
     overhead_bytes: Count = Field(
         100, description="bytes on the wire beside the encoded message: signature and framing"
     )
-    client_link: ClientLink = Field(default_factory=ClientLink, description="client to gateway")
-    retry: Retry = Field(default_factory=Retry, description="retries after a refusal")
-    makers: Makers = Field(default_factory=Makers, description="market makers")
-    oracle: Oracle = Field(default_factory=Oracle, description="price updates")
-    keepers: Keepers = Field(default_factory=Keepers, description="liquidation orders")
+    client_link: ClientLink = Field(
+        default_factory=ClientLink, description="link between a client and its gateway"
+    )
+    retry: Retry = Field(default_factory=Retry, description="what clients do after a refusal")
+    makers: Makers = Field(
+        default_factory=Makers, description="market makers, who quote both sides of the book"
+    )
+    oracle: Oracle = Field(
+        default_factory=Oracle, description="oracles, which send price updates to the venue"
+    )
+    keepers: Keepers = Field(
+        default_factory=Keepers,
+        description="keepers, which send liquidation orders for accounts that are due",
+    )
     panic: Panic = Field(default_factory=Panic, description="traders who react to a moving price")
     fees: Fees = Field(default_factory=Fees, description="fees that senders bid")
     replay_messages: bool = Field(

@@ -64,13 +64,13 @@ Gossip = Annotated[Direct | Flood | Mesh, Field(discriminator="kind")]
 class ClassTimes(Section):
     """Mean times by class."""
 
-    price_update_us: SpanUs = Field(100.0, description="PriceUpdate, µs")
-    liquidation_order_us: SpanUs = Field(100.0, description="LiquidationOrder, µs")
-    cancel_us: SpanUs = Field(100.0, description="OrderCancelRequest, µs")
-    replace_us: SpanUs = Field(100.0, description="OrderCancelReplaceRequest, µs")
-    order_us: SpanUs = Field(100.0, description="NewOrderSingle, µs")
-    proposal_us: SpanUs = Field(1_000.0, description="Proposal, µs (validation only)")
-    vote_us: SpanUs = Field(100.0, description="Vote, µs (validation only)")
+    price_update_us: SpanUs = Field(100.0, description="a price update, µs")
+    liquidation_order_us: SpanUs = Field(100.0, description="a liquidation order, µs")
+    cancel_us: SpanUs = Field(100.0, description="a cancel, µs")
+    replace_us: SpanUs = Field(100.0, description="a replace, µs")
+    order_us: SpanUs = Field(100.0, description="a new order, µs")
+    proposal_us: SpanUs = Field(1_000.0, description="a proposal, µs (validation only)")
+    vote_us: SpanUs = Field(100.0, description="a vote, µs (validation only)")
 
     def by_class(self) -> list[int]:
         """Mean times in nanoseconds by class number; that of an execution report is 0."""
@@ -120,7 +120,8 @@ class Service(Section):
         default_factory=ClassTimes, description="mean execution time by class"
     )
     distribution: Distribution = Field(
-        default_factory=Fixed, description="distribution of both around their mean"
+        default_factory=Fixed,
+        description="distribution of validation and execution times around their mean",
     )
 
     def core(self) -> dict[str, Any]:

@@ -78,14 +78,15 @@ class Price(Section):
     )
     feed: Literal["messages", "block"] = Field(
         "messages",
-        description="how the venue receives it: in oracles' messages, or with every block",
+        description="how the venue receives the outside price: in oracles' messages, or with "
+        "every block",
     )
 
 
 class PerBlock(Section):
     """What a block may liquidate; the defaults are dYdX v4's."""
 
-    position_share: PositivePpm = Field(0.1, description="share of a position")
+    position_share: PositivePpm = Field(0.1, description="largest share of one position")
     position_min_usd: MarketUsd = Field(
         1_000.0, description="notional of a position that may be liquidated in any case, USD"
     )
@@ -93,8 +94,8 @@ class PerBlock(Section):
     account_insurance_usd: MarketUsd = Field(
         1_000_000.0, description="loss of the insurance fund by one account, USD"
     )
-    attempts: Whole = Field(50, ge=1, description="liquidation attempts")
-    deleveraging_attempts: Whole = Field(10, ge=0, description="positions deleveraged")
+    attempts: Whole = Field(50, ge=1, description="most liquidation attempts")
+    deleveraging_attempts: Whole = Field(10, ge=0, description="most positions deleveraged")
 
 
 class Fillable(Section):
@@ -105,13 +106,13 @@ class Fillable(Section):
         1.0,
         ge=1,
         le=1_000,
-        description="how fast that price moves away from the mark as equity falls",
+        description="how fast the worst price moves away from the mark as equity falls",
     )
     spread_to_maintenance: Ppm = Field(
         1.5,
         ge=1e-6,
         le=1_000,
-        description="its largest distance from the mark, in maintenance margins",
+        description="largest distance of the worst price from the mark, in maintenance margins",
     )
 
 
@@ -121,10 +122,13 @@ class Partial(Section):
     above_usd: MarketUsd = Field(
         100_000.0, description="notional above which a position is large, USD"
     )
-    share: PositivePpm = Field(0.2, description="share of it that is liquidated first")
+    share: PositivePpm = Field(
+        0.2, description="share of a large position that is liquidated first"
+    )
     cooldown_ms: SpanMs = Field(
         30_000.0,
-        description="time after that during which the account's positions are liquidated whole, ms",
+        description="time after a partial liquidation during which the account's positions are "
+        "liquidated whole, ms",
     )
 
 
@@ -227,7 +231,7 @@ class Positions(Section):
     notional_usd: Positive = Field(20_000.0, description="mean notional (exponential), USD")
     leverage_min: Number = Field(2.0, ge=1, description="least leverage")
     leverage_max: Number = Field(20.0, ge=1, description="largest leverage")
-    long_share: Share = Field(0.7, description="share of them that are long")
+    long_share: Share = Field(0.7, description="share of the accounts that are long")
     buffer_min: Share = Field(
         1.0,
         description="equity above maintenance is a uniform share, from this to 1, of that of a "

@@ -132,7 +132,7 @@ class Network(Section):
     outbound_queue_max: Whole = Field(
         0,
         ge=0,
-        description="packets that may wait on one link before more are dropped; 0 = unlimited",
+        description="most packets that wait on one link; further ones are dropped; 0 = unlimited",
     )
     every_copy: bool = Field(
         False,

@@ -37,11 +37,11 @@ Weight = Annotated[Integer, Field(ge=1, le=100)]
 class Weights(Section):
     """Services of each class per round under `lanes`."""
 
-    price_update: Weight = Field(8, description="PriceUpdate")
-    liquidation_order: Weight = Field(8, description="LiquidationOrder")
-    cancel: Weight = Field(4, description="OrderCancelRequest")
-    replace: Weight = Field(2, description="OrderCancelReplaceRequest")
-    order: Weight = Field(1, description="NewOrderSingle")
+    price_update: Weight = Field(8, description="price updates")
+    liquidation_order: Weight = Field(8, description="liquidation orders")
+    cancel: Weight = Field(4, description="cancels")
+    replace: Weight = Field(2, description="replaces")
+    order: Weight = Field(1, description="new orders")
 
     def by_class(self) -> list[int]:
         """Weights by class number; messages of the protocol have weight 1."""
@@ -196,8 +196,13 @@ class Queue(Section):
         "keypers' signature of the block, or the hash of the block before (which can "
         "be ground)",
     )
-    sealed: Sealed = Field(default_factory=Sealed, description="how a block is opened")
-    fair: Fair = Field(default_factory=Fair, description="one order from the orders of all nodes")
+    sealed: Sealed = Field(
+        default_factory=Sealed, description="how the messages of a sealed block are made readable"
+    )
+    fair: Fair = Field(
+        default_factory=Fair,
+        description="how one order is made of the orders in which all nodes received messages",
+    )
 
     @property
     def is_fair(self) -> bool:

@@ -74,7 +74,9 @@ class Tuning(Section):
     )
     target_ms: PositiveMs = Field(50.0, description="target sojourn time of `sojourn`, ms")
     interval_ms: PositiveMs = Field(100.0, ge=1, description="interval of decisions, ms")
-    bounds: Bounds = Field(default_factory=Bounds, description="bounds of the settings")
+    bounds: Bounds = Field(
+        default_factory=Bounds, description="bounds of the settings that a controller may change"
+    )
 
     @property
     def plugin(self) -> str:
