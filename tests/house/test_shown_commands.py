@@ -58,6 +58,7 @@ def test_there_are_commands() -> None:
         "python benchmarks/gone.py",
         "python benchmarks/rules.py --gone",
         "make gone",
+        ".venv/bin/python -m pytest tests/gone",
         "pip install '.[gone]'",
     ],
 )
