@@ -1,7 +1,8 @@
 //! Columns of the lab as Arrow columns, without copies where possible.
 //!
 //! A table crosses as an object with `__arrow_c_stream__` (the Arrow PyCapsule interface), which
-//! polars, pyarrow and others accept. Done by hand: a ready binding crate would triple the build.
+//! polars, pyarrow and others accept. It is implemented here, since a binding crate would triple
+//! the build time.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The pipe and the verifier of journals, as Python sees them.
+//! The Python interface of the pipe and of the verifier of journals.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -264,8 +264,8 @@ pub fn headers<'py>(py: Python<'py>, path: &str) -> PyResult<Vec<Bound<'py, PyBy
 /// Header, position, ticket, audit path.
 type Proof<'py> = (Bound<'py, PyBytes>, u64, Bound<'py, PyBytes>, Vec<Bound<'py, PyBytes>>);
 
-/// Of the first published message with these bytes: its batch's header, its position in the order,
-/// its ticket, and its audit path. `None` if there is none.
+/// The header of the batch, the position in the order, the ticket and the audit path of the first
+/// published message with these bytes; `None` if there is none.
 #[pyfunction]
 pub fn prove<'py>(py: Python<'py>, path: &str, message: &[u8]) -> PyResult<Option<Proof<'py>>> {
     let found = py.detach(|| {
@@ -315,7 +315,7 @@ pub fn log_root<'py>(py: Python<'py>, headers: Vec<Vec<u8>>) -> Bound<'py, PyByt
     PyBytes::new(py, &merkle::root::<Blake3>(&batch_leaves(&headers)))
 }
 
-/// That the tree over the first `old` batches is a prefix of the tree over all.
+/// The proof that the tree over the first `old` batches is a prefix of the tree over all.
 #[pyfunction]
 pub fn log_consistency<'py>(
     py: Python<'py>,

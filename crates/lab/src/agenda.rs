@@ -25,7 +25,7 @@ pub struct Agenda<E> {
     len: usize,
     /// Bit i = bucket i + 1 is not empty.
     filled: u64,
-    /// How much of bucket 0 has been popped.
+    /// Number of entries of bucket 0 that have been popped.
     head: usize,
     buckets: Vec<Vec<(Ns, E)>>,
 }

@@ -92,12 +92,12 @@ impl Clients {
         &self.messages
     }
 
-    /// The same, when nothing more will happen to them.
+    /// Takes all messages, after the last event.
     pub fn take_messages(&mut self) -> Messages {
         std::mem::take(&mut self.messages)
     }
 
-    /// Where a message enters.
+    /// The gateway at which a message enters.
     #[inline]
     pub fn gateway(&self, slot: u32) -> NodeId {
         self.messages.gateway[slot as usize]
@@ -179,8 +179,8 @@ impl Clients {
         Some((self.messages.gateway[at], self.messages.id[at]))
     }
 
-    /// Stamps of an earlier attempt are kept if it was admitted: a node with a copy of it may still
-    /// propose it.
+    /// Keeps the stamps of an earlier attempt that was admitted, since a node with a copy of it may
+    /// still propose it.
     #[inline]
     fn attempt(&mut self, now: Ns, slot: u32) {
         let (at, messages) = (slot as usize, &mut self.messages);
@@ -296,7 +296,8 @@ impl Clients {
         }
     }
 
-    /// How long the present attempt of a message takes over its client's link, or its answer back.
+    /// Delay of a message's present attempt over its client's link, in ns; with `back`, of its
+    /// answer.
     fn crosses(&self, slot: u32, back: bool) -> Ns {
         let (at, messages) = (slot as usize, &self.messages);
         self.crossing(messages.source[at], messages.serial[at], messages.tries[at], back)

@@ -7,7 +7,7 @@ pub type Ns = u64;
 pub const MS: Ns = 1_000_000;
 /// One second in nanoseconds.
 pub const SECOND: Ns = 1_000_000_000;
-/// "Not yet" or "never", where a stamp is wanted.
+/// The time stamp for "not yet" or "never".
 pub const NEVER: Ns = Ns::MAX;
 
 /// Index of a node, dense from 0.

@@ -16,7 +16,7 @@ pub enum Reject {
     UnknownOrder = 5,
     /// 6: the account already has a live order of this ClOrdID in this market.
     DuplicateOrder = 6,
-    /// 11: a combination that means nothing, such as post-only with immediate-or-cancel.
+    /// 11: an invalid combination, such as post-only with immediate-or-cancel.
     UnsupportedOrder = 11,
     /// 13: a quantity outside 1..=[`crate::QTY_MAX`].
     IncorrectQuantity = 13,
@@ -114,7 +114,7 @@ pub enum Fact {
         /// Reason of the refusal.
         reason: Reject,
     },
-    /// What was left of an order is gone.
+    /// The remainder of an order was cancelled.
     Canceled {
         /// Account that owned the order.
         account: AccountId,

@@ -90,7 +90,7 @@ pub struct Finding {
     pub kind: Kind,
     /// Number of the batch in the file, from 1; 0 is the head.
     pub batch: u64,
-    /// At which position, from 0, of the inputs or of the order, as `what` says.
+    /// Position, from 0, among the inputs or in the order, depending on `what`.
     pub position: Option<u64>,
     /// Offset in the file: of the batch, or of the byte where a torn file ends.
     pub byte: u64,

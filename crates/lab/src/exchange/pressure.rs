@@ -38,12 +38,12 @@ pub struct Pressure {
     marked: usize,
 }
 
-/// What made an account due for liquidation.
+/// The cause of a margin call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cause {
-    /// The account whose liquidation did.
+    /// Account whose liquidation caused it.
     pub account: AccountId,
-    /// When that was executed.
+    /// Time at which that liquidation was executed.
     pub executed_ns: Ns,
 }
 
@@ -75,8 +75,8 @@ impl Pressure {
         self.marked = steps.checked_sub(1).map_or(0, |last| self.held[last].1);
     }
 
-    /// Whose liquidation moved the mark through this trigger; `falling`: prices below it are
-    /// through. `None`: no liquidation did.
+    /// The liquidation that moved the mark through this trigger (`falling`: downwards); `None` if
+    /// no liquidation did.
     pub fn cause(&self, mark: Price, trigger: Price, falling: bool) -> Option<Cause> {
         let presses = &self.presses[..self.marked];
         let all = presses.last()?.total;

@@ -1,4 +1,4 @@
-//! Requests are earned by trading, where accounts have quotas.
+//! Quotas of requests, which accounts earn by trading.
 
 use surgetank_layer::units::AccountId;
 

@@ -1,5 +1,4 @@
-//! Faults: what goes wrong, and when. One file per kind holds its keys, its effect, its measurement
-//! and its report.
+//! Faults. One file per kind has its keys, its effect, its measurement and its report.
 //!
 //! # Rules
 //! 1. A fault decides the fate of a packet ([`Fate`]), the impairment of a host ([`Impairment`]) or

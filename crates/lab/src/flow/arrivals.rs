@@ -25,7 +25,7 @@ pub struct ArrivalProcess {
     excited: f64,
     /// Time of the last evaluation.
     at: f64,
-    /// Current state and when it ends (MMPP).
+    /// Current state and the time at which it ends (MMPP).
     state: (usize, f64),
     /// Messages so far (deterministic).
     count: u64,
@@ -198,7 +198,7 @@ fn accepted(most: f64, rate: f64, draws: &mut impl Draws) -> bool {
     rate >= most || draws.unit() * most < rate
 }
 
-/// When a bound ends, if it does.
+/// The end of a bound; `None` if it is infinite.
 fn ends(until: f64) -> Option<f64> {
     until.is_finite().then_some(until)
 }

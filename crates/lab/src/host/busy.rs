@@ -1,4 +1,4 @@
-//! How long a station's servers have worked, exactly: the integral of busy servers over time.
+//! Working time of a station's servers: the exact integral of the number of busy servers over time.
 
 use surgetank_layer::units::Ns;
 

@@ -1,4 +1,4 @@
-//! Links: what the network does to one packet.
+//! Links: loss, delay and transmission of packets.
 //!
 //! A packet's fate is decided when it is sent: it waits for the sender's uplink, then it is lost,
 //! or it arrives after the link's delay, its jitter and what active faults add. Draws come from

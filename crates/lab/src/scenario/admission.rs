@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use surgetank_layer::node;
 
-/// What gates, clients and the market each need of it.
+/// The parts that gates, clients and the market need of it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Admission {

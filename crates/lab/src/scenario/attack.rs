@@ -28,11 +28,11 @@ pub enum AttackKind {
         /// Messages per second (Poisson).
         rate_per_s: f64,
     },
-    /// The same from many accounts.
+    /// The flood of `spam` from many accounts.
     Sybil {
         /// Messages per second, all in all.
         rate_per_s: f64,
-        /// How many accounts.
+        /// Number of accounts.
         accounts: u32,
     },
     /// One account floods the gateways with cancels of orders that do not exist.
@@ -51,11 +51,11 @@ pub enum AttackKind {
     },
     /// A node reads large market orders as they pass and trades before and after them.
     Sandwich(ReaderConfig),
-    /// The same by that node's proposer, which places its own orders freely.
+    /// Front-running by that node's proposer, which places its own orders freely.
     Insider(ReaderConfig),
     /// As `sandwich`, choosing among many accounts the one whose drawn rank is first.
     Grind {
-        /// What it reads, and what it does then.
+        /// The node at which it reads, and its orders.
         reader: ReaderConfig,
         /// Number of accounts to choose from.
         accounts: u32,
@@ -69,7 +69,7 @@ pub enum AttackKind {
     },
     /// Takes the makers' stale quotes when the outside price moves.
     LatencyRace(RacerConfig),
-    /// The same over a slower link, with a fee.
+    /// Latency arbitrage over a slower link, with a fee.
     FeeJump(RacerConfig),
     /// A node's proposer omits messages from its blocks.
     Censor {
@@ -90,7 +90,7 @@ pub struct ReaderConfig {
     pub least_usd: f64,
     /// Size of its trade per victim, in USD.
     pub size_usd: f64,
-    /// What it offers to be served before it, in millionths of a USD.
+    /// Fee that it bids to be served before its victim, in millionths of a USD.
     pub fee_micros: u32,
 }
 
@@ -104,7 +104,7 @@ pub struct RacerConfig {
     pub size_usd: f64,
     /// Its own client link, one way.
     pub link_ms: f64,
-    /// What it offers to be served first, in millionths of a USD.
+    /// Fee that it bids to be served first, in millionths of a USD.
     pub fee_micros: u32,
     /// Value of a round of the express lane to it, in USD; 0 = it does not bid.
     pub lane_usd: f64,

@@ -15,7 +15,7 @@ pub struct Flow {
     pub profile: Profile,
     /// Mix of kinds of the background messages.
     pub mix: Mix,
-    /// Bytes on the wire beside the encoded message (signature, framing).
+    /// Bytes on the wire in addition to the encoded message (signature, framing).
     pub overhead_bytes: u32,
     /// Delay between a client and its gateway, each way.
     pub client_link: ClientLink,
@@ -200,7 +200,7 @@ pub enum Requote {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Oracle {
-    /// How many; they take turns. 0 = none.
+    /// Number of oracles, which take turns; 0 = none.
     pub count: u32,
     /// Interval between price updates.
     pub interval_ns: Ns,
@@ -212,7 +212,7 @@ pub struct Oracle {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeepersConfig {
-    /// How many; each watches its own share of the accounts.
+    /// Number of keepers; each watches its own share of the accounts.
     pub count: u32,
     /// Time from receiving a price to sending, in ns.
     pub reaction_ns: Ns,
@@ -234,8 +234,8 @@ pub enum Watch {
     Outside,
 }
 
-/// What senders offer to be served earlier, where the rule or the price asks for it; in millionths
-/// of a USD, but for the mean of a draw.
+/// Fees that senders bid, where the queue rule or the admission price uses them; in millionths of a
+/// USD, except the mean of a draw.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fees {

@@ -11,11 +11,11 @@ use crate::host::Service;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layer {
-    /// How messages spread.
+    /// The gossip protocol.
     pub gossip: gossip::Config,
     /// Admission control.
     pub admission: Admission,
-    /// How they wait, before validation (ingress) and before ordering (mempool).
+    /// The queues before validation (ingress) and before ordering (mempool).
     pub queue: Queue,
     /// Controller of batch size, window, admission limit and lane weights.
     pub tuning: Tuning,

@@ -23,7 +23,7 @@ pub struct Market {
     pub per_block: Option<BlockLimits>,
     /// The collateral of leveraged positions.
     pub mode: MarginMode,
-    /// What the vault of `symbol.backstop` has at the start.
+    /// Cash of the vault of `symbol.backstop` at the start.
     pub vault: Money,
     /// Matching of orders.
     pub matching: Matching,
@@ -43,11 +43,11 @@ pub struct Price {
     pub step_ns: Ns,
     /// Permanent move of the outside price, in basis points, per 1 M USD sold (or bought) by liquidations.
     pub impact_bp_per_musd: f64,
-    /// How the venue receives it.
+    /// The channel by which the venue receives it.
     pub feed: Feed,
 }
 
-/// How the venue receives the outside price.
+/// The channel by which the venue receives the outside price.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Feed {

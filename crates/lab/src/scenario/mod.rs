@@ -40,15 +40,15 @@ pub struct Scenario {
     pub drain_s: f64,
     /// Senders of messages.
     pub flow: Flow,
-    /// What the network does to packets.
+    /// Nodes, topology, delays and losses.
     pub network: Network,
-    /// How messages travel and are ordered.
+    /// The messaging layer of every node.
     pub layer: Layer,
-    /// What they mean; without it messages are opaque.
+    /// The market on which messages are executed; without it their content is not read.
     pub market: Option<Market>,
-    /// What goes wrong, when.
+    /// The faults and their times.
     pub faults: Vec<Fault>,
-    /// Who attacks, and how.
+    /// The kind of attack and its settings.
     pub attack: Attack,
     /// What is recorded.
     pub trace: Trace,
@@ -73,7 +73,7 @@ impl Scenario {
         serde_json::from_str(text).map_err(|e| format!("scenario: {e}"))
     }
 
-    /// The same JSON again: what was read, and nothing else.
+    /// The scenario as JSON, with the keys that `from_json` read.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("tables with text for keys are JSON")
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Nodes, who is linked to whom, and what a link does.
+/// Nodes, topology, and the links' delay, bandwidth and loss.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
@@ -61,7 +61,7 @@ pub enum Topology {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Delay {
-    /// The same everywhere.
+    /// The same delay on every link.
     Fixed {
         /// One-way delay of every link, in ms.
         delay_ms: f64,
@@ -92,7 +92,7 @@ pub enum Delay {
     },
 }
 
-/// Something that goes wrong between `at_s` and `at_s + duration_s`.
+/// A fault between `at_s` and `at_s + duration_s`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {

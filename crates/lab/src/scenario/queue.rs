@@ -5,17 +5,17 @@ use surgetank_layer::fair::themis::Extraction;
 use surgetank_layer::units::Ns;
 use surgetank_layer::{node, queue};
 
-/// How messages wait.
+/// The queues of waiting messages, and the order inside a batch.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Queue {
-    /// Who is served first; `None` = as the user's own class says, handed to the run.
+    /// The queue discipline; `None` = the user's own class, passed to the run.
     pub discipline: Option<queue::Rule>,
     /// Weights of classes, for a tuner.
     pub weights: [u8; 8],
     /// The order inside a block.
     pub order: BlockOrder,
-    /// What happens to a decided block before it is executed.
+    /// The unsealing of a decided block before its execution.
     pub unsealing: node::Unsealing,
     /// Messages that may wait for validation at a node (the one in service not counted).
     pub ingress_max: usize,
@@ -23,14 +23,14 @@ pub struct Queue {
     pub mempool_max: usize,
     /// The lane that is sold.
     pub express: Express,
-    /// What a commitment without a reveal costs.
+    /// Bond that a commitment without a reveal forfeits, in USD.
     pub bond_usd: f64,
-    /// How `themis` and `median` make one order of many.
+    /// Parameters of the fair orders `themis` and `median`.
     pub fair: Fair,
 }
 
 impl Queue {
-    /// Whether all nodes have a say in the order.
+    /// Whether the order is computed from the reports of all nodes.
     pub fn is_fair(&self) -> bool {
         matches!(self.order, BlockOrder::Themis | BlockOrder::Median)
     }
@@ -64,7 +64,7 @@ pub struct Express {
     pub advantage_ns: Ns,
     /// Least price of a round.
     pub reserve_usd: f64,
-    /// What a round is worth to a maker, in the mean (exponential); makers bid what it is worth.
+    /// Mean value of a round to a maker, in USD (exponential); makers bid their value.
     pub maker_value_usd: f64,
 }
 
@@ -78,6 +78,6 @@ pub struct Fair {
     pub faulty: u32,
     /// Between two reports of a node.
     pub report_ns: Ns,
-    /// What leaves the graph of `themis` at the end of a round.
+    /// The extraction rule of `themis` at the end of a round.
     pub extraction: Extraction,
 }

@@ -1,4 +1,4 @@
-//! `[layer.tuning]`: who sets batch size, window, admission limit and lane weights.
+//! `[layer.tuning]`: the controller of batch size, window, admission limit and lane weights.
 
 use serde::{Deserialize, Serialize};
 use surgetank_layer::tuning::Bounds;

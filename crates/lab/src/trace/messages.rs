@@ -13,29 +13,29 @@ use super::{Column, Outcome, Reason, Source, Table};
 pub struct Messages {
     /// Its number among all messages.
     pub id: Vec<MessageId>,
-    /// What it is for.
+    /// Class of the message.
     pub class: Vec<Class>,
-    /// Who sent it.
+    /// Account of its sender.
     pub account: Vec<AccountId>,
     /// Where it enters.
     pub gateway: Vec<NodeId>,
     /// Bytes on the wire.
     pub size_bytes: Vec<u32>,
-    /// What became of it.
+    /// Outcome of the message.
     pub outcome: Vec<Outcome>,
     /// Why it was refused or lost, if so.
     pub reason: Vec<Reason>,
     /// Attempts so far.
     pub tries: Vec<u8>,
-    /// What kind of sender that is.
+    /// Kind of the sender.
     pub source: Vec<Source>,
     /// The block that it is in; `u32::MAX` = none.
     pub height: Vec<u32>,
     /// Its place in that block, from 0; `u32::MAX` = none.
     pub position: Vec<u32>,
-    /// What its sender offers to be served earlier, in millionths of a USD.
+    /// Fee that its sender bids, in millionths of a USD.
     pub fee_micros: Vec<u32>,
-    /// What it owes if it is executed, in millionths of a USD.
+    /// Fee that it owes if it is executed, in millionths of a USD.
     pub owed_micros: Vec<u32>,
     /// When it was meant to be sent.
     pub created_ns: Vec<Ns>,
@@ -62,28 +62,28 @@ pub struct Messages {
 
 /// A message that is about to be sent.
 pub struct NewMessage {
-    /// What is sent, by whom and when.
+    /// The message: sender, send time and content.
     pub message: Message,
     /// Where it enters.
     pub gateway: NodeId,
     /// Bytes on the wire.
     pub size_bytes: u32,
-    /// What kind of sender that is.
+    /// Kind of the sender.
     pub source: Source,
     /// Number among the messages of its source.
     pub serial: u32,
-    /// What its sender offers to be served earlier, in millionths of a USD.
+    /// Fee that its sender bids, in millionths of a USD.
     pub fee_micros: u32,
 }
 
-/// A message that is executed, as far as what it waited for depends on it.
+/// The properties of an executed message on which the attribution of its waits depends.
 #[derive(Clone, Copy, Debug)]
 pub struct Executed {
     /// Its number among all messages.
     pub id: MessageId,
-    /// What it is for.
+    /// Class of the message.
     pub class: Class,
-    /// What kind of sender sent it.
+    /// Kind of the sender.
     pub source: Source,
     /// Where it entered.
     pub gateway: NodeId,
@@ -99,7 +99,7 @@ impl Messages {
         Messages { unread, ..Messages::default() }
     }
 
-    /// How many there are.
+    /// Number of messages.
     pub fn len(&self) -> usize {
         self.id.len()
     }
@@ -140,7 +140,7 @@ impl Messages {
         }
     }
 
-    /// What was sent.
+    /// The content of a message.
     #[inline]
     pub fn message(&self, slot: u32) -> Message {
         let at = slot as usize;
@@ -173,8 +173,8 @@ impl Messages {
         [self.queued_ns[at], self.proposed_ns[at], self.decided_ns[at]] = stamps;
     }
 
-    /// What senders paid, in millionths of a USD, and what kind of sender: nothing unless a message
-    /// was executed.
+    /// The kind of sender and the fee paid of each message, in millionths of a USD; 0 unless it was
+    /// executed.
     pub fn paid(&self) -> impl Iterator<Item = (Source, u32)> {
         let owed = self.outcome.iter().zip(&self.owed_micros);
         self.source
@@ -215,7 +215,7 @@ impl Messages {
     }
 }
 
-/// What the sender of a message paid that owes so much.
+/// Fee paid for a message with this outcome and fee owed, in millionths of a USD.
 fn paid(outcome: Outcome, owed_micros: u32) -> u32 {
     if outcome == Outcome::Executed { owed_micros } else { 0 }
 }

@@ -29,7 +29,7 @@ pub enum Column {
     OptionU32(Vec<u32>),
     /// Times and counts.
     U64(Vec<u64>),
-    /// Times that may never come (`u64::MAX`).
+    /// Times, with `u64::MAX` for never.
     OptionU64(Vec<u64>),
     /// Signed amounts: ticks, lots, quanta.
     I64(Vec<i64>),

@@ -7,7 +7,7 @@ use surgetank_market::{Bearer, Deferral};
 
 use super::{MarketKind, Outcome, Quantity, Reason, Resource, Source};
 
-/// An enumeration whose numbers count from 0, with a name for each.
+/// Declares an enumeration with numbers from 0 and a name for each.
 macro_rules! named {
     (
         $(#[$about:meta])*
@@ -30,7 +30,7 @@ macro_rules! named {
     };
 }
 
-/// Names of an enumeration declared elsewhere, at the place of its number. A variant without a name
+/// Names of an enumeration that is declared elsewhere, indexed by number. A variant without a name
 /// does not compile.
 macro_rules! names_of {
     ($type:ident { $($variant:ident = $name:literal,)* }) => {{

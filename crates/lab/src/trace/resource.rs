@@ -59,7 +59,7 @@ resources! {
     Other = "other_ns",
 }
 
-/// How many resources there are.
+/// Number of resources.
 pub const RESOURCES: usize = Resource::ALL.len();
 
 /// Nanoseconds by resource.
@@ -101,7 +101,7 @@ impl Charges {
         self.0.iter().sum()
     }
 
-    /// The same proportions with this sum; whole nanoseconds, exactly.
+    /// The charges scaled to exactly this sum, in whole nanoseconds.
     pub fn scaled_to(&self, sum: Ns) -> Charges {
         let (whole, mut scaled) = (self.sum(), Charges::default());
         if whole == 0 {
@@ -124,7 +124,7 @@ impl Charges {
 pub struct WaitRow {
     /// Number of the message.
     pub message: u32,
-    /// What its time is charged to.
+    /// The charges of its time.
     pub charges: Charges,
 }
 
@@ -138,7 +138,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// No node and no link: what belongs to the venue as a whole.
+    /// The place of waits that belong to the venue as a whole: no node and no link.
     pub const NOWHERE: Place = Place { node: NodeId::MAX, peer: NodeId::MAX };
 
     /// The place of a node.

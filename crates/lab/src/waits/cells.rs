@@ -50,9 +50,9 @@ const PAGE: usize = 16;
 /// No page.
 const NOT_THERE: u32 = u32::MAX;
 
-/// Cells of messages at nodes, in pages. Only those pages are there that were written to (most
-/// messages of a large network of direct links come by few nodes), and a page that is given back is
-/// the next to be used: messages in flight stay in the processor's cache.
+/// Cells of messages at nodes, in pages. A page exists only once it was written to (in a large
+/// network of direct links most messages pass few nodes), and a returned page is the next to be
+/// used, so that messages in transit stay in the processor's cache.
 pub struct Cells {
     /// Pages of one message.
     each: usize,
@@ -81,7 +81,7 @@ impl Cells {
         self.pages.get(number as usize).map_or(&NOWHERE, |page| &page[node as usize % PAGE])
     }
 
-    /// The same, to be written to.
+    /// The cell for writing; its page is created if needed.
     #[inline]
     pub fn get_mut(&mut self, message: MessageId, node: NodeId) -> &mut Cell {
         let index = self.index(message, node);

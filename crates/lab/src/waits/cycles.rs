@@ -48,13 +48,14 @@ pub type LeftOut = u8;
 #[derive(Clone, Debug)]
 struct Cycle {
     begin: Ns,
-    /// From here on the way to the proposal is known: later than the begin, if nothing waited then.
+    /// Time from which the path to the proposal is known; later than the begin if no message waited
+    /// then.
     known_from: Ns,
-    /// The proposal, and whose.
+    /// Time of the proposal.
     end: Ns,
     proposer: NodeId,
     charges: Charges,
-    /// The same, part by part.
+    /// The charges of the cycle, part by part.
     parts: Vec<Part>,
     /// The charges of all cycles since the spell of crowded ones began.
     spell: Charges,
@@ -75,7 +76,8 @@ pub struct Proposal {
     pub left_out: LeftOut,
 }
 
-/// How long at most a fault kept a message waiting that a proposer did not have at a time.
+/// Upper bound on the time for which a fault delayed a message that a proposer lacked at a given
+/// time.
 pub type Missed<'a> = dyn Fn(Ns, NodeId) -> Option<Ns> + 'a;
 
 /// All cycles of a run, by height.
@@ -101,7 +103,8 @@ impl Cycles {
         self.cycles.last().map_or(0, |cycle| cycle.end)
     }
 
-    /// The next block was proposed. `charged` = what led from the block before to it.
+    /// Adds the cycle that ends with this proposal; `charged` is the path from the previous block
+    /// to it.
     pub fn add(&mut self, proposal: Proposal, charged: Charged) {
         let Charged { mut charges, mut parts, .. } = charged;
         let Proposal { at: end, proposer, left_out } = proposal;
@@ -127,9 +130,9 @@ impl Cycles {
         self.up_to.push(up_to);
     }
 
-    /// What waiting from `since` for the block of this height is charged to, and where. `missed`
-    /// says, of the proposer of an earlier block, how long at most a fault kept the message waiting
-    /// that it did not have then, if it does.
+    /// The charges, with places, of waiting from `since` for the block of this height. For the
+    /// proposer of an earlier block, `missed` gives an upper bound on the delay by a fault of a
+    /// message that this proposer lacked.
     pub fn wait(
         &self,
         since: Ns,
@@ -214,7 +217,7 @@ impl Cycles {
         charges
     }
 
-    /// Lays what was charged of cycles over their places.
+    /// Distributes the charges of cycles over their places.
     pub fn settle(&self, places: &mut Places) {
         for class in 0..CLASSES as u8 {
             let whole = places.whole(class, self.cycles.len());
@@ -247,7 +250,8 @@ impl Cycle {
         self.crowded & 1 << class > 0
     }
 
-    /// Of a part of it, how much lies where the way to the proposal is known.
+    /// Length of the intersection of a part of the cycle with the known path to the proposal, in
+    /// ns.
     fn known(&self, since: Ns, until: Ns) -> Ns {
         until.saturating_sub(since.max(self.known_from))
     }
@@ -269,7 +273,7 @@ fn grows(resource: Resource) -> bool {
     matches!(resource, Resource::ExecutionOthers | Resource::Bandwidth | Resource::Faults)
 }
 
-/// Half of what a cycle takes whatever the block holds is charged to block space.
+/// Charges half of a cycle's time that does not depend on the block's content to block space.
 fn halved(charges: &Charges) -> Charges {
     let mut halved = Charges::default();
     for &resource in Resource::ALL {

@@ -23,8 +23,8 @@ impl FaultSpans {
         all.any(|fault| fault.stops && fault.whom.names(node) || fault.whom.separates(node, other))
     }
 
-    /// Of a span in which a node waited for another's packet, how much faults of these two made of
-    /// it: by how much they delay packets, and how often they lose them.
+    /// The part of a wait for another node's packet, in ns, that is due to faults of the two nodes:
+    /// to their delay of packets and to their losses.
     pub fn lateness(&self, since: Ns, until: Ns, nodes: [NodeId; 2]) -> Ns {
         let span = until - since;
         let named = |fault: &&Hindrance| nodes.iter().any(|&node| fault.whom.names(node));

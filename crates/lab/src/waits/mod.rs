@@ -56,7 +56,7 @@ struct Verification {
 struct Station {
     /// Messages of consensus that wait for its server, in order.
     verifying: VecDeque<Verification>,
-    /// How each height was decided here, from height 1.
+    /// Time and cause of each height's decision at this node, from height 1.
     decided: Vec<(Ns, Id)>,
     /// When a height was opened here and why, if that is later than its decision.
     opened: BTreeMap<Height, (Ns, Id)>,
@@ -68,7 +68,7 @@ struct Station {
     busy_since: Ns,
     /// When it last decided by itself, not by catching up.
     in_step: Ns,
-    /// When it last had something to say of its own, and why.
+    /// Time and cause of its last own consensus message.
     spoke: (Ns, Id),
     /// When it crashed and when it came back, last.
     down: (Ns, Ns),
@@ -98,12 +98,12 @@ pub struct Waits {
     cells: Cells,
     /// Why a block was proposed, and whether it left messages out.
     proposals: BTreeMap<Digest, (Id, LeftOut)>,
-    /// How a height was first decided, anywhere.
+    /// Time and cause of each height's first decision at any node.
     first_decided: Vec<(Ns, Id)>,
     cycles: Cycles,
     /// From proposal to execution, for the block that is being reported.
     tail: Charged,
-    /// How many messages of each class that block has, of those that count.
+    /// Number of measured messages of each class in that block.
     carried: [u32; CLASSES],
     /// Charges by place; taken out while a message is charged.
     places: Option<Box<Places>>,
@@ -176,8 +176,8 @@ impl Waits {
         self.segment(slow, resource, at, slowed, end)
     }
 
-    /// What something that was lost in this time is charged to: what dropped more. Drops at a node
-    /// that is down delay no other node, unless a third of the nodes are down.
+    /// The resource to which a loss in this time is charged: the one that dropped more packets.
+    /// Drops at a node that is down delay no other node, unless a third of the nodes are down.
     fn lost(&self, since: Ns, until: Ns) -> Resource {
         let [chance, faults] = self.drops.each_ref().map(|drops| {
             drops.partition_point(|&at| at <= until) - drops.partition_point(|&at| at < since)
@@ -195,7 +195,7 @@ impl Waits {
         self.drops[usize::from(by_fault)].push(now);
     }
 
-    /// A packet's way: uplink, distance, and what a fault added.
+    /// The segment of a packet's path: uplink, distance, and delay added by faults.
     fn flight(&mut self, parent: Id, way: Place, sent: Ns, flight: &Flight) -> Id {
         let Flight { at, leaves, extra } = *flight;
         let up = self.segment(parent, Resource::Bandwidth, Place::at(way.node), sent, leaves);
@@ -262,8 +262,8 @@ impl Waits {
         self.segment(self.cause, resource, Place::at(node), now, now + span)
     }
 
-    /// A node's timer goes off or its work is over. `awaited` = who proposes in the round that a
-    /// timer bounds.
+    /// A node's timer expires or its work ends. `awaited` is the proposer of the round that a timer
+    /// bounds.
     pub fn wakes(
         &mut self,
         now: Ns,
@@ -288,7 +288,8 @@ impl Waits {
         };
     }
 
-    /// A round's time is up. It waited for its proposer: for what kept that one, if anything did.
+    /// A round has timed out. The wait is charged to the cause of its proposer's delay, if that is
+    /// known.
     fn waited_out(&mut self, now: Ns, armed: Id, awaited: Option<NodeId>) -> Id {
         let Some(proposer) = awaited else { return armed };
         let Segment { parent, begin, place, .. } = self.segments.get(armed);
@@ -329,7 +330,7 @@ impl Waits {
         heard
     }
 
-    /// The next block is executed: it waited for blocks before it, then for its own work.
+    /// The next block is executed, after waiting for earlier blocks and for its own execution.
     fn executes(&mut self, now: Ns, node: NodeId) -> Id {
         let station = &mut self.stations[node as usize];
         station.executed += 1;
@@ -352,7 +353,7 @@ impl Waits {
         self.work(parent, Resource::ExecutionOwn, node, begun, now)
     }
 
-    /// A packet leaves: the segment to hand back when it arrives.
+    /// A packet is sent; returns the segment to pass back when it arrives.
     pub fn packet_leaves(&mut self, now: Ns, way: Place, flight: &Flight) -> Id {
         self.flight(self.cause, way, now, flight)
     }
@@ -431,7 +432,7 @@ impl Waits {
         self.cause = self.segment(why, Resource::Faults, Place::at(node), since, now);
     }
 
-    /// A node reports a block: what led from its proposal to here.
+    /// A node reports a block; records the path from its proposal to the report.
     pub fn reports(&mut self, now: Ns, proposed: Ns) {
         if let Some(places) = &mut self.places {
             places.carry(&self.tail.parts, std::mem::take(&mut self.carried));
@@ -442,7 +443,7 @@ impl Waits {
         self.tail.parts.push(Part { resource, place: Place::NOWHERE, span });
     }
 
-    /// Where messages of each class waited for what, so far.
+    /// Waits so far by class, resource and place.
     pub fn places(&self) -> Vec<PlaceRow> {
         let Some(mut places) = self.places.clone() else { return Vec::new() };
         places.carry(&self.tail.parts, self.carried);

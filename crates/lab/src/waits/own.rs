@@ -103,7 +103,7 @@ impl Waits {
         *cell = Cell { sent: now, leaves, at, got: at, extra, from, before, ..*cell };
     }
 
-    /// A message that is forwarded to the sequencer: it may come this way more than once.
+    /// A message is forwarded to the sequencer, possibly more than once.
     pub fn forwards(
         &mut self,
         now: Ns,
@@ -119,7 +119,7 @@ impl Waits {
         }
     }
 
-    /// A fault drops a copy of a message, which would have been at a node at that time. (A single
+    /// A fault drops a copy of a message that would have arrived at a node at that time. (A single
     /// sequencer misses no block of another proposer; of consensus' messages nothing is asked.)
     pub fn strikes(&mut self, at: Ns, to: NodeId, message: MessageId) {
         if let Some(way) = &self.ways[message as usize]

@@ -92,7 +92,7 @@ impl Places {
         self.totals[class as usize].join(charges);
     }
 
-    /// Of that, so much at a place.
+    /// Adds a part of it at a place.
     pub fn add(&mut self, class: u8, resource: Resource, place: Place, span: f64) {
         if span <= 0.0 {
             return;
@@ -106,7 +106,7 @@ impl Places {
         }
     }
 
-    /// Of that, the way of a block that carried so many messages of each class.
+    /// Adds the path of a block that carried so many messages of each class.
     pub fn carry(&mut self, way: &[Part], messages: [u32; CLASSES]) {
         for (class, count) in messages.into_iter().enumerate().filter(|(_, count)| *count > 0) {
             for Part { resource, place, span } in way {
@@ -115,7 +115,7 @@ impl Places {
         }
     }
 
-    /// Of that, so much of a cycle.
+    /// Adds the use of a part of a cycle.
     pub fn uses(&mut self, class: u8, cycle: usize, used: Used) {
         let all = &mut self.used[class as usize];
         if all.len() <= cycle {
@@ -137,7 +137,7 @@ impl Places {
         whole[cycles.end] -= 1;
     }
 
-    /// How often each of so many cycles was charged whole.
+    /// Number of times that each of so many cycles was charged as a whole.
     pub fn whole(&self, class: u8, cycles: usize) -> Vec<i64> {
         let mut sum = 0;
         let whole = &self.whole[class as usize];
@@ -150,7 +150,7 @@ impl Places {
             .collect()
     }
 
-    /// How much of a cycle was charged, but for what was charged whole.
+    /// The part of a cycle that was charged, without the charges as a whole.
     pub fn used(&self, class: u8, cycle: usize) -> Used {
         self.used[class as usize].get(cycle).copied().unwrap_or_default()
     }

@@ -31,9 +31,9 @@ pub struct Segment {
 pub struct Charged {
     /// Time charged to each resource.
     pub charges: Charges,
-    /// The same, part by part; what is not known to have been spent on anything is left out.
+    /// The charges, part by part, without the time of unknown use.
     pub parts: Vec<Part>,
-    /// The time before the way begins, which is charged to nothing.
+    /// The time before the path begins, which is not charged.
     pub unknown: Ns,
 }
 

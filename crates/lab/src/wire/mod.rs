@@ -41,7 +41,7 @@ pub enum Parcel {
     },
 }
 
-/// A message on the wire: what it is, and where its content is.
+/// A message on the wire: its kind, and the index of its content.
 #[derive(Clone, Copy)]
 struct Carried {
     envelope: Envelope,
@@ -86,7 +86,8 @@ impl Wire {
         }
     }
 
-    /// First arrivals, of message m at node k at m·n + k, when nothing more will happen.
+    /// Takes the first arrivals, that of message m at node k at index m·n + k, after the last
+    /// event.
     pub fn take_arrivals(&mut self) -> Vec<Ns> {
         std::mem::take(&mut self.arrivals)
     }

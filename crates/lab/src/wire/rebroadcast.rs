@@ -88,7 +88,7 @@ impl Wire {
         })
     }
 
-    /// Whether some neighbour of a node lacks what a message states.
+    /// Whether some neighbour of a node lacks the content of a message.
     pub fn is_lacked_near(&self, now: Ns, node: NodeId, payload: &Payload, nodes: &[Host]) -> bool {
         let links = self.links.graph.links_of(node);
         self.links.graph.peers[links].iter().any(|&to| self.lacks(now, to, payload, nodes))

@@ -52,7 +52,7 @@ enum Event {
     Through { link: u32, message: MessageId },
     /// A larger packet arrives, stored in the slab.
     Parcel(u32),
-    /// A node's timer goes off, or its work is over.
+    /// A node's timer expires, or its work ends.
     Wake { slot: u32 },
     /// A client's message reaches its gateway.
     Gateway(u32),
@@ -245,7 +245,7 @@ impl World {
         }
     }
 
-    /// Who proposes in the round whose timer this is.
+    /// The proposer of the round that this timer bounds.
     fn awaited_proposer(&self, wake: &Wake, node: NodeId) -> Option<NodeId> {
         let Wake::Timer(Timer::Engine(Wait { height, round, .. })) = wake else { return None };
         self.nodes[node as usize].node.engine().proposer(*height, *round)
@@ -264,7 +264,7 @@ impl World {
         }
     }
 
-    /// Steps a node and does what it asks, and what follows from work that takes no time.
+    /// Steps a node and performs its outputs, including those of work that takes no time.
     fn step(&mut self, node: NodeId, input: Input) {
         self.step_once(node, input);
         while let Some(done) = self.nodes[node as usize].finished() {

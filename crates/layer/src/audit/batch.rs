@@ -98,7 +98,7 @@ pub struct Header {
     pub sealed_ns: Ns,
     /// Number of sealed inputs.
     pub inputs: u32,
-    /// How many of them, the first ones, come from the batch before.
+    /// Number of inputs, at the front, that are carried over from the previous batch.
     pub carried_in: u32,
     /// Number of published messages.
     pub ordered: u32,

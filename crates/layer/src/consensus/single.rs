@@ -39,7 +39,7 @@ pub enum Input {
         /// Hash of the batch.
         hash: Digest,
     },
-    /// A batch of the orderer arrived. The node has checked who made it.
+    /// A batch of the orderer arrived; the node has checked its author.
     Batch {
         /// Height of the batch.
         height: Height,
@@ -67,7 +67,7 @@ pub enum Output {
         /// Hash of the batch.
         hash: Digest,
     },
-    /// Batches are missing; ask a peer for them.
+    /// Batches are missing; request them from a peer.
     Missing {
         /// The first missing height.
         from_height: Height,

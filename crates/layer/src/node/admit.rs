@@ -87,8 +87,8 @@ impl Node {
     }
 
     /// Estimated time to work off the messages ahead of an arriving risk-reducing message. Under a
-    /// rule that serves such messages first it is short, whatever waits behind them. Decided blocks
-    /// do not count: refusals do not shorten them.
+    /// rule that serves such messages first it does not depend on the messages behind them. Decided
+    /// blocks do not count: refusals do not shorten them.
     pub fn ahead_of_reducing_ns(&self) -> Ns {
         let newcomer = reducing();
         let waits = self.ingress.ahead(&newcomer) as u64 + u64::from(self.validating);

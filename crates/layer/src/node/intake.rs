@@ -101,8 +101,8 @@ impl Node {
             }
             (None, None) => {}
         }
-        // The only orderer answers for all. What came from a client or straight from its gateway
-        // was asked about before it was validated.
+        // The single orderer decides for all nodes. Messages from a client or directly from its
+        // gateway were checked before their validation.
         let late = work.from != CLIENT && work.from != GATEWAY && self.is_only() && self.orders();
         if let Some(retry_after_ns) = self.too_many(&envelope).filter(|_| late) {
             return self.refuse_for(work, Reason::Throttled, retry_after_ns, out);
@@ -119,7 +119,7 @@ impl Node {
         self.engine.proposes()
     }
 
-    /// Whether the next message that wants to be ordered here must be refused.
+    /// Whether the next message to be ordered here must be refused.
     pub fn is_full(&self) -> bool {
         self.mempool_len() >= self.mempool.capacity()
     }

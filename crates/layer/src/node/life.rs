@@ -1,11 +1,11 @@
-//! Start of a node's process, its death, and what the next one finds on disk.
+//! Start and crash of a node's process, and recovery of the next one from disk.
 //!
 //! # Rules
 //! 1. Only [`Disk`] outlives a process: the next one is a new node ([`Node::recover`]).
-//! 2. Consensus logs what it hears before it acts on it, as CometBFT's write-ahead log does: after
-//!    a replay it has voted, locked and received what it had. Its pending timers are set again, in
-//!    full.
-//! 3. Blocks that were decided and not executed are unsealed and executed anew.
+//! 2. Consensus logs received messages before it acts on them, as CometBFT's write-ahead log does:
+//!    a replay restores its votes, its lock and the messages received. Its pending timers are set
+//!    again, with their full duration.
+//! 3. Blocks that were decided and not executed are unsealed and executed again.
 //! 4. Of its local order a node keeps the number and digest of the last entry, so that it does not
 //!    rewrite what it has reported.
 
@@ -24,7 +24,7 @@ pub struct Disk {
     executed: Height,
     engine: Box<dyn ordering::Engine>,
     proposed: BTreeMap<Digest, Arc<Block>>,
-    /// Timers of the engine that had not gone off, each with how long it takes.
+    /// Timers of the engine that had not expired, each with its duration.
     pending: Vec<(Ns, Wait)>,
     fair: Option<Box<fair::State>>,
     started: bool,

@@ -3,7 +3,7 @@
 //! # Rules
 //! 1. A client's message is validated once at every node that receives it, before it is forwarded.
 //! 2. The host performs work: a node requests it ([`Task`]) and continues when it is done
-//!    ([`Done`]). It does not know how long anything takes.
+//!    ([`Done`]). It knows no durations of work.
 //! 3. Messages of consensus are verified one after the other, beside clients' messages, as they have
 //!    a thread of their own in CometBFT; they share the links with everything else.
 //! 4. A block's effects are visible when the whole block is executed. The next height starts only
@@ -115,7 +115,7 @@ pub enum Input {
         /// The packet itself.
         packet: Packet,
     },
-    /// A timer that this node set has gone off.
+    /// A timer that this node set has expired.
     Timer(Timer),
     /// Work that this node requested is done.
     Done(Done),
@@ -196,7 +196,7 @@ pub enum Output {
     PublishAgain(Payload),
     /// Set a timer.
     After(Ns, Timer),
-    /// Do this work and hand back [`Task::done`] as [`Input::Done`].
+    /// Do this work and pass back [`Task::done`] as [`Input::Done`].
     Work(Task),
     /// A client's message was validated at this gateway.
     Admitted(MessageId),

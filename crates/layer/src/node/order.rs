@@ -205,7 +205,7 @@ impl Node {
             self.proposed.insert(hash, block);
         }
         self.engine_step(now, ordering::Input::Sealed { height, prev, hash }, draws, out);
-        // The engine says once what is missing; whether an answer came is seen here.
+        // The engine requests missing blocks once; repetition is decided here.
         self.ask_for_blocks(now, out);
     }
 }

@@ -36,7 +36,7 @@ pub struct State {
     doublings: u32,
     /// Whether the present request is a repetition.
     repeated: bool,
-    /// Decided blocks at the last look, and looks without progress since.
+    /// Number of decided blocks at the last check, and number of checks without progress since.
     last_look: Height,
     stuck: u32,
     /// The wait for the next height, which begins when everything decided is executed.
@@ -62,7 +62,7 @@ impl Default for State {
 }
 
 impl State {
-    /// Whether to ask (again) now.
+    /// Whether to send a request (again) now.
     fn asks(&mut self, now: Ns) -> bool {
         if let Some(asked_ns) = self.asked_ns {
             if now < asked_ns.saturating_add(self.patience_ns << self.doublings) {

@@ -107,7 +107,7 @@ impl Node {
         }
     }
 
-    /// The mark after a block that this node has executed, in ticks: what its market tells it.
+    /// Receives the mark price after a block that this node has executed, in ticks.
     pub fn see_mark(&mut self, now: Ns, mark: Price) {
         if let Some(tuning) = &mut self.tuning {
             tuning.volatility.mark(now, mark);
@@ -139,7 +139,7 @@ impl Node {
         }
     }
 
-    /// Time to look.
+    /// Runs the controller at the end of its interval.
     pub(super) fn tune_on(&mut self, now: Ns, out: &mut Vec<Output>) {
         let (inflight, backlog_ns) = (self.on_the_way(), self.backlog_ns());
         let ahead_ns = self.ahead_of_reducing_ns();

@@ -168,7 +168,7 @@ impl Node {
         if self.unsealing.keypers.is_some() {
             self.keypers_step(now, keypers::Input::Sealed { batch: height }, draws, out);
             if late {
-                // The others have said it before: ask.
+                // The other nodes may have sent their shares before, so request them.
                 self.ask_for_shares(height, out);
             }
             let me = self.unsealing.config.keypers.is_some_and(|config| self.id < config.keypers);

@@ -9,7 +9,7 @@ use super::intake::Work;
 use crate::message::{Block, Class};
 use crate::units::{Height, NodeId, Ns};
 
-/// Work that a node asks its host to do.
+/// Work that a node requests from its host.
 #[derive(Clone, Debug)]
 pub enum Task {
     /// Check a client's message (signature, account, format). At most

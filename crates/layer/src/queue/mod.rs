@@ -132,7 +132,7 @@ pub trait Discipline: fmt::Debug + Send + Sync {
     fn weigh(&mut self, weights: [u8; 8]) {
         let _ = weights;
     }
-    /// The same discipline, empty.
+    /// A new, empty discipline with the same parameters.
     fn fresh(&self) -> Box<dyn Discipline>;
     /// A copy, with its content.
     fn copy(&self) -> Box<dyn Discipline>;
@@ -302,7 +302,7 @@ impl<T> Queue<T> {
     }
 
     /// Number of items that would be served before this arrival, without further arrivals; all of
-    /// them if the discipline cannot tell.
+    /// them if the discipline does not know.
     pub fn ahead(&self, newcomer: &Envelope) -> usize {
         let next = usize::from(self.next.is_some());
         self.discipline.ahead(newcomer).map_or(self.len(), |ahead| ahead + next)

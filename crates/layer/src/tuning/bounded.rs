@@ -1,4 +1,4 @@
-//! Hard bounds around a controller, and the record of what it changed.
+//! Hard bounds around a controller, and the record of its changes.
 //!
 //! Rules. The setting is inside its bounds at all times, from the first. Each knob that changes
 //! yields one change, in the order of [`Knob::ALL`].

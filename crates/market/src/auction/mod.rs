@@ -343,8 +343,8 @@ impl Market {
         facts.extend(scratch.into_iter().map(|fact| (first, fact)));
     }
 
-    /// The price of the call and what trades on each side; `idle` receives the reduce-only orders
-    /// that have nothing to reduce.
+    /// The price of the call and the trading orders of each side; `idle` receives the reduce-only
+    /// orders that have no position to reduce.
     fn matched(
         &self,
         symbol: u16,

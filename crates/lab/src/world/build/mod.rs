@@ -107,11 +107,11 @@ impl World {
     }
 }
 
-/// What makes a node's process: the first one, and one after each crash.
+/// Makes a node's process: the first one, and one after each crash.
 pub(super) struct Processes {
     seed: Seed,
     plugins: Plugins,
-    /// The node whose proposer is the attacker's.
+    /// The node whose proposer the attacker controls.
     proposer: Option<(NodeId, Arc<Proposer>)>,
 }
 

@@ -1,4 +1,4 @@
-//! The lines of Algorithm 1 as data, so that a test or a trace can say which of them fired.
+//! The lines of Algorithm 1 as data, so that a test or a trace can count which of them applied.
 
 /// A line of Algorithm 1 in arXiv 1807.04938.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

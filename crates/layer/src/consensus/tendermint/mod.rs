@@ -135,9 +135,9 @@ impl Step {
 pub struct Timeout {
     /// Which step it bounds.
     pub step: Step,
-    /// The height it was asked in; for [`Step::Commit`], the height that is to begin.
+    /// The height in which it was set; for [`Step::Commit`], the height that is to begin.
     pub height: Height,
-    /// The round it was asked in.
+    /// The round in which it was set.
     pub round: Round,
 }
 
@@ -159,8 +159,8 @@ pub enum Input {
     Proposal {
         /// The received proposal.
         proposal: Proposal,
-        /// valid(v). The same proposal may come again once the node knows better: pass `false` for
-        /// one of the next height that cannot be validated yet, and hand it in again upon `Decide`.
+        /// valid(v). A proposal may be passed in again: pass `false` for one of the next height
+        /// that cannot be validated yet, and pass it in again upon `Decide`.
         valid: bool,
     },
     /// A vote arrived.
@@ -183,7 +183,7 @@ pub enum Output {
     GetValue {
         /// The height of the block.
         height: Height,
-        /// The round that asks.
+        /// The round that requests it.
         round: Round,
     },
     /// Broadcast to all others; this machine has applied its own copy.

@@ -37,8 +37,8 @@ impl Tendermint {
 
     /// All proposals and votes known of the rounds that matter to a peer at this height: the
     /// current, the previous, the valid round and the proposal's valid round. Re-broadcasting these
-    /// now and then is what makes progress certain when some validators lie, or died after reaching
-    /// a few.
+    /// at intervals guarantees progress when some validators are Byzantine, or crashed after
+    /// reaching a few others.
     pub fn known_messages(&self) -> (Vec<Proposal>, Vec<Vote>) {
         let proposal = self.rounds.get(&self.round).and_then(RoundLog::proposal);
         let rounds: BTreeSet<Round> = [

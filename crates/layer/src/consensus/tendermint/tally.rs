@@ -12,7 +12,7 @@ pub(super) enum Counted {
     New,
     /// It was known before.
     Known,
-    /// It contradicts the validator's first vote; `counts` tells whether it newly counts.
+    /// It contradicts the validator's first vote; `counts`: whether it is counted now.
     Contradicts { counts: bool },
 }
 

@@ -2,7 +2,7 @@
 //! from them.
 //!
 //! A message is content, which the leader has once it has validated it, and a place, which it has
-//! once the rule has put it out. It is released when both are known, in the order of places. A
+//! once the rule has ordered it. It is released when both are known, in the order of places. A
 //! place whose content does not arrive is skipped after [`PATIENCE_ROUNDS`], at once if the leader
 //! itself has refused the message; if the content arrives later, the message is released on
 //! arrival.

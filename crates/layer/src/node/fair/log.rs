@@ -88,7 +88,8 @@ impl Log {
         report.signed()
     }
 
-    /// The leader has everything below `next`; it wants the rest again if it lacks something.
+    /// The leader has all entries below `next`; with `again`, it lacks later ones and requests them
+    /// again.
     pub(super) fn confirmed(&mut self, next: u64, again: bool) {
         let Log::Prefix { kept, oldest, before, unsent } = self else { return };
         while *oldest < next

@@ -137,7 +137,7 @@ pub enum Output {
     Peek {
         /// The height of the block.
         height: Height,
-        /// The round that asks.
+        /// The round that requests it.
         round: Round,
         /// Greatest number of messages.
         messages_max: u32,
@@ -175,7 +175,7 @@ pub enum Output {
     Missing {
         /// The last of them.
         to_height: Height,
-        /// Who has them.
+        /// A node that has them.
         at: NodeId,
     },
     /// A validator equivocated.
@@ -211,7 +211,7 @@ pub trait Engine: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Who proposes in a round, where rounds have proposers.
+    /// The proposer of a round; `None` if rounds have no proposers.
     fn proposer(&self, _height: Height, _round: Round) -> Option<NodeId> {
         None
     }

@@ -11,7 +11,7 @@ use crate::units::{Digest, Height, NodeId, Ns};
 /// A batch waits in no height: it is not known which it will get.
 const BATCH: Wait = Wait { what: WaitKind::Batch, height: 0, round: 0 };
 
-/// Who orders, and how batches are made.
+/// The ordering node, and the settings of its batches.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {

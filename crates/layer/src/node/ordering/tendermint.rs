@@ -138,7 +138,7 @@ impl Engine for Voted {
         self.outbox = outbox;
     }
 
-    /// All is in the log: what was heard and, synced before it is sent, what was signed.
+    /// The log has all received messages and, synced before sending, all signed ones.
     fn recover(&mut self, _height: Height, _hash: Digest) -> bool {
         true
     }

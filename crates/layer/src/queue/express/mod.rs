@@ -96,7 +96,7 @@ pub enum ExpressRefusal {
     NoController = 2,
     /// Another account controls this round's lane.
     NotController = 3,
-    /// The sequence number is used by another message, or is too old to tell.
+    /// The sequence number is used by another message, or is too old to be checked.
     SequenceTaken = 4,
     /// The number is too far ahead.
     TooFarAhead = 5,
