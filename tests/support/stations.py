@@ -94,7 +94,8 @@ RUNS = 40
 
 
 def fresh_seeds() -> range:
-    """Seeds that nobody chose: others whenever tests run. What a failing test prints repeats it."""
+    """Seeds from the entropy of the system: no result depends on a choice of seeds. A failing test
+    prints the first one, which repeats it."""
     first = secrets.randbits(62)
     print(f"seeds from {first}")
     return range(first, first + RUNS)
@@ -111,7 +112,7 @@ def assert_agrees(values: Sequence[float], theory: float, tolerance: float) -> N
 
     A tolerance is at least 8 standard errors, which chance passes once in 10¹⁵ (normal), with skew
     of 0.1, the most of these means, once in 10¹¹. That it is so many is checked on the runs' own
-    standard error, at 4.5 of those: 8/4.5 of its true value it exceeds once in 10⁹ (χ², 39 degrees
+    standard error, at 4.5 of those: 8/4.5 of its true value it exceeds once in 10¹⁰ (χ², 39 degrees
     of freedom). So a suite of 20 such assertions fails by chance once in 10⁷ times.
     """
     mean, error = float(np.mean(values)), standard_error(values)
