@@ -37,13 +37,13 @@ FAULTS = Path(__file__).with_name("faults.md")
 SIMULATED = Path(__file__).resolve().parents[1] / "crates" / "lab" / "src" / "faults"
 HEAD = """# Scenario reference
 
-A scenario is one TOML file. Which keys does it have? Every key is below, with its default; only `name` is required.
-Unknown keys are refused. Units come last in names. `surgetank schema` prints the same as JSON schema; `surgetank init
-NAME` writes a commented file to start from.
+For authors of scenarios. A scenario is one TOML file. Which keys does it have? Every key is below, with its default;
+only `name` is required. Unknown keys are refused. Units come last in names. `surgetank schema` prints the same as JSON
+schema; `surgetank init NAME` writes a commented file to start from.
 
 Presets set keys that the file does not give: `rule` in `[layer.queue]` ([queues](queue.md)); `venue = "dydx-v4"`,
-`"hyperliquid"`, `"binance"` or `"deribit"` at the top, `preset = "aws-13"` in `[network]` (their constants and sources:
-`python/surgetank/scenario/presets.py`).
+`"hyperliquid"`, `"binance"` or `"deribit"` at the top, `preset = "aws-13"` in `[network]` (their constants and
+sources: `python/surgetank/scenario/presets.py`).
 
 This page is written by `docs/reference.py`.
 """
@@ -51,12 +51,13 @@ This page is written by `docs/reference.py`.
 
 MEASURES_HEAD = """# Measures
 
-What does surgetank measure, in which unit, and by which formula? `surgetank.measure` computes {count} entries of the
-catalogue (`python/surgetank/catalogue`), from which limits, verdicts, reports, leagues and this page derive. A name
-ends in its unit. `x.<class>` is one measure per class; "and" means that the whole is measured, too. *Limit* is the key
-under `limits` ([reference](scenario.md)) that bounds it; of a class it is under `limits.class.<class>`. A measure
-without a better direction describes a run and does not judge it: it has no limit, and leagues are not ranked by it. For
-a quantile, a verdict requires enough observations to have one beyond it (Wilks, 1941: 5 for a median, 299 for p99).
+For readers of reports and setters of limits: what does surgetank measure, in which unit, and by which formula?
+`surgetank.measure` computes {count} entries of the catalogue (`python/surgetank/catalogue`), from which limits,
+verdicts, reports, leagues and this page derive. A name ends in its unit. `x.<class>` is one measure per class; "and"
+means that the whole is measured, too. *Limit* is the key under `limits` ([reference](scenario.md)) that bounds it; of
+a class it is under `limits.class.<class>`. A measure without a better direction describes a run and does not judge it:
+it has no limit, and leagues are not ranked by it. For a quantile, a verdict requires enough observations to have one
+beyond it (Wilks, 1941: 5 for a median, 299 for p99).
 
 This page is written by `docs/reference.py`.
 
