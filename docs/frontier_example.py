@@ -28,7 +28,14 @@ curves = [
 
 # %%
 found = st.frontier(
-    venue, loads=[10.0, 40.0], curves=curves, budget=0.05, precision=0.15, runs_max=40, seed=1
+    venue,
+    loads=[10.0, 40.0],
+    curves=curves,
+    budget=0.05,
+    precision=0.15,
+    runs_max=40,
+    seed=1,
+    workers=1,  # More are processes that import this script: then put it below a check of __name__.
 )
 print(found.frame())
 

@@ -308,7 +308,8 @@ def _died() -> SurgetankError:
     return SurgetankError(
         "workers keep dying",
         place="the pool of workers",
-        hint="Give them more memory or fewer --workers; recorded runs are not repeated",
+        hint="Give them more memory or fewer --workers; recorded runs are not repeated. A script's "
+        'own calls must stand below `if __name__ == "__main__":`, since workers import it',
         exit_code=3,
     )
 
