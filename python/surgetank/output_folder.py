@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from surgetank.errors import SurgetankError
 
-__all__ = ["claimed", "locked"]
+__all__ = ["claimed", "locked", "write_json"]
 
 #: Endings of the files that surgetank writes into a folder.
 _WRITTEN: Final = (".parquet", ".json", ".jsonl", ".xml", ".html", ".svg", ".csv", ".hlog")
@@ -94,3 +95,13 @@ def _emptied(folder: Path, *, force: bool, mark: str) -> None:
 def _unusable(folder: Path, error: OSError) -> SurgetankError:
     reason = (error.strerror or "cannot be written").lower()
     return SurgetankError(reason, place=str(folder), hint="Give another --out where you may write")
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes plain values as indented JSON.
+
+    Raises:
+        ValueError: a number is not finite.
+        OSError: the file cannot be written.
+    """
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")

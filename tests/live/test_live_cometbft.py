@@ -35,6 +35,7 @@ from surgetank.live.target import TargetError
 from surgetank.measure import FailureKind, measure, synchrony_of
 from surgetank.scenario import Scenario
 from surgetank.trace import Outcome, Trace
+from waiting import until
 
 pytestmark = pytest.mark.live
 
@@ -73,13 +74,6 @@ def once(at_s: float, act: Callable[[], None]) -> Callable[[Snapshot], bool]:
         return True
 
     return watch
-
-
-def until(check: Callable[[], bool], seconds: float = 30.0) -> bool:
-    end = time.monotonic() + seconds
-    while not check() and time.monotonic() < end:
-        time.sleep(0.1)
-    return check()
 
 
 def delivered_by(played: Played, node: int) -> list[int]:

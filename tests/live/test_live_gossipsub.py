@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +28,7 @@ from surgetank.measure.synchrony import cut_off
 from surgetank.scenario import Scenario
 from surgetank.trace import Outcome
 from surgetank.trace.schema import empty_table
+from waiting import until
 
 pytestmark = pytest.mark.live
 
@@ -52,13 +52,6 @@ def mesh(rig: Rig) -> GossipsubServer:
 def even(seconds: float, per_s: float = 10.0, drain_s: float = 15.0) -> Schedule:
     due = np.arange(int(seconds * per_s)) * (1e9 / per_s)
     return Schedule.plain(due.astype(np.int64), drain_s=drain_s)
-
-
-def until(check: Callable[[], bool], seconds: float = 30.0) -> bool:
-    end = time.monotonic() + seconds
-    while not check() and time.monotonic() < end:
-        time.sleep(0.1)
-    return check()
 
 
 def test_every_node_but_the_publisher_has_every_message_once(rig: Rig) -> None:

@@ -19,7 +19,6 @@ from brokers import (
     do,
     flow,
     kept,
-    killed_in_mid_flow,
     named,
     opened,
     started,
@@ -135,12 +134,7 @@ def test_a_sampled_message_has_its_trace_in_a_header(server: Server) -> None:
 
 
 def test_after_a_kill_everything_acknowledged_is_stored(server: Server) -> None:
-    async def run() -> None:
-        acknowledged, stored = await killed_in_mid_flow(server, named(server, "killed"))
-        assert set(acknowledged) <= set(stored)
-        assert len(stored) == len(set(stored))
-
-    do(run(), 180)
+    brokers.kill_keeps_what_was_acknowledged(server, 180)
 
 
 def test_a_subscriber_goes_on_when_its_connection_ends(server: Server) -> None:

@@ -240,6 +240,17 @@ async def killed_in_mid_flow(server: Server, where: Where) -> tuple[list[int], l
     return acknowledged, stored
 
 
+def kill_keeps_what_was_acknowledged(server: Server, seconds: float = 60.0) -> None:
+    """After a kill in mid-flow every acknowledged message is stored, and each once."""
+
+    async def run() -> None:
+        acknowledged, stored = await killed_in_mid_flow(server, named(server, "killed"))
+        assert set(acknowledged) <= set(stored)
+        assert len(stored) == len(set(stored))
+
+    do(run(), seconds)
+
+
 async def _past(target: Target, killed: asyncio.Event, sink: RecordingSink) -> int:
     """Messages at a low rate, however long the kill takes, and two hundred more; how many."""
     waiting: list[asyncio.Task[None]] = []

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 import surgetank as st
+from surgetank.scenario.problem import models_of
 from surgetank.scenario.section import COUNT_MAX, MOST, Section
 
 Path = tuple[str | int, ...]
@@ -87,7 +88,7 @@ def _crossing(base: st.Scenario, path: Path) -> st.Scenario:
 def sections(annotation: Any) -> list[type[BaseModel]]:
     """Every section that a type can hold, at any depth."""
     found: dict[type[BaseModel], None] = {}
-    for model in _models(annotation):
+    for model in models_of(annotation):
         found[model] = None
         for field in model.model_fields.values():
             found |= dict.fromkeys(sections(field.annotation))
@@ -135,7 +136,7 @@ def _kinds(base: st.Scenario) -> Iterator[tuple[Path, Any]]:
     """Every alternative of every section that has a `kind`, filled in."""
     for path in _sections(base, ()):
         owner, name = (path[:-1], path[-1]) if path[-1] != 0 else (path[:-2], path[-2])
-        for model in _models(type(at(base, owner)).model_fields[str(name)].annotation):
+        for model in models_of(type(at(base, owner)).model_fields[str(name)].annotation):
             if "kind" in model.model_fields and model is not type(at(base, path)):
                 yield path, filled(model)
 
@@ -158,12 +159,6 @@ def filled(model: type[BaseModel]) -> Any:
         if field.default is PydanticUndefined and field.default_factory is None
     }
     return model.model_construct(**needed)
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in typing.get_args(annotation) for model in _models(part)]
 
 
 def limits(annotation: Any, metadata: list[Any]) -> Iterator[Any]:

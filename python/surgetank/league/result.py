@@ -21,6 +21,7 @@ from surgetank.league.columns import SHOWN, rising, unit_of
 from surgetank.league.estimate import NOTHING, SeedMean, difference, mean
 from surgetank.league.ranks import Pair, pair_of, ranks_of
 from surgetank.measure.measured import plain
+from surgetank.output_folder import write_json
 
 __all__ = ["League", "LeagueRun", "SearchedLine", "Standing", "json_rows"]
 
@@ -384,8 +385,7 @@ class League:
 
     def write(self, folder: Path) -> None:
         """Writes `league.json`, `league.csv` (the table) and `rows.csv` (one row a run)."""
-        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
-        (folder / "league.json").write_text(text + "\n", encoding="utf-8")
+        write_json(folder / "league.json", self.to_dict())
         self.table().write_csv(folder / "league.csv")
         self.rows.write_csv(folder / "rows.csv")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from typing import Any, Final
 from surgetank.calibrate import Calibration
 from surgetank.calibrate.spread import Spread
 from surgetank.measure.measured import plain
+from surgetank.output_folder import write_json
 from surgetank.predict.capacity_criterion import CapacityCriterion, Side
 
 __all__ = ["Claim", "LoadRow", "Prediction", "status_of"]
@@ -180,5 +180,4 @@ class Prediction:
 
     def write(self, path: Path) -> None:
         """Writes `prediction.json` into a folder."""
-        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
-        path.write_text(text + "\n", encoding="utf-8")
+        write_json(path, self.to_dict())

@@ -74,11 +74,11 @@ def _suggest(name: str, siblings: Iterable[str]) -> str:
     return f"This section has: {', '.join(known)}"
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
+def models_of(annotation: Any) -> list[type[BaseModel]]:
     """Every model that an annotation can hold."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [model for part in typing.get_args(annotation) for model in _models(part)]
+    return [model for part in typing.get_args(annotation) for model in models_of(part)]
 
 
 def keys_of(models: Iterable[type[BaseModel]]) -> set[str]:
@@ -111,5 +111,5 @@ def _walk(
             for name, info in m.model_fields.items()
             if part in (name, info.alias)
         ]
-        inside = [inner for info in fields for inner in _models(info.annotation)] or beside
+        inside = [inner for info in fields for inner in models_of(info.annotation)] or beside
     return tuple(path), beside, inside

@@ -12,6 +12,7 @@ from typing import Any, Final
 from surgetank.errors import SurgetankError
 from surgetank.measure import FailureKind
 from surgetank.measure.measured import plain
+from surgetank.output_folder import write_json
 from surgetank.search.bound import Bound, bound_of
 from surgetank.search.shape import Level, Shape
 
@@ -170,8 +171,7 @@ class Answer:
 
     def write(self, path: Path) -> None:
         """Writes `search.json` into a folder."""
-        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
-        path.write_text(text + "\n", encoding="utf-8")
+        write_json(path, self.to_dict())
 
     @classmethod
     def read(cls, path: Path) -> Answer:

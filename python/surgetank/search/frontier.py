@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from surgetank.errors import SurgetankError
+from surgetank.output_folder import write_json
 from surgetank.search.bound import Bound, bound_of
 
 __all__ = ["Curve", "Frontier", "Point"]
@@ -102,8 +103,7 @@ class Frontier:
 
     def write(self, path: Path) -> None:
         """Writes `frontier.json` into a folder."""
-        text = json.dumps(self.to_dict(), indent=1, allow_nan=False)
-        path.write_text(text + "\n", encoding="utf-8")
+        write_json(path, self.to_dict())
 
     @classmethod
     def read(cls, path: Path) -> Frontier:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import abc
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from surgetank.errors import SurgetankError
 from surgetank.live.faults.fault import LiveFault, SystemUnderTest
 from surgetank.live.faults.link_fates import Traffic
-from surgetank.live.faults.tolerance import IN_FORCE, Row
+from surgetank.live.faults.tolerance import IN_FORCE, Row, Tolerance
 from surgetank.live.proxy import Fate, Proxy
 from surgetank.scenario.faults import Fault
+from surgetank.trace import Quantity
 
-__all__ = ["LinkFault", "nodes_of"]
+__all__ = ["LinkFault", "StoppedLinks", "nodes_of"]
 
 _Section = TypeVar("_Section", bound=Fault)
+
+_PASSED: Final = Tolerance(Quantity.BYTES_PASSED, fixed=0.0)
 
 
 class LinkFault(LiveFault[_Section]):
@@ -84,6 +87,16 @@ class LinkFault(LiveFault[_Section]):
         if self.fate.holds:
             found.append(IN_FORCE.row(self.lasted_s, 1, asked=asked_s))
         return found
+
+
+class StoppedLinks(LinkFault[_Section]):
+    """A fault whose links pass no bytes."""
+
+    tolerances = (_PASSED, IN_FORCE)
+
+    def row(self, traffic: Traffic) -> Row:
+        """The bytes that passed during the fault."""
+        return _PASSED.row(float(traffic.bytes), traffic.attempts)
 
 
 def nodes_of(proxy: Proxy) -> set[int]:

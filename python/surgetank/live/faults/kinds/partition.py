@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from surgetank.live.faults.link_fates import Traffic
-from surgetank.live.faults.link_fault import LinkFault, nodes_of
-from surgetank.live.faults.tolerance import IN_FORCE, Row, Tolerance
+from surgetank.live.faults.link_fault import StoppedLinks, nodes_of
 from surgetank.live.proxy import Fate, Proxy
 from surgetank.scenario.faults import Partition
-from surgetank.trace import Quantity
 
 __all__ = ["LinkPartition"]
 
-PASSED = Tolerance(Quantity.BYTES_PASSED, fixed=0.0)
 
-
-class LinkPartition(LinkFault[Partition]):
+class LinkPartition(StoppedLinks[Partition]):
     """The proxy passes nothing; on heal the held bytes are passed on."""
 
-    tolerances = (PASSED, IN_FORCE)
     if_no_link = "Name the clients as -1: groups = [[-1], [0]]"
 
     def fate_of(self, fault: Partition) -> Fate:
@@ -35,7 +29,3 @@ class LinkPartition(LinkFault[Partition]):
             for other in groups[i + 1 :]:
                 found |= dict.fromkeys(proxy.between(one, other))
         return list(found)
-
-    def row(self, traffic: Traffic) -> Row:
-        """The bytes that passed during the fault."""
-        return PASSED.row(float(traffic.bytes), traffic.attempts)
