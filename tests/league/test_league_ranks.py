@@ -118,9 +118,7 @@ def test_what_differs_clearly_is_distinguished() -> None:
     )
     assert [(s.place, s.place_to) for s in found.standings] == [(1, 1), (2, 2), (3, 3)]
     assert found.winner == "load 300"
-    assert "load 300 stands first and differs significantly from all others" in wording.sentence(
-        found
-    )
+    assert "load 300 is significantly better than all others" in wording.sentence(found)
 
 
 def test_thresholds_without_error_differ_if_they_differ() -> None:

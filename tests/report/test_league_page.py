@@ -96,13 +96,10 @@ def test_the_table_is_the_order(browser: Browser, tmp_path: Path) -> None:
     assert [c[1].strip() for c in cells] == ["priority", "fee", "class", "fifo"]
     for s, c in zip(whole.standings, cells, strict=True):
         assert c[2].startswith(spaced(wording.value_text(s.worst.mean, "ms"))) and c[3] == s.attack
-    assert [c[4] for c in cells] == ["", "differs", "differs", "differs"]
+    assert [c[4] for c in cells] == ["", "significant", "significant", "significant"]
     text = spaced(visit.page.inner_text("main"))
-    assert (
-        "priority stands first and differs significantly from all others: in the worst case p99"
-        in text
-    )
-    assert "Of fifo, the last, it is ∞ under spam, else 198 ms (under cancel-storm)." in text
+    assert "priority is significantly better than all others. Its worst-case p99 latency of" in text
+    assert "That of fifo, the last, is ∞ under spam, else 198 ms (under cancel-storm)." in text
     visit.close()
 
 

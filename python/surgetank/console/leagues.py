@@ -98,7 +98,7 @@ def _show_standings(console: Console, found: League) -> None:
     table.add_column(f"worst {short(found.rank)}")
     if len(found.attacks) > 1:
         table.add_column("under")
-    table.add_column("from the first")
+    table.add_column("difference from the first")
     for name, _ in rows[0].others:
         table.add_column(name, justify="right")
     for row in rows:

@@ -98,30 +98,26 @@ def sentence(league: League) -> str:
     what = _lower(measure_title(league.rank))
     if not ranked:
         return f"No ranking: no run has data for {what}."
-    worst = "in the worst case " if len(league.attacks) > 1 else ""
-    case = f"{worst}{what} is {_case(league, ranked[0])}"
     first = league.contenders
+    best = first[0]
+    worst = "worst-case " if len(league.attacks) > 1 else ""
+    case = f"Its {worst}{what} is {_case(league, ranked[0])}."
     if league.winner is not None:
-        beaten = (
-            "differs significantly from all others"
-            if len(ranked) > 1
-            else "has no entrant of equal rank"
-        )
-        text = f"{league.winner} stands first and {beaten}: {case}."
+        others = "the only entrant" if len(ranked) == 1 else "significantly better than all others"
+        text = f"{best} is {others}. {case}"
     elif len(first) == len(ranked):
         text = (
-            f"No winner: the differences among the {len(ranked)} entrants are not significant. "
-            f"Of {first[0]} {case}."
+            f"No winner: the {len(ranked)} entrants do not differ significantly. {best} is first. "
+            f"{case}"
         )
     else:
         text = (
-            f"No winner: {_listed(list(first))} do not differ significantly, and no entrant is "
-            f"better. "
-            f"Of {first[0]} {case}."
+            f"No winner: {_listed(list(first))} do not differ significantly, and no other entrant "
+            f"is better. {best} is first. {case}"
         )
     last = ranked[-1]
     if last.place != 1:
-        text += f" Of {last.entrant.name}, the last, it is {_case(league, last)}."
+        text += f" That of {last.entrant.name}, the last, is {_case(league, last)}."
     return text
 
 
@@ -152,19 +148,19 @@ def undecided(league: League) -> str:
     if league.winner is not None or len(league.contenders) < 2:
         return ""
     if league.rank in THRESHOLDS:
-        return "Narrower intervals (--precision, --runs-max) may separate them."
+        return "Narrower intervals (--precision, --runs-max) may show a difference."
     if league.seeds < 2:
         return "One seed gives no estimate of chance variation: give more with --seeds."
     first, *others = league.contenders
     needed = league.seeds_needed
     if needed is None:
         return (
-            f"1,000 seeds would not separate {first} from all others, if the differences are as "
-            f"{league.seeds} seeds show."
+            f"Even 1,000 seeds would not show {first} to be better, if the differences stay as they "
+            f"are over {league.seeds} seeds."
         )
     return (
-        f"About {needed:,} seeds would separate {first} from {_listed(others)}, if the differences "
-        f"are as {league.seeds} seeds show: --seeds {needed}."
+        f"About {needed:,} seeds would show {first} to be better than {_listed(others)}, if the "
+        f"differences stay as they are over {league.seeds} seeds: --seeds {needed}."
     )
 
 
@@ -243,7 +239,7 @@ def league_rows(league: League) -> list[LeagueRow]:
                 value_text(s.worst.mean, unit),
                 _below(league, s),
                 s.attack if len(s.endless) < 2 else f"{s.attack}, {len(s.endless) - 1} more",
-                {True: "differs", False: "undecided", None: ""}[s.significant],
+                {True: "significant", False: "not significant", None: ""}[s.significant],
                 others,
                 sum(m.entrant == s.entrant.name for m in league.invalid),
                 s.place == 1,
