@@ -161,7 +161,9 @@ def test_says_what_to_buy() -> None:
     found = explain(venue("calm"), seed=1, seeds=3, workers=1)
     assert found.best is not None and found.best.resource == "distance"
     assert "executed messages only" not in found.sentence
-    assert found.sentence.startswith("Bring nodes to half the distance from each other: it takes ")
+    assert found.sentence.startswith(
+        "Halve the network delay between nodes: the mean latency falls by "
+    )
     assert sum(found.shares.values()) == pytest.approx(1)
 
 
@@ -252,7 +254,7 @@ def test_command(tmp_path: Path) -> None:
     assert json.loads(runner.invoke(app, asked).stdout) == reported
     assert kept.read_text().count("\n") == lines
     shown = runner.invoke(app, [*asked[:4], "--workers", "1", "--kept", str(kept)])
-    assert "charged" in shown.output and reported["sentence"].split(":")[0] in shown.output
+    assert "network delay" in shown.output and reported["sentence"].split(":")[0] in shown.output
     wrong = runner.invoke(app, ["explain", "calm", "--by", "median"])
     assert isinstance(wrong.exception, st.SurgetankError) and "no such latency" in str(
         wrong.exception

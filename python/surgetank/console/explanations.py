@@ -13,7 +13,7 @@ from surgetank.console.terminal import dim
 from surgetank.explain import Explanation
 from surgetank.explain.interventions import FASTER, FREE
 from surgetank.explain.paired import Effect, Gain
-from surgetank.number_format import share
+from surgetank.number_format import NBSP, share
 
 __all__ = ["ExplainWatch", "show_explanation"]
 
@@ -45,7 +45,7 @@ def show_explanation(console: Console, found: Explanation) -> None:
     console.print(Text(found.sentence, style="bold"))
     table = Table(box=None, pad_edge=False)
     table.add_column("resource")
-    for title in ("charged", "twice as fast: mean", "p99", "free: mean", "p99"):
+    for title in ("share of latency", "twice as fast: mean", "p99", "free: mean", "p99"):
         table.add_column(title, justify="right")
     by = {(effect.resource, effect.factor): effect for effect in found.effects}
     for resource in dict.fromkeys(effect.resource for effect in found.effects):
@@ -88,4 +88,4 @@ def _gain_text(effect: Effect | None, of: str, found: Explanation) -> str:
 
 def _change(gain: Gain) -> str:
     text = f"{-gain.value:+.0%} ({-gain.high:+.0%} to {-gain.low:+.0%})"
-    return text.replace("-", "−")
+    return text.replace("-", "−").replace("%", f"{NBSP}%")

@@ -12,6 +12,7 @@ import numpy as np
 from surgetank.explain.interventions import FASTER
 from surgetank.explain.paired import DELAYS, Effect, Gain, LeftOut, charged
 from surgetank.measure.measured import plain
+from surgetank.number_format import NBSP
 from surgetank.scenario import Scenario
 from surgetank.search.probe import RunOutcome
 from surgetank.trace import WAITS
@@ -24,8 +25,8 @@ ADVICE: Final[Mapping[str, str]] = {
     "execution": "Make execution twice as fast",
     "consensus": "Make validation of proposals and votes twice as fast",
     "bandwidth": "Buy twice the bandwidth",
-    "distance": "Bring nodes to half the distance from each other",
-    "client_link": "Bring clients to half the distance from their gateways",
+    "distance": "Halve the network delay between nodes",
+    "client_link": "Halve the delay from clients to their gateways",
     "timers": "Halve the wait between blocks",
     "block_space": "Make blocks twice as large",
     "admission": "Halve the wait before a retry",
@@ -95,9 +96,9 @@ class Explanation:
         assert gain is not None
         other = "p99" if self.by == "mean" else "mean"
         also = self.best.gains[other]
-        aside = "" if also is None else f", and {_percent(also)} off the {other}"
+        aside = "" if also is None else f", the {other} by {_percent(also)}"
         return (
-            f"{ADVICE[self.best.resource]}: it takes {_percent(gain)} off the {self.by} latency"
+            f"{ADVICE[self.best.resource]}: the {self.by} latency falls by {_percent(gain)}"
             f"{aside}{self._survivors(self.best)}."
         )
 
@@ -236,4 +237,5 @@ def _gain(gain: Gain | None) -> dict[str, float] | None:
 
 
 def _percent(gain: Gain) -> str:
-    return f"{gain.value:.0%} ({gain.low:.0%} to {gain.high:.0%})".replace("-", "−")
+    text = f"{gain.value:.0%} ({gain.low:.0%} to {gain.high:.0%})"
+    return text.replace("-", "−").replace("%", f"{NBSP}%")

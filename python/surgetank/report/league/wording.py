@@ -155,8 +155,8 @@ def undecided(league: League) -> str:
     needed = league.seeds_needed
     if needed is None:
         return (
-            f"Even 1,000 seeds would not show {first} to be better, if the differences stay as they "
-            f"are over {league.seeds} seeds."
+            f"Even 1,000 seeds would not show {first} to be better, if the differences stay as "
+            f"they are over {league.seeds} seeds."
         )
     return (
         f"About {needed:,} seeds would show {first} to be better than {_listed(others)}, if the "
