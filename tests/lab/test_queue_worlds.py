@@ -11,12 +11,32 @@ import polars as pl
 import pytest
 
 import surgetank as st
+from stations import SERVICE_US, station
 from surgetank.scenario.queue import RULES
-from surgetank.trace import Outcome
+from surgetank.trace import Outcome, OutcomeReason
 from venue_under_attack import FLOOD, TEN_TIMES, outcome, value, venue
 
 #: Rules that need gossip have tests of their own.
 EVERYWHERE = [rule for rule in RULES if rule not in ("themis", "median")]
+
+
+def test_a_refusal_names_the_queue_that_was_full_where_both_are() -> None:
+    """Twice as many arrive as can be validated, and whoever is validated finds a full mempool."""
+    duration_s = 2.0
+    capacity = round(duration_s * 1e6 / SERVICE_US)
+    never = {"kind": "single", "window_ms": 1e6}
+    scenario = station(
+        arrivals={"kind": "deterministic", "rate_per_s": 2 * capacity / duration_s},
+        duration_s=duration_s,
+        distribution={"kind": "fixed"},
+        ingress_max=3,
+        consensus=never,
+    ).with_values({"layer.queue.mempool_max": 1})
+    messages = st.simulate(scenario)["messages"]
+    of = dict(messages.group_by("reason").len().iter_rows())
+    validated = of[OutcomeReason.MEMPOOL_FULL] + 1
+    assert abs(validated - capacity) <= 5
+    assert of[OutcomeReason.INGRESS_FULL] == messages.height - validated
 
 
 @pytest.mark.parametrize("rule", EVERYWHERE)

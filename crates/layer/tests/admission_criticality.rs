@@ -17,10 +17,10 @@ use surgetank_layer::gossip;
 use surgetank_layer::message::{Class, Envelope, flags};
 use surgetank_layer::node::ordering::single;
 use surgetank_layer::node::{
-    AdaptiveTimeouts, Admission, Config, Input, Node, Ordering, Output, Span, Tuning, Unit,
+    AdaptiveTimeouts, Admission, Config, Input, Node, Ordering, Output, Reason, Span, Tuning, Unit,
     Unsealing,
 };
-use surgetank_layer::queue::{Reason, Rule};
+use surgetank_layer::queue::Rule;
 use surgetank_layer::tuning::{Bounds, Controller, Observation, Recommendation, Setting, Why};
 use surgetank_layer::units::{MS, Ns};
 

@@ -10,10 +10,10 @@ use surgetank_layer::gossip;
 use surgetank_layer::message::{Class, Envelope, flags};
 use surgetank_layer::node::ordering::single;
 use surgetank_layer::node::{
-    AdaptiveTimeouts, Admission, Change, Config, Input, Node, Ordering, Output, Span, Timer,
-    Tuning, Unit, Unsealing, Wait, WaitKind,
+    AdaptiveTimeouts, Admission, Change, Config, Input, Node, Ordering, Output, Reason, Span,
+    Timer, Tuning, Unit, Unsealing, Wait, WaitKind,
 };
-use surgetank_layer::queue::{Reason, Rule};
+use surgetank_layer::queue::Rule;
 use surgetank_layer::tuning::{
     Bounds, Controller, Observation, Parameter, Recommendation, Setting, Why,
 };

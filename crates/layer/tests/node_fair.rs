@@ -7,8 +7,7 @@ use proptest::prelude::*;
 use surgetank_layer::fair::median::{self, Within};
 use surgetank_layer::fair::order;
 use surgetank_layer::fair::themis;
-use surgetank_layer::node::{FairRule, FairTally, Input, Packet, Report};
-use surgetank_layer::queue::Reason;
+use surgetank_layer::node::{FairRule, FairTally, Input, Packet, Reason, Report};
 use surgetank_layer::units::{MS, MessageId, NodeId, SECOND};
 
 fn themis(replicas: u32, faulty: u32) -> FairRule {
@@ -153,7 +152,7 @@ fn what_the_leader_refuses_holds_up_no_one() {
     (0..5).for_each(|node| rig.sees(MS, node, &[1, 2, 3]));
     (0..5).for_each(|node| rig.sees(4 * REPORT, node, &[4]));
     rig.run(7 * REPORT);
-    assert_eq!(rig.refused, [(0, 3, Reason::QueueFull)]);
+    assert_eq!(rig.refused, [(0, 3, Reason::MempoolFull)]);
     assert_eq!(rig.order(0), [1, 2, 4]);
 }
 

@@ -6,9 +6,9 @@ use surgetank_layer::gossip::{self, Frame};
 use surgetank_layer::message::{Class, Envelope, Payload};
 use surgetank_layer::node::ordering::{none, single};
 use surgetank_layer::node::{
-    Config, Done, Input, Node, Ordering, Output, Packet, Task, Timer, Unsealing,
+    Config, Done, Input, Node, Ordering, Output, Packet, Reason, Task, Timer, Unsealing,
 };
-use surgetank_layer::queue::{Reason, Rule};
+use surgetank_layer::queue::Rule;
 use surgetank_layer::units::{MS, NodeId, Ns, SECOND};
 
 use fixed_host::Times;
@@ -94,7 +94,7 @@ fn validations_go_side_by_side_and_the_rest_wait_or_are_refused() {
     }
     assert_eq!(begun.len(), 2, "two at once");
     assert_eq!(node.ingress_len(), 2, "two may wait");
-    assert_eq!(said, [(4, Reason::QueueFull), (5, Reason::QueueFull)]);
+    assert_eq!(said, [(4, Reason::IngressFull), (5, Reason::IngressFull)]);
     let out = SLOW.step(&mut node, 5 * MS, Input::Done(begun[0]));
     assert_eq!(work(&out).len(), 1, "the next begins");
     assert_eq!(node.ingress_len(), 1);
@@ -176,8 +176,32 @@ fn a_full_mempool_refuses_with_a_reason() {
         })
         .collect();
     // A batch of two left at once; three may wait.
-    assert!(said.iter().all(|(_, reason)| *reason == Reason::QueueFull));
+    assert!(said.iter().all(|(_, reason)| *reason == Reason::MempoolFull));
     assert_eq!(said.len() + node.mempool_len() + 2 * usize::from(node.block(1).is_some()), 5);
+}
+
+#[test]
+fn a_refusal_names_the_queue_that_was_full() {
+    let sequencer = single::Config {
+        node: 0,
+        block_messages_max: 50,
+        block_bytes_max: 10_000,
+        window_ns: SECOND,
+    };
+    let mut node = Node::new(config(0, SLOW, 1, Ordering::Single(sequencer)));
+    let client = |node: &mut Node, id| {
+        SLOW.step(node, 0, Input::Client(envelope(id, Class::NewOrderSingle)))
+    };
+    for id in 0..3 {
+        let [done] = work(&client(&mut node, id))[..] else { panic!("{id} is not validated") };
+        assert_eq!(refused(&SLOW.step(&mut node, 0, Input::Done(done))), []);
+    }
+    assert_eq!(node.mempool_len(), 3, "full");
+    // One is being validated and two wait: there is no room in front of validation either.
+    let [done] = work(&client(&mut node, 3))[..] else { panic!("3 is not validated") };
+    assert_eq!([refused(&client(&mut node, 4)), refused(&client(&mut node, 5))], [vec![], vec![]]);
+    assert_eq!(refused(&client(&mut node, 6)), [(6, Reason::IngressFull)]);
+    assert_eq!(refused(&SLOW.step(&mut node, 0, Input::Done(done))), [(3, Reason::MempoolFull)]);
 }
 
 #[test]

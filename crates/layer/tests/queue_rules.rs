@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use surgetank_layer::machine::{Draws, Machine};
 use surgetank_layer::message::{Class, Envelope, flags};
 use surgetank_layer::queue::codel::Law;
-use surgetank_layer::queue::{Config, Input, Output, Queue, Reason, Rule};
+use surgetank_layer::queue::{Config, Input, Output, Queue, QueueRefusal, Rule};
 use surgetank_layer::units::MS;
 
 const HIGH: u8 = 1 << Class::OrderCancelRequest as u8 | 1 << Class::LiquidationOrder as u8;
@@ -75,13 +75,13 @@ proptest! {
                 let is_high = priority && HIGH >> envelope.class as u8 & 1 == 1;
                 let is_full = high.len() + low.len() == capacity;
                 if is_full && (!is_high || low.is_empty()) {
-                    let reason = Reason::QueueFull;
+                    let reason = QueueRefusal::QueueFull;
                     prop_assert_eq!(outbox.pop(), Some(Output::Refused { item: number, reason }));
                     continue;
                 }
                 if is_full {
                     let (item, _) = low.pop_back().expect("somebody low waits");
-                    let reason = Reason::Shed;
+                    let reason = QueueRefusal::Shed;
                     prop_assert_eq!(outbox.pop(), Some(Output::Refused { item, reason }));
                 }
                 if is_high {
@@ -139,7 +139,7 @@ proptest! {
                     Output::Refused { item, reason } => {
                         let safe = pushed[item].is_some_and(|e| e.reduces_risk());
                         let for_its_like = step.is_some_and(|e| e.reduces_risk());
-                        let fine = reason == Reason::QueueFull || !safe || for_its_like || by_fee;
+                        let fine = reason == QueueRefusal::QueueFull || !safe || for_its_like || by_fee;
                         prop_assert!(fine, "{:?} made room for {:?}", pushed[item], step);
                         ends.push(item);
                     }
@@ -171,7 +171,7 @@ proptest! {
                 prop_assert_eq!(queue.push(0, &cancel(1), 1), Ok(Some(0)));
             }
             let refused = queue.push(0, &cancel(0), 0);
-            prop_assert_eq!(refused, Err((0, Reason::QueueFull)));
+            prop_assert_eq!(refused, Err(0));
             prop_assert_eq!(queue.iter().filter(|w| w.item == 1).count(), own as usize);
         }
     }
@@ -346,7 +346,7 @@ fn class_serves_makers_then_cancels_then_takers() {
     // Full: a cancel pushes the newest of the last group out; a taker is refused.
     assert_eq!(queue.push(0, &of(Class::OrderCancelRequest), "second"), Ok(Some("replace")));
     let refused = queue.push(0, &of(Class::NewOrderSingle), "late");
-    assert_eq!(refused, Err(("late", Reason::QueueFull)));
+    assert_eq!(refused, Err("late"));
 }
 
 #[test]
@@ -356,7 +356,7 @@ fn the_dearest_first_and_the_cheapest_makes_room() {
     for (name, micros) in [("a", 5), ("b", 9), ("c", 5)] {
         queue.push(0, &fee(micros), name).expect("room");
     }
-    assert_eq!(queue.push(0, &fee(5), "d"), Err(("d", Reason::QueueFull)));
+    assert_eq!(queue.push(0, &fee(5), "d"), Err("d"));
     assert_eq!(queue.push(0, &fee(6), "e"), Ok(Some("c")), "of the cheapest the newest goes");
     let served: Vec<&str> = std::iter::from_fn(|| queue.pop(0)).map(|w| w.item).collect();
     assert_eq!(served, ["b", "e", "a"]);

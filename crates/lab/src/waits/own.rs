@@ -9,7 +9,7 @@ use super::cycles::Missed;
 use super::places::Places;
 use super::segments::NONE;
 use crate::network::Flight;
-use crate::trace::{Charges, Executed, Place, Reason, Resource, WaitRow};
+use crate::trace::{Charges, Executed, Place, Resource, WaitRow};
 
 /// An attempt to enter the venue.
 struct Attempt {
@@ -18,7 +18,7 @@ struct Attempt {
     /// Time at which it was accepted for validation.
     entered: Ns,
     /// Time and reason of its refusal.
-    refused: Option<(Ns, Reason)>,
+    refused: Option<(Ns, Resource)>,
 }
 
 /// Path of a message, apart from nodes ([`Cells`](super::cells::Cells)).
@@ -190,12 +190,12 @@ impl Waits {
         }
     }
 
-    /// Records a refusal.
-    pub fn turned_away(&mut self, now: Ns, message: MessageId, reason: Reason) {
+    /// Records a refusal, and the resource to which the time until the next attempt is charged.
+    pub fn turned_away(&mut self, now: Ns, message: MessageId, lacking: Resource) {
         if let Some(way) = &mut self.ways[message as usize]
             && let Some(attempt) = way.attempts.last_mut()
         {
-            attempt.refused = Some((now, reason));
+            attempt.refused = Some((now, lacking));
         }
     }
 
@@ -267,9 +267,9 @@ impl Backwards<'_> {
             if attempt.reached > self.at {
                 continue;
             }
-            if let Some((refused, reason)) = attempt.refused.filter(|(at, _)| *at <= self.at) {
+            if let Some((refused, lacking)) = attempt.refused.filter(|(at, _)| *at <= self.at) {
                 // Before it was validated, or by the sequencer, after all of that.
-                self.to(attempt.entered.min(refused), turned_away_by(reason), gate);
+                self.to(attempt.entered.min(refused), lacking, gate);
             }
             self.to(attempt.reached, Resource::Rules, gate);
         }
@@ -280,16 +280,4 @@ impl Backwards<'_> {
 fn entered(way: &Way, before: Ns) -> Ns {
     let found = way.attempts.iter().rev().find(|attempt| attempt.entered <= before);
     found.map_or(0, |attempt| attempt.entered)
-}
-
-/// Resource to which the time from a refusal to the next attempt is charged: the full one, if any.
-/// (A full queue of messages to be ordered is crowded blocks, charged as such before this.)
-fn turned_away_by(reason: Reason) -> Resource {
-    match reason {
-        Reason::MempoolFull | Reason::Shed => Resource::BlockSpace,
-        Reason::IngressFull => Resource::ValidationOthers,
-        Reason::GatewayDown => Resource::Faults,
-        Reason::PacketLost => Resource::Loss,
-        _ => Resource::Admission,
-    }
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use surgetank_layer::message::{Block, Class, Envelope, Message};
-use surgetank_layer::node::Input;
-use surgetank_layer::queue;
+use surgetank_layer::node::{self, Input};
 use surgetank_layer::units::{MessageId, NodeId, Ns};
 
 use super::{Event, World};
@@ -13,7 +12,29 @@ use crate::adversary::Adversary;
 use crate::exchange::Public;
 use crate::faults::Seen;
 use crate::lane::{Effect, Lane};
-use crate::trace::Reason;
+use crate::trace::{Reason, Resource};
+
+/// A refusal as it is recorded: its reason, and the resource to which the time until the next
+/// attempt is charged.
+type Refusal = (Reason, Resource);
+
+const GATEWAY_DOWN: Refusal = (Reason::GatewayDown, Resource::Faults);
+
+/// The record of a node's refusal. A full queue of messages that wait for ordering is crowded
+/// blocks.
+fn recorded(reason: node::Reason) -> Refusal {
+    match reason {
+        node::Reason::IngressFull => (Reason::IngressFull, Resource::ValidationOthers),
+        node::Reason::IngressShed => (Reason::Shed, Resource::ValidationOthers),
+        node::Reason::MempoolFull => (Reason::MempoolFull, Resource::BlockSpace),
+        node::Reason::MempoolShed => (Reason::Shed, Resource::BlockSpace),
+        node::Reason::RateExceeded => (Reason::RateExceeded, Resource::Admission),
+        node::Reason::FeeTooLow => (Reason::FeeTooLow, Resource::Admission),
+        node::Reason::Expired => (Reason::Expired, Resource::Admission),
+        node::Reason::CancelledBefore => (Reason::CancelledBefore, Resource::Admission),
+        node::Reason::Throttled => (Reason::Throttled, Resource::Admission),
+    }
+}
 
 /// Actors and the attacker.
 impl World {
@@ -128,7 +149,7 @@ impl World {
         self.waits.iter_mut().for_each(|waits| waits.reaches(self.now, message));
         if !self.nodes[gateway as usize].is_up() {
             self.wire.links.faults.observe(gateway, &Seen::Missed);
-            return self.turn_away(slot, Reason::GatewayDown, 0);
+            return self.turn_away(slot, GATEWAY_DOWN, 0);
         }
         if self.wire.reaches_gateway(self.now, gateway, message) {
             self.pass_by(gateway, message);
@@ -150,7 +171,7 @@ impl World {
             self.step(gateway, Input::Client(self.wire.envelope(message)));
         } else {
             self.wire.links.faults.observe(gateway, &Seen::Missed);
-            self.turn_away(slot, Reason::GatewayDown, 0);
+            self.turn_away(slot, GATEWAY_DOWN, 0);
         }
     }
 
@@ -169,7 +190,8 @@ impl World {
                 Effect::Wake(at) => self.agenda.push(at, Event::Lane),
                 Effect::Enter(at, id) => self.agenda.push(at, Event::Enter(self.wire.slot(id))),
                 Effect::TurnAway(id) => {
-                    self.turn_away(self.wire.slot(id), Reason::RateExceeded, 0);
+                    let refusal = recorded(node::Reason::RateExceeded);
+                    self.turn_away(self.wire.slot(id), refusal, 0);
                 }
             }
         }
@@ -180,7 +202,7 @@ impl World {
         &mut self,
         node: NodeId,
         message: MessageId,
-        reason: queue::Reason,
+        reason: node::Reason,
         retry_after_ns: Ns,
     ) {
         let slot = self.wire.slot(message);
@@ -188,30 +210,18 @@ impl World {
             // The message still waits at another node.
             return;
         }
-        let reason = match reason {
-            queue::Reason::QueueFull if self.nodes[node as usize].node.is_full() => {
-                Reason::MempoolFull
-            }
-            queue::Reason::QueueFull => Reason::IngressFull,
-            queue::Reason::Shed => Reason::Shed,
-            queue::Reason::RateExceeded => Reason::RateExceeded,
-            queue::Reason::FeeTooLow => Reason::FeeTooLow,
-            queue::Reason::Expired => Reason::Expired,
-            queue::Reason::CancelledBefore => Reason::CancelledBefore,
-            queue::Reason::Throttled => Reason::Throttled,
-        };
-        self.turn_away(slot, reason, retry_after_ns);
+        self.turn_away(slot, recorded(reason), retry_after_ns);
     }
 
     /// Processes a refusal: the client retries later, or gives up.
-    fn turn_away(&mut self, slot: u32, reason: Reason, retry_after_ns: Ns) {
+    fn turn_away(&mut self, slot: u32, (reason, lacking): Refusal, retry_after_ns: Ns) {
         if self.clients.is_decided(slot) {
             // A copy is in a block: refusing another one has no effect.
             return;
         }
         let message = self.clients.messages().id[slot as usize];
         if let Some(waits) = &mut self.waits {
-            waits.turned_away(self.now, message, reason);
+            waits.turned_away(self.now, message, lacking);
         }
         if let Some(retry) = self.clients.turned_away(self.now, slot, reason, retry_after_ns) {
             retry.raised.into_iter().for_each(|fee_micros| self.wire.raise(message, fee_micros));

@@ -13,13 +13,11 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::intake::Work;
-use super::{Node, Output};
-use crate::admission;
+use super::{Node, Output, Reason};
 use crate::admission::cancel_memory::CancelMemory;
 use crate::admission::criticality::Criticality;
 use crate::admission::gate::{self, Gate, Load, Request};
 use crate::message::{Block, Class, Envelope};
-use crate::queue::Reason;
 use crate::units::{AccountId, Height, Ns};
 
 /// Unit of work of the price's targets.
@@ -138,7 +136,7 @@ impl Node {
         admission
             .gate
             .admit(now, &ask, &load)
-            .map_err(|no| (queue_reason(no.reason), no.retry_after_ns))?;
+            .map_err(|no| (no.reason.into(), no.retry_after_ns))?;
         let owed = admission.gate.owed(now, ask.kind);
         if owed > 0 {
             out.push(Output::Charged(envelope.id, owed));
@@ -240,16 +238,4 @@ impl Node {
 /// An arriving risk-reducing message, for estimates.
 pub(super) fn reducing() -> Envelope {
     Envelope::plain(0, Class::LiquidationOrder, 0, 0)
-}
-
-fn queue_reason(reason: admission::AdmissionReason) -> Reason {
-    match reason {
-        admission::AdmissionReason::RateExceeded => Reason::RateExceeded,
-        admission::AdmissionReason::FeeTooLow => Reason::FeeTooLow,
-        admission::AdmissionReason::Expired | admission::AdmissionReason::ExpiryTooFar => {
-            Reason::Expired
-        }
-        admission::AdmissionReason::CancelledBefore => Reason::CancelledBefore,
-        admission::AdmissionReason::Busy => Reason::Throttled,
-    }
 }

@@ -1,10 +1,9 @@
 //! Intake: messages arrive, wait, are validated, forwarded and enter the mempool.
 
-use super::{Node, Output, Packet, Task, Timer};
+use super::{Node, Output, Packet, Reason, Task, Timer};
 use crate::gossip::{self, Frame};
 use crate::machine::{Draws, Machine};
 use crate::message::{Envelope, Payload};
-use crate::queue::Reason;
 use crate::units::{Ns, Peer};
 
 /// A client's message that is to be validated, and where it came from.
@@ -44,8 +43,8 @@ impl Node {
         }
         match self.ingress.push(now, &work.envelope, work) {
             Ok(None) => {}
-            Ok(Some(displaced)) => self.refuse(displaced, Reason::Shed, out),
-            Err((work, reason)) => self.refuse(work, reason, out),
+            Ok(Some(displaced)) => self.refuse(displaced, Reason::IngressShed, out),
+            Err(work) => self.refuse(work, Reason::IngressFull, out),
         }
     }
 
@@ -66,7 +65,7 @@ impl Node {
             self.validate(next.item, out);
         }
         for shed in self.ingress.shed() {
-            self.refuse(shed, Reason::Shed, out);
+            self.refuse(shed, Reason::IngressShed, out);
         }
         self.accept(now, work, draws, out);
     }
@@ -77,7 +76,7 @@ impl Node {
         if work.from == CLIENT {
             // A gateway that orders must have room; any other only forwards the message.
             if self.orders() && self.is_full() {
-                return self.refuse(work, Reason::QueueFull, out);
+                return self.refuse(work, Reason::MempoolFull, out);
             }
             out.push(Output::Admitted(envelope.id));
         }
@@ -136,8 +135,8 @@ impl Node {
         }
         match self.mempool.push(now, &envelope, envelope) {
             Ok(None) => {}
-            Ok(Some(displaced)) => self.forget(displaced, Reason::Shed, out),
-            Err((_, reason)) => return self.refuse(work, reason, out),
+            Ok(Some(displaced)) => self.forget(displaced, Reason::MempoolShed, out),
+            Err(_) => return self.refuse(work, Reason::MempoolFull, out),
         }
         self.known.insert(envelope.id);
         self.mempool_bytes += u64::from(envelope.size_bytes);

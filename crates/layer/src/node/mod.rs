@@ -20,7 +20,7 @@
 //! engine of [`ordering`] asks and the [`builder`] chooses), [`fair`] (all nodes contribute to
 //! their order), [`unsealing`] (blocks are opened), [`execute`] (they take effect), [`sync`] (a
 //! node that fell behind catches up), [`life`] (a process begins, or has died), [`work`] (what
-//! hosts do).
+//! hosts do), [`reason`] (of refusals).
 //!
 //! # Departures from CometBFT
 //! Blocks travel whole, not in parts. A block that is synced is trusted without its commit.
@@ -34,6 +34,7 @@ mod intake;
 mod life;
 mod order;
 pub mod ordering;
+mod reason;
 mod smoothed;
 mod sync;
 mod tune;
@@ -57,6 +58,7 @@ pub use builder::{BlockBuilder, Honest};
 pub use fair::{Fair, FairRule, Tally as FairTally};
 pub use life::Disk;
 pub use ordering::{Engine, Ordering, Wait, WaitKind};
+pub use reason::Reason;
 pub use tune::Tuning;
 pub use unsealing::{Places, Unsealing, place};
 pub use work::{Costs, Done, Task};
@@ -205,7 +207,7 @@ pub enum Output {
         /// The message's number.
         message: MessageId,
         /// Reason of the refusal.
-        reason: queue::Reason,
+        reason: Reason,
         /// Time before which a retry is useless; 0 = no hint.
         retry_after_ns: Ns,
     },

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Node, Output, Packet, admit, ordering};
+use super::{Node, Output, Packet, Reason, admit, ordering};
 use crate::machine::Draws;
 use crate::message::{Block, Entry, Payload, Proposal};
-use crate::queue::Reason;
 use crate::sequencer::chain;
 use crate::units::{Digest, Height, Ns};
 
@@ -175,7 +174,7 @@ impl Node {
         }
         self.builder.arrange(&mut entries);
         for shed in self.mempool.shed() {
-            self.forget(shed, Reason::Shed, out);
+            self.forget(shed, Reason::MempoolShed, out);
         }
         entries
     }

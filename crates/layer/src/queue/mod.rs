@@ -166,22 +166,11 @@ pub struct Waiting<T> {
 
 /// Reason for which an item was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Reason {
+pub enum QueueRefusal {
     /// The queue is at its capacity.
-    QueueFull = 1,
+    QueueFull,
     /// It waited too long, or was dropped for another item.
-    Shed = 2,
-    /// Its account has exhausted its rate limit.
-    RateExceeded = 3,
-    /// Its fee is below the present price.
-    FeeTooLow = 4,
-    /// Its expiry height has passed.
-    Expired = 5,
-    /// Its cancel arrived first.
-    CancelledBefore = 6,
-    /// It is throttled by its criticality while the venue is congested.
-    Throttled = 7,
+    Shed,
 }
 
 /// Events of a queue.
@@ -208,7 +197,7 @@ pub enum Output<T> {
         /// The item that was refused.
         item: T,
         /// Reason of the refusal.
-        reason: Reason,
+        reason: QueueRefusal,
     },
     /// The queue is empty.
     Empty,
@@ -242,17 +231,12 @@ impl<T> Queue<T> {
     /// # Errors
     /// Returns the item if the queue is full.
     #[inline]
-    pub fn push(
-        &mut self,
-        now: Ns,
-        envelope: &Envelope,
-        item: T,
-    ) -> Result<Option<T>, (T, Reason)> {
+    pub fn push(&mut self, now: Ns, envelope: &Envelope, item: T) -> Result<Option<T>, T> {
         let mut displaced = None;
         if self.is_full() {
             match self.discipline.make_room(envelope).filter(|_| self.capacity > 0) {
                 Some(place) => displaced = self.places.take(place).map(|waiting| waiting.item),
-                None => return Err((item, Reason::QueueFull)),
+                None => return Err(item),
             }
         }
         let place = self.places.put(Waiting { item, class: envelope.class, queued_ns: now });
@@ -364,13 +348,14 @@ impl<T> Machine for Queue<T> {
         match input {
             Input::Push { envelope, item } => match self.push(now, &envelope, item) {
                 Ok(None) => {}
-                Ok(Some(item)) => outbox.push(Output::Refused { item, reason: Reason::Shed }),
-                Err((item, reason)) => outbox.push(Output::Refused { item, reason }),
+                Ok(Some(item)) => outbox.push(Output::Refused { item, reason: QueueRefusal::Shed }),
+                Err(item) => outbox.push(Output::Refused { item, reason: QueueRefusal::QueueFull }),
             },
             Input::Pop => {
                 let served = self.pop(now);
                 let shed = self.shed().into_iter();
-                outbox.extend(shed.map(|item| Output::Refused { item, reason: Reason::Shed }));
+                outbox
+                    .extend(shed.map(|item| Output::Refused { item, reason: QueueRefusal::Shed }));
                 outbox.push(served.map_or(Output::Empty, Output::Served));
             }
         }

@@ -9,9 +9,9 @@ use surgetank_layer::message::{Class, Envelope};
 use surgetank_layer::node::ordering::single;
 use surgetank_layer::node::{
     BlockBuilder, Config, Fair, FairRule, FairTally, Honest, Input, Node, Ordering, Output, Packet,
-    Unsealing,
+    Reason, Unsealing,
 };
-use surgetank_layer::queue::{Reason, Rule};
+use surgetank_layer::queue::Rule;
 use surgetank_layer::units::{MS, MessageId, NodeId, Ns};
 
 use super::fixed_host::Times;

@@ -32,13 +32,12 @@ mod check;
 mod leader;
 mod log;
 
-use super::{Node, Output, Packet, Timer};
+use super::{Node, Output, Packet, Reason, Timer};
 use crate::fair::order::Ordered;
 use crate::fair::{median, order};
 use crate::machine::Draws;
 use crate::message::{Block, Envelope};
 use crate::order_report::{Evidence, Report};
-use crate::queue::Reason;
 use crate::units::{NodeId, Ns};
 
 use super::intake::Work;
@@ -214,7 +213,7 @@ impl Node {
                 return;
             }
             if full {
-                return self.refuse(work, Reason::QueueFull, out);
+                return self.refuse(work, Reason::MempoolFull, out);
             }
             judge.put(now, envelope);
         }
@@ -273,10 +272,12 @@ impl Node {
                 Ok(displaced) => {
                     self.known.insert(envelope.id);
                     self.mempool_bytes += u64::from(envelope.size_bytes);
-                    displaced.into_iter().for_each(|shed| self.forget(shed, Reason::Shed, out));
+                    displaced
+                        .into_iter()
+                        .for_each(|shed| self.forget(shed, Reason::MempoolShed, out));
                 }
-                Err((envelope, reason)) => {
-                    let message = envelope.id;
+                Err(envelope) => {
+                    let (message, reason) = (envelope.id, Reason::MempoolFull);
                     out.push(Output::Refused { message, reason, retry_after_ns: 0 });
                 }
             }
