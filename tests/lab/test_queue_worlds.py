@@ -12,6 +12,7 @@ import pytest
 
 import surgetank as st
 from stations import SERVICE_US, station
+from surgetank.scenario.flow import ENCODED_BYTES_MAX
 from surgetank.scenario.queue import RULES
 from surgetank.trace import Outcome, OutcomeReason
 from venue_under_attack import FLOOD, TEN_TIMES, outcome, value, venue
@@ -37,6 +38,24 @@ def test_a_refusal_names_the_queue_that_was_full_where_both_are() -> None:
     validated = of[OutcomeReason.MEMPOOL_FULL] + 1
     assert abs(validated - capacity) <= 5
     assert of[OutcomeReason.INGRESS_FULL] == messages.height - validated
+
+
+@pytest.mark.parametrize("consensus", ["single", "tendermint"])
+def test_a_block_has_room_for_the_largest_message_and_no_more(consensus: str) -> None:
+    """A byte more, and the scenario is refused: the core's encoding is as long as Python says."""
+    asked: dict[str, Any] = {
+        "duration_s": 3.0,
+        "flow__overhead_bytes": 1_000 - ENCODED_BYTES_MAX,
+        "layer__gossip": {"kind": "flood"},
+        "layer__consensus": {"kind": consensus, "block_bytes_max": 1_000},
+    }
+    trace = outcome(**asked).trace
+    assert trace["messages"]["size_bytes"].max() == 1_000
+    assert trace["blocks"]["size_bytes"].max() == 1_000
+    assert trace["blocks"]["messages"].sum() > 10
+    asked["flow__overhead_bytes"] += 1
+    with pytest.raises(st.SurgetankError, match=r"flow\.overhead_bytes"):
+        venue(**asked)
 
 
 @pytest.mark.parametrize("rule", EVERYWHERE)

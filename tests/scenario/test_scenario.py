@@ -18,6 +18,7 @@ from surgetank.starter import STARTER
 ROOT = Path(__file__).resolve().parents[2]
 AWS_CSV = ROOT.parent / "shared/data/latency/cometbft_aws_latencies.csv"
 FAULT = {"at_s": 1.0, "duration_s": 1.0}
+SMALL = {"block_bytes_max": 1_000}
 DELAY = {"kind": "regions", "names": ["a", "b"], "matrix_ms": [[0, 1], [1, 0]]}
 
 
@@ -99,6 +100,10 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"market": {"margin": {"initial": 0.01, "maintenance": 0.02}}}, "market.margin", "below"),
     ({"market": {"positions": {"leverage_max": 90}}}, "market", "margin.initial"),
     ({"duration_s": 5.0, "warmup_s": 5.0}, "warmup_s", "below"),
+    ({"flow": {"overhead_bytes": 949}, "layer": {"consensus": SMALL | {"kind": "single"}}},
+     "flow.overhead_bytes", "`layer.consensus.block_bytes_max` (1000)"),
+    ({"flow": {"overhead_bytes": 949}, "layer": {"consensus": SMALL | {"kind": "tendermint"}}},
+     "flow.overhead_bytes", "up to 1001 bytes: lower it"),
     ({"venue": "nyse"}, "venue", "binance, deribit, dydx-v4, hyperliquid"),
     ({"venue": ["dydx-v4"]}, "venue", "binance, deribit, dydx-v4, hyperliquid"),
     ({"flow": {"arrivals": {"kind": "poisson", "rate_per_sec": 5}}},

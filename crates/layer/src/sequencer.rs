@@ -12,8 +12,7 @@
 //!
 //! Source: batch auctions and block building in general; the chain is a plain BLAKE3 hash chain.
 //!
-//! Departures: whether a single message larger than `batch_bytes_max` is taken is the node's
-//! decision.
+//! Departures: none. No message is larger than `batch_bytes_max`: the node refuses those.
 
 use std::borrow::Borrow;
 use std::sync::Arc;
@@ -125,11 +124,6 @@ impl Sequencer {
         debug_assert!(batch_messages_max > 0, "sequencer: batch_messages_max must be at least 1");
         self.config.batch_messages_max = batch_messages_max;
         self.config.window_ns = window_ns;
-    }
-
-    /// Present greatest number of messages in a batch, and present window.
-    pub fn tuned(&self) -> (u32, Ns) {
-        (self.config.batch_messages_max, self.config.window_ns)
     }
 
     /// Its present parameters.

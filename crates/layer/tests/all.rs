@@ -35,6 +35,7 @@ mod node_fair;
 mod node_fair_forged;
 mod node_fair_rig;
 mod node_intake;
+mod node_order;
 mod node_recovery;
 mod node_sync;
 mod pipe_intake;

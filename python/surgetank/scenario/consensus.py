@@ -52,6 +52,11 @@ class Engine(Section):
         return None
 
     @property
+    def message_bytes_max(self) -> int | None:
+        """The largest message for which a block has room; None without blocks."""
+        return None
+
+    @property
     def proposal_timeout_ms(self) -> float | None:
         """Timeout of a first proposal, ms; None where no proposer can fail."""
         return None
@@ -98,6 +103,11 @@ class Single(Engine):
     def block_bounds(self) -> tuple[int, int] | None:
         """None without a window: then the sequencer makes as many batches as needed."""
         return (self.block_messages_max, self.block_bytes_max) if self.window_ms else None
+
+    @property
+    def message_bytes_max(self) -> int | None:
+        """As large as a batch."""
+        return self.block_bytes_max
 
     def can_order(self, members: Collection[int], nodes: int) -> bool:
         """Whether the sequencing node is among the members."""
@@ -146,6 +156,11 @@ class Tendermint(Engine):
     def block_bounds(self) -> tuple[int, int] | None:
         """The bounds of every block."""
         return self.block_messages_max, self.block_bytes_max
+
+    @property
+    def message_bytes_max(self) -> int | None:
+        """As large as a block."""
+        return self.block_bytes_max
 
     @property
     def proposal_timeout_ms(self) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,9 @@ from surgetank.scenario.section import (
     SpanMs,
     Whole,
 )
+
+#: Bytes of the longest encoding of a client's message, a cancel-replace (crates/layer/src/codec).
+ENCODED_BYTES_MAX: Final = 52
 
 
 class NoArrivals(Section):
@@ -285,3 +288,8 @@ class Flow(Section):
     replay_messages: bool = Field(
         False, description="the tape's messages replace the background process (set by --tape)"
     )
+
+    @property
+    def message_bytes_max(self) -> int:
+        """Size of the largest message on the wire."""
+        return ENCODED_BYTES_MAX + self.overhead_bytes

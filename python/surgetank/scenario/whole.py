@@ -85,6 +85,13 @@ class Scenario(Section):
                 f"{self.network.nodes} nodes, 0..{last}"
             )
         self.layer.queue.check_faulty(self.network.nodes)
+        room = self.layer.consensus.message_bytes_max
+        if room is not None and self.flow.message_bytes_max > room:
+            raise ValueError(
+                f"flow.overhead_bytes: no block has room for messages of up to "
+                f"{self.flow.message_bytes_max} bytes: lower it, or raise "
+                f"`layer.consensus.block_bytes_max` ({room})"
+            )
         for i, fault in enumerate(self.faults):
             for key, node in named_nodes(fault):
                 if node > last:

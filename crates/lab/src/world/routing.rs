@@ -32,6 +32,7 @@ fn recorded(reason: node::Reason) -> Refusal {
         node::Reason::FeeTooLow => (Reason::FeeTooLow, Resource::Admission),
         node::Reason::Expired => (Reason::Expired, Resource::Admission),
         node::Reason::CancelledBefore => (Reason::CancelledBefore, Resource::Admission),
+        node::Reason::TooLarge => unreachable!("flow.overhead_bytes: Python refuses such messages"),
         node::Reason::Throttled => (Reason::Throttled, Resource::Admission),
     }
 }

@@ -4,7 +4,7 @@ use super::{Node, Output, Packet, Reason, Task, Timer};
 use crate::gossip::{self, Frame};
 use crate::machine::{Draws, Machine};
 use crate::message::{Envelope, Payload};
-use crate::units::{Ns, Peer};
+use crate::units::{NEVER, Ns, Peer};
 
 /// A client's message that is to be validated, and where it came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,12 @@ impl Work {
 
 impl Node {
     /// Offers a message for validation, which starts at once, after a wait, or is refused.
+    ///
+    /// A message larger than a block would stop the chain; CometBFT's mempool refuses it, too.
     pub(super) fn offer(&mut self, now: Ns, work: Work, out: &mut Vec<Output>) {
+        if self.engine.block_bytes_max().is_some_and(|most| work.envelope.size_bytes > most) {
+            return self.refuse_for(work, Reason::TooLarge, NEVER, out);
+        }
         if work.from == GATEWAY
             && let Some(retry_after_ns) = self.too_many(&work.envelope)
         {

@@ -4,9 +4,36 @@ use std::sync::Arc;
 
 use super::{Node, Output, Packet, Reason, admit, ordering};
 use crate::machine::Draws;
-use crate::message::{Block, Entry, Payload, Proposal};
+use crate::message::{Block, Entry, Envelope, Payload, Proposal};
 use crate::sequencer::chain;
 use crate::units::{Digest, Height, Ns};
+
+/// A block that is being made.
+struct Draft {
+    height: Height,
+    /// For how many more messages, and bytes of them, it has room.
+    messages: u32,
+    bytes: u64,
+    /// Orders whose cancels are in it.
+    cancelled: admit::Cancelled,
+}
+
+impl Draft {
+    fn new(height: Height, messages: u32, bytes: u64) -> Draft {
+        Draft { height, messages, bytes, cancelled: admit::Cancelled::default() }
+    }
+}
+
+/// What becomes of a waiting message in the block that is being made.
+enum Choice {
+    Take,
+    /// The proposer omits it.
+    LeaveOut,
+    /// It may be in no block, for this reason.
+    Void(Reason),
+    /// There is no room for it: the block is complete.
+    Full,
+}
 
 impl Node {
     /// A message of consensus has been validated.
@@ -117,24 +144,41 @@ impl Node {
 
     /// A block of waiting messages, under the queue's rule, which stay in the queue.
     fn make_block(&self, now: Ns, height: Height, messages_max: u32, bytes_max: u32) -> Arc<Block> {
-        let mut bytes = 0;
-        let mut cancelled = admit::Cancelled::default();
-        let mut entries: Vec<Entry> = self
-            .mempool
-            .iter()
-            .filter(|waiting| self.builder.takes(&waiting.item))
-            .filter(|waiting| self.is_void(height, &waiting.item, &mut cancelled).is_none())
-            .take(messages_max as usize)
-            .take_while(|waiting| {
-                bytes += waiting.item.size_bytes;
-                bytes <= bytes_max
-            })
-            .map(|waiting| Entry { envelope: waiting.item, queued_ns: waiting.queued_ns })
-            .collect();
+        let mut draft = Draft::new(height, messages_max, bytes_max.into());
+        let mut entries = Vec::new();
+        for waiting in self.mempool.iter() {
+            match self.choose(&mut draft, &waiting.item) {
+                Choice::Take => {
+                    entries.push(Entry { envelope: waiting.item, queued_ns: waiting.queued_ns });
+                }
+                Choice::LeaveOut | Choice::Void(_) => {}
+                Choice::Full => break,
+            }
+        }
         self.builder.arrange(&mut entries);
         let hash = chain(&self.last_hash(), height, &entries);
         let (proposer, evidence) = (self.id, Vec::new());
         Arc::new(Block { height, proposer, proposed_ns: now, entries, hash, evidence })
+    }
+
+    /// What becomes of a waiting message whose turn it is.
+    fn choose(&self, draft: &mut Draft, waiting: &Envelope) -> Choice {
+        let size = u64::from(waiting.size_bytes);
+        if draft.messages == 0 {
+            return Choice::Full;
+        }
+        if !self.builder.takes(waiting) {
+            return Choice::LeaveOut;
+        }
+        if let Some(reason) = self.is_void(draft.height, waiting, &mut draft.cancelled) {
+            return Choice::Void(reason);
+        }
+        if draft.bytes < size {
+            return Choice::Full;
+        }
+        draft.messages -= 1;
+        draft.bytes -= size;
+        Choice::Take
     }
 
     /// The engine learns that messages wait.
@@ -144,6 +188,7 @@ impl Node {
         self.engine_step(now, input, draws, out);
     }
 
+    /// Takes the messages of the next block out of the queue.
     fn drain(
         &mut self,
         now: Ns,
@@ -151,25 +196,25 @@ impl Node {
         bytes_max: u64,
         out: &mut Vec<Output>,
     ) -> Vec<Entry> {
-        let mut entries: Vec<Entry> = Vec::new();
-        let mut bytes = 0;
-        let mut cancelled = admit::Cancelled::default();
-        while entries.len() < messages_max as usize {
-            let Some(next) = self.mempool.peek(now) else { break };
-            let size = u64::from(next.item.size_bytes);
-            if bytes + size > bytes_max && !entries.is_empty() {
+        let mut draft = Draft::new(self.next_height(), messages_max, bytes_max);
+        let mut entries = Vec::new();
+        // A message that was looked at is the next one for good: none is, for a full block.
+        while draft.messages > 0
+            && let Some(next) = self.mempool.peek(now).cloned()
+        {
+            let (envelope, queued_ns) = (next.item, next.queued_ns);
+            let choice = self.choose(&mut draft, &envelope);
+            if matches!(choice, Choice::Full) {
                 break;
             }
-            bytes += size;
-            let Some(taken) = self.mempool.pop(now) else { break };
-            if let Some(reason) = self.is_void(self.next_height(), &taken.item, &mut cancelled) {
-                bytes -= size;
-                self.forget(taken.item, reason, out);
+            self.mempool.pop(now);
+            if let Choice::Void(reason) = choice {
+                self.forget(envelope, reason, out);
                 continue;
             }
-            self.mempool_bytes -= size;
-            if self.builder.takes(&taken.item) {
-                entries.push(Entry { envelope: taken.item, queued_ns: taken.queued_ns });
+            self.mempool_bytes -= u64::from(envelope.size_bytes);
+            if matches!(choice, Choice::Take) {
+                entries.push(Entry { envelope, queued_ns });
             }
         }
         self.builder.arrange(&mut entries);

@@ -21,6 +21,8 @@ pub enum Reason {
     Expired,
     /// Its cancel arrived first.
     CancelledBefore,
+    /// It is larger than a block.
+    TooLarge,
     /// It is throttled by its criticality while the venue is congested.
     Throttled,
 }

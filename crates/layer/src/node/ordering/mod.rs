@@ -221,6 +221,11 @@ pub trait Engine: fmt::Debug + Send + Sync {
         false
     }
 
+    /// The most bytes of messages in a block; `None` where there are no blocks.
+    fn block_bytes_max(&self) -> Option<u32> {
+        None
+    }
+
     /// What may be set here; `None` = nothing.
     fn pace(&self) -> Option<Pace> {
         None

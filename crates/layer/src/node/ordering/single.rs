@@ -36,6 +36,7 @@ impl Config {
 pub struct Sequenced {
     id: NodeId,
     leader: NodeId,
+    block_bytes_max: u32,
     follower: Single,
     /// At the leader.
     sequencer: Option<Sequencer>,
@@ -55,6 +56,7 @@ impl Sequenced {
         Sequenced {
             id,
             leader,
+            block_bytes_max: config.block_bytes_max,
             follower: Single::new(single::Config { node: id, orderer: leader }),
             sequencer: (id == leader).then(|| Sequencer::new(batches)),
             made: Vec::new(),
@@ -147,9 +149,14 @@ impl Engine for Sequenced {
         Some(self.leader)
     }
 
+    fn block_bytes_max(&self) -> Option<u32> {
+        Some(self.block_bytes_max)
+    }
+
     fn pace(&self) -> Option<Pace> {
-        let (block_messages_max, window_ns) = self.sequencer.as_ref()?.tuned();
-        Some(Pace { block_messages_max, window_ns, propose_ns: None })
+        let sequencer::Config { batch_messages_max, window_ns, .. } =
+            self.sequencer.as_ref()?.config();
+        Some(Pace { block_messages_max: batch_messages_max, window_ns, propose_ns: None })
     }
 
     fn set_pace(&mut self, pace: Pace) {
@@ -160,8 +167,8 @@ impl Engine for Sequenced {
 
     fn closes_ns(&self, messages: u64) -> Ns {
         self.sequencer.as_ref().map_or(0, |sequencer| {
-            let (size, window_ns) = sequencer.tuned();
-            window_ns * messages.div_ceil(u64::from(size.max(1)))
+            let sequencer::Config { batch_messages_max, window_ns, .. } = sequencer.config();
+            window_ns * messages.div_ceil(u64::from(batch_messages_max))
         })
     }
 }

@@ -155,6 +155,10 @@ impl Engine for Voted {
         true
     }
 
+    fn block_bytes_max(&self) -> Option<u32> {
+        Some(self.config.block_bytes_max)
+    }
+
     fn pace(&self) -> Option<Pace> {
         let Timeouts { commit_ns, propose_ns, .. } = self.machine.timeouts();
         Some(Pace {
