@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -51,7 +51,7 @@ def test_a_block_has_room_for_the_largest_message_and_no_more(consensus: str) ->
     }
     trace = outcome(**asked).trace
     assert trace["messages"]["size_bytes"].max() == 1_000
-    assert trace["blocks"]["size_bytes"].max() == 1_000
+    assert 900 < cast(int, trace["blocks"]["size_bytes"].max()) <= 1_000
     assert trace["blocks"]["messages"].sum() > 10
     asked["flow__overhead_bytes"] += 1
     with pytest.raises(st.SurgetankError, match=r"flow\.overhead_bytes"):

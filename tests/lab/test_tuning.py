@@ -19,6 +19,7 @@ from surgetank.trace import Knob, MessageClass, Outcome, OutcomeReason
 SINGLE = {"kind": "single", "node": 0, "window_ms": 40.0, "block_messages_max": 20}
 TENDERMINT = {"kind": "tendermint", "timeout_commit_ms": 200.0, "block_messages_max": 50}
 BOUNDS = {"batch_least": 10, "batch_most": 80, "limit_least": 60, "limit_most": 400}
+S = 1_000_000_000
 ESSENTIAL = [MessageClass.named(name) for name in ("price-update", "liquidation-order", "cancel")]
 
 
@@ -104,6 +105,34 @@ def test_decisions_stay_in_bounds_and_replay(controller: str) -> None:
     # The decisions alone, without the controller, give the same facts.
     played = st.simulate(scenario, decisions=trace["decisions"])
     assert played.chains == trace.chains
+
+
+@pytest.mark.parametrize("at_s", [2.0, 2.05])
+@pytest.mark.parametrize("controller", CONTROLLERS)
+def test_decisions_around_a_crash_replay(controller: str, at_s: float) -> None:
+    """The process that follows a crash starts from the scenario's settings, whether a controller or
+    a replay decides; the crash comes at a time of decision, or between two."""
+    crash = {"kind": "crash", "at_s": at_s, "duration_s": 1.0, "nodes": [0]}
+    scenario = venue(controller, faults=[crash])
+    trace = st.simulate(scenario)
+    own = trace["decisions"].filter(
+        (pl.col("node") == 0) & (pl.col("knob") <= Knob.ADMISSION_LIMIT)
+    )
+    before, after = (
+        own.filter(part) for part in (pl.col("time_ns") < at_s * S, pl.col("time_ns") >= at_s * S)
+    )
+    assert before.height > 0 and after.height > 0
+    start = {
+        Knob.BATCH_MESSAGES_MAX: SINGLE["block_messages_max"],
+        Knob.WINDOW_NS: 40_000_000,
+        Knob.ADMISSION_LIMIT: BOUNDS["limit_most"],
+    }
+    for rows in (before, after):
+        for knob, value in (
+            rows.group_by("knob", maintain_order=True).first()["knob", "from"].rows()
+        ):
+            assert value == start[knob]
+    assert st.simulate(scenario, decisions=trace["decisions"]).chains == trace.chains
 
 
 def test_a_decision_that_is_changed_changes_what_follows() -> None:
@@ -365,6 +394,39 @@ def test_what_a_controller_says_is_part_of_the_name(
         (tmp_path / "still_house.py").write_text(text)
         hashes.append(venue("still_house:Still").hash)
     assert hashes[0] != hashes[1]
+
+
+@pytest.mark.parametrize(
+    ("layer", "bounds", "told"),
+    [
+        ({"consensus": SINGLE}, {"batch_least": 21}, "`consensus.block_messages_max` 20,"),
+        ({"consensus": SINGLE}, {"batch_most": 19}, "take one from 10 to 19"),
+        ({"consensus": SINGLE}, {"window_least_ms": 40.5}, "`consensus.window_ms` 40,"),
+        (
+            {"consensus": TENDERMINT},
+            {"window_most_ms": 199.5},
+            "`consensus.timeout_commit_ms` 200,",
+        ),
+        ({"consensus": SINGLE, "admission": {"limit": 59}}, {}, "`admission.limit` 59,"),
+        ({"consensus": SINGLE, "admission": {"limit": 401}}, {}, "`tuning.bounds.limit_least`"),
+        ({"consensus": SINGLE, "queue": {"rule": "lanes"}}, {"weight_most": 7}, "price_update` 8,"),
+        ({"consensus": SINGLE, "queue": {"rule": "lanes"}}, {"weight_least": 2}, "order` 1,"),
+    ],
+)
+def test_a_start_outside_the_bounds_is_refused(
+    layer: dict[str, Any], bounds: dict[str, Any], told: str
+) -> None:
+    """A controller would begin with another setting than the scenario's; without one, none is."""
+    gossip = {"gossip": {"kind": "flood"}}
+    for controller in CONTROLLERS:
+        tuning = {"controller": controller, "bounds": BOUNDS | bounds}
+        with pytest.raises(
+            SurgetankError, match=f"`tuning.controller` {controller} starts"
+        ) as caught:
+            venue(layer=gossip | layer | {"tuning": tuning})
+        assert caught.value.place == "layer"
+        assert told in str(caught.value)
+        venue(layer=gossip | layer | {"tuning": tuning | {"controller": "none"}})
 
 
 def test_bounds_in_disorder_are_refused() -> None:

@@ -13,6 +13,7 @@ import polars as pl
 import surgetank as st
 from surgetank.errors import SurgetankError
 from surgetank.journal import verify
+from surgetank.scenario.tuning import Bounds
 from surgetank.simulate import simulate
 from surgetank.trace import STAGES, Outcome, OutcomeReason
 from surgetank.verdict.validity import Check, CheckKind, checks
@@ -139,7 +140,7 @@ def _layer(draw: random.Random, nodes: int, rule: str) -> dict[str, Any]:
     us = draw.choice([0.0, 100.0, 4_000.0])
     costs = {key: us for key in ("price_update_us", "liquidation_order_us", "cancel_us")}
     costs |= {"replace_us": us, "order_us": us}
-    return {
+    layer: dict[str, Any] = {
         "consensus": single if one else tendermint,
         "gossip": {"kind": draw.choice(["direct", "flood"] if one else ["flood", "mesh"])},
         "queue": {
@@ -158,6 +159,17 @@ def _layer(draw: random.Random, nodes: int, rule: str) -> dict[str, Any]:
             "distribution": draw.choice([{"kind": "fixed"}, {"kind": "exponential"}]),
         },
     }
+    if layer["tuning"]["controller"] != "none":
+        _start_inside(layer["consensus"], layer["admission"])
+    return layer
+
+
+def _start_inside(consensus: dict[str, Any], admission: dict[str, Any]) -> None:
+    """Raises settings to the least that a controller may choose: it starts from them."""
+    bounds = Bounds()
+    consensus["block_messages_max"] = max(consensus["block_messages_max"], bounds.batch_least)
+    if admission["limit"]:
+        admission["limit"] = max(admission["limit"], bounds.limit_least)
 
 
 def _admission(draw: random.Random) -> dict[str, Any]:

@@ -33,6 +33,8 @@ fn node(service: &Service, ordering: Ordering) -> Node {
         ordering,
         fair: None,
         unsealing: Unsealing::at_once(),
+        admission: None,
+        tuning: None,
     })
 }
 

@@ -57,8 +57,8 @@ impl Controller for Moody {
 
 const TIMES: Times = Times { validation_ns: MS / 2, execution_ns: MS };
 
-fn node(rule: Rule, ordering: Ordering) -> Node {
-    Node::new(Config {
+fn config(rule: Rule, ordering: Ordering) -> Config {
+    Config {
         id: 0,
         nodes: 1,
         degree: 0,
@@ -71,7 +71,9 @@ fn node(rule: Rule, ordering: Ordering) -> Node {
         ordering,
         fair: None,
         unsealing: Unsealing::at_once(),
-    })
+        admission: None,
+        tuning: None,
+    }
 }
 
 /// A sequencer whose admission limit a controller moves.
@@ -82,7 +84,6 @@ fn tuned(rule: Rule, limits: Vec<u32>) -> Node {
         block_bytes_max: 10_000,
         window_ns: 20 * MS,
     };
-    let mut node = node(rule, Ordering::Single(sequencer));
     let gate = gate::Config {
         budgets: None,
         price: price::Config::Fixed { fee_micros: 0 },
@@ -90,33 +91,33 @@ fn tuned(rule: Rule, limits: Vec<u32>) -> Node {
         cancel_memory: None,
         admission_limit: u32::MAX,
     };
-    node.admit(Admission { gate, unit: Unit::Messages, limit: u32::MAX, expires: false });
+    let admission = Admission { gate, unit: Unit::Messages, limit: u32::MAX, expires: false };
     let setting = |admission_limit| Setting {
         batch_messages_max: 5,
         window_ns: 20 * MS,
         admission_limit,
         lane_weights: [1; 8],
     };
-    node.tune(Tuning {
+    let tuning = Tuning {
         controller: Some(Box::new(Moody(limits, 0))),
         played: VecDeque::new(),
         bounds: Bounds::new(setting(1), setting(u32::MAX)),
         first: setting(20),
         interval_ns: 50 * MS,
-    });
-    node
+    };
+    Node::new(Config {
+        admission: Some(admission),
+        tuning: Some(tuning),
+        ..config(rule, Ordering::Single(sequencer))
+    })
 }
 
 /// A lone validator under adaptive consensus.
 fn adaptive(rule: Rule) -> Node {
-    let mut node = node(rule, fixed_host::tendermint(100 * MS, 20));
     let span = |least, most| Span { least: least * MS, most: most * MS };
-    node.adapt(AdaptiveTimeouts {
-        commit: span(20, 200),
-        propose: span(500, 2_000),
-        throttle_ns: 30 * MS,
-    });
-    node
+    let timeouts =
+        AdaptiveTimeouts { commit: span(20, 200), propose: span(500, 2_000), throttle_ns: 30 * MS };
+    Node::new(config(rule, fixed_host::adaptive_tendermint(100 * MS, 20, timeouts)))
 }
 
 /// A node, what waits for it, and how a client's message reaches its gate.

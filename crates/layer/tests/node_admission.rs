@@ -25,8 +25,8 @@ use fixed_host::Times;
 const BATCH: Wait = Wait { what: WaitKind::Batch, height: 0, round: 0 };
 const TIMES: Times = Times { validation_ns: 0, execution_ns: MS };
 
-fn node(rule: Rule, ordering: Ordering) -> Node {
-    Node::new(Config {
+fn config(rule: Rule, ordering: Ordering) -> Config {
+    Config {
         id: 0,
         nodes: 1,
         degree: 0,
@@ -39,7 +39,17 @@ fn node(rule: Rule, ordering: Ordering) -> Node {
         ordering,
         fair: None,
         unsealing: Unsealing::at_once(),
-    })
+        admission: None,
+        tuning: None,
+    }
+}
+
+fn node(rule: Rule, ordering: Ordering) -> Node {
+    Node::new(config(rule, ordering))
+}
+
+fn gated(rule: Rule, ordering: Ordering, admission: Admission) -> Node {
+    Node::new(Config { admission: Some(admission), ..config(rule, ordering) })
 }
 
 fn single(window_ns: Ns, batch_messages_max: u32) -> Ordering {
@@ -104,8 +114,7 @@ fn under_class_the_cancel_overtakes_its_taker_and_the_order_survives() {
 
 #[test]
 fn a_remembered_cancel_stops_the_taker_that_it_overtook() {
-    let mut venue = node(Rule::Class, single(10 * MS, 50));
-    venue.admit(admission(true));
+    let mut venue = gated(Rule::Class, single(10 * MS, 50), admission(true));
     let messages = [about(1, PLACE, 5), about(2, CANCEL, 5), about(3, PLACE, 6)];
     let (block, said) = first_block(&mut venue, &messages);
     assert_eq!((block, said), (vec![2, 3], vec![(1, Reason::CancelledBefore)]));
@@ -114,8 +123,7 @@ fn a_remembered_cancel_stops_the_taker_that_it_overtook() {
 #[test]
 fn a_cancel_that_overtook_its_order_on_the_way_stops_it_at_the_gate() {
     for (remember, blocks) in [(false, vec![2, 1]), (true, vec![2])] {
-        let mut venue = node(Rule::Fifo, single(10 * MS, 50));
-        venue.admit(admission(remember));
+        let mut venue = gated(Rule::Fifo, single(10 * MS, 50), admission(remember));
         let (block, said) = first_block(&mut venue, &[about(2, CANCEL, 5), about(1, PLACE, 5)]);
         assert_eq!(block, blocks);
         assert_eq!(said.is_empty(), !remember);
@@ -124,24 +132,21 @@ fn a_cancel_that_overtook_its_order_on_the_way_stops_it_at_the_gate() {
 
 #[test]
 fn a_cancel_of_another_account_stops_nothing() {
-    let mut venue = node(Rule::Class, single(10 * MS, 50));
-    venue.admit(admission(true));
+    let mut venue = gated(Rule::Class, single(10 * MS, 50), admission(true));
     let other = Envelope { account: 2, ..about(2, CANCEL, 5) };
     assert_eq!(first_block(&mut venue, &[about(1, PLACE, 5), other]), (vec![2, 1], vec![]));
 }
 
 #[test]
 fn what_expires_while_it_waits_is_refused_and_said() {
-    let mut venue = node(Rule::Fifo, single(0, 1));
-    venue.admit(admission(false));
+    let mut venue = gated(Rule::Fifo, single(0, 1), admission(false));
     let good_for = |id, expires| Envelope { expires, ..about(id, PLACE, id) };
     // The first makes block 1 at once.
     step(&mut venue, 0, Input::Client(good_for(1, 9)));
     let late = refused(&step(&mut venue, MS, Input::Client(good_for(2, 1))));
     assert_eq!(late, [(2, Reason::Expired, NEVER)]);
 
-    let mut venue = node(Rule::Fifo, single(10 * MS, 1));
-    venue.admit(admission(false));
+    let mut venue = gated(Rule::Fifo, single(10 * MS, 1), admission(false));
     // One message a block: the first makes block 1 at once, the second block 2.
     for (id, expires) in [(1, 1), (2, 2), (3, 2), (4, 3)] {
         assert_eq!(refused(&step(&mut venue, 0, Input::Client(good_for(id, expires)))), []);
@@ -153,8 +158,8 @@ fn what_expires_while_it_waits_is_refused_and_said() {
 
 #[test]
 fn the_admission_limit_stops_orders_and_nothing_else() {
-    let mut venue = node(Rule::Fifo, single(SECOND, 50));
-    venue.admit(Admission { limit: 2, ..admission(false) });
+    let mut venue =
+        gated(Rule::Fifo, single(SECOND, 50), Admission { limit: 2, ..admission(false) });
     let reducing = Envelope { flags: flags::REDUCE_ONLY, ..about(4, PLACE, 4) };
     let liquidation = about(6, Class::LiquidationOrder, 0);
     for message in [about(1, PLACE, 1), about(2, PLACE, 2), reducing, about(5, CANCEL, 1)] {
@@ -168,10 +173,9 @@ fn the_admission_limit_stops_orders_and_nothing_else() {
 
 #[test]
 fn who_bids_enough_owes_the_price_and_not_the_bid() {
-    let mut venue = node(Rule::Fifo, single(SECOND, 50));
     let gate =
         gate::Config { price: price::Config::Fixed { fee_micros: 5 }, ..admission(false).gate };
-    venue.admit(Admission { gate, ..admission(false) });
+    let mut venue = gated(Rule::Fifo, single(SECOND, 50), Admission { gate, ..admission(false) });
     let bids = |id, class, fee_micros| Envelope { fee_micros, ..about(id, class, id) };
     let said = refused(&step(&mut venue, 0, Input::Client(bids(1, PLACE, 4))));
     assert_eq!(said, [(1, Reason::FeeTooLow, NEVER)]);
@@ -226,29 +230,28 @@ fn changes(node: &mut Node) -> Vec<(Ns, Change)> {
 
 #[test]
 fn whatever_a_controller_wishes_settings_stay_in_bounds_and_replay() {
-    let mut venue = node(Rule::Fifo, single(MS, 4));
-    venue.admit(admission(false));
-    venue.tune(tuning(Some(Box::new(Wild(false))), VecDeque::new()));
+    let tuned = |tuning| {
+        let admission = Some(admission(false));
+        Node::new(Config { admission, tuning: Some(tuning), ..config(Rule::Fifo, single(MS, 4)) })
+    };
+    let mut venue = tuned(tuning(Some(Box::new(Wild(false))), VecDeque::new()));
     let made = changes(&mut venue);
     assert_eq!(made.len(), 12);
     assert!(
         made.iter().all(|(_, c)| (2..=8).contains(&c.to) && c.clamped && c.why == Why::Outside)
     );
-    let mut again = node(Rule::Fifo, single(MS, 4));
-    again.admit(admission(false));
-    again.tune(tuning(None, made.iter().copied().collect()));
+    let mut again = tuned(tuning(None, made.iter().copied().collect()));
     assert_eq!(changes(&mut again), made);
 }
 
 fn lone_validator() -> Node {
-    let mut node = node(Rule::Fifo, fixed_host::tendermint(400 * MS, 2));
     let span = |least, most| Span { least: least * MS, most: most * MS };
-    node.adapt(AdaptiveTimeouts {
+    let timeouts = AdaptiveTimeouts {
         commit: span(100, 400),
         propose: span(200, 2_000),
         throttle_ns: 10 * MS,
-    });
-    node
+    };
+    node(Rule::Fifo, fixed_host::adaptive_tendermint(400 * MS, 2, timeouts))
 }
 
 #[test]

@@ -34,6 +34,8 @@ fn config(id: NodeId, times: Times, validations_max: u32, ordering: Ordering) ->
         ordering,
         fair: None,
         unsealing,
+        admission: None,
+        tuning: None,
     }
 }
 

@@ -10,8 +10,7 @@ use surgetank_layer::gossip;
 use surgetank_layer::message::{Class, Entry, Envelope};
 use surgetank_layer::node::ordering::single;
 use surgetank_layer::node::{
-    Admission, BlockBuilder, Config, Honest, Input, Node, Ordering, Output, Reason, Timer, Unit,
-    Unsealing,
+    Admission, BlockBuilder, Config, Input, Node, Ordering, Output, Reason, Timer, Unit, Unsealing,
 };
 use surgetank_layer::queue::Rule;
 use surgetank_layer::units::{MS, NEVER, Ns, SECOND};
@@ -45,8 +44,8 @@ fn engines() -> [Ordering; 2] {
     [Ordering::Single(sequencer), fixed_host::tendermint(10 * MS, 50)]
 }
 
-fn node(ordering: Ordering, builder: Arc<dyn BlockBuilder>) -> Node {
-    let config = Config {
+fn config(ordering: Ordering) -> Config {
+    Config {
         id: 0,
         nodes: 1,
         degree: 0,
@@ -60,8 +59,9 @@ fn node(ordering: Ordering, builder: Arc<dyn BlockBuilder>) -> Node {
         ordering,
         fair: None,
         unsealing: Unsealing::at_once(),
-    };
-    Node::with_builder(config, builder)
+        admission: None,
+        tuning: None,
+    }
 }
 
 fn sized(id: u32, class: Class, size_bytes: u32) -> Envelope {
@@ -107,7 +107,7 @@ const CANCEL: Class = Class::OrderCancelRequest;
 fn a_block_is_filled_up_to_its_bytes_and_the_rest_is_in_the_next() {
     for ordering in engines() {
         let messages = [1, 2, 3].map(|id| sized(id, ORDER, BLOCK_BYTES / 2));
-        let mut venue = node(ordering, Arc::new(Honest));
+        let mut venue = Node::new(config(ordering));
         assert_eq!(blocks(&mut venue, &messages, 2), (vec![vec![1, 2], vec![3]], vec![]));
     }
 }
@@ -116,7 +116,7 @@ fn a_block_is_filled_up_to_its_bytes_and_the_rest_is_in_the_next() {
 fn a_message_larger_than_a_block_is_refused_and_stops_nobody() {
     for ordering in engines() {
         let messages = [sized(1, ORDER, BLOCK_BYTES + 1), sized(2, ORDER, BLOCK_BYTES)];
-        let mut venue = node(ordering, Arc::new(Honest));
+        let mut venue = Node::new(config(ordering));
         let refused = vec![(1, Reason::TooLarge, NEVER)];
         assert_eq!(blocks(&mut venue, &messages, 1), (vec![vec![2]], refused));
         assert_eq!((venue.ingress_len(), venue.mempool_len()), (0, 0));
@@ -128,7 +128,7 @@ fn what_the_proposer_omits_takes_no_room() {
     for ordering in engines() {
         let order = |id| sized(id, ORDER, BLOCK_BYTES / 2);
         let messages = [sized(1, CANCEL, BLOCK_BYTES), order(2), order(3)];
-        let mut venue = node(ordering, Arc::new(NoCancels));
+        let mut venue = Node::with_builder(config(ordering), Arc::new(NoCancels));
         assert_eq!(blocks(&mut venue, &messages, 1), (vec![vec![2, 3]], vec![]));
     }
 }
@@ -136,7 +136,6 @@ fn what_the_proposer_omits_takes_no_room() {
 #[test]
 fn a_cancel_that_the_proposer_omits_stops_no_order() {
     for ordering in engines() {
-        let mut venue = node(ordering, Arc::new(NoCancels));
         let cancel_memory = Some(cancel_memory::Config { capacity: 10, horizon: 20 });
         let gate = gate::Config {
             budgets: None,
@@ -145,7 +144,10 @@ fn a_cancel_that_the_proposer_omits_stops_no_order() {
             cancel_memory,
             admission_limit: u32::MAX,
         };
-        venue.admit(Admission { gate, unit: Unit::Messages, limit: u32::MAX, expires: false });
+        let admission =
+            Some(Admission { gate, unit: Unit::Messages, limit: u32::MAX, expires: false });
+        let config = Config { admission, ..config(ordering) };
+        let mut venue = Node::with_builder(config, Arc::new(NoCancels));
         let cancel = Envelope { order: 2, ..sized(1, CANCEL, 100) };
         // The order arrives first, and the cancel is served first.
         let messages = [sized(2, ORDER, 100), cancel];

@@ -26,6 +26,8 @@ fn config(nodes: u32, ordering: Ordering) -> Config {
         degree: 3,
         gossip: gossip::Config::Flood {},
         unsealing: Unsealing::at_once(),
+        admission: None,
+        tuning: None,
         rule: Rule::Fifo,
         ingress_max: 100,
         mempool_max: 100,
@@ -142,15 +144,15 @@ fn what_was_tuned_is_forgotten() {
     let one = || config(1, single(10 * MS));
     let first =
         Setting { batch_messages_max: 4, window_ns: MS, admission_limit: 9, lane_weights: [1; 8] };
-    let mut node = Node::new(one());
-    let usual = node.engine().pace();
-    node.tune(Tuning {
+    let tuning = Tuning {
         controller: None,
         played: VecDeque::new(),
         bounds: Bounds::new(first, first),
         first,
         interval_ns: SECOND,
-    });
+    };
+    let usual = Node::new(one()).engine().pace();
+    let node = Node::new(Config { tuning: Some(tuning), ..one() });
     assert_ne!(node.engine().pace(), usual);
     assert_eq!(crashed(node, 0, one()).engine().pace(), usual);
 }

@@ -22,6 +22,8 @@ fn node() -> Node {
         degree: 3,
         gossip: surgetank_layer::gossip::Config::Flood {},
         unsealing: Unsealing::at_once(),
+        admission: None,
+        tuning: None,
         rule: Rule::Fifo,
         ingress_max: 100,
         mempool_max: 100,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -181,11 +182,50 @@ class Layer(Section):
         }
         lanes, weights = self.queue.discipline == "lanes", self.queue.weights.by_class()
         data["tuning"]["bounds"] = self.tuning.bounds.between(weights, lanes=lanes)
+        data["tuning"]["start"] = self._start()
         if self.tuning.plugin:
             data["tuning"]["controller"] = "custom"
         if self.tuning.controller == "none" and self.admission.admits_all:
             data["admission"]["node"] = None
         return data
+
+    def _start(self) -> dict[str, Any] | None:
+        """The setting from which a controller starts; None where there are no blocks."""
+        if self.consensus.pace is None:
+            return None
+        of = self.consensus.core()
+        return {
+            "batch_messages_max": of["block_messages_max"],
+            "window_ns": of[f"{self.consensus.pace.key.removesuffix('ms')}ns"],
+            "admission_limit": self.admission.limit or self.tuning.bounds.limit_most,
+            "lane_weights": self.queue.weights.by_class(),
+        }
+
+    @model_validator(mode="after")
+    def _starts_inside(self) -> Self:
+        """Refuses a setting that a controller's bounds would change before its first decision."""
+        if self.tuning.controller == "none" or self.consensus.pace is None:
+            return self
+        key, weights = self.consensus.pace.key, self.queue.weights
+        settings = [
+            ("consensus.block_messages_max", "batch", ""),
+            (f"consensus.{key}", "window", "_ms"),
+        ]
+        settings += [("admission.limit", "limit", "")] if self.admission.limit else []
+        if self.queue.discipline == "lanes":
+            names = type(weights).model_fields
+            settings += [(f"queue.weights.{name}", "weight", "") for name in names]
+        for key, name, unit in settings:
+            ends = [f"{name}_{end}{unit}" for end in ("least", "most")]
+            least, most = (getattr(self.tuning.bounds, end) for end in ends)
+            value = attrgetter(key)(self)
+            if not least <= value <= most:
+                raise ValueError(
+                    f"`tuning.controller` {self.tuning.controller} starts from `{key}` {value:g}, "
+                    f"which is outside its bounds: take one from {least:g} to {most:g}, or change "
+                    f"`tuning.bounds.{ends[0]}` and `{ends[1]}`"
+                )
+        return self
 
     @model_validator(mode="after")
     def _can_be_ordered(self) -> Self:

@@ -234,7 +234,6 @@ class Queue(Section):
         keys = ("order", "ingress_max", "mempool_max", "express")
         return {key: of[key] for key in keys} | {
             "discipline": self._discipline(of),
-            "weights": self.weights.by_class(),
             "bond_usd": self.sealed.bond_usd,
         }
 

@@ -11,8 +11,6 @@ use surgetank_layer::{node, queue};
 pub struct Queue {
     /// The queue discipline; `None` = the user's own class, passed to the run.
     pub discipline: Option<queue::Rule>,
-    /// Weights of classes, for a tuner.
-    pub weights: [u8; 8],
     /// The order inside a block.
     pub order: BlockOrder,
     /// The unsealing of a decided block before its execution.

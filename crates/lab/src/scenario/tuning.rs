@@ -1,7 +1,7 @@
 //! `[layer.tuning]`: the controller of batch size, window, admission limit and lane weights.
 
 use serde::{Deserialize, Serialize};
-use surgetank_layer::tuning::Bounds;
+use surgetank_layer::tuning::{Bounds, Setting};
 use surgetank_layer::units::Ns;
 
 /// A controller and its hard bounds.
@@ -16,6 +16,8 @@ pub struct Tuning {
     pub interval_ns: Ns,
     /// Where settings may go.
     pub bounds: Bounds,
+    /// The setting before the first decision; `None` where there are no blocks.
+    pub start: Option<Setting>,
 }
 
 /// Controllers of the settings.

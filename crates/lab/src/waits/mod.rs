@@ -74,6 +74,18 @@ struct Station {
     down: (Ns, Ns),
 }
 
+/// Classes of which messages wait at a node that are not in this block of its own.
+fn left_out(at: &Node, block: &Block) -> LeftOut {
+    let mut waiting = at.mempool_by_class();
+    if at.engine().peeks() {
+        for entry in &block.entries {
+            let of_class = &mut waiting[entry.envelope.class as usize];
+            *of_class = of_class.saturating_sub(1);
+        }
+    }
+    waiting.iter().enumerate().filter(|(_, count)| **count > 0).map(|(class, _)| 1 << class).sum()
+}
+
 /// Whether a time bounds a round.
 fn of_round(what: WaitKind) -> bool {
     matches!(what, WaitKind::Proposal | WaitKind::Votes(_))
@@ -372,7 +384,7 @@ impl Waits {
             && block.proposer == node
             && block.proposed_ns == now
         {
-            let left_out = at.left_out_of(block);
+            let left_out = left_out(at, block);
             self.proposals.entry(block.hash).or_insert((self.cause, left_out));
         }
     }
@@ -397,7 +409,7 @@ impl Waits {
         let (why, left_out) = match self.proposals.remove(&block.hash) {
             Some(proposal) => proposal,
             // A sequencer seals and decides at once.
-            None if block.proposed_ns == now => (self.cause, at.left_out_of(block)),
+            None if block.proposed_ns == now => (self.cause, left_out(at, block)),
             None => (NONE, 0),
         };
         let proposed = block.proposed_ns.max(self.cycles.last());

@@ -278,7 +278,7 @@ impl World {
         }
     }
 
-    fn step_once(&mut self, node: NodeId, input: Input) {
+    pub(super) fn step_once(&mut self, node: NodeId, input: Input) {
         let mut outbox = std::mem::take(&mut self.outbox);
         self.nodes[node as usize].step(self.now, input, &mut outbox);
         for output in outbox.drain(..) {

@@ -285,14 +285,14 @@ impl World {
         let Some(exchange) = &self.exchange else { return };
         let height = block.height as u32;
         let mark = exchange.mark_at(height);
-        self.nodes[node as usize].node.see_mark(self.now, mark);
+        let cut = exchange.deferred_in(height);
+        let priced = exchange.feeds_in_block()
+            || block.entries.iter().any(|e| e.envelope.class == Class::PriceUpdate);
+        self.step_once(node, Input::Mark(mark));
         let leader = self.clients.leader();
         if leader.is_some_and(|leader| leader != node) {
             return;
         }
-        let cut = exchange.deferred_in(height);
-        let priced = exchange.feeds_in_block()
-            || block.entries.iter().any(|e| e.envelope.class == Class::PriceUpdate);
         if !priced && !cut {
             return;
         }
@@ -322,12 +322,13 @@ impl World {
 
     /// Credits the requests earned by trades at the accounts' own gateways.
     ///
-    /// A gateway has it at once, with the block, as the venue counts where it executes.
+    /// A gateway has it at once, with the block, as the venue counts where it executes; one that is
+    /// down has it when it is back.
     fn credit_quotas(&mut self) {
         let earned = self.exchange.as_mut().map_or_else(Vec::new, |exchange| exchange.earned());
         for (account, requests) in earned {
             let gateway = self.actors.accounts.gateway(account);
-            self.nodes[gateway as usize].node.earn(self.now, account, requests);
+            self.step_once(gateway, Input::Earned { account, requests });
         }
     }
 }

@@ -72,7 +72,7 @@ pub(super) struct State {
 
 impl Node {
     /// Enables adaptation, for engines whose rounds wait for proposals.
-    pub fn adapt(&mut self, config: AdaptiveTimeouts) {
+    pub(super) fn adapt(&mut self, config: AdaptiveTimeouts) {
         let Some(Pace { window_ns, propose_ns: Some(propose_ns), .. }) = self.engine.pace() else {
             return;
         };

@@ -57,15 +57,16 @@ pub(super) struct State {
 /// Cancels that come earlier in the block being made.
 pub(super) type Cancelled = BTreeSet<(AccountId, u32)>;
 
-impl Node {
-    /// Sets the admission control of this node.
-    pub fn admit(&mut self, admission: Admission) {
+impl State {
+    pub(super) fn new(admission: Admission) -> State {
         let Admission { gate, unit, limit, expires } = admission;
         let decided = gate.cancel_memory.map(CancelMemory::new);
         let gate = Gate::new(gate::Config { admission_limit: u32::MAX, ..gate });
-        self.admission = Some(Box::new(State { gate, decided, unit, limit, expires }));
+        State { gate, decided, unit, limit, expires }
     }
+}
 
+impl Node {
     /// Number of messages that wait here for validation or for ordering.
     pub fn on_the_way(&self) -> u32 {
         (self.ingress.len() + self.validating as usize + self.mempool_len()) as u32
@@ -203,8 +204,7 @@ impl Node {
         self.forget_void(out);
     }
 
-    /// An account has earned requests by trading.
-    pub fn earn(&mut self, now: Ns, account: AccountId, requests: u64) {
+    pub(super) fn earn(&mut self, now: Ns, account: AccountId, requests: u64) {
         if let Some(admission) = &mut self.admission {
             admission.gate.earn(now, account, requests);
         }

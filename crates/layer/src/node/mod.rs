@@ -48,7 +48,7 @@ use crate::gossip::{self, Frame, Gossip, SeenCache};
 use crate::machine::{Draws, Machine};
 use crate::message::{Block, Envelope, Payload};
 use crate::queue::{self, Queue};
-use crate::units::{Digest, Height, MessageId, NodeId, Ns, Peer};
+use crate::units::{AccountId, Digest, Height, MessageId, NodeId, Ns, Peer, Price};
 
 pub use crate::order_report::{ReceivedEntry, Report};
 pub use crate::tuning::Change;
@@ -64,7 +64,7 @@ pub use unsealing::{Places, Unsealing, place};
 pub use work::{Costs, Done, Task};
 
 /// Parameters of a node.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Config {
     /// Number of this node.
     pub id: NodeId,
@@ -90,6 +90,10 @@ pub struct Config {
     pub fair: Option<Fair>,
     /// What happens to a decided block before it is executed.
     pub unsealing: Unsealing,
+    /// Which messages are admitted; `None` = all.
+    pub admission: Option<Admission>,
+    /// Controller of what may be set at a node that makes blocks; `None` = nothing changes.
+    pub tuning: Option<Tuning>,
 }
 
 /// Events of a node.
@@ -121,6 +125,15 @@ pub enum Input {
     Timer(Timer),
     /// Work that this node requested is done.
     Done(Done),
+    /// The mark after a block that this node has executed, in ticks.
+    Mark(Price),
+    /// An account of this gateway has earned requests by trading.
+    Earned {
+        /// The account.
+        account: AccountId,
+        /// How many requests.
+        requests: u64,
+    },
 }
 
 /// Packets between two nodes that need not be neighbours.
@@ -266,7 +279,8 @@ impl Node {
     /// A node before its start.
     ///
     /// # Panics
-    /// If a fair order is asked of an engine without a leader.
+    /// If a fair order is asked of an engine without a leader, or a controller is to start from a
+    /// setting outside its bounds.
     pub fn new(config: Config) -> Node {
         Node::with_builder(config, Arc::new(Honest))
     }
@@ -274,14 +288,15 @@ impl Node {
     /// A node with another proposer's policy.
     ///
     /// # Panics
-    /// If a fair order is asked of an engine without a leader.
+    /// If a fair order is asked of an engine without a leader, or a controller is to start from a
+    /// setting outside its bounds.
     pub fn with_builder(config: Config, builder: Arc<dyn BlockBuilder>) -> Node {
         let engine = config.ordering.engine(config.id, config.nodes);
         let fair = config.fair.map(|fair| {
             let leader = engine.leader().expect("Config::fair: the engine has a leader");
             Box::new(fair::State::new(&fair, config.nodes, config.id, leader))
         });
-        Node {
+        let mut node = Node {
             id: config.id,
             nodes: config.nodes,
             started: false,
@@ -315,10 +330,17 @@ impl Node {
             armed: Vec::new(),
             pending: Vec::new(),
             gossip_out: Vec::new(),
-            admission: None,
+            admission: config.admission.map(|admission| Box::new(admit::State::new(admission))),
             tuning: None,
             adaptive: None,
+        };
+        if let Some(tuning) = config.tuning.filter(|_| node.engine.pace().is_some()) {
+            node.tune(tuning);
         }
+        if let Some(timeouts) = node.engine.adaptive() {
+            node.adapt(timeouts);
+        }
+        node
     }
 
     /// Messages waiting for validation.
@@ -331,14 +353,9 @@ impl Node {
         self.mempool.len() + self.fair.as_ref().map_or(0, |fair| fair.len())
     }
 
-    /// Classes of which messages wait here that are not in this block of its own: bits `1 << class`.
-    pub fn left_out_of(&self, block: &Block) -> u8 {
-        let mut more = [0i64; 8];
-        self.mempool.unordered().for_each(|waiting| more[waiting.item.class as usize] += 1);
-        if self.engine.peeks() {
-            block.entries.iter().for_each(|entry| more[entry.envelope.class as usize] -= 1);
-        }
-        more.iter().enumerate().filter(|(_, count)| **count > 0).map(|(class, _)| 1 << class).sum()
+    /// Messages waiting for ordering, by class number.
+    pub fn mempool_by_class(&self) -> [u32; 8] {
+        self.mempool.by_class()
     }
 
     /// Messages decided and not yet executed.
@@ -402,6 +419,8 @@ impl Machine for Node {
                 Done::Executed => self.executed(now, out),
                 Done::ShareMade { height, to } => self.share_made(now, height, to, draws, out),
             },
+            Input::Mark(mark) => self.see_mark(now, mark),
+            Input::Earned { account, requests } => self.earn(now, account, requests),
             Input::Start => self.start(now, draws, out),
         }
     }

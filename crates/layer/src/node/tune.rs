@@ -31,7 +31,7 @@ pub struct Tuning {
     pub played: VecDeque<(Ns, Change)>,
     /// Range of the settings.
     pub bounds: Bounds,
-    /// The setting before the first decision.
+    /// The setting before the first decision, within these bounds.
     pub first: Setting,
     /// Interval between two observations, in ns.
     pub interval_ns: Ns,
@@ -60,16 +60,14 @@ pub(super) struct State {
 }
 
 impl Node {
-    /// Enables tuning of this node.
-    pub fn tune(&mut self, tuning: Tuning) {
+    pub(super) fn tune(&mut self, tuning: Tuning) {
         let Tuning { controller, played, bounds, first, interval_ns } = tuning;
         debug_assert!(interval_ns > 0, "tuning: interval_ns must be at least 1");
-        let setting = bounds.clamp(&first);
         let controller = controller.map(|controller| Bounded::new(controller, bounds, &first));
         self.tuning = Some(Box::new(State {
             controller,
             played,
-            setting,
+            setting: first,
             interval_ns,
             observer: Observer::default(),
             reducing: Observer::default(),
@@ -79,7 +77,7 @@ impl Node {
             block_interval_ns: 0,
             arrived: BTreeMap::new(),
         }));
-        self.set(&setting);
+        self.set(&first);
     }
 
     pub(super) fn begin_tuning(&mut self, out: &mut Vec<Output>) {
@@ -108,7 +106,7 @@ impl Node {
     }
 
     /// Receives the mark price after a block that this node has executed, in ticks.
-    pub fn see_mark(&mut self, now: Ns, mark: Price) {
+    pub(super) fn see_mark(&mut self, now: Ns, mark: Price) {
         if let Some(tuning) = &mut self.tuning {
             tuning.volatility.mark(now, mark);
         }

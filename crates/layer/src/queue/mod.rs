@@ -318,11 +318,6 @@ impl<T> Queue<T> {
         self.next.into_iter().chain(rest).filter_map(|place| self.places.get(place))
     }
 
-    /// Waiting items, in no particular order.
-    pub fn unordered(&self) -> impl Iterator<Item = &Waiting<T>> {
-        self.places.iter()
-    }
-
     /// Keeps only the items for which `stays` is true.
     pub fn retain(&mut self, mut stays: impl FnMut(&Waiting<T>) -> bool) {
         if self.places.remove_if(|waiting| !stays(waiting)) {

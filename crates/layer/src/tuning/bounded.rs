@@ -23,9 +23,13 @@ pub struct Bounded<C> {
 }
 
 impl<C: Controller> Bounded<C> {
-    /// Starts from `first`, or from the nearest setting inside the bounds.
+    /// Starts from `first`.
+    ///
+    /// # Panics
+    /// If `first` is outside the bounds.
     pub fn new(controller: C, bounds: Bounds, first: &Setting) -> Bounded<C> {
-        Bounded { controller, bounds, setting: bounds.clamp(first) }
+        assert_eq!(bounds.clamp(first), *first, "tuning: the first setting is outside the bounds");
+        Bounded { controller, bounds, setting: *first }
     }
 
     /// The present setting.

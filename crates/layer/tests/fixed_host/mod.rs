@@ -64,7 +64,26 @@ impl Times {
 /// Tendermint with timeouts of a second that do not grow.
 pub fn tendermint(timeout_commit_ns: Ns, block_messages_max: u32) -> Ordering {
     let span = Span { least: 0, most: SECOND };
-    Ordering::Tendermint(tendermint::Config {
+    let unused = AdaptiveTimeouts { commit: span, propose: span, throttle_ns: 0 };
+    Ordering::Tendermint(config(timeout_commit_ns, block_messages_max, unused))
+}
+
+/// The same, with timeouts that adapt.
+pub fn adaptive_tendermint(
+    timeout_commit_ns: Ns,
+    block_messages_max: u32,
+    timeouts: AdaptiveTimeouts,
+) -> Ordering {
+    let fixed = config(timeout_commit_ns, block_messages_max, timeouts);
+    Ordering::Tendermint(tendermint::Config { adaptive: true, ..fixed })
+}
+
+fn config(
+    timeout_commit_ns: Ns,
+    block_messages_max: u32,
+    adaptive_timeouts: AdaptiveTimeouts,
+) -> tendermint::Config {
+    tendermint::Config {
         timeout_commit_ns,
         timeout_propose_ns: SECOND,
         timeout_propose_delta_ns: 0,
@@ -74,6 +93,6 @@ pub fn tendermint(timeout_commit_ns: Ns, block_messages_max: u32) -> Ordering {
         block_bytes_max: 10_000,
         rebroadcast_ns: SECOND,
         adaptive: false,
-        adaptive_timeouts: AdaptiveTimeouts { commit: span, propose: span, throttle_ns: 0 },
-    })
+        adaptive_timeouts,
+    }
 }

@@ -188,6 +188,8 @@ fn config(id: NodeId, nodes: u32, rule: FairRule, mempool_max: usize) -> Config 
         ordering: Ordering::Single(sequencer),
         fair,
         unsealing: Unsealing::at_once(),
+        admission: None,
+        tuning: None,
     }
 }
 

@@ -277,7 +277,7 @@ impl Ledger {
         let mut weights = (0, 0);
         for (s, &mark) in self.marks[..self.positions.len()].iter().enumerate() {
             let qty = self.position(account, s).qty;
-            let rate = Money::from(self.rates[s].maintenance_ppm.max(1));
+            let rate = Money::from(self.rates[s].maintenance_ppm);
             let weight = Money::from(qty.abs()) * Money::from(mark) * rate;
             weights.1 += weight;
             if s == symbol {

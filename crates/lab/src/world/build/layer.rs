@@ -2,9 +2,10 @@
 
 use surgetank_layer::node;
 use surgetank_layer::queue;
-use surgetank_layer::units::{Digest, NodeId};
+use surgetank_layer::units::{Digest, NodeId, Ns};
 
 use super::super::Plugins;
+use super::control::tuning;
 use super::fair::build_fair;
 use crate::network::Graph;
 use crate::scenario::Scenario;
@@ -15,10 +16,15 @@ fn build_rule(rule: Option<&queue::Rule>, plugins: &Plugins) -> queue::Rule {
     rule.cloned().unwrap_or_else(own)
 }
 
+/// Parameters of a node, for a process that starts at `now`.
+///
+/// # Errors
+/// Names the part of the scenario that cannot be built.
 pub(super) fn node_config(
     scenario: &Scenario,
     graph: &Graph,
     id: NodeId,
+    now: Ns,
     seed: &Seed,
     plugins: &Plugins,
 ) -> Result<node::Config, String> {
@@ -38,5 +44,7 @@ pub(super) fn node_config(
         costs: service.means,
         ordering: layer.consensus.clone(),
         fair: build_fair(scenario)?,
+        admission: layer.admission.node.clone(),
+        tuning: tuning(scenario, seed, plugins, id, now),
     })
 }

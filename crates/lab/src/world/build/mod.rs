@@ -1,6 +1,7 @@
 //! Set-up of a world from its scenario.
 //!
-//! Files: [`fair`] (one order out of many), [`layer`] (nodes and their machines).
+//! Files: [`fair`] (one order out of many), [`layer`] (nodes and their machines), [`control`] (what
+//! tunes them).
 
 mod control;
 mod fair;
@@ -127,13 +128,11 @@ impl Processes {
         id: NodeId,
         now: Ns,
     ) -> Result<Node, String> {
-        let config = node_config(scenario, graph, id, &self.seed, &self.plugins)?;
-        let mut node = match &self.proposer {
+        let config = node_config(scenario, graph, id, now, &self.seed, &self.plugins)?;
+        Ok(match &self.proposer {
             Some((at, proposer)) if *at == id => Node::with_builder(config, proposer.clone()),
             _ => Node::new(config),
-        };
-        control::put(&mut node, id, scenario, &self.seed, &self.plugins, now);
-        Ok(node)
+        })
     }
 }
 
