@@ -188,6 +188,43 @@ def limits(annotation: Any, metadata: list[Any]) -> Iterator[Any]:
                 yield from limits(part, metadata)
 
 
+def beyond(annotation: Any, metadata: list[Any]) -> Iterator[Any]:
+    """Values of a type that are next to a bound, on its other side."""
+    origin, inside = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        yield from beyond(inside[0], [*_flat(inside[1:]), *metadata])
+    elif annotation in (int, float):
+        yield from _outside(annotation, metadata)
+    elif origin is list:
+        yield from ([value] for value in beyond(inside[0], []))
+    elif origin is tuple:
+        first = [next(limits(part, [])) for part in inside]
+        for i, part in enumerate(inside):
+            yield from ([*first[:i], value, *first[i + 1 :]] for value in beyond(part, []))
+    elif origin is not typing.Literal and inside:
+        for part in inside:
+            yield from beyond(part, metadata)
+
+
+def _outside(kind: type, metadata: list[Any]) -> Iterator[float]:
+    def below(bound: float) -> float:
+        return bound - 1 if kind is int else math.nextafter(bound, -math.inf)
+
+    def above(bound: float) -> float:
+        return bound + 1 if kind is int else math.nextafter(bound, math.inf)
+
+    yield COUNT_MAX + 1 if kind is int else above(MOST)
+    for one in metadata:
+        if isinstance(one, annotated_types.Ge):
+            yield below(one.ge)  # type: ignore[arg-type]
+        elif isinstance(one, annotated_types.Gt):
+            yield one.gt  # type: ignore[misc]
+        elif isinstance(one, annotated_types.Le):
+            yield above(one.le)  # type: ignore[arg-type]
+        elif isinstance(one, annotated_types.Lt):
+            yield one.lt  # type: ignore[misc]
+
+
 def _flat(metadata: Any) -> list[Any]:
     return [m for one in metadata for m in (one.metadata if isinstance(one, FieldInfo) else [one])]
 

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from surgetank.scenario.section import (
     COUNT_MAX,
     NEVER,
+    BoundedS,
     Count,
     FeeUsd,
     NonNegative,
@@ -86,7 +87,8 @@ class PriceWindow(Section):
     """A target rate, and the time scale on which the price responds to exceeding it."""
 
     target_per_s: Whole = Field(ge=1, description="target rate, work per second")
-    window_s: PositiveS = Field(
+    window_s: BoundedS = Field(
+        ge=1e-9,
         le=1e6,
         description="the price grows by a factor e when the backlog reaches this much time of the"
         " target rate, seconds",
@@ -150,7 +152,7 @@ class Admission(Section):
     limit: Count = Field(
         0,
         description="orders are refused while this many messages wait at the node that orders; 0 "
-        "= never",
+        "= never, or from `layer.tuning.bounds.limit_most` on until a controller decides",
     )
     price: Price = Field(
         default_factory=NoPrice, description="price that a message must bid to be admitted"

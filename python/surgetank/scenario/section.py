@@ -13,6 +13,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from surgetank.plugins import is_plugin
 
 __all__ = [
+    "BoundedMs",
+    "BoundedS",
     "Count",
     "Integer",
     "NonNegative",
@@ -117,7 +119,9 @@ PositiveUs = Annotated[float, Field(ge=1e-3, allow_inf_nan=False), BeforeValidat
 PositiveS = Annotated[
     float, Field(ge=1e-9, le=1e9, allow_inf_nan=False), BeforeValidator(_number), _S
 ]
-
+#: Spans whose keys have bounds of their own: of two lower or upper bounds only one would hold.
+BoundedMs = Annotated[Number, _MS]
+BoundedS = Annotated[Number, _S]
 
 #: Shares and basis points are counted in millionths; positive ones are at least one millionth.
 Ppm = Annotated[Number, _PPM]

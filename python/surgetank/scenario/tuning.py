@@ -8,7 +8,15 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from surgetank.plugins import is_plugin
-from surgetank.scenario.section import Integer, PositiveMs, Section, SpanMs, Whole, known_or_plugin
+from surgetank.scenario.section import (
+    BoundedMs,
+    Integer,
+    PositiveMs,
+    Section,
+    SpanMs,
+    Whole,
+    known_or_plugin,
+)
 
 BuiltIn = Literal["none", "sojourn", "gradient2", "policy"]
 CONTROLLERS: tuple[str, ...] = get_args(BuiltIn)
@@ -73,7 +81,7 @@ class Tuning(Section):
         " a controller of your own",
     )
     target_ms: PositiveMs = Field(50.0, description="target sojourn time of `sojourn`, ms")
-    interval_ms: PositiveMs = Field(100.0, ge=1, description="interval of decisions, ms")
+    interval_ms: BoundedMs = Field(100.0, ge=1, description="interval of decisions, ms")
     bounds: Bounds = Field(
         default_factory=Bounds, description="bounds of the settings that a controller may change"
     )
