@@ -397,7 +397,7 @@ def test_what_a_controller_says_is_part_of_the_name(
 
 
 @pytest.mark.parametrize(
-    ("layer", "bounds", "told"),
+    ("layer", "bounds", "named"),
     [
         ({"consensus": SINGLE}, {"batch_least": 21}, "`consensus.block_messages_max` 20,"),
         ({"consensus": SINGLE}, {"batch_most": 19}, "take one from 10 to 19"),
@@ -414,7 +414,7 @@ def test_what_a_controller_says_is_part_of_the_name(
     ],
 )
 def test_a_start_outside_the_bounds_is_refused(
-    layer: dict[str, Any], bounds: dict[str, Any], told: str
+    layer: dict[str, Any], bounds: dict[str, Any], named: str
 ) -> None:
     """A controller would begin with another setting than the scenario's; without one, none is."""
     gossip = {"gossip": {"kind": "flood"}}
@@ -425,7 +425,7 @@ def test_a_start_outside_the_bounds_is_refused(
         ) as caught:
             venue(layer=gossip | layer | {"tuning": tuning})
         assert caught.value.place == "layer"
-        assert told in str(caught.value)
+        assert named in str(caught.value)
         venue(layer=gossip | layer | {"tuning": tuning | {"controller": "none"}})
 
 

@@ -113,7 +113,7 @@ fn a_block_is_filled_up_to_its_bytes_and_the_rest_is_in_the_next() {
 }
 
 #[test]
-fn a_message_larger_than_a_block_is_refused_and_stops_nobody() {
+fn a_message_larger_than_a_block_is_refused_and_the_next_one_is_not() {
     for ordering in engines() {
         let messages = [sized(1, ORDER, BLOCK_BYTES + 1), sized(2, ORDER, BLOCK_BYTES)];
         let mut venue = Node::new(config(ordering));

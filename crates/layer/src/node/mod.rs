@@ -131,7 +131,7 @@ pub enum Input {
     Earned {
         /// The account.
         account: AccountId,
-        /// How many requests.
+        /// Number of requests.
         requests: u64,
     },
 }

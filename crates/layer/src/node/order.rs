@@ -11,7 +11,7 @@ use crate::units::{Digest, Height, Ns};
 /// A block that is being made.
 struct Draft {
     height: Height,
-    /// For how many more messages, and bytes of them, it has room.
+    /// Number of messages, and of bytes, for which there is still room.
     messages: u32,
     bytes: u64,
     /// Orders whose cancels are in it.
@@ -24,7 +24,7 @@ impl Draft {
     }
 }
 
-/// What becomes of a waiting message in the block that is being made.
+/// Decision about a waiting message in the block that is being made.
 enum Choice {
     Take,
     /// The proposer omits it.
@@ -161,7 +161,7 @@ impl Node {
         Arc::new(Block { height, proposer, proposed_ns: now, entries, hash, evidence })
     }
 
-    /// What becomes of a waiting message whose turn it is.
+    /// Decides about the waiting message that is served next.
     fn choose(&self, draft: &mut Draft, waiting: &Envelope) -> Choice {
         let size = u64::from(waiting.size_bytes);
         if draft.messages == 0 {

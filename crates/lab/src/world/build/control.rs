@@ -15,7 +15,7 @@ use crate::trace::DecisionRow;
 /// Price updates, liquidation orders and cancels keep the weights of their lanes.
 const ESSENTIAL: u8 = 0b111;
 
-/// What tunes a node, for a process that starts at `now`; `None` = nothing.
+/// Tuning of a node, for a process that starts at `now`; `None` = nothing is tuned.
 pub(super) fn tuning(
     scenario: &Scenario,
     seed: &Seed,
