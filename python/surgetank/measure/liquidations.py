@@ -53,13 +53,12 @@ def due_episodes(trace: Trace) -> pl.DataFrame:
     keeper sent an order for it while it was due).
     """
     closing = [MarketKind.LIQUIDATED, MarketKind.DELEVERAGED]
-    sent = market_of(trace, MarketKind.LIQUIDATION_SENT).lazy()
+    sent = market_of(trace, MarketKind.LIQUIDATION_SENT)
     sent = sent.select("account", due_ns=pl.col("ref_ns").cast(pl.Int64), sent=True)
     ending = pl.col("kind") != MarketKind.DUE
     time = pl.col("time_ns")
     return (
         market_in_order(trace)
-        .lazy()
         .filter(
             pl.col("kind").is_in([MarketKind.DUE, MarketKind.RECOVERED, MarketKind.DELEVERAGED])
             | ((pl.col("kind") == MarketKind.LIQUIDATED) & (pl.col("qty") != 0))
@@ -83,7 +82,6 @@ def due_episodes(trace: Trace) -> pl.DataFrame:
             sent.drop_nulls().unique(), on=["account", "due_ns"], how="left", maintain_order="left"
         )
         .with_columns(pl.col("sent").fill_null(False))
-        .collect()
     )
 
 

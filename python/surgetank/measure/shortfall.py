@@ -45,13 +45,11 @@ def traded(trace: Trace) -> pl.DataFrame:
     at_execution (Float64, ticks: the middle of the book at sent_ns, and before the block that
     executed it; the mark while a side of the book is empty); weight (Float64, benchmark · qty).
     """
-    due = market_of(trace, MarketKind.LIQUIDATED).lazy()
+    due = market_of(trace, MarketKind.LIQUIDATED)
     due = due.select("message", "account", due_ns="ref_ns")
-    sent = trace["messages"].lazy()
-    sent = sent.select("message", "source", created_ns=_int("created_ns"))
+    sent = trace["messages"].select("message", "source", created_ns=_int("created_ns"))
     found = (
         market_of(trace, *_TRADES)
-        .lazy()
         .filter(pl.col("qty") != 0)
         .with_columns(liquidation=pl.col("kind") == MarketKind.LIQUIDATION_TRADE)
         .group_by("message", "account", "liquidation", maintain_order=True)
@@ -68,7 +66,6 @@ def traded(trace: Trace) -> pl.DataFrame:
             sent_ns=pl.coalesce(_int("due_ns"), "created_ns", "executed_ns"),
             price=pl.col("paid") / pl.col("qty"),
         )
-        .collect()
     )
     book = _book(trace)
     prices = {
@@ -89,14 +86,13 @@ def intents(trace: Trace) -> pl.DataFrame:
     (UInt8, as in `messages`), missed_bp (Float64: what the outside price moved against its side
     from sending to the end of the run).
     """
-    filled = market_of(trace, MarketKind.TRADE).lazy().group_by("message")
-    sent = trace["messages"].lazy().select("message", "source", "outcome")
+    filled = market_of(trace, MarketKind.TRADE).group_by("message")
+    sent = trace["messages"].select("message", "source", "outcome")
     outside = market_of(trace, MarketKind.INDEX)["time_ns", "price"]
     last = float(outside["price"][-1]) if outside.height else float("nan")
     window = pl.col("time_ns").is_between(trace.measured_from_ns, trace.flow_end_ns, closed="left")
     found = (
         market_of(trace, MarketKind.ORDER_SENT)
-        .lazy()
         .filter(window)
         .select(
             "message",
@@ -120,7 +116,6 @@ def intents(trace: Trace) -> pl.DataFrame:
             pl.col("filled").fill_null(0),
             pl.col("outcome").fill_null(0),
         )
-        .collect()
     )
     then = at_time(outside, found["sent_ns"].to_numpy())
     return found.with_columns(missed_bp=found["side"].to_numpy() * (last - then) / then * 1e4)
