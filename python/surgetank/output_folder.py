@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from surgetank.errors import SurgetankError
+from surgetank.errors import EXIT_MACHINE, EXIT_USAGE, SurgetankError
 
-__all__ = ["claimed", "locked", "write_json"]
+__all__ = ["check_file", "claimed", "locked", "write_file", "write_json"]
 
 #: Endings of the files that surgetank writes into a folder.
 _WRITTEN: Final = (".parquet", ".json", ".jsonl", ".xml", ".html", ".svg", ".csv", ".hlog")
@@ -70,6 +70,46 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(held)
+
+
+def check_file(path: Path, place: str) -> None:
+    """Checks before the work that a file can be written after it; creates nothing.
+
+    Raises:
+        SurgetankError: it is a folder, or its folder cannot be used.
+    """
+    if path.is_dir():
+        raise SurgetankError("is a folder", place=place, hint="Give a file")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise SurgetankError(f"{above} is no folder to write to", place=place, hint="Give another")
+
+
+def write_file(path: Path, content: str | bytes, *, hint: str, replace: bool = True) -> None:
+    """Writes a file, and its folder where there is none. A new file that could not be written whole
+    is removed.
+
+    Raises:
+        SurgetankError: it cannot be written; with the exit code of the operating system's errors
+            if the disk is full.
+    """
+    new = not path.exists()
+    raw = content.encode() if isinstance(content, str) else content
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb" if replace else "xb") as file:
+            file.write(raw)
+    except OSError as error:
+        if new:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise SurgetankError(
+            f"cannot be written ({(error.strerror or type(error).__name__).lower()})",
+            place=str(path),
+            hint="Free space there, or write elsewhere" if full else hint,
+            exit_code=EXIT_MACHINE if full else EXIT_USAGE,
+        ) from None
 
 
 def _emptied(folder: Path, *, force: bool, mark: str) -> None:

@@ -14,6 +14,7 @@ import polars as pl
 
 from surgetank.errors import CoreError, SurgetankError
 from surgetank.native import build, compiled, stale_core_named
+from surgetank.output_folder import write_file
 from surgetank.plugins import Controller, QueueRule, is_plugin, load_plugin
 from surgetank.scenario import Scenario
 from surgetank.scenario.size import refuse_too_large
@@ -69,7 +70,7 @@ def simulate(
             scenario=scenario,
         )
     if journal is not None:
-        _keep(journal, out["journal"])
+        write_file(journal, out["journal"], hint="Give another --journal", replace=False)
     return trace
 
 
@@ -111,15 +112,6 @@ def _core() -> ModuleType:
     core = compiled()
     check_names({name: tuple(names) for name, names in core.names().items()})
     return core
-
-
-def _keep(journal: Path, content: bytes) -> None:
-    try:
-        with journal.open("xb") as file:
-            file.write(content)
-    except OSError as error:
-        reason = f"cannot be written ({error.strerror})"
-        raise SurgetankError(reason, place=str(journal), hint="Give another --journal") from None
 
 
 def _can_happen_here(scenario: Scenario) -> None:

@@ -69,15 +69,23 @@ def test_invalid_and_unknown(here: Path) -> None:
         (["run", "good.toml", "--set", "nonsense"], "KEY=VALUE"),
         (["run", "good.toml", "--tape", "gone.csv"], "gone.csv"),
         (["run", "good.toml", "--out", "good.toml"], "this is a file"),
+        (["run", "good.toml", "--out", "x", "--junit", "."], "--junit .: is a folder"),
+        (["run", "good.toml", "--out", "x", "--junit", "good.toml/x"], "good.toml/x"),
+        (["run", "good.toml", "--target", "memory:", "--otel-endpoint", ":"], "not HTTP"),
+        (["run", "good.toml", "--tape", "two.csv"], "two.csv:1: two columns are named `time`"),
+        (["report", "good.toml"], "is a file, and no run's folder"),
+        (["search", "good.toml", "--dask", "nowhere"], "no Dask scheduler answers"),
         (["run", "good.toml", "--out", "/proc/nowhere/run"], "/proc/nowhere/run"),
         (["report", "nowhere"], "nowhere"),
         (["compare", "nowhere", "nowhere"], "nowhere"),
     ],
 )
 def test_mistakes_get_one_line(here: Path, arguments: list[str], said: str) -> None:
-    """Exit code 2, the place and the hint on stderr, no traceback."""
+    """Exit code 2, the place and the hint on stderr, no traceback; no folder is left."""
+    (here / "two.csv").write_text("time,time,price\n1,1,5\n2,2,5\n")
     done = surgetank(*arguments, cwd=here)
     assert done.returncode == 2
+    assert not (here / "x").exists()
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""

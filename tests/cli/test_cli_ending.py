@@ -21,6 +21,7 @@ from command_line import TINY, surgetank
 from surgetank.cli.app import app
 from surgetank.cli.exit_codes import ended
 from surgetank.errors import CoreError
+from surgetank.output_folder import write_file
 
 
 class PanicException(BaseException):
@@ -103,6 +104,53 @@ def test_a_program_that_ends_with_a_text_has_not_passed(capsys: pytest.CaptureFi
     """`sys.exit("text")` in a user's class is no exit code 0."""
     assert ended(raising(SystemExit("text"))) == 70
     assert [ended(raising(SystemExit(code))) for code in (None, 0, 3)] == [0, 0, 3]
+
+
+@pytest.mark.parametrize("table", ["messages", "waits"])
+def test_a_disk_that_fills_up_leaves_no_part_of_a_run(
+    table: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither tables nor a folder, in which the next run would not want to write."""
+    written = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        if path.stem == table:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return written(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    command = ["run", str(here / "good.toml"), "--out", str(here / "x"), "--quiet"]
+    assert ended(lambda: app(command)) == 74
+    assert "Free space there" in capsys.readouterr().err
+    assert not (here / "x").exists()
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A limit on the size of files stops the write in its middle."""
+    script = """
+import resource, signal
+from pathlib import Path
+from surgetank.errors import SurgetankError
+from surgetank.output_folder import write_file
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+try:
+    write_file(Path("new"), b"x" * 200_000, hint="Give another")
+except SurgetankError as error:
+    print(error, error.exit_code)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.stdout == "new: cannot be written (file too large). Give another 2\n", done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_device_that_is_full_is_the_machines_and_stays() -> None:
+    with pytest.raises(st.SurgetankError, match="Free space") as caught:
+        write_file(Path("/dev/full"), "x", hint="Give another")
+    assert caught.value.exit_code == 74 and Path("/dev/full").is_char_device()
 
 
 def test_ctrl_c_and_a_reader_that_has_gone() -> None:

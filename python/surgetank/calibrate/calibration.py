@@ -11,9 +11,9 @@ from typing import Any, Literal
 from surgetank.calibrate.estimate import Estimate
 from surgetank.calibrate.queueing import LightLoad
 from surgetank.calibrate.spread import Spread
-from surgetank.errors import SurgetankError
 from surgetank.live import LiveOptions
 from surgetank.measure.measured import plain
+from surgetank.output_folder import write_file
 from surgetank.scenario import Scenario
 from surgetank.scenario.text import toml
 
@@ -87,12 +87,7 @@ class Calibration:
         Raises:
             SurgetankError: it cannot be written.
         """
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(self.toml(), encoding="utf-8")
-        except OSError as error:
-            reason = (error.strerror or "cannot be written").lower()
-            raise SurgetankError(reason, place=str(path), hint="Give another --out") from None
+        write_file(path, self.toml(), hint="Give another --out")
 
     def as_json(self) -> str:
         """One JSON object."""

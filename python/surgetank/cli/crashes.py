@@ -12,7 +12,7 @@ import typer
 
 from surgetank.cli.app import OUTPUT, app, err
 from surgetank.cli.app import out as out_
-from surgetank.errors import SurgetankError
+from surgetank.output_folder import write_file
 
 if TYPE_CHECKING:
     from surgetank.live.crash import CrashOutcome
@@ -80,21 +80,12 @@ def crash_command(
     }
     text = json.dumps(content) + "\n"
     if out is not None:
-        _write(out, text)
+        write_file(out, text, hint="Give another --out")
     if as_json:
         sys.stdout.write(text)
     else:
         _show(target, found)
     raise typer.Exit(int(broken))
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        reason = (error.strerror or "cannot be written").lower()
-        raise SurgetankError(reason, place=str(path), hint="Give another --out") from None
 
 
 def _show(target: str, found: Sequence[CrashOutcome]) -> None:

@@ -12,6 +12,7 @@ from typing import Protocol
 from surgetank.cli.app import err
 from surgetank.console.live import LiveWatch
 from surgetank.console.runs import Watch
+from surgetank.errors import SurgetankError
 from surgetank.live import LiveOptions, Snapshot, parse
 from surgetank.run import Result, run
 from surgetank.scenario import Scenario
@@ -64,6 +65,9 @@ class Live:
         *,
         hidden: bool,
     ) -> None:
+        if otel_endpoint is not None and not otel_endpoint.startswith(("http://", "https://")):
+            hint = "Give a URL, such as http://localhost:4318"
+            raise SurgetankError("not HTTP", place=f"--otel-endpoint {otel_endpoint}", hint=hint)
         self._target, self._options, self._hidden = target, options, hidden
         self._port, self._endpoint = prometheus, otel_endpoint
 

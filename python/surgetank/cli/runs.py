@@ -22,8 +22,7 @@ from surgetank.cli.app import (
     overrides,
 )
 from surgetank.cli.app import out as out_
-from surgetank.errors import SurgetankError
-from surgetank.output_folder import claimed
+from surgetank.output_folder import check_file, claimed, write_file
 
 if TYPE_CHECKING:
     from surgetank.run import Result
@@ -168,6 +167,8 @@ def run_command(
     folder = out or Path("runs") / named
     if journal is not None:
         can_journal(journal, target)
+    if junit is not None:
+        check_file(junit, f"--junit {junit}")
     hidden = quiet or as_json
     live = None
     if target is not None:
@@ -188,7 +189,7 @@ def run_command(
         write(folder, result.trace, result.measures, result.verdict, report=report)
     result = replace(result, out=folder)
     if junit is not None:
-        _copy(folder / "junit.xml", junit)
+        write_file(junit, (folder / "junit.xml").read_bytes(), hint="Give another --junit")
     if as_json:
         sys.stdout.write(_as_json(result) + "\n")
     else:
@@ -203,14 +204,6 @@ def _show(result: Result, where: Path) -> None:
     out_.print(f"Written to {where}", soft_wrap=True, highlight=False)
     if not result.trace.complete:
         out_.print("Stopped before the end: the results so far are stored, marked incomplete.")
-
-
-def _copy(source: Path, target: Path) -> None:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(source.read_bytes())
-    except OSError as error:
-        raise SurgetankError.of_machine(error) from None
 
 
 @app.command("report", epilog="Example:\n\n  surgetank report runs/black-thursday")

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from surgetank.errors import SurgetankError
+from surgetank.output_folder import write_file
 
 __all__ = ["file_text", "in_script", "plotly", "render_template", "save"]
 
@@ -31,13 +31,7 @@ def save(html: str, path: str | Path) -> Path:
         SurgetankError: the file cannot be written.
     """
     target = Path(path)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise SurgetankError(
-            f"cannot be written ({error.strerror})", place=str(target), hint="Choose another path"
-        ) from error
+    write_file(target, html, hint="Choose another path")
     return target
 
 

@@ -90,6 +90,7 @@ def dask_executor(address: str) -> Iterator[Executor]:
     """
     try:
         from distributed import Client
+        from distributed.comm import get_address_host_port
     except ImportError:
         raise SurgetankError(
             "Dask is not installed",
@@ -97,6 +98,7 @@ def dask_executor(address: str) -> Iterator[Executor]:
             hint="pip install '.[cluster]' in the source of surgetank",
         ) from None
     try:
+        get_address_host_port(address)  # a client of an address that is none cannot be closed
         client = Client(address, timeout="5s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise SurgetankError(

@@ -101,6 +101,9 @@ def read(path: Path) -> Columns:
 
 def _head(path: Path, cells: list[str]) -> _Head:
     given = [cell.strip().lower().lstrip("\ufeff") for cell in cells]
+    for name in given:
+        if given.count(name) > 1 and any(name in names for names in _NAMES.values()):
+            raise broken(path, 1, f"two columns are named `{name}`", "Rename one")
     at: dict[str, int] = {}
     for what, names in _NAMES.items():
         known = [name for name in names if name in given]

@@ -217,6 +217,7 @@ class Trace:
                 },
             )
         except OSError as error:
+            store.remove(path, self.tables)
             raise SurgetankError(
                 f"cannot be written ({error.strerror})",
                 place=str(path),

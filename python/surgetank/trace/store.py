@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from surgetank.errors import SurgetankError
 from surgetank.trace.chain import CHUNK_ROWS, chain
 from surgetank.trace.schema import check_table
 
-__all__ = ["RUN_FILE", "read_run", "read_table", "write_run", "write_table"]
+__all__ = ["RUN_FILE", "read_run", "read_table", "remove", "write_run", "write_table"]
 
 RUN_FILE: Final = "run.json"
 _RUN_KEY: Final = "surgetank.run"
@@ -46,6 +47,13 @@ def write_run(folder: Path, content: Mapping[str, Any]) -> None:
     os.replace(draft, folder / RUN_FILE)
 
 
+def remove(folder: Path, tables: Iterable[str]) -> None:
+    """Removes what was written of a trace, as far as that is possible."""
+    for name in (f"{RUN_FILE}.part", RUN_FILE, *(f"{table}.parquet" for table in tables)):
+        with suppress(OSError):
+            (folder / name).unlink(missing_ok=True)
+
+
 def read_run(folder: Path) -> dict[str, Any]:
     """The content of `run.json`.
 
@@ -53,6 +61,9 @@ def read_run(folder: Path) -> dict[str, Any]:
         SurgetankError: the file is missing, no JSON, or its seal does not match.
     """
     path = folder / RUN_FILE
+    if folder.is_file():
+        hint = "Name the folder that `surgetank run --out` wrote"
+        raise SurgetankError("is a file, and no run's folder", place=str(folder), hint=hint)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

@@ -28,7 +28,9 @@ def faults(trace: Trace) -> Iterator[Saturation]:
     are compared with timeout_propose (1 s where there is none). A fault that sends messages: its
     share of the messages of its time.
     """
-    every = [_one(trace, row) for row in trace["faults"].unique("index").iter_rows(named=True)]
+    rows = trace["faults"].unique("index").iter_rows(named=True)
+    # The severity of a kind that the scenario does not know is unknown, too.
+    every = [_one(trace, row) for row in rows if row["kind"] in KINDS]
     if every:
         yield max(every, key=lambda found: (found.value, -found.at_s, found.what))
 
